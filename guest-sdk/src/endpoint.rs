@@ -1,0 +1,72 @@
+//! What the published schema says of an endpoint.
+
+use crate::bindings::exports::syft::app::rpc;
+
+/// An endpoint as the published schema shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// The path below `rpc/`, such as `/users/list`.
+    pub path: String,
+    /// The doc comment of the handler.
+    pub description: Option<String>,
+    /// The parameters, without the request itself.
+    pub parameters: Vec<Parameter>,
+    /// What the handler returns, as [`Parameter::type_json`].
+    pub returns_json: String,
+}
+
+/// A parameter as the published schema shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Parameter {
+    /// The name in the JSON object that is the body.
+    pub name: String,
+    /// The type as JSON: `"int"`, or `{"type":"array","items":"int"}`.
+    pub type_json: String,
+    /// Whether the caller must give it.
+    pub required: bool,
+}
+
+/// Returns an endpoint with the parameters `(name, type_json, required)`.
+pub fn endpoint(
+    path: &str,
+    description: Option<&str>,
+    parameters: &[(&str, &str, bool)],
+    returns_json: &str,
+) -> Endpoint {
+    let parameters = parameters
+        .iter()
+        .map(|&(name, type_json, required)| Parameter {
+            name: name.to_owned(),
+            type_json: type_json.to_owned(),
+            required,
+        });
+    Endpoint {
+        path: path.to_owned(),
+        description: description.map(str::to_owned),
+        parameters: parameters.collect(),
+        returns_json: returns_json.to_owned(),
+    }
+}
+
+impl From<Endpoint> for rpc::Endpoint {
+    fn from(endpoint: Endpoint) -> rpc::Endpoint {
+        rpc::Endpoint {
+            path: endpoint.path,
+            description: endpoint.description,
+            parameters: endpoint.parameters.into_iter().map(Into::into).collect(),
+            returns_json: endpoint.returns_json,
+        }
+    }
+}
+
+impl From<Parameter> for rpc::Parameter {
+    fn from(parameter: Parameter) -> rpc::Parameter {
+        rpc::Parameter {
+            name: parameter.name,
+            type_json: parameter.type_json,
+            required: parameter.required,
+        }
+    }
+}

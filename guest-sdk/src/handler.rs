@@ -1,0 +1,68 @@
+//! What a handler is to an app.
+
+use crate::bindings::exports::syft::app::rpc;
+use crate::{Endpoint, Request, Response};
+
+/// A handler, as [`app!`](crate::app!) takes it.
+///
+/// [`#[on_request]`](crate::on_request) implements it for a type with the name
+/// of the function. Use it in tests, to call a handler the way a request does.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler",
+    note = "put `#[on_request(\"/path\")]` on the function"
+)]
+pub trait Handler {
+    /// The path of the endpoint.
+    const PATH: &'static str;
+
+    /// Returns what the published schema says of the endpoint.
+    fn endpoint() -> Endpoint;
+
+    /// Binds the parameters, calls the function and answers what it returned.
+    fn call(request: Request) -> Result<Response, CallError>;
+}
+
+/// Why a call gave no response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallError {
+    /// The body does not fit the parameters. The caller gets 400 with this text.
+    InvalidArguments(String),
+    /// The handler failed. The host logs it; the caller gets 500 without it.
+    Failed {
+        /// The name of the error's type.
+        kind: String,
+        /// The error and its causes.
+        message: String,
+        /// The name of the function.
+        handler: String,
+    },
+}
+
+impl CallError {
+    /// Returns the error for an endpoint that the app does not have.
+    #[doc(hidden)]
+    pub fn no_handler(endpoint: &str) -> CallError {
+        CallError::Failed {
+            kind: "NoHandler".to_owned(),
+            message: format!("the app has no handler for `{endpoint}`"),
+            handler: String::new(),
+        }
+    }
+}
+
+impl From<CallError> for rpc::Error {
+    fn from(error: CallError) -> rpc::Error {
+        match error {
+            CallError::InvalidArguments(message) => rpc::Error::InvalidArguments(message),
+            CallError::Failed {
+                kind,
+                message,
+                handler,
+            } => rpc::Error::Failed(rpc::Failure {
+                kind,
+                message,
+                handler,
+            }),
+        }
+    }
+}

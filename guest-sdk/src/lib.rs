@@ -1,0 +1,179 @@
+//! Write SyftBox apps as sandboxed WebAssembly components.
+//!
+//! An app answers the requests that arrive in `app_data/<app>/rpc/`. With this
+//! crate it is a few functions:
+//!
+//! ```
+//! use syft_guest::prelude::*;
+//!
+//! /// Greets somebody.
+//! #[on_request("/hello")]
+//! fn hello(#[default("World")] name: String) -> String {
+//!     format!("Hello, {name}!")
+//! }
+//!
+//! /// Calculates.
+//! #[on_request("/calculate")]
+//! fn calculate(a: i64, b: i64, #[default("add")] operation: String) -> Result<i64, Error> {
+//!     match operation.as_str() {
+//!         "add" => Ok(a + b),
+//!         other => Err(Error::bad_request(format!("unsupported operation: {other}"))),
+//!     }
+//! }
+//!
+//! syft_guest::app!(hello, calculate);
+//!
+//! // Handlers stay plain functions:
+//! assert_eq!(hello("Ada".to_owned()), "Hello, Ada!");
+//! ```
+//!
+//! The crate of an app is a library with `crate-type = ["cdylib"]`, built by
+//! `cargo build --release --target wasm32-wasip2`. What comes out is a component
+//! that `syft-host` runs.
+//!
+//! # Parameters
+//!
+//! The body of a request is a JSON object, and each parameter is the value of
+//! its name there, deserialised by serde. Other names in the object are ignored.
+//!
+//! | parameter | where the name is absent | where it is `null` |
+//! |---|---|---|
+//! | `a: T` | 400 | as serde takes it: 400 for most types |
+//! | `#[default(x)] a: T` | `x` | the same: a default is for what is absent |
+//! | `a: Option<T>` | `None` | `None` |
+//!
+//! A default that is a string or names a constant is converted by `Into`, so
+//! that `"add"` suits a `String`; any other expression has the type of its
+//! parameter. A `Vec<u8>` is given as an array of numbers or as a string.
+//!
+//! A body that is no JSON object is a 400, save for a handler whose one
+//! parameter taken by name is a `String` or a `Vec<u8>` (or an `Option` of
+//! these): it goes whole to that one, since this is how released clients send a
+//! text. No body or an empty one stands for an empty object; the one `String` or
+//! `Vec<u8>` is then empty unless it has a default.
+//!
+//! Some types take the whole request instead:
+//!
+//! - [`Json<T>`](Json) deserialises the whole body, [`Text`] is the whole body
+//!   as UTF-8, [`Bytes`] is the whole body as it came. In an `Option`, `None`
+//!   stands for no body. One handler takes one of them, and nothing by name.
+//! - [`Request`] has the sender, the headers and all the rest. It goes together
+//!   with any other parameters.
+//!
+//! What does not fit is answered with 400 and a text that names the parameter.
+//!
+//! # Answers
+//!
+//! | returned | body |
+//! |---|---|
+//! | `()`, `None` | none |
+//! | `String`, `&'static str`, [`Text`] | the text |
+//! | `Vec<u8>`, [`Bytes`] | the bytes |
+//! | [`Response`] | what it says, with its status and headers |
+//! | any `T: Serialize` | compact JSON |
+//! | `Some(value)`, `Ok(value)` | as `value` |
+//!
+//! # Errors
+//!
+//! An [`Error`] made by [`Error::bad_request`], [`Error::with_status`] and their
+//! like is for the caller: its status and text are the answer. Any other error
+//! is for the owner of the datasite: it goes to the host's log, and the caller
+//! learns no more than that it happened. `?` makes an [`Error`] of every
+//! [`std::error::Error`]; a handler may also return an error that only displays,
+//! such as a `String`.
+//!
+//! ```
+//! # use syft_guest::prelude::*;
+//! #[on_request("/scores")]
+//! fn scores() -> Result<Bytes, Error> {
+//!     // Goes to the log: where the scores lie is not the caller's business.
+//!     let scores = std::fs::read("/datasites/owner@example.com/public/scores.json")?;
+//!     if scores.is_empty() {
+//!         return Err(Error::not_found("there are no scores yet"));
+//!     }
+//!     Ok(Bytes(scores))
+//! }
+//! ```
+//!
+//! # Tests
+//!
+//! Handlers are plain functions, so `cargo test` runs their tests natively.
+//! [`Handler::call`] goes the way of a request, [`log`](mod@log) writes to
+//! standard error and [`context`] answers with made-up names.
+//!
+//! ```
+//! use syft_guest::prelude::*;
+//!
+//! #[on_request("/hello")]
+//! fn hello(#[default("World")] name: String) -> String {
+//!     format!("Hello, {name}!")
+//! }
+//!
+//! let mut request = Request::new("/hello");
+//! request.body = Some(br#"{"name": "Ada"}"#.to_vec());
+//! let response = <hello as syft_guest::Handler>::call(request).unwrap();
+//! assert_eq!(response.body.unwrap(), b"Hello, Ada!");
+//! ```
+
+// The macros name this crate, and its own tests use them.
+extern crate self as syft_guest;
+
+mod answer;
+mod app;
+mod arguments;
+#[allow(
+    clippy::all,
+    missing_docs,
+    unreachable_pub,
+    unsafe_code,
+    reason = "generated from the WIT"
+)]
+#[doc(hidden)]
+pub mod bindings {
+    wit_bindgen::generate!({
+        path: "wit",
+        world: "app",
+        pub_export_macro: true,
+        export_macro_name: "export_app",
+        default_bindings_module: "syft_guest::bindings",
+    });
+}
+mod body;
+pub mod context;
+mod endpoint;
+mod error;
+mod excerpt;
+mod handler;
+mod headers;
+pub mod log;
+mod request;
+mod response;
+
+pub use body::{Bytes, FromBody, Json, Text};
+pub use endpoint::{Endpoint, Parameter};
+pub use error::Error;
+pub use handler::{CallError, Handler};
+pub use headers::Headers;
+pub use request::{Method, Proof, Request, Sender, Timestamp};
+pub use response::{IntoResponse, Response};
+pub use syft_guest_macros::on_request;
+
+/// What most apps need.
+pub mod prelude {
+    pub use crate::{
+        Bytes, Error, IntoResponse, Json, Request, Response, Text, context, log, on_request,
+    };
+}
+
+/// What the macros use. May change with any version.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::answer::{
+        Answer, Failed, FailsAsError, FailsAsText, FailsUnknown, Given, GivesAll, IsResponse,
+        IsSerialize, IsUnknown, NeverFails, Returned, fail,
+    };
+    pub use crate::app::{App, assert_distinct};
+    pub use crate::arguments::Arguments;
+    pub use crate::body::from_body;
+    pub use crate::endpoint::endpoint;
+}

@@ -1,0 +1,5 @@
+fn f() {}
+
+syft_guest::app!(f);
+
+fn main() {}

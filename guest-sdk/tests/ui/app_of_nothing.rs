@@ -1,0 +1,3 @@
+syft_guest::app!();
+
+fn main() {}

@@ -1,0 +1,42 @@
+//! Who sent a request, and how that is known.
+
+use std::fmt;
+
+/// Who sent a request, always together with how that is known.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Sender {
+    /// The email as given; not checked, so not necessarily one.
+    pub email: String,
+    /// How the email is known.
+    pub proof: Proof,
+}
+
+/// How a sender is known, from the weakest to the strongest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Proof {
+    /// Only the message says so. SyftBox's HTTP API writes whatever sender its
+    /// caller names.
+    Claimed,
+    /// The request lies in the folder of that name, which the permission file
+    /// lets only that sender write.
+    Folder,
+    /// The message carries that sender's signature.
+    Signed,
+}
+
+impl Proof {
+    /// Returns the word for it in guests, logs and records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Proof::Claimed => "claimed",
+            Proof::Folder => "folder",
+            Proof::Signed => "signed",
+        }
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

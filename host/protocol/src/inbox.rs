@@ -1,0 +1,510 @@
+//! The life of each request as a state machine: events in, actions out.
+//!
+//! ```text
+//!            Seen                  Loaded: a request         Closed: answered
+//! (unknown) ------> queued -> loading ------> running ------------> answered
+//!                      ^        | Loaded: not whole                    |
+//!                      |        v                                      | Seen
+//!                      +---- waiting (until it is whole, or settled)   |
+//!                      +-----------------------------------------------+
+//! ```
+//!
+//! It does no IO and asks no clock, so duplicate events, a scan that races the
+//! watcher, half-written files and failed writes are replayed in tests.
+
+mod refusal;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+pub use refusal::Refusal;
+
+use crate::address::{Address, Proof, Sender};
+use crate::message::{MessageError, Request};
+use crate::timestamp::Timestamp;
+
+/// Bounds of an [`Inbox`].
+#[derive(Clone, Debug)]
+pub struct InboxLimits {
+    /// Requests that are read or run at the same time.
+    pub active: usize,
+    /// Addresses that wait for their turn. Further ones are dropped, and found
+    /// again by a later scan.
+    pub queued: usize,
+    /// How long a file that is no request must stay unchanged before it is
+    /// answered as malformed. Released clients write in place, so an early
+    /// look sees an empty or half file.
+    pub settle: Duration,
+    /// How often a file that is no request is read again within that time.
+    pub reread: Duration,
+    /// Delay before a request is tried again whose answer could not be
+    /// written. It doubles with each try, up to a minute.
+    pub retry: Duration,
+    /// Answered requests that are remembered, so that a late event does not
+    /// run them again.
+    pub remembered: usize,
+}
+
+impl Default for InboxLimits {
+    fn default() -> Self {
+        Self {
+            active: 64,
+            queued: 200_000,
+            settle: Duration::from_secs(2),
+            reread: Duration::from_millis(200),
+            retry: Duration::from_secs(1),
+            remembered: 16_384,
+        }
+    }
+}
+
+/// The two clocks, read once per step.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// For delays.
+    pub instant: Instant,
+    /// For comparison with the times in messages.
+    pub wall: Timestamp,
+}
+
+/// Identity of one state of a file: a rewritten or replaced file has another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// Number of the file on its device.
+    pub inode: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// When the file was changed, in nanoseconds since the epoch, by a clock
+    /// that the writer of the file cannot set (`ctime`).
+    pub changed: i128,
+}
+
+/// What loading a request found.
+#[derive(Debug)]
+pub enum Loaded {
+    /// There is no regular file of that name.
+    Absent,
+    /// An answer lies beside the request.
+    Answered,
+    /// The file is larger than `limit`.
+    TooLarge {
+        /// Size of the file.
+        bytes: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// The file could not be read; it may be readable later.
+    Unreadable,
+    /// The file, and what it holds.
+    File(Stamp, Result<Box<Request>, MessageError>),
+}
+
+/// How work on a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The answer lies beside the request.
+    Answered,
+    /// The folder of the request is gone: nobody waits for an answer.
+    Gone,
+    /// The answer could not be written, or the host failed.
+    Failed,
+}
+
+/// What can happen to a request.
+#[derive(Debug)]
+pub enum Event {
+    /// A request file may be at this address.
+    Seen(Address),
+    /// An [`Action::Load`] ended.
+    Loaded(Address, Loaded),
+    /// An [`Action::Run`] or [`Action::Refuse`] ended.
+    Closed(Address, Closed),
+}
+
+/// What the host is to do. Each action is answered by one event.
+#[derive(Debug)]
+pub enum Action {
+    /// Read the request file; then [`Event::Loaded`].
+    Load(Address),
+    /// Run the handler and write its answer; then [`Event::Closed`].
+    Run(Address, Box<Request>, Sender),
+    /// Write an answer without a handler; then [`Event::Closed`]. The request
+    /// is there where it could be read.
+    Refuse(Address, Refusal, Option<Box<Request>>),
+}
+
+#[derive(Debug)]
+enum State {
+    /// In `queue`. `answered` is the file that was answered last.
+    Queued {
+        answered: Option<Stamp>,
+        trouble: Option<Trouble>,
+    },
+    Loading {
+        answered: Option<Stamp>,
+        trouble: Option<Trouble>,
+        /// Seen again while loading: what is read may be out of date.
+        again: bool,
+    },
+    /// In `waiting` under this key.
+    Waiting {
+        key: (Instant, u64),
+        trouble: Trouble,
+    },
+    Running {
+        stamp: Option<Stamp>,
+        tries: u32,
+    },
+    Answered {
+        stamp: Option<Stamp>,
+        key: u64,
+    },
+}
+
+/// What stands in the way of a request.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    /// Not a request yet; unchanged since then.
+    Unsettled { stamp: Stamp, since: Instant },
+    /// So many tries to answer have failed.
+    Failing { tries: u32 },
+}
+
+/// The requests of one app, from the first sight to the answer.
+#[derive(Debug)]
+pub struct Inbox {
+    limits: InboxLimits,
+    requests: HashMap<Address, State>,
+    queue: VecDeque<Address>,
+    /// What has been decided and not been polled yet.
+    decided: VecDeque<Action>,
+    waiting: BTreeMap<(Instant, u64), Address>,
+    next_key: u64,
+    /// Answered requests in the order of their answers; the oldest are
+    /// forgotten first.
+    answered: VecDeque<(Address, u64)>,
+    /// Actions given out and not yet closed.
+    active: usize,
+    n_dropped: u64,
+    closing: bool,
+}
+
+impl Inbox {
+    /// Returns an inbox that has seen nothing.
+    pub fn new(limits: InboxLimits) -> Self {
+        Self {
+            limits,
+            requests: HashMap::new(),
+            queue: VecDeque::new(),
+            decided: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            next_key: 0,
+            answered: VecDeque::new(),
+            active: 0,
+            n_dropped: 0,
+            closing: false,
+        }
+    }
+
+    /// Takes note of an event. [`Inbox::poll`] says what follows from it.
+    pub fn handle(&mut self, now: Now, event: Event) {
+        match event {
+            Event::Seen(address) => self.seen(address),
+            Event::Loaded(address, loaded) => self.loaded(now, address, loaded),
+            Event::Closed(address, closed) => self.closed(now, address, closed),
+        }
+    }
+
+    /// Returns the next thing to do, or `None` until the next event or
+    /// [`Inbox::wakes_at`].
+    pub fn poll(&mut self, now: Now) -> Option<Action> {
+        if let Some(action) = self.decided.pop_front() {
+            return Some(action);
+        }
+        if self.closing {
+            return None;
+        }
+        self.wake(now.instant);
+        if self.active >= self.limits.active {
+            return None;
+        }
+        let address = self.queue.pop_front()?;
+        let Some(State::Queued { answered, trouble }) = self.requests.remove(&address) else {
+            unreachable!("an address in the queue is queued");
+        };
+        let again = false;
+        self.requests.insert(
+            address.clone(),
+            State::Loading {
+                answered,
+                trouble,
+                again,
+            },
+        );
+        self.active += 1;
+        Some(Action::Load(address))
+    }
+
+    /// Returns when [`Inbox::poll`] has something to do without an event.
+    pub fn wakes_at(&self) -> Option<Instant> {
+        match self.closing {
+            true => None,
+            false => self.waiting.keys().next().map(|(at, _)| *at),
+        }
+    }
+
+    /// Starts nothing new from here on; what is decided or runs is finished.
+    pub fn close(&mut self) {
+        self.closing = true;
+    }
+
+    /// Returns the number of actions that were given out and not closed.
+    pub fn n_active(&self) -> usize {
+        self.active
+    }
+
+    /// Returns the number of requests that wait for their turn.
+    pub fn n_queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Returns how many sightings were dropped since the queue was full.
+    pub fn n_dropped(&self) -> u64 {
+        self.n_dropped
+    }
+
+    /// Tells whether the request is being read, run or answered.
+    pub fn is_busy(&self, address: &Address) -> bool {
+        matches!(
+            self.requests.get(address),
+            Some(State::Loading { .. } | State::Running { .. })
+        )
+    }
+
+    fn seen(&mut self, address: Address) {
+        match self.requests.get_mut(&address) {
+            Some(State::Queued { .. } | State::Running { .. }) => {}
+            Some(State::Loading { again, .. }) => *again = true,
+            Some(State::Waiting {
+                trouble: Trouble::Failing { .. },
+                ..
+            }) => {}
+            Some(State::Waiting { key, trouble }) => {
+                let (key, trouble) = (*key, *trouble);
+                self.waiting.remove(&key);
+                self.enqueue(address, None, Some(trouble));
+            }
+            Some(State::Answered { stamp, .. }) => {
+                let stamp = *stamp;
+                self.enqueue(address, stamp, None);
+            }
+            None => self.enqueue(address, None, None),
+        }
+    }
+
+    fn enqueue(&mut self, address: Address, answered: Option<Stamp>, trouble: Option<Trouble>) {
+        if self.queue.len() >= self.limits.queued {
+            self.n_dropped += 1;
+            self.requests.remove(&address);
+            return;
+        }
+        self.requests
+            .insert(address.clone(), State::Queued { answered, trouble });
+        self.queue.push_back(address);
+    }
+
+    fn loaded(&mut self, now: Now, address: Address, loaded: Loaded) {
+        let Some(State::Loading {
+            answered,
+            trouble,
+            again,
+        }) = self.requests.remove(&address)
+        else {
+            return;
+        };
+        let tries = match trouble {
+            Some(Trouble::Failing { tries }) => tries,
+            _ => 0,
+        };
+        match loaded {
+            Loaded::Absent => self.released(address, again),
+            Loaded::Answered => match answered {
+                Some(stamp) => self.remember(address, Some(stamp)),
+                None => self.released(address, false),
+            },
+            Loaded::Unreadable => self.failed(now, address, tries),
+            Loaded::TooLarge { bytes, limit } => {
+                self.refuse(
+                    address,
+                    None,
+                    tries,
+                    Refusal::TooLarge { bytes, limit },
+                    None,
+                );
+            }
+            Loaded::File(stamp, _) if answered == Some(stamp) => {
+                self.remember(address, Some(stamp));
+            }
+            Loaded::File(stamp, Err(error)) => {
+                self.unsettled(now, address, stamp, trouble, error, again);
+            }
+            Loaded::File(stamp, Ok(request)) => self.decide(now, address, stamp, tries, request),
+        }
+    }
+
+    fn decide(
+        &mut self,
+        now: Now,
+        address: Address,
+        stamp: Stamp,
+        tries: u32,
+        request: Box<Request>,
+    ) {
+        let sender = match address.folder().sender() {
+            Some(folder) if folder != request.sender => {
+                let refusal = Refusal::SenderDisagrees {
+                    folder: folder.to_owned(),
+                    claimed: request.sender.clone(),
+                };
+                return self.refuse(address, Some(stamp), tries, refusal, Some(request));
+            }
+            Some(folder) => Sender {
+                email: folder.to_owned(),
+                proof: Proof::Folder,
+            },
+            None => Sender {
+                email: request.sender.clone(),
+                proof: Proof::Claimed,
+            },
+        };
+        if request.expires <= now.wall {
+            return self.refuse(address, Some(stamp), tries, Refusal::Expired, Some(request));
+        }
+        self.requests.insert(
+            address.clone(),
+            State::Running {
+                stamp: Some(stamp),
+                tries,
+            },
+        );
+        self.decided
+            .push_back(Action::Run(address, request, sender));
+    }
+
+    fn refuse(
+        &mut self,
+        address: Address,
+        stamp: Option<Stamp>,
+        tries: u32,
+        refusal: Refusal,
+        request: Option<Box<Request>>,
+    ) {
+        self.requests
+            .insert(address.clone(), State::Running { stamp, tries });
+        self.decided
+            .push_back(Action::Refuse(address, refusal, request));
+    }
+
+    /// A file that is no request may be one in the making. It is refused only
+    /// when it has not changed for the time to settle.
+    fn unsettled(
+        &mut self,
+        now: Now,
+        address: Address,
+        stamp: Stamp,
+        trouble: Option<Trouble>,
+        error: MessageError,
+        again: bool,
+    ) {
+        let since = match trouble {
+            Some(Trouble::Unsettled {
+                stamp: before,
+                since,
+            }) if before == stamp => since,
+            _ => now.instant,
+        };
+        let settles_at = since + self.limits.settle;
+        let trouble = Trouble::Unsettled { stamp, since };
+        if settles_at <= now.instant {
+            let refusal = Refusal::Malformed(error.to_string());
+            return self.refuse(address, Some(stamp), 0, refusal, None);
+        }
+        self.active -= 1;
+        match again {
+            true => self.enqueue(address, None, Some(trouble)),
+            false => {
+                let at = settles_at.min(now.instant + self.limits.reread);
+                self.wait(address, at, trouble);
+            }
+        }
+    }
+
+    fn closed(&mut self, now: Now, address: Address, closed: Closed) {
+        let Some(State::Running { stamp, tries }) = self.requests.remove(&address) else {
+            return;
+        };
+        match closed {
+            Closed::Answered => self.remember(address, stamp),
+            Closed::Gone => self.released(address, false),
+            Closed::Failed => self.failed(now, address, tries),
+        }
+    }
+
+    fn failed(&mut self, now: Now, address: Address, tries: u32) {
+        self.active -= 1;
+        let delay = self.limits.retry.saturating_mul(1 << tries.min(16));
+        let at = now.instant + delay.min(Duration::from_secs(60));
+        self.wait(address, at, Trouble::Failing { tries: tries + 1 });
+    }
+
+    fn released(&mut self, address: Address, again: bool) {
+        self.active -= 1;
+        if again {
+            self.enqueue(address, None, None);
+        }
+    }
+
+    fn remember(&mut self, address: Address, stamp: Option<Stamp>) {
+        self.active -= 1;
+        let key = self.take_key();
+        self.requests
+            .insert(address.clone(), State::Answered { stamp, key });
+        self.answered.push_back((address, key));
+        while self.answered.len() > self.limits.remembered {
+            let (oldest, key) = self.answered.pop_front().expect("it is not empty");
+            // The same request may have been answered anew since, or be at work.
+            if matches!(self.requests.get(&oldest), Some(State::Answered { key: k, .. }) if *k == key)
+            {
+                self.requests.remove(&oldest);
+            }
+        }
+    }
+
+    fn take_key(&mut self) -> u64 {
+        self.next_key += 1;
+        self.next_key
+    }
+
+    fn wait(&mut self, address: Address, at: Instant, trouble: Trouble) {
+        let key = (at, self.take_key());
+        self.waiting.insert(key, address.clone());
+        self.requests
+            .insert(address, State::Waiting { key, trouble });
+    }
+
+    fn wake(&mut self, now: Instant) {
+        while let Some(entry) = self.waiting.first_entry() {
+            if entry.key().0 > now {
+                return;
+            }
+            let address = entry.remove();
+            let Some(State::Waiting { trouble, .. }) = self.requests.remove(&address) else {
+                unreachable!("an address in `waiting` waits");
+            };
+            self.enqueue(address, None, Some(trouble));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

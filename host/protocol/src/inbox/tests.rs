@@ -1,0 +1,337 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::address::{Folder, RequestId};
+use crate::message::{Headers, Method};
+use crate::url::SyftUrl;
+
+const ID: &str = "c9c22855-686a-49f9-b6f2-11c98f11b79a";
+
+/// An inbox with a clock of its own.
+struct Bench {
+    inbox: Inbox,
+    now: Now,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with_limits(InboxLimits::default())
+    }
+
+    fn with_limits(limits: InboxLimits) -> Self {
+        let now = Now {
+            instant: Instant::now(),
+            wall: Timestamp::from_micros(1_000_000_000_000_000),
+        };
+        Self {
+            inbox: Inbox::new(limits),
+            now,
+        }
+    }
+
+    fn seen(&mut self, address: &Address) {
+        self.inbox.handle(self.now, Event::Seen(address.clone()));
+    }
+
+    fn loaded(&mut self, address: &Address, loaded: Loaded) {
+        self.inbox
+            .handle(self.now, Event::Loaded(address.clone(), loaded));
+    }
+
+    fn closed(&mut self, address: &Address, closed: Closed) {
+        self.inbox
+            .handle(self.now, Event::Closed(address.clone(), closed));
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.instant += time;
+        self.now.wall = self.now.wall.saturating_add(time);
+    }
+
+    /// Polls and describes all there is to do.
+    fn poll(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.inbox.poll(self.now))
+            .map(|action| match action {
+                Action::Load(_) => "load".to_owned(),
+                Action::Run(_, _, sender) => {
+                    format!("run {} {}", sender.email, sender.proof.as_str())
+                }
+                Action::Refuse(_, refusal, _) => {
+                    format!("refuse {} {}", refusal.status().code(), refusal.message())
+                }
+            })
+            .collect()
+    }
+
+    /// Brings a request to the point where its handler runs.
+    fn run(&mut self, address: &Address, stamp: Stamp) {
+        self.seen(address);
+        assert_eq!(self.poll(), ["load"]);
+        self.loaded(address, good(stamp));
+        assert_eq!(self.poll(), ["run bob@x.org folder"]);
+    }
+}
+
+fn address(path: &[&str]) -> Address {
+    let id = RequestId::parse(ID).expect("an id");
+    Address::new(Arc::new(Folder::parse(path).expect("a folder")), id)
+}
+
+fn stamp(bytes: u64) -> Stamp {
+    Stamp {
+        inode: 1,
+        bytes,
+        changed: 0,
+    }
+}
+
+fn request(sender: &str, expires: i64) -> Box<Request> {
+    Box::new(Request {
+        id: None,
+        sender: sender.to_owned(),
+        url: SyftUrl::parse("syft://alice@x.org/app_data/a/rpc/echo").expect("a URL"),
+        body: None,
+        headers: Headers::default(),
+        created: Timestamp::from_micros(0),
+        expires: Timestamp::from_micros(expires),
+        method: Method::Get,
+    })
+}
+
+fn good(stamp: Stamp) -> Loaded {
+    Loaded::File(stamp, Ok(request("bob@x.org", i64::MAX)))
+}
+
+fn half(stamp: Stamp) -> Loaded {
+    let error = Request::from_json(b"{\"id\":", Timestamp::from_micros(0)).expect_err("half");
+    Loaded::File(stamp, Err(error))
+}
+
+#[test]
+fn a_request_is_loaded_run_and_answered_once() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, good(stamp(9)));
+    assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+    bench.seen(&echo);
+    assert!(bench.poll().is_empty(), "it runs already");
+    bench.closed(&echo, Closed::Answered);
+    assert!(bench.poll().is_empty());
+    assert_eq!(bench.inbox.n_active(), 0);
+}
+
+#[test]
+fn a_late_event_does_not_run_an_answered_request_again() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    bench.closed(&echo, Closed::Answered);
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    // The caller took the answer and has not yet deleted the request.
+    bench.loaded(&echo, good(stamp(9)));
+    assert!(bench.poll().is_empty());
+    assert_eq!(bench.inbox.n_active(), 0);
+}
+
+#[test]
+fn the_same_id_sent_anew_is_run_anew() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    bench.closed(&echo, Closed::Answered);
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    let again = Stamp {
+        changed: 7,
+        ..stamp(9)
+    };
+    bench.loaded(&echo, good(again));
+    assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+}
+
+#[test]
+fn an_answered_or_vanished_request_is_left_alone() {
+    for loaded in [Loaded::Answered, Loaded::Absent] {
+        let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+        bench.seen(&echo);
+        assert_eq!(bench.poll(), ["load"]);
+        bench.loaded(&echo, loaded);
+        assert!(bench.poll().is_empty());
+        assert_eq!(bench.inbox.n_active(), 0);
+    }
+}
+
+#[test]
+fn a_half_written_request_is_read_again_when_it_is_written() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, half(stamp(0)));
+    assert!(bench.poll().is_empty(), "it may be in the making");
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, good(stamp(9)));
+    assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+}
+
+#[test]
+fn an_event_while_a_half_written_request_is_read_is_not_lost() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.seen(&echo);
+    bench.loaded(&echo, half(stamp(0)));
+    assert_eq!(bench.poll(), ["load"], "at once, without waiting");
+}
+
+#[test]
+fn a_file_that_stays_no_request_is_refused_once_it_has_settled() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    let settle = InboxLimits::default().settle;
+    let mut waited = Duration::ZERO;
+    let refusal = loop {
+        match bench.poll().as_slice() {
+            [] => {
+                let at = bench.inbox.wakes_at().expect("it waits");
+                let pause = at - bench.now.instant;
+                waited += pause;
+                bench.pass(pause);
+            }
+            [load] if load == "load" => bench.loaded(&echo, half(stamp(6))),
+            other => break other.to_vec(),
+        }
+    };
+    assert_eq!(waited, settle);
+    assert!(
+        refusal[0].starts_with("refuse 400 Error loading request: "),
+        "{refusal:?}"
+    );
+}
+
+#[test]
+fn a_file_that_grows_is_not_refused() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    for bytes in 0..100 {
+        assert_eq!(bench.poll(), ["load"], "after {bytes} bytes");
+        bench.loaded(&echo, half(stamp(bytes)));
+        assert!(bench.poll().is_empty());
+        bench.pass(InboxLimits::default().reread);
+    }
+}
+
+#[test]
+fn who_sent_it_is_known_by_the_folder_or_only_claimed() {
+    for (path, sender, expected) in [
+        (
+            &["echo", "bob@x.org"][..],
+            "bob@x.org",
+            "run bob@x.org folder",
+        ),
+        (&["echo"], "bob@x.org", "run bob@x.org claimed"),
+        (
+            &["echo", "bob@x.org"],
+            "eve@x.org",
+            "refuse 403 Sender mismatch: the request lies in the folder of bob@x.org and names another sender",
+        ),
+    ] {
+        let (mut bench, echo) = (Bench::new(), address(path));
+        bench.seen(&echo);
+        assert_eq!(bench.poll(), ["load"]);
+        bench.loaded(&echo, Loaded::File(stamp(9), Ok(request(sender, i64::MAX))));
+        assert_eq!(bench.poll(), [expected]);
+    }
+}
+
+#[test]
+fn an_expired_request_is_answered_and_not_run() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    let expired = bench.now.wall.micros();
+    bench.loaded(
+        &echo,
+        Loaded::File(stamp(9), Ok(request("bob@x.org", expired))),
+    );
+    assert_eq!(bench.poll(), ["refuse 419 Request expired"]);
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_tried_again_ever_later() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    let mut delays = Vec::new();
+    for _ in 0..8 {
+        bench.closed(&echo, Closed::Failed);
+        bench.seen(&echo);
+        assert!(bench.poll().is_empty(), "a sighting is no reason to hurry");
+        let at = bench.inbox.wakes_at().expect("it waits");
+        delays.push((at - bench.now.instant).as_secs());
+        bench.pass(at - bench.now.instant);
+        assert_eq!(bench.poll(), ["load"]);
+        bench.loaded(&echo, good(stamp(9)));
+        assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+    }
+    assert_eq!(delays, [1, 2, 4, 8, 16, 32, 60, 60]);
+}
+
+#[test]
+fn only_so_many_are_at_work() {
+    let mut bench = Bench::with_limits(InboxLimits {
+        active: 2,
+        queued: 3,
+        ..InboxLimits::default()
+    });
+    let all: Vec<Address> = ["a", "b", "c", "d"].map(|name| address(&[name])).into();
+    for address in &all {
+        bench.seen(address);
+    }
+    assert_eq!(bench.inbox.n_dropped(), 1, "the queue is full");
+    assert_eq!(bench.poll(), ["load", "load"]);
+    bench.loaded(&all[0], Loaded::Absent);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.seen(&all[3]);
+    bench.loaded(&all[1], Loaded::Absent);
+    assert_eq!(bench.poll(), ["load"], "a dropped one is found again");
+}
+
+#[test]
+fn a_closed_inbox_finishes_what_it_began() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    bench.seen(&address(&["other"]));
+    assert_eq!(bench.poll(), ["load", "load"]);
+    bench.inbox.close();
+    bench.loaded(&echo, good(stamp(9)));
+    assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+    bench.seen(&address(&["third"]));
+    assert!(bench.poll().is_empty());
+}
+
+#[test]
+fn what_is_remembered_is_bounded() {
+    let mut bench = Bench::with_limits(InboxLimits {
+        remembered: 10,
+        ..InboxLimits::default()
+    });
+    for round in 0..1_000 {
+        let name = format!("e{}", round % 50);
+        let one = address(&[name.as_str()]);
+        bench.seen(&one);
+        assert_eq!(bench.poll(), ["load"]);
+        let stamp = Stamp {
+            changed: round,
+            ..stamp(9)
+        };
+        bench.loaded(
+            &one,
+            Loaded::File(stamp, Ok(request("bob@x.org", i64::MAX))),
+        );
+        assert_eq!(bench.poll(), ["run bob@x.org claimed"]);
+        bench.closed(&one, Closed::Answered);
+    }
+    assert_eq!(bench.inbox.requests.len(), 10);
+    assert_eq!(bench.inbox.answered.len(), 10);
+}

@@ -1,0 +1,28 @@
+//! The SyftBox RPC protocol: addresses, messages and the life of a request.
+//!
+//! Everything here decides and nothing here does: no IO, no clock, no async.
+//! `now` and ids are arguments, so any order of events can be replayed in a
+//! test. What strangers wrote is parsed once, here, into types that can only
+//! exist when they were checked.
+//!
+//! Modules in reading order: who and where ([`address`], [`url`]), when
+//! ([`timestamp`]), what is said ([`message`], [`status`]), the life of a
+//! request ([`inbox`]), what an app tells the world ([`schema`],
+//! [`permissions`]), and how long messages stay ([`retention`]).
+
+pub mod address;
+pub mod url;
+
+pub mod timestamp;
+
+pub mod message;
+pub mod status;
+
+pub mod inbox;
+
+pub mod permissions;
+pub mod schema;
+
+pub mod retention;
+
+mod excerpt;

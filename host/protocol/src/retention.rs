@@ -1,0 +1,142 @@
+//! How long messages stay before they are cleaned up.
+
+use std::time::Duration;
+
+use crate::excerpt::excerpt;
+use crate::timestamp::Timestamp;
+
+/// How long a request and its response stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// The age at which both are deleted.
+    pub keep: Duration,
+}
+
+impl Retention {
+    /// Returns whether a request created at `created` is to be deleted.
+    ///
+    /// By `created`, as the released SyftEvent does, never by the file's time
+    /// or by `expires`. A request from the future is not due.
+    pub fn is_due(&self, created: Timestamp, now: Timestamp) -> bool {
+        now.saturating_duration_since(created) > self.keep
+    }
+}
+
+impl Default for Retention {
+    /// Returns the 30 days of the released SyftEvent.
+    fn default() -> Retention {
+        Retention {
+            keep: Duration::from_secs(30 * 24 * 60 * 60),
+        }
+    }
+}
+
+/// Returns the duration that `text` names: whole numbers, each followed by its
+/// unit, `d`, `h`, `m` or `s`, every unit at most once, in any order.
+///
+/// `90s`, `1d2h30m` and `2h1d` are durations. The released SyftEvent adds up
+/// whatever such pairs it finds anywhere, so that `1.5h` is five hours there;
+/// here everything else is an error, as is zero. The client's `15m` form is a
+/// part of it.
+pub fn parse_interval(text: &str) -> Result<Duration, IntervalError> {
+    let malformed = || IntervalError::Malformed(excerpt(text));
+    let mut seconds: u64 = 0;
+    let mut units_left = vec![('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+    let mut rest = text;
+    while !rest.is_empty() {
+        let n_digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, after) = rest.split_at(n_digits);
+        let unit = after.chars().next().ok_or_else(malformed)?;
+        let at = units_left
+            .iter()
+            .position(|known| known.0 == unit)
+            .ok_or_else(malformed)?;
+        let (_, unit_seconds) = units_left.remove(at);
+        if digits.is_empty() {
+            return Err(malformed());
+        }
+        // Only digits are left, so all that can go wrong is their number.
+        let count: u64 = digits.parse().map_err(|_| IntervalError::TooLong)?;
+        seconds = count
+            .checked_mul(unit_seconds)
+            .and_then(|more| seconds.checked_add(more))
+            .ok_or(IntervalError::TooLong)?;
+        rest = &after[1..];
+    }
+    match seconds {
+        0 if text.is_empty() => Err(malformed()),
+        0 => Err(IntervalError::Zero),
+        _ => Ok(Duration::from_secs(seconds)),
+    }
+}
+
+/// Why a text names no duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IntervalError {
+    /// The text, cut, is not made of numbers with units.
+    #[error("`{0}` is no duration: expected numbers with a unit, such as `90s` or `1d2h30m`")]
+    Malformed(String),
+    /// The duration would be no time at all.
+    #[error("the duration must be longer than zero")]
+    Zero,
+    /// The duration does not fit 64 bits of seconds.
+    #[error("the duration is too long")]
+    TooLong,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_intervals() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("15m", 900),
+            ("2h", 7_200),
+            ("30d", 2_592_000),
+            ("1d2h30m", 95_400),
+            ("2h1d", 93_600),
+            ("0d1s", 1),
+            ("007s", 7),
+        ] {
+            assert_eq!(
+                parse_interval(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        for text in [
+            "", " ", "90", "s", "1w", "1.5h", "-1d", "+1d", "1d junk", "1 d", "1d 2h", "1d2", "1D",
+            "1h1h", "d1", "1é", "１s", "1d\n",
+        ] {
+            assert!(
+                matches!(parse_interval(text), Err(IntervalError::Malformed(_))),
+                "{text:?}"
+            );
+        }
+        assert_eq!(parse_interval("0s"), Err(IntervalError::Zero));
+        assert_eq!(parse_interval("0d0h"), Err(IntervalError::Zero));
+        for text in [
+            "99999999999999999999s",
+            "18446744073709551615d",
+            "18446744073709551615s1m",
+        ] {
+            assert_eq!(parse_interval(text), Err(IntervalError::TooLong), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_due_when_older_than_kept() {
+        let retention = Retention::default();
+        let created = Timestamp::from_micros(0);
+        let at_limit = created.saturating_add(retention.keep);
+        assert!(!retention.is_due(created, at_limit));
+        assert!(retention.is_due(created, at_limit.saturating_add(Duration::from_micros(1))));
+        assert!(!retention.is_due(Timestamp::MAX, created));
+    }
+}

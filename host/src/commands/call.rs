@@ -1,0 +1,174 @@
+//! `syft-host call`
+
+use std::fs;
+use std::io::Read;
+use std::time::Duration;
+
+use clap::Args;
+use data_encoding::BASE64URL;
+use serde_json::{Value, json};
+use syft_protocol::address::Datasite;
+use syft_protocol::message::{Headers, Method, Response};
+use syft_protocol::retention::parse_interval;
+use syft_protocol::url::SyftUrl;
+
+use super::Exit;
+use crate::caller::{Call, Called};
+use crate::config::{Config, ConfigArgs};
+use crate::error::CommandError;
+use crate::ui::Ui;
+
+/// Call an endpoint and print its answer
+///
+/// Writes the request into the tree as any SyftBox client does, waits for the
+/// answer and prints its body. Exit code: 0 for an answer, 1 for an answer that is
+/// an error, 2 where the call could not be made, 3 where no answer came in time.
+#[derive(Debug, Args)]
+pub(super) struct CallArgs {
+    /// Such as `syft://alice@example.org/app_data/hello/rpc/hello`
+    url: String,
+
+    /// Body as it is, `@FILE`, or `-` for stdin
+    #[arg(long, short)]
+    body: Option<String>,
+
+    /// GET, HEAD, POST, PUT, PATCH or DELETE [default: POST with a body, else GET]
+    #[arg(long, short)]
+    method: Option<String>,
+
+    /// Header, such as `Accept: text/plain`; may be given more than once
+    #[arg(long = "header", short = 'H', value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+
+    /// Who calls [default: the owner of this machine's datasite]
+    #[arg(long = "as", value_name = "EMAIL")]
+    sender: Option<String>,
+
+    /// How long to wait for the answer
+    #[arg(long, value_name = "DURATION", value_parser = parse_interval, default_value = "30s")]
+    timeout: Duration,
+}
+
+pub(super) async fn call(
+    ui: Ui,
+    config: &ConfigArgs,
+    args: CallArgs,
+) -> Result<Exit, CommandError> {
+    let config = Config::load(config)?;
+    let call = args.read(&config.email)?;
+    match call.make(&config.datasites).await? {
+        Called::Answered(response) => print(ui, &response),
+        Called::Rejected => {
+            ui.status(
+                "error: 403 the sync server rejected the request: no permission to write there",
+            );
+            ui.json(&json!({ "event": "rejected", "status_code": 403 }))?;
+            Ok(Exit::HandlerError)
+        }
+        Called::TimedOut => {
+            ui.status(&format!("error: no answer within {:?}", args.timeout));
+            ui.json(&json!({ "event": "timeout" }))?;
+            Ok(Exit::Timeout)
+        }
+    }
+}
+
+fn print(ui: Ui, response: &Response) -> Result<Exit, CommandError> {
+    let (status, body) = (response.status, response.body.as_deref());
+    match body {
+        _ if ui.is_json() => ui.json(&describe(response))?,
+        Some(body) => ui.bytes(body)?,
+        None => {}
+    }
+    if status.code() < 400 {
+        return Ok(Exit::Success);
+    }
+    ui.status(&format!("error: {} {}", status.code(), status.reason()));
+    Ok(Exit::HandlerError)
+}
+
+/// Returns the answer for scripts. Its body is JSON where it is JSON, else text,
+/// else in `body_base64`.
+fn describe(response: &Response) -> Value {
+    let body = response.body.as_deref();
+    let text = body.and_then(|body| std::str::from_utf8(body).ok());
+    let json_body = body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
+    let headers: serde_json::Map<String, Value> = response
+        .headers
+        .iter()
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect();
+    json!({
+        "event": "answer",
+        "status_code": response.status.code(),
+        "headers": headers,
+        "body": json_body.or_else(|| text.map(Value::from)),
+        "body_base64": body.map(|body| BASE64URL.encode(body)),
+        "sender": response.sender,
+        "url": response.url.as_str(),
+        "created": response.created.to_string(),
+        "expires": response.expires.to_string(),
+    })
+}
+
+impl CallArgs {
+    fn read(&self, owner: &Datasite) -> Result<Call, CommandError> {
+        let url = SyftUrl::parse(&self.url)?;
+        let sender = match &self.sender {
+            Some(email) => Datasite::parse(email)?,
+            None => owner.clone(),
+        };
+        let body = self.body.as_deref().map(read_body).transpose()?;
+        let method = match &self.method {
+            Some(name) => parse_method(name)?,
+            None if body.is_some() => Method::Post,
+            None => Method::Get,
+        };
+        let headers: Headers = self
+            .headers
+            .iter()
+            .map(|header| parse_header(header))
+            .collect::<Result<_, _>>()?;
+        Ok(Call {
+            url,
+            sender,
+            method,
+            headers,
+            body,
+            timeout: self.timeout,
+        })
+    }
+}
+
+fn read_body(text: &str) -> Result<Vec<u8>, CommandError> {
+    if text == "-" {
+        let mut body = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut body)?;
+        return Ok(body);
+    }
+    match text.strip_prefix('@') {
+        Some(path) => {
+            fs::read(path).map_err(|error| CommandError::new(format!("read {path}: {error}")))
+        }
+        None => Ok(text.as_bytes().to_vec()),
+    }
+}
+
+fn parse_method(name: &str) -> Result<Method, CommandError> {
+    Method::parse(&name.to_ascii_uppercase()).ok_or_else(|| {
+        CommandError::new(format!("`{name}` is no method"))
+            .hint("use GET, HEAD, POST, PUT, PATCH or DELETE")
+    })
+}
+
+fn parse_header(text: &str) -> Result<(String, String), CommandError> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        _ => {
+            Err(CommandError::new(format!("`{text}` is no header"))
+                .hint("write it as `Name: value`"))
+        }
+    }
+}

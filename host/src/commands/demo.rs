@@ -1,0 +1,169 @@
+//! `syft-host demo`
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::message::{Headers, Method, Response};
+use syft_protocol::retention::Retention;
+use syft_protocol::url::SyftUrl;
+
+use super::Exit;
+use crate::app::App;
+use crate::caller::{Call, Called};
+use crate::error::CommandError;
+use crate::guest_crate;
+use crate::sandbox::{Limits, Sandbox};
+use crate::server::{Server, ServerOptions, Shutdown};
+use crate::ui::Ui;
+
+/// The example that is served, in the source tree of this program.
+const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples-guest/hello");
+const OWNER: &str = "alice@example.org";
+const CALLER: &str = "bob@example.org";
+
+/// What is called, and with which body.
+const CALLS: [(&str, Option<&str>); 5] = [
+    ("hello", None),
+    ("hello", Some(r#"{"name":"Ada"}"#)),
+    ("calculate", Some(r#"{"a":6,"b":7,"operation":"multiply"}"#)),
+    ("calculate", Some(r#"{"a":6,"b":7,"operation":"guess"}"#)),
+    ("calculate", Some(r#"{"a":"six","b":7}"#)),
+];
+
+/// Show the way of a request, from a caller to a sandboxed handler and back
+///
+/// Builds the hello example, serves it in a throw-away datasite and calls it as
+/// somebody else.
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Go on serving until Ctrl-C, for calls from another terminal
+    #[arg(long)]
+    keep_serving: bool,
+}
+
+pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
+    let hello = Path::new(HELLO);
+    if !hello.is_dir() {
+        return Err(CommandError::new(
+            "the demo builds an example of the source tree, which is gone",
+        )
+        .hint("run it in a checkout: cargo run --release -- demo"));
+    }
+    let built = guest_crate::build(ui, hello)?;
+    let place = tempfile::Builder::new()
+        .prefix("syft-host-demo-")
+        .tempdir()?;
+    let (server, datasites) = prepare(place.path(), &built.wasm).await?;
+    ui.line(&format!(
+        "Made a datasite for {OWNER}: {}",
+        datasites.join(OWNER).display()
+    ))?;
+    ui.line(&format!(
+        "Serving {} for it, each call in a fresh sandbox.",
+        built.wasm.display()
+    ))?;
+    let (stop, shutdown) = Shutdown::new();
+    let serving = tokio::spawn(server.run(shutdown));
+    for (endpoint, body) in CALLS {
+        show_call(ui, &datasites, endpoint, body).await?;
+    }
+    what_next(ui, &args, place.path())?;
+    if args.keep_serving {
+        stop.on_signals()?;
+    } else {
+        stop.stop();
+    }
+    serving.await?;
+    Ok(Exit::Success)
+}
+
+async fn prepare(
+    place: &Path,
+    component: &Path,
+) -> Result<(Server, std::path::PathBuf), CommandError> {
+    let datasites = place.join("datasites");
+    let sandbox = Arc::new(Sandbox::new(Limits::default(), &place.join("compiled"))?);
+    let bytes = std::fs::read(component)?;
+    let owner = Datasite::parse(OWNER)?;
+    let app = App::load(&sandbox, AppName::parse("hello")?, owner, &bytes).await?;
+    let options = ServerOptions {
+        datasites: datasites.clone(),
+        debug: false,
+        publish_schema: true,
+        retention: Retention::default(),
+        sweep_every: Duration::from_secs(3600),
+        stop_within: sandbox.limits().time,
+    };
+    Ok((Server::new(app, sandbox, options)?, datasites))
+}
+
+async fn show_call(
+    ui: Ui,
+    datasites: &Path,
+    endpoint: &str,
+    body: Option<&str>,
+) -> Result<(), CommandError> {
+    let url = format!("syft://{OWNER}/app_data/hello/rpc/{endpoint}");
+    ui.line("")?;
+    ui.line(&format!("{CALLER} calls {url}"))?;
+    ui.line(&format!("  request   {}", body.unwrap_or("(no body)")))?;
+    let call = Call {
+        url: SyftUrl::parse(&url)?,
+        sender: Datasite::parse(CALLER)?,
+        method: if body.is_some() {
+            Method::Post
+        } else {
+            Method::Get
+        },
+        headers: Headers::default(),
+        body: body.map(|body| body.as_bytes().to_vec()),
+        timeout: Duration::from_secs(30),
+    };
+    let start = Instant::now();
+    match call.make(datasites).await? {
+        Called::Answered(response) => show_answer(ui, &response, start.elapsed()),
+        other => Err(CommandError::new(format!(
+            "the demo got no answer: {other:?}"
+        ))),
+    }
+}
+
+fn show_answer(ui: Ui, response: &Response, took: Duration) -> Result<(), CommandError> {
+    let status = response.status;
+    let body = String::from_utf8_lossy(response.body.as_deref().unwrap_or_default());
+    let ms = took.as_secs_f64() * 1e3;
+    ui.line(&format!(
+        "  response  {} {}  ({ms:.1} ms)",
+        status.code(),
+        status.reason()
+    ))?;
+    ui.line(&format!("            {body}"))?;
+    ui.json(&serde_json::json!({
+        "event": "answer",
+        "status_code": status.code(),
+        "body": body,
+        "ms": ms,
+    }))?;
+    Ok(())
+}
+
+fn what_next(ui: Ui, args: &DemoArgs, place: &Path) -> Result<(), CommandError> {
+    ui.line("")?;
+    if args.keep_serving {
+        ui.line("Still serving; Ctrl-C ends it. In another terminal:")?;
+        ui.line(&format!(
+            "  cargo run --release -- call --data-dir {} --email {CALLER} \\\n    \
+             syft://{OWNER}/app_data/hello/rpc/hello --body '{{\"name\":\"Grace\"}}'",
+            place.display()
+        ))?;
+        return Ok(());
+    }
+    ui.line("What to try next:")?;
+    ui.line("  cargo run --release -- demo --keep-serving      stay, and call it yourself")?;
+    ui.line("  cargo run --release -- run examples-guest/hello  serve it in your own datasite")?;
+    ui.line("  examples-guest/hello/src/lib.rs                  the handlers: change one")?;
+    Ok(())
+}

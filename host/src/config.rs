@@ -1,0 +1,225 @@
+//! Whom the host runs for and where. The only reader of the environment.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Deserialize;
+use syft_protocol::address::Datasite;
+
+use crate::error::CommandError;
+
+const CONFIG_PATH: &str = "SYFTBOX_CLIENT_CONFIG_PATH";
+const EMAIL: &str = "SYFTBOX_EMAIL";
+const DATA_DIR: &str = "SYFTBOX_DATA_DIR";
+/// Set where a SyftBox client started us as one of its apps.
+const APP_ID: &str = "SYFTBOX_APP_ID";
+const HOME: &str = "SYFT_HOST_HOME";
+const LOG: &str = "SYFT_HOST_LOG";
+
+/// A SyftBox client kills its apps three seconds after it asked them to stop.
+const STOP_UNDER_SYFTBOX: Duration = Duration::from_millis(2_500);
+
+/// The owner where no SyftBox is set up.
+const LOCAL_OWNER: &str = "owner@local.syftbox";
+
+/// Options that say which SyftBox is meant
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "SyftBox")]
+pub struct ConfigArgs {
+    /// SyftBox config file [default: $SYFTBOX_CLIENT_CONFIG_PATH, else
+    /// ~/.syftbox/config.json]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Email of the owner [default: $SYFTBOX_EMAIL, else the config file's]
+    #[arg(long, global = true)]
+    pub email: Option<String>,
+
+    /// Folder that holds `datasites` [default: $SYFTBOX_DATA_DIR, else the config
+    /// file's]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Whom the host runs for, and where.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The owner.
+    pub email: Datasite,
+    /// The folder of all datasites.
+    pub datasites: PathBuf,
+    /// No SyftBox is set up on this machine, so nothing is synced with anybody.
+    pub is_local: bool,
+    /// The private folder of compiled components.
+    pub cache: PathBuf,
+    /// The time in which we have to end, where somebody waits for it.
+    pub stop_within: Option<Duration>,
+}
+
+/// The keys of the SyftBox config file that concern us.
+#[derive(Debug, Deserialize)]
+struct ConfigFile {
+    email: Option<String>,
+    #[serde(alias = "sync_folder")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Returns the filter of the log, if the environment has one.
+pub fn log_filter() -> Option<String> {
+    env::var(LOG).or_else(|_| env::var("RUST_LOG")).ok()
+}
+
+impl Config {
+    /// Finds out whom the host runs for: by options, else by the environment,
+    /// else by the config file as the released clients find it, else as a local
+    /// owner.
+    ///
+    /// # Errors
+    /// The config is not readable or incomplete, or the host's own folder would
+    /// be synced.
+    pub fn load(args: &ConfigArgs) -> Result<Self, CommandError> {
+        let email = args.email.clone().or_else(|| env::var(EMAIL).ok());
+        let data_dir = args
+            .data_dir
+            .clone()
+            .or_else(|| env::var_os(DATA_DIR).map(PathBuf::from));
+        let file = match (&email, &data_dir) {
+            (Some(_), Some(_)) => None,
+            _ => read_config_file(args.config.as_deref())?,
+        };
+        let is_local = file.is_none() && email.is_none() && data_dir.is_none();
+        let (file_email, file_dir) = file.map_or((None, None), |it| (it.email, it.data_dir));
+        let email = email
+            .or(file_email)
+            .or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()))
+            .ok_or_else(|| missing("email", "--email"))?;
+        let data_dir = match data_dir.or(file_dir) {
+            Some(dir) => expand_home(&dir)?,
+            None if is_local => home_folder("XDG_DATA_HOME", ".local/share", "data")?.join("local"),
+            None => home()?.join("SyftBox"),
+        };
+        let data_dir = std::path::absolute(&data_dir)?;
+        let config = Self {
+            email: Datasite::parse(&email)?,
+            datasites: data_dir.join("datasites"),
+            is_local,
+            cache: home_folder("XDG_CACHE_HOME", ".cache", "cache")?.join("compiled"),
+            stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
+        };
+        config.keep_private()?;
+        Ok(config)
+    }
+
+    /// Compiled code from a synced folder would let strangers run what they like.
+    fn keep_private(&self) -> Result<(), CommandError> {
+        let (cache, datasites) = (resolve(&self.cache), resolve(&self.datasites));
+        if !cache.starts_with(&datasites) {
+            return Ok(());
+        }
+        let message = format!("{} lies inside the synced folder", self.cache.display());
+        Err(CommandError::new(message).hint(format!(
+            "set {HOME} to a folder outside {}",
+            self.datasites.display()
+        )))
+    }
+}
+
+fn missing(what: &str, option: &str) -> CommandError {
+    CommandError::new(format!("no {what} of the owner is known"))
+        .hint(format!("give {option}, or set it up with `syftbox login`"))
+}
+
+/// Reads the config file; `None` where nobody named one and there is none.
+fn read_config_file(named: Option<&Path>) -> Result<Option<ConfigFile>, CommandError> {
+    let named = named
+        .map(Path::to_owned)
+        .or_else(|| env::var_os(CONFIG_PATH).map(PathBuf::from));
+    let is_named = named.is_some();
+    let path = match named {
+        Some(path) => expand_home(&path)?,
+        None => home()?.join(".syftbox/config.json"),
+    };
+    let legacy = path.with_file_name("client_config.json");
+    for path in [&path, &legacy] {
+        match parse_config_file(path) {
+            Ok(file) => return Ok(Some(file)),
+            Err(error) if is_not_found(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match is_named {
+        true => Err(
+            CommandError::new(format!("there is no config file {}", path.display()))
+                .hint("set one up with `syftbox login`, or give --email and --data-dir"),
+        ),
+        false => Ok(None),
+    }
+}
+
+/// SyftBox rewrites its config in place at each start, so an early look may see
+/// a part of it.
+fn parse_config_file(path: &Path) -> anyhow::Result<ConfigFile> {
+    let read = || -> anyhow::Result<ConfigFile> {
+        let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+        serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
+    };
+    for _ in 0..5 {
+        match read() {
+            Err(error) if error.is::<serde_json::Error>() => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            result => return result,
+        }
+    }
+    read()
+}
+
+fn is_not_found(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// Returns one of the host's own folders.
+fn home_folder(variable: &str, below_home: &str, name: &str) -> Result<PathBuf, CommandError> {
+    if let Some(own) = env::var_os(HOME) {
+        return Ok(std::path::absolute(PathBuf::from(own))?.join(name));
+    }
+    let base = match env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+    {
+        Some(base) => base,
+        None => home()?.join(below_home),
+    };
+    Ok(base.join("syft-host"))
+}
+
+fn home() -> Result<PathBuf, CommandError> {
+    env::home_dir()
+        .filter(|home| home.is_absolute())
+        .ok_or_else(|| {
+            CommandError::new("this user has no home folder").hint(format!("set {HOME}"))
+        })
+}
+
+fn expand_home(path: &Path) -> Result<PathBuf, CommandError> {
+    match path.strip_prefix("~") {
+        Ok(rest) => Ok(home()?.join(rest)),
+        Err(_) => Ok(path.to_owned()),
+    }
+}
+
+/// Resolves the links in the part of a path that exists.
+fn resolve(path: &Path) -> PathBuf {
+    for ancestor in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (fs::canonicalize(ancestor), path.strip_prefix(ancestor)) {
+            return real.join(rest);
+        }
+    }
+    path.to_owned()
+}

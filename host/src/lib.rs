@@ -1,0 +1,27 @@
+//! Runs SyftBox apps one does not trust.
+//!
+//! # Layout
+//! In the order in which a request meets them:
+//! - `server`: the loop that everything comes to
+//! - `tree`: the app's folder in the datasites tree
+//! - `app`, `router`: a component that fits our world, and its endpoints
+//! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
+//! - `reply`: what came of a call, as the answer that callers read
+//!
+//! Around them: `commands` (one file each), `config` (the only reader of the
+//! environment), `ui` (the only one that prints), `error`.
+
+pub mod app;
+pub mod caller;
+mod capability;
+pub mod commands;
+pub mod config;
+pub mod error;
+mod guest_crate;
+pub mod logging;
+pub mod reply;
+pub mod router;
+pub mod sandbox;
+pub mod server;
+pub mod tree;
+pub mod ui;

@@ -1,0 +1,211 @@
+//! Outcomes and refusals as the answers that callers read.
+
+use std::time::Duration;
+
+use serde_json::json;
+use syft_protocol::address::{Address, AppName, Datasite};
+use syft_protocol::inbox::Refusal;
+use syft_protocol::message::{Headers, Request, Response};
+use syft_protocol::status::Status;
+use syft_protocol::timestamp::Timestamp;
+use syft_protocol::url::SyftUrl;
+
+use crate::sandbox::{Answer, Outcome};
+
+/// How long an answer is valid whose request had no readable end.
+const DEFAULT_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Headers of an answer, and bytes of them all. A guest could otherwise make an
+/// answer that no reader accepts.
+const MAX_HEADERS: usize = 256;
+
+/// Who answers, and how openly.
+#[derive(Debug, Clone)]
+pub struct Replier {
+    /// The owner.
+    pub datasite: Datasite,
+    /// The app.
+    pub app: AppName,
+    /// Callers see what went wrong inside a handler.
+    pub debug: bool,
+    /// The most bytes of a response file.
+    pub response_bytes: usize,
+}
+
+/// An answer to be written.
+#[derive(Debug)]
+pub struct Reply {
+    /// Its status.
+    pub status: Status,
+    /// The response file.
+    pub json: Vec<u8>,
+}
+
+impl Replier {
+    /// Returns the answer for what came of a call.
+    pub fn outcome(
+        &self,
+        address: &Address,
+        heading: &Heading,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Reply {
+        let response = match outcome {
+            Outcome::Answered(answer) => self.answered(answer),
+            Outcome::InvalidArguments(message) => text(
+                Status::BAD_REQUEST,
+                format!("Invalid request schema: {message}"),
+            ),
+            failure => self.failed(&failure),
+        };
+        self.reply(address, heading, response, now)
+    }
+
+    /// Returns the answer for a request that is not run.
+    pub fn refusal(
+        &self,
+        address: &Address,
+        heading: &Heading,
+        refusal: &Refusal,
+        now: Timestamp,
+    ) -> Reply {
+        self.reply(
+            address,
+            heading,
+            text(refusal.status(), refusal.message()),
+            now,
+        )
+    }
+
+    /// Returns what an answer repeats of its request. Where the request could not
+    /// be read that is, as in the released server, the URL of its folder.
+    pub fn heading(&self, address: &Address, request: Option<&Request>, now: Timestamp) -> Heading {
+        match request {
+            Some(request) => Heading {
+                url: request.url.clone(),
+                expires: request.expires,
+            },
+            None => Heading {
+                url: self.folder_url(address),
+                expires: now.saturating_add(DEFAULT_VALIDITY),
+            },
+        }
+    }
+
+    fn folder_url(&self, address: &Address) -> SyftUrl {
+        let endpoint = SyftUrl::for_endpoint(&self.datasite, &self.app, address.endpoint());
+        let Some(sender) = address.folder().sender() else {
+            return endpoint;
+        };
+        SyftUrl::parse(&format!("{}/{sender}", endpoint.as_str())).unwrap_or(endpoint)
+    }
+
+    fn answered(&self, answer: Answer) -> Content {
+        if answer.headers.len() > MAX_HEADERS {
+            return text(
+                Status::INTERNAL_ERROR,
+                format!("The response has more than {MAX_HEADERS} headers."),
+            );
+        }
+        Content {
+            status: Status::nearest(answer.status),
+            headers: answer.headers.into_iter().collect(),
+            body: answer.body,
+        }
+    }
+
+    fn failed(&self, outcome: &Outcome) -> Content {
+        if !self.debug {
+            return text(
+                Status::INTERNAL_ERROR,
+                "Internal server error. Please try again later.".to_owned(),
+            );
+        }
+        let (kind, handler) = match outcome {
+            Outcome::Failed { kind, handler, .. } => (kind.as_str(), handler.as_str()),
+            other => (other.name(), ""),
+        };
+        let message = match outcome {
+            Outcome::Failed { message, .. } => message.clone(),
+            other => other.detail().unwrap_or_default(),
+        };
+        let details = json!({
+            "error_type": kind,
+            "error_message": message,
+            "function_name": handler,
+            "traceback": outcome.detail().unwrap_or_default(),
+        });
+        Content {
+            status: Status::INTERNAL_ERROR,
+            headers: Headers::from_iter([(
+                "Content-Type".to_owned(),
+                "application/json".to_owned(),
+            )]),
+            body: Some(format!("{details:#}").into_bytes()),
+        }
+    }
+
+    fn reply(
+        &self,
+        address: &Address,
+        heading: &Heading,
+        content: Content,
+        now: Timestamp,
+    ) -> Reply {
+        let reply = self.encode(address, heading, content, now);
+        if reply.json.len() <= self.response_bytes {
+            return reply;
+        }
+        let message = format!(
+            "The response has {} bytes as a file; at most {} can be synced.",
+            reply.json.len(),
+            self.response_bytes
+        );
+        self.encode(address, heading, text(Status::INTERNAL_ERROR, message), now)
+    }
+
+    fn encode(
+        &self,
+        address: &Address,
+        heading: &Heading,
+        content: Content,
+        now: Timestamp,
+    ) -> Reply {
+        let status = content.status;
+        let response = Response {
+            id: address.id().uuid(),
+            sender: self.datasite.as_str().to_owned(),
+            url: heading.url.clone(),
+            body: content.body,
+            headers: content.headers,
+            created: now,
+            expires: heading.expires,
+            status,
+        };
+        Reply {
+            status,
+            json: response.to_json(),
+        }
+    }
+}
+
+/// What an answer repeats of its request.
+#[derive(Debug, Clone)]
+pub struct Heading {
+    url: SyftUrl,
+    expires: Timestamp,
+}
+
+struct Content {
+    status: Status,
+    headers: Headers,
+    body: Option<Vec<u8>>,
+}
+
+fn text(status: Status, message: String) -> Content {
+    Content {
+        status,
+        headers: Headers::default(),
+        body: Some(message.into_bytes()),
+    }
+}

@@ -1,0 +1,230 @@
+//! Runs guests: each call in a fresh instance, within limits.
+
+pub(crate) mod bindings;
+mod cache;
+mod engine;
+mod limits;
+mod outcome;
+pub(crate) mod output;
+pub(crate) mod store;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+use wasmtime::component::types::ComponentItem;
+use wasmtime_wasi::I32Exit;
+
+use bindings::AppPre;
+use bindings::exports::syft::app::rpc;
+use cache::Cache;
+pub use limits::Limits;
+pub use outcome::{Answer, Outcome};
+use output::Output;
+use store::CallState;
+pub use store::Identity;
+
+use crate::capability;
+
+/// The interface that every app exports.
+const RPC: &str = "syft:app/rpc@0.1.0";
+
+/// Everything that apps share: the engine, the linker and the compiled code.
+pub struct Sandbox {
+    engine: Engine,
+    linker: Linker<CallState>,
+    cache: Cache,
+    limits: Limits,
+}
+
+/// A component that fits our world and is ready to run.
+#[derive(Clone)]
+pub struct Program {
+    pre: AppPre<CallState>,
+}
+
+/// Why a component cannot be an app.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// It is larger than this many bytes.
+    #[error("the component has {bytes} bytes; at most {limit} are allowed")]
+    TooLarge {
+        /// Its size.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// It is a core module and not a component.
+    #[error("this is a core WebAssembly module, not a component")]
+    CoreModule,
+    /// It is not valid.
+    #[error("this is not a valid component: {0}")]
+    Invalid(String),
+    /// It imports what no host offers to apps.
+    #[error("the component imports `{0}`, which no app can have")]
+    UnknownImport(String),
+    /// It exports no handlers.
+    #[error("the component does not export `{RPC}`")]
+    NotAnApp,
+    /// Its types differ from ours, or it needs more than the limits allow.
+    #[error("the component does not fit: {0}")]
+    Unfit(String),
+}
+
+impl Sandbox {
+    /// Returns a sandbox that keeps compiled code in a private folder.
+    ///
+    /// # Errors
+    /// The engine does not start, or the folder is not private.
+    pub fn new(limits: Limits, cache: &Path) -> anyhow::Result<Self> {
+        let engine = engine::new(&limits)?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        capability::link(&mut linker)?;
+        Ok(Self {
+            engine,
+            linker,
+            cache: Cache::open(cache)?,
+            limits,
+        })
+    }
+
+    /// Returns the limits of each call.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Compiles a component and checks that it fits our world.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load(&self, bytes: &[u8]) -> Result<Program, LoadError> {
+        let (size, limit) = (bytes.len() as u64, self.limits.component_bytes);
+        if size > limit {
+            return Err(LoadError::TooLarge { bytes: size, limit });
+        }
+        if bytes.starts_with(b"\0asm\x01\0\0\0") {
+            return Err(LoadError::CoreModule);
+        }
+        let component = self
+            .cache
+            .load(&self.engine, bytes)
+            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let ty = component.component_type();
+        if !ty.exports(&self.engine).any(|(name, _)| name == RPC) {
+            return Err(LoadError::NotAnApp);
+        }
+        for (name, item) in ty.imports(&self.engine) {
+            let is_instance = matches!(item.ty, ComponentItem::ComponentInstance(_));
+            if !is_instance || !is_offered(name) {
+                return Err(LoadError::UnknownImport(name.to_owned()));
+            }
+        }
+        let pre = self
+            .linker
+            .instantiate_pre(&component)
+            .and_then(AppPre::new)
+            .map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
+        Ok(Program { pre })
+    }
+
+    /// Asks a program for its endpoints, in an instance of its own.
+    ///
+    /// # Errors
+    /// The guest gave no answer; the outcome says why.
+    pub(crate) async fn endpoints(
+        &self,
+        program: &Program,
+        identity: &Identity,
+    ) -> Result<Vec<rpc::Endpoint>, Outcome> {
+        let name = Arc::from("endpoints");
+        self.within_limits(identity, name, async |store| {
+            let app = program.pre.instantiate_async(&mut *store).await?;
+            app.syft_app_rpc().call_endpoints(store).await
+        })
+        .await
+    }
+
+    /// Runs the handler of a request in a fresh instance.
+    pub(crate) async fn call(
+        &self,
+        program: &Program,
+        identity: &Identity,
+        request: &rpc::Request,
+    ) -> Outcome {
+        let name = Arc::from(request.id.as_str());
+        let answer = self
+            .within_limits(identity, name, async |store| {
+                let app = program.pre.instantiate_async(&mut *store).await?;
+                app.syft_app_rpc().call_handle(store, request).await
+            })
+            .await;
+        match answer {
+            Ok(Ok(response)) => Outcome::Answered(Answer {
+                status: response.status,
+                headers: response.headers,
+                body: response.body,
+            }),
+            Ok(Err(rpc::Error::InvalidArguments(message))) => Outcome::InvalidArguments(message),
+            Ok(Err(rpc::Error::Failed(failure))) => Outcome::Failed {
+                kind: failure.kind,
+                message: failure.message,
+                handler: failure.handler,
+            },
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Runs guest code. The epoch makes it give way, the timeout ends it also
+    /// while it waits in a host call; each alone would leave a hole. The store
+    /// is thrown away in every case: after a dropped call it is not usable.
+    async fn within_limits<T>(
+        &self,
+        identity: &Identity,
+        name: Arc<str>,
+        run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
+    ) -> Result<T, Outcome> {
+        let output = Output::new(&self.limits, identity.app.clone(), name);
+        let mut store = store::new(&self.engine, &self.limits, identity.clone(), output.clone());
+        let limit: Duration = self.limits.time;
+        match tokio::time::timeout(limit, run(&mut store)).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.fault(store.data(), &error)),
+            Err(_) => Err(Outcome::TimedOut(limit)),
+        }
+    }
+
+    fn fault(&self, state: &CallState, error: &wasmtime::Error) -> Outcome {
+        if state.output.exceeded() {
+            return Outcome::TooMuchOutput(self.limits.output_bytes);
+        }
+        if state.refused_memory() {
+            return Outcome::OutOfMemory(self.limits.memory_bytes);
+        }
+        if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
+            return Outcome::Trapped(format!("the guest exited with code {code}"));
+        }
+        match error.downcast_ref::<wasmtime::Trap>() {
+            Some(trap) => Outcome::Trapped(trap.to_string()),
+            None => Outcome::Trapped(format!("{error:#}")),
+        }
+    }
+}
+
+/// Tells whether an import belongs to the world of apps, at any version of it
+/// that the linker may know.
+fn is_offered(import: &str) -> bool {
+    const OFFERED: [&str; 7] = [
+        "syft:app/",
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:filesystem/",
+        "wasi:io/",
+        "wasi:random/",
+        "wasi:sockets/",
+    ];
+    OFFERED.iter().any(|prefix| import.starts_with(prefix))
+}

@@ -1,0 +1,92 @@
+//! Compiled components on disk, so that an app starts without compiling.
+//!
+//! What lies here runs as native code, outside the sandbox. It is therefore only
+//! ever written by this host, in a folder that nobody else may write to.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// A private folder of compiled components.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// Opens the cache, making its folder if need be.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or somebody else could write to it.
+    pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+        let metadata = fs::symlink_metadata(folder)
+            .with_context(|| format!("look at {}", folder.display()))?;
+        // /proc/self belongs to the user this process runs as.
+        let own = fs::metadata("/proc/self").map_or(metadata.uid(), |process| process.uid());
+        anyhow::ensure!(
+            metadata.is_dir() && metadata.uid() == own,
+            "{} is no folder of this user; compiled code is not loaded from there",
+            folder.display()
+        );
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("make {} private", folder.display()))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// Returns the component, compiled now or before.
+    ///
+    /// # Errors
+    /// The bytes are no valid component. A cache that cannot be read or written
+    /// is no error: the component is compiled.
+    pub(super) fn load(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let path = self.folder.join(file_name(engine, bytes));
+        if let Some(component) = Self::read(engine, &path) {
+            return Ok(component);
+        }
+        let component = Component::from_binary(engine, bytes)?;
+        if let Err(error) = self.write(&component, &path) {
+            tracing::warn!("compiled component not cached: {error:#}");
+        }
+        Ok(component)
+    }
+
+    fn read(engine: &Engine, path: &Path) -> Option<Component> {
+        if !path.exists() {
+            return None;
+        }
+        // SAFETY: the file was written by `write` below in a folder that only
+        // this user can enter, and its name binds it to the digest of the
+        // component and the settings of the engine.
+        #[expect(unsafe_code, reason = "loads code that this host compiled itself")]
+        let component = unsafe { Component::deserialize_file(engine, path) };
+        component
+            .inspect_err(|error| tracing::warn!("{} is not usable: {error:#}", path.display()))
+            .ok()
+    }
+
+    fn write(&self, component: &Component, path: &Path) -> anyhow::Result<()> {
+        let code = component.serialize()?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        file.write_all(&code)?;
+        file.persist(path)?;
+        Ok(())
+    }
+}
+
+fn file_name(engine: &Engine, bytes: &[u8]) -> String {
+    let mut settings = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    let digest = HEXLOWER.encode(&Sha256::digest(bytes));
+    format!("{digest}-{:016x}.cwasm", settings.finish())
+}

@@ -1,0 +1,87 @@
+//! The engine that all calls share, and the clock that interrupts them.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use super::limits::Limits;
+
+/// How often a running guest gives way to others, and how exact its deadline is
+/// while it computes.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Memory of an instance that stays mapped between calls. Resetting so much by
+/// copying is cheaper than giving it back to the kernel and faulting it in
+/// again, most of all when several threads do it.
+const KEEP_RESIDENT_BYTES: usize = 1 << 20;
+
+/// Returns an engine whose instances come from a pool made ready in advance.
+/// Where the address space for that is not to be had, as in a tight container,
+/// it makes each instance on demand, which costs time and nothing else.
+pub(super) fn new(limits: &Limits) -> anyhow::Result<Engine> {
+    let mut config = config();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+    let engine = match Engine::new(&config) {
+        Ok(engine) => engine,
+        Err(error) => {
+            tracing::warn!("no instance pool, calls will be slower: {error:#}");
+            config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+            Engine::new(&config)?
+        }
+    };
+    tick(&engine)?;
+    Ok(engine)
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        .memory_init_cow(true)
+        .max_wasm_stack(512 << 10)
+        .async_stack_size(2 << 20)
+        .cranelift_nan_canonicalization(true);
+    config
+}
+
+fn pool(limits: &Limits) -> PoolingAllocationConfig {
+    // One more than may run: an app that is being loaded is asked for its
+    // endpoints in an instance of its own.
+    let calls = u32::try_from(limits.concurrency + 1).unwrap_or(u32::MAX);
+    let per_call = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(calls)
+        .total_core_instances(calls.saturating_mul(per_call(limits.instances)))
+        .total_memories(calls.saturating_mul(per_call(limits.memories)))
+        .total_tables(calls.saturating_mul(per_call(limits.tables)))
+        .total_stacks(calls)
+        .max_core_instances_per_component(per_call(limits.instances))
+        .max_memories_per_component(per_call(limits.memories))
+        .max_tables_per_component(per_call(limits.tables))
+        .max_memory_size(limits.memory_bytes)
+        .table_elements(limits.table_elements)
+        .max_component_instance_size(16 << 20)
+        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .table_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// Starts the one thread that advances the epoch. It ends with the engine.
+fn tick(engine: &Engine) -> anyhow::Result<()> {
+    let engine = engine.weak();
+    thread::Builder::new()
+        .name("epoch".to_owned())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                thread::sleep(TICK);
+            }
+        })
+        .context("start the epoch thread")?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! What one call may use, and what one host may use for all calls together.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// Every limit of the sandbox, with its default.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Wall-clock time of a call: instantiation, guest code and host calls.
+    pub time: Duration,
+    /// Sum of the sizes of all linear memories of a call, in bytes.
+    pub memory_bytes: usize,
+    /// Calls of an app that run at the same time.
+    pub concurrency: usize,
+    /// Linear memories of a call.
+    pub memories: usize,
+    /// Tables of a call.
+    pub tables: usize,
+    /// Elements of all tables of a call together.
+    pub table_elements: usize,
+    /// Core instances of a call.
+    pub instances: usize,
+    /// Handles to host resources that a call holds at one time.
+    pub handles: usize,
+    /// Bytes that a guest passes to the host in one host call.
+    pub hostcall_bytes: usize,
+    /// Random bytes that a guest gets in one host call.
+    pub random_bytes: u64,
+    /// Bytes of stdout, stderr and log of a call that reach the host's log.
+    pub logged_bytes: usize,
+    /// Bytes of stdout, stderr and log after which a call is ended.
+    pub output_bytes: usize,
+    /// Bytes of one line in the log; a longer one is cut.
+    pub line_bytes: usize,
+    /// Size of a request file in bytes.
+    pub request_bytes: u64,
+    /// Size of a response file in bytes. SyftBox cannot sync files between
+    /// 3 and 4 MiB: its message limit of 4 MiB counts the base64 form.
+    pub response_bytes: usize,
+    /// Bytes of all request files that are held in memory at one time.
+    pub loaded_bytes: u64,
+    /// Size of a component in bytes.
+    pub component_bytes: u64,
+    /// Endpoints of an app.
+    pub endpoints: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(10),
+            memory_bytes: 128 << 20,
+            concurrency: 64,
+            memories: 4,
+            tables: 32,
+            table_elements: 200_000,
+            instances: 64,
+            handles: 10_000,
+            hostcall_bytes: 16 << 20,
+            random_bytes: 1 << 20,
+            logged_bytes: 64 << 10,
+            output_bytes: 64 << 20,
+            line_bytes: 4 << 10,
+            request_bytes: 16 << 20,
+            response_bytes: (3 << 20) - (4 << 10),
+            loaded_bytes: 64 << 20,
+            component_bytes: 64 << 20,
+            endpoints: 1_000,
+        }
+    }
+}
+
+/// Counts what the memories and tables of one store use. wasmtime's own limiter
+/// bounds each of them alone, so two memories would double the limit.
+#[derive(Debug)]
+pub(super) struct Meter {
+    limits: Limits,
+    memory_bytes: usize,
+    table_elements: usize,
+    /// The bytes that would have been needed when growth was refused.
+    refused_memory: Option<usize>,
+}
+
+impl Meter {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            memory_bytes: 0,
+            table_elements: 0,
+            refused_memory: None,
+        }
+    }
+
+    /// Returns whether the guest was refused memory. A guest that cannot go on
+    /// without ends in a trap that does not say so.
+    pub(super) fn refused_memory(&self) -> bool {
+        self.refused_memory.is_some()
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.memory_bytes.saturating_add(desired - current);
+        if wanted > self.limits.memory_bytes {
+            self.refused_memory = Some(wanted);
+            return Ok(false);
+        }
+        self.memory_bytes = wanted;
+        Ok(true)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        let wanted = self.table_elements.saturating_add(desired - current);
+        let fits = wanted <= self.limits.table_elements;
+        if fits {
+            self.table_elements = wanted;
+        }
+        Ok(fits)
+    }
+
+    fn instances(&self) -> usize {
+        self.limits.instances
+    }
+
+    fn tables(&self) -> usize {
+        self.limits.tables
+    }
+
+    fn memories(&self) -> usize {
+        self.limits.memories
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_share_one_limit() {
+        let mut meter = Meter::new(Limits {
+            memory_bytes: 100,
+            ..Limits::default()
+        });
+        let mut grow = |current, desired| meter.memory_growing(current, desired, None).ok();
+        assert_eq!(grow(0, 60), Some(true));
+        assert_eq!(grow(0, 41), Some(false), "a second memory");
+        assert_eq!(grow(0, 40), Some(true));
+        assert_eq!(grow(60, 61), Some(false));
+        assert!(meter.refused_memory());
+    }
+}

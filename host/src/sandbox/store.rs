@@ -1,0 +1,81 @@
+//! The state of one call: everything a guest can reach.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use wasmtime::component::ResourceTable;
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::limits::{Limits, Meter};
+use super::output::Output;
+
+/// Whom a guest runs for.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The name of the app.
+    pub app: Arc<str>,
+    /// The email of the owner.
+    pub datasite: Arc<str>,
+}
+
+/// What the host holds for one call. A guest reaches nothing that is not here.
+pub(crate) struct CallState {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    meter: Meter,
+    pub(crate) identity: Identity,
+    pub(crate) output: Output,
+    pub(crate) deadline: Instant,
+}
+
+impl CallState {
+    pub(super) fn refused_memory(&self) -> bool {
+        self.meter.refused_memory()
+    }
+}
+
+impl WasiView for CallState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// Returns a store for one call, in which nothing is granted: no file, no
+/// argument, no environment variable, no network.
+pub(super) fn new(
+    engine: &Engine,
+    limits: &Limits,
+    identity: Identity,
+    output: Output,
+) -> Store<CallState> {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(limits.handles);
+    let wasi = WasiCtx::builder()
+        .stdout(output.stream("stdout"))
+        .stderr(output.stream("stderr"))
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .max_random_size(limits.random_bytes)
+        .build();
+    let state = CallState {
+        wasi,
+        table,
+        meter: Meter::new(limits.clone()),
+        identity,
+        output,
+        deadline: Instant::now() + limits.time,
+    };
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.meter);
+    store.set_hostcall_fuel(limits.hostcall_bytes);
+    store.set_max_component_handles(limits.handles);
+    // Without a deadline a store with epochs traps at once.
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+    store
+}

@@ -1,0 +1,182 @@
+//! Carries out what the inbox decided, each action in a task of its own.
+//!
+//! Files are read and written right in the task: they are small, and handing
+//! each to another thread costs more than it. Every task ends with one event,
+//! even where it panics.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use syft_protocol::address::{Address, Sender};
+use syft_protocol::inbox::{Action, Closed, Loaded, Refusal};
+use syft_protocol::message::Request;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::{Event, Shared, now, send};
+use crate::reply::Reply;
+use crate::tree::{Opened, RequestFile, Tree, Written};
+
+/// Starts an action.
+pub(super) fn start(shared: &Arc<Shared>, tree: &Arc<Tree>, action: Action) {
+    let (shared, tree) = (Arc::clone(shared), Arc::clone(tree));
+    match action {
+        Action::Load(address) => {
+            let fallback = Event::Loaded(address.clone(), Loaded::Unreadable, None);
+            let report = Report::new(&shared, fallback);
+            tokio::spawn(async move {
+                let (loaded, permit) = load(&shared, &tree, &address).await;
+                report.send(Event::Loaded(address, loaded, permit));
+            });
+        }
+        Action::Run(address, request, sender) => {
+            let report = Report::closing(&shared, &address);
+            tokio::spawn(async move {
+                let closed = run(&shared, &tree, &address, *request, sender).await;
+                report.send(Event::Closed(address, closed));
+            });
+        }
+        Action::Refuse(address, refusal, request) => {
+            let report = Report::closing(&shared, &address);
+            tokio::spawn(async move {
+                let closed = refuse(&shared, &tree, &address, &refusal, request.as_deref());
+                report.send(Event::Closed(address, closed));
+            });
+        }
+    }
+}
+
+/// The one event that a task owes. Dropped without it, by a panic, it sends what
+/// lets the inbox go on.
+struct Report {
+    events: mpsc::UnboundedSender<Event>,
+    fallback: Option<Event>,
+}
+
+impl Report {
+    fn new(shared: &Shared, fallback: Event) -> Self {
+        Self {
+            events: shared.events.clone(),
+            fallback: Some(fallback),
+        }
+    }
+
+    fn closing(shared: &Shared, address: &Address) -> Self {
+        Self::new(shared, Event::Closed(address.clone(), Closed::Failed))
+    }
+
+    fn send(mut self, event: Event) {
+        self.fallback = None;
+        send(&self.events, event);
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(event) = self.fallback.take() {
+            send(&self.events, event);
+        }
+    }
+}
+
+async fn load(
+    shared: &Shared,
+    tree: &Tree,
+    address: &Address,
+) -> (Loaded, Option<OwnedSemaphorePermit>) {
+    let file = match tree.open_request(address) {
+        Ok(Opened::Absent) => return (Loaded::Absent, None),
+        Ok(Opened::Answered) => return (Loaded::Answered, None),
+        Ok(Opened::File(file)) => file,
+        Err(error) => {
+            tracing::warn!(%address, "cannot open a request: {error}");
+            return (Loaded::Unreadable, None);
+        }
+    };
+    let (bytes, limit) = (file.stamp().bytes, shared.sandbox.limits().request_bytes);
+    if bytes > limit {
+        return (Loaded::TooLarge { bytes, limit }, None);
+    }
+    let kib = u32::try_from(bytes >> 10)
+        .unwrap_or(u32::MAX)
+        .saturating_add(1);
+    let permit = Arc::clone(&shared.loaded)
+        .acquire_many_owned(kib)
+        .await
+        .expect("the semaphore is never closed");
+    (read(address, file), Some(permit))
+}
+
+fn read(address: &Address, file: RequestFile) -> Loaded {
+    let stamp = file.stamp();
+    match file.read() {
+        Ok(bytes) => {
+            let request = Request::from_json(&bytes, now().wall);
+            Loaded::File(stamp, request.map(Box::new))
+        }
+        Err(error) => {
+            tracing::warn!(%address, "cannot read a request: {error}");
+            Loaded::Unreadable
+        }
+    }
+}
+
+async fn run(
+    shared: &Shared,
+    tree: &Tree,
+    address: &Address,
+    request: Request,
+    sender: Sender,
+) -> Closed {
+    let start = Instant::now();
+    let heading = shared.replier.heading(address, Some(&request), now().wall);
+    let email = sender.email.clone();
+    let proof = sender.proof.as_str();
+    let outcome = shared
+        .app
+        .call(&shared.sandbox, address, sender, request)
+        .await;
+    let (name, detail) = (outcome.name(), outcome.detail());
+    let reply = shared
+        .replier
+        .outcome(address, &heading, outcome, now().wall);
+    let closed = write(tree, address, &reply);
+    let (endpoint, id) = (address.endpoint(), address.id());
+    let status = reply.status.code();
+    let ms = start.elapsed().as_secs_f64() * 1e3;
+    match detail {
+        None => tracing::info!(%endpoint, %id, sender = email, proof, status, ms, "{name}"),
+        Some(detail) => {
+            tracing::warn!(%endpoint, %id, sender = email, proof, status, ms, detail, "{name}");
+        }
+    }
+    closed
+}
+
+fn refuse(
+    shared: &Shared,
+    tree: &Tree,
+    address: &Address,
+    refusal: &Refusal,
+    request: Option<&Request>,
+) -> Closed {
+    let now = now().wall;
+    let heading = shared.replier.heading(address, request, now);
+    let reply = shared.replier.refusal(address, &heading, refusal, now);
+    let (endpoint, id, status) = (address.endpoint(), address.id(), reply.status.code());
+    tracing::warn!(%endpoint, %id, status, ?refusal, "refused");
+    write(tree, address, &reply)
+}
+
+fn write(tree: &Tree, address: &Address, reply: &Reply) -> Closed {
+    match tree.answer(address, &reply.json) {
+        Ok(Written::Beside) => Closed::Answered,
+        Ok(Written::Gone) => {
+            tracing::debug!(%address, "the request is gone, its answer is dropped");
+            Closed::Gone
+        }
+        Err(error) => {
+            tracing::error!(%address, "cannot write an answer, trying again later: {error}");
+            Closed::Failed
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The `rpc/` folder of one app in the datasites tree, held as a directory
+//! handle.
+//!
+//! Strangers write below it. Every path is walked from the handle one name at a
+//! time and no symlink is followed, at any level below the datasites root.
+
+mod post;
+mod prepare;
+mod read;
+mod scan;
+mod sweep;
+mod watch;
+mod write;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use cap_fs_ext::DirExt;
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, MetadataExt};
+use syft_protocol::address::{AppName, Datasite, Folder};
+
+pub use post::Found;
+pub use read::{Opened, RequestFile};
+pub use scan::{Scan, Skipped, Which};
+pub use watch::{Hints, Watcher};
+pub use write::Written;
+
+/// The `rpc/` folder of one app.
+#[derive(Debug)]
+pub struct Tree {
+    rpc: Dir,
+    path: PathBuf,
+}
+
+impl Tree {
+    /// Opens the folder, making what is missing of it.
+    ///
+    /// # Errors
+    /// A part of the path is a symlink or no folder, or cannot be made.
+    pub fn open(datasites: &Path, datasite: &Datasite, app: &AppName) -> anyhow::Result<Self> {
+        fs::create_dir_all(datasites).with_context(|| format!("create {}", datasites.display()))?;
+        let datasites =
+            fs::canonicalize(datasites).with_context(|| format!("find {}", datasites.display()))?;
+        let root = Dir::open_ambient_dir(&datasites, ambient_authority())
+            .with_context(|| format!("open {}", datasites.display()))?;
+        let names = [datasite.as_str(), "app_data", app.as_str(), "rpc"];
+        let path = names.iter().fold(datasites, |path, name| path.join(name));
+        let rpc = open_or_create(&root, names.into_iter())
+            .with_context(|| format!("open {} without following links", path.display()))?;
+        Ok(Self { rpc, path })
+    }
+
+    /// Returns the path of the folder, for messages and for the watcher.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells whether the folder is still the one at its path. Somebody may have
+    /// moved or removed it.
+    pub fn is_current(&self) -> bool {
+        let held = self.rpc.dir_metadata();
+        let found = fs::symlink_metadata(&self.path);
+        match (held, found) {
+            (Ok(held), Ok(found)) => held.ino() == found.ino() && held.dev() == found.dev(),
+            _ => false,
+        }
+    }
+
+    fn open_folder(&self, folder: &Folder) -> io::Result<Dir> {
+        open_path(&self.rpc, folder.segments())
+    }
+}
+
+/// Opens a folder below `dir` without following links.
+fn open_path<'a>(dir: &Dir, names: impl Iterator<Item = &'a str>) -> io::Result<Dir> {
+    let mut found = None;
+    for name in names {
+        found = Some(found.as_ref().unwrap_or(dir).open_dir_nofollow(name)?);
+    }
+    match found {
+        Some(dir) => Ok(dir),
+        None => dir.try_clone(),
+    }
+}
+
+/// As [`open_path`], making the folders that are missing.
+fn open_or_create<'a>(dir: &Dir, names: impl Iterator<Item = &'a str>) -> io::Result<Dir> {
+    let mut dir = dir.try_clone()?;
+    for name in names {
+        match dir.create_dir(name) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        dir = dir.open_dir_nofollow(name)?;
+    }
+    Ok(dir)
+}

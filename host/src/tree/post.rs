@@ -1,0 +1,74 @@
+//! The caller's side: puts a request into somebody's tree and takes the answer.
+
+use std::io::{self, Read};
+
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::fs::OpenOptions;
+use syft_protocol::address::Address;
+
+use super::read::is_absent;
+use super::{Tree, open_or_create, write};
+
+/// What a caller finds beside its request.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing yet.
+    Nothing,
+    /// The answer.
+    Answer(Vec<u8>),
+    /// The mark that sync leaves where the caller may not write.
+    Rejected,
+}
+
+impl Tree {
+    /// Writes a request, making its folder if need be.
+    ///
+    /// # Errors
+    /// It cannot be written, or a part of the path is a symlink.
+    pub fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
+        let folder = open_or_create(&self.rpc, address.folder().segments())?;
+        let name = address.id().request_name();
+        write::replace(&folder, &format!("{name}.tmp"), &name, request)
+    }
+
+    /// Looks for the answer of a request, and reads up to `limit` bytes of it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn look_for_answer(&self, address: &Address, limit: u64) -> io::Result<Found> {
+        let folder = self.open_folder(address.folder())?;
+        let stem = address.id().stem();
+        for mark in ["syftrejected", "rejected"] {
+            if folder
+                .symlink_metadata(format!("{stem}.{mark}.request"))
+                .is_ok()
+            {
+                return Ok(Found::Rejected);
+            }
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).follow(FollowSymlinks::No).nonblock(true);
+        let file = match folder.open_with(address.id().response_name(), &options) {
+            Err(error) if is_absent(&error) => return Ok(Found::Nothing),
+            result => result?,
+        };
+        let mut answer = Vec::new();
+        file.take(limit).read_to_end(&mut answer)?;
+        Ok(Found::Answer(answer))
+    }
+
+    /// Deletes a request with its answer and marks, as the released client does
+    /// once it has read them.
+    pub fn clear(&self, address: &Address) {
+        let Ok(folder) = self.open_folder(address.folder()) else {
+            return;
+        };
+        let (id, stem) = (address.id(), address.id().stem());
+        let marks = ["syftrejected", "rejected"].map(|mark| format!("{stem}.{mark}.request"));
+        for name in [id.request_name(), id.response_name()].iter().chain(&marks) {
+            if folder.remove_file(name).is_err() {
+                tracing::debug!(name, "nothing to delete");
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! A component of another kind: a command.
+
+fn main() {
+    println!("not an app");
+}
