@@ -4,9 +4,11 @@ mod call;
 mod demo;
 mod run;
 
-use clap::{Parser, Subcommand};
+use std::path::PathBuf;
 
-use crate::config::{self, ConfigArgs};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Overrides};
 use crate::error::CommandError;
 use crate::logging::{self, LogFormat};
 use crate::ui::Ui;
@@ -29,13 +31,63 @@ pub struct Cli {
     json: bool,
 
     /// How the log on stderr is written
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
-    log_format: LogFormat,
+    #[arg(long, global = true, value_enum, default_value_t = LogFormatArg::Text)]
+    log_format: LogFormatArg,
 
     /// What is logged: a level, or a filter such as `warn,guest=debug` [default:
     /// $SYFT_HOST_LOG, else $RUST_LOG, else info]
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "SyftBox")]
+struct ConfigArgs {
+    /// SyftBox config file [default: $SYFTBOX_CLIENT_CONFIG_PATH, else
+    /// ~/.syftbox/config.json]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Email of the owner [default: $SYFTBOX_EMAIL, else the config file's]
+    #[arg(long, global = true)]
+    email: Option<String>,
+
+    /// Folder that holds `datasites` [default: $SYFTBOX_DATA_DIR, else the config
+    /// file's]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl From<ConfigArgs> for Overrides {
+    fn from(args: ConfigArgs) -> Self {
+        let ConfigArgs {
+            config,
+            email,
+            data_dir,
+        } = args;
+        Self {
+            config,
+            email,
+            data_dir,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormatArg {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+impl From<LogFormatArg> for LogFormat {
+    fn from(format: LogFormatArg) -> Self {
+        match format {
+            LogFormatArg::Text => Self::Text,
+            LogFormatArg::Json => Self::Json,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -83,14 +135,15 @@ impl Cli {
         let quiet = !matches!(self.command, Command::Run(_));
         let filter = self.log.or_else(config::log_filter);
         let default = if quiet { "warn" } else { "info" };
-        logging::start(self.log_format, filter.as_deref().unwrap_or(default))?;
+        logging::start(self.log_format.into(), filter.as_deref().unwrap_or(default))?;
+        let overrides = self.config.into();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
         let exit = runtime.block_on(async {
             match self.command {
-                Command::Run(args) => run::run(ui, &self.config, args).await,
-                Command::Call(args) => call::call(ui, &self.config, args).await,
+                Command::Run(args) => run::run(ui, &overrides, args).await,
+                Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Demo(args) => demo::demo(ui, args).await,
             }
         });

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Args;
 use serde::Deserialize;
 use syft_protocol::address::Datasite;
 
@@ -26,22 +25,15 @@ const STOP_UNDER_SYFTBOX: Duration = Duration::from_millis(2_500);
 /// The owner where no SyftBox is set up.
 const LOCAL_OWNER: &str = "owner@local.syftbox";
 
-/// Options that say which SyftBox is meant
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "SyftBox")]
-pub struct ConfigArgs {
-    /// SyftBox config file [default: $SYFTBOX_CLIENT_CONFIG_PATH, else
-    /// ~/.syftbox/config.json]
-    #[arg(long, global = true, value_name = "FILE")]
+/// What the user says about which SyftBox is meant. It counts before the
+/// environment and the config file.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// The SyftBox config file.
     pub config: Option<PathBuf>,
-
-    /// Email of the owner [default: $SYFTBOX_EMAIL, else the config file's]
-    #[arg(long, global = true)]
+    /// The email of the owner.
     pub email: Option<String>,
-
-    /// Folder that holds `datasites` [default: $SYFTBOX_DATA_DIR, else the config
-    /// file's]
-    #[arg(long, global = true, value_name = "DIR")]
+    /// The folder that holds `datasites`.
     pub data_dir: Option<PathBuf>,
 }
 
@@ -74,22 +66,22 @@ pub fn log_filter() -> Option<String> {
 }
 
 impl Config {
-    /// Finds out whom the host runs for: by options, else by the environment,
+    /// Finds out whom the host runs for: as the user says, else by the environment,
     /// else by the config file as the released clients find it, else as a local
     /// owner.
     ///
     /// # Errors
     /// The config is not readable or incomplete, or the host's own folder would
     /// be synced.
-    pub fn load(args: &ConfigArgs) -> Result<Self, CommandError> {
-        let email = args.email.clone().or_else(|| env::var(EMAIL).ok());
-        let data_dir = args
+    pub fn load(overrides: &Overrides) -> Result<Self, CommandError> {
+        let email = overrides.email.clone().or_else(|| env::var(EMAIL).ok());
+        let data_dir = overrides
             .data_dir
             .clone()
             .or_else(|| env::var_os(DATA_DIR).map(PathBuf::from));
         let file = match (&email, &data_dir) {
             (Some(_), Some(_)) => None,
-            _ => read_config_file(args.config.as_deref())?,
+            _ => read_config_file(overrides.config.as_deref())?,
         };
         let is_local = file.is_none() && email.is_none() && data_dir.is_none();
         let (file_email, file_dir) = file.map_or((None, None), |it| (it.email, it.data_dir));

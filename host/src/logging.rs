@@ -1,15 +1,14 @@
 //! The log, on stderr.
 
 use anyhow::Context;
-use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
 /// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people
+    /// For people.
     Text,
-    /// One JSON object a line
+    /// One JSON object a line.
     Json,
 }
 

@@ -31,10 +31,12 @@ pub struct InboxLimits {
     /// Addresses that wait for their turn. Further ones are dropped, and found
     /// again by a later scan.
     pub queued: usize,
-    /// How long a file that is no request must stay unchanged before it is
-    /// answered as malformed. Released clients write in place, so an early
-    /// look sees an empty or half file.
+    /// How long a file that is whole and no request must stay unchanged before
+    /// it is answered as malformed.
     pub settle: Duration,
+    /// How long an empty or half file must stay unchanged before. Released
+    /// clients write in place, so an early look sees such a file.
+    pub settle_incomplete: Duration,
     /// How often a file that is no request is read again within that time.
     pub reread: Duration,
     /// Delay before a request is tried again whose answer could not be
@@ -50,7 +52,8 @@ impl Default for InboxLimits {
         Self {
             active: 64,
             queued: 200_000,
-            settle: Duration::from_secs(2),
+            settle: Duration::from_secs(1),
+            settle_incomplete: Duration::from_secs(5),
             reread: Duration::from_millis(200),
             retry: Duration::from_secs(1),
             remembered: 16_384,
@@ -423,7 +426,11 @@ impl Inbox {
             }) if before == stamp => since,
             _ => now.instant,
         };
-        let settles_at = since + self.limits.settle;
+        let settle = match error {
+            MessageError::Incomplete(_) => self.limits.settle_incomplete,
+            _ => self.limits.settle,
+        };
+        let settles_at = since + settle;
         let trouble = Trouble::Unsettled { stamp, since };
         if settles_at <= now.instant {
             let refusal = Refusal::Malformed(error.to_string());

@@ -14,7 +14,7 @@ use syft_protocol::url::SyftUrl;
 
 use super::Exit;
 use crate::caller::{Call, Called};
-use crate::config::{Config, ConfigArgs};
+use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
@@ -51,10 +51,10 @@ pub(super) struct CallArgs {
 
 pub(super) async fn call(
     ui: Ui,
-    config: &ConfigArgs,
+    overrides: &Overrides,
     args: CallArgs,
 ) -> Result<Exit, CommandError> {
-    let config = Config::load(config)?;
+    let config = Config::load(overrides)?;
     let call = args.read(&config.email)?;
     match call.make(&config.datasites).await? {
         Called::Answered(response) => print(ui, &response),

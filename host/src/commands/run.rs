@@ -12,7 +12,7 @@ use syft_protocol::retention::{Retention, parse_interval};
 
 use super::Exit;
 use crate::app::{App, AppError};
-use crate::config::{Config, ConfigArgs};
+use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::guest_crate;
 use crate::sandbox::{Limits, LoadError, Sandbox};
@@ -62,8 +62,12 @@ pub(super) struct RunArgs {
     sweep_every: Duration,
 }
 
-pub(super) async fn run(ui: Ui, config: &ConfigArgs, args: RunArgs) -> Result<Exit, CommandError> {
-    let config = Config::load(config)?;
+pub(super) async fn run(
+    ui: Ui,
+    overrides: &Overrides,
+    args: RunArgs,
+) -> Result<Exit, CommandError> {
+    let config = Config::load(overrides)?;
     let (name, component) = find_app(ui, &args)?;
     let limits = args.limits();
     let bytes = read_component(&component, limits.component_bytes)?;

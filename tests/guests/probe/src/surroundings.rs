@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,6 +27,13 @@ pub fn whoami(request: Request) -> Value {
         "app": context::app(),
         "time_left_us": u64::try_from(context::time_left().as_micros()).unwrap_or(u64::MAX),
     })
+}
+
+/// Answers how often this instance was called.
+#[on_request("/calls")]
+pub fn calls() -> u32 {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    CALLS.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 #[on_request("/sleep")]
@@ -102,4 +110,11 @@ pub fn write_log(#[default("a line")] line: String) {
     log::info!("log: {line}");
     println!("stdout: {line}");
     eprintln!("stderr: {line}");
+}
+
+/// Sleeps, and says so before.
+#[on_request("/sleep-loudly")]
+pub fn sleep_loudly(ms: u64) -> &'static str {
+    log::info!("sleeping");
+    sleep(ms)
 }

@@ -1,1 +1,0 @@
-//! Builds what the tests need.

@@ -1,0 +1,16 @@
+//! Behaviour of `syft-host` through its command line and the file tree.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(missing_docs, reason = "tests say what they are by their names")]
+#![allow(unreachable_pub, reason = "modules of one binary")]
+#![allow(clippy::print_stderr, reason = "a failed test tells what it knows")]
+
+mod support;
+
+mod command_line;
+mod hostile_guests;
+mod hostile_tree;
+mod python;
+mod serving;
+mod starting;
+mod stopping;
+mod tidy;

@@ -1,0 +1,1 @@
+//! Interoperability with released Python clients.

@@ -1,0 +1,161 @@
+//! A running `syft-host`.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use serde_json::Value;
+
+use super::site::{OWNER, Site};
+use super::{PATIENCE, wait_for};
+
+/// Returns the program, with an environment in which nothing of this machine's own
+/// SyftBox is seen.
+pub fn syft_host(site: &Site) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_syft-host"));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", site.path())
+        .env("SYFT_HOST_HOME", shared_home())
+        .stdin(Stdio::null());
+    for name in ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_AUTO_INSTALL"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    command
+}
+
+/// The host's own folder, one for all tests: each component is compiled once.
+fn shared_home() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("syft-host-home")
+}
+
+/// A host that serves one app, until it is dropped.
+pub struct Host {
+    child: Child,
+    log: PathBuf,
+    /// The app's `rpc/` folder.
+    pub rpc: PathBuf,
+    /// What it said when it was ready.
+    pub ready: Value,
+}
+
+impl Host {
+    /// Starts to serve a component under its own name.
+    pub fn start(site: &Site, component: &Path, options: &[&str]) -> Self {
+        let mut command = syft_host(site);
+        command.arg("run").arg(component).args(options);
+        command
+            .args(["--email", OWNER, "--data-dir"])
+            .arg(site.data_dir());
+        Self::spawn(site, command)
+    }
+
+    /// Starts `syft-host run …` and waits until it serves.
+    pub fn spawn(site: &Site, mut command: Command) -> Self {
+        let log = site.path().join("host.log");
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        let mut child = command
+            .args(["--json", "--log-format", "json"])
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
+            let log = fs::read_to_string(&log).unwrap_or_default();
+            panic!("the host did not start: {line:?}\n{log}")
+        });
+        let rpc = PathBuf::from(ready["path"].as_str().unwrap());
+        Self {
+            child,
+            log,
+            rpc,
+            ready,
+        }
+    }
+
+    /// Returns the lines of the log so far.
+    pub fn log(&self) -> Vec<Value> {
+        let file = File::open(&self.log).unwrap();
+        BufReader::new(file)
+            .lines()
+            .map_while(Result::ok)
+            .filter_map(|line| serde_json::from_str(&line).ok())
+            .collect()
+    }
+
+    /// Waits for a line of the log.
+    pub fn wait_for_log(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        wait_for(what, || self.log().into_iter().find(|line| is_it(line)))
+    }
+
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for the end.
+    pub fn wait(mut self) -> ExitStatus {
+        wait_for("the end of the host", || self.child.try_wait().unwrap())
+    }
+
+    /// Asks it to stop and waits for the end.
+    pub fn stop(self) {
+        self.signal(rustix::process::Signal::TERM);
+        assert!(self.wait().success());
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Returns the most memory that it has used, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(path).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap();
+        let kib: usize = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kib << 10
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if self.child.kill().is_ok() {
+            drop(self.child.wait());
+        }
+        if std::thread::panicking() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(30).collect();
+            for line in tail.into_iter().rev() {
+                eprintln!("{line}");
+            }
+        }
+    }
+}
+
+/// Runs a command to its end.
+pub fn output(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(
+        output.status.code().is_some(),
+        "{output:?} within {PATIENCE:?}"
+    );
+    output
+}

@@ -1,0 +1,149 @@
+//! The shape of the source: who may use what, and no forgotten files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::guests::repository;
+
+/// What only some files may name, and which. Paths are below the folder.
+const ONLY: &[(&str, &[&str], &[&str])] = &[
+    (
+        "host/src",
+        &["wasmtime::", "wasmtime_wasi::"],
+        &["sandbox.rs", "sandbox/", "capability.rs", "capability/"],
+    ),
+    ("host/src", &["notify::"], &["tree/watch.rs"]),
+    (
+        "host/src",
+        &["cap_std::", "cap_fs_ext::"],
+        &["tree.rs", "tree/"],
+    ),
+    (
+        "host/src",
+        &["clap::"],
+        &["main.rs", "commands.rs", "commands/"],
+    ),
+    (
+        "host/src",
+        &["io::stdout", "println!", "print!("],
+        &["ui.rs"],
+    ),
+    (
+        "host/src",
+        &["io::stderr", "eprintln!"],
+        &["ui.rs", "logging.rs"],
+    ),
+    ("host/src", &["env::var", "env::home_dir"], &["config.rs"]),
+    ("host/src", &["tracing_subscriber::"], &["logging.rs"]),
+    ("host/src", &["crate::commands"], &["main.rs"]),
+    ("host/src", &["unsafe {"], &["sandbox/cache.rs"]),
+    (
+        "host/protocol/src",
+        &[
+            "std::fs",
+            "std::net",
+            "std::env",
+            "std::thread",
+            "std::process",
+            "tokio",
+            "wasmtime",
+            "SystemTime::now",
+            "async fn",
+        ],
+        &[],
+    ),
+    ("host/protocol/src", &["Instant::now"], &["inbox/tests.rs"]),
+];
+
+#[test]
+fn only_some_files_reach_outside() {
+    let mut wrong = Vec::new();
+    for (folder, names, allowed) in ONLY {
+        let folder = repository().join(folder);
+        for file in rust_files(&folder) {
+            let short = file.strip_prefix(&folder).unwrap().display().to_string();
+            if allowed.iter().any(|place| short.starts_with(place)) {
+                continue;
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            let code = text
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"));
+            let found = code.filter(|line| names.iter().any(|name| line.contains(name)));
+            wrong.extend(found.map(|line| format!("{short}: {}", line.trim())));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_source_file_says_what_it_holds() {
+    for folder in [
+        "host/src",
+        "host/protocol/src",
+        "guest-sdk/src",
+        "guest-sdk/macros/src",
+    ] {
+        for file in rust_files(&repository().join(folder)) {
+            let text = fs::read_to_string(&file).unwrap();
+            let is_tests = file.ends_with("tests.rs");
+            assert!(is_tests || text.starts_with("//! "), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_test_file_is_part_of_the_tests() {
+    let tests = repository().join("tests");
+    let main = fs::read_to_string(tests.join("main.rs")).unwrap();
+    let support = fs::read_to_string(tests.join("support.rs")).unwrap();
+    for (folder, parent) in [(tests.clone(), main), (tests.join("support"), support)] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let is_module = path.extension().is_some_and(|extension| extension == "rs");
+            if is_module && stem != "main" {
+                assert!(
+                    parent.contains(&format!("mod {stem};")),
+                    "{}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_guest_and_script_is_used_by_a_test() {
+    let tests = repository().join("tests");
+    let sources: String = rust_files(&tests)
+        .into_iter()
+        .filter(|file| !file.starts_with(tests.join("guests")))
+        .map(|file| fs::read_to_string(file).unwrap())
+        .collect();
+    for (folder, kind) in [("guests", "Cargo.toml"), ("python", "")] {
+        for entry in fs::read_dir(tests.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let counts = match kind {
+                "" => path.is_file(),
+                file => path.join(file).is_file(),
+            };
+            assert!(
+                !counts || sources.contains(&name),
+                "{} is not used",
+                path.display()
+            );
+        }
+    }
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    walkdir::WalkDir::new(folder)
+        .into_iter()
+        .filter_entry(|entry| entry.file_name() != "target")
+        .map(Result::unwrap)
+        .map(walkdir::DirEntry::into_path)
+        .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect()
+}
