@@ -1,1 +1,320 @@
-//! Interoperability with released Python clients.
+//! Agreement with the released Python packages, whose clients call a running host.
+//!
+//! A test runs one function of a script in `tests/python`. It is Python that
+//! asserts.
+
+mod venv;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use syft_protocol::message::{Request, Response};
+use syft_protocol::timestamp::Timestamp;
+use walkdir::WalkDir;
+
+use crate::support::guests::{guest, repository};
+use crate::support::host::{Host, output};
+use crate::support::site::{CALLER, Site};
+
+/// Runs a behaviour beside a host that serves the probe.
+fn check(script: &str, behaviour: &str) {
+    check_with(&[], script, behaviour);
+}
+
+fn check_with(options: &[&str], script: &str, behaviour: &str) {
+    let Some(python) = venv::python() else {
+        return;
+    };
+    let site = Site::new();
+    let host = Host::start(&site, &guest("probe"), options);
+    let mut command = released(python, &site, script, behaviour);
+    run(command.env("HOST_READY", host.ready.to_string()));
+}
+
+/// Returns a command with an environment in which only the caller's SyftBox is
+/// seen.
+fn released(python: &Path, site: &Site, script: &str, behaviour: &str) -> Command {
+    let mut command = Command::new(python);
+    command
+        .arg("-B")
+        .arg(scripts().join(script).with_extension("py"))
+        .arg(behaviour)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", site.path())
+        .env("SYFTBOX_CLIENT_CONFIG_PATH", site.config(CALLER))
+        .current_dir(site.path());
+    command
+}
+
+fn scripts() -> PathBuf {
+    repository().join("tests/python")
+}
+
+/// The script ends by itself, in vain too: see `main` in `peer.py`.
+fn run(command: &mut Command) {
+    let output = output(command);
+    assert!(
+        output.status.success(),
+        "{:?} failed: {}\n{}{}",
+        command.get_args().collect::<Vec<_>>(),
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+}
+
+#[test]
+fn every_kind_of_body_comes_back() {
+    check("bodies", "every_kind_comes_back");
+}
+
+#[test]
+fn answer_repeats_its_request() {
+    check("bodies", "the_answer_repeats_its_request");
+}
+
+#[test]
+fn handler_sees_the_request_as_it_was_sent() {
+    check("bodies", "the_handler_sees_its_request");
+}
+
+#[test]
+fn typed_handlers_take_and_give_what_python_does() {
+    check("bodies", "typed_handlers_take_and_give_what_python_does");
+}
+
+#[test]
+fn headers_of_a_handler_arrive_in_order() {
+    check("bodies", "headers_of_a_handler_arrive_in_order");
+}
+
+#[test]
+fn all_methods_are_answered_alike() {
+    check("bodies", "all_methods_are_answered_alike");
+}
+
+#[test]
+fn what_the_release_cannot_read_is_400() {
+    check("statuses", "what_is_no_request_is_400");
+}
+
+#[test]
+fn what_the_release_reads_is_answered() {
+    check("statuses", "unusual_requests_are_answered");
+}
+
+#[test]
+fn request_without_a_method_is_a_get() {
+    check("statuses", "without_a_method_it_is_a_get");
+}
+
+#[test]
+fn unknown_endpoint_is_never_answered() {
+    check("statuses", "an_unknown_endpoint_is_never_answered");
+}
+
+#[test]
+fn request_that_came_too_late_is_419() {
+    check("statuses", "what_came_too_late_is_419");
+}
+
+#[test]
+fn wrong_arguments_are_400() {
+    check("statuses", "wrong_arguments_are_400");
+}
+
+#[test]
+fn failing_handler_is_500_and_tells_nothing() {
+    check("statuses", "a_failing_handler_is_500_and_tells_nothing");
+}
+
+#[test]
+fn failing_handler_tells_all_when_debugging() {
+    let behaviour = "a_failing_handler_tells_all_when_debugging";
+    check_with(&["--debug"], "statuses", behaviour);
+}
+
+#[test]
+fn handler_may_refuse_with_a_status_of_its_own() {
+    check("statuses", "a_handler_may_refuse_with_a_status_of_its_own");
+}
+
+#[test]
+fn url_of_another_endpoint_is_answered_beside_the_request() {
+    check("statuses", "the_url_of_another_endpoint_leads_nowhere_else");
+}
+
+#[test]
+fn each_code_that_the_client_knows_arrives() {
+    check("statuses", "each_known_code_arrives");
+}
+
+#[test]
+fn unknown_code_arrives_as_the_first_of_its_class() {
+    check(
+        "statuses",
+        "an_unknown_code_arrives_as_the_first_of_its_class",
+    );
+}
+
+#[test]
+fn cached_request_is_answered_each_time() {
+    check("futures", "the_same_request_is_answered_each_time");
+}
+
+#[test]
+fn request_sent_again_before_its_answer_shares_it() {
+    check(
+        "futures",
+        "a_request_sent_again_before_its_answer_shares_it",
+    );
+}
+
+#[test]
+fn broadcast_gathers_an_answer_from_each() {
+    check("futures", "broadcasts_gather_an_answer_from_each");
+}
+
+#[test]
+fn wait_that_gave_up_can_be_repeated() {
+    check("futures", "a_wait_that_gave_up_can_be_repeated");
+}
+
+#[test]
+fn saved_future_finds_its_answer() {
+    check("futures", "a_saved_future_finds_its_answer");
+}
+
+#[test]
+fn owner_may_call_too() {
+    check("futures", "the_owner_may_call_too");
+}
+
+#[test]
+fn older_layout_is_answered_beside_its_requests() {
+    check(
+        "futures",
+        "the_older_layout_is_answered_beside_its_requests",
+    );
+}
+
+#[test]
+fn permissions_are_those_of_the_release_to_the_byte() {
+    check(
+        "published",
+        "permissions_are_those_of_the_release_to_the_byte",
+    );
+}
+
+#[test]
+fn schema_describes_as_the_release_does() {
+    check("published", "the_schema_describes_as_the_release_does");
+}
+
+#[test]
+fn schema_is_laid_out_as_python_does() {
+    check("published", "the_schema_is_laid_out_as_python_does");
+}
+
+#[test]
+fn app_folder_holds_what_that_of_the_release_holds() {
+    check("published", "released_folders_hold_the_same_kinds_of_files");
+}
+
+#[test]
+fn none_of_400_requests_written_in_place_is_lost_under_load() {
+    check("load", "none_of_many_is_lost_or_refused");
+}
+
+/// Lets the release write messages; returns the stem of each file's name with its
+/// bytes.
+fn messages(behaviour: &str) -> Vec<(String, Vec<u8>)> {
+    let Some(python) = venv::python() else {
+        return Vec::new();
+    };
+    let site = Site::new();
+    let folder = site.path().join("messages");
+    fs::create_dir(&folder).unwrap();
+    run(released(python, &site, "messages", behaviour).arg(&folder));
+    let messages: Vec<_> = files(&folder)
+        .map(|path| {
+            let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (stem, fs::read(&path).unwrap())
+        })
+        .collect();
+    assert_eq!(messages.len(), 300);
+    messages
+}
+
+fn files(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = WalkDir::new(folder).into_iter().map(Result::unwrap);
+    entries
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+}
+
+/// For messages of which none lacks a time.
+fn now() -> Timestamp {
+    Timestamp::from_micros(0)
+}
+
+fn request(bytes: &[u8]) -> Request {
+    Request::from_json(bytes, now())
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)))
+}
+
+fn response(bytes: &[u8]) -> Response {
+    Response::from_json(bytes, now())
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(bytes)))
+}
+
+/// Compares as text, to show where two messages differ.
+fn check_equal(ours: &[u8], theirs: &[u8]) {
+    assert_eq!(
+        String::from_utf8_lossy(ours),
+        String::from_utf8_lossy(theirs)
+    );
+}
+
+#[test]
+fn deterministic_ids_are_those_of_the_release() {
+    for (id, bytes) in messages("write_requests") {
+        let ours = request(&bytes).deterministic_id().to_string();
+        assert_eq!(ours, id, "{}", String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[test]
+fn requests_are_written_as_the_release_writes_them() {
+    for (_, bytes) in messages("write_requests") {
+        check_equal(&request(&bytes).to_json(), &bytes);
+    }
+}
+
+#[test]
+fn responses_are_written_as_the_release_writes_them() {
+    for (_, bytes) in messages("write_responses") {
+        check_equal(&response(&bytes).to_json(), &bytes);
+    }
+}
+
+#[test]
+fn every_behaviour_of_the_scripts_is_run() {
+    let run: BTreeSet<&str> = include_str!("python.rs").split('"').collect();
+    let forgotten: Vec<String> = files(&scripts())
+        .filter(|path| path.extension().is_some_and(|it| it == "py"))
+        .flat_map(|path| behaviours(&fs::read_to_string(path).unwrap()))
+        .filter(|behaviour| !run.contains(behaviour.as_str()))
+        .collect();
+    assert!(forgotten.is_empty(), "{forgotten:?}");
+}
+
+fn behaviours(script: &str) -> Vec<String> {
+    let parts = script.split("\n@behaviour\ndef ").skip(1);
+    parts
+        .map(|part| part[..part.find('(').unwrap()].to_owned())
+        .collect()
+}

@@ -271,9 +271,12 @@ fn an_answer_that_sync_cannot_carry_is_an_error_that_says_so() {
         (fits.status(), fits.body().unwrap().len()),
         (200, 2_000_000)
     );
-    let answer = call(&host.rpc, "big", r#"{"n":3000000}"#);
-    assert_eq!(answer.status(), 500);
-    assert!(answer.text().contains("can be synced"), "{}", answer.text());
+    for n in [2_360_000, 3_000_000, 30_000_000] {
+        let answer = call(&host.rpc, "big", &format!(r#"{{"n":{n}}}"#));
+        let text = answer.text();
+        assert_eq!(answer.status(), 500, "{n}: {text}");
+        assert!(text.contains("at most 3141632 can be synced"), "{n}: {text}");
+    }
 }
 
 #[test]

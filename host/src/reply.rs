@@ -56,6 +56,7 @@ impl Replier {
                 Status::BAD_REQUEST,
                 format!("Invalid request schema: {message}"),
             ),
+            Outcome::TooMuchData(limit) => self.too_large(limit),
             failure => self.failed(&failure),
         };
         self.reply(address, heading, response, now)
@@ -152,16 +153,27 @@ impl Replier {
         content: Content,
         now: Timestamp,
     ) -> Reply {
-        let reply = self.encode(address, heading, content, now);
-        if reply.json.len() <= self.response_bytes {
-            return reply;
-        }
+        // Known before it is encoded: base64 makes four bytes of three.
+        let least_bytes = content.body.as_ref().map_or(0, |body| body.len() / 3 * 4);
+        let bytes = match least_bytes {
+            bytes if bytes > self.response_bytes => bytes,
+            _ => {
+                let reply = self.encode(address, heading, content, now);
+                if reply.json.len() <= self.response_bytes {
+                    return reply;
+                }
+                reply.json.len()
+            }
+        };
+        self.encode(address, heading, self.too_large(bytes), now)
+    }
+
+    fn too_large(&self, bytes: usize) -> Content {
+        let limit = self.response_bytes;
         let message = format!(
-            "The response has {} bytes as a file; at most {} can be synced.",
-            reply.json.len(),
-            self.response_bytes
+            "The response is too large: {bytes} bytes as a file, and at most {limit} can be synced."
         );
-        self.encode(address, heading, text(Status::INTERNAL_ERROR, message), now)
+        text(Status::INTERNAL_ERROR, message)
     }
 
     fn encode(

@@ -207,6 +207,10 @@ impl Sandbox {
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
             return Outcome::Trapped(format!("the guest exited with code {code}"));
         }
+        // wasmtime has no public type for this error.
+        if format!("{error:#}").contains("fuel allocated for hostcalls") {
+            return Outcome::TooMuchData(self.limits.hostcall_bytes);
+        }
         match error.downcast_ref::<wasmtime::Trap>() {
             Some(trap) => Outcome::Trapped(trap.to_string()),
             None => Outcome::Trapped(format!("{error:#}")),

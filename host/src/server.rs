@@ -371,7 +371,7 @@ impl Server {
 
     fn sweep(&self) {
         let (tree, events) = (Arc::clone(&self.tree), self.shared.events.clone());
-        let (endpoints, retention) = (self.endpoints(), self.options.retention.clone());
+        let (endpoints, retention) = (self.endpoints(), self.options.retention);
         let request_bytes = self.shared.sandbox.limits().request_bytes;
         tokio::task::spawn_blocking(move || {
             let now = now().wall;

@@ -16,10 +16,21 @@
 //! Every answer is checked. What is wrong or missing is counted and shown, since
 //! the released server answers some requests before they are written.
 
-#[path = "../support/guests.rs"]
-#[allow(dead_code, reason = "not every guest is run here")]
-#[allow(clippy::unwrap_used, missing_docs, reason = "these are helpers of tests")]
-mod guests;
+#[path = "../support"]
+#[allow(
+    clippy::unwrap_used,
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    reason = "made for tests"
+)]
+mod support {
+    pub(crate) mod guests;
+}
+#[path = "../python/venv.rs"]
+#[allow(clippy::unwrap_used, reason = "made for tests")]
+mod venv;
+
 #[path = "throughput/native.rs"]
 mod native;
 #[path = "throughput/peer.rs"]
@@ -42,6 +53,7 @@ use clap::Parser;
 use report::Report;
 use server::Server;
 use site::{OWNER, Site};
+use support::guests;
 
 /// Compare syft-host with syft-event and with a native loop
 #[derive(Debug, Parser)]
@@ -71,7 +83,7 @@ struct Args {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Contestant {
     SyftHost { component: PathBuf },
-    SyftEvent { python: PathBuf },
+    SyftEvent { python: &'static Path },
     Native { n_threads: usize },
 }
 
@@ -94,8 +106,8 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     anyhow::ensure!(args.requests > 0 && args.rounds > 0, "nothing to measure");
-    let (contestants, not_run) = contestants()?;
-    let mut report = Report::new(args.requests, args.live, Site::folder(), not_run);
+    let contestants = contestants()?;
+    let mut report = Report::new(args.requests, args.live, Site::folder());
     say(&report.heading());
     for round in 1..=args.rounds {
         for contestant in &contestants {
@@ -114,21 +126,17 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns all that can be run here, and why syft-event cannot where that is so.
-fn contestants() -> anyhow::Result<(Vec<Contestant>, Option<String>)> {
+/// Returns all that can be run here: syft-event only where there is a Python.
+fn contestants() -> anyhow::Result<Vec<Contestant>> {
     let component = guests::example("hello");
     // Compiles it, which is done once and not measured.
     Server::start(syft_host(&Site::new()?, &component))?;
     let mut contestants = vec![Contestant::SyftHost { component }];
-    let not_run = match peer::python() {
-        Ok(python) => {
-            contestants.push(Contestant::SyftEvent { python });
-            None
-        }
-        Err(error) => Some(format!("{error:#}")),
-    };
+    if let Some(python) = venv::python() {
+        contestants.push(Contestant::SyftEvent { python });
+    }
     contestants.extend([1, 2].map(|n_threads| Contestant::Native { n_threads }));
-    Ok((contestants, not_run))
+    Ok(contestants)
 }
 
 impl Contestant {
@@ -157,11 +165,11 @@ impl Contestant {
             }
         };
         let server = Server::start(command)?;
-        let backlog_took = server.finish_backlog(&site, args.requests)?;
+        let took = server.finish_backlog(&site, &backlog)?;
         let live = server.answer_live(&site, args.live)?;
         Ok(Measured {
             start: Some(server.start),
-            backlog: backlog_took,
+            backlog: took,
             latencies: live.latencies,
             n_bad: site.n_bad(&backlog) + live.n_bad,
         })
@@ -173,7 +181,10 @@ fn syft_host(site: &Site, component: &Path) -> Command {
     command
         .env_clear()
         .env("HOME", site.path())
-        .env("SYFT_HOST_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-home"))
+        .env(
+            "SYFT_HOST_HOME",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-home"),
+        )
         .arg("run")
         .arg(component)
         .args(["--json", "--log", "warn", "--email", OWNER, "--data-dir"])

@@ -200,7 +200,7 @@ fn parse_size(text: &str) -> Result<usize, String> {
         .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
         .and_then(|(number, shift)| number.parse::<usize>().ok()?.checked_mul(1 << shift));
     match bytes {
-        Some(bytes) if bytes >= 1 << 16 && bytes <= 4 << 30 => Ok(bytes),
+        Some(bytes) if (1 << 16..=4 << 30).contains(&bytes) => Ok(bytes),
         _ => Err("expected a size from `64KiB` to `4GiB`, such as `64MiB`".to_owned()),
     }
 }

@@ -25,6 +25,9 @@ pub enum Outcome {
     OutOfMemory(usize),
     /// The guest wrote more than this many bytes to its log, and was ended.
     TooMuchOutput(usize),
+    /// The guest passed more than this many bytes at once, as an answer or in a
+    /// host call.
+    TooMuchData(usize),
     /// The guest ended itself: a panic, a stack overflow, an exit.
     Trapped(String),
 }
@@ -50,6 +53,7 @@ impl Outcome {
             Self::TimedOut(_) => "timed-out",
             Self::OutOfMemory(_) => "out-of-memory",
             Self::TooMuchOutput(_) => "too-much-output",
+            Self::TooMuchData(_) => "too-much-data",
             Self::Trapped(_) => "trapped",
         }
     }
@@ -64,6 +68,9 @@ impl Outcome {
             Self::OutOfMemory(limit) => Some(format!(
                 "the guest wanted more than {limit} bytes of memory"
             )),
+            Self::TooMuchData(limit) => {
+                Some(format!("the guest passed more than {limit} bytes at once"))
+            }
             Self::TooMuchOutput(limit) => {
                 Some(format!("the guest wrote more than {limit} bytes of output"))
             }

@@ -2,7 +2,7 @@
 //! or a folder is new, so scanning stays the truth.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
@@ -143,7 +143,7 @@ fn may_be_folder(kind: EventKind) -> bool {
     )
 }
 
-fn segments_below(root: &Path, path: &PathBuf) -> Option<Vec<String>> {
+fn segments_below(root: &Path, path: &Path) -> Option<Vec<String>> {
     path.strip_prefix(root)
         .ok()?
         .components()

@@ -42,7 +42,9 @@ pub(crate) fn answer_all(site: &Site, n_threads: usize) -> anyhow::Result<Durati
         let threads: Vec<_> = scan
             .requests
             .chunks(share)
-            .map(|share| scope.spawn(move || share.iter().try_for_each(|address| answer(tree, address))))
+            .map(|share| {
+                scope.spawn(move || share.iter().try_for_each(|address| answer(tree, address)))
+            })
             .collect();
         threads
             .into_iter()

@@ -45,7 +45,9 @@ impl Server {
     pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let start = Instant::now();
-        let mut child = command.spawn().with_context(|| format!("run {command:?}"))?;
+        let mut child = command
+            .spawn()
+            .with_context(|| format!("run {command:?}"))?;
         let mut stdout = BufReader::new(child.stdout.take().context("stdout is piped")?);
         let mut line = String::new();
         stdout.read_line(&mut line)?;
@@ -61,14 +63,21 @@ impl Server {
 
     /// Waits until so many requests are answered, and returns the time from its
     /// being ready to the last answer.
-    pub(crate) fn finish_backlog(&self, site: &Site, answers: &[PathBuf]) -> anyhow::Result<Duration> {
-        let mut last_progress = (Instant::now(), 0);
-        while last_progress.1 < answers.len() {
-            ensure!(last_progress.0.elapsed() < PATIENCE, "it answers no more: {last_progress:?}");
+    pub(crate) fn finish_backlog(
+        &self,
+        site: &Site,
+        answers: &[PathBuf],
+    ) -> anyhow::Result<Duration> {
+        let (mut n_answered, mut changed) = (0, Instant::now());
+        while n_answered < answers.len() {
+            ensure!(
+                changed.elapsed() < PATIENCE,
+                "it stopped after {n_answered} answers"
+            );
             thread::sleep(COUNT_EVERY);
-            let n_answered = site.n_answered()?;
-            if n_answered > last_progress.1 {
-                last_progress = (Instant::now(), n_answered);
+            let n_now = site.n_answered()?;
+            if n_now > n_answered {
+                (n_answered, changed) = (n_now, Instant::now());
             }
         }
         Ok(site.last_written(answers)?.duration_since(self.ready)?)
@@ -78,7 +87,10 @@ impl Server {
     pub(crate) fn answer_live(&self, site: &Site, n_requests: usize) -> anyhow::Result<Live> {
         let (_watcher, changes) = watch(&site.caller)?;
         warm_up(site, &changes)?;
-        let mut live = Live { latencies: Vec::new(), n_bad: 0 };
+        let mut live = Live {
+            latencies: Vec::new(),
+            n_bad: 0,
+        };
         for _ in 0..n_requests {
             let answer = site.write()?;
             let written = Instant::now();
@@ -105,11 +117,16 @@ fn watch(folder: &Path) -> anyhow::Result<(RecommendedWatcher, Receiver<()>)> {
     let (sender, changes) = mpsc::channel();
     let callback = move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
-        let is_read = matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
-        let is_answer = event.paths.iter().any(|path| path.extension().is_some_and(|it| it == "response"));
+        let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+        // Our own reading makes such events.
+        let is_read = event.kind.is_access() && event.kind != written;
+        let is_answer = event
+            .paths
+            .iter()
+            .any(|path| path.extension().is_some_and(|it| it == "response"));
         if is_answer && !is_read {
             // Nobody listens any more at the end.
-            drop(sender.send(()));
+            sender.send(()).ok();
         }
     };
     let mut watcher = notify::recommended_watcher(callback)?;
@@ -123,7 +140,8 @@ fn warm_up(site: &Site, changes: &Receiver<()>) -> anyhow::Result<()> {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
         let n_answered = (0..20).filter(|_| {
-            site.write().is_ok_and(|answer| wait(&answer, changes, Instant::now()).is_some())
+            site.write()
+                .is_ok_and(|answer| wait(&answer, changes, Instant::now()).is_some())
         });
         if n_answered.count() > 0 {
             return Ok(());

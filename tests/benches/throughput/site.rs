@@ -42,7 +42,11 @@ impl Site {
             .prefix("syft-bench-")
             .tempdir_in(Self::folder())?;
         let caller = root.path().join("data/datasites").join(OWNER);
-        let caller = caller.join("app_data").join(APP).join("rpc/hello").join(CALLER);
+        let caller = caller
+            .join("app_data")
+            .join(APP)
+            .join("rpc/hello")
+            .join(CALLER);
         fs::create_dir_all(&caller)?;
         Ok(Self { root, caller })
     }
@@ -89,7 +93,10 @@ impl Site {
 
     /// Counts those of these answers that are wrong or missing.
     pub(crate) fn n_bad(&self, answers: &[PathBuf]) -> usize {
-        answers.iter().filter(|path| read(path) != Some(true)).count()
+        answers
+            .iter()
+            .filter(|path| read(path) != Some(true))
+            .count()
     }
 }
 

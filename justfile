@@ -1,0 +1,30 @@
+# Lists the recipes
+default:
+    @just --list
+
+# Shows the whole way of a request
+demo *args:
+    cargo run --release -- demo {{args}}
+
+# Runs all tests
+test *args:
+    cargo test --workspace {{args}}
+
+# Formats everything
+fmt:
+    cargo fmt
+    cargo fmt --manifest-path examples-guest/Cargo.toml
+    cargo fmt --manifest-path tests/guests/Cargo.toml
+
+# Checks format, lints, docs and licences
+check:
+    bash .ci/check
+
+# Rewrites the expected files of the case tests; review the diff
+bless:
+    BLESS=1 cargo test -p syft-protocol
+    TRYBUILD=overwrite cargo test -p syft-guest
+
+# Measures requests/s and latency beside SyftEvent and a native loop
+bench *args:
+    cargo bench -p syft-host --bench throughput -- {{args}}
