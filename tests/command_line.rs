@@ -101,7 +101,6 @@ fn run_builds_a_crate_first() {
     // Built by the other tests' build too, into its own folder.
     let folder = repository().join("examples-guest/hello");
     let mut command = syft_host(&site);
-    command.env("CARGO_TARGET_DIR", repository().join("target/guests"));
     command
         .arg("run")
         .arg(folder)
@@ -181,7 +180,6 @@ fn run_wants_a_name_that_is_a_folder() {
 fn the_demo_shows_a_request_and_its_answer() {
     let site = Site::new();
     let mut command = syft_host(&site);
-    command.env("CARGO_TARGET_DIR", repository().join("target/guests"));
     let output = output(command.arg("demo"));
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(

@@ -225,6 +225,16 @@ fn app_folder_holds_what_that_of_the_release_holds() {
 }
 
 #[test]
+fn answers_are_those_of_a_running_syft_event() {
+    check("side_by_side", "answers_are_the_same");
+}
+
+#[test]
+fn refusals_differ_from_those_of_syft_event_in_their_reasons_only() {
+    check("side_by_side", "refusals_differ_in_their_reasons_only");
+}
+
+#[test]
 fn none_of_400_requests_written_in_place_is_lost_under_load() {
     check("load", "none_of_many_is_lost_or_refused");
 }

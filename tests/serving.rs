@@ -275,7 +275,10 @@ fn an_answer_that_sync_cannot_carry_is_an_error_that_says_so() {
         let answer = call(&host.rpc, "big", &format!(r#"{{"n":{n}}}"#));
         let text = answer.text();
         assert_eq!(answer.status(), 500, "{n}: {text}");
-        assert!(text.contains("at most 3141632 can be synced"), "{n}: {text}");
+        assert!(
+            text.contains("at most 3141632 can be synced"),
+            "{n}: {text}"
+        );
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+const TARGET: &str = "wasm32-wasip2";
+
 /// Returns the root of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -24,29 +26,35 @@ pub fn example(name: &str) -> PathBuf {
     component(&FOLDER, name)
 }
 
-/// Guests of both workspaces share one target folder, beside that of the host.
 fn build(workspace: &str) -> PathBuf {
-    let target = repository().join("target/guests");
+    add_target();
     let status = Command::new("cargo")
-        .args([
-            "build",
-            "--release",
-            "--target",
-            "wasm32-wasip2",
-            "--workspace",
-        ])
+        .args(["build", "--release", "--workspace", "--target", TARGET])
         .current_dir(repository().join(workspace))
-        .env("CARGO_TARGET_DIR", &target)
-        // What cargo sets for tests of the host is not meant for guests.
+        // What cargo was told for the host is not meant for guests.
         .env_remove("RUSTFLAGS")
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("CARGO_TARGET_DIR")
         .status()
         .unwrap();
-    assert!(
-        status.success(),
-        "{workspace} does not build; is the target there? rustup target add wasm32-wasip2"
-    );
-    target.join("wasm32-wasip2/release")
+    assert!(status.success(), "{workspace} does not build");
+    repository()
+        .join("target/guests")
+        .join(TARGET)
+        .join("release")
+}
+
+/// Adds the target where rustup was told not to install by itself.
+fn add_target() {
+    let print = ["--print", "target-libdir", "--target", TARGET];
+    let folder = Command::new("rustc").args(print).output().unwrap();
+    let folder = String::from_utf8(folder.stdout).unwrap();
+    if !Path::new(folder.trim()).is_dir() {
+        let added = Command::new("rustup")
+            .args(["target", "add", TARGET])
+            .status();
+        assert!(added.unwrap().success(), "the target {TARGET} is missing");
+    }
 }
 
 fn component(folder: &Path, name: &str) -> PathBuf {

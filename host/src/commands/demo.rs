@@ -45,14 +45,13 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
-    let hello = Path::new(HELLO);
-    if !hello.is_dir() {
+    let Ok(hello) = Path::new(HELLO).canonicalize() else {
         return Err(CommandError::new(
             "the demo builds an example of the source tree, which is gone",
         )
         .hint("run it in a checkout: cargo run --release -- demo"));
-    }
-    let built = guest_crate::build(ui, hello)?;
+    };
+    let built = guest_crate::build(ui, &hello)?;
     let place = tempfile::Builder::new()
         .prefix("syft-host-demo-")
         .tempdir()?;
@@ -162,8 +161,8 @@ fn what_next(ui: Ui, args: &DemoArgs, place: &Path) -> Result<(), CommandError> 
         return Ok(());
     }
     ui.line("What to try next:")?;
-    ui.line("  cargo run --release -- demo --keep-serving      stay, and call it yourself")?;
+    ui.line("  cargo run --release -- demo --keep-serving       stay, and call it yourself")?;
     ui.line("  cargo run --release -- run examples-guest/hello  serve it in your own datasite")?;
-    ui.line("  examples-guest/hello/src/lib.rs                  the handlers: change one")?;
+    ui.line("  examples-guest/hello/src/lib.rs                   the handlers: change one")?;
     Ok(())
 }

@@ -145,6 +145,10 @@ async fn run(
     let ms = start.elapsed().as_secs_f64() * 1e3;
     match detail {
         None => tracing::info!(%endpoint, %id, sender = email, proof, status, ms, "{name}"),
+        // The caller's mistake, and the caller was told.
+        Some(detail) if status < 500 => {
+            tracing::info!(%endpoint, %id, sender = email, proof, status, ms, detail, "{name}");
+        }
         Some(detail) => {
             tracing::warn!(%endpoint, %id, sender = email, proof, status, ms, detail, "{name}");
         }

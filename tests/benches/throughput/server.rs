@@ -11,14 +11,16 @@ use anyhow::{Context, bail, ensure};
 use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::site::{self, Site};
+use crate::site::{self, Caller, Site};
 
 /// The longest time without any answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How often the answers to a backlog are counted. What is timed is the time of
-/// the last one, so this need not be exact, and often would disturb.
+/// How often the answers to a backlog are counted, at most. What is timed is the
+/// time of the last one, so this need not be exact. Counting takes a core, so it
+/// may take a small part of the time only.
 const COUNT_EVERY: Duration = Duration::from_millis(20);
+const COUNT_SHARE: u32 = 30;
 
 /// A live request that has no answer by then is lost.
 const LOST_AFTER: Duration = Duration::from_secs(2);
@@ -69,13 +71,16 @@ impl Server {
         answers: &[PathBuf],
     ) -> anyhow::Result<Duration> {
         let (mut n_answered, mut changed) = (0, Instant::now());
+        let mut pause = COUNT_EVERY;
         while n_answered < answers.len() {
             ensure!(
                 changed.elapsed() < PATIENCE,
                 "it stopped after {n_answered} answers"
             );
-            thread::sleep(COUNT_EVERY);
+            thread::sleep(pause);
+            let start = Instant::now();
             let n_now = site.n_answered()?;
+            pause = COUNT_EVERY.max(start.elapsed() * COUNT_SHARE);
             if n_now > n_answered {
                 (n_answered, changed) = (n_now, Instant::now());
             }
@@ -83,16 +88,17 @@ impl Server {
         Ok(site.last_written(answers)?.duration_since(self.ready)?)
     }
 
-    /// Sends requests one at a time.
+    /// Sends requests of one caller, one at a time.
     pub(crate) fn answer_live(&self, site: &Site, n_requests: usize) -> anyhow::Result<Live> {
-        let (_watcher, changes) = watch(&site.caller)?;
-        warm_up(site, &changes)?;
+        let caller = site.a_caller();
+        let (_watcher, changes) = watch(&caller.folder)?;
+        warm_up(caller, &changes)?;
         let mut live = Live {
             latencies: Vec::new(),
             n_bad: 0,
         };
         for _ in 0..n_requests {
-            let answer = site.write()?;
+            let answer = caller.write()?;
             let written = Instant::now();
             match wait(&answer, &changes, written) {
                 Some(true) => live.latencies.push(written.elapsed()),
@@ -136,11 +142,12 @@ fn watch(folder: &Path) -> anyhow::Result<(RecommendedWatcher, Receiver<()>)> {
 
 /// The released server does not see what comes between its look at the backlog
 /// and the start of its watcher, so requests are sent until one is answered.
-fn warm_up(site: &Site, changes: &Receiver<()>) -> anyhow::Result<()> {
+fn warm_up(caller: &Caller, changes: &Receiver<()>) -> anyhow::Result<()> {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
         let n_answered = (0..20).filter(|_| {
-            site.write()
+            caller
+                .write()
                 .is_ok_and(|answer| wait(&answer, changes, Instant::now()).is_some())
         });
         if n_answered.count() > 0 {

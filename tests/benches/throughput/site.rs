@@ -13,8 +13,11 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 pub(crate) const OWNER: &str = "owner@example.com";
-pub(crate) const CALLER: &str = "guest@example.com";
 pub(crate) const APP: &str = "hello";
+
+/// Who calls. Several, each with a folder: files in one folder are made one after
+/// the other, so threads would wait for each other.
+const N_CALLERS: usize = 8;
 
 const BODY: &[u8] = br#"{"name":"Ada"}"#;
 const ANSWER: &[u8] = b"Hello, Ada!";
@@ -22,8 +25,14 @@ const ANSWER: &[u8] = b"Hello, Ada!";
 /// A SyftBox data folder, until it is dropped.
 pub(crate) struct Site {
     root: TempDir,
-    /// Where the caller's requests lie.
-    pub(crate) caller: PathBuf,
+    callers: Vec<Caller>,
+}
+
+/// One who calls.
+pub(crate) struct Caller {
+    email: String,
+    /// Where the requests of the caller lie.
+    pub(crate) folder: PathBuf,
 }
 
 impl Site {
@@ -41,14 +50,16 @@ impl Site {
         let root = tempfile::Builder::new()
             .prefix("syft-bench-")
             .tempdir_in(Self::folder())?;
-        let caller = root.path().join("data/datasites").join(OWNER);
-        let caller = caller
-            .join("app_data")
-            .join(APP)
-            .join("rpc/hello")
-            .join(CALLER);
-        fs::create_dir_all(&caller)?;
-        Ok(Self { root, caller })
+        let endpoint = root.path().join("data/datasites").join(OWNER);
+        let endpoint = endpoint.join("app_data").join(APP).join("rpc/hello");
+        let callers = (0..N_CALLERS).map(|number| {
+            let email = format!("caller{number}@example.com");
+            let folder = endpoint.join(&email);
+            fs::create_dir_all(&folder)?;
+            Ok(Caller { email, folder })
+        });
+        let callers = callers.collect::<anyhow::Result<_>>()?;
+        Ok(Self { root, callers })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -59,25 +70,26 @@ impl Site {
         self.path().join("data")
     }
 
-    /// Writes so many requests, and returns the paths of their answers.
-    pub(crate) fn fill(&self, n_requests: usize) -> anyhow::Result<Vec<PathBuf>> {
-        (0..n_requests).map(|_| self.write()).collect()
+    /// Returns one of the callers.
+    pub(crate) fn a_caller(&self) -> &Caller {
+        &self.callers[0]
     }
 
-    /// Writes a request in place, and returns the path of its answer.
-    pub(crate) fn write(&self) -> anyhow::Result<PathBuf> {
-        let id = Uuid::new_v4();
-        let path = self.caller.join(format!("{id}.request"));
-        fs::write(&path, request(id)?)?;
-        Ok(path.with_extension("response"))
+    /// Writes so many requests of all callers, and returns the paths of their
+    /// answers.
+    pub(crate) fn fill(&self, n_requests: usize) -> anyhow::Result<Vec<PathBuf>> {
+        let callers = self.callers.iter().cycle().take(n_requests);
+        callers.map(Caller::write).collect()
     }
 
     /// Counts the answers there are.
     pub(crate) fn n_answered(&self) -> anyhow::Result<usize> {
         let mut n_answered = 0;
-        for entry in fs::read_dir(&self.caller)? {
-            let name = entry?.file_name();
-            n_answered += usize::from(name.as_encoded_bytes().ends_with(b".response"));
+        for caller in &self.callers {
+            for entry in fs::read_dir(&caller.folder)? {
+                let name = entry?.file_name();
+                n_answered += usize::from(name.as_encoded_bytes().ends_with(b".response"));
+            }
         }
         Ok(n_answered)
     }
@@ -100,6 +112,17 @@ impl Site {
     }
 }
 
+impl Caller {
+    /// Writes a request in place, as the released client does, and returns the
+    /// path of its answer.
+    pub(crate) fn write(&self) -> anyhow::Result<PathBuf> {
+        let id = Uuid::new_v4();
+        let path = self.folder.join(format!("{id}.request"));
+        fs::write(&path, request(id, &self.email)?)?;
+        Ok(path.with_extension("response"))
+    }
+}
+
 /// Reads an answer, and returns whether it is right; `None` where there is none,
 /// or not all of it.
 pub(crate) fn read(path: &Path) -> Option<bool> {
@@ -108,12 +131,12 @@ pub(crate) fn read(path: &Path) -> Option<bool> {
 }
 
 /// Returns a request as the released client writes it.
-fn request(id: Uuid) -> anyhow::Result<Vec<u8>> {
+fn request(id: Uuid, sender: &str) -> anyhow::Result<Vec<u8>> {
     let created = now();
     let url = format!("syft://{OWNER}/app_data/{APP}/rpc/hello");
     let request = Request {
         id: Some(id),
-        sender: CALLER.to_owned(),
+        sender: sender.to_owned(),
         url: SyftUrl::parse(&url).context("the URL of the endpoint")?,
         body: Some(BODY.to_owned()),
         headers: Headers::default(),
