@@ -1,7 +1,8 @@
 //! Agreement with the released Python packages, whose clients call a running host.
 //!
 //! A test runs one function of a script in `tests/python`. It is Python that
-//! asserts.
+//! asserts. `peer.py` is what the scripts stand on, `stock.py` an app of the
+//! released SyftEvent.
 
 mod venv;
 
@@ -39,7 +40,7 @@ fn released(python: &Path, site: &Site, script: &str, behaviour: &str) -> Comman
     let mut command = Command::new(python);
     command
         .arg("-B")
-        .arg(scripts().join(script).with_extension("py"))
+        .arg(scripts().join(script))
         .arg(behaviour)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
@@ -53,7 +54,7 @@ fn scripts() -> PathBuf {
     repository().join("tests/python")
 }
 
-/// The script ends by itself, in vain too: see `main` in `peer.py`.
+/// Waits for a script, which ends by itself: see `main` in `peer.py`.
 fn run(command: &mut Command) {
     let output = output(command);
     assert!(
@@ -68,135 +69,141 @@ fn run(command: &mut Command) {
 
 #[test]
 fn every_kind_of_body_comes_back() {
-    check("bodies", "every_kind_comes_back");
+    check("bodies.py", "every_kind_comes_back");
 }
 
 #[test]
 fn answer_repeats_its_request() {
-    check("bodies", "the_answer_repeats_its_request");
+    check("bodies.py", "the_answer_repeats_its_request");
 }
 
 #[test]
 fn handler_sees_the_request_as_it_was_sent() {
-    check("bodies", "the_handler_sees_its_request");
+    check("bodies.py", "the_handler_sees_its_request");
 }
 
 #[test]
 fn typed_handlers_take_and_give_what_python_does() {
-    check("bodies", "typed_handlers_take_and_give_what_python_does");
+    check("bodies.py", "typed_handlers_take_and_give_what_python_does");
 }
 
 #[test]
 fn headers_of_a_handler_arrive_in_order() {
-    check("bodies", "headers_of_a_handler_arrive_in_order");
+    check("bodies.py", "headers_of_a_handler_arrive_in_order");
 }
 
 #[test]
 fn all_methods_are_answered_alike() {
-    check("bodies", "all_methods_are_answered_alike");
+    check("bodies.py", "all_methods_are_answered_alike");
 }
 
 #[test]
 fn what_the_release_cannot_read_is_400() {
-    check("statuses", "what_is_no_request_is_400");
+    check("statuses.py", "what_is_no_request_is_400");
 }
 
 #[test]
 fn what_the_release_reads_is_answered() {
-    check("statuses", "unusual_requests_are_answered");
+    check("statuses.py", "unusual_requests_are_answered");
 }
 
 #[test]
 fn request_without_a_method_is_a_get() {
-    check("statuses", "without_a_method_it_is_a_get");
+    check("statuses.py", "without_a_method_it_is_a_get");
 }
 
 #[test]
 fn unknown_endpoint_is_never_answered() {
-    check("statuses", "an_unknown_endpoint_is_never_answered");
+    check("statuses.py", "an_unknown_endpoint_is_never_answered");
 }
 
 #[test]
 fn request_that_came_too_late_is_419() {
-    check("statuses", "what_came_too_late_is_419");
+    check("statuses.py", "what_came_too_late_is_419");
 }
 
 #[test]
 fn wrong_arguments_are_400() {
-    check("statuses", "wrong_arguments_are_400");
+    check("statuses.py", "wrong_arguments_are_400");
 }
 
 #[test]
 fn failing_handler_is_500_and_tells_nothing() {
-    check("statuses", "a_failing_handler_is_500_and_tells_nothing");
+    check("statuses.py", "a_failing_handler_is_500_and_tells_nothing");
 }
 
 #[test]
 fn failing_handler_tells_all_when_debugging() {
     let behaviour = "a_failing_handler_tells_all_when_debugging";
-    check_with(&["--debug"], "statuses", behaviour);
+    check_with(&["--debug"], "statuses.py", behaviour);
 }
 
 #[test]
 fn handler_may_refuse_with_a_status_of_its_own() {
-    check("statuses", "a_handler_may_refuse_with_a_status_of_its_own");
+    check(
+        "statuses.py",
+        "a_handler_may_refuse_with_a_status_of_its_own",
+    );
 }
 
 #[test]
 fn url_of_another_endpoint_is_answered_beside_the_request() {
-    check("statuses", "the_url_of_another_endpoint_leads_nowhere_else");
+    check(
+        "statuses.py",
+        "the_url_of_another_endpoint_leads_nowhere_else",
+    );
 }
 
 #[test]
 fn each_code_that_the_client_knows_arrives() {
-    check("statuses", "each_known_code_arrives");
+    check("statuses.py", "each_known_code_arrives");
 }
 
 #[test]
 fn unknown_code_arrives_as_the_first_of_its_class() {
     check(
-        "statuses",
+        "statuses.py",
         "an_unknown_code_arrives_as_the_first_of_its_class",
     );
 }
 
 #[test]
 fn cached_request_is_answered_each_time() {
-    check("futures", "the_same_request_is_answered_each_time");
+    check("futures.py", "the_same_request_is_answered_each_time");
 }
 
 #[test]
 fn request_sent_again_before_its_answer_shares_it() {
     check(
-        "futures",
+        "futures.py",
         "a_request_sent_again_before_its_answer_shares_it",
     );
 }
 
 #[test]
 fn broadcast_gathers_an_answer_from_each() {
-    check("futures", "broadcasts_gather_an_answer_from_each");
+    check("futures.py", "broadcasts_gather_an_answer_from_each");
 }
 
 #[test]
 fn wait_that_gave_up_can_be_repeated() {
-    check("futures", "a_wait_that_gave_up_can_be_repeated");
+    check("futures.py", "a_wait_that_gave_up_can_be_repeated");
 }
 
 #[test]
 fn saved_future_finds_its_answer() {
-    check("futures", "a_saved_future_finds_its_answer");
+    check("futures.py", "a_saved_future_finds_its_answer");
 }
 
 #[test]
 fn owner_may_call_too() {
-    check("futures", "the_owner_may_call_too");
+    check("futures.py", "the_owner_may_call_too");
 }
 
 #[test]
 fn older_layout_is_answered_beside_its_requests() {
     check(
-        "futures",
+        "futures.py",
         "the_older_layout_is_answered_beside_its_requests",
     );
 }
@@ -204,39 +211,42 @@ fn older_layout_is_answered_beside_its_requests() {
 #[test]
 fn permissions_are_those_of_the_release_to_the_byte() {
     check(
-        "published",
+        "published.py",
         "permissions_are_those_of_the_release_to_the_byte",
     );
 }
 
 #[test]
 fn schema_describes_as_the_release_does() {
-    check("published", "the_schema_describes_as_the_release_does");
+    check("published.py", "the_schema_describes_as_the_release_does");
 }
 
 #[test]
 fn schema_is_laid_out_as_python_does() {
-    check("published", "the_schema_is_laid_out_as_python_does");
+    check("published.py", "the_schema_is_laid_out_as_python_does");
 }
 
 #[test]
 fn app_folder_holds_what_that_of_the_release_holds() {
-    check("published", "released_folders_hold_the_same_kinds_of_files");
+    check(
+        "published.py",
+        "released_folders_hold_the_same_kinds_of_files",
+    );
 }
 
 #[test]
 fn answers_are_those_of_a_running_syft_event() {
-    check("side_by_side", "answers_are_the_same");
+    check("side_by_side.py", "answers_are_the_same");
 }
 
 #[test]
 fn refusals_differ_from_those_of_syft_event_in_their_reasons_only() {
-    check("side_by_side", "refusals_differ_in_their_reasons_only");
+    check("side_by_side.py", "refusals_differ_in_their_reasons_only");
 }
 
 #[test]
 fn none_of_400_requests_written_in_place_is_lost_under_load() {
-    check("load", "none_of_many_is_lost_or_refused");
+    check("load.py", "none_of_many_is_lost_or_refused");
 }
 
 /// Lets the release write messages; returns the stem of each file's name with its
@@ -248,7 +258,7 @@ fn messages(behaviour: &str) -> Vec<(String, Vec<u8>)> {
     let site = Site::new();
     let folder = site.path().join("messages");
     fs::create_dir(&folder).unwrap();
-    run(released(python, &site, "messages", behaviour).arg(&folder));
+    run(released(python, &site, "messages.py", behaviour).arg(&folder));
     let messages: Vec<_> = files(&folder)
         .map(|path| {
             let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();

@@ -1,22 +1,23 @@
 """The life of a future: cached requests, many at once, saved ones, the older layout."""
 
+from syft_core import Client
 from syft_rpc import rpc, rpc_db
 from syft_rpc.protocol import SyftFuture, SyftRequest, SyftTimeoutError
 
-from peer import CALLER, CLIENT, OWNER, PATIENCE, RPC, behaviour, main, send, url, wait
+from peer import CALLER, CLIENT, OWNER, PATIENCE, RPC, behaviour, folder_of, main, send, url, wait
 
 
 @behaviour
 def the_same_request_is_answered_each_time():
     ids = set()
-    for round in range(30):
+    for turn in range(30):
         future = send("echo", {"same": "body"}, cache=True)
         ids.add(future.id)
         response = wait(future)
-        assert response.status_code == 200, (round, response)
-        assert response.sender == OWNER and response.id == future.id, (round, response)
-        assert response.json() == {"same": "body"}, (round, response)
-        assert not future.request_path.exists() and not future.response_path.exists(), round
+        assert response.status_code == 200, (turn, response)
+        assert response.sender == OWNER and response.id == future.id, (turn, response)
+        assert response.json() == {"same": "body"}, (turn, response)
+        assert not future.request_path.exists() and not future.response_path.exists(), turn
     assert len(ids) == 1, ids
 
 
@@ -67,10 +68,9 @@ def a_saved_future_finds_its_answer():
 
 @behaviour
 def the_owner_may_call_too():
-    path = CLIENT.workspace.datasites / OWNER / "app_data"
-    owner = CLIENT.__class__(CLIENT.config.model_copy(update={"email": OWNER}))
+    owner = Client(CLIENT.config.model_copy(update={"email": OWNER}))
     future = rpc.send(url("whoami"), cache=False, client=owner)
-    assert future.path.is_relative_to(path) and future.path.name == OWNER
+    assert future.path == folder_of("whoami", OWNER)
     assert wait(future).json()["sender"] == OWNER
 
 

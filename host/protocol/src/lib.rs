@@ -23,6 +23,8 @@ pub mod inbox;
 pub mod permissions;
 pub mod schema;
 
+pub mod grant;
+
 pub mod retention;
 
 mod excerpt;

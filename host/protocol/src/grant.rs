@@ -1,0 +1,343 @@
+//! Patterns of paths that an app asks for and its owner grants.
+//!
+//! A pattern is relative to the folder of all datasites: `*/public/scores.json`,
+//! `{datasite}/private/models/**`. Within a name `*` stands for any characters and
+//! `?` for one; `**` as a whole name stands for any number of names, none too.
+//! Everything else is literal, and case counts. `{datasite}` and `{email}` stand
+//! for the owner's folder, `{app_data}` for the app's folder within it.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use crate::address::{AppName, Datasite};
+
+/// The most bytes of a pattern, and names in it.
+const MAX_BYTES: usize = 1024;
+const MAX_NAMES: usize = 64;
+
+/// A pattern as an app asks for it, with its placeholders.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PathPattern(String);
+
+/// Why a text is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PatternError {
+    /// It is empty.
+    #[error("a pattern names at least one file")]
+    Empty,
+    /// It is longer than patterns are.
+    #[error("a pattern has at most {MAX_BYTES} bytes and {MAX_NAMES} names")]
+    TooLong,
+    /// It begins or ends with a slash, or has two in a row.
+    #[error(
+        "a pattern is relative to the datasites folder, and its names are separated by single slashes"
+    )]
+    Slashes,
+    /// It has a name `.` or `..`.
+    #[error("a pattern has no names `.` or `..`")]
+    Dots,
+    /// `**` is a part of a name.
+    #[error("`**` stands alone between slashes")]
+    Stars,
+    /// It has a placeholder that does not exist, or in the middle.
+    #[error(
+        "the placeholders are `{{datasite}}`, `{{email}}` and `{{app_data}}`, as the first name"
+    )]
+    Placeholder,
+    /// It has a character that could mean something elsewhere.
+    #[error("a pattern has no control characters, backslashes, brackets or braces")]
+    Characters,
+}
+
+impl PathPattern {
+    /// Returns the pattern.
+    ///
+    /// # Errors
+    /// See [`PatternError`].
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        if text.is_empty() {
+            return Err(PatternError::Empty);
+        }
+        if text.len() > MAX_BYTES || text.split('/').count() > MAX_NAMES {
+            return Err(PatternError::TooLong);
+        }
+        for (index, name) in text.split('/').enumerate() {
+            check_name(index, name)?;
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// Returns the text of the pattern.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the pattern with its placeholders filled in. What is filled in is
+    /// literal, whatever characters it has.
+    pub fn resolve(&self, datasite: &Datasite, app: &AppName) -> Pattern {
+        let mut names = Vec::new();
+        for name in self.0.split('/') {
+            match name {
+                "{datasite}" | "{email}" => names.push(Name::literal(datasite.as_str())),
+                "{app_data}" => names.extend([
+                    Name::literal(datasite.as_str()),
+                    Name::literal("app_data"),
+                    Name::literal(app.as_str()),
+                ]),
+                name => names.push(Name::parse(name)),
+            }
+        }
+        Pattern { names }
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn check_name(index: usize, name: &str) -> Result<(), PatternError> {
+    if ["{datasite}", "{email}", "{app_data}"].contains(&name) {
+        return match index {
+            0 => Ok(()),
+            _ => Err(PatternError::Placeholder),
+        };
+    }
+    match name {
+        "" => Err(PatternError::Slashes),
+        "." | ".." => Err(PatternError::Dots),
+        "**" => Ok(()),
+        name if name.contains("**") => Err(PatternError::Stars),
+        name if name.contains(['{', '}']) => Err(PatternError::Placeholder),
+        name if name.contains(|c: char| c.is_control() || "\\[]".contains(c)) => {
+            Err(PatternError::Characters)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A pattern that paths are matched against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    names: Vec<Name>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Name {
+    /// `**`
+    AnyNames,
+    Literal(String),
+    /// With `*` or `?`.
+    Glob(Vec<char>),
+}
+
+impl Name {
+    fn literal(name: &str) -> Self {
+        Self::Literal(name.to_owned())
+    }
+
+    fn parse(name: &str) -> Self {
+        match name {
+            "**" => Self::AnyNames,
+            name if name.contains(['*', '?']) => Self::Glob(name.chars().collect()),
+            name => Self::literal(name),
+        }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::AnyNames => true,
+            Self::Literal(literal) => literal == name,
+            Self::Glob(glob) => glob_matches(glob, name),
+        }
+    }
+}
+
+impl Pattern {
+    /// Tells whether a path, given by its names, is one that the pattern stands
+    /// for.
+    pub fn matches(&self, path: &[&str]) -> bool {
+        self.after(path).iter().any(|&at| self.ends_at(at))
+    }
+
+    /// Tells whether something below a path could be one that the pattern stands
+    /// for, so that a folder there is on the way to it.
+    pub fn leads_on_from(&self, path: &[&str]) -> bool {
+        self.after(path).iter().any(|&at| at < self.names.len())
+    }
+
+    /// Tells whether a path is the way to the pattern with nothing left to choose.
+    pub fn has_literal_start(&self, path: &[&str]) -> bool {
+        path.len() <= self.names.len()
+            && path
+                .iter()
+                .zip(&self.names)
+                .all(|(name, pattern)| matches!(pattern, Name::Literal(it) if it == name))
+    }
+
+    /// Returns where in the pattern a path may have led, in ascending order.
+    fn after(&self, path: &[&str]) -> Vec<usize> {
+        let mut places = self.skip_any(vec![0]);
+        for name in path {
+            let mut next = Vec::new();
+            for at in places {
+                match self.names.get(at) {
+                    Some(Name::AnyNames) => next.push(at),
+                    Some(pattern) if pattern.matches(name) => next.push(at + 1),
+                    _ => {}
+                }
+            }
+            places = self.skip_any(next);
+        }
+        places
+    }
+
+    /// Adds the places behind each `**`, which may stand for no name at all.
+    fn skip_any(&self, mut places: Vec<usize>) -> Vec<usize> {
+        let mut index = 0;
+        while let Some(&at) = places.get(index) {
+            if matches!(self.names.get(at), Some(Name::AnyNames)) {
+                places.push(at + 1);
+            }
+            index += 1;
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
+    fn ends_at(&self, at: usize) -> bool {
+        at == self.names.len()
+    }
+}
+
+/// Matches `*` and `?`, in time proportional to both lengths multiplied.
+fn glob_matches(glob: &[char], name: &str) -> bool {
+    let name: Vec<char> = name.chars().collect();
+    let (mut g, mut n) = (0, 0);
+    let mut last_star = None;
+    while n < name.len() {
+        match glob.get(g) {
+            Some('*') => {
+                last_star = Some((g, n));
+                g += 1;
+            }
+            Some(c) if *c == '?' || *c == name[n] => {
+                g += 1;
+                n += 1;
+            }
+            _ => match &mut last_star {
+                // The star takes one character more.
+                Some((star, taken)) => {
+                    *taken += 1;
+                    (g, n) = (*star + 1, *taken);
+                }
+                None => return false,
+            },
+        }
+    }
+    glob[g..].iter().all(|c| *c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> Pattern {
+        let datasite = Datasite::parse("o@x.org").expect("an email");
+        let app = AppName::parse("app").expect("a name");
+        let pattern = PathPattern::parse(text).expect("a pattern");
+        pattern.resolve(&datasite, &app)
+    }
+
+    fn names(path: &str) -> Vec<&str> {
+        path.split('/').filter(|name| !name.is_empty()).collect()
+    }
+
+    #[test]
+    fn matches_whole_paths() {
+        for (text, path, expected) in [
+            ("*/public/scores.json", "a@b.co/public/scores.json", true),
+            ("*/public/scores.json", "a@b.co/public/x/scores.json", false),
+            ("*/public/scores.json", "public/scores.json", false),
+            ("*/public/scores.json", "a@b.co/public/Scores.json", false),
+            ("{datasite}/private/**", "o@x.org/private/a/b", true),
+            ("{datasite}/private/**", "o@x.org/private", true),
+            ("{datasite}/private/**", "o@x.org/privates", false),
+            ("{email}/x", "o@x.org/x", true),
+            ("{app_data}/results/*", "o@x.org/app_data/app/results/r.html", true),
+            ("{app_data}/results/*", "o@x.org/app_data/app/results/r/s", false),
+            ("**/a.txt", "a.txt", true),
+            ("**/a.txt", "x/y/a.txt", true),
+            ("a/**/b", "a/b", true),
+            ("a/**/b", "a/x/y/b", true),
+            ("a/**/b", "a/x/y/c", false),
+            ("a/**/b/**/c", "a/b/x/b/c", true),
+            ("a?c", "abc", true),
+            ("a?c", "aüc", true),
+            ("a?c", "ac", false),
+            ("*.tar.*", "x.tar.gz", true),
+            ("*a*b*c", "xxaxxbxxbc", true),
+            ("*a*b*c", "xxaxxbxxbcd", false),
+            ("**", "", true),
+        ] {
+            assert_eq!(pattern(text).matches(&names(path)), expected, "{text} {path}");
+        }
+    }
+
+    #[test]
+    fn knows_the_way_to_what_it_stands_for() {
+        for (text, path, expected) in [
+            ("*/public/scores.json", "", true),
+            ("*/public/scores.json", "a@b.co", true),
+            ("*/public/scores.json", "a@b.co/public", true),
+            ("*/public/scores.json", "a@b.co/private", false),
+            ("*/public/scores.json", "a@b.co/public/scores.json", false),
+            ("a/**", "a/b/c", true),
+            ("a/**", "b", false),
+        ] {
+            assert_eq!(pattern(text).leads_on_from(&names(path)), expected, "{text} {path}");
+        }
+    }
+
+    #[test]
+    fn says_why_a_text_is_no_pattern() {
+        for (text, expected) in [
+            ("", PatternError::Empty),
+            ("/a", PatternError::Slashes),
+            ("a//b", PatternError::Slashes),
+            ("a/", PatternError::Slashes),
+            ("a/../b", PatternError::Dots),
+            ("./a", PatternError::Dots),
+            ("a/**b", PatternError::Stars),
+            ("a/{datasite}", PatternError::Placeholder),
+            ("{home}/x", PatternError::Placeholder),
+            ("a/[b]", PatternError::Characters),
+            ("a\\b", PatternError::Characters),
+            ("a\nb", PatternError::Characters),
+        ] {
+            assert_eq!(PathPattern::parse(text), Err(expected), "{text}");
+        }
+        assert_eq!(PathPattern::parse(&"a/".repeat(600)), Err(PatternError::TooLong));
+    }
+
+    #[test]
+    fn what_is_filled_in_is_literal() {
+        let datasite = Datasite::parse("*@x.org").expect("an email");
+        let app = AppName::parse("app").expect("a name");
+        let pattern = PathPattern::parse("{datasite}/a").expect("a pattern");
+        let pattern = pattern.resolve(&datasite, &app);
+        assert!(pattern.matches(&["*@x.org", "a"]));
+        assert!(!pattern.matches(&["bob@x.org", "a"]));
+    }
+
+    #[test]
+    fn hostile_patterns_take_no_longer() {
+        let text = format!("{}x", "*a".repeat(200));
+        assert!(!pattern(&text).matches(&[&"a".repeat(10_000)]));
+        let text = format!("{}/x", vec!["**/a"; 30].join("/"));
+        assert!(!pattern(&text).matches(&vec!["a"; 1_000]));
+    }
+}
