@@ -205,6 +205,8 @@ fn help_names_every_option() {
         (&["--help"][..], "Run SyftBox apps you do not trust"),
         (&["run", "--help"], "--memory"),
         (&["call", "--help"], "--timeout"),
+        (&["build", "--help"], "--output"),
+        (&["inspect", "--help"], "Component file"),
         (&["demo", "--help"], "--keep-serving"),
     ] {
         let output = output(syft_host(&site).args(command));

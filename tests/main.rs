@@ -6,9 +6,11 @@
 
 mod support;
 
+mod building;
 mod command_line;
 mod hostile_guests;
 mod hostile_tree;
+mod manifest;
 mod python;
 mod serving;
 mod starting;

@@ -5,6 +5,8 @@ pub mod guests;
 pub mod host;
 pub mod site;
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The longest that anything may take before a test fails. Far more than it
@@ -21,4 +23,18 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Compares with what a file says, which `BLESS=1` rewrites.
+pub fn blessed(path: &Path, found: &str) {
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(path, found).unwrap();
+    }
+    let expected = fs::read_to_string(path)
+        .unwrap_or_else(|error| panic!("{}: {error}; BLESS=1 writes it", path.display()));
+    assert!(
+        expected == found,
+        "{} says:\n{expected}\nbut found:\n{found}\nBLESS=1 rewrites it",
+        path.display()
+    );
 }

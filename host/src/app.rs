@@ -7,6 +7,7 @@ use syft_protocol::address::{Address, AppName, Datasite, Sender};
 use syft_protocol::message::{self, Method};
 use thiserror::Error;
 
+use crate::capability::files::FileAccess;
 use crate::router::{Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
@@ -17,6 +18,7 @@ pub struct App {
     name: AppName,
     datasite: Datasite,
     identity: Identity,
+    files: FileAccess,
     program: Program,
     router: Router,
 }
@@ -44,6 +46,7 @@ impl App {
         sandbox: &Sandbox,
         name: AppName,
         datasite: Datasite,
+        files: FileAccess,
         component: &[u8],
     ) -> Result<Self, AppError> {
         let program = sandbox.load(component)?;
@@ -60,6 +63,7 @@ impl App {
             name,
             datasite,
             identity,
+            files,
             program,
             router,
         })
@@ -104,7 +108,9 @@ impl App {
             created: request.created.micros(),
             expires: request.expires.micros(),
         };
-        sandbox.call(&self.program, &self.identity, &request).await
+        sandbox
+            .call(&self.program, &self.identity, &self.files, &request)
+            .await
     }
 }
 

@@ -1,6 +1,7 @@
 //! What guests can be given, one file a capability.
 
 mod context;
+pub mod files;
 mod log;
 
 use wasmtime::component::{HasSelf, Linker};
@@ -14,5 +15,6 @@ impl types::Host for CallState {}
 /// Links our own interfaces. They are always there; what was not granted
 /// answers so.
 pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    files::link(linker)?;
     App::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)
 }

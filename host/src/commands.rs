@@ -1,7 +1,9 @@
 //! The command line, one file a command.
 
+mod build;
 mod call;
 mod demo;
+mod inspect;
 mod run;
 
 use std::path::PathBuf;
@@ -93,6 +95,8 @@ impl From<LogFormatArg> for LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Build(build::BuildArgs),
+    Inspect(inspect::InspectArgs),
     Call(call::CallArgs),
     Demo(demo::DemoArgs),
 }
@@ -143,6 +147,8 @@ impl Cli {
         let exit = runtime.block_on(async {
             match self.command {
                 Command::Run(args) => run::run(ui, &overrides, args).await,
+                Command::Build(args) => build::build(ui, &args),
+                Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Demo(args) => demo::demo(ui, args).await,
             }

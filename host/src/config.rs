@@ -48,6 +48,8 @@ pub struct Config {
     pub is_local: bool,
     /// The private folder of compiled components.
     pub cache: PathBuf,
+    /// The private folder of what the owner approved for good.
+    pub approvals: PathBuf,
     /// The time in which we have to end, where somebody waits for it.
     pub stop_within: Option<Duration>,
 }
@@ -100,6 +102,7 @@ impl Config {
             datasites: data_dir.join("datasites"),
             is_local,
             cache: home_folder("XDG_CACHE_HOME", ".cache", "cache")?.join("compiled"),
+            approvals: home_folder("XDG_CONFIG_HOME", ".config", "config")?.join("approvals"),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
         };
         config.keep_private()?;

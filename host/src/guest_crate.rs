@@ -1,5 +1,8 @@
 //! Builds a guest crate into a component.
 
+mod metadata;
+
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -7,7 +10,9 @@ use std::process::{Command, Stdio};
 use serde::Deserialize;
 
 use crate::error::CommandError;
+use crate::manifest::{self, Diagnostic, Manifest, section};
 use crate::ui::Ui;
+use metadata::Metadata;
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -16,8 +21,87 @@ const TARGET: &str = "wasm32-wasip2";
 pub(crate) struct Built {
     /// The name of the package.
     pub(crate) package: String,
-    /// The component.
+    /// The component, without a manifest.
     pub(crate) wasm: PathBuf,
+}
+
+/// A component with its manifest.
+#[derive(Debug)]
+pub(crate) struct BuiltApp {
+    /// The component, the manifest embedded.
+    pub(crate) component: Vec<u8>,
+    /// The manifest, with name, version and description of the crate where the
+    /// author gives no others.
+    pub(crate) manifest: Manifest,
+    /// What an owner should know of it.
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// The name of the package.
+    pub(crate) package: String,
+    /// Where cargo left the component, without the manifest.
+    pub(crate) wasm: PathBuf,
+}
+
+/// Builds the crate in a folder and embeds its manifest. The same sources give the
+/// same bytes, in this checkout and in another.
+///
+/// # Errors
+/// The manifest is none, which is found out first, or [`build`] fails.
+pub(crate) fn build_app(ui: Ui, folder: &Path) -> Result<BuiltApp, CommandError> {
+    let (manifest, warnings) = read_manifest(ui, folder)?;
+    let metadata = read_metadata(folder)?;
+    let manifest = metadata.fill(manifest)?;
+    let Built { package, wasm } = build_with(ui, folder, &metadata)?;
+    let describe = |error| CommandError::new(format!("{}: {error}", wasm.display()));
+    let component = fs::read(&wasm).map_err(describe)?;
+    let component = section::embed(&component, &manifest.to_section())?;
+    Ok(BuiltApp {
+        component,
+        manifest,
+        warnings,
+        package,
+        wasm,
+    })
+}
+
+/// Reads the manifest in a folder; what is to say of it is said on stderr.
+fn read_manifest(ui: Ui, folder: &Path) -> Result<(Manifest, Vec<Diagnostic>), CommandError> {
+    let path = folder.join(manifest::FILE_NAME);
+    let shown = path.display().to_string();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok((Manifest::default(), Vec::new()));
+        }
+        Err(error) => return Err(CommandError::new(format!("read {shown}: {error}"))),
+    };
+    let (read, diagnostics) = match Manifest::from_toml(&shown, &text) {
+        Ok((manifest, warnings)) => (Some(manifest), warnings),
+        Err(diagnostics) => (None, diagnostics),
+    };
+    for diagnostic in &diagnostics {
+        ui.status(&format!("{diagnostic}\n"));
+    }
+    match read {
+        Some(manifest) => Ok((manifest, diagnostics)),
+        None => Err(CommandError::new(format!("{shown} is no manifest"))),
+    }
+}
+
+/// Builds the crate in a folder.
+///
+/// # Errors
+/// There is no crate, it does not compile, or it makes no component.
+pub(crate) fn build(ui: Ui, folder: &Path) -> Result<Built, CommandError> {
+    build_with(ui, folder, &read_metadata(folder)?)
+}
+
+fn read_metadata(folder: &Path) -> Result<Metadata, CommandError> {
+    let manifest = folder.join("Cargo.toml");
+    let manifest = manifest.canonicalize().map_err(|error| {
+        CommandError::new(format!("{}: {error}", manifest.display()))
+            .hint("give a .wasm file, or the folder of a guest crate")
+    })?;
+    Metadata::read(&manifest)
 }
 
 /// A line of `cargo build --message-format=json`, as far as we need it.
@@ -29,16 +113,7 @@ struct Message {
     filenames: Vec<PathBuf>,
 }
 
-/// Builds the crate in a folder.
-///
-/// # Errors
-/// There is no crate, it does not compile, or it makes no component.
-pub(crate) fn build(ui: Ui, folder: &Path) -> Result<Built, CommandError> {
-    let manifest = folder.join("Cargo.toml");
-    let manifest = manifest.canonicalize().map_err(|error| {
-        CommandError::new(format!("{}: {error}", manifest.display()))
-            .hint("give a .wasm file, or the folder of a guest crate")
-    })?;
+fn build_with(ui: Ui, folder: &Path, metadata: &Metadata) -> Result<Built, CommandError> {
     ui.status(&format!("building {}", folder.display()));
     add_target(ui, folder)?;
     let mut cargo = Command::new("cargo");
@@ -49,21 +124,30 @@ pub(crate) fn build(ui: Ui, folder: &Path) -> Result<Built, CommandError> {
             "json-render-diagnostics",
             "--manifest-path",
         ])
-        .arg(&manifest)
+        .arg(&metadata.manifest)
+        .arg("--config")
+        .arg(format!(
+            "target.{TARGET}.rustflags={}",
+            metadata.remap_flags()
+        ))
+        .arg("--target-dir")
+        .arg(metadata.target_folder())
+        // What cargo was told for the host is not meant for guests, and would
+        // count in place of our own flags.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
         // The toolchain file of the guest's folder counts, not that of ours.
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let mut child = cargo.spawn().map_err(|error| {
-        CommandError::new(format!("start cargo: {error}")).hint("install Rust: https://rustup.rs")
-    })?;
+    let mut child = cargo.spawn().map_err(no_cargo)?;
     let stdout = child.stdout.take().expect("stdout is piped");
     let wasm = BufReader::new(stdout)
         .lines()
         .map_while(Result::ok)
         .filter_map(|line| serde_json::from_str::<Message>(&line).ok())
         .filter(|message| message.reason == "compiler-artifact")
-        .filter(|message| message.manifest_path.as_deref() == Some(manifest.as_path()))
+        .filter(|message| message.manifest_path.as_deref() == Some(metadata.manifest.as_path()))
         .flat_map(|message| message.filenames)
         .filter(|file| {
             file.extension()
@@ -80,22 +164,12 @@ pub(crate) fn build(ui: Ui, folder: &Path) -> Result<Built, CommandError> {
         CommandError::new(format!("{} makes no component", folder.display()))
             .hint("add to its Cargo.toml: [lib] crate-type = [\"cdylib\"]")
     })?;
-    let package = package_name(&manifest)?;
+    let package = metadata.package.name.clone();
     Ok(Built { package, wasm })
 }
 
-fn package_name(manifest: &Path) -> Result<String, CommandError> {
-    #[derive(Deserialize)]
-    struct Manifest {
-        package: Package,
-    }
-    #[derive(Deserialize)]
-    struct Package {
-        name: String,
-    }
-    let text = std::fs::read_to_string(manifest)?;
-    let manifest: Manifest = toml::from_str(&text)?;
-    Ok(manifest.package.name)
+fn no_cargo(error: std::io::Error) -> CommandError {
+    CommandError::new(format!("start cargo: {error}")).hint("install Rust: https://rustup.rs")
 }
 
 /// Adds the target to the toolchain where rustup manages it and it is missing.

@@ -12,13 +12,18 @@
 //! environment), `ui` (the only one that prints), `error`.
 
 pub mod app;
+pub mod approval;
 pub mod caller;
-mod capability;
+pub mod capability;
 pub mod commands;
+mod component;
 pub mod config;
 pub mod error;
 mod guest_crate;
 pub mod logging;
+pub mod manifest;
+mod plain;
+mod quantity;
 pub mod reply;
 pub mod router;
 pub mod sandbox;

@@ -20,6 +20,7 @@ use wasmtime_wasi::I32Exit;
 
 use bindings::AppPre;
 use bindings::exports::syft::app::rpc;
+use bindings::syft::app::types::SenderProof;
 use cache::Cache;
 pub use limits::Limits;
 pub use outcome::{Answer, Outcome};
@@ -27,6 +28,7 @@ use output::Output;
 use store::CallState;
 pub use store::Identity;
 
+use crate::capability::files::{FileAccess, Guard};
 use crate::capability;
 
 /// The interface that every app exports.
@@ -140,8 +142,9 @@ impl Sandbox {
         program: &Program,
         identity: &Identity,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
-        let name = Arc::from("endpoints");
-        self.within_limits(identity, name, async |store| {
+        let name: Arc<str> = Arc::from("endpoints");
+        let files = FileAccess::default().for_call(None, &self.limits, identity, &name);
+        self.within_limits(identity, files, name, async |store| {
             let app = program.pre.instantiate_async(&mut *store).await?;
             app.syft_app_rpc().call_endpoints(store).await
         })
@@ -153,11 +156,16 @@ impl Sandbox {
         &self,
         program: &Program,
         identity: &Identity,
+        files: &FileAccess,
         request: &rpc::Request,
     ) -> Outcome {
-        let name = Arc::from(request.id.as_str());
+        let name: Arc<str> = Arc::from(request.id.as_str());
+        // A name that anybody can claim opens nothing.
+        let is_known = request.sender_proof != SenderProof::Claimed;
+        let sender = is_known.then(|| request.sender.clone());
+        let files = files.for_call(sender, &self.limits, identity, &name);
         let answer = self
-            .within_limits(identity, name, async |store| {
+            .within_limits(identity, files, name, async |store| {
                 let app = program.pre.instantiate_async(&mut *store).await?;
                 app.syft_app_rpc().call_handle(store, request).await
             })
@@ -184,11 +192,12 @@ impl Sandbox {
     async fn within_limits<T>(
         &self,
         identity: &Identity,
+        files: Guard,
         name: Arc<str>,
         run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, Outcome> {
         let output = Output::new(&self.limits, identity.app.clone(), name);
-        let mut store = store::new(&self.engine, &self.limits, identity.clone(), output.clone());
+        let mut store = store::new(&self.engine, &self.limits, identity.clone(), files, output.clone());
         let limit: Duration = self.limits.time;
         match tokio::time::timeout(limit, run(&mut store)).await {
             Ok(Ok(value)) => Ok(value),
@@ -220,7 +229,7 @@ impl Sandbox {
 
 /// Tells whether an import belongs to the world of apps, at any version of it
 /// that the linker may know.
-fn is_offered(import: &str) -> bool {
+pub(crate) fn is_offered(import: &str) -> bool {
     const OFFERED: [&str; 7] = [
         "syft:app/",
         "wasi:cli/",

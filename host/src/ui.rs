@@ -1,6 +1,6 @@
 //! The only place that prints. Results go to stdout, everything else to stderr.
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use serde_json::Value;
 
@@ -60,6 +60,24 @@ impl Ui {
     /// Tells the user how things go. That nobody reads it is no error.
     pub fn status(self, text: &str) {
         drop(writeln!(io::stderr(), "{text}"));
+    }
+
+    /// Tells whether a person is there to be asked.
+    pub fn can_ask(self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks a question and returns the answer, empty where there is none.
+    ///
+    /// # Errors
+    /// Nobody can be asked any more.
+    pub fn ask(self, question: &str) -> io::Result<String> {
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "{question} ")?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(answer.trim().to_owned())
     }
 
     /// Tells the user what went wrong and what to do about it.

@@ -267,8 +267,16 @@ mod tests {
             ("{datasite}/private/**", "o@x.org/private", true),
             ("{datasite}/private/**", "o@x.org/privates", false),
             ("{email}/x", "o@x.org/x", true),
-            ("{app_data}/results/*", "o@x.org/app_data/app/results/r.html", true),
-            ("{app_data}/results/*", "o@x.org/app_data/app/results/r/s", false),
+            (
+                "{app_data}/results/*",
+                "o@x.org/app_data/app/results/r.html",
+                true,
+            ),
+            (
+                "{app_data}/results/*",
+                "o@x.org/app_data/app/results/r/s",
+                false,
+            ),
             ("**/a.txt", "a.txt", true),
             ("**/a.txt", "x/y/a.txt", true),
             ("a/**/b", "a/b", true),
@@ -283,7 +291,11 @@ mod tests {
             ("*a*b*c", "xxaxxbxxbcd", false),
             ("**", "", true),
         ] {
-            assert_eq!(pattern(text).matches(&names(path)), expected, "{text} {path}");
+            assert_eq!(
+                pattern(text).matches(&names(path)),
+                expected,
+                "{text} {path}"
+            );
         }
     }
 
@@ -298,7 +310,11 @@ mod tests {
             ("a/**", "a/b/c", true),
             ("a/**", "b", false),
         ] {
-            assert_eq!(pattern(text).leads_on_from(&names(path)), expected, "{text} {path}");
+            assert_eq!(
+                pattern(text).leads_on_from(&names(path)),
+                expected,
+                "{text} {path}"
+            );
         }
     }
 
@@ -320,7 +336,10 @@ mod tests {
         ] {
             assert_eq!(PathPattern::parse(text), Err(expected), "{text}");
         }
-        assert_eq!(PathPattern::parse(&"a/".repeat(600)), Err(PatternError::TooLong));
+        assert_eq!(
+            PathPattern::parse(&"a/".repeat(600)),
+            Err(PatternError::TooLong)
+        );
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! Modules in reading order: who and where ([`address`], [`url`]), when
 //! ([`timestamp`]), what is said ([`message`], [`status`]), the life of a
 //! request ([`inbox`]), what an app tells the world ([`schema`],
-//! [`permissions`]), and how long messages stay ([`retention`]).
+//! [`permissions`]), who may do what to which file ([`acl`]), and how long
+//! messages stay ([`retention`]).
 
 pub mod address;
 pub mod url;
@@ -22,6 +23,8 @@ pub mod inbox;
 
 pub mod permissions;
 pub mod schema;
+
+pub mod acl;
 
 pub mod grant;
 

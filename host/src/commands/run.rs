@@ -6,15 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use data_encoding::HEXLOWER;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use syft_protocol::address::AppName;
+use syft_protocol::grant::PathPattern;
 use syft_protocol::retention::{Retention, parse_interval};
 
 use super::Exit;
 use crate::app::{App, AppError};
+use crate::approval::{Approvals, Said, approve};
+use crate::capability::files::FileAccess;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::guest_crate;
+use crate::manifest::Manifest;
 use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
 use crate::ui::Ui;
@@ -53,6 +59,23 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Limits")]
     concurrency: Option<usize>,
 
+    /// Allow all files that the app asks for
+    #[arg(long, help_heading = "Files")]
+    allow_all_requested: bool,
+
+    /// Allow the app to read these, as far as it asks for them; may be given more
+    /// than once
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
+    allow_read: Vec<PathPattern>,
+
+    /// Allow the app to read and write these, as far as it asks for them
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
+    allow_write: Vec<PathPattern>,
+
+    /// Deny the app these with all below them, whatever else is allowed
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
+    deny: Vec<PathPattern>,
+
     /// How long requests and answers are kept, such as `30d`
     #[arg(long, value_name = "DURATION", value_parser = parse_interval, default_value = "30d")]
     keep: Duration,
@@ -68,13 +91,18 @@ pub(super) async fn run(
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let (name, component) = find_app(ui, &args)?;
-    let limits = args.limits();
-    let bytes = read_component(&component, limits.component_bytes)?;
-    let sandbox = Arc::new(Sandbox::new(limits, &config.cache)?);
-    let app = App::load(&sandbox, name, config.email.clone(), &bytes)
+    let source = Source::find(ui, &args.app)?;
+    let name = source.name(args.name.as_deref())?;
+    let approvals = Approvals::new(&config.approvals);
+    let digest = HEXLOWER.encode(&Sha256::digest(&source.component));
+    let manifest = &source.manifest;
+    let approved = approve(ui, name.as_str(), manifest, &digest, &args.said(), &approvals)?;
+    let sandbox = Arc::new(Sandbox::new(args.limits(ui, manifest, approved.is_all), &config.cache)?);
+    fs::create_dir_all(&config.datasites)?;
+    let files = FileAccess::new(&config.datasites, &approved.grants, &config.email, &name)?;
+    let app = App::load(&sandbox, name, config.email.clone(), files, &source.component)
         .await
-        .map_err(|error| explain(&component, error))?;
+        .map_err(|error| explain(&source.path, error))?;
     let options = ServerOptions {
         datasites: config.datasites.clone(),
         debug: args.debug,
@@ -124,32 +152,91 @@ fn announce(
 }
 
 impl RunArgs {
-    fn limits(&self) -> Limits {
-        let default = Limits::default();
+    fn said(&self) -> Said {
+        Said {
+            allow_all_requested: self.allow_all_requested,
+            allow_read: self.allow_read.clone(),
+            allow_write: self.allow_write.clone(),
+            deny: self.deny.clone(),
+        }
+    }
+
+    /// Returns the limits: as the owner says; else as the app asks, which is more
+    /// than usual only where the owner approved all that it asks for.
+    fn limits(&self, ui: Ui, manifest: &Manifest, is_all_approved: bool) -> Limits {
+        let usual = Limits::default();
+        let asked = manifest.limits.over(usual.clone());
+        let is_more = asked.time > usual.time
+            || asked.memory_bytes > usual.memory_bytes
+            || asked.concurrency > usual.concurrency;
+        if is_more && !is_all_approved {
+            ui.status("note: the app asks for more than the usual limits and does not get it");
+            ui.status("hint: allow it with --allow-all-requested, or set --time, --memory, --concurrency");
+        }
+        let most = match is_all_approved {
+            true => asked,
+            false => Limits {
+                time: asked.time.min(usual.time),
+                memory_bytes: asked.memory_bytes.min(usual.memory_bytes),
+                concurrency: asked.concurrency.min(usual.concurrency),
+                ..usual
+            },
+        };
         Limits {
-            time: self.time.unwrap_or(default.time),
-            memory_bytes: self.memory.unwrap_or(default.memory_bytes),
-            concurrency: self.concurrency.unwrap_or(default.concurrency),
-            ..default
+            time: self.time.unwrap_or(most.time),
+            memory_bytes: self.memory.unwrap_or(most.memory_bytes),
+            concurrency: self.concurrency.unwrap_or(most.concurrency),
+            ..most
         }
     }
 }
 
-/// Returns the name and the component file of the app, built now if it is a crate.
-fn find_app(ui: Ui, args: &RunArgs) -> Result<(AppName, PathBuf), CommandError> {
-    let (name, component) = match args.app.is_dir() {
-        true => {
-            let built = guest_crate::build(ui, &args.app)?;
-            (built.package, built.wasm)
+/// The app that is to be run.
+struct Source {
+    component: Vec<u8>,
+    manifest: Manifest,
+    path: PathBuf,
+    /// The name of the file or of the crate.
+    stem: String,
+}
+
+impl Source {
+    /// Reads a component, or builds a crate.
+    fn find(ui: Ui, path: &Path) -> Result<Self, CommandError> {
+        if path.is_dir() {
+            let built = guest_crate::build_app(ui, path)?;
+            return Ok(Self {
+                component: built.component,
+                manifest: built.manifest,
+                path: built.wasm,
+                stem: built.package,
+            });
         }
-        false => {
-            let stem = args.app.file_stem().and_then(|stem| stem.to_str());
-            (stem.unwrap_or_default().to_owned(), args.app.clone())
+        let component = read_component(path, Limits::default().component_bytes)?;
+        let manifest = match Manifest::from_component(&component) {
+            Ok(manifest) => manifest.unwrap_or_default(),
+            Err(error) => {
+                return Err(CommandError::new(format!("cannot run {}: {error}", path.display())));
+            }
+        };
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        Ok(Self {
+            component,
+            manifest,
+            path: path.to_owned(),
+            stem: stem.unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Returns the name: as the owner says, as the app says, or that of the file.
+    fn name(&self, said: Option<&str>) -> Result<AppName, CommandError> {
+        match (said, &self.manifest.name) {
+            (None, Some(name)) => Ok(name.clone()),
+            (said, _) => AppName::parse(said.unwrap_or(&self.stem)).map_err(|error| {
+                CommandError::from(error).hint("give the app a name with --name")
+            }),
         }
-    };
-    let name = AppName::parse(args.name.as_deref().unwrap_or(&name))
-        .map_err(|error| CommandError::from(error).hint("give the app a name with --name"))?;
-    Ok((name, component))
+    }
 }
 
 fn read_component(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {

@@ -42,6 +42,10 @@ pub struct Limits {
     pub loaded_bytes: u64,
     /// Size of a component in bytes.
     pub component_bytes: u64,
+    /// Bytes that a call writes to files.
+    pub written_bytes: u64,
+    /// Files that a call has open at one time.
+    pub open_files: usize,
     /// Endpoints of an app.
     pub endpoints: usize,
 }
@@ -66,6 +70,8 @@ impl Default for Limits {
             response_bytes: (3 << 20) - (4 << 10),
             loaded_bytes: 64 << 20,
             component_bytes: 64 << 20,
+            written_bytes: 64 << 20,
+            open_files: 128,
             endpoints: 1_000,
         }
     }

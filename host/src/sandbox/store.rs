@@ -9,6 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::limits::{Limits, Meter};
 use super::output::Output;
+use crate::capability::files::Guard;
 
 /// Whom a guest runs for.
 #[derive(Debug, Clone)]
@@ -22,7 +23,8 @@ pub struct Identity {
 /// What the host holds for one call. A guest reaches nothing that is not here.
 pub(crate) struct CallState {
     wasi: WasiCtx,
-    table: ResourceTable,
+    pub(crate) table: ResourceTable,
+    pub(crate) files: Guard,
     meter: Meter,
     pub(crate) identity: Identity,
     pub(crate) output: Output,
@@ -44,12 +46,13 @@ impl WasiView for CallState {
     }
 }
 
-/// Returns a store for one call, in which nothing is granted: no file, no
-/// argument, no environment variable, no network.
+/// Returns a store for one call, in which there are the files that were granted
+/// and nothing else: no argument, no environment variable, no network.
 pub(super) fn new(
     engine: &Engine,
     limits: &Limits,
     identity: Identity,
+    files: Guard,
     output: Output,
 ) -> Store<CallState> {
     let mut table = ResourceTable::new();
@@ -65,6 +68,7 @@ pub(super) fn new(
     let state = CallState {
         wasi,
         table,
+        files,
         meter: Meter::new(limits.clone()),
         identity,
         output,

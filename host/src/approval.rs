@@ -1,0 +1,165 @@
+//! What an owner approves of what an app asks for.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use syft_protocol::grant::PathPattern;
+
+use crate::capability::files::Grants;
+use crate::error::CommandError;
+use crate::manifest::{Files, Manifest};
+use crate::ui::Ui;
+
+/// What the owner says on the command line.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// Approve all that the app asks for.
+    pub allow_all_requested: bool,
+    /// Approve reading these.
+    pub allow_read: Vec<PathPattern>,
+    /// Approve writing these.
+    pub allow_write: Vec<PathPattern>,
+    /// Deny these, whatever is approved.
+    pub deny: Vec<PathPattern>,
+}
+
+impl Said {
+    fn is_about_patterns(&self) -> bool {
+        !self.allow_read.is_empty() || !self.allow_write.is_empty()
+    }
+}
+
+/// Approvals that were given for good, by the digest of the component: they are
+/// for these bytes and no others.
+#[derive(Debug)]
+pub struct Approvals {
+    folder: PathBuf,
+}
+
+impl Approvals {
+    /// Returns the approvals in a private folder of the host.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    fn contain(&self, digest: &str) -> bool {
+        self.folder.join(digest).is_file()
+    }
+
+    fn add(&self, digest: &str, name: &str) -> io::Result<()> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.folder)?;
+        fs::write(self.folder.join(digest), name)
+    }
+}
+
+/// What came of asking the owner.
+#[derive(Debug)]
+pub struct Approved {
+    /// The files that the app gets.
+    pub grants: Grants,
+    /// The owner approved all that the app asks for, its limits too.
+    pub is_all: bool,
+}
+
+/// Finds out what the owner approves: by what they said on the command line, what
+/// they approved for good before, or by asking.
+///
+/// # Errors
+/// The owner says no, or is not there to be asked.
+pub fn approve(
+    ui: Ui,
+    name: &str,
+    manifest: &Manifest,
+    digest: &str,
+    said: &Said,
+    approvals: &Approvals,
+) -> Result<Approved, CommandError> {
+    let requested = &manifest.files;
+    let wants_files = *requested != Files::default();
+    if !wants_files && said.is_about_patterns() {
+        ui.status("note: the app asks for no files, so there is nothing to allow");
+    }
+    let is_all = said.allow_all_requested
+        || (wants_files && !said.is_about_patterns() && {
+            approvals.contain(digest) || ask(ui, name, manifest, digest, approvals)?
+        });
+    let approved = match is_all {
+        true => requested.clone(),
+        false => Files {
+            read: said.allow_read.clone(),
+            write: said.allow_write.clone(),
+            on_behalf_of_sender: said.allow_read.clone(),
+        },
+    };
+    let grants = Grants {
+        requested: requested.clone(),
+        approved,
+        denied: said.deny.clone(),
+    };
+    Ok(Approved { grants, is_all })
+}
+
+fn ask(
+    ui: Ui,
+    name: &str,
+    manifest: &Manifest,
+    digest: &str,
+    approvals: &Approvals,
+) -> Result<bool, CommandError> {
+    let wishes = wishes(&manifest.files);
+    if !ui.can_ask() {
+        let message = format!("the app `{name}` asks for files, and nobody said what it may have");
+        let mut error = CommandError::new(message).hint("allow all of it: --allow-all-requested");
+        for wish in wishes {
+            error = error.hint(format!("allow a part of it: {} '{}'", wish.option, wish.pattern));
+        }
+        return Err(error);
+    }
+    ui.status(&format!("The app `{name}` asks to"));
+    for wish in &wishes {
+        ui.status(&format!("  {} {}", wish.words, wish.pattern));
+    }
+    for warning in manifest.warnings() {
+        ui.status(&format!("  careful: {}", warning.message));
+    }
+    loop {
+        match ui.ask("Allow this? [y]es, [n]o, [a]lways for this very file:")?.as_str() {
+            "y" | "yes" => return Ok(true),
+            "n" | "no" | "" => return Err(CommandError::new("not allowed, so not run")),
+            "a" | "always" => {
+                approvals.add(digest, name)?;
+                return Ok(true);
+            }
+            _ => ui.status("Please answer y, n or a."),
+        }
+    }
+}
+
+struct Wish<'a> {
+    words: &'static str,
+    option: &'static str,
+    pattern: &'a PathPattern,
+}
+
+fn wishes(files: &Files) -> Vec<Wish<'_>> {
+    let mut wishes = Vec::new();
+    for (words, option, patterns) in [
+        ("read", "--allow-read", &files.read),
+        ("read and write", "--allow-write", &files.write),
+        (
+            "read for a caller what that caller may read, in",
+            "--allow-read",
+            &files.on_behalf_of_sender,
+        ),
+    ] {
+        wishes.extend(patterns.iter().map(|pattern| Wish { words, option, pattern }));
+    }
+    wishes
+}

@@ -1,0 +1,650 @@
+//! `wasi:filesystem`: the datasites, as far as they were granted.
+//!
+//! Each operation finds its place by name, asks [`guard::Guard`], and only then
+//! touches the tree. Regular files and folders exist for guests, nothing else.
+
+mod bindings;
+mod guard;
+mod listing;
+mod place;
+mod policy;
+mod rules;
+mod sender;
+mod streams;
+
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens,
+    mkdirat, renameat, unlinkat, utimensat,
+};
+use syft_protocol::address::{AppName, Datasite};
+use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
+
+use bindings::types::{
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, MetadataHashValue,
+    NewTimestamp, OpenFlags, PathFlags,
+};
+use bindings::{ErrorCode, FsError, FsResult, preopens, types};
+pub(crate) use guard::Guard;
+use guard::Slot;
+pub use listing::Listing;
+pub use place::Root;
+use place::kind;
+pub use place::Place;
+pub use policy::Grants;
+pub use rules::{Broken, Rules};
+pub(crate) use policy::Policy;
+use policy::Want;
+pub(crate) use sender::Sender;
+use streams::{ReadStream, WriteStream};
+
+use crate::sandbox::store::CallState;
+use crate::sandbox::{Identity, Limits};
+
+/// Where guests find the datasites.
+const MOUNT: &str = "/datasites";
+
+/// Puts our files in the place of those that WASI's own implementation has.
+pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    types::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)?;
+    preopens::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// What an app may do with files: nothing, as long as nothing was granted.
+#[derive(Default)]
+pub struct FileAccess {
+    root: Option<Arc<Root>>,
+    policy: Arc<Policy>,
+}
+
+impl FileAccess {
+    /// Returns what grants allow in a folder of datasites.
+    ///
+    /// # Errors
+    /// There is no such folder.
+    pub fn new(
+        datasites: &Path,
+        grants: &Grants,
+        datasite: &Datasite,
+        app: &AppName,
+    ) -> std::io::Result<Self> {
+        Ok(Self {
+            root: Some(Arc::new(Root::open(datasites)?)),
+            policy: Arc::new(Policy::new(grants, datasite, app)),
+        })
+    }
+
+    /// Returns the files of one call. The sender is given where it is known for
+    /// sure.
+    pub(crate) fn for_call(
+        &self,
+        sender: Option<String>,
+        limits: &Limits,
+        identity: &Identity,
+        request: &Arc<str>,
+    ) -> Guard {
+        let (root, policy) = (self.root.clone(), Arc::clone(&self.policy));
+        let app = Arc::clone(&identity.app);
+        Guard::new(root, policy, Sender::new(sender), limits, app, Arc::clone(request))
+    }
+}
+
+/// Something that a guest has open.
+pub enum Descriptor {
+    /// A folder is only its name: it is opened anew by each operation.
+    Folder(Place),
+    /// A file stays the one that was opened.
+    File(Arc<OpenFile>),
+}
+
+/// An open file.
+pub struct OpenFile {
+    file: File,
+    place: Place,
+    flags: DescriptorFlags,
+    guard: Guard,
+    _slot: Slot,
+}
+
+impl Descriptor {
+    fn folder(&self) -> Result<&Place, ErrorCode> {
+        match self {
+            Self::Folder(place) => Ok(place),
+            Self::File(_) => Err(ErrorCode::NotDirectory),
+        }
+    }
+
+    fn readable(&self) -> Result<&Arc<OpenFile>, ErrorCode> {
+        match self {
+            Self::Folder(_) => Err(ErrorCode::IsDirectory),
+            Self::File(file) if file.flags.contains(DescriptorFlags::READ) => Ok(file),
+            Self::File(_) => Err(ErrorCode::BadDescriptor),
+        }
+    }
+
+    fn writable(&self) -> Result<&Arc<OpenFile>, ErrorCode> {
+        match self {
+            Self::Folder(_) => Err(ErrorCode::IsDirectory),
+            Self::File(file) if file.flags.contains(DescriptorFlags::WRITE) => Ok(file),
+            Self::File(_) => Err(ErrorCode::BadDescriptor),
+        }
+    }
+}
+
+impl CallState {
+    fn descriptor(&self, it: &Resource<Descriptor>) -> FsResult<&Descriptor> {
+        Ok(self.table.get(it)?)
+    }
+
+    /// Returns the place that a guest means by a path in a folder.
+    fn place(&self, base: &Resource<Descriptor>, path: &str) -> FsResult<place::Named> {
+        Ok(self.descriptor(base)?.folder()?.resolve(path)?)
+    }
+
+    /// Looks at a place that the guest may know.
+    fn look(&self, place: &Place) -> FsResult<Stat> {
+        let guard = &self.files;
+        let (may_read, may_see) = (guard.allows(place, Want::Read), guard.allows(place, Want::See));
+        if !may_read && !may_see {
+            guard.check(place, Want::Read)?;
+        }
+        let stat = guard.root()?.look(place)?;
+        match kind(&stat) {
+            FileType::RegularFile if may_read => Ok(stat),
+            FileType::Directory if may_see => Ok(stat),
+            FileType::RegularFile | FileType::Directory => {
+                guard.check(place, Want::Read)?;
+                Err(ErrorCode::NoEntry.into())
+            }
+            other => {
+                guard.log_unfit(place, &format!("it is a {other:?}"));
+                Err(ErrorCode::NoEntry.into())
+            }
+        }
+    }
+
+    fn open(
+        &self,
+        named: place::Named,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Descriptor> {
+        let place = named.place;
+        let writes = flags.contains(DescriptorFlags::WRITE)
+            || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
+        let want = if writes { Want::Write } else { Want::Read };
+        let wants_folder = named.is_folder || open.contains(OpenFlags::DIRECTORY);
+        let guard = &self.files;
+        if wants_folder || (!writes && !guard.allows(&place, want)) {
+            return self.open_folder(place, open, want);
+        }
+        guard.check(&place, want)?;
+        self.open_file(place, open, flags)
+    }
+
+    fn is_visible_folder(&self, place: &Place) -> bool {
+        let is_folder = || {
+            let root = self.files.root();
+            root.is_ok_and(|root| root.look(place).is_ok_and(|it| kind(&it).is_dir()))
+        };
+        self.files.allows(place, Want::See) && is_folder()
+    }
+
+    fn open_folder(&self, place: Place, open: OpenFlags, want: Want) -> FsResult<Descriptor> {
+        let guard = &self.files;
+        if !guard.allows(&place, Want::See) {
+            guard.check(&place, want)?;
+            guard.check(&place, Want::See)?;
+        }
+        if open.contains(OpenFlags::EXCLUSIVE) {
+            return Err(ErrorCode::Exist.into());
+        }
+        match kind(&guard.root()?.look(&place)?) {
+            FileType::Directory if want == Want::Write => Err(ErrorCode::IsDirectory.into()),
+            FileType::Directory => Ok(Descriptor::Folder(place)),
+            FileType::RegularFile if guard.allows(&place, Want::Read) => {
+                Err(ErrorCode::NotDirectory.into())
+            }
+            _ => Err(ErrorCode::NoEntry.into()),
+        }
+    }
+
+    fn open_file(
+        &self,
+        place: Place,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Descriptor> {
+        let guard = &self.files;
+        let slot = guard.open_slot(&place)?;
+        let writes = flags.contains(DescriptorFlags::WRITE);
+        let truncates = open.contains(OpenFlags::TRUNCATE);
+        let mut how = match writes || truncates {
+            true => OFlags::RDWR,
+            false => OFlags::RDONLY,
+        };
+        if open.contains(OpenFlags::CREATE) {
+            how |= OFlags::CREATE;
+        }
+        if open.contains(OpenFlags::EXCLUSIVE) {
+            how |= OFlags::EXCL;
+        }
+        let file = guard.root()?.open_place(&place, how)?;
+        let stat = rustix::fs::fstat(&file)?;
+        match kind(&stat) {
+            FileType::RegularFile if stat.st_nlink <= 1 => {}
+            FileType::RegularFile => {
+                // Another name of it may be one that was not granted.
+                guard.log_unfit(&place, "it has several hard links");
+                return Err(ErrorCode::Access.into());
+            }
+            FileType::Directory if how == OFlags::RDONLY => {
+                guard.check(&place, Want::See)?;
+                return Ok(Descriptor::Folder(place));
+            }
+            FileType::Directory => return Err(ErrorCode::IsDirectory.into()),
+            other => {
+                guard.log_unfit(&place, &format!("it is a {other:?}"));
+                return Err(ErrorCode::Access.into());
+            }
+        }
+        let file = File::from(file);
+        if truncates {
+            file.set_len(0).map_err(|_| ErrorCode::Io)?;
+        }
+        Ok(Descriptor::File(Arc::new(OpenFile {
+            file,
+            place,
+            flags,
+            guard: guard.clone(),
+            _slot: slot,
+        })))
+    }
+
+    /// Makes sure that a regular file is at a place, for operations on its name.
+    fn expect_file(&self, folder: impl AsFd, name: &str) -> FsResult<Stat> {
+        let stat = place::look_at(folder.as_fd(), name)?;
+        match kind(&stat) {
+            FileType::RegularFile => Ok(stat),
+            FileType::Directory => Err(ErrorCode::IsDirectory.into()),
+            _ => Err(ErrorCode::NoEntry.into()),
+        }
+    }
+}
+
+impl preopens::Host for CallState {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+        if self.files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let root = self.table.push(Descriptor::Folder(Place::default()))?;
+        Ok(vec![(root, MOUNT.to_owned())])
+    }
+}
+
+impl types::Host for CallState {
+    fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
+        match error {
+            FsError::Code(code) => Ok(code),
+            FsError::Trap(error) => Err(error),
+        }
+    }
+
+    fn filesystem_error_code(
+        &mut self,
+        error: Resource<wasmtime::Error>,
+    ) -> wasmtime::Result<Option<ErrorCode>> {
+        Ok(self.table.get(&error)?.downcast_ref::<ErrorCode>().copied())
+    }
+}
+
+impl types::HostDirectoryEntryStream for CallState {
+    fn read_directory_entry(
+        &mut self,
+        listing: Resource<Listing>,
+    ) -> FsResult<Option<DirectoryEntry>> {
+        Ok(self.table.get_mut(&listing)?.next()?)
+    }
+
+    fn drop(&mut self, listing: Resource<Listing>) -> wasmtime::Result<()> {
+        self.table.delete(listing)?;
+        Ok(())
+    }
+}
+
+impl types::HostDescriptor for CallState {
+    fn read_via_stream(
+        &mut self,
+        it: Resource<Descriptor>,
+        offset: u64,
+    ) -> FsResult<Resource<DynInputStream>> {
+        let file = Arc::clone(self.descriptor(&it)?.readable()?);
+        let stream: DynInputStream = Box::new(ReadStream { file, offset });
+        Ok(self.table.push(stream)?)
+    }
+
+    fn write_via_stream(
+        &mut self,
+        it: Resource<Descriptor>,
+        offset: u64,
+    ) -> FsResult<Resource<DynOutputStream>> {
+        let file = Arc::clone(self.descriptor(&it)?.writable()?);
+        let offset = Some(offset);
+        let stream: DynOutputStream = Box::new(WriteStream { file, offset });
+        Ok(self.table.push(stream)?)
+    }
+
+    fn append_via_stream(
+        &mut self,
+        it: Resource<Descriptor>,
+    ) -> FsResult<Resource<DynOutputStream>> {
+        let file = Arc::clone(self.descriptor(&it)?.writable()?);
+        let offset = None;
+        let stream: DynOutputStream = Box::new(WriteStream { file, offset });
+        Ok(self.table.push(stream)?)
+    }
+
+    fn advise(
+        &mut self,
+        it: Resource<Descriptor>,
+        _offset: u64,
+        _length: u64,
+        _advice: Advice,
+    ) -> FsResult<()> {
+        self.descriptor(&it)?;
+        Ok(())
+    }
+
+    fn sync_data(&mut self, it: Resource<Descriptor>) -> FsResult<()> {
+        if let Descriptor::File(file) = self.descriptor(&it)? {
+            file.file.sync_data().map_err(|_| ErrorCode::Io)?;
+        }
+        Ok(())
+    }
+
+    fn get_flags(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorFlags> {
+        Ok(match self.descriptor(&it)? {
+            Descriptor::Folder(_) => DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY,
+            Descriptor::File(file) => file.flags,
+        })
+    }
+
+    fn get_type(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorType> {
+        Ok(match self.descriptor(&it)? {
+            Descriptor::Folder(_) => DescriptorType::Directory,
+            Descriptor::File(_) => DescriptorType::RegularFile,
+        })
+    }
+
+    fn set_size(&mut self, it: Resource<Descriptor>, size: u64) -> FsResult<()> {
+        let file = self.descriptor(&it)?.writable()?;
+        let before = file.file.metadata().map_err(|_| ErrorCode::Io)?.len();
+        file.guard.spend(&file.place, size.saturating_sub(before))?;
+        file.file.set_len(size).map_err(|_| ErrorCode::Invalid)?;
+        Ok(())
+    }
+
+    fn set_times(
+        &mut self,
+        it: Resource<Descriptor>,
+        access: NewTimestamp,
+        modification: NewTimestamp,
+    ) -> FsResult<()> {
+        let times = timestamps(access, modification)?;
+        let file = self.descriptor(&it)?.writable()?;
+        Ok(futimens(&file.file, &times)?)
+    }
+
+    fn read(
+        &mut self,
+        it: Resource<Descriptor>,
+        length: u64,
+        offset: u64,
+    ) -> FsResult<(Vec<u8>, bool)> {
+        let file = self.descriptor(&it)?.readable()?;
+        let bytes = file.read(usize::try_from(length).unwrap_or(usize::MAX), offset)?;
+        let at_end = bytes.is_empty() && length > 0;
+        Ok((bytes, at_end))
+    }
+
+    fn write(&mut self, it: Resource<Descriptor>, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
+        let file = self.descriptor(&it)?.writable()?;
+        file.write_all(&bytes, offset)?;
+        Ok(bytes.len() as u64)
+    }
+
+    fn read_directory(&mut self, it: Resource<Descriptor>) -> FsResult<Resource<Listing>> {
+        let place = self.descriptor(&it)?.folder()?.clone();
+        self.files.check(&place, Want::See)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let folder = self.files.root()?.open_place(&place, flags)?;
+        let listing = Listing::new(folder, place, self.files.clone())?;
+        Ok(self.table.push(listing)?)
+    }
+
+    fn sync(&mut self, it: Resource<Descriptor>) -> FsResult<()> {
+        if let Descriptor::File(file) = self.descriptor(&it)? {
+            file.file.sync_all().map_err(|_| ErrorCode::Io)?;
+        }
+        Ok(())
+    }
+
+    fn create_directory_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
+        let place = self.place(&it, &path)?.place;
+        if self.is_visible_folder(&place) {
+            return Err(ErrorCode::Exist.into());
+        }
+        self.files.check(&place, Want::MakeFolder)?;
+        let (folder, name) = self.files.root()?.open_parent(&place)?;
+        Ok(mkdirat(folder, name, Mode::from_raw_mode(0o777))?)
+    }
+
+    fn stat(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorStat> {
+        match self.descriptor(&it)? {
+            Descriptor::Folder(place) => Ok(describe(&self.look(place)?)),
+            Descriptor::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
+        }
+    }
+
+    fn stat_at(
+        &mut self,
+        it: Resource<Descriptor>,
+        _follow: PathFlags,
+        path: String,
+    ) -> FsResult<DescriptorStat> {
+        let named = self.place(&it, &path)?;
+        let stat = describe(&self.look(&named.place)?);
+        match named.is_folder && stat.type_ != DescriptorType::Directory {
+            true => Err(ErrorCode::NotDirectory.into()),
+            false => Ok(stat),
+        }
+    }
+
+    fn set_times_at(
+        &mut self,
+        it: Resource<Descriptor>,
+        _follow: PathFlags,
+        path: String,
+        access: NewTimestamp,
+        modification: NewTimestamp,
+    ) -> FsResult<()> {
+        let times = timestamps(access, modification)?;
+        let place = self.place(&it, &path)?.place;
+        self.files.check(&place, Want::Write)?;
+        let (folder, name) = self.files.root()?.open_parent(&place)?;
+        self.expect_file(&folder, name)?;
+        Ok(utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    }
+
+    fn link_at(
+        &mut self,
+        it: Resource<Descriptor>,
+        _follow: PathFlags,
+        _old_path: String,
+        _new: Resource<Descriptor>,
+        _new_path: String,
+    ) -> FsResult<()> {
+        self.descriptor(&it)?;
+        Err(ErrorCode::NotPermitted.into())
+    }
+
+    fn open_at(
+        &mut self,
+        it: Resource<Descriptor>,
+        _follow: PathFlags,
+        path: String,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Resource<Descriptor>> {
+        let named = self.place(&it, &path)?;
+        let descriptor = self.open(named, open, flags)?;
+        Ok(self.table.push(descriptor)?)
+    }
+
+    fn readlink_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<String> {
+        let place = self.place(&it, &path)?.place;
+        self.look(&place)?;
+        // What can be looked at is no link.
+        Err(ErrorCode::Invalid.into())
+    }
+
+    fn remove_directory_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
+        let place = self.place(&it, &path)?.place;
+        self.files.check(&place, Want::Write)?;
+        let (folder, name) = self.files.root()?.open_parent(&place)?;
+        Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?)
+    }
+
+    fn rename_at(
+        &mut self,
+        it: Resource<Descriptor>,
+        old_path: String,
+        new: Resource<Descriptor>,
+        new_path: String,
+    ) -> FsResult<()> {
+        let (from, to) = (self.place(&it, &old_path)?, self.place(&new, &new_path)?);
+        self.files.check(&from.place, Want::Write)?;
+        self.files.check(&to.place, Want::Write)?;
+        let (from_folder, from_name) = self.files.root()?.open_parent(&from.place)?;
+        let (to_folder, to_name) = self.files.root()?.open_parent(&to.place)?;
+        // A folder would take along what is below it to where it is granted.
+        self.expect_file(&from_folder, from_name)?;
+        if from.is_folder || to.is_folder {
+            return Err(ErrorCode::NotDirectory.into());
+        }
+        Ok(renameat(from_folder, from_name, to_folder, to_name)?)
+    }
+
+    fn symlink_at(
+        &mut self,
+        it: Resource<Descriptor>,
+        _old_path: String,
+        _new_path: String,
+    ) -> FsResult<()> {
+        self.descriptor(&it)?;
+        Err(ErrorCode::NotPermitted.into())
+    }
+
+    fn unlink_file_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
+        let named = self.place(&it, &path)?;
+        self.files.check(&named.place, Want::Write)?;
+        let (folder, name) = self.files.root()?.open_parent(&named.place)?;
+        self.expect_file(&folder, name)?;
+        if named.is_folder {
+            return Err(ErrorCode::NotDirectory.into());
+        }
+        Ok(unlinkat(folder, name, AtFlags::empty())?)
+    }
+
+    fn is_same_object(
+        &mut self,
+        it: Resource<Descriptor>,
+        other: Resource<Descriptor>,
+    ) -> wasmtime::Result<bool> {
+        let (it, other) = (self.table.get(&it)?, self.table.get(&other)?);
+        Ok(match (it, other) {
+            (Descriptor::Folder(it), Descriptor::Folder(other)) => it == other,
+            (Descriptor::File(it), Descriptor::File(other)) => it.place == other.place,
+            _ => false,
+        })
+    }
+
+    fn metadata_hash(&mut self, it: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
+        match self.descriptor(&it)? {
+            Descriptor::Folder(place) => Ok(identity(&self.look(place)?)),
+            Descriptor::File(file) => Ok(identity(&rustix::fs::fstat(&file.file)?)),
+        }
+    }
+
+    fn metadata_hash_at(
+        &mut self,
+        it: Resource<Descriptor>,
+        _follow: PathFlags,
+        path: String,
+    ) -> FsResult<MetadataHashValue> {
+        let place = self.place(&it, &path)?.place;
+        Ok(identity(&self.look(&place)?))
+    }
+
+    fn drop(&mut self, it: Resource<Descriptor>) -> wasmtime::Result<()> {
+        self.table.delete(it)?;
+        Ok(())
+    }
+}
+
+fn describe(stat: &Stat) -> DescriptorStat {
+    let time = |seconds: i64, nanoseconds: u64| {
+        Some(Datetime {
+            seconds: u64::try_from(seconds).ok()?,
+            nanoseconds: u32::try_from(nanoseconds).ok()?,
+        })
+    };
+    DescriptorStat {
+        type_: match kind(stat).is_dir() {
+            true => DescriptorType::Directory,
+            false => DescriptorType::RegularFile,
+        },
+        link_count: 1,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        data_access_timestamp: time(stat.st_atime, stat.st_atime_nsec),
+        data_modification_timestamp: time(stat.st_mtime, stat.st_mtime_nsec),
+        status_change_timestamp: time(stat.st_ctime, stat.st_ctime_nsec),
+    }
+}
+
+/// Returns what tells a file from others, and nothing about where it lies.
+fn identity(stat: &Stat) -> MetadataHashValue {
+    let hash = |salt: u8| {
+        let mut hasher = DefaultHasher::new();
+        (salt, stat.st_dev, stat.st_ino).hash(&mut hasher);
+        hasher.finish()
+    };
+    MetadataHashValue { lower: hash(0), upper: hash(1) }
+}
+
+fn timestamps(access: NewTimestamp, modification: NewTimestamp) -> Result<Timestamps, ErrorCode> {
+    let timespec = |time| {
+        Ok::<_, ErrorCode>(match time {
+            NewTimestamp::NoChange => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
+            NewTimestamp::Now => Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+            NewTimestamp::Timestamp(time) => Timespec {
+                tv_sec: i64::try_from(time.seconds).map_err(|_| ErrorCode::Overflow)?,
+                tv_nsec: time.nanoseconds.into(),
+            },
+        })
+    };
+    Ok(Timestamps {
+        last_access: timespec(access)?,
+        last_modification: timespec(modification)?,
+    })
+}

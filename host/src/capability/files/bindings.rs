@@ -1,0 +1,96 @@
+//! Bindings of `wasi:filesystem`, with descriptors of our own.
+#![allow(missing_docs, reason = "generated; the WIT files are the documentation")]
+
+use rustix::io::Errno;
+
+pub(super) use generated::wasi::filesystem::{preopens, types};
+pub(super) use types::ErrorCode;
+
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "
+            package syft:files;
+            world files {
+                import wasi:filesystem/types@0.2.12;
+                import wasi:filesystem/preopens@0.2.12;
+            }
+        ",
+        imports: { default: trappable },
+        require_store_data_send: true,
+        trappable_error_type: {
+            "wasi:filesystem/types.error-code" => super::FsError,
+        },
+        with: {
+            "wasi:io/error": wasmtime_wasi_io::bindings::wasi::io::error,
+            "wasi:io/poll": wasmtime_wasi_io::bindings::wasi::io::poll,
+            "wasi:io/streams": wasmtime_wasi_io::bindings::wasi::io::streams,
+            "wasi:clocks/wall-clock": wasmtime_wasi::p2::bindings::clocks::wall_clock,
+            "wasi:filesystem/types.descriptor": super::super::Descriptor,
+            "wasi:filesystem/types.directory-entry-stream": super::super::listing::Listing,
+        },
+    });
+}
+
+/// Why an operation failed.
+#[derive(Debug)]
+pub(super) enum FsError {
+    /// The guest is told.
+    Code(ErrorCode),
+    /// The guest broke a rule that no program breaks by mistake, and is ended.
+    Trap(wasmtime::Error),
+}
+
+pub(super) type FsResult<T> = Result<T, FsError>;
+
+impl From<ErrorCode> for FsError {
+    fn from(code: ErrorCode) -> Self {
+        Self::Code(code)
+    }
+}
+
+impl From<Errno> for ErrorCode {
+    fn from(errno: Errno) -> Self {
+        match errno {
+            Errno::ACCESS => Self::Access,
+            Errno::AGAIN => Self::WouldBlock,
+            Errno::BADF => Self::BadDescriptor,
+            Errno::BUSY => Self::Busy,
+            Errno::DQUOT => Self::Quota,
+            Errno::EXIST => Self::Exist,
+            Errno::FBIG => Self::FileTooLarge,
+            Errno::ILSEQ => Self::IllegalByteSequence,
+            Errno::INTR => Self::Interrupted,
+            Errno::INVAL => Self::Invalid,
+            Errno::ISDIR => Self::IsDirectory,
+            Errno::LOOP => Self::Loop,
+            Errno::MLINK => Self::TooManyLinks,
+            Errno::NAMETOOLONG => Self::NameTooLong,
+            Errno::NOENT => Self::NoEntry,
+            Errno::NOMEM => Self::InsufficientMemory,
+            Errno::NOSPC => Self::InsufficientSpace,
+            Errno::NOTDIR => Self::NotDirectory,
+            Errno::NOTEMPTY => Self::NotEmpty,
+            Errno::NOTSUP => Self::Unsupported,
+            Errno::OVERFLOW => Self::Overflow,
+            Errno::PERM => Self::NotPermitted,
+            Errno::ROFS => Self::ReadOnly,
+            Errno::SPIPE => Self::InvalidSeek,
+            Errno::TXTBSY => Self::TextFileBusy,
+            Errno::XDEV => Self::CrossDevice,
+            _ => Self::Io,
+        }
+    }
+}
+
+impl From<Errno> for FsError {
+    fn from(errno: Errno) -> Self {
+        Self::Code(errno.into())
+    }
+}
+
+impl From<wasmtime::component::ResourceTableError> for FsError {
+    fn from(error: wasmtime::component::ResourceTableError) -> Self {
+        Self::Trap(error.into())
+    }
+}

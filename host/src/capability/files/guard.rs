@@ -1,0 +1,184 @@
+//! What a call may still do with files: the policy, the budgets, and the log of
+//! what was refused.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::bindings::ErrorCode;
+use super::place::{Place, Root};
+use super::policy::{Denied, Policy, Want};
+use super::sender::Sender;
+use crate::sandbox::Limits;
+
+/// Refusals of one call that are logged. A guest that goes on is known by then.
+const MAX_LOGGED: usize = 32;
+
+/// The files of one call.
+#[derive(Clone)]
+pub(crate) struct Guard(Arc<Inner>);
+
+struct Inner {
+    root: Option<Arc<Root>>,
+    policy: Arc<Policy>,
+    sender: Sender,
+    budget: Budget,
+    app: Arc<str>,
+    request: Arc<str>,
+    logged: Mutex<HashSet<(Place, Option<Want>)>>,
+}
+
+/// What is left of the limits.
+struct Budget {
+    limits: Limits,
+    written_bytes: AtomicU64,
+    open_files: AtomicUsize,
+}
+
+impl Guard {
+    pub(crate) fn new(
+        root: Option<Arc<Root>>,
+        policy: Arc<Policy>,
+        sender: Sender,
+        limits: &Limits,
+        app: Arc<str>,
+        request: Arc<str>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            root,
+            policy,
+            sender,
+            budget: Budget {
+                limits: limits.clone(),
+                written_bytes: AtomicU64::new(0),
+                open_files: AtomicUsize::new(0),
+            },
+            app,
+            request,
+            logged: Mutex::default(),
+        }))
+    }
+
+    pub(super) fn root(&self) -> Result<&Root, ErrorCode> {
+        self.0.root.as_deref().ok_or(ErrorCode::NoEntry)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.policy.is_empty()
+    }
+
+    /// Tells whether the guest may, without a word in the log.
+    pub(super) fn allows(&self, place: &Place, want: Want) -> bool {
+        self.decide(place, want).is_ok()
+    }
+
+    /// Makes sure that the guest may. What may not be read does not exist for it;
+    /// what may not be written is said to be so.
+    pub(super) fn check(&self, place: &Place, want: Want) -> Result<(), ErrorCode> {
+        let Err(denied) = self.decide(place, want) else {
+            return Ok(());
+        };
+        self.log_denied(place, want, &denied);
+        Err(match want {
+            Want::See | Want::Read => ErrorCode::NoEntry,
+            Want::Write | Want::MakeFolder => ErrorCode::NotPermitted,
+        })
+    }
+
+    fn decide(&self, place: &Place, want: Want) -> Result<(), Denied> {
+        let names = place.names();
+        let sender_may_read = || match &self.0.root {
+            Some(root) => self.0.sender.may_read(root, place),
+            None => Err("there are no files".to_owned()),
+        };
+        self.0.policy.decide(&names, want, sender_may_read)
+    }
+
+    /// Takes bytes to be written from the budget.
+    pub(super) fn spend(&self, place: &Place, bytes: u64) -> Result<(), ErrorCode> {
+        let limit = self.0.budget.limits.written_bytes;
+        let spent = &self.0.budget.written_bytes;
+        let before = spent.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) <= limit {
+            return Ok(());
+        }
+        spent.store(limit, Ordering::Relaxed);
+        self.log_limit(place, &format!("a call writes at most {limit} bytes to files"));
+        Err(ErrorCode::Quota)
+    }
+
+    /// Takes a place among the open files, until it is dropped.
+    pub(super) fn open_slot(&self, place: &Place) -> Result<Slot, ErrorCode> {
+        let limit = self.0.budget.limits.open_files;
+        if self.0.budget.open_files.fetch_add(1, Ordering::Relaxed) < limit {
+            return Ok(Slot(self.clone()));
+        }
+        self.0.budget.open_files.fetch_sub(1, Ordering::Relaxed);
+        self.log_limit(place, &format!("a call has at most {limit} files open"));
+        Err(ErrorCode::Quota)
+    }
+
+    /// Logs that something is there which no guest gets, granted or not.
+    pub(super) fn log_unfit(&self, place: &Place, what: &str) {
+        self.log(place, None, |app, request, path| {
+            tracing::warn!(app, request, path, "not a file for apps: {what}");
+        });
+    }
+
+    fn log_limit(&self, place: &Place, limit: &str) {
+        self.log(place, None, |app, request, path| {
+            tracing::warn!(app, request, path, "file refused: {limit}");
+        });
+    }
+
+    fn log_denied(&self, place: &Place, want: Want, denied: &Denied) {
+        let hint = hint(place, want, denied);
+        let access = match want {
+            Want::See => "see",
+            Want::Read => "read",
+            Want::Write | Want::MakeFolder => "write",
+        };
+        self.log(place, Some(want), |app, request, path| {
+            tracing::warn!(app, request, access, path, hint, "file access denied");
+        });
+    }
+
+    fn log(&self, place: &Place, want: Option<Want>, write: impl FnOnce(&str, &str, &str)) {
+        let mut logged = self.0.logged.lock().expect("no holder of this lock panics");
+        if logged.len() >= MAX_LOGGED || !logged.insert((place.clone(), want)) {
+            return;
+        }
+        drop(logged);
+        write(&self.0.app, &self.0.request, &place.text());
+    }
+}
+
+/// Says which line would allow it.
+fn hint(place: &Place, want: Want, denied: &Denied) -> String {
+    let path = match place.text() {
+        path if path.is_empty() => "**".to_owned(),
+        path => path,
+    };
+    let (list, option) = match want {
+        Want::See | Want::Read => ("read", "--allow-read"),
+        Want::Write | Want::MakeFolder => ("write", "--allow-write"),
+    };
+    match denied {
+        Denied::NotRequested => {
+            format!("to allow it, add to the app's syft-app.toml: [files] {list} = [{path:?}]")
+        }
+        Denied::NotApproved => format!("to allow it, run the app with: {option} {path:?}"),
+        Denied::ByOwner => "to allow it, take it out of what --deny names".to_owned(),
+        Denied::Never => "no app gets this: it is the host's or the owner's alone".to_owned(),
+        Denied::SenderMayNot(why) => why.clone(),
+    }
+}
+
+/// A place among the open files.
+pub(super) struct Slot(Guard);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.0.budget.open_files.fetch_sub(1, Ordering::Relaxed);
+    }
+}

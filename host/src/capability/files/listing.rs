@@ -1,0 +1,63 @@
+//! What a folder shows: what the guest may know of it, one entry at a time.
+
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Dir, FileType};
+use rustix::io::Errno;
+
+use super::bindings::types::{DescriptorType, DirectoryEntry};
+use super::guard::Guard;
+use super::place::{Place, kind, look_at};
+use super::policy::Want;
+
+/// A folder being listed.
+pub struct Listing {
+    entries: Dir,
+    place: Place,
+    guard: Guard,
+}
+
+impl Listing {
+    pub(super) fn new(folder: OwnedFd, place: Place, guard: Guard) -> Result<Self, Errno> {
+        let entries = Dir::new(folder)?;
+        Ok(Self { entries, place, guard })
+    }
+
+    /// Returns the next entry that the guest may know. Links and devices are none.
+    pub(super) fn next(&mut self) -> Result<Option<DirectoryEntry>, Errno> {
+        loop {
+            let Some(entry) = self.entries.read() else {
+                return Ok(None);
+            };
+            let entry = entry?;
+            // A guest cannot name what is not UTF-8.
+            let Ok(name) = entry.file_name().to_str() else {
+                continue;
+            };
+            if matches!(name, "." | "..") {
+                continue;
+            }
+            let file_type = match entry.file_type() {
+                FileType::Unknown => match look_at(self.entries.fd()?, name) {
+                    Ok(stat) => kind(&stat),
+                    Err(_) => continue,
+                },
+                known => known,
+            };
+            if let Some(type_) = self.visible(name, file_type) {
+                let name = name.to_owned();
+                return Ok(Some(DirectoryEntry { type_, name }));
+            }
+        }
+    }
+
+    fn visible(&self, name: &str, file_type: FileType) -> Option<DescriptorType> {
+        let place = self.place.child(name);
+        let (want, type_) = match file_type {
+            FileType::RegularFile => (Want::Read, DescriptorType::RegularFile),
+            FileType::Directory => (Want::See, DescriptorType::Directory),
+            _ => return None,
+        };
+        self.guard.allows(&place, want).then_some(type_)
+    }
+}

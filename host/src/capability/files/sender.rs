@@ -1,0 +1,51 @@
+//! What the sender of a request may read, by the datasites' own rules.
+
+use std::sync::Mutex;
+use std::time::SystemTime;
+
+use syft_protocol::acl::{Access, Reason};
+use syft_protocol::timestamp::Timestamp;
+
+use super::place::{Place, Root};
+use super::rules::{Broken, Rules};
+
+/// On whose behalf a call runs.
+pub(crate) struct Sender {
+    /// The email, where more than a claim says so.
+    email: Option<String>,
+    /// When the call began: templates in rules know the day.
+    now: Timestamp,
+    rules: Mutex<Rules>,
+}
+
+impl Sender {
+    /// Returns the sender of a request, given where it is known for sure.
+    pub(crate) fn new(email: Option<String>) -> Self {
+        Self {
+            email,
+            now: Timestamp::from_system_time(SystemTime::now()),
+            rules: Mutex::new(Rules::new(Broken::Closed)),
+        }
+    }
+
+    /// Tells whether the sender may read a place, or why not.
+    pub(super) fn may_read(&self, root: &Root, place: &Place) -> Result<(), String> {
+        let Some(email) = &self.email else {
+            let why = "it is read on behalf of the sender, whose name is only claimed";
+            return Err(why.to_owned());
+        };
+        let mut rules = self.rules.lock().expect("no holder of this lock panics");
+        let decision = rules.decide(root, self.now, email, &place.text(), Access::Read);
+        if decision.allowed {
+            return Ok(());
+        }
+        let by = match decision.reason {
+            Reason::Rule(rule) | Reason::Unknown(rule, _) => {
+                format!("by rule {:?} of {}", rule.pattern, rule.file)
+            }
+            Reason::NoRule { file } => format!("by any rule of {file}"),
+            _ => "by any rule".to_owned(),
+        };
+        Err(format!("it is read on behalf of {email}, who may not read it {by}"))
+    }
+}

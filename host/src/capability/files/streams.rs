@@ -1,0 +1,113 @@
+//! Files as streams. They are regular files of this machine: reading and writing
+//! them does not wait for anybody, so nothing is handed to another thread.
+
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustix::io::{ReadWriteFlags, pwritev2};
+use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
+
+use super::OpenFile;
+use super::bindings::ErrorCode;
+
+/// The most bytes that one call moves.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// A file being read from one place on.
+pub(super) struct ReadStream {
+    pub(super) file: Arc<OpenFile>,
+    pub(super) offset: u64,
+}
+
+#[wasmtime_wasi::async_trait]
+impl InputStream for ReadStream {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        let bytes = self.file.read(size, self.offset).map_err(failed)?;
+        if bytes.is_empty() && size > 0 {
+            return Err(StreamError::Closed);
+        }
+        self.offset += bytes.len() as u64;
+        Ok(Bytes::from(bytes))
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for ReadStream {
+    async fn ready(&mut self) {}
+}
+
+/// A file being written from one place on, or at its end.
+pub(super) struct WriteStream {
+    pub(super) file: Arc<OpenFile>,
+    /// `None` appends.
+    pub(super) offset: Option<u64>,
+}
+
+#[wasmtime_wasi::async_trait]
+impl OutputStream for WriteStream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        match &mut self.offset {
+            Some(offset) => {
+                self.file.write_all(&bytes, *offset).map_err(failed)?;
+                *offset += bytes.len() as u64;
+            }
+            None => self.file.append(&bytes).map_err(failed)?,
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(CHUNK_BYTES)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for WriteStream {
+    async fn ready(&mut self) {}
+}
+
+fn failed(code: ErrorCode) -> StreamError {
+    StreamError::LastOperationFailed(wasmtime::Error::new(code))
+}
+
+impl OpenFile {
+    pub(super) fn read(&self, size: usize, offset: u64) -> Result<Vec<u8>, ErrorCode> {
+        let mut bytes = vec![0; size.min(CHUNK_BYTES)];
+        let n_read = loop {
+            match self.file.read_at(&mut bytes, offset) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                result => break result.map_err(code)?,
+            }
+        };
+        bytes.truncate(n_read);
+        Ok(bytes)
+    }
+
+    pub(super) fn write_all(&self, bytes: &[u8], offset: u64) -> Result<(), ErrorCode> {
+        self.guard.spend(&self.place, bytes.len() as u64)?;
+        self.file.write_all_at(bytes, offset).map_err(code)
+    }
+
+    fn append(&self, bytes: &[u8]) -> Result<(), ErrorCode> {
+        self.guard.spend(&self.place, bytes.len() as u64)?;
+        let mut left = bytes;
+        while !left.is_empty() {
+            let slice = [std::io::IoSlice::new(left)];
+            // The offset does not count for an append.
+            let n_written = pwritev2(&self.file, &slice, 0, ReadWriteFlags::APPEND)?;
+            left = &left[n_written..];
+        }
+        Ok(())
+    }
+}
+
+fn code(error: std::io::Error) -> ErrorCode {
+    error
+        .raw_os_error()
+        .map_or(ErrorCode::Io, |raw| rustix::io::Errno::from_raw_os_error(raw).into())
+}

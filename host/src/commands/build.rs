@@ -1,0 +1,87 @@
+//! `syft-host build`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use data_encoding::HEXLOWER;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::Exit;
+use crate::error::CommandError;
+use crate::guest_crate::{self, BuiltApp};
+use crate::ui::Ui;
+
+/// Build an app: a component that carries its manifest
+///
+/// Builds the guest crate and embeds `syft-app.toml`, if the folder has one. Name,
+/// version and description are the crate's where the manifest has no others. The
+/// same sources give the same bytes.
+#[derive(Debug, Args)]
+pub(super) struct BuildArgs {
+    /// Folder of the guest crate
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+
+    /// Where the app is written [default: the name of the app, with `.wasm`, in the
+    /// current folder]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn build(ui: Ui, args: &BuildArgs) -> Result<Exit, CommandError> {
+    let BuiltApp {
+        component,
+        manifest,
+        warnings,
+        package,
+        ..
+    } = guest_crate::build_app(ui, &args.dir)?;
+    let name = manifest.name.as_ref().map_or(&*package, |name| name.as_str());
+    let path = match &args.output {
+        Some(path) => path.clone(),
+        None => PathBuf::from(format!("{name}.wasm")),
+    };
+    write(&path, &component)
+        .map_err(|error| CommandError::new(format!("write {}: {error}", path.display())))?;
+    let sha256 = HEXLOWER.encode(&Sha256::digest(&component));
+    let warnings: Vec<_> = warnings
+        .iter()
+        .map(|warning| {
+            let problem = warning.problem();
+            json!({"line": warning.line(), "message": problem.message, "help": problem.help})
+        })
+        .collect();
+    ui.json(&json!({
+        "event": "built",
+        "name": name,
+        "version": manifest.version.as_ref().map(ToString::to_string),
+        "path": path,
+        "bytes": component.len(),
+        "sha256": sha256,
+        "warnings": warnings,
+    }))?;
+    ui.line(&format!("Wrote    {}", path.display()))?;
+    ui.line(&format!("Size     {} bytes", component.len()))?;
+    ui.line(&format!("SHA-256  {sha256}"))?;
+    Ok(Exit::Success)
+}
+
+/// A host that serves the file never sees half of it.
+fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new().prefix(".syft-host-").tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let everybody_reads = std::fs::Permissions::from_mode(0o644);
+        file.as_file().set_permissions(everybody_reads)?;
+    }
+    file.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! The limits of an app, in plain words.
+
+use serde_json::{Value, json};
+
+use crate::manifest::ManifestLimits;
+use crate::quantity::{show_size, show_time};
+use crate::sandbox::Limits;
+
+/// A limit: its key, its value for scripts, what it bounds and its value in words.
+pub(super) struct Limit {
+    pub(super) key: &'static str,
+    pub(super) value: Value,
+    pub(super) what: &'static str,
+    pub(super) words: String,
+    /// The app itself asks for it.
+    pub(super) is_asked_for: bool,
+}
+
+/// Returns all limits.
+pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
+    // Without `..`, so that a new limit cannot be forgotten here.
+    let Limits {
+        time,
+        memory_bytes,
+        concurrency,
+        memories,
+        tables,
+        table_elements,
+        instances,
+        handles,
+        hostcall_bytes,
+        random_bytes,
+        logged_bytes,
+        output_bytes,
+        line_bytes,
+        request_bytes,
+        response_bytes,
+        loaded_bytes,
+        component_bytes,
+        written_bytes,
+        open_files,
+        endpoints,
+    } = limits;
+    let size = |key, bytes: u64, what| limit(key, json!(bytes), what, show_size(bytes));
+    let count = |key, count: usize, what| limit(key, json!(count), what, count.to_string());
+    let time_ms = json!(time.as_millis() as u64);
+    let mut all = vec![
+        limit("time_ms", time_ms, "time of a call, waiting included", show_time(*time)),
+        size("memory_bytes", *memory_bytes as u64, "memory of a call, all its memories together"),
+        count("concurrency", *concurrency, "calls at the same time"),
+        size("written_bytes", *written_bytes, "files: written in a call"),
+        count("open_files", *open_files, "files: open at one time in a call"),
+        size("request_bytes", *request_bytes, "request file"),
+        size("response_bytes", *response_bytes as u64, "response file"),
+        size("loaded_bytes", *loaded_bytes, "requests in memory, all together"),
+        size("logged_bytes", *logged_bytes as u64, "output of a call that is logged"),
+        size("output_bytes", *output_bytes as u64, "output that ends the call"),
+        size("line_bytes", *line_bytes as u64, "line in the log"),
+        size("hostcall_bytes", *hostcall_bytes as u64, "data passed to the host at once"),
+        size("random_bytes", *random_bytes, "random numbers asked for at once"),
+        count("handles", *handles, "handles of a call"),
+        count("memories", *memories, "memories of a call"),
+        count("tables", *tables, "tables of a call"),
+        count("table_elements", *table_elements, "elements of all its tables"),
+        count("instances", *instances, "core instances of a call"),
+        count("endpoints", *endpoints, "endpoints"),
+        size("component_bytes", *component_bytes, "component file"),
+    ];
+    for limit in &mut all {
+        limit.is_asked_for = match limit.key {
+            "time_ms" => asked.time.is_some(),
+            "memory_bytes" => asked.memory_bytes.is_some(),
+            "concurrency" => asked.concurrency.is_some(),
+            _ => false,
+        };
+    }
+    all
+}
+
+fn limit(key: &'static str, value: Value, what: &'static str, words: String) -> Limit {
+    Limit {
+        key,
+        value,
+        what,
+        words,
+        is_asked_for: false,
+    }
+}

@@ -1,0 +1,175 @@
+//! What is known about an app, for people and for scripts.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+use syft_protocol::grant::PathPattern;
+
+use super::imports::Imports;
+use super::limits::describe;
+use crate::manifest::{Manifest, Problem};
+use crate::plain::plain;
+use crate::sandbox::Limits;
+
+/// What is known about an app. Its own texts were checked; what was not is made
+/// plain here.
+pub(super) struct Report<'a> {
+    pub(super) path: &'a Path,
+    pub(super) bytes: usize,
+    pub(super) sha256: String,
+    pub(super) has_manifest: bool,
+    pub(super) manifest: Manifest,
+    pub(super) warnings: Vec<Problem>,
+    pub(super) imports: Imports,
+    /// Or why it cannot run.
+    pub(super) endpoints: Result<Vec<String>, String>,
+    /// With what the app asks for.
+    pub(super) limits: Limits,
+}
+
+impl Report<'_> {
+    /// Returns the report for people.
+    pub(super) fn to_lines(&self) -> Vec<String> {
+        let mut lines = self.about();
+        match &self.endpoints {
+            Ok(endpoints) => block(&mut lines, "Answers:", endpoints.iter().map(|it| plain(it))),
+            Err(why) => block(&mut lines, "Does not run:", [why.clone()].into_iter()),
+        }
+        block(&mut lines, "Imports:", self.imports());
+        self.asked_for(&mut lines);
+        let limits = describe(&self.limits, &self.manifest.limits);
+        let limits = limits.into_iter().map(|limit| {
+            let whose = match limit.is_asked_for {
+                true => "  (as the app asks)",
+                false => "",
+            };
+            format!("{:<45}{}{whose}", limit.what, limit.words)
+        });
+        block(&mut lines, "May use at most:", limits);
+        let warnings = self.warnings.iter();
+        let warnings = warnings.map(|it| format!("{}; {}", plain(&it.message), plain(&it.help)));
+        block(&mut lines, "Warnings:", warnings);
+        lines
+    }
+
+    fn about(&self) -> Vec<String> {
+        let Manifest {
+            name,
+            version,
+            description,
+            author,
+            ..
+        } = &self.manifest;
+        let no_author = || "(not said)".to_owned();
+        let about = [
+            ("Name", name.as_ref().map(ToString::to_string)),
+            ("Version", version.as_ref().map(ToString::to_string)),
+            ("Description", description.clone()),
+            // Nobody vouches for it.
+            ("Author", Some(author.as_ref().map_or_else(no_author, |it| format!("{it} (so it says)")))),
+            ("File", Some(self.path.display().to_string())),
+            ("Size", Some(format!("{} bytes", self.bytes))),
+            ("SHA-256", Some(self.sha256.clone())),
+        ];
+        let known = about.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        known
+            .map(|(key, value)| format!("{key:<13}{}", plain(&value)))
+            .collect()
+    }
+
+    fn imports(&self) -> impl Iterator<Item = String> {
+        let known = self.imports.in_words();
+        let unknown = self.imports.unknown.iter();
+        let more = (self.imports.n_hidden > 0).then_some(self.imports.n_hidden);
+        known
+            .map(|(package, words)| format!("{package:<17}{words}"))
+            .chain(unknown.map(|name| format!("{name}  unknown: no app can have it")))
+            .chain(more.map(|count| format!("and {count} more that no app can have")))
+    }
+
+    fn asked_for(&self, lines: &mut Vec<String>) {
+        let files = &self.manifest.files;
+        let lists = [
+            ("Reads:", &files.read),
+            ("Writes, and reads:", &files.write),
+            (
+                "Reads for its caller what the caller may read:",
+                &files.on_behalf_of_sender,
+            ),
+        ];
+        if lists.iter().all(|(_, patterns)| patterns.is_empty()) {
+            let why = match self.has_manifest {
+                true => "none",
+                false => "none: it carries no manifest",
+            };
+            block(lines, "Asks for files:", [why.to_owned()].into_iter());
+        }
+        for (title, patterns) in lists {
+            block(lines, title, patterns.iter().map(|it| plain(it.as_str())));
+        }
+    }
+
+    /// Returns the report for scripts.
+    pub(super) fn to_json(&self) -> Value {
+        let limits = describe(&self.limits, &self.manifest.limits);
+        let limits: Map<String, Value> = limits
+            .into_iter()
+            .map(|limit| (limit.key.to_owned(), limit.value))
+            .collect();
+        let Manifest {
+            name,
+            version,
+            description,
+            author,
+            files,
+            ..
+        } = &self.manifest;
+        let warnings = self.warnings.iter();
+        let warnings: Vec<Value> = warnings
+            .map(|it| json!({"message": plain(&it.message), "help": plain(&it.help)}))
+            .collect();
+        let imports: Map<String, Value> = self
+            .imports
+            .known
+            .iter()
+            .map(|(package, names)| ((*package).to_owned(), json!(names)))
+            .collect();
+        json!({
+            "name": name.as_ref().map(ToString::to_string),
+            "version": version.as_ref().map(ToString::to_string),
+            "description": description,
+            "author": author,
+            "path": self.path,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "has_manifest": self.has_manifest,
+            "runs": self.endpoints.is_ok(),
+            "why_not": self.endpoints.as_ref().err(),
+            "endpoints": self.endpoints.as_deref().unwrap_or_default(),
+            "imports": imports,
+            "unknown_imports": self.imports.unknown,
+            "files": {
+                "read": texts(&files.read),
+                "write": texts(&files.write),
+                "on-behalf-of-sender": texts(&files.on_behalf_of_sender),
+            },
+            "limits": limits,
+            "warnings": warnings,
+        })
+    }
+}
+
+fn texts(patterns: &[PathPattern]) -> Vec<&str> {
+    patterns.iter().map(PathPattern::as_str).collect()
+}
+
+/// Adds a title and its lines, if there are any.
+fn block(lines: &mut Vec<String>, title: &str, content: impl Iterator<Item = String>) {
+    let mut content = content.peekable();
+    if content.peek().is_none() {
+        return;
+    }
+    lines.push(String::new());
+    lines.push(title.to_owned());
+    lines.extend(content.map(|line| format!("  {line}")));
+}

@@ -1,0 +1,134 @@
+//! The outermost layer of a component: its sections, what it imports and exports.
+//!
+//! Only lengths are believed here, and each is checked. Whether a component is
+//! valid is for the sandbox to say.
+
+use std::ops::Range;
+
+use thiserror::Error;
+use wasmparser::{
+    BinaryReader, BinaryReaderError, ComponentExportSectionReader, ComponentImportSectionReader,
+};
+
+/// The first bytes of a component, and of a core module.
+const COMPONENT: &[u8; 8] = b"\0asm\x0d\0\x01\0";
+const CORE_MODULE: &[u8; 8] = b"\0asm\x01\0\0\0";
+
+pub(crate) const CUSTOM: u8 = 0;
+const IMPORTS: u8 = 10;
+const EXPORTS: u8 = 11;
+
+/// Why bytes are no component.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ComponentError {
+    /// They are a core module.
+    #[error("this is a core WebAssembly module, not a component")]
+    CoreModule,
+    /// They begin like nothing of WebAssembly.
+    #[error("this is not a WebAssembly component")]
+    Foreign,
+    /// A section is cut off or otherwise broken.
+    #[error("this is not a valid component: {0}")]
+    Broken(String),
+}
+
+impl From<BinaryReaderError> for ComponentError {
+    fn from(error: BinaryReaderError) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+/// A section of the outermost layer. What modules and components within it hold
+/// lies inside the body of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Section {
+    pub(crate) id: u8,
+    /// Where it is, with its id and length.
+    pub(crate) whole: Range<usize>,
+    pub(crate) body: Range<usize>,
+}
+
+/// Returns the sections of a component in their order.
+pub(crate) fn sections(component: &[u8]) -> Result<Vec<Section>, ComponentError> {
+    if component.starts_with(CORE_MODULE) {
+        return Err(ComponentError::CoreModule);
+    }
+    if !component.starts_with(COMPONENT) {
+        return Err(ComponentError::Foreign);
+    }
+    let mut reader = BinaryReader::new(component, 0);
+    reader.read_bytes(COMPONENT.len())?;
+    let mut sections = Vec::new();
+    while !reader.eof() {
+        let start = reader.original_position();
+        let id = reader.read_u8()?;
+        let body = reader.read_reader()?.range();
+        let whole = start..body.end;
+        sections.push(Section { id, whole, body });
+    }
+    Ok(sections)
+}
+
+/// The names of what a component imports and exports, as it spells them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Surface {
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+}
+
+/// Returns what a component imports and exports.
+pub(crate) fn surface(component: &[u8]) -> Result<Surface, ComponentError> {
+    let mut surface = Surface::default();
+    for section in sections(component)? {
+        let body = BinaryReader::new(&component[section.body.clone()], section.body.start);
+        match section.id {
+            IMPORTS => {
+                for import in ComponentImportSectionReader::new(body)? {
+                    surface.imports.push(import?.name.name.to_owned());
+                }
+            }
+            EXPORTS => {
+                for export in ComponentExportSectionReader::new(body)? {
+                    surface.exports.push(export?.name.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(surface)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_is_no_component() {
+        let broken = |tail: &[u8]| sections(&[COMPONENT, tail].concat());
+        assert_eq!(sections(CORE_MODULE), Err(ComponentError::CoreModule));
+        assert_eq!(sections(b""), Err(ComponentError::Foreign));
+        assert_eq!(sections(b"(component)"), Err(ComponentError::Foreign));
+        assert_eq!(broken(b""), Ok(Vec::new()));
+        for tail in [
+            &b"\0"[..],
+            b"\0\x02a",
+            b"\0\xff\xff\xff\xff\x0f",
+            b"\0\xff\xff\xff\xff\xff",
+        ] {
+            assert!(matches!(broken(tail), Err(ComponentError::Broken(_))), "{tail:?}");
+        }
+    }
+
+    #[test]
+    fn reads_names_from_import_and_export_sections() {
+        let bytes = [
+            &COMPONENT[..],
+            b"\x0a\x08\x01\0\x03a:b\x05\0",
+            b"\x0b\x09\x01\0\x03c/d\x05\0\0",
+        ]
+        .concat();
+        let surface = surface(&bytes).expect("a component");
+        assert_eq!(surface.imports, ["a:b"]);
+        assert_eq!(surface.exports, ["c/d"]);
+    }
+}

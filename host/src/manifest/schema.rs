@@ -1,0 +1,164 @@
+//! The JSON Schema of `syft-app.toml`, for editors. It is a file of the repository,
+//! which a test holds up to date; `BLESS=1` rewrites it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::check;
+
+fn schema() -> Value {
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "syft-app.toml",
+        "description": "What a SyftBox app says of itself and asks for",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "app": section("What the app says of itself", json!({
+                "name": {
+                    "description": "Name of the app, which is its folder below `app_data`. \
+                                    Without it: the name of the crate",
+                    "type": "string",
+                    "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+                    "examples": ["leaderboard"],
+                },
+                "version": {
+                    "description": "Version by semver.org. Without it: the version of the crate",
+                    "type": "string",
+                    "pattern": r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$",
+                    "maxLength": check::MAX_VERSION,
+                    "examples": ["1.2.0"],
+                },
+                "description": {
+                    "description": "What the app does, in one line. Without it: the description \
+                                    of the crate",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": check::MAX_DESCRIPTION,
+                    "examples": ["Ranks model scores"],
+                },
+                "author": {
+                    "description": "Who wrote it, a name or an email",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": check::MAX_AUTHOR,
+                    "examples": ["alice@example.org"],
+                },
+            })),
+            "files": section(
+                "The files the app asks for. Patterns are relative to the folder of all \
+                 datasites. `*` and `?` stand for characters within a name, `**` for any number \
+                 of names; `{datasite}` is the owner's folder, `{app_data}` the app's own folder \
+                 in it",
+                json!({
+                    "read": patterns("To read", "*/public/scores.json"),
+                    "write": patterns(
+                        "To write, make, rename and delete. What an app may write it may also \
+                         read",
+                        "{app_data}/results/**",
+                    ),
+                    "on-behalf-of-sender": patterns(
+                        "To read while the app answers a request, as far as `syft.pub.yaml` lets \
+                         the sender of that request read",
+                        "{datasite}/shared/**",
+                    ),
+                }),
+            ),
+            "limits": section("What the app needs, where it differs from the host's limits", json!({
+                "time": {
+                    "description": "Time a call may take, from 1ms to 10m",
+                    "type": "string",
+                    "pattern": "^([0-9]+ms|([0-9]+[dhms])+)$",
+                    "examples": ["5s", "500ms"],
+                },
+                "memory": {
+                    "description": "Memory a call may use, from 1MiB to 4GiB",
+                    "type": "string",
+                    "pattern": "^[0-9]+(KiB|MiB|GiB)$",
+                    "examples": ["128MiB"],
+                },
+                "concurrency": {
+                    "description": "Calls that run at the same time",
+                    "type": "integer",
+                    "minimum": check::CONCURRENCY.start(),
+                    "maximum": check::CONCURRENCY.end(),
+                    "examples": [8],
+                },
+            })),
+        },
+    })
+}
+
+fn section(description: &str, properties: Value) -> Value {
+    json!({
+        "description": description,
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+fn patterns(description: &str, example: &str) -> Value {
+    json!({
+        "description": description,
+        "type": "array",
+        "maxItems": check::MAX_PATTERNS,
+        "uniqueItems": true,
+        "items": { "type": "string", "minLength": 1, "maxLength": 1024 },
+        "examples": [[example]],
+    })
+}
+
+/// Returns the sections with their keys and an example of each.
+fn keys(schema: &Value) -> Vec<(String, String, Value)> {
+    let properties = |of: &Value| of["properties"].as_object().expect("properties").clone();
+    let mut keys = Vec::new();
+    for (section, of) in properties(schema) {
+        for (key, of) in properties(&of) {
+            keys.push((section.clone(), key, of["examples"][0].clone()));
+        }
+    }
+    keys
+}
+
+#[test]
+fn the_file_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("syft-app.schema.json");
+    let text = serde_json::to_string_pretty(&schema()).expect("JSON") + "\n";
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &text).expect("the file can be written");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(found, text, "{}: BLESS=1 cargo test rewrites it", path.display());
+}
+
+#[test]
+fn every_key_of_the_schema_is_read() {
+    for (section, key, example) in keys(&schema()) {
+        // JSON's strings, numbers and lists of strings are TOML's too.
+        let text = format!("[{section}]\n{key} = {example}\n");
+        let (manifest, _) = super::Manifest::from_toml("x", &text)
+            .unwrap_or_else(|problems| panic!("{text}{}", problems[0]));
+        assert_ne!(manifest, super::Manifest::default(), "{text}");
+    }
+}
+
+#[test]
+fn every_key_that_is_read_is_in_the_schema() {
+    for section in ["app", "files", "limits"] {
+        let text = format!("[{section}]\nnothing = 1\n");
+        let problems = super::Manifest::from_toml("x", &text).expect_err("an unknown key");
+        let help = problems[0].problem().help.clone();
+        let mut named: Vec<&str> = help.split('`').skip(3).step_by(2).collect();
+        let of_schema = keys(&schema());
+        let mut known: Vec<&str> = of_schema
+            .iter()
+            .filter(|(of, ..)| of == section)
+            .map(|(_, key, _)| key.as_str())
+            .collect();
+        named.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(named, known);
+    }
+}

@@ -1,0 +1,52 @@
+//! Foreign text, made fit for a terminal and a log.
+
+/// Tells whether a character stays where it is put. Control characters move the
+/// cursor and worse; line separators and those that reorder text are no control
+/// characters to `char`, yet they show something else than is there.
+pub(crate) fn is_plain(c: char) -> bool {
+    let disturbs = matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+    );
+    !c.is_control() && !disturbs
+}
+
+/// Returns the text on one line, with `�` for what is not plain.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_plain(c) { c } else { '\u{fffd}' })
+        .collect()
+}
+
+/// Returns the text as [`plain`] does, and at most so many characters of it.
+pub(crate) fn plain_excerpt(text: &str, max_chars: usize) -> String {
+    let mut shown: String = text.chars().take(max_chars).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    plain(&shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_reaches_the_terminal_but_text() {
+        for (text, expected) in [
+            ("plain, ünïcode → 語", "plain, ünïcode → 語"),
+            ("\x1b[31mred\x07", "\u{fffd}[31mred\u{fffd}"),
+            ("a\nb\tc\0", "a\u{fffd}b\u{fffd}c\u{fffd}"),
+            ("\u{9b}31m \u{202e}x\u{200b}", "\u{fffd}31m \u{fffd}x\u{fffd}"),
+        ] {
+            assert_eq!(plain(text), expected);
+        }
+        assert_eq!(plain_excerpt("äbc\nd", 4), "äbc\u{fffd}…");
+        assert_eq!(plain_excerpt("äbcd", 4), "äbcd");
+    }
+}
