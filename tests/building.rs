@@ -46,7 +46,10 @@ fn builds_the_same_bytes_each_time() {
     let site = Site::new();
     let first = run(&site, &["build", &with_manifest()]);
     assert_eq!(first.code, Some(0), "{}", first.stderr);
-    let again = run(&site, &["build", &with_manifest(), "-o", "again.wasm", "--json"]);
+    let again = run(
+        &site,
+        &["build", &with_manifest(), "-o", "again.wasm", "--json"],
+    );
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     let bytes = fs::read(site.path().join("asks-for-files.wasm")).unwrap();
     assert_eq!(fs::read(site.path().join("again.wasm")).unwrap(), bytes);
@@ -115,9 +118,18 @@ fn build_says_what_is_no_guest_crate() {
         folder
     };
     for (folder, expected) in [
-        (site.data_dir(), "hint: give a .wasm file, or the folder of a guest crate"),
-        (crate_named("logs"), "hint: give the app a name in syft-app.toml"),
-        (crate_named("no-library"), "hint: add to its Cargo.toml: [lib] crate-type"),
+        (
+            site.data_dir(),
+            "hint: give a .wasm file, or the folder of a guest crate",
+        ),
+        (
+            crate_named("logs"),
+            "hint: give the app a name in syft-app.toml",
+        ),
+        (
+            crate_named("no-library"),
+            "hint: add to its Cargo.toml: [lib] crate-type",
+        ),
         (
             repository().join("tests/guests"),
             "hint: give the folder of one crate of the workspace",
@@ -224,13 +236,28 @@ fn inspect_refuses_manifests_that_are_none() {
             [one(b"{}"), manifest_section(b"{}")].concat(),
             "the component has 2 sections `syft:manifest`; one is allowed",
         ),
-        (one(&[b' '; (64 << 10) + 1]), "has 65537 bytes; at most 65536 are allowed"),
-        (one(b"name = 7"), "the manifest is not as a manifest is: expected"),
+        (
+            one(&[b' '; (64 << 10) + 1]),
+            "has 65537 bytes; at most 65536 are allowed",
+        ),
+        (
+            one(b"name = 7"),
+            "the manifest is not as a manifest is: expected",
+        ),
         (one(b""), "the manifest is not as a manifest is: EOF"),
         (one(b"\0"), "the manifest is not as a manifest is"),
-        (one(b"{\"app\":{\"name\":\"a\0b\"}}"), "the manifest is not as a manifest is"),
-        (one(br#"{"app":{"name":"a\u0000b"}}"#), "the manifest's `app.name` cannot be"),
-        (one(br#"{"app":{"author":"\u001b[2J"}}"#), "the manifest's `app.author` cannot be"),
+        (
+            one(b"{\"app\":{\"name\":\"a\0b\"}}"),
+            "the manifest is not as a manifest is",
+        ),
+        (
+            one(br#"{"app":{"name":"a\u0000b"}}"#),
+            "the manifest's `app.name` cannot be",
+        ),
+        (
+            one(br#"{"app":{"author":"\u001b[2J"}}"#),
+            "the manifest's `app.author` cannot be",
+        ),
         (one(br#"{"\u001b[2J":1}"#), "unknown field `\u{fffd}[2J`"),
         (one(br#"{"state":{}}"#), "unknown field `state`"),
         (one(&[b'['; 50_000]), "expected an object"),
@@ -238,15 +265,29 @@ fn inspect_refuses_manifests_that_are_none() {
             one(br#"{"files":{"write":["{app_data}/rpc/**"]}}"#),
             "no app can have them\nhint: requests come to the app's handlers by themselves",
         ),
-        ([hello.as_slice(), b"\0\xff\xff\xff\x7fx"].concat(), "not a valid component"),
-        (b"\0asm\x01\0\0\0".to_vec(), "a core WebAssembly module, not a component"),
+        (
+            [hello.as_slice(), b"\0\xff\xff\xff\x7fx"].concat(),
+            "not a valid component",
+        ),
+        (
+            b"\0asm\x01\0\0\0".to_vec(),
+            "a core WebAssembly module, not a component",
+        ),
         (b"(component)".to_vec(), "not a WebAssembly component"),
         (Vec::new(), "not a WebAssembly component"),
     ] {
         let shown = run(&site, &["inspect", &write(&site, &component)]);
         assert_eq!((shown.code, &*shown.stdout), (Some(2), ""), "{expected}");
-        assert!(shown.stderr.contains("error: cannot inspect "), "{}", shown.stderr);
-        assert!(shown.stderr.contains(expected), "{expected}: {}", shown.stderr);
+        assert!(
+            shown.stderr.contains("error: cannot inspect "),
+            "{}",
+            shown.stderr
+        );
+        assert!(
+            shown.stderr.contains(expected),
+            "{expected}: {}",
+            shown.stderr
+        );
         let is_text = |c: char| c == '\n' || !c.is_control();
         assert!(shown.stderr.chars().all(is_text), "{:?}", shown.stderr);
     }
@@ -262,7 +303,11 @@ fn inspect_does_not_look_into_inner_components() {
     let shown = run(&site, &["inspect", &write(&site, &outer)]);
     assert_eq!(shown.code, Some(0), "{}", shown.stderr);
     assert!(!shown.stdout.contains("planted"), "{}", shown.stdout);
-    assert!(shown.stdout.contains("it carries no manifest"), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("it carries no manifest"),
+        "{}",
+        shown.stdout
+    );
     assert!(shown.stdout.contains("  /hello\n"), "{}", shown.stdout);
 }
 

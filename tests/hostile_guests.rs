@@ -1,9 +1,15 @@
 //! Guests that do what they must not: their request fails, nobody else's does.
 
+use std::net::{TcpListener, UdpSocket};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::bloated::{Bloat, bloated};
 use crate::support::client::{call, send};
 use crate::support::guests::guest;
-use crate::support::host::Host;
-use crate::support::site::Site;
+use crate::support::host::{Host, output, syft_host};
+use crate::support::site::{OWNER, Site};
 
 const GENERIC: &str = "Internal server error. Please try again later.";
 
@@ -115,4 +121,171 @@ fn an_owner_who_debugs_shows_callers_what_happened() {
     assert_eq!(answer.json["headers"]["Content-Type"], "application/json");
     let details: serde_json::Value = serde_json::from_str(&answer.text()).unwrap();
     assert_eq!(details["error_type"], "trapped");
+}
+
+#[test]
+fn a_guest_that_says_nothing_often_does_not_fill_the_log() {
+    let (_site, host) = hostile(&[]);
+    let sent = send(&host.rpc, "says-nothing", None);
+    assert!([200, 500].contains(&sent.answer().status()));
+    let size = call(&host.rpc, "fails-at-length", r#"{"n":4000000}"#);
+    assert_eq!(size.status(), 500);
+    host.wait_for_log("the failure", |line| line["message"] == "failed");
+    let logged: usize = host.log().iter().map(|line| line.to_string().len()).sum();
+    assert!(logged < 500_000, "{logged} bytes of log");
+}
+
+#[test]
+fn headers_that_no_reader_takes_are_refused() {
+    let (_site, host) = hostile(&[]);
+    assert_eq!(
+        call(&host.rpc, "long-header", r#"{"n":1000}"#).status(),
+        200
+    );
+    let answer = call(&host.rpc, "long-header", r#"{"n":100000}"#);
+    assert_eq!(answer.status(), 500);
+    assert!(answer.text().contains("headers"), "{}", answer.text());
+}
+
+fn probing() -> (Site, Host) {
+    let site = Site::new();
+    let host = Host::start(&site, &guest("files"), &["--name", "app"]);
+    (site, host)
+}
+
+fn asked(host: &Host, endpoint: &str, body: &str) -> Value {
+    let answer = call(&host.rpc, endpoint, body);
+    assert_eq!(answer.status(), 200, "{endpoint}: {}", answer.text());
+    serde_json::from_str(&answer.text()).unwrap()
+}
+
+#[test]
+fn there_is_no_environment() {
+    let (_site, host) = probing();
+    let nothing = json!({"variables": [], "arguments": [], "initial": null});
+    assert_eq!(asked(&host, "environment", ""), nothing);
+}
+
+#[test]
+fn there_is_no_network() {
+    let (_site, host) = probing();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let datagrams = UdpSocket::bind(("127.0.0.1", port)).unwrap();
+    for nobody in [
+        &listener.set_nonblocking(true),
+        &datagrams.set_nonblocking(true),
+    ] {
+        assert!(nobody.is_ok());
+    }
+    let outcomes = asked(&host, "sockets", &json!({"port": port}).to_string());
+    for (way, outcome) in outcomes.as_object().unwrap() {
+        assert_eq!(outcome, "PermissionDenied", "{way}");
+    }
+    assert!(listener.accept().is_err(), "nobody connected");
+    assert!(datagrams.recv(&mut [0]).is_err(), "nothing was sent");
+}
+
+#[test]
+fn names_are_not_looked_up() {
+    let (_site, host) = probing();
+    for outcome in asked(&host, "look-up", "").as_array().unwrap() {
+        assert_ne!(outcome, "done");
+    }
+}
+
+#[test]
+fn clocks_and_random_numbers_work() {
+    let (_site, host) = probing();
+    let [one, other] = [0, 1].map(|_| asked(&host, "clocks-and-random", ""));
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    let seconds = Duration::from_secs(one["seconds"].as_u64().unwrap());
+    assert!(now.abs_diff(seconds) < Duration::from_secs(60), "{one}");
+    assert!(one["slept_us"].as_u64().unwrap() >= 5_000, "{one}");
+    assert_ne!(one["random"], other["random"]);
+}
+
+#[test]
+fn handles_are_bounded() {
+    let (_site, host) = probing();
+    assert_eq!(asked(&host, "hold-pollables", r#"{"n":1000}"#), json!(1000));
+    let answer = call(&host.rpc, "hold-pollables", r#"{"n":10000000}"#);
+    assert_eq!((answer.status(), answer.text().as_str()), (500, GENERIC));
+    assert_eq!(asked(&host, "hold-pollables", r#"{"n":1}"#), json!(1));
+}
+
+/// Calls that wait are many; those that come later have their turn.
+#[test]
+fn a_flood_of_calls_takes_turns() {
+    let site = Site::new();
+    let options = ["--name", "app", "--concurrency", "4", "--time", "1s"];
+    let host = Host::start(&site, &guest("hostile"), &options);
+    let flood: Vec<_> = (0..40).map(|_| send(&host.rpc, "loop", None)).collect();
+    assert_eq!(call(&host.rpc, "ok", "").text(), "ok");
+    for sent in flood {
+        assert_eq!(sent.answer().status(), 500);
+    }
+    assert!(
+        host.peak_memory() < 500 << 20,
+        "{} bytes",
+        host.peak_memory()
+    );
+}
+
+/// Checks that a component is served with some core modules more, and not with
+/// those and one again.
+fn check_bloat(fits: &[Bloat], one_more: Bloat) {
+    let site = Site::new();
+    let options = ["--name", "app", "--memory", "16MiB"];
+    let component = bloated(&site, &guest("hostile"), fits);
+    let host = Host::start(&site, &component, &options);
+    assert_eq!(call(&host.rpc, "ok", "").text(), "ok", "{fits:?}");
+    host.stop();
+    let component = bloated(&site, &guest("hostile"), &[fits, &[one_more]].concat());
+    let mut command = syft_host(&site);
+    command.arg("run").arg(component).args(options);
+    command
+        .args(["--email", OWNER, "--data-dir"])
+        .arg(site.data_dir());
+    let output = output(&mut command);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{fits:?} and {one_more:?}");
+    assert!(
+        error.contains("cannot run") && !error.contains("panicked"),
+        "{error}"
+    );
+}
+
+#[test]
+fn two_memories_do_not_double_the_limit() {
+    check_bloat(&[Bloat::Memory(128)], Bloat::Memory(128));
+}
+
+#[test]
+fn a_guest_with_two_memories_grows_no_further_than_with_one() {
+    let site = Site::new();
+    let component = bloated(&site, &guest("hostile"), &[Bloat::Memory(1_000)]);
+    let host = Host::start(&site, &component, &["--name", "app", "--memory", "64MiB"]);
+    // This much would fit if the other memory did not count.
+    let answer = call(&host.rpc, "huge-response", r#"{"n":2000000}"#);
+    assert_eq!(answer.status(), 500, "{}", answer.text().len());
+    host.wait_for_log("the reason", |line| line["message"] == "out-of-memory");
+}
+
+#[test]
+fn memories_are_few() {
+    check_bloat(&[Bloat::Memory(1); 3], Bloat::Memory(1));
+}
+
+#[test]
+fn tables_share_one_limit() {
+    check_bloat(&[Bloat::Table(150_000)], Bloat::Table(150_000));
+}
+
+#[test]
+fn core_instances_are_few() {
+    check_bloat(&[Bloat::Nothing; 40], Bloat::Memory(1 << 15));
+    check_bloat(&[Bloat::Nothing; 58], Bloat::Nothing);
 }

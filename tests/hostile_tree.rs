@@ -229,3 +229,67 @@ fn a_fifo_stops_nobody() {
     }
     host.wait_for_log("the count of them", |line| line["not_files"] == 200);
 }
+
+/// Deleting them one in another would overflow the stack.
+#[test]
+fn a_deep_folder_in_the_place_of_a_temporary_file_is_left_alone() {
+    let site = Site::new();
+    let host = Host::start(&site, &guest("probe"), &["--name", "app"]);
+    let (id, folder) = (Uuid::new_v4(), host.rpc.join("echo").join(CALLER));
+    fs::create_dir_all(&folder).unwrap();
+    let planted = folder.join(format!("{id}.response.tmp"));
+    fs::create_dir(&planted).unwrap();
+    let mut deep = fs::File::open(&planted).unwrap();
+    for _ in 0..20_000 {
+        rustix::fs::mkdirat(&deep, "d", Mode::RWXU).unwrap();
+        let flags = rustix::fs::OFlags::DIRECTORY;
+        deep = rustix::fs::openat(&deep, "d", flags, Mode::empty())
+            .unwrap()
+            .into();
+    }
+    let bytes = request(id, CALLER, "echo", Some(b"x")).to_string();
+    let sent = Sent::write(&folder, id, bytes.as_bytes());
+    assert_eq!(sent.answer().text(), "x");
+    assert!(planted.is_dir());
+    host.stop();
+    // The standard library would recurse, too.
+    let removed = std::process::Command::new("rm")
+        .arg("-rf")
+        .arg(&planted)
+        .status();
+    assert!(removed.unwrap().success());
+}
+
+#[test]
+fn large_requests_of_one_sender_leave_room_for_others() {
+    let site = Site::new();
+    let host = Host::start(&site, &guest("probe"), &["--name", "app"]);
+    let slow: Vec<Sent> = (0..8)
+        .map(|_| {
+            let id = Uuid::new_v4();
+            let mut bytes = request(id, CALLER, "sleep", Some(br#"{"ms":9000}"#)).to_string();
+            bytes.push_str(&" ".repeat(15 << 20));
+            Sent::write(&host.rpc.join("sleep").join(CALLER), id, bytes.as_bytes())
+        })
+        .collect();
+    let id = Uuid::new_v4();
+    let bytes = request(id, "other@example.com", "echo", Some(b"x")).to_string();
+    let folder = host.rpc.join("echo/other@example.com");
+    assert_eq!(
+        Sent::write(&folder, id, bytes.as_bytes()).answer().text(),
+        "x"
+    );
+    assert!(slow.iter().any(|sent| sent.peek().is_none()), "before them");
+}
+
+#[test]
+fn a_fifo_in_the_place_of_the_schema_is_replaced() {
+    let site = Site::new();
+    let rpc = site.rpc("app");
+    fs::create_dir_all(&rpc).unwrap();
+    let schema = rpc.join("rpc.schema.json");
+    mknodat(CWD, &schema, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let host = Host::start(&site, &guest("probe"), &["--name", "app"]);
+    assert!(fs::symlink_metadata(&schema).unwrap().is_file());
+    assert_eq!(call(&host.rpc, "echo", "x").status(), 200);
+}

@@ -8,6 +8,7 @@ mod support;
 
 mod building;
 mod command_line;
+mod file_attacks;
 mod hostile_guests;
 mod hostile_tree;
 mod manifest;

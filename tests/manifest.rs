@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use syft_host::manifest::{Diagnostic, Manifest};
+use syft_host::manifest::{Diagnostic, Manifest, schema};
 
 use crate::support::blessed;
 use crate::support::guests::repository;
@@ -52,7 +52,12 @@ fn valid_ones_are_read() {
         let (manifest, warnings) = parse(&case)
             .unwrap_or_else(|problems| panic!("{}:\n{}", case.display(), show(&problems)));
         assert!(warnings.iter().all(|warning| !warning.is_error()));
-        assert_eq!(warnings.len(), manifest.warnings().len(), "{}", case.display());
+        assert_eq!(
+            warnings.len(),
+            manifest.warnings().len(),
+            "{}",
+            case.display()
+        );
         let section = manifest.to_section();
         assert_eq!(Manifest::from_section(&section), Ok(manifest));
         let json = String::from_utf8(section).unwrap();
@@ -73,6 +78,13 @@ fn invalid_ones_are_refused_with_the_line() {
         assert!(problems.iter().any(Diagnostic::is_error));
         blessed(&case.with_extension("err"), &show(&problems));
     }
+}
+
+#[test]
+fn the_schema_for_editors_is_up_to_date() {
+    let path = repository().join("host/syft-app.schema.json");
+    let text = serde_json::to_string_pretty(&schema()).unwrap();
+    blessed(&path, &format!("{text}\n"));
 }
 
 #[test]

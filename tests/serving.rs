@@ -343,3 +343,56 @@ fn an_app_shows_its_schema_and_permissions() {
     assert_eq!(rules, syft_protocol::permissions::DEFAULT_RPC_RULES);
     assert!(client::Answer::read(&host.rpc.join("nothing.response")).is_none());
 }
+
+#[test]
+fn another_request_with_the_same_id_gets_its_own_answer() {
+    let (_site, host) = probe();
+    let (folder, id) = (host.rpc.join("sleep-loudly").join(CALLER), Uuid::new_v4());
+    let bytes = request(id, CALLER, "sleep-loudly", Some(br#"{"ms":1500}"#)).to_string();
+    let first = Sent::write(&folder, id, bytes.as_bytes());
+    host.wait_for_log("the call to begin", |line| {
+        line.to_string().contains("sleeping")
+    });
+    fs::remove_file(&first.path).unwrap();
+    let bytes = request(id, CALLER, "sleep-loudly", Some(br#"{"ms":"soon"}"#)).to_string();
+    let second = Sent::write(&folder, id, bytes.as_bytes());
+    let answer = second.answer();
+    assert_eq!(answer.status(), 400, "{}", answer.text());
+}
+
+#[test]
+fn serves_on_when_nobody_reads_its_log() {
+    let site = Site::new();
+    let mut command = crate::support::host::syft_host(&site);
+    command
+        .arg("run")
+        .arg(guest("probe"))
+        .args(["--name", "app", "--email", OWNER]);
+    command.arg("--data-dir").arg(site.data_dir()).arg("--json");
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    command.stdout(std::process::Stdio::piped()).stderr(full);
+    let mut child = command.spawn().unwrap();
+    let rpc = site.rpc("app");
+    for endpoint in ["log", "fail", "echo"] {
+        send(&rpc, endpoint, None).answer();
+    }
+    assert!(child.try_wait().unwrap().is_none(), "it runs");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn makes_its_folders_once_it_can() {
+    let (site, host) = probe();
+    fs::rename(&host.rpc, site.path().join("away")).unwrap();
+    fs::create_dir(&host.rpc).unwrap();
+    std::os::unix::fs::symlink("/nowhere", host.rpc.join("echo")).unwrap();
+    host.wait_for_log("the failure", |line| {
+        line.to_string().contains("endpoints' folders")
+    });
+    fs::remove_file(host.rpc.join("echo")).unwrap();
+    wait_for("the folder", || {
+        host.rpc.join("echo/.syftkeep").exists().then_some(())
+    });
+    assert_eq!(call(&host.rpc, "echo", "x").status(), 200);
+}

@@ -259,3 +259,62 @@ fn serves_a_local_datasite_where_there_is_no_syftbox() {
     let output = output(&mut command);
     assert!(output.status.success(), "{output:?}");
 }
+
+#[test]
+fn does_not_delete_an_old_request_that_can_still_be_answered() {
+    let site = Site::new();
+    let id = Uuid::new_v4();
+    let mut old = request(id, CALLER, "sleep", Some(br#"{"ms":1000}"#));
+    old["created"] = "2020-01-01T00:00:00+00:00".into();
+    let folder = site.rpc("app").join("sleep").join(CALLER);
+    let sent = Sent::write(&folder, id, old.to_string().as_bytes());
+    let _host = start(&site);
+    assert_eq!(sent.answer().status(), 200);
+}
+
+#[test]
+fn a_second_host_of_the_same_app_is_refused() {
+    let site = Site::new();
+    let host = start(&site);
+    let mut command = syft_host(&site);
+    command
+        .arg("run")
+        .arg(guest("probe"))
+        .args(["--name", "app", "--email", OWNER]);
+    let output = output(command.arg("--data-dir").arg(site.data_dir()));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("another host serves"), "{error}");
+    host.stop();
+    start(&site).stop();
+}
+
+#[test]
+fn loads_no_compiled_code_that_others_could_have_written() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::new();
+    let home = site.path().join("home");
+    let compiled = home.join("cache/compiled");
+    fs::create_dir_all(&compiled).unwrap();
+    fs::set_permissions(&compiled, fs::Permissions::from_mode(0o777)).unwrap();
+    let mut command = syft_host(&site);
+    command.env("SYFT_HOST_HOME", &home);
+    command
+        .arg("run")
+        .arg(guest("probe"))
+        .args(["--email", OWNER, "--data-dir"]);
+    let output = output(command.arg(site.data_dir()));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("can be written by others"), "{error}");
+}
+
+#[test]
+fn refuses_times_without_bound() {
+    let site = Site::new();
+    for option in ["--time", "--keep", "--sweep-every"] {
+        let mut command = syft_host(&site);
+        command.args(["run", "x.wasm", option, "200000000000000d"]);
+        assert_eq!(output(&mut command).status.code(), Some(2), "{option}");
+    }
+}

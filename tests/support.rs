@@ -1,8 +1,11 @@
 //! What tests stand on: built guests, a throw-away site, a running host.
 
+pub mod apps;
+pub mod bloated;
 pub mod client;
 pub mod guests;
 pub mod host;
+pub mod planted;
 pub mod site;
 
 use std::fs;

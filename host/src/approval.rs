@@ -118,7 +118,10 @@ fn ask(
         let message = format!("the app `{name}` asks for files, and nobody said what it may have");
         let mut error = CommandError::new(message).hint("allow all of it: --allow-all-requested");
         for wish in wishes {
-            error = error.hint(format!("allow a part of it: {} '{}'", wish.option, wish.pattern));
+            error = error.hint(format!(
+                "allow a part of it: {} '{}'",
+                wish.option, wish.pattern
+            ));
         }
         return Err(error);
     }
@@ -130,7 +133,10 @@ fn ask(
         ui.status(&format!("  careful: {}", warning.message));
     }
     loop {
-        match ui.ask("Allow this? [y]es, [n]o, [a]lways for this very file:")?.as_str() {
+        match ui
+            .ask("Allow this? [y]es, [n]o, [a]lways for this very file:")?
+            .as_str()
+        {
             "y" | "yes" => return Ok(true),
             "n" | "no" | "" => return Err(CommandError::new("not allowed, so not run")),
             "a" | "always" => {
@@ -159,7 +165,11 @@ fn wishes(files: &Files) -> Vec<Wish<'_>> {
             &files.on_behalf_of_sender,
         ),
     ] {
-        wishes.extend(patterns.iter().map(|pattern| Wish { words, option, pattern }));
+        wishes.extend(patterns.iter().map(|pattern| Wish {
+            words,
+            option,
+            pattern,
+        }));
     }
     wishes
 }

@@ -1,5 +1,6 @@
 //! The command line, one file a command.
 
+mod access;
 mod build;
 mod call;
 mod demo;
@@ -97,6 +98,7 @@ enum Command {
     Run(run::RunArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
+    Access(access::AccessArgs),
     Call(call::CallArgs),
     Demo(demo::DemoArgs),
 }
@@ -147,6 +149,7 @@ impl Cli {
         let exit = runtime.block_on(async {
             match self.command {
                 Command::Run(args) => run::run(ui, &overrides, args).await,
+                Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Build(args) => build::build(ui, &args),
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Call(args) => call::call(ui, &overrides, args).await,

@@ -115,7 +115,10 @@ mod tests {
             b"\0\xff\xff\xff\xff\x0f",
             b"\0\xff\xff\xff\xff\xff",
         ] {
-            assert!(matches!(broken(tail), Err(ComponentError::Broken(_))), "{tail:?}");
+            assert!(
+                matches!(broken(tail), Err(ComponentError::Broken(_))),
+                "{tail:?}"
+            );
         }
     }
 

@@ -9,7 +9,7 @@ mod check;
 mod diagnostic;
 mod json;
 mod parse;
-#[cfg(test)]
+mod patterns;
 mod schema;
 pub mod section;
 
@@ -21,6 +21,9 @@ use syft_protocol::grant::PathPattern;
 pub use check::Problem;
 pub use diagnostic::Diagnostic;
 pub use json::ManifestError;
+pub use schema::schema;
+
+use patterns::List;
 
 use crate::sandbox::Limits;
 
@@ -135,17 +138,17 @@ impl Manifest {
             .into_iter()
             .flat_map(|(list, patterns)| patterns.iter().map(move |pattern| (list, pattern)));
         asked
-            .flat_map(|(list, pattern)| check::warnings(list, pattern, &self.files))
+            .flat_map(|(list, pattern)| patterns::warnings(list, pattern, &self.files))
             .collect()
     }
 }
 
 impl Files {
-    fn lists(&self) -> [(check::List, &[PathPattern]); 3] {
+    fn lists(&self) -> [(List, &[PathPattern]); 3] {
         [
-            (check::List::Read, &self.read),
-            (check::List::Write, &self.write),
-            (check::List::OnBehalfOfSender, &self.on_behalf_of_sender),
+            (List::Read, &self.read),
+            (List::Write, &self.write),
+            (List::OnBehalfOfSender, &self.on_behalf_of_sender),
         ]
     }
 }
@@ -182,7 +185,11 @@ mod tests {
                 Some("Two\n  lines\n"),
                 r#"{"app":{"name":"crate","version":"0.1.0","description":"Two lines"}}"#,
             ),
-            ("", Some(" \u{202e}"), r#"{"app":{"name":"crate","version":"0.1.0"}}"#),
+            (
+                "",
+                Some(" \u{202e}"),
+                r#"{"app":{"name":"crate","version":"0.1.0"}}"#,
+            ),
             (
                 text,
                 Some("Other"),
@@ -191,6 +198,10 @@ mod tests {
         ] {
             assert_eq!(of_crate(toml, description).as_deref(), Ok(expected));
         }
-        assert!(Manifest::default().or_of_crate("logs", &version, None).is_err());
+        assert!(
+            Manifest::default()
+                .or_of_crate("logs", &version, None)
+                .is_err()
+        );
     }
 }

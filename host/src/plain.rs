@@ -42,7 +42,10 @@ mod tests {
             ("plain, ünïcode → 語", "plain, ünïcode → 語"),
             ("\x1b[31mred\x07", "\u{fffd}[31mred\u{fffd}"),
             ("a\nb\tc\0", "a\u{fffd}b\u{fffd}c\u{fffd}"),
-            ("\u{9b}31m \u{202e}x\u{200b}", "\u{fffd}31m \u{fffd}x\u{fffd}"),
+            (
+                "\u{9b}31m \u{202e}x\u{200b}",
+                "\u{fffd}31m \u{fffd}x\u{fffd}",
+            ),
         ] {
             assert_eq!(plain(text), expected);
         }

@@ -14,12 +14,23 @@ pub(crate) fn parse_time(text: &str) -> Option<Duration> {
     }
 }
 
+/// Returns the time that a text such as `30s` or `30d` names: at most ten years,
+/// which can be added to any time.
+pub(crate) fn parse_long_time(text: &str) -> Result<Duration, String> {
+    parse_interval(text)
+        .ok()
+        .filter(|time| *time <= Duration::from_secs(3650 * 24 * 60 * 60))
+        .ok_or_else(|| "expected a time such as `90s`, `15m`, `1h` or `30d`".to_owned())
+}
+
 /// Returns the bytes that a text such as `64MiB` names.
 pub(crate) fn parse_size(text: &str) -> Option<usize> {
     let (number, shift) = UNITS
         .iter()
         .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))?;
-    usize::try_from(whole(number)?).ok()?.checked_mul(1 << shift)
+    usize::try_from(whole(number)?)
+        .ok()?
+        .checked_mul(1 << shift)
 }
 
 /// Digits only: `parse` would also take a sign.
@@ -56,27 +67,64 @@ mod tests {
 
     #[test]
     fn reads_times() {
-        for (text, millis) in [("500ms", 500), ("10s", 10_000), ("1m30s", 90_000), ("0ms", 0)] {
-            assert_eq!(parse_time(text), Some(Duration::from_millis(millis)), "{text}");
+        for (text, millis) in [
+            ("500ms", 500),
+            ("10s", 10_000),
+            ("1m30s", 90_000),
+            ("0ms", 0),
+        ] {
+            assert_eq!(
+                parse_time(text),
+                Some(Duration::from_millis(millis)),
+                "{text}"
+            );
         }
-        for text in ["", "5", "ms", "+5ms", "-1s", "1.5s", "5 s", "5S", "99999999999999999999ms"] {
+        for text in [
+            "",
+            "5",
+            "ms",
+            "+5ms",
+            "-1s",
+            "1.5s",
+            "5 s",
+            "5S",
+            "99999999999999999999ms",
+        ] {
             assert_eq!(parse_time(text), None, "{text}");
         }
     }
 
     #[test]
     fn reads_sizes() {
-        for (text, bytes) in [("64KiB", 64 << 10), ("128MiB", 128 << 20), ("4GiB", 4 << 30)] {
+        for (text, bytes) in [
+            ("64KiB", 64 << 10),
+            ("128MiB", 128 << 20),
+            ("4GiB", 4 << 30),
+        ] {
             assert_eq!(parse_size(text), Some(bytes), "{text}");
         }
-        for text in ["", "5", "MiB", "+5MiB", "64MB", "64 MiB", "1.5GiB", "99999999999999999GiB"] {
+        for text in [
+            "",
+            "5",
+            "MiB",
+            "+5MiB",
+            "64MB",
+            "64 MiB",
+            "1.5GiB",
+            "99999999999999999GiB",
+        ] {
             assert_eq!(parse_size(text), None, "{text}");
         }
     }
 
     #[test]
     fn shows_amounts() {
-        for (millis, text) in [(1, "1 ms"), (1_500, "1500 ms"), (90_000, "90 s"), (120_000, "2 min")] {
+        for (millis, text) in [
+            (1, "1 ms"),
+            (1_500, "1500 ms"),
+            (90_000, "90 s"),
+            (120_000, "2 min"),
+        ] {
             assert_eq!(show_time(Duration::from_millis(millis)), text);
         }
         for (bytes, text) in [

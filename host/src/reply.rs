@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use syft_protocol::address::{Address, AppName, Datasite};
 use syft_protocol::inbox::Refusal;
-use syft_protocol::message::{Headers, Request, Response};
+use syft_protocol::message::{Headers, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response};
 use syft_protocol::status::Status;
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
@@ -15,9 +15,8 @@ use crate::sandbox::{Answer, Outcome};
 /// How long an answer is valid whose request had no readable end.
 const DEFAULT_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Headers of an answer, and bytes of them all. A guest could otherwise make an
-/// answer that no reader accepts.
-const MAX_HEADERS: usize = 256;
+/// The most bytes of a guest's words about a failure that a caller gets.
+const MAX_TEXT_BYTES: usize = 4096;
 
 /// Who answers, and how openly.
 #[derive(Debug, Clone)]
@@ -54,7 +53,7 @@ impl Replier {
             Outcome::Answered(answer) => self.answered(answer),
             Outcome::InvalidArguments(message) => text(
                 Status::BAD_REQUEST,
-                format!("Invalid request schema: {message}"),
+                format!("Invalid request schema: {}", cut(&message)),
             ),
             Outcome::TooMuchData(limit) => self.too_large(limit),
             failure => self.failed(&failure),
@@ -102,11 +101,16 @@ impl Replier {
     }
 
     fn answered(&self, answer: Answer) -> Content {
-        if answer.headers.len() > MAX_HEADERS {
-            return text(
-                Status::INTERNAL_ERROR,
-                format!("The response has more than {MAX_HEADERS} headers."),
+        let header_bytes: usize = answer
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum();
+        if answer.headers.len() > MAX_HEADERS || header_bytes > MAX_HEADER_BYTES {
+            let message = format!(
+                "The response has more than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them."
             );
+            return text(Status::INTERNAL_ERROR, message);
         }
         Content {
             status: Status::nearest(answer.status),
@@ -127,7 +131,7 @@ impl Replier {
             other => (other.name(), ""),
         };
         let message = match outcome {
-            Outcome::Failed { message, .. } => message.clone(),
+            Outcome::Failed { message, .. } => cut(message).to_owned(),
             other => other.detail().unwrap_or_default(),
         };
         let details = json!({
@@ -212,6 +216,11 @@ struct Content {
     status: Status,
     headers: Headers,
     body: Option<Vec<u8>>,
+}
+
+/// Returns the beginning of a guest's text.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT_BYTES)]
 }
 
 fn text(status: Status, message: String) -> Content {

@@ -28,8 +28,8 @@ use output::Output;
 use store::CallState;
 pub use store::Identity;
 
-use crate::capability::files::{FileAccess, Guard};
 use crate::capability;
+use crate::capability::files::{FileAccess, Guard};
 
 /// The interface that every app exports.
 const RPC: &str = "syft:app/rpc@0.1.0";
@@ -197,7 +197,13 @@ impl Sandbox {
         run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
     ) -> Result<T, Outcome> {
         let output = Output::new(&self.limits, identity.app.clone(), name);
-        let mut store = store::new(&self.engine, &self.limits, identity.clone(), files, output.clone());
+        let mut store = store::new(
+            &self.engine,
+            &self.limits,
+            identity.clone(),
+            files,
+            output.clone(),
+        );
         let limit: Duration = self.limits.time;
         match tokio::time::timeout(limit, run(&mut store)).await {
             Ok(Ok(value)) => Ok(value),

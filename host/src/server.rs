@@ -3,6 +3,7 @@
 //! It alone holds the inbox. What takes time runs in tasks of its own, and each
 //! ends with one [`Event`] here.
 
+mod lookout;
 mod perform;
 mod shutdown;
 
@@ -10,8 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Context;
-use syft_protocol::address::{Address, Endpoint, Folder};
+use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
@@ -21,8 +21,9 @@ use tokio::time::{self, Instant as TokioInstant};
 use crate::app::App;
 use crate::reply::Replier;
 use crate::sandbox::Sandbox;
-use crate::tree::{Hints, Scan, Skipped, Tree, Watcher, Which};
+use crate::tree::{Hints, Scan, Tree, Watcher};
 
+use lookout::{Lookout, Scope};
 pub use shutdown::Shutdown;
 
 /// How the server goes about its work.
@@ -42,17 +43,7 @@ pub struct ServerOptions {
     pub stop_within: Duration,
 }
 
-/// The least time between two scans of everything. A scan that takes long is
-/// repeated less often, so that scanning takes a small part of the time.
-const SCAN_EVERY: Duration = Duration::from_secs(5);
-const SCAN_SHARE: u32 = 20;
-
-/// When a new folder is looked at again: the kernel watches it only some time
-/// after it was made.
-const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
-
 /// Everything that wakes the server.
-#[derive(Debug)]
 enum Event {
     /// A request was opened and read.
     Loaded(Address, Loaded, Option<OwnedSemaphorePermit>),
@@ -62,15 +53,6 @@ enum Event {
     Scanned(Scan, Scope),
     /// Old requests were deleted.
     Swept(usize),
-    /// The time has come to look at a folder again.
-    LookAgain(Vec<String>),
-}
-
-/// What a scan covered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Scope {
-    Folder,
-    Everything { took: Duration },
 }
 
 /// What the tasks of the server share.
@@ -89,23 +71,20 @@ pub struct Server {
     events: mpsc::UnboundedReceiver<Event>,
     options: ServerOptions,
     inbox: Inbox,
-    tree: Arc<Tree>,
-    watcher: Option<Watcher>,
+    lookout: Lookout,
     /// The memory that requests at work hold.
     loaded: HashMap<Address, OwnedSemaphorePermit>,
-    is_scanning: bool,
-    scan_again: bool,
-    next_scan: TokioInstant,
-    skipped: Skipped,
+    is_sweeping: bool,
+    n_dropped: u64,
 }
 
 impl Server {
     /// Makes the app's folders and starts to watch them.
     ///
     /// # Errors
-    /// The tree cannot be written, or a part of it is a symlink.
+    /// The tree cannot be written, a part of it is a symlink, or another host
+    /// serves the app.
     pub fn new(app: App, sandbox: Arc<Sandbox>, options: ServerOptions) -> anyhow::Result<Self> {
-        let tree = Tree::open(&options.datasites, app.datasite(), app.name())?;
         let replier = Replier {
             datasite: app.datasite().clone(),
             app: app.name().clone(),
@@ -118,7 +97,8 @@ impl Server {
         });
         let loaded_kib = usize::try_from(sandbox.limits().loaded_bytes >> 10)?;
         let (sender, events) = mpsc::unbounded_channel();
-        let mut server = Self {
+        Ok(Self {
+            lookout: Lookout::new(&app, &options, sender.clone())?,
             shared: Arc::new(Shared {
                 app,
                 sandbox,
@@ -129,21 +109,15 @@ impl Server {
             events,
             options,
             inbox,
-            tree: Arc::new(tree),
-            watcher: None,
             loaded: HashMap::new(),
-            is_scanning: false,
-            scan_again: false,
-            next_scan: TokioInstant::now(),
-            skipped: Skipped::default(),
-        };
-        server.settle_in()?;
-        Ok(server)
+            is_sweeping: false,
+            n_dropped: 0,
+        })
     }
 
     /// Returns the app's folder.
     pub fn tree(&self) -> &Tree {
-        &self.tree
+        &self.lookout.tree
     }
 
     /// Answers requests until it is told to stop, then finishes what is in
@@ -155,12 +129,13 @@ impl Server {
         loop {
             self.perform_all();
             tokio::select! {
-                biased;
                 () = shutdown.requested() => break,
                 Some(event) = self.events.recv() => self.handle_all(event),
-                hints = hints(self.watcher.as_ref()) => self.take_hints(hints),
-                () = wake_up(self.inbox.wakes_at()) => {}
-                () = time::sleep_until(self.next_scan) => self.scan_everything(),
+                hints = hints(self.lookout.watcher.as_deref()) => self.take_hints(hints),
+                () = sleep_until(self.inbox.wakes_at().map(Into::into)) => {}
+                () = sleep_until(self.lookout.next_scan()) => {
+                    self.lookout.scan(&self.shared.app, &self.options);
+                }
                 _ = sweep.tick() => self.sweep(),
             }
         }
@@ -168,7 +143,7 @@ impl Server {
     }
 
     async fn finish(mut self, mut shutdown: Shutdown) {
-        self.watcher = None;
+        self.lookout.watcher = None;
         self.inbox.close();
         let n_active = self.inbox.n_active();
         tracing::info!(n_active, "stopping: calls in progress are finished");
@@ -187,28 +162,10 @@ impl Server {
         }
     }
 
-    /// Makes the folders of the endpoints, publishes the schema, and watches.
-    fn settle_in(&mut self) -> anyhow::Result<()> {
-        let path = self.tree.path().display().to_string();
-        let router = self.shared.app.router();
-        self.tree
-            .prepare(router.endpoints())
-            .with_context(|| format!("make the endpoints' folders in {path}"))?;
-        if self.options.publish_schema {
-            self.tree
-                .publish_schema(&router.schema())
-                .with_context(|| format!("publish the schema in {path}"))?;
-        }
-        self.watcher = Watcher::new(self.tree.path())
-            .inspect_err(|error| tracing::warn!("not watching, only scanning: {error:#}"))
-            .ok();
-        Ok(())
-    }
-
     fn perform_all(&mut self) {
         let now = now();
         while let Some(action) = self.inbox.poll(now) {
-            perform::start(&self.shared, &self.tree, action);
+            perform::start(&self.shared, &self.lookout.tree, action);
         }
     }
 
@@ -239,139 +196,49 @@ impl Server {
                     .handle(now, inbox::Event::Closed(address, closed));
             }
             Event::Scanned(scan, scope) => self.take_scan(now, scan, scope),
-            Event::Swept(0) => {}
-            Event::Swept(n_deleted) => tracing::info!(n_deleted, "old requests deleted"),
-            Event::LookAgain(segments) => self.look_into(&segments),
+            Event::Swept(n_deleted) => {
+                self.is_sweeping = false;
+                if n_deleted > 0 {
+                    tracing::info!(n_deleted, "old requests deleted");
+                }
+            }
         }
     }
 
     fn take_hints(&mut self, hints: Hints) {
         let now = now();
+        let router = self.shared.app.router();
         if hints.everything {
-            self.scan_everything();
+            self.lookout.scan_soon();
         }
         for address in hints.requests {
-            if self.shared.app.router().route(address.endpoint()).is_some() {
+            if router.route(address.endpoint()).is_some() {
                 self.inbox.handle(now, inbox::Event::Seen(address));
             }
         }
-        for segments in hints.folders {
-            if !self.concerns(&segments) {
-                continue;
-            }
-            self.look_into(&segments);
-            for delay in LOOK_AGAIN {
-                let (events, segments) = (self.shared.events.clone(), segments.clone());
-                tokio::spawn(async move {
-                    time::sleep(delay).await;
-                    send(&events, Event::LookAgain(segments));
-                });
-            }
-        }
-    }
-
-    /// Tells whether a folder is one of ours: of a sender, of an endpoint, or on
-    /// the way to one.
-    fn concerns(&self, segments: &[String]) -> bool {
-        self.served_folder(segments).is_some() || self.leads_to_endpoints(segments)
-    }
-
-    fn served_folder(&self, segments: &[String]) -> Option<Folder> {
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        Folder::parse(&segments)
-            .filter(|folder| self.shared.app.router().route(folder.endpoint()).is_some())
-    }
-
-    fn leads_to_endpoints(&self, segments: &[String]) -> bool {
-        self.shared.app.router().endpoints().any(|endpoint| {
-            let mut names = endpoint.segments();
-            segments.iter().all(|segment| names.next() == Some(segment))
-        })
-    }
-
-    /// Scans a new folder: alone where it holds requests and nothing else.
-    fn look_into(&mut self, segments: &[String]) {
-        if self.leads_to_endpoints(segments) {
-            return self.scan_everything();
-        }
-        let Some(folder) = self.served_folder(segments) else {
-            return;
-        };
-        let (tree, events) = (Arc::clone(&self.tree), self.shared.events.clone());
-        tokio::task::spawn_blocking(move || {
-            let mut scan = Scan::default();
-            tree.scan_folder(folder, Which::Unanswered, &mut scan);
-            send(&events, Event::Scanned(scan, Scope::Folder));
-        });
-    }
-
-    /// Scans all endpoints; at once if no scan is under way, else after it.
-    fn scan_everything(&mut self) {
-        self.next_scan = TokioInstant::now() + SCAN_EVERY;
-        if self.is_scanning {
-            self.scan_again = true;
-            return;
-        }
-        self.stay_current();
-        self.is_scanning = true;
-        let (tree, events) = (Arc::clone(&self.tree), self.shared.events.clone());
-        let endpoints = self.endpoints();
-        tokio::task::spawn_blocking(move || {
-            let start = Instant::now();
-            let mut scan = Scan::default();
-            for endpoint in &endpoints {
-                tree.scan_endpoint(endpoint, Which::Unanswered, &mut scan);
-            }
-            let took = start.elapsed();
-            send(&events, Event::Scanned(scan, Scope::Everything { took }));
-        });
+        self.lookout.look_into(router, hints.folders);
     }
 
     fn take_scan(&mut self, now: Now, scan: Scan, scope: Scope) {
         for address in scan.requests {
             self.inbox.handle(now, inbox::Event::Seen(address));
         }
-        let Scope::Everything { took } = scope else {
-            return;
-        };
-        self.is_scanning = false;
-        self.next_scan = TokioInstant::now() + SCAN_EVERY.max(took * SCAN_SHARE);
-        if self.skipped != scan.skipped {
-            self.skipped = scan.skipped;
-            tracing::warn!(
-                not_ids = scan.skipped.not_ids,
-                not_files = scan.skipped.not_files,
-                linked_folders = scan.skipped.linked_folders,
-                unreadable = scan.skipped.unreadable,
-                "things in the tree that look like requests and are none"
-            );
-        }
-        if std::mem::take(&mut self.scan_again) {
-            self.scan_everything();
+        self.lookout
+            .scanned(self.shared.app.router(), scan.skipped, scope);
+        let n_dropped = self.inbox.n_dropped();
+        if n_dropped > self.n_dropped {
+            self.n_dropped = n_dropped;
+            let n_queued = self.inbox.n_queued();
+            tracing::warn!(n_queued, "too many requests wait: more are taken up later");
         }
     }
 
-    /// Opens and watches the app's folder anew where it was moved or removed.
-    fn stay_current(&mut self) {
-        if self.tree.is_current() {
+    fn sweep(&mut self) {
+        if std::mem::replace(&mut self.is_sweeping, true) {
             return;
         }
-        let app = &self.shared.app;
-        match Tree::open(&self.options.datasites, app.datasite(), app.name()) {
-            Ok(tree) => {
-                tracing::warn!(path = %tree.path().display(), "the app's folder was replaced");
-                self.tree = Arc::new(tree);
-                if let Err(error) = self.settle_in() {
-                    tracing::error!("{error:#}");
-                }
-            }
-            Err(error) => tracing::error!("the app's folder is gone: {error:#}"),
-        }
-    }
-
-    fn sweep(&self) {
-        let (tree, events) = (Arc::clone(&self.tree), self.shared.events.clone());
-        let (endpoints, retention) = (self.endpoints(), self.options.retention);
+        let (tree, events) = (Arc::clone(&self.lookout.tree), self.shared.events.clone());
+        let (endpoints, retention) = (self.lookout.endpoints(), self.options.retention);
         let request_bytes = self.shared.sandbox.limits().request_bytes;
         tokio::task::spawn_blocking(move || {
             let now = now().wall;
@@ -381,10 +248,6 @@ impl Server {
                 .sum();
             send(&events, Event::Swept(n_deleted));
         });
-    }
-
-    fn endpoints(&self) -> Vec<Endpoint> {
-        self.shared.app.router().endpoints().cloned().collect()
     }
 }
 
@@ -396,9 +259,10 @@ async fn hints(watcher: Option<&Watcher>) -> Hints {
     }
 }
 
-async fn wake_up(at: Option<Instant>) {
+/// Waits for a time; for ever where there is none.
+async fn sleep_until(at: Option<TokioInstant>) {
     match at {
-        Some(at) => time::sleep_until(at.into()).await,
+        Some(at) => time::sleep_until(at).await,
         None => std::future::pending().await,
     }
 }

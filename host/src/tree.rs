@@ -14,6 +14,7 @@ mod write;
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,8 @@ use anyhow::Context;
 use cap_fs_ext::DirExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
+use rustix::io::Errno;
 use syft_protocol::address::{AppName, Datasite, Folder};
 
 pub use post::Found;
@@ -34,6 +37,8 @@ pub use write::Written;
 pub struct Tree {
     rpc: Dir,
     path: PathBuf,
+    /// Holds the lock of the app, where this is the server's side.
+    lock: Option<OwnedFd>,
 }
 
 impl Tree {
@@ -51,7 +56,8 @@ impl Tree {
         let path = names.iter().fold(datasites, |path, name| path.join(name));
         let rpc = open_or_create(&root, names.into_iter())
             .with_context(|| format!("open {} without following links", path.display()))?;
-        Ok(Self { rpc, path })
+        let lock = None;
+        Ok(Self { rpc, path, lock })
     }
 
     /// Returns the path of the folder, for messages and for the watcher.
@@ -67,6 +73,28 @@ impl Tree {
         match (held, found) {
             (Ok(held), Ok(found)) => held.ino() == found.ino() && held.dev() == found.dev(),
             _ => false,
+        }
+    }
+
+    /// Makes sure that no other host serves the app, as long as this is open.
+    ///
+    /// # Errors
+    /// Another one does.
+    pub fn lock(&mut self) -> anyhow::Result<()> {
+        // The handle that we hold is good for paths only.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let lock = openat(&self.rpc, ".", flags, Mode::empty())?;
+        let locked = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+        self.lock = Some(lock);
+        match locked {
+            Err(Errno::WOULDBLOCK) => {
+                anyhow::bail!("another host serves {} already", self.path.display())
+            }
+            Err(error) => {
+                tracing::warn!("cannot lock {}: {error}", self.path.display());
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 

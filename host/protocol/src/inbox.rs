@@ -87,10 +87,13 @@ pub struct Stamp {
 pub enum Loaded {
     /// There is no regular file of that name.
     Absent,
-    /// An answer lies beside the request.
+    /// An answer lies beside the request, or the file is the one that was
+    /// answered before.
     Answered,
     /// The file is larger than `limit`.
     TooLarge {
+        /// The file.
+        stamp: Stamp,
         /// Size of the file.
         bytes: u64,
         /// The most that is read.
@@ -107,7 +110,8 @@ pub enum Loaded {
 pub enum Closed {
     /// The answer lies beside the request.
     Answered,
-    /// The folder of the request is gone: nobody waits for an answer.
+    /// The request is gone, or another has taken its place: nobody waits for this
+    /// answer.
     Gone,
     /// The answer could not be written, or the host failed.
     Failed,
@@ -127,24 +131,26 @@ pub enum Event {
 /// What the host is to do. Each action is answered by one event.
 #[derive(Debug)]
 pub enum Action {
-    /// Read the request file; then [`Event::Loaded`].
-    Load(Address),
-    /// Run the handler and write its answer; then [`Event::Closed`].
-    Run(Address, Box<Request>, Sender),
-    /// Write an answer without a handler; then [`Event::Closed`]. The request
-    /// is there where it could be read.
-    Refuse(Address, Refusal, Option<Box<Request>>),
+    /// Read the request file, unless it is the one that was answered before; then
+    /// [`Event::Loaded`].
+    Load(Address, Option<Stamp>),
+    /// Run the handler and write its answer beside that very file; then
+    /// [`Event::Closed`].
+    Run(Address, Stamp, Box<Request>, Sender),
+    /// Write an answer without a handler beside that very file; then
+    /// [`Event::Closed`]. The request is there where it could be read.
+    Refuse(Address, Stamp, Refusal, Option<Box<Request>>),
 }
 
 #[derive(Debug)]
 enum State {
-    /// In `queue`. `answered` is the file that was answered last.
+    /// In `queue`.
     Queued {
-        answered: Option<Stamp>,
+        answered: Option<Answered>,
         trouble: Option<Trouble>,
     },
     Loading {
-        answered: Option<Stamp>,
+        answered: Option<Answered>,
         trouble: Option<Trouble>,
         /// Seen again while loading: what is read may be out of date.
         again: bool,
@@ -155,13 +161,20 @@ enum State {
         trouble: Trouble,
     },
     Running {
-        stamp: Option<Stamp>,
+        stamp: Stamp,
         tries: u32,
+        /// Seen again meanwhile: another request may have taken its place.
+        again: bool,
     },
-    Answered {
-        stamp: Option<Stamp>,
-        key: u64,
-    },
+    Answered(Answered),
+}
+
+/// The file that was answered last.
+#[derive(Clone, Copy, Debug)]
+struct Answered {
+    stamp: Stamp,
+    /// Its place among those that are remembered.
+    key: u64,
 }
 
 /// What stands in the way of a request.
@@ -235,17 +248,14 @@ impl Inbox {
         let Some(State::Queued { answered, trouble }) = self.requests.remove(&address) else {
             unreachable!("an address in the queue is queued");
         };
-        let again = false;
-        self.requests.insert(
-            address.clone(),
-            State::Loading {
-                answered,
-                trouble,
-                again,
-            },
-        );
+        let loading = State::Loading {
+            answered,
+            trouble,
+            again: false,
+        };
+        self.requests.insert(address.clone(), loading);
         self.active += 1;
-        Some(Action::Load(address))
+        Some(Action::Load(address, answered.map(|it| it.stamp)))
     }
 
     /// Returns when [`Inbox::poll`] has something to do without an event.
@@ -286,8 +296,8 @@ impl Inbox {
 
     fn seen(&mut self, address: Address) {
         match self.requests.get_mut(&address) {
-            Some(State::Queued { .. } | State::Running { .. }) => {}
-            Some(State::Loading { again, .. }) => *again = true,
+            Some(State::Queued { .. }) => {}
+            Some(State::Loading { again, .. } | State::Running { again, .. }) => *again = true,
             Some(State::Waiting {
                 trouble: Trouble::Failing { .. },
                 ..
@@ -297,22 +307,22 @@ impl Inbox {
                 self.waiting.remove(&key);
                 self.enqueue(address, None, Some(trouble));
             }
-            Some(State::Answered { stamp, .. }) => {
-                let stamp = *stamp;
-                self.enqueue(address, stamp, None);
+            Some(State::Answered(answered)) => {
+                let answered = *answered;
+                self.enqueue(address, Some(answered), None);
             }
             None => self.enqueue(address, None, None),
         }
     }
 
-    fn enqueue(&mut self, address: Address, answered: Option<Stamp>, trouble: Option<Trouble>) {
-        if self.queue.len() >= self.limits.queued {
+    fn enqueue(&mut self, address: Address, answered: Option<Answered>, trouble: Option<Trouble>) {
+        if self.queue.len() + self.waiting.len() >= self.limits.queued {
             self.n_dropped += 1;
             self.requests.remove(&address);
             return;
         }
-        self.requests
-            .insert(address.clone(), State::Queued { answered, trouble });
+        let queued = State::Queued { answered, trouble };
+        self.requests.insert(address.clone(), queued);
         self.queue.push_back(address);
     }
 
@@ -321,10 +331,12 @@ impl Inbox {
             answered,
             trouble,
             again,
-        }) = self.requests.remove(&address)
+        }) = self.requests.get(&address)
         else {
             return;
         };
+        let (answered, trouble, again) = (*answered, *trouble, *again);
+        self.requests.remove(&address);
         let tries = match trouble {
             Some(Trouble::Failing { tries }) => tries,
             _ => 0,
@@ -332,22 +344,26 @@ impl Inbox {
         match loaded {
             Loaded::Absent => self.released(address, again),
             Loaded::Answered => match answered {
-                Some(stamp) => self.remember(address, Some(stamp)),
-                None => self.released(address, false),
+                Some(answered) => self.known(address, answered, again),
+                None => self.released(address, again),
             },
             Loaded::Unreadable => self.failed(now, address, tries),
-            Loaded::TooLarge { bytes, limit } => {
-                self.refuse(
-                    address,
-                    None,
-                    tries,
-                    Refusal::TooLarge { bytes, limit },
-                    None,
-                );
+            Loaded::File(stamp, _) | Loaded::TooLarge { stamp, .. }
+                if answered.is_some_and(|it| it.stamp == stamp) =>
+            {
+                self.known(address, answered.expect("it was answered"), again);
             }
-            Loaded::File(stamp, _) if answered == Some(stamp) => {
-                self.remember(address, Some(stamp));
-            }
+            Loaded::TooLarge {
+                stamp,
+                bytes,
+                limit,
+            } => self.refuse(
+                address,
+                stamp,
+                tries,
+                Refusal::TooLarge { bytes, limit },
+                None,
+            ),
             Loaded::File(stamp, Err(error)) => {
                 self.unsettled(now, address, stamp, trouble, error, again);
             }
@@ -369,7 +385,7 @@ impl Inbox {
                     folder: folder.to_owned(),
                     claimed: request.sender.clone(),
                 };
-                return self.refuse(address, Some(stamp), tries, refusal, Some(request));
+                return self.refuse(address, stamp, tries, refusal, Some(request));
             }
             Some(folder) => Sender {
                 email: folder.to_owned(),
@@ -381,31 +397,33 @@ impl Inbox {
             },
         };
         if request.expires <= now.wall {
-            return self.refuse(address, Some(stamp), tries, Refusal::Expired, Some(request));
+            return self.refuse(address, stamp, tries, Refusal::Expired, Some(request));
         }
-        self.requests.insert(
-            address.clone(),
-            State::Running {
-                stamp: Some(stamp),
-                tries,
-            },
-        );
+        self.begin(&address, stamp, tries);
         self.decided
-            .push_back(Action::Run(address, request, sender));
+            .push_back(Action::Run(address, stamp, request, sender));
     }
 
     fn refuse(
         &mut self,
         address: Address,
-        stamp: Option<Stamp>,
+        stamp: Stamp,
         tries: u32,
         refusal: Refusal,
         request: Option<Box<Request>>,
     ) {
-        self.requests
-            .insert(address.clone(), State::Running { stamp, tries });
+        self.begin(&address, stamp, tries);
         self.decided
-            .push_back(Action::Refuse(address, refusal, request));
+            .push_back(Action::Refuse(address, stamp, refusal, request));
+    }
+
+    fn begin(&mut self, address: &Address, stamp: Stamp, tries: u32) {
+        let running = State::Running {
+            stamp,
+            tries,
+            again: false,
+        };
+        self.requests.insert(address.clone(), running);
     }
 
     /// A file that is no request may be one in the making. It is refused only
@@ -434,7 +452,7 @@ impl Inbox {
         let trouble = Trouble::Unsettled { stamp, since };
         if settles_at <= now.instant {
             let refusal = Refusal::Malformed(error.to_string());
-            return self.refuse(address, Some(stamp), 0, refusal, None);
+            return self.refuse(address, stamp, 0, refusal, None);
         }
         self.active -= 1;
         match again {
@@ -447,12 +465,24 @@ impl Inbox {
     }
 
     fn closed(&mut self, now: Now, address: Address, closed: Closed) {
-        let Some(State::Running { stamp, tries }) = self.requests.remove(&address) else {
+        let Some(State::Running {
+            stamp,
+            tries,
+            again,
+        }) = self.requests.get(&address)
+        else {
             return;
         };
+        let (stamp, tries, again) = (*stamp, *tries, *again);
+        self.requests.remove(&address);
         match closed {
-            Closed::Answered => self.remember(address, stamp),
-            Closed::Gone => self.released(address, false),
+            Closed::Answered => {
+                let key = self.take_key();
+                self.answered.push_back((address.clone(), key));
+                self.known(address, Answered { stamp, key }, again);
+                self.forget_oldest();
+            }
+            Closed::Gone => self.released(address, again),
             Closed::Failed => self.failed(now, address, tries),
         }
     }
@@ -471,17 +501,22 @@ impl Inbox {
         }
     }
 
-    fn remember(&mut self, address: Address, stamp: Option<Stamp>) {
+    /// Keeps in mind which file was answered.
+    fn known(&mut self, address: Address, answered: Answered, again: bool) {
         self.active -= 1;
-        let key = self.take_key();
-        self.requests
-            .insert(address.clone(), State::Answered { stamp, key });
-        self.answered.push_back((address, key));
+        match again {
+            true => self.enqueue(address, Some(answered), None),
+            false => {
+                self.requests.insert(address, State::Answered(answered));
+            }
+        }
+    }
+
+    fn forget_oldest(&mut self) {
         while self.answered.len() > self.limits.remembered {
             let (oldest, key) = self.answered.pop_front().expect("it is not empty");
             // The same request may have been answered anew since, or be at work.
-            if matches!(self.requests.get(&oldest), Some(State::Answered { key: k, .. }) if *k == key)
-            {
+            if matches!(self.requests.get(&oldest), Some(State::Answered(it)) if it.key == key) {
                 self.requests.remove(&oldest);
             }
         }

@@ -9,7 +9,9 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use syft_protocol::acl::{Access, Acl, AclError, RuleSet};
+use std::time::{Duration, Instant};
+
+use syft_protocol::acl::{Access, Acl, AclError, PathFault, Reason, RuleRef, RuleSet, Unknown};
 use syft_protocol::timestamp::Timestamp;
 
 #[derive(Deserialize)]
@@ -61,6 +63,161 @@ fn ours() {
             assert!(check(name) > 0, "no cases in {name}");
         }
     }
+}
+
+#[test]
+fn the_reason_says_what_decides() {
+    let mut acl = Acl::new();
+    let rules = "rules:\n- {pattern: 'a/*', access: {}}\n- {pattern: 'b*', access: {write: ['*']}}\n\
+                 - {pattern: 'c{{.}}', access: {}}\n";
+    acl.insert("o/p", RuleSet::parse(rules.as_bytes()).expect("rules"))
+        .expect("a folder");
+    acl.insert("o/[x]", RuleSet::closed()).expect("a folder");
+    let rule = |index, pattern| RuleRef {
+        file: "o/p/syft.pub.yaml",
+        index,
+        pattern,
+    };
+    for (user, path, access, needed, allowed, reason) in [
+        (
+            "o",
+            "o/p/a",
+            Access::Admin,
+            Access::Admin,
+            true,
+            Reason::Owner,
+        ),
+        (
+            "u",
+            "o/p/b",
+            Access::Write,
+            Access::Write,
+            true,
+            Reason::Rule(rule(Some(1), "b*")),
+        ),
+        (
+            "u",
+            "o/p/b",
+            Access::Admin,
+            Access::Admin,
+            false,
+            Reason::Rule(rule(Some(1), "b*")),
+        ),
+        (
+            "u",
+            "o/p/a/b",
+            Access::Read,
+            Access::Read,
+            false,
+            Reason::Rule(rule(Some(0), "a/*")),
+        ),
+        (
+            "u",
+            "o/p/x",
+            Access::Read,
+            Access::Read,
+            false,
+            Reason::Rule(rule(None, "**")),
+        ),
+        (
+            "u",
+            "o/p/b/syft.pub.yaml",
+            Access::Create,
+            Access::Admin,
+            false,
+            Reason::Rule(rule(None, "**")),
+        ),
+        (
+            "u",
+            "o/p/c",
+            Access::Read,
+            Access::Read,
+            false,
+            Reason::Unknown(rule(Some(2), "c{{.}}"), Unknown::Template),
+        ),
+        (
+            "u",
+            "o/q",
+            Access::Read,
+            Access::Read,
+            false,
+            Reason::NoFile,
+        ),
+        (
+            "u",
+            "o/[x]/y",
+            Access::Read,
+            Access::Read,
+            false,
+            Reason::NoRule {
+                file: "o/[x]/syft.pub.yaml",
+            },
+        ),
+        ("", "o/q", Access::Read, Access::Read, false, Reason::Nobody),
+        (
+            "o",
+            "o/..",
+            Access::Read,
+            Access::Read,
+            false,
+            Reason::Path(PathFault::Root),
+        ),
+        (
+            "o",
+            "..",
+            Access::Read,
+            Access::Read,
+            false,
+            Reason::Path(PathFault::Outside),
+        ),
+    ] {
+        let decision = acl.decide(Timestamp::MIN, user, path, access);
+        assert_eq!(
+            (decision.needed, decision.allowed, decision.reason),
+            (needed, allowed, reason),
+            "{user} {path}"
+        );
+    }
+}
+
+#[test]
+fn folders_are_bounded() {
+    let mut acl = Acl::new();
+    let mut insert = |folder: &str| {
+        let error = acl.insert(folder, RuleSet::closed());
+        error.map_err(|error| error.to_string())
+    };
+    assert_eq!(insert(&vec!["a"; 256].join("/")), Ok(()));
+    let too_deep = insert(&vec!["a"; 257].join("/")).expect_err("too deep");
+    assert!(too_deep.ends_with("is more than 256 names deep, so it can hold no permission file"));
+    let root = "`` names the root of all datasites, so it can hold no permission file";
+    assert_eq!(insert(""), Err(root.to_owned()));
+    assert!(insert("a/../..").is_err());
+    let deep = vec!["a"; 2000].join("/");
+    let reason = acl.decide(Timestamp::MIN, "u", &deep, Access::Read).reason;
+    assert!(matches!(reason, Reason::NoRule { .. } | Reason::Rule(_)));
+}
+
+/// A thousand rules, each hard, and each asked.
+#[test]
+fn hostile_rules_are_bounded_and_deny() {
+    let hard = format!("{}*b", "{a,a}".repeat(500));
+    let mut rules = "rules:\n".to_owned();
+    for _ in 0..90 {
+        rules += &format!("- {{pattern: '{hard}', access: {{}}}}\n");
+    }
+    rules += "- {pattern: '**', access: {read: ['*']}}\n";
+    let mut acl = Acl::new();
+    acl.insert("o", RuleSet::parse(rules.as_bytes()).expect("rules"))
+        .expect("a folder");
+    let started = Instant::now();
+    let path = format!("o/{}", "a".repeat(500));
+    let decision = acl.decide(Timestamp::MIN, "u", &path, Access::Read);
+    assert!(matches!(
+        decision.reason,
+        Reason::Unknown(_, Unknown::TooHard)
+    ));
+    assert!(!decision.allowed && started.elapsed() < Duration::from_secs(10));
 }
 
 /// Checks all cases of a file and returns their number.

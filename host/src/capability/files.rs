@@ -24,8 +24,8 @@ use rustix::fs::{
 };
 use syft_protocol::address::{AppName, Datasite};
 use wasmtime::component::{HasSelf, Linker, Resource};
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 
 use bindings::types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, MetadataHashValue,
@@ -35,13 +35,13 @@ use bindings::{ErrorCode, FsError, FsResult, preopens, types};
 pub(crate) use guard::Guard;
 use guard::Slot;
 pub use listing::Listing;
+pub use place::Place;
 pub use place::Root;
 use place::kind;
-pub use place::Place;
 pub use policy::Grants;
-pub use rules::{Broken, Rules};
 pub(crate) use policy::Policy;
 use policy::Want;
+pub use rules::{Broken, Rules};
 pub(crate) use sender::Sender;
 use streams::{ReadStream, WriteStream};
 
@@ -95,14 +95,21 @@ impl FileAccess {
     ) -> Guard {
         let (root, policy) = (self.root.clone(), Arc::clone(&self.policy));
         let app = Arc::clone(&identity.app);
-        Guard::new(root, policy, Sender::new(sender), limits, app, Arc::clone(request))
+        Guard::new(
+            root,
+            policy,
+            Sender::new(sender),
+            limits,
+            app,
+            Arc::clone(request),
+        )
     }
 }
 
 /// Something that a guest has open.
 pub enum Descriptor {
     /// A folder is only its name: it is opened anew by each operation.
-    Folder(Place),
+    Folder(Place, Option<Slot>),
     /// A file stays the one that was opened.
     File(Arc<OpenFile>),
 }
@@ -119,14 +126,14 @@ pub struct OpenFile {
 impl Descriptor {
     fn folder(&self) -> Result<&Place, ErrorCode> {
         match self {
-            Self::Folder(place) => Ok(place),
+            Self::Folder(place, _) => Ok(place),
             Self::File(_) => Err(ErrorCode::NotDirectory),
         }
     }
 
     fn readable(&self) -> Result<&Arc<OpenFile>, ErrorCode> {
         match self {
-            Self::Folder(_) => Err(ErrorCode::IsDirectory),
+            Self::Folder(..) => Err(ErrorCode::IsDirectory),
             Self::File(file) if file.flags.contains(DescriptorFlags::READ) => Ok(file),
             Self::File(_) => Err(ErrorCode::BadDescriptor),
         }
@@ -134,7 +141,7 @@ impl Descriptor {
 
     fn writable(&self) -> Result<&Arc<OpenFile>, ErrorCode> {
         match self {
-            Self::Folder(_) => Err(ErrorCode::IsDirectory),
+            Self::Folder(..) => Err(ErrorCode::IsDirectory),
             Self::File(file) if file.flags.contains(DescriptorFlags::WRITE) => Ok(file),
             Self::File(_) => Err(ErrorCode::BadDescriptor),
         }
@@ -154,7 +161,10 @@ impl CallState {
     /// Looks at a place that the guest may know.
     fn look(&self, place: &Place) -> FsResult<Stat> {
         let guard = &self.files;
-        let (may_read, may_see) = (guard.allows(place, Want::Read), guard.allows(place, Want::See));
+        let (may_read, may_see) = (
+            guard.allows(place, Want::Read),
+            guard.allows(place, Want::See),
+        );
         if !may_read && !may_see {
             guard.check(place, Want::Read)?;
         }
@@ -211,7 +221,10 @@ impl CallState {
         }
         match kind(&guard.root()?.look(&place)?) {
             FileType::Directory if want == Want::Write => Err(ErrorCode::IsDirectory.into()),
-            FileType::Directory => Ok(Descriptor::Folder(place)),
+            FileType::Directory => {
+                let slot = guard.open_slot(&place)?;
+                Ok(Descriptor::Folder(place, Some(slot)))
+            }
             FileType::RegularFile if guard.allows(&place, Want::Read) => {
                 Err(ErrorCode::NotDirectory.into())
             }
@@ -250,7 +263,7 @@ impl CallState {
             }
             FileType::Directory if how == OFlags::RDONLY => {
                 guard.check(&place, Want::See)?;
-                return Ok(Descriptor::Folder(place));
+                return Ok(Descriptor::Folder(place, Some(slot)));
             }
             FileType::Directory => return Err(ErrorCode::IsDirectory.into()),
             other => {
@@ -287,7 +300,9 @@ impl preopens::Host for CallState {
         if self.files.is_empty() {
             return Ok(Vec::new());
         }
-        let root = self.table.push(Descriptor::Folder(Place::default()))?;
+        let root = self
+            .table
+            .push(Descriptor::Folder(Place::default(), None))?;
         Ok(vec![(root, MOUNT.to_owned())])
     }
 }
@@ -309,11 +324,11 @@ impl types::Host for CallState {
 }
 
 impl types::HostDirectoryEntryStream for CallState {
-    fn read_directory_entry(
+    async fn read_directory_entry(
         &mut self,
         listing: Resource<Listing>,
     ) -> FsResult<Option<DirectoryEntry>> {
-        Ok(self.table.get_mut(&listing)?.next()?)
+        Ok(self.table.get_mut(&listing)?.next().await?)
     }
 
     fn drop(&mut self, listing: Resource<Listing>) -> wasmtime::Result<()> {
@@ -374,14 +389,14 @@ impl types::HostDescriptor for CallState {
 
     fn get_flags(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorFlags> {
         Ok(match self.descriptor(&it)? {
-            Descriptor::Folder(_) => DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY,
+            Descriptor::Folder(..) => DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY,
             Descriptor::File(file) => file.flags,
         })
     }
 
     fn get_type(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorType> {
         Ok(match self.descriptor(&it)? {
-            Descriptor::Folder(_) => DescriptorType::Directory,
+            Descriptor::Folder(..) => DescriptorType::Directory,
             Descriptor::File(_) => DescriptorType::RegularFile,
         })
     }
@@ -426,9 +441,10 @@ impl types::HostDescriptor for CallState {
     fn read_directory(&mut self, it: Resource<Descriptor>) -> FsResult<Resource<Listing>> {
         let place = self.descriptor(&it)?.folder()?.clone();
         self.files.check(&place, Want::See)?;
+        let slot = self.files.open_slot(&place)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let folder = self.files.root()?.open_place(&place, flags)?;
-        let listing = Listing::new(folder, place, self.files.clone())?;
+        let listing = Listing::new(folder, place, self.files.clone(), slot)?;
         Ok(self.table.push(listing)?)
     }
 
@@ -451,7 +467,7 @@ impl types::HostDescriptor for CallState {
 
     fn stat(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorStat> {
         match self.descriptor(&it)? {
-            Descriptor::Folder(place) => Ok(describe(&self.look(place)?)),
+            Descriptor::Folder(place, _) => Ok(describe(&self.look(place)?)),
             Descriptor::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
         }
     }
@@ -482,7 +498,11 @@ impl types::HostDescriptor for CallState {
         let place = self.place(&it, &path)?.place;
         self.files.check(&place, Want::Write)?;
         let (folder, name) = self.files.root()?.open_parent(&place)?;
-        self.expect_file(&folder, name)?;
+        if self.expect_file(&folder, name)?.st_nlink > 1 {
+            // The times are those of all its names.
+            self.files.log_unfit(&place, "it has several hard links");
+            return Err(ErrorCode::Access.into());
+        }
         Ok(utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
@@ -573,7 +593,7 @@ impl types::HostDescriptor for CallState {
     ) -> wasmtime::Result<bool> {
         let (it, other) = (self.table.get(&it)?, self.table.get(&other)?);
         Ok(match (it, other) {
-            (Descriptor::Folder(it), Descriptor::Folder(other)) => it == other,
+            (Descriptor::Folder(it, _), Descriptor::Folder(other, _)) => it == other,
             (Descriptor::File(it), Descriptor::File(other)) => it.place == other.place,
             _ => false,
         })
@@ -581,7 +601,7 @@ impl types::HostDescriptor for CallState {
 
     fn metadata_hash(&mut self, it: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
         match self.descriptor(&it)? {
-            Descriptor::Folder(place) => Ok(identity(&self.look(place)?)),
+            Descriptor::Folder(place, _) => Ok(identity(&self.look(place)?)),
             Descriptor::File(file) => Ok(identity(&rustix::fs::fstat(&file.file)?)),
         }
     }
@@ -629,14 +649,23 @@ fn identity(stat: &Stat) -> MetadataHashValue {
         (salt, stat.st_dev, stat.st_ino).hash(&mut hasher);
         hasher.finish()
     };
-    MetadataHashValue { lower: hash(0), upper: hash(1) }
+    MetadataHashValue {
+        lower: hash(0),
+        upper: hash(1),
+    }
 }
 
 fn timestamps(access: NewTimestamp, modification: NewTimestamp) -> Result<Timestamps, ErrorCode> {
     let timespec = |time| {
         Ok::<_, ErrorCode>(match time {
-            NewTimestamp::NoChange => Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT },
-            NewTimestamp::Now => Timespec { tv_sec: 0, tv_nsec: UTIME_NOW },
+            NewTimestamp::NoChange => Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_OMIT,
+            },
+            NewTimestamp::Now => Timespec {
+                tv_sec: 0,
+                tv_nsec: UTIME_NOW,
+            },
             NewTimestamp::Timestamp(time) => Timespec {
                 tv_sec: i64::try_from(time.seconds).map_err(|_| ErrorCode::Overflow)?,
                 tv_nsec: time.nanoseconds.into(),

@@ -27,7 +27,11 @@ pub(super) struct AccessArgs {
     path: String,
 }
 
-pub(super) fn access(ui: Ui, overrides: &Overrides, args: &AccessArgs) -> Result<Exit, CommandError> {
+pub(super) fn access(
+    ui: Ui,
+    overrides: &Overrides,
+    args: &AccessArgs,
+) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
     let root = Root::open(&config.datasites).map_err(|error| {
         CommandError::new(format!("open {}: {error}", config.datasites.display()))
@@ -51,7 +55,11 @@ pub(super) fn access(ui: Ui, overrides: &Overrides, args: &AccessArgs) -> Result
         "rule": by.rule,
         "reason": by.words,
     }))?;
-    for (what, allowed, by) in [("read", read, &by), ("write", write, &write_by), ("admin", admin, &write_by)] {
+    for (what, allowed, by) in [
+        ("read", read, &by),
+        ("write", write, &write_by),
+        ("admin", admin, &write_by),
+    ] {
         let answer = if allowed { "yes" } else { "no" };
         ui.line(&format!("{what:<6} {answer:<4} {}", plain(&by.words)))?;
     }
@@ -66,11 +74,17 @@ struct By {
 }
 
 fn explain(decision: &Decision<'_>) -> By {
-    let by = |words: String| By { words, file: Value::Null, rule: Value::Null };
+    let by = |words: String| By {
+        words,
+        file: Value::Null,
+        rule: Value::Null,
+    };
     match decision.reason {
         Reason::Owner => by("the owner may do everything".to_owned()),
         Reason::Rule(rule) => of_rule(&rule, ""),
-        Reason::Unknown(rule, _) => of_rule(&rule, ", of which it cannot be told whether it applies"),
+        Reason::Unknown(rule, _) => {
+            of_rule(&rule, ", of which it cannot be told whether it applies")
+        }
         Reason::NoFile => by("no syft.pub.yaml applies".to_owned()),
         Reason::NoRule { file } => By {
             words: format!("no rule of {file} matches"),
@@ -78,13 +92,18 @@ fn explain(decision: &Decision<'_>) -> By {
             rule: Value::Null,
         },
         Reason::Nobody => by("nobody has that name".to_owned()),
-        Reason::Path(fault) => by(format!("{fault}")),
+        Reason::Path(fault) => by(format!("the path {}", fault.as_str())),
     }
 }
 
 fn of_rule(rule: &RuleRef<'_>, remark: &str) -> By {
     let words = match rule.index {
-        Some(index) => format!("rule {} ({}) of {}{remark}", index + 1, rule.pattern, rule.file),
+        Some(index) => format!(
+            "rule {} ({}) of {}{remark}",
+            index + 1,
+            rule.pattern,
+            rule.file
+        ),
         None => format!("no rule of {} matches, which closes it", rule.file),
     };
     By {

@@ -38,7 +38,10 @@ pub(super) fn build(ui: Ui, args: &BuildArgs) -> Result<Exit, CommandError> {
         package,
         ..
     } = guest_crate::build_app(ui, &args.dir)?;
-    let name = manifest.name.as_ref().map_or(&*package, |name| name.as_str());
+    let name = manifest
+        .name
+        .as_ref()
+        .map_or(&*package, |name| name.as_str());
     let path = match &args.output {
         Some(path) => path.clone(),
         None => PathBuf::from(format!("{name}.wasm")),
@@ -74,7 +77,9 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut file = tempfile::Builder::new().prefix(".syft-host-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".syft-host-")
+        .tempfile_in(folder)?;
     file.write_all(bytes)?;
     #[cfg(unix)]
     {

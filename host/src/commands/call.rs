@@ -9,13 +9,13 @@ use data_encoding::BASE64URL;
 use serde_json::{Value, json};
 use syft_protocol::address::Datasite;
 use syft_protocol::message::{Headers, Method, Response};
-use syft_protocol::retention::parse_interval;
 use syft_protocol::url::SyftUrl;
 
 use super::Exit;
 use crate::caller::{Call, Called};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::quantity::parse_long_time;
 use crate::ui::Ui;
 
 /// Call an endpoint and print its answer
@@ -45,7 +45,7 @@ pub(super) struct CallArgs {
     sender: Option<String>,
 
     /// How long to wait for the answer
-    #[arg(long, value_name = "DURATION", value_parser = parse_interval, default_value = "30s")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30s")]
     timeout: Duration,
 }
 

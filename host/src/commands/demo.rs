@@ -12,8 +12,8 @@ use syft_protocol::url::SyftUrl;
 
 use super::Exit;
 use crate::app::App;
-use crate::capability::files::FileAccess;
 use crate::caller::{Call, Called};
+use crate::capability::files::FileAccess;
 use crate::error::CommandError;
 use crate::guest_crate;
 use crate::sandbox::{Limits, Sandbox};
@@ -88,7 +88,14 @@ async fn prepare(
     let sandbox = Arc::new(Sandbox::new(Limits::default(), &place.join("compiled"))?);
     let bytes = std::fs::read(component)?;
     let owner = Datasite::parse(OWNER)?;
-    let app = App::load(&sandbox, AppName::parse("hello")?, owner, FileAccess::default(), &bytes).await?;
+    let app = App::load(
+        &sandbox,
+        AppName::parse("hello")?,
+        owner,
+        FileAccess::default(),
+        &bytes,
+    )
+    .await?;
     let options = ServerOptions {
         datasites: datasites.clone(),
         debug: false,

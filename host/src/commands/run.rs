@@ -11,7 +11,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
-use syft_protocol::retention::{Retention, parse_interval};
+use syft_protocol::retention::Retention;
 
 use super::Exit;
 use crate::app::{App, AppError};
@@ -21,6 +21,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::guest_crate;
 use crate::manifest::Manifest;
+use crate::quantity::{parse_long_time, parse_size, parse_time};
 use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
 use crate::ui::Ui;
@@ -48,11 +49,11 @@ pub(super) struct RunArgs {
     no_schema: bool,
 
     /// Time a call may take, such as `500ms` or `10s`
-    #[arg(long, value_name = "DURATION", value_parser = parse_time, help_heading = "Limits")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_call_time, help_heading = "Limits")]
     time: Option<Duration>,
 
     /// Memory a call may use, such as `64MiB`
-    #[arg(long, value_name = "SIZE", value_parser = parse_size, help_heading = "Limits")]
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory, help_heading = "Limits")]
     memory: Option<usize>,
 
     /// Calls that run at the same time
@@ -77,11 +78,11 @@ pub(super) struct RunArgs {
     deny: Vec<PathPattern>,
 
     /// How long requests and answers are kept, such as `30d`
-    #[arg(long, value_name = "DURATION", value_parser = parse_interval, default_value = "30d")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30d")]
     keep: Duration,
 
     /// How often older ones are deleted
-    #[arg(long, value_name = "DURATION", value_parser = parse_interval, default_value = "1h")]
+    #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "1h")]
     sweep_every: Duration,
 }
 
@@ -96,13 +97,29 @@ pub(super) async fn run(
     let approvals = Approvals::new(&config.approvals);
     let digest = HEXLOWER.encode(&Sha256::digest(&source.component));
     let manifest = &source.manifest;
-    let approved = approve(ui, name.as_str(), manifest, &digest, &args.said(), &approvals)?;
-    let sandbox = Arc::new(Sandbox::new(args.limits(ui, manifest, approved.is_all), &config.cache)?);
+    let approved = approve(
+        ui,
+        name.as_str(),
+        manifest,
+        &digest,
+        &args.said(),
+        &approvals,
+    )?;
+    let sandbox = Arc::new(Sandbox::new(
+        args.limits(ui, manifest, approved.is_all),
+        &config.cache,
+    )?);
     fs::create_dir_all(&config.datasites)?;
     let files = FileAccess::new(&config.datasites, &approved.grants, &config.email, &name)?;
-    let app = App::load(&sandbox, name, config.email.clone(), files, &source.component)
-        .await
-        .map_err(|error| explain(&source.path, error))?;
+    let app = App::load(
+        &sandbox,
+        name,
+        config.email.clone(),
+        files,
+        &source.component,
+    )
+    .await
+    .map_err(|error| explain(&source.path, error))?;
     let options = ServerOptions {
         datasites: config.datasites.clone(),
         debug: args.debug,
@@ -171,7 +188,9 @@ impl RunArgs {
             || asked.concurrency > usual.concurrency;
         if is_more && !is_all_approved {
             ui.status("note: the app asks for more than the usual limits and does not get it");
-            ui.status("hint: allow it with --allow-all-requested, or set --time, --memory, --concurrency");
+            ui.status(
+                "hint: allow it with --allow-all-requested, or set --time, --memory, --concurrency",
+            );
         }
         let most = match is_all_approved {
             true => asked,
@@ -216,7 +235,10 @@ impl Source {
         let manifest = match Manifest::from_component(&component) {
             Ok(manifest) => manifest.unwrap_or_default(),
             Err(error) => {
-                return Err(CommandError::new(format!("cannot run {}: {error}", path.display())));
+                return Err(CommandError::new(format!(
+                    "cannot run {}: {error}",
+                    path.display()
+                )));
             }
         };
         let stem = path.file_stem().and_then(|stem| stem.to_str());
@@ -232,9 +254,8 @@ impl Source {
     fn name(&self, said: Option<&str>) -> Result<AppName, CommandError> {
         match (said, &self.manifest.name) {
             (None, Some(name)) => Ok(name.clone()),
-            (said, _) => AppName::parse(said.unwrap_or(&self.stem)).map_err(|error| {
-                CommandError::from(error).hint("give the app a name with --name")
-            }),
+            (said, _) => AppName::parse(said.unwrap_or(&self.stem))
+                .map_err(|error| CommandError::from(error).hint("give the app a name with --name")),
         }
     }
 }
@@ -271,25 +292,17 @@ fn explain(path: &Path, error: AppError) -> CommandError {
     }
 }
 
-fn parse_time(text: &str) -> Result<Duration, String> {
-    let time = match text.strip_suffix("ms") {
-        Some(number) => number.parse().map(Duration::from_millis).ok(),
-        None => parse_interval(text).ok(),
-    };
-    time.filter(|time| !time.is_zero())
-        .ok_or_else(|| "expected a time such as `500ms`, `10s` or `2m`".to_owned())
+fn parse_call_time(text: &str) -> Result<Duration, String> {
+    // The same bounds as in a manifest.
+    parse_time(text)
+        .filter(|time| (Duration::from_millis(1)..=Duration::from_secs(600)).contains(time))
+        .ok_or_else(|| "expected a time from `1ms` to `10m`".to_owned())
 }
 
-fn parse_size(text: &str) -> Result<usize, String> {
-    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
-    let bytes = units
-        .iter()
-        .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))
-        .and_then(|(number, shift)| number.parse::<usize>().ok()?.checked_mul(1 << shift));
-    match bytes {
-        Some(bytes) if (1 << 16..=4 << 30).contains(&bytes) => Ok(bytes),
-        _ => Err("expected a size from `64KiB` to `4GiB`, such as `64MiB`".to_owned()),
-    }
+fn parse_memory(text: &str) -> Result<usize, String> {
+    parse_size(text)
+        .filter(|bytes| (1 << 20..=4 << 30).contains(bytes))
+        .ok_or_else(|| "expected a size from `1MiB` to `4GiB`".to_owned())
 }
 
 fn parse_count(text: &str) -> Result<usize, String> {

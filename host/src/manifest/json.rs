@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use syft_protocol::grant::PathPattern;
 use thiserror::Error;
 
-use super::check::{self, List, Problem};
+use super::check::{self, Problem};
+use super::patterns::{self, List};
 use super::section::{self, SectionError};
 use super::{Files, Manifest, ManifestLimits};
 use crate::plain::plain_excerpt;
@@ -121,18 +122,20 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
     if json.len() > section::MAX_BYTES {
         return Err(SectionError::TooLarge(json.len()).into());
     }
-    let raw = parse(json)
-        .map_err(|error| ManifestError::Json(plain_excerpt(&error.to_string(), 200)))?;
+    let raw =
+        parse(json).map_err(|error| ManifestError::Json(plain_excerpt(&error.to_string(), 200)))?;
     let Raw { app, files, limits } = raw;
     Ok(Manifest {
         name: check("app.name", app.name, |it| check::name(&it))?,
         version: check("app.version", app.version, |it| check::version(&it))?,
-        description: check("app.description", app.description, |it| check::description(&it))?,
+        description: check("app.description", app.description, |it| {
+            check::description(&it)
+        })?,
         author: check("app.author", app.author, |it| check::author(&it))?,
         files: Files {
-            read: patterns("files.read", List::Read, &files.read)?,
-            write: patterns("files.write", List::Write, &files.write)?,
-            on_behalf_of_sender: patterns(
+            read: list_of("files.read", List::Read, &files.read)?,
+            write: list_of("files.write", List::Write, &files.write)?,
+            on_behalf_of_sender: list_of(
                 "files.on-behalf-of-sender",
                 List::OnBehalfOfSender,
                 &files.on_behalf_of_sender,
@@ -164,18 +167,21 @@ fn check<T, U>(
         .transpose()
 }
 
-fn patterns(
+fn list_of(
     key: &'static str,
     list: List,
     texts: &[String],
 ) -> Result<Vec<PathPattern>, ManifestError> {
     let wrong = |problem| ManifestError::Value { key, problem };
-    check::number_of_patterns(list, texts.len()).map_err(wrong)?;
+    patterns::check_number(list, texts.len()).map_err(wrong)?;
     let mut patterns = Vec::with_capacity(texts.len());
     for text in texts {
-        let pattern = check::pattern(list, text).map_err(wrong)?;
-        if patterns.contains(&pattern) {
-            return Err(wrong(check::twice(list)));
+        let pattern = patterns::check(list, text).map_err(wrong)?;
+        if patterns
+            .iter()
+            .any(|other| patterns::is_same(other, &pattern))
+        {
+            return Err(wrong(patterns::twice(list)));
         }
         patterns.push(pattern);
     }
@@ -240,14 +246,20 @@ mod tests {
     #[test]
     fn other_spellings_become_the_canonical_one() {
         let manifest = read(b" {\"limits\" : { \"concurrency\" : 8 }, \"app\" : {} } ");
-        assert_eq!(manifest.map(|it| write(&it)), Ok(br#"{"limits":{"concurrency":8}}"#.to_vec()));
+        assert_eq!(
+            manifest.map(|it| write(&it)),
+            Ok(br#"{"limits":{"concurrency":8}}"#.to_vec())
+        );
     }
 
     fn check_error(json: &[u8], expected: &str) {
         let error = read(json).expect_err("no manifest").to_string();
         let shown = String::from_utf8_lossy(json);
         assert!(error.contains(expected), "{shown:.100}: {error}");
-        assert!(error.len() < 600 && !error.contains(char::is_control), "{error:?}");
+        assert!(
+            error.len() < 600 && !error.contains(char::is_control),
+            "{error:?}"
+        );
     }
 
     #[test]
@@ -269,11 +281,20 @@ mod tests {
             (r#"{"app":{"author":"a\u001b[31m"}}"#, "control characters"),
             (r#"{"app":{"description":"a\u0000"}}"#, "control characters"),
             (r#"{"app":{"description":"a\u202e"}}"#, "control characters"),
-            (r#"{"files":{"read":["/etc/passwd"]}}"#, "`files.read` cannot be"),
+            (
+                r#"{"files":{"read":["/etc/passwd"]}}"#,
+                "`files.read` cannot be",
+            ),
             (r#"{"files":{"read":["a","a"]}}"#, "twice"),
-            (r#"{"files":{"write":["{app_data}/rpc/x"]}}"#, "no app can have them"),
+            (
+                r#"{"files":{"write":["{app_data}/rpc/x"]}}"#,
+                "no app can have them",
+            ),
             (r#"{"limits":{"time_ms":0}}"#, "from 1ms to 10m"),
-            (r#"{"limits":{"time_ms":18446744073709551615}}"#, "from 1ms to 10m"),
+            (
+                r#"{"limits":{"time_ms":18446744073709551615}}"#,
+                "from 1ms to 10m",
+            ),
             (r#"{"limits":{"memory_bytes":1}}"#, "from 1MiB to 4GiB"),
             (r#"{"limits":{"concurrency":1001}}"#, "from 1 to 1000"),
             (r#"{"limits":{"concurrency":-1}}"#, "invalid value"),
@@ -286,7 +307,10 @@ mod tests {
         check_error(&vec![b' '; section::MAX_BYTES + 1], "at most 65536");
         check_error(&[b'['; 60_000], "");
         check_error("{\"app\":".repeat(9_000).as_bytes(), "");
-        check_error(format!("{{\"{}\":1}}", "x\\u001b".repeat(5_000)).as_bytes(), "unknown field");
+        check_error(
+            format!("{{\"{}\":1}}", "x\\u001b".repeat(5_000)).as_bytes(),
+            "unknown field",
+        );
         let patterns: Vec<String> = (0..65).map(|n| format!("\"a/{n}\"")).collect();
         let many = format!("{{\"files\":{{\"read\":[{}]}}}}", patterns.join(","));
         check_error(many.as_bytes(), "at most 64");

@@ -6,8 +6,9 @@ use syft_protocol::grant::PathPattern;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::check::{self, List, Problem};
+use super::check::{self, Problem};
 use super::diagnostic::Diagnostic;
+use super::patterns::{self, List};
 use super::{Files, Manifest, ManifestLimits, section};
 use crate::plain::plain_excerpt;
 
@@ -69,14 +70,15 @@ impl Findings {
 
     /// Notes what is wrong with a value, and returns it if nothing is.
     fn check<T>(&mut self, span: Range<usize>, checked: Result<T, Problem>) -> Option<T> {
-        checked
-            .map_err(|problem| self.error(span, problem))
-            .ok()
+        checked.map_err(|problem| self.error(span, problem)).ok()
     }
 
     fn unknown(&mut self, key: &Key<'_>, help: &str) {
         let name = plain_excerpt(key.as_ref(), 40);
-        self.error(key.span(), Problem::new(format!("`{name}` is not known here"), help));
+        self.error(
+            key.span(),
+            Problem::new(format!("`{name}` is not known here"), help),
+        );
     }
 
     fn wrong_type(&mut self, value: &Value<'_>, expected: &str, help: &str) {
@@ -110,7 +112,9 @@ fn with_article(type_name: &str) -> String {
 fn document(findings: &mut Findings, text: &str) -> Manifest {
     let (document, errors) = DeTable::parse_recoverable(text);
     // What is left of a text with other errors says little about the rest.
-    let goes_on = errors.iter().all(|error| error.message() == "duplicate key");
+    let goes_on = errors
+        .iter()
+        .all(|error| error.message() == "duplicate key");
     for error in &errors {
         let help = match error.message() {
             "duplicate key" => "leave one of them out",
@@ -144,10 +148,15 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
 fn app(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
     for (key, value) in table {
         match key.as_ref().as_ref() {
-            "name" => manifest.name = string(findings, value, check::name),
-            "version" => manifest.version = string(findings, value, check::version),
-            "description" => manifest.description = string(findings, value, check::description),
-            "author" => manifest.author = string(findings, value, check::author),
+            "name" => manifest.name = string(findings, value, "leaderboard", check::name),
+            "version" => manifest.version = string(findings, value, "1.2.0", check::version),
+            "description" => {
+                manifest.description =
+                    string(findings, value, "Ranks model scores", check::description)
+            }
+            "author" => {
+                manifest.author = string(findings, value, "alice@example.org", check::author)
+            }
             _ => findings.unknown(key, APP),
         }
     }
@@ -161,8 +170,8 @@ fn limits(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest)
     } = &mut manifest.limits;
     for (key, value) in table {
         match key.as_ref().as_ref() {
-            "time" => *time = string(findings, value, check::time),
-            "memory" => *memory_bytes = string(findings, value, check::memory),
+            "time" => *time = string(findings, value, "5s", check::time),
+            "memory" => *memory_bytes = string(findings, value, "128MiB", check::memory),
             "concurrency" => *concurrency = count(findings, value),
             _ => findings.unknown(key, LIMITS),
         }
@@ -172,10 +181,12 @@ fn limits(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest)
 fn string<T>(
     findings: &mut Findings,
     value: &Value<'_>,
+    example: &str,
     rule: impl FnOnce(&str) -> Result<T, Problem>,
 ) -> Option<T> {
     let Some(text) = value.as_ref().as_str() else {
-        findings.wrong_type(value, "a string", "put it between quotes");
+        let help = format!("write it between quotes, as in `\"{example}\"`");
+        findings.wrong_type(value, "a string", &help);
         return None;
     };
     findings.check(value.span(), rule(text))
@@ -201,7 +212,7 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
     for (key, value) in table {
         let name = key.as_ref().as_ref();
         match lists.iter_mut().find(|(list, _)| list.key() == name) {
-            Some((list, found)) => *found = patterns(findings, *list, value),
+            Some((list, found)) => *found = list_of(findings, *list, value),
             None => findings.unknown(key, FILES),
         }
     }
@@ -216,27 +227,32 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
     };
     for (list, found) in &lists {
         for (pattern, span) in found {
-            for problem in check::warnings(*list, pattern, &manifest.files) {
+            for problem in patterns::warnings(*list, pattern, &manifest.files) {
                 findings.warning(span.clone(), problem);
             }
         }
     }
 }
 
-fn patterns(findings: &mut Findings, list: List, value: &Value<'_>) -> Vec<SpannedPattern> {
+fn list_of(findings: &mut Findings, list: List, value: &Value<'_>) -> Vec<SpannedPattern> {
     let Some(array) = value.as_ref().as_array() else {
         let help = format!("write it as a list: `{} = [\"…\"]`", list.key());
         findings.wrong_type(value, "an array", &help);
         return Vec::new();
     };
-    findings.check(value.span(), check::number_of_patterns(list, array.len()));
+    findings.check(value.span(), patterns::check_number(list, array.len()));
     let mut found: Vec<SpannedPattern> = Vec::new();
-    for item in array.iter().take(check::MAX_PATTERNS) {
-        let Some(pattern) = string(findings, item, |text| check::pattern(list, text)) else {
+    for item in array.iter().take(patterns::MAX_PATTERNS) {
+        let Some(pattern) = string(findings, item, "{app_data}/x", |text| {
+            patterns::check(list, text)
+        }) else {
             continue;
         };
-        match found.iter().any(|(other, _)| *other == pattern) {
-            true => findings.error(item.span(), check::twice(list)),
+        match found
+            .iter()
+            .any(|(other, _)| patterns::is_same(other, &pattern))
+        {
+            true => findings.error(item.span(), patterns::twice(list)),
             false => found.push((pattern, item.span())),
         }
     }

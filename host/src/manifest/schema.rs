@@ -1,13 +1,12 @@
-//! The JSON Schema of `syft-app.toml`, for editors. It is a file of the repository,
-//! which a test holds up to date; `BLESS=1` rewrites it.
-
-use std::path::Path;
+//! The JSON Schema of `syft-app.toml`.
 
 use serde_json::{Value, json};
 
-use super::check;
+use super::{check, patterns};
 
-fn schema() -> Value {
+/// Returns the JSON Schema of `syft-app.toml`, which editors find in the repository
+/// as `host/syft-app.schema.json`.
+pub fn schema() -> Value {
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "syft-app.toml",
@@ -52,13 +51,13 @@ fn schema() -> Value {
                  of names; `{datasite}` is the owner's folder, `{app_data}` the app's own folder \
                  in it",
                 json!({
-                    "read": patterns("To read", "*/public/scores.json"),
-                    "write": patterns(
+                    "read": list_of("To read", "*/public/scores.json"),
+                    "write": list_of(
                         "To write, make, rename and delete. What an app may write it may also \
                          read",
                         "{app_data}/results/**",
                     ),
-                    "on-behalf-of-sender": patterns(
+                    "on-behalf-of-sender": list_of(
                         "To read while the app answers a request, as far as `syft.pub.yaml` lets \
                          the sender of that request read",
                         "{datasite}/shared/**",
@@ -99,66 +98,61 @@ fn section(description: &str, properties: Value) -> Value {
     })
 }
 
-fn patterns(description: &str, example: &str) -> Value {
+fn list_of(description: &str, example: &str) -> Value {
     json!({
         "description": description,
         "type": "array",
-        "maxItems": check::MAX_PATTERNS,
+        "maxItems": patterns::MAX_PATTERNS,
         "uniqueItems": true,
         "items": { "type": "string", "minLength": 1, "maxLength": 1024 },
         "examples": [[example]],
     })
 }
 
-/// Returns the sections with their keys and an example of each.
-fn keys(schema: &Value) -> Vec<(String, String, Value)> {
-    let properties = |of: &Value| of["properties"].as_object().expect("properties").clone();
-    let mut keys = Vec::new();
-    for (section, of) in properties(schema) {
-        for (key, of) in properties(&of) {
-            keys.push((section.clone(), key, of["examples"][0].clone()));
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Manifest;
+
+    /// Returns the sections with their keys and an example of each.
+    fn keys(schema: &Value) -> Vec<(String, String, Value)> {
+        let properties = |of: &Value| of["properties"].as_object().expect("properties").clone();
+        let mut keys = Vec::new();
+        for (section, of) in properties(schema) {
+            for (key, of) in properties(&of) {
+                keys.push((section.clone(), key, of["examples"][0].clone()));
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn every_key_of_the_schema_is_read() {
+        for (section, key, example) in keys(&schema()) {
+            // JSON's strings, numbers and lists of strings are TOML's too.
+            let text = format!("[{section}]\n{key} = {example}\n");
+            let (manifest, _) = Manifest::from_toml("x", &text)
+                .unwrap_or_else(|problems| panic!("{text}{}", problems[0]));
+            assert_ne!(manifest, Manifest::default(), "{text}");
         }
     }
-    keys
-}
 
-#[test]
-fn the_file_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("syft-app.schema.json");
-    let text = serde_json::to_string_pretty(&schema()).expect("JSON") + "\n";
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::write(&path, &text).expect("the file can be written");
-    }
-    let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(found, text, "{}: BLESS=1 cargo test rewrites it", path.display());
-}
-
-#[test]
-fn every_key_of_the_schema_is_read() {
-    for (section, key, example) in keys(&schema()) {
-        // JSON's strings, numbers and lists of strings are TOML's too.
-        let text = format!("[{section}]\n{key} = {example}\n");
-        let (manifest, _) = super::Manifest::from_toml("x", &text)
-            .unwrap_or_else(|problems| panic!("{text}{}", problems[0]));
-        assert_ne!(manifest, super::Manifest::default(), "{text}");
-    }
-}
-
-#[test]
-fn every_key_that_is_read_is_in_the_schema() {
-    for section in ["app", "files", "limits"] {
-        let text = format!("[{section}]\nnothing = 1\n");
-        let problems = super::Manifest::from_toml("x", &text).expect_err("an unknown key");
-        let help = problems[0].problem().help.clone();
-        let mut named: Vec<&str> = help.split('`').skip(3).step_by(2).collect();
-        let of_schema = keys(&schema());
-        let mut known: Vec<&str> = of_schema
-            .iter()
-            .filter(|(of, ..)| of == section)
-            .map(|(_, key, _)| key.as_str())
-            .collect();
-        named.sort_unstable();
-        known.sort_unstable();
-        assert_eq!(named, known);
+    #[test]
+    fn every_key_that_is_read_is_in_the_schema() {
+        for section in ["app", "files", "limits"] {
+            let text = format!("[{section}]\nnothing = 1\n");
+            let problems = Manifest::from_toml("x", &text).expect_err("an unknown key");
+            let help = problems[0].problem().help.clone();
+            let mut named: Vec<&str> = help.split('`').skip(3).step_by(2).collect();
+            let of_schema = keys(&schema());
+            let mut known: Vec<&str> = of_schema
+                .iter()
+                .filter(|(of, ..)| of == section)
+                .map(|(_, key, _)| key.as_str())
+                .collect();
+            named.sort_unstable();
+            known.sort_unstable();
+            assert_eq!(named, known);
+        }
     }
 }

@@ -154,7 +154,12 @@ mod tests {
 
     #[test]
     fn a_name_is_all_of_a_name() {
-        for name in ["syft:manifest\0", "syft:manifes", "Syft:manifest", " syft:manifest"] {
+        for name in [
+            "syft:manifest\0",
+            "syft:manifes",
+            "Syft:manifest",
+            " syft:manifest",
+        ] {
             let component = [EMPTY, &custom(name, b"{}")].concat();
             assert_eq!(read(&component), Ok(None), "{name:?}");
         }

@@ -3,10 +3,10 @@
 //! What lies here runs as native code, outside the sandbox. It is therefore only
 //! ever written by this host, in a folder that nobody else may write to.
 
-use std::fs;
+use std::fs::{self, DirBuilder, Metadata};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -27,18 +27,18 @@ impl Cache {
     /// # Errors
     /// The folder cannot be made, or somebody else could write to it.
     pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(|| format!("create {}", folder.display()))?;
         let metadata = fs::symlink_metadata(folder)
             .with_context(|| format!("look at {}", folder.display()))?;
-        // /proc/self belongs to the user this process runs as.
-        let own = fs::metadata("/proc/self").map_or(metadata.uid(), |process| process.uid());
         anyhow::ensure!(
-            metadata.is_dir() && metadata.uid() == own,
-            "{} is no folder of this user; compiled code is not loaded from there",
+            metadata.is_dir() && is_ours_alone(&metadata),
+            "{} can be written by others; compiled code is not loaded from there",
             folder.display()
         );
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
-            .with_context(|| format!("make {} private", folder.display()))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -62,7 +62,9 @@ impl Cache {
     }
 
     fn read(engine: &Engine, path: &Path) -> Option<Component> {
-        if !path.exists() {
+        let metadata = fs::symlink_metadata(path).ok()?;
+        if !metadata.is_file() || !is_ours_alone(&metadata) {
+            tracing::warn!("{} is not ours and not used", path.display());
             return None;
         }
         // SAFETY: the file was written by `write` below in a folder that only
@@ -79,9 +81,16 @@ impl Cache {
         let code = component.serialize()?;
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(&code)?;
+        // After a power failure a half file would be run as it is.
+        file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
     }
+}
+
+/// Tells whether this user alone can write to something.
+fn is_ours_alone(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
 }
 
 fn file_name(engine: &Engine, bytes: &[u8]) -> String {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The most bytes of what a guest says about its failure.
+const MAX_DETAIL_BYTES: usize = 4096;
+
 /// What came of a call. All of these are the guest's doing and none is an error
 /// of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +61,15 @@ impl Outcome {
         }
     }
 
-    /// Returns what the owner should know about a call that gave no answer.
+    /// Returns what the owner should know about a call that gave no answer, cut
+    /// where a guest has too many words.
     pub fn detail(&self) -> Option<String> {
+        let mut detail = self.full_detail()?;
+        detail.truncate(detail.floor_char_boundary(MAX_DETAIL_BYTES));
+        Some(detail)
+    }
+
+    fn full_detail(&self) -> Option<String> {
         match self {
             Self::Answered(_) => None,
             Self::InvalidArguments(message) | Self::Trapped(message) => Some(message.clone()),

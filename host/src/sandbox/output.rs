@@ -9,6 +9,11 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use super::limits::Limits;
+use crate::plain::plain;
+
+/// What a line costs besides its text: the time, the app and the request are
+/// written with it, also where the text is empty.
+const LINE_COST_BYTES: usize = 128;
 
 /// All output of one call. Whole lines go to the log, up to a limit; what comes
 /// after it is counted and dropped, so a chatty guest does not fail. A guest
@@ -61,7 +66,7 @@ impl Output {
     /// The guest has written more than it may.
     pub(crate) fn message(&self, level: tracing::Level, message: &str) -> wasmtime::Result<()> {
         let mut shared = self.shared();
-        shared.count(message.len())?;
+        shared.count(message.len() + LINE_COST_BYTES)?;
         shared.log(level, "log", message.as_bytes());
         Ok(())
     }
@@ -88,7 +93,9 @@ impl Shared {
         if self.cut {
             return;
         }
-        if line.len() > self.logged_left {
+        let cut = &line[..line.len().min(self.line_bytes)];
+        let cost = cut.len() + LINE_COST_BYTES;
+        if cost > self.logged_left {
             self.cut = true;
             tracing::warn!(
                 app,
@@ -97,20 +104,8 @@ impl Shared {
             );
             return;
         }
-        self.logged_left -= line.len();
-        let cut = &line[..line.len().min(self.line_bytes)];
-        // Debug formatting would be safe for terminals too, but unreadable for
-        // every language but English: only control characters are replaced.
-        let text: String = String::from_utf8_lossy(cut)
-            .chars()
-            .map(|c| {
-                if c.is_control() && c != '\t' {
-                    '\u{fffd}'
-                } else {
-                    c
-                }
-            })
-            .collect();
+        self.logged_left -= cost;
+        let text = plain(&String::from_utf8_lossy(cut));
         match level {
             tracing::Level::ERROR => {
                 tracing::error!(target: "guest", app, request, stream, "{text}")

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use syft_protocol::address::{Address, Sender};
-use syft_protocol::inbox::{Action, Closed, Loaded, Refusal};
+use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp};
 use syft_protocol::message::Request;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -20,25 +20,26 @@ use crate::tree::{Opened, RequestFile, Tree, Written};
 pub(super) fn start(shared: &Arc<Shared>, tree: &Arc<Tree>, action: Action) {
     let (shared, tree) = (Arc::clone(shared), Arc::clone(tree));
     match action {
-        Action::Load(address) => {
+        Action::Load(address, known) => {
             let fallback = Event::Loaded(address.clone(), Loaded::Unreadable, None);
             let report = Report::new(&shared, fallback);
             tokio::spawn(async move {
-                let (loaded, permit) = load(&shared, &tree, &address).await;
+                let (loaded, permit) = load(&shared, &tree, &address, known).await;
                 report.send(Event::Loaded(address, loaded, permit));
             });
         }
-        Action::Run(address, request, sender) => {
+        Action::Run(address, stamp, request, sender) => {
             let report = Report::closing(&shared, &address);
             tokio::spawn(async move {
-                let closed = run(&shared, &tree, &address, *request, sender).await;
+                let closed = run(&shared, &tree, &address, stamp, *request, sender).await;
                 report.send(Event::Closed(address, closed));
             });
         }
-        Action::Refuse(address, refusal, request) => {
+        Action::Refuse(address, stamp, refusal, request) => {
             let report = Report::closing(&shared, &address);
             tokio::spawn(async move {
-                let closed = refuse(&shared, &tree, &address, &refusal, request.as_deref());
+                let request = request.as_deref();
+                let closed = refuse(&shared, &tree, &address, stamp, &refusal, request);
                 report.send(Event::Closed(address, closed));
             });
         }
@@ -82,28 +83,60 @@ async fn load(
     shared: &Shared,
     tree: &Tree,
     address: &Address,
+    known: Option<Stamp>,
 ) -> (Loaded, Option<OwnedSemaphorePermit>) {
     let file = match tree.open_request(address) {
         Ok(Opened::Absent) => return (Loaded::Absent, None),
         Ok(Opened::Answered) => return (Loaded::Answered, None),
+        Ok(Opened::File(file)) if Some(file.stamp()) == known => return (Loaded::Answered, None),
         Ok(Opened::File(file)) => file,
         Err(error) => {
             tracing::warn!(%address, "cannot open a request: {error}");
             return (Loaded::Unreadable, None);
         }
     };
-    let (bytes, limit) = (file.stamp().bytes, shared.sandbox.limits().request_bytes);
+    let (stamp, limit) = (file.stamp(), shared.sandbox.limits().request_bytes);
+    let bytes = stamp.bytes;
     if bytes > limit {
-        return (Loaded::TooLarge { bytes, limit }, None);
+        let too_large = Loaded::TooLarge {
+            stamp,
+            bytes,
+            limit,
+        };
+        return (too_large, None);
     }
-    let kib = u32::try_from(bytes >> 10)
-        .unwrap_or(u32::MAX)
-        .saturating_add(1);
-    let permit = Arc::clone(&shared.loaded)
-        .acquire_many_owned(kib)
+    let mut permit = Arc::clone(&shared.loaded)
+        .acquire_many_owned(permits(bytes))
         .await
         .expect("the semaphore is never closed");
-    (read(address, file), Some(permit))
+    let loaded = read(address, file);
+    // Most of a file may be nothing that is kept, such as spaces.
+    let kept = permits(kept_bytes(&loaded));
+    let surplus = permit.num_permits().saturating_sub(kept as usize);
+    drop(permit.split(surplus));
+    (loaded, Some(permit))
+}
+
+/// Returns one permit for each KiB.
+fn permits(bytes: u64) -> u32 {
+    u32::try_from(bytes >> 10)
+        .unwrap_or(u32::MAX)
+        .saturating_add(1)
+}
+
+fn kept_bytes(loaded: &Loaded) -> u64 {
+    match loaded {
+        Loaded::File(_, Ok(request)) => {
+            let headers: usize = request
+                .headers
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum();
+            let body = request.body.as_ref().map_or(0, Vec::len);
+            (body + headers + request.url.as_str().len() + request.sender.len()) as u64
+        }
+        _ => 0,
+    }
 }
 
 fn read(address: &Address, file: RequestFile) -> Loaded {
@@ -124,6 +157,7 @@ async fn run(
     shared: &Shared,
     tree: &Tree,
     address: &Address,
+    stamp: Stamp,
     request: Request,
     sender: Sender,
 ) -> Closed {
@@ -139,7 +173,7 @@ async fn run(
     let reply = shared
         .replier
         .outcome(address, &heading, outcome, now().wall);
-    let closed = write(tree, address, &reply);
+    let closed = write(tree, address, stamp, &reply);
     let (endpoint, id) = (address.endpoint(), address.id());
     let status = reply.status.code();
     let ms = start.elapsed().as_secs_f64() * 1e3;
@@ -160,6 +194,7 @@ fn refuse(
     shared: &Shared,
     tree: &Tree,
     address: &Address,
+    stamp: Stamp,
     refusal: &Refusal,
     request: Option<&Request>,
 ) -> Closed {
@@ -167,12 +202,13 @@ fn refuse(
     let heading = shared.replier.heading(address, request, now);
     let reply = shared.replier.refusal(address, &heading, refusal, now);
     let (endpoint, id, status) = (address.endpoint(), address.id(), reply.status.code());
+    let closed = write(tree, address, stamp, &reply);
     tracing::warn!(%endpoint, %id, status, ?refusal, "refused");
-    write(tree, address, &reply)
+    closed
 }
 
-fn write(tree: &Tree, address: &Address, reply: &Reply) -> Closed {
-    match tree.answer(address, &reply.json) {
+fn write(tree: &Tree, address: &Address, stamp: Stamp, reply: &Reply) -> Closed {
+    match tree.answer(address, stamp, &reply.json) {
         Ok(Written::Beside) => Closed::Answered,
         Ok(Written::Gone) => {
             tracing::debug!(%address, "the request is gone, its answer is dropped");

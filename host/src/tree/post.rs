@@ -28,7 +28,7 @@ impl Tree {
     pub fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
         let folder = open_or_create(&self.rpc, address.folder().segments())?;
         let name = address.id().request_name();
-        write::replace(&folder, &format!("{name}.tmp"), &name, request)
+        write::replace(&folder, &name, request)
     }
 
     /// Looks for the answer of a request, and reads up to `limit` bytes of it.

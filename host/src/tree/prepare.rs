@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
+use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, OpenOptions};
 use syft_protocol::address::Endpoint;
 use syft_protocol::permissions::{DEFAULT_RPC_RULES, PERMISSION_FILE};
@@ -35,16 +35,19 @@ impl Tree {
         if self.reads_as(SCHEMA_FILE, schema.as_bytes()) {
             return Ok(());
         }
-        let temporary = format!("{SCHEMA_FILE}.tmp");
-        super::write::replace(&self.rpc, &temporary, SCHEMA_FILE, schema.as_bytes())
+        super::write::replace(&self.rpc, SCHEMA_FILE, schema.as_bytes())
     }
 
     fn reads_as(&self, name: &str, expected: &[u8]) -> bool {
         let mut options = OpenOptions::new();
-        options.read(true).follow(FollowSymlinks::No);
+        // A stranger's FIFO would make us wait for its writer.
+        options.read(true).follow(FollowSymlinks::No).nonblock(true);
         let Ok(file) = self.rpc.open_with(name, &options) else {
             return false;
         };
+        if !file.metadata().is_ok_and(|it| it.is_file()) {
+            return false;
+        }
         let mut found = Vec::new();
         let read = file.take(expected.len() as u64 + 1).read_to_end(&mut found);
         read.is_ok() && found == expected

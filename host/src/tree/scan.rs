@@ -8,22 +8,34 @@ use std::sync::Arc;
 use cap_std::fs::Dir;
 use syft_protocol::address::{Address, Endpoint, FileKind, Folder, RequestId, request_file};
 
-use super::Tree;
 use super::read::is_absent;
+use super::{Tree, Watcher};
 
-/// What a scan found.
-#[derive(Debug, Default)]
+/// The most requests that one scan returns, and names that it holds of one folder.
+/// More wait for a later scan.
+const MAX_FOUND: usize = 200_000;
+const MAX_NAMES: usize = 400_000;
+
+/// A scan, and what it found.
+#[derive(Default)]
 pub struct Scan {
-    /// The requests, those that have an answer only if asked for.
+    /// Which requests it is for.
+    pub which: Which,
+    /// Watches the folders that are read, before they are.
+    pub watcher: Option<Arc<Watcher>>,
+    /// The folders are new: others of the same names may have been watched before.
+    pub is_new: bool,
+    /// The requests.
     pub requests: Vec<Address>,
     /// Things that look like requests and are none.
     pub skipped: Skipped,
 }
 
 /// Which requests a scan is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     /// Those without an answer.
+    #[default]
     Unanswered,
     /// All of them.
     All,
@@ -42,39 +54,56 @@ pub struct Skipped {
     pub unreadable: usize,
 }
 
+impl Scan {
+    /// Returns a scan for unanswered requests that has the folders watched.
+    pub fn watching(watcher: Option<Arc<Watcher>>, is_new: bool) -> Self {
+        Self {
+            watcher,
+            is_new,
+            ..Self::default()
+        }
+    }
+}
+
 impl Tree {
-    /// Adds the requests of an endpoint: in its own folder and in those of its
-    /// senders.
-    pub fn scan_endpoint(&self, endpoint: &Endpoint, which: Which, scan: &mut Scan) {
+    /// Scans an endpoint: its own folder and those of its senders.
+    pub fn scan_endpoint(&self, endpoint: &Endpoint, scan: &mut Scan) {
         let segments: Vec<&str> = endpoint.segments().collect();
+        if let Some(watcher) = &scan.watcher {
+            for end in 1..segments.len() {
+                watcher.cover(&segments[..end], scan.is_new);
+            }
+        }
         let Some(folder) = Folder::parse(&segments) else {
             return;
         };
-        let Some(senders) = self.scan_folder(folder, which, scan) else {
+        let Some(senders) = self.scan_folder(folder, scan) else {
             return;
         };
         for sender in senders {
             let path: Vec<&str> = segments.iter().copied().chain([sender.as_str()]).collect();
             if let Some(folder) = Folder::parse(&path) {
-                self.scan_folder(folder, which, scan);
+                self.scan_folder(folder, scan);
             }
         }
     }
 
-    /// Adds the requests of one folder, and returns the names of the folders in
-    /// it that are a sender's, if it can be read.
-    pub fn scan_folder(
-        &self,
-        folder: Folder,
-        which: Which,
-        scan: &mut Scan,
-    ) -> Option<Vec<String>> {
+    /// Scans one folder, and returns the names of the folders in it that are a
+    /// sender's, if it can be read.
+    pub fn scan_folder(&self, folder: Folder, scan: &mut Scan) -> Option<Vec<String>> {
+        if scan.requests.len() >= MAX_FOUND {
+            return None;
+        }
+        if let Some(watcher) = &scan.watcher {
+            let names: Vec<&str> = folder.segments().collect();
+            watcher.cover(&names, scan.is_new);
+        }
         let names = self
             .open_folder(&folder)
             .and_then(|dir| read_names(&dir, &mut scan.skipped));
         match names {
             Ok(names) => {
-                let folder = Arc::new(folder);
+                let (folder, which) = (Arc::new(folder), scan.which);
                 let wanted = names
                     .requests
                     .into_iter()
@@ -86,7 +115,7 @@ impl Tree {
             Err(error) => {
                 if !is_absent(&error) {
                     scan.skipped.unreadable += 1;
-                    tracing::warn!(path = %self.path.display(), "cannot read a folder: {error}");
+                    tracing::debug!(path = %self.path.display(), "cannot read a folder: {error}");
                 }
                 None
             }
@@ -103,7 +132,7 @@ struct Names {
 
 fn read_names(dir: &Dir, skipped: &mut Skipped) -> io::Result<Names> {
     let mut names = Names::default();
-    for entry in dir.entries()? {
+    for entry in dir.entries()?.take(MAX_NAMES) {
         let entry = entry?;
         let kind = entry.file_type()?;
         let name = entry.file_name();

@@ -2,7 +2,9 @@
 
 use std::io;
 
+use cap_std::fs::MetadataExt;
 use syft_protocol::address::{Address, Endpoint};
+use syft_protocol::inbox::Stamp;
 use syft_protocol::message::Request;
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
@@ -11,8 +13,9 @@ use super::{Opened, Scan, Tree, Which};
 
 impl Tree {
     /// Deletes the requests of an endpoint that are older than they are kept,
-    /// each with its answer, and returns their number. A file that is no request
-    /// stays: it has no age that could be believed.
+    /// each with its answer, and returns their number. One that can still be
+    /// answered stays, and so does a file that is no request: it has no age that
+    /// could be believed.
     pub fn sweep_endpoint(
         &self,
         endpoint: &Endpoint,
@@ -20,37 +23,49 @@ impl Tree {
         now: Timestamp,
         request_bytes: u64,
     ) -> usize {
-        let mut scan = Scan::default();
-        self.scan_endpoint(endpoint, Which::All, &mut scan);
-        scan.requests
-            .iter()
-            .filter(|address| self.is_due(address, retention, now, request_bytes))
-            .filter(|address| self.delete(address).is_ok())
-            .count()
+        let mut scan = Scan {
+            which: Which::All,
+            ..Scan::default()
+        };
+        self.scan_endpoint(endpoint, &mut scan);
+        let delete = |address: &Address| {
+            let stamp = self.due(address, retention, now, request_bytes)?;
+            self.delete(address, stamp).ok()
+        };
+        scan.requests.iter().filter_map(delete).count()
     }
 
-    fn is_due(
+    /// Returns the stamp of a request that is to be deleted.
+    fn due(
         &self,
         address: &Address,
         retention: &Retention,
         now: Timestamp,
         request_bytes: u64,
-    ) -> bool {
+    ) -> Option<Stamp> {
         let Ok(Opened::File(file)) = self.open_any_request(address) else {
-            return false;
+            return None;
         };
-        if file.stamp().bytes > request_bytes {
-            return false;
+        let stamp = file.stamp();
+        if stamp.bytes > request_bytes {
+            return None;
         }
-        let Ok(bytes) = file.read() else {
-            return false;
-        };
-        Request::from_json(&bytes, now).is_ok_and(|request| retention.is_due(request.created, now))
+        let request = Request::from_json(&file.read().ok()?, now).ok()?;
+        let is_over = request.expires <= now || self.is_answered(address);
+        (is_over && retention.is_due(request.created, now)).then_some(stamp)
     }
 
-    fn delete(&self, address: &Address) -> io::Result<()> {
+    fn is_answered(&self, address: &Address) -> bool {
+        matches!(self.open_request(address), Ok(Opened::Answered))
+    }
+
+    fn delete(&self, address: &Address, stamp: Stamp) -> io::Result<()> {
         let folder = self.open_folder(address.folder())?;
-        folder.remove_file(address.id().request_name())?;
+        let request = address.id().request_name();
+        if folder.symlink_metadata(&request)?.ino() != stamp.inode {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        folder.remove_file(request)?;
         match folder.remove_file(address.id().response_name()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),

@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions};
 use syft_protocol::address::Address;
+use syft_protocol::inbox::Stamp;
+use uuid::Uuid;
 
 use super::Tree;
 use super::read::is_absent;
@@ -13,68 +15,73 @@ use super::read::is_absent;
 pub enum Written {
     /// It lies beside its request.
     Beside,
-    /// The request is gone, so nobody waits for an answer. A left-over one would
-    /// be taken for the answer of the next request with the same id.
+    /// The request is gone or another one has taken its place, so nobody waits for
+    /// this answer. A left-over one would be taken for the answer of the next
+    /// request with the same id.
     Gone,
 }
 
 impl Tree {
-    /// Puts an answer beside its request, whole or not at all.
+    /// Puts an answer beside its request, whole or not at all. The request is known
+    /// by its stamp: another one of the same name gets an answer of its own.
     ///
     /// # Errors
     /// It cannot be written. Nothing of it remains.
-    pub fn answer(&self, address: &Address, answer: &[u8]) -> io::Result<Written> {
+    pub fn answer(&self, address: &Address, stamp: Stamp, answer: &[u8]) -> io::Result<Written> {
         let folder = match self.open_folder(address.folder()) {
             Ok(folder) => folder,
             Err(error) if is_absent(&error) => return Ok(Written::Gone),
             Err(error) => return Err(error),
         };
-        if !folder
+        let is_there = folder
             .symlink_metadata(address.id().request_name())
-            .is_ok_and(|it| it.is_file())
-        {
+            .is_ok_and(|found| found.is_file() && is_same(&found, stamp));
+        if !is_there {
             return Ok(Written::Gone);
         }
-        let name = address.id().response_name();
-        // Sync ignores `.tmp`, and acts on anything that ends in `.response`.
-        let temporary = format!("{name}.tmp");
-        replace(&folder, &temporary, &name, answer)?;
+        replace(&folder, &address.id().response_name(), answer)?;
         Ok(Written::Beside)
     }
 }
 
-/// Writes a file under a temporary name and gives it its own, so that readers see
-/// all of it or nothing.
-pub(super) fn replace(dir: &Dir, temporary: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let result = write_then_rename(dir, temporary, name, bytes);
-    if result.is_err() && dir.remove_file(temporary).is_err() {
-        tracing::debug!(temporary, "no temporary file left behind");
-    }
-    result
+/// The time does not count: a change of the file's mode changes it too.
+fn is_same(found: &Metadata, stamp: Stamp) -> bool {
+    found.ino() == stamp.inode && found.len() == stamp.bytes
 }
 
-fn write_then_rename(dir: &Dir, temporary: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mut file = create(dir, temporary)?;
-    file.write_all(bytes)?;
-    dir.rename(temporary, dir, name)?;
+/// Writes a file under a temporary name and gives it its own, so that readers see
+/// all of it or nothing.
+pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let (mut file, temporary) = create(dir, name)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| dir.rename(&temporary, dir, name));
+    if let Err(error) = written {
+        if dir.remove_file(&temporary).is_err() {
+            tracing::debug!(temporary, "no temporary file left behind");
+        }
+        return Err(error);
+    }
     // SyftBox's fast path sees write events only, and a rename is none: without
     // this the answer leaves with the next full sync, five seconds later.
     file.set_len(bytes.len() as u64)
 }
 
-/// Makes a temporary file. What has its name is left from a crash or planted by
-/// a stranger: it is removed and never opened.
-fn create(dir: &Dir, name: &str) -> io::Result<File> {
+/// Makes a temporary file. Sync ignores names that end in `.tmp`, and acts on all
+/// that end in `.response`. What has the name already is left from a crash or
+/// planted by a stranger: it is never opened, and a folder is left alone, since
+/// there is no bound to what may be in it.
+fn create(dir: &Dir, name: &str) -> io::Result<(File, String)> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    match dir.open_with(name, &options) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            match dir.symlink_metadata(name)?.is_dir() {
-                true => dir.remove_dir_all(name)?,
-                false => dir.remove_file(name)?,
-            }
-            dir.open_with(name, &options)
-        }
-        result => result,
+    let usual = format!("{name}.tmp");
+    match dir.open_with(&usual, &options) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        result => return result.map(|file| (file, usual)),
     }
+    if dir.remove_file(&usual).is_ok() {
+        return dir.open_with(&usual, &options).map(|file| (file, usual));
+    }
+    let other = format!("{name}.{}.tmp", Uuid::new_v4().simple());
+    dir.open_with(&other, &options).map(|file| (file, other))
 }

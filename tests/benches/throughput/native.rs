@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use serde::Deserialize;
-use syft_host::tree::{Opened, Scan, Tree, Which, Written};
+use syft_host::tree::{Opened, Scan, Tree, Written};
 use syft_protocol::address::{Address, AppName, Datasite, Endpoint};
 use syft_protocol::message::{Headers, Request, Response};
 use syft_protocol::status::Status;
@@ -35,7 +35,7 @@ pub(crate) fn answer_all(site: &Site, n_threads: usize) -> anyhow::Result<Durati
     let endpoint = Endpoint::parse("/hello")?;
     let start = Instant::now();
     let mut scan = Scan::default();
-    tree.scan_endpoint(&endpoint, Which::Unanswered, &mut scan);
+    tree.scan_endpoint(&endpoint, &mut scan);
     let share = scan.requests.len().div_ceil(n_threads).max(1);
     let tree = &tree;
     thread::scope(|scope| {
@@ -61,6 +61,7 @@ fn answer(tree: &Tree, address: &Address) -> anyhow::Result<()> {
     let Opened::File(file) = tree.open_request(address)? else {
         bail!("{address} is gone or answered");
     };
+    let stamp = file.stamp();
     let request = Request::from_json(&file.read()?, now())?;
     let body = hello(request.body.as_deref().unwrap_or_default())?;
     let response = Response {
@@ -73,7 +74,7 @@ fn answer(tree: &Tree, address: &Address) -> anyhow::Result<()> {
         expires: request.expires,
         status: Status::OK,
     };
-    let written = tree.answer(address, &response.to_json())?;
+    let written = tree.answer(address, stamp, &response.to_json())?;
     ensure!(written == Written::Beside, "{address} is gone");
     Ok(())
 }

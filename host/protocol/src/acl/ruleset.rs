@@ -1,8 +1,9 @@
 //! One permission file: its rules, in the order of the file.
 
 use super::access_list::AccessList;
-use super::document::{Document, Node};
+use super::document::Document;
 use super::work::{TooHard, Work};
+use super::yaml::Node;
 use super::{Access, AclError};
 
 /// The most bytes of a file.

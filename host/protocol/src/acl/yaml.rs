@@ -146,18 +146,14 @@ impl Builder {
         Ok(text.len())
     }
 
-    fn take(&mut self, event: Event<'_>, line: usize, bytes: Range<usize>) -> Result<(), AclError> {
+    fn take(&mut self, event: Event<'_>, line: usize, bytes: Range<usize>) {
         self.note_inner(&event, bytes);
         match event {
-            Event::Alias(anchor) => match self.anchors.get(&anchor) {
-                Some(node) => drop(self.add(line, 0, Kind::Alias(*node))),
-                None => {
-                    return Err(AclError::Syntax {
-                        line,
-                        problem: "unknown anchor".to_owned(),
-                    });
-                }
-            },
+            Event::Alias(anchor) => {
+                let node = self.anchors.get(&anchor);
+                let node = *node.expect("the parser names only anchors that it has seen");
+                self.add(line, 0, Kind::Alias(node));
+            }
             Event::Scalar(text, style, anchor, tag) => {
                 let scalar = Scalar {
                     text: text.into_owned(),
@@ -177,7 +173,6 @@ impl Builder {
             Event::SequenceEnd | Event::MappingEnd => drop(self.open.pop()),
             _ => {}
         }
-        Ok(())
     }
 
     fn note_inner(&mut self, event: &Event<'_>, bytes: Range<usize>) {

@@ -52,11 +52,11 @@ impl Bench {
     fn poll(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.inbox.poll(self.now))
             .map(|action| match action {
-                Action::Load(_) => "load".to_owned(),
-                Action::Run(_, _, sender) => {
+                Action::Load(..) => "load".to_owned(),
+                Action::Run(_, _, _, sender) => {
                     format!("run {} {}", sender.email, sender.proof.as_str())
                 }
-                Action::Refuse(_, refusal, _) => {
+                Action::Refuse(_, _, refusal, _) => {
                     format!("refuse {} {}", refusal.status().code(), refusal.message())
                 }
             })
@@ -115,11 +115,41 @@ fn a_request_is_loaded_run_and_answered_once() {
     assert_eq!(bench.poll(), ["load"]);
     bench.loaded(&echo, good(stamp(9)));
     assert_eq!(bench.poll(), ["run bob@x.org folder"]);
-    bench.seen(&echo);
-    assert!(bench.poll().is_empty(), "it runs already");
     bench.closed(&echo, Closed::Answered);
     assert!(bench.poll().is_empty());
     assert_eq!(bench.inbox.n_active(), 0);
+}
+
+/// A caller that is quick takes the answer, deletes both files and sends the same
+/// id again before the host has noted that it answered.
+#[test]
+fn a_request_seen_while_it_runs_is_looked_at_again() {
+    for closed in [Closed::Answered, Closed::Gone] {
+        let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+        bench.run(&echo, stamp(9));
+        bench.seen(&echo);
+        assert!(bench.poll().is_empty(), "it runs already");
+        bench.closed(&echo, closed);
+        assert_eq!(bench.poll(), ["load"]);
+        bench.loaded(
+            &echo,
+            good(Stamp {
+                inode: 2,
+                ..stamp(9)
+            }),
+        );
+        assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+    }
+}
+
+#[test]
+fn a_request_seen_while_its_answer_is_looked_at_is_looked_at_again() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.seen(&echo);
+    bench.loaded(&echo, Loaded::Answered);
+    assert_eq!(bench.poll(), ["load"]);
 }
 
 #[test]

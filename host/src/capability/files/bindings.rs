@@ -1,5 +1,8 @@
 //! Bindings of `wasi:filesystem`, with descriptors of our own.
-#![allow(missing_docs, reason = "generated; the WIT files are the documentation")]
+#![allow(
+    missing_docs,
+    reason = "generated; the WIT files are the documentation"
+)]
 
 use rustix::io::Errno;
 
@@ -16,7 +19,10 @@ mod generated {
                 import wasi:filesystem/preopens@0.2.12;
             }
         ",
-        imports: { default: trappable },
+        imports: {
+            "wasi:filesystem/types.[method]directory-entry-stream.read-directory-entry": async | trappable,
+            default: trappable,
+        },
         require_store_data_send: true,
         trappable_error_type: {
             "wasi:filesystem/types.error-code" => super::FsError,

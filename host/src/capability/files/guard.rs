@@ -103,7 +103,10 @@ impl Guard {
             return Ok(());
         }
         spent.store(limit, Ordering::Relaxed);
-        self.log_limit(place, &format!("a call writes at most {limit} bytes to files"));
+        self.log_limit(
+            place,
+            &format!("a call writes at most {limit} bytes to files"),
+        );
         Err(ErrorCode::Quota)
     }
 

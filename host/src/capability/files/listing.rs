@@ -6,7 +6,7 @@ use rustix::fs::{Dir, FileType};
 use rustix::io::Errno;
 
 use super::bindings::types::{DescriptorType, DirectoryEntry};
-use super::guard::Guard;
+use super::guard::{Guard, Slot};
 use super::place::{Place, kind, look_at};
 use super::policy::Want;
 
@@ -15,17 +15,38 @@ pub struct Listing {
     entries: Dir,
     place: Place,
     guard: Guard,
+    _slot: Slot,
 }
 
+/// Entries that are looked at before others have their turn.
+const ENTRIES_AT_ONCE: usize = 256;
+
 impl Listing {
-    pub(super) fn new(folder: OwnedFd, place: Place, guard: Guard) -> Result<Self, Errno> {
+    pub(super) fn new(
+        folder: OwnedFd,
+        place: Place,
+        guard: Guard,
+        slot: Slot,
+    ) -> Result<Self, Errno> {
         let entries = Dir::new(folder)?;
-        Ok(Self { entries, place, guard })
+        Ok(Self {
+            entries,
+            place,
+            guard,
+            _slot: slot,
+        })
     }
 
     /// Returns the next entry that the guest may know. Links and devices are none.
-    pub(super) fn next(&mut self) -> Result<Option<DirectoryEntry>, Errno> {
+    pub(super) async fn next(&mut self) -> Result<Option<DirectoryEntry>, Errno> {
+        let mut n_seen = 0;
         loop {
+            n_seen += 1;
+            if n_seen % ENTRIES_AT_ONCE == 0 {
+                // A call of the guest could pass over millions, and be ended by no
+                // limit.
+                tokio::task::yield_now().await;
+            }
             let Some(entry) = self.entries.read() else {
                 return Ok(None);
             };

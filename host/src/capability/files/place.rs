@@ -102,7 +102,11 @@ impl Root {
 
     /// Opens a place. No part of the path may be a link.
     pub(super) fn open_place(&self, place: &Place, flags: OFlags) -> Result<OwnedFd, Errno> {
-        let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let mut flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        // With these, openat2 refuses to open only a path.
+        if !flags.contains(OFlags::PATH) {
+            flags |= OFlags::NONBLOCK | OFlags::NOCTTY;
+        }
         let mode = match flags.contains(OFlags::CREATE) {
             true => Mode::from_raw_mode(0o666),
             false => Mode::empty(),
@@ -185,7 +189,11 @@ mod tests {
             ("with\nline", "a@x.org/public/with\nline", false),
         ] {
             let named = base.resolve(path).expect("a place");
-            assert_eq!((named.place.text().as_str(), named.is_folder), (expected, is_folder), "{path}");
+            assert_eq!(
+                (named.place.text().as_str(), named.is_folder),
+                (expected, is_folder),
+                "{path}"
+            );
         }
     }
 

@@ -64,12 +64,18 @@ struct Sets {
 impl Policy {
     pub(crate) fn new(grants: &Grants, datasite: &Datasite, app: &AppName) -> Self {
         let resolve = |patterns: &[PathPattern]| -> Vec<Pattern> {
-            patterns.iter().map(|it| it.resolve(datasite, app)).collect()
+            patterns
+                .iter()
+                .map(|it| it.resolve(datasite, app))
+                .collect()
         };
         let sets = |patterns: &Files| {
             let write = resolve(&patterns.write);
             Sets {
-                read: resolve(&patterns.read).into_iter().chain(write.clone()).collect(),
+                read: resolve(&patterns.read)
+                    .into_iter()
+                    .chain(write.clone())
+                    .collect(),
                 write,
                 on_behalf: resolve(&patterns.on_behalf_of_sender),
             }
@@ -201,7 +207,11 @@ mod tests {
     }
 
     fn policy(requested: Files, approved: Files, denied: &[&str]) -> Policy {
-        let grants = Grants { requested, approved, denied: patterns(denied) };
+        let grants = Grants {
+            requested,
+            approved,
+            denied: patterns(denied),
+        };
         let datasite = Datasite::parse("o@x.org").expect("an email");
         Policy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))
     }
@@ -224,8 +234,16 @@ mod tests {
     #[test]
     fn decides_about_every_kind_of_access() {
         use Want::{MakeFolder, Read, See, Write};
-        let wanted = all(&["*/public/*.json"], &["{app_data}/out/**"], &["o@x.org/shared/**"]);
-        let policy = policy(wanted.clone(), wanted, &["*/public/secret.json", "eve@x.org"]);
+        let wanted = all(
+            &["*/public/*.json"],
+            &["{app_data}/out/**"],
+            &["o@x.org/shared/**"],
+        );
+        let policy = policy(
+            wanted.clone(),
+            wanted,
+            &["*/public/secret.json", "eve@x.org"],
+        );
         let may_not = || Err(Denied::SenderMayNot("private".to_owned()));
         for (path, want, expected) in [
             ("", See, Ok(())),
@@ -241,14 +259,34 @@ mod tests {
             ("o@x.org/app_data", MakeFolder, Ok(())),
             ("o@x.org/app_data/app/out", MakeFolder, Ok(())),
             ("o@x.org/app_data/app/out/x/y", MakeFolder, Ok(())),
-            ("o@x.org/app_data/app/in", MakeFolder, Err(Denied::NotRequested)),
+            (
+                "o@x.org/app_data/app/in",
+                MakeFolder,
+                Err(Denied::NotRequested),
+            ),
             ("o@x.org/app_data/app/out/x/y", Write, Ok(())),
             ("o@x.org/app_data/app/out/x/y", Read, Ok(())),
             ("o@x.org/app_data/app/out/syft.pub.yaml", Read, Ok(())),
-            ("o@x.org/app_data/app/out/syft.pub.yaml", Write, Err(Denied::Never)),
-            ("o@x.org/app_data/app/out/Syft.Pub.YAML", Write, Err(Denied::Never)),
-            ("o@x.org/app_data/app/out/\u{17f}yft.pub.yaml", Write, Err(Denied::Never)),
-            ("o@x.org/app_data/app/out/did.json", Write, Err(Denied::Never)),
+            (
+                "o@x.org/app_data/app/out/syft.pub.yaml",
+                Write,
+                Err(Denied::Never),
+            ),
+            (
+                "o@x.org/app_data/app/out/Syft.Pub.YAML",
+                Write,
+                Err(Denied::Never),
+            ),
+            (
+                "o@x.org/app_data/app/out/\u{17f}yft.pub.yaml",
+                Write,
+                Err(Denied::Never),
+            ),
+            (
+                "o@x.org/app_data/app/out/did.json",
+                Write,
+                Err(Denied::Never),
+            ),
             ("o@x.org/app_data/app/out/rpc/x", Read, Err(Denied::Never)),
             ("o@x.org/shared", See, Ok(())),
             ("o@x.org/shared/public/x", Read, Ok(())),
@@ -265,9 +303,21 @@ mod tests {
         let requested = all(&["a@x.org/public/**"], &[], &[]);
         for (approved, path, expected) in [
             (all(&["**/x"], &[], &[]), "a@x.org/public/x", Ok(())),
-            (all(&["**/x"], &[], &[]), "a@x.org/public/y", Err(Denied::NotApproved)),
-            (all(&["**"], &["**"], &[]), "a@x.org/private/x", Err(Denied::NotRequested)),
-            (all(&[], &[], &[]), "a@x.org/public/x", Err(Denied::NotApproved)),
+            (
+                all(&["**/x"], &[], &[]),
+                "a@x.org/public/y",
+                Err(Denied::NotApproved),
+            ),
+            (
+                all(&["**"], &["**"], &[]),
+                "a@x.org/private/x",
+                Err(Denied::NotRequested),
+            ),
+            (
+                all(&[], &[], &[]),
+                "a@x.org/public/x",
+                Err(Denied::NotApproved),
+            ),
         ] {
             let policy = policy(requested.clone(), approved, &[]);
             assert_eq!(decide(&policy, path, Want::Read), expected, "{path}");

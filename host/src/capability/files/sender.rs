@@ -46,6 +46,8 @@ impl Sender {
             Reason::NoRule { file } => format!("by any rule of {file}"),
             _ => "by any rule".to_owned(),
         };
-        Err(format!("it is read on behalf of {email}, who may not read it {by}"))
+        Err(format!(
+            "it is read on behalf of {email}, who may not read it {by}"
+        ))
     }
 }

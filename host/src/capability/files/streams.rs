@@ -89,8 +89,19 @@ impl OpenFile {
     }
 
     pub(super) fn write_all(&self, bytes: &[u8], offset: u64) -> Result<(), ErrorCode> {
-        self.guard.spend(&self.place, bytes.len() as u64)?;
+        self.guard.spend(&self.place, self.growth(bytes, offset)?)?;
         self.file.write_all_at(bytes, offset).map_err(code)
+    }
+
+    /// Returns what a write takes from the budget: its bytes, or what the file
+    /// grows by where it leaves a hole.
+    fn growth(&self, bytes: &[u8], offset: u64) -> Result<u64, ErrorCode> {
+        let (n_bytes, length) = (
+            bytes.len() as u64,
+            self.file.metadata().map_err(code)?.len(),
+        );
+        let hole = offset.saturating_sub(length);
+        Ok(hole.saturating_add(n_bytes))
     }
 
     fn append(&self, bytes: &[u8]) -> Result<(), ErrorCode> {
@@ -107,7 +118,7 @@ impl OpenFile {
 }
 
 fn code(error: std::io::Error) -> ErrorCode {
-    error
-        .raw_os_error()
-        .map_or(ErrorCode::Io, |raw| rustix::io::Errno::from_raw_os_error(raw).into())
+    error.raw_os_error().map_or(ErrorCode::Io, |raw| {
+        rustix::io::Errno::from_raw_os_error(raw).into()
+    })
 }

@@ -21,7 +21,10 @@ pub(super) struct Imports {
 /// The packages of the world of apps, and what each is for.
 const PACKAGES: [(&str, &str); 7] = [
     ("syft:app", "who calls, whom it runs for, the log"),
-    ("wasi:cli", "output to the log; no arguments, no environment"),
+    (
+        "wasi:cli",
+        "output to the log; no arguments, no environment",
+    ),
     ("wasi:clocks", "clocks"),
     ("wasi:filesystem", "files (only what is granted)"),
     ("wasi:io", "streams of the others"),
@@ -79,7 +82,10 @@ mod tests {
         let imports = Imports::new(&names.map(str::to_owned));
         assert_eq!(imports.known["wasi:io"].len(), 2);
         assert_eq!(imports.in_words().count(), 2);
-        assert_eq!(imports.unknown, ["wasi:http/types@0.2.6", "evil:\u{fffd}[2J/x"]);
+        assert_eq!(
+            imports.unknown,
+            ["wasi:http/types@0.2.6", "evil:\u{fffd}[2J/x"]
+        );
         let many = vec!["a:b/c".to_owned(); 60];
         assert_eq!(Imports::new(&many).n_hidden, 10);
     }

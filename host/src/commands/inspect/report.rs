@@ -66,12 +66,21 @@ impl Report<'_> {
             ("Version", version.as_ref().map(ToString::to_string)),
             ("Description", description.clone()),
             // Nobody vouches for it.
-            ("Author", Some(author.as_ref().map_or_else(no_author, |it| format!("{it} (so it says)")))),
+            (
+                "Author",
+                Some(
+                    author
+                        .as_ref()
+                        .map_or_else(no_author, |it| format!("{it} (so it says)")),
+                ),
+            ),
             ("File", Some(self.path.display().to_string())),
             ("Size", Some(format!("{} bytes", self.bytes))),
             ("SHA-256", Some(self.sha256.clone())),
         ];
-        let known = about.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        let known = about
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value?)));
         known
             .map(|(key, value)| format!("{key:<13}{}", plain(&value)))
             .collect()

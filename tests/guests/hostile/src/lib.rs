@@ -116,7 +116,32 @@ fn repeated_header() -> Response {
     response
 }
 
+/// Says nothing, very often, in every way there is.
+#[on_request("/says-nothing")]
+fn says_nothing() -> &'static str {
+    for _ in 0..200_000 {
+        log::info!("");
+        println!();
+    }
+    "said"
+}
+
+/// Fails with `n` bytes to say about it.
+#[on_request("/fails-at-length")]
+fn fails_at_length(n: usize) -> Result<(), Error> {
+    Err(std::io::Error::other("\u{7}".repeat(n)))?
+}
+
+/// Answers with one header of `n` bytes.
+#[on_request("/long-header")]
+fn long_header(n: usize) -> Response {
+    Response::new(200).header("X-A", "v".repeat(n))
+}
+
 syft_guest::app!(
+    says_nothing,
+    fails_at_length,
+    long_header,
     ok,
     loops_forever,
     allocates_without_end,

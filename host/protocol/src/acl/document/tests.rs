@@ -126,7 +126,6 @@ fn reads_what_yaml_allows() {
         "rules:\n- pattern: 5\n  access: {}\n  limits: {a: 1, a: 2}\n",
         "rules: # note\n- pattern: |\n    a\n  access: {}\n",
         "rules:\n- pattern: a\t\n  access:\t{}\t# note\n",
-        "rules: [\n\t{pattern: a,\n\taccess: {}}]\n",
         "rules:\n- pattern: 'a\n\n\tb'\n  access: {}\n",
         "rules:\n- &r {pattern: a, access: &n {read: [a]}}\n- *r\n- {pattern: b, access: *n}\n",
         "rules:\n- &r {pattern: a, access: {}}\n- {<<: *r, pattern: b}\n- {<<: [*r, {access: {}}]}\n",
@@ -294,6 +293,7 @@ fn does_not_read_what_is_too_much() {
     does_not_read("rules:\n- pattern: !!binary aGk=\n  access: {}\n");
     does_not_read("terminal: !!int 1\n");
     does_not_read(&format!("{REST} \t\n"));
+    does_not_read("rules: [\n\t{pattern: a,\n\taccess: {}}]\n");
     assert!(
         RuleSet::parse(b"\xff\xfe{\0}\0")
             .expect_err("UTF-16")

@@ -1,0 +1,230 @@
+//! Keeps an eye on the tree: when it is scanned, which folders are watched, and
+//! that they are those of the app.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use syft_protocol::address::{Endpoint, Folder};
+use tokio::sync::mpsc;
+use tokio::time::Instant as TokioInstant;
+
+use super::{Event, ServerOptions, send};
+use crate::app::App;
+use crate::router::Router;
+use crate::tree::{Scan, Skipped, Tree, Watcher};
+
+/// The least time between two scans of everything. A scan that takes long is
+/// repeated less often, so that scanning takes a small part of the time: one that
+/// was asked for a half at most, the usual one a twentieth.
+const SCAN_EVERY: Duration = Duration::from_secs(5);
+const SCAN_SHARE: u32 = 20;
+const URGENT_EVERY: Duration = Duration::from_millis(100);
+
+/// What a scan covered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Folders,
+    Everything { took: Duration },
+}
+
+/// The eyes of a server.
+pub(super) struct Lookout {
+    pub(super) tree: Arc<Tree>,
+    pub(super) watcher: Option<Arc<Watcher>>,
+    endpoints: Arc<[Endpoint]>,
+    /// The app's own folders and files are there.
+    is_settled: bool,
+    next_scan: TokioInstant,
+    is_scanning: bool,
+    /// Asked for while another one was under way.
+    is_urgent: bool,
+    /// New folders, to be read together.
+    new_folders: HashSet<Vec<String>>,
+    is_looking: bool,
+    skipped: Skipped,
+    events: mpsc::UnboundedSender<Event>,
+}
+
+impl Lookout {
+    /// Returns a lookout over the folder of an app that nobody else serves.
+    pub(super) fn new(
+        app: &App,
+        options: &ServerOptions,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> anyhow::Result<Self> {
+        let mut tree = Tree::open(&options.datasites, app.datasite(), app.name())?;
+        tree.lock()?;
+        let mut lookout = Self {
+            tree: Arc::new(tree),
+            watcher: None,
+            endpoints: app.router().endpoints().cloned().collect(),
+            is_settled: false,
+            next_scan: TokioInstant::now(),
+            is_scanning: false,
+            is_urgent: false,
+            new_folders: HashSet::new(),
+            is_looking: false,
+            skipped: Skipped::default(),
+            events,
+        };
+        lookout.settle(app, options)?;
+        Ok(lookout)
+    }
+
+    /// Returns when [`Lookout::scan`] is due; `None` while one is under way.
+    pub(super) fn next_scan(&self) -> Option<TokioInstant> {
+        (!self.is_scanning).then_some(self.next_scan)
+    }
+
+    /// Returns the endpoints that are served.
+    pub(super) fn endpoints(&self) -> Arc<[Endpoint]> {
+        Arc::clone(&self.endpoints)
+    }
+
+    /// Scans everything, and first makes sure that this is the app's folder still.
+    pub(super) fn scan(&mut self, app: &App, options: &ServerOptions) {
+        if self.is_scanning {
+            return;
+        }
+        self.stay_current(app, options);
+        self.is_scanning = true;
+        let (tree, events, endpoints) = (
+            Arc::clone(&self.tree),
+            self.events.clone(),
+            self.endpoints(),
+        );
+        let mut scan = Scan::watching(self.watcher.clone(), std::mem::take(&mut self.is_urgent));
+        tokio::task::spawn_blocking(move || {
+            let start = Instant::now();
+            for endpoint in endpoints.iter() {
+                tree.scan_endpoint(endpoint, &mut scan);
+            }
+            let took = start.elapsed();
+            send(&events, Event::Scanned(scan, Scope::Everything { took }));
+        });
+    }
+
+    /// Has everything scanned as soon as that is decent.
+    pub(super) fn scan_soon(&mut self) {
+        self.is_urgent = true;
+        if !self.is_scanning {
+            self.next_scan = self.next_scan.min(TokioInstant::now() + URGENT_EVERY);
+        }
+    }
+
+    /// Reads new folders: of senders, of an endpoint, or on the way to one. Others
+    /// do not concern us.
+    pub(super) fn look_into(&mut self, router: &Router, folders: HashSet<Vec<String>>) {
+        for names in folders {
+            if leads_to(router, &names) {
+                self.scan_soon();
+            } else if served_folder(router, &names).is_some() {
+                self.new_folders.insert(names);
+            }
+        }
+        self.look(router);
+    }
+
+    fn look(&mut self, router: &Router) {
+        if self.is_looking || self.new_folders.is_empty() {
+            return;
+        }
+        self.is_looking = true;
+        let folders: Vec<Folder> = std::mem::take(&mut self.new_folders)
+            .iter()
+            .filter_map(|names| served_folder(router, names))
+            .collect();
+        let (tree, events) = (Arc::clone(&self.tree), self.events.clone());
+        let mut scan = Scan::watching(self.watcher.clone(), true);
+        tokio::task::spawn_blocking(move || {
+            for folder in folders {
+                tree.scan_folder(folder, &mut scan);
+            }
+            send(&events, Event::Scanned(scan, Scope::Folders));
+        });
+    }
+
+    /// Takes note of the end of a scan.
+    pub(super) fn scanned(&mut self, router: &Router, skipped: Skipped, scope: Scope) {
+        let Scope::Everything { took } = scope else {
+            self.is_looking = false;
+            return self.look(router);
+        };
+        self.is_scanning = false;
+        let pause = match self.is_urgent {
+            true => URGENT_EVERY.max(took),
+            false => SCAN_EVERY.max(took * SCAN_SHARE),
+        };
+        self.next_scan = TokioInstant::now() + pause;
+        if self.skipped != skipped {
+            self.skipped = skipped;
+            tracing::warn!(
+                not_ids = skipped.not_ids,
+                not_files = skipped.not_files,
+                linked_folders = skipped.linked_folders,
+                unreadable = skipped.unreadable,
+                "things in the tree that look like requests and are none"
+            );
+        }
+    }
+
+    /// Opens the app's folder anew where it was moved or removed, and makes what is
+    /// missing in it.
+    fn stay_current(&mut self, app: &App, options: &ServerOptions) {
+        if !self.tree.is_current() {
+            let reopened = Tree::open(&options.datasites, app.datasite(), app.name())
+                .and_then(|mut tree| tree.lock().map(|()| tree));
+            match reopened {
+                Ok(tree) => {
+                    tracing::warn!(path = %tree.path().display(), "the app's folder was replaced");
+                    self.tree = Arc::new(tree);
+                    self.watcher = None;
+                    self.is_settled = false;
+                }
+                Err(error) => return tracing::error!("the app's folder is gone: {error:#}"),
+            }
+        }
+        if !self.is_settled
+            && let Err(error) = self.settle(app, options)
+        {
+            tracing::error!("{error:#}");
+        }
+    }
+
+    /// Watches, makes the folders of the endpoints and publishes the schema.
+    fn settle(&mut self, app: &App, options: &ServerOptions) -> anyhow::Result<()> {
+        if self.watcher.is_none() {
+            self.watcher = Watcher::new(self.tree.path())
+                .inspect_err(|error| tracing::warn!("not watching, only scanning: {error:#}"))
+                .ok()
+                .map(Arc::new);
+        }
+        let path = self.tree.path().display();
+        let router = app.router();
+        self.tree
+            .prepare(router.endpoints())
+            .with_context(|| format!("make the endpoints' folders in {path}"))?;
+        if options.publish_schema {
+            self.tree
+                .publish_schema(&router.schema())
+                .with_context(|| format!("publish the schema in {path}"))?;
+        }
+        self.is_settled = true;
+        Ok(())
+    }
+}
+
+fn served_folder(router: &Router, names: &[String]) -> Option<Folder> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Folder::parse(&names).filter(|folder| router.route(folder.endpoint()).is_some())
+}
+
+/// Tells whether a folder is an endpoint's or on the way to one.
+fn leads_to(router: &Router, names: &[String]) -> bool {
+    router.endpoints().any(|endpoint| {
+        let mut segments = endpoint.segments();
+        names.iter().all(|name| segments.next() == Some(name))
+    })
+}
