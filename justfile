@@ -23,8 +23,10 @@ check:
 # Rewrites the expected files of the case tests; review the diff
 bless:
     BLESS=1 cargo test -p syft-protocol
+    BLESS=1 cargo test -p syft-host --test all -- manifest:: building::
     TRYBUILD=overwrite cargo test -p syft-guest
 
-# Measures requests/s and latency beside SyftEvent and a native loop
+# Measures requests/s and latency beside SyftEvent and a native loop, and files
 bench *args:
+    cargo bench -p syft-host --bench files
     cargo bench -p syft-host --bench throughput -- {{args}}

@@ -1,7 +1,7 @@
 //! Serves one app: the loop that everything comes to.
 //!
 //! It alone holds the inbox. What takes time runs in tasks of its own, and each
-//! ends with one [`Event`] here.
+//! ends with one `Event` here.
 
 mod lookout;
 mod perform;

@@ -1,10 +1,9 @@
 //! A tree of datasites full of secrets, and what it was like before.
 
 use std::collections::BTreeMap;
-use std::fs::{self, FileTimes};
+use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
 use super::site::{OWNER, Site};
 
@@ -107,11 +106,4 @@ fn describe(path: &Path) -> String {
         metadata.ctime(),
         metadata.ctime_nsec(),
     )
-}
-
-/// Sets when a file was modified to a time long ago.
-pub fn make_old(path: &Path) {
-    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
-    let file = fs::File::options().write(true).open(path).unwrap();
-    file.set_times(FileTimes::new().set_modified(time)).unwrap();
 }

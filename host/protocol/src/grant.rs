@@ -159,12 +159,19 @@ impl Pattern {
     /// Tells whether a path, given by its names, is one that the pattern stands
     /// for.
     pub fn matches(&self, path: &[&str]) -> bool {
-        self.after(path).iter().any(|&at| self.ends_at(at))
+        // The usual pattern has as many names as the paths that it stands for.
+        if !self.names.contains(&Name::AnyNames) {
+            return path.len() == self.names.len() && self.begins_with(path);
+        }
+        self.after(path).iter().any(|&at| at == self.names.len())
     }
 
     /// Tells whether something below a path could be one that the pattern stands
     /// for, so that a folder there is on the way to it.
     pub fn leads_on_from(&self, path: &[&str]) -> bool {
+        if !self.names.contains(&Name::AnyNames) {
+            return path.len() < self.names.len() && self.begins_with(path);
+        }
         self.after(path).iter().any(|&at| at < self.names.len())
     }
 
@@ -208,8 +215,11 @@ impl Pattern {
         places
     }
 
-    fn ends_at(&self, at: usize) -> bool {
-        at == self.names.len()
+    /// Compares name by name; for patterns without `**`.
+    fn begins_with(&self, path: &[&str]) -> bool {
+        path.iter()
+            .zip(&self.names)
+            .all(|(name, pattern)| pattern.matches(name))
     }
 }
 

@@ -165,7 +165,8 @@ impl Policy {
 
     /// What is denied takes all below it along.
     fn is_denied(&self, path: &[&str]) -> bool {
-        (0..=path.len()).any(|end| any_matches(&self.denied, &path[..end]))
+        !self.denied.is_empty()
+            && (0..=path.len()).any(|end| any_matches(&self.denied, &path[..end]))
     }
 }
 
@@ -183,18 +184,24 @@ fn any_concerns(patterns: &[Pattern], path: &[&str]) -> bool {
 /// Requests and answers of apps are the host's business, access rules and keys
 /// the owner's.
 fn is_never_granted(path: &[&str], want: Want) -> bool {
-    let is_rpc = path.get(1).is_some_and(|name| fold(name) == "APP_DATA")
-        && path.iter().skip(3).any(|name| fold(name) == "RPC");
+    let is_rpc = path.get(1).is_some_and(|name| is_like(name, "APP_DATA"))
+        && path.iter().skip(3).any(|name| is_like(name, "RPC"));
     let changes = matches!(want, Want::Write | Want::MakeFolder);
     let is_ruling = |name: &&str| {
-        ["SYFT.PUB.YAML", "DID.JSON", "DID.CONFLICT.JSON"].contains(&fold(name).as_str())
+        ["SYFT.PUB.YAML", "DID.JSON", "DID.CONFLICT.JSON"]
+            .iter()
+            .any(|ruling| is_like(name, ruling))
     };
     is_rpc || (changes && path.iter().any(is_ruling))
 }
 
-/// Makes names equal that some file system may take for equal.
-fn fold(name: &str) -> String {
-    name.to_lowercase().to_uppercase()
+/// Tells whether some file system may take a name for one that is given in
+/// capitals.
+fn is_like(name: &str, capitals: &str) -> bool {
+    match name.is_ascii() {
+        true => name.eq_ignore_ascii_case(capitals),
+        false => name.to_lowercase().to_uppercase() == capitals,
+    }
 }
 
 #[cfg(test)]

@@ -31,5 +31,6 @@ syft_guest::app!(
     surroundings::files,
     surroundings::connect,
     surroundings::now,
+    surroundings::open_many,
     surroundings::write_log,
 );

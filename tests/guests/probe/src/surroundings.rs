@@ -118,3 +118,9 @@ pub fn sleep_loudly(ms: u64) -> &'static str {
     log::info!("sleeping");
     sleep(ms)
 }
+
+/// Opens a file `n` times, and answers how often it could.
+#[on_request("/open-many")]
+pub fn open_many(path: String, n: u32) -> usize {
+    (0..n).filter(|_| File::open(&path).is_ok()).count()
+}

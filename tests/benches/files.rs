@@ -1,0 +1,275 @@
+//! What it costs to open a file through the policy, beside plain wasmtime-wasi.
+//!
+//! The same guest opens the same file, two folders down, again and again: once with
+//! the files of `syft-host`, granted by a pattern, and once with a preopened folder
+//! of wasmtime-wasi's own. Both work on the calling thread. The time of a call that
+//! opens nothing is taken off.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use syft_host::app::App;
+use syft_host::capability::files::{FileAccess, Grants};
+use syft_host::manifest;
+use syft_host::sandbox::{Limits, Outcome, Sandbox};
+use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
+use syft_protocol::grant::PathPattern;
+use syft_protocol::message::{Headers, Method, Request};
+use syft_protocol::timestamp::Timestamp;
+use syft_protocol::url::SyftUrl;
+use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
+use wasmtime::{Config, Engine, Store};
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
+
+#[path = "../support/guests.rs"]
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests")]
+mod guests;
+
+const ROUNDS: usize = 7;
+const OPENS: u32 = 20_000;
+const FILE: &str = "/datasites/a@example.com/public/x.txt";
+
+#[expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program for people; what fails ends it"
+)]
+fn main() {
+    let wants_bench = std::env::args().any(|arg| arg == "--bench");
+    if cfg!(debug_assertions) || !wants_bench {
+        println!("skipped: run it with cargo bench");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let place = tempfile::tempdir().unwrap();
+        let datasites = place.path().join("datasites");
+        let public = datasites.join("a@example.com/public");
+        fs::create_dir_all(&public).unwrap();
+        fs::write(public.join("x.txt"), "x").unwrap();
+        let component = fs::read(guests::guest("probe")).unwrap();
+        let ours = Ours::new(place.path(), &datasites, &component).await;
+        let stock = Stock::new(&datasites, &component);
+        let mut rounds: Vec<(f64, f64)> = Vec::new();
+        for round in 0..=ROUNDS {
+            let micros = |all: Duration, none: Duration| {
+                all.saturating_sub(none).as_secs_f64() * 1e6 / f64::from(OPENS)
+            };
+            let pair = (
+                micros(ours.time(OPENS).await, ours.time(0).await),
+                micros(stock.time(OPENS).await, stock.time(0).await),
+            );
+            // The first one warms up.
+            if round > 0 {
+                rounds.push(pair);
+            }
+        }
+        println!("opening a file, {OPENS} times in a call, {ROUNDS} rounds: median (min - max)");
+        println!(
+            "  syft-host       {} us",
+            spread(rounds.iter().map(|it| it.0))
+        );
+        println!(
+            "  wasmtime-wasi   {} us",
+            spread(rounds.iter().map(|it| it.1))
+        );
+        println!(
+            "  ratio           {}",
+            spread(rounds.iter().map(|it| it.0 / it.1))
+        );
+    });
+}
+
+fn spread(values: impl Iterator<Item = f64>) -> String {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let (median, last) = (values[values.len() / 2], values[values.len() - 1]);
+    format!("{median:.2} ({:.2} - {last:.2})", values[0])
+}
+
+fn body(opens: u32) -> Vec<u8> {
+    format!(r#"{{"path":"{FILE}","n":{opens}}}"#).into_bytes()
+}
+
+struct Ours {
+    sandbox: Sandbox,
+    app: App,
+    address: Address,
+}
+
+#[expect(clippy::unwrap_used, reason = "what fails ends it")]
+impl Ours {
+    async fn new(place: &Path, datasites: &Path, component: &[u8]) -> Self {
+        let limits = Limits {
+            time: Duration::from_secs(600),
+            ..Limits::default()
+        };
+        let sandbox = Sandbox::new(limits, &place.join("compiled")).unwrap();
+        let name = AppName::parse("app").unwrap();
+        let owner = Datasite::parse("owner@example.com").unwrap();
+        let files = manifest::Files {
+            read: vec![PathPattern::parse("*/public/*.txt").unwrap()],
+            ..manifest::Files::default()
+        };
+        let grants = Grants {
+            requested: files.clone(),
+            approved: files,
+            denied: Vec::new(),
+        };
+        let files = FileAccess::new(datasites, &grants, &owner, &name).unwrap();
+        let app = App::load(&sandbox, name, owner, files, component)
+            .await
+            .unwrap();
+        let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
+        let folder = Folder::parse(&["open-many"]).unwrap();
+        let address = Address::new(Arc::new(folder), id);
+        Self {
+            sandbox,
+            app,
+            address,
+        }
+    }
+
+    async fn time(&self, opens: u32) -> Duration {
+        let now = Timestamp::from_system_time(SystemTime::now());
+        let request = Request {
+            id: None,
+            sender: "a@example.com".to_owned(),
+            url: SyftUrl::parse("syft://owner@example.com/app_data/app/rpc/open-many").unwrap(),
+            body: Some(body(opens)),
+            headers: Headers::default(),
+            created: now,
+            expires: now.saturating_add(Duration::from_secs(600)),
+            method: Method::Post,
+        };
+        let sender = Sender {
+            email: request.sender.clone(),
+            proof: Proof::Folder,
+        };
+        let start = Instant::now();
+        let outcome = self
+            .app
+            .call(&self.sandbox, &self.address, sender, request)
+            .await;
+        let took = start.elapsed();
+        let Outcome::Answered(answer) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert_eq!(answer.body, Some(opens.to_string().into_bytes()));
+        took
+    }
+}
+
+mod bindings {
+    #![allow(missing_docs, unreachable_pub, reason = "generated")]
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "app",
+        imports: { default: trappable },
+        exports: { default: async },
+    });
+}
+
+/// The same world with wasmtime-wasi's own files.
+struct Stock {
+    engine: Engine,
+    pre: bindings::AppPre<State>,
+    datasites: std::path::PathBuf,
+}
+
+struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl bindings::syft::app::types::Host for State {}
+
+impl bindings::syft::app::context::Host for State {
+    fn datasite(&mut self) -> wasmtime::Result<String> {
+        Ok(String::new())
+    }
+
+    fn app(&mut self) -> wasmtime::Result<String> {
+        Ok(String::new())
+    }
+
+    fn time_left(&mut self) -> wasmtime::Result<u64> {
+        Ok(0)
+    }
+}
+
+impl bindings::syft::app::log::Host for State {
+    fn write(&mut self, _: bindings::syft::app::log::Level, _: String) -> wasmtime::Result<()> {
+        Ok(())
+    }
+}
+
+#[expect(clippy::unwrap_used, reason = "what fails ends it")]
+impl Stock {
+    fn new(datasites: &Path, component: &[u8]) -> Self {
+        let mut config = Config::new();
+        config.wasm_component_model(true).epoch_interruption(true);
+        let engine = Engine::new(&config).unwrap();
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
+        bindings::App::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).unwrap();
+        let component = Component::from_binary(&engine, component).unwrap();
+        let pre = bindings::AppPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
+        Self {
+            engine,
+            pre,
+            datasites: datasites.to_owned(),
+        }
+    }
+
+    async fn time(&self, opens: u32) -> Duration {
+        use bindings::exports::syft::app::rpc;
+        let request = rpc::Request {
+            id: String::new(),
+            endpoint: "/open-many".to_owned(),
+            sender: String::new(),
+            sender_proof: bindings::syft::app::types::SenderProof::Folder,
+            url: String::new(),
+            method: bindings::syft::app::types::Method::Post,
+            headers: Vec::new(),
+            body: Some(body(opens)),
+            created: 0,
+            expires: 0,
+        };
+        let wasi = WasiCtx::builder()
+            .allow_blocking_current_thread(true)
+            .preopened_dir(&self.datasites, "/datasites", FsPerms::ReadOnly)
+            .unwrap()
+            .build();
+        let state = State {
+            wasi,
+            table: ResourceTable::new(),
+        };
+        let mut store = Store::new(&self.engine, state);
+        store.set_epoch_deadline(u64::MAX / 2);
+        let start = Instant::now();
+        let app = self.pre.instantiate_async(&mut store).await.unwrap();
+        let answer = app
+            .syft_app_rpc()
+            .call_handle(&mut store, &request)
+            .await
+            .unwrap();
+        let took = start.elapsed();
+        assert_eq!(answer.unwrap().body, Some(opens.to_string().into_bytes()));
+        took
+    }
+}
