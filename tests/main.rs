@@ -6,9 +6,12 @@
 
 mod support;
 
+mod access;
 mod building;
 mod command_line;
+mod examples;
 mod file_attacks;
+mod file_model;
 mod hostile_guests;
 mod hostile_tree;
 mod manifest;

@@ -76,37 +76,27 @@ impl Config {
     /// The config is not readable or incomplete, or the host's own folder would
     /// be synced.
     pub fn load(overrides: &Overrides) -> Result<Self, CommandError> {
-        let email = overrides.email.clone().or_else(|| env::var(EMAIL).ok());
-        let data_dir = overrides
-            .data_dir
-            .clone()
-            .or_else(|| env::var_os(DATA_DIR).map(PathBuf::from));
-        let file = match (&email, &data_dir) {
-            (Some(_), Some(_)) => None,
-            _ => read_config_file(overrides.config.as_deref())?,
-        };
-        let is_local = file.is_none() && email.is_none() && data_dir.is_none();
-        let (file_email, file_dir) = file.map_or((None, None), |it| (it.email, it.data_dir));
-        let email = email
-            .or(file_email)
-            .or_else(|| is_local.then(|| LOCAL_OWNER.to_owned()))
-            .ok_or_else(|| missing("email", "--email"))?;
-        let data_dir = match data_dir.or(file_dir) {
-            Some(dir) => expand_home(&dir)?,
-            None if is_local => home_folder("XDG_DATA_HOME", ".local/share", "data")?.join("local"),
-            None => home()?.join("SyftBox"),
-        };
-        let data_dir = std::path::absolute(&data_dir)?;
+        let said = Said::find(overrides)?;
+        let datasites = said.datasites()?;
+        let email = said.email.ok_or_else(|| missing("email", "--email"))?;
         let config = Self {
             email: Datasite::parse(&email)?,
-            datasites: data_dir.join("datasites"),
-            is_local,
+            datasites,
+            is_local: said.is_local,
             cache: home_folder("XDG_CACHE_HOME", ".cache", "cache")?.join("compiled"),
             approvals: home_folder("XDG_CONFIG_HOME", ".config", "config")?.join("approvals"),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
         };
         config.keep_private()?;
         Ok(config)
+    }
+
+    /// Finds the folder of all datasites, where it does not matter for whom.
+    ///
+    /// # Errors
+    /// The config is not readable, or there is no home.
+    pub fn find_datasites(overrides: &Overrides) -> Result<PathBuf, CommandError> {
+        Said::find(overrides)?.datasites()
     }
 
     /// Compiled code from a synced folder would let strangers run what they like.
@@ -120,6 +110,46 @@ impl Config {
             "set {HOME} to a folder outside {}",
             self.datasites.display()
         )))
+    }
+}
+
+/// What the user, the environment and the config file say.
+struct Said {
+    email: Option<String>,
+    data_dir: Option<PathBuf>,
+    is_local: bool,
+}
+
+impl Said {
+    fn find(overrides: &Overrides) -> Result<Self, CommandError> {
+        let email = overrides.email.clone().or_else(|| env::var(EMAIL).ok());
+        let data_dir = overrides
+            .data_dir
+            .clone()
+            .or_else(|| env::var_os(DATA_DIR).map(PathBuf::from));
+        let file = match (&email, &data_dir) {
+            (Some(_), Some(_)) => None,
+            _ => read_config_file(overrides.config.as_deref())?,
+        };
+        let is_local = file.is_none() && email.is_none() && data_dir.is_none();
+        let (file_email, file_dir) = file.map_or((None, None), |it| (it.email, it.data_dir));
+        let local_owner = is_local.then(|| LOCAL_OWNER.to_owned());
+        Ok(Self {
+            email: email.or(file_email).or(local_owner),
+            data_dir: data_dir.or(file_dir),
+            is_local,
+        })
+    }
+
+    fn datasites(&self) -> Result<PathBuf, CommandError> {
+        let data_dir = match &self.data_dir {
+            Some(dir) => expand_home(dir)?,
+            None if self.is_local => {
+                home_folder("XDG_DATA_HOME", ".local/share", "data")?.join("local")
+            }
+            None => home()?.join("SyftBox"),
+        };
+        Ok(std::path::absolute(data_dir)?.join("datasites"))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Foreign text, made fit for a terminal and a log.
 
+use serde_json::Value;
+
 /// Tells whether a character stays where it is put. Control characters move the
 /// cursor and worse; line separators and those that reorder text are no control
 /// characters to `char`, yet they show something else than is there.
@@ -32,9 +34,31 @@ pub(crate) fn plain_excerpt(text: &str, max_chars: usize) -> String {
     plain(&shown)
 }
 
+/// Returns compact JSON with an escape for what is not plain, which JSON leaves as
+/// it is but for the first of the control characters.
+pub(crate) fn plain_json(json: &Value) -> String {
+    let mut shown = String::new();
+    for c in json.to_string().chars() {
+        match is_plain(c) {
+            true => shown.push(c),
+            // It can only stand in a string, and all of these have four digits.
+            false => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_says_the_same_in_plain_characters() {
+        let value = Value::from("\x1b\x7f\u{9b}31m \u{202e}x\u{feff} \"語\"");
+        let shown = plain_json(&value);
+        assert_eq!(shown, r#""\u001b\u007f\u009b31m \u202ex\ufeff \"語\"""#);
+        assert_eq!(serde_json::from_str::<Value>(&shown).ok(), Some(value));
+    }
 
     #[test]
     fn nothing_reaches_the_terminal_but_text() {

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use serde_json::Value;
 
 use crate::error::CommandError;
+use crate::plain::plain_json;
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +41,7 @@ impl Ui {
     /// Nobody reads any more.
     pub fn json(self, value: &Value) -> io::Result<()> {
         match self.json {
-            true => print(value.to_string().as_bytes(), b"\n"),
+            true => print(plain_json(value).as_bytes(), b"\n"),
             false => Ok(()),
         }
     }

@@ -24,7 +24,12 @@ use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 
 #[path = "../support/guests.rs"]
-#[expect(dead_code, unreachable_pub, reason = "shared with the tests")]
+#[expect(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "shared with the tests"
+)]
 mod guests;
 
 const ROUNDS: usize = 7;

@@ -467,3 +467,23 @@ fn what_was_refused_is_logged_with_what_would_allow_it() {
         "{hint}"
     );
 }
+
+/// Only the name `/datasites` is left then.
+#[test]
+fn with_everything_denied_the_datasites_folder_is_not_seen_either() {
+    let attack = Attack::with(&Approved::new(&["**"], &["**"], &["**"]), |_| {});
+    let no_entry = || error("no-entry");
+    attack.check(&[
+        (json!({"raw": {"read_directory": "root"}}), no_entry()),
+        (json!({"raw": {"stat": "root"}}), no_entry()),
+        (json!({"raw": {"metadata_hash": "root"}}), no_entry()),
+        (
+            json!({"raw": {"open": ["root", ".", "dr", "h"]}}),
+            no_entry(),
+        ),
+        (
+            json!({"raw": {"create_directory_at": ["root", "x"]}}),
+            error("not-permitted"),
+        ),
+    ]);
+}

@@ -60,7 +60,7 @@ fn check_sender(request: &Request) -> Result<(), Error> {
 
 /// What is not there and what may not be read are told alike.
 fn refuse(path: &str, error: &io::Error) -> Error {
-    log::info!("refused {path:?}: {error}");
+    log::debug!("refused {path:?}: {error}");
     Error::not_found("nothing there that you may read")
 }
 

@@ -1,7 +1,7 @@
 //! Ranks the scores that datasites publish, and writes the ranking as a page.
 
 mod page;
-mod ranking;
+mod places;
 mod scores;
 
 use std::fs;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use syft_guest::prelude::*;
 
-use ranking::Ranking;
+use places::Ranking;
 
 /// The most places of a ranking.
 const MAX_PLACES: usize = 1000;

@@ -1,6 +1,6 @@
 //! The ranking as a page of HTML.
 
-use crate::ranking::{Place, Ranking};
+use crate::places::{Place, Ranking};
 
 const STYLE: &str = "body { font-family: sans-serif; margin: 2rem auto; max-width: 40rem }
 table { border-collapse: collapse; width: 100% }

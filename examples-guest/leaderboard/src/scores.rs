@@ -107,7 +107,7 @@ fn parse(json: &[u8]) -> Result<Vec<Entry>, &'static str> {
 
 fn is_name(model: &str) -> bool {
     let n_chars = model.chars().count();
-    1 <= n_chars && n_chars <= MAX_MODEL_CHARS && !model.chars().any(char::is_control)
+    (1..=MAX_MODEL_CHARS).contains(&n_chars) && !model.chars().any(char::is_control)
 }
 
 #[cfg(test)]

@@ -163,7 +163,7 @@ impl Pattern {
         if !self.names.contains(&Name::AnyNames) {
             return path.len() == self.names.len() && self.begins_with(path);
         }
-        self.after(path).iter().any(|&at| at == self.names.len())
+        self.after(path).contains(&self.names.len())
     }
 
     /// Tells whether something below a path could be one that the pattern stands

@@ -20,8 +20,10 @@ use crate::ui::Ui;
 /// SECURITY.md lists where it is stricter.
 #[derive(Debug, Args)]
 pub(super) struct AccessArgs {
+    // Not `email`: that is the owner's, an option of all commands.
     /// Who
-    email: String,
+    #[arg(value_name = "EMAIL")]
+    who: String,
 
     /// Path below the datasites folder, such as `alice@example.org/public/x.csv`
     path: String,
@@ -32,21 +34,20 @@ pub(super) fn access(
     overrides: &Overrides,
     args: &AccessArgs,
 ) -> Result<Exit, CommandError> {
-    let config = Config::load(overrides)?;
-    let root = Root::open(&config.datasites).map_err(|error| {
-        CommandError::new(format!("open {}: {error}", config.datasites.display()))
-    })?;
+    let datasites = Config::find_datasites(overrides)?;
+    let root = Root::open(&datasites)
+        .map_err(|error| CommandError::new(format!("open {}: {error}", datasites.display())))?;
     let now = Timestamp::from_system_time(SystemTime::now());
     let mut rules = Rules::new(Broken::AsServer);
     let mut may = |access| {
-        let decision = rules.decide(&root, now, &args.email, &args.path, access);
+        let decision = rules.decide(&root, now, &args.who, &args.path, access);
         (decision.allowed, explain(&decision))
     };
     let (read, by) = may(Access::Read);
     let (write, write_by) = may(Access::Write);
     let (admin, _) = may(Access::Admin);
     ui.json(&json!({
-        "email": args.email,
+        "email": args.who,
         "path": args.path,
         "read": read,
         "write": write,

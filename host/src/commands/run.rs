@@ -20,7 +20,8 @@ use crate::capability::files::FileAccess;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::guest_crate;
-use crate::manifest::Manifest;
+use crate::manifest::section::SectionError;
+use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_long_time, parse_size, parse_time};
 use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
@@ -234,6 +235,8 @@ impl Source {
         let component = read_component(path, Limits::default().component_bytes)?;
         let manifest = match Manifest::from_component(&component) {
             Ok(manifest) => manifest.unwrap_or_default(),
+            // Loading it says more about that.
+            Err(ManifestError::Section(SectionError::Component(_))) => Manifest::default(),
             Err(error) => {
                 return Err(CommandError::new(format!(
                     "cannot run {}: {error}",

@@ -178,7 +178,7 @@ fn hint(place: &Place, want: Want, denied: &Denied) -> String {
 }
 
 /// A place among the open files.
-pub(super) struct Slot(Guard);
+pub struct Slot(Guard);
 
 impl Drop for Slot {
     fn drop(&mut self) {

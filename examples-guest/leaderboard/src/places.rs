@@ -1,4 +1,4 @@
-//! Scores in order.
+//! The places that scores get.
 
 use serde::Serialize;
 
