@@ -141,8 +141,12 @@ impl Guard {
             Want::Read => "read",
             Want::Write | Want::MakeFolder => "write",
         };
-        self.log(place, Some(want), |app, request, path| {
-            tracing::warn!(app, request, access, path, hint, "file access denied");
+        self.log(place, Some(want), |app, request, path| match denied {
+            // Nothing is wrong with the app: its callers ask for what they may not.
+            Denied::SenderMayNot(_) => {
+                tracing::info!(app, request, access, path, hint, "file access denied");
+            }
+            _ => tracing::warn!(app, request, access, path, hint, "file access denied"),
         });
     }
 

@@ -1,0 +1,164 @@
+//! Finding and opening what guests name.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use rustix::fs::{FileType, OFlags, Stat};
+use wasmtime::component::Resource;
+
+use super::bindings::types::{DescriptorFlags, OpenFlags};
+use super::bindings::{ErrorCode, FsResult};
+use super::place::{self, Place, kind};
+use super::policy::Want;
+use super::{Descriptor, OpenFile};
+use crate::sandbox::store::CallState;
+
+impl CallState {
+    pub(super) fn descriptor(&self, it: &Resource<Descriptor>) -> FsResult<&Descriptor> {
+        Ok(self.table.get(it)?)
+    }
+
+    /// Returns the place that a guest means by a path in a folder.
+    pub(super) fn place(&self, base: &Resource<Descriptor>, path: &str) -> FsResult<place::Named> {
+        Ok(self.descriptor(base)?.folder()?.resolve(path)?)
+    }
+
+    /// Looks at a place that the guest may know.
+    pub(super) fn look(&self, place: &Place) -> FsResult<Stat> {
+        let guard = &self.files;
+        let (may_read, may_see) = (
+            guard.allows(place, Want::Read),
+            guard.allows(place, Want::See),
+        );
+        if !may_read && !may_see {
+            guard.check(place, Want::Read)?;
+        }
+        let stat = guard.root()?.look(place)?;
+        match kind(&stat) {
+            FileType::RegularFile if may_read => Ok(stat),
+            FileType::Directory if may_see => Ok(stat),
+            FileType::RegularFile | FileType::Directory => {
+                guard.check(place, Want::Read)?;
+                Err(ErrorCode::NoEntry.into())
+            }
+            other => {
+                guard.log_unfit(place, &format!("it is a {other:?}"));
+                Err(ErrorCode::NoEntry.into())
+            }
+        }
+    }
+
+    pub(super) fn open(
+        &self,
+        named: place::Named,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Descriptor> {
+        let place = named.place;
+        let writes = flags.contains(DescriptorFlags::WRITE)
+            || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
+        let want = if writes { Want::Write } else { Want::Read };
+        let wants_folder = named.is_folder || open.contains(OpenFlags::DIRECTORY);
+        let guard = &self.files;
+        if wants_folder || (!writes && !guard.allows(&place, want)) {
+            return self.open_folder(place, open, want);
+        }
+        if writes {
+            guard.check(&place, want)?;
+        }
+        self.open_file(place, open, flags)
+    }
+
+    pub(super) fn is_visible_folder(&self, place: &Place) -> bool {
+        let is_folder = || {
+            let root = self.files.root();
+            root.is_ok_and(|root| root.look(place).is_ok_and(|it| kind(&it).is_dir()))
+        };
+        self.files.allows(place, Want::See) && is_folder()
+    }
+
+    fn open_folder(&self, place: Place, open: OpenFlags, want: Want) -> FsResult<Descriptor> {
+        let guard = &self.files;
+        if !guard.allows(&place, Want::See) {
+            guard.check(&place, want)?;
+            guard.check(&place, Want::See)?;
+        }
+        if open.contains(OpenFlags::EXCLUSIVE) {
+            return Err(ErrorCode::Exist.into());
+        }
+        match kind(&guard.root()?.look(&place)?) {
+            FileType::Directory if want == Want::Write => Err(ErrorCode::IsDirectory.into()),
+            FileType::Directory => {
+                let slot = guard.open_slot(&place)?;
+                Ok(Descriptor::Folder(place, Some(slot)))
+            }
+            FileType::RegularFile if guard.allows(&place, Want::Read) => {
+                Err(ErrorCode::NotDirectory.into())
+            }
+            _ => Err(ErrorCode::NoEntry.into()),
+        }
+    }
+
+    fn open_file(
+        &self,
+        place: Place,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Descriptor> {
+        let guard = &self.files;
+        let slot = guard.open_slot(&place)?;
+        let writes = flags.contains(DescriptorFlags::WRITE);
+        let truncates = open.contains(OpenFlags::TRUNCATE);
+        let mut how = match writes || truncates {
+            true => OFlags::RDWR,
+            false => OFlags::RDONLY,
+        };
+        if open.contains(OpenFlags::CREATE) {
+            how |= OFlags::CREATE;
+        }
+        if open.contains(OpenFlags::EXCLUSIVE) {
+            how |= OFlags::EXCL;
+        }
+        let file = guard.root()?.open_place(&place, how)?;
+        let stat = rustix::fs::fstat(&file)?;
+        match kind(&stat) {
+            FileType::RegularFile if stat.st_nlink <= 1 => {}
+            FileType::RegularFile => {
+                // Another name of it may be one that was not granted.
+                guard.log_unfit(&place, "it has several hard links");
+                return Err(ErrorCode::Access.into());
+            }
+            FileType::Directory if how == OFlags::RDONLY => {
+                guard.check(&place, Want::See)?;
+                return Ok(Descriptor::Folder(place, Some(slot)));
+            }
+            FileType::Directory => return Err(ErrorCode::IsDirectory.into()),
+            other => {
+                guard.log_unfit(&place, &format!("it is a {other:?}"));
+                return Err(ErrorCode::Access.into());
+            }
+        }
+        let file = File::from(file);
+        if truncates {
+            file.set_len(0).map_err(|_| ErrorCode::Io)?;
+        }
+        Ok(Descriptor::File(Arc::new(OpenFile {
+            file,
+            place,
+            flags,
+            guard: guard.clone(),
+            _slot: slot,
+        })))
+    }
+
+    /// Makes sure that a regular file is at a place, for operations on its name.
+    pub(super) fn expect_file(&self, folder: impl AsFd, name: &str) -> FsResult<Stat> {
+        let stat = place::look_at(folder.as_fd(), name)?;
+        match kind(&stat) {
+            FileType::RegularFile => Ok(stat),
+            FileType::Directory => Err(ErrorCode::IsDirectory.into()),
+            _ => Err(ErrorCode::NoEntry.into()),
+        }
+    }
+}
