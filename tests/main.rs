@@ -16,6 +16,7 @@ mod hostile_guests;
 mod hostile_tree;
 mod manifest;
 mod python;
+mod sdk;
 mod serving;
 mod starting;
 mod stopping;

@@ -1,22 +1,15 @@
 //! From handlers to a component.
 
 use crate::bindings::exports::syft::app::rpc;
-use crate::{CallError, Endpoint, Request, Response};
+use crate::routes::Routes;
+use crate::{CallError, Request};
 
-/// The handlers of an app. Implemented by [`app!`](crate::app!).
-pub trait App {
-    /// Returns all endpoints, in the order in which they were given.
-    fn endpoints() -> Vec<Endpoint>;
-
-    /// Calls the handler of `request.endpoint`.
-    fn call(request: Request) -> Result<Response, CallError>;
-}
-
-/// Makes a component of handlers.
+/// Makes a component of handlers and routers.
 ///
-/// Takes the functions with [`#[on_request]`](crate::on_request), by name or by
-/// path: `app!(hello, users::list)`. Once in a crate. Two handlers of one path
-/// are refused.
+/// Takes the functions with [`#[on_request]`](crate::on_request) and what
+/// [`router!`](crate::router!) made, by name or by path, each with a prefix or
+/// without: `app!(hello, "/api/v1/users" => users::router)`. Once in a crate.
+/// Two handlers of one path are refused.
 ///
 /// On other targets than WebAssembly it only checks that these are handlers, so
 /// that the crate can be tested natively.
@@ -25,32 +18,14 @@ macro_rules! app {
     () => {
         ::core::compile_error!("an app has at least one handler: app!(hello)");
     };
-    ($($handler:path),+ $(,)?) => {
+    ($($routes:tt)+) => {
         const _: () = {
-            struct App;
+            $crate::router!(App: $($routes)+);
 
-            const _: () = $crate::__private::assert_distinct::<App>(
-                &[$(<$handler as $crate::Handler>::PATH),+],
+            const TREE: $crate::__private::Tree = <App as $crate::__private::Routes>::TREE;
+            const _: () = $crate::__private::assert_distinct(
+                &$crate::__private::paths::<{ $crate::__private::count(TREE) }>(TREE),
             );
-
-            impl $crate::__private::App for App {
-                fn endpoints() -> ::std::vec::Vec<$crate::Endpoint> {
-                    ::std::vec![$(<$handler as $crate::Handler>::endpoint()),+]
-                }
-
-                fn call(
-                    request: $crate::Request,
-                ) -> ::core::result::Result<$crate::Response, $crate::CallError> {
-                    $(
-                        if request.endpoint == <$handler as $crate::Handler>::PATH {
-                            return <$handler as $crate::Handler>::call(request);
-                        }
-                    )+
-                    ::core::result::Result::Err(
-                        $crate::CallError::no_handler(&request.endpoint),
-                    )
-                }
-            }
 
             #[cfg(target_family = "wasm")]
             $crate::bindings::export_app!(App with_types_in $crate::bindings);
@@ -58,49 +33,17 @@ macro_rules! app {
     };
 }
 
-/// Panics, at compile time, where two paths of the app are equal.
-///
-/// An empty path is a handler that `#[on_request]` refused already.
-pub const fn assert_distinct<A: App>(paths: &[&str]) {
-    let mut i = 0;
-    while i < paths.len() {
-        let mut j = i + 1;
-        while j < paths.len() {
-            assert!(
-                paths[i].is_empty() || !equal(paths[i].as_bytes(), paths[j].as_bytes()),
-                "two handlers of this app have the same path"
-            );
-            j += 1;
-        }
-        i += 1;
-    }
-}
-
-/// `==` of slices is not const yet.
-const fn equal(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let mut i = 0;
-    while i < a.len() {
-        if a[i] != b[i] {
-            return false;
-        }
-        i += 1;
-    }
-    true
-}
-
-impl<T: App> rpc::Guest for T {
+impl<T: Routes> rpc::Guest for T {
     fn endpoints() -> Vec<rpc::Endpoint> {
-        <T as App>::endpoints()
-            .into_iter()
-            .map(Into::into)
-            .collect()
+        T::TREE.endpoints().into_iter().map(Into::into).collect()
     }
 
     fn handle(request: rpc::Request) -> Result<rpc::Response, rpc::Error> {
-        match <T as App>::call(request.into()) {
+        let request = Request::from(request);
+        let Some(call) = T::TREE.find(&request.endpoint) else {
+            return Err(CallError::no_handler(&request.endpoint).into());
+        };
+        match call(request) {
             Ok(response) => Ok(response.into()),
             Err(error) => Err(error.into()),
         }
@@ -109,7 +52,6 @@ impl<T: App> rpc::Guest for T {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::prelude::*;
 
     #[on_request("/a")]
@@ -128,24 +70,6 @@ mod tests {
     }
 
     app!(a, deep::er);
-
-    #[test]
-    fn paths_are_compared_whole() {
-        struct Empty;
-        impl super::App for Empty {
-            fn endpoints() -> Vec<Endpoint> {
-                Vec::new()
-            }
-            fn call(request: Request) -> Result<Response, CallError> {
-                Err(CallError::no_handler(&request.endpoint))
-            }
-        }
-        assert_distinct::<Empty>(&[]);
-        assert_distinct::<Empty>(&["/a", "/b", "/a/b", "/"]);
-        for paths in [&["/a", "/a"][..], &["/a", "/b", "/a"]] {
-            assert!(std::panic::catch_unwind(|| assert_distinct::<Empty>(paths)).is_err());
-        }
-    }
 
     #[test]
     fn endpoints_tell_their_schema() {

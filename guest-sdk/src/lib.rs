@@ -95,9 +95,61 @@
 //! }
 //! ```
 //!
+//! # Routers
+//!
+//! Handlers that belong together go into a router, which gets its prefix where
+//! it is included: in an app, or in another router. See [`router!`].
+//!
+//! ```
+//! mod users {
+//!     use syft_guest::prelude::*;
+//!
+//!     /// Becomes `/api/v1/users/list`.
+//!     #[on_request("/list")]
+//!     fn list() -> Vec<String> {
+//!         vec!["Ada".to_owned()]
+//!     }
+//!
+//!     syft_guest::router!(pub router: list);
+//! }
+//!
+//! # use syft_guest::prelude::*;
+//! # #[on_request("/hello")]
+//! # fn hello() {}
+//! syft_guest::app!(hello, "/api/v1/users" => users::router);
+//! # fn main() {}
+//! ```
+//!
+//! # Async handlers
+//!
+//! A handler may be an `async fn`. The host runs requests beside each other
+//! anyway, each in an instance of its own, so it is for waiting for several
+//! things in one call: [`time::sleep`], [`join!`] and [`join_all`]. What a
+//! handler has not awaited when it returns does not run.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use syft_guest::prelude::*;
+//! use syft_guest::time::sleep;
+//!
+//! /// Takes as long as the longer of the two.
+//! #[on_request("/both")]
+//! async fn both() -> &'static str {
+//!     syft_guest::join!(
+//!         sleep(Duration::from_millis(20)),
+//!         sleep(Duration::from_millis(30)),
+//!     );
+//!     "both"
+//! }
+//!
+//! assert_eq!(syft_guest::test::block_on(both()), "both");
+//! ```
+//!
 //! # Tests
 //!
 //! Handlers are plain functions, so `cargo test` runs their tests natively.
+//! [`test::block_on`] runs those that are `async`,
 //! [`Handler::call`] goes the way of a request, [`log`](mod@log) writes to
 //! standard error and [`context`] answers with made-up names.
 //!
@@ -143,17 +195,23 @@ pub mod context;
 mod endpoint;
 mod error;
 mod excerpt;
+mod executor;
 mod handler;
 mod headers;
+mod join;
 pub mod log;
 mod request;
 mod response;
+mod routes;
+pub mod test;
+pub mod time;
 
 pub use body::{Bytes, FromBody, Json, Text};
 pub use endpoint::{Endpoint, Parameter};
 pub use error::Error;
 pub use handler::{CallError, Handler};
 pub use headers::Headers;
+pub use join::join_all;
 pub use request::{Method, Proof, Request, Sender, Timestamp};
 pub use response::{IntoResponse, Response};
 pub use syft_guest_macros::on_request;
@@ -172,8 +230,13 @@ pub mod __private {
         Answer, Failed, FailsAsError, FailsAsText, FailsUnknown, Given, GivesAll, IsResponse,
         IsSerialize, IsUnknown, NeverFails, Returned, fail,
     };
-    pub use crate::app::{App, assert_distinct};
+
     pub use crate::arguments::Arguments;
     pub use crate::body::from_body;
     pub use crate::endpoint::endpoint;
+    pub use crate::executor::block_on;
+    pub use crate::join::Joined;
+    pub use crate::routes::distinct::{assert_distinct, count, paths};
+    pub use crate::routes::prefix::check_prefix;
+    pub use crate::routes::{Branch, Call, Routes, Tree};
 }

@@ -53,12 +53,6 @@ fn parse(arguments: TokenStream, function: &mut ItemFn) -> Result<Handler> {
 }
 
 fn check_shape(signature: &Signature) -> Result<()> {
-    if let Some(token) = signature.asyncness {
-        return Err(Error::new(
-            token.span,
-            "async handlers are not supported yet: take `async` away",
-        ));
-    }
     if let Some(token) = signature.unsafety {
         return Err(Error::new(token.span, "a handler is a safe function"));
     }
@@ -192,6 +186,11 @@ impl Handler {
         let site = Span::mixed_site();
         let bindings = self.binding_tokens();
         let arguments = self.argument_names();
+        let called = quote_spanned!(site=> #name(#(#arguments),*));
+        let called = match function.sig.asyncness {
+            Some(_) => quote_spanned!(site=> ::syft_guest::__private::block_on(#called)),
+            None => called,
+        };
         let answer = answer_tokens(function);
         quote_spanned! {site=>
             #[allow(clippy::all, unused_mut, reason = "written by #[on_request]")]
@@ -199,7 +198,7 @@ impl Handler {
                 mut request: ::syft_guest::Request,
             ) -> ::core::result::Result<::syft_guest::Response, ::syft_guest::CallError> {
                 #bindings
-                let answer = #name(#(#arguments),*);
+                let answer = #called;
                 #answer
             }
         }

@@ -14,10 +14,13 @@ use proc_macro::TokenStream;
 /// it comes a type of the same name, which implements `syft_guest::Handler`
 /// and which `syft_guest::app!` takes.
 ///
+/// An `async fn` is run to its end when it is called by a request.
+///
 /// The one argument is the path of the endpoint below `rpc/`, such as
-/// `"/users/list"`. The doc comment of the function becomes the description in
-/// the published schema. How parameters are bound and what may be returned is
-/// described in the documentation of `syft_guest`.
+/// `"/users/list"`, without the prefixes of routers. The doc comment of the
+/// function becomes the description in the published schema. How parameters are
+/// bound and what may be returned is described in the documentation of
+/// `syft_guest`.
 #[proc_macro_attribute]
 pub fn on_request(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler::expand(arguments.into(), item.into()).into()

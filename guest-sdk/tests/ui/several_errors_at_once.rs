@@ -1,7 +1,7 @@
 use syft_guest::prelude::*;
 
 #[on_request("f")]
-async fn f(a: &str, #[default] _b: i64) -> usize {
+unsafe fn f(a: &str, #[default] _b: i64) -> usize {
     a.len()
 }
 

@@ -2,13 +2,13 @@
 //! operation.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RenameFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT,
-    futimens, mkdirat, renameat, renameat_with, unlinkat, utimensat,
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, mkdirat,
+    openat, renameat, unlinkat, utimensat,
 };
+use rustix::io::Errno;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
@@ -19,7 +19,7 @@ use super::bindings::types::{
 };
 use super::bindings::{ErrorCode, FsError, FsResult, preopens, types};
 use super::listing::Listing;
-use super::place::{self, Place, kind};
+use super::place::{Place, kind};
 use super::policy::Want;
 use super::streams::{ReadStream, WriteStream};
 use super::{Descriptor, MOUNT};
@@ -292,19 +292,19 @@ impl types::HostDescriptor for CallState {
         if from.is_folder || to.is_folder {
             return Err(ErrorCode::NotDirectory.into());
         }
-        renameat(&from_folder, from_name, &to_folder, to_name)?;
-        if place::look_at(to_folder.as_fd(), to_name).is_ok_and(|it| kind(&it).is_dir()) {
-            // It came in the place of the file since the look at it, and goes back.
-            // Where there is a file again by now, they change places.
-            let back = |flags| renameat_with(&to_folder, to_name, &from_folder, from_name, flags);
-            let tries = [RenameFlags::empty(), RenameFlags::EXCHANGE].repeat(8);
-            if !tries.into_iter().any(|flags| back(flags).is_ok()) {
-                self.files
-                    .log_unfit(&to.place, "it is a folder that came with a rename");
-            }
-            return Err(ErrorCode::IsDirectory.into());
+        // A folder may have come in the place of the file since the look at it. The
+        // kernel puts no folder in the place of a file, so there shall be one.
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        let made = match openat(&to_folder, to_name, flags, Mode::from_raw_mode(0o666)) {
+            Ok(_) => true,
+            Err(Errno::EXIST) => false,
+            Err(error) => return Err(error.into()),
+        };
+        let renamed = renameat(&from_folder, from_name, &to_folder, to_name);
+        if made && renamed.is_err() {
+            unlinkat(&to_folder, to_name, AtFlags::empty())?;
         }
-        Ok(())
+        Ok(renamed?)
     }
 
     fn symlink_at(

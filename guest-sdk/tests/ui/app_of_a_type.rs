@@ -1,0 +1,5 @@
+struct Users;
+
+syft_guest::app!("/users" => Users);
+
+fn main() {}

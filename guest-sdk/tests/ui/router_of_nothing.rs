@@ -1,0 +1,3 @@
+syft_guest::router!(pub router:);
+
+fn main() {}
