@@ -155,7 +155,7 @@ fn with_many_files(n: usize) -> Site {
     }
     fs::rename(&public, &private).unwrap();
     fs::create_dir(&public).unwrap();
-    for at in 0..n / 2 {
+    for at in 0..n / 10 {
         fs::File::create(public.join(format!("some-file-{at}"))).unwrap();
     }
     site
@@ -165,7 +165,7 @@ fn with_many_files(n: usize) -> Site {
 /// one call of the guest.
 #[test]
 fn huge_folders_are_listed_in_bounded_time() {
-    const N: usize = 200_000;
+    const N: usize = 60_000;
     let site = with_many_files(N);
     let read = ["{datasite}/public/**", "{datasite}/private/many/none"];
     let host = start_files(&site, &Approved::new(&read, &[], &[]), &[]);
@@ -174,7 +174,7 @@ fn huge_folders_are_listed_in_bounded_time() {
         &host,
         &json!([{"count": seen("public/many")}, {"list": seen("private/many")}]),
     );
-    assert_eq!(answer, json!([ok(N / 2), ok(json!([]))]));
+    assert_eq!(answer, json!([ok(N / 10), ok(json!([]))]));
     assert!(
         start.elapsed() < Duration::from_secs(10),
         "{:?}",
@@ -184,7 +184,7 @@ fn huge_folders_are_listed_in_bounded_time() {
 
 #[test]
 fn a_guest_that_lists_for_ever_is_ended_and_nobody_waits() {
-    let site = with_many_files(100_000);
+    let site = with_many_files(20_000);
     let read = ["{datasite}/public/**", "{datasite}/private/many/none"];
     let host = start_files(&site, &Approved::new(&read, &[], &[]), &["--time", "1s"]);
     let list = json!([{"repeat": [1_000_000, [{"list": seen("private/many")}]]}]).to_string();
