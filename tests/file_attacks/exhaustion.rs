@@ -82,19 +82,29 @@ fn folders_that_are_held_take_little_memory() {
 fn bytes_that_a_call_writes_are_bounded() {
     let attack = Attack::new(|_| {});
     let out = |name: &str| seen(&format!("app_data/app/out/{name}"));
-    let filled = json!({"written": 64, "error": "Uncategorized"});
+    // The name of the file counts as 4 KiB.
+    let filled = json!({"written": 63, "error": "Uncategorized"});
     attack.check(&[
         (json!({"fill": [out("big"), 1 << 20, 1_000]}), ok(filled)),
-        (json!({"write": [out("more"), "x"]}), error("Uncategorized")),
+        (json!({"write": [out("more"), "x"]}), error("QuotaExceeded")),
     ]);
     let size = |name: &str| {
         fs::metadata(attack.site.own("app_data/app/out").join(name))
             .unwrap()
             .len()
     };
-    assert_eq!(size("big"), 64 << 20);
+    // Streams take 64 KiB at a time, and the last do not fit beside the name.
+    assert_eq!(size("big"), (64 << 20) - (64 << 10));
     // For each call anew.
     attack.check(&[(json!({"write": [out("more"), "x"]}), done())]);
+}
+
+#[test]
+fn files_that_a_call_makes_are_bounded() {
+    let attack = Attack::new(|_| {});
+    let start = seen("app_data/app/out/n");
+    let made = json!({"made": 16_384, "error": "QuotaExceeded"});
+    attack.check(&[(json!({"make": [start, 100_000]}), ok(made))]);
 }
 
 /// A file with a hole takes no space here, but all of it wherever it is synced to.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use data_encoding::HEXLOWER;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use syft_protocol::address::AppName;
@@ -93,6 +94,7 @@ pub(super) async fn run(
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
+    allow_open_files();
     let source = Source::find(ui, &args.app)?;
     let name = source.name(args.name.as_deref())?;
     let approvals = Approvals::new(&config.approvals);
@@ -137,6 +139,20 @@ pub(super) async fn run(
     announce(ui, &config, &name, &endpoints, server.tree().path())?;
     server.run(shutdown).await;
     Ok(Exit::Success)
+}
+
+/// Calls that hold files open would otherwise take those of others: many systems
+/// give a program 1,024 unless it asks for more.
+fn allow_open_files() {
+    const WANTED: u64 = 65_536;
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(WANTED).min(WANTED);
+    if limit.current.is_some_and(|current| current < most) {
+        limit.current = Some(most);
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!("no more files can be open at a time: {error}");
+        }
+    }
 }
 
 fn announce(

@@ -42,7 +42,7 @@ pub struct Limits {
     pub loaded_bytes: u64,
     /// Size of a component in bytes.
     pub component_bytes: u64,
-    /// Bytes that a call writes to files.
+    /// Bytes that a call writes to files. Each name that it makes counts as 4 KiB.
     pub written_bytes: u64,
     /// Files that a call has open at one time.
     pub open_files: usize,

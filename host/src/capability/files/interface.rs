@@ -19,6 +19,7 @@ use super::bindings::types::{
 };
 use super::bindings::{ErrorCode, FsError, FsResult, preopens, types};
 use super::listing::Listing;
+use super::open::NAME_BYTES;
 use super::place::{Place, kind};
 use super::policy::Want;
 use super::streams::{ReadStream, WriteStream};
@@ -191,6 +192,7 @@ impl types::HostDescriptor for CallState {
             return Err(ErrorCode::Exist.into());
         }
         self.files.check(&place, Want::MakeFolder)?;
+        self.files.spend(&place, NAME_BYTES)?;
         let (folder, name) = self.files.root()?.open_parent(&place)?;
         Ok(mkdirat(folder, name, Mode::from_raw_mode(0o777))?)
     }

@@ -14,6 +14,10 @@ use super::policy::Want;
 use super::{Descriptor, OpenFile};
 use crate::sandbox::store::CallState;
 
+/// What a new name takes of the bytes that a call may write, also where nothing is
+/// written: as much as it takes of a disk.
+pub(super) const NAME_BYTES: u64 = 4096;
+
 impl CallState {
     pub(super) fn descriptor(&self, it: &Resource<Descriptor>) -> FsResult<&Descriptor> {
         Ok(self.table.get(it)?)
@@ -115,6 +119,7 @@ impl CallState {
             false => OFlags::RDONLY,
         };
         if open.contains(OpenFlags::CREATE) {
+            guard.spend(&place, NAME_BYTES)?;
             how |= OFlags::CREATE;
         }
         if open.contains(OpenFlags::EXCLUSIVE) {
