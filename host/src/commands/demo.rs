@@ -171,6 +171,6 @@ fn what_next(ui: Ui, args: &DemoArgs, place: &Path) -> Result<(), CommandError> 
     ui.line("What to try next:")?;
     ui.line("  cargo run --release -- demo --keep-serving       stay, and call it yourself")?;
     ui.line("  cargo run --release -- run examples-guest/hello  serve it in your own datasite")?;
-    ui.line("  examples-guest/hello/src/lib.rs                   the handlers: change one")?;
+    ui.line("  examples-guest/hello/src/lib.rs                  the handlers: change one")?;
     Ok(())
 }
