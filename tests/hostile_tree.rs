@@ -47,7 +47,10 @@ fn plant(site: &Site, folder: &Path, n: usize) {
         18 => with("body", format!("{}!", "A".repeat(1_000_000)).into()),
         _ => return symlink(folder.join("dangling"), path).unwrap(),
     };
-    fs::write(path, bytes).unwrap();
+    // Whole at once: the host must not meet the large one while it is small.
+    let part = path.with_extension("part");
+    fs::write(&part, bytes).unwrap();
+    fs::rename(part, path).unwrap();
 }
 
 /// Returns all that lies outside the app's folder, with sizes.
