@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use uuid::Uuid;
 
@@ -13,6 +14,23 @@ use crate::support::wait_for;
 
 fn start(site: &Site) -> Host {
     Host::start(site, &guest("probe"), &["--name", "app"])
+}
+
+/// Starts the probe where that must be refused, with a host's folder of its own if
+/// one is given, and returns the error.
+fn refusal(site: &Site, home: Option<&Path>) -> String {
+    let mut command = syft_host(site);
+    if let Some(home) = home {
+        command.env("SYFT_HOST_HOME", home);
+    }
+    command
+        .arg("run")
+        .arg(guest("probe"))
+        .args(["--name", "app", "--email", OWNER, "--data-dir"]);
+    let output = output(command.arg(site.data_dir()));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    error
 }
 
 #[test]
@@ -178,13 +196,7 @@ fn refuses_to_serve_through_a_symlink() {
         let place = site.datasites().join(OWNER).join(link);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
         symlink(&outside, &place).unwrap();
-        let mut command = syft_host(&site);
-        command
-            .arg("run")
-            .arg(guest("probe"))
-            .args(["--name", "app", "--email", OWNER]);
-        let output = output(command.arg("--data-dir").arg(site.data_dir()));
-        assert_eq!(output.status.code(), Some(2), "{link}: {output:?}");
+        refusal(&site, None);
         assert_eq!(
             fs::read_dir(&outside).unwrap().count(),
             0,
@@ -196,15 +208,7 @@ fn refuses_to_serve_through_a_symlink() {
 #[test]
 fn refuses_to_keep_compiled_code_where_others_write() {
     let site = Site::new();
-    let mut command = syft_host(&site);
-    command.env("SYFT_HOST_HOME", site.datasites().join("home"));
-    command
-        .arg("run")
-        .arg(guest("probe"))
-        .args(["--email", OWNER, "--data-dir"]);
-    let output = output(command.arg(site.data_dir()));
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{error}");
+    let error = refusal(&site, Some(&site.datasites().join("home")));
     assert!(
         error.contains("inside the synced folder") && error.contains("hint: set SYFT_HOST_HOME")
     );
@@ -276,14 +280,7 @@ fn does_not_delete_an_old_request_that_can_still_be_answered() {
 fn a_second_host_of_the_same_app_is_refused() {
     let site = Site::new();
     let host = start(&site);
-    let mut command = syft_host(&site);
-    command
-        .arg("run")
-        .arg(guest("probe"))
-        .args(["--name", "app", "--email", OWNER]);
-    let output = output(command.arg("--data-dir").arg(site.data_dir()));
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{error}");
+    let error = refusal(&site, None);
     assert!(error.contains("another host serves"), "{error}");
     host.stop();
     start(&site).stop();
@@ -297,15 +294,7 @@ fn loads_no_compiled_code_that_others_could_have_written() {
     let compiled = home.join("cache/compiled");
     fs::create_dir_all(&compiled).unwrap();
     fs::set_permissions(&compiled, fs::Permissions::from_mode(0o777)).unwrap();
-    let mut command = syft_host(&site);
-    command.env("SYFT_HOST_HOME", &home);
-    command
-        .arg("run")
-        .arg(guest("probe"))
-        .args(["--email", OWNER, "--data-dir"]);
-    let output = output(command.arg(site.data_dir()));
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{error}");
+    let error = refusal(&site, Some(&home));
     assert!(error.contains("can be written by others"), "{error}");
 }
 

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmparser::{
     BinaryReader, BinaryReaderError, ComponentExportSectionReader, ComponentImportSectionReader,
@@ -17,6 +19,12 @@ const CORE_MODULE: &[u8; 8] = b"\0asm\x01\0\0\0";
 pub(crate) const CUSTOM: u8 = 0;
 const IMPORTS: u8 = 10;
 const EXPORTS: u8 = 11;
+
+/// Returns the SHA-256 of a component in hexadecimal digits: it names these bytes
+/// and no others.
+pub(crate) fn digest(component: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(component))
+}
 
 /// Why bytes are no component.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -4,11 +4,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use data_encoding::HEXLOWER;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
 use super::Exit;
+use crate::component;
 use crate::error::CommandError;
 use crate::guest_crate::{self, BuiltApp};
 use crate::ui::Ui;
@@ -48,7 +47,7 @@ pub(super) fn build(ui: Ui, args: &BuildArgs) -> Result<Exit, CommandError> {
     };
     write(&path, &component)
         .map_err(|error| CommandError::new(format!("write {}: {error}", path.display())))?;
-    let sha256 = HEXLOWER.encode(&Sha256::digest(&component));
+    let sha256 = component::digest(&component);
     let warnings: Vec<_> = warnings
         .iter()
         .map(|warning| {

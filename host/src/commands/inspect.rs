@@ -9,8 +9,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
 use syft_protocol::address::AppName;
 
 use super::Exit;
@@ -56,7 +54,7 @@ pub(super) async fn inspect(
     let report = Report {
         path: &args.app,
         bytes: bytes.len(),
-        sha256: HEXLOWER.encode(&Sha256::digest(&bytes)),
+        sha256: component::digest(&bytes),
         has_manifest: manifest.is_some(),
         limits: asked.limits.over(sandbox.limits().clone()),
         warnings: asked.warnings(),

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use data_encoding::HEXLOWER;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 use syft_protocol::retention::Retention;
@@ -18,6 +16,7 @@ use super::Exit;
 use crate::app::{App, AppError};
 use crate::approval::{Approvals, Said, approve};
 use crate::capability::files::FileAccess;
+use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::guest_crate;
@@ -98,7 +97,7 @@ pub(super) async fn run(
     let source = Source::find(ui, &args.app)?;
     let name = source.name(args.name.as_deref())?;
     let approvals = Approvals::new(&config.approvals);
-    let digest = HEXLOWER.encode(&Sha256::digest(&source.component));
+    let digest = component::digest(&source.component);
     let manifest = &source.manifest;
     let approved = approve(
         ui,

@@ -10,10 +10,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+use crate::component::digest;
 
 /// A private folder of compiled components.
 #[derive(Debug)]
@@ -96,6 +96,6 @@ fn is_ours_alone(metadata: &Metadata) -> bool {
 fn file_name(engine: &Engine, bytes: &[u8]) -> String {
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
-    let digest = HEXLOWER.encode(&Sha256::digest(bytes));
+    let digest = digest(bytes);
     format!("{digest}-{:016x}.cwasm", settings.finish())
 }

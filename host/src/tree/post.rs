@@ -37,14 +37,11 @@ impl Tree {
     /// It cannot be read.
     pub fn look_for_answer(&self, address: &Address, limit: u64) -> io::Result<Found> {
         let folder = self.open_folder(address.folder())?;
-        let stem = address.id().stem();
-        for mark in ["syftrejected", "rejected"] {
-            if folder
-                .symlink_metadata(format!("{stem}.{mark}.request"))
-                .is_ok()
-            {
-                return Ok(Found::Rejected);
-            }
+        if marks(address)
+            .iter()
+            .any(|mark| folder.symlink_metadata(mark).is_ok())
+        {
+            return Ok(Found::Rejected);
         }
         let mut options = OpenOptions::new();
         options.read(true).follow(FollowSymlinks::No).nonblock(true);
@@ -63,12 +60,20 @@ impl Tree {
         let Ok(folder) = self.open_folder(address.folder()) else {
             return;
         };
-        let (id, stem) = (address.id(), address.id().stem());
-        let marks = ["syftrejected", "rejected"].map(|mark| format!("{stem}.{mark}.request"));
-        for name in [id.request_name(), id.response_name()].iter().chain(&marks) {
+        let id = address.id();
+        for name in [id.request_name(), id.response_name()]
+            .iter()
+            .chain(&marks(address))
+        {
             if folder.remove_file(name).is_err() {
                 tracing::debug!(name, "nothing to delete");
             }
         }
     }
+}
+
+/// Returns the names of the marks that sync leaves where it refused a request.
+fn marks(address: &Address) -> [String; 2] {
+    let stem = address.id().stem();
+    ["syftrejected", "rejected"].map(|mark| format!("{stem}.{mark}.request"))
 }
