@@ -9,8 +9,8 @@
 //! ([`timestamp`]), what is said ([`message`], [`status`]), the life of a
 //! request ([`inbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
-//! asks for ([`grant`]) and watches ([`pattern`]), and how long messages stay
-//! ([`retention`]).
+//! asks for ([`grant`]) and watches ([`pattern`]), what it is told of them ([`watching`]),
+//! and how long messages stay ([`retention`]).
 
 pub mod address;
 pub mod url;
@@ -30,6 +30,7 @@ pub mod acl;
 pub mod grant;
 
 pub mod pattern;
+pub mod watching;
 
 pub mod retention;
 
