@@ -8,6 +8,7 @@
 
 mod session;
 mod snapshot;
+mod watching;
 mod writer;
 
 use std::fs::DirBuilder;
@@ -21,6 +22,7 @@ use thiserror::Error;
 use tokio::sync::RwLock;
 
 pub(crate) use session::{Session, SessionError};
+pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
 use writer::{Changes, Commit, Extra, Writer};
 
 use crate::sandbox::Limits;
@@ -143,6 +145,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(VALUES)?;
     transaction.open_table(NUMBERS)?;
+    watching::make_tables(&transaction)?;
     transaction.commit()?;
     Ok(())
 }

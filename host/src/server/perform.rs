@@ -161,6 +161,8 @@ async fn run(
     request: Request,
     sender: Sender,
 ) -> Closed {
+    // Events have some of the slots; they are taken in the order of asking.
+    let _slot = shared.slots.acquire().await;
     let start = Instant::now();
     let heading = shared.replier.heading(address, Some(&request), now().wall);
     let email = sender.email.clone();

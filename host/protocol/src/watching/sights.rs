@@ -178,15 +178,21 @@ impl Sights {
         }
     }
 
-    /// Takes note of all files that a scan found: has those looked at that are not
-    /// as they are known, and those that it did not find.
-    pub fn scanned(&mut self, now: Instant, files: &HashMap<Arc<str>, Stamp>) {
+    /// Takes note of files that were found: has those looked at that are not as they
+    /// are known.
+    pub fn found(&mut self, now: Instant, files: &HashMap<Arc<str>, Stamp>) {
         for (path, stamp) in files {
             let is_verified = !self.unverified.contains(path);
             if !is_verified || self.settled.get(path) != Some(stamp) {
                 self.hint(now, path, Hint::Unknown);
             }
         }
+    }
+
+    /// Takes note of all files that there are: has those looked at, too, that were
+    /// not found.
+    pub fn scanned(&mut self, now: Instant, files: &HashMap<Arc<str>, Stamp>) {
+        self.found(now, files);
         let settled = self.settled.keys();
         let missing: Vec<Arc<str>> = settled
             .filter(|path| !files.contains_key(*path))

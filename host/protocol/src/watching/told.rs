@@ -16,6 +16,16 @@ pub struct Retry {
     pub attempts: u32,
 }
 
+impl Default for Retry {
+    /// Some nine minutes in all.
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            attempts: 10,
+        }
+    }
+}
+
 /// What becomes of an event that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failed {
