@@ -22,3 +22,4 @@ mod starting;
 mod state;
 mod stopping;
 mod tidy;
+mod watching;

@@ -120,6 +120,7 @@ impl Watching {
     ) -> anyhow::Result<Option<Self>> {
         let app = Arc::clone(&runner.app);
         let (files, watches) = (app.files(), app.watches());
+        warn_of_vain(&app);
         let (Some(root), Some(deeds)) = (files.root(), files.deeds()) else {
             return Ok(None);
         };
@@ -625,6 +626,24 @@ impl Watching {
             tracing::error!("trying again later: {error}");
             self.paused_until = Some(Instant::now() + TROUBLE);
             self.notes.splice(0..0, notes);
+        }
+    }
+}
+
+/// Warns of watches that can mean no file that the app may read.
+fn warn_of_vain(app: &App) {
+    for watch in app.watches().all() {
+        let policy = Arc::clone(app.files().policy());
+        let coverage = Coverage::new(vec![watch.globs.clone()], policy);
+        if !coverage.may_cover_any() {
+            let patterns = watch.patterns.join(", ");
+            let hint = "to be told of them it must be granted them: in its syft-app.toml \
+                        [files] read = [\"…\"], and with --allow-read";
+            tracing::warn!(
+                patterns,
+                hint,
+                "the app may read none of the files it watches"
+            );
         }
     }
 }

@@ -113,6 +113,12 @@ impl Globs {
         last.is_some_and(|glob| !glob.is_negated)
     }
 
+    /// Returns a path that each of the patterns means which mean any.
+    pub fn examples(&self) -> impl Iterator<Item = Vec<String>> {
+        let positive = self.0.iter().filter(|glob| !glob.is_negated);
+        positive.map(|glob| glob.names.iter().map(Name::example).collect())
+    }
+
     /// Tells whether a file below a folder could be meant.
     pub fn leads_on_from(&self, folder: &[&str]) -> bool {
         let mut positive = self.0.iter().filter(|glob| !glob.is_negated);
@@ -227,7 +233,30 @@ impl Name {
     }
 }
 
+impl Name {
+    fn example(&self) -> String {
+        match self {
+            Self::AnyNames => "any".to_owned(),
+            Self::Literal(literal) => literal.clone(),
+            Self::Pieces(pieces) => pieces.iter().map(Piece::example).collect(),
+        }
+    }
+}
+
 impl Piece {
+    fn example(&self) -> char {
+        match self {
+            Self::Char(c) => *c,
+            Self::Any | Self::One => 'x',
+            Self::Class { is_negated, ranges } => {
+                let fits = |c: &char| self.matches(*c);
+                let first = ranges.first().map(|(from, _)| *from);
+                let other = ('a'..='z').find(fits);
+                first.filter(|_| !is_negated).or(other).unwrap_or('x')
+            }
+        }
+    }
+
     fn matches(&self, c: char) -> bool {
         match self {
             Self::Char(literal) => *literal == c,

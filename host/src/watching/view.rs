@@ -49,6 +49,25 @@ impl Coverage {
         self.covers_names(&names)
     }
 
+    /// Tells whether there could be a file that it covers, as far as examples show:
+    /// those of the patterns, of the grants, and of both put together.
+    pub(super) fn may_cover_any(&self) -> bool {
+        let meant: Vec<Vec<String>> = self.globs.iter().flat_map(Globs::examples).collect();
+        let granted: Vec<Vec<String>> = self.policy.examples().collect();
+        let covers = |names: &[String]| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            self.covers_names(&names)
+        };
+        let both = granted.iter().any(|granted| {
+            let parents = &granted[..granted.len().saturating_sub(1)];
+            meant.iter().any(|meant| {
+                let last = &meant[meant.len().saturating_sub(1)..];
+                covers(&[parents, last].concat()) || covers(&[granted, last].concat())
+            })
+        });
+        both || meant.iter().chain(&granted).any(|names| covers(names))
+    }
+
     fn covers_names(&self, names: &[&str]) -> bool {
         self.globs.iter().any(|globs| globs.matches(names)) && self.may(names, Want::Read)
     }

@@ -238,6 +238,22 @@ fn knows_the_folders_that_may_hold_what_is_meant() {
 }
 
 #[test]
+fn gives_examples_of_what_is_meant() {
+    for texts in [
+        &["{datasite}/**/*.json"][..],
+        &["*.{txt,md}", "!a.txt"],
+        &["/a/[b-d]?/[!a]"],
+        &["**"],
+    ] {
+        let globs = globs(texts).expect("patterns");
+        for example in globs.examples() {
+            let names: Vec<&str> = example.iter().map(String::as_str).collect();
+            assert!(globs.matches(&names), "{texts:?} {names:?}");
+        }
+    }
+}
+
+#[test]
 fn hostile_patterns_and_names_take_no_longer() {
     let start = Instant::now();
     let stars = format!("{}x", "*a".repeat(500));

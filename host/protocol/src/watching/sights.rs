@@ -15,7 +15,7 @@ use super::{Identity, Stamp};
 /// is known.
 const QUIET: Duration = Duration::from_millis(100);
 /// How long one that somebody may be writing.
-const QUIET_OPEN: Duration = Duration::from_secs(2);
+const QUIET_OPEN: Duration = Duration::from_secs(1);
 /// How long a file must be gone. It is longer than [`QUIET`], so that one that
 /// was moved is found at its new place first.
 const QUIET_GONE: Duration = Duration::from_millis(250);

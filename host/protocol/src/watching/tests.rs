@@ -317,10 +317,10 @@ fn a_file_counts_once_it_rests() {
     let mut world = world();
     let path = world.write("a");
     world.hint(&path, Hint::Writing);
-    world.pass(Duration::from_millis(1500));
+    world.pass(Duration::from_millis(900));
     world.write("a");
     world.hint(&path, Hint::Writing);
-    world.pass(Duration::from_millis(1500));
+    world.pass(Duration::from_millis(900));
     assert_eq!(world.next(), None, "somebody may be writing");
     world.hint(&path, Hint::Whole);
     world.pass(Duration::from_millis(10));
@@ -333,7 +333,7 @@ fn a_file_that_is_never_closed_counts_after_a_while() {
     let mut world = world();
     let path = world.write("a");
     world.hint(&path, Hint::Writing);
-    world.pass(Duration::from_millis(1900));
+    world.pass(Duration::from_millis(900));
     assert_eq!(world.next(), None);
     world.pass(Duration::from_millis(200));
     assert!(world.next().is_some());

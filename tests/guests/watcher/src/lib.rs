@@ -46,7 +46,9 @@ impl watch::Guest for Watcher {
         if settings::has("picture") {
             picture(&event, text);
         }
-        act(&event.path);
+        if event.kind != EventKind::Deleted {
+            act(&event.path);
+        }
         Ok(())
     }
 }
