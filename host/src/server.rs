@@ -150,7 +150,7 @@ impl Server {
         let mut sweep = time::interval(self.options.sweep_every);
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let watching = self.watching.take();
-        let watching = watching.map(|it| tokio::spawn(it.run(shutdown.clone())));
+        let watching = watching.map(|it| tokio::spawn(watch(it, shutdown.clone())));
         loop {
             self.perform_all();
             tokio::select! {
@@ -184,7 +184,7 @@ impl Server {
         if let Some(watching) = watching {
             tokio::select! {
                 ended = watching => if let Err(error) = ended {
-                    tracing::error!("watching ended badly: {error}");
+                    tracing::debug!("watching: {error}");
                 },
                 () = time::sleep_until(deadline) => {}
                 () = shutdown.insisted() => {}
@@ -282,6 +282,14 @@ impl Server {
                 .sum();
             send(&events, Event::Swept(n_deleted));
         });
+    }
+}
+
+/// Tells the app of files to the end. Should that break off by a fault of the host,
+/// requests are answered still, and somebody has to know.
+async fn watch(watching: Watching, shutdown: Shutdown) {
+    if let Err(error) = tokio::spawn(watching.run(shutdown)).await {
+        tracing::error!("the app is told of no more files until the next start: {error}");
     }
 }
 

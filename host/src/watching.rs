@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context as _;
 use syft_protocol::timestamp::Timestamp;
-use syft_protocol::watching::{Change, Event, Failed, Retry, Sights, Told};
+use syft_protocol::watching::{Change, Event, Failed, Hint, Retry, Sights, Told};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{self, Instant as TokioInstant};
 use uuid::Uuid;
@@ -248,6 +248,7 @@ impl Watching {
     fn take_hints(&mut self, hints: Hints) {
         let now = Instant::now();
         if hints.everything {
+            tracing::debug!("too much happened at once: everything is scanned");
             self.scan_soon();
         }
         for folder in hints.gone_folders {
@@ -278,7 +279,6 @@ impl Watching {
             self.sights.looked(now, &path, found, &mut changed);
         }
         self.take_changed(&changed);
-        self.mind_bounds(self.is_cut);
     }
 
     fn take_changed(&mut self, changed: &[Arc<str>]) {
@@ -340,17 +340,17 @@ impl Watching {
         self.look();
     }
 
-    /// Warns where not all files are looked at, once as long as that is so.
+    /// Warns where not all files were looked at, once as long as that is so.
     fn mind_bounds(&mut self, is_cut: bool) {
         let n_dropped = self.sights.n_dropped();
         let is_over = is_cut || n_dropped > self.n_dropped;
-        if is_over && !self.is_cut {
+        self.n_dropped = n_dropped;
+        if is_over && !std::mem::replace(&mut self.is_cut, is_over) {
             tracing::warn!(
                 most = MAX_FILES,
                 "the app watches too many files or folders: it is not told of all; watch fewer"
             );
         }
-        self.n_dropped = n_dropped;
         self.is_cut = is_over;
     }
 
@@ -360,25 +360,23 @@ impl Watching {
         let busy = &self.busy;
         let deeds = self.deeds.take(|path| busy.contains(path));
         for (path, deed) in deeds {
-            let is_known = deed.after.is_none() || self.view.covers(&path);
-            if !is_known {
+            if deed.after.is_some() && !self.view.covers(&path) {
                 continue;
             }
-            if !deed.is_mixed {
-                let stamp = deed.after;
-                let change = Change { path, stamp };
-                let mut changed = Vec::new();
-                for (_, told) in &mut self.watches {
-                    told.own(deed.before, &change);
-                }
-                self.sights.own(now, &change, &mut changed);
-                self.take_changed(&changed);
-                self.sights
-                    .hint(now, &change.path, syft_protocol::watching::Hint::Whole);
-            } else {
-                self.sights
-                    .hint(now, &path, syft_protocol::watching::Hint::Unknown);
+            if deed.is_mixed {
+                self.sights.hint(now, &path, Hint::Unknown);
+                continue;
             }
+            let stamp = deed.after;
+            let change = Change { path, stamp };
+            for (_, told) in &mut self.watches {
+                told.own(deed.before, &change);
+            }
+            let mut changed = Vec::new();
+            self.sights.own(now, &change, &mut changed);
+            self.take_changed(&changed);
+            // Somebody else may have changed it since.
+            self.sights.hint(now, &change.path, Hint::Whole);
         }
     }
 }
@@ -505,12 +503,12 @@ impl Watching {
                     at: now_micros(),
                 };
                 self.attempts.insert(id, attempts);
-                self.notes.push(Note::Attempts(id, Some(attempts)));
+                self.note(Note::Attempts(id, Some(attempts)));
             }
             Failed::Outdated => {
                 tracing::warn!(%id, event = kind, path, attempt, detail, "{name}, and out of date");
                 if self.attempts.remove(&id).is_some() {
-                    self.notes.push(Note::Attempts(id, None));
+                    self.note(Note::Attempts(id, None));
                 }
             }
             Failed::GivenUp => {
@@ -523,12 +521,14 @@ impl Watching {
     fn park(&mut self, index: usize, event: &Event, id: Uuid, detail: &str) {
         let (number, told) = &mut self.watches[index];
         told.done(&self.sights, event);
-        self.notes.extend(told_notes(*number, event));
-        self.notes.push(Note::Attempts(id, None));
+        for note in told_notes(*number, event) {
+            self.note(note);
+        }
+        self.note(Note::Attempts(id, None));
         self.attempts.remove(&id);
         let patterns = &self.runner.app.watches().all()[index].patterns;
         let parked = Parked::new(id, patterns, event, detail.to_owned(), now_micros());
-        self.notes.push(Note::Parked(id, Some(parked.text())));
+        self.note(Note::Parked(id, Some(parked.text())));
         self.parked.insert(id, parked);
         if self.parked.len() > MAX_PARKED
             && let Some((oldest, at)) = self
@@ -545,7 +545,7 @@ impl Watching {
 
     fn unpark(&mut self, id: Uuid) -> Option<Parked> {
         let parked = self.parked.remove(&id)?;
-        self.notes.push(Note::Parked(id, None));
+        self.note(Note::Parked(id, None));
         Some(parked)
     }
 
@@ -575,13 +575,15 @@ impl Watching {
             return tracing::warn!(id = parked.id, "the app no longer has this watch");
         };
         let (number, told) = &mut self.watches[index];
-        let undone = parked.undone();
+        let (number, undone) = (*number, parked.undone());
         for change in &undone {
             told.know(change);
-            self.notes.push(Note::Told(*number, change.clone()));
         }
         for change in &undone {
             told.changed(&self.sights, &change.path);
+        }
+        for change in undone {
+            self.note(Note::Told(number, change));
         }
     }
 
@@ -595,19 +597,23 @@ impl Watching {
 
 /// Writing down what was told without a call.
 impl Watching {
+    fn note(&mut self, note: Note) {
+        if let Note::Told(_, change) = &note {
+            self.unwritten.insert(Arc::clone(&change.path));
+        }
+        self.notes.push(note);
+    }
+
     fn write_notes(&mut self) {
+        let mut silent = Vec::new();
         for (number, told) in &mut self.watches {
-            let silent = told.take_silent();
-            let notes = silent.into_iter().map(|it| Note::Told(*number, it));
-            self.notes.extend(notes);
+            let changes = told.take_silent().into_iter();
+            silent.extend(changes.map(|change| Note::Told(*number, change)));
         }
-        for note in &self.notes {
-            if let Note::Told(_, change) = note {
-                self.unwritten.insert(Arc::clone(&change.path));
-            }
+        for note in silent {
+            self.note(note);
         }
-        let is_paused = self.paused_until.is_some();
-        if self.is_writing || self.notes.is_empty() || is_paused {
+        if self.is_writing || self.notes.is_empty() || self.paused_until.is_some() {
             return;
         }
         self.is_writing = true;
@@ -621,11 +627,17 @@ impl Watching {
 
     fn take_noted(&mut self, result: Result<(), StoreError>, notes: Vec<Note>) {
         self.is_writing = false;
+        let later = std::mem::take(&mut self.notes);
         self.unwritten.clear();
         if let Err(error) = result {
             tracing::error!("trying again later: {error}");
             self.paused_until = Some(Instant::now() + TROUBLE);
-            self.notes.splice(0..0, notes);
+            for note in notes {
+                self.note(note);
+            }
+        }
+        for note in later {
+            self.note(note);
         }
     }
 }
