@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use redb::{Database, TableDefinition};
+use redb::{Database, DatabaseError, TableDefinition};
 use thiserror::Error;
 use tokio::sync::RwLock;
 
@@ -72,10 +72,18 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let database = Database::builder()
+        let database = match Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create(&path)
-            .with_context(|| format!("open {}", path.display()))?;
+        {
+            Err(DatabaseError::DatabaseAlreadyOpen) => {
+                anyhow::bail!(
+                    "another host serves the app of {} already",
+                    folder.display()
+                )
+            }
+            database => database.with_context(|| format!("open {}", path.display()))?,
+        };
         let database = Arc::new(database);
         make_tables(&database).with_context(|| format!("prepare {}", path.display()))?;
         Ok(Self {
