@@ -130,6 +130,16 @@ impl Session {
         Ok((keys, last))
     }
 
+    pub(super) fn has_written(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    pub(super) fn expect_answer(&self, address: &str) {
+        if let Some(store) = &self.store {
+            store.expect_answer(address);
+        }
+    }
+
     /// Has the host's own changes kept together with those of the call, or not at all.
     pub(super) fn also(&mut self, extra: Extra) {
         self.extras.push(extra);
