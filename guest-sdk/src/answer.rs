@@ -17,7 +17,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use crate::{CallError, Error, IntoResponse, Response};
+use crate::{CallError, Error, Failure, IntoResponse, Response};
 
 /// Step 1: what came back may be a `Result`.
 pub struct Returned<T>(pub T);
@@ -148,12 +148,17 @@ pub fn fail(error: Error, handler: &str) -> Result<Response, CallError> {
     error.into_result(handler)
 }
 
+/// Returns what the host learns of `error`, which the watcher `handler` returned.
+pub fn fail_watcher(error: Error, handler: &str) -> Result<(), Failure> {
+    Err(error.into_failure(handler))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use crate::prelude::*;
-    use crate::{CallError, Handler};
+    use crate::{CallError, Failure, Handler};
 
     #[derive(serde::Serialize)]
     struct Model {
@@ -253,11 +258,11 @@ mod tests {
                 Err($value)
             }
             let error = <f as Handler>::call(Request::new("/f")).expect_err("a failure");
-            let expected = CallError::Failed {
+            let expected = CallError::Failed(Failure {
                 kind: $kind.to_owned(),
                 message: $message.to_owned(),
                 handler: "f".to_owned(),
-            };
+            });
             assert_eq!(error, expected);
         }};
     }
@@ -305,7 +310,7 @@ mod tests {
         }
         let error = <f as Handler>::call(Request::new("/f")).expect_err("a failure");
         assert!(
-            matches!(error, CallError::Failed { message, .. } if message.contains("key must be a string"))
+            matches!(error, CallError::Failed(failure) if failure.message.contains("key must be a string"))
         );
     }
 }

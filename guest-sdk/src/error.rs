@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::fmt;
 
 use crate::excerpt::excerpt;
-use crate::{CallError, Response};
+use crate::{CallError, Failure, Response};
 
 /// The error of a handler: an answer for the caller, or a failure for the log.
 ///
@@ -73,11 +73,22 @@ impl Error {
     pub(crate) fn into_result(self, handler: &str) -> Result<Response, CallError> {
         match self.0 {
             Kind::Answer { status, message } => Ok(Response::new(status).body(message)),
-            Kind::Failure { kind, message } => Err(CallError::Failed {
-                kind: kind.to_owned(),
-                message: excerpt(message, Error::MAX_FAILURE_BYTES),
-                handler: handler.to_owned(),
-            }),
+            Kind::Failure { .. } => Err(CallError::Failed(self.into_failure(handler))),
+        }
+    }
+
+    /// Returns the failure of `handler`, which has no caller that it could answer.
+    pub(crate) fn into_failure(self, handler: &str) -> Failure {
+        let (kind, message) = match self.0 {
+            Kind::Answer { status, message } => {
+                (type_name::<Error>(), format!("{status}: {message}"))
+            }
+            Kind::Failure { kind, message } => (kind, message),
+        };
+        Failure {
+            kind: kind.to_owned(),
+            message: excerpt(message, Error::MAX_FAILURE_BYTES),
+            handler: handler.to_owned(),
         }
     }
 }
@@ -153,10 +164,10 @@ mod tests {
     #[test]
     fn a_long_failure_is_cut() {
         let result = Error::failed("x".repeat(100_000)).into_result("f");
-        let Err(CallError::Failed { message, .. }) = result else {
+        let Err(CallError::Failed(failure)) = result else {
             panic!("{result:?}");
         };
-        assert_eq!(message.len(), Error::MAX_FAILURE_BYTES);
+        assert_eq!(failure.message.len(), Error::MAX_FAILURE_BYTES);
     }
 
     #[test]

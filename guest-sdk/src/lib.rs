@@ -150,8 +150,9 @@
 //!
 //! Handlers are plain functions, so `cargo test` runs their tests natively.
 //! [`test::block_on`] runs those that are `async`,
-//! [`Handler::call`] goes the way of a request, [`log`](mod@log) writes to
-//! standard error and [`context`] answers with made-up names.
+//! a
+//! [`test::App`] calls them the way the host does, with a state, files and a context
+//! of their own.
 //!
 //! ```
 //! use syft_guest::prelude::*;
@@ -184,7 +185,8 @@ mod arguments;
 pub mod bindings {
     wit_bindgen::generate!({
         path: "wit",
-        world: "app",
+        world: "watching-app",
+        generate_all,
         pub_export_macro: true,
         export_macro_name: "export_app",
         default_bindings_module: "syft_guest::bindings",
@@ -194,32 +196,48 @@ mod body;
 pub mod context;
 mod endpoint;
 mod error;
+mod event;
 mod excerpt;
 mod executor;
+pub mod files;
 mod handler;
 mod headers;
 mod join;
-pub mod log;
+mod logging;
+mod query;
 mod request;
 mod response;
 mod routes;
+mod schema;
+pub mod state;
 pub mod test;
 pub mod time;
+mod watcher;
 
 pub use body::{Bytes, FromBody, Json, Text};
 pub use endpoint::{Endpoint, Parameter};
 pub use error::Error;
-pub use handler::{CallError, Handler};
+pub use event::{EventKind, FileEvent};
+pub use handler::{CallError, Failure, Handler};
 pub use headers::Headers;
 pub use join::join_all;
+/// The crate `log`: `log::info!` and its like write to the host's log, with the
+/// app and the request.
+pub use log;
 pub use request::{Method, Proof, Request, Sender, Timestamp};
 pub use response::{IntoResponse, Response};
-pub use syft_guest_macros::on_request;
+/// The crate `schemars`, for types of which the published schema has more to say
+/// than `"any"`.
+#[cfg(feature = "schema")]
+pub use schemars;
+pub use syft_guest_macros::{on_request, watch};
+pub use watcher::Watcher;
 
 /// What most apps need.
 pub mod prelude {
     pub use crate::{
-        Bytes, Error, IntoResponse, Json, Request, Response, Text, context, log, on_request,
+        Bytes, Error, FileEvent, IntoResponse, Json, Request, Response, Text, context, files, log,
+        on_request, state, watch,
     };
 }
 
@@ -228,7 +246,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::answer::{
         Answer, Failed, FailsAsError, FailsAsText, FailsUnknown, Given, GivesAll, IsResponse,
-        IsSerialize, IsUnknown, NeverFails, Returned, fail,
+        IsSerialize, IsUnknown, NeverFails, Returned, fail, fail_watcher,
     };
 
     pub use crate::arguments::Arguments;
@@ -239,4 +257,5 @@ pub mod __private {
     pub use crate::routes::distinct::{assert_distinct, count, paths};
     pub use crate::routes::prefix::check_prefix;
     pub use crate::routes::{Branch, Call, Routes, Tree};
+    pub use crate::schema::{Described, Found, HasNoSchema, HasSchema, Typed};
 }
