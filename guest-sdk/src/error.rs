@@ -115,6 +115,66 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     message
 }
 
+/// An error of the author's own that says what it comes to.
+///
+/// A handler returns it as it is, and may still implement [`std::error::Error`], by
+/// hand or by a crate such as `thiserror`. Without this trait such an error is a
+/// failure for the log, whichever it is.
+///
+/// ```
+/// use syft_guest::prelude::*;
+/// use syft_guest::state::StateError;
+///
+/// enum BookingError {
+///     SoldOut,
+///     NoSuchRow(u32),
+///     State(StateError),
+/// }
+///
+/// impl IntoError for BookingError {
+///     fn into_error(self) -> Error {
+///         match self {
+///             BookingError::SoldOut => Error::conflict("sold out"),
+///             BookingError::NoSuchRow(row) => {
+///                 Error::not_found(format!("there is no row {row}"))
+///             }
+///             // For the log.
+///             BookingError::State(error) => error.into(),
+///         }
+///     }
+/// }
+///
+/// impl From<StateError> for BookingError {
+///     fn from(error: StateError) -> Self {
+///         BookingError::State(error)
+///     }
+/// }
+///
+/// #[on_request("/book")]
+/// fn book(row: u32) -> Result<String, BookingError> {
+///     if row > 9 {
+///         return Err(BookingError::NoSuchRow(row));
+///     }
+///     let n_booked = state::increment(&format!("row/{row}"), 1)?;
+///     if n_booked > 2 {
+///         return Err(BookingError::SoldOut);
+///     }
+///     Ok(format!("{row}-{n_booked}"))
+/// }
+///
+/// let app = syft_guest::test::App::new();
+/// let statuses = [1, 1, 1, 10].map(|row| app.request::<book>().json(&row_of(row)).send().status);
+/// assert_eq!(statuses, [200, 200, 409, 404]);
+/// # fn row_of(row: u32) -> std::collections::BTreeMap<&'static str, u32> { [("row", row)].into() }
+/// ```
+///
+/// An error that is none of the standard library may instead be converted by
+/// `impl From<BookingError> for syft_guest::Error`, which `?` uses as well.
+pub trait IntoError {
+    /// Returns the answer or the failure.
+    fn into_error(self) -> Error;
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

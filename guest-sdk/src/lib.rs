@@ -216,7 +216,7 @@ mod watcher;
 
 pub use body::{Bytes, FromBody, Json, Text};
 pub use endpoint::{Endpoint, Parameter};
-pub use error::Error;
+pub use error::{Error, IntoError};
 pub use event::{EventKind, FileEvent};
 pub use handler::{CallError, Failure, Handler};
 pub use headers::Headers;
@@ -236,8 +236,8 @@ pub use watcher::Watcher;
 /// What most apps need.
 pub mod prelude {
     pub use crate::{
-        Bytes, Error, FileEvent, IntoResponse, Json, Request, Response, Text, context, files, log,
-        on_request, state, watch,
+        Bytes, Error, FileEvent, IntoError, IntoResponse, Json, Request, Response, Text, context,
+        files, log, on_request, state, watch,
     };
 }
 
