@@ -1,19 +1,24 @@
 //! The apps of `examples-guest`, built by `syft-host build` and called as different
 //! senders.
 
+mod chat;
+mod counter;
+mod crud;
 mod file_share;
 mod leaderboard;
+mod pingpong;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::client::{Answer, Sent, call, request};
-use crate::support::guests::repository;
+use crate::support::guests::{example, repository};
 use crate::support::host::{Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
 
@@ -21,10 +26,20 @@ const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 const CAROL: &str = "carol@example.com";
 
+const EXAMPLES: [&str; 7] = [
+    "hello",
+    "counter",
+    "pingpong",
+    "crud",
+    "chat",
+    "leaderboard",
+    "file-share",
+];
+
 /// Returns an example as its author would publish it.
 fn built(name: &str) -> PathBuf {
     static BUILT: LazyLock<BTreeMap<&str, PathBuf>> = LazyLock::new(|| {
-        ["hello", "leaderboard", "file-share"]
+        EXAMPLES
             .into_iter()
             .map(|name| (name, build(name)))
             .collect()
@@ -33,6 +48,8 @@ fn built(name: &str) -> PathBuf {
 }
 
 fn build(name: &str) -> PathBuf {
+    // All are compiled at once, which may take longer than one command should.
+    example(name);
     let site = Site::new();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("example-{name}.wasm"));
     let mut command = syft_host(&site);
@@ -109,6 +126,21 @@ fn hello_greets_and_asks_for_nothing() {
     );
     let answer = call(&host.rpc, "calculate", r#"{"a":2,"b":3}"#);
     assert_eq!(json_of(&answer), 5);
+}
+
+/// Their authors run them so, without a host.
+#[test]
+fn native_tests_of_the_examples_pass() {
+    let mut command = Command::new("cargo");
+    command
+        .args(["test", "--workspace", "--locked"])
+        .current_dir(repository().join("examples-guest"))
+        .env_remove("CARGO_TARGET_DIR");
+    let output = output(&mut command);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stdout}{stderr}");
+    assert!(stdout.contains("test result: ok."), "{stdout}");
 }
 
 /// As the examples' README files say.
