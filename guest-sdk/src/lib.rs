@@ -221,8 +221,13 @@ pub use event::{EventKind, FileEvent};
 pub use handler::{CallError, Failure, Handler};
 pub use headers::Headers;
 pub use join::join_all;
-/// The crate `log`: `log::info!` and its like write to the host's log, with the
-/// app and the request.
+/// The crate `log`: `log::info!` and its like write to the host's log.
+///
+/// Lines have the module that they come from before them, and the host adds the app
+/// and the request. Those of libraries arrive as well, and with the feature `tracing`
+/// the events of the crate `tracing`, with their fields; nothing is to be installed.
+/// Lines of the level `trace` are left out unless a handler asks for them by
+/// [`log::set_max_level`].
 pub use log;
 pub use request::{Method, Proof, Request, Sender, Timestamp};
 pub use response::{IntoResponse, Response};

@@ -10,11 +10,14 @@ use std::fmt;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+/// Some libraries trace each step of an inner loop, and what a call may log is bounded:
+/// that is for authors who ask for it.
+const MAX_LEVEL: LevelFilter = LevelFilter::Debug;
+
 /// Takes the lines of this instance from now on, unless somebody else does.
 pub(crate) fn install() {
     if log::set_logger(&Forward).is_ok() {
-        // The host decides which levels it wants.
-        log::set_max_level(LevelFilter::Trace);
+        log::set_max_level(MAX_LEVEL);
     }
     #[cfg(feature = "tracing")]
     tracing::install();
@@ -23,8 +26,8 @@ pub(crate) fn install() {
 struct Forward;
 
 impl Log for Forward {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -80,7 +83,8 @@ mod tests {
     #[on_request("/f")]
     fn f() {
         log::info!("one {}", 1);
-        log::trace!(target: "elsewhere", "two");
+        log::debug!(target: "elsewhere", "two");
+        log::trace!("three");
     }
 
     #[test]
@@ -90,7 +94,7 @@ mod tests {
         let one = format!("{}: one 1", module_path!());
         let expected = [
             (Level::Info, one),
-            (Level::Trace, "elsewhere: two".to_owned()),
+            (Level::Debug, "elsewhere: two".to_owned()),
         ];
         assert_eq!(app.log(), expected);
     }

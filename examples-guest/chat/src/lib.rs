@@ -9,7 +9,7 @@ use syft_guest::{EventKind, Timestamp};
 use message::{MAX_CHARS, Message, Shown};
 
 /// Takes a message up when it appears or changes, and forgets it when it is gone.
-#[watch("*/public/chat/*.json", events(created, modified, moved, deleted))]
+#[watch("/*/public/chat/*.json", events(created, modified, moved, deleted))]
 fn on_message(event: FileEvent) -> Result<(), Error> {
     if let Some(old) = &event.moved_from {
         archive::forget(old)?;

@@ -48,15 +48,20 @@ pub fn on_request(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// | in a pattern | stands for |
 /// |---|---|
-/// | `*`, `?`, `[ab]` | any characters, one character, one of these; never a `/` |
-/// | `**` as a whole segment | any folders, or none |
+/// | `*`, `?`, `[a-c]`, `[!a]` | any characters, one, one of these, another one; never a `/` |
+/// | `**` as a whole name | any folders, or none |
 /// | `{a,b}` | `a` or `b` |
 /// | `{datasite}`, `{email}` | the owner's folder |
 /// | `{app_data}` | the app's folder, `{datasite}/app_data/<app>` |
-/// | no `/` but at the end | a name at any depth |
-/// | `!` before it | takes files out again; the last pattern that matches counts |
+/// | `\` before a character | that character |
+/// | `!` before it all | takes files out again; the last pattern that matches counts |
 ///
-/// A pattern that matches a folder matches all below it. The second argument says
+/// A pattern begins at the folder of all datasites if it begins with a `/`, a
+/// placeholder or an email, and at any depth elsewhere: `*.json` is every JSON file.
+/// One that matches a folder matches all below it. Case counts.
+///
+/// What an app watches it must be allowed to read, by `[files] read` in its
+/// `syft-app.toml`. It is not told of what it did itself. The second argument says
 /// what the function wants to hear of: `events(created, modified, moved,
 /// deleted)`; without it all but `deleted`, as in SyftEvent.
 #[proc_macro_attribute]

@@ -18,11 +18,12 @@ struct Forward;
 
 impl Subscriber for Forward {
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
-        Interest::always()
+        // The author may ask for more between two events.
+        Interest::sometimes()
     }
 
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        level(*metadata.level()) <= log::max_level()
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -100,6 +101,7 @@ mod tests {
     fn f() {
         tracing::warn!(target: "t", user = "ada", n = 1, "odd {}", "thing");
         tracing::debug!(target: "t", a = true, b = 0.5);
+        tracing::trace!("too much");
         let span = tracing::info_span!("work", n = 1);
         span.in_scope(|| tracing::error!(target: "t", "inside"));
     }

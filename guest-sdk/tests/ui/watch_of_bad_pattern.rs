@@ -9,7 +9,7 @@ fn unknown_placeholder() {}
 #[watch("../*.json")]
 fn outside() {}
 
-#[watch("a\\b")]
+#[watch("a\\")]
 fn backslash() {}
 
 #[watch(["*.txt", "**/[ab.json", "*.{json,txt"])]
