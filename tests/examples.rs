@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::client::{Answer, Sent, call, request};
-use crate::support::guests::{example, repository};
-use crate::support::host::{Host, output, syft_host};
+use crate::support::guests::repository;
+use crate::support::host::{Host, output, output_of_build, syft_host};
 use crate::support::site::{OWNER, Site};
 
 const ALICE: &str = "alice@example.com";
@@ -48,13 +48,11 @@ fn built(name: &str) -> PathBuf {
 }
 
 fn build(name: &str) -> PathBuf {
-    // All are compiled at once, which may take longer than one command should.
-    example(name);
     let site = Site::new();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("example-{name}.wasm"));
     let mut command = syft_host(&site);
     command.arg("build").arg(folder_of(name)).arg("-o");
-    let output = output(command.arg(&path));
+    let output = output_of_build(command.arg(&path));
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{name}: {stderr}");
     assert!(!stderr.contains("warning:"), "{name}: {stderr}");
@@ -136,7 +134,7 @@ fn native_tests_of_the_examples_pass() {
         .args(["test", "--workspace", "--locked"])
         .current_dir(repository().join("examples-guest"))
         .env_remove("CARGO_TARGET_DIR");
-    let output = output(&mut command);
+    let output = output_of_build(&mut command);
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{stdout}{stderr}");

@@ -4,6 +4,7 @@ mod toolbox;
 mod watching;
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -66,6 +67,7 @@ fn a_handler_below_two_prefixes_is_called() {
 fn answers_a_hundred_sleepers() {
     let (_site, host) = async_tasks(&["--concurrency", "100", "--time", "60s"]);
     let body = br#"{"ms":1000}"#;
+    let start = Instant::now();
     let sent: Vec<Sent> = (0..100)
         .map(|_| send(&host.rpc, "sleep", Some(body)))
         .collect();
@@ -73,6 +75,8 @@ fn answers_a_hundred_sleepers() {
         let answer = sent.answer();
         assert_eq!((answer.status(), answer.text().as_str()), (200, "slept"));
     }
+    // One after the other they would take a hundred seconds.
+    assert!(start.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
