@@ -5,6 +5,7 @@ mod chat;
 mod counter;
 mod crud;
 mod file_share;
+mod javascript;
 mod leaderboard;
 mod pingpong;
 

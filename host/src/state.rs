@@ -6,6 +6,7 @@
 //! the wait for the disk. Where something that a call has read was changed
 //! meanwhile, nothing of it is kept and the call runs again, alone.
 
+mod answers;
 mod session;
 mod snapshot;
 mod writer;
@@ -20,6 +21,8 @@ use redb::{Database, DatabaseError, TableDefinition};
 use thiserror::Error;
 use tokio::sync::RwLock;
 
+pub use answers::Mark;
+use answers::{ANSWERS, Unpublished};
 pub(crate) use session::{Session, SessionError};
 use writer::{Changes, Commit, Extra, Writer};
 
@@ -45,6 +48,7 @@ const CACHE_BYTES: usize = 8 << 20;
 pub struct Store {
     database: Arc<Database>,
     writer: Writer,
+    unpublished: Arc<Unpublished>,
     /// Held by each call while it commits, and by one that runs alone all the time.
     gate: RwLock<()>,
 }
@@ -85,10 +89,17 @@ impl Store {
             database => database.with_context(|| format!("open {}", path.display()))?,
         };
         let database = Arc::new(database);
-        make_tables(&database).with_context(|| format!("prepare {}", path.display()))?;
+        let prepare = || -> Result<_, redb::Error> {
+            make_tables(&database)?;
+            Unpublished::read(&database)
+        };
+        let unpublished = prepare().with_context(|| format!("prepare {}", path.display()))?;
+        let unpublished = Arc::new(unpublished);
+        let (shared, to_forget) = (Arc::clone(&database), Arc::clone(&unpublished));
         Ok(Self {
-            writer: Writer::start(Arc::clone(&database), limits.state_bytes)?,
+            writer: Writer::start(shared, to_forget, limits.state_bytes)?,
             database,
+            unpublished,
             gate: RwLock::default(),
         })
     }
@@ -151,6 +162,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(VALUES)?;
     transaction.open_table(NUMBERS)?;
+    transaction.open_table(ANSWERS)?;
     transaction.commit()?;
     Ok(())
 }
