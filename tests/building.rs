@@ -8,7 +8,7 @@ use syft_host::manifest::{Manifest, section};
 
 use crate::support::blessed;
 use crate::support::guests::{example, guest, repository};
-use crate::support::host::{output, syft_host};
+use crate::support::host::{output_of_build, syft_host};
 use crate::support::site::Site;
 
 /// What a command did: its exit code, stdout and stderr.
@@ -20,7 +20,7 @@ struct Ended {
 
 fn run(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = syft_host(site);
-    let output = output(command.args(arguments).current_dir(site.path()));
+    let output = output_of_build(command.args(arguments).current_dir(site.path()));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ended {
         code: output.status.code(),
@@ -259,7 +259,7 @@ fn inspect_refuses_manifests_that_are_none() {
             "the manifest's `app.author` cannot be",
         ),
         (one(br#"{"\u001b[2J":1}"#), "unknown field `\u{fffd}[2J`"),
-        (one(br#"{"state":{}}"#), "unknown field `state`"),
+        (one(br#"{"network":{}}"#), "unknown field `network`"),
         (one(&[b'['; 50_000]), "expected an object"),
         (
             one(br#"{"files":{"write":["{app_data}/rpc/**"]}}"#),

@@ -4,7 +4,7 @@
 //! asserts. `peer.py` is what the scripts stand on, `stock.py` an app of the
 //! released SyftEvent.
 
-mod venv;
+pub(crate) mod venv;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,13 +35,18 @@ fn check_with(options: &[&str], script: &str, behaviour: &str) {
 }
 
 /// Returns a command with an environment in which only the caller's SyftBox is
-/// seen.
-fn released(python: &Path, site: &Site, script: &str, behaviour: &str) -> Command {
+/// seen. The script is one of ours, unless its path is absolute.
+pub(crate) fn released(
+    python: &Path,
+    site: &Site,
+    script: impl AsRef<Path>,
+    argument: &str,
+) -> Command {
     let mut command = Command::new(python);
     command
         .arg("-B")
         .arg(scripts().join(script))
-        .arg(behaviour)
+        .arg(argument)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("HOME", site.path())

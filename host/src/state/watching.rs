@@ -56,7 +56,8 @@ impl Store {
     /// # Errors
     /// It cannot be read.
     pub(crate) fn watches(&self) -> Result<Kept, StoreError> {
-        read(&self.database).map_err(StoreError::new)
+        let read = || read(&*self.file.database()?);
+        read().map_err(StoreError::new)
     }
 
     /// Keeps notes.
