@@ -66,7 +66,7 @@ fn weather(seed: u64, n_files: usize) -> String {
     }
     let host = host.unwrap();
     let n_left = storm.files.len();
-    settle(&host, &storm, seed);
+    settle(&site, &host, &storm, seed);
     let n_told = host
         .log()
         .iter()
@@ -75,7 +75,7 @@ fn weather(seed: u64, n_files: usize) -> String {
     // What was told is told no more.
     drop(host);
     let host = serve(&site);
-    settle(&host, &storm, seed);
+    settle(&site, &host, &storm, seed);
     let n_told_later = host
         .log()
         .iter()
@@ -91,10 +91,11 @@ fn serve(site: &Site) -> Host {
 }
 
 /// Waits until the app has the picture of the tree.
-fn settle(host: &Host, storm: &Storm<'_>, seed: u64) {
+fn settle(site: &Site, host: &Host, storm: &Storm<'_>, seed: u64) {
     let expected = storm.tree();
     let start = Instant::now();
     loop {
+        rest(site);
         let picture: Value = serde_json::from_str(&call(&host.rpc, "picture", "").text()).unwrap();
         let picture: BTreeMap<String, String> = serde_json::from_value(picture).unwrap();
         if picture == expected {
@@ -109,6 +110,19 @@ fn settle(host: &Host, storm: &Storm<'_>, seed: u64) {
                 .collect();
             panic!("seed {seed}: the app knows otherwise than it is: {some:#?}");
         }
+    }
+}
+
+/// Waits until the app seems to be told of nothing more. Asking for its picture all the
+/// time would take longer than all else.
+fn rest(site: &Site) {
+    let mut n_bytes = 0;
+    loop {
+        let n_now = fs::metadata(site.path().join("host.log")).unwrap().len();
+        if std::mem::replace(&mut n_bytes, n_now) == n_now {
+            return;
+        }
+        thread::sleep(Duration::from_millis(500));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which events an app is told.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -7,11 +8,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::site::{ALL, brief, journal, start, start_with, told, told_briefly, write};
 use crate::support::client::{call, send};
-use crate::support::site::{CALLER, Site};
+use crate::support::site::{CALLER, OWNER, Site};
 use crate::support::{PATIENCE, wait_for};
 
 const PUBLIC: &[&str] = &["{datasite}/public/**", "guest@example.com/public/**"];
@@ -291,4 +293,56 @@ fn a_change_of_one_kind_that_is_not_asked_for_is_silent() {
         "{:?}",
         events.iter().map(brief).collect::<Vec<_>>()
     );
+}
+
+/// Stopped, the host cannot read the kernel's queue, which holds some 16,000 events.
+#[test]
+fn what_happens_while_events_are_lost_is_told() {
+    let site = Site::new();
+    fs::create_dir_all(site.own("public")).unwrap();
+    let settings = "endpoints picture\ncreated modified deleted\t**";
+    let host = start_with(&site, settings, PUBLIC, &[], &["--log", "syft_host=debug"]);
+    site.write("public/changes", "before");
+    site.write("public/goes", "");
+    let picture = || -> BTreeMap<String, String> {
+        serde_json::from_str(&call(&host.rpc, "picture", "").text()).unwrap()
+    };
+    wait_for("two files", || (picture().len() == 2).then_some(()));
+    host.signal(Signal::STOP);
+    for count in 0..2_000 {
+        site.write(&format!("public/{}/{count}", count % 10), "x");
+    }
+    for count in 0..10_000 {
+        // No two events in a row are of one file: the kernel would make one of them.
+        site.write(&format!("public/noise-{}", count % 2), "x");
+    }
+    site.write("public/changes", "after");
+    fs::remove_file(site.own("public/goes")).unwrap();
+    host.signal(Signal::CONT);
+    host.wait_for_log("the loss", |line| {
+        line.to_string().contains("too much happened at once")
+    });
+    let start = Instant::now();
+    loop {
+        let picture = picture();
+        let text = |name: &str| picture.get(&format!("{OWNER}/public/{name}"));
+        if picture.len() == 2_003 && text("changes").is_some_and(|it| it == "after") {
+            assert_eq!(text("goes"), None);
+            break;
+        }
+        assert!(start.elapsed() < 4 * PATIENCE, "{} files", picture.len());
+    }
+}
+
+#[test]
+fn requests_are_answered_while_events_are_told() {
+    let site = Site::new();
+    fs::create_dir_all(site.own("public")).unwrap();
+    let host = start_with(&site, ALL, PUBLIC, &[], &["--concurrency", "2"]);
+    for count in 0..30 {
+        site.write(&format!("public/{count}.slow.txt"), "");
+    }
+    host.wait_for_log("an event", |line| line["message"] == "taken");
+    // Each takes half a second, one after another: requests have a place of their own.
+    assert!(journal(&host).len() < 15);
 }

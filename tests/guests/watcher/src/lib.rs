@@ -101,6 +101,8 @@ fn act(path: &str) {
         fs::copy(&full, full.replace("copy.txt", "copied.txt")).unwrap();
     } else if path.ends_with("rename.txt") {
         fs::rename(&full, full.replace("rename.txt", "renamed.txt")).unwrap();
+    } else if path.ends_with("slow.txt") {
+        std::thread::sleep(std::time::Duration::from_millis(500));
     } else if path.ends_with("remove.txt") {
         fs::remove_file(&full).unwrap();
     }
