@@ -66,26 +66,11 @@ impl App {
         component: &[u8],
     ) -> Result<Self, AppError> {
         let program = sandbox.load(component)?;
-        let identity = Identity {
-            app: Arc::from(name.as_str()),
-            datasite: Arc::from(datasite.as_str()),
-        };
-        let endpoints = sandbox
-            .endpoints(&program, &identity)
-            .await
-            .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
-        let watches = sandbox
-            .watches(&program, &identity)
-            .await
-            .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
-        let watches = Watches::new(watches, &datasite, &name)?;
-        if endpoints.is_empty() && watches.is_empty() {
-            return Err(RouterError::Empty.into());
-        }
+        let (router, watches) = Self::ask(sandbox, &program, &name, &datasite).await?;
         if !watches.is_empty() {
             files.note_deeds();
         }
-        let router = Router::new(endpoints, sandbox.limits().endpoints)?;
+        let identity = identity(&name, &datasite);
         Ok(Self {
             name,
             datasite,
@@ -96,6 +81,30 @@ impl App {
             router,
             watches,
         })
+    }
+
+    /// Asks a program for its endpoints and for what it watches.
+    pub(crate) async fn ask(
+        sandbox: &Sandbox,
+        program: &Program,
+        name: &AppName,
+        datasite: &Datasite,
+    ) -> Result<(Router, Watches), AppError> {
+        let identity = identity(name, datasite);
+        let endpoints = sandbox
+            .endpoints(program, &identity)
+            .await
+            .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
+        let watches = sandbox
+            .watches(program, &identity)
+            .await
+            .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
+        let watches = Watches::new(watches, datasite, name)?;
+        if endpoints.is_empty() && watches.is_empty() {
+            return Err(RouterError::Empty.into());
+        }
+        let router = Router::new(endpoints, sandbox.limits().endpoints)?;
+        Ok((router, watches))
     }
 
     /// Returns the name of the app.
@@ -225,6 +234,13 @@ impl App {
         let ended_well = |(answered, _): &(bool, Conclusion)| *answered;
         let transaction = self.state.transact(sandbox.limits(), call, ended_well);
         transaction.await.map(|(_, conclusion)| conclusion)
+    }
+}
+
+fn identity(name: &AppName, datasite: &Datasite) -> Identity {
+    Identity {
+        app: Arc::from(name.as_str()),
+        datasite: Arc::from(datasite.as_str()),
     }
 }
 

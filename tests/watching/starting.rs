@@ -86,6 +86,31 @@ fn an_app_may_do_nothing_but_watch() {
 }
 
 #[test]
+fn inspecting_an_app_shows_what_it_watches() {
+    let site = Site::new();
+    let settings = "journal\ncreated moved\t{datasite}/*.txt\t!a.txt";
+    let component = watcher(&site, settings, &["**"], &[]);
+    let inspect = |options: &[&str]| {
+        let mut command = syft_host(&site);
+        command.arg("inspect").arg(&component).args(options);
+        let output = output(&mut command);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let shown = inspect(&[]);
+    let expected = "Watches:\n  {datasite}/*.txt, !a.txt (created, moved)\n";
+    assert!(shown.contains(expected), "{shown}");
+    let report: serde_json::Value = serde_json::from_str(&inspect(&["--json"])).unwrap();
+    let expected = serde_json::json!([
+        {"patterns": ["{datasite}/*.txt", "!a.txt"], "events": ["created", "moved"]}
+    ]);
+    assert_eq!(
+        (&report["watches"], &report["runs"]),
+        (&expected, &true.into())
+    );
+}
+
+#[test]
 fn says_what_cannot_be_watched() {
     let site = Site::new();
     let many = format!("endpoints{}", "\ncreated\ta".repeat(101));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use serde_json::json;
+use serde_json::{Value, json};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 use syft_protocol::retention::Retention;
@@ -23,7 +23,6 @@ use crate::error::CommandError;
 use crate::guest_crate;
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
-use crate::plain::plain;
 use crate::quantity::{parse_long_time, parse_size, parse_time};
 use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
@@ -182,7 +181,7 @@ fn allow_open_files() {
 struct Serves {
     app: AppName,
     endpoints: Vec<String>,
-    watches: Vec<(Vec<String>, Vec<&'static str>)>,
+    watches: Vec<(String, Value)>,
 }
 
 impl Serves {
@@ -191,19 +190,14 @@ impl Serves {
         Self {
             app: app.name().clone(),
             endpoints: app.router().endpoints().map(ToString::to_string).collect(),
-            watches: watches
-                .map(|watch| (watch.patterns.clone(), watch.kinds.names()))
-                .collect(),
+            watches: watches.map(|it| (it.words(), it.to_json())).collect(),
         }
     }
 }
 
 fn announce(ui: Ui, config: &Config, serves: &Serves, path: &Path) -> Result<(), CommandError> {
     let (app, datasite) = (serves.app.as_str(), config.email.as_str());
-    let watches = serves.watches.iter();
-    let watches: Vec<_> = watches
-        .map(|(patterns, events)| json!({"patterns": patterns, "events": events}))
-        .collect();
+    let watches: Vec<&Value> = serves.watches.iter().map(|(_, json)| json).collect();
     ui.json(&json!({
         "event": "ready",
         "app": app,
@@ -224,9 +218,8 @@ fn announce(ui: Ui, config: &Config, serves: &Serves, path: &Path) -> Result<(),
     for endpoint in &serves.endpoints {
         ui.line(&format!("  syft://{datasite}/app_data/{app}/rpc{endpoint}"))?;
     }
-    for (patterns, events) in &serves.watches {
-        let patterns = plain(&patterns.join(", "));
-        ui.line(&format!("Watching {patterns} ({})", events.join(", ")))?;
+    for (words, _) in &serves.watches {
+        ui.line(&format!("Watching {words}"))?;
     }
     Ok(())
 }

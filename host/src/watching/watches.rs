@@ -1,10 +1,12 @@
 //! What an app watches, as it says itself when it is loaded.
 
+use serde_json::{Value, json};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::pattern::{Globs, GlobsError};
 use syft_protocol::watching::Kinds;
 use thiserror::Error;
 
+use crate::plain::plain;
 use crate::sandbox::bindings::watching::exports::syft::app::watch;
 
 /// The most watches of an app, and patterns of all of them, those that braces stand
@@ -50,6 +52,19 @@ pub enum WatchesError {
     /// A watch is for no kind of event.
     #[error("watch {} of the app asks for no kind of event", .0 + 1)]
     NoEvents(usize),
+}
+
+impl Watch {
+    /// Returns it in words for people.
+    pub fn words(&self) -> String {
+        let events = self.kinds.names().join(", ");
+        format!("{} ({events})", plain(&self.patterns.join(", ")))
+    }
+
+    /// Returns it for scripts.
+    pub fn to_json(&self) -> Value {
+        json!({"patterns": self.patterns, "events": self.kinds.names()})
+    }
 }
 
 impl Watches {
