@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 #[test]
 fn the_app_ends_with_the_tree_after_a_storm() {
-    for seed in 1..=3 {
-        weather(seed, 1_500);
+    for seed in 1..=2 {
+        weather(seed, 1_000);
     }
 }
 
