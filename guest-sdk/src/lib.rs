@@ -310,6 +310,11 @@ pub use schemars;
 pub use syft_guest_macros::{on_request, watch};
 pub use watcher::Watcher;
 
+/// Compiles what the guide shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/coming-from-syftevent.md")]
+struct ComingFromSyftEvent;
+
 /// What most apps need.
 pub mod prelude {
     pub use crate::{
