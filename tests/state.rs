@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -276,4 +278,42 @@ fn a_host_that_is_killed_again_and_again_counts_each_request_once() {
         ask(&host, "count", &json!({})),
         (200, json!(N_REQUESTS + 1))
     );
+}
+
+/// A disk that is full, for the host alone: no file of it grows beyond a size.
+#[test]
+fn a_full_disk_delays_answers_and_loses_none() {
+    let site = Site::new();
+    start(&site, &[]).stop(); // compiles the guest, which takes more room
+    let inner = syft_host(&site);
+    let mut command = Command::new("sh");
+    // In blocks of 512 bytes: 1 MiB.
+    command
+        .args(["-c", r#"trap "" XFSZ; ulimit -S -f 2048; exec "$0" "$@""#])
+        .arg(inner.get_program())
+        .env_clear()
+        .envs(
+            inner
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .args(["run", "--name", "app", "--email", OWNER, "--data-dir"])
+        .arg(site.data_dir())
+        .arg(guest("stateful"));
+    let host = Host::spawn(&site, command);
+    assert_eq!(ask(&host, "count", &json!({})), (200, json!(1)));
+    let body = json!({"n_values": 12, "n_bytes": 100_000}).to_string();
+    let waits = send(&host.rpc, "fill", Some(body.as_bytes()));
+    host.wait_for_log("the trouble", |line| {
+        line.to_string().contains("trying again later")
+    });
+    assert!(waits.peek().is_none());
+    let unlimited = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    prlimit(Some(host.pid()), Resource::Fsize, unlimited).unwrap();
+    assert_eq!(waits.answer().text(), "12");
+    assert_eq!(ask(&host, "count", &json!({})), (200, json!(2)));
+    assert_eq!(get(&host, "fill 11").as_str().map(str::len), Some(100_000));
 }

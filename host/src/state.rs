@@ -7,11 +7,12 @@
 //! meanwhile, nothing of it is kept and the call runs again, alone.
 
 mod answers;
+mod file;
 mod session;
 mod snapshot;
 mod writer;
 
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tokio::sync::RwLock;
 
 pub use answers::Mark;
 use answers::{ANSWERS, Unpublished};
+use file::File;
 pub(crate) use session::{Session, SessionError};
 use writer::{Changes, Commit, Extra, Writer};
 
@@ -41,12 +43,12 @@ const KEYS_CHANGED: &str = "keys-changed";
 /// The bytes of all keys and values.
 const USED_BYTES: &str = "used-bytes";
 
-/// Memory for pages of the file.
-const CACHE_BYTES: usize = 8 << 20;
+/// The file that says which process serves the app.
+const PID: &str = "pid";
 
 /// The state of one app.
 pub struct Store {
-    database: Arc<Database>,
+    file: Arc<File>,
     writer: Writer,
     unpublished: Arc<Unpublished>,
     /// Held by each call while it commits, and by one that runs alone all the time.
@@ -76,29 +78,27 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let database = match Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path)
-        {
-            Err(DatabaseError::DatabaseAlreadyOpen) => {
-                anyhow::bail!(
-                    "another host serves the app of {} already",
-                    folder.display()
-                )
-            }
-            database => database.with_context(|| format!("open {}", path.display()))?,
+        let file = match File::open(&path) {
+            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(already_served(folder)),
+            file => file.with_context(|| format!("open {}", path.display()))?,
         };
-        let database = Arc::new(database);
+        // Whoever is refused is told who serves it.
+        fs::write(folder.join(PID), std::process::id().to_string())
+            .with_context(|| format!("write into {}", folder.display()))?;
         let prepare = || -> Result<_, redb::Error> {
-            make_tables(&database)?;
-            Unpublished::read(&database)
+            make_tables(&*file.database()?)?;
+            Unpublished::read(&*file.database()?)
         };
         let unpublished = prepare().with_context(|| format!("prepare {}", path.display()))?;
-        let unpublished = Arc::new(unpublished);
-        let (shared, to_forget) = (Arc::clone(&database), Arc::clone(&unpublished));
+        let (file, unpublished) = (Arc::new(file), Arc::new(unpublished));
+        let writer = Writer::start(
+            Arc::clone(&file),
+            Arc::clone(&unpublished),
+            limits.state_bytes,
+        )?;
         Ok(Self {
-            writer: Writer::start(shared, to_forget, limits.state_bytes)?,
-            database,
+            file,
+            writer,
             unpublished,
             gate: RwLock::default(),
         })
@@ -155,6 +155,14 @@ impl Store {
         };
         self.writer.commit(changes).await.map(|_| ())
     }
+}
+
+fn already_served(folder: &Path) -> anyhow::Error {
+    let by = match fs::read_to_string(folder.join(PID)) {
+        Ok(pid) => format!("another host, process {pid},"),
+        Err(_) => "another host".to_owned(),
+    };
+    anyhow::anyhow!("{by} serves the app of {} already", folder.display())
 }
 
 /// Readers want the tables to be there.

@@ -147,7 +147,7 @@ impl Store {
             return Ok(None);
         }
         let find = || -> Result<Option<Vec<u8>>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(ANSWERS)?;
+            let table = self.file.database()?.begin_read()?.open_table(ANSWERS)?;
             let Some(found) = table.get(address.as_str())? else {
                 return Ok(None);
             };

@@ -164,7 +164,7 @@ impl Session {
         let store = self.store.as_ref().ok_or(SessionError::Absent)?;
         match &mut self.snapshot {
             Some(snapshot) => Ok(snapshot),
-            none => Ok(none.insert(Snapshot::take(&store.database)?)),
+            none => Ok(none.insert(Snapshot::take(&store.file)?)),
         }
     }
 

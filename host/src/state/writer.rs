@@ -6,10 +6,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
-use redb::{Database, ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 use tokio::sync::oneshot;
 
 use super::answers::{self, Unpublished};
+use super::file::File;
 use super::snapshot::{ABSENT, Version};
 use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
 
@@ -51,14 +52,14 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(
-        database: Arc<Database>,
+        file: Arc<File>,
         unpublished: Arc<Unpublished>,
         quota: u64,
     ) -> anyhow::Result<Self> {
         let (jobs, receiver) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("state".to_owned())
-            .spawn(move || write_all(&database, &unpublished, quota, &receiver))
+            .spawn(move || write_all(&file, &unpublished, quota, &receiver))
             .context("start the thread that writes state")?;
         Ok(Self {
             jobs: Some(jobs),
@@ -87,16 +88,19 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(database: &Database, unpublished: &Unpublished, quota: u64, jobs: &Receiver<Job>) {
+fn write_all(file: &File, unpublished: &Unpublished, quota: u64, jobs: &Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let jobs: Vec<Job> = std::iter::once(first)
             .chain(jobs.try_iter().take(MAX_TOGETHER - 1))
             .collect();
         let (changes, replies): (Vec<_>, Vec<_>) =
             jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
-        let results = match write_together(database, unpublished, quota, changes) {
+        let results = match write_together(file, unpublished, quota, changes) {
             Ok(commits) => commits.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(StoreError::new(error)); replies.len()],
+            Err(error) => {
+                file.close();
+                vec![Err(StoreError::new(error)); replies.len()]
+            }
         };
         for (reply, result) in replies.into_iter().zip(results) {
             if reply.send(result).is_err() {
@@ -109,7 +113,7 @@ fn write_all(database: &Database, unpublished: &Unpublished, quota: u64, jobs: &
 /// Writes the changes of several calls in one transaction, one after another: each
 /// sees what those before it have changed.
 fn write_together(
-    database: &Database,
+    file: &File,
     unpublished: &Unpublished,
     quota: u64,
     all: Vec<Changes>,
@@ -117,7 +121,7 @@ fn write_together(
     // Before anything is written: a new answer may have the address of an old one.
     let published = unpublished.take_published();
     let attempt = || -> Result<(Vec<Commit>, bool), redb::Error> {
-        let transaction = database.begin_write()?;
+        let transaction = file.database()?.begin_write()?;
         answers::forget(&transaction, &published)?;
         let commits = all
             .into_iter()
