@@ -143,7 +143,8 @@
 //! ```
 //! use serde::Deserialize;
 //! use syft_guest::prelude::*;
-//! // The derived code names the crate, so it has to be in sight.
+//! // The derived code names the crate, so it has to be in sight, unless the type has
+//! // #[schemars(crate = "syft_guest::schemars")].
 //! use syft_guest::schemars::{self, JsonSchema};
 //!
 //! /// Becomes the description of the type.
