@@ -23,3 +23,4 @@ mod starting;
 mod state;
 mod stopping;
 mod tidy;
+mod watching;
