@@ -19,5 +19,6 @@ mod python;
 mod sdk;
 mod serving;
 mod starting;
+mod state;
 mod stopping;
 mod tidy;

@@ -13,6 +13,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         &["sandbox.rs", "sandbox/", "capability.rs", "capability/"],
     ),
     ("host/src", &["notify::"], &["tree/watch.rs"]),
+    ("host/src", &["redb::"], &["state.rs", "state/"]),
     (
         "host/src",
         &["cap_std::", "cap_fs_ext::"],

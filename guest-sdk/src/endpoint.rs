@@ -57,6 +57,7 @@ impl From<Endpoint> for rpc::Endpoint {
             description: endpoint.description,
             parameters: endpoint.parameters.into_iter().map(Into::into).collect(),
             returns_json: endpoint.returns_json,
+            returns_schema_json: None,
         }
     }
 }
@@ -66,6 +67,7 @@ impl From<Parameter> for rpc::Parameter {
         rpc::Parameter {
             name: parameter.name,
             type_json: parameter.type_json,
+            schema_json: None,
             required: parameter.required,
         }
     }

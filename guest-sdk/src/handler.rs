@@ -58,7 +58,7 @@ impl From<CallError> for rpc::Error {
                 kind,
                 message,
                 handler,
-            } => rpc::Error::Failed(rpc::Failure {
+            } => rpc::Error::Failed(crate::bindings::syft::app::types::Failure {
                 kind,
                 message,
                 handler,

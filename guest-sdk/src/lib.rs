@@ -185,6 +185,7 @@ pub mod bindings {
     wit_bindgen::generate!({
         path: "wit",
         world: "app",
+        generate_all,
         pub_export_macro: true,
         export_macro_name: "export_app",
         default_bindings_module: "syft_guest::bindings",

@@ -12,6 +12,7 @@ use crate::router::{Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::{Identity, LoadError, Outcome, Program, Sandbox};
+use crate::state::{Store, StoreError};
 
 /// An app, ready to answer.
 pub struct App {
@@ -19,6 +20,7 @@ pub struct App {
     datasite: Datasite,
     identity: Identity,
     files: FileAccess,
+    state: Arc<Store>,
     program: Program,
     router: Router,
 }
@@ -47,6 +49,7 @@ impl App {
         name: AppName,
         datasite: Datasite,
         files: FileAccess,
+        state: Store,
         component: &[u8],
     ) -> Result<Self, AppError> {
         let program = sandbox.load(component)?;
@@ -64,6 +67,7 @@ impl App {
             datasite,
             identity,
             files,
+            state: Arc::new(state),
             program,
             router,
         })
@@ -84,17 +88,21 @@ impl App {
         &self.router
     }
 
-    /// Runs the handler of a request. The address says where it goes, whatever
-    /// its URL claims.
+    /// Runs the handler of a request, and keeps what it wrote to its state if it
+    /// answered. The address says where it goes, whatever its URL claims.
+    ///
+    /// # Errors
+    /// The host cannot keep the state. Nothing of the call was kept.
     pub async fn call(
         &self,
         sandbox: &Sandbox,
         address: &Address,
         sender: Sender,
         request: message::Request,
-    ) -> Outcome {
+    ) -> Result<Outcome, StoreError> {
         let Some(route) = self.router.route(address.endpoint()) else {
-            return Outcome::Trapped(format!("no endpoint {}", address.endpoint()));
+            let detail = format!("no endpoint {}", address.endpoint());
+            return Ok(Outcome::Trapped(detail));
         };
         let request = rpc::Request {
             id: address.id().uuid().to_string(),
@@ -108,8 +116,14 @@ impl App {
             created: request.created.micros(),
             expires: request.expires.micros(),
         };
-        sandbox
-            .call(&self.program, &self.identity, &self.files, &request)
+        let call = |state| {
+            let (program, identity) = (&self.program, &self.identity);
+            sandbox.call(program, identity, &self.files, state, &request)
+        };
+        self.state
+            .transact(sandbox.limits(), call, |outcome| {
+                matches!(outcome, Outcome::Answered(_))
+            })
             .await
     }
 }

@@ -3,6 +3,7 @@
 mod context;
 pub mod files;
 mod log;
+pub mod state;
 
 use wasmtime::component::{HasSelf, Linker};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Deserialize;
-use syft_protocol::address::Datasite;
+use syft_protocol::address::{AppName, Datasite};
 
 use crate::error::CommandError;
 
@@ -48,6 +48,8 @@ pub struct Config {
     pub is_local: bool,
     /// The private folder of compiled components.
     pub cache: PathBuf,
+    /// The private folder of what apps keep between calls.
+    pub apps: PathBuf,
     /// The private folder of what the owner approved for good.
     pub approvals: PathBuf,
     /// The time in which we have to end, where somebody waits for it.
@@ -84,6 +86,7 @@ impl Config {
             datasites,
             is_local: said.is_local,
             cache: home_folder("XDG_CACHE_HOME", ".cache", "cache")?.join("compiled"),
+            apps: home_folder("XDG_DATA_HOME", ".local/share", "data")?.join("apps"),
             approvals: home_folder("XDG_CONFIG_HOME", ".config", "config")?.join("approvals"),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
         };
@@ -99,13 +102,23 @@ impl Config {
         Said::find(overrides)?.datasites()
     }
 
-    /// Compiled code from a synced folder would let strangers run what they like.
+    /// Returns the private folder of one app.
+    pub fn app_folder(&self, app: &AppName) -> PathBuf {
+        self.apps.join(self.email.as_str()).join(app.as_str())
+    }
+
+    /// Compiled code from a synced folder would let strangers run what they like, and
+    /// state in one would be theirs to read.
     fn keep_private(&self) -> Result<(), CommandError> {
-        let (cache, datasites) = (resolve(&self.cache), resolve(&self.datasites));
-        if !cache.starts_with(&datasites) {
+        let datasites = resolve(&self.datasites);
+        let own = [&self.cache, &self.apps];
+        let Some(synced) = own
+            .into_iter()
+            .find(|folder| resolve(folder).starts_with(&datasites))
+        else {
             return Ok(());
-        }
-        let message = format!("{} lies inside the synced folder", self.cache.display());
+        };
+        let message = format!("{} lies inside the synced folder", synced.display());
         Err(CommandError::new(message).hint(format!(
             "set {HOME} to a folder outside {}",
             self.datasites.display()

@@ -28,5 +28,6 @@ pub mod reply;
 pub mod router;
 pub mod sandbox;
 pub mod server;
+pub mod state;
 pub mod tree;
 pub mod ui;

@@ -69,6 +69,8 @@ pub struct ManifestLimits {
     pub memory_bytes: Option<usize>,
     /// Calls that run at the same time.
     pub concurrency: Option<usize>,
+    /// Bytes of all keys and values that the app keeps: `quota` of `[state]`.
+    pub state_bytes: Option<u64>,
 }
 
 impl Manifest {
@@ -160,6 +162,7 @@ impl ManifestLimits {
             time: self.time.unwrap_or(limits.time),
             memory_bytes: self.memory_bytes.unwrap_or(limits.memory_bytes),
             concurrency: self.concurrency.unwrap_or(limits.concurrency),
+            state_bytes: self.state_bytes.unwrap_or(limits.state_bytes),
             ..limits
         }
     }

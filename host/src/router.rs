@@ -105,6 +105,7 @@ fn entry(endpoint: Endpoint, described: rpc::Endpoint) -> Result<SchemaEntry, Ro
         .map(|parameter| {
             Ok(Parameter {
                 type_json: parse(&parameter.type_json)?,
+                schema: parameter.schema_json.as_deref().map(parse).transpose()?,
                 name: parameter.name,
                 required: parameter.required,
             })
@@ -114,6 +115,11 @@ fn entry(endpoint: Endpoint, described: rpc::Endpoint) -> Result<SchemaEntry, Ro
         description: described.description,
         parameters,
         returns: parse(&described.returns_json)?,
+        returns_schema: described
+            .returns_schema_json
+            .as_deref()
+            .map(parse)
+            .transpose()?,
         endpoint,
     })
 }

@@ -30,6 +30,7 @@ pub use store::Identity;
 
 use crate::capability;
 use crate::capability::files::{FileAccess, Guard};
+use crate::state::Session;
 
 /// The interface that every app exports.
 const RPC: &str = "syft:app/rpc@0.1.0";
@@ -144,33 +145,38 @@ impl Sandbox {
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
         let name: Arc<str> = Arc::from("endpoints");
         let files = FileAccess::default().for_call(None, &self.limits, identity, &name);
-        self.within_limits(identity, files, name, async |store| {
-            let app = program.pre.instantiate_async(&mut *store).await?;
-            app.syft_app_rpc().call_endpoints(store).await
-        })
-        .await
+        let state = Session::new(None, &self.limits);
+        let (endpoints, _) = self
+            .within_limits(identity, files, state, name, async |store| {
+                let app = program.pre.instantiate_async(&mut *store).await?;
+                app.syft_app_rpc().call_endpoints(store).await
+            })
+            .await;
+        endpoints
     }
 
-    /// Runs the handler of a request in a fresh instance.
+    /// Runs the handler of a request in a fresh instance. Returns with what came of
+    /// it the state as the call left it; nothing of that is kept yet.
     pub(crate) async fn call(
         &self,
         program: &Program,
         identity: &Identity,
         files: &FileAccess,
+        state: Session,
         request: &rpc::Request,
-    ) -> Outcome {
+    ) -> (Outcome, Session) {
         let name: Arc<str> = Arc::from(request.id.as_str());
         // A name that anybody can claim opens nothing.
         let is_known = request.sender_proof != SenderProof::Claimed;
         let sender = is_known.then(|| request.sender.clone());
         let files = files.for_call(sender, &self.limits, identity, &name);
-        let answer = self
-            .within_limits(identity, files, name, async |store| {
+        let (answer, state) = self
+            .within_limits(identity, files, state, name, async |store| {
                 let app = program.pre.instantiate_async(&mut *store).await?;
                 app.syft_app_rpc().call_handle(store, request).await
             })
             .await;
-        match answer {
+        let outcome = match answer {
             Ok(Ok(response)) => Outcome::Answered(Answer {
                 status: response.status,
                 headers: response.headers,
@@ -183,7 +189,8 @@ impl Sandbox {
                 handler: failure.handler,
             },
             Err(outcome) => outcome,
-        }
+        };
+        (outcome, state)
     }
 
     /// Runs guest code. The epoch makes it give way, the timeout ends it also
@@ -193,23 +200,26 @@ impl Sandbox {
         &self,
         identity: &Identity,
         files: Guard,
+        state: Session,
         name: Arc<str>,
         run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
-    ) -> Result<T, Outcome> {
+    ) -> (Result<T, Outcome>, Session) {
         let output = Output::new(&self.limits, identity.app.clone(), name);
         let mut store = store::new(
             &self.engine,
             &self.limits,
             identity.clone(),
             files,
+            state,
             output.clone(),
         );
         let limit: Duration = self.limits.time;
-        match tokio::time::timeout(limit, run(&mut store)).await {
+        let result = match tokio::time::timeout(limit, run(&mut store)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.fault(store.data(), &error)),
             Err(_) => Err(Outcome::TimedOut(limit)),
-        }
+        };
+        (result, store.into_data().state)
     }
 
     fn fault(&self, state: &CallState, error: &wasmtime::Error) -> Outcome {
@@ -236,12 +246,13 @@ impl Sandbox {
 /// Tells whether an import belongs to the world of apps, at any version of it
 /// that the linker may know.
 pub(crate) fn is_offered(import: &str) -> bool {
-    const OFFERED: [&str; 7] = [
+    const OFFERED: [&str; 8] = [
         "syft:app/",
         "wasi:cli/",
         "wasi:clocks/",
         "wasi:filesystem/",
         "wasi:io/",
+        "wasi:keyvalue/",
         "wasi:random/",
         "wasi:sockets/",
     ];

@@ -20,7 +20,7 @@ pub fn syft_host(site: &Site) -> Command {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("HOME", site.path())
-        .env("SYFT_HOST_HOME", shared_home())
+        .env("XDG_CACHE_HOME", shared_cache())
         .stdin(Stdio::null());
     for name in ["CARGO_HOME", "RUSTUP_HOME", "RUSTUP_AUTO_INSTALL"] {
         if let Some(value) = std::env::var_os(name) {
@@ -30,9 +30,10 @@ pub fn syft_host(site: &Site) -> Command {
     command
 }
 
-/// The host's own folder, one for all tests: each component is compiled once.
-fn shared_home() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("syft-host-home")
+/// The host's cache, one for all tests: each component is compiled once. The rest of
+/// what it keeps lies below the site's own home.
+fn shared_cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
 /// A host that serves one app, until it is dropped.

@@ -23,6 +23,8 @@ pub struct SchemaEntry {
     pub parameters: Vec<Parameter>,
     /// The type of its answer, `"any"` if unknown.
     pub returns: Value,
+    /// A JSON Schema of its answer, if there is one.
+    pub returns_schema: Option<Value>,
 }
 
 /// One parameter of an endpoint.
@@ -32,6 +34,8 @@ pub struct Parameter {
     pub name: String,
     /// The type: a name such as `"str"`, or an object that describes it.
     pub type_json: Value,
+    /// A JSON Schema of its values, if there is one.
+    pub schema: Option<Value>,
     /// Whether it has no default.
     pub required: bool,
 }
@@ -43,6 +47,9 @@ impl Schema {
     ///
     /// Of two entries with one endpoint, or two parameters with one name, the
     /// later wins at the earlier's place, as in a Python dict.
+    ///
+    /// The release knows no JSON Schema but those of its models. Ours are added under
+    /// keys of their own, `schema` and `returns_schema`, which its readers pass over.
     pub fn to_json(entries: &[SchemaEntry]) -> String {
         let document: Map<String, Value> = entries
             .iter()
@@ -53,13 +60,25 @@ impl Schema {
 }
 
 fn entry_json(entry: &SchemaEntry) -> Value {
-    let parameter_json = |parameter: &Parameter| json!({ "type": parameter.type_json, "required": parameter.required });
+    let parameter_json = |parameter: &Parameter| {
+        let json = json!({ "type": parameter.type_json, "required": parameter.required });
+        with(json, "schema", &parameter.schema)
+    };
     let args: Map<String, Value> = entry
         .parameters
         .iter()
         .map(|parameter| (parameter.name.clone(), parameter_json(parameter)))
         .collect();
-    json!({ "description": entry.description, "args": args, "returns": entry.returns })
+    let json = json!({ "description": entry.description, "args": args, "returns": entry.returns });
+    with(json, "returns_schema", &entry.returns_schema)
+}
+
+/// Adds a value under a key, if there is one.
+fn with(mut object: Value, key: &str, value: &Option<Value>) -> Value {
+    if let Some(value) = value {
+        object[key] = value.clone();
+    }
+    object
 }
 
 #[cfg(test)]
@@ -70,6 +89,7 @@ mod tests {
         let parameter = |name: &&str| Parameter {
             name: (*name).to_owned(),
             type_json: json!("any"),
+            schema: None,
             required: true,
         };
         SchemaEntry {
@@ -77,6 +97,7 @@ mod tests {
             description: None,
             parameters: parameters.iter().map(parameter).collect(),
             returns: json!("any"),
+            returns_schema: None,
         }
     }
 
@@ -89,6 +110,19 @@ mod tests {
     fn the_root_has_its_own_key() {
         let expected = "{\n  \"/.\": {\n    \"description\": null,\n    \"args\": {},\n    \"returns\": \"any\"\n  }\n}";
         assert_eq!(Schema::to_json(&[entry("", &[])]), expected);
+    }
+
+    #[test]
+    fn a_json_schema_comes_behind_what_the_release_has() {
+        let mut entry = entry("a", &["x"]);
+        entry.parameters[0].schema = Some(json!({"type": "string"}));
+        entry.returns_schema = Some(json!(true));
+        let schema: Value = serde_json::from_str(&Schema::to_json(&[entry])).expect("JSON");
+        let expected = concat!(
+            r#"{"/a":{"description":null,"args":{"x":{"type":"any","required":true,"#,
+            r#""schema":{"type":"string"}}},"returns":"any","returns_schema":true}}"#,
+        );
+        assert_eq!(schema.to_string(), expected);
     }
 
     #[test]

@@ -174,10 +174,12 @@ fn schema_entry(key: &str, entry: &Value) -> SchemaEntry {
             .map(|(name, arg)| Parameter {
                 name: name.clone(),
                 type_json: arg["type"].clone(),
+                schema: arg.get("schema").cloned(),
                 required: arg["required"].as_bool().expect("required"),
             })
             .collect(),
         returns: entry["returns"].clone(),
+        returns_schema: entry.get("returns_schema").cloned(),
     }
 }
 

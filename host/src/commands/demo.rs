@@ -18,6 +18,7 @@ use crate::error::CommandError;
 use crate::guest_crate;
 use crate::sandbox::{Limits, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
+use crate::state::Store;
 use crate::ui::Ui;
 
 /// The example that is served, in the source tree of this program.
@@ -88,11 +89,13 @@ async fn prepare(
     let sandbox = Arc::new(Sandbox::new(Limits::default(), &place.join("compiled"))?);
     let bytes = std::fs::read(component)?;
     let owner = Datasite::parse(OWNER)?;
+    let state = Store::open(&place.join("state"), sandbox.limits())?;
     let app = App::load(
         &sandbox,
         AppName::parse("hello")?,
         owner,
         FileAccess::default(),
+        state,
         &bytes,
     )
     .await?;

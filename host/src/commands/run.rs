@@ -25,6 +25,7 @@ use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_long_time, parse_size, parse_time};
 use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
+use crate::state::Store;
 use crate::ui::Ui;
 
 /// Serve an app in the foreground
@@ -60,6 +61,10 @@ pub(super) struct RunArgs {
     /// Calls that run at the same time
     #[arg(long, value_name = "N", value_parser = parse_count, help_heading = "Limits")]
     concurrency: Option<usize>,
+
+    /// What the app may keep between calls, such as `64MiB`
+    #[arg(long, value_name = "SIZE", value_parser = parse_state, help_heading = "Limits")]
+    state: Option<u64>,
 
     /// Allow all files that the app asks for
     #[arg(long, help_heading = "Files")]
@@ -113,11 +118,13 @@ pub(super) async fn run(
     )?);
     fs::create_dir_all(&config.datasites)?;
     let files = FileAccess::new(&config.datasites, &approved.grants, &config.email, &name)?;
+    let state = Store::open(&config.app_folder(&name), sandbox.limits())?;
     let app = App::load(
         &sandbox,
         name,
         config.email.clone(),
         files,
+        state,
         &source.component,
     )
     .await
@@ -201,11 +208,13 @@ impl RunArgs {
         let asked = manifest.limits.over(usual.clone());
         let is_more = asked.time > usual.time
             || asked.memory_bytes > usual.memory_bytes
-            || asked.concurrency > usual.concurrency;
+            || asked.concurrency > usual.concurrency
+            || asked.state_bytes > usual.state_bytes;
         if is_more && !is_all_approved {
             ui.status("note: the app asks for more than the usual limits and does not get it");
             ui.status(
-                "hint: allow it with --allow-all-requested, or set --time, --memory, --concurrency",
+                "hint: allow it with --allow-all-requested, or set --time, --memory, \
+                 --concurrency, --state",
             );
         }
         let most = match is_all_approved {
@@ -214,6 +223,7 @@ impl RunArgs {
                 time: asked.time.min(usual.time),
                 memory_bytes: asked.memory_bytes.min(usual.memory_bytes),
                 concurrency: asked.concurrency.min(usual.concurrency),
+                state_bytes: asked.state_bytes.min(usual.state_bytes),
                 ..usual
             },
         };
@@ -221,6 +231,7 @@ impl RunArgs {
             time: self.time.unwrap_or(most.time),
             memory_bytes: self.memory.unwrap_or(most.memory_bytes),
             concurrency: self.concurrency.unwrap_or(most.concurrency),
+            state_bytes: self.state.unwrap_or(most.state_bytes),
             ..most
         }
     }
@@ -321,6 +332,13 @@ fn parse_memory(text: &str) -> Result<usize, String> {
     parse_size(text)
         .filter(|bytes| (1 << 20..=4 << 30).contains(bytes))
         .ok_or_else(|| "expected a size from `1MiB` to `4GiB`".to_owned())
+}
+
+fn parse_state(text: &str) -> Result<u64, String> {
+    parse_size(text)
+        .map(|bytes| bytes as u64)
+        .filter(|bytes| (1 << 20..=16 << 30).contains(bytes))
+        .ok_or_else(|| "expected a size from `1MiB` to `16GiB`".to_owned())
 }
 
 fn parse_count(text: &str) -> Result<usize, String> {

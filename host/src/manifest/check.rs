@@ -11,6 +11,7 @@ use crate::quantity::{parse_size, parse_time};
 pub(super) const TIME: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(600);
 pub(super) const MEMORY_BYTES: RangeInclusive<usize> = 1 << 20..=4 << 30;
+pub(super) const QUOTA_BYTES: RangeInclusive<u64> = 1 << 20..=16 << 30;
 pub(super) const CONCURRENCY: RangeInclusive<usize> = 1..=1_000;
 /// The most characters of the texts.
 pub(super) const MAX_VERSION: usize = 64;
@@ -63,6 +64,22 @@ pub(super) fn author(text: &str) -> Result<String, Problem> {
     one_line(text, "an author", MAX_AUTHOR, help)
 }
 
+/// Reads and checks what an app keeps at most, such as `64MiB`.
+pub(super) fn quota(text: &str) -> Result<u64, Problem> {
+    let bytes = size(text)?;
+    quota_in_bounds(bytes as u64)
+}
+
+pub(super) fn quota_in_bounds(bytes: u64) -> Result<u64, Problem> {
+    match QUOTA_BYTES.contains(&bytes) {
+        true => Ok(bytes),
+        false => Err(Problem::new(
+            "an app may keep from 1MiB to 16GiB",
+            "without `quota` it is the host's own limit, 64MiB",
+        )),
+    }
+}
+
 fn one_line(text: &str, what: &str, max_chars: usize, help: &str) -> Result<String, Problem> {
     if text.trim().is_empty() {
         return Err(Problem::new(format!("{what} is not empty"), help));
@@ -103,14 +120,15 @@ pub(super) fn time_in_bounds(time: Duration) -> Result<Duration, Problem> {
 
 /// Reads and checks a size such as `128MiB`.
 pub(super) fn memory(text: &str) -> Result<usize, Problem> {
-    let bytes = parse_size(text).ok_or_else(|| {
+    memory_in_bounds(size(text)?)
+}
+
+fn size(text: &str) -> Result<usize, Problem> {
+    parse_size(text).ok_or_else(|| {
         let message = format!("`{}` is no size", plain_excerpt(text, 40));
-        Problem::new(
-            message,
-            "write a number and its unit, as in `64MiB` or `1GiB`",
-        )
-    })?;
-    memory_in_bounds(bytes)
+        let help = "write a number and its unit, as in `64MiB` or `1GiB`";
+        Problem::new(message, help)
+    })
 }
 
 pub(super) fn memory_in_bounds(bytes: usize) -> Result<usize, Problem> {

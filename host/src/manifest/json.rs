@@ -44,6 +44,8 @@ struct Raw {
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     files: RawFiles,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
+    state: RawState,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     limits: RawLimits,
 }
 
@@ -69,6 +71,13 @@ struct RawFiles {
     write: Vec<String>,
     #[serde(skip_serializing_if = "is_empty")]
     on_behalf_of_sender: Vec<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawState {
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    quota_bytes: Option<u64>,
 }
 
 /// Numbers in place of the texts that authors write: there is one way to say it.
@@ -124,7 +133,12 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
     }
     let raw =
         parse(json).map_err(|error| ManifestError::Json(plain_excerpt(&error.to_string(), 200)))?;
-    let Raw { app, files, limits } = raw;
+    let Raw {
+        app,
+        files,
+        state,
+        limits,
+    } = raw;
     Ok(Manifest {
         name: check("app.name", app.name, |it| check::name(&it))?,
         version: check("app.version", app.version, |it| check::version(&it))?,
@@ -153,6 +167,11 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
             concurrency: check("limits.concurrency", limits.concurrency, |it| {
                 check::concurrency(Some(it))
             })?,
+            state_bytes: check(
+                "state.quota_bytes",
+                state.quota_bytes,
+                check::quota_in_bounds,
+            )?,
         },
     })
 }
@@ -210,6 +229,9 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             write: texts(&files.write),
             on_behalf_of_sender: texts(&files.on_behalf_of_sender),
         },
+        state: RawState {
+            quota_bytes: limits.state_bytes,
+        },
         limits: RawLimits {
             time_ms: limits.time.map(|time| time.as_millis() as u64),
             memory_bytes: limits.memory_bytes,
@@ -227,7 +249,7 @@ mod tests {
         r#"{"app":{"name":"leaderboard","version":"1.2.0","description":"Ranks","#,
         r#""author":"alice@example.org"},"files":{"read":["*/public/scores.json"],"#,
         r#""write":["{app_data}/results/**"],"on-behalf-of-sender":["{datasite}/shared/**"]},"#,
-        r#""limits":{"time_ms":5000,"memory_bytes":134217728,"concurrency":8}}"#,
+        r#""state":{"quota_bytes":1048576},"limits":{"time_ms":5000,"memory_bytes":134217728,"concurrency":8}}"#,
     );
 
     #[test]
@@ -270,7 +292,9 @@ mod tests {
             ("null", "expected an object"),
             (r#"{"app":["leaderboard"]}"#, "expected an object"),
             ("{} {}", "trailing characters"),
-            (r#"{"state":{}}"#, "unknown field `state`"),
+            (r#"{"network":{}}"#, "unknown field `network`"),
+            (r#"{"state":{"bytes":1}}"#, "unknown field `bytes`"),
+            (r#"{"state":{"quota_bytes":1}}"#, "from 1MiB to 16GiB"),
             (r#"{"app":{"nam":"x"}}"#, "unknown field `nam`"),
             (r#"{"files":{"on_behalf_of_sender":[]}}"#, "unknown field"),
             (r#"{"app":{"name":null}}"#, "invalid type: null"),

@@ -15,9 +15,10 @@ use crate::plain::plain_excerpt;
 type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
-const SECTIONS: &str = "the sections are `[app]`, `[files]` and `[limits]`";
+const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[state]` and `[limits]`";
 const APP: &str = "`[app]` has `name`, `version`, `description` and `author`";
 const FILES: &str = "`[files]` has `read`, `write` and `on-behalf-of-sender`";
+const STATE: &str = "`[state]` has `quota`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
 
 pub(super) fn parse(
@@ -131,6 +132,7 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
         let read = match key.as_ref().as_ref() {
             "app" => app,
             "files" => files,
+            "state" => state,
             "limits" => limits,
             _ => {
                 findings.unknown(key, SECTIONS);
@@ -167,6 +169,7 @@ fn limits(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest)
         time,
         memory_bytes,
         concurrency,
+        state_bytes: _,
     } = &mut manifest.limits;
     for (key, value) in table {
         match key.as_ref().as_ref() {
@@ -174,6 +177,17 @@ fn limits(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest)
             "memory" => *memory_bytes = string(findings, value, "128MiB", check::memory),
             "concurrency" => *concurrency = count(findings, value),
             _ => findings.unknown(key, LIMITS),
+        }
+    }
+}
+
+fn state(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    for (key, value) in table {
+        match key.as_ref().as_ref() {
+            "quota" => {
+                manifest.limits.state_bytes = string(findings, value, "64MiB", check::quota);
+            }
+            _ => findings.unknown(key, STATE),
         }
     }
 }

@@ -64,6 +64,14 @@ pub fn schema() -> Value {
                     ),
                 }),
             ),
+            "state": section("What the app keeps between calls", json!({
+                "quota": {
+                    "description": "All keys and values together, from 1MiB to 16GiB",
+                    "type": "string",
+                    "pattern": "^[0-9]+(KiB|MiB|GiB)$",
+                    "examples": ["64MiB"],
+                },
+            })),
             "limits": section("What the app needs, where it differs from the host's limits", json!({
                 "time": {
                     "description": "Time a call may take, from 1ms to 10m",
@@ -139,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_key_that_is_read_is_in_the_schema() {
-        for section in ["app", "files", "limits"] {
+        for section in ["app", "files", "state", "limits"] {
             let text = format!("[{section}]\nnothing = 1\n");
             let problems = Manifest::from_toml("x", &text).expect_err("an unknown key");
             let help = problems[0].problem().help.clone();

@@ -9,4 +9,8 @@ wasmtime::component::bindgen!({
     world: "app",
     imports: { default: trappable },
     exports: { default: async },
+    with: {
+        "wasi:keyvalue/store.bucket": crate::capability::state::Bucket,
+        "wasi:keyvalue/atomics.cas": crate::capability::state::Cas,
+    },
 });

@@ -46,6 +46,14 @@ pub struct Limits {
     pub written_bytes: u64,
     /// Files that a call has open at one time.
     pub open_files: usize,
+    /// Bytes of all keys and values that an app keeps.
+    pub state_bytes: u64,
+    /// Bytes of a key.
+    pub state_key_bytes: usize,
+    /// Bytes of a value that an app keeps.
+    pub state_value_bytes: usize,
+    /// Bytes of keys and values that a call reads and writes before it ends.
+    pub state_call_bytes: usize,
     /// Endpoints of an app.
     pub endpoints: usize,
 }
@@ -55,7 +63,7 @@ impl Default for Limits {
         Self {
             time: Duration::from_secs(10),
             memory_bytes: 128 << 20,
-            concurrency: 64,
+            concurrency: 128,
             memories: 4,
             tables: 32,
             table_elements: 200_000,
@@ -72,6 +80,10 @@ impl Default for Limits {
             component_bytes: 64 << 20,
             written_bytes: 64 << 20,
             open_files: 128,
+            state_bytes: 64 << 20,
+            state_key_bytes: 1 << 10,
+            state_value_bytes: 1 << 20,
+            state_call_bytes: 16 << 20,
             endpoints: 1_000,
         }
     }
@@ -96,6 +108,10 @@ impl Meter {
             table_elements: 0,
             refused_memory: None,
         }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Returns whether the guest was refused memory. A guest that cannot go on

@@ -10,6 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use super::limits::{Limits, Meter};
 use super::output::Output;
 use crate::capability::files::Guard;
+use crate::state::Session;
 
 /// Whom a guest runs for.
 #[derive(Debug, Clone)]
@@ -25,6 +26,7 @@ pub(crate) struct CallState {
     wasi: WasiCtx,
     pub(crate) table: ResourceTable,
     pub(crate) files: Guard,
+    pub(crate) state: Session,
     meter: Meter,
     pub(crate) identity: Identity,
     pub(crate) output: Output,
@@ -34,6 +36,10 @@ pub(crate) struct CallState {
 impl CallState {
     pub(super) fn refused_memory(&self) -> bool {
         self.meter.refused_memory()
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        self.meter.limits()
     }
 }
 
@@ -53,6 +59,7 @@ pub(super) fn new(
     limits: &Limits,
     identity: Identity,
     files: Guard,
+    state: Session,
     output: Output,
 ) -> Store<CallState> {
     let mut table = ResourceTable::new();
@@ -69,6 +76,7 @@ pub(super) fn new(
         wasi,
         table,
         files,
+        state,
         meter: Meter::new(limits.clone()),
         identity,
         output,

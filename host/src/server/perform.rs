@@ -165,10 +165,17 @@ async fn run(
     let heading = shared.replier.heading(address, Some(&request), now().wall);
     let email = sender.email.clone();
     let proof = sender.proof.as_str();
-    let outcome = shared
+    let called = shared
         .app
         .call(&shared.sandbox, address, sender, request)
         .await;
+    let outcome = match called {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            tracing::error!(%address, "trying again later: {error}");
+            return Closed::Failed;
+        }
+    };
     let (name, detail) = (outcome.name(), outcome.detail());
     let reply = shared
         .replier

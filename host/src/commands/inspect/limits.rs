@@ -39,6 +39,10 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
         component_bytes,
         written_bytes,
         open_files,
+        state_bytes,
+        state_key_bytes,
+        state_value_bytes,
+        state_call_bytes,
         endpoints,
     } = limits;
     let size = |key, bytes: u64, what| limit(key, json!(bytes), what, show_size(bytes));
@@ -62,6 +66,18 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
             "open_files",
             *open_files,
             "files: open at one time in a call",
+        ),
+        size("state_bytes", *state_bytes, "state: kept, keys and values"),
+        size("state_key_bytes", *state_key_bytes as u64, "state: a key"),
+        size(
+            "state_value_bytes",
+            *state_value_bytes as u64,
+            "state: a value",
+        ),
+        size(
+            "state_call_bytes",
+            *state_call_bytes as u64,
+            "state: read and written in a call",
         ),
         size("request_bytes", *request_bytes, "request file"),
         size("response_bytes", *response_bytes as u64, "response file"),
@@ -108,6 +124,7 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
             "time_ms" => asked.time.is_some(),
             "memory_bytes" => asked.memory_bytes.is_some(),
             "concurrency" => asked.concurrency.is_some(),
+            "state_bytes" => asked.state_bytes.is_some(),
             _ => false,
         };
     }

@@ -1,0 +1,71 @@
+//! The state at one moment.
+
+use std::ops::Bound;
+
+use redb::{Database, ReadOnlyTable, ReadableDatabase};
+
+use super::{KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
+
+/// The state as it was when a call first asked for it.
+pub(super) struct Snapshot {
+    values: ReadOnlyTable<&'static str, (u64, &'static [u8])>,
+    pub(super) keys_changed: u64,
+    pub(super) used_bytes: u64,
+}
+
+/// A value, with the number of the commit that wrote it. Commits count from 1, so
+/// that 0 stands for a value that is not there.
+pub(super) type Version = u64;
+pub(super) const ABSENT: Version = 0;
+
+impl Snapshot {
+    pub(super) fn take(database: &Database) -> Result<Self, StoreError> {
+        let take = || -> Result<Self, redb::Error> {
+            let transaction = database.begin_read()?;
+            let numbers = transaction.open_table(NUMBERS)?;
+            let number = |name| -> Result<u64, redb::Error> {
+                Ok(numbers.get(name)?.map_or(0, |number| number.value()))
+            };
+            Ok(Self {
+                values: transaction.open_table(VALUES)?,
+                keys_changed: number(KEYS_CHANGED)?,
+                used_bytes: number(USED_BYTES)?,
+            })
+        };
+        take().map_err(StoreError::new)
+    }
+
+    pub(super) fn get(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
+        let found = self.values.get(key).map_err(StoreError::new)?;
+        Ok(found.map(|found| {
+            let (version, value) = found.value();
+            (version, value.to_vec())
+        }))
+    }
+
+    /// Returns the bytes of a value, if there is one.
+    pub(super) fn size(&self, key: &str) -> Result<Option<usize>, StoreError> {
+        let found = self.values.get(key).map_err(StoreError::new)?;
+        Ok(found.map(|found| found.value().1.len()))
+    }
+
+    /// Returns the first keys behind one, in their order.
+    pub(super) fn keys_after(
+        &self,
+        key: Option<&str>,
+        count: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let start = key.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self
+            .values
+            .range::<&str>((start, Bound::Unbounded))
+            .map_err(StoreError::new)?;
+        range
+            .take(count)
+            .map(|entry| match entry {
+                Ok((key, _)) => Ok(key.value().to_owned()),
+                Err(error) => Err(StoreError::new(error)),
+            })
+            .collect()
+    }
+}

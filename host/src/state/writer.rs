@@ -1,0 +1,208 @@
+//! The one thread that writes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use anyhow::Context;
+use redb::{Database, ReadableTable, Table, WriteTransaction};
+use tokio::sync::oneshot;
+
+use super::snapshot::{ABSENT, Version};
+use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
+
+/// Calls whose changes share a transaction at most.
+const MAX_TOGETHER: usize = 256;
+
+/// What the host changes in tables of its own, together with what a call wrote.
+pub(super) type Extra = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send>;
+
+/// What a call has read and written.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) reads: BTreeMap<String, Version>,
+    /// What it knew of all keys, if it listed them.
+    pub(super) keys_changed: Option<u64>,
+    pub(super) writes: BTreeMap<String, Option<Vec<u8>>>,
+    pub(super) extras: Vec<Extra>,
+}
+
+/// What came of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Commit {
+    /// All of it is on the disk.
+    Done,
+    /// Something that the call has read is no more so. Nothing of it was kept.
+    Conflict,
+}
+
+struct Job {
+    changes: Changes,
+    reply: oneshot::Sender<Result<Commit, StoreError>>,
+}
+
+/// Hands changes to the thread that writes them. Dropped, it waits for it to end.
+pub(super) struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(database: Arc<Database>, quota: u64) -> anyhow::Result<Self> {
+        let (jobs, receiver) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("state".to_owned())
+            .spawn(move || write_all(&database, quota, &receiver))
+            .context("start the thread that writes state")?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    /// Writes changes, and returns once they are on the disk.
+    pub(super) async fn commit(&self, changes: Changes) -> Result<Commit, StoreError> {
+        let ended = || StoreError::new("the thread that writes it has ended");
+        let (reply, result) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
+        jobs.send(Job { changes, reply }).map_err(|_| ended())?;
+        result.await.map_err(|_| ended())?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread that writes state has panicked");
+        }
+    }
+}
+
+fn write_all(database: &Database, quota: u64, jobs: &Receiver<Job>) {
+    while let Ok(first) = jobs.recv() {
+        let jobs: Vec<Job> = std::iter::once(first)
+            .chain(jobs.try_iter().take(MAX_TOGETHER - 1))
+            .collect();
+        let (changes, replies): (Vec<_>, Vec<_>) =
+            jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
+        let results = match write_together(database, quota, changes) {
+            Ok(commits) => commits.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(StoreError::new(error)); replies.len()],
+        };
+        for (reply, result) in replies.into_iter().zip(results) {
+            if reply.send(result).is_err() {
+                tracing::debug!("nobody waits for a commit any more");
+            }
+        }
+    }
+}
+
+/// Writes the changes of several calls in one transaction, one after another: each
+/// sees what those before it have changed.
+fn write_together(
+    database: &Database,
+    quota: u64,
+    all: Vec<Changes>,
+) -> Result<Vec<Commit>, redb::Error> {
+    let transaction = database.begin_write()?;
+    let commits = all
+        .into_iter()
+        .map(|changes| write(&transaction, quota, changes))
+        .collect::<Result<Vec<_>, _>>()?;
+    match commits.contains(&Commit::Done) {
+        true => transaction.commit()?,
+        false => transaction.abort()?,
+    }
+    Ok(commits)
+}
+
+fn write(
+    transaction: &WriteTransaction,
+    quota: u64,
+    changes: Changes,
+) -> Result<Commit, redb::Error> {
+    let Some(()) = write_values(transaction, quota, &changes)? else {
+        return Ok(Commit::Conflict);
+    };
+    for extra in changes.extras {
+        extra(transaction)?;
+    }
+    Ok(Commit::Done)
+}
+
+/// Writes what a call wrote; `None` where that is in conflict with what is there.
+fn write_values(
+    transaction: &WriteTransaction,
+    quota: u64,
+    changes: &Changes,
+) -> Result<Option<()>, redb::Error> {
+    if changes.writes.is_empty() {
+        return Ok(Some(()));
+    }
+    let mut values = transaction.open_table(VALUES)?;
+    let mut numbers = transaction.open_table(NUMBERS)?;
+    let number = |numbers: &Table<'_, &str, u64>, name| -> Result<u64, redb::Error> {
+        Ok(numbers.get(name)?.map_or(0, |number| number.value()))
+    };
+    let keys_changed = number(&numbers, KEYS_CHANGED)?;
+    if changes
+        .keys_changed
+        .is_some_and(|seen| seen != keys_changed)
+    {
+        return Ok(None);
+    }
+    for (key, seen) in &changes.reads {
+        let found = values.get(key.as_str())?;
+        if found.map_or(ABSENT, |found| found.value().0) != *seen {
+            return Ok(None);
+        }
+    }
+    let used = number(&numbers, USED_BYTES)?;
+    let growth = growth(&values, changes)?;
+    let used_after = used.saturating_add_signed(growth.bytes);
+    if growth.bytes > 0 && used_after > quota {
+        // Others have used it up. Alone, the call learns of it where it writes.
+        return Ok(None);
+    }
+    let commit = number(&numbers, COMMITS)? + 1;
+    for (key, value) in &changes.writes {
+        match value {
+            Some(value) => values.insert(key.as_str(), (commit, value.as_slice()))?,
+            None => values.remove(key.as_str())?,
+        };
+    }
+    numbers.insert(COMMITS, commit)?;
+    numbers.insert(USED_BYTES, used_after)?;
+    if growth.changes_keys {
+        numbers.insert(KEYS_CHANGED, commit)?;
+    }
+    Ok(Some(()))
+}
+
+struct Growth {
+    bytes: i64,
+    changes_keys: bool,
+}
+
+/// Returns by how much changes change the whole.
+fn growth(
+    values: &Table<'_, &str, (u64, &[u8])>,
+    changes: &Changes,
+) -> Result<Growth, redb::Error> {
+    let mut growth = Growth {
+        bytes: 0,
+        changes_keys: false,
+    };
+    for (key, value) in &changes.writes {
+        let before = values.get(key.as_str())?.map(|it| it.value().1.len());
+        let after = value.as_ref().map(Vec::len);
+        let used = |size: Option<usize>| size.map_or(0, |size| (key.len() + size) as i64);
+        growth.bytes += used(after) - used(before);
+        growth.changes_keys |= before.is_some() != after.is_some();
+    }
+    Ok(growth)
+}
