@@ -238,6 +238,8 @@ def _sole_value(parameter, request):
     try:
         value = json.loads(request.body.decode())
     except ValueError as error:
+        if _is_the_request(parameter):
+            return request
         if _takes_text(parameter):
             return request.body.decode()
         raise Misfit(str(error)) from None

@@ -9,9 +9,9 @@ import json
 import math
 import pathlib
 import re
-import types
 import uuid
 from collections import deque
+from collections.abc import Iterator
 from json.encoder import encode_basestring
 
 from syft_guest.model import Model
@@ -79,7 +79,7 @@ def _write(value, inside):
     return encode_basestring(text)
 
 
-_ARRAYS = (list, tuple, set, frozenset, deque, types.GeneratorType, type({}.keys()), type({}.values()))
+_ARRAYS = (list, tuple, set, frozenset, deque, Iterator)
 
 
 def _key(key):
@@ -92,7 +92,7 @@ def _key(key):
     elif isinstance(key, int):
         key = int.__repr__(key)
     elif isinstance(key, float):
-        key = _number(key) if math.isfinite(key) else {"nan": "NaN"}.get(repr(key), repr(key))
+        key = _number(key) if math.isfinite(key) else "None"
     elif isinstance(key, tuple):
         key = ",".join(json.loads(_key(part)) for part in key)
     elif not isinstance(key, str):
@@ -118,7 +118,7 @@ def _number(value):
         # Python begins with exponents one place earlier.
         sign, digits = ("-", mantissa[1:]) if mantissa[0] == "-" else ("", mantissa)
         return f"{sign}0.0000{digits.replace('.', '')}"
-    return f"{mantissa}e{power}"
+    return f"{mantissa}e{power:+}" if power > 0 else f"{mantissa}e{power}"
 
 
 def _text(value):
@@ -130,6 +130,8 @@ def _text(value):
         return _utc(value.isoformat())
     if isinstance(value, datetime.timedelta):
         return _duration(value)
+    if isinstance(value, complex):
+        return str(value).strip("()")
     if isinstance(value, re.Pattern):
         return value.pattern
     if isinstance(value, _AS_TEXT):
@@ -155,10 +157,21 @@ def _utc(text):
 
 
 def _duration(value):
+    """Returns a time as ISO 8601 has it; a year is 365 days."""
     sign = "-" if value < datetime.timedelta(0) else ""
     value = abs(value)
-    days = f"{value.days}D" if value.days else ""
-    seconds = str(value.seconds) if value.seconds or value.microseconds or not value.days else ""
-    if value.microseconds:
-        seconds += f".{value.microseconds:06}".rstrip("0")
-    return f"{sign}P{days}" + (f"T{seconds}S" if seconds else "")
+    years, days = divmod(value.days, 365)
+    minutes, seconds = divmod(value.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    date = _parts((years, "Y"), (days, "D"))
+    time = _parts((hours, "H"), (minutes, "M"))
+    if seconds or value.microseconds:
+        fraction = f".{value.microseconds:06}".rstrip("0") if value.microseconds else ""
+        time += f"{seconds}{fraction}S"
+    if not (date or time):
+        time = "0S"
+    return f"{sign}P{date}" + (f"T{time}" if time else "")
+
+
+def _parts(*parts):
+    return "".join(f"{count}{unit}" for count, unit in parts if count)

@@ -140,12 +140,20 @@ def _failed(error, handler):
     except Exception:
         message = "an error that cannot say what it is"
     try:
-        trace = "".join(traceback.format_exception(error))
+        trace = "".join(traceback.format_exception(type(error), error, _own_part(error)))
     except Exception:
         trace = ""
     logging.getLogger("syft_event").debug("%s failed: %s", handler, message)
     text = f"{_cut(message, _MESSAGE)}\n\n{_cut_front(trace, _TRACEBACK)}".strip()
     return Failed(type(error).__name__, _printable(text), handler)
+
+
+def _own_part(error):
+    """Returns the traceback from the author's first line on, if there is one."""
+    trace = error.__traceback__
+    while trace is not None and "/syft_guest/" in trace.tb_frame.f_code.co_filename:
+        trace = trace.tb_next
+    return trace or error.__traceback__
 
 
 def _cut(text, limit):

@@ -11,10 +11,7 @@ import os
 import pathlib
 
 from syft_guest import host
-
-DATASITES = "/datasites"
-DATASITE = "{datasite}"
-APP = "{app}"
+from syft_guest.globs import APP, DATASITE, DATASITES
 
 
 class Owner(str):

@@ -21,12 +21,14 @@ _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(_HERE, "syft_program")
 NAME = os.path.join(_HERE, "syft_program.name")
 
+_NOT_OWN = (_HERE, "/python/", "/bundled/", "/world/")
+
 # The host looks for the line that begins so.
 ERROR = "@syft-host-error@"
 
 # Loaded ahead: programs and the library itself import these late, and they are small.
 _LIBRARY = """
-    abc argparse array base64 binascii bisect calendar cmath collections collections.abc colorsys
+    _strptime abc argparse array base64 binascii bisect calendar cmath collections collections.abc colorsys
     contextlib contextvars copy csv dataclasses datetime decimal difflib email.utils enum errno
     fnmatch fractions functools glob gzip hashlib heapq hmac html html.parser importlib.resources
     inspect io ipaddress itertools json keyword linecache locale logging logging.handlers math
@@ -65,8 +67,9 @@ class NoApp(Exception):
 def _run(name):
     path = os.path.join(FOLDER, name)
     stem = os.path.splitext(os.path.basename(name))[0]
-    # Before the library, as Python has it; what was loaded above is not hidden any more.
+    # Before the library, as Python has it.
     sys.path.insert(0, FOLDER)
+    _forget_hidden(stem)
     os.chdir(FOLDER)
     sys.argv = [name]
     with open(path, "rb") as file:
@@ -89,6 +92,16 @@ def _run(name):
             raise
 
 
+def _forget_hidden(stem):
+    """Lets the author's modules win over those of the library that were loaded ahead. Who
+    has the library's already, keeps it."""
+    for entry in os.listdir(FOLDER):
+        name = os.path.splitext(entry)[0]
+        is_library = name in sys.stdlib_module_names and name not in sys.builtin_module_names
+        if name != stem and is_library:
+            sys.modules.pop(name, None)
+
+
 def _remember_lines(name, source):
     """Lets tracebacks of calls show lines of files that are there no more."""
     try:
@@ -100,9 +113,12 @@ def _remember_lines(name, source):
 
 
 def _own_modules():
+    """Yields the author's modules, and those of the packages that they need."""
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
-        if isinstance(path, str) and path.startswith(FOLDER) and path.endswith(".py"):
+        if not isinstance(path, str) or not path.endswith(".py"):
+            continue
+        if path.startswith(FOLDER) or not path.startswith(_NOT_OWN):
             yield module, path
 
 

@@ -1,9 +1,8 @@
 """A watch with its handler."""
 
 import inspect
-import string
 
-from syft_guest import loop, owner
+from syft_guest import globs, loop
 from watchdog import events
 
 _KINDS = {
@@ -15,11 +14,11 @@ _KINDS = {
 
 
 class Watch:
-    def __init__(self, globs, kinds, function):
+    def __init__(self, patterns, kinds, function):
         if not callable(function):
             raise TypeError("the handler of a watch is no function")
-        globs = globs if isinstance(globs, (list, tuple)) else [globs]
-        self.patterns = [_pattern(glob) for glob in globs]
+        patterns = patterns if isinstance(patterns, (list, tuple)) else [patterns]
+        self.patterns = [globs.host_glob(pattern) for pattern in patterns]
         self.function = function
         self.name = getattr(function, "__name__", type(function).__name__)
         # The class of event that each kind is delivered as.
@@ -40,7 +39,7 @@ class Watch:
 
 
 def _below(path):
-    return f"{owner.DATASITES}/{path}"
+    return f"{globs.DATASITES}/{path}"
 
 
 def _classes(kinds):
@@ -55,36 +54,3 @@ def _classes(kinds):
         for name in ("created", "modified"):
             classes.setdefault(name, events.FileClosedEvent)
     return classes
-
-
-def _pattern(glob):
-    """Returns a glob in the host's way. As in the release, one that begins with no datasite
-    matches at any depth."""
-    if not isinstance(glob, str):
-        raise TypeError(f"{glob!r} is no glob")
-    glob = _fill(glob)
-    mark, glob = ("!", glob[1:]) if glob.startswith("!") else ("", glob)
-    glob = glob.removeprefix(owner.DATASITES).lstrip("/") if _is_rooted(glob) else glob
-    glob = glob.replace(f"{owner.DATASITE}/app_data/{owner.APP}", "{app_data}")
-    if glob.startswith("/"):
-        return mark + glob
-    first = glob.split("/")[0]
-    is_below_a_datasite = "/" in glob and ("@" in first or first.startswith("{"))
-    if is_below_a_datasite or glob.startswith("**/") or glob in ("", "**"):
-        return mark + (glob or "**")
-    return f"{mark}**/{glob}"
-
-
-def _is_rooted(glob):
-    return glob == owner.DATASITES or glob.startswith(owner.DATASITES + "/")
-
-
-def _fill(glob):
-    """Undoubles braces, as `str.format` does in the release, where it would not fail."""
-    try:
-        fields = [field for _, field, _, _ in string.Formatter().parse(glob) if field is not None]
-    except ValueError:
-        return glob
-    if not all(field in ("email", "datasite", "app_data") for field in fields):
-        return glob
-    return glob.format(email="{email}", datasite="{datasite}", app_data="{app_data}")
