@@ -4,7 +4,7 @@
 //! asserts. `peer.py` is what the scripts stand on, `stock.py` an app of the
 //! released SyftEvent.
 
-mod venv;
+pub mod venv;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,7 +36,7 @@ fn check_with(options: &[&str], script: &str, behaviour: &str) {
 
 /// Returns a command with an environment in which only the caller's SyftBox is
 /// seen.
-fn released(python: &Path, site: &Site, script: &str, behaviour: &str) -> Command {
+pub fn released(python: &Path, site: &Site, script: &str, behaviour: &str) -> Command {
     let mut command = Command::new(python);
     command
         .arg("-B")
@@ -55,7 +55,7 @@ fn scripts() -> PathBuf {
 }
 
 /// Waits for a script, which ends by itself: see `main` in `peer.py`.
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) {
     let output = output(command);
     assert!(
         output.status.success(),
@@ -323,7 +323,8 @@ fn responses_are_written_as_the_release_writes_them() {
 
 #[test]
 fn every_behaviour_of_the_scripts_is_run() {
-    let run: BTreeSet<&str> = include_str!("python.rs").split('"').collect();
+    let tests = [include_str!("python.rs"), include_str!("python_guests.rs")];
+    let run: BTreeSet<&str> = tests.iter().flat_map(|text| text.split('"')).collect();
     let forgotten: Vec<String> = files(&scripts())
         .filter(|path| path.extension().is_some_and(|it| it == "py"))
         .flat_map(|path| behaviours(&fs::read_to_string(path).unwrap()))

@@ -111,7 +111,7 @@ fn build(
     tools.install(requirements, &stage.packages())?;
     match tools.componentize(stage)? {
         tools::Ended::Well => Ok(()),
-        tools::Ended::Badly(output) => Err(report::explain(ui, &program.folder, &output)),
+        tools::Ended::Badly(output) => Err(report::explain(ui, program, &output)),
         tools::Ended::TooLate(limit) => Err(CommandError::new(format!(
             "{} did not come to its end within {limit:?}",
             shown.display()
@@ -132,7 +132,15 @@ fn fill(
 
 impl Program {
     fn path(&self) -> PathBuf {
-        self.folder.join(&self.file)
+        self.beside(&self.file)
+    }
+
+    /// Returns the path of one of its files, as a message shows it.
+    fn beside(&self, file: &str) -> PathBuf {
+        match self.folder == Path::new(".") {
+            true => PathBuf::from(file),
+            false => self.folder.join(file),
+        }
     }
 
     fn stem(&self) -> &str {

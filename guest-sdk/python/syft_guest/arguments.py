@@ -38,15 +38,21 @@ class Parameter:
         self.type = bare(hint) if self.is_annotated else typing.Any
         self.is_optional = is_optional(hint)
         try:
-            self.read = reader(self.type)
+            self._read = reader(self.type)
         except Unknown as error:
-            self.read = self._refuse(str(error))
+            self._read = self._refuse(str(error))
 
     def _refuse(self, reason):
         def read(value, name):
             raise Misfit(f"{reason} for parameter {name}")
 
         return read
+
+    def read(self, value, name):
+        if value is None and self.default is None:
+            # `name: str = None` says that it may be absent, in the older way.
+            return None
+        return self._read(value, name)
 
     @property
     def has_default(self):
@@ -113,11 +119,11 @@ class Arguments:
             return [], self._others(_object(body) if self._rest and body else None)
         if len(self.bodies) == 1 and self._rest is None:
             return [_sole(self.bodies[0], request)], {}
+        values = _object(body) if body else {}
+        if self._takes_whole(values):
+            return [_sole(parameter, request) for parameter in self.bodies], {}
         if not body:
             return [_from_name(parameter, {}, request) for parameter in self.bodies], {}
-        values = _object(body)
-        if self._takes_whole(values):
-            return [_whole(parameter, body) for parameter in self.bodies], {}
         if values is None:
             names = ", ".join(f"`{parameter.name}`" for parameter in self.bodies)
             raise Misfit(f"the body must be a JSON object with {names}")
@@ -168,14 +174,6 @@ def _from_name(parameter, values, request):
     if _is_the_request(parameter):
         return request
     return parameter.absent()
-
-
-def _whole(parameter, body):
-    text = body.decode()
-    if parameter.type is str:
-        return text
-    value = json.loads(text)
-    return value if parameter.type is dict else _make(parameter, value)
 
 
 def _make(parameter, value):

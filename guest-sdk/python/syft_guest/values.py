@@ -85,9 +85,10 @@ _DICTS = (dict, abc.Mapping, abc.MutableMapping)
 
 
 class _Readers:
-    def __init__(self):
+    def __init__(self, dataclasses_=None, float_=None):
         # A dataclass may hold itself.
-        self._dataclasses = {}
+        self._dataclasses = {} if dataclasses_ is None else dataclasses_
+        self._float = float_ or _float
 
     def reader(self, hint):
         hint = bare(hint)
@@ -110,6 +111,8 @@ class _Readers:
             return self._typed_dict(origin)
         if is_dataclass(origin):
             return self._dataclass(origin)
+        if origin is float:
+            return self._float
         if origin in _SIMPLE:
             return _SIMPLE[origin]
         if isinstance(origin, type) and issubclass(origin, enum.Enum):
@@ -218,15 +221,13 @@ class _Readers:
         return read
 
     def _field(self, hint):
-        """A field takes an int for a float and keeps it, as in the release."""
-        hint = bare(hint)
+        """What no JSON value fits is taken as it comes. An int stays one where a float is
+        asked for. Both are as in the release, which takes everything as it comes."""
+        readers = _Readers(self._dataclasses, _float_or_int)
         try:
-            read = self.reader(hint)
+            return readers.reader(hint)
         except Unknown:
             return lambda value, name: value
-        if hint is not float:
-            return read
-        return lambda value, name: value if type(value) is int else read(value, name)
 
 
 def _natural(hint):
@@ -264,9 +265,12 @@ def _literal(hint):
 def _enum(hint):
     def read(value, name):
         try:
-            return hint(value)
+            member = hint(value)
         except (ValueError, TypeError):
-            pass
+            member = None
+        # `True` equals 1.
+        if member is not None and isinstance(member.value, bool) == isinstance(value, bool):
+            return member
         if type(value) is str and value in hint.__members__:
             return hint[value]
         listed = ", ".join(repr(member.value) for member in hint)
@@ -287,6 +291,10 @@ def _float(value, name):
     if type(value) in (int, float):
         return float(value)
     raise misfit(float, value, name)
+
+
+def _float_or_int(value, name):
+    return value if type(value) is int else _float(value, name)
 
 
 def _bytes(value, name):
@@ -316,7 +324,6 @@ _SIMPLE = {
     str: _plain(str, str),
     bool: _plain(bool, bool),
     int: _int,
-    float: _float,
     complex: _parsed(complex, complex, (int, float, str)),
     bytes: _bytes,
     bytearray: lambda value, name: bytearray(_bytes(value, name)),

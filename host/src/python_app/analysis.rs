@@ -74,7 +74,7 @@ impl Unfit {
         } = self;
         let place = match (file, line) {
             (Some(file), Some(line)) => {
-                format!("{}:{line}: ", program.folder.join(file).display())
+                format!("{}:{line}: ", program.beside(&file).display())
             }
             _ => String::new(),
         };

@@ -1,9 +1,8 @@
 //! Why a program does not build, as its author reads it.
 
-use std::path::Path;
-
 use serde::Deserialize;
 
+use super::Program;
 use crate::error::CommandError;
 use crate::plain::plain;
 use crate::ui::Ui;
@@ -26,27 +25,27 @@ struct Report {
 }
 
 /// Returns the error, after saying on stderr where it came from.
-pub(super) fn explain(ui: Ui, folder: &Path, output: &str) -> CommandError {
+pub(super) fn explain(ui: Ui, program: &Program, output: &str) -> CommandError {
     let reports = output.lines().filter_map(|line| {
         let json = &line[line.find(MARK)? + MARK.len()..];
         serde_json::from_str::<Report>(json).ok()
     });
     // What the program prints itself comes before.
     match reports.last() {
-        Some(report) => report.into_error(ui, folder),
+        Some(report) => report.into_error(ui, program),
         None => CommandError::new(format!("componentize-py failed: {}", plain(&cut(output)))),
     }
 }
 
 /// The program's author wrote all of this: none of it may steer a terminal.
 impl Report {
-    fn into_error(self, ui: Ui, folder: &Path) -> CommandError {
+    fn into_error(self, ui: Ui, program: &Program) -> CommandError {
         if !self.traceback.is_empty() {
             ui.status(&plain_lines(&self.traceback));
         }
         let place = match &self.file {
             Some(file) if self.line > 0 => {
-                format!("{}:{}: ", folder.join(file).display(), self.line)
+                format!("{}:{}: ", program.beside(file).display(), self.line)
             }
             _ => String::new(),
         };

@@ -10,12 +10,16 @@ const FILE_NAME: &str = "requirements.txt";
 
 const MAX_BYTES: u64 = 64 << 10;
 
-/// What the sandbox has in its own way.
+/// What the sandbox has in its own way, and what only SyftEvent itself needed. A program
+/// that imports pydantic is told more about it when it does.
 const PROVIDED: &[&str] = &[
     "syft-event",
     "syft-rpc",
     "syft-core",
     "syft-crypto",
+    "pathspec",
+    "pydantic",
+    "pydantic-core",
     "watchdog",
     "loguru",
     "typing-extensions",
