@@ -259,7 +259,7 @@ fn inspect_refuses_manifests_that_are_none() {
             "the manifest's `app.author` cannot be",
         ),
         (one(br#"{"\u001b[2J":1}"#), "unknown field `\u{fffd}[2J`"),
-        (one(br#"{"state":{}}"#), "unknown field `state`"),
+        (one(br#"{"network":{}}"#), "unknown field `network`"),
         (one(&[b'['; 50_000]), "expected an object"),
         (
             one(br#"{"files":{"write":["{app_data}/rpc/**"]}}"#),

@@ -2,6 +2,7 @@
 //! senders.
 
 mod file_share;
+mod javascript;
 mod leaderboard;
 
 use std::collections::BTreeMap;

@@ -56,10 +56,12 @@ fn plant(site: &Site, folder: &Path, n: usize) {
 /// Returns all that lies outside the app's folder, with sizes.
 fn outside(site: &Site) -> Vec<(PathBuf, u64)> {
     let rpc = site.rpc("app");
+    let own = site.path().join(".local");
     let mut found: Vec<_> = walkdir::WalkDir::new(site.path())
         .into_iter()
         .map(Result::unwrap)
-        .filter(|entry| !entry.path().starts_with(&rpc))
+        // What the host keeps for itself lies in the home of the site.
+        .filter(|entry| !entry.path().starts_with(&rpc) && !entry.path().starts_with(&own))
         .filter(|entry| entry.file_type().is_file() && !entry.path().ends_with("host.log"))
         .map(|entry| (entry.path().to_owned(), entry.metadata().unwrap().len()))
         .collect();

@@ -10,6 +10,7 @@ mod access;
 mod building;
 mod command_line;
 mod examples;
+mod fairness;
 mod file_attacks;
 mod file_model;
 mod hostile_guests;

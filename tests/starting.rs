@@ -281,7 +281,11 @@ fn a_second_host_of_the_same_app_is_refused() {
     let site = Site::new();
     let host = start(&site);
     let error = refusal(&site, None);
-    assert!(error.contains("another host serves"), "{error}");
+    let expected = format!(
+        "another host, process {}, serves",
+        host.pid().as_raw_nonzero()
+    );
+    assert!(error.contains(&expected), "{error}");
     host.stop();
     start(&site).stop();
 }

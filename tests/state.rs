@@ -1,14 +1,18 @@
 //! What apps keep between calls.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::support::client::{Sent, call, send};
+use crate::support::client::{Sent, call, request, send};
 use crate::support::guests::guest;
 use crate::support::host::{Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 fn start(site: &Site, options: &[&str]) -> Host {
     start_as(site, "app", options)
@@ -172,8 +176,7 @@ fn what_an_app_keeps_is_bounded() {
     let (_, n_set) = ask(&host, "fill", &json!({"n_values": 5_000, "n_bytes": 1_000}));
     assert!((1..5_000).contains(&n_set.as_u64().unwrap()), "{n_set}");
     for (endpoint, body, expected) in [
-        ("long-key", json!({"n_bytes": 1025}), "1 to 1024 bytes"),
-        ("long-key", json!({"n_bytes": 0}), "1 to 1024 bytes"),
+        ("long-key", json!({"n_bytes": 1025}), "at most 1024 bytes"),
         (
             "set",
             json!({"key": "a", "value": "x".repeat((1 << 20) + 1)}),
@@ -236,4 +239,81 @@ fn state_in_a_synced_folder_is_refused() {
     assert_eq!(refused.status.code(), Some(2));
     let error = String::from_utf8(refused.stderr).unwrap();
     assert!(error.contains("inside the synced folder"), "{error}");
+}
+
+/// Kills the host whenever some more answers have come. Between the moment when a call
+/// is kept and the one when its answer can be seen there is always some other call.
+#[test]
+fn a_host_that_is_killed_again_and_again_counts_each_request_once() {
+    const N_REQUESTS: usize = 400;
+    let site = Site::new();
+    let folders: Vec<PathBuf> = (0..4)
+        .map(|n| site.rpc("app").join(format!("count/user{n}@example.com")))
+        .collect();
+    let sent: Vec<Sent> = (0..N_REQUESTS)
+        .map(|n| {
+            let (id, sender) = (Uuid::new_v4(), format!("user{}@example.com", n % 4));
+            let request = request(id, &sender, "count", Some(b"{}")).to_string();
+            Sent::write(&folders[n % 4], id, request.as_bytes())
+        })
+        .collect();
+    let n_answered = || sent.iter().filter(|it| it.response_path().exists()).count();
+    let (mut n_kills, mut step) = (0, 1);
+    while n_answered() < N_REQUESTS {
+        let host = start(&site, &[]);
+        let enough = (n_answered() + step).min(N_REQUESTS);
+        wait_for("more answers", || (n_answered() >= enough).then_some(()));
+        drop(host); // kills it
+        n_kills += 1;
+        step = step % 23 + 7;
+    }
+    assert!(n_kills >= 10, "{n_kills} kills show nothing");
+    let counts: BTreeSet<u64> = sent
+        .iter()
+        .map(|sent| sent.peek().unwrap().text().parse().unwrap())
+        .collect();
+    assert_eq!(counts, (1..=N_REQUESTS as u64).collect());
+    let host = start(&site, &[]);
+    assert_eq!(
+        ask(&host, "count", &json!({})),
+        (200, json!(N_REQUESTS + 1))
+    );
+}
+
+/// A disk that is full, for the host alone: no file of it grows beyond a size.
+#[test]
+fn a_full_disk_delays_answers_and_loses_none() {
+    let site = Site::new();
+    start(&site, &[]).stop(); // compiles the guest, which takes more room
+    let inner = syft_host(&site);
+    let mut command = Command::new("sh");
+    // In blocks of 512 bytes: 1 MiB.
+    command
+        .args(["-c", r#"trap "" XFSZ; ulimit -S -f 2048; exec "$0" "$@""#])
+        .arg(inner.get_program())
+        .env_clear()
+        .envs(
+            inner
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .args(["run", "--name", "app", "--email", OWNER, "--data-dir"])
+        .arg(site.data_dir())
+        .arg(guest("stateful"));
+    let host = Host::spawn(&site, command);
+    assert_eq!(ask(&host, "count", &json!({})), (200, json!(1)));
+    let body = json!({"n_values": 12, "n_bytes": 100_000}).to_string();
+    let waits = send(&host.rpc, "fill", Some(body.as_bytes()));
+    host.wait_for_log("the trouble", |line| {
+        line.to_string().contains("trying again later")
+    });
+    assert!(waits.peek().is_none());
+    let unlimited = Rlimit {
+        current: None,
+        maximum: None,
+    };
+    prlimit(Some(host.pid()), Resource::Fsize, unlimited).unwrap();
+    assert_eq!(waits.answer().text(), "12");
+    assert_eq!(ask(&host, "count", &json!({})), (200, json!(2)));
+    assert_eq!(get(&host, "fill 11").as_str().map(str::len), Some(100_000));
 }

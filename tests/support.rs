@@ -9,6 +9,7 @@ pub mod planted;
 pub mod site;
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,16 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Says past the capturing of output that a test could not be run on this machine.
+/// Under CI that fails it.
+pub fn not_run(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{why}");
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    let message = format!("\n{test}: NOT RUN, {why}\n");
+    io::stderr().write_all(message.as_bytes()).unwrap();
 }
 
 /// Compares with what a file says, which `BLESS=1` rewrites.

@@ -4,15 +4,17 @@
 use std::sync::Arc;
 
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
+use syft_protocol::inbox::Stamp;
 use syft_protocol::message::{self, Method};
 use thiserror::Error;
 
 use crate::capability::files::FileAccess;
+use crate::reply::Conclusion;
 use crate::router::{Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::{Identity, LoadError, Outcome, Program, Sandbox};
-use crate::state::{Store, StoreError};
+use crate::state::{Mark, Store, StoreError};
 
 /// An app, ready to answer.
 pub struct App {
@@ -88,8 +90,29 @@ impl App {
         &self.router
     }
 
-    /// Runs the handler of a request, and keeps what it wrote to its state if it
-    /// answered. The address says where it goes, whatever its URL claims.
+    /// Returns the answer to a request that has run already, where that was kept and is
+    /// not known to lie beside the request.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn unpublished(
+        &self,
+        address: &Address,
+        stamp: Stamp,
+        request: &message::Request,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        self.state
+            .unpublished(address, || Mark::new(stamp, request))
+    }
+
+    /// Takes note that the answer to a request lies beside it.
+    pub fn published(&self, address: &Address) {
+        self.state.published(address);
+    }
+
+    /// Runs the handler of a request, and keeps what it wrote to its state, and with it
+    /// its answer, if it answered. The address says where it goes, whatever its URL
+    /// claims. `conclude` makes the answer; it is called again if the call runs again.
     ///
     /// # Errors
     /// The host cannot keep the state. Nothing of the call was kept.
@@ -97,13 +120,16 @@ impl App {
         &self,
         sandbox: &Sandbox,
         address: &Address,
+        stamp: Stamp,
         sender: Sender,
         request: message::Request,
-    ) -> Result<Outcome, StoreError> {
+        conclude: impl Fn(Outcome) -> Conclusion,
+    ) -> Result<Conclusion, StoreError> {
         let Some(route) = self.router.route(address.endpoint()) else {
             let detail = format!("no endpoint {}", address.endpoint());
-            return Ok(Outcome::Trapped(detail));
+            return Ok(conclude(Outcome::Trapped(detail)));
         };
+        let mark = Mark::new(stamp, &request);
         let request = rpc::Request {
             id: address.id().uuid().to_string(),
             endpoint: route.name.to_string(),
@@ -116,15 +142,20 @@ impl App {
             created: request.created.micros(),
             expires: request.expires.micros(),
         };
-        let call = |state| {
+        let (request, mark, conclude) = (&request, &mark, &conclude);
+        let call = |state| async move {
             let (program, identity) = (&self.program, &self.identity);
-            sandbox.call(program, identity, &self.files, state, &request)
+            let (outcome, mut state) = sandbox
+                .call(program, identity, &self.files, state, request)
+                .await;
+            let answered = matches!(outcome, Outcome::Answered(_));
+            let conclusion = conclude(outcome);
+            state.keep_answer(address, mark, &conclusion.reply.json);
+            ((answered, conclusion), state)
         };
-        self.state
-            .transact(sandbox.limits(), call, |outcome| {
-                matches!(outcome, Outcome::Answered(_))
-            })
-            .await
+        let ended_well = |(answered, _): &(bool, Conclusion)| *answered;
+        let transaction = self.state.transact(sandbox.limits(), call, ended_well);
+        transaction.await.map(|(_, conclusion)| conclusion)
     }
 }
 

@@ -40,9 +40,35 @@ pub struct Reply {
     pub json: Vec<u8>,
 }
 
+/// What came of a call, and the answer for it.
+#[derive(Debug)]
+pub struct Conclusion {
+    /// The kind of outcome as one word.
+    pub name: &'static str,
+    /// What the owner should know of it.
+    pub detail: Option<String>,
+    /// The answer.
+    pub reply: Reply,
+}
+
 impl Replier {
+    /// Returns what came of a call.
+    pub fn conclude(
+        &self,
+        address: &Address,
+        heading: &Heading,
+        outcome: Outcome,
+        now: Timestamp,
+    ) -> Conclusion {
+        Conclusion {
+            name: outcome.name(),
+            detail: outcome.detail(),
+            reply: self.outcome(address, heading, outcome, now),
+        }
+    }
+
     /// Returns the answer for what came of a call.
-    pub fn outcome(
+    fn outcome(
         &self,
         address: &Address,
         heading: &Heading,

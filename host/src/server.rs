@@ -93,6 +93,7 @@ impl Server {
         };
         let inbox = Inbox::new(InboxLimits {
             active: sandbox.limits().concurrency,
+            active_per_sender: sandbox.limits().concurrency_per_sender(),
             ..InboxLimits::default()
         });
         let loaded_kib = usize::try_from(sandbox.limits().loaded_bytes >> 10)?;

@@ -6,20 +6,25 @@
 //! the wait for the disk. Where something that a call has read was changed
 //! meanwhile, nothing of it is kept and the call runs again, alone.
 
+mod answers;
+mod file;
 mod session;
 mod snapshot;
 mod writer;
 
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use redb::{Database, TableDefinition};
+use redb::{Database, DatabaseError, TableDefinition};
 use thiserror::Error;
 use tokio::sync::RwLock;
 
+pub use answers::Mark;
+use answers::{ANSWERS, Unpublished};
+use file::File;
 pub(crate) use session::{Session, SessionError};
 use writer::{Changes, Commit, Extra, Writer};
 
@@ -38,13 +43,14 @@ const KEYS_CHANGED: &str = "keys-changed";
 /// The bytes of all keys and values.
 const USED_BYTES: &str = "used-bytes";
 
-/// Memory for pages of the file.
-const CACHE_BYTES: usize = 8 << 20;
+/// The file that says which process serves the app.
+const PID: &str = "pid";
 
 /// The state of one app.
 pub struct Store {
-    database: Arc<Database>,
+    file: Arc<File>,
     writer: Writer,
+    unpublished: Arc<Unpublished>,
     /// Held by each call while it commits, and by one that runs alone all the time.
     gate: RwLock<()>,
 }
@@ -72,15 +78,28 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path)
-            .with_context(|| format!("open {}", path.display()))?;
-        let database = Arc::new(database);
-        make_tables(&database).with_context(|| format!("prepare {}", path.display()))?;
+        let file = match File::open(&path) {
+            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(already_served(folder)),
+            file => file.with_context(|| format!("open {}", path.display()))?,
+        };
+        // Whoever is refused is told who serves it.
+        fs::write(folder.join(PID), std::process::id().to_string())
+            .with_context(|| format!("write into {}", folder.display()))?;
+        let prepare = || -> Result<_, redb::Error> {
+            make_tables(&*file.database()?)?;
+            Unpublished::read(&*file.database()?)
+        };
+        let unpublished = prepare().with_context(|| format!("prepare {}", path.display()))?;
+        let (file, unpublished) = (Arc::new(file), Arc::new(unpublished));
+        let writer = Writer::start(
+            Arc::clone(&file),
+            Arc::clone(&unpublished),
+            limits.state_bytes,
+        )?;
         Ok(Self {
-            writer: Writer::start(Arc::clone(&database), limits.state_bytes)?,
-            database,
+            file,
+            writer,
+            unpublished,
             gate: RwLock::default(),
         })
     }
@@ -138,11 +157,20 @@ impl Store {
     }
 }
 
+fn already_served(folder: &Path) -> anyhow::Error {
+    let by = match fs::read_to_string(folder.join(PID)) {
+        Ok(pid) => format!("another host, process {pid},"),
+        Err(_) => "another host".to_owned(),
+    };
+    anyhow::anyhow!("{by} serves the app of {} already", folder.display())
+}
+
 /// Readers want the tables to be there.
 fn make_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(VALUES)?;
     transaction.open_table(NUMBERS)?;
+    transaction.open_table(ANSWERS)?;
     transaction.commit()?;
     Ok(())
 }

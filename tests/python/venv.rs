@@ -1,7 +1,6 @@
 //! The virtual environment with the released packages, made once by the tests.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -10,6 +9,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use crate::support::guests::repository;
+use crate::support::not_run;
 
 /// Returns the interpreter of the environment. Where there can be none, on
 /// somebody's own machine, says so past the capturing of output and returns
@@ -18,21 +18,11 @@ pub fn python() -> Option<&'static Path> {
     static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(make);
     match &*PYTHON {
         Ok(python) => Some(python),
-        Err(error) if std::env::var_os("CI").is_some() => {
-            panic!("no Python with the released packages: {error}")
-        }
         Err(error) => {
-            not_run(error);
+            not_run(&format!("no Python with the released packages: {error}"));
             None
         }
     }
-}
-
-fn not_run(error: &str) {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test of tests/python.rs");
-    let message = format!("\n{test}: NOT RUN, no Python with the released packages: {error}\n");
-    io::stderr().write_all(message.as_bytes()).unwrap();
 }
 
 /// Makes the environment, unless one of the same packages and the same Python is

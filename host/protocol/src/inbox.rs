@@ -12,11 +12,13 @@
 //! It does no IO and asks no clock, so duplicate events, a scan that races the
 //! watcher, half-written files and failed writes are replayed in tests.
 
+mod queue;
 mod refusal;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use queue::Queue;
 pub use refusal::Refusal;
 
 use crate::address::{Address, Proof, Sender};
@@ -28,8 +30,10 @@ use crate::timestamp::Timestamp;
 pub struct InboxLimits {
     /// Requests that are read or run at the same time.
     pub active: usize,
-    /// Addresses that wait for their turn. Further ones are dropped, and found
-    /// again by a later scan.
+    /// Of these, those of one sender: the others find a place at any time.
+    pub active_per_sender: usize,
+    /// Addresses that wait for their turn. Where there are more, the last ones of
+    /// whoever has most are dropped, and found again by a later scan.
     pub queued: usize,
     /// How long a file that is whole and no request must stay unchanged before
     /// it is answered as malformed.
@@ -51,6 +55,7 @@ impl Default for InboxLimits {
     fn default() -> Self {
         Self {
             active: 64,
+            active_per_sender: 56,
             queued: 200_000,
             settle: Duration::from_secs(1),
             settle_incomplete: Duration::from_secs(5),
@@ -191,7 +196,7 @@ enum Trouble {
 pub struct Inbox {
     limits: InboxLimits,
     requests: HashMap<Address, State>,
-    queue: VecDeque<Address>,
+    queue: Queue,
     /// What has been decided and not been polled yet.
     decided: VecDeque<Action>,
     waiting: BTreeMap<(Instant, u64), Address>,
@@ -211,7 +216,7 @@ impl Inbox {
         Self {
             limits,
             requests: HashMap::new(),
-            queue: VecDeque::new(),
+            queue: Queue::default(),
             decided: VecDeque::new(),
             waiting: BTreeMap::new(),
             next_key: 0,
@@ -244,7 +249,7 @@ impl Inbox {
         if self.active >= self.limits.active {
             return None;
         }
-        let address = self.queue.pop_front()?;
+        let address = self.queue.pop(self.limits.active_per_sender)?;
         let Some(State::Queued { answered, trouble }) = self.requests.remove(&address) else {
             unreachable!("an address in the queue is queued");
         };
@@ -316,14 +321,13 @@ impl Inbox {
     }
 
     fn enqueue(&mut self, address: Address, answered: Option<Answered>, trouble: Option<Trouble>) {
-        if self.queue.len() + self.waiting.len() >= self.limits.queued {
-            self.n_dropped += 1;
-            self.requests.remove(&address);
-            return;
-        }
         let queued = State::Queued { answered, trouble };
         self.requests.insert(address.clone(), queued);
-        self.queue.push_back(address);
+        let most = self.limits.queued.saturating_sub(self.waiting.len());
+        if let Some(dropped) = self.queue.push(address, most) {
+            self.n_dropped += 1;
+            self.requests.remove(&dropped);
+        }
     }
 
     fn loaded(&mut self, now: Now, address: Address, loaded: Loaded) {
@@ -454,7 +458,7 @@ impl Inbox {
             let refusal = Refusal::Malformed(error.to_string());
             return self.refuse(address, stamp, 0, refusal, None);
         }
-        self.active -= 1;
+        self.ended(&address);
         match again {
             true => self.enqueue(address, None, Some(trouble)),
             false => {
@@ -488,14 +492,19 @@ impl Inbox {
     }
 
     fn failed(&mut self, now: Now, address: Address, tries: u32) {
-        self.active -= 1;
+        self.ended(&address);
         let delay = self.limits.retry.saturating_mul(1 << tries.min(16));
         let at = now.instant + delay.min(Duration::from_secs(60));
         self.wait(address, at, Trouble::Failing { tries: tries + 1 });
     }
 
-    fn released(&mut self, address: Address, again: bool) {
+    fn ended(&mut self, address: &Address) {
         self.active -= 1;
+        self.queue.end(address);
+    }
+
+    fn released(&mut self, address: Address, again: bool) {
+        self.ended(&address);
         if again {
             self.enqueue(address, None, None);
         }
@@ -503,7 +512,7 @@ impl Inbox {
 
     /// Keeps in mind which file was answered.
     fn known(&mut self, address: Address, answered: Answered, again: bool) {
-        self.active -= 1;
+        self.ended(&address);
         match again {
             true => self.enqueue(address, Some(answered), None),
             false => {

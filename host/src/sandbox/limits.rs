@@ -58,6 +58,14 @@ pub struct Limits {
     pub endpoints: usize,
 }
 
+impl Limits {
+    /// Returns how many calls of one sender run at the same time: not all, so that
+    /// another one need not wait for any of them to end.
+    pub fn concurrency_per_sender(&self) -> usize {
+        self.concurrency - self.concurrency / 8
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -13,7 +13,8 @@ use syft_protocol::message::Request;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Event, Shared, now, send};
-use crate::reply::Reply;
+use crate::reply::Conclusion;
+use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
 /// Starts an action.
@@ -161,26 +162,32 @@ async fn run(
     request: Request,
     sender: Sender,
 ) -> Closed {
+    let kept = match shared.app.unpublished(address, stamp, &request) {
+        Ok(kept) => kept,
+        Err(error) => return try_later(address, &error),
+    };
+    if let Some(answer) = kept {
+        tracing::info!(%address, "it has run already: its answer is given now");
+        return publish(shared, tree, address, stamp, &answer);
+    }
     let start = Instant::now();
     let heading = shared.replier.heading(address, Some(&request), now().wall);
     let email = sender.email.clone();
     let proof = sender.proof.as_str();
+    let conclude = |outcome| (shared.replier).conclude(address, &heading, outcome, now().wall);
     let called = shared
         .app
-        .call(&shared.sandbox, address, sender, request)
+        .call(&shared.sandbox, address, stamp, sender, request, conclude)
         .await;
-    let outcome = match called {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            tracing::error!(%address, "trying again later: {error}");
-            return Closed::Failed;
-        }
+    let Conclusion {
+        name,
+        detail,
+        reply,
+    } = match called {
+        Ok(conclusion) => conclusion,
+        Err(error) => return try_later(address, &error),
     };
-    let (name, detail) = (outcome.name(), outcome.detail());
-    let reply = shared
-        .replier
-        .outcome(address, &heading, outcome, now().wall);
-    let closed = write(tree, address, stamp, &reply);
+    let closed = publish(shared, tree, address, stamp, &reply.json);
     let (endpoint, id) = (address.endpoint(), address.id());
     let status = reply.status.code();
     let ms = start.elapsed().as_secs_f64() * 1e3;
@@ -197,6 +204,20 @@ async fn run(
     closed
 }
 
+fn try_later(address: &Address, error: &StoreError) -> Closed {
+    tracing::error!(%address, "trying again later: {error}");
+    Closed::Failed
+}
+
+/// Writes the answer of a call, which may have been kept until then.
+fn publish(shared: &Shared, tree: &Tree, address: &Address, stamp: Stamp, answer: &[u8]) -> Closed {
+    let closed = write(tree, address, stamp, answer);
+    if closed != Closed::Failed {
+        shared.app.published(address);
+    }
+    closed
+}
+
 fn refuse(
     shared: &Shared,
     tree: &Tree,
@@ -209,13 +230,13 @@ fn refuse(
     let heading = shared.replier.heading(address, request, now);
     let reply = shared.replier.refusal(address, &heading, refusal, now);
     let (endpoint, id, status) = (address.endpoint(), address.id(), reply.status.code());
-    let closed = write(tree, address, stamp, &reply);
+    let closed = write(tree, address, stamp, &reply.json);
     tracing::warn!(%endpoint, %id, status, ?refusal, "refused");
     closed
 }
 
-fn write(tree: &Tree, address: &Address, stamp: Stamp, reply: &Reply) -> Closed {
-    match tree.answer(address, stamp, &reply.json) {
+fn write(tree: &Tree, address: &Address, stamp: Stamp, answer: &[u8]) -> Closed {
+    match tree.answer(address, stamp, answer) {
         Ok(Written::Beside) => Closed::Answered,
         Ok(Written::Gone) => {
             tracing::debug!(%address, "the request is gone, its answer is dropped");

@@ -41,8 +41,8 @@ pub(crate) enum SessionError {
     /// There is none in this instance.
     #[error("there is no state while an app is asked for its endpoints")]
     Absent,
-    /// The key is too long or empty.
-    #[error("a key has 1 to {0} bytes")]
+    /// The key is too long.
+    #[error("a key has at most {0} bytes")]
     Key(usize),
     /// The value is too large.
     #[error("a value has at most {0} bytes")]
@@ -130,6 +130,16 @@ impl Session {
         Ok((keys, last))
     }
 
+    pub(super) fn has_written(&self) -> bool {
+        !self.writes.is_empty()
+    }
+
+    pub(super) fn expect_answer(&self, address: &str) {
+        if let Some(store) = &self.store {
+            store.expect_answer(address);
+        }
+    }
+
     /// Has the host's own changes kept together with those of the call, or not at all.
     pub(super) fn also(&mut self, extra: Extra) {
         self.extras.push(extra);
@@ -154,7 +164,7 @@ impl Session {
         let store = self.store.as_ref().ok_or(SessionError::Absent)?;
         match &mut self.snapshot {
             Some(snapshot) => Ok(snapshot),
-            none => Ok(none.insert(Snapshot::take(&store.database)?)),
+            none => Ok(none.insert(Snapshot::take(&store.file)?)),
         }
     }
 
@@ -201,7 +211,7 @@ impl Session {
 
     fn check_key(&self, key: &str) -> Result<(), SessionError> {
         let limit = self.limits.state_key_bytes;
-        match key.is_empty() || key.len() > limit {
+        match key.len() > limit {
             true => Err(SessionError::Key(limit)),
             false => Ok(()),
         }

@@ -2,8 +2,9 @@
 
 use std::ops::Bound;
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase};
+use redb::{ReadOnlyTable, ReadableDatabase};
 
+use super::file::File;
 use super::{KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
 
 /// The state as it was when a call first asked for it.
@@ -19,9 +20,9 @@ pub(super) type Version = u64;
 pub(super) const ABSENT: Version = 0;
 
 impl Snapshot {
-    pub(super) fn take(database: &Database) -> Result<Self, StoreError> {
+    pub(super) fn take(file: &File) -> Result<Self, StoreError> {
         let take = || -> Result<Self, redb::Error> {
-            let transaction = database.begin_read()?;
+            let transaction = file.database()?.begin_read()?;
             let numbers = transaction.open_table(NUMBERS)?;
             let number = |name| -> Result<u64, redb::Error> {
                 Ok(numbers.get(name)?.map_or(0, |number| number.value()))
@@ -32,7 +33,10 @@ impl Snapshot {
                 used_bytes: number(USED_BYTES)?,
             })
         };
-        take().map_err(StoreError::new)
+        take().map_err(|error| {
+            file.close();
+            StoreError::new(error)
+        })
     }
 
     pub(super) fn get(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {

@@ -216,9 +216,12 @@ async fn every_limit_has_its_error() {
     let set = |key: &'static str, bytes: usize| {
         site.call(move |session| session.set(key, vec![b'x'; bytes]))
     };
-    assert_eq!(set("", 1).await, Err(SessionError::Key(10)));
+    assert_eq!(set("", 1).await, Ok(()));
     assert_eq!(set("12345678901", 1).await, Err(SessionError::Key(10)));
     assert_eq!(set("a", 501).await, Err(SessionError::Value(500)));
+    site.call(|session| session.delete(""))
+        .await
+        .expect("a key");
     assert_eq!(set("a", 500).await, Ok(()));
     assert_eq!(set("b", 498).await, Ok(()));
     assert_eq!(set("c", 0).await, Err(SessionError::Quota(1_000)));
@@ -280,4 +283,107 @@ async fn lists_keys_page_by_page() {
     expected.extend(["key 0999+", "key 1000+", "zzz"].map(str::to_owned));
     expected.sort_unstable();
     assert_eq!(all, expected);
+}
+
+mod answers {
+    use syft_protocol::address::{Address, Folder, RequestId};
+    use syft_protocol::inbox::Stamp;
+    use syft_protocol::message::Request;
+    use syft_protocol::timestamp::Timestamp;
+
+    use super::*;
+
+    fn address() -> Address {
+        let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").expect("an id");
+        let folder = Folder::parse(&["echo", "a@x.org"]).expect("a folder");
+        Address::new(Arc::new(folder), id)
+    }
+
+    fn mark(inode: u64, body: &str) -> Mark {
+        let json = format!(r#"{{"sender":"a@x.org","url":"syft://o@x.org/x","body":"{body}"}}"#);
+        let now = Timestamp::from_system_time(std::time::SystemTime::UNIX_EPOCH);
+        let stamp = Stamp {
+            inode,
+            bytes: 1,
+            changed: 1,
+        };
+        Mark::new(
+            stamp,
+            &Request::from_json(json.as_bytes(), now).expect("a request"),
+        )
+    }
+
+    async fn answer(site: &Site, mark: &Mark, answer: &[u8], is_written: bool, is_kept: bool) {
+        let run = |mut session: Session| {
+            if is_written {
+                session.set("a", b"1".to_vec()).expect("room");
+            }
+            session.keep_answer(&address(), mark, answer);
+            std::future::ready(((), session))
+        };
+        let ran = site.store.transact(&site.limits, run, |()| is_kept).await;
+        assert_eq!(ran, Ok(()));
+    }
+
+    fn kept(site: &Site, mark: &Mark) -> Option<Vec<u8>> {
+        site.store
+            .unpublished(&address(), || mark.clone())
+            .expect("a working store")
+    }
+
+    fn reopened(site: Site) -> Site {
+        let Site {
+            store,
+            limits,
+            folder,
+        } = site;
+        drop(store);
+        let store = Arc::new(Store::open(folder.path(), &limits).expect("a store"));
+        Site {
+            store,
+            limits,
+            folder,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_kept_until_it_is_published() {
+        let request = mark(1, "aaaa");
+        let site = site();
+        answer(&site, &request, b"nothing written", false, true).await;
+        assert_eq!(kept(&site, &request), None);
+        answer(&site, &request, b"failed", true, false).await;
+        assert_eq!(kept(&site, &request), None);
+        answer(&site, &request, b"1", true, true).await;
+        let site = reopened(site);
+        for (same, expected) in [
+            (mark(1, "aaaa"), true),
+            (mark(1, "bbbb"), true),
+            (mark(2, "aaaa"), true),
+            (mark(2, "bbbb"), false),
+        ] {
+            let expected = expected.then(|| b"1".to_vec());
+            assert_eq!(kept(&site, &same), expected, "the file, or what it says");
+        }
+        site.store.published(&address());
+        assert_eq!(kept(&site, &request), None);
+    }
+
+    #[tokio::test]
+    async fn a_published_answer_makes_place_for_the_next_one() {
+        let (first, second) = (mark(1, "aaaa"), mark(2, "bbbb"));
+        let site = site();
+        answer(&site, &first, b"1", true, true).await;
+        site.store.published(&address());
+        answer(&site, &second, b"2", true, true).await;
+        let site = reopened(site);
+        assert_eq!(kept(&site, &second), Some(b"2".to_vec()));
+        site.store.published(&address());
+        // Any commit takes along what was published.
+        site.call(|session| session.set("b", b"1".to_vec()))
+            .await
+            .expect("room");
+        let site = reopened(site);
+        assert_eq!(kept(&site, &second), None);
+    }
 }

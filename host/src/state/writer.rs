@@ -6,9 +6,11 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
-use redb::{Database, ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 use tokio::sync::oneshot;
 
+use super::answers::{self, Unpublished};
+use super::file::File;
 use super::snapshot::{ABSENT, Version};
 use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
 
@@ -49,11 +51,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(database: Arc<Database>, quota: u64) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        file: Arc<File>,
+        unpublished: Arc<Unpublished>,
+        quota: u64,
+    ) -> anyhow::Result<Self> {
         let (jobs, receiver) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("state".to_owned())
-            .spawn(move || write_all(&database, quota, &receiver))
+            .spawn(move || write_all(&file, &unpublished, quota, &receiver))
             .context("start the thread that writes state")?;
         Ok(Self {
             jobs: Some(jobs),
@@ -82,16 +88,19 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(database: &Database, quota: u64, jobs: &Receiver<Job>) {
+fn write_all(file: &File, unpublished: &Unpublished, quota: u64, jobs: &Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let jobs: Vec<Job> = std::iter::once(first)
             .chain(jobs.try_iter().take(MAX_TOGETHER - 1))
             .collect();
         let (changes, replies): (Vec<_>, Vec<_>) =
             jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
-        let results = match write_together(database, quota, changes) {
+        let results = match write_together(file, unpublished, quota, changes) {
             Ok(commits) => commits.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(StoreError::new(error)); replies.len()],
+            Err(error) => {
+                file.close();
+                vec![Err(StoreError::new(error)); replies.len()]
+            }
         };
         for (reply, result) in replies.into_iter().zip(results) {
             if reply.send(result).is_err() {
@@ -104,20 +113,32 @@ fn write_all(database: &Database, quota: u64, jobs: &Receiver<Job>) {
 /// Writes the changes of several calls in one transaction, one after another: each
 /// sees what those before it have changed.
 fn write_together(
-    database: &Database,
+    file: &File,
+    unpublished: &Unpublished,
     quota: u64,
     all: Vec<Changes>,
 ) -> Result<Vec<Commit>, redb::Error> {
-    let transaction = database.begin_write()?;
-    let commits = all
-        .into_iter()
-        .map(|changes| write(&transaction, quota, changes))
-        .collect::<Result<Vec<_>, _>>()?;
-    match commits.contains(&Commit::Done) {
-        true => transaction.commit()?,
-        false => transaction.abort()?,
+    // Before anything is written: a new answer may have the address of an old one.
+    let published = unpublished.take_published();
+    let attempt = || -> Result<(Vec<Commit>, bool), redb::Error> {
+        let transaction = file.database()?.begin_write()?;
+        answers::forget(&transaction, &published)?;
+        let commits = all
+            .into_iter()
+            .map(|changes| write(&transaction, quota, changes))
+            .collect::<Result<Vec<_>, _>>()?;
+        let is_worth_it = commits.contains(&Commit::Done);
+        match is_worth_it {
+            true => transaction.commit()?,
+            false => transaction.abort()?,
+        }
+        Ok((commits, is_worth_it))
+    };
+    let result = attempt();
+    if !matches!(result, Ok((_, true))) {
+        unpublished.put_back(published);
     }
-    Ok(commits)
+    result.map(|(commits, _)| commits)
 }
 
 fn write(

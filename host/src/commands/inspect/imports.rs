@@ -19,7 +19,7 @@ pub(super) struct Imports {
 }
 
 /// The packages of the world of apps, and what each is for.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 8] = [
     ("syft:app", "who calls, whom it runs for, the log"),
     (
         "wasi:cli",
@@ -28,6 +28,7 @@ const PACKAGES: [(&str, &str); 7] = [
     ("wasi:clocks", "clocks"),
     ("wasi:filesystem", "files (only what is granted)"),
     ("wasi:io", "streams of the others"),
+    ("wasi:keyvalue", "state of its own, kept between calls"),
     ("wasi:random", "random numbers"),
     ("wasi:sockets", "network (always refused)"),
 ];

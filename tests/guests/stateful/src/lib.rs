@@ -16,7 +16,9 @@ fn bucket() -> Result<store::Bucket, Error> {
 }
 
 fn text(value: Option<Vec<u8>>) -> serde_json::Value {
-    value.map(|value| String::from_utf8_lossy(&value).into_owned()).into()
+    value
+        .map(|value| String::from_utf8_lossy(&value).into_owned())
+        .into()
 }
 
 #[on_request("/get")]
@@ -55,15 +57,22 @@ fn keys() -> Told {
 #[on_request("/count")]
 fn count() -> Told {
     let bucket = bucket()?;
-    let old = bucket.get("count").map_err(failed)?.unwrap_or_else(|| b"0".to_vec());
+    let old = bucket
+        .get("count")
+        .map_err(failed)?
+        .unwrap_or_else(|| b"0".to_vec());
     let old: u64 = String::from_utf8_lossy(&old).parse()?;
-    bucket.set("count", (old + 1).to_string().as_bytes()).map_err(failed)?;
+    bucket
+        .set("count", (old + 1).to_string().as_bytes())
+        .map_err(failed)?;
     Ok((old + 1).into())
 }
 
 #[on_request("/increment")]
 fn increment(key: String, delta: i64) -> Told {
-    Ok(atomics::increment(&bucket()?, &key, delta).map_err(failed)?.into())
+    Ok(atomics::increment(&bucket()?, &key, delta)
+        .map_err(failed)?
+        .into())
 }
 
 /// Swaps with a value of its own, after one that another part of the call wrote.
@@ -78,7 +87,8 @@ fn swap(key: String, between: Option<String>, value: String) -> Told {
         Ok(()) => Ok("swapped".into()),
         Err(atomics::CasError::CasFailed(cas)) => {
             let current = cas.current().map_err(failed)?;
-            atomics::swap(cas, value.as_bytes()).map_err(|error| Error::failed(format!("{error:?}")))?;
+            atomics::swap(cas, value.as_bytes())
+                .map_err(|error| Error::failed(format!("{error:?}")))?;
             Ok(text(current))
         }
         Err(atomics::CasError::StoreError(error)) => Err(failed(error)),
@@ -93,7 +103,10 @@ fn many() -> Told {
     batch::delete_many(&bucket, &["y".to_owned(), "none".to_owned()]).map_err(failed)?;
     let keys = ["x", "y", "z"].map(str::to_owned);
     let found = batch::get_many(&bucket, &keys).map_err(failed)?;
-    Ok(found.into_iter().map(|pair| text(pair.map(|(_, value)| value))).collect())
+    Ok(found
+        .into_iter()
+        .map(|pair| text(pair.map(|(_, value)| value)))
+        .collect())
 }
 
 /// Writes, and then ends in this way.

@@ -1,0 +1,220 @@
+//! Who waits for a turn. Each sender has a line, and the lines take turns, so a
+//! flood of one sender's requests delays nobody else's.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::address::Address;
+
+/// Whose line a request stands in: the sender's that its folder is named for. All
+/// others, of whom anybody could claim any, share one.
+type Who = Arc<str>;
+
+/// The lines of all senders.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    lines: HashMap<Who, Line>,
+    /// Those with somebody in line, in the order of their turns.
+    turns: VecDeque<Who>,
+    /// The same by their lengths.
+    lengths: BTreeSet<(usize, Who)>,
+    length: usize,
+}
+
+#[derive(Debug, Default)]
+struct Line {
+    waiting: VecDeque<Address>,
+    /// Those that have been called up and not ended.
+    active: usize,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Puts a request in line. Where more than `most` would wait then, the last one of
+    /// the longest line goes, which may be this one; it is returned.
+    pub(super) fn push(&mut self, address: Address, most: usize) -> Option<Address> {
+        let who = who(&address);
+        let line = self.lines.entry(Arc::clone(&who)).or_default();
+        line.waiting.push_back(address);
+        let after = line.waiting.len();
+        if after == 1 {
+            self.turns.push_back(Arc::clone(&who));
+        }
+        self.resize(&who, after - 1, after);
+        if self.length <= most {
+            return None;
+        }
+        let (before, longest) = self.lengths.last()?.clone();
+        let dropped = self.lines.get_mut(&longest)?.waiting.pop_back();
+        self.resize(&longest, before, before - 1);
+        if before == 1 {
+            self.turns.retain(|other| *other != longest);
+            self.forget_if_idle(&longest);
+        }
+        dropped
+    }
+
+    /// Calls up the next request, of a sender who has fewer than `most` called up.
+    pub(super) fn pop(&mut self, most: usize) -> Option<Address> {
+        let is_free = |who: &Who| self.lines.get(who).is_some_and(|line| line.active < most);
+        let turn = self.turns.iter().position(is_free)?;
+        let who = self.turns.remove(turn)?;
+        let line = self.lines.get_mut(&who)?;
+        let address = line.waiting.pop_front()?;
+        line.active += 1;
+        let after = line.waiting.len();
+        if after > 0 {
+            self.turns.push_back(Arc::clone(&who));
+        }
+        self.resize(&who, after + 1, after);
+        Some(address)
+    }
+
+    /// Takes note that a request that was called up has ended.
+    pub(super) fn end(&mut self, address: &Address) {
+        let who = who(address);
+        if let Some(line) = self.lines.get_mut(&who) {
+            line.active = line.active.saturating_sub(1);
+        }
+        self.forget_if_idle(&who);
+    }
+
+    fn resize(&mut self, who: &Who, before: usize, after: usize) {
+        self.length = self.length + after - before;
+        self.lengths.remove(&(before, Arc::clone(who)));
+        if after > 0 {
+            self.lengths.insert((after, Arc::clone(who)));
+        }
+    }
+
+    fn forget_if_idle(&mut self, who: &Who) {
+        let line = self.lines.get(who);
+        if line.is_some_and(|line| line.waiting.is_empty() && line.active == 0) {
+            self.lines.remove(who);
+        }
+    }
+}
+
+fn who(address: &Address) -> Who {
+    Arc::from(address.folder().sender().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::address::{Folder, RequestId};
+
+    const SENDERS: [&str; 4] = ["", "a@x.org", "b@x.org", "c@x.org"];
+
+    fn address(sender: usize, n: usize) -> Address {
+        let segments = ["echo", SENDERS[sender]];
+        let segments = &segments[..if sender == 0 { 1 } else { 2 }];
+        let id = RequestId::parse(&format!("00000000-0000-4000-8000-{n:012}"));
+        let folder = Folder::parse(segments).expect("a folder");
+        Address::new(Arc::new(folder), id.expect("an id"))
+    }
+
+    fn shown(address: &Address) -> String {
+        let id = address.id().to_string();
+        let n = id[24..].trim_start_matches('0');
+        format!(
+            "{}{n}",
+            address.folder().sender().map_or("-", |it| &it[..1])
+        )
+    }
+
+    fn pop_all(queue: &mut Queue, most: usize) -> String {
+        let popped: Vec<String> = std::iter::from_fn(|| queue.pop(most))
+            .map(|address| shown(&address))
+            .collect();
+        popped.join(" ")
+    }
+
+    #[test]
+    fn lines_take_turns() {
+        let mut queue = Queue::default();
+        for (sender, n) in [(1, 1), (1, 2), (1, 3), (2, 4), (0, 5), (2, 6), (0, 7)] {
+            assert_eq!(queue.push(address(sender, n), 100), None);
+        }
+        assert_eq!(pop_all(&mut queue, 100), "a1 b4 -5 a2 b6 -7 a3");
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn a_sender_has_so_many_called_up_and_others_go_on() {
+        let mut queue = Queue::default();
+        for (sender, n) in [(1, 1), (1, 2), (1, 3), (2, 4)] {
+            queue.push(address(sender, n), 100);
+        }
+        assert_eq!(pop_all(&mut queue, 2), "a1 b4 a2");
+        queue.end(&address(2, 4));
+        assert_eq!(pop_all(&mut queue, 2), "");
+        queue.end(&address(1, 1));
+        assert_eq!(pop_all(&mut queue, 2), "a3");
+    }
+
+    #[test]
+    fn the_last_of_the_longest_line_goes() {
+        let mut queue = Queue::default();
+        for (sender, n) in [(1, 1), (1, 2), (2, 3)] {
+            assert_eq!(queue.push(address(sender, n), 3), None);
+        }
+        let dropped =
+            |queue: &mut Queue, sender, n| queue.push(address(sender, n), 3).map(|it| shown(&it));
+        assert_eq!(dropped(&mut queue, 1, 4).as_deref(), Some("a4"));
+        assert_eq!(dropped(&mut queue, 3, 5).as_deref(), Some("a2"));
+        assert_eq!(pop_all(&mut queue, 9), "a1 b3 c5");
+    }
+
+    proptest! {
+        /// Whatever happens: nothing is lost or given twice, the bound holds, and what
+        /// is kept about senders is about those who have something here.
+        #[test]
+        fn keeps_its_books(steps in prop::collection::vec((0..4_usize, 0..3_u8), 0..200)) {
+            let (mut queue, mut waiting, mut active) = (Queue::default(), vec![], vec![]);
+            for (n, (sender, step)) in steps.into_iter().enumerate() {
+                match step {
+                    0 => {
+                        let new = address(sender, n);
+                        waiting.push(new.clone());
+                        if let Some(dropped) = queue.push(new, 8) {
+                            let at = waiting.iter().position(|it| *it == dropped);
+                            waiting.remove(at.expect("it waits"));
+                        }
+                    }
+                    1 => {
+                        let is_free = |sender: &Address| {
+                            active.iter().filter(|it| who(it) == who(sender)).count() < 2
+                        };
+                        let some = waiting.iter().any(is_free);
+                        let popped = queue.pop(2);
+                        prop_assert_eq!(popped.is_some(), some);
+                        if let Some(popped) = popped {
+                            prop_assert!(is_free(&popped));
+                            let at = waiting.iter().position(|it| *it == popped);
+                            waiting.remove(at.expect("it waits"));
+                            active.push(popped);
+                        }
+                    }
+                    _ if !active.is_empty() => {
+                        let ended = active.remove(n % active.len());
+                        queue.end(&ended);
+                    }
+                    _ => {}
+                }
+                prop_assert_eq!(queue.len(), waiting.len());
+                prop_assert!(queue.len() <= 8);
+                let here: std::collections::HashSet<Who> =
+                    waiting.iter().chain(&active).map(who).collect();
+                prop_assert_eq!(queue.lines.len(), here.len());
+                let n_lines = waiting.iter().map(who).collect::<std::collections::HashSet<_>>().len();
+                prop_assert_eq!((queue.turns.len(), queue.lengths.len()), (n_lines, n_lines));
+            }
+        }
+    }
+}
