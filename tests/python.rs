@@ -323,7 +323,11 @@ fn responses_are_written_as_the_release_writes_them() {
 
 #[test]
 fn every_behaviour_of_the_scripts_is_run() {
-    let tests = [include_str!("python.rs"), include_str!("python_guests.rs")];
+    let tests = [
+        include_str!("python.rs"),
+        include_str!("python_guests.rs"),
+        include_str!("python_guests/sdk.rs"),
+    ];
     let run: BTreeSet<&str> = tests.iter().flat_map(|text| text.split('"')).collect();
     let forgotten: Vec<String> = files(&scripts())
         .filter(|path| path.extension().is_some_and(|it| it == "py"))

@@ -4,6 +4,7 @@
 //! As in `python.rs` it is Python that asserts: see `python/programs.py`.
 
 mod building;
+mod sdk;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -103,25 +104,29 @@ fn whole_bodies_are_given_as_in_the_release() {
     check(&app("whole_bodies.py"), &[], "whole_bodies");
 }
 
+fn check_sandboxed(options: &[&str], behaviour: &str) {
+    let options = [&["--allow-all-requested"], options].concat();
+    check(&app("sandboxed"), &options, behaviour);
+}
+
 #[test]
 fn python_works_in_the_sandbox() {
-    check(&app("sandboxed"), &["--time", "2s"], "python_works_in_the_sandbox");
+    check_sandboxed(&["--time", "5s"], "python_works_in_the_sandbox");
 }
 
 #[test]
 fn files_are_those_that_were_granted() {
-    let options = ["--allow-all-requested"];
-    check(&app("sandboxed"), &options, "files_are_those_that_were_granted");
+    check_sandboxed(&[], "files_are_those_that_were_granted");
 }
 
 #[test]
 fn state_is_a_dict_that_lasts() {
-    check(&app("sandboxed"), &[], "state_is_a_dict_that_lasts");
+    check_sandboxed(&[], "state_is_a_dict_that_lasts");
 }
 
 #[test]
 fn what_the_sandbox_lacks_is_a_failure() {
-    check(&app("sandboxed"), &[], "what_the_sandbox_lacks_is_a_failure");
+    check_sandboxed(&[], "what_the_sandbox_lacks_is_a_failure");
 }
 
 #[test]
@@ -130,7 +135,11 @@ fn lines_of_the_log_have_their_levels() {
         return;
     };
     let site = Site::new();
-    let host = Host::start(&site, &app("sandboxed"), &["--log", "debug"]);
+    let host = Host::start(
+        &site,
+        &app("sandboxed"),
+        &["--allow-all-requested", "--log", "debug"],
+    );
     check_at(python, &site, &host, "python_works_in_the_sandbox", &[]);
     for (level, text) in [
         ("INFO", "printed"),

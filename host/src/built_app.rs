@@ -33,11 +33,7 @@ pub(crate) fn is_source(path: &Path) -> bool {
 ///
 /// # Errors
 /// There is neither, its manifest is none, or it does not build.
-pub(crate) fn build(
-    ui: Ui,
-    overrides: &Overrides,
-    path: &Path,
-) -> Result<BuiltApp, CommandError> {
+pub(crate) fn build(ui: Ui, overrides: &Overrides, path: &Path) -> Result<BuiltApp, CommandError> {
     match python_app::find(path) {
         Some(program) => python_app::build_app(ui, overrides, &program),
         None => guest_crate::build_app(ui, path),

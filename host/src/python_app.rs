@@ -40,8 +40,7 @@ pub(crate) struct Program {
 /// crate.
 pub(crate) fn find(path: &Path) -> Option<Program> {
     if path.is_dir() {
-        let is_program =
-            path.join(DEFAULT_PROGRAM).is_file() && !path.join("Cargo.toml").exists();
+        let is_program = path.join(DEFAULT_PROGRAM).is_file() && !path.join("Cargo.toml").exists();
         return is_program.then(|| Program {
             folder: path.to_owned(),
             file: DEFAULT_PROGRAM.to_owned(),
@@ -165,7 +164,9 @@ impl Analysis {
                 "note: {} of its watches cannot be told from the text of the program",
                 self.n_hidden_watches
             ));
-            ui.status("hint: ask for these files in a syft-app.toml beside it: [files] read = [\"…\"]");
+            ui.status(
+                "hint: ask for these files in a syft-app.toml beside it: [files] read = [\"…\"]",
+            );
         }
         // As one would write it, with all that is checked about lists of patterns.
         Ok(Manifest::from_section(&manifest.to_section())?)

@@ -49,14 +49,26 @@ fn watches_become_what_the_app_asks_to_read() {
     };
     let site = Site::new();
     let program = of_the_readme(python, "file_monitor");
-    let built = build(&site, program.to_str().unwrap(), &["-o", "app.wasm", "--json"]);
+    let built = build(
+        &site,
+        program.to_str().unwrap(),
+        &["-o", "app.wasm", "--json"],
+    );
     assert!(built.status.success(), "{}", text(&built.stderr));
     let said: Value = serde_json::from_slice(&built.stdout).unwrap();
     assert_eq!(said["name"], "file_monitor");
     let component = fs::read(site.path().join("app.wasm")).unwrap();
     let manifest = Manifest::from_component(&component).unwrap().unwrap();
-    let read: Vec<_> = manifest.files.read.iter().map(ToString::to_string).collect();
-    assert_eq!(read, ["**/*.log", "**/*.md", "**/*.txt", "{datasite}/**/*.json"]);
+    let read: Vec<_> = manifest
+        .files
+        .read
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        read,
+        ["**/*.log", "**/*.md", "**/*.txt", "{datasite}/**/*.json"]
+    );
     assert!(manifest.files.write.is_empty());
 }
 
@@ -137,17 +149,12 @@ fn syntax_errors_name_their_line() {
 }
 
 #[test]
-fn errors_of_the_program_name_their_line() {
-    check_said(
-        &[("my-app.py", "import syft_event\n\nsyft_event.SyftEvents(5 / 0)\n")],
-        &["error: my-app.py:3: ZeroDivisionError: division by zero: syft_event.SyftEvents(5 / 0)"],
-    );
-}
-
-#[test]
 fn errors_of_modules_beside_it_name_their_line() {
     check_said(
-        &[("app.py", "import other"), ("other.py", "\nraise ValueError('no')\n")],
+        &[
+            ("app.py", "import other"),
+            ("other.py", "\nraise ValueError('no')\n"),
+        ],
         &["error: other.py:2: ValueError: no"],
     );
 }
@@ -155,7 +162,13 @@ fn errors_of_modules_beside_it_name_their_line() {
 #[test]
 fn pydantic_leads_to_dataclasses() {
     check_said(
-        &[("app.py", "from syft_event import SyftEvents\nimport pydantic\n")],
+        &[
+            (
+                "app.py",
+                "from syft_event import SyftEvents\nimport pydantic\n",
+            ),
+            ("requirements.txt", "syft-event\npydantic==2.14.3\n"),
+        ],
         &[
             "error: app.py:2: ModuleNotFoundError: No module named 'pydantic'",
             "hint: pydantic is native code, which the sandbox cannot run: make the model a dataclass",
@@ -166,7 +179,7 @@ fn pydantic_leads_to_dataclasses() {
 #[test]
 fn native_packages_are_refused() {
     check_said(
-        &[("app.py", "import pydantic_core\n"), ("requirements.txt", "pydantic-core\n")],
+        &[("app.py", ""), ("requirements.txt", "numpy\n")],
         &[
             "error: install the packages of requirements.txt: ",
             "hint: only packages of pure Python fit",
@@ -177,57 +190,13 @@ fn native_packages_are_refused() {
 #[test]
 fn requirements_name_packages_and_nothing_else() {
     check_said(
-        &[("app.py", ""), ("requirements.txt", "attrs\n--index-url https://example.org\n")],
-        &["requirements.txt:2: `--index-url https://example.org` names no package"],
-    );
-}
-
-#[test]
-fn missing_packages_lead_to_requirements() {
-    check_said(
-        &[("app.py", "import not_there_at_all\n")],
-        &["hint: if not_there_at_all is pure Python, name it in a requirements.txt"],
-    );
-}
-
-#[test]
-fn programs_without_an_app_are_told_how_to_make_one() {
-    check_said(
-        &[("app.py", "print('hello')\n")],
         &[
-            "error: NoApp: the program makes no SyftEvents",
-            "hint: write box = SyftEvents(\"my_app\")",
+            ("app.py", ""),
+            (
+                "requirements.txt",
+                "attrs\n--index-url https://example.org\n",
+            ),
         ],
-    );
-}
-
-#[test]
-fn two_handlers_of_one_endpoint_are_refused() {
-    let program = "
-from syft_event import SyftEvents, EventRouter
-box, router = SyftEvents('a'), EventRouter()
-@box.on_request('/a/b')
-def f(): pass
-@router.on_request('/b/')
-def g(): pass
-box.include_router(router, prefix='/a')
-";
-    check_said(
-        &[("app.py", program)],
-        &["error: app.py:8: ValueError: two handlers for /a/b: f and g"],
-    );
-}
-
-#[test]
-fn types_that_are_not_there_are_found_when_it_is_built() {
-    let program = "
-from syft_event import SyftEvents
-box = SyftEvents('a')
-@box.on_request('/a')
-def f(x: 'Nothing'): pass
-";
-    check_said(
-        &[("app.py", program)],
-        &["error: app.py:4: NameError: name 'Nothing' is not defined"],
+        &["requirements.txt:2: `--index-url https://example.org` names no package"],
     );
 }

@@ -21,7 +21,8 @@ _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(_HERE, "syft_program")
 NAME = os.path.join(_HERE, "syft_program.name")
 
-_NOT_OWN = (_HERE, "/python/", "/bundled/", "/world/")
+# Python's own library, our side of the component, and what the builder made.
+_NOT_OWN = (os.path.dirname(os.__file__), _HERE, "/bundled/", "/world/")
 
 # The host looks for the line that begins so.
 ERROR = "@syft-host-error@"

@@ -33,11 +33,7 @@ pub(super) struct BuildArgs {
     output: Option<PathBuf>,
 }
 
-pub(super) fn build(
-    ui: Ui,
-    overrides: &Overrides,
-    args: &BuildArgs,
-) -> Result<Exit, CommandError> {
+pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<Exit, CommandError> {
     let BuiltApp {
         component,
         manifest,

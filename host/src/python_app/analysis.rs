@@ -43,7 +43,11 @@ impl Analysis {
     ///
     /// # Errors
     /// It is no Python, or too much of it.
-    pub(super) fn of(tools: &Tools, stage: &Stage, program: &Program) -> Result<Self, CommandError> {
+    pub(super) fn of(
+        tools: &Tools,
+        stage: &Stage,
+        program: &Program,
+    ) -> Result<Self, CommandError> {
         let output = tools
             .python()
             .arg(stage.analyser())

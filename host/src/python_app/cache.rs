@@ -11,7 +11,10 @@ const MAX_COMPONENTS: usize = 20;
 
 /// Returns where a component is or will be.
 pub(super) fn path(folder: &Path, digest: &str) -> PathBuf {
-    folder.join("components").join(digest).with_extension("wasm")
+    folder
+        .join("components")
+        .join(digest)
+        .with_extension("wasm")
 }
 
 /// Moves a component there, and deletes the oldest where there are many.

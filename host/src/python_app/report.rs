@@ -26,12 +26,12 @@ struct Report {
 
 /// Returns the error, after saying on stderr where it came from.
 pub(super) fn explain(ui: Ui, program: &Program, output: &str) -> CommandError {
-    let reports = output.lines().filter_map(|line| {
+    let mut reports = output.lines().filter_map(|line| {
         let json = &line[line.find(MARK)? + MARK.len()..];
         serde_json::from_str::<Report>(json).ok()
     });
     // What the program prints itself comes before.
-    match reports.last() {
+    match reports.next_back() {
         Some(report) => report.into_error(ui, program),
         None => CommandError::new(format!("componentize-py failed: {}", plain(&cut(output)))),
     }

@@ -60,7 +60,8 @@ impl Requirements {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let name = name(line).ok_or_else(|| (index + 1, format!("`{line}` names no package")))?;
+            let name =
+                name(line).ok_or_else(|| (index + 1, format!("`{line}` names no package")))?;
             if !PROVIDED.contains(&name.as_str()) {
                 lines.push(line.to_owned());
             }

@@ -78,12 +78,19 @@ mod tests {
 
     /// Returns the names of all files of a folder of the repository.
     fn names(folder: &str, extension: &str) -> Vec<String> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join(folder);
         let files = walkdir::WalkDir::new(&folder).into_iter();
         let mut names: Vec<String> = files
             .map(|entry| entry.expect("readable").into_path())
             .filter(|path| path.extension().is_some_and(|it| it == extension))
-            .map(|path| path.strip_prefix(&folder).expect("below").display().to_string())
+            .map(|path| {
+                path.strip_prefix(&folder)
+                    .expect("below")
+                    .display()
+                    .to_string()
+            })
             .collect();
         names.sort();
         names

@@ -24,7 +24,9 @@ pub(super) struct Stage {
 impl Stage {
     /// Makes one with our side of the component.
     pub(super) fn new(parent: &Path) -> Result<Self, CommandError> {
-        let folder = tempfile::Builder::new().prefix("build-").tempdir_in(parent)?;
+        let folder = tempfile::Builder::new()
+            .prefix("build-")
+            .tempdir_in(parent)?;
         let stage = Self { folder };
         for (name, text) in sdk::PYTHON {
             write(&stage.python().join(name), text.as_bytes())?;

@@ -200,7 +200,9 @@ fn find_python() -> Result<(&'static str, String), CommandError> {
         }
         return Ok((python, said));
     }
-    Err(hint(CommandError::new("there is no Python on this machine")))
+    Err(hint(CommandError::new(
+        "there is no Python on this machine",
+    )))
 }
 
 /// Runs a program to its end; returns what it said where it failed.
