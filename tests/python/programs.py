@@ -161,6 +161,7 @@ def python_works_in_the_sandbox():
     assert answered("loop") == b"rested"
     fails("forever")
     assert told("threads") == [1, 4, 9]
+    assert answered("sleep_and_loop") == b"11"
     assert told("late") == [1.5, "wave", "better than never", "2024-01-01 00:00:00"]
     assert answered("log") is None
     assert told("environment") == []

@@ -103,6 +103,7 @@ def what_cannot_be_served_is_reported_with_its_line():
         (HEAD + "while True print()", "SyntaxError", "invalid syntax", 3, None),
         (HEAD + "SyftEvents('other')", "ValueError", "makes two apps, 'app' and 'other'", 3, None),
         (HEAD + "@box.on_request('/a*')\ndef f(): pass", "ValueError", "wildcards", 3, None),
+        (HEAD + "box.on_request('/a', encrypt_reply=True)", "NotImplementedError", "encrypted", 3, None),
         (HEAD + "box.on_request('/a')(5)", "TypeError", "is no function", 3, None),
         (HEAD + "@box.on_request('/a')\ndef f(x: 'No'): pass", "NameError", "'No'", 3, None),
         (HEAD + "@box.watch(5)\ndef f(event): pass", "TypeError", "5 is no glob", 3, None),

@@ -71,6 +71,9 @@ class SyftEvents:
         self, endpoint: str, auto_decrypt: bool = True, encrypt_reply: bool = False
     ) -> Callable:
         """Binds a function to the requests at an endpoint."""
+        if encrypt_reply:
+            # Nobody may get in the clear what the author wants to be encrypted.
+            raise NotImplementedError(f"replies of {endpoint!r} cannot be encrypted in the sandbox")
 
         def register(function: Callable) -> Callable:
             bound = Endpoint(endpoint, function)

@@ -58,8 +58,9 @@ class _Policy(asyncio.events._AbstractEventLoopPolicy if hasattr(
         self._loop = None
 
     def get_event_loop(self):
+        # As older Pythons did: programs ask for it outside of coroutines.
         if self._loop is None:
-            raise RuntimeError("There is no current event loop")
+            self._loop = Loop()
         return self._loop
 
     def set_event_loop(self, loop):

@@ -1,11 +1,14 @@
 """What Python offers to a program, inside of a sandbox."""
 
+import argparse
 import asyncio
+import atexit
 import json
 import logging
 import os
 import random
 import secrets
+import signal
 import sys
 import threading
 import time
@@ -192,7 +195,18 @@ def environment():
     return sorted(names)
 
 
+@box.on_request("/sleep_and_loop")
+def sleep_and_loop():
+    time.sleep(0.01)
+    asyncio.get_event_loop().run_until_complete(asyncio.sleep(0.01))
+    return SETTINGS["volume"]
+
+
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    logging.basicConfig(level=logging.INFO)
+    signal.signal(signal.SIGTERM, lambda *_: box.stop())
+    atexit.register(box.stop)
     box.start()
     stats = box.get_cleanup_stats()
     print(box.is_cleanup_running(), stats.requests_deleted, stats.last_cleanup)
