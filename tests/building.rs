@@ -8,7 +8,7 @@ use syft_host::manifest::{Manifest, section};
 
 use crate::support::blessed;
 use crate::support::guests::{example, guest, repository};
-use crate::support::host::{output, syft_host};
+use crate::support::host::{output_of_build, syft_host};
 use crate::support::site::Site;
 
 /// What a command did: its exit code, stdout and stderr.
@@ -20,7 +20,7 @@ struct Ended {
 
 fn run(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = syft_host(site);
-    let output = output(command.args(arguments).current_dir(site.path()));
+    let output = output_of_build(command.args(arguments).current_dir(site.path()));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ended {
         code: output.status.code(),

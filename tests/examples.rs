@@ -1,13 +1,18 @@
 //! The apps of `examples-guest`, built by `syft-host build` and called as different
 //! senders.
 
+mod chat;
+mod counter;
+mod crud;
 mod file_share;
 mod javascript;
 mod leaderboard;
+mod pingpong;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use serde_json::{Value, json};
@@ -15,17 +20,27 @@ use uuid::Uuid;
 
 use crate::support::client::{Answer, Sent, call, request};
 use crate::support::guests::repository;
-use crate::support::host::{Host, output, syft_host};
+use crate::support::host::{Host, output, output_of_build, syft_host};
 use crate::support::site::{OWNER, Site};
 
 const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 const CAROL: &str = "carol@example.com";
 
+const EXAMPLES: [&str; 7] = [
+    "hello",
+    "counter",
+    "pingpong",
+    "crud",
+    "chat",
+    "leaderboard",
+    "file-share",
+];
+
 /// Returns an example as its author would publish it.
 fn built(name: &str) -> PathBuf {
     static BUILT: LazyLock<BTreeMap<&str, PathBuf>> = LazyLock::new(|| {
-        ["hello", "leaderboard", "file-share"]
+        EXAMPLES
             .into_iter()
             .map(|name| (name, build(name)))
             .collect()
@@ -38,7 +53,7 @@ fn build(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("example-{name}.wasm"));
     let mut command = syft_host(&site);
     command.arg("build").arg(folder_of(name)).arg("-o");
-    let output = output(command.arg(&path));
+    let output = output_of_build(command.arg(&path));
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{name}: {stderr}");
     assert!(!stderr.contains("warning:"), "{name}: {stderr}");
@@ -110,6 +125,21 @@ fn hello_greets_and_asks_for_nothing() {
     );
     let answer = call(&host.rpc, "calculate", r#"{"a":2,"b":3}"#);
     assert_eq!(json_of(&answer), 5);
+}
+
+/// Their authors run them so, without a host.
+#[test]
+fn native_tests_of_the_examples_pass() {
+    let mut command = Command::new("cargo");
+    command
+        .args(["test", "--workspace", "--locked"])
+        .current_dir(repository().join("examples-guest"))
+        .env_remove("CARGO_TARGET_DIR");
+    let output = output_of_build(&mut command);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stdout}{stderr}");
+    assert!(stdout.contains("test result: ok."), "{stdout}");
 }
 
 /// As the examples' README files say.

@@ -4,7 +4,11 @@
 //! asserts. `peer.py` is what the scripts stand on, `stock.py` an app of the
 //! released SyftEvent.
 
+<<<<<<< HEAD
 pub mod venv;
+=======
+pub(crate) mod venv;
+>>>>>>> main
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,13 +39,23 @@ fn check_with(options: &[&str], script: &str, behaviour: &str) {
 }
 
 /// Returns a command with an environment in which only the caller's SyftBox is
+<<<<<<< HEAD
 /// seen.
 pub fn released(python: &Path, site: &Site, script: &str, behaviour: &str) -> Command {
+=======
+/// seen. The script is one of ours, unless its path is absolute.
+pub(crate) fn released(
+    python: &Path,
+    site: &Site,
+    script: impl AsRef<Path>,
+    argument: &str,
+) -> Command {
+>>>>>>> main
     let mut command = Command::new(python);
     command
         .arg("-B")
         .arg(scripts().join(script))
-        .arg(behaviour)
+        .arg(argument)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
         .env("HOME", site.path())

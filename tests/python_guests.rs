@@ -155,21 +155,28 @@ fn lines_of_the_log_have_their_levels() {
     }
 }
 
-/// The same program under the release and in the sandbox.
-#[test]
-fn answers_differ_from_those_of_the_release_only_where_they_should() {
+/// Runs the same program under the release and in the sandbox.
+fn compare(behaviour: &str, arguments: &[&Path]) {
     let Some(python) = venv::python() else {
         return;
     };
     let site = Site::new();
     let program = app("differential.py");
     let host = Host::start(&site, &program, &[]);
-    let behaviour = "answers_differ_only_where_they_should";
     let mut command = released(python, &site, "differential.py", behaviour);
-    command
-        .arg(&program)
-        .arg(repository().join("tests/cases/differential"));
+    command.arg(&program).args(arguments);
     run(command.env("HOST_READY", host.ready.to_string()));
+}
+
+#[test]
+fn answers_differ_from_those_of_the_release_only_where_they_should() {
+    let cases = repository().join("tests/cases/differential");
+    compare("answers_differ_only_where_they_should", &[&cases]);
+}
+
+#[test]
+fn schema_is_that_of_the_release() {
+    compare("the_schema_is_that_of_the_release", &[]);
 }
 
 #[test]

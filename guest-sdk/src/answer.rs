@@ -17,7 +17,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use crate::{CallError, Error, IntoResponse, Response};
+use crate::{CallError, Error, Failure, IntoError, IntoResponse, Response};
 
 /// Step 1: what came back may be a `Result`.
 pub struct Returned<T>(pub T);
@@ -96,8 +96,15 @@ impl<T> IsUnknown<T> for &mut Answer<T> {
     }
 }
 
-/// Beside step 3: the error is one of ours, or a text.
+/// Beside step 3: the error says what it comes to, is one of ours, or a text.
 pub struct Failed<E>(pub E);
+
+// Before the methods of traits come those of the type itself.
+impl<E: IntoError> Failed<E> {
+    pub fn error(self) -> Error {
+        self.0.into_error()
+    }
+}
 
 pub trait FailsAsError {
     fn error(self) -> Error;
@@ -148,12 +155,17 @@ pub fn fail(error: Error, handler: &str) -> Result<Response, CallError> {
     error.into_result(handler)
 }
 
+/// Returns what the host learns of `error`, which the watcher `handler` returned.
+pub fn fail_watcher(error: Error, handler: &str) -> Result<(), Failure> {
+    Err(error.into_failure(handler))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use crate::prelude::*;
-    use crate::{CallError, Handler};
+    use crate::{CallError, Failure, Handler};
 
     #[derive(serde::Serialize)]
     struct Model {
@@ -253,11 +265,11 @@ mod tests {
                 Err($value)
             }
             let error = <f as Handler>::call(Request::new("/f")).expect_err("a failure");
-            let expected = CallError::Failed {
+            let expected = CallError::Failed(Failure {
                 kind: $kind.to_owned(),
                 message: $message.to_owned(),
                 handler: "f".to_owned(),
-            };
+            });
             assert_eq!(error, expected);
         }};
     }
@@ -297,6 +309,78 @@ mod tests {
         check_failure!(&'static str, "broken", "&str", "broken");
     }
 
+    /// Is an error and a text too, but says what it comes to.
+    #[derive(Debug)]
+    enum Booking {
+        SoldOut,
+        Broken(std::num::ParseIntError),
+    }
+
+    impl std::fmt::Display for Booking {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("booking failed")
+        }
+    }
+
+    impl std::error::Error for Booking {}
+
+    impl IntoError for Booking {
+        fn into_error(self) -> Error {
+            match self {
+                Booking::SoldOut => Error::conflict("sold out"),
+                Booking::Broken(error) => error.into(),
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_may_say_what_it_comes_to() {
+        #[on_request("/f")]
+        fn f(row: String) -> Result<(), Booking> {
+            let row: u32 = row.parse().map_err(Booking::Broken)?;
+            if row > 9 {
+                return Err(Booking::SoldOut);
+            }
+            Ok(())
+        }
+        let call = |row: &str| {
+            let mut request = Request::new("/f");
+            request.body = Some(row.into());
+            <f as Handler>::call(request)
+        };
+        assert_eq!(call("1").expect("an answer").status, 200);
+        assert_eq!(call("10").expect("an answer").status, 409);
+        let Err(CallError::Failed(failure)) = call("x") else {
+            panic!("it is for the log");
+        };
+        assert_eq!(failure.kind, "core::num::error::ParseIntError");
+    }
+
+    /// Is no error of the standard library, so `?` may convert it.
+    struct Missing;
+
+    impl From<Missing> for Error {
+        fn from(_: Missing) -> Error {
+            Error::not_found("missing")
+        }
+    }
+
+    #[test]
+    fn an_error_that_converts_goes_by_question_mark() {
+        #[on_request("/f")]
+        fn f() -> Result<(), Error> {
+            Err(Missing)?
+        }
+        #[on_request("/g")]
+        fn g() -> Result<(), Missing> {
+            Err(Missing)
+        }
+        for call in [<f as Handler>::call, <g as Handler>::call] {
+            let response = call(Request::new("/f")).expect("an answer");
+            assert_eq!(response.status, 404);
+        }
+    }
+
     #[test]
     fn fails_where_the_answer_is_no_json() {
         #[on_request("/f")]
@@ -305,7 +389,7 @@ mod tests {
         }
         let error = <f as Handler>::call(Request::new("/f")).expect_err("a failure");
         assert!(
-            matches!(error, CallError::Failed { message, .. } if message.contains("key must be a string"))
+            matches!(error, CallError::Failed(failure) if failure.message.contains("key must be a string"))
         );
     }
 }

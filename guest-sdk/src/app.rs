@@ -1,22 +1,23 @@
-//! From handlers to a component.
+//! From handlers and watchers to a component.
 
-use crate::bindings::exports::syft::app::rpc;
+use crate::bindings::exports::syft::app::{rpc, watch};
+use crate::bindings::syft::app::types;
 use crate::routes::Routes;
-use crate::{CallError, Request};
+use crate::{CallError, Failure, FileEvent, Request, logging};
 
-/// Makes a component of handlers and routers.
+/// Makes a component of handlers, watchers and routers.
 ///
-/// Takes the functions with [`#[on_request]`](crate::on_request) and what
-/// [`router!`](crate::router!) made, by name or by path, each with a prefix or
+/// Takes the functions with [`#[on_request]`](crate::on_request) or
+/// [`#[watch]`](macro@crate::watch) and what [`router!`](crate::router!) made, by name or by path, each with a prefix or
 /// without: `app!(hello, "/api/v1/users" => users::router)`. Once in a crate.
 /// Two handlers of one path are refused.
 ///
-/// On other targets than WebAssembly it only checks that these are handlers, so
-/// that the crate can be tested natively.
+/// On other targets than WebAssembly it only checks that these are handlers
+/// and watchers, so that the crate can be tested natively.
 #[macro_export]
 macro_rules! app {
     () => {
-        ::core::compile_error!("an app has at least one handler: app!(hello)");
+        ::core::compile_error!("an app has at least one handler or watcher: app!(hello)");
     };
     ($($routes:tt)+) => {
         const _: () = {
@@ -39,6 +40,7 @@ impl<T: Routes> rpc::Guest for T {
     }
 
     fn handle(request: rpc::Request) -> Result<rpc::Response, rpc::Error> {
+        logging::install();
         let request = Request::from(request);
         let Some(call) = T::TREE.find(&request.endpoint) else {
             return Err(CallError::no_handler(&request.endpoint).into());
@@ -50,8 +52,27 @@ impl<T: Routes> rpc::Guest for T {
     }
 }
 
+impl<T: Routes> watch::Guest for T {
+    fn watches() -> Vec<watch::Watch> {
+        T::TREE.watches().into_iter().map(Into::into).collect()
+    }
+
+    fn on_event(event: watch::Event) -> Result<(), types::Failure> {
+        logging::install();
+        let watches = T::TREE.watches();
+        let called = usize::try_from(event.watch)
+            .ok()
+            .and_then(|index| watches.get(index));
+        let Some(watch) = called else {
+            return Err(Failure::no_watcher(event.watch).into());
+        };
+        (watch.call)(FileEvent::from(event)).map_err(Into::into)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::bindings::exports::syft::app::watch as exports;
     use crate::prelude::*;
 
     #[on_request("/a")]
@@ -69,7 +90,68 @@ mod tests {
         }
     }
 
-    app!(a, deep::er);
+    #[watch(["*.txt", "!b.txt"], events(deleted, created))]
+    fn on_text(event: FileEvent) -> Result<(), String> {
+        Err(format!("{:?} {}", event.kind, event.relative))
+    }
+
+    mod watching {
+        use crate::prelude::*;
+
+        #[watch("{datasite}/**/*.json")]
+        async fn on_json() {}
+
+        crate::router!(pub(super) router: on_json);
+    }
+
+    app!(a, on_text, deep::er, "/api" => watching::router);
+
+    // The same once more, with a name.
+    crate::router!(all: a, on_text, deep::er, "/api" => watching::router);
+
+    fn event(watch: u32) -> exports::Event {
+        exports::Event {
+            id: "id".to_owned(),
+            watch,
+            kind: exports::EventKind::Moved,
+            path: "ada@example.com/a.txt".to_owned(),
+            moved_from: None,
+            attempt: 1,
+        }
+    }
+
+    #[test]
+    fn watchers_are_listed_and_called_by_their_place() {
+        let watches = <all as exports::Guest>::watches();
+        let watches: Vec<_> = watches
+            .iter()
+            .map(|it| (&*it.patterns, it.events))
+            .collect();
+        let (json, text) = ("{datasite}/**/*.json", ["*.txt", "!b.txt"]);
+        use exports::EventKinds as Kinds;
+        let expected: [(&[String], Kinds); 2] = [
+            (&text.map(str::to_owned), Kinds::CREATED | Kinds::DELETED),
+            (
+                &[json.to_owned()],
+                Kinds::CREATED | Kinds::MODIFIED | Kinds::MOVED,
+            ),
+        ];
+        assert_eq!(watches, expected);
+
+        let failure = <all as exports::Guest>::on_event(event(0)).expect_err("it fails");
+        let expected = ("on_text", "Moved ada@example.com/a.txt");
+        assert_eq!((&*failure.handler, &*failure.message), expected);
+        <all as exports::Guest>::on_event(event(1)).expect("it is called");
+        let failure = <all as exports::Guest>::on_event(event(2)).expect_err("there are two");
+        assert_eq!(failure.kind, "NoWatcher");
+    }
+
+    #[test]
+    fn watchers_are_no_endpoints() {
+        let endpoints = <all as crate::bindings::exports::syft::app::rpc::Guest>::endpoints();
+        let paths: Vec<_> = endpoints.iter().map(|it| &*it.path).collect();
+        assert_eq!(paths, ["/a", "/deep/er"]);
+    }
 
     #[test]
     fn endpoints_tell_their_schema() {

@@ -4,17 +4,22 @@ use std::time::Duration;
 
 /// Returns the email of the owner, which is the name of their datasite.
 ///
-/// In native tests it is `owner@example.com`.
+/// In native tests it is that of the [`test::App`](crate::test::App), or
+/// `owner@example.com`.
 pub fn datasite() -> String {
     host::datasite()
 }
 
-/// Returns the name of the app. In native tests it is `app`.
+/// Returns the name of the app.
+///
+/// In native tests it is that of the [`test::App`](crate::test::App), or `app`.
 pub fn app() -> String {
     host::app()
 }
 
-/// Returns the time left for this call. In native tests it is a minute.
+/// Returns the time left for this call, or a little less.
+///
+/// In native tests it is that of the [`test::App`](crate::test::App), or a minute.
 pub fn time_left() -> Duration {
     Duration::from_micros(host::time_left())
 }
@@ -25,16 +30,26 @@ use crate::bindings::syft::app::context as host;
 /// The host of native tests.
 #[cfg(not(target_family = "wasm"))]
 mod host {
+    use crate::test::world::{World, current};
+
     pub(super) fn datasite() -> String {
-        "owner@example.com".to_owned()
+        look(|world| world.datasite.clone())
     }
 
     pub(super) fn app() -> String {
-        "app".to_owned()
+        look(|world| world.app.clone())
     }
 
     pub(super) fn time_left() -> u64 {
-        60_000_000
+        let micros = look(|world| world.time_left.as_micros());
+        u64::try_from(micros).unwrap_or(u64::MAX)
+    }
+
+    fn look<T>(at: impl FnOnce(&World) -> T) -> T {
+        match current() {
+            Some(world) => at(&world),
+            None => at(&World::new()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the published schema says of an endpoint.
 
 use crate::bindings::exports::syft::app::rpc;
+use crate::schema::Described;
 
 /// An endpoint as the published schema shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Endpoint {
     pub parameters: Vec<Parameter>,
     /// What the handler returns, as [`Parameter::type_json`].
     pub returns_json: String,
+    /// What the handler returns, as [`Parameter::schema_json`].
+    pub returns_schema_json: Option<String>,
 }
 
 /// A parameter as the published schema shows it.
@@ -24,29 +27,35 @@ pub struct Parameter {
     pub name: String,
     /// The type as JSON: `"int"`, or `{"type":"array","items":"int"}`.
     pub type_json: String,
+    /// A JSON Schema of the values that it takes, with its default if that is a
+    /// literal. Known for types of the standard library and for those that derive
+    /// [`JsonSchema`](crate::schemars::JsonSchema).
+    pub schema_json: Option<String>,
     /// Whether the caller must give it.
     pub required: bool,
 }
 
-/// Returns an endpoint with the parameters `(name, type_json, required)`.
-pub fn endpoint(
+/// Returns an endpoint with the parameters `(name, type, required)`.
+pub fn endpoint<const N: usize>(
     path: &str,
     description: Option<&str>,
-    parameters: &[(&str, &str, bool)],
-    returns_json: &str,
+    parameters: [(&str, Described, bool); N],
+    returns: Described,
 ) -> Endpoint {
     let parameters = parameters
-        .iter()
-        .map(|&(name, type_json, required)| Parameter {
+        .into_iter()
+        .map(|(name, described, required)| Parameter {
             name: name.to_owned(),
-            type_json: type_json.to_owned(),
+            type_json: described.type_json,
+            schema_json: described.schema_json,
             required,
         });
     Endpoint {
         path: path.to_owned(),
         description: description.map(str::to_owned),
         parameters: parameters.collect(),
-        returns_json: returns_json.to_owned(),
+        returns_json: returns.type_json,
+        returns_schema_json: returns.schema_json,
     }
 }
 
@@ -57,7 +66,7 @@ impl From<Endpoint> for rpc::Endpoint {
             description: endpoint.description,
             parameters: endpoint.parameters.into_iter().map(Into::into).collect(),
             returns_json: endpoint.returns_json,
-            returns_schema_json: None,
+            returns_schema_json: endpoint.returns_schema_json,
         }
     }
 }
@@ -67,7 +76,7 @@ impl From<Parameter> for rpc::Parameter {
         rpc::Parameter {
             name: parameter.name,
             type_json: parameter.type_json,
-            schema_json: None,
+            schema_json: parameter.schema_json,
             required: parameter.required,
         }
     }

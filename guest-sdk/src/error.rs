@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::fmt;
 
 use crate::excerpt::excerpt;
-use crate::{CallError, Response};
+use crate::{CallError, Failure, Response};
 
 /// The error of a handler: an answer for the caller, or a failure for the log.
 ///
@@ -73,11 +73,22 @@ impl Error {
     pub(crate) fn into_result(self, handler: &str) -> Result<Response, CallError> {
         match self.0 {
             Kind::Answer { status, message } => Ok(Response::new(status).body(message)),
-            Kind::Failure { kind, message } => Err(CallError::Failed {
-                kind: kind.to_owned(),
-                message: excerpt(message, Error::MAX_FAILURE_BYTES),
-                handler: handler.to_owned(),
-            }),
+            Kind::Failure { .. } => Err(CallError::Failed(self.into_failure(handler))),
+        }
+    }
+
+    /// Returns the failure of `handler`, which has no caller that it could answer.
+    pub(crate) fn into_failure(self, handler: &str) -> Failure {
+        let (kind, message) = match self.0 {
+            Kind::Answer { status, message } => {
+                (type_name::<Error>(), format!("{status}: {message}"))
+            }
+            Kind::Failure { kind, message } => (kind, message),
+        };
+        Failure {
+            kind: kind.to_owned(),
+            message: excerpt(message, Error::MAX_FAILURE_BYTES),
+            handler: handler.to_owned(),
         }
     }
 }
@@ -102,6 +113,66 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     message
+}
+
+/// An error of the author's own that says what it comes to.
+///
+/// A handler returns it as it is, and may still implement [`std::error::Error`], by
+/// hand or by a crate such as `thiserror`. Without this trait such an error is a
+/// failure for the log, whichever it is.
+///
+/// ```
+/// use syft_guest::prelude::*;
+/// use syft_guest::state::StateError;
+///
+/// enum BookingError {
+///     SoldOut,
+///     NoSuchRow(u32),
+///     State(StateError),
+/// }
+///
+/// impl IntoError for BookingError {
+///     fn into_error(self) -> Error {
+///         match self {
+///             BookingError::SoldOut => Error::conflict("sold out"),
+///             BookingError::NoSuchRow(row) => {
+///                 Error::not_found(format!("there is no row {row}"))
+///             }
+///             // For the log.
+///             BookingError::State(error) => error.into(),
+///         }
+///     }
+/// }
+///
+/// impl From<StateError> for BookingError {
+///     fn from(error: StateError) -> Self {
+///         BookingError::State(error)
+///     }
+/// }
+///
+/// #[on_request("/book")]
+/// fn book(row: u32) -> Result<String, BookingError> {
+///     if row > 9 {
+///         return Err(BookingError::NoSuchRow(row));
+///     }
+///     let n_booked = state::increment(&format!("row/{row}"), 1)?;
+///     if n_booked > 2 {
+///         return Err(BookingError::SoldOut);
+///     }
+///     Ok(format!("{row}-{n_booked}"))
+/// }
+///
+/// let app = syft_guest::test::App::new();
+/// let statuses = [1, 1, 1, 10].map(|row| app.request::<book>().json(&row_of(row)).send().status);
+/// assert_eq!(statuses, [200, 200, 409, 404]);
+/// # fn row_of(row: u32) -> std::collections::BTreeMap<&'static str, u32> { [("row", row)].into() }
+/// ```
+///
+/// An error that is none of the standard library may instead be converted by
+/// `impl From<BookingError> for syft_guest::Error`, which `?` uses as well.
+pub trait IntoError {
+    /// Returns the answer or the failure.
+    fn into_error(self) -> Error;
 }
 
 impl fmt::Display for Error {
@@ -153,10 +224,10 @@ mod tests {
     #[test]
     fn a_long_failure_is_cut() {
         let result = Error::failed("x".repeat(100_000)).into_result("f");
-        let Err(CallError::Failed { message, .. }) = result else {
+        let Err(CallError::Failed(failure)) = result else {
             panic!("{result:?}");
         };
-        assert_eq!(message.len(), Error::MAX_FAILURE_BYTES);
+        assert_eq!(failure.message.len(), Error::MAX_FAILURE_BYTES);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a handler is to an app.
 
 use crate::bindings::exports::syft::app::rpc;
+use crate::bindings::syft::app::types;
 use crate::{Endpoint, Request, Response};
 
 /// A handler, as [`app!`](crate::app!) takes it.
@@ -28,23 +29,37 @@ pub enum CallError {
     /// The body does not fit the parameters. The caller gets 400 with this text.
     InvalidArguments(String),
     /// The handler failed. The host logs it; the caller gets 500 without it.
-    Failed {
-        /// The name of the error's type.
-        kind: String,
-        /// The error and its causes.
-        message: String,
-        /// The name of the function.
-        handler: String,
-    },
+    Failed(Failure),
+}
+
+/// What went wrong in a handler, for the owner's log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The name of the error's type.
+    pub kind: String,
+    /// The error and its causes.
+    pub message: String,
+    /// The name of the function.
+    pub handler: String,
 }
 
 impl CallError {
     /// Returns the error for an endpoint that the app does not have.
-    #[doc(hidden)]
-    pub fn no_handler(endpoint: &str) -> CallError {
-        CallError::Failed {
+    pub(crate) fn no_handler(endpoint: &str) -> CallError {
+        CallError::Failed(Failure {
             kind: "NoHandler".to_owned(),
             message: format!("the app has no handler for `{endpoint}`"),
+            handler: String::new(),
+        })
+    }
+}
+
+impl Failure {
+    /// Returns the failure for a watcher that the app does not have.
+    pub(crate) fn no_watcher(index: u32) -> Failure {
+        Failure {
+            kind: "NoWatcher".to_owned(),
+            message: format!("the app has no watcher {index}"),
             handler: String::new(),
         }
     }
@@ -54,15 +69,17 @@ impl From<CallError> for rpc::Error {
     fn from(error: CallError) -> rpc::Error {
         match error {
             CallError::InvalidArguments(message) => rpc::Error::InvalidArguments(message),
-            CallError::Failed {
-                kind,
-                message,
-                handler,
-            } => rpc::Error::Failed(crate::bindings::syft::app::types::Failure {
-                kind,
-                message,
-                handler,
-            }),
+            CallError::Failed(failure) => rpc::Error::Failed(failure.into()),
+        }
+    }
+}
+
+impl From<Failure> for types::Failure {
+    fn from(failure: Failure) -> types::Failure {
+        types::Failure {
+            kind: failure.kind,
+            message: failure.message,
+            handler: failure.handler,
         }
     }
 }

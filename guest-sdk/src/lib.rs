@@ -57,8 +57,9 @@
 //! - [`Json<T>`](Json) deserialises the whole body, [`Text`] is the whole body
 //!   as UTF-8, [`Bytes`] is the whole body as it came. In an `Option`, `None`
 //!   stands for no body. One handler takes one of them, and nothing by name.
-//! - [`Request`] has the sender, the headers and all the rest. It goes together
-//!   with any other parameters.
+//! - [`Request`] has the sender, the headers, the query of the URL and all the rest.
+//!   It goes together with any other parameters. [`context`] tells for whom the app
+//!   runs and how much time is left.
 //!
 //! What does not fit is answered with 400 and a text that names the parameter.
 //!
@@ -94,6 +95,79 @@
 //!     Ok(Bytes(scores))
 //! }
 //! ```
+//!
+//! A type of the author's own says what it comes to by [`IntoError`]: which answer
+//! with which status, or a failure.
+//!
+//! # State
+//!
+//! Each call has an instance of its own, so what is in memory is gone after it.
+//! [`state`] keeps values by key, and a call is a transaction: what it wrote is kept
+//! when it ends well, all of it or nothing, and it is as if it ran alone.
+//!
+//! # Files
+//!
+//! `std::fs`, below `/datasites`, as far as the owner granted it: see [`files`].
+//!
+//! # Watchers
+//!
+//! A function with [`#[watch]`](macro@watch) is called when something happens to
+//! files that the app may read. It goes into [`app!`] beside the handlers; an app may
+//! have watchers only.
+//!
+//! ```
+//! use syft_guest::prelude::*;
+//!
+//! /// Counts what others publish.
+//! #[watch(["/*/public/**/*.json", "!{datasite}"], events(created, moved))]
+//! fn on_json(event: FileEvent) -> Result<(), Error> {
+//!     state::increment(&format!("published/{}", event.datasite()), 1)?;
+//!     log::info!("{} has {}", event.datasite(), event.path().display());
+//!     Ok(())
+//! }
+//!
+//! syft_guest::app!(on_json);
+//! # fn main() {}
+//! ```
+//!
+//! A watcher that fails is called again later with the same event, and after some
+//! attempts no more. What is wrong with the file itself is wrong the next time too: a
+//! line in the log and `Ok(())` are better for that than an error.
+//!
+//! # Schema
+//!
+//! The doc comments of handlers and the types of parameters and answers are published
+//! in `rpc.schema.json`. Types of the author's own are `"any"` there unless they derive
+//! [`JsonSchema`](schemars::JsonSchema), for which no other dependency is needed:
+//!
+//! ```
+//! use serde::Deserialize;
+//! use syft_guest::prelude::*;
+//! // The derived code names the crate, so it has to be in sight.
+//! use syft_guest::schemars::{self, JsonSchema};
+//!
+//! /// Becomes the description of the type.
+//! #[derive(Deserialize, JsonSchema)]
+//! struct Seat {
+//!     /// Counted from the front.
+//!     row: u32,
+//!     #[serde(default)]
+//!     window: bool,
+//! }
+//!
+//! #[on_request("/book")]
+//! fn book(seat: Seat) -> String {
+//!     format!("{} {}", seat.row, seat.window)
+//! }
+//!
+//! let endpoint = <book as syft_guest::Handler>::endpoint();
+//! assert!(endpoint.parameters[0].type_json.starts_with(r#"{"type":"model","name":"Seat""#));
+//! ```
+//!
+//! # Log
+//!
+//! The macros of the crate [`log`], which the prelude has, write to the host's
+//! log, and with the feature `tracing` those of `tracing` do. So does what is printed.
 //!
 //! # Routers
 //!
@@ -148,23 +222,22 @@
 //!
 //! # Tests
 //!
-//! Handlers are plain functions, so `cargo test` runs their tests natively.
-//! [`test::block_on`] runs those that are `async`,
-//! [`Handler::call`] goes the way of a request, [`log`](mod@log) writes to
-//! standard error and [`context`] answers with made-up names.
+//! Handlers are plain functions, so `cargo test` runs their tests natively, and
+//! [`test::block_on`] runs those that are `async`. A [`test::App`] calls handlers and
+//! watchers the way the host does, with a state, files and a context of its own.
 //!
 //! ```
 //! use syft_guest::prelude::*;
+//! use syft_guest::test::App;
 //!
 //! #[on_request("/hello")]
 //! fn hello(#[default("World")] name: String) -> String {
 //!     format!("Hello, {name}!")
 //! }
 //!
-//! let mut request = Request::new("/hello");
-//! request.body = Some(br#"{"name": "Ada"}"#.to_vec());
-//! let response = <hello as syft_guest::Handler>::call(request).unwrap();
-//! assert_eq!(response.body.unwrap(), b"Hello, Ada!");
+//! assert_eq!(hello("Ada".to_owned()), "Hello, Ada!");
+//! let answer = App::new().call::<hello>(r#"{"name": "Ada"}"#);
+//! assert_eq!((answer.status, answer.text().as_str()), (200, "Hello, Ada!"));
 //! ```
 
 // The macros name this crate, and its own tests use them.
@@ -184,7 +257,7 @@ mod arguments;
 pub mod bindings {
     wit_bindgen::generate!({
         path: "wit",
-        world: "app",
+        world: "watching-app",
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_app",
@@ -195,32 +268,53 @@ mod body;
 pub mod context;
 mod endpoint;
 mod error;
+mod event;
 mod excerpt;
 mod executor;
+pub mod files;
 mod handler;
 mod headers;
 mod join;
-pub mod log;
+mod logging;
+mod query;
 mod request;
 mod response;
 mod routes;
+mod schema;
+pub mod state;
 pub mod test;
 pub mod time;
+mod watcher;
 
 pub use body::{Bytes, FromBody, Json, Text};
 pub use endpoint::{Endpoint, Parameter};
-pub use error::Error;
-pub use handler::{CallError, Handler};
+pub use error::{Error, IntoError};
+pub use event::{EventKind, FileEvent};
+pub use handler::{CallError, Failure, Handler};
 pub use headers::Headers;
 pub use join::join_all;
+/// The crate `log`: `log::info!` and its like write to the host's log.
+///
+/// Lines have the module that they come from before them, and the host adds the app
+/// and the request. Those of libraries arrive as well, and with the feature `tracing`
+/// the events of the crate `tracing`, with their fields; nothing is to be installed.
+/// Lines of the level `trace` are left out unless a handler asks for them by
+/// [`log::set_max_level`].
+pub use log;
 pub use request::{Method, Proof, Request, Sender, Timestamp};
 pub use response::{IntoResponse, Response};
-pub use syft_guest_macros::on_request;
+/// The crate `schemars`, for types of which the published schema has more to say
+/// than `"any"`.
+#[cfg(feature = "schema")]
+pub use schemars;
+pub use syft_guest_macros::{on_request, watch};
+pub use watcher::Watcher;
 
 /// What most apps need.
 pub mod prelude {
     pub use crate::{
-        Bytes, Error, IntoResponse, Json, Request, Response, Text, context, log, on_request,
+        Bytes, Error, FileEvent, IntoError, IntoResponse, Json, Request, Response, Text, context,
+        files, log, on_request, state, watch,
     };
 }
 
@@ -229,7 +323,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::answer::{
         Answer, Failed, FailsAsError, FailsAsText, FailsUnknown, Given, GivesAll, IsResponse,
-        IsSerialize, IsUnknown, NeverFails, Returned, fail,
+        IsSerialize, IsUnknown, NeverFails, Returned, fail, fail_watcher,
     };
 
     pub use crate::arguments::Arguments;
@@ -240,4 +334,5 @@ pub mod __private {
     pub use crate::routes::distinct::{assert_distinct, count, paths};
     pub use crate::routes::prefix::check_prefix;
     pub use crate::routes::{Branch, Call, Routes, Tree};
+    pub use crate::schema::{Described, Found, HasNoSchema, HasSchema, Typed};
 }

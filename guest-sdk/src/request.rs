@@ -1,12 +1,13 @@
 //! A request, as a handler sees it.
 
+use std::ops::Add;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::syft::app::types;
-use crate::{Error, FromBody, Headers, Json, Text};
+use crate::{Error, FromBody, Headers, Json, Text, query};
 
 /// A request: a handler takes it as a parameter of this type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,30 @@ impl Request {
         }
     }
 
+    /// Returns the header of that name, whatever the case of its letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)
+    }
+
+    /// Returns the value of that name in the query of the URL, decoded: `Ada Lovelace`
+    /// of `…/hello?name=Ada+Lovelace`. Of several it is the first.
+    pub fn query(&self, name: &str) -> Option<String> {
+        let mut pairs = query::pairs(&self.url);
+        pairs.find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    /// Returns all names and values in the query of the URL, decoded, in their order.
+    pub fn query_pairs(&self) -> Vec<(String, String)> {
+        query::pairs(&self.url).collect()
+    }
+
+    /// Returns how long the caller still waits for the answer. What is left for the
+    /// call itself, which is less as a rule, is
+    /// [`context::time_left`](crate::context::time_left).
+    pub fn expires_in(&self) -> Duration {
+        self.expires.since(Timestamp::now())
+    }
+
     /// Returns the body, deserialised from JSON.
     ///
     /// A body that does not fit gives [`Error::bad_request`], so `?` answers it.
@@ -82,6 +107,27 @@ pub struct Sender {
     pub email: String,
     /// How far it is known that it was them.
     pub proof: Proof,
+}
+
+impl Sender {
+    /// Returns the email if it is more than a claim: what access may be decided by.
+    ///
+    /// ```
+    /// # use syft_guest::prelude::*;
+    /// #[on_request("/diary")]
+    /// fn diary(request: Request) -> Result<&'static str, Error> {
+    ///     match request.sender.proven() {
+    ///         Some(email) if email == context::datasite() => Ok("Dear diary"),
+    ///         _ => Err(Error::forbidden("it is the owner's")),
+    ///     }
+    /// }
+    /// ```
+    pub fn proven(&self) -> Option<&str> {
+        match self.proof {
+            Proof::Claimed => None,
+            Proof::Folder | Proof::Signed => Some(&self.email),
+        }
+    }
 }
 
 /// How far the email of a sender is known.
@@ -121,6 +167,18 @@ pub enum Method {
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// Returns the time now.
+    pub fn now() -> Timestamp {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Timestamp(0) + since.unwrap_or_default()
+    }
+
+    /// Returns the time from `earlier` to this, nothing if that is later.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        let micros = i128::from(self.0) - i128::from(earlier.0);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+
     /// Returns the time for the standard library, where it can represent it.
     pub fn to_system_time(self) -> Option<SystemTime> {
         let distance = Duration::from_micros(self.0.unsigned_abs());
@@ -129,6 +187,16 @@ impl Timestamp {
         } else {
             SystemTime::UNIX_EPOCH.checked_add(distance)
         }
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Timestamp;
+
+    /// The end of time is not passed.
+    fn add(self, time: Duration) -> Timestamp {
+        let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_add(micros))
     }
 }
 
@@ -188,6 +256,42 @@ mod tests {
         assert_eq!(request.json::<bool>().expect_err("no bool").status(), 400);
         request.body = Some(vec![0xff]);
         assert_eq!(request.text().expect_err("no text").status(), 400);
+    }
+
+    #[test]
+    fn only_what_is_proven_tells_the_sender() {
+        let mut sender = Request::new("/f").sender;
+        assert_eq!(sender.proven(), None);
+        for proof in [Proof::Folder, Proof::Signed] {
+            sender.proof = proof;
+            assert_eq!(sender.proven(), Some("caller@example.com"));
+        }
+    }
+
+    #[test]
+    fn the_query_is_found_by_name() {
+        let mut request = Request::new("/f");
+        assert_eq!(request.query("a"), None);
+        request.url.push_str("?a=1&b=x+y&a=2");
+        assert_eq!(request.query("a").as_deref(), Some("1"));
+        assert_eq!(request.query("b").as_deref(), Some("x y"));
+        assert_eq!(request.query_pairs().len(), 3);
+    }
+
+    #[test]
+    fn times_are_added_and_compared() {
+        let second = Duration::from_secs(1);
+        let time = Timestamp(5) + second;
+        assert_eq!(time, Timestamp(1_000_005));
+        assert_eq!(time.since(Timestamp(5)), second);
+        assert_eq!(Timestamp(5).since(time), Duration::ZERO);
+        assert_eq!(Timestamp(1) + Duration::MAX, Timestamp(i64::MAX));
+        let ends = (Timestamp(i64::MAX), Timestamp(i64::MIN));
+        assert_eq!(ends.0.since(ends.1), Duration::from_micros(u64::MAX));
+        let mut request = Request::new("/f");
+        assert_eq!(request.expires_in(), Duration::ZERO);
+        request.expires = Timestamp::now() + 60 * second;
+        assert!(request.expires_in() > 50 * second);
     }
 
     #[test]

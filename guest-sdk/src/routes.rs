@@ -1,34 +1,27 @@
-//! Handlers in groups: routers, and routers in routers.
+//! Handlers and watchers in groups: routers, and routers in routers.
 
 use crate::routes::prefix::below;
-use crate::{CallError, Endpoint, Handler, Request, Response};
+use crate::watcher::Watch;
+use crate::{CallError, Endpoint, Handler, Request, Response, Watcher};
 
 pub(crate) mod distinct;
 pub(crate) mod prefix;
 
-/// What [`app!`](crate::app!) and [`router!`](crate::router!) take: a handler or
-/// a router.
+/// What [`app!`](crate::app!) and [`router!`](crate::router!) take: a handler, a
+/// watcher or a router.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is neither a handler nor a router",
-    note = "put `#[on_request(\"/path\")]` on the function, or make a router by `router!`"
+    message = "`{Self}` is neither a handler nor a watcher nor a router",
+    note = "put `#[on_request(\"/path\")]` or `#[watch(\"pattern\")]` on the function, or make a router by `router!`"
 )]
 pub trait Routes {
     /// What it holds.
     const TREE: Tree;
 }
 
-impl<H: Handler> Routes for H {
-    const TREE: Tree = Tree::Handler {
-        path: H::PATH,
-        endpoint: H::endpoint,
-        call: H::call,
-    };
-}
-
 /// How a handler is called.
 pub type Call = fn(Request) -> Result<Response, CallError>;
 
-/// A handler or a router.
+/// A handler, a watcher or a router.
 #[derive(Clone, Copy, Debug)]
 pub enum Tree {
     /// A handler.
@@ -40,6 +33,8 @@ pub enum Tree {
         /// Its call.
         call: Call,
     },
+    /// A watcher. Prefixes do not touch its patterns.
+    Watcher(Watch),
     /// What a router holds.
     Router(&'static [Branch]),
 }
@@ -54,6 +49,20 @@ pub struct Branch {
 }
 
 impl Tree {
+    /// Returns a handler.
+    pub const fn handler<H: Handler>() -> Tree {
+        Tree::Handler {
+            path: H::PATH,
+            endpoint: H::endpoint,
+            call: H::call,
+        }
+    }
+
+    /// Returns a watcher.
+    pub const fn watcher<W: Watcher>() -> Tree {
+        Tree::Watcher(Watch::of::<W>())
+    }
+
     /// Returns the endpoints, in the order in which they were given.
     pub(crate) fn endpoints(self) -> Vec<Endpoint> {
         let mut endpoints = Vec::new();
@@ -64,6 +73,7 @@ impl Tree {
     fn list(self, endpoints: &mut Vec<Endpoint>) {
         match self {
             Tree::Handler { endpoint, .. } => endpoints.push(endpoint()),
+            Tree::Watcher(_) => {}
             Tree::Router(branches) => {
                 for branch in branches {
                     let first = endpoints.len();
@@ -82,14 +92,27 @@ impl Tree {
             Tree::Handler {
                 path: own, call, ..
             } => (path == own).then_some(call),
+            Tree::Watcher(_) => None,
             Tree::Router(branches) => branches
                 .iter()
                 .find_map(|branch| branch.tree.find(below(branch.prefix, path)?)),
         }
     }
+
+    /// Returns the watchers, in the order in which they were given.
+    pub(crate) fn watches(self) -> Vec<Watch> {
+        match self {
+            Tree::Handler { .. } => Vec::new(),
+            Tree::Watcher(watch) => vec![watch],
+            Tree::Router(branches) => {
+                let watches = branches.iter().map(|branch| branch.tree.watches());
+                watches.flatten().collect()
+            }
+        }
+    }
 }
 
-/// Makes a router: handlers and other routers under one name.
+/// Makes a router: handlers, watchers and other routers under one name.
 ///
 /// `router!(pub router: list, get)` makes a type `router`, which
 /// [`app!`](crate::app!) and other routers take like a handler. A prefix is
@@ -127,6 +150,9 @@ impl Tree {
 /// # fn main() {}
 /// ```
 ///
+/// The patterns of [watchers](macro@crate::watch) are of files, so prefixes do not
+/// count for them.
+///
 /// Slashes at the ends of a prefix make no difference, and an empty prefix is
 /// none. Between prefix and path there is always one slash. Apart from that,
 /// the rules of paths are those of [`#[on_request]`](crate::on_request).
@@ -157,7 +183,7 @@ macro_rules! router {
         };
     };
     ($(#[$attribute:meta])* $visibility:vis $name:ident $(:)?) => {
-        ::core::compile_error!("a router has at least one handler: router!(pub router: hello)");
+        ::core::compile_error!("a router has at least one handler or watcher: router!(pub router: hello)");
     };
 }
 

@@ -78,6 +78,25 @@ def difference(ours, theirs):
     return f"{status} -> {ours[0]}"
 
 
+def described(path):
+    """Returns a schema without what the release does not say."""
+    schema = json.loads(path.read_text())
+    for entry in schema.values():
+        entry.pop("returns_schema", None)
+        for argument in entry["args"].values():
+            argument.pop("schema", None)
+    return json.dumps(schema, indent=1)
+
+
+@behaviour
+def the_schema_is_that_of_the_release(program):
+    logger.remove()
+    app = stock_app(program)
+    app.publish_schema()
+    ours, theirs = (described(rpc / "rpc.schema.json") for rpc in (RPC, app.app_rpc_dir))
+    assert ours == theirs, f"ours: {ours}\ntheirs: {theirs}"
+
+
 @behaviour
 def answers_differ_only_where_they_should(program, cases):
     logger.remove()

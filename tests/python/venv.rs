@@ -14,7 +14,7 @@ use crate::support::not_run;
 /// Returns the interpreter of the environment. Where there can be none, on
 /// somebody's own machine, says so past the capturing of output and returns
 /// `None`; under CI that fails the test.
-pub fn python() -> Option<&'static Path> {
+pub(crate) fn python() -> Option<&'static Path> {
     static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(make);
     match &*PYTHON {
         Ok(python) => Some(python),

@@ -155,6 +155,16 @@ impl Drop for Host {
 
 /// Runs a command to its end, which must come in time.
 pub fn output(command: &mut Command) -> Output {
+    output_within(2 * PATIENCE, command)
+}
+
+/// Runs a command that compiles crates and all that they depend on, where others
+/// compile too.
+pub fn output_of_build(command: &mut Command) -> Output {
+    output_within(20 * PATIENCE, command)
+}
+
+fn output_within(time: Duration, command: &mut Command) -> Output {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -167,7 +177,7 @@ pub fn output(command: &mut Command) -> Output {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        if start.elapsed() > 2 * PATIENCE {
+        if start.elapsed() > time {
             child.kill().unwrap();
             child.wait().unwrap();
             panic!("{command:?} did not end");

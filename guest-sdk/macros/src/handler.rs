@@ -2,12 +2,13 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
-use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Error, Expr, FnArg, ItemFn, LitStr, Result, ReturnType, Signature, Type};
 
 use crate::parameter::{Parameter, Source};
-use crate::{description, path, schema};
+use crate::results::{all, both};
+use crate::spans::{at, first_span};
+use crate::{answer, description, json_schema, path, schema};
 
 /// Returns the item and, beside it, the implementation of `Handler`.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -106,30 +107,6 @@ fn check_bodies(parameters: &[Parameter]) -> Result<()> {
     }
 }
 
-/// Returns all values, or all errors in one.
-fn all<T>(results: impl Iterator<Item = Result<T>>) -> Result<Vec<T>> {
-    let mut all = Ok(Vec::new());
-    for result in results {
-        all = both(all, result).map(|(mut values, value)| {
-            values.push(value);
-            values
-        });
-    }
-    all
-}
-
-/// Returns both values, or both errors in one.
-fn both<A, B>(a: Result<A>, b: Result<B>) -> Result<(A, B)> {
-    match (a, b) {
-        (Ok(a), Ok(b)) => Ok((a, b)),
-        (Err(mut a), Err(b)) => {
-            a.combine(b);
-            Err(a)
-        }
-        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
-    }
-}
-
 impl Handler {
     fn tokens(&self, function: &ItemFn) -> TokenStream {
         let name = &function.sig.ident;
@@ -152,6 +129,12 @@ impl Handler {
 
                 #call
             }
+
+            #[automatically_derived]
+            impl ::syft_guest::__private::Routes for #name {
+                const TREE: ::syft_guest::__private::Tree =
+                    ::syft_guest::__private::Tree::handler::<Self>();
+            }
         }
     }
 
@@ -161,21 +144,23 @@ impl Handler {
             None => quote!(::core::option::Option::None),
         };
         let parameters = self.parameters.iter().filter_map(|parameter| {
-            let (Source::Body { name } | Source::Name { name, .. }) = &parameter.source else {
-                return None;
+            let (name, default) = match &parameter.source {
+                Source::Request => return None,
+                Source::Body { name } => (name, None),
+                Source::Name { name, default } => (name, default.as_ref()),
             };
-            let type_json = schema::type_json(&parameter.ty);
+            let described = json_schema::parameter_tokens(&parameter.ty, default);
             let required = parameter.required();
-            Some(quote!((#name, #type_json, #required)))
+            Some(quote!((#name, #described, #required)))
         });
-        let returns_json = schema::returns_json(output);
+        let returns = json_schema::returns_tokens(output);
         quote! {
             fn endpoint() -> ::syft_guest::Endpoint {
                 ::syft_guest::__private::endpoint(
                     <Self as ::syft_guest::Handler>::PATH,
                     #description,
-                    &[#(#parameters),*],
-                    #returns_json,
+                    [#(#parameters),*],
+                    #returns,
                 )
             }
         }
@@ -191,7 +176,7 @@ impl Handler {
             Some(_) => quote_spanned!(site=> ::syft_guest::__private::block_on(#called)),
             None => called,
         };
-        let answer = answer_tokens(function);
+        let answer = answer::response_tokens(&function.sig);
         quote_spanned! {site=>
             #[allow(clippy::all, unused_mut, reason = "written by #[on_request]")]
             fn call(
@@ -311,56 +296,6 @@ impl Handler {
     }
 }
 
-/// Turns what the function returned into a response.
-///
-/// Method look-up picks what the value is good for: see `answer.rs` of
-/// syft-guest. The span makes errors point to the return type.
-fn answer_tokens(function: &ItemFn) -> TokenStream {
-    let handler = function.sig.ident.unraw().to_string();
-    let (span, error_span) = match &function.sig.output {
-        ReturnType::Default => (function.sig.ident.span(), function.sig.ident.span()),
-        ReturnType::Type(_, ty) => {
-            let (value, error) = schema::result(ty).unwrap_or((ty, None));
-            (value.span(), error.unwrap_or(ty).span())
-        }
-    };
-    let span = at(span);
-    let error_span = at(error_span);
-    let failure = quote_spanned! {error_span=>
-        ::syft_guest::__private::Failed(error).error()
-    };
-    quote_spanned! {span=>
-        #[allow(unused_imports, reason = "which ones are used depends on the type")]
-        use ::syft_guest::__private::{
-            FailsAsError as _, FailsAsText as _, FailsUnknown as _, GivesAll as _,
-            IsResponse as _, IsSerialize as _, IsUnknown as _, NeverFails as _,
-        };
-        let answer = match ::syft_guest::__private::Returned(answer).split() {
-            ::core::result::Result::Ok(answer) => answer,
-            ::core::result::Result::Err(error) => {
-                let error = #failure;
-                return ::syft_guest::__private::fail(error, #handler);
-            }
-        };
-        let answer = match ::syft_guest::__private::Given(answer).given() {
-            ::core::option::Option::Some(answer) => answer,
-            ::core::option::Option::None => {
-                return ::core::result::Result::Ok(::syft_guest::Response::new(200));
-            }
-        };
-        match ::syft_guest::__private::Answer(answer).response() {
-            ::core::result::Result::Ok(response) => ::core::result::Result::Ok(response),
-            ::core::result::Result::Err(error) => ::syft_guest::__private::fail(error, #handler),
-        }
-    }
-}
-
-/// Returns `span` with names of its own, so that no name of the author's is
-/// taken for one of ours.
-fn at(span: Span) -> Span {
-    span.resolved_at(Span::mixed_site())
-}
-
 /// Returns a handler that is never called, so that a refused function gives its
 /// own error and not one more from `app!`.
 fn stub(function: &ItemFn) -> TokenStream {
@@ -383,12 +318,10 @@ fn stub(function: &ItemFn) -> TokenStream {
                 ::core::unreachable!()
             }
         }
-    }
-}
 
-fn first_span(item: &TokenStream) -> Span {
-    item.clone()
-        .into_iter()
-        .next()
-        .map_or_else(Span::call_site, |token| token.span())
+        impl ::syft_guest::__private::Routes for #name {
+            const TREE: ::syft_guest::__private::Tree =
+                ::syft_guest::__private::Tree::handler::<Self>();
+        }
+    }
 }

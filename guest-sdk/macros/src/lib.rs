@@ -1,10 +1,17 @@
-//! The attribute macro of `syft-guest`. Use it from there.
+//! The attribute macros of `syft-guest`. Use them from there.
 
+mod answer;
 mod description;
 mod handler;
+mod json_schema;
 mod parameter;
 mod path;
+mod pattern;
+mod results;
 mod schema;
+mod spans;
+mod watched;
+mod watcher;
 
 use proc_macro::TokenStream;
 
@@ -24,4 +31,40 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn on_request(arguments: TokenStream, item: TokenStream) -> TokenStream {
     handler::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes a function a watcher of files.
+///
+/// The function is called with a `FileEvent` when something happens to a file
+/// that matches and that the app may read. It returns nothing or a `Result<(), E>`
+/// with an error as handlers return it; one that fails is called again later with
+/// the same event. It may be an `async fn`. Beside it comes a type of the same
+/// name, which implements `syft_guest::Watcher` and which `syft_guest::app!`
+/// takes.
+///
+/// The first argument is a pattern, or several: `"{datasite}/**/*.json"`,
+/// `["**/*.txt", "!**/draft.txt"]`. They are globs in the way of gitignore,
+/// relative to the folder of all datasites:
+///
+/// | in a pattern | stands for |
+/// |---|---|
+/// | `*`, `?`, `[a-c]`, `[!a]` | any characters, one, one of these, another one; never a `/` |
+/// | `**` as a whole name | any folders, or none |
+/// | `{a,b}` | `a` or `b` |
+/// | `{datasite}`, `{email}` | the owner's folder |
+/// | `{app_data}` | the app's folder, `{datasite}/app_data/<app>` |
+/// | `\` before a character | that character |
+/// | `!` before it all | takes files out again; the last pattern that matches counts |
+///
+/// A pattern begins at the folder of all datasites if it begins with a `/`, a
+/// placeholder or an email, and at any depth elsewhere: `*.json` is every JSON file.
+/// One that matches a folder matches all below it. Case counts.
+///
+/// What an app watches it must be allowed to read, by `[files] read` in its
+/// `syft-app.toml`. It is not told of what it did itself. The second argument says
+/// what the function wants to hear of: `events(created, modified, moved,
+/// deleted)`; without it all but `deleted`, as in SyftEvent.
+#[proc_macro_attribute]
+pub fn watch(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    watcher::expand(arguments.into(), item.into()).into()
 }

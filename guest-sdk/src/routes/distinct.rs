@@ -20,6 +20,7 @@ pub const fn count(tree: Tree) -> usize {
     match tree {
         Tree::Handler { path, .. } if path.is_empty() => 0,
         Tree::Handler { .. } => 1,
+        Tree::Watcher(_) => 0,
         Tree::Router(branches) => {
             let (mut n, mut i) = (0, 0);
             while i < branches.len() {
@@ -42,6 +43,7 @@ pub const fn paths<const N: usize>(tree: Tree) -> [Path; N] {
 const fn collect(tree: Tree, prefix: Path, paths: &mut [Path], at: usize) -> usize {
     match tree {
         Tree::Handler { path, .. } if path.is_empty() => at,
+        Tree::Watcher(_) => at,
         Tree::Handler { path, .. } => {
             paths[at] = prefix.joined(path).or_root();
             at + 1
