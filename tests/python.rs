@@ -4,11 +4,7 @@
 //! asserts. `peer.py` is what the scripts stand on, `stock.py` an app of the
 //! released SyftEvent.
 
-<<<<<<< HEAD
-pub mod venv;
-=======
 pub(crate) mod venv;
->>>>>>> main
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -39,10 +35,6 @@ fn check_with(options: &[&str], script: &str, behaviour: &str) {
 }
 
 /// Returns a command with an environment in which only the caller's SyftBox is
-<<<<<<< HEAD
-/// seen.
-pub fn released(python: &Path, site: &Site, script: &str, behaviour: &str) -> Command {
-=======
 /// seen. The script is one of ours, unless its path is absolute.
 pub(crate) fn released(
     python: &Path,
@@ -50,7 +42,6 @@ pub(crate) fn released(
     script: impl AsRef<Path>,
     argument: &str,
 ) -> Command {
->>>>>>> main
     let mut command = Command::new(python);
     command
         .arg("-B")
