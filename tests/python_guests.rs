@@ -149,7 +149,7 @@ fn lines_of_the_log_have_their_levels() {
         ("DEBUG", "debugged"),
     ] {
         host.wait_for_log(text, |line| {
-            let message = line["fields"]["message"].as_str().unwrap_or_default();
+            let message = line["message"].as_str().unwrap_or_default();
             line["level"] == level && message.ends_with(text)
         });
     }
