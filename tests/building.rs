@@ -120,7 +120,7 @@ fn build_says_what_is_no_guest_crate() {
     for (folder, expected) in [
         (
             site.data_dir(),
-            "hint: give a .wasm file, or the folder of a guest crate",
+            "hint: give a .wasm file, a Python program, or the folder of a guest crate",
         ),
         (
             crate_named("logs"),

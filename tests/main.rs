@@ -17,6 +17,7 @@ mod hostile_guests;
 mod hostile_tree;
 mod manifest;
 mod python;
+mod python_guests;
 mod sdk;
 mod serving;
 mod starting;

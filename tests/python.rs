@@ -60,7 +60,7 @@ fn scripts() -> PathBuf {
 }
 
 /// Waits for a script, which ends by itself: see `main` in `peer.py`.
-fn run(command: &mut Command) {
+pub fn run(command: &mut Command) {
     let output = output(command);
     assert!(
         output.status.success(),
@@ -328,7 +328,12 @@ fn responses_are_written_as_the_release_writes_them() {
 
 #[test]
 fn every_behaviour_of_the_scripts_is_run() {
-    let run: BTreeSet<&str> = include_str!("python.rs").split('"').collect();
+    let tests = [
+        include_str!("python.rs"),
+        include_str!("python_guests.rs"),
+        include_str!("python_guests/sdk.rs"),
+    ];
+    let run: BTreeSet<&str> = tests.iter().flat_map(|text| text.split('"')).collect();
     let forgotten: Vec<String> = files(&scripts())
         .filter(|path| path.extension().is_some_and(|it| it == "py"))
         .flat_map(|path| behaviours(&fs::read_to_string(path).unwrap()))

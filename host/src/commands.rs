@@ -153,7 +153,7 @@ impl Cli {
                 Command::Run(args) => run::run(ui, &overrides, args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
-                Command::Build(args) => build::build(ui, &args),
+                Command::Build(args) => build::build(ui, &overrides, &args),
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Demo(args) => demo::demo(ui, args).await,

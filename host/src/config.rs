@@ -102,6 +102,17 @@ impl Config {
         Said::find(overrides)?.datasites()
     }
 
+    /// Finds the private folder of what Python programs are built with, where it does
+    /// not matter for whom.
+    ///
+    /// # Errors
+    /// The config is not readable, or the folder would be synced.
+    pub fn find_python_folder(overrides: &Overrides) -> Result<PathBuf, CommandError> {
+        let folder = home_folder("XDG_CACHE_HOME", ".cache", "cache")?.join("python");
+        not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
+        Ok(folder)
+    }
+
     /// Returns the private folder of one app.
     pub fn app_folder(&self, app: &AppName) -> PathBuf {
         self.apps.join(self.email.as_str()).join(app.as_str())
@@ -128,20 +139,23 @@ impl Config {
     /// Compiled code from a synced folder would let strangers run what they like, and
     /// state in one would be theirs to read.
     fn keep_private(&self) -> Result<(), CommandError> {
-        let datasites = resolve(&self.datasites);
-        let own = [&self.cache, &self.apps];
-        let Some(synced) = own
-            .into_iter()
-            .find(|folder| resolve(folder).starts_with(&datasites))
-        else {
-            return Ok(());
-        };
-        let message = format!("{} lies inside the synced folder", synced.display());
-        Err(CommandError::new(message).hint(format!(
-            "set {HOME} to a folder outside {}",
-            self.datasites.display()
-        )))
+        not_synced(&[&self.cache, &self.apps], &self.datasites)
     }
+}
+
+fn not_synced(own: &[&PathBuf], datasites: &Path) -> Result<(), CommandError> {
+    let synced = resolve(datasites);
+    let Some(folder) = own
+        .iter()
+        .find(|folder| resolve(folder).starts_with(&synced))
+    else {
+        return Ok(());
+    };
+    let message = format!("{} lies inside the synced folder", folder.display());
+    Err(CommandError::new(message).hint(format!(
+        "set {HOME} to a folder outside {}",
+        datasites.display()
+    )))
 }
 
 /// What the user, the environment and the config file say.

@@ -9,8 +9,9 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
+use crate::built_app::{self, BuiltApp};
 use crate::error::CommandError;
-use crate::manifest::{self, Diagnostic, Manifest, section};
+use crate::manifest::section;
 use crate::ui::Ui;
 use metadata::Metadata;
 
@@ -25,29 +26,13 @@ pub(crate) struct Built {
     pub(crate) wasm: PathBuf,
 }
 
-/// A component with its manifest.
-#[derive(Debug)]
-pub(crate) struct BuiltApp {
-    /// The component, the manifest embedded.
-    pub(crate) component: Vec<u8>,
-    /// The manifest, with name, version and description of the crate where the
-    /// author gives no others.
-    pub(crate) manifest: Manifest,
-    /// What an owner should know of it.
-    pub(crate) warnings: Vec<Diagnostic>,
-    /// The name of the package.
-    pub(crate) package: String,
-    /// Where cargo left the component, without the manifest.
-    pub(crate) wasm: PathBuf,
-}
-
 /// Builds the crate in a folder and embeds its manifest. The same sources give the
 /// same bytes, in this checkout and in another.
 ///
 /// # Errors
 /// The manifest is none, which is found out first, or [`build`] fails.
 pub(crate) fn build_app(ui: Ui, folder: &Path) -> Result<BuiltApp, CommandError> {
-    let (manifest, warnings) = read_manifest(ui, folder)?;
+    let (manifest, warnings) = built_app::read_manifest(ui, folder)?.unwrap_or_default();
     let metadata = read_metadata(folder)?;
     let manifest = metadata.fill(manifest)?;
     let Built { package, wasm } = build_with(ui, folder, &metadata)?;
@@ -63,30 +48,6 @@ pub(crate) fn build_app(ui: Ui, folder: &Path) -> Result<BuiltApp, CommandError>
     })
 }
 
-/// Reads the manifest in a folder; what is to say of it is said on stderr.
-fn read_manifest(ui: Ui, folder: &Path) -> Result<(Manifest, Vec<Diagnostic>), CommandError> {
-    let path = folder.join(manifest::FILE_NAME);
-    let shown = path.display().to_string();
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok((Manifest::default(), Vec::new()));
-        }
-        Err(error) => return Err(CommandError::new(format!("read {shown}: {error}"))),
-    };
-    let (read, diagnostics) = match Manifest::from_toml(&shown, &text) {
-        Ok((manifest, warnings)) => (Some(manifest), warnings),
-        Err(diagnostics) => (None, diagnostics),
-    };
-    for diagnostic in &diagnostics {
-        ui.status(&format!("{diagnostic}\n"));
-    }
-    match read {
-        Some(manifest) => Ok((manifest, diagnostics)),
-        None => Err(CommandError::new(format!("{shown} is no manifest"))),
-    }
-}
-
 /// Builds the crate in a folder.
 ///
 /// # Errors
@@ -99,7 +60,7 @@ fn read_metadata(folder: &Path) -> Result<Metadata, CommandError> {
     let manifest = folder.join("Cargo.toml");
     let manifest = manifest.canonicalize().map_err(|error| {
         CommandError::new(format!("{}: {error}", manifest.display()))
-            .hint("give a .wasm file, or the folder of a guest crate")
+            .hint("give a .wasm file, a Python program, or the folder of a guest crate")
     })?;
     Metadata::read(&manifest)
 }

@@ -14,6 +14,7 @@
 
 pub mod app;
 pub mod approval;
+mod built_app;
 pub mod caller;
 pub mod capability;
 pub mod commands;
@@ -24,6 +25,7 @@ mod guest_crate;
 pub mod logging;
 pub mod manifest;
 mod plain;
+mod python_app;
 mod quantity;
 pub mod reply;
 pub mod router;

@@ -122,10 +122,23 @@ impl Manifest {
         version: &semver::Version,
         description: Option<&str>,
     ) -> Result<Self, AddressError> {
+        self.version.get_or_insert_with(|| version.clone());
+        self.or_of_program(name, description)
+    }
+
+    /// Returns the manifest with name and description of a program where it has none. A
+    /// description that is not fit for a manifest is left out.
+    ///
+    /// # Errors
+    /// The name cannot name an app.
+    pub(crate) fn or_of_program(
+        mut self,
+        name: &str,
+        description: Option<&str>,
+    ) -> Result<Self, AddressError> {
         if self.name.is_none() {
             self.name = Some(AppName::parse(name)?);
         }
-        self.version.get_or_insert_with(|| version.clone());
         // Those of crates are often broken into lines.
         let words = description.unwrap_or_default().split_whitespace();
         let description = check::description(&words.collect::<Vec<_>>().join(" "));

@@ -26,6 +26,10 @@
 )]
 mod support {
     pub(crate) mod guests;
+
+    pub(crate) fn not_run(why: &str) {
+        super::say(why);
+    }
 }
 #[path = "../python/venv.rs"]
 #[allow(clippy::unwrap_used, reason = "made for tests")]
@@ -82,9 +86,16 @@ struct Args {
 /// Who answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Contestant {
-    SyftHost { component: PathBuf },
-    SyftEvent { python: &'static Path },
-    Native { n_threads: usize },
+    SyftHost {
+        name: &'static str,
+        component: PathBuf,
+    },
+    SyftEvent {
+        python: &'static Path,
+    },
+    Native {
+        n_threads: usize,
+    },
 }
 
 /// What one contestant did in one round.
@@ -128,21 +139,42 @@ fn main() -> anyhow::Result<()> {
 
 /// Returns all that can be run here: syft-event only where there is a Python.
 fn contestants() -> anyhow::Result<Vec<Contestant>> {
-    let component = guests::example("hello");
-    // Compiles it, which is done once and not measured.
-    Server::start(syft_host(&Site::new()?, &component))?;
-    let mut contestants = vec![Contestant::SyftHost { component }];
+    let mut contestants = vec![guest(report::SYFT_HOST, guests::example("hello"))?];
     if let Some(python) = venv::python() {
+        contestants.push(guest(report::SYFT_HOST_PYTHON, build_python()?)?);
         contestants.push(Contestant::SyftEvent { python });
     }
     contestants.extend([1, 2].map(|n_threads| Contestant::Native { n_threads }));
     Ok(contestants)
 }
 
+fn guest(name: &'static str, component: PathBuf) -> anyhow::Result<Contestant> {
+    // Compiles it, which is done once and not measured.
+    Server::start(syft_host(&Site::new()?, &component))?;
+    Ok(Contestant::SyftHost { name, component })
+}
+
+/// Builds the guest that is written in Python.
+fn build_python() -> anyhow::Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench-home");
+    fs::create_dir_all(&folder)?;
+    let component = folder.join("hello.wasm");
+    let program = guests::repository().join("tests/benches/throughput/hello_guest.py");
+    let status = Command::new(env!("CARGO_BIN_EXE_syft-host"))
+        .arg("build")
+        .arg(program)
+        .arg("-o")
+        .arg(&component)
+        .env("SYFT_HOST_HOME", &folder)
+        .status()?;
+    anyhow::ensure!(status.success(), "the Python guest does not build");
+    Ok(component)
+}
+
 impl Contestant {
     fn name(&self) -> &'static str {
         match self {
-            Self::SyftHost { .. } => report::SYFT_HOST,
+            Self::SyftHost { name, .. } => name,
             Self::SyftEvent { .. } => report::SYFT_EVENT,
             Self::Native { n_threads: 1 } => report::NATIVE,
             Self::Native { .. } => report::NATIVE_2,
@@ -153,7 +185,7 @@ impl Contestant {
         let site = Site::new()?;
         let backlog = site.fill(args.requests)?;
         let command = match self {
-            Self::SyftHost { component } => syft_host(&site, component),
+            Self::SyftHost { component, .. } => syft_host(&site, component),
             Self::SyftEvent { python } => peer::command(&site, python)?,
             Self::Native { n_threads } => {
                 return Ok(Measured {

@@ -7,9 +7,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::Exit;
+use crate::built_app::{self, BuiltApp};
 use crate::component;
+use crate::config::Overrides;
 use crate::error::CommandError;
-use crate::guest_crate::{self, BuiltApp};
 use crate::ui::Ui;
 
 /// Build an app: a component that carries its manifest
@@ -17,11 +18,14 @@ use crate::ui::Ui;
 /// Builds the guest crate and embeds `syft-app.toml`, if the folder has one. Name,
 /// version and description are the crate's where the manifest has no others. The
 /// same sources give the same bytes.
+///
+/// A Python program is one of SyftEvent. Without a manifest the app has the name that the
+/// program gives it, and asks to read what it watches.
 #[derive(Debug, Args)]
 pub(super) struct BuildArgs {
-    /// Folder of the guest crate
-    #[arg(default_value = ".")]
-    dir: PathBuf,
+    /// Folder of the guest crate; Python program, or folder with `app.py`
+    #[arg(default_value = ".", value_name = "PATH")]
+    path: PathBuf,
 
     /// Where the app is written [default: the name of the app, with `.wasm`, in the
     /// current folder]
@@ -29,14 +33,14 @@ pub(super) struct BuildArgs {
     output: Option<PathBuf>,
 }
 
-pub(super) fn build(ui: Ui, args: &BuildArgs) -> Result<Exit, CommandError> {
+pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<Exit, CommandError> {
     let BuiltApp {
         component,
         manifest,
         warnings,
         package,
         ..
-    } = guest_crate::build_app(ui, &args.dir)?;
+    } = built_app::build(ui, overrides, &args.path)?;
     let name = manifest
         .name
         .as_ref()

@@ -16,11 +16,11 @@ use syft_protocol::watching::Retry;
 use super::Exit;
 use crate::app::{App, AppError};
 use crate::approval::{Approvals, Said, approve};
+use crate::built_app;
 use crate::capability::files::FileAccess;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::guest_crate;
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_long_time, parse_size, parse_time};
@@ -32,11 +32,11 @@ use crate::watching::WatchOptions;
 
 /// Serve an app in the foreground
 ///
-/// The app is a component file, or the folder of a guest crate, which is built
-/// first. It is served until SIGINT or SIGTERM; calls in progress are finished.
+/// The app is a component file; or the folder of a guest crate or a Python program of
+/// SyftEvent, which are built first. It is served until SIGINT or SIGTERM; calls in progress are finished.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Component file, or folder of a guest crate
+    /// Component file, folder of a guest crate, Python program, or folder with `app.py`
     app: PathBuf,
 
     /// Name of the app, which is its folder below `app_data` [default: of the file
@@ -109,7 +109,7 @@ pub(super) async fn run(
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
     allow_open_files();
-    let source = Source::find(ui, &args.app)?;
+    let source = Source::find(ui, overrides, &args.app)?;
     let name = source.name(args.name.as_deref())?;
     let approvals = Approvals::new(&config.approvals);
     let digest = component::digest(&source.component);
@@ -280,10 +280,10 @@ struct Source {
 }
 
 impl Source {
-    /// Reads a component, or builds a crate.
-    fn find(ui: Ui, path: &Path) -> Result<Self, CommandError> {
-        if path.is_dir() {
-            let built = guest_crate::build_app(ui, path)?;
+    /// Reads a component, or builds a crate or a program.
+    fn find(ui: Ui, overrides: &Overrides, path: &Path) -> Result<Self, CommandError> {
+        if built_app::is_source(path) {
+            let built = built_app::build(ui, overrides, path)?;
             return Ok(Self {
                 component: built.component,
                 manifest: built.manifest,

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use crate::Measured;
 
 pub(crate) const SYFT_HOST: &str = "syft-host";
+pub(crate) const SYFT_HOST_PYTHON: &str = "syft-host, Python";
 pub(crate) const SYFT_EVENT: &str = "syft-event";
 pub(crate) const NATIVE: &str = "native, 1 thread";
 pub(crate) const NATIVE_2: &str = "native, 2 threads";
 
-const CONTESTANTS: [&str; 4] = [SYFT_HOST, SYFT_EVENT, NATIVE, NATIVE_2];
+const CONTESTANTS: [&str; 5] = [SYFT_HOST, SYFT_HOST_PYTHON, SYFT_EVENT, NATIVE, NATIVE_2];
 
 /// One contestant in one round. What was not measured is `None`.
 struct Row {
@@ -38,8 +39,11 @@ const COLUMNS: [(&str, usize, Figure); 4] = [
 
 /// What is compared: a figure of the first, divided by that of the second in the
 /// same round.
-const RATIOS: [(&str, &str, &str, Figure); 5] = [
+const RATIOS: [(&str, &str, &str, Figure); 6] = [
     ("backlog rate", SYFT_HOST, SYFT_EVENT, |row| {
+        Some(row.per_second)
+    }),
+    ("backlog rate", SYFT_HOST, SYFT_HOST_PYTHON, |row| {
         Some(row.per_second)
     }),
     ("live p50", SYFT_EVENT, SYFT_HOST, |row| row.p50_ms),

@@ -1,0 +1,71 @@
+"""The component: what the host calls, on the way to the program of the author."""
+
+from componentize_py_types import Err
+from syft_guest import alone, loop, log, owner, state
+
+for _part in (alone, loop, log, owner, state):
+    _part.install()
+
+from syft_guest import calls, program, schema  # noqa: E402
+
+from wit_world import exports  # noqa: E402
+from wit_world.exports import rpc, watch  # noqa: E402
+from wit_world.imports import types  # noqa: E402
+
+program.load()
+
+
+def _described(endpoint):
+    # In the words of the release, then in those of JSON Schema.
+    entry = schema.entry(endpoint)
+    return rpc.Endpoint(
+        path=endpoint.path,
+        description=entry["description"],
+        parameters=[rpc.Parameter(**parameter) for parameter in entry["parameters"]],
+        returns_json=entry["returns_json"],
+        returns_schema_json=entry["returns_schema_json"],
+    )
+
+
+# Made now, so that being asked costs nothing.
+_ENDPOINTS = [_described(endpoint) for _, endpoint in calls.endpoints()]
+
+
+def _watch(one):
+    kinds = watch.EventKinds(0)
+    for kind in one.kinds():
+        kinds |= watch.EventKinds[kind.upper()]
+    return watch.Watch(patterns=one.patterns, events=kinds)
+
+
+_WATCHES = [_watch(one) for _, one in calls.watches()]
+
+
+def _failure(failed):
+    return types.Failure(kind=failed.kind, message=failed.message, handler=failed.handler)
+
+
+class Rpc(exports.Rpc):
+    def endpoints(self):
+        return _ENDPOINTS
+
+    def handle(self, request):
+        try:
+            status, headers, body = calls.answer(request)
+        except calls.InvalidArguments as error:
+            text = str(error).encode("utf-8", "replace").decode()
+            raise Err(rpc.Error_InvalidArguments(text)) from None
+        except calls.Failed as error:
+            raise Err(rpc.Error_Failed(_failure(error))) from None
+        return types.Response(status=status, headers=headers, body=body)
+
+
+class Watch(exports.Watch):
+    def watches(self):
+        return _WATCHES
+
+    def on_event(self, event):
+        try:
+            calls.deliver(event.watch, event.kind.name.lower(), event.path, event.moved_from)
+        except calls.Failed as error:
+            raise Err(_failure(error)) from None

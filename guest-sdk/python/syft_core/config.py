@@ -1,0 +1,22 @@
+"""The settings of SyftBox, of which a sandbox shows the owner alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from syft_guest import host
+from syft_guest.owner import DATASITES, OwnPath, Owner
+
+
+class SyftClientConfig:
+    @classmethod
+    def load(cls, *_, **__):
+        return cls()
+
+    @property
+    def email(self) -> str:
+        return host.datasite() if host.is_call else Owner()
+
+    @property
+    def data_dir(self) -> Path:
+        return OwnPath(DATASITES).parent

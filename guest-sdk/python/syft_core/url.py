@@ -1,0 +1,52 @@
+"""`syft://` URLs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Dict
+from urllib.parse import urlparse
+
+_URL = re.compile(r"^syft://([a-zA-Z0-9_.+-]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+)(/.*)?$")
+
+
+class SyftBoxURL(str):
+    """A URL that names a file of a datasite."""
+
+    def __new__(cls, url: str):
+        if not cls.is_valid(url):
+            raise ValueError(f"Invalid SyftBoxURL: {url}")
+        instance = super().__new__(cls, url)
+        instance.parsed = urlparse(url)
+        return instance
+
+    @classmethod
+    def is_valid(cls, url: str) -> bool:
+        return _URL.match(url) is not None
+
+    @classmethod
+    def from_path(cls, path, workspace) -> SyftBoxURL:
+        return cls(f"syft://{Path(path).relative_to(workspace.datasites).as_posix()}")
+
+    @property
+    def query(self) -> Dict[str, str]:
+        pairs = (part.split("=", 1) for part in self.parsed.query.split("&"))
+        return dict(pair for pair in pairs if len(pair) == 2)
+
+    @property
+    def protocol(self) -> str:
+        return self.parsed.scheme + "://"
+
+    @property
+    def host(self) -> str:
+        return self.parsed.netloc
+
+    @property
+    def path(self) -> str:
+        return self.parsed.path
+
+    def to_local_path(self, datasites_path) -> Path:
+        return (Path(datasites_path) / self.host / self.path.lstrip("/")).absolute()
+
+    def as_http_params(self) -> Dict[str, str]:
+        return {"method": "get", "datasite": self.host, "path": self.path}

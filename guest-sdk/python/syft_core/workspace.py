@@ -1,0 +1,15 @@
+"""The folders of SyftBox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from syft_guest.owner import DATASITES, OwnPath
+
+
+class SyftWorkspace:
+    """A sandbox holds the folder of all datasites and no other."""
+
+    @property
+    def datasites(self) -> Path:
+        return OwnPath(DATASITES)

@@ -1,0 +1,284 @@
+"""Says what a program is, from its text alone: the builder of apps never runs it outside of
+a sandbox.
+
+Prints JSON: the name of the app, what the program watches, and which files belong to it.
+These are the program, the modules and packages beside it that are imported from there, and
+small files beside it that are named in the text.
+"""
+
+import ast
+import json
+import os
+import re
+import stat
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from syft_guest.globs import host_glob  # noqa: E402
+
+MAX_SOURCE = 1 << 20
+MAX_DATA = 1 << 20
+MAX_FILES = 2_000
+MAX_TOTAL = 32 << 20
+
+
+class Unfit(Exception):
+    """The program cannot be built."""
+
+    def __init__(self, message, file=None, line=None):
+        super().__init__(message)
+        self.file = file
+        self.line = line
+
+
+class Files:
+    """The files that belong to a program, found from one to the next."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.found = {}
+        self.trees = {}
+        self.total = 0
+
+    def add_program(self, name):
+        kind, size = self._kind(name)
+        if kind != "file":
+            raise Unfit(f"{name} is no file")
+        self._add_source(name, size)
+
+    def _kind(self, name):
+        """Returns what a name below the folder is, without following links."""
+        path = self.folder
+        try:
+            for part in name.split("/"):
+                path = os.path.join(path, part)
+                found = os.lstat(path)
+                if stat.S_ISLNK(found.st_mode):
+                    return "link", 0
+        except (OSError, ValueError):
+            return None, 0
+        if stat.S_ISDIR(found.st_mode):
+            return "folder", 0
+        return ("file" if stat.S_ISREG(found.st_mode) else "other"), found.st_size
+
+    def _take(self, name, size):
+        self.total += size
+        self.found[name] = size
+        if len(self.found) > MAX_FILES or self.total > MAX_TOTAL:
+            raise Unfit(
+                f"the program has more than {MAX_FILES} files or {MAX_TOTAL >> 20} MiB of them"
+            )
+
+    def _add_source(self, name, size):
+        if name in self.found:
+            return
+        if size > MAX_SOURCE:
+            raise Unfit(f"{name} has more than {MAX_SOURCE >> 20} MiB")
+        self._take(name, size)
+        with open(os.path.join(self.folder, name), "rb") as file:
+            source = file.read(MAX_SOURCE + 1)
+        try:
+            tree = ast.parse(source, name)
+        except SyntaxError as error:
+            raise Unfit(f"{type(error).__name__}: {error.msg}", name, error.lineno) from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise Unfit(f"{name} cannot be read: {error}", name) from None
+        self.trees[name] = tree
+        for module in sorted(set(_imported(tree))):
+            self._add_module(module)
+        for text in sorted(set(_texts(tree))):
+            self._add_data(text)
+
+    def _add_module(self, module):
+        kind, size = self._kind(f"{module}.py")
+        if kind == "file":
+            self._add_source(f"{module}.py", size)
+        elif kind == "link":
+            raise Unfit(f"{module}.py is a link, which is not followed: put the file there")
+        elif self._kind(module)[0] == "folder":
+            self._add_package(module)
+
+    def _add_package(self, package):
+        for base, folders, names in os.walk(os.path.join(self.folder, package)):
+            folders[:] = sorted(
+                name for name in folders if name[0] != "." and name != "__pycache__"
+            )
+            for name in sorted(names):
+                below = os.path.relpath(os.path.join(base, name), self.folder)
+                below = below.replace(os.sep, "/")
+                kind, size = self._kind(below)
+                if kind != "file" or name[0] == "." or below in self.found:
+                    continue
+                if name.endswith(".py"):
+                    self._add_source(below, size)
+                elif size <= MAX_DATA:
+                    self._take(below, size)
+
+    def _add_data(self, text):
+        """Adds a file that the text may mean."""
+        is_name = 0 < len(text) < 200 and not text.startswith(("/", "."))
+        if not is_name or "\0" in text or "\n" in text:
+            return
+        name = os.path.normpath(text).replace(os.sep, "/")
+        if name.startswith("..") or any(part.startswith(".") for part in name.split("/")):
+            return
+        kind, size = self._kind(name)
+        if kind == "file" and size <= MAX_DATA and name not in self.found:
+            self._take(name, size)
+
+
+def _imported(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0]
+        elif isinstance(node, ast.ImportFrom) and node.level and not node.module:
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Call) and _name(node.func) == "import_module":
+            yield from (text.split(".")[0] for text in _strings(node.args[:1]))
+
+
+def _texts(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def _name(node):
+    """Returns the last name of what is called: `SyftEvents` of `syft_event.SyftEvents`."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else None
+
+
+def _strings(nodes):
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def _constants(trees):
+    """Returns what names stand for, where they are bound to a text once and for all."""
+    known, twice = {}, set()
+    for tree in trees:
+        for node in ast.walk(tree):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            if isinstance(node, ast.AnnAssign):
+                targets = [node.target]
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    if target.id in known:
+                        twice.add(target.id)
+                    known[target.id] = node.value
+    return {name: value for name, value in known.items() if name not in twice}
+
+
+def _text(node, constants, depth=0):
+    """Returns the text of an expression, if it is plain to see."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.Name) and depth < 5 and node.id in constants:
+        return _text(constants[node.id], constants, depth + 1)
+    if isinstance(node, ast.JoinedStr):
+        parts = [_text(part, constants, depth) for part in node.values]
+        return None if None in parts else "".join(parts)
+    if isinstance(node, ast.FormattedValue):
+        return _text(node.value, constants, depth)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and depth < 50:
+        sides = [_text(side, constants, depth + 1) for side in (node.left, node.right)]
+        return None if None in sides else "".join(sides)
+    if isinstance(node, ast.Attribute) and node.attr == "email":
+        # `box.client.email`
+        return "{datasite}"
+    return None
+
+
+def _argument(call, index, *names):
+    for keyword in call.keywords:
+        if keyword.arg in names:
+            return keyword.value
+    return call.args[index] if len(call.args) > index else None
+
+
+def app_names(trees, constants):
+    for tree in trees:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name(node.func) == "SyftEvents":
+                text = _text(_argument(node, 0, "app_name"), constants)
+                if text is not None:
+                    yield text
+
+
+def watches(trees, constants):
+    """Yields the globs that are plain to see, in the host's way, and `None` for others."""
+    for tree in trees:
+        for node in ast.walk(tree):
+            is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            if not is_call or node.func.attr != "watch":
+                continue
+            given = _argument(node, 0, "glob_path")
+            if isinstance(given, ast.Name):
+                given = constants.get(given.id, given)
+            for glob in given.elts if isinstance(given, (ast.List, ast.Tuple)) else [given]:
+                text = _text(glob, constants)
+                yield None if text is None else host_glob(text)
+
+
+def reads(globs):
+    """Returns the patterns of a manifest under which all that is watched may be read."""
+    patterns = set()
+    for glob in globs:
+        if glob.startswith("!"):
+            continue
+        for pattern in _without_braces(glob.lstrip("/")):
+            pattern = re.sub(r"\[[^\]/]*\]", "?", pattern)
+            patterns.add(pattern + "**" if pattern.endswith("/") else pattern)
+    return sorted(patterns)
+
+
+_PLACEHOLDERS = ("{datasite}", "{email}", "{app_data}")
+
+
+def _without_braces(glob):
+    """Returns the globs that one with `{a,b}` stands for."""
+    found = re.search(r"\{([^{}]*)\}", glob)
+    while found and found[0] in _PLACEHOLDERS:
+        found = re.compile(r"\{([^{}]*)\}").search(glob, found.end())
+    if not found or glob.count("{") > 4:
+        return [glob]
+    choices = [glob[: found.start()] + it + glob[found.end() :] for it in found[1].split(",")]
+    return [each for choice in choices for each in _without_braces(choice)]
+
+
+def _first_line(tree):
+    text = ast.get_docstring(tree)
+    return text.strip().splitlines()[0] if text and text.strip() else None
+
+
+def analyse(folder, program):
+    files = Files(folder)
+    files.add_program(program)
+    trees = list(files.trees.values())
+    constants = _constants(trees)
+    globs = list(watches(trees, constants))
+    return {
+        "name": next(app_names(trees, constants), None),
+        "description": _first_line(files.trees[program]),
+        "reads": reads(glob for glob in globs if glob is not None),
+        "n_hidden_watches": globs.count(None),
+        "files": sorted(files.found),
+    }
+
+
+def main():
+    try:
+        said = analyse(sys.argv[1], sys.argv[2])
+    except Unfit as error:
+        said = {"error": {"message": str(error), "file": error.file, "line": error.line}}
+    print(json.dumps(said))
+
+
+if __name__ == "__main__":
+    main()

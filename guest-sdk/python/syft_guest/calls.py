@@ -1,0 +1,169 @@
+"""A call of the host: a request to its handler, or an event to its watch."""
+
+import logging
+import random
+import traceback
+
+from syft_event.server2 import SyftEvents
+from syft_event.types import Request, Response
+from syft_guest import apps, body, host, log
+from syft_guest.values import Misfit
+from syft_rpc.protocol import SyftMethod, SyftStatus
+
+# The host keeps 4 KiB of a failure's message.
+_MESSAGE = 1_000
+_TRACEBACK = 2_800
+
+
+class InvalidArguments(Exception):
+    """The request does not fit its handler."""
+
+
+class Failed(Exception):
+    """The handler failed."""
+
+    def __init__(self, kind, message, handler):
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.handler = handler
+
+
+def prepare():
+    """Reads all signatures; raises for those that cannot be read."""
+    for app in apps.all_apps():
+        for endpoint in app._endpoints.values():
+            try:
+                endpoint.prepare(Request, SyftEvents)
+            except Exception as error:
+                # Where it is, since the error comes from none of the author's lines.
+                error.handler = endpoint.function
+                raise
+
+
+def endpoints():
+    """Yields each app with each of its endpoints."""
+    for app in apps.all_apps():
+        for endpoint in app._endpoints.values():
+            yield app, endpoint
+
+
+def watches():
+    return [(app, watch) for app in apps.all_apps() for watch in app._watches]
+
+
+def answer(message):
+    """Answers a request of the host. Returns `(status, headers, body)`.
+
+    Raises `InvalidArguments` or `Failed`.
+    """
+    _begin()
+    app, endpoint = _find(message.endpoint)
+    try:
+        try:
+            request = _request(message)
+            args, kwargs = endpoint.arguments.bind(request, app)
+        except Misfit as error:
+            raise InvalidArguments(str(error)) from None
+        except Exception as error:
+            # What Python says of a wrong text is what the release says.
+            raise InvalidArguments(str(error)) from None
+        result = endpoint.call(args, kwargs)
+        response = _response(result)
+        _flush()
+        return response
+    except InvalidArguments:
+        raise
+    except BaseException as error:
+        raise _failed(error, endpoint.name) from None
+    finally:
+        log.flush()
+
+
+def deliver(index, kind, path, moved_from):
+    """Gives an event to its watch. Raises `Failed`."""
+    _begin()
+    _, watch = watches()[index]
+    try:
+        watch.call(kind, path, moved_from)
+        _flush()
+    except BaseException as error:
+        raise _failed(error, watch.name) from None
+    finally:
+        log.flush()
+
+
+def _begin():
+    host.is_call = True
+    # The snapshot holds one state of the generator, which would repeat itself.
+    random.seed()
+
+
+def _find(path):
+    path = "/" + path.strip("/")
+    for app, endpoint in endpoints():
+        if endpoint.path == path:
+            return app, endpoint
+    raise InvalidArguments(f"no endpoint {path}")
+
+
+def _request(message):
+    return Request(
+        id=message.id,
+        sender=message.sender,
+        url=message.url,
+        headers=dict(message.headers),
+        body=None if message.body is None else bytes(message.body),
+        method=SyftMethod[message.method.name],
+    )
+
+
+def _response(result):
+    if not isinstance(result, Response):
+        return 200, [], body.serialize(result)
+    status = SyftStatus(result.status_code)
+    headers = result.headers or {}
+    for name, value in headers.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise TypeError(f"header {name!r} is not text")
+    return int(status), list(headers.items()), body.serialize(result.body)
+
+
+def _flush():
+    for app in apps.all_apps():
+        app._state.flush()
+
+
+def _failed(error, handler):
+    try:
+        message = str(error)
+    except Exception:
+        message = "an error that cannot say what it is"
+    try:
+        trace = "".join(traceback.format_exception(type(error), error, _own_part(error)))
+    except Exception:
+        trace = ""
+    logging.getLogger("syft_event").debug("%s failed: %s", handler, message)
+    text = f"{_cut(message, _MESSAGE)}\n\n{_cut_front(trace, _TRACEBACK)}".strip()
+    return Failed(type(error).__name__, _printable(text), handler)
+
+
+def _own_part(error):
+    """Returns the traceback from the author's first line on, if there is one."""
+    trace = error.__traceback__
+    while trace is not None and "/syft_guest/" in trace.tb_frame.f_code.co_filename:
+        trace = trace.tb_next
+    return trace or error.__traceback__
+
+
+def _cut(text, limit):
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _cut_front(text, limit):
+    return text if len(text) <= limit else "…" + text[-limit:]
+
+
+def _printable(text):
+    """Half a character cannot be passed on."""
+    return text.encode("utf-8", "replace").decode()

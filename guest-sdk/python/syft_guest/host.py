@@ -1,0 +1,71 @@
+"""What the host offers to a call. The only module that knows the world of the guest."""
+
+try:
+    from wit_world.imports import batch, context, log, store
+except ImportError:
+    # Outside a component, where the SDK is tested.
+    batch = context = log = store = None
+
+# While the component is being built there is no owner, no state and no log.
+is_call = False
+
+MISSING = object()
+
+
+def datasite():
+    return context.datasite()
+
+
+def app():
+    return context.app()
+
+
+def write_log(level, message):
+    """Writes a line to the host's log. `level` is one of trace, debug, info, warn, error."""
+    log.write(getattr(log.Level, level.upper()), message)
+
+
+class Bucket:
+    """The state of the app, as bytes."""
+
+    CHUNK = 100
+
+    def __init__(self):
+        self._bucket = _or_raise(store.open, "default")
+
+    def get(self, key):
+        return _or_raise(self._bucket.get, key)
+
+    def set(self, key, value):
+        _or_raise(self._bucket.set, key, value)
+
+    def delete(self, key):
+        _or_raise(self._bucket.delete, key)
+
+    def items(self):
+        """Yields all keys with their values."""
+        keys, cursor = [], None
+        while True:
+            page = _or_raise(self._bucket.list_keys, cursor)
+            keys += page.keys
+            cursor = page.cursor
+            if cursor is None:
+                break
+        for start in range(0, len(keys), self.CHUNK):
+            found = _or_raise(batch.get_many, self._bucket, keys[start : start + self.CHUNK])
+            yield from (pair for pair in found if pair is not None)
+
+
+def _or_raise(function, *args):
+    try:
+        return function(*args)
+    except Exception as error:
+        reason = getattr(error, "value", None)
+        name = type(reason).__name__
+        if not name.startswith("Error_"):
+            raise
+        raise StateError(getattr(reason, "value", None) or name.removeprefix("Error_")) from None
+
+
+class StateError(RuntimeError):
+    """The host did not do what was asked of the state."""

@@ -1,0 +1,14 @@
+"""Times as text."""
+
+import re
+from datetime import timedelta
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+
+
+def parse_duration(duration: str) -> timedelta:
+    """Returns the time that a text such as `15m` says."""
+    match = re.fullmatch(r"(\d+)([dhms])", duration)
+    if match is None:
+        raise ValueError(f"Invalid duration: {duration}")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

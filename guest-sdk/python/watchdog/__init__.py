@@ -1,0 +1,1 @@
+"""The events of watchdog. What watches is the host."""

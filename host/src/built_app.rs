@@ -1,0 +1,70 @@
+//! An app built from its sources, whatever language they are in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::config::Overrides;
+use crate::error::CommandError;
+use crate::manifest::{self, Diagnostic, Manifest};
+use crate::ui::Ui;
+use crate::{guest_crate, python_app};
+
+/// A component with its manifest.
+#[derive(Debug)]
+pub(crate) struct BuiltApp {
+    /// The component, the manifest embedded.
+    pub(crate) component: Vec<u8>,
+    /// The manifest, with what the sources say where the author gives nothing else.
+    pub(crate) manifest: Manifest,
+    /// What an owner should know of it.
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// The name of the package or program.
+    pub(crate) package: String,
+    /// Where the builder left the component, without the manifest.
+    pub(crate) wasm: PathBuf,
+}
+
+/// Tells whether a path holds sources, and is no component.
+pub(crate) fn is_source(path: &Path) -> bool {
+    path.is_dir() || python_app::find(path).is_some()
+}
+
+/// Builds the Python program or the guest crate at a path.
+///
+/// # Errors
+/// There is neither, its manifest is none, or it does not build.
+pub(crate) fn build(ui: Ui, overrides: &Overrides, path: &Path) -> Result<BuiltApp, CommandError> {
+    match python_app::find(path) {
+        Some(program) => python_app::build_app(ui, overrides, &program),
+        None => guest_crate::build_app(ui, path),
+    }
+}
+
+/// Reads the manifest in a folder, if there is one; what is to say of it is said on
+/// stderr.
+///
+/// # Errors
+/// It is not readable, or no manifest.
+pub(crate) fn read_manifest(
+    ui: Ui,
+    folder: &Path,
+) -> Result<Option<(Manifest, Vec<Diagnostic>)>, CommandError> {
+    let path = folder.join(manifest::FILE_NAME);
+    let shown = path.display().to_string();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(CommandError::new(format!("read {shown}: {error}"))),
+    };
+    let (read, diagnostics) = match Manifest::from_toml(&shown, &text) {
+        Ok((manifest, warnings)) => (Some(manifest), warnings),
+        Err(diagnostics) => (None, diagnostics),
+    };
+    for diagnostic in &diagnostics {
+        ui.status(&format!("{diagnostic}\n"));
+    }
+    match read {
+        Some(manifest) => Ok(Some((manifest, diagnostics))),
+        None => Err(CommandError::new(format!("{shown} is no manifest"))),
+    }
+}

@@ -1,0 +1,174 @@
+//! Builds a program of SyftEvent, which is Python, into a component.
+//!
+//! The program runs once while it is built, in the sandbox of the builder, and what it
+//! leaves in memory becomes the component. Out here only its text is read.
+
+mod analysis;
+mod cache;
+mod report;
+mod requirements;
+mod sdk;
+mod stage;
+mod tools;
+
+use std::path::{Path, PathBuf};
+
+use syft_protocol::grant::PathPattern;
+
+use crate::built_app::{self, BuiltApp};
+use crate::config::{Config, Overrides};
+use crate::error::CommandError;
+use crate::manifest::{Manifest, section};
+use crate::ui::Ui;
+use analysis::Analysis;
+use requirements::Requirements;
+use stage::Stage;
+use tools::Tools;
+
+/// The program of a folder that is given for an app.
+const DEFAULT_PROGRAM: &str = "app.py";
+
+/// A Python program.
+#[derive(Debug)]
+pub(crate) struct Program {
+    folder: PathBuf,
+    /// Its file in the folder.
+    file: String,
+}
+
+/// Returns the program at a path: a Python file, or a folder with `app.py` that is no
+/// crate.
+pub(crate) fn find(path: &Path) -> Option<Program> {
+    if path.is_dir() {
+        let is_program = path.join(DEFAULT_PROGRAM).is_file() && !path.join("Cargo.toml").exists();
+        return is_program.then(|| Program {
+            folder: path.to_owned(),
+            file: DEFAULT_PROGRAM.to_owned(),
+        });
+    }
+    let is_program = path.extension().is_some_and(|it| it == "py") && path.is_file();
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    is_program.then_some(Program {
+        folder: folder.to_owned(),
+        file: path.file_name()?.to_str()?.to_owned(),
+    })
+}
+
+/// Builds a program and embeds its manifest: the author's, or what its text says. What
+/// was built of the same files before is not built again.
+///
+/// # Errors
+/// The manifest is none, which is found out first; there is no Python to build with; or
+/// the program does not run.
+pub(crate) fn build_app(
+    ui: Ui,
+    overrides: &Overrides,
+    program: &Program,
+) -> Result<BuiltApp, CommandError> {
+    let authored = built_app::read_manifest(ui, &program.folder)?;
+    let requirements = Requirements::read(&program.folder)?;
+    let folder = Config::find_python_folder(overrides)?;
+    let tools = Tools::make_ready(ui, &folder)?;
+    let stage = Stage::new(&folder)?;
+    let analysis = Analysis::of(&tools, &stage, program)?;
+    stage.take(program, &analysis.files)?;
+    let (manifest, warnings) = match authored {
+        Some(authored) => authored,
+        None => (analysis.manifest(ui)?, Vec::new()),
+    };
+    let name = analysis.name.as_deref().unwrap_or(program.stem());
+    let manifest = fill(manifest, name, analysis.description.as_deref())?;
+    let key = stage.digest(&requirements)?;
+    let wasm = cache::path(&folder, &key);
+    if !wasm.is_file() {
+        build(ui, &tools, &stage, &requirements, program)?;
+        cache::put(&wasm, &stage.component())?;
+    }
+    let describe = |error| CommandError::new(format!("{}: {error}", wasm.display()));
+    let component = std::fs::read(&wasm).map_err(describe)?;
+    Ok(BuiltApp {
+        component: section::embed(&component, &manifest.to_section())?,
+        manifest,
+        warnings,
+        package: name.to_owned(),
+        wasm,
+    })
+}
+
+fn build(
+    ui: Ui,
+    tools: &Tools,
+    stage: &Stage,
+    requirements: &Requirements,
+    program: &Program,
+) -> Result<(), CommandError> {
+    let shown = program.path();
+    ui.status(&format!("building {}", shown.display()));
+    tools.install(requirements, &stage.packages())?;
+    match tools.componentize(stage)? {
+        tools::Ended::Well => Ok(()),
+        tools::Ended::Badly(output) => Err(report::explain(ui, program, &output)),
+        tools::Ended::TooLate(limit) => Err(CommandError::new(format!(
+            "{} did not come to its end within {limit:?}",
+            shown.display()
+        ))
+        .hint("what the program does outside of its handlers is done once, when it is built: end there with box.run_forever()")),
+    }
+}
+
+fn fill(
+    manifest: Manifest,
+    name: &str,
+    description: Option<&str>,
+) -> Result<Manifest, CommandError> {
+    manifest.or_of_program(name, description).map_err(|error| {
+        CommandError::from(error).hint("give the app another name: box = SyftEvents(\"my_app\")")
+    })
+}
+
+impl Program {
+    fn path(&self) -> PathBuf {
+        self.beside(&self.file)
+    }
+
+    /// Returns the path of one of its files, as a message shows it.
+    fn beside(&self, file: &str) -> PathBuf {
+        match self.folder == Path::new(".") {
+            true => PathBuf::from(file),
+            false => self.folder.join(file),
+        }
+    }
+
+    fn stem(&self) -> &str {
+        self.file.strip_suffix(".py").unwrap_or(&self.file)
+    }
+}
+
+impl Analysis {
+    /// Returns the manifest of a program that has none: it asks to read what it watches.
+    fn manifest(&self, ui: Ui) -> Result<Manifest, CommandError> {
+        let mut manifest = Manifest::default();
+        for pattern in &self.reads {
+            match PathPattern::parse(pattern) {
+                Ok(pattern) => manifest.files.read.push(pattern),
+                Err(error) => ui.status(&format!(
+                    "note: the app cannot be granted to read what it watches by {pattern:?}: {error}"
+                )),
+            }
+        }
+        if self.n_hidden_watches > 0 {
+            ui.status(&format!(
+                "note: {} of its watches cannot be told from the text of the program",
+                self.n_hidden_watches
+            ));
+            ui.status(
+                "hint: ask for these files in a syft-app.toml beside it: [files] read = [\"…\"]",
+            );
+        }
+        // As one would write it, with all that is checked about lists of patterns.
+        Ok(Manifest::from_section(&manifest.to_section())?)
+    }
+}

@@ -1,0 +1,87 @@
+//! What the text of a program says of it.
+
+use std::process::Stdio;
+
+use serde::Deserialize;
+
+use super::Program;
+use super::stage::Stage;
+use super::tools::Tools;
+use crate::error::CommandError;
+
+/// What the text of a program says of it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Analysis {
+    /// The name that it gives its app.
+    pub(super) name: Option<String>,
+    /// The first line of its documentation.
+    pub(super) description: Option<String>,
+    /// What it has to read for what it watches.
+    pub(super) reads: Vec<String>,
+    /// How many of its watches are computed.
+    pub(super) n_hidden_watches: usize,
+    /// Which files belong to it, below its folder.
+    pub(super) files: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Unfit {
+    message: String,
+    file: Option<String>,
+    line: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Unfit { error: Unfit },
+    Fit(Analysis),
+}
+
+impl Analysis {
+    /// Reads a program and what it imports, without running any of it.
+    ///
+    /// # Errors
+    /// It is no Python, or too much of it.
+    pub(super) fn of(
+        tools: &Tools,
+        stage: &Stage,
+        program: &Program,
+    ) -> Result<Self, CommandError> {
+        let output = tools
+            .python()
+            .arg(stage.analyser())
+            .arg(&program.folder)
+            .arg(&program.file)
+            .stdin(Stdio::null())
+            .output()?;
+        let Ok(said) = serde_json::from_slice(&output.stdout) else {
+            return Err(CommandError::new(format!(
+                "cannot read {}: {}",
+                program.path().display(),
+                String::from_utf8_lossy(&output.stderr).trim()
+            )));
+        };
+        match said {
+            Said::Fit(analysis) => Ok(analysis),
+            Said::Unfit { error } => Err(error.into_error(program)),
+        }
+    }
+}
+
+impl Unfit {
+    fn into_error(self, program: &Program) -> CommandError {
+        let Self {
+            message,
+            file,
+            line,
+        } = self;
+        let place = match (file, line) {
+            (Some(file), Some(line)) => {
+                format!("{}:{line}: ", program.beside(&file).display())
+            }
+            _ => String::new(),
+        };
+        CommandError::new(format!("{place}{message}"))
+    }
+}

@@ -1,0 +1,75 @@
+//! Why a program does not build, as its author reads it.
+
+use serde::Deserialize;
+
+use super::Program;
+use crate::error::CommandError;
+use crate::plain::plain;
+use crate::ui::Ui;
+
+/// How the line begins on which our side in the builder's sandbox says what is wrong.
+const MARK: &str = "@syft-host-error@";
+
+/// The most that is shown of what only the builder itself says.
+const MAX_LINES: usize = 30;
+
+#[derive(Debug, Deserialize)]
+struct Report {
+    kind: String,
+    message: String,
+    file: Option<String>,
+    line: u64,
+    source: String,
+    hint: Option<String>,
+    traceback: String,
+}
+
+/// Returns the error, after saying on stderr where it came from.
+pub(super) fn explain(ui: Ui, program: &Program, output: &str) -> CommandError {
+    let mut reports = output.lines().filter_map(|line| {
+        let json = &line[line.find(MARK)? + MARK.len()..];
+        serde_json::from_str::<Report>(json).ok()
+    });
+    // What the program prints itself comes before.
+    match reports.next_back() {
+        Some(report) => report.into_error(ui, program),
+        None => CommandError::new(format!("componentize-py failed: {}", plain(&cut(output)))),
+    }
+}
+
+/// The program's author wrote all of this: none of it may steer a terminal.
+impl Report {
+    fn into_error(self, ui: Ui, program: &Program) -> CommandError {
+        if !self.traceback.is_empty() {
+            ui.status(&plain_lines(&self.traceback));
+        }
+        let place = match &self.file {
+            Some(file) if self.line > 0 => {
+                format!("{}:{}: ", program.beside(file).display(), self.line)
+            }
+            _ => String::new(),
+        };
+        let source = match self.source.as_str() {
+            "" => String::new(),
+            source => format!(": {source}"),
+        };
+        let message = format!("{place}{}: {}{source}", self.kind, self.message);
+        let error = CommandError::new(plain(&message));
+        match self.hint {
+            Some(hint) => error.hint(plain(&hint)),
+            None => error,
+        }
+    }
+}
+
+fn plain_lines(text: &str) -> String {
+    let lines: Vec<_> = text.trim_end().lines().map(plain).collect();
+    lines.join("\n")
+}
+
+/// Cuts the stack of the builder off.
+fn cut(output: &str) -> String {
+    let said = output.split("Stack backtrace:").next().unwrap_or_default();
+    let lines: Vec<&str> = said.trim().lines().collect();
+    lines[lines.len().saturating_sub(MAX_LINES)..].join("\n")
+}

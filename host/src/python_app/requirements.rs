@@ -1,0 +1,140 @@
+//! `requirements.txt`: the packages that a program needs.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::error::CommandError;
+
+const FILE_NAME: &str = "requirements.txt";
+
+const MAX_BYTES: u64 = 64 << 10;
+
+/// What the sandbox has in its own way, and what only SyftEvent itself needed. A program
+/// that imports pydantic is told more about it when it does.
+const PROVIDED: &[&str] = &[
+    "syft-event",
+    "syft-rpc",
+    "syft-core",
+    "syft-crypto",
+    "pathspec",
+    "pydantic",
+    "pydantic-core",
+    "watchdog",
+    "loguru",
+    "typing-extensions",
+];
+
+/// Packages that pip is to install.
+#[derive(Debug, PartialEq)]
+pub(super) struct Requirements(Vec<String>);
+
+impl Requirements {
+    /// Reads those of a folder; none where there is no such file.
+    ///
+    /// # Errors
+    /// It is not readable, or has something other than names of packages with versions.
+    pub(super) fn read(folder: &Path) -> Result<Self, CommandError> {
+        let path = folder.join(FILE_NAME);
+        let describe = |error: io::Error| CommandError::new(format!("{}: {error}", path.display()));
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self(Vec::new())),
+            Err(error) => return Err(describe(error)),
+            Ok(found) if found.len() > MAX_BYTES => {
+                return Err(describe(io::Error::other("it is too large")));
+            }
+            Ok(_) => {}
+        }
+        let text = fs::read_to_string(&path).map_err(describe)?;
+        Self::parse(&text).map_err(|(line, message)| {
+            CommandError::new(format!("{}:{line}: {message}", path.display()))
+                .hint("name packages of PyPI there, such as `jinja2==3.1.6`, one a line")
+        })
+    }
+
+    /// pip would take options, files and addresses as well, from whoever wrote the text.
+    fn parse(text: &str) -> Result<Self, (usize, String)> {
+        let mut lines = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.split(" #").next().unwrap_or_default().trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let name =
+                name(line).ok_or_else(|| (index + 1, format!("`{line}` names no package")))?;
+            if !PROVIDED.contains(&name.as_str()) {
+                lines.push(line.to_owned());
+            }
+        }
+        Ok(Self(lines))
+    }
+
+    /// Tells whether there is nothing to install.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the text for pip.
+    pub(super) fn lines(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// Returns the name of the package in the way of PyPI, if the line is no more than a name
+/// with versions, extras and a condition.
+fn name(line: &str) -> Option<String> {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let end = line.find(|c| !is_of_name(c)).unwrap_or(line.len());
+    let (name, rest) = line.split_at(end);
+    let is_plain = rest
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || " -_.,<>=!~*+[]()'\";".contains(c));
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    // Options may follow a version.
+    let is_name = starts_well && is_plain && !rest.contains("--");
+    is_name.then(|| name.to_ascii_lowercase().replace(['_', '.'], "-"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Result<&[&str], usize>) {
+        let parsed = Requirements::parse(text);
+        let parsed = parsed.map(|it| it.0).map_err(|(line, _)| line);
+        let expected = expected.map(|lines| lines.iter().map(|&line| line.to_owned()).collect());
+        assert_eq!(parsed, expected, "{text:?}");
+    }
+
+    #[test]
+    fn names_with_versions_are_taken() {
+        check("", Ok(&[]));
+        check("# a\n\njinja2 == 3.1 # b\n", Ok(&["jinja2 == 3.1"]));
+        check(
+            "a[b,c]>=1,<2; python_version > '3'",
+            Ok(&["a[b,c]>=1,<2; python_version > '3'"]),
+        );
+    }
+
+    #[test]
+    fn what_the_sandbox_has_is_left_out() {
+        check("syft_event==0.4.3\nLoguru\nattrs", Ok(&["attrs"]));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for line in [
+            "-r other.txt",
+            "--index-url https://example.org",
+            "a --hash=sha256:00",
+            "a @ https://example.org/a.whl",
+            "./a",
+            "/a",
+            "git+https://example.org/a",
+            "a/b",
+            "é",
+        ] {
+            check(&format!("ok\n{line}"), Err(2));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Our side of Python components, held in the program: an installed one has no
+//! repository.
+
+/// Files with their names and texts.
+type Files = &'static [(&'static str, &'static str)];
+
+macro_rules! files {
+    ($folder:literal: $($name:literal,)*) => {
+        &[$(($name, include_str!(concat!("../../../", $folder, "/", $name))),)*]
+    };
+}
+
+/// The packages that a program imports, and what runs it.
+#[rustfmt::skip]
+pub(super) const PYTHON: Files = files!["guest-sdk/python":
+    "loguru/__init__.py",
+    "syft_component.py",
+    "syft_core/__init__.py",
+    "syft_core/client_shim.py",
+    "syft_core/config.py",
+    "syft_core/url.py",
+    "syft_core/workspace.py",
+    "syft_event/__init__.py",
+    "syft_event/cleanup.py",
+    "syft_event/deps.py",
+    "syft_event/router.py",
+    "syft_event/schema.py",
+    "syft_event/server2.py",
+    "syft_event/types.py",
+    "syft_guest/__init__.py",
+    "syft_guest/alone.py",
+    "syft_guest/analyse.py",
+    "syft_guest/apps.py",
+    "syft_guest/arguments.py",
+    "syft_guest/body.py",
+    "syft_guest/calls.py",
+    "syft_guest/endpoint.py",
+    "syft_guest/globs.py",
+    "syft_guest/host.py",
+    "syft_guest/log.py",
+    "syft_guest/loop.py",
+    "syft_guest/model.py",
+    "syft_guest/owner.py",
+    "syft_guest/program.py",
+    "syft_guest/schema.py",
+    "syft_guest/state.py",
+    "syft_guest/values.py",
+    "syft_guest/watches.py",
+    "syft_rpc/__init__.py",
+    "syft_rpc/protocol.py",
+    "syft_rpc/rpc.py",
+    "syft_rpc/util.py",
+    "typing_extensions.py",
+    "watchdog/__init__.py",
+    "watchdog/events.py",
+];
+
+/// The world that they are made for.
+#[rustfmt::skip]
+pub(super) const WIT: Files = files!["wit":
+    "context.wit",
+    "log.wit",
+    "rpc.wit",
+    "types.wit",
+    "watch.wit",
+    "world.wit",
+    "deps/clocks.wit",
+    "deps/filesystem.wit",
+    "deps/io.wit",
+    "deps/keyvalue.wit",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// Returns the names of all files of a folder of the repository.
+    fn names(folder: &str, extension: &str) -> Vec<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("..")
+            .join(folder);
+        let files = walkdir::WalkDir::new(&folder).into_iter();
+        let mut names: Vec<String> = files
+            .map(|entry| entry.expect("readable").into_path())
+            .filter(|path| path.extension().is_some_and(|it| it == extension))
+            .map(|path| {
+                path.strip_prefix(&folder)
+                    .expect("below")
+                    .display()
+                    .to_string()
+            })
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn held(files: Files) -> Vec<String> {
+        let mut names: Vec<String> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn nothing_is_forgotten() {
+        assert_eq!(held(PYTHON), names("guest-sdk/python", "py"));
+        assert_eq!(held(WIT), names("wit", "wit"));
+    }
+}

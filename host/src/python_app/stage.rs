@@ -1,0 +1,160 @@
+//! The folder in which a component is built: copies of all that goes into it.
+//!
+//! The program runs there, in a sandbox that may write to what it sees, so it sees
+//! nothing but copies.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::requirements::Requirements;
+use super::{Program, sdk, tools};
+use crate::error::CommandError;
+
+const PREFIX: &str = "build-";
+
+/// No build takes so long: whoever made the folder was killed.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The folder in which a component is built. Deleted in the end.
+#[derive(Debug)]
+pub(super) struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Makes one with our side of the component.
+    pub(super) fn new(parent: &Path) -> Result<Self, CommandError> {
+        delete_forgotten(parent);
+        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        let stage = Self { folder };
+        for (name, text) in sdk::PYTHON {
+            write(&stage.python().join(name), text.as_bytes())?;
+        }
+        for (name, text) in sdk::WIT {
+            write(&stage.wit().join(name), text.as_bytes())?;
+        }
+        for folder in [stage.packages(), stage.program(), stage.temporary()] {
+            fs::create_dir_all(folder)?;
+        }
+        Ok(stage)
+    }
+
+    /// Copies the files of a program.
+    pub(super) fn take(&self, program: &Program, files: &[String]) -> Result<(), CommandError> {
+        for file in files {
+            let from = program.folder.join(file);
+            let bytes = fs::read(&from)
+                .map_err(|error| CommandError::new(format!("{}: {error}", from.display())))?;
+            write(&self.program().join(file), &bytes)?;
+        }
+        write(
+            &self.python().join("syft_program.name"),
+            program.file.as_bytes(),
+        )?;
+        Ok(())
+    }
+
+    /// Returns the digest of all that decides what is built.
+    pub(super) fn digest(&self, requirements: &Requirements) -> Result<String, CommandError> {
+        let mut hash = Sha256::new();
+        let mut add = |part: &[u8]| {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        };
+        add(tools::COMPONENTIZE_PY.as_bytes());
+        for line in requirements.lines() {
+            add(line.as_bytes());
+        }
+        for folder in [self.python(), self.wit()] {
+            add(b"/");
+            let mut files = Vec::new();
+            list(&folder, &mut files)?;
+            files.sort();
+            for file in files {
+                let name = file.strip_prefix(&folder).unwrap_or(&file);
+                add(name.as_os_str().as_encoded_bytes());
+                add(&fs::read(&file)?);
+            }
+        }
+        Ok(HEXLOWER.encode(&hash.finalize()))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns where Python finds our side of the component, and below it the program.
+    pub(super) fn python(&self) -> PathBuf {
+        self.path().join("python")
+    }
+
+    fn program(&self) -> PathBuf {
+        self.python().join("syft_program")
+    }
+
+    pub(super) fn wit(&self) -> PathBuf {
+        self.path().join("wit")
+    }
+
+    /// Returns what looks to the builder like a virtual environment.
+    pub(super) fn environment(&self) -> PathBuf {
+        self.path().join("environment")
+    }
+
+    /// Returns where the packages are that the program needs.
+    pub(super) fn packages(&self) -> PathBuf {
+        self.environment().join("lib/python3/site-packages")
+    }
+
+    pub(super) fn temporary(&self) -> PathBuf {
+        self.path().join("tmp")
+    }
+
+    pub(super) fn analyser(&self) -> PathBuf {
+        self.python().join("syft_guest/analyse.py")
+    }
+
+    /// Returns where the component is in the end.
+    pub(super) fn component(&self) -> PathBuf {
+        self.path().join("app.wasm")
+    }
+}
+
+fn delete_forgotten(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let is_stage = entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(PREFIX.as_bytes());
+        let changed = entry.metadata().and_then(|it| it.modified()).ok();
+        let age = changed.and_then(|it| it.elapsed().ok()).unwrap_or_default();
+        if is_stage && age > FORGOTTEN_AFTER {
+            // Another builder may be faster.
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, bytes)
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => list(&entry.path(), files)?,
+            false => files.push(entry.path()),
+        }
+    }
+    Ok(())
+}

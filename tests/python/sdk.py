@@ -1,0 +1,348 @@
+"""The SDK of Python programs by itself, without a component: fast, and by any Python."""
+
+import asyncio
+import contextlib
+import faulthandler
+import io
+import json
+import sys
+import tempfile
+import types
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "guest-sdk/python"))
+
+from syft_guest import alone, apps, calls, host, log, loop, owner, program, state
+from watchdog import events
+
+for part in (alone, loop, log, owner, state):
+    part.install()
+
+BEHAVIOURS = {}
+
+
+def behaviour(function):
+    BEHAVIOURS[function.__name__] = function
+    return function
+
+
+STORE = {}
+
+
+class Bucket:
+    """A store without a host."""
+
+    writes = []
+
+    def get(self, key):
+        return STORE.get(key)
+
+    def set(self, key, value):
+        self.writes.append(key)
+        STORE[key] = value
+
+    def delete(self, key):
+        self.writes.append(key)
+        STORE.pop(key, None)
+
+    def items(self):
+        return list(STORE.items())
+
+
+host.Bucket = Bucket
+host.datasite = lambda: "owner@example.com"
+host.app = lambda: "app"
+LOGGED = []
+host.write_log = lambda level, message: LOGGED.append((level, message))
+
+
+def load(text, **others):
+    """Runs a program as when it is built; returns what is reported, if it fails."""
+    apps.clear()
+    host.is_call = alone.has_started = False
+    folder = tempfile.mkdtemp()
+    program.FOLDER = folder
+    program.NAME = f"{folder}/name"
+    Path(program.NAME).write_text("my-app.py")
+    for name, content in {"my-app.py": text, **others}.items():
+        Path(folder, name).write_text(content)
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
+        program.load()
+    lines = [line for line in said.getvalue().splitlines() if line.startswith(program.ERROR)]
+    return json.loads(lines[0].removeprefix(program.ERROR)) if lines else None
+
+
+def loaded(text):
+    report = load(text)
+    assert report is None, report
+    return apps.all_apps()[0]
+
+
+def fresh(app):
+    """Stands for a fresh instance: the state knows nothing of the store."""
+    host.is_call = True
+    Bucket.writes = []
+    initial = app._state._initial
+    app._state = state.State()
+    app._state._initial = initial
+    return app._state
+
+
+HEAD = "from syft_event import *\nbox = SyftEvents('app')\n"
+
+
+@behaviour
+def what_cannot_be_served_is_reported_with_its_line():
+    for text, kind, message, line, hint in [
+        ("", "NoApp", "the program makes no SyftEvents", 0, "box = SyftEvents"),
+        (HEAD, "NoApp", "the program binds no handler", 0, "on_request"),
+        ("import nowhere", "ModuleNotFoundError", "No module named 'nowhere'", 1, "requirements"),
+        ("\nimport numpy.linalg", "ModuleNotFoundError", "'numpy'", 2, "native code"),
+        (HEAD + "raise OSError('x')", "OSError", "x", 3, None),
+        (HEAD + "while True print()", "SyntaxError", "invalid syntax", 3, None),
+        (HEAD + "SyftEvents('other')", "ValueError", "makes two apps, 'app' and 'other'", 3, None),
+        (HEAD + "@box.on_request('/a*')\ndef f(): pass", "ValueError", "wildcards", 3, None),
+        (HEAD + "box.on_request('/a', encrypt_reply=True)", "NotImplementedError", "encrypted", 3, None),
+        (HEAD + "box.on_request('/a')(5)", "TypeError", "is no function", 3, None),
+        (HEAD + "@box.on_request('/a')\ndef f(x: 'No'): pass", "NameError", "'No'", 3, None),
+        (HEAD + "@box.watch(5)\ndef f(event): pass", "TypeError", "5 is no glob", 3, None),
+        (HEAD + "@box.watch('*', [int])\ndef f(e): pass", "TypeError", "no class of events", 3, None),
+        (
+            HEAD + "r = EventRouter()\nr.on_request('/a')(len)\nr.on_request('/a')(abs)",
+            *("ValueError", "the router has two handlers for '/a'", 5, None),
+        ),
+        (
+            HEAD + "box.on_request('/a')(len)\nbox.on_request('a/')(abs)",
+            *("ValueError", "two handlers for /a: len and abs", 4, None),
+        ),
+        ("from syft_event import SyftEvents\nSyftEvents('a', cleanup_expiry='x')", *("ValueError", "Invalid time interval", 2, None)),
+        ("import sys\nsys.exit('no')", "SystemExit", "no", 2, None),
+    ]:
+        report = load(text)
+        assert report, text
+        assert (report["kind"], report["line"]) == (kind, line), (text, report)
+        assert message in report["message"], (text, report)
+        assert (hint or "") in (report["hint"] or ""), (text, report)
+        assert report["file"] == ("my-app.py" if line else None), report
+
+
+@behaviour
+def programs_may_end_in_any_way():
+    handler = "@box.on_request('/a')\ndef f(): return 'a'\n"
+    for end in [
+        "box.run_forever()",
+        "if __name__ == '__main__':\n    box.run_forever()",
+        "import sys\nbox.start()\nsys.exit(0)",
+        "import time\nbox.start()\nwhile True: time.sleep(1)",
+        "import time\nbox.start()\ntry:\n    while True: time.sleep(1)\nexcept KeyboardInterrupt:\n    box.stop()",
+        "import threading\nbox.start()\nthreading.Event().wait()",
+        "import threading\nthreading.Thread(target=box.run_forever, daemon=True).start()",
+        "import threading, time\ndef tick():\n    while True: time.sleep(60)\nthreading.Thread(target=tick).start()",
+        "import asyncio\nasync def main():\n    box.start()\n    while True: await asyncio.sleep(1)\nasyncio.run(main())",
+        "import importlib\nassert importlib.import_module('my-app').box is box",
+    ]:
+        app = loaded(HEAD + handler + end)
+        assert list(app._endpoints) == ["/a"], end
+        sys.modules.pop("my-app")
+
+
+@behaviour
+def the_main_function_is_run():
+    app = loaded(
+        "from syft_event import SyftEvents\ndef main():\n    box = SyftEvents('app')\n"
+        "    @box.on_request('/a')\n    def f(): pass\n    box.run_forever()\n"
+        "if __name__ == '__main__':\n    main()"
+    )
+    assert list(app._endpoints) == ["/a"]
+
+
+@behaviour
+def modules_beside_a_program_win_over_those_of_python():
+    report = load(
+        HEAD + "import colorsys, late\nassert colorsys.OWN\nbox.on_request('/a')(late.f)",
+        **{"colorsys.py": "OWN = 1", "late.py": "def f():\n    import later", "later.py": ""},
+    )
+    assert report is None, report
+    assert "later" in sys.modules, "imported when the program is built"
+
+
+@behaviour
+def watches_are_told_in_the_host_s_way():
+    for glob, expected in [
+        ("{datasite}/**/*.json", "{datasite}/**/*.json"),
+        ("{email}/a", "{email}/a"),
+        ("{app_data}/x/*.txt", "{app_data}/x/*.txt"),
+        ("guest@example.com/*.json", "guest@example.com/*.json"),
+        ("**/*.json", "**/*.json"),
+        ("*.json", "**/*.json"),
+        ("a/b", "**/a/b"),
+        ("public/", "**/public/"),
+        ("/a@b.c/*", "/a@b.c/*"),
+        ("", "**"),
+        ("*.{{json,txt}}", "**/*.{json,txt}"),
+        ("*.{json,txt}", "**/*.{json,txt}"),
+        ("!**/b.json", "!**/b.json"),
+        ("!b.json", "!**/b.json"),
+    ]:
+        app = loaded(HEAD + f"@box.watch({glob!r})\ndef f(event): pass")
+        assert app._watches[0].patterns == [expected], (glob, app._watches[0].patterns)
+    for glob, expected in [
+        ("f'{box.client.email}/a/*'", "{datasite}/a/*"),
+        ("str(box.client.my_datasite / 'a' / '*')", "{datasite}/a/*"),
+        ("f'{box.app_dir}/*'", "{app_data}/*"),
+    ]:
+        app = loaded(HEAD + f"@box.watch({glob})\ndef f(event): pass")
+        assert app._watches[0].patterns == [expected], (glob, app._watches[0].patterns)
+
+
+@behaviour
+def watches_get_the_events_that_they_ask_for():
+    default = {"created", "modified", "moved"}
+    for given, expected in [
+        ("", default),
+        (", None", default),
+        (", [FileDeletedEvent]", {"deleted"}),
+        (", event_filter=[FileMovedEvent, FileCreatedEvent]", {"moved", "created"}),
+        (", [FileSystemEvent]", default | {"deleted"}),
+        (", [FileClosedEvent]", {"created", "modified"}),
+        (", [DirCreatedEvent]", set()),
+    ]:
+        head = "from watchdog.events import *\n" + HEAD
+        app = loaded(head + f"@box.watch(['*']{given})\ndef f(event): pass")
+        assert set(app._watches[0].kinds()) == expected, given
+
+
+@behaviour
+def watches_are_called_with_events_of_watchdog():
+    app = loaded(
+        HEAD + "seen = []\n@box.watch('*')\ndef f(event): seen.append(event)\n"
+        "import asyncio\n@box.watch('*')\nasync def g(event):\n"
+        "    await asyncio.sleep(0.01)\n    seen.append(event)\n"
+        "@box.watch('*')\ndef h(event): box.state['path'] = event.src_path; raise OSError('no')"
+    )
+    seen = app._watches[0].function.__globals__["seen"]
+    fresh(app)
+    calls.deliver(0, "created", "a@b.c/x", None)
+    calls.deliver(1, "moved", "a@b.c/y", "a@b.c/x")
+    created, moved = seen
+    assert type(created) is events.FileCreatedEvent and created.event_type == "created"
+    assert (created.src_path, created.dest_path) == ("/datasites/a@b.c/x", "")
+    assert not created.is_directory and not created.is_synthetic
+    assert (moved.src_path, moved.dest_path) == ("/datasites/a@b.c/x", "/datasites/a@b.c/y")
+    try:
+        calls.deliver(2, "modified", "a@b.c/x", None)
+        raise AssertionError("it failed")
+    except calls.Failed as failed:
+        assert (failed.kind, failed.handler) == ("OSError", "h"), failed
+        assert failed.message.startswith("no\n\nTraceback")
+    assert STORE == {}, "what fails changes nothing"
+
+
+@behaviour
+def the_state_writes_what_changed_and_nothing_else():
+    app = loaded(
+        HEAD + "import threading\n@box.on_request('/a')\ndef f(): pass\n"
+        "box.state['n'] = 0\nbox.state['list'] = []\nbox.state['lock'] = threading.Lock()"
+    )
+
+    def call(change):
+        box = fresh(app)
+        result = change(box)
+        box.flush()
+        return result, Bucket.writes
+
+    assert call(lambda s: (s["n"], s["list"], bool(s["lock"]))) == ((0, [], True), [])
+    assert call(lambda s: s["list"].append(1)) == (None, ["list"])
+    assert call(lambda s: s["list"]) == ([1], [])
+    assert STORE == {"list": b"[1]"}
+    assert call(lambda s: s.__setitem__("n", 0)) == (None, ["n"]), "written, though not read"
+    assert call(lambda s: s.__setitem__("s", {3})) == (None, ["s"])
+    assert call(lambda s: s["s"]) == ({3}, [])
+    assert call(lambda s: s["s"].add(4)) == (None, ["s"])
+    assert call(lambda s: s.pop("n")) == (0, ["n"])
+    assert STORE["n"] == b"", "kept, so that it does not begin again"
+    assert call(lambda s: "n" in s) == (False, [])
+    assert call(lambda s: sorted(s)) == (["list", "lock", "s"], [])
+    assert call(lambda s: s.pop("s")) == ({3, 4}, ["s"])
+    assert "s" not in STORE
+    assert call(lambda s: s.get("s", 5)) == (5, [])
+    assert call(lambda s: s.update({5: "five"}))[0] is None
+    assert call(lambda s: s[5]) == ("five", [])
+    # A value that a Rust app of the same format wrote.
+    STORE["count"] = b"41"
+    assert call(lambda s: s.__setitem__("count", s["count"] + 1)) == (None, ["count"])
+    assert STORE["count"] == b"42"
+    text = {"a": "é\ud800", "b": 2**20000, "c": (1,), "d": float("nan")}
+    for key, value in text.items():
+        call(lambda s: s.__setitem__(key, value))
+        found = call(lambda s: s[key])[0]
+        assert found == value or value != value, key
+    assert json.loads(json.dumps(fresh(app).copy()["list"])) == [1]
+    assert call(lambda s: s.clear())[0] is None
+    assert call(lambda s: dict(s)) == ({}, [])
+    box = fresh(app)
+    app.state = {"only": 1}
+    box.flush()
+    assert call(lambda s: dict(s)) == ({"only": 1}, [])
+
+
+@behaviour
+def the_loop_waits_for_time_alone():
+    async def naps():
+        return await asyncio.gather(asyncio.sleep(0.01, 1), asyncio.sleep(0.02, 2))
+
+    host.is_call = True
+    assert loop.run(naps()) == [1, 2]
+
+    async def never():
+        await asyncio.Event().wait()
+
+    try:
+        loop.run(never())
+        raise AssertionError("it waited")
+    except RuntimeError as error:
+        assert "never happens" in str(error)
+
+
+@behaviour
+def handlers_of_any_shape_are_bound():
+    app = loaded(
+        HEAD + "import functools\n"
+        "class Handlers:\n"
+        "    def method(self, a: int, b: int = 2): return [a, b]\n"
+        "    def __call__(self, a: int): return a\n"
+        "box.on_request('/method')(Handlers().method)\n"
+        "box.on_request('/object')(Handlers())\n"
+        "@box.on_request('/place')\ndef place(a: int, /, b: int, *, c: int = 3): return [a, b, c]\n"
+        "@box.on_request('/rest')\ndef rest(a: int, **rest): return [a, rest]\n"
+        "def doubled(f):\n    @functools.wraps(f)\n    def g(*a, **k): return f(*a, **k) * 2\n    return g\n"
+        "@box.on_request('/wrapped')\n@doubled\ndef wrapped(a: int) -> int: return a\n"
+        "@box.on_request('/req')\ndef req(req): return req.sender\n"
+        "@box.on_request('/both')\ndef both(request: Request, a: int): return [request.method, a]\n"
+    )
+
+    def call(endpoint, body):
+        message = types.SimpleNamespace(
+            id="x",
+            endpoint=endpoint,
+            sender="a@b.c",
+            url="syft://a@b.c/x",
+            headers=[],
+            body=body.encode(),
+            method=types.SimpleNamespace(name="POST"),
+        )
+        fresh(app)
+        return json.loads(calls.answer(message)[2])
+
+    assert call("/method", '{"a": 1}') == [1, 2]
+    assert call("/object", '{"a": 1}') == 1
+    assert call("/place", '{"a": 1, "b": 2}') == [1, 2, 3]
+    assert call("/rest", '{"a": 1, "z": 2}') == [1, {"z": 2}]
+    assert call("/wrapped", '{"a": 4}') == 8
+    assert call("/both", '{"a": 4}') == ["POST", 4]
+
+
+if __name__ == "__main__":
+    faulthandler.dump_traceback_later(60, exit=True)
+    BEHAVIOURS[sys.argv[1]](*sys.argv[2:])

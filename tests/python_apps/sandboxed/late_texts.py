@@ -1,0 +1,3 @@
+"""A module beside programs that is imported inside of a function."""
+
+LATE = "better than never"

@@ -1,0 +1,5 @@
+"""A module beside programs."""
+
+
+def greeting(name):
+    return f"Dear {name}"

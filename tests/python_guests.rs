@@ -1,0 +1,189 @@
+//! Programs of SyftEvent, unmodified, built and served by the command line and called
+//! by the released client.
+//!
+//! As in `python.rs` it is Python that asserts: see `python/programs.py`.
+
+mod building;
+mod sdk;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use crate::python::{released, run, venv};
+use crate::support::guests::repository;
+use crate::support::host::Host;
+use crate::support::site::Site;
+
+const SCRIPT: &str = "programs.py";
+
+fn app(name: &str) -> PathBuf {
+    repository().join("tests/python_apps").join(name)
+}
+
+/// Returns a program of SyftEvent's README.
+fn of_the_readme(python: &Path, name: &str) -> PathBuf {
+    static FOLDER: LazyLock<PathBuf> =
+        LazyLock::new(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme-programs"));
+    static WRITTEN: LazyLock<std::sync::Mutex<bool>> = LazyLock::new(Default::default);
+    let mut written = WRITTEN.lock().unwrap();
+    if !*written {
+        fs::create_dir_all(&*FOLDER).unwrap();
+        let site = Site::new();
+        let behaviour = "write_the_programs_of_the_readme";
+        run(released(python, &site, SCRIPT, behaviour).arg(&*FOLDER));
+        *written = true;
+    }
+    FOLDER.join(name).with_extension("py")
+}
+
+/// Runs a behaviour beside a host that serves a program.
+fn check(program: &Path, options: &[&str], behaviour: &str) {
+    let Some(python) = venv::python() else {
+        return;
+    };
+    let site = Site::new();
+    let host = Host::start(&site, program, options);
+    check_at(python, &site, &host, behaviour, &[]);
+}
+
+fn check_at(python: &Path, site: &Site, host: &Host, behaviour: &str, arguments: &[&str]) {
+    let mut command = released(python, site, SCRIPT, behaviour);
+    command.args(arguments);
+    run(command.env("HOST_READY", host.ready.to_string()));
+}
+
+fn check_readme(name: &str, behaviour: &str) {
+    if let Some(python) = venv::python() {
+        check(&of_the_readme(python, name), &[], behaviour);
+    }
+}
+
+#[test]
+fn quick_start_of_the_readme() {
+    check_readme("my_app", "readme_quick_start");
+}
+
+#[test]
+fn routers_of_the_readme() {
+    check_readme("user_service", "readme_routers");
+}
+
+#[test]
+fn async_handlers_of_the_readme() {
+    check_readme("async_app", "readme_async");
+}
+
+#[test]
+fn responses_of_the_readme() {
+    check_readme("advanced_app", "readme_response");
+}
+
+#[test]
+fn state_of_the_readme_lasts_beyond_the_host() {
+    let Some(python) = venv::python() else {
+        return;
+    };
+    let program = of_the_readme(python, "stateful_app");
+    let site = Site::new();
+    for first in ["1", "4"] {
+        let host = Host::start(&site, &program, &[]);
+        check_at(python, &site, &host, "readme_state", &[first]);
+        host.stop();
+    }
+}
+
+#[test]
+fn example_is_answered() {
+    let example = repository().join("examples-guest/python-quickstart");
+    check(&example, &[], "quickstart");
+}
+
+#[test]
+fn whole_bodies_are_given_as_in_the_release() {
+    check(&app("whole_bodies.py"), &[], "whole_bodies");
+}
+
+fn check_sandboxed(options: &[&str], behaviour: &str) {
+    let options = [&["--allow-all-requested"], options].concat();
+    check(&app("sandboxed"), &options, behaviour);
+}
+
+#[test]
+fn python_works_in_the_sandbox() {
+    check_sandboxed(&["--time", "5s"], "python_works_in_the_sandbox");
+}
+
+#[test]
+fn files_are_those_that_were_granted() {
+    check_sandboxed(&[], "files_are_those_that_were_granted");
+}
+
+#[test]
+fn state_is_a_dict_that_lasts() {
+    check_sandboxed(&[], "state_is_a_dict_that_lasts");
+}
+
+#[test]
+fn what_the_sandbox_lacks_is_a_failure() {
+    check_sandboxed(&[], "what_the_sandbox_lacks_is_a_failure");
+}
+
+#[test]
+fn lines_of_the_log_have_their_levels() {
+    let Some(python) = venv::python() else {
+        return;
+    };
+    let site = Site::new();
+    let host = Host::start(
+        &site,
+        &app("sandboxed"),
+        &["--allow-all-requested", "--log", "debug"],
+    );
+    check_at(python, &site, &host, "python_works_in_the_sandbox", &[]);
+    for (level, text) in [
+        ("INFO", "printed"),
+        ("INFO", "to stderr"),
+        ("WARN", "warned 2 times"),
+        ("ERROR", "loguru failed"),
+        ("DEBUG", "debugged"),
+    ] {
+        host.wait_for_log(text, |line| {
+            let message = line["message"].as_str().unwrap_or_default();
+            line["level"] == level && message.ends_with(text)
+        });
+    }
+}
+
+/// Runs the same program under the release and in the sandbox.
+fn compare(behaviour: &str, arguments: &[&Path]) {
+    let Some(python) = venv::python() else {
+        return;
+    };
+    let site = Site::new();
+    let program = app("differential.py");
+    let host = Host::start(&site, &program, &[]);
+    let mut command = released(python, &site, "differential.py", behaviour);
+    command.arg(&program).args(arguments);
+    run(command.env("HOST_READY", host.ready.to_string()));
+}
+
+#[test]
+fn answers_differ_from_those_of_the_release_only_where_they_should() {
+    let cases = repository().join("tests/cases/differential");
+    compare("answers_differ_only_where_they_should", &[&cases]);
+}
+
+#[test]
+fn schema_is_that_of_the_release() {
+    compare("the_schema_is_that_of_the_release", &[]);
+}
+
+#[test]
+fn every_program_is_served_by_a_test() {
+    let own = include_str!("python_guests.rs");
+    for entry in fs::read_dir(app("")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(own.contains(&format!("app(\"{name}\")")), "{name}");
+    }
+}

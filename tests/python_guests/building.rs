@@ -1,0 +1,202 @@
+//! What `syft-host build` makes of a program, and what it says of one that is none.
+
+use std::fs;
+use std::process::Output;
+
+use serde_json::Value;
+use syft_host::manifest::Manifest;
+
+use super::of_the_readme;
+use crate::python::venv;
+use crate::support::host::{output, syft_host};
+use crate::support::site::Site;
+
+fn build(site: &Site, program: &str, more: &[&str]) -> Output {
+    let mut command = syft_host(site);
+    command.args(["build", program]).args(more);
+    output(command.current_dir(site.path()))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Writes a program, lets it be built, and returns what is said of that on stderr.
+fn said_of(files: &[(&str, &str)]) -> Option<String> {
+    venv::python()?;
+    let site = Site::new();
+    for (name, content) in files {
+        fs::write(site.path().join(name), content).unwrap();
+    }
+    let built = build(&site, files[0].0, &[]);
+    assert_eq!(built.status.code(), Some(2), "{}", text(&built.stdout));
+    Some(text(&built.stderr))
+}
+
+fn check_said(files: &[(&str, &str)], expected: &[&str]) {
+    let Some(said) = said_of(files) else {
+        return;
+    };
+    for expected in expected {
+        assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+    }
+}
+
+#[test]
+fn watches_become_what_the_app_asks_to_read() {
+    let Some(python) = venv::python() else {
+        return;
+    };
+    let site = Site::new();
+    let program = of_the_readme(python, "file_monitor");
+    let built = build(
+        &site,
+        program.to_str().unwrap(),
+        &["-o", "app.wasm", "--json"],
+    );
+    assert!(built.status.success(), "{}", text(&built.stderr));
+    let said: Value = serde_json::from_slice(&built.stdout).unwrap();
+    assert_eq!(said["name"], "file_monitor");
+    let component = fs::read(site.path().join("app.wasm")).unwrap();
+    let manifest = Manifest::from_component(&component).unwrap().unwrap();
+    let read: Vec<_> = manifest
+        .files
+        .read
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        read,
+        ["**/*.log", "**/*.md", "**/*.txt", "{datasite}/**/*.json"]
+    );
+    assert!(manifest.files.write.is_empty());
+}
+
+#[test]
+fn the_authors_manifest_wins() {
+    if venv::python().is_none() {
+        return;
+    }
+    let site = Site::new();
+    let program = "from syft_event import SyftEvents\nbox = SyftEvents('b')\n@box.watch('*.txt')\ndef f(event): pass\n";
+    fs::write(site.path().join("app.py"), program).unwrap();
+    let manifest = "[app]\nname = \"a\"\nversion = \"2.0.0\"\n[files]\nread = [\"{datasite}/*\"]\n";
+    fs::write(site.path().join("syft-app.toml"), manifest).unwrap();
+    let built = build(&site, ".", &[]);
+    assert!(built.status.success(), "{}", text(&built.stderr));
+    let component = fs::read(site.path().join("a.wasm")).unwrap();
+    let manifest = Manifest::from_component(&component).unwrap().unwrap();
+    assert_eq!(manifest.version.unwrap().to_string(), "2.0.0");
+    assert_eq!(manifest.files.read.len(), 1);
+}
+
+/// All that the author wrote runs in the builder's sandbox.
+#[test]
+fn nothing_of_a_program_runs_outside_of_a_sandbox() {
+    let attempts = "
+import os, socket, subprocess
+from syft_event import SyftEvents
+
+def attempt(do, *arguments):
+    try:
+        do(*arguments)
+    except Exception as error:
+        return type(error).__name__
+    return 'done'
+
+print('@', attempt(open, '/etc/passwd'), attempt(open, 'SITE/secret'))
+print('@', attempt(subprocess.run, ['touch', 'SITE/made']))
+print('@', attempt(lambda: open('SITE/made', 'w')))
+print('@', attempt(socket.create_connection, ('127.0.0.1', 22), 1))
+print('@', [name for name in os.environ if name in ('PATH', 'HOME', 'USER')])
+raise RuntimeError(open('/0/syft_program.name').read())
+";
+    if venv::python().is_none() {
+        return;
+    }
+    let site = Site::new();
+    fs::write(site.path().join("secret"), "x").unwrap();
+    let attempts = attempts.replace("SITE", site.path().to_str().unwrap());
+    fs::write(site.path().join("try.py"), attempts).unwrap();
+    let built = build(&site, "try.py", &[]);
+    let said = text(&built.stderr);
+    assert!(said.contains("RuntimeError: try.py"), "it ran: {said}");
+    assert!(!site.path().join("made").exists());
+}
+
+#[test]
+fn links_are_not_followed() {
+    if venv::python().is_none() {
+        return;
+    }
+    let site = Site::new();
+    fs::write(site.path().join("secret.py"), "X = 1").unwrap();
+    fs::create_dir(site.path().join("program")).unwrap();
+    let link = site.path().join("program/other.py");
+    std::os::unix::fs::symlink("../secret.py", link).unwrap();
+    fs::write(site.path().join("program/app.py"), "import other").unwrap();
+    let built = build(&site, "program", &[]);
+    let said = text(&built.stderr);
+    assert!(said.contains("other.py is a link"), "{said}");
+}
+
+#[test]
+fn syntax_errors_name_their_line() {
+    check_said(
+        &[("app.py", "import syft_event\ndef f(:\n")],
+        &["error: app.py:2: SyntaxError"],
+    );
+}
+
+#[test]
+fn errors_of_modules_beside_it_name_their_line() {
+    check_said(
+        &[
+            ("app.py", "import other"),
+            ("other.py", "\nraise ValueError('no')\n"),
+        ],
+        &["error: other.py:2: ValueError: no"],
+    );
+}
+
+#[test]
+fn pydantic_leads_to_dataclasses() {
+    check_said(
+        &[
+            (
+                "app.py",
+                "from syft_event import SyftEvents\nimport pydantic\n",
+            ),
+            ("requirements.txt", "syft-event\npydantic==2.14.3\n"),
+        ],
+        &[
+            "error: app.py:2: ModuleNotFoundError: No module named 'pydantic'",
+            "hint: pydantic is native code, which the sandbox cannot run: make the model a dataclass",
+        ],
+    );
+}
+
+#[test]
+fn native_packages_are_refused() {
+    check_said(
+        &[("app.py", ""), ("requirements.txt", "numpy\n")],
+        &[
+            "error: install the packages of requirements.txt: ",
+            "hint: only packages of pure Python fit",
+        ],
+    );
+}
+
+#[test]
+fn requirements_name_packages_and_nothing_else() {
+    check_said(
+        &[
+            ("app.py", ""),
+            (
+                "requirements.txt",
+                "attrs\n--index-url https://example.org\n",
+            ),
+        ],
+        &["requirements.txt:2: `--index-url https://example.org` names no package"],
+    );
+}

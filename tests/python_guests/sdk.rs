@@ -1,0 +1,60 @@
+//! The SDK of Python programs by itself: see `python/sdk.py`.
+
+use crate::python::{released, run, venv};
+use crate::support::site::Site;
+
+fn check(behaviour: &str) {
+    if let Some(python) = venv::python() {
+        run(&mut released(python, &Site::new(), "sdk.py", behaviour));
+    }
+}
+
+#[test]
+fn what_cannot_be_served_is_reported_with_its_line() {
+    check("what_cannot_be_served_is_reported_with_its_line");
+}
+
+#[test]
+fn programs_may_end_in_any_way() {
+    check("programs_may_end_in_any_way");
+}
+
+#[test]
+fn the_main_function_is_run() {
+    check("the_main_function_is_run");
+}
+
+#[test]
+fn modules_beside_a_program_win_over_those_of_python() {
+    check("modules_beside_a_program_win_over_those_of_python");
+}
+
+#[test]
+fn watches_are_told_in_the_host_s_way() {
+    check("watches_are_told_in_the_host_s_way");
+}
+
+#[test]
+fn watches_get_the_events_that_they_ask_for() {
+    check("watches_get_the_events_that_they_ask_for");
+}
+
+#[test]
+fn watches_are_called_with_events_of_watchdog() {
+    check("watches_are_called_with_events_of_watchdog");
+}
+
+#[test]
+fn the_state_writes_what_changed_and_nothing_else() {
+    check("the_state_writes_what_changed_and_nothing_else");
+}
+
+#[test]
+fn the_loop_waits_for_time_alone() {
+    check("the_loop_waits_for_time_alone");
+}
+
+#[test]
+fn handlers_of_any_shape_are_bound() {
+    check("handlers_of_any_shape_are_bound");
+}
