@@ -11,6 +11,9 @@ use super::{Step, TROUBLE, Watching, now_micros, send};
 use crate::sandbox::Outcome;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
 
+/// Events that failed and are remembered by their number of attempts.
+const MAX_ATTEMPTS: usize = 20_000;
+
 impl Watching {
     /// Half of the calls at a time are for requests alone.
     fn most_running(&self) -> usize {
@@ -137,6 +140,7 @@ impl Watching {
                 };
                 self.attempts.insert(id, attempts);
                 self.note(Note::Attempts(id, Some(attempts)));
+                self.bound_attempts();
             }
             Failed::Outdated => {
                 tracing::warn!(%id, event = kind, path, attempt, detail, "{name}, and out of date");
@@ -148,6 +152,26 @@ impl Watching {
                 tracing::error!(%id, event = kind, path, attempt, detail, "{name}, given up: parked");
                 self.park(index, event, id, &detail);
             }
+        }
+    }
+
+    /// Forgets the attempts of events that did not come up again, before there are too
+    /// many: whoever changes a file again and again makes ever new ones.
+    fn bound_attempts(&mut self) {
+        if self.attempts.len() <= MAX_ATTEMPTS {
+            return;
+        }
+        let mut times: Vec<i64> = self.attempts.values().map(|it| it.at).collect();
+        let half = times.len() / 2;
+        let (_, middle, _) = times.select_nth_unstable(half);
+        let oldest = *middle;
+        let old: Vec<Uuid> = self
+            .attempts
+            .extract_if(|_, it| it.at < oldest)
+            .map(|(id, _)| id)
+            .collect();
+        for id in old {
+            self.note(Note::Attempts(id, None));
         }
     }
 
