@@ -10,6 +10,10 @@ demo *args:
 test *args:
     cargo test --workspace {{args}}
 
+# Lets 20 large storms go over an app that watches: an hour on a busy machine
+storm:
+    cargo test -p syft-host --test all -- watching::storm --include-ignored --nocapture
+
 # Formats everything
 fmt:
     cargo fmt

@@ -24,3 +24,4 @@ mod starting;
 mod state;
 mod stopping;
 mod tidy;
+mod watching;

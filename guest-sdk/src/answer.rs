@@ -146,7 +146,7 @@ impl<E> FailsUnknown<E> for &mut Failed<E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a handler",
     label = "neither an error nor a text",
-    note = "implement `std::error::Error` or `std::fmt::Display` for it, or return `syft_guest::Error`"
+    note = "implement `syft_guest::IntoError`, `std::error::Error` or `std::fmt::Display` for it, or return `syft_guest::Error`"
 )]
 pub trait HandlerError {}
 

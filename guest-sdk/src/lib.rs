@@ -143,7 +143,8 @@
 //! ```
 //! use serde::Deserialize;
 //! use syft_guest::prelude::*;
-//! // The derived code names the crate, so it has to be in sight.
+//! // The derived code names the crate, so it has to be in sight, unless the type has
+//! // #[schemars(crate = "syft_guest::schemars")].
 //! use syft_guest::schemars::{self, JsonSchema};
 //!
 //! /// Becomes the description of the type.
@@ -309,6 +310,11 @@ pub use response::{IntoResponse, Response};
 pub use schemars;
 pub use syft_guest_macros::{on_request, watch};
 pub use watcher::Watcher;
+
+/// Compiles what the guide shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/coming-from-syftevent.md")]
+struct ComingFromSyftEvent;
 
 /// What most apps need.
 pub mod prelude {

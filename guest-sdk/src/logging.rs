@@ -3,7 +3,7 @@
 //! Authors log by the macros of the crate `log`, as libraries do, or by those of
 //! `tracing`; each instance takes their lines before any code of the author runs.
 
-#[cfg(feature = "tracing")]
+#[cfg(any(feature = "tracing", test))]
 mod tracing;
 
 use std::fmt;
@@ -19,7 +19,7 @@ pub(crate) fn install() {
     if log::set_logger(&Forward).is_ok() {
         log::set_max_level(MAX_LEVEL);
     }
-    #[cfg(feature = "tracing")]
+    #[cfg(any(feature = "tracing", test))]
     tracing::install();
 }
 

@@ -343,6 +343,23 @@ mod tests {
         });
     }
 
+    /// The same bounds as the host's, whom `tests/sdk` asks.
+    #[test]
+    fn what_is_too_long_is_refused() {
+        check(|| {
+            set(&"k".repeat(1024), &1)?;
+            set_bytes("large", vec![b'v'; 1 << 20])?;
+            let refused = [
+                set(&"k".repeat(1025), &1),
+                set_bytes("large", vec![b'v'; (1 << 20) + 1]),
+            ];
+            for result in refused {
+                assert!(matches!(result, Err(StateError::Refused { .. })));
+            }
+            Ok(())
+        });
+    }
+
     #[test]
     fn bytes_are_left_alone() {
         check(|| {

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
 use syft_protocol::inbox::Stamp;
 use syft_protocol::message::{self, Method};
+use syft_protocol::watching::{Event, Kind};
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::capability::files::FileAccess;
 use crate::reply::Conclusion;
 use crate::router::{Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
+use crate::sandbox::bindings::watching::exports::syft::app::watch;
 use crate::sandbox::{Identity, LoadError, Outcome, Program, Sandbox};
-use crate::state::{Mark, Store, StoreError};
+use crate::state::{Mark, Note, Session, Store, StoreError};
+use crate::watching::watches::{Watches, WatchesError};
 
 /// An app, ready to answer.
 pub struct App {
@@ -25,6 +29,7 @@ pub struct App {
     state: Arc<Store>,
     program: Program,
     router: Router,
+    watches: Watches,
 }
 
 /// Why a component could not be made an app.
@@ -39,10 +44,16 @@ pub enum AppError {
     /// Its endpoints cannot be served.
     #[error(transparent)]
     Router(#[from] RouterError),
+    /// It did not say what it watches.
+    #[error("the app did not say what it watches: {0}")]
+    Unwatching(String),
+    /// What it watches cannot be watched.
+    #[error(transparent)]
+    Watches(#[from] WatchesError),
 }
 
 impl App {
-    /// Loads a component and asks it for its endpoints.
+    /// Loads a component and asks it for its endpoints and for what it watches.
     ///
     /// # Errors
     /// See [`AppError`].
@@ -50,20 +61,16 @@ impl App {
         sandbox: &Sandbox,
         name: AppName,
         datasite: Datasite,
-        files: FileAccess,
+        mut files: FileAccess,
         state: Store,
         component: &[u8],
     ) -> Result<Self, AppError> {
         let program = sandbox.load(component)?;
-        let identity = Identity {
-            app: Arc::from(name.as_str()),
-            datasite: Arc::from(datasite.as_str()),
-        };
-        let endpoints = sandbox
-            .endpoints(&program, &identity)
-            .await
-            .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
-        let router = Router::new(endpoints, sandbox.limits().endpoints)?;
+        let (router, watches) = Self::ask(sandbox, &program, &name, &datasite).await?;
+        if !watches.is_empty() {
+            files.note_deeds();
+        }
+        let identity = identity(&name, &datasite);
         Ok(Self {
             name,
             datasite,
@@ -72,7 +79,32 @@ impl App {
             state: Arc::new(state),
             program,
             router,
+            watches,
         })
+    }
+
+    /// Asks a program for its endpoints and for what it watches.
+    pub(crate) async fn ask(
+        sandbox: &Sandbox,
+        program: &Program,
+        name: &AppName,
+        datasite: &Datasite,
+    ) -> Result<(Router, Watches), AppError> {
+        let identity = identity(name, datasite);
+        let endpoints = sandbox
+            .endpoints(program, &identity)
+            .await
+            .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
+        let watches = sandbox
+            .watches(program, &identity)
+            .await
+            .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
+        let watches = Watches::new(watches, datasite, name)?;
+        if endpoints.is_empty() && watches.is_empty() {
+            return Err(RouterError::Empty.into());
+        }
+        let router = Router::new(endpoints, sandbox.limits().endpoints)?;
+        Ok((router, watches))
     }
 
     /// Returns the name of the app.
@@ -88,6 +120,52 @@ impl App {
     /// Returns the endpoints of the app.
     pub fn router(&self) -> &Router {
         &self.router
+    }
+
+    /// Returns what the app watches.
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+
+    /// Returns the files that the app may use.
+    pub(crate) fn files(&self) -> &FileAccess {
+        &self.files
+    }
+
+    /// Returns what the app keeps.
+    pub(crate) fn state(&self) -> &Store {
+        &self.state
+    }
+
+    /// Tells the app of an event of a watch. If it takes it, what it wrote to its state
+    /// is kept, and the notes with it.
+    ///
+    /// # Errors
+    /// The host cannot keep that. Nothing of the call was kept.
+    pub(crate) async fn tell(
+        &self,
+        sandbox: &Sandbox,
+        id: Uuid,
+        watch: usize,
+        event: &Event,
+        notes: &[Note],
+    ) -> Result<Result<(), Outcome>, StoreError> {
+        let event = watch::Event {
+            id: id.to_string(),
+            watch: u32::try_from(watch).unwrap_or(u32::MAX),
+            kind: kind(event.kind),
+            path: event.path.to_string(),
+            moved_from: event.moved_from.as_deref().map(str::to_owned),
+            attempt: event.attempt,
+        };
+        let call = |mut state: Session| {
+            state.also_note(notes.to_vec());
+            let (program, identity) = (&self.program, &self.identity);
+            sandbox.on_event(program, identity, &self.files, state, &event)
+        };
+        self.state
+            .transact(sandbox.limits(), call, Result::is_ok)
+            .await
     }
 
     /// Returns the answer to a request that has run already, where that was kept and is
@@ -156,6 +234,22 @@ impl App {
         let ended_well = |(answered, _): &(bool, Conclusion)| *answered;
         let transaction = self.state.transact(sandbox.limits(), call, ended_well);
         transaction.await.map(|(_, conclusion)| conclusion)
+    }
+}
+
+fn identity(name: &AppName, datasite: &Datasite) -> Identity {
+    Identity {
+        app: Arc::from(name.as_str()),
+        datasite: Arc::from(datasite.as_str()),
+    }
+}
+
+fn kind(kind: Kind) -> watch::EventKind {
+    match kind {
+        Kind::Created => watch::EventKind::Created,
+        Kind::Modified => watch::EventKind::Modified,
+        Kind::Moved => watch::EventKind::Moved,
+        Kind::Deleted => watch::EventKind::Deleted,
     }
 }
 

@@ -5,6 +5,7 @@ mod build;
 mod call;
 mod demo;
 mod inspect;
+mod parked;
 mod run;
 
 use std::path::PathBuf;
@@ -96,6 +97,7 @@ impl From<LogFormatArg> for LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Parked(parked::ParkedArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Access(access::AccessArgs),
@@ -149,6 +151,7 @@ impl Cli {
         let exit = runtime.block_on(async {
             match self.command {
                 Command::Run(args) => run::run(ui, &overrides, args).await,
+                Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Build(args) => build::build(ui, &overrides, &args),
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,

@@ -118,6 +118,24 @@ impl Config {
         self.apps.join(self.email.as_str()).join(app.as_str())
     }
 
+    /// Returns the apps that have a private folder, by name.
+    ///
+    /// # Errors
+    /// They cannot be listed.
+    pub fn known_apps(&self) -> Result<Vec<AppName>, CommandError> {
+        let entries = match fs::read_dir(self.apps.join(self.email.as_str())) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut apps = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            apps.extend(name.to_str().and_then(|name| AppName::parse(name).ok()));
+        }
+        apps.sort();
+        Ok(apps)
+    }
+
     /// Compiled code from a synced folder would let strangers run what they like, and
     /// state in one would be theirs to read.
     fn keep_private(&self) -> Result<(), CommandError> {

@@ -6,6 +6,7 @@
 //! - `tree`: the app's folder in the datasites tree
 //! - `app`, `router`: a component that fits our world, and its endpoints
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
+//! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
@@ -33,3 +34,4 @@ pub mod server;
 pub mod state;
 pub mod tree;
 pub mod ui;
+pub mod watching;

@@ -26,8 +26,8 @@ pub struct Route {
 /// Why the endpoints of an app cannot be served.
 #[derive(Debug, Error)]
 pub enum RouterError {
-    /// There is none.
-    #[error("the app has no endpoints")]
+    /// There is none, and the app watches nothing either.
+    #[error("the app has no endpoints and watches no files")]
     Empty,
     /// There are too many.
     #[error("the app has {count} endpoints; at most {limit} are allowed")]
@@ -57,9 +57,6 @@ impl Router {
     /// Returns the router of the endpoints that a guest named.
     pub(crate) fn new(endpoints: Vec<rpc::Endpoint>, limit: usize) -> Result<Self, RouterError> {
         let count = endpoints.len();
-        if count == 0 {
-            return Err(RouterError::Empty);
-        }
         if count > limit {
             return Err(RouterError::TooMany { count, limit });
         }

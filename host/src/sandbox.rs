@@ -20,7 +20,9 @@ use wasmtime_wasi::I32Exit;
 
 use bindings::AppPre;
 use bindings::exports::syft::app::rpc;
-use bindings::syft::app::types::SenderProof;
+use bindings::syft::app::types::{Failure, SenderProof};
+use bindings::watching::WatchingPre;
+use bindings::watching::exports::syft::app::watch;
 use cache::Cache;
 pub use limits::Limits;
 pub use outcome::{Answer, Outcome};
@@ -34,6 +36,8 @@ use crate::state::Session;
 
 /// The interface that every app exports.
 const RPC: &str = "syft:app/rpc@0.1.0";
+/// The one that apps export which watch files.
+const WATCH: &str = "syft:app/watch@0.1.0";
 
 /// Everything that apps share: the engine, the linker and the compiled code.
 pub struct Sandbox {
@@ -47,6 +51,7 @@ pub struct Sandbox {
 #[derive(Clone)]
 pub struct Program {
     pre: AppPre<CallState>,
+    watching: Option<WatchingPre<CallState>>,
 }
 
 /// Why a component cannot be an app.
@@ -126,12 +131,14 @@ impl Sandbox {
                 return Err(LoadError::UnknownImport(name.to_owned()));
             }
         }
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
-            .and_then(AppPre::new)
-            .map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
-        Ok(Program { pre })
+        let watches = ty.exports(&self.engine).any(|(name, _)| name == WATCH);
+        let link = || -> wasmtime::Result<Program> {
+            let pre = self.linker.instantiate_pre(&component)?;
+            let watching = watches.then(|| WatchingPre::new(pre.clone())).transpose()?;
+            let pre = AppPre::new(pre)?;
+            Ok(Program { pre, watching })
+        };
+        link().map_err(|error| LoadError::Unfit(format!("{error:#}")))
     }
 
     /// Asks a program for its endpoints, in an instance of its own.
@@ -153,6 +160,57 @@ impl Sandbox {
             })
             .await;
         endpoints
+    }
+
+    /// Asks a program what it watches, in an instance of its own.
+    ///
+    /// # Errors
+    /// The guest gave no answer; the outcome says why.
+    pub(crate) async fn watches(
+        &self,
+        program: &Program,
+        identity: &Identity,
+    ) -> Result<Vec<watch::Watch>, Outcome> {
+        let Some(watching) = &program.watching else {
+            return Ok(Vec::new());
+        };
+        let name: Arc<str> = Arc::from("watches");
+        let files = FileAccess::default().for_call(None, &self.limits, identity, &name);
+        let state = Session::new(None, &self.limits);
+        let (watches, _) = self
+            .within_limits(identity, files, state, name, async |store| {
+                let app = watching.instantiate_async(&mut *store).await?;
+                app.syft_app_watch().call_watches(store).await
+            })
+            .await;
+        watches
+    }
+
+    /// Has a program take an event, in a fresh instance. Returns with what came of it
+    /// the state as the call left it; nothing of that is kept yet.
+    pub(crate) async fn on_event(
+        &self,
+        program: &Program,
+        identity: &Identity,
+        files: &FileAccess,
+        state: Session,
+        event: &watch::Event,
+    ) -> (Result<(), Outcome>, Session) {
+        let Some(watching) = &program.watching else {
+            let outcome = Outcome::Trapped("the app watches nothing".to_owned());
+            return (Err(outcome), state);
+        };
+        let name: Arc<str> = Arc::from(event.id.as_str());
+        // Nobody is behind an event on whose behalf it could read.
+        let files = files.for_call(None, &self.limits, identity, &name);
+        let (taken, state) = self
+            .within_limits(identity, files, state, name, async |store| {
+                let app = watching.instantiate_async(&mut *store).await?;
+                app.syft_app_watch().call_on_event(store, event).await
+            })
+            .await;
+        let taken = taken.and_then(|taken| taken.map_err(failed));
+        (taken, state)
     }
 
     /// Runs the handler of a request in a fresh instance. Returns with what came of
@@ -183,11 +241,7 @@ impl Sandbox {
                 body: response.body,
             }),
             Ok(Err(rpc::Error::InvalidArguments(message))) => Outcome::InvalidArguments(message),
-            Ok(Err(rpc::Error::Failed(failure))) => Outcome::Failed {
-                kind: failure.kind,
-                message: failure.message,
-                handler: failure.handler,
-            },
+            Ok(Err(rpc::Error::Failed(failure))) => failed(failure),
             Err(outcome) => outcome,
         };
         (outcome, state)
@@ -240,6 +294,14 @@ impl Sandbox {
             Some(trap) => Outcome::Trapped(trap.to_string()),
             None => Outcome::Trapped(format!("{error:#}")),
         }
+    }
+}
+
+fn failed(failure: Failure) -> Outcome {
+    Outcome::Failed {
+        kind: failure.kind,
+        message: failure.message,
+        handler: failure.handler,
     }
 }
 

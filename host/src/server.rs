@@ -16,12 +16,14 @@ use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
 
 use crate::app::App;
 use crate::reply::Replier;
 use crate::sandbox::Sandbox;
 use crate::tree::{Hints, Scan, Tree, Watcher};
+use crate::watching::{Runner, WatchOptions, Watching};
 
 use lookout::{Lookout, Scope};
 pub use shutdown::Shutdown;
@@ -41,6 +43,8 @@ pub struct ServerOptions {
     pub sweep_every: Duration,
     /// Time for calls in progress once the server is to stop.
     pub stop_within: Duration,
+    /// How the app is told of files.
+    pub watch: WatchOptions,
 }
 
 /// Everything that wakes the server.
@@ -57,8 +61,10 @@ enum Event {
 
 /// What the tasks of the server share.
 struct Shared {
-    app: App,
+    app: Arc<App>,
     sandbox: Arc<Sandbox>,
+    /// One permit for each call that may run, of a request or an event.
+    slots: Arc<Semaphore>,
     replier: Replier,
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
@@ -72,6 +78,7 @@ pub struct Server {
     options: ServerOptions,
     inbox: Inbox,
     lookout: Lookout,
+    watching: Option<Watching>,
     /// The memory that requests at work hold.
     loaded: HashMap<Address, OwnedSemaphorePermit>,
     is_sweeping: bool,
@@ -79,12 +86,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes the app's folders and starts to watch them.
+    /// Makes the app's folders and starts to watch them, and what the app watches.
     ///
     /// # Errors
     /// The tree cannot be written, a part of it is a symlink, or another host
-    /// serves the app.
-    pub fn new(app: App, sandbox: Arc<Sandbox>, options: ServerOptions) -> anyhow::Result<Self> {
+    /// serves the app. What the app was told of files cannot be read.
+    pub async fn new(
+        app: App,
+        sandbox: Arc<Sandbox>,
+        options: ServerOptions,
+    ) -> anyhow::Result<Self> {
         let replier = Replier {
             datasite: app.datasite().clone(),
             app: app.name().clone(),
@@ -98,11 +109,23 @@ impl Server {
         });
         let loaded_kib = usize::try_from(sandbox.limits().loaded_bytes >> 10)?;
         let (sender, events) = mpsc::unbounded_channel();
+        let lookout = Lookout::new(&app, &options, sender.clone())?;
+        let (app, slots) = (
+            Arc::new(app),
+            Arc::new(Semaphore::new(sandbox.limits().concurrency)),
+        );
+        let runner = Runner {
+            app: Arc::clone(&app),
+            sandbox: Arc::clone(&sandbox),
+            slots: Arc::clone(&slots),
+        };
         Ok(Self {
-            lookout: Lookout::new(&app, &options, sender.clone())?,
+            lookout,
+            watching: Watching::start(runner, options.watch.clone()).await?,
             shared: Arc::new(Shared {
                 app,
                 sandbox,
+                slots,
                 replier,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 events: sender,
@@ -127,6 +150,8 @@ impl Server {
     pub async fn run(mut self, mut shutdown: Shutdown) {
         let mut sweep = time::interval(self.options.sweep_every);
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        let watching = self.watching.take();
+        let watching = watching.map(|it| tokio::spawn(watch(it, shutdown.clone())));
         loop {
             self.perform_all();
             tokio::select! {
@@ -140,10 +165,10 @@ impl Server {
                 _ = sweep.tick() => self.sweep(),
             }
         }
-        self.finish(shutdown).await;
+        self.finish(shutdown, watching).await;
     }
 
-    async fn finish(mut self, mut shutdown: Shutdown) {
+    async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) {
         self.lookout.watcher = None;
         self.inbox.close();
         let n_active = self.inbox.n_active();
@@ -155,6 +180,15 @@ impl Server {
                 Some(event) = self.events.recv() => self.handle_all(event),
                 () = time::sleep_until(deadline) => break,
                 () = shutdown.insisted() => break,
+            }
+        }
+        if let Some(watching) = watching {
+            tokio::select! {
+                ended = watching => if let Err(error) = ended {
+                    tracing::debug!("watching: {error}");
+                },
+                () = time::sleep_until(deadline) => {}
+                () = shutdown.insisted() => {}
             }
         }
         match self.inbox.n_active() {
@@ -249,6 +283,14 @@ impl Server {
                 .sum();
             send(&events, Event::Swept(n_deleted));
         });
+    }
+}
+
+/// Tells the app of files to the end. Should that break off by a fault of the host,
+/// requests are answered still, and somebody has to know.
+async fn watch(watching: Watching, shutdown: Shutdown) {
+    if let Err(error) = tokio::spawn(watching.run(shutdown)).await {
+        tracing::error!("the app is told of no more files until the next start: {error}");
     }
 }
 

@@ -10,6 +10,7 @@ mod answers;
 mod file;
 mod session;
 mod snapshot;
+mod watching;
 mod writer;
 
 use std::fs::{self, DirBuilder};
@@ -26,6 +27,7 @@ pub use answers::Mark;
 use answers::{ANSWERS, Unpublished};
 use file::File;
 pub(crate) use session::{Session, SessionError};
+pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
 use writer::{Changes, Commit, Extra, Writer};
 
 use crate::sandbox::Limits;
@@ -170,6 +172,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     transaction.open_table(VALUES)?;
     transaction.open_table(NUMBERS)?;
+    watching::make_tables(&transaction)?;
     transaction.open_table(ANSWERS)?;
     transaction.commit()?;
     Ok(())

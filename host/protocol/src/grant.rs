@@ -184,6 +184,22 @@ impl Pattern {
                 .all(|(name, pattern)| matches!(pattern, Name::Literal(it) if it == name))
     }
 
+    /// Returns a path that the pattern stands for.
+    pub fn example(&self) -> Vec<String> {
+        let example = |name: &Name| match name {
+            Name::AnyNames => "any".to_owned(),
+            Name::Literal(literal) => literal.clone(),
+            Name::Glob(glob) => glob
+                .iter()
+                .map(|c| match c {
+                    '*' | '?' => 'x',
+                    c => *c,
+                })
+                .collect(),
+        };
+        self.names.iter().map(example).collect()
+    }
+
     /// Returns where in the pattern a path may have led, in ascending order.
     fn after(&self, path: &[&str]) -> Vec<usize> {
         let mut places = self.skip_any(vec![0]);
@@ -306,6 +322,15 @@ mod tests {
                 expected,
                 "{text} {path}"
             );
+        }
+    }
+
+    #[test]
+    fn gives_an_example_of_what_it_stands_for() {
+        for text in ["*/public/s?.json", "{datasite}/**", "**/a", "{app_data}/x"] {
+            let example = pattern(text).example();
+            let names: Vec<&str> = example.iter().map(String::as_str).collect();
+            assert!(pattern(text).matches(&names), "{text} {names:?}");
         }
     }
 

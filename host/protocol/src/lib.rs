@@ -8,8 +8,9 @@
 //! Modules in reading order: who and where ([`address`], [`url`]), when
 //! ([`timestamp`]), what is said ([`message`], [`status`]), the life of a
 //! request ([`inbox`]), what an app tells the world ([`schema`],
-//! [`permissions`]), who may do what to which file ([`acl`]), and how long
-//! messages stay ([`retention`]).
+//! [`permissions`]), who may do what to which file ([`acl`]), which files an app
+//! asks for ([`grant`]) and watches ([`pattern`]), what it is told of them ([`watching`]),
+//! and how long messages stay ([`retention`]).
 
 pub mod address;
 pub mod url;
@@ -27,6 +28,9 @@ pub mod schema;
 pub mod acl;
 
 pub mod grant;
+
+pub mod pattern;
+pub mod watching;
 
 pub mod retention;
 

@@ -4,6 +4,7 @@
 //! touches the tree. Regular files and folders exist for guests, nothing else.
 
 mod bindings;
+mod deeds;
 mod guard;
 mod interface;
 mod listing;
@@ -12,6 +13,7 @@ mod place;
 mod policy;
 mod rules;
 mod sender;
+mod stamp;
 mod streams;
 
 use std::fs::File;
@@ -23,14 +25,18 @@ use wasmtime::component::{HasSelf, Linker};
 
 use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
+use deeds::CallDeeds;
+pub(crate) use deeds::Deeds;
 pub(crate) use guard::Guard;
 use guard::Slot;
 pub use listing::Listing;
+pub(crate) use place::MAX_PATH_BYTES;
 pub use place::{Place, Root};
 pub use policy::Grants;
-pub(crate) use policy::Policy;
+pub(crate) use policy::{Policy, Want};
 pub use rules::{Broken, Rules};
 pub(crate) use sender::Sender;
+pub(crate) use stamp::stamp_at;
 
 use crate::sandbox::store::CallState;
 use crate::sandbox::{Identity, Limits};
@@ -51,7 +57,9 @@ pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
 #[derive(Default)]
 pub struct FileAccess {
     root: Option<Arc<Root>>,
+    grants: Grants,
     policy: Arc<Policy>,
+    deeds: Option<Arc<Deeds>>,
 }
 
 impl FileAccess {
@@ -67,8 +75,35 @@ impl FileAccess {
     ) -> std::io::Result<Self> {
         Ok(Self {
             root: Some(Arc::new(Root::open(datasites)?)),
+            grants: grants.clone(),
             policy: Arc::new(Policy::new(grants, datasite, app)),
+            deeds: None,
         })
+    }
+
+    /// Takes note from now on of what calls do to files.
+    pub(crate) fn note_deeds(&mut self) {
+        self.deeds = Some(Arc::default());
+    }
+
+    /// Returns what calls do to files, where note is taken of it.
+    pub(crate) fn deeds(&self) -> Option<&Arc<Deeds>> {
+        self.deeds.as_ref()
+    }
+
+    /// Returns the folder of all datasites, if there are any.
+    pub(crate) fn root(&self) -> Option<&Arc<Root>> {
+        self.root.as_ref()
+    }
+
+    /// Returns what was granted.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Returns what may be done with which file.
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
+        &self.policy
     }
 
     /// Returns the files of one call. The sender is given where it is known for
@@ -81,12 +116,15 @@ impl FileAccess {
         request: &Arc<str>,
     ) -> Guard {
         let (root, policy) = (self.root.clone(), Arc::clone(&self.policy));
+        let deeds = self.deeds.clone().zip(root.clone());
+        let deeds = deeds.map(|(deeds, root)| CallDeeds::new(deeds, root));
         let app = Arc::clone(&identity.app);
         Guard::new(
             root,
             policy,
             Sender::new(sender),
             limits,
+            deeds,
             app,
             Arc::clone(request),
         )

@@ -9,6 +9,7 @@ use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::retention::Retention;
 use syft_protocol::url::SyftUrl;
+use syft_protocol::watching::Retry;
 
 use super::Exit;
 use crate::app::App;
@@ -20,6 +21,7 @@ use crate::sandbox::{Limits, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
 use crate::state::Store;
 use crate::ui::Ui;
+use crate::watching::WatchOptions;
 
 /// The example that is served, in the source tree of this program.
 const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples-guest/hello");
@@ -106,8 +108,12 @@ async fn prepare(
         retention: Retention::default(),
         sweep_every: Duration::from_secs(3600),
         stop_within: sandbox.limits().time,
+        watch: WatchOptions {
+            folder: place.join("state"),
+            retry: Retry::default(),
+        },
     };
-    Ok((Server::new(app, sandbox, options)?, datasites))
+    Ok((Server::new(app, sandbox, options).await?, datasites))
 }
 
 async fn show_call(

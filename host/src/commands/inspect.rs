@@ -9,24 +9,24 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use syft_protocol::address::AppName;
+use syft_protocol::address::{AppName, Datasite};
 
 use super::Exit;
+use crate::app::App;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::plain::plain_excerpt;
-use crate::router::Router;
-use crate::sandbox::{Identity, Limits, LoadError, Sandbox};
+use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::ui::Ui;
 use imports::Imports;
-use report::Report;
+use report::{Report, Serves};
 
 /// Show what an app is, what it asks for and what it may use at most
 ///
-/// The app is asked for its endpoints in the sandbox, with nothing granted. Nothing
-/// else of it runs.
+/// The app is asked for its endpoints and watches in the sandbox, with nothing granted.
+/// Nothing else of it runs.
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
     /// Component file
@@ -50,7 +50,7 @@ pub(super) async fn inspect(
     let config = Config::load(overrides)?;
     let sandbox = Sandbox::new(limits, &config.cache)?;
     let asked = manifest.clone().unwrap_or_default();
-    let endpoints = endpoints(&sandbox, &asked, &bytes).await;
+    let serves = serves(&sandbox, &asked, &bytes).await;
     let report = Report {
         path: &args.app,
         bytes: bytes.len(),
@@ -60,7 +60,7 @@ pub(super) async fn inspect(
         warnings: asked.warnings(),
         manifest: asked,
         imports: Imports::new(&surface.imports),
-        endpoints,
+        serves,
     };
     ui.json(&report.to_json())?;
     for line in report.to_lines() {
@@ -99,26 +99,29 @@ fn explain(error: ManifestError) -> CommandError {
     }
 }
 
-/// Asks the app for its endpoints, within the host's own limits whatever it wants.
-/// An error is why it cannot run.
-async fn endpoints(
-    sandbox: &Sandbox,
-    manifest: &Manifest,
-    bytes: &[u8],
-) -> Result<Vec<String>, String> {
+/// Asks the app what it serves, within the host's own limits whatever it wants. An error
+/// is why it cannot run.
+async fn serves(sandbox: &Sandbox, manifest: &Manifest, bytes: &[u8]) -> Result<Serves, String> {
     let describe = |error: &dyn std::fmt::Display| plain_excerpt(&error.to_string(), 500);
     let program = sandbox.load(bytes).map_err(|error| describe(&error))?;
-    let identity = Identity {
-        app: manifest.name.as_ref().map_or("app", AppName::as_str).into(),
-        datasite: "nobody@example.org".into(),
-    };
-    let endpoints = sandbox
-        .endpoints(&program, &identity)
+    let name = manifest
+        .name
+        .clone()
+        .map_or_else(|| AppName::parse("app"), Ok);
+    let owner = Datasite::parse("nobody@example.org");
+    let (name, owner) = (
+        name.map_err(|error| describe(&error))?,
+        owner.map_err(|error| describe(&error))?,
+    );
+    let (router, watches) = App::ask(sandbox, &program, &name, &owner)
         .await
-        .map_err(|outcome| {
-            let why = outcome.detail().unwrap_or_default();
-            describe(&format!("the app did not name its endpoints: {why}"))
-        })?;
-    let router = Router::new(endpoints, sandbox.limits().endpoints).map_err(|it| describe(&it))?;
-    Ok(router.endpoints().map(ToString::to_string).collect())
+        .map_err(|error| describe(&error))?;
+    Ok(Serves {
+        endpoints: router.endpoints().map(ToString::to_string).collect(),
+        watches: watches
+            .all()
+            .iter()
+            .map(|it| (it.words(), it.to_json()))
+            .collect(),
+    })
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use clap::Args;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use serde_json::json;
+use serde_json::{Value, json};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 use syft_protocol::retention::Retention;
+use syft_protocol::watching::Retry;
 
 use super::Exit;
 use crate::app::{App, AppError};
@@ -27,6 +28,7 @@ use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
 use crate::state::Store;
 use crate::ui::Ui;
+use crate::watching::WatchOptions;
 
 /// Serve an app in the foreground
 ///
@@ -83,6 +85,14 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
     deny: Vec<PathPattern>,
 
+    /// Time before an event that failed is told again, which doubles each time
+    #[arg(long, value_name = "DURATION", value_parser = parse_retry, default_value = "1s", help_heading = "Watching")]
+    retry_first: Duration,
+
+    /// Times that an event is told before it is parked
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), default_value_t = 10, help_heading = "Watching")]
+    retry_attempts: u32,
+
     /// How long requests and answers are kept, such as `30d`
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30d")]
     keep: Duration,
@@ -136,13 +146,19 @@ pub(super) async fn run(
         retention: Retention { keep: args.keep },
         sweep_every: args.sweep_every,
         stop_within: config.stop_within.unwrap_or(sandbox.limits().time),
+        watch: WatchOptions {
+            folder: config.app_folder(app.name()),
+            retry: Retry {
+                first: args.retry_first,
+                attempts: args.retry_attempts,
+            },
+        },
     };
-    let endpoints: Vec<String> = app.router().endpoints().map(ToString::to_string).collect();
-    let name = app.name().clone();
-    let server = Server::new(app, sandbox, options)?;
+    let serves = Serves::new(&app);
+    let server = Server::new(app, sandbox, options).await?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
-    announce(ui, &config, &name, &endpoints, server.tree().path())?;
+    announce(ui, &config, &serves, server.tree().path())?;
     server.run(shutdown).await;
     Ok(Exit::Success)
 }
@@ -161,20 +177,34 @@ fn allow_open_files() {
     }
 }
 
-fn announce(
-    ui: Ui,
-    config: &Config,
-    name: &AppName,
-    endpoints: &[String],
-    path: &Path,
-) -> Result<(), CommandError> {
-    let (app, datasite) = (name.as_str(), config.email.as_str());
+/// What an app is there for.
+struct Serves {
+    app: AppName,
+    endpoints: Vec<String>,
+    watches: Vec<(String, Value)>,
+}
+
+impl Serves {
+    fn new(app: &App) -> Self {
+        let watches = app.watches().all().iter();
+        Self {
+            app: app.name().clone(),
+            endpoints: app.router().endpoints().map(ToString::to_string).collect(),
+            watches: watches.map(|it| (it.words(), it.to_json())).collect(),
+        }
+    }
+}
+
+fn announce(ui: Ui, config: &Config, serves: &Serves, path: &Path) -> Result<(), CommandError> {
+    let (app, datasite) = (serves.app.as_str(), config.email.as_str());
+    let watches: Vec<&Value> = serves.watches.iter().map(|(_, json)| json).collect();
     ui.json(&json!({
         "event": "ready",
         "app": app,
         "datasite": datasite,
         "local": config.is_local,
-        "endpoints": endpoints,
+        "endpoints": serves.endpoints,
+        "watches": watches,
         "path": path,
     }))?;
     if config.is_local {
@@ -185,8 +215,11 @@ fn announce(
         "Serving {app} for {datasite} in {}",
         path.display()
     ))?;
-    for endpoint in endpoints {
+    for endpoint in &serves.endpoints {
         ui.line(&format!("  syft://{datasite}/app_data/{app}/rpc{endpoint}"))?;
+    }
+    for (words, _) in &serves.watches {
+        ui.line(&format!("Watching {words}"))?;
     }
     Ok(())
 }
@@ -326,6 +359,12 @@ fn parse_call_time(text: &str) -> Result<Duration, String> {
     parse_time(text)
         .filter(|time| (Duration::from_millis(1)..=Duration::from_secs(600)).contains(time))
         .ok_or_else(|| "expected a time from `1ms` to `10m`".to_owned())
+}
+
+fn parse_retry(text: &str) -> Result<Duration, String> {
+    parse_time(text)
+        .filter(|time| (Duration::from_millis(1)..=Duration::from_secs(60)).contains(time))
+        .ok_or_else(|| "expected a time from `1ms` to `1m`".to_owned())
 }
 
 fn parse_memory(text: &str) -> Result<usize, String> {

@@ -1,4 +1,5 @@
-//! Bindings of the world `syft:app/app`, generated from `wit/`.
+//! Bindings of the world `syft:app/app`, generated from `wit/`, and of the export
+//! `watch`, which an app may lack.
 #![allow(
     missing_docs,
     reason = "generated; the WIT files are the documentation"
@@ -14,3 +15,19 @@ wasmtime::component::bindgen!({
         "wasi:keyvalue/atomics.cas": crate::capability::state::Cas,
     },
 });
+
+pub(crate) mod watching {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        inline: "
+            package syft:watching;
+
+            world watching {
+                export syft:app/watch@0.1.0;
+            }
+        ",
+        world: "syft:watching/watching",
+        exports: { default: async },
+        with: { "syft:app/types@0.1.0": super::syft::app::types },
+    });
+}

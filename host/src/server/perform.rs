@@ -170,6 +170,8 @@ async fn run(
         tracing::info!(%address, "it has run already: its answer is given now");
         return publish(shared, tree, address, stamp, &answer);
     }
+    // Events have some of the slots; they are taken in the order of asking.
+    let _slot = shared.slots.acquire().await;
     let start = Instant::now();
     let heading = shared.replier.heading(address, Some(&request), now().wall);
     let email = sender.email.clone();

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use syft_protocol::watching::Stamp;
+
 use super::bindings::ErrorCode;
+use super::deeds::CallDeeds;
 use super::place::{Place, Root};
 use super::policy::{Denied, Policy, Want};
 use super::sender::Sender;
@@ -23,6 +26,8 @@ struct Inner {
     policy: Arc<Policy>,
     sender: Sender,
     budget: Budget,
+    /// Kept where the app is told of changes that others make.
+    deeds: Option<CallDeeds>,
     app: Arc<str>,
     request: Arc<str>,
     logged: Mutex<HashSet<(Place, Option<Want>)>>,
@@ -36,11 +41,12 @@ struct Budget {
 }
 
 impl Guard {
-    pub(crate) fn new(
+    pub(super) fn new(
         root: Option<Arc<Root>>,
         policy: Arc<Policy>,
         sender: Sender,
         limits: &Limits,
+        deeds: Option<CallDeeds>,
         app: Arc<str>,
         request: Arc<str>,
     ) -> Self {
@@ -53,6 +59,7 @@ impl Guard {
                 written_bytes: AtomicU64::new(0),
                 open_files: AtomicUsize::new(0),
             },
+            deeds,
             app,
             request,
             logged: Mutex::default(),
@@ -92,6 +99,28 @@ impl Guard {
             None => Err("there are no files".to_owned()),
         };
         self.0.policy.decide(&names, want, sender_may_read)
+    }
+
+    /// Changes a file, and takes note of it.
+    pub(super) fn changing<T>(
+        &self,
+        place: &Place,
+        look: impl Fn() -> Option<Stamp>,
+        change: impl FnOnce() -> T,
+    ) -> T {
+        let Some(deeds) = &self.0.deeds else {
+            return change();
+        };
+        deeds.begin(place, look());
+        let result = change();
+        deeds.end(place, look());
+        result
+    }
+
+    /// As [`Guard::changing`], for what changes the file that has a name.
+    pub(super) fn changing_name<T>(&self, place: &Place, change: impl FnOnce() -> T) -> T {
+        let look = || self.0.root.as_ref()?.stamp(place).ok()?;
+        self.changing(place, look, change)
     }
 
     /// Takes bytes to be written from the budget.

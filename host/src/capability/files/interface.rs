@@ -2,6 +2,7 @@
 //! operation.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::fs::{
@@ -136,7 +137,8 @@ impl types::HostDescriptor for CallState {
         let file = self.descriptor(&it)?.writable()?;
         let before = file.file.metadata().map_err(|_| ErrorCode::Io)?.len();
         file.guard.spend(&file.place, size.saturating_sub(before))?;
-        file.file.set_len(size).map_err(|_| ErrorCode::Invalid)?;
+        file.changing(|file| file.set_len(size))
+            .map_err(|_| ErrorCode::Invalid)?;
         Ok(())
     }
 
@@ -148,7 +150,7 @@ impl types::HostDescriptor for CallState {
     ) -> FsResult<()> {
         let times = timestamps(access, modification)?;
         let file = self.descriptor(&it)?.writable()?;
-        Ok(futimens(&file.file, &times)?)
+        Ok(file.changing(|file| futimens(file, &times))?)
     }
 
     fn read(
@@ -235,7 +237,9 @@ impl types::HostDescriptor for CallState {
             self.files.log_unfit(&place, "it has several hard links");
             return Err(ErrorCode::Access.into());
         }
-        Ok(utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let set = || utimensat(folder, name, &times, flags);
+        Ok(self.files.changing_name(&place, set)?)
     }
 
     fn link_at(
@@ -294,19 +298,9 @@ impl types::HostDescriptor for CallState {
         if from.is_folder || to.is_folder {
             return Err(ErrorCode::NotDirectory.into());
         }
-        // A folder may have come in the place of the file since the look at it. The
-        // kernel puts no folder in the place of a file, so there shall be one.
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let made = match openat(&to_folder, to_name, flags, Mode::from_raw_mode(0o666)) {
-            Ok(_) => true,
-            Err(Errno::EXIST) => false,
-            Err(error) => return Err(error.into()),
-        };
-        let renamed = renameat(&from_folder, from_name, &to_folder, to_name);
-        if made && renamed.is_err() {
-            unlinkat(&to_folder, to_name, AtFlags::empty())?;
-        }
-        Ok(renamed?)
+        let rename = || rename((&from_folder, from_name), (&to_folder, to_name));
+        let rename = || self.files.changing_name(&to.place, rename);
+        Ok(self.files.changing_name(&from.place, rename)?)
     }
 
     fn symlink_at(
@@ -327,7 +321,8 @@ impl types::HostDescriptor for CallState {
         if named.is_folder {
             return Err(ErrorCode::NotDirectory.into());
         }
-        Ok(unlinkat(folder, name, AtFlags::empty())?)
+        let unlink = || unlinkat(&folder, name, AtFlags::empty());
+        Ok(self.files.changing_name(&named.place, unlink)?)
     }
 
     fn is_same_object(
@@ -364,6 +359,24 @@ impl types::HostDescriptor for CallState {
         self.table.delete(it)?;
         Ok(())
     }
+}
+
+/// Renames a file, and never a folder.
+fn rename(from: (&OwnedFd, &str), to: (&OwnedFd, &str)) -> Result<(), Errno> {
+    let ((from_folder, from_name), (to_folder, to_name)) = (from, to);
+    // A folder may have come in the place of the file since the look at it. The
+    // kernel puts no folder in the place of a file, so there shall be one.
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let made = match openat(to_folder, to_name, flags, Mode::from_raw_mode(0o666)) {
+        Ok(_) => true,
+        Err(Errno::EXIST) => false,
+        Err(error) => return Err(error),
+    };
+    let renamed = renameat(from_folder, from_name, to_folder, to_name);
+    if made && renamed.is_err() {
+        unlinkat(to_folder, to_name, AtFlags::empty())?;
+    }
+    renamed
 }
 
 fn describe(stat: &Stat) -> DescriptorStat {

@@ -11,6 +11,7 @@ use super::bindings::types::{DescriptorFlags, OpenFlags};
 use super::bindings::{ErrorCode, FsResult};
 use super::place::{self, Place, kind};
 use super::policy::Want;
+use super::stamp::stamp_of;
 use super::{Descriptor, OpenFile};
 use crate::sandbox::store::CallState;
 
@@ -125,7 +126,11 @@ impl CallState {
         if open.contains(OpenFlags::EXCLUSIVE) {
             how |= OFlags::EXCL;
         }
-        let file = guard.root()?.open_place(&place, how)?;
+        let root = guard.root()?;
+        let file = match how.contains(OFlags::CREATE) {
+            true => guard.changing_name(&place, || root.open_place(&place, how))?,
+            false => root.open_place(&place, how)?,
+        };
         let stat = rustix::fs::fstat(&file)?;
         match kind(&stat) {
             FileType::RegularFile if stat.st_nlink <= 1 => {}
@@ -146,7 +151,9 @@ impl CallState {
         }
         let file = File::from(file);
         if truncates {
-            file.set_len(0).map_err(|_| ErrorCode::Io)?;
+            guard
+                .changing(&place, || stamp_of(&file), || file.set_len(0))
+                .map_err(|_| ErrorCode::Io)?;
         }
         Ok(Descriptor::File(Arc::new(OpenFile {
             file,

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::bindings::ErrorCode;
 
 /// The longest path, as on Linux.
-const MAX_PATH_BYTES: usize = 4096;
+pub(crate) const MAX_PATH_BYTES: usize = 4096;
 const MAX_NAME_BYTES: usize = 255;
 
 /// The folder of all datasites.
@@ -33,6 +33,12 @@ pub(super) struct Named {
 }
 
 impl Place {
+    /// Returns the place of a path whose names were found in the tree.
+    pub(crate) fn of(path: &str) -> Self {
+        let names = path.split('/').filter(|name| !name.is_empty());
+        Self(names.map(str::to_owned).collect())
+    }
+
     pub(super) fn names(&self) -> Vec<&str> {
         self.0.iter().map(String::as_str).collect()
     }
@@ -49,7 +55,7 @@ impl Place {
         Some((Self(parents.to_vec()), name))
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.0.join("/")
     }
 
@@ -101,7 +107,7 @@ impl Root {
     }
 
     /// Opens a place. No part of the path may be a link.
-    pub(super) fn open_place(&self, place: &Place, flags: OFlags) -> Result<OwnedFd, Errno> {
+    pub(crate) fn open_place(&self, place: &Place, flags: OFlags) -> Result<OwnedFd, Errno> {
         let mut flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         // With these, openat2 refuses to open only a path.
         if !flags.contains(OFlags::PATH) {

@@ -93,6 +93,13 @@ impl Policy {
         none(&self.requested) || none(&self.approved)
     }
 
+    /// Returns a path that each of the patterns to read stands for, granted or not.
+    pub(crate) fn examples(&self) -> impl Iterator<Item = Vec<String>> {
+        let all = [&self.requested, &self.approved];
+        all.into_iter()
+            .flat_map(|sets| sets.read.iter().map(Pattern::example))
+    }
+
     /// Decides about a path, given by its names below the datasites folder.
     /// `sender_may_read` is asked where that is what counts.
     pub(crate) fn decide(

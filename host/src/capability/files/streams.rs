@@ -1,6 +1,7 @@
 //! Files as streams. They are regular files of this machine: reading and writing
 //! them does not wait for anybody, so nothing is handed to another thread.
 
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 
 use super::OpenFile;
 use super::bindings::ErrorCode;
+use super::stamp::stamp_of;
 
 /// The most bytes that one call moves.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -90,7 +92,8 @@ impl OpenFile {
 
     pub(super) fn write_all(&self, bytes: &[u8], offset: u64) -> Result<(), ErrorCode> {
         self.guard.spend(&self.place, self.growth(bytes, offset)?)?;
-        self.file.write_all_at(bytes, offset).map_err(code)
+        self.changing(|file| file.write_all_at(bytes, offset))
+            .map_err(code)
     }
 
     /// Returns what a write takes from the budget: its bytes, or what the file
@@ -106,14 +109,23 @@ impl OpenFile {
 
     fn append(&self, bytes: &[u8]) -> Result<(), ErrorCode> {
         self.guard.spend(&self.place, bytes.len() as u64)?;
-        let mut left = bytes;
-        while !left.is_empty() {
-            let slice = [std::io::IoSlice::new(left)];
-            // The offset does not count for an append.
-            let n_written = pwritev2(&self.file, &slice, 0, ReadWriteFlags::APPEND)?;
-            left = &left[n_written..];
-        }
-        Ok(())
+        self.changing(|file| {
+            let mut left = bytes;
+            while !left.is_empty() {
+                let slice = [std::io::IoSlice::new(left)];
+                // The offset does not count for an append.
+                let n_written = pwritev2(file, &slice, 0, ReadWriteFlags::APPEND)?;
+                left = &left[n_written..];
+            }
+            Ok(())
+        })
+    }
+
+    /// Changes the file, and takes note of it.
+    pub(super) fn changing<T>(&self, change: impl FnOnce(&File) -> T) -> T {
+        let look = || stamp_of(&self.file);
+        self.guard
+            .changing(&self.place, look, || change(&self.file))
     }
 }
 

@@ -22,17 +22,28 @@ pub(super) struct Report<'a> {
     pub(super) warnings: Vec<Problem>,
     pub(super) imports: Imports,
     /// Or why it cannot run.
-    pub(super) endpoints: Result<Vec<String>, String>,
+    pub(super) serves: Result<Serves, String>,
     /// With what the app asks for.
     pub(super) limits: Limits,
+}
+
+/// What an app says that it does.
+pub(super) struct Serves {
+    pub(super) endpoints: Vec<String>,
+    /// For people and for scripts.
+    pub(super) watches: Vec<(String, Value)>,
 }
 
 impl Report<'_> {
     /// Returns the report for people.
     pub(super) fn to_lines(&self) -> Vec<String> {
         let mut lines = self.about();
-        match &self.endpoints {
-            Ok(endpoints) => block(&mut lines, "Answers:", endpoints.iter().map(|it| plain(it))),
+        match &self.serves {
+            Ok(Serves { endpoints, watches }) => {
+                block(&mut lines, "Answers:", endpoints.iter().map(|it| plain(it)));
+                let watches = watches.iter().map(|(words, _)| words.clone());
+                block(&mut lines, "Watches:", watches);
+            }
             Err(why) => block(&mut lines, "Does not run:", [why.clone()].into_iter()),
         }
         block(&mut lines, "Imports:", self.imports());
@@ -143,6 +154,9 @@ impl Report<'_> {
             .iter()
             .map(|(package, names)| ((*package).to_owned(), json!(names)))
             .collect();
+        let serves = self.serves.as_ref().ok();
+        let watches = serves.map_or(&[][..], |it| &it.watches).iter();
+        let watches: Vec<&Value> = watches.map(|(_, json)| json).collect();
         json!({
             "name": name.as_ref().map(ToString::to_string),
             "version": version.as_ref().map(ToString::to_string),
@@ -152,9 +166,10 @@ impl Report<'_> {
             "bytes": self.bytes,
             "sha256": self.sha256,
             "has_manifest": self.has_manifest,
-            "runs": self.endpoints.is_ok(),
-            "why_not": self.endpoints.as_ref().err(),
-            "endpoints": self.endpoints.as_deref().unwrap_or_default(),
+            "runs": serves.is_some(),
+            "why_not": self.serves.as_ref().err(),
+            "endpoints": serves.map_or(&[][..], |it| &it.endpoints),
+            "watches": watches,
             "imports": imports,
             "unknown_imports": self.imports.unknown,
             "files": {

@@ -28,9 +28,12 @@ pub fn state_all() -> Result<Value, Error> {
         Err(error @ StateError::Unfit { .. }) => error.to_string(),
         other => format!("{other:?}"),
     };
+    // The longest key and the largest value, as the SDK's native state has it.
+    state::set(&"k".repeat(1024), &1)?;
+    state::set_bytes("large", vec![b'v'; 1 << 20])?;
     let refused = [
-        state::set(&"k".repeat(2000), &1),
-        state::set("large", &"v".repeat(2 << 20)),
+        state::set(&"k".repeat(1025), &1),
+        state::set_bytes("large", vec![b'v'; (1 << 20) + 1]),
         state::increment("raw", 1).map(drop),
     ];
     Ok(json!({

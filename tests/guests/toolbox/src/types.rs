@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use syft_guest::prelude::*;
-use syft_guest::schemars::{self, JsonSchema};
+use syft_guest::schemars::JsonSchema;
 
 /// A seat in a row.
 #[derive(Deserialize, Serialize, JsonSchema)]
+#[schemars(crate = "syft_guest::schemars")]
 pub struct Seat {
     /// Counted from the front.
     row: u32,

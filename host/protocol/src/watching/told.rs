@@ -1,0 +1,383 @@
+//! What one watch of an app was told of files, and what is yet to be told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Change, Event, Identity, Kind, Kinds, Sights, Stamp};
+use crate::pattern::Globs;
+
+/// When an event is tried again that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// The time before the second attempt. It doubles with each.
+    pub first: Duration,
+    /// Attempts after which it is given up.
+    pub attempts: u32,
+}
+
+impl Default for Retry {
+    /// Some nine minutes in all.
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            attempts: 10,
+        }
+    }
+}
+
+/// What becomes of an event that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// It is told again after this time.
+    Later(Duration),
+    /// It was tried often enough: it is to be parked.
+    GivenUp,
+    /// It is out of date: the file has changed again meanwhile.
+    Outdated,
+}
+
+/// One watch.
+#[derive(Debug)]
+pub struct Told {
+    globs: Globs,
+    kinds: Kinds,
+    retry: Retry,
+    stamps: HashMap<Arc<str>, Stamp>,
+    holders: HashMap<Identity, Arc<str>>,
+    /// Paths that differ, the longest known first.
+    queue: BTreeMap<u64, Arc<str>>,
+    places: HashMap<Arc<str>, u64>,
+    next_place: u64,
+    /// Events that failed, by their path.
+    failing: HashMap<Arc<str>, (Event, Instant)>,
+    later: BTreeMap<(Instant, u64), Arc<str>>,
+    /// What is taken as told, and not yet kept.
+    silent: Vec<Change>,
+}
+
+/// How the app's knowledge of a path differs from the tree.
+enum Difference {
+    None,
+    /// The app need not hear of it.
+    Silent(Option<Stamp>),
+    Event(Event),
+}
+
+impl Told {
+    /// Returns a watch that was told nothing.
+    pub fn new(globs: Globs, kinds: Kinds, retry: Retry) -> Self {
+        Self {
+            globs,
+            kinds,
+            retry,
+            stamps: HashMap::new(),
+            holders: HashMap::new(),
+            queue: BTreeMap::new(),
+            places: HashMap::new(),
+            next_place: 0,
+            failing: HashMap::new(),
+            later: BTreeMap::new(),
+            silent: Vec::new(),
+        }
+    }
+
+    /// Returns the patterns.
+    pub fn globs(&self) -> &Globs {
+        &self.globs
+    }
+
+    /// Returns the files that it knows.
+    pub fn files(&self) -> impl Iterator<Item = (&Arc<str>, &Stamp)> {
+        self.stamps.iter()
+    }
+
+    /// Returns the file that it knows at a path.
+    pub fn get(&self, path: &str) -> Option<&Stamp> {
+        self.stamps.get(path)
+    }
+
+    /// Returns the number of paths of which it is yet to be told.
+    pub fn n_waiting(&self) -> usize {
+        self.queue.len() + self.failing.len()
+    }
+
+    /// Takes a change as told.
+    pub fn know(&mut self, change: &Change) {
+        let Change { path, stamp } = change;
+        let old = match stamp {
+            Some(stamp) => {
+                let identity = stamp.identity();
+                let old = self.stamps.insert(Arc::clone(path), *stamp);
+                self.forget_holder(path, old);
+                self.holders.insert(identity, Arc::clone(path));
+                return;
+            }
+            None => self.stamps.remove(path),
+        };
+        self.forget_holder(path, old);
+    }
+
+    fn forget_holder(&mut self, path: &Arc<str>, old: Option<Stamp>) {
+        if let Some(old) = old
+            && self.holders.get(&old.identity()) == Some(path)
+        {
+            self.holders.remove(&old.identity());
+        }
+    }
+
+    /// Takes as told what the app itself did to a file that was as the app knows it.
+    pub fn own(&mut self, before: Option<Stamp>, change: &Change) {
+        let is_known = self.stamps.get(&change.path).copied() == before;
+        let is_ours = change.stamp.is_none() || self.covers(&change.path);
+        if is_known && is_ours && before != change.stamp {
+            self.know(change);
+            self.silent.push(change.clone());
+        }
+    }
+
+    /// Takes note that a path may have become another in the tree, or in what is
+    /// told.
+    pub fn changed(&mut self, sights: &Sights, path: &Arc<str>) {
+        let difference = self.difference(sights, path);
+        self.drop_outdated(path, &difference);
+        match difference {
+            Difference::None => self.leave_queue(path),
+            Difference::Silent(stamp) => {
+                self.leave_queue(path);
+                self.be_silent(path, stamp);
+            }
+            Difference::Event(event) if self.is_failing(&event) => self.leave_queue(path),
+            Difference::Event(_) => self.join_queue(path),
+        }
+    }
+
+    /// Forgets events that failed and are no longer what is to be told.
+    fn drop_outdated(&mut self, path: &Arc<str>, difference: &Difference) {
+        let current = match difference {
+            Difference::Event(event) => Some(event),
+            _ => None,
+        };
+        for path in [Some(path), current.map(|event| &event.path)] {
+            let failed = path.and_then(|path| self.failing.get(path));
+            let is_outdated = failed
+                .is_some_and(|(failed, _)| current.is_none_or(|event| !failed.is_same(event)));
+            if let Some(path) = path.filter(|_| is_outdated)
+                && let Some((failed, _)) = self.failing.remove(path)
+            {
+                // What came of a move may be two events now.
+                for change in failed.changes() {
+                    self.join_queue(&change.path);
+                }
+            }
+        }
+    }
+
+    /// Returns the next event that can be told. The paths of others are busy.
+    pub fn next(
+        &mut self,
+        sights: &Sights,
+        now: Instant,
+        is_busy: impl Fn(&str) -> bool,
+    ) -> Option<Event> {
+        self.wake(now);
+        let mut from = 0;
+        loop {
+            let (&place, path) = self.queue.range(from..).next()?;
+            let path = Arc::clone(path);
+            from = place + 1;
+            let difference = self.difference(sights, &path);
+            self.drop_outdated(&path, &difference);
+            match difference {
+                Difference::None => self.leave_queue(&path),
+                Difference::Silent(stamp) => {
+                    self.leave_queue(&path);
+                    self.be_silent(&path, stamp);
+                }
+                Difference::Event(mut event) => {
+                    let paths = [Some(&event.path), event.moved_from.as_ref()];
+                    if is_busy(&path) || paths.into_iter().flatten().any(|path| is_busy(path)) {
+                        continue;
+                    }
+                    match self.failing.get(&event.path) {
+                        Some((failed, at)) if failed.is_same(&event) && *at > now => {
+                            self.leave_queue(&path);
+                            continue;
+                        }
+                        Some((failed, _)) if failed.is_same(&event) => {
+                            event.attempt = failed.attempt + 1;
+                        }
+                        _ => {}
+                    }
+                    return Some(event);
+                }
+            }
+        }
+    }
+
+    /// Returns when an event is due that failed.
+    pub fn wakes_at(&self) -> Option<Instant> {
+        self.later.keys().next().map(|(at, _)| *at)
+    }
+
+    /// Takes an event as told.
+    pub fn done(&mut self, sights: &Sights, event: &Event) {
+        self.failing.remove(&event.path);
+        let changes = event.changes();
+        for change in &changes {
+            self.know(change);
+        }
+        for change in &changes {
+            self.changed(sights, &change.path);
+        }
+    }
+
+    /// Takes note that an event was not taken. One that is given up is told no more
+    /// once it is [`Told::done`].
+    pub fn failed(&mut self, sights: &Sights, now: Instant, event: &Event) -> Failed {
+        let is_current = matches!(
+            self.difference(sights, &event.path),
+            Difference::Event(current) if current.is_same(event)
+        );
+        if !is_current {
+            for change in event.changes() {
+                self.changed(sights, &change.path);
+            }
+            return Failed::Outdated;
+        }
+        if event.attempt >= self.retry.attempts {
+            return Failed::GivenUp;
+        }
+        let doublings = event.attempt.saturating_sub(1).min(16);
+        let delay = self.retry.first * (1 << doublings);
+        self.fails(event.clone(), now + delay);
+        Failed::Later(delay)
+    }
+
+    fn fails(&mut self, event: Event, at: Instant) {
+        for change in event.changes() {
+            self.leave_queue(&change.path);
+        }
+        self.next_place += 1;
+        self.later
+            .insert((at, self.next_place), Arc::clone(&event.path));
+        self.failing.insert(Arc::clone(&event.path), (event, at));
+    }
+
+    /// Returns what was taken as told without an event since the last time.
+    pub fn take_silent(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.silent)
+    }
+
+    fn covers(&self, path: &str) -> bool {
+        let names: Vec<&str> = path.split('/').collect();
+        self.globs.matches(&names)
+    }
+
+    fn difference(&self, sights: &Sights, path: &Arc<str>) -> Difference {
+        let told = self.stamps.get(path).copied();
+        let found = sights.get(path).copied().filter(|_| self.covers(path));
+        let (kind, here) = match (told, found) {
+            (None, None) => return Difference::None,
+            (Some(told), Some(found)) if told == found => return Difference::None,
+            (Some(told), Some(found)) if told.is_same_content(&found) => {
+                return Difference::Silent(Some(found));
+            }
+            (told, found) => {
+                let moved = found
+                    .and_then(|found| self.moved_here(path, &found))
+                    .or_else(|| self.moved_away(sights, path, &told?));
+                if let Some(event) = moved {
+                    return Difference::Event(event);
+                }
+                match (told, found) {
+                    (None, found) => (Kind::Created, found),
+                    (Some(_), None) => (Kind::Deleted, None),
+                    (Some(_), found) => (Kind::Modified, found),
+                }
+            }
+        };
+        if !self.kinds.contains(kind) {
+            return Difference::Silent(here);
+        }
+        Difference::Event(Event {
+            kind,
+            path: Arc::clone(path),
+            moved_from: None,
+            attempt: 1,
+            before: told,
+            after: here,
+        })
+    }
+
+    fn moved_away(&self, sights: &Sights, path: &Arc<str>, told: &Stamp) -> Option<Event> {
+        let (to, found) = sights.holder(&told.identity())?;
+        let is_moved = to != path && told.is_same_file(found) && self.covers(to);
+        is_moved
+            .then(|| self.moved(path, told, to, found))
+            .flatten()
+    }
+
+    fn moved_here(&self, path: &Arc<str>, found: &Stamp) -> Option<Event> {
+        let from = self.holders.get(&found.identity())?;
+        let told = self.stamps.get(from)?;
+        let is_moved = from != path && told.is_same_file(found);
+        is_moved
+            .then(|| self.moved(from, told, path, found))
+            .flatten()
+    }
+
+    fn moved(&self, from: &Arc<str>, told: &Stamp, to: &Arc<str>, found: &Stamp) -> Option<Event> {
+        let is_told = self.stamps.get(to) == Some(found);
+        (self.kinds.moved && !is_told).then(|| Event {
+            kind: Kind::Moved,
+            path: Arc::clone(to),
+            moved_from: Some(Arc::clone(from)),
+            attempt: 1,
+            before: Some(*told),
+            after: Some(*found),
+        })
+    }
+
+    /// Tells whether an event waits for its next attempt.
+    fn is_failing(&self, event: &Event) -> bool {
+        let failed = self.failing.get(&event.path);
+        failed.is_some_and(|(failed, _)| failed.is_same(event))
+    }
+
+    fn wake(&mut self, now: Instant) {
+        while let Some((&(at, place), path)) = self.later.first_key_value()
+            && at <= now
+        {
+            let path = Arc::clone(path);
+            self.later.remove(&(at, place));
+            // Another failure of the path may be due later.
+            if self.failing.get(&path).is_some_and(|(_, due)| *due == at) {
+                self.join_queue(&path);
+            }
+        }
+    }
+
+    fn be_silent(&mut self, path: &Arc<str>, stamp: Option<Stamp>) {
+        let change = Change {
+            path: Arc::clone(path),
+            stamp,
+        };
+        self.know(&change);
+        self.silent.push(change);
+    }
+
+    fn join_queue(&mut self, path: &Arc<str>) {
+        if !self.places.contains_key(path) {
+            self.next_place += 1;
+            self.queue.insert(self.next_place, Arc::clone(path));
+            self.places.insert(Arc::clone(path), self.next_place);
+        }
+    }
+
+    fn leave_queue(&mut self, path: &Arc<str>) {
+        if let Some(place) = self.places.remove(path) {
+            self.queue.remove(&place);
+        }
+    }
+}

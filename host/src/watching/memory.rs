@@ -1,0 +1,298 @@
+//! What the host remembers of the watches of an app from its last run, and how that
+//! goes over into this one.
+//!
+//! The files that are there when a watch is new are taken as told: as with SyftEvent,
+//! an app hears of what changes from then on. What changes while the app is not served
+//! is told at its next start. Where the patterns of a watch or the grants of the app
+//! have changed, what they newly cover is taken as told, and what they no longer cover
+//! is forgotten.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::grant::PathPattern;
+use syft_protocol::pattern::Globs;
+use syft_protocol::watching::{Change, Stamp, Told};
+use uuid::Uuid;
+
+use super::parked::Parked;
+use super::view::Coverage;
+use super::watches::Watch;
+use crate::capability::files::{Grants, Policy};
+use crate::manifest::Files;
+use crate::state::{Attempts, Kept, Note, WatchNumber};
+
+/// How long an event that failed and did not come up again is remembered.
+const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Whom an app runs for and what it may do with files.
+pub(super) struct Context<'a> {
+    pub(super) datasite: &'a Datasite,
+    pub(super) app: &'a AppName,
+    pub(super) grants: &'a Grants,
+    pub(super) policy: &'a Arc<Policy>,
+    /// Microseconds since the epoch.
+    pub(super) now: i64,
+}
+
+/// What goes over into this run.
+pub(super) struct Memory {
+    /// For each watch of the app its number and what it was told.
+    pub(super) told: Vec<(WatchNumber, HashMap<Arc<str>, Stamp>)>,
+    pub(super) attempts: HashMap<Uuid, Attempts>,
+    pub(super) parked: HashMap<Uuid, Parked>,
+    /// What is to be noted for the next run.
+    pub(super) notes: Vec<Note>,
+}
+
+/// A watch as it is kept: enough to know which files it covered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Definition {
+    index: usize,
+    patterns: Vec<String>,
+    events: Vec<String>,
+    requested: [Vec<String>; 2],
+    approved: [Vec<String>; 2],
+    denied: Vec<String>,
+}
+
+impl Definition {
+    fn new(index: usize, watch: &Watch, grants: &Grants) -> Self {
+        let texts = |patterns: &[PathPattern]| -> Vec<String> {
+            patterns.iter().map(ToString::to_string).collect()
+        };
+        let lists = |files: &Files| [texts(&files.read), texts(&files.write)];
+        Self {
+            index,
+            patterns: watch.patterns.clone(),
+            events: watch.kinds.names().into_iter().map(str::to_owned).collect(),
+            requested: lists(&grants.requested),
+            approved: lists(&grants.approved),
+            denied: texts(&grants.denied),
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("texts are JSON")
+    }
+
+    /// Returns which files it covered; `None` where this host reads it otherwise.
+    fn coverage(&self, context: &Context<'_>) -> Option<Coverage> {
+        let parse = |texts: &[String]| -> Option<Vec<PathPattern>> {
+            let parsed = texts.iter().map(|text| PathPattern::parse(text).ok());
+            parsed.collect()
+        };
+        let files = |[read, write]: &[Vec<String>; 2]| {
+            Some(Files {
+                read: parse(read)?,
+                write: parse(write)?,
+                ..Files::default()
+            })
+        };
+        let grants = Grants {
+            requested: files(&self.requested)?,
+            approved: files(&self.approved)?,
+            denied: parse(&self.denied)?,
+        };
+        let (datasite, app) = (context.datasite, context.app);
+        let globs = Globs::parse(&self.patterns, datasite, app).ok()?;
+        let policy = Policy::new(&grants, datasite, app);
+        Some(Coverage::new(vec![globs], Arc::new(policy)))
+    }
+
+    fn covers_as(&self, other: &Self) -> bool {
+        let coverage = |it: &Self| Self {
+            index: 0,
+            events: Vec::new(),
+            ..it.clone()
+        };
+        coverage(self) == coverage(other)
+    }
+}
+
+/// The last run of a watch.
+struct Old {
+    number: WatchNumber,
+    definition: Option<Definition>,
+    told: HashMap<Arc<str>, Stamp>,
+}
+
+impl Memory {
+    /// Returns what goes over of what was kept, given the files that are there now.
+    pub(super) fn new(
+        kept: Kept,
+        watches: &[Watch],
+        found: &HashMap<Arc<str>, Stamp>,
+        context: &Context<'_>,
+    ) -> Self {
+        let mut next_number = kept.watches.iter().map(|(number, _)| number + 1).max();
+        let mut notes = Vec::new();
+        let attempts = take_attempts(kept.attempts, context.now, &mut notes);
+        let parked = take_parked(kept.parked, &mut notes);
+        let mut old = take_old(kept.watches, kept.told);
+        let definitions: Vec<Definition> = watches
+            .iter()
+            .enumerate()
+            .map(|(index, watch)| Definition::new(index, watch, context.grants))
+            .collect();
+        let mut matched = pair(&mut old, &definitions);
+        notes.extend(old.into_iter().map(|old| Note::NoWatch(old.number)));
+        let mut told = Vec::with_capacity(watches.len());
+        for (index, watch) in watches.iter().enumerate() {
+            let definition = &definitions[index];
+            let coverage = Coverage::new(vec![watch.globs.clone()], Arc::clone(context.policy));
+            let covered = found
+                .iter()
+                .filter(|(path, _)| coverage.covers(path))
+                .map(|(path, stamp)| (Arc::clone(path), *stamp));
+            let (number, files) = match matched.remove(&index) {
+                Some(old) => old.go_over(definition, &coverage, covered, context, &mut notes),
+                None => {
+                    let number = next_number.unwrap_or(0);
+                    next_number = Some(number + 1);
+                    let files: HashMap<_, _> = covered.collect();
+                    notes.extend(files.iter().map(|(path, stamp)| note(number, path, *stamp)));
+                    (number, files)
+                }
+            };
+            notes.push(Note::Watch(number, definition.text()));
+            told.push((number, files));
+        }
+        Self {
+            told,
+            attempts,
+            parked,
+            notes,
+        }
+    }
+}
+
+impl Old {
+    fn go_over(
+        mut self,
+        definition: &Definition,
+        coverage: &Coverage,
+        covered: impl Iterator<Item = (Arc<str>, Stamp)>,
+        context: &Context<'_>,
+        notes: &mut Vec<Note>,
+    ) -> (WatchNumber, HashMap<Arc<str>, Stamp>) {
+        let number = self.number;
+        let before = self.definition.as_ref();
+        if before.is_some_and(|before| before.covers_as(definition)) {
+            return (number, self.told);
+        }
+        let forget = |path: &Arc<str>| {
+            let change = Change {
+                path: Arc::clone(path),
+                stamp: None,
+            };
+            Note::Told(number, change)
+        };
+        self.told.retain(|path, _| {
+            let stays = coverage.covers(path);
+            notes.extend((!stays).then(|| forget(path)));
+            stays
+        });
+        let old = before.and_then(|before| before.coverage(context));
+        for (path, stamp) in covered {
+            if !old.as_ref().is_some_and(|old| old.covers(&path)) {
+                notes.push(note(number, &path, stamp));
+                self.told.insert(path, stamp);
+            }
+        }
+        (number, self.told)
+    }
+}
+
+fn note(number: WatchNumber, path: &Arc<str>, stamp: Stamp) -> Note {
+    let change = Change {
+        path: Arc::clone(path),
+        stamp: Some(stamp),
+    };
+    Note::Told(number, change)
+}
+
+fn take_old(
+    watches: Vec<(WatchNumber, String)>,
+    told: Vec<(WatchNumber, String, Stamp)>,
+) -> Vec<Old> {
+    let mut files: HashMap<WatchNumber, HashMap<Arc<str>, Stamp>> = HashMap::new();
+    for (number, path, stamp) in told {
+        files
+            .entry(number)
+            .or_default()
+            .insert(Arc::from(path), stamp);
+    }
+    watches
+        .into_iter()
+        .map(|(number, text)| Old {
+            number,
+            definition: Definition::read(&text),
+            told: files.remove(&number).unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// Finds for each watch which one it was: one of the same patterns, else the one at
+/// the same place. Those that are none are left.
+fn pair(old: &mut Vec<Old>, definitions: &[Definition]) -> HashMap<usize, Old> {
+    let mut matched = HashMap::new();
+    type IsSame = fn(&Definition, &Definition) -> bool;
+    let rules: [IsSame; 3] = [
+        |old, new| old == new,
+        |old, new| old.patterns == new.patterns,
+        |old, new| old.index == new.index,
+    ];
+    for is_same in rules {
+        for (index, new) in definitions.iter().enumerate() {
+            if matched.contains_key(&index) {
+                continue;
+            }
+            let found = old.iter().position(|old| {
+                let old = old.definition.as_ref();
+                old.is_some_and(|old| is_same(old, new))
+            });
+            if let Some(at) = found {
+                matched.insert(index, old.swap_remove(at));
+            }
+        }
+    }
+    matched
+}
+
+fn take_attempts(
+    kept: Vec<(Uuid, Attempts)>,
+    now: i64,
+    notes: &mut Vec<Note>,
+) -> HashMap<Uuid, Attempts> {
+    let oldest = now - REMEMBERED.as_micros() as i64;
+    let (recent, old): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(_, it)| it.at >= oldest);
+    notes.extend(old.into_iter().map(|(id, _)| Note::Attempts(id, None)));
+    recent.into_iter().collect()
+}
+
+fn take_parked(kept: Vec<(Uuid, String)>, notes: &mut Vec<Note>) -> HashMap<Uuid, Parked> {
+    let mut parked = HashMap::new();
+    for (id, text) in kept {
+        match Parked::read(&text) {
+            Some(it) => drop(parked.insert(id, it)),
+            None => notes.push(Note::Parked(id, None)),
+        }
+    }
+    parked
+}
+
+/// Has a watch know what it was told.
+pub(super) fn recall(told: &mut Told, files: HashMap<Arc<str>, Stamp>) {
+    for (path, stamp) in files {
+        let stamp = Some(stamp);
+        told.know(&Change { path, stamp });
+    }
+}

@@ -1,0 +1,8 @@
+//! What apps are told of files.
+
+mod failing;
+mod own;
+mod site;
+mod starting;
+mod storm;
+mod telling;
