@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use syft_protocol::watching::{Change, Hint};
+use syft_protocol::watching::{Change, Event, Hint};
 use tokio::time::Instant as TokioInstant;
 
 use super::eyes::{Eyes, Hints};
 use super::view::{MAX_FILES, Scan, View};
 use super::{SCAN_EVERY, Scope, Step, Watching, send};
+use crate::capability::files::Deed;
 
 /// The share of the time that scans take at most, and the least time before one where
 /// events were lost.
@@ -128,30 +129,43 @@ impl Watching {
         self.is_cut = is_over;
     }
 
-    /// Takes what calls of the app did themselves as told.
+    /// Takes what calls of the app did themselves as told, apart from the files of events
+    /// that are being told: what comes of those comes first.
     pub(super) fn take_deeds(&mut self) {
-        let now = Instant::now();
         let busy = &self.busy;
-        let deeds = self.deeds.take(|path| busy.contains(path));
-        for (path, deed) in deeds {
-            if deed.after.is_some() && !self.view.covers(&path) {
-                continue;
-            }
-            if deed.is_mixed {
-                self.sights.hint(now, &path, Hint::Unknown);
-                continue;
-            }
-            let stamp = deed.after;
-            let change = Change { path, stamp };
-            for (_, told) in &mut self.watches {
-                told.own(deed.before, &change);
-            }
-            let mut changed = Vec::new();
-            self.sights.own(now, &change, &mut changed);
-            self.take_changed(&changed);
-            // Somebody else may have changed it since.
-            self.sights.hint(now, &change.path, Hint::Whole);
+        for (path, deed) in self.deeds.take(|path| !busy.contains(path)) {
+            self.take_deed(path, &deed);
         }
+    }
+
+    /// Has an event that failed be about the file as the app itself left it.
+    pub(super) fn rebase(&mut self, event: &mut Event) {
+        for (path, deed) in self.deeds.take(|path| *path == *event.path) {
+            if !deed.is_mixed {
+                event.rebase(deed.before, deed.after);
+            }
+            self.take_deed(path, &deed);
+        }
+    }
+
+    fn take_deed(&mut self, path: Arc<str>, deed: &Deed) {
+        let now = Instant::now();
+        if deed.after.is_some() && !self.view.covers(&path) {
+            return;
+        }
+        if deed.is_mixed {
+            return self.sights.hint(now, &path, Hint::Unknown);
+        }
+        let stamp = deed.after;
+        let change = Change { path, stamp };
+        for (_, told) in &mut self.watches {
+            told.own(deed.before, &change);
+        }
+        let mut changed = Vec::new();
+        self.sights.own(now, &change, &mut changed);
+        self.take_changed(&changed);
+        // Somebody else may have changed it since.
+        self.sights.hint(now, &change.path, Hint::Whole);
     }
 }
 

@@ -119,7 +119,11 @@ impl Watching {
                 self.attempts.remove(&id);
                 self.watches[index].1.done(&self.sights, &event);
             }
-            Ok(Err(outcome)) => self.take_failure(index, &event, id, &outcome),
+            Ok(Err(outcome)) => {
+                let mut event = event.clone();
+                self.rebase(&mut event);
+                self.take_failure(index, &event, id, &outcome);
+            }
             Err(error) => {
                 tracing::error!(%id, event = kind, path, "telling it again later: {error}");
                 self.paused_until = Some(Instant::now() + TROUBLE);
