@@ -205,6 +205,7 @@ fn help_names_every_option() {
         (&["--help"][..], "Run SyftBox apps you do not trust"),
         (&["run", "--help"], "--memory"),
         (&["call", "--help"], "--timeout"),
+        (&["parked", "--help"], "--retry"),
         (&["build", "--help"], "--output"),
         (&["inspect", "--help"], "Component file"),
         (&["demo", "--help"], "--keep-serving"),

@@ -13,10 +13,13 @@ use std::time::{Duration, Instant, SystemTime};
 use syft_host::app::App;
 use syft_host::capability::files::{FileAccess, Grants};
 use syft_host::manifest;
-use syft_host::sandbox::{Limits, Outcome, Sandbox};
+use syft_host::reply::Replier;
+use syft_host::sandbox::{Limits, Sandbox};
+use syft_host::state;
 use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
 use syft_protocol::grant::PathPattern;
-use syft_protocol::message::{Headers, Method, Request};
+use syft_protocol::inbox::Stamp;
+use syft_protocol::message::{Headers, Method, Request, Response};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
@@ -59,7 +62,7 @@ fn main() {
         fs::write(public.join("x.txt"), "x").unwrap();
         let component = fs::read(guests::guest("probe")).unwrap();
         let ours = Ours::new(place.path(), &datasites, &component).await;
-        let stock = Stock::new(&datasites, &component);
+        let stock = StockFiles::new(&datasites, &component);
         let mut rounds: Vec<(f64, f64)> = Vec::new();
         for round in 0..=ROUNDS {
             let micros = |all: Duration, none: Duration| {
@@ -104,6 +107,7 @@ fn body(opens: u32) -> Vec<u8> {
 struct Ours {
     sandbox: Sandbox,
     app: App,
+    replier: Replier,
     address: Address,
 }
 
@@ -127,7 +131,14 @@ impl Ours {
             denied: Vec::new(),
         };
         let files = FileAccess::new(datasites, &grants, &owner, &name).unwrap();
-        let app = App::load(&sandbox, name, owner, files, component)
+        let state = state::Store::open(&place.join("state"), sandbox.limits()).unwrap();
+        let replier = Replier {
+            datasite: owner.clone(),
+            app: name.clone(),
+            debug: false,
+            response_bytes: sandbox.limits().response_bytes,
+        };
+        let app = App::load(&sandbox, name, owner, files, state, component)
             .await
             .unwrap();
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
@@ -136,6 +147,7 @@ impl Ours {
         Self {
             sandbox,
             app,
+            replier,
             address,
         }
     }
@@ -156,16 +168,26 @@ impl Ours {
             email: request.sender.clone(),
             proof: Proof::Folder,
         };
-        let start = Instant::now();
-        let outcome = self
-            .app
-            .call(&self.sandbox, &self.address, sender, request)
-            .await;
-        let took = start.elapsed();
-        let Outcome::Answered(answer) = outcome else {
-            panic!("{outcome:?}")
+        let stamp = Stamp {
+            inode: 0,
+            bytes: 0,
+            changed: 0,
         };
-        assert_eq!(answer.body, Some(opens.to_string().into_bytes()));
+        let heading = self.replier.heading(&self.address, Some(&request), now);
+        let conclude = |outcome| (self.replier).conclude(&self.address, &heading, outcome, now);
+        let start = Instant::now();
+        let called = self.app.call(
+            &self.sandbox,
+            &self.address,
+            stamp,
+            sender,
+            request,
+            conclude,
+        );
+        let conclusion = called.await.unwrap();
+        let took = start.elapsed();
+        let response = Response::from_json(&conclusion.reply.json, now).unwrap();
+        assert_eq!(response.body, Some(opens.to_string().into_bytes()));
         took
     }
 }
@@ -174,16 +196,24 @@ mod bindings {
     #![allow(missing_docs, unreachable_pub, reason = "generated")]
     wasmtime::component::bindgen!({
         path: "../wit",
-        world: "app",
+        // What the guest uses of the world of apps.
+        inline: "
+            package syft:bench;
+            world stock {
+                import syft:app/context@0.1.0;
+                import syft:app/log@0.1.0;
+                export syft:app/rpc@0.1.0;
+            }
+        ",
         imports: { default: trappable },
         exports: { default: async },
     });
 }
 
 /// The same world with wasmtime-wasi's own files.
-struct Stock {
+struct StockFiles {
     engine: Engine,
-    pre: bindings::AppPre<State>,
+    pre: bindings::StockPre<State>,
     datasites: std::path::PathBuf,
 }
 
@@ -224,16 +254,17 @@ impl bindings::syft::app::log::Host for State {
 }
 
 #[expect(clippy::unwrap_used, reason = "what fails ends it")]
-impl Stock {
+impl StockFiles {
     fn new(datasites: &Path, component: &[u8]) -> Self {
         let mut config = Config::new();
         config.wasm_component_model(true).epoch_interruption(true);
         let engine = Engine::new(&config).unwrap();
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
-        bindings::App::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state).unwrap();
+        bindings::Stock::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)
+            .unwrap();
         let component = Component::from_binary(&engine, component).unwrap();
-        let pre = bindings::AppPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
+        let pre = bindings::StockPre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
         Self {
             engine,
             pre,

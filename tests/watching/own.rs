@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::site::{ALL, start, told_briefly};
+use super::site::{ALL, start, start_with, told_briefly};
 use crate::support::client::call;
 use crate::support::site::{OWNER, Site};
 
@@ -77,4 +77,25 @@ fn a_change_by_others_is_told_though_the_app_wrote_after_it() {
     assert_eq!(call(&host.rpc, "write", &body).status(), 200);
     drop(file);
     assert_eq!(told_briefly(&site, &host), ["modified public/a.txt"]);
+}
+
+/// What an app does before it fails is its own, too: it does not try for ever.
+#[test]
+fn an_app_that_writes_and_fails_is_done_some_time() {
+    let site = Site::new();
+    fs::create_dir_all(site.own("public")).unwrap();
+    let options = ["--retry-first", "20ms", "--retry-attempts", "5"];
+    let host = start_with(&site, ALL, &[], PUBLIC, &options);
+    let path = site.write("public/spoil.txt", "x");
+    host.wait_for_log("the end", |line| line.to_string().contains("given up"));
+    assert_eq!(told_briefly(&site, &host), [""; 0]);
+    assert_eq!(fs::read_to_string(path).unwrap(), "x+++++");
+    let failures = host.log().into_iter().filter(|it| it["event"] == "created");
+    let mut ids: Vec<_> = failures
+        .filter(|it| it["path"].as_str().unwrap().ends_with("spoil.txt"))
+        .map(|it| it["id"].to_string())
+        .collect();
+    assert_eq!(ids.len(), 5);
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
 }

@@ -26,7 +26,7 @@ use wasmtime::component::{HasSelf, Linker};
 use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
 use deeds::CallDeeds;
-pub(crate) use deeds::Deeds;
+pub(crate) use deeds::{Deed, Deeds};
 pub(crate) use guard::Guard;
 use guard::Slot;
 pub use listing::Listing;

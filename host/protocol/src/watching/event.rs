@@ -89,6 +89,9 @@ pub struct Event {
     /// What the app knew of the file, at `moved_from` if it was moved.
     pub(super) before: Option<Stamp>,
     pub(super) after: Option<Stamp>,
+    /// What was there when it was first told. The app itself may have changed it in an
+    /// attempt that failed.
+    pub(super) first_after: Option<Stamp>,
 }
 
 impl Event {
@@ -112,6 +115,14 @@ impl Event {
             .collect()
     }
 
+    /// Takes note that the app itself changed the file in an attempt that failed. It is
+    /// the same event still, or an app that writes and fails would never be done.
+    pub fn rebase(&mut self, before: Option<Stamp>, after: Option<Stamp>) {
+        if self.after == before && after.is_some() {
+            self.after = after;
+        }
+    }
+
     /// Returns the name of the event, the same each time that it comes up, also
     /// after a restart. The scope tells apart watches and apps.
     pub fn id(&self, scope: &[u8]) -> Uuid {
@@ -124,7 +135,7 @@ impl Event {
         add(self.kind.as_str().as_bytes());
         add(self.path.as_bytes());
         add(self.moved_from.as_deref().unwrap_or_default().as_bytes());
-        for stamp in [self.before, self.after] {
+        for stamp in [self.before, self.first_after] {
             add(stamp.map(|it| it.to_bytes()).as_ref().map_or(&[], |it| it));
         }
         let mut bytes = [0; 16];
@@ -134,11 +145,10 @@ impl Event {
 
     /// Tells whether it is the same event, at whichever attempt.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let attempt = self.attempt;
-        *self
-            == Self {
-                attempt,
-                ..other.clone()
-            }
+        let what = |it: &Self| {
+            let paths = (Arc::clone(&it.path), it.moved_from.clone());
+            (it.kind, paths, it.before, it.after)
+        };
+        what(self) == what(other)
     }
 }

@@ -391,6 +391,47 @@ fn an_event_that_fails_is_tried_again_and_then_given_up() {
     assert_ne!(event.id(b"watch"), id);
 }
 
+/// Else an app that writes and then fails would run for ever.
+#[test]
+fn a_file_that_a_failing_app_changes_itself_is_the_same_event() {
+    let mut world = world();
+    let path = world.write("a");
+    world.hint(&path, Hint::Whole);
+    world.pass(Duration::from_secs(1));
+    let mut event = world.next().expect("an event");
+    let id = event.id(b"watch");
+    for attempt in 1..RETRY.attempts {
+        assert_eq!((event.attempt, event.id(b"watch")), (attempt, id));
+        let before = world.tree.get(&path).copied();
+        world.write("a");
+        let change = Change {
+            path: Arc::clone(&path),
+            stamp: world.tree.get(&path).copied(),
+        };
+        // The first time the attempt itself writes, then a request between attempts.
+        match attempt {
+            1 => event.rebase(before, change.stamp),
+            _ => {
+                world.told.failed(&world.sights, world.now, &event);
+            }
+        }
+        world.told.own(before, &change);
+        let mut changed = Vec::new();
+        world.sights.own(world.now, &change, &mut changed);
+        for path in changed {
+            world.told.changed(&world.sights, &path);
+        }
+        if attempt == 1 {
+            world.told.failed(&world.sights, world.now, &event);
+        }
+        assert_eq!(world.next(), None, "not before its time");
+        world.now += Duration::from_secs(10);
+        event = world.next().expect("the event again");
+    }
+    let failed = world.told.failed(&world.sights, world.now, &event);
+    assert_eq!(failed, Failed::GivenUp);
+}
+
 #[test]
 fn a_change_of_a_failing_file_is_told_at_once() {
     let mut world = world();

@@ -128,6 +128,9 @@ impl Told {
 
     /// Takes as told what the app itself did to a file that was as the app knows it.
     pub fn own(&mut self, before: Option<Stamp>, change: &Change) {
+        if let Some((event, _)) = self.failing.get_mut(&change.path) {
+            event.rebase(before, change.stamp);
+        }
         let is_known = self.stamps.get(&change.path).copied() == before;
         let is_ours = change.stamp.is_none() || self.covers(&change.path);
         if is_known && is_ours && before != change.stamp {
@@ -205,7 +208,8 @@ impl Told {
                             continue;
                         }
                         Some((failed, _)) if failed.is_same(&event) => {
-                            event.attempt = failed.attempt + 1;
+                            event = failed.clone();
+                            event.attempt += 1;
                         }
                         _ => {}
                     }
@@ -307,6 +311,7 @@ impl Told {
             attempt: 1,
             before: told,
             after: here,
+            first_after: here,
         })
     }
 
@@ -336,6 +341,7 @@ impl Told {
             attempt: 1,
             before: Some(*told),
             after: Some(*found),
+            first_after: Some(*found),
         })
     }
 

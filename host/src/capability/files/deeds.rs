@@ -41,11 +41,11 @@ impl Deeds {
         self.ended.notified().await;
     }
 
-    /// Takes what calls did that have ended, apart from paths to be left for later.
-    pub(crate) fn take(&self, is_busy: impl Fn(&str) -> bool) -> Vec<(Arc<str>, Deed)> {
+    /// Takes what calls did that have ended, to wanted files.
+    pub(crate) fn take(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, Deed)> {
         let mut files = self.files();
-        let is_over = |path: &Arc<str>, deed: &mut Deed| deed.n_calls == 0 && !is_busy(path);
-        files.extract_if(is_over).collect()
+        let is_it = |path: &Arc<str>, deed: &mut Deed| deed.n_calls == 0 && is_wanted(path);
+        files.extract_if(is_it).collect()
     }
 
     fn files(&self) -> MutexGuard<'_, HashMap<Arc<str>, Deed>> {

@@ -33,11 +33,11 @@ impl watch::Guest for Watcher {
             && event.path.contains(&part)
         {
             state::set("lost", "a call that fails keeps nothing");
-            return Err(Failure {
-                kind: "Told".to_owned(),
-                message: format!("to fail, attempt {}", event.attempt),
-                handler: "on_event".to_owned(),
-            });
+            return Err(failure(format!("to fail, attempt {}", event.attempt)));
+        }
+        if event.path.ends_with("spoil.txt") {
+            append(&event.path);
+            return Err(failure("always".to_owned()));
         }
         let text = read(&event.path);
         if settings::has("journal") {
@@ -51,6 +51,21 @@ impl watch::Guest for Watcher {
         }
         Ok(())
     }
+}
+
+fn failure(message: String) -> Failure {
+    Failure {
+        kind: "Told".to_owned(),
+        message,
+        handler: "on_event".to_owned(),
+    }
+}
+
+fn append(path: &str) {
+    let file = fs::OpenOptions::new()
+        .append(true)
+        .open(format!("/datasites/{path}"));
+    file.and_then(|mut file| file.write_all(b"+")).unwrap();
 }
 
 fn read(path: &str) -> Option<String> {
@@ -93,8 +108,7 @@ fn picture(event: &Event, text: Option<String>) {
 fn act(path: &str) {
     let full = format!("/datasites/{path}");
     if path.ends_with("append.txt") {
-        let file = fs::OpenOptions::new().append(true).open(&full);
-        file.and_then(|mut file| file.write_all(b"+")).unwrap();
+        append(path);
     } else if path.ends_with("rewrite.txt") {
         fs::write(&full, "rewritten").unwrap();
     } else if path.ends_with("copy.txt") {

@@ -1,0 +1,181 @@
+//! Finding out what changes in the tree.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use syft_protocol::watching::{Change, Event, Hint};
+use tokio::time::Instant as TokioInstant;
+
+use super::eyes::{Eyes, Hints};
+use super::view::{MAX_FILES, Scan, View};
+use super::{SCAN_EVERY, Scope, Step, Watching, send};
+use crate::capability::files::Deed;
+
+/// The share of the time that scans take at most, and the least time before one where
+/// events were lost.
+const SCAN_SHARE: u32 = 20;
+const URGENT_EVERY: Duration = Duration::from_millis(100);
+/// Files that are looked at before others have their turn.
+const LOOKS_AT_ONCE: usize = 1_024;
+
+impl Watching {
+    pub(super) fn take_hints(&mut self, hints: Hints) {
+        let now = Instant::now();
+        if hints.everything {
+            tracing::debug!("too much happened at once: everything is scanned");
+            self.scan_soon();
+        }
+        for folder in hints.gone_folders {
+            if let Some(eyes) = &self.eyes {
+                eyes.forget(&folder);
+            }
+            self.sights.hint_below(now, &folder);
+        }
+        for (path, hint) in hints.files {
+            if self.sights.get(&path).is_some() || self.view.covers(&path) {
+                self.sights.hint(now, &path, hint);
+            }
+        }
+        self.new_folders.extend(hints.new_folders);
+        self.scan_new_folders();
+        self.look();
+    }
+
+    /// Looks at the files that are due.
+    pub(super) fn look(&mut self) {
+        let mut changed = Vec::new();
+        for _ in 0..LOOKS_AT_ONCE {
+            let now = Instant::now();
+            let Some(path) = self.sights.next_look(now) else {
+                break;
+            };
+            let found = self.view.look(&path);
+            self.sights.looked(now, &path, found, &mut changed);
+        }
+        self.take_changed(&changed);
+    }
+
+    pub(super) fn take_changed(&mut self, changed: &[Arc<str>]) {
+        for (_, told) in &mut self.watches {
+            for path in changed {
+                told.changed(&self.sights, path);
+            }
+        }
+    }
+
+    pub(super) fn scan_soon(&mut self) {
+        self.is_urgent = true;
+        self.next_scan = self.next_scan.min(TokioInstant::now() + URGENT_EVERY);
+    }
+
+    pub(super) fn scan(&mut self) {
+        self.is_urgent = false;
+        self.new_folders.clear();
+        self.start_scan(vec![Arc::from("")], |took| Scope::Everything { took });
+    }
+
+    pub(super) fn scan_new_folders(&mut self) {
+        if !self.is_scanning && !self.new_folders.is_empty() {
+            let folders = self.new_folders.drain().collect();
+            self.start_scan(folders, |_| Scope::Folders);
+        }
+    }
+
+    fn start_scan(&mut self, folders: Vec<Arc<str>>, scope: fn(Duration) -> Scope) {
+        self.is_scanning = true;
+        let (view, eyes, sender) = (
+            Arc::clone(&self.view),
+            self.eyes.clone(),
+            self.sender.clone(),
+        );
+        tokio::task::spawn_blocking(move || {
+            let start = Instant::now();
+            let scan = view.scan(folders, eyes.as_deref());
+            send(&sender, Step::Scanned(scan, scope(start.elapsed())));
+        });
+    }
+
+    pub(super) fn take_scan(&mut self, scan: &Scan, scope: Scope) {
+        let now = Instant::now();
+        self.is_scanning = false;
+        match scope {
+            Scope::Folders => self.sights.found(now, &scan.files),
+            Scope::Everything { took } => {
+                self.sights.scanned(now, &scan.files);
+                self.mind_bounds(scan.is_cut);
+                let pause = match self.is_urgent {
+                    true => URGENT_EVERY.max(took),
+                    false => SCAN_EVERY.max(took * SCAN_SHARE),
+                };
+                self.next_scan = TokioInstant::now() + pause;
+            }
+        }
+        self.scan_new_folders();
+        self.look();
+    }
+
+    /// Warns where not all files were looked at, once as long as that is so.
+    pub(super) fn mind_bounds(&mut self, is_cut: bool) {
+        let n_dropped = self.sights.n_dropped();
+        let is_over = is_cut || n_dropped > self.n_dropped;
+        self.n_dropped = n_dropped;
+        if is_over && !std::mem::replace(&mut self.is_cut, is_over) {
+            tracing::warn!(
+                most = MAX_FILES,
+                "the app watches too many files or folders: it is not told of all; watch fewer"
+            );
+        }
+        self.is_cut = is_over;
+    }
+
+    /// Takes what calls of the app did themselves as told, apart from the files of events
+    /// that are being told: what comes of those comes first.
+    pub(super) fn take_deeds(&mut self) {
+        let busy = &self.busy;
+        for (path, deed) in self.deeds.take(|path| !busy.contains(path)) {
+            self.take_deed(path, &deed);
+        }
+    }
+
+    /// Has an event that failed be about the file as the app itself left it.
+    pub(super) fn rebase(&mut self, event: &mut Event) {
+        for (path, deed) in self.deeds.take(|path| *path == *event.path) {
+            if !deed.is_mixed {
+                event.rebase(deed.before, deed.after);
+            }
+            self.take_deed(path, &deed);
+        }
+    }
+
+    fn take_deed(&mut self, path: Arc<str>, deed: &Deed) {
+        let now = Instant::now();
+        if deed.after.is_some() && !self.view.covers(&path) {
+            return;
+        }
+        if deed.is_mixed {
+            return self.sights.hint(now, &path, Hint::Unknown);
+        }
+        let stamp = deed.after;
+        let change = Change { path, stamp };
+        for (_, told) in &mut self.watches {
+            told.own(deed.before, &change);
+        }
+        let mut changed = Vec::new();
+        self.sights.own(now, &change, &mut changed);
+        self.take_changed(&changed);
+        // Somebody else may have changed it since.
+        self.sights.hint(now, &change.path, Hint::Whole);
+    }
+}
+
+/// Scans everything before the app is served.
+pub(super) async fn first_scan(view: &Arc<View>, eyes: Option<Arc<Eyes>>) -> anyhow::Result<Scan> {
+    let view = Arc::clone(view);
+    let scan = tokio::task::spawn_blocking(move || {
+        let mut scan = view.scan(vec![Arc::from("")], eyes.as_deref());
+        view.look_again_at_new(&mut scan);
+        scan
+    });
+    scan.await.context("scan the datasites")
+}
