@@ -24,12 +24,25 @@ def permissions_are_those_of_the_release_to_the_byte():
     assert len(yaml.safe_load(ours)["rules"]) == 3, ours
 
 
+def as_released(entry):
+    """Returns an entry as readers of the release see it: what they know of it, in its order.
+    Each JSON Schema stands under a key of its own."""
+    args = {
+        name: {key: value for key, value in arg.items() if key != "schema"}
+        for name, arg in entry["args"].items()
+    }
+    entry = {**entry, "args": args}
+    return {key: value for key, value in entry.items() if key != "returns_schema"}
+
+
 @behaviour
 def the_schema_describes_as_the_release_does():
     ours = json.loads((RPC / SCHEMA).read_text())
     theirs = json.loads((released() / SCHEMA).read_text())
+    assert any(as_released(entry) != entry for entry in ours.values()), ours
     for endpoint, entry in theirs.items():
-        assert json.dumps(ours[endpoint]) == json.dumps(entry), (endpoint, ours[endpoint], entry)
+        found = as_released(ours[endpoint])
+        assert json.dumps(found) == json.dumps(entry), (endpoint, found, entry)
     shared = [endpoint for endpoint in ours if endpoint in theirs]
     assert len(shared) == len(theirs), (shared, list(theirs))
 
