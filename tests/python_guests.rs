@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use crate::python::{released, run, venv};
 use crate::support::guests::repository;
 use crate::support::host::Host;
-use crate::support::site::Site;
+use crate::support::site::{OWNER, Site};
 
 const SCRIPT: &str = "programs.py";
 
@@ -91,6 +91,44 @@ fn state_of_the_readme_lasts_beyond_the_host() {
         check_at(python, &site, &host, "readme_state", &[first]);
         host.stop();
     }
+}
+
+#[test]
+fn file_monitor_of_the_readme_tells_what_happens() {
+    let Some(python) = venv::python() else {
+        return;
+    };
+    let program = of_the_readme(python, "file_monitor");
+    let site = Site::new();
+    let host = Host::start(&site, &program, &["--allow-all-requested"]);
+    let public = site.datasites().join(OWNER).join("public");
+    fs::create_dir_all(&public).unwrap();
+    let there = format!("/datasites/{OWNER}/public");
+    let printed = |text: String| {
+        host.wait_for_log(&text, |line| line["message"] == text.as_str());
+    };
+    fs::write(public.join("a.json"), "{}").unwrap();
+    printed(format!("JSON file changed: {there}/a.json"));
+    fs::rename(public.join("a.json"), public.join("b.json")).unwrap();
+    printed(format!("JSON file moved: {there}/a.json -> {there}/b.json"));
+    fs::write(public.join("a.md"), "text").unwrap();
+    printed(format!("Text file created: {there}/a.md"));
+    fs::write(public.join("a.log"), "line").unwrap();
+    // One that is renamed before it was seen was only made under its later name.
+    fs::write(public.join("b.txt"), "text").unwrap();
+    printed(format!("Text file created: {there}/b.txt"));
+    fs::rename(public.join("a.log"), public.join("b.log")).unwrap();
+    printed(format!("Log file moved: {there}/a.log -> {there}/b.log"));
+}
+
+#[test]
+fn watches_are_told_of_each_kind_of_event() {
+    let options = ["--allow-all-requested", "--retry-first", "100ms"];
+    check(
+        &app("watcher.py"),
+        &options,
+        "watches_are_told_of_each_kind_of_event",
+    );
 }
 
 #[test]

@@ -3,9 +3,10 @@
 import importlib.metadata
 import json
 import re
+import time
 from pathlib import Path
 
-from peer import APP, CALLER, OWNER, RPC, behaviour, call, main
+from peer import APP, CALLER, OWNER, PATIENCE, RPC, behaviour, call, main
 
 FAILED = b"Internal server error. Please try again later."
 
@@ -205,6 +206,34 @@ def what_the_sandbox_lacks_is_a_failure():
     for endpoint in ["exit", "end", "recurse", "memory", "connect", "run"]:
         fails(endpoint)
     assert answered("loop") == b"rested"
+
+
+@behaviour
+def watches_are_told_of_each_kind_of_event():
+    public = RPC.parents[2] / "public"
+    public.mkdir()
+    there = f"/datasites/{OWNER}/public"
+
+    def waits_for(event):
+        deadline = time.monotonic() + PATIENCE
+        while event not in (seen := told("seen")):
+            assert time.monotonic() < deadline, (event, seen)
+            time.sleep(0.02)
+
+    (public / "a.txt").write_text("one")
+    waits_for(["FileCreatedEvent", f"{there}/a.txt", "", "one"])
+    (public / "a.txt").write_text("two words")
+    waits_for(["FileModifiedEvent", f"{there}/a.txt", "", "two words"])
+    (public / "a.txt").rename(public / "b.txt")
+    waits_for(["FileMovedEvent", f"{there}/a.txt", f"{there}/b.txt", "two words"])
+    (public / "b.txt").unlink()
+    waits_for(["FileDeletedEvent", f"{there}/b.txt", "", None])
+    assert len(told("seen")) == 4
+
+    (public / "c.once").write_text("")
+    answered("get_ready")
+    waits_for("once")
+    assert told("seen").count("once") == 1, "those that failed left nothing"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "guest-sdk/python"))
 
-from syft_guest import alone, apps, calls, host, log, loop, owner, program, state
+from syft_guest import alone, analyse, apps, calls, host, log, loop, owner, program, state
 from watchdog import events
 
 for part in (alone, loop, log, owner, state):
@@ -125,6 +125,61 @@ def what_cannot_be_served_is_reported_with_its_line():
         assert message in report["message"], (text, report)
         assert (hint or "") in (report["hint"] or ""), (text, report)
         assert report["file"] == ("my-app.py" if line else None), report
+
+
+def analysed(text, **others):
+    folder = tempfile.mkdtemp()
+    for name, content in {"app.py": text, **others}.items():
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return analyse.analyse(folder, "app.py")
+
+
+@behaviour
+def the_text_says_what_a_program_is():
+    name = "NAME = 'mon' + 'itor'\nbox = syft_event.SyftEvents(app_name=NAME)\n"
+    found = analysed(
+        f'"""Watches.\n\nMore."""\n{name}'
+        "@box.watch(['*.{json,txt}', f'{box.client.email}/a/*', '!b', compute()])\ndef f(e): pass\n"
+        "@box.watch('{{datasite}}/[ab]/')\ndef g(e): pass\n"
+    )
+    assert found["name"] == "monitor" and found["description"] == "Watches.", found
+    assert found["n_hidden_watches"] == 1
+    reads = ["**/*.json", "**/*.txt", "{datasite}/?/**", "{datasite}/a/*"]
+    assert found["reads"] == reads, found
+    assert analysed("box = SyftEvents(name())")["name"] is None
+
+
+@behaviour
+def files_of_a_program_are_those_that_it_names():
+    found = analysed(
+        "import json, near, packed\nfrom far import x\nopen('data/known.txt'); open('../up.txt')",
+        **{
+            "near.py": "def f():\n    import late",
+            "late.py": "",
+            "unused.py": "",
+            "packed/__init__.py": "",
+            "packed/part.py": "",
+            "packed/table.csv": "",
+            "packed/.hidden": "",
+            "data/known.txt": "",
+            "data/unknown.txt": "",
+            ".env": "SECRET=1",
+        },
+    )
+    expected = "app.py data/known.txt late.py near.py packed/__init__.py packed/part.py"
+    assert found["files"] == [*expected.split(), "packed/table.csv"], found["files"]
+
+
+@behaviour
+def a_text_that_grows_without_end_is_not_followed():
+    lines = ["a0 = 'x' * 10"] + [f"a{n} = f'{{a{n - 1}}}{{a{n - 1}}}'" for n in range(1, 200)]
+    text = "\n".join(lines) + "\nbox = SyftEvents(a199)\n@box.watch(a199)\ndef f(e): pass\n"
+    found = analysed(text)
+    assert (found["name"], found["n_hidden_watches"]) == (None, 1), found
+    found = analysed("a = b\nb = a\nSyftEvents(a)")
+    assert found["name"] is None
 
 
 @behaviour

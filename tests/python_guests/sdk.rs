@@ -58,3 +58,18 @@ fn the_loop_waits_for_time_alone() {
 fn handlers_of_any_shape_are_bound() {
     check("handlers_of_any_shape_are_bound");
 }
+
+#[test]
+fn the_text_says_what_a_program_is() {
+    check("the_text_says_what_a_program_is");
+}
+
+#[test]
+fn files_of_a_program_are_those_that_it_names() {
+    check("files_of_a_program_are_those_that_it_names");
+}
+
+#[test]
+fn a_text_that_grows_without_end_is_not_followed() {
+    check("a_text_that_grows_without_end_is_not_followed");
+}

@@ -21,6 +21,8 @@ MAX_SOURCE = 1 << 20
 MAX_DATA = 1 << 20
 MAX_FILES = 2_000
 MAX_TOTAL = 32 << 20
+MAX_STEPS = 1_000
+MAX_TEXT = 4_096
 
 
 class Unfit(Exception):
@@ -159,40 +161,67 @@ def _strings(nodes):
             yield node.value
 
 
-def _constants(trees):
-    """Returns what names stand for, where they are bound to a text once and for all."""
-    known, twice = {}, set()
-    for tree in trees:
-        for node in ast.walk(tree):
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            if isinstance(node, ast.AnnAssign):
-                targets = [node.target]
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    if target.id in known:
-                        twice.add(target.id)
-                    known[target.id] = node.value
-    return {name: value for name, value in known.items() if name not in twice}
+class Texts:
+    """The texts of expressions, as far as they are plain to see."""
+
+    def __init__(self, trees):
+        self._known = {}
+        twice = set()
+        for tree in trees:
+            for node in ast.walk(tree):
+                targets = node.targets if isinstance(node, ast.Assign) else []
+                if isinstance(node, ast.AnnAssign):
+                    targets = [node.target]
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        if target.id in self._known:
+                            twice.add(target.id)
+                        self._known[target.id] = node.value
+        for name in twice:
+            # What it stands for depends on when one looks.
+            del self._known[name]
+        self._steps = 0
+
+    def constant(self, node):
+        """Returns what a name is bound to, once and for all."""
+        return self._known.get(node.id, node) if isinstance(node, ast.Name) else node
+
+    def of(self, node):
+        """Returns the text of an expression, or `None`."""
+        self._steps = 0
+        try:
+            return self._text(node)
+        except (Unclear, RecursionError):
+            return None
+
+    def _text(self, node):
+        # Names of names of names grow faster than anybody's patience.
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise Unclear
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return self._bounded(node.value)
+        if isinstance(node, ast.Name) and node.id in self._known:
+            return self._text(self._known[node.id])
+        if isinstance(node, ast.JoinedStr):
+            return self._bounded("".join(self._text(part) for part in node.values))
+        if isinstance(node, ast.FormattedValue):
+            return self._text(node.value)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return self._bounded(self._text(node.left) + self._text(node.right))
+        if isinstance(node, ast.Attribute) and node.attr == "email":
+            # `box.client.email`
+            return "{datasite}"
+        raise Unclear
+
+    def _bounded(self, text):
+        if len(text) > MAX_TEXT:
+            raise Unclear
+        return text
 
 
-def _text(node, constants, depth=0):
-    """Returns the text of an expression, if it is plain to see."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.Name) and depth < 5 and node.id in constants:
-        return _text(constants[node.id], constants, depth + 1)
-    if isinstance(node, ast.JoinedStr):
-        parts = [_text(part, constants, depth) for part in node.values]
-        return None if None in parts else "".join(parts)
-    if isinstance(node, ast.FormattedValue):
-        return _text(node.value, constants, depth)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and depth < 50:
-        sides = [_text(side, constants, depth + 1) for side in (node.left, node.right)]
-        return None if None in sides else "".join(sides)
-    if isinstance(node, ast.Attribute) and node.attr == "email":
-        # `box.client.email`
-        return "{datasite}"
-    return None
+class Unclear(Exception):
+    """What an expression stands for is seen when the program runs."""
 
 
 def _argument(call, index, *names):
@@ -202,27 +231,25 @@ def _argument(call, index, *names):
     return call.args[index] if len(call.args) > index else None
 
 
-def app_names(trees, constants):
+def app_names(trees, texts):
     for tree in trees:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _name(node.func) == "SyftEvents":
-                text = _text(_argument(node, 0, "app_name"), constants)
+                text = texts.of(_argument(node, 0, "app_name"))
                 if text is not None:
                     yield text
 
 
-def watches(trees, constants):
+def watches(trees, texts):
     """Yields the globs that are plain to see, in the host's way, and `None` for others."""
     for tree in trees:
         for node in ast.walk(tree):
             is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
             if not is_call or node.func.attr != "watch":
                 continue
-            given = _argument(node, 0, "glob_path")
-            if isinstance(given, ast.Name):
-                given = constants.get(given.id, given)
+            given = texts.constant(_argument(node, 0, "glob_path"))
             for glob in given.elts if isinstance(given, (ast.List, ast.Tuple)) else [given]:
-                text = _text(glob, constants)
+                text = texts.of(glob)
                 yield None if text is None else host_glob(text)
 
 
@@ -261,10 +288,10 @@ def analyse(folder, program):
     files = Files(folder)
     files.add_program(program)
     trees = list(files.trees.values())
-    constants = _constants(trees)
-    globs = list(watches(trees, constants))
+    texts = Texts(trees)
+    globs = list(watches(trees, texts))
     return {
-        "name": next(app_names(trees, constants), None),
+        "name": next(app_names(trees, texts), None),
         "description": _first_line(files.trees[program]),
         "reads": reads(glob for glob in globs if glob is not None),
         "n_hidden_watches": globs.count(None),
