@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use syft_protocol::grant::PathPattern;
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::{Event, Retry, Sights, Told};
 use tokio::sync::{Semaphore, mpsc};
@@ -38,6 +39,7 @@ use memory::Memory;
 use noticing::first_scan;
 use parked::Parked;
 use view::{Coverage, MAX_FILES, Scan, View};
+use watches::Watch;
 
 /// The least time between two scans of everything.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
@@ -252,8 +254,7 @@ fn warn_of_vain(app: &App) {
         let coverage = Coverage::new(vec![watch.globs.clone()], policy);
         if !coverage.may_cover_any() {
             let patterns = watch.patterns.join(", ");
-            let hint = "to be told of them it must be granted them: in its syft-app.toml \
-                        [files] read = [\"…\"], and with --allow-read";
+            let hint = hint_to_read(app, watch);
             tracing::warn!(
                 patterns,
                 hint,
@@ -261,6 +262,20 @@ fn warn_of_vain(app: &App) {
             );
         }
     }
+}
+
+/// Says which line would allow an app to read what a watch means.
+fn hint_to_read(app: &App, watch: &Watch) -> Option<String> {
+    let example = watch.globs.examples().next()?;
+    let example: Vec<&str> = example.iter().map(String::as_str).collect();
+    // What is not said in the same way to be granted is part of all files.
+    let said = watch.patterns.iter().find(|it| !it.starts_with('!'))?;
+    let said = match said.contains('/') {
+        true => said.trim_start_matches('/').to_owned(),
+        false => format!("**/{said}"),
+    };
+    let pattern = PathPattern::parse(&said).or_else(|_| PathPattern::parse("**"));
+    app.files().hint_to_read(&pattern.ok()?, &example)
 }
 
 /// Waits for hints; for ever where nothing is watched.

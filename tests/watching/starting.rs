@@ -159,7 +159,9 @@ fn warns_of_a_watch_that_means_no_file_the_app_may_read() {
     });
     let text = line.to_string();
     assert!(text.contains("{datasite}/private/*.json"), "{text}");
-    assert!(text.contains("[files] read = "), "{text}");
+    let hint = line["hint"].as_str().unwrap();
+    let expected = "[files] read = [\"{datasite}/private/*.json\"]";
+    assert!(hint.contains(expected), "{hint}");
     assert!(!text.contains("*.txt"), "{text}");
     drop(host);
     let host = start(&site, settings, &["**"], &[]);

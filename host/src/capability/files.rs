@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::grant::PathPattern;
 use wasmtime::component::{HasSelf, Linker};
 
 use bindings::types::DescriptorFlags;
@@ -28,7 +29,7 @@ use bindings::{ErrorCode, preopens, types};
 use deeds::CallDeeds;
 pub(crate) use deeds::{Deed, Deeds};
 pub(crate) use guard::Guard;
-use guard::Slot;
+use guard::{Slot, hint};
 pub use listing::Listing;
 pub(crate) use place::MAX_PATH_BYTES;
 pub use place::{Place, Root};
@@ -79,6 +80,17 @@ impl FileAccess {
             policy: Arc::new(Policy::new(grants, datasite, app)),
             deeds: None,
         })
+    }
+
+    /// Says which line would allow the app to read what a pattern stands for, of which
+    /// a path is an example.
+    pub(crate) fn hint_to_read(&self, pattern: &PathPattern, example: &[&str]) -> Option<String> {
+        let sender_may_read = || Err(String::new());
+        let decided = self.policy.decide(example, Want::Read, sender_may_read);
+        let place = Place::of(pattern.as_str());
+        decided
+            .err()
+            .map(|denied| hint(&place, Want::Read, &denied))
     }
 
     /// Takes note from now on of what calls do to files.

@@ -190,7 +190,7 @@ impl Guard {
 }
 
 /// Says which line would allow it.
-fn hint(place: &Place, want: Want, denied: &Denied) -> String {
+pub(super) fn hint(place: &Place, want: Want, denied: &Denied) -> String {
     let path = match place.text() {
         path if path.is_empty() => "**".to_owned(),
         path => path,
