@@ -274,3 +274,47 @@ fn drain(shared: &Shared) {
         shared.changed.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn insert(folders: &mut Folders, watch: i32, path: &str) {
+        folders.insert(watch, &Arc::from(path));
+    }
+
+    fn path(folders: &Folders, watch: i32) -> Option<&str> {
+        folders.paths.get(&watch).map(|path| &**path)
+    }
+
+    #[test]
+    fn a_folder_that_was_moved_keeps_its_watch_under_its_new_path() {
+        let mut folders = Folders::default();
+        insert(&mut folders, 1, "a");
+        insert(&mut folders, 2, "a/b");
+        // Found at its new place before it was missed at the old one.
+        insert(&mut folders, 1, "c");
+        insert(&mut folders, 2, "c/b");
+        assert_eq!(folders.remove_below("a"), [0; 0]);
+        assert_eq!(path(&folders, 1), Some("c"));
+        assert_eq!(path(&folders, 2), Some("c/b"));
+        // Another one came where it was.
+        insert(&mut folders, 3, "a");
+        folders.remove(1);
+        assert_eq!(path(&folders, 3), Some("a"));
+        assert_eq!(folders.watches.len(), 2);
+    }
+
+    #[test]
+    fn what_is_gone_takes_all_below_it_along_and_nothing_beside_it() {
+        let mut folders = Folders::default();
+        for (watch, path) in ["a", "a/b", "a/b/c", "a.b", "ab", "b/a"].iter().enumerate() {
+            insert(&mut folders, i32::try_from(watch).expect("a few"), path);
+        }
+        let mut gone = folders.remove_below("a");
+        gone.sort_unstable();
+        assert_eq!(gone, [0, 1, 2]);
+        let left: Vec<&str> = folders.watches.keys().map(|path| &**path).collect();
+        assert_eq!(left, ["a.b", "ab", "b/a"]);
+    }
+}

@@ -296,10 +296,9 @@ fn matches_name(pattern: &[u8], name: &[u8]) -> bool {
 proptest! {
     #[test]
     fn agrees_with_the_plain_way(
-        pattern in prop::collection::vec("\\*\\*|[ab*?]{1,4}", 1..5),
+        pattern in prop::collection::vec("\\*\\*|[ab?]{0,2}\\*?[ab?]{1,2}\\*?", 1..5),
         path in prop::collection::vec("[ab]{1,4}", 1..6),
     ) {
-        prop_assume!(pattern.iter().all(|name| name == "**" || !name.contains("**")));
         let globs = globs(&[&format!("/{}", pattern.join("/"))]).expect("a pattern");
         let pattern: Vec<&str> = pattern.iter().map(String::as_str).collect();
         let path: Vec<&str> = path.iter().map(String::as_str).collect();

@@ -180,6 +180,24 @@ impl World {
         std::mem::take(&mut self.log)
     }
 
+    fn change(&self, path: &str) -> Change {
+        Change {
+            path: Arc::from(path),
+            stamp: self.tree.get(path).copied(),
+        }
+    }
+
+    /// Takes note of what the app itself did.
+    fn own(&mut self, before: Option<Stamp>, change: &Change) {
+        self.told.own(before, change);
+        let mut changed = Vec::new();
+        self.sights.own(self.now, change, &mut changed);
+        for path in changed {
+            self.told.changed(&self.sights, &path);
+        }
+        self.sights.hint(self.now, &change.path, Hint::Whole);
+    }
+
     fn keep_silent(&mut self) {
         for change in self.told.take_silent() {
             keep(&mut self.kept, &change);
@@ -404,10 +422,7 @@ fn a_file_that_a_failing_app_changes_itself_is_the_same_event() {
         assert_eq!((event.attempt, event.id(b"watch")), (attempt, id));
         let before = world.tree.get(&path).copied();
         world.write("a");
-        let change = Change {
-            path: Arc::clone(&path),
-            stamp: world.tree.get(&path).copied(),
-        };
+        let change = world.change(&path);
         // The first time the attempt itself writes, then a request between attempts.
         match attempt {
             1 => event.rebase(before, change.stamp),
@@ -415,12 +430,7 @@ fn a_file_that_a_failing_app_changes_itself_is_the_same_event() {
                 world.told.failed(&world.sights, world.now, &event);
             }
         }
-        world.told.own(before, &change);
-        let mut changed = Vec::new();
-        world.sights.own(world.now, &change, &mut changed);
-        for path in changed {
-            world.told.changed(&world.sights, &path);
-        }
+        world.own(before, &change);
         if attempt == 1 {
             world.told.failed(&world.sights, world.now, &event);
         }
@@ -456,15 +466,8 @@ fn what_the_app_did_itself_is_no_event() {
     let before = world.tree.get("a").copied();
     let own = |world: &mut World, before: Option<Stamp>| {
         world.write("a");
-        let (path, stamp) = (Arc::from("a"), world.tree.get("a").copied());
-        let change = Change { path, stamp };
-        let mut changed = Vec::new();
-        world.told.own(before, &change);
-        world.sights.own(world.now, &change, &mut changed);
-        for path in changed {
-            world.told.changed(&world.sights, &path);
-        }
-        world.hint("a", Hint::Whole);
+        let change = world.change("a");
+        world.own(before, &change);
     };
     own(&mut world, before);
     assert_eq!(world.rest(), [""; 0]);
@@ -514,7 +517,10 @@ enum Op {
     Pass(u16),
     Scan,
     Tell,
-    Finish(bool),
+    /// The app takes an event or fails, and writes to its file before.
+    Finish(bool, bool),
+    /// The app writes to a file by itself.
+    Own(usize, bool),
     Restart,
 }
 
@@ -530,7 +536,8 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (0u16..3000).prop_map(Op::Pass),
         1 => Just(Op::Scan),
         4 => Just(Op::Tell),
-        4 => any::<bool>().prop_map(Op::Finish),
+        4 => any::<(bool, bool)>().prop_map(|(well, writes)| Op::Finish(well, writes)),
+        2 => (0..PATHS.len(), any::<bool>()).prop_map(|(path, hint)| Op::Own(path, hint)),
         1 => Just(Op::Restart),
     ]
 }
@@ -562,14 +569,33 @@ proptest! {
                     let event = world.next();
                     world.running.extend(event);
                 }
-                Op::Finish(well) => {
-                    if let Some(event) = world.running.pop() {
-                        match well {
-                            true => world.take(&event),
-                            false => {
-                                world.told.failed(&world.sights, world.now, &event);
-                            }
+                Op::Finish(well, writes) => {
+                    if let Some(mut event) = world.running.pop() {
+                        let before = world.tree.get(&event.path).copied();
+                        if writes {
+                            world.write(&event.path);
                         }
+                        let change = world.change(&event.path);
+                        if well {
+                            world.take(&event);
+                            world.own(before, &change);
+                        } else {
+                            event.rebase(before, change.stamp);
+                            world.own(before, &change);
+                            world.told.failed(&world.sights, world.now, &event);
+                        }
+                    }
+                }
+                Op::Own(path, hint) => {
+                    let path = PATHS[path];
+                    let is_told = |event: &Event| {
+                        event.changes().iter().any(|change| &*change.path == path)
+                    };
+                    if !world.running.iter().any(is_told) {
+                        let before = world.tree.get(path).copied();
+                        hinted.push((world.write(path), hint));
+                        let change = world.change(path);
+                        world.own(before, &change);
                     }
                 }
                 Op::Restart => world.restart(&texts),

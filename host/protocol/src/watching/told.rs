@@ -150,7 +150,8 @@ impl Told {
                 self.leave_queue(path);
                 self.be_silent(path, stamp);
             }
-            Difference::Event(event) if self.is_failing(&event) => self.leave_queue(path),
+            // It is in the queue if its time has come, else later.
+            Difference::Event(event) if self.is_failing(&event) => {}
             Difference::Event(_) => self.join_queue(path),
         }
     }
