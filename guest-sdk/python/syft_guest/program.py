@@ -22,8 +22,9 @@ _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(_HERE, "syft_program")
 NAME = os.path.join(_HERE, "syft_program.name")
 
-# Python's own library, our side of the component, and what the builder made.
-_NOT_OWN = (os.path.dirname(os.__file__), _HERE, "/bundled/", "/world/")
+# Python's own library, which lies in two places, our side of the component, and what the
+# builder made.
+_NOT_OWN = (os.path.dirname(os.__file__), "/python/", _HERE, "/bundled/", "/world/")
 
 # The host looks for the line that begins so.
 ERROR = "@syft-host-error@"
