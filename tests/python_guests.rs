@@ -142,8 +142,11 @@ fn whole_bodies_are_given_as_in_the_release() {
     check(&app("whole_bodies.py"), &[], "whole_bodies");
 }
 
+/// Options for the program `sandboxed`, which reads a file that lies beside it.
+const SANDBOXED: [&str; 3] = ["--allow-all-requested", "--include", "settings.json"];
+
 fn check_sandboxed(options: &[&str], behaviour: &str) {
-    let options = [&["--allow-all-requested"], options].concat();
+    let options = [&SANDBOXED[..], options].concat();
     check(&app("sandboxed"), &options, behaviour);
 }
 
@@ -176,7 +179,7 @@ fn lines_of_the_log_have_their_levels() {
     let host = Host::start(
         &site,
         &app("sandboxed"),
-        &["--allow-all-requested", "--log", "debug"],
+        &[&SANDBOXED[..], &["--log", "debug"]].concat(),
     );
     check_at(python, &site, &host, "python_works_in_the_sandbox", &[]);
     for (level, text) in [

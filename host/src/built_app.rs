@@ -29,13 +29,23 @@ pub(crate) fn is_source(path: &Path) -> bool {
     path.is_dir() || python_app::find(path).is_some()
 }
 
-/// Builds the Python program or the guest crate at a path.
+/// Builds the Python program or the guest crate at a path. Of the files beside a program
+/// only modules go in, and those that are included.
 ///
 /// # Errors
 /// There is neither, its manifest is none, or it does not build.
-pub(crate) fn build(ui: Ui, overrides: &Overrides, path: &Path) -> Result<BuiltApp, CommandError> {
+pub(crate) fn build(
+    ui: Ui,
+    overrides: &Overrides,
+    path: &Path,
+    included: &[String],
+) -> Result<BuiltApp, CommandError> {
     match python_app::find(path) {
-        Some(program) => python_app::build_app(ui, overrides, &program),
+        Some(program) => python_app::build_app(ui, overrides, &program, included),
+        None if !included.is_empty() => Err(CommandError::new(
+            "files are included in Python programs only",
+        )
+        .hint("a crate takes them in by include_str! or include_bytes!")),
         None => guest_crate::build_app(ui, path),
     }
 }

@@ -19,6 +19,7 @@ use crate::built_app::{self, BuiltApp};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{Manifest, section};
+use crate::plain::plain;
 use crate::ui::Ui;
 use analysis::Analysis;
 use requirements::Requirements;
@@ -67,49 +68,57 @@ pub(crate) fn build_app(
     ui: Ui,
     overrides: &Overrides,
     program: &Program,
+    included: &[String],
 ) -> Result<BuiltApp, CommandError> {
     let authored = built_app::read_manifest(ui, &program.folder)?;
     let requirements = Requirements::read(&program.folder)?;
     let folder = Config::find_python_folder(overrides)?;
     let tools = Tools::make_ready(ui, &folder)?;
     let stage = Stage::new(&folder)?;
-    let analysis = Analysis::of(&tools, &stage, program)?;
+    let analysis = Analysis::of(&tools, &stage, program, included)?;
+    analysis.tell_what_is_left_out(ui);
     stage.take(program, &analysis.files)?;
     let (manifest, warnings) = match authored {
         Some(authored) => authored,
         None => (analysis.manifest(ui)?, Vec::new()),
     };
-    let name = analysis.name.as_deref().unwrap_or(program.stem());
-    let manifest = fill(manifest, name, analysis.description.as_deref())?;
+    // A name that cannot be is found out before the long part.
+    if let Some(name) = &analysis.name {
+        fill(manifest.clone(), name, None)?;
+    }
     let key = stage.digest(&requirements)?;
     let wasm = cache::path(&folder, &key);
     if !wasm.is_file() {
-        build(ui, &tools, &stage, &requirements, program)?;
-        cache::put(&wasm, &stage.component())?;
+        let name = build(ui, &tools, &stage, &requirements, program)?;
+        cache::put(&wasm, &stage.component(), &name)?;
     }
+    // The name as it was when the program ran: its text may not show it.
+    let name = cache::app_name(&wasm)?;
+    let manifest = fill(manifest, &name, analysis.description.as_deref())?;
     let describe = |error| CommandError::new(format!("{}: {error}", wasm.display()));
     let component = std::fs::read(&wasm).map_err(describe)?;
     Ok(BuiltApp {
         component: section::embed(&component, &manifest.to_section())?,
         manifest,
         warnings,
-        package: name.to_owned(),
+        package: name,
         wasm,
     })
 }
 
+/// Builds the component, and returns the name that the program gave its app.
 fn build(
     ui: Ui,
     tools: &Tools,
     stage: &Stage,
     requirements: &Requirements,
     program: &Program,
-) -> Result<(), CommandError> {
+) -> Result<String, CommandError> {
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
     tools.install(requirements, &stage.packages())?;
     match tools.componentize(stage)? {
-        tools::Ended::Well => Ok(()),
+        tools::Ended::Well => stage.app_name(),
         tools::Ended::Badly(output) => Err(report::explain(ui, program, &output)),
         tools::Ended::TooLate(limit) => Err(CommandError::new(format!(
             "{} did not come to its end within {limit:?}",
@@ -141,13 +150,21 @@ impl Program {
             false => self.folder.join(file),
         }
     }
-
-    fn stem(&self) -> &str {
-        self.file.strip_suffix(".py").unwrap_or(&self.file)
-    }
 }
 
 impl Analysis {
+    fn tell_what_is_left_out(&self, ui: Ui) {
+        for file in &self.left_out {
+            let file = plain(file);
+            ui.status(&format!(
+                "note: the program names {file}, which lies beside it and does not go in"
+            ));
+            ui.status(&format!(
+                "hint: have it go in, for whoever gets the app: --include {file}"
+            ));
+        }
+    }
+
     /// Returns the manifest of a program that has none: it asks to read what it watches.
     fn manifest(&self, ui: Ui) -> Result<Manifest, CommandError> {
         let mut manifest = Manifest::default();

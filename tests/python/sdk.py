@@ -127,13 +127,13 @@ def what_cannot_be_served_is_reported_with_its_line():
         assert report["file"] == ("my-app.py" if line else None), report
 
 
-def analysed(text, **others):
+def analysed(text, included=(), **others):
     folder = tempfile.mkdtemp()
     for name, content in {"app.py": text, **others}.items():
         path = Path(folder, name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    return analyse.analyse(folder, "app.py")
+    return analyse.analyse(folder, "app.py", included)
 
 
 @behaviour
@@ -152,9 +152,10 @@ def the_text_says_what_a_program_is():
 
 
 @behaviour
-def files_of_a_program_are_those_that_it_names():
+def files_of_a_program_are_what_it_imports_and_what_is_included():
     found = analysed(
-        "import json, near, packed\nfrom far import x\nopen('data/known.txt'); open('../up.txt')",
+        "import json, near, packed, papers\nfrom far import x\nopen('data/known.txt'); open('../up.txt')",
+        ["data/included.txt"],
         **{
             "near.py": "def f():\n    import late",
             "late.py": "",
@@ -163,13 +164,20 @@ def files_of_a_program_are_those_that_it_names():
             "packed/part.py": "",
             "packed/table.csv": "",
             "packed/.hidden": "",
+            "papers/code.py": "",
+            "papers/taxes.txt": "",
             "data/known.txt": "",
+            "data/included.txt": "",
             "data/unknown.txt": "",
             ".env": "SECRET=1",
         },
     )
-    expected = "app.py data/known.txt late.py near.py packed/__init__.py packed/part.py"
-    assert found["files"] == [*expected.split(), "packed/table.csv"], found["files"]
+    expected = """
+        app.py data/included.txt late.py near.py packed/__init__.py packed/part.py
+        packed/table.csv papers/code.py
+    """
+    assert found["files"] == expected.split(), found["files"]
+    assert found["left_out"] == ["data/known.txt"], found["left_out"]
 
 
 @behaviour

@@ -8,7 +8,8 @@ use syft_host::manifest::Manifest;
 
 use super::of_the_readme;
 use crate::python::venv;
-use crate::support::host::{output, syft_host};
+use crate::support::client::call;
+use crate::support::host::{Host, output, syft_host};
 use crate::support::site::Site;
 
 fn build(site: &Site, program: &str, more: &[&str]) -> Output {
@@ -199,4 +200,46 @@ fn requirements_name_packages_and_nothing_else() {
         ],
         &["requirements.txt:2: `--index-url https://example.org` names no package"],
     );
+}
+
+/// A program may come from anybody and lie in somebody's home folder.
+#[test]
+fn files_beside_a_program_go_in_only_if_they_are_included() {
+    if venv::python().is_none() {
+        return;
+    }
+    let site = Site::new();
+    let program = concat!(
+        "import os\n",
+        "from syft_event import SyftEvents\n",
+        "try:\n    import papers\nexcept ImportError:\n    pass\n",
+        "NAMED = ['secret.txt', 'settings.json']\n",
+        "FOUND = sorted(os.path.join(d, f) for d, _, fs in os.walk('.') for f in fs)\n",
+        "box = SyftEvents('Seeing'.lower())\n",
+        "@box.on_request('/found')\n",
+        "def found():\n    return FOUND\n",
+    );
+    fs::create_dir(site.path().join("papers")).unwrap();
+    for (name, text) in [
+        ("app.py", program),
+        ("secret.txt", "secret"),
+        ("settings.json", "{}"),
+        ("papers/taxes.txt", "secret"),
+    ] {
+        fs::write(site.path().join(name), text).unwrap();
+    }
+    let included = ["--include", "settings.json", "-o", "app.wasm", "--json"];
+    let built = build(&site, "app.py", &included);
+    let (said, stderr) = (text(&built.stdout), text(&built.stderr));
+    assert!(built.status.success(), "{stderr}");
+    assert!(stderr.contains("hint: have it go in, for whoever gets the app: --include secret.txt"));
+    assert!(!stderr.contains("names settings.json"), "{stderr}");
+    // The name as the program computed it.
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(said["name"], "seeing");
+    let host = Host::start(&site, &site.path().join("app.wasm"), &[]);
+    let found = call(&host.rpc, "found", "").text();
+    assert_eq!(found, r#"["./app.py", "./settings.json"]"#);
+    let refused = build(&site, "app.py", &["--include", "../x"]);
+    assert_eq!(refused.status.code(), Some(2));
 }

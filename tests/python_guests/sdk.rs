@@ -65,8 +65,8 @@ fn the_text_says_what_a_program_is() {
 }
 
 #[test]
-fn files_of_a_program_are_those_that_it_names() {
-    check("files_of_a_program_are_those_that_it_names");
+fn files_of_a_program_are_what_it_imports_and_what_is_included() {
+    check("files_of_a_program_are_what_it_imports_and_what_is_included");
 }
 
 #[test]

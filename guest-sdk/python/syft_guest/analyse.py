@@ -2,8 +2,9 @@
 a sandbox.
 
 Prints JSON: the name of the app, what the program watches, and which files belong to it.
-These are the program, the modules and packages beside it that are imported from there, and
-small files beside it that are named in the text.
+These are the program, the modules and packages beside it that are imported from there, with
+the data of packages, and the files that whoever builds it includes by name. A program may lie
+in anybody's home folder: what else it names does not go in, and is only told of.
 """
 
 import ast
@@ -23,6 +24,7 @@ MAX_FILES = 2_000
 MAX_TOTAL = 32 << 20
 MAX_STEPS = 1_000
 MAX_TEXT = 4_096
+MAX_NOTED = 20
 
 
 class Unfit(Exception):
@@ -37,11 +39,21 @@ class Unfit(Exception):
 class Files:
     """The files that belong to a program, found from one to the next."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, included):
         self.folder = folder
+        self.included = included
         self.found = {}
+        self.left_out = set()
         self.trees = {}
         self.total = 0
+
+    def add_included(self):
+        for name in self.included:
+            kind, size = self._kind(name)
+            if kind != "file":
+                raise Unfit(f"{name} is no file beside the program")
+            if name not in self.found:
+                self._take(name, size)
 
     def add_program(self, name):
         kind, size = self._kind(name)
@@ -90,7 +102,7 @@ class Files:
         for module in sorted(set(_imported(tree))):
             self._add_module(module)
         for text in sorted(set(_texts(tree))):
-            self._add_data(text)
+            self._note_data(text)
 
     def _add_module(self, module):
         kind, size = self._kind(f"{module}.py")
@@ -102,6 +114,8 @@ class Files:
             self._add_package(module)
 
     def _add_package(self, package):
+        # Any folder can be imported: one that is meant to be says so.
+        has_data = self._kind(f"{package}/__init__.py")[0] == "file"
         for base, folders, names in os.walk(os.path.join(self.folder, package)):
             folders[:] = sorted(
                 name for name in folders if name[0] != "." and name != "__pycache__"
@@ -114,20 +128,20 @@ class Files:
                     continue
                 if name.endswith(".py"):
                     self._add_source(below, size)
-                elif size <= MAX_DATA:
+                elif has_data and size <= MAX_DATA:
                     self._take(below, size)
 
-    def _add_data(self, text):
-        """Adds a file that the text may mean."""
+    def _note_data(self, text):
+        """Takes note of a file that the text may mean."""
         is_name = 0 < len(text) < 200 and not text.startswith(("/", "."))
         if not is_name or "\0" in text or "\n" in text:
             return
         name = os.path.normpath(text).replace(os.sep, "/")
         if name.startswith("..") or any(part.startswith(".") for part in name.split("/")):
             return
-        kind, size = self._kind(name)
-        if kind == "file" and size <= MAX_DATA and name not in self.found:
-            self._take(name, size)
+        kind, _ = self._kind(name)
+        if kind == "file" and name not in self.included and len(self.left_out) < MAX_NOTED:
+            self.left_out.add(name)
 
 
 def _imported(tree):
@@ -284,9 +298,10 @@ def _first_line(tree):
     return text.strip().splitlines()[0] if text and text.strip() else None
 
 
-def analyse(folder, program):
-    files = Files(folder)
+def analyse(folder, program, included):
+    files = Files(folder, included)
     files.add_program(program)
+    files.add_included()
     trees = list(files.trees.values())
     texts = Texts(trees)
     globs = list(watches(trees, texts))
@@ -296,12 +311,13 @@ def analyse(folder, program):
         "reads": reads(glob for glob in globs if glob is not None),
         "n_hidden_watches": globs.count(None),
         "files": sorted(files.found),
+        "left_out": sorted(files.left_out - files.found.keys()),
     }
 
 
 def main():
     try:
-        said = analyse(sys.argv[1], sys.argv[2])
+        said = analyse(sys.argv[1], sys.argv[2], sys.argv[3:])
     except Unfit as error:
         said = {"error": {"message": str(error), "file": error.file, "line": error.line}}
     print(json.dumps(said))

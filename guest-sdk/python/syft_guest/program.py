@@ -21,6 +21,8 @@ from syft_guest import alone, apps, calls
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(_HERE, "syft_program")
 NAME = os.path.join(_HERE, "syft_program.name")
+# And where the builder looks for the name that the program gave its app.
+APP = os.path.join(_HERE, "syft_program.app")
 
 # Python's own library, which lies in two places, our side of the component, and what the
 # builder made.
@@ -65,6 +67,8 @@ def load():
         gc.freeze()
     except BaseException as error:
         _report(error)
+    with open(APP, "w", encoding="utf-8") as file:
+        file.write(str(apps.all_apps()[0].app_name))
 
 
 class NoApp(Exception):

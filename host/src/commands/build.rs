@@ -31,6 +31,11 @@ pub(super) struct BuildArgs {
     /// current folder]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// File beside a Python program that goes into the app, where everybody who gets it
+    /// can read it; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    include: Vec<String>,
 }
 
 pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<Exit, CommandError> {
@@ -40,7 +45,7 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
         warnings,
         package,
         ..
-    } = built_app::build(ui, overrides, &args.path)?;
+    } = built_app::build(ui, overrides, &args.path, &args.include)?;
     let name = manifest
         .name
         .as_ref()

@@ -44,6 +44,10 @@ pub(super) struct RunArgs {
     #[arg(long)]
     name: Option<String>,
 
+    /// File beside a Python program that goes into the app; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    include: Vec<String>,
+
     /// Show callers what went wrong inside a handler
     #[arg(long)]
     debug: bool,
@@ -109,7 +113,7 @@ pub(super) async fn run(
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
     allow_open_files();
-    let source = Source::find(ui, overrides, &args.app)?;
+    let source = Source::find(ui, overrides, &args.app, &args.include)?;
     let name = source.name(args.name.as_deref())?;
     let approvals = Approvals::new(&config.approvals);
     let digest = component::digest(&source.component);
@@ -281,9 +285,14 @@ struct Source {
 
 impl Source {
     /// Reads a component, or builds a crate or a program.
-    fn find(ui: Ui, overrides: &Overrides, path: &Path) -> Result<Self, CommandError> {
+    fn find(
+        ui: Ui,
+        overrides: &Overrides,
+        path: &Path,
+        included: &[String],
+    ) -> Result<Self, CommandError> {
         if built_app::is_source(path) {
-            let built = built_app::build(ui, overrides, path)?;
+            let built = built_app::build(ui, overrides, path, included)?;
             return Ok(Self {
                 component: built.component,
                 manifest: built.manifest,

@@ -22,6 +22,8 @@ pub(super) struct Analysis {
     pub(super) n_hidden_watches: usize,
     /// Which files belong to it, below its folder.
     pub(super) files: Vec<String>,
+    /// Files beside it that its text names, and that do not go in.
+    pub(super) left_out: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,12 +49,14 @@ impl Analysis {
         tools: &Tools,
         stage: &Stage,
         program: &Program,
+        included: &[String],
     ) -> Result<Self, CommandError> {
         let output = tools
             .python()
             .arg(stage.analyser())
             .arg(&program.folder)
             .arg(&program.file)
+            .args(included)
             .stdin(Stdio::null())
             .output()?;
         let Ok(said) = serde_json::from_slice(&output.stdout) else {

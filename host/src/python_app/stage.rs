@@ -4,7 +4,7 @@
 //! nothing but copies.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::error::CommandError;
 const PREFIX: &str = "build-";
 
 /// No build takes so long: whoever made the folder was killed.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// The folder in which a component is built. Deleted in the end.
 #[derive(Debug)]
@@ -83,6 +83,16 @@ impl Stage {
             }
         }
         Ok(HEXLOWER.encode(&hash.finalize()))
+    }
+
+    /// Returns the name that the program gave its app, once it has run.
+    pub(super) fn app_name(&self) -> Result<String, CommandError> {
+        const MAX_BYTES: u64 = 1024;
+        let said = fs::File::open(self.python().join("syft_program.app"));
+        let mut name = String::new();
+        said.and_then(|file| file.take(MAX_BYTES).read_to_string(&mut name))
+            .map_err(|error| CommandError::new(format!("the name of the app: {error}")))?;
+        Ok(name)
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -22,7 +22,20 @@ const GUEST_PYTHON: &str = "3.14";
 const OLDEST: (u32, u32) = (3, 10);
 
 /// A program that waits for something while it is built would wait for ever.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Starts the builder so that it ends with us, and so that a program which never stops
+/// writing while it is built fills no disk.
+const LAUNCH: &str = "
+import ctypes, os, resource, signal, sys
+try:
+    PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+except (AttributeError, OSError):
+    pass
+resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 20, 256 << 20))
+os.execv(sys.argv[1], sys.argv[1:])
+";
 
 /// The most that is read of what the builder says.
 const MAX_OUTPUT_BYTES: usize = 256 << 10;
@@ -132,8 +145,10 @@ impl Tools {
     /// stage and nothing of this machine.
     pub(super) fn componentize(&self, stage: &Stage) -> Result<Ended, CommandError> {
         let said = stage.path().join("said");
-        let mut command = Command::new(self.bin.join("componentize-py"));
+        let mut command = self.python();
         command
+            .args(["-c", LAUNCH])
+            .arg(self.bin.join("componentize-py"))
             .arg("-q")
             .arg("-d")
             .arg(stage.wit())
