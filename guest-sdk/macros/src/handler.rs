@@ -3,12 +3,12 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, Expr, FnArg, ItemFn, LitStr, Result, ReturnType, Signature, Type};
+use syn::{Error, Expr, FnArg, ItemFn, LitStr, Result, ReturnType, Type};
 
 use crate::parameter::{Parameter, Source};
 use crate::results::{all, both};
 use crate::spans::{at, first_span};
-use crate::{answer, description, json_schema, path, schema};
+use crate::{answer, description, json_schema, path, schema, shape};
 
 /// Returns the item and, beside it, the implementation of `Handler`.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -42,7 +42,7 @@ struct Handler {
 /// Reads the function and takes the `#[default]`s off, whether it succeeds or not.
 fn parse(arguments: TokenStream, function: &mut ItemFn) -> Result<Handler> {
     let path = path::parse(arguments);
-    let shape = check_shape(&function.sig);
+    let shape = shape::check(&function.sig, "a handler");
     let parameters = parse_parameters(function);
     let (path, ((), parameters)) = both(path, both(shape, parameters))?;
     check_bodies(&parameters)?;
@@ -53,25 +53,9 @@ fn parse(arguments: TokenStream, function: &mut ItemFn) -> Result<Handler> {
     })
 }
 
-fn check_shape(signature: &Signature) -> Result<()> {
-    if let Some(token) = signature.unsafety {
-        return Err(Error::new(token.span, "a handler is a safe function"));
-    }
-    if !signature.generics.params.is_empty() {
-        return Err(Error::new(
-            signature.generics.params.span(),
-            "a handler is not generic: the host calls it with one set of types",
-        ));
-    }
-    Ok(())
-}
-
 fn parse_parameters(function: &mut ItemFn) -> Result<Vec<Parameter>> {
     all(function.sig.inputs.iter_mut().map(|input| match input {
-        FnArg::Receiver(receiver) => Err(Error::new(
-            receiver.span(),
-            "a handler is a free function: it has no `self`",
-        )),
+        FnArg::Receiver(receiver) => Err(shape::no_receiver(receiver, "a handler")),
         FnArg::Typed(input) => Parameter::parse(input),
     }))
 }

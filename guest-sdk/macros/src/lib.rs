@@ -9,6 +9,7 @@ mod path;
 mod pattern;
 mod results;
 mod schema;
+mod shape;
 mod spans;
 mod watched;
 mod watcher;

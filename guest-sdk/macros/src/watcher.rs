@@ -7,7 +7,7 @@ use syn::{Error, FnArg, ItemFn, LitStr, PatType, Result, Signature};
 
 use crate::results::{all, both};
 use crate::spans::{at, first_span};
-use crate::{answer, watched};
+use crate::{answer, shape, watched};
 
 /// Returns the item and, beside it, the implementation of `Watcher`.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -41,7 +41,7 @@ struct Watcher {
 
 fn parse(arguments: TokenStream, signature: &Signature) -> Result<Watcher> {
     let watched = watched::parse(arguments);
-    let shape = check_shape(signature);
+    let shape = shape::check(signature, "a watcher");
     let event = parse_event(signature);
     let (watched, ((), event)) = both(watched, both(shape, event))?;
     Ok(Watcher {
@@ -51,25 +51,9 @@ fn parse(arguments: TokenStream, signature: &Signature) -> Result<Watcher> {
     })
 }
 
-fn check_shape(signature: &Signature) -> Result<()> {
-    if let Some(token) = signature.unsafety {
-        return Err(Error::new(token.span, "a watcher is a safe function"));
-    }
-    if !signature.generics.params.is_empty() {
-        return Err(Error::new(
-            signature.generics.params.span(),
-            "a watcher is not generic: the host calls it with one set of types",
-        ));
-    }
-    Ok(())
-}
-
 fn parse_event(signature: &Signature) -> Result<Option<PatType>> {
     let parameters = all(signature.inputs.iter().map(|input| match input {
-        FnArg::Receiver(receiver) => Err(Error::new(
-            receiver.span(),
-            "a watcher is a free function: it has no `self`",
-        )),
+        FnArg::Receiver(receiver) => Err(shape::no_receiver(receiver, "a watcher")),
         FnArg::Typed(input) => Ok(input),
     }))?;
     match parameters.as_slice() {

@@ -34,6 +34,21 @@ impl Site {
     }
 }
 
+fn reopened(site: Site) -> Site {
+    let Site {
+        store,
+        limits,
+        folder,
+    } = site;
+    drop(store);
+    let store = Arc::new(Store::open(folder.path(), &limits).expect("a store"));
+    Site {
+        store,
+        limits,
+        folder,
+    }
+}
+
 fn add_one(session: &mut Session, key: &str) -> u64 {
     let old = session.get(key).expect("a value");
     let old = old.map_or(0, |text| {
@@ -62,18 +77,7 @@ async fn keeps_what_a_call_wrote_and_only_if_it_ended_well() {
     assert_eq!(ran, Ok(()));
     assert_eq!(site.get("a").await, Some(b"1".to_vec()));
 
-    let Site {
-        store,
-        limits,
-        folder,
-    } = site;
-    drop(store);
-    let again = Arc::new(Store::open(folder.path(), &limits).expect("a store"));
-    let site = Site {
-        store: again,
-        limits,
-        folder,
-    };
+    let site = reopened(site);
     assert_eq!(site.get("a").await, Some(b"1".to_vec()));
 }
 
@@ -329,21 +333,6 @@ mod answers {
         site.store
             .unpublished(&address(), || mark.clone())
             .expect("a working store")
-    }
-
-    fn reopened(site: Site) -> Site {
-        let Site {
-            store,
-            limits,
-            folder,
-        } = site;
-        drop(store);
-        let store = Arc::new(Store::open(folder.path(), &limits).expect("a store"));
-        Site {
-            store,
-            limits,
-            folder,
-        }
     }
 
     #[tokio::test]
