@@ -32,6 +32,15 @@ pub struct App {
     watches: Watches,
 }
 
+/// What came of a request.
+#[derive(Debug)]
+pub enum Called {
+    /// It ran.
+    Concluded(Conclusion),
+    /// It has run before; this answer was kept.
+    Before(Vec<u8>),
+}
+
 /// Why a component could not be made an app.
 #[derive(Debug, Error)]
 pub enum AppError {
@@ -168,21 +177,6 @@ impl App {
             .await
     }
 
-    /// Returns the answer to a request that has run already, where that was kept and is
-    /// not known to lie beside the request.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn unpublished(
-        &self,
-        address: &Address,
-        stamp: Stamp,
-        request: &message::Request,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        self.state
-            .unpublished(address, || Mark::new(stamp, request))
-    }
-
     /// Takes note that the answer to a request lies beside it.
     pub fn published(&self, address: &Address) {
         self.state.published(address);
@@ -191,6 +185,8 @@ impl App {
     /// Runs the handler of a request, and keeps what it wrote to its state, and with it
     /// its answer, if it answered. The address says where it goes, whatever its URL
     /// claims. `conclude` makes the answer; it is called again if the call runs again.
+    /// A request that has run already, and whose answer is not known to lie beside it, is
+    /// not run.
     ///
     /// # Errors
     /// The host cannot keep the state. Nothing of the call was kept.
@@ -202,12 +198,11 @@ impl App {
         sender: Sender,
         request: message::Request,
         conclude: impl Fn(Outcome) -> Conclusion,
-    ) -> Result<Conclusion, StoreError> {
+    ) -> Result<Called, StoreError> {
         let Some(route) = self.router.route(address.endpoint()) else {
             let detail = format!("no endpoint {}", address.endpoint());
-            return Ok(conclude(Outcome::Trapped(detail)));
+            return Ok(Called::Concluded(conclude(Outcome::Trapped(detail))));
         };
-        let mark = Mark::new(stamp, &request);
         let request = rpc::Request {
             id: address.id().uuid().to_string(),
             endpoint: route.name.to_string(),
@@ -220,6 +215,10 @@ impl App {
             created: request.created.micros(),
             expires: request.expires.micros(),
         };
+        let mark = || Mark::new(stamp, &request);
+        if let Some(answer) = self.state.unpublished(address, mark)? {
+            return Ok(Called::Before(answer));
+        }
         let (request, mark, conclude) = (&request, &mark, &conclude);
         let call = |state| async move {
             let (program, identity) = (&self.program, &self.identity);
@@ -233,7 +232,8 @@ impl App {
         };
         let ended_well = |(answered, _): &(bool, Conclusion)| *answered;
         let transaction = self.state.transact(sandbox.limits(), call, ended_well);
-        transaction.await.map(|(_, conclusion)| conclusion)
+        let (_, conclusion) = transaction.await?;
+        Ok(Called::Concluded(conclusion))
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use syft_host::app::App;
+use syft_host::app::{App, Called};
 use syft_host::capability::files::{FileAccess, Grants};
 use syft_host::manifest;
 use syft_host::reply::Replier;
@@ -184,8 +184,11 @@ impl Ours {
             request,
             conclude,
         );
-        let conclusion = called.await.unwrap();
+        let called = called.await.unwrap();
         let took = start.elapsed();
+        let Called::Concluded(conclusion) = called else {
+            panic!("nothing ran before: {called:?}")
+        };
         let response = Response::from_json(&conclusion.reply.json, now).unwrap();
         assert_eq!(response.body, Some(opens.to_string().into_bytes()));
         took

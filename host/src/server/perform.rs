@@ -13,6 +13,7 @@ use syft_protocol::message::Request;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Event, Shared, now, send};
+use crate::app::Called;
 use crate::reply::Conclusion;
 use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
@@ -162,14 +163,6 @@ async fn run(
     request: Request,
     sender: Sender,
 ) -> Closed {
-    let kept = match shared.app.unpublished(address, stamp, &request) {
-        Ok(kept) => kept,
-        Err(error) => return try_later(address, &error),
-    };
-    if let Some(answer) = kept {
-        tracing::info!(%address, "it has run already: its answer is given now");
-        return publish(shared, tree, address, stamp, &answer);
-    }
     // Events have some of the slots; they are taken in the order of asking.
     let _slot = shared.slots.acquire().await;
     let start = Instant::now();
@@ -186,7 +179,11 @@ async fn run(
         detail,
         reply,
     } = match called {
-        Ok(conclusion) => conclusion,
+        Ok(Called::Concluded(conclusion)) => conclusion,
+        Ok(Called::Before(answer)) => {
+            tracing::info!(%address, "it has run already: its answer is given now");
+            return publish(shared, tree, address, stamp, &answer);
+        }
         Err(error) => return try_later(address, &error),
     };
     let closed = publish(shared, tree, address, stamp, &reply.json);

@@ -11,9 +11,9 @@ use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use sha2::{Digest, Sha256};
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Stamp;
-use syft_protocol::message::Request;
 
 use super::{Database, Session, Store, StoreError};
+use crate::sandbox::bindings::exports::syft::app::rpc::Request;
 
 /// By address: the mark of the request, and the answer.
 pub(super) const ANSWERS: TableDefinition<'_, &str, (&[u8], &[u8])> =
@@ -31,10 +31,10 @@ pub struct Mark {
 
 impl Mark {
     /// Returns the mark of a request.
-    pub fn new(stamp: Stamp, request: &Request) -> Self {
+    pub(crate) fn new(stamp: Stamp, request: &Request) -> Self {
         Self {
             stamp,
-            digest: Sha256::digest(request.to_json()).into(),
+            digest: digest(request),
         }
     }
 
@@ -58,6 +58,27 @@ impl Mark {
         let at = own.len() - DIGEST_BYTES;
         bytes.len() == own.len() && (bytes[..at] == own[..at] || bytes[at..] == own[at..])
     }
+}
+
+fn digest(request: &Request) -> [u8; DIGEST_BYTES] {
+    let mut hash = Sha256::new();
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    add(request.sender.as_bytes());
+    add(request.url.as_bytes());
+    add(&[request.method as u8]);
+    for (name, value) in &request.headers {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    // No body is not an empty one.
+    add(&[u8::from(request.body.is_some())]);
+    add(request.body.as_deref().unwrap_or_default());
+    add(&request.created.to_be_bytes());
+    add(&request.expires.to_be_bytes());
+    hash.finalize().into()
 }
 
 /// Which answers are not known to lie beside their requests.
@@ -118,11 +139,16 @@ pub(super) fn forget(
 impl Session {
     /// Has the answer of the call kept with what it wrote, if it wrote anything: an
     /// answer that changed nothing can be given anew.
-    pub(crate) fn keep_answer(&mut self, address: &Address, mark: &Mark, answer: &[u8]) {
+    pub(crate) fn keep_answer(
+        &mut self,
+        address: &Address,
+        mark: impl FnOnce() -> Mark,
+        answer: &[u8],
+    ) {
         if !self.has_written() {
             return;
         }
-        let (address, mark, answer) = (address.to_string(), mark.to_bytes(), answer.to_vec());
+        let (address, mark, answer) = (address.to_string(), mark().to_bytes(), answer.to_vec());
         self.expect_answer(&address);
         self.also(Box::new(move |transaction| {
             let mut table = transaction.open_table(ANSWERS)?;

@@ -28,6 +28,14 @@ impl Site {
         kept.expect("a working store")
     }
 
+    async fn set_a_and_b(&self) {
+        let set = |session: &mut Session| {
+            session.set("a", b"1".to_vec())?;
+            session.set("b", b"1".to_vec())
+        };
+        self.call(set).await.expect("room");
+    }
+
     async fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.call(|session| session.get(key).expect("a value"))
             .await
@@ -84,12 +92,7 @@ async fn keeps_what_a_call_wrote_and_only_if_it_ended_well() {
 #[tokio::test]
 async fn a_call_sees_its_own_writes_and_one_moment_of_the_rest() {
     let site = site();
-    site.call(|session| {
-        session.set("a", b"1".to_vec())?;
-        session.set("b", b"1".to_vec())
-    })
-    .await
-    .expect("room");
+    site.set_a_and_b().await;
     let mut session = Session::new(Some(Arc::clone(&site.store)), &site.limits);
     assert_eq!(session.get("a"), Ok(Some(b"1".to_vec())));
     session.set("c", b"3".to_vec()).expect("room");
@@ -187,12 +190,7 @@ async fn a_call_runs_again_where_what_it_read_has_changed() {
     ];
     for (name, reads, comes_between, runs) in table {
         let site = site();
-        site.call(|session| {
-            session.set("a", b"1".to_vec())?;
-            session.set("b", b"1".to_vec())
-        })
-        .await
-        .expect("room");
+        site.set_a_and_b().await;
         let (site, n_runs) = (&site, &std::cell::Cell::new(0));
         let run = |mut session: Session| async move {
             n_runs.set(n_runs.get() + 1);
@@ -292,10 +290,10 @@ async fn lists_keys_page_by_page() {
 mod answers {
     use syft_protocol::address::{Address, Folder, RequestId};
     use syft_protocol::inbox::Stamp;
-    use syft_protocol::message::Request;
-    use syft_protocol::timestamp::Timestamp;
 
     use super::*;
+    use crate::sandbox::bindings::exports::syft::app::rpc::Request;
+    use crate::sandbox::bindings::syft::app::types::{Method, SenderProof};
 
     fn address() -> Address {
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").expect("an id");
@@ -304,17 +302,24 @@ mod answers {
     }
 
     fn mark(inode: u64, body: &str) -> Mark {
-        let json = format!(r#"{{"sender":"a@x.org","url":"syft://o@x.org/x","body":"{body}"}}"#);
-        let now = Timestamp::from_system_time(std::time::SystemTime::UNIX_EPOCH);
         let stamp = Stamp {
             inode,
             bytes: 1,
             changed: 1,
         };
-        Mark::new(
-            stamp,
-            &Request::from_json(json.as_bytes(), now).expect("a request"),
-        )
+        let request = Request {
+            id: String::new(),
+            endpoint: String::new(),
+            sender: "a@x.org".to_owned(),
+            sender_proof: SenderProof::Folder,
+            url: "syft://o@x.org/x".to_owned(),
+            method: Method::Post,
+            headers: Vec::new(),
+            body: Some(body.as_bytes().to_vec()),
+            created: 0,
+            expires: 0,
+        };
+        Mark::new(stamp, &request)
     }
 
     async fn answer(site: &Site, mark: &Mark, answer: &[u8], is_written: bool, is_kept: bool) {
@@ -322,7 +327,7 @@ mod answers {
             if is_written {
                 session.set("a", b"1".to_vec()).expect("room");
             }
-            session.keep_answer(&address(), mark, answer);
+            session.keep_answer(&address(), || mark.clone(), answer);
             std::future::ready(((), session))
         };
         let ran = site.store.transact(&site.limits, run, |()| is_kept).await;
