@@ -14,6 +14,10 @@ test *args:
 storm:
     cargo test -p syft-host --test all -- watching::storm --include-ignored --nocapture
 
+# Kills the host over 200 times while it answers 1,000 requests (KILL_SEED=2: other moments)
+kill:
+    cargo test --workspace --test all -- crashes::each_of_1000 --include-ignored --nocapture
+
 # Formats everything
 fmt:
     cargo fmt

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::support::apps::{Approved, ops, start_files};
 use crate::support::planted::{FRIEND, planted};
+use crate::support::random::Random;
 use crate::support::site::{OWNER, Site};
 use model::{Model, Node};
 
@@ -59,22 +60,7 @@ const DENY: &[&str] = &[
     "*/*/d",
 ];
 
-/// SplitMix64.
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-
     fn of<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[self.below(from.len())]
     }

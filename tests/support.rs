@@ -6,6 +6,7 @@ pub mod client;
 pub mod guests;
 pub mod host;
 pub mod planted;
+pub mod random;
 pub mod site;
 
 use std::fs;

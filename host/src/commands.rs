@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Overrides};
 use crate::error::CommandError;
+use crate::failpoint;
 use crate::logging::{self, LogFormat};
 use crate::ui::Ui;
 
@@ -144,6 +145,9 @@ impl Cli {
         let filter = self.log.or_else(config::log_filter);
         let default = if quiet { "warn" } else { "info" };
         logging::start(self.log_format.into(), filter.as_deref().unwrap_or(default))?;
+        if let Some(text) = config::failpoint() {
+            failpoint::arm(&text);
+        }
         let overrides = self.config.into();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -18,6 +18,7 @@ const DATA_DIR: &str = "SYFTBOX_DATA_DIR";
 const APP_ID: &str = "SYFTBOX_APP_ID";
 const HOME: &str = "SYFT_HOST_HOME";
 const LOG: &str = "SYFT_HOST_LOG";
+const FAILPOINT: &str = "SYFT_HOST_FAILPOINT";
 
 /// A SyftBox client kills its apps three seconds after it asked them to stop.
 const STOP_UNDER_SYFTBOX: Duration = Duration::from_millis(2_500);
@@ -67,6 +68,11 @@ struct ConfigFile {
 /// Returns the filter of the log, if the environment has one.
 pub fn log_filter() -> Option<String> {
     env::var(LOG).or_else(|_| env::var("RUST_LOG")).ok()
+}
+
+/// Returns where the host is to crash, in tests.
+pub fn failpoint() -> Option<String> {
+    env::var(FAILPOINT).ok()
 }
 
 impl Config {

@@ -6,8 +6,10 @@
 mod lookout;
 mod perform;
 mod shutdown;
+mod suspects;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,11 +17,13 @@ use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
+use syft_protocol::watching::Retry;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
 
 use crate::app::App;
+use crate::journal::{Entry, Journal};
 use crate::reply::Replier;
 use crate::sandbox::Sandbox;
 use crate::tree::{Hints, Scan, Tree, Watcher};
@@ -27,12 +31,18 @@ use crate::watching::{Runner, WatchOptions, Watching};
 
 use lookout::{Lookout, Scope};
 pub use shutdown::Shutdown;
+use suspects::Suspects;
+
+/// How often somebody may have asked for a parked request.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// How the server goes about its work.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
     /// The folder that holds the datasites.
-    pub datasites: std::path::PathBuf,
+    pub datasites: PathBuf,
+    /// The app's private folder.
+    pub folder: PathBuf,
     /// Callers see what went wrong inside a handler.
     pub debug: bool,
     /// Publish `rpc.schema.json`.
@@ -43,20 +53,27 @@ pub struct ServerOptions {
     pub sweep_every: Duration,
     /// Time for calls in progress once the server is to stop.
     pub stop_within: Duration,
-    /// How the app is told of files.
-    pub watch: WatchOptions,
+    /// How an event is told again that the app did not take.
+    pub retry: Retry,
 }
 
 /// Everything that wakes the server.
 enum Event {
     /// A request was opened and read.
-    Loaded(Address, Loaded, Option<OwnedSemaphorePermit>),
+    Loaded(Address, Loaded, Option<Held>),
     /// Work on a request ended.
     Closed(Address, inbox::Closed),
     /// A scan ended.
     Scanned(Scan, Scope),
     /// Old requests were deleted.
     Swept(usize),
+}
+
+/// What a request holds while it is at work.
+struct Held {
+    entry: Entry,
+    /// For its memory, where there is any.
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What the tasks of the server share.
@@ -66,6 +83,7 @@ struct Shared {
     /// One permit for each call that may run, of a request or an event.
     slots: Arc<Semaphore>,
     replier: Replier,
+    journal: Arc<Journal>,
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
     events: mpsc::UnboundedSender<Event>,
@@ -79,8 +97,9 @@ pub struct Server {
     inbox: Inbox,
     lookout: Lookout,
     watching: Option<Watching>,
-    /// The memory that requests at work hold.
-    loaded: HashMap<Address, OwnedSemaphorePermit>,
+    suspects: Suspects,
+    /// What requests at work hold.
+    held: HashMap<Address, Held>,
     is_sweeping: bool,
     n_dropped: u64,
 }
@@ -102,7 +121,7 @@ impl Server {
             debug: options.debug,
             response_bytes: sandbox.limits().response_bytes,
         };
-        let inbox = Inbox::new(InboxLimits {
+        let mut inbox = Inbox::new(InboxLimits {
             active: sandbox.limits().concurrency,
             active_per_sender: sandbox.limits().concurrency_per_sender(),
             ..InboxLimits::default()
@@ -114,26 +133,34 @@ impl Server {
             Arc::new(app),
             Arc::new(Semaphore::new(sandbox.limits().concurrency)),
         );
+        let suspects = Suspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
+        let watch_options = WatchOptions {
+            folder: options.folder.clone(),
+            retry: options.retry,
+        };
         let runner = Runner {
             app: Arc::clone(&app),
+            journal: Arc::clone(&suspects.journal),
             sandbox: Arc::clone(&sandbox),
             slots: Arc::clone(&slots),
         };
         Ok(Self {
             lookout,
-            watching: Watching::start(runner, options.watch.clone()).await?,
+            watching: Watching::start(runner, watch_options).await?,
             shared: Arc::new(Shared {
                 app,
                 sandbox,
                 slots,
                 replier,
+                journal: Arc::clone(&suspects.journal),
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 events: sender,
             }),
             events,
             options,
             inbox,
-            loaded: HashMap::new(),
+            suspects,
+            held: HashMap::new(),
             is_sweeping: false,
             n_dropped: 0,
         })
@@ -150,6 +177,8 @@ impl Server {
     pub async fn run(mut self, mut shutdown: Shutdown) {
         let mut sweep = time::interval(self.options.sweep_every);
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        let mut asked = time::interval(ASKED_EVERY);
+        asked.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let watching = self.watching.take();
         let watching = watching.map(|it| tokio::spawn(watch(it, shutdown.clone())));
         loop {
@@ -163,6 +192,7 @@ impl Server {
                     self.lookout.scan(&self.shared.app, &self.options);
                 }
                 _ = sweep.tick() => self.sweep(),
+                _ = asked.tick() => self.see_to_asked(),
             }
         }
         self.finish(shutdown, watching).await;
@@ -191,6 +221,7 @@ impl Server {
                 () = shutdown.insisted() => {}
             }
         }
+        self.suspects.journal.close();
         match self.inbox.n_active() {
             0 => tracing::info!("stopped"),
             n_left => tracing::warn!(n_left, "stopped; these calls run again at the next start"),
@@ -215,20 +246,25 @@ impl Server {
 
     fn handle(&mut self, now: Now, event: Event) {
         match event {
-            Event::Loaded(address, loaded, permit) => {
-                if let Some(permit) = permit {
-                    self.loaded.insert(address.clone(), permit);
+            Event::Loaded(address, loaded, held) => {
+                if let Some(held) = held {
+                    self.held.insert(address.clone(), held);
                 }
                 self.inbox
                     .handle(now, inbox::Event::Loaded(address.clone(), loaded));
                 if !self.inbox.is_busy(&address) {
-                    self.loaded.remove(&address);
+                    self.held.remove(&address);
+                    self.suspects.ended(&self.inbox, &address);
                 }
             }
             Event::Closed(address, closed) => {
-                self.loaded.remove(&address);
+                let held = self.held.remove(&address);
                 self.inbox
-                    .handle(now, inbox::Event::Closed(address, closed));
+                    .handle(now, inbox::Event::Closed(address.clone(), closed));
+                self.suspects.ended(&self.inbox, &address);
+                if let (Some(held), inbox::Closed::Answered) = (held, closed) {
+                    held.entry.answered();
+                }
             }
             Event::Scanned(scan, scope) => self.take_scan(now, scan, scope),
             Event::Swept(n_deleted) => {
@@ -265,6 +301,17 @@ impl Server {
             self.n_dropped = n_dropped;
             let n_queued = self.inbox.n_queued();
             tracing::warn!(n_queued, "too many requests wait: more are taken up later");
+        }
+    }
+
+    /// Tries parked requests again that somebody asked for. The answer that each was
+    /// given goes first: it would count as one.
+    fn see_to_asked(&mut self) {
+        for address in self.suspects.see_to_asked() {
+            match self.lookout.tree.remove_answer(&address) {
+                Ok(()) => self.inbox.handle(now(), inbox::Event::Again(address)),
+                Err(error) => tracing::error!(%address, "cannot try it again: {error}"),
+            }
         }
     }
 

@@ -30,6 +30,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::capability::files::Deeds;
+use crate::journal::Journal;
 use crate::sandbox::{Outcome, Sandbox};
 use crate::server::Shutdown;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
@@ -37,7 +38,7 @@ use crate::state::{Attempts, Note, StoreError, WatchNumber};
 use eyes::{Eyes, Hints};
 use memory::Memory;
 use noticing::first_scan;
-use parked::Parked;
+use parked::ParkedEvent;
 use view::{Coverage, MAX_FILES, Scan, View};
 use watches::Watch;
 
@@ -61,6 +62,7 @@ pub struct WatchOptions {
 pub(crate) struct Runner {
     pub(crate) app: Arc<App>,
     pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) journal: Arc<Journal>,
     /// One permit for each call that may run.
     pub(crate) slots: Arc<Semaphore>,
 }
@@ -96,7 +98,7 @@ pub(crate) struct Watching {
     unwritten: HashSet<Arc<str>>,
     paused_until: Option<Instant>,
     attempts: HashMap<Uuid, Attempts>,
-    parked: HashMap<Uuid, Parked>,
+    parked: HashMap<Uuid, ParkedEvent>,
     /// What is to be written, and whether something is being written.
     notes: Vec<Note>,
     is_writing: bool,

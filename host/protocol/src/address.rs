@@ -43,6 +43,14 @@ impl Address {
         Address { folder, id }
     }
 
+    /// Returns the address that is displayed as `text`.
+    pub fn parse(text: &str) -> Option<Address> {
+        let (folder, id) = text.rsplit_once('/').filter(|_| text.starts_with('/'))?;
+        let segments: Vec<&str> = folder.split('/').skip(1).collect();
+        let folder = Folder::parse(&segments)?;
+        Some(Address::new(Arc::new(folder), RequestId::parse(id)?))
+    }
+
     /// Returns the folder that holds the request and its response.
     pub fn folder(&self) -> &Arc<Folder> {
         &self.folder
@@ -134,6 +142,7 @@ mod tests {
         let id = RequestId::parse(ID).expect("an id");
         let address = Address::new(Arc::new(folder), id);
         assert_eq!(address.to_string(), format!("{expected}{ID}"));
+        assert_eq!(Address::parse(&address.to_string()), Some(address));
     }
 
     #[test]

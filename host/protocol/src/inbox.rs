@@ -9,6 +9,9 @@
 //!                      +-----------------------------------------------+
 //! ```
 //!
+//! A request during which the host has crashed runs alone among its like, and in the end
+//! no more: it is refused without being read.
+//!
 //! It does no IO and asks no clock, so duplicate events, a scan that races the
 //! watcher, half-written files and failed writes are replayed in tests.
 
@@ -49,6 +52,8 @@ pub struct InboxLimits {
     /// Answered requests that are remembered, so that a late event does not
     /// run them again.
     pub remembered: usize,
+    /// Crashes of the host during a request after which it is refused.
+    pub crashes: u32,
 }
 
 impl Default for InboxLimits {
@@ -62,6 +67,7 @@ impl Default for InboxLimits {
             reread: Duration::from_millis(200),
             retry: Duration::from_secs(1),
             remembered: 16_384,
+            crashes: 4,
         }
     }
 }
@@ -106,6 +112,10 @@ pub enum Loaded {
     },
     /// The file could not be read; it may be readable later.
     Unreadable,
+    /// The host crashed, as far as that was within its own bounds: a panic.
+    Crashed,
+    /// The file, which was not to be read.
+    Unread(Stamp),
     /// The file, and what it holds.
     File(Stamp, Result<Box<Request>, MessageError>),
 }
@@ -120,6 +130,8 @@ pub enum Closed {
     Gone,
     /// The answer could not be written, or the host failed.
     Failed,
+    /// The host crashed, as far as that was within its own bounds: a panic.
+    Crashed,
 }
 
 /// What can happen to a request.
@@ -127,10 +139,12 @@ pub enum Closed {
 pub enum Event {
     /// A request file may be at this address.
     Seen(Address),
-    /// An [`Action::Load`] ended.
+    /// An [`Action::Load`] or [`Action::Find`] ended.
     Loaded(Address, Loaded),
     /// An [`Action::Run`] or [`Action::Refuse`] ended.
     Closed(Address, Closed),
+    /// Somebody wants a request to be tried again that was given up, or answered.
+    Again(Address),
 }
 
 /// What the host is to do. Each action is answered by one event.
@@ -139,6 +153,8 @@ pub enum Action {
     /// Read the request file, unless it is the one that was answered before; then
     /// [`Event::Loaded`].
     Load(Address, Option<Stamp>),
+    /// The same for a file that is not to be read.
+    Find(Address, Option<Stamp>),
     /// Run the handler and write its answer beside that very file; then
     /// [`Event::Closed`].
     Run(Address, Stamp, Box<Request>, Sender),
@@ -233,7 +249,26 @@ impl Inbox {
             Event::Seen(address) => self.seen(address),
             Event::Loaded(address, loaded) => self.loaded(now, address, loaded),
             Event::Closed(address, closed) => self.closed(now, address, closed),
+            Event::Again(address) => self.again(address),
         }
+    }
+
+    /// Takes note of how often the host has crashed during a request in earlier runs.
+    /// Such requests run one by one, and not again where that was too often.
+    pub fn suspect(&mut self, address: &Address, crashes: u32) {
+        if !self.requests.contains_key(address) {
+            self.queue.set_crashes(address, crashes);
+        }
+    }
+
+    /// Tells whether the host has crashed so often during a request that it is refused.
+    pub fn is_given_up(&self, address: &Address) -> bool {
+        self.crashes(address) >= self.limits.crashes
+    }
+
+    /// Returns how often the host has crashed during a request.
+    pub fn crashes(&self, address: &Address) -> u32 {
+        self.queue.crashes(address)
     }
 
     /// Returns the next thing to do, or `None` until the next event or
@@ -260,7 +295,11 @@ impl Inbox {
         };
         self.requests.insert(address.clone(), loading);
         self.active += 1;
-        Some(Action::Load(address, answered.map(|it| it.stamp)))
+        let answered = answered.map(|it| it.stamp);
+        Some(match self.is_given_up(&address) {
+            true => Action::Find(address, answered),
+            false => Action::Load(address, answered),
+        })
     }
 
     /// Returns when [`Inbox::poll`] has something to do without an event.
@@ -320,6 +359,16 @@ impl Inbox {
         }
     }
 
+    fn again(&mut self, address: Address) {
+        match self.requests.get(&address) {
+            None | Some(State::Answered(_)) => {
+                self.queue.set_crashes(&address, 0);
+                self.enqueue(address, None, None);
+            }
+            Some(_) => {}
+        }
+    }
+
     fn enqueue(&mut self, address: Address, answered: Option<Answered>, trouble: Option<Trouble>) {
         let queued = State::Queued { answered, trouble };
         self.requests.insert(address.clone(), queued);
@@ -352,7 +401,8 @@ impl Inbox {
                 None => self.released(address, again),
             },
             Loaded::Unreadable => self.failed(now, address, tries),
-            Loaded::File(stamp, _) | Loaded::TooLarge { stamp, .. }
+            Loaded::Crashed => self.crashed(now, address, tries),
+            Loaded::File(stamp, _) | Loaded::TooLarge { stamp, .. } | Loaded::Unread(stamp)
                 if answered.is_some_and(|it| it.stamp == stamp) =>
             {
                 self.known(address, answered.expect("it was answered"), again);
@@ -368,6 +418,10 @@ impl Inbox {
                 Refusal::TooLarge { bytes, limit },
                 None,
             ),
+            Loaded::Unread(stamp) => {
+                let crashes = self.queue.crashes(&address);
+                self.refuse(address, stamp, tries, Refusal::Crashing { crashes }, None);
+            }
             Loaded::File(stamp, Err(error)) => {
                 self.unsettled(now, address, stamp, trouble, error, again);
             }
@@ -488,7 +542,14 @@ impl Inbox {
             }
             Closed::Gone => self.released(address, again),
             Closed::Failed => self.failed(now, address, tries),
+            Closed::Crashed => self.crashed(now, address, tries),
         }
+    }
+
+    fn crashed(&mut self, now: Now, address: Address, tries: u32) {
+        let crashes = self.queue.crashes(&address) + 1;
+        self.failed(now, address.clone(), tries);
+        self.queue.set_crashes(&address, crashes);
     }
 
     fn failed(&mut self, now: Now, address: Address, tries: u32) {
@@ -503,8 +564,17 @@ impl Inbox {
         self.queue.end(address);
     }
 
+    /// Nothing is held any more against a request that has come to its end, unless it
+    /// was given up.
+    fn pardon(&mut self, address: &Address) {
+        if !self.is_given_up(address) {
+            self.queue.set_crashes(address, 0);
+        }
+    }
+
     fn released(&mut self, address: Address, again: bool) {
         self.ended(&address);
+        self.pardon(&address);
         if again {
             self.enqueue(address, None, None);
         }
@@ -513,6 +583,7 @@ impl Inbox {
     /// Keeps in mind which file was answered.
     fn known(&mut self, address: Address, answered: Answered, again: bool) {
         self.ended(&address);
+        self.pardon(&address);
         match again {
             true => self.enqueue(address, Some(answered), None),
             false => {

@@ -21,7 +21,6 @@ use crate::sandbox::{Limits, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
 use crate::state::Store;
 use crate::ui::Ui;
-use crate::watching::WatchOptions;
 
 /// The example that is served, in the source tree of this program.
 const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples-guest/hello");
@@ -103,15 +102,13 @@ async fn prepare(
     .await?;
     let options = ServerOptions {
         datasites: datasites.clone(),
+        folder: place.join("state"),
         debug: false,
         publish_schema: true,
         retention: Retention::default(),
         sweep_every: Duration::from_secs(3600),
         stop_within: sandbox.limits().time,
-        watch: WatchOptions {
-            folder: place.join("state"),
-            retry: Retry::default(),
-        },
+        retry: Retry::default(),
     };
     Ok((Server::new(app, sandbox, options).await?, datasites))
 }

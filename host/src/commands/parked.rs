@@ -1,35 +1,56 @@
 //! `syft-host parked`
 
+use std::path::Path;
+
 use clap::Args;
-use serde_json::json;
-use syft_protocol::address::AppName;
+use serde_json::{Value, json};
+use syft_protocol::address::{Address, AppName};
+use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
 
 use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::parked::{Asked, ParkedRequest, Shelf};
 use crate::plain::plain;
+use crate::tree::{Opened, Tree};
 use crate::ui::Ui;
-use crate::watching::parked::{self, Asked, Parked};
+use crate::watching::parked::ParkedEvent;
 
-/// Show the events that apps would not take
+/// The most bytes of a request that are shown.
+const MAX_SHOWN: u64 = 16 << 20;
+
+/// Show the requests and events that were given up
 ///
-/// An event of a watched file is told again when the app fails to take it, less and
-/// less often, and is parked in the end. The host that serves the app, or the next one
-/// that does, sees to what is asked for here.
+/// A request is given up when the host has crashed four times while it handled it, and
+/// is answered with 500. An event of a watched file is told again when the app fails to
+/// take it, less and less often, and is given up in the end. The host that serves the
+/// app, or the next one that does, sees to what is asked for here.
 #[derive(Debug, Args)]
 pub(super) struct ParkedArgs {
     /// Name of the app [default: all of them]
     app: Option<String>,
 
-    /// Tell the app of this event again, as far as it is still so
+    /// Show all of this one: of a request its body and headers too
+    #[arg(long, value_name = "ID", requires = "app", conflicts_with_all = ["retry", "drop"])]
+    show: Option<Uuid>,
+
+    /// Try this one again: a request gets another answer; an event is told as far as it
+    /// is still so
     #[arg(long, value_name = "ID", requires = "app")]
     retry: Vec<Uuid>,
 
-    /// Forget this event
+    /// Forget this one
     #[arg(long, value_name = "ID", requires = "app")]
     drop: Vec<Uuid>,
+}
+
+/// What is parked of one app.
+struct Parked {
+    app: AppName,
+    requests: (Shelf, Vec<ParkedRequest>),
+    events: (Shelf, Vec<ParkedEvent>),
 }
 
 pub(super) fn parked(
@@ -43,44 +64,96 @@ pub(super) fn parked(
         None => config.known_apps()?,
     };
     for app in apps {
-        let folder = config.app_folder(&app);
-        let events = parked::list(&folder)?;
-        let asked = [(&args.retry, Asked::Retry), (&args.drop, Asked::Drop)];
-        for (ids, asked) in asked {
-            for id in ids {
-                if !events.iter().any(|event| event.id == id.to_string()) {
-                    let message = format!("{app} has no parked event {id}");
-                    return Err(CommandError::new(message)
-                        .hint(format!("`syft-host parked {app}` lists them")));
-                }
-                parked::ask(&folder, *id, asked)?;
-                ui.status(&format!("asked for: {id}"));
-            }
-        }
-        if args.retry.is_empty() && args.drop.is_empty() {
-            show(ui, &app, &events)?;
+        let parked = Parked::read(&config.app_folder(&app), app)?;
+        if let Some(id) = args.show {
+            parked.show(ui, &config, id)?;
+        } else if args.retry.is_empty() && args.drop.is_empty() {
+            parked.list(ui)?;
+        } else {
+            let ids = |ids: &[Uuid], asked| ids.iter().map(|id| (*id, asked)).collect::<Vec<_>>();
+            let mut all = ids(&args.retry, Asked::Retry);
+            all.extend(ids(&args.drop, Asked::Drop));
+            parked.ask(ui, &all)?;
         }
     }
     Ok(Exit::Success)
 }
 
-fn show(ui: Ui, app: &AppName, events: &[Parked]) -> Result<(), CommandError> {
-    for event in events {
-        ui.json(&json!({
-            "app": app.as_str(),
-            "id": event.id,
-            "watch": event.watch,
-            "event": event.kind,
-            "path": event.path,
-            "moved-from": event.moved_from,
-            "attempts": event.attempts,
-            "error": event.error,
-            "at": Timestamp::from_micros(event.at).to_string(),
-        }))?;
+impl Parked {
+    fn read(folder: &Path, app: AppName) -> Result<Self, CommandError> {
+        let (requests, events) = (Shelf::requests(folder), Shelf::events(folder));
+        let listed = (requests.list()?, events.list()?);
+        Ok(Self {
+            app,
+            requests: (requests, listed.0),
+            events: (events, listed.1),
+        })
+    }
+
+    fn request(&self, id: Uuid) -> Option<&ParkedRequest> {
+        let id = id.to_string();
+        self.requests.1.iter().find(|it| it.id == id)
+    }
+
+    fn event(&self, id: Uuid) -> Option<&ParkedEvent> {
+        let id = id.to_string();
+        self.events.1.iter().find(|it| it.id == id)
+    }
+
+    fn missing(&self, id: Uuid) -> CommandError {
+        let app = &self.app;
+        CommandError::new(format!("{app} has nothing parked of the id {id}"))
+            .hint(format!("`syft-host parked {app}` lists what there is"))
+    }
+
+    /// Asks for all or nothing.
+    fn ask(&self, ui: Ui, all: &[(Uuid, Asked)]) -> Result<(), CommandError> {
+        let shelf = |id: Uuid| {
+            let request = self.request(id).map(|_| &self.requests.0);
+            request.or_else(|| self.event(id).map(|_| &self.events.0))
+        };
+        if let Some((id, _)) = all.iter().find(|(id, _)| shelf(*id).is_none()) {
+            return Err(self.missing(*id));
+        }
+        for (id, asked) in all {
+            if let Some(shelf) = shelf(*id) {
+                shelf.ask(*id, *asked)?;
+                ui.status(&format!("asked for: {id}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&self, ui: Ui) -> Result<(), CommandError> {
+        for request in &self.requests.1 {
+            self.list_request(ui, request)?;
+        }
+        for event in &self.events.1 {
+            self.list_event(ui, event)?;
+        }
+        if self.requests.1.is_empty() && self.events.1.is_empty() {
+            ui.line(&format!("{}  nothing is parked", self.app))?;
+        }
+        Ok(())
+    }
+
+    fn list_request(&self, ui: Ui, request: &ParkedRequest) -> Result<(), CommandError> {
+        ui.json(&self.request_json(request))?;
+        let address = plain(&request.address);
+        ui.line(&format!("{}  {}  request {address}", self.app, request.id))?;
+        let at = Timestamp::from_micros(request.at);
+        let crashes = request.crashes;
+        ui.line(&format!("    the host crashed {crashes} times until {at}"))?;
+        Ok(())
+    }
+
+    fn list_event(&self, ui: Ui, event: &ParkedEvent) -> Result<(), CommandError> {
+        ui.json(&self.event_json(event))?;
         let from = event.moved_from.as_ref();
         let from = from.map_or(String::new(), |from| format!(" from {}", plain(from)));
         ui.line(&format!(
-            "{app}  {}  {} {}{from}",
+            "{}  {}  {} {}{from}",
+            self.app,
             event.id,
             event.kind,
             plain(&event.path)
@@ -91,9 +164,90 @@ fn show(ui: Ui, app: &AppName, events: &[Parked]) -> Result<(), CommandError> {
             Timestamp::from_micros(event.at),
             plain(&event.error)
         ))?;
+        Ok(())
     }
-    if events.is_empty() {
-        ui.line(&format!("{app}  nothing is parked"))?;
+
+    fn show(&self, ui: Ui, config: &Config, id: Uuid) -> Result<(), CommandError> {
+        let shown = match (self.request(id), self.event(id)) {
+            (Some(request), _) => {
+                let mut shown = self.request_json(request);
+                shown["request"] = self.message(config, request)?;
+                shown
+            }
+            (None, Some(event)) => self.event_json(event),
+            (None, None) => return Err(self.missing(id)),
+        };
+        ui.json(&shown)?;
+        for line in format!("{shown:#}").lines() {
+            ui.line(&plain(line))?;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Returns what a request says; null where its file is gone, a text where it is none.
+    fn message(&self, config: &Config, parked: &ParkedRequest) -> Result<Value, CommandError> {
+        let Some(address) = Address::parse(&parked.address) else {
+            return Ok(Value::Null);
+        };
+        let tree = Tree::open(&config.datasites, &config.email, &self.app)?;
+        let Opened::File(file) = tree.open_any_request(&address)? else {
+            return Ok(Value::Null);
+        };
+        if file.stamp().bytes > MAX_SHOWN {
+            return Ok(json!(format!("{} bytes", file.stamp().bytes)));
+        }
+        let bytes = file.read()?;
+        let now = Timestamp::from_micros(parked.at);
+        Ok(match Request::from_json(&bytes, now) {
+            Ok(request) => request_json(&request),
+            Err(error) => json!(format!("no request: {error}")),
+        })
+    }
+
+    fn request_json(&self, request: &ParkedRequest) -> Value {
+        json!({
+            "app": self.app.as_str(),
+            "id": request.id,
+            "kind": "request",
+            "address": request.address,
+            "crashes": request.crashes,
+            "at": Timestamp::from_micros(request.at).to_string(),
+        })
+    }
+
+    fn event_json(&self, event: &ParkedEvent) -> Value {
+        json!({
+            "app": self.app.as_str(),
+            "id": event.id,
+            "kind": "event",
+            "watch": event.watch,
+            "event": event.kind,
+            "path": event.path,
+            "moved-from": event.moved_from,
+            "attempts": event.attempts,
+            "error": event.error,
+            "at": Timestamp::from_micros(event.at).to_string(),
+        })
+    }
+}
+
+/// Shows a body as text where it is one.
+fn request_json(request: &Request) -> Value {
+    let body = request.body.as_deref().map(|bytes| {
+        let text = std::str::from_utf8(bytes);
+        text.map_or_else(|_| json!({"bytes": bytes.len()}), |text| json!(text))
+    });
+    let headers = request.headers.iter();
+    let headers: serde_json::Map<String, Value> = headers
+        .map(|(name, value)| (name.to_owned(), json!(value)))
+        .collect();
+    json!({
+        "sender": request.sender,
+        "url": request.url.as_str(),
+        "method": request.method.as_str(),
+        "headers": headers,
+        "body": body,
+        "created": request.created.to_string(),
+        "expires": request.expires.to_string(),
+    })
 }

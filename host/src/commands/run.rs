@@ -28,7 +28,6 @@ use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
 use crate::state::Store;
 use crate::ui::Ui;
-use crate::watching::WatchOptions;
 
 /// Serve an app in the foreground
 ///
@@ -145,17 +144,15 @@ pub(super) async fn run(
     .map_err(|error| explain(&source.path, error))?;
     let options = ServerOptions {
         datasites: config.datasites.clone(),
+        folder: config.app_folder(app.name()),
         debug: args.debug,
         publish_schema: !args.no_schema,
         retention: Retention { keep: args.keep },
         sweep_every: args.sweep_every,
         stop_within: config.stop_within.unwrap_or(sandbox.limits().time),
-        watch: WatchOptions {
-            folder: config.app_folder(app.name()),
-            retry: Retry {
-                first: args.retry_first,
-                attempts: args.retry_attempts,
-            },
+        retry: Retry {
+            first: args.retry_first,
+            attempts: args.retry_attempts,
         },
     };
     let serves = Serves::new(&app);

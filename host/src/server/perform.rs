@@ -12,8 +12,9 @@ use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp};
 use syft_protocol::message::Request;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::{Event, Shared, now, send};
+use super::{Event, Held, Shared, now, send};
 use crate::app::Called;
+use crate::failpoint::{self, Step};
 use crate::reply::Conclusion;
 use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
@@ -23,11 +24,25 @@ pub(super) fn start(shared: &Arc<Shared>, tree: &Arc<Tree>, action: Action) {
     let (shared, tree) = (Arc::clone(shared), Arc::clone(tree));
     match action {
         Action::Load(address, known) => {
-            let fallback = Event::Loaded(address.clone(), Loaded::Unreadable, None);
-            let report = Report::new(&shared, fallback);
+            let report = Report::loading(&shared, &address);
             tokio::spawn(async move {
+                let entry = shared.journal.request(&address);
                 let (loaded, permit) = load(&shared, &tree, &address, known).await;
-                report.send(Event::Loaded(address, loaded, permit));
+                let held = Held {
+                    entry,
+                    _permit: permit,
+                };
+                report.send(Event::Loaded(address, loaded, Some(held)));
+            });
+        }
+        Action::Find(address, known) => {
+            let report = Report::loading(&shared, &address);
+            tokio::spawn(async move {
+                let loaded = match open(&tree, &address, known) {
+                    Ok(file) => Loaded::Unread(file.stamp()),
+                    Err(loaded) => loaded,
+                };
+                report.send(Event::Loaded(address, loaded, None));
             });
         }
         Action::Run(address, stamp, request, sender) => {
@@ -63,8 +78,13 @@ impl Report {
         }
     }
 
+    fn loading(shared: &Shared, address: &Address) -> Self {
+        let fallback = Event::Loaded(address.clone(), Loaded::Crashed, None);
+        Self::new(shared, fallback)
+    }
+
     fn closing(shared: &Shared, address: &Address) -> Self {
-        Self::new(shared, Event::Closed(address.clone(), Closed::Failed))
+        Self::new(shared, Event::Closed(address.clone(), Closed::Crashed))
     }
 
     fn send(mut self, event: Event) {
@@ -87,15 +107,9 @@ async fn load(
     address: &Address,
     known: Option<Stamp>,
 ) -> (Loaded, Option<OwnedSemaphorePermit>) {
-    let file = match tree.open_request(address) {
-        Ok(Opened::Absent) => return (Loaded::Absent, None),
-        Ok(Opened::Answered) => return (Loaded::Answered, None),
-        Ok(Opened::File(file)) if Some(file.stamp()) == known => return (Loaded::Answered, None),
-        Ok(Opened::File(file)) => file,
-        Err(error) => {
-            tracing::warn!(%address, "cannot open a request: {error}");
-            return (Loaded::Unreadable, None);
-        }
+    let file = match open(tree, address, known) {
+        Ok(file) => file,
+        Err(loaded) => return (loaded, None),
     };
     let (stamp, limit) = (file.stamp(), shared.sandbox.limits().request_bytes);
     let bytes = stamp.bytes;
@@ -117,6 +131,20 @@ async fn load(
     let surplus = permit.num_permits().saturating_sub(kept as usize);
     drop(permit.split(surplus));
     (loaded, Some(permit))
+}
+
+/// Opens a request that is to be handled, or returns why there is none.
+fn open(tree: &Tree, address: &Address, known: Option<Stamp>) -> Result<RequestFile, Loaded> {
+    match tree.open_request(address) {
+        Ok(Opened::Absent) => Err(Loaded::Absent),
+        Ok(Opened::Answered) => Err(Loaded::Answered),
+        Ok(Opened::File(file)) if Some(file.stamp()) == known => Err(Loaded::Answered),
+        Ok(Opened::File(file)) => Ok(file),
+        Err(error) => {
+            tracing::warn!(%address, "cannot open a request: {error}");
+            Err(Loaded::Unreadable)
+        }
+    }
 }
 
 /// Returns one permit for each KiB.
@@ -145,6 +173,7 @@ fn read(address: &Address, file: RequestFile) -> Loaded {
     let stamp = file.stamp();
     match file.read() {
         Ok(bytes) => {
+            failpoint::reach(Step::AfterRead, address.id().stem());
             let request = Request::from_json(&bytes, now().wall);
             Loaded::File(stamp, request.map(Box::new))
         }

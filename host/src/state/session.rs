@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::snapshot::{ABSENT, Snapshot, Version};
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
+use crate::failpoint::{self, Step};
 use crate::sandbox::Limits;
 
 /// Keys that are listed at one time, and what a key costs besides its text.
@@ -169,6 +170,7 @@ impl Session {
     }
 
     fn write(&mut self, key: &str, value: Option<Vec<u8>>) -> Result<(), SessionError> {
+        failpoint::reach(Step::InCall, key);
         let before = match self.writes.get(key) {
             Some(written) => written.as_ref().map(Vec::len),
             None => self.snapshot()?.size(key)?,

@@ -13,6 +13,7 @@ use super::answers::{self, Unpublished};
 use super::file::File;
 use super::snapshot::{ABSENT, Version};
 use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
+use crate::failpoint::{self, Step};
 
 /// Calls whose changes share a transaction at most.
 const MAX_TOGETHER: usize = 256;
@@ -129,7 +130,11 @@ fn write_together(
             .collect::<Result<Vec<_>, _>>()?;
         let is_worth_it = commits.contains(&Commit::Done);
         match is_worth_it {
-            true => transaction.commit()?,
+            true => {
+                failpoint::reach(Step::BeforeCommit, "");
+                transaction.commit()?;
+                failpoint::reach(Step::AfterCommit, "");
+            }
             false => transaction.abort()?,
         }
         Ok((commits, is_worth_it))

@@ -45,7 +45,7 @@ impl Tree {
     }
 
     /// As [`Tree::open_request`], answered or not.
-    pub(super) fn open_any_request(&self, address: &Address) -> io::Result<Opened> {
+    pub fn open_any_request(&self, address: &Address) -> io::Result<Opened> {
         let folder = self.open_folder(address.folder());
         absent_if_missing(folder.and_then(|folder| open_file(&folder, address)))
     }

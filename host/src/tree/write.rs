@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Tree;
 use super::read::is_absent;
+use crate::failpoint::{self, Step};
 
 /// What became of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,20 @@ impl Tree {
     }
 }
 
+impl Tree {
+    /// Removes the answer that lies beside a request, if there is one.
+    ///
+    /// # Errors
+    /// It is there and stays.
+    pub fn remove_answer(&self, address: &Address) -> io::Result<()> {
+        let folder = self.open_folder(address.folder());
+        match folder.and_then(|folder| folder.remove_file(address.id().response_name())) {
+            Err(error) if !is_absent(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The time does not count: a change of the file's mode changes it too.
 fn is_same(found: &Metadata, stamp: Stamp) -> bool {
     found.ino() == stamp.inode && found.len() == stamp.bytes
@@ -53,15 +68,17 @@ fn is_same(found: &Metadata, stamp: Stamp) -> bool {
 /// all of it or nothing.
 pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
     let (mut file, temporary) = create(dir, name)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| dir.rename(&temporary, dir, name));
+    let written = file.write_all(bytes).and_then(|()| {
+        failpoint::reach(Step::BeforeRename, name);
+        dir.rename(&temporary, dir, name)
+    });
     if let Err(error) = written {
         if dir.remove_file(&temporary).is_err() {
             tracing::debug!(temporary, "no temporary file left behind");
         }
         return Err(error);
     }
+    failpoint::reach(Step::AfterRename, name);
     // SyftBox's fast path sees write events only, and a rename is none: without
     // this the answer leaves with the next full sync, five seconds later.
     file.set_len(bytes.len() as u64)

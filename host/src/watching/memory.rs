@@ -18,7 +18,7 @@ use syft_protocol::pattern::Globs;
 use syft_protocol::watching::{Change, Stamp, Told};
 use uuid::Uuid;
 
-use super::parked::Parked;
+use super::parked::ParkedEvent;
 use super::view::Coverage;
 use super::watches::Watch;
 use crate::capability::files::{Grants, Policy};
@@ -43,7 +43,7 @@ pub(super) struct Memory {
     /// For each watch of the app its number and what it was told.
     pub(super) told: Vec<(WatchNumber, HashMap<Arc<str>, Stamp>)>,
     pub(super) attempts: HashMap<Uuid, Attempts>,
-    pub(super) parked: HashMap<Uuid, Parked>,
+    pub(super) parked: HashMap<Uuid, ParkedEvent>,
     /// What is to be noted for the next run.
     pub(super) notes: Vec<Note>,
 }
@@ -278,10 +278,10 @@ fn take_attempts(
     recent.into_iter().collect()
 }
 
-fn take_parked(kept: Vec<(Uuid, String)>, notes: &mut Vec<Note>) -> HashMap<Uuid, Parked> {
+fn take_parked(kept: Vec<(Uuid, String)>, notes: &mut Vec<Note>) -> HashMap<Uuid, ParkedEvent> {
     let mut parked = HashMap::new();
     for (id, text) in kept {
-        match Parked::read(&text) {
+        match ParkedEvent::read(&text) {
             Some(it) => drop(parked.insert(id, it)),
             None => notes.push(Note::Parked(id, None)),
         }

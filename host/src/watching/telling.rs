@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use syft_protocol::watching::{Event, Failed};
 use uuid::Uuid;
 
-use super::parked::{self, Asked, MAX_PARKED, Parked};
+use super::parked::ParkedEvent;
 use super::{Step, TROUBLE, Watching, now_micros, send};
+use crate::parked::{Asked, MAX_PARKED, Shelf};
 use crate::sandbox::Outcome;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
 
@@ -60,6 +61,12 @@ impl Watching {
         let id = self.id(number, &event);
         if let Some(attempts) = self.attempts.get(&id) {
             event.attempt = event.attempt.max(attempts.n_failed + 1);
+            if attempts.n_failed >= self.options.retry.attempts {
+                // The last time it did not fail, else it were parked: the host crashed.
+                event.attempt = attempts.n_failed;
+                let outcome = Outcome::Trapped("the host crashed while it was told".to_owned());
+                return self.take_failure(index, &event, id, &outcome);
+            }
         }
         let mut notes = told_notes(number, &event);
         if event.attempt > 1 {
@@ -74,6 +81,7 @@ impl Watching {
         let task = tokio::spawn(async move {
             let slots = Arc::clone(&runner.slots);
             let _slot = slots.acquire_owned().await;
+            let _entry = runner.journal.event(id);
             let start = Instant::now();
             let told = runner
                 .app
@@ -188,7 +196,7 @@ impl Watching {
         self.note(Note::Attempts(id, None));
         self.attempts.remove(&id);
         let patterns = &self.runner.app.watches().all()[index].patterns;
-        let parked = Parked::new(id, patterns, event, detail.to_owned(), now_micros());
+        let parked = ParkedEvent::new(id, patterns, event, detail.to_owned(), now_micros());
         self.note(Note::Parked(id, Some(parked.text())));
         self.parked.insert(id, parked);
         if self.parked.len() > MAX_PARKED
@@ -204,7 +212,7 @@ impl Watching {
         self.list_parked();
     }
 
-    fn unpark(&mut self, id: Uuid) -> Option<Parked> {
+    fn unpark(&mut self, id: Uuid) -> Option<ParkedEvent> {
         let parked = self.parked.remove(&id)?;
         self.note(Note::Parked(id, None));
         Some(parked)
@@ -212,8 +220,8 @@ impl Watching {
 
     /// Does with parked events what somebody asked for.
     pub(super) fn see_to_asked(&mut self) {
-        let folder = self.options.folder.clone();
-        let all = parked::asked(&folder);
+        let shelf = Shelf::events(&self.options.folder);
+        let all = shelf.asked();
         if all.is_empty() {
             return;
         }
@@ -223,14 +231,14 @@ impl Watching {
                 self.tell_again(&parked);
             }
             tracing::info!(%id, ?asked, "asked for");
-            parked::done(&folder, id, asked);
+            shelf.done(id, asked);
         }
         self.list_parked();
     }
 
     /// Has a watch know what it knew before an event, so that it comes up again as far
     /// as it is still so.
-    fn tell_again(&mut self, parked: &Parked) {
+    fn tell_again(&mut self, parked: &ParkedEvent) {
         let watches = self.runner.app.watches().all();
         let Some(index) = watches.iter().position(|it| it.patterns == parked.watch) else {
             return tracing::warn!(id = parked.id, "the app no longer has this watch");
@@ -249,8 +257,9 @@ impl Watching {
     }
 
     pub(super) fn list_parked(&self) {
-        let parked = self.parked.values().cloned().collect();
-        if let Err(error) = parked::write_list(&self.options.folder, parked) {
+        let mut parked: Vec<&ParkedEvent> = self.parked.values().collect();
+        parked.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        if let Err(error) = Shelf::events(&self.options.folder).write(&parked) {
             tracing::error!("cannot list the parked events: {error}");
         }
     }

@@ -25,6 +25,11 @@ pub enum Refusal {
     },
     /// The request had expired before it could run.
     Expired,
+    /// So often the host has crashed while it was handled.
+    Crashing {
+        /// The number of crashes.
+        crashes: u32,
+    },
 }
 
 impl Refusal {
@@ -36,6 +41,7 @@ impl Refusal {
             Self::TooLarge { .. } => Status::PAYLOAD_TOO_LARGE,
             Self::SenderDisagrees { .. } => Status::FORBIDDEN,
             Self::Expired => Status::EXPIRED,
+            Self::Crashing { .. } => Status::INTERNAL_ERROR,
         }
     }
 
@@ -50,6 +56,9 @@ impl Refusal {
                 "Sender mismatch: the request lies in the folder of {folder} and names another sender"
             ),
             Self::Expired => "Request expired".to_owned(),
+            Self::Crashing { crashes } => format!(
+                "Internal server error: the server crashed {crashes} times while it handled this request, and does not try it again"
+            ),
         }
     }
 }

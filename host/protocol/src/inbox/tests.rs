@@ -53,6 +53,7 @@ impl Bench {
         std::iter::from_fn(|| self.inbox.poll(self.now))
             .map(|action| match action {
                 Action::Load(..) => "load".to_owned(),
+                Action::Find(..) => "find".to_owned(),
                 Action::Run(_, _, _, sender) => {
                     format!("run {} {}", sender.email, sender.proof.as_str())
                 }
@@ -363,4 +364,61 @@ fn what_is_remembered_is_bounded() {
     }
     assert_eq!(bench.inbox.requests.len(), 10);
     assert_eq!(bench.inbox.answered.len(), 10);
+}
+
+#[test]
+fn a_request_that_crashes_the_host_is_given_up_in_the_end_and_can_be_tried_again() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.inbox.suspect(&echo, 1);
+    bench.seen(&echo);
+    for crashes in 2..=4 {
+        assert_eq!(bench.poll(), ["load"]);
+        match crashes {
+            // While it is read, too.
+            3 => bench.loaded(&echo, Loaded::Crashed),
+            _ => {
+                bench.loaded(&echo, good(stamp(9)));
+                assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+                bench.closed(&echo, Closed::Crashed);
+            }
+        }
+        assert_eq!(bench.inbox.crashes(&echo), crashes);
+        bench.pass(Duration::from_secs(60));
+    }
+    assert_eq!(bench.poll(), ["find"]);
+    bench.loaded(&echo, Loaded::Unread(stamp(9)));
+    let refused = bench.poll();
+    assert!(
+        refused[0].starts_with("refuse 500 ") && refused[0].contains("4 times"),
+        "{refused:?}"
+    );
+    bench.closed(&echo, Closed::Answered);
+    // Its file comes back, and its answer is gone.
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["find"]);
+    bench.loaded(&echo, Loaded::Answered);
+    assert!(bench.poll().is_empty());
+
+    bench.inbox.handle(bench.now, Event::Again(echo.clone()));
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, good(stamp(9)));
+    assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+    bench.closed(&echo, Closed::Answered);
+    assert_eq!(bench.inbox.crashes(&echo), 0);
+    assert_eq!(bench.inbox.n_active(), 0);
+}
+
+#[test]
+fn suspects_run_one_by_one_and_are_pardoned_when_they_are_answered() {
+    let mut bench = Bench::new();
+    let addresses = ["a@x.org", "b@x.org", "c@x.org"].map(|sender| address(&["echo", sender]));
+    for (n, address) in addresses.iter().enumerate() {
+        bench.inbox.suspect(address, [1, 2, 0][n]);
+        bench.seen(address);
+    }
+    assert_eq!(bench.poll(), ["load", "load"]);
+    bench.loaded(&addresses[0], Loaded::Absent);
+    assert_eq!(bench.poll(), ["load"]);
+    let crashes = addresses.each_ref().map(|it| bench.inbox.crashes(it));
+    assert_eq!(crashes, [0, 2, 0]);
 }

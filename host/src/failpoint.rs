@@ -1,0 +1,111 @@
+//! Named steps at which the tests let the host crash. In a release build there are none.
+
+/// A step of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The request was read.
+    AfterRead,
+    /// A guest writes to its state.
+    InCall,
+    /// The writes of calls are in a transaction.
+    BeforeCommit,
+    /// They are on the disk.
+    AfterCommit,
+    /// The answer lies there under a temporary name.
+    BeforeRename,
+    /// It lies there under its own.
+    AfterRename,
+}
+
+#[cfg(not(debug_assertions))]
+pub(crate) fn arm(_: &str) {}
+
+#[cfg(not(debug_assertions))]
+pub(crate) fn reach(_: Step, _: &str) {}
+
+#[cfg(debug_assertions)]
+pub(crate) use armed::{arm, reach};
+
+#[cfg(debug_assertions)]
+mod armed {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::Step;
+
+    static ARMED: OnceLock<Failpoint> = OnceLock::new();
+
+    struct Failpoint {
+        step: Step,
+        at: At,
+        end: End,
+    }
+
+    enum At {
+        /// When the step was reached so many times more.
+        Times(AtomicU32),
+        /// Whenever it is reached for something of this name.
+        Name(String),
+    }
+
+    enum End {
+        Kill,
+        Panic,
+    }
+
+    /// Has the host end at a step: `after-read=3` kills it when it gets there for the
+    /// third time, `in-call@key` when it gets there for the key `key`; with `panic:`
+    /// before, it panics instead.
+    pub(crate) fn arm(text: &str) {
+        let failpoint = parse(text).unwrap_or_else(|| panic!("`{text}` is no failpoint"));
+        ARMED.get_or_init(|| failpoint);
+    }
+
+    fn parse(text: &str) -> Option<Failpoint> {
+        let (end, text) = match text.strip_prefix("panic:") {
+            Some(text) => (End::Panic, text),
+            None => (End::Kill, text),
+        };
+        let (step, at) = match text.split_once('@') {
+            Some((step, name)) => (step, At::Name(name.to_owned())),
+            None => {
+                let (step, times) = text.split_once('=')?;
+                (step, At::Times(AtomicU32::new(times.parse().ok()?)))
+            }
+        };
+        let step = match step {
+            "after-read" => Step::AfterRead,
+            "in-call" => Step::InCall,
+            "before-commit" => Step::BeforeCommit,
+            "after-commit" => Step::AfterCommit,
+            "before-rename" => Step::BeforeRename,
+            "after-rename" => Step::AfterRename,
+            _ => return None,
+        };
+        Some(Failpoint { step, at, end })
+    }
+
+    /// Ends the host if it is to end here. `name` is what the step is taken for.
+    pub(crate) fn reach(step: Step, name: &str) {
+        let Some(armed) = ARMED.get().filter(|armed| armed.step == step) else {
+            return;
+        };
+        let is_due = match &armed.at {
+            At::Times(left) => left.fetch_sub(1, Ordering::Relaxed) == 1,
+            At::Name(wanted) => wanted == name,
+        };
+        match armed.end {
+            _ if !is_due => {}
+            End::Panic => panic!("failpoint"),
+            End::Kill => {
+                // As from outside: nothing of ours runs after it.
+                kill_process(getpid(), Signal::KILL).expect("kill ourselves");
+                loop {
+                    std::thread::park();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Which calls are at work, in a file that outlives the host: what it names after the
+//! host has ended in any way but the proper one may be what ended it.
+//!
+//! Each call writes into a slot of its own when it begins. That reaches the system and
+//! is not forced to the disk: it is about a host that crashes, not about a machine that
+//! does. The slot of a call that ended is used again. A request that was answered clears
+//! nothing, since its answer shows that it is over.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde::{Deserialize, Serialize};
+use syft_protocol::address::Address;
+use uuid::Uuid;
+
+const FILE: &str = "calls.journal";
+
+/// Half a page, so that a record is written whole or not at all.
+const SLOT_BYTES: u64 = 2048;
+
+/// A call that was at work, or is suspected from earlier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Record {
+    call: Name,
+    /// Crashes of the host during the call, without this run.
+    crashes: u32,
+    is_running: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Name {
+    /// The address of a request.
+    Request(String),
+    /// The id of an event.
+    Event(String),
+}
+
+/// What an earlier run of the host left, since it did not end properly.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Requests that are not known to be over, each with the crashes during it.
+    pub(crate) requests: HashMap<Address, u32>,
+    /// Events that the app was being told.
+    pub(crate) events: Vec<Uuid>,
+}
+
+/// The journal of the calls of one app.
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    slots: Mutex<Slots>,
+}
+
+#[derive(Default)]
+struct Slots {
+    free: Vec<u64>,
+    used: u64,
+    /// Requests that are suspected from earlier.
+    suspects: HashMap<Address, (u64, u32)>,
+}
+
+/// A call at work. Dropped, it is over, and nothing is held against it.
+pub(crate) struct Entry {
+    journal: Arc<Journal>,
+    slot: u64,
+    is_answered: bool,
+}
+
+impl Entry {
+    /// Ends it where the answer of its request shows that it is over.
+    pub(crate) fn answered(mut self) {
+        self.is_answered = true;
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.journal.write(self.slot, b"\n");
+        }
+        self.journal.slots().free.push(self.slot);
+    }
+}
+
+/// Returns what an earlier run of the host left in the app's private folder.
+///
+/// # Errors
+/// The file cannot be read. What is in it and makes no sense is passed over.
+pub(crate) fn left(folder: &Path) -> io::Result<Left> {
+    let bytes = match fs::read(folder.join(FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
+        result => result?,
+    };
+    let mut left = Left::default();
+    for slot in bytes.chunks(SLOT_BYTES as usize) {
+        let line = slot.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let Ok(record) = serde_json::from_slice::<Record>(line) else {
+            continue;
+        };
+        let crashes = record.crashes.saturating_add(record.is_running.into());
+        match record.call {
+            Name::Request(text) => {
+                if let Some(address) = Address::parse(&text) {
+                    let known = left.requests.entry(address).or_default();
+                    *known = crashes.max(*known);
+                }
+            }
+            Name::Event(text) => left.events.extend(Uuid::parse_str(&text)),
+        }
+    }
+    Ok(left)
+}
+
+impl Journal {
+    /// Begins a journal in the app's private folder, with the requests that are suspected
+    /// from earlier.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn start(folder: &Path, suspects: HashMap<Address, u32>) -> io::Result<Arc<Self>> {
+        let path = folder.join(FILE);
+        let file = write_suspects(&path, suspects.iter().map(|(address, n)| (address, *n)))?;
+        let mut slots = Slots::default();
+        for (address, crashes) in suspects {
+            slots.suspects.insert(address, (slots.used, crashes));
+            slots.used += 1;
+        }
+        Ok(Arc::new(Self {
+            path,
+            file,
+            slots: Mutex::new(slots),
+        }))
+    }
+
+    /// Takes note that a request is handled from now on.
+    pub(crate) fn request(self: &Arc<Self>, address: &Address) -> Entry {
+        let crashes = self.crashes(address);
+        self.begin(Name::Request(address.to_string()), crashes)
+    }
+
+    /// Takes note that the app is told an event from now on.
+    pub(crate) fn event(self: &Arc<Self>, id: Uuid) -> Entry {
+        self.begin(Name::Event(id.to_string()), 0)
+    }
+
+    fn begin(self: &Arc<Self>, call: Name, crashes: u32) -> Entry {
+        let slot = self.slots().take();
+        let record = Record {
+            call,
+            crashes,
+            is_running: true,
+        };
+        self.write(slot, &record.line());
+        Entry {
+            journal: Arc::clone(self),
+            slot,
+            is_answered: false,
+        }
+    }
+
+    fn crashes(&self, address: &Address) -> u32 {
+        let slots = self.slots();
+        slots
+            .suspects
+            .get(address)
+            .map_or(0, |(_, crashes)| *crashes)
+    }
+
+    /// Takes note of how often the host has crashed during a request; of 0 that nothing
+    /// is held against it any more.
+    pub(crate) fn suspect(&self, address: &Address, crashes: u32) {
+        let mut slots = self.slots();
+        let known = slots.suspects.get(address).copied();
+        if known.map_or(0, |(_, crashes)| crashes) == crashes {
+            return;
+        }
+        let slot = known.map_or_else(|| slots.take(), |(slot, _)| slot);
+        match crashes {
+            0 => {
+                slots.suspects.remove(address);
+                slots.free.push(slot);
+                self.write(slot, b"\n");
+            }
+            _ => {
+                slots.suspects.insert(address.clone(), (slot, crashes));
+                self.write(slot, &Record::suspect(address, crashes).line());
+            }
+        }
+    }
+
+    /// Ends the journal properly: calls that are at work still are no reason for
+    /// suspicion.
+    pub(crate) fn close(&self) {
+        let slots = self.slots();
+        let suspects = slots.suspects.iter();
+        let suspects = suspects.map(|(address, (_, crashes))| (address, *crashes));
+        if let Err(error) = write_suspects(&self.path, suspects) {
+            tracing::warn!("cannot close the journal of calls: {error}");
+        }
+    }
+
+    /// A full disk is no reason not to serve: what is missing then is the suspicion.
+    fn write(&self, slot: u64, line: &[u8]) {
+        if line.len() as u64 > SLOT_BYTES {
+            return;
+        }
+        if let Err(error) = self.file.write_all_at(line, slot * SLOT_BYTES) {
+            tracing::debug!("cannot write the journal of calls: {error}");
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Slots {
+    fn take(&mut self) -> u64 {
+        self.free.pop().unwrap_or_else(|| {
+            self.used += 1;
+            self.used - 1
+        })
+    }
+}
+
+impl Record {
+    fn suspect(address: &Address, crashes: u32) -> Self {
+        Self {
+            call: Name::Request(address.to_string()),
+            crashes,
+            is_running: false,
+        }
+    }
+
+    fn line(&self) -> Vec<u8> {
+        let mut line = serde_json::to_vec(self).expect("texts are JSON");
+        line.push(b'\n');
+        line
+    }
+}
+
+/// Makes a file with nothing but suspects in it, in the place of the one that was there.
+fn write_suspects<'a>(
+    path: &Path,
+    suspects: impl Iterator<Item = (&'a Address, u32)>,
+) -> io::Result<File> {
+    let temporary = path.with_extension("tmp");
+    let mut file = File::create(&temporary)?;
+    for (address, crashes) in suspects {
+        let mut slot = Record::suspect(address, crashes).line();
+        slot.resize(SLOT_BYTES as usize, b' ');
+        file.write_all(&slot)?;
+    }
+    file.sync_data()?;
+    fs::rename(temporary, path)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDS: [&str; 3] = [
+        "c9c22855-686a-49f9-b6f2-11c98f11b79a",
+        "c9c22855-686a-49f9-b6f2-11c98f11b79b",
+        "c9c22855-686a-49f9-b6f2-11c98f11b79c",
+    ];
+
+    fn address(n: usize) -> Address {
+        Address::parse(&format!("/echo/bob@x.org/{}", IDS[n])).expect("an address")
+    }
+
+    fn requests(folder: &Path) -> Vec<(usize, u32)> {
+        let left = left(folder).expect("a journal");
+        let n = |address: &Address| (0..3).find(|n| self::address(*n) == *address);
+        let mut found: Vec<_> = left
+            .requests
+            .iter()
+            .map(|(address, crashes)| (n(address).expect("one of ours"), *crashes))
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn what_was_at_work_is_found_after_a_crash() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = Journal::start(folder.path(), HashMap::new()).expect("a journal");
+        assert_eq!(requests(folder.path()), []);
+        let _at_work = journal.request(&address(0));
+        drop(journal.request(&address(1)));
+        let event = Uuid::new_v4();
+        let told = journal.event(event);
+        assert_eq!(requests(folder.path()), [(0, 1)]);
+        assert_eq!(left(folder.path()).expect("a journal").events, [event]);
+        drop(told);
+        journal.request(&address(2)).answered();
+        // Its answer shows that it is over.
+        assert_eq!(requests(folder.path()), [(0, 1), (2, 1)]);
+        // The same slot.
+        let _next = journal.request(&address(1));
+        assert_eq!(requests(folder.path()), [(0, 1), (1, 1)]);
+        let size = fs::metadata(folder.path().join(FILE))
+            .expect("a file")
+            .len();
+        assert!(size <= 2 * SLOT_BYTES, "{size} bytes for two at a time");
+    }
+
+    #[test]
+    fn crashes_add_up_over_runs_and_end_with_the_suspicion() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for crashes in 1..=3 {
+            let left = left(folder.path()).expect("a journal");
+            let journal = Journal::start(folder.path(), left.requests).expect("a journal");
+            std::mem::forget(journal.request(&address(0)));
+            assert_eq!(requests(folder.path()), [(0, crashes)]);
+        }
+        let left = left(folder.path()).expect("a journal");
+        let journal = Journal::start(folder.path(), left.requests).expect("a journal");
+        journal.suspect(&address(1), 1);
+        journal.suspect(&address(1), 2);
+        assert_eq!(requests(folder.path()), [(0, 3), (1, 2)]);
+        let _at_work = journal.request(&address(1));
+        journal.suspect(&address(0), 0);
+        assert_eq!(requests(folder.path()), [(1, 3)]);
+        journal.close();
+        assert_eq!(requests(folder.path()), [(1, 2)]);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = Journal::start(folder.path(), HashMap::new()).expect("a journal");
+        std::mem::forget(journal.request(&address(0)));
+        std::mem::forget(journal.request(&address(1)));
+        let path = folder.path().join(FILE);
+        let mut bytes = fs::read(&path).expect("a file");
+        bytes[3] = b'?';
+        fs::write(&path, bytes).expect("a file");
+        assert_eq!(requests(folder.path()), [(1, 1)]);
+        fs::write(&path, [0xff; 5000]).expect("a file");
+        assert_eq!(requests(folder.path()), []);
+    }
+}
