@@ -27,7 +27,7 @@ const STEPS: [&str; 6] = [
 ];
 
 /// Crashes after which a request is given up.
-const CRASHES: usize = 4;
+const CRASHES: usize = 8;
 
 /// Serves a component as `app`, with a step at which the host crashes.
 fn start(site: &Site, component: &PathBuf, failpoint: Option<&str>) -> Host {
@@ -87,7 +87,7 @@ fn a_request_that_crashes_the_host_is_given_up_and_parked() {
     let answer = poison.answer();
     assert_eq!(answer.status(), 500);
     assert!(
-        answer.text().contains("crashed 4 times"),
+        answer.text().contains("crashed again and again"),
         "{}",
         answer.text()
     );
@@ -97,7 +97,7 @@ fn a_request_that_crashes_the_host_is_given_up_and_parked() {
     let id = found["id"].as_str().unwrap();
     assert_eq!(
         (&found["kind"], &found["crashes"]),
-        (&json!("request"), &json!(4))
+        (&json!("request"), &json!(8))
     );
     let shown = &parked(&site, &["--show", id])[0]["request"];
     assert_eq!(shown["sender"], json!(CALLER), "{shown}");

@@ -3,7 +3,8 @@
 //!
 //! Each call writes into a slot of its own when it begins. That reaches the system and
 //! is not forced to the disk: it is about a host that crashes, not about a machine that
-//! does. The slot of a call that ended is used again. A request that was answered clears
+//! does, and is forgotten with the machine's next start. The slot of a call that ended is
+//! used again. A request that was answered clears
 //! nothing, since its answer shows that it is over.
 
 use std::collections::HashMap;
@@ -19,12 +20,16 @@ use uuid::Uuid;
 
 const FILE: &str = "calls.journal";
 
+/// What the machine has another of after each start.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// Half a page, so that a record is written whole or not at all.
 const SLOT_BYTES: u64 = 2048;
 
 /// A call that was at work, or is suspected from earlier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
+    boot: String,
     call: Name,
     /// Crashes of the host during the call, without this run.
     crashes: u32,
@@ -52,6 +57,7 @@ pub(crate) struct Left {
 /// The journal of the calls of one app.
 pub(crate) struct Journal {
     path: PathBuf,
+    boot: String,
     file: File,
     slots: Mutex<Slots>,
 }
@@ -96,21 +102,23 @@ pub(crate) fn left(folder: &Path) -> io::Result<Left> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
         result => result?,
     };
-    let mut left = Left::default();
+    let (mut left, boot) = (Left::default(), boot_id());
     for slot in bytes.chunks(SLOT_BYTES as usize) {
         let line = slot.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let Ok(record) = serde_json::from_slice::<Record>(line) else {
             continue;
         };
-        let crashes = record.crashes.saturating_add(record.is_running.into());
+        let is_crash = record.is_running && record.boot == boot;
+        let crashes = record.crashes.saturating_add(is_crash.into());
         match record.call {
             Name::Request(text) => {
-                if let Some(address) = Address::parse(&text) {
+                if let Some(address) = Address::parse(&text).filter(|_| crashes > 0) {
                     let known = left.requests.entry(address).or_default();
                     *known = crashes.max(*known);
                 }
             }
-            Name::Event(text) => left.events.extend(Uuid::parse_str(&text)),
+            Name::Event(text) if is_crash => left.events.extend(Uuid::parse_str(&text)),
+            Name::Event(_) => {}
         }
     }
     Ok(left)
@@ -132,6 +140,7 @@ impl Journal {
         }
         Ok(Arc::new(Self {
             path,
+            boot: boot_id(),
             file,
             slots: Mutex::new(slots),
         }))
@@ -151,6 +160,7 @@ impl Journal {
     fn begin(self: &Arc<Self>, call: Name, crashes: u32) -> Entry {
         let slot = self.slots().take();
         let record = Record {
+            boot: self.boot.clone(),
             call,
             crashes,
             is_running: true,
@@ -231,6 +241,7 @@ impl Slots {
 impl Record {
     fn suspect(address: &Address, crashes: u32) -> Self {
         Self {
+            boot: String::new(),
             call: Name::Request(address.to_string()),
             crashes,
             is_running: false,
@@ -242,6 +253,12 @@ impl Record {
         line.push(b'\n');
         line
     }
+}
+
+/// Returns an empty text where it is not known: then each end counts as a crash.
+fn boot_id() -> String {
+    let id = fs::read_to_string(BOOT_ID).unwrap_or_default();
+    id.trim().to_owned()
 }
 
 /// Makes a file with nothing but suspects in it, in the place of the one that was there.
@@ -330,6 +347,23 @@ mod tests {
         assert_eq!(requests(folder.path()), [(1, 3)]);
         journal.close();
         assert_eq!(requests(folder.path()), [(1, 2)]);
+    }
+
+    #[test]
+    fn what_was_at_work_when_the_machine_stopped_is_not_suspected() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let journal = Journal::start(folder.path(), HashMap::new()).expect("a journal");
+        journal.suspect(&address(1), 1);
+        std::mem::forget(journal.request(&address(0)));
+        std::mem::forget(journal.request(&address(1)));
+        std::mem::forget(journal.event(Uuid::new_v4()));
+        assert_eq!(requests(folder.path()), [(0, 1), (1, 2)]);
+        let path = folder.path().join(FILE);
+        let text = fs::read_to_string(&path).expect("a file");
+        let other = text.replace(&journal.boot, &"0".repeat(journal.boot.len()));
+        fs::write(&path, other).expect("a file");
+        assert_eq!(requests(folder.path()), [(1, 1)]);
+        assert_eq!(left(folder.path()).expect("a journal").events, []);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //!                      +-----------------------------------------------+
 //! ```
 //!
-//! A request during which the host has crashed runs alone among its like, and in the end
+//! A request during which the host has crashed runs with few of its like, and in the end
 //! no more: it is refused without being read.
 //!
 //! It does no IO and asks no clock, so duplicate events, a scan that races the
@@ -52,7 +52,9 @@ pub struct InboxLimits {
     /// Answered requests that are remembered, so that a late event does not
     /// run them again.
     pub remembered: usize,
-    /// Crashes of the host during a request after which it is refused.
+    /// Crashes of the host during a request after which it is refused. A panic, of which
+    /// there is no doubt whose it is, counts twice. Whoever is killed from outside looks
+    /// like one who has crashed, so that a few crashes prove nothing.
     pub crashes: u32,
 }
 
@@ -67,7 +69,7 @@ impl Default for InboxLimits {
             reread: Duration::from_millis(200),
             retry: Duration::from_secs(1),
             remembered: 16_384,
-            crashes: 4,
+            crashes: 8,
         }
     }
 }
@@ -254,7 +256,7 @@ impl Inbox {
     }
 
     /// Takes note of how often the host has crashed during a request in earlier runs.
-    /// Such requests run one by one, and not again where that was too often.
+    /// Such requests run by few at a time, and not again where that was too often.
     pub fn suspect(&mut self, address: &Address, crashes: u32) {
         if !self.requests.contains_key(address) {
             self.queue.set_crashes(address, crashes);
@@ -418,10 +420,7 @@ impl Inbox {
                 Refusal::TooLarge { bytes, limit },
                 None,
             ),
-            Loaded::Unread(stamp) => {
-                let crashes = self.queue.crashes(&address);
-                self.refuse(address, stamp, tries, Refusal::Crashing { crashes }, None);
-            }
+            Loaded::Unread(stamp) => self.refuse(address, stamp, tries, Refusal::Crashing, None),
             Loaded::File(stamp, Err(error)) => {
                 self.unsettled(now, address, stamp, trouble, error, again);
             }
@@ -547,7 +546,7 @@ impl Inbox {
     }
 
     fn crashed(&mut self, now: Now, address: Address, tries: u32) {
-        let crashes = self.queue.crashes(&address) + 1;
+        let crashes = self.queue.crashes(&address) + 2;
         self.failed(now, address.clone(), tries);
         self.queue.set_crashes(&address, crashes);
     }

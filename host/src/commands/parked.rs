@@ -23,7 +23,7 @@ const MAX_SHOWN: u64 = 16 << 20;
 
 /// Show the requests and events that were given up
 ///
-/// A request is given up when the host has crashed four times while it handled it, and
+/// A request is given up when the host has crashed again and again while it handled it, and
 /// is answered with 500. An event of a watched file is told again when the app fails to
 /// take it, less and less often, and is given up in the end. The host that serves the
 /// app, or the next one that does, sees to what is asked for here.

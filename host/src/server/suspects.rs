@@ -155,7 +155,7 @@ fn tell(left: &journal::Left, parked: &[ParkedRequest]) {
         tracing::warn!(
             n_requests = suspects.len(),
             requests = suspects[..suspects.len().min(MAX_NAMED)].join(", "),
-            "the host did not end properly while it handled these, so many times: they run one by one"
+            "the host did not end properly while it handled these, so many times: they run by few at a time"
         );
     }
 }

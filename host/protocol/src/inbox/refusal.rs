@@ -25,11 +25,8 @@ pub enum Refusal {
     },
     /// The request had expired before it could run.
     Expired,
-    /// So often the host has crashed while it was handled.
-    Crashing {
-        /// The number of crashes.
-        crashes: u32,
-    },
+    /// The host has crashed too often while it was handled.
+    Crashing,
 }
 
 impl Refusal {
@@ -41,7 +38,7 @@ impl Refusal {
             Self::TooLarge { .. } => Status::PAYLOAD_TOO_LARGE,
             Self::SenderDisagrees { .. } => Status::FORBIDDEN,
             Self::Expired => Status::EXPIRED,
-            Self::Crashing { .. } => Status::INTERNAL_ERROR,
+            Self::Crashing => Status::INTERNAL_ERROR,
         }
     }
 
@@ -56,9 +53,7 @@ impl Refusal {
                 "Sender mismatch: the request lies in the folder of {folder} and names another sender"
             ),
             Self::Expired => "Request expired".to_owned(),
-            Self::Crashing { crashes } => format!(
-                "Internal server error: the server crashed {crashes} times while it handled this request, and does not try it again"
-            ),
+            Self::Crashing => "Internal server error: the server crashed again and again while it handled this request, and does not try it again".to_owned(),
         }
     }
 }
