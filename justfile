@@ -18,6 +18,10 @@ storm:
 kill:
     cargo test --workspace --test all -- crashes::each_of_1000 --include-ignored --nocapture
 
+# Serves under mixed load and looks at what the hosts use (SOAK_MINUTES=5: for so long)
+soak:
+    cargo test --workspace --test all -- soak:: --include-ignored --nocapture
+
 # Formats everything
 fmt:
     cargo fmt
