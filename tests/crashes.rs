@@ -139,7 +139,11 @@ fn a_parked_request_can_be_forgotten() {
     wait_for("the list to be empty", || {
         parked(&site, &[]).is_empty().then_some(())
     });
+    // Nor is it given up anew where its file is seen again.
+    fs::write(&poison.path, fs::read(&poison.path).unwrap()).unwrap();
+    assert_eq!(set(&host, "harmless").answer().status(), 200);
     assert_eq!(poison.answer().status(), 500);
+    assert_eq!(parked(&site, &[]).len(), 0);
     let unknown = output(
         syft_host(&site)
             .args(["parked", "app", "--email", OWNER])

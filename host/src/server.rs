@@ -307,7 +307,7 @@ impl Server {
     /// Tries parked requests again that somebody asked for. The answer that each was
     /// given goes first: it would count as one.
     fn see_to_asked(&mut self) {
-        for address in self.suspects.see_to_asked() {
+        for address in self.suspects.see_to_asked(&mut self.inbox) {
             match self.lookout.tree.remove_answer(&address) {
                 Ok(()) => self.inbox.handle(now(), inbox::Event::Again(address)),
                 Err(error) => tracing::error!(%address, "cannot try it again: {error}"),

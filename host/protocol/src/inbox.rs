@@ -255,10 +255,12 @@ impl Inbox {
         }
     }
 
-    /// Takes note of how often the host has crashed during a request in earlier runs.
-    /// Such requests run by few at a time, and not again where that was too often.
+    /// Takes note of how often the host has crashed during a request in earlier runs, or
+    /// by 0 that it is not to count. Such requests run by few at a time, and not again
+    /// where that was too often. Those at work or in line stay as they are.
     pub fn suspect(&mut self, address: &Address, crashes: u32) {
-        if !self.requests.contains_key(address) {
+        if let None | Some(State::Answered(_) | State::Waiting { .. }) = self.requests.get(address)
+        {
             self.queue.set_crashes(address, crashes);
         }
     }

@@ -93,7 +93,7 @@ impl Suspects {
 
     /// Does with parked requests what somebody asked for, and returns those that are to
     /// be tried again.
-    pub(super) fn see_to_asked(&mut self) -> Vec<Address> {
+    pub(super) fn see_to_asked(&mut self, inbox: &mut Inbox) -> Vec<Address> {
         let mut again = Vec::new();
         let all = self.shelf.asked();
         for (id, asked) in &all {
@@ -101,6 +101,9 @@ impl Suspects {
             if let Some(at) = self.parked.iter().position(|it| it.id == name) {
                 let parked = self.parked.remove(at);
                 let address = self.acquit(&parked);
+                if let Some(address) = &address {
+                    inbox.suspect(address, 0);
+                }
                 again.extend(address.filter(|_| *asked == Asked::Retry));
                 tracing::info!(%id, address = parked.address, ?asked, "asked for");
             }
