@@ -9,6 +9,7 @@ mod support;
 mod access;
 mod building;
 mod command_line;
+mod duplicates;
 mod examples;
 mod fairness;
 mod file_attacks;

@@ -15,6 +15,7 @@ use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
@@ -275,12 +276,17 @@ impl Server {
         let (tree, events) = (Arc::clone(&self.lookout.tree), self.shared.events.clone());
         let (endpoints, retention) = (self.lookout.endpoints(), self.options.retention);
         let request_bytes = self.shared.sandbox.limits().request_bytes;
+        let app = Arc::clone(&self.shared.app);
         tokio::task::spawn_blocking(move || {
             let now = now().wall;
             let n_deleted = endpoints
                 .iter()
                 .map(|endpoint| tree.sweep_endpoint(endpoint, &retention, now, request_bytes))
                 .sum();
+            let is_waiting = |address: &Address| tree.is_waiting(address);
+            if let Err(error) = Handle::current().block_on(app.sweep(is_waiting, now)) {
+                tracing::error!("cannot forget old answers: {error}");
+            }
             send(&events, Event::Swept(n_deleted));
         });
     }

@@ -17,18 +17,21 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use redb::{Database, DatabaseError, TableDefinition};
+use syft_protocol::retention::Retention;
 use thiserror::Error;
 use tokio::sync::RwLock;
 
+use answers::Book;
 pub use answers::Mark;
-use answers::{ANSWERS, Unpublished};
+pub(crate) use answers::Recorded;
 use file::File;
 pub(crate) use session::{Session, SessionError};
 pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
-use writer::{Changes, Commit, Extra, Writer};
+use writer::{Changes, Commit, Desk, Extra, Writer};
 
 use crate::sandbox::Limits;
 
@@ -52,9 +55,27 @@ const PID: &str = "pid";
 pub struct Store {
     file: Arc<File>,
     writer: Writer,
-    unpublished: Arc<Unpublished>,
+    book: Arc<Book>,
+    /// The most bytes of unpublished answers with which another call begins.
+    waiting_bytes: u64,
+    keep: Duration,
     /// Held by each call while it commits, and by one that runs alone all the time.
     gate: RwLock<()>,
+}
+
+/// How state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// How long answers are kept at most.
+    pub keep: Duration,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            keep: Retention::default().keep,
+        }
+    }
 }
 
 /// What the host could not do. It is no fault of the guest.
@@ -73,7 +94,7 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be made or read, or another host has it open.
-    pub fn open(folder: &Path, limits: &Limits) -> anyhow::Result<Self> {
+    pub fn open(folder: &Path, limits: &Limits, options: &StoreOptions) -> anyhow::Result<Self> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -89,19 +110,23 @@ impl Store {
             .with_context(|| format!("write into {}", folder.display()))?;
         let prepare = || -> Result<_, redb::Error> {
             make_tables(&*file.database()?)?;
-            Unpublished::read(&*file.database()?)
+            Book::read(&*file.database()?)
         };
-        let unpublished = prepare().with_context(|| format!("prepare {}", path.display()))?;
-        let (file, unpublished) = (Arc::new(file), Arc::new(unpublished));
-        let writer = Writer::start(
-            Arc::clone(&file),
-            Arc::clone(&unpublished),
-            limits.state_bytes,
-        )?;
+        let book = prepare().with_context(|| format!("prepare {}", path.display()))?;
+        let (file, book) = (Arc::new(file), Arc::new(book));
+        let desk = Desk {
+            file: Arc::clone(&file),
+            book: Arc::clone(&book),
+            state_bytes: limits.state_bytes,
+            answers_bytes: limits.answers_bytes,
+        };
+        let writer = Writer::start(desk)?;
         Ok(Self {
             file,
             writer,
-            unpublished,
+            book,
+            waiting_bytes: limits.waiting_bytes(),
+            keep: options.keep,
             gate: RwLock::default(),
         })
     }
@@ -173,7 +198,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(VALUES)?;
     transaction.open_table(NUMBERS)?;
     watching::make_tables(&transaction)?;
-    transaction.open_table(ANSWERS)?;
+    answers::make_tables(&transaction)?;
     transaction.commit()?;
     Ok(())
 }

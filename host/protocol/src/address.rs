@@ -43,6 +43,17 @@ impl Address {
         Address { folder, id }
     }
 
+    /// Reads an address as it is displayed.
+    pub fn parse(text: &str) -> Option<Address> {
+        let path = text.strip_prefix('/')?;
+        let (segments, id) = match path.rsplit_once('/') {
+            Some((folder, id)) => (folder.split('/').collect(), id),
+            None => (Vec::new(), path),
+        };
+        let folder = Arc::new(Folder::parse(&segments)?);
+        Some(Address::new(folder, RequestId::parse(id)?))
+    }
+
     /// Returns the folder that holds the request and its response.
     pub fn folder(&self) -> &Arc<Folder> {
         &self.folder
@@ -134,6 +145,7 @@ mod tests {
         let id = RequestId::parse(ID).expect("an id");
         let address = Address::new(Arc::new(folder), id);
         assert_eq!(address.to_string(), format!("{expected}{ID}"));
+        assert_eq!(Address::parse(&address.to_string()), Some(address));
     }
 
     #[test]
@@ -142,6 +154,17 @@ mod tests {
         check(&["deep", "er"], "/deep/er/");
         check(&["bob@x.org"], "/bob@x.org/");
         check(&[], "/");
+    }
+
+    #[test]
+    fn what_is_not_displayed_so_is_no_address() {
+        for text in ["", "/", "/echo/", ID, "echo/x", "/../x", "/echo/x"] {
+            assert_eq!(Address::parse(text), None, "{text}");
+        }
+        for folder in ["/..", "/", "/echo/"] {
+            let text = format!("{folder}/{ID}");
+            assert_eq!(Address::parse(&text), None, "{text}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::error::CommandError;
 use crate::guest_crate;
 use crate::sandbox::{Limits, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
-use crate::state::Store;
+use crate::state::{Store, StoreOptions};
 use crate::ui::Ui;
 use crate::watching::WatchOptions;
 
@@ -91,7 +91,11 @@ async fn prepare(
     let sandbox = Arc::new(Sandbox::new(Limits::default(), &place.join("compiled"))?);
     let bytes = std::fs::read(component)?;
     let owner = Datasite::parse(OWNER)?;
-    let state = Store::open(&place.join("state"), sandbox.limits())?;
+    let state = Store::open(
+        &place.join("state"),
+        sandbox.limits(),
+        &StoreOptions::default(),
+    )?;
     let app = App::load(
         &sandbox,
         AppName::parse("hello")?,

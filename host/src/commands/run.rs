@@ -26,7 +26,7 @@ use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_long_time, parse_size, parse_time};
 use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
-use crate::state::Store;
+use crate::state::{Store, StoreOptions};
 use crate::ui::Ui;
 use crate::watching::WatchOptions;
 
@@ -132,7 +132,8 @@ pub(super) async fn run(
     )?);
     fs::create_dir_all(&config.datasites)?;
     let files = FileAccess::new(&config.datasites, &approved.grants, &config.email, &name)?;
-    let state = Store::open(&config.app_folder(&name), sandbox.limits())?;
+    let kept = StoreOptions { keep: args.keep };
+    let state = Store::open(&config.app_folder(&name), sandbox.limits(), &kept)?;
     let app = App::load(
         &sandbox,
         name,

@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Event, Shared, now, send};
 use crate::app::Called;
-use crate::reply::Conclusion;
+use crate::reply::{Conclusion, Heading};
 use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
@@ -178,11 +178,15 @@ async fn run(
         name,
         detail,
         reply,
+        ..
     } = match called {
         Ok(Called::Concluded(conclusion)) => conclusion,
         Ok(Called::Before(answer)) => {
             tracing::info!(%address, "it has run already: its answer is given now");
             return publish(shared, tree, address, stamp, &answer);
+        }
+        Ok(Called::Reused) => {
+            return refuse_as(shared, tree, address, stamp, &Refusal::Reused, &heading);
         }
         Err(error) => return try_later(address, &error),
     };
@@ -225,9 +229,21 @@ fn refuse(
     refusal: &Refusal,
     request: Option<&Request>,
 ) -> Closed {
-    let now = now().wall;
-    let heading = shared.replier.heading(address, request, now);
-    let reply = shared.replier.refusal(address, &heading, refusal, now);
+    let heading = shared.replier.heading(address, request, now().wall);
+    refuse_as(shared, tree, address, stamp, refusal, &heading)
+}
+
+fn refuse_as(
+    shared: &Shared,
+    tree: &Tree,
+    address: &Address,
+    stamp: Stamp,
+    refusal: &Refusal,
+    heading: &Heading,
+) -> Closed {
+    let reply = shared
+        .replier
+        .refusal(address, heading, refusal, now().wall);
     let (endpoint, id, status) = (address.endpoint(), address.id(), reply.status.code());
     let closed = write(tree, address, stamp, &reply.json);
     tracing::warn!(%endpoint, %id, status, ?refusal, "refused");

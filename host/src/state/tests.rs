@@ -1,3 +1,5 @@
+mod answers;
+
 use super::*;
 
 struct Site {
@@ -8,7 +10,8 @@ struct Site {
 
 fn site_with(limits: Limits) -> Site {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(Store::open(folder.path(), &limits).expect("a store"));
+    let store =
+        Arc::new(Store::open(folder.path(), &limits, &StoreOptions::default()).expect("a store"));
     Site {
         store,
         limits,
@@ -49,7 +52,8 @@ fn reopened(site: Site) -> Site {
         folder,
     } = site;
     drop(store);
-    let store = Arc::new(Store::open(folder.path(), &limits).expect("a store"));
+    let store =
+        Arc::new(Store::open(folder.path(), &limits, &StoreOptions::default()).expect("a store"));
     Site {
         store,
         limits,
@@ -285,99 +289,4 @@ async fn lists_keys_page_by_page() {
     expected.extend(["key 0999+", "key 1000+", "zzz"].map(str::to_owned));
     expected.sort_unstable();
     assert_eq!(all, expected);
-}
-
-mod answers {
-    use syft_protocol::address::{Address, Folder, RequestId};
-    use syft_protocol::inbox::Stamp;
-
-    use super::*;
-    use crate::sandbox::bindings::exports::syft::app::rpc::Request;
-    use crate::sandbox::bindings::syft::app::types::{Method, SenderProof};
-
-    fn address() -> Address {
-        let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").expect("an id");
-        let folder = Folder::parse(&["echo", "a@x.org"]).expect("a folder");
-        Address::new(Arc::new(folder), id)
-    }
-
-    fn mark(inode: u64, body: &str) -> Mark {
-        let stamp = Stamp {
-            inode,
-            bytes: 1,
-            changed: 1,
-        };
-        let request = Request {
-            id: String::new(),
-            endpoint: String::new(),
-            sender: "a@x.org".to_owned(),
-            sender_proof: SenderProof::Folder,
-            url: "syft://o@x.org/x".to_owned(),
-            method: Method::Post,
-            headers: Vec::new(),
-            body: Some(body.as_bytes().to_vec()),
-            created: 0,
-            expires: 0,
-        };
-        Mark::new(stamp, &request)
-    }
-
-    async fn answer(site: &Site, mark: &Mark, answer: &[u8], is_written: bool, is_kept: bool) {
-        let run = |mut session: Session| {
-            if is_written {
-                session.set("a", b"1".to_vec()).expect("room");
-            }
-            session.keep_answer(&address(), || mark.clone(), answer);
-            std::future::ready(((), session))
-        };
-        let ran = site.store.transact(&site.limits, run, |()| is_kept).await;
-        assert_eq!(ran, Ok(()));
-    }
-
-    fn kept(site: &Site, mark: &Mark) -> Option<Vec<u8>> {
-        site.store
-            .unpublished(&address(), || mark.clone())
-            .expect("a working store")
-    }
-
-    #[tokio::test]
-    async fn an_answer_is_kept_until_it_is_published() {
-        let request = mark(1, "aaaa");
-        let site = site();
-        answer(&site, &request, b"nothing written", false, true).await;
-        assert_eq!(kept(&site, &request), None);
-        answer(&site, &request, b"failed", true, false).await;
-        assert_eq!(kept(&site, &request), None);
-        answer(&site, &request, b"1", true, true).await;
-        let site = reopened(site);
-        for (same, expected) in [
-            (mark(1, "aaaa"), true),
-            (mark(1, "bbbb"), true),
-            (mark(2, "aaaa"), true),
-            (mark(2, "bbbb"), false),
-        ] {
-            let expected = expected.then(|| b"1".to_vec());
-            assert_eq!(kept(&site, &same), expected, "the file, or what it says");
-        }
-        site.store.published(&address());
-        assert_eq!(kept(&site, &request), None);
-    }
-
-    #[tokio::test]
-    async fn a_published_answer_makes_place_for_the_next_one() {
-        let (first, second) = (mark(1, "aaaa"), mark(2, "bbbb"));
-        let site = site();
-        answer(&site, &first, b"1", true, true).await;
-        site.store.published(&address());
-        answer(&site, &second, b"2", true, true).await;
-        let site = reopened(site);
-        assert_eq!(kept(&site, &second), Some(b"2".to_vec()));
-        site.store.published(&address());
-        // Any commit takes along what was published.
-        site.call(|session| session.set("b", b"1".to_vec()))
-            .await
-            .expect("room");
-        let site = reopened(site);
-        assert_eq!(kept(&site, &second), None);
-    }
 }

@@ -25,6 +25,8 @@ pub enum Refusal {
     },
     /// The request had expired before it could run.
     Expired,
+    /// Another request has run under its id.
+    Reused,
 }
 
 impl Refusal {
@@ -36,6 +38,7 @@ impl Refusal {
             Self::TooLarge { .. } => Status::PAYLOAD_TOO_LARGE,
             Self::SenderDisagrees { .. } => Status::FORBIDDEN,
             Self::Expired => Status::EXPIRED,
+            Self::Reused => Status::CONFLICT,
         }
     }
 
@@ -50,6 +53,9 @@ impl Refusal {
                 "Sender mismatch: the request lies in the folder of {folder} and names another sender"
             ),
             Self::Expired => "Request expired".to_owned(),
+            Self::Reused => "The id of this request has been used for another one: \
+                             each request needs an id of its own"
+                .to_owned(),
         }
     }
 }
