@@ -10,6 +10,7 @@ mod access;
 mod building;
 mod command_line;
 mod duplicates;
+mod durability;
 mod examples;
 mod fairness;
 mod file_attacks;

@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
 
 use crate::app::App;
+use crate::durability::Durability;
 use crate::reply::Replier;
 use crate::sandbox::Sandbox;
 use crate::tree::{Hints, Scan, Tree, Watcher};
@@ -42,6 +43,8 @@ pub struct ServerOptions {
     pub retention: Retention,
     /// How often old requests are deleted.
     pub sweep_every: Duration,
+    /// What is forced to the disk.
+    pub durability: Durability,
     /// Time for calls in progress once the server is to stop.
     pub stop_within: Duration,
     /// How the app is told of files.
@@ -67,6 +70,7 @@ struct Shared {
     /// One permit for each call that may run, of a request or an event.
     slots: Arc<Semaphore>,
     replier: Replier,
+    durability: Durability,
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
     events: mpsc::UnboundedSender<Event>,
@@ -128,6 +132,7 @@ impl Server {
                 sandbox,
                 slots,
                 replier,
+                durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 events: sender,
             }),

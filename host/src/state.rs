@@ -10,17 +10,19 @@ mod answers;
 mod file;
 mod session;
 mod snapshot;
+mod unforced;
 mod watching;
 mod writer;
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::panic;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use redb::{Database, DatabaseError, TableDefinition};
+use redb::{Database, TableDefinition};
 use syft_protocol::retention::Retention;
 use thiserror::Error;
 use tokio::sync::RwLock;
@@ -33,6 +35,7 @@ pub(crate) use session::{Session, SessionError};
 pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
 use writer::{Changes, Commit, Desk, Extra, Writer};
 
+use crate::durability::Durability;
 use crate::sandbox::Limits;
 
 /// Each value, with the number of the commit that wrote it.
@@ -68,12 +71,15 @@ pub struct Store {
 pub struct StoreOptions {
     /// How long answers are kept at most.
     pub keep: Duration,
+    /// What is forced to the disk.
+    pub durability: Durability,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
             keep: Retention::default().keep,
+            durability: Durability::default(),
         }
     }
 }
@@ -82,6 +88,14 @@ impl Default for StoreOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the state of the app cannot be read or written: {0}")]
 pub struct StoreError(String);
+
+/// The file is there, and no state can be read from it.
+#[derive(Debug, Error)]
+#[error("the state in {} is damaged: {why}", path.display())]
+pub struct Damaged {
+    path: PathBuf,
+    why: String,
+}
 
 impl StoreError {
     fn new(error: impl std::fmt::Display) -> Self {
@@ -101,18 +115,19 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let file = match File::open(&path) {
-            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(already_served(folder)),
-            file => file.with_context(|| format!("open {}", path.display()))?,
+        // redb panics at some damages.
+        let opened = panic::catch_unwind(|| open_file(&path, options.durability));
+        let (file, book) = match opened.unwrap_or_else(|_| Err(unreadable())) {
+            Err(redb::Error::DatabaseAlreadyOpen) => return Err(already_served(folder)),
+            Err(error) if is_damage(&error) => {
+                let why = error.to_string();
+                return Err(Damaged { path, why }.into());
+            }
+            opened => opened.with_context(|| format!("open {}", path.display()))?,
         };
         // Whoever is refused is told who serves it.
         fs::write(folder.join(PID), std::process::id().to_string())
             .with_context(|| format!("write into {}", folder.display()))?;
-        let prepare = || -> Result<_, redb::Error> {
-            make_tables(&*file.database()?)?;
-            Book::read(&*file.database()?)
-        };
-        let book = prepare().with_context(|| format!("prepare {}", path.display()))?;
         let (file, book) = (Arc::new(file), Arc::new(book));
         let desk = Desk {
             file: Arc::clone(&file),
@@ -181,6 +196,27 @@ impl Store {
             ..Changes::default()
         };
         self.writer.commit(changes).await.map(|_| ())
+    }
+}
+
+/// Opens the file, makes what is missing in it, and reads what is held in memory.
+fn open_file(path: &Path, durability: Durability) -> Result<(File, Book), redb::Error> {
+    let file = File::open(path, durability)?;
+    make_tables(&*file.database()?)?;
+    let book = Book::read(&*file.database()?)?;
+    Ok((file, book))
+}
+
+fn unreadable() -> redb::Error {
+    redb::Error::Corrupted("it cannot be read".to_owned())
+}
+
+fn is_damage(error: &redb::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    match error {
+        redb::Error::Corrupted(_) => true,
+        redb::Error::Io(error) => matches!(error.kind(), InvalidData | UnexpectedEof),
+        _ => false,
     }
 }
 

@@ -15,6 +15,7 @@ use super::Exit;
 use crate::app::App;
 use crate::caller::{Call, Called};
 use crate::capability::files::FileAccess;
+use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::guest_crate;
 use crate::sandbox::{Limits, Sandbox};
@@ -112,6 +113,7 @@ async fn prepare(
         retention: Retention::default(),
         sweep_every: Duration::from_secs(3600),
         stop_within: sandbox.limits().time,
+        durability: Durability::default(),
         watch: WatchOptions {
             folder: place.join("state"),
             retry: Retry::default(),

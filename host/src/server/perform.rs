@@ -4,6 +4,7 @@
 //! each to another thread costs more than it. Every task ends with one event,
 //! even where it panics.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Event, Shared, now, send};
 use crate::app::Called;
+use crate::durability::Durability;
 use crate::reply::{Conclusion, Heading};
 use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
@@ -41,7 +43,7 @@ pub(super) fn start(shared: &Arc<Shared>, tree: &Arc<Tree>, action: Action) {
             let report = Report::closing(&shared, &address);
             tokio::spawn(async move {
                 let request = request.as_deref();
-                let closed = refuse(&shared, &tree, &address, stamp, &refusal, request);
+                let closed = refuse(&shared, &tree, &address, stamp, &refusal, request).await;
                 report.send(Event::Closed(address, closed));
             });
         }
@@ -157,7 +159,7 @@ fn read(address: &Address, file: RequestFile) -> Loaded {
 
 async fn run(
     shared: &Shared,
-    tree: &Tree,
+    tree: &Arc<Tree>,
     address: &Address,
     stamp: Stamp,
     request: Request,
@@ -183,16 +185,17 @@ async fn run(
         Ok(Called::Concluded(conclusion)) => conclusion,
         Ok(Called::Before(answer)) => {
             tracing::info!(%address, "it has run already: its answer is given now");
-            return publish(shared, tree, address, stamp, &answer);
+            return publish(shared, tree, address, stamp, answer).await;
         }
         Ok(Called::Reused) => {
-            return refuse_as(shared, tree, address, stamp, &Refusal::Reused, &heading);
+            let refusal = Refusal::Reused;
+            return refuse_as(shared, tree, address, stamp, &refusal, &heading).await;
         }
         Err(error) => return try_later(address, &error),
     };
-    let closed = publish(shared, tree, address, stamp, &reply.json);
-    let (endpoint, id) = (address.endpoint(), address.id());
     let status = reply.status.code();
+    let closed = publish(shared, tree, address, stamp, reply.json).await;
+    let (endpoint, id) = (address.endpoint(), address.id());
     let ms = start.elapsed().as_secs_f64() * 1e3;
     match detail {
         None => tracing::info!(%endpoint, %id, sender = email, proof, status, ms, "{name}"),
@@ -213,29 +216,35 @@ fn try_later(address: &Address, error: &StoreError) -> Closed {
 }
 
 /// Writes the answer of a call, which may have been kept until then.
-fn publish(shared: &Shared, tree: &Tree, address: &Address, stamp: Stamp, answer: &[u8]) -> Closed {
-    let closed = write(tree, address, stamp, answer);
+async fn publish(
+    shared: &Shared,
+    tree: &Arc<Tree>,
+    address: &Address,
+    stamp: Stamp,
+    answer: Vec<u8>,
+) -> Closed {
+    let closed = write(shared, tree, address, stamp, answer).await;
     if closed != Closed::Failed {
         shared.app.published(address);
     }
     closed
 }
 
-fn refuse(
+async fn refuse(
     shared: &Shared,
-    tree: &Tree,
+    tree: &Arc<Tree>,
     address: &Address,
     stamp: Stamp,
     refusal: &Refusal,
     request: Option<&Request>,
 ) -> Closed {
     let heading = shared.replier.heading(address, request, now().wall);
-    refuse_as(shared, tree, address, stamp, refusal, &heading)
+    refuse_as(shared, tree, address, stamp, refusal, &heading).await
 }
 
-fn refuse_as(
+async fn refuse_as(
     shared: &Shared,
-    tree: &Tree,
+    tree: &Arc<Tree>,
     address: &Address,
     stamp: Stamp,
     refusal: &Refusal,
@@ -245,13 +254,23 @@ fn refuse_as(
         .replier
         .refusal(address, heading, refusal, now().wall);
     let (endpoint, id, status) = (address.endpoint(), address.id(), reply.status.code());
-    let closed = write(tree, address, stamp, &reply.json);
+    let closed = write(shared, tree, address, stamp, reply.json).await;
     tracing::warn!(%endpoint, %id, status, ?refusal, "refused");
     closed
 }
 
-fn write(tree: &Tree, address: &Address, stamp: Stamp, answer: &[u8]) -> Closed {
-    match tree.answer(address, stamp, answer) {
+async fn write(
+    shared: &Shared,
+    tree: &Arc<Tree>,
+    address: &Address,
+    stamp: Stamp,
+    answer: Vec<u8>,
+) -> Closed {
+    let written = match shared.durability {
+        Durability::Strict => write_forced(tree, address, stamp, answer).await,
+        Durability::None | Durability::Batched => tree.answer(address, stamp, &answer, false),
+    };
+    match written {
         Ok(Written::Beside) => Closed::Answered,
         Ok(Written::Gone) => {
             tracing::debug!(%address, "the request is gone, its answer is dropped");
@@ -262,4 +281,17 @@ fn write(tree: &Tree, address: &Address, stamp: Stamp, answer: &[u8]) -> Closed 
             Closed::Failed
         }
     }
+}
+
+/// Writes an answer where waiting for the disk keeps nobody waiting.
+async fn write_forced(
+    tree: &Arc<Tree>,
+    address: &Address,
+    stamp: Stamp,
+    answer: Vec<u8>,
+) -> io::Result<Written> {
+    let (tree, address) = (Arc::clone(tree), address.clone());
+    let write = move || tree.answer(&address, stamp, &answer, true);
+    let written = tokio::task::spawn_blocking(write).await;
+    written.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

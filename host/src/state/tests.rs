@@ -290,3 +290,60 @@ async fn lists_keys_page_by_page() {
     expected.sort_unstable();
     assert_eq!(all, expected);
 }
+
+#[tokio::test]
+async fn a_second_host_is_refused_at_any_level() {
+    let levels = [Durability::None, Durability::Batched, Durability::Strict];
+    for (first, second) in levels.into_iter().zip(levels.into_iter().rev()) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = |durability| {
+            let options = StoreOptions {
+                durability,
+                ..StoreOptions::default()
+            };
+            Store::open(folder.path(), &Limits::default(), &options)
+        };
+        let _store = open(first).expect("a store");
+        let error = open(second).err().expect("it is refused").to_string();
+        assert!(
+            error.contains("serves the app"),
+            "{first:?}, {second:?}: {error}"
+        );
+    }
+}
+
+/// Those that were closed, and those of a host that was killed.
+#[tokio::test]
+async fn a_damaged_file_is_no_state_and_says_so() {
+    let site = site();
+    let large = |session: &mut Session| {
+        (0..100).try_for_each(|n| session.set(&n.to_string(), vec![b'x'; 2_000]))
+    };
+    site.call(large).await.expect("room");
+    let path = site.folder.path().join("state.redb");
+    let killed = fs::read(&path).expect("a file");
+    let site = reopened(site);
+    let (limits, folder) = (site.limits, site.folder);
+    drop(site.store);
+    let closed = fs::read(&path).expect("a file");
+    for (name, whole) in [("killed", &killed), ("closed", &closed)] {
+        let half = whole.len() / 2;
+        let mut hole = whole.clone();
+        hole[4_096..half].fill(0);
+        let text = b"no database ".repeat(whole.len() / 12);
+        for (damage, bytes) in [("cut", &whole[..half]), ("hole", &hole), ("text", &text)] {
+            for durability in [Durability::None, Durability::Batched] {
+                fs::write(&path, bytes).expect("room");
+                let options = StoreOptions {
+                    durability,
+                    ..StoreOptions::default()
+                };
+                let error = Store::open(folder.path(), &limits, &options)
+                    .err()
+                    .unwrap_or_else(|| panic!("{name}, {damage}, {durability:?}: it was opened"));
+                assert!(error.is::<Damaged>(), "{name}, {damage}: {error:#}");
+                assert!(error.to_string().contains("state.redb"), "{error}");
+            }
+        }
+    }
+}
