@@ -110,7 +110,9 @@ impl Store {
     /// Takes note that the answer lies beside its request, or that nobody waits for it.
     /// That need not reach the disk: it is then found out again.
     pub(crate) fn published(&self, address: &Address) {
-        self.book.publish(&address.to_string());
+        if !self.book.is_empty() {
+            self.book.publish(&address.to_string());
+        }
     }
 
     /// Takes note of all answers for which nobody waits.

@@ -312,38 +312,56 @@ async fn a_second_host_is_refused_at_any_level() {
     }
 }
 
-/// Those that were closed, and those of a host that was killed.
-#[tokio::test]
-async fn a_damaged_file_is_no_state_and_says_so() {
+/// Returns a folder with a state of many values, and its file as it is while a host has
+/// it open and once it is closed.
+async fn closed() -> (tempfile::TempDir, [Vec<u8>; 2]) {
     let site = site();
     let large = |session: &mut Session| {
         (0..100).try_for_each(|n| session.set(&n.to_string(), vec![b'x'; 2_000]))
     };
     site.call(large).await.expect("room");
     let path = site.folder.path().join("state.redb");
-    let killed = fs::read(&path).expect("a file");
-    let site = reopened(site);
-    let (limits, folder) = (site.limits, site.folder);
+    let open = fs::read(&path).expect("a file");
+    let folder = site.folder;
     drop(site.store);
     let closed = fs::read(&path).expect("a file");
-    for (name, whole) in [("killed", &killed), ("closed", &closed)] {
+    (folder, [open, closed])
+}
+
+fn check_damaged(folder: &Path, bytes: &[u8], durability: Durability, what: &str) {
+    fs::write(folder.join("state.redb"), bytes).expect("room");
+    let options = StoreOptions {
+        durability,
+        ..StoreOptions::default()
+    };
+    let error = Store::open(folder, &Limits::default(), &options)
+        .err()
+        .unwrap_or_else(|| panic!("{what}, {durability:?}: it was opened"));
+    assert!(error.is::<Damaged>(), "{what}, {durability:?}: {error:#}");
+    assert!(error.to_string().contains("state.redb"), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_no_state_and_says_so() {
+    let (folder, files) = closed().await;
+    for whole in &files {
         let half = whole.len() / 2;
         let mut hole = whole.clone();
         hole[4_096..half].fill(0);
-        let text = b"no database ".repeat(whole.len() / 12);
-        for (damage, bytes) in [("cut", &whole[..half]), ("hole", &hole), ("text", &text)] {
+        let text = b"no database ".repeat(half);
+        for (what, bytes) in [("cut", &whole[..half]), ("hole", &hole), ("text", &text)] {
             for durability in [Durability::None, Durability::Batched] {
-                fs::write(&path, bytes).expect("room");
-                let options = StoreOptions {
-                    durability,
-                    ..StoreOptions::default()
-                };
-                let error = Store::open(folder.path(), &limits, &options)
-                    .err()
-                    .unwrap_or_else(|| panic!("{name}, {damage}, {durability:?}: it was opened"));
-                assert!(error.is::<Damaged>(), "{name}, {damage}: {error:#}");
-                assert!(error.to_string().contains("state.redb"), "{error}");
+                check_damaged(folder.path(), bytes, durability, what);
             }
         }
     }
+}
+
+/// A file that was closed is believed, if it was forced to the disk.
+#[tokio::test]
+async fn a_file_that_was_never_forced_is_looked_at_as_a_whole() {
+    let (folder, [_, mut closed]) = closed().await;
+    let of_values = closed.iter_mut().filter(|it| **it == b'x');
+    of_values.for_each(|it| *it = b'y');
+    check_damaged(folder.path(), &closed, Durability::None, "values");
 }
