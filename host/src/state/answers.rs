@@ -129,15 +129,21 @@ impl Store {
     /// # Errors
     /// They cannot be read or written.
     pub(crate) async fn forget_answers(&self, now: Timestamp) -> Result<(), StoreError> {
-        // Of now: others are published meanwhile, without end.
-        let mut n_to_note = self.book.n_to_note();
-        while n_to_note > 0 || self.has_ended(now).map_err(StoreError::new)? {
+        // As many as there are now: others are published meanwhile, without end.
+        for _ in 0..self.book.n_to_note().div_ceil(NOTED_TOGETHER) {
+            self.writer.commit(Changes::default()).await?;
+        }
+        let mut is_any = false;
+        while self.has_ended(now).map_err(StoreError::new)? {
             let changes = Changes {
                 forget: Some(now),
                 ..Changes::default()
             };
             self.writer.commit(changes).await?;
-            n_to_note = n_to_note.saturating_sub(NOTED_TOGETHER);
+            is_any = true;
+        }
+        if is_any {
+            tracing::info!("answers were forgotten whose time is over");
         }
         Ok(())
     }
