@@ -10,6 +10,8 @@ mod access;
 mod building;
 mod command_line;
 mod crashes;
+mod duplicates;
+mod durability;
 mod examples;
 mod fairness;
 mod file_attacks;

@@ -241,16 +241,21 @@ fn state_in_a_synced_folder_is_refused() {
     assert!(error.contains("inside the synced folder"), "{error}");
 }
 
-/// Kills the host whenever some more answers have come. Between the moment when a call
-/// is kept and the one when its answer can be seen there is always some other call.
 #[test]
 fn a_host_that_is_killed_again_and_again_counts_each_request_once() {
-    const N_REQUESTS: usize = 400;
+    let n_kills = count_through_kills(400, &[]);
+    assert!(n_kills >= 10, "{n_kills} kills show nothing");
+}
+
+/// Kills the host whenever some more answers have come, and returns how often. Between
+/// the moment when a call is kept and the one when its answer can be seen there is
+/// always some other call.
+pub(crate) fn count_through_kills(n_requests: usize, options: &[&str]) -> usize {
     let site = Site::new();
     let folders: Vec<PathBuf> = (0..4)
         .map(|n| site.rpc("app").join(format!("count/user{n}@example.com")))
         .collect();
-    let sent: Vec<Sent> = (0..N_REQUESTS)
+    let sent: Vec<Sent> = (0..n_requests)
         .map(|n| {
             let (id, sender) = (Uuid::new_v4(), format!("user{}@example.com", n % 4));
             let request = request(id, &sender, "count", Some(b"{}")).to_string();
@@ -259,25 +264,25 @@ fn a_host_that_is_killed_again_and_again_counts_each_request_once() {
         .collect();
     let n_answered = || sent.iter().filter(|it| it.response_path().exists()).count();
     let (mut n_kills, mut step) = (0, 1);
-    while n_answered() < N_REQUESTS {
-        let host = start(&site, &[]);
-        let enough = (n_answered() + step).min(N_REQUESTS);
+    while n_answered() < n_requests {
+        let host = start(&site, options);
+        let enough = (n_answered() + step).min(n_requests);
         wait_for("more answers", || (n_answered() >= enough).then_some(()));
         drop(host); // kills it
         n_kills += 1;
         step = step % 23 + 7;
     }
-    assert!(n_kills >= 10, "{n_kills} kills show nothing");
     let counts: BTreeSet<u64> = sent
         .iter()
         .map(|sent| sent.peek().unwrap().text().parse().unwrap())
         .collect();
-    assert_eq!(counts, (1..=N_REQUESTS as u64).collect());
-    let host = start(&site, &[]);
+    assert_eq!(counts, (1..=n_requests as u64).collect());
+    let host = start(&site, options);
     assert_eq!(
         ask(&host, "count", &json!({})),
-        (200, json!(N_REQUESTS + 1))
+        (200, json!(n_requests + 1))
     );
+    n_kills
 }
 
 /// A disk that is full, for the host alone: no file of it grows beyond a size.

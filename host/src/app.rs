@@ -6,6 +6,7 @@ use std::sync::Arc;
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
 use syft_protocol::inbox::Stamp;
 use syft_protocol::message::{self, Method};
+use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::{Event, Kind};
 use thiserror::Error;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::bindings::watching::exports::syft::app::watch;
 use crate::sandbox::{Identity, LoadError, Outcome, Program, Sandbox};
-use crate::state::{Mark, Note, Session, Store, StoreError};
+use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
 use crate::watching::watches::{Watches, WatchesError};
 
 /// An app, ready to answer.
@@ -39,6 +40,8 @@ pub enum Called {
     Concluded(Conclusion),
     /// It has run before; this answer was kept.
     Before(Vec<u8>),
+    /// Another request has run under its id.
+    Reused,
 }
 
 /// Why a component could not be made an app.
@@ -177,6 +180,20 @@ impl App {
             .await
     }
 
+    /// Forgets the answers whose time is over, once it is known which of them are still
+    /// to be given.
+    ///
+    /// # Errors
+    /// They cannot be read or written.
+    pub(crate) async fn sweep(
+        &self,
+        is_waiting: impl Fn(&Address) -> bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.state.publish_unless(is_waiting);
+        self.state.forget_answers(now).await
+    }
+
     /// Takes note that the answer to a request lies beside it.
     pub fn published(&self, address: &Address) {
         self.state.published(address);
@@ -185,8 +202,7 @@ impl App {
     /// Runs the handler of a request, and keeps what it wrote to its state, and with it
     /// its answer, if it answered. The address says where it goes, whatever its URL
     /// claims. `conclude` makes the answer; it is called again if the call runs again.
-    /// A request that has run already, and whose answer is not known to lie beside it, is
-    /// not run.
+    /// A request that has run already and whose answer was kept is not run.
     ///
     /// # Errors
     /// The host cannot keep the state. Nothing of the call was kept.
@@ -203,6 +219,7 @@ impl App {
             let detail = format!("no endpoint {}", address.endpoint());
             return Ok(Called::Concluded(conclude(Outcome::Trapped(detail))));
         };
+        let expires = request.expires;
         let request = rpc::Request {
             id: address.id().uuid().to_string(),
             endpoint: route.name.to_string(),
@@ -216,8 +233,10 @@ impl App {
             expires: request.expires.micros(),
         };
         let mark = || Mark::new(stamp, &request);
-        if let Some(answer) = self.state.unpublished(address, mark)? {
-            return Ok(Called::Before(answer));
+        match self.state.recorded(address, mark).await? {
+            Recorded::Answer(answer) => return Ok(Called::Before(answer)),
+            Recorded::Other => return Ok(Called::Reused),
+            Recorded::Nothing => {}
         }
         let (request, mark, conclude) = (&request, &mark, &conclude);
         let call = |state| async move {
@@ -227,7 +246,13 @@ impl App {
                 .await;
             let answered = matches!(outcome, Outcome::Answered(_));
             let conclusion = conclude(outcome);
-            state.keep_answer(address, mark, &conclusion.reply.json);
+            state.keep_answer(
+                address,
+                mark,
+                &conclusion.reply.json,
+                conclusion.at,
+                expires,
+            );
             ((answered, conclusion), state)
         };
         let ended_well = |(answered, _): &(bool, Conclusion)| *answered;

@@ -10,7 +10,7 @@
 //! - `reply`: what came of a call, as the answer that callers read
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
-//! environment), `ui` (the only one that prints), `error`.
+//! environment), `ui` (the only one that prints), `error`, `durability`.
 
 pub mod app;
 pub mod approval;
@@ -20,6 +20,7 @@ pub mod capability;
 pub mod commands;
 mod component;
 pub mod config;
+pub mod durability;
 pub mod error;
 mod failpoint;
 mod guest_crate;

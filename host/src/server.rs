@@ -18,11 +18,13 @@ use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::Retry;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
 
 use crate::app::App;
+use crate::durability::Durability;
 use crate::journal::{Entry, Journal};
 use crate::reply::Replier;
 use crate::sandbox::Sandbox;
@@ -51,6 +53,8 @@ pub struct ServerOptions {
     pub retention: Retention,
     /// How often old requests are deleted.
     pub sweep_every: Duration,
+    /// What is forced to the disk.
+    pub durability: Durability,
     /// Time for calls in progress once the server is to stop.
     pub stop_within: Duration,
     /// How an event is told again that the app did not take.
@@ -84,6 +88,7 @@ struct Shared {
     slots: Arc<Semaphore>,
     replier: Replier,
     journal: Arc<Journal>,
+    durability: Durability,
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
     events: mpsc::UnboundedSender<Event>,
@@ -153,6 +158,7 @@ impl Server {
                 slots,
                 replier,
                 journal: Arc::clone(&suspects.journal),
+                durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 events: sender,
             }),
@@ -322,12 +328,17 @@ impl Server {
         let (tree, events) = (Arc::clone(&self.lookout.tree), self.shared.events.clone());
         let (endpoints, retention) = (self.lookout.endpoints(), self.options.retention);
         let request_bytes = self.shared.sandbox.limits().request_bytes;
+        let app = Arc::clone(&self.shared.app);
         tokio::task::spawn_blocking(move || {
             let now = now().wall;
             let n_deleted = endpoints
                 .iter()
                 .map(|endpoint| tree.sweep_endpoint(endpoint, &retention, now, request_bytes))
                 .sum();
+            let is_waiting = |address: &Address| tree.is_waiting(address);
+            if let Err(error) = Handle::current().block_on(app.sweep(is_waiting, now)) {
+                tracing::error!("cannot forget old answers: {error}");
+            }
             send(&events, Event::Swept(n_deleted));
         });
     }

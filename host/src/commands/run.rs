@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use syft_protocol::address::AppName;
@@ -20,13 +20,14 @@ use crate::built_app;
 use crate::capability::files::FileAccess;
 use crate::component;
 use crate::config::{Config, Overrides};
+use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_long_time, parse_size, parse_time};
 use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
-use crate::state::Store;
+use crate::state::{Damaged, Store, StoreOptions};
 use crate::ui::Ui;
 
 /// Serve an app in the foreground
@@ -96,6 +97,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), default_value_t = 10, help_heading = "Watching")]
     retry_attempts: u32,
 
+    /// What survives a failure of the power
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = DurabilityArg::Batched)]
+    durability: DurabilityArg,
+
     /// How long requests and answers are kept, such as `30d`
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30d")]
     keep: Duration,
@@ -103,6 +108,27 @@ pub(super) struct RunArgs {
     /// How often older ones are deleted
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "1h")]
     sweep_every: Duration,
+}
+
+/// A host that is killed loses nothing with any of these.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DurabilityArg {
+    /// Nothing is forced to the disk: the last calls may be lost, or the state ruined
+    None,
+    /// The state, before the answers are seen; a lost answer is given again
+    Batched,
+    /// The state and each answer
+    Strict,
+}
+
+impl From<DurabilityArg> for Durability {
+    fn from(level: DurabilityArg) -> Self {
+        match level {
+            DurabilityArg::None => Self::None,
+            DurabilityArg::Batched => Self::Batched,
+            DurabilityArg::Strict => Self::Strict,
+        }
+    }
 }
 
 pub(super) async fn run(
@@ -131,7 +157,13 @@ pub(super) async fn run(
     )?);
     fs::create_dir_all(&config.datasites)?;
     let files = FileAccess::new(&config.datasites, &approved.grants, &config.email, &name)?;
-    let state = Store::open(&config.app_folder(&name), sandbox.limits())?;
+    let durability = args.durability.into();
+    let kept = StoreOptions {
+        keep: args.keep,
+        durability,
+    };
+    let state =
+        Store::open(&config.app_folder(&name), sandbox.limits(), &kept).map_err(explain_state)?;
     let app = App::load(
         &sandbox,
         name,
@@ -149,6 +181,7 @@ pub(super) async fn run(
         publish_schema: !args.no_schema,
         retention: Retention { keep: args.keep },
         sweep_every: args.sweep_every,
+        durability,
         stop_within: config.stop_within.unwrap_or(sandbox.limits().time),
         retry: Retry {
             first: args.retry_first,
@@ -335,6 +368,15 @@ fn read_component(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
         return Err(LoadError::TooLarge { bytes, limit }.into());
     }
     fs::read(path).map_err(describe)
+}
+
+fn explain_state(error: anyhow::Error) -> CommandError {
+    let is_damaged = error.is::<Damaged>();
+    let error = CommandError::from(error);
+    match is_damaged {
+        true => error.hint("put back a copy of it, or move it away to begin with an empty state"),
+        false => error,
+    }
 }
 
 fn explain(path: &Path, error: AppError) -> CommandError {

@@ -54,6 +54,8 @@ pub struct Limits {
     pub state_value_bytes: usize,
     /// Bytes of keys and values that a call reads and writes before it ends.
     pub state_call_bytes: usize,
+    /// Bytes of all answers that are kept for requests that come back.
+    pub answers_bytes: u64,
     /// Endpoints of an app.
     pub endpoints: usize,
 }
@@ -63,6 +65,12 @@ impl Limits {
     /// another one need not wait for any of them to end.
     pub fn concurrency_per_sender(&self) -> usize {
         self.concurrency - self.concurrency / 8
+    }
+
+    /// Returns the most bytes of answers that wait to be written beside their requests
+    /// with which another call begins. Those of calls in progress are no sign of trouble.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.answers_bytes + (self.concurrency * self.response_bytes) as u64
     }
 }
 
@@ -92,6 +100,7 @@ impl Default for Limits {
             state_key_bytes: 1 << 10,
             state_value_bytes: 1 << 20,
             state_call_bytes: 16 << 20,
+            answers_bytes: 64 << 20,
             endpoints: 1_000,
         }
     }

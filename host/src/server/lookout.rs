@@ -40,6 +40,8 @@ pub(super) struct Lookout {
     is_scanning: bool,
     /// Asked for while another one was under way.
     is_urgent: bool,
+    /// Nothing was scanned yet.
+    is_first: bool,
     /// New folders, to be read together.
     new_folders: HashSet<Vec<String>>,
     is_looking: bool,
@@ -64,6 +66,7 @@ impl Lookout {
             next_scan: TokioInstant::now(),
             is_scanning: false,
             is_urgent: false,
+            is_first: true,
             new_folders: HashSet::new(),
             is_looking: false,
             skipped: Skipped::default(),
@@ -96,6 +99,7 @@ impl Lookout {
             self.endpoints(),
         );
         let mut scan = Scan::watching(self.watcher.clone(), std::mem::take(&mut self.is_urgent));
+        scan.is_thorough = std::mem::take(&mut self.is_first);
         tokio::task::spawn_blocking(move || {
             let start = Instant::now();
             for endpoint in endpoints.iter() {

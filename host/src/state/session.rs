@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
+use super::answers::Record;
 use super::snapshot::{ABSENT, Snapshot, Version};
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
@@ -34,6 +36,7 @@ pub(crate) struct Session {
     held_bytes: usize,
     /// What the host keeps together with it.
     extras: Vec<Extra>,
+    answer: Option<Record>,
 }
 
 /// Why a guest does not get at its state.
@@ -71,6 +74,7 @@ impl Session {
             growth: 0,
             held_bytes: 0,
             extras: Vec::new(),
+            answer: None,
         }
     }
 
@@ -135,10 +139,14 @@ impl Session {
         !self.writes.is_empty()
     }
 
-    pub(super) fn expect_answer(&self, address: &str) {
-        if let Some(store) = &self.store {
-            store.expect_answer(address);
-        }
+    /// Returns how long answers are kept, if they are.
+    pub(super) fn keeps_answers(&self) -> Option<Duration> {
+        self.store.as_ref().map(|store| store.keep)
+    }
+
+    /// Has the answer kept together with what the call wrote.
+    pub(super) fn keep(&mut self, answer: Record) {
+        self.answer = Some(answer);
     }
 
     /// Has the host's own changes kept together with those of the call, or not at all.
@@ -158,6 +166,8 @@ impl Session {
             keys_changed: keys_changed.filter(|_| self.listed),
             writes: self.writes,
             extras: self.extras,
+            answer: self.answer,
+            forget: None,
         })
     }
 
