@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::capability::files::FileAccess;
 use crate::reply::Conclusion;
-use crate::router::{Router, RouterError};
+use crate::router::{Route, Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::bindings::watching::exports::syft::app::watch;
@@ -199,6 +199,34 @@ impl App {
         self.state.published(address);
     }
 
+    /// Returns the answer of a request that has run, if it was kept.
+    ///
+    /// # Errors
+    /// The host cannot read its state.
+    pub async fn answer_before(
+        &self,
+        address: &Address,
+        stamp: Stamp,
+        request: &message::Request,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(route) = self.router.route(address.endpoint()) else {
+            return Ok(None);
+        };
+        // How the sender is known does not tell requests apart.
+        let sender = Sender {
+            email: request.sender.clone(),
+            proof: syft_protocol::address::Proof::Claimed,
+        };
+        let mark = || {
+            let request = guest_request(address, route, sender, request.clone());
+            Mark::new(stamp, &request)
+        };
+        Ok(match self.state.recorded(address, mark).await? {
+            Recorded::Answer(answer) => Some(answer),
+            Recorded::Other | Recorded::Nothing => None,
+        })
+    }
+
     /// Runs the handler of a request, and keeps what it wrote to its state, and with it
     /// its answer, if it answered. The address says where it goes, whatever its URL
     /// claims. `conclude` makes the answer; it is called again if the call runs again.
@@ -220,18 +248,7 @@ impl App {
             return Ok(Called::Concluded(conclude(Outcome::Trapped(detail))));
         };
         let expires = request.expires;
-        let request = rpc::Request {
-            id: address.id().uuid().to_string(),
-            endpoint: route.name.to_string(),
-            sender: sender.email,
-            sender_proof: proof(sender.proof),
-            url: request.url.as_str().to_owned(),
-            method: method(request.method),
-            headers: request.headers.into_iter().collect(),
-            body: request.body,
-            created: request.created.micros(),
-            expires: request.expires.micros(),
-        };
+        let request = guest_request(address, route, sender, request);
         let mark = || Mark::new(stamp, &request);
         match self.state.recorded(address, mark).await? {
             Recorded::Answer(answer) => return Ok(Called::Before(answer)),
@@ -259,6 +276,26 @@ impl App {
         let transaction = self.state.transact(sandbox.limits(), call, ended_well);
         let (_, conclusion) = transaction.await?;
         Ok(Called::Concluded(conclusion))
+    }
+}
+
+fn guest_request(
+    address: &Address,
+    route: &Route,
+    sender: Sender,
+    request: message::Request,
+) -> rpc::Request {
+    rpc::Request {
+        id: address.id().uuid().to_string(),
+        endpoint: route.name.to_string(),
+        sender: sender.email,
+        sender_proof: proof(sender.proof),
+        url: request.url.as_str().to_owned(),
+        method: method(request.method),
+        headers: request.headers.into_iter().collect(),
+        body: request.body,
+        created: request.created.micros(),
+        expires: request.expires.micros(),
     }
 }
 

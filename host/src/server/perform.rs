@@ -267,6 +267,14 @@ async fn refuse(
     refusal: &Refusal,
     request: Option<&Request>,
 ) -> Closed {
+    // One that has run has not expired before it could.
+    if let (Refusal::Expired, Some(request)) = (refusal, request) {
+        match shared.app.answer_before(address, stamp, request).await {
+            Ok(Some(answer)) => return publish(shared, tree, address, stamp, answer).await,
+            Ok(None) => {}
+            Err(error) => return try_later(address, &error),
+        }
+    }
     let heading = shared.replier.heading(address, request, now().wall);
     refuse_as(shared, tree, address, stamp, refusal, &heading).await
 }

@@ -93,6 +93,18 @@ impl Store {
         Ok(recorded)
     }
 
+    /// Tells whether there is a record of a request at this address.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub(crate) fn has_record(&self, address: &Address) -> Result<bool, StoreError> {
+        let find = || -> Result<bool, redb::Error> {
+            let table = self.file.database()?.begin_read()?.open_table(RECORDS)?;
+            Ok(table.get(address.to_string().as_str())?.is_some())
+        };
+        find().map_err(StoreError::new)
+    }
+
     /// Makes sure that unpublished answers take no more than they may.
     async fn make_room(&self) -> Result<(), StoreError> {
         let is_full = || self.book.waiting_bytes() > self.waiting_bytes;

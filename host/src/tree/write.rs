@@ -49,15 +49,17 @@ impl Tree {
             return Ok(Written::Gone);
         }
         let name = address.id().response_name();
-        match is_forced {
-            true => replace_forced(&folder, &name, answer)?,
-            false => replace(&folder, &name, answer)?,
+        replace_after(&folder, &name, answer, |file| {
+            failpoint::reach(Step::BeforeRename, &name);
+            if is_forced { file.sync_all() } else { Ok(()) }
+        })?;
+        failpoint::reach(Step::AfterRename, &name);
+        if is_forced {
+            force(&folder)?;
         }
         Ok(Written::Beside)
     }
-}
 
-impl Tree {
     /// Removes the answer that lies beside a request, if there is one.
     ///
     /// # Errors
@@ -82,16 +84,15 @@ pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
     replace_after(dir, name, bytes, |_| Ok(()))
 }
 
-/// As [`replace`], each step forced to the disk.
-fn replace_forced(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
-    replace_after(dir, name, bytes, File::sync_all)?;
+/// Forces the names in a folder to the disk.
+fn force(dir: &Dir) -> io::Result<()> {
     // The handle that we hold is good for paths only.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let folder = openat(dir, ".", flags, Mode::empty())?;
     Ok(fsync(&folder)?)
 }
 
-/// Does something with the file before it has its name.
+/// As [`replace`], and does something with the file before it has its name.
 fn replace_after(
     dir: &Dir,
     name: &str,
@@ -102,17 +103,13 @@ fn replace_after(
     let written = file
         .write_all(bytes)
         .and_then(|()| finish(&file))
-        .and_then(|()| {
-            failpoint::reach(Step::BeforeRename, name);
-            dir.rename(&temporary, dir, name)
-        });
+        .and_then(|()| dir.rename(&temporary, dir, name));
     if let Err(error) = written {
         if dir.remove_file(&temporary).is_err() {
             tracing::debug!(temporary, "no temporary file left behind");
         }
         return Err(error);
     }
-    failpoint::reach(Step::AfterRename, name);
     // SyftBox's fast path sees write events only, and a rename is none: without
     // this the answer leaves with the next full sync, five seconds later.
     file.set_len(bytes.len() as u64)
