@@ -7,7 +7,7 @@ mod lookout;
 mod perform;
 mod shutdown;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,6 +15,7 @@ use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
@@ -27,6 +28,13 @@ use crate::watching::{Runner, WatchOptions, Watching};
 
 use lookout::{Lookout, Scope};
 pub use shutdown::Shutdown;
+
+/// Tasks that are started for each thread that runs them, before one of them has to
+/// wait or ends. More would only stand in line there, where a flood is in nobody's turn.
+const STARTS_PER_WORKER: usize = 2;
+
+/// Requests that the inbox is told of before others have their turn.
+const FOUND_AT_ONCE: usize = 256;
 
 /// How the server goes about its work.
 #[derive(Debug, Clone)]
@@ -65,6 +73,8 @@ struct Shared {
     sandbox: Arc<Sandbox>,
     /// One permit for each call that may run, of a request or an event.
     slots: Arc<Semaphore>,
+    /// One permit for each task that has been started and has not yet had to wait.
+    starts: Arc<Semaphore>,
     replier: Replier,
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
@@ -78,6 +88,8 @@ pub struct Server {
     options: ServerOptions,
     inbox: Inbox,
     lookout: Lookout,
+    /// What scans have found and the inbox has not been told.
+    found: VecDeque<Address>,
     watching: Option<Watching>,
     /// The memory that requests at work hold.
     loaded: HashMap<Address, OwnedSemaphorePermit>,
@@ -126,6 +138,7 @@ impl Server {
                 app,
                 sandbox,
                 slots,
+                starts: Arc::new(Semaphore::new(STARTS_PER_WORKER * n_workers())),
                 replier,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 events: sender,
@@ -133,6 +146,7 @@ impl Server {
             events,
             options,
             inbox,
+            found: VecDeque::new(),
             loaded: HashMap::new(),
             is_sweeping: false,
             n_dropped: 0,
@@ -149,14 +163,17 @@ impl Server {
     /// the next start.
     pub async fn run(mut self, mut shutdown: Shutdown) {
         let mut sweep = time::interval(self.options.sweep_every);
+        let starts = Arc::clone(&self.shared.starts);
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let watching = self.watching.take();
         let watching = watching.map(|it| tokio::spawn(watch(it, shutdown.clone())));
         loop {
-            self.perform_all();
+            let is_held_up = self.perform_all();
             tokio::select! {
                 () = shutdown.requested() => break,
                 Some(event) = self.events.recv() => self.handle_all(event),
+                _ = starts.acquire(), if is_held_up => {}
+                () = std::future::ready(()), if !self.found.is_empty() => self.take_found(),
                 hints = hints(self.lookout.watcher.as_deref()) => self.take_hints(hints),
                 () = sleep_until(self.inbox.wakes_at().map(Into::into)) => {}
                 () = sleep_until(self.lookout.next_scan()) => {
@@ -174,10 +191,12 @@ impl Server {
         let n_active = self.inbox.n_active();
         tracing::info!(n_active, "stopping: calls in progress are finished");
         let deadline = TokioInstant::now() + self.options.stop_within;
+        let starts = Arc::clone(&self.shared.starts);
         while self.inbox.n_active() > 0 {
-            self.perform_all();
+            let is_held_up = self.perform_all();
             tokio::select! {
                 Some(event) = self.events.recv() => self.handle_all(event),
+                _ = starts.acquire(), if is_held_up => {}
                 () = time::sleep_until(deadline) => break,
                 () = shutdown.insisted() => break,
             }
@@ -197,11 +216,17 @@ impl Server {
         }
     }
 
-    fn perform_all(&mut self) {
+    /// Starts what is to be done, and tells whether it was held up: so many tasks are
+    /// at work that the processors are busy.
+    fn perform_all(&mut self) -> bool {
         let now = now();
-        while let Some(action) = self.inbox.poll(now) {
-            perform::start(&self.shared, &self.lookout.tree, action);
+        while let Ok(permit) = Arc::clone(&self.shared.starts).try_acquire_owned() {
+            let Some(action) = self.inbox.poll(now) else {
+                return false;
+            };
+            perform::start(&self.shared, &self.lookout.tree, action, permit);
         }
+        true
     }
 
     /// Handles an event and those behind it.
@@ -230,7 +255,7 @@ impl Server {
                 self.inbox
                     .handle(now, inbox::Event::Closed(address, closed));
             }
-            Event::Scanned(scan, scope) => self.take_scan(now, scan, scope),
+            Event::Scanned(scan, scope) => self.take_scan(scan, scope),
             Event::Swept(n_deleted) => {
                 self.is_sweeping = false;
                 if n_deleted > 0 {
@@ -254,12 +279,19 @@ impl Server {
         self.lookout.look_into(router, hints.folders);
     }
 
-    fn take_scan(&mut self, now: Now, scan: Scan, scope: Scope) {
-        for address in scan.requests {
-            self.inbox.handle(now, inbox::Event::Seen(address));
-        }
+    fn take_scan(&mut self, scan: Scan, scope: Scope) {
+        self.found.extend(scan.requests);
         self.lookout
             .scanned(self.shared.app.router(), scan.skipped, scope);
+    }
+
+    /// Tells the inbox of some of what was found. All of a flood at once would keep
+    /// everybody waiting.
+    fn take_found(&mut self) {
+        let now = now();
+        for address in self.found.drain(..self.found.len().min(FOUND_AT_ONCE)) {
+            self.inbox.handle(now, inbox::Event::Seen(address));
+        }
         let n_dropped = self.inbox.n_dropped();
         if n_dropped > self.n_dropped {
             self.n_dropped = n_dropped;
@@ -284,6 +316,11 @@ impl Server {
             send(&events, Event::Swept(n_deleted));
         });
     }
+}
+
+/// Returns the number of threads that run tasks.
+fn n_workers() -> usize {
+    Handle::current().metrics().num_workers()
 }
 
 /// Tells the app of files to the end. Should that break off by a fault of the host,
