@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
-use syft_protocol::retention::Retention;
+use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -94,6 +94,7 @@ pub struct Server {
     /// The memory that requests at work hold.
     loaded: HashMap<Address, OwnedSemaphorePermit>,
     is_sweeping: bool,
+    steadiness: Steadiness,
     n_dropped: u64,
 }
 
@@ -149,6 +150,7 @@ impl Server {
             found: VecDeque::new(),
             loaded: HashMap::new(),
             is_sweeping: false,
+            steadiness: Steadiness::default(),
             n_dropped: 0,
         })
     }
@@ -301,6 +303,12 @@ impl Server {
     }
 
     fn sweep(&mut self) {
+        if !self.steadiness.is_steady(now()) {
+            return tracing::warn!(
+                "the clock of this machine has jumped: nothing is deleted before it has kept \
+                 steady from one clean-up to the next"
+            );
+        }
         if std::mem::replace(&mut self.is_sweeping, true) {
             return;
         }
