@@ -1,9 +1,12 @@
 //! The file of an app's state, opened anew where the disk has failed.
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use redb::{Database, DatabaseError};
+use redb::{Builder, Database, DatabaseError};
 
 /// Memory for pages of the file.
 const CACHE_BYTES: usize = 8 << 20;
@@ -13,30 +16,45 @@ const CACHE_BYTES: usize = 8 << 20;
 pub(super) struct File {
     path: PathBuf,
     /// `None` after an error.
-    database: Mutex<Option<Arc<Database>>>,
+    open: Mutex<Option<Open>>,
 }
+
+struct Open {
+    database: Arc<Database>,
+    number: Number,
+}
+
+/// The numbers of a device and of a file on it.
+type Number = (u64, u64);
 
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, DatabaseError> {
         Ok(Self {
             path: path.to_owned(),
-            database: Mutex::new(Some(open(path)?)),
+            open: Mutex::new(Some(Open::new(path, |builder, path| builder.create(path))?)),
         })
     }
 
     /// Returns the database. Opening it anew fails as long as a call still reads what it
     /// was before.
+    ///
+    /// # Errors
+    /// The file is no longer there: what is written to it would be lost at the next start.
+    /// None is made in its place as long as this host runs.
     pub(super) fn database(&self) -> Result<Arc<Database>, redb::Error> {
-        let mut database = self.lock();
-        let open = match database.take() {
-            Some(open) => open,
+        let mut open = self.lock();
+        let current = match open.take() {
+            Some(current) => current,
             None => {
-                let opened = open(&self.path)?;
+                let opened = Open::new(&self.path, |builder, path| builder.open(path))?;
                 tracing::info!(path = %self.path.display(), "the state is open again");
                 opened
             }
         };
-        Ok(Arc::clone(database.insert(open)))
+        if number(&self.path)? != current.number {
+            return Err(io::Error::other(format!("{} was replaced", self.path.display())).into());
+        }
+        Ok(Arc::clone(&open.insert(current).database))
     }
 
     /// Closes the database, so that the next look opens it anew.
@@ -44,14 +62,26 @@ impl File {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Database>>> {
-        self.database.lock().expect("no holder of this lock panics")
+    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().expect("no holder of this lock panics")
     }
 }
 
-fn open(path: &Path) -> Result<Arc<Database>, DatabaseError> {
-    let database = Database::builder()
-        .set_cache_size(CACHE_BYTES)
-        .create(path)?;
-    Ok(Arc::new(database))
+impl Open {
+    fn new(
+        path: &Path,
+        open: impl FnOnce(&Builder, &Path) -> Result<Database, DatabaseError>,
+    ) -> Result<Self, DatabaseError> {
+        let mut builder = Database::builder();
+        builder.set_cache_size(CACHE_BYTES);
+        let database = Arc::new(open(&builder, path)?);
+        let number = number(path)?;
+        Ok(Self { database, number })
+    }
+}
+
+fn number(path: &Path) -> io::Result<Number> {
+    let metadata = fs::metadata(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    Ok((metadata.dev(), metadata.ino()))
 }
