@@ -11,6 +11,7 @@ mod building;
 mod command_line;
 mod examples;
 mod fairness;
+mod faults;
 mod file_attacks;
 mod file_model;
 mod hostile_guests;

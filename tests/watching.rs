@@ -2,7 +2,7 @@
 
 mod failing;
 mod own;
-mod site;
+pub mod site;
 mod starting;
 mod storm;
 mod telling;
