@@ -14,6 +14,7 @@ mod duplicates;
 mod durability;
 mod examples;
 mod fairness;
+mod faults;
 mod file_attacks;
 mod file_model;
 mod hostile_guests;

@@ -322,3 +322,23 @@ fn a_full_disk_delays_answers_and_loses_none() {
     assert_eq!(ask(&host, "count", &json!({})), (200, json!(2)));
     assert_eq!(get(&host, "fill 11").as_str().map(str::len), Some(100_000));
 }
+
+#[test]
+fn a_state_that_is_away_for_a_while_delays_answers_and_loses_none() {
+    let site = Site::new();
+    let host = start(&site, &[]);
+    assert_eq!(ask(&host, "count", &json!({})), (200, json!(1)));
+    let [folder, away] = [".local/share/syft-host/apps", "away"].map(|it| site.path().join(it));
+    std::fs::rename(&folder, &away).unwrap();
+    let waits = send(&host.rpc, "count", Some(b"{}"));
+    host.wait_for_log("the trouble", |line| {
+        let line = line.to_string();
+        line.contains("trying again later") && line.contains("state.redb")
+    });
+    assert!(waits.peek().is_none() && !folder.exists());
+    std::fs::rename(&away, &folder).unwrap();
+    assert_eq!(waits.answer().text(), "2");
+    host.stop();
+    let host = start(&site, &[]);
+    assert_eq!(ask(&host, "count", &json!({})), (200, json!(3)));
+}

@@ -151,7 +151,7 @@ impl Store {
     /// nothing can come between.
     ///
     /// # Errors
-    /// The state cannot be written. Nothing of the call was kept.
+    /// The state cannot be read or written. Nothing of the call was kept.
     pub(crate) async fn transact<T, F>(
         self: &Arc<Self>,
         limits: &Limits,
@@ -162,6 +162,7 @@ impl Store {
         F: Future<Output = (T, Session)>,
     {
         let (result, session) = run(Session::new(Some(Arc::clone(self)), limits)).await;
+        session.trouble()?;
         if !ended_well(&result) {
             return Ok(result);
         }
@@ -178,6 +179,7 @@ impl Store {
         tracing::debug!("a call met the changes of another one, and runs again");
         let _alone = self.gate.write().await;
         let (result, session) = run(Session::new(Some(Arc::clone(self)), limits)).await;
+        session.trouble()?;
         if ended_well(&result)
             && let Some(changes) = session.into_changes()
             && self.writer.commit(changes).await? == Commit::Conflict

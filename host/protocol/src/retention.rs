@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::excerpt::excerpt;
+use crate::inbox::Now;
 use crate::timestamp::Timestamp;
 
 /// How long a request and its response stay.
@@ -28,6 +29,35 @@ impl Default for Retention {
         Retention {
             keep: Duration::from_secs(30 * 24 * 60 * 60),
         }
+    }
+}
+
+/// Compares the two clocks from one clean-up to the next. What has been deleted does
+/// not come back when a clock that was wrong is set right.
+#[derive(Debug, Default)]
+pub struct Steadiness {
+    last: Option<Now>,
+}
+
+/// How far the clocks may part from one clean-up to the next.
+const TOLERANCE: Duration = Duration::from_secs(60 * 60);
+
+impl Steadiness {
+    /// Returns whether the wall clock has gone on since the last time as time has, by an
+    /// hour. The first time there is nothing to compare with, and it has.
+    pub fn is_steady(&mut self, now: Now) -> bool {
+        let Some(last) = self.last.replace(now) else {
+            return true;
+        };
+        let passed = now.instant.saturating_duration_since(last.instant);
+        let ahead = now
+            .wall
+            .saturating_duration_since(last.wall.saturating_add(passed));
+        let behind = last
+            .wall
+            .saturating_add(passed)
+            .saturating_duration_since(now.wall);
+        ahead.max(behind) <= TOLERANCE
     }
 }
 
@@ -86,6 +116,8 @@ pub enum IntervalError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -127,6 +159,34 @@ mod tests {
             "18446744073709551615s1m",
         ] {
             assert_eq!(parse_interval(text), Err(IntervalError::TooLong), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_jumps_is_not_believed_at_once() {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        const DECADES: Duration = Duration::from_secs(75 * 365 * 86_400);
+        let (begin, start) = (Timestamp::from_micros(1 << 50), Instant::now());
+        let mut steadiness = Steadiness::default();
+        let mut is_steady = |hours: u32, wall: Timestamp| {
+            let instant = start + HOUR * hours;
+            steadiness.is_steady(Now { instant, wall })
+        };
+        let far = begin.saturating_add(DECADES);
+        for (hours, wall, expected) in [
+            (0, begin, true),
+            (1, begin.saturating_add(HOUR), true),
+            (2, begin.saturating_add(HOUR * 3), true),
+            // It jumps ahead for less than the time to the next clean-up.
+            (3, far, false),
+            (4, begin.saturating_add(HOUR * 4), false),
+            (5, begin.saturating_add(HOUR * 5), true),
+            // It jumps, and stays there: who slept for long is behind, and this is right.
+            (6, far.saturating_add(HOUR), false),
+            (7, far.saturating_add(HOUR * 2), true),
+            (8, begin, false),
+        ] {
+            assert_eq!(is_steady(hours, wall), expected, "{hours}");
         }
     }
 

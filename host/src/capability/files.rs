@@ -108,6 +108,15 @@ impl FileAccess {
         self.root.as_ref()
     }
 
+    /// Has guests see the datasites folder that lies at its path now, if the datasite is
+    /// in it.
+    pub(crate) fn stay_current(&self, datasite: &Datasite) {
+        let is_there = |root: &Arc<Root>| root.stay_current(datasite.as_str());
+        if !self.root.as_ref().is_none_or(is_there) {
+            tracing::debug!("the datasite is not there");
+        }
+    }
+
     /// Returns what was granted.
     pub(crate) fn grants(&self) -> &Grants {
         &self.grants

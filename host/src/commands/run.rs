@@ -23,7 +23,7 @@ use crate::config::{Config, Overrides};
 use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::manifest::section::SectionError;
-use crate::manifest::{Manifest, ManifestError};
+use crate::manifest::{Files, Manifest, ManifestError};
 use crate::quantity::{parse_long_time, parse_size, parse_time};
 use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
@@ -137,7 +137,7 @@ pub(super) async fn run(
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    allow_open_files();
+    let open_files = allow_open_files();
     let source = Source::find(ui, overrides, &args.app, &args.include)?;
     let name = source.name(args.name.as_deref())?;
     let approvals = Approvals::new(&config.approvals);
@@ -151,10 +151,11 @@ pub(super) async fn run(
         &args.said(),
         &approvals,
     )?;
-    let sandbox = Arc::new(Sandbox::new(
-        args.limits(ui, manifest, approved.is_all),
-        &config.cache,
-    )?);
+    let mut limits = args.limits(ui, manifest, approved.is_all);
+    if approved.grants.approved != Files::default() {
+        limits = spare_files(limits, open_files);
+    }
+    let sandbox = Arc::new(Sandbox::new(limits, &config.cache)?);
     fs::create_dir_all(&config.datasites)?;
     let files = FileAccess::new(&config.datasites, &approved.grants, &config.email, &name)?;
     let durability = args.durability.into();
@@ -198,8 +199,8 @@ pub(super) async fn run(
 }
 
 /// Calls that hold files open would otherwise take those of others: many systems
-/// give a program 1,024 unless it asks for more.
-fn allow_open_files() {
+/// give a program 1,024 unless it asks for more. Returns how many may be open.
+fn allow_open_files() -> u64 {
     const WANTED: u64 = 65_536;
     let mut limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(WANTED).min(WANTED);
@@ -209,6 +210,21 @@ fn allow_open_files() {
             tracing::warn!("no more files can be open at a time: {error}");
         }
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(WANTED)
+}
+
+/// Lowers limits to what so many open files can bear, and says so.
+fn spare_files(limits: Limits, open_files: u64) -> Limits {
+    let wanted = limits.concurrency;
+    let limits = limits.within_open_files(open_files);
+    if limits.concurrency < wanted {
+        tracing::warn!(
+            open_files,
+            concurrency = limits.concurrency,
+            "few files can be open at a time (see `ulimit -Hn`): fewer calls run at the same time"
+        );
+    }
+    limits
 }
 
 /// What an app is there for.

@@ -4,7 +4,9 @@
 //! each to another thread costs more than it. Every task ends with one event,
 //! even where it panics.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,13 +23,18 @@ use crate::reply::{Conclusion, Heading};
 use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
-/// Starts an action.
-pub(super) fn start(shared: &Arc<Shared>, tree: &Arc<Tree>, action: Action) {
+/// Starts an action. The permit is given back as soon as the task has to wait.
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    tree: &Arc<Tree>,
+    action: Action,
+    permit: OwnedSemaphorePermit,
+) {
     let (shared, tree) = (Arc::clone(shared), Arc::clone(tree));
     match action {
         Action::Load(address, known) => {
             let report = Report::loading(&shared, &address);
-            tokio::spawn(async move {
+            tokio::spawn(holding(permit, async move {
                 let entry = shared.journal.request(&address);
                 let (loaded, permit) = load(&shared, &tree, &address, known).await;
                 let held = Held {
@@ -35,34 +42,46 @@ pub(super) fn start(shared: &Arc<Shared>, tree: &Arc<Tree>, action: Action) {
                     _permit: permit,
                 };
                 report.send(Event::Loaded(address, loaded, Some(held)));
-            });
+            }));
         }
         Action::Find(address, known) => {
             let report = Report::loading(&shared, &address);
-            tokio::spawn(async move {
+            tokio::spawn(holding(permit, async move {
                 let loaded = match open(&tree, &address, known) {
                     Ok(file) => Loaded::Unread(file.stamp()),
                     Err(loaded) => loaded,
                 };
                 report.send(Event::Loaded(address, loaded, None));
-            });
+            }));
         }
         Action::Run(address, stamp, request, sender) => {
             let report = Report::closing(&shared, &address);
-            tokio::spawn(async move {
+            tokio::spawn(holding(permit, async move {
                 let closed = run(&shared, &tree, &address, stamp, *request, sender).await;
                 report.send(Event::Closed(address, closed));
-            });
+            }));
         }
         Action::Refuse(address, stamp, refusal, request) => {
             let report = Report::closing(&shared, &address);
-            tokio::spawn(async move {
+            tokio::spawn(holding(permit, async move {
                 let request = request.as_deref();
                 let closed = refuse(&shared, &tree, &address, stamp, &refusal, request).await;
                 report.send(Event::Closed(address, closed));
-            });
+            }));
         }
     }
+}
+
+/// Runs a task, and holds a permit until it waits for something or ends. One that
+/// computes for long gives way to others, too, from time to time.
+async fn holding(permit: OwnedSemaphorePermit, task: impl Future<Output = ()>) {
+    let (mut task, mut permit) = (pin!(task), Some(permit));
+    poll_fn(|context| {
+        let poll = task.as_mut().poll(context);
+        drop(permit.take());
+        poll
+    })
+    .await;
 }
 
 /// The one event that a task owes. Dropped without it, by a panic, it sends what

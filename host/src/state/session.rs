@@ -37,6 +37,8 @@ pub(crate) struct Session {
     /// What the host keeps together with it.
     extras: Vec<Extra>,
     answer: Option<Record>,
+    /// What the host could not do for the call.
+    trouble: Option<StoreError>,
 }
 
 /// Why a guest does not get at its state.
@@ -75,6 +77,7 @@ impl Session {
             held_bytes: 0,
             extras: Vec::new(),
             answer: None,
+            trouble: None,
         }
     }
 
@@ -87,6 +90,11 @@ impl Session {
     }
 
     pub(crate) fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
+        let found = self.read(key);
+        self.note(found)
+    }
+
+    fn read(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
         self.check_key(key)?;
         if let Some(written) = self.writes.get(key) {
             return Ok(written.clone());
@@ -105,16 +113,26 @@ impl Session {
         if value.len() > self.limits.state_value_bytes {
             return Err(SessionError::Value(self.limits.state_value_bytes));
         }
-        self.write(key, Some(value))
+        let written = self.write(key, Some(value));
+        self.note(written)
     }
 
     pub(crate) fn delete(&mut self, key: &str) -> Result<(), SessionError> {
         self.check_key(key)?;
-        self.write(key, None)
+        let written = self.write(key, None);
+        self.note(written)
     }
 
     /// Returns the next keys behind a cursor in their order, and where to go on.
     pub(crate) fn keys(
+        &mut self,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<String>, Option<String>), SessionError> {
+        let listed = self.list(cursor);
+        self.note(listed)
+    }
+
+    fn list(
         &mut self,
         cursor: Option<&str>,
     ) -> Result<(Vec<String>, Option<String>), SessionError> {
@@ -133,6 +151,19 @@ impl Session {
         }
         let keys: Vec<String> = keys.into_keys().collect();
         Ok((keys, last))
+    }
+
+    /// Takes note where the host failed: what the guest makes of that is no answer.
+    fn note<T>(&mut self, result: Result<T, SessionError>) -> Result<T, SessionError> {
+        if let Err(SessionError::Store(error)) = &result {
+            self.trouble.get_or_insert_with(|| error.clone());
+        }
+        result
+    }
+
+    /// Returns what the host could not do for the call.
+    pub(super) fn trouble(&self) -> Result<(), StoreError> {
+        self.trouble.clone().map_or(Ok(()), Err)
     }
 
     pub(super) fn has_written(&self) -> bool {
