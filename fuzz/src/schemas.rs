@@ -19,13 +19,39 @@ pub fn endpoint_schema(bytes: &[u8]) {
             .all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte))
     );
     let read: Value = serde_json::from_str(&published).expect("JSON");
-    // Through the same reading of numbers.
-    let value: Value = serde_json::from_str(&value.to_string()).expect("JSON");
     let read = &read[&endpoint.schema_key()];
     assert_eq!(read["description"], *name);
-    assert_eq!(read["args"][name]["type"], value);
+    assert!(is_same(&read["args"][name]["type"], &value), "{read}");
     assert_eq!(read["args"][name]["required"], true);
-    assert_eq!(read["returns_schema"], value);
+    assert!(is_same(&read["returns_schema"], &value), "{read}");
+    if let Value::Number(number) = value {
+        assert_eq!(last_number(&published), number.as_f64(), "{published}");
+    }
+}
+
+/// Reading JSON may be wrong in the last digit of a number.
+fn is_same(read: &Value, value: &Value) -> bool {
+    match (read, value) {
+        (Value::Array(read), Value::Array(values)) => {
+            read.len() == values.len() && read.iter().zip(values).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Object(read), Value::Object(values)) => {
+            let is_in = |(name, value)| read.get(name).is_some_and(|it| is_same(it, value));
+            read.len() == values.len() && values.iter().all(is_in)
+        }
+        (Value::Number(read), Value::Number(number)) if number.is_f64() => {
+            let (read, number) = (read.as_f64(), number.as_f64());
+            read.zip(number)
+                .is_some_and(|(a, b)| (a - b).abs() <= b.abs() * 1e-15)
+        }
+        (read, value) => read == value,
+    }
+}
+
+/// Returns the number that stands last, to its last digit.
+fn last_number(published: &str) -> Option<f64> {
+    let (_, tail) = published.rsplit_once("\"returns_schema\": ")?;
+    tail.lines().next()?.parse().ok()
 }
 
 fn entry(endpoint: Endpoint, name: &str, value: &Value) -> SchemaEntry {
