@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use serde_json::Value;
 
 use crate::error::CommandError;
-use crate::plain::plain_json;
+use crate::plain::{plain_json, plain_lines};
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy)]
@@ -81,11 +81,11 @@ impl Ui {
         Ok(answer.trim().to_owned())
     }
 
-    /// Tells the user what went wrong and what to do about it.
+    /// Tells the user what went wrong and what to do about it. An error may quote anybody.
     pub fn error(self, error: &CommandError) {
-        self.status(&format!("error: {error}"));
+        self.status(&plain_lines(&format!("error: {error}")));
         for hint in error.hints() {
-            self.status(&format!("hint: {hint}"));
+            self.status(&plain_lines(&format!("hint: {hint}")));
         }
     }
 }

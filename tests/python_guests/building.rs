@@ -150,6 +150,14 @@ fn syntax_errors_name_their_line() {
 }
 
 #[test]
+fn a_name_that_is_no_text_is_no_name() {
+    check_said(
+        &[("app.py", "SyftEvents('\\ud800')")],
+        &["error: `?` is no app name"],
+    );
+}
+
+#[test]
 fn errors_of_modules_beside_it_name_their_line() {
     check_said(
         &[

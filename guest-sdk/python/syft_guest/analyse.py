@@ -320,7 +320,9 @@ def main():
         said = analyse(sys.argv[1], sys.argv[2], sys.argv[3:])
     except Unfit as error:
         said = {"error": {"message": str(error), "file": error.file, "line": error.line}}
-    print(json.dumps(said))
+    # Half a surrogate pair, which a text or a file's name can have, is no JSON to others.
+    text = json.dumps(said, ensure_ascii=False)
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ pub(crate) use guard::Guard;
 use guard::{Slot, hint};
 pub use listing::Listing;
 pub(crate) use place::MAX_PATH_BYTES;
-pub use place::{Place, Root};
+pub use place::{Named, Place, Root};
 pub use policy::Grants;
 pub(crate) use policy::{Policy, Want};
 pub use rules::{Broken, Rules};

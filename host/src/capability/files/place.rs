@@ -30,10 +30,11 @@ pub struct Place(Vec<String>);
 
 /// A path that a guest named.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) place: Place,
+pub struct Named {
+    /// The place.
+    pub place: Place,
     /// It was written as that of a folder, as with a slash at its end.
-    pub(super) is_folder: bool,
+    pub is_folder: bool,
 }
 
 impl Place {
@@ -43,7 +44,8 @@ impl Place {
         Self(names.map(str::to_owned).collect())
     }
 
-    pub(super) fn names(&self) -> Vec<&str> {
+    /// Returns the names from the top.
+    pub fn names(&self) -> Vec<&str> {
         self.0.iter().map(String::as_str).collect()
     }
 
@@ -65,7 +67,10 @@ impl Place {
 
     /// Returns the place that a guest means by a path, seen from here. There are
     /// no links to follow, so `..` is taken by name alone.
-    pub(super) fn resolve(&self, path: &str) -> Result<Named, ErrorCode> {
+    ///
+    /// # Errors
+    /// The path leads out, or is none.
+    pub fn resolve(&self, path: &str) -> Result<Named, ErrorCode> {
         if path.is_empty() {
             return Err(ErrorCode::NoEntry);
         }
