@@ -147,7 +147,7 @@ impl Root {
 
     /// Returns the numbers of the device and of the folder.
     fn number(&self) -> Option<(u64, u64)> {
-        let found = rustix::fs::fstat(&self.folder()).ok()?;
+        let found = rustix::fs::fstat(self.folder()).ok()?;
         Some((found.st_dev, found.st_ino))
     }
 
@@ -168,7 +168,7 @@ impl Root {
         };
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match openat2(&self.folder(), &path, flags, mode, resolve) {
+        match openat2(self.folder(), &path, flags, mode, resolve) {
             // A kernel before 5.6, or a container that forbids the call.
             Err(Errno::NOSYS | Errno::PERM) => self.walk(place, flags, mode),
             result => result,
@@ -204,7 +204,7 @@ impl Root {
     /// Looks at a place. A link is looked at itself.
     pub(super) fn look(&self, place: &Place) -> Result<Stat, Errno> {
         match place.split() {
-            None => rustix::fs::fstat(&self.folder()),
+            None => rustix::fs::fstat(self.folder()),
             Some((parent, name)) => {
                 let folder = self.open_place(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
                 look_at(folder.as_fd(), name)
