@@ -65,6 +65,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
             "inbox/tests.rs",
             "acl/glob/tests.rs",
             "pattern/tests.rs",
+            "retention/tests.rs",
             "watching/tests.rs",
         ],
     ),
