@@ -66,6 +66,8 @@ class Files:
         path = self.folder
         try:
             for part in name.split("/"):
+                if part in ("", ".", ".."):
+                    return None, 0
                 path = os.path.join(path, part)
                 found = os.lstat(path)
                 if stat.S_ISLNK(found.st_mode):
