@@ -268,12 +268,15 @@ fn write_suspects<'a>(
 ) -> io::Result<File> {
     let temporary = path.with_extension("tmp");
     let mut file = File::create(&temporary)?;
+    let mut bytes = Vec::new();
     for (address, crashes) in suspects {
-        let mut slot = Record::suspect(address, crashes).line();
-        slot.resize(SLOT_BYTES as usize, b' ');
-        file.write_all(&slot)?;
+        bytes.extend(Record::suspect(address, crashes).line());
+        bytes.resize(bytes.len().next_multiple_of(SLOT_BYTES as usize), b' ');
     }
-    file.sync_data()?;
+    if !bytes.is_empty() {
+        file.write_all(&bytes)?;
+        file.sync_data()?;
+    }
     fs::rename(temporary, path)?;
     Ok(file)
 }
