@@ -125,6 +125,77 @@ fn a_request_that_crashes_the_host_is_given_up_and_parked() {
     drop(host);
 }
 
+/// Under an id that was answered before there is a record of another request.
+#[test]
+fn a_request_that_crashes_the_host_under_a_used_id_is_given_up_too() {
+    if !has_failpoints() {
+        return;
+    }
+    let (site, stateful) = (Site::new(), guest("stateful"));
+    let host = start(&site, &stateful, None);
+    let folder = host.rpc.join("count").join(CALLER);
+    let id = Uuid::new_v4();
+    let send = || {
+        let request = request(id, CALLER, "count", Some(b"{}")).to_string();
+        Sent::write(&folder, id, request.as_bytes())
+    };
+    let first = send();
+    assert_eq!(first.answer().text(), "1");
+    fs::remove_file(&first.path).unwrap();
+    fs::remove_file(first.response_path()).unwrap();
+    host.stop();
+    let again = send();
+    let failpoint = format!("after-read@{id}");
+    for _ in 0..CRASHES {
+        assert!(!start(&site, &stateful, Some(&failpoint)).wait().success());
+    }
+    let _host = start(&site, &stateful, Some(&failpoint));
+    assert_eq!(again.answer().status(), 500);
+}
+
+#[test]
+fn a_retry_that_cannot_be_done_yet_is_done_later() {
+    if !has_failpoints() {
+        return;
+    }
+    let (site, stateful) = (Site::new(), guest("stateful"));
+    let host = start(&site, &stateful, Some("panic:in-call@boom"));
+    let poison = set(&host, "boom");
+    assert_eq!(poison.answer().status(), 500);
+    let id = wait_for("it to be parked", || parked(&site, &[]).pop())["id"].clone();
+    host.stop();
+    parked(&site, &["--retry", id.as_str().unwrap()]);
+    // A folder in the place of the answer cannot be removed as a file is.
+    fs::remove_file(poison.response_path()).unwrap();
+    fs::create_dir(poison.response_path()).unwrap();
+    let host = start(&site, &stateful, None);
+    host.wait_for_log("the trouble", |line| {
+        line.to_string().contains("trying again later")
+    });
+    assert_eq!(parked(&site, &[]).len(), 1);
+    fs::remove_dir(poison.response_path()).unwrap();
+    assert_eq!(poison.answer().status(), 200);
+    assert_eq!(parked(&site, &[]).len(), 0);
+}
+
+#[test]
+fn looking_at_what_is_parked_changes_nothing() {
+    let site = Site::new();
+    let host = start(&site, &guest("stateful"), None);
+    host.stop();
+    fs::remove_dir_all(site.datasites().join(OWNER)).unwrap();
+    assert!(parked(&site, &[]).is_empty());
+    assert!(!site.datasites().join(OWNER).exists());
+    let mistyped = output(
+        syft_host(&site)
+            .args(["parked", "ap", "--email", OWNER])
+            .args(["--data-dir".as_ref(), site.data_dir().as_os_str()]),
+    );
+    assert_eq!(mistyped.status.code(), Some(2));
+    let said = String::from_utf8(mistyped.stderr).unwrap();
+    assert!(said.contains("served so far: app"), "{said}");
+}
+
 #[test]
 fn a_parked_request_can_be_forgotten() {
     if !has_failpoints() {

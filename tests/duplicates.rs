@@ -198,3 +198,25 @@ fn an_answer_that_was_given_before_a_kill_is_forgotten_in_time() {
     });
     assert_eq!(answer(&take(&put(&host, &request))).text(), "2");
 }
+
+/// The other one is written in place, and has the length of the first.
+#[test]
+fn a_request_that_is_replaced_while_it_runs_does_not_get_the_first_ones_answer() {
+    let site = Site::new();
+    let host = Host::start(&site, &guest("probe"), &["--name", "app"]);
+    let id = Uuid::new_v4();
+    let first = request(id, CALLER, "sleep-loudly", Some(br#"{"ms":1500}"#));
+    let mut other = first.clone();
+    other["body"] = json!(BASE64URL.encode(br#"{"ms":"no"}"#));
+    assert_eq!(first.to_string().len(), other.to_string().len());
+    let sent = put(&host, &first);
+    host.wait_for_log("the first to run", |line| {
+        line.to_string().contains("sleeping")
+    });
+    fs::write(&sent.path, other.to_string()).unwrap();
+    assert_eq!(
+        sent.answer().status(),
+        400,
+        "the other has a wrong parameter"
+    );
+}

@@ -51,6 +51,25 @@ fn one_request_does_not_wait_for_the_flood_of_another_sender() {
 }
 
 #[test]
+fn a_small_request_does_not_wait_for_the_large_ones_of_another_sender() {
+    let site = Site::new();
+    let host = Host::start(&site, &guest("probe"), &["--name", "app", "--time", "10m"]);
+    let folder = host.rpc.join("sleep-loudly").join(FLOODER);
+    let body = format!(r#"{{"ms":600000,"more":"{}"}}"#, "x".repeat(11 << 20));
+    for _ in 0..8 {
+        let id = Uuid::new_v4();
+        let request = request(id, FLOODER, "sleep-loudly", Some(body.as_bytes()));
+        Sent::write(&folder, id, request.to_string().as_bytes());
+    }
+    // As many as there is memory for; the others wait until these end.
+    wait_for("some of them to be at work", || {
+        let is_asleep = |line: &serde_json::Value| line.to_string().contains("sleeping");
+        (host.log().iter().filter(|line| is_asleep(line)).count() >= 4).then_some(())
+    });
+    assert_eq!(call(&host.rpc, "echo", "quick").text(), "quick");
+}
+
+#[test]
 fn a_sender_whose_calls_take_long_leaves_room_for_others() {
     let site = Site::new();
     let options = ["--name", "app", "--concurrency", "8", "--time", "10m"];

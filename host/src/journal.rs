@@ -54,6 +54,17 @@ pub(crate) struct Left {
     pub(crate) events: Vec<Uuid>,
 }
 
+impl Left {
+    /// Keeps so many requests, those with most crashes.
+    pub(crate) fn bound(&mut self, most: usize) {
+        if self.requests.len() > most {
+            let mut all: Vec<_> = self.requests.drain().collect();
+            all.sort_unstable_by_key(|(_, crashes)| std::cmp::Reverse(*crashes));
+            self.requests = all.into_iter().take(most).collect();
+        }
+    }
+}
+
 /// The journal of the calls of one app.
 pub(crate) struct Journal {
     path: PathBuf,

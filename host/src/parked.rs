@@ -83,10 +83,13 @@ impl Shelf {
     /// # Errors
     /// It cannot be read.
     pub fn list<T: DeserializeOwned>(&self) -> io::Result<Vec<T>> {
+        let named = |error: io::Error| {
+            io::Error::new(error.kind(), format!("{}: {error}", self.list.display()))
+        };
         match fs::read(&self.list) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| named(error.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
+            Err(error) => Err(named(error)),
         }
     }
 

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::time::{ClockId, clock_gettime};
 use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
 use syft_protocol::retention::{Retention, Steadiness};
@@ -343,19 +344,16 @@ impl Server {
         }
     }
 
-    /// Tries parked requests again that somebody asked for. The answer that each was
-    /// given goes first: it would count as one.
+    /// Tries parked requests again that somebody asked for.
     fn see_to_asked(&mut self) {
-        for address in self.suspects.see_to_asked(&mut self.inbox) {
-            match self.lookout.tree.remove_answer(&address) {
-                Ok(()) => self.inbox.handle(now(), inbox::Event::Again(address)),
-                Err(error) => tracing::error!(%address, "cannot try it again: {error}"),
-            }
+        let (tree, inbox) = (&self.lookout.tree, &mut self.inbox);
+        for address in self.suspects.see_to_asked(tree, inbox) {
+            self.inbox.handle(now(), inbox::Event::Again(address));
         }
     }
 
     fn sweep(&mut self) {
-        if !self.steadiness.is_steady(now()) {
+        if !self.steadiness.is_steady(since_start(), now().wall) {
             return tracing::warn!(
                 "the clock of this machine has jumped: nothing is deleted before it has kept \
                  steady from one clean-up to the next"
@@ -417,6 +415,12 @@ fn send(events: &mpsc::UnboundedSender<Event>, event: Event) {
     if events.send(event).is_err() {
         tracing::debug!("an event came after the end");
     }
+}
+
+/// Returns the time since the machine was started, the time that it slept included.
+fn since_start() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Reads the clocks: here, and nowhere in what decides.

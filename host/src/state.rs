@@ -16,7 +16,6 @@ mod writer;
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
-use std::panic;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +24,7 @@ use anyhow::Context;
 use redb::{Database, TableDefinition};
 use syft_protocol::retention::Retention;
 use thiserror::Error;
-use tokio::sync::RwLock;
+use tokio::sync::{Mutex, RwLock};
 
 use answers::Book;
 pub use answers::Mark;
@@ -64,6 +63,9 @@ pub struct Store {
     keep: Duration,
     /// Held by each call while it commits, and by one that runs alone all the time.
     gate: RwLock<()>,
+    /// Held by who is next to run alone. The others wait here, and keep nobody from
+    /// committing meanwhile.
+    next_alone: Mutex<()>,
 }
 
 /// How state is kept.
@@ -115,9 +117,7 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        // redb panics at some damages.
-        let opened = panic::catch_unwind(|| open_file(&path, options.durability));
-        let (file, book) = match opened.unwrap_or_else(|_| Err(unreadable())) {
+        let (file, book) = match file::guarded(|| open_file(&path, options.durability)) {
             Err(redb::Error::DatabaseAlreadyOpen) => return Err(already_served(folder)),
             Err(error) if is_damage(&error) => {
                 let why = error.to_string();
@@ -143,6 +143,7 @@ impl Store {
             waiting_bytes: limits.waiting_bytes(),
             keep: options.keep,
             gate: RwLock::default(),
+            next_alone: Mutex::default(),
         })
     }
 
@@ -177,6 +178,7 @@ impl Store {
             return Ok(result);
         }
         tracing::debug!("a call met the changes of another one, and runs again");
+        let _next = self.next_alone.lock().await;
         let _alone = self.gate.write().await;
         let (result, session) = run(Session::new(Some(Arc::clone(self)), limits)).await;
         session.trouble()?;
@@ -207,10 +209,6 @@ fn open_file(path: &Path, durability: Durability) -> Result<(File, Book), redb::
     make_tables(&*file.database()?)?;
     let book = Book::read(&*file.database()?)?;
     Ok((file, book))
-}
-
-fn unreadable() -> redb::Error {
-    redb::Error::Corrupted("it cannot be read".to_owned())
 }
 
 fn is_damage(error: &redb::Error) -> bool {

@@ -78,6 +78,21 @@ impl Tree {
         Ok(Self { rpc, path, lock })
     }
 
+    /// Opens the folder where it is there, to look at it.
+    pub fn find(datasites: &Path, datasite: &Datasite, app: &AppName) -> Option<Self> {
+        let root = Dir::open_ambient_dir(datasites, ambient_authority()).ok()?;
+        let names = [datasite.as_str(), "app_data", app.as_str(), "rpc"];
+        let rpc = open_path(&root, names.into_iter()).ok()?;
+        let path = names
+            .iter()
+            .fold(datasites.to_owned(), |path, name| path.join(name));
+        Some(Self {
+            rpc,
+            path,
+            lock: None,
+        })
+    }
+
     /// Returns the path of the folder, for messages and for the watcher.
     pub fn path(&self) -> &Path {
         &self.path

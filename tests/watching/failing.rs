@@ -184,5 +184,5 @@ fn an_event_that_is_not_parked_cannot_be_asked_for() {
     let output = output(&mut command);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("has nothing parked"), "{stderr}");
+    assert!(stderr.contains("no app app has been served"), "{stderr}");
 }

@@ -232,9 +232,9 @@ impl Inbox {
     /// Returns an inbox that has seen nothing.
     pub fn new(limits: InboxLimits) -> Self {
         Self {
+            queue: Queue::new(limits.crashes),
             limits,
             requests: HashMap::new(),
-            queue: Queue::default(),
             decided: VecDeque::new(),
             waiting: BTreeMap::new(),
             next_key: 0,
@@ -588,7 +588,11 @@ impl Inbox {
         match again {
             true => self.enqueue(address, Some(answered), None),
             false => {
-                self.requests.insert(address, State::Answered(answered));
+                // One that was forgotten meanwhile is not to be remembered for ever.
+                let oldest = self.answered.front();
+                if oldest.is_some_and(|(_, oldest)| *oldest <= answered.key) {
+                    self.requests.insert(address, State::Answered(answered));
+                }
             }
         }
     }

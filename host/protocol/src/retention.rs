@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::excerpt::excerpt;
-use crate::inbox::Now;
 use crate::timestamp::Timestamp;
 
 /// How long a request and its response stay.
@@ -36,7 +35,7 @@ impl Default for Retention {
 /// not come back when a clock that was wrong is set right.
 #[derive(Debug, Default)]
 pub struct Steadiness {
-    last: Option<Now>,
+    last: Option<(Duration, Timestamp)>,
 }
 
 /// How far the clocks may part from one clean-up to the next.
@@ -44,19 +43,15 @@ const TOLERANCE: Duration = Duration::from_secs(60 * 60);
 
 impl Steadiness {
     /// Returns whether the wall clock has gone on since the last time as time has, by an
-    /// hour. The first time there is nothing to compare with, and it has.
-    pub fn is_steady(&mut self, now: Now) -> bool {
-        let Some(last) = self.last.replace(now) else {
+    /// hour, given the time since any beginning. The first time there is nothing to
+    /// compare with, and it has.
+    pub fn is_steady(&mut self, time: Duration, wall: Timestamp) -> bool {
+        let Some((last_time, last_wall)) = self.last.replace((time, wall)) else {
             return true;
         };
-        let passed = now.instant.saturating_duration_since(last.instant);
-        let ahead = now
-            .wall
-            .saturating_duration_since(last.wall.saturating_add(passed));
-        let behind = last
-            .wall
-            .saturating_add(passed)
-            .saturating_duration_since(now.wall);
+        let expected = last_wall.saturating_add(time.saturating_sub(last_time));
+        let ahead = wall.saturating_duration_since(expected);
+        let behind = expected.saturating_duration_since(wall);
         ahead.max(behind) <= TOLERANCE
     }
 }

@@ -59,10 +59,14 @@ pub(super) fn parked(
     args: &ParkedArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
+    let known = config.known_apps()?;
     let apps = match &args.app {
-        Some(app) => vec![AppName::parse(app)?],
-        None => config.known_apps()?,
+        Some(app) => vec![find_app(app, &known)?],
+        None => known,
     };
+    if apps.is_empty() {
+        ui.line("no app has been served yet")?;
+    }
     for app in apps {
         let parked = Parked::read(&config.app_folder(&app), app)?;
         if let Some(id) = args.show {
@@ -79,10 +83,27 @@ pub(super) fn parked(
     Ok(Exit::Success)
 }
 
+fn find_app(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
+    let app = AppName::parse(name)?;
+    if known.contains(&app) {
+        return Ok(app);
+    }
+    let error = CommandError::new(format!("no app {app} has been served"));
+    let known: Vec<&str> = known.iter().map(AppName::as_str).collect();
+    Err(match known.is_empty() {
+        true => error,
+        false => error.hint(format!("served so far: {}", known.join(", "))),
+    })
+}
+
 impl Parked {
     fn read(folder: &Path, app: AppName) -> Result<Self, CommandError> {
         let (requests, events) = (Shelf::requests(folder), Shelf::events(folder));
-        let listed = (requests.list()?, events.list()?);
+        let describe = |error| CommandError::new(format!("what is parked of {app}: {error}"));
+        let listed = (
+            requests.list().map_err(describe)?,
+            events.list().map_err(describe)?,
+        );
         Ok(Self {
             app,
             requests: (requests, listed.0),
@@ -114,6 +135,12 @@ impl Parked {
         };
         if let Some((id, _)) = all.iter().find(|(id, _)| shelf(*id).is_none()) {
             return Err(self.missing(*id));
+        }
+        let is_dropped = |id| all.contains(&(id, Asked::Drop));
+        if let Some((id, _)) = (all.iter()).find(|it| it.1 == Asked::Retry && is_dropped(it.0)) {
+            return Err(CommandError::new(format!(
+                "{id} can be tried again or forgotten, not both"
+            )));
         }
         for (id, asked) in all {
             if let Some(shelf) = shelf(*id) {
@@ -189,8 +216,11 @@ impl Parked {
         let Some(address) = Address::parse(&parked.address) else {
             return Ok(Value::Null);
         };
-        let tree = Tree::open(&config.datasites, &config.email, &self.app)?;
-        let Opened::File(file) = tree.open_any_request(&address)? else {
+        let tree = Tree::find(&config.datasites, &config.email, &self.app);
+        let opened = tree
+            .map(|tree| tree.open_any_request(&address))
+            .transpose()?;
+        let Some(Opened::File(file)) = opened else {
             return Ok(Value::Null);
         };
         if file.stamp().bytes > MAX_SHOWN {

@@ -197,6 +197,7 @@ impl Lookout {
                     self.tree = Arc::new(tree);
                     self.watcher = None;
                     self.is_settled = false;
+                    self.is_first = true;
                     self.is_gone = false;
                 }
                 Err(error) => {

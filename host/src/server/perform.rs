@@ -23,6 +23,9 @@ use crate::reply::{Conclusion, Heading};
 use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
+/// Requests that take no permit for their memory.
+const SMALL_BYTES: u64 = 64 << 10;
+
 /// Starts an action. The permit is given back as soon as the task has to wait.
 pub(super) fn start(
     shared: &Arc<Shared>,
@@ -168,11 +171,10 @@ fn open(tree: &Tree, address: &Address, known: Option<Stamp>) -> Result<RequestF
     }
 }
 
-/// Returns one permit for each KiB.
+/// Returns one permit for each KiB of a request that is no small one. So many small ones
+/// as may be at work are no burden, and wait for nobody's large ones.
 fn permits(bytes: u64) -> u32 {
-    u32::try_from(bytes >> 10)
-        .unwrap_or(u32::MAX)
-        .saturating_add(1)
+    u32::try_from(bytes.saturating_sub(SMALL_BYTES) >> 10).unwrap_or(u32::MAX)
 }
 
 fn kept_bytes(loaded: &Loaded) -> u64 {

@@ -16,6 +16,9 @@ use crate::parked::{Asked, MAX_PARKED, ParkedRequest, Shelf};
 use crate::state::{Attempts, Note};
 use crate::tree::{Opened, Tree};
 
+/// Requests that are suspected from earlier at most, beside those that are parked.
+const MAX_SUSPECTS: usize = MAX_PARKED + 1_000;
+
 /// Addresses that are named in the log.
 const MAX_NAMED: usize = 10;
 
@@ -42,17 +45,19 @@ impl Suspects {
         });
         let mut left = journal::left(folder)
             .with_context(|| format!("read the journal of calls in {}", folder.display()))?;
-        // What has an answer, there or on its way, did not end the host.
-        let is_over = |address: &Address| {
-            !matches!(tree.open_request(address), Ok(Opened::File(_)))
-                || app.state().has_record(address).unwrap_or(false)
+        // One that is away may come back, with the folder that it is in for instance.
+        let is_over = |address: &Address, crashes: u32| match tree.open_request(address) {
+            Ok(Opened::Answered) => true,
+            Ok(Opened::Absent) => crashes < 2,
+            Ok(Opened::File(_)) | Err(_) => false,
         };
         let is_parked = |address: &Address| {
             let address = address.to_string();
             parked.iter().any(|it| it.address == address)
         };
         left.requests
-            .retain(|address, _| !is_over(address) || is_parked(address));
+            .retain(|address, crashes| !is_over(address, *crashes) || is_parked(address));
+        left.bound(MAX_SUSPECTS);
         for (address, crashes) in &left.requests {
             inbox.suspect(address, *crashes);
         }
@@ -89,41 +94,63 @@ impl Suspects {
                 address = oldest.address,
                 "too many requests are parked: forgotten"
             );
-            self.acquit(&oldest);
+            if let Some(address) = Address::parse(&oldest.address) {
+                self.journal.suspect(&address, 0);
+            }
         }
         self.write();
     }
 
     /// Does with parked requests what somebody asked for, and returns those that are to
     /// be tried again.
-    pub(super) fn see_to_asked(&mut self, inbox: &mut Inbox) -> Vec<Address> {
+    pub(super) fn see_to_asked(&mut self, tree: &Tree, inbox: &mut Inbox) -> Vec<Address> {
         let mut again = Vec::new();
-        let all = self.shelf.asked();
-        for (id, asked) in &all {
-            let name = id.to_string();
-            if let Some(at) = self.parked.iter().position(|it| it.id == name) {
-                let parked = self.parked.remove(at);
-                let address = self.acquit(&parked);
-                if let Some(address) = &address {
-                    inbox.suspect(address, 0);
-                }
-                again.extend(address.filter(|_| *asked == Asked::Retry));
-                tracing::info!(%id, address = parked.address, ?asked, "asked for");
-            }
-        }
-        if !all.is_empty() {
-            self.write();
-        }
+        // While the folder is away nothing can be done, and it is asked for still.
+        let all = if tree.is_current() {
+            self.shelf.asked()
+        } else {
+            Vec::new()
+        };
         for (id, asked) in all {
-            self.shelf.done(id, asked);
+            let name = id.to_string();
+            let at = self.parked.iter().position(|it| it.id == name);
+            let done = at.is_none_or(|at| self.see_to(at, asked, tree, inbox, &mut again));
+            if done {
+                self.shelf.done(id, asked);
+            }
         }
         again
     }
 
-    fn acquit(&self, parked: &ParkedRequest) -> Option<Address> {
-        let address = Address::parse(&parked.address)?;
-        self.journal.suspect(&address, 0);
-        Some(address)
+    /// Tells whether it was done.
+    fn see_to(
+        &mut self,
+        at: usize,
+        asked: Asked,
+        tree: &Tree,
+        inbox: &mut Inbox,
+        again: &mut Vec<Address>,
+    ) -> bool {
+        let parked = self.parked.remove(at);
+        let (id, address) = (parked.id.clone(), parked.address.clone());
+        let request = Address::parse(&address);
+        // The answer that it was given goes first: it would count as one.
+        let removed = match (&request, asked) {
+            (Some(request), Asked::Retry) => tree.remove_answer(request),
+            _ => Ok(()),
+        };
+        if let Err(error) = removed.and_then(|()| self.shelf.write(&self.parked)) {
+            self.parked.insert(at, parked);
+            tracing::error!(id, address, ?asked, "trying again later: {error}");
+            return false;
+        }
+        tracing::info!(id, address, ?asked, "asked for");
+        if let Some(request) = request {
+            self.journal.suspect(&request, 0);
+            inbox.suspect(&request, 0);
+            again.extend((asked == Asked::Retry).then_some(request));
+        }
+        true
     }
 
     fn write(&self) {

@@ -20,6 +20,7 @@ pub use mark::Mark;
 use records::{ENDS, NEVER, RECORDS};
 pub(super) use records::{Record, Records, make_tables};
 
+use super::file::guarded;
 use super::writer::Changes;
 use super::{Session, Store, StoreError};
 
@@ -86,23 +87,11 @@ impl Store {
                 Likeness::Other => Recorded::Other,
             })
         };
-        let recorded = find().map_err(StoreError::new)?;
+        let recorded = guarded(find).map_err(StoreError::new)?;
         if recorded == Recorded::Nothing {
             self.make_room().await?;
         }
         Ok(recorded)
-    }
-
-    /// Tells whether there is a record of a request at this address.
-    ///
-    /// # Errors
-    /// The records cannot be read.
-    pub(crate) fn has_record(&self, address: &Address) -> Result<bool, StoreError> {
-        let find = || -> Result<bool, redb::Error> {
-            let table = self.file.database()?.begin_read()?.open_table(RECORDS)?;
-            Ok(table.get(address.to_string().as_str())?.is_some())
-        };
-        find().map_err(StoreError::new)
     }
 
     /// Makes sure that unpublished answers take no more than they may.
@@ -146,7 +135,7 @@ impl Store {
             self.writer.commit(Changes::default()).await?;
         }
         let mut is_any = false;
-        while self.has_ended(now).map_err(StoreError::new)? {
+        while guarded(|| self.has_ended(now)).map_err(StoreError::new)? {
             let changes = Changes {
                 forget: Some(now),
                 ..Changes::default()

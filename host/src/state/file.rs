@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -33,7 +34,7 @@ struct Open {
 type Number = (u64, u64);
 
 impl File {
-    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, DatabaseError> {
+    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, redb::Error> {
         Ok(Self {
             path: path.to_owned(),
             durability,
@@ -73,9 +74,17 @@ impl File {
     }
 }
 
+/// Does something with the database. At some damages redb panics: that is an error of the
+/// disk like others.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, redb::Error> {
+    let damaged = |_| Err(redb::Error::Corrupted("it cannot be read".to_owned()));
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(damaged)
+}
+
 impl Open {
-    fn new(path: &Path, durability: Durability, may_create: bool) -> Result<Self, DatabaseError> {
-        let database = Arc::new(open(path, durability, may_create)?);
+    fn new(path: &Path, durability: Durability, may_create: bool) -> Result<Self, redb::Error> {
+        let database = guarded(|| Ok(open(path, durability, may_create)?))?;
+        let database = Arc::new(database);
         let number = number(path)?;
         Ok(Self { database, number })
     }

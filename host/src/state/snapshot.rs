@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use redb::{ReadOnlyTable, ReadableDatabase};
 
-use super::file::File;
+use super::file::{File, guarded};
 use super::{KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
 
 /// The state as it was when a call first asked for it.
@@ -33,24 +33,30 @@ impl Snapshot {
                 used_bytes: number(USED_BYTES)?,
             })
         };
-        take().map_err(|error| {
+        guarded(take).map_err(|error| {
             file.close();
             StoreError::new(error)
         })
     }
 
     pub(super) fn get(&self, key: &str) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
-        let found = self.values.get(key).map_err(StoreError::new)?;
-        Ok(found.map(|found| {
-            let (version, value) = found.value();
-            (version, value.to_vec())
-        }))
+        let get = || {
+            let found = self.values.get(key)?;
+            Ok(found.map(|found| {
+                let (version, value) = found.value();
+                (version, value.to_vec())
+            }))
+        };
+        guarded(get).map_err(StoreError::new)
     }
 
     /// Returns the bytes of a value, if there is one.
     pub(super) fn size(&self, key: &str) -> Result<Option<usize>, StoreError> {
-        let found = self.values.get(key).map_err(StoreError::new)?;
-        Ok(found.map(|found| found.value().1.len()))
+        let size = || {
+            let found = self.values.get(key)?;
+            Ok(found.map(|found| found.value().1.len()))
+        };
+        guarded(size).map_err(StoreError::new)
     }
 
     /// Returns the first keys behind one, in their order.
@@ -60,16 +66,13 @@ impl Snapshot {
         count: usize,
     ) -> Result<Vec<String>, StoreError> {
         let start = key.map_or(Bound::Unbounded, Bound::Excluded);
-        let range = self
-            .values
-            .range::<&str>((start, Bound::Unbounded))
-            .map_err(StoreError::new)?;
-        range
-            .take(count)
-            .map(|entry| match entry {
-                Ok((key, _)) => Ok(key.value().to_owned()),
-                Err(error) => Err(StoreError::new(error)),
-            })
-            .collect()
+        let list = || {
+            let range = self.values.range::<&str>((start, Bound::Unbounded))?;
+            range
+                .take(count)
+                .map(|entry| Ok(entry?.0.value().to_owned()))
+                .collect()
+        };
+        guarded(list).map_err(StoreError::new)
     }
 }

@@ -34,7 +34,9 @@ impl StorageBackend for Unforced {
         self.0.write(offset, data)
     }
 
+    /// Whoever opens it next takes what was closed for what is on the disk.
     fn close(&self) -> io::Result<()> {
+        self.0.sync_data()?;
         self.0.close()
     }
 

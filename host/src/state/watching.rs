@@ -5,6 +5,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTran
 use syft_protocol::watching::{Change, Stamp};
 use uuid::Uuid;
 
+use super::file::guarded;
 use super::{Session, Store, StoreError};
 
 /// Each watch under its number, as the app defines it.
@@ -57,7 +58,7 @@ impl Store {
     /// It cannot be read.
     pub(crate) fn watches(&self) -> Result<Kept, StoreError> {
         let read = || read(&*self.file.database()?);
-        read().map_err(StoreError::new)
+        guarded(read).map_err(StoreError::new)
     }
 
     /// Keeps notes.

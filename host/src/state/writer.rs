@@ -11,7 +11,7 @@ use syft_protocol::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
 use super::answers::{Book, Record, Records};
-use super::file::File;
+use super::file::{File, guarded};
 use super::snapshot::{ABSENT, Version};
 use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
 use crate::failpoint::{self, Step};
@@ -153,7 +153,7 @@ impl Desk {
             }
             Ok((commits, is_worth_it.then_some(totals)))
         };
-        let result = attempt();
+        let result = guarded(attempt);
         match &result {
             Ok((_, Some(totals))) => self.book.committed(*totals, added),
             Ok((_, None)) => self.book.put_back(published),

@@ -123,7 +123,7 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     is_link || matches!(error.kind(), NotFound | NotADirectory)
 }
 
-fn stamp(metadata: &Metadata) -> Stamp {
+pub(super) fn stamp(metadata: &Metadata) -> Stamp {
     let (seconds, nanos) = (metadata.ctime(), metadata.ctime_nsec());
     Stamp {
         inode: metadata.ino(),

@@ -73,9 +73,15 @@ impl Tree {
     }
 }
 
-/// The time does not count: a change of the file's mode changes it too.
+/// A change of the file's mode alone makes it no other file: then what is in it was
+/// written before the file was read.
 fn is_same(found: &Metadata, stamp: Stamp) -> bool {
-    found.ino() == stamp.inode && found.len() == stamp.bytes
+    let is_unwritten = || {
+        let written = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+        written <= stamp.changed
+    };
+    let is_unchanged = super::read::stamp(found) == stamp;
+    is_unchanged || (found.ino() == stamp.inode && found.len() == stamp.bytes && is_unwritten())
 }
 
 /// Writes a file under a temporary name and gives it its own, so that readers see

@@ -1,7 +1,8 @@
 //! Who waits for a turn. Each sender has a line, and the lines take turns, so a
 //! flood of one sender's requests delays nobody else's. Requests during which the host
-//! has crashed have a line of their own, and are called up by few at a time, in the end one
-//! by one: should it crash again, few others are under suspicion.
+//! has crashed have a line of their own, and are called up by few at a time, in the end with
+//! nobody else at work: should it crash again, few others are under suspicion, and nobody is
+//! given up who was not alone.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -23,6 +24,11 @@ pub(super) struct Queue {
     lines: HashMap<Who, Line>,
     /// How often the host has crashed during a request.
     crashes: HashMap<Address, u32>,
+    /// Crashes from which on a request is given up.
+    most_crashes: u32,
+    /// Those that have been called up and not ended, and whether the one is to be alone.
+    active: usize,
+    is_alone: bool,
     /// Those with somebody in line, in the order of their turns.
     turns: VecDeque<Who>,
     /// The same by their lengths.
@@ -38,6 +44,13 @@ struct Line {
 }
 
 impl Queue {
+    pub(super) fn new(most_crashes: u32) -> Self {
+        Self {
+            most_crashes,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.length
     }
@@ -59,12 +72,9 @@ impl Queue {
     /// the longest line goes, which may be this one; it is returned.
     pub(super) fn push(&mut self, address: Address, most: usize) -> Option<Address> {
         let who = self.who(&address);
-        // The least suspect ones first, in the order of their coming.
-        let crashes = self.crashes(&address);
         let line = self.lines.entry(who.clone()).or_default();
-        let before = |other: &Address| self.crashes.get(other).copied().unwrap_or(0) <= crashes;
         let at = match who {
-            Who::Suspects => line.waiting.partition_point(before),
+            Who::Suspects => place(&line.waiting, &address, &self.crashes),
             Who::Sender(_) => line.waiting.len(),
         };
         line.waiting.insert(at, address);
@@ -88,6 +98,12 @@ impl Queue {
 
     /// Calls up the next request, of a sender who has fewer than `most` called up.
     pub(super) fn pop(&mut self, most: usize) -> Option<Address> {
+        let lonely = self.lines.get(&Who::Suspects);
+        let lonely = lonely.and_then(|line| line.waiting.front());
+        let is_lonely = lonely.is_some_and(|next| self.runs_alone(next));
+        if self.is_alone || (is_lonely && self.active > 0) {
+            return None;
+        }
         let is_free = |who: &Who| {
             let Some(line) = self.lines.get(who) else {
                 return false;
@@ -96,13 +112,15 @@ impl Queue {
                 (Who::Suspects, Some(next)) => most.min(self.suspects_together(next)),
                 _ => most,
             };
-            line.active < most
+            line.active < most && (!is_lonely || *who == Who::Suspects)
         };
         let turn = self.turns.iter().position(is_free)?;
         let who = self.turns.remove(turn)?;
         let line = self.lines.get_mut(&who)?;
         let address = line.waiting.pop_front()?;
         line.active += 1;
+        self.active += 1;
+        self.is_alone = is_lonely;
         let after = line.waiting.len();
         if after > 0 {
             self.turns.push_back(who.clone());
@@ -116,9 +134,17 @@ impl Queue {
         if self.crashes(next) == 1 { 4 } else { 1 }
     }
 
+    /// Before a request is given up it runs with nobody else at work.
+    fn runs_alone(&self, next: &Address) -> bool {
+        let crashes = self.crashes(next);
+        crashes < self.most_crashes && crashes + 2 >= self.most_crashes
+    }
+
     /// Takes note that a request that was called up has ended.
     pub(super) fn end(&mut self, address: &Address) {
         let who = self.who(address);
+        self.active = self.active.saturating_sub(1);
+        self.is_alone = false;
         if let Some(line) = self.lines.get_mut(&who) {
             line.active = line.active.saturating_sub(1);
         }
@@ -146,6 +172,23 @@ impl Queue {
             false => Who::Sender(Arc::from(address.folder().sender().unwrap_or_default())),
         }
     }
+}
+
+/// Returns the place of a suspect in line: the least suspect ones first, and of these the
+/// senders take turns.
+fn place(line: &VecDeque<Address>, new: &Address, crashes: &HashMap<Address, u32>) -> usize {
+    let mut rounds: HashMap<(u32, Option<&str>), usize> = HashMap::new();
+    let mut turn = |address| {
+        let crashes = crashes.get(address).copied().unwrap_or(0);
+        let round = rounds
+            .entry((crashes, address.folder().sender()))
+            .or_default();
+        *round += 1;
+        (crashes, *round)
+    };
+    let turns: Vec<(u32, usize)> = line.iter().map(&mut turn).collect();
+    let own = turn(new);
+    turns.partition_point(|other| *other <= own)
 }
 
 #[cfg(test)]
@@ -218,8 +261,42 @@ mod tests {
     }
 
     #[test]
+    fn suspects_of_all_senders_take_turns() {
+        let mut queue = Queue::new(8);
+        for (sender, n) in [(1, 1), (1, 2), (1, 3), (2, 4), (3, 5), (2, 6)] {
+            queue.set_crashes(&address(sender, n), 2);
+            queue.push(address(sender, n), 100);
+        }
+        let mut order = Vec::new();
+        while let Some(next) = queue.pop(100) {
+            order.push(shown(&next));
+            queue.end(&next);
+        }
+        assert_eq!(order.join(" "), "a1 b4 c5 a2 b6 a3");
+    }
+
+    #[test]
+    fn who_is_about_to_be_given_up_runs_alone() {
+        let mut queue = Queue::new(8);
+        queue.push(address(2, 1), 100);
+        assert_eq!(pop_all(&mut queue, 100), "b1");
+        queue.set_crashes(&address(1, 2), 6);
+        queue.push(address(1, 2), 100);
+        queue.push(address(2, 3), 100);
+        assert_eq!(pop_all(&mut queue, 100), "", "another is at work");
+        queue.end(&address(2, 1));
+        assert_eq!(pop_all(&mut queue, 100), "a2");
+        queue.end(&address(1, 2));
+        assert_eq!(pop_all(&mut queue, 100), "b3");
+        // Who was given up does not run.
+        queue.set_crashes(&address(1, 4), 8);
+        queue.push(address(1, 4), 100);
+        assert_eq!(pop_all(&mut queue, 100), "a4");
+    }
+
+    #[test]
     fn suspects_are_called_up_by_few_the_least_suspect_first() {
-        let mut queue = Queue::default();
+        let mut queue = Queue::new(8);
         for (sender, n, crashes) in [(1, 1, 2), (2, 2, 1), (1, 3, 0), (3, 4, 1), (1, 5, 0)] {
             queue.set_crashes(&address(sender, n), crashes);
             assert_eq!(queue.push(address(sender, n), 100), None);
@@ -240,7 +317,7 @@ mod tests {
         /// is kept about senders is about those who have something here.
         #[test]
         fn keeps_its_books(steps in prop::collection::vec((0..4_usize, 0..4_u8), 0..200)) {
-            let (mut queue, mut waiting, mut active) = (Queue::default(), vec![], vec![]);
+            let (mut queue, mut waiting, mut active) = (Queue::new(99), vec![], vec![]);
             let mut suspects = std::collections::HashSet::new();
             for (n, (sender, step)) in steps.into_iter().enumerate() {
                 match step {
