@@ -24,7 +24,7 @@ struct Ended {
 }
 
 impl Ended {
-    fn is_ok(self) -> Self {
+    fn succeeded(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self
     }

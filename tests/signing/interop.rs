@@ -67,7 +67,7 @@ fn site() -> Option<Site> {
     let site = Site::new();
     write(&site, "app.wasm", component(&content()));
     for name in ["alice", "bob"] {
-        run(&site, &["keygen", "--no-passphrase", "-o", name]).is_ok();
+        run(&site, &["keygen", "--no-passphrase", "-o", name]).succeeded();
     }
     Some(site)
 }
@@ -80,14 +80,14 @@ fn what_we_sign_is_valid_for_wasmsign2() {
         &site,
         &["sign", "app.wasm", "-o", "signed.wasm", "--key", "alice"],
     )
-    .is_ok();
+    .succeeded();
     says_yes(
         &site,
         &["verify", "-Z", "-K", "alice.pub", "-i", "signed.wasm"],
     );
     let other = ["verify", "-Z", "-K", "bob.pub", "-i", "signed.wasm"];
     assert!(!foreign(&site, &other).unwrap().status.success());
-    run(&site, &["sign", "signed.wasm", "--key", "bob"]).is_ok();
+    run(&site, &["sign", "signed.wasm", "--key", "bob"]).succeeded();
     for key in ["alice.pub", "bob.pub"] {
         says_yes(&site, &["verify", "-Z", "-K", key, "-i", "signed.wasm"]);
     }
@@ -120,7 +120,7 @@ fn what_wasmsign2_signs_is_valid_for_us() {
     ];
     for naming in [&[][..], &["-K", "alice.pub"]] {
         says_yes(&site, &[&sign[..], naming].concat());
-        run(&site, &["verify", "signed.wasm", "--key", "alice.pub"]).is_ok();
+        run(&site, &["verify", "signed.wasm", "--key", "alice.pub"]).succeeded();
         let other = run(&site, &["verify", "signed.wasm", "--key", "bob.pub"]);
         assert!(
             other.stderr.contains("is not signed by SHA256:"),
@@ -149,26 +149,26 @@ fn both_sign_the_same_app_in_either_order() {
         );
     };
     theirs("app.wasm", "first.wasm");
-    run(&site, &["sign", "first.wasm", "--key", "alice"]).is_ok();
+    run(&site, &["sign", "first.wasm", "--key", "alice"]).succeeded();
     run(
         &site,
         &["sign", "app.wasm", "-o", "second.wasm", "--key", "alice"],
     )
-    .is_ok();
+    .succeeded();
     theirs("second.wasm", "second.wasm");
     for app in ["first.wasm", "second.wasm"] {
         run(
             &site,
             &["verify", app, "--key", "alice.pub", "--key", "bob.pub"],
         )
-        .is_ok();
+        .succeeded();
         for key in ["alice.pub", "bob.pub"] {
             says_yes(&site, &["verify", "-Z", "-K", key, "-i", app]);
         }
     }
 }
 
-/// A signature for parts is one for the whole to nobody but those who look for the parts.
+/// Whoever signed it: what is divided can be signed in parts.
 #[test]
 #[ignore = "builds a foreign tool: just interop"]
 fn signatures_for_parts_are_refused() {
@@ -209,7 +209,7 @@ fn ssh_keygen_reads_our_keys() {
         &secret,
         "--json",
     ];
-    let made = run(&site, &keygen).is_ok();
+    let made = run(&site, &keygen).succeeded();
     let made: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
     let ssh_keygen = |arguments: &[&str]| {
         let mut command = Command::new("ssh-keygen");

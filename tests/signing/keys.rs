@@ -24,7 +24,7 @@ fn mode(path: &Path) -> u32 {
 fn a_new_key_is_encrypted_and_nobody_elses_to_read() {
     let site = Site::new();
     let secret = write(&site, "passphrase", format!("{PASSPHRASE}\n"));
-    let made = run(&site, &["keygen", "--passphrase-file", &secret, "--json"]).is_ok();
+    let made = run(&site, &["keygen", "--passphrase-file", &secret, "--json"]).succeeded();
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
     assert_eq!(made["encrypted"], true);
     let path = made["path"].as_str().unwrap();
@@ -64,8 +64,8 @@ fn a_new_key_is_encrypted_and_nobody_elses_to_read() {
         &site,
         &["sign", &app, "--key", path, "--passphrase-file", &secret],
     )
-    .is_ok();
-    let verified = run(&site, &["verify", &app, "--key", &format!("{path}.pub")]).is_ok();
+    .succeeded();
+    let verified = run(&site, &["verify", &app, "--key", &format!("{path}.pub")]).succeeded();
     let fingerprint = made["fingerprint"].as_str().unwrap();
     assert!(verified.stdout.contains(fingerprint), "{}", verified.stdout);
 }
@@ -75,7 +75,7 @@ fn a_key_is_written_once_and_not_into_the_tree() {
     let site = Site::new();
     let here = site.path().join("key");
     let here = here.to_str().unwrap();
-    run(&site, &["keygen", "--no-passphrase", "-o", here]).is_ok();
+    run(&site, &["keygen", "--no-passphrase", "-o", here]).succeeded();
     let before = read(&site, "key");
     let again = run(&site, &["keygen", "--no-passphrase", "-o", here]);
     assert_eq!(again.code, Some(2));
@@ -185,7 +185,7 @@ fn a_passphrase_is_asked_for_twice_and_not_shown() {
         "{shown}"
     );
     assert!(!shown.contains(PASSPHRASE), "{shown}");
-    run(&site, &["verify", &app, "--key", "key.pub"]).is_ok();
+    run(&site, &["verify", &app, "--key", "key.pub"]).succeeded();
 }
 
 /// Made for these tests alone: `ssh-keygen -t ed25519`, with and without `-N` and `-Z`.
@@ -202,8 +202,8 @@ fn keys_of_openssh_sign() {
             &site,
             &["sign", &app, "--key", path, "--passphrase-file", &secret],
         )
-        .is_ok();
-        let verified = run(&site, &["verify", &app, "--key", &format!("{path}.pub")]).is_ok();
+        .succeeded();
+        let verified = run(&site, &["verify", &app, "--key", &format!("{path}.pub")]).succeeded();
         let fingerprint = fs::read_to_string(format!("{path}.fingerprint")).unwrap();
         assert!(
             verified.stdout.contains(fingerprint.trim()),
@@ -232,8 +232,8 @@ fn the_identity_of_a_syftbox_user_signs() {
     let key = String::from_utf8(made.stdout).unwrap();
     let did = site.datasites().join(CALLER).join("public/did.json");
     let app = write(&site, "app.wasm", component(&content()));
-    run(&site, &["sign", &app, "--key", key.trim()]).is_ok();
-    let verified = run(&site, &["verify", &app, "--key", did.to_str().unwrap()]).is_ok();
+    run(&site, &["sign", &app, "--key", key.trim()]).succeeded();
+    let verified = run(&site, &["verify", &app, "--key", did.to_str().unwrap()]).succeeded();
     assert!(
         verified.stdout.contains("(a key that you gave)"),
         "{}",

@@ -25,7 +25,7 @@ fn a_signed_app_runs_and_without_its_signatures_is_what_it_was() {
     let unsigned = hello();
     let app = write(&site, "app.wasm", &unsigned);
     let jwks = Signer::alice().jwks(&site);
-    run(&site, &["sign", &app, "--key", &jwks]).is_ok();
+    run(&site, &["sign", &app, "--key", &jwks]).succeeded();
 
     let signed = fs::read(&app).unwrap();
     let verified = Package::read(&signed).unwrap().verify(&[]).unwrap();
@@ -53,10 +53,10 @@ fn verify_says_who_and_what() {
             &bob.jwks(&site),
         ],
     )
-    .is_ok();
+    .succeeded();
     let did = write(&site, "did.json", alice.did());
 
-    let plain = run(&site, &["verify", &app]).is_ok();
+    let plain = run(&site, &["verify", &app]).succeeded();
     for expected in [
         "app.wasm is signed, and as it was when it was signed.\n",
         "Name         leaderboard\nVersion      1.2.0\nSequence     17\n",
@@ -70,7 +70,7 @@ fn verify_says_who_and_what() {
         &site,
         &["verify", &app, "--key", &did, "--key", &bob.line()],
     )
-    .is_ok();
+    .succeeded();
     assert_eq!(given.stdout.matches("(a key that you gave)").count(), 2);
     assert!(
         !given.stdout.contains("Nothing here says"),
@@ -78,7 +78,7 @@ fn verify_says_who_and_what() {
         given.stdout
     );
 
-    let json = run(&site, &["verify", &app, "--key", &did, "--json"]).is_ok();
+    let json = run(&site, &["verify", &app, "--key", &did, "--json"]).succeeded();
     let json: Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(json["name"], "leaderboard");
     assert_eq!(json["version"], "1.2.0");
@@ -101,7 +101,7 @@ fn signing_again_adds_and_the_same_key_replaces() {
     let sign = |from: &str, keys: &[&str], to: &str| {
         let keys = keys.iter().flat_map(|key| ["--key", *key]);
         let arguments: Vec<&str> = ["sign", from, "-o", to].into_iter().chain(keys).collect();
-        run(&site, &arguments).is_ok();
+        run(&site, &arguments).succeeded();
         read(&site, to)
     };
     let once = sign(&app, &[&alice], "once.wasm");
@@ -141,8 +141,8 @@ fn sixteen_can_sign_and_no_more() {
             .collect();
         run(&site, &arguments)
     };
-    sign(&keys[..16]).is_ok();
-    let shown = run(&site, &["verify", "out.wasm"]).is_ok();
+    sign(&keys[..16]).succeeded();
+    let shown = run(&site, &["verify", "out.wasm"]).succeeded();
     assert_eq!(shown.stdout.matches("Signed by    SHA256:").count(), 16);
     let refused = sign(&keys);
     assert_eq!(refused.code, Some(2));
@@ -165,13 +165,13 @@ fn a_signature_without_a_name_is_found_by_its_key() {
     ];
     let section = custom("signature", &signatures(&[hash], &entries));
     let app = write(&site, "app.wasm", component(&[section, content()].concat()));
-    let verified = run(&site, &["verify", &app, "--key", &alice.line()]).is_ok();
+    let verified = run(&site, &["verify", &app, "--key", &alice.line()]).succeeded();
     assert_eq!(verified.stdout.matches("Signed by    SHA256:").count(), 1);
     let besides = "Besides      1 that do not say whose they are";
     assert!(verified.stdout.contains(besides), "{}", verified.stdout);
     // Signing it says whose it is.
-    run(&site, &["sign", &app, "--key", &bob.jwks(&site)]).is_ok();
-    let verified = run(&site, &["verify", &app, "--key", &alice.line()]).is_ok();
+    run(&site, &["sign", &app, "--key", &bob.jwks(&site)]).succeeded();
+    let verified = run(&site, &["verify", &app, "--key", &alice.line()]).succeeded();
     assert_eq!(verified.stdout.matches("Signed by    SHA256:").count(), 2);
     assert!(!verified.stdout.contains("Besides"), "{}", verified.stdout);
 }
@@ -181,7 +181,7 @@ fn inspect_says_who_has_signed() {
     let site = Site::new();
     let unsigned = hello();
     let app = write(&site, "app.wasm", &unsigned);
-    let shown = run(&site, &["inspect", &app]).is_ok();
+    let shown = run(&site, &["inspect", &app]).succeeded();
     assert!(
         shown.stdout.contains("\nSequence     17\n"),
         "{}",
@@ -193,7 +193,7 @@ fn inspect_says_who_has_signed() {
         shown.stdout
     );
     let json = |app: &str| -> Value {
-        let shown = run(&site, &["inspect", app, "--json"]).is_ok();
+        let shown = run(&site, &["inspect", app, "--json"]).succeeded();
         serde_json::from_str(&shown.stdout).unwrap()
     };
     assert_eq!(json(&app)["signed"], Value::Null);
@@ -202,15 +202,15 @@ fn inspect_says_who_has_signed() {
         &site,
         &["sign", &app, "--key", &Signer::alice().jwks(&site)],
     )
-    .is_ok();
-    let shown = run(&site, &["inspect", &app]).is_ok();
+    .succeeded();
+    let shown = run(&site, &["inspect", &app]).succeeded();
     let expected = "(nothing here says whose key it is)\n";
     assert!(shown.stdout.contains(expected), "{}", shown.stdout);
     assert_eq!(json(&app)["signed"]["valid"], true);
 
     let changed = [fs::read(&app).unwrap(), custom("more", b"")].concat();
     let app = write(&site, "changed.wasm", changed);
-    let shown = run(&site, &["inspect", &app]).is_ok();
+    let shown = run(&site, &["inspect", &app]).succeeded();
     let expected = "\nSignature    not valid: the app is not what was signed";
     assert!(shown.stdout.contains(expected), "{}", shown.stdout);
     assert_eq!(json(&app)["signed"]["valid"], false);
