@@ -49,6 +49,14 @@ fn call_prints_the_answer_and_tells_by_its_exit_code_what_came_of_it() {
 }
 
 #[test]
+fn an_error_sends_no_control_characters_to_the_terminal() {
+    let site = Site::new();
+    let wrong = call(&site, "echo", &["--method", "\u{1b}[31mFETCH\u{202e}"]);
+    let expected = "error: `\u{fffd}[31mFETCH\u{fffd}` is no method\n";
+    assert!(wrong.2.starts_with(expected), "{wrong:?}");
+}
+
+#[test]
 fn call_leaves_nothing_behind() {
     let (site, host) = probe();
     assert_eq!(call(&site, "echo", &[]).0, Some(0));

@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
 
 use crate::support::client::{Sent, call, request, send};
@@ -195,6 +197,26 @@ fn an_event_that_crashes_the_host_is_given_up_and_parked() {
         (&found["kind"], &found["event"]),
         (&json!("event"), &json!("created"))
     );
+}
+
+#[test]
+fn a_request_that_has_run_is_not_told_that_it_expired_before() {
+    if !has_failpoints() {
+        return;
+    }
+    let (site, stateful) = (Site::new(), guest("stateful"));
+    let host = start(&site, &stateful, Some("before-rename=1"));
+    let id = Uuid::new_v4();
+    let mut request = request(id, CALLER, "count", Some(b"{}"));
+    let end = SystemTime::now() + Duration::from_secs(2);
+    request["expires"] = json!(Timestamp::from_system_time(end).to_string());
+    let folder = host.rpc.join("count").join(CALLER);
+    let sent = Sent::write(&folder, id, request.to_string().as_bytes());
+    assert!(!host.wait().success());
+    wait_for("it to expire", || (SystemTime::now() > end).then_some(()));
+    let _host = start(&site, &stateful, None);
+    let answer = sent.answer();
+    assert_eq!((answer.status(), answer.text().as_str()), (200, "1"));
 }
 
 /// Whoever was at work beside it when the host crashed is answered.

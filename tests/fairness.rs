@@ -1,6 +1,11 @@
 //! Nobody waits for somebody else's flood.
 
-use crate::support::client::{Sent, call, request, send};
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::SystemTime;
+
+use crate::support::client::{Answer, Sent, call, request, send};
 use crate::support::guests::guest;
 use crate::support::host::Host;
 use crate::support::site::Site;
@@ -66,4 +71,102 @@ fn a_sender_whose_calls_take_long_leaves_room_for_others() {
     for sent in quick {
         assert_eq!(sent.answer().text(), "quick");
     }
+}
+
+/// Moves so many requests of one sender into their place at once.
+fn put_flood(site: &Site, name: &str, n_requests: usize, expires: &str) {
+    let aside = site.data_dir().join(name);
+    for _ in 0..n_requests {
+        let id = Uuid::new_v4();
+        let mut request = request(id, FLOODER, "echo", Some(b"flood"));
+        request["expires"] = expires.into();
+        Sent::write(&aside, id, request.to_string().as_bytes());
+    }
+    let folder = site.rpc("app").join("echo").join(FLOODER);
+    fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    if !folder.exists() {
+        return fs::rename(aside, folder).unwrap();
+    }
+    for entry in fs::read_dir(&aside).unwrap() {
+        let entry = entry.unwrap();
+        fs::rename(entry.path(), folder.join(entry.file_name())).unwrap();
+    }
+}
+
+/// Returns when each file with such an ending was written.
+fn written(folder: &Path, ending: &str) -> Vec<SystemTime> {
+    let files = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    files
+        .filter(|it| it.path().extension().is_some_and(|it| it == ending))
+        .map(|it| it.metadata().unwrap().modified().unwrap())
+        .collect()
+}
+
+fn written_at(path: &Path) -> SystemTime {
+    fs::metadata(path).unwrap().modified().unwrap()
+}
+
+/// Sends requests of another sender, one at a time, and returns for each how many
+/// answers the flood got before its own: half of them are in line then already.
+fn answered_before_each(rpc: &Path, n_requests: usize) -> Vec<usize> {
+    let sent: Vec<Sent> = (0..n_requests)
+        .map(|_| {
+            let sent = send(rpc, "echo", Some(b"quick"));
+            assert_eq!(sent.answer().text(), "quick");
+            sent
+        })
+        .collect();
+    let flood = written(&rpc.join("echo").join(FLOODER), "response");
+    let mut counts: Vec<usize> = sent
+        .iter()
+        .map(|sent| {
+            let between = written_at(&sent.path)..written_at(&sent.response_path());
+            flood.iter().filter(|at| between.contains(*at)).count()
+        })
+        .collect();
+    counts.sort_unstable();
+    counts
+}
+
+/// Of a flood no more stands before another sender's request than keeps the
+/// processors busy.
+fn assert_nobody_waits(rpc: &Path) {
+    let n_processors = thread::available_parallelism().unwrap().get();
+    let counts = answered_before_each(rpc, 31);
+    assert!(counts[15] < 8 * n_processors + 24, "{counts:?}");
+    let folder = rpc.join("echo").join(FLOODER);
+    let is_over = written(&folder, "request").len() == written(&folder, "response").len();
+    assert!(!is_over, "the flood is over too soon to show anything");
+}
+
+#[test]
+fn a_flood_of_fifty_thousand_requests_delays_and_costs_little() {
+    let site = Site::in_memory();
+    put_flood(&site, "first", 50_000, "2999-01-01T00:00:00+00:00");
+    let options = ["--name", "app", "--log", "warn"];
+    let host = Host::start(&site, &guest("probe"), &options);
+    thread::scope(|scope| {
+        scope.spawn(|| put_flood(&site, "second", 10_000, "2999-01-01T00:00:00+00:00"));
+        assert_nobody_waits(&host.rpc);
+    });
+    assert_nobody_waits(&host.rpc);
+    assert!(host.peak_memory() < 150 << 20, "{}", host.peak_memory());
+    host.stop();
+    let folder = site.rpc("app").join("echo").join(FLOODER);
+    assert_eq!(written(&folder, "request").len(), 60_000);
+    let answers = fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path());
+    let answers = answers.filter(|path| path.extension().is_some_and(|it| it == "response"));
+    let texts: Vec<String> = answers
+        .map(|path| Answer::read(&path).unwrap().text())
+        .collect();
+    assert!(texts.len() > 100 && texts.iter().all(|text| text == "flood"));
+}
+
+#[test]
+fn a_flood_of_expired_requests_delays_nobody() {
+    let site = Site::in_memory();
+    put_flood(&site, "first", 20_000, "2020-01-01T00:00:00+00:00");
+    let options = ["--name", "app", "--log", "error"];
+    let host = Host::start(&site, &guest("probe"), &options);
+    assert_nobody_waits(&host.rpc);
 }

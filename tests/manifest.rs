@@ -45,6 +45,14 @@ fn show(diagnostics: &[Diagnostic]) -> String {
 }
 
 #[test]
+fn of_thousands_of_errors_the_first_are_shown() {
+    let text: String = (0..5_000).map(|n| format!("k{n}=1\n")).collect();
+    let errors = Manifest::from_toml("syft-app.toml", &text).unwrap_err();
+    assert_eq!(errors.len(), 100);
+    assert!(errors[99].to_string().contains("k99=1"), "{}", errors[99]);
+}
+
+#[test]
 fn valid_ones_are_read() {
     let cases = cases("valid", "out");
     assert!(!cases.is_empty());

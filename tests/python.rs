@@ -25,11 +25,15 @@ fn check(script: &str, behaviour: &str) {
 }
 
 fn check_with(options: &[&str], script: &str, behaviour: &str) {
+    check_guest("probe", options, script, behaviour);
+}
+
+fn check_guest(name: &str, options: &[&str], script: &str, behaviour: &str) {
     let Some(python) = venv::python() else {
         return;
     };
     let site = Site::new();
-    let host = Host::start(&site, &guest("probe"), options);
+    let host = Host::start(&site, &guest(name), options);
     let mut command = released(python, &site, script, behaviour);
     run(command.env("HOST_READY", host.ready.to_string()));
 }
@@ -175,6 +179,12 @@ fn unknown_code_arrives_as_the_first_of_its_class() {
 #[test]
 fn cached_request_is_answered_each_time() {
     check("futures.py", "the_same_request_is_answered_each_time");
+}
+
+#[test]
+fn cached_request_that_changes_state_does_so_each_time() {
+    let behaviour = "the_same_request_counts_each_time";
+    check_guest("stateful", &[], "futures.py", behaviour);
 }
 
 #[test]

@@ -290,6 +290,18 @@ fn a_second_host_of_the_same_app_is_refused() {
     start(&site).stop();
 }
 
+/// The state of such a host is another, so only the tree can tell.
+#[test]
+fn a_second_host_with_a_folder_of_its_own_is_refused_too() {
+    let site = Site::new();
+    let _host = start(&site);
+    let error = refusal(&site, Some(&site.path().join("home")));
+    assert!(
+        error.contains("another host") && error.contains("app_data/app/rpc already"),
+        "{error}"
+    );
+}
+
 #[test]
 fn loads_no_compiled_code_that_others_could_have_written() {
     use std::os::unix::fs::PermissionsExt;

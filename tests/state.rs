@@ -241,16 +241,21 @@ fn state_in_a_synced_folder_is_refused() {
     assert!(error.contains("inside the synced folder"), "{error}");
 }
 
-/// Kills the host whenever some more answers have come. Between the moment when a call
-/// is kept and the one when its answer can be seen there is always some other call.
 #[test]
 fn a_host_that_is_killed_again_and_again_counts_each_request_once() {
-    const N_REQUESTS: usize = 400;
+    let n_kills = count_through_kills(400, &[]);
+    assert!(n_kills >= 10, "{n_kills} kills show nothing");
+}
+
+/// Kills the host whenever some more answers have come, and returns how often. Between
+/// the moment when a call is kept and the one when its answer can be seen there is
+/// always some other call.
+pub(crate) fn count_through_kills(n_requests: usize, options: &[&str]) -> usize {
     let site = Site::new();
     let folders: Vec<PathBuf> = (0..4)
         .map(|n| site.rpc("app").join(format!("count/user{n}@example.com")))
         .collect();
-    let sent: Vec<Sent> = (0..N_REQUESTS)
+    let sent: Vec<Sent> = (0..n_requests)
         .map(|n| {
             let (id, sender) = (Uuid::new_v4(), format!("user{}@example.com", n % 4));
             let request = request(id, &sender, "count", Some(b"{}")).to_string();
@@ -259,25 +264,25 @@ fn a_host_that_is_killed_again_and_again_counts_each_request_once() {
         .collect();
     let n_answered = || sent.iter().filter(|it| it.response_path().exists()).count();
     let (mut n_kills, mut step) = (0, 1);
-    while n_answered() < N_REQUESTS {
-        let host = start(&site, &[]);
-        let enough = (n_answered() + step).min(N_REQUESTS);
+    while n_answered() < n_requests {
+        let host = start(&site, options);
+        let enough = (n_answered() + step).min(n_requests);
         wait_for("more answers", || (n_answered() >= enough).then_some(()));
         drop(host); // kills it
         n_kills += 1;
         step = step % 23 + 7;
     }
-    assert!(n_kills >= 10, "{n_kills} kills show nothing");
     let counts: BTreeSet<u64> = sent
         .iter()
         .map(|sent| sent.peek().unwrap().text().parse().unwrap())
         .collect();
-    assert_eq!(counts, (1..=N_REQUESTS as u64).collect());
-    let host = start(&site, &[]);
+    assert_eq!(counts, (1..=n_requests as u64).collect());
+    let host = start(&site, options);
     assert_eq!(
         ask(&host, "count", &json!({})),
-        (200, json!(N_REQUESTS + 1))
+        (200, json!(n_requests + 1))
     );
+    n_kills
 }
 
 /// A disk that is full, for the host alone: no file of it grows beyond a size.
@@ -316,4 +321,24 @@ fn a_full_disk_delays_answers_and_loses_none() {
     assert_eq!(waits.answer().text(), "12");
     assert_eq!(ask(&host, "count", &json!({})), (200, json!(2)));
     assert_eq!(get(&host, "fill 11").as_str().map(str::len), Some(100_000));
+}
+
+#[test]
+fn a_state_that_is_away_for_a_while_delays_answers_and_loses_none() {
+    let site = Site::new();
+    let host = start(&site, &[]);
+    assert_eq!(ask(&host, "count", &json!({})), (200, json!(1)));
+    let [folder, away] = [".local/share/syft-host/apps", "away"].map(|it| site.path().join(it));
+    std::fs::rename(&folder, &away).unwrap();
+    let waits = send(&host.rpc, "count", Some(b"{}"));
+    host.wait_for_log("the trouble", |line| {
+        let line = line.to_string();
+        line.contains("trying again later") && line.contains("state.redb")
+    });
+    assert!(waits.peek().is_none() && !folder.exists());
+    std::fs::rename(&away, &folder).unwrap();
+    assert_eq!(waits.answer().text(), "2");
+    host.stop();
+    let host = start(&site, &[]);
+    assert_eq!(ask(&host, "count", &json!({})), (200, json!(3)));
 }

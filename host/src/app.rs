@@ -6,18 +6,19 @@ use std::sync::Arc;
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
 use syft_protocol::inbox::Stamp;
 use syft_protocol::message::{self, Method};
+use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::{Event, Kind};
 use thiserror::Error;
 use uuid::Uuid;
 
 use crate::capability::files::FileAccess;
 use crate::reply::Conclusion;
-use crate::router::{Router, RouterError};
+use crate::router::{Route, Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::bindings::watching::exports::syft::app::watch;
 use crate::sandbox::{Identity, LoadError, Outcome, Program, Sandbox};
-use crate::state::{Mark, Note, Session, Store, StoreError};
+use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
 use crate::watching::watches::{Watches, WatchesError};
 
 /// An app, ready to answer.
@@ -39,6 +40,8 @@ pub enum Called {
     Concluded(Conclusion),
     /// It has run before; this answer was kept.
     Before(Vec<u8>),
+    /// Another request has run under its id.
+    Reused,
 }
 
 /// Why a component could not be made an app.
@@ -177,16 +180,57 @@ impl App {
             .await
     }
 
+    /// Forgets the answers whose time is over, once it is known which of them are still
+    /// to be given.
+    ///
+    /// # Errors
+    /// They cannot be read or written.
+    pub(crate) async fn sweep(
+        &self,
+        is_waiting: impl Fn(&Address) -> bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.state.publish_unless(is_waiting);
+        self.state.forget_answers(now).await
+    }
+
     /// Takes note that the answer to a request lies beside it.
     pub fn published(&self, address: &Address) {
         self.state.published(address);
     }
 
+    /// Returns the answer of a request that has run, if it was kept.
+    ///
+    /// # Errors
+    /// The host cannot read its state.
+    pub async fn answer_before(
+        &self,
+        address: &Address,
+        stamp: Stamp,
+        request: &message::Request,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(route) = self.router.route(address.endpoint()) else {
+            return Ok(None);
+        };
+        // How the sender is known does not tell requests apart.
+        let sender = Sender {
+            email: request.sender.clone(),
+            proof: syft_protocol::address::Proof::Claimed,
+        };
+        let mark = || {
+            let request = guest_request(address, route, sender, request.clone());
+            Mark::new(stamp, &request)
+        };
+        Ok(match self.state.recorded(address, mark).await? {
+            Recorded::Answer(answer) => Some(answer),
+            Recorded::Other | Recorded::Nothing => None,
+        })
+    }
+
     /// Runs the handler of a request, and keeps what it wrote to its state, and with it
     /// its answer, if it answered. The address says where it goes, whatever its URL
     /// claims. `conclude` makes the answer; it is called again if the call runs again.
-    /// A request that has run already, and whose answer is not known to lie beside it, is
-    /// not run.
+    /// A request that has run already and whose answer was kept is not run.
     ///
     /// # Errors
     /// The host cannot keep the state. Nothing of the call was kept.
@@ -203,21 +247,13 @@ impl App {
             let detail = format!("no endpoint {}", address.endpoint());
             return Ok(Called::Concluded(conclude(Outcome::Trapped(detail))));
         };
-        let request = rpc::Request {
-            id: address.id().uuid().to_string(),
-            endpoint: route.name.to_string(),
-            sender: sender.email,
-            sender_proof: proof(sender.proof),
-            url: request.url.as_str().to_owned(),
-            method: method(request.method),
-            headers: request.headers.into_iter().collect(),
-            body: request.body,
-            created: request.created.micros(),
-            expires: request.expires.micros(),
-        };
+        let expires = request.expires;
+        let request = guest_request(address, route, sender, request);
         let mark = || Mark::new(stamp, &request);
-        if let Some(answer) = self.state.unpublished(address, mark)? {
-            return Ok(Called::Before(answer));
+        match self.state.recorded(address, mark).await? {
+            Recorded::Answer(answer) => return Ok(Called::Before(answer)),
+            Recorded::Other => return Ok(Called::Reused),
+            Recorded::Nothing => {}
         }
         let (request, mark, conclude) = (&request, &mark, &conclude);
         let call = |state| async move {
@@ -227,13 +263,39 @@ impl App {
                 .await;
             let answered = matches!(outcome, Outcome::Answered(_));
             let conclusion = conclude(outcome);
-            state.keep_answer(address, mark, &conclusion.reply.json);
+            state.keep_answer(
+                address,
+                mark,
+                &conclusion.reply.json,
+                conclusion.at,
+                expires,
+            );
             ((answered, conclusion), state)
         };
         let ended_well = |(answered, _): &(bool, Conclusion)| *answered;
         let transaction = self.state.transact(sandbox.limits(), call, ended_well);
         let (_, conclusion) = transaction.await?;
         Ok(Called::Concluded(conclusion))
+    }
+}
+
+fn guest_request(
+    address: &Address,
+    route: &Route,
+    sender: Sender,
+    request: message::Request,
+) -> rpc::Request {
+    rpc::Request {
+        id: address.id().uuid().to_string(),
+        endpoint: route.name.to_string(),
+        sender: sender.email,
+        sender_proof: proof(sender.proof),
+        url: request.url.as_str().to_owned(),
+        method: method(request.method),
+        headers: request.headers.into_iter().collect(),
+        body: request.body,
+        created: request.created.micros(),
+        expires: request.expires.micros(),
     }
 }
 

@@ -96,13 +96,18 @@ pub(crate) fn custom_name<'a>(
 
 /// The names of what a component imports and exports, as it spells them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Surface {
-    pub(crate) imports: Vec<String>,
-    pub(crate) exports: Vec<String>,
+pub struct Surface {
+    /// What it imports.
+    pub imports: Vec<String>,
+    /// What it exports.
+    pub exports: Vec<String>,
 }
 
 /// Returns what a component imports and exports.
-pub(crate) fn surface(component: &[u8]) -> Result<Surface, ComponentError> {
+///
+/// # Errors
+/// See [`ComponentError`].
+pub fn surface(component: &[u8]) -> Result<Surface, ComponentError> {
     let mut surface = Surface::default();
     for section in sections(component)? {
         let body = BinaryReader::new(&component[section.body.clone()], section.body.start);

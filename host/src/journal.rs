@@ -363,7 +363,7 @@ mod tests {
         let other = text.replace(&journal.boot, &"0".repeat(journal.boot.len()));
         fs::write(&path, other).expect("a file");
         assert_eq!(requests(folder.path()), [(1, 1)]);
-        assert_eq!(left(folder.path()).expect("a journal").events, []);
+        assert!(left(folder.path()).expect("a journal").events.is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! - `package`: an app that is signed
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
-//! environment), `ui` (the only one that prints), `error`.
+//! environment), `ui` (the only one that prints), `error`, `durability`.
 
 pub mod app;
 pub mod approval;
@@ -19,8 +19,9 @@ mod built_app;
 pub mod caller;
 pub mod capability;
 pub mod commands;
-mod component;
+pub mod component;
 pub mod config;
+pub mod durability;
 pub mod error;
 mod failpoint;
 mod guest_crate;
@@ -29,8 +30,8 @@ pub mod logging;
 pub mod manifest;
 pub mod package;
 pub mod parked;
-mod plain;
-mod python_app;
+pub mod plain;
+pub mod python_app;
 mod quantity;
 pub mod reply;
 pub mod router;

@@ -81,8 +81,8 @@ impl Manifest {
     /// `path_for_messages` is where diagnostics say it lies.
     ///
     /// # Errors
-    /// Everything that is wrong with it, warnings included, in the order of the
-    /// text.
+    /// Everything that is wrong with it, or the first hundred errors, warnings
+    /// included, in the order of the text.
     pub fn from_toml(
         path_for_messages: &str,
         text: &str,

@@ -2,31 +2,23 @@
 
 use serde_json::Value;
 
-/// Tells whether a character stays where it is put. Control characters move the
-/// cursor and worse; line separators and those that reorder text are no control
-/// characters to `char`, yet they show something else than is there.
-pub(crate) fn is_plain(c: char) -> bool {
-    let disturbs = matches!(
-        c,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}'
-            | '\u{feff}'
-    );
-    !c.is_control() && !disturbs
-}
+pub use syft_protocol::excerpt::is_plain;
 
 /// Returns the text on one line, with `�` for what is not plain.
-pub(crate) fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if is_plain(c) { c } else { '\u{fffd}' })
         .collect()
 }
 
+/// Returns the text on its lines, each as [`plain`] does.
+pub fn plain_lines(text: &str) -> String {
+    let lines: Vec<String> = text.trim_end().lines().map(plain).collect();
+    lines.join("\n")
+}
+
 /// Returns the text as [`plain`] does, and at most so many characters of it.
-pub(crate) fn plain_excerpt(text: &str, max_chars: usize) -> String {
+pub fn plain_excerpt(text: &str, max_chars: usize) -> String {
     let mut shown: String = text.chars().take(max_chars).collect();
     if shown.len() < text.len() {
         shown.push('…');
@@ -36,7 +28,7 @@ pub(crate) fn plain_excerpt(text: &str, max_chars: usize) -> String {
 
 /// Returns compact JSON with an escape for what is not plain, which JSON leaves as
 /// it is but for the first of the control characters.
-pub(crate) fn plain_json(json: &Value) -> String {
+pub fn plain_json(json: &Value) -> String {
     let mut shown = String::new();
     for c in json.to_string().chars() {
         match is_plain(c) {

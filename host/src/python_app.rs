@@ -6,7 +6,7 @@
 mod analysis;
 mod cache;
 mod report;
-mod requirements;
+pub mod requirements;
 mod sdk;
 mod stage;
 mod tools;

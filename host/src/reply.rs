@@ -49,6 +49,8 @@ pub struct Conclusion {
     pub detail: Option<String>,
     /// The answer.
     pub reply: Reply,
+    /// When it was made.
+    pub at: Timestamp,
 }
 
 impl Replier {
@@ -64,6 +66,7 @@ impl Replier {
             name: outcome.name(),
             detail: outcome.detail(),
             reply: self.outcome(address, heading, outcome, now),
+            at: now,
         }
     }
 

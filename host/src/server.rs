@@ -8,21 +8,23 @@ mod perform;
 mod shutdown;
 mod suspects;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
-use syft_protocol::retention::Retention;
+use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::Retry;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
 
 use crate::app::App;
+use crate::durability::Durability;
 use crate::journal::{Entry, Journal};
 use crate::reply::Replier;
 use crate::sandbox::Sandbox;
@@ -35,6 +37,13 @@ use suspects::Suspects;
 
 /// How often somebody may have asked for a parked request.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
+
+/// Tasks that are started for each thread that runs them, before one of them has to
+/// wait or ends. More would only stand in line there, where a flood is in nobody's turn.
+const STARTS_PER_WORKER: usize = 2;
+
+/// Requests that the inbox is told of before others have their turn.
+const FOUND_AT_ONCE: usize = 256;
 
 /// How the server goes about its work.
 #[derive(Debug, Clone)]
@@ -51,6 +60,8 @@ pub struct ServerOptions {
     pub retention: Retention,
     /// How often old requests are deleted.
     pub sweep_every: Duration,
+    /// What is forced to the disk.
+    pub durability: Durability,
     /// Time for calls in progress once the server is to stop.
     pub stop_within: Duration,
     /// How an event is told again that the app did not take.
@@ -82,8 +93,11 @@ struct Shared {
     sandbox: Arc<Sandbox>,
     /// One permit for each call that may run, of a request or an event.
     slots: Arc<Semaphore>,
+    /// One permit for each task that has been started and has not yet had to wait.
+    starts: Arc<Semaphore>,
     replier: Replier,
     journal: Arc<Journal>,
+    durability: Durability,
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
     events: mpsc::UnboundedSender<Event>,
@@ -96,11 +110,14 @@ pub struct Server {
     options: ServerOptions,
     inbox: Inbox,
     lookout: Lookout,
+    /// What scans have found and the inbox has not been told.
+    found: VecDeque<Address>,
     watching: Option<Watching>,
     suspects: Suspects,
     /// What requests at work hold.
     held: HashMap<Address, Held>,
     is_sweeping: bool,
+    steadiness: Steadiness,
     n_dropped: u64,
 }
 
@@ -151,8 +168,10 @@ impl Server {
                 app,
                 sandbox,
                 slots,
+                starts: Arc::new(Semaphore::new(STARTS_PER_WORKER * n_workers())),
                 replier,
                 journal: Arc::clone(&suspects.journal),
+                durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 events: sender,
             }),
@@ -160,8 +179,10 @@ impl Server {
             options,
             inbox,
             suspects,
+            found: VecDeque::new(),
             held: HashMap::new(),
             is_sweeping: false,
+            steadiness: Steadiness::default(),
             n_dropped: 0,
         })
     }
@@ -176,16 +197,19 @@ impl Server {
     /// the next start.
     pub async fn run(mut self, mut shutdown: Shutdown) {
         let mut sweep = time::interval(self.options.sweep_every);
+        let starts = Arc::clone(&self.shared.starts);
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let mut asked = time::interval(ASKED_EVERY);
         asked.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let watching = self.watching.take();
         let watching = watching.map(|it| tokio::spawn(watch(it, shutdown.clone())));
         loop {
-            self.perform_all();
+            let is_held_up = self.perform_all();
             tokio::select! {
                 () = shutdown.requested() => break,
                 Some(event) = self.events.recv() => self.handle_all(event),
+                _ = starts.acquire(), if is_held_up => {}
+                () = std::future::ready(()), if !self.found.is_empty() => self.take_found(),
                 hints = hints(self.lookout.watcher.as_deref()) => self.take_hints(hints),
                 () = sleep_until(self.inbox.wakes_at().map(Into::into)) => {}
                 () = sleep_until(self.lookout.next_scan()) => {
@@ -204,10 +228,12 @@ impl Server {
         let n_active = self.inbox.n_active();
         tracing::info!(n_active, "stopping: calls in progress are finished");
         let deadline = TokioInstant::now() + self.options.stop_within;
+        let starts = Arc::clone(&self.shared.starts);
         while self.inbox.n_active() > 0 {
-            self.perform_all();
+            let is_held_up = self.perform_all();
             tokio::select! {
                 Some(event) = self.events.recv() => self.handle_all(event),
+                _ = starts.acquire(), if is_held_up => {}
                 () = time::sleep_until(deadline) => break,
                 () = shutdown.insisted() => break,
             }
@@ -228,11 +254,17 @@ impl Server {
         }
     }
 
-    fn perform_all(&mut self) {
+    /// Starts what is to be done, and tells whether it was held up: so many tasks are
+    /// at work that the processors are busy.
+    fn perform_all(&mut self) -> bool {
         let now = now();
-        while let Some(action) = self.inbox.poll(now) {
-            perform::start(&self.shared, &self.lookout.tree, action);
+        while let Ok(permit) = Arc::clone(&self.shared.starts).try_acquire_owned() {
+            let Some(action) = self.inbox.poll(now) else {
+                return false;
+            };
+            perform::start(&self.shared, &self.lookout.tree, action, permit);
         }
+        true
     }
 
     /// Handles an event and those behind it.
@@ -266,7 +298,7 @@ impl Server {
                     held.entry.answered();
                 }
             }
-            Event::Scanned(scan, scope) => self.take_scan(now, scan, scope),
+            Event::Scanned(scan, scope) => self.take_scan(scan, scope),
             Event::Swept(n_deleted) => {
                 self.is_sweeping = false;
                 if n_deleted > 0 {
@@ -290,12 +322,19 @@ impl Server {
         self.lookout.look_into(router, hints.folders);
     }
 
-    fn take_scan(&mut self, now: Now, scan: Scan, scope: Scope) {
-        for address in scan.requests {
-            self.inbox.handle(now, inbox::Event::Seen(address));
-        }
+    fn take_scan(&mut self, scan: Scan, scope: Scope) {
+        self.found.extend(scan.requests);
         self.lookout
             .scanned(self.shared.app.router(), scan.skipped, scope);
+    }
+
+    /// Tells the inbox of some of what was found. All of a flood at once would keep
+    /// everybody waiting.
+    fn take_found(&mut self) {
+        let now = now();
+        for address in self.found.drain(..self.found.len().min(FOUND_AT_ONCE)) {
+            self.inbox.handle(now, inbox::Event::Seen(address));
+        }
         let n_dropped = self.inbox.n_dropped();
         if n_dropped > self.n_dropped {
             self.n_dropped = n_dropped;
@@ -316,21 +355,37 @@ impl Server {
     }
 
     fn sweep(&mut self) {
+        if !self.steadiness.is_steady(now()) {
+            return tracing::warn!(
+                "the clock of this machine has jumped: nothing is deleted before it has kept \
+                 steady from one clean-up to the next"
+            );
+        }
         if std::mem::replace(&mut self.is_sweeping, true) {
             return;
         }
         let (tree, events) = (Arc::clone(&self.lookout.tree), self.shared.events.clone());
         let (endpoints, retention) = (self.lookout.endpoints(), self.options.retention);
         let request_bytes = self.shared.sandbox.limits().request_bytes;
+        let app = Arc::clone(&self.shared.app);
         tokio::task::spawn_blocking(move || {
             let now = now().wall;
             let n_deleted = endpoints
                 .iter()
                 .map(|endpoint| tree.sweep_endpoint(endpoint, &retention, now, request_bytes))
                 .sum();
+            let is_waiting = |address: &Address| tree.is_waiting(address);
+            if let Err(error) = Handle::current().block_on(app.sweep(is_waiting, now)) {
+                tracing::error!("cannot forget old answers: {error}");
+            }
             send(&events, Event::Swept(n_deleted));
         });
     }
+}
+
+/// Returns the number of threads that run tasks.
+fn n_workers() -> usize {
+    Handle::current().metrics().num_workers()
 }
 
 /// Tells the app of files to the end. Should that break off by a fault of the host,

@@ -10,26 +10,32 @@ mod answers;
 mod file;
 mod session;
 mod snapshot;
+mod unforced;
 mod watching;
 mod writer;
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::panic;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
-use redb::{Database, DatabaseError, TableDefinition};
+use redb::{Database, TableDefinition};
+use syft_protocol::retention::Retention;
 use thiserror::Error;
 use tokio::sync::RwLock;
 
+use answers::Book;
 pub use answers::Mark;
-use answers::{ANSWERS, Unpublished};
+pub(crate) use answers::Recorded;
 use file::File;
 pub(crate) use session::{Session, SessionError};
 pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
-use writer::{Changes, Commit, Extra, Writer};
+use writer::{Changes, Commit, Desk, Extra, Writer};
 
+use crate::durability::Durability;
 use crate::sandbox::Limits;
 
 /// Each value, with the number of the commit that wrote it.
@@ -52,15 +58,44 @@ const PID: &str = "pid";
 pub struct Store {
     file: Arc<File>,
     writer: Writer,
-    unpublished: Arc<Unpublished>,
+    book: Arc<Book>,
+    /// The most bytes of unpublished answers with which another call begins.
+    waiting_bytes: u64,
+    keep: Duration,
     /// Held by each call while it commits, and by one that runs alone all the time.
     gate: RwLock<()>,
+}
+
+/// How state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreOptions {
+    /// How long answers are kept at most.
+    pub keep: Duration,
+    /// What is forced to the disk.
+    pub durability: Durability,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self {
+            keep: Retention::default().keep,
+            durability: Durability::default(),
+        }
+    }
 }
 
 /// What the host could not do. It is no fault of the guest.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the state of the app cannot be read or written: {0}")]
 pub struct StoreError(String);
+
+/// The file is there, and no state can be read from it.
+#[derive(Debug, Error)]
+#[error("the state in {} is damaged: {why}", path.display())]
+pub struct Damaged {
+    path: PathBuf,
+    why: String,
+}
 
 impl StoreError {
     fn new(error: impl std::fmt::Display) -> Self {
@@ -73,35 +108,40 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be made or read, or another host has it open.
-    pub fn open(folder: &Path, limits: &Limits) -> anyhow::Result<Self> {
+    pub fn open(folder: &Path, limits: &Limits, options: &StoreOptions) -> anyhow::Result<Self> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let file = match File::open(&path) {
-            Err(DatabaseError::DatabaseAlreadyOpen) => return Err(already_served(folder)),
-            file => file.with_context(|| format!("open {}", path.display()))?,
+        // redb panics at some damages.
+        let opened = panic::catch_unwind(|| open_file(&path, options.durability));
+        let (file, book) = match opened.unwrap_or_else(|_| Err(unreadable())) {
+            Err(redb::Error::DatabaseAlreadyOpen) => return Err(already_served(folder)),
+            Err(error) if is_damage(&error) => {
+                let why = error.to_string();
+                return Err(Damaged { path, why }.into());
+            }
+            opened => opened.with_context(|| format!("open {}", path.display()))?,
         };
         // Whoever is refused is told who serves it.
         fs::write(folder.join(PID), std::process::id().to_string())
             .with_context(|| format!("write into {}", folder.display()))?;
-        let prepare = || -> Result<_, redb::Error> {
-            make_tables(&*file.database()?)?;
-            Unpublished::read(&*file.database()?)
+        let (file, book) = (Arc::new(file), Arc::new(book));
+        let desk = Desk {
+            file: Arc::clone(&file),
+            book: Arc::clone(&book),
+            state_bytes: limits.state_bytes,
+            answers_bytes: limits.answers_bytes,
         };
-        let unpublished = prepare().with_context(|| format!("prepare {}", path.display()))?;
-        let (file, unpublished) = (Arc::new(file), Arc::new(unpublished));
-        let writer = Writer::start(
-            Arc::clone(&file),
-            Arc::clone(&unpublished),
-            limits.state_bytes,
-        )?;
+        let writer = Writer::start(desk)?;
         Ok(Self {
             file,
             writer,
-            unpublished,
+            book,
+            waiting_bytes: limits.waiting_bytes(),
+            keep: options.keep,
             gate: RwLock::default(),
         })
     }
@@ -111,7 +151,7 @@ impl Store {
     /// nothing can come between.
     ///
     /// # Errors
-    /// The state cannot be written. Nothing of the call was kept.
+    /// The state cannot be read or written. Nothing of the call was kept.
     pub(crate) async fn transact<T, F>(
         self: &Arc<Self>,
         limits: &Limits,
@@ -122,6 +162,7 @@ impl Store {
         F: Future<Output = (T, Session)>,
     {
         let (result, session) = run(Session::new(Some(Arc::clone(self)), limits)).await;
+        session.trouble()?;
         if !ended_well(&result) {
             return Ok(result);
         }
@@ -138,6 +179,7 @@ impl Store {
         tracing::debug!("a call met the changes of another one, and runs again");
         let _alone = self.gate.write().await;
         let (result, session) = run(Session::new(Some(Arc::clone(self)), limits)).await;
+        session.trouble()?;
         if ended_well(&result)
             && let Some(changes) = session.into_changes()
             && self.writer.commit(changes).await? == Commit::Conflict
@@ -159,6 +201,27 @@ impl Store {
     }
 }
 
+/// Opens the file, makes what is missing in it, and reads what is held in memory.
+fn open_file(path: &Path, durability: Durability) -> Result<(File, Book), redb::Error> {
+    let file = File::open(path, durability)?;
+    make_tables(&*file.database()?)?;
+    let book = Book::read(&*file.database()?)?;
+    Ok((file, book))
+}
+
+fn unreadable() -> redb::Error {
+    redb::Error::Corrupted("it cannot be read".to_owned())
+}
+
+fn is_damage(error: &redb::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    match error {
+        redb::Error::Corrupted(_) => true,
+        redb::Error::Io(error) => matches!(error.kind(), InvalidData | UnexpectedEof),
+        _ => false,
+    }
+}
+
 fn already_served(folder: &Path) -> anyhow::Error {
     let by = match fs::read_to_string(folder.join(PID)) {
         Ok(pid) => format!("another host, process {pid},"),
@@ -173,7 +236,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(VALUES)?;
     transaction.open_table(NUMBERS)?;
     watching::make_tables(&transaction)?;
-    transaction.open_table(ANSWERS)?;
+    answers::make_tables(&transaction)?;
     transaction.commit()?;
     Ok(())
 }

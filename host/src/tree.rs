@@ -47,14 +47,32 @@ impl Tree {
     /// # Errors
     /// A part of the path is a symlink or no folder, or cannot be made.
     pub fn open(datasites: &Path, datasite: &Datasite, app: &AppName) -> anyhow::Result<Self> {
-        fs::create_dir_all(datasites).with_context(|| format!("create {}", datasites.display()))?;
+        let own = datasites.join(datasite.as_str());
+        fs::create_dir_all(datasites)
+            .and_then(|()| Dir::open_ambient_dir(datasites, ambient_authority()))
+            .and_then(|root| open_or_create(&root, std::iter::once(datasite.as_str())))
+            .with_context(|| format!("create {}", own.display()))?;
+        Self::open_in(datasites, datasite, app)
+    }
+
+    /// Opens the folder in a datasite that is there, making what is missing below it. A
+    /// host that runs makes no datasite: where there is none, the disk is not mounted or
+    /// the folder is on its way to another place, and would find ours in its way when it
+    /// comes back.
+    ///
+    /// # Errors
+    /// There is no such datasite; a part of the path is a symlink or no folder, or cannot
+    /// be made.
+    pub fn open_in(datasites: &Path, datasite: &Datasite, app: &AppName) -> anyhow::Result<Self> {
         let datasites =
             fs::canonicalize(datasites).with_context(|| format!("find {}", datasites.display()))?;
-        let root = Dir::open_ambient_dir(&datasites, ambient_authority())
-            .with_context(|| format!("open {}", datasites.display()))?;
-        let names = [datasite.as_str(), "app_data", app.as_str(), "rpc"];
-        let path = names.iter().fold(datasites, |path, name| path.join(name));
-        let rpc = open_or_create(&root, names.into_iter())
+        let path = datasites.join(datasite.as_str());
+        let own = Dir::open_ambient_dir(&datasites, ambient_authority())
+            .and_then(|root| root.open_dir_nofollow(datasite.as_str()))
+            .with_context(|| format!("open {} without following links", path.display()))?;
+        let names = ["app_data", app.as_str(), "rpc"];
+        let path = names.iter().fold(path, |path, name| path.join(name));
+        let rpc = open_or_create(&own, names.into_iter())
             .with_context(|| format!("open {} without following links", path.display()))?;
         let lock = None;
         Ok(Self { rpc, path, lock })
@@ -88,7 +106,10 @@ impl Tree {
         self.lock = Some(lock);
         match locked {
             Err(Errno::WOULDBLOCK) => {
-                anyhow::bail!("another host serves {} already", self.path.display())
+                anyhow::bail!(
+                    "another host, perhaps of another user or with another data folder, serves {} already",
+                    self.path.display()
+                )
             }
             Err(error) => {
                 tracing::warn!("cannot lock {}: {error}", self.path.display());

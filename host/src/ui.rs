@@ -9,7 +9,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::error::CommandError;
-use crate::plain::plain_json;
+use crate::plain::{plain_json, plain_lines};
 
 /// The most bytes of a line that terminals give, which they give at once.
 const MAX_LINE: usize = 4_096;
@@ -106,16 +106,17 @@ impl Ui {
         };
         // The user's own new line was not shown either.
         writeln!(stderr)?;
-        let line = line[..read?].trim_ascii_end();
-        let text = str::from_utf8(line).map_err(io::Error::other)?;
+        let text = str::from_utf8(&line[..read?]).map_err(io::Error::other)?;
+        // Spaces belong to it.
+        let text = text.trim_end_matches(['\r', '\n']);
         Ok(Zeroizing::new(text.to_owned()))
     }
 
-    /// Tells the user what went wrong and what to do about it.
+    /// Tells the user what went wrong and what to do about it. An error may quote anybody.
     pub fn error(self, error: &CommandError) {
-        self.status(&format!("error: {error}"));
+        self.status(&plain_lines(&format!("error: {error}")));
         for hint in error.hints() {
-            self.status(&format!("hint: {hint}"));
+            self.status(&plain_lines(&format!("hint: {hint}")));
         }
     }
 }

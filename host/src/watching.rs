@@ -130,7 +130,11 @@ impl Watching {
         };
         let globs = watches.all().iter().map(|watch| watch.globs.clone());
         let coverage = Coverage::new(globs.collect(), Arc::clone(files.policy()));
-        let view = Arc::new(View::new(Arc::clone(root), coverage));
+        let view = Arc::new(View::new(
+            Arc::clone(root),
+            app.datasite().clone(),
+            coverage,
+        ));
         let eyes = Eyes::new()
             .inspect_err(|error| tracing::warn!("not watching, only scanning: {error:#}"))
             .ok()

@@ -131,7 +131,12 @@ impl Ours {
             denied: Vec::new(),
         };
         let files = FileAccess::new(datasites, &grants, &owner, &name).unwrap();
-        let state = state::Store::open(&place.join("state"), sandbox.limits()).unwrap();
+        let state = state::Store::open(
+            &place.join("state"),
+            sandbox.limits(),
+            &state::StoreOptions::default(),
+        )
+        .unwrap();
         let replier = Replier {
             datasite: owner.clone(),
             app: name.clone(),

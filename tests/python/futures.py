@@ -22,6 +22,15 @@ def the_same_request_is_answered_each_time():
 
 
 @behaviour
+def the_same_request_counts_each_time():
+    futures = []
+    for turn in range(1, 6):
+        futures.append(send("count", {}, cache=True))
+        assert wait(futures[-1]).json() == turn, (turn, futures)
+    assert len({future.id for future in futures}) == 1, futures
+
+
+@behaviour
 def a_request_sent_again_before_its_answer_shares_it():
     first = send("sleep", {"ms": 300}, cache=True)
     second = send("sleep", {"ms": 300}, cache=True)

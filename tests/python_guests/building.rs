@@ -150,6 +150,14 @@ fn syntax_errors_name_their_line() {
 }
 
 #[test]
+fn a_name_that_is_no_text_is_no_name() {
+    check_said(
+        &[("app.py", "SyftEvents('\\ud800')")],
+        &["error: `?` is no app name"],
+    );
+}
+
+#[test]
 fn errors_of_modules_beside_it_name_their_line() {
     check_said(
         &[
@@ -240,6 +248,11 @@ fn files_beside_a_program_go_in_only_if_they_are_included() {
     let host = Host::start(&site, &site.path().join("app.wasm"), &[]);
     let found = call(&host.rpc, "found", "").text();
     assert_eq!(found, r#"["./app.py", "./settings.json"]"#);
-    let refused = build(&site, "app.py", &["--include", "../x"]);
-    assert_eq!(refused.status.code(), Some(2));
+    // The second is a file, and would be none of the program's where it leads out.
+    for name in ["../x", "papers/../secret.txt"] {
+        let refused = build(&site, "app.py", &["--include", name]);
+        assert_eq!(refused.status.code(), Some(2), "{name}");
+        let why = text(&refused.stderr);
+        assert!(why.contains("is no file beside the program"), "{why}");
+    }
 }

@@ -73,7 +73,9 @@ pub type Snapshot = BTreeMap<PathBuf, String>;
 /// Returns what is on a site, apart from what the app and the host may change.
 pub fn snapshot(site: &Site) -> Snapshot {
     let own = site.own("app_data/app");
-    let is_ours = |path: &Path| path.starts_with(&own) || path.extension() == Some("log".as_ref());
+    let ends = |path: &Path, end: &str| path.extension() == Some(end.as_ref());
+    let is_ours =
+        |path: &Path| path.starts_with(&own) || ends(path, "log") || ends(path, "journal");
     walkdir::WalkDir::new(site.path())
         .into_iter()
         .filter_entry(|entry| !is_ours(entry.path()))

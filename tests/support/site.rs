@@ -15,9 +15,24 @@ pub struct Site {
 
 impl Site {
     pub fn new() -> Self {
+        Self::new_in(&std::env::temp_dir())
+    }
+
+    /// Returns a site in memory where there is such a folder: a disk takes minutes for
+    /// very many files.
+    pub fn in_memory() -> Self {
+        let memory = PathBuf::from("/dev/shm");
+        match memory.is_dir() {
+            true => Self::new_in(&memory),
+            false => Self::new(),
+        }
+    }
+
+    /// Returns a site in a folder.
+    pub fn new_in(folder: &Path) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("syft-test-")
-            .tempdir()
+            .tempdir_in(folder)
             .unwrap();
         let site = Self { folder };
         fs::create_dir_all(site.datasites()).unwrap();

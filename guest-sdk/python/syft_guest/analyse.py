@@ -66,6 +66,8 @@ class Files:
         path = self.folder
         try:
             for part in name.split("/"):
+                if part in ("", ".", ".."):
+                    return None, 0
                 path = os.path.join(path, part)
                 found = os.lstat(path)
                 if stat.S_ISLNK(found.st_mode):
@@ -320,7 +322,9 @@ def main():
         said = analyse(sys.argv[1], sys.argv[2], sys.argv[3:])
     except Unfit as error:
         said = {"error": {"message": str(error), "file": error.file, "line": error.line}}
-    print(json.dumps(said))
+    # Half a surrogate pair, which a text or a file's name can have, is no JSON to others.
+    text = json.dumps(said, ensure_ascii=False)
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
 
 
 if __name__ == "__main__":

@@ -43,12 +43,15 @@ impl Address {
         Address { folder, id }
     }
 
-    /// Returns the address that is displayed as `text`.
+    /// Reads an address as it is displayed.
     pub fn parse(text: &str) -> Option<Address> {
-        let (folder, id) = text.rsplit_once('/').filter(|_| text.starts_with('/'))?;
-        let segments: Vec<&str> = folder.split('/').skip(1).collect();
-        let folder = Folder::parse(&segments)?;
-        Some(Address::new(Arc::new(folder), RequestId::parse(id)?))
+        let path = text.strip_prefix('/')?;
+        let (segments, id) = match path.rsplit_once('/') {
+            Some((folder, id)) => (folder.split('/').collect(), id),
+            None => (Vec::new(), path),
+        };
+        let folder = Arc::new(Folder::parse(&segments)?);
+        Some(Address::new(folder, RequestId::parse(id)?))
     }
 
     /// Returns the folder that holds the request and its response.
@@ -151,6 +154,17 @@ mod tests {
         check(&["deep", "er"], "/deep/er/");
         check(&["bob@x.org"], "/bob@x.org/");
         check(&[], "/");
+    }
+
+    #[test]
+    fn what_is_not_displayed_so_is_no_address() {
+        for text in ["", "/", "/echo/", ID, "echo/x", "/../x", "/echo/x"] {
+            assert_eq!(Address::parse(text), None, "{text}");
+        }
+        for folder in ["/..", "/", "/echo/"] {
+            let text = format!("{folder}/{ID}");
+            assert_eq!(Address::parse(&text), None, "{text}");
+        }
     }
 
     #[test]

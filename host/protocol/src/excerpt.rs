@@ -31,10 +31,19 @@ pub(crate) fn excerpt(text: &str) -> String {
     shown
 }
 
-/// Line separators and the characters that reorder text are no control
-/// characters to `char`, yet they disturb a line just as much.
-fn is_plain(c: char) -> bool {
-    let disturbs = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+/// Tells whether a character stays where it is put. Control characters move the
+/// cursor and worse; line separators and those that reorder text are no control
+/// characters to `char`, yet they show something else than is there.
+pub fn is_plain(c: char) -> bool {
+    let disturbs = matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+    );
     !c.is_control() && !disturbs
 }
 

@@ -10,7 +10,7 @@
 //! request ([`inbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
 //! asks for ([`grant`]) and watches ([`pattern`]), what it is told of them ([`watching`]),
-//! and how long messages stay ([`retention`]).
+//! how long messages stay ([`retention`]), and how foreign text is quoted ([`excerpt`]).
 
 pub mod address;
 pub mod url;
@@ -34,4 +34,4 @@ pub mod watching;
 
 pub mod retention;
 
-mod excerpt;
+pub mod excerpt;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::excerpt::excerpt;
+use crate::inbox::Now;
 use crate::timestamp::Timestamp;
 
 /// How long a request and its response stay.
@@ -28,6 +29,35 @@ impl Default for Retention {
         Retention {
             keep: Duration::from_secs(30 * 24 * 60 * 60),
         }
+    }
+}
+
+/// Compares the two clocks from one clean-up to the next. What has been deleted does
+/// not come back when a clock that was wrong is set right.
+#[derive(Debug, Default)]
+pub struct Steadiness {
+    last: Option<Now>,
+}
+
+/// How far the clocks may part from one clean-up to the next.
+const TOLERANCE: Duration = Duration::from_secs(60 * 60);
+
+impl Steadiness {
+    /// Returns whether the wall clock has gone on since the last time as time has, by an
+    /// hour. The first time there is nothing to compare with, and it has.
+    pub fn is_steady(&mut self, now: Now) -> bool {
+        let Some(last) = self.last.replace(now) else {
+            return true;
+        };
+        let passed = now.instant.saturating_duration_since(last.instant);
+        let ahead = now
+            .wall
+            .saturating_duration_since(last.wall.saturating_add(passed));
+        let behind = last
+            .wall
+            .saturating_add(passed)
+            .saturating_duration_since(now.wall);
+        ahead.max(behind) <= TOLERANCE
     }
 }
 
@@ -85,58 +115,4 @@ pub enum IntervalError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_intervals() {
-        for (text, seconds) in [
-            ("90s", 90),
-            ("15m", 900),
-            ("2h", 7_200),
-            ("30d", 2_592_000),
-            ("1d2h30m", 95_400),
-            ("2h1d", 93_600),
-            ("0d1s", 1),
-            ("007s", 7),
-        ] {
-            assert_eq!(
-                parse_interval(text),
-                Ok(Duration::from_secs(seconds)),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn refuses_everything_else() {
-        for text in [
-            "", " ", "90", "s", "1w", "1.5h", "-1d", "+1d", "1d junk", "1 d", "1d 2h", "1d2", "1D",
-            "1h1h", "d1", "1é", "１s", "1d\n",
-        ] {
-            assert!(
-                matches!(parse_interval(text), Err(IntervalError::Malformed(_))),
-                "{text:?}"
-            );
-        }
-        assert_eq!(parse_interval("0s"), Err(IntervalError::Zero));
-        assert_eq!(parse_interval("0d0h"), Err(IntervalError::Zero));
-        for text in [
-            "99999999999999999999s",
-            "18446744073709551615d",
-            "18446744073709551615s1m",
-        ] {
-            assert_eq!(parse_interval(text), Err(IntervalError::TooLong), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_request_is_due_when_older_than_kept() {
-        let retention = Retention::default();
-        let created = Timestamp::from_micros(0);
-        let at_limit = created.saturating_add(retention.keep);
-        assert!(!retention.is_due(created, at_limit));
-        assert!(retention.is_due(created, at_limit.saturating_add(Duration::from_micros(1))));
-        assert!(!retention.is_due(Timestamp::MAX, created));
-    }
-}
+mod tests;

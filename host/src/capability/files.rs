@@ -32,7 +32,7 @@ pub(crate) use guard::Guard;
 use guard::{Slot, hint};
 pub use listing::Listing;
 pub(crate) use place::MAX_PATH_BYTES;
-pub use place::{Place, Root};
+pub use place::{Named, Place, Root};
 pub use policy::Grants;
 pub(crate) use policy::{Policy, Want};
 pub use rules::{Broken, Rules};
@@ -106,6 +106,15 @@ impl FileAccess {
     /// Returns the folder of all datasites, if there are any.
     pub(crate) fn root(&self) -> Option<&Arc<Root>> {
         self.root.as_ref()
+    }
+
+    /// Has guests see the datasites folder that lies at its path now, if the datasite is
+    /// in it.
+    pub(crate) fn stay_current(&self, datasite: &Datasite) {
+        let is_there = |root: &Arc<Root>| root.stay_current(datasite.as_str());
+        if !self.root.as_ref().is_none_or(is_there) {
+            tracing::debug!("the datasite is not there");
+        }
     }
 
     /// Returns what was granted.

@@ -15,11 +15,12 @@ use super::Exit;
 use crate::app::App;
 use crate::caller::{Call, Called};
 use crate::capability::files::FileAccess;
+use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::guest_crate;
 use crate::sandbox::{Limits, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
-use crate::state::Store;
+use crate::state::{Store, StoreOptions};
 use crate::ui::Ui;
 
 /// The example that is served, in the source tree of this program.
@@ -90,7 +91,11 @@ async fn prepare(
     let sandbox = Arc::new(Sandbox::new(Limits::default(), &place.join("compiled"))?);
     let bytes = std::fs::read(component)?;
     let owner = Datasite::parse(OWNER)?;
-    let state = Store::open(&place.join("state"), sandbox.limits())?;
+    let state = Store::open(
+        &place.join("state"),
+        sandbox.limits(),
+        &StoreOptions::default(),
+    )?;
     let app = App::load(
         &sandbox,
         AppName::parse("hello")?,
@@ -108,6 +113,7 @@ async fn prepare(
         retention: Retention::default(),
         sweep_every: Duration::from_secs(3600),
         stop_within: sandbox.limits().time,
+        durability: Durability::default(),
         retry: Retry::default(),
     };
     Ok((Server::new(app, sandbox, options).await?, datasites))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use syft_protocol::address::AppName;
@@ -20,13 +20,14 @@ use crate::built_app;
 use crate::capability::files::FileAccess;
 use crate::component;
 use crate::config::{Config, Overrides};
+use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::manifest::section::SectionError;
-use crate::manifest::{Manifest, ManifestError};
+use crate::manifest::{Files, Manifest, ManifestError};
 use crate::quantity::{parse_long_time, parse_size, parse_time};
 use crate::sandbox::{Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
-use crate::state::Store;
+use crate::state::{Damaged, Store, StoreOptions};
 use crate::ui::Ui;
 
 /// Serve an app in the foreground
@@ -96,6 +97,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), default_value_t = 10, help_heading = "Watching")]
     retry_attempts: u32,
 
+    /// What survives a failure of the power
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = DurabilityArg::Batched)]
+    durability: DurabilityArg,
+
     /// How long requests and answers are kept, such as `30d`
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30d")]
     keep: Duration,
@@ -105,13 +110,34 @@ pub(super) struct RunArgs {
     sweep_every: Duration,
 }
 
+/// A host that is killed loses nothing with any of these.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DurabilityArg {
+    /// Nothing is forced to the disk: the last calls may be lost, or the state ruined
+    None,
+    /// The state, before the answers are seen; a lost answer is given again
+    Batched,
+    /// The state and each answer
+    Strict,
+}
+
+impl From<DurabilityArg> for Durability {
+    fn from(level: DurabilityArg) -> Self {
+        match level {
+            DurabilityArg::None => Self::None,
+            DurabilityArg::Batched => Self::Batched,
+            DurabilityArg::Strict => Self::Strict,
+        }
+    }
+}
+
 pub(super) async fn run(
     ui: Ui,
     overrides: &Overrides,
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    allow_open_files();
+    let open_files = allow_open_files();
     let source = Source::find(ui, overrides, &args.app, &args.include)?;
     let name = source.name(args.name.as_deref())?;
     let approvals = Approvals::new(&config.approvals);
@@ -125,13 +151,20 @@ pub(super) async fn run(
         &args.said(),
         &approvals,
     )?;
-    let sandbox = Arc::new(Sandbox::new(
-        args.limits(ui, manifest, approved.is_all),
-        &config.cache,
-    )?);
+    let mut limits = args.limits(ui, manifest, approved.is_all);
+    if approved.grants.approved != Files::default() {
+        limits = spare_files(limits, open_files);
+    }
+    let sandbox = Arc::new(Sandbox::new(limits, &config.cache)?);
     fs::create_dir_all(&config.datasites)?;
     let files = FileAccess::new(&config.datasites, &approved.grants, &config.email, &name)?;
-    let state = Store::open(&config.app_folder(&name), sandbox.limits())?;
+    let durability = args.durability.into();
+    let kept = StoreOptions {
+        keep: args.keep,
+        durability,
+    };
+    let state =
+        Store::open(&config.app_folder(&name), sandbox.limits(), &kept).map_err(explain_state)?;
     let app = App::load(
         &sandbox,
         name,
@@ -149,6 +182,7 @@ pub(super) async fn run(
         publish_schema: !args.no_schema,
         retention: Retention { keep: args.keep },
         sweep_every: args.sweep_every,
+        durability,
         stop_within: config.stop_within.unwrap_or(sandbox.limits().time),
         retry: Retry {
             first: args.retry_first,
@@ -165,8 +199,8 @@ pub(super) async fn run(
 }
 
 /// Calls that hold files open would otherwise take those of others: many systems
-/// give a program 1,024 unless it asks for more.
-fn allow_open_files() {
+/// give a program 1,024 unless it asks for more. Returns how many may be open.
+fn allow_open_files() -> u64 {
     const WANTED: u64 = 65_536;
     let mut limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(WANTED).min(WANTED);
@@ -176,6 +210,21 @@ fn allow_open_files() {
             tracing::warn!("no more files can be open at a time: {error}");
         }
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(WANTED)
+}
+
+/// Lowers limits to what so many open files can bear, and says so.
+fn spare_files(limits: Limits, open_files: u64) -> Limits {
+    let wanted = limits.concurrency;
+    let limits = limits.within_open_files(open_files);
+    if limits.concurrency < wanted {
+        tracing::warn!(
+            open_files,
+            concurrency = limits.concurrency,
+            "few files can be open at a time (see `ulimit -Hn`): fewer calls run at the same time"
+        );
+    }
+    limits
 }
 
 /// What an app is there for.
@@ -335,6 +384,15 @@ fn read_component(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
         return Err(LoadError::TooLarge { bytes, limit }.into());
     }
     fs::read(path).map_err(describe)
+}
+
+fn explain_state(error: anyhow::Error) -> CommandError {
+    let is_damaged = error.is::<Damaged>();
+    let error = CommandError::from(error);
+    match is_damaged {
+        true => error.hint("put back a copy of it, or move it away to begin with an empty state"),
+        false => error,
+    }
 }
 
 fn explain(path: &Path, error: AppError) -> CommandError {

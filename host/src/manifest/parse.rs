@@ -15,6 +15,9 @@ use crate::plain::plain_excerpt;
 type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
 type Value<'a> = Spanned<DeValue<'a>>;
 
+/// The most errors that are shown.
+const MAX_ERRORS: usize = 100;
+
 const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[state]` and `[limits]`";
 const APP: &str = "`[app]` has `name`, `version`, `sequence`, `description` and `author`";
 const FILES: &str = "`[files]` has `read`, `write` and `on-behalf-of-sender`";
@@ -88,9 +91,15 @@ impl Findings {
         self.error(value.span(), Problem::new(message, help));
     }
 
-    /// In the order of the text.
+    /// In the order of the text. Each is shown with its line, for which the text is gone
+    /// through: thousands of errors would take minutes, and nobody reads them.
     fn show(mut self, path: &str, text: &str) -> Vec<Diagnostic> {
         self.0.sort_by_key(|finding| finding.span.start);
+        let mut n_errors = 0;
+        self.0.retain(|finding| {
+            n_errors += usize::from(finding.is_error);
+            !finding.is_error || n_errors <= MAX_ERRORS
+        });
         let show = |finding: Finding| {
             let Finding {
                 is_error,

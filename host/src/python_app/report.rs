@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::Program;
 use crate::error::CommandError;
-use crate::plain::plain;
+use crate::plain::{plain, plain_lines};
 use crate::ui::Ui;
 
 /// How the line begins on which our side in the builder's sandbox says what is wrong.
@@ -60,11 +60,6 @@ impl Report {
             None => error,
         }
     }
-}
-
-fn plain_lines(text: &str) -> String {
-    let lines: Vec<_> = text.trim_end().lines().map(plain).collect();
-    lines.join("\n")
 }
 
 /// Cuts the stack of the builder off.

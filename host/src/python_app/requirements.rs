@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::error::CommandError;
+use crate::plain::plain_excerpt;
 
 const FILE_NAME: &str = "requirements.txt";
 
@@ -27,7 +28,7 @@ const PROVIDED: &[&str] = &[
 
 /// Packages that pip is to install.
 #[derive(Debug, PartialEq)]
-pub(super) struct Requirements(Vec<String>);
+pub struct Requirements(Vec<String>);
 
 impl Requirements {
     /// Reads those of a folder; none where there is no such file.
@@ -52,16 +53,22 @@ impl Requirements {
         })
     }
 
-    /// pip would take options, files and addresses as well, from whoever wrote the text.
-    fn parse(text: &str) -> Result<Self, (usize, String)> {
+    /// Returns those of a text. pip would take options, files and addresses as well, from
+    /// whoever wrote it.
+    ///
+    /// # Errors
+    /// The number of the first line that names no package, and what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, (usize, String)> {
         let mut lines = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line = line.split(" #").next().unwrap_or_default().trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let name =
-                name(line).ok_or_else(|| (index + 1, format!("`{line}` names no package")))?;
+            let name = name(line).ok_or_else(|| {
+                let shown = plain_excerpt(line, 100);
+                (index + 1, format!("`{shown}` names no package"))
+            })?;
             if !PROVIDED.contains(&name.as_str()) {
                 lines.push(line.to_owned());
             }
@@ -75,7 +82,7 @@ impl Requirements {
     }
 
     /// Returns the text for pip.
-    pub(super) fn lines(&self) -> &[String] {
+    pub fn lines(&self) -> &[String] {
         &self.0
     }
 }
@@ -91,7 +98,7 @@ fn name(line: &str) -> Option<String> {
         .all(|c| c.is_ascii_alphanumeric() || " -_.,<>=!~*+[]()'\";".contains(c));
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     // Options may follow a version.
-    let is_name = starts_well && is_plain && !rest.contains("--");
+    let is_name = starts_well && is_plain && !rest.contains(" -");
     is_name.then(|| name.to_ascii_lowercase().replace(['_', '.'], "-"))
 }
 
@@ -127,6 +134,8 @@ mod tests {
             "-r other.txt",
             "--index-url https://example.org",
             "a --hash=sha256:00",
+            "a -r other.txt",
+            "a==1 -c x",
             "a @ https://example.org/a.whl",
             "./a",
             "/a",

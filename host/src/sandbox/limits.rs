@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+/// Files that the host itself has open at most, and those of a call that are not to be
+/// fewer wherever that can be had.
+const HOST_FILES: usize = 48;
+const LEAST_FILES: usize = 16;
+
 /// Every limit of the sandbox, with its default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -54,6 +59,8 @@ pub struct Limits {
     pub state_value_bytes: usize,
     /// Bytes of keys and values that a call reads and writes before it ends.
     pub state_call_bytes: usize,
+    /// Bytes of all answers that are kept for requests that come back.
+    pub answers_bytes: u64,
     /// Endpoints of an app.
     pub endpoints: usize,
 }
@@ -63,6 +70,27 @@ impl Limits {
     /// another one need not wait for any of them to end.
     pub fn concurrency_per_sender(&self) -> usize {
         self.concurrency - self.concurrency / 8
+    }
+
+    /// Returns the most bytes of answers that wait to be written beside their requests
+    /// with which another call begins. Those of calls in progress are no sign of trouble.
+    pub fn waiting_bytes(&self) -> u64 {
+        self.answers_bytes + (self.concurrency * self.response_bytes) as u64
+    }
+
+    /// Returns limits by which calls that open files leave the host enough of so many
+    /// that it may have open: it cannot read a request or write an answer without.
+    pub fn within_open_files(self, most: u64) -> Self {
+        let for_calls = usize::try_from(most)
+            .unwrap_or(usize::MAX)
+            .saturating_sub(HOST_FILES)
+            .max(LEAST_FILES);
+        let concurrency = self.concurrency.min(for_calls / LEAST_FILES);
+        Self {
+            open_files: self.open_files.min(for_calls / concurrency),
+            concurrency,
+            ..self
+        }
     }
 }
 
@@ -92,6 +120,7 @@ impl Default for Limits {
             state_key_bytes: 1 << 10,
             state_value_bytes: 1 << 20,
             state_call_bytes: 16 << 20,
+            answers_bytes: 64 << 20,
             endpoints: 1_000,
         }
     }
@@ -175,6 +204,25 @@ impl ResourceLimiter for Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_leave_the_host_its_files() {
+        for (most, concurrency, open_files) in [
+            (65_536, 128, 128),
+            (4_096, 128, 31),
+            (1_024, 61, 16),
+            (256, 13, 16),
+            (64, 1, 16),
+            (0, 1, 16),
+        ] {
+            let limits = Limits::default().within_open_files(most);
+            assert_eq!(
+                (limits.concurrency, limits.open_files),
+                (concurrency, open_files),
+                "{most}"
+            );
+        }
+    }
 
     #[test]
     fn memories_share_one_limit() {

@@ -36,10 +36,16 @@ pub(super) struct Lookout {
     endpoints: Arc<[Endpoint]>,
     /// The app's own folders and files are there.
     is_settled: bool,
+    /// The app's own folder is not there, and somebody was told.
+    is_gone: bool,
+    /// Nothing can be watched, and somebody was told.
+    is_blind: bool,
     next_scan: TokioInstant,
     is_scanning: bool,
     /// Asked for while another one was under way.
     is_urgent: bool,
+    /// Nothing was scanned yet.
+    is_first: bool,
     /// New folders, to be read together.
     new_folders: HashSet<Vec<String>>,
     is_looking: bool,
@@ -61,9 +67,12 @@ impl Lookout {
             watcher: None,
             endpoints: app.router().endpoints().cloned().collect(),
             is_settled: false,
+            is_gone: false,
+            is_blind: false,
             next_scan: TokioInstant::now(),
             is_scanning: false,
             is_urgent: false,
+            is_first: true,
             new_folders: HashSet::new(),
             is_looking: false,
             skipped: Skipped::default(),
@@ -96,6 +105,7 @@ impl Lookout {
             self.endpoints(),
         );
         let mut scan = Scan::watching(self.watcher.clone(), std::mem::take(&mut self.is_urgent));
+        scan.is_thorough = std::mem::take(&mut self.is_first);
         tokio::task::spawn_blocking(move || {
             let start = Instant::now();
             for endpoint in endpoints.iter() {
@@ -171,10 +181,15 @@ impl Lookout {
     }
 
     /// Opens the app's folder anew where it was moved or removed, and makes what is
-    /// missing in it.
+    /// missing in it. As long as the whole datasite is gone it waits.
     fn stay_current(&mut self, app: &App, options: &ServerOptions) {
-        if !self.tree.is_current() {
-            let reopened = Tree::open(&options.datasites, app.datasite(), app.name())
+        app.files().stay_current(app.datasite());
+        if self.tree.is_current() {
+            if std::mem::take(&mut self.is_gone) {
+                tracing::info!("the app's folder is back");
+            }
+        } else {
+            let reopened = Tree::open_in(&options.datasites, app.datasite(), app.name())
                 .and_then(|mut tree| tree.lock().map(|()| tree));
             match reopened {
                 Ok(tree) => {
@@ -182,8 +197,14 @@ impl Lookout {
                     self.tree = Arc::new(tree);
                     self.watcher = None;
                     self.is_settled = false;
+                    self.is_gone = false;
                 }
-                Err(error) => return tracing::error!("the app's folder is gone: {error:#}"),
+                Err(error) => {
+                    if !std::mem::replace(&mut self.is_gone, true) {
+                        tracing::error!("the app's folder is gone, waiting for it: {error:#}");
+                    }
+                    return;
+                }
             }
         }
         if !self.is_settled
@@ -191,16 +212,31 @@ impl Lookout {
         {
             tracing::error!("{error:#}");
         }
+        self.watch();
+    }
+
+    /// Watches, if that can be. Else it is tried again at each scan, and told once.
+    fn watch(&mut self) {
+        if self.watcher.is_some() {
+            return;
+        }
+        match Watcher::new(self.tree.path()) {
+            Ok(watcher) => {
+                self.watcher = Some(Arc::new(watcher));
+                if std::mem::take(&mut self.is_blind) {
+                    tracing::info!("watching again");
+                }
+            }
+            Err(error) if !std::mem::replace(&mut self.is_blind, true) => {
+                tracing::warn!("not watching, only scanning: {error:#}");
+            }
+            Err(_) => {}
+        }
     }
 
     /// Watches, makes the folders of the endpoints and publishes the schema.
     fn settle(&mut self, app: &App, options: &ServerOptions) -> anyhow::Result<()> {
-        if self.watcher.is_none() {
-            self.watcher = Watcher::new(self.tree.path())
-                .inspect_err(|error| tracing::warn!("not watching, only scanning: {error:#}"))
-                .ok()
-                .map(Arc::new);
-        }
+        self.watch();
         let path = self.tree.path().display();
         let router = app.router();
         self.tree

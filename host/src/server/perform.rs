@@ -4,6 +4,9 @@
 //! each to another thread costs more than it. Every task ends with one event,
 //! even where it panics.
 
+use std::future::poll_fn;
+use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,18 +17,24 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{Event, Held, Shared, now, send};
 use crate::app::Called;
+use crate::durability::Durability;
 use crate::failpoint::{self, Step};
-use crate::reply::Conclusion;
+use crate::reply::{Conclusion, Heading};
 use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
-/// Starts an action.
-pub(super) fn start(shared: &Arc<Shared>, tree: &Arc<Tree>, action: Action) {
+/// Starts an action. The permit is given back as soon as the task has to wait.
+pub(super) fn start(
+    shared: &Arc<Shared>,
+    tree: &Arc<Tree>,
+    action: Action,
+    permit: OwnedSemaphorePermit,
+) {
     let (shared, tree) = (Arc::clone(shared), Arc::clone(tree));
     match action {
         Action::Load(address, known) => {
             let report = Report::loading(&shared, &address);
-            tokio::spawn(async move {
+            tokio::spawn(holding(permit, async move {
                 let entry = shared.journal.request(&address);
                 let (loaded, permit) = load(&shared, &tree, &address, known).await;
                 let held = Held {
@@ -33,34 +42,46 @@ pub(super) fn start(shared: &Arc<Shared>, tree: &Arc<Tree>, action: Action) {
                     _permit: permit,
                 };
                 report.send(Event::Loaded(address, loaded, Some(held)));
-            });
+            }));
         }
         Action::Find(address, known) => {
             let report = Report::loading(&shared, &address);
-            tokio::spawn(async move {
+            tokio::spawn(holding(permit, async move {
                 let loaded = match open(&tree, &address, known) {
                     Ok(file) => Loaded::Unread(file.stamp()),
                     Err(loaded) => loaded,
                 };
                 report.send(Event::Loaded(address, loaded, None));
-            });
+            }));
         }
         Action::Run(address, stamp, request, sender) => {
             let report = Report::closing(&shared, &address);
-            tokio::spawn(async move {
+            tokio::spawn(holding(permit, async move {
                 let closed = run(&shared, &tree, &address, stamp, *request, sender).await;
                 report.send(Event::Closed(address, closed));
-            });
+            }));
         }
         Action::Refuse(address, stamp, refusal, request) => {
             let report = Report::closing(&shared, &address);
-            tokio::spawn(async move {
+            tokio::spawn(holding(permit, async move {
                 let request = request.as_deref();
-                let closed = refuse(&shared, &tree, &address, stamp, &refusal, request);
+                let closed = refuse(&shared, &tree, &address, stamp, &refusal, request).await;
                 report.send(Event::Closed(address, closed));
-            });
+            }));
         }
     }
+}
+
+/// Runs a task, and holds a permit until it waits for something or ends. One that
+/// computes for long gives way to others, too, from time to time.
+async fn holding(permit: OwnedSemaphorePermit, task: impl Future<Output = ()>) {
+    let (mut task, mut permit) = (pin!(task), Some(permit));
+    poll_fn(|context| {
+        let poll = task.as_mut().poll(context);
+        drop(permit.take());
+        poll
+    })
+    .await;
 }
 
 /// The one event that a task owes. Dropped without it, by a panic, it sends what
@@ -186,7 +207,7 @@ fn read(address: &Address, file: RequestFile) -> Loaded {
 
 async fn run(
     shared: &Shared,
-    tree: &Tree,
+    tree: &Arc<Tree>,
     address: &Address,
     stamp: Stamp,
     request: Request,
@@ -207,17 +228,22 @@ async fn run(
         name,
         detail,
         reply,
+        ..
     } = match called {
         Ok(Called::Concluded(conclusion)) => conclusion,
         Ok(Called::Before(answer)) => {
             tracing::info!(%address, "it has run already: its answer is given now");
-            return publish(shared, tree, address, stamp, &answer);
+            return publish(shared, tree, address, stamp, answer).await;
+        }
+        Ok(Called::Reused) => {
+            let refusal = Refusal::Reused;
+            return refuse_as(shared, tree, address, stamp, &refusal, &heading).await;
         }
         Err(error) => return try_later(address, &error),
     };
-    let closed = publish(shared, tree, address, stamp, &reply.json);
-    let (endpoint, id) = (address.endpoint(), address.id());
     let status = reply.status.code();
+    let closed = publish(shared, tree, address, stamp, reply.json).await;
+    let (endpoint, id) = (address.endpoint(), address.id());
     let ms = start.elapsed().as_secs_f64() * 1e3;
     match detail {
         None => tracing::info!(%endpoint, %id, sender = email, proof, status, ms, "{name}"),
@@ -238,33 +264,69 @@ fn try_later(address: &Address, error: &StoreError) -> Closed {
 }
 
 /// Writes the answer of a call, which may have been kept until then.
-fn publish(shared: &Shared, tree: &Tree, address: &Address, stamp: Stamp, answer: &[u8]) -> Closed {
-    let closed = write(tree, address, stamp, answer);
+async fn publish(
+    shared: &Shared,
+    tree: &Arc<Tree>,
+    address: &Address,
+    stamp: Stamp,
+    answer: Vec<u8>,
+) -> Closed {
+    let closed = write(shared, tree, address, stamp, answer).await;
     if closed != Closed::Failed {
         shared.app.published(address);
     }
     closed
 }
 
-fn refuse(
+async fn refuse(
     shared: &Shared,
-    tree: &Tree,
+    tree: &Arc<Tree>,
     address: &Address,
     stamp: Stamp,
     refusal: &Refusal,
     request: Option<&Request>,
 ) -> Closed {
-    let now = now().wall;
-    let heading = shared.replier.heading(address, request, now);
-    let reply = shared.replier.refusal(address, &heading, refusal, now);
+    // One that has run has not expired before it could.
+    if let (Refusal::Expired, Some(request)) = (refusal, request) {
+        match shared.app.answer_before(address, stamp, request).await {
+            Ok(Some(answer)) => return publish(shared, tree, address, stamp, answer).await,
+            Ok(None) => {}
+            Err(error) => return try_later(address, &error),
+        }
+    }
+    let heading = shared.replier.heading(address, request, now().wall);
+    refuse_as(shared, tree, address, stamp, refusal, &heading).await
+}
+
+async fn refuse_as(
+    shared: &Shared,
+    tree: &Arc<Tree>,
+    address: &Address,
+    stamp: Stamp,
+    refusal: &Refusal,
+    heading: &Heading,
+) -> Closed {
+    let reply = shared
+        .replier
+        .refusal(address, heading, refusal, now().wall);
     let (endpoint, id, status) = (address.endpoint(), address.id(), reply.status.code());
-    let closed = write(tree, address, stamp, &reply.json);
+    let closed = write(shared, tree, address, stamp, reply.json).await;
     tracing::warn!(%endpoint, %id, status, ?refusal, "refused");
     closed
 }
 
-fn write(tree: &Tree, address: &Address, stamp: Stamp, answer: &[u8]) -> Closed {
-    match tree.answer(address, stamp, answer) {
+async fn write(
+    shared: &Shared,
+    tree: &Arc<Tree>,
+    address: &Address,
+    stamp: Stamp,
+    answer: Vec<u8>,
+) -> Closed {
+    let written = match shared.durability {
+        Durability::Strict => write_forced(tree, address, stamp, answer).await,
+        Durability::None | Durability::Batched => tree.answer(address, stamp, &answer, false),
+    };
+    match written {
         Ok(Written::Beside) => Closed::Answered,
         Ok(Written::Gone) => {
             tracing::debug!(%address, "the request is gone, its answer is dropped");
@@ -275,4 +337,17 @@ fn write(tree: &Tree, address: &Address, stamp: Stamp, answer: &[u8]) -> Closed 
             Closed::Failed
         }
     }
+}
+
+/// Writes an answer where waiting for the disk keeps nobody waiting.
+async fn write_forced(
+    tree: &Arc<Tree>,
+    address: &Address,
+    stamp: Stamp,
+    answer: Vec<u8>,
+) -> io::Result<Written> {
+    let (tree, address) = (Arc::clone(tree), address.clone());
+    let write = move || tree.answer(&address, stamp, &answer, true);
+    let written = tokio::task::spawn_blocking(write).await;
+    written.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

@@ -42,8 +42,11 @@ impl Suspects {
         });
         let mut left = journal::left(folder)
             .with_context(|| format!("read the journal of calls in {}", folder.display()))?;
-        let is_over =
-            |address: &Address| !matches!(tree.open_request(address), Ok(Opened::File(_)));
+        // What has an answer, there or on its way, did not end the host.
+        let is_over = |address: &Address| {
+            !matches!(tree.open_request(address), Ok(Opened::File(_)))
+                || app.state().has_record(address).unwrap_or(false)
+        };
         let is_parked = |address: &Address| {
             let address = address.to_string();
             parked.iter().any(|it| it.address == address)

@@ -1,199 +1,168 @@
-//! Answers on their way to the tree.
+//! Answers of calls that wrote state, each kept together with what the call wrote.
 //!
-//! The answer of a call is kept together with what the call wrote, until it lies
-//! beside its request. A host that is killed between the two, or cannot write into the
-//! tree, gives it later and does not run the call again.
+//! A host that is killed before an answer lies beside its request, or cannot write into
+//! the tree, gives it later and does not run the call again. The record stays until its
+//! time is over: a request file that comes back once it was answered gets the same
+//! answer.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard};
+mod book;
+mod mark;
+mod records;
 
-use redb::{ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
-use sha2::{Digest, Sha256};
+use redb::{ReadableDatabase, ReadableTable};
 use syft_protocol::address::Address;
-use syft_protocol::inbox::Stamp;
+use syft_protocol::timestamp::Timestamp;
 
-use super::{Database, Session, Store, StoreError};
-use crate::sandbox::bindings::exports::syft::app::rpc::Request;
+pub(super) use book::Book;
+use book::NOTED_TOGETHER;
+use mark::Likeness;
+pub use mark::Mark;
+use records::{ENDS, NEVER, RECORDS};
+pub(super) use records::{Record, Records, make_tables};
 
-/// By address: the mark of the request, and the answer.
-pub(super) const ANSWERS: TableDefinition<'_, &str, (&[u8], &[u8])> =
-    TableDefinition::new("answers");
+use super::writer::Changes;
+use super::{Session, Store, StoreError};
 
-const DIGEST_BYTES: usize = 32;
-
-/// What tells a request from another of the same name: which file it is, or else what
-/// it says.
+/// What is known of a request that is about to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    stamp: Stamp,
-    digest: [u8; DIGEST_BYTES],
-}
-
-impl Mark {
-    /// Returns the mark of a request.
-    pub(crate) fn new(stamp: Stamp, request: &Request) -> Self {
-        Self {
-            stamp,
-            digest: digest(request),
-        }
-    }
-
-    fn to_bytes(&self) -> Vec<u8> {
-        let Stamp {
-            inode,
-            bytes,
-            changed,
-        } = self.stamp;
-        [
-            &inode.to_be_bytes()[..],
-            &bytes.to_be_bytes(),
-            &changed.to_be_bytes(),
-            &self.digest,
-        ]
-        .concat()
-    }
-
-    fn is_of(&self, bytes: &[u8]) -> bool {
-        let own = self.to_bytes();
-        let at = own.len() - DIGEST_BYTES;
-        bytes.len() == own.len() && (bytes[..at] == own[..at] || bytes[at..] == own[at..])
-    }
-}
-
-fn digest(request: &Request) -> [u8; DIGEST_BYTES] {
-    let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    };
-    add(request.sender.as_bytes());
-    add(request.url.as_bytes());
-    add(&[request.method as u8]);
-    for (name, value) in &request.headers {
-        add(name.as_bytes());
-        add(value.as_bytes());
-    }
-    // No body is not an empty one.
-    add(&[u8::from(request.body.is_some())]);
-    add(request.body.as_deref().unwrap_or_default());
-    add(&request.created.to_be_bytes());
-    add(&request.expires.to_be_bytes());
-    hash.finalize().into()
-}
-
-/// Which answers are not known to lie beside their requests.
-#[derive(Default)]
-pub(super) struct Unpublished {
-    addresses: Mutex<HashSet<String>>,
-    /// Those that lie there by now, and are still in the table.
-    published: Mutex<Vec<String>>,
-}
-
-impl Unpublished {
-    pub(super) fn read(database: &Database) -> Result<Self, redb::Error> {
-        let table = database.begin_read()?.open_table(ANSWERS)?;
-        let addresses = table
-            .iter()?
-            .map(|entry| Ok(entry?.0.value().to_owned()))
-            .collect::<Result<_, redb::Error>>()?;
-        Ok(Self {
-            addresses: Mutex::new(addresses),
-            published: Mutex::default(),
-        })
-    }
-
-    fn addresses(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.addresses
-            .lock()
-            .expect("no holder of this lock panics")
-    }
-
-    fn published(&self) -> MutexGuard<'_, Vec<String>> {
-        self.published
-            .lock()
-            .expect("no holder of this lock panics")
-    }
-
-    /// Returns what was published and is still in the table.
-    pub(super) fn take_published(&self) -> Vec<String> {
-        std::mem::take(&mut *self.published())
-    }
-
-    pub(super) fn put_back(&self, published: Vec<String>) {
-        self.published().extend(published);
-    }
-}
-
-/// Takes answers out of the table.
-pub(super) fn forget(
-    transaction: &WriteTransaction,
-    published: &[String],
-) -> Result<(), redb::Error> {
-    let mut table = transaction.open_table(ANSWERS)?;
-    for address in published {
-        table.remove(address.as_str())?;
-    }
-    Ok(())
+pub(crate) enum Recorded {
+    /// Nothing that would keep it from running.
+    Nothing,
+    /// It has run; this is its answer.
+    Answer(Vec<u8>),
+    /// Its id was used for a request with another content.
+    Other,
 }
 
 impl Session {
     /// Has the answer of the call kept with what it wrote, if it wrote anything: an
-    /// answer that changed nothing can be given anew.
+    /// answer that changed nothing can be given anew. It is kept until its request
+    /// expires, and no longer than answers are kept at all.
     pub(crate) fn keep_answer(
         &mut self,
         address: &Address,
         mark: impl FnOnce() -> Mark,
         answer: &[u8],
+        answered: Timestamp,
+        expires: Timestamp,
     ) {
-        if !self.has_written() {
+        let Some(keep) = self.keeps_answers().filter(|_| self.has_written()) else {
             return;
-        }
-        let (address, mark, answer) = (address.to_string(), mark().to_bytes(), answer.to_vec());
-        self.expect_answer(&address);
-        self.also(Box::new(move |transaction| {
-            let mut table = transaction.open_table(ANSWERS)?;
-            table.insert(address.as_str(), (mark.as_slice(), answer.as_slice()))?;
-            Ok(())
-        }));
+        };
+        self.keep(Record {
+            address: address.to_string(),
+            mark: mark().to_bytes(),
+            end: expires.min(answered.saturating_add(keep)).micros(),
+            answer: answer.to_vec(),
+        });
     }
 }
 
 impl Store {
-    /// Returns the answer of a call that was kept and is not known to be published.
+    /// Returns what is known of a request.
     ///
     /// # Errors
-    /// It cannot be read.
-    pub(crate) fn unpublished(
+    /// The records cannot be read; or too many answers wait for a tree that cannot be
+    /// written, and no others are to join them.
+    pub(crate) async fn recorded(
         &self,
         address: &Address,
         mark: impl FnOnce() -> Mark,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let address = address.to_string();
-        if !self.unpublished.addresses().contains(&address) {
-            return Ok(None);
+    ) -> Result<Recorded, StoreError> {
+        if self.book.is_empty() {
+            return Ok(Recorded::Nothing);
         }
-        let find = || -> Result<Option<Vec<u8>>, redb::Error> {
-            let table = self.file.database()?.begin_read()?.open_table(ANSWERS)?;
+        let address = address.to_string();
+        let find = || -> Result<Recorded, redb::Error> {
+            let table = self.file.database()?.begin_read()?.open_table(RECORDS)?;
             let Some(found) = table.get(address.as_str())? else {
-                return Ok(None);
+                return Ok(Recorded::Nothing);
             };
-            let (of, answer) = found.value();
-            Ok(mark().is_of(of).then(|| answer.to_vec()))
+            let (of, _, answer) = found.value();
+            Ok(match mark().likeness(of) {
+                Likeness::Same => Recorded::Answer(answer.to_vec()),
+                // Released clients derive the id from the content, and send anew under it.
+                Likeness::SentAnew => Recorded::Nothing,
+                Likeness::Other => Recorded::Other,
+            })
+        };
+        let recorded = find().map_err(StoreError::new)?;
+        if recorded == Recorded::Nothing {
+            self.make_room().await?;
+        }
+        Ok(recorded)
+    }
+
+    /// Tells whether there is a record of a request at this address.
+    ///
+    /// # Errors
+    /// The records cannot be read.
+    pub(crate) fn has_record(&self, address: &Address) -> Result<bool, StoreError> {
+        let find = || -> Result<bool, redb::Error> {
+            let table = self.file.database()?.begin_read()?.open_table(RECORDS)?;
+            Ok(table.get(address.to_string().as_str())?.is_some())
         };
         find().map_err(StoreError::new)
     }
 
-    /// Takes note that an answer may be kept from now on.
-    pub(super) fn expect_answer(&self, address: &str) {
-        self.unpublished.addresses().insert(address.to_owned());
+    /// Makes sure that unpublished answers take no more than they may.
+    async fn make_room(&self) -> Result<(), StoreError> {
+        let is_full = || self.book.waiting_bytes() > self.waiting_bytes;
+        if is_full() && self.book.n_to_note() > 0 {
+            self.writer.commit(Changes::default()).await?;
+        }
+        match is_full() {
+            true => Err(StoreError::new(
+                "too many answers wait until they can be written beside their requests",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Takes note that the answer lies beside its request, or that nobody waits for it.
     /// That need not reach the disk: it is then found out again.
     pub(crate) fn published(&self, address: &Address) {
-        let address = address.to_string();
-        if self.unpublished.addresses().remove(&address) {
-            self.unpublished.published().push(address);
+        if !self.book.is_empty() {
+            self.book.publish(&address.to_string());
         }
+    }
+
+    /// Takes note of all answers for which nobody waits.
+    pub(crate) fn publish_unless(&self, is_waiting: impl Fn(&Address) -> bool) {
+        for text in self.book.unpublished() {
+            if !Address::parse(&text).is_some_and(|address| is_waiting(&address)) {
+                self.book.publish(&text);
+            }
+        }
+    }
+
+    /// Forgets the answers whose time is over, some in each transaction.
+    ///
+    /// # Errors
+    /// They cannot be read or written.
+    pub(crate) async fn forget_answers(&self, now: Timestamp) -> Result<(), StoreError> {
+        // As many as there are now: others are published meanwhile, without end.
+        for _ in 0..self.book.n_to_note().div_ceil(NOTED_TOGETHER) {
+            self.writer.commit(Changes::default()).await?;
+        }
+        let mut is_any = false;
+        while self.has_ended(now).map_err(StoreError::new)? {
+            let changes = Changes {
+                forget: Some(now),
+                ..Changes::default()
+            };
+            self.writer.commit(changes).await?;
+            is_any = true;
+        }
+        if is_any {
+            tracing::info!("answers were forgotten whose time is over");
+        }
+        Ok(())
+    }
+
+    fn has_ended(&self, now: Timestamp) -> Result<bool, redb::Error> {
+        let ends = self.file.database()?.begin_read()?.open_table(ENDS)?;
+        let first = ends.first()?;
+        Ok(first.is_some_and(|(key, _)| key.value().0 != NEVER && key.value().0 <= now.micros()))
     }
 }

@@ -1,9 +1,16 @@
 //! The file of an app's state, opened anew where the disk has failed.
 
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError};
+
+use super::unforced::Unforced;
+use crate::durability::Durability;
 
 /// Memory for pages of the file.
 const CACHE_BYTES: usize = 8 << 20;
@@ -12,31 +19,48 @@ const CACHE_BYTES: usize = 8 << 20;
 /// write until the file is opened anew.
 pub(super) struct File {
     path: PathBuf,
+    durability: Durability,
     /// `None` after an error.
-    database: Mutex<Option<Arc<Database>>>,
+    open: Mutex<Option<Open>>,
 }
 
+struct Open {
+    database: Arc<Database>,
+    number: Number,
+}
+
+/// The numbers of a device and of a file on it.
+type Number = (u64, u64);
+
 impl File {
-    pub(super) fn open(path: &Path) -> Result<Self, DatabaseError> {
+    pub(super) fn open(path: &Path, durability: Durability) -> Result<Self, DatabaseError> {
         Ok(Self {
             path: path.to_owned(),
-            database: Mutex::new(Some(open(path)?)),
+            durability,
+            open: Mutex::new(Some(Open::new(path, durability, true)?)),
         })
     }
 
     /// Returns the database. Opening it anew fails as long as a call still reads what it
     /// was before.
+    ///
+    /// # Errors
+    /// The file is no longer there: what is written to it would be lost at the next start.
+    /// None is made in its place as long as this host runs.
     pub(super) fn database(&self) -> Result<Arc<Database>, redb::Error> {
-        let mut database = self.lock();
-        let open = match database.take() {
-            Some(open) => open,
+        let mut open = self.lock();
+        let current = match open.take() {
+            Some(current) => current,
             None => {
-                let opened = open(&self.path)?;
+                let opened = Open::new(&self.path, self.durability, false)?;
                 tracing::info!(path = %self.path.display(), "the state is open again");
                 opened
             }
         };
-        Ok(Arc::clone(database.insert(open)))
+        if number(&self.path)? != current.number {
+            return Err(io::Error::other(format!("{} was replaced", self.path.display())).into());
+        }
+        Ok(Arc::clone(&open.insert(current).database))
     }
 
     /// Closes the database, so that the next look opens it anew.
@@ -44,14 +68,42 @@ impl File {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Database>>> {
-        self.database.lock().expect("no holder of this lock panics")
+    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().expect("no holder of this lock panics")
     }
 }
 
-fn open(path: &Path) -> Result<Arc<Database>, DatabaseError> {
-    let database = Database::builder()
-        .set_cache_size(CACHE_BYTES)
-        .create(path)?;
-    Ok(Arc::new(database))
+impl Open {
+    fn new(path: &Path, durability: Durability, may_create: bool) -> Result<Self, DatabaseError> {
+        let database = Arc::new(open(path, durability, may_create)?);
+        let number = number(path)?;
+        Ok(Self { database, number })
+    }
+}
+
+fn open(path: &Path, durability: Durability, may_create: bool) -> Result<Database, DatabaseError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    match (durability, may_create) {
+        (Durability::None, _) => {}
+        (_, true) => return builder.create(path),
+        (_, false) => return builder.open(path),
+    }
+    let mut options = fs::File::options();
+    options
+        .read(true)
+        .write(true)
+        .create(may_create)
+        .truncate(false);
+    let file = FileBackend::new(options.open(path)?)?;
+    // A file that was closed is no proof that its pages reached the disk before the
+    // power failed.
+    builder.set_check_integrity_on_open(true);
+    builder.create_with_backend(Unforced(file))
+}
+
+fn number(path: &Path) -> io::Result<Number> {
+    let metadata = fs::metadata(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    Ok((metadata.dev(), metadata.ino()))
 }

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 
+use super::answers::Record;
 use super::snapshot::{ABSENT, Snapshot, Version};
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
@@ -34,6 +36,9 @@ pub(crate) struct Session {
     held_bytes: usize,
     /// What the host keeps together with it.
     extras: Vec<Extra>,
+    answer: Option<Record>,
+    /// What the host could not do for the call.
+    trouble: Option<StoreError>,
 }
 
 /// Why a guest does not get at its state.
@@ -71,6 +76,8 @@ impl Session {
             growth: 0,
             held_bytes: 0,
             extras: Vec::new(),
+            answer: None,
+            trouble: None,
         }
     }
 
@@ -83,6 +90,11 @@ impl Session {
     }
 
     pub(crate) fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
+        let found = self.read(key);
+        self.note(found)
+    }
+
+    fn read(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
         self.check_key(key)?;
         if let Some(written) = self.writes.get(key) {
             return Ok(written.clone());
@@ -101,16 +113,26 @@ impl Session {
         if value.len() > self.limits.state_value_bytes {
             return Err(SessionError::Value(self.limits.state_value_bytes));
         }
-        self.write(key, Some(value))
+        let written = self.write(key, Some(value));
+        self.note(written)
     }
 
     pub(crate) fn delete(&mut self, key: &str) -> Result<(), SessionError> {
         self.check_key(key)?;
-        self.write(key, None)
+        let written = self.write(key, None);
+        self.note(written)
     }
 
     /// Returns the next keys behind a cursor in their order, and where to go on.
     pub(crate) fn keys(
+        &mut self,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<String>, Option<String>), SessionError> {
+        let listed = self.list(cursor);
+        self.note(listed)
+    }
+
+    fn list(
         &mut self,
         cursor: Option<&str>,
     ) -> Result<(Vec<String>, Option<String>), SessionError> {
@@ -131,14 +153,31 @@ impl Session {
         Ok((keys, last))
     }
 
+    /// Takes note where the host failed: what the guest makes of that is no answer.
+    fn note<T>(&mut self, result: Result<T, SessionError>) -> Result<T, SessionError> {
+        if let Err(SessionError::Store(error)) = &result {
+            self.trouble.get_or_insert_with(|| error.clone());
+        }
+        result
+    }
+
+    /// Returns what the host could not do for the call.
+    pub(super) fn trouble(&self) -> Result<(), StoreError> {
+        self.trouble.clone().map_or(Ok(()), Err)
+    }
+
     pub(super) fn has_written(&self) -> bool {
         !self.writes.is_empty()
     }
 
-    pub(super) fn expect_answer(&self, address: &str) {
-        if let Some(store) = &self.store {
-            store.expect_answer(address);
-        }
+    /// Returns how long answers are kept, if they are.
+    pub(super) fn keeps_answers(&self) -> Option<Duration> {
+        self.store.as_ref().map(|store| store.keep)
+    }
+
+    /// Has the answer kept together with what the call wrote.
+    pub(super) fn keep(&mut self, answer: Record) {
+        self.answer = Some(answer);
     }
 
     /// Has the host's own changes kept together with those of the call, or not at all.
@@ -158,6 +197,8 @@ impl Session {
             keys_changed: keys_changed.filter(|_| self.listed),
             writes: self.writes,
             extras: self.extras,
+            answer: self.answer,
+            forget: None,
         })
     }
 

@@ -1,3 +1,5 @@
+mod answers;
+
 use super::*;
 
 struct Site {
@@ -8,7 +10,8 @@ struct Site {
 
 fn site_with(limits: Limits) -> Site {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(Store::open(folder.path(), &limits).expect("a store"));
+    let store =
+        Arc::new(Store::open(folder.path(), &limits, &StoreOptions::default()).expect("a store"));
     Site {
         store,
         limits,
@@ -49,7 +52,8 @@ fn reopened(site: Site) -> Site {
         folder,
     } = site;
     drop(store);
-    let store = Arc::new(Store::open(folder.path(), &limits).expect("a store"));
+    let store =
+        Arc::new(Store::open(folder.path(), &limits, &StoreOptions::default()).expect("a store"));
     Site {
         store,
         limits,
@@ -287,97 +291,77 @@ async fn lists_keys_page_by_page() {
     assert_eq!(all, expected);
 }
 
-mod answers {
-    use syft_protocol::address::{Address, Folder, RequestId};
-    use syft_protocol::inbox::Stamp;
-
-    use super::*;
-    use crate::sandbox::bindings::exports::syft::app::rpc::Request;
-    use crate::sandbox::bindings::syft::app::types::{Method, SenderProof};
-
-    fn address() -> Address {
-        let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").expect("an id");
-        let folder = Folder::parse(&["echo", "a@x.org"]).expect("a folder");
-        Address::new(Arc::new(folder), id)
-    }
-
-    fn mark(inode: u64, body: &str) -> Mark {
-        let stamp = Stamp {
-            inode,
-            bytes: 1,
-            changed: 1,
+#[tokio::test]
+async fn a_second_host_is_refused_at_any_level() {
+    let levels = [Durability::None, Durability::Batched, Durability::Strict];
+    for (first, second) in levels.into_iter().zip(levels.into_iter().rev()) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = |durability| {
+            let options = StoreOptions {
+                durability,
+                ..StoreOptions::default()
+            };
+            Store::open(folder.path(), &Limits::default(), &options)
         };
-        let request = Request {
-            id: String::new(),
-            endpoint: String::new(),
-            sender: "a@x.org".to_owned(),
-            sender_proof: SenderProof::Folder,
-            url: "syft://o@x.org/x".to_owned(),
-            method: Method::Post,
-            headers: Vec::new(),
-            body: Some(body.as_bytes().to_vec()),
-            created: 0,
-            expires: 0,
-        };
-        Mark::new(stamp, &request)
+        let _store = open(first).expect("a store");
+        let error = open(second).err().expect("it is refused").to_string();
+        assert!(
+            error.contains("serves the app"),
+            "{first:?}, {second:?}: {error}"
+        );
     }
+}
 
-    async fn answer(site: &Site, mark: &Mark, answer: &[u8], is_written: bool, is_kept: bool) {
-        let run = |mut session: Session| {
-            if is_written {
-                session.set("a", b"1".to_vec()).expect("room");
+/// Returns a folder with a state of many values, and its file as it is while a host has
+/// it open and once it is closed.
+async fn closed() -> (tempfile::TempDir, [Vec<u8>; 2]) {
+    let site = site();
+    let large = |session: &mut Session| {
+        (0..100).try_for_each(|n| session.set(&n.to_string(), vec![b'x'; 2_000]))
+    };
+    site.call(large).await.expect("room");
+    let path = site.folder.path().join("state.redb");
+    let open = fs::read(&path).expect("a file");
+    let folder = site.folder;
+    drop(site.store);
+    let closed = fs::read(&path).expect("a file");
+    (folder, [open, closed])
+}
+
+fn check_damaged(folder: &Path, bytes: &[u8], durability: Durability, what: &str) {
+    fs::write(folder.join("state.redb"), bytes).expect("room");
+    let options = StoreOptions {
+        durability,
+        ..StoreOptions::default()
+    };
+    let error = Store::open(folder, &Limits::default(), &options)
+        .err()
+        .unwrap_or_else(|| panic!("{what}, {durability:?}: it was opened"));
+    assert!(error.is::<Damaged>(), "{what}, {durability:?}: {error:#}");
+    assert!(error.to_string().contains("state.redb"), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_no_state_and_says_so() {
+    let (folder, files) = closed().await;
+    for whole in &files {
+        let half = whole.len() / 2;
+        let mut hole = whole.clone();
+        hole[4_096..half].fill(0);
+        let text = b"no database ".repeat(half);
+        for (what, bytes) in [("cut", &whole[..half]), ("hole", &hole), ("text", &text)] {
+            for durability in [Durability::None, Durability::Batched] {
+                check_damaged(folder.path(), bytes, durability, what);
             }
-            session.keep_answer(&address(), || mark.clone(), answer);
-            std::future::ready(((), session))
-        };
-        let ran = site.store.transact(&site.limits, run, |()| is_kept).await;
-        assert_eq!(ran, Ok(()));
-    }
-
-    fn kept(site: &Site, mark: &Mark) -> Option<Vec<u8>> {
-        site.store
-            .unpublished(&address(), || mark.clone())
-            .expect("a working store")
-    }
-
-    #[tokio::test]
-    async fn an_answer_is_kept_until_it_is_published() {
-        let request = mark(1, "aaaa");
-        let site = site();
-        answer(&site, &request, b"nothing written", false, true).await;
-        assert_eq!(kept(&site, &request), None);
-        answer(&site, &request, b"failed", true, false).await;
-        assert_eq!(kept(&site, &request), None);
-        answer(&site, &request, b"1", true, true).await;
-        let site = reopened(site);
-        for (same, expected) in [
-            (mark(1, "aaaa"), true),
-            (mark(1, "bbbb"), true),
-            (mark(2, "aaaa"), true),
-            (mark(2, "bbbb"), false),
-        ] {
-            let expected = expected.then(|| b"1".to_vec());
-            assert_eq!(kept(&site, &same), expected, "the file, or what it says");
         }
-        site.store.published(&address());
-        assert_eq!(kept(&site, &request), None);
     }
+}
 
-    #[tokio::test]
-    async fn a_published_answer_makes_place_for_the_next_one() {
-        let (first, second) = (mark(1, "aaaa"), mark(2, "bbbb"));
-        let site = site();
-        answer(&site, &first, b"1", true, true).await;
-        site.store.published(&address());
-        answer(&site, &second, b"2", true, true).await;
-        let site = reopened(site);
-        assert_eq!(kept(&site, &second), Some(b"2".to_vec()));
-        site.store.published(&address());
-        // Any commit takes along what was published.
-        site.call(|session| session.set("b", b"1".to_vec()))
-            .await
-            .expect("room");
-        let site = reopened(site);
-        assert_eq!(kept(&site, &second), None);
-    }
+/// A file that was closed is believed, if it was forced to the disk.
+#[tokio::test]
+async fn a_file_that_was_never_forced_is_looked_at_as_a_whole() {
+    let (folder, [_, mut closed]) = closed().await;
+    let of_values = closed.iter_mut().filter(|it| **it == b'x');
+    of_values.for_each(|it| *it = b'y');
+    check_damaged(folder.path(), &closed, Durability::None, "values");
 }

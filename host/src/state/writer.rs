@@ -7,9 +7,10 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
 use redb::{ReadableTable, Table, WriteTransaction};
+use syft_protocol::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
-use super::answers::{self, Unpublished};
+use super::answers::{Book, Record, Records};
 use super::file::File;
 use super::snapshot::{ABSENT, Version};
 use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
@@ -29,6 +30,10 @@ pub(super) struct Changes {
     pub(super) keys_changed: Option<u64>,
     pub(super) writes: BTreeMap<String, Option<Vec<u8>>>,
     pub(super) extras: Vec<Extra>,
+    /// The answer of the call.
+    pub(super) answer: Option<Record>,
+    /// Answers whose time is over by then are forgotten.
+    pub(super) forget: Option<Timestamp>,
 }
 
 /// What came of a commit.
@@ -45,6 +50,16 @@ struct Job {
     reply: oneshot::Sender<Result<Commit, StoreError>>,
 }
 
+/// What the thread has at hand.
+pub(super) struct Desk {
+    pub(super) file: Arc<File>,
+    pub(super) book: Arc<Book>,
+    /// The most bytes of keys and values.
+    pub(super) state_bytes: u64,
+    /// The most bytes of published answers.
+    pub(super) answers_bytes: u64,
+}
+
 /// Hands changes to the thread that writes them. Dropped, it waits for it to end.
 pub(super) struct Writer {
     jobs: Option<Sender<Job>>,
@@ -52,15 +67,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(
-        file: Arc<File>,
-        unpublished: Arc<Unpublished>,
-        quota: u64,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn start(desk: Desk) -> anyhow::Result<Self> {
         let (jobs, receiver) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("state".to_owned())
-            .spawn(move || write_all(&file, &unpublished, quota, &receiver))
+            .spawn(move || desk.write_all(&receiver))
             .context("start the thread that writes state")?;
         Ok(Self {
             jobs: Some(jobs),
@@ -89,65 +100,75 @@ impl Drop for Writer {
     }
 }
 
-fn write_all(file: &File, unpublished: &Unpublished, quota: u64, jobs: &Receiver<Job>) {
-    while let Ok(first) = jobs.recv() {
-        let jobs: Vec<Job> = std::iter::once(first)
-            .chain(jobs.try_iter().take(MAX_TOGETHER - 1))
-            .collect();
-        let (changes, replies): (Vec<_>, Vec<_>) =
-            jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
-        let results = match write_together(file, unpublished, quota, changes) {
-            Ok(commits) => commits.into_iter().map(Ok).collect(),
-            Err(error) => {
-                file.close();
-                vec![Err(StoreError::new(error)); replies.len()]
-            }
-        };
-        for (reply, result) in replies.into_iter().zip(results) {
-            if reply.send(result).is_err() {
-                tracing::debug!("nobody waits for a commit any more");
+impl Desk {
+    fn write_all(&self, jobs: &Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let jobs: Vec<Job> = std::iter::once(first)
+                .chain(jobs.try_iter().take(MAX_TOGETHER - 1))
+                .collect();
+            let (changes, replies): (Vec<_>, Vec<_>) =
+                jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
+            let results = match self.write_together(changes) {
+                Ok(commits) => commits.into_iter().map(Ok).collect(),
+                Err(error) => {
+                    self.file.close();
+                    vec![Err(StoreError::new(error)); replies.len()]
+                }
+            };
+            for (reply, result) in replies.into_iter().zip(results) {
+                if reply.send(result).is_err() {
+                    tracing::debug!("nobody waits for a commit any more");
+                }
             }
         }
     }
-}
 
-/// Writes the changes of several calls in one transaction, one after another: each
-/// sees what those before it have changed.
-fn write_together(
-    file: &File,
-    unpublished: &Unpublished,
-    quota: u64,
-    all: Vec<Changes>,
-) -> Result<Vec<Commit>, redb::Error> {
-    // Before anything is written: a new answer may have the address of an old one.
-    let published = unpublished.take_published();
-    let attempt = || -> Result<(Vec<Commit>, bool), redb::Error> {
-        let transaction = file.database()?.begin_write()?;
-        answers::forget(&transaction, &published)?;
-        let commits = all
-            .into_iter()
-            .map(|changes| write(&transaction, quota, changes))
-            .collect::<Result<Vec<_>, _>>()?;
-        let is_worth_it = commits.contains(&Commit::Done);
-        match is_worth_it {
-            true => {
-                failpoint::reach(Step::BeforeCommit, "");
-                transaction.commit()?;
-                failpoint::reach(Step::AfterCommit, "");
+    /// Writes the changes of several calls in one transaction, one after another: each
+    /// sees what those before it have changed.
+    fn write_together(&self, all: Vec<Changes>) -> Result<Vec<Commit>, redb::Error> {
+        // Before anything is written: a new answer may have the address of an old one.
+        let published = self.book.take_published();
+        let answers = all.iter().filter_map(|changes| changes.answer.as_ref());
+        let added = answers.map(|it| it.address().to_owned()).collect();
+        let attempt = || -> Result<_, redb::Error> {
+            let transaction = self.file.database()?.begin_write()?;
+            let mut records = Records::open(&transaction)?;
+            for address in &published {
+                records.publish(address)?;
             }
-            false => transaction.abort()?,
+            let commits = all
+                .into_iter()
+                .map(|changes| write(&transaction, &mut records, self.state_bytes, changes))
+                .collect::<Result<Vec<_>, _>>()?;
+            records.keep_within(self.answers_bytes)?;
+            let totals = records.close()?;
+            let is_worth_it = commits.contains(&Commit::Done);
+            match is_worth_it {
+                true => {
+                    failpoint::reach(Step::BeforeCommit, "");
+                    transaction.commit()?;
+                    failpoint::reach(Step::AfterCommit, "");
+                }
+                false => transaction.abort()?,
+            }
+            Ok((commits, is_worth_it.then_some(totals)))
+        };
+        let result = attempt();
+        match &result {
+            Ok((_, Some(totals))) => self.book.committed(*totals, added),
+            Ok((_, None)) => self.book.put_back(published),
+            Err(_) => {
+                self.book.put_back(published);
+                self.book.failed(added);
+            }
         }
-        Ok((commits, is_worth_it))
-    };
-    let result = attempt();
-    if !matches!(result, Ok((_, true))) {
-        unpublished.put_back(published);
+        result.map(|(commits, _)| commits)
     }
-    result.map(|(commits, _)| commits)
 }
 
 fn write(
     transaction: &WriteTransaction,
+    records: &mut Records<'_>,
     quota: u64,
     changes: Changes,
 ) -> Result<Commit, redb::Error> {
@@ -156,6 +177,12 @@ fn write(
     };
     for extra in changes.extras {
         extra(transaction)?;
+    }
+    if let Some(answer) = changes.answer {
+        records.insert(&answer)?;
+    }
+    if let Some(now) = changes.forget {
+        records.forget_ended(now)?;
     }
     Ok(Commit::Done)
 }

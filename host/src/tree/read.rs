@@ -44,6 +44,14 @@ impl Tree {
         )
     }
 
+    /// Tells whether a request may be there that has no answer.
+    pub fn is_waiting(&self, address: &Address) -> bool {
+        !matches!(
+            self.open_request(address),
+            Ok(Opened::Absent | Opened::Answered)
+        )
+    }
+
     /// As [`Tree::open_request`], answered or not.
     pub fn open_any_request(&self, address: &Address) -> io::Result<Opened> {
         let folder = self.open_folder(address.folder());
@@ -97,10 +105,11 @@ impl RequestFile {
 
 /// Tells whether an answer lies beside a request. A folder in its place counts
 /// as one, since no answer can ever be put there; any other thing of that name
-/// is replaced by the answer.
+/// is replaced by the answer, and so is an empty file: it is what a power failure
+/// may leave of one.
 fn is_answered(folder: &Dir, address: &Address) -> io::Result<bool> {
     match folder.symlink_metadata(address.id().response_name()) {
-        Ok(metadata) => Ok(metadata.is_file() || metadata.is_dir()),
+        Ok(found) => Ok(found.is_dir() || found.is_file() && found.len() > 0),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, DirEntry};
 use syft_protocol::address::{Address, Endpoint, FileKind, Folder, RequestId, request_file};
 
 use super::read::is_absent;
@@ -25,6 +25,9 @@ pub struct Scan {
     pub watcher: Option<Arc<Watcher>>,
     /// The folders are new: others of the same names may have been watched before.
     pub is_new: bool,
+    /// Looks at the sizes of answers, and takes empty ones for none. That costs a
+    /// system call for each, and a running host leaves no such files.
+    pub is_thorough: bool,
     /// The requests.
     pub requests: Vec<Address>,
     /// Things that look like requests and are none.
@@ -100,7 +103,7 @@ impl Tree {
         }
         let names = self
             .open_folder(&folder)
-            .and_then(|dir| read_names(&dir, &mut scan.skipped));
+            .and_then(|dir| read_names(&dir, scan.is_thorough, &mut scan.skipped));
         match names {
             Ok(names) => {
                 let (folder, which) = (Arc::new(folder), scan.which);
@@ -130,7 +133,7 @@ struct Names {
     senders: Vec<String>,
 }
 
-fn read_names(dir: &Dir, skipped: &mut Skipped) -> io::Result<Names> {
+fn read_names(dir: &Dir, is_thorough: bool, skipped: &mut Skipped) -> io::Result<Names> {
     let mut names = Names::default();
     for entry in dir.entries()?.take(MAX_NAMES) {
         let entry = entry?;
@@ -143,6 +146,7 @@ fn read_names(dir: &Dir, skipped: &mut Skipped) -> io::Result<Names> {
         match request_file(name) {
             FileKind::Request(id) if kind.is_file() => names.requests.push(id),
             FileKind::Request(_) => skipped.not_files += 1,
+            FileKind::Response(_) if is_thorough && kind.is_file() && is_empty(&entry) => {}
             // A folder there, too, keeps the request from being answered.
             FileKind::Response(id) if kind.is_file() || kind.is_dir() => {
                 names.responses.insert(id);
@@ -154,6 +158,10 @@ fn read_names(dir: &Dir, skipped: &mut Skipped) -> io::Result<Names> {
         }
     }
     Ok(names)
+}
+
+fn is_empty(entry: &DirEntry) -> bool {
+    entry.metadata().is_ok_and(|found| found.len() == 0)
 }
 
 fn is_sender(name: &str) -> bool {

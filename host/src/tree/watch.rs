@@ -72,25 +72,22 @@ impl Watcher {
     pub fn new(root: &Path) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::default());
         let config = Config::default().with_follow_symlinks(false);
-        let watcher = RecommendedWatcher::new(callback(root, &shared), config)
-            .context("start the watcher")?;
-        let watcher = Self {
+        let mut watcher = RecommendedWatcher::new(callback(root, &shared), config)
+            .context("start to watch (see fs.inotify.max_user_instances)")?;
+        watcher
+            .watch(root, RecursiveMode::NonRecursive)
+            .with_context(|| {
+                format!("watch {} (see fs.inotify.max_user_watches)", root.display())
+            })?;
+        Ok(Self {
             root: root.to_owned(),
             watched: Mutex::new(Watched {
                 watcher,
-                folders: HashSet::new(),
+                folders: HashSet::from([root.to_owned()]),
                 is_full: false,
             }),
             shared,
-        };
-        watcher.cover(&[], true);
-        let is_watching = !watcher.watched().folders.is_empty();
-        anyhow::ensure!(
-            is_watching,
-            "the kernel does not let us watch {}",
-            root.display()
-        );
-        Ok(watcher)
+        })
     }
 
     /// Watches a folder below the root as well. `is_new` says that it was just made

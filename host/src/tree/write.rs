@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions};
+use rustix::fs::{Mode, OFlags, fsync, openat};
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Stamp;
 use uuid::Uuid;
@@ -24,11 +25,18 @@ pub enum Written {
 
 impl Tree {
     /// Puts an answer beside its request, whole or not at all. The request is known
-    /// by its stamp: another one of the same name gets an answer of its own.
+    /// by its stamp: another one of the same name gets an answer of its own. One that is
+    /// forced is on the disk before its name is seen, and its name before this returns.
     ///
     /// # Errors
-    /// It cannot be written. Nothing of it remains.
-    pub fn answer(&self, address: &Address, stamp: Stamp, answer: &[u8]) -> io::Result<Written> {
+    /// It cannot be written.
+    pub fn answer(
+        &self,
+        address: &Address,
+        stamp: Stamp,
+        answer: &[u8],
+        is_forced: bool,
+    ) -> io::Result<Written> {
         let folder = match self.open_folder(address.folder()) {
             Ok(folder) => folder,
             Err(error) if is_absent(&error) => return Ok(Written::Gone),
@@ -40,12 +48,18 @@ impl Tree {
         if !is_there {
             return Ok(Written::Gone);
         }
-        replace(&folder, &address.id().response_name(), answer)?;
+        let name = address.id().response_name();
+        replace_after(&folder, &name, answer, |file| {
+            failpoint::reach(Step::BeforeRename, &name);
+            if is_forced { file.sync_all() } else { Ok(()) }
+        })?;
+        failpoint::reach(Step::AfterRename, &name);
+        if is_forced {
+            force(&folder)?;
+        }
         Ok(Written::Beside)
     }
-}
 
-impl Tree {
     /// Removes the answer that lies beside a request, if there is one.
     ///
     /// # Errors
@@ -67,18 +81,35 @@ fn is_same(found: &Metadata, stamp: Stamp) -> bool {
 /// Writes a file under a temporary name and gives it its own, so that readers see
 /// all of it or nothing.
 pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    replace_after(dir, name, bytes, |_| Ok(()))
+}
+
+/// Forces the names in a folder to the disk.
+fn force(dir: &Dir) -> io::Result<()> {
+    // The handle that we hold is good for paths only.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = openat(dir, ".", flags, Mode::empty())?;
+    Ok(fsync(&folder)?)
+}
+
+/// As [`replace`], and does something with the file before it has its name.
+fn replace_after(
+    dir: &Dir,
+    name: &str,
+    bytes: &[u8],
+    finish: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let (mut file, temporary) = create(dir, name)?;
-    let written = file.write_all(bytes).and_then(|()| {
-        failpoint::reach(Step::BeforeRename, name);
-        dir.rename(&temporary, dir, name)
-    });
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| finish(&file))
+        .and_then(|()| dir.rename(&temporary, dir, name));
     if let Err(error) = written {
         if dir.remove_file(&temporary).is_err() {
             tracing::debug!(temporary, "no temporary file left behind");
         }
         return Err(error);
     }
-    failpoint::reach(Step::AfterRename, name);
     // SyftBox's fast path sees write events only, and a rename is none: without
     // this the answer leaves with the next full sync, five seconds later.
     file.set_len(bytes.len() as u64)

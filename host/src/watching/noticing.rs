@@ -102,8 +102,10 @@ impl Watching {
         match scope {
             Scope::Folders => self.sights.found(now, &scan.files),
             Scope::Everything { took } => {
-                self.sights.scanned(now, &scan.files);
-                self.mind_bounds(scan.is_cut);
+                if !scan.is_vain {
+                    self.sights.scanned(now, &scan.files);
+                    self.mind_bounds(scan.is_cut);
+                }
                 let pause = match self.is_urgent {
                     true => URGENT_EVERY.max(took),
                     false => SCAN_EVERY.max(took * SCAN_SHARE),

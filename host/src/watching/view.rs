@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{Dir, FileType, OFlags};
 use rustix::io::Errno;
+use syft_protocol::address::Datasite;
 use syft_protocol::pattern::Globs;
 use syft_protocol::watching::{Found, Stamp};
 
@@ -20,6 +21,8 @@ const MAX_FOLDERS: usize = 200_000;
 /// What of the tree concerns an app.
 pub(super) struct View {
     root: Arc<Root>,
+    /// Whose app it is.
+    datasite: Datasite,
     coverage: Coverage,
 }
 
@@ -34,6 +37,8 @@ pub(super) struct Coverage {
 pub(super) struct Scan {
     pub(super) files: HashMap<Arc<str>, Stamp>,
     pub(super) n_folders: usize,
+    /// The datasite is not there, so nothing is known of any file.
+    pub(super) is_vain: bool,
     /// There is more than is read.
     pub(super) is_cut: bool,
 }
@@ -85,21 +90,26 @@ impl Coverage {
 }
 
 impl View {
-    pub(super) fn new(root: Arc<Root>, coverage: Coverage) -> Self {
-        Self { root, coverage }
+    pub(super) fn new(root: Arc<Root>, datasite: Datasite, coverage: Coverage) -> Self {
+        Self {
+            root,
+            datasite,
+            coverage,
+        }
     }
 
     pub(super) fn covers(&self, path: &str) -> bool {
         self.coverage.covers(path)
     }
 
-    /// Looks at one file.
+    /// Looks at one file. One that is gone with the whole datasite was not deleted.
     pub(super) fn look(&self, path: &str) -> Found {
         match self.root.stamp(&Place::of(path)) {
             Ok(Some(stamp)) if self.covers(path) => Found::File {
                 age: age(&stamp),
                 stamp,
             },
+            Ok(_) if !self.root.is_current(self.datasite.as_str()) => Found::Unclear,
             Ok(_) => Found::Absent,
             Err(error) => {
                 tracing::debug!(path, "cannot look at a file: {error}");
@@ -110,7 +120,13 @@ impl View {
 
     /// Reads folders with all below them, having each watched before it is read.
     pub(super) fn scan(&self, folders: Vec<Arc<str>>, eyes: Option<&Eyes>) -> Scan {
-        let mut scan = Scan::default();
+        let mut scan = Scan {
+            is_vain: !self.root.stay_current(self.datasite.as_str()),
+            ..Scan::default()
+        };
+        if scan.is_vain {
+            return scan;
+        }
         let mut left = folders;
         while let Some(path) = left.pop() {
             if scan.n_folders >= MAX_FOLDERS || scan.files.len() >= MAX_FILES {

@@ -74,7 +74,7 @@ fn answer(tree: &Tree, address: &Address) -> anyhow::Result<()> {
         expires: request.expires,
         status: Status::OK,
     };
-    let written = tree.answer(address, stamp, &response.to_json())?;
+    let written = tree.answer(address, stamp, &response.to_json(), false)?;
     ensure!(written == Written::Beside, "{address} is gone");
     Ok(())
 }

@@ -27,6 +27,8 @@ pub enum Refusal {
     Expired,
     /// The host has crashed too often while it was handled.
     Crashing,
+    /// Another request has run under its id.
+    Reused,
 }
 
 impl Refusal {
@@ -39,6 +41,7 @@ impl Refusal {
             Self::SenderDisagrees { .. } => Status::FORBIDDEN,
             Self::Expired => Status::EXPIRED,
             Self::Crashing => Status::INTERNAL_ERROR,
+            Self::Reused => Status::CONFLICT,
         }
     }
 
@@ -54,6 +57,9 @@ impl Refusal {
             ),
             Self::Expired => "Request expired".to_owned(),
             Self::Crashing => "Internal server error: the server crashed again and again while it handled this request, and does not try it again".to_owned(),
+            Self::Reused => "The id of this request has been used for another one: \
+                             each request needs an id of its own"
+                .to_owned(),
         }
     }
 }

@@ -422,3 +422,47 @@ fn suspects_run_by_few_and_are_pardoned_when_they_are_answered() {
     let crashes = addresses.each_ref().map(|it| bench.inbox.crashes(it));
     assert_eq!(crashes, [0, 3, 0]);
 }
+
+/// Whatever the wall clock does, delays go by the other one, and each request ends once.
+#[test]
+fn a_wall_clock_that_jumps_changes_no_delay_and_runs_nothing_twice() {
+    const DAYS: i64 = 20_000 * 86_400 * 1_000_000;
+    let echo = address(&["echo", "bob@x.org"]);
+    for jumps in [[DAYS, 0], [-DAYS, 0], [DAYS, -DAYS], [-DAYS, DAYS]] {
+        let mut bench = Bench::new();
+        let wall = bench.now.wall.micros();
+        let jump = |bench: &mut Bench, by: i64| {
+            bench.now.wall = Timestamp::from_micros(wall + by);
+        };
+        bench.seen(&echo);
+        assert_eq!(bench.poll(), ["load"]);
+        jump(&mut bench, jumps[0]);
+        bench.loaded(&echo, half(stamp(3)));
+        assert!(bench.poll().is_empty(), "it may be whole soon");
+        jump(&mut bench, jumps[1]);
+        bench.pass(Duration::from_millis(199));
+        assert!(bench.poll().is_empty(), "it is not read again too soon");
+        bench.pass(Duration::from_millis(1));
+        assert_eq!(bench.poll(), ["load"]);
+        bench.loaded(&echo, good(stamp(9)));
+        assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+        jump(&mut bench, jumps[0]);
+        bench.closed(&echo, Closed::Failed);
+        jump(&mut bench, jumps[1]);
+        bench.pass(Duration::from_millis(999));
+        assert!(bench.poll().is_empty(), "it is not tried again too soon");
+        bench.pass(Duration::from_millis(1));
+        assert_eq!(bench.poll(), ["load"]);
+        bench.loaded(&echo, good(stamp(9)));
+        assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+        bench.closed(&echo, Closed::Answered);
+        for by in jumps {
+            jump(&mut bench, by);
+            bench.seen(&echo);
+            assert_eq!(bench.poll(), ["load"]);
+            bench.loaded(&echo, good(stamp(9)));
+            assert!(bench.poll().is_empty(), "it was answered");
+        }
+        assert_eq!(bench.inbox.n_active(), 0);
+    }
+}

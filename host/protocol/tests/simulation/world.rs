@@ -66,7 +66,7 @@ enum Task {
 
 /// How often something happened.
 #[derive(Debug, Default)]
-pub struct Counts(BTreeMap<&'static str, u64>);
+pub(crate) struct Counts(BTreeMap<&'static str, u64>);
 
 const ALL: [&str; 14] = [
     "answered",
@@ -86,18 +86,18 @@ const ALL: [&str; 14] = [
 ];
 
 impl Counts {
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         for (name, count) in &other.0 {
             *self.0.entry(name).or_default() += count;
         }
     }
 
-    pub fn are_all_there(&self) -> bool {
+    pub(crate) fn are_all_there(&self) -> bool {
         ALL.iter().all(|name| self.0.contains_key(name))
     }
 }
 
-pub struct World {
+pub(crate) struct World {
     seed: u64,
     random: u64,
     is_told: bool,
@@ -126,7 +126,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, is_told: bool) -> Self {
+    pub(crate) fn new(seed: u64, is_told: bool) -> Self {
         let now = Now {
             instant: Instant::now(),
             wall: Timestamp::from_micros(1_000_000_000_000_000),
@@ -157,7 +157,7 @@ impl World {
     }
 
     /// Lets things happen, then lets the world come to rest, and checks that all is well.
-    pub fn live(mut self) -> Counts {
+    pub(crate) fn live(mut self) -> Counts {
         for _ in 0..STEPS {
             match self.below(100) {
                 0..12 => self.send(),

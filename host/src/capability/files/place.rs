@@ -5,7 +5,8 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, openat, openat2, statat};
 use rustix::io::Errno;
@@ -18,7 +19,10 @@ const MAX_NAME_BYTES: usize = 255;
 
 /// The folder of all datasites.
 #[derive(Debug)]
-pub struct Root(OwnedFd);
+pub struct Root {
+    path: PathBuf,
+    folder: RwLock<Arc<OwnedFd>>,
+}
 
 /// A path below the datasites folder, by its names. It has no `.` and no `..`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -26,10 +30,11 @@ pub struct Place(Vec<String>);
 
 /// A path that a guest named.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Named {
-    pub(super) place: Place,
+pub struct Named {
+    /// The place.
+    pub place: Place,
     /// It was written as that of a folder, as with a slash at its end.
-    pub(super) is_folder: bool,
+    pub is_folder: bool,
 }
 
 impl Place {
@@ -39,7 +44,8 @@ impl Place {
         Self(names.map(str::to_owned).collect())
     }
 
-    pub(super) fn names(&self) -> Vec<&str> {
+    /// Returns the names from the top.
+    pub fn names(&self) -> Vec<&str> {
         self.0.iter().map(String::as_str).collect()
     }
 
@@ -61,7 +67,10 @@ impl Place {
 
     /// Returns the place that a guest means by a path, seen from here. There are
     /// no links to follow, so `..` is taken by name alone.
-    pub(super) fn resolve(&self, path: &str) -> Result<Named, ErrorCode> {
+    ///
+    /// # Errors
+    /// The path leads out, or is none.
+    pub fn resolve(&self, path: &str) -> Result<Named, ErrorCode> {
         if path.is_empty() {
             return Err(ErrorCode::NoEntry);
         }
@@ -103,7 +112,48 @@ impl Root {
         if !folder.metadata()?.is_dir() {
             return Err(io::ErrorKind::NotADirectory.into());
         }
-        Ok(Self(folder.into()))
+        Ok(Self {
+            path: path.to_owned(),
+            folder: RwLock::new(Arc::new(folder.into())),
+        })
+    }
+
+    fn folder(&self) -> Arc<OwnedFd> {
+        let folder = self.folder.read().expect("no holder of this lock panics");
+        Arc::clone(&folder)
+    }
+
+    /// Tells whether this is the folder at its path still, and a datasite is in it. Else
+    /// it was moved, or its disk is not mounted, and what is not found in it may well be
+    /// there.
+    pub(crate) fn is_current(&self, datasite: &str) -> bool {
+        Self::open(&self.path)
+            .is_ok_and(|found| found.has(datasite) && found.number() == self.number())
+    }
+
+    /// Goes over to the folder that lies at the path now, if a datasite is in it, and
+    /// tells whether it is.
+    pub(crate) fn stay_current(&self, datasite: &str) -> bool {
+        let found = Self::open(&self.path).ok().filter(|it| it.has(datasite));
+        let Some(found) = found else {
+            return false;
+        };
+        if found.number() != self.number() {
+            let mut folder = self.folder.write().expect("no holder of this lock panics");
+            *folder = found.folder();
+        }
+        true
+    }
+
+    fn has(&self, datasite: &str) -> bool {
+        look_at(self.folder().as_fd(), datasite)
+            .is_ok_and(|found| kind(&found) == FileType::Directory)
+    }
+
+    /// Returns the numbers of the device and of the folder.
+    fn number(&self) -> Option<(u64, u64)> {
+        let found = rustix::fs::fstat(self.folder()).ok()?;
+        Some((found.st_dev, found.st_ino))
     }
 
     /// Opens a place. No part of the path may be a link.
@@ -123,7 +173,7 @@ impl Root {
         };
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        match openat2(&self.0, &path, flags, mode, resolve) {
+        match openat2(self.folder(), &path, flags, mode, resolve) {
             // A kernel before 5.6, or a container that forbids the call.
             Err(Errno::NOSYS | Errno::PERM) => self.walk(place, flags, mode),
             result => result,
@@ -133,15 +183,16 @@ impl Root {
     /// As `openat2` would, name by name.
     fn walk(&self, place: &Place, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
         let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let root = self.folder();
         let Some((parents, name)) = place.split() else {
-            return openat(&self.0, ".", flags, mode);
+            return openat(&root, ".", flags, mode);
         };
         let mut folder: Option<OwnedFd> = None;
         for name in &parents.0 {
-            let from = folder.as_ref().map_or(self.0.as_fd(), AsFd::as_fd);
+            let from = folder.as_ref().map_or(root.as_fd(), AsFd::as_fd);
             folder = Some(openat(from, name, step, Mode::empty())?);
         }
-        let from = folder.as_ref().map_or(self.0.as_fd(), AsFd::as_fd);
+        let from = folder.as_ref().map_or(root.as_fd(), AsFd::as_fd);
         openat(from, name, flags, mode)
     }
 
@@ -158,7 +209,7 @@ impl Root {
     /// Looks at a place. A link is looked at itself.
     pub(super) fn look(&self, place: &Place) -> Result<Stat, Errno> {
         match place.split() {
-            None => rustix::fs::fstat(&self.0),
+            None => rustix::fs::fstat(self.folder()),
             Some((parent, name)) => {
                 let folder = self.open_place(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
                 look_at(folder.as_fd(), name)

@@ -43,6 +43,7 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
         state_key_bytes,
         state_value_bytes,
         state_call_bytes,
+        answers_bytes,
         endpoints,
     } = limits;
     let size = |key, bytes: u64, what| limit(key, json!(bytes), what, show_size(bytes));
@@ -78,6 +79,11 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
             "state_call_bytes",
             *state_call_bytes as u64,
             "state: read and written in a call",
+        ),
+        size(
+            "answers_bytes",
+            *answers_bytes,
+            "state: answers of requests that come back",
         ),
         size("request_bytes", *request_bytes, "request file"),
         size("response_bytes", *response_bytes as u64, "response file"),

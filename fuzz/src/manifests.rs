@@ -1,0 +1,87 @@
+//! What apps say of themselves.
+
+use syft_host::manifest::{Manifest, section};
+use syft_host::plain::is_plain;
+
+use crate::assert_is_short_line;
+use crate::components::EMPTY;
+
+/// The JSON that a component carries.
+pub fn manifest_json(bytes: &[u8]) {
+    let manifest = match Manifest::from_section(bytes) {
+        Ok(manifest) => manifest,
+        Err(error) => return assert_is_short_line(&error.to_string(), 600),
+    };
+    check(&manifest);
+    assert!(manifest.to_section().len() <= bytes.len());
+}
+
+/// The text of a `syft-app.toml`.
+pub fn manifest_toml(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let diagnostics = match Manifest::from_toml("syft-app.toml", &text) {
+        Ok((manifest, warnings)) => {
+            check(&manifest);
+            assert!(warnings.iter().all(|it| !it.is_error()));
+            assert_eq!(warnings.len(), manifest.warnings().len());
+            warnings
+        }
+        Err(diagnostics) => {
+            assert!(diagnostics.iter().any(|it| it.is_error()));
+            diagnostics
+        }
+    };
+    for diagnostic in diagnostics {
+        let shown = diagnostic.to_string();
+        assert!(
+            shown.lines().all(|line| line.chars().all(is_plain)),
+            "{shown}"
+        );
+        assert!(diagnostic.line() <= text.matches('\n').count() + 1);
+    }
+}
+
+/// It is the same when a component carried it, and obeys its bounds.
+fn check(manifest: &Manifest) {
+    let json = manifest.to_section();
+    let component = section::embed(EMPTY, &json).expect("it has a size");
+    assert_eq!(
+        Manifest::from_component(&component).as_ref(),
+        Ok(&Some(manifest.clone()))
+    );
+    assert_eq!(
+        Manifest::from_section(&json).map(|it| it.to_section()),
+        Ok(json)
+    );
+    let texts = [&manifest.description, &manifest.author];
+    texts
+        .into_iter()
+        .flatten()
+        .for_each(|text| assert_is_short_line(text, 500));
+    let limits = &manifest.limits;
+    assert!(limits.concurrency.is_none_or(|it| (1..=1000).contains(&it)));
+    assert!(
+        limits
+            .memory_bytes
+            .is_none_or(|it| (1 << 20..=4 << 30).contains(&it))
+    );
+    assert!(
+        limits
+            .state_bytes
+            .is_none_or(|it| (1 << 20..=16 << 30).contains(&it))
+    );
+    assert!(
+        limits
+            .time
+            .is_none_or(|it| (1..=600_000).contains(&it.as_millis()))
+    );
+    let files = &manifest.files;
+    for pattern in &files.write {
+        let name = pattern.as_str().to_ascii_lowercase();
+        assert!(
+            !name
+                .split('/')
+                .any(|it| ["syft.pub.yaml", "did.json"].contains(&it))
+        );
+    }
+}

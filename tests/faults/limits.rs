@@ -1,0 +1,92 @@
+//! Limits of the system that are reached.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{run_after, works};
+use crate::support::apps::granted;
+use crate::support::client::{Sent, request};
+use crate::support::guests::guest;
+use crate::support::host::Host;
+use crate::support::site::{OWNER, Site};
+use crate::watching::site::{ALL, brief, journal, watcher};
+
+const NEW_USER: [&str; 2] = ["unshare", "-Ur"];
+
+fn says(line: &Value, text: &str) -> bool {
+    line.to_string().contains(text)
+}
+
+/// Raises a limit of the user that a host runs as.
+fn raise(host: &Host, sysctl: &str) {
+    let pid = host.pid().as_raw_nonzero().to_string();
+    let words = format!("echo 1000 > /proc/sys/user/{sysctl}");
+    let mut command = Command::new("nsenter");
+    command.args([
+        "-U",
+        "--preserve-credentials",
+        "-t",
+        &pid,
+        "sh",
+        "-c",
+        &words,
+    ]);
+    assert!(command.status().unwrap().success());
+}
+
+/// Without inotify everything is found by scanning, and the owner is told what to do.
+#[test]
+fn without_inotify_everything_is_found_by_scanning() {
+    for sysctl in ["max_inotify_instances", "max_inotify_watches"] {
+        let words = format!("echo 0 > /proc/sys/user/{sysctl};");
+        if !works(&NEW_USER, &words) {
+            return;
+        }
+        let site = Site::new();
+        let component = watcher(&site, ALL, &["{datasite}/public/**"], &[]);
+        let host = Host::spawn(&site, run_after(&site, &NEW_USER, &words, &component));
+        site.write("public/a", "");
+        host.wait_for_log("the app to be told", |line| {
+            says(line, "taken") && says(line, "public/a")
+        });
+        let journal = journal(&host);
+        assert!(journal.iter().any(|it| brief(it) == "created public/a"));
+        let expected = format!("fs.inotify.{}", sysctl.replace("inotify", "user"));
+        let log = host.log();
+        let warned = log.iter().filter(|line| says(line, &expected)).count();
+        assert_eq!(warned, 2, "for requests and for files: {log:?}");
+        raise(&host, sysctl);
+        host.wait_for_log("it to watch", |line| says(line, "watching again"));
+    }
+}
+
+/// Where few files can be open, calls that open files leave the host its own.
+#[test]
+fn with_few_open_files_everything_is_answered() {
+    let site = Site::new();
+    site.write("public/open.txt", "open");
+    let path = format!("{OWNER}/public/open.txt");
+    let body = json!([{"raw": {"hold_open": ["root", path, 16]}}, {"sleep": 20}]).to_string();
+    let sent: Vec<Sent> = (0..500)
+        .map(|n| {
+            let (id, sender) = (Uuid::new_v4(), format!("user{}@example.com", n % 50));
+            let request = request(id, &sender, "ops", Some(body.as_bytes())).to_string();
+            let folder = site.rpc("app").join("ops").join(sender);
+            Sent::write(&folder, id, request.as_bytes())
+        })
+        .collect();
+    let component = granted(&site, &guest("files"), &["**"], &[], &[]);
+    let host = Host::spawn(&site, run_after(&site, &[], "ulimit -n 100;", &component));
+    for sent in &sent {
+        let held = json!([{"ok": {"held": 16}}, {"ok": null}]);
+        assert_eq!(sent.answer().text(), held.to_string());
+    }
+    let is_trouble = |line: &&Value| line["level"] == "WARN" || line["level"] == "ERROR";
+    let trouble: Vec<Value> = host.log().iter().filter(is_trouble).cloned().collect();
+    assert!(
+        trouble.len() == 1 && says(&trouble[0], "fewer calls run"),
+        "{trouble:?}"
+    );
+}
