@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use syft_host::package::{Package, PublicKey};
+
 use super::signer::{Signer, entry, public_line, set, sha256, signatures};
 use super::{Ended, MANIFEST, case, component, content, run, write};
 use crate::support::blessed;
@@ -332,6 +334,28 @@ fn each_is_refused_with_its_reason() {
             bytes,
             "{name}: it is left as it is"
         );
+    }
+}
+
+/// The list of signatures is not signed itself, so one without a name may change in it; it
+/// says nothing.
+#[test]
+fn no_flipped_bit_makes_another_app_of_it() {
+    let signed = signed();
+    let alice = PublicKey::read(Signer::alice().line().as_bytes()).unwrap();
+    for at in 0..signed.len() * 8 {
+        let mut changed = signed.clone();
+        changed[at / 8] ^= 1 << (at % 8);
+        let package = Package::read(&changed);
+        if let Ok(verified) = package.and_then(|package| package.verify(&[])) {
+            assert_eq!(verified.signers(), [alice], "{at}");
+            assert_eq!(verified.without_signatures(), component(&content()), "{at}");
+        }
+    }
+    for end in 0..signed.len() {
+        let package = Package::read(&signed[..end]);
+        let verified = package.and_then(|package| package.verify(&[]));
+        assert!(verified.is_err(), "{end}");
     }
 }
 

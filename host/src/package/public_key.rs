@@ -103,8 +103,8 @@ impl PublicKey {
         KeyData::Ed25519(Ed25519PublicKey(*self.as_bytes()))
     }
 
-    /// Tells whether the key has signed a message. There is one such signature that can be
-    /// made of another, and no key that fits all.
+    /// Tells whether the key has signed a message, strictly: nobody can make another
+    /// signature of one, and there is none that fits every message.
     pub(super) fn has_signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);
         self.0.verify_strict(message, &signature).is_ok()
