@@ -22,6 +22,10 @@ kill:
 soak:
     cargo test --workspace --test all -- soak:: --include-ignored --nocapture
 
+# Signs with wasmsign2 and OpenSSH what we verify, and the other way round
+interop:
+    cargo test --workspace --test all -- signing::interop --include-ignored --nocapture
+
 # Fuzzes a target of `fuzz/`, led by coverage; needs cargo-fuzz, and a C++ compiler
 fuzz target seconds="60":
     cargo test -q --workspace --lib -- writes_seeds --ignored
@@ -42,7 +46,7 @@ check:
 # Rewrites the expected files of the case tests; review the diff
 bless:
     BLESS=1 cargo test -p syft-protocol
-    BLESS=1 cargo test -p syft-host --test all -- manifest:: building::
+    BLESS=1 cargo test -p syft-host --test all -- manifest:: building:: signing::
     TRYBUILD=overwrite cargo test -p syft-guest
 
 # Measures requests/s and latency beside SyftEvent and a native loop, and files

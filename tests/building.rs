@@ -9,6 +9,7 @@ use syft_host::manifest::{Manifest, section};
 use crate::support::blessed;
 use crate::support::guests::{example, guest, repository};
 use crate::support::host::{output_of_build, syft_host};
+use crate::support::sections::{self, custom};
 use crate::support::site::Site;
 
 /// What a command did: its exit code, stdout and stderr.
@@ -208,22 +209,8 @@ fn inspect_tells_scripts_the_same() {
     assert_eq!(unknown["unknown_imports"].as_array().unwrap().len(), 1);
 }
 
-/// Returns a section as it stands in a component.
-fn raw_section(id: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![id];
-    let mut length = body.len();
-    while length >= 0x80 {
-        bytes.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    bytes.push(length as u8);
-    bytes.extend_from_slice(body);
-    bytes
-}
-
 fn manifest_section(content: &[u8]) -> Vec<u8> {
-    let name = b"\x0dsyft:manifest";
-    raw_section(0, &[name, content].concat())
+    custom(section::NAME, content)
 }
 
 #[test]
@@ -299,7 +286,7 @@ fn inspect_does_not_look_into_inner_components() {
     let hello = fs::read(example("hello")).unwrap();
     let json = br#"{"app":{"name":"planted"}}"#;
     let inner = section::embed(b"\0asm\x0d\0\x01\0", json).unwrap();
-    let outer = [hello, raw_section(4, &inner)].concat();
+    let outer = [hello, sections::section(4, &inner)].concat();
     let shown = run(&site, &["inspect", &write(&site, &outer)]);
     assert_eq!(shown.code, Some(0), "{}", shown.stderr);
     assert!(!shown.stdout.contains("planted"), "{}", shown.stdout);
@@ -314,7 +301,11 @@ fn inspect_does_not_look_into_inner_components() {
 #[test]
 fn inspect_shows_a_component_that_is_broken_inside() {
     let site = Site::new();
-    let component = [&b"\0asm\x0d\0\x01\0"[..], &raw_section(7, b"\xff\xff")].concat();
+    let component = [
+        &b"\0asm\x0d\0\x01\0"[..],
+        &sections::section(7, b"\xff\xff"),
+    ]
+    .concat();
     let shown = run(&site, &["inspect", &write(&site, &component)]);
     assert_eq!(shown.code, Some(0), "{}", shown.stderr);
     let expected = "Does not run:\n  this is not a valid component";

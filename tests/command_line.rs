@@ -216,6 +216,9 @@ fn help_names_every_option() {
         (&["parked", "--help"], "--retry"),
         (&["build", "--help"], "--output"),
         (&["inspect", "--help"], "Component file"),
+        (&["keygen", "--help"], "--no-passphrase"),
+        (&["sign", "--help"], "--passphrase-file"),
+        (&["verify", "--help"], "did.json of a datasite"),
         (&["demo", "--help"], "--keep-serving"),
     ] {
         let output = output(syft_host(&site).args(command));

@@ -24,6 +24,7 @@ mod python;
 mod python_guests;
 mod sdk;
 mod serving;
+mod signing;
 mod soak;
 mod starting;
 mod state;

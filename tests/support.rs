@@ -7,6 +7,7 @@ pub mod guests;
 pub mod host;
 pub mod planted;
 pub mod random;
+pub mod sections;
 pub mod site;
 
 use std::fs;

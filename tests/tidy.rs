@@ -19,6 +19,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         &["tree/watch.rs", "watching/eyes.rs"],
     ),
     ("host/src", &["redb::"], &["state.rs", "state/"]),
+    ("host/src", &["ed25519_dalek::", "ssh_key::"], &["package/"]),
     (
         "host/src",
         &["cap_std::", "cap_fs_ext::"],

@@ -15,6 +15,7 @@ pub mod guests;
 pub mod manifests;
 pub mod messages;
 pub mod names;
+pub mod packages;
 pub mod patterns;
 pub mod programs;
 pub mod rules;
@@ -56,6 +57,7 @@ pub const TARGETS: &[Target] = &[
         seeds::manifest_toml,
     ),
     target("names", names::names, seeds::names),
+    target("package", packages::package, seeds::packages),
     target("place", files::place, seeds::paths),
     target("plain", terminal::plain, seeds::texts),
     target("query", guests::query, seeds::queries),

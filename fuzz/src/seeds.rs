@@ -4,9 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use syft_host::manifest::section;
+use syft_host::package::Signable;
 use syft_protocol::permissions::DEFAULT_RPC_RULES;
 
 use crate::components::EMPTY;
+use crate::packages;
 
 /// Returns what lies in a folder of the repository, of files with this ending, by name.
 /// Where there is no such folder there is nothing.
@@ -155,6 +158,15 @@ pub(crate) fn manifest_toml() -> Vec<Vec<u8>> {
     all.extend(files("tests/cases/manifest/invalid", ".toml"));
     all.retain(|bytes| bytes.len() <= 4096);
     all
+}
+
+pub(crate) fn packages() -> Vec<Vec<u8>> {
+    let json = br#"{"app":{"name":"a","version":"1.0.0","sequence":1,"author":"a@b.co"}}"#;
+    let unsigned = section::embed(EMPTY, json).expect("a component");
+    let signable = Signable::read(&unsigned).expect("it says all that is needed");
+    let signed = signable.sign(&[packages::key()]).expect("a signature");
+    let delimiter = b"\0\x14\x13signature_delimiter";
+    vec![[&signed[..], delimiter].concat(), unsigned, signed]
 }
 
 pub(crate) fn components() -> Vec<Vec<u8>> {

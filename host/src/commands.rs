@@ -4,9 +4,14 @@ mod access;
 mod build;
 mod call;
 mod demo;
+mod files;
 mod inspect;
+mod keygen;
 mod parked;
+mod passphrase;
 mod run;
+mod sign;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -101,6 +106,9 @@ enum Command {
     Parked(parked::ParkedArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
+    Keygen(keygen::KeygenArgs),
+    Sign(sign::SignArgs),
+    Verify(verify::VerifyArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
     Demo(demo::DemoArgs),
@@ -159,6 +167,9 @@ impl Cli {
                 Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Build(args) => build::build(ui, &overrides, &args),
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
+                Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
+                Command::Sign(args) => sign::sign(ui, &args),
+                Command::Verify(args) => verify::verify(ui, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Demo(args) => demo::demo(ui, args).await,
             }

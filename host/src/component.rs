@@ -15,6 +15,8 @@ use wasmparser::{
 /// The first bytes of a component, and of a core module.
 const COMPONENT: &[u8; 8] = b"\0asm\x0d\0\x01\0";
 const CORE_MODULE: &[u8; 8] = b"\0asm\x01\0\0\0";
+/// Those of native code, as wasmtime compiles components to.
+const ELF: &[u8; 4] = b"\x7fELF";
 
 pub(crate) const CUSTOM: u8 = 0;
 const IMPORTS: u8 = 10;
@@ -32,6 +34,9 @@ pub enum ComponentError {
     /// They are a core module.
     #[error("this is a core WebAssembly module, not a component")]
     CoreModule,
+    /// They are code that a compiler made of a component.
+    #[error("this is native code, compiled from who knows what; only components are taken")]
+    Compiled,
     /// They begin like nothing of WebAssembly.
     #[error("this is not a WebAssembly component")]
     Foreign,
@@ -61,6 +66,9 @@ pub(crate) fn sections(component: &[u8]) -> Result<Vec<Section>, ComponentError>
     if component.starts_with(CORE_MODULE) {
         return Err(ComponentError::CoreModule);
     }
+    if component.starts_with(ELF) {
+        return Err(ComponentError::Compiled);
+    }
     if !component.starts_with(COMPONENT) {
         return Err(ComponentError::Foreign);
     }
@@ -75,6 +83,15 @@ pub(crate) fn sections(component: &[u8]) -> Result<Vec<Section>, ComponentError>
         sections.push(Section { id, whole, body });
     }
     Ok(sections)
+}
+
+/// Returns the name of a custom section.
+pub(crate) fn custom_name<'a>(
+    component: &'a [u8],
+    section: &Section,
+) -> Result<&'a str, ComponentError> {
+    let body = &component[section.body.clone()];
+    Ok(BinaryReader::new(body, section.body.start).read_string()?)
 }
 
 /// The names of what a component imports and exports, as it spells them.
@@ -119,6 +136,7 @@ mod tests {
     fn knows_what_is_no_component() {
         let broken = |tail: &[u8]| sections(&[COMPONENT, tail].concat());
         assert_eq!(sections(CORE_MODULE), Err(ComponentError::CoreModule));
+        assert_eq!(sections(b"\x7fELF\x02"), Err(ComponentError::Compiled));
         assert_eq!(sections(b""), Err(ComponentError::Foreign));
         assert_eq!(sections(b"(component)"), Err(ComponentError::Foreign));
         assert_eq!(broken(b""), Ok(Vec::new()));

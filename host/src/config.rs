@@ -119,6 +119,22 @@ impl Config {
         Ok(folder)
     }
 
+    /// Finds where a secret key is to lie: where the user says, or in a private folder.
+    ///
+    /// # Errors
+    /// The config is not readable, or the key would be synced.
+    pub fn find_key_file(
+        overrides: &Overrides,
+        said: Option<&Path>,
+    ) -> Result<PathBuf, CommandError> {
+        let path = match said {
+            Some(path) => std::path::absolute(path)?,
+            None => home_folder("XDG_CONFIG_HOME", ".config", "config")?.join("keys/signing"),
+        };
+        not_synced(&[&path], &Self::find_datasites(overrides)?)?;
+        Ok(path)
+    }
+
     /// Returns the private folder of one app.
     pub fn app_folder(&self, app: &AppName) -> PathBuf {
         self.apps.join(self.email.as_str()).join(app.as_str())

@@ -25,6 +25,15 @@ impl CommandError {
         self
     }
 
+    /// Says before it what could not be done.
+    #[must_use]
+    pub fn about(self, what: impl fmt::Display) -> Self {
+        Self {
+            error: anyhow::anyhow!("{what}: {self}"),
+            hints: self.hints,
+        }
+    }
+
     /// Returns what to do about it.
     pub fn hints(&self) -> &[String] {
         &self.hints

@@ -8,6 +8,7 @@
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
+//! - `package`: an app that is signed
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -27,6 +28,7 @@ mod guest_crate;
 mod journal;
 pub mod logging;
 pub mod manifest;
+pub mod package;
 pub mod parked;
 pub mod plain;
 pub mod python_app;

@@ -38,6 +38,8 @@ pub struct Manifest {
     pub name: Option<AppName>,
     /// Its version.
     pub version: Option<semver::Version>,
+    /// Its number among the releases of the app, which grows with each.
+    pub sequence: Option<u64>,
     /// What it does, in one line.
     pub description: Option<String>,
     /// Who wrote it, in their own words: nobody vouches for it.

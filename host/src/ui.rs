@@ -1,11 +1,18 @@
 //! The only place that prints. Results go to stdout, everything else to stderr.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use crate::error::CommandError;
 use crate::plain::{plain_json, plain_lines};
+
+/// The most bytes of a line that terminals give, which they give at once.
+const MAX_LINE: usize = 4_096;
 
 /// How a command speaks.
 #[derive(Debug, Clone, Copy)]
@@ -81,12 +88,59 @@ impl Ui {
         Ok(answer.trim().to_owned())
     }
 
+    /// Asks a question whose answer is not shown.
+    ///
+    /// # Errors
+    /// Nobody can be asked any more.
+    pub fn ask_secret(self, question: &str) -> io::Result<Zeroizing<String>> {
+        let mut stderr = io::stderr().lock();
+        // Standard input of the library has a buffer, which nobody would clear.
+        let terminal = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        let mut line = Zeroizing::new([0; MAX_LINE]);
+        let read = {
+            // Before the question, which a fast answer may follow.
+            let _hidden = Hidden::new(&terminal)?;
+            write!(stderr, "{question} ")?;
+            stderr.flush()?;
+            (&terminal).read(&mut *line)
+        };
+        // The user's own new line was not shown either.
+        writeln!(stderr)?;
+        let text = str::from_utf8(&line[..read?]).map_err(io::Error::other)?;
+        // Spaces belong to it.
+        let text = text.trim_end_matches(['\r', '\n']);
+        Ok(Zeroizing::new(text.to_owned()))
+    }
+
     /// Tells the user what went wrong and what to do about it. An error may quote anybody.
     pub fn error(self, error: &CommandError) {
         self.status(&plain_lines(&format!("error: {error}")));
         for hint in error.hints() {
             self.status(&plain_lines(&format!("hint: {hint}")));
         }
+    }
+}
+
+/// A terminal that does not show what is typed, until it is dropped.
+struct Hidden<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> Hidden<'a> {
+    fn new(terminal: &'a File) -> io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        // What was typed before the question is no answer to it.
+        tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        tcsetattr(self.terminal, OptionalActions::Now, &self.before).ok();
     }
 }
 

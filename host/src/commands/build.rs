@@ -1,12 +1,11 @@
 //! `syft-host build`
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::Exit;
+use super::{Exit, files};
 use crate::built_app::{self, BuiltApp};
 use crate::component;
 use crate::config::Overrides;
@@ -54,8 +53,7 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
         Some(path) => path.clone(),
         None => PathBuf::from(format!("{name}.wasm")),
     };
-    write(&path, &component)
-        .map_err(|error| CommandError::new(format!("write {}: {error}", path.display())))?;
+    files::write(&path, &component)?;
     let sha256 = component::digest(&component);
     let warnings: Vec<_> = warnings
         .iter()
@@ -68,6 +66,7 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
         "event": "built",
         "name": name,
         "version": manifest.version.as_ref().map(ToString::to_string),
+        "sequence": manifest.sequence,
         "path": path,
         "bytes": component.len(),
         "sha256": sha256,
@@ -77,24 +76,4 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
     ui.line(&format!("Size     {} bytes", component.len()))?;
     ui.line(&format!("SHA-256  {sha256}"))?;
     Ok(Exit::Success)
-}
-
-/// A host that serves the file never sees half of it.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".syft-host-")
-        .tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let everybody_reads = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(everybody_reads)?;
-    }
-    file.persist(path)?;
-    Ok(())
 }

@@ -4,24 +4,23 @@ mod imports;
 mod limits;
 mod report;
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use syft_protocol::address::{AppName, Datasite};
 
-use super::Exit;
+use super::{Exit, files};
 use crate::app::App;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{Manifest, ManifestError};
+use crate::package::{Package, PackageError};
 use crate::plain::plain_excerpt;
-use crate::sandbox::{Limits, LoadError, Sandbox};
+use crate::sandbox::{Limits, Sandbox};
 use crate::ui::Ui;
 use imports::Imports;
-use report::{Report, Serves};
+use report::{Report, Serves, Signed};
 
 /// Show what an app is, what it asks for and what it may use at most
 ///
@@ -38,15 +37,12 @@ pub(super) async fn inspect(
     overrides: &Overrides,
     args: &InspectArgs,
 ) -> Result<Exit, CommandError> {
-    let wrong = |error: CommandError| {
-        let hints = error.hints().to_vec();
-        let error = CommandError::new(format!("cannot inspect {}: {error}", args.app.display()));
-        hints.into_iter().fold(error, CommandError::hint)
-    };
+    let wrong = |error: CommandError| error.about(format!("cannot inspect {}", args.app.display()));
     let limits = Limits::default();
-    let bytes = read_bounded(&args.app, limits.component_bytes).map_err(wrong)?;
+    let bytes = files::read_bounded(&args.app, limits.component_bytes).map_err(wrong)?;
     let manifest = Manifest::from_component(&bytes).map_err(|error| wrong(explain(error)))?;
     let surface = component::surface(&bytes).map_err(|error| wrong(error.into()))?;
+    let signed = signed(&bytes);
     let config = Config::load(overrides)?;
     let sandbox = Sandbox::new(limits, &config.cache)?;
     let asked = manifest.clone().unwrap_or_default();
@@ -55,6 +51,7 @@ pub(super) async fn inspect(
         path: &args.app,
         bytes: bytes.len(),
         sha256: component::digest(&bytes),
+        signed,
         has_manifest: manifest.is_some(),
         limits: asked.limits.over(sandbox.limits().clone()),
         warnings: asked.warnings(),
@@ -69,20 +66,13 @@ pub(super) async fn inspect(
     Ok(Exit::Success)
 }
 
-fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(CommandError::new("it is no file")
-            .hint("give a .wasm file; `syft-host build` makes one of a guest crate"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > limit {
-        true => Err(LoadError::TooLarge {
-            bytes: fs::metadata(path)?.len(),
-            limit,
-        }
-        .into()),
-        false => Ok(bytes),
+/// Finds out who has signed, or why that does not count.
+fn signed(bytes: &[u8]) -> Signed {
+    let verified = Package::read(bytes).and_then(|package| package.verify(&[]));
+    match verified {
+        Ok(verified) => Signed::By(verified.signers().to_vec()),
+        Err(PackageError::Unsigned) => Signed::No,
+        Err(error) => Signed::Invalid(plain_excerpt(&error.to_string(), 500)),
     }
 }
 

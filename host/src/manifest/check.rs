@@ -13,6 +13,8 @@ pub(super) const TIME: RangeInclusive<Duration> =
 pub(super) const MEMORY_BYTES: RangeInclusive<usize> = 1 << 20..=4 << 30;
 pub(super) const QUOTA_BYTES: RangeInclusive<u64> = 1 << 20..=16 << 30;
 pub(super) const CONCURRENCY: RangeInclusive<usize> = 1..=1_000;
+/// Numbers that every reader of JSON keeps exactly.
+pub(super) const SEQUENCE: RangeInclusive<u64> = 1..=(1 << 53) - 1;
 /// The most characters of the texts.
 pub(super) const MAX_VERSION: usize = 64;
 pub(super) const MAX_DESCRIPTION: usize = 500;
@@ -52,6 +54,17 @@ pub(super) fn version(text: &str) -> Result<semver::Version, Problem> {
     }
     semver::Version::parse(text)
         .map_err(|error| Problem::new(format!("`{shown}` is no version: {error}"), help))
+}
+
+pub(super) fn sequence(number: Option<u64>) -> Result<u64, Problem> {
+    number
+        .filter(|number| SEQUENCE.contains(number))
+        .ok_or_else(|| {
+            Problem::new(
+                "the sequence of a release is from 1 to 9007199254740991",
+                "begin with 1 and add one for each release, whatever its version is",
+            )
+        })
 }
 
 pub(super) fn description(text: &str) -> Result<String, Problem> {

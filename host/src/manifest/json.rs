@@ -57,6 +57,8 @@ struct RawApp {
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
     version: Option<String>,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    sequence: Option<u64>,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
     description: Option<String>,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
     author: Option<String>,
@@ -142,6 +144,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
     Ok(Manifest {
         name: check("app.name", app.name, |it| check::name(&it))?,
         version: check("app.version", app.version, |it| check::version(&it))?,
+        sequence: check("app.sequence", app.sequence, |it| check::sequence(Some(it)))?,
         description: check("app.description", app.description, |it| {
             check::description(&it)
         })?,
@@ -212,6 +215,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
     let Manifest {
         name,
         version,
+        sequence,
         description,
         author,
         files,
@@ -221,6 +225,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         app: RawApp {
             name: name.as_ref().map(ToString::to_string),
             version: version.as_ref().map(ToString::to_string),
+            sequence: *sequence,
             description: description.clone(),
             author: author.clone(),
         },
@@ -246,7 +251,7 @@ mod tests {
     use super::*;
 
     const FULL: &str = concat!(
-        r#"{"app":{"name":"leaderboard","version":"1.2.0","description":"Ranks","#,
+        r#"{"app":{"name":"leaderboard","version":"1.2.0","sequence":17,"description":"Ranks","#,
         r#""author":"alice@example.org"},"files":{"read":["*/public/scores.json"],"#,
         r#""write":["{app_data}/results/**"],"on-behalf-of-sender":["{datasite}/shared/**"]},"#,
         r#""state":{"quota_bytes":1048576},"limits":{"time_ms":5000,"memory_bytes":134217728,"concurrency":8}}"#,
@@ -302,6 +307,9 @@ mod tests {
             (r#"{"app":{},"app":{}}"#, "duplicate field"),
             (r#"{"app":{"name":"../x"}}"#, "`app.name` cannot be"),
             (r#"{"app":{"version":"1"}}"#, "`app.version` cannot be"),
+            (r#"{"app":{"sequence":0}}"#, "`app.sequence` cannot be"),
+            (r#"{"app":{"sequence":9007199254740992}}"#, "from 1 to"),
+            (r#"{"app":{"sequence":-1}}"#, "invalid value"),
             (r#"{"app":{"author":"a\u001b[31m"}}"#, "control characters"),
             (r#"{"app":{"description":"a\u0000"}}"#, "control characters"),
             (r#"{"app":{"description":"a\u202e"}}"#, "control characters"),

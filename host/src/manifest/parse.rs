@@ -19,7 +19,7 @@ type Value<'a> = Spanned<DeValue<'a>>;
 const MAX_ERRORS: usize = 100;
 
 const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[state]` and `[limits]`";
-const APP: &str = "`[app]` has `name`, `version`, `description` and `author`";
+const APP: &str = "`[app]` has `name`, `version`, `sequence`, `description` and `author`";
 const FILES: &str = "`[files]` has `read`, `write` and `on-behalf-of-sender`";
 const STATE: &str = "`[state]` has `quota`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
@@ -161,6 +161,7 @@ fn app(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
         match key.as_ref().as_ref() {
             "name" => manifest.name = string(findings, value, "leaderboard", check::name),
             "version" => manifest.version = string(findings, value, "1.2.0", check::version),
+            "sequence" => manifest.sequence = integer(findings, value, "17", check::sequence),
             "description" => {
                 manifest.description =
                     string(findings, value, "Ranks model scores", check::description)
@@ -184,7 +185,9 @@ fn limits(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest)
         match key.as_ref().as_ref() {
             "time" => *time = string(findings, value, "5s", check::time),
             "memory" => *memory_bytes = string(findings, value, "128MiB", check::memory),
-            "concurrency" => *concurrency = count(findings, value),
+            "concurrency" => {
+                *concurrency = integer(findings, value, "8", check::concurrency);
+            }
             _ => findings.unknown(key, LIMITS),
         }
     }
@@ -215,13 +218,21 @@ fn string<T>(
     findings.check(value.span(), rule(text))
 }
 
-fn count(findings: &mut Findings, value: &Value<'_>) -> Option<usize> {
+/// Checks a whole number; the rule gets none where it does not fit.
+fn integer<N: TryFrom<u64>, T>(
+    findings: &mut Findings,
+    value: &Value<'_>,
+    example: &str,
+    rule: impl FnOnce(Option<N>) -> Result<T, Problem>,
+) -> Option<T> {
     let Some(integer) = value.as_ref().as_integer() else {
-        findings.wrong_type(value, "an integer", "write it without quotes, as in `8`");
+        let help = format!("write it without quotes, as in `{example}`");
+        findings.wrong_type(value, "an integer", &help);
         return None;
     };
-    let count = usize::from_str_radix(integer.as_str(), integer.radix()).ok();
-    findings.check(value.span(), check::concurrency(count))
+    let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+    let number = number.and_then(|number| number.try_into().ok());
+    findings.check(value.span(), rule(number))
 }
 
 type SpannedPattern = (PathPattern, Range<usize>);

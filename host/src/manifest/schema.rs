@@ -29,6 +29,14 @@ pub fn schema() -> Value {
                     "maxLength": check::MAX_VERSION,
                     "examples": ["1.2.0"],
                 },
+                "sequence": {
+                    "description": "Number of the release, one more than that of the one before. \
+                                    What is signed has one",
+                    "type": "integer",
+                    "minimum": check::SEQUENCE.start(),
+                    "maximum": check::SEQUENCE.end(),
+                    "examples": [17],
+                },
                 "description": {
                     "description": "What the app does, in one line. Without it: the description \
                                     of the crate",
@@ -38,7 +46,7 @@ pub fn schema() -> Value {
                     "examples": ["Ranks model scores"],
                 },
                 "author": {
-                    "description": "Who wrote it, a name or an email",
+                    "description": "Who wrote it, a name or an email. What is signed has the email of its author",
                     "type": "string",
                     "minLength": 1,
                     "maxLength": check::MAX_AUTHOR,

@@ -8,6 +8,7 @@ use syft_protocol::grant::PathPattern;
 use super::imports::Imports;
 use super::limits::describe;
 use crate::manifest::{Manifest, Problem};
+use crate::package::PublicKey;
 use crate::plain::plain;
 use crate::sandbox::Limits;
 
@@ -17,6 +18,7 @@ pub(super) struct Report<'a> {
     pub(super) path: &'a Path,
     pub(super) bytes: usize,
     pub(super) sha256: String,
+    pub(super) signed: Signed,
     pub(super) has_manifest: bool,
     pub(super) manifest: Manifest,
     pub(super) warnings: Vec<Problem>,
@@ -25,6 +27,16 @@ pub(super) struct Report<'a> {
     pub(super) serves: Result<Serves, String>,
     /// With what the app asks for.
     pub(super) limits: Limits,
+}
+
+/// Who has signed an app.
+pub(super) enum Signed {
+    /// Nobody.
+    No,
+    /// The owners of these keys, whoever they are.
+    By(Vec<PublicKey>),
+    /// It has signatures that do not count, for this reason.
+    Invalid(String),
 }
 
 /// What an app says that it does.
@@ -38,6 +50,7 @@ impl Report<'_> {
     /// Returns the report for people.
     pub(super) fn to_lines(&self) -> Vec<String> {
         let mut lines = self.about();
+        lines.extend(self.signed.in_words());
         match &self.serves {
             Ok(Serves { endpoints, watches }) => {
                 block(&mut lines, "Answers:", endpoints.iter().map(|it| plain(it)));
@@ -67,6 +80,7 @@ impl Report<'_> {
         let Manifest {
             name,
             version,
+            sequence,
             description,
             author,
             ..
@@ -75,6 +89,7 @@ impl Report<'_> {
         let about = [
             ("Name", name.as_ref().map(ToString::to_string)),
             ("Version", version.as_ref().map(ToString::to_string)),
+            ("Sequence", sequence.map(|it| it.to_string())),
             ("Description", description.clone()),
             // Nobody vouches for it.
             (
@@ -139,6 +154,7 @@ impl Report<'_> {
         let Manifest {
             name,
             version,
+            sequence,
             description,
             author,
             files,
@@ -160,11 +176,13 @@ impl Report<'_> {
         json!({
             "name": name.as_ref().map(ToString::to_string),
             "version": version.as_ref().map(ToString::to_string),
+            "sequence": sequence,
             "description": description,
             "author": author,
             "path": self.path,
             "bytes": self.bytes,
             "sha256": self.sha256,
+            "signed": self.signed.to_json(),
             "has_manifest": self.has_manifest,
             "runs": serves.is_some(),
             "why_not": self.serves.as_ref().err(),
@@ -180,6 +198,30 @@ impl Report<'_> {
             "limits": limits,
             "warnings": warnings,
         })
+    }
+}
+
+impl Signed {
+    fn in_words(&self) -> Vec<String> {
+        match self {
+            Self::No => vec!["Signed by    nobody".to_owned()],
+            Self::By(keys) => {
+                let line = |key| format!("Signed by    {key} (nothing here says whose key it is)");
+                keys.iter().map(line).collect()
+            }
+            Self::Invalid(why) => vec![format!("Signature    not valid: {why}")],
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            Self::No => Value::Null,
+            Self::By(keys) => {
+                let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+                json!({"valid": true, "signers": keys})
+            }
+            Self::Invalid(why) => json!({"valid": false, "why_not": why}),
+        }
     }
 }
 

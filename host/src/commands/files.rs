@@ -1,0 +1,79 @@
+//! Component files, read once and written whole.
+
+use std::fs::{self, File, Permissions};
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::error::CommandError;
+use crate::package::{KeyError, PackageError, Release};
+use crate::sandbox::LoadError;
+
+/// Reads a component file that is not larger than the limit.
+pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(CommandError::new("it is no file")
+            .hint("give a .wasm file; `syft-host build` makes one of a guest crate"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(LoadError::TooLarge {
+            bytes: fs::metadata(path)?.len(),
+            limit,
+        }
+        .into()),
+        false => Ok(bytes),
+    }
+}
+
+/// Writes a component file. A host that serves it never sees half of it.
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
+    write_whole(path, bytes)
+        .map_err(|error| CommandError::new(format!("write {}: {error}", path.display())))
+}
+
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".syft-host-")
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    let everybody_reads = Permissions::from_mode(0o644);
+    file.as_file().set_permissions(everybody_reads)?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Returns why an app is not taken, with what to do about it.
+pub(super) fn explain(error: PackageError) -> CommandError {
+    let hints = error.hints();
+    let error = CommandError::from(error);
+    hints.into_iter().fold(error, CommandError::hint)
+}
+
+/// Returns what is wrong with a key, with what to do about it.
+pub(super) fn explain_key(error: KeyError) -> CommandError {
+    let hint = error.hint();
+    let error = CommandError::from(error);
+    hint.into_iter().fold(error, CommandError::hint)
+}
+
+/// Returns what a signature vouches for, for people.
+pub(super) fn release_lines(release: &Release) -> [String; 4] {
+    let Release {
+        name,
+        version,
+        sequence,
+        author,
+    } = release;
+    [
+        format!("Name         {name}"),
+        format!("Version      {version}"),
+        format!("Sequence     {sequence}"),
+        format!("Author       {author} (so it says)"),
+    ]
+}

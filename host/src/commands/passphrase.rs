@@ -1,0 +1,53 @@
+//! Where the passphrase of a key comes from.
+
+use std::fs;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::error::CommandError;
+use crate::ui::Ui;
+
+/// Where the passphrase of a key comes from: a file, or whoever sits there.
+pub(super) struct Passphrase<'a> {
+    ui: Ui,
+    file: Option<&'a Path>,
+}
+
+impl<'a> Passphrase<'a> {
+    pub(super) fn new(ui: Ui, file: Option<&'a Path>) -> Self {
+        Self { ui, file }
+    }
+
+    /// Tells whether a person is asked.
+    pub(super) fn is_asked(&self) -> bool {
+        self.file.is_none()
+    }
+
+    /// Returns the passphrase. Where nobody can be asked, that and another option are the
+    /// way.
+    pub(super) fn get(
+        &self,
+        question: &str,
+        other_option: &str,
+    ) -> Result<Zeroizing<String>, CommandError> {
+        if let Some(file) = self.file {
+            return first_line(file);
+        }
+        if !self.ui.can_ask() {
+            return Err(CommandError::new(
+                "a passphrase is needed, and there is no terminal to ask on",
+            )
+            .hint(format!("give --passphrase-file FILE, or {other_option}")));
+        }
+        Ok(self.ui.ask_secret(question)?)
+    }
+}
+
+fn first_line(file: &Path) -> Result<Zeroizing<String>, CommandError> {
+    let text = fs::read_to_string(file)
+        .map(Zeroizing::new)
+        .map_err(|error| CommandError::new(format!("read {}: {error}", file.display())))?;
+    let line = text.lines().next().unwrap_or_default();
+    Ok(Zeroizing::new(line.to_owned()))
+}

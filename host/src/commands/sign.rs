@@ -1,0 +1,97 @@
+//! `syft-host sign`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::passphrase::Passphrase;
+use super::{Exit, files};
+use crate::component;
+use crate::error::CommandError;
+use crate::package::{KeyError, KeyFile, PackageError, SecretKey, Signable};
+use crate::sandbox::Limits;
+use crate::ui::Ui;
+
+/// Sign an app, so that others can know who made it and that nobody changed it
+///
+/// Signing is the last step: whatever changes the file afterwards breaks the signature.
+/// What is signed says which release of which app it is, and whose: `name`, `version`,
+/// `sequence` and `author` below `[app]` in syft-app.toml. An app that is signed already
+/// gets one more signature; the same key replaces its own.
+#[derive(Debug, Args)]
+pub(super) struct SignArgs {
+    /// Component file
+    app: PathBuf,
+
+    /// Key to sign with: of `syft-host keygen` or `ssh-keygen -t ed25519`, or SyftBox's
+    /// pvt.jwks.json; may be given more than once
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
+
+    /// Where the signed app is written [default: in its place]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Take the passphrase of encrypted keys from the first line of this file instead of
+    /// asking
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+pub(super) fn sign(ui: Ui, args: &SignArgs) -> Result<Exit, CommandError> {
+    let wrong = |error: CommandError| error.about(format!("cannot sign {}", args.app.display()));
+    let explain = |error: PackageError| wrong(files::explain(error));
+    let limit = Limits::default().component_bytes;
+    let component = files::read_bounded(&args.app, limit).map_err(wrong)?;
+    let signable = Signable::read(&component).map_err(explain)?;
+    let release = signable.release().clone();
+    let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
+    let keys = args.key.iter().map(|path| read_key(&passphrase, path));
+    let keys: Vec<SecretKey> = keys.collect::<Result<_, _>>()?;
+    let signed = signable.sign(&keys).map_err(explain)?;
+    let output = args.output.as_ref().unwrap_or(&args.app);
+    files::write(output, &signed)?;
+    let sha256 = component::digest(&signed);
+    let signers: Vec<String> = keys.iter().map(|key| key.public().to_string()).collect();
+    ui.json(&json!({
+        "event": "signed",
+        "path": output,
+        "name": release.name.as_str(),
+        "version": release.version.to_string(),
+        "sequence": release.sequence,
+        "author": release.author.as_str(),
+        "sha256": sha256,
+        "signers": signers,
+    }))?;
+    for line in files::release_lines(&release) {
+        ui.line(&line)?;
+    }
+    ui.line(&format!("File         {}", output.display()))?;
+    ui.line(&format!("SHA-256      {sha256}"))?;
+    for signer in signers {
+        ui.line(&format!("Signed by    {signer}"))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Reads a secret key, and asks for its passphrase if it has one.
+fn read_key(passphrase: &Passphrase<'_>, path: &Path) -> Result<SecretKey, CommandError> {
+    let wrong = |error: CommandError| error.about(format!("cannot sign with {}", path.display()));
+    let explain = |error: KeyError| wrong(files::explain_key(error));
+    let text = fs::read(path)
+        .map(Zeroizing::new)
+        .map_err(|error| wrong(error.into()))?;
+    match KeyFile::read(&text).map_err(explain)? {
+        KeyFile::Open(key) => Ok(key),
+        KeyFile::Locked(key) => {
+            let question = format!("Passphrase of {} ({}):", path.display(), key.fingerprint());
+            let passphrase = passphrase
+                .get(&question, "a key without one")
+                .map_err(wrong)?;
+            key.unlock(&passphrase).map_err(explain)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Signed apps: who has signed which bytes, and whether that holds.
+
+mod attacks;
+mod interop;
+mod keys;
+mod round_trips;
+mod signer;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::host::{output, syft_host};
+use crate::support::sections::{HEADER, custom};
+use crate::support::site::Site;
+
+/// What a release says of itself.
+const MANIFEST: &str = r#"{"app":{"name":"leaderboard","version":"1.2.0","sequence":17,"author":"alice@example.org"}}"#;
+
+/// What a command did: its exit code, stdout and stderr.
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+}
+
+fn run(site: &Site, arguments: &[&str]) -> Ended {
+    let mut command = syft_host(site);
+    let output = output(command.args(arguments).current_dir(site.path()));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ended {
+        code: output.status.code(),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+    }
+}
+
+/// Returns the sections of a small app that says what is needed, without those of a
+/// signature.
+fn content() -> Vec<u8> {
+    let code = custom("code", b"of leaderboard");
+    [code, custom("syft:manifest", MANIFEST.as_bytes())].concat()
+}
+
+fn component(sections: &[u8]) -> Vec<u8> {
+    [&HEADER[..], sections].concat()
+}
+
+/// Writes a file below the site, and returns its path.
+fn write(site: &Site, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    let path = site.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn read(site: &Site, name: impl AsRef<Path>) -> Vec<u8> {
+    fs::read(site.path().join(name)).unwrap()
+}
+
+fn case(name: &str) -> PathBuf {
+    let folder = crate::support::guests::repository().join("tests/cases/signing");
+    folder.join(name)
+}
