@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::support::client::{Sent, call, request, send};
 use crate::support::guests::{example, guest};
-use crate::support::host::{Host, output, syft_host};
+use crate::support::host::{Host, output, parked, syft_host};
 use crate::support::not_run;
 use crate::support::random::Random;
 use crate::support::site::{CALLER, OWNER, Site};
@@ -49,23 +49,6 @@ fn has_failpoints() -> bool {
         not_run("a release build has no failpoints");
     }
     cfg!(debug_assertions)
-}
-
-/// Runs `syft-host parked` for the app.
-fn parked(site: &Site, options: &[&str]) -> Vec<Value> {
-    let mut command = syft_host(site);
-    command
-        .args(["--json", "parked", "app", "--email", OWNER, "--data-dir"])
-        .arg(site.data_dir())
-        .args(options);
-    let output = output(&mut command);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{stderr}");
-    let lines = output.stdout.split(|byte| *byte == b'\n');
-    lines
-        .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice(line).unwrap())
-        .collect()
 }
 
 fn set(host: &Host, key: &str) -> Sent {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, prlimit};
 use serde_json::{Value, json};
@@ -10,7 +9,7 @@ use uuid::Uuid;
 
 use crate::support::client::{Sent, call, request, send};
 use crate::support::guests::guest;
-use crate::support::host::{Host, output, syft_host};
+use crate::support::host::{Host, output, run_after, syft_host};
 use crate::support::site::{OWNER, Site};
 use crate::support::wait_for;
 
@@ -290,21 +289,9 @@ pub(crate) fn count_through_kills(n_requests: usize, options: &[&str]) -> usize 
 fn a_full_disk_delays_answers_and_loses_none() {
     let site = Site::new();
     start(&site, &[]).stop(); // compiles the guest, which takes more room
-    let inner = syft_host(&site);
-    let mut command = Command::new("sh");
     // In blocks of 512 bytes: 1 MiB.
-    command
-        .args(["-c", r#"trap "" XFSZ; ulimit -S -f 2048; exec "$0" "$@""#])
-        .arg(inner.get_program())
-        .env_clear()
-        .envs(
-            inner
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .args(["run", "--name", "app", "--email", OWNER, "--data-dir"])
-        .arg(site.data_dir())
-        .arg(guest("stateful"));
+    let words = r#"trap "" XFSZ; ulimit -S -f 2048;"#;
+    let command = run_after(&site, &[], words, &guest("stateful"));
     let host = Host::spawn(&site, command);
     assert_eq!(ask(&host, "count", &json!({})), (200, json!(1)));
     let body = json!({"n_values": 12, "n_bytes": 100_000}).to_string();

@@ -10,10 +10,10 @@ use std::process::Command;
 use rustix::process::Signal;
 use uuid::Uuid;
 
-use super::{is_root, run_after, works};
+use super::{is_root, works};
 use crate::support::client::{Sent, request, send};
 use crate::support::guests::guest;
-use crate::support::host::Host;
+use crate::support::host::{Host, run_after};
 use crate::support::site::{CALLER, Site};
 
 /// A host with a disk in memory that it alone has mounted, until it ends.

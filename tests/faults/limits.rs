@@ -5,11 +5,11 @@ use std::process::Command;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{run_after, works};
+use super::works;
 use crate::support::apps::granted;
 use crate::support::client::{Sent, request};
 use crate::support::guests::guest;
-use crate::support::host::Host;
+use crate::support::host::{Host, run_after};
 use crate::support::site::{OWNER, Site};
 use crate::watching::site::{ALL, brief, journal, watcher};
 

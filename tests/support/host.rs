@@ -153,6 +153,46 @@ impl Drop for Host {
     }
 }
 
+/// Runs `syft-host parked` for the app.
+pub fn parked(site: &Site, options: &[&str]) -> Vec<Value> {
+    let mut command = syft_host(site);
+    command
+        .args(["--json", "parked", "app", "--email", OWNER, "--data-dir"])
+        .arg(site.data_dir())
+        .args(options);
+    let output = output(&mut command);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let lines = output.stdout.split(|byte| *byte == b'\n');
+    lines
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
+}
+
+/// Returns a command that runs a component as `app`, by way of a wrapper and after these
+/// words of a shell.
+pub fn run_after(site: &Site, wrapper: &[&str], words: &str, component: &Path) -> Command {
+    let inner = syft_host(site);
+    let mut command = Command::new(wrapper.first().unwrap_or(&"env"));
+    command.args(wrapper.get(1..).unwrap_or_default());
+    command
+        .args(["sh", "-c", &format!(r#"{words} exec "$0" "$@""#)])
+        .arg(inner.get_program())
+        .env_clear()
+        .envs(
+            inner
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .arg("run")
+        .arg(component)
+        .args(["--name", "app", "--allow-all-requested"])
+        .args(["--email", OWNER, "--data-dir"])
+        .arg(site.data_dir());
+    command
+}
+
 /// Runs a command to its end, which must come in time.
 pub fn output(command: &mut Command) -> Output {
     output_within(2 * PATIENCE, command)

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::site::{ALL, brief, journal, start_with, told_briefly};
 use crate::support::client::call;
-use crate::support::host::{Host, output, syft_host};
+use crate::support::host::{Host, output, parked, syft_host};
 use crate::support::site::{OWNER, Site};
 use crate::support::wait_for;
 
@@ -36,23 +36,6 @@ fn heal(host: &Host) {
         "null",
         "nothing was kept"
     );
-}
-
-/// Runs `syft-host parked` for the app.
-fn parked(site: &Site, options: &[&str]) -> Vec<Value> {
-    let mut command = syft_host(site);
-    command
-        .args(["--json", "parked", "app", "--email", OWNER, "--data-dir"])
-        .arg(site.data_dir())
-        .args(options);
-    let output = output(&mut command);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{stderr}");
-    let lines = output.stdout.split(|byte| *byte == b'\n');
-    lines
-        .filter(|line| !line.is_empty())
-        .map(|line| serde_json::from_slice(line).unwrap())
-        .collect()
 }
 
 fn asked_for(site: &Site) -> usize {

@@ -1,6 +1,7 @@
 //! Requests and events during which the host has crashed: counted over its runs, and
 //! requests parked once that was too often.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -51,10 +52,8 @@ impl Suspects {
             Ok(Opened::Absent) => crashes < 2,
             Ok(Opened::File(_)) | Err(_) => false,
         };
-        let is_parked = |address: &Address| {
-            let address = address.to_string();
-            parked.iter().any(|it| it.address == address)
-        };
+        let named: HashSet<&str> = parked.iter().map(|it| it.address.as_str()).collect();
+        let is_parked = |address: &Address| named.contains(address.to_string().as_str());
         left.requests
             .retain(|address, crashes| !is_over(address, *crashes) || is_parked(address));
         left.bound(MAX_SUSPECTS);
@@ -62,7 +61,7 @@ impl Suspects {
             inbox.suspect(address, *crashes);
         }
         count_events(app, &left).await?;
-        tell(&left, &parked);
+        tell(left.requests.iter().filter(|it| !is_parked(it.0)));
         let journal = Journal::start(folder, left.requests)
             .with_context(|| format!("write the journal of calls in {}", folder.display()))?;
         Ok(Self {
@@ -175,13 +174,8 @@ async fn count_events(app: &App, left: &journal::Left) -> anyhow::Result<()> {
     Ok(app.state().note(notes.collect()).await?)
 }
 
-fn tell(left: &journal::Left, parked: &[ParkedRequest]) {
-    let suspects = left.requests.iter();
+fn tell<'a>(suspects: impl Iterator<Item = (&'a Address, &'a u32)>) {
     let suspects: Vec<String> = suspects
-        .filter(|(address, _)| {
-            let address = address.to_string();
-            !parked.iter().any(|it| it.address == address)
-        })
         .map(|(address, crashes)| format!("{address} ({crashes})"))
         .collect();
     if !suspects.is_empty() {
