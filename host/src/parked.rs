@@ -24,7 +24,7 @@ pub struct ParkedRequest {
     pub id: String,
     /// Where it lies below the app's `rpc/` folder, without the extension.
     pub address: String,
-    /// How often the host crashed.
+    /// How often the host crashed; a panic within it counts twice.
     pub crashes: u32,
     /// When it was given up, as microseconds since the epoch.
     pub at: i64,

@@ -169,8 +169,9 @@ impl Parked {
         let address = plain(&request.address);
         ui.line(&format!("{}  {}  request {address}", self.app, request.id))?;
         let at = Timestamp::from_micros(request.at);
-        let crashes = request.crashes;
-        ui.line(&format!("    the host crashed {crashes} times until {at}"))?;
+        ui.line(&format!(
+            "    the host crashed while it handled it, again and again until {at}"
+        ))?;
         Ok(())
     }
 
