@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use super::{component, content, read, run, write};
 use crate::support::guests::repository;
 use crate::support::host::{output, output_of_build};
-use crate::support::not_run;
+use crate::support::{not_run, tell_not_run};
 use crate::support::site::Site;
 
 const WASMSIGN2: &str = "0.2.8";
@@ -219,7 +219,7 @@ fn ssh_keygen_reads_our_keys() {
         Some(String::from_utf8(ended.stdout).unwrap())
     };
     let Some(listed) = ssh_keygen(&["-l", "-f", "key.pub"]) else {
-        return not_run("there is no ssh-keygen");
+        return tell_not_run("there is no ssh-keygen");
     };
     assert!(
         listed.contains(made["fingerprint"].as_str().unwrap()),
