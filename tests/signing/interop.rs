@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use super::{component, content, read, run, write};
 use crate::support::guests::repository;
 use crate::support::host::{output, output_of_build};
-use crate::support::{not_run, tell_not_run};
 use crate::support::site::Site;
+use crate::support::{not_run, tell_not_run};
 
 const WASMSIGN2: &str = "0.2.8";
 
