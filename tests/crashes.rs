@@ -56,6 +56,16 @@ fn set(host: &Host, key: &str) -> Sent {
     send(&host.rpc, "set", Some(body.as_bytes()))
 }
 
+/// Returns a host that has given up a request, and what is parked of it. A panic within
+/// the host's own bounds ends the call alone.
+fn given_up(site: &Site, stateful: &PathBuf) -> (Host, Sent, Value) {
+    let host = start(site, stateful, Some("panic:in-call@boom"));
+    let poison = set(&host, "boom");
+    assert_eq!(poison.answer().status(), 500);
+    let found = wait_for("it to be parked", || parked(site, &[]).pop());
+    (host, poison, found)
+}
+
 #[test]
 fn a_request_that_crashes_the_host_is_given_up_and_parked() {
     if !has_failpoints() {
@@ -142,12 +152,9 @@ fn a_retry_that_cannot_be_done_yet_is_done_later() {
         return;
     }
     let (site, stateful) = (Site::new(), guest("stateful"));
-    let host = start(&site, &stateful, Some("panic:in-call@boom"));
-    let poison = set(&host, "boom");
-    assert_eq!(poison.answer().status(), 500);
-    let id = wait_for("it to be parked", || parked(&site, &[]).pop())["id"].clone();
+    let (host, poison, found) = given_up(&site, &stateful);
     host.stop();
-    parked(&site, &["--retry", id.as_str().unwrap()]);
+    parked(&site, &["--retry", found["id"].as_str().unwrap()]);
     // A folder in the place of the answer cannot be removed as a file is.
     fs::remove_file(poison.response_path()).unwrap();
     fs::create_dir(poison.response_path()).unwrap();
@@ -185,12 +192,8 @@ fn a_parked_request_can_be_forgotten() {
         return;
     }
     let (site, stateful) = (Site::new(), guest("stateful"));
-    // A panic within the host's own bounds ends the call alone.
-    let host = start(&site, &stateful, Some("panic:in-call@boom"));
-    let poison = set(&host, "boom");
-    assert_eq!(poison.answer().status(), 500);
+    let (host, poison, found) = given_up(&site, &stateful);
     assert_eq!(set(&host, "harmless").answer().status(), 200);
-    let found = wait_for("it to be parked", || parked(&site, &[]).pop());
     parked(&site, &["--drop", found["id"].as_str().unwrap()]);
     wait_for("the list to be empty", || {
         parked(&site, &[]).is_empty().then_some(())

@@ -59,6 +59,8 @@ pub enum Asked {
 pub struct Shelf {
     list: PathBuf,
     asked: PathBuf,
+    /// What is in the list is nowhere else.
+    is_only_copy: bool,
 }
 
 impl Shelf {
@@ -67,6 +69,7 @@ impl Shelf {
         Self {
             list: folder.join("parked.json"),
             asked: folder.join("asked"),
+            is_only_copy: false,
         }
     }
 
@@ -75,6 +78,7 @@ impl Shelf {
         Self {
             list: folder.join("parked-requests.json"),
             asked: folder.join("asked-requests"),
+            is_only_copy: true,
         }
     }
 
@@ -97,7 +101,9 @@ impl Shelf {
     pub(crate) fn write<T: Serialize>(&self, parked: &[T]) -> io::Result<()> {
         let temporary = self.list.with_extension("tmp");
         fs::write(&temporary, serde_json::to_vec(parked)?)?;
-        File::open(&temporary)?.sync_data()?;
+        if self.is_only_copy {
+            File::open(&temporary)?.sync_data()?;
+        }
         fs::rename(temporary, &self.list)
     }
 

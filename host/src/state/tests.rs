@@ -9,7 +9,10 @@ struct Site {
 }
 
 fn site_with(limits: Limits) -> Site {
-    let folder = tempfile::tempdir().expect("a folder");
+    site_in(tempfile::tempdir().expect("a folder"), limits)
+}
+
+fn site_in(folder: tempfile::TempDir, limits: Limits) -> Site {
     let store =
         Arc::new(Store::open(folder.path(), &limits, &StoreOptions::default()).expect("a store"));
     Site {
@@ -52,13 +55,7 @@ fn reopened(site: Site) -> Site {
         folder,
     } = site;
     drop(store);
-    let store =
-        Arc::new(Store::open(folder.path(), &limits, &StoreOptions::default()).expect("a store"));
-    Site {
-        store,
-        limits,
-        folder,
-    }
+    site_in(folder, limits)
 }
 
 fn add_one(session: &mut Session, key: &str) -> u64 {
