@@ -53,6 +53,12 @@ pub struct Config {
     pub apps: PathBuf,
     /// The private folder of what the owner approved for good.
     pub approvals: PathBuf,
+    /// The private folder of whose keys are trusted.
+    pub trust: PathBuf,
+    /// The private folder that says which apps are installed for the owner.
+    pub installed: PathBuf,
+    /// The private folder of the components of installed apps.
+    pub components: PathBuf,
     /// The time in which we have to end, where somebody waits for it.
     pub stop_within: Option<Duration>,
 }
@@ -87,13 +93,17 @@ impl Config {
         let said = Said::find(overrides)?;
         let datasites = said.datasites()?;
         let email = said.email.ok_or_else(|| missing("email", "--email"))?;
+        let (data, settings) = (data_home()?, config_home()?);
         let config = Self {
             email: Datasite::parse(&email)?,
             datasites,
             is_local: said.is_local,
-            cache: home_folder("XDG_CACHE_HOME", ".cache", "cache")?.join("compiled"),
-            apps: home_folder("XDG_DATA_HOME", ".local/share", "data")?.join("apps"),
-            approvals: home_folder("XDG_CONFIG_HOME", ".config", "config")?.join("approvals"),
+            cache: cache_home()?.join("compiled"),
+            apps: data.join("apps"),
+            approvals: settings.join("approvals"),
+            trust: settings.join("trust"),
+            installed: data.join("installed").join(&email),
+            components: data.join("components"),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
         };
         config.keep_private()?;
@@ -114,7 +124,7 @@ impl Config {
     /// # Errors
     /// The config is not readable, or the folder would be synced.
     pub fn find_python_folder(overrides: &Overrides) -> Result<PathBuf, CommandError> {
-        let folder = home_folder("XDG_CACHE_HOME", ".cache", "cache")?.join("python");
+        let folder = cache_home()?.join("python");
         not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
         Ok(folder)
     }
@@ -129,7 +139,7 @@ impl Config {
     ) -> Result<PathBuf, CommandError> {
         let path = match said {
             Some(path) => std::path::absolute(path)?,
-            None => home_folder("XDG_CONFIG_HOME", ".config", "config")?.join("keys/signing"),
+            None => config_home()?.join("keys/signing"),
         };
         not_synced(&[&path], &Self::find_datasites(overrides)?)?;
         Ok(path)
@@ -158,10 +168,18 @@ impl Config {
         Ok(apps)
     }
 
-    /// Compiled code from a synced folder would let strangers run what they like, and
-    /// state in one would be theirs to read.
+    /// Compiled code from a synced folder would let strangers run what they like, trusted
+    /// keys would be theirs to choose, and state would be theirs to read.
     fn keep_private(&self) -> Result<(), CommandError> {
-        not_synced(&[&self.cache, &self.apps], &self.datasites)
+        let own = [
+            &self.cache,
+            &self.apps,
+            &self.approvals,
+            &self.trust,
+            &self.installed,
+            &self.components,
+        ];
+        not_synced(&own, &self.datasites)
     }
 }
 
@@ -211,9 +229,7 @@ impl Said {
     fn datasites(&self) -> Result<PathBuf, CommandError> {
         let data_dir = match &self.data_dir {
             Some(dir) => expand_home(dir)?,
-            None if self.is_local => {
-                home_folder("XDG_DATA_HOME", ".local/share", "data")?.join("local")
-            }
+            None if self.is_local => data_home()?.join("local"),
             None => home()?.join("SyftBox"),
         };
         Ok(std::path::absolute(data_dir)?.join("datasites"))
@@ -274,6 +290,18 @@ fn is_not_found(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<std::io::Error>()
         .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+fn cache_home() -> Result<PathBuf, CommandError> {
+    home_folder("XDG_CACHE_HOME", ".cache", "cache")
+}
+
+fn data_home() -> Result<PathBuf, CommandError> {
+    home_folder("XDG_DATA_HOME", ".local/share", "data")
+}
+
+fn config_home() -> Result<PathBuf, CommandError> {
+    home_folder("XDG_CONFIG_HOME", ".config", "config")
 }
 
 /// Returns one of the host's own folders.
