@@ -25,6 +25,7 @@ pub mod durability;
 pub mod error;
 mod failpoint;
 mod guest_crate;
+pub mod installed;
 mod journal;
 pub mod logging;
 pub mod manifest;

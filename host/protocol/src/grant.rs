@@ -153,6 +153,20 @@ impl Name {
             Self::Glob(glob) => glob_matches(glob, name),
         }
     }
+
+    /// Tells whether a name, neither being `**`, surely stands for all that another does.
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Literal(literal)) => self.matches(literal),
+            (Self::Glob(ours), Self::Glob(other)) => covers(
+                ours,
+                other,
+                |c| *c == '*',
+                |ours, other| *ours == '?' || ours == other,
+            ),
+            _ => false,
+        }
+    }
 }
 
 impl Pattern {
@@ -182,6 +196,17 @@ impl Pattern {
                 .iter()
                 .zip(&self.names)
                 .all(|(name, pattern)| matches!(pattern, Name::Literal(it) if it == name))
+    }
+
+    /// Tells whether the pattern surely stands for all that another one stands for. It may
+    /// say no where it does.
+    pub fn covers(&self, other: &Pattern) -> bool {
+        covers(
+            &self.names,
+            &other.names,
+            |name| *name == Name::AnyNames,
+            Name::covers,
+        )
     }
 
     /// Returns a path that the pattern stands for.
@@ -239,6 +264,35 @@ impl Pattern {
     }
 }
 
+/// Tells whether what one sequence stands for is among what another does, where some of
+/// their parts stand for any number of parts, and the others for one each.
+///
+/// `holds[o]` says it of the parts of `ours` looked at, from the end, and those of `other` from
+/// `o` on; time is proportional to both lengths multiplied.
+fn covers<T>(
+    ours: &[T],
+    other: &[T],
+    is_any: impl Fn(&T) -> bool,
+    part_covers: impl Fn(&T, &T) -> bool,
+) -> bool {
+    // Behind the end of ours there is only the end of the other.
+    let mut holds = vec![false; other.len() + 1];
+    holds[other.len()] = true;
+    for part in ours.iter().rev() {
+        let mut longer = vec![false; other.len() + 1];
+        longer[other.len()] = is_any(part) && holds[other.len()];
+        for (o, theirs) in other.iter().enumerate().rev() {
+            longer[o] = match is_any(part) {
+                // It stands for nothing here, or for one of theirs and what follows.
+                true => holds[o] || longer[o + 1],
+                false => !is_any(theirs) && part_covers(part, theirs) && holds[o + 1],
+            };
+        }
+        holds = longer;
+    }
+    holds[0]
+}
+
 /// Matches `*` and `?`, in time proportional to both lengths multiplied.
 fn glob_matches(glob: &[char], name: &str) -> bool {
     let name: Vec<char> = name.chars().collect();
@@ -269,6 +323,8 @@ fn glob_matches(glob: &[char], name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn pattern(text: &str) -> Pattern {
@@ -322,6 +378,56 @@ mod tests {
                 expected,
                 "{text} {path}"
             );
+        }
+    }
+
+    #[test]
+    fn covers_what_surely_is_among_its_own() {
+        for (wide, narrow, expected) in [
+            ("*/public/**", "a@b.co/public/x/*.json", true),
+            ("*/public/**", "*/public", true),
+            ("*/public/**", "*/public/**/x/**", true),
+            ("*/public/*", "*/public/**", false),
+            ("**", "**/x", true),
+            ("**/**", "**", true),
+            ("**/x", "**", false),
+            ("**/x", "**/x/**", false),
+            ("a/**/c", "a/b/**/c", true),
+            ("a/**/c", "a/**/b", false),
+            ("*.json", "score-?.json", true),
+            ("score-?.json", "*.json", false),
+            ("a*c", "a?b*c", true),
+            ("a*c", "a*b", false),
+            ("a?c", "abc", true),
+            ("a?c", "a*c", false),
+            ("{datasite}/x", "o@x.org/x", true),
+            ("{app_data}/**", "{datasite}/app_data/app/x", true),
+            ("{app_data}/**", "{datasite}/app_data/other/x", false),
+            ("A", "a", false),
+        ] {
+            let covers = pattern(wide).covers(&pattern(narrow));
+            assert_eq!(covers, expected, "{wide} {narrow}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn what_is_covered_is_matched(
+            wide in "[ab*?]{1,3}(/[ab*?]{1,3}){0,4}",
+            narrow in "[ab*?]{1,3}(/[ab*?]{1,3}){0,4}",
+            path in "[ab]{1,3}(/[ab]{1,3}){0,4}",
+        ) {
+            let (Ok(wide), Ok(narrow)) = (PathPattern::parse(&wide), PathPattern::parse(&narrow))
+            else {
+                return Ok(());
+            };
+            let (wide, narrow) = (pattern(wide.as_str()), pattern(narrow.as_str()));
+            prop_assert!(wide.covers(&wide));
+            if wide.covers(&narrow) && narrow.matches(&names(&path)) {
+                prop_assert!(wide.matches(&names(&path)));
+            }
         }
     }
 

@@ -1,0 +1,84 @@
+//! The components of installed apps, by their digest.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::{Digest, InstalledError, make_private, write_forced};
+
+const EXTENSION: &str = "wasm";
+
+/// The private folder of components.
+#[derive(Debug, Clone)]
+pub struct Components {
+    folder: PathBuf,
+}
+
+impl Components {
+    /// Opens the folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn open(folder: &Path) -> Result<Self, InstalledError> {
+        make_private(folder).map_err(|error| InstalledError::io(folder, error))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+        })
+    }
+
+    /// Keeps a component, and returns its digest once it is on the disk.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn keep(&self, component: &[u8]) -> Result<Digest, InstalledError> {
+        let digest = Digest::of(component);
+        let path = self.path(&digest);
+        // Written anew where something else is in its place.
+        if !matches!(self.read(&digest, component.len() as u64), Ok(kept) if kept == component) {
+            write_forced(&path, component).map_err(|error| InstalledError::io(&path, error))?;
+        }
+        Ok(digest)
+    }
+
+    /// Returns a component, which has the bytes that its digest says, and at most so many.
+    ///
+    /// # Errors
+    /// It is not there, larger, or was changed.
+    pub fn read(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, InstalledError> {
+        let path = self.path(digest);
+        let read = || -> io::Result<Vec<u8>> {
+            let mut bytes = Vec::new();
+            File::open(&path)?.take(limit + 1).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(|error| InstalledError::io(&path, error))?;
+        match Digest::of(&bytes) == *digest {
+            true => Ok(bytes),
+            false => Err(InstalledError::Changed { path }),
+        }
+    }
+
+    /// Deletes the components that nobody needs. Returns how many there were.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn keep_only(&self, needed: &HashSet<Digest>) -> Result<usize, InstalledError> {
+        let wrong = |error| InstalledError::io(&self.folder, error);
+        let mut n_deleted = 0;
+        for entry in fs::read_dir(&self.folder).map_err(wrong)? {
+            let path = entry.map_err(wrong)?.path();
+            let digest = path.file_stem().and_then(|it| it.to_str());
+            let digest = digest.and_then(|it| Digest::parse(it).ok());
+            if digest.is_some_and(|it| !needed.contains(&it)) {
+                fs::remove_file(&path).map_err(|error| InstalledError::io(&path, error))?;
+                n_deleted += 1;
+            }
+        }
+        Ok(n_deleted)
+    }
+
+    fn path(&self, digest: &Digest) -> PathBuf {
+        self.folder.join(digest.as_str()).with_extension(EXTENSION)
+    }
+}

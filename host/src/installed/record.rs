@@ -1,0 +1,218 @@
+//! What is said of an app that is installed.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::grant::PathPattern;
+use syft_protocol::timestamp::Timestamp;
+
+use crate::component;
+use crate::manifest::Manifest;
+
+/// The only form of a record that there is yet.
+const FORM: u32 = 1;
+
+/// A SHA-256, in hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(String);
+
+/// An app that is installed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawInstalled", into = "RawInstalled")]
+pub struct Installed {
+    /// Its name, which is its folder below `app_data`.
+    pub name: AppName,
+    /// Whose app it is: the same for all its releases.
+    pub author: Datasite,
+    /// Where it came from, and updates come from.
+    pub source: String,
+    /// What is served.
+    pub current: Release,
+    /// What was served before, and can be again.
+    pub previous: Option<Release>,
+    /// What wants more than the owner has approved, and waits for that.
+    pub waiting: Option<Release>,
+    /// The signed digest of a release that the owner went back from: it is not taken again by
+    /// itself.
+    pub skipped: Option<Digest>,
+}
+
+/// A release of an app: its component, and what the owner approved for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawRelease", into = "RawRelease")]
+pub struct Release {
+    /// Its version, which says nothing.
+    pub version: semver::Version,
+    /// Its number among the releases by keys of this epoch.
+    pub sequence: u64,
+    /// The epoch of the author's key that signed it.
+    pub epoch: u64,
+    /// The fingerprint of that key.
+    pub signer: String,
+    /// Of the file: it names the component.
+    pub sha256: Digest,
+    /// Of what was signed: it names the release.
+    pub signed_sha256: Digest,
+    /// When it was installed, or came here.
+    pub since: Timestamp,
+    /// What it gets of what it asks for: `files` and `limits` of a manifest, and no other keys.
+    pub approved: Manifest,
+    /// What the owner denies it, whatever was approved.
+    pub denied: Vec<PathPattern>,
+}
+
+impl Digest {
+    /// Returns the digest of bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(component::digest(bytes))
+    }
+
+    /// Reads a digest.
+    ///
+    /// # Errors
+    /// The text is no SHA-256 in small hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        match text.len() == 64 && text.bytes().all(is_digit) {
+            true => Ok(Self(text.to_owned())),
+            false => Err("a SHA-256 has 64 hexadecimal digits, small ones".to_owned()),
+        }
+    }
+
+    /// Returns its digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawInstalled {
+    installed: u32,
+    name: String,
+    author: String,
+    source: String,
+    current: Release,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<Release>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<Release>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<Digest>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRelease {
+    version: String,
+    sequence: u64,
+    epoch: u64,
+    signer: String,
+    sha256: Digest,
+    signed_sha256: Digest,
+    /// Microseconds since the epoch.
+    since: i64,
+    /// A manifest, as components carry it.
+    approved: Value,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    denied: Vec<String>,
+}
+
+impl TryFrom<RawInstalled> for Installed {
+    type Error = String;
+
+    fn try_from(raw: RawInstalled) -> Result<Self, String> {
+        if raw.installed != FORM {
+            return Err(format!("records of form {} are not known", raw.installed));
+        }
+        Ok(Self {
+            name: AppName::parse(&raw.name).map_err(|error| error.to_string())?,
+            author: Datasite::parse(&raw.author).map_err(|error| error.to_string())?,
+            source: raw.source,
+            current: raw.current,
+            previous: raw.previous,
+            waiting: raw.waiting,
+            skipped: raw.skipped,
+        })
+    }
+}
+
+impl From<Installed> for RawInstalled {
+    fn from(it: Installed) -> Self {
+        Self {
+            installed: FORM,
+            name: it.name.to_string(),
+            author: it.author.to_string(),
+            source: it.source,
+            current: it.current,
+            previous: it.previous,
+            waiting: it.waiting,
+            skipped: it.skipped,
+        }
+    }
+}
+
+impl TryFrom<RawRelease> for Release {
+    type Error = String;
+
+    fn try_from(raw: RawRelease) -> Result<Self, String> {
+        let approved = raw.approved.to_string();
+        let approved = Manifest::from_section(approved.as_bytes());
+        let denied = raw.denied.iter().map(|it| PathPattern::parse(it));
+        Ok(Self {
+            version: raw
+                .version
+                .parse()
+                .map_err(|error: semver::Error| error.to_string())?,
+            sequence: raw.sequence,
+            epoch: raw.epoch,
+            signer: raw.signer,
+            sha256: raw.sha256,
+            signed_sha256: raw.signed_sha256,
+            since: Timestamp::from_micros(raw.since),
+            approved: approved.map_err(|error| error.to_string())?,
+            denied: denied
+                .collect::<Result<_, _>>()
+                .map_err(|error| error.to_string())?,
+        })
+    }
+}
+
+impl From<Release> for RawRelease {
+    fn from(it: Release) -> Self {
+        Self {
+            version: it.version.to_string(),
+            sequence: it.sequence,
+            epoch: it.epoch,
+            signer: it.signer,
+            sha256: it.sha256,
+            signed_sha256: it.signed_sha256,
+            since: it.since.micros(),
+            approved: serde_json::from_slice(&it.approved.to_section()).unwrap_or_default(),
+            denied: it.denied.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
