@@ -103,7 +103,7 @@ impl Config {
             approvals: settings.join("approvals"),
             trust: settings.join("trust"),
             installed: data.join("installed").join(&email),
-            components: data.join("components"),
+            components: data.join("components").join(&email),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
         };
         config.keep_private()?;
