@@ -8,6 +8,7 @@
 //!
 //! All of it works on bytes that were read once, and before anything is compiled.
 
+mod envelope;
 mod error;
 mod key_error;
 mod public_key;
@@ -18,6 +19,7 @@ mod signatures;
 
 use sha2::{Digest, Sha256};
 
+pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE_BYTES, Opened};
 pub use error::PackageError;
 pub use key_error::KeyError;
 pub use public_key::PublicKey;
