@@ -9,6 +9,7 @@
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`: an app that is signed
+//! - `catalog`: what an author publishes
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -18,6 +19,7 @@ pub mod approval;
 mod built_app;
 pub mod caller;
 pub mod capability;
+pub mod catalog;
 pub mod commands;
 pub mod component;
 pub mod config;
