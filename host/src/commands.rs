@@ -7,6 +7,7 @@ mod demo;
 mod files;
 mod inspect;
 mod keygen;
+mod manner;
 mod parked;
 mod passphrase;
 mod run;

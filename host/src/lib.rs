@@ -9,6 +9,7 @@
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`: an app that is signed
+//! - `launch`: from a component to a server
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -27,6 +28,7 @@ mod failpoint;
 mod guest_crate;
 pub mod installed;
 mod journal;
+pub mod launch;
 pub mod logging;
 pub mod manifest;
 pub mod package;
