@@ -33,6 +33,17 @@ pub struct App {
     watches: Watches,
 }
 
+/// A program that fits our world, and what it says of itself. Nothing of its own was
+/// touched yet, so an older release of the app may run meanwhile.
+pub struct Loaded {
+    name: AppName,
+    datasite: Datasite,
+    identity: Identity,
+    program: Program,
+    router: Router,
+    watches: Watches,
+}
+
 /// What came of a request.
 #[derive(Debug)]
 pub enum Called {
@@ -64,26 +75,72 @@ pub enum AppError {
     Watches(#[from] WatchesError),
 }
 
-impl App {
-    /// Loads a component and asks it for its endpoints and for what it watches.
+impl Loaded {
+    /// Asks a program for its endpoints and for what it watches.
     ///
     /// # Errors
     /// See [`AppError`].
-    pub async fn load(
+    pub async fn ask(
         sandbox: &Sandbox,
+        program: Program,
         name: AppName,
         datasite: Datasite,
-        mut files: FileAccess,
-        state: Store,
-        component: &[u8],
     ) -> Result<Self, AppError> {
-        let program = sandbox.load(component)?;
-        let (router, watches) = Self::ask(sandbox, &program, &name, &datasite).await?;
+        let identity = identity(&name, &datasite);
+        let endpoints = sandbox
+            .endpoints(&program, &identity)
+            .await
+            .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
+        let watches = sandbox
+            .watches(&program, &identity)
+            .await
+            .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
+        let watches = Watches::new(watches, &datasite, &name)?;
+        if endpoints.is_empty() && watches.is_empty() {
+            return Err(RouterError::Empty.into());
+        }
+        let router = Router::new(endpoints, sandbox.limits().endpoints)?;
+        Ok(Self {
+            name,
+            datasite,
+            identity,
+            program,
+            router,
+            watches,
+        })
+    }
+
+    /// Returns the name of the app.
+    pub fn name(&self) -> &AppName {
+        &self.name
+    }
+
+    /// Returns the endpoints of the app.
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Returns what the app watches.
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+}
+
+impl App {
+    /// Gives a loaded app its files and its state.
+    pub fn new(loaded: Loaded, mut files: FileAccess, state: Store) -> Self {
+        let Loaded {
+            name,
+            datasite,
+            identity,
+            program,
+            router,
+            watches,
+        } = loaded;
         if !watches.is_empty() {
             files.note_deeds();
         }
-        let identity = identity(&name, &datasite);
-        Ok(Self {
+        Self {
             name,
             datasite,
             identity,
@@ -92,31 +149,7 @@ impl App {
             program,
             router,
             watches,
-        })
-    }
-
-    /// Asks a program for its endpoints and for what it watches.
-    pub(crate) async fn ask(
-        sandbox: &Sandbox,
-        program: &Program,
-        name: &AppName,
-        datasite: &Datasite,
-    ) -> Result<(Router, Watches), AppError> {
-        let identity = identity(name, datasite);
-        let endpoints = sandbox
-            .endpoints(program, &identity)
-            .await
-            .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
-        let watches = sandbox
-            .watches(program, &identity)
-            .await
-            .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
-        let watches = Watches::new(watches, datasite, name)?;
-        if endpoints.is_empty() && watches.is_empty() {
-            return Err(RouterError::Empty.into());
         }
-        let router = Router::new(endpoints, sandbox.limits().endpoints)?;
-        Ok((router, watches))
     }
 
     /// Returns the name of the app.

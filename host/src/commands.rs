@@ -8,6 +8,7 @@ mod files;
 mod inspect;
 mod keygen;
 mod keys;
+mod manner;
 mod parked;
 mod passphrase;
 mod publish;

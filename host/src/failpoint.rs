@@ -1,8 +1,10 @@
 //! Named steps at which the tests let the host crash. In a release build there are none.
 
-/// A step of a call.
+/// A step of a server or of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
+    /// The server of an app begins.
+    Serve,
     /// The request was read.
     AfterRead,
     /// A guest writes to its state.
@@ -76,6 +78,7 @@ mod armed {
             }
         };
         let step = match step {
+            "serve" => Step::Serve,
             "after-read" => Step::AfterRead,
             "in-call" => Step::InCall,
             "before-commit" => Step::BeforeCommit,

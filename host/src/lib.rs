@@ -10,6 +10,7 @@
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`: an app that is signed
 //! - `catalog`: what an author publishes
+//! - `launch`: from a component to a server
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -30,6 +31,7 @@ mod failpoint;
 mod guest_crate;
 pub mod installed;
 mod journal;
+pub mod launch;
 pub mod logging;
 pub mod manifest;
 pub mod package;

@@ -54,6 +54,15 @@ pub struct Program {
     watching: Option<WatchingPre<CallState>>,
 }
 
+/// Whether a component is compiled while apps answer requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compiling {
+    /// Nobody waits for anything else: all processors take part.
+    Alone,
+    /// One processor is enough, so that apps are served meanwhile.
+    BesideOthers,
+}
+
 /// Why a component cannot be an app.
 #[derive(Debug, Error)]
 pub enum LoadError {
@@ -87,8 +96,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// The engine does not start, or the folder is not private.
-    pub fn new(limits: Limits, cache: &Path) -> anyhow::Result<Self> {
-        let engine = engine::new(&limits)?;
+    pub fn new(limits: Limits, cache: &Path, compiling: Compiling) -> anyhow::Result<Self> {
+        let engine = engine::new(&limits, compiling)?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         capability::link(&mut linker)?;

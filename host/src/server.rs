@@ -26,6 +26,7 @@ use tokio::time::{self, Instant as TokioInstant};
 
 use crate::app::App;
 use crate::durability::Durability;
+use crate::failpoint::{self, Step};
 use crate::journal::{Entry, Journal};
 use crate::reply::Replier;
 use crate::sandbox::Sandbox;
@@ -33,7 +34,7 @@ use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
 use lookout::{Lookout, Scope};
-pub use shutdown::Shutdown;
+pub use shutdown::{Shutdown, Stop};
 use suspects::Suspects;
 
 /// How often somebody may have asked for a parked request.
@@ -196,7 +197,8 @@ impl Server {
     /// Answers requests until it is told to stop, then finishes what is in
     /// progress. What could not be finished lies there unanswered and is found at
     /// the next start.
-    pub async fn run(mut self, mut shutdown: Shutdown) {
+    pub async fn run(mut self, mut shutdown: Shutdown) -> Remains {
+        failpoint::reach(Step::Serve, self.shared.app.name().as_str());
         let mut sweep = time::interval(self.options.sweep_every);
         let starts = Arc::clone(&self.shared.starts);
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -220,10 +222,10 @@ impl Server {
                 _ = asked.tick() => self.see_to_asked(),
             }
         }
-        self.finish(shutdown, watching).await;
+        self.finish(shutdown, watching).await
     }
 
-    async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) {
+    async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) -> Remains {
         self.lookout.watcher = None;
         self.inbox.close();
         let n_active = self.inbox.n_active();
@@ -253,6 +255,8 @@ impl Server {
             0 => tracing::info!("stopped"),
             n_left => tracing::warn!(n_left, "stopped; these calls run again at the next start"),
         }
+        let Self { events, .. } = self;
+        Remains(events)
     }
 
     /// Starts what is to be done, and tells whether it was held up: so many tasks are
@@ -376,8 +380,21 @@ impl Server {
             if let Err(error) = Handle::current().block_on(app.sweep(is_waiting, now)) {
                 tracing::error!("cannot forget old answers: {error}");
             }
+            drop((tree, app));
             send(&events, Event::Swept(n_deleted));
         });
+    }
+}
+
+/// What still goes on of a server that has ended: a scan perhaps, or a call that took too
+/// long.
+pub struct Remains(mpsc::UnboundedReceiver<Event>);
+
+impl Remains {
+    /// Waits until nothing of the app is open any more, so that it can be served again.
+    pub async fn gone(mut self) {
+        // Each task lets go of the app and its folder before it lets go of its sender.
+        while self.0.recv().await.is_some() {}
     }
 }
 

@@ -99,6 +99,14 @@ pub struct Damaged {
     why: String,
 }
 
+/// Another host has the state open.
+#[derive(Debug, Error)]
+#[error("another host{} serves the app of {} already", .pid.as_ref().map_or(String::new(), |pid| format!(", process {pid},")), folder.display())]
+pub struct AlreadyServed {
+    folder: PathBuf,
+    pid: Option<String>,
+}
+
 impl StoreError {
     fn new(error: impl std::fmt::Display) -> Self {
         Self(error.to_string())
@@ -118,7 +126,10 @@ impl Store {
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
         let (file, book) = match file::guarded(|| open_file(&path, options.durability)) {
-            Err(redb::Error::DatabaseAlreadyOpen) => return Err(already_served(folder)),
+            Err(redb::Error::DatabaseAlreadyOpen) => {
+                let (folder, pid) = (folder.to_owned(), fs::read_to_string(folder.join(PID)).ok());
+                return Err(AlreadyServed { folder, pid }.into());
+            }
             Err(error) if is_damage(&error) => {
                 let why = error.to_string();
                 return Err(Damaged { path, why }.into());
@@ -218,14 +229,6 @@ fn is_damage(error: &redb::Error) -> bool {
         redb::Error::Io(error) => matches!(error.kind(), InvalidData | UnexpectedEof),
         _ => false,
     }
-}
-
-fn already_served(folder: &Path) -> anyhow::Error {
-    let by = match fs::read_to_string(folder.join(PID)) {
-        Ok(pid) => format!("another host, process {pid},"),
-        Err(_) => "another host".to_owned(),
-    };
-    anyhow::anyhow!("{by} serves the app of {} already", folder.display())
 }
 
 /// Readers want the tables to be there.

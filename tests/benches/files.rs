@@ -10,11 +10,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use syft_host::app::{App, Called};
+use syft_host::app::{App, Called, Loaded};
 use syft_host::capability::files::{FileAccess, Grants};
 use syft_host::manifest;
 use syft_host::reply::Replier;
-use syft_host::sandbox::{Limits, Sandbox};
+use syft_host::sandbox::{Compiling, Limits, Sandbox};
 use syft_host::state;
 use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
 use syft_protocol::grant::PathPattern;
@@ -118,7 +118,7 @@ impl Ours {
             time: Duration::from_secs(600),
             ..Limits::default()
         };
-        let sandbox = Sandbox::new(limits, &place.join("compiled")).unwrap();
+        let sandbox = Sandbox::new(limits, &place.join("compiled"), Compiling::Alone).unwrap();
         let name = AppName::parse("app").unwrap();
         let owner = Datasite::parse("owner@example.com").unwrap();
         let files = manifest::Files {
@@ -143,9 +143,9 @@ impl Ours {
             debug: false,
             response_bytes: sandbox.limits().response_bytes,
         };
-        let app = App::load(&sandbox, name, owner, files, state, component)
-            .await
-            .unwrap();
+        let program = sandbox.load(component).unwrap();
+        let loaded = Loaded::ask(&sandbox, program, name, owner).await.unwrap();
+        let app = App::new(loaded, files, state);
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
         let folder = Folder::parse(&["open-many"]).unwrap();
         let address = Address::new(Arc::new(folder), id);

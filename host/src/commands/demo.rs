@@ -12,13 +12,13 @@ use syft_protocol::url::SyftUrl;
 use syft_protocol::watching::Retry;
 
 use super::Exit;
-use crate::app::App;
+use crate::app::{App, Loaded};
 use crate::caller::{Call, Called};
 use crate::capability::files::FileAccess;
 use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::guest_crate;
-use crate::sandbox::{Limits, Sandbox};
+use crate::sandbox::{Compiling, Limits, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
 use crate::state::{Store, StoreOptions};
 use crate::ui::Ui;
@@ -88,7 +88,11 @@ async fn prepare(
     component: &Path,
 ) -> Result<(Server, std::path::PathBuf), CommandError> {
     let datasites = place.join("datasites");
-    let sandbox = Arc::new(Sandbox::new(Limits::default(), &place.join("compiled"))?);
+    let sandbox = Arc::new(Sandbox::new(
+        Limits::default(),
+        &place.join("compiled"),
+        Compiling::Alone,
+    )?);
     let bytes = std::fs::read(component)?;
     let owner = Datasite::parse(OWNER)?;
     let state = Store::open(
@@ -96,15 +100,9 @@ async fn prepare(
         sandbox.limits(),
         &StoreOptions::default(),
     )?;
-    let app = App::load(
-        &sandbox,
-        AppName::parse("hello")?,
-        owner,
-        FileAccess::default(),
-        state,
-        &bytes,
-    )
-    .await?;
+    let program = sandbox.load(&bytes)?;
+    let loaded = Loaded::ask(&sandbox, program, AppName::parse("hello")?, owner).await?;
+    let app = App::new(loaded, FileAccess::default(), state);
     let options = ServerOptions {
         datasites: datasites.clone(),
         folder: place.join("state"),

@@ -10,14 +10,14 @@ use clap::Args;
 use syft_protocol::address::{AppName, Datasite};
 
 use super::{Exit, files};
-use crate::app::App;
+use crate::app::Loaded;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::package::{Package, PackageError};
 use crate::plain::plain_excerpt;
-use crate::sandbox::{Limits, Sandbox};
+use crate::sandbox::{Compiling, Limits, Sandbox};
 use crate::ui::Ui;
 use imports::Imports;
 use report::{Report, Serves, Signed};
@@ -44,7 +44,7 @@ pub(super) async fn inspect(
     let surface = component::surface(&bytes).map_err(|error| wrong(error.into()))?;
     let signed = signed(&bytes);
     let config = Config::load(overrides)?;
-    let sandbox = Sandbox::new(limits, &config.cache)?;
+    let sandbox = Sandbox::new(limits, &config.cache, Compiling::Alone)?;
     let asked = manifest.clone().unwrap_or_default();
     let serves = serves(&sandbox, &asked, &bytes).await;
     let report = Report {
@@ -103,12 +103,17 @@ async fn serves(sandbox: &Sandbox, manifest: &Manifest, bytes: &[u8]) -> Result<
         name.map_err(|error| describe(&error))?,
         owner.map_err(|error| describe(&error))?,
     );
-    let (router, watches) = App::ask(sandbox, &program, &name, &owner)
+    let loaded = Loaded::ask(sandbox, program, name, owner)
         .await
         .map_err(|error| describe(&error))?;
     Ok(Serves {
-        endpoints: router.endpoints().map(ToString::to_string).collect(),
-        watches: watches
+        endpoints: loaded
+            .router()
+            .endpoints()
+            .map(ToString::to_string)
+            .collect(),
+        watches: loaded
+            .watches()
             .all()
             .iter()
             .map(|it| (it.words(), it.to_json()))

@@ -1,34 +1,32 @@
 //! `syft-host run`
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-use rustix::process::{Resource, getrlimit, setrlimit};
-use serde_json::{Value, json};
+use clap::Args;
+use serde_json::json;
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
-use syft_protocol::retention::Retention;
-use syft_protocol::watching::Retry;
 
 use super::Exit;
-use crate::app::{App, AppError};
+use super::manner::MannerArgs;
 use crate::approval::{Approvals, Said, approve};
 use crate::built_app;
-use crate::capability::files::FileAccess;
 use crate::component;
 use crate::config::{Config, Overrides};
-use crate::durability::Durability;
 use crate::error::CommandError;
+use crate::launch::{Plan, Prepared, Serves, allow_open_files, spare_files};
 use crate::manifest::section::SectionError;
-use crate::manifest::{Files, Manifest, ManifestError};
-use crate::quantity::{parse_long_time, parse_size, parse_time};
-use crate::sandbox::{Limits, LoadError, Sandbox};
-use crate::server::{Server, ServerOptions, Shutdown};
-use crate::state::{Damaged, Store, StoreOptions};
+use crate::manifest::{Manifest, ManifestError};
+use crate::quantity::{parse_size, parse_time};
+use crate::sandbox::{Compiling, Limits, LoadError};
+use crate::server::Shutdown;
 use crate::ui::Ui;
+
+/// Files that an app may have open at most, all its calls together.
+const OPEN_FILES: u64 = 65_536;
 
 /// Serve an app in the foreground
 ///
@@ -47,14 +45,6 @@ pub(super) struct RunArgs {
     /// File beside a Python program that goes into the app; may be given more than once
     #[arg(long, value_name = "FILE")]
     include: Vec<String>,
-
-    /// Show callers what went wrong inside a handler
-    #[arg(long)]
-    debug: bool,
-
-    /// Do not publish `rpc.schema.json`
-    #[arg(long)]
-    no_schema: bool,
 
     /// Time a call may take, such as `500ms` or `10s`
     #[arg(long, value_name = "DURATION", value_parser = parse_call_time, help_heading = "Limits")]
@@ -89,46 +79,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
     deny: Vec<PathPattern>,
 
-    /// Time before an event that failed is told again, which doubles each time
-    #[arg(long, value_name = "DURATION", value_parser = parse_retry, default_value = "1s", help_heading = "Watching")]
-    retry_first: Duration,
-
-    /// Times that an event is told before it is parked
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), default_value_t = 10, help_heading = "Watching")]
-    retry_attempts: u32,
-
-    /// What survives a failure of the power
-    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = DurabilityArg::Batched)]
-    durability: DurabilityArg,
-
-    /// How long requests and answers are kept, such as `30d`
-    #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30d")]
-    keep: Duration,
-
-    /// How often older ones are deleted
-    #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "1h")]
-    sweep_every: Duration,
-}
-
-/// A host that is killed loses nothing with any of these.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum DurabilityArg {
-    /// Nothing is forced to the disk: the last calls may be lost, or the state ruined
-    None,
-    /// The state, before the answers are seen; a lost answer is given again
-    Batched,
-    /// The state and each answer
-    Strict,
-}
-
-impl From<DurabilityArg> for Durability {
-    fn from(level: DurabilityArg) -> Self {
-        match level {
-            DurabilityArg::None => Self::None,
-            DurabilityArg::Batched => Self::Batched,
-            DurabilityArg::Strict => Self::Strict,
-        }
-    }
+    #[command(flatten)]
+    manner: MannerArgs,
 }
 
 pub(super) async fn run(
@@ -137,7 +89,7 @@ pub(super) async fn run(
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let open_files = allow_open_files();
+    let open_files = allow_open_files(OPEN_FILES);
     let source = Source::find(ui, overrides, &args.app, &args.include)?;
     let name = source.name(args.name.as_deref())?;
     let approvals = Approvals::new(&config.approvals);
@@ -151,125 +103,57 @@ pub(super) async fn run(
         &args.said(),
         &approvals,
     )?;
-    let mut limits = args.limits(ui, manifest, approved.is_all);
-    if approved.grants.approved != Files::default() {
-        limits = spare_files(limits, open_files);
-    }
-    let sandbox = Arc::new(Sandbox::new(limits, &config.cache)?);
-    fs::create_dir_all(&config.datasites)?;
-    let files = FileAccess::new(&config.datasites, &approved.grants, &config.email, &name)?;
-    let durability = args.durability.into();
-    let kept = StoreOptions {
-        keep: args.keep,
-        durability,
+    let limits = args.limits(ui, manifest, approved.is_all);
+    let plan = Plan {
+        name: name.clone(),
+        limits: spare_files(limits, &approved.grants, open_files),
+        grants: approved.grants,
     };
-    let state =
-        Store::open(&config.app_folder(&name), sandbox.limits(), &kept).map_err(explain_state)?;
-    let app = App::load(
-        &sandbox,
-        name,
-        config.email.clone(),
-        files,
-        state,
-        &source.component,
-    )
-    .await
-    .map_err(|error| explain(&source.path, error))?;
-    let options = ServerOptions {
-        datasites: config.datasites.clone(),
-        folder: config.app_folder(app.name()),
-        debug: args.debug,
-        publish_schema: !args.no_schema,
-        retention: Retention { keep: args.keep },
-        sweep_every: args.sweep_every,
-        durability,
-        stop_within: config.stop_within.unwrap_or(sandbox.limits().time),
-        retry: Retry {
-            first: args.retry_first,
-            attempts: args.retry_attempts,
-        },
-    };
-    let serves = Serves::new(&app);
-    let server = Server::new(app, sandbox, options).await?;
+    let prepared = Prepared::new(&config, plan, source.component, Compiling::Alone)
+        .await
+        .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
+    let serves = prepared.serves();
+    let server = prepared.start(&config, &args.manner.into()).await?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
-    announce(ui, &config, &serves, server.tree().path())?;
+    announce(ui, &config, &name, &serves, server.tree().path())?;
     server.run(shutdown).await;
     Ok(Exit::Success)
 }
 
-/// Calls that hold files open would otherwise take those of others: many systems
-/// give a program 1,024 unless it asks for more. Returns how many may be open.
-fn allow_open_files() -> u64 {
-    const WANTED: u64 = 65_536;
-    let mut limit = getrlimit(Resource::Nofile);
-    let most = limit.maximum.unwrap_or(WANTED).min(WANTED);
-    if limit.current.is_some_and(|current| current < most) {
-        limit.current = Some(most);
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::warn!("no more files can be open at a time: {error}");
-        }
-    }
-    getrlimit(Resource::Nofile).current.unwrap_or(WANTED)
-}
-
-/// Lowers limits to what so many open files can bear, and says so.
-fn spare_files(limits: Limits, open_files: u64) -> Limits {
-    let wanted = limits.concurrency;
-    let limits = limits.within_open_files(open_files);
-    if limits.concurrency < wanted {
-        tracing::warn!(
-            open_files,
-            concurrency = limits.concurrency,
-            "few files can be open at a time (see `ulimit -Hn`): fewer calls run at the same time"
-        );
-    }
-    limits
-}
-
-/// What an app is there for.
-struct Serves {
-    app: AppName,
-    endpoints: Vec<String>,
-    watches: Vec<(String, Value)>,
-}
-
-impl Serves {
-    fn new(app: &App) -> Self {
-        let watches = app.watches().all().iter();
-        Self {
-            app: app.name().clone(),
-            endpoints: app.router().endpoints().map(ToString::to_string).collect(),
-            watches: watches.map(|it| (it.words(), it.to_json())).collect(),
-        }
-    }
-}
-
-fn announce(ui: Ui, config: &Config, serves: &Serves, path: &Path) -> Result<(), CommandError> {
-    let (app, datasite) = (serves.app.as_str(), config.email.as_str());
-    let watches: Vec<&Value> = serves.watches.iter().map(|(_, json)| json).collect();
+fn announce(
+    ui: Ui,
+    config: &Config,
+    app: &AppName,
+    serves: &Serves,
+    path: &Path,
+) -> Result<(), CommandError> {
+    let (app, datasite) = (app.as_str(), config.email.as_str());
     ui.json(&json!({
         "event": "ready",
         "app": app,
         "datasite": datasite,
         "local": config.is_local,
         "endpoints": serves.endpoints,
-        "watches": watches,
+        "watches": serves.watches_json(),
         "path": path,
     }))?;
-    if config.is_local {
-        ui.line("No SyftBox is set up on this machine: serving a local datasite that is")?;
-        ui.line("synced with nobody. Call it with `syft-host call`.")?;
-    }
+    say_if_local(ui, config)?;
     ui.line(&format!(
         "Serving {app} for {datasite} in {}",
         path.display()
     ))?;
-    for endpoint in &serves.endpoints {
-        ui.line(&format!("  syft://{datasite}/app_data/{app}/rpc{endpoint}"))?;
+    for line in serves.to_lines(datasite, app) {
+        ui.line(&line)?;
     }
-    for (words, _) in &serves.watches {
-        ui.line(&format!("Watching {words}"))?;
+    Ok(())
+}
+
+/// Says so where nothing of it is synced.
+pub(super) fn say_if_local(ui: Ui, config: &Config) -> io::Result<()> {
+    if config.is_local {
+        ui.line("No SyftBox is set up on this machine: serving a local datasite that is")?;
+        ui.line("synced with nobody. Call it with `syft-host call`.")?;
     }
     Ok(())
 }
@@ -386,49 +270,11 @@ fn read_component(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
     fs::read(path).map_err(describe)
 }
 
-fn explain_state(error: anyhow::Error) -> CommandError {
-    let is_damaged = error.is::<Damaged>();
-    let error = CommandError::from(error);
-    match is_damaged {
-        true => error.hint("put back a copy of it, or move it away to begin with an empty state"),
-        false => error,
-    }
-}
-
-fn explain(path: &Path, error: AppError) -> CommandError {
-    let hint = match &error {
-        AppError::Load(LoadError::CoreModule) => {
-            Some("build it for the target wasm32-wasip2, which makes components")
-        }
-        AppError::Load(LoadError::UnknownImport(_)) => Some(
-            "apps can import syft:app and WASI 0.2's cli, clocks, filesystem, io, random, sockets",
-        ),
-        AppError::Load(LoadError::NotAnApp) => Some(
-            "list its handlers with `syft_guest::app!(…)`, and build it with crate-type = [\"cdylib\"]",
-        ),
-        AppError::Load(LoadError::Unfit(_)) => {
-            Some("build it with the syft-guest of this version of syft-host")
-        }
-        _ => None,
-    };
-    let error = CommandError::new(format!("cannot run {}: {error}", path.display()));
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
-}
-
 fn parse_call_time(text: &str) -> Result<Duration, String> {
     // The same bounds as in a manifest.
     parse_time(text)
         .filter(|time| (Duration::from_millis(1)..=Duration::from_secs(600)).contains(time))
         .ok_or_else(|| "expected a time from `1ms` to `10m`".to_owned())
-}
-
-fn parse_retry(text: &str) -> Result<Duration, String> {
-    parse_time(text)
-        .filter(|time| (Duration::from_millis(1)..=Duration::from_secs(60)).contains(time))
-        .ok_or_else(|| "expected a time from `1ms` to `1m`".to_owned())
 }
 
 fn parse_memory(text: &str) -> Result<usize, String> {

@@ -1,11 +1,15 @@
-//! The engine that all calls share, and the clock that interrupts them.
+//! The engine that all calls of an app share, and the clock that interrupts them.
 
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
+};
 
+use super::Compiling;
 use super::limits::Limits;
 
 /// How often a running guest gives way to others, and how exact its deadline is
@@ -25,8 +29,9 @@ const WARM_PLACES: u32 = 16;
 /// Returns an engine whose instances come from a pool made ready in advance.
 /// Where the address space for that is not to be had, as in a tight container,
 /// it makes each instance on demand, which costs time and nothing else.
-pub(super) fn new(limits: &Limits) -> anyhow::Result<Engine> {
+pub(super) fn new(limits: &Limits, compiling: Compiling) -> anyhow::Result<Engine> {
     let mut config = config();
+    config.parallel_compilation(compiling == Compiling::Alone);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     let engine = match Engine::new(&config) {
         Ok(engine) => engine,
@@ -76,18 +81,34 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
     pool
 }
 
-/// Starts the one thread that advances the epoch. It ends with the engine.
+/// The engines that tick.
+static TICKING: Mutex<Vec<EngineWeak>> = Mutex::new(Vec::new());
+
+/// Has the one thread that advances epochs see to an engine, too. It ends with the last
+/// of them.
 fn tick(engine: &Engine) -> anyhow::Result<()> {
-    let engine = engine.weak();
-    thread::Builder::new()
-        .name("epoch".to_owned())
-        .spawn(move || {
-            while let Some(engine) = engine.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                thread::sleep(TICK);
-            }
-        })
-        .context("start the epoch thread")?;
+    let mut ticking = TICKING.lock().expect("no holder of this lock panics");
+    if ticking.is_empty() {
+        thread::Builder::new()
+            .name("epoch".to_owned())
+            .spawn(advance_epochs)
+            .context("start the epoch thread")?;
+    }
+    ticking.push(engine.weak());
     Ok(())
+}
+
+fn advance_epochs() {
+    loop {
+        let mut ticking = TICKING.lock().expect("no holder of this lock panics");
+        ticking.retain(|engine| {
+            let engine = engine.upgrade();
+            engine.inspect(Engine::increment_epoch).is_some()
+        });
+        if ticking.is_empty() {
+            return;
+        }
+        drop(ticking);
+        thread::sleep(TICK);
+    }
 }

@@ -112,6 +112,7 @@ impl Lookout {
                 tree.scan_endpoint(endpoint, &mut scan);
             }
             let took = start.elapsed();
+            drop(tree);
             send(&events, Event::Scanned(scan, Scope::Everything { took }));
         });
     }
@@ -152,6 +153,7 @@ impl Lookout {
             for folder in folders {
                 tree.scan_folder(folder, &mut scan);
             }
+            drop(tree);
             send(&events, Event::Scanned(scan, Scope::Folders));
         });
     }

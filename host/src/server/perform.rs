@@ -2,7 +2,7 @@
 //!
 //! Files are read and written right in the task: they are small, and handing
 //! each to another thread costs more than it. Every task ends with one event,
-//! even where it panics.
+//! even where it panics, and has let go of the app by then.
 
 use std::future::poll_fn;
 use std::io;
@@ -44,6 +44,7 @@ pub(super) fn start(
                     entry,
                     _permit: permit,
                 };
+                drop((shared, tree));
                 report.send(Event::Loaded(address, loaded, Some(held)));
             }));
         }
@@ -54,6 +55,7 @@ pub(super) fn start(
                     Ok(file) => Loaded::Unread(file.stamp()),
                     Err(loaded) => loaded,
                 };
+                drop((shared, tree));
                 report.send(Event::Loaded(address, loaded, None));
             }));
         }
@@ -61,6 +63,7 @@ pub(super) fn start(
             let report = Report::closing(&shared, &address);
             tokio::spawn(holding(permit, async move {
                 let closed = run(&shared, &tree, &address, stamp, *request, sender).await;
+                drop((shared, tree));
                 report.send(Event::Closed(address, closed));
             }));
         }
@@ -69,6 +72,7 @@ pub(super) fn start(
             tokio::spawn(holding(permit, async move {
                 let request = request.as_deref();
                 let closed = refuse(&shared, &tree, &address, stamp, &refusal, request).await;
+                drop((shared, tree));
                 report.send(Event::Closed(address, closed));
             }));
         }

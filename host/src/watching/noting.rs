@@ -31,6 +31,7 @@ impl Watching {
         let (runner, sender) = (Arc::clone(&self.runner), self.sender.clone());
         tokio::spawn(async move {
             let result = runner.app.state().note(notes.clone()).await;
+            drop(runner);
             send(&sender, Step::Noted(result, notes));
         });
     }

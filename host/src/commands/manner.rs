@@ -1,0 +1,84 @@
+//! The options that say how apps are served, for the commands that serve.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use syft_protocol::watching::Retry;
+
+use crate::durability::Durability;
+use crate::launch::Manner;
+use crate::quantity::{parse_long_time, parse_time};
+
+#[derive(Debug, Args)]
+pub(super) struct MannerArgs {
+    /// Show callers what went wrong inside a handler
+    #[arg(long)]
+    debug: bool,
+
+    /// Do not publish `rpc.schema.json`
+    #[arg(long)]
+    no_schema: bool,
+
+    /// What survives a failure of the power
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = DurabilityArg::Batched)]
+    durability: DurabilityArg,
+
+    /// How long requests and answers are kept, such as `30d`
+    #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30d")]
+    keep: Duration,
+
+    /// How often older ones are deleted
+    #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "1h")]
+    sweep_every: Duration,
+
+    /// Time before an event that failed is told again, which doubles each time
+    #[arg(long, value_name = "DURATION", value_parser = parse_retry, default_value = "1s", help_heading = "Watching")]
+    retry_first: Duration,
+
+    /// Times that an event is told before it is parked
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), default_value_t = 10, help_heading = "Watching")]
+    retry_attempts: u32,
+}
+
+/// A host that is killed loses nothing with any of these.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DurabilityArg {
+    /// Nothing is forced to the disk: the last calls may be lost, or the state ruined
+    None,
+    /// The state, before the answers are seen; a lost answer is given again
+    Batched,
+    /// The state and each answer
+    Strict,
+}
+
+impl From<DurabilityArg> for Durability {
+    fn from(level: DurabilityArg) -> Self {
+        match level {
+            DurabilityArg::None => Self::None,
+            DurabilityArg::Batched => Self::Batched,
+            DurabilityArg::Strict => Self::Strict,
+        }
+    }
+}
+
+impl From<MannerArgs> for Manner {
+    fn from(args: MannerArgs) -> Self {
+        Self {
+            debug: args.debug,
+            publish_schema: !args.no_schema,
+            durability: args.durability.into(),
+            keep: args.keep,
+            sweep_every: args.sweep_every,
+            retry: Retry {
+                first: args.retry_first,
+                attempts: args.retry_attempts,
+            },
+        }
+    }
+}
+
+fn parse_retry(text: &str) -> Result<Duration, String> {
+    parse_time(text)
+        .filter(|time| (Duration::from_millis(1)..=Duration::from_secs(60)).contains(time))
+        .ok_or_else(|| "expected a time from `1ms` to `1m`".to_owned())
+}

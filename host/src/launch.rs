@@ -1,0 +1,253 @@
+//! From a component to a server that is ready: the one way, for an app that is run and for
+//! those that are installed.
+
+use std::fs;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use rustix::process::{Resource, getrlimit, nice, setrlimit};
+use serde_json::Value;
+use syft_protocol::address::AppName;
+use syft_protocol::retention::Retention;
+use syft_protocol::watching::Retry;
+use tokio::sync::oneshot;
+
+use crate::app::{App, AppError, Loaded};
+use crate::capability::files::{FileAccess, Grants};
+use crate::config::Config;
+use crate::durability::Durability;
+use crate::error::CommandError;
+use crate::manifest::Files;
+use crate::sandbox::{Compiling, Limits, LoadError, Program, Sandbox};
+use crate::server::{Server, ServerOptions};
+use crate::state::{AlreadyServed, Damaged, Store, StoreOptions};
+
+/// By how much compiling stands back behind answering requests.
+const NICENESS: i32 = 10;
+
+/// An app that is to be served.
+#[derive(Debug)]
+pub struct Plan {
+    /// Its name, which is its folder below `app_data`.
+    pub name: AppName,
+    /// What was granted to it.
+    pub grants: Grants,
+    /// What its calls may use.
+    pub limits: Limits,
+}
+
+/// How apps are served, whichever they are.
+#[derive(Debug, Clone)]
+pub struct Manner {
+    /// Callers see what went wrong inside a handler.
+    pub debug: bool,
+    /// Publish `rpc.schema.json`.
+    pub publish_schema: bool,
+    /// What is forced to the disk.
+    pub durability: Durability,
+    /// How long requests and their answers are kept.
+    pub keep: Duration,
+    /// How often old ones are deleted.
+    pub sweep_every: Duration,
+    /// How an event is told again that an app did not take.
+    pub retry: Retry,
+}
+
+/// An app that is compiled and has said what it serves. Nothing of its own was touched: an
+/// older release of it can be served meanwhile.
+pub struct Prepared {
+    sandbox: Arc<Sandbox>,
+    loaded: Loaded,
+    grants: Grants,
+}
+
+impl Prepared {
+    /// Compiles a component and asks it what it serves.
+    ///
+    /// # Errors
+    /// It is no app that could be served, or the host's own folders are not in order.
+    pub async fn new(
+        config: &Config,
+        plan: Plan,
+        component: Vec<u8>,
+        compiling: Compiling,
+    ) -> Result<Self, CommandError> {
+        let sandbox = Arc::new(Sandbox::new(plan.limits, &config.cache, compiling)?);
+        let program = compile(Arc::clone(&sandbox), component, compiling).await?;
+        let program = program.map_err(|error| explain(AppError::Load(error)))?;
+        let loaded = Loaded::ask(&sandbox, program, plan.name, config.email.clone())
+            .await
+            .map_err(explain)?;
+        Ok(Self {
+            sandbox,
+            loaded,
+            grants: plan.grants,
+        })
+    }
+
+    /// Returns what the app is there for.
+    pub fn serves(&self) -> Serves {
+        Serves::new(&self.loaded)
+    }
+
+    /// Opens what the app keeps and its folders. Nothing is answered yet.
+    ///
+    /// # Errors
+    /// The state is damaged, another host serves the app, or its folders cannot be made.
+    pub async fn start(self, config: &Config, manner: &Manner) -> Result<Server, CommandError> {
+        let name = self.loaded.name();
+        let folder = config.app_folder(name);
+        fs::create_dir_all(&config.datasites)?;
+        let files = FileAccess::new(&config.datasites, &self.grants, &config.email, name)?;
+        let kept = StoreOptions {
+            keep: manner.keep,
+            durability: manner.durability,
+        };
+        let limits = self.sandbox.limits();
+        let stop_within = config.stop_within.unwrap_or(limits.time);
+        let state = Store::open(&folder, limits, &kept).map_err(explain_state)?;
+        let app = App::new(self.loaded, files, state);
+        let options = ServerOptions {
+            datasites: config.datasites.clone(),
+            folder,
+            debug: manner.debug,
+            publish_schema: manner.publish_schema,
+            retention: Retention { keep: manner.keep },
+            sweep_every: manner.sweep_every,
+            durability: manner.durability,
+            stop_within,
+            retry: manner.retry,
+        };
+        Ok(Server::new(app, self.sandbox, options).await?)
+    }
+}
+
+/// Compiles in a thread of its own, which is slower than those of requests where these
+/// have something to do.
+async fn compile(
+    sandbox: Arc<Sandbox>,
+    component: Vec<u8>,
+    compiling: Compiling,
+) -> anyhow::Result<Result<Program, LoadError>> {
+    let (sender, program) = oneshot::channel();
+    let work = move || {
+        if compiling == Compiling::BesideOthers
+            && let Err(error) = nice(NICENESS)
+        {
+            tracing::debug!("compiling as fast as everything else: {error}");
+        }
+        if sender.send(sandbox.load(&component)).is_err() {
+            tracing::debug!("nobody waits for the program any more");
+        }
+    };
+    thread::Builder::new()
+        .name("compile".to_owned())
+        .spawn(work)
+        .context("start the thread that compiles")?;
+    program.await.context("the compiler has panicked")
+}
+
+/// What an app is there for.
+#[derive(Debug, Clone)]
+pub struct Serves {
+    /// The paths of its endpoints.
+    pub endpoints: Vec<String>,
+    /// What it watches, in words and for scripts.
+    pub watches: Vec<(String, Value)>,
+}
+
+impl Serves {
+    fn new(loaded: &Loaded) -> Self {
+        let watches = loaded.watches().all().iter();
+        let endpoints = loaded.router().endpoints();
+        Self {
+            endpoints: endpoints.map(ToString::to_string).collect(),
+            watches: watches.map(|it| (it.words(), it.to_json())).collect(),
+        }
+    }
+
+    /// Returns what it watches, for scripts.
+    pub fn watches_json(&self) -> Vec<&Value> {
+        self.watches.iter().map(|(_, json)| json).collect()
+    }
+
+    /// Returns it for people, as lines below the name of the app.
+    pub fn to_lines(&self, datasite: &str, app: &str) -> Vec<String> {
+        let url = |endpoint| format!("  syft://{datasite}/app_data/{app}/rpc{endpoint}");
+        let watching = |(words, _): &(String, Value)| format!("Watching {words}");
+        let endpoints = self.endpoints.iter().map(url);
+        endpoints.chain(self.watches.iter().map(watching)).collect()
+    }
+}
+
+/// Calls that hold files open would otherwise take those of others: many systems give a
+/// program 1,024 unless it asks for more. Returns how many may be open.
+pub fn allow_open_files(wanted: u64) -> u64 {
+    let mut limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(wanted).min(wanted);
+    if limit.current.is_some_and(|current| current < most) {
+        limit.current = Some(most);
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!("no more files can be open at a time: {error}");
+        }
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(wanted)
+}
+
+/// Lowers the limits of an app that may open files to what so many open files can bear, and
+/// says so.
+pub fn spare_files(limits: Limits, grants: &Grants, open_files: u64) -> Limits {
+    if grants.approved == Files::default() {
+        return limits;
+    }
+    let wanted = limits.concurrency;
+    let limits = limits.within_open_files(open_files);
+    if limits.concurrency < wanted {
+        tracing::warn!(
+            open_files,
+            concurrency = limits.concurrency,
+            "few files can be open at a time (see `ulimit -Hn`): fewer calls run at the same time"
+        );
+    }
+    limits
+}
+
+fn explain_state(error: anyhow::Error) -> CommandError {
+    let (is_damaged, is_served) = (error.is::<Damaged>(), error.is::<AlreadyServed>());
+    let error = CommandError::from(error);
+    if is_damaged {
+        return error.hint("put back a copy of it, or move it away to begin with an empty state");
+    }
+    if is_served {
+        return error.hint(
+            "one host serves an app at a time: stop the other one (`syft-host serve` serves all \
+             installed apps), or take another name",
+        );
+    }
+    error
+}
+
+fn explain(error: AppError) -> CommandError {
+    let hint = match &error {
+        AppError::Load(LoadError::CoreModule) => {
+            Some("build it for the target wasm32-wasip2, which makes components")
+        }
+        AppError::Load(LoadError::UnknownImport(_)) => Some(
+            "apps can import syft:app and WASI 0.2's cli, clocks, filesystem, io, random, sockets",
+        ),
+        AppError::Load(LoadError::NotAnApp) => Some(
+            "list its handlers with `syft_guest::app!(…)`, and build it with crate-type = [\"cdylib\"]",
+        ),
+        AppError::Load(LoadError::Unfit(_)) => {
+            Some("build it with the syft-guest of this version of syft-host")
+        }
+        _ => None,
+    };
+    let error = CommandError::from(error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
