@@ -8,7 +8,7 @@
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
-//! - `package`: an app that is signed
+//! - `package`, `trust`: an app that is signed, and whose keys are trusted
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -21,6 +21,7 @@ pub mod capability;
 pub mod commands;
 pub mod component;
 pub mod config;
+pub mod digest;
 pub mod durability;
 pub mod error;
 mod failpoint;
@@ -31,6 +32,7 @@ pub mod manifest;
 pub mod package;
 pub mod parked;
 pub mod plain;
+mod private;
 pub mod python_app;
 mod quantity;
 pub mod reply;
@@ -39,5 +41,6 @@ pub mod sandbox;
 pub mod server;
 pub mod state;
 pub mod tree;
+pub mod trust;
 pub mod ui;
 pub mod watching;
