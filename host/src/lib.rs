@@ -8,7 +8,7 @@
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
-//! - `package`: an app that is signed
+//! - `package`, `trust`: an app that is signed, and whose keys are trusted
 //! - `catalog`: what an author publishes
 //! - `launch`: from a component to a server
 //!
@@ -46,5 +46,6 @@ pub mod sandbox;
 pub mod server;
 pub mod state;
 pub mod tree;
+pub mod trust;
 pub mod ui;
 pub mod watching;
