@@ -9,6 +9,7 @@
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`: an app that is signed
+//! - `oci`: registries that pass on apps
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -28,6 +29,7 @@ mod guest_crate;
 mod journal;
 pub mod logging;
 pub mod manifest;
+pub mod oci;
 pub mod package;
 pub mod parked;
 pub mod plain;
