@@ -9,6 +9,7 @@ pub mod planted;
 pub mod random;
 pub mod sections;
 pub mod site;
+pub mod tools;
 
 use std::fs;
 use std::io::{self, Write as _};

@@ -9,7 +9,7 @@
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`, `trust`: an app that is signed, and whose keys are trusted
-//! - `catalog`: what an author publishes
+//! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
 //! - `launch`: from a component to a server
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
@@ -34,6 +34,7 @@ mod journal;
 pub mod launch;
 pub mod logging;
 pub mod manifest;
+pub mod oci;
 pub mod package;
 pub mod parked;
 pub mod plain;
