@@ -8,8 +8,11 @@ mod files;
 mod inspect;
 mod keygen;
 mod manner;
+mod keys;
 mod parked;
 mod passphrase;
+mod publish;
+mod rotate;
 mod run;
 mod sign;
 mod verify;
@@ -110,6 +113,8 @@ enum Command {
     Keygen(keygen::KeygenArgs),
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
+    Publish(publish::PublishArgs),
+    Rotate(rotate::RotateArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
     Demo(demo::DemoArgs),
@@ -171,6 +176,8 @@ impl Cli {
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
                 Command::Sign(args) => sign::sign(ui, &args),
                 Command::Verify(args) => verify::verify(ui, &args),
+                Command::Publish(args) => publish::publish(ui, &overrides, &args),
+                Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Demo(args) => demo::demo(ui, args).await,
             }

@@ -59,6 +59,8 @@ pub struct Config {
     pub installed: PathBuf,
     /// The private folder of the components of installed apps.
     pub components: PathBuf,
+    /// The private folder of what the owner published last.
+    pub published: PathBuf,
     /// The time in which we have to end, where somebody waits for it.
     pub stop_within: Option<Duration>,
 }
@@ -103,7 +105,8 @@ impl Config {
             approvals: settings.join("approvals"),
             trust: settings.join("trust"),
             installed: data.join("installed").join(&email),
-            components: data.join("components"),
+            components: data.join("components").join(&email),
+            published: data.join("published").join(&email),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
         };
         config.keep_private()?;
@@ -178,6 +181,7 @@ impl Config {
             &self.trust,
             &self.installed,
             &self.components,
+            &self.published,
         ];
         not_synced(&own, &self.datasites)
     }

@@ -9,18 +9,18 @@ mod components;
 mod growth;
 mod record;
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
 use syft_protocol::address::AppName;
 use thiserror::Error;
 
+use crate::private::{self, Lock};
+
 pub use components::Components;
 pub use growth::growth;
-pub use record::{Digest, Installed, Release};
+pub use record::{Installed, Release};
 
 /// The most bytes of a record: two manifests fit, and more.
 const MAX_BYTES: u64 = 1 << 20;
@@ -69,17 +69,13 @@ pub struct Records {
     folder: PathBuf,
 }
 
-/// Keeps others from changing what is installed, until it is dropped.
-#[derive(Debug)]
-pub struct Lock(#[allow(dead_code, reason = "it is held")] File);
-
 impl Records {
     /// Opens the records in a private folder, which is made if it is not there.
     ///
     /// # Errors
     /// It cannot be made.
     pub fn open(folder: &Path) -> Result<Self, InstalledError> {
-        make_private(folder).map_err(|error| InstalledError::io(folder, error))?;
+        private::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -94,18 +90,9 @@ impl Records {
     ///
     /// # Errors
     /// The lock cannot be had.
-    pub fn lock(&self) -> Result<Lock, InstalledError> {
+    pub(crate) fn lock(&self) -> Result<Lock, InstalledError> {
         let path = self.folder.join("lock");
-        let lock = || -> io::Result<File> {
-            let mut options = File::options();
-            let file = options.write(true).create(true).truncate(false).mode(0o600);
-            let file = file.open(&path)?;
-            flock(&file, FlockOperation::LockExclusive)?;
-            Ok(file)
-        };
-        lock()
-            .map(Lock)
-            .map_err(|error| InstalledError::io(&path, error))
+        private::lock(&path).map_err(|error| InstalledError::io(&path, error))
     }
 
     /// Returns the apps that have a record, by name. Whether it can be read is another
@@ -133,7 +120,8 @@ impl Records {
     /// There is a record, and it cannot be read.
     pub fn get(&self, name: &AppName) -> Result<Option<Installed>, InstalledError> {
         let path = self.path(name);
-        let Some(json) = read(&path).map_err(|error| InstalledError::io(&path, error))? else {
+        let json = private::read(&path, MAX_BYTES);
+        let Some(json) = json.map_err(|error| InstalledError::io(&path, error))? else {
             return Ok(None);
         };
         let wrong = |why: String| InstalledError::Record {
@@ -157,7 +145,7 @@ impl Records {
         let write = || -> io::Result<()> {
             let mut json = serde_json::to_vec_pretty(installed)?;
             json.push(b'\n');
-            write_forced(&path, &json)
+            private::write(&path, &json)
         };
         write().map_err(|error| InstalledError::io(&path, error))
     }
@@ -176,36 +164,111 @@ impl Records {
     }
 }
 
-/// Makes a folder that is its owner's alone.
-fn make_private(folder: &Path) -> io::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::fs;
 
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    let mut json = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut json)?;
-    match json.len() as u64 > MAX_BYTES {
-        true => Err(io::Error::other("it is larger than anything written here")),
-        false => Ok(Some(json)),
+    use syft_protocol::address::Datasite;
+    use syft_protocol::grant::PathPattern;
+    use syft_protocol::timestamp::Timestamp;
+
+    use super::*;
+    use crate::digest::Digest;
+    use crate::manifest::Manifest;
+
+    fn release(sequence: u64) -> Release {
+        let asked = "[files]\nread = ['*/public/**']\n[limits]\ntime = '20s'";
+        Release {
+            version: semver::Version::new(1, 0, sequence),
+            sequence,
+            epoch: 0,
+            signer: "SHA256:x".to_owned(),
+            sha256: Digest::of(b"file"),
+            signed_sha256: Digest::of(b"signed"),
+            since: Timestamp::from_micros(1_000_000),
+            approved: Manifest::from_toml("x", asked).expect("a manifest").0,
+            denied: vec![PathPattern::parse("*/public/x").expect("a pattern")],
+        }
     }
-}
 
-/// Writes a private file: what was there before, or all of it, even if the power fails.
-fn write_forced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    let mut file = tempfile::Builder::new()
-        .prefix(".new-")
-        .permissions(Permissions::from_mode(0o600))
-        .tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    File::open(folder)?.sync_all()
+    fn installed(name: &str) -> Installed {
+        Installed {
+            name: AppName::parse(name).expect("a name"),
+            author: Datasite::parse("alice@example.org").expect("an email"),
+            source: "oci://x/y:1".to_owned(),
+            current: release(2),
+            previous: Some(release(1)),
+            waiting: None,
+            skipped: Some(Digest::of(b"skipped")),
+        }
+    }
+
+    #[test]
+    fn reads_what_was_written_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let records = Records::open(&folder.path().join("installed")).expect("records");
+        let app = installed("app");
+        assert_eq!(records.get(&app.name).expect("none"), None);
+        records.put(&app).expect("written");
+        assert_eq!(records.get(&app.name).expect("a record"), Some(app.clone()));
+        assert_eq!(
+            records.names().expect("names"),
+            std::slice::from_ref(&app.name)
+        );
+
+        let path = records.folder().join("app.json");
+        let text = fs::read_to_string(&path).expect("a record");
+        for (old, new, why) in [
+            ("\"installed\": 1", "\"installed\": 2", "form 2"),
+            ("\"name\": \"app\"", "\"name\": \"other\"", "about `other`"),
+            ("\"name\": \"app\"", "\"name\": \"../app\"", "app"),
+            ("\"source\"", "\"sauce\"", "unknown field `sauce`"),
+            ("\"epoch\": 0", "\"epoch\": -1", "-1"),
+            ("\"time_ms\": 20000", "\"time_ms\": 0", "limits.time_ms"),
+            ("*/public/x", "../x", "`..`"),
+            (
+                app.current.sha256.as_str(),
+                "../../x",
+                "64 hexadecimal digits",
+            ),
+        ] {
+            let changed = text.replace(old, new);
+            assert_ne!(changed, text, "{old}");
+            fs::write(&path, changed).expect("written");
+            let error = records.get(&app.name).expect_err(new).to_string();
+            assert!(error.contains(why), "{new}: {error}");
+        }
+        records.remove(&app.name).expect("removed");
+        assert_eq!(records.names().expect("names"), []);
+    }
+
+    #[test]
+    fn a_component_is_what_its_digest_says() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let components = Components::open(folder.path()).expect("components");
+        let one = components.keep(b"one").expect("kept");
+        let two = components.keep(b"two").expect("kept");
+        assert_eq!(components.read(&one, 3).expect("it"), b"one");
+        assert!(matches!(
+            components.read(&one, 2),
+            Err(InstalledError::Io { .. })
+        ));
+
+        let path = folder.path().join(format!("{one}.wasm"));
+        fs::write(&path, b"eno").expect("written");
+        let changed = components.read(&one, 3);
+        assert!(matches!(changed, Err(InstalledError::Changed { .. })));
+        components.keep(b"one").expect("kept");
+        assert_eq!(components.read(&one, 3).expect("mended"), b"one");
+
+        fs::write(folder.path().join("notes.wasm"), b"of somebody").expect("written");
+        assert_eq!(
+            components
+                .keep_only(&HashSet::from([two]))
+                .expect("cleaned"),
+            1
+        );
+        assert!(!path.exists() && folder.path().join("notes.wasm").exists());
+    }
 }

@@ -10,6 +10,7 @@
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`: an app that is signed
 //! - `launch`: from a component to a server
+//! - `catalog`: what an author publishes
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -19,9 +20,11 @@ pub mod approval;
 mod built_app;
 pub mod caller;
 pub mod capability;
+pub mod catalog;
 pub mod commands;
 pub mod component;
 pub mod config;
+pub mod digest;
 pub mod durability;
 pub mod error;
 mod failpoint;
@@ -34,6 +37,7 @@ pub mod manifest;
 pub mod package;
 pub mod parked;
 pub mod plain;
+mod private;
 pub mod python_app;
 mod quantity;
 pub mod reply;

@@ -5,11 +5,14 @@
 //! - `Verified`: one whose signatures hold. It alone gives out the component, its manifest and
 //!   its signers, so that a check that is left out does not compile.
 //! - `Signable`: a component that has all that a signature is to vouch for.
+//! - `Link`: a key that follows another, as both have signed.
 //!
 //! All of it works on bytes that were read once, and before anything is compiled.
 
+mod envelope;
 mod error;
 mod key_error;
+mod lineage;
 mod public_key;
 mod release;
 mod secret_key;
@@ -18,8 +21,10 @@ mod signatures;
 
 use sha2::{Digest, Sha256};
 
+pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE_BYTES, Opened};
 pub use error::PackageError;
 pub use key_error::KeyError;
+pub use lineage::{Link, LinkError, MAX_LINKS};
 pub use public_key::PublicKey;
 pub use release::{Release, ReleaseError};
 pub use secret_key::{KeyFile, LockedKey, SecretKey};

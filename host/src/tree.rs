@@ -1,5 +1,5 @@
 //! The `rpc/` folder of one app in the datasites tree, held as a directory
-//! handle.
+//! handle, and the folder in which an author publishes apps.
 //!
 //! Strangers write below it. Every path is walked from the handle one name at a
 //! time and no symlink is followed, at any level below the datasites root.
@@ -8,6 +8,7 @@ mod post;
 mod prepare;
 mod read;
 mod scan;
+mod shelf;
 mod sweep;
 mod watch;
 mod write;
@@ -29,6 +30,7 @@ use syft_protocol::address::{AppName, Datasite, Folder};
 pub use post::Found;
 pub use read::{Opened, RequestFile};
 pub use scan::{Scan, Skipped, Which};
+pub use shelf::{Item, Shelf};
 pub use watch::{Hints, Watcher};
 pub use write::Written;
 

@@ -10,7 +10,8 @@
 //! request ([`inbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
 //! asks for ([`grant`]) and watches ([`pattern`]), what it is told of them ([`watching`]),
-//! how long messages stay ([`retention`]), and how foreign text is quoted ([`excerpt`]).
+//! how long messages stay ([`retention`]), where apps are published ([`app_url`]), and how foreign
+//! text is quoted ([`excerpt`]).
 
 pub mod address;
 pub mod url;
@@ -33,5 +34,7 @@ pub mod pattern;
 pub mod watching;
 
 pub mod retention;
+
+pub mod app_url;
 
 pub mod excerpt;

@@ -1,4 +1,4 @@
-//! The permission file that makes an app's `rpc/` folder reachable.
+//! The permission files that make an app's `rpc/` folder and an author's apps reachable.
 
 /// The name of a permission file, in whichever folder it stands.
 pub const PERMISSION_FILE: &str = "syft.pub.yaml";
@@ -24,6 +24,15 @@ rules:
     - 'USER'
     write:
     - 'USER'
+";
+
+/// The rules for the folder in which an author publishes apps: all may read.
+pub const DEFAULT_APPS_RULES: &str = "\
+rules:
+- pattern: '**'
+  access:
+    read:
+    - '*'
 ";
 
 #[cfg(test)]

@@ -1,17 +1,15 @@
 //! `syft-host sign`
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::passphrase::Passphrase;
-use super::{Exit, files};
+use super::{Exit, files, keys};
 use crate::component;
 use crate::error::CommandError;
-use crate::package::{KeyError, KeyFile, PackageError, SecretKey, Signable};
+use crate::package::{PackageError, SecretKey, Signable};
 use crate::sandbox::Limits;
 use crate::ui::Ui;
 
@@ -49,7 +47,10 @@ pub(super) fn sign(ui: Ui, args: &SignArgs) -> Result<Exit, CommandError> {
     let signable = Signable::read(&component).map_err(explain)?;
     let release = signable.release().clone();
     let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
-    let keys = args.key.iter().map(|path| read_key(&passphrase, path));
+    let keys = args
+        .key
+        .iter()
+        .map(|path| keys::read_secret(&passphrase, path));
     let keys: Vec<SecretKey> = keys.collect::<Result<_, _>>()?;
     let signed = signable.sign(&keys).map_err(explain)?;
     let output = args.output.as_ref().unwrap_or(&args.app);
@@ -75,23 +76,4 @@ pub(super) fn sign(ui: Ui, args: &SignArgs) -> Result<Exit, CommandError> {
         ui.line(&format!("Signed by    {signer}"))?;
     }
     Ok(Exit::Success)
-}
-
-/// Reads a secret key, and asks for its passphrase if it has one.
-fn read_key(passphrase: &Passphrase<'_>, path: &Path) -> Result<SecretKey, CommandError> {
-    let wrong = |error: CommandError| error.about(format!("cannot sign with {}", path.display()));
-    let explain = |error: KeyError| wrong(files::explain_key(error));
-    let text = fs::read(path)
-        .map(Zeroizing::new)
-        .map_err(|error| wrong(error.into()))?;
-    match KeyFile::read(&text).map_err(explain)? {
-        KeyFile::Open(key) => Ok(key),
-        KeyFile::Locked(key) => {
-            let question = format!("Passphrase of {} ({}):", path.display(), key.fingerprint());
-            let passphrase = passphrase
-                .get(&question, "a key without one")
-                .map_err(wrong)?;
-            key.unlock(&passphrase).map_err(explain)
-        }
-    }
 }

@@ -1,11 +1,13 @@
 //! The components of installed apps, by their digest.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{Digest, InstalledError, make_private, write_forced};
+use super::InstalledError;
+use crate::digest::Digest;
+use crate::private;
 
 const EXTENSION: &str = "wasm";
 
@@ -21,7 +23,7 @@ impl Components {
     /// # Errors
     /// It cannot be made.
     pub fn open(folder: &Path) -> Result<Self, InstalledError> {
-        make_private(folder).map_err(|error| InstalledError::io(folder, error))?;
+        private::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -36,7 +38,7 @@ impl Components {
         let path = self.path(&digest);
         // Written anew where something else is in its place.
         if !matches!(self.read(&digest, component.len() as u64), Ok(kept) if kept == component) {
-            write_forced(&path, component).map_err(|error| InstalledError::io(&path, error))?;
+            private::write(&path, component).map_err(|error| InstalledError::io(&path, error))?;
         }
         Ok(digest)
     }
@@ -47,12 +49,9 @@ impl Components {
     /// It is not there, larger, or was changed.
     pub fn read(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, InstalledError> {
         let path = self.path(digest);
-        let read = || -> io::Result<Vec<u8>> {
-            let mut bytes = Vec::new();
-            File::open(&path)?.take(limit + 1).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        let bytes = read().map_err(|error| InstalledError::io(&path, error))?;
+        let bytes = private::read(&path, limit)
+            .and_then(|bytes| bytes.ok_or_else(|| ErrorKind::NotFound.into()))
+            .map_err(|error| InstalledError::io(&path, error))?;
         match Digest::of(&bytes) == *digest {
             true => Ok(bytes),
             false => Err(InstalledError::Changed { path }),

@@ -1,23 +1,16 @@
 //! What is said of an app that is installed.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::timestamp::Timestamp;
 
-use crate::component;
+use crate::digest::Digest;
 use crate::manifest::Manifest;
 
 /// The only form of a record that there is yet.
 const FORM: u32 = 1;
-
-/// A SHA-256, in hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Digest(String);
 
 /// An app that is installed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,47 +57,31 @@ pub struct Release {
     pub denied: Vec<PathPattern>,
 }
 
-impl Digest {
-    /// Returns the digest of bytes.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(component::digest(bytes))
+impl Installed {
+    /// Returns all releases that are kept.
+    pub fn releases(&self) -> impl Iterator<Item = &Release> {
+        let others = self.previous.iter().chain(&self.waiting);
+        [&self.current].into_iter().chain(others)
     }
 
-    /// Reads a digest.
-    ///
-    /// # Errors
-    /// The text is no SHA-256 in small hexadecimal digits.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        match text.len() == 64 && text.bytes().all(is_digit) {
-            true => Ok(Self(text.to_owned())),
-            false => Err("a SHA-256 has 64 hexadecimal digits, small ones".to_owned()),
+    /// Returns the app with another release in place of the current one.
+    #[must_use]
+    pub fn replaced_by(self, release: Release, source: String) -> Self {
+        Self {
+            source,
+            previous: Some(self.current),
+            current: release,
+            waiting: None,
+            skipped: None,
+            ..self
         }
     }
-
-    /// Returns its digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl TryFrom<String> for Digest {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
-        digest.0
-    }
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl Release {
+    /// Returns what says which of two releases is the newer one.
+    pub fn order(&self) -> (u64, u64) {
+        (self.epoch, self.sequence)
     }
 }
 

@@ -4,7 +4,8 @@ use std::fmt;
 
 use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::{Signature, VerifyingKey};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ssh_key::HashAlg;
 use ssh_key::public::{Ed25519PublicKey, KeyData};
 
@@ -115,6 +116,27 @@ impl PublicKey {
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.key_data().fingerprint(HashAlg::Sha256).fmt(f)
+    }
+}
+
+/// Writes the line of the key.
+impl Serialize for PublicKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_openssh())
+    }
+}
+
+/// Reads the line of a key as it is written here, without a comment.
+impl<'de> Deserialize<'de> for PublicKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let line = String::deserialize(deserializer)?;
+        let key = Self::of_openssh(&line).map_err(D::Error::custom)?;
+        match key.to_openssh() == line {
+            true => Ok(key),
+            false => Err(D::Error::custom(
+                "the line of a public key has no comment and one spelling",
+            )),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl Tree {
 }
 
 /// Writes a file unless something of that name is there.
-fn create_new(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn create_new(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     match dir.open_with(name, &options) {

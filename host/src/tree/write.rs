@@ -90,6 +90,12 @@ pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
     replace_after(dir, name, bytes, |_| Ok(()))
 }
 
+/// As [`replace`], and both the file and its name are on the disk when this returns.
+pub(super) fn replace_forced(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
+    replace_after(dir, name, bytes, File::sync_all)?;
+    force(dir)
+}
+
 /// Forces the names in a folder to the disk.
 fn force(dir: &Dir) -> io::Result<()> {
     // The handle that we hold is good for paths only.

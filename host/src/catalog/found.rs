@@ -1,0 +1,247 @@
+//! A catalog and the releases that it names, as they are found in the tree.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use syft_protocol::address::Datasite;
+use syft_protocol::timestamp::Timestamp;
+use thiserror::Error;
+
+use super::{CATALOG_FILE, Catalog, CatalogError, Entry, KIND, ReleasePath};
+use crate::package::{Envelope, Link, MAX_ENVELOPE_BYTES, PublicKey};
+use crate::tree::{Item, Shelf};
+
+/// A catalog whose signatures hold. Whose keys these are is not known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    catalog: Catalog,
+    signers: Vec<PublicKey>,
+    digest: [u8; 32],
+    envelope: Vec<u8>,
+}
+
+/// Whether a catalog is still the one to go by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is.
+    Fresh,
+    /// Since this moment a newer one should be there, and somebody may hold it back.
+    Expired(Timestamp),
+}
+
+/// Why there is no catalog.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// Nothing is there.
+    #[error("{0} has published no apps, or sync has not brought them yet")]
+    NotThere(Datasite),
+    /// Something else lies there.
+    #[error("{0} is no file: links and other things are not followed")]
+    Foreign(PathBuf),
+    /// The system does not let us.
+    #[error("open {0} without following links: {1}")]
+    Io(PathBuf, io::Error),
+    /// It is none.
+    #[error("{0} cannot be used: {1}")]
+    Catalog(PathBuf, CatalogError),
+}
+
+/// Why there is no release as the catalog names it.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    /// It has not come yet.
+    #[error("the catalog names {0}, which is not there yet")]
+    NotThere(PathBuf),
+    /// It has come in part.
+    #[error("{0} is not whole yet: it has {1} of {2} bytes")]
+    NotWhole(PathBuf, u64, u64),
+    /// It is another file than the catalog says.
+    #[error("{0} is not the file that the catalog names")]
+    Other(PathBuf),
+    /// It is larger than any app that is taken.
+    #[error("the app has {0} bytes, and at most {1} are taken")]
+    TooLarge(u64, u64),
+    /// Something else lies there.
+    #[error("{0} is no file: links and other things are not followed")]
+    Foreign(PathBuf),
+    /// The system does not let us.
+    #[error("open {0} without following links: {1}")]
+    Io(PathBuf, io::Error),
+}
+
+/// Reads the catalog of an author, once.
+///
+/// # Errors
+/// There is none that could be used.
+pub fn read(datasites: &Path, author: &Datasite) -> Result<Found, ReadError> {
+    let wrong = |error| ReadError::Io(datasites.join(author.as_str()), error);
+    match Shelf::find(datasites, author).map_err(wrong)? {
+        Some(shelf) => read_from(&shelf, author),
+        None => Err(ReadError::NotThere(author.clone())),
+    }
+}
+
+pub(super) fn read_from(shelf: &Shelf, author: &Datasite) -> Result<Found, ReadError> {
+    let path = shelf.path().join(CATALOG_FILE);
+    // One that is larger is refused for that by whoever opens it.
+    let limit = MAX_ENVELOPE_BYTES as u64 + 1;
+    match shelf.read([CATALOG_FILE].into_iter(), limit) {
+        Err(error) => Err(ReadError::Io(path, error)),
+        Ok(Item::Absent) => Err(ReadError::NotThere(author.clone())),
+        Ok(Item::Foreign) => Err(ReadError::Foreign(path)),
+        Ok(Item::Larger(_)) => Err(ReadError::Catalog(
+            path,
+            crate::package::EnvelopeError::TooLarge.into(),
+        )),
+        Ok(Item::Bytes(bytes)) => {
+            Found::open(bytes, author).map_err(|error| ReadError::Catalog(path, error))
+        }
+    }
+}
+
+/// Reads the file of a release, once. It is what the catalog says, to the byte.
+///
+/// # Errors
+/// It is not there, not whole, another one or of more than so many bytes.
+pub fn fetch(
+    datasites: &Path,
+    author: &Datasite,
+    entry: &Entry,
+    limit: u64,
+) -> Result<Vec<u8>, FetchError> {
+    if entry.size > limit {
+        return Err(FetchError::TooLarge(entry.size, limit));
+    }
+    let wrong = |error| FetchError::Io(datasites.join(author.as_str()), error);
+    let Some(shelf) = Shelf::find(datasites, author).map_err(wrong)? else {
+        return Err(FetchError::NotThere(datasites.join(author.as_str())));
+    };
+    let path = place(&shelf, &entry.path);
+    match shelf.read(entry.path.names(), entry.size) {
+        Err(error) => Err(FetchError::Io(path, error)),
+        Ok(Item::Absent) => Err(FetchError::NotThere(path)),
+        Ok(Item::Foreign) => Err(FetchError::Foreign(path)),
+        Ok(Item::Larger(_)) => Err(FetchError::Other(path)),
+        Ok(Item::Bytes(bytes)) => check(bytes, entry, path),
+    }
+}
+
+fn check(bytes: Vec<u8>, entry: &Entry, path: PathBuf) -> Result<Vec<u8>, FetchError> {
+    let size = bytes.len() as u64;
+    if size < entry.size {
+        return Err(FetchError::NotWhole(path, size, entry.size));
+    }
+    match sha256(&bytes) == entry.sha256 {
+        true => Ok(bytes),
+        false => Err(FetchError::Other(path)),
+    }
+}
+
+pub(super) fn place(shelf: &Shelf, path: &ReleasePath) -> PathBuf {
+    path.names()
+        .fold(shelf.path().to_owned(), |place, name| place.join(name))
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+impl Found {
+    /// Opens a catalog that lay in the folder of an author.
+    ///
+    /// # Errors
+    /// It is none, is somebody else's, or vouches for itself with a key that it gave up.
+    pub fn open(envelope: Vec<u8>, author: &Datasite) -> Result<Self, CatalogError> {
+        let opened = Envelope::read(&envelope, KIND)?.open()?;
+        let catalog = Catalog::parse(opened.payload())?;
+        if catalog.author() != author {
+            return Err(CatalogError::OfAnother(catalog.author().clone()));
+        }
+        let signers = opened.signers().to_vec();
+        if let Some(last) = catalog.lineage().last().map(Link::new_key)
+            && !signers.contains(last)
+        {
+            return Err(CatalogError::NotByLast(last.to_string()));
+        }
+        let revoked = catalog.revoked_keys();
+        if signers.iter().any(|key| revoked.contains(key)) {
+            return Err(CatalogError::OwnKey);
+        }
+        Ok(Self {
+            digest: sha256(opened.payload()),
+            catalog,
+            signers,
+            envelope,
+        })
+    }
+
+    /// Returns the catalog.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Returns the keys that have signed it, at least one.
+    pub fn signers(&self) -> &[PublicKey] {
+        &self.signers
+    }
+
+    /// Returns the SHA-256 of what is signed. It stays the same when somebody else signs too.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// Returns the file as it was read.
+    pub fn envelope(&self) -> &[u8] {
+        &self.envelope
+    }
+
+    /// Tells whether it is by this key, and by none that follows it.
+    pub fn is_by(&self, key: &PublicKey) -> bool {
+        let last = self.catalog.lineage().last().map(Link::new_key);
+        self.signers.contains(key) && last.is_none_or(|last| last == key)
+    }
+
+    /// Returns the fingerprints of the keys that have signed it.
+    pub(super) fn signers_in_words(&self) -> String {
+        let signers: Vec<String> = self.signers.iter().map(PublicKey::to_string).collect();
+        signers.join(", ")
+    }
+
+    /// Tells whether it has expired.
+    pub fn freshness(&self, now: Timestamp) -> Freshness {
+        match self.catalog.expires() {
+            expires if expires <= now => Freshness::Expired(expires),
+            _ => Freshness::Fresh,
+        }
+    }
+}
+
+impl ReadError {
+    /// Returns what to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotThere(author) => format!(
+                "check the email, wait for sync, and ask {author} whether you may read \
+                 public/syft-apps"
+            ),
+            Self::Foreign(_) | Self::Catalog(..) => {
+                "if sync is at work, try again; else tell its author to publish it again".to_owned()
+            }
+            Self::Io(..) => return None,
+        })
+    }
+}
+
+impl FetchError {
+    /// Returns what to do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::NotThere(_) | Self::NotWhole(..) => "sync is at work: try again in a while",
+            Self::Other(_) | Self::Foreign(_) => {
+                "if sync is at work, try again; else tell its author to publish it again"
+            }
+            Self::TooLarge(..) | Self::Io(..) => return None,
+        })
+    }
+}

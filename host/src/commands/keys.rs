@@ -1,0 +1,44 @@
+//! Keys as options name them.
+
+use std::fs;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::files;
+use super::passphrase::Passphrase;
+use crate::error::CommandError;
+use crate::package::{KeyError, KeyFile, PublicKey, SecretKey};
+
+/// Reads a secret key, and asks for its passphrase if it has one.
+pub(super) fn read_secret(
+    passphrase: &Passphrase<'_>,
+    path: &Path,
+) -> Result<SecretKey, CommandError> {
+    let wrong = |error: CommandError| error.about(format!("cannot sign with {}", path.display()));
+    let explain = |error: KeyError| wrong(files::explain_key(error));
+    let text = fs::read(path)
+        .map(Zeroizing::new)
+        .map_err(|error| wrong(error.into()))?;
+    match KeyFile::read(&text).map_err(explain)? {
+        KeyFile::Open(key) => Ok(key),
+        KeyFile::Locked(key) => {
+            let question = format!("Passphrase of {} ({}):", path.display(), key.fingerprint());
+            let passphrase = passphrase
+                .get(&question, "a key without one")
+                .map_err(wrong)?;
+            key.unlock(&passphrase).map_err(explain)
+        }
+    }
+}
+
+/// Reads a public key from the option itself, or from the file that it names. What is not
+/// done with it if it is none, `what` says.
+pub(super) fn read_public(said: &str, what: &str) -> Result<PublicKey, CommandError> {
+    let wrong = |error: CommandError| error.about(format!("cannot {what} {said}"));
+    let text = match said.starts_with("ssh-") {
+        true => said.as_bytes().to_owned(),
+        false => fs::read(said).map_err(|error| wrong(error.into()))?,
+    };
+    PublicKey::read(&text).map_err(|error| wrong(files::explain_key(error)))
+}

@@ -1,0 +1,329 @@
+//! `syft-host publish`
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use data_encoding::HEXLOWER;
+use serde_json::{Value, json};
+use syft_protocol::acl::Access;
+use syft_protocol::address::AppName;
+use syft_protocol::app_url::SyftAppUrl;
+use syft_protocol::timestamp::Timestamp;
+
+use super::passphrase::Passphrase;
+use super::{Exit, files, keys};
+use crate::capability::files::{Broken, Root, Rules};
+use crate::catalog::{Base, CATALOG_FILE, Catalog, Published, Workshop, WorkshopError};
+use crate::config::{Config, Overrides};
+use crate::error::CommandError;
+use crate::package::{Package, PackageError, SecretKey};
+use crate::quantity::parse_long_time;
+use crate::sandbox::Limits;
+use crate::ui::Ui;
+
+/// Somebody of whom no rule knows.
+const ANYBODY: &str = "anybody@example.org";
+
+/// Publish a signed app in your datasite, for others to install
+///
+/// The app goes to `public/syft-apps/` of your datasite, from where sync takes it to others,
+/// and into the catalog there, which is signed with the same key. The catalog says which
+/// release is the newest and what you revoked. It expires, so that nobody can hold back newer
+/// ones unseen: publish or `--refresh` in time. The last two releases of an app stay.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
+pub(super) struct PublishArgs {
+    /// Signed component, of which you are the author
+    #[arg(group = "what", value_name = "FILE")]
+    app_file: Option<PathBuf>,
+
+    /// Your key: the one that the app is signed with
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+
+    /// Take the passphrase of an encrypted key from the first line of this file instead of
+    /// asking
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+
+    /// How long the catalog is to be taken for the newest
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = parse_long_time)]
+    expires: Duration,
+
+    /// Only sign the catalog anew, with another expiry
+    #[arg(long, group = "what")]
+    refresh: bool,
+
+    /// App that is meant by `--revoke` and `--min-sequence` [default: that of FILE]
+    #[arg(long, value_name = "NAME", value_parser = parse_app_name)]
+    app: Option<AppName>,
+
+    /// Revoke a release, which then nobody installs or starts any more: its sequence, or a
+    /// SHA-256 that `verify` shows; may be given more than once
+    #[arg(long, group = "what", value_name = "SEQUENCE|SHA256", value_parser = parse_revoked)]
+    revoke: Vec<Revoked>,
+
+    /// Revoke all releases below this one
+    #[arg(long, group = "what", value_name = "SEQUENCE")]
+    min_sequence: Option<u64>,
+
+    /// Revoke a key that you do not use any more; may be given more than once
+    #[arg(long, group = "what", value_name = "KEY")]
+    revoke_key: Vec<String>,
+
+    /// Write over a catalog that is not yours
+    #[arg(long)]
+    replace_catalog: bool,
+}
+
+/// A release that is revoked, as it is named.
+#[derive(Debug, Clone)]
+enum Revoked {
+    Sequence(u64),
+    Digest([u8; 32]),
+}
+
+pub(super) fn publish(
+    ui: Ui,
+    overrides: &Overrides,
+    args: &PublishArgs,
+) -> Result<Exit, CommandError> {
+    let config = Config::load(overrides)?;
+    let file = args.app_file.as_deref();
+    let limit = Limits::default().component_bytes;
+    let wrong = |error: CommandError| match file {
+        Some(file) => error.about(format!("cannot publish {}", file.display())),
+        None => error.about("cannot publish"),
+    };
+    let bytes = file.map(|file| files::read_bounded(file, limit));
+    let bytes = bytes.transpose().map_err(wrong)?;
+    let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
+    let key = keys::read_secret(&passphrase, &args.key)?;
+    let verified = bytes.as_deref().map(|bytes| verify(bytes, &key));
+    let verified = verified.transpose().map_err(wrong)?;
+    let mut workshop = open(&config, &key, args.replace_catalog).map_err(wrong)?;
+    let base = workshop.base();
+    if let Some(verified) = &verified {
+        workshop.add(verified).map_err(|it| wrong(explain(it)))?;
+    }
+    let named = verified.as_ref().map(|it| &it.release().name);
+    let app = args.app.as_ref().or(named);
+    change(&mut workshop, args, app, &key).map_err(wrong)?;
+    let published = workshop
+        .publish(&key, now(), args.expires)
+        .map_err(|it| wrong(explain(it)))?;
+    tell_notes(ui, &config, base, &published);
+    tell(ui, &config, named, &published)?;
+    Ok(Exit::Success)
+}
+
+/// Opens the catalog of the owner.
+pub(super) fn open<'a>(
+    config: &Config,
+    key: &SecretKey,
+    replaces: bool,
+) -> Result<Workshop<'a>, CommandError> {
+    let Config {
+        datasites,
+        published,
+        email,
+        ..
+    } = config;
+    Workshop::open(datasites, published, email, &key.public(), replaces).map_err(explain)
+}
+
+/// Returns why nothing is published, with what to do about it.
+pub(super) fn explain(error: WorkshopError) -> CommandError {
+    let hints = error.hints();
+    let error = CommandError::from(error);
+    hints.into_iter().fold(error, CommandError::hint)
+}
+
+pub(super) fn now() -> Timestamp {
+    Timestamp::from_system_time(SystemTime::now())
+}
+
+fn verify<'a>(
+    bytes: &'a [u8],
+    key: &SecretKey,
+) -> Result<crate::package::Verified<'a>, CommandError> {
+    let package = Package::read(bytes).map_err(files::explain)?;
+    package
+        .verify(&[key.public()])
+        .map_err(|error| match error {
+            PackageError::NotBy(_) => CommandError::from(error)
+                .hint("sign it with `syft-host sign`, and publish it with the same --key"),
+            error => files::explain(error),
+        })
+}
+
+/// Makes the changes that are no release.
+fn change(
+    workshop: &mut Workshop<'_>,
+    args: &PublishArgs,
+    app: Option<&AppName>,
+    key: &SecretKey,
+) -> Result<(), CommandError> {
+    let wrong = |error| explain(WorkshopError::Change(error));
+    let app = || {
+        app.ok_or_else(|| CommandError::new("it is not said of which app").hint("give --app NAME"))
+    };
+    for revoked in &args.revoke {
+        let app = app()?;
+        match revoked {
+            Revoked::Digest(digest) => workshop.catalog().revoke(app, *digest).map_err(wrong)?,
+            Revoked::Sequence(sequence) => workshop
+                .revoke_release(app, *sequence, Limits::default().component_bytes)
+                .map_err(explain)?,
+        }
+    }
+    if let Some(least) = args.min_sequence {
+        let app = app()?;
+        workshop
+            .catalog()
+            .set_min_sequence(app, least)
+            .map_err(wrong)?;
+    }
+    for said in &args.revoke_key {
+        let revoked = keys::read_public(said, "revoke")?;
+        let catalog = workshop.catalog();
+        catalog.revoke_key(revoked, &key.public()).map_err(wrong)?;
+    }
+    Ok(())
+}
+
+/// Tells what the author may not expect.
+pub(super) fn tell_notes(ui: Ui, config: &Config, base: Base, published: &Published) {
+    match base {
+        Base::Nothing | Base::Tree => {}
+        Base::Copy => ui.status(
+            "note: the catalog in the tree was not your last one; it goes on from the host's own \
+             copy",
+        ),
+        Base::Counter => ui.status(
+            "note: the last catalog was signed with another key, so this one begins anew: publish \
+             your apps again, and tell those who trust them the new fingerprint",
+        ),
+    }
+    for left in &published.left {
+        ui.status(&format!("note: an old release stays, {left}"));
+    }
+    if !is_readable(config) {
+        ui.status(&format!(
+            "note: by your rules not everybody may read it; `syft-host access {ANYBODY} \
+             {}/public/syft-apps/{CATALOG_FILE}` says which",
+            config.email
+        ));
+    }
+    let catalog = &published.catalog;
+    for (name, entry) in catalog.apps() {
+        if entry.has_revoked(&entry.signed_sha256) || entry.has_revoked(&entry.sha256) {
+            ui.status(&format!(
+                "note: the newest release of {name}, {}, is revoked: publish a higher one",
+                entry.sequence
+            ));
+        }
+    }
+}
+
+fn is_readable(config: &Config) -> bool {
+    let path = format!("{}/public/syft-apps/{CATALOG_FILE}", config.email);
+    let Ok(root) = Root::open(&config.datasites) else {
+        return false;
+    };
+    let mut rules = Rules::new(Broken::AsServer);
+    let decision = rules.decide(&root, now(), ANYBODY, &path, Access::Read);
+    decision.allowed
+}
+
+fn tell(
+    ui: Ui,
+    config: &Config,
+    named: Option<&AppName>,
+    published: &Published,
+) -> Result<(), CommandError> {
+    ui.json(&to_json("published", &published.path, &published.catalog))?;
+    let catalog = &published.catalog;
+    let shown = catalog
+        .apps()
+        .iter()
+        .filter(|(name, _)| named.is_none_or(|named| named == *name));
+    let mut urls = Vec::new();
+    for (name, entry) in shown {
+        ui.line(&format!(
+            "App          {name} {} (release {})",
+            entry.version, entry.sequence
+        ))?;
+        ui.line(&format!("SHA-256      {}", HEXLOWER.encode(&entry.sha256)))?;
+        urls.push(SyftAppUrl::new(config.email.clone(), name.clone()));
+    }
+    tell_catalog(ui, published)?;
+    if !urls.is_empty() {
+        ui.line("")?;
+        ui.line("Others can have it, once it is synced, with")?;
+    }
+    for url in urls {
+        ui.line(&format!("  syft-host install {url}"))?;
+    }
+    Ok(())
+}
+
+/// Tells which catalog it is now.
+pub(super) fn tell_catalog(ui: Ui, published: &Published) -> Result<(), CommandError> {
+    let catalog = &published.catalog;
+    ui.line(&format!(
+        "Catalog      {} (number {})",
+        published.path.display(),
+        catalog.counter()
+    ))?;
+    ui.line(&format!("Expires      {}", catalog.expires()))?;
+    Ok(())
+}
+
+/// Returns what is published, for scripts.
+pub(super) fn to_json(event: &str, path: &Path, catalog: &Catalog) -> Value {
+    let app = |(name, entry): (&AppName, &crate::catalog::Entry)| {
+        json!({
+            "name": name.as_str(),
+            "version": entry.version.to_string(),
+            "epoch": entry.epoch,
+            "sequence": entry.sequence,
+            "sha256": HEXLOWER.encode(&entry.sha256),
+            "signed_sha256": HEXLOWER.encode(&entry.signed_sha256),
+            "size": entry.size,
+            "path": entry.path.to_string(),
+            "min_sequence": entry.min_sequence,
+            "revoked": entry.revoked.iter().map(|it| HEXLOWER.encode(it)).collect::<Vec<_>>(),
+            "url": SyftAppUrl::new(catalog.author().clone(), name.clone()).to_string(),
+        })
+    };
+    let revoked_keys = catalog.revoked_keys().iter().map(ToString::to_string);
+    json!({
+        "event": event,
+        "path": path,
+        "author": catalog.author().as_str(),
+        "counter": catalog.counter(),
+        "issued": catalog.issued().to_string(),
+        "expires": catalog.expires().to_string(),
+        "epoch": catalog.epoch(),
+        "revoked_keys": revoked_keys.collect::<Vec<_>>(),
+        "apps": catalog.apps().iter().map(app).collect::<Vec<_>>(),
+    })
+}
+
+fn parse_app_name(text: &str) -> Result<AppName, String> {
+    AppName::parse(text).map_err(|error| error.to_string())
+}
+
+fn parse_revoked(text: &str) -> Result<Revoked, String> {
+    let digest = HEXLOWER.decode(text.as_bytes()).ok();
+    if let Some(digest) = digest.and_then(|digest| digest.try_into().ok()) {
+        return Ok(Revoked::Digest(digest));
+    }
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(sequence) if is_number => Ok(Revoked::Sequence(sequence)),
+        _ => Err("expected the sequence of a release, or a SHA-256 in 64 digits".to_owned()),
+    }
+}
