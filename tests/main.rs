@@ -23,6 +23,7 @@ mod manifest;
 mod python;
 mod python_guests;
 mod sdk;
+mod serve;
 mod serving;
 mod signing;
 mod soak;

@@ -9,7 +9,7 @@
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`: an app that is signed
-//! - `launch`: from a component to a server
+//! - `launch`: from a component to a server; `serve`: all that is installed
 //! - `catalog`: what an author publishes
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
@@ -43,6 +43,7 @@ mod quantity;
 pub mod reply;
 pub mod router;
 pub mod sandbox;
+pub mod serve;
 pub mod server;
 pub mod state;
 pub mod tree;
