@@ -24,6 +24,7 @@ mod oci;
 mod python;
 mod python_guests;
 mod sdk;
+mod serve;
 mod serving;
 mod signing;
 mod soak;

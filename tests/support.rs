@@ -5,6 +5,7 @@ pub mod bloated;
 pub mod client;
 pub mod guests;
 pub mod host;
+pub mod installed;
 pub mod planted;
 pub mod random;
 pub mod sections;

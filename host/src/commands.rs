@@ -1,6 +1,7 @@
 //! The command line, one file a command.
 
 mod access;
+mod autostart;
 mod build;
 mod call;
 mod demo;
@@ -14,6 +15,7 @@ mod passphrase;
 mod publish;
 mod rotate;
 mod run;
+mod serve;
 mod sign;
 mod verify;
 
@@ -107,6 +109,8 @@ impl From<LogFormatArg> for LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Serve(serve::ServeArgs),
+    Autostart(autostart::AutostartArgs),
     Parked(parked::ParkedArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
@@ -155,7 +159,7 @@ impl Cli {
     }
 
     fn start(self, ui: Ui) -> Result<Exit, CommandError> {
-        let quiet = !matches!(self.command, Command::Run(_));
+        let quiet = !matches!(self.command, Command::Run(_) | Command::Serve(_));
         let filter = self.log.or_else(config::log_filter);
         let default = if quiet { "warn" } else { "info" };
         logging::start(self.log_format.into(), filter.as_deref().unwrap_or(default))?;
@@ -169,6 +173,8 @@ impl Cli {
         let exit = runtime.block_on(async {
             match self.command {
                 Command::Run(args) => run::run(ui, &overrides, args).await,
+                Command::Serve(args) => serve::serve(ui, &overrides, args).await,
+                Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Build(args) => build::build(ui, &overrides, &args),

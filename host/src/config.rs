@@ -17,6 +17,9 @@ const DATA_DIR: &str = "SYFTBOX_DATA_DIR";
 /// Set where a SyftBox client started us as one of its apps.
 const APP_ID: &str = "SYFTBOX_APP_ID";
 const HOME: &str = "SYFT_HOST_HOME";
+const CACHE_HOME: &str = "XDG_CACHE_HOME";
+const DATA_HOME: &str = "XDG_DATA_HOME";
+const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 const LOG: &str = "SYFT_HOST_LOG";
 const FAILPOINT: &str = "SYFT_HOST_FAILPOINT";
 
@@ -57,6 +60,8 @@ pub struct Config {
     pub trust: PathBuf,
     /// The private folder that says which apps are installed for the owner.
     pub installed: PathBuf,
+    /// The private folder of the host that serves them.
+    pub serving: PathBuf,
     /// The private folder of the components of installed apps.
     pub components: PathBuf,
     /// The private folder of what the owner published last.
@@ -105,6 +110,7 @@ impl Config {
             approvals: settings.join("approvals"),
             trust: settings.join("trust"),
             installed: data.join("installed").join(&email),
+            serving: data.join("serving").join(&email),
             components: data.join("components").join(&email),
             published: data.join("published").join(&email),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
@@ -180,6 +186,7 @@ impl Config {
             &self.approvals,
             &self.trust,
             &self.installed,
+            &self.serving,
             &self.components,
             &self.published,
         ];
@@ -296,16 +303,72 @@ fn is_not_found(error: &anyhow::Error) -> bool {
         .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
+/// How somebody else has to start the host, so that it runs for the same owner as here.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// This program.
+    pub program: PathBuf,
+    /// The options that say which SyftBox is meant, if that was said here.
+    pub arguments: Vec<String>,
+    /// The variables that say where the host's own folders are, if that was said here.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Start {
+    /// Finds it out.
+    ///
+    /// # Errors
+    /// What was said is not in UTF-8.
+    pub fn find(overrides: &Overrides) -> Result<Self, CommandError> {
+        let said = |option: &Option<PathBuf>, variable| {
+            let said = option
+                .clone()
+                .or_else(|| env::var_os(variable).map(PathBuf::from));
+            said.map(|path| said_path(&path)).transpose()
+        };
+        let email = overrides.email.clone().or_else(|| env::var(EMAIL).ok());
+        let options = [
+            ("--config", said(&overrides.config, CONFIG_PATH)?),
+            ("--email", email),
+            ("--data-dir", said(&overrides.data_dir, DATA_DIR)?),
+        ];
+        let named = |(option, value): (&str, Option<String>)| Some([option.to_owned(), value?]);
+        let folders = [HOME, CACHE_HOME, DATA_HOME, CONFIG_HOME].into_iter();
+        let set = folders.filter_map(|name| Some((name.to_owned(), env::var_os(name)?)));
+        let environment = set.map(|(name, path)| Ok((name, said_path(Path::new(&path))?)));
+        Ok(Self {
+            program: env::current_exe()?,
+            arguments: options.into_iter().filter_map(named).flatten().collect(),
+            environment: environment.collect::<Result<_, CommandError>>()?,
+        })
+    }
+}
+
+/// Returns a path as it has to be said in another folder.
+fn said_path(path: &Path) -> Result<String, CommandError> {
+    let path = std::path::absolute(expand_home(path)?)?;
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| CommandError::new(format!("{} is not in UTF-8", path.display())))
+}
+
+/// Returns the folder of what systemd starts for this user.
+///
+/// # Errors
+/// There is no home.
+pub fn user_units() -> Result<PathBuf, CommandError> {
+    Ok(base(CONFIG_HOME, ".config")?.join("systemd/user"))
+}
+
 fn cache_home() -> Result<PathBuf, CommandError> {
-    home_folder("XDG_CACHE_HOME", ".cache", "cache")
+    home_folder(CACHE_HOME, ".cache", "cache")
 }
 
 fn data_home() -> Result<PathBuf, CommandError> {
-    home_folder("XDG_DATA_HOME", ".local/share", "data")
+    home_folder(DATA_HOME, ".local/share", "data")
 }
 
 fn config_home() -> Result<PathBuf, CommandError> {
-    home_folder("XDG_CONFIG_HOME", ".config", "config")
+    home_folder(CONFIG_HOME, ".config", "config")
 }
 
 /// Returns one of the host's own folders.
@@ -313,14 +376,16 @@ fn home_folder(variable: &str, below_home: &str, name: &str) -> Result<PathBuf, 
     if let Some(own) = env::var_os(HOME) {
         return Ok(std::path::absolute(PathBuf::from(own))?.join(name));
     }
-    let base = match env::var_os(variable)
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-    {
-        Some(base) => base,
-        None => home()?.join(below_home),
-    };
-    Ok(base.join("syft-host"))
+    Ok(base(variable, below_home)?.join("syft-host"))
+}
+
+/// Returns a folder of all programs of this user.
+fn base(variable: &str, below_home: &str) -> Result<PathBuf, CommandError> {
+    let said = env::var_os(variable).map(PathBuf::from);
+    match said.filter(|path| path.is_absolute()) {
+        Some(base) => Ok(base),
+        None => Ok(home()?.join(below_home)),
+    }
 }
 
 fn home() -> Result<PathBuf, CommandError> {

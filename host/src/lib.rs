@@ -10,7 +10,8 @@
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`, `trust`: an app that is signed, and whose keys are trusted
 //! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
-//! - `launch`: from a component to a server
+//! - `install`, `installed`: taking releases in, and what came of that
+//! - `launch`: from a component to a server; `serve`: all that is installed
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -44,6 +45,7 @@ mod quantity;
 pub mod reply;
 pub mod router;
 pub mod sandbox;
+pub mod serve;
 pub mod server;
 pub mod state;
 pub mod tree;

@@ -23,6 +23,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::durability::Durability;
@@ -205,7 +206,8 @@ impl Server {
         let mut asked = time::interval(ASKED_EVERY);
         asked.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let watching = self.watching.take();
-        let watching = watching.map(|it| tokio::spawn(watch(it, shutdown.clone())));
+        let watching =
+            watching.map(|it| tokio::spawn(watch(it, shutdown.clone()).in_current_span()));
         loop {
             let is_held_up = self.perform_all();
             tokio::select! {
@@ -406,7 +408,7 @@ fn n_workers() -> usize {
 /// Tells the app of files to the end. Should that break off by a fault of the host,
 /// requests are answered still, and somebody has to know.
 async fn watch(watching: Watching, shutdown: Shutdown) {
-    if let Err(error) = tokio::spawn(watching.run(shutdown)).await {
+    if let Err(error) = tokio::spawn(watching.run(shutdown).in_current_span()).await {
         tracing::error!("the app is told of no more files until the next start: {error}");
     }
 }

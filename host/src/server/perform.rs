@@ -14,6 +14,7 @@ use syft_protocol::address::{Address, Sender};
 use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp};
 use syft_protocol::message::Request;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tracing::Instrument;
 
 use super::{Event, Held, Shared, now, send};
 use crate::app::Called;
@@ -37,7 +38,7 @@ pub(super) fn start(
     match action {
         Action::Load(address, known) => {
             let report = Report::loading(&shared, &address);
-            tokio::spawn(holding(permit, async move {
+            spawn(permit, async move {
                 let entry = shared.journal.request(&address);
                 let (loaded, permit) = load(&shared, &tree, &address, known).await;
                 let held = Held {
@@ -46,37 +47,42 @@ pub(super) fn start(
                 };
                 drop((shared, tree));
                 report.send(Event::Loaded(address, loaded, Some(held)));
-            }));
+            });
         }
         Action::Find(address, known) => {
             let report = Report::loading(&shared, &address);
-            tokio::spawn(holding(permit, async move {
+            spawn(permit, async move {
                 let loaded = match open(&tree, &address, known) {
                     Ok(file) => Loaded::Unread(file.stamp()),
                     Err(loaded) => loaded,
                 };
                 drop((shared, tree));
                 report.send(Event::Loaded(address, loaded, None));
-            }));
+            });
         }
         Action::Run(address, stamp, request, sender) => {
             let report = Report::closing(&shared, &address);
-            tokio::spawn(holding(permit, async move {
+            spawn(permit, async move {
                 let closed = run(&shared, &tree, &address, stamp, *request, sender).await;
                 drop((shared, tree));
                 report.send(Event::Closed(address, closed));
-            }));
+            });
         }
         Action::Refuse(address, stamp, refusal, request) => {
             let report = Report::closing(&shared, &address);
-            tokio::spawn(holding(permit, async move {
+            spawn(permit, async move {
                 let request = request.as_deref();
                 let closed = refuse(&shared, &tree, &address, stamp, &refusal, request).await;
                 drop((shared, tree));
                 report.send(Event::Closed(address, closed));
-            }));
+            });
         }
     }
+}
+
+/// Starts a task, of which the log says what that of the server says.
+fn spawn(permit: OwnedSemaphorePermit, task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(holding(permit, task).in_current_span());
 }
 
 /// Runs a task, and holds a permit until it waits for something or ends. One that

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use syft_protocol::watching::{Event, Failed};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::parked::ParkedEvent;
@@ -77,18 +78,19 @@ impl Watching {
         let key = self.next_key;
         self.next_key += 1;
         let (runner, sender) = (Arc::clone(&self.runner), self.sender.clone());
-        let telling = event.clone();
-        let task = tokio::spawn(async move {
+        let told_event = event.clone();
+        let telling = async move {
             let slots = Arc::clone(&runner.slots);
             let _slot = slots.acquire_owned().await;
             let _entry = runner.journal.event(id);
             let start = Instant::now();
             let told = runner
                 .app
-                .tell(&runner.sandbox, id, index, &telling, &notes)
+                .tell(&runner.sandbox, id, index, &told_event, &notes)
                 .await;
             (told, start.elapsed())
-        });
+        };
+        let task = tokio::spawn(telling.in_current_span());
         tokio::spawn(async move {
             // A panic of the host's own is no reason to tell the app no more.
             let (told, took) = task.await.unwrap_or_else(|error| {

@@ -1,0 +1,370 @@
+//! Serves all apps that are installed, in one process.
+//!
+//! The records of what is installed are the truth. They are looked at every few seconds, when
+//! something in their folder changes, and on SIGHUP; each app has a keeper (`keeper`) that is
+//! told which release is wanted and sees to it. So nothing that goes wrong with one app is in
+//! the way of another.
+
+mod keeper;
+mod nudge;
+mod status;
+mod systemd;
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use syft_protocol::address::AppName;
+use syft_protocol::timestamp::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time;
+
+use crate::config::Config;
+use crate::error::CommandError;
+use crate::installed::{Components, Installed, InstalledError, Records, Release};
+use crate::launch::{Manner, Serves};
+use crate::server::{Shutdown, Stop};
+
+use keeper::{Keeper, Shared};
+use nudge::Nudge;
+use status::StatusFile;
+pub use status::{AppStatus, Status, Trouble};
+
+/// How often the records are looked at where nothing hints at a change.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// All apps that are installed were tried, and so many are served.
+    Ready {
+        /// Those that are served.
+        n_serving: usize,
+        /// Those that are not.
+        n_failed: usize,
+    },
+    /// An app is served.
+    Started(AppName, Served),
+    /// An app is served as another release, or with other rights, than before.
+    Replaced(AppName, Served),
+    /// An app is no longer installed, and no longer served.
+    Stopped(AppName),
+    /// What is installed of an app cannot be served. The release before it may be served still.
+    Failed(AppName, Trouble),
+}
+
+/// An app that is served.
+#[derive(Debug, Clone)]
+pub struct Served {
+    /// Which release.
+    pub release: Release,
+    /// What it is there for.
+    pub serves: Serves,
+    /// Where its requests lie.
+    pub path: PathBuf,
+}
+
+/// What a keeper tells.
+struct Report {
+    name: AppName,
+    /// How the app is now; nothing, if it is not installed.
+    status: Option<AppStatus>,
+    event: Option<Event>,
+}
+
+/// What there is for each app.
+struct Kept {
+    wanted: watch::Sender<Option<Release>>,
+    task: JoinHandle<()>,
+}
+
+/// What all of them have in common.
+pub struct Supervisor {
+    records: Records,
+    shared: Arc<Shared>,
+    stop_within: Option<Duration>,
+    kept: HashMap<AppName, Kept>,
+    /// Apps of the first look that are not tried yet; nothing before it.
+    untried: Option<HashSet<AppName>>,
+    is_ready: bool,
+    status: Status,
+    status_file: StatusFile,
+    /// What was told of the folder, so that it is told once.
+    trouble: Option<String>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    reporter: mpsc::UnboundedSender<Report>,
+    /// For the keepers.
+    stop: Stop,
+    shutdown: Shutdown,
+}
+
+impl Supervisor {
+    /// Makes sure that nobody else serves what is installed for this owner.
+    ///
+    /// # Errors
+    /// Somebody does, or the host's own folders are not in order.
+    pub fn new(
+        mut config: Config,
+        manner: Manner,
+        open_files: u64,
+        stop_within: Option<Duration>,
+    ) -> Result<Self, CommandError> {
+        let status_file = StatusFile::lock(&config.serving)?;
+        let records = Records::open(&config.installed)?;
+        let components = Components::open(&config.components)?;
+        // An app that is replaced has the time of its calls to end them.
+        let stop_within = stop_within.or(config.stop_within.take());
+        let (reporter, reports) = mpsc::unbounded_channel();
+        let (stop, shutdown) = Shutdown::new();
+        Ok(Self {
+            records,
+            shared: Arc::new(Shared::new(config, manner, components, open_files)),
+            stop_within,
+            kept: HashMap::new(),
+            untried: None,
+            is_ready: false,
+            status: Status::default(),
+            status_file,
+            trouble: None,
+            reports,
+            reporter,
+            stop,
+            shutdown,
+        })
+    }
+
+    /// Serves until it is told to stop; then calls in progress are finished.
+    ///
+    /// # Errors
+    /// Signals cannot be listened for.
+    pub async fn run(
+        mut self,
+        mut shutdown: Shutdown,
+        mut tell: impl FnMut(&Event),
+    ) -> Result<(), CommandError> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let nudge = Nudge::new(self.records.folder())
+            .inspect_err(|error| tracing::warn!("not watching, only looking: {error:#}"))
+            .ok();
+        let mut looks = time::interval(LOOK_EVERY);
+        looks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => break,
+                _ = looks.tick() => self.look(&mut tell).await,
+                () = nudged(nudge.as_ref()) => self.look(&mut tell).await,
+                _ = hangup.recv() => self.reload(&mut tell).await,
+                Some(report) = self.reports.recv() => self.take_all(report, &mut tell),
+            }
+        }
+        self.finish(shutdown).await;
+        Ok(())
+    }
+
+    async fn finish(mut self, mut shutdown: Shutdown) {
+        systemd::stopping();
+        self.stop.stop();
+        let tasks: Vec<_> = self.kept.drain().map(|(_, kept)| kept.task).collect();
+        let mut end = pin!(async {
+            for task in tasks {
+                if let Err(error) = task.await {
+                    tracing::error!("the keeper of an app has ended before: {error}");
+                }
+            }
+        });
+        let has_ended = tokio::select! {
+            () = &mut end => true,
+            () = shutdown.insisted() => false,
+            () = sleep(self.stop_within) => false,
+        };
+        if !has_ended {
+            // Each server ends now, and its journal says which calls it gave up.
+            self.stop.stop();
+            end.await;
+        }
+        self.status_file.remove();
+    }
+
+    /// Looks at the records, and tries again at once what could not be served.
+    async fn reload(&mut self, tell: &mut impl FnMut(&Event)) {
+        tracing::info!("looking at what is installed");
+        systemd::reloading();
+        self.look(tell).await;
+        for kept in self.kept.values() {
+            kept.wanted.send_modify(|_| {});
+        }
+        systemd::ready();
+    }
+
+    /// Looks at all records, and has each keeper know which release is wanted.
+    async fn look(&mut self, tell: &mut impl FnMut(&Event)) {
+        let records = self.records.clone();
+        let found = tokio::task::spawn_blocking(move || read_all(&records)).await;
+        let found = match found
+            .context("read the records")
+            .map(|it| it.map_err(Into::into))
+        {
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) | Err(error) => return self.take_trouble(&error),
+        };
+        self.trouble = None;
+        let names: HashSet<AppName> = found.keys().cloned().collect();
+        self.shared.count(names.len());
+        let untried = self.untried.get_or_insert_with(|| names.clone());
+        untried.retain(|name| names.contains(name));
+        for name in self.kept.keys().cloned().collect::<Vec<_>>() {
+            if !names.contains(&name) {
+                self.want(&name, None);
+            }
+        }
+        for (name, record) in found {
+            match record {
+                Ok(installed) => {
+                    self.heal(&name);
+                    self.want(&name, Some(installed.current));
+                }
+                Err(error) => self.take_broken(name, &error, tell),
+            }
+        }
+        self.settle(tell);
+    }
+
+    /// The folder itself cannot be read: what is served is served on.
+    fn take_trouble(&mut self, error: &anyhow::Error) {
+        let error = format!("{error:#}");
+        if self.trouble.as_ref() != Some(&error) {
+            tracing::error!("cannot tell what is installed: {error}");
+            self.trouble = Some(error);
+        }
+    }
+
+    /// A record cannot be read: if the app is served, it is served on as it was.
+    fn take_broken(
+        &mut self,
+        name: AppName,
+        error: &InstalledError,
+        tell: &mut impl FnMut(&Event),
+    ) {
+        if let Some(untried) = &mut self.untried {
+            untried.remove(&name);
+        }
+        let trouble = Trouble {
+            sha256: None,
+            error: error.to_string(),
+            hints: vec![format!(
+                "install it again, or remove it: `syft-host remove {name}`"
+            )],
+        };
+        let now = Timestamp::from_system_time(SystemTime::now());
+        let known = self.status.apps.entry(name.to_string());
+        let known = known.or_default();
+        if known.trouble.as_ref() == Some(&trouble) {
+            return;
+        }
+        (known.trouble, known.since) = (Some(trouble.clone()), now.micros());
+        tracing::error!(app = %name, "{}", trouble.error);
+        tell(&Event::Failed(name, trouble));
+        self.status_file.write(&self.status);
+    }
+
+    /// The record can be read again.
+    fn heal(&mut self, name: &AppName) {
+        let known = self.status.apps.get_mut(name.as_str());
+        if let Some(known) = known
+            && known.trouble.as_ref().is_some_and(|it| it.sha256.is_none())
+        {
+            known.trouble = None;
+            self.status_file.write(&self.status);
+        }
+    }
+
+    fn want(&mut self, name: &AppName, release: Option<Release>) {
+        let kept = self.kept.get(name).filter(|it| !it.task.is_finished());
+        if let Some(kept) = kept {
+            kept.wanted.send_if_modified(|wanted| {
+                let is_new = *wanted != release;
+                *wanted = release;
+                is_new
+            });
+            return;
+        }
+        let (wanted, receiver) = watch::channel(release);
+        let (shared, reporter) = (Arc::clone(&self.shared), self.reporter.clone());
+        let keeper = Keeper::new(name, shared, receiver, self.shutdown.clone(), reporter);
+        let task = tokio::spawn(keeper.keep());
+        self.kept.insert(name.clone(), Kept { wanted, task });
+    }
+
+    fn take_all(&mut self, first: Report, tell: &mut impl FnMut(&Event)) {
+        self.take(first, tell);
+        while let Ok(report) = self.reports.try_recv() {
+            self.take(report, tell);
+        }
+        self.status_file.write(&self.status);
+        self.settle(tell);
+    }
+
+    fn take(&mut self, report: Report, tell: &mut impl FnMut(&Event)) {
+        if let Some(untried) = &mut self.untried {
+            untried.remove(&report.name);
+        }
+        let name = report.name.to_string();
+        match report.status {
+            Some(status) => self.status.apps.insert(name, status),
+            None => self.status.apps.remove(&name),
+        };
+        if let Some(event) = report.event {
+            tell(&event);
+        }
+    }
+
+    /// Tells how it is, once all apps were tried.
+    fn settle(&mut self, tell: &mut impl FnMut(&Event)) {
+        if self.untried.as_ref().is_none_or(|it| !it.is_empty()) {
+            return;
+        }
+        let (n_serving, n_failed) = self.status.counts();
+        systemd::status(n_serving, n_failed);
+        if !std::mem::replace(&mut self.is_ready, true) {
+            tell(&Event::Ready {
+                n_serving,
+                n_failed,
+            });
+            systemd::ready();
+        }
+    }
+}
+
+/// Reads the record of each app.
+fn read_all(
+    records: &Records,
+) -> Result<HashMap<AppName, Result<Installed, InstalledError>>, InstalledError> {
+    let mut found = HashMap::new();
+    for name in records.names()? {
+        // One that was removed meanwhile is as one that was not there.
+        if let Some(record) = records.get(&name).transpose() {
+            found.insert(name, record);
+        }
+    }
+    Ok(found)
+}
+
+async fn nudged(nudge: Option<&Nudge>) {
+    match nudge {
+        Some(nudge) => nudge.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for so long; for ever where that is not said.
+async fn sleep(time: Option<Duration>) {
+    match time {
+        Some(time) => time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}

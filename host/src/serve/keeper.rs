@@ -1,0 +1,381 @@
+//! Keeps one app served: the release that is wanted or, as long as that cannot be, the one
+//! before it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use syft_protocol::address::AppName;
+use syft_protocol::timestamp::Timestamp;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{self, Instant};
+use tracing::Instrument;
+
+use super::{AppStatus, Event, Report, Served, Trouble};
+use crate::capability::files::Grants;
+use crate::config::Config;
+use crate::digest::Digest;
+use crate::error::CommandError;
+use crate::installed::{Components, Release};
+use crate::launch::{Manner, Plan, Prepared, spare_files};
+use crate::manifest::Manifest;
+use crate::sandbox::{Compiling, Limits};
+use crate::server::{Remains, Shutdown, Stop};
+
+/// The time before what failed is tried again, which doubles up to the longest.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(300);
+
+/// Files that an app has open beside those of its calls.
+const OWN_FILES: u64 = 24;
+
+/// What keepers share.
+pub(super) struct Shared {
+    config: Config,
+    manner: Manner,
+    components: Components,
+    /// Files that may be open, and among how many apps they are shared.
+    open_files: u64,
+    n_apps: AtomicUsize,
+    /// One app at a time is compiled.
+    compiling: Semaphore,
+}
+
+impl Shared {
+    pub(super) fn new(
+        config: Config,
+        manner: Manner,
+        components: Components,
+        open_files: u64,
+    ) -> Self {
+        Self {
+            config,
+            manner,
+            components,
+            open_files,
+            n_apps: AtomicUsize::new(1),
+            compiling: Semaphore::new(1),
+        }
+    }
+
+    /// Takes note of how many apps there are.
+    pub(super) fn count(&self, n_apps: usize) {
+        self.n_apps.store(n_apps.max(1), Ordering::Relaxed);
+    }
+
+    /// Compiles the component of a release: the one that was kept when it was installed, if
+    /// it has the same bytes still.
+    async fn prepare(&self, name: &AppName, release: &Release) -> Result<Prepared, CommandError> {
+        let _turn = self.compiling.acquire().await?;
+        let limits = Limits::default();
+        let (components, digest) = (self.components.clone(), release.sha256.clone());
+        let read = move || components.read(&digest, limits.component_bytes);
+        let component = tokio::task::spawn_blocking(read).await??;
+        let grants = Grants {
+            requested: Manifest::from_component(&component)?
+                .unwrap_or_default()
+                .files,
+            approved: release.approved.files.clone(),
+            denied: release.denied.clone(),
+        };
+        let limits = release.approved.limits.over(Limits::default());
+        let plan = Plan {
+            name: name.clone(),
+            limits: spare_files(limits, &grants, self.files_of_one()),
+            grants,
+        };
+        Prepared::new(&self.config, plan, component, Compiling::BesideOthers).await
+    }
+
+    /// Returns how many files one app may have open.
+    fn files_of_one(&self) -> u64 {
+        let n_apps = self.n_apps.load(Ordering::Relaxed) as u64;
+        (self.open_files / n_apps).saturating_sub(OWN_FILES)
+    }
+}
+
+/// The keeper of one app.
+pub(super) struct Keeper {
+    name: AppName,
+    shared: Arc<Shared>,
+    /// The release that is to be served, if the app is installed.
+    wanted: watch::Receiver<Option<Release>>,
+    shutdown: Shutdown,
+    reports: mpsc::UnboundedSender<Report>,
+    running: Option<Running>,
+    trouble: Option<Trouble>,
+    /// Attempts in a row that failed, and when there is the next.
+    n_failed: u32,
+    retry_at: Option<Instant>,
+}
+
+/// A server at work.
+struct Running {
+    release: Release,
+    stop: Stop,
+    server: JoinHandle<Remains>,
+}
+
+impl Running {
+    /// Ends calls in progress, and waits until nothing of the app is open any more.
+    async fn end(mut self, shutdown: &mut Shutdown) {
+        self.stop.stop();
+        let ended = tokio::select! {
+            ended = &mut self.server => ended,
+            () = shutdown.insisted() => {
+                self.stop.stop();
+                self.server.await
+            }
+        };
+        match ended {
+            Ok(remains) => tokio::select! {
+                () = remains.gone() => {}
+                () = shutdown.requested() => {}
+            },
+            Err(error) => tracing::error!("the server of the app: {error}"),
+        }
+    }
+}
+
+impl Keeper {
+    pub(super) fn new(
+        name: &AppName,
+        shared: Arc<Shared>,
+        wanted: watch::Receiver<Option<Release>>,
+        shutdown: Shutdown,
+        reports: mpsc::UnboundedSender<Report>,
+    ) -> Self {
+        Self {
+            name: name.clone(),
+            shared,
+            wanted,
+            shutdown,
+            reports,
+            running: None,
+            trouble: None,
+            n_failed: 0,
+            retry_at: None,
+        }
+    }
+
+    /// Does what is wanted until the host is to stop.
+    pub(super) async fn keep(self) {
+        // Of the highest level, so that whatever is logged says whose it is.
+        let span = tracing::error_span!("app", name = %self.name);
+        self.keep_all().instrument(span).await;
+    }
+
+    async fn keep_all(mut self) {
+        let mut shutdown = self.shutdown.clone();
+        loop {
+            self.follow().await;
+            tokio::select! {
+                changed = self.wanted.changed() => match changed {
+                    Ok(()) => self.n_failed = 0,
+                    Err(_) => break,
+                },
+                () = fallen(self.running.as_mut()) => self.take_fall(),
+                () = sleep_until(self.retry_at) => {}
+                () = shutdown.requested() => break,
+            }
+        }
+        if let Some(running) = self.running.take() {
+            running.end(&mut self.shutdown).await;
+        }
+    }
+
+    /// Has that served which is wanted.
+    async fn follow(&mut self) {
+        self.retry_at = None;
+        let wanted = self.wanted.borrow_and_update().clone();
+        let Some(release) = wanted else {
+            return self.remove().await;
+        };
+        let serving = self.running.as_ref().map(|it| &it.release);
+        if serving.is_some_and(|it| is_same(it, &release)) {
+            if self.trouble.take().is_some() {
+                self.report(None);
+            }
+            return;
+        }
+        let digest = release.sha256.clone();
+        if let Err(error) = self.serve(release).await {
+            self.take_failure(digest, &error);
+        }
+    }
+
+    async fn remove(&mut self) {
+        let was_there = self.trouble.take().is_some() || self.running.is_some();
+        if let Some(running) = self.running.take() {
+            running.end(&mut self.shutdown).await;
+        }
+        let stopped = was_there.then(|| Event::Stopped(self.name.clone()));
+        self.send(None, stopped);
+    }
+
+    /// Serves a release in the place of the one that is served. That is stopped once the new
+    /// one is compiled; between the two, requests wait in the tree.
+    async fn serve(&mut self, release: Release) -> Result<(), CommandError> {
+        let prepared = tokio::select! {
+            prepared = self.shared.prepare(&self.name, &release) => prepared?,
+            () = self.shutdown.requested() => return Ok(()),
+        };
+        let before = match self.running.take() {
+            Some(running) => {
+                let before = running.release.clone();
+                running.end(&mut self.shutdown).await;
+                Some(before)
+            }
+            None => None,
+        };
+        match self.start(prepared, release).await {
+            Ok(Some(served)) => {
+                (self.trouble, self.n_failed) = (None, 0);
+                let name = self.name.clone();
+                let event = match before {
+                    Some(_) => Event::Replaced(name, served),
+                    None => Event::Started(name, served),
+                };
+                self.report(Some(event));
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) => {
+                if let Some(before) = before {
+                    self.go_back(before).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts the server of an app, unless the host is to end at once.
+    async fn start(
+        &mut self,
+        prepared: Prepared,
+        release: Release,
+    ) -> Result<Option<Served>, CommandError> {
+        let serves = prepared.serves();
+        let server = tokio::select! {
+            server = prepared.start(&self.shared.config, &self.shared.manner) => server?,
+            () = self.shutdown.insisted() => return Ok(None),
+        };
+        let served = Served {
+            release: release.clone(),
+            serves,
+            path: server.tree().path().to_owned(),
+        };
+        let (stop, shutdown) = Shutdown::new();
+        let server = tokio::spawn(server.run(shutdown).in_current_span());
+        self.running = Some(Running {
+            release,
+            stop,
+            server,
+        });
+        Ok(Some(served))
+    }
+
+    /// Serves again what was served before.
+    async fn go_back(&mut self, before: Release) {
+        let again = async {
+            let prepared = self.shared.prepare(&self.name, &before).await?;
+            self.start(prepared, before).await
+        };
+        if let Err(error) = again.await {
+            tracing::error!("neither can the release before it be served: {error}");
+        }
+    }
+
+    /// The server has ended, and nobody asked it to.
+    fn take_fall(&mut self) {
+        if let Some(running) = self.running.take() {
+            let error = CommandError::new("its server has ended by a fault of the host's own");
+            self.take_failure(running.release.sha256, &error);
+        }
+    }
+
+    fn take_failure(&mut self, digest: Digest, error: &CommandError) {
+        let delay = match self.running {
+            // Each attempt interrupts what is served.
+            Some(_) => LONGEST_DELAY,
+            None => delay(self.n_failed),
+        };
+        self.n_failed += 1;
+        self.retry_at = Some(Instant::now() + delay);
+        let trouble = Trouble {
+            sha256: Some(digest),
+            error: error.to_string(),
+            hints: error.hints().to_vec(),
+        };
+        let (again_s, is_served) = (delay.as_secs(), self.running.is_some());
+        tracing::error!(again_s, is_served, "cannot serve it: {error}");
+        self.trouble = Some(trouble.clone());
+        self.report(Some(Event::Failed(self.name.clone(), trouble)));
+    }
+
+    fn report(&self, event: Option<Event>) {
+        let status = AppStatus {
+            serving: self.running.as_ref().map(|it| it.release.sha256.clone()),
+            trouble: self.trouble.clone(),
+            since: Timestamp::from_system_time(SystemTime::now()).micros(),
+        };
+        self.send(Some(status), event);
+    }
+
+    fn send(&self, status: Option<AppStatus>, event: Option<Event>) {
+        let name = self.name.clone();
+        let report = Report {
+            name,
+            status,
+            event,
+        };
+        if self.reports.send(report).is_err() {
+            tracing::debug!("a report came after the end");
+        }
+    }
+}
+
+/// Tells whether two releases are served in the same way.
+fn is_same(one: &Release, other: &Release) -> bool {
+    let rights = |it: &Release| (it.approved.clone(), it.denied.clone());
+    one.sha256 == other.sha256 && rights(one) == rights(other)
+}
+
+/// Returns the time until the next attempt after so many that failed.
+fn delay(n_failed: u32) -> Duration {
+    FIRST_DELAY
+        .saturating_mul(1 << n_failed.min(16))
+        .min(LONGEST_DELAY)
+}
+
+/// Waits until a server has ended; for ever where there is none.
+async fn fallen(running: Option<&mut Running>) {
+    match running {
+        Some(running) => {
+            if let Err(error) = (&mut running.server).await {
+                tracing::error!("the server of the app: {error}");
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for a time; for ever where there is none.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_tried_less_and_less_often() {
+        let seconds = [0, 1, 2, 8, 9, 40].map(|n_failed| delay(n_failed).as_secs());
+        assert_eq!(seconds, [1, 2, 4, 256, 300, 300]);
+    }
+}

@@ -1,0 +1,157 @@
+//! How each installed app is, in a file that other commands read, and the lock of the one
+//! host that serves them.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::error::CommandError;
+use crate::private;
+
+const LOCK: &str = "lock";
+const STATUS: &str = "status.json";
+
+/// How the installed apps are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The process that serves them.
+    pub pid: u32,
+    /// Each app that was tried, by its name.
+    pub apps: BTreeMap<String, AppStatus>,
+}
+
+/// How an installed app is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppStatus {
+    /// The component that is served, if one is.
+    pub serving: Option<Digest>,
+    /// Why what is installed is not served. An older release may be served instead.
+    pub trouble: Option<Trouble>,
+    /// Since when it is so, in microseconds since 1970.
+    pub since: i64,
+}
+
+/// Why an app cannot be served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The component that cannot be served; nothing, if the record cannot be read.
+    pub sha256: Option<Digest>,
+    /// What is wrong.
+    pub error: String,
+    /// What to do about it.
+    pub hints: Vec<String>,
+}
+
+impl Status {
+    /// Returns how the apps are that a host serves now; nothing, if none does.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not as it was written.
+    pub fn read(folder: &Path) -> io::Result<Option<Self>> {
+        if !is_locked(&folder.join(LOCK))? {
+            return Ok(None);
+        }
+        match fs::read(folder.join(STATUS)) {
+            Ok(json) => Ok(Some(serde_json::from_slice(&json)?)),
+            // It has just begun.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Some(Self::default())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns how many apps are served, and how many are not as they are installed.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let all = self.apps.values();
+        let n_serving = all.clone().filter(|it| it.serving.is_some()).count();
+        (n_serving, all.filter(|it| it.trouble.is_some()).count())
+    }
+}
+
+fn is_locked(path: &Path) -> io::Result<bool> {
+    match File::open(path) {
+        Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(false),
+            Err(Errno::WOULDBLOCK) => Ok(true),
+            Err(error) => Err(error.into()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The file, for as long as this host serves.
+pub(super) struct StatusFile {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl StatusFile {
+    /// Makes sure that no other host serves the same apps.
+    ///
+    /// # Errors
+    /// Another one does.
+    pub(super) fn lock(folder: &Path) -> Result<Self, CommandError> {
+        private::make_folder(folder)?;
+        let path = folder.join(LOCK);
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut lock = options.mode(0o600).open(&path)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(already_served(&path)),
+            Err(error) => return Err(error.into()),
+        }
+        lock.set_len(0)?;
+        write!(lock, "{}", std::process::id())?;
+        let status = Self {
+            path: folder.join(STATUS),
+            _lock: lock,
+        };
+        // What an earlier host says that was killed.
+        status.remove();
+        Ok(status)
+    }
+
+    /// Writes how the apps are. That it cannot be written is in nobody's way.
+    pub(super) fn write(&self, status: &Status) {
+        let temporary = self.path.with_extension("tmp");
+        let status = Status {
+            pid: std::process::id(),
+            ..status.clone()
+        };
+        let written = serde_json::to_vec_pretty(&status)
+            .map_err(io::Error::from)
+            .and_then(|json| fs::write(&temporary, json))
+            .and_then(|()| fs::rename(&temporary, &self.path));
+        if let Err(error) = written {
+            tracing::warn!(path = %self.path.display(), "cannot tell how the apps are: {error}");
+        }
+    }
+
+    pub(super) fn remove(&self) {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(path = %self.path.display(), "not removed: {error}");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn already_served(lock: &Path) -> CommandError {
+    let by = match fs::read_to_string(lock) {
+        Ok(pid) if !pid.is_empty() => format!("process {pid}"),
+        _ => "another process".to_owned(),
+    };
+    CommandError::new(format!(
+        "{by} serves the installed apps of this owner already"
+    ))
+    .hint("it takes up by itself what is installed, updated and removed")
+}
