@@ -20,6 +20,7 @@ mod file_model;
 mod hostile_guests;
 mod hostile_tree;
 mod manifest;
+mod publishing;
 mod python;
 mod python_guests;
 mod sdk;
