@@ -21,6 +21,7 @@ mod hostile_guests;
 mod hostile_tree;
 mod manifest;
 mod oci;
+mod publishing;
 mod python;
 mod python_guests;
 mod sdk;

@@ -14,10 +14,10 @@ use syft_protocol::timestamp::Timestamp;
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::capability::files::{Broken, Root, Rules};
-use crate::catalog::{Base, CATALOG_FILE, Catalog, Published, Workshop, WorkshopError};
+use crate::catalog::{Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::package::{Package, PackageError, SecretKey};
+use crate::package::{Package, PackageError, SecretKey, Verified};
 use crate::quantity::parse_long_time;
 use crate::sandbox::Limits;
 use crate::ui::Ui;
@@ -144,10 +144,7 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_system_time(SystemTime::now())
 }
 
-fn verify<'a>(
-    bytes: &'a [u8],
-    key: &SecretKey,
-) -> Result<crate::package::Verified<'a>, CommandError> {
+fn verify<'a>(bytes: &'a [u8], key: &SecretKey) -> Result<Verified<'a>, CommandError> {
     let package = Package::read(bytes).map_err(files::explain)?;
     package
         .verify(&[key.public()])
@@ -283,7 +280,7 @@ pub(super) fn tell_catalog(ui: Ui, published: &Published) -> Result<(), CommandE
 
 /// Returns what is published, for scripts.
 pub(super) fn to_json(event: &str, path: &Path, catalog: &Catalog) -> Value {
-    let app = |(name, entry): (&AppName, &crate::catalog::Entry)| {
+    let app = |(name, entry): (&AppName, &Entry)| {
         json!({
             "name": name.as_str(),
             "version": entry.version.to_string(),
