@@ -6,6 +6,7 @@ pub mod client;
 pub mod guests;
 pub mod host;
 pub mod installed;
+pub mod people;
 pub mod planted;
 pub mod random;
 pub mod sections;

@@ -12,6 +12,12 @@
 //! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `launch`: from a component to a server; `serve`: all that is installed
+//! - `package`: an app that is signed
+//! - `catalog`: what an author publishes
+//! - `trust`: whose keys count
+//! - `oci`: registries that pass on apps
+//! - `install`, `installed`: taking releases in, and what came of that
+//! - `launch`: from a component to a server
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -30,6 +36,7 @@ pub mod durability;
 pub mod error;
 mod failpoint;
 mod guest_crate;
+pub mod install;
 pub mod installed;
 mod journal;
 pub mod launch;
@@ -47,6 +54,7 @@ pub mod router;
 pub mod sandbox;
 pub mod serve;
 pub mod server;
+pub mod source;
 pub mod state;
 pub mod tree;
 pub mod trust;
