@@ -8,7 +8,7 @@
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
-//! - `package`: an app that is signed
+//! - `package`, `trust`: an app that is signed, and whose keys are trusted
 //! - `catalog`: what an author publishes
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
@@ -23,6 +23,7 @@ pub mod catalog;
 pub mod commands;
 pub mod component;
 pub mod config;
+pub mod digest;
 pub mod durability;
 pub mod error;
 mod failpoint;
@@ -33,6 +34,7 @@ pub mod manifest;
 pub mod package;
 pub mod parked;
 pub mod plain;
+mod private;
 pub mod python_app;
 mod quantity;
 pub mod reply;
@@ -41,5 +43,6 @@ pub mod sandbox;
 pub mod server;
 pub mod state;
 pub mod tree;
+pub mod trust;
 pub mod ui;
 pub mod watching;

@@ -1,0 +1,88 @@
+//! Private folders of the host, and files in them.
+
+use std::fs::{self, DirBuilder, File, Metadata, Permissions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, flock};
+
+/// Keeps others from changing what is in a folder, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _held: File,
+}
+
+/// Makes a folder that is its user's alone, unless it is there.
+///
+/// # Errors
+/// It cannot be made, or others can write to it.
+pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let metadata = fs::metadata(folder)?;
+    match metadata.is_dir() && is_ours_alone(&metadata) {
+        true => Ok(()),
+        false => Err(io::Error::new(
+            ErrorKind::PermissionDenied,
+            "it can be written by others",
+        )),
+    }
+}
+
+/// Tells whether this user alone can write to something.
+pub(crate) fn is_ours_alone(metadata: &Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+}
+
+/// Reads a file that is not larger than the limit; `None` where nothing of that name is, not
+/// even a link that leads nowhere.
+///
+/// # Errors
+/// It cannot be read, or is too large.
+pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        metadata => metadata?,
+    };
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > limit {
+        true => Err(io::Error::other(format!("it is larger than {limit} bytes"))),
+        false => Ok(Some(bytes)),
+    }
+}
+
+/// Writes a file: what was there before stays, or all of it is on the disk, even if the power
+/// fails.
+///
+/// # Errors
+/// The disk.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    let mut file = tempfile::Builder::new()
+        .prefix(".new-")
+        .permissions(Permissions::from_mode(0o600))
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    File::open(folder)?.sync_all()
+}
+
+/// Waits until nobody else holds the lock.
+///
+/// # Errors
+/// It cannot be had.
+pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(path)?;
+    flock(&file, FlockOperation::LockExclusive)?;
+    Ok(Lock { _held: file })
+}
