@@ -11,6 +11,7 @@ mod parked;
 mod passphrase;
 mod run;
 mod sign;
+mod trust;
 mod verify;
 
 use std::path::PathBuf;
@@ -109,6 +110,7 @@ enum Command {
     Keygen(keygen::KeygenArgs),
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
+    Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
     Demo(demo::DemoArgs),
@@ -170,6 +172,7 @@ impl Cli {
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
                 Command::Sign(args) => sign::sign(ui, &args),
                 Command::Verify(args) => verify::verify(ui, &args),
+                Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Demo(args) => demo::demo(ui, args).await,
             }

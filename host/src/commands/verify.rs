@@ -1,6 +1,5 @@
 //! `syft-host verify`
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -39,7 +38,11 @@ pub(super) fn verify(ui: Ui, args: &VerifyArgs) -> Result<Exit, CommandError> {
         ),
         error => wrong(files::explain(error)),
     };
-    let given = args.key.iter().map(|text| read_key(text));
+    let read_key = |said: &String| {
+        files::read_public_key(said)
+            .map_err(|error| error.about(format!("cannot verify with {said}")))
+    };
+    let given = args.key.iter().map(read_key);
     let given: Vec<PublicKey> = given.collect::<Result<_, _>>()?;
     let limit = Limits::default().component_bytes;
     let bytes = files::read_bounded(&args.app, limit).map_err(wrong)?;
@@ -48,16 +51,6 @@ pub(super) fn verify(ui: Ui, args: &VerifyArgs) -> Result<Exit, CommandError> {
     show_json(ui, args, &given, &verified)?;
     show(ui, args, &given, &verified)?;
     Ok(Exit::Success)
-}
-
-/// Reads a public key from the option itself, or from the file that it names.
-fn read_key(said: &str) -> Result<PublicKey, CommandError> {
-    let wrong = |error: CommandError| error.about(format!("cannot verify with {said}"));
-    let text = match said.starts_with("ssh-") {
-        true => said.as_bytes().to_owned(),
-        false => fs::read(said).map_err(|error| wrong(error.into()))?,
-    };
-    PublicKey::read(&text).map_err(|error| wrong(files::explain_key(error)))
 }
 
 fn show(
