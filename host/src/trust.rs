@@ -227,6 +227,14 @@ impl TrustStore {
         self.store.revoked()
     }
 
+    /// Returns who has to have signed an app, by the owner's policy.
+    ///
+    /// # Errors
+    /// There is one, and it cannot be read.
+    pub fn policy(&self) -> Result<Policy, TrustError> {
+        self.store.policy()
+    }
+
     /// Trusts what the owner gives as the key of an author. Where another is trusted, it takes
     /// the place of that one only if the owner was told of it, as `instead_of`.
     ///
