@@ -74,7 +74,7 @@ fn what_is_pushed_is_pulled() {
     let app = signed_app();
     let release = Signable::read(&app).unwrap().release().clone();
     let mut annotations = oci::annotations(&release);
-    annotations.insert("org.syftbox.lineage".to_owned(), "[]".to_owned());
+    annotations.insert(oci::LINEAGE.to_owned(), "[]".to_owned());
     let tagged = at(&registry.host(), "alice/leaderboard:1.2.0");
     let push = |reference| oci::push(&app, reference, &annotations, &Auth::Anonymous, &bounds());
     let digest = push(&tagged).unwrap();
