@@ -23,6 +23,7 @@ const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// As docker and others name it.
 const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 const LOG: &str = "SYFT_HOST_LOG";
+const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 const FAILPOINT: &str = "SYFT_HOST_FAILPOINT";
 
 /// A SyftBox client kills its apps three seconds after it asked them to stop.
@@ -90,6 +91,18 @@ pub fn log_filter() -> Option<String> {
 /// Returns where the host is to crash, in tests.
 pub fn failpoint() -> Option<String> {
     env::var(FAILPOINT).ok()
+}
+
+/// Returns where docker keeps who its user is to registries.
+///
+/// # Errors
+/// There is no home.
+pub fn docker_config() -> Result<PathBuf, CommandError> {
+    let folder = match env::var_os(DOCKER_CONFIG) {
+        Some(folder) => PathBuf::from(folder),
+        None => home()?.join(".docker"),
+    };
+    Ok(folder.join("config.json"))
 }
 
 impl Config {

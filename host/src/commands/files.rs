@@ -71,15 +71,6 @@ pub(super) fn explain_refused(error: impl Into<Refused>) -> CommandError {
     hints.into_iter().fold(error, CommandError::hint)
 }
 
-/// Reads a public key from the option itself, or from the file that it names.
-pub(super) fn read_public_key(said: &str) -> Result<PublicKey, CommandError> {
-    let text = match said.starts_with("ssh-") {
-        true => said.as_bytes().to_owned(),
-        false => fs::read(said)?,
-    };
-    PublicKey::read(&text).map_err(explain_key)
-}
-
 /// Returns what a signature vouches for, for people.
 pub(super) fn release_lines(release: &Release) -> [String; 4] {
     let Release {

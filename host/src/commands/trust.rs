@@ -11,7 +11,8 @@ use serde_json::json;
 use syft_protocol::address::Datasite;
 
 use super::Exit;
-use super::files::{explain_refused, read_public_key};
+use super::files::explain_refused;
+use super::keys::read_public;
 use crate::config::{Config, Overrides};
 use crate::digest::Digest;
 use crate::error::CommandError;
@@ -152,7 +153,7 @@ fn read_given(args: &AddArgs) -> Result<Given, CommandError> {
         };
     };
     let wrong = |error: CommandError| error.about(format!("cannot trust {said}"));
-    let given = Given::Key(read_public_key(said).map_err(wrong)?);
+    let given = Given::Key(read_public(said).map_err(wrong)?);
     let found = given.fingerprint();
     match fingerprint.filter(|it| *it != found) {
         None => Ok(given),
@@ -286,7 +287,7 @@ fn read_revocation(said: &str) -> Result<Revocation, CommandError> {
         let key = Fingerprint::parse(said).map_err(CommandError::new)?;
         return Ok(Revocation::Key(key));
     }
-    let key = read_public_key(said).map_err(|error| {
+    let key = read_public(said).map_err(|error| {
         error
             .about(format!("cannot revoke {said}"))
             .hint("give a fingerprint SHA256:…, a key, or a SHA-256 of 64 hexadecimal digits")
