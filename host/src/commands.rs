@@ -23,8 +23,8 @@ mod rotate;
 mod run;
 mod serve;
 mod sign;
-mod update;
 mod trust;
+mod update;
 mod verify;
 mod vouching;
 

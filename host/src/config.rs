@@ -23,7 +23,6 @@ const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// As docker and others name it.
 const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 const LOG: &str = "SYFT_HOST_LOG";
-const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 const FAILPOINT: &str = "SYFT_HOST_FAILPOINT";
 
 /// A SyftBox client kills its apps three seconds after it asked them to stop.
@@ -97,7 +96,7 @@ pub fn failpoint() -> Option<String> {
 ///
 /// # Errors
 /// There is no home.
-pub fn docker_config() -> Result<PathBuf, CommandError> {
+fn docker_config() -> Result<PathBuf, CommandError> {
     let folder = match env::var_os(DOCKER_CONFIG) {
         Some(folder) => PathBuf::from(folder),
         None => home()?.join(".docker"),
@@ -375,14 +374,6 @@ fn said_path(path: &Path) -> Result<String, CommandError> {
 /// There is no home.
 pub fn user_units() -> Result<PathBuf, CommandError> {
     Ok(base(CONFIG_HOME, ".config")?.join("systemd/user"))
-}
-
-fn docker_config() -> Result<PathBuf, CommandError> {
-    let folder = match env::var_os(DOCKER_CONFIG) {
-        Some(folder) => PathBuf::from(folder),
-        None => home()?.join(".docker"),
-    };
-    Ok(folder.join("config.json"))
 }
 
 fn cache_home() -> Result<PathBuf, CommandError> {

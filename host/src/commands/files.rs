@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::error::CommandError;
-use crate::package::{KeyError, PackageError, PublicKey, Release};
+use crate::package::{KeyError, PackageError, Release};
 use crate::sandbox::LoadError;
 use crate::trust::Refused;
 
