@@ -120,8 +120,8 @@ fn a_release_that_cannot_start_has_the_one_before_it_started_again() {
 fn a_component_that_was_changed_is_not_served() {
     let site = Site::new();
     let installed = Installation::new(&site);
-    let app = installed.put("app", &hello());
-    fs::write(installed.component(&app), howdy()).unwrap();
+    let app = installed.put("app", &counter(1));
+    fs::write(installed.component(&app), counter(2)).unwrap();
     let (_serving, failed) = serve_beside_a_good_one(&site, &installed);
     let error = failed["error"].to_string();
     assert!(error.contains("not as it was installed"), "{error}");

@@ -71,7 +71,11 @@ impl Shared {
         let limits = Limits::default();
         let (components, digest) = (self.components.clone(), release.sha256.clone());
         let read = move || components.read(&digest, limits.component_bytes);
-        let component = tokio::task::spawn_blocking(read).await??;
+        let component = tokio::task::spawn_blocking(read).await?.map_err(|error| {
+            CommandError::from(error).hint(format!(
+                "install it again, or remove it: `syft-host remove {name}`"
+            ))
+        })?;
         let grants = Grants {
             requested: Manifest::from_component(&component)?
                 .unwrap_or_default()
@@ -162,7 +166,7 @@ impl Keeper {
     /// Does what is wanted until the host is to stop.
     pub(super) async fn keep(self) {
         // Of the highest level, so that whatever is logged says whose it is.
-        let span = tracing::error_span!("app", name = %self.name);
+        let span = tracing::error_span!("serve", app = %self.name);
         self.keep_all().instrument(span).await;
     }
 
