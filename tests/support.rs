@@ -6,10 +6,12 @@ pub mod client;
 pub mod guests;
 pub mod host;
 pub mod installed;
+pub mod people;
 pub mod planted;
 pub mod random;
 pub mod sections;
 pub mod site;
+pub mod tools;
 
 use std::fs;
 use std::io::{self, Write as _};

@@ -9,6 +9,7 @@
 //! A new target is a function, a line in [`TARGETS`] and a file in `fuzz_targets/`. An
 //! input that once broke one lies in `regressions/`, in the folder of the target.
 
+pub mod catalogs;
 pub mod components;
 pub mod files;
 pub mod guests;
@@ -43,6 +44,7 @@ pub struct Target {
 /// All targets.
 pub const TARGETS: &[Target] = &[
     target("access", rules::access, seeds::access),
+    target("catalog", catalogs::catalog, seeds::catalogs),
     target("component", components::component, seeds::components),
     target("endpoint_schema", schemas::endpoint_schema, seeds::schemas),
     target("grant_patterns", patterns::grant_patterns, seeds::patterns),

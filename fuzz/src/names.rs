@@ -6,6 +6,7 @@ use syft_host::plain::is_plain;
 use syft_protocol::address::{
     AppName, Datasite, Endpoint, FileKind, Folder, RequestId, request_file,
 };
+use syft_protocol::app_url::SyftAppUrl;
 use syft_protocol::message::Method;
 use syft_protocol::retention::parse_interval;
 use syft_protocol::timestamp::Timestamp;
@@ -139,6 +140,7 @@ fn owner() -> (Datasite, AppName) {
 /// The URL in a message.
 pub fn url(bytes: &[u8]) {
     let text = &*String::from_utf8_lossy(bytes);
+    app_url(text);
     let url = match SyftUrl::parse(text) {
         Ok(url) => url,
         Err(error) => return assert_is_short_line(&error.to_string(), 200),
@@ -167,6 +169,18 @@ pub fn url(bytes: &[u8]) {
         let target = SyftUrl::for_endpoint(&datasite, &app, &endpoint);
         assert_eq!(target.rpc_target(), url.rpc_target());
         assert_eq!(target.datasite(), url.datasite());
+    }
+}
+
+/// That of a published app is also one of those that messages hold, and has one spelling.
+fn app_url(text: &str) {
+    match SyftAppUrl::parse(text) {
+        Ok(url) => {
+            assert_eq!(url.to_string(), text);
+            let plain = SyftUrl::parse(text).expect("it is one too");
+            assert_eq!(plain.datasite(), url.author().as_str());
+        }
+        Err(error) => assert_is_short_line(&error.to_string(), 300),
     }
 }
 

@@ -4,12 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use syft_host::catalog::{Catalog, Entry, KIND, ReleasePath};
 use syft_host::manifest::section;
-use syft_host::package::Signable;
+use syft_host::package::{Envelope, Link, SecretKey, Signable};
+use syft_protocol::address::AppName;
 use syft_protocol::permissions::DEFAULT_RPC_RULES;
 
 use crate::components::EMPTY;
-use crate::packages;
+use crate::{catalogs, packages};
 
 /// Returns what lies in a folder of the repository, of files with this ending, by name.
 /// Where there is no such folder there is nothing.
@@ -127,6 +129,7 @@ pub(crate) fn urls() -> Vec<Vec<u8>> {
         "syft://o@e.co/app_data/demo/rpc/%2e%2E/%2f%00",
         "syft://ü'*@e.co/../x",
         "syft://o@e.co:80/x",
+        "syft://o@e.co/public/syft-apps/demo",
     ])
 }
 
@@ -167,6 +170,42 @@ pub(crate) fn packages() -> Vec<Vec<u8>> {
     let signed = signable.sign(&[packages::key()]).expect("a signature");
     let delimiter = b"\0\x14\x13signature_delimiter";
     vec![[&signed[..], delimiter].concat(), unsigned, signed]
+}
+
+pub(crate) fn catalogs() -> Vec<Vec<u8>> {
+    let (old, new) = (catalogs::other_key(), packages::key());
+    let name = AppName::parse("a").expect("a name");
+    let mut catalog = Catalog::new(catalogs::author());
+    let empty = catalog.to_json();
+    let entry = Entry {
+        version: "1.0.0".parse().expect("a version"),
+        epoch: 0,
+        sequence: 2,
+        sha256: [1; 32],
+        signed_sha256: [2; 32],
+        size: 3,
+        path: ReleasePath::of(&name, 2),
+        min_sequence: None,
+        revoked: Vec::new(),
+    };
+    catalog.put(&name, entry).expect("the first");
+    catalog.revoke(&name, [3; 32]).expect("it is there");
+    catalog.set_min_sequence(&name, 1).expect("it is there");
+    let link = Link::sign(catalogs::author(), 1, &old, &new).expect("a link");
+    let one_link = serde_json::to_vec(&link).expect("JSON");
+    catalog.follow(link).expect("the first");
+    catalog
+        .revoke_key(old.public(), &new.public())
+        .expect("another");
+    let json = catalog.to_json();
+    let sealed = |keys: &[&SecretKey]| Envelope::seal(KIND, json.clone(), keys).to_bytes();
+    vec![
+        sealed(&[&new]),
+        sealed(&[&old, &new]),
+        json.clone(),
+        empty,
+        one_link,
+    ]
 }
 
 pub(crate) fn components() -> Vec<Vec<u8>> {

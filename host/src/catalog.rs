@@ -24,6 +24,7 @@ use std::time::Duration;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
+use crate::manifest::SEQUENCE;
 use crate::package::{Link, PublicKey};
 
 pub use error::{CatalogError, ChangeError};
@@ -219,7 +220,10 @@ impl Catalog {
 
     /// Gives it the next number and its times.
     fn issue(&mut self, now: Timestamp, lifetime: Duration) -> Result<(), ChangeError> {
-        self.counter = self.counter.checked_add(1).ok_or(ChangeError::Counter)?;
+        if self.counter >= *SEQUENCE.end() {
+            return Err(ChangeError::Counter);
+        }
+        self.counter += 1;
         self.issued = now;
         self.expires = now.saturating_add(lifetime);
         Ok(())

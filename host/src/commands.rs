@@ -1,23 +1,31 @@
 //! The command line, one file a command.
 
 mod access;
+mod approve;
 mod autostart;
 mod build;
 mod call;
 mod demo;
 mod files;
 mod inspect;
+mod install;
 mod keygen;
 mod keys;
+mod list;
 mod manner;
+mod offer;
 mod parked;
 mod passphrase;
 mod publish;
+mod remove;
+mod rollback;
 mod rotate;
 mod run;
 mod serve;
 mod sign;
+mod update;
 mod verify;
+mod vouching;
 
 use std::path::PathBuf;
 
@@ -111,6 +119,12 @@ enum Command {
     Run(run::RunArgs),
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
+    Install(install::InstallArgs),
+    List(list::ListArgs),
+    Update(update::UpdateArgs),
+    Approve(approve::ApproveArgs),
+    Rollback(rollback::RollbackArgs),
+    Remove(remove::RemoveArgs),
     Parked(parked::ParkedArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
@@ -175,6 +189,12 @@ impl Cli {
                 Command::Run(args) => run::run(ui, &overrides, args).await,
                 Command::Serve(args) => serve::serve(ui, &overrides, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
+                Command::Install(args) => install::install(ui, &overrides, &args).await,
+                Command::List(args) => list::list(ui, &overrides, &args),
+                Command::Update(args) => update::update(ui, &overrides, &args).await,
+                Command::Approve(args) => approve::approve(ui, &overrides, &args),
+                Command::Rollback(args) => rollback::rollback(ui, &overrides, &args),
+                Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Build(args) => build::build(ui, &overrides, &args),
@@ -182,7 +202,7 @@ impl Cli {
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
                 Command::Sign(args) => sign::sign(ui, &args),
                 Command::Verify(args) => verify::verify(ui, &args),
-                Command::Publish(args) => publish::publish(ui, &overrides, &args),
+                Command::Publish(args) => publish::publish(ui, &overrides, &args).await,
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Demo(args) => demo::demo(ui, args).await,

@@ -20,6 +20,8 @@ const HOME: &str = "SYFT_HOST_HOME";
 const CACHE_HOME: &str = "XDG_CACHE_HOME";
 const DATA_HOME: &str = "XDG_DATA_HOME";
 const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
+/// As docker and others name it.
+const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
 const LOG: &str = "SYFT_HOST_LOG";
 const FAILPOINT: &str = "SYFT_HOST_FAILPOINT";
 
@@ -62,6 +64,8 @@ pub struct Config {
     pub installed: PathBuf,
     /// The private folder of the host that serves them.
     pub serving: PathBuf,
+    /// The file in which docker keeps who the owner is for registries.
+    pub docker_config: PathBuf,
     /// The private folder of the components of installed apps.
     pub components: PathBuf,
     /// The private folder of what the owner published last.
@@ -111,6 +115,7 @@ impl Config {
             trust: settings.join("trust"),
             installed: data.join("installed").join(&email),
             serving: data.join("serving").join(&email),
+            docker_config: docker_config()?,
             components: data.join("components").join(&email),
             published: data.join("published").join(&email),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
@@ -357,6 +362,14 @@ fn said_path(path: &Path) -> Result<String, CommandError> {
 /// There is no home.
 pub fn user_units() -> Result<PathBuf, CommandError> {
     Ok(base(CONFIG_HOME, ".config")?.join("systemd/user"))
+}
+
+fn docker_config() -> Result<PathBuf, CommandError> {
+    let folder = match env::var_os(DOCKER_CONFIG) {
+        Some(folder) => PathBuf::from(folder),
+        None => home()?.join(".docker"),
+    };
+    Ok(folder.join("config.json"))
 }
 
 fn cache_home() -> Result<PathBuf, CommandError> {

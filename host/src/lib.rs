@@ -8,9 +8,16 @@
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
-//! - `package`: an app that is signed
+//! - `package`, `trust`: an app that is signed, and whose keys are trusted
+//! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
+//! - `install`, `installed`: taking releases in, and what came of that
 //! - `launch`: from a component to a server; `serve`: all that is installed
+//! - `package`: an app that is signed
 //! - `catalog`: what an author publishes
+//! - `trust`: whose keys count
+//! - `oci`: registries that pass on apps
+//! - `install`, `installed`: taking releases in, and what came of that
+//! - `launch`: from a component to a server
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -29,11 +36,13 @@ pub mod durability;
 pub mod error;
 mod failpoint;
 mod guest_crate;
+pub mod install;
 pub mod installed;
 mod journal;
 pub mod launch;
 pub mod logging;
 pub mod manifest;
+pub mod oci;
 pub mod package;
 pub mod parked;
 pub mod plain;
@@ -45,7 +54,9 @@ pub mod router;
 pub mod sandbox;
 pub mod serve;
 pub mod server;
+pub mod source;
 pub mod state;
 pub mod tree;
+pub mod trust;
 pub mod ui;
 pub mod watching;

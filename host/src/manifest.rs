@@ -19,6 +19,7 @@ use syft_protocol::address::{AddressError, AppName};
 use syft_protocol::grant::PathPattern;
 
 pub use check::Problem;
+pub(crate) use check::{SEQUENCE, version};
 pub use diagnostic::Diagnostic;
 pub use json::ManifestError;
 pub use schema::schema;

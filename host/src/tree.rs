@@ -4,6 +4,7 @@
 //! Strangers write below it. Every path is walked from the handle one name at a
 //! time and no symlink is followed, at any level below the datasites root.
 
+mod introduction;
 mod post;
 mod prepare;
 mod read;
@@ -27,6 +28,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 use syft_protocol::address::{AppName, Datasite, Folder};
 
+pub use introduction::did_key;
 pub use post::Found;
 pub use read::{Opened, RequestFile};
 pub use scan::{Scan, Skipped, Which};

@@ -8,9 +8,9 @@ use std::process::{Command, Output};
 use std::sync::LazyLock;
 
 use super::{component, content, read, run, write};
-use crate::support::guests::repository;
-use crate::support::host::{output, output_of_build};
+use crate::support::host::output;
 use crate::support::site::Site;
+use crate::support::tools::install;
 use crate::support::{not_run, tell_not_run};
 
 const WASMSIGN2: &str = "0.2.8";
@@ -18,34 +18,14 @@ const WASMSIGN2: &str = "0.2.8";
 /// Returns the tool, which is built if it is not there; or says past the capturing of
 /// output why the test did not run.
 fn wasmsign2() -> Option<&'static Path> {
-    static TOOL: LazyLock<Result<PathBuf, String>> = LazyLock::new(build);
+    static TOOL: LazyLock<Result<PathBuf, String>> =
+        LazyLock::new(|| install("wasmsign2-cli", WASMSIGN2, "wasmsign2"));
     match &*TOOL {
         Ok(tool) => Some(tool),
         Err(error) => {
             not_run(&format!("wasmsign2 does not build: {error}"));
             None
         }
-    }
-}
-
-fn build() -> Result<PathBuf, String> {
-    let root = repository().join("target/tools");
-    let mut command = Command::new("cargo");
-    command
-        .args([
-            "install",
-            "wasmsign2-cli",
-            "--version",
-            WASMSIGN2,
-            "--locked",
-            "--root",
-        ])
-        .arg(&root)
-        .env_remove("CARGO_TARGET_DIR");
-    let built = output_of_build(&mut command);
-    match built.status.success() {
-        true => Ok(root.join("bin/wasmsign2")),
-        false => Err(String::from_utf8_lossy(&built.stderr).into_owned()),
     }
 }
 

@@ -9,7 +9,7 @@ use syft_protocol::timestamp::Timestamp;
 use thiserror::Error;
 
 use super::{CATALOG_FILE, Catalog, CatalogError, Entry, KIND, ReleasePath};
-use crate::package::{Envelope, Link, MAX_ENVELOPE_BYTES, PublicKey};
+use crate::package::{Envelope, EnvelopeError, Link, MAX_ENVELOPE_BYTES, PublicKey};
 use crate::tree::{Item, Shelf};
 
 /// A catalog whose signatures hold. Whose keys these are is not known here.
@@ -84,16 +84,11 @@ pub fn read(datasites: &Path, author: &Datasite) -> Result<Found, ReadError> {
 
 pub(super) fn read_from(shelf: &Shelf, author: &Datasite) -> Result<Found, ReadError> {
     let path = shelf.path().join(CATALOG_FILE);
-    // One that is larger is refused for that by whoever opens it.
-    let limit = MAX_ENVELOPE_BYTES as u64 + 1;
-    match shelf.read([CATALOG_FILE].into_iter(), limit) {
+    match shelf.read([CATALOG_FILE].into_iter(), MAX_ENVELOPE_BYTES as u64) {
         Err(error) => Err(ReadError::Io(path, error)),
         Ok(Item::Absent) => Err(ReadError::NotThere(author.clone())),
         Ok(Item::Foreign) => Err(ReadError::Foreign(path)),
-        Ok(Item::Larger(_)) => Err(ReadError::Catalog(
-            path,
-            crate::package::EnvelopeError::TooLarge.into(),
-        )),
+        Ok(Item::Larger(_)) => Err(ReadError::Catalog(path, EnvelopeError::TooLarge.into())),
         Ok(Item::Bytes(bytes)) => {
             Found::open(bytes, author).map_err(|error| ReadError::Catalog(path, error))
         }

@@ -8,6 +8,7 @@ use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
 use super::{Catalog, CatalogError, Entry, MAX_REVOKED, ReleasePath};
+use crate::manifest::{self, SEQUENCE};
 use crate::package::{Link, PublicKey};
 use crate::plain::plain_excerpt;
 
@@ -106,6 +107,9 @@ impl Raw {
             revoked_keys: self.revoked_keys,
             apps,
         };
+        if catalog.counter > *SEQUENCE.end() {
+            return Err(Value("counter"));
+        }
         if catalog.expires < catalog.issued {
             return Err(Value("expires"));
         }
@@ -126,8 +130,11 @@ impl RawEntry {
             return Err(Value("revoked"));
         }
         let revoked = self.revoked.iter().map(|text| digest(text));
+        if !SEQUENCE.contains(&self.sequence) {
+            return Err(Value("sequence"));
+        }
         Ok(Entry {
-            version: self.version.parse().map_err(|_| Value("version"))?,
+            version: manifest::version(&self.version).map_err(|_| Value("version"))?,
             epoch: self.epoch,
             sequence: self.sequence,
             sha256: digest(&self.sha256).ok_or(Value("sha256"))?,

@@ -125,6 +125,14 @@ fn refuses_what_cannot_be() {
             "apps",
         ),
         (&format!("{app}/version"), json!("1"), "version"),
+        (
+            &format!("{app}/version"),
+            json!(format!("1.0.0-{}", "x".repeat(60))),
+            "version",
+        ),
+        ("/counter", json!(1_u64 << 53), "counter"),
+        (&format!("{app}/sequence"), json!(0), "sequence"),
+        (&format!("{app}/sequence"), json!(1_u64 << 53), "sequence"),
         (&format!("{app}/epoch"), json!(2), "epoch"),
         (&format!("{app}/sha256"), hex("1"), "sha256"),
         (&format!("{app}/sha256"), hex("AA"), "sha256"),
@@ -246,9 +254,9 @@ fn a_release_follows_the_last() {
 /// Who steals a key can sign a very high number with it, which would leave the author none.
 #[test]
 fn the_next_key_counts_anew() {
-    let mut catalog = with_release(u64::MAX);
+    let mut catalog = with_release((1 << 53) - 1);
     catalog
-        .set_min_sequence(&name(), u64::MAX)
+        .set_min_sequence(&name(), (1 << 53) - 1)
         .expect("it is there");
     catalog.revoke(&name(), [7; 32]).expect("it is there");
     let (old, new) = (key(), key());
@@ -353,10 +361,11 @@ fn expires_at_its_moment() {
 
 #[test]
 fn the_counter_does_not_start_over() {
-    let mut catalog = Catalog::new(alice()).counted_from(u64::MAX - 1);
+    let mut catalog = Catalog::new(alice()).counted_from((1 << 53) - 2);
     let now = Timestamp::from_micros(NOW);
     assert_eq!(catalog.issue(now, Duration::ZERO), Ok(()));
-    assert_eq!(catalog.counter(), u64::MAX);
+    assert_eq!(catalog.counter(), (1 << 53) - 1);
+    assert_eq!(Catalog::parse(&catalog.to_json()).as_ref(), Ok(&catalog));
     assert_eq!(
         catalog.issue(now, Duration::ZERO),
         Err(ChangeError::Counter)

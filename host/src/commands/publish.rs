@@ -1,5 +1,7 @@
 //! `syft-host publish`
 
+mod registry;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -14,10 +16,11 @@ use syft_protocol::timestamp::Timestamp;
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::capability::files::{Broken, Root, Rules};
-use crate::catalog::{Base, CATALOG_FILE, Catalog, Published, Workshop, WorkshopError};
+use crate::catalog::{Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::package::{Package, PackageError, SecretKey};
+use crate::oci::Reference;
+use crate::package::{Package, PackageError, PublicKey, SecretKey, Verified};
 use crate::quantity::parse_long_time;
 use crate::sandbox::Limits;
 use crate::ui::Ui;
@@ -25,12 +28,15 @@ use crate::ui::Ui;
 /// Somebody of whom no rule knows.
 const ANYBODY: &str = "anybody@example.org";
 
-/// Publish a signed app in your datasite, for others to install
+/// Publish a signed app in your datasite or a registry, for others to install
 ///
 /// The app goes to `public/syft-apps/` of your datasite, from where sync takes it to others,
 /// and into the catalog there, which is signed with the same key. The catalog says which
 /// release is the newest and what you revoked. It expires, so that nobody can hold back newer
 /// ones unseen: publish or `--refresh` in time. The last two releases of an app stay.
+///
+/// To a registry the app goes as it is, with nothing but its own signature: no catalog says there
+/// what is the newest and what was revoked.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
 pub(super) struct PublishArgs {
@@ -38,9 +44,18 @@ pub(super) struct PublishArgs {
     #[arg(group = "what", value_name = "FILE")]
     app_file: Option<PathBuf>,
 
+    /// Registry that it goes to instead, `oci://HOST/REPOSITORY:TAG`; who you are there is
+    /// taken from docker's config.json
+    #[arg(
+        value_name = "oci://…",
+        requires = "app_file",
+        conflicts_with_all = ["key", "refresh", "app", "revoke", "min_sequence", "revoke_key", "replace_catalog"],
+    )]
+    to: Option<Reference>,
+
     /// Your key: the one that the app is signed with
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "to")]
+    key: Option<PathBuf>,
 
     /// Take the passphrase of an encrypted key from the first line of this file instead of
     /// asking
@@ -84,7 +99,7 @@ enum Revoked {
     Digest([u8; 32]),
 }
 
-pub(super) fn publish(
+pub(super) async fn publish(
     ui: Ui,
     overrides: &Overrides,
     args: &PublishArgs,
@@ -98,9 +113,18 @@ pub(super) fn publish(
     };
     let bytes = file.map(|file| files::read_bounded(file, limit));
     let bytes = bytes.transpose().map_err(wrong)?;
+    if let (Some(to), Some(bytes)) = (&args.to, &bytes) {
+        let verified = verify(bytes, &[]).map_err(wrong)?;
+        registry::push(ui, &config, &verified, to)
+            .await
+            .map_err(wrong)?;
+        return Ok(Exit::Success);
+    }
     let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
-    let key = keys::read_secret(&passphrase, &args.key)?;
-    let verified = bytes.as_deref().map(|bytes| verify(bytes, &key));
+    let key = args.key.as_deref();
+    let key = key.ok_or_else(|| CommandError::new("it is not said with which key"))?;
+    let key = keys::read_secret(&passphrase, key)?;
+    let verified = bytes.as_deref().map(|bytes| verify(bytes, &[key.public()]));
     let verified = verified.transpose().map_err(wrong)?;
     let mut workshop = open(&config, &key, args.replace_catalog).map_err(wrong)?;
     let base = workshop.base();
@@ -144,18 +168,13 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_system_time(SystemTime::now())
 }
 
-fn verify<'a>(
-    bytes: &'a [u8],
-    key: &SecretKey,
-) -> Result<crate::package::Verified<'a>, CommandError> {
+fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, CommandError> {
     let package = Package::read(bytes).map_err(files::explain)?;
-    package
-        .verify(&[key.public()])
-        .map_err(|error| match error {
-            PackageError::NotBy(_) => CommandError::from(error)
-                .hint("sign it with `syft-host sign`, and publish it with the same --key"),
-            error => files::explain(error),
-        })
+    package.verify(keys).map_err(|error| match error {
+        PackageError::NotBy(_) => CommandError::from(error)
+            .hint("sign it with `syft-host sign`, and publish it with the same --key"),
+        error => files::explain(error),
+    })
 }
 
 /// Makes the changes that are no release.
@@ -283,7 +302,7 @@ pub(super) fn tell_catalog(ui: Ui, published: &Published) -> Result<(), CommandE
 
 /// Returns what is published, for scripts.
 pub(super) fn to_json(event: &str, path: &Path, catalog: &Catalog) -> Value {
-    let app = |(name, entry): (&AppName, &crate::catalog::Entry)| {
+    let app = |(name, entry): (&AppName, &Entry)| {
         json!({
             "name": name.as_str(),
             "version": entry.version.to_string(),

@@ -58,8 +58,13 @@ pub(super) fn rotate(
     let mut workshop = publish::open(&config, &old, false).map_err(wrong)?;
     let base = workshop.base();
     let catalog = workshop.catalog();
-    let link = Link::sign(config.email.clone(), catalog.epoch() + 1, &old, &new)
-        .map_err(|error| wrong(error.into()))?;
+    let link = Link::sign(
+        config.email.clone(),
+        catalog.epoch().saturating_add(1),
+        &old,
+        &new,
+    )
+    .map_err(|error| wrong(error.into()))?;
     catalog
         .follow(link)
         .map_err(|error| explain(error.into()))?;

@@ -12,6 +12,7 @@ use syft_protocol::grant::PathPattern;
 
 use super::Exit;
 use super::manner::MannerArgs;
+use super::vouching::{check_name, vouch};
 use crate::approval::{Approvals, Said, approve};
 use crate::built_app;
 use crate::component;
@@ -31,7 +32,8 @@ const OPEN_FILES: u64 = 65_536;
 /// Serve an app in the foreground
 ///
 /// The app is a component file; or the folder of a guest crate or a Python program of
-/// SyftEvent, which are built first. It is served until SIGINT or SIGTERM; calls in progress are finished.
+/// SyftEvent, which are built first. It is served until SIGINT or SIGTERM; calls in progress are
+/// finished. It needs no signature and gets only what is allowed here; one that it has must hold.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// Component file, folder of a guest crate, Python program, or folder with `app.py`
@@ -79,6 +81,11 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
     deny: Vec<PathPattern>,
 
+    /// Refuse an app that is not signed by its author, whose key is known, and as the
+    /// trust policy asks for
+    #[arg(long)]
+    require_signature: bool,
+
     #[command(flatten)]
     manner: MannerArgs,
 }
@@ -92,6 +99,12 @@ pub(super) async fn run(
     let open_files = allow_open_files(OPEN_FILES);
     let source = Source::find(ui, overrides, &args.app, &args.include)?;
     let name = source.name(args.name.as_deref())?;
+    let wrong = |error: CommandError| error.about(format!("cannot run {}", source.path.display()));
+    let standing = match source.is_own && !args.require_signature {
+        true => None,
+        false => vouch(ui, &config, &source.component, args.require_signature).map_err(wrong)?,
+    };
+    check_name(&config, &name, standing.as_ref()).map_err(wrong)?;
     let approvals = Approvals::new(&config.approvals);
     let digest = component::digest(&source.component);
     let manifest = &source.manifest;
@@ -207,6 +220,8 @@ impl RunArgs {
 /// The app that is to be run.
 struct Source {
     component: Vec<u8>,
+    /// It was built here, so nobody else has to vouch for it.
+    is_own: bool,
     manifest: Manifest,
     path: PathBuf,
     /// The name of the file or of the crate.
@@ -225,6 +240,7 @@ impl Source {
             let built = built_app::build(ui, overrides, path, included)?;
             return Ok(Self {
                 component: built.component,
+                is_own: true,
                 manifest: built.manifest,
                 path: built.wasm,
                 stem: built.package,
@@ -245,6 +261,7 @@ impl Source {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         Ok(Self {
             component,
+            is_own: false,
             manifest,
             path: path.to_owned(),
             stem: stem.unwrap_or_default().to_owned(),

@@ -79,6 +79,11 @@ impl Installed {
 }
 
 impl Release {
+    /// Returns the digests by which it may be revoked.
+    pub fn digests(&self) -> [Digest; 2] {
+        [self.signed_sha256.clone(), self.sha256.clone()]
+    }
+
     /// Returns what says which of two releases is the newer one.
     pub fn order(&self) -> (u64, u64) {
         (self.epoch, self.sequence)

@@ -14,7 +14,7 @@ pub(super) const MEMORY_BYTES: RangeInclusive<usize> = 1 << 20..=4 << 30;
 pub(super) const QUOTA_BYTES: RangeInclusive<u64> = 1 << 20..=16 << 30;
 pub(super) const CONCURRENCY: RangeInclusive<usize> = 1..=1_000;
 /// Numbers that every reader of JSON keeps exactly.
-pub(super) const SEQUENCE: RangeInclusive<u64> = 1..=(1 << 53) - 1;
+pub(crate) const SEQUENCE: RangeInclusive<u64> = 1..=(1 << 53) - 1;
 /// The most characters of the texts.
 pub(super) const MAX_VERSION: usize = 64;
 pub(super) const MAX_DESCRIPTION: usize = 500;
@@ -45,7 +45,7 @@ pub(super) fn name(text: &str) -> Result<AppName, Problem> {
     })
 }
 
-pub(super) fn version(text: &str) -> Result<semver::Version, Problem> {
+pub(crate) fn version(text: &str) -> Result<semver::Version, Problem> {
     let shown = plain_excerpt(text, MAX_VERSION);
     let help = "a version has three numbers, as in `1.2.0` or `1.2.0-beta.1`";
     if text.len() > MAX_VERSION {

@@ -3,10 +3,10 @@
 //! What lies here runs as native code, outside the sandbox. It is therefore only
 //! ever written by this host, in a folder that nobody else may write to.
 
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -14,6 +14,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::component::digest;
+use crate::private::is_ours_alone;
 
 /// A private folder of compiled components.
 #[derive(Debug)]
@@ -86,11 +87,6 @@ impl Cache {
         file.persist(path)?;
         Ok(())
     }
-}
-
-/// Tells whether this user alone can write to something.
-fn is_ours_alone(metadata: &Metadata) -> bool {
-    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
 }
 
 fn file_name(engine: &Engine, bytes: &[u8]) -> String {

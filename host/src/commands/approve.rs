@@ -1,0 +1,143 @@
+//! `syft-host approve`
+
+use clap::Args;
+use syft_protocol::address::AppName;
+use syft_protocol::grant::PathPattern;
+
+use super::{Exit, offer};
+use crate::config::{Config, Overrides};
+use crate::digest::Digest;
+use crate::error::CommandError;
+use crate::install::Installer;
+use crate::installed::{Installed, growth};
+use crate::plain::plain;
+use crate::ui::Ui;
+
+/// Approve a release that wants more than the one before
+///
+/// Shows what it wants beyond what was approved, and asks. Until then the one before goes on.
+#[derive(Debug, Args)]
+pub(super) struct ApproveArgs {
+    /// Name of the app [default: show all that wait]
+    app: Option<String>,
+
+    /// Do not ask: the release that waits must have this SHA-256, of the file or of what
+    /// was signed
+    #[arg(long, value_name = "SHA256", value_parser = Digest::parse, requires = "app")]
+    expect_digest: Option<Digest>,
+
+    /// Deny the app these files with all below them, whatever it asks for; may be given more
+    /// than once
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, requires = "app")]
+    deny: Vec<PathPattern>,
+
+    /// Do not take this release, and go on with the one before
+    #[arg(long, requires = "app", conflicts_with_all = ["expect_digest", "deny"])]
+    reject: bool,
+}
+
+pub(super) fn approve(
+    ui: Ui,
+    overrides: &Overrides,
+    args: &ApproveArgs,
+) -> Result<Exit, CommandError> {
+    let config = Config::load(overrides)?;
+    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let Some(app) = &args.app else {
+        return show_all(ui, &config, &installer);
+    };
+    let name = AppName::parse(app)?;
+    let installed = installer.installed(&name).map_err(offer::explain)?;
+    if args.reject {
+        let installed = installer.reject(&installed).map_err(offer::explain)?;
+        ui.json(&offer::to_json("rejected", &installed))?;
+        let version = &installed.current.version;
+        ui.line(&format!("{name} stays at {version}."))?;
+        return Ok(Exit::Success);
+    }
+    let Some(waiting) = &installed.waiting else {
+        return Err(offer::nothing_waits(&name));
+    };
+    show(ui, &config, &installed);
+    match &args.expect_digest {
+        Some(digest) if [&waiting.sha256, &waiting.signed_sha256].contains(&digest) => {}
+        Some(_) => {
+            let found = &waiting.sha256;
+            return Err(CommandError::new(format!(
+                "not approved: what waits has the SHA-256 {found}"
+            )));
+        }
+        None if ui.can_ask() => offer::ask(ui, "Approve it? [y]es, [n]o:", "not approved")?,
+        None => {
+            return Err(
+                CommandError::new("nobody is there to be asked, so not approved").hint(format!(
+                    "approve it with --expect-digest {}",
+                    waiting.sha256
+                )),
+            );
+        }
+    }
+    let denied = match args.deny.as_slice() {
+        [] => waiting.denied.clone(),
+        denied => denied.to_vec(),
+    };
+    let installed = installer
+        .approve(&installed, denied)
+        .map_err(offer::explain)?;
+    offer::tell_installed(ui, &installed)?;
+    Ok(Exit::Success)
+}
+
+fn show_all(ui: Ui, config: &Config, installer: &Installer<'_>) -> Result<Exit, CommandError> {
+    let mut waits = false;
+    for name in installer.records().names()? {
+        let installed = installer.installed(&name).map_err(offer::explain)?;
+        if installed.waiting.is_some() {
+            waits = true;
+            offer::tell_waits(ui, &installed, &wishes(config, &installed))?;
+        }
+    }
+    if !waits {
+        ui.line("nothing waits for approval")?;
+    }
+    Ok(Exit::Success)
+}
+
+fn show(ui: Ui, config: &Config, installed: &Installed) {
+    let Some(waiting) = &installed.waiting else {
+        return;
+    };
+    let Installed {
+        name,
+        author,
+        current,
+        ..
+    } = installed;
+    ui.status(&format!(
+        "{name} {} (release {}) of {author}",
+        waiting.version, waiting.sequence
+    ));
+    ui.status(&format!("Key      {}", waiting.signer));
+    ui.status(&format!("SHA-256  {}", waiting.sha256));
+    ui.status(&format!(
+        "Replaces {} (release {})",
+        current.version, current.sequence
+    ));
+    ui.status("It asks for more than that, to");
+    for wish in wishes(config, installed) {
+        ui.status(&format!("  {}", plain(&wish)));
+    }
+    for problem in waiting.approved.warnings() {
+        ui.status(&format!("  careful: {}", problem.message));
+    }
+}
+
+/// Returns what the release that waits wants beyond what was approved.
+fn wishes(config: &Config, installed: &Installed) -> Vec<String> {
+    let waiting = installed.waiting.iter();
+    let growth = waiting.map(|it| {
+        let (old, new) = (&installed.current.approved, &it.approved);
+        growth(old, new, &config.email, &installed.name)
+    });
+    growth.flatten().collect()
+}

@@ -1,0 +1,103 @@
+//! `syft-host install`
+
+use clap::Args;
+use serde_json::json;
+use syft_protocol::grant::PathPattern;
+
+use super::{Exit, offer};
+use crate::config::{Config, Overrides};
+use crate::digest::Digest;
+use crate::error::CommandError;
+use crate::install::{Candidate, Change, Installer};
+use crate::source::Source;
+use crate::trust::Via;
+use crate::ui::Ui;
+
+/// Install a signed app, or another release of it
+///
+/// Shows who made the app and what it asks for, and asks once. `syft-host serve` serves what is
+/// installed; one that runs takes it up by itself. What runs is a copy in a private folder of the
+/// host, whatever becomes of the source.
+#[derive(Debug, Args)]
+pub(super) struct InstallArgs {
+    /// Component file, `syft://EMAIL/public/syft-apps/NAME`, or
+    /// `oci://HOST/REPOSITORY:TAG` or `…@sha256:DIGEST`
+    source: String,
+
+    /// Do not ask: needs --expect-digest, or an author whose key is known already
+    #[arg(long)]
+    yes: bool,
+
+    /// SHA-256 that the app must have: of the file, or of what was signed
+    #[arg(long, value_name = "SHA256", value_parser = Digest::parse)]
+    expect_digest: Option<Digest>,
+
+    /// Deny the app these files with all below them, whatever it asks for; may be given more
+    /// than once
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse)]
+    deny: Vec<PathPattern>,
+
+    /// Take a release that is older than one that was here before
+    #[arg(long)]
+    allow_downgrade: bool,
+}
+
+pub(super) async fn install(
+    ui: Ui,
+    overrides: &Overrides,
+    args: &InstallArgs,
+) -> Result<Exit, CommandError> {
+    let wrong = |error: CommandError| error.about(format!("cannot install {}", args.source));
+    let config = Config::load(overrides)?;
+    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let source = Source::parse(&args.source).map_err(|error| wrong(error.into()))?;
+    let refused = |error| wrong(offer::explain(error));
+    let fetched = installer.fetch(&source).await.map_err(refused)?;
+    let candidate = installer
+        .examine(&fetched, args.expect_digest.as_ref(), args.allow_downgrade)
+        .map_err(refused)?;
+    if candidate.change == Change::Same {
+        installer.note(&candidate).map_err(refused)?;
+        ui.json(&json!({"event": "unchanged", "name": candidate.name().as_str()}))?;
+        ui.line(&format!("{} is installed already.", candidate.name()))?;
+        return Ok(Exit::Success);
+    }
+    offer::show(ui, &candidate, &args.deny);
+    if !args.yes {
+        offer::ask_for(ui, &candidate).map_err(wrong)?;
+    } else if args.expect_digest.is_none() {
+        may_go_unasked(&candidate).map_err(wrong)?;
+    }
+    installer.try_out(&candidate).await.map_err(refused)?;
+    let is_more = candidate.before().is_some() && !candidate.growth.is_empty();
+    if args.yes && args.expect_digest.is_none() && is_more {
+        let installed = installer.hold(&candidate).map_err(refused)?;
+        offer::tell_waits(ui, &installed, &candidate.growth)?;
+        return Ok(Exit::Success);
+    }
+    let denied = match (candidate.before(), args.deny.as_slice()) {
+        (Some(before), []) => &before.current.denied,
+        (_, denied) => denied,
+    };
+    let installed = installer.install(&candidate, denied).map_err(refused)?;
+    offer::tell_installed(ui, &installed)?;
+    Ok(Exit::Success)
+}
+
+/// Checks that the owner knows the author, where they neither are asked nor said which bytes
+/// they want.
+fn may_go_unasked(candidate: &Candidate<'_>) -> Result<(), CommandError> {
+    let author = candidate.standing.author();
+    match candidate.standing.via() {
+        Via::Pinned | Via::Succeeded { .. } => Ok(()),
+        Via::FirstUse { .. } => {
+            let digest = Digest::of(candidate.component());
+            let error = CommandError::new(format!(
+                "no key of {author} is known yet, so --yes is not enough"
+            ));
+            Err(error
+                .hint(format!("say which bytes you want: --yes --expect-digest {digest}"))
+                .hint(format!("or whose key it is, if {author} told you: `syft-host trust add {author} --fingerprint {}`", candidate.standing.key())))
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What an owner is shown of a release and asked about it, and told of what came of that.
+
+use serde_json::{Value, json};
+use syft_protocol::address::AppName;
+
+use syft_protocol::grant::PathPattern;
+
+use crate::digest::Digest;
+use crate::error::CommandError;
+use crate::install::{Candidate, InstallError};
+use crate::installed::{Installed, Release};
+use crate::plain::plain;
+use crate::trust::{Standing, Via};
+use crate::ui::Ui;
+
+/// Returns why it could not be done, with what to do about it.
+pub(super) fn explain(error: InstallError) -> CommandError {
+    let hints = error.hints();
+    let error = CommandError::from(error);
+    hints.into_iter().fold(error, CommandError::hint)
+}
+
+/// Shows a release: what it is, who made it, and what it asks for.
+pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
+    let verified = candidate.verified();
+    let release = verified.release();
+    let mut lines = vec![format!(
+        "{} {} (release {})",
+        release.name, release.version, release.sequence
+    )];
+    if let Some(description) = &verified.manifest().description {
+        lines.push(format!("  {}", plain(description)));
+    }
+    lines.push(format!("Author   {}", release.author));
+    lines.push(format!("Key      {}", candidate.standing.key()));
+    lines.push(format!("         {}", in_words(&candidate.standing)));
+    lines.push(format!("SHA-256  {}", Digest::of(candidate.component())));
+    lines.push(format!("From     {}", plain(&candidate.source())));
+    match candidate.before() {
+        Some(before) => {
+            let current = &before.current;
+            lines.push(format!(
+                "Replaces {} (release {})",
+                current.version, current.sequence
+            ));
+            lines.extend(block("It asks for more than that, to", &candidate.growth));
+            if candidate.growth.is_empty() {
+                lines.push("It asks for nothing that is not approved already.".to_owned());
+            }
+        }
+        None if candidate.growth.is_empty() => {
+            lines.push("It asks for nothing but to answer requests.".to_owned());
+        }
+        None => lines.extend(block("It asks to", &candidate.growth)),
+    }
+    let warnings = verified.manifest().warnings();
+    lines.extend(
+        warnings
+            .iter()
+            .map(|it| format!("  careful: {}", it.message)),
+    );
+    let denied: Vec<String> = denied.iter().map(ToString::to_string).collect();
+    lines.extend(block("You deny it", &denied));
+    if let Some(alarm) = candidate.standing.alarm() {
+        lines.push(format!("ALARM: {alarm}"));
+    }
+    for line in lines {
+        ui.status(&line);
+    }
+}
+
+fn block(title: &str, lines: &[String]) -> Vec<String> {
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let lines = lines.iter().map(|line| format!("  {}", plain(line)));
+    std::iter::once(title.to_owned()).chain(lines).collect()
+}
+
+/// Returns what is known of the key.
+fn in_words(standing: &Standing) -> String {
+    let author = standing.author();
+    match standing.via() {
+        Via::Pinned => format!("which you know as the key of {author}"),
+        Via::Succeeded { .. } => {
+            format!("which follows the key of {author} that you know, as that one says")
+        }
+        Via::FirstUse { is_in_did: true } => format!(
+            "which you do not know yet; the did.json of {author} shows it, as anybody could arrange \
+             who can write there"
+        ),
+        Via::FirstUse { is_in_did: false } => "which you do not know yet".to_owned(),
+    }
+}
+
+/// Asks the owner for an app that was shown; an error is a no.
+pub(super) fn ask_for(ui: Ui, candidate: &Candidate<'_>) -> Result<(), CommandError> {
+    let author = candidate.standing.author();
+    let is_new = matches!(candidate.standing.via(), Via::FirstUse { .. });
+    if !ui.can_ask() {
+        let digest = Digest::of(candidate.component());
+        let error = CommandError::new("nobody is there to be asked");
+        let error = error.hint(format!(
+            "install these very bytes with --yes --expect-digest {digest}"
+        ));
+        return Err(match is_new {
+            true => error,
+            false => error.hint("or install what its author signed, whom you know, with --yes"),
+        });
+    }
+    if is_new {
+        ui.status(&format!("Nothing but its fingerprint says whose key this is. Compare it with what {author} told you"));
+        ui.status("by another way: from now on you will trust it.");
+    }
+    ask(ui, "Install it? [y]es, [n]o:", "not installed")
+}
+
+/// Asks whether to go on; an error is a no.
+pub(super) fn ask(ui: Ui, question: &str, otherwise: &str) -> Result<(), CommandError> {
+    loop {
+        match ui.ask(question)?.as_str() {
+            "y" | "yes" => return Ok(()),
+            "n" | "no" | "" => return Err(CommandError::new(otherwise)),
+            _ => ui.status("Please answer y or n."),
+        }
+    }
+}
+
+/// Tells what is installed now.
+pub(super) fn tell_installed(ui: Ui, installed: &Installed) -> Result<(), CommandError> {
+    ui.json(&to_json("installed", installed))?;
+    let Installed { name, current, .. } = installed;
+    ui.line(&format!(
+        "Installed {name} {} (release {}).",
+        current.version, current.sequence
+    ))?;
+    Ok(())
+}
+
+/// Tells that a release waits.
+pub(super) fn tell_waits(
+    ui: Ui,
+    installed: &Installed,
+    growth: &[String],
+) -> Result<(), CommandError> {
+    let mut json = to_json("waits", installed);
+    json["wants"] = Value::from(growth.to_vec());
+    ui.json(&json)?;
+    let name = &installed.name;
+    if let Some(waiting) = &installed.waiting {
+        ui.line(&format!(
+            "{name} {} waits for your approval, since it wants to",
+            waiting.version
+        ))?;
+    }
+    for wish in growth {
+        ui.line(&format!("  {}", plain(wish)))?;
+    }
+    ui.line(&format!(
+        "{} is served until then. Look at it with `syft-host approve {name}`.",
+        installed.current.version
+    ))?;
+    Ok(())
+}
+
+/// Returns that there is nothing to approve.
+pub(super) fn nothing_waits(name: &AppName) -> CommandError {
+    explain(InstallError::NothingWaits(name.to_string()))
+}
+
+/// Returns what is installed of an app, for scripts.
+pub(super) fn to_json(event: &str, installed: &Installed) -> Value {
+    json!({
+        "event": event,
+        "name": installed.name.as_str(),
+        "author": installed.author.as_str(),
+        "source": installed.source,
+        "current": release_json(&installed.current),
+        "previous": installed.previous.as_ref().map(release_json),
+        "waiting": installed.waiting.as_ref().map(release_json),
+    })
+}
+
+fn release_json(release: &Release) -> Value {
+    json!({
+        "version": release.version.to_string(),
+        "sequence": release.sequence,
+        "epoch": release.epoch,
+        "signer": release.signer,
+        "sha256": release.sha256.as_str(),
+        "signed_sha256": release.signed_sha256.as_str(),
+        "since": release.since.to_string(),
+        "denied": release.denied.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,108 @@
+//! `syft-host update`
+
+use clap::Args;
+use serde_json::json;
+use syft_protocol::address::AppName;
+
+use super::{Exit, offer};
+use crate::config::{Config, Overrides};
+use crate::error::CommandError;
+use crate::install::{InstallError, Installer, Update};
+use crate::plain::plain_lines;
+use crate::ui::Ui;
+
+/// Take newer releases of installed apps
+///
+/// Each comes from where the app came from. One that wants more than was approved waits for
+/// `syft-host approve`, and the one before goes on. A release that is older, revoked, signed by
+/// another key or otherwise not in order is refused.
+#[derive(Debug, Args)]
+pub(super) struct UpdateArgs {
+    /// Names of apps [default: all that are installed]
+    apps: Vec<String>,
+
+    /// Only tell what there is
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) async fn update(
+    ui: Ui,
+    overrides: &Overrides,
+    args: &UpdateArgs,
+) -> Result<Exit, CommandError> {
+    let config = Config::load(overrides)?;
+    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let names = match args.apps.as_slice() {
+        [] => installer.records().names()?,
+        apps => apps
+            .iter()
+            .map(|app| AppName::parse(app))
+            .collect::<Result<_, _>>()?,
+    };
+    if names.is_empty() {
+        ui.line("no app is installed")?;
+    }
+    let mut exit = Exit::Success;
+    for name in names {
+        match update_one(&installer, &name, args.check).await {
+            Ok(update) => tell(ui, &name, update, args.check)?,
+            Err(error) => {
+                exit = Exit::Failure;
+                refuse(ui, &name, offer::explain(error))?;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+async fn update_one(
+    installer: &Installer<'_>,
+    name: &AppName,
+    only_look: bool,
+) -> Result<Update, InstallError> {
+    let installed = installer.installed(name)?;
+    installer.update(&installed, only_look).await
+}
+
+fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), CommandError> {
+    match update {
+        Update::None => {
+            ui.json(&json!({"event": "up-to-date", "name": name.as_str()}))?;
+            ui.line(&format!("{name}: nothing new"))?;
+        }
+        Update::Skipped => {
+            ui.json(&json!({"event": "skipped", "name": name.as_str()}))?;
+            ui.line(&format!(
+                "{name}: nothing but the release that you did not want"
+            ))?;
+        }
+        Update::Waits(installed, growth) => offer::tell_waits(ui, &installed, &growth)?,
+        Update::Taken(installed) => {
+            let event = match only_look {
+                true => "available",
+                false => "updated",
+            };
+            ui.json(&offer::to_json(event, &installed))?;
+            let version = &installed.current.version;
+            let before = installed.previous.as_ref().map(|it| it.version.to_string());
+            let before = before.unwrap_or_default();
+            ui.line(&match only_look {
+                true => format!("{name}: {version} could take the place of {before}"),
+                false => format!("{name}: {version} takes the place of {before}"),
+            })?;
+        }
+    }
+    Ok(())
+}
+
+fn refuse(ui: Ui, name: &AppName, error: CommandError) -> Result<(), CommandError> {
+    let error = error.about(format!("{name} is not updated"));
+    ui.json(&json!({
+        "event": "refused",
+        "name": name.as_str(),
+        "why": plain_lines(&error.to_string()),
+    }))?;
+    ui.error(&error);
+    Ok(())
+}

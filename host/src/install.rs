@@ -1,0 +1,332 @@
+//! Takes releases of apps in, and changes what is installed.
+//!
+//! Fetching, checking and recording are steps of their own, so that an owner can be asked in
+//! between. Nothing is written before all checks have passed, and what was checked is what is
+//! kept: bytes in memory, never a file that is read again.
+
+mod candidate;
+mod data;
+mod error;
+mod fetch;
+mod update;
+
+use std::collections::HashSet;
+use std::time::SystemTime;
+
+use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::grant::PathPattern;
+use syft_protocol::timestamp::Timestamp;
+
+use crate::capability::files::Grants;
+use crate::config::Config;
+use crate::digest::Digest;
+use crate::installed::{self, Components, Installed, Records};
+use crate::launch::{Plan, Prepared, Serves};
+use crate::package::{Package, Release};
+use crate::sandbox::{Compiling, Limits};
+use crate::trust::{Refused, TrustStore};
+
+pub use candidate::{Candidate, Change};
+pub use data::data_owner;
+pub use error::InstallError;
+pub use fetch::{Fetched, LINEAGE};
+pub use update::Update;
+
+/// What is installed for an owner, and what it takes to change that.
+pub struct Installer<'a> {
+    config: &'a Config,
+    trust: TrustStore,
+    records: Records,
+    components: Components,
+    component_bytes: u64,
+}
+
+impl<'a> Installer<'a> {
+    /// Opens what is installed for the owner.
+    ///
+    /// # Errors
+    /// One of the host's own folders cannot be made.
+    pub fn open(config: &'a Config) -> Result<Self, InstallError> {
+        Ok(Self {
+            config,
+            trust: TrustStore::open(&config.trust)?,
+            records: Records::open(&config.installed)?,
+            components: Components::open(&config.components)?,
+            component_bytes: Limits::default().component_bytes,
+        })
+    }
+
+    /// Returns the records.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Returns what is installed of an app.
+    ///
+    /// # Errors
+    /// Nothing is, or its record cannot be read.
+    pub fn installed(&self, name: &AppName) -> Result<Installed, InstallError> {
+        let installed = self.records.get(name)?;
+        installed.ok_or_else(|| InstallError::NotInstalled(name.to_string()))
+    }
+
+    /// Checks what was fetched: whose it is, that it is as it was signed, that it has the digest
+    /// that the owner expects, and that it is none of the releases that are to be refused.
+    /// Changes nothing.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn examine<'f>(
+        &self,
+        fetched: &'f Fetched,
+        expected: Option<&Digest>,
+        allow_downgrade: bool,
+    ) -> Result<Candidate<'f>, InstallError> {
+        let verified = Package::read(&fetched.component)?.verify(&[])?;
+        if let Some(expected) = expected {
+            fetched.expect(expected, &verified)?;
+        }
+        let Release { name, author, .. } = verified.release();
+        let standing = self.standing(author, verified.signers(), &fetched.lineage)?;
+        fetched.check(&verified, &standing)?;
+        let before = self.records.get(name)?;
+        if let Some(before) = before.iter().find(|it| it.author != *author) {
+            return Err(InstallError::OfAnother {
+                name: name.to_string(),
+                author: before.author.to_string(),
+            });
+        }
+        self.check_data(name, author)?;
+        let owner = &self.config.email;
+        let mut candidate = Candidate::new(fetched, verified, standing, before, owner);
+        // What is served already may be older than what the owner went back from.
+        let allow_downgrade = allow_downgrade || candidate.change == Change::Same;
+        candidate.allow_downgrade = allow_downgrade;
+        let (verified, standing) = (candidate.verified(), &candidate.standing);
+        self.trust
+            .check_release(verified, standing, allow_downgrade)?;
+        Ok(candidate)
+    }
+
+    /// Compiles a release and asks it what it serves, so that nothing is installed that cannot be
+    /// served. What was compiled is kept for whoever serves it.
+    ///
+    /// # Errors
+    /// It cannot be served.
+    pub async fn try_out(&self, candidate: &Candidate<'_>) -> Result<Serves, InstallError> {
+        let asked = &candidate.verified().manifest().limits;
+        let plan = Plan {
+            name: candidate.name().clone(),
+            grants: Grants::default(),
+            limits: asked.over(Limits::default()),
+        };
+        let component = candidate.component().to_owned();
+        let prepared = Prepared::new(self.config, plan, component, Compiling::BesideOthers).await;
+        Ok(prepared.map_err(InstallError::Unfit)?.serves())
+    }
+
+    /// Installs a release with all that it asks for but what is denied. Returns what is
+    /// installed now.
+    ///
+    /// # Errors
+    /// The disk, or something else was installed since it was checked.
+    pub fn install(
+        &self,
+        candidate: &Candidate<'_>,
+        denied: &[PathPattern],
+    ) -> Result<Installed, InstallError> {
+        self.change(candidate, |before| {
+            let release = candidate.to_record(denied.to_vec());
+            match before {
+                Some(before) => before.replaced_by(release, candidate.source()),
+                None => candidate.to_new_record(release),
+            }
+        })
+    }
+
+    /// Has a release wait for the owner, while the one that is installed goes on.
+    ///
+    /// # Errors
+    /// As for [`Self::install`].
+    pub fn hold(&self, candidate: &Candidate<'_>) -> Result<Installed, InstallError> {
+        self.change(candidate, |before| {
+            let before = before.expect("what waits has something that goes on");
+            let waiting = candidate.to_record(before.current.denied.clone());
+            Installed {
+                waiting: Some(waiting),
+                ..before
+            }
+        })
+    }
+
+    /// Refuses an app that would get what another author's app kept.
+    fn check_data(&self, name: &AppName, author: &Datasite) -> Result<(), InstallError> {
+        let folder = self.config.app_folder(name);
+        match data_owner(&folder)? {
+            Some(other) if other != *author => Err(InstallError::DataOfAnother {
+                name: name.to_string(),
+                author: other.to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn change(
+        &self,
+        candidate: &Candidate<'_>,
+        record: impl FnOnce(Option<Installed>) -> Installed,
+    ) -> Result<Installed, InstallError> {
+        let lock = self.records.lock()?;
+        let before = self.records.get(candidate.name())?;
+        if before != candidate.before {
+            return Err(InstallError::Meanwhile(candidate.name().to_string()));
+        }
+        self.components.keep(candidate.component())?;
+        self.note(candidate)?;
+        let installed = record(before);
+        data::own(&self.config.app_folder(&installed.name), &installed.author)?;
+        self.records.put(&installed)?;
+        self.clean()?;
+        drop(lock);
+        Ok(installed)
+    }
+
+    /// Remembers what is to be remembered of a release that the owner agrees with: whose key it
+    /// is, and that nothing older is to follow.
+    ///
+    /// # Errors
+    /// Something that was checked is not so any more.
+    pub fn note(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
+        if let Some(listed) = candidate.listed() {
+            self.trust.note_catalog(&listed.standing, &listed.facts)?;
+        }
+        let (verified, standing) = (candidate.verified(), &candidate.standing);
+        self.trust
+            .note_release(verified, standing, candidate.allow_downgrade)?;
+        Ok(())
+    }
+
+    /// Serves what waits from now on, with all that it asks for but what is denied.
+    ///
+    /// # Errors
+    /// Nothing waits, what waits was revoked since, or the disk.
+    pub fn approve(
+        &self,
+        seen: &Installed,
+        denied: Vec<PathPattern>,
+    ) -> Result<Installed, InstallError> {
+        self.edit(seen, |seen| {
+            let waiting = seen.waiting.clone();
+            let waiting =
+                waiting.ok_or_else(|| InstallError::NothingWaits(seen.name.to_string()))?;
+            self.still_good(&seen.author, &waiting)?;
+            let release = installed::Release {
+                denied,
+                since: now(),
+                ..waiting
+            };
+            let source = seen.source.clone();
+            Ok(seen.replaced_by(release, source))
+        })
+    }
+
+    /// Forgets what waits; it is not offered again.
+    ///
+    /// # Errors
+    /// Nothing waits, or the disk.
+    pub fn reject(&self, seen: &Installed) -> Result<Installed, InstallError> {
+        self.edit(seen, |seen| {
+            let waiting = seen.waiting.clone();
+            let waiting =
+                waiting.ok_or_else(|| InstallError::NothingWaits(seen.name.to_string()))?;
+            Ok(Installed {
+                waiting: None,
+                skipped: Some(waiting.signed_sha256),
+                ..seen
+            })
+        })
+    }
+
+    /// Serves the release before the current one again.
+    ///
+    /// # Errors
+    /// There is none, or it was revoked since.
+    pub fn rollback(&self, seen: &Installed) -> Result<Installed, InstallError> {
+        self.edit(seen, |seen| {
+            let previous = seen.previous.clone();
+            let previous =
+                previous.ok_or_else(|| InstallError::NothingBefore(seen.name.to_string()))?;
+            self.still_good(&seen.author, &previous)?;
+            let goes_back = previous.order() < seen.current.order();
+            Ok(Installed {
+                skipped: goes_back.then(|| seen.current.signed_sha256.clone()),
+                previous: Some(seen.current),
+                current: previous,
+                ..seen
+            })
+        })
+    }
+
+    fn edit(
+        &self,
+        seen: &Installed,
+        change: impl FnOnce(Installed) -> Result<Installed, InstallError>,
+    ) -> Result<Installed, InstallError> {
+        let _lock = self.records.lock()?;
+        if self.records.get(&seen.name)?.as_ref() != Some(seen) {
+            return Err(InstallError::Meanwhile(seen.name.to_string()));
+        }
+        let changed = change(seen.clone())?;
+        self.records.put(&changed)?;
+        self.clean()?;
+        Ok(changed)
+    }
+
+    /// Serves an app no longer. What it kept stays. Tells whether it was installed.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn remove(&self, name: &AppName) -> Result<bool, InstallError> {
+        let _lock = self.records.lock()?;
+        let is_installed = self.records.names()?.contains(name);
+        if is_installed {
+            self.records.remove(name)?;
+            self.clean()?;
+        }
+        Ok(is_installed)
+    }
+
+    /// Checks what was kept since it was checked.
+    fn still_good(
+        &self,
+        author: &Datasite,
+        release: &installed::Release,
+    ) -> Result<(), InstallError> {
+        self.components
+            .read(&release.sha256, self.component_bytes)?;
+        match self.trust.is_revoked(author, &release.digests())? {
+            Some((digest, by)) => Err(Refused::RevokedDigest { digest, by }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Deletes components that no record names. A record that cannot be read may name any.
+    fn clean(&self) -> Result<(), InstallError> {
+        let names = self.records.names()?;
+        let records: Result<Vec<_>, _> = names.iter().map(|it| self.records.get(it)).collect();
+        let Ok(records) = records else {
+            return Ok(());
+        };
+        let records = records.iter().flatten();
+        let named = records
+            .flat_map(Installed::releases)
+            .map(|it| it.sha256.clone());
+        self.components
+            .keep_only(&named.collect::<HashSet<Digest>>())?;
+        Ok(())
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_system_time(SystemTime::now())
+}

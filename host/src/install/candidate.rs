@@ -1,0 +1,149 @@
+//! A release that was checked, and what installing it would change.
+
+use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::grant::PathPattern;
+
+use super::fetch::{Fetched, Listed};
+use super::now;
+use crate::digest::Digest;
+use crate::installed::{Installed, Release, growth};
+use crate::manifest::Manifest;
+use crate::package::Verified;
+use crate::trust::Standing;
+
+/// A release that may be installed, if the owner likes it.
+pub struct Candidate<'f> {
+    fetched: &'f Fetched,
+    verified: Verified<'f>,
+    /// Who made it, as far as that is known.
+    pub standing: Standing,
+    /// It may be older than one that was here before.
+    pub(super) allow_downgrade: bool,
+    /// What was installed when it was checked.
+    pub(super) before: Option<Installed>,
+    /// What installing it would change.
+    pub change: Change,
+    /// What it asks for beyond what was approved for the one that is installed, in words.
+    pub growth: Vec<String>,
+}
+
+/// What installing a release would change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The app is new here.
+    New,
+    /// It is what is served.
+    Same,
+    /// It waits for the owner already.
+    Waits,
+    /// The owner went back from it, or did not want it.
+    Skipped,
+    /// It takes the place of another.
+    Replaces,
+}
+
+impl<'f> Candidate<'f> {
+    pub(super) fn new(
+        fetched: &'f Fetched,
+        verified: Verified<'f>,
+        standing: Standing,
+        before: Option<Installed>,
+        owner: &Datasite,
+    ) -> Self {
+        let signed = Digest::from(verified.signed_digest());
+        let is = |release: &Release| release.signed_sha256 == signed;
+        let change = match &before {
+            None => Change::New,
+            Some(it) if is(&it.current) => Change::Same,
+            Some(it) if it.waiting.as_ref().is_some_and(is) => Change::Waits,
+            Some(it) if it.skipped.as_ref() == Some(&signed) => Change::Skipped,
+            Some(_) => Change::Replaces,
+        };
+        let (name, asked) = (&verified.release().name, verified.manifest());
+        let approved = before.as_ref().map(|it| it.current.approved.clone());
+        let growth = growth(&approved.unwrap_or_default(), asked, owner, name);
+        Self {
+            fetched,
+            verified,
+            standing,
+            allow_downgrade: false,
+            before,
+            change,
+            growth,
+        }
+    }
+
+    /// Returns the component, its signatures included.
+    pub fn component(&self) -> &'f [u8] {
+        self.verified.component()
+    }
+
+    /// Returns the name of the app.
+    pub fn name(&self) -> &AppName {
+        &self.verified.release().name
+    }
+
+    /// Returns the app, whose signatures hold.
+    pub fn verified(&self) -> &Verified<'f> {
+        &self.verified
+    }
+
+    /// Returns what is installed of the app.
+    pub fn before(&self) -> Option<&Installed> {
+        self.before.as_ref()
+    }
+
+    /// Returns where it came from.
+    pub fn source(&self) -> String {
+        self.fetched.source.to_string()
+    }
+
+    pub(super) fn listed(&self) -> Option<&Listed> {
+        self.fetched.listed.as_ref()
+    }
+
+    /// Returns what would be installed, for those who only look.
+    pub(super) fn would_be(&self) -> Installed {
+        let release = self.to_record(Vec::new());
+        match (self.before.clone(), self.growth.is_empty()) {
+            (None, _) => self.to_new_record(release),
+            (Some(before), true) => before.replaced_by(release, self.source()),
+            (Some(before), false) => Installed {
+                waiting: Some(release),
+                ..before
+            },
+        }
+    }
+
+    pub(super) fn to_record(&self, denied: Vec<PathPattern>) -> Release {
+        let release = self.verified.release();
+        let manifest = self.verified.manifest();
+        Release {
+            version: release.version.clone(),
+            sequence: release.sequence,
+            epoch: self.standing.epoch(),
+            signer: self.standing.key().to_string(),
+            sha256: Digest::of(self.component()),
+            signed_sha256: Digest::from(self.verified.signed_digest()),
+            since: now(),
+            approved: Manifest {
+                files: manifest.files.clone(),
+                limits: manifest.limits.clone(),
+                ..Manifest::default()
+            },
+            denied,
+        }
+    }
+
+    pub(super) fn to_new_record(&self, current: Release) -> Installed {
+        Installed {
+            name: self.name().clone(),
+            author: self.verified.release().author.clone(),
+            source: self.source(),
+            current,
+            previous: None,
+            waiting: None,
+            skipped: None,
+        }
+    }
+}

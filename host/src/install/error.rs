@@ -1,0 +1,146 @@
+//! Why a release is not taken.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::catalog::{FetchError, ReadError};
+use crate::error::CommandError;
+use crate::installed::InstalledError;
+use crate::oci::OciError;
+use crate::package::PackageError;
+use crate::source::SourceError;
+use crate::trust::{Refused, TrustError};
+
+/// Why a release is not taken, or what is installed is not changed.
+#[derive(Debug, Error)]
+pub enum InstallError {
+    /// It is not signed, or not as it was signed.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// Whose it is, or which release, speaks against it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// Whom to trust cannot be said.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// What is installed cannot be said, or written.
+    #[error(transparent)]
+    Installed(#[from] InstalledError),
+    /// The disk.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// Where it came from is said nowhere.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A file cannot be read.
+    #[error("{}: {}", .0.display(), .1)]
+    File(PathBuf, std::io::Error),
+    /// There is no catalog of the author's.
+    #[error(transparent)]
+    Catalog(#[from] ReadError),
+    /// The catalog names a release that is not there.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The catalog names no such app.
+    #[error("nothing is published as {0}")]
+    NotListed(String),
+    /// The catalog is old.
+    #[error(
+        "the catalog of {author} is good until {since}; a newer one should be there, and somebody \
+         may hold it back"
+    )]
+    Expired {
+        /// Whose it is.
+        author: String,
+        /// Since when.
+        since: String,
+    },
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] OciError),
+    /// What came with it as a lineage is none.
+    #[error("what came with it as the lineage of its author's keys is none: {0}")]
+    Lineage(String),
+    /// It cannot be served.
+    #[error("{0}")]
+    Unfit(CommandError),
+    /// It is not what was asked for.
+    #[error("this is {found}, not {wanted}")]
+    Other {
+        /// What was to come.
+        wanted: String,
+        /// What came.
+        found: String,
+    },
+    /// Its bytes are not those that the owner expects.
+    #[error("its SHA-256 is {found}, and {expected} is expected")]
+    Digest {
+        /// Of the owner.
+        expected: String,
+        /// Of the file.
+        found: String,
+    },
+    /// No such app is installed.
+    #[error("no app `{0}` is installed")]
+    NotInstalled(String),
+    /// An app of that name is installed, and another's.
+    #[error("an app `{name}` of {author} is installed, and this one is not theirs")]
+    OfAnother {
+        /// The name.
+        name: String,
+        /// Whose it is.
+        author: String,
+    },
+    /// An app of that name was installed, and what it kept is there.
+    #[error("what an app `{name}` of {author} kept lies here, and this one is not theirs")]
+    DataOfAnother {
+        /// The name.
+        name: String,
+        /// Whose it was.
+        author: String,
+    },
+    /// Something else was installed at the same time.
+    #[error("`{0}` was changed by somebody else in the meantime")]
+    Meanwhile(String),
+    /// There is nothing to approve.
+    #[error("no release of `{0}` waits for approval")]
+    NothingWaits(String),
+    /// There is nothing to go back to.
+    #[error("there is no release of `{0}` to go back to")]
+    NothingBefore(String),
+}
+
+impl InstallError {
+    /// Returns what to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Package(PackageError::Release(_)) => {
+                vec!["only its author can mend that".to_owned()]
+            }
+            Self::Package(PackageError::Unsigned) => vec![
+                "ask its author to sign it; `syft-host run` serves an unsigned app in the foreground"
+                    .to_owned(),
+            ],
+            Self::Refused(refused) => refused.hints(),
+            Self::Trust(error) => error.hints(),
+            Self::Registry(error) => error.hints(),
+            Self::Catalog(error) => error.hint().into_iter().collect(),
+            Self::Fetch(error) => error.hint().map(str::to_owned).into_iter().collect(),
+            Self::Expired { author, .. } => vec![format!(
+                "wait for sync, or ask {author} to publish it anew with `syft-host publish --refresh`"
+            )],
+            Self::Unfit(error) => error.hints().to_vec(),
+            Self::Digest { .. } => vec!["do not install it; ask who gave you either of them".to_owned()],
+            Self::NotInstalled(_) => vec!["see what is: `syft-host list`".to_owned()],
+            Self::OfAnother { name, .. } => {
+                vec![format!("an owner has one app of a name: `syft-host remove {name}` first")]
+            }
+            Self::DataOfAnother { name, .. } => vec![format!(
+                "delete what it kept with `syft-host remove {name} --data`"
+            )],
+            Self::Meanwhile(_) => vec!["look at it again: `syft-host list`".to_owned()],
+            _ => Vec::new(),
+        }
+    }
+}

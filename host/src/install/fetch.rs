@@ -1,0 +1,206 @@
+//! Getting a release from where it comes from.
+
+use std::path::Path;
+
+use syft_protocol::address::Datasite;
+use syft_protocol::app_url::SyftAppUrl;
+
+use super::{InstallError, Installer};
+use crate::catalog::{self, Entry, Found, Freshness};
+use crate::digest::Digest;
+use crate::oci::{self, Auth, Bounds, Reference};
+use crate::package::{Link, PublicKey, Verified};
+use crate::private;
+use crate::source::Source;
+use crate::tree::did_key;
+use crate::trust::{CatalogFacts, Claim, Standing, Via};
+
+/// The annotation of a registry's manifest in which the lineage of the author's keys is.
+pub const LINEAGE: &str = "org.syftbox.lineage";
+
+/// What came from a source: bytes that nobody has looked at, and what came with them.
+pub struct Fetched {
+    pub(super) source: Source,
+    pub(super) component: Vec<u8>,
+    /// How the author went over from key to key.
+    pub(super) lineage: Vec<Link>,
+    pub(super) listed: Option<Listed>,
+}
+
+/// What an author's catalog says of it. That the catalog is the author's was checked.
+pub(super) struct Listed {
+    url: SyftAppUrl,
+    entry: Entry,
+    pub(super) facts: CatalogFacts,
+    pub(super) standing: Standing,
+}
+
+impl Fetched {
+    /// Checks that it has the digest that the owner expects.
+    ///
+    /// # Errors
+    /// It has another one, both the file and what is signed of it.
+    pub fn expect(&self, expected: &Digest, verified: &Verified<'_>) -> Result<(), InstallError> {
+        let file = Digest::of(&self.component);
+        if file == *expected || Digest::from(verified.signed_digest()) == *expected {
+            return Ok(());
+        }
+        Err(InstallError::Digest {
+            expected: expected.to_string(),
+            found: file.to_string(),
+        })
+    }
+
+    /// Checks that it is what the catalog names.
+    pub(super) fn check(
+        &self,
+        verified: &Verified<'_>,
+        standing: &Standing,
+    ) -> Result<(), InstallError> {
+        let Some(Listed {
+            url, entry, facts, ..
+        }) = &self.listed
+        else {
+            return Ok(());
+        };
+        let release = verified.release();
+        let wanted = (url.author(), url.app(), entry.sequence, &entry.version);
+        let found = (
+            &release.author,
+            &release.name,
+            release.sequence,
+            &release.version,
+        );
+        if wanted != found || *verified.signed_digest() != entry.signed_sha256 {
+            let name =
+                |(author, name, sequence, version): (&Datasite, _, u64, &semver::Version)| {
+                    format!("{name} {version} (release {sequence}) of {author}")
+                };
+            return Err(InstallError::Other {
+                wanted: format!("what the catalog names, {}", name(wanted)),
+                found: name(found),
+            });
+        }
+        Ok(facts.check_release(verified, standing)?)
+    }
+}
+
+impl Installer<'_> {
+    /// Gets what is at a source. Of a catalog of an author who is trusted already, note is
+    /// taken: what it revokes is revoked whatever comes next.
+    ///
+    /// # Errors
+    /// It cannot be had, or the catalog that names it does not count.
+    pub async fn fetch(&self, source: &Source) -> Result<Fetched, InstallError> {
+        match source {
+            Source::File(path) => self.fetch_file(path),
+            Source::Datasite(url) => self.fetch_listed(url),
+            Source::Registry(reference) => self.fetch_registry(reference).await,
+        }
+    }
+
+    fn fetch_file(&self, path: &Path) -> Result<Fetched, InstallError> {
+        let bytes = private::read(path, self.component_bytes);
+        let describe = |error| InstallError::File(path.to_owned(), error);
+        let bytes = bytes.map_err(describe)?;
+        Ok(Fetched {
+            source: Source::File(path.to_owned()),
+            component: bytes.ok_or_else(|| describe(std::io::ErrorKind::NotFound.into()))?,
+            lineage: Vec::new(),
+            listed: None,
+        })
+    }
+
+    fn fetch_listed(&self, url: &SyftAppUrl) -> Result<Fetched, InstallError> {
+        let (datasites, author) = (&self.config.datasites, url.author());
+        let found = catalog::read(datasites, author)?;
+        let lineage = found.catalog().lineage().to_vec();
+        let standing = self.standing(author, found.signers(), &lineage)?;
+        let entry = found.catalog().app(url.app());
+        let facts = self.facts(url, &found, &standing, entry)?;
+        self.trust.check_catalog(&standing, &facts)?;
+        if !matches!(standing.via(), Via::FirstUse { .. }) {
+            self.trust.note_catalog(&standing, &facts)?;
+        }
+        if let Freshness::Expired(since) = found.freshness(super::now()) {
+            return Err(InstallError::Expired {
+                author: author.to_string(),
+                since: since.to_string(),
+            });
+        }
+        let entry = entry.ok_or_else(|| InstallError::NotListed(url.to_string()))?;
+        Ok(Fetched {
+            source: Source::Datasite(url.clone()),
+            component: catalog::fetch(datasites, author, entry, self.component_bytes)?,
+            lineage,
+            listed: Some(Listed {
+                url: url.clone(),
+                entry: entry.clone(),
+                facts,
+                standing,
+            }),
+        })
+    }
+
+    /// Returns what a catalog says that concerns trust. A release that is here, and older than the
+    /// least that may be used, counts as revoked.
+    fn facts(
+        &self,
+        url: &SyftAppUrl,
+        found: &Found,
+        standing: &Standing,
+        entry: Option<&Entry>,
+    ) -> Result<CatalogFacts, InstallError> {
+        let catalog = found.catalog();
+        let entries = catalog.apps().values();
+        let revoked = entries.flat_map(|entry| entry.revoked.iter().map(Digest::from));
+        let mut revoked_digests: Vec<Digest> = revoked.collect();
+        let here = self.records.get(url.app())?;
+        let here = here.iter().filter(|it| it.author == *url.author());
+        let least = entry.and_then(|it| it.min_sequence).unwrap_or(0);
+        for release in here.flat_map(|it| it.releases()) {
+            if release.epoch == standing.epoch() && release.sequence < least {
+                revoked_digests.push(release.signed_sha256.clone());
+            }
+        }
+        Ok(CatalogFacts {
+            counter: catalog.counter(),
+            digest: Digest::from(found.digest()),
+            expires: catalog.expires(),
+            revoked_keys: catalog.revoked_keys().to_vec(),
+            revoked_digests,
+        })
+    }
+
+    async fn fetch_registry(&self, reference: &Reference) -> Result<Fetched, InstallError> {
+        let auth = Auth::find(&self.config.docker_config, reference)?;
+        let (asked, bounds) = (reference.clone(), Bounds::default());
+        let pulled = tokio::task::spawn_blocking(move || oci::pull(&asked, &auth, &bounds));
+        let pulled = pulled.await.map_err(std::io::Error::other)??;
+        let lineage = match pulled.annotations.get(LINEAGE) {
+            Some(json) => serde_json::from_str(json)
+                .map_err(|error| InstallError::Lineage(error.to_string()))?,
+            None => Vec::new(),
+        };
+        Ok(Fetched {
+            source: Source::Registry(reference.clone()),
+            component: pulled.component,
+            lineage,
+            listed: None,
+        })
+    }
+
+    pub(super) fn standing(
+        &self,
+        author: &Datasite,
+        signers: &[PublicKey],
+        lineage: &[Link],
+    ) -> Result<Standing, InstallError> {
+        Ok(self.trust.standing(&Claim {
+            author: author.clone(),
+            signers: signers.to_vec(),
+            lineage: lineage.to_vec(),
+            did_key: did_key(&self.config.datasites, author),
+        })?)
+    }
+}

@@ -1,0 +1,66 @@
+//! Keys and digests that count for nothing any more.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use syft_protocol::timestamp::Timestamp;
+
+use super::author::Author;
+use super::{Fingerprint, text};
+use crate::digest::Digest;
+
+/// What the owner revoked. It counts whoever has signed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revoked {
+    /// Keys, and since when.
+    pub keys: BTreeMap<Fingerprint, Since>,
+    /// Digests, of releases or of files, and since when.
+    pub digests: BTreeMap<Digest, Since>,
+}
+
+/// When something was revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Since(#[serde(with = "text")] pub Timestamp);
+
+/// Who has revoked something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The owner of this host.
+    Owner,
+    /// The author whose it is.
+    Author,
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Owner => "you have revoked it",
+            Self::Author => "its author has revoked it",
+        })
+    }
+}
+
+impl Revoked {
+    /// Returns who revoked a key of an author.
+    pub(super) fn key_by(&self, author: &Author, key: &Fingerprint) -> Option<By> {
+        if self.keys.contains_key(key) {
+            return Some(By::Owner);
+        }
+        author.revoked_keys.contains(key).then_some(By::Author)
+    }
+
+    /// Returns which of the digests of something of an author is revoked, and by whom.
+    pub(super) fn digest_by(&self, author: &Author, digests: &[Digest]) -> Option<(Digest, By)> {
+        digests.iter().find_map(|digest| {
+            let by = match self.digests.contains_key(digest) {
+                true => By::Owner,
+                false if author.revoked_digests.contains(digest) => By::Author,
+                false => return None,
+            };
+            Some((digest.clone(), by))
+        })
+    }
+}

@@ -1,0 +1,299 @@
+//! Who is it that has signed something. Decided from what is known, without a disk.
+
+use std::fmt;
+
+use syft_protocol::address::Datasite;
+
+use super::author::{Author, How, Trusted};
+use super::refused::Refused;
+use super::revoked::Revoked;
+use super::{Fingerprint, join};
+use crate::package::{Link, PublicKey};
+
+/// Who is said to have signed something, and what came with it. The signatures were checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Whose it is said to be.
+    pub author: Datasite,
+    /// The keys that have signed it.
+    pub signers: Vec<PublicKey>,
+    /// How the author went over from key to key, the oldest first.
+    pub lineage: Vec<Link>,
+    /// The key in the `did.json` of the author's datasite. It proves nothing.
+    pub did_key: Option<PublicKey>,
+}
+
+/// The author of something, known by a key that has signed it. It exists only where that is
+/// so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub(super) claim: Claim,
+    pub(super) key: PublicKey,
+    pub(super) epoch: u64,
+    via: Via,
+    pub(super) added: Vec<(PublicKey, How)>,
+    alarm: Option<DidChanged>,
+}
+
+/// How it is known that a key is the author's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// It was pinned, or the owner gave its fingerprint.
+    Pinned,
+    /// The pinned key says that it follows, or that one follows which says so.
+    Succeeded {
+        /// The way there.
+        links: Vec<Link>,
+    },
+    /// It is not known: nothing of the author is. The owner has to be asked.
+    FirstUse {
+        /// The `did.json` of the author's datasite shows the same key.
+        is_in_did: bool,
+    },
+}
+
+/// The `did.json` of an author shows another key than when theirs was pinned, and not the one
+/// that has signed. That changes nothing, and the owner should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DidChanged {
+    author: Datasite,
+    then: PublicKey,
+    now: PublicKey,
+}
+
+impl Standing {
+    /// Returns whose it is.
+    pub fn author(&self) -> &Datasite {
+        &self.claim.author
+    }
+
+    /// Returns the key of the author that has signed it.
+    pub fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// Returns the number of the key among those of the author that this host has pinned.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Returns how it is known that the key is the author's.
+    pub fn via(&self) -> &Via {
+        &self.via
+    }
+
+    /// Returns what the owner should be told although it changes nothing.
+    pub fn alarm(&self) -> Option<&DidChanged> {
+        self.alarm.as_ref()
+    }
+}
+
+impl fmt::Display for DidChanged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { author, then, now } = self;
+        write!(
+            f,
+            "the did.json of {author} has changed: it showed the key {then} when you came to \
+             trust {author}, and shows {now} now. That changes nothing here, since whoever can \
+             write into the datasite, as the sync server can, can change that file. If {author} \
+             did not do this, something is wrong there"
+        )
+    }
+}
+
+/// Finds out who has signed something, by what is known of the author and what the owner
+/// revoked.
+pub(super) fn standing(
+    author: &Author,
+    revoked: &Revoked,
+    claim: &Claim,
+) -> Result<Standing, Refused> {
+    let about = || claim.author.clone();
+    Link::check_chain(&claim.author, &claim.lineage).map_err(|error| Refused::Lineage {
+        author: about(),
+        error,
+    })?;
+    let asked = Asked {
+        author,
+        revoked,
+        claim,
+    };
+    match &author.trusted {
+        Trusted::Nothing => asked.first_use(),
+        Trusted::Fingerprint(fingerprint) => {
+            let key = asked.of_fingerprint(fingerprint)?;
+            asked.follow(key, vec![(key, How::Fingerprint)])
+        }
+        Trusted::LastKey => match author.keys.last() {
+            Some(last) => asked.follow(last.key, Vec::new()),
+            None => asked.first_use(),
+        },
+    }
+}
+
+struct Asked<'a> {
+    author: &'a Author,
+    revoked: &'a Revoked,
+    claim: &'a Claim,
+}
+
+impl Asked<'_> {
+    /// Goes on from a key that is trusted to the last one that follows it. That one has to
+    /// have signed.
+    fn follow(
+        &self,
+        start: PublicKey,
+        mut added: Vec<(PublicKey, How)>,
+    ) -> Result<Standing, Refused> {
+        let mut epoch = self.author.epoch_of(&start);
+        let mut key = start;
+        let mut links = Vec::new();
+        self.check_revoked(&key)?;
+        // They are one chain, so that what is found goes on to the end.
+        for link in &self.claim.lineage {
+            if *link.old_key() == key {
+                key = *link.new_key();
+                self.check_revoked(&key)?;
+                self.check_superseded(&key)?;
+                epoch += 1;
+                added.push((key, How::Lineage));
+                links.push(link.clone());
+            }
+        }
+        if !self.claim.signers.contains(&key) {
+            return Err(self.not_by(&key, &links));
+        }
+        let via = match links.is_empty() {
+            true => Via::Pinned,
+            false => Via::Succeeded { links },
+        };
+        Ok(self.standing(key, epoch, via, added))
+    }
+
+    /// Nothing is trusted, so the owner may take the key that says to be the author's.
+    fn first_use(&self) -> Result<Standing, Refused> {
+        let key = self.candidate()?;
+        self.check_revoked(&key)?;
+        self.check_superseded(&key)?;
+        let is_in_did = self.claim.did_key == Some(key);
+        let added = vec![(key, How::FirstUse)];
+        let epoch = self.author.epoch_of(&key);
+        Ok(self.standing(key, epoch, Via::FirstUse { is_in_did }, added))
+    }
+
+    /// Returns the one signer that could be the author.
+    fn candidate(&self) -> Result<PublicKey, Refused> {
+        let Claim {
+            author,
+            signers,
+            lineage,
+            did_key,
+        } = self.claim;
+        if let Some(last) = lineage.last() {
+            let key = last.new_key();
+            return match signers.contains(key) {
+                true => Ok(*key),
+                false => Err(self.not_by(key, lineage)),
+            };
+        }
+        match (did_key, signers.as_slice()) {
+            (Some(key), signers) if signers.contains(key) => Ok(*key),
+            (_, [only]) => Ok(*only),
+            (_, several) => Err(Refused::Ambiguous {
+                author: author.clone(),
+                signers: join(several),
+            }),
+        }
+    }
+
+    /// Finds the key that the owner gave the fingerprint of.
+    fn of_fingerprint(&self, fingerprint: &Fingerprint) -> Result<PublicKey, Refused> {
+        let of_lineage = self.claim.lineage.iter();
+        let of_lineage = of_lineage.flat_map(|link| [link.old_key(), link.new_key()]);
+        let mut all = self.claim.signers.iter().chain(of_lineage);
+        match all.find(|key| Fingerprint::from(*key) == *fingerprint) {
+            Some(key) => Ok(*key),
+            None => Err(self.unknown(fingerprint.clone())),
+        }
+    }
+
+    /// Returns why something does not count that the key which has to has not signed.
+    fn not_by(&self, key: &PublicKey, followed: &[Link]) -> Refused {
+        let is_earlier = |signer: &&PublicKey| {
+            let was_followed = followed.iter().any(|link| link.old_key() == *signer);
+            was_followed || self.author.is_superseded(signer)
+        };
+        match self.claim.signers.iter().find(is_earlier) {
+            Some(old) => self.superseded(old, key),
+            None => self.unknown(Fingerprint::from(key)),
+        }
+    }
+
+    fn unknown(&self, known: Fingerprint) -> Refused {
+        let Claim {
+            author,
+            signers,
+            did_key,
+            ..
+        } = self.claim;
+        Refused::UnknownKey {
+            author: author.clone(),
+            known,
+            signers: join(signers),
+            is_in_did: did_key.is_some_and(|key| signers.contains(&key)),
+        }
+    }
+
+    fn superseded(&self, old: &PublicKey, new: &PublicKey) -> Refused {
+        Refused::Superseded {
+            author: self.claim.author.clone(),
+            old: Fingerprint::from(old),
+            new: Fingerprint::from(new),
+        }
+    }
+
+    fn check_superseded(&self, key: &PublicKey) -> Result<(), Refused> {
+        match (self.author.is_superseded(key), self.author.keys.last()) {
+            (true, Some(last)) => Err(self.superseded(key, &last.key)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_revoked(&self, key: &PublicKey) -> Result<(), Refused> {
+        let fingerprint = Fingerprint::from(key);
+        match self.revoked.key_by(self.author, &fingerprint) {
+            None => Ok(()),
+            Some(by) => Err(Refused::RevokedKey {
+                author: self.claim.author.clone(),
+                key: fingerprint,
+                by,
+            }),
+        }
+    }
+
+    fn standing(
+        &self,
+        key: PublicKey,
+        epoch: u64,
+        via: Via,
+        added: Vec<(PublicKey, How)>,
+    ) -> Standing {
+        Standing {
+            claim: self.claim.clone(),
+            key,
+            epoch,
+            via,
+            added,
+            alarm: self.alarm(&key),
+        }
+    }
+
+    fn alarm(&self, key: &PublicKey) -> Option<DidChanged> {
+        let (then, now) = (self.author.did_key?, self.claim.did_key?);
+        (then != now && now != *key).then(|| DidChanged {
+            author: self.claim.author.clone(),
+            then,
+            now,
+        })
+    }
+}

@@ -1,0 +1,219 @@
+//! The life of an installed app: its releases, and what the owner has to do with them.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::{ALICE, MALLORY, World, digest};
+use crate::support::guests::example;
+use crate::support::people::Person;
+
+const READS: &str = "[files]\nread = ['*/public/*.json']";
+const READS_MORE: &str = "[files]\nread = ['*/public/*']";
+
+#[test]
+fn an_owner_is_shown_an_app_and_asked_once() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    let install = ["install", &file];
+    let Some((installed, shown)) = world.owner.on_terminal(&world.site, &["n"], &install) else {
+        return;
+    };
+    assert!(!installed && shown.contains("not installed"), "{shown}");
+    assert!(world.owner.json(&world.site, &["list"]).is_empty());
+
+    let (installed, shown) = world
+        .owner
+        .on_terminal(&world.site, &["y"], &install)
+        .unwrap();
+    assert!(installed, "{shown}");
+    for words in [
+        "demo 1.0.1 (release 1)",
+        ALICE,
+        "SHA256:",
+        "read */public/*.json",
+        "Installed demo 1.0.1",
+    ] {
+        assert!(shown.contains(words), "{words}\n{shown}");
+    }
+    assert_eq!(world.versions(), [Some("1.0.1".to_owned()), None, None]);
+}
+
+#[test]
+fn nobody_is_asked_who_said_which_bytes_or_knows_the_author() {
+    let world = World::new();
+    let (first, second) = (world.release("1.0.1", ""), world.release("1.0.2", ""));
+    let why = world.refused(&["install", &first]);
+    assert!(why.contains("nobody is there to be asked"), "{why}");
+    let why = world.refused(&["install", &first, "--yes"]);
+    assert!(why.contains("--expect-digest"), "{why}");
+    let other = digest(&second);
+    let why = world.refused(&["install", &first, "--yes", "--expect-digest", &other]);
+    assert!(why.contains(&format!("{other} is expected")), "{why}");
+
+    assert_eq!(world.install(&first)["event"], "installed");
+    let said = world.owner_says(&["install", &second, "--yes"]);
+    assert_eq!(said["current"]["version"], "1.0.2");
+    assert_eq!(said["previous"]["version"], "1.0.1");
+    assert_eq!(
+        world.owner_says(&["install", &second])["event"],
+        "unchanged"
+    );
+}
+
+#[test]
+fn what_wants_more_waits_and_the_one_before_goes_on() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    world.install(&file);
+    let wider = world.release("1.0.2", &format!("{READS_MORE}\n[limits]\ntime = '1m'"));
+    fs::copy(&wider, &file).unwrap();
+
+    let wishes = json!(["read */public/*", "take 1 min for a call instead of 10 s"]);
+    let checked = world.owner_says(&["update", "--check"]);
+    assert_eq!(
+        (&checked["event"], &checked["wants"]),
+        (&json!("waits"), &wishes)
+    );
+    let [current, _, waiting] = world.versions();
+    assert_eq!((current.as_deref(), waiting), (Some("1.0.1"), None));
+
+    for _ in 0..2 {
+        let updated = world.owner_says(&["update"]);
+        assert_eq!(
+            (&updated["event"], &updated["wants"]),
+            (&json!("waits"), &wishes)
+        );
+    }
+    let [current, _, waiting] = world.versions();
+    assert_eq!(
+        (current.as_deref(), waiting.as_deref()),
+        (Some("1.0.1"), Some("1.0.2"))
+    );
+    assert_eq!(world.owner_says(&["approve"])["wants"], wishes);
+    let why = world.refused(&["approve", "demo"]);
+    assert!(
+        why.contains("It asks for more than that, to\n  read */public/*\n"),
+        "{why}"
+    );
+    let wrong = [
+        "approve",
+        "demo",
+        "--expect-digest",
+        &digest(&world.alice.key().display().to_string()),
+    ];
+    assert!(world.refused(&wrong).contains("not approved"));
+
+    let approved = world.owner_says(&["approve", "demo", "--expect-digest", &digest(&wider)]);
+    assert_eq!(approved["current"]["version"], "1.0.2");
+    let [current, previous, waiting] = world.versions();
+    assert_eq!(
+        (current.as_deref(), previous.as_deref(), waiting),
+        (Some("1.0.2"), Some("1.0.1"), None)
+    );
+    assert!(
+        world
+            .refused(&["approve", "demo"])
+            .contains("no release of `demo` waits")
+    );
+
+    // What asks for less gets less, and more again has to wait again.
+    fs::copy(world.release("1.0.3", READS), &file).unwrap();
+    assert_eq!(world.owner_says(&["update"])["event"], "updated");
+    fs::copy(world.release("1.0.4", READS_MORE), &file).unwrap();
+    assert_eq!(world.owner_says(&["update"])["event"], "waits");
+}
+
+#[test]
+fn what_the_owner_does_not_want_is_not_taken_again() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    world.install(&file);
+    fs::copy(world.release("1.0.2", READS_MORE), &file).unwrap();
+    world.owner_says(&["update"]);
+    assert_eq!(
+        world.owner_says(&["approve", "demo", "--reject"])["event"],
+        "rejected"
+    );
+    assert_eq!(world.owner_says(&["update"])["event"], "skipped");
+
+    fs::copy(world.release("1.0.3", ""), &file).unwrap();
+    assert_eq!(world.owner_says(&["update"])["event"], "updated");
+    assert_eq!(
+        world.owner_says(&["rollback", "demo"])["current"]["version"],
+        "1.0.1"
+    );
+    assert_eq!(world.owner_says(&["update"])["event"], "skipped");
+    assert_eq!(
+        world.owner_says(&["rollback", "demo"])["current"]["version"],
+        "1.0.3"
+    );
+    assert_eq!(world.owner_says(&["update"])["event"], "up-to-date");
+}
+
+#[test]
+fn denials_outlive_updates() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    let digest = digest(&file);
+    let deny = ["--deny", "*/public/a.json", "--deny", "*/public/b.json"];
+    let install = [
+        &["install", &file, "--yes", "--expect-digest", &digest],
+        &deny[..],
+    ]
+    .concat();
+    world.owner_says(&install);
+    fs::copy(world.release("1.0.2", READS), &file).unwrap();
+    let updated = world.owner_says(&["update"]);
+    assert_eq!(
+        updated["current"]["denied"],
+        json!(["*/public/a.json", "*/public/b.json"])
+    );
+}
+
+#[test]
+fn what_is_removed_keeps_its_data_for_its_author_alone() {
+    let world = World::new();
+    let file = world.release("1.0.1", "");
+    world.install(&file);
+    let data = world.owner_says(&["remove", "demo"]);
+    assert_eq!(
+        data,
+        json!({"event": "removed", "name": "demo", "data": false})
+    );
+    assert!(
+        world
+            .refused(&["remove", "demo"])
+            .contains("no app `demo` is installed")
+    );
+    assert!(
+        world
+            .refused(&["rollback", "demo"])
+            .contains("no app `demo` is installed")
+    );
+
+    let mallory = Person::new(&world.site, MALLORY, 6);
+    let other = mallory.release(&world.site, &example("hello"), "1.0.5", "");
+    let install = [
+        "install",
+        &other,
+        "--yes",
+        "--expect-digest",
+        &digest(&other),
+    ];
+    let why = world.refused(&install);
+    assert!(
+        why.contains("what an app `demo` of alice@example.org kept lies here"),
+        "{why}"
+    );
+    assert!(why.contains("syft-host remove demo --data"), "{why}");
+    world.install(&file);
+    let why = world.refused(&install);
+    assert!(
+        why.contains("an app `demo` of alice@example.org is installed"),
+        "{why}"
+    );
+
+    world.owner_says(&["remove", "demo", "--data"]);
+    assert_eq!(world.owner_says(&install)["author"], MALLORY);
+}
