@@ -12,12 +12,19 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         &["wasmtime::", "wasmtime_wasi::"],
         &["sandbox.rs", "sandbox/", "capability.rs", "capability/"],
     ),
-    // And inotify, which ends so.
+    // And inotify and sd_notify, which end so. The latter reads its one variable of the
+    // environment by itself.
     (
         "host/src",
         &["notify::"],
-        &["tree/watch.rs", "watching/eyes.rs"],
+        &[
+            "serve/nudge.rs",
+            "serve/systemd.rs",
+            "tree/watch.rs",
+            "watching/eyes.rs",
+        ],
     ),
+    ("host/src", &["sd_notify::"], &["serve/systemd.rs"]),
     ("host/src", &["redb::"], &["state.rs", "state/"]),
     ("host/src", &["ed25519_dalek::", "ssh_key::"], &["package/"]),
     ("host/src", &["ureq::"], &["oci/registry.rs"]),

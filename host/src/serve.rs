@@ -26,9 +26,10 @@ use tokio::time;
 
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::installed::{Components, Installed, InstalledError, Records, Release};
+use crate::installed::{Components, InstalledError, Records, Release};
 use crate::launch::{Manner, Serves};
 use crate::server::{Shutdown, Stop};
+use crate::trust::{By, TrustStore};
 
 use keeper::{Keeper, Shared};
 use nudge::Nudge;
@@ -69,6 +70,14 @@ pub struct Served {
     pub path: PathBuf,
 }
 
+/// What is to be served of an app.
+#[derive(Debug, Clone, PartialEq)]
+struct Wanted {
+    release: Release,
+    /// It was revoked, and is not to be served.
+    revoked: Option<By>,
+}
+
 /// What a keeper tells.
 struct Report {
     name: AppName,
@@ -79,13 +88,14 @@ struct Report {
 
 /// What there is for each app.
 struct Kept {
-    wanted: watch::Sender<Option<Release>>,
+    wanted: watch::Sender<Option<Wanted>>,
     task: JoinHandle<()>,
 }
 
 /// What all of them have in common.
 pub struct Supervisor {
     records: Records,
+    trust: Arc<TrustStore>,
     shared: Arc<Shared>,
     stop_within: Option<Duration>,
     kept: HashMap<AppName, Kept>,
@@ -117,12 +127,14 @@ impl Supervisor {
         let status_file = StatusFile::lock(&config.serving)?;
         let records = Records::open(&config.installed)?;
         let components = Components::open(&config.components)?;
+        let trust = Arc::new(TrustStore::open(&config.trust)?);
         // An app that is replaced has the time of its calls to end them.
         let stop_within = stop_within.or(config.stop_within.take());
         let (reporter, reports) = mpsc::unbounded_channel();
         let (stop, shutdown) = Shutdown::new();
         Ok(Self {
             records,
+            trust,
             shared: Arc::new(Shared::new(config, manner, components, open_files)),
             stop_within,
             kept: HashMap::new(),
@@ -203,8 +215,8 @@ impl Supervisor {
 
     /// Looks at all records, and has each keeper know which release is wanted.
     async fn look(&mut self, tell: &mut impl FnMut(&Event)) {
-        let records = self.records.clone();
-        let found = tokio::task::spawn_blocking(move || read_all(&records)).await;
+        let (records, trust) = (self.records.clone(), Arc::clone(&self.trust));
+        let found = tokio::task::spawn_blocking(move || read_all(&records, &trust)).await;
         let found = match found
             .context("read the records")
             .map(|it| it.map_err(Into::into))
@@ -224,9 +236,9 @@ impl Supervisor {
         }
         for (name, record) in found {
             match record {
-                Ok(installed) => {
+                Ok(wanted) => {
                     self.heal(&name);
-                    self.want(&name, Some(installed.current));
+                    self.want(&name, Some(wanted));
                 }
                 Err(error) => self.take_broken(name, &error, tell),
             }
@@ -244,21 +256,14 @@ impl Supervisor {
     }
 
     /// A record cannot be read: if the app is served, it is served on as it was.
-    fn take_broken(
-        &mut self,
-        name: AppName,
-        error: &InstalledError,
-        tell: &mut impl FnMut(&Event),
-    ) {
+    fn take_broken(&mut self, name: AppName, error: &CommandError, tell: &mut impl FnMut(&Event)) {
         if let Some(untried) = &mut self.untried {
             untried.remove(&name);
         }
         let trouble = Trouble {
             sha256: None,
             error: error.to_string(),
-            hints: vec![format!(
-                "install it again, or remove it: `syft-host remove {name}`"
-            )],
+            hints: error.hints().to_vec(),
         };
         let now = Timestamp::from_system_time(SystemTime::now());
         let known = self.status.apps.entry(name.to_string());
@@ -283,17 +288,17 @@ impl Supervisor {
         }
     }
 
-    fn want(&mut self, name: &AppName, release: Option<Release>) {
+    fn want(&mut self, name: &AppName, wanted: Option<Wanted>) {
         let kept = self.kept.get(name).filter(|it| !it.task.is_finished());
         if let Some(kept) = kept {
-            kept.wanted.send_if_modified(|wanted| {
-                let is_new = *wanted != release;
-                *wanted = release;
+            kept.wanted.send_if_modified(|known| {
+                let is_new = *known != wanted;
+                *known = wanted;
                 is_new
             });
             return;
         }
-        let (wanted, receiver) = watch::channel(release);
+        let (wanted, receiver) = watch::channel(wanted);
         let (shared, reporter) = (Arc::clone(&self.shared), self.reporter.clone());
         let keeper = Keeper::new(name, shared, receiver, self.shutdown.clone(), reporter);
         let task = tokio::spawn(keeper.keep());
@@ -340,18 +345,41 @@ impl Supervisor {
     }
 }
 
-/// Reads the record of each app.
+/// Reads the record of each app, and whether it may be served.
 fn read_all(
     records: &Records,
-) -> Result<HashMap<AppName, Result<Installed, InstalledError>>, InstalledError> {
+    trust: &TrustStore,
+) -> Result<HashMap<AppName, Result<Wanted, CommandError>>, InstalledError> {
     let mut found = HashMap::new();
     for name in records.names()? {
         // One that was removed meanwhile is as one that was not there.
-        if let Some(record) = records.get(&name).transpose() {
-            found.insert(name, record);
+        if let Some(wanted) = read_one(records, trust, &name).transpose() {
+            found.insert(name, wanted);
         }
     }
     Ok(found)
+}
+
+fn read_one(
+    records: &Records,
+    trust: &TrustStore,
+    name: &AppName,
+) -> Result<Option<Wanted>, CommandError> {
+    let record = records.get(name).map_err(|error| {
+        CommandError::from(error).hint(format!(
+            "install it again, or remove it: `syft-host remove {name}`"
+        ))
+    })?;
+    let Some(installed) = record else {
+        return Ok(None);
+    };
+    let release = installed.current;
+    let digests = [release.signed_sha256.clone(), release.sha256.clone()];
+    let revoked = trust.is_revoked(&installed.author, &digests)?;
+    Ok(Some(Wanted {
+        release,
+        revoked: revoked.map(|(_, by)| by),
+    }))
 }
 
 async fn nudged(nudge: Option<&Nudge>) {

@@ -5,9 +5,10 @@ use std::os::unix::fs::symlink;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
+use syft_host::trust::{Revocation, TrustStore};
 
 use super::{counter, hello, howdy};
-use crate::support::client::call;
+use crate::support::client::{call, send};
 use crate::support::guests::guest;
 use crate::support::installed::{Installation, Serving, serve};
 use crate::support::not_run;
@@ -120,8 +121,8 @@ fn a_release_that_cannot_start_has_the_one_before_it_started_again() {
 fn a_component_that_was_changed_is_not_served() {
     let site = Site::new();
     let installed = Installation::new(&site);
-    let app = installed.put("app", &hello());
-    fs::write(installed.component(&app), howdy()).unwrap();
+    let app = installed.put("app", &counter(1));
+    fs::write(installed.component(&app), counter(2)).unwrap();
     let (_serving, failed) = serve_beside_a_good_one(&site, &installed);
     let error = failed["error"].to_string();
     assert!(error.contains("not as it was installed"), "{error}");
@@ -270,4 +271,42 @@ fn a_datasite_that_is_no_folder_is_waited_for() {
     fs::remove_file(&own).unwrap();
     serving.wait_for_nth(1, "app-started", "app");
     assert_eq!(call(&site.rpc("app"), "hello", "{}").status(), 200);
+}
+
+#[test]
+fn what_is_revoked_is_served_no_more() {
+    let site = Site::new();
+    let trust = TrustStore::open(&site.path().join(".config/syft-host/trust")).unwrap();
+    let installed = Installation::new(&site);
+    let first = installed.put("app", &hello()).current;
+    installed.put("good", &counter(1));
+    let serving = Serving::start(&site, &[]);
+    let revocation = Revocation::Digest(first.signed_sha256);
+    assert!(trust.revoke(&revocation, false).unwrap());
+    let failed = serving.wait_for_nth(1, "app-failed", "app");
+    assert!(
+        failed["error"].to_string().contains("you have revoked it"),
+        "{failed}"
+    );
+    assert_eq!(installed.status().unwrap().apps["app"].serving, None);
+    let waiting = send(&site.rpc("app"), "hello", Some(b"{}"));
+    assert_eq!(call(&site.rpc("good"), "value", "{}").status(), 200);
+    serving.stop();
+    let serving = Serving::start(&site, &[]);
+    serving.wait_for_nth(1, "app-failed", "app");
+    assert!(waiting.peek().is_none(), "nor is it started");
+    // A revoked release leaves what is served.
+    installed.put("app", &howdy());
+    serving.wait_for_nth(1, "app-started", "app");
+    assert_eq!(waiting.answer().text(), "Howdy, World!");
+    installed.put("app", &hello());
+    serving.wait_for_nth(2, "app-failed", "app");
+    assert_eq!(
+        call(&site.rpc("app"), "hello", "{}").text(),
+        "Howdy, World!"
+    );
+    assert!(trust.revoke(&revocation, true).unwrap());
+    serving.wait_for("the first one again", |it| {
+        it["app"] == "app" && it["sha256"] == first.sha256.as_str() && it["event"] != "app-failed"
+    });
 }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use syft_host::manifest::Manifest;
 use syft_protocol::grant::PathPattern;
 
@@ -17,6 +17,7 @@ use crate::support::apps::granted;
 use crate::support::client::{Sent, call, send};
 use crate::support::guests::guest;
 use crate::support::installed::{Installation, Serving};
+use crate::support::planted::seen;
 use crate::support::site::Site;
 use crate::support::wait_for;
 
@@ -150,7 +151,7 @@ fn a_change_of_rights_counts_at_once() {
     let approved = Manifest::from_component(&files).unwrap().unwrap().files;
     installed.put("app", &files);
     let serving = Serving::start(&site, &[]);
-    let ops = serde_json::json!([["read", crate::support::planted::seen("public/open.txt")]]);
+    let ops = json!([{"read": seen("public/open.txt")}]);
     let read = || call(&site.rpc("app"), "ops", &ops.to_string()).text();
     let nothing = read();
     assert!(!nothing.contains("open"), "{nothing}");
@@ -188,16 +189,17 @@ fn the_limits_of_each_app_are_its_own() {
 fn a_hangup_has_it_look_and_try_again() {
     let site = Site::new();
     let installed = Installation::new(&site);
-    let app = installed.put("app", &hello());
-    let component = installed.component(&app);
-    let away = component.with_extension("away");
-    fs::rename(&component, &away).unwrap();
+    installed.put("app", &hello());
     let serving = Serving::start(&site, &[]);
-    serving.wait_for_nth(1, "app-failed", "app");
-    // Long enough for the next attempt by itself to be a minute away.
-    serving.wait_for_nth(7, "app-failed", "app");
-    fs::rename(&away, &component).unwrap();
+    let second = installed.put_unkept("app", &howdy());
+    // By itself it tries again after minutes, since something is served.
+    let failed = serving.wait_for_nth(1, "app-failed", "app");
+    assert_eq!(failed["sha256"], second.current.sha256.as_str());
+    installed.keep(&howdy());
     serving.signal(Signal::HUP);
-    serving.wait_for_nth(1, "app-started", "app");
-    assert_eq!(call(&site.rpc("app"), "hello", "{}").status(), 200);
+    serving.wait_for_nth(1, "app-replaced", "app");
+    assert_eq!(
+        call(&site.rpc("app"), "hello", "{}").text(),
+        "Howdy, World!"
+    );
 }

@@ -37,7 +37,7 @@ fn serves_all_apps_in_one_process() {
         let answer = call(&site.rpc(app), "hello", r#"{"name":"Ada"}"#);
         assert_eq!(answer.text(), "Hello, Ada!");
         let started = serving.wait_for_nth(1, "app-started", app);
-        assert_eq!(started["endpoints"], json!(["/calculate", "/hello"]));
+        assert_eq!(started["endpoints"], json!(["/hello", "/calculate"]));
     }
     let answer = call(&site.rpc("counter"), "increment", "{}");
     assert_eq!(answer.text(), r#"{"counter":1}"#);

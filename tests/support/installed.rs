@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use syft_host::digest::Digest;
 use syft_host::installed::{Components, Installed, Records, Release};
 use syft_host::manifest::Manifest;
 use syft_host::serve::Status;
@@ -47,7 +48,27 @@ impl Installation {
         component: &[u8],
         change: impl FnOnce(&mut Installed),
     ) -> Installed {
-        let sha256 = self.components.keep(component).unwrap();
+        self.keep(component);
+        self.put_unkept_with(name, component, change)
+    }
+
+    /// As [`Installation::put`], without the component.
+    pub fn put_unkept(&self, name: &str, component: &[u8]) -> Installed {
+        self.put_unkept_with(name, component, |_| {})
+    }
+
+    /// Keeps a component.
+    pub fn keep(&self, component: &[u8]) {
+        self.components.keep(component).unwrap();
+    }
+
+    fn put_unkept_with(
+        &self,
+        name: &str,
+        component: &[u8],
+        change: impl FnOnce(&mut Installed),
+    ) -> Installed {
+        let sha256 = Digest::of(component);
         let mut installed = Installed {
             name: AppName::parse(name).unwrap(),
             author: Datasite::parse("author@example.com").unwrap(),

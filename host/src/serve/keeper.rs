@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{self, Instant};
 use tracing::Instrument;
 
-use super::{AppStatus, Event, Report, Served, Trouble};
+use super::{AppStatus, Event, Report, Served, Trouble, Wanted};
 use crate::capability::files::Grants;
 use crate::config::Config;
 use crate::digest::Digest;
@@ -71,7 +71,11 @@ impl Shared {
         let limits = Limits::default();
         let (components, digest) = (self.components.clone(), release.sha256.clone());
         let read = move || components.read(&digest, limits.component_bytes);
-        let component = tokio::task::spawn_blocking(read).await??;
+        let component = tokio::task::spawn_blocking(read).await?.map_err(|error| {
+            CommandError::from(error).hint(format!(
+                "install it again, or remove it: `syft-host remove {name}`"
+            ))
+        })?;
         let grants = Grants {
             requested: Manifest::from_component(&component)?
                 .unwrap_or_default()
@@ -99,8 +103,8 @@ impl Shared {
 pub(super) struct Keeper {
     name: AppName,
     shared: Arc<Shared>,
-    /// The release that is to be served, if the app is installed.
-    wanted: watch::Receiver<Option<Release>>,
+    /// What is to be served, if the app is installed.
+    wanted: watch::Receiver<Option<Wanted>>,
     shutdown: Shutdown,
     reports: mpsc::UnboundedSender<Report>,
     running: Option<Running>,
@@ -142,7 +146,7 @@ impl Keeper {
     pub(super) fn new(
         name: &AppName,
         shared: Arc<Shared>,
-        wanted: watch::Receiver<Option<Release>>,
+        wanted: watch::Receiver<Option<Wanted>>,
         shutdown: Shutdown,
         reports: mpsc::UnboundedSender<Report>,
     ) -> Self {
@@ -162,7 +166,7 @@ impl Keeper {
     /// Does what is wanted until the host is to stop.
     pub(super) async fn keep(self) {
         // Of the highest level, so that whatever is logged says whose it is.
-        let span = tracing::error_span!("app", name = %self.name);
+        let span = tracing::error_span!("serve", app = %self.name);
         self.keep_all().instrument(span).await;
     }
 
@@ -180,20 +184,34 @@ impl Keeper {
                 () = shutdown.requested() => break,
             }
         }
-        if let Some(running) = self.running.take() {
-            running.end(&mut self.shutdown).await;
-        }
+        self.end().await;
+    }
+
+    /// Ends what is served, and returns which release it was.
+    async fn end(&mut self) -> Option<Release> {
+        let running = self.running.take()?;
+        let release = running.release.clone();
+        running.end(&mut self.shutdown).await;
+        Some(release)
     }
 
     /// Has that served which is wanted.
     async fn follow(&mut self) {
         self.retry_at = None;
         let wanted = self.wanted.borrow_and_update().clone();
-        let Some(release) = wanted else {
+        let Some(Wanted { release, revoked }) = wanted else {
             return self.remove().await;
         };
         let serving = self.running.as_ref().map(|it| &it.release);
-        if serving.is_some_and(|it| is_same(it, &release)) {
+        let is_served = serving.is_some_and(|it| is_same(it, &release));
+        if let Some(by) = revoked {
+            if is_served {
+                self.end().await;
+            }
+            let error = CommandError::new(format!("it may not be served: {by}"));
+            return self.take_failure(release.sha256, &error);
+        }
+        if is_served {
             if self.trouble.take().is_some() {
                 self.report(None);
             }
@@ -206,10 +224,8 @@ impl Keeper {
     }
 
     async fn remove(&mut self) {
-        let was_there = self.trouble.take().is_some() || self.running.is_some();
-        if let Some(running) = self.running.take() {
-            running.end(&mut self.shutdown).await;
-        }
+        let was_in_trouble = self.trouble.take().is_some();
+        let was_there = self.end().await.is_some() || was_in_trouble;
         let stopped = was_there.then(|| Event::Stopped(self.name.clone()));
         self.send(None, stopped);
     }
@@ -221,14 +237,7 @@ impl Keeper {
             prepared = self.shared.prepare(&self.name, &release) => prepared?,
             () = self.shutdown.requested() => return Ok(()),
         };
-        let before = match self.running.take() {
-            Some(running) => {
-                let before = running.release.clone();
-                running.end(&mut self.shutdown).await;
-                Some(before)
-            }
-            None => None,
-        };
+        let before = self.end().await;
         match self.start(prepared, release).await {
             Ok(Some(served)) => {
                 (self.trouble, self.n_failed) = (None, 0);
