@@ -30,4 +30,5 @@ mod starting;
 mod state;
 mod stopping;
 mod tidy;
+mod trust;
 mod watching;

@@ -2,9 +2,9 @@
 
 mod attacks;
 mod interop;
-mod keys;
+pub mod keys;
 mod round_trips;
-mod signer;
+pub mod signer;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,20 +17,20 @@ use crate::support::site::Site;
 const MANIFEST: &str = r#"{"app":{"name":"leaderboard","version":"1.2.0","sequence":17,"author":"alice@example.org"}}"#;
 
 /// What a command did: its exit code, stdout and stderr.
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Ended {
-    fn succeeded(self) -> Self {
+    pub fn succeeded(self) -> Self {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         self
     }
 }
 
-fn run(site: &Site, arguments: &[&str]) -> Ended {
+pub fn run(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = syft_host(site);
     let output = output(command.args(arguments).current_dir(site.path()));
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -48,12 +48,12 @@ fn content() -> Vec<u8> {
     [code, custom("syft:manifest", MANIFEST.as_bytes())].concat()
 }
 
-fn component(sections: &[u8]) -> Vec<u8> {
+pub fn component(sections: &[u8]) -> Vec<u8> {
     [&HEADER[..], sections].concat()
 }
 
 /// Writes a file below the site, and returns its path.
-fn write(site: &Site, name: &str, bytes: impl AsRef<[u8]>) -> String {
+pub fn write(site: &Site, name: &str, bytes: impl AsRef<[u8]>) -> String {
     let path = site.path().join(name);
     fs::write(&path, bytes).unwrap();
     path.to_str().unwrap().to_owned()

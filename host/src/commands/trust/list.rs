@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::commands::files::explain_refused;
 use crate::error::CommandError;
 use crate::plain::plain;
-use crate::trust::{Author, Pinned, Policy, Revoked, TrustStore, Trusted};
+use crate::trust::{Author, Pinned, Revoked, TrustStore, Trusted};
 use crate::ui::Ui;
 
 pub(super) fn list(ui: Ui, store: &TrustStore) -> Result<(), CommandError> {
