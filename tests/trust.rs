@@ -1,7 +1,7 @@
 //! Whose keys are trusted, as the owner says and sees it on the command line.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::thread;
 
@@ -12,7 +12,6 @@ use syft_protocol::address::Datasite;
 use crate::signing::keys::{mode, on_terminal};
 use crate::signing::signer::Signer;
 use crate::signing::{Ended, run, write};
-use crate::support::host::{output, syft_host};
 use crate::support::site::{OWNER, Site};
 
 const ALICE: &str = "alice@example.org";
@@ -395,16 +394,19 @@ fn it_is_the_owners_alone() {
 #[test]
 fn a_store_in_the_synced_folder_is_refused() {
     let site = Site::new();
-    let mut command = syft_host(&site);
-    command
-        .args(["trust", "list", "--email", OWNER, "--data-dir"])
-        .arg(site.data_dir())
-        .env("SYFT_HOST_HOME", site.datasites().join(OWNER).join("home"));
-    let ended = output(&mut command);
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert_eq!(ended.status.code(), Some(2), "{said}");
-    assert!(said.contains("lies inside the synced folder"), "{said}");
-    assert!(!site.datasites().join(OWNER).join("home").exists());
+    let synced = site.datasites().join(OWNER).join("trust");
+    fs::create_dir_all(&synced).unwrap();
+    fs::create_dir_all(store(&site).parent().unwrap()).unwrap();
+    symlink(&synced, store(&site)).unwrap();
+    let data = site.data_dir();
+    let options = ["--email", OWNER, "--data-dir", data.to_str().unwrap()];
+    let arguments = [&["list"], &options[..]].concat();
+    refused(
+        &site,
+        &arguments,
+        &["syft-host/trust lies inside the synced folder"],
+    );
+    assert_eq!(fs::read_dir(&synced).unwrap().count(), 0);
 }
 
 #[test]
