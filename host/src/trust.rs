@@ -297,15 +297,11 @@ impl TrustStore {
             lineage,
             did_key,
         };
-        let nobody = || Refused::NobodyKnown {
-            author: email.clone(),
-        };
-        if self.author(email)?.trusted == Trusted::Nothing {
-            return Err(nobody());
-        }
         let standing = self.standing(&claim)?;
         match standing.via() {
-            Via::FirstUse { .. } => Err(nobody()),
+            Via::FirstUse { .. } => Err(Refused::NobodyKnown {
+                author: email.clone(),
+            }),
             Via::Pinned | Via::Succeeded { .. } => {
                 self.change(&standing, |_, _| Ok(()))?;
                 Ok(self.author(email)?)

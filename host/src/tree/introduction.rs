@@ -113,6 +113,11 @@ mod tests {
         symlink(&real, site.did()).expect("a link");
         assert_eq!(site.key(), None);
         fs::remove_file(site.did()).expect("removed");
+        // Also one that stays where it is.
+        fs::write(site.public().join("other.json"), DID).expect("written");
+        symlink("other.json", site.did()).expect("a link");
+        assert_eq!(site.key(), None);
+        fs::remove_file(site.did()).expect("removed");
         let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
         rustix::fs::mknodat(rustix::fs::CWD, site.did(), kind, mode, 0).expect("a FIFO");
         assert_eq!(site.key(), None);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::commands::files::explain_refused;
+use super::explain_refused;
 use crate::error::CommandError;
 use crate::plain::plain;
 use crate::trust::{Author, Pinned, Revoked, TrustStore, Trusted};
