@@ -48,7 +48,8 @@ enum TrustCommand {
 /// Trust the key of an author, as the author told you
 ///
 /// A fingerprint alone is enough: the key is pinned when it is seen. Where another key is
-/// trusted, both are shown and you are asked.
+/// trusted, both are shown and you are asked. To give the same key again takes the author's
+/// did.json as it is now, so that you are not told of it any more.
 #[derive(Debug, Args)]
 struct AddArgs {
     /// Email of the author

@@ -528,6 +528,22 @@ fn a_changed_did_json_is_told_of_in_words() {
     assert!(refused.contains("proves nothing"), "{refused}");
 }
 
+/// The owner has looked into it, and trusts the same key.
+#[test]
+fn a_key_given_again_takes_the_did_json_as_it_is() {
+    let (folder, keys) = (folder(), Keys::new(2));
+    let store = open(&folder);
+    let given = Given::Key(keys.public(0));
+    for (did, expected) in [(0, "pinned: 0 in 0, alarm"), (1, "pinned: 0 in 0")] {
+        let did_key = Some(keys.public(did));
+        store
+            .add(&alice(), &given, did_key, None)
+            .expect("the same key");
+        let decision = store.standing(&keys.claim(&[0], Vec::new(), Some(1)));
+        assert_eq!(keys.words(&decision), expected);
+    }
+}
+
 /// One after the other: what came, by whom signed, and what comes of it.
 struct Story<'a> {
     keys: &'a Keys,
