@@ -262,6 +262,16 @@ impl Drop for Served {
     }
 }
 
+const CARGO: [&str; 7] = [
+    "Adding",
+    "Blocking",
+    "Compiling",
+    "Downloaded",
+    "Downloading",
+    "Finished",
+    "Updating",
+];
+
 fn key_name(seed: u8) -> String {
     format!("{seed}.jwks.json")
 }
@@ -272,20 +282,23 @@ pub fn normal(site: &Site, text: &str) -> String {
     let site = site.path().to_str().unwrap();
     let text = text.replace(site, "SITE");
     let words = text.split_inclusive(char::is_whitespace).map(|word| {
-        let is_time = word.contains('T') && word.trim_end().ends_with("+00:00");
+        let bare = word.trim_end().trim_end_matches(')');
+        let is_time = bare.contains('T') && bare.ends_with("+00:00");
         let is_digest = |it: &str| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
-        match word.trim_end() {
+        match bare {
             bare if is_time => word.replace(bare, "<time>"),
             bare if is_digest(bare) => word.replace(bare, "<sha256>"),
             _ => word.to_owned(),
         }
     });
     let lines: String = words.collect();
-    let lines = lines
-        .split_inclusive('\n')
-        .map(|line| match line.starts_with("Size ") {
-            true => "Size     <size>\n",
-            false => line,
-        });
+    let lines = lines.split_inclusive('\n').map(|line| {
+        match line.split_whitespace().next() {
+            // What cargo tells depends on what it has built before.
+            Some(first) if line.starts_with("  ") && CARGO.contains(&first) => "",
+            Some("Size") => "Size     <size>\n",
+            _ => line,
+        }
+    });
     lines.collect()
 }
