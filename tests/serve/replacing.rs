@@ -13,14 +13,15 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use syft_host::manifest::Manifest;
 use syft_protocol::grant::PathPattern;
+use uuid::Uuid;
 
 use super::{counter, hello, howdy};
 use crate::support::apps::granted;
-use crate::support::client::{Sent, call, send};
+use crate::support::client::{Sent, call, request, send};
 use crate::support::guests::guest;
 use crate::support::installed::{Installation, Serving};
 use crate::support::planted::seen;
-use crate::support::site::Site;
+use crate::support::site::{CALLER, Site};
 use crate::support::wait_for;
 
 /// Sends requests all the time until `work` is done, and returns them. The work gets to know
@@ -84,6 +85,34 @@ fn a_replacement_loses_no_request_and_doubles_none() {
         failed.is_empty(),
         "none met what was left of the one before"
     );
+}
+
+/// A clean-up that began with the old release holds its state and its folder for a while.
+#[test]
+fn a_replacement_waits_for_what_the_old_release_has_begun() {
+    let site = Site::in_memory();
+    for n in 0..10_000 {
+        let folder = site
+            .rpc("app")
+            .join("value")
+            .join(format!("user{}@example.com", n % 50));
+        let (id, bytes) = (
+            Uuid::new_v4(),
+            request(Uuid::new_v4(), CALLER, "value", None),
+        );
+        let sent = Sent::write(&folder, id, bytes.to_string().as_bytes());
+        fs::write(sent.response_path(), "{}").unwrap();
+    }
+    let installed = Installation::new(&site);
+    installed.put("app", &counter(1));
+    let serving = Serving::start(&site, &["--sweep-every", "1s"]);
+    for release in 2..6 {
+        installed.put("app", &counter(release));
+        let nth = usize::from(release) - 1;
+        serving.wait_for_nth(nth, "app-replaced", "app");
+    }
+    let failed = |it: &Value| it["event"] == "app-failed";
+    assert!(!serving.events().iter().any(failed));
 }
 
 #[test]
