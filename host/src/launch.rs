@@ -105,9 +105,13 @@ impl Prepared {
             keep: manner.keep,
             durability: manner.durability,
         };
-        let limits = self.sandbox.limits();
+        let limits = self.sandbox.limits().clone();
         let stop_within = config.stop_within.unwrap_or(limits.time);
-        let state = Store::open(&folder, limits, &kept).map_err(explain_state)?;
+        // It may have to be mended first, which takes a while.
+        let place = folder.clone();
+        let open = move || Store::open(&place, &limits, &kept);
+        let state = tokio::task::spawn_blocking(open).await?;
+        let state = state.map_err(explain_state)?;
         let app = App::new(self.loaded, files, state);
         let options = ServerOptions {
             datasites: config.datasites.clone(),

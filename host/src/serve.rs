@@ -101,7 +101,8 @@ pub struct Supervisor {
     kept: HashMap<AppName, Kept>,
     /// Apps of the first look that are not tried yet; nothing before it.
     untried: Option<HashSet<AppName>>,
-    is_ready: bool,
+    /// How many apps are served and how many are not, as it was told; nothing before that.
+    told: Option<(usize, usize)>,
     status: Status,
     status_file: StatusFile,
     /// What was told of the folder, so that it is told once.
@@ -139,7 +140,7 @@ impl Supervisor {
             stop_within,
             kept: HashMap::new(),
             untried: None,
-            is_ready: false,
+            told: None,
             status: Status::default(),
             status_file,
             trouble: None,
@@ -234,6 +235,16 @@ impl Supervisor {
                 self.want(&name, None);
             }
         }
+        // Of records that never could be read, and are gone.
+        let known: HashSet<&str> = self
+            .kept
+            .keys()
+            .chain(&names)
+            .map(AppName::as_str)
+            .collect();
+        self.status
+            .apps
+            .retain(|name, _| known.contains(name.as_str()));
         for (name, record) in found {
             match record {
                 Ok(wanted) => {
@@ -273,8 +284,8 @@ impl Supervisor {
         }
         (known.trouble, known.since) = (Some(trouble.clone()), now.micros());
         tracing::error!(app = %name, "{}", trouble.error);
-        tell(&Event::Failed(name, trouble));
         self.status_file.write(&self.status);
+        tell(&Event::Failed(name, trouble));
     }
 
     /// The record can be read again.
@@ -305,16 +316,19 @@ impl Supervisor {
         self.kept.insert(name.clone(), Kept { wanted, task });
     }
 
+    /// Takes what keepers tell. Who is told of an event finds the status to be so.
     fn take_all(&mut self, first: Report, tell: &mut impl FnMut(&Event)) {
-        self.take(first, tell);
+        let mut events = Vec::new();
+        events.extend(self.take(first));
         while let Ok(report) = self.reports.try_recv() {
-            self.take(report, tell);
+            events.extend(self.take(report));
         }
         self.status_file.write(&self.status);
+        events.iter().for_each(&mut *tell);
         self.settle(tell);
     }
 
-    fn take(&mut self, report: Report, tell: &mut impl FnMut(&Event)) {
+    fn take(&mut self, report: Report) -> Option<Event> {
         if let Some(untried) = &mut self.untried {
             untried.remove(&report.name);
         }
@@ -323,9 +337,7 @@ impl Supervisor {
             Some(status) => self.status.apps.insert(name, status),
             None => self.status.apps.remove(&name),
         };
-        if let Some(event) = report.event {
-            tell(&event);
-        }
+        report.event
     }
 
     /// Tells how it is, once all apps were tried.
@@ -334,8 +346,11 @@ impl Supervisor {
             return;
         }
         let (n_serving, n_failed) = self.status.counts();
-        systemd::status(n_serving, n_failed);
-        if !std::mem::replace(&mut self.is_ready, true) {
+        let told = self.told.replace((n_serving, n_failed));
+        if told != self.told {
+            systemd::status(n_serving, n_failed);
+        }
+        if told.is_none() {
             tell(&Event::Ready {
                 n_serving,
                 n_failed,

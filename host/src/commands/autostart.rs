@@ -148,6 +148,7 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
 # Compiled apps are loaded as code, so MemoryDenyWriteExecute is not possible.
 
 [Install]
