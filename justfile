@@ -22,9 +22,9 @@ kill:
 soak:
     cargo test --workspace --test all -- soak:: --include-ignored --nocapture
 
-# Signs with wasmsign2 and OpenSSH what we verify, and the other way round
+# Signs with wasmsign2 and OpenSSH what we verify, pushes with wkg what we pull, and the other way round
 interop:
-    cargo test --workspace --test all -- signing::interop --include-ignored --nocapture
+    cargo test --workspace --test all -- signing::interop oci::interop --include-ignored --nocapture
 
 # Fuzzes a target of `fuzz/`, led by coverage; needs cargo-fuzz, and a C++ compiler
 fuzz target seconds="60":

@@ -35,4 +35,5 @@ mod state;
 mod stopping;
 mod story;
 mod tidy;
+mod trust;
 mod watching;

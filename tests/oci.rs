@@ -6,6 +6,7 @@ mod interop;
 mod lies;
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use syft_host::oci::{self, Auth, Bounds, Digest, OciError, Pulled, Reference};
 use syft_host::package::{Package, SecretKey, Signable};
 
 use crate::support::sections::{HEADER, custom};
+use crate::support::tell_not_run;
 use fake::Fake;
 
 const MANIFEST: &str = r#"{"app":{"name":"leaderboard","version":"1.2.0","sequence":17,"author":"alice@example.org"}}"#;
@@ -74,7 +76,7 @@ fn what_is_pushed_is_pulled() {
     let app = signed_app();
     let release = Signable::read(&app).unwrap().release().clone();
     let mut annotations = oci::annotations(&release);
-    annotations.insert("org.syftbox.lineage".to_owned(), "[]".to_owned());
+    annotations.insert(oci::LINEAGE.to_owned(), "[]".to_owned());
     let tagged = at(&registry.host(), "alice/leaderboard:1.2.0");
     let push = |reference| oci::push(&app, reference, &annotations, &Auth::Anonymous, &bounds());
     let digest = push(&tagged).unwrap();
@@ -156,6 +158,24 @@ fn what_is_no_component_is_not_pushed() {
         "{refused:?}"
     );
     assert!(registry.asked().is_empty());
+}
+
+#[test]
+fn this_machine_is_known_by_each_of_its_names() {
+    for (name, address) in [("localhost", "127.0.0.1:0"), ("[::1]", "[::1]:0")] {
+        let Ok(listener) = TcpListener::bind(address) else {
+            tell_not_run("this machine has no such address");
+            continue;
+        };
+        let port = listener.local_addr().unwrap().port();
+        let registry = Fake::at(listener, |_, honest| honest);
+        let reference = at(&format!("{name}:{port}"), "a:1");
+        let none = BTreeMap::new();
+        oci::push(&app(), &reference, &none, &Auth::Anonymous, &bounds()).unwrap();
+        let pulled = oci::pull(&reference, &Auth::Anonymous, &bounds()).unwrap();
+        assert_eq!(pulled.component, app());
+        assert!(!registry.asked().is_empty());
+    }
 }
 
 #[test]

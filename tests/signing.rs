@@ -2,7 +2,7 @@
 
 mod attacks;
 mod interop;
-mod keys;
+pub mod keys;
 mod round_trips;
 pub mod signer;
 

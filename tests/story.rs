@@ -118,7 +118,7 @@ fn call(transcript: &mut Transcript<'_>, caller: &Person, served: &Served, relea
     assert!(transcript.run(caller, &["call", &url, "--body", &body]));
     let answer = transcript.text.trim_end();
     assert!(
-        answer.ends_with(&format!("from release {release}!\"")),
+        answer.ends_with(&format!("from release {release}!")),
         "{answer}"
     );
 }

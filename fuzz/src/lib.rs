@@ -19,6 +19,7 @@ pub mod names;
 pub mod packages;
 pub mod patterns;
 pub mod programs;
+pub mod registries;
 pub mod rules;
 pub mod schemas;
 pub mod seeds;
@@ -63,6 +64,7 @@ pub const TARGETS: &[Target] = &[
     target("place", files::place, seeds::paths),
     target("plain", terminal::plain, seeds::texts),
     target("query", guests::query, seeds::queries),
+    target("registry", registries::registry, seeds::registries),
     target("request", messages::request, seeds::requests),
     target("requirements", programs::requirements, seeds::requirements),
     target("response", messages::response, seeds::responses),

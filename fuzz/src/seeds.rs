@@ -269,3 +269,20 @@ pub(crate) fn queries() -> Vec<Vec<u8>> {
         "a=100%&b=%4&c=%zz&d=%ff",
     ])
 }
+
+/// References, and a manifest.
+pub fn registries() -> Vec<Vec<u8>> {
+    let digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
+        "config":{{"mediaType":"application/vnd.wasm.config.v0+json","digest":"{digest}","size":0}},
+        "layers":[{{"mediaType":"application/wasm","digest":"{digest}","size":0}}],
+        "annotations":{{"org.opencontainers.image.title":"leaderboard"}}}}"#
+    );
+    texts_of(&[
+        "oci://ghcr.io/alice/leaderboard:1.2.0",
+        "oci://[::1]:5000/a/b-c/d__e.f---g:A.b-C",
+        &format!("oci://127.0.0.1:443/a@{digest}"),
+        &manifest,
+    ])
+}

@@ -247,13 +247,6 @@ impl Entry {
         self.revoked.contains(digest)
     }
 
-    /// Tells whether the author wants a release of the app not to be used any more: this one
-    /// is known by its digests, and by its number among those of an epoch.
-    pub fn rules_out(&self, epoch: u64, sequence: u64, digests: [&[u8; 32]; 2]) -> bool {
-        let is_too_low = self.min_sequence.is_some_and(|least| sequence < least);
-        digests.iter().any(|it| self.has_revoked(it)) || (epoch == self.epoch && is_too_low)
-    }
-
     /// The same release may come again: signed by others too, or only to be written anew.
     fn check_follows(&self, earlier: &Self) -> Result<(), ChangeError> {
         if self.sequence < earlier.sequence {

@@ -23,6 +23,7 @@ mod rotate;
 mod run;
 mod serve;
 mod sign;
+mod trust;
 mod update;
 mod verify;
 mod vouching;
@@ -133,6 +134,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Publish(publish::PublishArgs),
     Rotate(rotate::RotateArgs),
+    Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
     Demo(demo::DemoArgs),
@@ -204,6 +206,7 @@ impl Cli {
                 Command::Verify(args) => verify::verify(ui, &args),
                 Command::Publish(args) => publish::publish(ui, &overrides, &args).await,
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
+                Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Demo(args) => demo::demo(ui, args).await,
             }

@@ -92,6 +92,18 @@ pub fn failpoint() -> Option<String> {
     env::var(FAILPOINT).ok()
 }
 
+/// Returns where docker keeps who its user is to registries.
+///
+/// # Errors
+/// There is no home.
+fn docker_config() -> Result<PathBuf, CommandError> {
+    let folder = match env::var_os(DOCKER_CONFIG) {
+        Some(folder) => PathBuf::from(folder),
+        None => home()?.join(".docker"),
+    };
+    Ok(folder.join("config.json"))
+}
+
 impl Config {
     /// Finds out whom the host runs for: as the user says, else by the environment,
     /// else by the config file as the released clients find it, else as a local
@@ -362,14 +374,6 @@ fn said_path(path: &Path) -> Result<String, CommandError> {
 /// There is no home.
 pub fn user_units() -> Result<PathBuf, CommandError> {
     Ok(base(CONFIG_HOME, ".config")?.join("systemd/user"))
-}
-
-fn docker_config() -> Result<PathBuf, CommandError> {
-    let folder = match env::var_os(DOCKER_CONFIG) {
-        Some(folder) => PathBuf::from(folder),
-        None => home()?.join(".docker"),
-    };
-    Ok(folder.join("config.json"))
 }
 
 fn cache_home() -> Result<PathBuf, CommandError> {

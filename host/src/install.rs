@@ -29,7 +29,7 @@ use crate::trust::{Refused, TrustStore};
 pub use candidate::{Candidate, Change};
 pub use data::data_owner;
 pub use error::InstallError;
-pub use fetch::{Fetched, LINEAGE};
+pub use fetch::Fetched;
 pub use update::Update;
 
 /// What is installed for an owner, and what it takes to change that.

@@ -12,12 +12,6 @@
 //! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `launch`: from a component to a server; `serve`: all that is installed
-//! - `package`: an app that is signed
-//! - `catalog`: what an author publishes
-//! - `trust`: whose keys count
-//! - `oci`: registries that pass on apps
-//! - `install`, `installed`: taking releases in, and what came of that
-//! - `launch`: from a component to a server
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.

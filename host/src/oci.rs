@@ -21,12 +21,16 @@ use std::time::Duration;
 pub use auth::Auth;
 pub use digest::Digest;
 pub use error::OciError;
+pub use manifest::{Descriptor, Manifest};
 pub use reference::{Reference, ReferenceError, SCHEME, Version};
 
 use crate::package::Release;
 use crate::sandbox::Limits;
-use manifest::{Artifact, Manifest};
+use manifest::Artifact;
 use registry::{Access, Registry};
+
+/// The annotation for the keys that an author had before, as JSON.
+pub const LINEAGE: &str = "org.syftbox.lineage";
 
 /// The most bytes that a manifest may have.
 const MAX_MANIFEST_BYTES: u64 = 256 << 10;
@@ -65,7 +69,7 @@ pub struct Pulled {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// Gets an app from a registry. Waits for the network: not for a thread of the runtime.
+/// Gets an app from a registry. It blocks, for as long as the bounds allow.
 ///
 /// # Errors
 /// See [`OciError`].
@@ -84,7 +88,7 @@ pub fn pull(reference: &Reference, auth: &Auth, bounds: &Bounds) -> Result<Pulle
 }
 
 /// Gives an app to a registry, under a tag. The same component with the same annotations has
-/// the same digest everywhere. Waits for the network: not for a thread of the runtime.
+/// the same digest everywhere. It blocks, for as long as the bounds allow.
 ///
 /// # Errors
 /// See [`OciError`].

@@ -227,6 +227,14 @@ impl TrustStore {
         self.store.revoked()
     }
 
+    /// Returns who has to have signed an app, by the owner's policy.
+    ///
+    /// # Errors
+    /// There is one, and it cannot be read.
+    pub fn policy(&self) -> Result<Policy, TrustError> {
+        self.store.policy()
+    }
+
     /// Trusts what the owner gives as the key of an author. Where another is trusted, it takes
     /// the place of that one only if the owner was told of it, as `instead_of`.
     ///
@@ -289,15 +297,11 @@ impl TrustStore {
             lineage,
             did_key,
         };
-        let nobody = || Refused::NobodyKnown {
-            author: email.clone(),
-        };
-        if self.author(email)?.trusted == Trusted::Nothing {
-            return Err(nobody());
-        }
         let standing = self.standing(&claim)?;
         match standing.via() {
-            Via::FirstUse { .. } => Err(nobody()),
+            Via::FirstUse { .. } => Err(Refused::NobodyKnown {
+                author: email.clone(),
+            }),
             Via::Pinned | Via::Succeeded { .. } => {
                 self.change(&standing, |_, _| Ok(()))?;
                 Ok(self.author(email)?)

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Attack, done, error, ok};
+use crate::signing::run;
 use crate::support::apps::{Approved, granted, ops, start_files};
 use crate::support::guests::guest;
 use crate::support::host::Host;
@@ -486,4 +487,47 @@ fn with_everything_denied_the_datasites_folder_is_not_seen_either() {
             error("not-permitted"),
         ),
     ]);
+}
+
+/// Grants are for what is below the datasites folder. Whose keys are trusted lies elsewhere, so
+/// that not even an app that was granted everything decides whose apps are run.
+#[test]
+fn what_is_trusted_is_out_of_reach_of_an_app_that_may_do_everything() {
+    let trust = ".config/syft-host/trust";
+    let attack = Attack::with(&Approved::new(&["**"], &["**"], &[]), |site| {
+        let digest = "0".repeat(64);
+        run(site, &["trust", "revoke", &digest]).succeeded();
+        let policy = site.path().join(trust).join("policy.yaml");
+        std::fs::write(policy, "# SECRET").unwrap();
+        site.link(site.path().join(trust), "public/trust");
+        site.link(format!("../../../../{trust}"), "public/trust2");
+    });
+    attack.check(&[(json!({"read": seen("public/open.txt")}), ok("open"))]);
+    let absolute = attack.site.path().join(trust).display().to_string();
+    for folder in [
+        absolute,
+        format!("/datasites/../../{trust}"),
+        format!("/datasites/{OWNER}/../../../{trust}"),
+        seen("public/trust"),
+        seen("public/trust2"),
+    ] {
+        let at = |name: &str| format!("{folder}/{name}");
+        attack.check_refused(&[
+            json!({"list": at("")}),
+            json!({"read": at("policy.yaml")}),
+            json!({"stat": at("revoked.json")}),
+            json!({"write": [at("policy.yaml"), "apiVersion: v1"]}),
+            json!({"create_new": [at("authors/x.json"), "{}"]}),
+            json!({"unlink": at("revoked.json")}),
+            json!({"rename": [at("revoked.json"), seen("public/revoked.json")]}),
+            json!({"rename": [seen("public/open.txt"), at("policy.yaml")]}),
+            json!({"copy": [at("revoked.json"), seen("public/revoked.json")]}),
+        ]);
+    }
+    for path in [trust.to_owned(), format!("{OWNER}/public/trust")] {
+        attack.check_refused(&[
+            json!({"raw": {"open": ["root", format!("../../{path}/policy.yaml"), "r", "h"]}}),
+            json!({"raw": {"open": ["root", format!("{path}/policy.yaml"), "r", "h"]}}),
+        ]);
+    }
 }

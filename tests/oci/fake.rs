@@ -114,7 +114,13 @@ impl Fake {
 
     /// Starts one that answers what the lie makes of the honest answer.
     pub fn lying(lie: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at(TcpListener::bind("127.0.0.1:0").unwrap(), lie)
+    }
+
+    pub fn at(
+        listener: TcpListener,
+        lie: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             lie: Box::new(lie),

@@ -330,10 +330,10 @@ fn other_machines_are_spoken_to_in_secret() {
     let listener = TcpListener::bind("127.0.0.2:0").unwrap();
     let reference = at(&listener.local_addr().unwrap().to_string(), "a:1");
     let heard = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut first = [0; 1];
-        stream.read_exact(&mut first).unwrap();
-        first[0]
+        let (stream, _) = listener.accept().unwrap();
+        let mut heard = Vec::new();
+        stream.take(1).read_to_end(&mut heard).unwrap();
+        heard
     });
     let auth = Auth::Password {
         user: "alice".to_owned(),
@@ -341,6 +341,7 @@ fn other_machines_are_spoken_to_in_secret() {
     };
     let error = oci::pull(&reference, &auth, &bounds()).unwrap_err();
     assert!(matches!(error, OciError::Unreachable { .. }), "{error}");
-    // That is how TLS begins.
-    assert_eq!(heard.join().unwrap(), 0x16);
+    // TLS begins with 22. A machine that trusts no authority at all does not even begin.
+    let heard = heard.join().unwrap();
+    assert!(matches!(heard.as_slice(), [] | [22]), "{heard:?}");
 }

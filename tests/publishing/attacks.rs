@@ -129,12 +129,15 @@ fn links_are_not_followed() {
 
     fs::remove_dir_all(author.shelf(NAME)).unwrap();
     plant("folder", NAME);
+    // A catalog that names a release is written after it, so not at all.
+    let before = author.catalog();
     let ended = author.publish(&[&author.release(21)]);
     assert!(
         refused(&ended).contains("leaderboard/21.wasm"),
         "{}",
         ended.stderr
     );
+    assert_eq!(author.catalog(), before);
     let revoked = author.publish(&["--app", NAME, "--revoke", "19"]);
     assert!(
         refused(&revoked).contains("is not there any more"),

@@ -7,8 +7,9 @@ use syft_host::catalog::Freshness;
 use syft_host::package::{Package, PublicKey};
 use syft_protocol::timestamp::Timestamp;
 
-use super::{Author, NAME, refused};
+use super::{ALICE, Author, NAME, refused, signed};
 use crate::signing::signer::Signer;
+use crate::signing::write;
 
 fn signed_digest(author: &Author, sequence: u64) -> [u8; 32] {
     let bytes = fs::read(author.release(sequence)).unwrap();
@@ -147,6 +148,53 @@ fn what_cannot_be_revoked_is_said() {
         );
     }
     assert_eq!(author.everything(), before);
+}
+
+/// It would be revoked in the place of the release that is meant.
+#[test]
+fn another_file_in_the_place_of_a_release_is_not_revoked() {
+    let author = Author::new();
+    author.publishes(17);
+    author.publishes(18);
+    let file = author.shelf("leaderboard/17.wasm");
+    let good = fs::read(&file).unwrap();
+    let game = signed(&author.key, "game", ALICE, 17, "");
+    let of_mallory = signed(&author.key, NAME, "mallory@example.org", 17, "");
+    for (planted, expected) in [
+        (
+            author.release_by(&Signer::bob(), 17, "").into(),
+            "is another, or not signed by you",
+        ),
+        (
+            author.release(16).into(),
+            "is another, or not signed by you",
+        ),
+        (
+            write(&author.site, "game.wasm", game).into(),
+            "is another, or not signed by you",
+        ),
+        (
+            write(&author.site, "m.wasm", of_mallory).into(),
+            "is another, or not signed by you",
+        ),
+        (
+            author.shelf("catalog.json"),
+            "release 17 of the app cannot be read",
+        ),
+    ] {
+        fs::copy(planted, &file).unwrap();
+        let ended = author.publish(&["--app", NAME, "--revoke", "17"]);
+        assert!(refused(&ended).contains(expected), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("hint: give the digest"),
+            "{}",
+            ended.stderr
+        );
+    }
+    fs::write(&file, good).unwrap();
+    author
+        .publish(&["--app", NAME, "--revoke", "17"])
+        .succeeded();
 }
 
 #[test]

@@ -26,6 +26,7 @@ impl Author {
 #[test]
 fn the_old_key_says_which_follows_and_the_new_one_signs_from_then_on() {
     let mut author = Author::new();
+    author.publishes(16);
     author.publishes(17);
     let old = Signer::alice();
     let rotated = author.rotate(5);
@@ -55,6 +56,12 @@ fn the_old_key_says_which_follows_and_the_new_one_signs_from_then_on() {
         ended.stderr
     );
     assert_eq!(author.everything(), before);
+
+    // What the old key has signed can still be revoked by its number.
+    author
+        .publish(&["--app", NAME, "--revoke", "16"])
+        .succeeded();
+    assert_eq!(author.entry().revoked.len(), 1);
 
     // The same release, signed with the new key.
     author.publishes(17);

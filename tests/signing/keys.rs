@@ -16,7 +16,7 @@ use crate::support::site::{CALLER, Site};
 
 const PASSPHRASE: &str = "open, sesame";
 
-fn mode(path: &Path) -> u32 {
+pub fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
@@ -139,7 +139,7 @@ fn no_key_is_made_without_a_passphrase_unless_that_is_said() {
 }
 
 /// Runs the program on a terminal, and returns whether it did it and what was to be seen.
-fn on_terminal(site: &Site, answers: &[&str], arguments: &[&str]) -> Option<(bool, String)> {
+pub fn on_terminal(site: &Site, answers: &[&str], arguments: &[&str]) -> Option<(bool, String)> {
     let python = venv::python()?;
     let program = syft_host(site);
     let mut command = Command::new(python);

@@ -104,7 +104,12 @@ impl Person {
     /// Returns `syft-host` as they run it.
     pub fn command(&self, site: &Site, arguments: &[&str]) -> Command {
         let mut command = syft_host(site);
-        command.env("HOME", &self.home).current_dir(&self.home);
+        // What they build shares its dependencies with the last run.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("projects");
+        command
+            .env("HOME", &self.home)
+            .env("CARGO_TARGET_DIR", target);
+        command.current_dir(&self.home);
         command.args(arguments).arg("--config").arg(&self.config);
         command
     }
@@ -257,25 +262,43 @@ impl Drop for Served {
     }
 }
 
+const CARGO: [&str; 7] = [
+    "Adding",
+    "Blocking",
+    "Compiling",
+    "Downloaded",
+    "Downloading",
+    "Finished",
+    "Updating",
+];
+
 fn key_name(seed: u8) -> String {
     format!("{seed}.jwks.json")
 }
 
-/// Returns text with what differs from run to run replaced.
+/// Returns text with what differs from run to run, or with the compiler, replaced: the site, times,
+/// digests and sizes.
 pub fn normal(site: &Site, text: &str) -> String {
     let site = site.path().to_str().unwrap();
     let text = text.replace(site, "SITE");
-    let mut normal = String::new();
-    let mut word = String::new();
-    for c in text.chars().chain(['\0']) {
-        if c.is_ascii_hexdigit() {
-            word.push(c);
-            continue;
+    let words = text.split_inclusive(char::is_whitespace).map(|word| {
+        let bare = word.trim_end().trim_end_matches(')');
+        let is_time = bare.contains('T') && bare.ends_with("+00:00");
+        let is_digest = |it: &str| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
+        match bare {
+            bare if is_time => word.replace(bare, "<time>"),
+            bare if is_digest(bare) => word.replace(bare, "<sha256>"),
+            _ => word.to_owned(),
         }
-        normal.push_str(if word.len() == 64 { "<sha256>" } else { &word });
-        word.clear();
-        normal.push(c);
-    }
-    normal.pop();
-    normal
+    });
+    let lines: String = words.collect();
+    let lines = lines.split_inclusive('\n').map(|line| {
+        match line.split_whitespace().next() {
+            // What cargo tells depends on what it has built before.
+            Some(first) if line.starts_with("  ") && CARGO.contains(&first) => "",
+            Some("Size") => "Size     <size>\n",
+            _ => line,
+        }
+    });
+    lines.collect()
 }

@@ -3,12 +3,12 @@
 //! Whoever writes into the tree can take the catalog away or put an older one in its place.
 //! Its counter must not fall by that: to hosts that saw the newer one, the next would be old.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::CATALOG_FILE;
+use crate::package::MAX_ENVELOPE_BYTES;
+use crate::private::{self, Lock};
 
 const LOCK_FILE: &str = "lock";
 
@@ -16,26 +16,16 @@ const LOCK_FILE: &str = "lock";
 #[derive(Debug)]
 pub(super) struct Kept {
     folder: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Kept {
     /// Opens the folder, making it if need be, and waits for whoever publishes now.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        let lock = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(folder.join(LOCK_FILE))?;
-        lock.lock()?;
+        private::make_folder(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
-            _lock: lock,
+            _lock: private::lock(&folder.join(LOCK_FILE))?,
         })
     }
 
@@ -44,18 +34,11 @@ impl Kept {
     }
 
     pub(super) fn read(&self) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.path()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            bytes => bytes.map(Some),
-        }
+        private::read(&self.path(), MAX_ENVELOPE_BYTES as u64)
     }
 
     /// Writes the copy, whole or not at all, and forces it to the disk.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(self.path())?;
-        File::open(&self.folder)?.sync_all()
+        private::write(&self.path(), bytes)
     }
 }

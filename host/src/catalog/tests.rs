@@ -299,21 +299,6 @@ fn what_is_revoked_stays_so() {
 }
 
 #[test]
-fn rules_out_what_is_revoked_or_too_low() {
-    let mut catalog = with_release(17);
-    catalog.revoke(&name(), [7; 32]).expect("it is there");
-    catalog.set_min_sequence(&name(), 16).expect("it is there");
-    let entry = catalog.app(&name()).expect("it is there");
-    let (good, bad) = (&[1; 32], &[7; 32]);
-    assert!(!entry.rules_out(0, 16, [good, good]));
-    assert!(entry.rules_out(0, 16, [bad, good]));
-    assert!(entry.rules_out(0, 16, [good, bad]));
-    assert!(entry.rules_out(0, 15, [good, good]));
-    // Numbers of another epoch are no lower and no higher.
-    assert!(!entry.rules_out(1, 15, [good, good]));
-}
-
-#[test]
 fn is_opened_as_its_authors_and_nobody_elses() {
     let (old, new) = (key(), key());
     let mut catalog = with_release(17);

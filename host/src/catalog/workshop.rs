@@ -20,6 +20,7 @@ use crate::tree::{Item, Shelf};
 pub struct Workshop<'a> {
     shelf: Shelf,
     kept: Kept,
+    key: PublicKey,
     catalog: Catalog,
     base: Base,
     release: Option<NewRelease<'a>>,
@@ -93,6 +94,9 @@ pub enum WorkshopError {
     /// A release that is to be revoked is not there to be looked at.
     #[error("release {0} of the app is not there any more")]
     NoRelease(u64),
+    /// Another file is in the place of a release that is to be revoked.
+    #[error("the file of release {0} of the app is another, or not signed by you")]
+    OtherRelease(u64),
     /// A release that is to be revoked is none.
     #[error("release {0} of the app cannot be read: {1}")]
     Release(u64, PackageError),
@@ -134,6 +138,7 @@ impl<'a> Workshop<'a> {
         Ok(Self {
             shelf,
             kept,
+            key: *key,
             catalog,
             base,
             release: None,
@@ -189,38 +194,50 @@ impl<'a> Workshop<'a> {
     /// Revokes a release by its number, as long as it is there to be looked at.
     ///
     /// # Errors
-    /// There is no such release, or none that could be read.
+    /// There is no such release, or another file in its place.
     pub fn revoke_release(
         &mut self,
         app: &AppName,
         sequence: u64,
         limit: u64,
     ) -> Result<(), WorkshopError> {
-        let path = ReleasePath::of(app, sequence);
         let newest = self.catalog.app(app).filter(|it| it.sequence == sequence);
         let digest = match newest {
             Some(entry) => entry.signed_sha256,
-            None => self.signed_digest(&path, sequence, limit)?,
+            None => self.find_release(app, sequence, limit)?,
         };
         Ok(self.catalog.revoke(app, digest)?)
     }
 
-    fn signed_digest(
+    /// Returns the digest of what is signed of a release. Another file in its place would be
+    /// revoked instead of it.
+    fn find_release(
         &self,
-        path: &ReleasePath,
+        app: &AppName,
         sequence: u64,
         limit: u64,
     ) -> Result<[u8; 32], WorkshopError> {
+        let path = ReleasePath::of(app, sequence);
         let read = self.shelf.read(path.names(), limit);
-        let read = read.map_err(|error| self.wrong("read", path, error))?;
+        let read = read.map_err(|error| self.wrong("read", &path, error))?;
         let Item::Bytes(bytes) = read else {
             return Err(WorkshopError::NoRelease(sequence));
         };
         let verified = Package::read(&bytes).and_then(|package| package.verify(&[]));
-        match verified {
-            Ok(verified) => Ok(*verified.signed_digest()),
-            Err(error) => Err(WorkshopError::Release(sequence, error)),
+        let verified = verified.map_err(|error| WorkshopError::Release(sequence, error))?;
+        let release = verified.release();
+        let is_it = (&release.author, &release.name, release.sequence)
+            == (self.catalog.author(), app, sequence);
+        match is_it && verified.signers().iter().any(|it| self.is_own(it)) {
+            true => Ok(*verified.signed_digest()),
+            false => Err(WorkshopError::OtherRelease(sequence)),
         }
+    }
+
+    /// Tells whether a key is the author's, today's or an earlier one.
+    fn is_own(&self, key: &PublicKey) -> bool {
+        let mut links = self.catalog.lineage().iter();
+        *key == self.key || links.any(|link| link.old_key() == key)
     }
 
     /// Signs the catalog and writes what is new: first the release, which nobody knows of yet,
@@ -330,6 +347,7 @@ impl WorkshopError {
                     folder.display()
                 )];
             }
+            Self::Tree(ReadError::Io(..)) => return Vec::new(),
             Self::Tree(_) | Self::NotOwn(..) => {
                 "somebody else wrote it, or it is older than your last: --replace-catalog writes \
                  your own over it"
@@ -344,7 +362,7 @@ impl WorkshopError {
             }
             Self::Copy(..) => "move it away, and the catalog in the tree counts",
             Self::Author(..) => "publish as its author: --email",
-            Self::NoRelease(_) | Self::Release(..) => {
+            Self::NoRelease(_) | Self::OtherRelease(_) | Self::Release(..) => {
                 "give the digest of what is signed, as `syft-host verify` shows it"
             }
             Self::Change(error) => return error.hint().map(str::to_owned).into_iter().collect(),

@@ -84,7 +84,7 @@ pub(super) fn approve(
     let installed = installer
         .approve(&installed, denied)
         .map_err(offer::explain)?;
-    offer::tell_installed(ui, &installed)?;
+    offer::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
 }
 

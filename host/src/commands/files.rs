@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::error::CommandError;
 use crate::package::{KeyError, PackageError, Release};
 use crate::sandbox::LoadError;
+use crate::trust::Refused;
 
 /// Reads a component file that is not larger than the limit.
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
@@ -60,6 +61,14 @@ pub(super) fn explain_key(error: KeyError) -> CommandError {
     let hint = error.hint();
     let error = CommandError::from(error);
     hint.into_iter().fold(error, CommandError::hint)
+}
+
+/// Returns why something that is signed does not count, with what to do about it.
+pub(super) fn explain_refused(error: impl Into<Refused>) -> CommandError {
+    let error = error.into();
+    let hints = error.hints();
+    let error = CommandError::from(error);
+    hints.into_iter().fold(error, CommandError::hint)
 }
 
 /// Returns what a signature vouches for, for people.

@@ -80,7 +80,7 @@ pub(super) async fn install(
         (_, denied) => denied,
     };
     let installed = installer.install(&candidate, denied).map_err(refused)?;
-    offer::tell_installed(ui, &installed)?;
+    offer::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
 }
 

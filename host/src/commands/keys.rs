@@ -32,13 +32,11 @@ pub(super) fn read_secret(
     }
 }
 
-/// Reads a public key from the option itself, or from the file that it names. What is not
-/// done with it if it is none, `what` says.
-pub(super) fn read_public(said: &str, what: &str) -> Result<PublicKey, CommandError> {
-    let wrong = |error: CommandError| error.about(format!("cannot {what} {said}"));
+/// Reads a public key from the option itself, or from the file that it names.
+pub(super) fn read_public(said: &str) -> Result<PublicKey, CommandError> {
     let text = match said.starts_with("ssh-") {
         true => said.as_bytes().to_owned(),
-        false => fs::read(said).map_err(|error| wrong(error.into()))?,
+        false => fs::read(said)?,
     };
-    PublicKey::read(&text).map_err(|error| wrong(files::explain_key(error)))
+    PublicKey::read(&text).map_err(files::explain_key)
 }

@@ -5,11 +5,13 @@ use syft_protocol::address::AppName;
 
 use syft_protocol::grant::PathPattern;
 
+use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::install::{Candidate, InstallError};
 use crate::installed::{Installed, Release};
 use crate::plain::plain;
+use crate::serve::Status;
 use crate::trust::{Standing, Via};
 use crate::ui::Ui;
 
@@ -86,8 +88,8 @@ fn in_words(standing: &Standing) -> String {
             format!("which follows the key of {author} that you know, as that one says")
         }
         Via::FirstUse { is_in_did: true } => format!(
-            "which you do not know yet; the did.json of {author} shows it, as anybody could arrange \
-             who can write there"
+            "which you do not know yet; the did.json of {author} shows it too, as whoever can write \
+             there could arrange"
         ),
         Via::FirstUse { is_in_did: false } => "which you do not know yet".to_owned(),
     }
@@ -127,13 +129,19 @@ pub(super) fn ask(ui: Ui, question: &str, otherwise: &str) -> Result<(), Command
 }
 
 /// Tells what is installed now.
-pub(super) fn tell_installed(ui: Ui, installed: &Installed) -> Result<(), CommandError> {
+pub(super) fn tell_installed(
+    ui: Ui,
+    config: &Config,
+    installed: &Installed,
+) -> Result<(), CommandError> {
     ui.json(&to_json("installed", installed))?;
     let Installed { name, current, .. } = installed;
-    ui.line(&format!(
-        "Installed {name} {} (release {}).",
-        current.version, current.sequence
-    ))?;
+    let (version, sequence) = (&current.version, current.sequence);
+    ui.line(&format!("Installed {name} {version} (release {sequence})."))?;
+    ui.line(match Status::read(&config.serving) {
+        Ok(Some(_)) => "The host that serves what is installed takes it up now.",
+        _ => "`syft-host serve` serves what is installed.",
+    })?;
     Ok(())
 }
 

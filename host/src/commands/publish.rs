@@ -205,7 +205,8 @@ fn change(
             .map_err(wrong)?;
     }
     for said in &args.revoke_key {
-        let revoked = keys::read_public(said, "revoke")?;
+        let revoked = keys::read_public(said)
+            .map_err(|error| error.about(format!("cannot revoke {said}")))?;
         let catalog = workshop.catalog();
         catalog.revoke_key(revoked, &key.public()).map_err(wrong)?;
     }

@@ -38,10 +38,9 @@ pub(super) fn verify(ui: Ui, args: &VerifyArgs) -> Result<Exit, CommandError> {
         ),
         error => wrong(files::explain(error)),
     };
-    let given = args
-        .key
-        .iter()
-        .map(|text| keys::read_public(text, "verify with"));
+    let given = args.key.iter().map(|said| {
+        keys::read_public(said).map_err(|error| error.about(format!("cannot verify with {said}")))
+    });
     let given: Vec<PublicKey> = given.collect::<Result<_, _>>()?;
     let limit = Limits::default().component_bytes;
     let bytes = files::read_bounded(&args.app, limit).map_err(wrong)?;

@@ -6,17 +6,15 @@ use syft_protocol::address::Datasite;
 use syft_protocol::app_url::SyftAppUrl;
 
 use super::{InstallError, Installer};
-use crate::catalog::{self, Entry, Found, Freshness};
+use crate::catalog::{self, Catalog, Entry, Found, Freshness};
 use crate::digest::Digest;
+use crate::installed::{Installed, Release};
 use crate::oci::{self, Auth, Bounds, Reference};
 use crate::package::{Link, PublicKey, Verified};
 use crate::private;
 use crate::source::Source;
 use crate::tree::did_key;
 use crate::trust::{CatalogFacts, Claim, Standing, Via};
-
-/// The annotation of a registry's manifest in which the lineage of the author's keys is.
-pub const LINEAGE: &str = "org.syftbox.lineage";
 
 /// What came from a source: bytes that nobody has looked at, and what came with them.
 pub struct Fetched {
@@ -83,6 +81,17 @@ impl Fetched {
         }
         Ok(facts.check_release(verified, standing)?)
     }
+}
+
+/// Returns the epoch that a catalog gives the key of this fingerprint.
+fn epoch_of(catalog: &Catalog, standing: &Standing, fingerprint: &str) -> Option<u64> {
+    let is = |key: &PublicKey| key.to_string() == fingerprint;
+    if is(standing.key()) {
+        return Some(catalog.epoch());
+    }
+    // The first link says what the key before it had.
+    let old = |link: &Link| is(link.old_key()).then(|| link.epoch() - 1);
+    catalog.lineage().iter().find_map(old)
 }
 
 impl Installer<'_> {
@@ -157,11 +166,13 @@ impl Installer<'_> {
         let mut revoked_digests: Vec<Digest> = revoked.collect();
         let here = self.records.get(url.app())?;
         let here = here.iter().filter(|it| it.author == *url.author());
-        let least = entry.and_then(|it| it.min_sequence).unwrap_or(0);
-        for release in here.flat_map(|it| it.releases()) {
-            if release.epoch == standing.epoch() && release.sequence < least {
-                revoked_digests.push(release.signed_sha256.clone());
-            }
+        if let Some((epoch, least)) = entry.and_then(|it| Some((it.epoch, it.min_sequence?))) {
+            let is_older = |release: &&Release| {
+                let own = epoch_of(catalog, standing, &release.signer);
+                own.is_some_and(|own| (own, release.sequence) < (epoch, least))
+            };
+            let older = here.flat_map(Installed::releases).filter(is_older);
+            revoked_digests.extend(older.map(|it| it.signed_sha256.clone()));
         }
         Ok(CatalogFacts {
             counter: catalog.counter(),
@@ -177,7 +188,7 @@ impl Installer<'_> {
         let (asked, bounds) = (reference.clone(), Bounds::default());
         let pulled = tokio::task::spawn_blocking(move || oci::pull(&asked, &auth, &bounds));
         let pulled = pulled.await.map_err(std::io::Error::other)??;
-        let lineage = match pulled.annotations.get(LINEAGE) {
+        let lineage = match pulled.annotations.get(oci::LINEAGE) {
             Some(json) => serde_json::from_str(json)
                 .map_err(|error| InstallError::Lineage(error.to_string()))?,
             None => Vec::new(),

@@ -196,6 +196,13 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_challenge_is_read_to_its_end(parameters in r#"([a-z ]{0,4}[=",\\]{0,3}){0,20}"#) {
+            Challenge::parse(&format!("Bearer {parameters}"));
+        }
+    }
+
     #[test]
     fn a_password_is_for_its_registry_alone() {
         for (key, registry, expected) in [

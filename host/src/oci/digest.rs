@@ -25,11 +25,6 @@ impl Digest {
         let bytes = HEXLOWER.decode(digits.as_bytes()).ok()?;
         bytes.try_into().ok().map(Self)
     }
-
-    /// Returns the digest itself.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
 }
 
 impl fmt::Display for Digest {

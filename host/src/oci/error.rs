@@ -114,8 +114,13 @@ impl OciError {
         let hint = match self {
             Self::NotFound { .. } => "check the spelling, and whether it was published there",
             Self::Unauthorized { .. } => {
-                "give a name and password that may do that; `auths` of docker's config.json are \
-                 found, those that a credential helper keeps are not"
+                return vec![
+                    "check the spelling: some registries answer so where there is no such app"
+                        .to_owned(),
+                    "give a name and password that may do that: those in docker's config.json \
+                     are found, those that a credential helper keeps are not"
+                        .to_owned(),
+                ];
             }
             Self::OtherBytes { .. } => {
                 "nothing of it was used; try again, and if it stays so get the app from elsewhere"

@@ -24,7 +24,7 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 /// A manifest, of which only what we need is read.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Manifest {
+pub struct Manifest {
     schema_version: u32,
     media_type: Option<String>,
     config: Descriptor,
@@ -34,12 +34,14 @@ pub(super) struct Manifest {
 }
 
 /// A piece of an app: its name, its size, and what it is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Descriptor {
+pub struct Descriptor {
     media_type: String,
-    pub(super) digest: Digest,
-    pub(super) size: u64,
+    /// What it is called.
+    pub digest: Digest,
+    /// How many bytes it has.
+    pub size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<BTreeMap<String, String>>,
 }
@@ -57,7 +59,10 @@ impl Descriptor {
 
 impl Manifest {
     /// Reads a manifest, and checks that it is one of a component and of nothing else.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, OciError> {
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn read(bytes: &[u8]) -> Result<Self, OciError> {
         let no_app = |why: String| Err(OciError::NoApp(plain_excerpt(&why, 200)));
         let manifest: Self = match serde_json::from_slice(bytes) {
             Ok(manifest) => manifest,
@@ -83,7 +88,7 @@ impl Manifest {
     }
 
     /// Returns the piece that is the component.
-    pub(super) fn component(&self) -> &Descriptor {
+    pub fn component(&self) -> &Descriptor {
         &self.layers[0]
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use ureq::http::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
 };
 use ureq::http::{Method, Request, Response, StatusCode, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
@@ -23,6 +23,8 @@ use super::{Bounds, MAX_MANIFEST_BYTES};
 use crate::plain::plain_excerpt;
 
 const DIGEST_HEADER: &str = "docker-content-digest";
+/// Of several forms in which a registry could give a manifest we take one.
+const WANTED: Option<(HeaderName, &str)> = Some((ACCEPT, MANIFEST));
 const MAX_REDIRECTS: usize = 5;
 /// The most that is read of a token, and of what a registry says of an error.
 const MAX_TOKEN_BYTES: u64 = 64 << 10;
@@ -50,7 +52,8 @@ pub(super) struct Registry<'a> {
 struct Call<'b> {
     method: Method,
     uri: Uri,
-    content_type: &'static str,
+    /// What kind of thing is wanted, or sent.
+    kind: Option<(HeaderName, &'static str)>,
     body: Option<&'b [u8]>,
     within: Duration,
 }
@@ -60,7 +63,7 @@ impl Call<'_> {
         Self {
             method: Method::GET,
             uri,
-            content_type: "",
+            kind: None,
             body: None,
             within,
         }
@@ -103,6 +106,7 @@ impl<'a> Registry<'a> {
         let uri = self.own(&format!("manifests/{tag}"))?;
         let head = Call {
             method: Method::HEAD,
+            kind: WANTED,
             ..Call::get(uri.clone(), self.bounds.answer)
         };
         let answer = self.follow(head)?;
@@ -122,7 +126,11 @@ impl<'a> Registry<'a> {
     }
 
     fn read_manifest(&mut self, uri: Uri) -> Result<Vec<u8>, OciError> {
-        let answer = self.follow(Call::get(uri.clone(), self.bounds.answer))?;
+        let get = Call {
+            kind: WANTED,
+            ..Call::get(uri.clone(), self.bounds.answer)
+        };
+        let answer = self.follow(get)?;
         let answer = self.expect(answer, StatusCode::OK, &uri, "app")?;
         let bytes = read(answer, &uri, self.bounds.answer, MAX_MANIFEST_BYTES)?;
         match bytes.len() as u64 > MAX_MANIFEST_BYTES {
@@ -168,7 +176,7 @@ impl<'a> Registry<'a> {
         let uri = self.locate(&uri, &place)?;
         let put = Call {
             method: Method::PUT,
-            content_type: "application/octet-stream",
+            kind: Some((CONTENT_TYPE, "application/octet-stream")),
             body: Some(bytes),
             ..Call::get(uri.clone(), self.bounds.transfer)
         };
@@ -182,7 +190,7 @@ impl<'a> Registry<'a> {
         let uri = self.own(&format!("manifests/{tag}"))?;
         let put = Call {
             method: Method::PUT,
-            content_type: MANIFEST,
+            kind: Some((CONTENT_TYPE, MANIFEST)),
             body: Some(manifest),
             ..Call::get(uri.clone(), self.bounds.answer)
         };
@@ -258,10 +266,9 @@ impl<'a> Registry<'a> {
     ) -> Result<Response<Body>, OciError> {
         let mut request = Request::builder()
             .method(call.method.clone())
-            .uri(call.uri.clone())
-            .header(ACCEPT, MANIFEST);
-        if !call.content_type.is_empty() {
-            request = request.header(CONTENT_TYPE, call.content_type);
+            .uri(call.uri.clone());
+        if let Some((name, value)) = &call.kind {
+            request = request.header(name, *value);
         }
         if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);

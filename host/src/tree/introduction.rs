@@ -113,8 +113,13 @@ mod tests {
         symlink(&real, site.did()).expect("a link");
         assert_eq!(site.key(), None);
         fs::remove_file(site.did()).expect("removed");
-        let mode = rustix::fs::Mode::RUSR;
-        rustix::fs::mkfifoat(rustix::fs::CWD, site.did(), mode).expect("a FIFO");
+        // Also one that stays where it is.
+        fs::write(site.public().join("other.json"), DID).expect("written");
+        symlink("other.json", site.did()).expect("a link");
+        assert_eq!(site.key(), None);
+        fs::remove_file(site.did()).expect("removed");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR);
+        rustix::fs::mknodat(rustix::fs::CWD, site.did(), kind, mode, 0).expect("a FIFO");
         assert_eq!(site.key(), None);
         fs::remove_dir_all(site.public()).expect("removed");
         symlink(&elsewhere, site.public()).expect("a link");

@@ -223,6 +223,28 @@ impl Unmet {
     }
 }
 
+/// Says it in words, on one line.
+impl fmt::Display for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |rules: &[Rule], word| {
+            let rules: Vec<String> = rules.iter().map(Rule::to_string).collect();
+            rules.join(word)
+        };
+        f.write_str("signed ")?;
+        f.write_str(&list(&self.all, " and "))?;
+        let Some(any) = &self.any else {
+            return Ok(());
+        };
+        if !self.all.is_empty() {
+            f.write_str("; and besides, ")?;
+        }
+        if any.rules.len() > 1 {
+            write!(f, "by at least {} of these: ", any.minimum)?;
+        }
+        f.write_str(&list(&any.rules, ", "))
+    }
+}
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -294,10 +316,10 @@ mod tests {
             ("apiVersion: v1\nallof: []\n", 2, "allof"),
             ("apiVersion: v1\napiVersion: v1\n", 2, "duplicate"),
             ("apiVersion: v1\nallOf: {}\n", 2, ""),
-            ("apiVersion: v1\nallOf: [\n", 3, ""),
+            ("apiVersion: v1\nallOf: [\n", 2, "unclosed"),
             ("apiVersion: v1\nallOf: *a\n", 2, ""),
-            ("a: \"\n", 2, ""),
-            ("apiVersion: v1\n\tallOf: []\n", 2, ""),
+            ("a: \"\n", 1, ""),
+            ("apiVersion: v1\n\tallOf: []\n", 1, "tab"),
         ] {
             check(text, line, expected);
         }
@@ -308,7 +330,7 @@ mod tests {
             ("kind: pinnedAuthor\n    email: a@b.c\n", "email"),
             ("kind: syftIdentity\n", "email"),
             ("kind: syftIdentity\n    email: alice\n", "no datasite"),
-            ("kind: syftIdentity\n    email:\n", "datasite"),
+            ("kind: syftIdentity\n    email:\n", "expected a string"),
             ("kind: pubKey\n    owner: x\n    key: x\n", "ssh-ed25519"),
             (
                 "kind: pubKey\n    owner: x\n    key: ssh-rsa AAAA\n",

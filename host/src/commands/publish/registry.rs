@@ -5,7 +5,6 @@ use serde_json::json;
 use crate::catalog;
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::install::LINEAGE;
 use crate::oci::{self, Auth, Bounds, OciError, Reference};
 use crate::package::Verified;
 use crate::ui::Ui;
@@ -24,7 +23,7 @@ pub(super) async fn push(
         && !found.catalog().lineage().is_empty()
     {
         let lineage = serde_json::to_string(found.catalog().lineage())?;
-        annotations.insert(LINEAGE.to_owned(), lineage);
+        annotations.insert(oci::LINEAGE.to_owned(), lineage);
     }
     let auth = Auth::find(&config.docker_config, to).map_err(explain)?;
     let (component, reference) = (verified.component().to_owned(), to.clone());
