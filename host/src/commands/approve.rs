@@ -128,7 +128,7 @@ fn show(ui: Ui, config: &Config, installed: &Installed) {
         ui.status(&format!("  {}", plain(&wish)));
     }
     for problem in waiting.approved.warnings() {
-        ui.status(&format!("  careful: {}", problem.message));
+        ui.status(&plain(&format!("  careful: {}", problem.message)));
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     lines.extend(
         warnings
             .iter()
-            .map(|it| format!("  careful: {}", it.message)),
+            .map(|it| plain(&format!("  careful: {}", it.message))),
     );
     let denied: Vec<String> = denied.iter().map(ToString::to_string).collect();
     lines.extend(block("You deny it", &denied));
