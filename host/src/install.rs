@@ -20,7 +20,7 @@ use syft_protocol::timestamp::Timestamp;
 use crate::capability::files::Grants;
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::installed::{self, Components, Installed, Records};
+use crate::installed::{self, Components, Installed, InstalledError, Records};
 use crate::launch::{Plan, Prepared, Serves};
 use crate::package::{Package, Release};
 use crate::sandbox::{Compiling, Limits};
@@ -209,7 +209,7 @@ impl<'a> Installer<'a> {
     /// Serves what waits from now on, with all that it asks for but what is denied.
     ///
     /// # Errors
-    /// Nothing waits, what waits was revoked since, or the disk.
+    /// Nothing waits; what waits, or the key that signed it, does not count any more; or the disk.
     pub fn approve(
         &self,
         seen: &Installed,
@@ -219,7 +219,7 @@ impl<'a> Installer<'a> {
             let waiting = seen.waiting.clone();
             let waiting =
                 waiting.ok_or_else(|| InstallError::NothingWaits(seen.name.to_string()))?;
-            self.still_good(&seen.author, &waiting)?;
+            self.still_taken(&seen.author, &waiting)?;
             let release = installed::Release {
                 denied,
                 since: now(),
@@ -296,14 +296,31 @@ impl<'a> Installer<'a> {
         Ok(is_installed)
     }
 
-    /// Checks what was kept since it was checked.
+    /// Checks that what waits would still be taken if it came now: its key may have been revoked
+    /// since, or followed by another. That a newer release was seen is the owner's to weigh.
+    fn still_taken(
+        &self,
+        author: &Datasite,
+        release: &installed::Release,
+    ) -> Result<(), InstallError> {
+        let component = self.read(release)?;
+        let verified = Package::read(&component)?.verify(&[])?;
+        let standing = self.standing(author, verified.signers(), &[])?;
+        self.trust.check_release(&verified, &standing, true)?;
+        Ok(())
+    }
+
+    fn read(&self, release: &installed::Release) -> Result<Vec<u8>, InstalledError> {
+        self.components.read(&release.sha256, self.component_bytes)
+    }
+
+    /// Checks that what was installed once was not revoked since. Its key may have been.
     fn still_good(
         &self,
         author: &Datasite,
         release: &installed::Release,
     ) -> Result<(), InstallError> {
-        self.components
-            .read(&release.sha256, self.component_bytes)?;
+        self.read(release)?;
         match self.trust.is_revoked(author, &release.digests())? {
             Some((digest, by)) => Err(Refused::RevokedDigest { digest, by }.into()),
             None => Ok(()),
