@@ -125,8 +125,8 @@ impl<'a> Installer<'a> {
         Ok(prepared.map_err(InstallError::Unfit)?.serves())
     }
 
-    /// Installs a release with all that it asks for but what is denied. Returns what is
-    /// installed now.
+    /// Installs a release with all that it asks for but what is denied here, and was for those
+    /// before it. Returns what is installed now.
     ///
     /// # Errors
     /// The disk, or something else was installed since it was checked.
@@ -136,7 +136,7 @@ impl<'a> Installer<'a> {
         denied: &[PathPattern],
     ) -> Result<Installed, InstallError> {
         self.change(candidate, |before| {
-            let release = candidate.to_record(denied.to_vec());
+            let release = candidate.to_record(candidate.denied_with(denied));
             match before {
                 Some(before) => before.replaced_by(release, candidate.source()),
                 None => candidate.to_new_record(release),
@@ -148,10 +148,14 @@ impl<'a> Installer<'a> {
     ///
     /// # Errors
     /// As for [`Self::install`].
-    pub fn hold(&self, candidate: &Candidate<'_>) -> Result<Installed, InstallError> {
+    pub fn hold(
+        &self,
+        candidate: &Candidate<'_>,
+        denied: &[PathPattern],
+    ) -> Result<Installed, InstallError> {
         self.change(candidate, |before| {
             let before = before.expect("what waits has something that goes on");
-            let waiting = candidate.to_record(before.current.denied.clone());
+            let waiting = candidate.to_record(candidate.denied_with(denied));
             Installed {
                 waiting: Some(waiting),
                 ..before
@@ -191,12 +195,28 @@ impl<'a> Installer<'a> {
         Ok(installed)
     }
 
+    /// Takes note of a release that is here already, and mends its component if it was damaged.
+    ///
+    /// # Errors
+    /// As for [`Self::install`].
+    pub fn renew(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
+        let _lock = self.records.lock()?;
+        let here = self.records.get(candidate.name())?;
+        let component = candidate.component();
+        let digest = Digest::of(component);
+        let mut here = here.iter().flat_map(Installed::releases);
+        if here.any(|it| it.sha256 == digest) {
+            self.components.keep(component)?;
+        }
+        self.note(candidate)
+    }
+
     /// Remembers what is to be remembered of a release that the owner agrees with: whose key it
     /// is, and that nothing older is to follow.
     ///
     /// # Errors
     /// Something that was checked is not so any more.
-    pub fn note(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
+    fn note(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
         if let Some(listed) = candidate.listed() {
             self.trust.note_catalog(&listed.standing, &listed.facts)?;
         }
@@ -206,14 +226,30 @@ impl<'a> Installer<'a> {
         Ok(())
     }
 
-    /// Serves what waits from now on, with all that it asks for but what is denied.
+    /// Denies more to an app that is installed.
+    ///
+    /// # Errors
+    /// The disk, or something else was installed since.
+    pub fn deny(
+        &self,
+        seen: &Installed,
+        denied: &[PathPattern],
+    ) -> Result<Installed, InstallError> {
+        self.edit(seen, |mut seen| {
+            seen.current.denied = seen.denied_with(denied);
+            Ok(seen)
+        })
+    }
+
+    /// Serves what waits from now on, with all that it asks for but what is denied here, and was
+    /// before.
     ///
     /// # Errors
     /// Nothing waits; what waits, or the key that signed it, does not count any more; or the disk.
     pub fn approve(
         &self,
         seen: &Installed,
-        denied: Vec<PathPattern>,
+        denied: &[PathPattern],
     ) -> Result<Installed, InstallError> {
         self.edit(seen, |seen| {
             let waiting = seen.waiting.clone();
@@ -221,7 +257,7 @@ impl<'a> Installer<'a> {
                 waiting.ok_or_else(|| InstallError::NothingWaits(seen.name.to_string()))?;
             self.still_taken(&seen.author, &waiting)?;
             let release = installed::Release {
-                denied,
+                denied: seen.denied_with(denied),
                 since: now(),
                 ..waiting
             };
@@ -258,6 +294,10 @@ impl<'a> Installer<'a> {
                 previous.ok_or_else(|| InstallError::NothingBefore(seen.name.to_string()))?;
             self.still_good(&seen.author, &previous)?;
             let goes_back = previous.order() < seen.current.order();
+            let previous = installed::Release {
+                denied: seen.denied_with(&previous.denied),
+                ..previous
+            };
             Ok(Installed {
                 skipped: goes_back.then(|| seen.current.signed_sha256.clone()),
                 previous: Some(seen.current),

@@ -93,6 +93,14 @@ impl<'f> Candidate<'f> {
         self.before.as_ref()
     }
 
+    /// Returns what is denied to the app, with more that is.
+    pub fn denied_with(&self, more: &[PathPattern]) -> Vec<PathPattern> {
+        match &self.before {
+            Some(before) => before.denied_with(more),
+            None => more.to_vec(),
+        }
+    }
+
     /// Returns where it came from.
     pub fn source(&self) -> String {
         self.fetched.source.to_string()
