@@ -24,7 +24,7 @@ use crate::installed::{self, Components, Installed, InstalledError, Records};
 use crate::launch::{Plan, Prepared, Serves};
 use crate::package::{Package, Release};
 use crate::sandbox::{Compiling, Limits};
-use crate::trust::{Refused, TrustStore};
+use crate::trust::{By, Refused, TrustStore};
 
 pub use candidate::{Candidate, Change};
 pub use data::data_owner;
@@ -102,6 +102,7 @@ impl<'a> Installer<'a> {
         // What is served already may be older than what the owner went back from.
         let allow_downgrade = allow_downgrade || candidate.change == Change::Same;
         candidate.allow_downgrade = allow_downgrade;
+        candidate.inherits = data::is_of_nobody(&self.config.app_folder(candidate.name()))?;
         let (verified, standing) = (candidate.verified(), &candidate.standing);
         self.trust
             .check_release(verified, standing, allow_downgrade)?;
@@ -334,6 +335,16 @@ impl<'a> Installer<'a> {
             self.clean()?;
         }
         Ok(is_installed)
+    }
+
+    /// Tells who has revoked what is installed of an app, if somebody has.
+    ///
+    /// # Errors
+    /// It cannot be said.
+    pub fn revoked(&self, installed: &Installed) -> Result<Option<By>, InstallError> {
+        let digests = installed.current.digests();
+        let revoked = self.trust.is_revoked(&installed.author, &digests)?;
+        Ok(revoked.map(|(_, by)| by))
     }
 
     /// Checks that what waits would still be taken if it came now: its key may have been revoked

@@ -23,6 +23,8 @@ pub struct Candidate<'f> {
     pub(super) before: Option<Installed>,
     /// What installing it would change.
     pub change: Change,
+    /// It would get what an app kept that was run by the same name.
+    pub inherits: bool,
     /// What it asks for beyond what was approved for the one that is installed, in words.
     pub growth: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl<'f> Candidate<'f> {
             allow_downgrade: false,
             before,
             change,
+            inherits: false,
             growth,
         }
     }

@@ -26,6 +26,15 @@ pub fn data_owner(folder: &Path) -> io::Result<Option<Datasite>> {
     }
 }
 
+/// Tells whether something that was run and not installed has kept data in the folder.
+pub(super) fn is_of_nobody(folder: &Path) -> io::Result<bool> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+        Ok(mut entries) => Ok(entries.next().is_some() && data_owner(folder)?.is_none()),
+    }
+}
+
 /// Writes whose app the folder is of. What it says already is never half gone, as when the disk
 /// is full: nobody could tell then whose app it was.
 pub(super) fn own(folder: &Path, author: &Datasite) -> io::Result<()> {
