@@ -102,7 +102,7 @@ fn show_all(ui: Ui, config: &Config, installer: &Installer<'_>) -> Result<Exit, 
         }
     }
     if !waits {
-        ui.line("nothing waits for approval")?;
+        ui.line("Nothing waits for approval.")?;
     }
     Ok(exit)
 }
