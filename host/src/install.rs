@@ -24,7 +24,7 @@ use crate::installed::{self, Components, Installed, InstalledError, Records};
 use crate::launch::{Plan, Prepared, Serves};
 use crate::package::{Package, Release};
 use crate::sandbox::{Compiling, Limits};
-use crate::trust::{By, Refused, TrustStore};
+use crate::trust::{Refused, TrustStore};
 
 pub use candidate::{Candidate, Change};
 pub use data::data_owner;
@@ -335,16 +335,6 @@ impl<'a> Installer<'a> {
             self.clean()?;
         }
         Ok(is_installed)
-    }
-
-    /// Tells who has revoked what is installed of an app, if somebody has.
-    ///
-    /// # Errors
-    /// It cannot be said.
-    pub fn revoked(&self, installed: &Installed) -> Result<Option<By>, InstallError> {
-        let digests = installed.current.digests();
-        let revoked = self.trust.is_revoked(&installed.author, &digests)?;
-        Ok(revoked.map(|(_, by)| by))
     }
 
     /// Checks that what waits would still be taken if it came now: its key may have been revoked

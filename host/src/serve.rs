@@ -238,16 +238,6 @@ impl Supervisor {
                 self.want(&name, None);
             }
         }
-        // Of records that never could be read, and are gone.
-        let known: HashSet<&str> = self
-            .kept
-            .keys()
-            .chain(&names)
-            .map(AppName::as_str)
-            .collect();
-        self.status
-            .apps
-            .retain(|name, _| known.contains(name.as_str()));
         for (name, record) in found {
             match record {
                 Ok(wanted) => {
