@@ -6,6 +6,8 @@ pub mod keys;
 mod round_trips;
 pub mod signer;
 
+pub use attacks::{attacks, signed_by};
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -63,7 +65,7 @@ fn read(site: &Site, name: impl AsRef<Path>) -> Vec<u8> {
     fs::read(site.path().join(name)).unwrap()
 }
 
-fn case(name: &str) -> PathBuf {
+pub fn case(name: &str) -> PathBuf {
     let folder = crate::support::guests::repository().join("tests/cases/signing");
     folder.join(name)
 }

@@ -9,6 +9,7 @@ mod keeper;
 mod nudge;
 mod status;
 mod systemd;
+mod updates;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ use keeper::{Keeper, Shared};
 use nudge::Nudge;
 use status::StatusFile;
 pub use status::{AppStatus, Status, Trouble};
+pub use updates::keep_updated;
 
 /// How often the records are looked at where nothing hints at a change.
 const LOOK_EVERY: Duration = Duration::from_secs(2);

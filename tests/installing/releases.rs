@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{ALICE, MALLORY, World, digest};
 use crate::support::guests::example;
-use crate::support::people::Person;
+use crate::support::people::{Person, Served};
+use crate::support::wait_for;
 
 const READS: &str = "[files]\nread = ['*/public/*.json']";
 const READS_MORE: &str = "[files]\nread = ['*/public/*']";
@@ -149,6 +150,31 @@ fn what_the_owner_does_not_want_is_not_taken_again() {
         "1.0.3"
     );
     assert_eq!(world.owner_says(&["update"])["event"], "up-to-date");
+}
+
+#[test]
+fn a_host_that_serves_takes_what_wants_nothing_new() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    world.install(&file);
+    let served = Served::start_with(&world.site, &world.owner, &["--update-every", "1s"]);
+    assert_eq!(
+        world.owner_says(&["list"])["status"]["serving"],
+        digest(&file)
+    );
+    fs::copy(world.release("1.0.2", READS), &file).unwrap();
+    served.wait_for_version("1.0.2");
+    fs::copy(world.release("1.0.3", READS_MORE), &file).unwrap();
+    wait_for("a release that waits", || {
+        world.versions()[2]
+            .as_deref()
+            .filter(|it| *it == "1.0.3")
+            .map(|_| ())
+    });
+    let listed = world.owner_says(&["list"]);
+    assert_eq!(listed["current"]["version"], "1.0.2");
+    served.stop();
+    assert_eq!(world.owner_says(&["list"])["status"], json!(null));
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn with_signatures(signatures: &[u8], content: &[u8]) -> Vec<u8> {
 }
 
 /// Returns a component that this key has signed, whatever it holds.
-fn signed_by(signer: &Signer, content: &[u8]) -> Vec<u8> {
+pub fn signed_by(signer: &Signer, content: &[u8]) -> Vec<u8> {
     component(&[&signer.section(content), content].concat())
 }
 
@@ -81,7 +81,7 @@ fn with_small_nonce() -> [u8; 64] {
     [NEUTRAL.to_vec(), number].concat().try_into().unwrap()
 }
 
-fn attacks() -> Vec<(&'static str, Vec<u8>)> {
+pub fn attacks() -> Vec<(&'static str, Vec<u8>)> {
     let (alice, bob) = (Signer::alice(), Signer::bob());
     let content = content();
     let signed = signed();

@@ -18,6 +18,7 @@ use super::guests::repository;
 use super::host::{output, syft_host};
 use super::site::Site;
 use super::wait_for;
+use crate::signing::signer::public_line;
 
 /// Somebody with a datasite, a home and a key.
 pub struct Person {
@@ -86,6 +87,15 @@ impl Person {
 
     pub fn key(&self) -> PathBuf {
         self.home.join(key_name(self.seed))
+    }
+
+    /// Returns their public key, as OpenSSH has it.
+    pub fn public_key(&self) -> String {
+        public_line(
+            SigningKey::from_bytes(&[self.seed; 32])
+                .verifying_key()
+                .as_bytes(),
+        )
     }
 
     /// Writes the did.json of their datasite, with the key of this seed.
@@ -281,13 +291,14 @@ fn key_name(seed: u8) -> String {
 pub fn normal(site: &Site, text: &str) -> String {
     let site = site.path().to_str().unwrap();
     let text = text.replace(site, "SITE");
-    let words = text.split_inclusive(char::is_whitespace).map(|word| {
-        let bare = word.trim_end().trim_end_matches(')');
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "+-:.".contains(c);
+    let words = text.split_inclusive(|c| !is_word(c)).map(|word| {
+        let bare = word.trim_end_matches(|c| !is_word(c)).trim_end_matches(':');
         let is_time = bare.contains('T') && bare.ends_with("+00:00");
-        let is_digest = |it: &str| it.len() == 64 && it.bytes().all(|it| it.is_ascii_hexdigit());
-        match bare {
-            bare if is_time => word.replace(bare, "<time>"),
-            bare if is_digest(bare) => word.replace(bare, "<sha256>"),
+        let is_digest = bare.len() == 64 && bare.bytes().all(|it| it.is_ascii_hexdigit());
+        match (is_time, is_digest) {
+            (true, _) => word.replace(bare, "<time>"),
+            (_, true) => word.replace(bare, "<sha256>"),
             _ => word.to_owned(),
         }
     });

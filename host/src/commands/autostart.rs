@@ -142,7 +142,8 @@ TimeoutStartSec=infinity
 TimeoutStopSec=90
 NoNewPrivileges=yes
 LockPersonality=yes
-RestrictAddressFamilies=AF_UNIX
+# Updates may come from registries.
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes

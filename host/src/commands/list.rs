@@ -1,6 +1,7 @@
 //! `syft-host list`
 
 use clap::Args;
+use serde_json::json;
 
 use super::{Exit, offer};
 use crate::config::{Config, Overrides};
@@ -8,9 +9,10 @@ use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::Installed;
 use crate::plain::plain;
+use crate::serve::{AppStatus, Status};
 use crate::ui::Ui;
 
-/// List the installed apps
+/// List the installed apps, and how they are
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {}
 
@@ -18,16 +20,22 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
     let config = Config::load(overrides)?;
     let installer = Installer::open(&config).map_err(offer::explain)?;
     let names = installer.records().names()?;
+    let status = Status::read(&config.serving)?;
     if names.is_empty() {
         ui.line("No app is installed. Install one with `syft-host install`.")?;
+    } else if status.is_none() {
+        ui.line("No host serves what is installed: start `syft-host serve`.")?;
     }
     let mut exit = Exit::Success;
     for name in names {
+        let status = status.as_ref().and_then(|it| it.apps.get(name.as_str()));
         // One that cannot be read hides no other.
         match installer.installed(&name) {
             Ok(installed) => {
-                ui.json(&offer::to_json("installed", &installed))?;
-                for line in lines(&installed) {
+                let mut json = offer::to_json("installed", &installed);
+                json["status"] = json!(status);
+                ui.json(&json)?;
+                for line in lines(&installed, status) {
                     ui.line(&line)?;
                 }
             }
@@ -40,7 +48,7 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
     Ok(exit)
 }
 
-fn lines(installed: &Installed) -> Vec<String> {
+fn lines(installed: &Installed, status: Option<&AppStatus>) -> Vec<String> {
     let Installed {
         name,
         author,
@@ -54,6 +62,7 @@ fn lines(installed: &Installed) -> Vec<String> {
         format!("{name} {version} (release {sequence}) of {author}"),
         format!("  from {}", plain(source)),
     ];
+    lines.extend(status.into_iter().flat_map(status_lines));
     lines.extend(waiting.iter().map(|it| {
         format!(
             "  {} wants more: see `syft-host approve {name}`",
@@ -61,4 +70,23 @@ fn lines(installed: &Installed) -> Vec<String> {
         )
     }));
     lines
+}
+
+fn status_lines(status: &AppStatus) -> Vec<String> {
+    let AppStatus {
+        serving, trouble, ..
+    } = status;
+    let Some(trouble) = trouble else {
+        return match serving {
+            Some(_) => vec!["  served".to_owned()],
+            None => Vec::new(),
+        };
+    };
+    let what = match serving {
+        Some(_) => "  cannot be served, so the release before still is",
+        None => "  cannot be served",
+    };
+    let hints = trouble.hints.iter().map(|it| format!("    {}", plain(it)));
+    let why = format!("{what}: {}", plain(&trouble.error));
+    std::iter::once(why).chain(hints).collect()
 }

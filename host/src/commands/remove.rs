@@ -44,7 +44,8 @@ pub(super) async fn remove(
     let name = AppName::parse(&args.app)?;
     let folder = config.app_folder(&name);
     let was_installed = installer.remove(&name).map_err(offer::explain)?;
-    if !was_installed && !(args.data && folder.is_dir()) {
+    let has_data = args.data && folder.is_dir();
+    if !was_installed && !has_data {
         return Err(offer::explain(InstallError::NotInstalled(name.to_string())));
     }
     if args.data {

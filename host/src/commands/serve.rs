@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::launch::allow_open_files;
 use crate::plain::plain;
 use crate::quantity::parse_long_time;
-use crate::serve::{Event, Served, Supervisor};
+use crate::serve::{Event, Served, Supervisor, keep_updated};
 use crate::server::Shutdown;
 use crate::ui::Ui;
 
@@ -27,6 +27,11 @@ const OPEN_FILES: u64 = 524_288;
 /// progress; a second one ends it at once.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
+    /// Look for newer releases so often, such as `6h`, and take those that want nothing new; others wait for
+    /// `syft-host approve` [default: never, see `syft-host update`]
+    #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
+    update_every: Option<Duration>,
+
     #[command(flatten)]
     manner: MannerArgs,
 
@@ -51,6 +56,9 @@ pub(super) async fn serve(
         datasite: config.email.to_string(),
         is_local: config.is_local,
     };
+    if let Some(every) = args.update_every.filter(|every| !every.is_zero()) {
+        tokio::spawn(keep_updated(config.clone(), every, shutdown.clone()));
+    }
     let supervisor = Supervisor::new(config, args.manner.into(), open_files, args.stop_within)?;
     supervisor.run(shutdown, |event| voice.tell(event)).await?;
     Ok(Exit::Success)

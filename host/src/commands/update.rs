@@ -7,8 +7,8 @@ use syft_protocol::address::AppName;
 use super::{Exit, offer};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::install::{InstallError, Installer, Update};
-use crate::plain::plain_lines;
+use crate::install::{Installer, Update};
+use crate::plain::{plain, plain_lines};
 use crate::ui::Ui;
 
 /// Take newer releases of installed apps
@@ -49,7 +49,7 @@ pub(super) async fn update(
             Ok(update) => tell(ui, &name, update, args.check)?,
             Err(error) => {
                 exit = Exit::Failure;
-                refuse(ui, &name, offer::explain(error))?;
+                refuse(ui, &name, &error)?;
             }
         }
     }
@@ -60,9 +60,14 @@ async fn update_one(
     installer: &Installer<'_>,
     name: &AppName,
     only_look: bool,
-) -> Result<Update, InstallError> {
-    let installed = installer.installed(name)?;
-    installer.update(&installed, only_look).await
+) -> Result<Update, CommandError> {
+    let wrong = |error| offer::explain(error).about(format!("{name} is not updated"));
+    let installed = installer.installed(name).map_err(wrong)?;
+    let update = installer.update(&installed, only_look).await;
+    update.map_err(|error| {
+        let from = plain(&installed.source);
+        offer::explain(error).about(format!("{name} is not updated from {from}"))
+    })
 }
 
 fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), CommandError> {
@@ -96,13 +101,12 @@ fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), C
     Ok(())
 }
 
-fn refuse(ui: Ui, name: &AppName, error: CommandError) -> Result<(), CommandError> {
-    let error = error.about(format!("{name} is not updated"));
+fn refuse(ui: Ui, name: &AppName, error: &CommandError) -> Result<(), CommandError> {
     ui.json(&json!({
         "event": "refused",
         "name": name.as_str(),
         "why": plain_lines(&error.to_string()),
     }))?;
-    ui.error(&error);
+    ui.error(error);
     Ok(())
 }

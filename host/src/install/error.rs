@@ -1,6 +1,6 @@
 //! Why a release is not taken.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
 
 use thiserror::Error;
 
@@ -29,13 +29,13 @@ pub enum InstallError {
     Installed(#[from] InstalledError),
     /// The disk.
     #[error(transparent)]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     /// Where it came from is said nowhere.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// A file cannot be read.
-    #[error("{}: {}", .0.display(), .1)]
-    File(PathBuf, std::io::Error),
+    #[error("{}", file_words(.0))]
+    File(io::Error),
     /// There is no catalog of the author's.
     #[error(transparent)]
     Catalog(#[from] ReadError),
@@ -119,6 +119,13 @@ pub enum InstallError {
     /// There is nothing to go back to.
     #[error("there is no release of `{0}` to go back to")]
     NothingBefore(String),
+}
+
+fn file_words(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 impl InstallError {

@@ -111,11 +111,11 @@ impl Installer<'_> {
 
     fn fetch_file(&self, path: &Path) -> Result<Fetched, InstallError> {
         let bytes = private::read(path, self.component_bytes);
-        let describe = |error| InstallError::File(path.to_owned(), error);
-        let bytes = bytes.map_err(describe)?;
+        let bytes = bytes.map_err(InstallError::File)?;
+        let absent = || InstallError::File(std::io::ErrorKind::NotFound.into());
         Ok(Fetched {
             source: Source::File(path.to_owned()),
-            component: bytes.ok_or_else(|| describe(std::io::ErrorKind::NotFound.into()))?,
+            component: bytes.ok_or_else(absent)?,
             lineage: Vec::new(),
             listed: None,
         })

@@ -18,28 +18,33 @@ pub fn growth(
     owner: &Datasite,
     app: &AppName,
 ) -> Vec<String> {
-    let covers = |by: &[&[PathPattern]], pattern: &PathPattern| {
-        let pattern = pattern.resolve(owner, app);
-        let mut by = by.iter().copied().flatten();
-        by.any(|it| it.resolve(owner, app).covers(&pattern))
-    };
     let (old, new) = (&approved.files, &asked.files);
-    let readable: [&[PathPattern]; 2] = [&old.read, &old.write];
-    let writable: [&[PathPattern]; 1] = [&old.write];
-    let for_callers: [&[PathPattern]; 3] = [&old.read, &old.write, &old.on_behalf_of_sender];
-    let lists: [(&str, &[PathPattern], &[&[PathPattern]]); 3] = [
-        ("read", &new.read, &readable),
-        ("read and write", &new.write, &writable),
+    let uncovered = |patterns: &[PathPattern], by: &[&[PathPattern]]| -> Vec<PathPattern> {
+        let by: Vec<_> = by.iter().copied().flatten().collect();
+        let is_covered = |pattern: &&PathPattern| {
+            let pattern = pattern.resolve(owner, app);
+            by.iter().any(|it| it.resolve(owner, app).covers(&pattern))
+        };
+        patterns
+            .iter()
+            .filter(|it| !is_covered(it))
+            .cloned()
+            .collect()
+    };
+    let read = uncovered(&new.read, &[&old.read, &old.write]);
+    let write = uncovered(&new.write, &[&old.write]);
+    let for_callers = [&old.read[..], &old.write, &old.on_behalf_of_sender];
+    let for_callers = uncovered(&new.on_behalf_of_sender, &for_callers);
+    let mut grown = Vec::new();
+    for (words, patterns) in [
+        ("read", read),
+        ("read and write", write),
         (
             "read for a caller what that caller may read, in",
-            &new.on_behalf_of_sender,
-            &for_callers,
+            for_callers,
         ),
-    ];
-    let mut grown = Vec::new();
-    for (words, patterns, by) in lists {
-        let new = patterns.iter().filter(|it| !covers(by, it));
-        grown.extend(new.map(|pattern| format!("{words} {pattern}")));
+    ] {
+        grown.extend(patterns.iter().map(|pattern| format!("{words} {pattern}")));
     }
     grown.extend(grown_limits(&approved.limits, &asked.limits));
     grown
