@@ -1,6 +1,7 @@
 //! Apps that come from a registry and go to one, whatever the registry is like.
 
 mod accounts;
+mod commands;
 mod fake;
 mod interop;
 mod lies;

@@ -1,7 +1,7 @@
 //! Signed apps: who has signed which bytes, and whether that holds.
 
 mod attacks;
-mod interop;
+pub mod interop;
 pub mod keys;
 mod round_trips;
 pub mod signer;

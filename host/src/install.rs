@@ -94,6 +94,7 @@ impl<'a> Installer<'a> {
             return Err(InstallError::OfAnother {
                 name: name.to_string(),
                 author: before.author.to_string(),
+                other: author.to_string(),
             });
         }
         self.check_data(name, author)?;

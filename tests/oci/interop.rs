@@ -19,8 +19,10 @@ use syft_host::package::{Package, SecretKey, Signable};
 use zeroize::Zeroizing;
 
 use super::{MANIFEST, at, bounds};
+use crate::signing::interop::wasmsign2;
 use crate::support::guests::example;
 use crate::support::host::output;
+use crate::support::people::{Ended, Person};
 use crate::support::site::Site;
 use crate::support::tools::install;
 use crate::support::{PATIENCE, not_run, tell_not_run};
@@ -244,6 +246,105 @@ fn we_pull_what_wkg_pushes() {
     assert_eq!(version, "1.2.0");
     let verified = Package::read(&pulled.component).unwrap().verify(&[]);
     assert_eq!(verified.unwrap().release().name.as_str(), "leaderboard");
+}
+
+/// An author and an owner with a foreign registry between them.
+struct World {
+    registry: Registry,
+    alice: Person,
+    owner: Person,
+}
+
+impl World {
+    fn new() -> Option<Self> {
+        let registry = Registry::start()?;
+        wkg()?;
+        let alice = Person::new(&registry.site, "alice@example.org", 1);
+        let owner = Person::new(&registry.site, "owner@example.com", 9);
+        Some(Self {
+            registry,
+            alice,
+            owner,
+        })
+    }
+
+    /// Has `wkg` push a file, and returns where it is then.
+    fn wkg_pushes(&self, file: &str) -> String {
+        let reference = format!("{}/alice/app:latest", self.registry.host);
+        wkg_oci(&self.registry, &["push", &reference, file]);
+        format!("oci://{reference}")
+    }
+
+    /// Has the owner install what is somewhere, if it is the same as this file.
+    fn install(&self, url: &str, file: &str) -> Ended {
+        let digest = syft_host::digest::Digest::of(&fs::read(file).unwrap());
+        let install = ["install", url, "--yes", "--expect-digest", digest.as_str()];
+        self.owner.run(&self.registry.site, &install)
+    }
+}
+
+#[test]
+#[ignore = "builds a foreign tool: just interop"]
+fn an_app_goes_from_publish_to_wkg_and_from_wkg_to_install() {
+    let Some(world) = World::new() else { return };
+    let site = &world.registry.site;
+    let file = world.alice.release(site, &example("hello"), "1.0.1", "");
+    let published = format!("{}/alice/demo:latest", world.registry.host);
+    let publish = ["publish", &file, &format!("oci://{published}")];
+    world.alice.run(site, &publish).succeeded();
+    wkg_oci(&world.registry, &["pull", &published, "-o", "pulled.wasm"]);
+    let pulled = site.path().join("pulled.wasm");
+    assert!(fs::read(&pulled).unwrap() == fs::read(&file).unwrap());
+
+    let url = world.wkg_pushes(pulled.to_str().unwrap());
+    let installed = world.install(&url, &file).succeeded();
+    assert!(
+        installed.stdout.contains("Installed demo 1.0.1"),
+        "{installed:?}"
+    );
+    // It says when it pushed, which makes no other release of it.
+    world.wkg_pushes(&file);
+    let updated = world.owner.json(site, &["update"]);
+    assert_eq!(updated[0]["event"], "up-to-date");
+}
+
+/// Its signatures name keys in a way that says nothing to who does not have the keys. Who is
+/// asked whether to trust one has to be shown which.
+#[test]
+#[ignore = "builds foreign tools: just interop"]
+fn what_wasmsign2_alone_has_signed_is_nobodys() {
+    let Some(world) = World::new() else { return };
+    let Some(wasmsign2) = wasmsign2() else { return };
+    let site = &world.registry.site;
+    let home = &world.alice.home;
+    let app = fs::read(example("hello")).unwrap();
+    let app = section::embed(&app, MANIFEST.as_bytes()).unwrap();
+    fs::write(home.join("app.wasm"), app).unwrap();
+    let keygen = ["keygen", "--no-passphrase", "-o", "key"];
+    world.alice.run(site, &keygen).succeeded();
+    let mut command = Command::new(wasmsign2);
+    command
+        .args(["sign", "-Z", "-k", "key", "-K", "key.pub"])
+        .args(["-i", "app.wasm", "-o", "signed.wasm"])
+        .current_dir(home);
+    assert!(output(&mut command).status.success());
+    let signed = home.join("signed.wasm").display().to_string();
+    let key = home.join("key.pub").display().to_string();
+    let trust = ["trust", "add", "alice@example.org", "--key", &key];
+    world.owner.run(site, &trust).succeeded();
+
+    let url = world.wkg_pushes(&signed);
+    let why = world.install(&url, &signed).refused();
+    assert!(why.contains("do not say whose they are"), "{why}");
+    assert!(why.contains("`syft-host sign` too"), "{why}");
+    let sign = ["sign", &signed, "--key", "key"];
+    world.alice.run(site, &sign).succeeded();
+    world.wkg_pushes(&signed);
+    let installed = world.owner.run(site, &["install", &url, "--yes"]);
+    assert!(
+        installed.stdout.contains("Installed leaderboard 1.2.0"),
+        "{installed:?}"
+    );
 }
 
 /// An address that does not count as this machine's stands for another machine. Whose

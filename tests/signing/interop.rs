@@ -17,7 +17,7 @@ const WASMSIGN2: &str = "0.2.8";
 
 /// Returns the tool, which is built if it is not there; or says past the capturing of
 /// output why the test did not run.
-fn wasmsign2() -> Option<&'static Path> {
+pub fn wasmsign2() -> Option<&'static Path> {
     static TOOL: LazyLock<Result<PathBuf, String>> =
         LazyLock::new(|| install("wasmsign2-cli", WASMSIGN2, "wasmsign2"));
     match &*TOOL {

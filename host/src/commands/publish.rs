@@ -19,7 +19,7 @@ use crate::capability::files::{Broken, Root, Rules};
 use crate::catalog::{Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::oci::Reference;
+use crate::oci::{self, Reference};
 use crate::package::{Package, PackageError, PublicKey, SecretKey, Verified};
 use crate::quantity::parse_long_time;
 use crate::sandbox::Limits;
@@ -40,8 +40,8 @@ const ANYBODY: &str = "anybody@example.org";
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
 pub(super) struct PublishArgs {
-    /// Signed component, of which you are the author
-    #[arg(group = "what", value_name = "FILE")]
+    /// Signed component; in your datasite only one of which you are the author
+    #[arg(group = "what", value_name = "FILE", value_parser = parse_file)]
     app_file: Option<PathBuf>,
 
     /// Registry that it goes to instead, `oci://HOST/REPOSITORY:TAG`; who you are there is
@@ -49,7 +49,7 @@ pub(super) struct PublishArgs {
     #[arg(
         value_name = "oci://…",
         requires = "app_file",
-        conflicts_with_all = ["key", "refresh", "app", "revoke", "min_sequence", "revoke_key", "replace_catalog"],
+        conflicts_with_all = ["key", "passphrase_file", "expires", "refresh", "app", "revoke", "min_sequence", "revoke_key", "replace_catalog"],
     )]
     to: Option<Reference>,
 
@@ -330,6 +330,14 @@ pub(super) fn to_json(event: &str, path: &Path, catalog: &Catalog) -> Value {
         "revoked_keys": revoked_keys.collect::<Vec<_>>(),
         "apps": catalog.apps().iter().map(app).collect::<Vec<_>>(),
     })
+}
+
+/// What is pushed comes before where it goes.
+fn parse_file(text: &str) -> Result<PathBuf, String> {
+    match text.starts_with(oci::SCHEME) {
+        true => Err("it is not said which file goes there: `publish FILE oci://…`".to_owned()),
+        false => Ok(text.into()),
+    }
 }
 
 fn parse_app_name(text: &str) -> Result<AppName, String> {

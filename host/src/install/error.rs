@@ -85,12 +85,22 @@ pub enum InstallError {
     #[error("no app `{0}` is installed")]
     NotInstalled(String),
     /// An app of that name is installed, and another's.
-    #[error("an app `{name}` of {author} is installed, and this one is not theirs")]
+    #[error("an app `{name}` of {author} is installed, and this one is of {other}")]
     OfAnother {
         /// The name.
         name: String,
         /// Whose it is.
         author: String,
+        /// Whose this one is.
+        other: String,
+    },
+    /// An update is signed by a key that nobody has trusted.
+    #[error("no key of {author} is trusted any more, and an update asks nobody")]
+    Untrusted {
+        /// Whose app it is.
+        author: String,
+        /// Where it comes from.
+        from: String,
     },
     /// An app of that name was installed, and what it kept is there.
     #[error("what an app `{name}` of {author} kept lies here, and this one is not theirs")]
@@ -125,6 +135,9 @@ impl InstallError {
             Self::Package(PackageError::Release(_)) => {
                 vec!["only its author can mend that".to_owned()]
             }
+            Self::Package(PackageError::Nameless) => vec![
+                "ask its author to sign it with `syft-host sign` too, which names the key".to_owned(),
+            ],
             Self::Package(PackageError::Unsigned) => vec![
                 "ask its author to sign it; `syft-host run` serves an unsigned app in the foreground"
                     .to_owned(),
@@ -143,6 +156,18 @@ impl InstallError {
             )],
             Self::Unfit(error) => error.hints().to_vec(),
             Self::Digest { .. } => vec!["do not install it; ask who gave you either of them".to_owned()],
+            Self::Lineage(_) => vec![
+                "nobody vouches for what a registry has beside an app; get it from elsewhere, or \
+                 tell its author"
+                    .to_owned(),
+            ],
+            Self::Untrusted { author, from } => vec![
+                format!("to be asked: `syft-host install {from}`"),
+                format!(
+                    "or trust a key that you have from {author}: `syft-host trust add {author} \
+                     --fingerprint SHA256:…`"
+                ),
+            ],
             Self::NotInstalled(_) => vec!["see what is: `syft-host list`".to_owned()],
             Self::OfAnother { name, .. } => {
                 vec![format!("an owner has one app of a name: `syft-host remove {name}` first")]

@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::installed::{Installed, Release};
 use crate::oci::{self, Auth, Bounds, Reference};
 use crate::package::{Link, PublicKey, Verified};
+use crate::plain::plain_excerpt;
 use crate::private;
 use crate::source::Source;
 use crate::tree::did_key;
@@ -190,7 +191,7 @@ impl Installer<'_> {
         let pulled = pulled.await.map_err(std::io::Error::other)??;
         let lineage = match pulled.annotations.get(oci::LINEAGE) {
             Some(json) => serde_json::from_str(json)
-                .map_err(|error| InstallError::Lineage(error.to_string()))?,
+                .map_err(|error| InstallError::Lineage(plain_excerpt(&error.to_string(), 200)))?,
             None => Vec::new(),
         };
         Ok(Fetched {

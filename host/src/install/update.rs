@@ -3,6 +3,7 @@
 use super::{Change, InstallError, Installer};
 use crate::installed::Installed;
 use crate::source::Source;
+use crate::trust::Via;
 
 /// What came of looking for another release.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +31,25 @@ impl Installer<'_> {
     ) -> Result<Update, InstallError> {
         let source = Source::parse(&installed.source)?;
         let fetched = self.fetch(&source).await?;
-        let candidate = self.examine(&fetched, None, false)?;
-        if *candidate.name() != installed.name {
-            return Err(InstallError::Other {
-                wanted: format!("a release of `{}`", installed.name),
-                found: format!("one of `{}`", candidate.name()),
+        let candidate = match self.examine(&fetched, None, false) {
+            Err(InstallError::OfAnother { name, other, .. }) => {
+                return Err(another(installed, &name, &other));
+            }
+            examined => examined?,
+        };
+        let author = candidate.standing.author();
+        if (candidate.name(), author) != (&installed.name, &installed.author) {
+            return Err(another(
+                installed,
+                candidate.name().as_str(),
+                author.as_str(),
+            ));
+        }
+        // Whoever is not known has to be shown to the owner, who is not asked here.
+        if matches!(candidate.standing.via(), Via::FirstUse { .. }) {
+            return Err(InstallError::Untrusted {
+                author: author.to_string(),
+                from: installed.source.clone(),
             });
         }
         let is_wanted = matches!(candidate.change, Change::Replaces);
@@ -60,5 +75,13 @@ impl Installer<'_> {
             true => Update::Waits(changed, candidate.growth),
             false => Update::Taken(changed),
         })
+    }
+}
+
+/// Returns that there is another app where the updates of one come from.
+fn another(installed: &Installed, name: &str, author: &str) -> InstallError {
+    InstallError::Other {
+        wanted: format!("a release of `{}` of {}", installed.name, installed.author),
+        found: format!("one of `{name}` of {author}"),
     }
 }

@@ -113,14 +113,18 @@ impl OciError {
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::NotFound { .. } => "check the spelling, and whether it was published there",
-            Self::Unauthorized { .. } => {
+            Self::Unauthorized { registry, .. } => {
                 return vec![
                     "check the spelling: some registries answer so where there is no such app"
                         .to_owned(),
-                    "give a name and password that may do that: those in docker's config.json \
-                     are found, those that a credential helper keeps are not"
-                        .to_owned(),
+                    format!(
+                        "log in there with `docker login {registry}`: what it writes into its \
+                         config.json is found, what a credential helper keeps is not"
+                    ),
                 ];
+            }
+            Self::DockerConfig { .. } => {
+                "mend it, or set DOCKER_CONFIG to a folder with another config.json"
             }
             Self::OtherBytes { .. } => {
                 "nothing of it was used; try again, and if it stays so get the app from elsewhere"

@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
-use crate::catalog;
+use crate::catalog::{self, ReadError};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::oci::{self, Auth, Bounds, OciError, Reference};
-use crate::package::Verified;
+use crate::package::{Link, Verified};
+use crate::plain::plain;
 use crate::ui::Ui;
 
 /// Gives an app to a registry, with how its author went over from key to key, as far as the
@@ -19,11 +20,9 @@ pub(super) async fn push(
 ) -> Result<(), CommandError> {
     let release = verified.release();
     let mut annotations = oci::annotations(release);
-    if let Ok(found) = catalog::read(&config.datasites, &release.author)
-        && !found.catalog().lineage().is_empty()
-    {
-        let lineage = serde_json::to_string(found.catalog().lineage())?;
-        annotations.insert(oci::LINEAGE.to_owned(), lineage);
+    let lineage = lineage(ui, config, verified)?;
+    if !lineage.is_empty() {
+        annotations.insert(oci::LINEAGE.to_owned(), serde_json::to_string(&lineage)?);
     }
     let auth = Auth::find(&config.docker_config, to).map_err(explain)?;
     let (component, reference) = (verified.component().to_owned(), to.clone());
@@ -58,6 +57,29 @@ pub(super) async fn push(
     ui.line("and this release alone with")?;
     ui.line(&format!("  syft-host install {pinned}"))?;
     Ok(())
+}
+
+/// Returns how the author went over from key to key, as far as that is known here. Where the
+/// last key of that has not signed the app, nobody who knows of it would take the app.
+fn lineage(ui: Ui, config: &Config, verified: &Verified<'_>) -> Result<Vec<Link>, CommandError> {
+    let author = &verified.release().author;
+    let lineage = match catalog::read(&config.datasites, author) {
+        Ok(found) => found.catalog().lineage().to_vec(),
+        Err(ReadError::NotThere(_)) => Vec::new(),
+        Err(error) => {
+            ui.status(&plain(&format!(
+                "note: it goes without the earlier keys of {author}: {error}"
+            )));
+            Vec::new()
+        }
+    };
+    match lineage.last().map(Link::new_key) {
+        Some(key) if !verified.signers().contains(key) => Err(CommandError::new(format!(
+            "by the catalog of {author} their key is {key}, which has not signed this"
+        ))
+        .hint("sign it with that one: `syft-host sign`")),
+        _ => Ok(lineage),
+    }
 }
 
 fn explain(error: OciError) -> CommandError {
