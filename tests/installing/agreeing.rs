@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::{World, digest};
+use crate::support::people::Served;
 
 const READS: &str = "[files]\nread = ['*/public/*.json']";
 const READS_MORE: &str = "[files]\nread = ['*/public/*']";
@@ -61,4 +62,21 @@ fn an_owner_is_told_who_would_get_what_was_kept() {
     assert!(!world.refused(&["install", &file]).contains(words));
     fs::write(data.join("state.redb"), "").unwrap();
     assert!(world.refused(&["install", &file]).contains(words));
+}
+
+#[test]
+fn a_damaged_status_hides_no_app() {
+    let world = World::new();
+    world.install(&world.release("1.0.1", ""));
+    let served = Served::start(&world.site, &world.owner);
+    let status = world.owner.home.join(".local/share/syft-host/serving");
+    fs::write(status.join(&world.owner.email).join("status.json"), "{").unwrap();
+    let listed = world.owner.run(&world.site, &["list"]);
+    assert_eq!(listed.code, Some(2), "{listed:?}");
+    assert!(listed.stdout.contains("demo 1.0.1"), "{listed:?}");
+    assert!(
+        listed.stderr.contains("cannot tell what is served"),
+        "{listed:?}"
+    );
+    served.stop();
 }

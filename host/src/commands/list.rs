@@ -20,13 +20,18 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
     let config = Config::load(overrides)?;
     let installer = Installer::open(&config).map_err(offer::explain)?;
     let names = installer.records().names()?;
-    let status = Status::read(&config.serving)?;
+    let mut exit = Exit::Success;
+    // What is installed is known without it.
+    let status = Status::read(&config.serving).unwrap_or_else(|error| {
+        exit = Exit::Failure;
+        ui.error(&CommandError::from(error).about("cannot tell what is served"));
+        Some(Status::default())
+    });
     if names.is_empty() {
         ui.line("No app is installed. Install one with `syft-host install`.")?;
     } else if status.is_none() {
         ui.line("No host serves what is installed: start `syft-host serve`.")?;
     }
-    let mut exit = Exit::Success;
     for name in names {
         let status = status.as_ref().and_then(|it| it.apps.get(name.as_str()));
         // One that cannot be read hides no other.

@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -17,6 +19,10 @@ use crate::private;
 
 const LOCK: &str = "lock";
 const STATUS: &str = "status.json";
+
+/// How often, and after which time each, the lock is tried.
+const ATTEMPTS: u32 = 10;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
 /// How the installed apps are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +80,17 @@ impl Status {
     }
 }
 
+/// Takes the lock. Whoever looks whether a host holds it has it for a moment, so it is tried again.
+fn lock_alone(file: &File) -> Result<(), Errno> {
+    for _ in 0..ATTEMPTS {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => thread::sleep(BETWEEN_ATTEMPTS),
+            result => return result,
+        }
+    }
+    Err(Errno::WOULDBLOCK)
+}
+
 fn is_locked(path: &Path) -> io::Result<bool> {
     match File::open(path) {
         Ok(file) => match flock(&file, FlockOperation::NonBlockingLockShared) {
@@ -103,7 +120,7 @@ impl StatusFile {
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         let mut lock = options.mode(0o600).open(&path)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        match lock_alone(&lock) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => return Err(already_served(&path)),
             Err(error) => return Err(error.into()),
@@ -154,4 +171,33 @@ fn already_served(lock: &Path) -> CommandError {
         "{by} serves the installed apps of this owner already"
     ))
     .hint("it takes up by itself what is installed, updated and removed")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn who_looks_keeps_no_host_from_starting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path().join("serving");
+        drop(StatusFile::lock(&folder).expect("the first"));
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    Status::read(&folder).expect("a status");
+                }
+            });
+            let results: Vec<bool> = (0..300)
+                .map(|_| StatusFile::lock(&folder).is_ok())
+                .collect();
+            is_over.store(true, Ordering::Relaxed);
+            assert!(!results.contains(&false));
+        });
+        let _held = StatusFile::lock(&folder).expect("the last");
+        assert!(StatusFile::lock(&folder).is_err());
+    }
 }
