@@ -1,5 +1,6 @@
 //! Installing signed apps: what an owner is shown and asked, what is refused and why.
 
+mod agreeing;
 mod attacks;
 mod releases;
 

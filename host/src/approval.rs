@@ -10,6 +10,7 @@ use syft_protocol::grant::PathPattern;
 use crate::capability::files::Grants;
 use crate::error::CommandError;
 use crate::manifest::{Files, Manifest};
+use crate::plain::plain;
 use crate::ui::Ui;
 
 /// What the owner says on the command line.
@@ -127,10 +128,10 @@ fn ask(
     }
     ui.status(&format!("The app `{name}` asks to"));
     for wish in &wishes {
-        ui.status(&format!("  {} {}", wish.words, wish.pattern));
+        ui.status(&plain(&format!("  {} {}", wish.words, wish.pattern)));
     }
     for warning in manifest.warnings() {
-        ui.status(&format!("  careful: {}", warning.message));
+        ui.status(&plain(&format!("  careful: {}", warning.message)));
     }
     loop {
         match ui

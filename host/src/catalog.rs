@@ -70,7 +70,8 @@ pub struct Entry {
     pub size: u64,
     /// Where the file is.
     pub path: ReleasePath,
-    /// The least number of a release of this epoch that may still be used.
+    /// The least number of a release of this epoch that may still be used; none of an earlier epoch
+    /// may be then.
     pub min_sequence: Option<u64>,
     /// What must not be used any more, by the digest of what is signed or of the file.
     pub revoked: Vec<[u8; 32]>,

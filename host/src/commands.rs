@@ -48,9 +48,6 @@ pub struct Cli {
     #[command(subcommand)]
     command: Command,
 
-    #[command(flatten)]
-    config: ConfigArgs,
-
     /// Print results as JSON
     #[arg(long, global = true)]
     json: bool,
@@ -63,6 +60,10 @@ pub struct Cli {
     /// $SYFT_HOST_LOG, else $RUST_LOG, else info]
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+
+    // The last one, since its heading is for all that follow.
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -20,7 +20,7 @@ use syft_protocol::timestamp::Timestamp;
 use crate::capability::files::Grants;
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::installed::{self, Components, Installed, Records};
+use crate::installed::{self, Components, Installed, InstalledError, Records};
 use crate::launch::{Plan, Prepared, Serves};
 use crate::package::{Package, Release};
 use crate::sandbox::{Compiling, Limits};
@@ -103,6 +103,7 @@ impl<'a> Installer<'a> {
         // What is served already may be older than what the owner went back from.
         let allow_downgrade = allow_downgrade || candidate.change == Change::Same;
         candidate.allow_downgrade = allow_downgrade;
+        candidate.inherits = data::is_of_nobody(&self.config.app_folder(candidate.name()))?;
         let (verified, standing) = (candidate.verified(), &candidate.standing);
         self.trust
             .check_release(verified, standing, allow_downgrade)?;
@@ -126,8 +127,8 @@ impl<'a> Installer<'a> {
         Ok(prepared.map_err(InstallError::Unfit)?.serves())
     }
 
-    /// Installs a release with all that it asks for but what is denied. Returns what is
-    /// installed now.
+    /// Installs a release with all that it asks for but what is denied here, and was for those
+    /// before it. Returns what is installed now.
     ///
     /// # Errors
     /// The disk, or something else was installed since it was checked.
@@ -137,7 +138,7 @@ impl<'a> Installer<'a> {
         denied: &[PathPattern],
     ) -> Result<Installed, InstallError> {
         self.change(candidate, |before| {
-            let release = candidate.to_record(denied.to_vec());
+            let release = candidate.to_record(candidate.denied_with(denied));
             match before {
                 Some(before) => before.replaced_by(release, candidate.source()),
                 None => candidate.to_new_record(release),
@@ -149,10 +150,14 @@ impl<'a> Installer<'a> {
     ///
     /// # Errors
     /// As for [`Self::install`].
-    pub fn hold(&self, candidate: &Candidate<'_>) -> Result<Installed, InstallError> {
+    pub fn hold(
+        &self,
+        candidate: &Candidate<'_>,
+        denied: &[PathPattern],
+    ) -> Result<Installed, InstallError> {
         self.change(candidate, |before| {
             let before = before.expect("what waits has something that goes on");
-            let waiting = candidate.to_record(before.current.denied.clone());
+            let waiting = candidate.to_record(candidate.denied_with(denied));
             Installed {
                 waiting: Some(waiting),
                 ..before
@@ -192,12 +197,28 @@ impl<'a> Installer<'a> {
         Ok(installed)
     }
 
+    /// Takes note of a release that is here already, and mends its component if it was damaged.
+    ///
+    /// # Errors
+    /// As for [`Self::install`].
+    pub fn renew(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
+        let _lock = self.records.lock()?;
+        let here = self.records.get(candidate.name())?;
+        let component = candidate.component();
+        let digest = Digest::of(component);
+        let mut here = here.iter().flat_map(Installed::releases);
+        if here.any(|it| it.sha256 == digest) {
+            self.components.keep(component)?;
+        }
+        self.note(candidate)
+    }
+
     /// Remembers what is to be remembered of a release that the owner agrees with: whose key it
     /// is, and that nothing older is to follow.
     ///
     /// # Errors
     /// Something that was checked is not so any more.
-    pub fn note(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
+    fn note(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
         if let Some(listed) = candidate.listed() {
             self.trust.note_catalog(&listed.standing, &listed.facts)?;
         }
@@ -207,22 +228,38 @@ impl<'a> Installer<'a> {
         Ok(())
     }
 
-    /// Serves what waits from now on, with all that it asks for but what is denied.
+    /// Denies more to an app that is installed.
     ///
     /// # Errors
-    /// Nothing waits, what waits was revoked since, or the disk.
+    /// The disk, or something else was installed since.
+    pub fn deny(
+        &self,
+        seen: &Installed,
+        denied: &[PathPattern],
+    ) -> Result<Installed, InstallError> {
+        self.edit(seen, |mut seen| {
+            seen.current.denied = seen.denied_with(denied);
+            Ok(seen)
+        })
+    }
+
+    /// Serves what waits from now on, with all that it asks for but what is denied here, and was
+    /// before.
+    ///
+    /// # Errors
+    /// Nothing waits; what waits, or the key that signed it, does not count any more; or the disk.
     pub fn approve(
         &self,
         seen: &Installed,
-        denied: Vec<PathPattern>,
+        denied: &[PathPattern],
     ) -> Result<Installed, InstallError> {
         self.edit(seen, |seen| {
             let waiting = seen.waiting.clone();
             let waiting =
                 waiting.ok_or_else(|| InstallError::NothingWaits(seen.name.to_string()))?;
-            self.still_good(&seen.author, &waiting)?;
+            self.still_taken(&seen.author, &waiting)?;
             let release = installed::Release {
-                denied,
+                denied: seen.denied_with(denied),
                 since: now(),
                 ..waiting
             };
@@ -259,6 +296,10 @@ impl<'a> Installer<'a> {
                 previous.ok_or_else(|| InstallError::NothingBefore(seen.name.to_string()))?;
             self.still_good(&seen.author, &previous)?;
             let goes_back = previous.order() < seen.current.order();
+            let previous = installed::Release {
+                denied: seen.denied_with(&previous.denied),
+                ..previous
+            };
             Ok(Installed {
                 skipped: goes_back.then(|| seen.current.signed_sha256.clone()),
                 previous: Some(seen.current),
@@ -297,14 +338,31 @@ impl<'a> Installer<'a> {
         Ok(is_installed)
     }
 
-    /// Checks what was kept since it was checked.
+    /// Checks that what waits would still be taken if it came now: its key may have been revoked
+    /// since, or followed by another. That a newer release was seen is the owner's to weigh.
+    fn still_taken(
+        &self,
+        author: &Datasite,
+        release: &installed::Release,
+    ) -> Result<(), InstallError> {
+        let component = self.read(release)?;
+        let verified = Package::read(&component)?.verify(&[])?;
+        let standing = self.standing(author, verified.signers(), &[])?;
+        self.trust.check_release(&verified, &standing, true)?;
+        Ok(())
+    }
+
+    fn read(&self, release: &installed::Release) -> Result<Vec<u8>, InstalledError> {
+        self.components.read(&release.sha256, self.component_bytes)
+    }
+
+    /// Checks that what was installed once was not revoked since. Its key may have been.
     fn still_good(
         &self,
         author: &Datasite,
         release: &installed::Release,
     ) -> Result<(), InstallError> {
-        self.components
-            .read(&release.sha256, self.component_bytes)?;
+        self.read(release)?;
         match self.trust.is_revoked(author, &release.digests())? {
             Some((digest, by)) => Err(Refused::RevokedDigest { digest, by }.into()),
             None => Ok(()),

@@ -263,11 +263,12 @@ mod tests {
         assert_eq!(components.read(&one, 3).expect("mended"), b"one");
 
         fs::write(folder.path().join("notes.wasm"), b"of somebody").expect("written");
+        fs::write(folder.path().join(".new-a1B2c3"), b"half").expect("written");
         assert_eq!(
             components
                 .keep_only(&HashSet::from([two]))
                 .expect("cleaned"),
-            1
+            2
         );
         assert!(!path.exists() && folder.path().join("notes.wasm").exists());
     }

@@ -7,6 +7,9 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
+/// How the names of files begin that were not written to the end.
+pub(crate) const UNFINISHED: &str = ".new-";
+
 /// Keeps others from changing what is in a folder, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
@@ -66,7 +69,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     let mut file = tempfile::Builder::new()
-        .prefix(".new-")
+        .prefix(UNFINISHED)
         .permissions(Permissions::from_mode(0o600))
         .tempfile_in(folder)?;
     file.write_all(bytes)?;

@@ -230,6 +230,7 @@ impl Supervisor {
         self.trouble = None;
         let names: HashSet<AppName> = found.keys().cloned().collect();
         self.shared.count(names.len());
+        self.forget_broken(&names, tell);
         let untried = self.untried.get_or_insert_with(|| names.clone());
         untried.retain(|name| names.contains(name));
         for name in self.kept.keys().cloned().collect::<Vec<_>>() {
@@ -237,16 +238,6 @@ impl Supervisor {
                 self.want(&name, None);
             }
         }
-        // Of records that never could be read, and are gone.
-        let known: HashSet<&str> = self
-            .kept
-            .keys()
-            .chain(&names)
-            .map(AppName::as_str)
-            .collect();
-        self.status
-            .apps
-            .retain(|name, _| known.contains(name.as_str()));
         for (name, record) in found {
             match record {
                 Ok(wanted) => {
@@ -298,6 +289,21 @@ impl Supervisor {
         {
             known.trouble = None;
             self.status_file.write(&self.status);
+        }
+    }
+
+    /// A record that could not be read is gone, and no keeper tells of it.
+    fn forget_broken(&mut self, names: &HashSet<AppName>, tell: &mut impl FnMut(&Event)) {
+        let is_broken = |it: &AppStatus| {
+            let trouble = it.trouble.as_ref();
+            it.serving.is_none() && trouble.is_some_and(|it| it.sha256.is_none())
+        };
+        let broken = self.status.apps.iter().filter(|(_, it)| is_broken(it));
+        let broken: Vec<_> = broken.flat_map(|(name, _)| AppName::parse(name)).collect();
+        for name in broken.into_iter().filter(|it| !names.contains(it)) {
+            self.status.apps.remove(name.as_str());
+            self.status_file.write(&self.status);
+            tell(&Event::Stopped(name));
         }
     }
 
@@ -384,7 +390,7 @@ fn read_one(
 ) -> Result<Option<Wanted>, CommandError> {
     let record = records.get(name).map_err(|error| {
         CommandError::from(error).hint(format!(
-            "install it again, or remove it: `syft-host remove {name}`"
+            "remove it with `syft-host remove {name}`, and install it again: what it kept stays"
         ))
     })?;
     let Some(installed) = record else {

@@ -198,6 +198,72 @@ fn denials_outlive_updates() {
 }
 
 #[test]
+fn no_later_word_undoes_a_denial() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    let digest_of = |file: &str| digest(file);
+    let sha256 = digest_of(&file);
+    let bytes = ["--yes", "--expect-digest", &sha256];
+    world.owner_says(
+        &[
+            &["install", &file],
+            &bytes[..],
+            &["--deny", "*/public/a.json"],
+        ]
+        .concat(),
+    );
+    // Nothing else is installed, and still it counts.
+    let said = world.owner_says(&["install", &file, "--deny", "*/public/b.json"]);
+    let denied = json!(["*/public/a.json", "*/public/b.json"]);
+    assert_eq!(said["current"]["denied"], denied);
+
+    let wider = world.release("1.0.2", READS_MORE);
+    let waits = world.owner_says(&["install", &wider, "--yes", "--deny", "*/public/c.json"]);
+    let denied = json!(["*/public/a.json", "*/public/b.json", "*/public/c.json"]);
+    assert_eq!(waits["waiting"]["denied"], denied);
+    let approve = ["approve", "demo", "--deny", "*/public/d.json"];
+    let why = world.refused(&approve);
+    assert!(why.contains("You deny it\n  */public/a.json\n"), "{why}");
+    let sha256 = digest_of(&wider);
+    let approved = world.owner_says(&[&approve[..], &["--expect-digest", &sha256]].concat());
+    let denied = json!([
+        "*/public/a.json",
+        "*/public/b.json",
+        "*/public/c.json",
+        "*/public/d.json"
+    ]);
+    assert_eq!(approved["current"]["denied"], denied);
+    let back = world.owner_says(&["rollback", "demo"]);
+    assert_eq!(back["current"]["version"], "1.0.1");
+    assert_eq!(back["current"]["denied"], denied);
+}
+
+#[test]
+fn what_is_damaged_hides_nothing_and_is_mended() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    let installed = world.install(&file);
+    fs::copy(world.release("1.0.2", READS_MORE), &file).unwrap();
+    world.owner_says(&["update"]);
+    let data = world.owner.home.join(".local/share/syft-host");
+    let records = data.join("installed").join(&world.owner.email);
+    fs::write(records.join("another.json"), "{").unwrap();
+    let shown = world.owner.run(&world.site, &["approve"]);
+    assert_eq!(shown.code, Some(2), "{shown:?}");
+    assert!(shown.stdout.contains("demo 1.0.2 waits"), "{shown:?}");
+    assert!(shown.stderr.contains("another.json"), "{shown:?}");
+
+    let sha256 = installed["current"]["sha256"].as_str().unwrap();
+    let component = data.join("components").join(&world.owner.email);
+    let component = component.join(format!("{sha256}.wasm"));
+    let whole = fs::read(&component).unwrap();
+    fs::write(&component, &whole[..100]).unwrap();
+    fs::write(&file, &whole).unwrap();
+    world.owner_says(&["install", &file, "--allow-downgrade"]);
+    assert!(fs::read(&component).unwrap() == whole);
+}
+
+#[test]
 fn what_is_removed_keeps_its_data_for_its_author_alone() {
     let world = World::new();
     let file = world.release("1.0.1", "");

@@ -76,6 +76,23 @@ fn the_old_key_says_which_follows_and_the_new_one_signs_from_then_on() {
 
 /// Whoever steals a key can leave no number above the one that they publish.
 #[test]
+fn a_rotation_that_was_cut_off_is_gone_on_from() {
+    let mut author = Author::new();
+    author.publishes(17);
+    let before = fs::read(author.shelf("catalog.json")).unwrap();
+    author.rotate(5);
+    // Killed between the own copy and the tree, or put back by whoever writes there.
+    fs::write(author.shelf("catalog.json"), before).unwrap();
+    let ended = author.publish(&["--refresh"]).succeeded();
+    let words = "note: the catalog in the tree was not your last one";
+    assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    let found = author.catalog();
+    assert_eq!(found.signers(), [public(&author.key)]);
+    let catalog = found.catalog();
+    assert_eq!((catalog.counter(), catalog.epoch()), (3, 1));
+}
+
+#[test]
 fn a_very_high_number_of_a_stolen_key_blocks_nobody() {
     let mut author = Author::new();
     author.publishes((1 << 53) - 1);

@@ -203,7 +203,9 @@ fn records_that_nobody_wrote_here_are_told_and_left() {
         let error = failed["error"].to_string();
         assert!(error.contains(&format!("{app}.json")), "{error}");
         assert!(
-            failed["hints"].to_string().contains("install it again"),
+            failed["hints"]
+                .to_string()
+                .contains(&format!("syft-host remove {app}")),
             "{failed}"
         );
     }
@@ -224,6 +226,11 @@ fn records_that_nobody_wrote_here_are_told_and_left() {
         let status = installed.status().unwrap();
         status.apps["good"].trouble.is_none().then_some(())
     });
+    // One that is gone is no trouble any more.
+    fs::remove_file(installed.record("half")).unwrap();
+    serving.wait_for_nth(1, "app-stopped", "half");
+    let status = installed.status().unwrap();
+    assert!(!status.apps.contains_key("half"));
     let failed = |it: &&Value| it["event"] == "app-failed";
     let n_told = serving.events().iter().filter(failed).count();
     assert_eq!(n_told, broken.len() + 1, "each is told once");

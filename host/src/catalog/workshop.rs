@@ -313,6 +313,8 @@ fn choose(
     last: Option<Found>,
     replaces: bool,
 ) -> Result<(Catalog, Base), WorkshopError> {
+    let is_before = |it: &Found| last.iter().any(|last| is_of_before(it, last, key));
+    let tree = tree.filter(|it| !is_before(it));
     if let Some(foreign) = tree.as_ref().filter(|it| !it.is_by(key)) {
         let path = shelf.path().join(CATALOG_FILE);
         return Err(WorkshopError::NotOwn(path, foreign.signers_in_words()));
@@ -335,6 +337,13 @@ fn choose(
         }
         _ => Err(WorkshopError::OtherKey(last.signers_in_words())),
     }
+}
+
+/// Tells whether a catalog is by a key that this one has followed, as the own copy says: the end
+/// of a rotation was cut off, or somebody has put it back.
+fn is_of_before(tree: &Found, last: &Found, key: &PublicKey) -> bool {
+    let mut links = last.catalog().lineage().iter();
+    last.is_by(key) && !tree.is_by(key) && links.any(|link| tree.is_by(link.old_key()))
 }
 
 impl WorkshopError {

@@ -26,8 +26,8 @@ pub(super) struct ApproveArgs {
     #[arg(long, value_name = "SHA256", value_parser = Digest::parse, requires = "app")]
     expect_digest: Option<Digest>,
 
-    /// Deny the app these files with all below them, whatever it asks for; may be given more
-    /// than once
+    /// Deny the app these files with all below them, whatever it asks for, beside what you
+    /// denied before; may be given more than once
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, requires = "app")]
     deny: Vec<PathPattern>,
 
@@ -58,7 +58,7 @@ pub(super) fn approve(
     let Some(waiting) = &installed.waiting else {
         return Err(offer::nothing_waits(&name));
     };
-    show(ui, &config, &installed);
+    show(ui, &config, &installed, &args.deny);
     match &args.expect_digest {
         Some(digest) if [&waiting.sha256, &waiting.signed_sha256].contains(&digest) => {}
         Some(_) => {
@@ -77,33 +77,37 @@ pub(super) fn approve(
             );
         }
     }
-    let denied = match args.deny.as_slice() {
-        [] => waiting.denied.clone(),
-        denied => denied.to_vec(),
-    };
     let installed = installer
-        .approve(&installed, denied)
+        .approve(&installed, &args.deny)
         .map_err(offer::explain)?;
     offer::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
 }
 
 fn show_all(ui: Ui, config: &Config, installer: &Installer<'_>) -> Result<Exit, CommandError> {
+    let mut exit = Exit::Success;
     let mut waits = false;
     for name in installer.records().names()? {
-        let installed = installer.installed(&name).map_err(offer::explain)?;
-        if installed.waiting.is_some() {
-            waits = true;
-            offer::tell_waits(ui, &installed, &wishes(config, &installed))?;
+        // One that cannot be read hides no other.
+        match installer.installed(&name) {
+            Ok(installed) if installed.waiting.is_some() => {
+                waits = true;
+                offer::tell_waits(ui, &installed, &wishes(config, &installed))?;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                exit = Exit::Failure;
+                ui.error(&offer::explain(error).about(&name));
+            }
         }
     }
     if !waits {
-        ui.line("nothing waits for approval")?;
+        ui.line("Nothing waits for approval.")?;
     }
-    Ok(Exit::Success)
+    Ok(exit)
 }
 
-fn show(ui: Ui, config: &Config, installed: &Installed) {
+fn show(ui: Ui, config: &Config, installed: &Installed, denied: &[PathPattern]) {
     let Some(waiting) = &installed.waiting else {
         return;
     };
@@ -128,7 +132,14 @@ fn show(ui: Ui, config: &Config, installed: &Installed) {
         ui.status(&format!("  {}", plain(&wish)));
     }
     for problem in waiting.approved.warnings() {
-        ui.status(&format!("  careful: {}", problem.message));
+        ui.status(&plain(&format!("  careful: {}", problem.message)));
+    }
+    let denied = installed.denied_with(denied);
+    if !denied.is_empty() {
+        ui.status("You deny it");
+    }
+    for pattern in denied {
+        ui.status(&plain(&format!("  {pattern}")));
     }
 }
 

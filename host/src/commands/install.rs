@@ -32,8 +32,8 @@ pub(super) struct InstallArgs {
     #[arg(long, value_name = "SHA256", value_parser = Digest::parse)]
     expect_digest: Option<Digest>,
 
-    /// Deny the app these files with all below them, whatever it asks for; may be given more
-    /// than once
+    /// Deny the app these files with all below them, whatever it asks for, also in later
+    /// releases; may be given more than once
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse)]
     deny: Vec<PathPattern>,
 
@@ -57,12 +57,10 @@ pub(super) async fn install(
         .examine(&fetched, args.expect_digest.as_ref(), args.allow_downgrade)
         .map_err(refused)?;
     if candidate.change == Change::Same {
-        installer.note(&candidate).map_err(refused)?;
-        ui.json(&json!({"event": "unchanged", "name": candidate.name().as_str()}))?;
-        ui.line(&format!("{} is installed already.", candidate.name()))?;
-        return Ok(Exit::Success);
+        installer.renew(&candidate).map_err(refused)?;
+        return stay(ui, &config, &installer, &candidate, &args.deny).map_err(wrong);
     }
-    offer::show(ui, &candidate, &args.deny);
+    offer::show(ui, &candidate, &candidate.denied_with(&args.deny));
     if !args.yes {
         offer::ask_for(ui, &candidate).map_err(wrong)?;
     } else if args.expect_digest.is_none() {
@@ -71,16 +69,33 @@ pub(super) async fn install(
     installer.try_out(&candidate).await.map_err(refused)?;
     let is_more = candidate.before().is_some() && !candidate.growth.is_empty();
     if args.yes && args.expect_digest.is_none() && is_more {
-        let installed = installer.hold(&candidate).map_err(refused)?;
+        let installed = installer.hold(&candidate, &args.deny).map_err(refused)?;
         offer::tell_waits(ui, &installed, &candidate.growth)?;
         return Ok(Exit::Success);
     }
-    let denied = match (candidate.before(), args.deny.as_slice()) {
-        (Some(before), []) => &before.current.denied,
-        (_, denied) => denied,
-    };
-    let installed = installer.install(&candidate, denied).map_err(refused)?;
+    let installed = installer.install(&candidate, &args.deny).map_err(refused)?;
     offer::tell_installed(ui, &config, &installed)?;
+    Ok(Exit::Success)
+}
+
+/// Leaves the release that is installed, but for what is denied to it now.
+fn stay(
+    ui: Ui,
+    config: &Config,
+    installer: &Installer<'_>,
+    candidate: &Candidate<'_>,
+    denied: &[PathPattern],
+) -> Result<Exit, CommandError> {
+    match candidate.before() {
+        Some(before) if before.denied_with(denied) != before.current.denied => {
+            let installed = installer.deny(before, denied).map_err(offer::explain)?;
+            offer::tell_installed(ui, config, &installed)?;
+        }
+        _ => {
+            ui.json(&json!({"event": "unchanged", "name": candidate.name().as_str()}))?;
+            ui.line(&format!("{} is installed already.", candidate.name()))?;
+        }
+    }
     Ok(Exit::Success)
 }
 

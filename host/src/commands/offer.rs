@@ -59,8 +59,14 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     lines.extend(
         warnings
             .iter()
-            .map(|it| format!("  careful: {}", it.message)),
+            .map(|it| plain(&format!("  careful: {}", it.message))),
     );
+    if candidate.inherits {
+        lines.push(format!(
+            "  careful: an app that was run as `{}` has kept data here, and this one would get it",
+            release.name
+        ));
+    }
     let denied: Vec<String> = denied.iter().map(ToString::to_string).collect();
     lines.extend(block("You deny it", &denied));
     if let Some(alarm) = candidate.standing.alarm() {

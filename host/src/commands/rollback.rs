@@ -11,7 +11,7 @@ use crate::ui::Ui;
 
 /// Go back to the release that was served before
 ///
-/// It gets what was approved for it, and what the app keeps stays as the newer release left it.
+/// It gets what was approved for it, less what was denied since, and what the app keeps stays as the newer release left it.
 /// `syft-host update` does not take that one again. Going back once more is going forward.
 #[derive(Debug, Args)]
 pub(super) struct RollbackArgs {

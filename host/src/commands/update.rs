@@ -41,7 +41,7 @@ pub(super) async fn update(
             .collect::<Result<_, _>>()?,
     };
     if names.is_empty() {
-        ui.line("no app is installed")?;
+        ui.line("No app is installed.")?;
     }
     let mut exit = Exit::Success;
     for name in names {

@@ -23,6 +23,8 @@ pub struct Candidate<'f> {
     pub(super) before: Option<Installed>,
     /// What installing it would change.
     pub change: Change,
+    /// It would get what an app kept that was run by the same name.
+    pub inherits: bool,
     /// What it asks for beyond what was approved for the one that is installed, in words.
     pub growth: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl<'f> Candidate<'f> {
             allow_downgrade: false,
             before,
             change,
+            inherits: false,
             growth,
         }
     }
@@ -91,6 +94,14 @@ impl<'f> Candidate<'f> {
     /// Returns what is installed of the app.
     pub fn before(&self) -> Option<&Installed> {
         self.before.as_ref()
+    }
+
+    /// Returns what is denied to the app, with more that is.
+    pub fn denied_with(&self, more: &[PathPattern]) -> Vec<PathPattern> {
+        match &self.before {
+            Some(before) => before.denied_with(more),
+            None => more.to_vec(),
+        }
     }
 
     /// Returns where it came from.

@@ -10,6 +10,8 @@ use std::path::Path;
 
 use syft_protocol::address::Datasite;
 
+use crate::private;
+
 const FILE: &str = "author";
 
 /// Returns the author of the installed app that the folder is of.
@@ -24,11 +26,44 @@ pub fn data_owner(folder: &Path) -> io::Result<Option<Datasite>> {
     }
 }
 
-/// Writes whose app the folder is of.
+/// Tells whether something that was run and not installed has kept data in the folder.
+pub(super) fn is_of_nobody(folder: &Path) -> io::Result<bool> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+        Ok(mut entries) => Ok(entries.next().is_some() && data_owner(folder)?.is_none()),
+    }
+}
+
+/// Writes whose app the folder is of. What it says already is never half gone, as when the disk
+/// is full: nobody could tell then whose app it was.
 pub(super) fn own(folder: &Path, author: &Datasite) -> io::Result<()> {
+    if data_owner(folder)?.as_ref() == Some(author) {
+        return Ok(());
+    }
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    fs::write(folder.join(FILE), author.as_str())
+    private::write(&folder.join(FILE), author.as_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_replaced_and_never_written_over() {
+        let site = tempfile::tempdir().expect("a folder");
+        let folder = site.path().join("app");
+        let email = |text| Datasite::parse(text).expect("an email");
+        let (alice, bob) = (email("alice@example.org"), email("bob@example.org"));
+        assert_eq!(data_owner(&folder).expect("nobody"), None);
+        own(&folder, &alice).expect("written");
+        fs::hard_link(folder.join(FILE), site.path().join("before")).expect("a link");
+        own(&folder, &bob).expect("written");
+        assert_eq!(data_owner(&folder).expect("an author"), Some(bob));
+        let before = fs::read_to_string(site.path().join("before")).expect("a file");
+        assert_eq!(before, alice.as_str());
+    }
 }

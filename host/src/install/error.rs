@@ -144,6 +144,10 @@ impl InstallError {
             ],
             Self::Refused(refused) => refused.hints(),
             Self::Trust(error) => error.hints(),
+            Self::Installed(InstalledError::Record { .. }) => vec![
+                "remove it with `syft-host remove`, and install it again: what it kept stays"
+                    .to_owned(),
+            ],
             Self::Registry(error) => error.hints(),
             Self::Catalog(error) => error.hint().into_iter().collect(),
             Self::Fetch(error) => error.hint().map(str::to_owned).into_iter().collect(),

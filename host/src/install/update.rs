@@ -54,7 +54,7 @@ impl Installer<'_> {
         }
         let is_wanted = matches!(candidate.change, Change::Replaces);
         if !only_look && !is_wanted {
-            self.note(&candidate)?;
+            self.renew(&candidate)?;
         }
         match candidate.change {
             Change::Same => return Ok(Update::None),
@@ -68,8 +68,8 @@ impl Installer<'_> {
         let waits = !candidate.growth.is_empty();
         let changed = match (only_look, waits) {
             (true, _) => candidate.would_be(),
-            (false, true) => self.hold(&candidate)?,
-            (false, false) => self.install(&candidate, &installed.current.denied)?,
+            (false, true) => self.hold(&candidate, &[])?,
+            (false, false) => self.install(&candidate, &[])?,
         };
         Ok(match waits {
             true => Update::Waits(changed, candidate.growth),

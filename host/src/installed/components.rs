@@ -58,7 +58,8 @@ impl Components {
         }
     }
 
-    /// Deletes the components that nobody needs. Returns how many there were.
+    /// Deletes the components that nobody needs, and what is left of those whose writer was killed;
+    /// so nobody may write at the same time. Returns how many there were.
     ///
     /// # Errors
     /// The disk.
@@ -67,9 +68,10 @@ impl Components {
         let mut n_deleted = 0;
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let path = entry.map_err(wrong)?.path();
-            let digest = path.file_stem().and_then(|it| it.to_str());
-            let digest = digest.and_then(|it| Digest::parse(it).ok());
-            if digest.is_some_and(|it| !needed.contains(&it)) {
+            let stem = path.file_stem().and_then(|it| it.to_str());
+            let is_unfinished = stem.is_some_and(|it| it.starts_with(private::UNFINISHED));
+            let digest = stem.and_then(|it| Digest::parse(it).ok());
+            if is_unfinished || digest.is_some_and(|it| !needed.contains(&it)) {
                 fs::remove_file(&path).map_err(|error| InstalledError::io(&path, error))?;
                 n_deleted += 1;
             }

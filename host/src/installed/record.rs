@@ -64,6 +64,19 @@ impl Installed {
         [&self.current].into_iter().chain(others)
     }
 
+    /// Returns what is denied to the app, with more that is: no release undoes a denial.
+    pub fn denied_with(&self, more: &[PathPattern]) -> Vec<PathPattern> {
+        let waiting = self.waiting.iter().flat_map(|it| &it.denied);
+        let all = self.current.denied.iter().chain(waiting).chain(more);
+        let mut denied = Vec::new();
+        for pattern in all {
+            if !denied.contains(pattern) {
+                denied.push(pattern.clone());
+            }
+        }
+        denied
+    }
+
     /// Returns the app with another release in place of the current one.
     #[must_use]
     pub fn replaced_by(self, release: Release, source: String) -> Self {

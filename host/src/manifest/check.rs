@@ -160,7 +160,7 @@ pub(super) fn concurrency(count: Option<usize>) -> Result<usize, Problem> {
         .ok_or_else(|| {
             Problem::new(
                 "from 1 to 1000 calls may run at the same time",
-                "without `concurrency` it is the host's own limit, 64",
+                "without `concurrency` it is the host's own limit, 128",
             )
         })
 }
