@@ -46,7 +46,7 @@ check:
 # Rewrites the expected files of the case tests; review the diff
 bless:
     BLESS=1 cargo test -p syft-protocol
-    BLESS=1 cargo test -p syft-host --test all -- manifest:: building:: signing:: publishing::
+    BLESS=1 cargo test -p syft-host --test all -- manifest:: building:: signing:: publishing:: installing:: oci::
     TRYBUILD=overwrite cargo test -p syft-guest
 
 # Measures requests/s and latency beside SyftEvent and a native loop, and files

@@ -264,6 +264,22 @@ fn serves_a_local_datasite_where_there_is_no_syftbox() {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// What is looked for in a home is not missed by who has said where all else is.
+#[test]
+fn needs_no_home_where_its_folder_is_said() {
+    let site = Site::new();
+    let home = site.path().join("home");
+    let mut command = syft_host(&site);
+    command
+        .env("HOME", "nowhere")
+        .env("SYFT_HOST_HOME", &home)
+        .args(["list", "--email", OWNER, "--data-dir"])
+        .arg(site.data_dir());
+    let output = output(&mut command);
+    assert!(output.status.success(), "{output:?}");
+    assert!(home.join("data/installed").is_dir());
+}
+
 #[test]
 fn does_not_delete_an_old_request_that_can_still_be_answered() {
     let site = Site::new();

@@ -64,8 +64,8 @@ pub struct Config {
     pub installed: PathBuf,
     /// The private folder of the host that serves them.
     pub serving: PathBuf,
-    /// The file in which docker keeps who the owner is for registries.
-    pub docker_config: PathBuf,
+    /// The file in which docker keeps who the owner is for registries, if there is a place for it.
+    pub docker_config: Option<PathBuf>,
     /// The private folder of the components of installed apps.
     pub components: PathBuf,
     /// The private folder of what the owner published last.
@@ -92,16 +92,13 @@ pub fn failpoint() -> Option<String> {
     env::var(FAILPOINT).ok()
 }
 
-/// Returns where docker keeps who its user is to registries.
-///
-/// # Errors
-/// There is no home.
-fn docker_config() -> Result<PathBuf, CommandError> {
+/// Returns where docker keeps who its user is to registries. A user without a home has none.
+fn docker_config() -> Option<PathBuf> {
     let folder = match env::var_os(DOCKER_CONFIG) {
         Some(folder) => PathBuf::from(folder),
-        None => home()?.join(".docker"),
+        None => home().ok()?.join(".docker"),
     };
-    Ok(folder.join("config.json"))
+    Some(folder.join("config.json"))
 }
 
 impl Config {
@@ -127,7 +124,7 @@ impl Config {
             trust: settings.join("trust"),
             installed: data.join("installed").join(&email),
             serving: data.join("serving").join(&email),
-            docker_config: docker_config()?,
+            docker_config: docker_config(),
             components: data.join("components").join(&email),
             published: data.join("published").join(&email),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
@@ -327,7 +324,7 @@ pub struct Start {
     pub program: PathBuf,
     /// The options that say which SyftBox is meant, if that was said here.
     pub arguments: Vec<String>,
-    /// The variables that say where the host's own folders are, if that was said here.
+    /// The variables that say where the host's own folders and docker's are, if that was said here.
     pub environment: Vec<(String, String)>,
 }
 
@@ -350,7 +347,7 @@ impl Start {
             ("--data-dir", said(&overrides.data_dir, DATA_DIR)?),
         ];
         let named = |(option, value): (&str, Option<String>)| Some([option.to_owned(), value?]);
-        let folders = [HOME, CACHE_HOME, DATA_HOME, CONFIG_HOME].into_iter();
+        let folders = [HOME, CACHE_HOME, DATA_HOME, CONFIG_HOME, DOCKER_CONFIG].into_iter();
         let set = folders.filter_map(|name| Some((name.to_owned(), env::var_os(name)?)));
         let environment = set.map(|(name, path)| Ok((name, said_path(Path::new(&path))?)));
         Ok(Self {

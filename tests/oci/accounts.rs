@@ -190,7 +190,7 @@ fn a_password_is_found_where_docker_keeps_it() {
     let site = Site::new();
     let path = site.path().join("config.json");
     let reference = at("registry.example:5000", "a:1");
-    let find = || Auth::find(&path, &reference).map(|auth| format!("{auth:?}"));
+    let find = || Auth::find(Some(&path), &reference).map(|auth| format!("{auth:?}"));
     let anonymous = Ok("Auth(somebody without a name)".to_owned());
     assert_eq!(find(), anonymous);
     let encoded = BASE64.encode(b"alice:sesame");

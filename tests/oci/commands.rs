@@ -236,7 +236,7 @@ fn an_update_is_of_the_same_app() {
         let other = author.signed(&world.site, &example("hello"), &toml);
         world.publish(author, &other, "alice/demo:latest");
         let expected = format!(
-            "demo is not updated: this is one of `{name}` of {email}, not a release of `demo` of \
+            "this is one of `{name}` of {email}, not a release of `demo` of \
              {ALICE}"
         );
         for update in [&["update"][..], &["update", "--check"]] {

@@ -229,6 +229,7 @@ fn the_service_manager_hears_how_things_go() {
 fn autostart(site: &Site, options: &[&str]) -> Output {
     let mut command = syft_host(site);
     command.env("SYFT_HOST_HOME", site.path().join("its own %home"));
+    command.env("DOCKER_CONFIG", site.path().join("docker"));
     command.arg("autostart").args(options);
     output(
         command
@@ -301,7 +302,10 @@ fn a_file_that_somebody_else_wrote_is_not_replaced() {
     let path = site.data_dir().join("apps/syft-host/run.sh");
     assert!(autostart(&site, &["syftbox"]).status.success());
     let written = fs::read_to_string(&path).unwrap();
-    assert!(written.contains("export SYFT_HOST_HOME='"), "{written}");
+    for variable in ["SYFT_HOST_HOME", "DOCKER_CONFIG"] {
+        let export = format!("export {variable}='");
+        assert!(written.contains(&export), "{written}");
+    }
     assert!(
         autostart(&site, &["syftbox"]).status.success(),
         "its own it replaces"

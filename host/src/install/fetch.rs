@@ -185,7 +185,7 @@ impl Installer<'_> {
     }
 
     async fn fetch_registry(&self, reference: &Reference) -> Result<Fetched, InstallError> {
-        let auth = Auth::find(&self.config.docker_config, reference)?;
+        let auth = Auth::find(self.config.docker_config.as_deref(), reference)?;
         let (asked, bounds) = (reference.clone(), Bounds::default());
         let pulled = tokio::task::spawn_blocking(move || oci::pull(&asked, &auth, &bounds));
         let pulled = pulled.await.map_err(std::io::Error::other)??;

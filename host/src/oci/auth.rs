@@ -61,12 +61,15 @@ struct DockerAuth {
 
 impl Auth {
     /// Finds who the owner is for the registry of a reference, in docker's `config.json`,
-    /// where `docker login` and others write it. Nobody where there is no such file or
+    /// where `docker login` and others write it. Nobody where there is no place or file for it, or
     /// nothing for the registry in it. Credential helpers are programs and are not run.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn find(docker_config: &Path, reference: &Reference) -> Result<Self, OciError> {
+    pub fn find(docker_config: Option<&Path>, reference: &Reference) -> Result<Self, OciError> {
+        let Some(docker_config) = docker_config else {
+            return Ok(Self::Anonymous);
+        };
         let wrong = |reason: String| OciError::DockerConfig {
             path: docker_config.to_owned(),
             reason,

@@ -24,7 +24,7 @@ pub(super) async fn push(
     if !lineage.is_empty() {
         annotations.insert(oci::LINEAGE.to_owned(), serde_json::to_string(&lineage)?);
     }
-    let auth = Auth::find(&config.docker_config, to).map_err(explain)?;
+    let auth = Auth::find(config.docker_config.as_deref(), to).map_err(explain)?;
     let (component, reference) = (verified.component().to_owned(), to.clone());
     let pushed = tokio::task::spawn_blocking(move || {
         oci::push(
