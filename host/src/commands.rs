@@ -195,7 +195,7 @@ impl Cli {
                 Command::Install(args) => install::install(ui, &overrides, &args).await,
                 Command::List(args) => list::list(ui, &overrides, &args),
                 Command::Update(args) => update::update(ui, &overrides, &args).await,
-                Command::Approve(args) => approve::approve(ui, &overrides, &args),
+                Command::Approve(args) => approve::approve(ui, &overrides, &args).await,
                 Command::Rollback(args) => rollback::rollback(ui, &overrides, &args),
                 Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),

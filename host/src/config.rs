@@ -387,7 +387,7 @@ fn config_home() -> Result<PathBuf, CommandError> {
 
 /// Returns one of the host's own folders.
 fn home_folder(variable: &str, below_home: &str, name: &str) -> Result<PathBuf, CommandError> {
-    if let Some(own) = env::var_os(HOME) {
+    if let Some(own) = env::var_os(HOME).filter(|own| !own.is_empty()) {
         return Ok(std::path::absolute(PathBuf::from(own))?.join(name));
     }
     Ok(base(variable, below_home)?.join("syft-host"))

@@ -21,7 +21,8 @@ use crate::capability::files::Grants;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::installed::{self, Components, Installed, InstalledError, Records};
-use crate::launch::{Plan, Prepared, Serves};
+use crate::launch::{Plan, Prepared};
+use crate::manifest::ManifestLimits;
 use crate::package::{Package, Release};
 use crate::sandbox::{Compiling, Limits};
 use crate::trust::{Refused, TrustStore};
@@ -103,28 +104,52 @@ impl<'a> Installer<'a> {
         // What is served already may be older than what the owner went back from.
         let allow_downgrade = allow_downgrade || candidate.change == Change::Same;
         candidate.allow_downgrade = allow_downgrade;
-        candidate.inherits = data::is_of_nobody(&self.config.app_folder(candidate.name()))?;
+        if candidate.change == Change::New {
+            self.look_around(&mut candidate)?;
+        }
         let (verified, standing) = (candidate.verified(), &candidate.standing);
         self.trust
             .check_release(verified, standing, allow_downgrade)?;
         Ok(candidate)
     }
 
-    /// Compiles a release and asks it what it serves, so that nothing is installed that cannot be
-    /// served. What was compiled is kept for whoever serves it.
+    /// Compiles a release that the owner agrees with and asks it what it serves, so that nothing
+    /// is installed that cannot be served. What was compiled is kept for whoever serves it.
     ///
     /// # Errors
     /// It cannot be served.
-    pub async fn try_out(&self, candidate: &Candidate<'_>) -> Result<Serves, InstallError> {
+    pub async fn try_out(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
         let asked = &candidate.verified().manifest().limits;
+        let component = candidate.component().to_owned();
+        self.try_within(candidate.name(), component, asked).await
+    }
+
+    /// Does the same to what waits.
+    ///
+    /// # Errors
+    /// It cannot be served.
+    pub async fn try_waiting(&self, seen: &Installed) -> Result<(), InstallError> {
+        let nothing = || InstallError::NothingWaits(seen.name.to_string());
+        let waiting = seen.waiting.as_ref().ok_or_else(nothing)?;
+        let component = self.read(waiting)?;
+        self.try_within(&seen.name, component, &waiting.approved.limits)
+            .await
+    }
+
+    async fn try_within(
+        &self,
+        name: &AppName,
+        component: Vec<u8>,
+        asked: &ManifestLimits,
+    ) -> Result<(), InstallError> {
         let plan = Plan {
-            name: candidate.name().clone(),
+            name: name.clone(),
             grants: Grants::default(),
             limits: asked.over(Limits::default()),
         };
-        let component = candidate.component().to_owned();
         let prepared = Prepared::new(self.config, plan, component, Compiling::BesideOthers).await;
-        Ok(prepared.map_err(InstallError::Unfit)?.serves())
+        prepared.map_err(InstallError::Unfit)?;
+        Ok(())
     }
 
     /// Installs a release with all that it asks for but what is denied here, and was for those
@@ -175,6 +200,20 @@ impl<'a> Installer<'a> {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Looks at what is there by the name of an app that is new here.
+    fn look_around(&self, candidate: &mut Candidate<'_>) -> Result<(), InstallError> {
+        let Config {
+            datasites, email, ..
+        } = self.config;
+        let private = self.config.app_folder(candidate.name());
+        candidate.inherits = data::is_of_nobody(&private)?;
+        let own = datasites.join(email.as_str()).join("app_data");
+        let folder = own.join(candidate.name().as_str());
+        let is_known = data_owner(&private)?.is_some();
+        candidate.meets = (!is_known && folder.symlink_metadata().is_ok()).then_some(folder);
+        Ok(())
     }
 
     fn change(

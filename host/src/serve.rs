@@ -36,7 +36,7 @@ use keeper::{Keeper, Shared};
 use nudge::Nudge;
 use status::StatusFile;
 pub use status::{AppStatus, Status, Trouble};
-pub use updates::keep_updated;
+pub use updates::follow_authors;
 
 /// How often the records are looked at where nothing hints at a change.
 const LOOK_EVERY: Duration = Duration::from_secs(2);

@@ -10,7 +10,7 @@ use super::{ALICE, MALLORY, World, digest};
 use crate::signing;
 use crate::support::blessed;
 use crate::support::guests::{example, guest, repository};
-use crate::support::people::{Person, normal};
+use crate::support::people::{Person, Served, normal};
 
 impl World {
     /// Has the owner do something that is refused, with this to be seen.
@@ -194,6 +194,48 @@ fn imports_without_cover_are_refused() {
     world.nothing_is_there();
 }
 
+/// Wherever an app came from, what its author revokes in their catalog counts: at an update, and
+/// for a host that begins to serve.
+#[test]
+fn an_author_revokes_what_was_installed_from_a_file() {
+    let world = World::new();
+    let key = world.alice.key();
+    let key = key.to_str().unwrap();
+    let file = world.release("1.0.1", "");
+    world.install(&file);
+    for publish in [
+        &["publish", &file, "--key", key][..],
+        &["publish", "--app", "demo", "--revoke", "1", "--key", key],
+    ] {
+        world.alice.run(&world.site, publish).succeeded();
+    }
+    let served = Served::start(&world.site, &world.owner);
+    let failed = served.wait_for("the app to stop", |it| it["event"] == "app-failed");
+    assert!(
+        failed["error"].as_str().unwrap().contains("revoked"),
+        "{failed}"
+    );
+    world.sees("update_of_a_revoked_one", &["update"]);
+}
+
+/// As above, with nobody who serves.
+#[test]
+fn an_update_looks_at_what_an_author_revokes() {
+    let world = World::new();
+    let key = world.alice.key();
+    let key = key.to_str().unwrap();
+    let file = world.release("1.0.1", "");
+    world.install(&file);
+    assert_eq!(world.owner_says(&["update"])["event"], "up-to-date");
+    for publish in [
+        &["publish", &file, "--key", key][..],
+        &["publish", "--app", "demo", "--revoke", "1", "--key", key],
+    ] {
+        world.alice.run(&world.site, publish).succeeded();
+    }
+    world.sees("update_of_a_revoked_one", &["update"]);
+}
+
 /// The file that was checked is the one that runs, whatever lies at its path afterwards.
 #[test]
 fn a_file_that_is_swapped_afterwards_changes_nothing() {
@@ -211,7 +253,7 @@ fn a_file_that_is_swapped_afterwards_changes_nothing() {
         .join(&world.owner.email)
         .join(format!("{kept}.wasm"));
     fs::write(&component, fs::read(example("hello")).unwrap()).unwrap();
-    let served = crate::support::people::Served::start(&world.site, &world.owner);
+    let served = Served::start(&world.site, &world.owner);
     let failed = served.wait_for("the app to fail", |it| it["event"] == "app-failed");
     let error = failed["error"].as_str().unwrap();
     assert!(error.contains("it has other bytes"), "{error}");

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::{ALICE, MALLORY, World, digest};
-use crate::support::guests::example;
+use crate::support::guests::{example, guest};
 use crate::support::people::{Person, Served};
 use crate::support::wait_for;
 
@@ -177,6 +177,48 @@ fn a_host_that_serves_takes_what_wants_nothing_new() {
     assert_eq!(world.owner_says(&["list"])["status"], json!(null));
 }
 
+/// It runs for the first time when the owner has agreed.
+#[test]
+fn what_wants_more_is_not_tried_before_it_is_approved() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    world.install(&file);
+    let unfit = world
+        .alice
+        .release(&world.site, &guest("not-an-app"), "1.0.2", READS_MORE);
+    fs::copy(&unfit, &file).unwrap();
+    assert_eq!(world.owner_says(&["update"])["event"], "waits");
+    let why = world.refused(&["approve", "demo", "--expect-digest", &digest(&unfit)]);
+    assert!(
+        why.contains("not approved: the component does not export"),
+        "{why}"
+    );
+    let [current, _, waiting] = world.versions();
+    assert_eq!(
+        (current.as_deref(), waiting.as_deref()),
+        (Some("1.0.1"), Some("1.0.2"))
+    );
+}
+
+#[test]
+fn what_waits_is_taken_once_it_wants_nothing_more() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    world.install(&file);
+    let wider = world.release("1.0.2", READS_MORE);
+    world.install(&wider);
+    world.owner_says(&["rollback", "demo"]);
+    let third = world.release("1.0.3", READS_MORE);
+    assert_eq!(
+        world.owner_says(&["install", &third, "--yes"])["event"],
+        "waits"
+    );
+    world.owner_says(&["rollback", "demo"]);
+    fs::copy(&third, &wider).unwrap();
+    assert_eq!(world.owner_says(&["update"])["event"], "updated");
+    assert_eq!(world.versions()[0].as_deref(), Some("1.0.3"));
+}
+
 #[test]
 fn denials_outlive_updates() {
     let world = World::new();
@@ -306,6 +348,15 @@ fn what_is_removed_keeps_its_data_for_its_author_alone() {
         "{why}"
     );
 
+    // What lies in the datasite has no owner, so it is told of.
     world.owner_says(&["remove", "demo", "--data"]);
-    assert_eq!(world.owner_says(&install)["author"], MALLORY);
+    let folder = world.site.datasites().join(&world.owner.email);
+    fs::create_dir_all(folder.join("app_data/demo")).unwrap();
+    let ended = world.owner.run(&world.site, &install).succeeded();
+    assert!(
+        ended.stderr.contains("app_data/demo is there already"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(world.owner_says(&["list"])["author"], MALLORY);
 }

@@ -36,7 +36,7 @@ pub(super) struct ApproveArgs {
     reject: bool,
 }
 
-pub(super) fn approve(
+pub(super) async fn approve(
     ui: Ui,
     overrides: &Overrides,
     args: &ApproveArgs,
@@ -77,6 +77,10 @@ pub(super) fn approve(
             );
         }
     }
+    installer
+        .try_waiting(&installed)
+        .await
+        .map_err(|error| offer::explain(error).about("not approved"))?;
     let installed = installer
         .approve(&installed, &args.deny)
         .map_err(offer::explain)?;

@@ -24,7 +24,8 @@ pub(super) struct InstallArgs {
     /// `oci://HOST/REPOSITORY:TAG` or `…@sha256:DIGEST`
     source: String,
 
-    /// Do not ask: needs --expect-digest, or an author whose key is known already
+    /// Do not ask: needs --expect-digest, or an author whose key is known already. Without
+    /// --expect-digest a release that wants more than the one before waits for `approve`
     #[arg(long)]
     yes: bool,
 
@@ -66,13 +67,13 @@ pub(super) async fn install(
     } else if args.expect_digest.is_none() {
         may_go_unasked(&candidate).map_err(wrong)?;
     }
-    installer.try_out(&candidate).await.map_err(refused)?;
     let is_more = candidate.before().is_some() && !candidate.growth.is_empty();
     if args.yes && args.expect_digest.is_none() && is_more {
         let installed = installer.hold(&candidate, &args.deny).map_err(refused)?;
         offer::tell_waits(ui, &installed, &candidate.growth)?;
         return Ok(Exit::Success);
     }
+    installer.try_out(&candidate).await.map_err(refused)?;
     let installed = installer.install(&candidate, &args.deny).map_err(refused)?;
     offer::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)

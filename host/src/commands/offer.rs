@@ -67,6 +67,12 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
             release.name
         ));
     }
+    if let Some(folder) = &candidate.meets {
+        lines.push(plain(&format!(
+            "  careful: {} is there already: it gets what lies there, and answers what waits there",
+            folder.display()
+        )));
+    }
     let denied: Vec<String> = denied.iter().map(ToString::to_string).collect();
     lines.extend(block("You deny it", &denied));
     if let Some(alarm) = candidate.standing.alarm() {

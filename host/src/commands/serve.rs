@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::launch::allow_open_files;
 use crate::plain::plain;
 use crate::quantity::parse_long_time;
-use crate::serve::{Event, Served, Supervisor, keep_updated};
+use crate::serve::{Event, Served, Supervisor, follow_authors};
 use crate::server::Shutdown;
 use crate::ui::Ui;
 
@@ -56,9 +56,12 @@ pub(super) async fn serve(
         datasite: config.email.to_string(),
         is_local: config.is_local,
     };
-    if let Some(every) = args.update_every.filter(|every| !every.is_zero()) {
-        tokio::spawn(keep_updated(config.clone(), every, shutdown.clone()));
-    }
+    let update_every = args.update_every.filter(|every| !every.is_zero());
+    tokio::spawn(follow_authors(
+        config.clone(),
+        update_every,
+        shutdown.clone(),
+    ));
     let supervisor = Supervisor::new(config, args.manner.into(), open_files, args.stop_within)?;
     supervisor.run(shutdown, |event| voice.tell(event)).await?;
     Ok(Exit::Success)

@@ -15,7 +15,7 @@ use crate::ui::Ui;
 ///
 /// Each comes from where the app came from. One that wants more than was approved waits for
 /// `syft-host approve`, and the one before goes on. A release that is older, revoked, signed by
-/// another key or otherwise not in order is refused.
+/// another key or otherwise not in order is refused, and then it ends with 2.
 #[derive(Debug, Args)]
 pub(super) struct UpdateArgs {
     /// Names of apps [default: all that are installed]

@@ -1,5 +1,7 @@
 //! A release that was checked, and what installing it would change.
 
+use std::path::PathBuf;
+
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -25,6 +27,8 @@ pub struct Candidate<'f> {
     pub change: Change,
     /// It would get what an app kept that was run by the same name.
     pub inherits: bool,
+    /// What lies in the datasite as its folder, of nobody knows whose app.
+    pub meets: Option<PathBuf>,
     /// What it asks for beyond what was approved for the one that is installed, in words.
     pub growth: Vec<String>,
 }
@@ -72,6 +76,7 @@ impl<'f> Candidate<'f> {
             before,
             change,
             inherits: false,
+            meets: None,
             growth,
         }
     }

@@ -6,7 +6,7 @@ use syft_protocol::address::Datasite;
 use syft_protocol::app_url::SyftAppUrl;
 
 use super::{InstallError, Installer};
-use crate::catalog::{self, Catalog, Entry, Found, Freshness};
+use crate::catalog::{self, Catalog, Entry, Found, Freshness, ReadError};
 use crate::digest::Digest;
 use crate::installed::{Installed, Release};
 use crate::oci::{self, Auth, Bounds, Reference};
@@ -123,15 +123,8 @@ impl Installer<'_> {
 
     fn fetch_listed(&self, url: &SyftAppUrl) -> Result<Fetched, InstallError> {
         let (datasites, author) = (&self.config.datasites, url.author());
-        let found = catalog::read(datasites, author)?;
-        let lineage = found.catalog().lineage().to_vec();
-        let standing = self.standing(author, found.signers(), &lineage)?;
+        let (found, standing, facts) = self.read_catalog(author)?;
         let entry = found.catalog().app(url.app());
-        let facts = self.facts(url, &found, &standing, entry)?;
-        self.trust.check_catalog(&standing, &facts)?;
-        if !matches!(standing.via(), Via::FirstUse { .. }) {
-            self.trust.note_catalog(&standing, &facts)?;
-        }
         if let Freshness::Expired(since) = found.freshness(super::now()) {
             return Err(InstallError::Expired {
                 author: author.to_string(),
@@ -142,7 +135,7 @@ impl Installer<'_> {
         Ok(Fetched {
             source: Source::Datasite(url.clone()),
             component: catalog::fetch(datasites, author, entry, self.component_bytes)?,
-            lineage,
+            lineage: found.catalog().lineage().to_vec(),
             listed: Some(Listed {
                 url: url.clone(),
                 entry: entry.clone(),
@@ -152,36 +145,62 @@ impl Installer<'_> {
         })
     }
 
+    /// Takes note of what an author's catalog revokes, if it is here and the author is trusted.
+    ///
+    /// # Errors
+    /// It is there, and does not count.
+    pub fn heed(&self, author: &Datasite) -> Result<(), InstallError> {
+        match self.read_catalog(author) {
+            Err(InstallError::Catalog(ReadError::NotThere(_))) => Ok(()),
+            read => read.map(|_| ()),
+        }
+    }
+
+    /// Reads a catalog and finds out whether it is the author's. Where the author is trusted
+    /// already, note is taken of it.
+    fn read_catalog(
+        &self,
+        author: &Datasite,
+    ) -> Result<(Found, Standing, CatalogFacts), InstallError> {
+        let found = catalog::read(&self.config.datasites, author)?;
+        let lineage = found.catalog().lineage();
+        let standing = self.standing(author, found.signers(), lineage)?;
+        let facts = self.facts(&found, &standing);
+        match standing.via() {
+            Via::FirstUse { .. } => self.trust.check_catalog(&standing, &facts)?,
+            Via::Pinned | Via::Succeeded { .. } => self.trust.note_catalog(&standing, &facts)?,
+        }
+        Ok((found, standing, facts))
+    }
+
     /// Returns what a catalog says that concerns trust. A release that is here, and older than the
     /// least that may be used, counts as revoked.
-    fn facts(
-        &self,
-        url: &SyftAppUrl,
-        found: &Found,
-        standing: &Standing,
-        entry: Option<&Entry>,
-    ) -> Result<CatalogFacts, InstallError> {
+    fn facts(&self, found: &Found, standing: &Standing) -> CatalogFacts {
         let catalog = found.catalog();
         let entries = catalog.apps().values();
         let revoked = entries.flat_map(|entry| entry.revoked.iter().map(Digest::from));
         let mut revoked_digests: Vec<Digest> = revoked.collect();
-        let here = self.records.get(url.app())?;
-        let here = here.iter().filter(|it| it.author == *url.author());
-        if let Some((epoch, least)) = entry.and_then(|it| Some((it.epoch, it.min_sequence?))) {
+        for (name, entry) in catalog.apps() {
+            let Some(least) = entry.min_sequence else {
+                continue;
+            };
+            // What cannot be read is not served.
+            let here = self.records.get(name).ok().flatten();
+            let here = here.iter().filter(|it| it.author == *catalog.author());
             let is_older = |release: &&Release| {
                 let own = epoch_of(catalog, standing, &release.signer);
-                own.is_some_and(|own| (own, release.sequence) < (epoch, least))
+                own.is_some_and(|own| (own, release.sequence) < (entry.epoch, least))
             };
             let older = here.flat_map(Installed::releases).filter(is_older);
             revoked_digests.extend(older.map(|it| it.signed_sha256.clone()));
         }
-        Ok(CatalogFacts {
+        CatalogFacts {
             counter: catalog.counter(),
             digest: Digest::from(found.digest()),
             expires: catalog.expires(),
             revoked_keys: catalog.revoked_keys().to_vec(),
             revoked_digests,
-        })
+        }
     }
 
     async fn fetch_registry(&self, reference: &Reference) -> Result<Fetched, InstallError> {

@@ -30,6 +30,11 @@ impl Installer<'_> {
         only_look: bool,
     ) -> Result<Update, InstallError> {
         let source = Source::parse(&installed.source)?;
+        if !matches!(source, Source::Datasite(_))
+            && let Err(error) = self.heed(&installed.author)
+        {
+            tracing::warn!(app = %installed.name, "its author's catalog is not heeded: {error}");
+        }
         let fetched = self.fetch(&source).await?;
         let candidate = match self.examine(&fetched, None, false) {
             Err(InstallError::OfAnother { name, other, .. }) => {
@@ -59,13 +64,16 @@ impl Installer<'_> {
         match candidate.change {
             Change::Same => return Ok(Update::None),
             Change::Skipped => return Ok(Update::Skipped),
-            Change::Waits => {
+            Change::Waits if !candidate.growth.is_empty() => {
                 return Ok(Update::Waits(installed.clone(), candidate.growth));
             }
-            Change::New | Change::Replaces => {}
+            Change::New | Change::Waits | Change::Replaces => {}
         }
-        self.try_out(&candidate).await?;
         let waits = !candidate.growth.is_empty();
+        // One that wants more does not run before the owner has agreed.
+        if !waits {
+            self.try_out(&candidate).await?;
+        }
         let changed = match (only_look, waits) {
             (true, _) => candidate.would_be(),
             (false, true) => self.hold(&candidate, &[])?,
