@@ -185,7 +185,7 @@ pub(crate) fn catalogs() -> Vec<Vec<u8>> {
         signed_sha256: [2; 32],
         size: 3,
         path: ReleasePath::of(&name, 2),
-        min_sequence: None,
+        least: None,
         revoked: Vec::new(),
     };
     catalog.put(&name, entry).expect("the first");

@@ -21,6 +21,7 @@ mod workshop;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
@@ -70,11 +71,20 @@ pub struct Entry {
     pub size: u64,
     /// Where the file is.
     pub path: ReleasePath,
-    /// The least number of a release of this epoch that may still be used; none of an earlier epoch
-    /// may be then.
-    pub min_sequence: Option<u64>,
+    /// The least release that may still be used.
+    pub least: Option<Least>,
     /// What must not be used any more, by the digest of what is signed or of the file.
     pub revoked: Vec<[u8; 32]>,
+}
+
+/// The least release of an app that may be used. Those by earlier keys are less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Least {
+    /// The epoch of the key that signed it.
+    pub epoch: u64,
+    /// Its number.
+    pub sequence: u64,
 }
 
 impl Catalog {
@@ -147,14 +157,13 @@ impl Catalog {
             self.apps.insert(name.clone(), entry);
             return Ok(None);
         };
-        let is_of_same_epoch = earlier.epoch == entry.epoch;
-        if is_of_same_epoch {
+        if earlier.epoch == entry.epoch {
             entry.check_follows(earlier)?;
-            entry.min_sequence = earlier.min_sequence;
         }
         if earlier.has_revoked(&entry.signed_sha256) || earlier.has_revoked(&entry.sha256) {
             return Err(ChangeError::Revoked);
         }
+        entry.least = earlier.least;
         entry.revoked.clone_from(&earlier.revoked);
         Ok(self.apps.insert(name.clone(), entry))
     }
@@ -186,10 +195,14 @@ impl Catalog {
         if least > entry.sequence {
             return Err(ChangeError::AboveNewest(entry.sequence));
         }
-        if let Some(earlier) = entry.min_sequence.filter(|earlier| *earlier > least) {
-            return Err(ChangeError::LowerLeast(earlier));
+        let least = Least {
+            epoch: entry.epoch,
+            sequence: least,
+        };
+        if let Some(earlier) = entry.least.filter(|earlier| *earlier > least) {
+            return Err(ChangeError::LowerLeast(earlier.sequence));
         }
-        entry.min_sequence = Some(least);
+        entry.least = Some(least);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
-use super::{Catalog, CatalogError, Entry, MAX_REVOKED, ReleasePath};
+use super::{Catalog, CatalogError, Entry, Least, MAX_REVOKED, ReleasePath};
 use crate::manifest::{self, SEQUENCE};
 use crate::package::{Link, PublicKey};
 use crate::plain::plain_excerpt;
@@ -40,7 +40,7 @@ struct RawEntry {
     size: u64,
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    min_sequence: Option<u64>,
+    least: Option<Least>,
     revoked: Vec<String>,
 }
 
@@ -123,8 +123,12 @@ impl Raw {
 impl RawEntry {
     fn check(self) -> Result<Entry, CatalogError> {
         use CatalogError::Value;
-        if self.min_sequence.is_some_and(|least| least > self.sequence) {
-            return Err(Value("min_sequence"));
+        let newest = Least {
+            epoch: self.epoch,
+            sequence: self.sequence,
+        };
+        if self.least.is_some_and(|least| least > newest) {
+            return Err(Value("least"));
         }
         if self.revoked.len() > MAX_REVOKED {
             return Err(Value("revoked"));
@@ -141,7 +145,7 @@ impl RawEntry {
             signed_sha256: digest(&self.signed_sha256).ok_or(Value("signed_sha256"))?,
             size: self.size,
             path: ReleasePath::parse(&self.path).ok_or(Value("path"))?,
-            min_sequence: self.min_sequence,
+            least: self.least,
             revoked: revoked.collect::<Option<_>>().ok_or(Value("revoked"))?,
         })
     }
@@ -157,7 +161,7 @@ impl From<&Entry> for RawEntry {
             signed_sha256: HEXLOWER.encode(&entry.signed_sha256),
             size: entry.size,
             path: entry.path.to_string(),
-            min_sequence: entry.min_sequence,
+            least: entry.least,
             revoked: entry.revoked.iter().map(|it| HEXLOWER.encode(it)).collect(),
         }
     }

@@ -35,7 +35,7 @@ fn entry(sequence: u64) -> Entry {
         signed_sha256: [(sequence as u8).wrapping_add(100); 32],
         size: 1000,
         path: ReleasePath::of(&name(), sequence),
-        min_sequence: None,
+        least: None,
         revoked: Vec::new(),
     }
 }
@@ -85,7 +85,7 @@ fn is_written_like_this() {
             "signed_sha256": sha256("75"),
             "size": 1000,
             "path": "leaderboard/17.wasm",
-            "min_sequence": 16,
+            "least": {"epoch": 0, "sequence": 16},
             "revoked": [sha256("07")],
         }},
     });
@@ -176,15 +176,14 @@ fn refuses_what_cannot_be() {
 #[test]
 fn least_is_not_above_the_newest() {
     let text = String::from_utf8(with_release(17).to_json()).expect("JSON");
-    let with = |least: u64| {
-        text.replace(
-            "\"revoked\":",
-            &format!("\"min_sequence\":{least},\"revoked\":"),
-        )
+    let with = |epoch: u64, sequence: u64| {
+        let least = format!("\"least\":{{\"epoch\":{epoch},\"sequence\":{sequence}}}");
+        text.replace("\"revoked\":", &format!("{least},\"revoked\":"))
     };
-    assert!(Catalog::parse(with(17).as_bytes()).is_ok());
-    let refused = Err(CatalogError::Value("min_sequence"));
-    assert_eq!(Catalog::parse(with(18).as_bytes()), refused);
+    assert!(Catalog::parse(with(0, 17).as_bytes()).is_ok());
+    let refused = Err(CatalogError::Value("least"));
+    assert_eq!(Catalog::parse(with(0, 18).as_bytes()), refused);
+    assert_eq!(Catalog::parse(with(1, 1).as_bytes()), refused);
 }
 
 #[test]
@@ -207,7 +206,7 @@ fn has_one_spelling() {
         ("alice@", "\\u0061lice@"),
         // Twice the same name: each reader could believe another.
         ("\"apps\":{", &format!("\"apps\":{{{app}}},")),
-        ("\"revoked\":[]", "\"min_sequence\":null,\"revoked\":[]"),
+        ("\"revoked\":[]", "\"least\":null,\"revoked\":[]"),
         (
             "\"version\":\"1.2.0\",\"epoch\":0",
             "\"epoch\":0,\"version\":\"1.2.0\"",
@@ -247,7 +246,8 @@ fn a_release_follows_the_last() {
     let before = catalog.put(&name(), entry(18)).expect("a higher one");
     assert_eq!(before.map(|it| it.sequence), Some(17));
     let now = catalog.app(&name()).expect("it is there");
-    assert_eq!(now.min_sequence, Some(16));
+    let (epoch, sequence) = (0, 16);
+    assert_eq!(now.least, Some(Least { epoch, sequence }));
     assert_eq!(now.revoked, [[7; 32]]);
 }
 
@@ -266,7 +266,12 @@ fn the_next_key_counts_anew() {
     assert_eq!(catalog.put(&name(), revoked), Err(ChangeError::Revoked));
     catalog.put(&name(), entry(18)).expect("of another epoch");
     let now = catalog.app(&name()).expect("it is there");
-    assert_eq!((now.epoch, now.sequence, now.min_sequence), (1, 18, None));
+    assert_eq!((now.epoch, now.sequence), (1, 18));
+    // What was ruled out of the old key's stays so.
+    let (epoch, sequence) = (0, (1 << 53) - 1);
+    assert_eq!(now.least, Some(Least { epoch, sequence }));
+    assert_eq!(catalog.set_min_sequence(&name(), 18), Ok(()));
+    let now = catalog.app(&name()).expect("it is there");
     assert_eq!(now.revoked, [[7; 32]]);
     assert_eq!(catalog.put(&name(), entry(17)), Err(ChangeError::Lower(18)));
 }

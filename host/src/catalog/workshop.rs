@@ -178,7 +178,7 @@ impl<'a> Workshop<'a> {
             signed_sha256: *verified.signed_digest(),
             size: component.len() as u64,
             path: path.clone(),
-            min_sequence: None,
+            least: None,
             revoked: Vec::new(),
         };
         let earlier = self.catalog.put(&release.name, entry)?;

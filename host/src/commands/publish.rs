@@ -313,7 +313,7 @@ pub(super) fn to_json(event: &str, path: &Path, catalog: &Catalog) -> Value {
             "signed_sha256": HEXLOWER.encode(&entry.signed_sha256),
             "size": entry.size,
             "path": entry.path.to_string(),
-            "min_sequence": entry.min_sequence,
+            "least": entry.least,
             "revoked": entry.revoked.iter().map(|it| HEXLOWER.encode(it)).collect::<Vec<_>>(),
             "url": SyftAppUrl::new(catalog.author().clone(), name.clone()).to_string(),
         })

@@ -181,7 +181,7 @@ impl Installer<'_> {
         let revoked = entries.flat_map(|entry| entry.revoked.iter().map(Digest::from));
         let mut revoked_digests: Vec<Digest> = revoked.collect();
         for (name, entry) in catalog.apps() {
-            let Some(least) = entry.min_sequence else {
+            let Some(least) = entry.least else {
                 continue;
             };
             // What cannot be read is not served.
@@ -189,7 +189,7 @@ impl Installer<'_> {
             let here = here.iter().filter(|it| it.author == *catalog.author());
             let is_older = |release: &&Release| {
                 let own = epoch_of(catalog, standing, &release.signer);
-                own.is_some_and(|own| (own, release.sequence) < (entry.epoch, least))
+                own.is_some_and(|own| (own, release.sequence) < (least.epoch, least.sequence))
             };
             let older = here.flat_map(Installed::releases).filter(is_older);
             revoked_digests.extend(older.map(|it| it.signed_sha256.clone()));
