@@ -87,6 +87,33 @@ fn releases_that_speak_against_each_other_are_refused() {
     );
 }
 
+/// Who has stolen a key can use up all numbers of its releases. The author's next key counts anew.
+#[test]
+fn a_stolen_key_cannot_use_up_the_numbers_of_the_next() {
+    let mut world = World::new();
+    let last = format!(
+        "[app]\nname = 'demo'\nversion = '9.0.0'\nsequence = {}\nauthor = '{ALICE}'\n",
+        (1_u64 << 53) - 1
+    );
+    let last = world.alice.signed(&world.site, &example("hello"), &last);
+    world.install(&last);
+    let keys = world.alice.take_key(4);
+    let [old, new] = keys.each_ref().map(|it| it.to_str().unwrap());
+    let rotate = ["rotate", "--old", old, "--new", new];
+    world.alice.run(&world.site, &rotate).succeeded();
+    let mended = world.release("1.0.5", "");
+    let publish = ["publish", &mended, "--key", new];
+    world.alice.run(&world.site, &publish).succeeded();
+    let url = format!("syft://{ALICE}/public/syft-apps/demo");
+    let installed = world.owner_says(&["install", &url, "--yes"]);
+    assert_eq!(installed["current"]["sequence"], 5);
+    assert_eq!(installed["current"]["epoch"], 1);
+    world.sees(
+        "fast_forward_by_a_superseded_key",
+        &["install", &last, "--yes"],
+    );
+}
+
 #[test]
 fn an_author_who_is_known_is_known_by_their_key() {
     let world = World::new();
