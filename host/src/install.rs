@@ -267,18 +267,19 @@ impl<'a> Installer<'a> {
         Ok(())
     }
 
-    /// Denies more to an app that is installed.
+    /// Denies more to an app that is installed, and takes updates of it from here on.
     ///
     /// # Errors
     /// The disk, or something else was installed since.
-    pub fn deny(
+    pub fn adjust(
         &self,
         seen: &Installed,
         denied: &[PathPattern],
+        source: String,
     ) -> Result<Installed, InstallError> {
         self.edit(seen, |mut seen| {
             seen.current.denied = seen.denied_with(denied);
-            Ok(seen)
+            Ok(Installed { source, ..seen })
         })
     }
 

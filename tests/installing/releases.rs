@@ -177,6 +177,22 @@ fn a_host_that_serves_takes_what_wants_nothing_new() {
     assert_eq!(world.owner_says(&["list"])["status"], json!(null));
 }
 
+#[test]
+fn updates_come_from_where_it_was_installed_last() {
+    let world = World::new();
+    let file = world.release("1.0.1", "");
+    world.install(&file);
+    let copy = file.replace("demo-", "copy-");
+    fs::copy(&file, &copy).unwrap();
+    let said = world.owner_says(&["install", &copy, "--yes"]);
+    assert_eq!(
+        (&said["event"], &said["source"]),
+        (&json!("installed"), &json!(copy))
+    );
+    fs::copy(world.release("1.0.2", ""), &copy).unwrap();
+    assert_eq!(world.owner_says(&["update"])["event"], "updated");
+}
+
 /// It runs for the first time when the owner has agreed.
 #[test]
 fn what_wants_more_is_not_tried_before_it_is_approved() {

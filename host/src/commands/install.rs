@@ -9,6 +9,8 @@ use crate::config::{Config, Overrides};
 use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::install::{Candidate, Change, Installer};
+use crate::installed::Installed;
+use crate::plain::plain;
 use crate::source::Source;
 use crate::trust::Via;
 use crate::ui::Ui;
@@ -79,7 +81,8 @@ pub(super) async fn install(
     Ok(Exit::Success)
 }
 
-/// Leaves the release that is installed, but for what is denied to it now.
+/// Leaves the release that is installed, but for what is denied to it now and where updates come
+/// from.
 fn stay(
     ui: Ui,
     config: &Config,
@@ -87,10 +90,16 @@ fn stay(
     candidate: &Candidate<'_>,
     denied: &[PathPattern],
 ) -> Result<Exit, CommandError> {
+    let source = candidate.source();
+    let is_as_before = |before: &Installed| {
+        before.denied_with(denied) == before.current.denied && before.source == source
+    };
     match candidate.before() {
-        Some(before) if before.denied_with(denied) != before.current.denied => {
-            let installed = installer.deny(before, denied).map_err(offer::explain)?;
+        Some(before) if !is_as_before(before) => {
+            let installed = installer.adjust(before, denied, source);
+            let installed = installed.map_err(offer::explain)?;
             offer::tell_installed(ui, config, &installed)?;
+            ui.line(&format!("Updates come from {}.", plain(&installed.source)))?;
         }
         _ => {
             ui.json(&json!({"event": "unchanged", "name": candidate.name().as_str()}))?;

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use syft_protocol::address::AppName;
-
 use syft_protocol::grant::PathPattern;
 
 use crate::config::Config;
