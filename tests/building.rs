@@ -8,26 +8,15 @@ use syft_host::manifest::{Manifest, section};
 
 use crate::support::blessed;
 use crate::support::guests::{example, guest, repository};
-use crate::support::host::{output_of_build, syft_host};
+use crate::support::host::{Ended, output_of_build, syft_host};
 use crate::support::sections::{self, custom};
 use crate::support::site::Site;
 
-/// What a command did: its exit code, stdout and stderr.
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
 fn run(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = syft_host(site);
-    let output = output_of_build(command.args(arguments).current_dir(site.path()));
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ended {
-        code: output.status.code(),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
+    Ended::of(&output_of_build(
+        command.args(arguments).current_dir(site.path()),
+    ))
 }
 
 fn with_manifest() -> String {

@@ -15,8 +15,9 @@ use syft_host::catalog::{self, Entry, Found};
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::signing::signer::Signer;
-use crate::signing::{Ended, component, run, write};
+use crate::signing::{component, run, write};
 use crate::support::guests::repository;
+use crate::support::host::Ended;
 use crate::support::sections::custom;
 use crate::support::site::Site;
 

@@ -11,36 +11,16 @@ pub use attacks::{attacks, signed_by};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::host::{output, syft_host};
+use crate::support::host::{Ended, output, syft_host};
 use crate::support::sections::{HEADER, custom};
 use crate::support::site::Site;
 
 /// What a release says of itself.
 const MANIFEST: &str = r#"{"app":{"name":"leaderboard","version":"1.2.0","sequence":17,"author":"alice@example.org"}}"#;
 
-/// What a command did: its exit code, stdout and stderr.
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ended {
-    pub fn succeeded(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}", self.stderr);
-        self
-    }
-}
-
 pub fn run(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = syft_host(site);
-    let output = output(command.args(arguments).current_dir(site.path()));
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ended {
-        code: output.status.code(),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
+    Ended::of(&output(command.args(arguments).current_dir(site.path())))
 }
 
 /// Returns the sections of a small app that says what is needed, without those of a

@@ -11,7 +11,8 @@ use syft_protocol::address::Datasite;
 
 use crate::signing::keys::{mode, on_terminal};
 use crate::signing::signer::Signer;
-use crate::signing::{Ended, run, write};
+use crate::signing::{run, write};
+use crate::support::host::Ended;
 use crate::support::site::{OWNER, Site};
 
 const ALICE: &str = "alice@example.org";

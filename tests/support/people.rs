@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use syft_host::manifest::{Manifest, section};
 
 use super::guests::repository;
-use super::host::{output, syft_host};
+use super::host::{Ended, output, syft_host};
 use super::site::Site;
 use super::wait_for;
 use crate::signing::signer::public_line;
@@ -26,28 +26,6 @@ pub struct Person {
     pub home: PathBuf,
     config: PathBuf,
     seed: u8,
-}
-
-/// What a command did: its exit code, stdout and stderr.
-#[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ended {
-    #[track_caller]
-    pub fn succeeded(self) -> Self {
-        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
-        self
-    }
-
-    #[track_caller]
-    pub fn refused(self) -> String {
-        assert_eq!(self.code, Some(2), "{}{}", self.stdout, self.stderr);
-        self.stderr
-    }
 }
 
 impl Person {
@@ -126,13 +104,7 @@ impl Person {
 
     /// Runs `syft-host` to its end.
     pub fn run(&self, site: &Site, arguments: &[&str]) -> Ended {
-        let output = output(&mut self.command(site, arguments));
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        }
+        Ended::of(&output(&mut self.command(site, arguments)))
     }
 
     /// Runs `syft-host --json`, which must succeed, and returns what it says.
