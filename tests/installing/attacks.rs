@@ -8,9 +8,12 @@ use syft_host::manifest::section;
 
 use super::{ALICE, MALLORY, World, digest};
 use crate::signing;
+use crate::signing::signer::{Signer, entry, sha256, signatures};
 use crate::support::blessed;
 use crate::support::guests::{example, guest, repository};
+use crate::support::host::Host;
 use crate::support::people::{Person, Served, normal};
+use crate::support::sections::{HEADER, custom};
 
 impl World {
     /// Has the owner do something that is refused, with this to be seen.
@@ -215,7 +218,7 @@ fn imports_without_cover_are_refused() {
     let (manifest, _) = syft_host::manifest::Manifest::from_toml("x", &toml).unwrap();
     let bytes = fs::read(guest("wants-unknown-import")).unwrap();
     let bytes = section::embed(&bytes, &manifest.to_section()).unwrap();
-    let signed = signing::signed_by(&signing::signer::Signer::alice(), &bytes[8..]);
+    let signed = signing::signed_by(&Signer::alice(), &bytes[8..]);
     let file = world.write("wants.wasm", &signed);
     world.sees("import_without_cover", &["install", &file, "--yes"]);
     world.nothing_is_there();
@@ -311,6 +314,32 @@ fn a_name_is_its_authors() {
             &digest(&other),
         ],
     );
+}
+
+/// As other tools sign: it says that the file is whole, and not who says so.
+#[test]
+fn a_signature_without_a_name_is_as_good_as_none() {
+    let world = World::new();
+    let content = fs::read(example("hello")).unwrap()[8..].to_vec();
+    let hash = sha256(&content);
+    let nameless = entry(b"", &Signer::alice().sign(&[hash]));
+    let section = custom("signature", &signatures(&[hash], &[nameless]));
+    let bytes = [&HEADER[..], &section, &content].concat();
+    let file = world.write("nameless.wasm", &bytes);
+    world.sees(
+        "required_and_nameless",
+        &["run", &file, "--require-signature"],
+    );
+    let host = Host::spawn(
+        &world.site,
+        world.owner.command(&world.site, &["run", &file]),
+    );
+    let log = fs::read_to_string(world.site.path().join("host.log")).unwrap();
+    assert!(
+        log.contains("warning: nothing says who has signed this app"),
+        "{log}"
+    );
+    host.stop();
 }
 
 #[test]

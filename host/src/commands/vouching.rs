@@ -35,7 +35,14 @@ pub(super) fn vouch(
         Err(PackageError::Component(_)) if !is_required => return Ok(None),
         Err(error) => return Err(files::explain(error)),
     };
-    let verified = package.verify(&[]).map_err(files::explain)?;
+    let verified = match package.verify(&[]) {
+        // As other tools sign.
+        Err(PackageError::Nameless) if !is_required => {
+            ui.status("warning: nothing says who has signed this app, so it may be anybody's");
+            return Ok(None);
+        }
+        verified => verified.map_err(|error| offer::explain(error.into()))?,
+    };
     let trust = TrustStore::open(&config.trust)?;
     let standing = standing(config, &trust, &verified, is_required);
     let standing = standing.map_err(|error| offer::explain(error.into()))?;
