@@ -43,7 +43,10 @@ def read(path):
 
 def shown(answer):
     """Returns an answer as pairs in order, without what cannot be the same."""
-    answer["created"] = len(answer["created"])
+    created = datetime.fromisoformat(answer["created"])
+    # On a whole second there are no digits behind it.
+    assert answer["created"] == created.isoformat(), answer
+    answer["created"] = created.utcoffset()
     answer["url"] = answer["url"].replace(f"/{stock.APP}/", f"/{APP}/")
     return list(answer.items())
 
