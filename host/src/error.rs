@@ -25,6 +25,12 @@ impl CommandError {
         self
     }
 
+    /// Adds several next steps.
+    #[must_use]
+    pub fn with_hints<H: Into<String>>(self, hints: impl IntoIterator<Item = H>) -> Self {
+        hints.into_iter().fold(self, Self::hint)
+    }
+
     /// Says before it what could not be done.
     #[must_use]
     pub fn about(self, what: impl fmt::Display) -> Self {

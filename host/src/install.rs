@@ -11,13 +11,12 @@ mod fetch;
 mod update;
 
 use std::collections::HashSet;
-use std::time::SystemTime;
 
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
-use syft_protocol::timestamp::Timestamp;
 
 use crate::capability::files::Grants;
+use crate::clock::now;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::installed::{self, Components, Installed, InstalledError, Records};
@@ -424,8 +423,4 @@ impl<'a> Installer<'a> {
             .keep_only(&named.collect::<HashSet<Digest>>())?;
         Ok(())
     }
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_system_time(SystemTime::now())
 }

@@ -22,6 +22,7 @@ mod built_app;
 pub mod caller;
 pub mod capability;
 pub mod catalog;
+mod clock;
 pub mod commands;
 pub mod component;
 pub mod config;

@@ -15,16 +15,16 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context;
 use syft_protocol::address::AppName;
-use syft_protocol::timestamp::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time;
 
+use crate::clock::now;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::installed::{Components, InstalledError, Records, Release};
@@ -269,13 +269,12 @@ impl Supervisor {
             error: error.to_string(),
             hints: error.hints().to_vec(),
         };
-        let now = Timestamp::from_system_time(SystemTime::now());
         let known = self.status.apps.entry(name.to_string());
         let known = known.or_default();
         if known.trouble.as_ref() == Some(&trouble) {
             return;
         }
-        (known.trouble, known.since) = (Some(trouble.clone()), now.micros());
+        (known.trouble, known.since) = (Some(trouble.clone()), now().micros());
         tracing::error!(app = %name, "{}", trouble.error);
         self.status_file.write(&self.status);
         tell(&Event::Failed(name, trouble));

@@ -27,7 +27,6 @@ mod store;
 mod text;
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use syft_protocol::address::Datasite;
 use syft_protocol::timestamp::Timestamp;
@@ -40,6 +39,7 @@ pub use refused::Refused;
 pub use revoked::{By, Revoked, Since};
 pub use standing::{Claim, DidChanged, Standing, Via};
 
+use crate::clock::now;
 use crate::digest::Digest;
 use crate::package::{Link, PublicKey, Verified};
 use author::MAX_REVOKED;
@@ -477,7 +477,7 @@ impl Given {
 }
 
 /// Returns the digests by which a release may have been revoked.
-fn digests(verified: &Verified<'_>) -> [Digest; 2] {
+pub(crate) fn digests(verified: &Verified<'_>) -> [Digest; 2] {
     [
         Digest::from(verified.signed_digest()),
         Digest::of(verified.component()),
@@ -537,10 +537,6 @@ fn check_catalog_of(
 fn join(keys: &[PublicKey]) -> String {
     let shown: Vec<String> = keys.iter().map(PublicKey::to_string).collect();
     shown.join(", ")
-}
-
-fn now() -> Timestamp {
-    Timestamp::from_system_time(SystemTime::now())
 }
 
 #[cfg(test)]

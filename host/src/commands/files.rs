@@ -52,23 +52,20 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// Returns why an app is not taken, with what to do about it.
 pub(super) fn explain(error: PackageError) -> CommandError {
     let hints = error.hints();
-    let error = CommandError::from(error);
-    hints.into_iter().fold(error, CommandError::hint)
+    CommandError::from(error).with_hints(hints)
 }
 
 /// Returns what is wrong with a key, with what to do about it.
 pub(super) fn explain_key(error: KeyError) -> CommandError {
     let hint = error.hint();
-    let error = CommandError::from(error);
-    hint.into_iter().fold(error, CommandError::hint)
+    CommandError::from(error).with_hints(hint)
 }
 
 /// Returns why something that is signed does not count, with what to do about it.
 pub(super) fn explain_refused(error: impl Into<Refused>) -> CommandError {
     let error = error.into();
     let hints = error.hints();
-    let error = CommandError::from(error);
-    hints.into_iter().fold(error, CommandError::hint)
+    CommandError::from(error).with_hints(hints)
 }
 
 /// Returns what a signature vouches for, for people.

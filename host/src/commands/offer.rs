@@ -17,8 +17,7 @@ use crate::ui::Ui;
 /// Returns why it could not be done, with what to do about it.
 pub(super) fn explain(error: InstallError) -> CommandError {
     let hints = error.hints();
-    let error = CommandError::from(error);
-    hints.into_iter().fold(error, CommandError::hint)
+    CommandError::from(error).with_hints(hints)
 }
 
 /// Shows a release: what it is, who made it, and what it asks for.

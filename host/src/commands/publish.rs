@@ -3,7 +3,7 @@
 mod registry;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::Args;
 use data_encoding::HEXLOWER;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use syft_protocol::acl::Access;
 use syft_protocol::address::AppName;
 use syft_protocol::app_url::SyftAppUrl;
-use syft_protocol::timestamp::Timestamp;
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::capability::files::{Broken, Root, Rules};
 use crate::catalog::{Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError};
+use crate::clock::now;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::oci::{self, Reference};
@@ -160,12 +160,7 @@ pub(super) fn open<'a>(
 /// Returns why nothing is published, with what to do about it.
 pub(super) fn explain(error: WorkshopError) -> CommandError {
     let hints = error.hints();
-    let error = CommandError::from(error);
-    hints.into_iter().fold(error, CommandError::hint)
-}
-
-pub(super) fn now() -> Timestamp {
-    Timestamp::from_system_time(SystemTime::now())
+    CommandError::from(error).with_hints(hints)
 }
 
 fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, CommandError> {

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys, publish};
 use crate::catalog::WorkshopError;
+use crate::clock::now;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::package::Link;
@@ -74,7 +75,7 @@ pub(super) fn rotate(
         files::write(output, lineage.as_bytes())?;
     }
     let published = workshop
-        .publish(&new, publish::now(), args.expires)
+        .publish(&new, now(), args.expires)
         .map_err(explain)?;
     publish::tell_notes(ui, &config, base, &published);
     let catalog = &published.catalog;

@@ -4,12 +4,11 @@ use syft_protocol::address::AppName;
 
 use super::{files, offer};
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::install::data_owner;
 use crate::package::{Package, PackageError, Verified};
 use crate::tree::did_key;
-use crate::trust::{Claim, Refused, Standing, TrustStore, Via};
+use crate::trust::{Claim, Refused, Standing, TrustStore, Via, digests};
 use crate::ui::Ui;
 
 /// Finds out who vouches for a component, and says so. Nobody has to, unless it is required; what is
@@ -86,11 +85,7 @@ fn standing(
     if is_required {
         trust.check_release(verified, &standing, true)?;
     }
-    let digests = [
-        Digest::from(verified.signed_digest()),
-        Digest::of(verified.component()),
-    ];
-    match trust.is_revoked(author, &digests)? {
+    match trust.is_revoked(author, &digests(verified))? {
         Some((digest, by)) => Err(Refused::RevokedDigest { digest, by }),
         None => Ok(standing),
     }

@@ -6,7 +6,7 @@ use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use super::fetch::{Fetched, Listed};
-use super::now;
+use crate::clock::now;
 use crate::digest::Digest;
 use crate::installed::{Installed, Release, growth};
 use crate::manifest::Manifest;

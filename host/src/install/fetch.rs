@@ -7,6 +7,7 @@ use syft_protocol::app_url::SyftAppUrl;
 
 use super::{InstallError, Installer};
 use crate::catalog::{self, Catalog, Entry, Found, Freshness, ReadError};
+use crate::clock::now;
 use crate::digest::Digest;
 use crate::installed::{Installed, Release};
 use crate::oci::{self, Auth, Bounds, Reference};
@@ -125,7 +126,7 @@ impl Installer<'_> {
         let (datasites, author) = (&self.config.datasites, url.author());
         let (found, standing, facts) = self.read_catalog(author)?;
         let entry = found.catalog().app(url.app());
-        if let Freshness::Expired(since) = found.freshness(super::now()) {
+        if let Freshness::Expired(since) = found.freshness(now()) {
             return Err(InstallError::Expired {
                 author: author.to_string(),
                 since: since.to_string(),

@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use syft_protocol::address::AppName;
-use syft_protocol::timestamp::Timestamp;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant};
@@ -14,6 +13,7 @@ use tracing::Instrument;
 
 use super::{AppStatus, Event, Report, Served, Trouble, Wanted};
 use crate::capability::files::Grants;
+use crate::clock::now;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::CommandError;
@@ -327,7 +327,7 @@ impl Keeper {
         let status = AppStatus {
             serving: self.running.as_ref().map(|it| it.release.sha256.clone()),
             trouble: self.trouble.clone(),
-            since: Timestamp::from_system_time(SystemTime::now()).micros(),
+            since: now().micros(),
         };
         self.send(Some(status), event);
     }

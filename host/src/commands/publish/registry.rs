@@ -84,6 +84,5 @@ fn lineage(ui: Ui, config: &Config, verified: &Verified<'_>) -> Result<Vec<Link>
 
 fn explain(error: OciError) -> CommandError {
     let hints = error.hints();
-    let error = CommandError::from(error);
-    hints.into_iter().fold(error, CommandError::hint)
+    CommandError::from(error).with_hints(hints)
 }
