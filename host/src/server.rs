@@ -8,14 +8,14 @@ mod perform;
 mod shutdown;
 mod suspects;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 use syft_protocol::address::Address;
-use syft_protocol::inbox::{self, Inbox, InboxLimits, Loaded, Now};
+use syft_protocol::inbox::{self, Extent, Inbox, InboxLimits, Loaded, Now};
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::Retry;
@@ -44,9 +44,6 @@ const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// Tasks that are started for each thread that runs them, before one of them has to
 /// wait or ends. More would only stand in line there, where a flood is in nobody's turn.
 const STARTS_PER_WORKER: usize = 2;
-
-/// Requests that the inbox is told of before others have their turn.
-const FOUND_AT_ONCE: usize = 256;
 
 /// How the server goes about its work.
 #[derive(Debug, Clone)]
@@ -113,15 +110,12 @@ pub struct Server {
     options: ServerOptions,
     inbox: Inbox,
     lookout: Lookout,
-    /// What scans have found and the inbox has not been told.
-    found: VecDeque<Address>,
     watching: Option<Watching>,
     suspects: Suspects,
     /// What requests at work hold.
     held: HashMap<Address, Held>,
     is_sweeping: bool,
     steadiness: Steadiness,
-    n_dropped: u64,
 }
 
 impl Server {
@@ -182,11 +176,9 @@ impl Server {
             options,
             inbox,
             suspects,
-            found: VecDeque::new(),
             held: HashMap::new(),
             is_sweeping: false,
             steadiness: Steadiness::default(),
-            n_dropped: 0,
         })
     }
 
@@ -214,7 +206,6 @@ impl Server {
                 () = shutdown.requested() => break,
                 Some(event) = self.events.recv() => self.handle_all(event),
                 _ = starts.acquire(), if is_held_up => {}
-                () = std::future::ready(()), if !self.found.is_empty() => self.take_found(),
                 hints = hints(self.lookout.watcher.as_deref()) => self.take_hints(hints),
                 () = sleep_until(self.inbox.wakes_at().map(Into::into)) => {}
                 () = sleep_until(self.lookout.next_scan()) => {
@@ -264,6 +255,9 @@ impl Server {
     /// Starts what is to be done, and tells whether it was held up: so many tasks are
     /// at work that the processors are busy.
     fn perform_all(&mut self) -> bool {
+        if self.inbox.wants_scan() {
+            self.lookout.scan_soon();
+        }
         let now = now();
         while let Ok(permit) = Arc::clone(&self.shared.starts).try_acquire_owned() {
             let Some(action) = self.inbox.poll(now) else {
@@ -340,24 +334,15 @@ impl Server {
     }
 
     fn take_scan(&mut self, scan: Scan, scope: Scope) {
-        self.found.extend(scan.requests);
+        let extent = match scope {
+            Scope::Folders => Extent::Folders,
+            Scope::Everything { .. } => Extent::Tree,
+        };
+        self.inbox
+            .handle(now(), inbox::Event::Found(scan.found, extent));
+        let router = self.shared.app.router();
         self.lookout
-            .scanned(self.shared.app.router(), (scan.skipped, scan.quiet), scope);
-    }
-
-    /// Tells the inbox of some of what was found. All of a flood at once would keep
-    /// everybody waiting.
-    fn take_found(&mut self) {
-        let now = now();
-        for address in self.found.drain(..self.found.len().min(FOUND_AT_ONCE)) {
-            self.inbox.handle(now, inbox::Event::Seen(address));
-        }
-        let n_dropped = self.inbox.n_dropped();
-        if n_dropped > self.n_dropped {
-            self.n_dropped = n_dropped;
-            let n_queued = self.inbox.n_queued();
-            tracing::warn!(n_queued, "too many requests wait: more are taken up later");
-        }
+            .scanned(router, (scan.skipped, scan.quiet), scope);
     }
 
     /// Tries parked requests again that somebody asked for.

@@ -36,11 +36,11 @@ pub(crate) fn answer_all(site: &Site, n_threads: usize) -> anyhow::Result<Durati
     let start = Instant::now();
     let mut scan = Scan::default();
     tree.scan_endpoint(&endpoint, &mut scan);
-    let share = scan.requests.len().div_ceil(n_threads).max(1);
+    let requests: Vec<Address> = scan.addresses().collect();
+    let share = requests.len().div_ceil(n_threads).max(1);
     let tree = &tree;
     thread::scope(|scope| {
-        let threads: Vec<_> = scan
-            .requests
+        let threads: Vec<_> = requests
             .chunks(share)
             .map(|share| {
                 scope.spawn(move || share.iter().try_for_each(|address| answer(tree, address)))
