@@ -319,6 +319,11 @@ impl Inbox {
         self.closing = true;
     }
 
+    /// Tells whether nothing new is started any more.
+    pub fn is_closed(&self) -> bool {
+        self.closing
+    }
+
     /// Returns the number of actions that were given out and not closed.
     pub fn n_active(&self) -> usize {
         self.active
