@@ -1,26 +1,26 @@
 //! Serves one app: the loop that everything comes to.
 //!
-//! It alone holds the inbox. What takes time runs in tasks of its own, and each
-//! ends with one `Event` here.
+//! It tells the desk what may have to be done. Workers ask there what they are to do and
+//! say what came of it; scans and the like end with one `Event` here.
 
+mod desk;
 mod lookout;
 mod perform;
 mod shutdown;
 mod suspects;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 use syft_protocol::address::Address;
-use syft_protocol::inbox::{self, Extent, Inbox, InboxLimits, Loaded, Now};
+use syft_protocol::inbox::{self, Extent, Inbox, InboxLimits, Now};
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::Retry;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
 use tracing::Instrument;
@@ -28,12 +28,13 @@ use tracing::Instrument;
 use crate::app::App;
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
-use crate::journal::{Entry, Journal};
+use crate::journal::Journal;
 use crate::reply::Replier;
 use crate::sandbox::Sandbox;
 use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
+use desk::{Desk, Done};
 use lookout::{Lookout, Scope};
 pub use shutdown::{Shutdown, Stop};
 use suspects::Suspects;
@@ -41,9 +42,8 @@ use suspects::Suspects;
 /// How often somebody may have asked for a parked request.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// Tasks that are started for each thread that runs them, before one of them has to
-/// wait or ends. More would only stand in line there, where a flood is in nobody's turn.
-const STARTS_PER_WORKER: usize = 2;
+/// When old requests are deleted for the first time.
+const FIRST_SWEEP: Duration = Duration::from_secs(60);
 
 /// How the server goes about its work.
 #[derive(Debug, Clone)]
@@ -68,23 +68,12 @@ pub struct ServerOptions {
     pub retry: Retry,
 }
 
-/// Everything that wakes the server.
+/// What ends of that which the server has others do.
 enum Event {
-    /// A request was opened and read.
-    Loaded(Address, Loaded, Option<Held>),
-    /// Work on a request ended.
-    Closed(Address, inbox::Closed),
     /// A scan ended.
     Scanned(Scan, Scope),
     /// Old requests were deleted.
     Swept(usize),
-}
-
-/// What a request holds while it is at work.
-struct Held {
-    entry: Entry,
-    /// For its memory, where there is any.
-    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What the tasks of the server share.
@@ -93,14 +82,37 @@ struct Shared {
     sandbox: Arc<Sandbox>,
     /// One permit for each call that may run, of a request or an event.
     slots: Arc<Semaphore>,
-    /// One permit for each task that has been started and has not yet had to wait.
-    starts: Arc<Semaphore>,
     replier: Replier,
     journal: Arc<Journal>,
     durability: Durability,
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
+    desk: Mutex<Desk>,
+    /// Wakes the server where it is to look at the desk.
+    changed: Notify,
+    /// The last thing to be let go of: see [`Remains`].
     events: mpsc::UnboundedSender<Event>,
+}
+
+impl Shared {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().expect("no holder of this lock panics")
+    }
+
+    /// Tells the desk what came of an action, if it has ended, and goes on there.
+    fn note<T>(&self, done: Option<Done>, go_on: impl FnOnce(&mut Desk, Now) -> T) -> T {
+        let now = now();
+        let mut desk = self.desk();
+        let wakes_at = desk.wakes_at();
+        if let Some(done) = done {
+            desk.take_note(now, done);
+        }
+        let next = go_on(&mut desk, now);
+        if desk.wakes_at() != wakes_at || desk.inbox.is_closed() || desk.inbox.is_behind() {
+            self.changed.notify_one();
+        }
+        next
+    }
 }
 
 /// A server that is ready, and has not begun to answer.
@@ -108,12 +120,8 @@ pub struct Server {
     shared: Arc<Shared>,
     events: mpsc::UnboundedReceiver<Event>,
     options: ServerOptions,
-    inbox: Inbox,
     lookout: Lookout,
     watching: Option<Watching>,
-    suspects: Suspects,
-    /// What requests at work hold.
-    held: HashMap<Address, Held>,
     is_sweeping: bool,
     steadiness: Steadiness,
 }
@@ -158,25 +166,26 @@ impl Server {
             sandbox: Arc::clone(&sandbox),
             slots: Arc::clone(&slots),
         };
+        let watching = Watching::start(runner, watch_options).await?;
+        let (journal, tree) = (Arc::clone(&suspects.journal), Arc::clone(&lookout.tree));
+        let desk = Desk::new(inbox, suspects, tree, n_workers());
         Ok(Self {
             lookout,
-            watching: Watching::start(runner, watch_options).await?,
+            watching,
             shared: Arc::new(Shared {
                 app,
                 sandbox,
                 slots,
-                starts: Arc::new(Semaphore::new(STARTS_PER_WORKER * n_workers())),
                 replier,
-                journal: Arc::clone(&suspects.journal),
+                journal,
                 durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
+                desk: Mutex::new(desk),
+                changed: Notify::new(),
                 events: sender,
             }),
             events,
             options,
-            inbox,
-            suspects,
-            held: HashMap::new(),
             is_sweeping: false,
             steadiness: Steadiness::default(),
         })
@@ -192,44 +201,50 @@ impl Server {
     /// the next start.
     pub async fn run(mut self, mut shutdown: Shutdown) -> Remains {
         failpoint::reach(Step::Serve, self.shared.app.name().as_str());
-        let mut sweep = time::interval(self.options.sweep_every);
-        let starts = Arc::clone(&self.shared.starts);
+        // Not at once, when there is most to do.
+        let every = self.options.sweep_every;
+        let mut sweep = time::interval_at(TokioInstant::now() + every.min(FIRST_SWEEP), every);
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let mut asked = time::interval(ASKED_EVERY);
         asked.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let watching = self.watching.take();
         let watching =
             watching.map(|it| tokio::spawn(watch(it, shutdown.clone()).in_current_span()));
+        let shared = Arc::clone(&self.shared);
         loop {
-            let is_held_up = self.perform_all();
+            perform::start_workers(&shared);
+            let wakes_at = self.look_at_desk();
             tokio::select! {
                 () = shutdown.requested() => break,
-                Some(event) = self.events.recv() => self.handle_all(event),
-                _ = starts.acquire(), if is_held_up => {}
+                Some(event) = self.events.recv() => self.handle(event),
                 hints = hints(self.lookout.watcher.as_deref()) => self.take_hints(hints),
-                () = sleep_until(self.inbox.wakes_at().map(Into::into)) => {}
+                () = shared.changed.notified() => {}
+                () = sleep_until(wakes_at.map(Into::into)) => {}
                 () = sleep_until(self.lookout.next_scan()) => {
-                    self.lookout.scan(&self.shared.app, &self.options);
+                    self.lookout.scan(&shared.app, &self.options);
+                    shared.desk().move_to(&self.lookout.tree);
                 }
                 _ = sweep.tick() => self.sweep(),
                 _ = asked.tick() => self.see_to_asked(),
             }
         }
+        drop(shared);
         self.finish(shutdown, watching).await
     }
 
     async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) -> Remains {
         self.lookout.watcher = None;
-        self.inbox.close();
-        let n_active = self.inbox.n_active();
-        tracing::info!(n_active, "stopping: calls in progress are finished");
+        let n_active = || self.shared.desk().inbox.n_active();
+        self.shared.desk().inbox.close();
+        tracing::info!(
+            n_active = n_active(),
+            "stopping: calls in progress are finished"
+        );
         let deadline = TokioInstant::now() + self.options.stop_within;
-        let starts = Arc::clone(&self.shared.starts);
-        while self.inbox.n_active() > 0 {
-            let is_held_up = self.perform_all();
+        while n_active() > 0 {
+            perform::start_workers(&self.shared);
             tokio::select! {
-                Some(event) = self.events.recv() => self.handle_all(event),
-                _ = starts.acquire(), if is_held_up => {}
+                () = self.shared.changed.notified() => {}
                 () = time::sleep_until(deadline) => break,
                 () = shutdown.insisted() => break,
             }
@@ -243,8 +258,8 @@ impl Server {
                 () = shutdown.insisted() => {}
             }
         }
-        self.suspects.journal.close();
-        match self.inbox.n_active() {
+        self.shared.journal.close();
+        match n_active() {
             0 => tracing::info!("stopped"),
             n_left => tracing::warn!(n_left, "stopped; these calls run again at the next start"),
         }
@@ -252,53 +267,18 @@ impl Server {
         Remains(events)
     }
 
-    /// Starts what is to be done, and tells whether it was held up: so many tasks are
-    /// at work that the processors are busy.
-    fn perform_all(&mut self) -> bool {
-        if self.inbox.wants_scan() {
+    /// Returns when there is something to do, and sees to what the desk has missed.
+    fn look_at_desk(&mut self) -> Option<Instant> {
+        let mut desk = self.shared.desk();
+        if desk.inbox.is_behind() {
+            desk.inbox.catch_up();
             self.lookout.scan_soon();
         }
-        let now = now();
-        while let Ok(permit) = Arc::clone(&self.shared.starts).try_acquire_owned() {
-            let Some(action) = self.inbox.poll(now) else {
-                return false;
-            };
-            perform::start(&self.shared, &self.lookout.tree, action, permit);
-        }
-        true
+        desk.wakes_at()
     }
 
-    /// Handles an event and those behind it.
-    fn handle_all(&mut self, first: Event) {
-        let now = now();
-        self.handle(now, first);
-        while let Ok(event) = self.events.try_recv() {
-            self.handle(now, event);
-        }
-    }
-
-    fn handle(&mut self, now: Now, event: Event) {
+    fn handle(&mut self, event: Event) {
         match event {
-            Event::Loaded(address, loaded, held) => {
-                if let Some(held) = held {
-                    self.held.insert(address.clone(), held);
-                }
-                self.inbox
-                    .handle(now, inbox::Event::Loaded(address.clone(), loaded));
-                if !self.inbox.is_busy(&address) {
-                    self.held.remove(&address);
-                    self.suspects.ended(&self.inbox, &address);
-                }
-            }
-            Event::Closed(address, closed) => {
-                let held = self.held.remove(&address);
-                self.inbox
-                    .handle(now, inbox::Event::Closed(address.clone(), closed));
-                self.suspects.ended(&self.inbox, &address);
-                if let (Some(held), inbox::Closed::Answered) = (held, closed) {
-                    held.entry.answered();
-                }
-            }
             Event::Scanned(scan, scope) => self.take_scan(scan, scope),
             Event::Swept(n_deleted) => {
                 self.is_sweeping = false;
@@ -310,11 +290,11 @@ impl Server {
     }
 
     fn take_hints(&mut self, hints: Hints) {
-        let now = now();
         let router = self.shared.app.router();
         if hints.everything {
             self.lookout.scan_soon();
         }
+        let (now, mut desk) = (now(), self.shared.desk());
         for (path, ids) in hints.requests {
             let Some(folder) = lookout::served_folder(router, &path) else {
                 continue;
@@ -322,9 +302,10 @@ impl Server {
             let folder = Arc::new(folder);
             for id in ids {
                 let address = Address::new(Arc::clone(&folder), id);
-                self.inbox.handle(now, inbox::Event::Seen(address));
+                desk.inbox.handle(now, inbox::Event::Seen(address));
             }
         }
+        drop(desk);
         if let Some(watcher) = &self.lookout.watcher {
             for path in &hints.gone_folders {
                 watcher.forget(path);
@@ -338,8 +319,8 @@ impl Server {
             Scope::Folders => Extent::Folders,
             Scope::Everything { .. } => Extent::Tree,
         };
-        self.inbox
-            .handle(now(), inbox::Event::Found(scan.found, extent));
+        let found = inbox::Event::Found(scan.found, extent);
+        self.shared.desk().inbox.handle(now(), found);
         let router = self.shared.app.router();
         self.lookout
             .scanned(router, (scan.skipped, scan.quiet), scope);
@@ -347,9 +328,12 @@ impl Server {
 
     /// Tries parked requests again that somebody asked for.
     fn see_to_asked(&mut self) {
-        let (tree, inbox) = (&self.lookout.tree, &mut self.inbox);
-        for address in self.suspects.see_to_asked(tree, inbox) {
-            self.inbox.handle(now(), inbox::Event::Again(address));
+        let mut desk = self.shared.desk();
+        let Desk {
+            inbox, suspects, ..
+        } = &mut *desk;
+        for address in suspects.see_to_asked(&self.lookout.tree, inbox) {
+            inbox.handle(now(), inbox::Event::Again(address));
         }
     }
 

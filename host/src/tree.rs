@@ -4,6 +4,7 @@
 //! Strangers write below it. Every path is walked from the handle one name at a
 //! time and no symlink is followed, at any level below the datasites root.
 
+mod folders;
 mod introduction;
 mod post;
 mod prepare;
@@ -28,6 +29,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 use syft_protocol::address::{AppName, Datasite, Folder};
 
+use folders::Folders;
 pub use introduction::did_key;
 pub use post::Found;
 pub use read::{Opened, RequestFile};
@@ -41,6 +43,7 @@ pub use write::Written;
 pub struct Tree {
     rpc: Dir,
     path: PathBuf,
+    folders: Folders,
     /// Holds the lock of the app, where this is the server's side.
     lock: Option<OwnedFd>,
 }
@@ -78,8 +81,12 @@ impl Tree {
         let path = names.iter().fold(path, |path, name| path.join(name));
         let rpc = open_or_create(&own, names.into_iter())
             .with_context(|| format!("open {} without following links", path.display()))?;
-        let lock = None;
-        Ok(Self { rpc, path, lock })
+        Ok(Self {
+            rpc,
+            path,
+            folders: Folders::default(),
+            lock: None,
+        })
     }
 
     /// Opens the folder where it is there, to look at it.
@@ -93,6 +100,7 @@ impl Tree {
         Some(Self {
             rpc,
             path,
+            folders: Folders::default(),
             lock: None,
         })
     }

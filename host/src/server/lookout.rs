@@ -103,6 +103,7 @@ impl Lookout {
             return;
         }
         self.stay_current(app, options);
+        self.tree.let_go();
         self.is_scanning = true;
         let (tree, events, endpoints) = (
             Arc::clone(&self.tree),

@@ -1,22 +1,28 @@
-//! Carries out what the inbox decided, each action in a task of its own.
+//! Carries out what the inbox decided.
 //!
-//! Files are read and written right in the task: they are small, and handing
-//! each to another thread costs more than it. Every task ends with one event,
-//! even where it panics, and has let go of the app by then.
+//! Workers do, one action after the other, and each takes the next one by itself. Work that
+//! has to wait for something goes on in a task of its own, so that a worker never waits.
+//! Files are read and written right in it: they are small, and handing each to another
+//! thread costs more than it. Every action ends with one note to the desk, even where it
+//! panics, and has let go of the app by then.
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use syft_protocol::address::{Address, Sender};
 use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp};
 use syft_protocol::message::Request;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task;
 use tracing::Instrument;
 
-use super::{Event, Held, Shared, now, send};
+use super::desk::{Done, Held};
+use super::{Shared, now};
 use crate::app::Called;
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
@@ -27,110 +33,95 @@ use crate::tree::{Opened, RequestFile, Tree, Written};
 /// Requests that take no permit for their memory.
 const SMALL_BYTES: u64 = 64 << 10;
 
-/// Starts an action. The permit is given back as soon as the task has to wait.
-pub(super) fn start(
-    shared: &Arc<Shared>,
-    tree: &Arc<Tree>,
-    action: Action,
-    permit: OwnedSemaphorePermit,
-) {
-    let (shared, tree) = (Arc::clone(shared), Arc::clone(tree));
+/// Has workers see to what is to be done, as far as they do not already.
+pub(super) fn start_workers(shared: &Arc<Shared>) {
+    while let Some(action) = shared.desk().hire(now()) {
+        tokio::spawn(work(Arc::clone(shared), action).in_current_span());
+    }
+}
+
+/// Carries out actions until there is none. Others have their turn after each.
+async fn work(shared: Arc<Shared>, first: Action) {
+    let mut next = Some(first);
+    while let Some(action) = next {
+        let mut work = Work::new(&shared, action);
+        let done = match poll_fn(|context| Poll::Ready(work.poll(context))).await {
+            Poll::Ready(done) => Some(done),
+            Poll::Pending => {
+                tokio::spawn(finish(Arc::clone(&shared), work).in_current_span());
+                None
+            }
+        };
+        next = shared.note(done, |desk, now| desk.next(now));
+        task::yield_now().await;
+    }
+}
+
+/// Finishes what had to wait, and has a worker take up what may begin now.
+async fn finish(shared: Arc<Shared>, mut work: Work) {
+    let done = poll_fn(|context| work.poll(context)).await;
+    drop(work);
+    shared.note(Some(done), |_, _| ());
+    start_workers(&shared);
+}
+
+/// An action under way.
+struct Work {
+    future: Pin<Box<dyn Future<Output = Done> + Send>>,
+    /// What came of it where it panics.
+    crashed: Option<Done>,
+}
+
+impl Work {
+    fn new(shared: &Arc<Shared>, action: Action) -> Self {
+        let crashed = match &action {
+            Action::Load(address, _) | Action::Find(address, _) => {
+                Done::Loaded(address.clone(), Loaded::Crashed, None)
+            }
+            Action::Run(address, ..) | Action::Refuse(address, ..) => {
+                Done::Closed(address.clone(), Closed::Crashed)
+            }
+        };
+        Self {
+            future: Box::pin(perform(Arc::clone(shared), action)),
+            crashed: Some(crashed),
+        }
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Done> {
+        let poll = AssertUnwindSafe(|| self.future.as_mut().poll(context));
+        let panicked = |_| Poll::Ready(self.crashed.take().expect("it ends once"));
+        catch_unwind(poll).unwrap_or_else(panicked)
+    }
+}
+
+async fn perform(shared: Arc<Shared>, action: Action) -> Done {
+    let tree = shared.desk().tree();
     match action {
         Action::Load(address, known) => {
-            let report = Report::loading(&shared, &address);
-            spawn(permit, async move {
-                let entry = shared.journal.request(&address);
-                let (loaded, permit) = load(&shared, &tree, &address, known).await;
-                let held = Held {
-                    entry,
-                    _permit: permit,
-                };
-                drop((shared, tree));
-                report.send(Event::Loaded(address, loaded, Some(held)));
-            });
+            let entry = shared.journal.request(&address);
+            let (loaded, permit) = load(&shared, &tree, &address, known).await;
+            let held = Held {
+                entry,
+                _permit: permit,
+            };
+            Done::Loaded(address, loaded, Some(held))
         }
         Action::Find(address, known) => {
-            let report = Report::loading(&shared, &address);
-            spawn(permit, async move {
-                let loaded = match open(&tree, &address, known) {
-                    Ok(file) => Loaded::Unread(file.stamp()),
-                    Err(loaded) => loaded,
-                };
-                drop((shared, tree));
-                report.send(Event::Loaded(address, loaded, None));
-            });
+            let loaded = match open(&tree, &address, known) {
+                Ok(file) => Loaded::Unread(file.stamp()),
+                Err(loaded) => loaded,
+            };
+            Done::Loaded(address, loaded, None)
         }
         Action::Run(address, stamp, request, sender) => {
-            let report = Report::closing(&shared, &address);
-            spawn(permit, async move {
-                let closed = run(&shared, &tree, &address, stamp, *request, sender).await;
-                drop((shared, tree));
-                report.send(Event::Closed(address, closed));
-            });
+            let closed = run(&shared, &tree, &address, stamp, *request, sender).await;
+            Done::Closed(address, closed)
         }
         Action::Refuse(address, stamp, refusal, request) => {
-            let report = Report::closing(&shared, &address);
-            spawn(permit, async move {
-                let request = request.as_deref();
-                let closed = refuse(&shared, &tree, &address, stamp, &refusal, request).await;
-                drop((shared, tree));
-                report.send(Event::Closed(address, closed));
-            });
-        }
-    }
-}
-
-/// Starts a task, of which the log says what that of the server says.
-fn spawn(permit: OwnedSemaphorePermit, task: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(holding(permit, task).in_current_span());
-}
-
-/// Runs a task, and holds a permit until it waits for something or ends. One that
-/// computes for long gives way to others, too, from time to time.
-async fn holding(permit: OwnedSemaphorePermit, task: impl Future<Output = ()>) {
-    let (mut task, mut permit) = (pin!(task), Some(permit));
-    poll_fn(|context| {
-        let poll = task.as_mut().poll(context);
-        drop(permit.take());
-        poll
-    })
-    .await;
-}
-
-/// The one event that a task owes. Dropped without it, by a panic, it sends what
-/// lets the inbox go on.
-struct Report {
-    events: mpsc::UnboundedSender<Event>,
-    fallback: Option<Event>,
-}
-
-impl Report {
-    fn new(shared: &Shared, fallback: Event) -> Self {
-        Self {
-            events: shared.events.clone(),
-            fallback: Some(fallback),
-        }
-    }
-
-    fn loading(shared: &Shared, address: &Address) -> Self {
-        let fallback = Event::Loaded(address.clone(), Loaded::Crashed, None);
-        Self::new(shared, fallback)
-    }
-
-    fn closing(shared: &Shared, address: &Address) -> Self {
-        Self::new(shared, Event::Closed(address.clone(), Closed::Crashed))
-    }
-
-    fn send(mut self, event: Event) {
-        self.fallback = None;
-        send(&self.events, event);
-    }
-}
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        if let Some(event) = self.fallback.take() {
-            send(&self.events, event);
+            let request = request.as_deref();
+            let closed = refuse(&shared, &tree, &address, stamp, &refusal, request).await;
+            Done::Closed(address, closed)
         }
     }
 }

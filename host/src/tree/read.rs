@@ -1,9 +1,11 @@
 //! Reads request files, which are as hostile as anything can be.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions};
+use cap_std::fs::Dir;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Stamp;
@@ -34,14 +36,10 @@ impl Tree {
     /// # Errors
     /// There is something, and it cannot be opened.
     pub fn open_request(&self, address: &Address) -> io::Result<Opened> {
-        absent_if_missing(
-            self.open_folder(address.folder()).and_then(|folder| {
-                match is_answered(&folder, address)? {
-                    true => Ok(Opened::Answered),
-                    false => open_file(&folder, address),
-                }
-            }),
-        )
+        self.open_in_folder(address, |folder| match is_answered(folder, address)? {
+            true => Ok(Opened::Answered),
+            false => open_file(folder, address),
+        })
     }
 
     /// Tells whether a request may be there that has no answer.
@@ -54,35 +52,43 @@ impl Tree {
 
     /// As [`Tree::open_request`], answered or not.
     pub fn open_any_request(&self, address: &Address) -> io::Result<Opened> {
-        let folder = self.open_folder(address.folder());
-        absent_if_missing(folder.and_then(|folder| open_file(&folder, address)))
+        self.open_in_folder(address, |folder| open_file(folder, address))
+    }
+
+    fn open_in_folder(
+        &self,
+        address: &Address,
+        open: impl Fn(&Dir) -> io::Result<Opened>,
+    ) -> io::Result<Opened> {
+        let found = self.look_in(address.folder(), |folder| match open(folder) {
+            Ok(Opened::Absent) => Ok(None),
+            Err(error) if is_absent(&error) => Ok(None),
+            opened => opened.map(Some),
+        });
+        match found {
+            Err(error) if is_absent(&error) => Ok(Opened::Absent),
+            found => Ok(found?.unwrap_or(Opened::Absent)),
+        }
     }
 }
 
+/// Opens a file that is no link. Should it be a FIFO, nobody waits for a writer; nor does
+/// a terminal become ours.
 fn open_file(folder: &Dir, address: &Address) -> io::Result<Opened> {
-    let name = address.id().request_name();
-    if !folder.symlink_metadata(&name)?.is_file() {
-        return Ok(Opened::Absent);
-    }
-    let mut options = OpenOptions::new();
-    // It may have become a FIFO since; without `nonblock` opening that would
-    // wait for a writer.
-    options.read(true).follow(FollowSymlinks::No).nonblock(true);
-    let file = folder.open_with(&name, &options)?;
-    let metadata = file.metadata()?;
-    match metadata.is_file() {
+    let flags =
+        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match openat(folder, address.id().request_name(), flags, Mode::empty()) {
+        // A socket, or a device that is not there.
+        Err(Errno::NXIO) => return Ok(Opened::Absent),
+        opened => opened?,
+    };
+    let found = fstat(&file)?;
+    match is_file(&found) {
         true => Ok(Opened::File(RequestFile {
-            stamp: stamp(&metadata),
-            file,
+            stamp: stamp(&found),
+            file: file.into(),
         })),
         false => Ok(Opened::Absent),
-    }
-}
-
-fn absent_if_missing(result: io::Result<Opened>) -> io::Result<Opened> {
-    match result {
-        Err(error) if is_absent(&error) => Ok(Opened::Absent),
-        result => result,
     }
 }
 
@@ -97,8 +103,18 @@ impl RequestFile {
     /// # Errors
     /// The file cannot be read.
     pub fn read(self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(usize::try_from(self.stamp.bytes).unwrap_or(0));
-        self.file.take(self.stamp.bytes).read_to_end(&mut bytes)?;
+        let mut bytes = vec![0; usize::try_from(self.stamp.bytes).unwrap_or(usize::MAX)];
+        let (mut file, mut n_read) = (self.file, 0);
+        // Not beyond: one that grows meanwhile is read again.
+        while n_read < bytes.len() {
+            match file.read(&mut bytes[n_read..]) {
+                Ok(0) => break,
+                Ok(n) => n_read += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(n_read);
         Ok(bytes)
     }
 }
@@ -108,11 +124,23 @@ impl RequestFile {
 /// is replaced by the answer, and so is an empty file: it is what a power failure
 /// may leave of one.
 fn is_answered(folder: &Dir, address: &Address) -> io::Result<bool> {
-    match folder.symlink_metadata(address.id().response_name()) {
-        Ok(found) => Ok(found.is_dir() || found.is_file() && found.len() > 0),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
+    let found = look_at(folder, &address.id().response_name())?;
+    Ok(found.is_some_and(|found| {
+        let kind = FileType::from_raw_mode(found.st_mode);
+        kind.is_dir() || (kind.is_file() && found.st_size > 0)
+    }))
+}
+
+/// Returns what has a name in a folder; a link is one itself.
+pub(super) fn look_at(folder: impl AsFd, name: &str) -> io::Result<Option<Stat>> {
+    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(None),
+        found => Ok(Some(found?)),
     }
+}
+
+pub(super) fn is_file(found: &Stat) -> bool {
+    FileType::from_raw_mode(found.st_mode).is_file()
 }
 
 /// Tells whether an error says that a path leads to no file of ours: a part of
@@ -123,11 +151,15 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     is_link || matches!(error.kind(), NotFound | NotADirectory)
 }
 
-pub(super) fn stamp(metadata: &Metadata) -> Stamp {
-    let (seconds, nanos) = (metadata.ctime(), metadata.ctime_nsec());
+pub(super) fn stamp(found: &Stat) -> Stamp {
     Stamp {
-        inode: metadata.ino(),
-        bytes: metadata.len(),
-        changed: i128::from(seconds) * 1_000_000_000 + i128::from(nanos),
+        inode: found.st_ino,
+        bytes: found.st_size.unsigned_abs(),
+        changed: nanos(found.st_ctime, found.st_ctime_nsec),
     }
+}
+
+/// Returns a time in nanoseconds since the epoch.
+pub(super) fn nanos(seconds: impl Into<i128>, nanos: impl Into<i128>) -> i128 {
+    seconds.into() * 1_000_000_000 + nanos.into()
 }

@@ -8,11 +8,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, openat, statat};
+use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, openat};
 use syft_protocol::address::{Address, Endpoint, FileKind, Folder, RequestId, request_file};
 use syft_protocol::inbox::{Found, Stamp};
 
-use super::read::is_absent;
+use super::read::{is_absent, look_at, stamp};
 use super::{Tree, Watcher, open_path};
 use crate::eyes::Interest;
 
@@ -274,7 +274,7 @@ fn open_to_read(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
 }
 
 fn look(dir: BorrowedFd<'_>, name: &str) -> Option<Stat> {
-    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()
+    look_at(dir, name).ok().flatten()
 }
 
 fn kind(dir: BorrowedFd<'_>, name: &str) -> FileType {
@@ -285,14 +285,6 @@ fn kind(dir: BorrowedFd<'_>, name: &str) -> FileType {
 
 fn is_empty(dir: BorrowedFd<'_>, name: &str) -> bool {
     look(dir, name).is_some_and(|found| found.st_size == 0)
-}
-
-fn stamp(found: &Stat) -> Stamp {
-    Stamp {
-        inode: found.st_ino,
-        bytes: u64::try_from(found.st_size).unwrap_or(0),
-        changed: i128::from(found.st_ctime) * 1_000_000_000 + i128::from(found.st_ctime_nsec),
-    }
 }
 
 fn is_sender(name: &str) -> bool {

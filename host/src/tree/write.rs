@@ -1,15 +1,17 @@
 //! Writes answers beside their requests.
 
+use std::fs::File;
 use std::io::{self, Write};
 
-use cap_std::fs::{Dir, File, Metadata, MetadataExt, OpenOptions};
-use rustix::fs::{Mode, OFlags, fsync, openat};
+use cap_std::fs::Dir;
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, fsync, openat, renameat, unlinkat};
+use rustix::io::Errno;
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Stamp;
 use uuid::Uuid;
 
 use super::Tree;
-use super::read::is_absent;
+use super::read::{is_absent, is_file, look_at, nanos, stamp};
 use crate::failpoint::{self, Step};
 
 /// What became of an answer.
@@ -37,27 +39,20 @@ impl Tree {
         answer: &[u8],
         is_forced: bool,
     ) -> io::Result<Written> {
-        let folder = match self.open_folder(address.folder()) {
-            Ok(folder) => folder,
-            Err(error) if is_absent(&error) => return Ok(Written::Gone),
-            Err(error) => return Err(error),
-        };
-        let is_there = folder
-            .symlink_metadata(address.id().request_name())
-            .is_ok_and(|found| found.is_file() && is_same(&found, stamp));
-        if !is_there {
-            return Ok(Written::Gone);
+        let request = address.id().request_name();
+        let written = self.look_in(address.folder(), |folder| {
+            match look_at(folder, &request)? {
+                Some(found) if is_same(&found, stamp) => {}
+                _ => return Ok(None),
+            }
+            put(folder, &address.id().response_name(), answer, is_forced).map(Some)
+        });
+        match written {
+            Ok(Some(())) => Ok(Written::Beside),
+            Ok(None) => Ok(Written::Gone),
+            Err(error) if is_absent(&error) => Ok(Written::Gone),
+            Err(error) => Err(error),
         }
-        let name = address.id().response_name();
-        replace_after(&folder, &name, answer, |file| {
-            failpoint::reach(Step::BeforeRename, &name);
-            if is_forced { file.sync_all() } else { Ok(()) }
-        })?;
-        failpoint::reach(Step::AfterRename, &name);
-        if is_forced {
-            force(&folder)?;
-        }
-        Ok(Written::Beside)
     }
 
     /// Removes the answer that lies beside a request, if there is one.
@@ -73,15 +68,24 @@ impl Tree {
     }
 }
 
+/// Puts an answer into a folder.
+fn put(folder: &Dir, name: &str, answer: &[u8], is_forced: bool) -> io::Result<()> {
+    replace_after(folder, name, answer, |file| {
+        failpoint::reach(Step::BeforeRename, name);
+        if is_forced { file.sync_all() } else { Ok(()) }
+    })?;
+    failpoint::reach(Step::AfterRename, name);
+    if is_forced { force(folder) } else { Ok(()) }
+}
+
 /// A change of the file's mode alone makes it no other file: then what is in it was
 /// written before the file was read.
-fn is_same(found: &Metadata, stamp: Stamp) -> bool {
-    let is_unwritten = || {
-        let written = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
-        written <= stamp.changed
-    };
-    let is_unchanged = super::read::stamp(found) == stamp;
-    is_unchanged || (found.ino() == stamp.inode && found.len() == stamp.bytes && is_unwritten())
+fn is_same(found: &Stat, before: Stamp) -> bool {
+    let now = stamp(found);
+    let is_unwritten = || nanos(found.st_mtime, found.st_mtime_nsec) <= before.changed;
+    is_file(found)
+        && (now == before
+            || (now.inode == before.inode && now.bytes == before.bytes && is_unwritten()))
 }
 
 /// Writes a file under a temporary name and gives it its own, so that readers see
@@ -115,9 +119,9 @@ fn replace_after(
     let written = file
         .write_all(bytes)
         .and_then(|()| finish(&file))
-        .and_then(|()| dir.rename(&temporary, dir, name));
+        .and_then(|()| Ok(renameat(dir, &temporary, dir, name)?));
     if let Err(error) = written {
-        if dir.remove_file(&temporary).is_err() {
+        if unlinkat(dir, &temporary, AtFlags::empty()).is_err() {
             tracing::debug!(temporary, "no temporary file left behind");
         }
         return Err(error);
@@ -132,16 +136,15 @@ fn replace_after(
 /// planted by a stranger: it is never opened, and a folder is left alone, since
 /// there is no bound to what may be in it.
 fn create(dir: &Dir, name: &str) -> io::Result<(File, String)> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let create = |name: String| match openat(dir, &name, flags, Mode::from_raw_mode(0o666)) {
+        Ok(file) => Ok((File::from(file), name)),
+        Err(error) => Err(error),
+    };
     let usual = format!("{name}.tmp");
-    match dir.open_with(&usual, &options) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        result => return result.map(|file| (file, usual)),
-    }
-    if dir.remove_file(&usual).is_ok() {
-        return dir.open_with(&usual, &options).map(|file| (file, usual));
-    }
-    let other = format!("{name}.{}.tmp", Uuid::new_v4().simple());
-    dir.open_with(&other, &options).map(|file| (file, other))
+    Ok(match create(usual.clone()) {
+        Err(Errno::EXIST) if unlinkat(dir, &usual, AtFlags::empty()).is_ok() => create(usual)?,
+        Err(Errno::EXIST) => create(format!("{name}.{}.tmp", Uuid::new_v4().simple()))?,
+        created => created?,
+    })
 }

@@ -1,0 +1,55 @@
+//! The folders of callers that are held open, so that a file costs no walk.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use cap_std::fs::Dir;
+use syft_protocol::address::Folder;
+
+use super::Tree;
+
+/// Folders that are open at one time.
+const MAX_OPEN: usize = 32;
+
+/// Open folders. A folder may be moved and another one put in its place meanwhile, so
+/// they are let go of at each scan, and whoever misses a file in one looks into the one
+/// that is at its path now.
+#[derive(Debug, Default)]
+pub(super) struct Folders(Mutex<HashMap<Arc<Folder>, Arc<Dir>>>);
+
+impl Folders {
+    fn open(&self) -> MutexGuard<'_, HashMap<Arc<Folder>, Arc<Dir>>> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Tree {
+    /// Looks for something in a folder, at first in the one that is open. `find` returns
+    /// `None` where it is not there.
+    pub(super) fn look_in<T>(
+        &self,
+        folder: &Arc<Folder>,
+        find: impl Fn(&Dir) -> io::Result<Option<T>>,
+    ) -> io::Result<Option<T>> {
+        let open = self.folders.open().get(folder).map(Arc::clone);
+        if let Some(open) = open
+            && let Some(found) = find(&open)?
+        {
+            return Ok(Some(found));
+        }
+        let opened = Arc::new(self.open_folder(folder)?);
+        let found = find(&opened)?;
+        let mut folders = self.folders.open();
+        if folders.len() >= MAX_OPEN {
+            folders.clear();
+        }
+        folders.insert(Arc::clone(folder), opened);
+        Ok(found)
+    }
+
+    /// Closes the folders that are held open.
+    pub fn let_go(&self) {
+        self.folders.open().clear();
+    }
+}
