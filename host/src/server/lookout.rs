@@ -68,7 +68,7 @@ impl Lookout {
         tree.lock()?;
         let mut lookout = Self {
             tree: Arc::new(tree),
-            watcher: Some(Arc::new(Watcher::new())),
+            watcher: Some(Arc::new(Watcher::start())),
             endpoints: app.router().endpoints().cloned().collect(),
             is_settled: false,
             is_gone: false,
@@ -216,7 +216,7 @@ impl Lookout {
                 Ok(tree) => {
                     tracing::warn!(path = %tree.path().display(), "the app's folder was replaced");
                     self.tree = Arc::new(tree);
-                    self.watcher = Some(Arc::new(Watcher::new()));
+                    self.watcher = Some(Arc::new(Watcher::start()));
                     self.is_settled = false;
                     self.is_first = true;
                     self.is_gone = false;

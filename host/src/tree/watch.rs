@@ -77,8 +77,7 @@ struct Shared {
 
 impl Watcher {
     /// Returns a watcher of no folder yet.
-    #[expect(clippy::new_without_default, reason = "it begins to do something")]
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let shared = Arc::new(Shared::default());
         Self {
             eyes: Eyes::new(Arc::clone(&shared) as Arc<dyn Observer>),

@@ -20,7 +20,14 @@ pub struct Found {
 /// is named for are one.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    senders: HashMap<Option<Arc<str>>, Vec<(Arc<Folder>, vec::IntoIter<RequestId>)>>,
+    senders: HashMap<Option<Arc<str>>, Vec<Pile>>,
+}
+
+/// What is left of one folder.
+#[derive(Debug)]
+struct Pile {
+    folder: Arc<Folder>,
+    ids: vec::IntoIter<RequestId>,
 }
 
 impl Backlog {
@@ -28,7 +35,10 @@ impl Backlog {
     pub(super) fn add(&mut self, found: Found) {
         let sender = found.folder.sender_name().cloned();
         let own = self.senders.entry(sender).or_default();
-        own.push((found.folder, found.ids.into_iter()));
+        own.push(Pile {
+            folder: found.folder,
+            ids: found.ids.into_iter(),
+        });
     }
 
     /// Forgets everything: a newer scan knows better.
@@ -39,9 +49,9 @@ impl Backlog {
     /// Returns the next one of a sender.
     pub(super) fn next(&mut self, sender: &Option<Arc<str>>) -> Option<Address> {
         let own = self.senders.get_mut(sender)?;
-        while let Some((folder, ids)) = own.last_mut() {
-            match ids.next() {
-                Some(id) => return Some(Address::new(Arc::clone(folder), id)),
+        while let Some(pile) = own.last_mut() {
+            match pile.ids.next() {
+                Some(id) => return Some(Address::new(Arc::clone(&pile.folder), id)),
                 None => drop(own.pop()),
             }
         }
