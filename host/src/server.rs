@@ -282,7 +282,7 @@ impl Server {
             Event::Scanned(scan, scope) => {
                 self.found.extend(scan.requests);
                 self.lookout
-                    .scanned(self.shared.app.router(), scan.skipped, scope);
+                    .scanned(self.shared.app.router(), (scan.skipped, scan.quiet), scope);
             }
             Event::Swept(n_deleted) => {
                 self.is_sweeping = false;
@@ -299,13 +299,23 @@ impl Server {
             self.lookout.scan_soon();
         }
         let (now, mut desk) = (now(), self.shared.desk());
-        for address in hints.requests {
-            if router.route(address.endpoint()).is_some() {
+        for (path, ids) in hints.requests {
+            let Some(folder) = lookout::served_folder(router, &path) else {
+                continue;
+            };
+            let folder = Arc::new(folder);
+            for id in ids {
+                let address = Address::new(Arc::clone(&folder), id);
                 desk.inbox.handle(now, inbox::Event::Seen(address));
             }
         }
         drop(desk);
-        self.lookout.look_into(router, hints.folders);
+        if let Some(watcher) = &self.lookout.watcher {
+            for path in &hints.gone_folders {
+                watcher.forget(path);
+            }
+        }
+        self.lookout.look_into(router, hints.new_folders);
     }
 
     /// Tells the inbox of some of what was found. All of a flood at once would keep

@@ -33,7 +33,7 @@ use folders::Folders;
 pub use introduction::did_key;
 pub use post::Found;
 pub use read::{Opened, RequestFile};
-pub use scan::{Scan, Skipped, Which};
+pub use scan::{Quiet, Scan, Skipped, Which};
 pub use shelf::{Item, Shelf};
 pub use watch::{Hints, Watcher};
 pub use write::Written;
