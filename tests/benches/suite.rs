@@ -95,12 +95,23 @@ struct Args {
     bench: bool,
 }
 
+impl Args {
+    /// Returns what keeps a part of the suite from taking the place of the whole.
+    fn suffix(&self) -> String {
+        let quick = self.quick.then_some("quick");
+        let words = self.cases.iter().map(String::as_str).chain(quick);
+        words.map(|word| format!("-{word}")).collect()
+    }
+}
+
 fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
-    if cfg!(debug_assertions) || !args.bench {
+    // What comes with `cargo test` is meant for tests, and not understood here.
+    let is_bench = std::env::args().any(|arg| arg == "--bench");
+    if cfg!(debug_assertions) || !is_bench {
         say("skipped: only `cargo bench` gives figures that mean something");
         return Ok(());
     }
+    let args = Args::parse();
     let n_rounds = args.rounds.unwrap_or(if args.quick { 1 } else { 5 });
     ensure!(n_rounds > 0, "nothing to measure");
     let plan = Plan {
@@ -126,7 +137,8 @@ fn main() -> anyhow::Result<()> {
     }
     if let Some(folder) = &args.results {
         fs::create_dir_all(folder)?;
-        let path = |extension| folder.join(format!("{}.{extension}", report.stem()));
+        let stem = [report.stem(), args.suffix()].concat();
+        let path = |extension| folder.join(format!("{stem}.{extension}"));
         write(&path("json"), &report.json())?;
         write(&path("md"), &report.tables())?;
     }

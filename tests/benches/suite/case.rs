@@ -130,7 +130,7 @@ impl Case {
         goal: impl Into<Option<Goal>>,
     ) {
         self.comparisons.push(Comparison {
-            what: format!("{}: {of} / {to}", figure.title),
+            what: format!("{}: {of} ÷ {to}", figure.title),
             figure,
             of: of.to_owned(),
             to: Some(to.to_owned()),
@@ -149,11 +149,16 @@ impl Case {
         });
     }
 
-    /// Runs all rounds.
+    /// Runs all rounds, every second one backwards: who comes after whom is not always
+    /// the same.
     pub(crate) fn run(&mut self, n_rounds: usize) -> anyhow::Result<()> {
         let start = Instant::now();
         for round in 1..=n_rounds {
-            for entrant in &mut self.entrants {
+            let mut order: Vec<&mut Entrant> = self.entrants.iter_mut().collect();
+            if round % 2 == 0 {
+                order.reverse();
+            }
+            for entrant in order {
                 let measured = (entrant.measure)();
                 let measured = measured.with_context(|| format!("measure {}", entrant.name))?;
                 say(&format!(

@@ -38,10 +38,11 @@ pub(crate) struct Guest {
 impl Program {
     /// Starts it, to serve a site.
     pub(crate) fn start(&self, site: &Site) -> anyhow::Result<Server> {
-        Server::start(match self {
+        let command = match self {
             Self::Ours(guest) => guest.command(site),
             Self::SyftEvent { python, what } => syft_event(site, python, what)?,
-        })
+        };
+        Server::start(command, site)
     }
 }
 
@@ -53,7 +54,8 @@ impl Guest {
             options: &[],
             is_cold: false,
         };
-        Server::start(guest.command(&Site::new(Place::Memory)?))?;
+        let site = Site::new(Place::Memory)?;
+        Server::start(guest.command(&site), &site)?;
         Ok(guest)
     }
 

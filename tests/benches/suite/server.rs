@@ -1,7 +1,7 @@
 //! A server in a process of its own, and what is timed on it.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::hint;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use notify::event::{AccessKind, AccessMode, EventKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::arithmetic::Schedule;
-use crate::site::{self, Cue};
+use crate::site::{self, Cue, Site};
 
 /// The longest time without any answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,9 +54,14 @@ pub(crate) struct Live {
 }
 
 impl Server {
-    /// Starts a server and waits for its first line, by which it is ready.
-    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped());
+    /// Starts a server and waits for its first line, by which it is ready. What it
+    /// complains of goes into a file of the site.
+    pub(crate) fn start(mut command: Command, site: &Site) -> anyhow::Result<Self> {
+        let log = site.path().join("stderr");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log)?);
         let mut child = command
             .spawn()
             .with_context(|| format!("run {command:?}"))?;
@@ -68,7 +73,8 @@ impl Server {
             _stdout: stdout,
             ready: SystemTime::now(),
         };
-        ensure!(!line.is_empty(), "it ended at once: {command:?}");
+        let log = || fs::read_to_string(&log).unwrap_or_default();
+        ensure!(!line.is_empty(), "it ended at once: {command:?}\n{}", log());
         Ok(server)
     }
 
@@ -93,10 +99,8 @@ impl Server {
             }
         }
         let n_answered = site::settle(answers, LOST_AFTER, is_right);
-        Ok((
-            n_answered,
-            site::last_written(answers)?.duration_since(since)?,
-        ))
+        let took = site::last_written(answers)?.duration_since(since);
+        Ok((n_answered, took.context("there are too few to be timed")?))
     }
 
     /// Returns the most memory that it has used, in MiB.

@@ -41,6 +41,7 @@ impl Place {
 
 /// A SyftBox data folder, until it is dropped.
 pub(crate) struct Site {
+    place: Place,
     root: TempDir,
 }
 
@@ -57,7 +58,7 @@ impl Site {
         let root = tempfile::Builder::new()
             .prefix("syft-bench-")
             .tempdir_in(place.folder())?;
-        let site = Self { root };
+        let site = Self { place, root };
         fs::create_dir_all(site.public())?;
         Ok(site)
     }
@@ -115,7 +116,12 @@ impl Site {
         workload: &Workload,
         n_requests: usize,
     ) -> anyhow::Result<Vec<PathBuf>> {
-        write(self.requests(workload, n_requests)?)
+        let answers = write(self.requests(workload, n_requests)?)?;
+        if self.place == Place::Disk {
+            // Who forces a file to the disk would wait for what others have written.
+            rustix::fs::sync();
+        }
+        Ok(answers)
     }
 
     /// Returns so many files that an app copies which watches them.
