@@ -49,7 +49,6 @@ bless:
     BLESS=1 cargo test -p syft-host --test all -- manifest:: building:: signing:: publishing:: installing:: oci::
     TRYBUILD=overwrite cargo test -p syft-guest
 
-# Measures requests/s and latency beside SyftEvent and a native loop, and files
+# Measures everything beside SyftEvent and a native loop, into `benches/results/`; or `--quick`, `--case live`
 bench *args:
-    cargo bench -p syft-host --bench files
-    cargo bench -p syft-host --bench throughput -- {{args}}
+    cargo bench -p syft-host --bench suite -- --results {{justfile_directory()}}/benches/results {{args}}

@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod benchmarks;
 mod building;
 mod command_line;
 mod crashes;
