@@ -17,12 +17,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     (
         "host/src",
         &["notify::"],
-        &[
-            "serve/nudge.rs",
-            "serve/systemd.rs",
-            "tree/watch.rs",
-            "watching/eyes.rs",
-        ],
+        &["serve/nudge.rs", "serve/systemd.rs", "eyes.rs"],
     ),
     ("host/src", &["sd_notify::"], &["serve/systemd.rs"]),
     ("host/src", &["redb::"], &["state.rs", "state/"]),

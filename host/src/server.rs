@@ -9,14 +9,13 @@ mod perform;
 mod shutdown;
 mod suspects;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 use syft_protocol::address::Address;
-use syft_protocol::inbox::{self, Inbox, InboxLimits, Now};
+use syft_protocol::inbox::{self, Extent, Inbox, InboxLimits, Now};
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::Retry;
@@ -42,9 +41,6 @@ use suspects::Suspects;
 
 /// How often somebody may have asked for a parked request.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
-
-/// Requests that the inbox is told of before others have their turn.
-const FOUND_AT_ONCE: usize = 256;
 
 /// When old requests are deleted for the first time.
 const FIRST_SWEEP: Duration = Duration::from_secs(60);
@@ -125,12 +121,9 @@ pub struct Server {
     events: mpsc::UnboundedReceiver<Event>,
     options: ServerOptions,
     lookout: Lookout,
-    /// What scans have found and the inbox has not been told.
-    found: VecDeque<Address>,
     watching: Option<Watching>,
     is_sweeping: bool,
     steadiness: Steadiness,
-    n_dropped: u64,
 }
 
 impl Server {
@@ -193,10 +186,8 @@ impl Server {
             }),
             events,
             options,
-            found: VecDeque::new(),
             is_sweeping: false,
             steadiness: Steadiness::default(),
-            n_dropped: 0,
         })
     }
 
@@ -222,11 +213,13 @@ impl Server {
         let shared = Arc::clone(&self.shared);
         loop {
             perform::start_workers(&shared);
+            if shared.desk().inbox.wants_scan() {
+                self.lookout.scan_soon();
+            }
             let wakes_at = shared.desk().wakes_at();
             tokio::select! {
                 () = shutdown.requested() => break,
                 Some(event) = self.events.recv() => self.handle(event),
-                () = std::future::ready(()), if !self.found.is_empty() => self.take_found(),
                 hints = hints(self.lookout.watcher.as_deref()) => self.take_hints(hints),
                 () = shared.changed.notified() => {}
                 () = sleep_until(wakes_at.map(Into::into)) => {}
@@ -279,11 +272,7 @@ impl Server {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Scanned(scan, scope) => {
-                self.found.extend(scan.requests);
-                self.lookout
-                    .scanned(self.shared.app.router(), (scan.skipped, scan.quiet), scope);
-            }
+            Event::Scanned(scan, scope) => self.take_scan(scan, scope),
             Event::Swept(n_deleted) => {
                 self.is_sweeping = false;
                 if n_deleted > 0 {
@@ -318,20 +307,16 @@ impl Server {
         self.lookout.look_into(router, hints.new_folders);
     }
 
-    /// Tells the inbox of some of what was found. All of a flood at once would keep
-    /// everybody waiting.
-    fn take_found(&mut self) {
-        let now = now();
-        let mut desk = self.shared.desk();
-        for address in self.found.drain(..self.found.len().min(FOUND_AT_ONCE)) {
-            desk.inbox.handle(now, inbox::Event::Seen(address));
-        }
-        let (n_dropped, n_queued) = (desk.inbox.n_dropped(), desk.inbox.n_queued());
-        drop(desk);
-        if n_dropped > self.n_dropped {
-            self.n_dropped = n_dropped;
-            tracing::warn!(n_queued, "too many requests wait: more are taken up later");
-        }
+    fn take_scan(&mut self, scan: Scan, scope: Scope) {
+        let extent = match scope {
+            Scope::Folders => Extent::Folders,
+            Scope::Everything { .. } => Extent::Tree,
+        };
+        let found = inbox::Event::Found(scan.found, extent);
+        self.shared.desk().inbox.handle(now(), found);
+        let router = self.shared.app.router();
+        self.lookout
+            .scanned(router, (scan.skipped, scan.quiet), scope);
     }
 
     /// Tries parked requests again that somebody asked for.

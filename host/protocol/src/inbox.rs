@@ -15,12 +15,16 @@
 //! It does no IO and asks no clock, so duplicate events, a scan that races the
 //! watcher, half-written files and failed writes are replayed in tests.
 
+mod backlog;
 mod queue;
 mod refusal;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use backlog::Backlog;
+pub use backlog::Found;
 use queue::Queue;
 pub use refusal::Refusal;
 
@@ -38,6 +42,8 @@ pub struct InboxLimits {
     /// Addresses that wait for their turn. Where there are more, the last ones of
     /// whoever has most are dropped, and found again by a later scan.
     pub queued: usize,
+    /// Those that wait for a time. Where there are more, they are dropped as well.
+    pub waiting: usize,
     /// How long a file that is whole and no request must stay unchanged before
     /// it is answered as malformed.
     pub settle: Duration,
@@ -63,7 +69,8 @@ impl Default for InboxLimits {
         Self {
             active: 64,
             active_per_sender: 56,
-            queued: 200_000,
+            queued: 16_384,
+            waiting: 65_536,
             settle: Duration::from_secs(1),
             settle_incomplete: Duration::from_secs(5),
             reread: Duration::from_millis(200),
@@ -141,12 +148,23 @@ pub enum Closed {
 pub enum Event {
     /// A request file may be at this address.
     Seen(Address),
+    /// A scan found these without an answer.
+    Found(Vec<Found>, Extent),
     /// An [`Action::Load`] or [`Action::Find`] ended.
     Loaded(Address, Loaded),
     /// An [`Action::Run`] or [`Action::Refuse`] ended.
     Closed(Address, Closed),
     /// Somebody wants a request to be tried again that was given up, or answered.
     Again(Address),
+}
+
+/// What a scan was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Some folders.
+    Folders,
+    /// The whole tree.
+    Tree,
 }
 
 /// What the host is to do. Each action is answered by one event.
@@ -215,6 +233,7 @@ pub struct Inbox {
     limits: InboxLimits,
     requests: HashMap<Address, State>,
     queue: Queue,
+    backlog: Backlog,
     /// What has been decided and not been polled yet.
     decided: VecDeque<Action>,
     waiting: BTreeMap<(Instant, u64), Address>,
@@ -224,7 +243,8 @@ pub struct Inbox {
     answered: VecDeque<(Address, u64)>,
     /// Actions given out and not yet closed.
     active: usize,
-    n_dropped: u64,
+    /// Some were dropped, and no scan was asked for since.
+    is_behind: bool,
     closing: bool,
 }
 
@@ -235,12 +255,13 @@ impl Inbox {
             queue: Queue::new(limits.crashes),
             limits,
             requests: HashMap::new(),
+            backlog: Backlog::default(),
             decided: VecDeque::new(),
             waiting: BTreeMap::new(),
             next_key: 0,
             answered: VecDeque::new(),
             active: 0,
-            n_dropped: 0,
+            is_behind: false,
             closing: false,
         }
     }
@@ -249,6 +270,7 @@ impl Inbox {
     pub fn handle(&mut self, now: Now, event: Event) {
         match event {
             Event::Seen(address) => self.seen(address),
+            Event::Found(found, extent) => self.found(found, extent),
             Event::Loaded(address, loaded) => self.loaded(now, address, loaded),
             Event::Closed(address, closed) => self.closed(now, address, closed),
             Event::Again(address) => self.again(address),
@@ -299,6 +321,7 @@ impl Inbox {
         };
         self.requests.insert(address.clone(), loading);
         self.active += 1;
+        self.call_up(&address.folder().sender_name().cloned());
         let answered = answered.map(|it| it.stamp);
         Some(match self.is_given_up(&address) {
             true => Action::Find(address, answered),
@@ -329,14 +352,12 @@ impl Inbox {
         self.active
     }
 
-    /// Returns the number of requests that wait for their turn.
-    pub fn n_queued(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// Returns how many sightings were dropped since the queue was full.
-    pub fn n_dropped(&self) -> u64 {
-        self.n_dropped
+    /// Tells, once, that some were dropped and that there is room for them now: a scan
+    /// would find them.
+    pub fn wants_scan(&mut self) -> bool {
+        let has_room = self.queue.len() <= self.limits.queued / 2
+            && self.waiting.len() <= self.limits.waiting / 2;
+        has_room && std::mem::take(&mut self.is_behind)
     }
 
     /// Tells whether the request is being read, run or answered.
@@ -368,6 +389,26 @@ impl Inbox {
         }
     }
 
+    fn found(&mut self, found: Vec<Found>, extent: Extent) {
+        if extent == Extent::Tree {
+            self.backlog.clear();
+        }
+        for found in found {
+            let sender = found.folder.sender_name().cloned();
+            self.backlog.add(found);
+            self.call_up(&sender);
+        }
+    }
+
+    /// Puts the next request of a sender in line that has none there.
+    fn call_up(&mut self, sender: &Option<Arc<str>>) {
+        while !self.queue.has_in_line(sender)
+            && let Some(address) = self.backlog.next(sender)
+        {
+            self.seen(address);
+        }
+    }
+
     fn again(&mut self, address: Address) {
         match self.requests.get(&address) {
             None | Some(State::Answered(_)) => {
@@ -381,9 +422,8 @@ impl Inbox {
     fn enqueue(&mut self, address: Address, answered: Option<Answered>, trouble: Option<Trouble>) {
         let queued = State::Queued { answered, trouble };
         self.requests.insert(address.clone(), queued);
-        let most = self.limits.queued.saturating_sub(self.waiting.len());
-        if let Some(dropped) = self.queue.push(address, most) {
-            self.n_dropped += 1;
+        if let Some(dropped) = self.queue.push(address, self.limits.queued) {
+            self.is_behind = true;
             self.requests.remove(&dropped);
         }
     }
@@ -618,6 +658,10 @@ impl Inbox {
     }
 
     fn wait(&mut self, address: Address, at: Instant, trouble: Trouble) {
+        if self.waiting.len() >= self.limits.waiting {
+            self.is_behind = true;
+            return;
+        }
         let key = (at, self.take_key());
         self.waiting.insert(key, address.clone());
         self.requests

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, openat, statat};
 use syft_protocol::address::{Address, Endpoint, FileKind, Folder, RequestId, request_file};
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::{Found, Stamp};
 
 use super::read::{is_absent, stamp};
 use super::{Tree, Watcher, open_path};
@@ -41,7 +41,8 @@ pub struct Scan {
     /// What need not be read.
     pub quiet: Quiet,
     /// The requests.
-    pub requests: Vec<Address>,
+    pub found: Vec<Found>,
+    pub(super) n_found: usize,
     /// Things that look like requests and are none.
     pub skipped: Skipped,
 }
@@ -84,6 +85,14 @@ impl Scan {
             watcher,
             ..Self::default()
         }
+    }
+
+    /// Returns where the requests lie.
+    pub fn addresses(&self) -> impl Iterator<Item = Address> {
+        self.found.iter().flat_map(|found| {
+            let at = |id: &RequestId| Address::new(Arc::clone(&found.folder), *id);
+            found.ids.iter().map(at)
+        })
     }
 
     /// Has a folder watched that is open, and tells whether all is known of it that
@@ -165,7 +174,7 @@ impl Tree {
         dir: io::Result<OwnedFd>,
         scan: &mut Scan,
     ) -> Option<(OwnedFd, Vec<String>)> {
-        if scan.requests.len() >= MAX_FOUND {
+        if scan.n_found >= MAX_FOUND {
             return None;
         }
         match dir.and_then(|dir| take_requests(folder, dir, scan)) {
@@ -192,18 +201,21 @@ fn take_requests(
         None => Interest::ArrivalsAndFolders,
     };
     let is_covered = scan.cover(dir.as_fd(), &path, interest);
-    let (before, n_before, skipped) = (fstat(&dir)?, scan.requests.len(), scan.skipped);
-    let names = read_names(dir.as_fd(), scan.is_thorough, &mut scan.skipped)?;
-    let folder = Arc::new(folder);
-    let wanted = names
-        .requests
-        .into_iter()
-        .filter(|id| scan.which == Which::All || !names.responses.contains(id))
-        .map(|id| Address::new(Arc::clone(&folder), id));
-    scan.requests.extend(wanted);
-    let is_quiet = scan.requests.len() == n_before && scan.skipped == skipped;
+    let (before, skipped) = (fstat(&dir)?, scan.skipped);
+    let mut names = read_names(dir.as_fd(), scan.is_thorough, &mut scan.skipped)?;
+    if scan.which == Which::Unanswered {
+        names.requests.retain(|id| !names.responses.contains(id));
+    }
+    let is_quiet = names.requests.is_empty() && scan.skipped == skipped;
     if is_covered && is_quiet && !names.is_cut {
         scan.quiet.add(stamp(&before));
+    }
+    if !names.requests.is_empty() {
+        scan.n_found += names.requests.len();
+        scan.found.push(Found {
+            folder: Arc::new(folder),
+            ids: names.requests,
+        });
     }
     Ok((dir, names.senders))
 }

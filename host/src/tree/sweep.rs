@@ -32,7 +32,7 @@ impl Tree {
             let stamp = self.due(address, retention, now, request_bytes)?;
             self.delete(address, stamp).ok()
         };
-        scan.requests.iter().filter_map(delete).count()
+        scan.addresses().filter_map(|it| delete(&it)).count()
     }
 
     /// Returns the stamp of a request that is to be deleted.

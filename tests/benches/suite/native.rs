@@ -65,11 +65,11 @@ impl Loop {
         let start = Instant::now();
         let mut scan = Scan::default();
         tree.scan_endpoint(&endpoint, &mut scan);
-        let share = scan.requests.len().div_ceil(self.n_threads).max(1);
+        let requests: Vec<Address> = scan.addresses().collect();
+        let share = requests.len().div_ceil(self.n_threads).max(1);
         let tree = &tree;
         thread::scope(|scope| {
-            let threads: Vec<_> = scan
-                .requests
+            let threads: Vec<_> = requests
                 .chunks(share)
                 .map(|share| scope.spawn(move || self.answer_each(tree, share)))
                 .collect();

@@ -25,16 +25,20 @@ const MARKS: [&str; 4] = [".syftrejected", ".syftconflict", ".rejected", ".confl
 
 /// Returns what the file called `name` is. Case counts.
 pub fn request_file(name: &str) -> FileKind {
-    if MARKS.iter().any(|mark| name.contains(mark)) {
-        return FileKind::Marker;
+    // No id has a mark in it.
+    let request = name.strip_suffix(".request");
+    if let Some(id) = request.and_then(RequestId::parse) {
+        return FileKind::Request(id);
     }
-    if let Some(stem) = name.strip_suffix(".request") {
-        return RequestId::parse(stem).map_or(FileKind::NotAnId, FileKind::Request);
+    let response = name.strip_suffix(".response");
+    if let Some(id) = response.and_then(RequestId::parse) {
+        return FileKind::Response(id);
     }
-    if let Some(stem) = name.strip_suffix(".response") {
-        return RequestId::parse(stem).map_or(FileKind::Other, FileKind::Response);
+    match request {
+        _ if MARKS.iter().any(|mark| name.contains(mark)) => FileKind::Marker,
+        Some(_) => FileKind::NotAnId,
+        None => FileKind::Other,
     }
-    FileKind::Other
 }
 
 #[cfg(test)]

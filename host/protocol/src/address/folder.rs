@@ -1,5 +1,7 @@
 //! A folder below `rpc/` that holds requests.
 
+use std::sync::Arc;
+
 use super::Endpoint;
 use super::datasite::is_datasite;
 
@@ -11,7 +13,7 @@ use super::datasite::is_datasite;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Folder {
     endpoint: Endpoint,
-    sender: Option<Box<str>>,
+    sender: Option<Arc<str>>,
 }
 
 impl Folder {
@@ -22,7 +24,7 @@ impl Folder {
     /// endpoint.
     pub fn parse(segments: &[&str]) -> Option<Folder> {
         let (endpoint, sender) = match segments {
-            [endpoint @ .., last] if is_datasite(last) => (endpoint, Some(Box::from(*last))),
+            [endpoint @ .., last] if is_datasite(last) => (endpoint, Some(Arc::from(*last))),
             endpoint => (endpoint, None),
         };
         // Joining would turn a segment that is no segment into something else:
@@ -46,6 +48,10 @@ impl Folder {
     /// endpoint's own folder.
     pub fn sender(&self) -> Option<&str> {
         self.sender.as_deref()
+    }
+
+    pub(crate) fn sender_name(&self) -> Option<&Arc<str>> {
+        self.sender.as_ref()
     }
 
     /// Returns the path below `rpc/` from the top; none for `rpc/` itself.

@@ -14,7 +14,7 @@ use crate::address::Address;
 enum Who {
     /// The sender that its folder is named for. All others, of whom anybody could claim
     /// any, share one.
-    Sender(Arc<str>),
+    Sender(Option<Arc<str>>),
     Suspects,
 }
 
@@ -53,6 +53,12 @@ impl Queue {
 
     pub(super) fn len(&self) -> usize {
         self.length
+    }
+
+    /// Tells whether a request of a sender is in line.
+    pub(super) fn has_in_line(&self, sender: &Option<Arc<str>>) -> bool {
+        let line = self.lines.get(&Who::Sender(sender.clone()));
+        line.is_some_and(|line| !line.waiting.is_empty())
     }
 
     /// Returns how often the host has crashed during a request.
@@ -169,7 +175,7 @@ impl Queue {
     fn who(&self, address: &Address) -> Who {
         match self.crashes.contains_key(address) {
             true => Who::Suspects,
-            false => Who::Sender(Arc::from(address.folder().sender().unwrap_or_default())),
+            false => Who::Sender(address.folder().sender_name().cloned()),
         }
     }
 }

@@ -318,13 +318,99 @@ fn only_so_many_are_at_work() {
     for address in &all {
         bench.seen(address);
     }
-    assert_eq!(bench.inbox.n_dropped(), 1, "the queue is full");
+    assert!(!bench.inbox.wants_scan(), "the queue is full");
     assert_eq!(bench.poll(), ["load", "load"]);
+    assert!(bench.inbox.wants_scan(), "one was dropped");
+    assert!(!bench.inbox.wants_scan(), "that is said once");
     bench.loaded(&all[0], Loaded::Absent);
     assert_eq!(bench.poll(), ["load"]);
     bench.seen(&all[3]);
     bench.loaded(&all[1], Loaded::Absent);
     assert_eq!(bench.poll(), ["load"], "a dropped one is found again");
+}
+
+fn found(sender: &str, numbers: std::ops::Range<u32>) -> Found {
+    let folder = Folder::parse(&["echo", sender]).expect("a folder");
+    let id = |n| RequestId::parse(&format!("00000000-0000-4000-8000-{n:012}")).expect("an id");
+    Found {
+        folder: Arc::new(folder),
+        ids: numbers.map(id).collect(),
+    }
+}
+
+/// Polls so often, and describes what is loaded by the sender and the end of the id. It is
+/// gone each time.
+fn loads(bench: &mut Bench, times: usize) -> String {
+    let load = |bench: &mut Bench| {
+        let Some(Action::Load(address, _)) = bench.inbox.poll(bench.now) else {
+            return "-".to_owned();
+        };
+        bench.loaded(&address, Loaded::Absent);
+        let sender = address.folder().sender().unwrap_or_default();
+        format!("{}{}", &sender[..1], &address.id().stem()[34..])
+    };
+    let loads: Vec<String> = (0..times).map(|_| load(bench)).collect();
+    loads.join(" ")
+}
+
+#[test]
+fn of_what_a_scan_found_each_sender_has_one_in_line() {
+    let mut bench = Bench::new();
+    let all = vec![found("a@x.org", 0..90), found("b@x.org", 0..2)];
+    bench
+        .inbox
+        .handle(bench.now, Event::Found(all, Extent::Tree));
+    assert_eq!(bench.inbox.requests.len(), 2, "what is kept in mind");
+    assert_eq!(loads(&mut bench, 6), "a00 b00 a01 b01 a02 a03");
+    // A new folder is beside what is known, a scan of all in its place.
+    let more = vec![found("c@x.org", 0..1)];
+    bench
+        .inbox
+        .handle(bench.now, Event::Found(more, Extent::Folders));
+    assert_eq!(loads(&mut bench, 3), "a04 c00 a05");
+    let all = vec![found("a@x.org", 6..8)];
+    bench
+        .inbox
+        .handle(bench.now, Event::Found(all, Extent::Tree));
+    // What stood in line is looked for once more.
+    assert_eq!(loads(&mut bench, 4), "a06 a07 a06 -");
+    assert_eq!(bench.inbox.requests.len(), 0);
+}
+
+#[test]
+fn what_is_found_and_known_is_at_work_once() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    let mut all = found("bob@x.org", 0..1);
+    all.ids.insert(0, *echo.id());
+    bench
+        .inbox
+        .handle(bench.now, Event::Found(vec![all], Extent::Tree));
+    assert_eq!(bench.poll(), ["load"], "the other one");
+    bench.closed(&echo, Closed::Answered);
+    assert_eq!(bench.poll(), ["load"], "something may have come meanwhile");
+    bench.loaded(&echo, Loaded::Answered);
+    assert!(bench.poll().is_empty());
+}
+
+#[test]
+fn only_so_many_wait_for_a_time() {
+    let mut bench = Bench::with_limits(InboxLimits {
+        waiting: 1,
+        ..InboxLimits::default()
+    });
+    let all = [address(&["a"]), address(&["b"])];
+    for address in &all {
+        bench.seen(address);
+        assert_eq!(bench.poll(), ["load"]);
+        bench.loaded(address, half(stamp(3)));
+    }
+    assert!(!bench.inbox.wants_scan(), "there is no room");
+    assert_eq!(bench.inbox.requests.len(), 1);
+    bench.pass(Duration::from_secs(1));
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&all[0], Loaded::Absent);
+    assert!(bench.inbox.wants_scan(), "one was dropped");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use syft_protocol::address::{Address, Folder, RequestId};
 use syft_protocol::inbox::{
-    Action, Closed, Event, Inbox, InboxLimits, Loaded, Now, Refusal, Stamp,
+    Action, Closed, Event, Extent, Found, Inbox, InboxLimits, Loaded, Now, Refusal, Stamp,
 };
 use syft_protocol::message::{Headers, Method, Request};
 use syft_protocol::timestamp::Timestamp;
@@ -320,10 +320,15 @@ impl World {
         let unanswered = |(id, place): (&usize, &Place)| {
             (place.request.is_some() && place.answer.is_none()).then_some(*id)
         };
-        let ids: Vec<usize> = self.tree.iter().filter_map(unanswered).collect();
-        for id in ids {
-            self.see(id);
-        }
+        let found = self.tree.iter().filter_map(unanswered).map(|id| {
+            let address = address(id);
+            Found {
+                folder: Arc::clone(address.folder()),
+                ids: vec![*address.id()],
+            }
+        });
+        let found = Event::Found(found.collect(), Extent::Tree);
+        self.inbox.handle(self.now, found);
     }
 
     fn pass(&mut self) {
