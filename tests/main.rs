@@ -26,6 +26,7 @@ mod oci;
 mod publishing;
 mod python;
 mod python_guests;
+mod residue;
 mod sdk;
 mod serve;
 mod serving;
