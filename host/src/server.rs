@@ -30,7 +30,6 @@ use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::journal::{Entry, Journal};
 use crate::reply::Replier;
-use crate::sandbox::Sandbox;
 use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
@@ -93,7 +92,6 @@ struct Held {
 /// What the tasks of the server share.
 struct Shared {
     app: Arc<App>,
-    sandbox: Arc<Sandbox>,
     /// One permit for each call that may run, of a request or an event.
     slots: Arc<Semaphore>,
     /// One permit for each task that has been started and has not yet had to wait.
@@ -130,29 +128,23 @@ impl Server {
     /// # Errors
     /// The tree cannot be written, a part of it is a symlink, or another host
     /// serves the app. What the app was told of files cannot be read.
-    pub async fn new(
-        app: App,
-        sandbox: Arc<Sandbox>,
-        options: ServerOptions,
-    ) -> anyhow::Result<Self> {
+    pub async fn new(app: App, options: ServerOptions) -> anyhow::Result<Self> {
         let replier = Replier {
             datasite: app.datasite().clone(),
             app: app.name().clone(),
             debug: options.debug,
-            response_bytes: sandbox.limits().response_bytes,
+            response_bytes: app.limits().response_bytes,
         };
         let mut inbox = Inbox::new(InboxLimits {
-            active: sandbox.limits().concurrency,
-            active_per_sender: sandbox.limits().concurrency_per_sender(),
+            active: app.limits().concurrency,
+            active_per_sender: app.limits().concurrency_per_sender(),
             ..InboxLimits::default()
         });
-        let loaded_kib = usize::try_from(sandbox.limits().loaded_bytes >> 10)?;
+        let loaded_kib = usize::try_from(app.limits().loaded_bytes >> 10)?;
         let (sender, events) = mpsc::unbounded_channel();
         let lookout = Lookout::new(&app, &options, sender.clone())?;
-        let (app, slots) = (
-            Arc::new(app),
-            Arc::new(Semaphore::new(sandbox.limits().concurrency)),
-        );
+        let slots = Arc::new(Semaphore::new(app.limits().concurrency));
+        let app = Arc::new(app);
         let suspects = Suspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
         let watch_options = WatchOptions {
             folder: options.folder.clone(),
@@ -161,7 +153,6 @@ impl Server {
         let runner = Runner {
             app: Arc::clone(&app),
             journal: Arc::clone(&suspects.journal),
-            sandbox: Arc::clone(&sandbox),
             slots: Arc::clone(&slots),
         };
         Ok(Self {
@@ -169,7 +160,6 @@ impl Server {
             watching: Watching::start(runner, watch_options).await?,
             shared: Arc::new(Shared {
                 app,
-                sandbox,
                 slots,
                 starts: Arc::new(Semaphore::new(STARTS_PER_WORKER * n_workers())),
                 replier,
@@ -221,7 +211,7 @@ impl Server {
                     self.lookout.scan(&self.shared.app, &self.options);
                 }
                 _ = sweep.tick() => self.sweep(),
-                _ = asked.tick() => self.see_to_asked(),
+                _ = asked.tick(), if self.suspects.is_any_parked() => self.see_to_asked(),
             }
         }
         self.finish(shutdown, watching).await
@@ -370,7 +360,7 @@ impl Server {
         }
         let (tree, events) = (Arc::clone(&self.lookout.tree), self.shared.events.clone());
         let (endpoints, retention) = (self.lookout.endpoints(), self.options.retention);
-        let request_bytes = self.shared.sandbox.limits().request_bytes;
+        let request_bytes = self.shared.app.limits().request_bytes;
         let app = Arc::clone(&self.shared.app);
         tokio::task::spawn_blocking(move || {
             let now = now().wall;

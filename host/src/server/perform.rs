@@ -4,6 +4,7 @@
 //! each to another thread costs more than it. Every task ends with one event,
 //! even where it panics, and has let go of the app by then.
 
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::io;
 use std::pin::pin;
@@ -21,7 +22,6 @@ use crate::app::Called;
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::reply::{Conclusion, Heading};
-use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
 /// Requests that take no permit for their memory.
@@ -145,7 +145,7 @@ async fn load(
         Ok(file) => file,
         Err(loaded) => return (loaded, None),
     };
-    let (stamp, limit) = (file.stamp(), shared.sandbox.limits().request_bytes);
+    let (stamp, limit) = (file.stamp(), shared.app.limits().request_bytes);
     let bytes = stamp.bytes;
     if bytes > limit {
         let too_large = Loaded::TooLarge {
@@ -234,7 +234,7 @@ async fn run(
     let conclude = |outcome| (shared.replier).conclude(address, &heading, outcome, now().wall);
     let called = shared
         .app
-        .call(&shared.sandbox, address, stamp, sender, request, conclude)
+        .call(address, stamp, sender, request, conclude)
         .await;
     let Conclusion {
         name,
@@ -270,7 +270,7 @@ async fn run(
     closed
 }
 
-fn try_later(address: &Address, error: &StoreError) -> Closed {
+fn try_later(address: &Address, error: &impl Display) -> Closed {
     tracing::error!(%address, "trying again later: {error}");
     Closed::Failed
 }
