@@ -311,18 +311,28 @@ impl Server {
         if hints.everything {
             self.lookout.scan_soon();
         }
-        for address in hints.requests {
-            if router.route(address.endpoint()).is_some() {
+        for (path, ids) in hints.requests {
+            let Some(folder) = lookout::served_folder(router, &path) else {
+                continue;
+            };
+            let folder = Arc::new(folder);
+            for id in ids {
+                let address = Address::new(Arc::clone(&folder), id);
                 self.inbox.handle(now, inbox::Event::Seen(address));
             }
         }
-        self.lookout.look_into(router, hints.folders);
+        if let Some(watcher) = &self.lookout.watcher {
+            for path in &hints.gone_folders {
+                watcher.forget(path);
+            }
+        }
+        self.lookout.look_into(router, hints.new_folders);
     }
 
     fn take_scan(&mut self, scan: Scan, scope: Scope) {
         self.found.extend(scan.requests);
         self.lookout
-            .scanned(self.shared.app.router(), scan.skipped, scope);
+            .scanned(self.shared.app.router(), (scan.skipped, scan.quiet), scope);
     }
 
     /// Tells the inbox of some of what was found. All of a flood at once would keep

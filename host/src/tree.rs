@@ -31,7 +31,7 @@ use syft_protocol::address::{AppName, Datasite, Folder};
 pub use introduction::did_key;
 pub use post::Found;
 pub use read::{Opened, RequestFile};
-pub use scan::{Scan, Skipped, Which};
+pub use scan::{Quiet, Scan, Skipped, Which};
 pub use shelf::{Item, Shelf};
 pub use watch::{Hints, Watcher};
 pub use write::Written;

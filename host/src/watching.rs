@@ -35,7 +35,7 @@ use crate::sandbox::Outcome;
 use crate::server::Shutdown;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
 
-use eyes::{Eyes, Hints};
+use eyes::Eyes;
 use memory::Memory;
 use noticing::first_scan;
 use parked::ParkedEvent;
@@ -84,7 +84,7 @@ pub(crate) struct Watching {
     runner: Arc<Runner>,
     options: WatchOptions,
     view: Arc<View>,
-    eyes: Option<Arc<Eyes>>,
+    eyes: Arc<Eyes>,
     deeds: Arc<Deeds>,
     sights: Sights,
     watches: Vec<(WatchNumber, Told)>,
@@ -134,11 +134,8 @@ impl Watching {
             app.datasite().clone(),
             coverage,
         ));
-        let eyes = Eyes::new()
-            .inspect_err(|error| tracing::warn!("not watching, only scanning: {error:#}"))
-            .ok()
-            .map(Arc::new);
-        let scan = first_scan(&view, eyes.clone()).await?;
+        let eyes = Arc::new(Eyes::new());
+        let scan = first_scan(&view, Arc::clone(&eyes)).await?;
         let context = memory::Context {
             datasite: app.datasite(),
             app: app.name(),
@@ -201,13 +198,13 @@ impl Watching {
         loop {
             self.tell_all();
             self.write_notes();
-            let eyes = self.eyes.clone();
+            let eyes = Arc::clone(&self.eyes);
             let deeds = Arc::clone(&self.deeds);
             let wakes_at = self.wakes_at();
             tokio::select! {
                 () = shutdown.requested() => break,
                 Some(step) = self.steps.recv() => self.take_steps(step),
-                hints = hints(eyes.as_deref()) => self.take_hints(hints),
+                hints = eyes.hints() => self.take_hints(hints),
                 () = deeds.ended() => {}
                 () = sleep_until(wakes_at) => self.look(),
                 () = time::sleep_until(self.next_scan), if !self.is_scanning => self.scan(),
@@ -281,14 +278,6 @@ fn hint_to_read(app: &App, watch: &Watch) -> Option<String> {
     };
     let pattern = PathPattern::parse(&said).or_else(|_| PathPattern::parse("**"));
     app.files().hint_to_read(&pattern.ok()?, &example)
-}
-
-/// Waits for hints; for ever where nothing is watched.
-async fn hints(eyes: Option<&Eyes>) -> Hints {
-    match eyes {
-        Some(eyes) => eyes.hints().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Waits for a time; for ever where there is none.

@@ -13,7 +13,7 @@ use tokio::time::Instant as TokioInstant;
 use super::{Event, ServerOptions, send};
 use crate::app::App;
 use crate::router::Router;
-use crate::tree::{Scan, Skipped, Tree, Watcher};
+use crate::tree::{Quiet, Scan, Skipped, Tree, Watcher};
 
 /// The least time between two scans of everything. A scan that takes long is
 /// repeated less often, so that scanning takes a small part of the time: one that
@@ -21,6 +21,9 @@ use crate::tree::{Scan, Skipped, Tree, Watcher};
 const SCAN_EVERY: Duration = Duration::from_secs(5);
 const SCAN_SHARE: u32 = 20;
 const URGENT_EVERY: Duration = Duration::from_millis(100);
+/// How often folders are read as well that do not seem to have changed. By what some file
+/// systems say of them nothing ever does.
+const WHOLE_EVERY: Duration = Duration::from_secs(60);
 
 /// What a scan covered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +41,17 @@ pub(super) struct Lookout {
     is_settled: bool,
     /// The app's own folder is not there, and somebody was told.
     is_gone: bool,
-    /// Nothing can be watched, and somebody was told.
-    is_blind: bool,
     next_scan: TokioInstant,
     is_scanning: bool,
     /// Asked for while another one was under way.
     is_urgent: bool,
     /// Nothing was scanned yet.
     is_first: bool,
+    /// What the next scan need not read, and when one reads everything.
+    quiet: Quiet,
+    next_whole: TokioInstant,
     /// New folders, to be read together.
-    new_folders: HashSet<Vec<String>>,
+    new_folders: HashSet<Arc<str>>,
     is_looking: bool,
     skipped: Skipped,
     events: mpsc::UnboundedSender<Event>,
@@ -64,15 +68,16 @@ impl Lookout {
         tree.lock()?;
         let mut lookout = Self {
             tree: Arc::new(tree),
-            watcher: None,
+            watcher: Some(Arc::new(Watcher::new())),
             endpoints: app.router().endpoints().cloned().collect(),
             is_settled: false,
             is_gone: false,
-            is_blind: false,
             next_scan: TokioInstant::now(),
             is_scanning: false,
             is_urgent: false,
             is_first: true,
+            quiet: Quiet::default(),
+            next_whole: TokioInstant::now(),
             new_folders: HashSet::new(),
             is_looking: false,
             skipped: Skipped::default(),
@@ -104,8 +109,15 @@ impl Lookout {
             self.events.clone(),
             self.endpoints(),
         );
-        let mut scan = Scan::watching(self.watcher.clone(), std::mem::take(&mut self.is_urgent));
+        self.is_urgent = false;
+        let mut scan = Scan::watching(self.watcher.clone());
         scan.is_thorough = std::mem::take(&mut self.is_first);
+        scan.quiet = std::mem::take(&mut self.quiet);
+        let now = TokioInstant::now();
+        if scan.is_thorough || self.next_whole <= now {
+            scan.quiet = Quiet::default();
+            self.next_whole = now + WHOLE_EVERY;
+        }
         tokio::task::spawn_blocking(move || {
             let start = Instant::now();
             for endpoint in endpoints.iter() {
@@ -127,12 +139,12 @@ impl Lookout {
 
     /// Reads new folders: of senders, of an endpoint, or on the way to one. Others
     /// do not concern us.
-    pub(super) fn look_into(&mut self, router: &Router, folders: HashSet<Vec<String>>) {
-        for names in folders {
-            if leads_to(router, &names) {
+    pub(super) fn look_into(&mut self, router: &Router, folders: HashSet<Arc<str>>) {
+        for path in folders {
+            if leads_to(router, &path) {
                 self.scan_soon();
-            } else if served_folder(router, &names).is_some() {
-                self.new_folders.insert(names);
+            } else if served_folder(router, &path).is_some() {
+                self.new_folders.insert(path);
             }
         }
         self.look(router);
@@ -145,10 +157,10 @@ impl Lookout {
         self.is_looking = true;
         let folders: Vec<Folder> = std::mem::take(&mut self.new_folders)
             .iter()
-            .filter_map(|names| served_folder(router, names))
+            .filter_map(|path| served_folder(router, path))
             .collect();
         let (tree, events) = (Arc::clone(&self.tree), self.events.clone());
-        let mut scan = Scan::watching(self.watcher.clone(), true);
+        let mut scan = Scan::watching(self.watcher.clone());
         tokio::task::spawn_blocking(move || {
             for folder in folders {
                 tree.scan_folder(folder, &mut scan);
@@ -159,12 +171,18 @@ impl Lookout {
     }
 
     /// Takes note of the end of a scan.
-    pub(super) fn scanned(&mut self, router: &Router, skipped: Skipped, scope: Scope) {
+    pub(super) fn scanned(
+        &mut self,
+        router: &Router,
+        (skipped, quiet): (Skipped, Quiet),
+        scope: Scope,
+    ) {
         let Scope::Everything { took } = scope else {
             self.is_looking = false;
             return self.look(router);
         };
         self.is_scanning = false;
+        self.quiet = quiet.next();
         let pause = match self.is_urgent {
             true => URGENT_EVERY.max(took),
             false => SCAN_EVERY.max(took * SCAN_SHARE),
@@ -197,7 +215,7 @@ impl Lookout {
                 Ok(tree) => {
                     tracing::warn!(path = %tree.path().display(), "the app's folder was replaced");
                     self.tree = Arc::new(tree);
-                    self.watcher = None;
+                    self.watcher = Some(Arc::new(Watcher::new()));
                     self.is_settled = false;
                     self.is_first = true;
                     self.is_gone = false;
@@ -215,31 +233,10 @@ impl Lookout {
         {
             tracing::error!("{error:#}");
         }
-        self.watch();
     }
 
-    /// Watches, if that can be. Else it is tried again at each scan, and told once.
-    fn watch(&mut self) {
-        if self.watcher.is_some() {
-            return;
-        }
-        match Watcher::new(self.tree.path()) {
-            Ok(watcher) => {
-                self.watcher = Some(Arc::new(watcher));
-                if std::mem::take(&mut self.is_blind) {
-                    tracing::info!("watching again");
-                }
-            }
-            Err(error) if !std::mem::replace(&mut self.is_blind, true) => {
-                tracing::warn!("not watching, only scanning: {error:#}");
-            }
-            Err(_) => {}
-        }
-    }
-
-    /// Watches, makes the folders of the endpoints and publishes the schema.
+    /// Makes the folders of the endpoints and publishes the schema.
     fn settle(&mut self, app: &App, options: &ServerOptions) -> anyhow::Result<()> {
-        self.watch();
         let path = self.tree.path().display();
         let router = app.router();
         self.tree
@@ -255,15 +252,16 @@ impl Lookout {
     }
 }
 
-fn served_folder(router: &Router, names: &[String]) -> Option<Folder> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+/// Returns the folder at a path if requests in it are served.
+pub(super) fn served_folder(router: &Router, path: &str) -> Option<Folder> {
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
     Folder::parse(&names).filter(|folder| router.route(folder.endpoint()).is_some())
 }
 
 /// Tells whether a folder is an endpoint's or on the way to one.
-fn leads_to(router: &Router, names: &[String]) -> bool {
+fn leads_to(router: &Router, path: &str) -> bool {
     router.endpoints().any(|endpoint| {
         let mut segments = endpoint.segments();
-        names.iter().all(|name| segments.next() == Some(name))
+        path.split('/').all(|name| segments.next() == Some(name))
     })
 }

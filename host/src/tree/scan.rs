@@ -3,18 +3,30 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use cap_std::fs::{Dir, DirEntry};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, openat, statat};
 use syft_protocol::address::{Address, Endpoint, FileKind, Folder, RequestId, request_file};
+use syft_protocol::inbox::Stamp;
 
 use super::read::is_absent;
-use super::{Tree, Watcher};
+use super::{Tree, Watcher, open_path};
+use crate::eyes::Interest;
 
 /// The most requests that one scan returns, and names that it holds of one folder.
 /// More wait for a later scan.
 const MAX_FOUND: usize = 200_000;
 const MAX_NAMES: usize = 400_000;
+
+/// The age from which on a later change of a folder has another time: some file systems
+/// count two seconds at once.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// Bytes of names that the kernel gives at once.
+const NAME_BYTES: usize = 32 << 10;
 
 /// A scan, and what it found.
 #[derive(Default)]
@@ -23,15 +35,23 @@ pub struct Scan {
     pub which: Which,
     /// Watches the folders that are read, before they are.
     pub watcher: Option<Arc<Watcher>>,
-    /// The folders are new: others of the same names may have been watched before.
-    pub is_new: bool,
     /// Looks at the sizes of answers, and takes empty ones for none. That costs a
     /// system call for each, and a running host leaves no such files.
     pub is_thorough: bool,
+    /// What need not be read.
+    pub quiet: Quiet,
     /// The requests.
     pub requests: Vec<Address>,
     /// Things that look like requests and are none.
     pub skipped: Skipped,
+}
+
+/// Folders of senders that need not be read again as long as they stay as they are:
+/// nothing waited in them, and what comes changes them.
+#[derive(Debug, Default)]
+pub struct Quiet {
+    before: HashSet<Stamp>,
+    now: HashSet<Stamp>,
 }
 
 /// Which requests a scan is for.
@@ -59,11 +79,47 @@ pub struct Skipped {
 
 impl Scan {
     /// Returns a scan for unanswered requests that has the folders watched.
-    pub fn watching(watcher: Option<Arc<Watcher>>, is_new: bool) -> Self {
+    pub fn watching(watcher: Option<Arc<Watcher>>) -> Self {
         Self {
             watcher,
-            is_new,
             ..Self::default()
+        }
+    }
+
+    /// Has a folder watched that is open, and tells whether all is known of it that
+    /// can be.
+    fn cover(&self, dir: BorrowedFd<'_>, path: &[&str], interest: Interest) -> bool {
+        let watcher = self.watcher.as_ref();
+        watcher.is_none_or(|watcher| watcher.cover(dir, &path.join("/"), interest))
+    }
+}
+
+impl Quiet {
+    /// Returns what the next scan need not read.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self {
+            before: self.now,
+            now: HashSet::new(),
+        }
+    }
+
+    /// Tells whether a folder need not be read.
+    fn passes(&mut self, parent: BorrowedFd<'_>, name: &str) -> bool {
+        if self.before.is_empty() {
+            return false;
+        }
+        let found = look(parent, name).map(|found| stamp(&found));
+        let known = found.filter(|found| self.before.contains(found));
+        self.now.extend(known);
+        known.is_some()
+    }
+
+    fn add(&mut self, stamp: Stamp) {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let settled = now.saturating_sub(SETTLED).as_nanos();
+        if stamp.changed < i128::try_from(settled).unwrap_or(0) {
+            self.now.insert(stamp);
         }
     }
 }
@@ -72,49 +128,48 @@ impl Tree {
     /// Scans an endpoint: its own folder and those of its senders.
     pub fn scan_endpoint(&self, endpoint: &Endpoint, scan: &mut Scan) {
         let segments: Vec<&str> = endpoint.segments().collect();
-        if let Some(watcher) = &scan.watcher {
-            for end in 1..segments.len() {
-                watcher.cover(&segments[..end], scan.is_new);
+        for end in 0..segments.len() {
+            let way = &segments[..end];
+            if let Ok(dir) = open_path(&self.rpc, way.iter().copied()) {
+                scan.cover(dir.as_fd(), way, Interest::ArrivalsAndFolders);
             }
         }
         let Some(folder) = Folder::parse(&segments) else {
             return;
         };
-        let Some(senders) = self.scan_folder(folder, scan) else {
+        let Some((dir, senders)) = self.scan_folder(folder, scan) else {
             return;
         };
         for sender in senders {
+            if scan.quiet.passes(dir.as_fd(), &sender) {
+                continue;
+            }
             let path: Vec<&str> = segments.iter().copied().chain([sender.as_str()]).collect();
             if let Some(folder) = Folder::parse(&path) {
-                self.scan_folder(folder, scan);
+                self.read_folder(folder, open_to_read(dir.as_fd(), &sender), scan);
             }
         }
     }
 
-    /// Scans one folder, and returns the names of the folders in it that are a
+    /// Scans one folder. Returns it with the names of the folders in it that are a
     /// sender's, if it can be read.
-    pub fn scan_folder(&self, folder: Folder, scan: &mut Scan) -> Option<Vec<String>> {
+    pub fn scan_folder(&self, folder: Folder, scan: &mut Scan) -> Option<(OwnedFd, Vec<String>)> {
+        let dir = self.open_folder(&folder);
+        let dir = dir.and_then(|dir| open_to_read(dir.as_fd(), "."));
+        self.read_folder(folder, dir, scan)
+    }
+
+    fn read_folder(
+        &self,
+        folder: Folder,
+        dir: io::Result<OwnedFd>,
+        scan: &mut Scan,
+    ) -> Option<(OwnedFd, Vec<String>)> {
         if scan.requests.len() >= MAX_FOUND {
             return None;
         }
-        if let Some(watcher) = &scan.watcher {
-            let names: Vec<&str> = folder.segments().collect();
-            watcher.cover(&names, scan.is_new);
-        }
-        let names = self
-            .open_folder(&folder)
-            .and_then(|dir| read_names(&dir, scan.is_thorough, &mut scan.skipped));
-        match names {
-            Ok(names) => {
-                let (folder, which) = (Arc::new(folder), scan.which);
-                let wanted = names
-                    .requests
-                    .into_iter()
-                    .filter(|id| which == Which::All || !names.responses.contains(id))
-                    .map(|id| Address::new(Arc::clone(&folder), id));
-                scan.requests.extend(wanted);
-                Some(names.senders)
-            }
+        match dir.and_then(|dir| take_requests(folder, dir, scan)) {
+            Ok(read) => Some(read),
             Err(error) => {
                 if !is_absent(&error) {
                     scan.skipped.unreadable += 1;
@@ -126,27 +181,67 @@ impl Tree {
     }
 }
 
+fn take_requests(
+    folder: Folder,
+    dir: OwnedFd,
+    scan: &mut Scan,
+) -> io::Result<(OwnedFd, Vec<String>)> {
+    let path: Vec<&str> = folder.segments().collect();
+    let interest = match folder.sender() {
+        Some(_) => Interest::Arrivals,
+        None => Interest::ArrivalsAndFolders,
+    };
+    let is_covered = scan.cover(dir.as_fd(), &path, interest);
+    let (before, n_before, skipped) = (fstat(&dir)?, scan.requests.len(), scan.skipped);
+    let names = read_names(dir.as_fd(), scan.is_thorough, &mut scan.skipped)?;
+    let folder = Arc::new(folder);
+    let wanted = names
+        .requests
+        .into_iter()
+        .filter(|id| scan.which == Which::All || !names.responses.contains(id))
+        .map(|id| Address::new(Arc::clone(&folder), id));
+    scan.requests.extend(wanted);
+    let is_quiet = scan.requests.len() == n_before && scan.skipped == skipped;
+    if is_covered && is_quiet && !names.is_cut {
+        scan.quiet.add(stamp(&before));
+    }
+    Ok((dir, names.senders))
+}
+
 #[derive(Default)]
 struct Names {
     requests: Vec<RequestId>,
     responses: HashSet<RequestId>,
     senders: Vec<String>,
+    /// There are more.
+    is_cut: bool,
 }
 
-fn read_names(dir: &Dir, is_thorough: bool, skipped: &mut Skipped) -> io::Result<Names> {
+fn read_names(dir: BorrowedFd<'_>, is_thorough: bool, skipped: &mut Skipped) -> io::Result<Names> {
     let mut names = Names::default();
-    for entry in dir.entries()?.take(MAX_NAMES) {
+    let mut buffer = [MaybeUninit::uninit(); NAME_BYTES];
+    let mut entries = RawDir::new(dir, &mut buffer);
+    let mut n_left = MAX_NAMES;
+    while let Some(entry) = entries.next() {
+        if n_left == 0 {
+            names.is_cut = true;
+            break;
+        }
+        n_left -= 1;
         let entry = entry?;
-        let kind = entry.file_type()?;
-        let name = entry.file_name();
         // A name that is not UTF-8 is neither an id nor an email.
-        let Some(name) = name.to_str() else {
+        let Ok(name) = entry.file_name().to_str() else {
             continue;
+        };
+        let kind = match entry.file_type() {
+            // Some file systems do not say.
+            FileType::Unknown => kind(dir, name),
+            kind => kind,
         };
         match request_file(name) {
             FileKind::Request(id) if kind.is_file() => names.requests.push(id),
             FileKind::Request(_) => skipped.not_files += 1,
-            FileKind::Response(_) if is_thorough && kind.is_file() && is_empty(&entry) => {}
+            FileKind::Response(_) if is_thorough && kind.is_file() && is_empty(dir, name) => {}
             // A folder there, too, keeps the request from being answered.
             FileKind::Response(id) if kind.is_file() || kind.is_dir() => {
                 names.responses.insert(id);
@@ -160,8 +255,32 @@ fn read_names(dir: &Dir, is_thorough: bool, skipped: &mut Skipped) -> io::Result
     Ok(names)
 }
 
-fn is_empty(entry: &DirEntry) -> bool {
-    entry.metadata().is_ok_and(|found| found.len() == 0)
+/// Opens a folder that lies in another one.
+fn open_to_read(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(openat(parent, name, flags, Mode::empty())?)
+}
+
+fn look(dir: BorrowedFd<'_>, name: &str) -> Option<Stat> {
+    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()
+}
+
+fn kind(dir: BorrowedFd<'_>, name: &str) -> FileType {
+    look(dir, name).map_or(FileType::Unknown, |found| {
+        FileType::from_raw_mode(found.st_mode)
+    })
+}
+
+fn is_empty(dir: BorrowedFd<'_>, name: &str) -> bool {
+    look(dir, name).is_some_and(|found| found.st_size == 0)
+}
+
+fn stamp(found: &Stat) -> Stamp {
+    Stamp {
+        inode: found.st_ino,
+        bytes: u64::try_from(found.st_size).unwrap_or(0),
+        changed: i128::from(found.st_ctime) * 1_000_000_000 + i128::from(found.st_ctime_nsec),
+    }
 }
 
 fn is_sender(name: &str) -> bool {

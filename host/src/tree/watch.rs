@@ -2,60 +2,71 @@
 //! so scanning stays the truth.
 //!
 //! Each folder is watched by itself, and only those that hold requests or lead to
-//! such: what strangers nest below costs nothing. A folder is watched before it is
-//! read, so nothing falls between the two.
+//! such: what strangers nest below costs nothing.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::collections::{HashMap, HashSet};
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use anyhow::Context;
-use notify::event::{AccessKind, AccessMode, CreateKind, EventKind, ModifyKind, RenameMode};
-use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use syft_protocol::address::{Address, FileKind, Folder, request_file};
+use syft_protocol::address::{FileKind, RequestId, request_file};
 use tokio::sync::Notify;
+
+use crate::eyes::{Event, Eyes, Interest, Observer, What};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
 /// everything.
 const MAX_HINTS: usize = 16_384;
 
-/// Folders that are watched at most. The kernel's limit is for all programs of a
-/// user together, the SyftBox client among them.
-const MAX_WATCHED: usize = 50_000;
-
-/// What may have changed since the last look.
+/// What may have changed since the last look. Folders are paths below the watched root.
 #[derive(Debug, Default)]
 pub struct Hints {
-    /// Request files that were written or moved in.
-    pub requests: HashSet<Address>,
-    /// Folders that were made or moved in, as names below the watched root.
-    pub folders: HashSet<Vec<String>>,
+    /// Requests that were written or moved in, by their folders.
+    pub requests: HashMap<Arc<str>, HashSet<RequestId>>,
+    /// Folders that were made or moved in.
+    pub new_folders: HashSet<Arc<str>>,
+    /// Folders that were moved away.
+    pub gone_folders: HashSet<Arc<str>>,
     /// Events were lost: everything may have changed.
     pub everything: bool,
+    n_noted: usize,
 }
 
 impl Hints {
-    fn bound(&mut self) {
-        if self.requests.len() + self.folders.len() > MAX_HINTS {
+    fn is_empty(&self) -> bool {
+        self.n_noted == 0 && !self.everything
+    }
+
+    /// Takes note of an event, and tells whether it says anything.
+    fn note(&mut self, event: &Event<'_>) -> bool {
+        let is_new = match (event.is_folder, event.what) {
+            (true, What::Made | What::MovedIn) => self.new_folders.insert(event.path()),
+            (true, What::Gone) => self.gone_folders.insert(event.path()),
+            // A file that is only made is empty still.
+            (false, What::Written | What::MovedIn) => match request_file(event.name) {
+                FileKind::Request(id) => self.requests_in(event.folder).insert(id),
+                _ => false,
+            },
+            _ => false,
+        };
+        self.n_noted += usize::from(is_new);
+        if self.n_noted > MAX_HINTS {
             *self = Self {
                 everything: true,
                 ..Self::default()
             };
         }
+        is_new
+    }
+
+    fn requests_in(&mut self, folder: &Arc<str>) -> &mut HashSet<RequestId> {
+        self.requests.entry(Arc::clone(folder)).or_default()
     }
 }
 
 /// Watches folders until it is dropped.
 pub struct Watcher {
-    root: PathBuf,
-    watched: Mutex<Watched>,
+    eyes: Eyes,
     shared: Arc<Shared>,
-}
-
-struct Watched {
-    watcher: RecommendedWatcher,
-    folders: HashSet<PathBuf>,
-    is_full: bool,
 }
 
 #[derive(Default)]
@@ -65,146 +76,55 @@ struct Shared {
 }
 
 impl Watcher {
-    /// Starts to watch a folder, without those in it.
-    ///
-    /// # Errors
-    /// The kernel refuses.
-    pub fn new(root: &Path) -> anyhow::Result<Self> {
+    /// Returns a watcher of no folder yet.
+    #[expect(clippy::new_without_default, reason = "it begins to do something")]
+    pub fn new() -> Self {
         let shared = Arc::new(Shared::default());
-        let config = Config::default().with_follow_symlinks(false);
-        let mut watcher = RecommendedWatcher::new(callback(root, &shared), config)
-            .context("start to watch (see fs.inotify.max_user_instances)")?;
-        watcher
-            .watch(root, RecursiveMode::NonRecursive)
-            .with_context(|| {
-                format!("watch {} (see fs.inotify.max_user_watches)", root.display())
-            })?;
-        Ok(Self {
-            root: root.to_owned(),
-            watched: Mutex::new(Watched {
-                watcher,
-                folders: HashSet::from([root.to_owned()]),
-                is_full: false,
-            }),
+        Self {
+            eyes: Eyes::new(Arc::clone(&shared) as Arc<dyn Observer>),
             shared,
-        })
+        }
     }
 
-    /// Watches a folder below the root as well. `is_new` says that it was just made
-    /// or moved in, so that an earlier one of its name is not it.
-    pub fn cover(&self, names: &[&str], is_new: bool) {
-        let path = names
-            .iter()
-            .fold(self.root.clone(), |path, name| path.join(name));
-        let mut watched = self.watched();
-        if watched.is_full || (!is_new && watched.folders.contains(&path)) {
-            return;
-        }
-        let result = match watched.folders.len() < MAX_WATCHED {
-            true => watched.watcher.watch(&path, RecursiveMode::NonRecursive),
-            false => Err(notify::Error::new(ErrorKind::MaxFilesWatch)),
-        };
-        match result {
-            Ok(()) => {
-                watched.folders.insert(path);
-            }
-            Err(error) if matches!(error.kind, ErrorKind::MaxFilesWatch) => {
-                watched.is_full = true;
-                let n_watched = watched.folders.len();
-                tracing::warn!(
-                    n_watched,
-                    "no more folders can be watched (see fs.inotify.max_user_watches): \
-                     requests in others are found by scanning, some seconds later"
-                );
-            }
-            // It is gone, or no folder.
-            Err(error) => tracing::debug!(path = %path.display(), "not watched: {error}"),
-        }
+    /// Watches a folder that is open under this path, if that can be; tells whether it is
+    /// watched.
+    pub(super) fn cover(&self, folder: BorrowedFd<'_>, path: &str, interest: Interest) -> bool {
+        self.eyes.cover(folder, &Arc::from(path), interest)
+    }
+
+    /// Watches a folder and those below it no more.
+    pub fn forget(&self, path: &str) {
+        self.eyes.forget(path);
     }
 
     /// Returns what may have changed, once something may have.
     pub async fn hints(&self) -> Hints {
         loop {
             let hints = std::mem::take(&mut *self.shared.hints());
-            if hints.everything || !hints.requests.is_empty() || !hints.folders.is_empty() {
+            if !hints.is_empty() {
                 return hints;
             }
             self.shared.changed.notified().await;
         }
     }
-
-    fn watched(&self) -> std::sync::MutexGuard<'_, Watched> {
-        self.watched.lock().expect("no holder of this lock panics")
-    }
 }
 
 impl Shared {
-    fn hints(&self) -> std::sync::MutexGuard<'_, Hints> {
+    fn hints(&self) -> MutexGuard<'_, Hints> {
         self.hints.lock().expect("no holder of this lock panics")
     }
 }
 
-/// Returns what the watcher calls. It only notes what happened: the kernel's queue
-/// overflows where it is slow.
-fn callback(root: &Path, shared: &Arc<Shared>) -> impl Fn(notify::Result<notify::Event>) + use<> {
-    let (root, shared) = (root.to_owned(), Arc::clone(shared));
-    move |event| {
-        let mut hints = shared.hints();
-        match event {
-            Ok(event) => note(&mut hints, &root, &event),
-            Err(_) => hints.everything = true,
+impl Observer for Shared {
+    fn note(&self, event: &Event<'_>) {
+        // The host's own answers are events, too, and wake nobody.
+        if self.hints().note(event) {
+            self.changed.notify_one();
         }
-        hints.bound();
-        drop(hints);
-        shared.changed.notify_one();
     }
-}
 
-fn note(hints: &mut Hints, root: &Path, event: &notify::Event) {
-    if event.need_rescan() {
-        hints.everything = true;
-        return;
+    fn lost(&self) {
+        self.hints().everything = true;
+        self.changed.notify_one();
     }
-    let arrived = match event.kind {
-        EventKind::Create(_)
-        | EventKind::Modify(ModifyKind::Name(RenameMode::To))
-        | EventKind::Access(AccessKind::Close(AccessMode::Write)) => event.paths.first(),
-        _ => None,
-    };
-    let Some(segments) = arrived.and_then(|path| segments_below(root, path)) else {
-        return;
-    };
-    let Some((name, parents)) = segments.split_last() else {
-        return;
-    };
-    match request_file(name) {
-        FileKind::Request(id) => {
-            let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
-            if let Some(folder) = Folder::parse(&parents) {
-                hints.requests.insert(Address::new(Arc::new(folder), id));
-            }
-        }
-        FileKind::Other if may_be_folder(event.kind) => {
-            hints.folders.insert(segments);
-        }
-        _ => {}
-    }
-}
-
-/// Tells whether an event may stand for a folder. Only a rename does not say
-/// what it moved.
-fn may_be_folder(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::Create(CreateKind::Folder | CreateKind::Any)
-            | EventKind::Modify(ModifyKind::Name(RenameMode::To))
-    )
-}
-
-fn segments_below(root: &Path, path: &Path) -> Option<Vec<String>> {
-    path.strip_prefix(root)
-        .ok()?
-        .components()
-        .map(|part| part.as_os_str().to_str().map(str::to_owned))
-        .collect()
 }

@@ -27,9 +27,7 @@ impl Watching {
             self.scan_soon();
         }
         for folder in hints.gone_folders {
-            if let Some(eyes) = &self.eyes {
-                eyes.forget(&folder);
-            }
+            self.eyes.forget(&folder);
             self.sights.hint_below(now, &folder);
         }
         for (path, hint) in hints.files {
@@ -86,12 +84,12 @@ impl Watching {
         self.is_scanning = true;
         let (view, eyes, sender) = (
             Arc::clone(&self.view),
-            self.eyes.clone(),
+            Arc::clone(&self.eyes),
             self.sender.clone(),
         );
         tokio::task::spawn_blocking(move || {
             let start = Instant::now();
-            let scan = view.scan(folders, eyes.as_deref());
+            let scan = view.scan(folders, &eyes);
             send(&sender, Step::Scanned(scan, scope(start.elapsed())));
         });
     }
@@ -172,10 +170,10 @@ impl Watching {
 }
 
 /// Scans everything before the app is served.
-pub(super) async fn first_scan(view: &Arc<View>, eyes: Option<Arc<Eyes>>) -> anyhow::Result<Scan> {
+pub(super) async fn first_scan(view: &Arc<View>, eyes: Arc<Eyes>) -> anyhow::Result<Scan> {
     let view = Arc::clone(view);
     let scan = tokio::task::spawn_blocking(move || {
-        let mut scan = view.scan(vec![Arc::from("")], eyes.as_deref());
+        let mut scan = view.scan(vec![Arc::from("")], &eyes);
         view.look_again_at_new(&mut scan);
         scan
     });

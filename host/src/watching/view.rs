@@ -119,7 +119,7 @@ impl View {
     }
 
     /// Reads folders with all below them, having each watched before it is read.
-    pub(super) fn scan(&self, folders: Vec<Arc<str>>, eyes: Option<&Eyes>) -> Scan {
+    pub(super) fn scan(&self, folders: Vec<Arc<str>>, eyes: &Eyes) -> Scan {
         let mut scan = Scan {
             is_vain: !self.root.stay_current(self.datasite.as_str()),
             ..Scan::default()
@@ -144,7 +144,7 @@ impl View {
     fn read(
         &self,
         path: &Arc<str>,
-        eyes: Option<&Eyes>,
+        eyes: &Eyes,
         scan: &mut Scan,
         left: &mut Vec<Arc<str>>,
     ) -> Result<(), Errno> {
@@ -154,9 +154,7 @@ impl View {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let folder = self.root.open_place(&Place::of(path), flags)?;
-        if let Some(eyes) = eyes {
-            eyes.cover(folder.as_fd(), path);
-        }
+        eyes.cover(folder.as_fd(), path);
         let mut entries = Dir::new(folder)?;
         while let Some(entry) = entries.read() {
             let entry = entry?;
