@@ -125,6 +125,7 @@ impl Supervisor {
         mut config: Config,
         manner: Manner,
         open_files: u64,
+        most_loaded: usize,
         stop_within: Option<Duration>,
     ) -> Result<Self, CommandError> {
         let status_file = StatusFile::lock(&config.serving)?;
@@ -138,7 +139,13 @@ impl Supervisor {
         Ok(Self {
             records,
             trust,
-            shared: Arc::new(Shared::new(config, manner, components, open_files)),
+            shared: Arc::new(Shared::new(
+                config,
+                manner,
+                components,
+                open_files,
+                most_loaded,
+            )),
             stop_within,
             kept: HashMap::new(),
             untried: None,

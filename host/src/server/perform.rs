@@ -6,6 +6,7 @@
 //! thread costs more than it. Every action ends with one note to the desk, even where it
 //! panics, and has let go of the app by then.
 
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -27,7 +28,6 @@ use crate::app::Called;
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::reply::{Conclusion, Heading};
-use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
 /// Requests that take no permit for their memory.
@@ -136,7 +136,7 @@ async fn load(
         Ok(file) => file,
         Err(loaded) => return (loaded, None),
     };
-    let (stamp, limit) = (file.stamp(), shared.sandbox.limits().request_bytes);
+    let (stamp, limit) = (file.stamp(), shared.app.limits().request_bytes);
     let bytes = stamp.bytes;
     if bytes > limit {
         let too_large = Loaded::TooLarge {
@@ -225,7 +225,7 @@ async fn run(
     let conclude = |outcome| (shared.replier).conclude(address, &heading, outcome, now().wall);
     let called = shared
         .app
-        .call(&shared.sandbox, address, stamp, sender, request, conclude)
+        .call(address, stamp, sender, request, conclude)
         .await;
     let Conclusion {
         name,
@@ -261,7 +261,7 @@ async fn run(
     closed
 }
 
-fn try_later(address: &Address, error: &StoreError) -> Closed {
+fn try_later(address: &Address, error: &impl Display) -> Closed {
     tracing::error!(%address, "trying again later: {error}");
     Closed::Failed
 }

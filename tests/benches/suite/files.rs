@@ -76,7 +76,6 @@ fn body(opens: u32) -> Vec<u8> {
 }
 
 struct Ours {
-    sandbox: Sandbox,
     app: App,
     replier: Replier,
     address: Address,
@@ -89,7 +88,7 @@ impl Ours {
             time: Duration::from_secs(600),
             ..Limits::default()
         };
-        let sandbox = Sandbox::new(limits, &place.join("compiled"), Compiling::Alone).unwrap();
+        let sandbox = Sandbox::new(limits, &place.join("compiled")).unwrap();
         let name = AppName::parse("app").unwrap();
         let owner = Datasite::parse("owner@example.com").unwrap();
         let files = manifest::Files {
@@ -114,14 +113,13 @@ impl Ours {
             debug: false,
             response_bytes: sandbox.limits().response_bytes,
         };
-        let program = sandbox.load(component).unwrap();
-        let loaded = Loaded::ask(&sandbox, program, name, owner).await.unwrap();
+        let program = sandbox.load(component, Compiling::Alone).unwrap();
+        let loaded = Loaded::ask(program.into(), name, owner).await.unwrap();
         let app = App::new(loaded, files, state);
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
         let folder = Folder::parse(&["open-many"]).unwrap();
         let address = Address::new(Arc::new(folder), id);
         Self {
-            sandbox,
             app,
             replier,
             address,
@@ -152,14 +150,7 @@ impl Ours {
         let heading = self.replier.heading(&self.address, Some(&request), now);
         let conclude = |outcome| (self.replier).conclude(&self.address, &heading, outcome, now);
         let start = Instant::now();
-        let called = self.app.call(
-            &self.sandbox,
-            &self.address,
-            stamp,
-            sender,
-            request,
-            conclude,
-        );
+        let called = (self.app).call(&self.address, stamp, sender, request, conclude);
         let called = called.await.unwrap();
         let took = start.elapsed();
         let Called::Concluded(conclusion) = called else {
