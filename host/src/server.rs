@@ -97,14 +97,12 @@ impl Shared {
         self.desk.lock().expect("no holder of this lock panics")
     }
 
-    /// Tells the desk what came of an action, if it has ended, and goes on there.
-    fn note<T>(&self, done: Option<Done>, go_on: impl FnOnce(&mut Desk, Now) -> T) -> T {
+    /// Tells the desk what came of an action, and goes on there.
+    fn note<T>(&self, done: Done, go_on: impl FnOnce(&mut Desk, Now) -> T) -> T {
         let now = now();
         let mut desk = self.desk();
         let wakes_at = desk.wakes_at();
-        if let Some(done) = done {
-            desk.take_note(now, done);
-        }
+        desk.take_note(now, done);
         let next = go_on(&mut desk, now);
         if desk.wakes_at() != wakes_at || desk.inbox.is_closed() {
             self.changed.notify_one();
@@ -218,7 +216,7 @@ impl Server {
                     shared.desk().move_to(&self.lookout.tree);
                 }
                 _ = sweep.tick() => self.sweep(),
-                _ = asked.tick(), if self.suspects.is_any_parked() => self.see_to_asked(),
+                _ = asked.tick(), if shared.desk().suspects.is_any_parked() => self.see_to_asked(),
             }
         }
         drop(shared);
