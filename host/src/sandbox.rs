@@ -15,7 +15,7 @@ use std::time::Duration;
 use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, Linker};
 use wasmtime_wasi::I32Exit;
 
 use bindings::AppPre;
@@ -51,8 +51,13 @@ pub struct Program {
     engine: Engine,
     limits: Limits,
     pre: AppPre<CallState>,
+    /// Where its handler is, so that a call need not look at anything else of it.
+    handle: ComponentExportIndex,
     watching: Option<WatchingPre<CallState>>,
 }
+
+/// What a handler returns.
+type Handled = Result<rpc::Response, rpc::Error>;
 
 /// Whether a component is compiled while apps answer requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,10 +178,13 @@ impl Program {
             Ok((AppPre::new(pre)?, watching))
         };
         let (pre, watching) = link().map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
+        let rpc = component.get_export_index(None, RPC);
+        let handle = rpc.and_then(|rpc| component.get_export_index(Some(&rpc), "handle"));
         Ok(Self {
             engine,
             limits,
             pre,
+            handle: handle.ok_or(LoadError::NotAnApp)?,
             watching,
         })
     }
@@ -268,8 +276,11 @@ impl Program {
         let files = files.for_call(sender, &self.limits, identity, &name);
         let (answer, state) = self
             .within_limits(identity, files, state, name, async |store| {
-                let app = self.pre.instantiate_async(&mut *store).await?;
-                app.syft_app_rpc().call_handle(store, request).await
+                let app = self.pre.instance_pre();
+                let app = app.instantiate_async(&mut *store).await?;
+                let handle = app.get_typed_func::<_, (Handled,)>(&mut *store, self.handle)?;
+                let (handled,) = handle.call_async(store, (request,)).await?;
+                Ok(handled)
             })
             .await;
         let outcome = match answer {
