@@ -104,7 +104,7 @@ impl Shared {
         let wakes_at = desk.wakes_at();
         desk.take_note(now, done);
         let next = go_on(&mut desk, now);
-        if desk.wakes_at() != wakes_at || desk.inbox.is_closed() {
+        if desk.wakes_at() != wakes_at || desk.inbox.is_closed() || desk.inbox.is_behind() {
             self.changed.notify_one();
         }
         next
@@ -201,10 +201,7 @@ impl Server {
         let shared = Arc::clone(&self.shared);
         loop {
             perform::start_workers(&shared);
-            if shared.desk().inbox.wants_scan() {
-                self.lookout.scan_soon();
-            }
-            let wakes_at = shared.desk().wakes_at();
+            let wakes_at = self.look_at_desk();
             tokio::select! {
                 () = shutdown.requested() => break,
                 Some(event) = self.events.recv() => self.handle(event),
@@ -256,6 +253,16 @@ impl Server {
         }
         let Self { events, .. } = self;
         Remains(events)
+    }
+
+    /// Returns when there is something to do, and sees to what the desk has missed.
+    fn look_at_desk(&mut self) -> Option<Instant> {
+        let mut desk = self.shared.desk();
+        if desk.inbox.is_behind() {
+            desk.inbox.catch_up();
+            self.lookout.scan_soon();
+        }
+        desk.wakes_at()
     }
 
     fn handle(&mut self, event: Event) {

@@ -243,8 +243,8 @@ pub struct Inbox {
     answered: VecDeque<(Address, u64)>,
     /// Actions given out and not yet closed.
     active: usize,
-    /// Some were dropped, and no scan was asked for since.
-    is_behind: bool,
+    /// Some were dropped, and no scan was begun since.
+    has_dropped: bool,
     closing: bool,
 }
 
@@ -261,7 +261,7 @@ impl Inbox {
             next_key: 0,
             answered: VecDeque::new(),
             active: 0,
-            is_behind: false,
+            has_dropped: false,
             closing: false,
         }
     }
@@ -352,12 +352,17 @@ impl Inbox {
         self.active
     }
 
-    /// Tells, once, that some were dropped and that there is room for them now: a scan
-    /// would find them.
-    pub fn wants_scan(&mut self) -> bool {
-        let has_room = self.queue.len() <= self.limits.queued / 2
-            && self.waiting.len() <= self.limits.waiting / 2;
-        has_room && std::mem::take(&mut self.is_behind)
+    /// Tells whether some were dropped and there is room for them now: a scan would find
+    /// them.
+    pub fn is_behind(&self) -> bool {
+        self.has_dropped
+            && self.queue.len() <= self.limits.queued / 2
+            && self.waiting.len() <= self.limits.waiting / 2
+    }
+
+    /// Takes note that a scan will find those that were dropped.
+    pub fn catch_up(&mut self) {
+        self.has_dropped = false;
     }
 
     /// Tells whether the request is being read, run or answered.
@@ -423,7 +428,7 @@ impl Inbox {
         let queued = State::Queued { answered, trouble };
         self.requests.insert(address.clone(), queued);
         if let Some(dropped) = self.queue.push(address, self.limits.queued) {
-            self.is_behind = true;
+            self.has_dropped = true;
             self.requests.remove(&dropped);
         }
     }
@@ -659,7 +664,7 @@ impl Inbox {
 
     fn wait(&mut self, address: Address, at: Instant, trouble: Trouble) {
         if self.waiting.len() >= self.limits.waiting {
-            self.is_behind = true;
+            self.has_dropped = true;
             return;
         }
         let key = (at, self.take_key());

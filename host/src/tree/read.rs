@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
@@ -131,7 +132,7 @@ fn is_answered(folder: &Dir, address: &Address) -> io::Result<bool> {
 }
 
 /// Returns what has a name in a folder; a link is one itself.
-pub(super) fn look_at(folder: &Dir, name: &str) -> io::Result<Option<Stat>> {
+pub(super) fn look_at(folder: impl AsFd, name: &str) -> io::Result<Option<Stat>> {
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(None),
         found => Ok(Some(found?)),

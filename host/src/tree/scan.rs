@@ -8,11 +8,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, openat, statat};
+use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, openat};
 use syft_protocol::address::{Address, Endpoint, FileKind, Folder, RequestId, request_file};
 use syft_protocol::inbox::{Found, Stamp};
 
-use super::read::{is_absent, stamp};
+use super::read::{is_absent, look_at, stamp};
 use super::{Tree, Watcher, open_path};
 use crate::eyes::Interest;
 
@@ -274,7 +274,7 @@ fn open_to_read(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
 }
 
 fn look(dir: BorrowedFd<'_>, name: &str) -> Option<Stat> {
-    statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()
+    look_at(dir, name).ok().flatten()
 }
 
 fn kind(dir: BorrowedFd<'_>, name: &str) -> FileType {
@@ -289,4 +289,79 @@ fn is_empty(dir: BorrowedFd<'_>, name: &str) -> bool {
 
 fn is_sender(name: &str) -> bool {
     Folder::parse(&[name]).is_some_and(|folder| folder.sender().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use rustix::fs::stat;
+    use syft_protocol::address::{AppName, Datasite};
+
+    use super::*;
+
+    const SENDER: &str = "bob@x.org";
+
+    fn scan(tree: &Tree, quiet: Quiet) -> Scan {
+        let mut scan = Scan {
+            quiet,
+            ..Scan::default()
+        };
+        let endpoint = Endpoint::parse("echo").expect("an endpoint");
+        tree.scan_endpoint(&endpoint, &mut scan);
+        scan
+    }
+
+    fn write(folder: &Path, n: u32) {
+        let name = format!("00000000-0000-4000-8000-{n:012}.request");
+        fs::write(folder.join(name), "").expect("it can be written");
+    }
+
+    fn stamp_of(folder: &Path) -> Stamp {
+        stamp(&stat(folder).expect("it is there"))
+    }
+
+    #[test]
+    fn a_folder_is_read_again_once_something_came() {
+        let site = tempfile::tempdir().expect("a folder");
+        let (datasite, app) = (Datasite::parse("a@x.org"), AppName::parse("app"));
+        let tree = Tree::open(site.path(), &datasite.expect("one"), &app.expect("one"));
+        let tree = tree.expect("a tree");
+        let folder = tree.path().join("echo").join(SENDER);
+        fs::create_dir_all(&folder).expect("it can be made");
+        write(&folder, 1);
+        assert_eq!(scan(&tree, Quiet::default()).n_found, 1);
+        let stamp = stamp_of(&folder);
+        let quiet = || Quiet {
+            before: HashSet::from([stamp]),
+            now: HashSet::new(),
+        };
+        let passed = scan(&tree, quiet());
+        assert_eq!(passed.n_found, 0, "it was told that there is nothing");
+        assert_eq!(passed.quiet.now.len(), 1, "and says so to the next");
+        for n in 2.. {
+            write(&folder, n);
+            if stamp_of(&folder) != stamp {
+                break;
+            }
+        }
+        assert!(scan(&tree, quiet()).n_found > 1);
+    }
+
+    #[test]
+    fn a_folder_is_quiet_when_nothing_waits_there_and_its_time_is_past() {
+        let mut quiet = Quiet::default();
+        let now = SystemTime::UNIX_EPOCH.elapsed().expect("later");
+        for (inode, age) in [(1, 0), (2, 2), (3, 4)] {
+            let changed = now.saturating_sub(Duration::from_secs(age)).as_nanos();
+            quiet.add(Stamp {
+                inode,
+                bytes: 0,
+                changed: i128::try_from(changed).expect("it fits"),
+            });
+        }
+        let inodes: Vec<u64> = quiet.now.iter().map(|stamp| stamp.inode).collect();
+        assert_eq!(inodes, [3]);
+    }
 }
