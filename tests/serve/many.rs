@@ -1,6 +1,6 @@
 //! More apps than are loaded at one time.
 
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +18,15 @@ fn n_loaded(serving: &Serving) -> usize {
     let maps = fs::read_to_string(maps).unwrap();
     let is_first_part = |line: &&str| line.contains(" 00000000 ") && line.ends_with(".cwasm");
     maps.lines().filter(is_first_part).count()
+}
+
+/// Returns how many threads write state.
+fn n_writers(serving: &Serving) -> usize {
+    let threads = format!("/proc/{}/task", serving.pid().as_raw_nonzero());
+    let threads = fs::read_dir(threads).unwrap();
+    let name = |thread: DirEntry| fs::read_to_string(thread.path().join("comm"));
+    let names = threads.filter_map(|thread| name(thread.unwrap()).ok());
+    names.filter(|name| name == "state\n").count()
 }
 
 fn name(n: usize) -> String {
@@ -55,6 +64,12 @@ fn few_of_many_apps_are_loaded_and_all_answer() {
         assert_eq!(answer.answer().text(), r#"{"counter":3}"#);
     }
     wait_for("room", || (n_loaded(&serving) <= LOADED).then_some(()));
+    wait_for("the threads that write state to end", || {
+        (n_writers(&serving) == 0).then_some(())
+    });
+    let answer = call(&site.rpc(&name(0)), "increment", "{}");
+    assert_eq!(answer.text(), r#"{"counter":4}"#);
+    assert_eq!(n_writers(&serving), 1);
     serving.stop();
 }
 
