@@ -22,6 +22,10 @@ kill:
 soak:
     cargo test --workspace --test all -- soak:: --include-ignored --nocapture
 
+# Serves 1,000 installed apps and shows what they use (MANY_APPS=100: so many)
+many:
+    cargo test --workspace --test all -- serve::many --include-ignored --nocapture
+
 # Signs with wasmsign2 and OpenSSH what we verify, pushes with wkg what we pull, and the other way round
 interop:
     cargo test --workspace --test all -- signing::interop oci::interop --include-ignored --nocapture
