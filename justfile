@@ -22,6 +22,10 @@ kill:
 soak:
     cargo test --workspace --test all -- soak:: --include-ignored --nocapture
 
+# Serves 1,000 installed apps and shows what they use (MANY_APPS=100: so many)
+many:
+    cargo test --workspace --test all -- serve::many --include-ignored --nocapture
+
 # Signs with wasmsign2 and OpenSSH what we verify, pushes with wkg what we pull, and the other way round
 interop:
     cargo test --workspace --test all -- signing::interop oci::interop --include-ignored --nocapture
@@ -49,7 +53,6 @@ bless:
     BLESS=1 cargo test -p syft-host --test all -- manifest:: building:: signing:: publishing:: installing:: oci::
     TRYBUILD=overwrite cargo test -p syft-guest
 
-# Measures requests/s and latency beside SyftEvent and a native loop, and files
+# Measures everything beside SyftEvent and a native loop, into `benches/results/`; or `--quick`, `--case live`
 bench *args:
-    cargo bench -p syft-host --bench files
-    cargo bench -p syft-host --bench throughput -- {{args}}
+    cargo bench -p syft-host --bench suite -- --results {{justfile_directory()}}/benches/results {{args}}

@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod benchmarks;
 mod building;
 mod command_line;
 mod crashes;
@@ -25,6 +26,7 @@ mod oci;
 mod publishing;
 mod python;
 mod python_guests;
+mod residue;
 mod sdk;
 mod serve;
 mod serving;

@@ -1,6 +1,7 @@
 //! `syft-host serve`: all installed apps in one process.
 
 mod broken;
+mod many;
 mod replacing;
 mod starting;
 

@@ -13,11 +13,12 @@ use uuid::Uuid;
 
 use crate::capability::files::FileAccess;
 use crate::reply::Conclusion;
+use crate::residents::{Holding, ProgramError};
 use crate::router::{Route, Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::bindings::watching::exports::syft::app::watch;
-use crate::sandbox::{Identity, LoadError, Outcome, Program, Sandbox};
+use crate::sandbox::{Identity, Limits, Outcome};
 use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
 use crate::watching::watches::{Watches, WatchesError};
 
@@ -28,7 +29,7 @@ pub struct App {
     identity: Identity,
     files: FileAccess,
     state: Arc<Store>,
-    program: Program,
+    program: Holding,
     router: Router,
     watches: Watches,
 }
@@ -39,7 +40,7 @@ pub struct Loaded {
     name: AppName,
     datasite: Datasite,
     identity: Identity,
-    program: Program,
+    program: Holding,
     router: Router,
     watches: Watches,
 }
@@ -55,12 +56,23 @@ pub enum Called {
     Reused,
 }
 
+/// What the host could not do with a call. It is no fault of the guest.
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    State(#[from] StoreError),
+    /// The program cannot be loaded any more.
+    #[error("the app cannot be loaded: {0}")]
+    Program(#[from] ProgramError),
+}
+
 /// Why a component could not be made an app.
 #[derive(Debug, Error)]
 pub enum AppError {
-    /// The component does not fit.
+    /// There is no program.
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Program(#[from] ProgramError),
     /// It did not say which endpoints it has.
     #[error("the app did not name its endpoints: {0}")]
     Silent(String),
@@ -81,25 +93,26 @@ impl Loaded {
     /// # Errors
     /// See [`AppError`].
     pub async fn ask(
-        sandbox: &Sandbox,
-        program: Program,
+        program: Holding,
         name: AppName,
         datasite: Datasite,
     ) -> Result<Self, AppError> {
         let identity = identity(&name, &datasite);
-        let endpoints = sandbox
-            .endpoints(&program, &identity)
+        let in_use = program.program().await?;
+        let endpoints = in_use
+            .endpoints(&identity)
             .await
             .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
-        let watches = sandbox
-            .watches(&program, &identity)
+        let watches = in_use
+            .watches(&identity)
             .await
             .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
         let watches = Watches::new(watches, &datasite, &name)?;
         if endpoints.is_empty() && watches.is_empty() {
             return Err(RouterError::Empty.into());
         }
-        let router = Router::new(endpoints, sandbox.limits().endpoints)?;
+        let router = Router::new(endpoints, program.limits().endpoints)?;
+        drop(in_use);
         Ok(Self {
             name,
             datasite,
@@ -113,6 +126,11 @@ impl Loaded {
     /// Returns the name of the app.
     pub fn name(&self) -> &AppName {
         &self.name
+    }
+
+    /// Returns the limits of each call.
+    pub fn limits(&self) -> &Limits {
+        self.program.limits()
     }
 
     /// Returns the endpoints of the app.
@@ -172,6 +190,11 @@ impl App {
         &self.watches
     }
 
+    /// Returns the limits of each call.
+    pub fn limits(&self) -> &Limits {
+        self.program.limits()
+    }
+
     /// Returns the files that the app may use.
     pub(crate) fn files(&self) -> &FileAccess {
         &self.files
@@ -186,15 +209,15 @@ impl App {
     /// is kept, and the notes with it.
     ///
     /// # Errors
-    /// The host cannot keep that. Nothing of the call was kept.
+    /// The host cannot load the app, or keep that. Nothing of the call was kept.
     pub(crate) async fn tell(
         &self,
-        sandbox: &Sandbox,
         id: Uuid,
         watch: usize,
         event: &Event,
         notes: &[Note],
-    ) -> Result<Result<(), Outcome>, StoreError> {
+    ) -> Result<Result<(), Outcome>, CallError> {
+        let program = self.program.program().await?;
         let event = watch::Event {
             id: id.to_string(),
             watch: u32::try_from(watch).unwrap_or(u32::MAX),
@@ -205,12 +228,10 @@ impl App {
         };
         let call = |mut state: Session| {
             state.also_note(notes.to_vec());
-            let (program, identity) = (&self.program, &self.identity);
-            sandbox.on_event(program, identity, &self.files, state, &event)
+            program.on_event(&self.identity, &self.files, state, &event)
         };
-        self.state
-            .transact(sandbox.limits(), call, Result::is_ok)
-            .await
+        let told = self.state.transact(self.limits(), call, Result::is_ok);
+        Ok(told.await?)
     }
 
     /// Forgets the answers whose time is over, once it is known which of them are still
@@ -266,16 +287,15 @@ impl App {
     /// A request that has run already and whose answer was kept is not run.
     ///
     /// # Errors
-    /// The host cannot keep the state. Nothing of the call was kept.
+    /// The host cannot load the app, or keep the state. Nothing of the call was kept.
     pub async fn call(
         &self,
-        sandbox: &Sandbox,
         address: &Address,
         stamp: Stamp,
         sender: Sender,
         request: message::Request,
         conclude: impl Fn(Outcome) -> Conclusion,
-    ) -> Result<Called, StoreError> {
+    ) -> Result<Called, CallError> {
         let Some(route) = self.router.route(address.endpoint()) else {
             let detail = format!("no endpoint {}", address.endpoint());
             return Ok(Called::Concluded(conclude(Outcome::Trapped(detail))));
@@ -288,12 +308,11 @@ impl App {
             Recorded::Other => return Ok(Called::Reused),
             Recorded::Nothing => {}
         }
+        let program = &self.program.program().await?;
         let (request, mark, conclude) = (&request, &mark, &conclude);
         let call = |state| async move {
-            let (program, identity) = (&self.program, &self.identity);
-            let (outcome, mut state) = sandbox
-                .call(program, identity, &self.files, state, request)
-                .await;
+            let called = program.call(&self.identity, &self.files, state, request);
+            let (outcome, mut state) = called.await;
             let answered = matches!(outcome, Outcome::Answered(_));
             let conclusion = conclude(outcome);
             state.keep_answer(
@@ -306,7 +325,7 @@ impl App {
             ((answered, conclusion), state)
         };
         let ended_well = |(answered, _): &(bool, Conclusion)| *answered;
-        let transaction = self.state.transact(sandbox.limits(), call, ended_well);
+        let transaction = self.state.transact(self.limits(), call, ended_well);
         let (_, conclusion) = transaction.await?;
         Ok(Called::Concluded(conclusion))
     }

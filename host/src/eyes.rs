@@ -396,7 +396,12 @@ fn begin() -> anyhow::Result<Arc<OwnedFd>> {
 fn drain(inotify: &OwnedFd) {
     let mut buffer = [MaybeUninit::uninit(); 32 << 10];
     let mut reader = Reader::new(inotify, &mut buffer);
+    let mut pace = Pace::new();
     loop {
+        if reader.is_buffer_empty() {
+            pace.rest();
+        }
+        pace.n_read += 1;
         match reader.next() {
             Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => table().lost(),
             Ok(event) if event.events().contains(ReadFlags::IGNORED) => table().ended(event.wd()),
@@ -404,6 +409,37 @@ fn drain(inotify: &OwnedFd) {
             Err(Errno::INTR) => {}
             Err(error) => return tracing::error!("no longer watching, only scanning: {error}"),
         }
+    }
+}
+
+/// How fast events come. Whoever waits for them is woken by each, which costs more than all
+/// else about it: so in a flood, the host's own answers among it, nobody waits.
+struct Pace {
+    since: Instant,
+    n_read: u32,
+}
+
+impl Pace {
+    const WINDOW: Duration = Duration::from_millis(1);
+    const FLOOD: u32 = 16;
+    const REST: Duration = Duration::from_micros(500);
+
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            n_read: 0,
+        }
+    }
+
+    fn rest(&mut self) {
+        let is_over = self.since.elapsed() >= Self::WINDOW;
+        if !is_over && self.n_read < Self::FLOOD {
+            return;
+        }
+        if self.n_read >= Self::FLOOD {
+            thread::sleep(Self::REST);
+        }
+        *self = Self::new();
     }
 }
 

@@ -146,7 +146,7 @@ impl<'a> Installer<'a> {
             grants: Grants::default(),
             limits: asked.over(Limits::default()),
         };
-        let prepared = Prepared::new(self.config, plan, component, Compiling::BesideOthers).await;
+        let prepared = Prepared::alone(self.config, plan, component, Compiling::BesideOthers).await;
         prepared.map_err(InstallError::Unfit)?;
         Ok(())
     }

@@ -86,6 +86,14 @@ impl Records {
         &self.folder
     }
 
+    /// Returns a number that is another one once a record was changed.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub(crate) fn stamp(&self) -> Result<u64, InstalledError> {
+        private::stamp(&self.folder).map_err(|error| InstalledError::io(&self.folder, error))
+    }
+
     /// Waits until nobody else changes what is installed.
     ///
     /// # Errors

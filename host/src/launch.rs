@@ -3,29 +3,25 @@
 
 use std::fs;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
-use rustix::process::{Resource, getrlimit, nice, setrlimit};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 use syft_protocol::address::AppName;
 use syft_protocol::retention::Retention;
 use syft_protocol::watching::Retry;
-use tokio::sync::oneshot;
 
 use crate::app::{App, AppError, Loaded};
 use crate::capability::files::{FileAccess, Grants};
 use crate::config::Config;
+use crate::digest::Digest;
 use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::manifest::Files;
-use crate::sandbox::{Compiling, Limits, LoadError, Program, Sandbox};
+use crate::residents::{Holding, ProgramError, Resident, Residents, compile};
+use crate::sandbox::{Compiling, Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions};
 use crate::state::{AlreadyServed, Damaged, Store, StoreOptions};
-
-/// By how much compiling stands back behind answering requests.
-const NICENESS: i32 = 10;
 
 /// An app that is to be served.
 #[derive(Debug)]
@@ -58,33 +54,52 @@ pub struct Manner {
 /// An app that is compiled and has said what it serves. Nothing of its own was touched: an
 /// older release of it can be served meanwhile.
 pub struct Prepared {
-    sandbox: Arc<Sandbox>,
     loaded: Loaded,
     grants: Grants,
 }
 
 impl Prepared {
-    /// Compiles a component and asks it what it serves.
+    /// Compiles a component, which stays loaded, and asks it what it serves.
     ///
     /// # Errors
     /// It is no app that could be served, or the host's own folders are not in order.
-    pub async fn new(
+    pub async fn alone(
         config: &Config,
         plan: Plan,
         component: Vec<u8>,
         compiling: Compiling,
     ) -> Result<Self, CommandError> {
-        let sandbox = Arc::new(Sandbox::new(plan.limits, &config.cache, compiling)?);
-        let program = compile(Arc::clone(&sandbox), component, compiling).await?;
-        let program = program.map_err(|error| explain(AppError::Load(error)))?;
-        let loaded = Loaded::ask(&sandbox, program, plan.name, config.email.clone())
-            .await
-            .map_err(explain)?;
-        Ok(Self {
-            sandbox,
-            loaded,
-            grants: plan.grants,
-        })
+        let sandbox = Arc::new(Sandbox::new(plan.limits, &config.cache)?);
+        let program = compile(sandbox, component, compiling).await?;
+        let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
+        Self::ask(config, plan.name, plan.grants, program.into()).await
+    }
+
+    /// Asks a component among others what it serves. It is loaded when it is used.
+    ///
+    /// # Errors
+    /// It is no app that could be served, or the host's own folders are not in order.
+    pub async fn among(
+        residents: &Arc<Residents>,
+        config: &Config,
+        plan: Plan,
+        component: Digest,
+    ) -> Result<Self, CommandError> {
+        let sandbox = Sandbox::new(plan.limits, &config.cache)?;
+        let resident = Resident::new(residents, sandbox, &plan.name, component);
+        let program = Holding::OnUse(resident);
+        Self::ask(config, plan.name, plan.grants, program).await
+    }
+
+    async fn ask(
+        config: &Config,
+        name: AppName,
+        grants: Grants,
+        program: Holding,
+    ) -> Result<Self, CommandError> {
+        let loaded = Loaded::ask(program, name, config.email.clone()).await;
+        let loaded = loaded.map_err(explain)?;
+        Ok(Self { loaded, grants })
     }
 
     /// Returns what the app is there for.
@@ -105,7 +120,7 @@ impl Prepared {
             keep: manner.keep,
             durability: manner.durability,
         };
-        let limits = self.sandbox.limits().clone();
+        let limits = self.loaded.limits().clone();
         let stop_within = config.stop_within.unwrap_or(limits.time);
         // It may have to be mended first, which takes a while.
         let place = folder.clone();
@@ -124,33 +139,8 @@ impl Prepared {
             stop_within,
             retry: manner.retry,
         };
-        Ok(Server::new(app, self.sandbox, options).await?)
+        Ok(Server::new(app, options).await?)
     }
-}
-
-/// Compiles in a thread of its own, which is slower than those of requests where these
-/// have something to do.
-async fn compile(
-    sandbox: Arc<Sandbox>,
-    component: Vec<u8>,
-    compiling: Compiling,
-) -> anyhow::Result<Result<Program, LoadError>> {
-    let (sender, program) = oneshot::channel();
-    let work = move || {
-        if compiling == Compiling::BesideOthers
-            && let Err(error) = nice(NICENESS)
-        {
-            tracing::debug!("compiling as fast as everything else: {error}");
-        }
-        if sender.send(sandbox.load(&component)).is_err() {
-            tracing::debug!("nobody waits for the program any more");
-        }
-    };
-    thread::Builder::new()
-        .name("compile".to_owned())
-        .spawn(work)
-        .context("start the thread that compiles")?;
-    program.await.context("the compiler has panicked")
 }
 
 /// What an app is there for.
@@ -235,16 +225,16 @@ fn explain_state(error: anyhow::Error) -> CommandError {
 
 fn explain(error: AppError) -> CommandError {
     let hint = match &error {
-        AppError::Load(LoadError::CoreModule) => {
+        AppError::Program(ProgramError::Load(LoadError::CoreModule)) => {
             Some("build it for the target wasm32-wasip2, which makes components")
         }
-        AppError::Load(LoadError::UnknownImport(_)) => Some(
+        AppError::Program(ProgramError::Load(LoadError::UnknownImport(_))) => Some(
             "apps can import syft:app and WASI 0.2's cli, clocks, filesystem, io, random, sockets",
         ),
-        AppError::Load(LoadError::NotAnApp) => Some(
+        AppError::Program(ProgramError::Load(LoadError::NotAnApp)) => Some(
             "list its handlers with `syft_guest::app!(…)`, and build it with crate-type = [\"cdylib\"]",
         ),
-        AppError::Load(LoadError::Unfit(_)) => {
+        AppError::Program(ProgramError::Load(LoadError::Unfit(_))) => {
             Some("build it with the syft-guest of this version of syft-host")
         }
         _ => None,

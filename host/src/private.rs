@@ -1,6 +1,7 @@
 //! Private folders of the host, and files in them.
 
 use std::fs::{self, DirBuilder, File, Metadata, Permissions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -65,6 +66,22 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
         true => Err(io::Error::other(format!("it is larger than {limit} bytes"))),
         false => Ok(Some(bytes)),
     }
+}
+
+/// Returns a number that is another one once a file of a folder was written by [`write`], or
+/// removed.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub(crate) fn stamp(folder: &Path) -> io::Result<u64> {
+    let mut stamp = DefaultHasher::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        let changed = (metadata.ctime(), metadata.ctime_nsec());
+        (entry.file_name(), metadata.ino(), metadata.size(), changed).hash(&mut stamp);
+    }
+    Ok(stamp.finish())
 }
 
 /// Writes a file: what was there before stays, or all of it is on the disk, even if the power

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 use wasmtime::Engine;
-use wasmtime::component::Linker;
 use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, ComponentExportIndex, Linker};
 use wasmtime_wasi::I32Exit;
 
 use bindings::AppPre;
@@ -32,6 +32,7 @@ pub use store::Identity;
 
 use crate::capability;
 use crate::capability::files::{FileAccess, Guard};
+use crate::digest::Digest;
 use crate::state::Session;
 
 /// The interface that every app exports.
@@ -39,20 +40,24 @@ const RPC: &str = "syft:app/rpc@0.1.0";
 /// The one that apps export which watch files.
 const WATCH: &str = "syft:app/watch@0.1.0";
 
-/// Everything that apps share: the engine, the linker and the compiled code.
+/// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
-    engine: Engine,
-    linker: Linker<CallState>,
     cache: Cache,
     limits: Limits,
 }
 
-/// A component that fits our world and is ready to run.
-#[derive(Clone)]
+/// A component that fits our world and is ready to run, in an engine of its own.
 pub struct Program {
+    engine: Engine,
+    limits: Limits,
     pre: AppPre<CallState>,
+    /// Where its handler is, so that a call need not look at anything else of it.
+    handle: ComponentExportIndex,
     watching: Option<WatchingPre<CallState>>,
 }
+
+/// What a handler returns.
+type Handled = Result<rpc::Response, rpc::Error>;
 
 /// Whether a component is compiled while apps answer requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,21 +94,18 @@ pub enum LoadError {
     /// Its types differ from ours, or it needs more than the limits allow.
     #[error("the component does not fit: {0}")]
     Unfit(String),
+    /// The engine that it is to run in does not start, which is not its fault.
+    #[error("the engine does not start: {0}")]
+    Engine(String),
 }
 
 impl Sandbox {
     /// Returns a sandbox that keeps compiled code in a private folder.
     ///
     /// # Errors
-    /// The engine does not start, or the folder is not private.
-    pub fn new(limits: Limits, cache: &Path, compiling: Compiling) -> anyhow::Result<Self> {
-        let engine = engine::new(&limits, compiling)?;
-        let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        capability::link(&mut linker)?;
+    /// The folder is not private.
+    pub fn new(limits: Limits, cache: &Path) -> anyhow::Result<Self> {
         Ok(Self {
-            engine,
-            linker,
             cache: Cache::open(cache)?,
             limits,
         })
@@ -114,11 +116,11 @@ impl Sandbox {
         &self.limits
     }
 
-    /// Compiles a component and checks that it fits our world.
+    /// Compiles a component, unless it was compiled before, and checks that it fits our world.
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub fn load(&self, bytes: &[u8]) -> Result<Program, LoadError> {
+    pub fn load(&self, bytes: &[u8], compiling: Compiling) -> Result<Program, LoadError> {
         let (size, limit) = (bytes.len() as u64, self.limits.component_bytes);
         if size > limit {
             return Err(LoadError::TooLarge { bytes: size, limit });
@@ -126,37 +128,78 @@ impl Sandbox {
         if bytes.starts_with(b"\0asm\x01\0\0\0") {
             return Err(LoadError::CoreModule);
         }
+        let engine = engine::new(&self.limits, compiling).map_err(no_engine)?;
         let component = self
             .cache
-            .load(&self.engine, bytes)
+            .load(&engine, bytes)
             .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        Program::new(engine, self.limits.clone(), &component)
+    }
+
+    /// Loads a component that was compiled before; `None` where its code was not kept.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn reload(&self, digest: &Digest) -> Result<Option<Program>, LoadError> {
+        if !self.is_compiled(digest) {
+            return Ok(None);
+        }
+        let engine = engine::new(&self.limits, Compiling::BesideOthers).map_err(no_engine)?;
+        let component = self.cache.read(&engine, digest);
+        let program = |it| Program::new(engine, self.limits.clone(), &it);
+        component.map(program).transpose()
+    }
+
+    /// Tells whether the compiled code of a component was kept.
+    pub fn is_compiled(&self, digest: &Digest) -> bool {
+        self.cache.has(digest)
+    }
+}
+
+impl Program {
+    fn new(engine: Engine, limits: Limits, component: &Component) -> Result<Self, LoadError> {
         let ty = component.component_type();
-        if !ty.exports(&self.engine).any(|(name, _)| name == RPC) {
+        if !ty.exports(&engine).any(|(name, _)| name == RPC) {
             return Err(LoadError::NotAnApp);
         }
-        for (name, item) in ty.imports(&self.engine) {
+        for (name, item) in ty.imports(&engine) {
             let is_instance = matches!(item.ty, ComponentItem::ComponentInstance(_));
             if !is_instance || !is_offered(name) {
                 return Err(LoadError::UnknownImport(name.to_owned()));
             }
         }
-        let watches = ty.exports(&self.engine).any(|(name, _)| name == WATCH);
-        let link = || -> wasmtime::Result<Program> {
-            let pre = self.linker.instantiate_pre(&component)?;
+        let watches = ty.exports(&engine).any(|(name, _)| name == WATCH);
+        let link = || -> wasmtime::Result<_> {
+            let mut linker = Linker::new(&engine);
+            wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+            capability::link(&mut linker)?;
+            let pre = linker.instantiate_pre(component)?;
             let watching = watches.then(|| WatchingPre::new(pre.clone())).transpose()?;
-            let pre = AppPre::new(pre)?;
-            Ok(Program { pre, watching })
+            Ok((AppPre::new(pre)?, watching))
         };
-        link().map_err(|error| LoadError::Unfit(format!("{error:#}")))
+        let (pre, watching) = link().map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
+        let rpc = component.get_export_index(None, RPC);
+        let handle = rpc.and_then(|rpc| component.get_export_index(Some(&rpc), "handle"));
+        Ok(Self {
+            engine,
+            limits,
+            pre,
+            handle: handle.ok_or(LoadError::NotAnApp)?,
+            watching,
+        })
     }
 
-    /// Asks a program for its endpoints, in an instance of its own.
+    /// Returns the limits of each call.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Asks it for its endpoints, in an instance of its own.
     ///
     /// # Errors
     /// The guest gave no answer; the outcome says why.
     pub(crate) async fn endpoints(
         &self,
-        program: &Program,
         identity: &Identity,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
         let name: Arc<str> = Arc::from("endpoints");
@@ -164,23 +207,19 @@ impl Sandbox {
         let state = Session::new(None, &self.limits);
         let (endpoints, _) = self
             .within_limits(identity, files, state, name, async |store| {
-                let app = program.pre.instantiate_async(&mut *store).await?;
+                let app = self.pre.instantiate_async(&mut *store).await?;
                 app.syft_app_rpc().call_endpoints(store).await
             })
             .await;
         endpoints
     }
 
-    /// Asks a program what it watches, in an instance of its own.
+    /// Asks it what it watches, in an instance of its own.
     ///
     /// # Errors
     /// The guest gave no answer; the outcome says why.
-    pub(crate) async fn watches(
-        &self,
-        program: &Program,
-        identity: &Identity,
-    ) -> Result<Vec<watch::Watch>, Outcome> {
-        let Some(watching) = &program.watching else {
+    pub(crate) async fn watches(&self, identity: &Identity) -> Result<Vec<watch::Watch>, Outcome> {
+        let Some(watching) = &self.watching else {
             return Ok(Vec::new());
         };
         let name: Arc<str> = Arc::from("watches");
@@ -195,17 +234,16 @@ impl Sandbox {
         watches
     }
 
-    /// Has a program take an event, in a fresh instance. Returns with what came of it
+    /// Has it take an event, in a fresh instance. Returns with what came of it
     /// the state as the call left it; nothing of that is kept yet.
     pub(crate) async fn on_event(
         &self,
-        program: &Program,
         identity: &Identity,
         files: &FileAccess,
         state: Session,
         event: &watch::Event,
     ) -> (Result<(), Outcome>, Session) {
-        let Some(watching) = &program.watching else {
+        let Some(watching) = &self.watching else {
             let outcome = Outcome::Trapped("the app watches nothing".to_owned());
             return (Err(outcome), state);
         };
@@ -226,7 +264,6 @@ impl Sandbox {
     /// it the state as the call left it; nothing of that is kept yet.
     pub(crate) async fn call(
         &self,
-        program: &Program,
         identity: &Identity,
         files: &FileAccess,
         state: Session,
@@ -239,8 +276,11 @@ impl Sandbox {
         let files = files.for_call(sender, &self.limits, identity, &name);
         let (answer, state) = self
             .within_limits(identity, files, state, name, async |store| {
-                let app = program.pre.instantiate_async(&mut *store).await?;
-                app.syft_app_rpc().call_handle(store, request).await
+                let app = self.pre.instance_pre();
+                let app = app.instantiate_async(&mut *store).await?;
+                let handle = app.get_typed_func::<_, (Handled,)>(&mut *store, self.handle)?;
+                let (handled,) = handle.call_async(store, (request,)).await?;
+                Ok(handled)
             })
             .await;
         let outcome = match answer {
@@ -312,6 +352,10 @@ fn failed(failure: Failure) -> Outcome {
         message: failure.message,
         handler: failure.handler,
     }
+}
+
+fn no_engine(error: anyhow::Error) -> LoadError {
+    LoadError::Engine(format!("{error:#}"))
 }
 
 /// Tells whether an import belongs to the world of apps, at any version of it

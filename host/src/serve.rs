@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use syft_protocol::address::AppName;
@@ -40,6 +40,10 @@ pub use updates::follow_authors;
 
 /// How often the records are looked at where nothing hints at a change.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Files that were changed so shortly before they were looked at may be changed again, and
+/// show the same time.
+const SETTLED: Duration = Duration::from_secs(1);
 
 /// What happened.
 #[derive(Debug)]
@@ -94,10 +98,22 @@ struct Kept {
     task: JoinHandle<()>,
 }
 
+/// What the last look saw of the records and of what is trusted: as long as it is the same,
+/// there is nothing to read.
+struct Seen {
+    stamp: Stamp,
+    since: Instant,
+    /// It was the same for a while, and read since.
+    is_settled: bool,
+}
+
+type Stamp = [u64; 3];
+
 /// What all of them have in common.
 pub struct Supervisor {
     records: Records,
     trust: Arc<TrustStore>,
+    seen: Option<Seen>,
     shared: Arc<Shared>,
     stop_within: Option<Duration>,
     kept: HashMap<AppName, Kept>,
@@ -125,6 +141,7 @@ impl Supervisor {
         mut config: Config,
         manner: Manner,
         open_files: u64,
+        most_loaded: usize,
         stop_within: Option<Duration>,
     ) -> Result<Self, CommandError> {
         let status_file = StatusFile::lock(&config.serving)?;
@@ -138,7 +155,14 @@ impl Supervisor {
         Ok(Self {
             records,
             trust,
-            shared: Arc::new(Shared::new(config, manner, components, open_files)),
+            seen: None,
+            shared: Arc::new(Shared::new(
+                config,
+                manner,
+                components,
+                open_files,
+                most_loaded,
+            )),
             stop_within,
             kept: HashMap::new(),
             untried: None,
@@ -209,6 +233,7 @@ impl Supervisor {
     async fn reload(&mut self, tell: &mut impl FnMut(&Event)) {
         tracing::info!("looking at what is installed");
         systemd::reloading();
+        self.seen = None;
         self.look(tell).await;
         for kept in self.kept.values() {
             kept.wanted.send_modify(|_| {});
@@ -219,15 +244,18 @@ impl Supervisor {
     /// Looks at all records, and has each keeper know which release is wanted.
     async fn look(&mut self, tell: &mut impl FnMut(&Event)) {
         let (records, trust) = (self.records.clone(), Arc::clone(&self.trust));
-        let found = tokio::task::spawn_blocking(move || read_all(&records, &trust)).await;
-        let found = match found
-            .context("read the records")
-            .map(|it| it.map_err(Into::into))
-        {
-            Ok(Ok(found)) => found,
-            Ok(Err(error)) | Err(error) => return self.take_trouble(&error),
+        let (now, known) = (Instant::now(), self.known());
+        let read = move || read_changed(&records, &trust, known);
+        let found = tokio::task::spawn_blocking(read).await;
+        let found = match found.context("read the records").flatten() {
+            Ok(found) => found,
+            Err(error) => return self.take_trouble(&error),
         };
         self.trouble = None;
+        let Some((stamp, found)) = found else {
+            return;
+        };
+        self.note_seen(stamp, now);
         let names: HashSet<AppName> = found.keys().cloned().collect();
         self.shared.count(names.len());
         self.forget_broken(&names, tell);
@@ -248,6 +276,30 @@ impl Supervisor {
             }
         }
         self.settle(tell);
+    }
+
+    /// Returns the stamp of what need not be read again.
+    fn known(&self) -> Option<Stamp> {
+        // The keeper of an app is to be replaced where it has ended by a fault of ours.
+        let is_complete = !self.kept.values().any(|it| it.task.is_finished());
+        let seen = self.seen.as_ref();
+        let seen = seen.filter(|it| it.is_settled && is_complete);
+        seen.map(|it| it.stamp)
+    }
+
+    fn note_seen(&mut self, stamp: Stamp, now: Instant) {
+        match &mut self.seen {
+            Some(seen) if seen.stamp == stamp => {
+                seen.is_settled = now.duration_since(seen.since) >= SETTLED;
+            }
+            seen => {
+                *seen = Some(Seen {
+                    stamp,
+                    since: now,
+                    is_settled: false,
+                });
+            }
+        }
     }
 
     /// The folder itself cannot be read: what is served is served on.
@@ -367,11 +419,25 @@ impl Supervisor {
     }
 }
 
-/// Reads the record of each app, and whether it may be served.
-fn read_all(
+/// What is wanted of each app, or why that cannot be said.
+type Found = HashMap<AppName, Result<Wanted, CommandError>>;
+
+/// Reads all records, unless nothing has changed.
+fn read_changed(
     records: &Records,
     trust: &TrustStore,
-) -> Result<HashMap<AppName, Result<Wanted, CommandError>>, InstalledError> {
+    known: Option<Stamp>,
+) -> anyhow::Result<Option<(Stamp, Found)>> {
+    let [of_trust, of_authors] = trust.stamp()?;
+    let stamp = [records.stamp()?, of_trust, of_authors];
+    if known == Some(stamp) {
+        return Ok(None);
+    }
+    Ok(Some((stamp, read_all(records, trust)?)))
+}
+
+/// Reads the record of each app, and whether it may be served.
+fn read_all(records: &Records, trust: &TrustStore) -> Result<Found, InstalledError> {
     let mut found = HashMap::new();
     for name in records.names()? {
         // One that was removed meanwhile is as one that was not there.

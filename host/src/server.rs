@@ -30,7 +30,6 @@ use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::journal::Journal;
 use crate::reply::Replier;
-use crate::sandbox::Sandbox;
 use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
@@ -79,7 +78,6 @@ enum Event {
 /// What the tasks of the server share.
 struct Shared {
     app: Arc<App>,
-    sandbox: Arc<Sandbox>,
     /// One permit for each call that may run, of a request or an event.
     slots: Arc<Semaphore>,
     replier: Replier,
@@ -99,14 +97,12 @@ impl Shared {
         self.desk.lock().expect("no holder of this lock panics")
     }
 
-    /// Tells the desk what came of an action, if it has ended, and goes on there.
-    fn note<T>(&self, done: Option<Done>, go_on: impl FnOnce(&mut Desk, Now) -> T) -> T {
+    /// Tells the desk what came of an action, and goes on there.
+    fn note<T>(&self, done: Done, go_on: impl FnOnce(&mut Desk, Now) -> T) -> T {
         let now = now();
         let mut desk = self.desk();
         let wakes_at = desk.wakes_at();
-        if let Some(done) = done {
-            desk.take_note(now, done);
-        }
+        desk.take_note(now, done);
         let next = go_on(&mut desk, now);
         if desk.wakes_at() != wakes_at || desk.inbox.is_closed() || desk.inbox.is_behind() {
             self.changed.notify_one();
@@ -132,29 +128,23 @@ impl Server {
     /// # Errors
     /// The tree cannot be written, a part of it is a symlink, or another host
     /// serves the app. What the app was told of files cannot be read.
-    pub async fn new(
-        app: App,
-        sandbox: Arc<Sandbox>,
-        options: ServerOptions,
-    ) -> anyhow::Result<Self> {
+    pub async fn new(app: App, options: ServerOptions) -> anyhow::Result<Self> {
         let replier = Replier {
             datasite: app.datasite().clone(),
             app: app.name().clone(),
             debug: options.debug,
-            response_bytes: sandbox.limits().response_bytes,
+            response_bytes: app.limits().response_bytes,
         };
         let mut inbox = Inbox::new(InboxLimits {
-            active: sandbox.limits().concurrency,
-            active_per_sender: sandbox.limits().concurrency_per_sender(),
+            active: app.limits().concurrency,
+            active_per_sender: app.limits().concurrency_per_sender(),
             ..InboxLimits::default()
         });
-        let loaded_kib = usize::try_from(sandbox.limits().loaded_bytes >> 10)?;
+        let loaded_kib = usize::try_from(app.limits().loaded_bytes >> 10)?;
         let (sender, events) = mpsc::unbounded_channel();
         let lookout = Lookout::new(&app, &options, sender.clone())?;
-        let (app, slots) = (
-            Arc::new(app),
-            Arc::new(Semaphore::new(sandbox.limits().concurrency)),
-        );
+        let slots = Arc::new(Semaphore::new(app.limits().concurrency));
+        let app = Arc::new(app);
         let suspects = Suspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
         let watch_options = WatchOptions {
             folder: options.folder.clone(),
@@ -163,7 +153,6 @@ impl Server {
         let runner = Runner {
             app: Arc::clone(&app),
             journal: Arc::clone(&suspects.journal),
-            sandbox: Arc::clone(&sandbox),
             slots: Arc::clone(&slots),
         };
         let watching = Watching::start(runner, watch_options).await?;
@@ -174,7 +163,6 @@ impl Server {
             watching,
             shared: Arc::new(Shared {
                 app,
-                sandbox,
                 slots,
                 replier,
                 journal,
@@ -225,7 +213,7 @@ impl Server {
                     shared.desk().move_to(&self.lookout.tree);
                 }
                 _ = sweep.tick() => self.sweep(),
-                _ = asked.tick() => self.see_to_asked(),
+                _ = asked.tick(), if shared.desk().suspects.is_any_parked() => self.see_to_asked(),
             }
         }
         drop(shared);
@@ -349,7 +337,7 @@ impl Server {
         }
         let (tree, events) = (Arc::clone(&self.lookout.tree), self.shared.events.clone());
         let (endpoints, retention) = (self.lookout.endpoints(), self.options.retention);
-        let request_bytes = self.shared.sandbox.limits().request_bytes;
+        let request_bytes = self.shared.app.limits().request_bytes;
         let app = Arc::clone(&self.shared.app);
         tokio::task::spawn_blocking(move || {
             let now = now().wall;

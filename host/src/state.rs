@@ -146,7 +146,7 @@ impl Store {
             state_bytes: limits.state_bytes,
             answers_bytes: limits.answers_bytes,
         };
-        let writer = Writer::start(desk)?;
+        let writer = Writer::new(desk);
         Ok(Self {
             file,
             writer,
@@ -231,14 +231,19 @@ fn is_damage(error: &redb::Error) -> bool {
     }
 }
 
-/// Readers want the tables to be there.
+/// Readers want the tables to be there. Where they are, nothing is to reach the disk.
 fn make_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
+    let n_before = transaction.list_tables()?.count();
     transaction.open_table(VALUES)?;
     transaction.open_table(NUMBERS)?;
     watching::make_tables(&transaction)?;
     answers::make_tables(&transaction)?;
-    transaction.commit()?;
+    let n_tables = transaction.list_tables()?.count();
+    match n_tables == n_before {
+        true => transaction.abort()?,
+        false => transaction.commit()?,
+    }
     Ok(())
 }
 

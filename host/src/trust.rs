@@ -202,6 +202,14 @@ impl TrustStore {
         Ok(self.store.revoked()?.digest_by(&author, digests))
     }
 
+    /// Returns numbers of which one is another once anything was changed.
+    ///
+    /// # Errors
+    /// The folders cannot be listed.
+    pub(crate) fn stamp(&self) -> Result<[u64; 2], TrustError> {
+        self.store.stamp()
+    }
+
     /// Returns what is known of an author, which may be nothing.
     ///
     /// # Errors

@@ -28,10 +28,10 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{self, Instant as TokioInstant};
 use uuid::Uuid;
 
-use crate::app::App;
+use crate::app::{App, CallError};
 use crate::capability::files::Deeds;
 use crate::journal::Journal;
-use crate::sandbox::{Outcome, Sandbox};
+use crate::sandbox::Outcome;
 use crate::server::Shutdown;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
 
@@ -61,7 +61,6 @@ pub struct WatchOptions {
 /// What runs the app.
 pub(crate) struct Runner {
     pub(crate) app: Arc<App>,
-    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) journal: Arc<Journal>,
     /// One permit for each call that may run.
     pub(crate) slots: Arc<Semaphore>,
@@ -70,7 +69,7 @@ pub(crate) struct Runner {
 /// What a task ended with.
 enum Step {
     Scanned(Scan, Scope),
-    Told(u64, Result<Result<(), Outcome>, StoreError>, Duration),
+    Told(u64, Result<Result<(), Outcome>, CallError>, Duration),
     Noted(Result<(), StoreError>, Vec<Note>),
 }
 
@@ -209,7 +208,7 @@ impl Watching {
                 () = deeds.ended() => {}
                 () = sleep_until(wakes_at) => self.look(),
                 () = time::sleep_until(self.next_scan), if !self.is_scanning => self.scan(),
-                _ = asked.tick() => self.see_to_asked(),
+                _ = asked.tick(), if !self.parked.is_empty() => self.see_to_asked(),
             }
             self.take_deeds();
         }

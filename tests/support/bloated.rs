@@ -18,13 +18,20 @@ pub enum Bloat {
 
 /// Returns a component with more core instances, in the site's folder.
 pub fn bloated(site: &Site, guest: &Path, bloat: &[Bloat]) -> PathBuf {
+    let modules: Vec<_> = bloat.iter().map(|more| module(*more)).collect();
+    bloated_by(site, guest, &modules)
+}
+
+/// Returns a component with an instance of each of these core modules, too, which import
+/// nothing.
+pub fn bloated_by(site: &Site, guest: &Path, modules: &[Vec<u8>]) -> PathBuf {
     let mut component = fs::read(guest).unwrap();
     let n_modules = count_modules(&component);
-    for more in bloat {
-        component.extend(section(1, &module(*more)));
+    for module in modules {
+        component.extend(section(1, module));
     }
-    let mut instances = number(bloat.len());
-    for at in 0..bloat.len() {
+    let mut instances = number(modules.len());
+    for at in 0..modules.len() {
         instances.push(0);
         instances.extend(number(n_modules + at));
         instances.push(0);

@@ -43,6 +43,11 @@ impl Sent {
         Self { path }
     }
 
+    /// Returns the id of the request.
+    pub fn id(&self) -> &str {
+        self.path.file_stem().unwrap().to_str().unwrap()
+    }
+
     /// Returns the path of the answer.
     pub fn response_path(&self) -> PathBuf {
         self.path.with_extension("response")

@@ -58,7 +58,11 @@ def answer(message):
     Raises `InvalidArguments` or `Failed`.
     """
     _begin()
-    app, endpoint = _find(message.endpoint)
+    return answer_by(*_find(message.endpoint), message)
+
+
+def answer_by(app, endpoint, message):
+    """As `answer`, by an endpoint that is at hand."""
     try:
         try:
             request = _request(message)

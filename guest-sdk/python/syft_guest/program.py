@@ -5,7 +5,6 @@ it imports inside of functions is imported here as well.
 """
 
 import ast
-import gc
 import importlib
 import importlib.util
 import json
@@ -61,10 +60,6 @@ def load():
             raise NoApp("the program makes no SyftEvents")
         if not any(True for _ in calls.endpoints()) and not calls.watches():
             raise NoApp("the program binds no handler: on_request, watch or include_router")
-        # What is there now stays: looking for garbage among it would touch, and so copy,
-        # all of it in each call.
-        gc.collect()
-        gc.freeze()
     except BaseException as error:
         _report(error)
     with open(APP, "w", encoding="utf-8") as file:

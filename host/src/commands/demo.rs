@@ -1,7 +1,6 @@
 //! `syft-host demo`
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -88,11 +87,7 @@ async fn prepare(
     component: &Path,
 ) -> Result<(Server, std::path::PathBuf), CommandError> {
     let datasites = place.join("datasites");
-    let sandbox = Arc::new(Sandbox::new(
-        Limits::default(),
-        &place.join("compiled"),
-        Compiling::Alone,
-    )?);
+    let sandbox = Sandbox::new(Limits::default(), &place.join("compiled"))?;
     let bytes = std::fs::read(component)?;
     let owner = Datasite::parse(OWNER)?;
     let state = Store::open(
@@ -100,8 +95,8 @@ async fn prepare(
         sandbox.limits(),
         &StoreOptions::default(),
     )?;
-    let program = sandbox.load(&bytes)?;
-    let loaded = Loaded::ask(&sandbox, program, AppName::parse("hello")?, owner).await?;
+    let program = sandbox.load(&bytes, Compiling::Alone)?;
+    let loaded = Loaded::ask(program.into(), AppName::parse("hello")?, owner).await?;
     let app = App::new(loaded, FileAccess::default(), state);
     let options = ServerOptions {
         datasites: datasites.clone(),
@@ -114,7 +109,7 @@ async fn prepare(
         durability: Durability::default(),
         retry: Retry::default(),
     };
-    Ok((Server::new(app, sandbox, options).await?, datasites))
+    Ok((Server::new(app, options).await?, datasites))
 }
 
 async fn show_call(

@@ -44,7 +44,7 @@ pub(super) async fn inspect(
     let surface = component::surface(&bytes).map_err(|error| wrong(error.into()))?;
     let signed = signed(&bytes);
     let config = Config::load(overrides)?;
-    let sandbox = Sandbox::new(limits, &config.cache, Compiling::Alone)?;
+    let sandbox = Sandbox::new(limits, &config.cache)?;
     let asked = manifest.clone().unwrap_or_default();
     let serves = serves(&sandbox, &asked, &bytes).await;
     let report = Report {
@@ -93,7 +93,9 @@ fn explain(error: ManifestError) -> CommandError {
 /// is why it cannot run.
 async fn serves(sandbox: &Sandbox, manifest: &Manifest, bytes: &[u8]) -> Result<Serves, String> {
     let describe = |error: &dyn std::fmt::Display| plain_excerpt(&error.to_string(), 500);
-    let program = sandbox.load(bytes).map_err(|error| describe(&error))?;
+    let program = sandbox
+        .load(bytes, Compiling::Alone)
+        .map_err(|error| describe(&error))?;
     let name = manifest
         .name
         .clone()
@@ -103,7 +105,7 @@ async fn serves(sandbox: &Sandbox, manifest: &Manifest, bytes: &[u8]) -> Result<
         name.map_err(|error| describe(&error))?,
         owner.map_err(|error| describe(&error))?,
     );
-    let loaded = Loaded::ask(sandbox, program, name, owner)
+    let loaded = Loaded::ask(program.into(), name, owner)
         .await
         .map_err(|error| describe(&error))?;
     Ok(Serves {

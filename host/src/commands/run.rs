@@ -122,7 +122,7 @@ pub(super) async fn run(
         limits: spare_files(limits, &approved.grants, open_files),
         grants: approved.grants,
     };
-    let prepared = Prepared::new(&config, plan, source.component, Compiling::Alone)
+    let prepared = Prepared::alone(&config, plan, source.component, Compiling::Alone)
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     let serves = prepared.serves();

@@ -32,6 +32,11 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
     update_every: Option<Duration>,
 
+    /// Apps that stay loaded at one time: those that were used last. Others are loaded when they are
+    /// called
+    #[arg(long, value_name = "N", value_parser = parse_loaded, default_value_t = 32)]
+    loaded: usize,
+
     #[command(flatten)]
     manner: MannerArgs,
 
@@ -62,9 +67,18 @@ pub(super) async fn serve(
         update_every,
         shutdown.clone(),
     ));
-    let supervisor = Supervisor::new(config, args.manner.into(), open_files, args.stop_within)?;
+    let manner = args.manner.into();
+    let supervisor = Supervisor::new(config, manner, open_files, args.loaded, args.stop_within)?;
     supervisor.run(shutdown, |event| voice.tell(event)).await?;
     Ok(Exit::Success)
+}
+
+fn parse_loaded(text: &str) -> Result<usize, String> {
+    // Each pool takes two TiB of the address space.
+    match text.parse() {
+        Ok(count) if (1..=1_000).contains(&count) => Ok(count),
+        _ => Err("expected a number from 1 to 1000".to_owned()),
+    }
 }
 
 /// Tells what happens.

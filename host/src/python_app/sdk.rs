@@ -42,6 +42,7 @@ pub(super) const PYTHON: Files = files!["guest-sdk/python":
     "syft_guest/model.py",
     "syft_guest/owner.py",
     "syft_guest/program.py",
+    "syft_guest/rehearsal.py",
     "syft_guest/schema.py",
     "syft_guest/state.py",
     "syft_guest/values.py",

@@ -4,7 +4,6 @@
 //! ever written by this host, in a folder that nobody else may write to.
 
 use std::fs::{self, DirBuilder};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -13,13 +12,16 @@ use anyhow::Context;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::component::digest;
+use super::engine;
+use crate::digest::Digest;
 use crate::private::is_ours_alone;
 
 /// A private folder of compiled components.
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
+    /// Of the engines for which it compiles: for others the code is of no use.
+    settings: u64,
 }
 
 impl Cache {
@@ -42,6 +44,7 @@ impl Cache {
         );
         Ok(Self {
             folder: folder.to_owned(),
+            settings: engine::settings()?,
         })
     }
 
@@ -51,19 +54,26 @@ impl Cache {
     /// The bytes are no valid component. A cache that cannot be read or written
     /// is no error: the component is compiled.
     pub(super) fn load(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
-        let path = self.folder.join(file_name(engine, bytes));
-        if let Some(component) = Self::read(engine, &path) {
+        let digest = Digest::of(bytes);
+        if let Some(component) = self.read(engine, &digest) {
             return Ok(component);
         }
         let component = Component::from_binary(engine, bytes)?;
-        if let Err(error) = self.write(&component, &path) {
+        if let Err(error) = self.write(&component, &self.path(&digest)) {
             tracing::warn!("compiled component not cached: {error:#}");
         }
         Ok(component)
     }
 
-    fn read(engine: &Engine, path: &Path) -> Option<Component> {
-        let metadata = fs::symlink_metadata(path).ok()?;
+    /// Tells whether a component was compiled before.
+    pub(super) fn has(&self, digest: &Digest) -> bool {
+        self.path(digest).exists()
+    }
+
+    /// Returns a component that was compiled before, if it can be used.
+    pub(super) fn read(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+        let path = self.path(digest);
+        let metadata = fs::symlink_metadata(&path).ok()?;
         if !metadata.is_file() || !is_ours_alone(&metadata) {
             tracing::warn!("{} is not ours and not used", path.display());
             return None;
@@ -72,7 +82,7 @@ impl Cache {
         // this user can enter, and its name binds it to the digest of the
         // component and the settings of the engine.
         #[expect(unsafe_code, reason = "loads code that this host compiled itself")]
-        let component = unsafe { Component::deserialize_file(engine, path) };
+        let component = unsafe { Component::deserialize_file(engine, &path) };
         component
             .inspect_err(|error| tracing::warn!("{} is not usable: {error:#}", path.display()))
             .ok()
@@ -87,11 +97,9 @@ impl Cache {
         file.persist(path)?;
         Ok(())
     }
-}
 
-fn file_name(engine: &Engine, bytes: &[u8]) -> String {
-    let mut settings = DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut settings);
-    let digest = digest(bytes);
-    format!("{digest}-{:016x}.cwasm", settings.finish())
+    fn path(&self, digest: &Digest) -> PathBuf {
+        let file = format!("{digest}-{:016x}.cwasm", self.settings);
+        self.folder.join(file)
+    }
 }

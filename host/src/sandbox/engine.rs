@@ -1,5 +1,6 @@
 //! The engine that all calls of an app share, and the clock that interrupts them.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
@@ -43,6 +44,15 @@ pub(super) fn new(limits: &Limits, compiling: Compiling) -> anyhow::Result<Engin
     };
     tick(&engine)?;
     Ok(engine)
+}
+
+/// Returns what tells engines apart that can use each other's compiled code. Where their
+/// instances come from is no part of it.
+pub(super) fn settings() -> anyhow::Result<u64> {
+    let engine = Engine::new(&config())?;
+    let mut settings = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut settings);
+    Ok(settings.finish())
 }
 
 fn config() -> Config {

@@ -20,7 +20,8 @@ use crate::error::CommandError;
 use crate::installed::{Components, Release};
 use crate::launch::{Manner, Plan, Prepared, spare_files};
 use crate::manifest::Manifest;
-use crate::sandbox::{Compiling, Limits};
+use crate::residents::Residents;
+use crate::sandbox::Limits;
 use crate::server::{Remains, Shutdown, Stop};
 
 /// The time before what failed is tried again, which doubles up to the longest.
@@ -38,8 +39,9 @@ pub(super) struct Shared {
     /// Files that may be open, and among how many apps they are shared.
     open_files: u64,
     n_apps: AtomicUsize,
-    /// One app at a time is compiled.
-    compiling: Semaphore,
+    residents: Arc<Residents>,
+    /// So many components are read at a time.
+    reading: Semaphore,
 }
 
 impl Shared {
@@ -48,14 +50,17 @@ impl Shared {
         manner: Manner,
         components: Components,
         open_files: u64,
+        most_loaded: usize,
     ) -> Self {
+        let residents = Residents::new(components.clone(), most_loaded);
         Self {
             config,
             manner,
             components,
             open_files,
             n_apps: AtomicUsize::new(1),
-            compiling: Semaphore::new(1),
+            residents: Arc::new(residents),
+            reading: Semaphore::new(1),
         }
     }
 
@@ -67,19 +72,8 @@ impl Shared {
     /// Compiles the component of a release: the one that was kept when it was installed, if
     /// it has the same bytes still.
     async fn prepare(&self, name: &AppName, release: &Release) -> Result<Prepared, CommandError> {
-        let _turn = self.compiling.acquire().await?;
-        let limits = Limits::default();
-        let (components, digest) = (self.components.clone(), release.sha256.clone());
-        let read = move || components.read(&digest, limits.component_bytes);
-        let component = tokio::task::spawn_blocking(read).await?.map_err(|error| {
-            CommandError::from(error).hint(format!(
-                "install it again, or remove it: `syft-host remove {name}`"
-            ))
-        })?;
         let grants = Grants {
-            requested: Manifest::from_component(&component)?
-                .unwrap_or_default()
-                .files,
+            requested: self.manifest(name, &release.sha256).await?.files,
             approved: release.approved.files.clone(),
             denied: release.denied.clone(),
         };
@@ -89,7 +83,21 @@ impl Shared {
             limits: spare_files(limits, &grants, self.files_of_one()),
             grants,
         };
-        Prepared::new(&self.config, plan, component, Compiling::BesideOthers).await
+        Prepared::among(&self.residents, &self.config, plan, release.sha256.clone()).await
+    }
+
+    /// Reads what a component says of itself.
+    async fn manifest(&self, name: &AppName, digest: &Digest) -> Result<Manifest, CommandError> {
+        let _turn = self.reading.acquire().await?;
+        let limit = Limits::default().component_bytes;
+        let (components, digest) = (self.components.clone(), digest.clone());
+        let read = move || -> Result<Manifest, CommandError> {
+            let component = components.read(&digest, limit)?;
+            Ok(Manifest::from_component(&component)?.unwrap_or_default())
+        };
+        let hint = format!("install it again, or remove it: `syft-host remove {name}`");
+        let manifest = tokio::task::spawn_blocking(read).await?;
+        manifest.map_err(|error| error.hint(hint))
     }
 
     /// Returns how many files one app may have open.

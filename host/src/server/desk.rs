@@ -88,6 +88,11 @@ impl Desk {
         action
     }
 
+    /// Counts one worker less: it has to wait.
+    pub(super) fn dismiss(&mut self) {
+        self.n_workers -= 1;
+    }
+
     /// Returns when there is something to do without anything else happening.
     pub(super) fn wakes_at(&self) -> Option<Instant> {
         self.inbox.wakes_at()

@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -21,6 +22,14 @@ use crate::tree::{Quiet, Scan, Skipped, Tree, Watcher};
 const SCAN_EVERY: Duration = Duration::from_secs(5);
 const SCAN_SHARE: u32 = 20;
 const URGENT_EVERY: Duration = Duration::from_millis(100);
+
+/// The time from one scan to the next of all apps of this process together, which bounds what
+/// very many that are idle cost.
+const ANY_SCAN_EVERY: Duration = Duration::from_millis(20);
+
+/// The apps of this process.
+static N_LOOKOUTS: AtomicU32 = AtomicU32::new(0);
+
 /// How often folders are read as well that do not seem to have changed. By what some file
 /// systems say of them nothing ever does.
 const WHOLE_EVERY: Duration = Duration::from_secs(60);
@@ -66,6 +75,7 @@ impl Lookout {
     ) -> anyhow::Result<Self> {
         let mut tree = Tree::open(&options.datasites, app.datasite(), app.name())?;
         tree.lock()?;
+        N_LOOKOUTS.fetch_add(1, Ordering::Relaxed);
         let mut lookout = Self {
             tree: Arc::new(tree),
             watcher: Some(Arc::new(Watcher::start())),
@@ -186,7 +196,10 @@ impl Lookout {
         self.quiet = quiet.next();
         let pause = match self.is_urgent {
             true => URGENT_EVERY.max(took),
-            false => SCAN_EVERY.max(took * SCAN_SHARE),
+            false => {
+                let of_all = ANY_SCAN_EVERY * N_LOOKOUTS.load(Ordering::Relaxed);
+                SCAN_EVERY.max(took * SCAN_SHARE).max(of_all)
+            }
         };
         self.next_scan = TokioInstant::now() + pause;
         if self.skipped != skipped {
@@ -250,6 +263,12 @@ impl Lookout {
         }
         self.is_settled = true;
         Ok(())
+    }
+}
+
+impl Drop for Lookout {
+    fn drop(&mut self) {
+        N_LOOKOUTS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -1,17 +1,18 @@
 //! Carries out what the inbox decided.
 //!
-//! Workers do, one action after the other, and each takes the next one by itself. Work that
-//! has to wait for something goes on in a task of its own, so that a worker never waits.
+//! Workers do, one action after the other, and each takes the next one by itself. One that
+//! has to wait for something is a worker no more until that is over, and another is hired.
 //! Files are read and written right in it: they are small, and handing each to another
 //! thread costs more than it. Every action ends with one note to the desk, even where it
 //! panics, and has let go of the app by then.
 
+use std::fmt::Display;
 use std::future::poll_fn;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Instant;
 
 use syft_protocol::address::{Address, Sender};
@@ -27,11 +28,13 @@ use crate::app::Called;
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::reply::{Conclusion, Heading};
-use crate::state::StoreError;
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
 /// Requests that take no permit for their memory.
 const SMALL_BYTES: u64 = 64 << 10;
+
+/// Actions after which a worker lets others have their turn.
+const IN_A_ROW: u32 = 8;
 
 /// Has workers see to what is to be done, as far as they do not already.
 pub(super) fn start_workers(shared: &Arc<Shared>) {
@@ -40,67 +43,52 @@ pub(super) fn start_workers(shared: &Arc<Shared>) {
     }
 }
 
-/// Carries out actions until there is none. Others have their turn after each.
+/// Carries out one action after the other, until there is none.
 async fn work(shared: Arc<Shared>, first: Action) {
-    let mut next = Some(first);
+    let (mut next, mut n_done) = (Some(first), 0_u32);
     while let Some(action) = next {
-        let mut work = Work::new(&shared, action);
-        let done = match poll_fn(|context| Poll::Ready(work.poll(context))).await {
-            Poll::Ready(done) => Some(done),
-            Poll::Pending => {
-                tokio::spawn(finish(Arc::clone(&shared), work).in_current_span());
-                None
+        let (mut crashed, mut has_waited) = (Some(crashed(&action)), false);
+        let mut action = pin!(perform(&shared, action));
+        let done = poll_fn(|context| {
+            let poll = AssertUnwindSafe(|| action.as_mut().poll(context));
+            let panicked = |_| Poll::Ready(crashed.take().expect("it ends once"));
+            let poll = catch_unwind(poll).unwrap_or_else(panicked);
+            if poll.is_pending() && !std::mem::replace(&mut has_waited, true) {
+                shared.desk().dismiss();
+                start_workers(&shared);
             }
-        };
-        next = shared.note(done, |desk, now| desk.next(now));
-        task::yield_now().await;
-    }
-}
-
-/// Finishes what had to wait, and has a worker take up what may begin now.
-async fn finish(shared: Arc<Shared>, mut work: Work) {
-    let done = poll_fn(|context| work.poll(context)).await;
-    drop(work);
-    shared.note(Some(done), |_, _| ());
-    start_workers(&shared);
-}
-
-/// An action under way.
-struct Work {
-    future: Pin<Box<dyn Future<Output = Done> + Send>>,
-    /// What came of it where it panics.
-    crashed: Option<Done>,
-}
-
-impl Work {
-    fn new(shared: &Arc<Shared>, action: Action) -> Self {
-        let crashed = match &action {
-            Action::Load(address, _) | Action::Find(address, _) => {
-                Done::Loaded(address.clone(), Loaded::Crashed, None)
-            }
-            Action::Run(address, ..) | Action::Refuse(address, ..) => {
-                Done::Closed(address.clone(), Closed::Crashed)
-            }
-        };
-        Self {
-            future: Box::pin(perform(Arc::clone(shared), action)),
-            crashed: Some(crashed),
+            poll
+        });
+        let done = done.await;
+        next = shared.note(done, |desk, now| match has_waited {
+            true => desk.hire(now),
+            false => desk.next(now),
+        });
+        n_done += 1;
+        if n_done.is_multiple_of(IN_A_ROW) {
+            task::yield_now().await;
         }
     }
+}
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Done> {
-        let poll = AssertUnwindSafe(|| self.future.as_mut().poll(context));
-        let panicked = |_| Poll::Ready(self.crashed.take().expect("it ends once"));
-        catch_unwind(poll).unwrap_or_else(panicked)
+/// Returns what is noted of an action that panics.
+fn crashed(action: &Action) -> Done {
+    match action {
+        Action::Load(address, _) | Action::Find(address, _) => {
+            Done::Loaded(address.clone(), Loaded::Crashed, None)
+        }
+        Action::Run(address, ..) | Action::Refuse(address, ..) => {
+            Done::Closed(address.clone(), Closed::Crashed)
+        }
     }
 }
 
-async fn perform(shared: Arc<Shared>, action: Action) -> Done {
+async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
     let tree = shared.desk().tree();
     match action {
         Action::Load(address, known) => {
             let entry = shared.journal.request(&address);
-            let (loaded, permit) = load(&shared, &tree, &address, known).await;
+            let (loaded, permit) = load(shared, &tree, &address, known).await;
             let held = Held {
                 entry,
                 _permit: permit,
@@ -115,12 +103,12 @@ async fn perform(shared: Arc<Shared>, action: Action) -> Done {
             Done::Loaded(address, loaded, None)
         }
         Action::Run(address, stamp, request, sender) => {
-            let closed = run(&shared, &tree, &address, stamp, *request, sender).await;
+            let closed = run(shared, &tree, &address, stamp, *request, sender).await;
             Done::Closed(address, closed)
         }
         Action::Refuse(address, stamp, refusal, request) => {
             let request = request.as_deref();
-            let closed = refuse(&shared, &tree, &address, stamp, &refusal, request).await;
+            let closed = refuse(shared, &tree, &address, stamp, &refusal, request).await;
             Done::Closed(address, closed)
         }
     }
@@ -136,7 +124,7 @@ async fn load(
         Ok(file) => file,
         Err(loaded) => return (loaded, None),
     };
-    let (stamp, limit) = (file.stamp(), shared.sandbox.limits().request_bytes);
+    let (stamp, limit) = (file.stamp(), shared.app.limits().request_bytes);
     let bytes = stamp.bytes;
     if bytes > limit {
         let too_large = Loaded::TooLarge {
@@ -225,7 +213,7 @@ async fn run(
     let conclude = |outcome| (shared.replier).conclude(address, &heading, outcome, now().wall);
     let called = shared
         .app
-        .call(&shared.sandbox, address, stamp, sender, request, conclude)
+        .call(address, stamp, sender, request, conclude)
         .await;
     let Conclusion {
         name,
@@ -261,7 +249,7 @@ async fn run(
     closed
 }
 
-fn try_later(address: &Address, error: &StoreError) -> Closed {
+fn try_later(address: &Address, error: &impl Display) -> Closed {
     tracing::error!(%address, "trying again later: {error}");
     Closed::Failed
 }

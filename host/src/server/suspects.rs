@@ -100,6 +100,11 @@ impl Suspects {
         self.write();
     }
 
+    /// Tells whether there is any parked request that somebody may ask for.
+    pub(super) fn is_any_parked(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
     /// Does with parked requests what somebody asked for, and returns those that are to
     /// be tried again.
     pub(super) fn see_to_asked(&mut self, tree: &Tree, inbox: &mut Inbox) -> Vec<Address> {

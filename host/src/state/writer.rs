@@ -1,11 +1,11 @@
-//! The one thread that writes.
+//! The one thread that writes, while there is something to write.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use anyhow::Context;
 use redb::{ReadableTable, Table, WriteTransaction};
 use syft_protocol::timestamp::Timestamp;
 use tokio::sync::oneshot;
@@ -18,6 +18,10 @@ use crate::failpoint::{self, Step};
 
 /// Calls whose changes share a transaction at most.
 const MAX_TOGETHER: usize = 256;
+
+/// How long the thread waits for more before it ends. A host with many apps has as many
+/// threads as there are apps that write.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// What the host changes in tables of its own, together with what a call wrote.
 pub(super) type Extra = Box<dyn FnOnce(&WriteTransaction) -> Result<(), redb::Error> + Send>;
@@ -62,36 +66,72 @@ pub(super) struct Desk {
 
 /// Hands changes to the thread that writes them. Dropped, it waits for it to end.
 pub(super) struct Writer {
+    desk: Arc<Desk>,
+    clerk: Arc<Mutex<Clerk>>,
+}
+
+/// The thread at a desk.
+#[derive(Default)]
+struct Clerk {
+    /// Where it takes its work from; nothing, once it waits for none.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn start(desk: Desk) -> anyhow::Result<Self> {
-        let (jobs, receiver) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("state".to_owned())
-            .spawn(move || desk.write_all(&receiver))
-            .context("start the thread that writes state")?;
-        Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
+    pub(super) fn new(desk: Desk) -> Self {
+        Self {
+            desk: Arc::new(desk),
+            clerk: Arc::default(),
+        }
     }
 
     /// Writes changes, and returns once they are on the disk.
     pub(super) async fn commit(&self, changes: Changes) -> Result<Commit, StoreError> {
-        let ended = || StoreError::new("the thread that writes it has ended");
         let (reply, result) = oneshot::channel();
-        let jobs = self.jobs.as_ref().ok_or_else(ended)?;
-        jobs.send(Job { changes, reply }).map_err(|_| ended())?;
-        result.await.map_err(|_| ended())?
+        self.hand_over(Job { changes, reply })?;
+        let ended = |_| StoreError::new("the thread that writes it has ended");
+        result.await.map_err(ended)?
+    }
+
+    fn hand_over(&self, job: Job) -> Result<(), StoreError> {
+        let mut clerk = lock(&self.clerk);
+        let Err(job) = clerk.take(job) else {
+            return Ok(());
+        };
+        clerk.go();
+        let (jobs, receiver) = mpsc::channel();
+        let (desk, place) = (Arc::clone(&self.desk), Arc::clone(&self.clerk));
+        let thread = thread::Builder::new()
+            .name("state".to_owned())
+            .spawn(move || desk.write_all(receiver, &place))
+            .map_err(StoreError::new)?;
+        (clerk.jobs, clerk.thread) = (Some(jobs), Some(thread));
+        clerk
+            .take(job)
+            .map_err(|_| StoreError::new("the thread that writes it has ended"))
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.jobs = None;
+        let mut clerk = std::mem::take(&mut *lock(&self.clerk));
+        clerk.jobs = None;
+        clerk.go();
+    }
+}
+
+impl Clerk {
+    /// Takes a job, or gives it back where there is nobody to do it.
+    fn take(&self, job: Job) -> Result<(), Job> {
+        match &self.jobs {
+            Some(jobs) => jobs.send(job).map_err(|refused| refused.0),
+            None => Err(job),
+        }
+    }
+
+    /// Waits for the end of a thread that takes no more jobs.
+    fn go(&mut self) {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -100,25 +140,47 @@ impl Drop for Writer {
     }
 }
 
+fn lock(clerk: &Mutex<Clerk>) -> MutexGuard<'_, Clerk> {
+    clerk.lock().expect("no holder of this lock panics")
+}
+
 impl Desk {
-    fn write_all(&self, jobs: &Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            let jobs: Vec<Job> = std::iter::once(first)
-                .chain(jobs.try_iter().take(MAX_TOGETHER - 1))
-                .collect();
-            let (changes, replies): (Vec<_>, Vec<_>) =
-                jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
-            let results = match self.write_together(changes) {
-                Ok(commits) => commits.into_iter().map(Ok).collect(),
-                Err(error) => {
-                    self.file.close();
-                    vec![Err(StoreError::new(error)); replies.len()]
+    /// Writes until nobody hands over anything any more, or nothing for a while.
+    fn write_all(&self, jobs: Receiver<Job>, clerk: &Mutex<Clerk>) {
+        loop {
+            match jobs.recv_timeout(LINGER) {
+                Ok(first) => self.write(first, &jobs),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    let mut clerk = lock(clerk);
+                    // What was handed over just now is there by now, and nothing comes after.
+                    let Ok(first) = jobs.try_recv() else {
+                        clerk.jobs = None;
+                        return;
+                    };
+                    drop(clerk);
+                    self.write(first, &jobs);
                 }
-            };
-            for (reply, result) in replies.into_iter().zip(results) {
-                if reply.send(result).is_err() {
-                    tracing::debug!("nobody waits for a commit any more");
-                }
+            }
+        }
+    }
+
+    fn write(&self, first: Job, jobs: &Receiver<Job>) {
+        let jobs: Vec<Job> = std::iter::once(first)
+            .chain(jobs.try_iter().take(MAX_TOGETHER - 1))
+            .collect();
+        let (changes, replies): (Vec<_>, Vec<_>) =
+            jobs.into_iter().map(|job| (job.changes, job.reply)).unzip();
+        let results = match self.write_together(changes) {
+            Ok(commits) => commits.into_iter().map(Ok).collect(),
+            Err(error) => {
+                self.file.close();
+                vec![Err(StoreError::new(error)); replies.len()]
+            }
+        };
+        for (reply, result) in replies.into_iter().zip(results) {
+            if reply.send(result).is_err() {
+                tracing::debug!("nobody waits for a commit any more");
             }
         }
     }

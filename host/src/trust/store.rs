@@ -36,6 +36,13 @@ impl Store {
         Ok(store)
     }
 
+    /// Returns numbers of which one is another once anything was changed.
+    pub(super) fn stamp(&self) -> Result<[u64; 2], TrustError> {
+        let stamp =
+            |folder: &Path| private::stamp(folder).map_err(|error| TrustError::io(folder, error));
+        Ok([stamp(&self.folder)?, stamp(&self.authors_folder())?])
+    }
+
     /// Keeps others from changing anything.
     pub(super) fn lock(&self) -> Result<Lock, TrustError> {
         let path = self.folder.join("lock");

@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::parked::ParkedEvent;
 use super::{Step, TROUBLE, Watching, now_micros, send};
+use crate::app::CallError;
 use crate::parked::{Asked, MAX_PARKED, Shelf};
 use crate::sandbox::Outcome;
-use crate::state::{Attempts, Note, StoreError, WatchNumber};
+use crate::state::{Attempts, Note, WatchNumber};
 
 /// Events that failed and are remembered by their number of attempts.
 const MAX_ATTEMPTS: usize = 20_000;
@@ -19,7 +20,7 @@ const MAX_ATTEMPTS: usize = 20_000;
 impl Watching {
     /// Half of the calls at a time are for requests alone.
     fn most_running(&self) -> usize {
-        (self.runner.sandbox.limits().concurrency / 2).max(1)
+        (self.runner.app.limits().concurrency / 2).max(1)
     }
 
     /// Tells whether anything can be told now.
@@ -84,10 +85,7 @@ impl Watching {
             let _slot = slots.acquire_owned().await;
             let _entry = runner.journal.event(id);
             let start = Instant::now();
-            let told = runner
-                .app
-                .tell(&runner.sandbox, id, index, &told_event, &notes)
-                .await;
+            let told = runner.app.tell(id, index, &told_event, &notes).await;
             (told, start.elapsed())
         };
         let task = tokio::spawn(telling.in_current_span());
@@ -111,7 +109,7 @@ impl Watching {
     pub(super) fn take_result(
         &mut self,
         key: u64,
-        result: Result<Result<(), Outcome>, StoreError>,
+        result: Result<Result<(), Outcome>, CallError>,
         took: Duration,
     ) {
         let Some((index, event)) = self.running.remove(&key) else {

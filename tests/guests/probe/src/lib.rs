@@ -27,6 +27,7 @@ syft_guest::app!(
     surroundings::sleep,
     surroundings::sleep_loudly,
     surroundings::spin,
+    surroundings::checksum,
     surroundings::env,
     surroundings::files,
     surroundings::connect,

@@ -52,6 +52,18 @@ pub fn spin(ms: u64) -> u64 {
     n_rounds
 }
 
+/// Takes a fixed amount of work: FNV-1a of a text, over and over.
+#[on_request("/checksum")]
+pub fn checksum(text: String, rounds: u32) -> String {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for _ in 0..rounds {
+        for byte in text.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    format!("{hash:016x}")
+}
+
 /// Answers the environment and the arguments.
 #[on_request("/env")]
 pub fn env() -> Value {

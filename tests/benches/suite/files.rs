@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,82 +23,52 @@ use syft_protocol::inbox::Stamp;
 use syft_protocol::message::{Headers, Method, Request, Response};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
+use tokio::runtime::Builder;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Store};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
 
-#[path = "../support/guests.rs"]
-#[expect(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    reason = "shared with the tests"
-)]
-mod guests;
+use crate::case::{Case, Measured, OPEN};
+use crate::site::Place;
+use crate::support::guests;
 
-const ROUNDS: usize = 7;
-const OPENS: u32 = 20_000;
 const FILE: &str = "/datasites/a@example.com/public/x.txt";
 
-#[expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a program for people; what fails ends it"
-)]
-fn main() {
-    let wants_bench = std::env::args().any(|arg| arg == "--bench");
-    if cfg!(debug_assertions) || !wants_bench {
-        println!("skipped: run it with cargo bench");
-        return;
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        let place = tempfile::tempdir().unwrap();
-        let datasites = place.path().join("datasites");
-        let public = datasites.join("a@example.com/public");
-        fs::create_dir_all(&public).unwrap();
-        fs::write(public.join("x.txt"), "x").unwrap();
-        let component = fs::read(guests::guest("probe")).unwrap();
-        let ours = Ours::new(place.path(), &datasites, &component).await;
-        let stock = StockFiles::new(&datasites, &component);
-        let mut rounds: Vec<(f64, f64)> = Vec::new();
-        for round in 0..=ROUNDS {
-            let micros = |all: Duration, none: Duration| {
-                all.saturating_sub(none).as_secs_f64() * 1e6 / f64::from(OPENS)
-            };
-            let pair = (
-                micros(ours.time(OPENS).await, ours.time(0).await),
-                micros(stock.time(OPENS).await, stock.time(0).await),
-            );
-            // The first one warms up.
-            if round > 0 {
-                rounds.push(pair);
-            }
-        }
-        println!("opening a file, {OPENS} times in a call, {ROUNDS} rounds: median (min - max)");
-        println!(
-            "  syft-host       {} us",
-            spread(rounds.iter().map(|it| it.0))
-        );
-        println!(
-            "  wasmtime-wasi   {} us",
-            spread(rounds.iter().map(|it| it.1))
-        );
-        println!(
-            "  ratio           {}",
-            spread(rounds.iter().map(|it| it.0 / it.1))
-        );
+/// Enters both. Each measures a call that opens the file so often, less one that opens
+/// nothing.
+pub(crate) fn enter(case: &mut Case, opens: u32) -> anyhow::Result<()> {
+    let place = tempfile::tempdir_in(Place::Memory.folder())?;
+    let datasites = place.path().join("datasites");
+    let public = datasites.join("a@example.com/public");
+    fs::create_dir_all(&public)?;
+    fs::write(public.join("x.txt"), "x")?;
+    let component = fs::read(guests::guest("probe"))?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let ours = runtime.block_on(Ours::new(place.path(), &datasites, &component));
+    let stock = StockFiles::new(&datasites, &component);
+    // The first call of each warms up.
+    runtime.block_on(ours.time(opens));
+    runtime.block_on(stock.time(opens));
+    // The files stay until both are done.
+    let stage = Rc::new((runtime, place));
+    let of_stock = Rc::clone(&stage);
+    case.enter(OURS, move || {
+        let times = [opens, 0].map(|opens| stage.0.block_on(ours.time(opens)));
+        Ok(each(times, opens))
     });
+    case.enter(STOCK, move || {
+        let times = [opens, 0].map(|opens| of_stock.0.block_on(stock.time(opens)));
+        Ok(each(times, opens))
+    });
+    Ok(())
 }
 
-fn spread(values: impl Iterator<Item = f64>) -> String {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    let (median, last) = (values[values.len() / 2], values[values.len() - 1]);
-    format!("{median:.2} ({:.2} - {last:.2})", values[0])
+pub(crate) const OURS: &str = "syft-host";
+pub(crate) const STOCK: &str = "wasmtime-wasi";
+
+fn each([all, none]: [Duration; 2], opens: u32) -> Measured {
+    let micros = all.saturating_sub(none).as_secs_f64() * 1e6;
+    Measured::new(0).with(&OPEN, micros / f64::from(opens))
 }
 
 fn body(opens: u32) -> Vec<u8> {
@@ -105,7 +76,6 @@ fn body(opens: u32) -> Vec<u8> {
 }
 
 struct Ours {
-    sandbox: Sandbox,
     app: App,
     replier: Replier,
     address: Address,
@@ -118,7 +88,7 @@ impl Ours {
             time: Duration::from_secs(600),
             ..Limits::default()
         };
-        let sandbox = Sandbox::new(limits, &place.join("compiled"), Compiling::Alone).unwrap();
+        let sandbox = Sandbox::new(limits, &place.join("compiled")).unwrap();
         let name = AppName::parse("app").unwrap();
         let owner = Datasite::parse("owner@example.com").unwrap();
         let files = manifest::Files {
@@ -143,14 +113,13 @@ impl Ours {
             debug: false,
             response_bytes: sandbox.limits().response_bytes,
         };
-        let program = sandbox.load(component).unwrap();
-        let loaded = Loaded::ask(&sandbox, program, name, owner).await.unwrap();
+        let program = sandbox.load(component, Compiling::Alone).unwrap();
+        let loaded = Loaded::ask(program.into(), name, owner).await.unwrap();
         let app = App::new(loaded, files, state);
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
         let folder = Folder::parse(&["open-many"]).unwrap();
         let address = Address::new(Arc::new(folder), id);
         Self {
-            sandbox,
             app,
             replier,
             address,
@@ -181,14 +150,7 @@ impl Ours {
         let heading = self.replier.heading(&self.address, Some(&request), now);
         let conclude = |outcome| (self.replier).conclude(&self.address, &heading, outcome, now);
         let start = Instant::now();
-        let called = self.app.call(
-            &self.sandbox,
-            &self.address,
-            stamp,
-            sender,
-            request,
-            conclude,
-        );
+        let called = (self.app).call(&self.address, stamp, sender, request, conclude);
         let called = called.await.unwrap();
         let took = start.elapsed();
         let Called::Concluded(conclusion) = called else {
