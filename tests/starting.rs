@@ -170,7 +170,7 @@ fn deletes_requests_and_answers_that_had_their_time() {
     let id = Uuid::new_v4();
     let broken = Sent::write(&rpc.join("echo").join(CALLER), id, b"no request");
     let options = ["--name", "app", "--sweep-every", "1s"];
-    let host = Host::start(&site, guest("probe"), &options);
+    let host = Host::start(&site, &guest("probe"), &options);
     wait_for("the old request to go", || {
         (!old.path.exists()).then_some(())
     });
