@@ -130,7 +130,8 @@ pub(super) async fn run(
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     announce(ui, &config, &name, &serves, server.tree().path())?;
-    server.run(shutdown).await;
+    // Among the tasks that it starts: from a thread of its own it would wake another for each.
+    tokio::spawn(server.run(shutdown)).await?;
     Ok(Exit::Success)
 }
 

@@ -10,7 +10,7 @@ use syft_protocol::address::Folder;
 use super::Tree;
 
 /// Folders that are open at one time.
-const MAX_OPEN: usize = 32;
+const MAX_OPEN: usize = 16;
 
 /// Open folders. A folder may be moved and another one put in its place meanwhile, so
 /// they are let go of at each scan, and whoever misses a file in one looks into the one

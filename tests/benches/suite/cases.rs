@@ -72,7 +72,7 @@ pub(crate) const KINDS: [Kind; 11] = [
     Kind {
         name: "durable",
         about: "requests on a disk: the state outlives a failure of the power, and in the strict and the native case each answer does",
-        seconds: 25,
+        seconds: 60,
         make: durable,
     },
     Kind {
@@ -226,7 +226,7 @@ fn durable(plan: Plan) -> anyhow::Result<Case> {
     let (ours, peer) = pair(guest, "hello");
     let backlog = Backlog {
         place: Place::Disk,
-        ..in_memory(HELLO, plan.n(2_000))
+        ..in_memory(HELLO, plan.n(10_000))
     };
     enter(&mut case, HELLO_BATCHED, &ours, backlog);
     enter(&mut case, HELLO_STRICT, &Program::Ours(strict), backlog);
