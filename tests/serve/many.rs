@@ -191,19 +191,19 @@ fn a_thousand_idle_apps_use_little() {
     let start = Instant::now();
     let serving = Serving::spawn(&site, serve(&site, &["--log", "warn"]));
     let first = serving.wait_for("the first app", |it| it["event"] == "app-started");
-    println!("{} is served after {:.1?}", first["app"], start.elapsed());
+    eprintln!("{} is served after {:.1?}", first["app"], start.elapsed());
     while !serving.events().iter().any(|it| it["event"] == "ready") {
         assert!(start.elapsed() < 20 * PATIENCE, "they do not get ready");
         thread::sleep(Duration::from_millis(10));
     }
-    println!("all {n_apps} are after {:.1?}", start.elapsed());
+    eprintln!("all {n_apps} are after {:.1?}", start.elapsed());
     assert_eq!(serving.events().last().unwrap()["serving"], n_apps);
     thread::sleep(IDLE / 4);
     let before = Usage::of(&serving);
     thread::sleep(IDLE);
     let idle = Usage::of(&serving);
     let seconds = (idle.ticks - before.ticks) as f64 / 100.0;
-    println!("{seconds:.2} s of a processor in {IDLE:?}; {idle:#?}");
+    eprintln!("{seconds:.2} s of a processor in {IDLE:?}; {idle:#?}");
     let mut times: Vec<Duration> = (0..n_apps)
         .step_by(n_apps.div_ceil(50))
         .map(|n| {
@@ -214,7 +214,7 @@ fn a_thousand_idle_apps_use_little() {
         .collect();
     times.sort_unstable();
     let (median, worst) = (times[times.len() / 2], times[times.len() - 1]);
-    println!("an idle app answers after {median:.1?}, {worst:.1?} at worst");
+    eprintln!("an idle app answers after {median:.1?}, {worst:.1?} at worst");
     let used = Usage::of(&serving);
     assert!(used.memory_mib < 100 + n_apps / 2, "{used:?}");
     assert!(used.mappings < 20_000 + 2 * n_apps, "{used:?}");

@@ -96,7 +96,7 @@ impl Writer {
 
     fn hand_over(&self, job: Job) -> Result<(), StoreError> {
         let mut clerk = lock(&self.clerk);
-        let Err(job) = clerk.take(job) else {
+        let Some(job) = clerk.take(job) else {
             return Ok(());
         };
         clerk.go();
@@ -107,9 +107,10 @@ impl Writer {
             .spawn(move || desk.write_all(receiver, &place))
             .map_err(StoreError::new)?;
         (clerk.jobs, clerk.thread) = (Some(jobs), Some(thread));
-        clerk
-            .take(job)
-            .map_err(|_| StoreError::new("the thread that writes it has ended"))
+        match clerk.take(job) {
+            None => Ok(()),
+            Some(_) => Err(StoreError::new("the thread that writes it has ended")),
+        }
     }
 }
 
@@ -123,10 +124,10 @@ impl Drop for Writer {
 
 impl Clerk {
     /// Takes a job, or gives it back where there is nobody to do it.
-    fn take(&self, job: Job) -> Result<(), Job> {
+    fn take(&self, job: Job) -> Option<Job> {
         match &self.jobs {
-            Some(jobs) => jobs.send(job).map_err(|refused| refused.0),
-            None => Err(job),
+            Some(jobs) => jobs.send(job).err().map(|refused| refused.0),
+            None => Some(job),
         }
     }
 

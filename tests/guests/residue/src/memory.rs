@@ -79,7 +79,12 @@ fn all() -> &'static [u8] {
     // SAFETY: all of this is memory of the instance, which has one thread. The compiler
     // does not know of what it holds; nothing but the bytes is looked at. Rust knows no
     // object at 0, so the first byte is left out.
-    unsafe { std::slice::from_raw_parts(black_box(1 as *const u8), n_bytes - 1) }
+    unsafe {
+        std::slice::from_raw_parts(
+            black_box(std::ptr::without_provenance::<u8>(1)),
+            n_bytes - 1,
+        )
+    }
 }
 
 /// Returns the pages by which the memory grows.
