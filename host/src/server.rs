@@ -101,10 +101,10 @@ impl Shared {
     fn note<T>(&self, done: Done, go_on: impl FnOnce(&mut Desk, Now) -> T) -> T {
         let now = now();
         let mut desk = self.desk();
-        let wakes_at = desk.wakes_at();
+        let wakes_at = desk.inbox.wakes_at();
         desk.take_note(now, done);
         let next = go_on(&mut desk, now);
-        if desk.wakes_at() != wakes_at || desk.inbox.is_closed() || desk.inbox.is_behind() {
+        if desk.inbox.wakes_at() != wakes_at || desk.inbox.is_closed() || desk.inbox.is_behind() {
             self.changed.notify_one();
         }
         next
@@ -262,7 +262,7 @@ impl Server {
             desk.inbox.catch_up();
             self.lookout.scan_soon();
         }
-        desk.wakes_at()
+        desk.inbox.wakes_at()
     }
 
     fn handle(&mut self, event: Event) {

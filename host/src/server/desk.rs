@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Action, Inbox, Loaded, Now};
@@ -66,9 +65,7 @@ impl Desk {
 
     /// Has all that follows happen in another folder.
     pub(super) fn move_to(&mut self, tree: &Arc<Tree>) {
-        if !Arc::ptr_eq(&self.tree, tree) {
-            self.tree = Arc::clone(tree);
-        }
+        self.tree = Arc::clone(tree);
     }
 
     /// Returns something to do for one worker more, if there may be one.
@@ -91,11 +88,6 @@ impl Desk {
     /// Counts one worker less: it has to wait.
     pub(super) fn dismiss(&mut self) {
         self.n_workers -= 1;
-    }
-
-    /// Returns when there is something to do without anything else happening.
-    pub(super) fn wakes_at(&self) -> Option<Instant> {
-        self.inbox.wakes_at()
     }
 
     /// Takes note of what came of an action.

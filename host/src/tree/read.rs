@@ -103,18 +103,8 @@ impl RequestFile {
     /// # Errors
     /// The file cannot be read.
     pub fn read(self) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; usize::try_from(self.stamp.bytes).unwrap_or(usize::MAX)];
-        let (mut file, mut n_read) = (self.file, 0);
-        // Not beyond: one that grows meanwhile is read again.
-        while n_read < bytes.len() {
-            match file.read(&mut bytes[n_read..]) {
-                Ok(0) => break,
-                Ok(n) => n_read += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        bytes.truncate(n_read);
+        let mut bytes = Vec::with_capacity(usize::try_from(self.stamp.bytes).unwrap_or(0));
+        self.file.take(self.stamp.bytes).read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }
