@@ -37,6 +37,7 @@ pub mod install;
 pub mod installed;
 mod journal;
 pub mod launch;
+pub mod layout;
 pub mod logging;
 pub mod manifest;
 pub mod oci;
