@@ -44,7 +44,13 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         &["io::stderr", "eprintln!"],
         &["ui.rs", "logging.rs"],
     ),
-    ("host/src", &["env::var", "env::home_dir"], &["config.rs"]),
+    // The width of the terminal counts before there is a configuration.
+    (
+        "host/src",
+        &["env::var", "env::home_dir"],
+        &["config.rs", "layout.rs"],
+    ),
+    ("host/src", &["unicode_security::"], &["trust/alike.rs"]),
     ("host/src", &["tracing_subscriber::"], &["logging.rs"]),
     ("host/src", &["crate::commands"], &["main.rs"]),
     ("host/src", &["unsafe {"], &["sandbox/cache.rs"]),
