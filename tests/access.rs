@@ -413,7 +413,7 @@ fn a_file_that_may_not_be_read_closes_its_folder() {
         &path,
         "rules: [{pattern: '**', access: {read: ['*']}}]",
     );
-    let none = fs::Permissions::from_mode(0);
+    let none = fs::Permissions::from_mode(0o0);
     fs::set_permissions(site.datasites().join(&path), none).unwrap();
     let told = told(&site, "bob@example.com", &format!("{OWNER}/public/a/x"));
     let is_root = rustix::process::geteuid().is_root();

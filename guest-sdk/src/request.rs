@@ -135,10 +135,12 @@ impl Sender {
 #[serde(rename_all = "lowercase")]
 pub enum Proof {
     /// Only the message says so. Anyone who may write into the endpoint's
-    /// folder can claim any name: never decide about access by it.
+    /// folder can claim any name, and anyone at all through SyftBox's HTTP API,
+    /// which also writes into the folder of that name: never decide about
+    /// access by it.
     Claimed,
     /// The request lies in a folder of that name, whose access rule lets only
-    /// that user write there.
+    /// that user write there, and did not come through the HTTP API.
     Folder,
     /// The message is signed with the sender's key.
     Signed,

@@ -134,9 +134,7 @@ fn show(ui: Ui, config: &Config, installed: &Installed, denied: &[PathPattern]) 
     for problem in waiting.approved.warnings() {
         ui.status(&one_line(&format!("  careful: {}", problem.message)));
     }
-    let denied = installed.denied_with(denied);
-    let denied: Vec<String> = denied.iter().map(ToString::to_string).collect();
-    let denied = offer::block("You deny it", &denied);
+    let denied = offer::denial(&installed.denied_with(denied));
     let title = "It asks for more than that, to";
     let asked = offer::block(title, &wishes(config, installed));
     for line in denied.into_iter().chain(asked) {

@@ -69,8 +69,7 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
             folder.display()
         )));
     }
-    let denied: Vec<String> = denied.iter().map(ToString::to_string).collect();
-    lines.extend(block("You deny it", &denied));
+    lines.extend(denial(denied));
     if let Some(alarm) = candidate.standing.alarm() {
         lines.push(format!("ALARM: {alarm}"));
     }
@@ -85,6 +84,13 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     for line in lines {
         ui.status(&line);
     }
+}
+
+/// Returns what the owner denies, if anything.
+pub(super) fn denial(patterns: &[PathPattern]) -> Vec<String> {
+    let title = (!patterns.is_empty()).then(|| "You deny it".to_owned());
+    let patterns = patterns.iter().map(|it| one_line(&format!("  {it}")));
+    title.into_iter().chain(patterns).collect()
 }
 
 /// Returns a title, and below it what others wrote, marked as such; nothing if there is
