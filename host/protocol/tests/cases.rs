@@ -80,7 +80,7 @@ fn nothing_else_lies_among_the_cases() {
         .into_iter()
         .filter(|name| name != "inbox")
         .collect();
-    assert_eq!(of_lib, ["acl", "request", "response", "schema"]);
+    assert_eq!(of_lib, ["acl", "request", "response", "schema", "yaml"]);
     assert_eq!(found("request"), ["exact", "invalid", "valid"]);
     assert_eq!(found("response"), ["exact", "invalid", "valid"]);
 }

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag, options};
+use granit_parser::{
+    ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag, options,
+};
 
 use super::AclError;
 use super::structure::{
@@ -63,10 +65,29 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Content>, AclError> {
     Ok(builder.nodes)
 }
 
-fn fault(error: &ScanError) -> AclError {
-    AclError::Syntax {
-        line: error.marker().line(),
-        problem: excerpt(&error.info()),
+/// Returns what an error of the parser means. Some of what it refuses the server
+/// may read, as tabs within brackets.
+fn fault(error: &ScanError, is_in_brackets: bool) -> AclError {
+    let line = error.marker().line();
+    let problem = excerpt(&error.info());
+    let server_may_read = match error.kind() {
+        ErrorKind::RecursionLimitExceeded
+        | ErrorKind::CommentNotSeparated
+        | ErrorKind::InvalidTagTerminator
+        | ErrorKind::MissingTagUri
+        | ErrorKind::PlainScalarStartsWithDashFlowIndicator => true,
+        ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabNotAllowed
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabInPlainScalar => is_in_brackets,
+        _ => false,
+    };
+    match server_may_read {
+        true => AclError::Unsupported {
+            line,
+            what: format!("what the server may read ({problem})"),
+        },
+        false => AclError::Syntax { line, problem },
     }
 }
 
@@ -114,7 +135,7 @@ impl<'a> Builder<'a> {
             block_scalar_eof_without_line_feed: true,
         };
         for event in Parser::new_from_str_with_options(self.text, options) {
-            let (event, span) = event.map_err(|error| fault(&error))?;
+            let (event, span) = event.map_err(|error| fault(&error, self.n_brackets > 0))?;
             let bytes = span.byte_range().unwrap_or(0..0);
             if matches!(event, Event::DocumentEnd) {
                 return Ok(bytes.start);

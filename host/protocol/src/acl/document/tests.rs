@@ -33,7 +33,7 @@ struct Loaded {
 
 #[test]
 fn is_read_as_the_server_loads_it_or_not_at_all() {
-    let cases = include_str!("../../../cases/yaml.json");
+    let cases = include_str!("../../../cases/yaml/loading.json");
     let cases: Vec<Loaded> = serde_json::from_str(cases).expect("the cases");
     let parse = |text: &str| {
         let mut rules = RuleSet::parse(text.as_bytes())?;
