@@ -1,5 +1,7 @@
 //! Whom the host runs for and where. The only reader of the environment.
 
+pub mod inherited;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
