@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::config::Overrides;
+use crate::agreement::Agreement;
+use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{self, Diagnostic, Manifest};
 use crate::ui::Ui;
@@ -30,15 +31,17 @@ pub(crate) fn is_source(path: &Path) -> bool {
 }
 
 /// Builds the Python program or the guest crate at a path. Of the files beside a program
-/// only modules go in, and those that are included.
+/// only modules go in, and those that are included. `allow_native` says that what a crate's
+/// author wrote may run for the build.
 ///
 /// # Errors
-/// There is neither, its manifest is none, or it does not build.
+/// There is neither, its manifest is none, nobody agrees to the build, or it fails.
 pub(crate) fn build(
     ui: Ui,
     overrides: &Overrides,
     path: &Path,
     included: &[String],
+    allow_native: bool,
 ) -> Result<BuiltApp, CommandError> {
     match python_app::find(path) {
         Some(program) => python_app::build_app(ui, overrides, &program, included),
@@ -46,7 +49,14 @@ pub(crate) fn build(
             "files are included in Python programs only",
         )
         .hint("a crate takes them in by include_str! or include_bytes!")),
-        None => guest_crate::build_app(ui, path),
+        None => {
+            let agreements = Config::find_agreements(overrides)?;
+            let agreement = Agreement {
+                is_given: allow_native,
+                agreements: &agreements,
+            };
+            guest_crate::build_app(ui, path, &agreement)
+        }
     }
 }
 

@@ -164,7 +164,7 @@ impl<'a> Child<'a> {
         let (_scratch, folder) = match self.folder {
             Folder::Given(folder) => (None, folder.to_owned()),
             Folder::EmptyIn(place) => {
-                let scratch = Scratch::new(place, "child-")?;
+                let scratch = Scratch::new(place)?;
                 let folder = scratch.path().to_owned();
                 (Some(scratch), folder)
             }

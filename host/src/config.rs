@@ -154,6 +154,17 @@ impl Config {
         Ok(folder)
     }
 
+    /// Finds the private folder of which crates the user agreed to build, where it does not
+    /// matter for whom.
+    ///
+    /// # Errors
+    /// The config is not readable, or the folder would be synced.
+    pub fn find_agreements(overrides: &Overrides) -> Result<PathBuf, CommandError> {
+        let folder = config_home()?.join("builds");
+        not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
+        Ok(folder)
+    }
+
     /// Finds where a secret key is to lie: where the user says, or in a private folder.
     ///
     /// # Errors

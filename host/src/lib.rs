@@ -17,9 +17,11 @@
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
 
+mod agreement;
 pub mod app;
 pub mod approval;
 mod built_app;
+mod cache_bounds;
 pub mod caller;
 pub mod capability;
 pub mod catalog;

@@ -5,6 +5,9 @@
 
 mod analysis;
 mod cache;
+mod locked;
+mod pip;
+mod python;
 mod report;
 pub mod requirements;
 mod sdk;
@@ -16,6 +19,7 @@ use std::path::{Path, PathBuf};
 use syft_protocol::grant::PathPattern;
 
 use crate::built_app::{self, BuiltApp};
+use crate::child::End;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{Manifest, section};
@@ -117,14 +121,25 @@ fn build(
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
     tools.install(requirements, &stage.packages())?;
-    match tools.componentize(stage)? {
-        tools::Ended::Well => stage.app_name(),
-        tools::Ended::Badly(output) => Err(report::explain(ui, program, &output)),
-        tools::Ended::TooLate(limit) => Err(CommandError::new(format!(
-            "{} did not come to its end within {limit:?}",
-            shown.display()
+    let ended = tools.componentize(stage)?;
+    let endless = "what the program does outside of its handlers is done once, when it is built: \
+                   end there with box.run_forever()";
+    let shown = shown.display();
+    match ended.end {
+        End::Exited(0) => stage.app_name(),
+        End::Exited(_) => {
+            let said = String::from_utf8_lossy(&ended.stderr);
+            Err(report::explain(ui, program, &said))
+        }
+        End::TooLate(limit) => Err(CommandError::new(format!(
+            "{shown} did not come to its end within {limit:?}"
         ))
-        .hint("what the program does outside of its handlers is done once, when it is built: end there with box.run_forever()")),
+        .hint(endless)),
+        End::CpuTime => Err(CommandError::new(format!(
+            "{shown} used more processor time than it may while it was built"
+        ))
+        .hint(endless)),
+        end => Err(CommandError::new(format!("{shown} does not build: {end}"))),
     }
 }
 

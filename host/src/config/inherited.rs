@@ -55,3 +55,10 @@ fn search_folders() -> impl Iterator<Item = PathBuf> {
     let folders: Vec<PathBuf> = env::split_paths(&path).collect();
     folders.into_iter().filter(|folder| folder.is_absolute())
 }
+
+/// Returns where the user keeps who they are to hosts of a network.
+pub fn netrc() -> Option<PathBuf> {
+    let said = env::var_os("NETRC").map(PathBuf::from);
+    let path = said.or_else(|| Some(env::home_dir()?.join(".netrc")))?;
+    (path.is_absolute() && path.is_file()).then_some(path)
+}
