@@ -44,7 +44,11 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         &["io::stderr", "eprintln!"],
         &["ui.rs", "logging.rs"],
     ),
-    ("host/src", &["env::var", "env::home_dir"], &["config.rs"]),
+    (
+        "host/src",
+        &["env::var", "env::home_dir"],
+        &["config.rs", "config/"],
+    ),
     ("host/src", &["tracing_subscriber::"], &["logging.rs"]),
     ("host/src", &["crate::commands"], &["main.rs"]),
     ("host/src", &["unsafe {"], &["sandbox/cache.rs"]),

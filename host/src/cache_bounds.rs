@@ -51,11 +51,20 @@ pub(crate) fn touch(path: &Path) {
 /// # Errors
 /// The folder cannot be listed, or nothing can be deleted from it.
 pub(crate) fn keep_within(folder: &Path, bounds: Bounds, now: SystemTime) -> io::Result<()> {
-    for path in scratch::unfinished(folder)? {
-        scratch::delete_forgotten(&path, now)?;
-    }
+    delete_forgotten(folder, now)?;
     for entry in beyond(entries(folder)?, bounds, now) {
         entry.delete()?;
+    }
+    Ok(())
+}
+
+/// Deletes what those left in a folder who were killed.
+///
+/// # Errors
+/// The folder cannot be listed, or nothing can be deleted from it.
+pub(crate) fn delete_forgotten(folder: &Path, now: SystemTime) -> io::Result<()> {
+    for path in scratch::unfinished(folder)? {
+        scratch::delete_forgotten(&path, now)?;
     }
     Ok(())
 }

@@ -22,6 +22,7 @@ pub mod app;
 pub mod approval;
 mod built_app;
 mod cache_bounds;
+mod caches;
 pub mod caller;
 pub mod capability;
 pub mod catalog;

@@ -1,5 +1,5 @@
-//! Folders and files that are not there for long: whoever finds those of a host that was
-//! killed can tell, and deletes them.
+//! Folders that are deleted in the end: whoever finds those of a host that was killed can tell,
+//! and deletes them.
 //!
 //! Their makers hold a lock on them.
 
@@ -10,17 +10,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::TempDir;
 
 use crate::private::{self, UNFINISHED};
 
 /// How the names of folders begin that are deleted in the end.
 const SCRATCH: &str = ".scratch-";
 
-/// How those of older releases begin, which nobody locks.
-const UNLOCKED: &[&str] = &[".tmp", "build-"];
+/// How the names begin of what nobody locks: files that are not complete, and what older
+/// releases left.
+const UNLOCKED: &[&str] = &[UNFINISHED, ".tmp", "build-"];
 
-/// Nothing of an older release is written to for so long.
+/// Nobody works with such a thing for so long.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A private folder that is deleted when it is dropped.
@@ -50,45 +51,9 @@ impl Scratch {
     }
 }
 
-/// A file that is to get its name once it is complete, and is deleted otherwise.
-#[derive(Debug)]
-pub(crate) struct Draft {
-    file: NamedTempFile,
-}
-
-impl Draft {
-    /// Makes an empty one in a folder.
-    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
-        loop {
-            let file = tempfile::Builder::new()
-                .prefix(UNFINISHED)
-                .tempfile_in(folder)?;
-            flock(file.as_file(), FlockOperation::NonBlockingLockShared)?;
-            if is_at(file.as_file(), file.path())? {
-                return Ok(Self { file });
-            }
-        }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.file.path()
-    }
-
-    pub(crate) fn file(&mut self) -> &mut File {
-        self.file.as_file_mut()
-    }
-
-    /// Gives it its name, after all of it is on the disk.
-    pub(crate) fn finish(self, path: &Path) -> io::Result<()> {
-        self.file.as_file().sync_all()?;
-        self.file.persist(path)?;
-        Ok(())
-    }
-}
-
 /// Tells whether a name is one of what is not there for long.
 pub(crate) fn is_unfinished(name: &str) -> bool {
-    let known = UNLOCKED.iter().chain([&SCRATCH, &UNFINISHED]);
+    let known = UNLOCKED.iter().chain([&SCRATCH]);
     known
         .into_iter()
         .any(|beginning| name.starts_with(beginning))
@@ -189,30 +154,22 @@ mod tests {
         let parent = place();
         let place = parent.path().join("place");
         let scratch = Scratch::new(&place).expect("make a folder");
-        let draft = Draft::new(&place).expect("make a file");
         let now = SystemTime::now();
         for path in unfinished(&place).expect("list") {
             assert!(!delete_forgotten(&path, now).expect("look"));
         }
-        draft.finish(&place.join("done")).expect("finish");
         drop(scratch);
         assert!(unfinished(&place).expect("list").is_empty());
-        assert!(place.join("done").is_file());
     }
 
     #[test]
     fn what_is_of_nobody_is_deleted() {
         let parent = place();
-        for name in [".scratch-x", ".new-x"] {
-            let path = parent.path().join(name);
-            match name.starts_with(SCRATCH) {
-                true => fs::create_dir_all(path.join("deep")).expect("make a folder"),
-                false => fs::write(&path, "").expect("write"),
-            }
-            assert!(delete_forgotten(&path, SystemTime::now()).expect("look"));
-            assert!(!path.exists());
-            assert!(!delete_forgotten(&path, SystemTime::now()).expect("it is gone"));
-        }
+        let path = parent.path().join(".scratch-x");
+        fs::create_dir_all(path.join("deep")).expect("make a folder");
+        assert!(delete_forgotten(&path, SystemTime::now()).expect("look"));
+        assert!(!path.exists());
+        assert!(!delete_forgotten(&path, SystemTime::now()).expect("it is gone"));
     }
 
     /// Nothing tells whether an older release still works with it.

@@ -2,10 +2,10 @@
 //! componentize-py and a pinned pip.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -14,6 +14,7 @@ use super::pip::Pip;
 use super::python::{Python, isolated};
 use super::requirements::Requirements;
 use super::stage::Stage;
+use crate::cache_bounds::touch;
 use crate::child::{Child, Ended, Folder, Limits};
 use crate::error::CommandError;
 use crate::private;
@@ -35,7 +36,10 @@ const PIP: &str = "26.3";
 const PIP_SHA256: &[&str] = &["f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"];
 
 /// How the names of these environments begin; their versions follow.
-pub(super) const PREFIX: &str = "componentize-py-";
+const PREFIX: &str = "componentize-py-";
+
+/// The file in an environment that says that it is complete, and with which Python.
+const STAMP: &str = "complete";
 
 /// Runs the builder, of which only a script tells.
 const RUN: &str = "import sys; from componentize_py import script; sys.exit(script())";
@@ -77,14 +81,15 @@ impl Tools {
     pub(super) fn make_ready(ui: Ui, folder: &Path) -> Result<Self, CommandError> {
         private::make_folder(folder)?;
         let python = Python::find(folder)?;
-        let environment = folder.join(format!("{PREFIX}{COMPONENTIZE_PY}-pip-{PIP}"));
+        let environment = folder.join(current());
         // All users hold it together, and who makes the environment holds it alone: others
         // wait, then find it complete.
         let lock = lock_file(&environment)?;
-        let stamp = environment.join("complete");
+        let stamp = environment.join(STAMP);
         loop {
             flock(&lock, FlockOperation::LockShared)?;
             if fs::read_to_string(&stamp).is_ok_and(|found| found == python.version) {
+                touch(&stamp);
                 return Ok(Self {
                     python: environment.join("bin/python"),
                     place: folder.to_owned(),
@@ -141,6 +146,67 @@ impl Tools {
             .run(DEADLINE)?;
         Ok(ended)
     }
+}
+
+fn current() -> String {
+    format!("{PREFIX}{COMPONENTIZE_PY}-pip-{PIP}")
+}
+
+/// Tells whether an environment is of the versions that this release builds with.
+pub(crate) fn is_current_environment(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name == current().as_str())
+}
+
+/// Returns the environments in a folder, those of other releases too.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub(crate) fn environments(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_named = name.to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if is_named && entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// Deletes an environment, unless somebody builds with it; tells whether it did.
+///
+/// # Errors
+/// It cannot be deleted.
+pub(crate) fn delete_environment(path: &Path) -> io::Result<bool> {
+    let lock = lock_file(path)?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(false);
+    }
+    match fs::remove_dir_all(path) {
+        // Another host may be faster.
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        deleted => deleted?,
+    }
+    Ok(true)
+}
+
+/// Deletes the environments of other releases that were not used for a time.
+pub(super) fn delete_old(folder: &Path, age: Duration, now: SystemTime) -> io::Result<()> {
+    for path in environments(folder)? {
+        let used = fs::metadata(path.join(STAMP)).or_else(|_| fs::metadata(&path));
+        let used = used.and_then(|it| it.modified())?;
+        let is_old = now.duration_since(used).is_ok_and(|it| it > age);
+        if is_old && !is_current_environment(&path) {
+            delete_environment(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn lock_file(environment: &Path) -> io::Result<File> {

@@ -3,18 +3,27 @@
 //! What lies here runs as native code, outside the sandbox. It is therefore only
 //! ever written by this host, in a folder that nobody else may write to.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::engine;
+use crate::cache_bounds::{Bounds, keep_within, touch};
 use crate::digest::Digest;
 use crate::private::is_ours_alone;
+use crate::scratch::Scratch;
+
+/// A Python program has some 44 MB of code.
+const BOUNDS: Bounds = Bounds {
+    bytes: 4 << 30,
+    age: Duration::from_secs(30 * 24 * 60 * 60),
+};
 
 /// A private folder of compiled components.
 #[derive(Debug)]
@@ -42,10 +51,19 @@ impl Cache {
             "{} can be written by others; compiled code is not loaded from there",
             folder.display()
         );
-        Ok(Self {
+        let cache = Self {
             folder: folder.to_owned(),
             settings: engine::settings()?,
-        })
+        };
+        cache.keep_within_bounds();
+        Ok(cache)
+    }
+
+    /// A cache that is too large is no reason to serve nothing.
+    fn keep_within_bounds(&self) {
+        if let Err(error) = keep_within(&self.folder, BOUNDS, SystemTime::now()) {
+            tracing::warn!("compiled code that is no longer used not deleted: {error}");
+        }
     }
 
     /// Returns the component, compiled now or before.
@@ -78,6 +96,7 @@ impl Cache {
             tracing::warn!("{} is not ours and not used", path.display());
             return None;
         }
+        touch(&path);
         // SAFETY: the file was written by `write` below in a folder that only
         // this user can enter, and its name binds it to the digest of the
         // component and the settings of the engine.
@@ -90,11 +109,14 @@ impl Cache {
 
     fn write(&self, component: &Component, path: &Path) -> anyhow::Result<()> {
         let code = component.serialize()?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        let scratch = Scratch::new(&self.folder)?;
+        let draft = scratch.path().join("code");
+        let mut file = File::create_new(&draft)?;
         file.write_all(&code)?;
         // After a power failure a half file would be run as it is.
-        file.as_file().sync_all()?;
-        file.persist(path)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        self.keep_within_bounds();
         Ok(())
     }
 
