@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
-use rustix::thread::set_no_new_privs;
 
 use super::{Kind, LAUNCHER, Limits, limits, supervisor};
 
@@ -80,9 +79,8 @@ fn become_child(arguments: &[OsString], jobs: &[Job]) -> io::Result<ExitCode> {
     if is_orphan {
         return Err(io::Error::other("its supervisor is gone"));
     }
-    // Neither is possible everywhere.
+    // It is not possible everywhere.
     fs::write("/proc/self/oom_score_adj", OOM_SCORE).ok();
-    set_no_new_privs(true).ok();
     limits::apply(&limits.to_string_lossy())?;
     if kind == "job" {
         let job = jobs.iter().find(|(known, _)| *known == name);
