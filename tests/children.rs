@@ -46,9 +46,16 @@ fn a_child_has_nothing_but_what_it_was_given() {
     let place = place();
     let ended = run(&place, "env | grep -v '^\\(_\\|PWD\\|OLDPWD\\|SHLVL\\)='");
     assert_eq!(text(&ended.stdout), "PATH=/usr/bin:/bin");
-    // Standard input has nothing, and no other file is open but those of `ls`.
-    let ended = run(&place, "cat; ls /proc/self/fd | sort | tr '\\n' ' '");
-    assert_eq!(text(&ended.stdout), "0 1 2 3");
+    // Standard input has nothing, and no file of ours is open for it.
+    let secret = place.path().join("secret");
+    let _open = fs::File::create(&secret).unwrap();
+    let ended = run(&place, "cat; ls -l /proc/self/fd");
+    let said = text(&ended.stdout);
+    assert!(said.contains("0 -> /dev/null"), "{said}");
+    assert!(
+        !said.contains("secret") && !said.contains("socket"),
+        "{said}"
+    );
     assert!(ended.succeeded());
 }
 

@@ -1,6 +1,6 @@
 //! An app built from its sources, whatever language they are in.
 
-use std::fs;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::agreement::Agreement;
@@ -8,7 +8,10 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{self, Diagnostic, Manifest};
 use crate::ui::Ui;
-use crate::{guest_crate, python_app};
+use crate::{guest_crate, private, python_app};
+
+/// Far more than any manifest has, which a component may hold 64 KiB of.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// A component with its manifest.
 #[derive(Debug)]
@@ -71,11 +74,12 @@ pub(crate) fn read_manifest(
 ) -> Result<Option<(Manifest, Vec<Diagnostic>)>, CommandError> {
     let path = folder.join(manifest::FILE_NAME);
     let shown = path.display().to_string();
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(CommandError::new(format!("read {shown}: {error}"))),
+    let describe = |error: &dyn fmt::Display| CommandError::new(format!("read {shown}: {error}"));
+    let read = private::read(&path, MAX_MANIFEST_BYTES).map_err(|error| describe(&error))?;
+    let Some(bytes) = read else {
+        return Ok(None);
     };
+    let text = String::from_utf8(bytes).map_err(|error| describe(&error))?;
     let (read, diagnostics) = match Manifest::from_toml(&shown, &text) {
         Ok((manifest, warnings)) => (Some(manifest), warnings),
         Err(diagnostics) => (None, diagnostics),

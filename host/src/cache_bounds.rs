@@ -51,11 +51,12 @@ pub(crate) fn touch(path: &Path) {
 /// # Errors
 /// The folder cannot be listed, or nothing can be deleted from it.
 pub(crate) fn keep_within(folder: &Path, bounds: Bounds, now: SystemTime) -> io::Result<()> {
-    delete_forgotten(folder, now)?;
+    let mut deleted = delete_forgotten(folder, now);
     for entry in beyond(entries(folder)?, bounds, now) {
-        entry.delete()?;
+        // One that cannot be deleted keeps no other.
+        deleted = deleted.and(entry.delete());
     }
-    Ok(())
+    deleted
 }
 
 /// Deletes what those left in a folder who were killed.
@@ -63,10 +64,11 @@ pub(crate) fn keep_within(folder: &Path, bounds: Bounds, now: SystemTime) -> io:
 /// # Errors
 /// The folder cannot be listed, or nothing can be deleted from it.
 pub(crate) fn delete_forgotten(folder: &Path, now: SystemTime) -> io::Result<()> {
+    let mut deleted = Ok(());
     for path in scratch::unfinished(folder)? {
-        scratch::delete_forgotten(&path, now)?;
+        deleted = deleted.and(scratch::delete_forgotten(&path, now).map(drop));
     }
-    Ok(())
+    deleted
 }
 
 /// Returns what lies there and is finished. What vanishes meanwhile is none of it.

@@ -3,9 +3,9 @@
 //!
 //! Their makers hold a lock on them.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -38,6 +38,7 @@ impl Scratch {
         loop {
             let folder = tempfile::Builder::new()
                 .prefix(SCRATCH)
+                .permissions(Permissions::from_mode(0o700))
                 .tempdir_in(parent)?;
             // Between the two somebody may take it for a forgotten one.
             if let Some(_held) = hold(folder.path(), FlockOperation::NonBlockingLockShared)? {
@@ -98,7 +99,6 @@ fn hold(path: &Path, operation: FlockOperation) -> io::Result<Option<File>> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
     // A link is not followed, and a pipe keeps nobody waiting.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let flags = flags.bits().cast_signed();

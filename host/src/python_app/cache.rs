@@ -63,7 +63,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Kept>, CommandError> {
 /// Moves a component there.
 pub(super) fn put(path: &Path, component: &Path, name: &str) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(path);
-    private::make_folder(folder)?;
+    fs::create_dir_all(folder)?;
     private::write(&path.with_extension(NAME), name.as_bytes())?;
     // Both are below one folder, so this is one step.
     fs::rename(component, path)?;

@@ -130,7 +130,8 @@ fn name(line: &str) -> Option<String> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     // Options may follow a version.
     let is_name = starts_well && is_plain && !rest.contains(" -");
-    is_name.then(|| name.to_ascii_lowercase().replace(['_', '.'], "-"))
+    let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
+    is_name.then(|| words.collect::<Vec<_>>().join("-").to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -158,7 +159,10 @@ mod tests {
 
     #[test]
     fn what_the_sandbox_has_is_left_out() {
-        check("syft_event==0.4.3\nLoguru\nattrs", Ok(&["attrs"]));
+        check(
+            "syft_event==0.4.3\nSyft._-Event\nLoguru\nattrs",
+            Ok(&["attrs"]),
+        );
     }
 
     #[test]
