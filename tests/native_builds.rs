@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use rustix::process::{Pid, test_kill_process};
 
@@ -195,7 +196,7 @@ fn a_build_ends_with_the_host() {
     fs::write(strange.folder.join("build.rs"), endless).unwrap();
     let mut command = syft_host(&site);
     command.args(["build", strange.path(), ALLOWED]);
-    let mut host = command.spawn().unwrap();
+    let mut host = command.stderr(Stdio::null()).spawn().unwrap();
     let pid = wait_for("the author's program", || read_pid(&strange.ran));
     host.kill().unwrap();
     host.wait().unwrap();

@@ -158,8 +158,10 @@ impl Pip<'_> {
             ["requirements.txt", "arguments.json", "tmp"].map(|name| desk.path().join(name));
         fs::create_dir(&temporary)?;
         fs::write(&requirements, list)?;
-        let mut all: Vec<String> = self.settings()?.arguments();
-        all.extend(INSTALL.iter().chain(more).map(ToString::to_string));
+        let mut all: Vec<String> = INSTALL.map(str::to_owned).into();
+        // Some of these are known to the command alone, and have to follow it.
+        all.extend(self.settings()?.arguments());
+        all.extend(more.iter().map(ToString::to_string));
         all.extend(["-r".to_owned(), requirements.display().to_string()]);
         fs::write(&arguments, Value::from(all).to_string())?;
         let ended = self
