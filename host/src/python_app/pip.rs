@@ -113,7 +113,7 @@ impl Pip<'_> {
     ) -> Result<(), CommandError> {
         let locked = self.resolve(requirements, target)?;
         let target = target.display().to_string();
-        let into = [&FOR_GUESTS[..], &["--target", &target]].concat();
+        let into = [&FOR_GUESTS[..], &["--no-compile", "--target", &target]].concat();
         self.fetch(&locked, &into).map_err(|said| wrong(&said))
     }
 
@@ -141,7 +141,7 @@ impl Pip<'_> {
             return Ok(());
         }
         let lines: Vec<String> = locked.iter().map(Locked::line).collect();
-        let more = [&["--no-deps", "--require-hashes", "--no-compile"], more].concat();
+        let more = [&["--no-deps", "--require-hashes"], more].concat();
         let fetched = Scratch::new(self.place)
             .map_err(CommandError::from)
             .and_then(|desk| self.run(&desk, &lines.join("\n"), &more));
