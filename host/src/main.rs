@@ -3,8 +3,12 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use syft_host::child;
 use syft_host::commands::Cli;
 
+/// What a child process of this program does in place of a command.
+const JOBS: &[child::Job] = &[];
+
 fn main() -> ExitCode {
-    Cli::parse().run().into()
+    child::enter(JOBS).unwrap_or_else(|| Cli::parse().run().into())
 }
