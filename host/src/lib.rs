@@ -19,6 +19,7 @@
 
 pub mod app;
 pub mod approval;
+mod asking;
 mod built_app;
 pub mod caller;
 pub mod capability;
@@ -56,6 +57,7 @@ pub mod serve;
 pub mod server;
 pub mod source;
 pub mod state;
+pub mod suspension;
 pub mod tree;
 pub mod trust;
 pub mod ui;
