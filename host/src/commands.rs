@@ -19,6 +19,7 @@ mod parked;
 mod passphrase;
 mod publish;
 mod remove;
+mod resume;
 mod rollback;
 mod rotate;
 mod run;
@@ -129,6 +130,7 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     Remove(remove::RemoveArgs),
     Parked(parked::ParkedArgs),
+    Resume(resume::ResumeArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Keygen(keygen::KeygenArgs),
@@ -201,6 +203,7 @@ impl Cli {
                 Command::Rollback(args) => rollback::rollback(ui, &overrides, &args),
                 Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
+                Command::Resume(args) => resume::resume(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Build(args) => build::build(ui, &overrides, &args),
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::error::CommandError;
+use crate::quantity::{parse_long_time, parse_size};
+use crate::sandbox::CompileLimits;
 
 const CONFIG_PATH: &str = "SYFTBOX_CLIENT_CONFIG_PATH";
 const EMAIL: &str = "SYFTBOX_EMAIL";
@@ -24,6 +26,9 @@ const DATA_HOME: &str = "XDG_DATA_HOME";
 const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// As docker and others name it.
 const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
+/// What compiling a component may take, where the usual is not enough.
+const COMPILE_TIME: &str = "SYFT_HOST_COMPILE_TIME";
+const COMPILE_MEMORY: &str = "SYFT_HOST_COMPILE_MEMORY";
 const LOG: &str = "SYFT_HOST_LOG";
 const FAILPOINT: &str = "SYFT_HOST_FAILPOINT";
 
@@ -76,6 +81,8 @@ pub struct Config {
     pub components: PathBuf,
     /// The private folder of what the owner published last.
     pub published: PathBuf,
+    /// What compiling a component may take.
+    pub compile: CompileLimits,
     /// The time in which we have to end, where somebody waits for it.
     pub stop_within: Option<Duration>,
 }
@@ -107,6 +114,28 @@ fn docker_config() -> Option<PathBuf> {
     Some(folder.join("config.json"))
 }
 
+/// Returns what compiling a component may take, as far as the owner says it.
+fn compile_limits() -> Result<CompileLimits, CommandError> {
+    let said = |variable: &str| env::var(variable).ok().filter(|it| !it.is_empty());
+    let wrong = |variable: &str, example: &str| {
+        CommandError::new(format!("{variable} makes no sense"))
+            .hint(format!("set it to something such as `{example}`, or not at all"))
+    };
+    let time = said(COMPILE_TIME).map(|it| {
+        let time = parse_long_time(&it).ok().filter(|it| *it >= Duration::from_secs(1));
+        time.ok_or_else(|| wrong(COMPILE_TIME, "2m"))
+    });
+    let memory_bytes = said(COMPILE_MEMORY).map(|it| {
+        let bytes = parse_size(&it).filter(|it| *it >= 64 << 20);
+        let bytes = bytes.ok_or_else(|| wrong(COMPILE_MEMORY, "2GiB"))?;
+        Ok::<_, CommandError>(bytes as u64)
+    });
+    Ok(CompileLimits {
+        time: time.transpose()?,
+        memory_bytes: memory_bytes.transpose()?,
+    })
+}
+
 impl Config {
     /// Finds out whom the host runs for: as the user says, else by the environment,
     /// else by the config file as the released clients find it, else as a local
@@ -133,6 +162,7 @@ impl Config {
             docker_config: docker_config(),
             components: data.join("components").join(&email),
             published: data.join("published").join(&email),
+            compile: compile_limits()?,
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
         };
         config.keep_private()?;
@@ -199,6 +229,11 @@ impl Config {
     /// Returns the private folder of one app.
     pub fn app_folder(&self, app: &AppName) -> PathBuf {
         self.apps.join(self.email.as_str()).join(app.as_str())
+    }
+
+    /// Returns the private folder that says which components are being asked what they serve.
+    pub(crate) fn asking(&self) -> PathBuf {
+        self.serving.join("asking")
     }
 
     /// Returns the apps that have a private folder, by name.
@@ -377,7 +412,10 @@ impl Start {
         let named = |(option, value): (&str, Option<String>)| Some([option.to_owned(), value?]);
         let folders = [HOME, CACHE_HOME, DATA_HOME, CONFIG_HOME, DOCKER_CONFIG].into_iter();
         let set = folders.filter_map(|name| Some((name.to_owned(), env::var_os(name)?)));
-        let environment = set.map(|(name, path)| Ok((name, said_path(Path::new(&path))?)));
+        let folders = set.map(|(name, path)| Ok((name, said_path(Path::new(&path))?)));
+        let others = [COMPILE_TIME, COMPILE_MEMORY].into_iter();
+        let others = others.filter_map(|name| Some(Ok((name.to_owned(), env::var(name).ok()?))));
+        let environment = folders.chain(others);
         Ok(Self {
             program: env::current_exe()?,
             arguments: options.into_iter().filter_map(named).flatten().collect(),

@@ -120,7 +120,9 @@ impl<'a> Installer<'a> {
     pub async fn try_out(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
         let asked = &candidate.verified().manifest().limits;
         let component = candidate.component().to_owned();
-        self.try_within(candidate.name(), component, asked).await
+        let author = &candidate.verified().release().author;
+        self.try_within(candidate.name(), author, component, asked)
+            .await
     }
 
     /// Does the same to what waits.
@@ -131,13 +133,19 @@ impl<'a> Installer<'a> {
         let nothing = || InstallError::NothingWaits(seen.name.to_string());
         let waiting = seen.waiting.as_ref().ok_or_else(nothing)?;
         let component = self.read(waiting)?;
-        self.try_within(&seen.name, component, &waiting.approved.limits)
+        self.try_within(
+            &seen.name,
+            &seen.author,
+            component,
+            &waiting.approved.limits,
+        )
             .await
     }
 
     async fn try_within(
         &self,
         name: &AppName,
+        author: &Datasite,
         component: Vec<u8>,
         asked: &ManifestLimits,
     ) -> Result<(), InstallError> {
@@ -146,7 +154,9 @@ impl<'a> Installer<'a> {
             grants: Grants::default(),
             limits: asked.over(Limits::default()),
         };
-        let prepared = Prepared::alone(self.config, plan, component, Compiling::BesideOthers).await;
+        let compiling = Compiling::BesideOthers;
+        let prepared =
+            Prepared::alone(self.config, plan, component, compiling, author.as_str()).await;
         prepared.map_err(InstallError::Unfit)?;
         Ok(())
     }

@@ -20,6 +20,7 @@
 mod agreement;
 pub mod app;
 pub mod approval;
+mod asking;
 mod built_app;
 mod cache_bounds;
 mod caches;
@@ -59,6 +60,7 @@ pub mod serve;
 pub mod server;
 pub mod source;
 pub mod state;
+pub mod suspension;
 pub mod tree;
 pub mod trust;
 pub mod ui;

@@ -12,17 +12,13 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use rustix::process::nice;
 use syft_protocol::address::AppName;
 use thiserror::Error;
 use tokio::sync::{self, Semaphore, oneshot};
 
 use crate::digest::Digest;
 use crate::installed::{Components, InstalledError};
-use crate::sandbox::{Compiling, Limits, LoadError, Program, Sandbox};
-
-/// By how much compiling stands back behind answering requests.
-const NICENESS: i32 = 10;
+use crate::sandbox::{Compiling, Limits, LoadError, Program, Sandbox, Turn, turn};
 
 /// How an app has its program.
 pub enum Holding {
@@ -100,9 +96,8 @@ pub struct Residents {
     n_loaded: AtomicUsize,
     /// Counts uses, so that each has a number higher than those before it.
     n_uses: AtomicU64,
-    /// As many load at a time as there are processors, and one compiles.
+    /// As many load at a time as there are processors.
     loading: Semaphore,
-    compiling: Semaphore,
 }
 
 /// Where a program is while it is loaded.
@@ -118,6 +113,8 @@ pub struct Resident {
     residents: Arc<Residents>,
     sandbox: Arc<Sandbox>,
     digest: Digest,
+    /// Whose component it is: authors take turns where it is to be compiled.
+    author: String,
     seat: Arc<Seat>,
     /// Those who wait for it load it once.
     turn: sync::Mutex<()>,
@@ -140,7 +137,6 @@ impl Residents {
             n_loaded: AtomicUsize::new(0),
             n_uses: AtomicU64::new(0),
             loading: Semaphore::new(n_processors),
-            compiling: Semaphore::new(1),
         }
     }
 
@@ -216,6 +212,7 @@ impl Resident {
         sandbox: Sandbox,
         app: &AppName,
         digest: Digest,
+        author: &str,
     ) -> Self {
         let seat = Seat {
             app: app.clone(),
@@ -226,6 +223,7 @@ impl Resident {
             residents: Arc::clone(residents),
             sandbox: Arc::new(sandbox),
             digest,
+            author: author.to_owned(),
             seat: Arc::new(seat),
             turn: sync::Mutex::default(),
         }
@@ -266,7 +264,7 @@ impl Resident {
         if let Some(program) = self.reload().await? {
             return Ok(program);
         }
-        let _turn = (self.residents.compiling.acquire().await).map_err(host)?;
+        let turn = turn(&self.author).await;
         // Another app of the same component may have had its turn meanwhile.
         if let Some(program) = self.reload().await? {
             return Ok(program);
@@ -276,7 +274,7 @@ impl Resident {
         let read = tokio::task::spawn_blocking(move || components.read(&digest, limit));
         let component = read.await.map_err(host)??;
         let sandbox = Arc::clone(&self.sandbox);
-        let compiled = compile(sandbox, component, Compiling::BesideOthers).await;
+        let compiled = compile(sandbox, component, Compiling::BesideOthers, turn).await;
         Ok(compiled.map_err(ProgramError::Host)??)
     }
 
@@ -313,30 +311,28 @@ fn host(error: impl std::error::Error + Send + Sync + 'static) -> ProgramError {
     ProgramError::Host(error.into())
 }
 
-/// Compiles in a thread of its own, which is slower than those of requests where these
-/// have something to do.
+/// Has a component compiled in its turn, and waits for that in a thread of its own. It goes on
+/// where nobody waits for it any more: the code is kept.
 ///
 /// # Errors
-/// There is no such thread, or the compiler panics.
+/// There is no such thread, or it panics.
 pub async fn compile(
     sandbox: Arc<Sandbox>,
     component: Vec<u8>,
     compiling: Compiling,
+    turn: Turn,
 ) -> anyhow::Result<Result<Program, LoadError>> {
     let (sender, program) = oneshot::channel();
     let work = move || {
-        if compiling == Compiling::BesideOthers
-            && let Err(error) = nice(NICENESS)
-        {
-            tracing::debug!("compiling as fast as everything else: {error}");
-        }
-        if sender.send(sandbox.load(&component, compiling)).is_err() {
+        let loaded = sandbox.load(&component, compiling);
+        drop(turn);
+        if sender.send(loaded).is_err() {
             tracing::debug!("nobody waits for the program any more");
         }
     };
     thread::Builder::new()
         .name("compile".to_owned())
         .spawn(work)
-        .context("start the thread that compiles")?;
-    program.await.context("the compiler has panicked")
+        .context("start the thread that waits for the compiler")?;
+    program.await.context("compiling has panicked")
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bindings;
 mod cache;
+mod compiler;
 mod engine;
 mod limits;
 mod outcome;
@@ -24,6 +25,8 @@ use bindings::syft::app::types::{Failure, SenderProof};
 use bindings::watching::WatchingPre;
 use bindings::watching::exports::syft::app::watch;
 use cache::Cache;
+use compiler::{Failure, Kind};
+pub use compiler::{CompileLimits, Turn, compile_job, turn};
 pub use limits::Limits;
 pub use outcome::{Answer, Outcome};
 use output::Output;
@@ -44,6 +47,7 @@ const WATCH: &str = "syft:app/watch@0.1.0";
 pub struct Sandbox {
     cache: Cache,
     limits: Limits,
+    compile_limits: CompileLimits,
 }
 
 /// A component that fits our world and is ready to run, in an engine of its own.
@@ -62,9 +66,9 @@ type Handled = Result<rpc::Response, rpc::Error>;
 /// Whether a component is compiled while apps answer requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compiling {
-    /// Nobody waits for anything else: all processors take part.
+    /// Nobody waits for anything else: several processors take part.
     Alone,
-    /// One processor is enough, so that apps are served meanwhile.
+    /// One processor is enough, and it stands back, so that apps are served meanwhile.
     BesideOthers,
 }
 
@@ -85,6 +89,12 @@ pub enum LoadError {
     /// It is not valid.
     #[error("this is not a valid component: {0}")]
     Invalid(String),
+    /// It has more of something than any app needs.
+    #[error("the component is not compiled: {0}")]
+    Refused(String),
+    /// The compiler needs more than it may have, or crashes.
+    #[error("the component is not compiled: {0}")]
+    Costly(String),
     /// It imports what no host offers to apps.
     #[error("the component imports `{0}`, which no app can have")]
     UnknownImport(String),
@@ -97,6 +107,21 @@ pub enum LoadError {
     /// The engine that it is to run in does not start, which is not its fault.
     #[error("the engine does not start: {0}")]
     Engine(String),
+    /// The compiler does not start, or what it wrote cannot be kept, which is not its fault.
+    #[error("the component cannot be compiled now: {0}")]
+    Compiler(String),
+}
+
+impl From<Failure> for LoadError {
+    fn from(failure: Failure) -> Self {
+        let why = failure.in_words();
+        match failure.kind {
+            Kind::Invalid => Self::Invalid(why),
+            Kind::Refused => Self::Refused(why),
+            Kind::Costly | Kind::Crashed => Self::Costly(why),
+            Kind::Host => Self::Compiler(why),
+        }
+    }
 }
 
 impl Sandbox {
@@ -104,10 +129,15 @@ impl Sandbox {
     ///
     /// # Errors
     /// The folder is not private.
-    pub fn new(limits: Limits, cache: &Path) -> anyhow::Result<Self> {
+    pub fn new(
+        limits: Limits,
+        compile_limits: CompileLimits,
+        cache: &Path,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             cache: Cache::open(cache)?,
             limits,
+            compile_limits,
         })
     }
 
@@ -116,7 +146,8 @@ impl Sandbox {
         &self.limits
     }
 
-    /// Compiles a component, unless it was compiled before, and checks that it fits our world.
+    /// Has a component compiled, unless it was before, and checks that it fits our world. It
+    /// is compiled in a process of its own.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -128,11 +159,10 @@ impl Sandbox {
         if bytes.starts_with(b"\0asm\x01\0\0\0") {
             return Err(LoadError::CoreModule);
         }
-        let engine = engine::new(&self.limits, compiling).map_err(no_engine)?;
+        let engine = engine::new(&self.limits).map_err(no_engine)?;
         let component = self
             .cache
-            .load(&engine, bytes)
-            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+            .load(&engine, bytes, compiling, &self.compile_limits)?;
         Program::new(engine, self.limits.clone(), &component)
     }
 
@@ -144,8 +174,8 @@ impl Sandbox {
         if !self.is_compiled(digest) {
             return Ok(None);
         }
-        let engine = engine::new(&self.limits, Compiling::BesideOthers).map_err(no_engine)?;
-        let component = self.cache.read(&engine, digest);
+        let engine = engine::new(&self.limits).map_err(no_engine)?;
+        let component = self.cache.read(&engine, digest)?;
         let program = |it| Program::new(engine, self.limits.clone(), &it);
         component.map(program).transpose()
     }

@@ -30,6 +30,7 @@ use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::journal::Journal;
 use crate::reply::Replier;
+use crate::suspension;
 use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
@@ -146,6 +147,10 @@ impl Server {
         let slots = Arc::new(Semaphore::new(app.limits().concurrency));
         let app = Arc::new(app);
         let suspects = Suspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
+        // It may be since what was found there.
+        if let Some(suspended) = suspension::suspended(&options.folder)? {
+            return Err(suspended.into());
+        }
         let watch_options = WatchOptions {
             folder: options.folder.clone(),
             retry: options.retry,
@@ -222,6 +227,7 @@ impl Server {
 
     async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) -> Remains {
         self.lookout.watcher = None;
+        self.shared.journal.stopping();
         let n_active = || self.shared.desk().inbox.n_active();
         self.shared.desk().inbox.close();
         tracing::info!(

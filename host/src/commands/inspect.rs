@@ -44,7 +44,7 @@ pub(super) async fn inspect(
     let surface = component::surface(&bytes).map_err(|error| wrong(error.into()))?;
     let signed = signed(&bytes);
     let config = Config::load(overrides)?;
-    let sandbox = Sandbox::new(limits, &config.cache)?;
+    let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache)?;
     let asked = manifest.clone().unwrap_or_default();
     let serves = serves(&sandbox, &asked, &bytes).await;
     let report = Report {

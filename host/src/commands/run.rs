@@ -18,12 +18,15 @@ use crate::built_app;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::launch::{Plan, Prepared, Serves, allow_open_files, spare_files};
+use crate::launch::{
+    Plan, Prepared, Serves, allow_open_files, explain_suspended, spare_files,
+};
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_size, parse_time};
 use crate::sandbox::{Compiling, Limits, LoadError};
 use crate::server::Shutdown;
+use crate::suspension;
 use crate::ui::Ui;
 
 /// Files that an app may have open at most, all its calls together.
@@ -131,7 +134,10 @@ pub(super) async fn run(
         limits: spare_files(limits, &approved.grants, open_files),
         grants: approved.grants,
     };
-    let prepared = Prepared::alone(&config, plan, source.component, Compiling::Alone)
+    if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
+        return Err(wrong(explain_suspended(&suspended, &name)));
+    }
+    let prepared = Prepared::alone(&config, plan, source.component, Compiling::Alone, "")
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     let serves = prepared.serves();

@@ -32,6 +32,10 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
     update_every: Option<Duration>,
 
+    /// Look so often for what authors have revoked
+    #[arg(long, value_name = "DURATION", value_parser = parse_heed, default_value = "5m")]
+    heed_every: Duration,
+
     /// Apps that stay loaded at one time: those that were used last. Others are loaded when they are
     /// called
     #[arg(long, value_name = "N", value_parser = parse_loaded, default_value_t = 32)]
@@ -64,6 +68,7 @@ pub(super) async fn serve(
     let update_every = args.update_every.filter(|every| !every.is_zero());
     tokio::spawn(follow_authors(
         config.clone(),
+        args.heed_every,
         update_every,
         shutdown.clone(),
     ));
@@ -71,6 +76,14 @@ pub(super) async fn serve(
     let supervisor = Supervisor::new(config, manner, open_files, args.loaded, args.stop_within)?;
     supervisor.run(shutdown, |event| voice.tell(event)).await?;
     Ok(Exit::Success)
+}
+
+fn parse_heed(text: &str) -> Result<Duration, String> {
+    // What was revoked is to count within ten minutes.
+    parse_long_time(text)
+        .ok()
+        .filter(|it| (Duration::from_secs(1)..=Duration::from_secs(600)).contains(it))
+        .ok_or_else(|| "expected a time from `1s` to `10m`".to_owned())
 }
 
 fn parse_loaded(text: &str) -> Result<usize, String> {

@@ -1,7 +1,7 @@
 //! The engine that all calls of an app share, and the clock that interrupts them.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +10,6 @@ use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
-use super::Compiling;
 use super::limits::Limits;
 
 /// How often a running guest gives way to others, and how exact its deadline is
@@ -30,9 +29,10 @@ const WARM_PLACES: u32 = 16;
 /// Returns an engine whose instances come from a pool made ready in advance.
 /// Where the address space for that is not to be had, as in a tight container,
 /// it makes each instance on demand, which costs time and nothing else.
-pub(super) fn new(limits: &Limits, compiling: Compiling) -> anyhow::Result<Engine> {
+///
+/// It has no compiler: what it runs was compiled by another process.
+pub(super) fn new(limits: &Limits) -> anyhow::Result<Engine> {
     let mut config = config();
-    config.parallel_compilation(compiling == Compiling::Alone);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
     let engine = match Engine::new(&config) {
         Ok(engine) => engine,
@@ -46,13 +46,32 @@ pub(super) fn new(limits: &Limits, compiling: Compiling) -> anyhow::Result<Engin
     Ok(engine)
 }
 
+/// Returns an engine without a pool, which takes whatever code is whole.
+pub(super) fn without_pool() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
+}
+
+/// Returns an engine that compiles, and nothing else: for the process that is there for it.
+pub(super) fn compiling(is_parallel: bool) -> wasmtime::Result<Engine> {
+    let mut config = config();
+    config
+        .enable_compiler(true)
+        .cranelift_nan_canonicalization(true)
+        .parallel_compilation(is_parallel);
+    Engine::new(&config)
+}
+
 /// Returns what tells engines apart that can use each other's compiled code. Where their
 /// instances come from is no part of it.
 pub(super) fn settings() -> anyhow::Result<u64> {
-    let engine = Engine::new(&config())?;
+    static SETTINGS: OnceLock<u64> = OnceLock::new();
+    if let Some(settings) = SETTINGS.get() {
+        return Ok(*settings);
+    }
+    let engine = compiling(false)?;
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
-    Ok(settings.finish())
+    Ok(*SETTINGS.get_or_init(|| settings.finish()))
 }
 
 fn config() -> Config {
@@ -63,7 +82,7 @@ fn config() -> Config {
         .memory_init_cow(true)
         .max_wasm_stack(512 << 10)
         .async_stack_size(2 << 20)
-        .cranelift_nan_canonicalization(true);
+        .enable_compiler(false);
     config
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Action, Inbox, Loaded, Now};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use super::suspects::Suspects;
 use crate::journal::Entry;
@@ -29,6 +29,8 @@ pub(super) struct Desk {
 /// What a request holds while it is at work.
 pub(super) struct Held {
     pub(super) entry: Entry,
+    /// No other is at work during which the host has crashed repeatedly.
+    pub(super) _alone: Option<OwnedMutexGuard<()>>,
     /// For its memory, where there is any.
     pub(super) _permit: Option<OwnedSemaphorePermit>,
 }

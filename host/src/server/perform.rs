@@ -28,6 +28,7 @@ use crate::app::Called;
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::reply::{Conclusion, Heading};
+use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
 /// Requests that take no permit for their memory.
@@ -87,10 +88,16 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
     let tree = shared.desk().tree();
     match action {
         Action::Load(address, known) => {
+            // At work are those only that have their turn.
+            let alone = match shared.journal.crashes(&address) {
+                ..CRASHES_BEFORE_ALONE => None,
+                _ => Some(suspension::alone().await),
+            };
             let entry = shared.journal.request(&address);
             let (loaded, permit) = load(shared, &tree, &address, known).await;
             let held = Held {
                 entry,
+                _alone: alone,
                 _permit: permit,
             };
             Done::Loaded(address, loaded, Some(held))

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use syft_host::app::{App, Called, Loaded};
 use syft_host::capability::files::{FileAccess, Grants};
+use syft_host::child;
 use syft_host::manifest;
 use syft_host::reply::Replier;
-use syft_host::sandbox::{Compiling, Limits, Sandbox};
+use syft_host::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
 use syft_host::state;
 use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
 use syft_protocol::grant::PathPattern;
@@ -88,7 +89,9 @@ impl Ours {
             time: Duration::from_secs(600),
             ..Limits::default()
         };
-        let sandbox = Sandbox::new(limits, &place.join("compiled")).unwrap();
+        child::launch_by(Path::new(env!("CARGO_BIN_EXE_syft-host")));
+        let sandbox = Sandbox::new(limits, CompileLimits::default(), &place.join("compiled"));
+        let sandbox = sandbox.unwrap();
         let name = AppName::parse("app").unwrap();
         let owner = Datasite::parse("owner@example.com").unwrap();
         let files = manifest::Files {
