@@ -22,6 +22,7 @@ use crate::digest::Digest;
 use crate::installed::{self, Components, Installed, InstalledError, Records};
 use crate::launch::{Plan, Prepared};
 use crate::manifest::ManifestLimits;
+use crate::memory::Memory;
 use crate::package::{Package, Release};
 use crate::sandbox::{Compiling, Limits};
 use crate::trust::{Refused, TrustStore};
@@ -146,7 +147,8 @@ impl<'a> Installer<'a> {
             grants: Grants::default(),
             limits: asked.over(Limits::default()),
         };
-        let prepared = Prepared::alone(self.config, plan, component, Compiling::BesideOthers).await;
+        let (memory, compiling) = (Memory::unbounded(), Compiling::BesideOthers);
+        let prepared = Prepared::alone(self.config, &memory, plan, component, compiling).await;
         prepared.map_err(InstallError::Unfit)?;
         Ok(())
     }

@@ -18,7 +18,8 @@ use crate::digest::Digest;
 use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::manifest::Files;
-use crate::residents::{Holding, ProgramError, Resident, Residents, compile};
+use crate::memory::Memory;
+use crate::residents::{Holding, ProgramError, Resident, Residents, Standing, compile};
 use crate::sandbox::{Compiling, Limits, LoadError, Sandbox};
 use crate::server::{Server, ServerOptions};
 use crate::state::{AlreadyServed, Damaged, Store, StoreOptions};
@@ -41,6 +42,8 @@ pub struct Manner {
     pub debug: bool,
     /// Publish `rpc.schema.json`.
     pub publish_schema: bool,
+    /// What all apps together may take.
+    pub memory: Memory,
     /// What is forced to the disk.
     pub durability: Durability,
     /// How long requests and their answers are kept.
@@ -65,14 +68,18 @@ impl Prepared {
     /// It is no app that could be served, or the host's own folders are not in order.
     pub async fn alone(
         config: &Config,
+        memory: &Memory,
         plan: Plan,
         component: Vec<u8>,
         compiling: Compiling,
     ) -> Result<Self, CommandError> {
-        let sandbox = Arc::new(Sandbox::new(plan.limits, &config.cache)?);
-        let program = compile(sandbox, component, compiling).await?;
+        let limits = fit(plan.limits, memory, 1);
+        let sandbox = Arc::new(Sandbox::new(limits, &config.cache, memory)?);
+        let digest = Digest::of(&component);
+        let program = compile(Arc::clone(&sandbox), component, compiling).await?;
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
-        Self::ask(config, plan.name, plan.grants, program.into()).await
+        let program = Holding::Always(Standing::new(sandbox, digest, program));
+        Self::ask(config, plan.name, plan.grants, program).await
     }
 
     /// Asks a component among others what it serves. It is loaded when it is used.
@@ -82,10 +89,12 @@ impl Prepared {
     pub async fn among(
         residents: &Arc<Residents>,
         config: &Config,
+        memory: &Memory,
         plan: Plan,
         component: Digest,
     ) -> Result<Self, CommandError> {
-        let sandbox = Sandbox::new(plan.limits, &config.cache)?;
+        let limits = fit(plan.limits, memory, residents.most());
+        let sandbox = Sandbox::new(limits, &config.cache, memory)?;
         let resident = Resident::new(residents, sandbox, &plan.name, component);
         let program = Holding::OnUse(resident);
         Self::ask(config, plan.name, plan.grants, program).await
@@ -174,6 +183,19 @@ impl Serves {
         let endpoints = self.endpoints.iter().map(url);
         endpoints.chain(self.watches.iter().map(watching)).collect()
     }
+}
+
+/// Lowers the limits of an app to what there is for one call, and for one of so many
+/// programs between calls.
+fn fit(limits: Limits, memory: &Memory, n_programs: usize) -> Limits {
+    let (asked, total) = (limits.memory_bytes, memory.total());
+    let kept = memory.kept_by_each(n_programs);
+    let limits = limits.within_memory(memory.most_of_a_call(), kept);
+    let memory = limits.memory_bytes;
+    if memory < asked {
+        tracing::warn!(asked, memory, total, "a call gets less memory: all apps have no more");
+    }
+    limits
 }
 
 /// Calls that hold files open would otherwise take those of others: many systems give a

@@ -4,12 +4,14 @@ pub(crate) mod bindings;
 mod cache;
 mod engine;
 mod limits;
+pub(crate) mod meter;
 mod outcome;
 pub(crate) mod output;
 pub(crate) mod store;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -24,7 +26,10 @@ use bindings::syft::app::types::{Failure, SenderProof};
 use bindings::watching::WatchingPre;
 use bindings::watching::exports::syft::app::watch;
 use cache::Cache;
+use engine::Clearing;
 pub use limits::Limits;
+pub use meter::Meter;
+use meter::Refused;
 pub use outcome::{Answer, Outcome};
 use output::Output;
 use store::CallState;
@@ -33,6 +38,8 @@ pub use store::Identity;
 use crate::capability;
 use crate::capability::files::{FileAccess, Guard};
 use crate::digest::Digest;
+use crate::machine;
+use crate::memory::{AppMemory, Memory};
 use crate::state::Session;
 
 /// The interface that every app exports.
@@ -44,17 +51,35 @@ const WATCH: &str = "syft:app/watch@0.1.0";
 pub struct Sandbox {
     cache: Cache,
     limits: Limits,
+    memory: AppMemory,
 }
 
 /// A component that fits our world and is ready to run, in an engine of its own.
 pub struct Program {
     engine: Engine,
+    /// Its engine finds what a call has written by asking which pages are in memory.
+    relies_on_presence: bool,
     limits: Limits,
+    memory: AppMemory,
+    /// What calls of late took beside what each takes.
+    usual_bytes: AtomicUsize,
     pre: AppPre<CallState>,
     /// Where its handler is, so that a call need not look at anything else of it.
     handle: ComponentExportIndex,
     watching: Option<WatchingPre<CallState>>,
 }
+
+/// What is set aside for a call before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// What calls of late took. It may turn out to be too little.
+    Usual,
+    /// All that a call may take.
+    Full,
+}
+
+/// What a call that is known to nobody yet is expected to take.
+const FIRST_CALL_BYTES: usize = 2 << 20;
 
 /// What a handler returns.
 type Handled = Result<rpc::Response, rpc::Error>;
@@ -104,11 +129,17 @@ impl Sandbox {
     ///
     /// # Errors
     /// The folder is not private.
-    pub fn new(limits: Limits, cache: &Path) -> anyhow::Result<Self> {
+    pub fn new(limits: Limits, cache: &Path, memory: &Memory) -> anyhow::Result<Self> {
         Ok(Self {
             cache: Cache::open(cache)?,
             limits,
+            memory: memory.share(),
         })
+    }
+
+    /// Returns the part that the app has in the memory of the process.
+    pub(crate) fn memory(&self) -> &AppMemory {
+        &self.memory
     }
 
     /// Returns the limits of each call.
@@ -128,12 +159,13 @@ impl Sandbox {
         if bytes.starts_with(b"\0asm\x01\0\0\0") {
             return Err(LoadError::CoreModule);
         }
-        let engine = engine::new(&self.limits, compiling).map_err(no_engine)?;
+        let clearing = Clearing::of_this_machine();
+        let engine = engine::new(&self.limits, compiling, clearing).map_err(no_engine)?;
         let component = self
             .cache
             .load(&engine, bytes)
             .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
-        Program::new(engine, self.limits.clone(), &component)
+        self.program(engine, clearing, &component)
     }
 
     /// Loads a component that was compiled before; `None` where its code was not kept.
@@ -144,10 +176,22 @@ impl Sandbox {
         if !self.is_compiled(digest) {
             return Ok(None);
         }
-        let engine = engine::new(&self.limits, Compiling::BesideOthers).map_err(no_engine)?;
+        let clearing = Clearing::of_this_machine();
+        let engine = engine::new(&self.limits, Compiling::BesideOthers, clearing);
+        let engine = engine.map_err(no_engine)?;
         let component = self.cache.read(&engine, digest);
-        let program = |it| Program::new(engine, self.limits.clone(), &it);
+        let program = |it| self.program(engine, clearing, &it);
         component.map(program).transpose()
+    }
+
+    fn program(
+        &self,
+        engine: Engine,
+        clearing: Clearing,
+        component: &Component,
+    ) -> Result<Program, LoadError> {
+        let (limits, memory) = (self.limits.clone(), self.memory.clone());
+        Program::new(engine, clearing, limits, memory, component)
     }
 
     /// Tells whether the compiled code of a component was kept.
@@ -157,7 +201,13 @@ impl Sandbox {
 }
 
 impl Program {
-    fn new(engine: Engine, limits: Limits, component: &Component) -> Result<Self, LoadError> {
+    fn new(
+        engine: Engine,
+        clearing: Clearing,
+        limits: Limits,
+        memory: AppMemory,
+        component: &Component,
+    ) -> Result<Self, LoadError> {
         let ty = component.component_type();
         if !ty.exports(&engine).any(|(name, _)| name == RPC) {
             return Err(LoadError::NotAnApp);
@@ -182,7 +232,10 @@ impl Program {
         let handle = rpc.and_then(|rpc| component.get_export_index(Some(&rpc), "handle"));
         Ok(Self {
             engine,
+            relies_on_presence: clearing == Clearing::WhatIsPresent,
             limits,
+            memory,
+            usual_bytes: AtomicUsize::new(FIRST_CALL_BYTES),
             pre,
             handle: handle.ok_or(LoadError::NotAnApp)?,
             watching,
@@ -194,6 +247,37 @@ impl Program {
         &self.limits
     }
 
+    /// Returns the part that the app has in the memory of the process.
+    pub(crate) fn memory(&self) -> &AppMemory {
+        &self.memory
+    }
+
+    /// Tells whether an instance can be trusted to find nothing of those before it. Where
+    /// pages can be swapped out since it was loaded it has to be loaded anew.
+    pub(crate) fn is_clean(&self) -> bool {
+        !self.relies_on_presence || !machine::may_swap()
+    }
+
+    /// Waits until there is memory for a call.
+    pub(crate) async fn admit(&self, admission: Admission) -> Meter {
+        let bytes = match admission {
+            Admission::Usual => {
+                self.limits.base_bytes() + self.usual_bytes.load(Ordering::Relaxed)
+            }
+            Admission::Full => self.limits.call_bytes(),
+        };
+        Meter::new(&self.limits, self.memory.calls.reserve(bytes).await)
+    }
+
+    /// Takes note of what a call took: one that took much is remembered for a while.
+    fn note_taken(&self, meter: &Meter) {
+        let usual = self.usual_bytes.load(Ordering::Relaxed);
+        let usual_now = meter.most_taken().max(usual - usual / 16);
+        if usual_now != usual {
+            self.usual_bytes.store(usual_now, Ordering::Relaxed);
+        }
+    }
+
     /// Asks it for its endpoints, in an instance of its own.
     ///
     /// # Errors
@@ -201,12 +285,13 @@ impl Program {
     pub(crate) async fn endpoints(
         &self,
         identity: &Identity,
+        meter: &Meter,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
         let name: Arc<str> = Arc::from("endpoints");
-        let files = FileAccess::default().for_call(None, &self.limits, identity, &name);
+        let files = FileAccess::default().for_call(None, &self.limits, identity, &name, meter);
         let state = Session::new(None, &self.limits);
         let (endpoints, _) = self
-            .within_limits(identity, files, state, name, async |store| {
+            .within_limits(identity, meter, files, state, name, async |store| {
                 let app = self.pre.instantiate_async(&mut *store).await?;
                 app.syft_app_rpc().call_endpoints(store).await
             })
@@ -218,15 +303,19 @@ impl Program {
     ///
     /// # Errors
     /// The guest gave no answer; the outcome says why.
-    pub(crate) async fn watches(&self, identity: &Identity) -> Result<Vec<watch::Watch>, Outcome> {
+    pub(crate) async fn watches(
+        &self,
+        identity: &Identity,
+        meter: &Meter,
+    ) -> Result<Vec<watch::Watch>, Outcome> {
         let Some(watching) = &self.watching else {
             return Ok(Vec::new());
         };
         let name: Arc<str> = Arc::from("watches");
-        let files = FileAccess::default().for_call(None, &self.limits, identity, &name);
+        let files = FileAccess::default().for_call(None, &self.limits, identity, &name, meter);
         let state = Session::new(None, &self.limits);
         let (watches, _) = self
-            .within_limits(identity, files, state, name, async |store| {
+            .within_limits(identity, meter, files, state, name, async |store| {
                 let app = watching.instantiate_async(&mut *store).await?;
                 app.syft_app_watch().call_watches(store).await
             })
@@ -239,6 +328,7 @@ impl Program {
     pub(crate) async fn on_event(
         &self,
         identity: &Identity,
+        meter: &Meter,
         files: &FileAccess,
         state: Session,
         event: &watch::Event,
@@ -249,9 +339,9 @@ impl Program {
         };
         let name: Arc<str> = Arc::from(event.id.as_str());
         // Nobody is behind an event on whose behalf it could read.
-        let files = files.for_call(None, &self.limits, identity, &name);
+        let files = files.for_call(None, &self.limits, identity, &name, meter);
         let (taken, state) = self
-            .within_limits(identity, files, state, name, async |store| {
+            .within_limits(identity, meter, files, state, name, async |store| {
                 let app = watching.instantiate_async(&mut *store).await?;
                 app.syft_app_watch().call_on_event(store, event).await
             })
@@ -265,6 +355,7 @@ impl Program {
     pub(crate) async fn call(
         &self,
         identity: &Identity,
+        meter: &Meter,
         files: &FileAccess,
         state: Session,
         request: &rpc::Request,
@@ -273,9 +364,9 @@ impl Program {
         // A name that anybody can claim opens nothing.
         let is_known = request.sender_proof != SenderProof::Claimed;
         let sender = is_known.then(|| request.sender.clone());
-        let files = files.for_call(sender, &self.limits, identity, &name);
+        let files = files.for_call(sender, &self.limits, identity, &name, meter);
         let (answer, state) = self
-            .within_limits(identity, files, state, name, async |store| {
+            .within_limits(identity, meter, files, state, name, async |store| {
                 let app = self.pre.instance_pre();
                 let app = app.instantiate_async(&mut *store).await?;
                 let handle = app.get_typed_func::<_, (Handled,)>(&mut *store, self.handle)?;
@@ -302,15 +393,18 @@ impl Program {
     async fn within_limits<T>(
         &self,
         identity: &Identity,
+        meter: &Meter,
         files: Guard,
-        state: Session,
+        mut state: Session,
         name: Arc<str>,
         run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
     ) -> (Result<T, Outcome>, Session) {
         let output = Output::new(&self.limits, identity.app.clone(), name);
+        state.count_by(meter);
         let mut store = store::new(
             &self.engine,
             &self.limits,
+            meter,
             identity.clone(),
             files,
             state,
@@ -318,10 +412,13 @@ impl Program {
         );
         let limit: Duration = self.limits.time;
         let result = match tokio::time::timeout(limit, run(&mut store)).await {
+            // Whatever the guest made of it, it was to get what it asked for.
+            Ok(Ok(_)) if meter.refused() == Some(Refused::Total) => Err(Outcome::Exhausted),
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.fault(store.data(), &error)),
             Err(_) => Err(Outcome::TimedOut(limit)),
         };
+        self.note_taken(meter);
         (result, store.into_data().state)
     }
 
@@ -329,8 +426,11 @@ impl Program {
         if state.output.exceeded() {
             return Outcome::TooMuchOutput(self.limits.output_bytes);
         }
-        if state.refused_memory() {
-            return Outcome::OutOfMemory(self.limits.memory_bytes);
+        match state.meter.refused() {
+            Some(Refused::Own(limit)) => return Outcome::OutOfMemory(limit),
+            Some(Refused::Held(limit)) => return Outcome::TooMuchHeld(limit),
+            Some(Refused::Total) => return Outcome::Exhausted,
+            None => {}
         }
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
             return Outcome::Trapped(format!("the guest exited with code {code}"));

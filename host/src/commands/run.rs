@@ -18,7 +18,7 @@ use crate::built_app;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::launch::{Plan, Prepared, Serves, allow_open_files, spare_files};
+use crate::launch::{Manner, Plan, Prepared, Serves, allow_open_files, spare_files};
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_size, parse_time};
@@ -122,11 +122,13 @@ pub(super) async fn run(
         limits: spare_files(limits, &approved.grants, open_files),
         grants: approved.grants,
     };
-    let prepared = Prepared::alone(&config, plan, source.component, Compiling::Alone)
+    let manner: Manner = args.manner.into();
+    let (memory, component) = (&manner.memory, source.component);
+    let prepared = Prepared::alone(&config, memory, plan, component, Compiling::Alone)
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     let serves = prepared.serves();
-    let server = prepared.start(&config, &args.manner.into()).await?;
+    let server = prepared.start(&config, &manner).await?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     announce(ui, &config, &name, &serves, server.tree().path())?;

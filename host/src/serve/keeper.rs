@@ -83,7 +83,8 @@ impl Shared {
             limits: spare_files(limits, &grants, self.files_of_one()),
             grants,
         };
-        Prepared::among(&self.residents, &self.config, plan, release.sha256.clone()).await
+        let digest = release.sha256.clone();
+        Prepared::among(&self.residents, &self.config, &self.manner.memory, plan, digest).await
     }
 
     /// Reads what a component says of itself.

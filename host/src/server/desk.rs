@@ -9,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::suspects::Suspects;
 use crate::journal::Entry;
+use crate::memory::Room;
 use crate::tree::Tree;
 
 /// The inbox, with what is held against requests and what those at work hold. It is
@@ -30,7 +31,7 @@ pub(super) struct Desk {
 pub(super) struct Held {
     pub(super) entry: Entry,
     /// For its memory, where there is any.
-    pub(super) _permit: Option<OwnedSemaphorePermit>,
+    pub(super) _memory: Option<(OwnedSemaphorePermit, Room)>,
 }
 
 /// What came of an action.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use syft_host::app::{App, Called, Loaded};
 use syft_host::capability::files::{FileAccess, Grants};
 use syft_host::manifest;
+use syft_host::memory::Memory;
 use syft_host::reply::Replier;
 use syft_host::sandbox::{Compiling, Limits, Sandbox};
 use syft_host::state;
@@ -88,7 +89,7 @@ impl Ours {
             time: Duration::from_secs(600),
             ..Limits::default()
         };
-        let sandbox = Sandbox::new(limits, &place.join("compiled")).unwrap();
+        let sandbox = Sandbox::new(limits, &place.join("compiled"), &Memory::unbounded()).unwrap();
         let name = AppName::parse("app").unwrap();
         let owner = Datasite::parse("owner@example.com").unwrap();
         let files = manifest::Files {
@@ -153,10 +154,10 @@ impl Ours {
         let called = (self.app).call(&self.address, stamp, sender, request, conclude);
         let called = called.await.unwrap();
         let took = start.elapsed();
-        let Called::Concluded(conclusion) = called else {
+        let Called::Concluded(ran) = called else {
             panic!("nothing ran before: {called:?}")
         };
-        let response = Response::from_json(&conclusion.reply.json, now).unwrap();
+        let response = Response::from_json(&ran.conclusion.reply.json, now).unwrap();
         assert_eq!(response.body, Some(opens.to_string().into_bytes()));
         took
     }
