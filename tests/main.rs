@@ -22,6 +22,7 @@ mod hostile_guests;
 mod hostile_tree;
 mod installing;
 mod manifest;
+mod memory;
 mod oci;
 mod publishing;
 mod python;

@@ -17,7 +17,9 @@ pub(crate) fn usual_memory() -> usize {
     let machine = read(Path::new("/proc/meminfo")).and_then(|text| total_of(&text));
     let group = cgroup::memory_limit(&read);
     let most = [machine, group].into_iter().flatten().min();
-    most.map_or(LEAST_TOTAL, |most| (most / 2).max(LEAST_TOTAL))
+    // Whole mebibytes, to be read by people.
+    let half = most.map_or(0, |most| most / 2 >> 20 << 20);
+    half.max(LEAST_TOTAL)
 }
 
 /// Returns the memory of the machine by the words of `/proc/meminfo`.

@@ -4,6 +4,8 @@ mod pool;
 
 pub(crate) use pool::{Pool, Room, Share};
 
+use crate::quantity::show_size;
+
 /// Less than this would not hold a single call with the usual limits.
 pub const LEAST_TOTAL: usize = 256 << 20;
 
@@ -42,6 +44,12 @@ impl Memory {
     /// one app for a moment.
     pub fn unbounded() -> Self {
         Self::new(usize::MAX)
+    }
+
+    /// Says in the log how much it is.
+    pub fn tell(&self) {
+        let memory_total = show_size(self.total as u64);
+        tracing::info!(memory_total, "all apps together take no more memory");
     }
 
     /// Returns all of it in bytes.

@@ -124,6 +124,7 @@ pub(super) async fn run(
     };
     let manner: Manner = args.manner.into();
     let (memory, component) = (&manner.memory, source.component);
+    memory.tell();
     let prepared = Prepared::alone(&config, memory, plan, component, Compiling::Alone)
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;

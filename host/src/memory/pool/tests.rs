@@ -20,6 +20,22 @@ fn look(waiter: &mut Waiter) -> Option<Room> {
     }
 }
 
+/// Moves the rooms of those who are served. A first look at one may serve another.
+fn collect(waiters: &mut Vec<Waiter>, rooms: &mut Vec<Room>) {
+    loop {
+        let n_rooms = rooms.len();
+        for mut waiter in std::mem::take(waiters) {
+            match look(&mut waiter) {
+                Some(room) => rooms.push(room),
+                None => waiters.push(waiter),
+            }
+        }
+        if rooms.len() == n_rooms {
+            return;
+        }
+    }
+}
+
 #[test]
 fn who_holds_least_is_next() {
     let pool = Pool::new(100);
@@ -101,10 +117,10 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (0..4_usize, 0..120_usize).prop_map(|(app, bytes)| Step::Ask(app, bytes)),
-        (any::<usize>(), 0..60_usize).prop_map(|(which, bytes)| Step::Grow(which, bytes)),
-        (any::<usize>(), 0..60_usize).prop_map(|(which, bytes)| Step::Shrink(which, bytes)),
+        1 => (any::<usize>(), 0..60_usize).prop_map(|(which, bytes)| Step::Grow(which, bytes)),
+        1 => (any::<usize>(), 0..60_usize).prop_map(|(which, bytes)| Step::Shrink(which, bytes)),
         2 => any::<usize>().prop_map(Step::Drop),
-        any::<usize>().prop_map(Step::GiveUp),
+        1 => any::<usize>().prop_map(Step::GiveUp),
     ];
     vec(step, 0..80)
 }
@@ -143,14 +159,7 @@ proptest! {
                 }
                 _ => {}
             }
-            let mut left = Vec::new();
-            for mut waiter in waiters {
-                match look(&mut waiter) {
-                    Some(room) => rooms.push(room),
-                    None => left.push(waiter),
-                }
-            }
-            waiters = left;
+            collect(&mut waiters, &mut rooms);
             let sum: usize = rooms.iter().map(Room::bytes).sum();
             let books = pool.books();
             prop_assert_eq!(books.used, sum);
@@ -160,14 +169,7 @@ proptest! {
         while !waiters.is_empty() {
             let n_waiting = waiters.len();
             rooms.clear();
-            let mut left = Vec::new();
-            for mut waiter in waiters {
-                match look(&mut waiter) {
-                    Some(room) => rooms.push(room),
-                    None => left.push(waiter),
-                }
-            }
-            waiters = left;
+            collect(&mut waiters, &mut rooms);
             prop_assert!(waiters.len() < n_waiting, "somebody waits for ever");
         }
         rooms.clear();
