@@ -13,13 +13,13 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::capability::files::FileAccess;
+use crate::memory::Share;
 use crate::reply::Conclusion;
 use crate::residents::{Holding, ProgramError};
 use crate::router::{Route, Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::bindings::watching::exports::syft::app::watch;
-use crate::memory::Share;
 use crate::sandbox::{Admission, Identity, Limits, Meter, Outcome};
 use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
 use crate::watching::watches::{Watches, WatchesError};

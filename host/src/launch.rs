@@ -193,7 +193,12 @@ fn fit(limits: Limits, memory: &Memory, n_programs: usize) -> Limits {
     let limits = limits.within_memory(memory.most_of_a_call(), kept);
     let memory = limits.memory_bytes;
     if memory < asked {
-        tracing::warn!(asked, memory, total, "a call gets less memory: all apps have no more");
+        tracing::warn!(
+            asked,
+            memory,
+            total,
+            "a call gets less memory: all apps have no more"
+        );
     }
     limits
 }

@@ -64,10 +64,7 @@ pub enum RouterError {
 
 impl Router {
     /// Returns the router of the endpoints that a guest named.
-    pub(crate) fn new(
-        endpoints: Vec<rpc::Endpoint>,
-        limits: &Limits,
-    ) -> Result<Self, RouterError> {
+    pub(crate) fn new(endpoints: Vec<rpc::Endpoint>, limits: &Limits) -> Result<Self, RouterError> {
         let (count, limit) = (endpoints.len(), limits.endpoints);
         if count > limit {
             return Err(RouterError::TooMany { count, limit });

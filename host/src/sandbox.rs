@@ -261,9 +261,7 @@ impl Program {
     /// Waits until there is memory for a call.
     pub(crate) async fn admit(&self, admission: Admission) -> Meter {
         let bytes = match admission {
-            Admission::Usual => {
-                self.limits.base_bytes() + self.usual_bytes.load(Ordering::Relaxed)
-            }
+            Admission::Usual => self.limits.base_bytes() + self.usual_bytes.load(Ordering::Relaxed),
             Admission::Full => self.limits.call_bytes(),
         };
         Meter::new(&self.limits, self.memory.calls.reserve(bytes).await)

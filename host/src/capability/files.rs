@@ -140,7 +140,8 @@ impl FileAccess {
     ) -> Guard {
         let (root, policy) = (self.root.clone(), Arc::clone(&self.policy));
         let deeds = self.deeds.clone().zip(root.clone());
-        let deeds = deeds.map(|(deeds, root)| CallDeeds::new(deeds, root, meter.nothing(Part::Held)));
+        let deeds =
+            deeds.map(|(deeds, root)| CallDeeds::new(deeds, root, meter.nothing(Part::Held)));
         let app = Arc::clone(&identity.app);
         Guard::new(
             root,

@@ -73,6 +73,9 @@ pub struct Limits {
 /// What a handle takes in the tables of the host, with a value of no size to speak of.
 const HANDLE_BYTES: usize = 256;
 
+/// What an element of a table takes.
+const ELEMENT_BYTES: usize = 16;
+
 /// The stack of a call, its instances, and the request if it is a small one.
 const CALL_BYTES: usize = 1 << 20;
 
@@ -90,9 +93,11 @@ impl Limits {
     }
 
     /// Returns what is set aside for each call, whatever it does: as much as it may pass to
-    /// the host at once, which is counted before it is known, and all its handles.
+    /// the host at once, which is counted before it is known, and all its handles and tables.
     pub fn base_bytes(&self) -> usize {
-        self.hostcall_bytes + self.handles * HANDLE_BYTES + CALL_BYTES
+        let handles = self.handles * HANDLE_BYTES;
+        let tables = self.table_elements * ELEMENT_BYTES;
+        self.hostcall_bytes + handles + tables + CALL_BYTES
     }
 
     /// Returns all that a call may take.

@@ -84,7 +84,14 @@ impl Shared {
             grants,
         };
         let digest = release.sha256.clone();
-        Prepared::among(&self.residents, &self.config, &self.manner.memory, plan, digest).await
+        Prepared::among(
+            &self.residents,
+            &self.config,
+            &self.manner.memory,
+            plan,
+            digest,
+        )
+        .await
     }
 
     /// Reads what a component says of itself.

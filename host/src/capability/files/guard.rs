@@ -112,7 +112,10 @@ impl Guard {
             return Ok(change());
         };
         if let Err(code) = deeds.begin(place, look()) {
-            self.log_limit(place, "the app changes more files than can be taken note of");
+            self.log_limit(
+                place,
+                "the app changes more files than can be taken note of",
+            );
             return Err(code);
         }
         let result = change();

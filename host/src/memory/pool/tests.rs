@@ -1,3 +1,5 @@
+//! Rooms of several apps against a simple model.
+
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -14,7 +16,10 @@ fn ask(share: &Share, bytes: usize) -> Waiter {
 }
 
 fn look(waiter: &mut Waiter) -> Option<Room> {
-    match waiter.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match waiter
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(room) => Some(room),
         Poll::Pending => None,
     }

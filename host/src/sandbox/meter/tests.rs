@@ -1,3 +1,5 @@
+//! The meter against a list of charges.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 

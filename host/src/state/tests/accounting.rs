@@ -1,3 +1,5 @@
+//! What a session counts of what it holds.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
