@@ -25,6 +25,7 @@ mod hostile_guests;
 mod hostile_tree;
 mod installing;
 mod manifest;
+mod memory;
 mod native_builds;
 mod oci;
 mod publishing;

@@ -22,6 +22,7 @@ use crate::digest::Digest;
 use crate::installed::{self, Components, Installed, InstalledError, Records};
 use crate::launch::{Plan, Prepared};
 use crate::manifest::ManifestLimits;
+use crate::memory::Memory;
 use crate::package::{Package, Release};
 use crate::sandbox::{Compiling, Limits};
 use crate::trust::{Refused, TrustStore};
@@ -154,9 +155,9 @@ impl<'a> Installer<'a> {
             grants: Grants::default(),
             limits: asked.over(Limits::default()),
         };
-        let compiling = Compiling::BesideOthers;
-        let prepared =
-            Prepared::alone(self.config, plan, component, compiling, author.as_str()).await;
+        let (memory, compiling) = (Memory::unbounded(), Compiling::BesideOthers);
+        let (config, author) = (self.config, author.as_str());
+        let prepared = Prepared::alone(config, &memory, plan, component, compiling, author).await;
         prepared.map_err(InstallError::Unfit)?;
         Ok(())
     }

@@ -19,7 +19,8 @@ use crate::digest::Digest;
 use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::manifest::Files;
-use crate::residents::{Holding, ProgramError, Resident, Residents, compile};
+use crate::memory::Memory;
+use crate::residents::{Holding, ProgramError, Resident, Residents, Standing, compile};
 use crate::sandbox::{Compiling, Limits, LoadError, Sandbox, turn};
 use crate::server::{Server, ServerOptions};
 use crate::state::{AlreadyServed, Damaged, Store, StoreOptions};
@@ -43,6 +44,8 @@ pub struct Manner {
     pub debug: bool,
     /// Publish `rpc.schema.json`.
     pub publish_schema: bool,
+    /// What all apps together may take.
+    pub memory: Memory,
     /// What is forced to the disk.
     pub durability: Durability,
     /// How long requests and their answers are kept.
@@ -67,17 +70,20 @@ impl Prepared {
     /// It is no app that could be served, or the host's own folders are not in order.
     pub async fn alone(
         config: &Config,
+        memory: &Memory,
         plan: Plan,
         component: Vec<u8>,
         compiling: Compiling,
         author: &str,
     ) -> Result<Self, CommandError> {
-        let sandbox = Sandbox::new(plan.limits, config.compile.clone(), &config.cache)?;
-        let digest = Digest::of(&component);
+        let limits = fit(plan.limits, memory, 1);
+        let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
+        let (sandbox, digest) = (Arc::new(sandbox), Digest::of(&component));
         let turn = turn(author).await;
-        let program = compile(Arc::new(sandbox), component, compiling, turn).await?;
+        let program = compile(Arc::clone(&sandbox), component, compiling, turn).await?;
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
-        Self::ask(config, plan.name, plan.grants, program.into(), &digest).await
+        let program = Holding::Always(Standing::new(sandbox, digest.clone(), program));
+        Self::ask(config, plan.name, plan.grants, program, &digest).await
     }
 
     /// Asks a component of an author among others what it serves. It is loaded when it is used.
@@ -87,11 +93,13 @@ impl Prepared {
     pub async fn among(
         residents: &Arc<Residents>,
         config: &Config,
+        memory: &Memory,
         plan: Plan,
         component: Digest,
         author: &str,
     ) -> Result<Self, CommandError> {
-        let sandbox = Sandbox::new(plan.limits, config.compile.clone(), &config.cache)?;
+        let limits = fit(plan.limits, memory, residents.most());
+        let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
         let digest = component.clone();
         let resident = Resident::new(residents, sandbox, &plan.name, component, author);
         let program = Holding::OnUse(resident);
@@ -191,6 +199,24 @@ impl Serves {
         let endpoints = self.endpoints.iter().map(url);
         endpoints.chain(self.watches.iter().map(watching)).collect()
     }
+}
+
+/// Lowers the limits of an app to what there is for one call, and for one of so many
+/// programs between calls.
+fn fit(limits: Limits, memory: &Memory, n_programs: usize) -> Limits {
+    let (asked, total) = (limits.memory_bytes, memory.total());
+    let kept = memory.kept_by_each(n_programs);
+    let limits = limits.within_memory(memory.most_of_a_call(), kept);
+    let memory = limits.memory_bytes;
+    if memory < asked {
+        tracing::warn!(
+            asked,
+            memory,
+            total,
+            "a call gets less memory: all apps have no more"
+        );
+    }
+    limits
 }
 
 /// Calls that hold files open would otherwise take those of others: many systems give a

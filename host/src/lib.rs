@@ -6,7 +6,7 @@
 //! - `tree`: the app's folder in the datasites tree; `eyes`: what the kernel tells of folders
 //! - `app`, `router`: a component that fits our world, and its endpoints
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
-//! - `residents`: which programs are loaded
+//! - `residents`: which programs are loaded; `memory`: how much all of them may take
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`, `trust`: an app that is signed, and whose keys are trusted
@@ -43,7 +43,9 @@ pub mod installed;
 mod journal;
 pub mod launch;
 pub mod logging;
+mod machine;
 pub mod manifest;
+pub mod memory;
 pub mod oci;
 pub mod package;
 pub mod parked;

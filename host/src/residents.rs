@@ -18,12 +18,13 @@ use tokio::sync::{self, Semaphore, oneshot};
 
 use crate::digest::Digest;
 use crate::installed::{Components, InstalledError};
+use crate::memory::AppMemory;
 use crate::sandbox::{Compiling, Limits, LoadError, Program, Sandbox, Turn, turn};
 
 /// How an app has its program.
 pub enum Holding {
     /// It is loaded as long as the app is served.
-    Always(Arc<Program>),
+    Always(Standing),
     /// It is loaded when it is used.
     OnUse(Resident),
 }
@@ -56,8 +57,8 @@ impl Holding {
     /// See [`ProgramError`].
     pub async fn program(&self) -> Result<InUse, ProgramError> {
         match self {
-            Self::Always(program) => Ok(InUse {
-                program: Arc::clone(program),
+            Self::Always(standing) => Ok(InUse {
+                program: standing.program().await?,
                 _end: None,
             }),
             Self::OnUse(resident) => resident.program().await,
@@ -67,15 +68,78 @@ impl Holding {
     /// Returns the limits of each call.
     pub fn limits(&self) -> &Limits {
         match self {
-            Self::Always(program) => program.limits(),
+            Self::Always(standing) => &standing.limits,
             Self::OnUse(resident) => resident.sandbox.limits(),
+        }
+    }
+
+    /// Returns the part that the app has in the memory of the process.
+    pub(crate) fn memory(&self) -> &AppMemory {
+        match self {
+            Self::Always(standing) => &standing.memory,
+            Self::OnUse(resident) => resident.sandbox.memory(),
+        }
+    }
+}
+
+/// A program that stays loaded, but that it is loaded anew where that has to be.
+pub struct Standing {
+    program: RwLock<Arc<Program>>,
+    limits: Limits,
+    memory: AppMemory,
+    /// From where it is loaded anew.
+    source: Option<(Arc<Sandbox>, Digest)>,
+}
+
+impl Standing {
+    /// Returns the program of a component, as it was loaded.
+    pub fn new(sandbox: Arc<Sandbox>, digest: Digest, program: Program) -> Self {
+        Self {
+            source: Some((sandbox, digest)),
+            ..program.into()
+        }
+    }
+
+    async fn program(&self) -> Result<Arc<Program>, ProgramError> {
+        let program = {
+            let program = self.program.read().expect("no holder of this lock panics");
+            Arc::clone(&program)
+        };
+        if program.is_clean() {
+            return Ok(program);
+        }
+        let program = match &self.source {
+            Some((sandbox, digest)) => {
+                let (sandbox, digest) = (Arc::clone(sandbox), digest.clone());
+                let reload = tokio::task::spawn_blocking(move || sandbox.reload(&digest));
+                reload.await.map_err(host)??
+            }
+            None => None,
+        };
+        let Some(program) = program.map(Arc::new) else {
+            let error = "it has to be loaded anew and its compiled code is gone: start it again";
+            return Err(ProgramError::Host(anyhow::anyhow!(error)));
+        };
+        let mut place = self.program.write().expect("no holder of this lock panics");
+        *place = Arc::clone(&program);
+        Ok(program)
+    }
+}
+
+impl From<Program> for Standing {
+    fn from(program: Program) -> Self {
+        Self {
+            limits: program.limits().clone(),
+            memory: program.memory().clone(),
+            program: RwLock::new(Arc::new(program)),
+            source: None,
         }
     }
 }
 
 impl From<Program> for Holding {
     fn from(program: Program) -> Self {
-        Self::Always(Arc::new(program))
+        Self::Always(program.into())
     }
 }
 
@@ -140,6 +204,11 @@ impl Residents {
         }
     }
 
+    /// Returns how many programs stay loaded.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+
     fn loaded(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
         self.loaded.lock().expect("no holder of this lock panics")
     }
@@ -150,6 +219,8 @@ impl Residents {
 
     fn add(&self, seat: &Arc<Seat>) {
         let mut loaded = self.loaded();
+        // One that was loaded anew is there already.
+        loaded.retain(|it| !Arc::ptr_eq(it, seat));
         loaded.push(Arc::clone(seat));
         self.count(&loaded);
     }
@@ -189,7 +260,7 @@ impl Residents {
 impl Seat {
     fn program(&self) -> Option<Arc<Program>> {
         let program = self.program.read().expect("no holder of this lock panics");
-        program.clone()
+        program.clone().filter(|program| program.is_clean())
     }
 
     fn take_place(&self, program: &Arc<Program>) {

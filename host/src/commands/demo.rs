@@ -17,6 +17,7 @@ use crate::capability::files::FileAccess;
 use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::guest_crate;
+use crate::memory::Memory;
 use crate::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
 use crate::state::{Store, StoreOptions};
@@ -91,6 +92,7 @@ async fn prepare(
         Limits::default(),
         CompileLimits::default(),
         &place.join("compiled"),
+        &Memory::unbounded(),
     )?;
     let bytes = std::fs::read(component)?;
     let owner = Datasite::parse(OWNER)?;

@@ -19,7 +19,7 @@ use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::launch::{
-    Plan, Prepared, Serves, allow_open_files, explain_suspended, spare_files,
+    Manner, Plan, Prepared, Serves, allow_open_files, explain_suspended, spare_files,
 };
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
@@ -137,11 +137,14 @@ pub(super) async fn run(
     if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
         return Err(wrong(explain_suspended(&suspended, &name)));
     }
-    let prepared = Prepared::alone(&config, plan, source.component, Compiling::Alone, "")
+    let manner: Manner = args.manner.into();
+    let (memory, component) = (&manner.memory, source.component);
+    memory.tell();
+    let prepared = Prepared::alone(&config, memory, plan, component, Compiling::Alone, "")
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     let serves = prepared.serves();
-    let server = prepared.start(&config, &args.manner.into()).await?;
+    let server = prepared.start(&config, &manner).await?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     announce(ui, &config, &name, &serves, server.tree().path())?;

@@ -10,7 +10,7 @@ use super::manner::MannerArgs;
 use super::run::say_if_local;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::launch::allow_open_files;
+use crate::launch::{Manner, allow_open_files};
 use crate::plain::plain;
 use crate::quantity::parse_long_time;
 use crate::serve::{Event, Served, Supervisor, follow_authors};
@@ -72,7 +72,8 @@ pub(super) async fn serve(
         update_every,
         shutdown.clone(),
     ));
-    let manner = args.manner.into();
+    let manner: Manner = args.manner.into();
+    manner.memory.tell();
     let supervisor = Supervisor::new(config, manner, open_files, args.loaded, args.stop_within)?;
     supervisor.run(shutdown, |event| voice.tell(event)).await?;
     Ok(Exit::Success)

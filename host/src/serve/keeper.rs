@@ -96,8 +96,9 @@ impl Shared {
             limits: spare_files(limits, &grants, self.files_of_one()),
             grants,
         };
+        let (config, memory) = (&self.config, &self.manner.memory);
         let digest = release.sha256.clone();
-        Prepared::among(&self.residents, &self.config, plan, digest, author).await
+        Prepared::among(&self.residents, config, memory, plan, digest, author).await
     }
 
     /// Reads what a component says of itself.

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use super::suspects::Suspects;
 use crate::journal::Entry;
+use crate::memory::Room;
 use crate::tree::Tree;
 
 /// The inbox, with what is held against requests and what those at work hold. It is
@@ -32,7 +33,7 @@ pub(super) struct Held {
     /// No other is at work during which the host has crashed repeatedly.
     pub(super) _alone: Option<OwnedMutexGuard<()>>,
     /// For its memory, where there is any.
-    pub(super) _permit: Option<OwnedSemaphorePermit>,
+    pub(super) _memory: Option<(OwnedSemaphorePermit, Room)>,
 }
 
 /// What came of an action.

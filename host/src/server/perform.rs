@@ -24,9 +24,10 @@ use tracing::Instrument;
 
 use super::desk::{Done, Held};
 use super::{Shared, now};
-use crate::app::Called;
+use crate::app::{Called, Ran};
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
+use crate::memory::Room;
 use crate::reply::{Conclusion, Heading};
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 use crate::tree::{Opened, RequestFile, Tree, Written};
@@ -94,11 +95,11 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
                 _ => Some(suspension::alone().await),
             };
             let entry = shared.journal.request(&address);
-            let (loaded, permit) = load(shared, &tree, &address, known).await;
+            let (loaded, memory) = load(shared, &tree, &address, known).await;
             let held = Held {
                 entry,
                 _alone: alone,
-                _permit: permit,
+                _memory: memory,
             };
             Done::Loaded(address, loaded, Some(held))
         }
@@ -126,7 +127,7 @@ async fn load(
     tree: &Tree,
     address: &Address,
     known: Option<Stamp>,
-) -> (Loaded, Option<OwnedSemaphorePermit>) {
+) -> (Loaded, Option<(OwnedSemaphorePermit, Room)>) {
     let file = match open(tree, address, known) {
         Ok(file) => file,
         Err(loaded) => return (loaded, None),
@@ -145,12 +146,17 @@ async fn load(
         .acquire_many_owned(permits(bytes))
         .await
         .expect("the semaphore is never closed");
+    // The file and what is made of it are in memory together for a moment.
+    let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let memory = shared.app.request_memory();
+    let mut room = memory.reserve(wanted.saturating_mul(2)).await;
     let loaded = read(address, file);
     // Most of a file may be nothing that is kept, such as spaces.
-    let kept = permits(kept_bytes(&loaded));
-    let surplus = permit.num_permits().saturating_sub(kept as usize);
+    let kept = kept_bytes(&loaded);
+    let surplus = permit.num_permits().saturating_sub(permits(kept) as usize);
     drop(permit.split(surplus));
-    (loaded, Some(permit))
+    room.shrink_to(usize::try_from(kept).unwrap_or(usize::MAX));
+    (loaded, Some((permit, room)))
 }
 
 /// Opens a request that is to be handled, or returns why there is none.
@@ -222,13 +228,8 @@ async fn run(
         .app
         .call(address, stamp, sender, request, conclude)
         .await;
-    let Conclusion {
-        name,
-        detail,
-        reply,
-        ..
-    } = match called {
-        Ok(Called::Concluded(conclusion)) => conclusion,
+    let ran = match called {
+        Ok(Called::Concluded(ran)) => ran,
         Ok(Called::Before(answer)) => {
             tracing::info!(%address, "it has run already: its answer is given now");
             return publish(shared, tree, address, stamp, answer).await;
@@ -239,6 +240,17 @@ async fn run(
         }
         Err(error) => return try_later(address, &error),
     };
+    let Ran {
+        conclusion,
+        _memory,
+        ..
+    } = ran;
+    let Conclusion {
+        name,
+        detail,
+        reply,
+        ..
+    } = conclusion;
     let status = reply.status.code();
     let closed = publish(shared, tree, address, stamp, reply.json).await;
     let (endpoint, id) = (address.endpoint(), address.id());

@@ -15,6 +15,7 @@ use syft_host::app::{App, Called, Loaded};
 use syft_host::capability::files::{FileAccess, Grants};
 use syft_host::child;
 use syft_host::manifest;
+use syft_host::memory::Memory;
 use syft_host::reply::Replier;
 use syft_host::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
 use syft_host::state;
@@ -90,7 +91,9 @@ impl Ours {
             ..Limits::default()
         };
         child::launch_by(Path::new(env!("CARGO_BIN_EXE_syft-host")));
-        let sandbox = Sandbox::new(limits, CompileLimits::default(), &place.join("compiled"));
+        let memory = Memory::unbounded();
+        let compiling = CompileLimits::default();
+        let sandbox = Sandbox::new(limits, compiling, &place.join("compiled"), &memory);
         let sandbox = sandbox.unwrap();
         let name = AppName::parse("app").unwrap();
         let owner = Datasite::parse("owner@example.com").unwrap();
@@ -156,10 +159,10 @@ impl Ours {
         let called = (self.app).call(&self.address, stamp, sender, request, conclude);
         let called = called.await.unwrap();
         let took = start.elapsed();
-        let Called::Concluded(conclusion) = called else {
+        let Called::Concluded(ran) = called else {
             panic!("nothing ran before: {called:?}")
         };
-        let response = Response::from_json(&conclusion.reply.json, now).unwrap();
+        let response = Response::from_json(&ran.conclusion.reply.json, now).unwrap();
         assert_eq!(response.body, Some(opens.to_string().into_bytes()));
         took
     }
