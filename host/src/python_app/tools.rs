@@ -44,8 +44,9 @@ const STAMP: &str = "complete";
 /// Runs the builder, of which only a script tells.
 const RUN: &str = "import sys; from componentize_py import script; sys.exit(script())";
 
-/// A program that waits for something while it is built would wait for ever.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// A program that waits for something while it is built would wait for ever. Builds take some 20 s
+/// of the processor, which others may want too.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 /// What a program can make the builder use.
 const LIMITS: Limits = Limits {
