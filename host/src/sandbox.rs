@@ -25,8 +25,8 @@ use bindings::syft::app::types::{Failure, SenderProof};
 use bindings::watching::WatchingPre;
 use bindings::watching::exports::syft::app::watch;
 use cache::Cache;
-use compiler::{Failure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
+use compiler::{CompileFailure, Kind};
 pub use limits::Limits;
 pub use outcome::{Answer, Outcome};
 use output::Output;
@@ -112,8 +112,8 @@ pub enum LoadError {
     Compiler(String),
 }
 
-impl From<Failure> for LoadError {
-    fn from(failure: Failure) -> Self {
+impl From<CompileFailure> for LoadError {
+    fn from(failure: CompileFailure) -> Self {
         let why = failure.in_words();
         match failure.kind {
             Kind::Invalid => Self::Invalid(why),

@@ -18,9 +18,7 @@ use crate::built_app;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::launch::{
-    Plan, Prepared, Serves, allow_open_files, explain_suspended, spare_files,
-};
+use crate::launch::{Plan, Prepared, Serves, allow_open_files, explain_suspended, spare_files};
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_size, parse_time};

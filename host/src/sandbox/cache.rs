@@ -11,7 +11,7 @@ use anyhow::Context;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
-use super::compiler::{self, CompileLimits, Failure};
+use super::compiler::{self, CompileLimits, CompileFailure};
 use super::{Compiling, LoadError, engine};
 use crate::digest::Digest;
 use crate::private::is_ours_alone;
@@ -68,7 +68,7 @@ impl Cache {
             return Ok(component);
         }
         let failed = self.path(&digest, FAILED);
-        if let Some(failure) = Failure::kept(&failed, bytes.len() as u64, limits) {
+        if let Some(failure) = CompileFailure::kept(&failed, bytes.len() as u64, limits) {
             return Err(failure.into());
         }
         let code = compiler::compile(bytes, limits, compiling, &self.folder);
