@@ -11,7 +11,7 @@ use anyhow::Context;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
-use super::compiler::{self, CompileLimits, CompileFailure};
+use super::compiler::{self, CompileFailure, CompileLimits};
 use super::{Compiling, LoadError, engine};
 use crate::digest::Digest;
 use crate::private::is_ours_alone;

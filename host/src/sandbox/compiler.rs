@@ -89,7 +89,9 @@ pub(super) fn compile(
             path,
             _scratch: scratch,
         }),
-        Ok(_) => Err(CompileFailure::host("the compiler has written something else")),
+        Ok(_) => Err(CompileFailure::host(
+            "the compiler has written something else",
+        )),
         Err(error) => Err(CompileFailure::host(error)),
     }
 }
