@@ -59,7 +59,28 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         &["io::stderr", "eprintln!"],
         &["ui.rs", "logging.rs"],
     ),
-    ("host/src", &["env::var", "env::home_dir"], &["config.rs"]),
+    (
+        "host/src",
+        &["env::var", "env::home_dir"],
+        &["config.rs", "config/"],
+    ),
+    // By whatever name it goes: a child of another place would have our environment and our
+    // folder, and nobody would end it.
+    (
+        "host/src",
+        &[
+            "process::Command",
+            "std::process::{",
+            "std::process::*",
+            "std::process;",
+            "std::process as",
+            "process::{self",
+            "Command::new",
+            "CommandExt",
+            "tokio::process",
+        ],
+        &["child.rs", "child/"],
+    ),
     ("host/src", &["tracing_subscriber::"], &["logging.rs"]),
     ("host/src", &["crate::commands"], &["main.rs"]),
     ("host/src", &["unsafe {"], &["sandbox/cache.rs"]),

@@ -74,32 +74,33 @@ enum Kind {
     Job,
 }
 
-#[derive(Debug)]
-enum Folder<'a> {
-    /// An empty one, made for it in this one.
+/// The folder in which a child works.
+#[derive(Debug, Clone, Copy)]
+pub enum Folder<'a> {
+    /// An empty one, made for it in this one, and deleted in the end.
     EmptyIn(&'a Path),
+    /// This one.
     Given(&'a Path),
 }
 
 impl<'a> Child<'a> {
-    /// Returns a child of a program that is found without a search. It works in an empty
-    /// folder, made for it in `place`.
-    pub fn of(program: &Path, place: &'a Path) -> Self {
-        Self::new(Kind::Program, program.as_os_str(), place)
+    /// Returns a child of a program, whose path is whole: nothing is searched for.
+    pub fn of(program: &Path, folder: Folder<'a>) -> Self {
+        Self::new(Kind::Program, program.as_os_str(), folder)
     }
 
     /// Returns a child that does a job of our own executable, with all its limits in force.
-    pub fn job(name: &str, place: &'a Path) -> Self {
-        Self::new(Kind::Job, name.as_ref(), place)
+    pub fn job(name: &str, folder: Folder<'a>) -> Self {
+        Self::new(Kind::Job, name.as_ref(), folder)
     }
 
-    fn new(kind: Kind, name: &OsStr, place: &'a Path) -> Self {
+    fn new(kind: Kind, name: &OsStr, folder: Folder<'a>) -> Self {
         Self {
             kind,
             name: name.to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
-            folder: Folder::EmptyIn(place),
+            folder,
             limits: Limits::default(),
             stdout_bytes: STDOUT_BYTES,
             shows_stderr: false,
@@ -134,13 +135,6 @@ impl<'a> Child<'a> {
         variables.into_iter().fold(self, give)
     }
 
-    /// Lets it work in a folder that is there.
-    #[must_use]
-    pub fn folder(mut self, folder: &'a Path) -> Self {
-        self.folder = Folder::Given(folder);
-        self
-    }
-
     /// Sets what it may use.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -170,7 +164,7 @@ impl<'a> Child<'a> {
         let (_scratch, folder) = match self.folder {
             Folder::Given(folder) => (None, folder.to_owned()),
             Folder::EmptyIn(place) => {
-                let scratch = Scratch::new(place, "child-")?;
+                let scratch = Scratch::new(place)?;
                 let folder = scratch.path().to_owned();
                 (Some(scratch), folder)
             }

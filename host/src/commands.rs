@@ -5,6 +5,7 @@ mod approve;
 mod autostart;
 mod build;
 mod call;
+mod clean;
 mod demo;
 mod files;
 mod inspect;
@@ -140,6 +141,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
+    Clean(clean::CleanArgs),
     Demo(demo::DemoArgs),
 }
 
@@ -212,6 +214,7 @@ impl Cli {
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
+                Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,
             }
         });

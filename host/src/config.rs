@@ -1,5 +1,7 @@
 //! Whom the host runs for and where. The only reader of the environment.
 
+pub mod inherited;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,6 +31,10 @@ const COMPILE_TIME: &str = "SYFT_HOST_COMPILE_TIME";
 const COMPILE_MEMORY: &str = "SYFT_HOST_COMPILE_MEMORY";
 const LOG: &str = "SYFT_HOST_LOG";
 const FAILPOINT: &str = "SYFT_HOST_FAILPOINT";
+
+/// The caches below our folder of caches.
+const COMPILED: &str = "compiled";
+const PYTHON: &str = "python";
 
 /// A SyftBox client kills its apps three seconds after it asked them to stop.
 const STOP_UNDER_SYFTBOX: Duration = Duration::from_millis(2_500);
@@ -150,7 +156,7 @@ impl Config {
             email: Datasite::parse(&email)?,
             datasites,
             is_local: said.is_local,
-            cache: cache_home()?.join("compiled"),
+            cache: cache_home()?.join(COMPILED),
             apps: data.join("apps"),
             approvals: settings.join("approvals"),
             trust: settings.join("trust"),
@@ -180,7 +186,29 @@ impl Config {
     /// # Errors
     /// The config is not readable, or the folder would be synced.
     pub fn find_python_folder(overrides: &Overrides) -> Result<PathBuf, CommandError> {
-        let folder = cache_home()?.join("python");
+        let folder = cache_home()?.join(PYTHON);
+        not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
+        Ok(folder)
+    }
+
+    /// Finds the private folders of what can be made again: compiled code, and what Python
+    /// programs are built with.
+    ///
+    /// # Errors
+    /// The config is not readable, or one of them would be synced.
+    pub fn find_caches(overrides: &Overrides) -> Result<[PathBuf; 2], CommandError> {
+        let caches = [cache_home()?.join(COMPILED), cache_home()?.join(PYTHON)];
+        not_synced(&caches.each_ref(), &Self::find_datasites(overrides)?)?;
+        Ok(caches)
+    }
+
+    /// Finds the private folder of which crates the user agreed to build, where it does not
+    /// matter for whom.
+    ///
+    /// # Errors
+    /// The config is not readable, or the folder would be synced.
+    pub fn find_agreements(overrides: &Overrides) -> Result<PathBuf, CommandError> {
+        let folder = config_home()?.join("builds");
         not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
         Ok(folder)
     }

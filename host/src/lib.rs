@@ -17,10 +17,13 @@
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
 
+mod agreement;
 pub mod app;
 pub mod approval;
 mod asking;
 mod built_app;
+mod cache_bounds;
+mod caches;
 pub mod caller;
 pub mod capability;
 pub mod catalog;

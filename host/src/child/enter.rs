@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
-use rustix::thread::set_no_new_privs;
 
 use super::{Kind, LAUNCHER, Limits, limits, supervisor};
+use crate::ui::Ui;
 
 /// The first argument of a process that is no command line of a user.
 const ARGUMENT: &str = "--child-of-syft-host";
@@ -43,7 +43,8 @@ pub fn enter(jobs: &[Job]) -> Option<ExitCode> {
     Some(match arguments.split_first() {
         Some((first, rest)) if first == SUPERVISE => supervisor::supervise(rest),
         _ => become_child(&arguments, jobs).unwrap_or_else(|error| {
-            say(&format!("start a child process: {error}"));
+            // It becomes what the child says.
+            Ui::new(false).status(&format!("start a child process: {error}"));
             NOT_STARTED.into()
         }),
     })
@@ -80,9 +81,8 @@ fn become_child(arguments: &[OsString], jobs: &[Job]) -> io::Result<ExitCode> {
     if is_orphan {
         return Err(io::Error::other("its supervisor is gone"));
     }
-    // Neither is possible everywhere.
+    // It is not possible everywhere.
     fs::write("/proc/self/oom_score_adj", OOM_SCORE).ok();
-    set_no_new_privs(true).ok();
     limits::apply(&limits.to_string_lossy())?;
     if kind == "job" {
         let job = jobs.iter().find(|(known, _)| *known == name);
@@ -92,9 +92,4 @@ fn become_child(arguments: &[OsString], jobs: &[Job]) -> io::Result<ExitCode> {
     let error = Command::new(name).args(rest).exec();
     let program = Path::new(name).display();
     Err(io::Error::new(error.kind(), format!("{program}: {error}")))
-}
-
-#[expect(clippy::print_stderr, reason = "it becomes the message of the child")]
-fn say(text: &str) {
-    eprintln!("{text}");
 }

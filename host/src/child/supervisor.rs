@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::process::{ExitCode, Stdio};
@@ -57,7 +57,8 @@ fn run(arguments: &[OsString]) -> io::Result<()> {
 fn end_without_leash(mut leash: UnixStream, child: Pid, is_over: Arc<Mutex<bool>>) {
     thread::spawn(move || {
         // Nothing is ever written to it.
-        leash.read(&mut [0]).ok();
+        while matches!(leash.read(&mut [0]), Err(error) if error.kind() == ErrorKind::Interrupted) {
+        }
         let is_over = is_over.lock().unwrap_or_else(PoisonError::into_inner);
         if !*is_over {
             kill_process_group(child, Signal::KILL).ok();

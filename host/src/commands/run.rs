@@ -35,6 +35,10 @@ const OPEN_FILES: u64 = 65_536;
 /// The app is a component file; or the folder of a guest crate or a Python program of
 /// SyftEvent, which are built first. It is served until SIGINT or SIGTERM; calls in progress are
 /// finished. It needs no signature and gets only what is allowed here; one that it has must hold.
+///
+/// Building a crate runs what its author wrote outside of any sandbox (`build.rs`, macros, and the
+/// like of all that it depends on), so you are asked before, unless you said for good that you
+/// trust the folder. Nothing of a Python program or a component runs outside of one.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// Component file, folder of a guest crate, Python program, or folder with `app.py`
@@ -48,6 +52,11 @@ pub(super) struct RunArgs {
     /// File beside a Python program that goes into the app; may be given more than once
     #[arg(long, value_name = "FILE")]
     include: Vec<String>,
+
+    /// Build a crate though that runs what its author wrote outside of any sandbox:
+    /// `build.rs`, macros, and the like of all that it depends on
+    #[arg(long)]
+    allow_native_build: bool,
 
     /// Time a call may take, such as `500ms` or `10s`
     #[arg(long, value_name = "DURATION", value_parser = parse_call_time, help_heading = "Limits")]
@@ -98,7 +107,7 @@ pub(super) async fn run(
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
     let open_files = allow_open_files(OPEN_FILES);
-    let source = Source::find(ui, overrides, &args.app, &args.include)?;
+    let source = Source::find(ui, overrides, &args)?;
     let name = source.name(args.name.as_deref())?;
     let wrong = |error: CommandError| error.about(format!("cannot run {}", source.path.display()));
     let standing = match source.is_own && !args.require_signature {
@@ -235,14 +244,11 @@ struct Source {
 
 impl Source {
     /// Reads a component, or builds a crate or a program.
-    fn find(
-        ui: Ui,
-        overrides: &Overrides,
-        path: &Path,
-        included: &[String],
-    ) -> Result<Self, CommandError> {
+    fn find(ui: Ui, overrides: &Overrides, args: &RunArgs) -> Result<Self, CommandError> {
+        let path = &args.app;
         if built_app::is_source(path) {
-            let built = built_app::build(ui, overrides, path, included)?;
+            let native = args.allow_native_build;
+            let built = built_app::build(ui, overrides, path, &args.include, native)?;
             return Ok(Self {
                 component: built.component,
                 is_own: true,

@@ -6,6 +6,7 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use wasmtime::component::Component;
@@ -13,8 +14,15 @@ use wasmtime::{Engine, Precompiled};
 
 use super::compiler::{self, CompileFailure, CompileLimits};
 use super::{Compiling, LoadError, engine};
+use crate::cache_bounds::{Bounds, keep_within, touch};
 use crate::digest::Digest;
 use crate::private::is_ours_alone;
+
+/// A Python program has some 44 MB of code.
+const BOUNDS: Bounds = Bounds {
+    bytes: 4 << 30,
+    age: Duration::from_secs(30 * 24 * 60 * 60),
+};
 
 /// How the files end: of code, and of what says why there is none.
 const CODE: &str = "cwasm";
@@ -46,10 +54,19 @@ impl Cache {
             "{} can be written by others; compiled code is not loaded from there",
             folder.display()
         );
-        Ok(Self {
+        let cache = Self {
             folder: folder.to_owned(),
             settings: engine::settings()?,
-        })
+        };
+        cache.keep_within_bounds();
+        Ok(cache)
+    }
+
+    /// A cache that is too large is no reason to serve nothing.
+    fn keep_within_bounds(&self) {
+        if let Err(error) = keep_within(&self.folder, BOUNDS, SystemTime::now()) {
+            tracing::warn!("compiled code that is no longer used not deleted: {error}");
+        }
     }
 
     /// Returns the component, compiled now or before.
@@ -75,6 +92,7 @@ impl Cache {
         let code = code.inspect_err(|failure| failure.keep(&failed))?;
         let kept = code.keep(&self.path(&digest, CODE));
         kept.map_err(|error| LoadError::Compiler(format!("keep its code: {error}")))?;
+        self.keep_within_bounds();
         let component = self.read(engine, &digest)?;
         component.ok_or_else(|| LoadError::Compiler("its code is not usable".to_owned()))
     }
@@ -105,6 +123,7 @@ impl Cache {
             tracing::warn!("{} is not ours and not used", path.display());
             return Ok(None);
         }
+        touch(&path);
         let error = match deserialize(engine, &path) {
             Ok(component) => return Ok(Some(component)),
             Err(error) => error,

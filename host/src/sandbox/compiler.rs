@@ -21,9 +21,6 @@ pub(super) use failure::{CompileFailure, Kind};
 pub use job::compile as compile_job;
 pub use queue::{Turn, turn};
 
-/// How the folders begin in which compilers work.
-const PREFIX: &str = "compiling-";
-
 /// Files that a compiler has open at most.
 const OPEN_FILES: u64 = 64;
 
@@ -60,7 +57,7 @@ pub(super) fn compile(
     place: &Path,
 ) -> Result<Code, CompileFailure> {
     let budget = limits.budget(component.len() as u64);
-    let scratch = Scratch::new(place, PREFIX).map_err(CompileFailure::host)?;
+    let scratch = Scratch::new(place).map_err(CompileFailure::host)?;
     let folder = scratch.path().to_owned();
     fs::write(folder.join(job::COMPONENT), component).map_err(CompileFailure::host)?;
     let n_threads = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
