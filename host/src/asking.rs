@@ -32,8 +32,13 @@ pub(crate) enum AskingError {
     #[error("the host has crashed {0} times while it asked it what it serves")]
     Crashes(u32),
     /// The disk.
-    #[error("{}: {1}", .0.display())]
-    Io(PathBuf, io::Error),
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        error: io::Error,
+    },
 }
 
 /// A component that is being asked, until this is dropped.
@@ -56,7 +61,10 @@ impl Asking {
     /// Takes note that a component is asked from now on.
     pub(crate) async fn begin(folder: &Path, digest: &Digest) -> Result<Self, AskingError> {
         let path = path(folder, digest);
-        let wrong = |error| AskingError::Io(path.clone(), error);
+        let wrong = |error| AskingError::Io {
+            path: path.clone(),
+            error,
+        };
         private::make_folder(folder).map_err(wrong)?;
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);

@@ -118,11 +118,14 @@ fn docker_config() -> Option<PathBuf> {
 fn compile_limits() -> Result<CompileLimits, CommandError> {
     let said = |variable: &str| env::var(variable).ok().filter(|it| !it.is_empty());
     let wrong = |variable: &str, example: &str| {
-        CommandError::new(format!("{variable} makes no sense"))
-            .hint(format!("set it to something such as `{example}`, or not at all"))
+        CommandError::new(format!("{variable} makes no sense")).hint(format!(
+            "set it to something such as `{example}`, or not at all"
+        ))
     };
     let time = said(COMPILE_TIME).map(|it| {
-        let time = parse_long_time(&it).ok().filter(|it| *it >= Duration::from_secs(1));
+        let time = parse_long_time(&it)
+            .ok()
+            .filter(|it| *it >= Duration::from_secs(1));
         time.ok_or_else(|| wrong(COMPILE_TIME, "2m"))
     });
     let memory_bytes = said(COMPILE_MEMORY).map(|it| {

@@ -140,7 +140,7 @@ impl<'a> Installer<'a> {
             component,
             &waiting.approved.limits,
         )
-            .await
+        .await
     }
 
     async fn try_within(

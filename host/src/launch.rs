@@ -12,8 +12,8 @@ use syft_protocol::retention::Retention;
 use syft_protocol::watching::Retry;
 
 use crate::app::{App, AppError, Loaded};
-use crate::capability::files::{FileAccess, Grants};
 use crate::asking::{Asking, AskingError};
+use crate::capability::files::{FileAccess, Grants};
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::durability::Durability;
@@ -104,7 +104,12 @@ impl Prepared {
         let resident = Resident::new(residents, sandbox, &plan.name, component, author);
         let program = Holding::OnUse(resident);
         // What takes a while and may fail comes before it is asked.
-        drop(program.program().await.map_err(|error| explain(error.into()))?);
+        drop(
+            program
+                .program()
+                .await
+                .map_err(|error| explain(error.into()))?,
+        );
         Self::ask(config, plan.name, plan.grants, program, &digest).await
     }
 
@@ -272,7 +277,7 @@ fn explain_asking(error: &AskingError, name: &AppName) -> CommandError {
         AskingError::Crashes(_) => error_in_words.hint(format!(
             "wait for another release of it, or try it again with `syft-host resume {name}`"
         )),
-        AskingError::Io(..) => error_in_words,
+        AskingError::Io { .. } => error_in_words,
     }
 }
 

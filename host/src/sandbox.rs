@@ -27,7 +27,7 @@ use bindings::syft::app::types::{Failure, SenderProof};
 use bindings::watching::WatchingPre;
 use bindings::watching::exports::syft::app::watch;
 use cache::Cache;
-use compiler::{Failure, Kind};
+use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 use engine::Clearing;
 pub use limits::Limits;
@@ -137,8 +137,8 @@ pub enum LoadError {
     Compiler(String),
 }
 
-impl From<Failure> for LoadError {
-    fn from(failure: Failure) -> Self {
+impl From<CompileFailure> for LoadError {
+    fn from(failure: CompileFailure) -> Self {
         let why = failure.in_words();
         match failure.kind {
             Kind::Invalid => Self::Invalid(why),

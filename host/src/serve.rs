@@ -446,7 +446,10 @@ fn read_changed(
     if known == Some(stamp) {
         return Ok(None);
     }
-    Ok(Some((stamp, read_all(records, trust, [of_trust, of_authors])?)))
+    Ok(Some((
+        stamp,
+        read_all(records, trust, [of_trust, of_authors])?,
+    )))
 }
 
 /// Reads the record of each app, and whether it may be served.

@@ -109,9 +109,8 @@ static LOCK: Mutex<()> = Mutex::new(());
 impl Record {
     fn note(&mut self, at: i64, cause: Cause) {
         // What a clock says that was put back is as old as it gets.
-        let is_recent = |(then, cause): &(i64, Cause)| {
-            (0..=cause.bound().1 * MINUTE).contains(&(at - then))
-        };
+        let is_recent =
+            |(then, cause): &(i64, Cause)| (0..=cause.bound().1 * MINUTE).contains(&(at - then));
         self.strikes.retain(is_recent);
         self.strikes.push((at, cause));
         let count = self.strikes.iter().filter(|it| it.1 == cause).count();

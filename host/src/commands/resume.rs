@@ -33,7 +33,12 @@ pub(super) fn resume(
     let mut was_suspended = folder.is_dir() && suspension::resume(&folder)?;
     let installer = Installer::open(&config).map_err(offer::explain)?;
     // An app that is run by itself has no record.
-    for release in installer.records().get(&name)?.iter().flat_map(|it| it.releases()) {
+    for release in installer
+        .records()
+        .get(&name)?
+        .iter()
+        .flat_map(|it| it.releases())
+    {
         was_suspended |= asking::forget(&config.asking(), &release.sha256)?;
     }
     if !was_suspended {
@@ -41,6 +46,8 @@ pub(super) fn resume(
             .hint("see how the installed apps are: `syft-host list`"));
     }
     ui.json(&json!({"event": "resumed", "name": name.as_str()}))?;
-    ui.line(&format!("{name} is served again by the host that serves it."))?;
+    ui.line(&format!(
+        "{name} is served again by the host that serves it."
+    ))?;
     Ok(Exit::Success)
 }

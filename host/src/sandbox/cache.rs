@@ -12,7 +12,7 @@ use anyhow::Context;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
-use super::compiler::{self, CompileLimits, Failure};
+use super::compiler::{self, CompileFailure, CompileLimits};
 use super::{Compiling, LoadError, engine};
 use crate::cache_bounds::{Bounds, keep_within, touch};
 use crate::digest::Digest;
@@ -85,7 +85,7 @@ impl Cache {
             return Ok(component);
         }
         let failed = self.path(&digest, FAILED);
-        if let Some(failure) = Failure::kept(&failed, bytes.len() as u64, limits) {
+        if let Some(failure) = CompileFailure::kept(&failed, bytes.len() as u64, limits) {
             return Err(failure.into());
         }
         let code = compiler::compile(bytes, limits, compiling, &self.folder);

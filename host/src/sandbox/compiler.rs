@@ -17,7 +17,7 @@ use crate::child::{Child, End, Ended, Limits};
 use crate::scratch::Scratch;
 
 pub use budget::CompileLimits;
-pub(super) use failure::{Failure, Kind};
+pub(super) use failure::{CompileFailure, Kind};
 pub use job::compile as compile_job;
 pub use queue::{Turn, turn};
 
@@ -55,11 +55,11 @@ pub(super) fn compile(
     limits: &CompileLimits,
     compiling: Compiling,
     place: &Path,
-) -> Result<Code, Failure> {
+) -> Result<Code, CompileFailure> {
     let budget = limits.budget(component.len() as u64);
-    let scratch = Scratch::new(place).map_err(Failure::host)?;
+    let scratch = Scratch::new(place).map_err(CompileFailure::host)?;
     let folder = scratch.path().to_owned();
-    fs::write(folder.join(job::COMPONENT), component).map_err(Failure::host)?;
+    fs::write(folder.join(job::COMPONENT), component).map_err(CompileFailure::host)?;
     let n_threads = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
     let mut child = Child::job(job::NAME, place)
         .folder(&folder)
@@ -76,7 +76,7 @@ pub(super) fn compile(
     if compiling == Compiling::Alone {
         child = child.arg(job::ALONE);
     }
-    let ended = child.run(budget.deadline).map_err(Failure::host)?;
+    let ended = child.run(budget.deadline).map_err(CompileFailure::host)?;
     if let Some(failure) = failure(&ended, &budget) {
         return Err(failure);
     }
@@ -86,13 +86,15 @@ pub(super) fn compile(
             path,
             _scratch: scratch,
         }),
-        Ok(_) => Err(Failure::host("the compiler has written something else")),
-        Err(error) => Err(Failure::host(error)),
+        Ok(_) => Err(CompileFailure::host(
+            "the compiler has written something else",
+        )),
+        Err(error) => Err(CompileFailure::host(error)),
     }
 }
 
 /// Returns why there is no code, if there is none.
-fn failure(ended: &Ended, budget: &budget::Budget) -> Option<Failure> {
+fn failure(ended: &Ended, budget: &budget::Budget) -> Option<CompileFailure> {
     let said = || String::from_utf8_lossy(&ended.stdout).into_owned();
     let code = |code: u8| End::Exited(code.into());
     let is_out_of_memory = || {
@@ -101,24 +103,28 @@ fn failure(ended: &Ended, budget: &budget::Budget) -> Option<Failure> {
         said.contains("memory allocation of") || said.contains("Cannot allocate memory")
     };
     let memory = || {
-        Failure::costly(&format!("more than {} MiB of memory", budget.memory_bytes >> 20), budget);
+        CompileFailure::costly(
+            &format!("more than {} MiB of memory", budget.memory_bytes >> 20),
+            budget,
+        )
+    };
     let time = |time: std::time::Duration, kind| {
-        Failure::costly(&format!("more than {} s{kind}", time.as_secs()), budget)
+        CompileFailure::costly(&format!("more than {} s{kind}", time.as_secs()), budget)
     };
     Some(match &ended.end {
         End::Exited(0) => return None,
         _ if is_out_of_memory() => memory(),
-        end if *end == code(job::REFUSED) => Failure::refused(&said()),
-        end if *end == code(job::INVALID) => Failure::invalid(&said()),
-        end if *end == code(job::FAILED) => Failure::host(said()),
+        end if *end == code(job::REFUSED) => CompileFailure::refused(&said()),
+        end if *end == code(job::INVALID) => CompileFailure::invalid(&said()),
+        end if *end == code(job::FAILED) => CompileFailure::host(said()),
         End::CpuTime => time(budget.cpu_time, " of the processor"),
         End::TooLate(deadline) => time(*deadline, ""),
-        End::FileSize | End::TooMuchOutput(_) => Failure::costly(
+        End::FileSize | End::TooMuchOutput(_) => CompileFailure::costly(
             &format!("more than {} MiB of code", budget.code_bytes >> 20),
             budget,
         ),
         // Somebody ended it, or the system did that ran out of memory: perhaps another one's.
-        End::Signalled(9) => Failure::host("the compiler was killed"),
-        _ => Failure::crashed(&ended.why(3), budget),
+        End::Signalled(9) => CompileFailure::host("the compiler was killed"),
+        _ => CompileFailure::crashed(&ended.why(3), budget),
     })
 }

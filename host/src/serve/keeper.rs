@@ -279,8 +279,7 @@ impl Keeper {
         suspension::suspended(&folder).unwrap_or_else(|error| {
             // Unreadable is not absent.
             let why = format!("it cannot be read whether it is suspended: {error}");
-            let since = now().micros();
-            Some(Suspended { since, why })
+            Some(Suspended { since: 0, why })
         })
     }
 

@@ -8,7 +8,7 @@ use thiserror::Error;
 use wasmparser::{
     BinaryReaderError, BlockType, CompositeInnerType, ElementItems, ElementSectionReader,
     FunctionBody, Instance, InstanceSectionReader, Operator, Parser, Payload, RecGroup, SubType,
-    TableSectionReader, TypeRef, TypeSectionReader,
+    TableSectionReader, TypeSectionReader,
 };
 
 use crate::sandbox::limits::Limits;
@@ -190,12 +190,10 @@ impl<'l> Tally<'l> {
             Payload::ComponentExportSection(it) => self.add(Part::Exports, it.count().into()),
             Payload::TypeSection(types) => self.take_types(types),
             Payload::ImportSection(imports) => {
+                // One entry may stand for many.
                 for import in imports.into_imports() {
-                    let ty = import?.ty;
+                    import?;
                     self.add(Part::Imports, 1)?;
-                    if let TypeRef::Table(table) = ty {
-                        self.add(Part::TableElements, table.initial)?;
-                    }
                 }
                 Ok(())
             }

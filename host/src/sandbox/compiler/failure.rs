@@ -22,7 +22,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Why a component has no code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::sandbox) struct Failure {
+pub(in crate::sandbox) struct CompileFailure {
     pub(in crate::sandbox) kind: Kind,
     pub(in crate::sandbox) why: String,
     /// What the compiler was given, where more may help.
@@ -59,10 +59,10 @@ struct Tried {
 struct Record {
     version: String,
     at: i64,
-    failure: Failure,
+    failure: CompileFailure,
 }
 
-impl Failure {
+impl CompileFailure {
     fn new(kind: Kind, why: &str, budget: Option<&Budget>) -> Self {
         let tried = budget.map(|it| Tried {
             cpu_ms: u64::try_from(it.cpu_time.as_millis()).unwrap_or(u64::MAX),
@@ -121,9 +121,8 @@ impl Failure {
         let json = private::read(path, MAX_BYTES).ok().flatten()?;
         let record: Record = serde_json::from_slice(&json).ok()?;
         let budget = limits.budget(component_bytes);
-        let is_more = |it: &Tried| {
-            budget.is_more_than(Duration::from_millis(it.cpu_ms), it.memory_bytes)
-        };
+        let is_more =
+            |it: &Tried| budget.is_more_than(Duration::from_millis(it.cpu_ms), it.memory_bytes);
         let is_worth_it = record.failure.tried.as_ref().is_some_and(is_more);
         match record.version == VERSION && !is_worth_it {
             true => Some(Self {

@@ -1,8 +1,9 @@
 //! What the process does that compiles: the only place where a compiler runs.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::ExitCode;
 
 use super::bounds;
@@ -49,5 +50,8 @@ fn run(is_parallel: bool) -> Result<(), (u8, String)> {
     let invalid = |error: wasmtime::Error| (INVALID, format!("{error:#}"));
     let engine = engine::compiling(is_parallel).map_err(invalid)?;
     let code = engine.precompile_component(&component).map_err(invalid)?;
-    fs::write(CODE, code).map_err(failed)
+    let mut options = File::options();
+    let file = options.write(true).create_new(true).mode(0o600).open(CODE);
+    file.and_then(|mut file| file.write_all(&code))
+        .map_err(failed)
 }

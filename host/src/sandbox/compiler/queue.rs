@@ -125,7 +125,8 @@ mod tests {
             }
         }
         for (author, task) in tasks.drain(..).filter(|it| it.0 != "slow") {
-            task.await.unwrap_or_else(|error| panic!("{author}: {error}"));
+            task.await
+                .unwrap_or_else(|error| panic!("{author}: {error}"));
         }
         let served = order.lock().expect("a lock").clone();
         assert_eq!(served.len(), 5, "{served:?}");
