@@ -18,6 +18,10 @@ storm:
 kill:
     cargo test --workspace --test all -- crashes::each_of_1000 --include-ignored --nocapture
 
+# Looks for what calls leave in swap, which it adds to the machine for a while; as root
+swap:
+    cargo test -p syft-host --test all -- residue::swap --include-ignored --test-threads 1
+
 # Serves under mixed load and looks at what the hosts use (SOAK_MINUTES=5: for so long)
 soak:
     cargo test --workspace --test all -- soak:: --include-ignored --nocapture

@@ -18,7 +18,7 @@ pub(crate) fn usual_memory() -> usize {
     let group = cgroup::memory_limit(&read);
     let most = [machine, group].into_iter().flatten().min();
     // Whole mebibytes, to be read by people.
-    let half = most.map_or(0, |most| most / 2 >> 20 << 20);
+    let half = most.map_or(0, |most| (most >> 21) << 20);
     half.max(LEAST_TOTAL)
 }
 
