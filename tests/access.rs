@@ -287,50 +287,133 @@ fn takes_paths_as_the_server_does() {
     assert_eq!(told["read"], false, "paths are below the datasites folder");
 }
 
-/// Sync leaves links alone, so the server has no such files.
-#[test]
-fn only_regular_files_in_real_folders_are_rules() {
-    let site = Site::new();
+/// Makes folders with something of the name of a rules file in each that is none, below
+/// rules that let carol in. Returns their names and what is said of them.
+fn damaged(site: &Site) -> Vec<(&'static str, &'static str)> {
     let opens = "rules: [{pattern: '**', access: {read: ['*']}}]";
-    plant(
-        &site,
-        &format!("{OWNER}/syft.pub.yaml"),
-        "rules: [{pattern: '**', access: {read: [carol@example.com]}}]",
-    );
-    plant(&site, &format!("{OWNER}/real/syft.pub.yaml"), opens);
+    let lets_carol = "rules: [{pattern: '**', access: {read: [carol@example.com]}}]";
+    plant(site, &format!("{OWNER}/syft.pub.yaml"), lets_carol);
+    plant(site, &format!("{OWNER}/real/syft.pub.yaml"), opens);
     fs::write(site.path().join("outside.yaml"), opens).unwrap();
-    let owner = site.datasites().join(OWNER);
-    for folder in ["link", "out", "dangling", "loop", "folder", "fifo", "empty"] {
-        fs::create_dir(owner.join(folder)).unwrap();
+    let rules = |folder: &str| {
+        let folder = site.datasites().join(OWNER).join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        folder.join("syft.pub.yaml")
+    };
+    for (folder, target) in [
+        ("link", "../real/syft.pub.yaml"),
+        ("out", site.path().join("outside.yaml").to_str().unwrap()),
+        ("dangling", "nothing"),
+        ("loop", "syft.pub.yaml"),
+    ] {
+        symlink(target, rules(folder)).unwrap();
     }
-    let rules = |folder: &str| owner.join(folder).join("syft.pub.yaml");
-    symlink("../real/syft.pub.yaml", rules("link")).unwrap();
-    symlink(site.path().join("outside.yaml"), rules("out")).unwrap();
-    symlink("nothing", rules("dangling")).unwrap();
-    symlink("syft.pub.yaml", rules("loop")).unwrap();
-    symlink("real", owner.join("alias")).unwrap();
     fs::create_dir(rules("folder")).unwrap();
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        rules("fifo"),
-        rustix::fs::FileType::Fifo,
-        0o644.into(),
-        0,
+    let (here, fifo) = (rustix::fs::CWD, rustix::fs::FileType::Fifo);
+    rustix::fs::mknodat(here, rules("fifo"), fifo, 0o644.into(), 0).unwrap();
+    std::os::unix::net::UnixListener::bind(rules("socket")).unwrap();
+    let wide: Vec<u8> = opens.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (folder, text) in [
+        ("empty", Vec::new()),
+        ("blank", b" \n\n".to_vec()),
+        ("comment", b"# rules: to come\n".to_vec()),
+        ("null", b"null\n".to_vec()),
+        ("zeros", vec![0; 4096]),
+        ("latin", b"rules: [] # \xe9\n".to_vec()),
+        ("wide", [&b"\xff\xfe"[..], &wide].concat()),
+        (
+            "large",
+            format!("{opens} # {}", "x".repeat(257 << 10)).into_bytes(),
+        ),
+        ("huge", Vec::new()),
+        (
+            "directive",
+            format!("%YAML 1.2\n---\n{opens}\n").into_bytes(),
+        ),
+    ] {
+        fs::write(rules(folder), text).unwrap();
+    }
+    fs::File::create(rules("huge"))
+        .unwrap()
+        .set_len(1 << 40)
+        .unwrap();
+    fs::write(
+        rules("refused").with_file_name("syft.pub.rejected.yaml"),
+        opens,
     )
     .unwrap();
-    fs::write(rules("empty"), "").unwrap();
-    for folder in [
-        "link", "out", "dangling", "loop", "alias", "folder", "fifo", "empty",
-    ] {
+    fs::write(
+        rules("doubted").with_file_name("syft.pub.conflict.yaml"),
+        opens,
+    )
+    .unwrap();
+    vec![
+        ("link", "is a symbolic link"),
+        ("out", "is a symbolic link"),
+        ("dangling", "is a symbolic link"),
+        ("loop", "is a symbolic link"),
+        ("folder", "is a folder"),
+        ("fifo", "is no regular file"),
+        ("socket", "cannot be read"),
+        ("empty", "is empty"),
+        ("blank", "no rule of"),
+        ("comment", "no rule of"),
+        ("null", "no rule of"),
+        ("zeros", "a control character"),
+        ("latin", "bytes that are not UTF-8"),
+        ("wide", "UTF-16 is not supported"),
+        ("large", "more than 262144 bytes"),
+        ("huge", "more than 262144 bytes"),
+        ("directive", "`%YAML 1.2` is not supported"),
+        ("refused", "was set aside by sync as syft.pub.rejected.yaml"),
+        ("doubted", "was set aside by sync as syft.pub.conflict.yaml"),
+    ]
+}
+
+#[test]
+fn what_is_no_whole_regular_file_closes_its_folder() {
+    let site = Site::new();
+    for (folder, why) in damaged(&site) {
         let path = format!("{OWNER}/{folder}/x");
-        let told_bob = told(&site, "bob@example.com", &path);
-        assert_eq!(told_bob["read"], false, "{told_bob}");
-        let told_carol = told(&site, "carol@example.com", &path);
-        assert_eq!(told_carol["read"], true, "{told_carol}");
-        assert_eq!(told_carol["file"], format!("{OWNER}/syft.pub.yaml"));
+        for who in ["bob@example.com", "carol@example.com"] {
+            let told = told(&site, who, &path);
+            assert_eq!(told["read"], false, "{told}");
+            assert_eq!(told["file"], format!("{OWNER}/{folder}/syft.pub.yaml"));
+            assert!(told["reason"].as_str().unwrap().contains(why), "{told}");
+        }
+        assert_eq!(told(&site, OWNER, &path)["admin"], true);
     }
-    let real = told(&site, "bob@example.com", &format!("{OWNER}/real/x"));
-    assert_eq!(real["read"], true, "{real}");
+    // A link is no folder to sync, so nothing is said of what is in it.
+    let owner = site.datasites().join(OWNER);
+    symlink("real", owner.join("alias")).unwrap();
+    for (who, path, reads) in [
+        ("bob@example.com", "alias/x", false),
+        ("carol@example.com", "alias/x", true),
+        ("bob@example.com", "real/x", true),
+        ("carol@example.com", "y", true),
+        ("bob@example.com", "y", false),
+    ] {
+        let told = told(&site, who, &format!("{OWNER}/{path}"));
+        assert_eq!(told["read"], reads, "{told}");
+    }
+}
+
+/// The owner of all files cannot be kept from reading them.
+#[test]
+fn a_file_that_may_not_be_read_closes_its_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = site();
+    let path = format!("{OWNER}/public/a/syft.pub.yaml");
+    plant(
+        &site,
+        &path,
+        "rules: [{pattern: '**', access: {read: ['*']}}]",
+    );
+    let none = fs::Permissions::from_mode(0);
+    fs::set_permissions(site.datasites().join(&path), none).unwrap();
+    let told = told(&site, "bob@example.com", &format!("{OWNER}/public/a/x"));
+    let is_root = rustix::process::geteuid().is_root();
+    assert_eq!(told["read"], is_root, "{told}");
 }
 
 #[test]

@@ -424,3 +424,49 @@ fn several_who_write_at_once_lose_nothing() {
     let known = revoked["digests"].as_object().unwrap();
     assert_eq!(known.len(), digests.len());
 }
+
+#[test]
+fn a_name_that_looks_like_one_that_is_trusted_is_an_alarm() {
+    let site = Site::new();
+    let add = |email: &str, more: &[&str]| {
+        let print = fingerprint(&key());
+        trust(
+            &site,
+            &[&["add", email, "--fingerprint", &print], more].concat(),
+        )
+    };
+    add(ALICE, &[]).succeeded();
+    add("bob@example.org", &[]).succeeded();
+    for lookalike in [
+        "\u{430}lice@example.org",
+        "a1ice@example.org",
+        "ALICE@example.org",
+        "alice@exarnple.org",
+    ] {
+        let ended = add(lookalike, &[]);
+        assert_eq!(ended.code, Some(2), "{lookalike}: {}", ended.stdout);
+        let why = "is not alice@example.org, whom you trust, but looks alike";
+        assert!(ended.stderr.contains(why), "{}", ended.stderr);
+        assert!(ended.stderr.is_ascii(), "{}", ended.stderr);
+    }
+    let cyrillic = "\u{430}lice@example.org";
+    let ended = add(cyrillic, &["--accept-lookalike"]).succeeded();
+    assert!(
+        ended.stdout.starts_with("\\u{430}lice@"),
+        "{}",
+        ended.stdout
+    );
+    let ended = trust(&site, &["list"]).succeeded();
+    assert!(
+        ended.stdout.contains("\n\\u{430}lice@example.org\n"),
+        "{}",
+        ended.stdout
+    );
+    // Whoever is trusted already is not another one.
+    let print = fingerprint(&key());
+    trust(
+        &site,
+        &["add", cyrillic, "--fingerprint", &print, "--replace"],
+    )
+    .succeeded();
+}

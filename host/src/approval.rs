@@ -9,8 +9,8 @@ use syft_protocol::grant::PathPattern;
 
 use crate::capability::files::Grants;
 use crate::error::CommandError;
+use crate::layout::{one_line, quoted};
 use crate::manifest::{Files, Manifest};
-use crate::plain::plain;
 use crate::ui::Ui;
 
 /// What the owner says on the command line.
@@ -126,12 +126,12 @@ fn ask(
         }
         return Err(error);
     }
+    for warning in manifest.warnings() {
+        ui.status(&one_line(&format!("  careful: {}", warning.message)));
+    }
     ui.status(&format!("The app `{name}` asks to"));
     for wish in &wishes {
-        ui.status(&plain(&format!("  {} {}", wish.words, wish.pattern)));
-    }
-    for warning in manifest.warnings() {
-        ui.status(&plain(&format!("  careful: {}", warning.message)));
+        ui.status(&quoted(&format!("{} {}", wish.words, wish.pattern)));
     }
     loop {
         match ui

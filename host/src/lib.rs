@@ -42,6 +42,7 @@ pub mod install;
 pub mod installed;
 mod journal;
 pub mod launch;
+pub mod layout;
 pub mod logging;
 mod machine;
 pub mod manifest;

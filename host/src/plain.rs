@@ -26,6 +26,15 @@ pub fn plain_excerpt(text: &str, max_chars: usize) -> String {
     plain(&shown)
 }
 
+/// Returns the text with an escape for what is not plain.
+pub fn escaped(text: &str) -> String {
+    let letters = text.chars().map(|c| match is_plain(c) {
+        true => c.to_string(),
+        false => c.escape_unicode().to_string(),
+    });
+    letters.collect()
+}
+
 /// Returns compact JSON with an escape for what is not plain, which JSON leaves as
 /// it is but for the first of the control characters.
 pub fn plain_json(json: &Value) -> String {

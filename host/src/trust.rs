@@ -16,6 +16,7 @@
 //! who had a stolen key could count up to the end, and the next key begins anew. Epochs are
 //! counted by this host and say nothing beyond it.
 
+mod alike;
 mod author;
 mod error;
 mod fingerprint;
@@ -37,7 +38,7 @@ pub use fingerprint::Fingerprint;
 pub use policy::{Policy, Unmet};
 pub use refused::Refused;
 pub use revoked::{By, Revoked, Since};
-pub use standing::{Claim, DidChanged, Standing, Via};
+pub use standing::{Alarm, Claim, Standing, Via};
 
 use crate::clock::now;
 use crate::digest::Digest;
@@ -102,7 +103,22 @@ impl TrustStore {
     /// It is not signed by the key that counts for the author.
     pub fn standing(&self, claim: &Claim) -> Result<Standing, Refused> {
         let author = self.author(&claim.author)?;
-        standing::standing(&author, &self.store.revoked()?, claim)
+        let standing = standing::standing(&author, &self.store.revoked()?, claim)?;
+        match standing.via() {
+            Via::FirstUse { .. } => Ok(standing.resembling(self.resembled(&claim.author)?)),
+            Via::Pinned | Via::Succeeded { .. } => Ok(standing),
+        }
+    }
+
+    /// Returns an author who is trusted and whose name looks like another that is not.
+    ///
+    /// # Errors
+    /// It cannot be read who is trusted.
+    pub fn resembled(&self, email: &Datasite) -> Result<Option<Datasite>, TrustError> {
+        let authors = self.store.authors()?.into_iter();
+        let mut trusted = authors.filter(|it| it.trusted != Trusted::Nothing);
+        let found = trusted.find(|it| alike::look_alike(it.email.as_str(), email.as_str()));
+        Ok(found.map(|it| it.email))
     }
 
     /// Checks that a release may be taken: that it is the author's, was not revoked, is not

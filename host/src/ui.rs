@@ -9,7 +9,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::error::CommandError;
-use crate::plain::{plain_json, plain_lines};
+use crate::layout::{lay_out, width};
+use crate::plain::plain_json;
 
 /// The most bytes of a line that terminals give, which they give at once.
 const MAX_LINE: usize = 4_096;
@@ -38,7 +39,7 @@ impl Ui {
     pub fn line(self, text: &str) -> io::Result<()> {
         match self.json {
             true => Ok(()),
-            false => print(text.as_bytes(), b"\n"),
+            false => print(lay_out(text, width(io::stdout())).as_bytes(), b"\n"),
         }
     }
 
@@ -67,7 +68,11 @@ impl Ui {
 
     /// Tells the user how things go. That nobody reads it is no error.
     pub fn status(self, text: &str) {
-        drop(writeln!(io::stderr(), "{text}"));
+        drop(writeln!(
+            io::stderr(),
+            "{}",
+            lay_out(text, width(io::stderr()))
+        ));
     }
 
     /// Tells whether a person is there to be asked.
@@ -81,7 +86,7 @@ impl Ui {
     /// Nobody can be asked any more.
     pub fn ask(self, question: &str) -> io::Result<String> {
         let mut stderr = io::stderr().lock();
-        write!(stderr, "{question} ")?;
+        write!(stderr, "{} ", lay_out(question, width(&stderr)))?;
         stderr.flush()?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
@@ -114,11 +119,18 @@ impl Ui {
 
     /// Tells the user what went wrong and what to do about it. An error may quote anybody.
     pub fn error(self, error: &CommandError) {
-        self.status(&plain_lines(&format!("error: {error}")));
+        self.status(&in_lines(&format!("error: {error}")));
         for hint in error.hints() {
-            self.status(&plain_lines(&format!("hint: {hint}")));
+            self.status(&in_lines(&format!("hint: {hint}")));
         }
     }
+}
+
+/// Returns a message with its lines further in than where it begins, so that what it
+/// quotes is not taken for another one.
+fn in_lines(message: &str) -> String {
+    let lines: Vec<&str> = message.trim_end().lines().collect();
+    lines.join("\n  ")
 }
 
 /// A terminal that does not show what is typed, until it is dropped.

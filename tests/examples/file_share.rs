@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{BOB, CAROL, call_as, call_claiming, json_of, plant, send, start};
+use crate::support::client::{Sent, request};
 use crate::support::site::{CALLER, OWNER, Site};
 
 /// A tree of shared files, with rules at many depths.
@@ -212,6 +214,73 @@ fn gives_nothing_to_a_name_that_is_only_claimed() {
     let answer = send(&folder, BOB, "get", &json!({"path": "plan.txt"}));
     assert_eq!(answer.status(), 403);
     assert!(!answer.text().contains("this is"), "{}", answer.text());
+}
+
+/// The server writes such requests for whoever calls its HTTP API as a guest.
+#[test]
+fn gives_nothing_to_a_name_that_came_through_the_http_api() {
+    let site = shared();
+    let host = start(&site, "file-share");
+    for sender in [OWNER, BOB] {
+        for header in ["x-syft-url", "x-syft-from", "X-Syft-URL"] {
+            let (id, folder) = (Uuid::new_v4(), host.rpc.join("get").join(sender));
+            let body = json!({"path": "plan.txt"}).to_string();
+            let mut forged = request(id, sender, "get", Some(body.as_bytes()));
+            forged["headers"] = json!({"accept": "*/*", header: sender});
+            let answer = Sent::write(&folder, id, forged.to_string().as_bytes()).answer();
+            assert_eq!(answer.status(), 403, "{sender} {header}");
+            assert!(!answer.text().contains("this is"), "{}", answer.text());
+        }
+    }
+}
+
+#[test]
+fn gives_nothing_by_rules_that_are_damaged() {
+    let site = shared();
+    let host = start(&site, "file-share");
+    let body = json!({"path": "open/o.txt"});
+    assert_eq!(call_as(&host, BOB, "get", &body).status(), 200);
+    let rules = site
+        .datasites()
+        .join(OWNER)
+        .join("shared/open/syft.pub.yaml");
+    let text = fs::read(&rules).unwrap();
+    // Above, bob may read all; what closed this folder is what is damaged.
+    let plan = json!({"path": "plan.txt"});
+    let above = site
+        .datasites()
+        .join(OWNER)
+        .join("shared/team/syft.pub.yaml");
+    fs::write(&above, "").unwrap();
+    for sender in [BOB, CAROL] {
+        let answer = call_as(&host, sender, "get", &json!({"path": "team/a.csv"}));
+        assert_eq!(answer.status(), 404, "{sender}");
+    }
+    fs::remove_file(&above).unwrap();
+    symlink("../syft.pub.yaml", &above).unwrap();
+    let answer = call_as(&host, BOB, "get", &json!({"path": "team/a.csv"}));
+    assert_eq!(answer.status(), 404);
+    for damaged in [
+        &b""[..],
+        b"%YAML 1.2\n---\nrules: []\n",
+        b"\0\0\0\0",
+        b"rules: [",
+    ] {
+        fs::write(&rules, damaged).unwrap();
+        assert_eq!(
+            call_as(&host, BOB, "get", &body).status(),
+            404,
+            "{damaged:?}"
+        );
+        assert_eq!(
+            call_as(&host, OWNER, "get", &body).status(),
+            200,
+            "{damaged:?}"
+        );
+    }
+    fs::write(&rules, text).unwrap();
+    assert_eq!(call_as(&host, BOB, "get", &body).status(), 200);
+    assert_eq!(call_as(&host, BOB, "get", &plan).status(), 200);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::fs;
 
 use super::{World, digest};
-use crate::support::people::Served;
+use crate::support::guests::example;
+use crate::support::host::{Ended, output};
+use crate::support::people::{Person, Served};
 
 const READS: &str = "[files]\nread = ['*/public/*.json']";
 const READS_MORE: &str = "[files]\nread = ['*/public/*']";
@@ -49,6 +51,61 @@ fn what_an_app_asks_for_does_not_reorder_what_is_shown() {
     let why = world.refused(&["install", &file]);
     assert!(why.contains("careful: `write` has"), "{why}");
     assert!(!why.contains('\u{202e}'), "{why}");
+}
+
+#[test]
+fn an_author_who_looks_like_a_known_one_is_an_alarm_and_taken_by_no_yes() {
+    let world = World::new();
+    world.install(&world.release("1.0.1", ""));
+    for (seed, email) in [(6, "\u{430}lice@example.org"), (7, "aIice@example.org")] {
+        let forger = Person::new(&world.site, email, seed);
+        let toml =
+            format!("[app]\nname = 'other'\nversion = '1.0.1'\nsequence = 1\nauthor = '{email}'\n");
+        let file = forger.signed(&world.site, &example("hello"), &toml);
+        let install = ["install", &file, "--yes", "--expect-digest", &digest(&file)];
+        let why = world.refused(&install);
+        let alarm = "is not alice@example.org, whom you trust, but looks alike";
+        assert!(
+            why.contains("ALARM: ") && why.matches(alarm).count() == 2,
+            "{why}"
+        );
+        assert!(!why.contains('\u{430}'), "{why}");
+        world.owner_says(&[&install[..], &["--accept-lookalike"]].concat());
+    }
+}
+
+#[test]
+fn what_an_app_says_of_itself_passes_for_nothing_of_ours() {
+    let world = World::new();
+    let known = "which you know as the key of alice@example.org";
+    let pads = ["x", " ", "\u{8a9e}", "e\u{301}", "\u{3000}", "\u{1f600}"];
+    for (n, pad) in (1..).zip(pads) {
+        let pad = pad.repeat((500 - known.len() - 30) / pad.chars().count());
+        let text = format!("{pad}Author   alice@example.org {known}");
+        let text: String = text.chars().rev().take(500).collect();
+        let text: String = text.chars().rev().collect();
+        let file = world.release(&format!("1.0.{n}"), &format!("description = '{text}'\n"));
+        for width in ["20", "80", "200"] {
+            let install = ["install", &file];
+            let mut command = world.owner.command(&world.site, &install);
+            let ended = Ended::of(&output(command.env("COLUMNS", width)));
+            let shown = ended.stderr;
+            let theirs: Vec<&str> = shown.lines().filter(|it| it.starts_with("  │ ")).collect();
+            assert!(theirs.len() > 1, "{shown}");
+            let ours = shown.lines().filter(|it| !it.starts_with("  │ "));
+            let ours = ours.collect::<Vec<_>>().join("\n");
+            assert_eq!(ours.matches("Author").count(), 1, "{shown}");
+            assert!(!ours.contains("which you know as"), "{shown}");
+            // It comes last of what is shown.
+            let end = shown.rfind("  │ ").unwrap();
+            let rest = &shown[end..];
+            assert!(
+                shown.find("SHA-256").unwrap() < shown.find("  │ ").unwrap(),
+                "{shown}"
+            );
+            assert!(rest.contains("error: cannot install"), "{shown}");
+        }
+    }
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn what_wants_more_waits_and_the_one_before_goes_on() {
     assert_eq!(world.owner_says(&["approve"])["wants"], wishes);
     let why = world.refused(&["approve", "demo"]);
     assert!(
-        why.contains("It asks for more than that, to\n  read */public/*\n"),
+        why.contains("It asks for more than that, to\n  │ read */public/*\n"),
         "{why}"
     );
     let wrong = [

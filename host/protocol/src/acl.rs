@@ -27,10 +27,25 @@
 //!   than 4 million steps in one decision.
 //! - **Files** of more than 256 KiB, 1000 rules, 10 000 list entries, 4096
 //!   bytes in a pattern, 1024 in an entry or 100 000 steps through aliases are
-//!   not read, nor are `!!binary`, `!!int`, `!!float` and `!!timestamp` tags
-//!   on what is used, nesting deeper than 255, or UTF-16. The server loads
-//!   them: [`AclError::server_loads`] tells them apart, and
-//!   [`RuleSet::closed`] takes their place.
+//!   not read.
+//! - **YAML** is read only where its versions 1.1 and 1.2 and the parsers of
+//!   both sides agree. These are not read: directives (`%YAML`, `%TAG` and
+//!   unknown ones); a second document, `...` alone and anything behind `...`;
+//!   text in the line of `---`; U+0085, U+2028, U+2029, a carriage return
+//!   within a line, and U+FEFF other than at the start, anywhere in the file;
+//!   UTF-16; keys that are empty, take several lines or more than 1000 bytes,
+//!   or follow a `?`; tabs at the start of a line within brackets, in texts
+//!   without quotes and in block texts; `?` or `:` before a text without
+//!   quotes, and `?` in one within brackets; the escapes `\/` and `\'`;
+//!   anchors and tags of other characters than ASCII letters, digits, `-` and
+//!   `_`, the long form `!<…>`, and, within brackets, apart from what they
+//!   mark; `!!binary`, `!!int`, `!!float` and `!!timestamp` on what is used;
+//!   other tags than `!!seq` and `!!map` on a list or a map; nesting deeper
+//!   than 255.
+//! - **A file that is not read** closes its folder and all below, by
+//!   [`RuleSet::closed`]. The server, given what it refuses itself
+//!   ([`AclError::server_refuses`]), goes on with the rules from before or with
+//!   those above.
 //! - **A null rule** (`rules: [~]`) is an error; it crashes the server.
 //!
 //! # Where this differs otherwise
@@ -46,7 +61,7 @@ mod document;
 mod error;
 mod path;
 mod ruleset;
-mod tabs;
+mod structure;
 mod yaml;
 
 mod action;

@@ -31,20 +31,36 @@ pub(crate) fn excerpt(text: &str) -> String {
     shown
 }
 
-/// Tells whether a character stays where it is put. Control characters move the
-/// cursor and worse; line separators and those that reorder text are no control
-/// characters to `char`, yet they show something else than is there.
+/// Tells whether a character is seen, and stays where it is put. Control
+/// characters move the cursor and worse; line separators, those that reorder
+/// text, and those that Unicode lets be invisible or has given no meaning are no
+/// control characters to `char`, yet they show something else than is there.
 pub fn is_plain(c: char) -> bool {
     let disturbs = matches!(
         c,
         '\u{ad}'
+            | '\u{34f}'
             | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{2069}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{e000}'..='\u{f8ff}'
+            | '\u{fdd0}'..='\u{fdef}'
+            | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..
     );
-    !c.is_control() && !disturbs
+    let is_no_character = u32::from(c) & 0xfffe == 0xfffe;
+    !c.is_control() && !disturbs && !is_no_character
 }
 
 #[cfg(test)]

@@ -498,7 +498,10 @@ impl Inbox {
             }
             Some(folder) => Sender {
                 email: folder.to_owned(),
-                proof: Proof::Folder,
+                proof: match request.headers.are_of_http_api() {
+                    true => Proof::Claimed,
+                    false => Proof::Folder,
+                },
             },
             None => Sender {
                 email: request.sender.clone(),

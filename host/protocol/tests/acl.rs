@@ -257,7 +257,7 @@ fn load(files: &BTreeMap<String, String>) -> (Acl, Vec<String>) {
         let inserted: Result<(), AclError> =
             RuleSet::parse(text.as_bytes()).and_then(|rules| acl.insert(folder, rules));
         if let Err(error) = inserted {
-            assert!(!error.server_loads(), "{path}: {error}");
+            assert!(error.server_refuses(), "{path}: {error}");
             refused.push(path.clone());
         }
     }

@@ -35,7 +35,7 @@ pub(crate) use place::MAX_PATH_BYTES;
 pub use place::{Named, Place, Root};
 pub use policy::Grants;
 pub(crate) use policy::{Policy, Want};
-pub use rules::{Broken, Rules};
+pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::Sender;
 pub(crate) use stamp::stamp_at;
 

@@ -4,11 +4,11 @@ use std::time::SystemTime;
 
 use clap::Args;
 use serde_json::{Value, json};
-use syft_protocol::acl::{Access, Decision, Reason, RuleRef};
+use syft_protocol::acl::{Access, Reason, RuleRef};
 use syft_protocol::timestamp::Timestamp;
 
 use super::Exit;
-use crate::capability::files::{Broken, Root, Rules};
+use crate::capability::files::{Broken, Root, Rules, Ruling};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::plain::plain;
@@ -17,7 +17,8 @@ use crate::ui::Ui;
 /// Show what somebody may do with a path, and which rule says so
 ///
 /// Decides as the SyftBox server does, by the `syft.pub.yaml` files of the tree.
-/// SECURITY.md lists where it is stricter.
+/// One that is empty, damaged or no regular file closes its folder. SECURITY.md
+/// lists where else it is stricter than the server.
 #[derive(Debug, Args)]
 pub(super) struct AccessArgs {
     // Not `email`: that is the owner's, an option of all commands.
@@ -40,8 +41,8 @@ pub(super) fn access(
     let now = Timestamp::from_system_time(SystemTime::now());
     let mut rules = Rules::new(Broken::AsServer);
     let mut may = |access| {
-        let decision = rules.decide(&root, now, &args.who, &args.path, access);
-        (decision.allowed, explain(&decision))
+        let ruling = rules.decide(&root, now, &args.who, &args.path, access);
+        (ruling.decision.allowed, explain(&ruling))
     };
     let (read, by) = may(Access::Read);
     let (write, write_by) = may(Access::Write);
@@ -74,14 +75,24 @@ struct By {
     rule: Value,
 }
 
-fn explain(decision: &Decision<'_>) -> By {
+fn explain(ruling: &Ruling<'_>) -> By {
     let by = |words: String| By {
         words,
         file: Value::Null,
         rule: Value::Null,
     };
-    match decision.reason {
+    match ruling.decision.reason {
         Reason::Owner => by("the owner may do everything".to_owned()),
+        Reason::Rule(RuleRef { file, .. }) | Reason::NoRule { file } if ruling.fault.is_some() => {
+            By {
+                words: format!(
+                    "{file} {}, which closes its folder",
+                    ruling.fault.unwrap_or_default()
+                ),
+                file: file.into(),
+                rule: Value::Null,
+            }
+        }
         Reason::Rule(rule) => of_rule(&rule, ""),
         Reason::Unknown(rule, _) => {
             of_rule(&rule, ", of which it cannot be told whether it applies")

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::{Installed, growth};
-use crate::plain::plain;
+use crate::layout::one_line;
 use crate::ui::Ui;
 
 /// Approve a release that wants more than the one before
@@ -131,19 +131,16 @@ fn show(ui: Ui, config: &Config, installed: &Installed, denied: &[PathPattern]) 
         "Replaces {} (release {})",
         current.version, current.sequence
     ));
-    ui.status("It asks for more than that, to");
-    for wish in wishes(config, installed) {
-        ui.status(&format!("  {}", plain(&wish)));
-    }
     for problem in waiting.approved.warnings() {
-        ui.status(&plain(&format!("  careful: {}", problem.message)));
+        ui.status(&one_line(&format!("  careful: {}", problem.message)));
     }
     let denied = installed.denied_with(denied);
-    if !denied.is_empty() {
-        ui.status("You deny it");
-    }
-    for pattern in denied {
-        ui.status(&plain(&format!("  {pattern}")));
+    let denied: Vec<String> = denied.iter().map(ToString::to_string).collect();
+    let denied = offer::block("You deny it", &denied);
+    let title = "It asks for more than that, to";
+    let asked = offer::block(title, &wishes(config, installed));
+    for line in denied.into_iter().chain(asked) {
+        ui.status(&line);
     }
 }
 

@@ -40,6 +40,11 @@ pub(super) struct InstallArgs {
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse)]
     deny: Vec<PathPattern>,
 
+    /// Take the app of an author who is not trusted yet although their name looks like that of
+    /// one who is
+    #[arg(long)]
+    accept_lookalike: bool,
+
     /// Take a release that is older than one that was here before
     #[arg(long)]
     allow_downgrade: bool,
@@ -64,6 +69,13 @@ pub(super) async fn install(
         return stay(ui, &config, &installer, &candidate, &args.deny).map_err(wrong);
     }
     offer::show(ui, &candidate, &candidate.denied_with(&args.deny));
+    if let Some(known) = candidate.standing.resembles()
+        && !args.accept_lookalike
+        && (args.yes || !ui.can_ask())
+    {
+        let author = candidate.standing.author();
+        return Err(wrong(offer::lookalike(author, known)));
+    }
     if !args.yes {
         offer::ask_for(ui, &candidate).map_err(wrong)?;
     } else if args.expect_digest.is_none() {

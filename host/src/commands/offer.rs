@@ -1,7 +1,7 @@
 //! What an owner is shown of a release and asked about it, and told of what came of that.
 
 use serde_json::{Value, json};
-use syft_protocol::address::AppName;
+use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use crate::config::Config;
@@ -9,6 +9,7 @@ use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::install::{Candidate, InstallError};
 use crate::installed::{Installed, Release};
+use crate::layout::{one_line, quoted};
 use crate::plain::plain;
 use crate::serve::Status;
 use crate::trust::{Standing, Via};
@@ -20,7 +21,8 @@ pub(super) fn explain(error: InstallError) -> CommandError {
     CommandError::from(error).with_hints(hints)
 }
 
-/// Shows a release: what it is, who made it, and what it asks for.
+/// Shows a release: what it is, who made it, what it asks for, and last what it says of
+/// itself.
 pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     let verified = candidate.verified();
     let release = verified.release();
@@ -28,9 +30,6 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
         "{} {} (release {})",
         release.name, release.version, release.sequence
     )];
-    if let Some(description) = &verified.manifest().description {
-        lines.push(format!("  {}", plain(description)));
-    }
     lines.push(format!("Author   {}", release.author));
     lines.push(format!("Key      {}", candidate.standing.key()));
     lines.push(format!("         {}", in_words(&candidate.standing)));
@@ -43,7 +42,6 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
                 "Replaces {} (release {})",
                 current.version, current.sequence
             ));
-            lines.extend(block("It asks for more than that, to", &candidate.growth));
             if candidate.growth.is_empty() {
                 lines.push("It asks for nothing that is not approved already.".to_owned());
             }
@@ -51,13 +49,13 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
         None if candidate.growth.is_empty() => {
             lines.push("It asks for nothing but to answer requests.".to_owned());
         }
-        None => lines.extend(block("It asks to", &candidate.growth)),
+        None => {}
     }
     let warnings = verified.manifest().warnings();
     lines.extend(
         warnings
             .iter()
-            .map(|it| plain(&format!("  careful: {}", it.message))),
+            .map(|it| one_line(&format!("  careful: {}", it.message))),
     );
     if candidate.inherits {
         lines.push(format!(
@@ -76,17 +74,27 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     if let Some(alarm) = candidate.standing.alarm() {
         lines.push(format!("ALARM: {alarm}"));
     }
+    // From here on, a stranger speaks.
+    let title = match candidate.before() {
+        Some(_) => "It asks for more than that, to",
+        None => "It asks to",
+    };
+    lines.extend(block(title, &candidate.growth));
+    let description = verified.manifest().description.as_slice();
+    lines.extend(block("It says of itself", description));
     for line in lines {
         ui.status(&line);
     }
 }
 
-fn block(title: &str, lines: &[String]) -> Vec<String> {
-    if lines.is_empty() {
+/// Returns a title, and below it what others wrote, marked as such; nothing if there is
+/// none.
+pub(super) fn block(title: &str, texts: &[String]) -> Vec<String> {
+    if texts.is_empty() {
         return Vec::new();
     }
-    let lines = lines.iter().map(|line| format!("  {}", plain(line)));
-    std::iter::once(title.to_owned()).chain(lines).collect()
+    let texts = texts.iter().map(|text| quoted(text));
+    std::iter::once(title.to_owned()).chain(texts).collect()
 }
 
 /// Returns what is known of the key.
@@ -120,11 +128,25 @@ pub(super) fn ask_for(ui: Ui, candidate: &Candidate<'_>) -> Result<(), CommandEr
             false => error.hint("or install what its author signed, whom you know, with --yes"),
         });
     }
+    if let Some(known) = candidate.standing.resembles() {
+        ui.status(&format!(
+            "This is not {known}, however much the names look alike."
+        ));
+    }
     if is_new {
         ui.status(&format!("Nothing but its fingerprint says whose key this is. Compare it with what {author} told you"));
         ui.status("by another way: from now on you will trust it.");
     }
     ask(ui, "Install it? [y]es, [n]o:", "not installed")
+}
+
+/// Returns why an author is not taken whom nobody was asked about.
+pub(super) fn lookalike(author: &Datasite, known: &Datasite) -> CommandError {
+    CommandError::new(format!(
+        "{author} is not {known}, whom you trust, but looks alike"
+    ))
+    .hint("compare each letter with what its author told you")
+    .hint("if you know that it is somebody else, and whom: --accept-lookalike")
 }
 
 /// Asks whether to go on; an error is a no.
@@ -172,7 +194,7 @@ pub(super) fn tell_waits(
         ))?;
     }
     for wish in growth {
-        ui.line(&format!("  {}", plain(wish)))?;
+        ui.line(&quoted(wish))?;
     }
     ui.line(&format!(
         "{} is served until then. Look at it with `syft-host approve {name}`.",

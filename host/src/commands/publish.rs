@@ -248,8 +248,8 @@ fn is_readable(config: &Config) -> bool {
         return false;
     };
     let mut rules = Rules::new(Broken::AsServer);
-    let decision = rules.decide(&root, now(), ANYBODY, &path, Access::Read);
-    decision.allowed
+    let ruling = rules.decide(&root, now(), ANYBODY, &path, Access::Read);
+    ruling.decision.allowed
 }
 
 fn tell(

@@ -10,15 +10,15 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use syft_protocol::address::Datasite;
 
-use super::Exit;
 use super::files::explain_refused;
 use super::keys::read_public;
+use super::{Exit, offer};
 use crate::config::{Config, Overrides};
 use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::package::Link;
 use crate::tree::did_key;
-use crate::trust::{Author, Fingerprint, Given, Refused, Revocation, TrustStore};
+use crate::trust::{Alarm, Author, Fingerprint, Given, Refused, Revocation, TrustStore};
 use crate::ui::Ui;
 
 /// The most bytes of a lineage, far more than the longest takes.
@@ -72,6 +72,10 @@ struct AddArgs {
     /// Put it in the place of another key without asking
     #[arg(long)]
     replace: bool,
+
+    /// Trust them although their name looks like that of an author who is trusted
+    #[arg(long)]
+    accept_lookalike: bool,
 }
 
 /// Trust no key of an author any more
@@ -118,6 +122,9 @@ fn add(ui: Ui, config: &Config, store: &TrustStore, args: &AddArgs) -> Result<()
     let email = Datasite::parse(&args.author)?;
     let did_key = did_key(&config.datasites, &email);
     let known = store.author(&email).map_err(explain_refused)?.fingerprint();
+    if known.is_none() && !args.accept_lookalike {
+        check_looks(ui, store, &email)?;
+    }
     let author = match &args.lineage {
         Some(path) => {
             let wrong = |error: CommandError| error.about(format!("cannot use {}", path.display()));
@@ -140,6 +147,20 @@ fn add(ui: Ui, config: &Config, store: &TrustStore, args: &AddArgs) -> Result<()
         }
     };
     show_added(ui, &author.map_err(explain_refused)?, known)
+}
+
+/// Makes sure that a new author is not taken for one who is trusted.
+fn check_looks(ui: Ui, store: &TrustStore, email: &Datasite) -> Result<(), CommandError> {
+    let Some(known) = store.resembled(email).map_err(explain_refused)? else {
+        return Ok(());
+    };
+    if !ui.can_ask() {
+        return Err(offer::lookalike(email, &known));
+    }
+    let author = email.clone();
+    let alarm = Alarm::Resembles { author, known };
+    ui.status(&format!("ALARM: {alarm}."));
+    offer::ask(ui, "Trust it all the same? [y]es, [n]o:", "not trusted")
 }
 
 fn read_given(args: &AddArgs) -> Result<Given, CommandError> {

@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::component::{ComponentError, surface};
 use crate::manifest::Manifest;
-use crate::plain::plain_excerpt;
+use crate::plain::{escaped, is_plain, plain_excerpt};
 use crate::sandbox::is_offered;
 
 /// A release of an app, as its manifest names it.
@@ -36,6 +36,9 @@ pub enum ReleaseError {
     /// The author is none that could be known by a key.
     #[error("the author of the app, `{0}`, is no email address")]
     Author(String),
+    /// The author's name has characters that nobody sees.
+    #[error("the author of the app, `{0}`, has characters that nobody sees")]
+    Unseen(String),
     /// It imports what no manifest can ask for.
     #[error("the app imports `{0}`, which no manifest can ask for")]
     Import(String),
@@ -92,11 +95,15 @@ impl Release {
         else {
             return Err(ReleaseError::Incomplete(missing(manifest)));
         };
+        let author = Datasite::parse(author).map_err(|_| ReleaseError::Author(author.clone()))?;
+        if !author.as_str().chars().all(is_plain) {
+            return Err(ReleaseError::Unseen(escaped(author.as_str())));
+        }
         Ok(Self {
             name: name.clone(),
             version: version.clone(),
             sequence: *sequence,
-            author: Datasite::parse(author).map_err(|_| ReleaseError::Author(author.clone()))?,
+            author,
         })
     }
 }
@@ -126,7 +133,7 @@ impl ReleaseError {
             }
             Self::NoManifest => &[NAME, VERSION, SEQUENCE, AUTHOR],
             Self::Incomplete(missing) => missing.as_slice(),
-            Self::Author(_) => &[AUTHOR],
+            Self::Author(_) | Self::Unseen(_) => &[AUTHOR],
         };
         let write = |it: &Missing| format!("write in syft-app.toml below [app]: {}", it.example);
         let mut hints: Vec<String> = missing.iter().map(write).collect();

@@ -32,7 +32,7 @@ pub struct Standing {
     pub(super) epoch: u64,
     via: Via,
     pub(super) added: Vec<(PublicKey, How)>,
-    alarm: Option<DidChanged>,
+    alarm: Option<Alarm>,
 }
 
 /// How it is known that a key is the author's.
@@ -52,13 +52,26 @@ pub enum Via {
     },
 }
 
-/// The `did.json` of an author shows another key than when theirs was pinned, and not the one
-/// that has signed. That changes nothing, and the owner should know.
+/// What decides nothing by itself, and the owner should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DidChanged {
-    author: Datasite,
-    then: PublicKey,
-    now: PublicKey,
+pub enum Alarm {
+    /// The `did.json` of an author shows another key than when theirs was pinned, and not the
+    /// one that has signed.
+    DidChanged {
+        /// Whose it is.
+        author: Datasite,
+        /// What it showed.
+        then: PublicKey,
+        /// What it shows.
+        now: PublicKey,
+    },
+    /// Nothing is known of an author, and their name looks like one that is trusted.
+    Resembles {
+        /// The author.
+        author: Datasite,
+        /// Who is trusted.
+        known: Datasite,
+    },
 }
 
 impl Standing {
@@ -83,14 +96,38 @@ impl Standing {
     }
 
     /// Returns what the owner should be told although it changes nothing.
-    pub fn alarm(&self) -> Option<&DidChanged> {
+    pub fn alarm(&self) -> Option<&Alarm> {
         self.alarm.as_ref()
+    }
+
+    /// Returns who is trusted and has a name that looks like that of the author, who is not.
+    pub fn resembles(&self) -> Option<&Datasite> {
+        match &self.alarm {
+            Some(Alarm::Resembles { known, .. }) => Some(known),
+            Some(Alarm::DidChanged { .. }) | None => None,
+        }
+    }
+
+    pub(super) fn resembling(mut self, known: Option<Datasite>) -> Self {
+        let author = self.claim.author.clone();
+        let alarm = known.map(|known| Alarm::Resembles { author, known });
+        self.alarm = alarm.or(self.alarm);
+        self
     }
 }
 
-impl fmt::Display for DidChanged {
+impl fmt::Display for Alarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { author, then, now } = self;
+        let (author, then, now) = match self {
+            Self::DidChanged { author, then, now } => (author, then, now),
+            Self::Resembles { author, known } => {
+                return write!(
+                    f,
+                    "{author} is not {known}, whom you trust, but looks alike. Whoever calls \
+                     themselves so may want to be taken for {known}"
+                );
+            }
+        };
         write!(
             f,
             "the did.json of {author} has changed: it showed the key {then} when you came to \
@@ -288,9 +325,9 @@ impl Asked<'_> {
         }
     }
 
-    fn alarm(&self, key: &PublicKey) -> Option<DidChanged> {
+    fn alarm(&self, key: &PublicKey) -> Option<Alarm> {
         let (then, now) = (self.author.did_key?, self.claim.did_key?);
-        (then != now && now != *key).then(|| DidChanged {
+        (then != now && now != *key).then(|| Alarm::DidChanged {
             author: self.claim.author.clone(),
             then,
             now,

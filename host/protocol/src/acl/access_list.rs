@@ -12,7 +12,7 @@ const EVERYONE: &str = "*";
 const USER: &str = "USER";
 
 /// The entries of one list, sorted by what they do.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AccessList {
     everyone: bool,
     requester: bool,

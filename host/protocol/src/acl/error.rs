@@ -1,6 +1,8 @@
 //! Why a permission file, or its place, is not taken.
 
-/// A permission file that was not read, or has no place.
+/// A permission file that was not read, or has no place. Where something is
+/// decided by it, [`RuleSet::closed`](super::RuleSet::closed) is to take its
+/// place: what its author meant is not known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AclError {
     /// It is no YAML.
@@ -27,13 +29,22 @@ pub enum AclError {
         /// Of what.
         what: &'static str,
     },
-    /// It uses a part of YAML that is not read.
+    /// It uses a part of YAML that is not read, since the server may read it
+    /// differently or not at all.
     #[error("line {line}: {what} is not supported")]
     Unsupported {
         /// The line, counted from 1.
         line: usize,
         /// Which part.
         what: String,
+    },
+    /// It holds bytes that are in no text.
+    #[error("line {line}: {problem}, so it is damaged")]
+    Damaged {
+        /// The line, counted from 1.
+        line: usize,
+        /// What it holds.
+        problem: &'static str,
     },
     /// The folder cannot hold a permission file.
     #[error("`{folder}` {problem}, so it can hold no permission file")]
@@ -46,15 +57,10 @@ pub enum AclError {
 }
 
 impl AclError {
-    /// Returns whether the SyftBox server reads the file all the same.
-    ///
-    /// What the server does not load is absent: the nearest file above
-    /// decides. What only we do not read must not open the folder, so
-    /// [`RuleSet::closed`](super::RuleSet::closed) takes its place.
-    pub fn server_loads(&self) -> bool {
-        match self {
-            AclError::TooMuch { .. } | AclError::Unsupported { .. } => true,
-            AclError::Syntax { .. } | AclError::Shape { .. } | AclError::Folder { .. } => false,
-        }
+    /// Returns whether the SyftBox server, given the same file, refuses it too
+    /// and decides by what it has: the rules from before or, once it was started
+    /// again, those of the nearest file above.
+    pub fn server_refuses(&self) -> bool {
+        matches!(self, AclError::Syntax { .. } | AclError::Shape { .. })
     }
 }

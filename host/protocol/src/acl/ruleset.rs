@@ -25,13 +25,13 @@ const MAX_ENTRY_BYTES: usize = 1024;
 const EVERYTHING: &str = "**";
 
 /// The rules of one permission file.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleSet {
     pub(super) terminal: bool,
     pub(super) rules: Vec<Rule>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
     /// The place in the file, unless it does not stand there.
     pub(super) index: Option<usize>,
@@ -40,7 +40,7 @@ pub(super) struct Rule {
 }
 
 /// Whom a rule gives what.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Grants {
     admin: AccessList,
     write: AccessList,
@@ -50,8 +50,10 @@ pub(super) struct Grants {
 impl RuleSet {
     /// Reads a permission file as the server does.
     ///
-    /// Of the errors, those of [`AclError::server_loads`] are about files that
-    /// the server reads and this does not.
+    /// # Errors
+    /// The server does not load it, or it holds more, or other YAML, than is read
+    /// here. An empty one is for the caller to refuse: none of that kind reaches
+    /// the server.
     pub fn parse(text: &[u8]) -> Result<RuleSet, AclError> {
         if text.len() > MAX_BYTES {
             return Err(AclError::TooMuch {

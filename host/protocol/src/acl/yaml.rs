@@ -1,18 +1,17 @@
 //! The first YAML document of a text, as nodes.
 //!
-//! The parser reads YAML 1.2, the server's YAML 1.1. Where they are known to
-//! part, it is made up for here, or the file is left unread
-//! ([`AclError::Unsupported`]) rather than taken for invalid.
+//! The parser reads YAML 1.2, the server's YAML 1.1. What they may read
+//! differently is not read at all ([`AclError::Unsupported`]).
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use granit_parser::{
-    ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag, options,
-};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag, options};
 
 use super::AclError;
-use super::tabs::{check_tabs, without_tabs};
+use super::structure::{
+    Structure, check_block, check_characters, check_key, check_plain, check_quoted,
+};
 use crate::excerpt::excerpt;
 
 const YAML_TAGS: &str = "tag:yaml.org,2002:";
@@ -51,54 +50,23 @@ pub(super) enum ScalarTag {
     Custom,
 }
 
-/// Reads the first document; its root is the first node. None at all is a
-/// null.
+/// Reads the document; its root is the first node. None at all is a null.
 pub(super) fn read(text: &[u8]) -> Result<Vec<Content>, AclError> {
     let text = decode(text)?;
-    let mut builder = Builder::default();
-    let end = match builder.read(text) {
-        Ok(end) => end,
-        Err(error) => return Err(fault(text, &error)),
-    };
-    check_tabs(&text[..end], &builder.inner)?;
+    check_characters(text)?;
+    let mut builder = Builder::new(text);
+    let end = builder.read()?;
+    Structure::check(text, &builder.texts, end)?;
     if builder.nodes.is_empty() {
         builder.add(1, 0, Kind::Scalar(Scalar::null()));
     }
     Ok(builder.nodes)
 }
 
-/// Returns what an error of the parser means. Within brackets the server
-/// allows tabs that the parser refuses.
-fn fault(text: &str, error: &ScanError) -> AclError {
-    let line = error.marker().line();
-    let problem = excerpt(&error.info());
-    let server_may_read = match error.kind() {
-        ErrorKind::RecursionLimitExceeded
-        | ErrorKind::CommentNotSeparated
-        | ErrorKind::InvalidTagTerminator
-        | ErrorKind::MissingTagUri
-        | ErrorKind::PlainScalarStartsWithDashFlowIndicator => true,
-        ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabNotAllowed
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabInPlainScalar => {
-            let mut builder = Builder::default();
-            match builder.read(&without_tabs(text)) {
-                Ok(end) => match check_tabs(&text[..end], &builder.inner) {
-                    Ok(()) => true,
-                    Err(error) => return error,
-                },
-                Err(_) => false,
-            }
-        }
-        _ => false,
-    };
-    match server_may_read {
-        true => AclError::Unsupported {
-            line,
-            what: format!("what the server may read ({problem})"),
-        },
-        false => AclError::Syntax { line, problem },
+fn fault(error: &ScanError) -> AclError {
+    AclError::Syntax {
+        line: error.marker().line(),
+        problem: excerpt(&error.info()),
     }
 }
 
@@ -114,40 +82,87 @@ impl Scalar {
 }
 
 /// Puts the events of one document together, without recursion.
-#[derive(Default)]
-struct Builder {
+struct Builder<'a> {
+    text: &'a str,
     nodes: Vec<Content>,
     /// The lists and maps that are not yet closed, the innermost last.
     open: Vec<Node>,
     anchors: HashMap<usize, Node>,
-    /// Where the last list or map within brackets starts, that holds all open
-    /// ones within brackets, and how many of these there are.
-    flow: (usize, usize),
-    /// The bytes of texts and of lists and maps within brackets, in order.
-    inner: Vec<Range<usize>>,
+    /// How many lists and maps within brackets are open.
+    n_brackets: usize,
+    /// The bytes of all texts, in order.
+    texts: Vec<Range<usize>>,
 }
 
-impl Builder {
+impl<'a> Builder<'a> {
+    fn new(text: &'a str) -> Builder<'a> {
+        Builder {
+            text,
+            nodes: Vec::new(),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            n_brackets: 0,
+            texts: Vec::new(),
+        }
+    }
+
     /// Takes the first document and returns where it ends.
-    fn read(&mut self, text: &str) -> Result<usize, ScanError> {
+    fn read(&mut self) -> Result<usize, AclError> {
         let options = options! {
             emit_comments: false,
             bom_inside_document_as_content: true,
             block_scalar_eof_without_line_feed: true,
         };
-        for event in Parser::new_from_str_with_options(text, options) {
-            let (event, span) = event?;
+        for event in Parser::new_from_str_with_options(self.text, options) {
+            let (event, span) = event.map_err(|error| fault(&error))?;
             let bytes = span.byte_range().unwrap_or(0..0);
             if matches!(event, Event::DocumentEnd) {
                 return Ok(bytes.start);
             }
+            self.check(&event, &bytes)?;
             self.take(event, span.start.line(), bytes);
         }
-        Ok(text.len())
+        Ok(self.text.len())
+    }
+
+    /// Fails where the versions of YAML may read a text or a key differently.
+    fn check(&self, event: &Event<'_>, bytes: &Range<usize>) -> Result<(), AclError> {
+        match event {
+            Event::Scalar(_, ScalarStyle::Plain, ..) => {
+                check_plain(self.text, bytes, self.n_brackets > 0)?;
+            }
+            Event::Scalar(_, ScalarStyle::DoubleQuoted, ..) => check_quoted(self.text, bytes)?,
+            Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, ..) => {
+                check_block(self.text, bytes)?;
+            }
+            Event::SequenceStart(.., Some(tag)) => self.check_tag(tag, "seq", bytes)?,
+            Event::MappingStart(.., Some(tag)) => self.check_tag(tag, "map", bytes)?,
+            _ => {}
+        }
+        match event {
+            Event::Scalar(..) | Event::Alias(_) if self.is_key_due() => check_key(self.text, bytes),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fails where a list or a map is tagged as something else.
+    fn check_tag(&self, tag: &Tag, name: &str, bytes: &Range<usize>) -> Result<(), AclError> {
+        match scalar_tag(Some(tag)) {
+            ScalarTag::Yaml(other) if other != name => Err(AclError::Unsupported {
+                line: self.text[..bytes.start].matches('\n').count() + 1,
+                what: format!("the tag `!!{}` before a list or a map", excerpt(&other)),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_key_due(&self) -> bool {
+        let parent = self.open.last().map(|node| &self.nodes[node.0].kind);
+        matches!(parent, Some(Kind::Map(children)) if children.len() % 2 == 0)
     }
 
     fn take(&mut self, event: Event<'_>, line: usize, bytes: Range<usize>) {
-        self.note_inner(&event, bytes);
+        self.note(&event, bytes);
         match event {
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor);
@@ -175,19 +190,14 @@ impl Builder {
         }
     }
 
-    fn note_inner(&mut self, event: &Event<'_>, bytes: Range<usize>) {
-        let (start, depth) = self.flow;
+    /// Counts brackets, and keeps where texts stand.
+    fn note(&mut self, event: &Event<'_>, bytes: Range<usize>) {
         match event {
-            Event::Scalar(..) if depth == 0 => self.inner.push(bytes),
+            Event::Scalar(..) => self.texts.push(bytes),
             Event::SequenceStart(StructureStyle::Flow, ..)
-            | Event::MappingStart(StructureStyle::Flow, ..) => {
-                self.flow = (if depth == 0 { bytes.start } else { start }, depth + 1);
-            }
-            Event::SequenceEnd | Event::MappingEnd if depth > 0 => {
-                if depth == 1 {
-                    self.inner.push(start..bytes.end);
-                }
-                self.flow.1 -= 1;
+            | Event::MappingStart(StructureStyle::Flow, ..) => self.n_brackets += 1,
+            Event::SequenceEnd | Event::MappingEnd => {
+                self.n_brackets = self.n_brackets.saturating_sub(1);
             }
             _ => {}
         }
@@ -228,16 +238,16 @@ fn decode(text: &[u8]) -> Result<&str, AclError> {
             what: "UTF-16".to_owned(),
         });
     }
-    let problem = |valid: &str, problem: &str| AclError::Syntax {
+    let damaged = |valid: &str, problem| AclError::Damaged {
         line: valid.matches('\n').count() + 1,
-        problem: problem.to_owned(),
+        problem,
     };
     let text = str::from_utf8(text).map_err(|error| {
         let valid = text.get(..error.valid_up_to()).unwrap_or_default();
-        problem(&String::from_utf8_lossy(valid), "not UTF-8")
+        damaged(&String::from_utf8_lossy(valid), "bytes that are not UTF-8")
     })?;
     match text.find(is_control) {
-        Some(at) => Err(problem(&text[..at], "control characters are not allowed")),
+        Some(at) => Err(damaged(&text[..at], "a control character")),
         None => Ok(text),
     }
 }

@@ -15,10 +15,10 @@ pub struct Sender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Proof {
     /// Only the message says so. SyftBox's HTTP API writes whatever sender its
-    /// caller names.
+    /// caller names, also into the folder of that name.
     Claimed,
     /// The request lies in the folder of that name, which the permission file
-    /// lets only that sender write.
+    /// lets only that sender write, and did not come through the HTTP API.
     Folder,
     /// The message carries that sender's signature.
     Signed,

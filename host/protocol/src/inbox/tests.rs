@@ -276,6 +276,21 @@ fn who_sent_it_is_known_by_the_folder_or_only_claimed() {
 }
 
 #[test]
+fn what_came_through_the_http_api_is_only_claimed_in_any_folder() {
+    for header in ["x-syft-url", "x-syft-from", "X-Syft-From"] {
+        for path in [&["echo", "bob@x.org"][..], &["echo"]] {
+            let (mut bench, echo) = (Bench::new(), address(path));
+            bench.seen(&echo);
+            assert_eq!(bench.poll(), ["load"]);
+            let mut request = request("bob@x.org", i64::MAX);
+            request.headers = [(header.to_owned(), String::new())].into_iter().collect();
+            bench.loaded(&echo, Loaded::File(stamp(9), Ok(request)));
+            assert_eq!(bench.poll(), ["run bob@x.org claimed"]);
+        }
+    }
+}
+
+#[test]
 fn an_expired_request_is_answered_and_not_run() {
     let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
     bench.seen(&echo);

@@ -24,6 +24,17 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
+    /// Returns whether the message came through SyftBox's HTTP API. The server
+    /// gives each such message `x-syft-url` and `x-syft-from`, which clients do
+    /// not; whoever spells them otherwise is not better known for it.
+    pub fn are_of_http_api(&self) -> bool {
+        self.iter().any(|(name, _)| {
+            let letters = name.chars().filter(char::is_ascii_alphanumeric);
+            let letters: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+            matches!(&*letters, "xsyfturl" | "xsyftfrom")
+        })
+    }
+
     /// Returns the pairs of name and value in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.0
@@ -77,6 +88,25 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect()
+    }
+
+    #[test]
+    fn tells_what_came_through_the_http_api() {
+        for (name, expected) in [
+            ("x-syft-url", true),
+            ("x-syft-from", true),
+            ("X-Syft-From", true),
+            ("X_SYFT_URL", true),
+            (" x-syft-url\t", true),
+            ("x-syft-from\u{200b}", true),
+            ("x-syft-raw", false),
+            ("x-syft-urls", false),
+            ("content-type", false),
+            ("", false),
+        ] {
+            let headers = headers(&[("a", "x-syft-url"), (name, "")]);
+            assert_eq!(headers.are_of_http_api(), expected, "{name:?}");
+        }
     }
 
     #[test]

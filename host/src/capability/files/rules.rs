@@ -1,11 +1,12 @@
 //! The datasites' own access rules, read from the tree as they are needed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 
-use rustix::fs::OFlags;
-use syft_protocol::acl::{Access, Acl, Decision, RuleSet};
+use rustix::fs::{FileType, OFlags, Stat, fstat};
+use rustix::io::Errno;
+use syft_protocol::acl::{Access, Acl, Decision, Reason, RuleSet};
 use syft_protocol::permissions::PERMISSION_FILE;
 use syft_protocol::timestamp::Timestamp;
 
@@ -14,11 +15,17 @@ use super::place::{Place, Root, kind};
 /// The most bytes of a permission file that are read; one more than are parsed.
 const READ_BYTES: u64 = (256 << 10) + 1;
 
-/// What is done about a permission file that cannot be used.
+/// How often a file that changes while it is read is read again.
+const TRIES: usize = 3;
+
+/// The names under which sync sets a permission file aside.
+const SET_ASIDE: [&str; 2] = ["syft.pub.conflict.yaml", "syft.pub.rejected.yaml"];
+
+/// What is done about a whole file whose rules the SyftBox server refuses too.
+/// Whatever else cannot be used closes its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
-    /// As the SyftBox server does: one that it cannot load either is as if it were
-    /// not there, and a file further up decides.
+    /// As the server does once it was started again: a file further up decides.
     AsServer,
     /// It lets nobody in: what its author meant is not known.
     Closed,
@@ -29,6 +36,17 @@ pub struct Rules {
     acl: Acl,
     looked_into: HashSet<Place>,
     broken: Broken,
+    /// Why the folders of these permission files are closed.
+    faults: HashMap<String, String>,
+}
+
+/// A decision and, where a file that cannot be used makes it, what is wrong with
+/// that.
+pub struct Ruling<'a> {
+    /// The decision.
+    pub decision: Decision<'a>,
+    /// Such as "is empty".
+    pub fault: Option<&'a str>,
 }
 
 impl Rules {
@@ -38,6 +56,7 @@ impl Rules {
             acl: Acl::new(),
             looked_into: HashSet::new(),
             broken,
+            faults: HashMap::new(),
         }
     }
 
@@ -49,12 +68,21 @@ impl Rules {
         user: &str,
         path: &str,
         access: Access,
-    ) -> Decision<'_> {
+    ) -> Ruling<'_> {
         // A path that is no place is for the rules to refuse.
         if let Ok(named) = Place::default().resolve(path.trim_start_matches('/')) {
             self.read_on_the_way(root, named.place);
         }
-        self.acl.decide(now, user, path, access)
+        let decision = self.acl.decide(now, user, path, access);
+        let fault = match decision.reason {
+            Reason::Rule(rule) => self.faults.get(rule.file),
+            Reason::NoRule { file } => self.faults.get(file),
+            _ => None,
+        };
+        Ruling {
+            decision,
+            fault: fault.map(String::as_str),
+        }
     }
 
     fn read_on_the_way(&mut self, root: &Root, place: Place) {
@@ -72,38 +100,93 @@ impl Rules {
         }
     }
 
-    fn read(&self, root: &Root, folder: &Place) -> Option<RuleSet> {
-        let text = match read_file(root, &folder.child(PERMISSION_FILE)) {
-            Ok(text) => text?,
-            Err(error) => {
-                tracing::warn!(folder = folder.text(), "rules not readable: {error}");
-                return Some(RuleSet::closed());
-            }
+    fn read(&mut self, root: &Root, folder: &Place) -> Option<RuleSet> {
+        // The folder of all datasites has no rules.
+        folder.split()?;
+        let file = folder.child(PERMISSION_FILE);
+        let fault = match read_file(root, &file) {
+            Ok(None) => return None,
+            Ok(Some(text)) => match RuleSet::parse(&text) {
+                Ok(rules) => return Some(rules),
+                Err(error) if self.broken == Broken::AsServer && error.server_refuses() => {
+                    tracing::warn!(folder = folder.text(), "rules not usable: {error}");
+                    return None;
+                }
+                Err(error) => format!("cannot be used ({error})"),
+            },
+            Err(fault) => fault,
         };
-        match RuleSet::parse(&text) {
-            Ok(rules) => Some(rules),
-            Err(error) => {
-                tracing::warn!(folder = folder.text(), "rules not usable: {error}");
-                let is_ignored = self.broken == Broken::AsServer && !error.server_loads();
-                (!is_ignored).then(RuleSet::closed)
-            }
-        }
+        tracing::warn!(
+            folder = folder.text(),
+            "closed: its {PERMISSION_FILE} {fault}"
+        );
+        self.faults.insert(file.text(), fault);
+        Some(RuleSet::closed())
     }
 }
 
-/// Returns what a permission file holds; `None` where there is none.
-fn read_file(root: &Root, place: &Place) -> std::io::Result<Option<Vec<u8>>> {
-    use rustix::io::Errno;
-    let file = match root.open_place(place, OFlags::RDONLY) {
-        // Sync leaves links alone, so the server has no such file.
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
-        result => result?,
-    };
-    if !kind(&rustix::fs::fstat(&file)?).is_file() {
-        return Ok(None);
+/// Returns what a permission file holds; `None` where there is none. What is not a
+/// whole, regular file with something in it is an error, never absent: the server
+/// may well have the rules that were in it.
+fn read_file(root: &Root, place: &Place) -> Result<Option<Vec<u8>>, String> {
+    for _ in 0..TRIES {
+        let file = match root.open_place(place, OFlags::RDONLY) {
+            Ok(file) => File::from(file),
+            Err(Errno::NOENT | Errno::NOTDIR) => return absent(root, place),
+            // A link on the way is no folder to sync, so nothing is in it.
+            Err(Errno::LOOP) if root.look(place).is_err() => return Ok(None),
+            Err(Errno::LOOP) => return Err("is a symbolic link".to_owned()),
+            Err(errno) => return Err(format!("cannot be read ({errno})")),
+        };
+        let before = stat(&file)?;
+        match kind(&before) {
+            FileType::RegularFile => {}
+            FileType::Directory => return Err("is a folder".to_owned()),
+            _ => return Err("is no regular file".to_owned()),
+        }
+        let mut text = Vec::new();
+        let bound = (&file).take(READ_BYTES).read_to_end(&mut text);
+        bound.map_err(|error| format!("cannot be read ({error})"))?;
+        if is_same(&before, &stat(&file)?, text.len()) {
+            return match text.is_empty() {
+                true => Err("is empty".to_owned()),
+                false => Ok(Some(text)),
+            };
+        }
     }
-    let mut text = Vec::new();
-    File::from(file).take(READ_BYTES).read_to_end(&mut text)?;
-    // The server takes an empty file for none.
-    Ok((!text.is_empty()).then_some(text))
+    Err("changes while it is read".to_owned())
+}
+
+fn stat(file: &File) -> Result<Stat, String> {
+    fstat(file).map_err(|errno| format!("cannot be read ({errno})"))
+}
+
+/// Tells whether nobody wrote to a file while `n_read` bytes were read from it.
+fn is_same(before: &Stat, after: &Stat, n_read: usize) -> bool {
+    let stamp = |it: &Stat| {
+        (
+            it.st_size,
+            it.st_mtime,
+            it.st_mtime_nsec,
+            it.st_ctime,
+            it.st_ctime_nsec,
+        )
+    };
+    let n_expected = u64::try_from(before.st_size).unwrap_or(0).min(READ_BYTES);
+    stamp(before) == stamp(after) && n_read as u64 == n_expected
+}
+
+/// Makes sure that a file is not missing only because sync has set it aside: until it
+/// fetched the server's, the rules in force are not known.
+fn absent(root: &Root, place: &Place) -> Result<Option<Vec<u8>>, String> {
+    let Some((folder, _)) = place.split() else {
+        return Ok(None);
+    };
+    match SET_ASIDE
+        .into_iter()
+        .find(|name| root.look(&folder.child(name)).is_ok())
+    {
+        Some(name) => Err(format!("was set aside by sync as {name}")),
+        None => Ok(None),
+    }
 }

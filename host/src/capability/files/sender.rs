@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use syft_protocol::acl::{Access, Reason};
+use syft_protocol::acl::{Access, Reason, RuleRef};
 use syft_protocol::timestamp::Timestamp;
 
 use super::place::{Place, Root};
@@ -35,15 +35,18 @@ impl Sender {
             return Err(why.to_owned());
         };
         let mut rules = self.rules.lock().expect("no holder of this lock panics");
-        let decision = rules.decide(root, self.now, email, &place.text(), Access::Read);
-        if decision.allowed {
+        let ruling = rules.decide(root, self.now, email, &place.text(), Access::Read);
+        if ruling.decision.allowed {
             return Ok(());
         }
-        let by = match decision.reason {
-            Reason::Rule(rule) | Reason::Unknown(rule, _) => {
+        let by = match (ruling.decision.reason, ruling.fault) {
+            (Reason::Rule(RuleRef { file, .. }) | Reason::NoRule { file }, Some(fault)) => {
+                format!("since {file} {fault}")
+            }
+            (Reason::Rule(rule) | Reason::Unknown(rule, _), _) => {
                 format!("by rule {:?} of {}", rule.pattern, rule.file)
             }
-            Reason::NoRule { file } => format!("by any rule of {file}"),
+            (Reason::NoRule { file }, _) => format!("by any rule of {file}"),
             _ => "by any rule".to_owned(),
         };
         Err(format!(

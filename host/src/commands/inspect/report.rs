@@ -7,6 +7,7 @@ use syft_protocol::grant::PathPattern;
 
 use super::imports::Imports;
 use super::limits::describe;
+use crate::layout::{one_line, quoted};
 use crate::manifest::{Manifest, Problem};
 use crate::package::PublicKey;
 use crate::plain::plain;
@@ -53,11 +54,11 @@ impl Report<'_> {
         lines.extend(self.signed.in_words());
         match &self.serves {
             Ok(Serves { endpoints, watches }) => {
-                block(&mut lines, "Answers:", endpoints.iter().map(|it| plain(it)));
+                theirs(&mut lines, "Answers:", endpoints.iter().cloned());
                 let watches = watches.iter().map(|(words, _)| words.clone());
-                block(&mut lines, "Watches:", watches);
+                theirs(&mut lines, "Watches:", watches);
             }
-            Err(why) => block(&mut lines, "Does not run:", [why.clone()].into_iter()),
+            Err(why) => theirs(&mut lines, "Does not run:", [why.clone()].into_iter()),
         }
         block(&mut lines, "Imports:", self.imports());
         self.asked_for(&mut lines);
@@ -71,8 +72,10 @@ impl Report<'_> {
         });
         block(&mut lines, "May use at most:", limits);
         let warnings = self.warnings.iter();
-        let warnings = warnings.map(|it| format!("{}; {}", plain(&it.message), plain(&it.help)));
+        let warnings = warnings.map(|it| one_line(&format!("{}; {}", it.message, it.help)));
         block(&mut lines, "Warnings:", warnings);
+        let description = self.manifest.description.iter();
+        theirs(&mut lines, "Says of itself:", description.cloned());
         lines
     }
 
@@ -81,7 +84,6 @@ impl Report<'_> {
             name,
             version,
             sequence,
-            description,
             author,
             ..
         } = &self.manifest;
@@ -90,7 +92,6 @@ impl Report<'_> {
             ("Name", name.as_ref().map(ToString::to_string)),
             ("Version", version.as_ref().map(ToString::to_string)),
             ("Sequence", sequence.map(|it| it.to_string())),
-            ("Description", description.clone()),
             // Nobody vouches for it.
             (
                 "Author",
@@ -140,7 +141,11 @@ impl Report<'_> {
             block(lines, "Asks for files:", [why.to_owned()].into_iter());
         }
         for (title, patterns) in lists {
-            block(lines, title, patterns.iter().map(|it| plain(it.as_str())));
+            theirs(
+                lines,
+                title,
+                patterns.iter().map(|it| it.as_str().to_owned()),
+            );
         }
     }
 
@@ -227,6 +232,12 @@ impl Signed {
 
 fn texts(patterns: &[PathPattern]) -> Vec<&str> {
     patterns.iter().map(PathPattern::as_str).collect()
+}
+
+/// Adds a title and below it what the app says, if that is anything.
+fn theirs(lines: &mut Vec<String>, title: &str, texts: impl Iterator<Item = String>) {
+    let quoted = texts.map(|text| quoted(&text).trim_start().to_owned());
+    block(lines, title, quoted);
 }
 
 /// Adds a title and its lines, if there are any.
