@@ -8,6 +8,7 @@ mod lookout;
 mod perform;
 mod shutdown;
 mod suspects;
+mod unclaimed;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -37,6 +38,7 @@ use desk::{Desk, Done};
 use lookout::{Lookout, Scope};
 pub use shutdown::{Shutdown, Stop};
 use suspects::Suspects;
+use unclaimed::Unclaimed;
 
 /// How often somebody may have asked for a parked request.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
@@ -86,6 +88,7 @@ struct Shared {
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
     desk: Mutex<Desk>,
+    unclaimed: Mutex<Unclaimed>,
     /// Wakes the server where it is to look at the desk.
     changed: Notify,
     /// The last thing to be let go of: see [`Remains`].
@@ -95,6 +98,12 @@ struct Shared {
 impl Shared {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().expect("no holder of this lock panics")
+    }
+
+    fn unclaimed(&self) -> MutexGuard<'_, Unclaimed> {
+        self.unclaimed
+            .lock()
+            .expect("no holder of this lock panics")
     }
 
     /// Tells the desk what came of an action, and goes on there.
@@ -169,6 +178,7 @@ impl Server {
                 durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 desk: Mutex::new(desk),
+                unclaimed: Mutex::default(),
                 changed: Notify::new(),
                 events: sender,
             }),

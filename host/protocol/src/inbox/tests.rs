@@ -100,12 +100,12 @@ fn request(sender: &str, expires: i64) -> Box<Request> {
 }
 
 fn good(stamp: Stamp) -> Loaded {
-    Loaded::File(stamp, Ok(request("bob@x.org", i64::MAX)))
+    Loaded::File(Version::unread(stamp), Ok(request("bob@x.org", i64::MAX)))
 }
 
 fn half(stamp: Stamp) -> Loaded {
     let error = Request::from_json(b"{\"id\":", Timestamp::from_micros(0)).expect_err("half");
-    Loaded::File(stamp, Err(error))
+    Loaded::File(Version::unread(stamp), Err(error))
 }
 
 #[test]
@@ -270,7 +270,10 @@ fn who_sent_it_is_known_by_the_folder_or_only_claimed() {
         let (mut bench, echo) = (Bench::new(), address(path));
         bench.seen(&echo);
         assert_eq!(bench.poll(), ["load"]);
-        bench.loaded(&echo, Loaded::File(stamp(9), Ok(request(sender, i64::MAX))));
+        bench.loaded(
+            &echo,
+            Loaded::File(Version::unread(stamp(9)), Ok(request(sender, i64::MAX))),
+        );
         assert_eq!(bench.poll(), [expected]);
     }
 }
@@ -283,7 +286,7 @@ fn an_expired_request_is_answered_and_not_run() {
     let expired = bench.now.wall.micros();
     bench.loaded(
         &echo,
-        Loaded::File(stamp(9), Ok(request("bob@x.org", expired))),
+        Loaded::File(Version::unread(stamp(9)), Ok(request("bob@x.org", expired))),
     );
     assert_eq!(bench.poll(), ["refuse 419 Request expired"]);
 }
@@ -444,7 +447,7 @@ fn what_is_remembered_is_bounded() {
         };
         bench.loaded(
             &one,
-            Loaded::File(stamp, Ok(request("bob@x.org", i64::MAX))),
+            Loaded::File(Version::unread(stamp), Ok(request("bob@x.org", i64::MAX))),
         );
         assert_eq!(bench.poll(), ["run bob@x.org claimed"]);
         bench.closed(&one, Closed::Answered);
