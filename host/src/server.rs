@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 use syft_protocol::address::Address;
-use syft_protocol::inbox::{self, Extent, Inbox, InboxLimits, Now};
+use syft_protocol::inbox::{self, Inbox, InboxLimits, Now};
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::Retry;
@@ -313,15 +313,10 @@ impl Server {
     }
 
     fn take_scan(&mut self, scan: Scan, scope: Scope) {
-        let extent = match scope {
-            Scope::Folders => Extent::Folders,
-            Scope::Everything { .. } => Extent::Tree,
-        };
-        let found = inbox::Event::Found(scan.found, extent);
+        let found = inbox::Event::Found(scan.found);
         self.shared.desk().inbox.handle(now(), found);
         let router = self.shared.app.router();
-        self.lookout
-            .scanned(router, (scan.skipped, scan.quiet), scope);
+        self.lookout.scanned(router, scan.is_cut, scope);
     }
 
     /// Tries parked requests again that somebody asked for.

@@ -139,22 +139,13 @@ pub enum Event {
     /// A request file may be at this address.
     Seen(Address),
     /// A scan found these without an answer.
-    Found(Vec<Found>, Extent),
+    Found(Vec<Found>),
     /// An [`Action::Load`] or [`Action::Find`] ended.
     Loaded(Address, Loaded),
     /// An [`Action::Run`] or [`Action::Refuse`] ended.
     Closed(Address, Closed),
     /// Somebody wants a request to be tried again that was given up, or answered.
     Again(Address),
-}
-
-/// What a scan was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// Some folders.
-    Folders,
-    /// The whole tree.
-    Tree,
 }
 
 /// What the host is to do. Each action is answered by one event.
@@ -260,7 +251,7 @@ impl Inbox {
     pub fn handle(&mut self, now: Now, event: Event) {
         match event {
             Event::Seen(address) => self.seen(address),
-            Event::Found(found, extent) => self.found(found, extent),
+            Event::Found(found) => self.found(found),
             Event::Loaded(address, loaded) => self.loaded(now, address, loaded),
             Event::Closed(address, closed) => self.closed(now, address, closed),
             Event::Again(address) => self.again(address),
@@ -384,10 +375,7 @@ impl Inbox {
         }
     }
 
-    fn found(&mut self, found: Vec<Found>, extent: Extent) {
-        if extent == Extent::Tree {
-            self.backlog.clear();
-        }
+    fn found(&mut self, found: Vec<Found>) {
         for found in found {
             let sender = found.folder.sender_name().cloned();
             self.backlog.add(found);
@@ -402,6 +390,7 @@ impl Inbox {
         {
             self.seen(address);
         }
+        self.has_dropped |= self.backlog.has_run_short(sender);
     }
 
     fn again(&mut self, address: Address) {

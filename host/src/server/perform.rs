@@ -205,7 +205,8 @@ async fn run(
 ) -> Closed {
     // Events have some of the slots; they are taken in the order of asking.
     let _slot = shared.slots.acquire().await;
-    if let Some(answer) = shared.unclaimed().take(address, &version) {
+    let unclaimed = shared.unclaimed().take(address, &version);
+    if let Some(answer) = unclaimed {
         tracing::info!(%address, "it has run already: its answer is given now");
         return publish(shared, tree, address, version, answer).await;
     }
@@ -287,7 +288,8 @@ async fn refuse(
 ) -> Closed {
     // One that has run has not expired before it could.
     if let (Refusal::Expired, Some(request)) = (refusal, request) {
-        if let Some(answer) = shared.unclaimed().take(address, &version) {
+        let unclaimed = shared.unclaimed().take(address, &version);
+        if let Some(answer) = unclaimed {
             return publish(shared, tree, address, version, answer).await;
         }
         match shared.app.answer_before(address, version, request).await {
@@ -351,7 +353,7 @@ async fn write_forced(
     answer: Arc<Vec<u8>>,
 ) -> io::Result<Written> {
     let (tree, address) = (Arc::clone(tree), address.clone());
-    let write = move || tree.answer(&address, version, &answer, true);
+    let write = move || tree.answer(&address, &version, &answer, true);
     let written = tokio::task::spawn_blocking(write).await;
     written.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use syft_protocol::address::{Address, Folder, RequestId};
 use syft_protocol::inbox::{
-    Action, Closed, Content, Event, Extent, Found, Inbox, InboxLimits, Loaded, Now, Refusal, Stamp,
-    Version,
+    Action, Closed, Content, Event, Found, Inbox, InboxLimits, Loaded, Now, Refusal, Stamp, Version,
 };
 use syft_protocol::message::{Headers, Method, Request};
 use syft_protocol::timestamp::Timestamp;
@@ -86,7 +85,7 @@ enum Task {
 #[derive(Debug, Default)]
 pub(crate) struct Counts(BTreeMap<&'static str, u64>);
 
-const ALL: [&str; 14] = [
+const ALL: [&str; 15] = [
     "answered",
     "clash",
     "conflict",
@@ -356,9 +355,10 @@ impl World {
             Found {
                 folder: Arc::clone(address.folder()),
                 ids: vec![*address.id()],
+                is_first: false,
             }
         });
-        let found = Event::Found(found.collect(), Extent::Tree);
+        let found = Event::Found(found.collect());
         self.inbox.handle(self.now, found);
     }
 
