@@ -499,7 +499,7 @@ impl World {
     fn publish(&mut self, address: Address, version: Version, answer: Answer) {
         let id = id(&address);
         let closed = match self.tree.get_mut(&id).and_then(|it| it.request) {
-            Some(file) if file.version().says_the_same(&version) => match self.below(20) {
+            Some(file) if is_for(&file, &version) => match self.below(20) {
                 0 => Closed::Failed,
                 _ => Closed::Answered,
             },
