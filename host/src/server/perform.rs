@@ -16,7 +16,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use syft_protocol::address::{Address, Sender};
-use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp};
+use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp, Version};
 use syft_protocol::message::Request;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task;
@@ -110,13 +110,13 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
             };
             Done::Loaded(address, loaded, None)
         }
-        Action::Run(address, stamp, request, sender) => {
-            let closed = run(shared, &tree, &address, stamp, *request, sender).await;
+        Action::Run(address, version, request, sender) => {
+            let closed = run(shared, &tree, &address, version, *request, sender).await;
             Done::Closed(address, closed)
         }
-        Action::Refuse(address, stamp, refusal, request) => {
+        Action::Refuse(address, version, refusal, request) => {
             let request = request.as_deref();
-            let closed = refuse(shared, &tree, &address, stamp, &refusal, request).await;
+            let closed = refuse(shared, &tree, &address, version, &refusal, request).await;
             Done::Closed(address, closed)
         }
     }
@@ -195,12 +195,11 @@ fn kept_bytes(loaded: &Loaded) -> u64 {
 }
 
 fn read(address: &Address, file: RequestFile) -> Loaded {
-    let stamp = file.stamp();
     match file.read() {
         Ok(bytes) => {
             failpoint::reach(Step::AfterRead, address.id().stem());
             let request = Request::from_json(&bytes, now().wall);
-            Loaded::File(stamp, request.map(Box::new))
+            Loaded::File(file.version(&bytes), request.map(Box::new))
         }
         Err(error) => {
             tracing::warn!(%address, "cannot read a request: {error}");
@@ -213,12 +212,17 @@ async fn run(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
     request: Request,
     sender: Sender,
 ) -> Closed {
     // Events have some of the slots; they are taken in the order of asking.
     let _slot = shared.slots.acquire().await;
+    let unclaimed = shared.unclaimed().take(address, &version);
+    if let Some(answer) = unclaimed {
+        tracing::info!(%address, "it has run already: its answer is given now");
+        return publish(shared, tree, address, version, answer).await;
+    }
     let start = Instant::now();
     let heading = shared.replier.heading(address, Some(&request), now().wall);
     let email = sender.email.clone();
@@ -226,17 +230,17 @@ async fn run(
     let conclude = |outcome| (shared.replier).conclude(address, &heading, outcome, now().wall);
     let called = shared
         .app
-        .call(address, stamp, sender, request, conclude)
+        .call(address, version, sender, request, conclude)
         .await;
     let ran = match called {
         Ok(Called::Concluded(ran)) => ran,
         Ok(Called::Before(answer)) => {
             tracing::info!(%address, "it has run already: its answer is given now");
-            return publish(shared, tree, address, stamp, answer).await;
+            return publish(shared, tree, address, version, Arc::new(answer)).await;
         }
         Ok(Called::Reused) => {
             let refusal = Refusal::Reused;
-            return refuse_as(shared, tree, address, stamp, &refusal, &heading).await;
+            return refuse_as(shared, tree, address, version, &refusal, &heading).await;
         }
         Err(error) => return try_later(address, &error),
     };
@@ -252,7 +256,7 @@ async fn run(
         ..
     } = conclusion;
     let status = reply.status.code();
-    let closed = publish(shared, tree, address, stamp, reply.json).await;
+    let closed = publish(shared, tree, address, version, Arc::new(reply.json)).await;
     let (endpoint, id) = (address.endpoint(), address.id());
     let ms = start.elapsed().as_secs_f64() * 1e3;
     match detail {
@@ -273,17 +277,22 @@ fn try_later(address: &Address, error: &impl Display) -> Closed {
     Closed::Failed
 }
 
-/// Writes the answer of a call, which may have been kept until then.
+/// Writes the answer of a call, which may have been kept until then. One that finds no
+/// request is kept for it: it may only have been moved away, or be about to be written
+/// again.
 async fn publish(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
-    answer: Vec<u8>,
+    version: Version,
+    answer: Arc<Vec<u8>>,
 ) -> Closed {
-    let closed = write(shared, tree, address, stamp, answer).await;
+    let closed = write(shared, tree, address, version, Arc::clone(&answer)).await;
     if closed != Closed::Failed {
         shared.app.published(address);
+    }
+    if closed == Closed::Gone {
+        shared.unclaimed().keep(address, version, answer);
     }
     closed
 }
@@ -292,27 +301,33 @@ async fn refuse(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
     refusal: &Refusal,
     request: Option<&Request>,
 ) -> Closed {
     // One that has run has not expired before it could.
     if let (Refusal::Expired, Some(request)) = (refusal, request) {
-        match shared.app.answer_before(address, stamp, request).await {
-            Ok(Some(answer)) => return publish(shared, tree, address, stamp, answer).await,
+        let unclaimed = shared.unclaimed().take(address, &version);
+        if let Some(answer) = unclaimed {
+            return publish(shared, tree, address, version, answer).await;
+        }
+        match shared.app.answer_before(address, version, request).await {
+            Ok(Some(answer)) => {
+                return publish(shared, tree, address, version, Arc::new(answer)).await;
+            }
             Ok(None) => {}
             Err(error) => return try_later(address, &error),
         }
     }
     let heading = shared.replier.heading(address, request, now().wall);
-    refuse_as(shared, tree, address, stamp, refusal, &heading).await
+    refuse_as(shared, tree, address, version, refusal, &heading).await
 }
 
 async fn refuse_as(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
     refusal: &Refusal,
     heading: &Heading,
 ) -> Closed {
@@ -320,7 +335,7 @@ async fn refuse_as(
         .replier
         .refusal(address, heading, refusal, now().wall);
     let (endpoint, id, status) = (address.endpoint(), address.id(), reply.status.code());
-    let closed = write(shared, tree, address, stamp, reply.json).await;
+    let closed = write(shared, tree, address, version, Arc::new(reply.json)).await;
     tracing::warn!(%endpoint, %id, status, ?refusal, "refused");
     closed
 }
@@ -329,12 +344,12 @@ async fn write(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
-    answer: Vec<u8>,
+    version: Version,
+    answer: Arc<Vec<u8>>,
 ) -> Closed {
     let written = match shared.durability {
-        Durability::Strict => write_forced(tree, address, stamp, answer).await,
-        Durability::None | Durability::Batched => tree.answer(address, stamp, &answer, false),
+        Durability::Strict => write_forced(tree, address, version, answer).await,
+        Durability::None | Durability::Batched => tree.answer(address, &version, &answer, false),
     };
     match written {
         Ok(Written::Beside) => Closed::Answered,
@@ -353,11 +368,11 @@ async fn write(
 async fn write_forced(
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
-    answer: Vec<u8>,
+    version: Version,
+    answer: Arc<Vec<u8>>,
 ) -> io::Result<Written> {
     let (tree, address) = (Arc::clone(tree), address.clone());
-    let write = move || tree.answer(&address, stamp, &answer, true);
+    let write = move || tree.answer(&address, &version, &answer, true);
     let written = tokio::task::spawn_blocking(write).await;
     written.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

@@ -1,13 +1,13 @@
 //! The caller's side: puts a request into somebody's tree and takes the answer.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::OpenOptions;
 use syft_protocol::address::Address;
 
 use super::read::is_absent;
-use super::{Tree, open_or_create, write};
+use super::{Tree, open_or_create};
 
 /// What a caller finds beside its request.
 #[derive(Debug)]
@@ -21,14 +21,22 @@ pub enum Found {
 }
 
 impl Tree {
-    /// Writes a request, making its folder if need be.
+    /// Writes a request, making its folder if need be. It is written in place, at once, as
+    /// released clients do: SyftBox sees write events only, so one that was renamed into
+    /// its place would have to be touched there, while somebody handles it already.
     ///
     /// # Errors
-    /// It cannot be written, or a part of the path is a symlink.
+    /// It cannot be written, it is there already, or a part of the path is a symlink.
     pub fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
         let folder = open_or_create(&self.rpc, address.folder().segments())?;
         let name = address.id().request_name();
-        write::replace(&folder, &name, request)
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let written = folder.open_with(&name, &options)?.write_all(request);
+        if written.is_err() && folder.remove_file(&name).is_err() {
+            tracing::debug!(name, "half a request is left behind");
+        }
+        written
     }
 
     /// Looks for the answer of a request, and reads up to `limit` bytes of it.
