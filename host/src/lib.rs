@@ -54,6 +54,7 @@ pub mod serve;
 pub mod server;
 pub mod source;
 pub mod state;
+mod subscriptions;
 pub mod tree;
 pub mod trust;
 pub mod ui;

@@ -4,6 +4,7 @@
 //! say what came of it; scans and the like end with one `Event` here.
 
 mod desk;
+mod given;
 mod lookout;
 mod perform;
 mod shutdown;
@@ -34,6 +35,7 @@ use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
 use desk::{Desk, Done};
+use given::Given;
 use lookout::{Lookout, Scope};
 pub use shutdown::{Shutdown, Stop};
 use suspects::Suspects;
@@ -86,6 +88,7 @@ struct Shared {
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
     desk: Mutex<Desk>,
+    given: Mutex<Given>,
     /// Wakes the server where it is to look at the desk.
     changed: Notify,
     /// The last thing to be let go of: see [`Remains`].
@@ -95,6 +98,10 @@ struct Shared {
 impl Shared {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().expect("no holder of this lock panics")
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        self.given.lock().expect("no holder of this lock panics")
     }
 
     /// Tells the desk what came of an action, and goes on there.
@@ -147,6 +154,7 @@ impl Server {
         let app = Arc::new(app);
         let suspects = Suspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
         let watch_options = WatchOptions {
+            datasites: options.datasites.clone(),
             folder: options.folder.clone(),
             retry: options.retry,
         };
@@ -169,6 +177,7 @@ impl Server {
                 durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 desk: Mutex::new(desk),
+                given: Mutex::default(),
                 changed: Notify::new(),
                 events: sender,
             }),
@@ -309,6 +318,7 @@ impl Server {
         };
         let found = inbox::Event::Found(scan.found, extent);
         self.shared.desk().inbox.handle(now(), found);
+        self.shared.given().forget_old(Instant::now());
         let router = self.shared.app.router();
         self.lookout
             .scanned(router, (scan.skipped, scan.quiet), scope);

@@ -80,6 +80,8 @@ fn crashed(action: &Action) -> Done {
         Action::Run(address, ..) | Action::Refuse(address, ..) => {
             Done::Closed(address.clone(), Closed::Crashed)
         }
+        // It was answered, whatever comes of this.
+        Action::GiveAgain(address, _) => Done::Closed(address.clone(), Closed::Answered),
     }
 }
 
@@ -111,6 +113,10 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
             let closed = refuse(shared, &tree, &address, stamp, &refusal, request).await;
             Done::Closed(address, closed)
         }
+        Action::GiveAgain(address, stamp) => {
+            let closed = give_again(shared, &tree, &address, stamp).await;
+            Done::Closed(address, closed)
+        }
     }
 }
 
@@ -138,7 +144,7 @@ async fn load(
         .acquire_many_owned(permits(bytes))
         .await
         .expect("the semaphore is never closed");
-    let loaded = read(address, file);
+    let loaded = read(shared, address, file);
     // Most of a file may be nothing that is kept, such as spaces.
     let kept = permits(kept_bytes(&loaded));
     let surplus = permit.num_permits().saturating_sub(kept as usize);
@@ -148,10 +154,10 @@ async fn load(
 
 /// Opens a request that is to be handled, or returns why there is none.
 fn open(tree: &Tree, address: &Address, known: Option<Stamp>) -> Result<RequestFile, Loaded> {
-    match tree.open_request(address) {
+    match tree.open_unserved(address, known) {
         Ok(Opened::Absent) => Err(Loaded::Absent),
         Ok(Opened::Answered) => Err(Loaded::Answered),
-        Ok(Opened::File(file)) if Some(file.stamp()) == known => Err(Loaded::Answered),
+        Ok(Opened::File(file)) if Some(file.stamp()) == known => Err(Loaded::AnswerGone),
         Ok(Opened::File(file)) => Ok(file),
         Err(error) => {
             tracing::warn!(%address, "cannot open a request: {error}");
@@ -168,7 +174,7 @@ fn permits(bytes: u64) -> u32 {
 
 fn kept_bytes(loaded: &Loaded) -> u64 {
     match loaded {
-        Loaded::File(_, Ok(request)) => {
+        Loaded::File(_, Ok(request)) | Loaded::Refused(_, _, request) => {
             let headers: usize = request
                 .headers
                 .iter()
@@ -181,13 +187,19 @@ fn kept_bytes(loaded: &Loaded) -> u64 {
     }
 }
 
-fn read(address: &Address, file: RequestFile) -> Loaded {
+fn read(shared: &Shared, address: &Address, file: RequestFile) -> Loaded {
     let stamp = file.stamp();
     match file.read() {
         Ok(bytes) => {
             failpoint::reach(Step::AfterRead, address.id().stem());
-            let request = Request::from_json(&bytes, now().wall);
-            Loaded::File(stamp, request.map(Box::new))
+            let request = Request::from_json(&bytes, now().wall).map(Box::new);
+            match request {
+                Ok(request) if shared.app.is_misdirected(&request) => {
+                    let here = shared.replier.url(address.endpoint()).as_str().to_owned();
+                    Loaded::Refused(stamp, Refusal::MisdirectedTo(here), request)
+                }
+                request => Loaded::File(stamp, request),
+            }
         }
         Err(error) => {
             tracing::warn!(%address, "cannot read a request: {error}");
@@ -306,6 +318,57 @@ async fn refuse_as(
     closed
 }
 
+/// Writes an answer once more that is gone from beside its request, if it was kept and
+/// somebody may still wait for it.
+async fn give_again(
+    shared: &Shared,
+    tree: &Arc<Tree>,
+    address: &Address,
+    stamp: Stamp,
+) -> Closed {
+    let Some(answer) = answer_before(shared, tree, address, stamp).await else {
+        tracing::debug!(%address, "its answer is gone, and was not kept");
+        return Closed::Answered;
+    };
+    match write(shared, tree, address, stamp, answer).await {
+        Closed::Gone => Closed::Gone,
+        closed => {
+            if closed == Closed::Answered {
+                tracing::info!(%address, "its answer was gone, and is given again");
+            }
+            // It was answered before, and is not to run again.
+            Closed::Answered
+        }
+    }
+}
+
+/// Returns the answer that a request got, if it was kept and the request has not expired.
+async fn answer_before(
+    shared: &Shared,
+    tree: &Tree,
+    address: &Address,
+    stamp: Stamp,
+) -> Option<Vec<u8>> {
+    let Ok(Opened::File(file)) = tree.open_any_request(address) else {
+        return None;
+    };
+    if file.stamp().bytes > stamp.bytes {
+        return None;
+    }
+    if let Ok(request) = Request::from_json(&file.read().ok()?, now().wall) {
+        if request.expires <= now().wall {
+            return None;
+        }
+        match shared.app.answer_before(address, stamp, &request).await {
+            Ok(Some(answer)) => return Some(answer),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%address, "cannot look for its answer: {error}"),
+        }
+    }
+    let given = shared.given().get(address);
+    given.map(|answer| answer.to_vec())
+}
+
 async fn write(
     shared: &Shared,
     tree: &Arc<Tree>,
@@ -313,12 +376,16 @@ async fn write(
     stamp: Stamp,
     answer: Vec<u8>,
 ) -> Closed {
+    let answer = Arc::new(answer);
     let written = match shared.durability {
-        Durability::Strict => write_forced(tree, address, stamp, answer).await,
+        Durability::Strict => write_forced(tree, address, stamp, &answer).await,
         Durability::None | Durability::Batched => tree.answer(address, stamp, &answer, false),
     };
     match written {
-        Ok(Written::Beside) => Closed::Answered,
+        Ok(Written::Beside) => {
+            shared.given().keep(Instant::now(), address, answer);
+            Closed::Answered
+        }
         Ok(Written::Gone) => {
             tracing::debug!(%address, "the request is gone, its answer is dropped");
             Closed::Gone
@@ -335,9 +402,9 @@ async fn write_forced(
     tree: &Arc<Tree>,
     address: &Address,
     stamp: Stamp,
-    answer: Vec<u8>,
+    answer: &Arc<Vec<u8>>,
 ) -> io::Result<Written> {
-    let (tree, address) = (Arc::clone(tree), address.clone());
+    let (tree, address, answer) = (Arc::clone(tree), address.clone(), Arc::clone(answer));
     let write = move || tree.answer(&address, stamp, &answer, true);
     let written = tokio::task::spawn_blocking(write).await;
     written.unwrap_or_else(|error| Err(io::Error::other(error)))

@@ -9,6 +9,9 @@ use syft_protocol::permissions::{DEFAULT_RPC_RULES, PERMISSION_FILE};
 
 use super::{Tree, open_or_create};
 
+/// The file that keeps a folder from being empty. Sync ignores it.
+const KEEP_FILE: &str = ".syftkeep";
+
 const SCHEMA_FILE: &str = "rpc.schema.json";
 
 impl Tree {
@@ -21,7 +24,7 @@ impl Tree {
     pub fn prepare<'a>(&self, endpoints: impl Iterator<Item = &'a Endpoint>) -> io::Result<()> {
         for endpoint in endpoints {
             let folder = open_or_create(&self.rpc, endpoint.segments())?;
-            create_new(&folder, ".syftkeep", b"")?;
+            create_keep_file(&folder)?;
         }
         create_new(&self.rpc, PERMISSION_FILE, DEFAULT_RPC_RULES.as_bytes())
     }
@@ -52,6 +55,11 @@ impl Tree {
         let read = file.take(expected.len() as u64 + 1).read_to_end(&mut found);
         read.is_ok() && found == expected
     }
+}
+
+/// Makes a file that keeps a folder from being empty, unless something of that name is there.
+pub(super) fn create_keep_file(dir: &Dir) -> io::Result<()> {
+    create_new(dir, KEEP_FILE, b"")
 }
 
 /// Writes a file unless something of that name is there.

@@ -12,7 +12,7 @@ use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, openat};
 use syft_protocol::address::{Address, Endpoint, FileKind, Folder, RequestId, request_file};
 use syft_protocol::inbox::{Found, Stamp};
 
-use super::read::{is_absent, look_at, stamp};
+use super::read::{is_absent, is_outdated, look_at, stamp};
 use super::{Tree, Watcher, open_path};
 use crate::eyes::Interest;
 
@@ -204,7 +204,13 @@ fn take_requests(
     let (before, skipped) = (fstat(&dir)?, scan.skipped);
     let mut names = read_names(dir.as_fd(), scan.is_thorough, &mut scan.skipped)?;
     if scan.which == Which::Unanswered {
-        names.requests.retain(|id| !names.responses.contains(id));
+        // What may have been changed unseen is looked at.
+        let is_any_outdated = scan.is_thorough || !is_covered;
+        let is_done = |id: &RequestId| {
+            let is_answered = names.responses.contains(id);
+            is_answered && !(is_any_outdated && is_outdated(&dir, id, None))
+        };
+        names.requests.retain(|id| !is_done(id));
     }
     let is_quiet = names.requests.is_empty() && scan.skipped == skipped;
     if is_covered && is_quiet && !names.is_cut {
