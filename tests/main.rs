@@ -36,6 +36,7 @@ mod starting;
 mod state;
 mod stopping;
 mod story;
+mod synced;
 mod tidy;
 mod trust;
 mod watching;

@@ -17,7 +17,7 @@ mod telling;
 mod view;
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,6 +34,7 @@ use crate::journal::Journal;
 use crate::sandbox::Outcome;
 use crate::server::Shutdown;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
+use crate::subscriptions::Subscriptions;
 
 use eyes::Eyes;
 use memory::Memory;
@@ -278,11 +279,11 @@ fn warn_of_unsynced(app: &App, datasites: &Path) {
             let start = glob.literal_start();
             start.first() != Some(&own) && app.files().policy().may_read_of_others(own)
         });
-        let missing = of_others.filter_map(|glob| match glob.literal_start().as_slice() {
+        let mut missing = of_others.filter_map(|glob| match glob.literal_start().as_slice() {
             [] => subscriptions.missing_of_others("**"),
             start => subscriptions.missing(&[start, &["any"]].concat(), "**"),
         });
-        if let Some(missing) = missing.take(1).next() {
+        if let Some(missing) = missing.next() {
             let patterns = watch.patterns.join(", ");
             tracing::warn!(
                 patterns,

@@ -211,8 +211,6 @@ def the_url_of_another_endpoint_leads_nowhere_else():
     for elsewhere in [
         str(url("text")),
         str(url("nobody/here")),
-        f"syft://{OWNER}/app_data/other/rpc/echo",
-        "syft://zed@example.com/app_data/probe/rpc/echo",
         f"syft://{OWNER}/../../../outside",
         f"syft://{OWNER}",
     ]:
@@ -221,6 +219,16 @@ def the_url_of_another_endpoint_leads_nowhere_else():
         assert response.status_code == 200, (elsewhere, response)
         assert str(response.url) == elsewhere, (elsewhere, response)
         assert response.json()["endpoint"] == "/whoami", (elsewhere, response)
+    # One that is for another app or datasite is for nobody here.
+    for elsewhere in [
+        f"syft://{OWNER}/app_data/other/rpc/echo",
+        "syft://zed@example.com/app_data/probe/rpc/echo",
+    ]:
+        future = write(folder_of("whoami"), request("whoami", url=elsewhere))
+        response = answer(future)
+        assert response.status_code == 400, (elsewhere, response)
+        assert response.text().startswith("Wrong address: "), (elsewhere, response)
+        assert str(response.url) == elsewhere, (elsewhere, response)
     assert [path.name for path in CLIENT.datasites.iterdir()] == [OWNER]
     assert list(CLIENT.workspace.data_dir.rglob("*.response")) == []
 

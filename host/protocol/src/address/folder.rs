@@ -50,7 +50,7 @@ impl Folder {
         self.sender.as_deref()
     }
 
-    pub(crate) fn sender_name(&self) -> Option<&Arc<str>> {
+    pub fn sender_name(&self) -> Option<&Arc<str>> {
         self.sender.as_ref()
     }
 

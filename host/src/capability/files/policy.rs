@@ -104,9 +104,9 @@ impl Policy {
             return false;
         }
         let denied: Vec<Pattern> = self.denied.iter().map(Pattern::with_all_below).collect();
-        let is_denied = |pattern| denied.iter().any(|denied| denied.covers(pattern));
+        let is_denied = |pattern: &Pattern| denied.iter().any(|denied| denied.covers(pattern));
         let mut is_any = |patterns: &[Pattern]| {
-            let mut patterns = patterns.iter().filter(|it| !is_denied(it));
+            let mut patterns = patterns.iter().filter(|pattern| !is_denied(pattern));
             patterns.any(&mut overlaps)
         };
         is_any(&self.requested.read) && is_any(&self.approved.read)
