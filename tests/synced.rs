@@ -251,7 +251,7 @@ fn names_the_line_that_lets_the_client_sync_what_is_of_others() {
     let file = data.join("syft.sub.yaml");
     let call = || {
         let url = format!("syft://{ALICE}/app_data/hello/rpc/hello");
-        bob(&site, &["call", &url, "--timeout", "200ms"])
+        bob(&site, &["call", &url, "--timeout", "1s"])
     };
     let install = || bob(&site, &["install", &format!("syft://{ALICE}/public/syft-apps/hello")]);
     let line = |path: &str| {
