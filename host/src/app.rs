@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::Version;
 use syft_protocol::message::{self, Method};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::{Event, Kind};
@@ -265,7 +265,7 @@ impl App {
     pub async fn answer_before(
         &self,
         address: &Address,
-        stamp: Stamp,
+        version: Version,
         request: &message::Request,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(route) = self.router.route(address.endpoint()) else {
@@ -278,7 +278,7 @@ impl App {
         };
         let mark = || {
             let request = guest_request(address, route, sender, request.clone());
-            Mark::new(stamp, &request)
+            Mark::new(version, &request)
         };
         Ok(match self.state.recorded(address, mark).await? {
             Recorded::Answer(answer) => Some(answer),
@@ -296,7 +296,7 @@ impl App {
     pub async fn call(
         &self,
         address: &Address,
-        stamp: Stamp,
+        version: Version,
         sender: Sender,
         request: message::Request,
         conclude: impl Fn(Outcome) -> Conclusion,
@@ -307,7 +307,7 @@ impl App {
         };
         let expires = request.expires;
         let request = guest_request(address, route, sender, request);
-        let mark = || Mark::new(stamp, &request);
+        let mark = || Mark::new(version, &request);
         match self.state.recorded(address, mark).await? {
             Recorded::Answer(answer) => return Ok(Called::Before(answer)),
             Recorded::Other => return Ok(Called::Reused),

@@ -79,7 +79,7 @@ impl Router {
     }
 
     /// Returns the endpoints in the order in which the app named them.
-    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> + Clone {
         self.entries.iter().map(|entry| &entry.endpoint)
     }
 

@@ -9,6 +9,7 @@ mod lookout;
 mod perform;
 mod shutdown;
 mod suspects;
+mod unclaimed;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 use syft_protocol::address::Address;
-use syft_protocol::inbox::{self, Extent, Inbox, InboxLimits, Now};
+use syft_protocol::inbox::{self, Inbox, InboxLimits, Now};
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::Retry;
@@ -39,6 +40,7 @@ use given::Given;
 use lookout::{Lookout, Scope};
 pub use shutdown::{Shutdown, Stop};
 use suspects::Suspects;
+use unclaimed::Unclaimed;
 
 /// How often somebody may have asked for a parked request.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
@@ -89,6 +91,7 @@ struct Shared {
     loaded: Arc<Semaphore>,
     desk: Mutex<Desk>,
     given: Mutex<Given>,
+    unclaimed: Mutex<Unclaimed>,
     /// Wakes the server where it is to look at the desk.
     changed: Notify,
     /// The last thing to be let go of: see [`Remains`].
@@ -102,6 +105,12 @@ impl Shared {
 
     fn given(&self) -> MutexGuard<'_, Given> {
         self.given.lock().expect("no holder of this lock panics")
+    }
+
+    fn unclaimed(&self) -> MutexGuard<'_, Unclaimed> {
+        self.unclaimed
+            .lock()
+            .expect("no holder of this lock panics")
     }
 
     /// Tells the desk what came of an action, and goes on there.
@@ -178,6 +187,7 @@ impl Server {
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 desk: Mutex::new(desk),
                 given: Mutex::default(),
+                unclaimed: Mutex::default(),
                 changed: Notify::new(),
                 events: sender,
             }),
@@ -312,16 +322,11 @@ impl Server {
     }
 
     fn take_scan(&mut self, scan: Scan, scope: Scope) {
-        let extent = match scope {
-            Scope::Folders => Extent::Folders,
-            Scope::Everything { .. } => Extent::Tree,
-        };
-        let found = inbox::Event::Found(scan.found, extent);
+        let found = inbox::Event::Found(scan.found);
         self.shared.desk().inbox.handle(now(), found);
         self.shared.given().forget_old(Instant::now());
         let router = self.shared.app.router();
-        self.lookout
-            .scanned(router, (scan.skipped, scan.quiet), scope);
+        self.lookout.scanned(router, scan.is_cut, scope);
     }
 
     /// Tries parked requests again that somebody asked for.

@@ -6,10 +6,13 @@
 
 mod folders;
 mod introduction;
+mod names;
 mod post;
 mod prepare;
+mod quiet;
 mod read;
 mod scan;
+mod seats;
 mod shelf;
 mod sweep;
 mod wake;
@@ -35,7 +38,7 @@ use folders::Folders;
 pub use introduction::did_key;
 pub use post::Found;
 pub use read::{Opened, RequestFile};
-pub use scan::{Quiet, Scan, Skipped, Which};
+pub use scan::{Course, Scan, Skipped, Which};
 pub use shelf::{Item, Shelf};
 pub use watch::{Hints, Watcher};
 pub use write::Written;

@@ -16,7 +16,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use syft_protocol::address::{Address, Sender};
-use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp};
+use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp, Version};
 use syft_protocol::message::Request;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task;
@@ -104,17 +104,17 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
             };
             Done::Loaded(address, loaded, None)
         }
-        Action::Run(address, stamp, request, sender) => {
-            let closed = run(shared, &tree, &address, stamp, *request, sender).await;
+        Action::Run(address, version, request, sender) => {
+            let closed = run(shared, &tree, &address, version, *request, sender).await;
             Done::Closed(address, closed)
         }
-        Action::Refuse(address, stamp, refusal, request) => {
+        Action::Refuse(address, version, refusal, request) => {
             let request = request.as_deref();
-            let closed = refuse(shared, &tree, &address, stamp, &refusal, request).await;
+            let closed = refuse(shared, &tree, &address, version, &refusal, request).await;
             Done::Closed(address, closed)
         }
-        Action::GiveAgain(address, stamp) => {
-            let closed = give_again(shared, &tree, &address, stamp).await;
+        Action::GiveAgain(address, version) => {
+            let closed = give_again(shared, &tree, &address, version).await;
             Done::Closed(address, closed)
         }
     }
@@ -188,17 +188,17 @@ fn kept_bytes(loaded: &Loaded) -> u64 {
 }
 
 fn read(shared: &Shared, address: &Address, file: RequestFile) -> Loaded {
-    let stamp = file.stamp();
     match file.read() {
         Ok(bytes) => {
             failpoint::reach(Step::AfterRead, address.id().stem());
             let request = Request::from_json(&bytes, now().wall).map(Box::new);
+            let version = file.version(&bytes);
             match request {
                 Ok(request) if shared.app.is_misdirected(&request) => {
                     let here = shared.replier.url(address.endpoint()).as_str().to_owned();
-                    Loaded::Refused(stamp, Refusal::MisdirectedTo(here), request)
+                    Loaded::Refused(version, Refusal::MisdirectedTo(here), request)
                 }
-                request => Loaded::File(stamp, request),
+                request => Loaded::File(version, request),
             }
         }
         Err(error) => {
@@ -212,12 +212,17 @@ async fn run(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
     request: Request,
     sender: Sender,
 ) -> Closed {
     // Events have some of the slots; they are taken in the order of asking.
     let _slot = shared.slots.acquire().await;
+    let unclaimed = shared.unclaimed().take(address, &version);
+    if let Some(answer) = unclaimed {
+        tracing::info!(%address, "it has run already: its answer is given now");
+        return publish(shared, tree, address, version, answer).await;
+    }
     let start = Instant::now();
     let heading = shared.replier.heading(address, Some(&request), now().wall);
     let email = sender.email.clone();
@@ -225,7 +230,7 @@ async fn run(
     let conclude = |outcome| (shared.replier).conclude(address, &heading, outcome, now().wall);
     let called = shared
         .app
-        .call(address, stamp, sender, request, conclude)
+        .call(address, version, sender, request, conclude)
         .await;
     let Conclusion {
         name,
@@ -236,16 +241,16 @@ async fn run(
         Ok(Called::Concluded(conclusion)) => conclusion,
         Ok(Called::Before(answer)) => {
             tracing::info!(%address, "it has run already: its answer is given now");
-            return publish(shared, tree, address, stamp, answer).await;
+            return publish(shared, tree, address, version, Arc::new(answer)).await;
         }
         Ok(Called::Reused) => {
             let refusal = Refusal::Reused;
-            return refuse_as(shared, tree, address, stamp, &refusal, &heading).await;
+            return refuse_as(shared, tree, address, version, &refusal, &heading).await;
         }
         Err(error) => return try_later(address, &error),
     };
     let status = reply.status.code();
-    let closed = publish(shared, tree, address, stamp, reply.json).await;
+    let closed = publish(shared, tree, address, version, Arc::new(reply.json)).await;
     let (endpoint, id) = (address.endpoint(), address.id());
     let ms = start.elapsed().as_secs_f64() * 1e3;
     match detail {
@@ -266,17 +271,22 @@ fn try_later(address: &Address, error: &impl Display) -> Closed {
     Closed::Failed
 }
 
-/// Writes the answer of a call, which may have been kept until then.
+/// Writes the answer of a call, which may have been kept until then. One that finds no
+/// request is kept for it: it may only have been moved away, or be about to be written
+/// again.
 async fn publish(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
-    answer: Vec<u8>,
+    version: Version,
+    answer: Arc<Vec<u8>>,
 ) -> Closed {
-    let closed = write(shared, tree, address, stamp, answer).await;
+    let closed = write(shared, tree, address, version, Arc::clone(&answer)).await;
     if closed != Closed::Failed {
         shared.app.published(address);
+    }
+    if closed == Closed::Gone {
+        shared.unclaimed().keep(address, version, answer);
     }
     closed
 }
@@ -285,27 +295,33 @@ async fn refuse(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
     refusal: &Refusal,
     request: Option<&Request>,
 ) -> Closed {
     // One that has run has not expired before it could.
     if let (Refusal::Expired, Some(request)) = (refusal, request) {
-        match shared.app.answer_before(address, stamp, request).await {
-            Ok(Some(answer)) => return publish(shared, tree, address, stamp, answer).await,
+        let unclaimed = shared.unclaimed().take(address, &version);
+        if let Some(answer) = unclaimed {
+            return publish(shared, tree, address, version, answer).await;
+        }
+        match shared.app.answer_before(address, version, request).await {
+            Ok(Some(answer)) => {
+                return publish(shared, tree, address, version, Arc::new(answer)).await;
+            }
             Ok(None) => {}
             Err(error) => return try_later(address, &error),
         }
     }
     let heading = shared.replier.heading(address, request, now().wall);
-    refuse_as(shared, tree, address, stamp, refusal, &heading).await
+    refuse_as(shared, tree, address, version, refusal, &heading).await
 }
 
 async fn refuse_as(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
     refusal: &Refusal,
     heading: &Heading,
 ) -> Closed {
@@ -313,7 +329,7 @@ async fn refuse_as(
         .replier
         .refusal(address, heading, refusal, now().wall);
     let (endpoint, id, status) = (address.endpoint(), address.id(), reply.status.code());
-    let closed = write(shared, tree, address, stamp, reply.json).await;
+    let closed = write(shared, tree, address, version, Arc::new(reply.json)).await;
     tracing::warn!(%endpoint, %id, status, ?refusal, "refused");
     closed
 }
@@ -324,13 +340,13 @@ async fn give_again(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
 ) -> Closed {
-    let Some(answer) = answer_before(shared, tree, address, stamp).await else {
+    let Some(answer) = answer_before(shared, tree, address, version).await else {
         tracing::debug!(%address, "its answer is gone, and was not kept");
         return Closed::Answered;
     };
-    match write(shared, tree, address, stamp, answer).await {
+    match write(shared, tree, address, version, answer).await {
         Closed::Gone => Closed::Gone,
         closed => {
             if closed == Closed::Answered {
@@ -347,39 +363,37 @@ async fn answer_before(
     shared: &Shared,
     tree: &Tree,
     address: &Address,
-    stamp: Stamp,
-) -> Option<Vec<u8>> {
+    version: Version,
+) -> Option<Arc<Vec<u8>>> {
     let Ok(Opened::File(file)) = tree.open_any_request(address) else {
         return None;
     };
-    if file.stamp().bytes > stamp.bytes {
+    if file.stamp() != version.stamp {
         return None;
     }
     if let Ok(request) = Request::from_json(&file.read().ok()?, now().wall) {
         if request.expires <= now().wall {
             return None;
         }
-        match shared.app.answer_before(address, stamp, &request).await {
-            Ok(Some(answer)) => return Some(answer),
+        match shared.app.answer_before(address, version, &request).await {
+            Ok(Some(answer)) => return Some(Arc::new(answer)),
             Ok(None) => {}
             Err(error) => tracing::warn!(%address, "cannot look for its answer: {error}"),
         }
     }
-    let given = shared.given().get(address);
-    given.map(|answer| answer.to_vec())
+    shared.given().get(address)
 }
 
 async fn write(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
-    answer: Vec<u8>,
+    version: Version,
+    answer: Arc<Vec<u8>>,
 ) -> Closed {
-    let answer = Arc::new(answer);
     let written = match shared.durability {
-        Durability::Strict => write_forced(tree, address, stamp, &answer).await,
-        Durability::None | Durability::Batched => tree.answer(address, stamp, &answer, false),
+        Durability::Strict => write_forced(tree, address, version, Arc::clone(&answer)).await,
+        Durability::None | Durability::Batched => tree.answer(address, &version, &answer, false),
     };
     match written {
         Ok(Written::Beside) => {
@@ -401,11 +415,11 @@ async fn write(
 async fn write_forced(
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
-    answer: &Arc<Vec<u8>>,
+    version: Version,
+    answer: Arc<Vec<u8>>,
 ) -> io::Result<Written> {
-    let (tree, address, answer) = (Arc::clone(tree), address.clone(), Arc::clone(answer));
-    let write = move || tree.answer(&address, stamp, &answer, true);
+    let (tree, address) = (Arc::clone(tree), address.clone());
+    let write = move || tree.answer(&address, &version, &answer, true);
     let written = tokio::task::spawn_blocking(write).await;
     written.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

@@ -1,6 +1,6 @@
 //! The caller's side: puts a request into somebody's tree and takes the answer.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::OpenOptions;
@@ -8,7 +8,7 @@ use syft_protocol::address::Address;
 
 use super::read::is_absent;
 use super::prepare::create_keep_file;
-use super::{Tree, open_or_create, write};
+use super::{Tree, open_or_create};
 
 /// What a caller finds beside its request.
 #[derive(Debug)]
@@ -24,17 +24,25 @@ pub enum Found {
 }
 
 impl Tree {
-    /// Writes a request, making its folder if need be.
+    /// Writes a request, making its folder if need be. It is written in place, at once, as
+    /// released clients do: SyftBox sees write events only, so one that was renamed into
+    /// its place would have to be touched there, while somebody handles it already.
     ///
     /// # Errors
-    /// It cannot be written, or a part of the path is a symlink.
+    /// It cannot be written, it is there already, or a part of the path is a symlink.
     pub fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
         let folder = open_or_create(&self.rpc, address.folder().segments())?;
         // Without it the client of the caller may remove the folder after this call, and
         // never see what comes into it later.
         create_keep_file(&folder)?;
         let name = address.id().request_name();
-        write::replace(&folder, &name, request)
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let written = folder.open_with(&name, &options)?.write_all(request);
+        if written.is_err() && folder.remove_file(&name).is_err() {
+            tracing::debug!(name, "half a request is left behind");
+        }
+        written
     }
 
     /// Looks for the answer of a request, and reads up to `limit` bytes of it.

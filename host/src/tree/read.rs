@@ -5,10 +5,10 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 
 use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, StatxFlags, fstat, openat, statat, statx};
 use rustix::io::Errno;
 use syft_protocol::address::{Address, RequestId};
-use syft_protocol::inbox::{Refusal, Stamp};
+use syft_protocol::inbox::{Content, Refusal, Stamp, Version};
 use syft_protocol::message::Response;
 use syft_protocol::timestamp::Timestamp;
 
@@ -34,6 +34,7 @@ pub enum Opened {
 pub struct RequestFile {
     file: File,
     stamp: Stamp,
+    born: Option<i128>,
 }
 
 impl Tree {
@@ -94,12 +95,20 @@ impl Tree {
     }
 }
 
-/// Opens a file that is no link. Should it be a FIFO, nobody waits for a writer; nor does
-/// a terminal become ours.
+/// Opens a file that is no link, FIFO or device. Should one take its place just then,
+/// nobody waits for a writer, nor does a terminal become ours, and nothing of it is read.
 fn open_file(folder: &Dir, address: &Address) -> io::Result<Opened> {
+    let name = address.id().request_name();
+    if !look_at(folder, &name)?.is_some_and(|found| is_file(&found)) {
+        return Ok(Opened::Absent);
+    }
+    open_to_read(folder, &name)
+}
+
+pub(super) fn open_to_read(folder: &Dir, name: &str) -> io::Result<Opened> {
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = match openat(folder, address.id().request_name(), flags, Mode::empty()) {
+    let file = match openat(folder, name, flags, Mode::empty()) {
         // A socket, or a device that is not there.
         Err(Errno::NXIO) => return Ok(Opened::Absent),
         opened => opened?,
@@ -108,10 +117,18 @@ fn open_file(folder: &Dir, address: &Address) -> io::Result<Opened> {
     match is_file(&found) {
         true => Ok(Opened::File(RequestFile {
             stamp: stamp(&found),
+            born: born(&file),
             file: file.into(),
         })),
         false => Ok(Opened::Absent),
     }
+}
+
+/// Returns when a file was made, where that is known.
+fn born(file: impl AsFd) -> Option<i128> {
+    let found = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BTIME).ok()?;
+    let is_known = found.stx_mask & StatxFlags::BTIME.bits() != 0;
+    is_known.then(|| nanos(found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }
 
 impl RequestFile {
@@ -120,13 +137,24 @@ impl RequestFile {
         self.stamp
     }
 
+    /// Returns which version of a request it is, by the bytes that were read.
+    pub fn version(&self, bytes: &[u8]) -> Version {
+        Version {
+            stamp: self.stamp,
+            born: self.born,
+            content: Some(Content::of(bytes)),
+        }
+    }
+
     /// Returns the bytes of the file, never more than it had when it was opened.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn read(self) -> io::Result<Vec<u8>> {
+    pub fn read(&self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(usize::try_from(self.stamp.bytes).unwrap_or(0));
-        self.file.take(self.stamp.bytes).read_to_end(&mut bytes)?;
+        (&self.file)
+            .take(self.stamp.bytes)
+            .read_to_end(&mut bytes)?;
         Ok(bytes)
     }
 }

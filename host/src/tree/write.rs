@@ -7,12 +7,12 @@ use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use syft_protocol::address::Address;
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::Version;
 use uuid::Uuid;
 
-use super::Tree;
-use super::read::{is_absent, is_file, look_at, nanos, stamp};
+use super::read::{is_absent, is_file, look_at, nanos, open_to_read, stamp};
 use super::wake::wake;
+use super::{Opened, Tree};
 use crate::failpoint::{self, Step};
 
 /// What became of an answer.
@@ -28,7 +28,8 @@ pub enum Written {
 
 impl Tree {
     /// Puts an answer beside its request, whole or not at all. The request is known
-    /// by its stamp: another one of the same name gets an answer of its own. One that is
+    /// by its stamp, or where somebody has touched it by what it holds: another one of the
+    /// same name gets an answer of its own. One that is
     /// forced is on the disk before its name is seen, and its name before this returns.
     ///
     /// # Errors
@@ -36,15 +37,14 @@ impl Tree {
     pub fn answer(
         &self,
         address: &Address,
-        stamp: Stamp,
+        version: &Version,
         answer: &[u8],
         is_forced: bool,
     ) -> io::Result<Written> {
         let request = address.id().request_name();
         let written = self.look_in(address.folder(), |folder| {
-            match look_at(&folder.dir, &request)? {
-                Some(found) if is_same(&found, stamp) => {}
-                _ => return Ok(None),
+            if !holds(&folder.dir, &request, version)? {
+                return Ok(None);
             }
             folder.keep();
             let name = address.id().response_name();
@@ -89,14 +89,44 @@ fn put(folder: &Dir, name: &str, answer: &[u8], is_forced: bool) -> io::Result<F
     Ok(file)
 }
 
-/// A change of the file's mode alone makes it no other file: then what is in it was
-/// written before the file was read.
-fn is_same(found: &Stat, before: Stamp) -> bool {
+/// Bytes by which a request may have grown, of white space, and be looked at still.
+const MARGIN_BYTES: u64 = 64 << 10;
+
+/// Tells whether a name in a folder stands for the file that was read, or for one that
+/// holds the same. It is read only if it is not as it was.
+fn holds(folder: &Dir, name: &str, before: &Version) -> io::Result<bool> {
+    let Some(found) = look_at(folder, name)?.filter(is_file) else {
+        return Ok(false);
+    };
+    let now = stamp(&found);
+    if now == before.stamp {
+        return Ok(true);
+    }
+    if before.content.is_none() {
+        return Ok(is_unwritten(&found, before));
+    }
+    if now.bytes > before.stamp.bytes + MARGIN_BYTES {
+        return Ok(false);
+    }
+    match open_to_read(folder, name) {
+        Ok(Opened::File(file)) if file.stamp().bytes <= before.stamp.bytes + MARGIN_BYTES => {
+            let now = file.version(&file.read()?);
+            Ok(now.says_the_same(before))
+        }
+        Ok(_) => Ok(false),
+        // Somebody has taken the right to read it away.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Ok(is_unwritten(&found, before))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells, of a file that is not read, whether no more than its mode seems to be changed.
+fn is_unwritten(found: &Stat, before: &Version) -> bool {
     let now = stamp(found);
-    let is_unwritten = || nanos(found.st_mtime, found.st_mtime_nsec) <= before.changed;
-    is_file(found)
-        && (now == before
-            || (now.inode == before.inode && now.bytes == before.bytes && is_unwritten()))
+    (now.inode, now.bytes) == (before.stamp.inode, before.stamp.bytes)
+        && nanos(found.st_mtime, found.st_mtime_nsec) <= before.stamp.changed
 }
 
 /// Writes a file under a temporary name and gives it its own, so that readers see

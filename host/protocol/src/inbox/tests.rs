@@ -101,12 +101,12 @@ fn request(sender: &str, expires: i64) -> Box<Request> {
 }
 
 fn good(stamp: Stamp) -> Loaded {
-    Loaded::File(stamp, Ok(request("bob@x.org", i64::MAX)))
+    Loaded::File(Version::unread(stamp), Ok(request("bob@x.org", i64::MAX)))
 }
 
 fn half(stamp: Stamp) -> Loaded {
     let error = Request::from_json(b"{\"id\":", Timestamp::from_micros(0)).expect_err("half");
-    Loaded::File(stamp, Err(error))
+    Loaded::File(Version::unread(stamp), Err(error))
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn what_the_host_finds_wrong_with_a_request_is_its_answer() {
     assert_eq!(bench.poll(), ["load"]);
     let here = Refusal::MisdirectedTo("syft://alice@x.org/app_data/a/rpc/echo".to_owned());
     let request = request("bob@x.org", i64::MAX);
-    bench.loaded(&echo, Loaded::Refused(stamp(9), here, request));
+    bench.loaded(&echo, Loaded::Refused(Version::unread(stamp(9)), here, request));
     assert_eq!(
         bench.poll(),
         ["refuse 400 Wrong address: the URL of the request names another app or datasite, and it lies at syft://alice@x.org/app_data/a/rpc/echo"]
@@ -358,7 +358,10 @@ fn who_sent_it_is_known_by_the_folder_or_only_claimed() {
         let (mut bench, echo) = (Bench::new(), address(path));
         bench.seen(&echo);
         assert_eq!(bench.poll(), ["load"]);
-        bench.loaded(&echo, Loaded::File(stamp(9), Ok(request(sender, i64::MAX))));
+        bench.loaded(
+            &echo,
+            Loaded::File(Version::unread(stamp(9)), Ok(request(sender, i64::MAX))),
+        );
         assert_eq!(bench.poll(), [expected]);
     }
 }
@@ -371,7 +374,7 @@ fn an_expired_request_is_answered_and_not_run() {
     let expired = bench.now.wall.micros();
     bench.loaded(
         &echo,
-        Loaded::File(stamp(9), Ok(request("bob@x.org", expired))),
+        Loaded::File(Version::unread(stamp(9)), Ok(request("bob@x.org", expired))),
     );
     assert_eq!(bench.poll(), ["refuse 419 Request expired"]);
 }
@@ -424,6 +427,7 @@ fn found(sender: &str, numbers: std::ops::Range<u32>) -> Found {
     Found {
         folder: Arc::new(folder),
         ids: numbers.map(id).collect(),
+        is_first: true,
     }
 }
 
@@ -446,21 +450,15 @@ fn loads(bench: &mut Bench, times: usize) -> String {
 fn of_what_a_scan_found_each_sender_has_one_in_line() {
     let mut bench = Bench::new();
     let all = vec![found("a@x.org", 0..90), found("b@x.org", 0..2)];
-    bench
-        .inbox
-        .handle(bench.now, Event::Found(all, Extent::Tree));
+    bench.inbox.handle(bench.now, Event::Found(all));
     assert_eq!(bench.inbox.requests.len(), 2, "what is kept in mind");
     assert_eq!(loads(&mut bench, 6), "a00 b00 a01 b01 a02 a03");
-    // A new folder is beside what is known, a scan of all in its place.
+    // A folder is beside what is known of others, and in the place of what was known of it.
     let more = vec![found("c@x.org", 0..1)];
-    bench
-        .inbox
-        .handle(bench.now, Event::Found(more, Extent::Folders));
+    bench.inbox.handle(bench.now, Event::Found(more));
     assert_eq!(loads(&mut bench, 3), "a04 c00 a05");
     let all = vec![found("a@x.org", 6..8)];
-    bench
-        .inbox
-        .handle(bench.now, Event::Found(all, Extent::Tree));
+    bench.inbox.handle(bench.now, Event::Found(all));
     // What stood in line is looked for once more.
     assert_eq!(loads(&mut bench, 4), "a06 a07 a06 -");
     assert_eq!(bench.inbox.requests.len(), 0);
@@ -472,9 +470,7 @@ fn what_is_found_and_known_is_at_work_once() {
     bench.run(&echo, stamp(9));
     let mut all = found("bob@x.org", 0..1);
     all.ids.insert(0, *echo.id());
-    bench
-        .inbox
-        .handle(bench.now, Event::Found(vec![all], Extent::Tree));
+    bench.inbox.handle(bench.now, Event::Found(vec![all]));
     assert_eq!(bench.poll(), ["load"], "the other one");
     bench.closed(&echo, Closed::Answered);
     assert_eq!(bench.poll(), ["load"], "something may have come meanwhile");
@@ -532,7 +528,7 @@ fn what_is_remembered_is_bounded() {
         };
         bench.loaded(
             &one,
-            Loaded::File(stamp, Ok(request("bob@x.org", i64::MAX))),
+            Loaded::File(Version::unread(stamp), Ok(request("bob@x.org", i64::MAX))),
         );
         assert_eq!(bench.poll(), ["run bob@x.org claimed"]);
         bench.closed(&one, Closed::Answered);

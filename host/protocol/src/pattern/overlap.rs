@@ -6,7 +6,7 @@ use super::{Glob, Name, Piece};
 use crate::grant::{self, Pattern};
 
 /// Steps after which it is not looked further: patterns are strangers'.
-const MAX_STEPS: usize = 4_000_000;
+const MAX_STEPS: usize = 500_000;
 
 /// How far it may be looked. Where that is not far enough, there may be a file.
 #[derive(Debug)]
