@@ -96,7 +96,10 @@ fn an_answer_that_sync_has_lost_is_given_again() {
     std::thread::sleep(Duration::from_secs(5));
     fs::remove_file(&taken.path).unwrap();
     let again = lost.answer();
-    assert_eq!(again.json, answers[0].json, "the handler would say another time");
+    assert_eq!(
+        again.json, answers[0].json,
+        "the handler would say another time"
+    );
     assert!(taken.peek().is_none(), "nobody waits for it");
     host.wait_for_log("what was done", |line| {
         let text = line.to_string();
@@ -138,7 +141,10 @@ fn half_a_request_that_becomes_whole_after_it_was_refused_is_answered() {
     is_answered(&all[2]);
     // What was answered by a handler stays so.
     let before = fs::metadata(all[0].response_path()).unwrap();
-    File::open(&all[0].path).unwrap().set_modified(std::time::SystemTime::now()).ok();
+    File::open(&all[0].path)
+        .unwrap()
+        .set_modified(std::time::SystemTime::now())
+        .ok();
     fs::write(&all[0].path, whole(&all[0])).unwrap();
     assert_eq!(call(&host.rpc, "echo", "x").status(), 200);
     let after = fs::metadata(all[0].response_path()).unwrap();
@@ -161,9 +167,15 @@ fn a_request_for_another_app_or_datasite_is_refused() {
         (answer.status(), answer.text())
     };
     for (url, method) in [
-        ("syft://owner@example.com/app_data/app/rpc/echo/?a=1#b", "get"),
+        (
+            "syft://owner@example.com/app_data/app/rpc/echo/?a=1#b",
+            "get",
+        ),
         ("syft://Owner@Example.com//app_data//app/rpc/ec%68o", "Post"),
-        ("syft://owner@example.com/app_data/app/rpc/echo/guest@example.com", "POST"),
+        (
+            "syft://owner@example.com/app_data/app/rpc/echo/guest@example.com",
+            "POST",
+        ),
         ("syft://owner@example.com/app_data/app/rpc/text", "delete"),
         ("syft://owner@example.com", "GET"),
     ] {
@@ -178,7 +190,10 @@ fn a_request_for_another_app_or_datasite_is_refused() {
         let (status, text) = ask(url, "GET");
         assert_eq!(status, 400, "{url}");
         let here = "it lies at syft://owner@example.com/app_data/app/rpc/echo";
-        assert!(text.starts_with("Wrong address: ") && text.ends_with(here), "{text}");
+        assert!(
+            text.starts_with("Wrong address: ") && text.ends_with(here),
+            "{text}"
+        );
     }
 }
 
@@ -253,7 +268,12 @@ fn names_the_line_that_lets_the_client_sync_what_is_of_others() {
         let url = format!("syft://{ALICE}/app_data/hello/rpc/hello");
         bob(&site, &["call", &url, "--timeout", "1s"])
     };
-    let install = || bob(&site, &["install", &format!("syft://{ALICE}/public/syft-apps/hello")]);
+    let install = || {
+        bob(
+            &site,
+            &["install", &format!("syft://{ALICE}/public/syft-apps/hello")],
+        )
+    };
     let line = |path: &str| {
         format!(
             "as the last of `rules:` in {} add `- {{action: allow, datasite: \"{ALICE}\", path: \"{path}\"}}`",
@@ -267,9 +287,17 @@ fn names_the_line_that_lets_the_client_sync_what_is_of_others() {
     fs::write(&file, "version: 1\ndefaults: {action: block}\nrules: []\n").unwrap();
     let ended = call();
     assert_eq!(ended.code, Some(3), "it is no more than a warning");
-    assert!(ended.stderr.contains(&line("app_data/hello/rpc/**")), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&line("app_data/hello/rpc/**")),
+        "{}",
+        ended.stderr
+    );
     let ended = install();
-    assert!(ended.stderr.contains(&line("public/syft-apps/**")), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&line("public/syft-apps/**")),
+        "{}",
+        ended.stderr
+    );
     let rules = format!("rules:\n- {{action: allow, datasite: \"{ALICE}\", path: \"**\"}}\n");
     fs::write(&file, rules).unwrap();
     for ended in [call(), install()] {
@@ -301,7 +329,10 @@ fn a_call_whose_request_is_removed_ends_and_says_why() {
     for part in ["the request was removed", "syft.sub.yaml", "action: allow"] {
         assert!(ended.stderr.contains(part), "{}", ended.stderr);
     }
-    assert!(folder.join(".syftkeep").is_file(), "its client goes on seeing the folder");
+    assert!(
+        folder.join(".syftkeep").is_file(),
+        "its client goes on seeing the folder"
+    );
 }
 
 #[test]
@@ -324,11 +355,18 @@ fn a_config_that_is_being_written_is_read_again() {
     });
     doctor().succeeded();
     client.join().unwrap();
-    for (content, expected) in [("", "is cut short"), ("{\"email\":", "is cut short"), ("x", "is no config")] {
+    for (content, expected) in [
+        ("", "is cut short"),
+        ("{\"email\":", "is cut short"),
+        ("x", "is no config"),
+    ] {
         fs::write(&config, content).unwrap();
         let stderr = doctor().refused();
         assert!(stderr.contains(expected), "{stderr}");
         assert!(stderr.contains(config.to_str().unwrap()), "{stderr}");
-        assert!(stderr.contains("hint: ") && stderr.contains("syftbox login"), "{stderr}");
+        assert!(
+            stderr.contains("hint: ") && stderr.contains("syftbox login"),
+            "{stderr}"
+        );
     }
 }

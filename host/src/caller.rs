@@ -115,7 +115,9 @@ async fn wait(tree: &Tree, address: &Address, timeout: Duration) -> Result<Calle
             Found::Rejected => return Ok(Called::Rejected),
             found => {
                 let is_gone = matches!(found, Found::Removed);
-                gone_since = gone_since.filter(|_| is_gone).or(is_gone.then(Instant::now));
+                gone_since = gone_since
+                    .filter(|_| is_gone)
+                    .or(is_gone.then(Instant::now));
             }
         }
         if gone_since.is_some_and(|since| since.elapsed() >= GONE_FOR) {

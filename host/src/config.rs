@@ -325,18 +325,20 @@ impl ConfigFileError {
     fn explain(self, path: &Path) -> CommandError {
         let path = path.display();
         match self {
-            Self::Read(error) => CommandError::new(format!("cannot read the config {path}: {error}"))
-                .hint("make it readable, or give --email and --data-dir"),
+            Self::Read(error) => {
+                CommandError::new(format!("cannot read the config {path}: {error}"))
+                    .hint("make it readable, or give --email and --data-dir")
+            }
             Self::Parse(error) if error.is_eof() => {
                 CommandError::new(format!("the config {path} is cut short: {error}")).hint(
                     "a SyftBox client that failed while it started may have left it so: start it \
                      again, set it up with `syftbox login`, or give --email and --data-dir",
                 )
             }
-            Self::Parse(error) => {
-                CommandError::new(format!("the config {path} is no config of SyftBox: {error}"))
-                    .hint("mend it, set it up with `syftbox login`, or give --email and --data-dir")
-            }
+            Self::Parse(error) => CommandError::new(format!(
+                "the config {path} is no config of SyftBox: {error}"
+            ))
+            .hint("mend it, set it up with `syftbox login`, or give --email and --data-dir"),
         }
     }
 }

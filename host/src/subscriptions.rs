@@ -29,7 +29,9 @@ pub(crate) struct Subscriptions {
 #[derive(Debug)]
 enum Kept {
     /// There is no file. Whether that means all or nothing is known of newer clients only.
-    Absent { is_newer_client: bool },
+    Absent {
+        is_newer_client: bool,
+    },
     Unreadable(String),
     Rules(Document),
 }
@@ -164,7 +166,11 @@ impl Subscriptions {
         let rules = document.rules.iter().flatten().rev();
         let mut fitting = rules.filter(|rule| rule.fits(datasite, &within, &whole));
         let decided = fitting.find_map(|rule| rule.action);
-        Some(decided.or(document.defaults.action).unwrap_or(Action::Block))
+        Some(
+            decided
+                .or(document.defaults.action)
+                .unwrap_or(Action::Block),
+        )
     }
 }
 
@@ -247,7 +253,8 @@ mod tests {
     #[test]
     fn the_last_rule_that_fits_decides() {
         use Action::{Allow, Block, Pause};
-        let rules = |rules: &str| format!("version: 1\ndefaults: {{action: block}}\nrules:\n{rules}");
+        let rules =
+            |rules: &str| format!("version: 1\ndefaults: {{action: block}}\nrules:\n{rules}");
         let alice = "alice@example.com/app_data/hello/rpc/hello/bob@example.com/x.request";
         for (text, path, expected) in [
             (String::new(), alice, Block),
@@ -256,26 +263,66 @@ mod tests {
             ("defaults: {action: ALLOW }".to_owned(), alice, Allow),
             ("defaults: {action: pause}".to_owned(), alice, Pause),
             ("defaults:\nrules:".to_owned(), alice, Block),
-            (rules("- {action: allow, datasite: alice@example.com, path: '**'}"), alice, Allow),
-            (rules("- {action: allow, datasite: '*', path: 'app_data/*/rpc/**'}"), alice, Allow),
-            (rules("- {action: allow, datasite: carol@example.com, path: '**'}"), alice, Block),
-            (rules("- {action: allow, path: 'alice@example.com/**'}"), alice, Allow),
-            (rules("- {action: allow, path: '/alice@example.com/./app_data//**'}"), alice, Allow),
-            (rules("- {action: allow, path: 'app_data/**'}"), alice, Block),
-            (rules("- {action: allow, datasite: alice@example.com}"), alice, Block),
-            (rules("- {datasite: '*', path: '**'}"), alice, Block),
             (
-                rules("- {action: allow, path: '**'}\n- {action: deny, datasite: 'a*', path: '**'}"),
+                rules("- {action: allow, datasite: alice@example.com, path: '**'}"),
+                alice,
+                Allow,
+            ),
+            (
+                rules("- {action: allow, datasite: '*', path: 'app_data/*/rpc/**'}"),
+                alice,
+                Allow,
+            ),
+            (
+                rules("- {action: allow, datasite: carol@example.com, path: '**'}"),
                 alice,
                 Block,
             ),
             (
-                rules("- {action: block, path: '**'}\n- {action: allow, datasite: 'a*', path: '**'}"),
+                rules("- {action: allow, path: 'alice@example.com/**'}"),
                 alice,
                 Allow,
             ),
-            (rules("- {action: block, path: '**'}"), "Bob@example.com/x", Allow),
-            (rules("- {action: block, path: '**'}"), "alice@example.com/syft.pub.yaml", Allow),
+            (
+                rules("- {action: allow, path: '/alice@example.com/./app_data//**'}"),
+                alice,
+                Allow,
+            ),
+            (
+                rules("- {action: allow, path: 'app_data/**'}"),
+                alice,
+                Block,
+            ),
+            (
+                rules("- {action: allow, datasite: alice@example.com}"),
+                alice,
+                Block,
+            ),
+            (rules("- {datasite: '*', path: '**'}"), alice, Block),
+            (
+                rules(
+                    "- {action: allow, path: '**'}\n- {action: deny, datasite: 'a*', path: '**'}",
+                ),
+                alice,
+                Block,
+            ),
+            (
+                rules(
+                    "- {action: block, path: '**'}\n- {action: allow, datasite: 'a*', path: '**'}",
+                ),
+                alice,
+                Allow,
+            ),
+            (
+                rules("- {action: block, path: '**'}"),
+                "Bob@example.com/x",
+                Allow,
+            ),
+            (
+                rules("- {action: block, path: '**'}"),
+                "alice@example.com/syft.pub.yaml",
+                Allow,
+            ),
             (rules("- {action: maybe, path: '**'}"), alice, Block),
             ("rules: [".to_owned(), alice, Block),
         ] {
@@ -306,7 +353,8 @@ mod tests {
         let line = of_others("rules: [{action: pause, path: '**'}]").expect("a line");
         assert!(line.contains("datasite: \"*\""), "{line}");
         // What it says to add is what was missing.
-        let added = "rules:\n- {action: allow, datasite: \"alice@example.com\", path: \"public/**\"}";
+        let added =
+            "rules:\n- {action: allow, datasite: \"alice@example.com\", path: \"public/**\"}";
         assert_eq!(missing(Some(added), false), None);
     }
 }

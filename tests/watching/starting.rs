@@ -194,7 +194,10 @@ fn warns_of_files_of_others_that_do_not_come_to_this_machine() {
     let warnings = |host: &Host| {
         let is_warning = |line: &&Value| line.to_string().contains("does not sync files of others");
         let log = host.log();
-        log.iter().filter(is_warning).map(|it| it["hint"].to_string()).collect::<Vec<_>>()
+        log.iter()
+            .filter(is_warning)
+            .map(|it| it["hint"].to_string())
+            .collect::<Vec<_>>()
     };
     let host = start(&site, settings, &["*/public/**"], &[]);
     journal(&host);
@@ -208,10 +211,16 @@ fn warns_of_files_of_others_that_do_not_come_to_this_machine() {
     let [hint] = &warnings(&host)[..] else {
         panic!("{:?}", host.log());
     };
-    assert!(hint.contains("syft.sub.yaml") && hint.contains("action: allow"), "{hint}");
+    assert!(
+        hint.contains("syft.sub.yaml") && hint.contains("action: allow"),
+        "{hint}"
+    );
     drop(host);
-    fs::write(data.join("syft.sub.yaml"), "rules: [{action: allow, datasite: '*', path: '**'}]")
-        .unwrap();
+    fs::write(
+        data.join("syft.sub.yaml"),
+        "rules: [{action: allow, datasite: '*', path: '**'}]",
+    )
+    .unwrap();
     let host = start(&site, settings, &["*/public/**"], &[]);
     journal(&host);
     assert_eq!(warnings(&host).len(), 1, "the log is that of all runs");

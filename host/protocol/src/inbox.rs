@@ -514,7 +514,10 @@ impl Inbox {
     fn answer_gone(&mut self, now: Now, address: Address, answered: Answered, again: bool) {
         let since = answered.gone_since.unwrap_or(now.instant);
         let times_again = answered.times_again;
-        let pause = self.limits.give_again.saturating_mul(1 << times_again.min(16));
+        let pause = self
+            .limits
+            .give_again
+            .saturating_mul(1 << times_again.min(16));
         let is_due = now.instant >= since + pause && times_again < self.limits.times_again;
         if again || !is_due {
             let answered = Answered {

@@ -130,7 +130,9 @@ pub enum MessageError {
     #[error("incomplete JSON: {0}")]
     Incomplete(String),
     /// It is encrypted as a whole, in an envelope of this kind.
-    #[error("it is encrypted for the SyftBox SDK ({0}), which syft-host does not read yet: it has to be sent unencrypted")]
+    #[error(
+        "it is encrypted for the SyftBox SDK ({0}), which syft-host does not read yet: it has to be sent unencrypted"
+    )]
     Encrypted(&'static str),
     /// The text is no JSON, or no object.
     #[error("invalid JSON: {0}")]

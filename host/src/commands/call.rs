@@ -112,7 +112,14 @@ impl Wanted {
     }
 
     fn missing(&self, subscriptions: &Subscriptions) -> Option<String> {
-        let names = [&self.datasite, "app_data", &self.app, "rpc", "any", "any.request"];
+        let names = [
+            &self.datasite,
+            "app_data",
+            &self.app,
+            "rpc",
+            "any",
+            "any.request",
+        ];
         subscriptions.missing(&names, &self.pattern())
     }
 

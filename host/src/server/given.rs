@@ -85,7 +85,10 @@ impl Given {
     pub(super) fn forget_old(&mut self, now: Instant) {
         let is_old = |kept: &Kept| kept.at + KEEP <= now;
         let due = |(sender, own): (&Sender, &Own)| {
-            own.answers.front().is_some_and(is_old).then(|| sender.clone())
+            own.answers
+                .front()
+                .is_some_and(is_old)
+                .then(|| sender.clone())
         };
         let senders: Vec<Sender> = self.senders.iter().filter_map(due).collect();
         for sender in senders {
@@ -150,7 +153,11 @@ mod tests {
         assert!(given.get(&address("flood@x.org", 0)).is_none());
         assert!(given.get(&address("flood@x.org", 999)).is_some());
         // One that alone is too large is not kept, and keeps nobody else's out.
-        given.keep(now, &address("huge@x.org", 1), Arc::new(vec![0; MOST_BYTES]));
+        given.keep(
+            now,
+            &address("huge@x.org", 1),
+            Arc::new(vec![0; MOST_BYTES]),
+        );
         assert!(given.get(&address("huge@x.org", 1)).is_none());
         assert!(given.get(&address("bob@x.org", 1)).is_some());
     }

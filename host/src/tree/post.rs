@@ -6,8 +6,8 @@ use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::OpenOptions;
 use syft_protocol::address::Address;
 
-use super::read::is_absent;
 use super::prepare::create_keep_file;
+use super::read::is_absent;
 use super::{Tree, open_or_create};
 
 /// What a caller finds beside its request.

@@ -57,7 +57,8 @@ impl Tree {
     /// There is something, and it cannot be opened.
     pub fn open_unserved(&self, address: &Address, known: Option<Stamp>) -> io::Result<Opened> {
         self.open_in_folder(address, |folder| {
-            let is_done = is_answered(folder, address)? && !is_outdated(folder, address.id(), known);
+            let is_done =
+                is_answered(folder, address)? && !is_outdated(folder, address.id(), known);
             match is_done {
                 true => Ok(Opened::Answered),
                 false => open_file(folder, address),
@@ -201,7 +202,9 @@ fn says_unreadable(folder: impl AsFd, name: &str) -> bool {
     let read = File::from(file)
         .take(MAX_REFUSAL_BYTES.unsigned_abs())
         .read_to_end(&mut bytes);
-    let answer = read.ok().and_then(|_| Response::from_json(&bytes, Timestamp::MIN).ok());
+    let answer = read
+        .ok()
+        .and_then(|_| Response::from_json(&bytes, Timestamp::MIN).ok());
     answer.is_some_and(|answer| Refusal::says_unreadable(&answer))
 }
 

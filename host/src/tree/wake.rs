@@ -263,7 +263,10 @@ mod tests {
             answer.address.folder().sender().expect("one").to_owned()
         };
         let first: Vec<String> = (0..4).map(|_| next(&mut line)).collect();
-        assert_eq!(first, ["flood@x.org", "bob@x.org", "carol@x.org", "flood@x.org"]);
+        assert_eq!(
+            first,
+            ["flood@x.org", "bob@x.org", "carol@x.org", "flood@x.org"]
+        );
         while line.pop().is_some() {}
         assert!(line.is_empty() && line.senders.is_empty() && line.turns.is_empty());
     }

@@ -247,10 +247,15 @@ fn what_the_host_finds_wrong_with_a_request_is_its_answer() {
     assert_eq!(bench.poll(), ["load"]);
     let here = Refusal::MisdirectedTo("syft://alice@x.org/app_data/a/rpc/echo".to_owned());
     let request = request("bob@x.org", i64::MAX);
-    bench.loaded(&echo, Loaded::Refused(Version::unread(stamp(9)), here, request));
+    bench.loaded(
+        &echo,
+        Loaded::Refused(Version::unread(stamp(9)), here, request),
+    );
     assert_eq!(
         bench.poll(),
-        ["refuse 400 Wrong address: the URL of the request names another app or datasite, and it lies at syft://alice@x.org/app_data/a/rpc/echo"]
+        [
+            "refuse 400 Wrong address: the URL of the request names another app or datasite, and it lies at syft://alice@x.org/app_data/a/rpc/echo"
+        ]
     );
 }
 

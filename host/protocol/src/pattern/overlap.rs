@@ -70,10 +70,8 @@ impl Glob {
         // What it fits it fits with all below.
         let end = ours.len();
         let is_any = |name: &Name| *name == Name::AnyNames;
-        leads_to_end(
-            (end, granted.len()),
-            effort,
-            |(o, g), effort| match (ours.get(o), granted.get(g)) {
+        leads_to_end((end, granted.len()), effort, |(o, g), effort| {
+            match (ours.get(o), granted.get(g)) {
                 (_, None) => Vec::new(),
                 (None, Some(_)) => vec![(o, g + 1)],
                 (Some(our), Some(theirs)) => {
@@ -97,8 +95,8 @@ impl Glob {
                     }
                     next
                 }
-            },
-        )
+            }
+        })
     }
 }
 

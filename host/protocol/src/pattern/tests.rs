@@ -263,7 +263,9 @@ fn granted(text: &str) -> Pattern {
 fn overlap(texts: &[&str], grant: &str) -> bool {
     let mut effort = Effort::default();
     let globs = globs(texts).expect("patterns");
-    globs.each().any(|glob| glob.overlaps(&granted(grant), &mut effort))
+    globs
+        .each()
+        .any(|glob| glob.overlaps(&granted(grant), &mut effort))
 }
 
 #[test]
@@ -274,9 +276,21 @@ fn knows_whether_a_grant_has_files_that_are_meant() {
         ("*/public/notes/*", "*/public/notes", false),
         ("{datasite}/private/*.json", "*/public/**", false),
         ("{datasite}/private/*.json", "{datasite}/**", true),
-        ("{datasite}/private/*.json", "owner@example.com/*/a?c.*", true),
-        ("{datasite}/private/*.json", "owner@example.com/*/a?c.*n", true),
-        ("{datasite}/private/*.json", "owner@example.com/*/a?c.*m", false),
+        (
+            "{datasite}/private/*.json",
+            "owner@example.com/*/a?c.*",
+            true,
+        ),
+        (
+            "{datasite}/private/*.json",
+            "owner@example.com/*/a?c.*n",
+            true,
+        ),
+        (
+            "{datasite}/private/*.json",
+            "owner@example.com/*/a?c.*m",
+            false,
+        ),
         ("{datasite}/private/*.json", "p@x.org/**", false),
         ("*.txt", "*/public/**", true),
         ("*.txt", "a@b.co/public/*.json", false),
