@@ -44,6 +44,7 @@ mod state;
 mod stopping;
 mod story;
 mod suspension;
+mod synced;
 mod tidy;
 mod touched;
 mod trust;

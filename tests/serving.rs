@@ -101,7 +101,7 @@ fn refuses_a_file_that_stays_no_request() {
         answer.text()
     );
     assert_eq!(answer.json["id"], id.to_string());
-    let url = format!("syft://{OWNER}/app_data/app/rpc/echo/{CALLER}");
+    let url = format!("syft://{OWNER}/app_data/app/rpc/echo");
     assert_eq!(answer.json["url"], url.as_str());
 }
 

@@ -37,7 +37,11 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     ("host/src", &["redb::"], &["state.rs", "state/"]),
     ("host/src", &["ed25519_dalek::", "ssh_key::"], &["package/"]),
     ("host/src", &["ureq::"], &["oci/registry.rs"]),
-    ("host/src", &["serde_saphyr::"], &["trust/policy.rs"]),
+    (
+        "host/src",
+        &["serde_saphyr::"],
+        &["trust/policy.rs", "subscriptions.rs"],
+    ),
     (
         "host/src",
         &["cap_std::", "cap_fs_ext::"],

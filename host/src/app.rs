@@ -225,6 +225,11 @@ impl App {
         &self.state
     }
 
+    /// Tells whether a request names another app or another datasite as its destination.
+    pub fn is_misdirected(&self, request: &message::Request) -> bool {
+        request.url.is_for_another(&self.datasite, &self.name)
+    }
+
     /// Tells the app of an event of a watch. If it takes it, what it wrote to its state
     /// is kept, and the notes with it.
     ///

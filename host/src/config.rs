@@ -5,9 +5,8 @@ pub mod inherited;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use serde::Deserialize;
 use syft_protocol::address::{AppName, Datasite};
 
@@ -38,6 +37,9 @@ const PYTHON: &str = "python";
 
 /// A SyftBox client kills its apps three seconds after it asked them to stop.
 const STOP_UNDER_SYFTBOX: Duration = Duration::from_millis(2_500);
+
+/// How long a config file may be cut short before that is an error.
+const CUT_SHORT_FOR: Duration = Duration::from_secs(2);
 
 /// The owner where no SyftBox is set up.
 const LOCAL_OWNER: &str = "owner@local.syftbox";
@@ -346,8 +348,8 @@ fn read_config_file(named: Option<&Path>) -> Result<Option<ConfigFile>, CommandE
     for path in [&path, &legacy] {
         match parse_config_file(path) {
             Ok(file) => return Ok(Some(file)),
-            Err(error) if is_not_found(&error) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.explain(path)),
         }
     }
     match is_named {
@@ -359,28 +361,52 @@ fn read_config_file(named: Option<&Path>) -> Result<Option<ConfigFile>, CommandE
     }
 }
 
-/// SyftBox rewrites its config in place at each start, so an early look may see
-/// a part of it.
-fn parse_config_file(path: &Path) -> anyhow::Result<ConfigFile> {
-    let read = || -> anyhow::Result<ConfigFile> {
-        let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
-    };
-    for _ in 0..5 {
-        match read() {
-            Err(error) if error.is::<serde_json::Error>() => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            result => return result,
+/// SyftBox rewrites its config in place at each start, so an early look may see a part of
+/// it, or nothing. That is read again for a while.
+fn parse_config_file(path: &Path) -> Result<ConfigFile, ConfigFileError> {
+    let give_up = Instant::now() + CUT_SHORT_FOR;
+    loop {
+        let text = fs::read_to_string(path).map_err(ConfigFileError::Read)?;
+        match serde_json::from_str(&text) {
+            Ok(file) => return Ok(file),
+            Err(error) if !error.is_eof() => return Err(ConfigFileError::Parse(error)),
+            Err(error) if give_up <= Instant::now() => return Err(ConfigFileError::Parse(error)),
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
-    read()
 }
 
-fn is_not_found(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+/// Why a config file is of no use.
+enum ConfigFileError {
+    Read(std::io::Error),
+    Parse(serde_json::Error),
+}
+
+impl ConfigFileError {
+    fn is_not_found(&self) -> bool {
+        matches!(self, Self::Read(error) if error.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// Says what to do about it.
+    fn explain(self, path: &Path) -> CommandError {
+        let path = path.display();
+        match self {
+            Self::Read(error) => {
+                CommandError::new(format!("cannot read the config {path}: {error}"))
+                    .hint("make it readable, or give --email and --data-dir")
+            }
+            Self::Parse(error) if error.is_eof() => {
+                CommandError::new(format!("the config {path} is cut short: {error}")).hint(
+                    "a SyftBox client that failed while it started may have left it so: start it \
+                     again, set it up with `syftbox login`, or give --email and --data-dir",
+                )
+            }
+            Self::Parse(error) => CommandError::new(format!(
+                "the config {path} is no config of SyftBox: {error}"
+            ))
+            .hint("mend it, set it up with `syftbox login`, or give --email and --data-dir"),
+        }
+    }
 }
 
 /// How somebody else has to start the host, so that it runs for the same owner as here.

@@ -63,6 +63,7 @@ pub mod serve;
 pub mod server;
 pub mod source;
 pub mod state;
+mod subscriptions;
 pub mod suspension;
 pub mod tree;
 pub mod trust;

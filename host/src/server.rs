@@ -4,6 +4,7 @@
 //! say what came of it; scans and the like end with one `Event` here.
 
 mod desk;
+mod given;
 mod lookout;
 mod perform;
 mod shutdown;
@@ -36,6 +37,7 @@ use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
 use desk::{Desk, Done};
+use given::Given;
 use lookout::{Lookout, Scope};
 pub use shutdown::{Shutdown, Stop};
 use suspects::Suspects;
@@ -89,6 +91,7 @@ struct Shared {
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
     desk: Mutex<Desk>,
+    given: Mutex<Given>,
     unclaimed: Mutex<Unclaimed>,
     /// Wakes the server where it is to look at the desk.
     changed: Notify,
@@ -99,6 +102,10 @@ struct Shared {
 impl Shared {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().expect("no holder of this lock panics")
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        self.given.lock().expect("no holder of this lock panics")
     }
 
     fn unclaimed(&self) -> MutexGuard<'_, Unclaimed> {
@@ -161,6 +168,7 @@ impl Server {
             return Err(suspended.into());
         }
         let watch_options = WatchOptions {
+            datasites: options.datasites.clone(),
             folder: options.folder.clone(),
             retry: options.retry,
         };
@@ -183,6 +191,7 @@ impl Server {
                 durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 desk: Mutex::new(desk),
+                given: Mutex::default(),
                 unclaimed: Mutex::default(),
                 changed: Notify::new(),
                 events: sender,
@@ -321,6 +330,7 @@ impl Server {
     fn take_scan(&mut self, scan: Scan, scope: Scope) {
         let found = inbox::Event::Found(scan.found);
         self.shared.desk().inbox.handle(now(), found);
+        self.shared.given().forget_old(Instant::now());
         let router = self.shared.app.router();
         self.lookout.scanned(router, scan.is_cut, scope);
     }

@@ -9,6 +9,9 @@
 //!                      +-----------------------------------------------+
 //! ```
 //!
+//! An answer that vanishes while its request still lies there is given once more after a
+//! while: sync may have lost it. The handler does not run for it.
+//!
 //! A request during which the host has crashed runs with few of its like, and in the end
 //! no more: it is refused without being read.
 //!
@@ -57,6 +60,12 @@ pub struct InboxLimits {
     /// Delay before a request is tried again whose answer could not be
     /// written. It doubles with each try, up to a minute.
     pub retry: Duration,
+    /// How long an answer must be gone whose request still lies there before it is given
+    /// again. Callers delete both, and sync may carry that over one by one: the SyftBox
+    /// client takes 5 seconds from one full sync to the next. It doubles each time.
+    pub give_again: Duration,
+    /// How often an answer is given again.
+    pub times_again: u32,
     /// Answered requests that are remembered, so that a late event does not
     /// run them again.
     pub remembered: usize,
@@ -77,6 +86,8 @@ impl Default for InboxLimits {
             settle_incomplete: Duration::from_secs(5),
             reread: Duration::from_millis(200),
             retry: Duration::from_secs(1),
+            give_again: Duration::from_secs(15),
+            times_again: 3,
             remembered: 16_384,
             crashes: 8,
         }
@@ -97,9 +108,10 @@ pub struct Now {
 pub enum Loaded {
     /// There is no regular file of that name.
     Absent,
-    /// An answer lies beside the request, or the file is the one that was
-    /// answered before.
+    /// An answer lies beside the request.
     Answered,
+    /// The file is the one that was answered before, and its answer is gone.
+    AnswerGone,
     /// The file is larger than `limit`.
     TooLarge {
         /// The file.
@@ -117,6 +129,8 @@ pub enum Loaded {
     Unread(Stamp),
     /// The file, and what it holds.
     File(Version, Result<Box<Request>, MessageError>),
+    /// The file and its request, which is not to be run for this reason.
+    Refused(Version, Refusal, Box<Request>),
 }
 
 /// How work on a request ended.
@@ -142,7 +156,7 @@ pub enum Event {
     Found(Vec<Found>),
     /// An [`Action::Load`] or [`Action::Find`] ended.
     Loaded(Address, Loaded),
-    /// An [`Action::Run`] or [`Action::Refuse`] ended.
+    /// An [`Action::Run`], [`Action::Refuse`] or [`Action::GiveAgain`] ended.
     Closed(Address, Closed),
     /// Somebody wants a request to be tried again that was given up, or answered.
     Again(Address),
@@ -162,6 +176,9 @@ pub enum Action {
     /// Write an answer without a handler beside that very file; then
     /// [`Event::Closed`]. The request is there where it could be read.
     Refuse(Address, Version, Refusal, Option<Box<Request>>),
+    /// Write the answer once more that this very file got, if it was kept, and without
+    /// running the handler; then [`Event::Closed`].
+    GiveAgain(Address, Version),
 }
 
 #[derive(Debug)]
@@ -185,6 +202,8 @@ enum State {
     Running {
         version: Version,
         tries: u32,
+        /// How often its answer was given again.
+        times_again: u32,
         /// Seen again meanwhile: another request may have taken its place.
         again: bool,
     },
@@ -197,6 +216,9 @@ struct Answered {
     version: Version,
     /// Its place among those that are remembered.
     key: u64,
+    /// When its answer was first seen to be gone, and how often it was given again.
+    gone_since: Option<Instant>,
+    times_again: u32,
 }
 
 /// What stands in the way of a request.
@@ -430,12 +452,22 @@ impl Inbox {
         match loaded {
             Loaded::Absent => self.released(address, again),
             Loaded::Answered => match answered {
-                Some(answered) => self.known(address, answered, again),
+                Some(answered) => {
+                    let answered = Answered {
+                        gone_since: None,
+                        ..answered
+                    };
+                    self.known(address, answered, again);
+                }
+                None => self.released(address, again),
+            },
+            Loaded::AnswerGone => match answered {
+                Some(answered) => self.answer_gone(now, address, answered, again),
                 None => self.released(address, again),
             },
             Loaded::Unreadable => self.failed(now, address, tries),
             Loaded::Crashed => self.crashed(now, address, tries),
-            Loaded::File(version, _)
+            Loaded::File(version, _) | Loaded::Refused(version, ..)
                 if answered.is_some_and(|it| it.version.is_same_file(&version)) =>
             {
                 let answered = answered.expect("it was answered");
@@ -471,7 +503,38 @@ impl Inbox {
             Loaded::File(version, Ok(request)) => {
                 self.decide(now, address, version, tries, request);
             }
+            Loaded::Refused(version, refusal, request) => {
+                self.refuse(address, version, tries, refusal, Some(request));
+            }
         }
+    }
+
+    /// The caller has taken the answer and not yet deleted the request, or sync has lost
+    /// it: time tells.
+    fn answer_gone(&mut self, now: Now, address: Address, answered: Answered, again: bool) {
+        let since = answered.gone_since.unwrap_or(now.instant);
+        let times_again = answered.times_again;
+        let pause = self
+            .limits
+            .give_again
+            .saturating_mul(1 << times_again.min(16));
+        let is_due = now.instant >= since + pause && times_again < self.limits.times_again;
+        if again || !is_due {
+            let answered = Answered {
+                gone_since: Some(since),
+                ..answered
+            };
+            return self.known(address, answered, again);
+        }
+        let version = answered.version;
+        let running = State::Running {
+            version,
+            tries: 0,
+            times_again: times_again + 1,
+            again: false,
+        };
+        self.requests.insert(address.clone(), running);
+        self.decided.push_back(Action::GiveAgain(address, version));
     }
 
     fn decide(
@@ -527,6 +590,7 @@ impl Inbox {
         let running = State::Running {
             version,
             tries,
+            times_again: 0,
             again: false,
         };
         self.requests.insert(address.clone(), running);
@@ -575,18 +639,25 @@ impl Inbox {
         let Some(State::Running {
             version,
             tries,
+            times_again,
             again,
         }) = self.requests.get(&address)
         else {
             return;
         };
-        let (version, tries, again) = (*version, *tries, *again);
+        let (version, tries, times_again, again) = (*version, *tries, *times_again, *again);
         self.requests.remove(&address);
         match closed {
             Closed::Answered => {
                 let key = self.take_key();
                 self.answered.push_back((address.clone(), key));
-                self.known(address, Answered { version, key }, again);
+                let answered = Answered {
+                    version,
+                    key,
+                    gone_since: None,
+                    times_again,
+                };
+                self.known(address, answered, again);
                 self.forget_oldest();
             }
             Closed::Gone => self.released(address, again),

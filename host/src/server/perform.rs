@@ -82,6 +82,8 @@ fn crashed(action: &Action) -> Done {
         Action::Run(address, ..) | Action::Refuse(address, ..) => {
             Done::Closed(address.clone(), Closed::Crashed)
         }
+        // It was answered, whatever comes of this.
+        Action::GiveAgain(address, _) => Done::Closed(address.clone(), Closed::Answered),
     }
 }
 
@@ -119,6 +121,10 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
             let closed = refuse(shared, &tree, &address, version, &refusal, request).await;
             Done::Closed(address, closed)
         }
+        Action::GiveAgain(address, version) => {
+            let closed = give_again(shared, &tree, &address, version).await;
+            Done::Closed(address, closed)
+        }
     }
 }
 
@@ -150,7 +156,7 @@ async fn load(
     let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
     let memory = shared.app.request_memory();
     let mut room = memory.reserve(wanted.saturating_mul(2)).await;
-    let loaded = read(address, file);
+    let loaded = read(shared, address, file);
     // Most of a file may be nothing that is kept, such as spaces.
     let kept = kept_bytes(&loaded);
     let surplus = permit.num_permits().saturating_sub(permits(kept) as usize);
@@ -161,10 +167,10 @@ async fn load(
 
 /// Opens a request that is to be handled, or returns why there is none.
 fn open(tree: &Tree, address: &Address, known: Option<Stamp>) -> Result<RequestFile, Loaded> {
-    match tree.open_request(address) {
+    match tree.open_unserved(address, known) {
         Ok(Opened::Absent) => Err(Loaded::Absent),
         Ok(Opened::Answered) => Err(Loaded::Answered),
-        Ok(Opened::File(file)) if Some(file.stamp()) == known => Err(Loaded::Answered),
+        Ok(Opened::File(file)) if Some(file.stamp()) == known => Err(Loaded::AnswerGone),
         Ok(Opened::File(file)) => Ok(file),
         Err(error) => {
             tracing::warn!(%address, "cannot open a request: {error}");
@@ -181,7 +187,7 @@ fn permits(bytes: u64) -> u32 {
 
 fn kept_bytes(loaded: &Loaded) -> u64 {
     match loaded {
-        Loaded::File(_, Ok(request)) => {
+        Loaded::File(_, Ok(request)) | Loaded::Refused(_, _, request) => {
             let headers: usize = request
                 .headers
                 .iter()
@@ -194,12 +200,19 @@ fn kept_bytes(loaded: &Loaded) -> u64 {
     }
 }
 
-fn read(address: &Address, file: RequestFile) -> Loaded {
+fn read(shared: &Shared, address: &Address, file: RequestFile) -> Loaded {
     match file.read() {
         Ok(bytes) => {
             failpoint::reach(Step::AfterRead, address.id().stem());
-            let request = Request::from_json(&bytes, now().wall);
-            Loaded::File(file.version(&bytes), request.map(Box::new))
+            let request = Request::from_json(&bytes, now().wall).map(Box::new);
+            let version = file.version(&bytes);
+            match request {
+                Ok(request) if shared.app.is_misdirected(&request) => {
+                    let here = shared.replier.url(address.endpoint()).as_str().to_owned();
+                    Loaded::Refused(version, Refusal::MisdirectedTo(here), request)
+                }
+                request => Loaded::File(version, request),
+            }
         }
         Err(error) => {
             tracing::warn!(%address, "cannot read a request: {error}");
@@ -340,6 +353,56 @@ async fn refuse_as(
     closed
 }
 
+/// Writes an answer once more that is gone from beside its request, if it was kept and
+/// somebody may still wait for it.
+async fn give_again(
+    shared: &Shared,
+    tree: &Arc<Tree>,
+    address: &Address,
+    version: Version,
+) -> Closed {
+    let Some(answer) = answer_before(shared, tree, address, version).await else {
+        tracing::debug!(%address, "its answer is gone, and was not kept");
+        return Closed::Answered;
+    };
+    match write(shared, tree, address, version, answer).await {
+        Closed::Gone => Closed::Gone,
+        closed => {
+            if closed == Closed::Answered {
+                tracing::info!(%address, "its answer was gone, and is given again");
+            }
+            // It was answered before, and is not to run again.
+            Closed::Answered
+        }
+    }
+}
+
+/// Returns the answer that a request got, if it was kept and the request has not expired.
+async fn answer_before(
+    shared: &Shared,
+    tree: &Tree,
+    address: &Address,
+    version: Version,
+) -> Option<Arc<Vec<u8>>> {
+    let Ok(Opened::File(file)) = tree.open_any_request(address) else {
+        return None;
+    };
+    if file.stamp() != version.stamp {
+        return None;
+    }
+    if let Ok(request) = Request::from_json(&file.read().ok()?, now().wall) {
+        if request.expires <= now().wall {
+            return None;
+        }
+        match shared.app.answer_before(address, version, &request).await {
+            Ok(Some(answer)) => return Some(Arc::new(answer)),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%address, "cannot look for its answer: {error}"),
+        }
+    }
+    shared.given().get(address)
+}
+
 async fn write(
     shared: &Shared,
     tree: &Arc<Tree>,
@@ -348,11 +411,14 @@ async fn write(
     answer: Arc<Vec<u8>>,
 ) -> Closed {
     let written = match shared.durability {
-        Durability::Strict => write_forced(tree, address, version, answer).await,
+        Durability::Strict => write_forced(tree, address, version, Arc::clone(&answer)).await,
         Durability::None | Durability::Batched => tree.answer(address, &version, &answer, false),
     };
     match written {
-        Ok(Written::Beside) => Closed::Answered,
+        Ok(Written::Beside) => {
+            shared.given().keep(Instant::now(), address, answer);
+            Closed::Answered
+        }
         Ok(Written::Gone) => {
             tracing::debug!(%address, "the request is gone, its answer is dropped");
             Closed::Gone

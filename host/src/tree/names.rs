@@ -8,7 +8,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom, Stat, openat, seek};
 use syft_protocol::address::{FileKind, Folder, RequestId, request_file};
 
-use super::read::look_at;
+use super::read::{is_outdated, look_at};
 use super::scan::Skipped;
 
 /// Bytes of names that the kernel gives at once.
@@ -123,8 +123,11 @@ impl Names {
                 kind.is_dir() || (kind.is_file() && !(is_thorough && found.st_size == 0))
             })
         };
+        let is_done = |id: &RequestId| responses.contains(id) || (!is_whole && is_answered(id));
+        // What may have been changed unseen is looked at.
+        let may_be_whole_now = |id: &RequestId| is_thorough && is_outdated(dir, id, None);
         self.requests
-            .retain(|id| !responses.contains(id) && (is_whole || !is_answered(id)));
+            .retain(|id| !is_done(id) || may_be_whole_now(id));
     }
 }
 

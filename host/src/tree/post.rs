@@ -6,6 +6,7 @@ use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::OpenOptions;
 use syft_protocol::address::Address;
 
+use super::prepare::create_keep_file;
 use super::read::is_absent;
 use super::{Tree, open_or_create};
 
@@ -18,6 +19,8 @@ pub enum Found {
     Answer(Vec<u8>),
     /// The mark that sync leaves where the caller may not write.
     Rejected,
+    /// Nothing, and the request is gone as well.
+    Removed,
 }
 
 impl Tree {
@@ -29,6 +32,9 @@ impl Tree {
     /// It cannot be written, it is there already, or a part of the path is a symlink.
     pub fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
         let folder = open_or_create(&self.rpc, address.folder().segments())?;
+        // Without it the client of the caller may remove the folder after this call, and
+        // never see what comes into it later.
+        create_keep_file(&folder)?;
         let name = address.id().request_name();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -44,7 +50,10 @@ impl Tree {
     /// # Errors
     /// It cannot be read.
     pub fn look_for_answer(&self, address: &Address, limit: u64) -> io::Result<Found> {
-        let folder = self.open_folder(address.folder())?;
+        let folder = match self.open_folder(address.folder()) {
+            Err(error) if is_absent(&error) => return Ok(Found::Removed),
+            folder => folder?,
+        };
         if marks(address)
             .iter()
             .any(|mark| folder.symlink_metadata(mark).is_ok())
@@ -54,7 +63,12 @@ impl Tree {
         let mut options = OpenOptions::new();
         options.read(true).follow(FollowSymlinks::No).nonblock(true);
         let file = match folder.open_with(address.id().response_name(), &options) {
-            Err(error) if is_absent(&error) => return Ok(Found::Nothing),
+            Err(error) if is_absent(&error) => {
+                return Ok(match folder.symlink_metadata(address.id().request_name()) {
+                    Err(error) if is_absent(&error) => Found::Removed,
+                    _ => Found::Nothing,
+                });
+            }
             result => result?,
         };
         let mut answer = Vec::new();

@@ -9,6 +9,9 @@ use syft_protocol::permissions::{PERMISSION_FILE, is_unedited, rpc_rules};
 
 use super::{Tree, open_or_create};
 
+/// The file that keeps a folder from being empty. Sync ignores it.
+const KEEP_FILE: &str = ".syftkeep";
+
 const SCHEMA_FILE: &str = "rpc.schema.json";
 
 /// More than rules of ours have.
@@ -27,7 +30,7 @@ impl Tree {
     ) -> io::Result<()> {
         for endpoint in endpoints.clone() {
             let folder = open_or_create(&self.rpc, endpoint.segments())?;
-            create_new(&folder, ".syftkeep", b"")?;
+            create_keep_file(&folder)?;
         }
         let rules = rpc_rules(endpoints);
         match self.read_own_file(PERMISSION_FILE, MOST_RULES_BYTES) {
@@ -67,6 +70,11 @@ impl Tree {
         file.take(most).read_to_end(&mut found).ok()?;
         Some(found)
     }
+}
+
+/// Makes a file that keeps a folder from being empty, unless something of that name is there.
+pub(super) fn create_keep_file(dir: &Dir) -> io::Result<()> {
+    create_new(dir, KEEP_FILE, b"")
 }
 
 /// Writes a file unless something of that name is there.

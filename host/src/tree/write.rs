@@ -11,6 +11,7 @@ use syft_protocol::inbox::Version;
 use uuid::Uuid;
 
 use super::read::{is_absent, is_file, look_at, nanos, open_to_read, stamp};
+use super::wake::wake;
 use super::{Opened, Tree};
 use crate::failpoint::{self, Step};
 
@@ -42,13 +43,20 @@ impl Tree {
     ) -> io::Result<Written> {
         let request = address.id().request_name();
         let written = self.look_in(address.folder(), |folder| {
-            if !holds(folder, &request, version)? {
+            if !holds(&folder.dir, &request, version)? {
                 return Ok(None);
             }
-            put(folder, &address.id().response_name(), answer, is_forced).map(Some)
+            folder.keep();
+            let name = address.id().response_name();
+            put(&folder.dir, &name, answer, is_forced).map(Some)
         });
         match written {
-            Ok(Some(())) => Ok(Written::Beside),
+            Ok(Some(file)) => {
+                if let Err(error) = wake(&file, &self.rpc, address) {
+                    tracing::debug!(%address, "an answer leaves with the next full sync: {error}");
+                }
+                Ok(Written::Beside)
+            }
             Ok(None) => Ok(Written::Gone),
             Err(error) if is_absent(&error) => Ok(Written::Gone),
             Err(error) => Err(error),
@@ -69,13 +77,16 @@ impl Tree {
 }
 
 /// Puts an answer into a folder.
-fn put(folder: &Dir, name: &str, answer: &[u8], is_forced: bool) -> io::Result<()> {
-    replace_after(folder, name, answer, |file| {
+fn put(folder: &Dir, name: &str, answer: &[u8], is_forced: bool) -> io::Result<File> {
+    let file = replace_after(folder, name, answer, |file| {
         failpoint::reach(Step::BeforeRename, name);
         if is_forced { file.sync_all() } else { Ok(()) }
     })?;
     failpoint::reach(Step::AfterRename, name);
-    if is_forced { force(folder) } else { Ok(()) }
+    if is_forced {
+        force(folder)?;
+    }
+    Ok(file)
 }
 
 /// Bytes by which a request may have grown, of white space, and be looked at still.
@@ -121,7 +132,7 @@ fn is_unwritten(found: &Stat, before: &Version) -> bool {
 /// Writes a file under a temporary name and gives it its own, so that readers see
 /// all of it or nothing.
 pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
-    replace_after(dir, name, bytes, |_| Ok(()))
+    replace_after(dir, name, bytes, |_| Ok(())).map(drop)
 }
 
 /// As [`replace`], and both the file and its name are on the disk when this returns.
@@ -144,7 +155,7 @@ fn replace_after(
     name: &str,
     bytes: &[u8],
     finish: impl FnOnce(&File) -> io::Result<()>,
-) -> io::Result<()> {
+) -> io::Result<File> {
     let (mut file, temporary) = create(dir, name)?;
     let written = file
         .write_all(bytes)
@@ -156,9 +167,7 @@ fn replace_after(
         }
         return Err(error);
     }
-    // SyftBox's fast path sees write events only, and a rename is none: without
-    // this the answer leaves with the next full sync, five seconds later.
-    file.set_len(bytes.len() as u64)
+    Ok(file)
 }
 
 /// Makes a temporary file. Sync ignores names that end in `.tmp`, and acts on all

@@ -60,6 +60,7 @@ impl Bench {
                 Action::Refuse(_, _, refusal, _) => {
                     format!("refuse {} {}", refusal.status().code(), refusal.message())
                 }
+                Action::GiveAgain(..) => "give again".to_owned(),
             })
             .collect()
     }
@@ -164,6 +165,98 @@ fn a_late_event_does_not_run_an_answered_request_again() {
     bench.loaded(&echo, good(stamp(9)));
     assert!(bench.poll().is_empty());
     assert_eq!(bench.inbox.n_active(), 0);
+}
+
+/// Looks at an answered request, as each scan has it that finds no answer.
+fn find_without_answer(bench: &mut Bench, address: &Address) -> Vec<String> {
+    bench.seen(address);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(address, Loaded::AnswerGone);
+    bench.poll()
+}
+
+#[test]
+fn an_answer_that_was_lost_is_given_again_and_not_for_ever() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    bench.closed(&echo, Closed::Answered);
+    let mut given_after = Vec::new();
+    let mut since = bench.now.instant;
+    for _ in 0..100 {
+        if find_without_answer(&mut bench, &echo) == ["give again"] {
+            given_after.push((bench.now.instant - since).as_secs());
+            since = bench.now.instant;
+            bench.closed(&echo, Closed::Answered);
+            assert!(bench.poll().is_empty());
+        }
+        bench.pass(Duration::from_secs(5));
+    }
+    // The answer that was given again is seen to be gone at the next scan.
+    assert_eq!(given_after, [15, 5 + 30, 5 + 60]);
+    assert_eq!(bench.inbox.n_active(), 0);
+}
+
+#[test]
+fn an_answer_is_not_given_again_to_who_only_takes_their_time() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    bench.closed(&echo, Closed::Answered);
+    // The answer is back, and gone once more: that is a new beginning.
+    for _ in 0..3 {
+        for _ in 0..3 {
+            assert!(find_without_answer(&mut bench, &echo).is_empty());
+            bench.pass(Duration::from_secs(4));
+        }
+        bench.seen(&echo);
+        assert_eq!(bench.poll(), ["load"]);
+        bench.loaded(&echo, Loaded::Answered);
+        assert!(bench.poll().is_empty());
+    }
+    assert!(find_without_answer(&mut bench, &echo).is_empty());
+    // The request goes one sync later, and another one comes under its id.
+    bench.pass(Duration::from_secs(20));
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, Loaded::Absent);
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, good(stamp(9)));
+    assert_eq!(bench.poll(), ["run bob@x.org folder"], "it is another one");
+}
+
+#[test]
+fn another_request_that_comes_while_an_answer_is_missed_is_run() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    bench.closed(&echo, Closed::Answered);
+    assert!(find_without_answer(&mut bench, &echo).is_empty());
+    bench.pass(Duration::from_secs(15));
+    // It comes while the answer is given again.
+    assert_eq!(find_without_answer(&mut bench, &echo), ["give again"]);
+    bench.seen(&echo);
+    bench.closed(&echo, Closed::Gone);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, good(stamp(10)));
+    assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+}
+
+#[test]
+fn what_the_host_finds_wrong_with_a_request_is_its_answer() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    let here = Refusal::MisdirectedTo("syft://alice@x.org/app_data/a/rpc/echo".to_owned());
+    let request = request("bob@x.org", i64::MAX);
+    bench.loaded(
+        &echo,
+        Loaded::Refused(Version::unread(stamp(9)), here, request),
+    );
+    assert_eq!(
+        bench.poll(),
+        [
+            "refuse 400 Wrong address: the URL of the request names another app or datasite, and it lies at syft://alice@x.org/app_data/a/rpc/echo"
+        ]
+    );
 }
 
 #[test]
