@@ -380,7 +380,7 @@ fn what_came_through_the_http_api_is_only_claimed_in_any_folder() {
             assert_eq!(bench.poll(), ["load"]);
             let mut request = request("bob@x.org", i64::MAX);
             request.headers = [(header.to_owned(), String::new())].into_iter().collect();
-            bench.loaded(&echo, Loaded::File(stamp(9), Ok(request)));
+            bench.loaded(&echo, Loaded::File(Version::unread(stamp(9)), Ok(request)));
             assert_eq!(bench.poll(), ["run bob@x.org claimed"]);
         }
     }
