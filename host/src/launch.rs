@@ -304,7 +304,8 @@ fn explain(error: AppError) -> CommandError {
         }
         AppError::Program(ProgramError::Load(LoadError::Costly(_))) => Some(
             "if you trust it, allow more with SYFT_HOST_COMPILE_TIME=5m or \
-             SYFT_HOST_COMPILE_MEMORY=4GiB: then it is tried again",
+             SYFT_HOST_COMPILE_MEMORY=4GiB, and it is tried again; so it is after \
+             `syft-host clean`",
         ),
         AppError::Program(ProgramError::Load(LoadError::Refused(_))) => {
             Some("its author can make it smaller; nothing that is usual comes near to that")

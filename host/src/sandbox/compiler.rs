@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::Compiling;
-use crate::child::{Child, End, Ended, Limits};
+use crate::child::{Child, End, Ended, Folder, Limits};
 use crate::scratch::Scratch;
 
 pub use budget::CompileLimits;
@@ -61,8 +61,7 @@ pub(super) fn compile(
     let folder = scratch.path().to_owned();
     fs::write(folder.join(job::COMPONENT), component).map_err(CompileFailure::host)?;
     let n_threads = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
-    let mut child = Child::job(job::NAME, place)
-        .folder(&folder)
+    let mut child = Child::job(job::NAME, Folder::Given(&folder))
         .env("RAYON_NUM_THREADS", n_threads.to_string())
         .stdout_bytes(SAID_BYTES)
         .limits(Limits {
