@@ -78,7 +78,8 @@ impl Prepared {
         let digest = Digest::of(&component);
         let program = compile(Arc::clone(&sandbox), component, compiling).await?;
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
-        let program = Holding::Always(Standing::new(sandbox, digest, program));
+        let program = Standing::new(sandbox, digest, program);
+        let program = Holding::Always(Box::new(program));
         Self::ask(config, plan.name, plan.grants, program).await
     }
 

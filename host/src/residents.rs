@@ -28,7 +28,7 @@ const NICENESS: i32 = 10;
 /// How an app has its program.
 pub enum Holding {
     /// It is loaded as long as the app is served.
-    Always(Standing),
+    Always(Box<Standing>),
     /// It is loaded when it is used.
     OnUse(Resident),
 }
@@ -143,7 +143,7 @@ impl From<Program> for Standing {
 
 impl From<Program> for Holding {
     fn from(program: Program) -> Self {
-        Self::Always(program.into())
+        Self::Always(Box::new(program.into()))
     }
 }
 
