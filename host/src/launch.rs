@@ -82,7 +82,8 @@ impl Prepared {
         let turn = turn(author).await;
         let program = compile(Arc::clone(&sandbox), component, compiling, turn).await?;
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
-        let program = Holding::Always(Standing::new(sandbox, digest.clone(), program));
+        let program = Standing::new(sandbox, digest.clone(), program);
+        let program = Holding::Always(Box::new(program));
         Self::ask(config, plan.name, plan.grants, program, &digest).await
     }
 

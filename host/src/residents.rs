@@ -24,7 +24,7 @@ use crate::sandbox::{Compiling, Limits, LoadError, Program, Sandbox, Turn, turn}
 /// How an app has its program.
 pub enum Holding {
     /// It is loaded as long as the app is served.
-    Always(Standing),
+    Always(Box<Standing>),
     /// It is loaded when it is used.
     OnUse(Resident),
 }
@@ -139,7 +139,7 @@ impl From<Program> for Standing {
 
 impl From<Program> for Holding {
     fn from(program: Program) -> Self {
-        Self::Always(program.into())
+        Self::Always(Box::new(program.into()))
     }
 }
 

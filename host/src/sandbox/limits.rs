@@ -138,7 +138,7 @@ impl Default for Limits {
         Self {
             time: Duration::from_secs(10),
             memory_bytes: 128 << 20,
-            held_bytes: 32 << 20,
+            held_bytes: 40 << 20,
             kept_bytes: 128 << 20,
             concurrency: 128,
             memories: 4,

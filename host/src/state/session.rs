@@ -146,7 +146,8 @@ impl Session {
 
     /// Returns the most bytes that a page of keys takes, while it is put together.
     pub(crate) fn listed_bytes(&self) -> usize {
-        PAGE * (self.limits.state_key_bytes + KEY_COST_BYTES) + 2 * self.held_bytes
+        let written = self.writes.keys().map(|key| key.len() + KEY_COST_BYTES);
+        PAGE * (self.limits.state_key_bytes + KEY_COST_BYTES) + written.sum::<usize>()
     }
 
     fn list(

@@ -52,7 +52,9 @@ fn swaps(n: usize) -> Result<String, Error> {
     let mut kept = Vec::new();
     for _ in 0..n {
         let cas = atomics::Cas::new(&bucket, "s").map_err(failed)?;
-        bucket.set("s", &vec![kept.len() as u8; MIB]).map_err(failed)?;
+        bucket
+            .set("s", &vec![kept.len() as u8; MIB])
+            .map_err(failed)?;
         match atomics::swap(cas, b"other") {
             Err(atomics::CasError::CasFailed(cas)) => kept.push(cas),
             Err(atomics::CasError::StoreError(error)) => {
@@ -78,7 +80,10 @@ fn overwrites(n: usize) -> Result<String, Error> {
     let bucket = bucket()?;
     let value = vec![7; MIB];
     let mut n_written = 0;
-    while bucket.set(&format!("f{n_written}"), &value[..500_000]).is_ok() {
+    while bucket
+        .set(&format!("f{n_written}"), &value[..500_000])
+        .is_ok()
+    {
         n_written += 1;
     }
     let n_refused = (0..n).filter(|_| bucket.set("f0", &value).is_err());
@@ -87,7 +92,9 @@ fn overwrites(n: usize) -> Result<String, Error> {
         bucket.set(&format!("f{i}"), b"").map_err(failed)?;
     }
     let after = bucket.set("new", &value).is_ok();
-    Ok(format!("{n_written} written, {n_refused} refused, then {after}"))
+    Ok(format!(
+        "{n_written} written, {n_refused} refused, then {after}"
+    ))
 }
 
 /// Writes as much as it may and overwrites each with a larger value that is refused. What it
@@ -98,7 +105,10 @@ fn creeps(rounds: usize) -> Result<usize, Error> {
     let value = vec![7; MIB];
     let mut n_written = 0;
     for _ in 0..rounds {
-        while bucket.set(&format!("c{n_written}"), &value[..500_000]).is_ok() {
+        while bucket
+            .set(&format!("c{n_written}"), &value[..500_000])
+            .is_ok()
+        {
             n_written += 1;
         }
         if bucket.set("c0", &value).is_ok() {
