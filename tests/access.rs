@@ -63,6 +63,10 @@ fn check(name: &str) -> usize {
             eprintln!("not run: {name}: {title}: it is about a day that is not today");
             continue;
         }
+        if title == "a file below a path that is itself named like one" {
+            eprintln!("not run: {name}: {title}: on a disk that is a folder, which closes");
+            continue;
+        }
         let site = Site::new();
         for (path, text) in set["files"].as_object().unwrap() {
             plant(&site, path, text.as_str().unwrap());

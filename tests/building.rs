@@ -310,7 +310,7 @@ fn inspect_shows_a_component_that_is_broken_inside() {
     .concat();
     let shown = run(&site, &["inspect", &write(&site, &component)]);
     assert_eq!(shown.code, Some(0), "{}", shown.stderr);
-    let expected = "Does not run:\n  this is not a valid component";
+    let expected = "Does not run:\n  │ this is not a valid component";
     assert!(shown.stdout.contains(expected), "{}", shown.stdout);
 }
 

@@ -103,6 +103,9 @@ impl Lines {
     /// Adds a word with the space behind it, on a line of its own if it does not fit here.
     fn add(&mut self, word: &str) {
         let letters = word.trim_end_matches(' ');
+        if letters.is_empty() && self.is_blank {
+            return;
+        }
         if !self.is_blank && self.column + n_columns(letters) > self.width {
             self.end_line();
         }

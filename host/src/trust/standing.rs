@@ -61,9 +61,9 @@ pub enum Alarm {
         /// Whose it is.
         author: Datasite,
         /// What it showed.
-        then: PublicKey,
+        then: Box<PublicKey>,
         /// What it shows.
-        now: PublicKey,
+        now: Box<PublicKey>,
     },
     /// Nothing is known of an author, and their name looks like one that is trusted.
     Resembles {
@@ -329,8 +329,8 @@ impl Asked<'_> {
         let (then, now) = (self.author.did_key?, self.claim.did_key?);
         (then != now && now != *key).then(|| Alarm::DidChanged {
             author: self.claim.author.clone(),
-            then,
-            now,
+            then: Box::new(then),
+            now: Box::new(now),
         })
     }
 }

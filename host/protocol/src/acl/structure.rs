@@ -217,7 +217,8 @@ fn word(text: &str) -> Option<usize> {
 /// begins: only spaces may move it there.
 fn indents(before: &str) -> bool {
     let line = before.rsplit('\n').next().unwrap_or_default();
-    line.chars().all(|c| is_blank(c) || matches!(c, '-' | ':'))
+    line.chars()
+        .all(|c| is_blank(c) || matches!(c, '-' | ':' | '\u{feff}'))
 }
 
 /// Returns how many bytes the mark of a text in lines of its own takes.
