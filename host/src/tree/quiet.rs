@@ -56,7 +56,9 @@ impl Quiet {
         let found = look_at(parent, name).ok().flatten();
         let key = found.map(|found| self.hasher.hash_one(stamp(&found)));
         let known = key.filter(|key| self.before.contains(key));
-        self.now.extend(known);
+        if self.now.len() < self.most {
+            self.now.extend(known);
+        }
         known.is_some()
     }
 

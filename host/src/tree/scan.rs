@@ -11,6 +11,7 @@ use std::ops::AddAssign;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use cap_std::fs::Dir;
 use rustix::fs::fstat;
 use syft_protocol::address::{Address, Endpoint, Folder, RequestId};
 use syft_protocol::inbox::{Found, Stamp};
@@ -180,18 +181,19 @@ impl Tree {
         if course.is_at_start() {
             self.cover_way(course, scan);
         }
+        let parent = open_path(&self.rpc, course.endpoint.segments());
         let (mut left, mut is_turn_of_cut) = (course.slice, true);
         loop {
             if left == 0 {
                 return false;
             }
             let cost = if let Some(sender) = course.senders.pop_front() {
-                self.read_sender(course, sender, Cursor::default(), left, scan)
+                self.read_sender(course, &parent, sender, Cursor::default(), left, scan)
             } else if (is_turn_of_cut || course.is_own_over)
                 && let Some((sender, cursor)) = course.cut.pop_front()
             {
                 is_turn_of_cut = false;
-                self.read_sender(course, sender, cursor, left, scan)
+                self.read_sender(course, &parent, sender, cursor, left, scan)
             } else if !course.is_own_over {
                 is_turn_of_cut = true;
                 self.read_own(course, left.min(OWN_AT_ONCE), scan)
@@ -212,7 +214,7 @@ impl Tree {
             ..Reading::of(folder, SLICE)
         };
         match dir.and_then(|dir| reading.take(dir, scan)) {
-            Ok(names) => scan.is_cut |= reading.is_cut || !names.senders.is_empty(),
+            Ok(_) => scan.is_cut |= reading.is_cut,
             Err(error) if is_absent(&error) => {}
             Err(error) => self.tell(&error),
         }
@@ -255,6 +257,7 @@ impl Tree {
     fn read_sender(
         &self,
         course: &mut Course,
+        parent: &io::Result<Dir>,
         sender: String,
         cursor: Cursor,
         most: usize,
@@ -262,10 +265,7 @@ impl Tree {
     ) -> usize {
         let segments = course.segments();
         let path: Vec<&str> = segments.iter().copied().chain([&*sender]).collect();
-        let (Ok(parent), Some(folder)) = (
-            open_path(&self.rpc, segments.iter().copied()),
-            Folder::parse(&path),
-        ) else {
+        let (Ok(parent), Some(folder)) = (parent, Folder::parse(&path)) else {
             return OPENING;
         };
         if cursor.is_at_start() && course.quiet.passes(parent.as_fd(), &sender) {

@@ -148,9 +148,8 @@ impl Watcher {
     fn note_active(&self, hints: &Hints) {
         let mut seats = self.seats();
         for path in hints.requests.keys() {
-            if let Some((endpoint, _)) = path.rsplit_once('/') {
-                seats.touch(endpoint, path);
-            }
+            let endpoint = path.rsplit_once('/').map_or("", |(endpoint, _)| endpoint);
+            seats.touch(endpoint, path);
         }
     }
 

@@ -7,10 +7,11 @@ use std::vec;
 
 use crate::address::{Address, Folder, RequestId};
 
-/// Requests that are kept in mind of one sender, and of all. What is left out is found
-/// again by a later scan.
+/// Requests that are kept in mind of one sender, and of all, where there are not so many
+/// senders that each has the fewest. What is left out is found again by a later scan.
 const MOST_OF_ONE: usize = 50_000;
 const MOST_OF_ALL: usize = 1_000_000;
+const FEWEST_OF_ONE: usize = 16;
 
 /// Requests that a scan has found in a folder.
 #[derive(Clone, Debug)]
@@ -31,7 +32,6 @@ pub(super) struct Backlog {
     senders: HashMap<Option<Arc<str>>, Own>,
     /// Those of whom something was left out.
     short: HashSet<Option<Arc<str>>>,
-    length: usize,
 }
 
 /// What was found of one sender. Its folders take turns.
@@ -52,9 +52,8 @@ impl Backlog {
     /// Takes what a scan has found in a folder.
     pub(super) fn add(&mut self, found: Found) {
         let sender = found.folder.sender_name().cloned();
-        let most = MOST_OF_ONE.min(MOST_OF_ALL / self.senders.len().max(1));
+        let most = (MOST_OF_ALL / self.senders.len().max(1)).clamp(FEWEST_OF_ONE, MOST_OF_ONE);
         let own = self.senders.entry(sender.clone()).or_default();
-        let before = own.length;
         if found.is_first {
             own.forget(&found.folder);
         }
@@ -64,7 +63,6 @@ impl Backlog {
             self.short.insert(sender);
         }
         own.length += ids.len();
-        self.length = self.length + own.length - before;
         own.piles.push_back(Pile {
             folder: found.folder,
             ids: ids.into_iter(),
@@ -79,7 +77,6 @@ impl Backlog {
                 let address = Address::new(Arc::clone(&pile.folder), id);
                 own.piles.push_back(pile);
                 own.length -= 1;
-                self.length -= 1;
                 return Some(address);
             }
         }
@@ -133,7 +130,7 @@ mod tests {
             rest(&mut backlog, None),
             ["/a1", "/b4", "/a2", "/b5", "/a3"]
         );
-        assert_eq!(backlog.length, 0);
+        assert!(backlog.senders.is_empty());
     }
 
     #[test]
@@ -151,7 +148,7 @@ mod tests {
         let sender = Some(Arc::from("b@x.org"));
         backlog.add(found(&["a", "b@x.org"], 1..MOST_OF_ONE + 9, true));
         backlog.add(found(&["a", "c@x.org"], 1..2, true));
-        assert_eq!(backlog.length, MOST_OF_ONE + 1);
+        assert_eq!(backlog.senders[&sender].length, MOST_OF_ONE);
         assert!(!backlog.has_run_short(&sender));
         assert_eq!(rest(&mut backlog, Some("b@x.org")).len(), MOST_OF_ONE);
         assert!(backlog.has_run_short(&sender));
