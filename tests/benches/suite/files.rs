@@ -21,7 +21,7 @@ use syft_host::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
 use syft_host::state;
 use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
 use syft_protocol::grant::PathPattern;
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::{Stamp, Version};
 use syft_protocol::message::{Headers, Method, Request, Response};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
@@ -148,15 +148,15 @@ impl Ours {
             email: request.sender.clone(),
             proof: Proof::Folder,
         };
-        let stamp = Stamp {
+        let version = Version::unread(Stamp {
             inode: 0,
             bytes: 0,
             changed: 0,
-        };
+        });
         let heading = self.replier.heading(&self.address, Some(&request), now);
         let conclude = |outcome| (self.replier).conclude(&self.address, &heading, outcome, now);
         let start = Instant::now();
-        let called = (self.app).call(&self.address, stamp, sender, request, conclude);
+        let called = (self.app).call(&self.address, version, sender, request, conclude);
         let called = called.await.unwrap();
         let took = start.elapsed();
         let Called::Concluded(ran) = called else {
