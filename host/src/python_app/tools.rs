@@ -46,7 +46,7 @@ const RUN: &str = "import sys; from componentize_py import script; sys.exit(scri
 
 /// A program that waits for something while it is built would wait for ever. Builds take some 20 s
 /// of the processor, which others may want too.
-const DEADLINE: Duration = Duration::from_secs(300);
+const DEADLINE: Duration = Duration::from_secs(600);
 
 /// What a program can make the builder use.
 const LIMITS: Limits = Limits {
