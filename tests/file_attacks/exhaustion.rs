@@ -90,7 +90,7 @@ fn bytes_that_a_call_writes_are_bounded() {
         (json!({"write": [out("more"), "x"]}), done()),
         (
             json!({"write": [out("more"), "x".repeat(60 << 10)]}),
-            error("QuotaExceeded"),
+            error("Uncategorized"),
         ),
     ]);
     let size = |name: &str| {

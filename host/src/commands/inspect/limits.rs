@@ -67,7 +67,7 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
         size(
             "held_bytes",
             *held_bytes as u64,
-            "what the host holds for a call, all together",
+            "what the host holds for a call",
         ),
         count("concurrency", *concurrency, "calls at the same time"),
         size("written_bytes", *written_bytes, "files: written in a call"),
