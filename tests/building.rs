@@ -297,7 +297,7 @@ fn inspect_does_not_look_into_inner_components() {
         "{}",
         shown.stdout
     );
-    assert!(shown.stdout.contains("  /hello\n"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("  │ /hello\n"), "{}", shown.stdout);
 }
 
 #[test]

@@ -63,11 +63,13 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         &["io::stderr", "eprintln!"],
         &["ui.rs", "logging.rs"],
     ),
+    // The width of the terminal counts before there is a configuration.
     (
         "host/src",
         &["env::var", "env::home_dir"],
-        &["config.rs", "config/"],
+        &["config.rs", "config/", "layout.rs"],
     ),
+    ("host/src", &["unicode_security::"], &["trust/alike.rs"]),
     // By whatever name it goes: a child of another place would have our environment and our
     // folder, and nobody would end it.
     (
