@@ -110,7 +110,7 @@ fn what_is_dear_to_compile_is_refused_or_bounded_and_named() {
         (bombs::functions(b"\0\x0b", 500_000), "functions; at most"),
         (bombs::components(20, 1), "components within each other"),
         (bombs::types(9 << 20), "bytes of component types"),
-        (bombs::components(12, 8), "MiB of memory"),
+        (bombs::instances(&guest, 12, 8), "MiB of memory"),
         (
             bombs::functions(&bombs::carried(490, 39), 200),
             " s of the processor",

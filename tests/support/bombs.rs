@@ -97,6 +97,24 @@ pub fn components(depth: usize, instances: usize) -> Vec<u8> {
     section(4, &inner)
 }
 
+/// Returns such components behind a guest, and an instance of the outermost.
+pub fn instances(guest: &[u8], depth: usize, instances: usize) -> Vec<u8> {
+    let sections = wasmparser::Parser::new(0).parse_all(guest);
+    let mut n_components = 0;
+    let mut level = 0;
+    for payload in sections.map(Result::unwrap) {
+        match payload {
+            wasmparser::Payload::Version { .. } => level += 1,
+            wasmparser::Payload::End(_) => level -= 1,
+            wasmparser::Payload::ComponentSection { .. } if level == 1 => n_components += 1,
+            _ => {}
+        }
+    }
+    let one = [vec![0], number(n_components), vec![0]].concat();
+    let outermost = section(5, &list(&[one]));
+    [components(depth, instances), outermost].concat()
+}
+
 /// Returns types of so many bytes.
 pub fn types(bytes: usize) -> Vec<u8> {
     section(7, &list(&vec![vec![0x7f]; bytes]))

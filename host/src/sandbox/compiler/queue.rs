@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(served.len(), 5, "{served:?}");
         drop(held);
         // The one who waited for itself.
-        turn("slow").await;
+        drop(turn("slow").await);
         let before = order.lock().expect("a lock").len();
         assert_eq!(before, 6);
     }
