@@ -43,6 +43,7 @@ struct Place {
 struct File {
     stamp: Stamp,
     message: Message,
+    content: Content,
     /// It is written to the end.
     is_whole: bool,
 }
@@ -50,9 +51,8 @@ struct File {
 impl File {
     /// Only one that is written to the end holds what others hold.
     fn version(&self) -> Version {
-        let text = format!("{:?}", self.message);
         Version {
-            content: self.is_whole.then(|| Content::of(text.as_bytes())),
+            content: self.is_whole.then_some(self.content),
             ..Version::unread(self.stamp)
         }
     }
@@ -318,9 +318,11 @@ impl World {
             bytes: 10,
             changed: 0,
         };
+        let text = format!("{message:?}");
         let file = File {
             stamp,
             message,
+            content: Content::of(text.as_bytes()),
             is_whole,
         };
         let place = self.tree.entry(message.id).or_default();
