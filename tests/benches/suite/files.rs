@@ -19,7 +19,7 @@ use syft_host::sandbox::{Compiling, Limits, Sandbox};
 use syft_host::state;
 use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
 use syft_protocol::grant::PathPattern;
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::{Stamp, Version};
 use syft_protocol::message::{Headers, Method, Request, Response};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
@@ -150,7 +150,13 @@ impl Ours {
         let heading = self.replier.heading(&self.address, Some(&request), now);
         let conclude = |outcome| (self.replier).conclude(&self.address, &heading, outcome, now);
         let start = Instant::now();
-        let called = (self.app).call(&self.address, stamp, sender, request, conclude);
+        let called = (self.app).call(
+            &self.address,
+            Version::unread(stamp),
+            sender,
+            request,
+            conclude,
+        );
         let called = called.await.unwrap();
         let took = start.elapsed();
         let Called::Concluded(conclusion) = called else {
