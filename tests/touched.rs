@@ -19,8 +19,11 @@ use crate::support::host::{Host, output, syft_host};
 use crate::support::site::{CALLER, OWNER, Site};
 use crate::support::wait_for;
 
+/// A way to touch a file.
+type Touch = (&'static str, fn(&Path));
+
 /// How a request is touched; each leaves it as it was.
-const TOUCHES: [(&str, fn(&Path)); 10] = [
+const TOUCHES: [Touch; 10] = [
     ("truncated to its size", |path| {
         let file = OpenOptions::new().write(true).open(path).unwrap();
         file.set_len(file.metadata().unwrap().len()).unwrap();

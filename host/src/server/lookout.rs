@@ -203,9 +203,11 @@ impl Lookout {
         };
         self.is_scanning = false;
         self.took += round.took;
-        let pause = match self.is_urgent || !round.is_over {
-            true => URGENT_EVERY.max(round.took),
-            false => {
+        let pause = match (round.is_over, self.is_urgent) {
+            // Somebody may wait among what was not seen yet.
+            (false, _) => URGENT_EVERY,
+            (true, true) => URGENT_EVERY.max(round.took),
+            (true, false) => {
                 let of_all = ANY_SCAN_EVERY * N_LOOKOUTS.load(Ordering::Relaxed);
                 let share = (self.took * SCAN_SHARE).min(SCAN_WITHIN);
                 SCAN_EVERY.max(share).max(of_all)
@@ -226,7 +228,7 @@ impl Lookout {
         let mut skipped = Skipped::default();
         courses
             .iter()
-            .for_each(|course| skipped += course.skipped());
+            .for_each(|course| skipped += course.last_skipped());
         if self.skipped == skipped {
             return;
         }

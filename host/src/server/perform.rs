@@ -166,6 +166,10 @@ async fn load(
 }
 
 /// Opens a request that is to be handled, or returns why there is none.
+#[expect(
+    clippy::result_large_err,
+    reason = "it is handed on at once, and boxed by nobody"
+)]
 fn open(tree: &Tree, address: &Address, known: Option<Stamp>) -> Result<RequestFile, Loaded> {
     match tree.open_unserved(address, known) {
         Ok(Opened::Absent) => Err(Loaded::Absent),

@@ -154,7 +154,7 @@ impl Course {
     }
 
     /// Returns what was skipped when all was seen for the last time.
-    pub fn skipped(&self) -> Skipped {
+    pub fn last_skipped(&self) -> Skipped {
         self.last_skipped
     }
 

@@ -64,7 +64,7 @@ impl Loop {
         let endpoint = Endpoint::parse(&format!("/{endpoint}"))?;
         let start = Instant::now();
         let mut scan = Scan::default();
-        let mut course = Course::new(endpoint, 1);
+        let mut course = Course::brief(endpoint);
         while !tree.scan_slice(&mut course, &mut scan) {}
         let requests: Vec<Address> = scan.addresses().collect();
         let share = requests.len().div_ceil(self.n_threads).max(1);

@@ -49,6 +49,7 @@ impl Place {
 struct File {
     stamp: Stamp,
     message: Message,
+    content: Content,
     /// It is written to the end.
     is_whole: bool,
 }
@@ -56,9 +57,8 @@ struct File {
 impl File {
     /// Only one that is written to the end holds what others hold.
     fn version(&self) -> Version {
-        let text = format!("{:?}", self.message);
         Version {
-            content: self.is_whole.then(|| Content::of(text.as_bytes())),
+            content: self.is_whole.then_some(self.content),
             ..Version::unread(self.stamp)
         }
     }
@@ -329,9 +329,11 @@ impl World {
             bytes: 10,
             changed: 0,
         };
+        let text = format!("{message:?}");
         let file = File {
             stamp,
             message,
+            content: Content::of(text.as_bytes()),
             is_whole,
         };
         let place = self.tree.entry(message.id).or_default();
