@@ -63,9 +63,6 @@ pub enum Called {
 pub struct Ran {
     /// What came of it.
     pub conclusion: Conclusion,
-    /// It ran into the memory of all apps together, and ran once more with all that it may
-    /// take set aside.
-    pub was_exhausted: bool,
     /// Its memory is set aside as long as there is the answer.
     pub(crate) _memory: Option<Meter>,
 }
@@ -347,7 +344,6 @@ impl App {
             let detail = format!("no endpoint {}", address.endpoint());
             return Ok(Called::Concluded(Ran {
                 conclusion: conclude(Outcome::Trapped(detail)),
-                was_exhausted: false,
                 _memory: None,
             }));
         };
@@ -383,7 +379,6 @@ impl App {
             let (end, conclusion) = transaction.await?;
             let ran = Ran {
                 conclusion,
-                was_exhausted: admission == Admission::Full,
                 _memory: Some(meter),
             };
             Ok::<_, CallError>((end, ran))

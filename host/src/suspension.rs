@@ -1,5 +1,5 @@
-//! Apps during whose calls the host has crashed again and again, or run out of memory: counted
-//! over its runs, and suspended until the owner resumes them.
+//! Apps during whose calls the host has crashed again and again, or was killed since memory ran
+//! out: counted over its runs, and suspended until the owner resumes them.
 //!
 //! A crash counts against an app only where a request was at work during which the host had
 //! crashed before, and no other such request of any app: these run one at a time. So an app
@@ -24,17 +24,12 @@ const MAX_BYTES: u64 = 64 << 10;
 /// Crashes during a request from which on it runs with no other such request.
 pub(crate) const CRASHES_BEFORE_ALONE: u32 = 2;
 
-const MINUTE: i64 = 60 * 1_000_000;
+/// So many crashes within so many minutes suspend an app. One request is given up after six of
+/// them, and others are served on.
+const MOST_CRASHES: usize = 8;
+const WITHIN_MINUTES: i64 = 24 * 60;
 
-/// What is held against an app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cause {
-    /// The host has crashed during one of its calls, and not for the first time.
-    Crashed,
-    /// One of its calls took the memory that is for all.
-    Exhausted,
-}
+const MINUTE: i64 = 60 * 1_000_000;
 
 /// An app that is not served until its owner resumes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
@@ -49,26 +44,9 @@ pub struct Suspended {
 /// What is kept of an app.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
-    strikes: Vec<(i64, Cause)>,
+    /// When the host has crashed, in microseconds since 1970.
+    crashes: Vec<i64>,
     suspended: Option<Suspended>,
-}
-
-impl Cause {
-    /// Returns how often it may come up within how many minutes.
-    fn bound(self) -> (usize, i64) {
-        match self {
-            // One request is given up after six of them, and others are served on.
-            Self::Crashed => (8, 24 * 60),
-            Self::Exhausted => (32, 10),
-        }
-    }
-
-    fn in_words(self) -> &'static str {
-        match self {
-            Self::Crashed => "the host has crashed again and again during its calls",
-            Self::Exhausted => "its calls took the memory of all apps again and again",
-        }
-    }
 }
 
 /// Tells whether an app is suspended, given its private folder.
@@ -92,14 +70,15 @@ pub fn resume(folder: &Path) -> io::Result<bool> {
     Ok(was_suspended)
 }
 
-/// Takes note of something against an app; tells whether it is suspended by that.
+/// Takes note of a crash of the host during a call of an app, which was not the first; tells
+/// whether the app is suspended by that.
 ///
 /// # Errors
 /// It cannot be written down.
-pub(crate) fn note(folder: &Path, cause: Cause) -> io::Result<Option<Suspended>> {
+pub(crate) fn note_crash(folder: &Path) -> io::Result<Option<Suspended>> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut record = read(folder)?;
-    record.note(now().micros(), cause);
+    record.note_crash(now().micros());
     write(folder, &record)?;
     Ok(record.suspended)
 }
@@ -107,17 +86,15 @@ pub(crate) fn note(folder: &Path, cause: Cause) -> io::Result<Option<Suspended>>
 static LOCK: Mutex<()> = Mutex::new(());
 
 impl Record {
-    fn note(&mut self, at: i64, cause: Cause) {
+    fn note_crash(&mut self, at: i64) {
         // What a clock says that was put back is as old as it gets.
-        let is_recent =
-            |(then, cause): &(i64, Cause)| (0..=cause.bound().1 * MINUTE).contains(&(at - then));
-        self.strikes.retain(is_recent);
-        self.strikes.push((at, cause));
-        let count = self.strikes.iter().filter(|it| it.1 == cause).count();
-        if count >= cause.bound().0 && self.suspended.is_none() {
+        let is_recent = |then: &i64| (0..=WITHIN_MINUTES * MINUTE).contains(&(at - then));
+        self.crashes.retain(is_recent);
+        self.crashes.push(at);
+        if self.crashes.len() >= MOST_CRASHES && self.suspended.is_none() {
             self.suspended = Some(Suspended {
                 since: at,
-                why: cause.in_words().to_owned(),
+                why: "the host has crashed again and again during its calls".to_owned(),
             });
         }
     }
@@ -148,32 +125,25 @@ mod tests {
     fn an_app_is_suspended_by_what_comes_up_again_and_again_and_resumed() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
-        for _ in 1..8 {
-            assert_eq!(note(folder, Cause::Crashed).expect("noted"), None);
-            assert_eq!(note(folder, Cause::Exhausted).expect("noted"), None);
+        for _ in 1..MOST_CRASHES {
+            assert_eq!(note_crash(folder).expect("noted"), None);
         }
         assert!(!resume(folder).expect("nothing to resume"));
-        let found = note(folder, Cause::Crashed).expect("noted");
+        let found = note_crash(folder).expect("noted");
         assert!(found.is_some());
         assert_eq!(suspended(folder).expect("read"), found);
         assert!(resume(folder).expect("resumed"));
-        assert_eq!(note(folder, Cause::Crashed).expect("noted"), None);
+        assert_eq!(note_crash(folder).expect("noted"), None);
     }
 
     #[test]
     fn what_is_long_ago_is_forgotten() {
-        for (cause, minutes, is_suspended) in [
-            (Cause::Crashed, 60, true),
-            (Cause::Crashed, 4 * 60, false),
-            (Cause::Exhausted, 0, true),
-            (Cause::Exhausted, 1, false),
-        ] {
+        for (minutes, is_suspended) in [(60, true), (4 * 60, false)] {
             let mut record = Record::default();
             for n in 0..100 {
-                record.note(n * minutes * MINUTE, cause);
+                record.note_crash(n * minutes * MINUTE);
             }
-            let case = format!("{cause:?} each {minutes} minutes");
-            assert_eq!(record.suspended.is_some(), is_suspended, "{case}");
+            assert_eq!(record.suspended.is_some(), is_suspended, "{minutes}");
         }
     }
 }

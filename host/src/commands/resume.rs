@@ -14,8 +14,8 @@ use crate::ui::Ui;
 
 /// Serve an app again that was suspended
 ///
-/// An app is suspended when the host has crashed again and again during its calls, or when these
-/// took the memory of all apps again and again. Its requests wait meanwhile, until they expire.
+/// An app is suspended when the host has crashed, or was killed for want of memory, again and again
+/// during its calls. Its requests wait meanwhile, until they expire.
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
     /// Name of the app

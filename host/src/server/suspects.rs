@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::journal::{self, Journal};
 use crate::parked::{Asked, MAX_PARKED, ParkedRequest, Shelf};
 use crate::state::{Attempts, Note};
-use crate::suspension::{self, CRASHES_BEFORE_ALONE, Cause};
+use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 use crate::tree::{Opened, Tree};
 
 /// Requests that are suspected from earlier at most, beside those that are parked.
@@ -190,7 +190,7 @@ async fn count_events(app: &App, left: &journal::Left) -> anyhow::Result<bool> {
 
 /// That it cannot be written down is no reason not to serve.
 fn note_crash(folder: &Path) {
-    match suspension::note(folder, Cause::Crashed) {
+    match suspension::note_crash(folder) {
         Ok(_) => {}
         Err(error) => tracing::error!("a crash is not held against the app: {error}"),
     }
