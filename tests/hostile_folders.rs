@@ -193,7 +193,7 @@ fn nothing_beside_a_program_runs_natively() {
             .args(["run", ".", "--email", OWNER, "--data-dir"])
             .arg(site.data_dir());
         let host = Host::spawn(&site, run);
-        assert_eq!(call(&host.rpc, "hello", "").text(), "\"hello\"", "{round}");
+        assert_eq!(call(&host.rpc, "hello", "").text(), "hello", "{round}");
         host.stop();
         trap.is_untouched();
     }
