@@ -18,6 +18,18 @@ storm:
 kill:
     cargo test --workspace --test all -- crashes::each_of_1000 --include-ignored --nocapture
 
+# Looks for what calls leave in swap, which it adds to the machine for a while; as root
+swap:
+    cargo test -p syft-host --test all -- residue::swap --include-ignored --test-threads 1
+
+# Touches 1,000 requests while they run, and calls 1,000 times: each runs once
+once:
+    cargo test --workspace --test all -- touched:: --include-ignored --nocapture
+
+# Answers among 1.2 million junk names, in memory
+crowds:
+    cargo test --workspace --test all -- crowds:: --include-ignored --nocapture
+
 # Serves under mixed load and looks at what the hosts use (SOAK_MINUTES=5: for so long)
 soak:
     cargo test --workspace --test all -- soak:: --include-ignored --nocapture

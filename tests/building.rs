@@ -12,6 +12,9 @@ use crate::support::host::{Ended, output_of_build, syft_host};
 use crate::support::sections::{self, custom};
 use crate::support::site::Site;
 
+/// The author of these crates is trusted.
+const ALLOWED: &str = "--allow-native-build";
+
 fn run(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = syft_host(site);
     Ended::of(&output_of_build(
@@ -34,11 +37,18 @@ fn write(site: &Site, component: &[u8]) -> String {
 #[test]
 fn builds_the_same_bytes_each_time() {
     let site = Site::new();
-    let first = run(&site, &["build", &with_manifest()]);
+    let first = run(&site, &["build", &with_manifest(), ALLOWED]);
     assert_eq!(first.code, Some(0), "{}", first.stderr);
     let again = run(
         &site,
-        &["build", &with_manifest(), "-o", "again.wasm", "--json"],
+        &[
+            "build",
+            &with_manifest(),
+            ALLOWED,
+            "-o",
+            "again.wasm",
+            "--json",
+        ],
     );
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     let bytes = fs::read(site.path().join("asks-for-files.wasm")).unwrap();
@@ -69,7 +79,10 @@ fn builds_the_same_bytes_each_time() {
 #[test]
 fn nothing_of_where_it_was_built_is_in_it() {
     let site = Site::new();
-    let built = run(&site, &["build", &with_manifest(), "-o", "app.wasm"]);
+    let built = run(
+        &site,
+        &["build", &with_manifest(), ALLOWED, "-o", "app.wasm"],
+    );
     assert_eq!(built.code, Some(0), "{}", built.stderr);
     let bytes = fs::read(site.path().join("app.wasm")).unwrap();
     let text = String::from_utf8_lossy(&bytes);
@@ -125,7 +138,7 @@ fn build_says_what_is_no_guest_crate() {
             "hint: give the folder of one crate of the workspace",
         ),
     ] {
-        let built = run(&site, &["build", folder.to_str().unwrap()]);
+        let built = run(&site, &["build", folder.to_str().unwrap(), ALLOWED]);
         assert_eq!(built.code, Some(2), "{}", folder.display());
         assert!(built.stderr.contains(expected), "{}", built.stderr);
     }
@@ -134,7 +147,7 @@ fn build_says_what_is_no_guest_crate() {
 #[test]
 fn inspect_shows_an_app_in_plain_words() {
     let site = Site::new();
-    let built = run(&site, &["build", &with_manifest()]);
+    let built = run(&site, &["build", &with_manifest(), ALLOWED]);
     assert_eq!(built.code, Some(0), "{}", built.stderr);
     let built = site.path().join("asks-for-files.wasm");
     let cases = [

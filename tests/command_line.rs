@@ -112,7 +112,7 @@ fn run_builds_a_crate_first() {
     command
         .arg("run")
         .arg(folder)
-        .args(["--email", OWNER, "--data-dir"]);
+        .args(["--allow-native-build", "--email", OWNER, "--data-dir"]);
     let host = Host::spawn(&site, {
         command.arg(site.data_dir());
         command
@@ -219,6 +219,7 @@ fn help_names_every_option() {
         (&["keygen", "--help"], "--no-passphrase"),
         (&["sign", "--help"], "--passphrase-file"),
         (&["verify", "--help"], "did.json of a datasite"),
+        (&["clean", "--help"], "--dry-run"),
         (&["demo", "--help"], "--keep-serving"),
     ] {
         let output = output(syft_host(&site).args(command));

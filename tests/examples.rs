@@ -52,7 +52,8 @@ fn build(name: &str) -> PathBuf {
     let site = Site::new();
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("example-{name}.wasm"));
     let mut command = syft_host(&site);
-    command.arg("build").arg(folder_of(name)).arg("-o");
+    command.arg("build").arg(folder_of(name));
+    command.args(["--allow-native-build", "-o"]);
     let output = output_of_build(command.arg(&path));
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{name}: {stderr}");
@@ -150,7 +151,13 @@ fn examples_run_from_their_folders() {
         plant(&site, &format!("{OWNER}/shared/a.txt"), "a");
         let mut command = syft_host(&site);
         command.arg("run").arg(folder_of(name));
-        command.args(["--allow-all-requested", "--email", OWNER, "--data-dir"]);
+        command.args([
+            "--allow-native-build",
+            "--allow-all-requested",
+            "--email",
+            OWNER,
+            "--data-dir",
+        ]);
         command.arg(site.data_dir());
         let host = Host::spawn(&site, command);
         assert_eq!(host.ready["app"], name);

@@ -159,7 +159,7 @@ fn answers_beside_the_request_whatever_it_claims() {
     let before = outside(&site);
     for (key, value) in [
         ("url", "syft://owner@example.com/../../../outside"),
-        ("url", "syft://other@example.com/app_data/app/rpc/echo"),
+        ("url", "syft://owner@example.com/public/app_data/other"),
         ("id", "11111111-1111-4111-8111-111111111111"),
         ("sender", "../../../../../../outside"),
         ("sender", "/outside"),

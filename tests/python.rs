@@ -117,6 +117,11 @@ fn what_the_release_reads_is_answered() {
 }
 
 #[test]
+fn a_method_is_taken_in_any_case() {
+    check("statuses.py", "a_method_is_taken_in_any_case");
+}
+
+#[test]
 fn request_without_a_method_is_a_get() {
     check("statuses.py", "without_a_method_it_is_a_get");
 }

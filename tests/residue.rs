@@ -1,6 +1,7 @@
 //! Each call begins with the same clean image: nothing of one is left for the next, in
 //! memory, files, state or handles, however it ended.
 
+mod swap;
 mod tables;
 
 use std::fs;

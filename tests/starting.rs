@@ -103,6 +103,29 @@ fn keeps_the_rules_that_an_owner_edited() {
     assert_eq!(fs::read_to_string(rules).unwrap(), "rules: []\n");
 }
 
+/// They let everybody make folders of any name, and were for any endpoint.
+#[test]
+fn replaces_rules_of_its_own_that_nobody_edited() {
+    use syft_protocol::address::Endpoint;
+    use syft_protocol::permissions::{RELEASED_RPC_RULES, rpc_rules};
+    let site = Site::new();
+    fs::create_dir_all(site.rpc("app")).unwrap();
+    let rules = site.rpc("app").join("syft.pub.yaml");
+    let others = rpc_rules(std::iter::once(&Endpoint::parse("other").unwrap()));
+    for before in [RELEASED_RPC_RULES, &others] {
+        fs::write(&rules, before).unwrap();
+        start(&site).stop();
+        let now = fs::read_to_string(&rules).unwrap();
+        assert!(now.contains("'echo/{{.UserEmail}}/"), "{now}");
+        assert!(!now.contains("'other/") && !now.contains("**/"), "{now}");
+    }
+    // A rule less, of one endpoint, is an owner's edit.
+    let edited = others.replace("- pattern: 'other", "- pattern: 'mine");
+    fs::write(&rules, &edited).unwrap();
+    start(&site).stop();
+    assert_eq!(fs::read_to_string(&rules).unwrap(), edited);
+}
+
 #[test]
 fn keeps_the_schema_up_to_date_and_lets_an_equal_one_be() {
     let site = Site::new();

@@ -2,6 +2,7 @@
 
 pub mod apps;
 pub mod bloated;
+pub mod bombs;
 pub mod client;
 pub mod guests;
 pub mod host;

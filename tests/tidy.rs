@@ -19,11 +19,29 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         &["notify::"],
         &["serve/nudge.rs", "serve/systemd.rs", "eyes.rs"],
     ),
+    // Strangers' components are compiled in a process that is there for it.
+    (
+        "host/src",
+        &[
+            "Component::new",
+            "Component::from_binary",
+            "Component::from_file",
+            "Module::new",
+            "Module::from_",
+            "precompile_",
+            "enable_compiler(true)",
+        ],
+        &["sandbox/compiler/job.rs", "sandbox/engine.rs"],
+    ),
     ("host/src", &["sd_notify::"], &["serve/systemd.rs"]),
     ("host/src", &["redb::"], &["state.rs", "state/"]),
     ("host/src", &["ed25519_dalek::", "ssh_key::"], &["package/"]),
     ("host/src", &["ureq::"], &["oci/registry.rs"]),
-    ("host/src", &["serde_saphyr::"], &["trust/policy.rs"]),
+    (
+        "host/src",
+        &["serde_saphyr::"],
+        &["trust/policy.rs", "subscriptions.rs"],
+    ),
     (
         "host/src",
         &["cap_std::", "cap_fs_ext::"],
@@ -37,7 +55,8 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     (
         "host/src",
         &["io::stdout", "println!", "print!("],
-        &["ui.rs"],
+        // And what a child says to us.
+        &["ui.rs", "sandbox/compiler/job.rs"],
     ),
     (
         "host/src",
@@ -48,9 +67,26 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     (
         "host/src",
         &["env::var", "env::home_dir"],
-        &["config.rs", "layout.rs"],
+        &["config.rs", "config/", "layout.rs"],
     ),
     ("host/src", &["unicode_security::"], &["trust/alike.rs"]),
+    // By whatever name it goes: a child of another place would have our environment and our
+    // folder, and nobody would end it.
+    (
+        "host/src",
+        &[
+            "process::Command",
+            "std::process::{",
+            "std::process::*",
+            "std::process;",
+            "std::process as",
+            "process::{self",
+            "Command::new",
+            "CommandExt",
+            "tokio::process",
+        ],
+        &["child.rs", "child/"],
+    ),
     ("host/src", &["tracing_subscriber::"], &["logging.rs"]),
     ("host/src", &["crate::commands"], &["main.rs"]),
     ("host/src", &["unsafe {"], &["sandbox/cache.rs"]),

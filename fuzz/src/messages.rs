@@ -67,6 +67,7 @@ fn check_error(bytes: &[u8], error: &MessageError) {
     match error {
         MessageError::Incomplete(_) => assert!(json.is_err(), "{error}"),
         MessageError::Field { .. } => assert!(json.is_ok(), "{error}"),
+        MessageError::Encrypted(magic) => assert!(bytes.starts_with(magic.as_bytes())),
         MessageError::Json(_) => {}
     }
 }

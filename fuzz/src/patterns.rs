@@ -75,21 +75,16 @@ pub fn grant_patterns(bytes: &[u8]) {
     assert!(text.split('/').all(is_name), "{text:?}");
     let (owner, app) = owner();
     let resolved = pattern.resolve(&owner, &app);
-    let example = resolved.example();
-    let example: Vec<&str> = example.iter().map(String::as_str).collect();
-    assert!(resolved.matches(&example), "{text:?} {example:?}");
-    for path in [example, path] {
-        if !resolved.matches(&path) {
-            continue;
-        }
-        for n_names in 0..path.len() {
-            assert!(
-                resolved.leads_on_from(&path[..n_names]),
-                "{text:?} {path:?}"
-            );
-        }
-        assert!(is_watched(text, &path), "{text:?} {path:?}");
+    if !resolved.matches(&path) {
+        return;
     }
+    for n_names in 0..path.len() {
+        assert!(
+            resolved.leads_on_from(&path[..n_names]),
+            "{text:?} {path:?}"
+        );
+    }
+    assert!(is_watched(text, &path), "{text:?} {path:?}");
 }
 
 /// The language of watches has all that can be asked for, but that `**` at its end stands

@@ -8,7 +8,7 @@ use syft_host::catalog::{Catalog, Entry, KIND, ReleasePath};
 use syft_host::manifest::section;
 use syft_host::package::{Envelope, Link, SecretKey, Signable};
 use syft_protocol::address::AppName;
-use syft_protocol::permissions::DEFAULT_RPC_RULES;
+use syft_protocol::permissions::RELEASED_RPC_RULES;
 
 use crate::components::EMPTY;
 use crate::{catalogs, packages};
@@ -56,7 +56,7 @@ fn acl_cases() -> Vec<Value> {
 
 pub(crate) fn rules() -> Vec<Vec<u8>> {
     let mut all = texts_of(&[
-        DEFAULT_RPC_RULES,
+        RELEASED_RPC_RULES,
         "%YAML 1.1\n---\nterminal: yes\nrules: &r\n- &a {pattern: !!str x, <<: {access: {read: [USER]}}}\n- *a\n...\n",
         "rules:\n  - pattern: \"\\x61\"\n    access:\n      read: ['*']\n\t# tab\n  - pattern: |\n      a\n",
     ]);

@@ -1,10 +1,11 @@
 //! An app: a program that fits our world, the endpoints it serves, and whom it
 //! runs for.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::Version;
 use syft_protocol::message::{self, Method};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::{Event, Kind};
@@ -12,13 +13,14 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::capability::files::FileAccess;
+use crate::memory::Share;
 use crate::reply::Conclusion;
 use crate::residents::{Holding, ProgramError};
 use crate::router::{Route, Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::bindings::watching::exports::syft::app::watch;
-use crate::sandbox::{Identity, Limits, Outcome};
+use crate::sandbox::{Admission, Identity, Limits, Meter, Outcome};
 use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
 use crate::watching::watches::{Watches, WatchesError};
 
@@ -49,11 +51,20 @@ pub struct Loaded {
 #[derive(Debug)]
 pub enum Called {
     /// It ran.
-    Concluded(Conclusion),
+    Concluded(Ran),
     /// It has run before; this answer was kept.
     Before(Vec<u8>),
     /// Another request has run under its id.
     Reused,
+}
+
+/// What came of a request that ran.
+#[derive(Debug)]
+pub struct Ran {
+    /// What came of it.
+    pub conclusion: Conclusion,
+    /// Its memory is set aside as long as there is the answer.
+    pub(crate) _memory: Option<Meter>,
 }
 
 /// What the host could not do with a call. It is no fault of the guest.
@@ -99,19 +110,20 @@ impl Loaded {
     ) -> Result<Self, AppError> {
         let identity = identity(&name, &datasite);
         let in_use = program.program().await?;
+        let meter = in_use.admit(Admission::Full).await;
         let endpoints = in_use
-            .endpoints(&identity)
+            .endpoints(&identity, &meter)
             .await
             .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
         let watches = in_use
-            .watches(&identity)
+            .watches(&identity, &meter)
             .await
             .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
         let watches = Watches::new(watches, &datasite, &name)?;
         if endpoints.is_empty() && watches.is_empty() {
             return Err(RouterError::Empty.into());
         }
-        let router = Router::new(endpoints, program.limits().endpoints)?;
+        let router = Router::new(endpoints, program.limits())?;
         drop(in_use);
         Ok(Self {
             name,
@@ -195,6 +207,11 @@ impl App {
         self.program.limits()
     }
 
+    /// Returns the memory that the app may take for requests that were read.
+    pub(crate) fn request_memory(&self) -> &Share {
+        &self.program.memory().requests
+    }
+
     /// Returns the files that the app may use.
     pub(crate) fn files(&self) -> &FileAccess {
         &self.files
@@ -203,6 +220,11 @@ impl App {
     /// Returns what the app keeps.
     pub(crate) fn state(&self) -> &Store {
         &self.state
+    }
+
+    /// Tells whether a request names another app or another datasite as its destination.
+    pub fn is_misdirected(&self, request: &message::Request) -> bool {
+        request.url.is_for_another(&self.datasite, &self.name)
     }
 
     /// Tells the app of an event of a watch. If it takes it, what it wrote to its state
@@ -226,12 +248,34 @@ impl App {
             moved_from: event.moved_from.as_deref().map(str::to_owned),
             attempt: event.attempt,
         };
-        let call = |mut state: Session| {
-            state.also_note(notes.to_vec());
-            program.on_event(&self.identity, &self.files, state, &event)
+        let attempt = async |admission| {
+            let meter = program.admit(admission).await;
+            let call = |mut state: Session| {
+                state.also_note(notes.to_vec());
+                program.on_event(&self.identity, &meter, &self.files, state, &event)
+            };
+            let told = self.state.transact(self.limits(), call, Result::is_ok);
+            told.await
         };
-        let told = self.state.transact(self.limits(), call, Result::is_ok);
-        Ok(told.await?)
+        match attempt(Admission::Usual).await? {
+            Err(Outcome::Exhausted) => {
+                self.say_exhausted(id);
+                Ok(attempt(Admission::Full).await?)
+            }
+            told => Ok(told),
+        }
+    }
+
+    /// Says that a call ran into the total, and gets all that it may take before it runs once
+    /// more: it cannot run into it again.
+    fn say_exhausted(&self, id: impl Display) {
+        let app = self.name.as_str();
+        tracing::warn!(
+            app,
+            request = %id,
+            "the memory of all apps together is used up (--memory-total): the call was ended, \
+             and runs again once there is all that it may take"
+        );
     }
 
     /// Forgets the answers whose time is over, once it is known which of them are still
@@ -260,7 +304,7 @@ impl App {
     pub async fn answer_before(
         &self,
         address: &Address,
-        stamp: Stamp,
+        version: Version,
         request: &message::Request,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(route) = self.router.route(address.endpoint()) else {
@@ -273,7 +317,7 @@ impl App {
         };
         let mark = || {
             let request = guest_request(address, route, sender, request.clone());
-            Mark::new(stamp, &request)
+            Mark::new(version, &request)
         };
         Ok(match self.state.recorded(address, mark).await? {
             Recorded::Answer(answer) => Some(answer),
@@ -291,18 +335,21 @@ impl App {
     pub async fn call(
         &self,
         address: &Address,
-        stamp: Stamp,
+        version: Version,
         sender: Sender,
         request: message::Request,
         conclude: impl Fn(Outcome) -> Conclusion,
     ) -> Result<Called, CallError> {
         let Some(route) = self.router.route(address.endpoint()) else {
             let detail = format!("no endpoint {}", address.endpoint());
-            return Ok(Called::Concluded(conclude(Outcome::Trapped(detail))));
+            return Ok(Called::Concluded(Ran {
+                conclusion: conclude(Outcome::Trapped(detail)),
+                _memory: None,
+            }));
         };
         let expires = request.expires;
         let request = guest_request(address, route, sender, request);
-        let mark = || Mark::new(stamp, &request);
+        let mark = || Mark::new(version, &request);
         match self.state.recorded(address, mark).await? {
             Recorded::Answer(answer) => return Ok(Called::Before(answer)),
             Recorded::Other => return Ok(Called::Reused),
@@ -310,24 +357,58 @@ impl App {
         }
         let program = &self.program.program().await?;
         let (request, mark, conclude) = (&request, &mark, &conclude);
-        let call = |state| async move {
-            let called = program.call(&self.identity, &self.files, state, request);
-            let (outcome, mut state) = called.await;
-            let answered = matches!(outcome, Outcome::Answered(_));
-            let conclusion = conclude(outcome);
-            state.keep_answer(
-                address,
-                mark,
-                &conclusion.reply.json,
-                conclusion.at,
-                expires,
-            );
-            ((answered, conclusion), state)
+        let attempt = async |admission| {
+            let meter = program.admit(admission).await;
+            let counted = &meter;
+            let call = |state| async move {
+                let called = program.call(&self.identity, counted, &self.files, state, request);
+                let (outcome, mut state) = called.await;
+                let end = End::of(&outcome);
+                let conclusion = conclude(outcome);
+                state.keep_answer(
+                    address,
+                    mark,
+                    &conclusion.reply.json,
+                    conclusion.at,
+                    expires,
+                );
+                ((end, conclusion), state)
+            };
+            let ended_well = |(end, _): &(End, Conclusion)| *end == End::Answered;
+            let transaction = self.state.transact(self.limits(), call, ended_well);
+            let (end, conclusion) = transaction.await?;
+            let ran = Ran {
+                conclusion,
+                _memory: Some(meter),
+            };
+            Ok::<_, CallError>((end, ran))
         };
-        let ended_well = |(answered, _): &(bool, Conclusion)| *answered;
-        let transaction = self.state.transact(self.limits(), call, ended_well);
-        let (_, conclusion) = transaction.await?;
-        Ok(Called::Concluded(conclusion))
+        let (end, mut ran) = attempt(Admission::Usual).await?;
+        if end == End::Exhausted {
+            // Its memory is the first that it waits for.
+            drop(ran);
+            self.say_exhausted(&request.id);
+            (_, ran) = attempt(Admission::Full).await?;
+        }
+        Ok(Called::Concluded(ran))
+    }
+}
+
+/// How a call ended, as far as it matters to what becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Answered,
+    Exhausted,
+    Otherwise,
+}
+
+impl End {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Answered(_) => Self::Answered,
+            Outcome::Exhausted => Self::Exhausted,
+            _ => Self::Otherwise,
+        }
     }
 }
 

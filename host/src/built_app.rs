@@ -1,13 +1,17 @@
 //! An app built from its sources, whatever language they are in.
 
-use std::fs;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Overrides;
+use crate::agreement::Agreement;
+use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{self, Diagnostic, Manifest};
 use crate::ui::Ui;
-use crate::{guest_crate, python_app};
+use crate::{guest_crate, private, python_app};
+
+/// Far more than any manifest has, which a component may hold 64 KiB of.
+const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// A component with its manifest.
 #[derive(Debug)]
@@ -30,15 +34,17 @@ pub(crate) fn is_source(path: &Path) -> bool {
 }
 
 /// Builds the Python program or the guest crate at a path. Of the files beside a program
-/// only modules go in, and those that are included.
+/// only modules go in, and those that are included. `allow_native` says that what a crate's
+/// author wrote may run for the build.
 ///
 /// # Errors
-/// There is neither, its manifest is none, or it does not build.
+/// There is neither, its manifest is none, nobody agrees to the build, or it fails.
 pub(crate) fn build(
     ui: Ui,
     overrides: &Overrides,
     path: &Path,
     included: &[String],
+    allow_native: bool,
 ) -> Result<BuiltApp, CommandError> {
     match python_app::find(path) {
         Some(program) => python_app::build_app(ui, overrides, &program, included),
@@ -46,7 +52,14 @@ pub(crate) fn build(
             "files are included in Python programs only",
         )
         .hint("a crate takes them in by include_str! or include_bytes!")),
-        None => guest_crate::build_app(ui, path),
+        None => {
+            let agreements = Config::find_agreements(overrides)?;
+            let agreement = Agreement {
+                is_given: allow_native,
+                agreements: &agreements,
+            };
+            guest_crate::build_app(ui, path, &agreement)
+        }
     }
 }
 
@@ -61,11 +74,12 @@ pub(crate) fn read_manifest(
 ) -> Result<Option<(Manifest, Vec<Diagnostic>)>, CommandError> {
     let path = folder.join(manifest::FILE_NAME);
     let shown = path.display().to_string();
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(CommandError::new(format!("read {shown}: {error}"))),
+    let describe = |error: &dyn fmt::Display| CommandError::new(format!("read {shown}: {error}"));
+    let read = private::read(&path, MAX_MANIFEST_BYTES).map_err(|error| describe(&error))?;
+    let Some(bytes) = read else {
+        return Ok(None);
     };
+    let text = String::from_utf8(bytes).map_err(|error| describe(&error))?;
     let (read, diagnostics) = match Manifest::from_toml(&shown, &text) {
         Ok((manifest, warnings)) => (Some(manifest), warnings),
         Err(diagnostics) => (None, diagnostics),

@@ -20,6 +20,9 @@ const ANSWER_BYTES: u64 = 64 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a request must be gone before nobody waits for its answer any more.
+const GONE_FOR: Duration = Duration::from_secs(5);
+
 /// A call to be made.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -44,6 +47,8 @@ pub enum Called {
     Answered(Box<Response>),
     /// The sync server refused the request.
     Rejected,
+    /// The request was removed, not by us: nobody will answer.
+    Removed,
     /// No answer came in time.
     TimedOut,
 }
@@ -95,7 +100,8 @@ impl Call {
 }
 
 async fn wait(tree: &Tree, address: &Address, timeout: Duration) -> Result<Called, CommandError> {
-    let deadline = Instant::now() + timeout;
+    let start = Instant::now();
+    let mut gone_since = None::<Instant>;
     let mut pause = FIRST_PAUSE;
     loop {
         match tree.look_for_answer(address, ANSWER_BYTES)? {
@@ -107,9 +113,23 @@ async fn wait(tree: &Tree, address: &Address, timeout: Duration) -> Result<Calle
                 return Ok(Called::Answered(Box::new(response)));
             }
             Found::Rejected => return Ok(Called::Rejected),
-            Found::Nothing if Instant::now() >= deadline => return Ok(Called::TimedOut),
-            Found::Nothing => tokio::time::sleep(pause).await,
+            found => {
+                let is_gone = matches!(found, Found::Removed);
+                gone_since = gone_since
+                    .filter(|_| is_gone)
+                    .or(is_gone.then(Instant::now));
+            }
         }
+        if gone_since.is_some_and(|since| since.elapsed() >= GONE_FOR) {
+            return Ok(Called::Removed);
+        }
+        if start.elapsed() >= timeout {
+            return Ok(match gone_since {
+                Some(_) => Called::Removed,
+                None => Called::TimedOut,
+            });
+        }
+        tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LAST_PAUSE);
     }
 }

@@ -5,6 +5,7 @@ mod approve;
 mod autostart;
 mod build;
 mod call;
+mod clean;
 mod demo;
 mod files;
 mod inspect;
@@ -18,6 +19,7 @@ mod parked;
 mod passphrase;
 mod publish;
 mod remove;
+mod resume;
 mod rollback;
 mod rotate;
 mod run;
@@ -128,6 +130,7 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     Remove(remove::RemoveArgs),
     Parked(parked::ParkedArgs),
+    Resume(resume::ResumeArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Keygen(keygen::KeygenArgs),
@@ -138,6 +141,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
+    Clean(clean::CleanArgs),
     Demo(demo::DemoArgs),
 }
 
@@ -199,6 +203,7 @@ impl Cli {
                 Command::Rollback(args) => rollback::rollback(ui, &overrides, &args),
                 Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
+                Command::Resume(args) => resume::resume(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Build(args) => build::build(ui, &overrides, &args),
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
@@ -209,6 +214,7 @@ impl Cli {
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
+                Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,
             }
         });

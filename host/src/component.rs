@@ -1,7 +1,8 @@
 //! The outermost layer of a component: its sections, what it imports and exports.
 //!
 //! Only lengths are believed here, and each is checked. Whether a component is
-//! valid is for the sandbox to say.
+//! valid is for the sandbox to say. Nothing is collected of which there may be many: whoever
+//! writes 60 MiB of empty sections is answered in no time and no memory.
 
 use std::ops::Range;
 
@@ -40,6 +41,9 @@ pub enum ComponentError {
     /// They begin like nothing of WebAssembly.
     #[error("this is not a WebAssembly component")]
     Foreign,
+    /// It has more of something than any app needs.
+    #[error("the component has more than {1} {0}, which no app needs")]
+    TooMany(&'static str, usize),
     /// A section is cut off or otherwise broken.
     #[error("this is not a valid component: {0}")]
     Broken(String),
@@ -61,8 +65,21 @@ pub(crate) struct Section {
     pub(crate) body: Range<usize>,
 }
 
+/// The most sections of a component, far above what toolchains write.
+const MAX_SECTIONS: usize = 100_000;
+
+/// The most imports, and exports. Those of an app are some dozens.
+const MAX_NAMES: usize = 1_000;
+
+/// The sections of a component in their order, up to the first that is broken.
+#[derive(Debug, Clone)]
+pub(crate) struct Sections<'a> {
+    reader: BinaryReader<'a>,
+    n_read: usize,
+}
+
 /// Returns the sections of a component in their order.
-pub(crate) fn sections(component: &[u8]) -> Result<Vec<Section>, ComponentError> {
+pub(crate) fn sections(component: &[u8]) -> Result<Sections<'_>, ComponentError> {
     if component.starts_with(CORE_MODULE) {
         return Err(ComponentError::CoreModule);
     }
@@ -74,15 +91,37 @@ pub(crate) fn sections(component: &[u8]) -> Result<Vec<Section>, ComponentError>
     }
     let mut reader = BinaryReader::new(component, 0);
     reader.read_bytes(COMPONENT.len())?;
-    let mut sections = Vec::new();
-    while !reader.eof() {
-        let start = reader.original_position();
-        let id = reader.read_u8()?;
-        let body = reader.read_reader()?.range();
-        let whole = start..body.end;
-        sections.push(Section { id, whole, body });
+    Ok(Sections { reader, n_read: 0 })
+}
+
+impl Iterator for Sections<'_> {
+    type Item = Result<Section, ComponentError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.reader.eof() {
+            return None;
+        }
+        let section = self.read();
+        if section.is_err() {
+            // It ends with that.
+            self.reader = BinaryReader::new(&[], 0);
+        }
+        Some(section)
     }
-    Ok(sections)
+}
+
+impl Sections<'_> {
+    fn read(&mut self) -> Result<Section, ComponentError> {
+        self.n_read += 1;
+        if self.n_read > MAX_SECTIONS {
+            return Err(ComponentError::TooMany("sections", MAX_SECTIONS));
+        }
+        let start = self.reader.original_position();
+        let id = self.reader.read_u8()?;
+        let body = self.reader.read_reader()?.range();
+        let whole = start..body.end;
+        Ok(Section { id, whole, body })
+    }
 }
 
 /// Returns the name of a custom section.
@@ -110,16 +149,17 @@ pub struct Surface {
 pub fn surface(component: &[u8]) -> Result<Surface, ComponentError> {
     let mut surface = Surface::default();
     for section in sections(component)? {
+        let section = section?;
         let body = BinaryReader::new(&component[section.body.clone()], section.body.start);
         match section.id {
             IMPORTS => {
                 for import in ComponentImportSectionReader::new(body)? {
-                    surface.imports.push(import?.name.name.to_owned());
+                    push(&mut surface.imports, "imports", import?.name.name)?;
                 }
             }
             EXPORTS => {
                 for export in ComponentExportSectionReader::new(body)? {
-                    surface.exports.push(export?.name.name.to_owned());
+                    push(&mut surface.exports, "exports", export?.name.name)?;
                 }
             }
             _ => {}
@@ -128,17 +168,26 @@ pub fn surface(component: &[u8]) -> Result<Surface, ComponentError> {
     Ok(surface)
 }
 
+fn push(names: &mut Vec<String>, what: &'static str, name: &str) -> Result<(), ComponentError> {
+    if names.len() == MAX_NAMES {
+        return Err(ComponentError::TooMany(what, MAX_NAMES));
+    }
+    names.push(name.to_owned());
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn knows_what_is_no_component() {
-        let broken = |tail: &[u8]| sections(&[COMPONENT, tail].concat());
-        assert_eq!(sections(CORE_MODULE), Err(ComponentError::CoreModule));
-        assert_eq!(sections(b"\x7fELF\x02"), Err(ComponentError::Compiled));
-        assert_eq!(sections(b""), Err(ComponentError::Foreign));
-        assert_eq!(sections(b"(component)"), Err(ComponentError::Foreign));
+        let all = |bytes: &[u8]| sections(bytes)?.collect::<Result<Vec<_>, _>>();
+        let broken = |tail: &[u8]| all(&[COMPONENT, tail].concat());
+        assert_eq!(all(CORE_MODULE), Err(ComponentError::CoreModule));
+        assert_eq!(all(b"\x7fELF\x02"), Err(ComponentError::Compiled));
+        assert_eq!(all(b""), Err(ComponentError::Foreign));
+        assert_eq!(all(b"(component)"), Err(ComponentError::Foreign));
         assert_eq!(broken(b""), Ok(Vec::new()));
         for tail in [
             &b"\0"[..],
@@ -151,6 +200,21 @@ mod tests {
                 "{tail:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_there_may_be_many_of_has_a_bound() {
+        let names = |id: u8, n: usize| {
+            let one = [&[id, 8, 1, 0, 3][..], b"a:b", b"\x05\0"].concat();
+            [COMPONENT.as_slice(), &one.repeat(n)].concat()
+        };
+        let imports = |n| surface(&names(IMPORTS, n)).map(|it| it.imports.len());
+        assert_eq!(imports(MAX_NAMES), Ok(MAX_NAMES));
+        let error = |what, limit| Err(ComponentError::TooMany(what, limit));
+        assert_eq!(imports(MAX_NAMES + 1), error("imports", MAX_NAMES));
+        let custom = [COMPONENT.as_slice(), &b"\0\x01\0".repeat(MAX_SECTIONS + 1)].concat();
+        let sections = surface(&custom).map(|it| it.imports.len());
+        assert_eq!(sections, error("sections", MAX_SECTIONS));
     }
 
     #[test]

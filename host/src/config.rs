@@ -1,15 +1,18 @@
 //! Whom the host runs for and where. The only reader of the environment.
 
+pub mod inherited;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use serde::Deserialize;
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::error::CommandError;
+use crate::quantity::{parse_long_time, parse_size};
+use crate::sandbox::CompileLimits;
 
 const CONFIG_PATH: &str = "SYFTBOX_CLIENT_CONFIG_PATH";
 const EMAIL: &str = "SYFTBOX_EMAIL";
@@ -22,11 +25,21 @@ const DATA_HOME: &str = "XDG_DATA_HOME";
 const CONFIG_HOME: &str = "XDG_CONFIG_HOME";
 /// As docker and others name it.
 const DOCKER_CONFIG: &str = "DOCKER_CONFIG";
+/// What compiling a component may take, where the usual is not enough.
+const COMPILE_TIME: &str = "SYFT_HOST_COMPILE_TIME";
+const COMPILE_MEMORY: &str = "SYFT_HOST_COMPILE_MEMORY";
 const LOG: &str = "SYFT_HOST_LOG";
 const FAILPOINT: &str = "SYFT_HOST_FAILPOINT";
 
+/// The caches below our folder of caches.
+const COMPILED: &str = "compiled";
+const PYTHON: &str = "python";
+
 /// A SyftBox client kills its apps three seconds after it asked them to stop.
 const STOP_UNDER_SYFTBOX: Duration = Duration::from_millis(2_500);
+
+/// How long a config file may be cut short before that is an error.
+const CUT_SHORT_FOR: Duration = Duration::from_secs(2);
 
 /// The owner where no SyftBox is set up.
 const LOCAL_OWNER: &str = "owner@local.syftbox";
@@ -70,6 +83,8 @@ pub struct Config {
     pub components: PathBuf,
     /// The private folder of what the owner published last.
     pub published: PathBuf,
+    /// What compiling a component may take.
+    pub compile: CompileLimits,
     /// The time in which we have to end, where somebody waits for it.
     pub stop_within: Option<Duration>,
 }
@@ -101,6 +116,31 @@ fn docker_config() -> Option<PathBuf> {
     Some(folder.join("config.json"))
 }
 
+/// Returns what compiling a component may take, as far as the owner says it.
+fn compile_limits() -> Result<CompileLimits, CommandError> {
+    let said = |variable: &str| env::var(variable).ok().filter(|it| !it.is_empty());
+    let wrong = |variable: &str, example: &str| {
+        CommandError::new(format!("{variable} makes no sense")).hint(format!(
+            "set it to something such as `{example}`, or not at all"
+        ))
+    };
+    let time = said(COMPILE_TIME).map(|it| {
+        let time = parse_long_time(&it)
+            .ok()
+            .filter(|it| *it >= Duration::from_secs(1));
+        time.ok_or_else(|| wrong(COMPILE_TIME, "2m"))
+    });
+    let memory_bytes = said(COMPILE_MEMORY).map(|it| {
+        let bytes = parse_size(&it).filter(|it| *it >= 64 << 20);
+        let bytes = bytes.ok_or_else(|| wrong(COMPILE_MEMORY, "2GiB"))?;
+        Ok::<_, CommandError>(bytes as u64)
+    });
+    Ok(CompileLimits {
+        time: time.transpose()?,
+        memory_bytes: memory_bytes.transpose()?,
+    })
+}
+
 impl Config {
     /// Finds out whom the host runs for: as the user says, else by the environment,
     /// else by the config file as the released clients find it, else as a local
@@ -118,7 +158,7 @@ impl Config {
             email: Datasite::parse(&email)?,
             datasites,
             is_local: said.is_local,
-            cache: cache_home()?.join("compiled"),
+            cache: cache_home()?.join(COMPILED),
             apps: data.join("apps"),
             approvals: settings.join("approvals"),
             trust: settings.join("trust"),
@@ -127,6 +167,7 @@ impl Config {
             docker_config: docker_config(),
             components: data.join("components").join(&email),
             published: data.join("published").join(&email),
+            compile: compile_limits()?,
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
         };
         config.keep_private()?;
@@ -147,7 +188,29 @@ impl Config {
     /// # Errors
     /// The config is not readable, or the folder would be synced.
     pub fn find_python_folder(overrides: &Overrides) -> Result<PathBuf, CommandError> {
-        let folder = cache_home()?.join("python");
+        let folder = cache_home()?.join(PYTHON);
+        not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
+        Ok(folder)
+    }
+
+    /// Finds the private folders of what can be made again: compiled code, and what Python
+    /// programs are built with.
+    ///
+    /// # Errors
+    /// The config is not readable, or one of them would be synced.
+    pub fn find_caches(overrides: &Overrides) -> Result<[PathBuf; 2], CommandError> {
+        let caches = [cache_home()?.join(COMPILED), cache_home()?.join(PYTHON)];
+        not_synced(&caches.each_ref(), &Self::find_datasites(overrides)?)?;
+        Ok(caches)
+    }
+
+    /// Finds the private folder of which crates the user agreed to build, where it does not
+    /// matter for whom.
+    ///
+    /// # Errors
+    /// The config is not readable, or the folder would be synced.
+    pub fn find_agreements(overrides: &Overrides) -> Result<PathBuf, CommandError> {
+        let folder = config_home()?.join("builds");
         not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
         Ok(folder)
     }
@@ -171,6 +234,11 @@ impl Config {
     /// Returns the private folder of one app.
     pub fn app_folder(&self, app: &AppName) -> PathBuf {
         self.apps.join(self.email.as_str()).join(app.as_str())
+    }
+
+    /// Returns the private folder that says which components are being asked what they serve.
+    pub(crate) fn asking(&self) -> PathBuf {
+        self.serving.join("asking")
     }
 
     /// Returns the apps that have a private folder, by name.
@@ -280,8 +348,8 @@ fn read_config_file(named: Option<&Path>) -> Result<Option<ConfigFile>, CommandE
     for path in [&path, &legacy] {
         match parse_config_file(path) {
             Ok(file) => return Ok(Some(file)),
-            Err(error) if is_not_found(&error) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.explain(path)),
         }
     }
     match is_named {
@@ -293,28 +361,52 @@ fn read_config_file(named: Option<&Path>) -> Result<Option<ConfigFile>, CommandE
     }
 }
 
-/// SyftBox rewrites its config in place at each start, so an early look may see
-/// a part of it.
-fn parse_config_file(path: &Path) -> anyhow::Result<ConfigFile> {
-    let read = || -> anyhow::Result<ConfigFile> {
-        let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-        serde_json::from_str(&text).with_context(|| format!("read {}", path.display()))
-    };
-    for _ in 0..5 {
-        match read() {
-            Err(error) if error.is::<serde_json::Error>() => {
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            result => return result,
+/// SyftBox rewrites its config in place at each start, so an early look may see a part of
+/// it, or nothing. That is read again for a while.
+fn parse_config_file(path: &Path) -> Result<ConfigFile, ConfigFileError> {
+    let give_up = Instant::now() + CUT_SHORT_FOR;
+    loop {
+        let text = fs::read_to_string(path).map_err(ConfigFileError::Read)?;
+        match serde_json::from_str(&text) {
+            Ok(file) => return Ok(file),
+            Err(error) if !error.is_eof() => return Err(ConfigFileError::Parse(error)),
+            Err(error) if give_up <= Instant::now() => return Err(ConfigFileError::Parse(error)),
+            Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }
     }
-    read()
 }
 
-fn is_not_found(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+/// Why a config file is of no use.
+enum ConfigFileError {
+    Read(std::io::Error),
+    Parse(serde_json::Error),
+}
+
+impl ConfigFileError {
+    fn is_not_found(&self) -> bool {
+        matches!(self, Self::Read(error) if error.kind() == std::io::ErrorKind::NotFound)
+    }
+
+    /// Says what to do about it.
+    fn explain(self, path: &Path) -> CommandError {
+        let path = path.display();
+        match self {
+            Self::Read(error) => {
+                CommandError::new(format!("cannot read the config {path}: {error}"))
+                    .hint("make it readable, or give --email and --data-dir")
+            }
+            Self::Parse(error) if error.is_eof() => {
+                CommandError::new(format!("the config {path} is cut short: {error}")).hint(
+                    "a SyftBox client that failed while it started may have left it so: start it \
+                     again, set it up with `syftbox login`, or give --email and --data-dir",
+                )
+            }
+            Self::Parse(error) => CommandError::new(format!(
+                "the config {path} is no config of SyftBox: {error}"
+            ))
+            .hint("mend it, set it up with `syftbox login`, or give --email and --data-dir"),
+        }
+    }
 }
 
 /// How somebody else has to start the host, so that it runs for the same owner as here.
@@ -349,7 +441,10 @@ impl Start {
         let named = |(option, value): (&str, Option<String>)| Some([option.to_owned(), value?]);
         let folders = [HOME, CACHE_HOME, DATA_HOME, CONFIG_HOME, DOCKER_CONFIG].into_iter();
         let set = folders.filter_map(|name| Some((name.to_owned(), env::var_os(name)?)));
-        let environment = set.map(|(name, path)| Ok((name, said_path(Path::new(&path))?)));
+        let folders = set.map(|(name, path)| Ok((name, said_path(Path::new(&path))?)));
+        let others = [COMPILE_TIME, COMPILE_MEMORY].into_iter();
+        let others = others.filter_map(|name| Some(Ok((name.to_owned(), env::var(name).ok()?))));
+        let environment = folders.chain(others);
         Ok(Self {
             program: env::current_exe()?,
             arguments: options.into_iter().filter_map(named).flatten().collect(),

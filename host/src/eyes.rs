@@ -8,7 +8,7 @@
 //! A folder is to be watched before it is read: then nothing falls between the two. Where
 //! no more can be watched, the owner is told once, and it is tried again from time to time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::fs;
 use std::mem::MaybeUninit;
@@ -96,15 +96,23 @@ impl Eyes {
     }
 
     /// Watches a folder that is open under this path, if that can be; tells whether it is
-    /// watched.
+    /// watched. It may take the place of another one, which is watched no more.
     pub(crate) fn cover(
         &self,
         folder: BorrowedFd<'_>,
         path: &Arc<str>,
         interest: Interest,
+        instead: Option<&str>,
     ) -> bool {
         let mut table = table();
-        if !table.knows(self.number, path) && !table.has_room() {
+        let has_room = match instead.and_then(|other| table.watch(self.number, other)) {
+            Some(other) => {
+                table.release(self.number, other);
+                table.n_watched < table.most
+            }
+            None => false,
+        };
+        if !has_room && !table.knows(self.number, path) && !table.has_room() {
             return false;
         }
         let Some(inotify) = table.inotify() else {
@@ -119,6 +127,13 @@ impl Eyes {
             Err(error) => tracing::warn!(%path, "a folder is not watched, only scanned: {error}"),
         }
         table.knows(self.number, path)
+    }
+
+    /// Returns the paths of the folders that are watched.
+    pub(crate) fn paths(&self) -> HashSet<Arc<str>> {
+        let table = table();
+        let looking = table.observers.get(&self.number);
+        looking.map_or_else(HashSet::new, |it| it.watches.keys().cloned().collect())
     }
 
     /// Watches a folder and those below it no more, since they are gone from there.
@@ -222,6 +237,11 @@ impl Table {
     fn knows(&self, number: u32, path: &str) -> bool {
         let looking = self.observers.get(&number);
         looking.is_some_and(|it| it.watches.contains_key(path))
+    }
+
+    fn watch(&self, number: u32, path: &str) -> Option<i32> {
+        let looking = self.observers.get(&number)?;
+        looking.watches.get(path).copied()
     }
 
     fn all(&self, number: u32) -> Vec<i32> {

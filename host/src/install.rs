@@ -22,6 +22,7 @@ use crate::digest::Digest;
 use crate::installed::{self, Components, Installed, InstalledError, Records};
 use crate::launch::{Plan, Prepared};
 use crate::manifest::ManifestLimits;
+use crate::memory::Memory;
 use crate::package::{Package, Release};
 use crate::sandbox::{Compiling, Limits};
 use crate::trust::{Refused, TrustStore};
@@ -120,7 +121,9 @@ impl<'a> Installer<'a> {
     pub async fn try_out(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
         let asked = &candidate.verified().manifest().limits;
         let component = candidate.component().to_owned();
-        self.try_within(candidate.name(), component, asked).await
+        let author = &candidate.verified().release().author;
+        self.try_within(candidate.name(), author, component, asked)
+            .await
     }
 
     /// Does the same to what waits.
@@ -131,13 +134,19 @@ impl<'a> Installer<'a> {
         let nothing = || InstallError::NothingWaits(seen.name.to_string());
         let waiting = seen.waiting.as_ref().ok_or_else(nothing)?;
         let component = self.read(waiting)?;
-        self.try_within(&seen.name, component, &waiting.approved.limits)
-            .await
+        self.try_within(
+            &seen.name,
+            &seen.author,
+            component,
+            &waiting.approved.limits,
+        )
+        .await
     }
 
     async fn try_within(
         &self,
         name: &AppName,
+        author: &Datasite,
         component: Vec<u8>,
         asked: &ManifestLimits,
     ) -> Result<(), InstallError> {
@@ -146,7 +155,9 @@ impl<'a> Installer<'a> {
             grants: Grants::default(),
             limits: asked.over(Limits::default()),
         };
-        let prepared = Prepared::alone(self.config, plan, component, Compiling::BesideOthers).await;
+        let (memory, compiling) = (Memory::unbounded(), Compiling::BesideOthers);
+        let (config, author) = (self.config, author.as_str());
+        let prepared = Prepared::alone(config, &memory, plan, component, compiling, author).await;
         prepared.map_err(InstallError::Unfit)?;
         Ok(())
     }

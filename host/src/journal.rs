@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use syft_protocol::address::Address;
 use uuid::Uuid;
 
+use crate::suspension::CRASHES_BEFORE_ALONE;
+
 const FILE: &str = "calls.journal";
 
 /// What the machine has another of after each start.
@@ -43,6 +45,8 @@ enum Name {
     Request(String),
     /// The id of an event.
     Event(String),
+    /// The host was to stop.
+    Stop,
 }
 
 /// What an earlier run of the host left, since it did not end properly.
@@ -52,6 +56,10 @@ pub(crate) struct Left {
     pub(crate) requests: HashMap<Address, u32>,
     /// Events that the app was being told.
     pub(crate) events: Vec<Uuid>,
+    /// A request was at work during which the host had crashed repeatedly before.
+    pub(crate) has_repeated: bool,
+    /// The host was to stop already, so somebody may have lost patience.
+    pub(crate) was_stopping: bool,
 }
 
 impl Left {
@@ -123,6 +131,7 @@ pub(crate) fn left(folder: &Path) -> io::Result<Left> {
         let crashes = record.crashes.saturating_add(is_crash.into());
         match record.call {
             Name::Request(text) => {
+                left.has_repeated |= is_crash && crashes > CRASHES_BEFORE_ALONE;
                 if let Some(address) = Address::parse(&text).filter(|_| crashes > 0) {
                     let known = left.requests.entry(address).or_default();
                     *known = crashes.max(*known);
@@ -130,6 +139,7 @@ pub(crate) fn left(folder: &Path) -> io::Result<Left> {
             }
             Name::Event(text) if is_crash => left.events.extend(Uuid::parse_str(&text)),
             Name::Event(_) => {}
+            Name::Stop => left.was_stopping = true,
         }
     }
     Ok(left)
@@ -184,7 +194,8 @@ impl Journal {
         }
     }
 
-    fn crashes(&self, address: &Address) -> u32 {
+    /// Returns how often the host has crashed during a request in earlier runs.
+    pub(crate) fn crashes(&self, address: &Address) -> u32 {
         let slots = self.slots();
         slots
             .suspects
@@ -212,6 +223,18 @@ impl Journal {
                 self.write(slot, &Record::suspect(address, crashes).line());
             }
         }
+    }
+
+    /// Takes note that the host is to stop.
+    pub(crate) fn stopping(&self) {
+        let slot = self.slots().take();
+        let record = Record {
+            boot: self.boot.clone(),
+            call: Name::Stop,
+            crashes: 0,
+            is_running: true,
+        };
+        self.write(slot, &record.line());
     }
 
     /// Ends the journal properly: calls that are at work still are no reason for
@@ -267,7 +290,7 @@ impl Record {
 }
 
 /// Returns an empty text where it is not known: then each end counts as a crash.
-fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     let id = fs::read_to_string(BOOT_ID).unwrap_or_default();
     id.trim().to_owned()
 }

@@ -12,16 +12,19 @@ use syft_protocol::retention::Retention;
 use syft_protocol::watching::Retry;
 
 use crate::app::{App, AppError, Loaded};
+use crate::asking::{Asking, AskingError};
 use crate::capability::files::{FileAccess, Grants};
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::manifest::Files;
-use crate::residents::{Holding, ProgramError, Resident, Residents, compile};
-use crate::sandbox::{Compiling, Limits, LoadError, Sandbox};
+use crate::memory::Memory;
+use crate::residents::{Holding, ProgramError, Resident, Residents, Standing, compile};
+use crate::sandbox::{Compiling, Limits, LoadError, Sandbox, turn};
 use crate::server::{Server, ServerOptions};
 use crate::state::{AlreadyServed, Damaged, Store, StoreOptions};
+use crate::suspension::Suspended;
 
 /// An app that is to be served.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Manner {
     pub debug: bool,
     /// Publish `rpc.schema.json`.
     pub publish_schema: bool,
+    /// What all apps together may take.
+    pub memory: Memory,
     /// What is forced to the disk.
     pub durability: Durability,
     /// How long requests and their answers are kept.
@@ -59,36 +64,54 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Compiles a component, which stays loaded, and asks it what it serves.
+    /// Compiles a component of an author, which stays loaded, and asks it what it serves.
     ///
     /// # Errors
     /// It is no app that could be served, or the host's own folders are not in order.
     pub async fn alone(
         config: &Config,
+        memory: &Memory,
         plan: Plan,
         component: Vec<u8>,
         compiling: Compiling,
+        author: &str,
     ) -> Result<Self, CommandError> {
-        let sandbox = Arc::new(Sandbox::new(plan.limits, &config.cache)?);
-        let program = compile(sandbox, component, compiling).await?;
+        let limits = fit(plan.limits, memory, 1);
+        let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
+        let (sandbox, digest) = (Arc::new(sandbox), Digest::of(&component));
+        let turn = turn(author).await;
+        let program = compile(Arc::clone(&sandbox), component, compiling, turn).await?;
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
-        Self::ask(config, plan.name, plan.grants, program.into()).await
+        let program = Standing::new(sandbox, digest.clone(), program);
+        let program = Holding::Always(Box::new(program));
+        Self::ask(config, plan.name, plan.grants, program, &digest).await
     }
 
-    /// Asks a component among others what it serves. It is loaded when it is used.
+    /// Asks a component of an author among others what it serves. It is loaded when it is used.
     ///
     /// # Errors
     /// It is no app that could be served, or the host's own folders are not in order.
     pub async fn among(
         residents: &Arc<Residents>,
         config: &Config,
+        memory: &Memory,
         plan: Plan,
         component: Digest,
+        author: &str,
     ) -> Result<Self, CommandError> {
-        let sandbox = Sandbox::new(plan.limits, &config.cache)?;
-        let resident = Resident::new(residents, sandbox, &plan.name, component);
+        let limits = fit(plan.limits, memory, residents.most());
+        let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
+        let digest = component.clone();
+        let resident = Resident::new(residents, sandbox, &plan.name, component, author);
         let program = Holding::OnUse(resident);
-        Self::ask(config, plan.name, plan.grants, program).await
+        // What takes a while and may fail comes before it is asked.
+        drop(
+            program
+                .program()
+                .await
+                .map_err(|error| explain(error.into()))?,
+        );
+        Self::ask(config, plan.name, plan.grants, program, &digest).await
     }
 
     async fn ask(
@@ -96,8 +119,12 @@ impl Prepared {
         name: AppName,
         grants: Grants,
         program: Holding,
+        digest: &Digest,
     ) -> Result<Self, CommandError> {
+        let asking = Asking::begin(&config.asking(), digest).await;
+        let asking = asking.map_err(|error| explain_asking(&error, &name))?;
         let loaded = Loaded::ask(program, name, config.email.clone()).await;
+        drop(asking);
         let loaded = loaded.map_err(explain)?;
         Ok(Self { loaded, grants })
     }
@@ -112,10 +139,10 @@ impl Prepared {
     /// # Errors
     /// The state is damaged, another host serves the app, or its folders cannot be made.
     pub async fn start(self, config: &Config, manner: &Manner) -> Result<Server, CommandError> {
-        let name = self.loaded.name();
-        let folder = config.app_folder(name);
+        let name = self.loaded.name().clone();
+        let folder = config.app_folder(&name);
         fs::create_dir_all(&config.datasites)?;
-        let files = FileAccess::new(&config.datasites, &self.grants, &config.email, name)?;
+        let files = FileAccess::new(&config.datasites, &self.grants, &config.email, &name)?;
         let kept = StoreOptions {
             keep: manner.keep,
             durability: manner.durability,
@@ -139,7 +166,11 @@ impl Prepared {
             stop_within,
             retry: manner.retry,
         };
-        Ok(Server::new(app, options).await?)
+        let server = Server::new(app, options).await;
+        server.map_err(|error| match error.downcast::<Suspended>() {
+            Ok(suspended) => explain_suspended(&suspended, &name),
+            Err(error) => error.into(),
+        })
     }
 }
 
@@ -174,6 +205,24 @@ impl Serves {
         let endpoints = self.endpoints.iter().map(url);
         endpoints.chain(self.watches.iter().map(watching)).collect()
     }
+}
+
+/// Lowers the limits of an app to what there is for one call, and for one of so many
+/// programs between calls.
+fn fit(limits: Limits, memory: &Memory, n_programs: usize) -> Limits {
+    let (asked, total) = (limits.memory_bytes, memory.total());
+    let kept = memory.kept_by_each(n_programs);
+    let limits = limits.within_memory(memory.most_of_a_call(), kept);
+    let memory = limits.memory_bytes;
+    if memory < asked {
+        tracing::warn!(
+            asked,
+            memory,
+            total,
+            "a call gets less memory: all apps have no more"
+        );
+    }
+    limits
 }
 
 /// Calls that hold files open would otherwise take those of others: many systems give a
@@ -223,6 +272,23 @@ fn explain_state(error: anyhow::Error) -> CommandError {
     error
 }
 
+fn explain_asking(error: &AskingError, name: &AppName) -> CommandError {
+    let error_in_words = CommandError::new(error.to_string());
+    match error {
+        AskingError::Crashes(_) => error_in_words.hint(format!(
+            "wait for another release of it, or try it again with `syft-host resume {name}`"
+        )),
+        AskingError::Io { .. } => error_in_words,
+    }
+}
+
+/// Returns that an app is not served, and what to do about it.
+pub fn explain_suspended(suspended: &Suspended, name: &AppName) -> CommandError {
+    CommandError::new(suspended.to_string()).hint(format!(
+        "its requests wait until they expire; to serve it again: `syft-host resume {name}`"
+    ))
+}
+
 fn explain(error: AppError) -> CommandError {
     let hint = match &error {
         AppError::Program(ProgramError::Load(LoadError::CoreModule)) => {
@@ -236,6 +302,14 @@ fn explain(error: AppError) -> CommandError {
         ),
         AppError::Program(ProgramError::Load(LoadError::Unfit(_))) => {
             Some("build it with the syft-guest of this version of syft-host")
+        }
+        AppError::Program(ProgramError::Load(LoadError::Costly(_))) => Some(
+            "if you trust it, allow more with SYFT_HOST_COMPILE_TIME=5m or \
+             SYFT_HOST_COMPILE_MEMORY=4GiB, and it is tried again; so it is after \
+             `syft-host clean`",
+        ),
+        AppError::Program(ProgramError::Load(LoadError::Refused(_))) => {
+            Some("its author can make it smaller; nothing that is usual comes near to that")
         }
         _ => None,
     };

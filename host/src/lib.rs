@@ -6,7 +6,7 @@
 //! - `tree`: the app's folder in the datasites tree; `eyes`: what the kernel tells of folders
 //! - `app`, `router`: a component that fits our world, and its endpoints
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
-//! - `residents`: which programs are loaded
+//! - `residents`: which programs are loaded; `memory`: how much all of them may take
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`, `trust`: an app that is signed, and whose keys are trusted
@@ -17,12 +17,17 @@
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
 
+mod agreement;
 pub mod app;
 pub mod approval;
+mod asking;
 mod built_app;
+mod cache_bounds;
+mod caches;
 pub mod caller;
 pub mod capability;
 pub mod catalog;
+pub mod child;
 mod clock;
 pub mod commands;
 pub mod component;
@@ -39,7 +44,9 @@ mod journal;
 pub mod launch;
 pub mod layout;
 pub mod logging;
+mod machine;
 pub mod manifest;
+pub mod memory;
 pub mod oci;
 pub mod package;
 pub mod parked;
@@ -51,10 +58,13 @@ pub mod reply;
 pub mod residents;
 pub mod router;
 pub mod sandbox;
+mod scratch;
 pub mod serve;
 pub mod server;
 pub mod source;
 pub mod state;
+mod subscriptions;
+pub mod suspension;
 pub mod tree;
 pub mod trust;
 pub mod ui;

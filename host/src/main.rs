@@ -3,8 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use syft_host::child;
 use syft_host::commands::Cli;
+use syft_host::sandbox;
+
+/// What a child process of this program does in place of a command.
+const JOBS: &[child::Job] = &[("compile", sandbox::compile_job)];
 
 fn main() -> ExitCode {
-    Cli::parse().run().into()
+    child::enter(JOBS).unwrap_or_else(|| Cli::parse().run().into())
 }

@@ -64,8 +64,7 @@ impl<'a> Package<'a> {
     /// # Errors
     /// It is no component, not signed, or signed in a way that leaves something open.
     pub fn read(component: &'a [u8]) -> Result<Self, PackageError> {
-        let sections = sections(component)?;
-        let first = find_signature(component, &sections)?;
+        let first = find_signature(component)?;
         if first.whole.len() > MAX_BYTES {
             return Err(PackageError::TooLarge(first.whole.len()));
         }
@@ -150,23 +149,27 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// Returns the one signature section of a component, which comes first.
-fn find_signature<'s>(
-    component: &[u8],
-    sections: &'s [Section],
-) -> Result<&'s Section, PackageError> {
-    let mut found = Vec::new();
-    for section in sections.iter().filter(|it| it.id == CUSTOM) {
-        match custom_name(component, section)? {
-            NAME => found.push(section),
+fn find_signature(component: &[u8]) -> Result<Section, PackageError> {
+    let (mut first, mut n_found) = (None, 0);
+    for section in sections(component)? {
+        let section = section?;
+        if section.id != CUSTOM {
+            continue;
+        }
+        match custom_name(component, &section)? {
+            NAME => {
+                n_found += 1;
+                first = first.or(Some(section));
+            }
             DELIMITER => return Err(PackageError::Partial),
             _ => {}
         }
     }
-    match found.as_slice() {
-        [] => Err(PackageError::Unsigned),
-        [only] if only.whole.start == HEADER => Ok(only),
-        [_] => Err(PackageError::NotFirst),
-        several => Err(PackageError::Several(several.len())),
+    match (first, n_found) {
+        (None, _) => Err(PackageError::Unsigned),
+        (Some(only), 1) if only.whole.start == HEADER => Ok(only),
+        (Some(_), 1) => Err(PackageError::NotFirst),
+        (Some(_), several) => Err(PackageError::Several(several)),
     }
 }
 

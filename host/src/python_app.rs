@@ -5,26 +5,35 @@
 
 mod analysis;
 mod cache;
+mod locked;
+mod pip;
+mod python;
 mod report;
 pub mod requirements;
 mod sdk;
 mod stage;
 mod tools;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use syft_protocol::grant::PathPattern;
 
 use crate::built_app::{self, BuiltApp};
+use crate::child::End;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{Manifest, section};
 use crate::plain::plain;
 use crate::ui::Ui;
 use analysis::Analysis;
+use cache::Kept;
 use requirements::Requirements;
 use stage::Stage;
 use tools::Tools;
+
+pub(crate) use cache::folder as builds;
+pub(crate) use tools::{delete_environment, environments, is_current_environment};
 
 /// The program of a folder that is given for an app.
 const DEFAULT_PROGRAM: &str = "app.py";
@@ -74,6 +83,7 @@ pub(crate) fn build_app(
     let requirements = Requirements::read(&program.folder)?;
     let folder = Config::find_python_folder(overrides)?;
     let tools = Tools::make_ready(ui, &folder)?;
+    cache::tidy(&folder)?;
     let stage = Stage::new(&folder)?;
     let analysis = Analysis::of(&tools, &stage, program, included)?;
     analysis.tell_what_is_left_out(ui);
@@ -88,15 +98,22 @@ pub(crate) fn build_app(
     }
     let key = stage.digest(&requirements)?;
     let wasm = cache::path(&folder, &key);
-    if !wasm.is_file() {
-        let name = build(ui, &tools, &stage, &requirements, program)?;
-        cache::put(&wasm, &stage.component(), &name)?;
-    }
+    let kept = match cache::read(&wasm)? {
+        Some(kept) => kept,
+        None => {
+            let app_name = build(ui, &tools, &stage, &requirements, program)?;
+            let component = fs::read(stage.component())?;
+            cache::put(&wasm, &stage.component(), &app_name)?;
+            Kept {
+                component,
+                app_name,
+            }
+        }
+    };
     // The name as it was when the program ran: its text may not show it.
-    let name = cache::app_name(&wasm)?;
+    let name = kept.app_name;
+    let component = kept.component;
     let manifest = fill(manifest, &name, analysis.description.as_deref())?;
-    let describe = |error| CommandError::new(format!("{}: {error}", wasm.display()));
-    let component = std::fs::read(&wasm).map_err(describe)?;
     Ok(BuiltApp {
         component: section::embed(&component, &manifest.to_section())?,
         manifest,
@@ -117,14 +134,25 @@ fn build(
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
     tools.install(requirements, &stage.packages())?;
-    match tools.componentize(stage)? {
-        tools::Ended::Well => stage.app_name(),
-        tools::Ended::Badly(output) => Err(report::explain(ui, program, &output)),
-        tools::Ended::TooLate(limit) => Err(CommandError::new(format!(
-            "{} did not come to its end within {limit:?}",
-            shown.display()
+    let ended = tools.componentize(stage)?;
+    let endless = "what the program does outside of its handlers is done once, when it is built: \
+                   end there with box.run_forever()";
+    let shown = shown.display();
+    match ended.end {
+        End::Exited(0) => stage.app_name(),
+        End::Exited(_) => {
+            let said = String::from_utf8_lossy(&ended.stderr);
+            Err(report::explain(ui, program, &said))
+        }
+        End::TooLate(limit) => Err(CommandError::new(format!(
+            "{shown} did not come to its end within {limit:?}"
         ))
-        .hint("what the program does outside of its handlers is done once, when it is built: end there with box.run_forever()")),
+        .hint(endless)),
+        End::CpuTime => Err(CommandError::new(format!(
+            "{shown} used more processor time than it may while it was built"
+        ))
+        .hint(endless)),
+        end => Err(CommandError::new(format!("{shown} does not build: {end}"))),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use syft_protocol::address::{Address, AppName, Datasite};
+use syft_protocol::address::{Address, AppName, Datasite, Endpoint};
 use syft_protocol::inbox::Refusal;
 use syft_protocol::message::{Headers, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response};
 use syft_protocol::status::Status;
@@ -107,7 +107,7 @@ impl Replier {
     }
 
     /// Returns what an answer repeats of its request. Where the request could not
-    /// be read that is, as in the released server, the URL of its folder.
+    /// be read that is the URL of the endpoint in whose folder it lies.
     pub fn heading(&self, address: &Address, request: Option<&Request>, now: Timestamp) -> Heading {
         match request {
             Some(request) => Heading {
@@ -115,18 +115,15 @@ impl Replier {
                 expires: request.expires,
             },
             None => Heading {
-                url: self.folder_url(address),
+                url: self.url(address.endpoint()),
                 expires: now.saturating_add(DEFAULT_VALIDITY),
             },
         }
     }
 
-    fn folder_url(&self, address: &Address) -> SyftUrl {
-        let endpoint = SyftUrl::for_endpoint(&self.datasite, &self.app, address.endpoint());
-        let Some(sender) = address.folder().sender() else {
-            return endpoint;
-        };
-        SyftUrl::parse(&format!("{}/{sender}", endpoint.as_str())).unwrap_or(endpoint)
+    /// Returns the URL of an endpoint.
+    pub fn url(&self, endpoint: &Endpoint) -> SyftUrl {
+        SyftUrl::for_endpoint(&self.datasite, &self.app, endpoint)
     }
 
     fn answered(&self, answer: Answer) -> Content {

@@ -12,22 +12,19 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use rustix::process::nice;
 use syft_protocol::address::AppName;
 use thiserror::Error;
 use tokio::sync::{self, Semaphore, oneshot};
 
 use crate::digest::Digest;
 use crate::installed::{Components, InstalledError};
-use crate::sandbox::{Compiling, Limits, LoadError, Program, Sandbox};
-
-/// By how much compiling stands back behind answering requests.
-const NICENESS: i32 = 10;
+use crate::memory::AppMemory;
+use crate::sandbox::{Compiling, Limits, LoadError, Program, Sandbox, Turn, turn};
 
 /// How an app has its program.
 pub enum Holding {
     /// It is loaded as long as the app is served.
-    Always(Arc<Program>),
+    Always(Box<Standing>),
     /// It is loaded when it is used.
     OnUse(Resident),
 }
@@ -60,8 +57,8 @@ impl Holding {
     /// See [`ProgramError`].
     pub async fn program(&self) -> Result<InUse, ProgramError> {
         match self {
-            Self::Always(program) => Ok(InUse {
-                program: Arc::clone(program),
+            Self::Always(standing) => Ok(InUse {
+                program: standing.program().await?,
                 _end: None,
             }),
             Self::OnUse(resident) => resident.program().await,
@@ -71,15 +68,78 @@ impl Holding {
     /// Returns the limits of each call.
     pub fn limits(&self) -> &Limits {
         match self {
-            Self::Always(program) => program.limits(),
+            Self::Always(standing) => &standing.limits,
             Self::OnUse(resident) => resident.sandbox.limits(),
+        }
+    }
+
+    /// Returns the part that the app has in the memory of the process.
+    pub(crate) fn memory(&self) -> &AppMemory {
+        match self {
+            Self::Always(standing) => &standing.memory,
+            Self::OnUse(resident) => resident.sandbox.memory(),
+        }
+    }
+}
+
+/// A program that stays loaded, but that it is loaded anew where that has to be.
+pub struct Standing {
+    program: RwLock<Arc<Program>>,
+    limits: Limits,
+    memory: AppMemory,
+    /// From where it is loaded anew.
+    source: Option<(Arc<Sandbox>, Digest)>,
+}
+
+impl Standing {
+    /// Returns the program of a component, as it was loaded.
+    pub fn new(sandbox: Arc<Sandbox>, digest: Digest, program: Program) -> Self {
+        Self {
+            source: Some((sandbox, digest)),
+            ..program.into()
+        }
+    }
+
+    async fn program(&self) -> Result<Arc<Program>, ProgramError> {
+        let program = {
+            let program = self.program.read().expect("no holder of this lock panics");
+            Arc::clone(&program)
+        };
+        if program.is_clean() {
+            return Ok(program);
+        }
+        let program = match &self.source {
+            Some((sandbox, digest)) => {
+                let (sandbox, digest) = (Arc::clone(sandbox), digest.clone());
+                let reload = tokio::task::spawn_blocking(move || sandbox.reload(&digest));
+                reload.await.map_err(host)??
+            }
+            None => None,
+        };
+        let Some(program) = program.map(Arc::new) else {
+            let error = "it has to be loaded anew and its compiled code is gone: start it again";
+            return Err(ProgramError::Host(anyhow::anyhow!(error)));
+        };
+        let mut place = self.program.write().expect("no holder of this lock panics");
+        *place = Arc::clone(&program);
+        Ok(program)
+    }
+}
+
+impl From<Program> for Standing {
+    fn from(program: Program) -> Self {
+        Self {
+            limits: program.limits().clone(),
+            memory: program.memory().clone(),
+            program: RwLock::new(Arc::new(program)),
+            source: None,
         }
     }
 }
 
 impl From<Program> for Holding {
     fn from(program: Program) -> Self {
-        Self::Always(Arc::new(program))
+        Self::Always(Box::new(program.into()))
     }
 }
 
@@ -100,9 +160,8 @@ pub struct Residents {
     n_loaded: AtomicUsize,
     /// Counts uses, so that each has a number higher than those before it.
     n_uses: AtomicU64,
-    /// As many load at a time as there are processors, and one compiles.
+    /// As many load at a time as there are processors.
     loading: Semaphore,
-    compiling: Semaphore,
 }
 
 /// Where a program is while it is loaded.
@@ -118,6 +177,8 @@ pub struct Resident {
     residents: Arc<Residents>,
     sandbox: Arc<Sandbox>,
     digest: Digest,
+    /// Whose component it is: authors take turns where it is to be compiled.
+    author: String,
     seat: Arc<Seat>,
     /// Those who wait for it load it once.
     turn: sync::Mutex<()>,
@@ -140,8 +201,12 @@ impl Residents {
             n_loaded: AtomicUsize::new(0),
             n_uses: AtomicU64::new(0),
             loading: Semaphore::new(n_processors),
-            compiling: Semaphore::new(1),
         }
+    }
+
+    /// Returns how many programs stay loaded.
+    pub(crate) fn most(&self) -> usize {
+        self.most
     }
 
     fn loaded(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
@@ -154,6 +219,8 @@ impl Residents {
 
     fn add(&self, seat: &Arc<Seat>) {
         let mut loaded = self.loaded();
+        // One that was loaded anew is there already.
+        loaded.retain(|it| !Arc::ptr_eq(it, seat));
         loaded.push(Arc::clone(seat));
         self.count(&loaded);
     }
@@ -193,7 +260,7 @@ impl Residents {
 impl Seat {
     fn program(&self) -> Option<Arc<Program>> {
         let program = self.program.read().expect("no holder of this lock panics");
-        program.clone()
+        program.clone().filter(|program| program.is_clean())
     }
 
     fn take_place(&self, program: &Arc<Program>) {
@@ -216,6 +283,7 @@ impl Resident {
         sandbox: Sandbox,
         app: &AppName,
         digest: Digest,
+        author: &str,
     ) -> Self {
         let seat = Seat {
             app: app.clone(),
@@ -226,6 +294,7 @@ impl Resident {
             residents: Arc::clone(residents),
             sandbox: Arc::new(sandbox),
             digest,
+            author: author.to_owned(),
             seat: Arc::new(seat),
             turn: sync::Mutex::default(),
         }
@@ -266,7 +335,7 @@ impl Resident {
         if let Some(program) = self.reload().await? {
             return Ok(program);
         }
-        let _turn = (self.residents.compiling.acquire().await).map_err(host)?;
+        let turn = turn(&self.author).await;
         // Another app of the same component may have had its turn meanwhile.
         if let Some(program) = self.reload().await? {
             return Ok(program);
@@ -276,7 +345,7 @@ impl Resident {
         let read = tokio::task::spawn_blocking(move || components.read(&digest, limit));
         let component = read.await.map_err(host)??;
         let sandbox = Arc::clone(&self.sandbox);
-        let compiled = compile(sandbox, component, Compiling::BesideOthers).await;
+        let compiled = compile(sandbox, component, Compiling::BesideOthers, turn).await;
         Ok(compiled.map_err(ProgramError::Host)??)
     }
 
@@ -313,30 +382,28 @@ fn host(error: impl std::error::Error + Send + Sync + 'static) -> ProgramError {
     ProgramError::Host(error.into())
 }
 
-/// Compiles in a thread of its own, which is slower than those of requests where these
-/// have something to do.
+/// Has a component compiled in its turn, and waits for that in a thread of its own. It goes on
+/// where nobody waits for it any more: the code is kept.
 ///
 /// # Errors
-/// There is no such thread, or the compiler panics.
+/// There is no such thread, or it panics.
 pub async fn compile(
     sandbox: Arc<Sandbox>,
     component: Vec<u8>,
     compiling: Compiling,
+    turn: Turn,
 ) -> anyhow::Result<Result<Program, LoadError>> {
     let (sender, program) = oneshot::channel();
     let work = move || {
-        if compiling == Compiling::BesideOthers
-            && let Err(error) = nice(NICENESS)
-        {
-            tracing::debug!("compiling as fast as everything else: {error}");
-        }
-        if sender.send(sandbox.load(&component, compiling)).is_err() {
+        let loaded = sandbox.load(&component, compiling);
+        drop(turn);
+        if sender.send(loaded).is_err() {
             tracing::debug!("nobody waits for the program any more");
         }
     };
     thread::Builder::new()
         .name("compile".to_owned())
         .spawn(work)
-        .context("start the thread that compiles")?;
-    program.await.context("the compiler has panicked")
+        .context("start the thread that waits for the compiler")?;
+    program.await.context("compiling has panicked")
 }

@@ -7,6 +7,7 @@ use syft_protocol::address::{AddressError, Endpoint};
 use syft_protocol::schema::{Parameter, Schema, SchemaEntry};
 use thiserror::Error;
 
+use crate::sandbox::Limits;
 use crate::sandbox::bindings::exports::syft::app::rpc;
 
 /// The endpoints of an app. Immutable: a new version of an app has a new one.
@@ -37,6 +38,14 @@ pub enum RouterError {
         /// The limit.
         limit: usize,
     },
+    /// It says too much of them.
+    #[error("the app describes its endpoints in {bytes} bytes; at most {limit} are allowed")]
+    TooLong {
+        /// The bytes of it.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// One of them is no path.
     #[error(transparent)]
     Path(#[from] AddressError),
@@ -55,10 +64,17 @@ pub enum RouterError {
 
 impl Router {
     /// Returns the router of the endpoints that a guest named.
-    pub(crate) fn new(endpoints: Vec<rpc::Endpoint>, limit: usize) -> Result<Self, RouterError> {
-        let count = endpoints.len();
+    pub(crate) fn new(endpoints: Vec<rpc::Endpoint>, limits: &Limits) -> Result<Self, RouterError> {
+        let (count, limit) = (endpoints.len(), limits.endpoints);
         if count > limit {
             return Err(RouterError::TooMany { count, limit });
+        }
+        let (bytes, limit) = (
+            endpoints.iter().map(text_bytes).sum(),
+            limits.described_bytes,
+        );
+        if bytes > limit {
+            return Err(RouterError::TooLong { bytes, limit });
         }
         let mut routes = HashMap::new();
         let mut entries = Vec::with_capacity(count);
@@ -79,7 +95,7 @@ impl Router {
     }
 
     /// Returns the endpoints in the order in which the app named them.
-    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+    pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> + Clone {
         self.entries.iter().map(|entry| &entry.endpoint)
     }
 
@@ -87,6 +103,19 @@ impl Router {
     pub fn schema(&self) -> String {
         Schema::to_json(&self.entries)
     }
+}
+
+/// Returns the bytes of all texts about an endpoint.
+fn text_bytes(described: &rpc::Endpoint) -> usize {
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let parameters = described.parameters.iter().map(|it| {
+        size_of::<rpc::Parameter>() + it.name.len() + it.type_json.len() + length(&it.schema_json)
+    });
+    described.path.len()
+        + length(&described.description)
+        + described.returns_json.len()
+        + length(&described.returns_schema_json)
+        + parameters.sum::<usize>()
 }
 
 fn entry(endpoint: Endpoint, described: rpc::Endpoint) -> Result<SchemaEntry, RouterError> {

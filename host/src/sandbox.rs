@@ -2,14 +2,17 @@
 
 pub(crate) mod bindings;
 mod cache;
+mod compiler;
 mod engine;
 mod limits;
+pub(crate) mod meter;
 mod outcome;
 pub(crate) mod output;
 pub(crate) mod store;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use thiserror::Error;
@@ -24,7 +27,12 @@ use bindings::syft::app::types::{Failure, SenderProof};
 use bindings::watching::WatchingPre;
 use bindings::watching::exports::syft::app::watch;
 use cache::Cache;
+use compiler::{CompileFailure, Kind};
+pub use compiler::{CompileLimits, Turn, compile_job, turn};
+use engine::Clearing;
 pub use limits::Limits;
+pub use meter::Meter;
+use meter::Refused;
 pub use outcome::{Answer, Outcome};
 use output::Output;
 use store::CallState;
@@ -33,6 +41,8 @@ pub use store::Identity;
 use crate::capability;
 use crate::capability::files::{FileAccess, Guard};
 use crate::digest::Digest;
+use crate::machine;
+use crate::memory::{AppMemory, Memory};
 use crate::state::Session;
 
 /// The interface that every app exports.
@@ -44,17 +54,36 @@ const WATCH: &str = "syft:app/watch@0.1.0";
 pub struct Sandbox {
     cache: Cache,
     limits: Limits,
+    compile_limits: CompileLimits,
+    memory: AppMemory,
 }
 
 /// A component that fits our world and is ready to run, in an engine of its own.
 pub struct Program {
     engine: Engine,
+    /// Its engine finds what a call has written by asking which pages are in memory.
+    relies_on_presence: bool,
     limits: Limits,
+    memory: AppMemory,
+    /// What calls of late took beside what each takes.
+    usual_bytes: AtomicUsize,
     pre: AppPre<CallState>,
     /// Where its handler is, so that a call need not look at anything else of it.
     handle: ComponentExportIndex,
     watching: Option<WatchingPre<CallState>>,
 }
+
+/// What is set aside for a call before it begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// What calls of late took. It may turn out to be too little.
+    Usual,
+    /// All that a call may take.
+    Full,
+}
+
+/// What a call that is known to nobody yet is expected to take.
+const FIRST_CALL_BYTES: usize = 2 << 20;
 
 /// What a handler returns.
 type Handled = Result<rpc::Response, rpc::Error>;
@@ -62,9 +91,9 @@ type Handled = Result<rpc::Response, rpc::Error>;
 /// Whether a component is compiled while apps answer requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compiling {
-    /// Nobody waits for anything else: all processors take part.
+    /// Nobody waits for anything else: several processors take part.
     Alone,
-    /// One processor is enough, so that apps are served meanwhile.
+    /// One processor is enough, and it stands back, so that apps are served meanwhile.
     BesideOthers,
 }
 
@@ -85,6 +114,12 @@ pub enum LoadError {
     /// It is not valid.
     #[error("this is not a valid component: {0}")]
     Invalid(String),
+    /// It has more of something than any app needs.
+    #[error("the component is not compiled: {0}")]
+    Refused(String),
+    /// The compiler needs more than it may have, or crashes.
+    #[error("the component is not compiled: {0}")]
+    Costly(String),
     /// It imports what no host offers to apps.
     #[error("the component imports `{0}`, which no app can have")]
     UnknownImport(String),
@@ -97,6 +132,21 @@ pub enum LoadError {
     /// The engine that it is to run in does not start, which is not its fault.
     #[error("the engine does not start: {0}")]
     Engine(String),
+    /// The compiler does not start, or what it wrote cannot be kept, which is not its fault.
+    #[error("the component cannot be compiled now: {0}")]
+    Compiler(String),
+}
+
+impl From<CompileFailure> for LoadError {
+    fn from(failure: CompileFailure) -> Self {
+        let why = failure.in_words();
+        match failure.kind {
+            Kind::Invalid => Self::Invalid(why),
+            Kind::Refused => Self::Refused(why),
+            Kind::Costly | Kind::Crashed => Self::Costly(why),
+            Kind::Host => Self::Compiler(why),
+        }
+    }
 }
 
 impl Sandbox {
@@ -104,11 +154,23 @@ impl Sandbox {
     ///
     /// # Errors
     /// The folder is not private.
-    pub fn new(limits: Limits, cache: &Path) -> anyhow::Result<Self> {
+    pub fn new(
+        limits: Limits,
+        compile_limits: CompileLimits,
+        cache: &Path,
+        memory: &Memory,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             cache: Cache::open(cache)?,
             limits,
+            compile_limits,
+            memory: memory.share(),
         })
+    }
+
+    /// Returns the part that the app has in the memory of the process.
+    pub(crate) fn memory(&self) -> &AppMemory {
+        &self.memory
     }
 
     /// Returns the limits of each call.
@@ -116,7 +178,8 @@ impl Sandbox {
         &self.limits
     }
 
-    /// Compiles a component, unless it was compiled before, and checks that it fits our world.
+    /// Has a component compiled, unless it was before, and checks that it fits our world. It
+    /// is compiled in a process of its own.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -128,12 +191,12 @@ impl Sandbox {
         if bytes.starts_with(b"\0asm\x01\0\0\0") {
             return Err(LoadError::CoreModule);
         }
-        let engine = engine::new(&self.limits, compiling).map_err(no_engine)?;
+        let clearing = Clearing::of_this_machine();
+        let engine = engine::new(&self.limits, clearing).map_err(no_engine)?;
         let component = self
             .cache
-            .load(&engine, bytes)
-            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
-        Program::new(engine, self.limits.clone(), &component)
+            .load(&engine, bytes, compiling, &self.compile_limits)?;
+        self.program(engine, clearing, &component)
     }
 
     /// Loads a component that was compiled before; `None` where its code was not kept.
@@ -144,10 +207,21 @@ impl Sandbox {
         if !self.is_compiled(digest) {
             return Ok(None);
         }
-        let engine = engine::new(&self.limits, Compiling::BesideOthers).map_err(no_engine)?;
-        let component = self.cache.read(&engine, digest);
-        let program = |it| Program::new(engine, self.limits.clone(), &it);
+        let clearing = Clearing::of_this_machine();
+        let engine = engine::new(&self.limits, clearing).map_err(no_engine)?;
+        let component = self.cache.read(&engine, digest)?;
+        let program = |it| self.program(engine, clearing, &it);
         component.map(program).transpose()
+    }
+
+    fn program(
+        &self,
+        engine: Engine,
+        clearing: Clearing,
+        component: &Component,
+    ) -> Result<Program, LoadError> {
+        let (limits, memory) = (self.limits.clone(), self.memory.clone());
+        Program::new(engine, clearing, limits, memory, component)
     }
 
     /// Tells whether the compiled code of a component was kept.
@@ -157,7 +231,13 @@ impl Sandbox {
 }
 
 impl Program {
-    fn new(engine: Engine, limits: Limits, component: &Component) -> Result<Self, LoadError> {
+    fn new(
+        engine: Engine,
+        clearing: Clearing,
+        limits: Limits,
+        memory: AppMemory,
+        component: &Component,
+    ) -> Result<Self, LoadError> {
         let ty = component.component_type();
         if !ty.exports(&engine).any(|(name, _)| name == RPC) {
             return Err(LoadError::NotAnApp);
@@ -182,7 +262,10 @@ impl Program {
         let handle = rpc.and_then(|rpc| component.get_export_index(Some(&rpc), "handle"));
         Ok(Self {
             engine,
+            relies_on_presence: clearing == Clearing::WhatIsPresent,
             limits,
+            memory,
+            usual_bytes: AtomicUsize::new(FIRST_CALL_BYTES),
             pre,
             handle: handle.ok_or(LoadError::NotAnApp)?,
             watching,
@@ -194,6 +277,35 @@ impl Program {
         &self.limits
     }
 
+    /// Returns the part that the app has in the memory of the process.
+    pub(crate) fn memory(&self) -> &AppMemory {
+        &self.memory
+    }
+
+    /// Tells whether an instance can be trusted to find nothing of those before it. Where
+    /// pages can be swapped out since it was loaded it has to be loaded anew.
+    pub(crate) fn is_clean(&self) -> bool {
+        !self.relies_on_presence || !machine::may_swap()
+    }
+
+    /// Waits until there is memory for a call.
+    pub(crate) async fn admit(&self, admission: Admission) -> Meter {
+        let bytes = match admission {
+            Admission::Usual => self.limits.base_bytes() + self.usual_bytes.load(Ordering::Relaxed),
+            Admission::Full => self.limits.call_bytes(),
+        };
+        Meter::new(&self.limits, self.memory.calls.reserve(bytes).await)
+    }
+
+    /// Takes note of what a call took: one that took much is remembered for a while.
+    fn note_taken(&self, meter: &Meter) {
+        let usual = self.usual_bytes.load(Ordering::Relaxed);
+        let usual_now = meter.most_taken().max(usual - usual / 16);
+        if usual_now != usual {
+            self.usual_bytes.store(usual_now, Ordering::Relaxed);
+        }
+    }
+
     /// Asks it for its endpoints, in an instance of its own.
     ///
     /// # Errors
@@ -201,12 +313,13 @@ impl Program {
     pub(crate) async fn endpoints(
         &self,
         identity: &Identity,
+        meter: &Meter,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
         let name: Arc<str> = Arc::from("endpoints");
-        let files = FileAccess::default().for_call(None, &self.limits, identity, &name);
+        let files = FileAccess::default().for_call(None, &self.limits, identity, &name, meter);
         let state = Session::new(None, &self.limits);
         let (endpoints, _) = self
-            .within_limits(identity, files, state, name, async |store| {
+            .within_limits(identity, meter, files, state, name, async |store| {
                 let app = self.pre.instantiate_async(&mut *store).await?;
                 app.syft_app_rpc().call_endpoints(store).await
             })
@@ -218,15 +331,19 @@ impl Program {
     ///
     /// # Errors
     /// The guest gave no answer; the outcome says why.
-    pub(crate) async fn watches(&self, identity: &Identity) -> Result<Vec<watch::Watch>, Outcome> {
+    pub(crate) async fn watches(
+        &self,
+        identity: &Identity,
+        meter: &Meter,
+    ) -> Result<Vec<watch::Watch>, Outcome> {
         let Some(watching) = &self.watching else {
             return Ok(Vec::new());
         };
         let name: Arc<str> = Arc::from("watches");
-        let files = FileAccess::default().for_call(None, &self.limits, identity, &name);
+        let files = FileAccess::default().for_call(None, &self.limits, identity, &name, meter);
         let state = Session::new(None, &self.limits);
         let (watches, _) = self
-            .within_limits(identity, files, state, name, async |store| {
+            .within_limits(identity, meter, files, state, name, async |store| {
                 let app = watching.instantiate_async(&mut *store).await?;
                 app.syft_app_watch().call_watches(store).await
             })
@@ -239,6 +356,7 @@ impl Program {
     pub(crate) async fn on_event(
         &self,
         identity: &Identity,
+        meter: &Meter,
         files: &FileAccess,
         state: Session,
         event: &watch::Event,
@@ -249,9 +367,9 @@ impl Program {
         };
         let name: Arc<str> = Arc::from(event.id.as_str());
         // Nobody is behind an event on whose behalf it could read.
-        let files = files.for_call(None, &self.limits, identity, &name);
+        let files = files.for_call(None, &self.limits, identity, &name, meter);
         let (taken, state) = self
-            .within_limits(identity, files, state, name, async |store| {
+            .within_limits(identity, meter, files, state, name, async |store| {
                 let app = watching.instantiate_async(&mut *store).await?;
                 app.syft_app_watch().call_on_event(store, event).await
             })
@@ -265,6 +383,7 @@ impl Program {
     pub(crate) async fn call(
         &self,
         identity: &Identity,
+        meter: &Meter,
         files: &FileAccess,
         state: Session,
         request: &rpc::Request,
@@ -273,9 +392,9 @@ impl Program {
         // A name that anybody can claim opens nothing.
         let is_known = request.sender_proof != SenderProof::Claimed;
         let sender = is_known.then(|| request.sender.clone());
-        let files = files.for_call(sender, &self.limits, identity, &name);
+        let files = files.for_call(sender, &self.limits, identity, &name, meter);
         let (answer, state) = self
-            .within_limits(identity, files, state, name, async |store| {
+            .within_limits(identity, meter, files, state, name, async |store| {
                 let app = self.pre.instance_pre();
                 let app = app.instantiate_async(&mut *store).await?;
                 let handle = app.get_typed_func::<_, (Handled,)>(&mut *store, self.handle)?;
@@ -302,15 +421,18 @@ impl Program {
     async fn within_limits<T>(
         &self,
         identity: &Identity,
+        meter: &Meter,
         files: Guard,
-        state: Session,
+        mut state: Session,
         name: Arc<str>,
         run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
     ) -> (Result<T, Outcome>, Session) {
         let output = Output::new(&self.limits, identity.app.clone(), name);
+        state.count_by(meter);
         let mut store = store::new(
             &self.engine,
             &self.limits,
+            meter,
             identity.clone(),
             files,
             state,
@@ -318,10 +440,13 @@ impl Program {
         );
         let limit: Duration = self.limits.time;
         let result = match tokio::time::timeout(limit, run(&mut store)).await {
+            // Whatever the guest made of it, it was to get what it asked for.
+            Ok(Ok(_)) if meter.refused() == Some(Refused::Total) => Err(Outcome::Exhausted),
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.fault(store.data(), &error)),
             Err(_) => Err(Outcome::TimedOut(limit)),
         };
+        self.note_taken(meter);
         (result, store.into_data().state)
     }
 
@@ -329,8 +454,11 @@ impl Program {
         if state.output.exceeded() {
             return Outcome::TooMuchOutput(self.limits.output_bytes);
         }
-        if state.refused_memory() {
-            return Outcome::OutOfMemory(self.limits.memory_bytes);
+        match state.meter.refused() {
+            Some(Refused::Own(limit)) => return Outcome::OutOfMemory(limit),
+            Some(Refused::Held(limit)) => return Outcome::TooMuchHeld(limit),
+            Some(Refused::Total) => return Outcome::Exhausted,
+            None => {}
         }
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
             return Outcome::Trapped(format!("the guest exited with code {code}"));

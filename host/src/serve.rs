@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use syft_protocol::address::AppName;
+use syft_protocol::address::{AppName, Datasite};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -41,6 +41,10 @@ pub use updates::follow_authors;
 /// How often the records are looked at where nothing hints at a change.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// The time after which the host is ready even if some apps were not tried yet: one that is
+/// compiled for long keeps no service manager waiting.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
 /// Files that were changed so shortly before they were looked at may be changed again, and
 /// show the same time.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -48,7 +52,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
-    /// All apps that are installed were tried, and so many are served.
+    /// All apps that are installed were tried, or time is up, and so many are served.
     Ready {
         /// Those that are served.
         n_serving: usize,
@@ -79,9 +83,12 @@ pub struct Served {
 /// What is to be served of an app.
 #[derive(Debug, Clone, PartialEq)]
 struct Wanted {
+    author: Datasite,
     release: Release,
     /// It was revoked, and is not to be served.
     revoked: Option<By>,
+    /// Changes with what is trusted: what is served still may be another release.
+    trust: [u64; 2],
 }
 
 /// What a keeper tells.
@@ -154,15 +161,16 @@ impl Supervisor {
         let (stop, shutdown) = Shutdown::new();
         Ok(Self {
             records,
-            trust,
             seen: None,
             shared: Arc::new(Shared::new(
                 config,
                 manner,
                 components,
+                Arc::clone(&trust),
                 open_files,
                 most_loaded,
             )),
+            trust,
             stop_within,
             kept: HashMap::new(),
             untried: None,
@@ -192,6 +200,7 @@ impl Supervisor {
             .ok();
         let mut looks = time::interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        let mut ready = pin!(time::sleep(READY_WITHIN));
         loop {
             tokio::select! {
                 () = shutdown.requested() => break,
@@ -199,6 +208,10 @@ impl Supervisor {
                 () = nudged(nudge.as_ref()) => self.look(&mut tell).await,
                 _ = hangup.recv() => self.reload(&mut tell).await,
                 Some(report) = self.reports.recv() => self.take_all(report, &mut tell),
+                () = &mut ready, if self.told.is_none() => {
+                    self.untried = Some(HashSet::new());
+                    self.settle(&mut tell);
+                }
             }
         }
         self.finish(shutdown).await;
@@ -433,15 +446,22 @@ fn read_changed(
     if known == Some(stamp) {
         return Ok(None);
     }
-    Ok(Some((stamp, read_all(records, trust)?)))
+    Ok(Some((
+        stamp,
+        read_all(records, trust, [of_trust, of_authors])?,
+    )))
 }
 
 /// Reads the record of each app, and whether it may be served.
-fn read_all(records: &Records, trust: &TrustStore) -> Result<Found, InstalledError> {
+fn read_all(
+    records: &Records,
+    trust: &TrustStore,
+    stamp: [u64; 2],
+) -> Result<Found, InstalledError> {
     let mut found = HashMap::new();
     for name in records.names()? {
         // One that was removed meanwhile is as one that was not there.
-        if let Some(wanted) = read_one(records, trust, &name).transpose() {
+        if let Some(wanted) = read_one(records, trust, stamp, &name).transpose() {
             found.insert(name, wanted);
         }
     }
@@ -451,6 +471,7 @@ fn read_all(records: &Records, trust: &TrustStore) -> Result<Found, InstalledErr
 fn read_one(
     records: &Records,
     trust: &TrustStore,
+    stamp: [u64; 2],
     name: &AppName,
 ) -> Result<Option<Wanted>, CommandError> {
     let record = records.get(name).map_err(|error| {
@@ -462,11 +483,12 @@ fn read_one(
         return Ok(None);
     };
     let release = installed.current;
-    let digests = [release.signed_sha256.clone(), release.sha256.clone()];
-    let revoked = trust.is_revoked(&installed.author, &digests)?;
+    let revoked = trust.is_revoked(&installed.author, &release.digests())?;
     Ok(Some(Wanted {
+        author: installed.author,
         release,
         revoked: revoked.map(|(_, by)| by),
+        trust: stamp,
     }))
 }
 

@@ -4,10 +4,12 @@
 //! say what came of it; scans and the like end with one `Event` here.
 
 mod desk;
+mod given;
 mod lookout;
 mod perform;
 mod shutdown;
 mod suspects;
+mod unclaimed;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 use syft_protocol::address::Address;
-use syft_protocol::inbox::{self, Extent, Inbox, InboxLimits, Now};
+use syft_protocol::inbox::{self, Inbox, InboxLimits, Now};
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::watching::Retry;
@@ -30,13 +32,16 @@ use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::journal::Journal;
 use crate::reply::Replier;
+use crate::suspension;
 use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
 use desk::{Desk, Done};
+use given::Given;
 use lookout::{Lookout, Scope};
 pub use shutdown::{Shutdown, Stop};
 use suspects::Suspects;
+use unclaimed::Unclaimed;
 
 /// How often somebody may have asked for a parked request.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
@@ -86,6 +91,8 @@ struct Shared {
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
     desk: Mutex<Desk>,
+    given: Mutex<Given>,
+    unclaimed: Mutex<Unclaimed>,
     /// Wakes the server where it is to look at the desk.
     changed: Notify,
     /// The last thing to be let go of: see [`Remains`].
@@ -95,6 +102,16 @@ struct Shared {
 impl Shared {
     fn desk(&self) -> MutexGuard<'_, Desk> {
         self.desk.lock().expect("no holder of this lock panics")
+    }
+
+    fn given(&self) -> MutexGuard<'_, Given> {
+        self.given.lock().expect("no holder of this lock panics")
+    }
+
+    fn unclaimed(&self) -> MutexGuard<'_, Unclaimed> {
+        self.unclaimed
+            .lock()
+            .expect("no holder of this lock panics")
     }
 
     /// Tells the desk what came of an action, and goes on there.
@@ -146,7 +163,12 @@ impl Server {
         let slots = Arc::new(Semaphore::new(app.limits().concurrency));
         let app = Arc::new(app);
         let suspects = Suspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
+        // It may be since what was found there.
+        if let Some(suspended) = suspension::suspended(&options.folder)? {
+            return Err(suspended.into());
+        }
         let watch_options = WatchOptions {
+            datasites: options.datasites.clone(),
             folder: options.folder.clone(),
             retry: options.retry,
         };
@@ -169,6 +191,8 @@ impl Server {
                 durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 desk: Mutex::new(desk),
+                given: Mutex::default(),
+                unclaimed: Mutex::default(),
                 changed: Notify::new(),
                 events: sender,
             }),
@@ -222,6 +246,7 @@ impl Server {
 
     async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) -> Remains {
         self.lookout.watcher = None;
+        self.shared.journal.stopping();
         let n_active = || self.shared.desk().inbox.n_active();
         self.shared.desk().inbox.close();
         tracing::info!(
@@ -303,15 +328,11 @@ impl Server {
     }
 
     fn take_scan(&mut self, scan: Scan, scope: Scope) {
-        let extent = match scope {
-            Scope::Folders => Extent::Folders,
-            Scope::Everything { .. } => Extent::Tree,
-        };
-        let found = inbox::Event::Found(scan.found, extent);
+        let found = inbox::Event::Found(scan.found);
         self.shared.desk().inbox.handle(now(), found);
+        self.shared.given().forget_old(Instant::now());
         let router = self.shared.app.router();
-        self.lookout
-            .scanned(router, (scan.skipped, scan.quiet), scope);
+        self.lookout.scanned(router, scan.is_cut, scope);
     }
 
     /// Tries parked requests again that somebody asked for.

@@ -6,12 +6,16 @@
 
 mod folders;
 mod introduction;
+mod names;
 mod post;
 mod prepare;
+mod quiet;
 mod read;
 mod scan;
+mod seats;
 mod shelf;
 mod sweep;
+mod wake;
 mod watch;
 mod write;
 
@@ -20,6 +24,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use cap_fs_ext::DirExt;
@@ -33,7 +38,7 @@ use folders::Folders;
 pub use introduction::did_key;
 pub use post::Found;
 pub use read::{Opened, RequestFile};
-pub use scan::{Quiet, Scan, Skipped, Which};
+pub use scan::{Course, Scan, Skipped, Which};
 pub use shelf::{Item, Shelf};
 pub use watch::{Hints, Watcher};
 pub use write::Written;
@@ -41,7 +46,7 @@ pub use write::Written;
 /// The `rpc/` folder of one app.
 #[derive(Debug)]
 pub struct Tree {
-    rpc: Dir,
+    rpc: Arc<Dir>,
     path: PathBuf,
     folders: Folders,
     /// Holds the lock of the app, where this is the server's side.
@@ -82,7 +87,7 @@ impl Tree {
         let rpc = open_or_create(&own, names.into_iter())
             .with_context(|| format!("open {} without following links", path.display()))?;
         Ok(Self {
-            rpc,
+            rpc: Arc::new(rpc),
             path,
             folders: Folders::default(),
             lock: None,
@@ -98,7 +103,7 @@ impl Tree {
             .iter()
             .fold(datasites.to_owned(), |path, name| path.join(name));
         Some(Self {
-            rpc,
+            rpc: Arc::new(rpc),
             path,
             folders: Folders::default(),
             lock: None,

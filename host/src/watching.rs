@@ -17,7 +17,7 @@ mod telling;
 mod view;
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -34,6 +34,7 @@ use crate::journal::Journal;
 use crate::sandbox::Outcome;
 use crate::server::Shutdown;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
+use crate::subscriptions::Subscriptions;
 
 use eyes::Eyes;
 use memory::Memory;
@@ -52,6 +53,8 @@ const TROUBLE: Duration = Duration::from_secs(1);
 /// How an app is told of files.
 #[derive(Debug, Clone)]
 pub struct WatchOptions {
+    /// The folder that holds the datasites.
+    pub datasites: PathBuf,
     /// The app's private folder.
     pub folder: PathBuf,
     /// When an event that failed is told again.
@@ -124,6 +127,7 @@ impl Watching {
         let app = Arc::clone(&runner.app);
         let (files, watches) = (app.files(), app.watches());
         warn_of_vain(&app);
+        warn_of_unsynced(&app, &options.datasites);
         let (Some(root), Some(deeds)) = (files.root(), files.deeds()) else {
             return Ok(None);
         };
@@ -261,6 +265,30 @@ fn warn_of_vain(app: &App) {
                 patterns,
                 hint,
                 "the app may read none of the files it watches"
+            );
+        }
+    }
+}
+
+/// Warns of watches that are for files of others which SyftBox's client does not sync.
+fn warn_of_unsynced(app: &App, datasites: &Path) {
+    let subscriptions = Subscriptions::find(datasites, app.datasite());
+    let own = app.datasite().as_str();
+    for watch in app.watches().all() {
+        let of_others = watch.globs.each().filter(|glob| {
+            let start = glob.literal_start();
+            start.first() != Some(&own) && app.files().policy().may_read_of_others(own)
+        });
+        let mut missing = of_others.filter_map(|glob| match glob.literal_start().as_slice() {
+            [] => subscriptions.missing_of_others("**"),
+            start => subscriptions.missing(&[start, &["any"]].concat(), "**"),
+        });
+        if let Some(missing) = missing.next() {
+            let patterns = watch.patterns.join(", ");
+            tracing::warn!(
+                patterns,
+                hint = missing,
+                "SyftBox's client does not sync files of others that the app watches"
             );
         }
     }

@@ -140,6 +140,17 @@ def whole_bodies():
     assert refused("typed", {**given, "b": "z"}) == "parameter `b`: expected one of 'x', 'y'"
     assert refused("typed", {**given, "d": ["1"]}) == "parameter `d[0]`: expected float, got str"
     assert refused("typed", [1]).startswith("the body must be a JSON object with `a`, `b`")
+    # Python's parser would take the whole component down.
+    too_deep = "the body is nested deeper than 500"
+    for bodies in ("[" * 100_000, '{"a":' * 501 + "1" + "}" * 501):
+        assert refused("dict", bodies) == too_deep
+        assert refused("typed", bodies) == too_deep
+        assert refused("any", bodies) == too_deep
+        assert answered("text", bodies) == bodies.upper().encode(), "it is no JSON to this one"
+    deep = "[" * 500 + "]" * 500
+    assert json.loads(answered("any", deep)) == json.loads(deep)
+    brackets = ["]\\[{\"" * 1_000]
+    assert json.loads(answered("any", brackets)) == brackets
 
 
 @behaviour

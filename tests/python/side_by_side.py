@@ -95,7 +95,7 @@ def refusals_differ_in_their_reasons_only():
         ("echo", b"{bad"),
         ("echo", b"[]"),
         ("echo", json.dumps({**echo, "headers": None}).encode()),
-        ("echo", json.dumps({**echo, "method": "get"}).encode()),
+        ("echo", json.dumps({**echo, "method": "OPTIONS"}).encode()),
         ("deep/er", json.dumps({"id": "x"}).encode()),
         ("text", json.dumps(text).encode()),
     ]:
@@ -107,6 +107,8 @@ def refusals_differ_in_their_reasons_only():
             lasts = datetime.fromisoformat(answer["expires"]) - datetime.now(timezone.utc)
             answer["expires"] = round(lasts / timedelta(minutes=5))
             answer["body"] = first
+        # The release takes the sender's folder for a part of the endpoint.
+        theirs["url"] = theirs["url"].removesuffix(f"/{CALLER}")
         assert shown(ours) == shown(theirs), f"{content}\nours:   {ours}\ntheirs: {theirs}"
     app.stop()
 

@@ -34,6 +34,11 @@ def text(message: str) -> str:
     return message.upper()
 
 
+@box.on_request("/any")
+def any_(value: typing.Any):
+    return value
+
+
 @box.on_request("/dict")
 def dict_(data: dict) -> dict:
     return {"keys": list(data)}

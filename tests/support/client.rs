@@ -10,13 +10,16 @@ use uuid::Uuid;
 use super::site::{CALLER, OWNER};
 use super::wait_for;
 
+/// The app that requests are for which are not written yet.
+const ANY_APP: &str = "/app_data/app/rpc";
+
 /// Returns a request as a released client writes it, apart from times in the far
 /// future.
 pub fn request(id: Uuid, sender: &str, endpoint: &str, body: Option<&[u8]>) -> Value {
     json!({
         "id": id.to_string(),
         "sender": sender,
-        "url": format!("syft://{OWNER}/app_data/app/rpc/{endpoint}"),
+        "url": format!("syft://{OWNER}{ANY_APP}/{endpoint}"),
         "body": body.map(|body| BASE64URL.encode(body)),
         "headers": {},
         "created": now(),
@@ -35,10 +38,17 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Writes a request in place, as the released client does.
+    /// Writes a request in place, as the released client does. It is for the app in whose
+    /// folder it comes to lie.
     pub fn write(folder: &Path, id: Uuid, request: &[u8]) -> Self {
         fs::create_dir_all(folder).unwrap();
         let path = folder.join(format!("{id}.request"));
+        let request = match (str::from_utf8(request), app_of(folder)) {
+            (Ok(text), Some(app)) => text
+                .replace(ANY_APP, &format!("/app_data/{app}/rpc"))
+                .into_bytes(),
+            _ => request.to_vec(),
+        };
         fs::write(&path, request).unwrap();
         Self { path }
     }
@@ -63,6 +73,13 @@ impl Sent {
         let what = format!("the answer to {}", self.path.display());
         wait_for(&what, || self.peek())
     }
+}
+
+/// Returns the app in whose folder something lies.
+fn app_of(folder: &Path) -> Option<&str> {
+    let mut names = folder.iter().map(|name| name.to_str());
+    names.find(|name| *name == Some("app_data"))?;
+    names.next()?
 }
 
 /// An answer, as a file.

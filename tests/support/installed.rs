@@ -177,6 +177,11 @@ impl Serving {
         kill_process(self.pid(), signal).unwrap();
     }
 
+    /// Tells whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for the end.
     pub fn wait(mut self) -> ExitStatus {
         wait_for("the end of the host", || self.child.try_wait().unwrap())

@@ -3,9 +3,10 @@
 use std::fs;
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use super::site::{ALL, journal, start, told_briefly, watcher};
-use crate::support::host::{output, syft_host};
+use crate::support::host::{Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
 
 const PUBLIC: &[&str] = &["{datasite}/public/**"];
@@ -172,4 +173,55 @@ fn warns_of_a_watch_that_means_no_file_the_app_may_read() {
         .filter(|it| it.to_string().contains("may read none"))
         .count();
     assert_eq!(warned, 1, "the log is that of both runs");
+    drop(host);
+    // What stands at any depth is among what is granted at one.
+    let settings = "endpoints journal\ncreated\t*/public/notes/*";
+    let host = start(&site, settings, &["*/public/**"], &[]);
+    journal(&host);
+    let warned = host
+        .log()
+        .iter()
+        .filter(|it| it.to_string().contains("may read none"))
+        .count();
+    assert_eq!(warned, 1, "the log is that of all runs");
+}
+
+/// Newer clients of SyftBox sync of others what a file says, and nothing without it.
+#[test]
+fn warns_of_files_of_others_that_do_not_come_to_this_machine() {
+    let site = Site::new();
+    let settings = "endpoints journal\ncreated\t*/public/notes/*";
+    let warnings = |host: &Host| {
+        let is_warning = |line: &&Value| line.to_string().contains("does not sync files of others");
+        let log = host.log();
+        log.iter()
+            .filter(is_warning)
+            .map(|it| it["hint"].to_string())
+            .collect::<Vec<_>>()
+    };
+    let host = start(&site, settings, &["*/public/**"], &[]);
+    journal(&host);
+    assert_eq!(warnings(&host), [""; 0], "an older client syncs all");
+    drop(host);
+    let data = site.data_dir().join(".data");
+    fs::create_dir_all(&data).unwrap();
+    fs::write(data.join("syft.sub.yaml"), "version: 1\nrules: []\n").unwrap();
+    let host = start(&site, settings, &["*/public/**"], &[]);
+    journal(&host);
+    let [hint] = &warnings(&host)[..] else {
+        panic!("{:?}", host.log());
+    };
+    assert!(
+        hint.contains("syft.sub.yaml") && hint.contains("action: allow"),
+        "{hint}"
+    );
+    drop(host);
+    fs::write(
+        data.join("syft.sub.yaml"),
+        "rules: [{action: allow, datasite: '*', path: '**'}]",
+    )
+    .unwrap();
+    let host = start(&site, settings, &["*/public/**"], &[]);
+    journal(&host);
+    assert_eq!(warnings(&host).len(), 1, "the log is that of all runs");
 }

@@ -14,6 +14,7 @@ import inspect
 import json
 import typing
 
+from syft_guest import depth
 from syft_guest.values import (
     MISSING,
     Misfit,
@@ -125,6 +126,7 @@ class Arguments:
         if not body:
             return [_from_name(parameter, {}, request) for parameter in self.bodies], {}
         if values is None:
+            depth.check(body)
             names = ", ".join(f"`{parameter.name}`" for parameter in self.bodies)
             raise Misfit(f"the body must be a JSON object with {names}")
         named = [_from_name(parameter, values, request) for parameter in self.bodies]
@@ -156,6 +158,8 @@ def _annotated(function):
 
 def _object(body):
     """Returns the JSON object that a body is."""
+    if depth.is_too_deep(body):
+        return None
     try:
         value = json.loads(body.decode())
     except (ValueError, RecursionError):
@@ -189,6 +193,7 @@ def _sole(parameter, request):
         return _sole_absent(parameter, request, body)
     if parameter.type in (str, bytes):
         return _sole_text(parameter, body)
+    depth.check(body)
     if parameter.type is dict or is_dataclass(parameter.type):
         return _sole_object(parameter, json.loads(body.decode()))
     return _sole_value(parameter, request)

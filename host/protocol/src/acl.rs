@@ -157,6 +157,12 @@ pub struct RuleRef<'a> {
     pub pattern: &'a str,
 }
 
+/// Tells whether all of `name` is what a glob means, as SyftBox matches them; `None` where
+/// that takes too long to find out.
+pub fn matches_glob(pattern: &str, name: &str) -> Option<bool> {
+    glob::is_match(pattern, name, &mut work::Work::new()).ok()
+}
+
 /// The permission files below one root.
 #[derive(Clone, Debug, Default)]
 pub struct Acl {

@@ -125,7 +125,7 @@ pub struct Pattern {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Name {
+pub(crate) enum Name {
     /// `**`
     AnyNames,
     Literal(String),
@@ -209,20 +209,17 @@ impl Pattern {
         )
     }
 
-    /// Returns a path that the pattern stands for.
-    pub fn example(&self) -> Vec<String> {
-        let example = |name: &Name| match name {
-            Name::AnyNames => "any".to_owned(),
-            Name::Literal(literal) => literal.clone(),
-            Name::Glob(glob) => glob
-                .iter()
-                .map(|c| match c {
-                    '*' | '?' => 'x',
-                    c => *c,
-                })
-                .collect(),
-        };
-        self.names.iter().map(example).collect()
+    /// Returns the pattern that stands for all that this one does and for all below.
+    #[must_use]
+    pub fn with_all_below(&self) -> Pattern {
+        let names = self.names.iter().cloned().chain([Name::AnyNames]);
+        Pattern {
+            names: names.collect(),
+        }
+    }
+
+    pub(crate) fn names(&self) -> &[Name] {
+        &self.names
     }
 
     /// Returns where in the pattern a path may have led, in ascending order.
@@ -428,15 +425,6 @@ mod tests {
             if wide.covers(&narrow) && narrow.matches(&names(&path)) {
                 prop_assert!(wide.matches(&names(&path)));
             }
-        }
-    }
-
-    #[test]
-    fn gives_an_example_of_what_it_stands_for() {
-        for text in ["*/public/s?.json", "{datasite}/**", "**/a", "{app_data}/x"] {
-            let example = pattern(text).example();
-            let names: Vec<&str> = example.iter().map(String::as_str).collect();
-            assert!(pattern(text).matches(&names), "{text} {names:?}");
         }
     }
 

@@ -9,6 +9,9 @@
 //!                      +-----------------------------------------------+
 //! ```
 //!
+//! An answer that vanishes while its request still lies there is given once more after a
+//! while: sync may have lost it. The handler does not run for it.
+//!
 //! A request during which the host has crashed runs with few of its like, and in the end
 //! no more: it is refused without being read.
 //!
@@ -18,6 +21,7 @@
 mod backlog;
 mod queue;
 mod refusal;
+mod version;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,6 +31,7 @@ use backlog::Backlog;
 pub use backlog::Found;
 use queue::Queue;
 pub use refusal::Refusal;
+pub use version::{Content, Stamp, Version};
 
 use crate::address::{Address, Proof, Sender};
 use crate::message::{MessageError, Request};
@@ -55,6 +60,12 @@ pub struct InboxLimits {
     /// Delay before a request is tried again whose answer could not be
     /// written. It doubles with each try, up to a minute.
     pub retry: Duration,
+    /// How long an answer must be gone whose request still lies there before it is given
+    /// again. Callers delete both, and sync may carry that over one by one: the SyftBox
+    /// client takes 5 seconds from one full sync to the next. It doubles each time.
+    pub give_again: Duration,
+    /// How often an answer is given again.
+    pub times_again: u32,
     /// Answered requests that are remembered, so that a late event does not
     /// run them again.
     pub remembered: usize,
@@ -75,6 +86,8 @@ impl Default for InboxLimits {
             settle_incomplete: Duration::from_secs(5),
             reread: Duration::from_millis(200),
             retry: Duration::from_secs(1),
+            give_again: Duration::from_secs(15),
+            times_again: 3,
             remembered: 16_384,
             crashes: 8,
         }
@@ -90,26 +103,15 @@ pub struct Now {
     pub wall: Timestamp,
 }
 
-/// Identity of one state of a file: a rewritten or replaced file has another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Stamp {
-    /// Number of the file on its device.
-    pub inode: u64,
-    /// Size in bytes.
-    pub bytes: u64,
-    /// When the file was changed, in nanoseconds since the epoch, by a clock
-    /// that the writer of the file cannot set (`ctime`).
-    pub changed: i128,
-}
-
 /// What loading a request found.
 #[derive(Debug)]
 pub enum Loaded {
     /// There is no regular file of that name.
     Absent,
-    /// An answer lies beside the request, or the file is the one that was
-    /// answered before.
+    /// An answer lies beside the request.
     Answered,
+    /// The file is the one that was answered before, and its answer is gone.
+    AnswerGone,
     /// The file is larger than `limit`.
     TooLarge {
         /// The file.
@@ -126,7 +128,9 @@ pub enum Loaded {
     /// The file, which was not to be read.
     Unread(Stamp),
     /// The file, and what it holds.
-    File(Stamp, Result<Box<Request>, MessageError>),
+    File(Version, Result<Box<Request>, MessageError>),
+    /// The file and its request, which is not to be run for this reason.
+    Refused(Version, Refusal, Box<Request>),
 }
 
 /// How work on a request ended.
@@ -149,22 +153,13 @@ pub enum Event {
     /// A request file may be at this address.
     Seen(Address),
     /// A scan found these without an answer.
-    Found(Vec<Found>, Extent),
+    Found(Vec<Found>),
     /// An [`Action::Load`] or [`Action::Find`] ended.
     Loaded(Address, Loaded),
-    /// An [`Action::Run`] or [`Action::Refuse`] ended.
+    /// An [`Action::Run`], [`Action::Refuse`] or [`Action::GiveAgain`] ended.
     Closed(Address, Closed),
     /// Somebody wants a request to be tried again that was given up, or answered.
     Again(Address),
-}
-
-/// What a scan was for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extent {
-    /// Some folders.
-    Folders,
-    /// The whole tree.
-    Tree,
 }
 
 /// What the host is to do. Each action is answered by one event.
@@ -177,10 +172,13 @@ pub enum Action {
     Find(Address, Option<Stamp>),
     /// Run the handler and write its answer beside that very file; then
     /// [`Event::Closed`].
-    Run(Address, Stamp, Box<Request>, Sender),
+    Run(Address, Version, Box<Request>, Sender),
     /// Write an answer without a handler beside that very file; then
     /// [`Event::Closed`]. The request is there where it could be read.
-    Refuse(Address, Stamp, Refusal, Option<Box<Request>>),
+    Refuse(Address, Version, Refusal, Option<Box<Request>>),
+    /// Write the answer once more that this very file got, if it was kept, and without
+    /// running the handler; then [`Event::Closed`].
+    GiveAgain(Address, Version),
 }
 
 #[derive(Debug)]
@@ -202,8 +200,10 @@ enum State {
         trouble: Trouble,
     },
     Running {
-        stamp: Stamp,
+        version: Version,
         tries: u32,
+        /// How often its answer was given again.
+        times_again: u32,
         /// Seen again meanwhile: another request may have taken its place.
         again: bool,
     },
@@ -213,9 +213,12 @@ enum State {
 /// The file that was answered last.
 #[derive(Clone, Copy, Debug)]
 struct Answered {
-    stamp: Stamp,
+    version: Version,
     /// Its place among those that are remembered.
     key: u64,
+    /// When its answer was first seen to be gone, and how often it was given again.
+    gone_since: Option<Instant>,
+    times_again: u32,
 }
 
 /// What stands in the way of a request.
@@ -270,7 +273,7 @@ impl Inbox {
     pub fn handle(&mut self, now: Now, event: Event) {
         match event {
             Event::Seen(address) => self.seen(address),
-            Event::Found(found, extent) => self.found(found, extent),
+            Event::Found(found) => self.found(found),
             Event::Loaded(address, loaded) => self.loaded(now, address, loaded),
             Event::Closed(address, closed) => self.closed(now, address, closed),
             Event::Again(address) => self.again(address),
@@ -322,7 +325,7 @@ impl Inbox {
         self.requests.insert(address.clone(), loading);
         self.active += 1;
         self.call_up(&address.folder().sender_name().cloned());
-        let answered = answered.map(|it| it.stamp);
+        let answered = answered.map(|it| it.version.stamp);
         Some(match self.is_given_up(&address) {
             true => Action::Find(address, answered),
             false => Action::Load(address, answered),
@@ -394,10 +397,7 @@ impl Inbox {
         }
     }
 
-    fn found(&mut self, found: Vec<Found>, extent: Extent) {
-        if extent == Extent::Tree {
-            self.backlog.clear();
-        }
+    fn found(&mut self, found: Vec<Found>) {
         for found in found {
             let sender = found.folder.sender_name().cloned();
             self.backlog.add(found);
@@ -412,6 +412,7 @@ impl Inbox {
         {
             self.seen(address);
         }
+        self.has_dropped |= self.backlog.has_run_short(sender);
     }
 
     fn again(&mut self, address: Address) {
@@ -451,13 +452,36 @@ impl Inbox {
         match loaded {
             Loaded::Absent => self.released(address, again),
             Loaded::Answered => match answered {
-                Some(answered) => self.known(address, answered, again),
+                Some(answered) => {
+                    let answered = Answered {
+                        gone_since: None,
+                        ..answered
+                    };
+                    self.known(address, answered, again);
+                }
+                None => self.released(address, again),
+            },
+            Loaded::AnswerGone => match answered {
+                Some(answered) => self.answer_gone(now, address, answered, again),
                 None => self.released(address, again),
             },
             Loaded::Unreadable => self.failed(now, address, tries),
             Loaded::Crashed => self.crashed(now, address, tries),
-            Loaded::File(stamp, _) | Loaded::TooLarge { stamp, .. } | Loaded::Unread(stamp)
-                if answered.is_some_and(|it| it.stamp == stamp) =>
+            Loaded::File(version, _) | Loaded::Refused(version, ..)
+                if answered.is_some_and(|it| it.version.is_same_file(&version)) =>
+            {
+                let answered = answered.expect("it was answered");
+                self.known(
+                    address,
+                    Answered {
+                        version,
+                        ..answered
+                    },
+                    again,
+                );
+            }
+            Loaded::TooLarge { stamp, .. } | Loaded::Unread(stamp)
+                if answered.is_some_and(|it| it.version.stamp == stamp) =>
             {
                 self.known(address, answered.expect("it was answered"), again);
             }
@@ -465,26 +489,59 @@ impl Inbox {
                 stamp,
                 bytes,
                 limit,
-            } => self.refuse(
-                address,
-                stamp,
-                tries,
-                Refusal::TooLarge { bytes, limit },
-                None,
-            ),
-            Loaded::Unread(stamp) => self.refuse(address, stamp, tries, Refusal::Crashing, None),
-            Loaded::File(stamp, Err(error)) => {
-                self.unsettled(now, address, stamp, trouble, error, again);
+            } => {
+                let refusal = Refusal::TooLarge { bytes, limit };
+                self.refuse(address, Version::unread(stamp), tries, refusal, None);
             }
-            Loaded::File(stamp, Ok(request)) => self.decide(now, address, stamp, tries, request),
+            Loaded::Unread(stamp) => {
+                let version = Version::unread(stamp);
+                self.refuse(address, version, tries, Refusal::Crashing, None);
+            }
+            Loaded::File(version, Err(error)) => {
+                self.unsettled(now, address, version, trouble, error, again);
+            }
+            Loaded::File(version, Ok(request)) => {
+                self.decide(now, address, version, tries, request);
+            }
+            Loaded::Refused(version, refusal, request) => {
+                self.refuse(address, version, tries, refusal, Some(request));
+            }
         }
+    }
+
+    /// The caller has taken the answer and not yet deleted the request, or sync has lost
+    /// it: time tells.
+    fn answer_gone(&mut self, now: Now, address: Address, answered: Answered, again: bool) {
+        let since = answered.gone_since.unwrap_or(now.instant);
+        let times_again = answered.times_again;
+        let pause = self
+            .limits
+            .give_again
+            .saturating_mul(1 << times_again.min(16));
+        let is_due = now.instant >= since + pause && times_again < self.limits.times_again;
+        if again || !is_due {
+            let answered = Answered {
+                gone_since: Some(since),
+                ..answered
+            };
+            return self.known(address, answered, again);
+        }
+        let version = answered.version;
+        let running = State::Running {
+            version,
+            tries: 0,
+            times_again: times_again + 1,
+            again: false,
+        };
+        self.requests.insert(address.clone(), running);
+        self.decided.push_back(Action::GiveAgain(address, version));
     }
 
     fn decide(
         &mut self,
         now: Now,
         address: Address,
-        stamp: Stamp,
+        version: Version,
         tries: u32,
         request: Box<Request>,
     ) {
@@ -494,7 +551,7 @@ impl Inbox {
                     folder: folder.to_owned(),
                     claimed: request.sender.clone(),
                 };
-                return self.refuse(address, stamp, tries, refusal, Some(request));
+                return self.refuse(address, version, tries, refusal, Some(request));
             }
             Some(folder) => Sender {
                 email: folder.to_owned(),
@@ -509,30 +566,31 @@ impl Inbox {
             },
         };
         if request.expires <= now.wall {
-            return self.refuse(address, stamp, tries, Refusal::Expired, Some(request));
+            return self.refuse(address, version, tries, Refusal::Expired, Some(request));
         }
-        self.begin(&address, stamp, tries);
+        self.begin(&address, version, tries);
         self.decided
-            .push_back(Action::Run(address, stamp, request, sender));
+            .push_back(Action::Run(address, version, request, sender));
     }
 
     fn refuse(
         &mut self,
         address: Address,
-        stamp: Stamp,
+        version: Version,
         tries: u32,
         refusal: Refusal,
         request: Option<Box<Request>>,
     ) {
-        self.begin(&address, stamp, tries);
+        self.begin(&address, version, tries);
         self.decided
-            .push_back(Action::Refuse(address, stamp, refusal, request));
+            .push_back(Action::Refuse(address, version, refusal, request));
     }
 
-    fn begin(&mut self, address: &Address, stamp: Stamp, tries: u32) {
+    fn begin(&mut self, address: &Address, version: Version, tries: u32) {
         let running = State::Running {
-            stamp,
+            version,
             tries,
+            times_again: 0,
             again: false,
         };
         self.requests.insert(address.clone(), running);
@@ -544,11 +602,12 @@ impl Inbox {
         &mut self,
         now: Now,
         address: Address,
-        stamp: Stamp,
+        version: Version,
         trouble: Option<Trouble>,
         error: MessageError,
         again: bool,
     ) {
+        let stamp = version.stamp;
         let since = match trouble {
             Some(Trouble::Unsettled {
                 stamp: before,
@@ -564,7 +623,7 @@ impl Inbox {
         let trouble = Trouble::Unsettled { stamp, since };
         if settles_at <= now.instant {
             let refusal = Refusal::Malformed(error.to_string());
-            return self.refuse(address, stamp, 0, refusal, None);
+            return self.refuse(address, version, 0, refusal, None);
         }
         self.ended(&address);
         match again {
@@ -578,20 +637,27 @@ impl Inbox {
 
     fn closed(&mut self, now: Now, address: Address, closed: Closed) {
         let Some(State::Running {
-            stamp,
+            version,
             tries,
+            times_again,
             again,
         }) = self.requests.get(&address)
         else {
             return;
         };
-        let (stamp, tries, again) = (*stamp, *tries, *again);
+        let (version, tries, times_again, again) = (*version, *tries, *times_again, *again);
         self.requests.remove(&address);
         match closed {
             Closed::Answered => {
                 let key = self.take_key();
                 self.answered.push_back((address.clone(), key));
-                self.known(address, Answered { stamp, key }, again);
+                let answered = Answered {
+                    version,
+                    key,
+                    gone_since: None,
+                    times_again,
+                };
+                self.known(address, answered, again);
                 self.forget_oldest();
             }
             Closed::Gone => self.released(address, again),

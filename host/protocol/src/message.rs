@@ -1,6 +1,7 @@
 //! The two messages, request and response, and their JSON.
 
 mod body;
+mod encrypted;
 mod headers;
 mod headers_field;
 mod method;
@@ -10,6 +11,7 @@ mod write;
 
 use uuid::Uuid;
 
+pub use encrypted::envelope;
 pub use headers::Headers;
 pub use method::Method;
 
@@ -127,6 +129,11 @@ pub enum MessageError {
     /// The text ends too early, as that of a file still being written does.
     #[error("incomplete JSON: {0}")]
     Incomplete(String),
+    /// It is encrypted as a whole, in an envelope of this kind.
+    #[error(
+        "it is encrypted for the SyftBox SDK ({0}), which syft-host does not read yet: it has to be sent unencrypted"
+    )]
+    Encrypted(&'static str),
     /// The text is no JSON, or no object.
     #[error("invalid JSON: {0}")]
     Json(String),

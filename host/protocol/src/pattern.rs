@@ -9,10 +9,12 @@
 //! `{a,b}` for either text, and `\` takes the next character as it is. Case counts.
 //! `!` at the start takes files out again; the last pattern that fits decides.
 
+mod overlap;
 mod parse;
 #[cfg(test)]
 mod tests;
 
+pub use overlap::Effort;
 use thiserror::Error;
 
 use crate::address::{AppName, Datasite};
@@ -113,6 +115,12 @@ impl Globs {
         last.is_some_and(|glob| !glob.is_negated)
     }
 
+    /// Returns the patterns that mean files, those that braces stand for each. What takes
+    /// files out again is not among them.
+    pub fn each(&self) -> impl Iterator<Item = &Glob> {
+        self.0.iter().filter(|glob| !glob.is_negated)
+    }
+
     /// Returns a path that each of the patterns means which mean any.
     pub fn examples(&self) -> impl Iterator<Item = Vec<String>> {
         let positive = self.0.iter().filter(|glob| !glob.is_negated);
@@ -128,7 +136,7 @@ impl Globs {
 
 /// One pattern, without braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Glob {
+pub struct Glob {
     is_negated: bool,
     /// It ends with a slash: it fits folders only.
     is_folder: bool,

@@ -81,6 +81,31 @@ impl SyftUrl {
         let endpoint: Vec<String> = segments.map(decoded_segment).collect::<Option<_>>()?;
         Some((app, endpoint.join("/"))).filter(|_| app != "." && app != "..")
     }
+
+    /// Tells whether the URL names another datasite than this, or another app. One that
+    /// names no app names no other. Of the endpoint it says nothing: where a request lies
+    /// decides that, as in the released server.
+    ///
+    /// The case of the email does not count, since SyftBox makes its own small. Released
+    /// clients use the path as it is written, the SyftBox server decodes it: either will do.
+    pub fn is_for_another(&self, datasite: &Datasite, app: &AppName) -> bool {
+        if !self.datasite().eq_ignore_ascii_case(datasite.as_str()) {
+            return true;
+        }
+        let mut segments = self.path().split('/').filter(|segment| !segment.is_empty());
+        let is_like = |segment: &str, name: &str| {
+            segment == name || decoded_segment(segment).is_some_and(|it| it == name)
+        };
+        match (segments.next(), segments.next()) {
+            (Some(first), Some(named)) if is_like(first, "app_data") => {
+                // A name with a slash goes on up to `rpc`.
+                let goes_on = segments.next().is_some_and(|next| !is_like(next, "rpc"))
+                    && segments.any(|next| is_like(next, "rpc"));
+                goes_on || !is_like(named, app.as_str())
+            }
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for SyftUrl {
@@ -244,6 +269,38 @@ mod tests {
             let url = SyftUrl::parse(&format!("syft://o@e.co{path}")).expect(path);
             let expected = expected.map(|(app, endpoint)| (app, endpoint.to_owned()));
             assert_eq!(url.rpc_target(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn is_for_another_where_it_names_one() {
+        let datasite = Datasite::parse("o@e.co").expect("an email");
+        let app = AppName::parse("my-app").expect("a name");
+        for (text, expected) in [
+            ("syft://o@e.co/app_data/my-app/rpc/echo", false),
+            ("syft://o@e.co/app_data/my%2Dapp/rpc/echo?x=/other#y", false),
+            ("syft://O@E.co//app_data/my-app//rpc/echo/", false),
+            ("syft://o@e.co/app_data/my-app/rpc/other/rpc", false),
+            ("syft://o@e.co/app_data/my-app/rpc/echo/bob@x.org", false),
+            ("syft://o@e.co/app_data/my-app/rpc", false),
+            ("syft://o@e.co/app_data/my-app", false),
+            ("syft://o@e.co/app_data/my-app/public/x", false),
+            // None is named.
+            ("syft://o@e.co", false),
+            ("syft://o@e.co/app_data", false),
+            ("syft://o@e.co/public/x", false),
+            ("syft://p@e.co/app_data/my-app/rpc/echo", true),
+            ("syft://o@e.com/app_data/my-app/rpc/echo", true),
+            ("syft://p@e.co", true),
+            ("syft://o@e.co/app_data/other/rpc/echo", true),
+            ("syft://o@e.co/app_data/other", true),
+            ("syft://o@e.co/app_data/My-App/rpc/echo", true),
+            ("syft://o@e.co/app%5fdata/other/rpc/echo", true),
+            ("syft://o@e.co/app_data/my-app/x/rpc/echo", true),
+            ("syft://o@e.co/app_data/../app_data/my-app/rpc/echo", true),
+        ] {
+            let url = SyftUrl::parse(text).expect(text);
+            assert_eq!(url.is_for_another(&datasite, &app), expected, "{text}");
         }
     }
 

@@ -39,6 +39,7 @@ pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::Sender;
 pub(crate) use stamp::stamp_at;
 
+use crate::sandbox::meter::{Charge, Meter, Part};
 use crate::sandbox::store::CallState;
 use crate::sandbox::{Identity, Limits};
 
@@ -135,10 +136,12 @@ impl FileAccess {
         limits: &Limits,
         identity: &Identity,
         request: &Arc<str>,
+        meter: &Meter,
     ) -> Guard {
         let (root, policy) = (self.root.clone(), Arc::clone(&self.policy));
         let deeds = self.deeds.clone().zip(root.clone());
-        let deeds = deeds.map(|(deeds, root)| CallDeeds::new(deeds, root));
+        let deeds =
+            deeds.map(|(deeds, root)| CallDeeds::new(deeds, root, meter.nothing(Part::Held)));
         let app = Arc::clone(&identity.app);
         Guard::new(
             root,
@@ -155,7 +158,7 @@ impl FileAccess {
 /// Something that a guest has open.
 pub enum Descriptor {
     /// A folder is only its name: it is opened anew by each operation.
-    Folder(Place, Option<Slot>),
+    Folder(Place, Option<(Slot, Charge)>),
     /// A file stays the one that was opened.
     File(Arc<OpenFile>),
 }
@@ -166,7 +169,7 @@ pub struct OpenFile {
     place: Place,
     flags: DescriptorFlags,
     guard: Guard,
-    _slot: Slot,
+    _slot: (Slot, Charge),
 }
 
 impl Descriptor {

@@ -5,6 +5,7 @@ use wasmtime::component::Resource;
 use crate::sandbox::bindings::wasi::keyvalue::atomics::{self, CasError};
 use crate::sandbox::bindings::wasi::keyvalue::batch;
 use crate::sandbox::bindings::wasi::keyvalue::store::{self, Error, KeyResponse};
+use crate::sandbox::meter::{Charge, Refused};
 use crate::sandbox::store::CallState;
 use crate::state::SessionError;
 
@@ -18,16 +19,49 @@ pub struct Bucket(());
 pub struct Cas {
     key: String,
     value: Option<Vec<u8>>,
+    _charge: Charge,
 }
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
 /// Guests are told what they did wrong, and that the host cannot.
 fn answer<T>(result: Result<T, SessionError>) -> Answer<T> {
-    Ok(result.map_err(|error| match error {
-        SessionError::Absent => Error::AccessDenied,
-        error => Error::Other(error.to_string()),
-    }))
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(SessionError::Absent) => Ok(Err(Error::AccessDenied)),
+        // It is ended, and runs again once there is more.
+        Err(SessionError::Memory(Refused::Total)) => Err(Refused::Total.into()),
+        Err(error) => Ok(Err(Error::Other(error.to_string()))),
+    }
+}
+
+impl CallState {
+    /// Reads a value that goes to the guest beside others of so many bytes.
+    fn read(&mut self, key: &str, others: usize) -> Result<Option<Vec<u8>>, SessionError> {
+        let most = self.limits().state_value_bytes;
+        self.passing.resize(others + most)?;
+        let value = self.state.get(key)?;
+        let bytes = value.as_ref().map_or(0, Vec::len);
+        self.passing.resize(others + bytes)?;
+        Ok(value)
+    }
+
+    /// Makes a handle that holds a value.
+    fn compare(&mut self, key: String) -> Answer<Resource<Cas>> {
+        let value = match self.read(&key, 0) {
+            Ok(value) => value,
+            Err(error) => return answer(Err(error)),
+        };
+        let bytes = key.len() + value.as_ref().map_or(0, Vec::len);
+        match self.meter.hold(bytes) {
+            Ok(_charge) => Ok(Ok(self.table.push(Cas {
+                key,
+                value,
+                _charge,
+            })?)),
+            Err(refused) => answer(Err(refused.into())),
+        }
+    }
 }
 
 impl store::Host for CallState {
@@ -44,7 +78,7 @@ impl store::Host for CallState {
 
 impl store::HostBucket for CallState {
     fn get(&mut self, _: Resource<Bucket>, key: String) -> Answer<Option<Vec<u8>>> {
-        answer(self.state.get(&key))
+        answer(self.read(&key, 0))
     }
 
     fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
@@ -56,11 +90,15 @@ impl store::HostBucket for CallState {
     }
 
     fn exists(&mut self, _: Resource<Bucket>, key: String) -> Answer<bool> {
-        answer(self.state.get(&key).map(|value| value.is_some()))
+        answer(self.read(&key, 0).map(|value| value.is_some()))
     }
 
     fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Answer<KeyResponse> {
-        let listed = self.state.keys(cursor.as_deref());
+        let most = self.state.listed_bytes();
+        let listed = match self.passing.resize(most) {
+            Ok(()) => self.state.keys(cursor.as_deref()),
+            Err(refused) => Err(refused.into()),
+        };
         answer(listed.map(|(keys, cursor)| KeyResponse { keys, cursor }))
     }
 
@@ -72,7 +110,7 @@ impl store::HostBucket for CallState {
 
 impl atomics::Host for CallState {
     fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Answer<i64> {
-        let value = match self.state.get(&key) {
+        let value = match self.read(&key, 0) {
             Ok(value) => value,
             Err(error) => return answer(Err(error)),
         };
@@ -94,16 +132,17 @@ impl atomics::Host for CallState {
         cas: Resource<Cas>,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), CasError>> {
-        let Cas { key, value: seen } = self.table.delete(cas)?;
-        let swapped = match self.state.get(&key) {
-            Ok(current) if current != seen => {
-                let cas = self.table.push(Cas {
-                    key,
-                    value: current,
-                })?;
-                return Ok(Err(CasError::CasFailed(cas)));
+        let seen = self.table.delete(cas)?;
+        let swapped = match self.read(&seen.key, 0) {
+            Ok(current) if current != seen.value => {
+                let key = seen.key.clone();
+                drop(seen);
+                return Ok(match self.compare(key)? {
+                    Ok(cas) => Err(CasError::CasFailed(cas)),
+                    Err(error) => Err(CasError::StoreError(error)),
+                });
             }
-            Ok(_) => self.state.set(&key, value),
+            Ok(_) => self.state.set(&seen.key, value),
             Err(error) => Err(error),
         };
         Ok(answer(swapped)?.map_err(CasError::StoreError))
@@ -112,14 +151,15 @@ impl atomics::Host for CallState {
 
 impl atomics::HostCas for CallState {
     fn new(&mut self, _: Resource<Bucket>, key: String) -> Answer<Resource<Cas>> {
-        match self.state.get(&key) {
-            Ok(value) => Ok(Ok(self.table.push(Cas { key, value })?)),
-            Err(error) => answer(Err(error)),
-        }
+        self.compare(key)
     }
 
     fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Vec<u8>>> {
-        Ok(Ok(self.table.get(&cas)?.value.clone()))
+        let value = &self.table.get(&cas)?.value;
+        match self.passing.resize(value.as_ref().map_or(0, Vec::len)) {
+            Ok(()) => Ok(Ok(value.clone())),
+            Err(refused) => answer(Err(refused.into())),
+        }
     }
 
     fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
@@ -134,17 +174,27 @@ impl batch::Host for CallState {
         _: Resource<Bucket>,
         keys: Vec<String>,
     ) -> Answer<Vec<Option<(String, Vec<u8>)>>> {
-        let mut left = self.limits().hostcall_bytes;
+        let too_many = || {
+            let text = "these are too many bytes at once: get fewer";
+            Ok(Err(Error::Other(text.to_owned())))
+        };
+        let most = self.limits().hostcall_bytes;
+        let mut bytes = keys.len() * size_of::<Option<(String, Vec<u8>)>>();
+        if bytes > most {
+            return too_many();
+        }
+        if let Err(refused) = self.passing.resize(bytes) {
+            return answer(Err(refused.into()));
+        }
         let mut values = Vec::with_capacity(keys.len());
         for key in keys {
-            match self.state.get(&key) {
+            match self.read(&key, bytes) {
                 Ok(None) => values.push(None),
                 Ok(Some(value)) => {
-                    let Some(rest) = left.checked_sub(value.len()) else {
-                        let text = "these are too many bytes at once: get fewer";
-                        return Ok(Err(Error::Other(text.to_owned())));
-                    };
-                    left = rest;
+                    bytes += value.len();
+                    if bytes > most {
+                        return too_many();
+                    }
                     values.push(Some((key, value)));
                 }
                 Err(error) => return answer(Err(error)),

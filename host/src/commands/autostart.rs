@@ -136,12 +136,18 @@ fn is_ours(file: &[u8]) -> bool {
 const UNIT: &str = "\
 Restart=on-failure
 RestartSec=5
-# The first start compiles all apps.
-TimeoutStartSec=infinity
+# It is ready after a minute, even where apps are still compiled.
+TimeoutStartSec=300
 # Calls in progress are finished.
 TimeoutStopSec=90
 NoNewPrivileges=yes
 LockPersonality=yes
+# What apps may not take from the rest of the machine. Where memory runs out, a compiler goes
+# first, and the host goes on. Without swap a call never reads what another one left.
+MemoryMax=75%
+MemorySwapMax=0
+OOMPolicy=continue
+TasksMax=4096
 # Updates may come from registries.
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 RestrictNamespaces=yes
@@ -158,7 +164,10 @@ WantedBy=default.target
 
 fn unit(start: &Start) -> Result<Starter, CommandError> {
     let mut text = String::from(
-        "\n[Unit]\nDescription=SyftBox apps in sandboxes\n\n[Service]\nType=notify\nExecStart=",
+        "\n[Unit]\nDescription=SyftBox apps in sandboxes\n\
+         # An app that crashes the host is found out and suspended before so many starts.\n\
+         StartLimitIntervalSec=15min\nStartLimitBurst=40\n\n\
+         [Service]\nType=notify\nExecStart=",
     );
     text.push_str(&in_unit(plain_path(&start.program)?));
     text.push_str(" serve");

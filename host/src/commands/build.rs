@@ -16,10 +16,12 @@ use crate::ui::Ui;
 ///
 /// Builds the guest crate and embeds `syft-app.toml`, if the folder has one. Name,
 /// version and description are the crate's where the manifest has no others. The
-/// same sources give the same bytes.
+/// same sources give the same bytes. Building a crate runs what its author wrote outside of any
+/// sandbox (`build.rs`, macros, and the like of all that it depends on), so you are asked before,
+/// unless you said for good that you trust the folder.
 ///
 /// A Python program is one of SyftEvent. Without a manifest the app has the name that the
-/// program gives it, and asks to read what it watches.
+/// program gives it, and asks to read what it watches. Nothing of it runs outside of a sandbox.
 #[derive(Debug, Args)]
 pub(super) struct BuildArgs {
     /// Folder of the guest crate; Python program, or folder with `app.py`
@@ -30,6 +32,11 @@ pub(super) struct BuildArgs {
     /// current folder]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Build the crate though that runs what its author wrote outside of any sandbox:
+    /// `build.rs`, macros, and the like of all that it depends on
+    #[arg(long)]
+    allow_native_build: bool,
 
     /// File beside a Python program that goes into the app, where everybody who gets it
     /// can read it; may be given more than once
@@ -44,7 +51,13 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
         warnings,
         package,
         ..
-    } = built_app::build(ui, overrides, &args.path, &args.include)?;
+    } = built_app::build(
+        ui,
+        overrides,
+        &args.path,
+        &args.include,
+        args.allow_native_build,
+    )?;
     let name = manifest
         .name
         .as_ref()

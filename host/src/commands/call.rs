@@ -16,6 +16,7 @@ use crate::caller::{Call, Called};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::quantity::parse_long_time;
+use crate::subscriptions::Subscriptions;
 use crate::ui::Ui;
 
 /// Call an endpoint and print its answer
@@ -56,6 +57,14 @@ pub(super) async fn call(
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
     let call = args.read(&config.email)?;
+    let subscriptions = Subscriptions::find(&config.datasites, &config.email);
+    let wanted = Wanted::of(&call.url);
+    if let Some(missing) = wanted.as_ref().and_then(|it| it.missing(&subscriptions)) {
+        ui.status(&format!(
+            "warning: SyftBox's client does not sync requests to {}: {missing}",
+            call.url.datasite()
+        ));
+    }
     match call.make(&config.datasites).await? {
         Called::Answered(response) => print(ui, &response),
         Called::Rejected => {
@@ -65,11 +74,57 @@ pub(super) async fn call(
             ui.json(&json!({ "event": "rejected", "status_code": 403 }))?;
             Ok(Exit::HandlerError)
         }
+        Called::Removed => {
+            ui.status("error: no answer: the request was removed before it was answered");
+            if let Some(wanted) = wanted {
+                ui.status(&format!(
+                    "hint: SyftBox's client removes requests to others that its owner does not subscribe to: {}",
+                    wanted.advice(&subscriptions)
+                ));
+            }
+            ui.json(&json!({ "event": "removed" }))?;
+            Ok(Exit::Timeout)
+        }
         Called::TimedOut => {
             ui.status(&format!("error: no answer within {:?}", args.timeout));
             ui.json(&json!({ "event": "timeout" }))?;
             Ok(Exit::Timeout)
         }
+    }
+}
+
+/// What the client has to sync for a call.
+struct Wanted {
+    datasite: String,
+    app: String,
+}
+
+impl Wanted {
+    fn of(url: &SyftUrl) -> Option<Self> {
+        Some(Self {
+            datasite: url.datasite().to_owned(),
+            app: url.rpc_target()?.0.to_owned(),
+        })
+    }
+
+    fn pattern(&self) -> String {
+        format!("app_data/{}/rpc/**", self.app)
+    }
+
+    fn missing(&self, subscriptions: &Subscriptions) -> Option<String> {
+        let names = [
+            &self.datasite,
+            "app_data",
+            &self.app,
+            "rpc",
+            "any",
+            "any.request",
+        ];
+        subscriptions.missing(&names, &self.pattern())
+    }
+
+    fn advice(&self, subscriptions: &Subscriptions) -> String {
+        subscriptions.advice(&self.datasite, &self.pattern())
     }
 }
 
@@ -155,7 +210,7 @@ fn read_body(text: &str) -> Result<Vec<u8>, CommandError> {
 }
 
 fn parse_method(name: &str) -> Result<Method, CommandError> {
-    Method::parse(&name.to_ascii_uppercase()).ok_or_else(|| {
+    Method::parse(name).ok_or_else(|| {
         CommandError::new(format!("`{name}` is no method"))
             .hint("use GET, HEAD, POST, PUT, PATCH or DELETE")
     })

@@ -17,7 +17,8 @@ use crate::capability::files::FileAccess;
 use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::guest_crate;
-use crate::sandbox::{Compiling, Limits, Sandbox};
+use crate::memory::Memory;
+use crate::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
 use crate::server::{Server, ServerOptions, Shutdown};
 use crate::state::{Store, StoreOptions};
 use crate::ui::Ui;
@@ -87,7 +88,12 @@ async fn prepare(
     component: &Path,
 ) -> Result<(Server, std::path::PathBuf), CommandError> {
     let datasites = place.join("datasites");
-    let sandbox = Sandbox::new(Limits::default(), &place.join("compiled"))?;
+    let sandbox = Sandbox::new(
+        Limits::default(),
+        CompileLimits::default(),
+        &place.join("compiled"),
+        &Memory::unbounded(),
+    )?;
     let bytes = std::fs::read(component)?;
     let owner = Datasite::parse(OWNER)?;
     let state = Store::open(

@@ -15,6 +15,7 @@ use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::manifest::{Manifest, ManifestError};
+use crate::memory::Memory;
 use crate::package::{Package, PackageError};
 use crate::plain::plain_excerpt;
 use crate::sandbox::{Compiling, Limits, Sandbox};
@@ -44,7 +45,8 @@ pub(super) async fn inspect(
     let surface = component::surface(&bytes).map_err(|error| wrong(error.into()))?;
     let signed = signed(&bytes);
     let config = Config::load(overrides)?;
-    let sandbox = Sandbox::new(limits, &config.cache)?;
+    let memory = Memory::unbounded();
+    let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, &memory)?;
     let asked = manifest.clone().unwrap_or_default();
     let serves = serves(&sandbox, &asked, &bytes).await;
     let report = Report {

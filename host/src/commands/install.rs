@@ -5,6 +5,7 @@ use serde_json::json;
 use syft_protocol::grant::PathPattern;
 
 use super::{Exit, offer};
+use crate::catalog::CATALOG_FILE;
 use crate::config::{Config, Overrides};
 use crate::digest::Digest;
 use crate::error::CommandError;
@@ -12,6 +13,7 @@ use crate::install::{Candidate, Change, Installer};
 use crate::installed::Installed;
 use crate::plain::plain;
 use crate::source::Source;
+use crate::subscriptions::Subscriptions;
 use crate::trust::Via;
 use crate::ui::Ui;
 
@@ -60,6 +62,7 @@ pub(super) async fn install(
     let installer = Installer::open(&config).map_err(offer::explain)?;
     let source = Source::parse(&args.source).map_err(|error| wrong(error.into()))?;
     let refused = |error| wrong(offer::explain(error));
+    warn_of_unsynced(ui, &config, &source);
     let fetched = installer.fetch(&source).await.map_err(refused)?;
     let candidate = installer
         .examine(&fetched, args.expect_digest.as_ref(), args.allow_downgrade)
@@ -91,6 +94,21 @@ pub(super) async fn install(
     let installed = installer.install(&candidate, &args.deny).map_err(refused)?;
     offer::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
+}
+
+/// Warns where what an author publishes does not come to this machine.
+fn warn_of_unsynced(ui: Ui, config: &Config, source: &Source) {
+    let Source::Datasite(url) = source else {
+        return;
+    };
+    let names = [url.author().as_str(), "public", "syft-apps", CATALOG_FILE];
+    let subscriptions = Subscriptions::find(&config.datasites, &config.email);
+    if let Some(missing) = subscriptions.missing(&names, "public/syft-apps/**") {
+        ui.status(&format!(
+            "warning: SyftBox's client does not sync what {} publishes: {missing}",
+            url.author()
+        ));
+    }
 }
 
 /// Leaves the release that is installed, but for what is denied to it now and where updates come

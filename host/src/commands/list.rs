@@ -10,6 +10,7 @@ use crate::install::Installer;
 use crate::installed::Installed;
 use crate::plain::plain;
 use crate::serve::{AppStatus, Status};
+use crate::suspension::{self, Suspended};
 use crate::ui::Ui;
 
 /// List the installed apps, and how they are
@@ -37,10 +38,12 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
         // One that cannot be read hides no other.
         match installer.installed(&name) {
             Ok(installed) => {
+                let suspended = suspension::suspended(&config.app_folder(&name))?;
                 let mut json = offer::to_json("installed", &installed);
                 json["status"] = json!(status);
+                json["suspended"] = json!(suspended);
                 ui.json(&json)?;
-                for line in lines(&installed, status) {
+                for line in lines(&installed, status, suspended.as_ref()) {
                     ui.line(&line)?;
                 }
             }
@@ -53,7 +56,11 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
     Ok(exit)
 }
 
-fn lines(installed: &Installed, status: Option<&AppStatus>) -> Vec<String> {
+fn lines(
+    installed: &Installed,
+    status: Option<&AppStatus>,
+    suspended: Option<&Suspended>,
+) -> Vec<String> {
     let Installed {
         name,
         author,
@@ -67,7 +74,13 @@ fn lines(installed: &Installed, status: Option<&AppStatus>) -> Vec<String> {
         format!("{name} {version} (release {sequence}) of {author}"),
         format!("  from {}", plain(source)),
     ];
-    lines.extend(status.into_iter().flat_map(status_lines));
+    match suspended {
+        Some(suspended) => lines.extend([
+            format!("  {}", plain(&suspended.to_string())),
+            format!("    its requests wait; serve it again with `syft-host resume {name}`"),
+        ]),
+        None => lines.extend(status.into_iter().flat_map(status_lines)),
+    }
     lines.extend(waiting.iter().map(|it| {
         format!(
             "  {} wants more: see `syft-host approve {name}`",

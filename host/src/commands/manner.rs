@@ -7,7 +7,9 @@ use syft_protocol::watching::Retry;
 
 use crate::durability::Durability;
 use crate::launch::Manner;
-use crate::quantity::{parse_long_time, parse_time};
+use crate::machine::usual_memory;
+use crate::memory::{LEAST_TOTAL, Memory};
+use crate::quantity::{parse_long_time, parse_size, parse_time};
 
 #[derive(Debug, Args)]
 pub(super) struct MannerArgs {
@@ -22,6 +24,11 @@ pub(super) struct MannerArgs {
     /// What survives a failure of the power
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = DurabilityArg::Batched)]
     durability: DurabilityArg,
+
+    /// Memory that all apps together may take, such as `4GiB` [default: half of what this
+    /// machine has, or of what the group of processes may have]
+    #[arg(long, value_name = "SIZE", value_parser = parse_total)]
+    memory_total: Option<usize>,
 
     /// How long requests and answers are kept, such as `30d`
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30d")]
@@ -65,6 +72,7 @@ impl From<MannerArgs> for Manner {
     fn from(args: MannerArgs) -> Self {
         Self {
             debug: args.debug,
+            memory: Memory::new(args.memory_total.unwrap_or_else(usual_memory)),
             publish_schema: !args.no_schema,
             durability: args.durability.into(),
             keep: args.keep,
@@ -75,6 +83,12 @@ impl From<MannerArgs> for Manner {
             },
         }
     }
+}
+
+fn parse_total(text: &str) -> Result<usize, String> {
+    parse_size(text)
+        .filter(|bytes| *bytes >= LEAST_TOTAL)
+        .ok_or_else(|| "expected a size of `256MiB` or more".to_owned())
 }
 
 fn parse_retry(text: &str) -> Result<Duration, String> {

@@ -18,12 +18,15 @@ use crate::built_app;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::launch::{Plan, Prepared, Serves, allow_open_files, spare_files};
+use crate::launch::{
+    Manner, Plan, Prepared, Serves, allow_open_files, explain_suspended, spare_files,
+};
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_size, parse_time};
 use crate::sandbox::{Compiling, Limits, LoadError};
 use crate::server::Shutdown;
+use crate::suspension;
 use crate::ui::Ui;
 
 /// Files that an app may have open at most, all its calls together.
@@ -34,6 +37,10 @@ const OPEN_FILES: u64 = 65_536;
 /// The app is a component file; or the folder of a guest crate or a Python program of
 /// SyftEvent, which are built first. It is served until SIGINT or SIGTERM; calls in progress are
 /// finished. It needs no signature and gets only what is allowed here; one that it has must hold.
+///
+/// Building a crate runs what its author wrote outside of any sandbox (`build.rs`, macros, and the
+/// like of all that it depends on), so you are asked before, unless you said for good that you
+/// trust the folder. Nothing of a Python program or a component runs outside of one.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// Component file, folder of a guest crate, Python program, or folder with `app.py`
@@ -47,6 +54,11 @@ pub(super) struct RunArgs {
     /// File beside a Python program that goes into the app; may be given more than once
     #[arg(long, value_name = "FILE")]
     include: Vec<String>,
+
+    /// Build a crate though that runs what its author wrote outside of any sandbox:
+    /// `build.rs`, macros, and the like of all that it depends on
+    #[arg(long)]
+    allow_native_build: bool,
 
     /// Time a call may take, such as `500ms` or `10s`
     #[arg(long, value_name = "DURATION", value_parser = parse_call_time, help_heading = "Limits")]
@@ -97,7 +109,7 @@ pub(super) async fn run(
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
     let open_files = allow_open_files(OPEN_FILES);
-    let source = Source::find(ui, overrides, &args.app, &args.include)?;
+    let source = Source::find(ui, overrides, &args)?;
     let name = source.name(args.name.as_deref())?;
     let wrong = |error: CommandError| error.about(format!("cannot run {}", source.path.display()));
     let standing = match source.is_own && !args.require_signature {
@@ -122,11 +134,17 @@ pub(super) async fn run(
         limits: spare_files(limits, &approved.grants, open_files),
         grants: approved.grants,
     };
-    let prepared = Prepared::alone(&config, plan, source.component, Compiling::Alone)
+    if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
+        return Err(wrong(explain_suspended(&suspended, &name)));
+    }
+    let manner: Manner = args.manner.into();
+    let (memory, component) = (&manner.memory, source.component);
+    memory.tell();
+    let prepared = Prepared::alone(&config, memory, plan, component, Compiling::Alone, "")
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     let serves = prepared.serves();
-    let server = prepared.start(&config, &args.manner.into()).await?;
+    let server = prepared.start(&config, &manner).await?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     announce(ui, &config, &name, &serves, server.tree().path())?;
@@ -231,14 +249,11 @@ struct Source {
 
 impl Source {
     /// Reads a component, or builds a crate or a program.
-    fn find(
-        ui: Ui,
-        overrides: &Overrides,
-        path: &Path,
-        included: &[String],
-    ) -> Result<Self, CommandError> {
+    fn find(ui: Ui, overrides: &Overrides, args: &RunArgs) -> Result<Self, CommandError> {
+        let path = &args.app;
         if built_app::is_source(path) {
-            let built = built_app::build(ui, overrides, path, included)?;
+            let native = args.allow_native_build;
+            let built = built_app::build(ui, overrides, path, &args.include, native)?;
             return Ok(Self {
                 component: built.component,
                 is_own: true,

@@ -10,7 +10,7 @@ use super::manner::MannerArgs;
 use super::run::say_if_local;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::launch::allow_open_files;
+use crate::launch::{Manner, allow_open_files};
 use crate::plain::plain;
 use crate::quantity::parse_long_time;
 use crate::serve::{Event, Served, Supervisor, follow_authors};
@@ -31,6 +31,10 @@ pub(super) struct ServeArgs {
     /// `syft-host approve` [default: never, see `syft-host update`]
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
     update_every: Option<Duration>,
+
+    /// Look so often for what authors have revoked
+    #[arg(long, value_name = "DURATION", value_parser = parse_heed, default_value = "5m")]
+    heed_every: Duration,
 
     /// Apps that stay loaded at one time: those that were used last. Others are loaded when they are
     /// called
@@ -64,13 +68,23 @@ pub(super) async fn serve(
     let update_every = args.update_every.filter(|every| !every.is_zero());
     tokio::spawn(follow_authors(
         config.clone(),
+        args.heed_every,
         update_every,
         shutdown.clone(),
     ));
-    let manner = args.manner.into();
+    let manner: Manner = args.manner.into();
+    manner.memory.tell();
     let supervisor = Supervisor::new(config, manner, open_files, args.loaded, args.stop_within)?;
     supervisor.run(shutdown, |event| voice.tell(event)).await?;
     Ok(Exit::Success)
+}
+
+fn parse_heed(text: &str) -> Result<Duration, String> {
+    // What was revoked is to count within ten minutes.
+    parse_long_time(text)
+        .ok()
+        .filter(|it| (Duration::from_secs(1)..=Duration::from_secs(600)).contains(it))
+        .ok_or_else(|| "expected a time from `1s` to `10m`".to_owned())
 }
 
 fn parse_loaded(text: &str) -> Result<usize, String> {

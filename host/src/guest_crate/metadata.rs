@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 
-use super::{TARGET, no_cargo};
+use super::TARGET;
+use super::toolchain::{FETCH, Tool};
 use crate::error::CommandError;
 use crate::manifest::Manifest;
+
+/// What cargo says of a crate with thousands of others below it.
+const MAX_BYTES: usize = 64 << 20;
 
 /// What cargo knows about a crate and what it is built from.
 #[derive(Debug)]
@@ -38,28 +41,37 @@ struct Output {
     target_directory: PathBuf,
 }
 
+/// A line of `cargo build --message-format=json`, as far as we need it.
+#[derive(Debug, Deserialize)]
+struct Message {
+    reason: String,
+    manifest_path: Option<PathBuf>,
+    #[serde(default)]
+    filenames: Vec<PathBuf>,
+}
+
 impl Metadata {
     /// Asks cargo.
     pub(super) fn read(manifest: &Path) -> Result<Self, CommandError> {
         let folder = manifest.parent().unwrap_or(manifest);
-        let output = Command::new("cargo")
-            .args(["metadata", "--format-version", "1"])
-            .args(["--filter-platform", TARGET, "--manifest-path"])
-            .arg(manifest)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .output()
-            .map_err(no_cargo)?;
+        let cargo = Tool::new("cargo", folder)?.with(|cargo| {
+            cargo
+                .args(["metadata", "--format-version", "1"])
+                .args(["--filter-platform", TARGET, "--manifest-path"])
+                .arg(manifest)
+                .stdout_bytes(MAX_BYTES)
+                .show_stderr()
+        });
+        let ended = cargo.run(FETCH)?;
         let unreadable = || CommandError::new(format!("{} is no crate", manifest.display()));
-        if !output.status.success() {
+        if !ended.succeeded() {
             return Err(unreadable());
         }
         let Output {
             packages,
             workspace_root,
             target_directory,
-        } = serde_json::from_slice(&output.stdout)?;
+        } = serde_json::from_slice(&ended.stdout)?;
         let package = packages
             .iter()
             .find(|package| package.manifest_path == manifest)
@@ -79,6 +91,16 @@ impl Metadata {
     pub(super) fn target_folder(&self) -> PathBuf {
         let workspace = self.workspace_root.file_name().unwrap_or_default();
         self.target_directory.join("syft-host").join(workspace)
+    }
+
+    /// Returns the component among what cargo says that it built.
+    pub(super) fn component(&self, said: &[u8]) -> Option<PathBuf> {
+        said.split(|byte| *byte == b'\n')
+            .filter_map(|line| serde_json::from_slice::<Message>(line).ok())
+            .filter(|message| message.reason == "compiler-artifact")
+            .filter(|message| message.manifest_path.as_deref() == Some(self.manifest.as_path()))
+            .flat_map(|message| message.filenames)
+            .rfind(|file| file.extension().is_some_and(|it| it == "wasm"))
     }
 
     /// Returns rustc flags, as a list of TOML, under which nothing of where the

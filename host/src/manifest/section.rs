@@ -72,6 +72,7 @@ pub fn embed(component: &[u8], json: &[u8]) -> Result<Vec<u8>, SectionError> {
 fn manifests(component: &[u8]) -> Result<Vec<(Section, &[u8])>, ComponentError> {
     let mut found = Vec::new();
     for section in sections(component)? {
+        let section = section?;
         if section.id != CUSTOM {
             continue;
         }

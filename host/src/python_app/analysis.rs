@@ -1,6 +1,7 @@
 //! What the text of a program says of it.
 
-use std::process::Stdio;
+use std::path::absolute;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -8,6 +9,11 @@ use super::Program;
 use super::stage::Stage;
 use super::tools::Tools;
 use crate::error::CommandError;
+
+/// Only the text is read.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+const MAX_LINES: usize = 20;
 
 /// What the text of a program says of it.
 #[derive(Debug, Deserialize)]
@@ -51,19 +57,17 @@ impl Analysis {
         program: &Program,
         included: &[String],
     ) -> Result<Self, CommandError> {
-        let output = tools
-            .python()
-            .arg(stage.analyser())
-            .arg(&program.folder)
+        let ended = tools
+            .analyse(stage)
+            .arg(absolute(&program.folder)?)
             .arg(&program.file)
             .args(included)
-            .stdin(Stdio::null())
-            .output()?;
-        let Ok(said) = serde_json::from_slice(&output.stdout) else {
+            .run(DEADLINE)?;
+        let Ok(said) = serde_json::from_slice(&ended.stdout) else {
             return Err(CommandError::new(format!(
                 "cannot read {}: {}",
                 program.path().display(),
-                String::from_utf8_lossy(&output.stderr).trim()
+                ended.why(MAX_LINES)
             )));
         };
         match said {

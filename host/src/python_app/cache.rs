@@ -1,50 +1,80 @@
 //! Components that were built before, by the digest of all that went into them.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
+use super::tools;
+use crate::cache_bounds::{self, Bounds, keep_within, touch};
 use crate::error::CommandError;
+use crate::private;
 
 /// Each has some 27 MB.
-const MAX_COMPONENTS: usize = 20;
+const BOUNDS: Bounds = Bounds {
+    bytes: 1 << 30,
+    age: Duration::from_secs(30 * 24 * 60 * 60),
+};
 
 /// What the name of the app lies in, beside the component.
 const NAME: &str = "name";
 
+/// A component that was built before.
+pub(super) struct Kept {
+    pub(super) component: Vec<u8>,
+    /// The name that the program gave its app.
+    pub(super) app_name: String,
+}
+
+/// Returns the folder of them all.
+pub(crate) fn folder(python: &Path) -> PathBuf {
+    python.join("components")
+}
+
 /// Returns where a component is or will be.
-pub(super) fn path(folder: &Path, digest: &str) -> PathBuf {
-    folder
-        .join("components")
-        .join(digest)
-        .with_extension("wasm")
+pub(super) fn path(python: &Path, digest: &str) -> PathBuf {
+    folder(python).join(digest).with_extension("wasm")
 }
 
-/// Returns the name that the program of a component gave its app.
-pub(super) fn app_name(path: &Path) -> Result<String, CommandError> {
-    let path = path.with_extension(NAME);
-    fs::read_to_string(&path)
-        .map_err(|error| CommandError::new(format!("{}: {error}", path.display())))
+/// Returns a component, if it was built before.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn read(path: &Path) -> Result<Option<Kept>, CommandError> {
+    let name = path.with_extension(NAME);
+    let found = fs::read(path).and_then(|component| {
+        let app_name = fs::read_to_string(&name)?;
+        Ok(Kept {
+            component,
+            app_name,
+        })
+    });
+    match found {
+        Ok(kept) => {
+            touch(path);
+            Ok(Some(kept))
+        }
+        // Another host may clear it in between.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CommandError::from(error).about(path.display())),
+    }
 }
 
-/// Moves a component there, and deletes the oldest where there are many.
+/// Moves a component there.
 pub(super) fn put(path: &Path, component: &Path, name: &str) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
-    fs::write(path.with_extension(NAME), name)?;
+    private::write(&path.with_extension(NAME), name.as_bytes())?;
     // Both are below one folder, so this is one step.
     fs::rename(component, path)?;
-    let mut others: Vec<(SystemTime, PathBuf)> = fs::read_dir(folder)?
-        .filter_map(Result::ok)
-        .filter(|entry| entry.path().extension().is_some_and(|it| it == "wasm"))
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
-        .collect();
-    others.sort();
-    let n_old = others.len().saturating_sub(MAX_COMPONENTS);
-    for (_, old) in &others[..n_old] {
-        // Another builder may be faster.
-        drop(fs::remove_file(old));
-        drop(fs::remove_file(old.with_extension(NAME)));
-    }
+    Ok(())
+}
+
+/// Deletes what is too old or too much, and what those left who were killed.
+pub(super) fn tidy(python: &Path) -> Result<(), CommandError> {
+    let now = SystemTime::now();
+    cache_bounds::delete_forgotten(python, now)?;
+    keep_within(&folder(python), BOUNDS, now)?;
+    tools::delete_old(python, BOUNDS.age, now)?;
     Ok(())
 }

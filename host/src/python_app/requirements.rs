@@ -1,15 +1,21 @@
 //! `requirements.txt`: the packages that a program needs.
 
-use std::fs;
-use std::io;
+use std::fmt;
 use std::path::Path;
 
 use crate::error::CommandError;
 use crate::plain::plain_excerpt;
+use crate::private;
 
 const FILE_NAME: &str = "requirements.txt";
 
 const MAX_BYTES: u64 = 64 << 10;
+
+/// How the names of files end that pip installs.
+const ARCHIVES: &[&str] = &[
+    ".whl", ".zip", ".egg", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz",
+    ".lzma", ".zst",
+];
 
 /// What the sandbox has in its own way, and what only SyftEvent itself needed. A program
 /// that imports pydantic is told more about it when it does.
@@ -37,17 +43,15 @@ impl Requirements {
     /// It is not readable, or has something other than names of packages with versions.
     pub(super) fn read(folder: &Path) -> Result<Self, CommandError> {
         let path = folder.join(FILE_NAME);
-        let describe = |error: io::Error| CommandError::new(format!("{}: {error}", path.display()));
-        match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self(Vec::new())),
-            Err(error) => return Err(describe(error)),
-            Ok(found) if found.len() > MAX_BYTES => {
-                return Err(describe(io::Error::other("it is too large")));
-            }
-            Ok(_) => {}
-        }
-        let text = fs::read_to_string(&path).map_err(describe)?;
-        Self::parse(&text).map_err(|(line, message)| {
+        let describe =
+            |error: &dyn fmt::Display| CommandError::new(format!("{}: {error}", path.display()));
+        let found = private::read(&path, MAX_BYTES).map_err(|error| describe(&error))?;
+        let Some(bytes) = found else {
+            return Ok(Self(Vec::new()));
+        };
+        let text = str::from_utf8(&bytes).map_err(|error| describe(&error))?;
+        // As editors of Windows begin a text.
+        Self::parse(text.strip_prefix('\u{feff}').unwrap_or(text)).map_err(|(line, message)| {
             CommandError::new(format!("{}:{line}: {message}", path.display()))
                 .hint("name packages of PyPI there, such as `jinja2==3.1.6`, one a line")
         })
@@ -61,14 +65,18 @@ impl Requirements {
     pub fn parse(text: &str) -> Result<Self, (usize, String)> {
         let mut lines = Vec::new();
         for (index, line) in text.lines().enumerate() {
-            let line = line.split(" #").next().unwrap_or_default().trim();
-            if line.is_empty() || line.starts_with('#') {
+            let line = without_comment(line).trim();
+            if line.is_empty() {
                 continue;
             }
-            let name = name(line).ok_or_else(|| {
+            let refuse = |what: &str| {
                 let shown = plain_excerpt(line, 100);
-                (index + 1, format!("`{shown}` names no package"))
-            })?;
+                (index + 1, format!("`{shown}` names {what}"))
+            };
+            if is_archive(line) {
+                return Err(refuse("an archive, which is no package of the index"));
+            }
+            let name = name(line).ok_or_else(|| refuse("no package"))?;
             if !PROVIDED.contains(&name.as_str()) {
                 lines.push(line.to_owned());
             }
@@ -87,6 +95,29 @@ impl Requirements {
     }
 }
 
+/// A comment begins with the line or after a space, as for pip.
+fn without_comment(line: &str) -> &str {
+    let mut before = ' ';
+    for (index, c) in line.char_indices() {
+        if c == '#' && before.is_whitespace() {
+            return &line[..index];
+        }
+        before = c;
+    }
+    line
+}
+
+/// Tells whether pip would take what a line names for a file, which it does by how that ends.
+/// It looks for the file before it asks the index.
+fn is_archive(line: &str) -> bool {
+    let named = line.split([';', '[', ' ']).next().unwrap_or_default();
+    let whole = line.split(';').next().unwrap_or_default().trim();
+    [named, whole].iter().any(|text| {
+        let text = text.to_ascii_lowercase();
+        ARCHIVES.iter().any(|end| text.ends_with(end))
+    })
+}
+
 /// Returns the name of the package in the way of PyPI, if the line is no more than a name
 /// with versions, extras and a condition.
 fn name(line: &str) -> Option<String> {
@@ -99,7 +130,8 @@ fn name(line: &str) -> Option<String> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     // Options may follow a version.
     let is_name = starts_well && is_plain && !rest.contains(" -");
-    is_name.then(|| name.to_ascii_lowercase().replace(['_', '.'], "-"))
+    let words = name.split(['-', '_', '.']).filter(|word| !word.is_empty());
+    is_name.then(|| words.collect::<Vec<_>>().join("-").to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -117,6 +149,8 @@ mod tests {
     fn names_with_versions_are_taken() {
         check("", Ok(&[]));
         check("# a\n\njinja2 == 3.1 # b\n", Ok(&["jinja2 == 3.1"]));
+        check("a\t# b\r\nb\t#c", Ok(&["a", "b"]));
+        check("a.b_c-d", Ok(&["a.b_c-d"]));
         check(
             "a[b,c]>=1,<2; python_version > '3'",
             Ok(&["a[b,c]>=1,<2; python_version > '3'"]),
@@ -125,7 +159,10 @@ mod tests {
 
     #[test]
     fn what_the_sandbox_has_is_left_out() {
-        check("syft_event==0.4.3\nLoguru\nattrs", Ok(&["attrs"]));
+        check(
+            "syft_event==0.4.3\nSyft._-Event\nLoguru\nattrs",
+            Ok(&["attrs"]),
+        );
     }
 
     #[test]
@@ -141,6 +178,32 @@ mod tests {
             "/a",
             "git+https://example.org/a",
             "a/b",
+            "a\\",
+            "a ; -r x",
+            "a@file:./b",
+            "a @ file:b",
+            "a ${HOME}",
+            "$A",
+            "%A%",
+            "..",
+            ".",
+            "-e .",
+            "-e a",
+            "a\x0bb",
+            "a\rb",
+            "a\u{2028}b",
+            "evil-1.0.tar.gz",
+            "evil-1.0.TAR.GZ",
+            "evil-1.0.zip",
+            "evil-1.0.tar.bz2",
+            "evil-1.0.tar.xz",
+            "evil-1.0.tgz",
+            "evil-1.0-py3-none-any.whl",
+            "Evil-1.0-py3-none-any.Whl",
+            "evil-1.0.tar.gz[extra]",
+            "evil-1.0.tar.gz ; python_version > '3'",
+            "evil-1.0.tar.gz;python_version>'3'",
+            "evil==1.0.zip",
             "é",
         ] {
             check(&format!("ok\n{line}"), Err(2));

@@ -34,6 +34,7 @@ pub(super) const PYTHON: Files = files!["guest-sdk/python":
     "syft_guest/arguments.py",
     "syft_guest/body.py",
     "syft_guest/calls.py",
+    "syft_guest/depth.py",
     "syft_guest/endpoint.py",
     "syft_guest/globs.py",
     "syft_guest/host.py",

@@ -6,33 +6,27 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
 use super::requirements::Requirements;
 use super::{Program, sdk, tools};
 use crate::error::CommandError;
-
-const PREFIX: &str = "build-";
-
-/// No build takes so long: whoever made the folder was killed.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
+use crate::scratch::Scratch;
 
 /// The folder in which a component is built. Deleted in the end.
 #[derive(Debug)]
 pub(super) struct Stage {
-    folder: TempDir,
+    folder: Scratch,
 }
 
 impl Stage {
     /// Makes one with our side of the component.
     pub(super) fn new(parent: &Path) -> Result<Self, CommandError> {
-        delete_forgotten(parent);
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
-        let stage = Self { folder };
+        let stage = Self {
+            folder: Scratch::new(parent)?,
+        };
         for (name, text) in sdk::PYTHON {
             write(&stage.python().join(name), text.as_bytes())?;
         }
@@ -133,21 +127,6 @@ impl Stage {
     /// Returns where the component is in the end.
     pub(super) fn component(&self) -> PathBuf {
         self.path().join("app.wasm")
-    }
-}
-
-fn delete_forgotten(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let is_stage = entry
-            .file_name()
-            .as_encoded_bytes()
-            .starts_with(PREFIX.as_bytes());
-        let changed = entry.metadata().and_then(|it| it.modified()).ok();
-        let age = changed.and_then(|it| it.elapsed().ok()).unwrap_or_default();
-        if is_stage && age > FORGOTTEN_AFTER {
-            // Another builder may be faster.
-            drop(fs::remove_dir_all(entry.path()));
-        }
     }
 }
 

@@ -1,117 +1,116 @@
 //! What components are built with: a virtual environment of our own with a pinned
-//! componentize-py.
+//! componentize-py and a pinned pip.
 
 use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
+use rustix::fs::{FlockOperation, flock};
+
+use super::locked::Locked;
+use super::pip::Pip;
+use super::python::{Python, isolated};
 use super::requirements::Requirements;
 use super::stage::Stage;
+use crate::cache_bounds::touch;
+use crate::child::{Child, Ended, Folder, Limits};
 use crate::error::CommandError;
+use crate::private;
 use crate::ui::Ui;
 
 /// It brings the Python that runs in components.
 pub(super) const COMPONENTIZE_PY: &str = "0.25.1";
 
-/// The version of that Python, which decides what packages fit.
-const GUEST_PYTHON: &str = "3.14";
+/// The wheels of componentize-py, one a kind of machine.
+const COMPONENTIZE_PY_SHA256: &[&str] = &[
+    "8623cd8cab8453cb0cd8bf03f3c7103420d06f2f3d360186a280a70a1ca5e89f",
+    "7b6a87c520358166843af0daa86d2312d7af4cbcbbf1e598951085cf7f2991ca",
+    "65fbc4a94df1de8acf7da50a1f5ed1711230188844e53e6332d99029be4e0afa",
+    "a556991534cc496207a9d2ca733c4b0f17ed38ef56a8d6b5f1847fdf1225dd1b",
+];
 
-/// The oldest Python that componentize-py runs on.
-const OLDEST: (u32, u32) = (3, 10);
+/// Those that come with older Pythons cannot report what they would install.
+const PIP: &str = "26.3";
+const PIP_SHA256: &[&str] = &["f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"];
 
-/// A program that waits for something while it is built would wait for ever.
-const DEADLINE: Duration = Duration::from_secs(120);
+/// How the names of these environments begin; their versions follow.
+const PREFIX: &str = "componentize-py-";
 
-/// Starts the builder so that it ends with us, and so that a program which never stops
-/// writing while it is built fills no disk.
-const LAUNCH: &str = "
-import ctypes, os, resource, signal, sys
-try:
-    PR_SET_PDEATHSIG = 1
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-except (AttributeError, OSError):
-    pass
-resource.setrlimit(resource.RLIMIT_FSIZE, (256 << 20, 256 << 20))
-os.execv(sys.argv[1], sys.argv[1:])
-";
+/// The file in an environment that says that it is complete, and with which Python.
+const STAMP: &str = "complete";
 
-/// The most that is read of what the builder says.
-const MAX_OUTPUT_BYTES: usize = 256 << 10;
+/// Runs the builder, of which only a script tells.
+const RUN: &str = "import sys; from componentize_py import script; sys.exit(script())";
+
+/// A program that waits for something while it is built would wait for ever. Builds take some 20 s
+/// of the processor, which others may want too.
+const DEADLINE: Duration = Duration::from_secs(600);
+
+/// What a program can make the builder use.
+const LIMITS: Limits = Limits {
+    memory_bytes: Some(4 << 30),
+    address_space_bytes: None,
+    cpu_time: Some(Duration::from_secs(240)),
+    // One that never stops writing while it is built fills no disk.
+    file_bytes: Some(256 << 20),
+    open_files: Some(1_024),
+    low_priority: false,
+};
+
+/// What the text of a program can make its reader use.
+const READER_LIMITS: Limits = Limits {
+    memory_bytes: Some(1 << 30),
+    cpu_time: Some(Duration::from_secs(60)),
+    ..LIMITS
+};
+
+const MAKE_DEADLINE: Duration = Duration::from_secs(5 * 60);
 
 /// The builder.
 #[derive(Debug)]
 pub(super) struct Tools {
-    bin: PathBuf,
-}
-
-/// How a build ended.
-#[derive(Debug)]
-pub(super) enum Ended {
-    /// The component is there.
-    Well,
-    /// The builder said this.
-    Badly(String),
-    /// It was ended after this time.
-    TooLate(Duration),
+    python: PathBuf,
+    place: PathBuf,
+    /// Nobody removes the environment as long as it is used.
+    _held: File,
 }
 
 impl Tools {
     /// Makes the environment in a folder, unless one of the same versions is complete.
     pub(super) fn make_ready(ui: Ui, folder: &Path) -> Result<Self, CommandError> {
-        fs::create_dir_all(folder)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+        private::make_folder(folder)?;
+        let python = Python::find(folder)?;
+        let environment = folder.join(current());
+        // All users hold it together, and who makes the environment holds it alone: others
+        // wait, then find it complete.
+        let lock = lock_file(&environment)?;
+        let stamp = environment.join(STAMP);
+        loop {
+            flock(&lock, FlockOperation::LockShared)?;
+            if fs::read_to_string(&stamp).is_ok_and(|found| found == python.version) {
+                touch(&stamp);
+                return Ok(Self {
+                    python: environment.join("bin/python"),
+                    place: folder.to_owned(),
+                    _held: lock,
+                });
+            }
+            flock(&lock, FlockOperation::LockExclusive)?;
+            if !fs::read_to_string(&stamp).is_ok_and(|found| found == python.version) {
+                make(ui, &python, &environment, folder)?;
+                fs::write(&stamp, &python.version)?;
+            }
         }
-        let (python, version) = find_python()?;
-        let environment = folder.join(format!("componentize-py-{COMPONENTIZE_PY}"));
-        let tools = Self {
-            bin: environment.join("bin"),
-        };
-        // Held until the end of this function: others wait, then find it complete.
-        let lock = File::create(environment.with_extension("lock"))?;
-        lock.lock()?;
-        let stamp = environment.join("complete");
-        if fs::read_to_string(&stamp).is_ok_and(|found| found == version) {
-            return Ok(tools);
-        }
-        ui.status(&format!(
-            "setting up componentize-py {COMPONENTIZE_PY} in {}",
-            folder.display()
-        ));
-        let mut venv = Command::new(python);
-        venv.args(["-m", "venv", "--clear"]).arg(&environment);
-        run(&mut venv).map_err(|said| {
-            CommandError::new(format!("make a virtual environment: {said}"))
-                .hint("on Debian and Ubuntu: apt install python3-venv")
-        })?;
-        let package = format!("componentize-py=={COMPONENTIZE_PY}");
-        let mut pip = tools.pip();
-        pip.args(["install", "--quiet", "--only-binary", ":all:", &package]);
-        run(&mut pip).map_err(|said| {
-            CommandError::new(format!("install {package}: {said}"))
-                .hint("it is needed once, from PyPI or the index that pip is set up with")
-        })?;
-        fs::write(&stamp, version)?;
-        Ok(tools)
     }
 
-    /// Returns Python, which takes nothing from the environment or the current folder.
-    pub(super) fn python(&self) -> Command {
-        let mut python = Command::new(self.bin.join("python"));
-        python.args(["-I", "-B"]);
-        python
-    }
-
-    fn pip(&self) -> Command {
-        // Not isolated: whoever is behind a mirror has told pip so.
-        let mut pip = Command::new(self.bin.join("python"));
-        pip.args(["-m", "pip", "--disable-pip-version-check", "--no-input"])
-            .stdin(Stdio::null());
-        pip
+    /// Reads the text of a program, by a Python that takes nothing from the environment or the
+    /// current folder.
+    pub(super) fn analyse(&self, stage: &Stage) -> Child<'_> {
+        isolated(&self.python, Folder::EmptyIn(&self.place))
+            .arg(stage.analyser())
+            .limits(READER_LIMITS)
     }
 
     /// Installs packages without running anything of them: wheels of pure Python only.
@@ -123,112 +122,128 @@ impl Tools {
         if requirements.is_empty() {
             return Ok(());
         }
-        let list = target.with_file_name("requirements.txt");
-        fs::write(&list, requirements.lines().join("\n"))?;
-        let mut pip = self.pip();
-        pip.args(["install", "--quiet", "--no-compile"])
-            .args(["--only-binary", ":all:", "--platform", "any"])
-            .args(["--implementation", "py", "--abi", "none"])
-            .args(["--python-version", GUEST_PYTHON, "--target"])
-            .arg(target)
-            .arg("-r")
-            .arg(&list);
-        run(&mut pip).map_err(|said| {
-            CommandError::new(format!("install the packages of requirements.txt: {said}")).hint(
-                "only packages of pure Python fit: those with native code, such as pydantic or \
-                 numpy, cannot run in the sandbox",
-            )
-        })
+        let pip = Pip {
+            python: self.python.clone(),
+            place: &self.place,
+        };
+        pip.install_for_guests(requirements, target)
     }
 
     /// Makes the component. The program runs in the builder's sandbox, which holds the
     /// stage and nothing of this machine.
     pub(super) fn componentize(&self, stage: &Stage) -> Result<Ended, CommandError> {
-        let said = stage.path().join("said");
-        let mut command = self.python();
-        command
-            .args(["-c", LAUNCH])
-            .arg(self.bin.join("componentize-py"))
-            .arg("-q")
-            .arg("-d")
+        let ended = isolated(&self.python, Folder::Given(stage.path()))
+            .args(["-c", RUN, "-q", "-d"])
             .arg(stage.wit())
             .args(["-w", "watching-app", "componentize", "syft_component", "-p"])
             .arg(stage.python())
             .arg("-o")
             .arg(stage.component())
-            .env_clear()
-            .env("PATH", &self.bin)
-            // It would otherwise look for packages in those of whoever builds.
+            // It would otherwise ask other programs where packages are.
             .env("VIRTUAL_ENV", stage.environment())
             .env("HOME", stage.path())
             .env("TMPDIR", stage.temporary())
-            .current_dir(stage.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(&said)?);
-        let mut child = command.spawn()?;
-        let end = Instant::now() + DEADLINE;
-        let status = loop {
-            if let Some(status) = child.try_wait()? {
-                break status;
-            }
-            if Instant::now() > end {
-                child.kill()?;
-                child.wait()?;
-                return Ok(Ended::TooLate(DEADLINE));
-            }
-            thread::sleep(Duration::from_millis(20));
-        };
-        if status.success() {
-            return Ok(Ended::Well);
-        }
-        let said = fs::read(&said)?;
-        // The report comes last but for a bounded rest.
-        let said = &said[said.len().saturating_sub(MAX_OUTPUT_BYTES)..];
-        Ok(Ended::Badly(String::from_utf8_lossy(said).into_owned()))
+            .limits(LIMITS)
+            .run(DEADLINE)?;
+        Ok(ended)
     }
 }
 
-/// Returns the Python of this machine with what tells it from others.
-fn find_python() -> Result<(&'static str, String), CommandError> {
-    const ASK: &str = "import sys; print(*sys.version_info[:2], sys.base_prefix, sys.version)";
-    let hint = |error: CommandError| {
-        let (major, minor) = OLDEST;
-        error.hint(format!(
-            "Python programs are built with Python {major}.{minor} or newer: install it as `python3`"
-        ))
+fn current() -> String {
+    format!("{PREFIX}{COMPONENTIZE_PY}-pip-{PIP}")
+}
+
+/// Tells whether an environment is of the versions that this release builds with.
+pub(crate) fn is_current_environment(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name == current().as_str())
+}
+
+/// Returns the environments in a folder, those of other releases too.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub(crate) fn environments(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
     };
-    for python in ["python3", "python"] {
-        let asked = Command::new(python).args(["-I", "-c", ASK]).output();
-        let Ok(Output { status, stdout, .. }) = asked else {
-            continue;
-        };
-        let said = String::from_utf8_lossy(&stdout).trim().to_owned();
-        let mut numbers = said.split(' ').map_while(|part| part.parse().ok());
-        let (Some(major), Some(minor), true) = (numbers.next(), numbers.next(), status.success())
-        else {
-            continue;
-        };
-        if (major, minor) < OLDEST {
-            let message = format!("{python} is Python {major}.{minor}");
-            return Err(hint(CommandError::new(message)));
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_named = name.to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if is_named && entry.file_type()?.is_dir() {
+            found.push(entry.path());
         }
-        return Ok((python, said));
     }
-    Err(hint(CommandError::new(
-        "there is no Python on this machine",
-    )))
+    Ok(found)
 }
 
-/// Runs a program to its end; returns what it said where it failed.
-fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| error.to_string())?;
-    if output.status.success() {
-        return Ok(());
+/// Deletes an environment, unless somebody builds with it; tells whether it did.
+///
+/// # Errors
+/// It cannot be deleted.
+pub(crate) fn delete_environment(path: &Path) -> io::Result<bool> {
+    let lock = lock_file(path)?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(false);
     }
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    let lines: Vec<&str> = said.trim().lines().collect();
-    // pip's reasons are at the end.
-    Err(lines[lines.len().saturating_sub(8)..].join("\n"))
+    match fs::remove_dir_all(path) {
+        // Another host may be faster.
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        deleted => deleted?,
+    }
+    Ok(true)
+}
+
+/// Deletes the environments of other releases that were not used for a time.
+pub(super) fn delete_old(folder: &Path, age: Duration, now: SystemTime) -> io::Result<()> {
+    for path in environments(folder)? {
+        let used = fs::metadata(path.join(STAMP)).or_else(|_| fs::metadata(&path));
+        let used = used.and_then(|it| it.modified())?;
+        let is_old = now.duration_since(used).is_ok_and(|it| it > age);
+        if is_old && !is_current_environment(&path) {
+            delete_environment(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn lock_file(environment: &Path) -> io::Result<File> {
+    let mut path = environment.as_os_str().to_owned();
+    path.push(".lock");
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path)
+}
+
+fn make(ui: Ui, python: &Python, environment: &Path, folder: &Path) -> Result<(), CommandError> {
+    ui.status(&format!(
+        "setting up componentize-py {COMPONENTIZE_PY} in {}",
+        folder.display()
+    ));
+    let made = isolated(&python.program, Folder::EmptyIn(folder))
+        .args(["-m", "venv", "--clear"])
+        .arg(environment)
+        .run(MAKE_DEADLINE)?;
+    if !made.succeeded() {
+        let said = made.why(8);
+        return Err(
+            CommandError::new(format!("make a virtual environment: {said}"))
+                .hint("on Debian and Ubuntu: apt install python3-venv"),
+        );
+    }
+    let pip = Pip {
+        python: environment.join("bin/python"),
+        place: folder,
+    };
+    let tools = [
+        Locked::new("pip", PIP, PIP_SHA256),
+        Locked::new("componentize-py", COMPONENTIZE_PY, COMPONENTIZE_PY_SHA256),
+    ];
+    pip.install(&tools).map_err(|said| {
+        CommandError::new(format!("install componentize-py {COMPONENTIZE_PY}: {said}"))
+            .hint("it is needed once, from PyPI or the index that pip is set up with")
+    })
 }

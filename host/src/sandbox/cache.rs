@@ -4,17 +4,29 @@
 //! ever written by this host, in a folder that nobody else may write to.
 
 use std::fs::{self, DirBuilder};
-use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Precompiled};
 
-use super::engine;
+use super::compiler::{self, CompileFailure, CompileLimits};
+use super::{Compiling, LoadError, engine};
+use crate::cache_bounds::{Bounds, keep_within, touch};
 use crate::digest::Digest;
 use crate::private::is_ours_alone;
+
+/// A Python program has some 44 MB of code.
+const BOUNDS: Bounds = Bounds {
+    bytes: 4 << 30,
+    age: Duration::from_secs(30 * 24 * 60 * 60),
+};
+
+/// How the files end: of code, and of what says why there is none.
+const CODE: &str = "cwasm";
+const FAILED: &str = "failed";
 
 /// A private folder of compiled components.
 #[derive(Debug)]
@@ -42,64 +54,101 @@ impl Cache {
             "{} can be written by others; compiled code is not loaded from there",
             folder.display()
         );
-        Ok(Self {
+        let cache = Self {
             folder: folder.to_owned(),
             settings: engine::settings()?,
-        })
+        };
+        cache.keep_within_bounds();
+        Ok(cache)
+    }
+
+    /// A cache that is too large is no reason to serve nothing.
+    fn keep_within_bounds(&self) {
+        if let Err(error) = keep_within(&self.folder, BOUNDS, SystemTime::now()) {
+            tracing::warn!("compiled code that is no longer used not deleted: {error}");
+        }
     }
 
     /// Returns the component, compiled now or before.
     ///
     /// # Errors
-    /// The bytes are no valid component. A cache that cannot be read or written
-    /// is no error: the component is compiled.
-    pub(super) fn load(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+    /// It cannot be compiled, or does not fit into the pool of the engine.
+    pub(super) fn load(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        compiling: Compiling,
+        limits: &CompileLimits,
+    ) -> Result<Component, LoadError> {
         let digest = Digest::of(bytes);
-        if let Some(component) = self.read(engine, &digest) {
+        if let Some(component) = self.read(engine, &digest)? {
             return Ok(component);
         }
-        let component = Component::from_binary(engine, bytes)?;
-        if let Err(error) = self.write(&component, &self.path(&digest)) {
-            tracing::warn!("compiled component not cached: {error:#}");
+        let failed = self.path(&digest, FAILED);
+        if let Some(failure) = CompileFailure::kept(&failed, bytes.len() as u64, limits) {
+            return Err(failure.into());
         }
-        Ok(component)
+        let code = compiler::compile(bytes, limits, compiling, &self.folder);
+        let code = code.inspect_err(|failure| failure.keep(&failed))?;
+        let kept = code.keep(&self.path(&digest, CODE));
+        kept.map_err(|error| LoadError::Compiler(format!("keep its code: {error}")))?;
+        self.keep_within_bounds();
+        let component = self.read(engine, &digest)?;
+        component.ok_or_else(|| LoadError::Compiler("its code is not usable".to_owned()))
     }
 
     /// Tells whether a component was compiled before.
     pub(super) fn has(&self, digest: &Digest) -> bool {
-        self.path(digest).exists()
+        self.path(digest, CODE).exists()
     }
 
-    /// Returns a component that was compiled before, if it can be used.
-    pub(super) fn read(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
-        let path = self.path(digest);
-        let metadata = fs::symlink_metadata(&path).ok()?;
-        if !metadata.is_file() || !is_ours_alone(&metadata) {
+    /// Returns a component that was compiled before, if its code can be used.
+    ///
+    /// # Errors
+    /// It does not fit into the pool of the engine.
+    pub(super) fn read(
+        &self,
+        engine: &Engine,
+        digest: &Digest,
+    ) -> Result<Option<Component>, LoadError> {
+        let path = self.path(digest, CODE);
+        let Ok(metadata) = fs::symlink_metadata(&path) else {
+            return Ok(None);
+        };
+        let is_code = || {
+            let found = Engine::detect_precompiled_file(&path);
+            matches!(found, Ok(Some(Precompiled::Component)))
+        };
+        if !metadata.is_file() || !is_ours_alone(&metadata) || !is_code() {
             tracing::warn!("{} is not ours and not used", path.display());
-            return None;
+            return Ok(None);
         }
-        // SAFETY: the file was written by `write` below in a folder that only
-        // this user can enter, and its name binds it to the digest of the
-        // component and the settings of the engine.
-        #[expect(unsafe_code, reason = "loads code that this host compiled itself")]
-        let component = unsafe { Component::deserialize_file(engine, &path) };
-        component
-            .inspect_err(|error| tracing::warn!("{} is not usable: {error:#}", path.display()))
-            .ok()
+        touch(&path);
+        let error = match deserialize(engine, &path) {
+            Ok(component) => return Ok(Some(component)),
+            Err(error) => error,
+        };
+        // Another engine tells apart what does not fit from what is damaged.
+        let other = engine::without_pool().and_then(|it| deserialize(&it, &path));
+        if other.is_ok() {
+            return Err(LoadError::Unfit(format!("{error:#}")));
+        }
+        tracing::warn!("{} is not usable: {error:#}", path.display());
+        Ok(None)
     }
 
-    fn write(&self, component: &Component, path: &Path) -> anyhow::Result<()> {
-        let code = component.serialize()?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(&code)?;
-        // After a power failure a half file would be run as it is.
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    }
-
-    fn path(&self, digest: &Digest) -> PathBuf {
-        let file = format!("{digest}-{:016x}.cwasm", self.settings);
+    fn path(&self, digest: &Digest, extension: &str) -> PathBuf {
+        let file = format!("{digest}-{:016x}.{extension}", self.settings);
         self.folder.join(file)
+    }
+}
+
+fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file was written by a compiler of this host into a folder that only
+    // this user can enter, and its name binds it to the digest of the
+    // component and the settings of the engine.
+    #[expect(unsafe_code, reason = "loads code that this host compiled itself")]
+    unsafe {
+        Component::deserialize_file(engine, path)
     }
 }

@@ -1,7 +1,7 @@
 //! The engine that all calls of an app share, and the clock that interrupts them.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
-use super::Compiling;
 use super::limits::Limits;
+use crate::machine;
 
 /// How often a running guest gives way to others, and how exact its deadline is
 /// while it computes.
@@ -23,17 +23,41 @@ const TICK: Duration = Duration::from_millis(10);
 /// megabytes in each call.
 const KEEP_RESIDENT_BYTES: usize = 8 << 20;
 
+/// The same where all of it is copied, and not only what a call has written.
+const KEEP_ALL_BYTES: usize = 1 << 20;
+
 /// Places in the pool that keep it while nobody uses them. After a flood the memory
 /// of all others goes back to the kernel.
-const WARM_PLACES: u32 = 16;
+const WARM_PLACES: usize = 16;
+
+/// How what a call has written is found, to be cleared for the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clearing {
+    /// By asking the kernel which pages were written, of those that are in memory: it knows
+    /// no more of one that was swapped out than that it is elsewhere.
+    WhatIsPresent,
+    /// Not at all: everything is cleared.
+    All,
+}
+
+impl Clearing {
+    /// Returns the fastest that is right on this machine.
+    pub(super) fn of_this_machine() -> Self {
+        match machine::may_swap() {
+            true => Self::All,
+            false => Self::WhatIsPresent,
+        }
+    }
+}
 
 /// Returns an engine whose instances come from a pool made ready in advance.
 /// Where the address space for that is not to be had, as in a tight container,
 /// it makes each instance on demand, which costs time and nothing else.
-pub(super) fn new(limits: &Limits, compiling: Compiling) -> anyhow::Result<Engine> {
+///
+/// It has no compiler: what it runs was compiled by another process.
+pub(super) fn new(limits: &Limits, clearing: Clearing) -> anyhow::Result<Engine> {
     let mut config = config();
-    config.parallel_compilation(compiling == Compiling::Alone);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, clearing)));
     let engine = match Engine::new(&config) {
         Ok(engine) => engine,
         Err(error) => {
@@ -46,13 +70,32 @@ pub(super) fn new(limits: &Limits, compiling: Compiling) -> anyhow::Result<Engin
     Ok(engine)
 }
 
+/// Returns an engine without a pool, which takes whatever code is whole.
+pub(super) fn without_pool() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
+}
+
+/// Returns an engine that compiles, and nothing else: for the process that is there for it.
+pub(super) fn compiling(is_parallel: bool) -> wasmtime::Result<Engine> {
+    let mut config = config();
+    config
+        .enable_compiler(true)
+        .cranelift_nan_canonicalization(true)
+        .parallel_compilation(is_parallel);
+    Engine::new(&config)
+}
+
 /// Returns what tells engines apart that can use each other's compiled code. Where their
 /// instances come from is no part of it.
 pub(super) fn settings() -> anyhow::Result<u64> {
-    let engine = Engine::new(&config())?;
+    static SETTINGS: OnceLock<u64> = OnceLock::new();
+    if let Some(settings) = SETTINGS.get() {
+        return Ok(*settings);
+    }
+    let engine = compiling(false)?;
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
-    Ok(settings.finish())
+    Ok(*SETTINGS.get_or_init(|| settings.finish()))
 }
 
 fn config() -> Config {
@@ -63,11 +106,17 @@ fn config() -> Config {
         .memory_init_cow(true)
         .max_wasm_stack(512 << 10)
         .async_stack_size(2 << 20)
-        .cranelift_nan_canonicalization(true);
+        .enable_compiler(false);
     config
 }
 
-fn pool(limits: &Limits) -> PoolingAllocationConfig {
+fn pool(limits: &Limits, clearing: Clearing) -> PoolingAllocationConfig {
+    let (keep, scan) = match clearing {
+        Clearing::WhatIsPresent => (KEEP_RESIDENT_BYTES, Enabled::Auto),
+        Clearing::All => (KEEP_ALL_BYTES, Enabled::No),
+    };
+    let n_warm = (limits.kept_bytes / keep).clamp(1, WARM_PLACES);
+    let keep = keep.min(limits.kept_bytes / n_warm);
     // One more than may run: an app that is being loaded is asked for its
     // endpoints in an instance of its own.
     let calls = u32::try_from(limits.concurrency + 1).unwrap_or(u32::MAX);
@@ -84,10 +133,10 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .max_memory_size(limits.memory_bytes)
         .table_elements(limits.table_elements)
         .max_component_instance_size(16 << 20)
-        .max_unused_warm_slots(WARM_PLACES)
-        .linear_memory_keep_resident(KEEP_RESIDENT_BYTES)
+        .max_unused_warm_slots(per_call(n_warm))
+        .linear_memory_keep_resident(keep)
         .table_keep_resident(64 << 10)
-        .pagemap_scan(Enabled::Auto);
+        .pagemap_scan(scan);
     pool
 }
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use wasmtime::ResourceLimiter;
-
 /// Files that the host itself has open at most, and those of a call that are not to be
 /// fewer wherever that can be had.
 const HOST_FILES: usize = 64;
@@ -16,6 +14,11 @@ pub struct Limits {
     pub time: Duration,
     /// Sum of the sizes of all linear memories of a call, in bytes.
     pub memory_bytes: usize,
+    /// What the host holds for a call at one time, in bytes: values behind handles, state
+    /// that it read and wrote, what is on its way to the guest.
+    pub held_bytes: usize,
+    /// Memory that a program keeps from one call to the next, in bytes.
+    pub kept_bytes: usize,
     /// Calls of an app that run at the same time.
     pub concurrency: usize,
     /// Linear memories of a call.
@@ -63,7 +66,18 @@ pub struct Limits {
     pub answers_bytes: u64,
     /// Endpoints of an app.
     pub endpoints: usize,
+    /// Bytes of what an app says of its endpoints and watches.
+    pub described_bytes: usize,
 }
+
+/// What a handle takes in the tables of the host, with a value of no size to speak of.
+const HANDLE_BYTES: usize = 256;
+
+/// What an element of a table takes.
+const ELEMENT_BYTES: usize = 16;
+
+/// The stack of a call, its instances, and the request if it is a small one.
+const CALL_BYTES: usize = 1 << 20;
 
 impl Limits {
     /// Returns how many calls of one sender run at the same time: not all, so that
@@ -76,6 +90,31 @@ impl Limits {
     /// with which another call begins. Those of calls in progress are no sign of trouble.
     pub fn waiting_bytes(&self) -> u64 {
         self.answers_bytes + (self.concurrency * self.response_bytes) as u64
+    }
+
+    /// Returns what is set aside for each call, whatever it does: as much as it may pass to
+    /// the host at once, which is counted before it is known, and all its handles and tables.
+    pub fn base_bytes(&self) -> usize {
+        let handles = self.handles * HANDLE_BYTES;
+        let tables = self.table_elements * ELEMENT_BYTES;
+        self.hostcall_bytes + handles + tables + CALL_BYTES
+    }
+
+    /// Returns all that a call may take.
+    pub fn call_bytes(&self) -> usize {
+        let parts = [self.base_bytes(), self.memory_bytes, self.held_bytes];
+        parts.into_iter().fold(0, usize::saturating_add)
+    }
+
+    /// Returns limits by which one call fits into so much memory, and what stays between
+    /// calls into so much.
+    pub fn within_memory(self, most: usize, kept: usize) -> Self {
+        let others = self.base_bytes() + self.held_bytes;
+        Self {
+            memory_bytes: self.memory_bytes.min(most.saturating_sub(others)),
+            kept_bytes: self.kept_bytes.min(kept),
+            ..self
+        }
     }
 
     /// Returns limits by which calls that open files leave the host enough of so many
@@ -99,6 +138,8 @@ impl Default for Limits {
         Self {
             time: Duration::from_secs(10),
             memory_bytes: 128 << 20,
+            held_bytes: 40 << 20,
+            kept_bytes: 128 << 20,
             concurrency: 128,
             memories: 4,
             tables: 32,
@@ -122,82 +163,8 @@ impl Default for Limits {
             state_call_bytes: 16 << 20,
             answers_bytes: 64 << 20,
             endpoints: 1_000,
+            described_bytes: 1 << 20,
         }
-    }
-}
-
-/// Counts what the memories and tables of one store use. wasmtime's own limiter
-/// bounds each of them alone, so two memories would double the limit.
-#[derive(Debug)]
-pub(super) struct Meter {
-    limits: Limits,
-    memory_bytes: usize,
-    table_elements: usize,
-    /// The bytes that would have been needed when growth was refused.
-    refused_memory: Option<usize>,
-}
-
-impl Meter {
-    pub(super) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            memory_bytes: 0,
-            table_elements: 0,
-            refused_memory: None,
-        }
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
-    /// Returns whether the guest was refused memory. A guest that cannot go on
-    /// without ends in a trap that does not say so.
-    pub(super) fn refused_memory(&self) -> bool {
-        self.refused_memory.is_some()
-    }
-}
-
-impl ResourceLimiter for Meter {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let wanted = self.memory_bytes.saturating_add(desired - current);
-        if wanted > self.limits.memory_bytes {
-            self.refused_memory = Some(wanted);
-            return Ok(false);
-        }
-        self.memory_bytes = wanted;
-        Ok(true)
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let wanted = self.table_elements.saturating_add(desired - current);
-        let fits = wanted <= self.limits.table_elements;
-        if fits {
-            self.table_elements = wanted;
-        }
-        Ok(fits)
-    }
-
-    fn instances(&self) -> usize {
-        self.limits.instances
-    }
-
-    fn tables(&self) -> usize {
-        self.limits.tables
-    }
-
-    fn memories(&self) -> usize {
-        self.limits.memories
     }
 }
 
@@ -222,19 +189,5 @@ mod tests {
                 "{most}"
             );
         }
-    }
-
-    #[test]
-    fn memories_share_one_limit() {
-        let mut meter = Meter::new(Limits {
-            memory_bytes: 100,
-            ..Limits::default()
-        });
-        let mut grow = |current, desired| meter.memory_growing(current, desired, None).ok();
-        assert_eq!(grow(0, 60), Some(true));
-        assert_eq!(grow(0, 41), Some(false), "a second memory");
-        assert_eq!(grow(0, 40), Some(true));
-        assert_eq!(grow(60, 61), Some(false));
-        assert!(meter.refused_memory());
     }
 }

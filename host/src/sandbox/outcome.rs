@@ -26,6 +26,11 @@ pub enum Outcome {
     TimedOut(Duration),
     /// The guest was refused memory beyond this many bytes, and ended.
     OutOfMemory(usize),
+    /// The host would have held more than this many bytes for the guest, which ended.
+    TooMuchHeld(usize),
+    /// The guest was ended since the memory that the owner lets all apps take together is
+    /// used up. It may be its own doing or that of others.
+    Exhausted,
     /// The guest wrote more than this many bytes to its log, and was ended.
     TooMuchOutput(usize),
     /// The guest passed more than this many bytes at once, as an answer or in a
@@ -55,6 +60,8 @@ impl Outcome {
             Self::Failed { .. } => "failed",
             Self::TimedOut(_) => "timed-out",
             Self::OutOfMemory(_) => "out-of-memory",
+            Self::TooMuchHeld(_) => "too-much-held",
+            Self::Exhausted => "exhausted",
             Self::TooMuchOutput(_) => "too-much-output",
             Self::TooMuchData(_) => "too-much-data",
             Self::Trapped(_) => "trapped",
@@ -64,16 +71,15 @@ impl Outcome {
     /// Returns what the owner should know about a call that gave no answer, cut
     /// where a guest has too many words.
     pub fn detail(&self) -> Option<String> {
-        let mut detail = self.full_detail()?;
-        detail.truncate(detail.floor_char_boundary(MAX_DETAIL_BYTES));
-        Some(detail)
-    }
-
-    fn full_detail(&self) -> Option<String> {
         match self {
             Self::Answered(_) => None,
-            Self::InvalidArguments(message) | Self::Trapped(message) => Some(message.clone()),
-            Self::Failed { kind, message, .. } => Some(format!("{kind}: {message}")),
+            Self::InvalidArguments(message) | Self::Trapped(message) => {
+                Some(cut(message).to_owned())
+            }
+            Self::Failed { kind, message, .. } => {
+                let detail = format!("{}: {}", cut(kind), cut(message));
+                Some(cut(&detail).to_owned())
+            }
             Self::TimedOut(limit) => Some(format!("the call did not end within {limit:?}")),
             Self::OutOfMemory(limit) => Some(format!(
                 "the guest wanted more than {limit} bytes of memory"
@@ -81,9 +87,18 @@ impl Outcome {
             Self::TooMuchData(limit) => {
                 Some(format!("the guest passed more than {limit} bytes at once"))
             }
+            Self::TooMuchHeld(limit) => Some(format!(
+                "the guest had the host hold more than {limit} bytes for it"
+            )),
+            Self::Exhausted => Some("the memory of all apps together is used up".to_owned()),
             Self::TooMuchOutput(limit) => {
                 Some(format!("the guest wrote more than {limit} bytes of output"))
             }
         }
     }
+}
+
+/// Returns the beginning of what a guest says.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_DETAIL_BYTES)]
 }

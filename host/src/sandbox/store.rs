@@ -7,7 +7,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::{Limits, Meter};
+use super::limits::Limits;
+use super::meter::{Charge, Limiter, Meter, Part};
 use super::output::Output;
 use crate::capability::files::Guard;
 use crate::state::Session;
@@ -27,19 +28,19 @@ pub(crate) struct CallState {
     pub(crate) table: ResourceTable,
     pub(crate) files: Guard,
     pub(crate) state: Session,
-    meter: Meter,
+    limiter: Limiter,
+    pub(crate) meter: Meter,
+    /// What is on its way to the guest: the result of the last operation that had one worth
+    /// counting. It may have arrived by now.
+    pub(crate) passing: Charge,
     pub(crate) identity: Identity,
     pub(crate) output: Output,
     pub(crate) deadline: Instant,
 }
 
 impl CallState {
-    pub(super) fn refused_memory(&self) -> bool {
-        self.meter.refused_memory()
-    }
-
     pub(crate) fn limits(&self) -> &Limits {
-        self.meter.limits()
+        self.limiter.limits()
     }
 }
 
@@ -57,6 +58,7 @@ impl WasiView for CallState {
 pub(super) fn new(
     engine: &Engine,
     limits: &Limits,
+    meter: &Meter,
     identity: Identity,
     files: Guard,
     state: Session,
@@ -77,13 +79,15 @@ pub(super) fn new(
         table,
         files,
         state,
-        meter: Meter::new(limits.clone()),
+        limiter: Limiter::new(limits.clone(), meter),
+        meter: meter.clone(),
+        passing: meter.nothing(Part::Held),
         identity,
         output,
         deadline: Instant::now() + limits.time,
     };
     let mut store = Store::new(engine, state);
-    store.limiter(|state| &mut state.meter);
+    store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_max_component_handles(limits.handles);
     // Without a deadline a store with epochs traps at once.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use syft_protocol::address::AppName;
+use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Instant};
@@ -18,15 +18,20 @@ use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::installed::{Components, Release};
-use crate::launch::{Manner, Plan, Prepared, spare_files};
+use crate::launch::{Manner, Plan, Prepared, explain_suspended, spare_files};
 use crate::manifest::Manifest;
 use crate::residents::Residents;
 use crate::sandbox::Limits;
 use crate::server::{Remains, Shutdown, Stop};
+use crate::suspension::{self, Suspended};
+use crate::trust::{By, TrustStore};
 
 /// The time before what failed is tried again, which doubles up to the longest.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_DELAY: Duration = Duration::from_secs(300);
+
+/// How often it is looked whether an app that is suspended was resumed.
+const RESUMED_EVERY: Duration = Duration::from_secs(2);
 
 /// Files that an app has open beside those of its calls.
 const OWN_FILES: u64 = 24;
@@ -36,6 +41,7 @@ pub(super) struct Shared {
     config: Config,
     manner: Manner,
     components: Components,
+    trust: Arc<TrustStore>,
     /// Files that may be open, and among how many apps they are shared.
     open_files: u64,
     n_apps: AtomicUsize,
@@ -49,6 +55,7 @@ impl Shared {
         config: Config,
         manner: Manner,
         components: Components,
+        trust: Arc<TrustStore>,
         open_files: u64,
         most_loaded: usize,
     ) -> Self {
@@ -57,6 +64,7 @@ impl Shared {
             config,
             manner,
             components,
+            trust,
             open_files,
             n_apps: AtomicUsize::new(1),
             residents: Arc::new(residents),
@@ -71,7 +79,12 @@ impl Shared {
 
     /// Compiles the component of a release: the one that was kept when it was installed, if
     /// it has the same bytes still.
-    async fn prepare(&self, name: &AppName, release: &Release) -> Result<Prepared, CommandError> {
+    async fn prepare(
+        &self,
+        name: &AppName,
+        author: &str,
+        release: &Release,
+    ) -> Result<Prepared, CommandError> {
         let grants = Grants {
             requested: self.manifest(name, &release.sha256).await?.files,
             approved: release.approved.files.clone(),
@@ -83,7 +96,9 @@ impl Shared {
             limits: spare_files(limits, &grants, self.files_of_one()),
             grants,
         };
-        Prepared::among(&self.residents, &self.config, plan, release.sha256.clone()).await
+        let (config, memory) = (&self.config, &self.manner.memory);
+        let digest = release.sha256.clone();
+        Prepared::among(&self.residents, config, memory, plan, digest, author).await
     }
 
     /// Reads what a component says of itself.
@@ -98,6 +113,18 @@ impl Shared {
         let hint = format!("install it again, or remove it: `syft-host remove {name}`");
         let manifest = tokio::task::spawn_blocking(read).await?;
         manifest.map_err(|error| error.hint(hint))
+    }
+
+    /// Tells by whom a release was revoked, if it was.
+    async fn revoked(
+        &self,
+        author: &Datasite,
+        release: &Release,
+    ) -> Result<Option<By>, CommandError> {
+        let (trust, author, digests) = (Arc::clone(&self.trust), author.clone(), release.digests());
+        let find = move || trust.is_revoked(&author, &digests);
+        let revoked = tokio::task::spawn_blocking(find).await??;
+        Ok(revoked.map(|(_, by)| by))
     }
 
     /// Returns how many files one app may have open.
@@ -207,7 +234,13 @@ impl Keeper {
     async fn follow(&mut self) {
         self.retry_at = None;
         let wanted = self.wanted.borrow_and_update().clone();
-        let Some(Wanted { release, revoked }) = wanted else {
+        let Some(Wanted {
+            author,
+            release,
+            revoked,
+            ..
+        }) = wanted
+        else {
             return self.remove().await;
         };
         let serving = self.running.as_ref().map(|it| &it.release);
@@ -225,10 +258,41 @@ impl Keeper {
             }
             return;
         }
+        self.end_if_revoked(&author).await;
         let digest = release.sha256.clone();
-        if let Err(error) = self.serve(release).await {
-            self.take_failure(digest, &error);
+        if let Some(suspended) = self.suspended() {
+            self.end().await;
+            return self.take_suspension(digest, &suspended);
         }
+        if let Err(error) = self.serve(&author, release).await {
+            // It may be by what was found out then.
+            match self.suspended() {
+                Some(suspended) => self.take_suspension(digest, &suspended),
+                None => self.take_failure(digest, &error),
+            }
+        }
+    }
+
+    /// Returns why the app is suspended, if it is.
+    fn suspended(&self) -> Option<Suspended> {
+        let folder = self.shared.config.app_folder(&self.name);
+        suspension::suspended(&folder).unwrap_or_else(|error| {
+            // Unreadable is not absent.
+            let why = format!("it cannot be read whether it is suspended: {error}");
+            Some(Suspended { since: 0, why })
+        })
+    }
+
+    /// The app is not served until its owner resumes it, which is looked for.
+    fn take_suspension(&mut self, digest: Digest, suspended: &Suspended) {
+        self.retry_at = Some(Instant::now() + RESUMED_EVERY);
+        let trouble = trouble(Some(digest), &explain_suspended(suspended, &self.name));
+        if self.trouble.as_ref() == Some(&trouble) {
+            return;
+        }
+        tracing::error!("{}", trouble.error);
+        self.trouble = Some(trouble.clone());
+        self.report(Some(Event::Failed(self.name.clone(), trouble)));
     }
 
     async fn remove(&mut self) {
@@ -238,11 +302,28 @@ impl Keeper {
         self.send(None, stopped);
     }
 
+    /// Ends an older release that is served still and was revoked.
+    async fn end_if_revoked(&mut self, author: &Datasite) {
+        let Some(running) = &self.running else {
+            return;
+        };
+        let revoked = self.shared.revoked(author, &running.release).await;
+        match revoked {
+            Ok(None) => return,
+            Ok(Some(by)) => tracing::warn!("the release before may not be served either: {by}"),
+            Err(error) => tracing::error!("the release before is not served on: {error}"),
+        }
+        self.end().await;
+    }
+
     /// Serves a release in the place of the one that is served. That is stopped once the new
-    /// one is compiled; between the two, requests wait in the tree.
-    async fn serve(&mut self, release: Release) -> Result<(), CommandError> {
+    /// one is compiled; between the two, requests wait in the tree. Where something else is
+    /// wanted meanwhile, it is given up.
+    async fn serve(&mut self, author: &Datasite, release: Release) -> Result<(), CommandError> {
+        let mut wanted = self.wanted.clone();
         let prepared = tokio::select! {
-            prepared = self.shared.prepare(&self.name, &release) => prepared?,
+            prepared = self.shared.prepare(&self.name, author.as_str(), &release) => prepared?,
+            _ = wanted.changed() => return Ok(()),
             () = self.shutdown.requested() => return Ok(()),
         };
         let before = self.end().await;
@@ -260,7 +341,7 @@ impl Keeper {
             Ok(None) => Ok(()),
             Err(error) => {
                 if let Some(before) = before {
-                    self.go_back(before).await;
+                    self.go_back(author, before).await;
                 }
                 Err(error)
             }
@@ -294,9 +375,13 @@ impl Keeper {
     }
 
     /// Serves again what was served before.
-    async fn go_back(&mut self, before: Release) {
+    async fn go_back(&mut self, author: &Datasite, before: Release) {
         let again = async {
-            let prepared = self.shared.prepare(&self.name, &before).await?;
+            if let Some(by) = self.shared.revoked(author, &before).await? {
+                return Err(CommandError::new(format!("it may not be served: {by}")));
+            }
+            let prepared = self.shared.prepare(&self.name, author.as_str(), &before);
+            let prepared = prepared.await?;
             self.start(prepared, before).await
         };
         if let Err(error) = again.await {
@@ -320,11 +405,7 @@ impl Keeper {
         };
         self.n_failed += 1;
         self.retry_at = Some(Instant::now() + delay);
-        let trouble = Trouble {
-            sha256: Some(digest),
-            error: error.to_string(),
-            hints: error.hints().to_vec(),
-        };
+        let trouble = trouble(Some(digest), error);
         let (again_s, is_served) = (delay.as_secs(), self.running.is_some());
         tracing::error!(again_s, is_served, "cannot serve it: {error}");
         self.trouble = Some(trouble.clone());
@@ -350,6 +431,14 @@ impl Keeper {
         if self.reports.send(report).is_err() {
             tracing::debug!("a report came after the end");
         }
+    }
+}
+
+fn trouble(sha256: Option<Digest>, error: &CommandError) -> Trouble {
+    Trouble {
+        sha256,
+        error: error.to_string(),
+        hints: error.hints().to_vec(),
     }
 }
 

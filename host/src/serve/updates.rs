@@ -1,42 +1,96 @@
 //! Looks at the authors of what is installed, from time to time: for what they revoke, and for
 //! newer releases where the owner wants that.
+//!
+//! Each author is looked at by a task of their own, one for what they revoke and one for what
+//! is new. So whoever publishes what takes hours, from a registry that never answers, keeps
+//! nobody else waiting, nor their own revocations.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use syft_protocol::address::AppName;
+use syft_protocol::address::{AppName, Datasite};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 use tokio::time::{self, Interval, MissedTickBehavior};
 
 use crate::config::Config;
 use crate::install::{InstallError, Installer, Update};
 use crate::server::Shutdown;
 
-/// How often catalogs are looked at for what they revoke.
-const HEED_EVERY: Duration = Duration::from_secs(10 * 60);
+/// The longest that one app may take from the first question to the last byte on the disk.
+const UPDATE_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// Authors whose releases are fetched at one time: each may take the memory of a component.
+const AT_A_TIME: usize = 16;
 
 /// Heeds what authors revoke, and takes newer releases so often, until it is told to stop. Whoever
 /// serves sees it by the records and by what is trusted.
 pub async fn follow_authors(
     config: Config,
+    heed_every: Duration,
     update_every: Option<Duration>,
     mut shutdown: Shutdown,
 ) {
-    let mut heeds = interval(HEED_EVERY);
+    let mut heeds = interval(heed_every);
     let mut updates = update_every.map(interval);
+    let mut follower = Follower {
+        config: Arc::new(config),
+        places: Arc::new(Semaphore::new(AT_A_TIME)),
+        tasks: HashMap::new(),
+    };
     loop {
         tokio::select! {
             () = shutdown.requested() => return,
-            _ = heeds.tick() => aside(&config, Work::Heed).await,
-            () = tick(updates.as_mut()) => aside(&config, Work::Update).await,
+            _ = heeds.tick() => follower.begin(Work::Heed).await,
+            () = tick(updates.as_mut()) => follower.begin(Work::Update).await,
         }
     }
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Work {
     Heed,
     Update,
+}
+
+/// What is looked at.
+struct Follower {
+    config: Arc<Config>,
+    places: Arc<Semaphore>,
+    /// What was begun and may not have ended.
+    tasks: HashMap<(Work, Datasite), JoinHandle<()>>,
+}
+
+impl Follower {
+    /// Begins to look at each author, but for those at whom it looks still.
+    async fn begin(&mut self, work: Work) {
+        self.tasks.retain(|_, task| !task.is_finished());
+        let config = Arc::clone(&self.config);
+        let authors = tokio::task::spawn_blocking(move || authors(&config)).await;
+        let authors = match authors {
+            Ok(Ok(authors)) => authors,
+            Ok(Err(error)) => {
+                return tracing::error!("the authors of apps are not looked at: {error}");
+            }
+            Err(error) => {
+                return tracing::error!("the authors of apps are not looked at: {error}");
+            }
+        };
+        for (author, apps) in authors {
+            if self.tasks.contains_key(&(work, author.clone())) {
+                tracing::debug!(%author, ?work, "still at it");
+                continue;
+            }
+            let (config, places) = (Arc::clone(&self.config), Arc::clone(&self.places));
+            let task = match work {
+                Work::Heed => tokio::spawn(heed(config, author.clone())),
+                Work::Update => tokio::spawn(update_all(config, places, apps)),
+            };
+            self.tasks.insert((work, author), task);
+        }
+    }
 }
 
 fn interval(every: Duration) -> Interval {
@@ -53,54 +107,70 @@ async fn tick(interval: Option<&mut Interval>) {
     }
 }
 
-/// Works where it may wait for files and locks.
-async fn aside(config: &Config, work: Work) {
-    let (config, runtime) = (config.clone(), Handle::current());
-    let done = tokio::task::spawn_blocking(move || {
-        let installer = Installer::open(&config)?;
-        match work {
-            Work::Heed => heed_all(&installer),
-            Work::Update => runtime.block_on(update_all(&installer)),
-        }
-    });
-    match done.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!("the authors of apps are not looked at: {error}"),
-        Err(error) => tracing::error!("the authors of apps are not looked at: {error}"),
-    }
-}
-
-fn heed_all(installer: &Installer<'_>) -> Result<(), InstallError> {
-    let mut authors = HashSet::new();
+/// Returns the authors of what is installed, each with their apps.
+fn authors(config: &Config) -> Result<HashMap<Datasite, Vec<AppName>>, InstallError> {
+    let installer = Installer::open(config)?;
+    let mut authors: HashMap<Datasite, Vec<AppName>> = HashMap::new();
     for name in installer.records().names()? {
         // Whoever serves says what is wrong with a record.
-        let installed = installer.records().get(&name).ok().flatten();
-        authors.extend(installed.map(|it| it.author));
-    }
-    for author in authors {
-        if let Err(error) = installer.heed(&author) {
-            tracing::warn!(%author, "the catalog is not heeded: {error}");
+        if let Some(installed) = installer.records().get(&name).ok().flatten() {
+            authors.entry(installed.author).or_default().push(name);
         }
     }
-    Ok(())
+    Ok(authors)
 }
 
-async fn update_all(installer: &Installer<'_>) -> Result<(), InstallError> {
-    for name in installer.records().names()? {
-        match update(installer, &name).await {
-            Ok(Update::None | Update::Skipped) => {}
-            Ok(Update::Taken(installed)) => {
-                let version = &installed.current.version;
-                tracing::info!(app = %name, %version, "updated");
-            }
-            Ok(Update::Waits(_, growth)) => {
-                let wants = growth.join("; ");
-                tracing::warn!(app = %name, wants, "a release waits: `syft-host approve {name}`");
-            }
-            Err(error) => tracing::warn!(app = %name, "not updated: {error}"),
-        }
+/// Works where it may wait for files and locks.
+async fn aside(work: impl FnOnce() -> Result<(), InstallError> + Send + 'static) {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("the author of an app is not looked at: {error}"),
+        Err(error) => tracing::error!("the author of an app is not looked at: {error}"),
     }
-    Ok(())
+}
+
+async fn heed(config: Arc<Config>, author: Datasite) {
+    aside(move || {
+        if let Err(error) = Installer::open(&config)?.heed(&author) {
+            tracing::warn!(%author, "the catalog is not heeded: {error}");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// Updates the apps of an author, one after the other.
+async fn update_all(config: Arc<Config>, places: Arc<Semaphore>, apps: Vec<AppName>) {
+    for name in apps {
+        let Ok(_place) = places.acquire().await else {
+            return;
+        };
+        let (config, runtime) = (Arc::clone(&config), Handle::current());
+        aside(move || {
+            let installer = Installer::open(&config)?;
+            runtime.block_on(update_one(&installer, &name));
+            Ok(())
+        })
+        .await;
+    }
+}
+
+async fn update_one(installer: &Installer<'_>, name: &AppName) {
+    let Ok(updated) = time::timeout(UPDATE_WITHIN, update(installer, name)).await else {
+        return tracing::warn!(app = %name, "not updated within {UPDATE_WITHIN:?}");
+    };
+    match updated {
+        Ok(Update::None | Update::Skipped) => {}
+        Ok(Update::Taken(installed)) => {
+            let version = &installed.current.version;
+            tracing::info!(app = %name, %version, "updated");
+        }
+        Ok(Update::Waits(_, growth)) => {
+            let wants = growth.join("; ");
+            tracing::warn!(app = %name, wants, "a release waits: `syft-host approve {name}`");
+        }
+        Err(error) => tracing::warn!(app = %name, "not updated: {error}"),
+    }
 }
 
 async fn update(installer: &Installer<'_>, name: &AppName) -> Result<Update, InstallError> {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Action, Inbox, Loaded, Now};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use super::suspects::Suspects;
 use crate::journal::Entry;
+use crate::memory::Room;
 use crate::tree::Tree;
 
 /// The inbox, with what is held against requests and what those at work hold. It is
@@ -29,8 +30,10 @@ pub(super) struct Desk {
 /// What a request holds while it is at work.
 pub(super) struct Held {
     pub(super) entry: Entry,
+    /// No other is at work during which the host has crashed repeatedly.
+    pub(super) _alone: Option<OwnedMutexGuard<()>>,
     /// For its memory, where there is any.
-    pub(super) _permit: Option<OwnedSemaphorePermit>,
+    pub(super) _memory: Option<(OwnedSemaphorePermit, Room)>,
 }
 
 /// What came of an action.

@@ -1,7 +1,7 @@
 //! Keeps an eye on the tree: when it is scanned, which folders are watched, and
 //! that they are those of the app.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -14,14 +14,20 @@ use tokio::time::Instant as TokioInstant;
 use super::{Event, ServerOptions, send};
 use crate::app::App;
 use crate::router::Router;
-use crate::tree::{Quiet, Scan, Skipped, Tree, Watcher};
+use crate::tree::{Course, Scan, Skipped, Tree, Watcher};
 
 /// The least time between two scans of everything. A scan that takes long is
 /// repeated less often, so that scanning takes a small part of the time: one that
-/// was asked for a half at most, the usual one a twentieth.
+/// was asked for a half at most, the usual one a twentieth. But nobody waits for the next
+/// one for more than a minute.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
+const SCAN_WITHIN: Duration = Duration::from_secs(60);
 const SCAN_SHARE: u32 = 20;
 const URGENT_EVERY: Duration = Duration::from_millis(100);
+
+/// The time after which a scan says what it has found. Endpoints of which more is to be
+/// seen go on soon after, and those of which all was seen begin anew.
+const ROUND: Duration = Duration::from_millis(500);
 
 /// The time from one scan to the next of all apps of this process together, which bounds what
 /// very many that are idle cost.
@@ -35,10 +41,19 @@ static N_LOOKOUTS: AtomicU32 = AtomicU32::new(0);
 const WHOLE_EVERY: Duration = Duration::from_secs(60);
 
 /// What a scan covered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Scope {
     Folders,
-    Everything { took: Duration },
+    Everything(Round),
+}
+
+/// A part of the scan of everything.
+#[derive(Debug)]
+pub(super) struct Round {
+    courses: VecDeque<Course>,
+    took: Duration,
+    /// All was seen of each endpoint.
+    is_over: bool,
 }
 
 /// The eyes of a server.
@@ -54,10 +69,10 @@ pub(super) struct Lookout {
     is_scanning: bool,
     /// Asked for while another one was under way.
     is_urgent: bool,
-    /// Nothing was scanned yet.
-    is_first: bool,
-    /// What the next scan need not read, and when one reads everything.
-    quiet: Quiet,
+    /// How far the scan has come, while none is under way, and how long it took so far.
+    courses: VecDeque<Course>,
+    took: Duration,
+    /// When one reads everything.
     next_whole: TokioInstant,
     /// New folders, to be read together.
     new_folders: HashSet<Arc<str>>,
@@ -76,18 +91,19 @@ impl Lookout {
         let mut tree = Tree::open(&options.datasites, app.datasite(), app.name())?;
         tree.lock()?;
         N_LOOKOUTS.fetch_add(1, Ordering::Relaxed);
+        let endpoints: Arc<[Endpoint]> = app.router().endpoints().cloned().collect();
         let mut lookout = Self {
             tree: Arc::new(tree),
-            watcher: Some(Arc::new(Watcher::start())),
-            endpoints: app.router().endpoints().cloned().collect(),
+            watcher: Some(Arc::new(Watcher::start(endpoints.len()))),
+            courses: courses(&endpoints),
+            took: Duration::ZERO,
+            endpoints,
             is_settled: false,
             is_gone: false,
             next_scan: TokioInstant::now(),
             is_scanning: false,
             is_urgent: false,
-            is_first: true,
-            quiet: Quiet::default(),
-            next_whole: TokioInstant::now(),
+            next_whole: TokioInstant::now() + WHOLE_EVERY,
             new_folders: HashSet::new(),
             is_looking: false,
             skipped: Skipped::default(),
@@ -107,7 +123,8 @@ impl Lookout {
         Arc::clone(&self.endpoints)
     }
 
-    /// Scans everything, and first makes sure that this is the app's folder still.
+    /// Scans everything, or goes on with that, and first makes sure that this is the
+    /// app's folder still.
     pub(super) fn scan(&mut self, app: &App, options: &ServerOptions) {
         if self.is_scanning {
             return;
@@ -115,28 +132,22 @@ impl Lookout {
         self.stay_current(app, options);
         self.tree.let_go();
         self.is_scanning = true;
-        let (tree, events, endpoints) = (
-            Arc::clone(&self.tree),
-            self.events.clone(),
-            self.endpoints(),
-        );
         self.is_urgent = false;
-        let mut scan = Scan::watching(self.watcher.clone());
-        scan.is_thorough = std::mem::take(&mut self.is_first);
-        scan.quiet = std::mem::take(&mut self.quiet);
+        if let Some(watcher) = &self.watcher {
+            watcher.tidy_up();
+        }
         let now = TokioInstant::now();
-        if scan.is_thorough || self.next_whole <= now {
-            scan.quiet = Quiet::default();
+        let mut courses = std::mem::take(&mut self.courses);
+        if self.next_whole <= now {
+            courses.iter_mut().for_each(Course::read_whole);
             self.next_whole = now + WHOLE_EVERY;
         }
+        let (tree, events) = (Arc::clone(&self.tree), self.events.clone());
+        let mut scan = Scan::watching(self.watcher.clone());
         tokio::task::spawn_blocking(move || {
-            let start = Instant::now();
-            for endpoint in endpoints.iter() {
-                tree.scan_endpoint(endpoint, &mut scan);
-            }
-            let took = start.elapsed();
+            let round = go_round(&tree, courses, &mut scan);
             drop(tree);
-            send(&events, Event::Scanned(scan, Scope::Everything { took }));
+            send(&events, Event::Scanned(scan, Scope::Everything(round)));
         });
     }
 
@@ -182,36 +193,53 @@ impl Lookout {
     }
 
     /// Takes note of the end of a scan.
-    pub(super) fn scanned(
-        &mut self,
-        router: &Router,
-        (skipped, quiet): (Skipped, Quiet),
-        scope: Scope,
-    ) {
-        let Scope::Everything { took } = scope else {
+    pub(super) fn scanned(&mut self, router: &Router, is_cut: bool, scope: Scope) {
+        let Scope::Everything(round) = scope else {
             self.is_looking = false;
+            if is_cut {
+                self.scan_soon();
+            }
             return self.look(router);
         };
         self.is_scanning = false;
-        self.quiet = quiet.next();
-        let pause = match self.is_urgent {
-            true => URGENT_EVERY.max(took),
-            false => {
+        self.took += round.took;
+        let pause = match (round.is_over, self.is_urgent) {
+            // Somebody may wait among what was not seen yet.
+            (false, _) => URGENT_EVERY,
+            (true, true) => URGENT_EVERY.max(round.took),
+            (true, false) => {
                 let of_all = ANY_SCAN_EVERY * N_LOOKOUTS.load(Ordering::Relaxed);
-                SCAN_EVERY.max(took * SCAN_SHARE).max(of_all)
+                let share = (self.took * SCAN_SHARE).min(SCAN_WITHIN);
+                SCAN_EVERY.max(share).max(of_all)
             }
         };
         self.next_scan = TokioInstant::now() + pause;
-        if self.skipped != skipped {
-            self.skipped = skipped;
-            tracing::warn!(
-                not_ids = skipped.not_ids,
-                not_files = skipped.not_files,
-                linked_folders = skipped.linked_folders,
-                unreadable = skipped.unreadable,
-                "things in the tree that look like requests and are none"
-            );
+        if round.is_over {
+            self.took = Duration::ZERO;
+            self.tell_skipped(&round.courses);
         }
+        // Another folder has taken the place of the one that was scanned.
+        if self.courses.is_empty() {
+            self.courses = round.courses;
+        }
+    }
+
+    fn tell_skipped(&mut self, courses: &VecDeque<Course>) {
+        let mut skipped = Skipped::default();
+        courses
+            .iter()
+            .for_each(|course| skipped += course.last_skipped());
+        if self.skipped == skipped {
+            return;
+        }
+        self.skipped = skipped;
+        tracing::warn!(
+            not_ids = skipped.not_ids,
+            not_files = skipped.not_files,
+            linked_folders = skipped.linked_folders,
+            unreadable = skipped.unreadable,
+            "things in the tree that look like requests and are none"
+        );
     }
 
     /// Opens the app's folder anew where it was moved or removed, and makes what is
@@ -229,9 +257,9 @@ impl Lookout {
                 Ok(tree) => {
                     tracing::warn!(path = %tree.path().display(), "the app's folder was replaced");
                     self.tree = Arc::new(tree);
-                    self.watcher = Some(Arc::new(Watcher::start()));
+                    self.watcher = Some(Arc::new(Watcher::start(self.endpoints.len())));
                     self.is_settled = false;
-                    self.is_first = true;
+                    self.courses = courses(&self.endpoints);
                     self.is_gone = false;
                 }
                 Err(error) => {
@@ -269,6 +297,43 @@ impl Lookout {
 impl Drop for Lookout {
     fn drop(&mut self) {
         N_LOOKOUTS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Returns the beginnings of the first scan.
+fn courses(endpoints: &[Endpoint]) -> VecDeque<Course> {
+    let n_endpoints = endpoints.len();
+    let all = endpoints.iter();
+    all.map(|endpoint| Course::new(endpoint.clone(), n_endpoints))
+        .collect()
+}
+
+/// Has the endpoints take turns until all of each was seen, or the time is over. Each has
+/// at least one turn, so one of which there is much to see keeps no other from beginning
+/// anew.
+fn go_round(tree: &Tree, courses: VecDeque<Course>, scan: &mut Scan) -> Round {
+    let start = Instant::now();
+    let (mut left, mut done) = (VecDeque::new(), VecDeque::new());
+    for mut course in courses {
+        match tree.scan_slice(&mut course, scan) {
+            true => done.push_back(course),
+            false => left.push_back(course),
+        }
+    }
+    while start.elapsed() < ROUND
+        && let Some(mut course) = left.pop_front()
+    {
+        match tree.scan_slice(&mut course, scan) {
+            true => done.push_back(course),
+            false => left.push_back(course),
+        }
+    }
+    let is_over = left.is_empty();
+    left.append(&mut done);
+    Round {
+        courses: left,
+        took: start.elapsed(),
+        is_over,
     }
 }
 

@@ -16,7 +16,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use syft_protocol::address::{Address, Sender};
-use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp};
+use syft_protocol::inbox::{Action, Closed, Loaded, Refusal, Stamp, Version};
 use syft_protocol::message::Request;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task;
@@ -24,10 +24,12 @@ use tracing::Instrument;
 
 use super::desk::{Done, Held};
 use super::{Shared, now};
-use crate::app::Called;
+use crate::app::{Called, Ran};
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
+use crate::memory::Room;
 use crate::reply::{Conclusion, Heading};
+use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 use crate::tree::{Opened, RequestFile, Tree, Written};
 
 /// Requests that take no permit for their memory.
@@ -80,6 +82,8 @@ fn crashed(action: &Action) -> Done {
         Action::Run(address, ..) | Action::Refuse(address, ..) => {
             Done::Closed(address.clone(), Closed::Crashed)
         }
+        // It was answered, whatever comes of this.
+        Action::GiveAgain(address, _) => Done::Closed(address.clone(), Closed::Answered),
     }
 }
 
@@ -87,11 +91,17 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
     let tree = shared.desk().tree();
     match action {
         Action::Load(address, known) => {
+            // At work are those only that have their turn.
+            let alone = match shared.journal.crashes(&address) {
+                ..CRASHES_BEFORE_ALONE => None,
+                _ => Some(suspension::alone().await),
+            };
             let entry = shared.journal.request(&address);
-            let (loaded, permit) = load(shared, &tree, &address, known).await;
+            let (loaded, memory) = load(shared, &tree, &address, known).await;
             let held = Held {
                 entry,
-                _permit: permit,
+                _alone: alone,
+                _memory: memory,
             };
             Done::Loaded(address, loaded, Some(held))
         }
@@ -102,13 +112,17 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
             };
             Done::Loaded(address, loaded, None)
         }
-        Action::Run(address, stamp, request, sender) => {
-            let closed = run(shared, &tree, &address, stamp, *request, sender).await;
+        Action::Run(address, version, request, sender) => {
+            let closed = run(shared, &tree, &address, version, *request, sender).await;
             Done::Closed(address, closed)
         }
-        Action::Refuse(address, stamp, refusal, request) => {
+        Action::Refuse(address, version, refusal, request) => {
             let request = request.as_deref();
-            let closed = refuse(shared, &tree, &address, stamp, &refusal, request).await;
+            let closed = refuse(shared, &tree, &address, version, &refusal, request).await;
+            Done::Closed(address, closed)
+        }
+        Action::GiveAgain(address, version) => {
+            let closed = give_again(shared, &tree, &address, version).await;
             Done::Closed(address, closed)
         }
     }
@@ -119,7 +133,7 @@ async fn load(
     tree: &Tree,
     address: &Address,
     known: Option<Stamp>,
-) -> (Loaded, Option<OwnedSemaphorePermit>) {
+) -> (Loaded, Option<(OwnedSemaphorePermit, Room)>) {
     let file = match open(tree, address, known) {
         Ok(file) => file,
         Err(loaded) => return (loaded, None),
@@ -138,20 +152,29 @@ async fn load(
         .acquire_many_owned(permits(bytes))
         .await
         .expect("the semaphore is never closed");
-    let loaded = read(address, file);
+    // The file and what is made of it are in memory together for a moment.
+    let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let memory = shared.app.request_memory();
+    let mut room = memory.reserve(wanted.saturating_mul(2)).await;
+    let loaded = read(shared, address, file);
     // Most of a file may be nothing that is kept, such as spaces.
-    let kept = permits(kept_bytes(&loaded));
-    let surplus = permit.num_permits().saturating_sub(kept as usize);
+    let kept = kept_bytes(&loaded);
+    let surplus = permit.num_permits().saturating_sub(permits(kept) as usize);
     drop(permit.split(surplus));
-    (loaded, Some(permit))
+    room.shrink_to(usize::try_from(kept).unwrap_or(usize::MAX));
+    (loaded, Some((permit, room)))
 }
 
 /// Opens a request that is to be handled, or returns why there is none.
+#[expect(
+    clippy::result_large_err,
+    reason = "it is handed on at once, and boxed by nobody"
+)]
 fn open(tree: &Tree, address: &Address, known: Option<Stamp>) -> Result<RequestFile, Loaded> {
-    match tree.open_request(address) {
+    match tree.open_unserved(address, known) {
         Ok(Opened::Absent) => Err(Loaded::Absent),
         Ok(Opened::Answered) => Err(Loaded::Answered),
-        Ok(Opened::File(file)) if Some(file.stamp()) == known => Err(Loaded::Answered),
+        Ok(Opened::File(file)) if Some(file.stamp()) == known => Err(Loaded::AnswerGone),
         Ok(Opened::File(file)) => Ok(file),
         Err(error) => {
             tracing::warn!(%address, "cannot open a request: {error}");
@@ -168,7 +191,7 @@ fn permits(bytes: u64) -> u32 {
 
 fn kept_bytes(loaded: &Loaded) -> u64 {
     match loaded {
-        Loaded::File(_, Ok(request)) => {
+        Loaded::File(_, Ok(request)) | Loaded::Refused(_, _, request) => {
             let headers: usize = request
                 .headers
                 .iter()
@@ -181,13 +204,19 @@ fn kept_bytes(loaded: &Loaded) -> u64 {
     }
 }
 
-fn read(address: &Address, file: RequestFile) -> Loaded {
-    let stamp = file.stamp();
+fn read(shared: &Shared, address: &Address, file: RequestFile) -> Loaded {
     match file.read() {
         Ok(bytes) => {
             failpoint::reach(Step::AfterRead, address.id().stem());
-            let request = Request::from_json(&bytes, now().wall);
-            Loaded::File(stamp, request.map(Box::new))
+            let request = Request::from_json(&bytes, now().wall).map(Box::new);
+            let version = file.version(&bytes);
+            match request {
+                Ok(request) if shared.app.is_misdirected(&request) => {
+                    let here = shared.replier.url(address.endpoint()).as_str().to_owned();
+                    Loaded::Refused(version, Refusal::MisdirectedTo(here), request)
+                }
+                request => Loaded::File(version, request),
+            }
         }
         Err(error) => {
             tracing::warn!(%address, "cannot read a request: {error}");
@@ -200,12 +229,17 @@ async fn run(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
     request: Request,
     sender: Sender,
 ) -> Closed {
     // Events have some of the slots; they are taken in the order of asking.
     let _slot = shared.slots.acquire().await;
+    let unclaimed = shared.unclaimed().take(address, &version);
+    if let Some(answer) = unclaimed {
+        tracing::info!(%address, "it has run already: its answer is given now");
+        return publish(shared, tree, address, version, answer).await;
+    }
     let start = Instant::now();
     let heading = shared.replier.heading(address, Some(&request), now().wall);
     let email = sender.email.clone();
@@ -213,27 +247,33 @@ async fn run(
     let conclude = |outcome| (shared.replier).conclude(address, &heading, outcome, now().wall);
     let called = shared
         .app
-        .call(address, stamp, sender, request, conclude)
+        .call(address, version, sender, request, conclude)
         .await;
+    let ran = match called {
+        Ok(Called::Concluded(ran)) => ran,
+        Ok(Called::Before(answer)) => {
+            tracing::info!(%address, "it has run already: its answer is given now");
+            return publish(shared, tree, address, version, Arc::new(answer)).await;
+        }
+        Ok(Called::Reused) => {
+            let refusal = Refusal::Reused;
+            return refuse_as(shared, tree, address, version, &refusal, &heading).await;
+        }
+        Err(error) => return try_later(address, &error),
+    };
+    let Ran {
+        conclusion,
+        _memory,
+        ..
+    } = ran;
     let Conclusion {
         name,
         detail,
         reply,
         ..
-    } = match called {
-        Ok(Called::Concluded(conclusion)) => conclusion,
-        Ok(Called::Before(answer)) => {
-            tracing::info!(%address, "it has run already: its answer is given now");
-            return publish(shared, tree, address, stamp, answer).await;
-        }
-        Ok(Called::Reused) => {
-            let refusal = Refusal::Reused;
-            return refuse_as(shared, tree, address, stamp, &refusal, &heading).await;
-        }
-        Err(error) => return try_later(address, &error),
-    };
+    } = conclusion;
     let status = reply.status.code();
-    let closed = publish(shared, tree, address, stamp, reply.json).await;
+    let closed = publish(shared, tree, address, version, Arc::new(reply.json)).await;
     let (endpoint, id) = (address.endpoint(), address.id());
     let ms = start.elapsed().as_secs_f64() * 1e3;
     match detail {
@@ -254,17 +294,22 @@ fn try_later(address: &Address, error: &impl Display) -> Closed {
     Closed::Failed
 }
 
-/// Writes the answer of a call, which may have been kept until then.
+/// Writes the answer of a call, which may have been kept until then. One that finds no
+/// request is kept for it: it may only have been moved away, or be about to be written
+/// again.
 async fn publish(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
-    answer: Vec<u8>,
+    version: Version,
+    answer: Arc<Vec<u8>>,
 ) -> Closed {
-    let closed = write(shared, tree, address, stamp, answer).await;
+    let closed = write(shared, tree, address, version, Arc::clone(&answer)).await;
     if closed != Closed::Failed {
         shared.app.published(address);
+    }
+    if closed == Closed::Gone {
+        shared.unclaimed().keep(address, version, answer);
     }
     closed
 }
@@ -273,27 +318,33 @@ async fn refuse(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
     refusal: &Refusal,
     request: Option<&Request>,
 ) -> Closed {
     // One that has run has not expired before it could.
     if let (Refusal::Expired, Some(request)) = (refusal, request) {
-        match shared.app.answer_before(address, stamp, request).await {
-            Ok(Some(answer)) => return publish(shared, tree, address, stamp, answer).await,
+        let unclaimed = shared.unclaimed().take(address, &version);
+        if let Some(answer) = unclaimed {
+            return publish(shared, tree, address, version, answer).await;
+        }
+        match shared.app.answer_before(address, version, request).await {
+            Ok(Some(answer)) => {
+                return publish(shared, tree, address, version, Arc::new(answer)).await;
+            }
             Ok(None) => {}
             Err(error) => return try_later(address, &error),
         }
     }
     let heading = shared.replier.heading(address, request, now().wall);
-    refuse_as(shared, tree, address, stamp, refusal, &heading).await
+    refuse_as(shared, tree, address, version, refusal, &heading).await
 }
 
 async fn refuse_as(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
+    version: Version,
     refusal: &Refusal,
     heading: &Heading,
 ) -> Closed {
@@ -301,24 +352,77 @@ async fn refuse_as(
         .replier
         .refusal(address, heading, refusal, now().wall);
     let (endpoint, id, status) = (address.endpoint(), address.id(), reply.status.code());
-    let closed = write(shared, tree, address, stamp, reply.json).await;
+    let closed = write(shared, tree, address, version, Arc::new(reply.json)).await;
     tracing::warn!(%endpoint, %id, status, ?refusal, "refused");
     closed
+}
+
+/// Writes an answer once more that is gone from beside its request, if it was kept and
+/// somebody may still wait for it.
+async fn give_again(
+    shared: &Shared,
+    tree: &Arc<Tree>,
+    address: &Address,
+    version: Version,
+) -> Closed {
+    let Some(answer) = answer_before(shared, tree, address, version).await else {
+        tracing::debug!(%address, "its answer is gone, and was not kept");
+        return Closed::Answered;
+    };
+    match write(shared, tree, address, version, answer).await {
+        Closed::Gone => Closed::Gone,
+        closed => {
+            if closed == Closed::Answered {
+                tracing::info!(%address, "its answer was gone, and is given again");
+            }
+            // It was answered before, and is not to run again.
+            Closed::Answered
+        }
+    }
+}
+
+/// Returns the answer that a request got, if it was kept and the request has not expired.
+async fn answer_before(
+    shared: &Shared,
+    tree: &Tree,
+    address: &Address,
+    version: Version,
+) -> Option<Arc<Vec<u8>>> {
+    let Ok(Opened::File(file)) = tree.open_any_request(address) else {
+        return None;
+    };
+    if file.stamp() != version.stamp {
+        return None;
+    }
+    if let Ok(request) = Request::from_json(&file.read().ok()?, now().wall) {
+        if request.expires <= now().wall {
+            return None;
+        }
+        match shared.app.answer_before(address, version, &request).await {
+            Ok(Some(answer)) => return Some(Arc::new(answer)),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%address, "cannot look for its answer: {error}"),
+        }
+    }
+    shared.given().get(address)
 }
 
 async fn write(
     shared: &Shared,
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
-    answer: Vec<u8>,
+    version: Version,
+    answer: Arc<Vec<u8>>,
 ) -> Closed {
     let written = match shared.durability {
-        Durability::Strict => write_forced(tree, address, stamp, answer).await,
-        Durability::None | Durability::Batched => tree.answer(address, stamp, &answer, false),
+        Durability::Strict => write_forced(tree, address, version, Arc::clone(&answer)).await,
+        Durability::None | Durability::Batched => tree.answer(address, &version, &answer, false),
     };
     match written {
-        Ok(Written::Beside) => Closed::Answered,
+        Ok(Written::Beside) => {
+            shared.given().keep(Instant::now(), address, answer);
+            Closed::Answered
+        }
         Ok(Written::Gone) => {
             tracing::debug!(%address, "the request is gone, its answer is dropped");
             Closed::Gone
@@ -334,11 +438,11 @@ async fn write(
 async fn write_forced(
     tree: &Arc<Tree>,
     address: &Address,
-    stamp: Stamp,
-    answer: Vec<u8>,
+    version: Version,
+    answer: Arc<Vec<u8>>,
 ) -> io::Result<Written> {
     let (tree, address) = (Arc::clone(tree), address.clone());
-    let write = move || tree.answer(&address, stamp, &answer, true);
+    let write = move || tree.answer(&address, &version, &answer, true);
     let written = tokio::task::spawn_blocking(write).await;
     written.unwrap_or_else(|error| Err(io::Error::other(error)))
 }

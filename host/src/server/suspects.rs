@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::journal::{self, Journal};
 use crate::parked::{Asked, MAX_PARKED, ParkedRequest, Shelf};
 use crate::state::{Attempts, Note};
+use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 use crate::tree::{Opened, Tree};
 
 /// Requests that are suspected from earlier at most, beside those that are parked.
@@ -60,7 +61,10 @@ impl Suspects {
         for (address, crashes) in &left.requests {
             inbox.suspect(address, *crashes);
         }
-        count_events(app, &left).await?;
+        let has_repeated = count_events(app, &left).await? || left.has_repeated;
+        if has_repeated && !left.was_stopping {
+            note_crash(folder);
+        }
         tell(left.requests.iter().filter(|it| !is_parked(it.0)));
         let journal = Journal::start(folder, left.requests)
             .with_context(|| format!("write the journal of calls in {}", folder.display()))?;
@@ -165,18 +169,31 @@ impl Suspects {
 }
 
 /// An event that ended the host failed, as one does that the app does not take.
-async fn count_events(app: &App, left: &journal::Left) -> anyhow::Result<()> {
+/// Tells whether one of them has done so repeatedly.
+async fn count_events(app: &App, left: &journal::Left) -> anyhow::Result<bool> {
     if left.events.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
+    let mut most = 0;
     let known = app.state().watches()?.attempts;
     let at = Timestamp::from_system_time(SystemTime::now()).micros();
     let notes = left.events.iter().map(|id| {
         let failed = known.iter().find(|(known, _)| known == id);
         let n_failed = failed.map_or(0, |(_, it)| it.n_failed) + 1;
+        most = n_failed.max(most);
         Note::Attempts(*id, Some(Attempts { n_failed, at }))
     });
-    Ok(app.state().note(notes.collect()).await?)
+    let notes = notes.collect();
+    app.state().note(notes).await?;
+    Ok(most > CRASHES_BEFORE_ALONE)
+}
+
+/// That it cannot be written down is no reason not to serve.
+fn note_crash(folder: &Path) {
+    match suspension::note_crash(folder) {
+        Ok(_) => {}
+        Err(error) => tracing::error!("a crash is not held against the app: {error}"),
+    }
 }
 
 fn tell<'a>(suspects: impl Iterator<Item = (&'a Address, &'a u32)>) {

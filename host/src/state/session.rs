@@ -14,6 +14,7 @@ use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
 use crate::failpoint::{self, Step};
 use crate::sandbox::Limits;
+use crate::sandbox::meter::{Charge, Meter, Part, Refused};
 
 /// Keys that are listed at one time, and what a key costs besides its text.
 const PAGE: usize = 1_000;
@@ -33,7 +34,9 @@ pub(crate) struct Session {
     /// By how much its writes change what the app uses.
     growth: i64,
     /// What reads and writes of the call take in memory.
-    held_bytes: usize,
+    pub(super) held_bytes: usize,
+    /// The same, on the meter of the call that runs.
+    charge: Option<Charge>,
     /// What the host keeps together with it.
     extras: Vec<Extra>,
     answer: Option<Record>,
@@ -59,6 +62,9 @@ pub(crate) enum SessionError {
     /// The call reads and writes too much.
     #[error("a call reads and writes keys and values of at most {0} bytes together")]
     Call(usize),
+    /// There is no memory for it.
+    #[error(transparent)]
+    Memory(#[from] Refused),
     /// The host cannot.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -75,10 +81,16 @@ impl Session {
             writes: BTreeMap::new(),
             growth: 0,
             held_bytes: 0,
+            charge: None,
             extras: Vec::new(),
             answer: None,
             trouble: None,
         }
+    }
+
+    /// Has what it reads and writes counted by the meter of a call, before the first of it.
+    pub(crate) fn count_by(&mut self, meter: &Meter) {
+        self.charge = Some(meter.nothing(Part::Held));
     }
 
     /// Makes sure that there is state at all.
@@ -102,7 +114,7 @@ impl Session {
         let found = self.snapshot()?.get(key)?;
         let version = found.as_ref().map_or(ABSENT, |(version, _)| *version);
         if !self.reads.contains_key(key) {
-            self.hold(key.len() + KEY_COST_BYTES)?;
+            self.hold(0, key.len() + KEY_COST_BYTES)?;
             self.reads.insert(key.to_owned(), version);
         }
         Ok(found.map(|(_, value)| value))
@@ -130,6 +142,12 @@ impl Session {
     ) -> Result<(Vec<String>, Option<String>), SessionError> {
         let listed = self.list(cursor);
         self.note(listed)
+    }
+
+    /// Returns the most bytes that a page of keys takes, while it is put together.
+    pub(crate) fn listed_bytes(&self) -> usize {
+        let written = self.writes.keys().map(|key| key.len() + KEY_COST_BYTES);
+        PAGE * (self.limits.state_key_bytes + KEY_COST_BYTES) + written.sum::<usize>()
     }
 
     fn list(
@@ -224,13 +242,12 @@ impl Session {
         if growth > 0 && used_bytes.saturating_add_signed(self.growth + growth) > quota {
             return Err(SessionError::Quota(quota));
         }
-        let held = after.unwrap_or(0);
-        match self.writes.get(key) {
-            // What it wrote before goes.
-            Some(written) => self.held_bytes -= written.as_ref().map_or(0, Vec::len),
-            None => self.hold(key.len() + KEY_COST_BYTES)?,
-        }
-        self.hold(held)?;
+        // What it wrote before goes.
+        let (gone, new_key) = match self.writes.get(key) {
+            Some(written) => (written.as_ref().map_or(0, Vec::len), 0),
+            None => (0, key.len() + KEY_COST_BYTES),
+        };
+        self.hold(gone, new_key + after.unwrap_or(0))?;
         self.growth += growth;
         match self.writes.entry(key.to_owned()) {
             Entry::Occupied(mut entry) => {
@@ -243,12 +260,18 @@ impl Session {
         Ok(())
     }
 
-    fn hold(&mut self, bytes: usize) -> Result<(), SessionError> {
+    /// Counts what takes the place of what goes, if there is room for it; else nothing
+    /// changes.
+    fn hold(&mut self, gone: usize, new: usize) -> Result<(), SessionError> {
         let limit = self.limits.state_call_bytes;
-        if self.held_bytes + bytes > limit {
+        let held = (self.held_bytes - gone).saturating_add(new);
+        if held > limit {
             return Err(SessionError::Call(limit));
         }
-        self.held_bytes += bytes;
+        if let Some(charge) = &mut self.charge {
+            charge.resize(held)?;
+        }
+        self.held_bytes = held;
         Ok(())
     }
 

@@ -1,3 +1,4 @@
+mod accounting;
 mod answers;
 
 use super::*;

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cap_std::fs::Dir;
 use syft_protocol::address::Folder;
 
 use super::Tree;
+use super::prepare::create_keep_file;
 
 /// Folders that are open at one time.
 const MAX_OPEN: usize = 16;
@@ -16,10 +18,32 @@ const MAX_OPEN: usize = 16;
 /// they are let go of at each scan, and whoever misses a file in one looks into the one
 /// that is at its path now.
 #[derive(Debug, Default)]
-pub(super) struct Folders(Mutex<HashMap<Arc<Folder>, Arc<Dir>>>);
+pub(super) struct Folders(Mutex<HashMap<Arc<Folder>, Arc<Held>>>);
+
+/// A folder that is open.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) dir: Dir,
+    /// It was seen to that it stays.
+    is_kept: AtomicBool,
+}
+
+impl Held {
+    /// Sees to it that SyftBox's client does not remove the folder once it is empty. It
+    /// never sees again what comes into one that it has removed, and answers would take
+    /// 5 seconds each. Whatever has the name already is left alone.
+    pub(super) fn keep(&self) {
+        if self.is_kept.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = create_keep_file(&self.dir) {
+            tracing::debug!("a caller's folder may be removed by sync: {error}");
+        }
+    }
+}
 
 impl Folders {
-    fn open(&self) -> MutexGuard<'_, HashMap<Arc<Folder>, Arc<Dir>>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<Arc<Folder>, Arc<Held>>> {
         self.0.lock().expect("no holder of this lock panics")
     }
 }
@@ -30,7 +54,7 @@ impl Tree {
     pub(super) fn look_in<T>(
         &self,
         folder: &Arc<Folder>,
-        find: impl Fn(&Dir) -> io::Result<Option<T>>,
+        find: impl Fn(&Held) -> io::Result<Option<T>>,
     ) -> io::Result<Option<T>> {
         let open = self.folders.open().get(folder).map(Arc::clone);
         if let Some(open) = open
@@ -38,7 +62,10 @@ impl Tree {
         {
             return Ok(Some(found));
         }
-        let opened = Arc::new(self.open_folder(folder)?);
+        let opened = Arc::new(Held {
+            dir: self.open_folder(folder)?,
+            is_kept: AtomicBool::new(false),
+        });
         let found = find(&opened)?;
         let mut folders = self.folders.open();
         if folders.len() >= MAX_OPEN {

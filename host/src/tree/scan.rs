@@ -1,32 +1,35 @@
 //! Finds the requests that lie in the tree. The watcher only hints; this is the
 //! truth.
+//!
+//! A folder is read in slices, each of which goes on where the one before stopped, and the
+//! folders take turns. So any number of names, whatever they are, delays what lies among
+//! them and beside them, and hides nothing.
 
-use std::collections::HashSet;
+use std::collections::VecDeque;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ops::AddAssign;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FileType, Mode, OFlags, RawDir, Stat, fstat, openat};
-use syft_protocol::address::{Address, Endpoint, FileKind, Folder, RequestId, request_file};
+use cap_std::fs::Dir;
+use rustix::fs::fstat;
+use syft_protocol::address::{Address, Endpoint, Folder, RequestId};
 use syft_protocol::inbox::{Found, Stamp};
 
-use super::read::{is_absent, look_at, stamp};
-use super::{Tree, Watcher, open_path};
-use crate::eyes::Interest;
+use super::names::{Cursor, Names, open_to_read, read_names};
+use super::quiet::Quiet;
+use super::read::{is_absent, stamp};
+use super::watch::{Cover, Grade, Watcher};
+use super::{Tree, open_path};
 
-/// The most requests that one scan returns, and names that it holds of one folder.
-/// More wait for a later scan.
-const MAX_FOUND: usize = 200_000;
-const MAX_NAMES: usize = 400_000;
+/// Names that are read of an endpoint before others have their turn, and what it costs in
+/// names to open a folder.
+const SLICE: usize = 50_000;
+const OPENING: usize = 8;
 
-/// The age from which on a later change of a folder has another time: some file systems
-/// count two seconds at once.
-const SETTLED: Duration = Duration::from_secs(3);
-
-/// Bytes of names that the kernel gives at once.
-const NAME_BYTES: usize = 32 << 10;
+/// Names of an endpoint's own folder that are read at once: the folders of senders among
+/// them are kept in mind until they are read.
+const OWN_AT_ONCE: usize = 10_000;
 
 /// A scan, and what it found.
 #[derive(Default)]
@@ -35,24 +38,31 @@ pub struct Scan {
     pub which: Which,
     /// Watches the folders that are read, before they are.
     pub watcher: Option<Arc<Watcher>>,
-    /// Looks at the sizes of answers, and takes empty ones for none. That costs a
-    /// system call for each, and a running host leaves no such files.
-    pub is_thorough: bool,
-    /// What need not be read.
-    pub quiet: Quiet,
     /// The requests.
     pub found: Vec<Found>,
-    pub(super) n_found: usize,
-    /// Things that look like requests and are none.
-    pub skipped: Skipped,
+    /// A folder has more names than were read.
+    pub is_cut: bool,
 }
 
-/// Folders of senders that need not be read again as long as they stay as they are:
-/// nothing waited in them, and what comes changes them.
-#[derive(Debug, Default)]
-pub struct Quiet {
-    before: HashSet<Stamp>,
-    now: HashSet<Stamp>,
+/// How far the scan of an endpoint has come: it goes over the endpoint's own folder and
+/// those of its senders, and begins anew when it has seen all of it.
+#[derive(Debug)]
+pub struct Course {
+    endpoint: Endpoint,
+    own: Cursor,
+    is_own_over: bool,
+    /// Senders whose folders were not read yet, and those that have more names.
+    senders: VecDeque<String>,
+    cut: VecDeque<(String, Cursor)>,
+    /// Looks at the sizes of answers, and takes empty ones for none. That costs a
+    /// system call for each, and a running host leaves no such files.
+    is_thorough: bool,
+    /// What need not be read.
+    quiet: Quiet,
+    skipped: Skipped,
+    last_skipped: Skipped,
+    /// Names in a slice.
+    slice: usize,
 }
 
 /// Which requests a scan is for.
@@ -78,6 +88,15 @@ pub struct Skipped {
     pub unreadable: usize,
 }
 
+impl AddAssign for Skipped {
+    fn add_assign(&mut self, other: Self) {
+        self.not_ids += other.not_ids;
+        self.not_files += other.not_files;
+        self.linked_folders += other.linked_folders;
+        self.unreadable += other.unreadable;
+    }
+}
+
 impl Scan {
     /// Returns a scan for unanswered requests that has the folders watched.
     pub fn watching(watcher: Option<Arc<Watcher>>) -> Self {
@@ -95,273 +114,279 @@ impl Scan {
         })
     }
 
-    /// Has a folder watched that is open, and tells whether all is known of it that
-    /// can be.
-    fn cover(&self, dir: BorrowedFd<'_>, path: &[&str], interest: Interest) -> bool {
+    /// Has a folder watched that is open.
+    fn cover(&self, dir: &OwnedFd, folder: &Folder, grade: Grade) -> Cover {
         let watcher = self.watcher.as_ref();
-        watcher.is_none_or(|watcher| watcher.cover(dir, &path.join("/"), interest))
+        watcher.map_or(Cover::Watched, |watcher| {
+            watcher.cover(dir.as_fd(), folder, grade)
+        })
     }
 }
 
-impl Quiet {
-    /// Returns what the next scan need not read.
-    #[must_use]
-    pub fn next(self) -> Self {
+impl Course {
+    /// Returns the beginning of the first scan of an endpoint, one of so many.
+    pub fn new(endpoint: Endpoint, n_endpoints: usize) -> Self {
         Self {
-            before: self.now,
-            now: HashSet::new(),
+            endpoint,
+            own: Cursor::default(),
+            is_own_over: false,
+            senders: VecDeque::new(),
+            cut: VecDeque::new(),
+            is_thorough: true,
+            quiet: Quiet::new(n_endpoints),
+            skipped: Skipped::default(),
+            last_skipped: Skipped::default(),
+            slice: SLICE,
         }
     }
 
-    /// Tells whether a folder need not be read.
-    fn passes(&mut self, parent: BorrowedFd<'_>, name: &str) -> bool {
-        if self.before.is_empty() {
-            return false;
+    /// As [`Course::new`], and trusts the sizes of answers.
+    pub fn brief(endpoint: Endpoint) -> Self {
+        Self {
+            is_thorough: false,
+            ..Self::new(endpoint, 1)
         }
-        let found = look(parent, name).map(|found| stamp(&found));
-        let known = found.filter(|found| self.before.contains(found));
-        self.now.extend(known);
-        known.is_some()
     }
 
-    fn add(&mut self, stamp: Stamp) {
-        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        let settled = now.saturating_sub(SETTLED).as_nanos();
-        if stamp.changed < i128::try_from(settled).unwrap_or(0) {
-            self.now.insert(stamp);
-        }
+    /// Has folders read as well that do not seem to have changed.
+    pub fn read_whole(&mut self) {
+        self.quiet.forget();
+    }
+
+    /// Returns what was skipped when all was seen for the last time.
+    pub fn last_skipped(&self) -> Skipped {
+        self.last_skipped
+    }
+
+    fn segments(&self) -> Vec<&str> {
+        self.endpoint.segments().collect()
+    }
+
+    fn is_at_start(&self) -> bool {
+        !self.is_own_over && self.own.is_at_start()
+    }
+
+    fn end(&mut self) {
+        self.own = Cursor::default();
+        self.is_own_over = false;
+        self.is_thorough = false;
+        self.quiet.turn();
+        self.last_skipped = std::mem::take(&mut self.skipped);
     }
 }
 
 impl Tree {
-    /// Scans an endpoint: its own folder and those of its senders.
-    pub fn scan_endpoint(&self, endpoint: &Endpoint, scan: &mut Scan) {
-        let segments: Vec<&str> = endpoint.segments().collect();
+    /// Scans a slice of an endpoint, and tells whether all of it was seen.
+    pub fn scan_slice(&self, course: &mut Course, scan: &mut Scan) -> bool {
+        if course.is_at_start() {
+            self.cover_way(course, scan);
+        }
+        let parent = open_path(&self.rpc, course.endpoint.segments());
+        let (mut left, mut is_turn_of_cut) = (course.slice, true);
+        loop {
+            if left == 0 {
+                return false;
+            }
+            let cost = if let Some(sender) = course.senders.pop_front() {
+                self.read_sender(course, &parent, sender, Cursor::default(), left, scan)
+            } else if (is_turn_of_cut || course.is_own_over)
+                && let Some((sender, cursor)) = course.cut.pop_front()
+            {
+                is_turn_of_cut = false;
+                self.read_sender(course, &parent, sender, cursor, left, scan)
+            } else if !course.is_own_over {
+                is_turn_of_cut = true;
+                self.read_own(course, left.min(OWN_AT_ONCE), scan)
+            } else {
+                course.end();
+                return true;
+            };
+            left = left.saturating_sub(cost);
+        }
+    }
+
+    /// Scans the beginning of one folder that is new, or may be.
+    pub fn scan_folder(&self, folder: Folder, scan: &mut Scan) {
+        let dir = open_path(&self.rpc, folder.segments());
+        let dir = dir.and_then(|dir| open_to_read(dir.as_fd(), "."));
+        let mut reading = Reading {
+            grade: Grade::New,
+            ..Reading::of(folder, SLICE)
+        };
+        match dir.and_then(|dir| reading.take(dir, scan)) {
+            Ok(_) => scan.is_cut |= reading.is_cut,
+            Err(error) if is_absent(&error) => {}
+            Err(error) => self.tell(&error),
+        }
+    }
+
+    /// Has the folders watched that lead to an endpoint.
+    fn cover_way(&self, course: &Course, scan: &Scan) {
+        let segments = course.segments();
         for end in 0..segments.len() {
             let way = &segments[..end];
-            if let Ok(dir) = open_path(&self.rpc, way.iter().copied()) {
-                scan.cover(dir.as_fd(), way, Interest::ArrivalsAndFolders);
-            }
-        }
-        let Some(folder) = Folder::parse(&segments) else {
-            return;
-        };
-        let Some((dir, senders)) = self.scan_folder(folder, scan) else {
-            return;
-        };
-        for sender in senders {
-            if scan.quiet.passes(dir.as_fd(), &sender) {
-                continue;
-            }
-            let path: Vec<&str> = segments.iter().copied().chain([sender.as_str()]).collect();
-            if let Some(folder) = Folder::parse(&path) {
-                self.read_folder(folder, open_to_read(dir.as_fd(), &sender), scan);
+            if let (Some(watcher), Ok(dir)) =
+                (&scan.watcher, open_path(&self.rpc, way.iter().copied()))
+            {
+                watcher.cover_way(dir.as_fd(), &way.join("/"));
             }
         }
     }
 
-    /// Scans one folder. Returns it with the names of the folders in it that are a
-    /// sender's, if it can be read.
-    pub fn scan_folder(&self, folder: Folder, scan: &mut Scan) -> Option<(OwnedFd, Vec<String>)> {
+    /// Reads on in an endpoint's own folder.
+    fn read_own(&self, course: &mut Course, most: usize, scan: &mut Scan) -> usize {
+        let Some(folder) = Folder::parse(&course.segments()) else {
+            course.is_own_over = true;
+            return 0;
+        };
         let dir = self.open_folder(&folder);
         let dir = dir.and_then(|dir| open_to_read(dir.as_fd(), "."));
-        self.read_folder(folder, dir, scan)
+        let mut reading = Reading {
+            cursor: course.own,
+            is_thorough: course.is_thorough,
+            ..Reading::of(folder, most)
+        };
+        let names = self.read(dir, &mut reading, course, scan);
+        course.own = reading.cursor;
+        course.is_own_over = !reading.is_cut;
+        course.senders.extend(names.senders);
+        names.n_read + OPENING
     }
 
-    fn read_folder(
+    /// Reads on in the folder of a sender, if something may have come there.
+    fn read_sender(
         &self,
-        folder: Folder,
-        dir: io::Result<OwnedFd>,
+        course: &mut Course,
+        parent: &io::Result<Dir>,
+        sender: String,
+        cursor: Cursor,
+        most: usize,
         scan: &mut Scan,
-    ) -> Option<(OwnedFd, Vec<String>)> {
-        if scan.n_found >= MAX_FOUND {
-            return None;
+    ) -> usize {
+        let segments = course.segments();
+        let path: Vec<&str> = segments.iter().copied().chain([&*sender]).collect();
+        let (Ok(parent), Some(folder)) = (parent, Folder::parse(&path)) else {
+            return OPENING;
+        };
+        if cursor.is_at_start() && course.quiet.passes(parent.as_fd(), &sender) {
+            return 1;
         }
-        match dir.and_then(|dir| take_requests(folder, dir, scan)) {
-            Ok(read) => Some(read),
-            Err(error) => {
-                if !is_absent(&error) {
-                    scan.skipped.unreadable += 1;
-                    tracing::debug!(path = %self.path.display(), "cannot read a folder: {error}");
+        let dir = open_to_read(parent.as_fd(), &sender);
+        let mut reading = Reading {
+            cursor,
+            is_thorough: course.is_thorough,
+            ..Reading::of(folder, most)
+        };
+        let names = self.read(dir, &mut reading, course, scan);
+        if reading.is_cut {
+            course.cut.push_back((sender, reading.cursor));
+        }
+        names.n_read + OPENING
+    }
+
+    fn read(
+        &self,
+        dir: io::Result<OwnedFd>,
+        reading: &mut Reading,
+        course: &mut Course,
+        scan: &mut Scan,
+    ) -> Names {
+        match dir.and_then(|dir| reading.take(dir, scan)) {
+            Ok(names) => {
+                course.skipped += names.skipped;
+                if let Some(stamp) = reading.quiet_as {
+                    course.quiet.add(stamp);
                 }
-                None
+                names
+            }
+            Err(error) => {
+                reading.is_cut = false;
+                if !is_absent(&error) {
+                    course.skipped.unreadable += 1;
+                    self.tell(&error);
+                }
+                Names::default()
             }
         }
     }
+
+    fn tell(&self, error: &io::Error) {
+        tracing::debug!(path = %self.path.display(), "cannot read a folder: {error}");
+    }
 }
 
-fn take_requests(
-    folder: Folder,
-    dir: OwnedFd,
-    scan: &mut Scan,
-) -> io::Result<(OwnedFd, Vec<String>)> {
-    let path: Vec<&str> = folder.segments().collect();
-    let interest = match folder.sender() {
-        Some(_) => Interest::Arrivals,
-        None => Interest::ArrivalsAndFolders,
-    };
-    let is_covered = scan.cover(dir.as_fd(), &path, interest);
-    let (before, skipped) = (fstat(&dir)?, scan.skipped);
-    let mut names = read_names(dir.as_fd(), scan.is_thorough, &mut scan.skipped)?;
-    if scan.which == Which::Unanswered {
-        names.requests.retain(|id| !names.responses.contains(id));
-    }
-    let is_quiet = names.requests.is_empty() && scan.skipped == skipped;
-    if is_covered && is_quiet && !names.is_cut {
-        scan.quiet.add(stamp(&before));
-    }
-    if !names.requests.is_empty() {
-        scan.n_found += names.requests.len();
-        scan.found.push(Found {
-            folder: Arc::new(folder),
-            ids: names.requests,
-        });
-    }
-    Ok((dir, names.senders))
-}
-
-#[derive(Default)]
-struct Names {
-    requests: Vec<RequestId>,
-    responses: HashSet<RequestId>,
-    senders: Vec<String>,
-    /// There are more.
+/// A folder that is being read.
+struct Reading {
+    folder: Arc<Folder>,
+    cursor: Cursor,
+    most: usize,
+    is_thorough: bool,
+    grade: Grade,
+    /// There are more names.
     is_cut: bool,
+    /// Nothing waits in it as long as it is like this.
+    quiet_as: Option<Stamp>,
 }
 
-fn read_names(dir: BorrowedFd<'_>, is_thorough: bool, skipped: &mut Skipped) -> io::Result<Names> {
-    let mut names = Names::default();
-    let mut buffer = [MaybeUninit::uninit(); NAME_BYTES];
-    let mut entries = RawDir::new(dir, &mut buffer);
-    let mut n_left = MAX_NAMES;
-    while let Some(entry) = entries.next() {
-        if n_left == 0 {
-            names.is_cut = true;
-            break;
-        }
-        n_left -= 1;
-        let entry = entry?;
-        // A name that is not UTF-8 is neither an id nor an email.
-        let Ok(name) = entry.file_name().to_str() else {
-            continue;
-        };
-        let kind = match entry.file_type() {
-            // Some file systems do not say.
-            FileType::Unknown => kind(dir, name),
-            kind => kind,
-        };
-        match request_file(name) {
-            FileKind::Request(id) if kind.is_file() => names.requests.push(id),
-            FileKind::Request(_) => skipped.not_files += 1,
-            FileKind::Response(_) if is_thorough && kind.is_file() && is_empty(dir, name) => {}
-            // A folder there, too, keeps the request from being answered.
-            FileKind::Response(id) if kind.is_file() || kind.is_dir() => {
-                names.responses.insert(id);
-            }
-            FileKind::NotAnId => skipped.not_ids += 1,
-            _ if kind.is_dir() && is_sender(name) => names.senders.push(name.to_owned()),
-            _ if kind.is_symlink() && is_sender(name) => skipped.linked_folders += 1,
-            _ => {}
+impl Reading {
+    fn of(folder: Folder, most: usize) -> Self {
+        Self {
+            folder: Arc::new(folder),
+            cursor: Cursor::default(),
+            most,
+            is_thorough: false,
+            grade: Grade::Idle,
+            is_cut: false,
+            quiet_as: None,
         }
     }
-    Ok(names)
-}
 
-/// Opens a folder that lies in another one.
-fn open_to_read(parent: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(openat(parent, name, flags, Mode::empty())?)
-}
+    /// Reads on, and passes on what is found.
+    fn take(&mut self, dir: OwnedFd, scan: &mut Scan) -> io::Result<Names> {
+        let before = fstat(&dir)?;
+        let is_first = self.cursor.stay_in(&before);
+        let mut covered = match is_first {
+            true => scan.cover(&dir, &self.folder, self.grade),
+            false => Cover::Watched,
+        };
+        let (start, is_sender) = (self.cursor, self.folder.sender().is_some());
+        let mut names = self.names(&dir, scan.which)?;
+        if is_first && is_sender && !names.requests.is_empty() {
+            // Who sends is watched before others. What has come since it was read is seen.
+            let before = covered;
+            covered = scan.cover(&dir, &self.folder, Grade::Active);
+            if before != Cover::Watched && covered == Cover::Watched {
+                self.cursor = start;
+                names = self.names(&dir, scan.which)?;
+            }
+        }
+        let is_whole = is_first && !self.is_cut;
+        let is_quiet = names.requests.is_empty() && names.skipped == Skipped::default();
+        if is_sender && is_whole && is_quiet && covered != Cover::Refused {
+            self.quiet_as = Some(stamp(&before));
+        }
+        let ids = std::mem::take(&mut names.requests);
+        if !ids.is_empty() {
+            scan.found.push(Found {
+                folder: Arc::clone(&self.folder),
+                ids,
+                is_first,
+            });
+        }
+        Ok(names)
+    }
 
-fn look(dir: BorrowedFd<'_>, name: &str) -> Option<Stat> {
-    look_at(dir, name).ok().flatten()
-}
-
-fn kind(dir: BorrowedFd<'_>, name: &str) -> FileType {
-    look(dir, name).map_or(FileType::Unknown, |found| {
-        FileType::from_raw_mode(found.st_mode)
-    })
-}
-
-fn is_empty(dir: BorrowedFd<'_>, name: &str) -> bool {
-    look(dir, name).is_some_and(|found| found.st_size == 0)
-}
-
-fn is_sender(name: &str) -> bool {
-    Folder::parse(&[name]).is_some_and(|folder| folder.sender().is_some())
+    fn names(&mut self, dir: &OwnedFd, which: Which) -> io::Result<Names> {
+        let is_first = self.cursor.is_at_start();
+        let mut names = read_names(dir.as_fd(), &mut self.cursor, self.most, self.is_thorough)?;
+        self.is_cut = !self.cursor.is_at_start();
+        if which == Which::Unanswered {
+            let is_whole = is_first && !self.is_cut;
+            names.leave_out_answered(dir.as_fd(), is_whole, self.is_thorough);
+        }
+        Ok(names)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
-
-    use rustix::fs::stat;
-    use syft_protocol::address::{AppName, Datasite};
-
-    use super::*;
-
-    const SENDER: &str = "bob@x.org";
-
-    fn scan(tree: &Tree, quiet: Quiet) -> Scan {
-        let mut scan = Scan {
-            quiet,
-            ..Scan::default()
-        };
-        let endpoint = Endpoint::parse("echo").expect("an endpoint");
-        tree.scan_endpoint(&endpoint, &mut scan);
-        scan
-    }
-
-    fn write(folder: &Path, n: u32) {
-        let name = format!("00000000-0000-4000-8000-{n:012}.request");
-        fs::write(folder.join(name), "").expect("it can be written");
-    }
-
-    fn stamp_of(folder: &Path) -> Stamp {
-        stamp(&stat(folder).expect("it is there"))
-    }
-
-    #[test]
-    fn a_folder_is_read_again_once_something_came() {
-        let site = tempfile::tempdir().expect("a folder");
-        let (datasite, app) = (Datasite::parse("a@x.org"), AppName::parse("app"));
-        let tree = Tree::open(site.path(), &datasite.expect("one"), &app.expect("one"));
-        let tree = tree.expect("a tree");
-        let folder = tree.path().join("echo").join(SENDER);
-        fs::create_dir_all(&folder).expect("it can be made");
-        write(&folder, 1);
-        assert_eq!(scan(&tree, Quiet::default()).n_found, 1);
-        let stamp = stamp_of(&folder);
-        let quiet = || Quiet {
-            before: HashSet::from([stamp]),
-            now: HashSet::new(),
-        };
-        let passed = scan(&tree, quiet());
-        assert_eq!(passed.n_found, 0, "it was told that there is nothing");
-        assert_eq!(passed.quiet.now.len(), 1, "and says so to the next");
-        for n in 2.. {
-            write(&folder, n);
-            if stamp_of(&folder) != stamp {
-                break;
-            }
-        }
-        assert!(scan(&tree, quiet()).n_found > 1);
-    }
-
-    #[test]
-    fn a_folder_is_quiet_when_nothing_waits_there_and_its_time_is_past() {
-        let mut quiet = Quiet::default();
-        let now = SystemTime::UNIX_EPOCH.elapsed().expect("later");
-        for (inode, age) in [(1, 0), (2, 2), (3, 4)] {
-            let changed = now.saturating_sub(Duration::from_secs(age)).as_nanos();
-            quiet.add(Stamp {
-                inode,
-                bytes: 0,
-                changed: i128::try_from(changed).expect("it fits"),
-            });
-        }
-        let inodes: Vec<u64> = quiet.now.iter().map(|stamp| stamp.inode).collect();
-        assert_eq!(inodes, [3]);
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use syft_protocol::message::Request;
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
 
-use super::{Opened, Scan, Tree, Which};
+use super::{Course, Opened, Scan, Tree, Which};
 
 impl Tree {
     /// Deletes the requests of an endpoint that are older than they are kept,
@@ -23,16 +23,22 @@ impl Tree {
         now: Timestamp,
         request_bytes: u64,
     ) -> usize {
-        let mut scan = Scan {
-            which: Which::All,
-            ..Scan::default()
-        };
-        self.scan_endpoint(endpoint, &mut scan);
         let delete = |address: &Address| {
             let stamp = self.due(address, retention, now, request_bytes)?;
             self.delete(address, stamp).ok()
         };
-        scan.addresses().filter_map(|it| delete(&it)).count()
+        let (mut course, mut n_deleted) = (Course::brief(endpoint.clone()), 0);
+        loop {
+            let mut scan = Scan {
+                which: Which::All,
+                ..Scan::default()
+            };
+            let is_over = self.scan_slice(&mut course, &mut scan);
+            n_deleted += scan.addresses().filter_map(|it| delete(&it)).count();
+            if is_over {
+                return n_deleted;
+            }
+        }
     }
 
     /// Returns the stamp of a request that is to be deleted.

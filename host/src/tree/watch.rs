@@ -8,9 +8,11 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use syft_protocol::address::{FileKind, RequestId, request_file};
+use syft_protocol::address::{FileKind, Folder, RequestId, request_file};
 use tokio::sync::Notify;
 
+pub(super) use super::seats::Grade;
+use super::seats::{Claim, Seats};
 use crate::eyes::{Event, Eyes, Interest, Observer, What};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
@@ -63,9 +65,21 @@ impl Hints {
     }
 }
 
+/// Whether a folder is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cover {
+    Watched,
+    /// Others are, before it.
+    Left,
+    /// The kernel watches no more, for now.
+    Refused,
+}
+
 /// Watches folders until it is dropped.
 pub struct Watcher {
     eyes: Eyes,
+    /// Is never locked while the eyes are asked for something.
+    seats: Mutex<Seats>,
     shared: Arc<Shared>,
 }
 
@@ -76,19 +90,73 @@ struct Shared {
 }
 
 impl Watcher {
-    /// Returns a watcher of no folder yet.
-    pub fn start() -> Self {
+    /// Returns a watcher of no folder yet, for an app with so many endpoints.
+    pub fn start(n_endpoints: usize) -> Self {
         let shared = Arc::new(Shared::default());
         Self {
             eyes: Eyes::new(Arc::clone(&shared) as Arc<dyn Observer>),
+            seats: Mutex::new(Seats::new(n_endpoints)),
             shared,
         }
     }
 
-    /// Watches a folder that is open under this path, if that can be; tells whether it is
-    /// watched.
-    pub(super) fn cover(&self, folder: BorrowedFd<'_>, path: &str, interest: Interest) -> bool {
-        self.eyes.cover(folder, &Arc::from(path), interest)
+    fn seats(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().expect("no holder of this lock panics")
+    }
+
+    /// Watches a folder that leads to endpoints, if that can be.
+    pub(super) fn cover_way(&self, dir: BorrowedFd<'_>, path: &str) {
+        let path = Arc::from(path);
+        self.eyes
+            .cover(dir, &path, Interest::ArrivalsAndFolders, None);
+    }
+
+    /// Watches a folder that is open, if that can be and no other goes before.
+    pub(super) fn cover(&self, dir: BorrowedFd<'_>, folder: &Folder, grade: Grade) -> Cover {
+        let path: Arc<str> = Arc::from(folder.segments().collect::<Vec<_>>().join("/"));
+        let endpoint = folder.endpoint().as_str();
+        if folder.sender().is_none() {
+            let interest = Interest::ArrivalsAndFolders;
+            return match self.eyes.cover(dir, &path, interest, None) {
+                true => Cover::Watched,
+                false => Cover::Refused,
+            };
+        }
+        let claim = self.seats().claim(endpoint, &path, grade);
+        let instead = match claim {
+            Claim::Full => return Cover::Left,
+            Claim::Free => None,
+            Claim::Instead(other) => Some(other),
+        };
+        let cover = |instead: Option<&str>| {
+            let interest = Interest::Arrivals;
+            self.eyes.cover(dir, &path, interest, instead)
+        };
+        if cover(instead.as_deref()) {
+            return Cover::Watched;
+        }
+        // Of what the kernel gives us, too, the active ones have their share first.
+        let instead = self.seats().replace(endpoint, &path, grade);
+        if instead.is_some_and(|other| cover(Some(&other))) {
+            return Cover::Watched;
+        }
+        self.seats().leave(endpoint, &path);
+        Cover::Refused
+    }
+
+    /// Has those give way first that are longest without a request.
+    fn note_active(&self, hints: &Hints) {
+        let mut seats = self.seats();
+        for path in hints.requests.keys() {
+            let endpoint = path.rsplit_once('/').map_or("", |(endpoint, _)| endpoint);
+            seats.touch(endpoint, path);
+        }
+    }
+
+    /// Gives the places of folders to others that are gone.
+    pub fn tidy_up(&self) {
+        let watched = self.eyes.paths();
+        self.seats().retain(|path| watched.contains(path));
     }
 
     /// Watches a folder and those below it no more.
@@ -101,6 +169,7 @@ impl Watcher {
         loop {
             let hints = std::mem::take(&mut *self.shared.hints());
             if !hints.is_empty() {
+                self.note_active(&hints);
                 return hints;
             }
             self.shared.changed.notified().await;

@@ -7,11 +7,12 @@ use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, Mode, OFlags, Stat, fsync, openat, renameat, unlinkat};
 use rustix::io::Errno;
 use syft_protocol::address::Address;
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::Version;
 use uuid::Uuid;
 
-use super::Tree;
-use super::read::{is_absent, is_file, look_at, nanos, stamp};
+use super::read::{is_absent, is_file, look_at, nanos, open_to_read, stamp};
+use super::wake::wake;
+use super::{Opened, Tree};
 use crate::failpoint::{self, Step};
 
 /// What became of an answer.
@@ -27,7 +28,8 @@ pub enum Written {
 
 impl Tree {
     /// Puts an answer beside its request, whole or not at all. The request is known
-    /// by its stamp: another one of the same name gets an answer of its own. One that is
+    /// by its stamp, or where somebody has touched it by what it holds: another one of the
+    /// same name gets an answer of its own. One that is
     /// forced is on the disk before its name is seen, and its name before this returns.
     ///
     /// # Errors
@@ -35,20 +37,26 @@ impl Tree {
     pub fn answer(
         &self,
         address: &Address,
-        stamp: Stamp,
+        version: &Version,
         answer: &[u8],
         is_forced: bool,
     ) -> io::Result<Written> {
         let request = address.id().request_name();
         let written = self.look_in(address.folder(), |folder| {
-            match look_at(folder, &request)? {
-                Some(found) if is_same(&found, stamp) => {}
-                _ => return Ok(None),
+            if !holds(&folder.dir, &request, version)? {
+                return Ok(None);
             }
-            put(folder, &address.id().response_name(), answer, is_forced).map(Some)
+            folder.keep();
+            let name = address.id().response_name();
+            put(&folder.dir, &name, answer, is_forced).map(Some)
         });
         match written {
-            Ok(Some(())) => Ok(Written::Beside),
+            Ok(Some(file)) => {
+                if let Err(error) = wake(&file, &self.rpc, address) {
+                    tracing::debug!(%address, "an answer leaves with the next full sync: {error}");
+                }
+                Ok(Written::Beside)
+            }
             Ok(None) => Ok(Written::Gone),
             Err(error) if is_absent(&error) => Ok(Written::Gone),
             Err(error) => Err(error),
@@ -69,29 +77,62 @@ impl Tree {
 }
 
 /// Puts an answer into a folder.
-fn put(folder: &Dir, name: &str, answer: &[u8], is_forced: bool) -> io::Result<()> {
-    replace_after(folder, name, answer, |file| {
+fn put(folder: &Dir, name: &str, answer: &[u8], is_forced: bool) -> io::Result<File> {
+    let file = replace_after(folder, name, answer, |file| {
         failpoint::reach(Step::BeforeRename, name);
         if is_forced { file.sync_all() } else { Ok(()) }
     })?;
     failpoint::reach(Step::AfterRename, name);
-    if is_forced { force(folder) } else { Ok(()) }
+    if is_forced {
+        force(folder)?;
+    }
+    Ok(file)
 }
 
-/// A change of the file's mode alone makes it no other file: then what is in it was
-/// written before the file was read.
-fn is_same(found: &Stat, before: Stamp) -> bool {
+/// Bytes by which a request may have grown, of white space, and be looked at still.
+const MARGIN_BYTES: u64 = 64 << 10;
+
+/// Tells whether a name in a folder stands for the file that was read, or for one that
+/// holds the same. It is read only if it is not as it was.
+fn holds(folder: &Dir, name: &str, before: &Version) -> io::Result<bool> {
+    let Some(found) = look_at(folder, name)?.filter(is_file) else {
+        return Ok(false);
+    };
+    let now = stamp(&found);
+    if now == before.stamp {
+        return Ok(true);
+    }
+    if before.content.is_none() {
+        return Ok(is_unwritten(&found, before));
+    }
+    if now.bytes > before.stamp.bytes + MARGIN_BYTES {
+        return Ok(false);
+    }
+    match open_to_read(folder, name) {
+        Ok(Opened::File(file)) if file.stamp().bytes <= before.stamp.bytes + MARGIN_BYTES => {
+            let now = file.version(&file.read()?);
+            Ok(now.says_the_same(before))
+        }
+        Ok(_) => Ok(false),
+        // Somebody has taken the right to read it away.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Ok(is_unwritten(&found, before))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Tells, of a file that is not read, whether no more than its mode seems to be changed.
+fn is_unwritten(found: &Stat, before: &Version) -> bool {
     let now = stamp(found);
-    let is_unwritten = || nanos(found.st_mtime, found.st_mtime_nsec) <= before.changed;
-    is_file(found)
-        && (now == before
-            || (now.inode == before.inode && now.bytes == before.bytes && is_unwritten()))
+    (now.inode, now.bytes) == (before.stamp.inode, before.stamp.bytes)
+        && nanos(found.st_mtime, found.st_mtime_nsec) <= before.stamp.changed
 }
 
 /// Writes a file under a temporary name and gives it its own, so that readers see
 /// all of it or nothing.
 pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
-    replace_after(dir, name, bytes, |_| Ok(()))
+    replace_after(dir, name, bytes, |_| Ok(())).map(drop)
 }
 
 /// As [`replace`], and both the file and its name are on the disk when this returns.
@@ -114,7 +155,7 @@ fn replace_after(
     name: &str,
     bytes: &[u8],
     finish: impl FnOnce(&File) -> io::Result<()>,
-) -> io::Result<()> {
+) -> io::Result<File> {
     let (mut file, temporary) = create(dir, name)?;
     let written = file
         .write_all(bytes)
@@ -126,9 +167,7 @@ fn replace_after(
         }
         return Err(error);
     }
-    // SyftBox's fast path sees write events only, and a rename is none: without
-    // this the answer leaves with the next full sync, five seconds later.
-    file.set_len(bytes.len() as u64)
+    Ok(file)
 }
 
 /// Makes a temporary file. Sync ignores names that end in `.tmp`, and acts on all

@@ -88,7 +88,7 @@ impl Eyes {
 
     /// Watches a folder that is open under this path, if that can be.
     pub(super) fn cover(&self, folder: BorrowedFd<'_>, path: &Arc<str>) {
-        self.eyes.cover(folder, path, Interest::Everything);
+        self.eyes.cover(folder, path, Interest::Everything, None);
     }
 
     /// Watches a folder and those below it no more, since they are gone from there.

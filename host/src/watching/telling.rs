@@ -13,6 +13,7 @@ use crate::app::CallError;
 use crate::parked::{Asked, MAX_PARKED, Shelf};
 use crate::sandbox::Outcome;
 use crate::state::{Attempts, Note, WatchNumber};
+use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 
 /// Events that failed and are remembered by their number of attempts.
 const MAX_ATTEMPTS: usize = 20_000;
@@ -81,6 +82,10 @@ impl Watching {
         let (runner, sender) = (Arc::clone(&self.runner), self.sender.clone());
         let told_event = event.clone();
         let telling = async move {
+            let _alone = match told_event.attempt {
+                ..=CRASHES_BEFORE_ALONE => None,
+                _ => Some(suspension::alone().await),
+            };
             let slots = Arc::clone(&runner.slots);
             let _slot = slots.acquire_owned().await;
             let _entry = runner.journal.event(id);

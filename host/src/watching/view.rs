@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{Dir, FileType, OFlags};
 use rustix::io::Errno;
 use syft_protocol::address::Datasite;
-use syft_protocol::pattern::Globs;
+use syft_protocol::pattern::{Effort, Globs};
 use syft_protocol::watching::{Found, Stamp};
 
 use super::eyes::Eyes;
@@ -54,23 +54,16 @@ impl Coverage {
         self.covers_names(&names)
     }
 
-    /// Tells whether there could be a file that it covers, as far as examples show:
-    /// those of the patterns, of the grants, and of both put together.
+    /// Tells whether there could be a file that it covers. It may say so where there cannot.
     pub(super) fn may_cover_any(&self) -> bool {
-        let meant: Vec<Vec<String>> = self.globs.iter().flat_map(Globs::examples).collect();
-        let granted: Vec<Vec<String>> = self.policy.examples().collect();
-        let covers = |names: &[String]| {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            self.covers_names(&names)
-        };
-        let both = granted.iter().any(|granted| {
-            let parents = &granted[..granted.len().saturating_sub(1)];
-            meant.iter().any(|meant| {
-                let last = &meant[meant.len().saturating_sub(1)..];
-                covers(&[parents, last].concat()) || covers(&[granted, last].concat())
+        let mut effort = Effort::default();
+        self.globs.iter().any(|globs| {
+            globs.each().any(|glob| {
+                let start = glob.literal_start();
+                self.policy
+                    .may_read_any(&start, |granted| glob.overlaps(granted, &mut effort))
             })
-        });
-        both || meant.iter().chain(&granted).any(|names| covers(names))
+        })
     }
 
     fn covers_names(&self, names: &[&str]) -> bool {

@@ -13,13 +13,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use syft_host::app::{App, Called, Loaded};
 use syft_host::capability::files::{FileAccess, Grants};
+use syft_host::child;
 use syft_host::manifest;
+use syft_host::memory::Memory;
 use syft_host::reply::Replier;
-use syft_host::sandbox::{Compiling, Limits, Sandbox};
+use syft_host::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
 use syft_host::state;
 use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
 use syft_protocol::grant::PathPattern;
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::{Stamp, Version};
 use syft_protocol::message::{Headers, Method, Request, Response};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
@@ -88,7 +90,11 @@ impl Ours {
             time: Duration::from_secs(600),
             ..Limits::default()
         };
-        let sandbox = Sandbox::new(limits, &place.join("compiled")).unwrap();
+        child::launch_by(Path::new(env!("CARGO_BIN_EXE_syft-host")));
+        let memory = Memory::unbounded();
+        let compiling = CompileLimits::default();
+        let sandbox = Sandbox::new(limits, compiling, &place.join("compiled"), &memory);
+        let sandbox = sandbox.unwrap();
         let name = AppName::parse("app").unwrap();
         let owner = Datasite::parse("owner@example.com").unwrap();
         let files = manifest::Files {
@@ -142,21 +148,21 @@ impl Ours {
             email: request.sender.clone(),
             proof: Proof::Folder,
         };
-        let stamp = Stamp {
+        let version = Version::unread(Stamp {
             inode: 0,
             bytes: 0,
             changed: 0,
-        };
+        });
         let heading = self.replier.heading(&self.address, Some(&request), now);
         let conclude = |outcome| (self.replier).conclude(&self.address, &heading, outcome, now);
         let start = Instant::now();
-        let called = (self.app).call(&self.address, stamp, sender, request, conclude);
+        let called = (self.app).call(&self.address, version, sender, request, conclude);
         let called = called.await.unwrap();
         let took = start.elapsed();
-        let Called::Concluded(conclusion) = called else {
+        let Called::Concluded(ran) = called else {
             panic!("nothing ran before: {called:?}")
         };
-        let response = Response::from_json(&conclusion.reply.json, now).unwrap();
+        let response = Response::from_json(&ran.conclusion.reply.json, now).unwrap();
         assert_eq!(response.body, Some(opens.to_string().into_bytes()));
         took
     }

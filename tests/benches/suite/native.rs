@@ -1,7 +1,7 @@
 //! The ceiling: the same files through the same code as in `syft-host`, with a
 //! Rust closure in the place of the sandboxed guest.
 //!
-//! It finds the requests with `Tree::scan_endpoint`, then opens, reads and parses
+//! It finds the requests with `Tree::scan_slice`, then opens, reads and parses
 //! each, runs the closure, encodes the answer and puts it beside the request with
 //! `Tree::answer`. What it lacks of a server: the inbox, the tasks, the watcher,
 //! the log, and the sandbox. Threads get equal shares in advance.
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use serde::Deserialize;
-use syft_host::tree::{Opened, Scan, Tree, Written};
+use syft_host::tree::{Course, Opened, Scan, Tree, Written};
 use syft_protocol::address::{Address, AppName, Datasite, Endpoint};
 use syft_protocol::message::{Headers, Request, Response};
 use syft_protocol::status::Status;
@@ -64,7 +64,8 @@ impl Loop {
         let endpoint = Endpoint::parse(&format!("/{endpoint}"))?;
         let start = Instant::now();
         let mut scan = Scan::default();
-        tree.scan_endpoint(&endpoint, &mut scan);
+        let mut course = Course::brief(endpoint);
+        while !tree.scan_slice(&mut course, &mut scan) {}
         let requests: Vec<Address> = scan.addresses().collect();
         let share = requests.len().div_ceil(self.n_threads).max(1);
         let tree = &tree;
@@ -89,8 +90,9 @@ impl Loop {
         let Opened::File(file) = tree.open_request(address)? else {
             bail!("{address} is gone or answered");
         };
-        let stamp = file.stamp();
-        let request = Request::from_json(&file.read()?, now())?;
+        let bytes = file.read()?;
+        let version = file.version(&bytes);
+        let request = Request::from_json(&bytes, now())?;
         let body = (self.handler)(request.body.as_deref().unwrap_or_default())?;
         let response = Response {
             id: address.id().uuid(),
@@ -102,7 +104,7 @@ impl Loop {
             expires: request.expires,
             status: Status::OK,
         };
-        let written = tree.answer(address, stamp, &response.to_json(), self.is_forced)?;
+        let written = tree.answer(address, &version, &response.to_json(), self.is_forced)?;
         ensure!(written == Written::Beside, "{address} is gone");
         Ok(())
     }

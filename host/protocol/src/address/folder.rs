@@ -50,7 +50,8 @@ impl Folder {
         self.sender.as_deref()
     }
 
-    pub(crate) fn sender_name(&self) -> Option<&Arc<str>> {
+    /// Returns the sender's name as it is shared by all that speak of the folder.
+    pub fn sender_name(&self) -> Option<&Arc<str>> {
         self.sender.as_ref()
     }
 

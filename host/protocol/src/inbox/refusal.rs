@@ -1,6 +1,10 @@
 //! Why a request is answered without running a handler.
 
+use crate::message::Response;
 use crate::status::Status;
+
+/// What the answer to a file begins with that could not be read.
+const UNREADABLE: &str = "Error loading request: ";
 
 /// A reason to answer a request without running a handler.
 ///
@@ -23,6 +27,9 @@ pub enum Refusal {
         /// The sender that the message claims.
         claimed: String,
     },
+    /// The URL of the request names another app or datasite than where it lies. The text
+    /// is the URL of where it lies.
+    MisdirectedTo(String),
     /// The request had expired before it could run.
     Expired,
     /// The host has crashed too often while it was handled.
@@ -36,7 +43,7 @@ impl Refusal {
     /// it knows the case.
     pub fn status(&self) -> Status {
         match self {
-            Self::Malformed(_) => Status::BAD_REQUEST,
+            Self::Malformed(_) | Self::MisdirectedTo(_) => Status::BAD_REQUEST,
             Self::TooLarge { .. } => Status::PAYLOAD_TOO_LARGE,
             Self::SenderDisagrees { .. } => Status::FORBIDDEN,
             Self::Expired => Status::EXPIRED,
@@ -48,12 +55,15 @@ impl Refusal {
     /// Returns the body of the answer.
     pub fn message(&self) -> String {
         match self {
-            Self::Malformed(why) => format!("Error loading request: {why}"),
+            Self::Malformed(why) => format!("{UNREADABLE}{why}"),
             Self::TooLarge { bytes, limit } => {
-                format!("Error loading request: it has {bytes} bytes; at most {limit} are read")
+                format!("{UNREADABLE}it has {bytes} bytes; at most {limit} are read")
             }
             Self::SenderDisagrees { folder, .. } => format!(
                 "Sender mismatch: the request lies in the folder of {folder} and names another sender"
+            ),
+            Self::MisdirectedTo(here) => format!(
+                "Wrong address: the URL of the request names another app or datasite, and it lies at {here}"
             ),
             Self::Expired => "Request expired".to_owned(),
             Self::Crashing => "Internal server error: the server crashed again and again while it handled this request, and does not try it again".to_owned(),
@@ -61,5 +71,13 @@ impl Refusal {
                              each request needs an id of its own"
                 .to_owned(),
         }
+    }
+
+    /// Tells whether an answer only says that its request could not be read. What was half
+    /// a request then may be a whole one by now.
+    pub fn says_unreadable(answer: &Response) -> bool {
+        let body = answer.body.as_deref().unwrap_or_default();
+        let is_ours = [Status::BAD_REQUEST, Status::PAYLOAD_TOO_LARGE].contains(&answer.status);
+        is_ours && body.starts_with(UNREADABLE.as_bytes())
     }
 }

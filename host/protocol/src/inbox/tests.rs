@@ -60,6 +60,7 @@ impl Bench {
                 Action::Refuse(_, _, refusal, _) => {
                     format!("refuse {} {}", refusal.status().code(), refusal.message())
                 }
+                Action::GiveAgain(..) => "give again".to_owned(),
             })
             .collect()
     }
@@ -100,12 +101,12 @@ fn request(sender: &str, expires: i64) -> Box<Request> {
 }
 
 fn good(stamp: Stamp) -> Loaded {
-    Loaded::File(stamp, Ok(request("bob@x.org", i64::MAX)))
+    Loaded::File(Version::unread(stamp), Ok(request("bob@x.org", i64::MAX)))
 }
 
 fn half(stamp: Stamp) -> Loaded {
     let error = Request::from_json(b"{\"id\":", Timestamp::from_micros(0)).expect_err("half");
-    Loaded::File(stamp, Err(error))
+    Loaded::File(Version::unread(stamp), Err(error))
 }
 
 #[test]
@@ -164,6 +165,98 @@ fn a_late_event_does_not_run_an_answered_request_again() {
     bench.loaded(&echo, good(stamp(9)));
     assert!(bench.poll().is_empty());
     assert_eq!(bench.inbox.n_active(), 0);
+}
+
+/// Looks at an answered request, as each scan has it that finds no answer.
+fn find_without_answer(bench: &mut Bench, address: &Address) -> Vec<String> {
+    bench.seen(address);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(address, Loaded::AnswerGone);
+    bench.poll()
+}
+
+#[test]
+fn an_answer_that_was_lost_is_given_again_and_not_for_ever() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    bench.closed(&echo, Closed::Answered);
+    let mut given_after = Vec::new();
+    let mut since = bench.now.instant;
+    for _ in 0..100 {
+        if find_without_answer(&mut bench, &echo) == ["give again"] {
+            given_after.push((bench.now.instant - since).as_secs());
+            since = bench.now.instant;
+            bench.closed(&echo, Closed::Answered);
+            assert!(bench.poll().is_empty());
+        }
+        bench.pass(Duration::from_secs(5));
+    }
+    // The answer that was given again is seen to be gone at the next scan.
+    assert_eq!(given_after, [15, 5 + 30, 5 + 60]);
+    assert_eq!(bench.inbox.n_active(), 0);
+}
+
+#[test]
+fn an_answer_is_not_given_again_to_who_only_takes_their_time() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    bench.closed(&echo, Closed::Answered);
+    // The answer is back, and gone once more: that is a new beginning.
+    for _ in 0..3 {
+        for _ in 0..3 {
+            assert!(find_without_answer(&mut bench, &echo).is_empty());
+            bench.pass(Duration::from_secs(4));
+        }
+        bench.seen(&echo);
+        assert_eq!(bench.poll(), ["load"]);
+        bench.loaded(&echo, Loaded::Answered);
+        assert!(bench.poll().is_empty());
+    }
+    assert!(find_without_answer(&mut bench, &echo).is_empty());
+    // The request goes one sync later, and another one comes under its id.
+    bench.pass(Duration::from_secs(20));
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, Loaded::Absent);
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, good(stamp(9)));
+    assert_eq!(bench.poll(), ["run bob@x.org folder"], "it is another one");
+}
+
+#[test]
+fn another_request_that_comes_while_an_answer_is_missed_is_run() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.run(&echo, stamp(9));
+    bench.closed(&echo, Closed::Answered);
+    assert!(find_without_answer(&mut bench, &echo).is_empty());
+    bench.pass(Duration::from_secs(15));
+    // It comes while the answer is given again.
+    assert_eq!(find_without_answer(&mut bench, &echo), ["give again"]);
+    bench.seen(&echo);
+    bench.closed(&echo, Closed::Gone);
+    assert_eq!(bench.poll(), ["load"]);
+    bench.loaded(&echo, good(stamp(10)));
+    assert_eq!(bench.poll(), ["run bob@x.org folder"]);
+}
+
+#[test]
+fn what_the_host_finds_wrong_with_a_request_is_its_answer() {
+    let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+    bench.seen(&echo);
+    assert_eq!(bench.poll(), ["load"]);
+    let here = Refusal::MisdirectedTo("syft://alice@x.org/app_data/a/rpc/echo".to_owned());
+    let request = request("bob@x.org", i64::MAX);
+    bench.loaded(
+        &echo,
+        Loaded::Refused(Version::unread(stamp(9)), here, request),
+    );
+    assert_eq!(
+        bench.poll(),
+        [
+            "refuse 400 Wrong address: the URL of the request names another app or datasite, and it lies at syft://alice@x.org/app_data/a/rpc/echo"
+        ]
+    );
 }
 
 #[test]
@@ -270,7 +363,10 @@ fn who_sent_it_is_known_by_the_folder_or_only_claimed() {
         let (mut bench, echo) = (Bench::new(), address(path));
         bench.seen(&echo);
         assert_eq!(bench.poll(), ["load"]);
-        bench.loaded(&echo, Loaded::File(stamp(9), Ok(request(sender, i64::MAX))));
+        bench.loaded(
+            &echo,
+            Loaded::File(Version::unread(stamp(9)), Ok(request(sender, i64::MAX))),
+        );
         assert_eq!(bench.poll(), [expected]);
     }
 }
@@ -284,7 +380,7 @@ fn what_came_through_the_http_api_is_only_claimed_in_any_folder() {
             assert_eq!(bench.poll(), ["load"]);
             let mut request = request("bob@x.org", i64::MAX);
             request.headers = [(header.to_owned(), String::new())].into_iter().collect();
-            bench.loaded(&echo, Loaded::File(stamp(9), Ok(request)));
+            bench.loaded(&echo, Loaded::File(Version::unread(stamp(9)), Ok(request)));
             assert_eq!(bench.poll(), ["run bob@x.org claimed"]);
         }
     }
@@ -298,7 +394,7 @@ fn an_expired_request_is_answered_and_not_run() {
     let expired = bench.now.wall.micros();
     bench.loaded(
         &echo,
-        Loaded::File(stamp(9), Ok(request("bob@x.org", expired))),
+        Loaded::File(Version::unread(stamp(9)), Ok(request("bob@x.org", expired))),
     );
     assert_eq!(bench.poll(), ["refuse 419 Request expired"]);
 }
@@ -351,6 +447,7 @@ fn found(sender: &str, numbers: std::ops::Range<u32>) -> Found {
     Found {
         folder: Arc::new(folder),
         ids: numbers.map(id).collect(),
+        is_first: true,
     }
 }
 
@@ -373,21 +470,15 @@ fn loads(bench: &mut Bench, times: usize) -> String {
 fn of_what_a_scan_found_each_sender_has_one_in_line() {
     let mut bench = Bench::new();
     let all = vec![found("a@x.org", 0..90), found("b@x.org", 0..2)];
-    bench
-        .inbox
-        .handle(bench.now, Event::Found(all, Extent::Tree));
+    bench.inbox.handle(bench.now, Event::Found(all));
     assert_eq!(bench.inbox.requests.len(), 2, "what is kept in mind");
     assert_eq!(loads(&mut bench, 6), "a00 b00 a01 b01 a02 a03");
-    // A new folder is beside what is known, a scan of all in its place.
+    // A folder is beside what is known of others, and in the place of what was known of it.
     let more = vec![found("c@x.org", 0..1)];
-    bench
-        .inbox
-        .handle(bench.now, Event::Found(more, Extent::Folders));
+    bench.inbox.handle(bench.now, Event::Found(more));
     assert_eq!(loads(&mut bench, 3), "a04 c00 a05");
     let all = vec![found("a@x.org", 6..8)];
-    bench
-        .inbox
-        .handle(bench.now, Event::Found(all, Extent::Tree));
+    bench.inbox.handle(bench.now, Event::Found(all));
     // What stood in line is looked for once more.
     assert_eq!(loads(&mut bench, 4), "a06 a07 a06 -");
     assert_eq!(bench.inbox.requests.len(), 0);
@@ -399,9 +490,7 @@ fn what_is_found_and_known_is_at_work_once() {
     bench.run(&echo, stamp(9));
     let mut all = found("bob@x.org", 0..1);
     all.ids.insert(0, *echo.id());
-    bench
-        .inbox
-        .handle(bench.now, Event::Found(vec![all], Extent::Tree));
+    bench.inbox.handle(bench.now, Event::Found(vec![all]));
     assert_eq!(bench.poll(), ["load"], "the other one");
     bench.closed(&echo, Closed::Answered);
     assert_eq!(bench.poll(), ["load"], "something may have come meanwhile");
@@ -459,7 +548,7 @@ fn what_is_remembered_is_bounded() {
         };
         bench.loaded(
             &one,
-            Loaded::File(stamp, Ok(request("bob@x.org", i64::MAX))),
+            Loaded::File(Version::unread(stamp), Ok(request("bob@x.org", i64::MAX))),
         );
         assert_eq!(bench.poll(), ["run bob@x.org claimed"]);
         bench.closed(&one, Closed::Answered);

@@ -30,11 +30,11 @@ impl Method {
         Method::Delete,
     ];
 
-    /// Returns the method of this name, which must be in upper case.
+    /// Returns the method of this name, in capitals or not: people write `get`.
     pub fn parse(name: &str) -> Option<Method> {
         Method::ALL
             .into_iter()
-            .find(|method| method.as_str() == name)
+            .find(|method| method.as_str().eq_ignore_ascii_case(name))
     }
 
     /// Returns the name in upper case.
@@ -61,12 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_known_in_upper_case_only() {
+    fn is_known_in_any_case() {
         for method in Method::ALL {
             assert_eq!(Method::parse(method.as_str()), Some(method));
-            assert_eq!(Method::parse(&method.as_str().to_lowercase()), None);
+            assert_eq!(Method::parse(&method.as_str().to_lowercase()), Some(method));
         }
-        for name in ["", "OPTIONS", "Get", "GET "] {
+        assert_eq!(Method::parse("Get"), Some(Method::Get));
+        // The last has another letter that Unicode makes a `k` of.
+        for name in ["", "OPTIONS", "GETS", "GET ", "\u{212a}"] {
             assert_eq!(Method::parse(name), None, "{name}");
         }
     }

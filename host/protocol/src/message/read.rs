@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use uuid::Uuid;
 
+use super::encrypted::{Mark, mark};
 use super::headers_field::HeadersField;
 use super::value::{Field, Value};
 use super::{Headers, MAX_DEPTH, MAX_SENDER_BYTES, MessageError, Method, Request, Response, body};
@@ -79,6 +80,15 @@ fn required<T>(field: &'static str, slot: Slot<T>) -> Result<T, MessageError> {
 }
 
 fn fields(bytes: &[u8]) -> Result<Fields, MessageError> {
+    match mark(bytes) {
+        Mark::Whole(kind) => return Err(MessageError::Encrypted(kind)),
+        Mark::Begun => {
+            return Err(MessageError::Incomplete(
+                "ends within its first bytes".to_owned(),
+            ));
+        }
+        Mark::None => {}
+    }
     // All of it, since `serde_json` does not look into what it passes over.
     let text = str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
+use crate::grant::{PathPattern, Pattern};
 
 const OWN: &str = "owner@example.com";
 
@@ -251,6 +252,97 @@ fn gives_examples_of_what_is_meant() {
             assert!(globs.matches(&names), "{texts:?} {names:?}");
         }
     }
+}
+
+fn granted(text: &str) -> Pattern {
+    let (datasite, app) = (Datasite::parse(OWN), AppName::parse("demo"));
+    let pattern = PathPattern::parse(text).expect("a pattern");
+    pattern.resolve(&datasite.expect("an email"), &app.expect("a name"))
+}
+
+fn overlap(texts: &[&str], grant: &str) -> bool {
+    let mut effort = Effort::default();
+    let globs = globs(texts).expect("patterns");
+    globs
+        .each()
+        .any(|glob| glob.overlaps(&granted(grant), &mut effort))
+}
+
+#[test]
+fn knows_whether_a_grant_has_files_that_are_meant() {
+    for (text, grant, expected) in [
+        ("*/public/notes/*", "*/public/**", true),
+        ("*/public/notes/*", "*/public/*", false),
+        ("*/public/notes/*", "*/public/notes", false),
+        ("{datasite}/private/*.json", "*/public/**", false),
+        ("{datasite}/private/*.json", "{datasite}/**", true),
+        (
+            "{datasite}/private/*.json",
+            "owner@example.com/*/a?c.*",
+            true,
+        ),
+        (
+            "{datasite}/private/*.json",
+            "owner@example.com/*/a?c.*n",
+            true,
+        ),
+        (
+            "{datasite}/private/*.json",
+            "owner@example.com/*/a?c.*m",
+            false,
+        ),
+        ("{datasite}/private/*.json", "p@x.org/**", false),
+        ("*.txt", "*/public/**", true),
+        ("*.txt", "a@b.co/public/*.json", false),
+        ("a.txt", "a@b.co/x/**/a.*", true),
+        ("**", "a@b.co/x", true),
+        ("/**/x/**", "a@b.co/x", false),
+        ("/**/x/**", "a@b.co/x/y", true),
+        // What fits a folder fits all below, and what ends with a slash folders only.
+        ("public", "*/public/a/b", true),
+        ("public/", "a@b.co/public", false),
+        ("public/", "*/public/**", true),
+        ("[a-c]*", "*/b", true),
+        ("[a-c]*", "*/d", true),
+        ("/x@y.z/[a-c]*", "*/d", false),
+        ("{a,b}.txt", "*/b.txt", true),
+        ("{a,b}.txt", "x/c.txt", false),
+    ] {
+        assert_eq!(overlap(&[text], grant), expected, "{text} {grant}");
+    }
+    assert!(!overlap(&["!*.txt"], "**"), "it takes files out only");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn what_both_mean_is_found(
+        text in "/?[ab*?]{1,3}(/[ab*?]{1,3}){0,3}/?",
+        grant in "[ab*?]{1,3}(/[ab*?]{1,3}){0,3}",
+        path in "[ab]{1,2}(/[ab]{1,2}){0,4}",
+    ) {
+        let (Ok(globs), Ok(_)) = (globs(&[&text]), PathPattern::parse(&grant)) else {
+            return Ok(());
+        };
+        let names: Vec<&str> = path.split('/').collect();
+        if globs.matches(&names) && granted(&grant).matches(&names) {
+            prop_assert!(overlap(&[&text], &grant), "{path}");
+        }
+    }
+}
+
+#[test]
+fn hostile_patterns_are_not_looked_into_for_ever() {
+    let (text, grant) = ("*a".repeat(500), "*b".repeat(500));
+    let globs = globs(&[&format!("/{text}")]).expect("patterns");
+    let start = Instant::now();
+    let mut effort = Effort::default();
+    for _ in 0..1_000 {
+        let glob = globs.each().next().expect("one");
+        glob.overlaps(&granted(&format!("{grant}/x")), &mut effort);
+    }
+    assert!(start.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

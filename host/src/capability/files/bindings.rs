@@ -6,6 +6,8 @@
 
 use rustix::io::Errno;
 
+use crate::sandbox::meter::Refused;
+
 pub(super) use generated::wasi::filesystem::{preopens, types};
 pub(super) use types::ErrorCode;
 
@@ -92,6 +94,12 @@ impl From<Errno> for ErrorCode {
 impl From<Errno> for FsError {
     fn from(errno: Errno) -> Self {
         Self::Code(errno.into())
+    }
+}
+
+impl From<Refused> for FsError {
+    fn from(_: Refused) -> Self {
+        Self::Code(ErrorCode::InsufficientMemory)
     }
 }
 

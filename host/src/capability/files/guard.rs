@@ -107,18 +107,28 @@ impl Guard {
         place: &Place,
         look: impl Fn() -> Option<Stamp>,
         change: impl FnOnce() -> T,
-    ) -> T {
+    ) -> Result<T, ErrorCode> {
         let Some(deeds) = &self.0.deeds else {
-            return change();
+            return Ok(change());
         };
-        deeds.begin(place, look());
+        if let Err(code) = deeds.begin(place, look()) {
+            self.log_limit(
+                place,
+                "the app changes more files than can be taken note of",
+            );
+            return Err(code);
+        }
         let result = change();
         deeds.end(place, look());
-        result
+        Ok(result)
     }
 
     /// As [`Guard::changing`], for what changes the file that has a name.
-    pub(super) fn changing_name<T>(&self, place: &Place, change: impl FnOnce() -> T) -> T {
+    pub(super) fn changing_name<T>(
+        &self,
+        place: &Place,
+        change: impl FnOnce() -> T,
+    ) -> Result<T, ErrorCode> {
         let look = || self.0.root.as_ref()?.stamp(place).ok()?;
         self.changing(place, look, change)
     }
@@ -127,11 +137,11 @@ impl Guard {
     pub(super) fn spend(&self, place: &Place, bytes: u64) -> Result<(), ErrorCode> {
         let limit = self.0.budget.limits.written_bytes;
         let spent = &self.0.budget.written_bytes;
-        let before = spent.fetch_add(bytes, Ordering::Relaxed);
-        if before.saturating_add(bytes) <= limit {
+        let within = |spent: u64| spent.checked_add(bytes).filter(|sum| *sum <= limit);
+        let spend = spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within);
+        if spend.is_ok() {
             return Ok(());
         }
-        spent.store(limit, Ordering::Relaxed);
         self.log_limit(
             place,
             &format!("a call writes at most {limit} bytes to files"),

@@ -19,7 +19,7 @@ use super::bindings::types::{
     NewTimestamp, OpenFlags, PathFlags,
 };
 use super::bindings::{ErrorCode, FsError, FsResult, preopens, types};
-use super::listing::Listing;
+use super::listing::{LISTING_BYTES, Listing};
 use super::open::NAME_BYTES;
 use super::place::{Place, kind};
 use super::policy::Want;
@@ -137,7 +137,7 @@ impl types::HostDescriptor for CallState {
         let file = self.descriptor(&it)?.writable()?;
         let before = file.file.metadata().map_err(|_| ErrorCode::Io)?.len();
         file.guard.spend(&file.place, size.saturating_sub(before))?;
-        file.changing(|file| file.set_len(size))
+        file.changing(|file| file.set_len(size))?
             .map_err(|_| ErrorCode::Invalid)?;
         Ok(())
     }
@@ -150,7 +150,7 @@ impl types::HostDescriptor for CallState {
     ) -> FsResult<()> {
         let times = timestamps(access, modification)?;
         let file = self.descriptor(&it)?.writable()?;
-        Ok(file.changing(|file| futimens(file, &times))?)
+        Ok(file.changing(|file| futimens(file, &times))??)
     }
 
     fn read(
@@ -177,7 +177,8 @@ impl types::HostDescriptor for CallState {
         let slot = self.files.open_slot(&place)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let folder = self.files.root()?.open_place(&place, flags)?;
-        let listing = Listing::new(folder, place, self.files.clone(), slot)?;
+        let charge = self.meter.hold(place.bytes() + LISTING_BYTES)?;
+        let listing = Listing::new(folder, place, self.files.clone(), (slot, charge))?;
         Ok(self.table.push(listing)?)
     }
 
@@ -239,7 +240,7 @@ impl types::HostDescriptor for CallState {
         }
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let set = || utimensat(folder, name, &times, flags);
-        Ok(self.files.changing_name(&place, set)?)
+        Ok(self.files.changing_name(&place, set)??)
     }
 
     fn link_at(
@@ -300,7 +301,7 @@ impl types::HostDescriptor for CallState {
         }
         let rename = || rename((&from_folder, from_name), (&to_folder, to_name));
         let rename = || self.files.changing_name(&to.place, rename);
-        Ok(self.files.changing_name(&from.place, rename)?)
+        Ok(self.files.changing_name(&from.place, rename)???)
     }
 
     fn symlink_at(
@@ -322,7 +323,7 @@ impl types::HostDescriptor for CallState {
             return Err(ErrorCode::NotDirectory.into());
         }
         let unlink = || unlinkat(&folder, name, AtFlags::empty());
-        Ok(self.files.changing_name(&named.place, unlink)?)
+        Ok(self.files.changing_name(&named.place, unlink)??)
     }
 
     fn is_same_object(

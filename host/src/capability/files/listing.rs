@@ -9,14 +9,18 @@ use super::bindings::types::{DescriptorType, DirectoryEntry};
 use super::guard::{Guard, Slot};
 use super::place::{Place, kind, look_at};
 use super::policy::Want;
+use crate::sandbox::meter::Charge;
 
 /// A folder being listed.
 pub struct Listing {
     entries: Dir,
     place: Place,
     guard: Guard,
-    _slot: Slot,
+    _slot: (Slot, Charge),
 }
+
+/// What is read of a folder at a time.
+pub(super) const LISTING_BYTES: usize = 32 << 10;
 
 /// Entries that are looked at before others have their turn.
 const ENTRIES_AT_ONCE: usize = 256;
@@ -26,7 +30,7 @@ impl Listing {
         folder: OwnedFd,
         place: Place,
         guard: Guard,
-        slot: Slot,
+        slot: (Slot, Charge),
     ) -> Result<Self, Errno> {
         let entries = Dir::new(folder)?;
         Ok(Self {

@@ -96,7 +96,8 @@ impl CallState {
             FileType::Directory if want == Want::Write => Err(ErrorCode::IsDirectory.into()),
             FileType::Directory => {
                 let slot = guard.open_slot(&place)?;
-                Ok(Descriptor::Folder(place, Some(slot)))
+                let charge = self.meter.hold(place.bytes())?;
+                Ok(Descriptor::Folder(place, Some((slot, charge))))
             }
             FileType::RegularFile if guard.allows(&place, Want::Read) => {
                 Err(ErrorCode::NotDirectory.into())
@@ -113,6 +114,7 @@ impl CallState {
     ) -> FsResult<Descriptor> {
         let guard = &self.files;
         let slot = guard.open_slot(&place)?;
+        let charge = self.meter.hold(place.bytes())?;
         let writes = flags.contains(DescriptorFlags::WRITE);
         let truncates = open.contains(OpenFlags::TRUNCATE);
         let mut how = match writes || truncates {
@@ -128,7 +130,7 @@ impl CallState {
         }
         let root = guard.root()?;
         let file = match how.contains(OFlags::CREATE) {
-            true => guard.changing_name(&place, || root.open_place(&place, how))?,
+            true => guard.changing_name(&place, || root.open_place(&place, how))??,
             false => root.open_place(&place, how)?,
         };
         let stat = rustix::fs::fstat(&file)?;
@@ -141,7 +143,7 @@ impl CallState {
             }
             FileType::Directory if how == OFlags::RDONLY => {
                 guard.check(&place, Want::See)?;
-                return Ok(Descriptor::Folder(place, Some(slot)));
+                return Ok(Descriptor::Folder(place, Some((slot, charge))));
             }
             FileType::Directory => return Err(ErrorCode::IsDirectory.into()),
             other => {
@@ -152,7 +154,7 @@ impl CallState {
         let file = File::from(file);
         if truncates {
             guard
-                .changing(&place, || stamp_of(&file), || file.set_len(0))
+                .changing(&place, || stamp_of(&file), || file.set_len(0))?
                 .map_err(|_| ErrorCode::Io)?;
         }
         Ok(Descriptor::File(Arc::new(OpenFile {
@@ -160,7 +162,7 @@ impl CallState {
             place,
             flags,
             guard: guard.clone(),
-            _slot: slot,
+            _slot: (slot, charge),
         })))
     }
 

@@ -17,6 +17,9 @@ use super::bindings::ErrorCode;
 pub(crate) const MAX_PATH_BYTES: usize = 4096;
 const MAX_NAME_BYTES: usize = 255;
 
+/// What a name takes besides its text.
+const NAME_COST_BYTES: usize = 48;
+
 /// The folder of all datasites.
 #[derive(Debug)]
 pub struct Root {
@@ -59,6 +62,12 @@ impl Place {
     pub(super) fn split(&self) -> Option<(Self, &str)> {
         let (name, parents) = self.0.split_last()?;
         Some((Self(parents.to_vec()), name))
+    }
+
+    /// Returns the bytes that it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let texts: usize = self.0.iter().map(String::len).sum();
+        texts + self.0.len() * NAME_COST_BYTES
     }
 
     pub(crate) fn text(&self) -> String {

@@ -93,11 +93,29 @@ impl Policy {
         none(&self.requested) || none(&self.approved)
     }
 
-    /// Returns a path that each of the patterns to read stands for, granted or not.
-    pub(crate) fn examples(&self) -> impl Iterator<Item = Vec<String>> {
-        let all = [&self.requested, &self.approved];
-        all.into_iter()
-            .flat_map(|sets| sets.read.iter().map(Pattern::example))
+    /// Tells whether something can be read that is among what is meant. `overlaps` tells it
+    /// of one pattern, and `starts` are names with which all paths begin that are meant.
+    pub(crate) fn may_read_any(
+        &self,
+        starts: &[&str],
+        mut overlaps: impl FnMut(&Pattern) -> bool,
+    ) -> bool {
+        if is_never_granted(starts, Want::Read) || self.is_denied(starts) {
+            return false;
+        }
+        let denied: Vec<Pattern> = self.denied.iter().map(Pattern::with_all_below).collect();
+        let is_denied = |pattern: &Pattern| denied.iter().any(|denied| denied.covers(pattern));
+        let mut is_any = |patterns: &[Pattern]| {
+            let mut patterns = patterns.iter().filter(|pattern| !is_denied(pattern));
+            patterns.any(&mut overlaps)
+        };
+        is_any(&self.requested.read) && is_any(&self.approved.read)
+    }
+
+    /// Tells whether files outside of the owner's own datasite can be read.
+    pub(crate) fn may_read_of_others(&self, owner: &str) -> bool {
+        let is_any = |sets: &Sets| sets.read.iter().any(|it| !it.has_literal_start(&[owner]));
+        is_any(&self.requested) && is_any(&self.approved)
     }
 
     /// Decides about a path, given by its names below the datasites folder.

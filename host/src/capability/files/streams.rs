@@ -92,7 +92,7 @@ impl OpenFile {
 
     pub(super) fn write_all(&self, bytes: &[u8], offset: u64) -> Result<(), ErrorCode> {
         self.guard.spend(&self.place, self.growth(bytes, offset)?)?;
-        self.changing(|file| file.write_all_at(bytes, offset))
+        self.changing(|file| file.write_all_at(bytes, offset))?
             .map_err(code)
     }
 
@@ -118,11 +118,11 @@ impl OpenFile {
                 left = &left[n_written..];
             }
             Ok(())
-        })
+        })?
     }
 
     /// Changes the file, and takes note of it.
-    pub(super) fn changing<T>(&self, change: impl FnOnce(&File) -> T) -> T {
+    pub(super) fn changing<T>(&self, change: impl FnOnce(&File) -> T) -> Result<T, ErrorCode> {
         let look = || stamp_of(&self.file);
         self.guard
             .changing(&self.place, look, || change(&self.file))

@@ -22,6 +22,8 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
     let Limits {
         time,
         memory_bytes,
+        held_bytes,
+        kept_bytes,
         concurrency,
         memories,
         tables,
@@ -45,6 +47,7 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
         state_call_bytes,
         answers_bytes,
         endpoints,
+        described_bytes,
     } = limits;
     let size = |key, bytes: u64, what| limit(key, json!(bytes), what, show_size(bytes));
     let count = |key, count: usize, what| limit(key, json!(count), what, count.to_string());
@@ -60,6 +63,11 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
             "memory_bytes",
             *memory_bytes as u64,
             "memory of a call, all its memories together",
+        ),
+        size(
+            "held_bytes",
+            *held_bytes as u64,
+            "what the host holds for a call",
         ),
         count("concurrency", *concurrency, "calls at the same time"),
         size("written_bytes", *written_bytes, "files: written in a call"),
@@ -123,6 +131,16 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
         ),
         count("instances", *instances, "core instances of a call"),
         count("endpoints", *endpoints, "endpoints"),
+        size(
+            "described_bytes",
+            *described_bytes as u64,
+            "what it says of its endpoints",
+        ),
+        size(
+            "kept_bytes",
+            *kept_bytes as u64,
+            "memory kept between calls",
+        ),
         size("component_bytes", *component_bytes, "component file"),
     ];
     for limit in &mut all {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::{Stamp, Version};
 
 use crate::sandbox::bindings::exports::syft::app::rpc::Request;
 
@@ -13,12 +13,14 @@ const DIGEST_BYTES: usize = 32;
 const STAMP: Range<usize> = 0..32;
 const CONTENT: Range<usize> = 32..64;
 const WHOLE: Range<usize> = 64..96;
+const FILE: Range<usize> = 96..128;
 
 /// What tells a request from another of the same name: which file it is, what it says,
-/// and what it says besides its times.
+/// what it says besides its times, and the bytes of the file, which alone know a request
+/// again that says no times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    stamp: Stamp,
+    version: Version,
     content: [u8; DIGEST_BYTES],
     whole: [u8; DIGEST_BYTES],
 }
@@ -36,14 +38,14 @@ pub(super) enum Likeness {
 
 impl Mark {
     /// Returns the mark of a request.
-    pub(crate) fn new(stamp: Stamp, request: &Request) -> Self {
+    pub(crate) fn new(version: Version, request: &Request) -> Self {
         let content = digest(request);
         let whole = Sha256::new()
             .chain_update(content)
             .chain_update(request.created.to_be_bytes())
             .chain_update(request.expires.to_be_bytes());
         Self {
-            stamp,
+            version,
             content,
             whole: whole.finalize().into(),
         }
@@ -54,13 +56,15 @@ impl Mark {
             inode,
             bytes,
             changed,
-        } = self.stamp;
+        } = self.version.stamp;
+        let file = self.version.content;
         [
             &inode.to_be_bytes()[..],
             &bytes.to_be_bytes(),
             &changed.to_be_bytes(),
             &self.content,
             &self.whole,
+            file.as_ref().map_or(&[], |file| &file.as_bytes()[..]),
         ]
         .concat()
     }
@@ -68,9 +72,12 @@ impl Mark {
     /// Compares with the bytes of another mark.
     pub(super) fn likeness(&self, other: &[u8]) -> Likeness {
         let own = self.to_bytes();
-        let is_equal = |part: Range<usize>| other.get(part.clone()) == own.get(part);
+        let is_equal = |part: Range<usize>| {
+            let own = own.get(part.clone());
+            own.is_some() && own == other.get(part)
+        };
         match () {
-            () if is_equal(STAMP) || is_equal(WHOLE) => Likeness::Same,
+            () if is_equal(STAMP) || is_equal(WHOLE) || is_equal(FILE) => Likeness::Same,
             () if is_equal(CONTENT) => Likeness::SentAnew,
             () => Likeness::Other,
         }

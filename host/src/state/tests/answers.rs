@@ -2,7 +2,7 @@
 
 use redb::ReadableDatabase;
 use syft_protocol::address::Address;
-use syft_protocol::inbox::Stamp;
+use syft_protocol::inbox::{Stamp, Version};
 use syft_protocol::timestamp::Timestamp;
 
 use super::*;
@@ -36,7 +36,7 @@ fn mark(inode: u64, body: &str, created: i64) -> Mark {
         created,
         expires: created + DAY,
     };
-    Mark::new(stamp, &request)
+    Mark::new(Version::unread(stamp), &request)
 }
 
 fn at(micros: i64) -> Timestamp {

@@ -1,0 +1,117 @@
+//! What the host keeps that can be made again: what there is, and clearing it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::cache_bounds::{self, Entry};
+use crate::python_app;
+use crate::scratch;
+
+/// A kind of what can be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The machine code of components.
+    CompiledCode,
+    /// Components of Python programs.
+    PythonBuilds,
+    /// What these are built with.
+    PythonTools,
+    /// What those left who were killed.
+    Unfinished,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::CompiledCode,
+        Self::PythonBuilds,
+        Self::PythonTools,
+        Self::Unfinished,
+    ];
+}
+
+/// Something that can be made again.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) kind: Kind,
+    pub(crate) bytes: u64,
+    /// This release would have to make it again at once: it comes from a network.
+    pub(crate) is_current_tool: bool,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Entry(Entry),
+    Environment(PathBuf),
+    Unfinished(PathBuf),
+}
+
+/// Lists all that lies in the caches.
+///
+/// # Errors
+/// They cannot be listed.
+pub(crate) fn list(compiled: &Path, python: &Path) -> io::Result<Vec<Item>> {
+    let builds = python_app::builds(python);
+    let mut items = Vec::new();
+    for (kind, folder) in [
+        (Kind::CompiledCode, compiled),
+        (Kind::PythonBuilds, &builds),
+    ] {
+        items.extend(
+            cache_bounds::entries(folder)?
+                .into_iter()
+                .map(|entry| Item {
+                    kind,
+                    bytes: entry.bytes,
+                    is_current_tool: false,
+                    what: What::Entry(entry),
+                }),
+        );
+    }
+    for path in python_app::environments(python)? {
+        items.push(Item {
+            kind: Kind::PythonTools,
+            bytes: size(&path),
+            is_current_tool: python_app::is_current_environment(&path),
+            what: What::Environment(path),
+        });
+    }
+    for folder in [compiled, python, &builds] {
+        items.extend(scratch::unfinished(folder)?.into_iter().map(|path| Item {
+            kind: Kind::Unfinished,
+            bytes: size(&path),
+            is_current_tool: false,
+            what: What::Unfinished(path),
+        }));
+    }
+    Ok(items)
+}
+
+impl Item {
+    /// Deletes it, unless somebody works with it; tells whether it did. Code that a host has
+    /// loaded stays loaded.
+    ///
+    /// # Errors
+    /// It cannot be deleted.
+    pub(crate) fn delete(&self, now: SystemTime) -> io::Result<bool> {
+        match &self.what {
+            What::Entry(entry) => entry.delete().map(|()| true),
+            What::Environment(path) => python_app::delete_environment(path),
+            What::Unfinished(path) => scratch::delete_forgotten(path, now),
+        }
+    }
+}
+
+/// Returns the size of a file, or of all files in a folder. What vanishes meanwhile has none.
+fn size(path: &Path) -> u64 {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return 0;
+    };
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    entries.map(|entry| size(&entry.path())).sum()
+}

@@ -1,0 +1,312 @@
+//! Gets packages by pip, of which nothing runs.
+//!
+//! pip is kept from starting any program, so it builds nothing: see `run_pip.py`. It reads no
+//! configuration; what the user's own says of the index is handed to it.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::locked::{self, Locked};
+use super::python::isolated;
+use super::requirements::Requirements;
+use crate::child::{Child, Ended, Folder, Limits};
+use crate::config::inherited;
+use crate::error::CommandError;
+use crate::scratch::Scratch;
+
+/// Reads the arguments of pip from a file, and runs it.
+const RUN: &str = include_str!("run_pip.py");
+
+/// The version of the Python that runs in components, which decides what packages fit.
+const GUEST_PYTHON: &str = "3.14";
+
+/// Where a user's configuration of pip is, and what of it is looked at.
+const CONFIGURATION: &[&str] = &[
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_CONFIG_DIRS",
+    "PIP_CONFIG_FILE",
+    "PIP_CERT",
+    "PIP_CLIENT_CERT",
+    "PIP_DEFAULT_TIMEOUT",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "PIP_NO_INDEX",
+    "PIP_PROXY",
+    "PIP_RETRIES",
+    "PIP_TIMEOUT",
+    "PIP_TRUSTED_HOST",
+];
+
+/// Certificates, as pip's own HTTP library finds them.
+const CERTIFICATES: &[&str] = &["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+
+/// Far more than any package of pure Python needs.
+const LIMITS: Limits = Limits {
+    memory_bytes: Some(2 << 30),
+    address_space_bytes: None,
+    cpu_time: Some(Duration::from_secs(10 * 60)),
+    file_bytes: Some(256 << 20),
+    open_files: Some(1_024),
+    low_priority: false,
+};
+
+/// Packages come from a network, maybe a slow one.
+const DEADLINE: Duration = Duration::from_secs(15 * 60);
+
+/// pip's reasons are at the end.
+const MAX_LINES: usize = 8;
+
+/// The most that is read of what pip reports.
+const MAX_REPORT_BYTES: u64 = 64 << 20;
+
+/// A pip of ours.
+#[derive(Debug)]
+pub(super) struct Pip<'a> {
+    /// The Python that has it.
+    pub(super) python: PathBuf,
+    /// The private folder in which it works.
+    pub(super) place: &'a Path,
+}
+
+/// What the user's configuration of pip says of the index; each may have several words.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+struct Settings {
+    cert: String,
+    client_cert: String,
+    default_timeout: String,
+    extra_index_url: String,
+    find_links: String,
+    index_url: String,
+    no_index: String,
+    proxy: String,
+    retries: String,
+    timeout: String,
+    trusted_host: String,
+}
+
+impl Pip<'_> {
+    /// Installs packages that are known by their hashes, among those of its own Python.
+    ///
+    /// # Errors
+    /// What pip said.
+    pub(super) fn install(&self, locked: &[Locked]) -> Result<(), String> {
+        self.fetch(locked, &[])
+    }
+
+    /// Installs packages with all that they need: wheels of pure Python from the index, of
+    /// which nothing runs.
+    ///
+    /// # Errors
+    /// They are not there, do not fit each other, or are something else.
+    pub(super) fn install_for_guests(
+        &self,
+        requirements: &Requirements,
+        target: &Path,
+    ) -> Result<(), CommandError> {
+        let locked = self.resolve(requirements, target)?;
+        let target = target.display().to_string();
+        let into = [&FOR_GUESTS[..], &["--no-compile", "--target", &target]].concat();
+        self.fetch(&locked, &into).map_err(|said| wrong(&said))
+    }
+
+    /// Finds out which packages these are, without installing any.
+    fn resolve(
+        &self,
+        requirements: &Requirements,
+        target: &Path,
+    ) -> Result<Vec<Locked>, CommandError> {
+        let desk = Scratch::new(self.place)?;
+        let report = desk.path().join("report.json");
+        let shown = [&report, target].map(|path: &Path| path.display().to_string());
+        let more = ["--dry-run", "--ignore-installed", "--report", &shown[0]];
+        let more = [&more[..], &FOR_GUESTS, &["--target", &shown[1]]].concat();
+        let ended = self.run(&desk, &requirements.lines().join("\n"), &more)?;
+        if !ended.succeeded() {
+            return Err(wrong(&ended.why(MAX_LINES)));
+        }
+        let report = crate::private::read(&report, MAX_REPORT_BYTES)?;
+        locked::read(&report.unwrap_or_default())
+    }
+
+    fn fetch(&self, locked: &[Locked], more: &[&str]) -> Result<(), String> {
+        if locked.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<String> = locked.iter().map(Locked::line).collect();
+        let more = [&["--no-deps", "--require-hashes"], more].concat();
+        let fetched = Scratch::new(self.place)
+            .map_err(CommandError::from)
+            .and_then(|desk| self.run(&desk, &lines.join("\n"), &more));
+        match fetched {
+            Ok(ended) if ended.succeeded() => Ok(()),
+            Ok(ended) => Err(ended.why(MAX_LINES)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Runs `pip install`.
+    fn run(&self, desk: &Scratch, list: &str, more: &[&str]) -> Result<Ended, CommandError> {
+        let [requirements, arguments, temporary] =
+            ["requirements.txt", "arguments.json", "tmp"].map(|name| desk.path().join(name));
+        fs::create_dir(&temporary)?;
+        fs::write(&requirements, list)?;
+        let mut all: Vec<String> = INSTALL.map(str::to_owned).into();
+        // Some of these are known to the command alone, and have to follow it.
+        all.extend(self.settings()?.arguments());
+        all.extend(more.iter().map(ToString::to_string));
+        all.extend(["-r".to_owned(), requirements.display().to_string()]);
+        fs::write(&arguments, Value::from(all).to_string())?;
+        let ended = self
+            .child()
+            .arg(&arguments)
+            .envs(network())
+            // The one way in which it reads none at all.
+            .env("PIP_CONFIG_FILE", "/dev/null")
+            .env("HOME", desk.path())
+            .env("TMPDIR", &temporary)
+            .run(DEADLINE)?;
+        Ok(ended)
+    }
+
+    fn settings(&self) -> Result<Settings, CommandError> {
+        let ended = self
+            .child()
+            .envs(inherited::variables(CONFIGURATION))
+            .run(DEADLINE)?;
+        match ended.succeeded() {
+            true => Ok(serde_json::from_slice(&ended.stdout)?),
+            false => Err(CommandError::new(format!(
+                "read the configuration of pip: {}",
+                ended.why(MAX_LINES)
+            ))),
+        }
+    }
+
+    fn child(&self) -> Child<'_> {
+        isolated(&self.python, Folder::EmptyIn(self.place))
+            .args(["-c", RUN])
+            .limits(LIMITS)
+    }
+}
+
+const INSTALL: [&str; 8] = [
+    "install",
+    "--isolated",
+    "--no-input",
+    "--disable-pip-version-check",
+    "--no-cache-dir",
+    "--quiet",
+    "--only-binary",
+    ":all:",
+];
+
+const FOR_GUESTS: [&str; 8] = [
+    "--platform",
+    "any",
+    "--implementation",
+    "py",
+    "--abi",
+    "none",
+    "--python-version",
+    GUEST_PYTHON,
+];
+
+fn wrong(said: &str) -> CommandError {
+    CommandError::new(format!("install the packages of requirements.txt: {said}")).hint(
+        "only packages of pure Python fit: those with native code, such as pydantic or \
+         numpy, cannot run in the sandbox",
+    )
+}
+
+/// Returns how the user reaches the network, and who they are there.
+fn network() -> Vec<(OsString, OsString)> {
+    let mut all = inherited::variables(inherited::NETWORK);
+    all.extend(inherited::variables(CERTIFICATES));
+    all.extend(inherited::netrc().map(|path| ("NETRC".into(), path.into())));
+    all
+}
+
+impl Settings {
+    fn arguments(&self) -> Vec<String> {
+        let timeout = match self.timeout.is_empty() {
+            true => &self.default_timeout,
+            false => &self.timeout,
+        };
+        let mut all = Vec::new();
+        for (option, value) in [
+            ("--cert", &self.cert),
+            ("--client-cert", &self.client_cert),
+            ("--index-url", &self.index_url),
+            ("--proxy", &self.proxy),
+            ("--retries", &self.retries),
+            ("--timeout", timeout),
+        ] {
+            if !value.is_empty() {
+                all.push(format!("{option}={value}"));
+            }
+        }
+        let is_whole = |place: &&str| place.contains("://") || Path::new(place).is_absolute();
+        let words = |option, text: &str, is_meant: fn(&&str) -> bool| {
+            let words = text.split_whitespace().filter(is_meant);
+            words
+                .map(|word| format!("{option}={word}"))
+                .collect::<Vec<_>>()
+        };
+        all.extend(words("--extra-index-url", &self.extra_index_url, |_| true));
+        all.extend(words("--trusted-host", &self.trusted_host, |_| true));
+        all.extend(words("--find-links", &self.find_links, is_whole));
+        if ["1", "true", "yes", "on"].contains(&self.no_index.to_lowercase().as_str()) {
+            all.push("--no-index".to_owned());
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(settings: &str, expected: &[&str]) {
+        let settings: Settings = serde_json::from_str(settings).expect("settings");
+        assert_eq!(settings.arguments(), expected);
+    }
+
+    #[test]
+    fn the_index_is_the_users() {
+        check("{}", &[]);
+        check(
+            r#"{"index-url":"https://a/simple","extra-index-url":"https://b\nhttps://c"}"#,
+            &[
+                "--index-url=https://a/simple",
+                "--extra-index-url=https://b",
+                "--extra-index-url=https://c",
+            ],
+        );
+        check(
+            r#"{"timeout":"3","default-timeout":"5","no-index":"True","trusted-host":"a b"}"#,
+            &[
+                "--timeout=3",
+                "--trusted-host=a",
+                "--trusted-host=b",
+                "--no-index",
+            ],
+        );
+    }
+
+    /// Which folder is the current one says nothing of what the user wants.
+    #[test]
+    fn links_are_not_found_in_the_current_folder() {
+        check(
+            r#"{"find-links":". wheels /wheels https://a/b"}"#,
+            &["--find-links=/wheels", "--find-links=https://a/b"],
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! Who compiles next: few at a time, and of each author one. Authors take turns.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+/// Compilers that run at one time.
+const AT_A_TIME: usize = 2;
+
+static QUEUE: Mutex<Option<Queue>> = Mutex::new(None);
+
+/// Those who compile and those who wait for it.
+#[derive(Default)]
+struct Queue {
+    running: HashSet<String>,
+    /// In the order in which they came.
+    waiting: Vec<(String, oneshot::Sender<Turn>)>,
+    /// The number of the last turn of each author who waits or runs.
+    last_turns: HashMap<String, u64>,
+    n_turns: u64,
+}
+
+/// The right to compile, until it is dropped.
+#[must_use]
+pub struct Turn {
+    author: String,
+}
+
+/// Waits for the turn of an author.
+pub async fn turn(author: &str) -> Turn {
+    let (sender, receiver) = oneshot::channel();
+    {
+        let mut queue = queue();
+        let queue = queue.get_or_insert_default();
+        queue.wait(author, sender);
+        queue.go_on();
+    }
+    receiver.await.expect("whoever waits gets a turn")
+}
+
+fn queue() -> MutexGuard<'static, Option<Queue>> {
+    QUEUE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Queue {
+    /// Puts somebody in line. Who is new comes after those whose turn is longer ago.
+    fn wait(&mut self, author: &str, sender: oneshot::Sender<Turn>) {
+        let now = self.n_turns;
+        self.last_turns.entry(author.to_owned()).or_insert(now);
+        self.waiting.push((author.to_owned(), sender));
+    }
+
+    /// Gives turns to as many as may have one.
+    fn go_on(&mut self) {
+        while let Some(author) = self.next() {
+            let at = self.waiting.iter().position(|it| it.0 == author);
+            let Some((_, sender)) = at.map(|at| self.waiting.remove(at)) else {
+                return;
+            };
+            self.n_turns += 1;
+            self.last_turns.insert(author.clone(), self.n_turns);
+            self.running.insert(author.clone());
+            // Whoever gave up waiting lets go of it at once.
+            if let Err(turn) = sender.send(Turn { author }) {
+                self.end(&turn.author);
+                std::mem::forget(turn);
+            }
+        }
+    }
+
+    /// Returns the author whose last turn is the longest ago, of those who may have one.
+    fn next(&self) -> Option<String> {
+        if self.running.len() >= AT_A_TIME {
+            return None;
+        }
+        let free = self.waiting.iter().map(|it| &it.0);
+        let free = free.filter(|it| !self.running.contains(*it));
+        free.min_by_key(|it| self.last_turns.get(*it).copied().unwrap_or_default())
+            .cloned()
+    }
+
+    fn end(&mut self, author: &str) {
+        self.running.remove(author);
+        // Nobody is remembered who wants nothing.
+        let waiting: HashSet<&str> = self.waiting.iter().map(|it| it.0.as_str()).collect();
+        self.last_turns
+            .retain(|it, _| waiting.contains(it.as_str()) || self.running.contains(it));
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut queue = queue();
+        let queue = queue.get_or_insert_default();
+        queue.end(&self.author);
+        queue.go_on();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// One author's turn is held, and others come: they are served one after the other, each
+    /// author in turn, and whoever gave up is in nobody's way.
+    #[tokio::test]
+    async fn authors_take_turns() {
+        let held = turn("slow").await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = Vec::new();
+        for author in ["a", "a", "a", "slow", "b", "gone", "c"] {
+            let order = Arc::clone(&order);
+            let task = tokio::spawn(async move {
+                let _turn = turn(author).await;
+                order.lock().expect("a lock").push(author);
+                tokio::task::yield_now().await;
+            });
+            tokio::task::yield_now().await;
+            match author {
+                "gone" => task.abort(),
+                _ => tasks.push((author, task)),
+            }
+        }
+        for (author, task) in tasks.drain(..).filter(|it| it.0 != "slow") {
+            task.await
+                .unwrap_or_else(|error| panic!("{author}: {error}"));
+        }
+        let served = order.lock().expect("a lock").clone();
+        assert_eq!(served.len(), 5, "{served:?}");
+        drop(held);
+        // The one who waited for itself.
+        drop(turn("slow").await);
+        let before = order.lock().expect("a lock").len();
+        assert_eq!(before, 6);
+    }
+
+    #[test]
+    fn the_one_who_waited_longest_for_a_turn_is_next() {
+        let mut queue = Queue::default();
+        for author in ["a", "a", "a", "b", "b", "c"] {
+            let (sender, receiver) = oneshot::channel();
+            queue.wait(author, sender);
+            // It is never looked at here.
+            std::mem::forget(receiver);
+        }
+        let mut order = Vec::new();
+        queue.go_on();
+        assert_eq!(queue.running.len(), 2);
+        while !queue.running.is_empty() {
+            let mut running: Vec<String> = queue.running.iter().cloned().collect();
+            running.sort_by_key(|it| queue.last_turns[it]);
+            order.push(running[0].clone());
+            queue.end(&running[0]);
+            queue.go_on();
+        }
+        assert_eq!(order, ["a", "b", "c", "a", "b", "a"]);
+    }
+}

@@ -1,0 +1,186 @@
+//! Folders that are deleted in the end: whoever finds those of a host that was killed can tell,
+//! and deletes them.
+//!
+//! Their makers hold a lock on them.
+
+use std::fs::{self, File, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use tempfile::TempDir;
+
+use crate::private::{self, UNFINISHED};
+
+/// How the names of folders begin that are deleted in the end.
+const SCRATCH: &str = ".scratch-";
+
+/// How the names begin of what nobody locks: files that are not complete, and what older
+/// releases left.
+const UNLOCKED: &[&str] = &[UNFINISHED, ".tmp", "build-"];
+
+/// Nobody works with such a thing for so long.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// A private folder that is deleted when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    folder: TempDir,
+    _held: File,
+}
+
+impl Scratch {
+    /// Makes an empty one in a folder, which is made if need be.
+    pub(crate) fn new(parent: &Path) -> io::Result<Self> {
+        private::make_folder(parent)?;
+        loop {
+            let folder = tempfile::Builder::new()
+                .prefix(SCRATCH)
+                .permissions(Permissions::from_mode(0o700))
+                .tempdir_in(parent)?;
+            // Between the two somebody may take it for a forgotten one.
+            if let Some(_held) = hold(folder.path(), FlockOperation::NonBlockingLockShared)? {
+                return Ok(Self { folder, _held });
+            }
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Tells whether a name is one of what is not there for long.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    let known = UNLOCKED.iter().chain([&SCRATCH]);
+    known
+        .into_iter()
+        .any(|beginning| name.starts_with(beginning))
+}
+
+/// Deletes what is not there for long and whose maker is gone; tells whether it did.
+///
+/// # Errors
+/// It cannot be deleted.
+pub(crate) fn delete_forgotten(path: &Path, now: SystemTime) -> io::Result<bool> {
+    let Some(held) = hold(path, FlockOperation::NonBlockingLockExclusive)? else {
+        return Ok(false);
+    };
+    let metadata = held.metadata()?;
+    let name = path.file_name().and_then(|name| name.to_str());
+    let is_old = name.is_some_and(|name| UNLOCKED.iter().any(|it| name.starts_with(it)));
+    if is_old && age(&metadata, now) < FORGOTTEN_AFTER {
+        return Ok(false);
+    }
+    match metadata.is_dir() {
+        true => fs::remove_dir_all(path)?,
+        false => fs::remove_file(path)?,
+    }
+    Ok(true)
+}
+
+fn age(metadata: &Metadata, now: SystemTime) -> Duration {
+    let changed = metadata.modified().unwrap_or(now);
+    now.duration_since(changed).unwrap_or_default()
+}
+
+/// Locks a folder or file, unless others hold it or it is no longer there.
+fn hold(path: &Path, operation: FlockOperation) -> io::Result<Option<File>> {
+    let held = open(path).and_then(|file| {
+        flock(&file, operation)?;
+        Ok(is_at(&file, path)?.then_some(file))
+    });
+    match held {
+        Err(error) if is_held_or_gone(&error) => Ok(None),
+        held => held,
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    // A link is not followed, and a pipe keeps nobody waiting.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = flags.bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+/// Tells whether a file still lies at a path.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
+    match fs::symlink_metadata(path) {
+        Ok(there) => Ok((held.ino(), held.dev()) == (there.ino(), there.dev())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_held_or_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::NotFound
+    )
+}
+
+/// Returns what lies in a folder that is not there for long.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub(crate) fn unfinished(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().to_str().is_some_and(is_unfinished) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> TempDir {
+        tempfile::tempdir().expect("make a folder")
+    }
+
+    #[test]
+    fn what_somebody_works_with_stays() {
+        let parent = place();
+        let place = parent.path().join("place");
+        let scratch = Scratch::new(&place).expect("make a folder");
+        let now = SystemTime::now();
+        for path in unfinished(&place).expect("list") {
+            assert!(!delete_forgotten(&path, now).expect("look"));
+        }
+        drop(scratch);
+        assert!(unfinished(&place).expect("list").is_empty());
+    }
+
+    #[test]
+    fn what_is_of_nobody_is_deleted() {
+        let parent = place();
+        let path = parent.path().join(".scratch-x");
+        fs::create_dir_all(path.join("deep")).expect("make a folder");
+        assert!(delete_forgotten(&path, SystemTime::now()).expect("look"));
+        assert!(!path.exists());
+        assert!(!delete_forgotten(&path, SystemTime::now()).expect("it is gone"));
+    }
+
+    /// Nothing tells whether an older release still works with it.
+    #[test]
+    fn what_nobody_locks_is_deleted_after_a_time() {
+        let parent = place();
+        let path = parent.path().join(".tmpAbC");
+        fs::write(&path, "").expect("write");
+        let now = SystemTime::now();
+        assert!(!delete_forgotten(&path, now).expect("look"));
+        let later = now + FORGOTTEN_AFTER + Duration::from_secs(1);
+        assert!(delete_forgotten(&path, later).expect("look"));
+    }
+}

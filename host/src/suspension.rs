@@ -1,0 +1,149 @@
+//! Apps during whose calls the host has crashed again and again, or was killed since memory ran
+//! out: counted over its runs, and suspended until the owner resumes them.
+//!
+//! A crash counts against an app only where a request was at work during which the host had
+//! crashed before, and no other such request of any app: these run one at a time. So an app
+//! that merely was at work when another one brought the host down, or when somebody killed it,
+//! is not held to account.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use syft_protocol::timestamp::Timestamp;
+use thiserror::Error;
+use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
+
+use crate::clock::now;
+use crate::private;
+
+const FILE: &str = "suspension.json";
+const MAX_BYTES: u64 = 64 << 10;
+
+/// Crashes during a request from which on it runs with no other such request.
+pub(crate) const CRASHES_BEFORE_ALONE: u32 = 2;
+
+/// So many crashes within so many minutes suspend an app. One request is given up after six of
+/// them, and others are served on.
+const MOST_CRASHES: usize = 8;
+const WITHIN_MINUTES: i64 = 24 * 60;
+
+const MINUTE: i64 = 60 * 1_000_000;
+
+/// An app that is not served until its owner resumes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[error("it is suspended since {}: {why}", Timestamp::from_micros(*since))]
+pub struct Suspended {
+    /// Since when, in microseconds since 1970.
+    pub since: i64,
+    /// What happened.
+    pub why: String,
+}
+
+/// What is kept of an app.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Record {
+    /// When the host has crashed, in microseconds since 1970.
+    crashes: Vec<i64>,
+    suspended: Option<Suspended>,
+}
+
+/// Tells whether an app is suspended, given its private folder.
+///
+/// # Errors
+/// It cannot be said.
+pub fn suspended(folder: &Path) -> io::Result<Option<Suspended>> {
+    Ok(read(folder)?.suspended)
+}
+
+/// Lets an app be served again; tells whether it was suspended.
+///
+/// # Errors
+/// It cannot be written down.
+pub fn resume(folder: &Path) -> io::Result<bool> {
+    let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let was_suspended = read(folder)?.suspended.is_some();
+    if was_suspended {
+        write(folder, &Record::default())?;
+    }
+    Ok(was_suspended)
+}
+
+/// Takes note of a crash of the host during a call of an app, which was not the first; tells
+/// whether the app is suspended by that.
+///
+/// # Errors
+/// It cannot be written down.
+pub(crate) fn note_crash(folder: &Path) -> io::Result<Option<Suspended>> {
+    let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut record = read(folder)?;
+    record.note_crash(now().micros());
+    write(folder, &record)?;
+    Ok(record.suspended)
+}
+
+static LOCK: Mutex<()> = Mutex::new(());
+
+impl Record {
+    fn note_crash(&mut self, at: i64) {
+        // What a clock says that was put back is as old as it gets.
+        let is_recent = |then: &i64| (0..=WITHIN_MINUTES * MINUTE).contains(&(at - then));
+        self.crashes.retain(is_recent);
+        self.crashes.push(at);
+        if self.crashes.len() >= MOST_CRASHES && self.suspended.is_none() {
+            self.suspended = Some(Suspended {
+                since: at,
+                why: "the host has crashed again and again during its calls".to_owned(),
+            });
+        }
+    }
+}
+
+/// Waits until no other request is at work during which the host has crashed repeatedly.
+pub(crate) async fn alone() -> OwnedMutexGuard<()> {
+    static ALONE: LazyLock<Arc<Turns<()>>> = LazyLock::new(Arc::default);
+    Arc::clone(&ALONE).lock_owned().await
+}
+
+fn read(folder: &Path) -> io::Result<Record> {
+    match private::read(&folder.join(FILE), MAX_BYTES)? {
+        Some(json) => Ok(serde_json::from_slice(&json)?),
+        None => Ok(Record::default()),
+    }
+}
+
+fn write(folder: &Path, record: &Record) -> io::Result<()> {
+    private::write(&folder.join(FILE), &serde_json::to_vec(record)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_app_is_suspended_by_what_comes_up_again_and_again_and_resumed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = folder.path();
+        for _ in 1..MOST_CRASHES {
+            assert_eq!(note_crash(folder).expect("noted"), None);
+        }
+        assert!(!resume(folder).expect("nothing to resume"));
+        let found = note_crash(folder).expect("noted");
+        assert!(found.is_some());
+        assert_eq!(suspended(folder).expect("read"), found);
+        assert!(resume(folder).expect("resumed"));
+        assert_eq!(note_crash(folder).expect("noted"), None);
+    }
+
+    #[test]
+    fn what_is_long_ago_is_forgotten() {
+        for (minutes, is_suspended) in [(60, true), (4 * 60, false)] {
+            let mut record = Record::default();
+            for n in 0..100 {
+                record.note_crash(n * minutes * MINUTE);
+            }
+            assert_eq!(record.suspended.is_some(), is_suspended, "{minutes}");
+        }
+    }
+}
