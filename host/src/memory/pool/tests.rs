@@ -25,18 +25,15 @@ fn look(waiter: &mut Waiter) -> Option<Room> {
     }
 }
 
-/// Moves the rooms of those who are served. A first look at one may serve another.
+/// Moves the rooms of those who are served. The first look at one puts it in line, which may
+/// serve another that was looked at before; a second look moves nobody else.
 fn collect(waiters: &mut Vec<Waiter>, rooms: &mut Vec<Room>) {
-    loop {
-        let n_rooms = rooms.len();
+    for _ in 0..2 {
         for mut waiter in std::mem::take(waiters) {
             match look(&mut waiter) {
                 Some(room) => rooms.push(room),
                 None => waiters.push(waiter),
             }
-        }
-        if rooms.len() == n_rooms {
-            return;
         }
     }
 }

@@ -104,11 +104,11 @@ mod tests {
 
     use super::*;
 
-    /// One author's turn is held, and others come: they are served one after the other, each
+    /// One author compiles for long, and others come: they are served one after the other, each
     /// author in turn, and whoever gave up is in nobody's way.
     #[tokio::test]
     async fn authors_take_turns() {
-        let held = turn("slow").await;
+        let (held, other) = (turn("slow").await, turn("other").await);
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut tasks = Vec::new();
         for author in ["a", "a", "a", "slow", "b", "gone", "c"] {
@@ -124,6 +124,7 @@ mod tests {
                 _ => tasks.push((author, task)),
             }
         }
+        drop(other);
         for (author, task) in tasks.drain(..).filter(|it| it.0 != "slow") {
             task.await
                 .unwrap_or_else(|error| panic!("{author}: {error}"));
