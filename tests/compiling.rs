@@ -71,6 +71,11 @@ fn inspect(site: &Site, component: &[u8]) -> (Ended, u64) {
     measured(syft_host(site).arg("inspect").arg(&path))
 }
 
+/// Undoes the breaking of lines in what an app is said to be.
+fn unbroken(text: &str) -> String {
+    text.replace("\n  │ ", " ")
+}
+
 #[test]
 fn what_is_dear_to_compile_is_refused_or_bounded_and_named() {
     let (site, guest) = (Site::new(), probe());
@@ -117,7 +122,7 @@ fn what_is_dear_to_compile_is_refused_or_bounded_and_named() {
         ),
     ] {
         let (ended, peak) = inspect(&site, &with(&guest, &bomb));
-        let said = ended.succeeded().stdout;
+        let said = unbroken(&ended.succeeded().stdout);
         assert!(
             said.contains("the component is not compiled") && said.contains(why),
             "{why}: {said}"
@@ -159,9 +164,8 @@ fn what_took_too_long_is_not_tried_again_unless_it_may_take_longer() {
     let inspect = |time: &str| {
         let mut command = syft_host(&site);
         command.env("SYFT_HOST_COMPILE_TIME", time);
-        Ended::of(&output(command.arg("inspect").arg(&path)))
-            .succeeded()
-            .stdout
+        let ended = Ended::of(&output(command.arg("inspect").arg(&path)));
+        unbroken(&ended.succeeded().stdout)
     };
     let said = inspect("1s");
     assert!(

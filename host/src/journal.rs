@@ -18,8 +18,6 @@ use serde::{Deserialize, Serialize};
 use syft_protocol::address::Address;
 use uuid::Uuid;
 
-use crate::suspension::CRASHES_BEFORE_ALONE;
-
 const FILE: &str = "calls.journal";
 
 /// What the machine has another of after each start.
@@ -56,8 +54,6 @@ pub(crate) struct Left {
     pub(crate) requests: HashMap<Address, u32>,
     /// Events that the app was being told.
     pub(crate) events: Vec<Uuid>,
-    /// A request was at work during which the host had crashed repeatedly before.
-    pub(crate) has_repeated: bool,
     /// The host was to stop already, so somebody may have lost patience.
     pub(crate) was_stopping: bool,
 }
@@ -131,7 +127,6 @@ pub(crate) fn left(folder: &Path) -> io::Result<Left> {
         let crashes = record.crashes.saturating_add(is_crash.into());
         match record.call {
             Name::Request(text) => {
-                left.has_repeated |= is_crash && crashes > CRASHES_BEFORE_ALONE;
                 if let Some(address) = Address::parse(&text).filter(|_| crashes > 0) {
                     let known = left.requests.entry(address).or_default();
                     *known = crashes.max(*known);

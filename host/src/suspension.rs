@@ -1,11 +1,11 @@
-//! Apps during whose calls the host has crashed again and again, or was killed since memory ran
-//! out: counted over its runs, and suspended until the owner resumes them.
+//! Apps during whose calls the host has crashed, or was killed since memory ran out, again and
+//! again: suspended until the owner resumes them.
 //!
-//! A crash counts against an app only where a request was at work during which the host had
-//! crashed before, and no other such request of any app: these run one at a time. So an app
-//! that merely was at work when another one brought the host down, or when somebody killed it,
-//! is not held to account.
+//! What counts is a request or an event that was given up for that. In the end those run with no
+//! other one of any app beside them, so an app that merely was at work when another one brought
+//! the host down, or when somebody killed it, is not held to account.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -24,9 +24,9 @@ const MAX_BYTES: u64 = 64 << 10;
 /// Crashes during a request from which on it runs with no other such request.
 pub(crate) const CRASHES_BEFORE_ALONE: u32 = 2;
 
-/// So many crashes within so many minutes suspend an app. One request is given up after six of
-/// them, and others are served on.
-const MOST_CRASHES: usize = 8;
+/// So many requests and events that were given up within so many minutes suspend an app. One may
+/// be the fault of whoever sent it.
+const MOST_GIVEN_UP: usize = 2;
 const WITHIN_MINUTES: i64 = 24 * 60;
 
 const MINUTE: i64 = 60 * 1_000_000;
@@ -44,8 +44,8 @@ pub struct Suspended {
 /// What is kept of an app.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
-    /// When the host has crashed, in microseconds since 1970.
-    crashes: Vec<i64>,
+    /// What was given up, by its name, and when, in microseconds since 1970.
+    given_up: BTreeMap<String, i64>,
     suspended: Option<Suspended>,
 }
 
@@ -70,28 +70,26 @@ pub fn resume(folder: &Path) -> io::Result<bool> {
     Ok(was_suspended)
 }
 
-/// Takes note of a crash of the host during a call of an app, which was not the first; tells
-/// whether the app is suspended by that.
+/// Takes note of what was given up of an app since the host has crashed during it too often.
 ///
 /// # Errors
 /// It cannot be written down.
-pub(crate) fn note_crash(folder: &Path) -> io::Result<Option<Suspended>> {
+pub(crate) fn note_given_up(folder: &Path, name: &str) -> io::Result<()> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut record = read(folder)?;
-    record.note_crash(now().micros());
-    write(folder, &record)?;
-    Ok(record.suspended)
+    record.note_given_up(name, now().micros());
+    write(folder, &record)
 }
 
 static LOCK: Mutex<()> = Mutex::new(());
 
 impl Record {
-    fn note_crash(&mut self, at: i64) {
+    fn note_given_up(&mut self, name: &str, at: i64) {
         // What a clock says that was put back is as old as it gets.
-        let is_recent = |then: &i64| (0..=WITHIN_MINUTES * MINUTE).contains(&(at - then));
-        self.crashes.retain(is_recent);
-        self.crashes.push(at);
-        if self.crashes.len() >= MOST_CRASHES && self.suspended.is_none() {
+        let is_recent = |then: i64| (0..=WITHIN_MINUTES * MINUTE).contains(&(at - then));
+        self.given_up.retain(|_, then| is_recent(*then));
+        self.given_up.insert(name.to_owned(), at);
+        if self.given_up.len() >= MOST_GIVEN_UP && self.suspended.is_none() {
             self.suspended = Some(Suspended {
                 since: at,
                 why: "the host has crashed again and again during its calls".to_owned(),
@@ -125,25 +123,25 @@ mod tests {
     fn an_app_is_suspended_by_what_comes_up_again_and_again_and_resumed() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
-        for _ in 1..MOST_CRASHES {
-            assert_eq!(note_crash(folder).expect("noted"), None);
-        }
+        let note = |name| note_given_up(folder, name).expect("noted");
+        note("one");
+        note("one");
+        assert_eq!(suspended(folder).expect("read"), None);
         assert!(!resume(folder).expect("nothing to resume"));
-        let found = note_crash(folder).expect("noted");
-        assert!(found.is_some());
-        assert_eq!(suspended(folder).expect("read"), found);
+        note("another");
+        assert!(suspended(folder).expect("read").is_some());
         assert!(resume(folder).expect("resumed"));
-        assert_eq!(note_crash(folder).expect("noted"), None);
+        note("one");
+        assert_eq!(suspended(folder).expect("read"), None);
     }
 
     #[test]
     fn what_is_long_ago_is_forgotten() {
-        for (minutes, is_suspended) in [(60, true), (4 * 60, false)] {
+        for (hours, is_suspended) in [(23, true), (25, false), (-1, false)] {
             let mut record = Record::default();
-            for n in 0..100 {
-                record.note_crash(n * minutes * MINUTE);
-            }
-            assert_eq!(record.suspended.is_some(), is_suspended, "{minutes}");
+            record.note_given_up("one", 0);
+            record.note_given_up("another", hours * 60 * MINUTE);
+            assert_eq!(record.suspended.is_some(), is_suspended, "{hours}");
         }
     }
 }

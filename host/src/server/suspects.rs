@@ -8,14 +8,14 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use syft_protocol::address::Address;
-use syft_protocol::inbox::Inbox;
+use syft_protocol::inbox::{Inbox, InboxLimits};
 use syft_protocol::timestamp::Timestamp;
 
 use crate::app::App;
 use crate::journal::{self, Journal};
 use crate::parked::{Asked, MAX_PARKED, ParkedRequest, Shelf};
 use crate::state::{Attempts, Note};
-use crate::suspension::{self, CRASHES_BEFORE_ALONE};
+use crate::suspension;
 use crate::tree::{Opened, Tree};
 
 /// Requests that are suspected from earlier at most, beside those that are parked.
@@ -61,9 +61,16 @@ impl Suspects {
         for (address, crashes) in &left.requests {
             inbox.suspect(address, *crashes);
         }
-        let has_repeated = count_events(app, &left).await? || left.has_repeated;
-        if has_repeated && !left.was_stopping {
-            note_crash(folder);
+        let limit = InboxLimits::default().crashes;
+        let mut given_up = count_events(app, &left, limit).await?;
+        let requests = left.requests.iter().filter(|it| *it.1 >= limit);
+        given_up.extend(
+            requests
+                .filter(|it| !is_parked(it.0))
+                .map(|it| it.0.to_string()),
+        );
+        if !left.was_stopping {
+            given_up.iter().for_each(|name| note_given_up(folder, name));
         }
         tell(left.requests.iter().filter(|it| !is_parked(it.0)));
         let journal = Journal::start(folder, left.requests)
@@ -168,31 +175,32 @@ impl Suspects {
     }
 }
 
-/// An event that ended the host failed, as one does that the app does not take.
-/// Tells whether one of them has done so repeatedly.
-async fn count_events(app: &App, left: &journal::Left) -> anyhow::Result<bool> {
+/// An event that ended the host failed, as one does that the app does not take. Returns those
+/// that did so often.
+async fn count_events(app: &App, left: &journal::Left, limit: u32) -> anyhow::Result<Vec<String>> {
     if left.events.is_empty() {
-        return Ok(false);
+        return Ok(Vec::new());
     }
-    let mut most = 0;
+    let mut often = Vec::new();
     let known = app.state().watches()?.attempts;
     let at = Timestamp::from_system_time(SystemTime::now()).micros();
     let notes = left.events.iter().map(|id| {
         let failed = known.iter().find(|(known, _)| known == id);
         let n_failed = failed.map_or(0, |(_, it)| it.n_failed) + 1;
-        most = n_failed.max(most);
+        if n_failed >= limit {
+            often.push(id.to_string());
+        }
         Note::Attempts(*id, Some(Attempts { n_failed, at }))
     });
     let notes = notes.collect();
     app.state().note(notes).await?;
-    Ok(most > CRASHES_BEFORE_ALONE)
+    Ok(often)
 }
 
 /// That it cannot be written down is no reason not to serve.
-fn note_crash(folder: &Path) {
-    match suspension::note_crash(folder) {
-        Ok(_) => {}
-        Err(error) => tracing::error!("a crash is not held against the app: {error}"),
+fn note_given_up(folder: &Path, name: &str) {
+    if let Err(error) = suspension::note_given_up(folder, name) {
+        tracing::error!(name, "it is not held against the app: {error}");
     }
 }
 

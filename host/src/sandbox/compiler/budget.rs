@@ -27,7 +27,7 @@ pub(super) struct Budget {
 }
 
 /// What any component may take, and what each MiB of it adds.
-const CPU_TIME: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(2));
+const CPU_TIME: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(6));
 const MEMORY_BYTES: (u64, u64) = (256 << 20, 16 << 20);
 const CODE_BYTES: (u64, u64) = (16 << 20, 8 << 20);
 
