@@ -229,10 +229,10 @@ fn older_layout_is_answered_beside_its_requests() {
 }
 
 #[test]
-fn permissions_are_those_of_the_release_to_the_byte() {
+fn permissions_are_those_of_the_release_for_each_endpoint_alone() {
     check(
         "published.py",
-        "permissions_are_those_of_the_release_to_the_byte",
+        "permissions_are_those_of_the_release_for_each_endpoint_alone",
     );
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct Left {
     pub(crate) requests: HashMap<Address, u32>,
     /// Events that the app was being told.
     pub(crate) events: Vec<Uuid>,
+    /// Something was at work.
+    pub(crate) has_crashed: bool,
     /// The host was to stop already, so somebody may have lost patience.
     pub(crate) was_stopping: bool,
 }
@@ -125,6 +127,7 @@ pub(crate) fn left(folder: &Path) -> io::Result<Left> {
         };
         let is_crash = record.is_running && record.boot == boot;
         let crashes = record.crashes.saturating_add(is_crash.into());
+        left.has_crashed |= is_crash && record.call != Name::Stop;
         match record.call {
             Name::Request(text) => {
                 if let Some(address) = Address::parse(&text).filter(|_| crashes > 0) {

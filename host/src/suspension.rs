@@ -3,7 +3,8 @@
 //!
 //! What counts is a request or an event that was given up for that. In the end those run with no
 //! other one of any app beside them, so an app that merely was at work when another one brought
-//! the host down, or when somebody killed it, is not held to account.
+//! the host down, or when somebody killed it, is not held to account. An app of which enough was
+//! given up is suspended by the next crash.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,9 +25,9 @@ const MAX_BYTES: u64 = 64 << 10;
 /// Crashes during a request from which on it runs with no other such request.
 pub(crate) const CRASHES_BEFORE_ALONE: u32 = 2;
 
-/// So many requests and events that were given up within so many minutes suspend an app. One may
-/// be the fault of whoever sent it.
-const MOST_GIVEN_UP: usize = 2;
+/// What is given up of an app within so many minutes before the next crash suspends it. One
+/// may be the fault of whoever sent it.
+const MOST_GIVEN_UP: usize = 3;
 const WITHIN_MINUTES: i64 = 24 * 60;
 
 const MINUTE: i64 = 60 * 1_000_000;
@@ -81,20 +82,45 @@ pub(crate) fn note_given_up(folder: &Path, name: &str) -> io::Result<()> {
     write(folder, &record)
 }
 
+/// Takes note that the host has crashed during a call of an app, which suspends it where enough
+/// was given up before.
+///
+/// # Errors
+/// It cannot be written down.
+pub(crate) fn note_crash(folder: &Path) -> io::Result<()> {
+    let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut record = read(folder)?;
+    match record.note_crash(now().micros()) {
+        true => write(folder, &record),
+        false => Ok(()),
+    }
+}
+
 static LOCK: Mutex<()> = Mutex::new(());
 
 impl Record {
     fn note_given_up(&mut self, name: &str, at: i64) {
-        // What a clock says that was put back is as old as it gets.
-        let is_recent = |then: i64| (0..=WITHIN_MINUTES * MINUTE).contains(&(at - then));
-        self.given_up.retain(|_, then| is_recent(*then));
+        self.forget_old(at);
         self.given_up.insert(name.to_owned(), at);
-        if self.given_up.len() >= MOST_GIVEN_UP && self.suspended.is_none() {
+    }
+
+    /// Tells whether the app is suspended by that.
+    fn note_crash(&mut self, at: i64) -> bool {
+        self.forget_old(at);
+        let is_new = self.suspended.is_none() && self.given_up.len() >= MOST_GIVEN_UP;
+        if is_new {
             self.suspended = Some(Suspended {
                 since: at,
                 why: "the host has crashed again and again during its calls".to_owned(),
             });
         }
+        is_new
+    }
+
+    fn forget_old(&mut self, at: i64) {
+        // What a clock says that was put back is as old as it gets.
+        let is_recent = |then: i64| (0..=WITHIN_MINUTES * MINUTE).contains(&(at - then));
+        self.given_up.retain(|_, then| is_recent(*then));
     }
 }
 
@@ -123,25 +149,32 @@ mod tests {
     fn an_app_is_suspended_by_what_comes_up_again_and_again_and_resumed() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
-        let note = |name| note_given_up(folder, name).expect("noted");
-        note("one");
-        note("one");
-        assert_eq!(suspended(folder).expect("read"), None);
-        assert!(!resume(folder).expect("nothing to resume"));
-        note("another");
-        assert!(suspended(folder).expect("read").is_some());
+        let give_up = |name| note_given_up(folder, name).expect("noted");
+        let is_suspended_by_a_crash = || {
+            note_crash(folder).expect("noted");
+            suspended(folder).expect("read").is_some()
+        };
+        ["one", "one", "another", "one"].map(give_up);
+        assert!(!is_suspended_by_a_crash());
+        give_up("a third");
+        assert!(suspended(folder).expect("read").is_none());
+        assert!(is_suspended_by_a_crash());
         assert!(resume(folder).expect("resumed"));
-        note("one");
-        assert_eq!(suspended(folder).expect("read"), None);
+        give_up("one");
+        assert!(!is_suspended_by_a_crash());
+        assert!(!resume(folder).expect("nothing to resume"));
     }
 
     #[test]
     fn what_is_long_ago_is_forgotten() {
         for (hours, is_suspended) in [(23, true), (25, false), (-1, false)] {
             let mut record = Record::default();
-            record.note_given_up("one", 0);
-            record.note_given_up("another", hours * 60 * MINUTE);
-            assert_eq!(record.suspended.is_some(), is_suspended, "{hours}");
+            ["one", "another", "a third"].map(|name| record.note_given_up(name, 0));
+            assert_eq!(
+                record.note_crash(hours * 60 * MINUTE),
+                is_suspended,
+                "{hours}"
+            );
         }
     }
 }

@@ -99,7 +99,7 @@ fn inspecting_an_app_shows_what_it_watches() {
         String::from_utf8(output.stdout).unwrap()
     };
     let shown = inspect(&[]);
-    let expected = "Watches:\n  {datasite}/*.txt, !a.txt (created, moved)\n";
+    let expected = "Watches:\n  │ {datasite}/*.txt, !a.txt (created, moved)\n";
     assert!(shown.contains(expected), "{shown}");
     let report: serde_json::Value = serde_json::from_str(&inspect(&["--json"])).unwrap();
     let expected = serde_json::json!([

@@ -2,7 +2,8 @@
 //! requests parked once that was too often.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -27,6 +28,8 @@ const MAX_NAMED: usize = 10;
 /// What is held against requests.
 pub(super) struct Suspects {
     pub(super) journal: Arc<Journal>,
+    /// The app's private one.
+    folder: PathBuf,
     shelf: Shelf,
     parked: Vec<ParkedRequest>,
 }
@@ -61,22 +64,16 @@ impl Suspects {
         for (address, crashes) in &left.requests {
             inbox.suspect(address, *crashes);
         }
-        let limit = InboxLimits::default().crashes;
-        let mut given_up = count_events(app, &left, limit).await?;
-        let requests = left.requests.iter().filter(|it| *it.1 >= limit);
-        given_up.extend(
-            requests
-                .filter(|it| !is_parked(it.0))
-                .map(|it| it.0.to_string()),
-        );
-        if !left.was_stopping {
-            given_up.iter().for_each(|name| note_given_up(folder, name));
+        count_events(app, &left, folder).await?;
+        if left.has_crashed && !left.was_stopping {
+            hold_against(suspension::note_crash(folder));
         }
         tell(left.requests.iter().filter(|it| !is_parked(it.0)));
         let journal = Journal::start(folder, left.requests)
             .with_context(|| format!("write the journal of calls in {}", folder.display()))?;
         Ok(Self {
             journal,
+            folder: folder.to_owned(),
             shelf,
             parked,
         })
@@ -97,6 +94,7 @@ impl Suspects {
             return;
         }
         tracing::error!(%address, id = parked.id, crashes, "given up: parked");
+        hold_against(suspension::note_given_up(&self.folder, &parked.address));
         self.parked.push(parked);
         if self.parked.len() > MAX_PARKED {
             let oldest = self.parked.remove(0);
@@ -175,32 +173,31 @@ impl Suspects {
     }
 }
 
-/// An event that ended the host failed, as one does that the app does not take. Returns those
-/// that did so often.
-async fn count_events(app: &App, left: &journal::Left, limit: u32) -> anyhow::Result<Vec<String>> {
+/// An event that ended the host failed, as one does that the app does not take.
+async fn count_events(app: &App, left: &journal::Left, folder: &Path) -> anyhow::Result<()> {
     if left.events.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let mut often = Vec::new();
+    let limit = InboxLimits::default().crashes;
     let known = app.state().watches()?.attempts;
     let at = Timestamp::from_system_time(SystemTime::now()).micros();
     let notes = left.events.iter().map(|id| {
         let failed = known.iter().find(|(known, _)| known == id);
         let n_failed = failed.map_or(0, |(_, it)| it.n_failed) + 1;
         if n_failed >= limit {
-            often.push(id.to_string());
+            hold_against(suspension::note_given_up(folder, &id.to_string()));
         }
         Note::Attempts(*id, Some(Attempts { n_failed, at }))
     });
     let notes = notes.collect();
     app.state().note(notes).await?;
-    Ok(often)
+    Ok(())
 }
 
 /// That it cannot be written down is no reason not to serve.
-fn note_given_up(folder: &Path, name: &str) {
-    if let Err(error) = suspension::note_given_up(folder, name) {
-        tracing::error!(name, "it is not held against the app: {error}");
+fn hold_against(noted: io::Result<()>) {
+    if let Err(error) = noted {
+        tracing::error!("a crash is not held against the app: {error}");
     }
 }
 
