@@ -20,7 +20,7 @@ kill:
 
 # Looks for what calls leave in swap, which it adds to the machine for a while; as root
 swap:
-    cargo test -p syft-host --test all -- residue::swap --include-ignored --test-threads 1
+    cargo test --workspace --test all -- residue::swap --include-ignored --test-threads 1
 
 # Touches 1,000 requests while they run, and calls 1,000 times: each runs once
 once:

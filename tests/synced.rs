@@ -57,20 +57,18 @@ fn what_has_the_name_of_the_kept_file_is_left_alone() {
     let site = Site::new();
     let host = probe(&site);
     let outside = site.path().join("outside");
-    let makes: [(&str, &dyn Fn(&Path)); 4] = [
-        ("link", &|path| symlink(&outside, path).unwrap()),
-        ("folder", &|path| fs::create_dir(path).unwrap()),
-        ("pipe", &|path| {
-            mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        }),
-        ("text", &|path| fs::write(path, "mine").unwrap()),
-    ];
-    for (name, make) in makes {
+    let make = |name: &str, path: &Path| match name {
+        "link" => symlink(&outside, path).unwrap(),
+        "folder" => fs::create_dir(path).unwrap(),
+        "pipe" => mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap(),
+        _ => fs::write(path, "mine").unwrap(),
+    };
+    for name in ["link", "folder", "pipe", "text"] {
         let sender = format!("{name}@example.com");
         let folder = host.rpc.join("echo").join(&sender);
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join(".syftkeep");
-        make(&path);
+        make(name, &path);
         let before = fs::symlink_metadata(&path).unwrap();
         let id = Uuid::new_v4();
         let request = request(id, &sender, "echo", Some(b"x")).to_string();

@@ -154,7 +154,9 @@ mod tests {
             note_crash(folder).expect("noted");
             suspended(folder).expect("read").is_some()
         };
-        ["one", "one", "another", "one"].map(give_up);
+        ["one", "one", "another", "one"]
+            .iter()
+            .for_each(|it| give_up(it));
         assert!(!is_suspended_by_a_crash());
         give_up("a third");
         assert!(suspended(folder).expect("read").is_none());
@@ -169,7 +171,9 @@ mod tests {
     fn what_is_long_ago_is_forgotten() {
         for (hours, is_suspended) in [(23, true), (25, false), (-1, false)] {
             let mut record = Record::default();
-            ["one", "another", "a third"].map(|name| record.note_given_up(name, 0));
+            for name in ["one", "another", "a third"] {
+                record.note_given_up(name, 0);
+            }
             assert_eq!(
                 record.note_crash(hours * 60 * MINUTE),
                 is_suspended,

@@ -19,7 +19,7 @@ pub(super) struct Desk {
     pub(super) suspects: Suspects,
     tree: Arc<Tree>,
     /// What requests at work hold.
-    held: HashMap<Address, Held>,
+    held: HashMap<Address, Box<Held>>,
     /// Tasks that carry out one action after the other, and how many there may be. More
     /// than keep the processors busy would only stand in line there, where senders take
     /// no turns.
@@ -39,7 +39,7 @@ pub(super) struct Held {
 /// What came of an action.
 pub(super) enum Done {
     /// A request was opened and read.
-    Loaded(Address, Loaded, Option<Held>),
+    Loaded(Address, Loaded, Option<Box<Held>>),
     /// Work on a request ended.
     Closed(Address, inbox::Closed),
 }

@@ -103,7 +103,7 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
                 _alone: alone,
                 _memory: memory,
             };
-            Done::Loaded(address, loaded, Some(held))
+            Done::Loaded(address, loaded, Some(Box::new(held)))
         }
         Action::Find(address, known) => {
             let loaded = match open(&tree, &address, known) {
