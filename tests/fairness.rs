@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::support::client::{Answer, Sent, call, request, send};
 use crate::support::guests::guest;
 use crate::support::host::Host;
 use crate::support::site::Site;
 use crate::support::wait_for;
+use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
 
 const FLOODER: &str = "eve@example.com";
@@ -125,6 +126,13 @@ fn written_at(path: &Path) -> SystemTime {
     fs::metadata(path).unwrap().modified().unwrap()
 }
 
+/// Returns when an answer was made. Its file changes once more when SyftBox's client is woken.
+fn answered_at(sent: &Sent) -> SystemTime {
+    let answer = sent.answer();
+    let created = Timestamp::parse(answer.json["created"].as_str().unwrap()).unwrap();
+    SystemTime::UNIX_EPOCH + Duration::from_micros(created.micros().try_into().unwrap())
+}
+
 /// Sends requests of another sender, one at a time, and returns for each how many
 /// answers the flood got before its own: half of them are in line then already.
 fn answered_before_each(rpc: &Path, n_requests: usize) -> Vec<usize> {
@@ -139,7 +147,7 @@ fn answered_before_each(rpc: &Path, n_requests: usize) -> Vec<usize> {
     let mut counts: Vec<usize> = sent
         .iter()
         .map(|sent| {
-            let between = written_at(&sent.path)..written_at(&sent.response_path());
+            let between = written_at(&sent.path)..answered_at(sent);
             flood.iter().filter(|at| between.contains(*at)).count()
         })
         .collect();

@@ -205,8 +205,7 @@ impl Lookout {
         self.took += round.took;
         let pause = match (round.is_over, self.is_urgent) {
             // Somebody may wait among what was not seen yet.
-            (false, _) => URGENT_EVERY,
-            (true, true) => URGENT_EVERY.max(round.took),
+            (false, _) | (true, true) => URGENT_EVERY.max(round.took),
             (true, false) => {
                 let of_all = ANY_SCAN_EVERY * N_LOOKOUTS.load(Ordering::Relaxed);
                 let share = (self.took * SCAN_SHARE).min(SCAN_WITHIN);
