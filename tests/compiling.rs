@@ -24,9 +24,12 @@ fn probe() -> Vec<u8> {
     fs::read(guest("probe")).unwrap()
 }
 
-/// Keeps a compiler busy for longer than it may, though each part of it is within bounds.
+/// Keeps a compiler busy for longer than it may, though each part of it is within bounds. It has
+/// less than 1 MiB, so that its time is over soon.
 fn slow() -> Vec<u8> {
-    with(&probe(), &bombs::functions(&bombs::carried(490, 39), 200))
+    let slow = with(&probe(), &bombs::functions(&bombs::carried(490, 39), 120));
+    assert!(slow.len() < 1 << 20, "{}", slow.len());
+    slow
 }
 
 /// Runs a command to its end. Returns what it said, and the most memory that it or any process
