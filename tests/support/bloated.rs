@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::sections::{number, section};
 use super::site::Site;
 
 /// What a core module brings.
@@ -59,21 +60,6 @@ fn count_modules(component: &[u8]) -> usize {
         at += 1 + n_bytes + length;
     }
     n_modules
-}
-
-fn section(id: u8, content: &[u8]) -> Vec<u8> {
-    [vec![id], number(content.len()), content.to_vec()].concat()
-}
-
-/// Returns a number in LEB128.
-fn number(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
 }
 
 fn read_number(bytes: &[u8]) -> (usize, usize) {

@@ -3,24 +3,13 @@
 
 use uuid::Uuid;
 
-use super::sections::{HEADER, counted, custom, section};
+use super::sections::{HEADER, counted, custom, number, section};
 
 /// Returns a component with more at its end, and with a name of its own: what a host
 /// remembers of another run is not about it.
 pub fn with(guest: &[u8], more: &[u8]) -> Vec<u8> {
     let name = custom("run", Uuid::new_v4().as_bytes());
     [guest, more, &name].concat()
-}
-
-/// Returns a number in LEB128.
-fn number(mut value: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
 }
 
 fn list(items: &[Vec<u8>]) -> Vec<u8> {

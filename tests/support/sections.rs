@@ -3,17 +3,20 @@
 /// The bytes that every component begins with.
 pub const HEADER: &[u8; 8] = b"\0asm\x0d\0\x01\0";
 
-/// Returns bytes after their number, which has its shortest form.
-pub fn counted(bytes: &[u8]) -> Vec<u8> {
-    let mut counted = Vec::new();
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        counted.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
+/// Returns a number in LEB128, in its shortest form.
+pub fn number(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
     }
-    counted.push(length as u8);
-    counted.extend_from_slice(bytes);
-    counted
+    bytes.push(value as u8);
+    bytes
+}
+
+/// Returns bytes after their number.
+pub fn counted(bytes: &[u8]) -> Vec<u8> {
+    [number(bytes.len()), bytes.to_vec()].concat()
 }
 
 /// Returns a section as it stands in a component.
