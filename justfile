@@ -12,7 +12,7 @@ test *args:
 
 # Lets 20 large storms go over an app that watches: an hour on a busy machine
 storm:
-    cargo test -p syft-host --test all -- watching::storm --include-ignored --nocapture
+    cargo test --workspace --test all -- watching::storm --include-ignored --nocapture
 
 # Kills the host over 200 times while it answers 1,000 requests (KILL_SEED=2: other moments)
 kill:
