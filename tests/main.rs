@@ -8,6 +8,7 @@ mod support;
 
 mod access;
 mod benchmarks;
+mod bindings;
 mod building;
 mod children;
 mod cleaning;

@@ -255,16 +255,8 @@ mod arguments;
     reason = "generated from the WIT"
 )]
 #[doc(hidden)]
-pub mod bindings {
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "watching-app",
-        generate_all,
-        pub_export_macro: true,
-        export_macro_name: "export_app",
-        default_bindings_module: "syft_guest::bindings",
-    });
-}
+#[rustfmt::skip]
+pub mod bindings;
 mod body;
 pub mod context;
 mod endpoint;

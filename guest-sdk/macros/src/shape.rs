@@ -1,11 +1,11 @@
 //! What every function must be that the host calls.
 
 use syn::spanned::Spanned;
-use syn::{Error, Receiver, Result, Signature};
+use syn::{Error, Receiver, Result, Safety, Signature};
 
 /// Checks that it can be called as it is; `what` says what it is, as in "a handler".
 pub(crate) fn check(signature: &Signature, what: &str) -> Result<()> {
-    if let Some(token) = signature.unsafety {
+    if let Safety::Unsafe(token) = signature.safety {
         return Err(Error::new(token.span, format!("{what} is a safe function")));
     }
     if !signature.generics.params.is_empty() {

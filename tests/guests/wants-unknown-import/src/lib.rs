@@ -2,22 +2,9 @@
 
 use syft_guest::prelude::*;
 
-mod bindings {
-    wit_bindgen::generate!({
-        inline: "
-            package tests:unknown@1.0.0;
-
-            interface oracle {
-                ask: func(question: string) -> string;
-            }
-
-            world asking {
-                import oracle;
-            }
-        ",
-        world: "asking",
-    });
-}
+#[rustfmt::skip]
+#[allow(clippy::all, reason = "generated from the WIT")]
+mod bindings;
 
 #[on_request("/ask")]
 fn ask(question: String) -> String {

@@ -9,17 +9,10 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-mod bindings {
-    wit_bindgen::generate!({
-        path: "../../../wit",
-        world: "watching-app",
-        generate_all,
-    });
-}
-
-use bindings::exports::syft::app::rpc::{self, Endpoint, Error, Request, Response};
-use bindings::exports::syft::app::watch::{self, Event, EventKind, Watch};
-use bindings::syft::app::types::Failure;
+use syft_guest::bindings;
+use syft_guest::bindings::exports::syft::app::rpc::{self, Endpoint, Error, Request, Response};
+use syft_guest::bindings::exports::syft::app::watch::{self, Event, EventKind, Watch};
+use syft_guest::bindings::syft::app::types::Failure;
 
 struct Watcher;
 
@@ -172,4 +165,4 @@ impl rpc::Guest for Watcher {
     }
 }
 
-bindings::export!(Watcher with_types_in bindings);
+bindings::export_app!(Watcher with_types_in bindings);

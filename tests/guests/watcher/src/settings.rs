@@ -1,7 +1,7 @@
 //! What a test writes into the component before it runs: words, then a line for each
 //! watch with its kinds and its patterns, set apart by tabs.
 
-use crate::bindings::exports::syft::app::watch::{EventKinds, Watch};
+use syft_guest::bindings::exports::syft::app::watch::{EventKinds, Watch};
 
 const LENGTH: usize = 8192;
 

@@ -1,6 +1,6 @@
 //! The state as texts.
 
-use crate::bindings::wasi::keyvalue::{atomics, store};
+use syft_guest::bindings::wasi::keyvalue::{atomics, store};
 
 fn bucket() -> store::Bucket {
     store::open("default").unwrap()
