@@ -81,6 +81,7 @@ impl FileEvent {
 
 /// What can happen to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum EventKind {
     /// It was not there before.
     Created,

@@ -25,6 +25,7 @@ pub trait Handler {
 
 /// Why a call gave no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CallError {
     /// The body does not fit the parameters. The caller gets 400 with this text.
     InvalidArguments(String),
@@ -34,6 +35,7 @@ pub enum CallError {
 
 /// What went wrong in a handler, for the owner's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failure {
     /// The name of the error's type.
     pub kind: String,

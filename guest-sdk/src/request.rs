@@ -133,6 +133,7 @@ impl Sender {
 /// How far the email of a sender is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Proof {
     /// Only the message says so. Anyone who may write into the endpoint's
     /// folder can claim any name, and anyone at all through SyftBox's HTTP API,
@@ -149,6 +150,7 @@ pub enum Proof {
 /// The method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
 pub enum Method {
     /// `GET`
     Get,
