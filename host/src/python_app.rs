@@ -10,7 +10,6 @@ mod pip;
 mod python;
 mod report;
 pub mod requirements;
-mod sdk;
 mod stage;
 mod tools;
 

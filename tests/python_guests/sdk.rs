@@ -1,11 +1,13 @@
-//! The SDK of Python programs by itself: see `python/sdk.py`.
+//! The SDK of Python programs by itself: see `guest-python/tests/sdk.py`.
 
 use crate::python::{released, run, venv};
+use crate::support::guests::repository;
 use crate::support::site::Site;
 
 fn check(behaviour: &str) {
     if let Some(python) = venv::python() {
-        run(&mut released(python, &Site::new(), "sdk.py", behaviour));
+        let script = repository().join("guest-python/tests/sdk.py");
+        run(&mut released(python, &Site::new(), script, behaviour));
     }
 }
 

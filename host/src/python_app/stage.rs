@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::requirements::Requirements;
-use super::{Program, sdk, tools};
+use super::{Program, tools};
 use crate::error::CommandError;
 use crate::scratch::Scratch;
 
@@ -27,10 +27,10 @@ impl Stage {
         let stage = Self {
             folder: Scratch::new(parent)?,
         };
-        for (name, text) in sdk::PYTHON {
+        for (name, text) in syft_guest_python::PYTHON {
             write(&stage.python().join(name), text.as_bytes())?;
         }
-        for (name, text) in sdk::WIT {
+        for (name, text) in syft_guest_python::WIT {
             write(&stage.wit().join(name), text.as_bytes())?;
         }
         for folder in [stage.packages(), stage.program(), stage.temporary()] {
@@ -121,7 +121,7 @@ impl Stage {
     }
 
     pub(super) fn analyser(&self) -> PathBuf {
-        self.python().join("syft_guest/analyse.py")
+        self.python().join(syft_guest_python::ANALYSER)
     }
 
     /// Returns where the component is in the end.

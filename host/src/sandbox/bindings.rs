@@ -6,7 +6,7 @@
 )]
 
 wasmtime::component::bindgen!({
-    path: "../wit",
+    path: "wit",
     world: "app",
     imports: { default: trappable },
     exports: { default: async },
@@ -18,7 +18,7 @@ wasmtime::component::bindgen!({
 
 pub(crate) mod watching {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "wit",
         inline: "
             package syft:watching;
 

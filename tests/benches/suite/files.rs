@@ -171,7 +171,7 @@ impl Ours {
 mod bindings {
     #![allow(missing_docs, unreachable_pub, reason = "generated")]
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "wit",
         // What the guest uses of the world of apps.
         inline: "
             package syft:bench;

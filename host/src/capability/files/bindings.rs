@@ -13,7 +13,7 @@ pub(super) use types::ErrorCode;
 
 mod generated {
     wasmtime::component::bindgen!({
-        path: "../wit",
+        path: "wit",
         inline: "
             package syft:files;
             world files {

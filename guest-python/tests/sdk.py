@@ -10,7 +10,7 @@ import tempfile
 import types
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "guest-sdk/python"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
 from syft_guest import alone, analyse, apps, calls, host, log, loop, owner, program, state
 from watchdog import events
@@ -63,6 +63,7 @@ def load(text, **others):
     folder = tempfile.mkdtemp()
     program.FOLDER = folder
     program.NAME = f"{folder}/name"
+    program.APP = f"{folder}/app"
     Path(program.NAME).write_text("my-app.py")
     for name, content in {"my-app.py": text, **others}.items():
         Path(folder, name).write_text(content)

@@ -1,18 +1,18 @@
-//! Our side of Python components, held in the program: an installed one has no
-//! repository.
+//! The Python packages that a program of SyftEvent is built with, as texts: who builds one
+//! needs no repository.
 
-/// Files with their names and texts.
-type Files = &'static [(&'static str, &'static str)];
+/// Files: their names below one folder, and their texts.
+pub type Files = &'static [(&'static str, &'static str)];
 
 macro_rules! files {
     ($folder:literal: $($name:literal,)*) => {
-        &[$(($name, include_str!(concat!("../../../", $folder, "/", $name))),)*]
+        &[$(($name, include_str!(concat!("../", $folder, "/", $name))),)*]
     };
 }
 
 /// The packages that a program imports, and what runs it.
 #[rustfmt::skip]
-pub(super) const PYTHON: Files = files!["guest-sdk/python":
+pub const PYTHON: Files = files!["python":
     "loguru/__init__.py",
     "syft_component.py",
     "syft_core/__init__.py",
@@ -57,9 +57,18 @@ pub(super) const PYTHON: Files = files!["guest-sdk/python":
     "watchdog/events.py",
 ];
 
-/// The world that they are made for.
+/// The file of [`PYTHON`] that reads the text of a program without running any of it.
+pub const ANALYSER: &str = "syft_guest/analyse.py";
+
+/// The module of [`PYTHON`] that a component is made of.
+pub const COMPONENT: &str = "syft_component";
+
+/// The world that components are made for.
+pub const WORLD: &str = "watching-app";
+
+/// The WIT of [`WORLD`].
 #[rustfmt::skip]
-pub(super) const WIT: Files = files!["wit":
+pub const WIT: Files = files!["wit":
     "context.wit",
     "log.wit",
     "rpc.wit",
@@ -78,20 +87,16 @@ mod tests {
 
     use super::*;
 
-    /// Returns the names of all files of a folder of the repository.
+    /// Returns the names of all files of a folder.
     fn names(folder: &str, extension: &str) -> Vec<String> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("..")
-            .join(folder);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let files = walkdir::WalkDir::new(&folder).into_iter();
         let mut names: Vec<String> = files
             .map(|entry| entry.expect("readable").into_path())
-            .filter(|path| path.extension().is_some_and(|it| it == extension))
+            .filter(|path| path.extension().is_some_and(|found| found == extension))
             .map(|path| {
-                path.strip_prefix(&folder)
-                    .expect("below")
-                    .display()
-                    .to_string()
+                let name = path.strip_prefix(&folder).expect("below");
+                name.display().to_string()
             })
             .collect();
         names.sort();
@@ -106,7 +111,18 @@ mod tests {
 
     #[test]
     fn nothing_is_forgotten() {
-        assert_eq!(held(PYTHON), names("guest-sdk/python", "py"));
+        assert_eq!(held(PYTHON), names("python", "py"));
+        assert_eq!(held(WIT), names("../wit", "wit"));
         assert_eq!(held(WIT), names("wit", "wit"));
+    }
+
+    #[test]
+    fn what_has_a_name_is_there() {
+        let component = format!("{COMPONENT}.py");
+        for file in [ANALYSER, &component] {
+            assert!(held(PYTHON).iter().any(|name| name == file), "{file}");
+        }
+        let world = format!("world {WORLD} {{");
+        assert!(WIT.iter().any(|(_, text)| text.contains(&world)));
     }
 }
