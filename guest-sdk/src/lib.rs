@@ -308,6 +308,11 @@ pub use watcher::Watcher;
 #[doc = include_str!("../../docs/coming-from-syftevent.md")]
 struct ComingFromSyftEvent;
 
+/// Compiles what the page of the crate shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// What most apps need.
 pub mod prelude {
     pub use crate::{
