@@ -62,8 +62,8 @@ check:
 # Rewrites the expected files of the case tests; review the diff
 bless:
     BLESS=1 cargo test -p syft-protocol
-    BLESS=1 cargo test -p syft-host --test all -- manifest:: building:: signing:: publishing:: installing:: oci::
-    TRYBUILD=overwrite cargo test -p syft-guest
+    BLESS=1 cargo test --workspace --test all -- bindings:: manifest:: building:: signing:: publishing:: installing:: oci::
+    TRYBUILD=overwrite cargo test --workspace --test ui
 
 # Measures everything beside SyftEvent and a native loop, into `benches/results/`; or `--quick`, `--case live`
 bench *args:

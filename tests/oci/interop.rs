@@ -28,7 +28,6 @@ use crate::support::site::Site;
 use crate::support::tools::install;
 use crate::support::{PATIENCE, not_run, tell_not_run};
 
-const WKG: &str = "0.16.1";
 const REGISTRY: &str = "docker-registry";
 /// The password `sesame` of `alice`, as a registry keeps it.
 const HTPASSWD: &str = "alice:$2b$04$UdviOvzpGPCBn2zuzJ0AHOclad7mCjzrzJ4ajltPWSgb2vMFzsB4e\n";
@@ -38,7 +37,7 @@ const CLIENT_OF: &str = "TEST_CLIENT_OF_REGISTRY";
 /// Returns the tool, which is built if it is not there; or says past the capturing of
 /// output why the test did not run.
 fn wkg() -> Option<&'static Path> {
-    static TOOL: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| install("wkg", WKG, "wkg"));
+    static TOOL: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| install("wkg", "wkg"));
     match &*TOOL {
         Ok(tool) => Some(tool),
         Err(error) => {

@@ -13,13 +13,11 @@ use crate::support::site::Site;
 use crate::support::tools::install;
 use crate::support::{not_run, tell_not_run};
 
-const WASMSIGN2: &str = "0.2.8";
-
 /// Returns the tool, which is built if it is not there; or says past the capturing of
 /// output why the test did not run.
 pub fn wasmsign2() -> Option<&'static Path> {
     static TOOL: LazyLock<Result<PathBuf, String>> =
-        LazyLock::new(|| install("wasmsign2-cli", WASMSIGN2, "wasmsign2"));
+        LazyLock::new(|| install("wasmsign2-cli", "wasmsign2"));
     match &*TOOL {
         Ok(tool) => Some(tool),
         Err(error) => {

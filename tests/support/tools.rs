@@ -6,19 +6,13 @@ use std::process::Command;
 use super::guests::repository;
 use super::host::output_of_build;
 
-/// Returns a program of a crate of crates.io, or says why it does not build.
-pub fn install(name: &str, version: &str, program: &str) -> Result<PathBuf, String> {
-    let root = repository().join("target/tools");
-    let mut command = Command::new("cargo");
-    command
-        .args(["install", name, "--version", version, "--locked", "--debug"])
-        .arg("--root")
-        .arg(&root)
-        .env("CARGO_PROFILE_DEV_DEBUG", "none")
-        .env_remove("CARGO_TARGET_DIR");
-    let built = output_of_build(&mut command);
-    match built.status.success() {
-        true => Ok(root.join("bin").join(program)),
-        false => Err(String::from_utf8_lossy(&built.stderr).into_owned()),
+/// Returns a program of a crate of crates.io, of the version in `.ci/tools.txt`; or says why
+/// it does not build.
+pub fn install(name: &str, program: &str) -> Result<PathBuf, String> {
+    let mut command = Command::new(repository().join(".ci/tools"));
+    let built = output_of_build(command.arg(name));
+    if !built.status.success() {
+        return Err(String::from_utf8_lossy(&built.stderr).into_owned());
     }
+    Ok(repository().join("target/tools/bin").join(program))
 }
