@@ -15,6 +15,7 @@ mod cleaning;
 mod command_line;
 mod compiling;
 mod crashes;
+mod crates;
 mod crowds;
 mod duplicates;
 mod durability;
