@@ -67,7 +67,10 @@ fn builds_the_same_bytes_each_time() {
     assert!(again.stderr.contains(warning), "{}", again.stderr);
 
     let name = b"syft:manifest";
-    let n_names = bytes.windows(name.len()).filter(|it| it == name).count();
+    let n_names = bytes
+        .windows(name.len())
+        .filter(|window| window == name)
+        .count();
     assert_eq!(n_names, 1);
     let manifest = Manifest::from_component(&bytes).unwrap().unwrap();
     let description = manifest.description.as_deref();
@@ -102,7 +105,7 @@ fn a_wrong_manifest_ends_it_before_cargo_runs() {
     for expected in [
         "error: `raed` is not known here\n --> ./syft-app.toml:2:1",
         "= help: `[files]` has `read`, `write` and `on-behalf-of-sender`",
-        "error: ./syft-app.toml is no manifest\n",
+        "error: ./syft-app.toml is not a valid manifest\n",
     ] {
         assert!(built.stderr.contains(expected), "{}", built.stderr);
     }

@@ -10,7 +10,7 @@ use crate::manifest::{self, Diagnostic, Manifest};
 use crate::ui::Ui;
 use crate::{guest_crate, private, python_app};
 
-/// Far more than any manifest has, which a component may hold 64 KiB of.
+/// Far more than any manifest needs: a component may hold 64 KiB of it.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 
 /// A component with its manifest.
@@ -18,7 +18,7 @@ const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 pub(crate) struct BuiltApp {
     /// The component, the manifest embedded.
     pub(crate) component: Vec<u8>,
-    /// The manifest, with what the sources say where the author gives nothing else.
+    /// The manifest, completed by what the sources say.
     pub(crate) manifest: Manifest,
     /// What an owner should know of it.
     pub(crate) warnings: Vec<Diagnostic>,
@@ -28,17 +28,18 @@ pub(crate) struct BuiltApp {
     pub(crate) wasm: PathBuf,
 }
 
-/// Tells whether a path holds sources, and is no component.
+/// Returns whether a path holds sources and not a component.
 pub(crate) fn is_source(path: &Path) -> bool {
     path.is_dir() || python_app::find(path).is_some()
 }
 
 /// Builds the Python program or the guest crate at a path. Of the files beside a program
-/// only modules go in, and those that are included. `allow_native` says that what a crate's
-/// author wrote may run for the build.
+/// it takes modules, and those in `included`. `allow_native` lets the build run what the
+/// author of a crate wrote.
 ///
 /// # Errors
-/// There is neither, its manifest is none, nobody agrees to the build, or it fails.
+/// There is neither, its manifest is invalid, the user does not agree to the build, or the
+/// build fails.
 pub(crate) fn build(
     ui: Ui,
     overrides: &Overrides,
@@ -48,10 +49,10 @@ pub(crate) fn build(
 ) -> Result<BuiltApp, CommandError> {
     match python_app::find(path) {
         Some(program) => python_app::build_app(ui, overrides, &program, included),
-        None if !included.is_empty() => Err(CommandError::new(
-            "files are included in Python programs only",
-        )
-        .hint("a crate takes them in by include_str! or include_bytes!")),
+        None if !included.is_empty() => {
+            Err(CommandError::new("--include is for Python programs only")
+                .hint("a crate embeds files by include_str! or include_bytes!"))
+        }
         None => {
             let agreements = Config::find_agreements(overrides)?;
             let agreement = Agreement {
@@ -63,11 +64,10 @@ pub(crate) fn build(
     }
 }
 
-/// Reads the manifest in a folder, if there is one; what is to say of it is said on
-/// stderr.
+/// Reads the manifest in a folder, if there is one, and prints its diagnostics.
 ///
 /// # Errors
-/// It is not readable, or no manifest.
+/// It is not readable, or not a valid manifest.
 pub(crate) fn read_manifest(
     ui: Ui,
     folder: &Path,
@@ -89,6 +89,8 @@ pub(crate) fn read_manifest(
     }
     match read {
         Some(manifest) => Ok(Some((manifest, diagnostics))),
-        None => Err(CommandError::new(format!("{shown} is no manifest"))),
+        None => Err(CommandError::new(format!(
+            "{shown} is not a valid manifest"
+        ))),
     }
 }

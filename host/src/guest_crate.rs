@@ -30,8 +30,8 @@ pub(crate) struct Built {
 /// same bytes, in this checkout and in another.
 ///
 /// # Errors
-/// The manifest is none, which is found out first; nobody agrees that the author's programs
-/// run for it; or [`build`] fails.
+/// The manifest is invalid, which is checked first; the user does not agree that the author's
+/// programs run; or [`build`] fails.
 pub(crate) fn build_app(
     ui: Ui,
     folder: &Path,
@@ -39,7 +39,7 @@ pub(crate) fn build_app(
 ) -> Result<BuiltApp, CommandError> {
     let (manifest, warnings) = built_app::read_manifest(ui, folder)?.unwrap_or_default();
     let cargo_toml = find(folder)?;
-    // Before cargo is asked anything: what it reads of the crate may name programs.
+    // Before cargo runs at all: the crate's configuration may name programs for it to start.
     agreement.ask(ui, folder)?;
     let metadata = Metadata::read(&cargo_toml)?;
     let manifest = metadata.fill(manifest)?;
@@ -56,10 +56,10 @@ pub(crate) fn build_app(
     })
 }
 
-/// Builds the crate in a folder, which is of our own.
+/// Builds the crate in a folder, whose author is ourselves.
 ///
 /// # Errors
-/// There is no crate, it does not compile, or it makes no component.
+/// There is no crate, it does not compile, or it builds no component.
 pub(crate) fn build(ui: Ui, folder: &Path) -> Result<Built, CommandError> {
     build_with(ui, folder, &Metadata::read(&find(folder)?)?)
 }
@@ -77,8 +77,8 @@ fn build_with(ui: Ui, folder: &Path, metadata: &Metadata) -> Result<Built, Comma
     ui.status(&format!("building {}", folder.display()));
     add_target(ui, folder)?;
     let remap = format!("target.{TARGET}.rustflags={}", metadata.remap_flags());
-    // The toolchain file of the guest's folder counts, not that of ours. What cargo was told
-    // for the host in `RUSTFLAGS` is not meant for guests.
+    // The toolchain file of the guest's folder decides, not ours. `RUSTFLAGS` are meant for
+    // the host and not for guests.
     let cargo = Tool::new("cargo", folder)?.with(|cargo| {
         cargo
             .args(["build", "--release", "--target", TARGET])
@@ -97,7 +97,7 @@ fn build_with(ui: Ui, folder: &Path, metadata: &Metadata) -> Result<Built, Comma
         end => return Err(does_not_build(folder).about(end)),
     }
     let wasm = metadata.component(&ended.stdout).ok_or_else(|| {
-        CommandError::new(format!("{} makes no component", folder.display()))
+        CommandError::new(format!("{} builds no component", folder.display()))
             .hint("add to its Cargo.toml: [lib] crate-type = [\"cdylib\"]")
     })?;
     let package = metadata.package.name.clone();

@@ -55,7 +55,7 @@ pub(crate) fn find(path: &Path) -> Option<Program> {
             file: DEFAULT_PROGRAM.to_owned(),
         });
     }
-    let is_program = path.extension().is_some_and(|it| it == "py") && path.is_file();
+    let is_program = path.extension().is_some_and(|extension| extension == "py") && path.is_file();
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -66,11 +66,11 @@ pub(crate) fn find(path: &Path) -> Option<Program> {
     })
 }
 
-/// Builds a program and embeds its manifest: the author's, or what its text says. What
-/// was built of the same files before is not built again.
+/// Builds a program and embeds its manifest: the author's, or one made from the program's
+/// text. Takes the component from the cache if it was built from the same files before.
 ///
 /// # Errors
-/// The manifest is none, which is found out first; there is no Python to build with; or
+/// The manifest is invalid, which is checked first; there is no Python to build with; or
 /// the program does not run.
 pub(crate) fn build_app(
     ui: Ui,
@@ -85,7 +85,7 @@ pub(crate) fn build_app(
     cache::tidy(&folder)?;
     let stage = Stage::new(&folder)?;
     let analysis = Analysis::of(&tools, &stage, program, included)?;
-    analysis.tell_what_is_left_out(ui);
+    analysis.warn_of_files_left_out(ui);
     stage.take(program, &analysis.files)?;
     let (manifest, warnings) = match authored {
         Some(authored) => authored,
@@ -134,8 +134,8 @@ fn build(
     ui.status(&format!("building {}", shown.display()));
     tools.install(requirements, &stage.packages())?;
     let ended = tools.componentize(stage)?;
-    let endless = "what the program does outside of its handlers is done once, when it is built: \
-                   end there with box.run_forever()";
+    let endless = "code outside of handlers runs once, while the app is built: \
+                   let it end with box.run_forever()";
     let shown = shown.display();
     match ended.end {
         End::Exited(0) => stage.app_name(),
@@ -143,12 +143,11 @@ fn build(
             let said = String::from_utf8_lossy(&ended.stderr);
             Err(report::explain(ui, program, &said))
         }
-        End::TooLate(limit) => Err(CommandError::new(format!(
-            "{shown} did not come to its end within {limit:?}"
-        ))
-        .hint(endless)),
+        End::TooLate(limit) => {
+            Err(CommandError::new(format!("{shown} did not finish within {limit:?}")).hint(endless))
+        }
         End::CpuTime => Err(CommandError::new(format!(
-            "{shown} used more processor time than it may while it was built"
+            "{shown} used too much processor time while it was built"
         ))
         .hint(endless)),
         end => Err(CommandError::new(format!("{shown} does not build: {end}"))),
@@ -172,22 +171,23 @@ impl Program {
 
     /// Returns the path of one of its files, as a message shows it.
     fn beside(&self, file: &str) -> PathBuf {
-        match self.folder == Path::new(".") {
-            true => PathBuf::from(file),
-            false => self.folder.join(file),
+        if self.folder == Path::new(".") {
+            PathBuf::from(file)
+        } else {
+            self.folder.join(file)
         }
     }
 }
 
 impl Analysis {
-    fn tell_what_is_left_out(&self, ui: Ui) {
+    fn warn_of_files_left_out(&self, ui: Ui) {
         for file in &self.left_out {
             let file = plain(file);
             ui.status(&format!(
-                "note: the program names {file}, which lies beside it and does not go in"
+                "note: the program names {file}, which lies beside it and is not included"
             ));
             ui.status(&format!(
-                "hint: have it go in, for whoever gets the app: --include {file}"
+                "hint: to give it to everyone who gets the app: --include {file}"
             ));
         }
     }
@@ -205,7 +205,7 @@ impl Analysis {
         }
         if self.n_hidden_watches > 0 {
             ui.status(&format!(
-                "note: {} of its watches cannot be told from the text of the program",
+                "note: {} of its watches are computed, so they cannot be read from its text",
                 self.n_hidden_watches
             ));
             ui.status(

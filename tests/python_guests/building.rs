@@ -240,7 +240,7 @@ fn files_beside_a_program_go_in_only_if_they_are_included() {
     let built = build(&site, "app.py", &included);
     let (said, stderr) = (text(&built.stdout), text(&built.stderr));
     assert!(built.status.success(), "{stderr}");
-    assert!(stderr.contains("hint: have it go in, for whoever gets the app: --include secret.txt"));
+    assert!(stderr.contains("hint: to give it to everyone who gets the app: --include secret.txt"));
     assert!(!stderr.contains("names settings.json"), "{stderr}");
     // The name as the program computed it.
     let said: Value = serde_json::from_str(&said).unwrap();

@@ -30,7 +30,7 @@ pub(super) struct Package {
     version: semver::Version,
     description: Option<String>,
     manifest_path: PathBuf,
-    /// Nothing for a folder of this machine.
+    /// Absent for a folder of this machine.
     source: Option<String>,
 }
 
@@ -41,7 +41,7 @@ struct Output {
     target_directory: PathBuf,
 }
 
-/// A line of `cargo build --message-format=json`, as far as we need it.
+/// The part of a line of `cargo build --message-format=json` that we need.
 #[derive(Debug, Deserialize)]
 struct Message {
     reason: String,
@@ -63,7 +63,8 @@ impl Metadata {
                 .show_stderr()
         });
         let ended = cargo.run(FETCH)?;
-        let unreadable = || CommandError::new(format!("{} is no crate", manifest.display()));
+        let unreadable =
+            || CommandError::new(format!("{} is not a valid crate", manifest.display()));
         if !ended.succeeded() {
             return Err(unreadable());
         }
@@ -85,9 +86,9 @@ impl Metadata {
         })
     }
 
-    /// Returns where cargo is to build: apart from the author's own builds, and
-    /// from workspaces that share a target folder. With other flags each build
-    /// would undo the other's.
+    /// Returns where cargo is to build: apart from the author's own builds, and from other
+    /// workspaces of the same target folder. The flags name the folders of each, so in one
+    /// place each build would undo the other's.
     pub(super) fn target_folder(&self) -> PathBuf {
         let workspace = self.workspace_root.file_name().unwrap_or_default();
         self.target_directory.join("syft-host").join(workspace)
@@ -100,11 +101,14 @@ impl Metadata {
             .filter(|message| message.reason == "compiler-artifact")
             .filter(|message| message.manifest_path.as_deref() == Some(self.manifest.as_path()))
             .flat_map(|message| message.filenames)
-            .rfind(|file| file.extension().is_some_and(|it| it == "wasm"))
+            .rfind(|file| {
+                file.extension()
+                    .is_some_and(|extension| extension == "wasm")
+            })
     }
 
-    /// Returns rustc flags, as a list of TOML, under which nothing of where the
-    /// sources lie gets into what is built from them.
+    /// Returns rustc flags, as a list of TOML, that keep the paths of the sources out of
+    /// what is built from them.
     pub(super) fn remap_flags(&self) -> String {
         // rustc takes the last that fits: the longest, by their order.
         let mut places = BTreeMap::new();
@@ -132,7 +136,7 @@ impl Metadata {
         serde_json::Value::from_iter(flags).to_string()
     }
 
-    /// Returns the manifest with what the crate says where it says nothing.
+    /// Returns the manifest, completed by what `Cargo.toml` says.
     pub(super) fn fill(&self, manifest: Manifest) -> Result<Manifest, CommandError> {
         let Package {
             name,

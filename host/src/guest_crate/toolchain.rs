@@ -76,8 +76,7 @@ impl<'a> Tool<'a> {
 }
 
 fn missing(name: &str) -> CommandError {
-    CommandError::new(format!("there is no {name} on this machine"))
-        .hint("install Rust: https://rustup.rs")
+    CommandError::new(format!("{name} is not installed")).hint("install Rust: https://rustup.rs")
 }
 
 /// Adds the target to the toolchain where rustup manages it and it is missing.
@@ -86,7 +85,7 @@ pub(super) fn add_target(ui: Ui, folder: &Path) -> Result<(), CommandError> {
         return Ok(());
     };
     let said = rustc
-        .with(|it| it.args(["--print", "sysroot"]))
+        .with(|rustc| rustc.args(["--print", "sysroot"]))
         .run(ASK)?
         .stdout;
     let said = String::from_utf8_lossy(&said);
@@ -97,7 +96,9 @@ pub(super) fn add_target(ui: Ui, folder: &Path) -> Result<(), CommandError> {
     ui.status(&format!("adding the target {TARGET} to the Rust toolchain"));
     let added = Tool::new("rustup", folder).and_then(|rustup| {
         let add = ["target", "add", TARGET];
-        rustup.with(|it| it.args(add).show_stderr()).run(FETCH)
+        rustup
+            .with(|rustup| rustup.args(add).show_stderr())
+            .run(FETCH)
     });
     match added {
         Ok(ended) if ended.succeeded() => Ok(()),

@@ -28,7 +28,7 @@ pub(super) struct Analysis {
     pub(super) n_hidden_watches: usize,
     /// Which files belong to it, below its folder.
     pub(super) files: Vec<String>,
-    /// Files beside it that its text names, and that do not go in.
+    /// Files beside it that its text names, and that are not included.
     pub(super) left_out: Vec<String>,
 }
 
@@ -50,7 +50,7 @@ impl Analysis {
     /// Reads a program and what it imports, without running any of it.
     ///
     /// # Errors
-    /// It is no Python, or too much of it.
+    /// It is not Python, or too long.
     pub(super) fn of(
         tools: &Tools,
         stage: &Stage,

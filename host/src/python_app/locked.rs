@@ -18,7 +18,7 @@ pub(super) struct Locked {
     sha256: Vec<String>,
 }
 
-/// What `pip install --report` writes, as far as we need it.
+/// The part of what `pip install --report` writes that we need.
 #[derive(Debug, Deserialize)]
 struct Report {
     install: Vec<Item>,
@@ -54,7 +54,7 @@ struct Archive {
 /// Reads a report.
 ///
 /// # Errors
-/// A package is no wheel of pure Python of the index, or has no hash.
+/// A package is not a pure-Python wheel from the index, or has no hash.
 pub(super) fn read(report: &[u8]) -> Result<Vec<Locked>, CommandError> {
     let report: Report = serde_json::from_slice(report)
         .map_err(|error| CommandError::from(error).about("read what pip reports"))?;
@@ -87,7 +87,7 @@ impl Item {
         let fault = match hash {
             _ if !is_of(name, "-_.") || !is_of(version, "-_.+!") => "has no proper name",
             _ if self.is_direct => "does not come from the index",
-            _ if !self.download_info.is_pure() => "is no wheel of pure Python",
+            _ if !self.download_info.is_pure() => "is not a pure-Python wheel",
             Some(hash) if is_sha256(hash) => {
                 return Ok(Locked::new(name, version, &[hash]));
             }
@@ -164,17 +164,17 @@ mod tests {
             (
                 "/download_info/url",
                 json!("https://h/a-1.0.tar.gz"),
-                "is no wheel",
+                "is not a pure-Python wheel",
             ),
             (
                 "/download_info/url",
                 json!("https://h/a.tar.gz?-none-any.whl"),
-                "is no wheel",
+                "is not a pure-Python wheel",
             ),
             (
                 "/download_info/url",
                 json!("https://h/a-1-cp314-abi3-linux_x86_64.whl"),
-                "is no wheel",
+                "is not a pure-Python wheel",
             ),
             (
                 "/download_info/archive_info/hashes",

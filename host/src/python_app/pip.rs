@@ -114,7 +114,8 @@ impl Pip<'_> {
         let locked = self.resolve(requirements, target)?;
         let target = target.display().to_string();
         let into = [&FOR_GUESTS[..], &["--no-compile", "--target", &target]].concat();
-        self.fetch(&locked, &into).map_err(|said| wrong(&said))
+        self.fetch(&locked, &into)
+            .map_err(|said| cannot_install(&said))
     }
 
     /// Finds out which packages these are, without installing any.
@@ -123,14 +124,14 @@ impl Pip<'_> {
         requirements: &Requirements,
         target: &Path,
     ) -> Result<Vec<Locked>, CommandError> {
-        let desk = Scratch::new(self.place)?;
-        let report = desk.path().join("report.json");
+        let scratch = Scratch::new(self.place)?;
+        let report = scratch.path().join("report.json");
         let shown = [&report, target].map(|path: &Path| path.display().to_string());
         let more = ["--dry-run", "--ignore-installed", "--report", &shown[0]];
         let more = [&more[..], &FOR_GUESTS, &["--target", &shown[1]]].concat();
-        let ended = self.run(&desk, &requirements.lines().join("\n"), &more)?;
+        let ended = self.run(&scratch, &requirements.lines().join("\n"), &more)?;
         if !ended.succeeded() {
-            return Err(wrong(&ended.why(MAX_LINES)));
+            return Err(cannot_install(&ended.why(MAX_LINES)));
         }
         let report = crate::private::read(&report, MAX_REPORT_BYTES)?;
         locked::read(&report.unwrap_or_default())
@@ -144,7 +145,7 @@ impl Pip<'_> {
         let more = [&["--no-deps", "--require-hashes"], more].concat();
         let fetched = Scratch::new(self.place)
             .map_err(CommandError::from)
-            .and_then(|desk| self.run(&desk, &lines.join("\n"), &more));
+            .and_then(|scratch| self.run(&scratch, &lines.join("\n"), &more));
         match fetched {
             Ok(ended) if ended.succeeded() => Ok(()),
             Ok(ended) => Err(ended.why(MAX_LINES)),
@@ -153,9 +154,9 @@ impl Pip<'_> {
     }
 
     /// Runs `pip install`.
-    fn run(&self, desk: &Scratch, list: &str, more: &[&str]) -> Result<Ended, CommandError> {
+    fn run(&self, scratch: &Scratch, list: &str, more: &[&str]) -> Result<Ended, CommandError> {
         let [requirements, arguments, temporary] =
-            ["requirements.txt", "arguments.json", "tmp"].map(|name| desk.path().join(name));
+            ["requirements.txt", "arguments.json", "tmp"].map(|name| scratch.path().join(name));
         fs::create_dir(&temporary)?;
         fs::write(&requirements, list)?;
         let mut all: Vec<String> = INSTALL.map(str::to_owned).into();
@@ -168,9 +169,9 @@ impl Pip<'_> {
             .child()
             .arg(&arguments)
             .envs(network())
-            // The one way in which it reads none at all.
+            // Only so does it read no configuration file.
             .env("PIP_CONFIG_FILE", "/dev/null")
-            .env("HOME", desk.path())
+            .env("HOME", scratch.path())
             .env("TMPDIR", &temporary)
             .run(DEADLINE)?;
         Ok(ended)
@@ -181,13 +182,13 @@ impl Pip<'_> {
             .child()
             .envs(inherited::variables(CONFIGURATION))
             .run(DEADLINE)?;
-        match ended.succeeded() {
-            true => Ok(serde_json::from_slice(&ended.stdout)?),
-            false => Err(CommandError::new(format!(
-                "read the configuration of pip: {}",
-                ended.why(MAX_LINES)
-            ))),
+        if !ended.succeeded() {
+            let why = ended.why(MAX_LINES);
+            return Err(CommandError::new(format!(
+                "read the configuration of pip: {why}"
+            )));
         }
+        Ok(serde_json::from_slice(&ended.stdout)?)
     }
 
     fn child(&self) -> Child<'_> {
@@ -219,7 +220,7 @@ const FOR_GUESTS: [&str; 8] = [
     GUEST_PYTHON,
 ];
 
-fn wrong(said: &str) -> CommandError {
+fn cannot_install(said: &str) -> CommandError {
     CommandError::new(format!("install the packages of requirements.txt: {said}")).hint(
         "only packages of pure Python fit: those with native code, such as pydantic or \
          numpy, cannot run in the sandbox",
@@ -236,9 +237,10 @@ fn network() -> Vec<(OsString, OsString)> {
 
 impl Settings {
     fn arguments(&self) -> Vec<String> {
-        let timeout = match self.timeout.is_empty() {
-            true => &self.default_timeout,
-            false => &self.timeout,
+        let timeout = if self.timeout.is_empty() {
+            &self.default_timeout
+        } else {
+            &self.timeout
         };
         let mut all = Vec::new();
         for (option, value) in [

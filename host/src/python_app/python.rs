@@ -41,7 +41,7 @@ impl Python {
     /// Finds it.
     ///
     /// # Errors
-    /// There is none, or it is too old.
+    /// Python is not installed, or too old.
     pub(super) fn find(place: &Path) -> Result<Self, CommandError> {
         let hint = |error: CommandError| {
             let (major, minor) = OLDEST;
@@ -60,13 +60,11 @@ impl Python {
             let version = format!("{prefix} {version}");
             return Ok(Self { program, version });
         }
-        Err(hint(CommandError::new(
-            "there is no Python on this machine",
-        )))
+        Err(hint(CommandError::new("Python is not installed")))
     }
 }
 
-/// Asks a Python what it is; nothing where there is none of that name.
+/// Asks the program of this name which Python it is. Returns `None` if it is not installed.
 fn ask(name: &str, place: &Path) -> Result<Option<Said>, CommandError> {
     let Some(program) = inherited::find_program(name) else {
         return Ok(None);

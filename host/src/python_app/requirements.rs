@@ -17,8 +17,8 @@ const ARCHIVES: &[&str] = &[
     ".lzma", ".zst",
 ];
 
-/// What the sandbox has in its own way, and what only SyftEvent itself needed. A program
-/// that imports pydantic is told more about it when it does.
+/// Packages that the sandbox replaces, and those that only SyftEvent itself needed. A program
+/// that imports pydantic gets a hint at that line.
 const PROVIDED: &[&str] = &[
     "syft-event",
     "syft-rpc",
@@ -37,7 +37,7 @@ const PROVIDED: &[&str] = &[
 pub struct Requirements(Vec<String>);
 
 impl Requirements {
-    /// Reads those of a folder; none where there is no such file.
+    /// Reads those of a folder; without such a file there is nothing to install.
     ///
     /// # Errors
     /// It is not readable, or has something other than names of packages with versions.
@@ -57,8 +57,8 @@ impl Requirements {
         })
     }
 
-    /// Returns those of a text. pip would take options, files and addresses as well, from
-    /// whoever wrote it.
+    /// Returns those of a text. pip would also accept options, files and addresses there, and
+    /// a stranger may have written it.
     ///
     /// # Errors
     /// The number of the first line that names no package, and what is wrong with it.
@@ -74,7 +74,7 @@ impl Requirements {
                 (index + 1, format!("`{shown}` names {what}"))
             };
             if is_archive(line) {
-                return Err(refuse("an archive, which is no package of the index"));
+                return Err(refuse("an archive, not a package of the index"));
             }
             let name = name(line).ok_or_else(|| refuse("no package"))?;
             if !PROVIDED.contains(&name.as_str()) {
@@ -139,8 +139,10 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Result<&[&str], usize>) {
-        let parsed = Requirements::parse(text);
-        let parsed = parsed.map(|it| it.0).map_err(|(line, _)| line);
+        let parsed = match Requirements::parse(text) {
+            Ok(Requirements(lines)) => Ok(lines),
+            Err((line, _)) => Err(line),
+        };
         let expected = expected.map(|lines| lines.iter().map(|&line| line.to_owned()).collect());
         assert_eq!(parsed, expected, "{text:?}");
     }

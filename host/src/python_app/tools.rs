@@ -41,11 +41,11 @@ const PREFIX: &str = "componentize-py-";
 /// The file in an environment that says that it is complete, and with which Python.
 const STAMP: &str = "complete";
 
-/// Runs the builder, of which only a script tells.
+/// Runs the builder, which has a script and no module to start.
 const RUN: &str = "import sys; from componentize_py import script; sys.exit(script())";
 
-/// A program that waits for something while it is built would wait for ever. Builds take some 20 s
-/// of the processor, which others may want too.
+/// A program that waits for something while it is built would wait for ever. A build takes
+/// some 20 s of processor time, and the machine may be busy.
 const DEADLINE: Duration = Duration::from_secs(600);
 
 /// What a program can make the builder use.
@@ -73,7 +73,7 @@ const MAKE_DEADLINE: Duration = Duration::from_secs(5 * 60);
 pub(super) struct Tools {
     python: PathBuf,
     place: PathBuf,
-    /// Nobody removes the environment as long as it is used.
+    /// Keeps others from deleting the environment while it is used.
     _held: File,
 }
 
@@ -181,7 +181,7 @@ pub(crate) fn environments(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Deletes an environment, unless somebody builds with it; tells whether it did.
+/// Deletes an environment unless a build uses it. Returns whether it did.
 ///
 /// # Errors
 /// It cannot be deleted.
@@ -202,8 +202,8 @@ pub(crate) fn delete_environment(path: &Path) -> io::Result<bool> {
 pub(super) fn delete_old(folder: &Path, age: Duration, now: SystemTime) -> io::Result<()> {
     for path in environments(folder)? {
         let used = fs::metadata(path.join(STAMP)).or_else(|_| fs::metadata(&path));
-        let used = used.and_then(|it| it.modified())?;
-        let is_old = now.duration_since(used).is_ok_and(|it| it > age);
+        let used = used.and_then(|metadata| metadata.modified())?;
+        let is_old = now.duration_since(used).is_ok_and(|unused| unused > age);
         if is_old && !is_current_environment(&path) {
             delete_environment(&path)?;
         }
@@ -245,6 +245,6 @@ fn make(ui: Ui, python: &Python, environment: &Path, folder: &Path) -> Result<()
     ];
     pip.install(&tools).map_err(|said| {
         CommandError::new(format!("install componentize-py {COMPONENTIZE_PY}: {said}"))
-            .hint("it is needed once, from PyPI or the index that pip is set up with")
+            .hint("it is downloaded once, from PyPI or the index that pip is configured with")
     })
 }
