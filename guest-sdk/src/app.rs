@@ -125,7 +125,7 @@ mod tests {
         let watches = <all as exports::Guest>::watches();
         let watches: Vec<_> = watches
             .iter()
-            .map(|it| (&*it.patterns, it.events))
+            .map(|watch| (&*watch.patterns, watch.events))
             .collect();
         let (json, text) = ("{datasite}/**/*.json", ["*.txt", "!b.txt"]);
         use exports::EventKinds as Kinds;
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn watchers_are_no_endpoints() {
         let endpoints = <all as crate::bindings::exports::syft::app::rpc::Guest>::endpoints();
-        let paths: Vec<_> = endpoints.iter().map(|it| &*it.path).collect();
+        let paths: Vec<_> = endpoints.iter().map(|endpoint| &*endpoint.path).collect();
         assert_eq!(paths, ["/a", "/deep/er"]);
     }
 

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use crate::excerpt::excerpt;
+use crate::truncate::truncate;
 use crate::{CallError, Error};
 
 /// The arguments that a request gives.
@@ -119,7 +119,7 @@ fn misfit(name: &str, error: impl std::fmt::Display) -> CallError {
 }
 
 fn invalid(message: String) -> CallError {
-    CallError::InvalidArguments(excerpt(message, Error::MAX_PUBLIC_BYTES))
+    CallError::InvalidArguments(truncate(message, Error::MAX_PUBLIC_BYTES))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::excerpt::excerpt;
+use crate::truncate::truncate;
 use crate::{CallError, Error};
 
 /// The whole body, deserialised from JSON; or an answer, serialised as JSON.
@@ -77,5 +77,5 @@ impl<T: FromBody> FromBody for Option<T> {
 /// Takes the whole body as `T`.
 pub fn from_body<T: FromBody>(body: Option<Vec<u8>>) -> Result<T, CallError> {
     T::from_body(body)
-        .map_err(|message| CallError::InvalidArguments(excerpt(message, Error::MAX_PUBLIC_BYTES)))
+        .map_err(|message| CallError::InvalidArguments(truncate(message, Error::MAX_PUBLIC_BYTES)))
 }

@@ -3,7 +3,7 @@
 use std::any::type_name;
 use std::fmt;
 
-use crate::excerpt::excerpt;
+use crate::truncate::truncate;
 use crate::{CallError, Failure, Response};
 
 /// The error of a handler: an answer for the caller, or a failure for the log.
@@ -87,7 +87,7 @@ impl Error {
         };
         Failure {
             kind: kind.to_owned(),
-            message: excerpt(message, Error::MAX_FAILURE_BYTES),
+            message: truncate(message, Error::MAX_FAILURE_BYTES),
             handler: handler.to_owned(),
         }
     }

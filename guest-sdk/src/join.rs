@@ -67,11 +67,13 @@ macro_rules! join {
 /// ```
 pub async fn join_all<F: Future>(futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
     let futures = futures.into_iter();
-    let mut all: Vec<_> = futures.map(|it| Joined::new(Box::pin(it))).collect();
+    let mut all: Vec<_> = futures
+        .map(|future| Joined::new(Box::pin(future)))
+        .collect();
     poll_fn(|context| {
         let n_done = all
             .iter_mut()
-            .filter_map(|it| it.poll_done(context).then_some(()));
+            .filter_map(|joined| joined.poll_done(context).then_some(()));
         let n_done = n_done.count();
         if n_done == all.len() {
             Poll::Ready(())

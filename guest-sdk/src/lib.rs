@@ -262,7 +262,7 @@ pub mod context;
 mod endpoint;
 mod error;
 mod event;
-mod excerpt;
+
 mod executor;
 pub mod files;
 mod handler;
@@ -277,6 +277,7 @@ mod schema;
 pub mod state;
 pub mod test;
 pub mod time;
+mod truncate;
 mod watcher;
 
 pub use body::{Bytes, FromBody, Json, Text};

@@ -241,7 +241,10 @@ mod tests {
     #[test]
     fn endpoints_come_in_their_order_with_their_prefixes() {
         let endpoints = all::TREE.endpoints();
-        let paths: Vec<&str> = endpoints.iter().map(|it| it.path.as_str()).collect();
+        let paths: Vec<&str> = endpoints
+            .iter()
+            .map(|endpoint| endpoint.path.as_str())
+            .collect();
         assert_eq!(paths, PATHS);
         assert_eq!(endpoints[1].description.as_deref(), Some("Lists."));
     }

@@ -65,7 +65,7 @@ mod tests {
         let shown = app.call::<super::history>("").json::<Vec<Shown>>();
         shown
             .into_iter()
-            .map(|it| format!("{}: {}", it.from, it.text))
+            .map(|message| format!("{}: {}", message.from, message.text))
             .collect()
     }
 

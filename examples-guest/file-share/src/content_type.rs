@@ -4,7 +4,7 @@ use std::path::Path;
 
 /// Returns the content type; of what is not known, that of any bytes.
 pub fn of(path: &Path) -> &'static str {
-    let extension = path.extension().and_then(|it| it.to_str());
+    let extension = path.extension().and_then(|extension| extension.to_str());
     match extension.unwrap_or_default().to_ascii_lowercase().as_str() {
         "css" => "text/css; charset=utf-8",
         "csv" => "text/csv; charset=utf-8",

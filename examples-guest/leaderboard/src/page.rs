@@ -21,7 +21,7 @@ pub fn render(ranking: &Ranking) -> String {
 }
 
 fn row(place: &Place) -> String {
-    let [model, datasite] = [&place.model, &place.datasite].map(|it| escape(it));
+    let [model, datasite] = [&place.model, &place.datasite].map(|name| escape(name));
     let Place { rank, score, .. } = place;
     format!("<tr><td>{rank}<td>{model}<td>{datasite}<td>{score}\n")
 }

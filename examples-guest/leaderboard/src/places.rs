@@ -79,7 +79,7 @@ mod tests {
         let ranking = Ranking::new(found, 4);
         let places = ranking.places.iter();
         let places: Vec<_> = places
-            .map(|it| (it.rank, &*it.datasite, &*it.model))
+            .map(|place| (place.rank, &*place.datasite, &*place.model))
             .collect();
         let expected = [(1, "b", "m"), (2, "a", "m"), (2, "a", "n"), (2, "c", "m")];
         assert_eq!(places, expected);

@@ -45,10 +45,10 @@ pub fn read_all(datasites: &Path) -> io::Result<Found> {
             continue;
         };
         match read(&entry.path().join("public/scores.json")) {
-            Ok(scores) => found.scores.extend(scores.into_iter().map(|it| Score {
+            Ok(scores) => found.scores.extend(scores.into_iter().map(|entry| Score {
                 datasite: datasite.clone(),
-                model: it.model,
-                score: it.score,
+                model: entry.model,
+                score: entry.score,
             })),
             Err(reason) => found.skipped.push(Skipped { datasite, reason }),
         }
@@ -57,7 +57,7 @@ pub fn read_all(datasites: &Path) -> io::Result<Found> {
     Ok(found)
 }
 
-/// Returns the scores of a file, none where there is no file, or why it is left out.
+/// Returns the scores of a file, or why it is skipped. A missing file has no scores.
 fn read(path: &Path) -> Result<Vec<Entry>, &'static str> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -68,10 +68,10 @@ fn read(path: &Path) -> Result<Vec<Entry>, &'static str> {
     file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut json)
         .map_err(|_| "the file cannot be read")?;
-    match json.len() as u64 > MAX_FILE_BYTES {
-        true => Err("the file has more than 64 KiB"),
-        false => parse(&json),
+    if json.len() as u64 > MAX_FILE_BYTES {
+        return Err("the file has more than 64 KiB");
     }
+    parse(&json)
 }
 
 /// One score, or a list of them.
@@ -99,10 +99,10 @@ fn parse(json: &[u8]) -> Result<Vec<Entry>, &'static str> {
     if entries.len() > MAX_SCORES {
         return Err("the file has more than 100 scores");
     }
-    match entries.iter().all(|entry| is_name(&entry.model)) {
-        true => Ok(entries),
-        false => Err("a model's name has 1 to 100 characters and no control characters"),
+    if !entries.iter().all(|entry| is_name(&entry.model)) {
+        return Err("a model's name has 1 to 100 characters and no control characters");
     }
+    Ok(entries)
 }
 
 fn is_name(model: &str) -> bool {
@@ -179,7 +179,10 @@ mod tests {
         let found = found.unwrap();
         assert_eq!(found.scores.len(), 1, "{found:?}");
         assert_eq!(found.scores[0].datasite, "a@x.org");
-        let skipped = found.skipped.iter().map(|it| it.datasite.as_str());
+        let skipped = found
+            .skipped
+            .iter()
+            .map(|skipped| skipped.datasite.as_str());
         assert_eq!(skipped.collect::<Vec<_>>(), ["b@x.org", "c@x.org"]);
     }
 }

@@ -48,7 +48,7 @@ impl Parse for Watched {
         let events = if input.is_empty() {
             DEFAULT_EVENTS
                 .iter()
-                .map(|it| format_ident!("{it}"))
+                .map(|event| format_ident!("{event}"))
                 .collect()
         } else {
             input.parse::<Token![,]>()?;
@@ -87,7 +87,7 @@ fn parse_events(input: ParseStream<'_>) -> Result<Vec<Ident>> {
         // The comma before was the last thing.
         return Ok(DEFAULT_EVENTS
             .iter()
-            .map(|it| format_ident!("{it}"))
+            .map(|event| format_ident!("{event}"))
             .collect());
     }
     let word: Ident = input

@@ -79,7 +79,7 @@ fn referenced<'a>(
 /// Returns the one thing that it is if it is not `null`.
 fn not_null(schema: &Map<String, Value>) -> Option<&Value> {
     let either = schema.get("anyOf")?.as_array()?;
-    let mut others = either.iter().filter(|it| it["type"] != "null");
+    let mut others = either.iter().filter(|schema| schema["type"] != "null");
     let only = others.next()?;
     others.next().is_none().then_some(only)
 }
@@ -255,13 +255,13 @@ mod tests {
             vec![color]
         }
         let endpoint = f::endpoint();
-        let named = endpoint.parameters.iter().map(|it| {
-            let (ty, schema) = pair(&it.type_json, it.schema_json.as_deref());
-            (it.name.as_str(), ty, schema)
+        let named = endpoint.parameters.iter().map(|parameter| {
+            let (ty, schema) = pair(&parameter.type_json, parameter.schema_json.as_deref());
+            (parameter.name.as_str(), ty, schema)
         });
         let named: Vec<_> = named.collect();
         let ty = |name: &str| {
-            let (_, ty, schema) = named.iter().find(|it| it.0 == name).expect(name);
+            let (_, ty, schema) = named.iter().find(|named| named.0 == name).expect(name);
             (ty, schema)
         };
         assert_eq!(ty("list").0["items"]["type"], "model");
@@ -299,10 +299,10 @@ mod tests {
         ) {
             let _ = (a, b, c, d, e);
         }
-        let defaults = f::endpoint().parameters.into_iter().map(|it| {
-            assert!(!it.required);
+        let defaults = f::endpoint().parameters.into_iter().map(|parameter| {
+            assert!(!parameter.required);
             let schema: Value =
-                serde_json::from_str(&it.schema_json.expect("a schema")).expect("JSON");
+                serde_json::from_str(&parameter.schema_json.expect("a schema")).expect("JSON");
             schema.get("default").cloned()
         });
         let defaults: Vec<_> = defaults.collect();

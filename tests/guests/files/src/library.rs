@@ -58,7 +58,7 @@ impl Op {
 
     fn try_run(self) -> io::Result<Value> {
         match self {
-            Self::Read(path) => fs::read(path).map(|it| json!(String::from_utf8_lossy(&it))),
+            Self::Read(path) => fs::read(path).map(|bytes| json!(String::from_utf8_lossy(&bytes))),
             Self::Write(path, text) => done(fs::write(path, text)),
             Self::Append(path, text) => open(&path, "a")?.write_all(text.as_bytes()).map(nothing),
             Self::CreateNew(path, text) => {
@@ -66,17 +66,17 @@ impl Op {
             }
             Self::Open(path, flags, text) => {
                 let mut file = open(&path, &flags)?;
-                match text.is_empty() {
-                    true => Ok(Value::Null),
-                    false => done(file.write_all(text.as_bytes())),
+                if text.is_empty() {
+                    return Ok(Value::Null);
                 }
+                done(file.write_all(text.as_bytes()))
             }
             Self::SetLen(path, len) => done(open(&path, "w")?.set_len(len)),
             Self::List(path) => list(&path),
             Self::Count(path) => count(&path),
-            Self::Stat(path) => fs::metadata(path).map(|it| describe(&it)),
-            Self::Lstat(path) => fs::symlink_metadata(path).map(|it| describe(&it)),
-            Self::Exists(path) => fs::exists(path).map(|it| json!(it)),
+            Self::Stat(path) => fs::metadata(path).map(|metadata| describe(&metadata)),
+            Self::Lstat(path) => fs::symlink_metadata(path).map(|metadata| describe(&metadata)),
+            Self::Exists(path) => fs::exists(path).map(|exists| json!(exists)),
             Self::Mkdir(path) => done(fs::create_dir(path)),
             Self::MkdirAll(path) => done(fs::create_dir_all(path)),
             Self::Rmdir(path) => done(fs::remove_dir(path)),
@@ -85,10 +85,10 @@ impl Op {
             Self::Rename(from, to) => done(fs::rename(from, to)),
             Self::Link(old, new) => done(fs::hard_link(old, new)),
             Self::Symlink(old, new) => done(symlink(&old, &new)),
-            Self::Readlink(path) => fs::read_link(path).map(|it| json!(it)),
-            Self::Copy(from, to) => fs::copy(from, to).map(|it| json!(it)),
+            Self::Readlink(path) => fs::read_link(path).map(|target| json!(target)),
+            Self::Copy(from, to) => fs::copy(from, to).map(|n_bytes| json!(n_bytes)),
             Self::SetTimes(path, seconds) => set_times(&path, seconds),
-            Self::Canonicalize(path) => fs::canonicalize(path).map(|it| json!(it)),
+            Self::Canonicalize(path) => fs::canonicalize(path).map(|path| json!(path)),
             Self::Hold(path, n) => hold(&path, n),
             Self::Fill(path, n_bytes, n) => fill(&path, n_bytes, n),
             Self::Make(start, n) => make(&start, n),
@@ -156,11 +156,11 @@ fn kind(kind: fs::FileType) -> &'static str {
 
 fn describe(metadata: &Metadata) -> Value {
     let modified = metadata.modified().ok();
-    let modified = modified.and_then(|it| it.duration_since(SystemTime::UNIX_EPOCH).ok());
+    let modified = modified.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
     json!({
         "kind": kind(metadata.file_type()),
         "len": if metadata.is_file() { metadata.len() } else { 0 },
-        "modified": modified.map(|it| it.as_secs()),
+        "modified": modified.map(|since| since.as_secs()),
     })
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn environment() -> Value {
 /// Answers what came of each way to the network.
 #[on_request("/sockets")]
 pub(crate) fn sockets(port: u16) -> Value {
-    let sent = UdpSocket::bind("127.0.0.1:0").and_then(|it| it.send_to(b"x", ("127.0.0.1", port)));
+    let sent =
+        UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.send_to(b"x", ("127.0.0.1", port)));
     let connected = |address: &str| said(TcpStream::connect(address).map(|_| ()));
     json!({
         "tcp": said(TcpStream::connect(("127.0.0.1", port)).map(|_| ())),

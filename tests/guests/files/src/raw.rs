@@ -123,7 +123,7 @@ impl Op {
             Self::ReadlinkAt(it, path) => held
                 .get(&it)?
                 .readlink_at(&path)
-                .map(|it| json!(it))
+                .map(|target| json!(target))
                 .map_err(code),
             Self::CreateDirectoryAt(it, path) => done(held.get(&it)?.create_directory_at(&path)),
             Self::RemoveDirectoryAt(it, path) => done(held.get(&it)?.remove_directory_at(&path)),
@@ -149,11 +149,11 @@ impl Op {
             Self::Read(it, length, offset) => held
                 .get(&it)?
                 .read(length, offset)
-                .map(|it| text(&it.0))
+                .map(|(bytes, _)| text(&bytes))
                 .map_err(code),
             Self::Write(it, text, offset) => {
                 let n_written = held.get(&it)?.write(text.as_bytes(), offset);
-                n_written.map(|it| json!(it)).map_err(code)
+                n_written.map(|n_written| json!(n_written)).map_err(code)
             }
             Self::ReadViaStream(it, offset) => {
                 let stream = held.get(&it)?.read_via_stream(offset).map_err(code)?;
@@ -175,7 +175,10 @@ impl Op {
                 let (from, to) = held.two(&from, &to)?;
                 let from = from.read_via_stream(0).map_err(code)?;
                 let to = to.append_via_stream().map_err(code)?;
-                streamed(to.blocking_splice(&from, 1 << 16).map(|it| json!(it)))
+                streamed(
+                    to.blocking_splice(&from, 1 << 16)
+                        .map(|n_bytes| json!(n_bytes)),
+                )
             }
             Self::Sync(it) => {
                 let it = held.get(&it)?;
@@ -186,12 +189,12 @@ impl Op {
             Self::GetFlags(it) => held
                 .get(&it)?
                 .get_flags()
-                .map(|it| json!(format!("{it:?}")))
+                .map(|flags| json!(format!("{flags:?}")))
                 .map_err(code),
             Self::GetType(it) => held
                 .get(&it)?
                 .get_type()
-                .map(|it| json!(format!("{it:?}")))
+                .map(|kind| json!(format!("{kind:?}")))
                 .map_err(code),
             Self::IsSameObject(it, other) => {
                 let (it, other) = held.two(&it, &other)?;

@@ -47,7 +47,7 @@ pub fn state_all() -> Result<Value, Error> {
         "keys": keys,
         "exists": [state::exists("a")?, state::exists("n")?],
         "misfit": misfit,
-        "refused": refused.map(|it| matches!(it, Err(StateError::Refused { .. }))),
+        "refused": refused.map(|result| matches!(result, Err(StateError::Refused { .. }))),
     }))
 }
 

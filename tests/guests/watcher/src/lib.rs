@@ -125,9 +125,10 @@ impl rpc::Guest for Watcher {
             returns_json: "\"any\"".to_owned(),
             returns_schema_json: None,
         });
-        match settings::has("endpoints") {
-            true => endpoints.into(),
-            false => Vec::new(),
+        if settings::has("endpoints") {
+            endpoints.into()
+        } else {
+            Vec::new()
         }
     }
 

@@ -18,7 +18,7 @@ fn settings() -> String {
 pub(crate) fn has(word: &str) -> bool {
     let settings = settings();
     let words = settings.lines().next().unwrap_or_default();
-    words.split(' ').any(|it| it == word)
+    words.split(' ').any(|found| found == word)
 }
 
 pub(crate) fn watches() -> Vec<Watch> {
@@ -37,7 +37,7 @@ fn watch(line: &str) -> Watch {
     ];
     let events = all
         .into_iter()
-        .filter(|(name, _)| kinds.split(' ').any(|it| it == *name))
+        .filter(|(name, _)| kinds.split(' ').any(|kind| kind == *name))
         .fold(EventKinds::empty(), |all, (_, kind)| all | kind);
     Watch {
         patterns: parts.map(str::to_owned).collect(),

@@ -1,7 +1,7 @@
 //! Texts cut to a length.
 
 /// Returns at most `max_bytes` of `text`, with `…` in place of the rest.
-pub(crate) fn excerpt(mut text: String, max_bytes: usize) -> String {
+pub(crate) fn truncate(mut text: String, max_bytes: usize) -> String {
     const MARK: char = '…';
     if text.len() > max_bytes {
         let end = text.floor_char_boundary(max_bytes - MARK.len_utf8());
@@ -23,7 +23,7 @@ mod tests {
             ("abcdef", "ab…"),
             ("aéé€", "a…"),
         ] {
-            assert_eq!(excerpt(text.to_owned(), 5), expected);
+            assert_eq!(truncate(text.to_owned(), 5), expected);
         }
     }
 }
