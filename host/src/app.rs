@@ -1,6 +1,8 @@
 //! An app: a program that fits our world, the endpoints it serves, and whom it
 //! runs for.
 
+mod watches;
+
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use syft_protocol::watching::{Event, Kind};
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use watches::{Watch, Watches, WatchesError};
+
 use crate::capability::files::FileAccess;
 use crate::memory::Share;
 use crate::reply::Conclusion;
@@ -22,7 +26,6 @@ use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::bindings::watching::exports::syft::app::watch;
 use crate::sandbox::{Admission, Identity, Limits, Meter, Outcome};
 use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
-use crate::watching::watches::{Watches, WatchesError};
 
 /// An app, ready to answer.
 pub struct App {

@@ -61,6 +61,7 @@ pub mod sandbox;
 mod scratch;
 pub mod serve;
 pub mod server;
+pub mod shutdown;
 pub mod source;
 pub mod state;
 mod subscriptions;

@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::installed::{Components, InstalledError, Records, Release};
 use crate::launch::{Manner, Serves};
-use crate::server::{Shutdown, Stop};
+use crate::shutdown::{Shutdown, Stop};
 use crate::trust::{By, TrustStore};
 
 use keeper::{Keeper, Shared};

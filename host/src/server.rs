@@ -7,7 +7,6 @@ mod desk;
 mod given;
 mod lookout;
 mod perform;
-mod shutdown;
 mod suspects;
 mod unclaimed;
 
@@ -32,6 +31,7 @@ use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::journal::Journal;
 use crate::reply::Replier;
+use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
@@ -39,7 +39,6 @@ use crate::watching::{Runner, WatchOptions, Watching};
 use desk::{Desk, Done};
 use given::Given;
 use lookout::{Lookout, Scope};
-pub use shutdown::{Shutdown, Stop};
 use suspects::Suspects;
 use unclaimed::Unclaimed;
 

@@ -6,8 +6,6 @@
 //! which ends with one `Step`. `noticing` finds out what changes, `telling` tells the
 //! app, and `noting` writes down what was told.
 
-pub mod watches;
-
 mod eyes;
 mod memory;
 mod noticing;
@@ -28,11 +26,11 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{self, Instant as TokioInstant};
 use uuid::Uuid;
 
-use crate::app::{App, CallError};
+use crate::app::{App, CallError, Watch};
 use crate::capability::files::Deeds;
 use crate::journal::Journal;
 use crate::sandbox::Outcome;
-use crate::server::Shutdown;
+use crate::shutdown::Shutdown;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
 use crate::subscriptions::Subscriptions;
 
@@ -41,7 +39,6 @@ use memory::Memory;
 use noticing::first_scan;
 use parked::ParkedEvent;
 use view::{Coverage, MAX_FILES, Scan, View};
-use watches::Watch;
 
 /// The least time between two scans of everything.
 const SCAN_EVERY: Duration = Duration::from_secs(5);

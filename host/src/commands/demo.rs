@@ -19,7 +19,8 @@ use crate::error::CommandError;
 use crate::guest_crate;
 use crate::memory::Memory;
 use crate::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
-use crate::server::{Server, ServerOptions, Shutdown};
+use crate::server::{Server, ServerOptions};
+use crate::shutdown::Shutdown;
 use crate::state::{Store, StoreOptions};
 use crate::ui::Ui;
 

@@ -25,7 +25,7 @@ use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_size, parse_time};
 use crate::sandbox::{Compiling, Limits, LoadError};
-use crate::server::Shutdown;
+use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::ui::Ui;
 

@@ -14,7 +14,7 @@ use crate::launch::{Manner, allow_open_files};
 use crate::plain::plain;
 use crate::quantity::parse_long_time;
 use crate::serve::{Event, Served, Supervisor, follow_authors};
-use crate::server::Shutdown;
+use crate::shutdown::Shutdown;
 use crate::ui::Ui;
 
 /// Files that all apps may have open together at most.

@@ -22,7 +22,8 @@ use crate::launch::{Manner, Plan, Prepared, explain_suspended, spare_files};
 use crate::manifest::Manifest;
 use crate::residents::Residents;
 use crate::sandbox::Limits;
-use crate::server::{Remains, Shutdown, Stop};
+use crate::server::Remains;
+use crate::shutdown::{Shutdown, Stop};
 use crate::suspension::{self, Suspended};
 use crate::trust::{By, TrustStore};
 

@@ -17,7 +17,7 @@ use tokio::time::{self, Interval, MissedTickBehavior};
 
 use crate::config::Config;
 use crate::install::{InstallError, Installer, Update};
-use crate::server::Shutdown;
+use crate::shutdown::Shutdown;
 
 /// The longest that one app may take from the first question to the last byte on the disk.
 const UPDATE_WITHIN: Duration = Duration::from_secs(15 * 60);

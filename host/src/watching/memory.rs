@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::parked::ParkedEvent;
 use super::view::Coverage;
-use super::watches::Watch;
+use crate::app::Watch;
 use crate::capability::files::{Grants, Policy};
 use crate::manifest::Files;
 use crate::state::{Attempts, Kept, Note, WatchNumber};
