@@ -6,6 +6,7 @@ mod watches;
 use std::fmt::Display;
 use std::sync::Arc;
 
+use syft_manifest::Limits;
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
 use syft_protocol::inbox::Version;
 use syft_protocol::message::{self, Method};
@@ -24,7 +25,7 @@ use crate::router::{Route, Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
 use crate::sandbox::bindings::watching::exports::syft::app::watch;
-use crate::sandbox::{Admission, Identity, Limits, Meter, Outcome};
+use crate::sandbox::{Admission, Identity, Meter, Outcome};
 use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
 
 /// An app, ready to answer.

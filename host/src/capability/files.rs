@@ -20,6 +20,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use wasmtime::component::{HasSelf, Linker};
@@ -39,9 +40,9 @@ pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::Sender;
 pub(crate) use stamp::stamp_at;
 
+use crate::sandbox::Identity;
 use crate::sandbox::meter::{Charge, Meter, Part};
 use crate::sandbox::store::CallState;
-use crate::sandbox::{Identity, Limits};
 
 /// Where guests find the datasites.
 const MOUNT: &str = "/datasites";

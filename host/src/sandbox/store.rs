@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use syft_manifest::Limits;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::Limits;
 use super::meter::{Charge, Limiter, Meter, Part};
 use super::output::Output;
 use crate::capability::files::Guard;

@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+use syft_manifest::Limits;
 use thiserror::Error;
 
 use super::answers::Record;
@@ -13,7 +14,6 @@ use super::snapshot::{ABSENT, Snapshot, Version};
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
 use crate::failpoint::{self, Step};
-use crate::sandbox::Limits;
 use crate::sandbox::meter::{Charge, Meter, Part, Refused};
 
 /// Keys that are listed at one time, and what a key costs besides its text.
