@@ -1,9 +1,9 @@
 //! Serves one app: the loop that everything comes to.
 //!
-//! It tells the desk what may have to be done. Workers ask there what they are to do and
+//! It tells the dispatcher what may have to be done. Workers ask there what they are to do and
 //! say what came of it; scans and the like end with one `Event` here.
 
-mod desk;
+mod dispatch;
 mod given;
 mod lookout;
 mod perform;
@@ -36,7 +36,7 @@ use crate::suspension;
 use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
-use desk::{Desk, Done};
+use dispatch::{Dispatcher, Finished};
 use given::Given;
 use lookout::{Lookout, Scope};
 use suspects::Suspects;
@@ -89,18 +89,18 @@ struct Shared {
     durability: Durability,
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
-    desk: Mutex<Desk>,
+    dispatcher: Mutex<Dispatcher>,
     given: Mutex<Given>,
     unclaimed: Mutex<Unclaimed>,
-    /// Wakes the server where it is to look at the desk.
+    /// Wakes the server where it is to look at the dispatcher.
     changed: Notify,
     /// The last thing to be let go of: see [`Remains`].
     events: mpsc::UnboundedSender<Event>,
 }
 
 impl Shared {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().expect("no holder of this lock panics")
+    fn dispatcher(&self) -> MutexGuard<'_, Dispatcher> {
+        self.dispatcher.lock().expect("no holder of this lock panics")
     }
 
     fn given(&self) -> MutexGuard<'_, Given> {
@@ -113,14 +113,14 @@ impl Shared {
             .expect("no holder of this lock panics")
     }
 
-    /// Tells the desk what came of an action, and goes on there.
-    fn note<T>(&self, done: Done, go_on: impl FnOnce(&mut Desk, Now) -> T) -> T {
+    /// Tells the dispatcher what came of an action, and goes on there.
+    fn note<T>(&self, done: Finished, go_on: impl FnOnce(&mut Dispatcher, Now) -> T) -> T {
         let now = now();
-        let mut desk = self.desk();
-        let wakes_at = desk.inbox.wakes_at();
-        desk.take_note(now, done);
-        let next = go_on(&mut desk, now);
-        if desk.inbox.wakes_at() != wakes_at || desk.inbox.is_closed() || desk.inbox.is_behind() {
+        let mut dispatcher = self.dispatcher();
+        let wakes_at = dispatcher.inbox.wakes_at();
+        dispatcher.finish(now, done);
+        let next = go_on(&mut dispatcher, now);
+        if dispatcher.inbox.wakes_at() != wakes_at || dispatcher.inbox.is_closed() || dispatcher.inbox.is_behind() {
             self.changed.notify_one();
         }
         next
@@ -178,7 +178,7 @@ impl Server {
         };
         let watching = Watching::start(runner, watch_options).await?;
         let (journal, tree) = (Arc::clone(&suspects.journal), Arc::clone(&lookout.tree));
-        let desk = Desk::new(inbox, suspects, tree, n_workers());
+        let dispatcher = Dispatcher::new(inbox, suspects, tree, n_workers());
         Ok(Self {
             lookout,
             watching,
@@ -189,7 +189,7 @@ impl Server {
                 journal,
                 durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
-                desk: Mutex::new(desk),
+                dispatcher: Mutex::new(dispatcher),
                 given: Mutex::default(),
                 unclaimed: Mutex::default(),
                 changed: Notify::new(),
@@ -224,7 +224,7 @@ impl Server {
         let shared = Arc::clone(&self.shared);
         loop {
             perform::start_workers(&shared);
-            let wakes_at = self.look_at_desk();
+            let wakes_at = self.look_at_dispatcher();
             tokio::select! {
                 () = shutdown.requested() => break,
                 Some(event) = self.events.recv() => self.handle(event),
@@ -233,10 +233,10 @@ impl Server {
                 () = sleep_until(wakes_at.map(Into::into)) => {}
                 () = sleep_until(self.lookout.next_scan()) => {
                     self.lookout.scan(&shared.app, &self.options);
-                    shared.desk().move_to(&self.lookout.tree);
+                    shared.dispatcher().move_to(&self.lookout.tree);
                 }
                 _ = sweep.tick() => self.sweep(),
-                _ = asked.tick(), if shared.desk().suspects.is_any_parked() => self.see_to_asked(),
+                _ = asked.tick(), if shared.dispatcher().suspects.is_any_parked() => self.see_to_asked(),
             }
         }
         drop(shared);
@@ -246,8 +246,8 @@ impl Server {
     async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) -> Remains {
         self.lookout.watcher = None;
         self.shared.journal.stopping();
-        let n_active = || self.shared.desk().inbox.n_active();
-        self.shared.desk().inbox.close();
+        let n_active = || self.shared.dispatcher().inbox.n_active();
+        self.shared.dispatcher().inbox.close();
         tracing::info!(
             n_active = n_active(),
             "stopping: calls in progress are finished"
@@ -279,14 +279,14 @@ impl Server {
         Remains(events)
     }
 
-    /// Returns when there is something to do, and sees to what the desk has missed.
-    fn look_at_desk(&mut self) -> Option<Instant> {
-        let mut desk = self.shared.desk();
-        if desk.inbox.is_behind() {
-            desk.inbox.catch_up();
+    /// Returns when there is something to do, and sees to what the dispatcher has missed.
+    fn look_at_dispatcher(&mut self) -> Option<Instant> {
+        let mut dispatcher = self.shared.dispatcher();
+        if dispatcher.inbox.is_behind() {
+            dispatcher.inbox.catch_up();
             self.lookout.scan_soon();
         }
-        desk.inbox.wakes_at()
+        dispatcher.inbox.wakes_at()
     }
 
     fn handle(&mut self, event: Event) {
@@ -306,7 +306,7 @@ impl Server {
         if hints.everything {
             self.lookout.scan_soon();
         }
-        let (now, mut desk) = (now(), self.shared.desk());
+        let (now, mut dispatcher) = (now(), self.shared.dispatcher());
         for (path, ids) in hints.requests {
             let Some(folder) = lookout::served_folder(router, &path) else {
                 continue;
@@ -314,10 +314,10 @@ impl Server {
             let folder = Arc::new(folder);
             for id in ids {
                 let address = Address::new(Arc::clone(&folder), id);
-                desk.inbox.handle(now, inbox::Event::Seen(address));
+                dispatcher.inbox.handle(now, inbox::Event::Seen(address));
             }
         }
-        drop(desk);
+        drop(dispatcher);
         if let Some(watcher) = &self.lookout.watcher {
             for path in &hints.gone_folders {
                 watcher.forget(path);
@@ -328,7 +328,7 @@ impl Server {
 
     fn take_scan(&mut self, scan: Scan, scope: Scope) {
         let found = inbox::Event::Found(scan.found);
-        self.shared.desk().inbox.handle(now(), found);
+        self.shared.dispatcher().inbox.handle(now(), found);
         self.shared.given().forget_old(Instant::now());
         let router = self.shared.app.router();
         self.lookout.scanned(router, scan.is_cut, scope);
@@ -336,10 +336,10 @@ impl Server {
 
     /// Tries parked requests again that somebody asked for.
     fn see_to_asked(&mut self) {
-        let mut desk = self.shared.desk();
-        let Desk {
+        let mut dispatcher = self.shared.dispatcher();
+        let Dispatcher {
             inbox, suspects, ..
-        } = &mut *desk;
+        } = &mut *dispatcher;
         for address in suspects.see_to_asked(&self.lookout.tree, inbox) {
             inbox.handle(now(), inbox::Event::Again(address));
         }

@@ -3,7 +3,7 @@
 //! Workers do, one action after the other, and each takes the next one by itself. One that
 //! has to wait for something is a worker no more until that is over, and another is hired.
 //! Files are read and written right in it: they are small, and handing each to another
-//! thread costs more than it. Every action ends with one note to the desk, even where it
+//! thread costs more than it. Every action ends with one note to the dispatcher, even where it
 //! panics, and has let go of the app by then.
 
 use std::fmt::Display;
@@ -22,7 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task;
 use tracing::Instrument;
 
-use super::desk::{Done, Held};
+use super::dispatch::{Finished, HeldResources};
 use super::{Shared, now};
 use crate::app::{Called, Ran};
 use crate::durability::Durability;
@@ -40,7 +40,7 @@ const IN_A_ROW: u32 = 8;
 
 /// Has workers see to what is to be done, as far as they do not already.
 pub(super) fn start_workers(shared: &Arc<Shared>) {
-    while let Some(action) = shared.desk().hire(now()) {
+    while let Some(action) = shared.dispatcher().start_worker(now()) {
         tokio::spawn(work(Arc::clone(shared), action).in_current_span());
     }
 }
@@ -56,15 +56,15 @@ async fn work(shared: Arc<Shared>, first: Action) {
             let panicked = |_| Poll::Ready(crashed.take().expect("it ends once"));
             let poll = catch_unwind(poll).unwrap_or_else(panicked);
             if poll.is_pending() && !std::mem::replace(&mut has_waited, true) {
-                shared.desk().dismiss();
+                shared.dispatcher().park_worker();
                 start_workers(&shared);
             }
             poll
         });
         let done = done.await;
-        next = shared.note(done, |desk, now| match has_waited {
-            true => desk.hire(now),
-            false => desk.next(now),
+        next = shared.note(done, |dispatcher, now| match has_waited {
+            true => dispatcher.start_worker(now),
+            false => dispatcher.next(now),
         });
         n_done += 1;
         if n_done.is_multiple_of(IN_A_ROW) {
@@ -74,21 +74,21 @@ async fn work(shared: Arc<Shared>, first: Action) {
 }
 
 /// Returns what is noted of an action that panics.
-fn crashed(action: &Action) -> Done {
+fn crashed(action: &Action) -> Finished {
     match action {
         Action::Load(address, _) | Action::Find(address, _) => {
-            Done::Loaded(address.clone(), Loaded::Crashed, None)
+            Finished::Loaded(address.clone(), Loaded::Crashed, None)
         }
         Action::Run(address, ..) | Action::Refuse(address, ..) => {
-            Done::Closed(address.clone(), Closed::Crashed)
+            Finished::Closed(address.clone(), Closed::Crashed)
         }
         // It was answered, whatever comes of this.
-        Action::GiveAgain(address, _) => Done::Closed(address.clone(), Closed::Answered),
+        Action::GiveAgain(address, _) => Finished::Closed(address.clone(), Closed::Answered),
     }
 }
 
-async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
-    let tree = shared.desk().tree();
+async fn perform(shared: &Arc<Shared>, action: Action) -> Finished {
+    let tree = shared.dispatcher().tree();
     match action {
         Action::Load(address, known) => {
             // At work are those only that have their turn.
@@ -98,32 +98,32 @@ async fn perform(shared: &Arc<Shared>, action: Action) -> Done {
             };
             let entry = shared.journal.request(&address);
             let (loaded, memory) = load(shared, &tree, &address, known).await;
-            let held = Held {
+            let held = HeldResources {
                 entry,
                 _alone: alone,
                 _memory: memory,
             };
-            Done::Loaded(address, loaded, Some(Box::new(held)))
+            Finished::Loaded(address, loaded, Some(Box::new(held)))
         }
         Action::Find(address, known) => {
             let loaded = match open(&tree, &address, known) {
                 Ok(file) => Loaded::Unread(file.stamp()),
                 Err(loaded) => loaded,
             };
-            Done::Loaded(address, loaded, None)
+            Finished::Loaded(address, loaded, None)
         }
         Action::Run(address, version, request, sender) => {
             let closed = run(shared, &tree, &address, version, *request, sender).await;
-            Done::Closed(address, closed)
+            Finished::Closed(address, closed)
         }
         Action::Refuse(address, version, refusal, request) => {
             let request = request.as_deref();
             let closed = refuse(shared, &tree, &address, version, &refusal, request).await;
-            Done::Closed(address, closed)
+            Finished::Closed(address, closed)
         }
         Action::GiveAgain(address, version) => {
             let closed = give_again(shared, &tree, &address, version).await;
-            Done::Closed(address, closed)
+            Finished::Closed(address, closed)
         }
     }
 }

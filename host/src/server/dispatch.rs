@@ -14,12 +14,12 @@ use crate::tree::Tree;
 
 /// The inbox, with what is held against requests and what those at work hold. It is
 /// behind a lock, which is held for as long as it takes to decide and no longer.
-pub(super) struct Desk {
+pub(super) struct Dispatcher {
     pub(super) inbox: Inbox,
     pub(super) suspects: Suspects,
     tree: Arc<Tree>,
     /// What requests at work hold.
-    held: HashMap<Address, Box<Held>>,
+    held: HashMap<Address, Box<HeldResources>>,
     /// Tasks that carry out one action after the other, and how many there may be. More
     /// than keep the processors busy would only stand in line there, where senders take
     /// no turns.
@@ -28,7 +28,7 @@ pub(super) struct Desk {
 }
 
 /// What a request holds while it is at work.
-pub(super) struct Held {
+pub(super) struct HeldResources {
     pub(super) entry: Entry,
     /// No other is at work during which the host has crashed repeatedly.
     pub(super) _alone: Option<OwnedMutexGuard<()>>,
@@ -37,14 +37,14 @@ pub(super) struct Held {
 }
 
 /// What came of an action.
-pub(super) enum Done {
+pub(super) enum Finished {
     /// A request was opened and read.
-    Loaded(Address, Loaded, Option<Box<Held>>),
+    Loaded(Address, Loaded, Option<Box<HeldResources>>),
     /// Work on a request ended.
     Closed(Address, inbox::Closed),
 }
 
-impl Desk {
+impl Dispatcher {
     pub(super) fn new(
         inbox: Inbox,
         suspects: Suspects,
@@ -72,7 +72,7 @@ impl Desk {
     }
 
     /// Returns something to do for one worker more, if there may be one.
-    pub(super) fn hire(&mut self, now: Now) -> Option<Action> {
+    pub(super) fn start_worker(&mut self, now: Now) -> Option<Action> {
         if self.n_workers >= self.most_workers {
             return None;
         }
@@ -89,14 +89,14 @@ impl Desk {
     }
 
     /// Counts one worker less: it has to wait.
-    pub(super) fn dismiss(&mut self) {
+    pub(super) fn park_worker(&mut self) {
         self.n_workers -= 1;
     }
 
     /// Takes note of what came of an action.
-    pub(super) fn take_note(&mut self, now: Now, done: Done) {
+    pub(super) fn finish(&mut self, now: Now, done: Finished) {
         match done {
-            Done::Loaded(address, loaded, held) => {
+            Finished::Loaded(address, loaded, held) => {
                 if let Some(held) = held {
                     self.held.insert(address.clone(), held);
                 }
@@ -107,7 +107,7 @@ impl Desk {
                     self.suspects.ended(&self.inbox, &address);
                 }
             }
-            Done::Closed(address, closed) => {
+            Finished::Closed(address, closed) => {
                 let held = self.held.remove(&address);
                 self.inbox
                     .handle(now, inbox::Event::Closed(address.clone(), closed));
