@@ -7,7 +7,7 @@ mod dispatch;
 mod given;
 mod lookout;
 mod perform;
-mod suspects;
+mod crash_suspects;
 mod unclaimed;
 
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ use crate::watching::{Runner, WatchOptions, Watching};
 use dispatch::{Dispatcher, Finished};
 use given::Given;
 use lookout::{Lookout, Scope};
-use suspects::Suspects;
+use crash_suspects::CrashSuspects;
 use unclaimed::Unclaimed;
 
 /// How often somebody may have asked for a parked request.
@@ -161,7 +161,7 @@ impl Server {
         let lookout = Lookout::new(&app, &options, sender.clone())?;
         let slots = Arc::new(Semaphore::new(app.limits().concurrency));
         let app = Arc::new(app);
-        let suspects = Suspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
+        let suspects = CrashSuspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
         // It may be since what was found there.
         if let Some(suspended) = suspension::suspended(&options.folder)? {
             return Err(suspended.into());
@@ -236,7 +236,7 @@ impl Server {
                     shared.dispatcher().move_to(&self.lookout.tree);
                 }
                 _ = sweep.tick() => self.sweep(),
-                _ = asked.tick(), if shared.dispatcher().suspects.is_any_parked() => self.see_to_asked(),
+                _ = asked.tick(), if shared.dispatcher().suspects.is_any_parked() => self.apply_requests(),
             }
         }
         drop(shared);
@@ -335,12 +335,12 @@ impl Server {
     }
 
     /// Tries parked requests again that somebody asked for.
-    fn see_to_asked(&mut self) {
+    fn apply_requests(&mut self) {
         let mut dispatcher = self.shared.dispatcher();
         let Dispatcher {
             inbox, suspects, ..
         } = &mut *dispatcher;
-        for address in suspects.see_to_asked(&self.lookout.tree, inbox) {
+        for address in suspects.apply_requests(&self.lookout.tree, inbox) {
             inbox.handle(now(), inbox::Event::Again(address));
         }
     }

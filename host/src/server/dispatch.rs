@@ -7,7 +7,7 @@ use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Action, Inbox, Loaded, Now};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
-use super::suspects::Suspects;
+use super::crash_suspects::CrashSuspects;
 use crate::journal::Entry;
 use crate::memory::Room;
 use crate::tree::Tree;
@@ -16,7 +16,7 @@ use crate::tree::Tree;
 /// behind a lock, which is held for as long as it takes to decide and no longer.
 pub(super) struct Dispatcher {
     pub(super) inbox: Inbox,
-    pub(super) suspects: Suspects,
+    pub(super) suspects: CrashSuspects,
     tree: Arc<Tree>,
     /// What requests at work hold.
     held: HashMap<Address, Box<HeldResources>>,
@@ -47,7 +47,7 @@ pub(super) enum Finished {
 impl Dispatcher {
     pub(super) fn new(
         inbox: Inbox,
-        suspects: Suspects,
+        suspects: CrashSuspects,
         tree: Arc<Tree>,
         most_workers: usize,
     ) -> Self {

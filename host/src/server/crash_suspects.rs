@@ -26,7 +26,7 @@ const MAX_SUSPECTS: usize = MAX_PARKED + 1_000;
 const MAX_NAMED: usize = 10;
 
 /// What is held against requests.
-pub(super) struct Suspects {
+pub(super) struct CrashSuspects {
     pub(super) journal: Arc<Journal>,
     /// The app's private one.
     folder: PathBuf,
@@ -34,7 +34,7 @@ pub(super) struct Suspects {
     parked: Vec<ParkedRequest>,
 }
 
-impl Suspects {
+impl CrashSuspects {
     /// Finds out what was at work when an earlier run did not end properly, and has the
     /// inbox and the app's watches know.
     pub(super) async fn find(
@@ -66,9 +66,9 @@ impl Suspects {
         }
         count_events(app, &left, folder).await?;
         if left.has_crashed && !left.was_stopping {
-            hold_against(suspension::note_crash(folder));
+            log_unrecorded(suspension::note_crash(folder));
         }
-        tell(left.requests.iter().filter(|it| !is_parked(it.0)));
+        log_suspects(left.requests.iter().filter(|it| !is_parked(it.0)));
         let journal = Journal::start(folder, left.requests)
             .with_context(|| format!("write the journal of calls in {}", folder.display()))?;
         Ok(Self {
@@ -94,7 +94,7 @@ impl Suspects {
             return;
         }
         tracing::error!(%address, id = parked.id, crashes, "given up: parked");
-        hold_against(suspension::note_given_up(&self.folder, &parked.address));
+        log_unrecorded(suspension::note_given_up(&self.folder, &parked.address));
         self.parked.push(parked);
         if self.parked.len() > MAX_PARKED {
             let oldest = self.parked.remove(0);
@@ -116,7 +116,7 @@ impl Suspects {
 
     /// Does with parked requests what somebody asked for, and returns those that are to
     /// be tried again.
-    pub(super) fn see_to_asked(&mut self, tree: &Tree, inbox: &mut Inbox) -> Vec<Address> {
+    pub(super) fn apply_requests(&mut self, tree: &Tree, inbox: &mut Inbox) -> Vec<Address> {
         let mut again = Vec::new();
         // While the folder is away nothing can be done, and it is asked for still.
         let all = if tree.is_current() {
@@ -127,7 +127,7 @@ impl Suspects {
         for (id, asked) in all {
             let name = id.to_string();
             let at = self.parked.iter().position(|it| it.id == name);
-            let done = at.is_none_or(|at| self.see_to(at, asked, tree, inbox, &mut again));
+            let done = at.is_none_or(|at| self.apply(at, asked, tree, inbox, &mut again));
             if done {
                 self.shelf.done(id, asked);
             }
@@ -136,7 +136,7 @@ impl Suspects {
     }
 
     /// Tells whether it was done.
-    fn see_to(
+    fn apply(
         &mut self,
         at: usize,
         asked: Asked,
@@ -185,7 +185,7 @@ async fn count_events(app: &App, left: &journal::Left, folder: &Path) -> anyhow:
         let failed = known.iter().find(|(known, _)| known == id);
         let n_failed = failed.map_or(0, |(_, it)| it.n_failed) + 1;
         if n_failed >= limit {
-            hold_against(suspension::note_given_up(folder, &id.to_string()));
+            log_unrecorded(suspension::note_given_up(folder, &id.to_string()));
         }
         Note::Attempts(*id, Some(Attempts { n_failed, at }))
     });
@@ -195,13 +195,13 @@ async fn count_events(app: &App, left: &journal::Left, folder: &Path) -> anyhow:
 }
 
 /// That it cannot be written down is no reason not to serve.
-fn hold_against(noted: io::Result<()>) {
+fn log_unrecorded(noted: io::Result<()>) {
     if let Err(error) = noted {
         tracing::error!("a crash is not held against the app: {error}");
     }
 }
 
-fn tell<'a>(suspects: impl Iterator<Item = (&'a Address, &'a u32)>) {
+fn log_suspects<'a>(suspects: impl Iterator<Item = (&'a Address, &'a u32)>) {
     let suspects: Vec<String> = suspects
         .map(|(address, crashes)| format!("{address} ({crashes})"))
         .collect();
