@@ -94,7 +94,7 @@ struct Shared {
     unclaimed: Mutex<Unclaimed>,
     /// Wakes the server where it is to look at the dispatcher.
     changed: Notify,
-    /// The last thing to be let go of: see [`Remains`].
+    /// The last thing to be let go of: see [`Draining`].
     events: mpsc::UnboundedSender<Event>,
 }
 
@@ -210,7 +210,7 @@ impl Server {
     /// Answers requests until it is told to stop, then finishes what is in
     /// progress. What could not be finished lies there unanswered and is found at
     /// the next start.
-    pub async fn run(mut self, mut shutdown: Shutdown) -> Remains {
+    pub async fn run(mut self, mut shutdown: Shutdown) -> Draining {
         failpoint::reach(Step::Serve, self.shared.app.name().as_str());
         // Not at once, when there is most to do.
         let every = self.options.sweep_every;
@@ -243,7 +243,7 @@ impl Server {
         self.finish(shutdown, watching).await
     }
 
-    async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) -> Remains {
+    async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) -> Draining {
         self.lookout.watcher = None;
         self.shared.journal.stopping();
         let n_active = || self.shared.dispatcher().inbox.n_active();
@@ -276,7 +276,7 @@ impl Server {
             n_left => tracing::warn!(n_left, "stopped; these calls run again at the next start"),
         }
         let Self { events, .. } = self;
-        Remains(events)
+        Draining(events)
     }
 
     /// Returns when there is something to do, and sees to what the dispatcher has missed.
@@ -377,11 +377,11 @@ impl Server {
 
 /// What still goes on of a server that has ended: a scan perhaps, or a call that took too
 /// long.
-pub struct Remains(mpsc::UnboundedReceiver<Event>);
+pub struct Draining(mpsc::UnboundedReceiver<Event>);
 
-impl Remains {
+impl Draining {
     /// Waits until nothing of the app is open any more, so that it can be served again.
-    pub async fn gone(mut self) {
+    pub async fn drained(mut self) {
         // Each task lets go of the app and its folder before it lets go of its sender.
         while self.0.recv().await.is_some() {}
     }

@@ -22,7 +22,7 @@ use crate::installed::{Components, Release};
 use crate::launch::{Manner, Plan, Prepared, explain_suspended, spare_files};
 use crate::manifest::Manifest;
 use crate::residents::Residents;
-use crate::server::Remains;
+use crate::server::Draining;
 use crate::shutdown::{Shutdown, Stop};
 use crate::suspension::{self, Suspended};
 use crate::trust::{By, TrustStore};
@@ -154,7 +154,7 @@ pub(super) struct Keeper {
 struct Running {
     release: Release,
     stop: Stop,
-    server: JoinHandle<Remains>,
+    server: JoinHandle<Draining>,
 }
 
 impl Running {
@@ -169,8 +169,8 @@ impl Running {
             }
         };
         match ended {
-            Ok(remains) => tokio::select! {
-                () = remains.gone() => {}
+            Ok(draining) => tokio::select! {
+                () = draining.drained() => {}
                 () = shutdown.requested() => {}
             },
             Err(error) => tracing::error!("the server of the app: {error}"),
