@@ -17,7 +17,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     (
         "host/src",
         &["notify::"],
-        &["serve/nudge.rs", "serve/systemd.rs", "eyes.rs"],
+        &["supervisor/change_hint.rs", "supervisor/systemd.rs", "eyes.rs"],
     ),
     // Strangers' components are compiled in a process that is there for it.
     (
@@ -33,7 +33,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         ],
         &["sandbox/compiler/job.rs", "sandbox/engine.rs"],
     ),
-    ("host/src", &["sd_notify::"], &["serve/systemd.rs"]),
+    ("host/src", &["sd_notify::"], &["supervisor/systemd.rs"]),
     ("host/src", &["redb::"], &["state.rs", "state/"]),
     ("host/src", &["ed25519_dalek::", "ssh_key::"], &["package/"]),
     ("host/src", &["ureq::"], &["oci/registry.rs"]),

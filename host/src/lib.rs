@@ -12,7 +12,7 @@
 //! - `package`, `trust`: an app that is signed, and whose keys are trusted
 //! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
 //! - `install`, `installed`: taking releases in, and what came of that
-//! - `launch`: from a component to a server; `serve`: all that is installed
+//! - `launch`: from a component to a server; `supervisor`: all that is installed
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -59,7 +59,7 @@ pub mod residents;
 pub mod router;
 pub mod sandbox;
 mod scratch;
-pub mod serve;
+pub mod supervisor;
 pub mod server;
 pub mod shutdown;
 pub mod source;

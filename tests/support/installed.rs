@@ -11,7 +11,7 @@ use serde_json::Value;
 use syft_host::digest::Digest;
 use syft_host::installed::{Components, Installed, Records, Release};
 use syft_host::manifest::Manifest;
-use syft_host::serve::Status;
+use syft_host::supervisor::Status;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 

@@ -9,7 +9,7 @@ use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::Installed;
 use crate::plain::plain;
-use crate::serve::{AppStatus, Status};
+use crate::supervisor::{AppStatus, Status};
 use crate::suspension::{self, Suspended};
 use crate::ui::Ui;
 

@@ -11,7 +11,7 @@ use crate::install::{Candidate, InstallError};
 use crate::installed::{Installed, Release};
 use crate::layout::{one_line, quoted};
 use crate::plain::plain;
-use crate::serve::Status;
+use crate::supervisor::Status;
 use crate::trust::{Standing, Via};
 use crate::ui::Ui;
 

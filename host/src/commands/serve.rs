@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::launch::{Manner, allow_open_files};
 use crate::plain::plain;
 use crate::quantity::parse_long_time;
-use crate::serve::{Event, Served, Supervisor, follow_authors};
+use crate::supervisor::{Event, Served, Supervisor, follow_authors};
 use crate::shutdown::Shutdown;
 use crate::ui::Ui;
 

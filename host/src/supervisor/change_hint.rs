@@ -9,19 +9,19 @@ use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
 /// Watches the files of a folder until it is dropped.
-pub(super) struct Nudge {
+pub(super) struct ChangeHint {
     _watcher: RecommendedWatcher,
     changed: Arc<Notify>,
 }
 
-impl Nudge {
+impl ChangeHint {
     pub(super) fn new(folder: &Path) -> anyhow::Result<Self> {
         let changed = Arc::new(Notify::new());
-        let nudge = Arc::clone(&changed);
+        let hint = Arc::clone(&changed);
         let note = move |event: notify::Result<notify::Event>| {
             // Our own reading is no change.
             if !event.is_ok_and(|it| matches!(it.kind, EventKind::Access(_))) {
-                nudge.notify_one();
+                hint.notify_one();
             }
         };
         let config = Config::default().with_follow_symlinks(false);

@@ -1,12 +1,12 @@
 //! Serves all apps that are installed, in one process.
 //!
-//! The records of what is installed are the truth. They are looked at every few seconds, when
-//! something in their folder changes, and on SIGHUP; each app has a keeper (`keeper`) that is
-//! told which release is wanted and sees to it. So nothing that goes wrong with one app is in
-//! the way of another.
+//! The records of what is installed decide what runs. The supervisor reads them every few
+//! seconds, when something in their folder changes, and on SIGHUP. Each app has a task
+//! (`app_task`) that learns which release is desired and serves it, so a fault of one app does
+//! not affect the others.
 
-mod keeper;
-mod nudge;
+mod app_task;
+mod change_hint;
 mod status;
 mod systemd;
 mod updates;
@@ -32,8 +32,8 @@ use crate::launch::{Manner, Serves};
 use crate::shutdown::{Shutdown, Stop};
 use crate::trust::{By, TrustStore};
 
-use keeper::{Keeper, Shared};
-use nudge::Nudge;
+use app_task::{AppTask, Shared};
+use change_hint::ChangeHint;
 use status::StatusFile;
 pub use status::{AppStatus, Status, Trouble};
 pub use updates::follow_authors;
@@ -82,7 +82,7 @@ pub struct Served {
 
 /// What is to be served of an app.
 #[derive(Debug, Clone, PartialEq)]
-struct Wanted {
+struct DesiredRelease {
     author: Datasite,
     release: Release,
     /// It was revoked, and is not to be served.
@@ -91,7 +91,7 @@ struct Wanted {
     trust: [u64; 2],
 }
 
-/// What a keeper tells.
+/// What a task tells.
 struct Report {
     name: AppName,
     /// How the app is now; nothing, if it is not installed.
@@ -100,8 +100,8 @@ struct Report {
 }
 
 /// What there is for each app.
-struct Kept {
-    wanted: watch::Sender<Option<Wanted>>,
+struct AppHandle {
+    desired: watch::Sender<Option<DesiredRelease>>,
     task: JoinHandle<()>,
 }
 
@@ -123,7 +123,7 @@ pub struct Supervisor {
     seen: Option<Seen>,
     shared: Arc<Shared>,
     stop_within: Option<Duration>,
-    kept: HashMap<AppName, Kept>,
+    apps: HashMap<AppName, AppHandle>,
     /// Apps of the first look that are not tried yet; nothing before it.
     untried: Option<HashSet<AppName>>,
     /// How many apps are served and how many are not, as it was told; nothing before that.
@@ -134,7 +134,7 @@ pub struct Supervisor {
     trouble: Option<String>,
     reports: mpsc::UnboundedReceiver<Report>,
     reporter: mpsc::UnboundedSender<Report>,
-    /// For the keepers.
+    /// For the tasks.
     stop: Stop,
     shutdown: Shutdown,
 }
@@ -172,7 +172,7 @@ impl Supervisor {
             )),
             trust,
             stop_within,
-            kept: HashMap::new(),
+            apps: HashMap::new(),
             untried: None,
             told: None,
             status: Status::default(),
@@ -195,7 +195,7 @@ impl Supervisor {
         mut tell: impl FnMut(&Event),
     ) -> Result<(), CommandError> {
         let mut hangup = signal(SignalKind::hangup())?;
-        let nudge = Nudge::new(self.records.folder())
+        let hint = ChangeHint::new(self.records.folder())
             .inspect_err(|error| tracing::warn!("not watching, only looking: {error:#}"))
             .ok();
         let mut looks = time::interval(LOOK_EVERY);
@@ -205,7 +205,7 @@ impl Supervisor {
             tokio::select! {
                 () = shutdown.requested() => break,
                 _ = looks.tick() => self.look(&mut tell).await,
-                () = nudged(nudge.as_ref()) => self.look(&mut tell).await,
+                () = changed(hint.as_ref()) => self.look(&mut tell).await,
                 _ = hangup.recv() => self.reload(&mut tell).await,
                 Some(report) = self.reports.recv() => self.take_all(report, &mut tell),
                 () = &mut ready, if self.told.is_none() => {
@@ -221,11 +221,11 @@ impl Supervisor {
     async fn finish(mut self, mut shutdown: Shutdown) {
         systemd::stopping();
         self.stop.stop();
-        let tasks: Vec<_> = self.kept.drain().map(|(_, kept)| kept.task).collect();
+        let tasks: Vec<_> = self.apps.drain().map(|(_, handle)| handle.task).collect();
         let mut end = pin!(async {
             for task in tasks {
                 if let Err(error) = task.await {
-                    tracing::error!("the keeper of an app has ended before: {error}");
+                    tracing::error!("the task of an app has ended before: {error}");
                 }
             }
         });
@@ -248,13 +248,13 @@ impl Supervisor {
         systemd::reloading();
         self.seen = None;
         self.look(tell).await;
-        for kept in self.kept.values() {
-            kept.wanted.send_modify(|_| {});
+        for handle in self.apps.values() {
+            handle.desired.send_modify(|_| {});
         }
         systemd::ready();
     }
 
-    /// Looks at all records, and has each keeper know which release is wanted.
+    /// Looks at all records, and has each task know which release is desired.
     async fn look(&mut self, tell: &mut impl FnMut(&Event)) {
         let (records, trust) = (self.records.clone(), Arc::clone(&self.trust));
         let (now, known) = (Instant::now(), self.known());
@@ -274,16 +274,16 @@ impl Supervisor {
         self.forget_broken(&names, tell);
         let untried = self.untried.get_or_insert_with(|| names.clone());
         untried.retain(|name| names.contains(name));
-        for name in self.kept.keys().cloned().collect::<Vec<_>>() {
+        for name in self.apps.keys().cloned().collect::<Vec<_>>() {
             if !names.contains(&name) {
                 self.want(&name, None);
             }
         }
         for (name, record) in found {
             match record {
-                Ok(wanted) => {
+                Ok(desired) => {
                     self.heal(&name);
-                    self.want(&name, Some(wanted));
+                    self.want(&name, Some(desired));
                 }
                 Err(error) => self.take_broken(name, &error, tell),
             }
@@ -293,8 +293,8 @@ impl Supervisor {
 
     /// Returns the stamp of what need not be read again.
     fn known(&self) -> Option<Stamp> {
-        // The keeper of an app is to be replaced where it has ended by a fault of ours.
-        let is_complete = !self.kept.values().any(|it| it.task.is_finished());
+        // The task of an app is to be replaced where it has ended by a fault of ours.
+        let is_complete = !self.apps.values().any(|it| it.task.is_finished());
         let seen = self.seen.as_ref();
         let seen = seen.filter(|it| it.is_settled && is_complete);
         seen.map(|it| it.stamp)
@@ -356,7 +356,7 @@ impl Supervisor {
         }
     }
 
-    /// A record that could not be read is gone, and no keeper tells of it.
+    /// A record that could not be read is gone, and no task tells of it.
     fn forget_broken(&mut self, names: &HashSet<AppName>, tell: &mut impl FnMut(&Event)) {
         let is_broken = |it: &AppStatus| {
             let trouble = it.trouble.as_ref();
@@ -371,24 +371,24 @@ impl Supervisor {
         }
     }
 
-    fn want(&mut self, name: &AppName, wanted: Option<Wanted>) {
-        let kept = self.kept.get(name).filter(|it| !it.task.is_finished());
-        if let Some(kept) = kept {
-            kept.wanted.send_if_modified(|known| {
-                let is_new = *known != wanted;
-                *known = wanted;
+    fn want(&mut self, name: &AppName, desired: Option<DesiredRelease>) {
+        let handle = self.apps.get(name).filter(|it| !it.task.is_finished());
+        if let Some(handle) = handle {
+            handle.desired.send_if_modified(|known| {
+                let is_new = *known != desired;
+                *known = desired;
                 is_new
             });
             return;
         }
-        let (wanted, receiver) = watch::channel(wanted);
+        let (desired, receiver) = watch::channel(desired);
         let (shared, reporter) = (Arc::clone(&self.shared), self.reporter.clone());
-        let keeper = Keeper::new(name, shared, receiver, self.shutdown.clone(), reporter);
-        let task = tokio::spawn(keeper.keep());
-        self.kept.insert(name.clone(), Kept { wanted, task });
+        let task = AppTask::new(name, shared, receiver, self.shutdown.clone(), reporter);
+        let task = tokio::spawn(task.run());
+        self.apps.insert(name.clone(), AppHandle { desired, task });
     }
 
-    /// Takes what keepers tell. Who is told of an event finds the status to be so.
+    /// Takes what tasks tell. Who is told of an event finds the status to be so.
     fn take_all(&mut self, first: Report, tell: &mut impl FnMut(&Event)) {
         let mut events = Vec::new();
         events.extend(self.take(first));
@@ -432,8 +432,8 @@ impl Supervisor {
     }
 }
 
-/// What is wanted of each app, or why that cannot be said.
-type Found = HashMap<AppName, Result<Wanted, CommandError>>;
+/// What is desired of each app, or why that cannot be said.
+type Found = HashMap<AppName, Result<DesiredRelease, CommandError>>;
 
 /// Reads all records, unless nothing has changed.
 fn read_changed(
@@ -461,8 +461,8 @@ fn read_all(
     let mut found = HashMap::new();
     for name in records.names()? {
         // One that was removed meanwhile is as one that was not there.
-        if let Some(wanted) = read_one(records, trust, stamp, &name).transpose() {
-            found.insert(name, wanted);
+        if let Some(desired) = read_one(records, trust, stamp, &name).transpose() {
+            found.insert(name, desired);
         }
     }
     Ok(found)
@@ -473,10 +473,10 @@ fn read_one(
     trust: &TrustStore,
     stamp: [u64; 2],
     name: &AppName,
-) -> Result<Option<Wanted>, CommandError> {
+) -> Result<Option<DesiredRelease>, CommandError> {
     let record = records.get(name).map_err(|error| {
         CommandError::from(error).hint(format!(
-            "remove it with `syft-host remove {name}`, and install it again: what it kept stays"
+            "remove it with `syft-host remove {name}`, and install it again: what it handle stays"
         ))
     })?;
     let Some(installed) = record else {
@@ -484,7 +484,7 @@ fn read_one(
     };
     let release = installed.current;
     let revoked = trust.is_revoked(&installed.author, &release.digests())?;
-    Ok(Some(Wanted {
+    Ok(Some(DesiredRelease {
         author: installed.author,
         release,
         revoked: revoked.map(|(_, by)| by),
@@ -492,9 +492,9 @@ fn read_one(
     }))
 }
 
-async fn nudged(nudge: Option<&Nudge>) {
-    match nudge {
-        Some(nudge) => nudge.changed().await,
+async fn changed(hint: Option<&ChangeHint>) {
+    match hint {
+        Some(hint) => hint.changed().await,
         None => std::future::pending().await,
     }
 }

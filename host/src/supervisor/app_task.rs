@@ -1,4 +1,4 @@
-//! Keeps one app served: the release that is wanted or, as long as that cannot be, the one
+//! Keeps one app served: the release that is desired or, as long as that cannot be, the one
 //! before it.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{self, Instant};
 use tracing::Instrument;
 
-use super::{AppStatus, Event, Report, Served, Trouble, Wanted};
+use super::{AppStatus, Event, Report, Served, Trouble, DesiredRelease};
 use crate::capability::files::Grants;
 use crate::clock::now;
 use crate::config::Config;
@@ -37,7 +37,7 @@ const RESUMED_EVERY: Duration = Duration::from_secs(2);
 /// Files that an app has open beside those of its calls.
 const OWN_FILES: u64 = 24;
 
-/// What keepers share.
+/// What tasks share.
 pub(super) struct Shared {
     config: Config,
     manner: Manner,
@@ -135,12 +135,12 @@ impl Shared {
     }
 }
 
-/// The keeper of one app.
-pub(super) struct Keeper {
+/// The task of one app.
+pub(super) struct AppTask {
     name: AppName,
     shared: Arc<Shared>,
     /// What is to be served, if the app is installed.
-    wanted: watch::Receiver<Option<Wanted>>,
+    desired: watch::Receiver<Option<DesiredRelease>>,
     shutdown: Shutdown,
     reports: mpsc::UnboundedSender<Report>,
     running: Option<Running>,
@@ -178,18 +178,18 @@ impl Running {
     }
 }
 
-impl Keeper {
+impl AppTask {
     pub(super) fn new(
         name: &AppName,
         shared: Arc<Shared>,
-        wanted: watch::Receiver<Option<Wanted>>,
+        desired: watch::Receiver<Option<DesiredRelease>>,
         shutdown: Shutdown,
         reports: mpsc::UnboundedSender<Report>,
     ) -> Self {
         Self {
             name: name.clone(),
             shared,
-            wanted,
+            desired,
             shutdown,
             reports,
             running: None,
@@ -199,19 +199,19 @@ impl Keeper {
         }
     }
 
-    /// Does what is wanted until the host is to stop.
-    pub(super) async fn keep(self) {
+    /// Does what is desired until the host is to stop.
+    pub(super) async fn run(self) {
         // Of the highest level, so that whatever is logged says whose it is.
         let span = tracing::error_span!("serve", app = %self.name);
-        self.keep_all().instrument(span).await;
+        self.run_all().instrument(span).await;
     }
 
-    async fn keep_all(mut self) {
+    async fn run_all(mut self) {
         let mut shutdown = self.shutdown.clone();
         loop {
             self.follow().await;
             tokio::select! {
-                changed = self.wanted.changed() => match changed {
+                changed = self.desired.changed() => match changed {
                     Ok(()) => self.n_failed = 0,
                     Err(_) => break,
                 },
@@ -231,16 +231,16 @@ impl Keeper {
         Some(release)
     }
 
-    /// Has that served which is wanted.
+    /// Has that served which is desired.
     async fn follow(&mut self) {
         self.retry_at = None;
-        let wanted = self.wanted.borrow_and_update().clone();
-        let Some(Wanted {
+        let desired = self.desired.borrow_and_update().clone();
+        let Some(DesiredRelease {
             author,
             release,
             revoked,
             ..
-        }) = wanted
+        }) = desired
         else {
             return self.remove().await;
         };
@@ -319,12 +319,12 @@ impl Keeper {
 
     /// Serves a release in the place of the one that is served. That is stopped once the new
     /// one is compiled; between the two, requests wait in the tree. Where something else is
-    /// wanted meanwhile, it is given up.
+    /// desired meanwhile, it is given up.
     async fn serve(&mut self, author: &Datasite, release: Release) -> Result<(), CommandError> {
-        let mut wanted = self.wanted.clone();
+        let mut desired = self.desired.clone();
         let prepared = tokio::select! {
             prepared = self.shared.prepare(&self.name, author.as_str(), &release) => prepared?,
-            _ = wanted.changed() => return Ok(()),
+            _ = desired.changed() => return Ok(()),
             () = self.shutdown.requested() => return Ok(()),
         };
         let before = self.end().await;
