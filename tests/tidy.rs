@@ -17,7 +17,11 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     (
         "host/src",
         &["notify::"],
-        &["supervisor/change_hint.rs", "supervisor/systemd.rs", "eyes.rs"],
+        &[
+            "supervisor/change_hint.rs",
+            "supervisor/systemd.rs",
+            "eyes.rs",
+        ],
     ),
     // Strangers' components are compiled in a process that is there for it.
     (

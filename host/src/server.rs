@@ -3,11 +3,11 @@
 //! It tells the dispatcher what may have to be done. Workers ask there what they are to do and
 //! say what came of it; scans and the like end with one `Event` here.
 
+mod crash_suspects;
 mod dispatch;
 mod given;
 mod lookout;
 mod perform;
-mod crash_suspects;
 mod unclaimed;
 
 use std::path::PathBuf;
@@ -36,10 +36,10 @@ use crate::suspension;
 use crate::tree::{Hints, Scan, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
+use crash_suspects::CrashSuspects;
 use dispatch::{Dispatcher, Finished};
 use given::Given;
 use lookout::{Lookout, Scope};
-use crash_suspects::CrashSuspects;
 use unclaimed::Unclaimed;
 
 /// How often somebody may have asked for a parked request.
@@ -100,7 +100,9 @@ struct Shared {
 
 impl Shared {
     fn dispatcher(&self) -> MutexGuard<'_, Dispatcher> {
-        self.dispatcher.lock().expect("no holder of this lock panics")
+        self.dispatcher
+            .lock()
+            .expect("no holder of this lock panics")
     }
 
     fn given(&self) -> MutexGuard<'_, Given> {
@@ -120,7 +122,10 @@ impl Shared {
         let wakes_at = dispatcher.inbox.wakes_at();
         dispatcher.finish(now, done);
         let next = go_on(&mut dispatcher, now);
-        if dispatcher.inbox.wakes_at() != wakes_at || dispatcher.inbox.is_closed() || dispatcher.inbox.is_behind() {
+        if dispatcher.inbox.wakes_at() != wakes_at
+            || dispatcher.inbox.is_closed()
+            || dispatcher.inbox.is_behind()
+        {
             self.changed.notify_one();
         }
         next
@@ -161,7 +166,8 @@ impl Server {
         let lookout = Lookout::new(&app, &options, sender.clone())?;
         let slots = Arc::new(Semaphore::new(app.limits().concurrency));
         let app = Arc::new(app);
-        let suspects = CrashSuspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
+        let suspects =
+            CrashSuspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
         // It may be since what was found there.
         if let Some(suspended) = suspension::suspended(&options.folder)? {
             return Err(suspended.into());
@@ -243,7 +249,11 @@ impl Server {
         self.finish(shutdown, watching).await
     }
 
-    async fn finish(mut self, mut shutdown: Shutdown, watching: Option<JoinHandle<()>>) -> Draining {
+    async fn finish(
+        mut self,
+        mut shutdown: Shutdown,
+        watching: Option<JoinHandle<()>>,
+    ) -> Draining {
         self.lookout.watcher = None;
         self.shared.journal.stopping();
         let n_active = || self.shared.dispatcher().inbox.n_active();

@@ -7,6 +7,7 @@
 
 mod app_task;
 mod change_hint;
+mod desired_release;
 mod status;
 mod systemd;
 mod updates;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::address::AppName;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -27,15 +28,16 @@ use tokio::time;
 use crate::clock::now;
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::installed::{Components, InstalledError, Records, Release};
+use crate::installed::{Components, Records, Release};
 use crate::launch::{Manner, Serves};
 use crate::shutdown::{Shutdown, Stop};
-use crate::trust::{By, TrustStore};
+use crate::trust::TrustStore;
 
-use app_task::{AppTask, Shared};
+use app_task::{AppTask, AppTaskContext};
 use change_hint::ChangeHint;
+use desired_release::{DesiredRelease, RecordsStamp, read_changed};
 use status::StatusFile;
-pub use status::{AppStatus, Status, Trouble};
+pub use status::{AppStatus, AppTrouble, HostStatus};
 pub use updates::follow_authors;
 
 /// How often the records are looked at where nothing hints at a change.
@@ -51,7 +53,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 
 /// What happened.
 #[derive(Debug)]
-pub enum Event {
+pub enum SupervisorEvent {
     /// All apps that are installed were tried, or time is up, and so many are served.
     Ready {
         /// Those that are served.
@@ -60,18 +62,18 @@ pub enum Event {
         n_failed: usize,
     },
     /// An app is served.
-    Started(AppName, Served),
+    Started(AppName, ServedApp),
     /// An app is served as another release, or with other rights, than before.
-    Replaced(AppName, Served),
+    Replaced(AppName, ServedApp),
     /// An app is no longer installed, and no longer served.
     Stopped(AppName),
     /// What is installed of an app cannot be served. The release before it may be served still.
-    Failed(AppName, Trouble),
+    Failed(AppName, AppTrouble),
 }
 
 /// An app that is served.
 #[derive(Debug, Clone)]
-pub struct Served {
+pub struct ServedApp {
     /// Which release.
     pub release: Release,
     /// What it is there for.
@@ -80,23 +82,12 @@ pub struct Served {
     pub path: PathBuf,
 }
 
-/// What is to be served of an app.
-#[derive(Debug, Clone, PartialEq)]
-struct DesiredRelease {
-    author: Datasite,
-    release: Release,
-    /// It was revoked, and is not to be served.
-    revoked: Option<By>,
-    /// Changes with what is trusted: what is served still may be another release.
-    trust: [u64; 2],
-}
-
 /// What a task tells.
-struct Report {
+struct AppReport {
     name: AppName,
     /// How the app is now; nothing, if it is not installed.
     status: Option<AppStatus>,
-    event: Option<Event>,
+    event: Option<SupervisorEvent>,
 }
 
 /// What there is for each app.
@@ -107,33 +98,31 @@ struct AppHandle {
 
 /// What the last look saw of the records and of what is trusted: as long as it is the same,
 /// there is nothing to read.
-struct Seen {
-    stamp: Stamp,
+struct SeenRecords {
+    stamp: RecordsStamp,
     since: Instant,
     /// It was the same for a while, and read since.
     is_settled: bool,
 }
 
-type Stamp = [u64; 3];
-
 /// What all of them have in common.
 pub struct Supervisor {
     records: Records,
     trust: Arc<TrustStore>,
-    seen: Option<Seen>,
-    shared: Arc<Shared>,
+    seen: Option<SeenRecords>,
+    context: Arc<AppTaskContext>,
     stop_within: Option<Duration>,
     apps: HashMap<AppName, AppHandle>,
     /// Apps of the first look that are not tried yet; nothing before it.
     untried: Option<HashSet<AppName>>,
     /// How many apps are served and how many are not, as it was told; nothing before that.
-    told: Option<(usize, usize)>,
-    status: Status,
+    reported: Option<(usize, usize)>,
+    status: HostStatus,
     status_file: StatusFile,
     /// What was told of the folder, so that it is told once.
     trouble: Option<String>,
-    reports: mpsc::UnboundedReceiver<Report>,
-    reporter: mpsc::UnboundedSender<Report>,
+    reports: mpsc::UnboundedReceiver<AppReport>,
+    reporter: mpsc::UnboundedSender<AppReport>,
     /// For the tasks.
     stop: Stop,
     shutdown: Shutdown,
@@ -162,7 +151,7 @@ impl Supervisor {
         Ok(Self {
             records,
             seen: None,
-            shared: Arc::new(Shared::new(
+            context: Arc::new(AppTaskContext::new(
                 config,
                 manner,
                 components,
@@ -174,8 +163,8 @@ impl Supervisor {
             stop_within,
             apps: HashMap::new(),
             untried: None,
-            told: None,
-            status: Status::default(),
+            reported: None,
+            status: HostStatus::default(),
             status_file,
             trouble: None,
             reports,
@@ -192,7 +181,7 @@ impl Supervisor {
     pub async fn run(
         mut self,
         mut shutdown: Shutdown,
-        mut tell: impl FnMut(&Event),
+        mut report: impl FnMut(&SupervisorEvent),
     ) -> Result<(), CommandError> {
         let mut hangup = signal(SignalKind::hangup())?;
         let hint = ChangeHint::new(self.records.folder())
@@ -204,13 +193,13 @@ impl Supervisor {
         loop {
             tokio::select! {
                 () = shutdown.requested() => break,
-                _ = looks.tick() => self.look(&mut tell).await,
-                () = changed(hint.as_ref()) => self.look(&mut tell).await,
-                _ = hangup.recv() => self.reload(&mut tell).await,
-                Some(report) = self.reports.recv() => self.take_all(report, &mut tell),
-                () = &mut ready, if self.told.is_none() => {
+                _ = looks.tick() => self.look(&mut report).await,
+                () = changed(hint.as_ref()) => self.look(&mut report).await,
+                _ = hangup.recv() => self.reload(&mut report).await,
+                Some(first) = self.reports.recv() => self.take_all(first, &mut report),
+                () = &mut ready, if self.reported.is_none() => {
                     self.untried = Some(HashSet::new());
-                    self.settle(&mut tell);
+                    self.settle(&mut report);
                 }
             }
         }
@@ -243,11 +232,11 @@ impl Supervisor {
     }
 
     /// Looks at the records, and tries again at once what could not be served.
-    async fn reload(&mut self, tell: &mut impl FnMut(&Event)) {
+    async fn reload(&mut self, report: &mut impl FnMut(&SupervisorEvent)) {
         tracing::info!("looking at what is installed");
         systemd::reloading();
         self.seen = None;
-        self.look(tell).await;
+        self.look(report).await;
         for handle in self.apps.values() {
             handle.desired.send_modify(|_| {});
         }
@@ -255,7 +244,7 @@ impl Supervisor {
     }
 
     /// Looks at all records, and has each task know which release is desired.
-    async fn look(&mut self, tell: &mut impl FnMut(&Event)) {
+    async fn look(&mut self, report: &mut impl FnMut(&SupervisorEvent)) {
         let (records, trust) = (self.records.clone(), Arc::clone(&self.trust));
         let (now, known) = (Instant::now(), self.known());
         let read = move || read_changed(&records, &trust, known);
@@ -270,8 +259,8 @@ impl Supervisor {
         };
         self.note_seen(stamp, now);
         let names: HashSet<AppName> = found.keys().cloned().collect();
-        self.shared.count(names.len());
-        self.forget_broken(&names, tell);
+        self.context.count(names.len());
+        self.forget_broken(&names, report);
         let untried = self.untried.get_or_insert_with(|| names.clone());
         untried.retain(|name| names.contains(name));
         for name in self.apps.keys().cloned().collect::<Vec<_>>() {
@@ -285,14 +274,14 @@ impl Supervisor {
                     self.heal(&name);
                     self.want(&name, Some(desired));
                 }
-                Err(error) => self.take_broken(name, &error, tell),
+                Err(error) => self.take_broken(name, &error, report),
             }
         }
-        self.settle(tell);
+        self.settle(report);
     }
 
     /// Returns the stamp of what need not be read again.
-    fn known(&self) -> Option<Stamp> {
+    fn known(&self) -> Option<RecordsStamp> {
         // The task of an app is to be replaced where it has ended by a fault of ours.
         let is_complete = !self.apps.values().any(|it| it.task.is_finished());
         let seen = self.seen.as_ref();
@@ -300,13 +289,13 @@ impl Supervisor {
         seen.map(|it| it.stamp)
     }
 
-    fn note_seen(&mut self, stamp: Stamp, now: Instant) {
+    fn note_seen(&mut self, stamp: RecordsStamp, now: Instant) {
         match &mut self.seen {
             Some(seen) if seen.stamp == stamp => {
                 seen.is_settled = now.duration_since(seen.since) >= SETTLED;
             }
             seen => {
-                *seen = Some(Seen {
+                *seen = Some(SeenRecords {
                     stamp,
                     since: now,
                     is_settled: false,
@@ -325,11 +314,16 @@ impl Supervisor {
     }
 
     /// A record cannot be read: if the app is served, it is served on as it was.
-    fn take_broken(&mut self, name: AppName, error: &CommandError, tell: &mut impl FnMut(&Event)) {
+    fn take_broken(
+        &mut self,
+        name: AppName,
+        error: &CommandError,
+        report: &mut impl FnMut(&SupervisorEvent),
+    ) {
         if let Some(untried) = &mut self.untried {
             untried.remove(&name);
         }
-        let trouble = Trouble {
+        let trouble = AppTrouble {
             sha256: None,
             error: error.to_string(),
             hints: error.hints().to_vec(),
@@ -342,7 +336,7 @@ impl Supervisor {
         (known.trouble, known.since) = (Some(trouble.clone()), now().micros());
         tracing::error!(app = %name, "{}", trouble.error);
         self.status_file.write(&self.status);
-        tell(&Event::Failed(name, trouble));
+        report(&SupervisorEvent::Failed(name, trouble));
     }
 
     /// The record can be read again.
@@ -357,7 +351,11 @@ impl Supervisor {
     }
 
     /// A record that could not be read is gone, and no task tells of it.
-    fn forget_broken(&mut self, names: &HashSet<AppName>, tell: &mut impl FnMut(&Event)) {
+    fn forget_broken(
+        &mut self,
+        names: &HashSet<AppName>,
+        report: &mut impl FnMut(&SupervisorEvent),
+    ) {
         let is_broken = |it: &AppStatus| {
             let trouble = it.trouble.as_ref();
             it.serving.is_none() && trouble.is_some_and(|it| it.sha256.is_none())
@@ -367,7 +365,7 @@ impl Supervisor {
         for name in broken.into_iter().filter(|it| !names.contains(it)) {
             self.status.apps.remove(name.as_str());
             self.status_file.write(&self.status);
-            tell(&Event::Stopped(name));
+            report(&SupervisorEvent::Stopped(name));
         }
     }
 
@@ -382,25 +380,25 @@ impl Supervisor {
             return;
         }
         let (desired, receiver) = watch::channel(desired);
-        let (shared, reporter) = (Arc::clone(&self.shared), self.reporter.clone());
-        let task = AppTask::new(name, shared, receiver, self.shutdown.clone(), reporter);
+        let (context, reporter) = (Arc::clone(&self.context), self.reporter.clone());
+        let task = AppTask::new(name, context, receiver, self.shutdown.clone(), reporter);
         let task = tokio::spawn(task.run());
         self.apps.insert(name.clone(), AppHandle { desired, task });
     }
 
     /// Takes what tasks tell. Who is told of an event finds the status to be so.
-    fn take_all(&mut self, first: Report, tell: &mut impl FnMut(&Event)) {
+    fn take_all(&mut self, first: AppReport, report: &mut impl FnMut(&SupervisorEvent)) {
         let mut events = Vec::new();
         events.extend(self.take(first));
         while let Ok(report) = self.reports.try_recv() {
             events.extend(self.take(report));
         }
         self.status_file.write(&self.status);
-        events.iter().for_each(&mut *tell);
-        self.settle(tell);
+        events.iter().for_each(&mut *report);
+        self.settle(report);
     }
 
-    fn take(&mut self, report: Report) -> Option<Event> {
+    fn take(&mut self, report: AppReport) -> Option<SupervisorEvent> {
         if let Some(untried) = &mut self.untried {
             untried.remove(&report.name);
         }
@@ -413,83 +411,23 @@ impl Supervisor {
     }
 
     /// Tells how it is, once all apps were tried.
-    fn settle(&mut self, tell: &mut impl FnMut(&Event)) {
+    fn settle(&mut self, report: &mut impl FnMut(&SupervisorEvent)) {
         if self.untried.as_ref().is_none_or(|it| !it.is_empty()) {
             return;
         }
         let (n_serving, n_failed) = self.status.counts();
-        let told = self.told.replace((n_serving, n_failed));
-        if told != self.told {
+        let before = self.reported.replace((n_serving, n_failed));
+        if before != self.reported {
             systemd::status(n_serving, n_failed);
         }
-        if told.is_none() {
-            tell(&Event::Ready {
+        if before.is_none() {
+            report(&SupervisorEvent::Ready {
                 n_serving,
                 n_failed,
             });
             systemd::ready();
         }
     }
-}
-
-/// What is desired of each app, or why that cannot be said.
-type Found = HashMap<AppName, Result<DesiredRelease, CommandError>>;
-
-/// Reads all records, unless nothing has changed.
-fn read_changed(
-    records: &Records,
-    trust: &TrustStore,
-    known: Option<Stamp>,
-) -> anyhow::Result<Option<(Stamp, Found)>> {
-    let [of_trust, of_authors] = trust.stamp()?;
-    let stamp = [records.stamp()?, of_trust, of_authors];
-    if known == Some(stamp) {
-        return Ok(None);
-    }
-    Ok(Some((
-        stamp,
-        read_all(records, trust, [of_trust, of_authors])?,
-    )))
-}
-
-/// Reads the record of each app, and whether it may be served.
-fn read_all(
-    records: &Records,
-    trust: &TrustStore,
-    stamp: [u64; 2],
-) -> Result<Found, InstalledError> {
-    let mut found = HashMap::new();
-    for name in records.names()? {
-        // One that was removed meanwhile is as one that was not there.
-        if let Some(desired) = read_one(records, trust, stamp, &name).transpose() {
-            found.insert(name, desired);
-        }
-    }
-    Ok(found)
-}
-
-fn read_one(
-    records: &Records,
-    trust: &TrustStore,
-    stamp: [u64; 2],
-    name: &AppName,
-) -> Result<Option<DesiredRelease>, CommandError> {
-    let record = records.get(name).map_err(|error| {
-        CommandError::from(error).hint(format!(
-            "remove it with `syft-host remove {name}`, and install it again: what it handle stays"
-        ))
-    })?;
-    let Some(installed) = record else {
-        return Ok(None);
-    };
-    let release = installed.current;
-    let revoked = trust.is_revoked(&installed.author, &release.digests())?;
-    Ok(Some(DesiredRelease {
-        author: installed.author,
-        release,
-        revoked: revoked.map(|(_, by)| by),
-        trust: stamp,
-    }))
 }
 
 async fn changed(hint: Option<&ChangeHint>) {

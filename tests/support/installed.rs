@@ -11,7 +11,7 @@ use serde_json::Value;
 use syft_host::digest::Digest;
 use syft_host::installed::{Components, Installed, Records, Release};
 use syft_host::manifest::Manifest;
-use syft_host::supervisor::Status;
+use syft_host::supervisor::HostStatus;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
@@ -114,8 +114,8 @@ impl Installation {
     }
 
     /// Returns how the apps are, if they are served.
-    pub fn status(&self) -> Option<Status> {
-        Status::read(&self.data.join("serving").join(OWNER)).unwrap()
+    pub fn status(&self) -> Option<HostStatus> {
+        HostStatus::read(&self.data.join("serving").join(OWNER)).unwrap()
     }
 }
 

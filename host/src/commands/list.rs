@@ -9,7 +9,7 @@ use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::Installed;
 use crate::plain::plain;
-use crate::supervisor::{AppStatus, Status};
+use crate::supervisor::{AppStatus, HostStatus};
 use crate::suspension::{self, Suspended};
 use crate::ui::Ui;
 
@@ -23,10 +23,10 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
     let names = installer.records().names()?;
     let mut exit = Exit::Success;
     // What is installed is known without it.
-    let status = Status::read(&config.serving).unwrap_or_else(|error| {
+    let status = HostStatus::read(&config.serving).unwrap_or_else(|error| {
         exit = Exit::Failure;
         ui.error(&CommandError::from(error).about("cannot tell what is served"));
-        Some(Status::default())
+        Some(HostStatus::default())
     });
     if names.is_empty() {
         ui.line("No app is installed. Install one with `syft-host install`.")?;

@@ -11,7 +11,7 @@ use crate::install::{Candidate, InstallError};
 use crate::installed::{Installed, Release};
 use crate::layout::{one_line, quoted};
 use crate::plain::plain;
-use crate::supervisor::Status;
+use crate::supervisor::HostStatus;
 use crate::trust::{Standing, Via};
 use crate::ui::Ui;
 
@@ -176,7 +176,7 @@ pub(super) fn tell_installed(
     let Installed { name, current, .. } = installed;
     let (version, sequence) = (&current.version, current.sequence);
     ui.line(&format!("Installed {name} {version} (release {sequence})."))?;
-    ui.line(match Status::read(&config.serving) {
+    ui.line(match HostStatus::read(&config.serving) {
         Ok(Some(_)) => "The host that serves what is installed takes it up now.",
         _ => "`syft-host serve` serves what is installed.",
     })?;

@@ -13,8 +13,8 @@ use crate::error::CommandError;
 use crate::launch::{Manner, allow_open_files};
 use crate::plain::plain;
 use crate::quantity::parse_long_time;
-use crate::supervisor::{Event, Served, Supervisor, follow_authors};
 use crate::shutdown::Shutdown;
+use crate::supervisor::{ServedApp, Supervisor, SupervisorEvent, follow_authors};
 use crate::ui::Ui;
 
 /// Files that all apps may have open together at most.
@@ -75,7 +75,9 @@ pub(super) async fn serve(
     let manner: Manner = args.manner.into();
     manner.memory.tell();
     let supervisor = Supervisor::new(config, manner, open_files, args.loaded, args.stop_within)?;
-    supervisor.run(shutdown, |event| voice.tell(event)).await?;
+    supervisor
+        .run(shutdown, |event| voice.report(event))
+        .await?;
     Ok(Exit::Success)
 }
 
@@ -104,18 +106,18 @@ struct Voice {
 
 impl Voice {
     /// That nobody reads it any more is no reason to serve no more.
-    fn tell(&self, event: &Event) {
+    fn report(&self, event: &SupervisorEvent) {
         let json = self.ui.json(&self.to_json(event));
         let lines = self.to_lines(event);
-        let told = json.and_then(|()| lines.iter().try_for_each(|line| self.ui.line(line)));
-        if let Err(error) = told {
+        let written = json.and_then(|()| lines.iter().try_for_each(|line| self.ui.line(line)));
+        if let Err(error) = written {
             tracing::debug!("nobody reads what happens: {error}");
         }
     }
 
-    fn to_json(&self, event: &Event) -> Value {
+    fn to_json(&self, event: &SupervisorEvent) -> Value {
         match event {
-            Event::Ready {
+            SupervisorEvent::Ready {
                 n_serving,
                 n_failed,
             } => json!({
@@ -125,10 +127,14 @@ impl Voice {
                 "serving": n_serving,
                 "failed": n_failed,
             }),
-            Event::Started(name, served) => served_json("app-started", name.as_str(), served),
-            Event::Replaced(name, served) => served_json("app-replaced", name.as_str(), served),
-            Event::Stopped(name) => json!({"event": "app-stopped", "app": name.as_str()}),
-            Event::Failed(name, trouble) => json!({
+            SupervisorEvent::Started(name, served) => {
+                served_json("app-started", name.as_str(), served)
+            }
+            SupervisorEvent::Replaced(name, served) => {
+                served_json("app-replaced", name.as_str(), served)
+            }
+            SupervisorEvent::Stopped(name) => json!({"event": "app-stopped", "app": name.as_str()}),
+            SupervisorEvent::Failed(name, trouble) => json!({
                 "event": "app-failed",
                 "app": name.as_str(),
                 "sha256": trouble.sha256,
@@ -138,9 +144,9 @@ impl Voice {
         }
     }
 
-    fn to_lines(&self, event: &Event) -> Vec<String> {
+    fn to_lines(&self, event: &SupervisorEvent) -> Vec<String> {
         match event {
-            Event::Ready {
+            SupervisorEvent::Ready {
                 n_serving: 0,
                 n_failed: 0,
             } => vec![
@@ -150,24 +156,26 @@ impl Voice {
                 ),
                 "Install an app with `syft-host install FILE`.".to_owned(),
             ],
-            Event::Ready {
+            SupervisorEvent::Ready {
                 n_serving,
                 n_failed: 0,
             } => vec![format!("Apps served for {}: {n_serving}", self.datasite)],
-            Event::Ready {
+            SupervisorEvent::Ready {
                 n_serving,
                 n_failed,
             } => vec![format!(
                 "Apps served for {}: {n_serving}; not as they are installed: {n_failed}",
                 self.datasite
             )],
-            Event::Started(name, served) => self.served_lines("Serving", name.as_str(), served),
-            Event::Replaced(name, served) => {
+            SupervisorEvent::Started(name, served) => {
+                self.served_lines("Serving", name.as_str(), served)
+            }
+            SupervisorEvent::Replaced(name, served) => {
                 self.served_lines("Serving now", name.as_str(), served)
             }
-            Event::Stopped(name) => vec![format!("No longer serving {name}")],
+            SupervisorEvent::Stopped(name) => vec![format!("No longer serving {name}")],
             // The log has it with its time.
-            Event::Failed(name, trouble) => {
+            SupervisorEvent::Failed(name, trouble) => {
                 let mut lines = vec![format!("Cannot serve {name}: {}", plain(&trouble.error))];
                 lines.extend(trouble.hints.iter().map(|it| format!("  {}", plain(it))));
                 lines
@@ -175,7 +183,7 @@ impl Voice {
         }
     }
 
-    fn served_lines(&self, verb: &str, name: &str, served: &Served) -> Vec<String> {
+    fn served_lines(&self, verb: &str, name: &str, served: &ServedApp) -> Vec<String> {
         let version = &served.release.version;
         let mut lines = vec![format!(
             "{verb} {name} {version} in {}",
@@ -186,7 +194,7 @@ impl Voice {
     }
 }
 
-fn served_json(event: &str, name: &str, served: &Served) -> Value {
+fn served_json(event: &str, name: &str, served: &ServedApp) -> Value {
     let release = &served.release;
     json!({
         "event": event,

@@ -12,7 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{self, Instant};
 use tracing::Instrument;
 
-use super::{AppStatus, Event, Report, Served, Trouble, DesiredRelease};
+use super::desired_release::DesiredRelease;
+use super::{AppReport, AppStatus, AppTrouble, ServedApp, SupervisorEvent};
 use crate::capability::files::Grants;
 use crate::clock::now;
 use crate::config::Config;
@@ -38,12 +39,12 @@ const RESUMED_EVERY: Duration = Duration::from_secs(2);
 const OWN_FILES: u64 = 24;
 
 /// What tasks share.
-pub(super) struct Shared {
+pub(super) struct AppTaskContext {
     config: Config,
     manner: Manner,
     components: Components,
     trust: Arc<TrustStore>,
-    /// Files that may be open, and among how many apps they are shared.
+    /// Files that may be open, and among how many apps they are context.
     open_files: u64,
     n_apps: AtomicUsize,
     residents: Arc<Residents>,
@@ -51,7 +52,7 @@ pub(super) struct Shared {
     reading: Semaphore,
 }
 
-impl Shared {
+impl AppTaskContext {
     pub(super) fn new(
         config: Config,
         manner: Manner,
@@ -138,26 +139,26 @@ impl Shared {
 /// The task of one app.
 pub(super) struct AppTask {
     name: AppName,
-    shared: Arc<Shared>,
+    context: Arc<AppTaskContext>,
     /// What is to be served, if the app is installed.
     desired: watch::Receiver<Option<DesiredRelease>>,
     shutdown: Shutdown,
-    reports: mpsc::UnboundedSender<Report>,
-    running: Option<Running>,
-    trouble: Option<Trouble>,
+    reports: mpsc::UnboundedSender<AppReport>,
+    running: Option<RunningServer>,
+    trouble: Option<AppTrouble>,
     /// Attempts in a row that failed, and when there is the next.
     n_failed: u32,
     retry_at: Option<Instant>,
 }
 
 /// A server at work.
-struct Running {
+struct RunningServer {
     release: Release,
     stop: Stop,
     server: JoinHandle<Draining>,
 }
 
-impl Running {
+impl RunningServer {
     /// Ends calls in progress, and waits until nothing of the app is open any more.
     async fn end(mut self, shutdown: &mut Shutdown) {
         self.stop.stop();
@@ -181,14 +182,14 @@ impl Running {
 impl AppTask {
     pub(super) fn new(
         name: &AppName,
-        shared: Arc<Shared>,
+        context: Arc<AppTaskContext>,
         desired: watch::Receiver<Option<DesiredRelease>>,
         shutdown: Shutdown,
-        reports: mpsc::UnboundedSender<Report>,
+        reports: mpsc::UnboundedSender<AppReport>,
     ) -> Self {
         Self {
             name: name.clone(),
-            shared,
+            context,
             desired,
             shutdown,
             reports,
@@ -276,7 +277,7 @@ impl AppTask {
 
     /// Returns why the app is suspended, if it is.
     fn suspended(&self) -> Option<Suspended> {
-        let folder = self.shared.config.app_folder(&self.name);
+        let folder = self.context.config.app_folder(&self.name);
         suspension::suspended(&folder).unwrap_or_else(|error| {
             // Unreadable is not absent.
             let why = format!("it cannot be read whether it is suspended: {error}");
@@ -293,13 +294,13 @@ impl AppTask {
         }
         tracing::error!("{}", trouble.error);
         self.trouble = Some(trouble.clone());
-        self.report(Some(Event::Failed(self.name.clone(), trouble)));
+        self.report(Some(SupervisorEvent::Failed(self.name.clone(), trouble)));
     }
 
     async fn remove(&mut self) {
         let was_in_trouble = self.trouble.take().is_some();
         let was_there = self.end().await.is_some() || was_in_trouble;
-        let stopped = was_there.then(|| Event::Stopped(self.name.clone()));
+        let stopped = was_there.then(|| SupervisorEvent::Stopped(self.name.clone()));
         self.send(None, stopped);
     }
 
@@ -308,7 +309,7 @@ impl AppTask {
         let Some(running) = &self.running else {
             return;
         };
-        let revoked = self.shared.revoked(author, &running.release).await;
+        let revoked = self.context.revoked(author, &running.release).await;
         match revoked {
             Ok(None) => return,
             Ok(Some(by)) => tracing::warn!("the release before may not be served either: {by}"),
@@ -323,7 +324,7 @@ impl AppTask {
     async fn serve(&mut self, author: &Datasite, release: Release) -> Result<(), CommandError> {
         let mut desired = self.desired.clone();
         let prepared = tokio::select! {
-            prepared = self.shared.prepare(&self.name, author.as_str(), &release) => prepared?,
+            prepared = self.context.prepare(&self.name, author.as_str(), &release) => prepared?,
             _ = desired.changed() => return Ok(()),
             () = self.shutdown.requested() => return Ok(()),
         };
@@ -333,8 +334,8 @@ impl AppTask {
                 (self.trouble, self.n_failed) = (None, 0);
                 let name = self.name.clone();
                 let event = match before {
-                    Some(_) => Event::Replaced(name, served),
-                    None => Event::Started(name, served),
+                    Some(_) => SupervisorEvent::Replaced(name, served),
+                    None => SupervisorEvent::Started(name, served),
                 };
                 self.report(Some(event));
                 Ok(())
@@ -354,20 +355,20 @@ impl AppTask {
         &mut self,
         prepared: Prepared,
         release: Release,
-    ) -> Result<Option<Served>, CommandError> {
+    ) -> Result<Option<ServedApp>, CommandError> {
         let serves = prepared.serves();
         let server = tokio::select! {
-            server = prepared.start(&self.shared.config, &self.shared.manner) => server?,
+            server = prepared.start(&self.context.config, &self.context.manner) => server?,
             () = self.shutdown.insisted() => return Ok(None),
         };
-        let served = Served {
+        let served = ServedApp {
             release: release.clone(),
             serves,
             path: server.tree().path().to_owned(),
         };
         let (stop, shutdown) = Shutdown::new();
         let server = tokio::spawn(server.run(shutdown).in_current_span());
-        self.running = Some(Running {
+        self.running = Some(RunningServer {
             release,
             stop,
             server,
@@ -378,10 +379,10 @@ impl AppTask {
     /// Serves again what was served before.
     async fn go_back(&mut self, author: &Datasite, before: Release) {
         let again = async {
-            if let Some(by) = self.shared.revoked(author, &before).await? {
+            if let Some(by) = self.context.revoked(author, &before).await? {
                 return Err(CommandError::new(format!("it may not be served: {by}")));
             }
-            let prepared = self.shared.prepare(&self.name, author.as_str(), &before);
+            let prepared = self.context.prepare(&self.name, author.as_str(), &before);
             let prepared = prepared.await?;
             self.start(prepared, before).await
         };
@@ -410,10 +411,10 @@ impl AppTask {
         let (again_s, is_served) = (delay.as_secs(), self.running.is_some());
         tracing::error!(again_s, is_served, "cannot serve it: {error}");
         self.trouble = Some(trouble.clone());
-        self.report(Some(Event::Failed(self.name.clone(), trouble)));
+        self.report(Some(SupervisorEvent::Failed(self.name.clone(), trouble)));
     }
 
-    fn report(&self, event: Option<Event>) {
+    fn report(&self, event: Option<SupervisorEvent>) {
         let status = AppStatus {
             serving: self.running.as_ref().map(|it| it.release.sha256.clone()),
             trouble: self.trouble.clone(),
@@ -422,9 +423,9 @@ impl AppTask {
         self.send(Some(status), event);
     }
 
-    fn send(&self, status: Option<AppStatus>, event: Option<Event>) {
+    fn send(&self, status: Option<AppStatus>, event: Option<SupervisorEvent>) {
         let name = self.name.clone();
-        let report = Report {
+        let report = AppReport {
             name,
             status,
             event,
@@ -435,8 +436,8 @@ impl AppTask {
     }
 }
 
-fn trouble(sha256: Option<Digest>, error: &CommandError) -> Trouble {
-    Trouble {
+fn trouble(sha256: Option<Digest>, error: &CommandError) -> AppTrouble {
+    AppTrouble {
         sha256,
         error: error.to_string(),
         hints: error.hints().to_vec(),
@@ -457,7 +458,7 @@ fn delay(n_failed: u32) -> Duration {
 }
 
 /// Waits until a server has ended; for ever where there is none.
-async fn fallen(running: Option<&mut Running>) {
+async fn fallen(running: Option<&mut RunningServer>) {
     match running {
         Some(running) => {
             if let Err(error) = (&mut running.server).await {

@@ -26,7 +26,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
 /// How the installed apps are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
+pub struct HostStatus {
     /// The process that serves them.
     pub pid: u32,
     /// Each app that was tried, by its name.
@@ -39,14 +39,14 @@ pub struct AppStatus {
     /// The component that is served, if one is.
     pub serving: Option<Digest>,
     /// Why what is installed is not served. An older release may be served instead.
-    pub trouble: Option<Trouble>,
+    pub trouble: Option<AppTrouble>,
     /// Since when it is so, in microseconds since 1970.
     pub since: i64,
 }
 
 /// Why an app cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct AppTrouble {
     /// The component that cannot be served; nothing, if the record cannot be read.
     pub sha256: Option<Digest>,
     /// What is wrong.
@@ -55,7 +55,7 @@ pub struct Trouble {
     pub hints: Vec<String>,
 }
 
-impl Status {
+impl HostStatus {
     /// Returns how the apps are that a host serves now; nothing, if none does.
     ///
     /// # Errors
@@ -137,9 +137,9 @@ impl StatusFile {
     }
 
     /// Writes how the apps are. That it cannot be written is in nobody's way.
-    pub(super) fn write(&self, status: &Status) {
+    pub(super) fn write(&self, status: &HostStatus) {
         let temporary = self.path.with_extension("tmp");
-        let status = Status {
+        let status = HostStatus {
             pid: std::process::id(),
             ..status.clone()
         };
@@ -188,7 +188,7 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
-                    Status::read(&folder).expect("a status");
+                    HostStatus::read(&folder).expect("a status");
                 }
             });
             let results: Vec<bool> = (0..300)
