@@ -19,8 +19,8 @@ pub use watches::{Watch, Watches, WatchesError};
 
 use crate::capability::files::FileAccess;
 use crate::memory::Share;
+use crate::program_cache::{ProgramError, ProgramSource};
 use crate::reply::Conclusion;
-use crate::residents::{Holding, ProgramError};
 use crate::router::{Route, Router, RouterError};
 use crate::sandbox::bindings::exports::syft::app::rpc;
 use crate::sandbox::bindings::syft::app::types;
@@ -35,7 +35,7 @@ pub struct App {
     identity: Identity,
     files: FileAccess,
     state: Arc<Store>,
-    program: Holding,
+    program: ProgramSource,
     router: Router,
     watches: Watches,
 }
@@ -46,7 +46,7 @@ pub struct Loaded {
     name: AppName,
     datasite: Datasite,
     identity: Identity,
-    program: Holding,
+    program: ProgramSource,
     router: Router,
     watches: Watches,
 }
@@ -108,18 +108,18 @@ impl Loaded {
     /// # Errors
     /// See [`AppError`].
     pub async fn ask(
-        program: Holding,
+        program: ProgramSource,
         name: AppName,
         datasite: Datasite,
     ) -> Result<Self, AppError> {
         let identity = identity(&name, &datasite);
-        let in_use = program.program().await?;
-        let meter = in_use.admit(Admission::Full).await;
-        let endpoints = in_use
+        let guard = program.program().await?;
+        let meter = guard.admit(Admission::Full).await;
+        let endpoints = guard
             .endpoints(&identity, &meter)
             .await
             .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
-        let watches = in_use
+        let watches = guard
             .watches(&identity, &meter)
             .await
             .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
@@ -128,7 +128,7 @@ impl Loaded {
             return Err(RouterError::Empty.into());
         }
         let router = Router::new(endpoints, program.limits())?;
-        drop(in_use);
+        drop(guard);
         Ok(Self {
             name,
             datasite,

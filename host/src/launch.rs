@@ -21,7 +21,9 @@ use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::manifest::Files;
 use crate::memory::Memory;
-use crate::residents::{Holding, ProgramError, Resident, Residents, Standing, compile};
+use crate::program_cache::{
+    CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
+};
 use crate::sandbox::{Compiling, LoadError, Sandbox, turn};
 use crate::server::{Server, ServerOptions};
 use crate::state::{AlreadyServed, Damaged, Store, StoreOptions};
@@ -83,8 +85,8 @@ impl Prepared {
         let turn = turn(author).await;
         let program = compile(Arc::clone(&sandbox), component, compiling, turn).await?;
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
-        let program = Standing::new(sandbox, digest.clone(), program);
-        let program = Holding::Always(Box::new(program));
+        let program = LoadedProgram::new(sandbox, digest.clone(), program);
+        let program = ProgramSource::Always(Box::new(program));
         Self::ask(config, plan.name, plan.grants, program, &digest).await
     }
 
@@ -93,18 +95,18 @@ impl Prepared {
     /// # Errors
     /// It is no app that could be served, or the host's own folders are not in order.
     pub async fn among(
-        residents: &Arc<Residents>,
+        cache: &Arc<ProgramCache>,
         config: &Config,
         memory: &Memory,
         plan: Plan,
         component: Digest,
         author: &str,
     ) -> Result<Self, CommandError> {
-        let limits = fit(plan.limits, memory, residents.most());
+        let limits = fit(plan.limits, memory, cache.most());
         let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
         let digest = component.clone();
-        let resident = Resident::new(residents, sandbox, &plan.name, component, author);
-        let program = Holding::OnUse(resident);
+        let program = CachedProgram::new(cache, sandbox, &plan.name, component, author);
+        let program = ProgramSource::Cached(program);
         // What takes a while and may fail comes before it is asked.
         drop(
             program
@@ -119,7 +121,7 @@ impl Prepared {
         config: &Config,
         name: AppName,
         grants: Grants,
-        program: Holding,
+        program: ProgramSource,
         digest: &Digest,
     ) -> Result<Self, CommandError> {
         let asking = Asking::begin(&config.asking(), digest).await;

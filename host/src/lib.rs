@@ -6,7 +6,7 @@
 //! - `tree`: the app's folder in the datasites tree; `eyes`: what the kernel tells of folders
 //! - `app`, `router`: a component that fits our world, and its endpoints
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
-//! - `residents`: which programs are loaded; `memory`: how much all of them may take
+//! - `program_cache`: which programs are loaded; `memory`: how much all of them may take
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`, `trust`: an app that is signed, and whose keys are trusted
@@ -52,10 +52,10 @@ pub mod package;
 pub mod parked;
 pub mod plain;
 mod private;
+pub mod program_cache;
 pub mod python_app;
 mod quantity;
 pub mod reply;
-pub mod residents;
 pub mod router;
 pub mod sandbox;
 mod scratch;

@@ -22,7 +22,7 @@ use crate::error::CommandError;
 use crate::installed::{Components, Release};
 use crate::launch::{Manner, Plan, Prepared, explain_suspended, spare_files};
 use crate::manifest::Manifest;
-use crate::residents::Residents;
+use crate::program_cache::ProgramCache;
 use crate::server::Draining;
 use crate::shutdown::{Shutdown, Stop};
 use crate::suspension::{self, Suspended};
@@ -47,7 +47,7 @@ pub(super) struct AppTaskContext {
     /// Files that may be open, and among how many apps they are context.
     open_files: u64,
     n_apps: AtomicUsize,
-    residents: Arc<Residents>,
+    cache: Arc<ProgramCache>,
     /// So many components are read at a time.
     reading: Semaphore,
 }
@@ -61,7 +61,7 @@ impl AppTaskContext {
         open_files: u64,
         most_loaded: usize,
     ) -> Self {
-        let residents = Residents::new(components.clone(), most_loaded);
+        let cache = ProgramCache::new(components.clone(), most_loaded);
         Self {
             config,
             manner,
@@ -69,7 +69,7 @@ impl AppTaskContext {
             trust,
             open_files,
             n_apps: AtomicUsize::new(1),
-            residents: Arc::new(residents),
+            cache: Arc::new(cache),
             reading: Semaphore::new(1),
         }
     }
@@ -100,7 +100,7 @@ impl AppTaskContext {
         };
         let (config, memory) = (&self.config, &self.manner.memory);
         let digest = release.sha256.clone();
-        Prepared::among(&self.residents, config, memory, plan, digest, author).await
+        Prepared::among(&self.cache, config, memory, plan, digest, author).await
     }
 
     /// Reads what a component says of itself.

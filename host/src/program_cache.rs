@@ -1,9 +1,9 @@
-//! Which programs are in memory: those at work, and those that were used last.
+//! An LRU cache of loaded programs: those at work, and those that were used last.
 //!
 //! An engine with its pool and the compiled code cost megabytes, hundreds of mappings and a
-//! good part of the address space. An app of many has them from its first call on, and as
-//! long as no others need the room. Its code lies compiled on the disk, so that it has them
-//! again in a millisecond or some.
+//! good part of the address space. One of many apps therefore has them only from its first
+//! call until others need the room. Its compiled code stays on the disk, so loading it again
+//! takes a few milliseconds.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -22,15 +22,15 @@ use crate::installed::{Components, InstalledError};
 use crate::memory::AppMemory;
 use crate::sandbox::{Compiling, LoadError, Program, Sandbox, Turn, turn};
 
-/// How an app has its program.
-pub enum Holding {
+/// Where an app gets its program from.
+pub enum ProgramSource {
     /// It is loaded as long as the app is served.
-    Always(Box<Standing>),
+    Always(Box<LoadedProgram>),
     /// It is loaded when it is used.
-    OnUse(Resident),
+    Cached(CachedProgram),
 }
 
-/// Why there is no program. What it says of the component it says at each attempt.
+/// Why there is no program. An error of the component itself returns at each attempt.
 #[derive(Debug, Error)]
 pub enum ProgramError {
     /// The component does not fit.
@@ -45,46 +45,46 @@ pub enum ProgramError {
 }
 
 /// A program in use. As long as this is held it stays loaded.
-pub struct InUse {
+pub struct ProgramGuard {
     program: Arc<Program>,
     /// Dropped after the program.
     _end: Option<End>,
 }
 
-impl Holding {
+impl ProgramSource {
     /// Returns the program, which may have to be loaded first.
     ///
     /// # Errors
     /// See [`ProgramError`].
-    pub async fn program(&self) -> Result<InUse, ProgramError> {
+    pub async fn program(&self) -> Result<ProgramGuard, ProgramError> {
         match self {
-            Self::Always(standing) => Ok(InUse {
-                program: standing.program().await?,
+            Self::Always(loaded) => Ok(ProgramGuard {
+                program: loaded.program().await?,
                 _end: None,
             }),
-            Self::OnUse(resident) => resident.program().await,
+            Self::Cached(program) => program.program().await,
         }
     }
 
     /// Returns the limits of each call.
     pub fn limits(&self) -> &Limits {
         match self {
-            Self::Always(standing) => &standing.limits,
-            Self::OnUse(resident) => resident.sandbox.limits(),
+            Self::Always(loaded) => &loaded.limits,
+            Self::Cached(program) => program.sandbox.limits(),
         }
     }
 
     /// Returns the part that the app has in the memory of the process.
     pub(crate) fn memory(&self) -> &AppMemory {
         match self {
-            Self::Always(standing) => &standing.memory,
-            Self::OnUse(resident) => resident.sandbox.memory(),
+            Self::Always(loaded) => &loaded.memory,
+            Self::Cached(program) => program.sandbox.memory(),
         }
     }
 }
 
-/// A program that stays loaded, but that it is loaded anew where that has to be.
-pub struct Standing {
+/// A program that stays loaded. Its engine is replaced when it cannot be used again.
+pub struct LoadedProgram {
     program: RwLock<Arc<Program>>,
     limits: Limits,
     memory: AppMemory,
@@ -92,7 +92,7 @@ pub struct Standing {
     source: Option<(Arc<Sandbox>, Digest)>,
 }
 
-impl Standing {
+impl LoadedProgram {
     /// Returns the program of a component, as it was loaded.
     pub fn new(sandbox: Arc<Sandbox>, digest: Digest, program: Program) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl Standing {
     }
 }
 
-impl From<Program> for Standing {
+impl From<Program> for LoadedProgram {
     fn from(program: Program) -> Self {
         Self {
             limits: program.limits().clone(),
@@ -138,13 +138,13 @@ impl From<Program> for Standing {
     }
 }
 
-impl From<Program> for Holding {
+impl From<Program> for ProgramSource {
     fn from(program: Program) -> Self {
         Self::Always(Box::new(program.into()))
     }
 }
 
-impl Deref for InUse {
+impl Deref for ProgramGuard {
     type Target = Program;
 
     fn deref(&self) -> &Program {
@@ -152,12 +152,12 @@ impl Deref for InUse {
     }
 }
 
-/// What is loaded of the apps of a process.
-pub struct Residents {
+/// The programs of a process's apps that are loaded.
+pub struct ProgramCache {
     components: Components,
     /// Programs that stay loaded. Beyond it are only those at work.
     most: usize,
-    loaded: Mutex<Vec<Arc<Seat>>>,
+    loaded: Mutex<Vec<Arc<Slot>>>,
     n_loaded: AtomicUsize,
     /// Counts uses, so that each has a number higher than those before it.
     n_uses: AtomicU64,
@@ -166,7 +166,7 @@ pub struct Residents {
 }
 
 /// Where a program is while it is loaded.
-struct Seat {
+struct Slot {
     app: AppName,
     program: RwLock<Option<Arc<Program>>>,
     /// The number of the last use.
@@ -174,24 +174,24 @@ struct Seat {
 }
 
 /// A program that is loaded when it is used, and dropped when others need the room.
-pub struct Resident {
-    residents: Arc<Residents>,
+pub struct CachedProgram {
+    cache: Arc<ProgramCache>,
     sandbox: Arc<Sandbox>,
     digest: Digest,
     /// Whose component it is: authors take turns where it is to be compiled.
     author: String,
-    seat: Arc<Seat>,
+    slot: Arc<Slot>,
     /// Those who wait for it load it once.
     turn: sync::Mutex<()>,
 }
 
 /// The end of a use, upon which there may be room to make.
 struct End {
-    residents: Arc<Residents>,
-    seat: Arc<Seat>,
+    cache: Arc<ProgramCache>,
+    slot: Arc<Slot>,
 }
 
-impl Residents {
+impl ProgramCache {
     /// Returns what keeps so many programs of these components loaded.
     pub fn new(components: Components, most: usize) -> Self {
         let n_processors = thread::available_parallelism().map_or(1, usize::from);
@@ -210,25 +210,25 @@ impl Residents {
         self.most
     }
 
-    fn loaded(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
+    fn loaded(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
         self.loaded.lock().expect("no holder of this lock panics")
     }
 
-    fn count(&self, loaded: &[Arc<Seat>]) {
+    fn count(&self, loaded: &[Arc<Slot>]) {
         self.n_loaded.store(loaded.len(), Ordering::Relaxed);
     }
 
-    fn add(&self, seat: &Arc<Seat>) {
+    fn add(&self, slot: &Arc<Slot>) {
         let mut loaded = self.loaded();
         // One that was loaded anew is there already.
-        loaded.retain(|it| !Arc::ptr_eq(it, seat));
-        loaded.push(Arc::clone(seat));
+        loaded.retain(|it| !Arc::ptr_eq(it, slot));
+        loaded.push(Arc::clone(slot));
         self.count(&loaded);
     }
 
-    fn remove(&self, seat: &Arc<Seat>) {
+    fn remove(&self, slot: &Arc<Slot>) {
         let mut loaded = self.loaded();
-        loaded.retain(|it| !Arc::ptr_eq(it, seat));
+        loaded.retain(|it| !Arc::ptr_eq(it, slot));
         self.count(&loaded);
     }
 
@@ -238,27 +238,27 @@ impl Residents {
             return;
         }
         let mut loaded = self.loaded();
-        loaded.sort_unstable_by_key(|seat| seat.used.load(Ordering::Relaxed));
+        loaded.sort_unstable_by_key(|slot| slot.used.load(Ordering::Relaxed));
         let mut n_surplus = loaded.len().saturating_sub(self.most);
-        let mut vacated = Vec::new();
-        loaded.retain(|seat| {
-            let program = (n_surplus > 0).then(|| seat.vacate()).flatten();
+        let mut evicted = Vec::new();
+        loaded.retain(|slot| {
+            let program = (n_surplus > 0).then(|| slot.evict()).flatten();
             let stays = program.is_none();
             if let Some(program) = program {
                 n_surplus -= 1;
-                tracing::debug!(app = %seat.app, "not loaded any more");
-                vacated.push(program);
+                tracing::debug!(app = %slot.app, "not loaded any more");
+                evicted.push(program);
             }
             stays
         });
         self.count(&loaded);
         drop(loaded);
         // Giving memory back takes a while, and keeps nobody waiting here.
-        drop(vacated);
+        drop(evicted);
     }
 }
 
-impl Seat {
+impl Slot {
     fn program(&self) -> Option<Arc<Program>> {
         let program = self.program.read().expect("no holder of this lock panics");
         program.clone().filter(|program| program.is_clean())
@@ -270,63 +270,63 @@ impl Seat {
     }
 
     /// Takes the program away, unless it is at work.
-    fn vacate(&self) -> Option<Arc<Program>> {
+    fn evict(&self) -> Option<Arc<Program>> {
         let mut place = self.program.write().expect("no holder of this lock panics");
         // Whoever begins to use it takes its copy under the lock.
         place.take_if(|program| Arc::strong_count(program) == 1)
     }
 }
 
-impl Resident {
+impl CachedProgram {
     /// Returns the program of a component, which is not loaded yet.
     pub fn new(
-        residents: &Arc<Residents>,
+        cache: &Arc<ProgramCache>,
         sandbox: Sandbox,
         app: &AppName,
         digest: Digest,
         author: &str,
     ) -> Self {
-        let seat = Seat {
+        let slot = Slot {
             app: app.clone(),
             program: RwLock::default(),
             used: AtomicU64::new(0),
         };
         Self {
-            residents: Arc::clone(residents),
+            cache: Arc::clone(cache),
             sandbox: Arc::new(sandbox),
             digest,
             author: author.to_owned(),
-            seat: Arc::new(seat),
+            slot: Arc::new(slot),
             turn: sync::Mutex::default(),
         }
     }
 
-    async fn program(&self) -> Result<InUse, ProgramError> {
-        if let Some(program) = self.seat.program() {
+    async fn program(&self) -> Result<ProgramGuard, ProgramError> {
+        if let Some(program) = self.slot.program() {
             return Ok(self.begin(program));
         }
         let _turn = self.turn.lock().await;
-        if let Some(program) = self.seat.program() {
+        if let Some(program) = self.slot.program() {
             return Ok(self.begin(program));
         }
         let start = Instant::now();
         let program = Arc::new(self.load().await?);
         let ms = start.elapsed().as_secs_f64() * 1e3;
-        self.seat.take_place(&program);
-        self.residents.add(&self.seat);
-        let in_use = self.begin(program);
-        self.residents.make_room();
-        tracing::debug!(app = %self.seat.app, ms, "loaded");
-        Ok(in_use)
+        self.slot.take_place(&program);
+        self.cache.add(&self.slot);
+        let guard = self.begin(program);
+        self.cache.make_room();
+        tracing::debug!(app = %self.slot.app, ms, "loaded");
+        Ok(guard)
     }
 
-    fn begin(&self, program: Arc<Program>) -> InUse {
+    fn begin(&self, program: Arc<Program>) -> ProgramGuard {
         let end = End {
-            residents: Arc::clone(&self.residents),
-            seat: Arc::clone(&self.seat),
+            cache: Arc::clone(&self.cache),
+            slot: Arc::clone(&self.slot),
         };
         end.note_use();
-        InUse {
+        ProgramGuard {
             program,
             _end: Some(end),
         }
@@ -341,7 +341,7 @@ impl Resident {
         if let Some(program) = self.reload().await? {
             return Ok(program);
         }
-        let (components, digest) = (self.residents.components.clone(), self.digest.clone());
+        let (components, digest) = (self.cache.components.clone(), self.digest.clone());
         let limit = self.sandbox.limits().component_bytes;
         let read = tokio::task::spawn_blocking(move || components.read(&digest, limit));
         let component = read.await.map_err(host)??;
@@ -352,30 +352,30 @@ impl Resident {
 
     /// Loads what was compiled before.
     async fn reload(&self) -> Result<Option<Program>, ProgramError> {
-        let _turn = (self.residents.loading.acquire().await).map_err(host)?;
+        let _turn = (self.cache.loading.acquire().await).map_err(host)?;
         let (sandbox, digest) = (Arc::clone(&self.sandbox), self.digest.clone());
         let reload = tokio::task::spawn_blocking(move || sandbox.reload(&digest));
         Ok(reload.await.map_err(host)??)
     }
 }
 
-impl Drop for Resident {
+impl Drop for CachedProgram {
     fn drop(&mut self) {
-        self.residents.remove(&self.seat);
+        self.cache.remove(&self.slot);
     }
 }
 
 impl End {
     fn note_use(&self) {
-        let number = self.residents.n_uses.fetch_add(1, Ordering::Relaxed);
-        self.seat.used.store(number, Ordering::Relaxed);
+        let number = self.cache.n_uses.fetch_add(1, Ordering::Relaxed);
+        self.slot.used.store(number, Ordering::Relaxed);
     }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
         self.note_use();
-        self.residents.make_room();
+        self.cache.make_room();
     }
 }
 
