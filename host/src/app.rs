@@ -42,7 +42,7 @@ pub struct App {
 
 /// A program that fits our world, and what it says of itself. Nothing of its own was
 /// touched yet, so an older release of the app may run meanwhile.
-pub struct Loaded {
+pub struct LoadedApp {
     name: AppName,
     datasite: Datasite,
     identity: Identity,
@@ -102,7 +102,7 @@ pub enum AppError {
     Watches(#[from] WatchesError),
 }
 
-impl Loaded {
+impl LoadedApp {
     /// Asks a program for its endpoints and for what it watches.
     ///
     /// # Errors
@@ -162,8 +162,8 @@ impl Loaded {
 
 impl App {
     /// Gives a loaded app its files and its state.
-    pub fn new(loaded: Loaded, mut files: FileAccess, state: Store) -> Self {
-        let Loaded {
+    pub fn new(loaded: LoadedApp, mut files: FileAccess, state: Store) -> Self {
+        let LoadedApp {
             name,
             datasite,
             identity,

@@ -12,7 +12,7 @@ use syft_protocol::address::AppName;
 use syft_protocol::retention::Retention;
 use syft_protocol::watching::Retry;
 
-use crate::app::{App, AppError, Loaded};
+use crate::app::{App, AppError, LoadedApp};
 use crate::asking::{Asking, AskingError};
 use crate::capability::files::{FileAccess, Grants};
 use crate::config::Config;
@@ -62,7 +62,7 @@ pub struct Manner {
 /// An app that is compiled and has said what it serves. Nothing of its own was touched: an
 /// older release of it can be served meanwhile.
 pub struct Prepared {
-    loaded: Loaded,
+    loaded: LoadedApp,
     grants: Grants,
 }
 
@@ -126,7 +126,7 @@ impl Prepared {
     ) -> Result<Self, CommandError> {
         let asking = Asking::begin(&config.asking(), digest).await;
         let asking = asking.map_err(|error| explain_asking(&error, &name))?;
-        let loaded = Loaded::ask(program, name, config.email.clone()).await;
+        let loaded = LoadedApp::ask(program, name, config.email.clone()).await;
         drop(asking);
         let loaded = loaded.map_err(explain)?;
         Ok(Self { loaded, grants })
@@ -187,7 +187,7 @@ pub struct Serves {
 }
 
 impl Serves {
-    fn new(loaded: &Loaded) -> Self {
+    fn new(loaded: &LoadedApp) -> Self {
         let watches = loaded.watches().all().iter();
         let endpoints = loaded.router().endpoints();
         Self {

@@ -12,7 +12,7 @@ use syft_protocol::url::SyftUrl;
 use syft_protocol::watching::Retry;
 
 use super::Exit;
-use crate::app::{App, Loaded};
+use crate::app::{App, LoadedApp};
 use crate::caller::{Call, Called};
 use crate::capability::files::FileAccess;
 use crate::durability::Durability;
@@ -104,7 +104,7 @@ async fn prepare(
         &StoreOptions::default(),
     )?;
     let program = sandbox.load(&bytes, Compiling::Alone)?;
-    let loaded = Loaded::ask(program.into(), AppName::parse("hello")?, owner).await?;
+    let loaded = LoadedApp::ask(program.into(), AppName::parse("hello")?, owner).await?;
     let app = App::new(loaded, FileAccess::default(), state);
     let options = ServerOptions {
         datasites: datasites.clone(),

@@ -11,7 +11,7 @@ use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 
 use super::{Exit, files};
-use crate::app::Loaded;
+use crate::app::LoadedApp;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -108,7 +108,7 @@ async fn serves(sandbox: &Sandbox, manifest: &Manifest, bytes: &[u8]) -> Result<
         name.map_err(|error| describe(&error))?,
         owner.map_err(|error| describe(&error))?,
     );
-    let loaded = Loaded::ask(program.into(), name, owner)
+    let loaded = LoadedApp::ask(program.into(), name, owner)
         .await
         .map_err(|error| describe(&error))?;
     Ok(Serves {

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use syft_host::app::{App, Called, Loaded};
+use syft_host::app::{App, Called, LoadedApp};
 use syft_host::capability::files::{FileAccess, Grants};
 use syft_host::child;
 use syft_host::manifest;
@@ -121,7 +121,7 @@ impl Ours {
             response_bytes: sandbox.limits().response_bytes,
         };
         let program = sandbox.load(component, Compiling::Alone).unwrap();
-        let loaded = Loaded::ask(program.into(), name, owner).await.unwrap();
+        let loaded = LoadedApp::ask(program.into(), name, owner).await.unwrap();
         let app = App::new(loaded, files, state);
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
         let folder = Folder::parse(&["open-many"]).unwrap();
