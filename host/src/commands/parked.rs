@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::parked::{Asked, ParkedRequest, Shelf};
+use crate::parked::{ParkedAction, ParkedRequest, ParkedStore};
 use crate::plain::plain;
 use crate::tree::{Opened, Tree};
 use crate::ui::Ui;
@@ -49,8 +49,8 @@ pub(super) struct ParkedArgs {
 /// What is parked of one app.
 struct Parked {
     app: AppName,
-    requests: (Shelf, Vec<ParkedRequest>),
-    events: (Shelf, Vec<ParkedEvent>),
+    requests: (ParkedStore, Vec<ParkedRequest>),
+    events: (ParkedStore, Vec<ParkedEvent>),
 }
 
 pub(super) fn parked(
@@ -75,8 +75,8 @@ pub(super) fn parked(
             parked.list(ui)?;
         } else {
             let ids = |ids: &[Uuid], asked| ids.iter().map(|id| (*id, asked)).collect::<Vec<_>>();
-            let mut all = ids(&args.retry, Asked::Retry);
-            all.extend(ids(&args.drop, Asked::Drop));
+            let mut all = ids(&args.retry, ParkedAction::Retry);
+            all.extend(ids(&args.drop, ParkedAction::Drop));
             parked.ask(ui, &all)?;
         }
     }
@@ -98,7 +98,7 @@ fn find_app(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
 
 impl Parked {
     fn read(folder: &Path, app: AppName) -> Result<Self, CommandError> {
-        let (requests, events) = (Shelf::requests(folder), Shelf::events(folder));
+        let (requests, events) = (ParkedStore::requests(folder), ParkedStore::events(folder));
         let describe = |error| CommandError::new(format!("what is parked of {app}: {error}"));
         let listed = (
             requests.list().map_err(describe)?,
@@ -128,23 +128,25 @@ impl Parked {
     }
 
     /// Asks for all or nothing.
-    fn ask(&self, ui: Ui, all: &[(Uuid, Asked)]) -> Result<(), CommandError> {
-        let shelf = |id: Uuid| {
+    fn ask(&self, ui: Ui, all: &[(Uuid, ParkedAction)]) -> Result<(), CommandError> {
+        let store = |id: Uuid| {
             let request = self.request(id).map(|_| &self.requests.0);
             request.or_else(|| self.event(id).map(|_| &self.events.0))
         };
-        if let Some((id, _)) = all.iter().find(|(id, _)| shelf(*id).is_none()) {
+        if let Some((id, _)) = all.iter().find(|(id, _)| store(*id).is_none()) {
             return Err(self.missing(*id));
         }
-        let is_dropped = |id| all.contains(&(id, Asked::Drop));
-        if let Some((id, _)) = (all.iter()).find(|it| it.1 == Asked::Retry && is_dropped(it.0)) {
+        let is_dropped = |id| all.contains(&(id, ParkedAction::Drop));
+        if let Some((id, _)) =
+            (all.iter()).find(|it| it.1 == ParkedAction::Retry && is_dropped(it.0))
+        {
             return Err(CommandError::new(format!(
                 "{id} can be tried again or forgotten, not both"
             )));
         }
         for (id, asked) in all {
-            if let Some(shelf) = shelf(*id) {
-                shelf.ask(*id, *asked)?;
+            if let Some(store) = store(*id) {
+                store.ask(*id, *asked)?;
                 ui.status(&format!("asked for: {id}"));
             }
         }

@@ -14,7 +14,7 @@ use syft_protocol::timestamp::Timestamp;
 
 use crate::app::App;
 use crate::journal::{self, Journal};
-use crate::parked::{Asked, MAX_PARKED, ParkedRequest, Shelf};
+use crate::parked::{MAX_PARKED, ParkedAction, ParkedRequest, ParkedStore};
 use crate::state::{Attempts, Note};
 use crate::suspension;
 use crate::tree::{Opened, Tree};
@@ -30,7 +30,7 @@ pub(super) struct CrashSuspects {
     pub(super) journal: Arc<Journal>,
     /// The app's private one.
     folder: PathBuf,
-    shelf: Shelf,
+    store: ParkedStore,
     parked: Vec<ParkedRequest>,
 }
 
@@ -43,8 +43,8 @@ impl CrashSuspects {
         app: &App,
         inbox: &mut Inbox,
     ) -> anyhow::Result<Self> {
-        let shelf = Shelf::requests(folder);
-        let parked: Vec<ParkedRequest> = shelf.list().unwrap_or_else(|error| {
+        let store = ParkedStore::requests(folder);
+        let parked: Vec<ParkedRequest> = store.list().unwrap_or_else(|error| {
             tracing::error!("cannot read which requests are parked: {error}");
             Vec::new()
         });
@@ -74,7 +74,7 @@ impl CrashSuspects {
         Ok(Self {
             journal,
             folder: folder.to_owned(),
-            shelf,
+            store,
             parked,
         })
     }
@@ -120,7 +120,7 @@ impl CrashSuspects {
         let mut again = Vec::new();
         // While the folder is away nothing can be done, and it is asked for still.
         let all = if tree.is_current() {
-            self.shelf.asked()
+            self.store.asked()
         } else {
             Vec::new()
         };
@@ -129,7 +129,7 @@ impl CrashSuspects {
             let at = self.parked.iter().position(|it| it.id == name);
             let done = at.is_none_or(|at| self.apply(at, asked, tree, inbox, &mut again));
             if done {
-                self.shelf.done(id, asked);
+                self.store.done(id, asked);
             }
         }
         again
@@ -139,7 +139,7 @@ impl CrashSuspects {
     fn apply(
         &mut self,
         at: usize,
-        asked: Asked,
+        asked: ParkedAction,
         tree: &Tree,
         inbox: &mut Inbox,
         again: &mut Vec<Address>,
@@ -149,10 +149,10 @@ impl CrashSuspects {
         let request = Address::parse(&address);
         // The answer that it was given goes first: it would count as one.
         let removed = match (&request, asked) {
-            (Some(request), Asked::Retry) => tree.remove_answer(request),
+            (Some(request), ParkedAction::Retry) => tree.remove_answer(request),
             _ => Ok(()),
         };
-        if let Err(error) = removed.and_then(|()| self.shelf.write(&self.parked)) {
+        if let Err(error) = removed.and_then(|()| self.store.write(&self.parked)) {
             self.parked.insert(at, parked);
             tracing::error!(id, address, ?asked, "trying again later: {error}");
             return false;
@@ -161,13 +161,13 @@ impl CrashSuspects {
         if let Some(request) = request {
             self.journal.suspect(&request, 0);
             inbox.suspect(&request, 0);
-            again.extend((asked == Asked::Retry).then_some(request));
+            again.extend((asked == ParkedAction::Retry).then_some(request));
         }
         true
     }
 
     fn write(&self) {
-        if let Err(error) = self.shelf.write(&self.parked) {
+        if let Err(error) = self.store.write(&self.parked) {
             tracing::error!("cannot list the parked requests: {error}");
         }
     }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::parked::ParkedEvent;
 use super::{Step, TROUBLE, Watching, now_micros, send};
 use crate::app::CallError;
-use crate::parked::{Asked, MAX_PARKED, Shelf};
+use crate::parked::{MAX_PARKED, ParkedAction, ParkedStore};
 use crate::sandbox::Outcome;
 use crate::state::{Attempts, Note, WatchNumber};
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
@@ -225,14 +225,14 @@ impl Watching {
 
     /// Does with parked events what somebody asked for.
     pub(super) fn see_to_asked(&mut self) {
-        let shelf = Shelf::events(&self.options.folder);
+        let shelf = ParkedStore::events(&self.options.folder);
         let all = shelf.asked();
         if all.is_empty() {
             return;
         }
         for (id, asked) in all {
             let found = self.unpark(id);
-            if let (Some(parked), Asked::Retry) = (found, asked) {
+            if let (Some(parked), ParkedAction::Retry) = (found, asked) {
                 self.tell_again(&parked);
             }
             tracing::info!(%id, ?asked, "asked for");
@@ -264,7 +264,7 @@ impl Watching {
     pub(super) fn list_parked(&self) {
         let mut parked: Vec<&ParkedEvent> = self.parked.values().collect();
         parked.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
-        if let Err(error) = Shelf::events(&self.options.folder).write(&parked) {
+        if let Err(error) = ParkedStore::events(&self.options.folder).write(&parked) {
             tracing::error!("cannot list the parked events: {error}");
         }
     }
