@@ -49,7 +49,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     (
         "host/src",
         &["cap_std::", "cap_fs_ext::"],
-        &["tree.rs", "tree/"],
+        &["tree.rs", "tree/", "client/mailbox.rs"],
     ),
     (
         "host/src",

@@ -7,7 +7,6 @@
 mod folders;
 mod introduction;
 mod names;
-mod post;
 mod prepare;
 mod quiet;
 mod read;
@@ -36,7 +35,7 @@ use syft_protocol::address::{AppName, Datasite, Folder};
 
 use folders::Folders;
 pub use introduction::did_key;
-pub use post::Found;
+pub(crate) use read::is_absent;
 pub use read::{Opened, RequestFile};
 pub use scan::{Course, Scan, Skipped, Which};
 pub use shelf::{Item, Shelf};
@@ -151,8 +150,18 @@ impl Tree {
         }
     }
 
-    fn open_folder(&self, folder: &Folder) -> io::Result<Dir> {
+    /// Opens the folder of a sender.
+    pub(crate) fn open_folder(&self, folder: &Folder) -> io::Result<Dir> {
         open_path(&self.rpc, folder.segments())
+    }
+
+    /// Opens the folder of a sender, making what is missing of it. A file keeps it from being
+    /// empty: SyftBox's client may otherwise remove the folder after a call, and miss what is
+    /// put into it later.
+    pub(crate) fn create_folder(&self, folder: &Folder) -> io::Result<Dir> {
+        let folder = open_or_create(&self.rpc, folder.segments())?;
+        prepare::create_keep_file(&folder)?;
+        Ok(folder)
     }
 }
 

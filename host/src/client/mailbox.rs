@@ -1,40 +1,51 @@
-//! The caller's side: puts a request into somebody's tree and takes the answer.
+//! The client's side of an app's `rpc/` folder: requests go in, answers come out.
 
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::OpenOptions;
-use syft_protocol::address::Address;
+use syft_protocol::address::{Address, AppName, Datasite};
 
-use super::prepare::create_keep_file;
-use super::read::is_absent;
-use super::{Tree, open_or_create};
+use crate::tree::{Tree, is_absent};
 
-/// What a caller finds beside its request.
+/// What there is of an answer beside its request.
 #[derive(Debug)]
-pub enum Found {
+pub(super) enum AnswerState {
     /// Nothing yet.
-    Nothing,
+    Pending,
     /// The answer.
-    Answer(Vec<u8>),
+    Ready(Vec<u8>),
     /// The mark that sync leaves where the caller may not write.
     Rejected,
-    /// Nothing, and the request is gone as well.
+    /// The request itself is gone.
     Removed,
 }
 
-impl Tree {
+/// The `rpc/` folder of an app that is called.
+pub(super) struct Mailbox(Tree);
+
+impl Mailbox {
+    /// Opens the folder, making what is missing of it.
+    ///
+    /// # Errors
+    /// As for [`Tree::open`].
+    pub(super) fn open(
+        datasites: &Path,
+        datasite: &Datasite,
+        app: &AppName,
+    ) -> anyhow::Result<Self> {
+        Ok(Self(Tree::open(datasites, datasite, app)?))
+    }
+
     /// Writes a request, making its folder if need be. It is written in place, at once, as
     /// released clients do: SyftBox sees write events only, so one that was renamed into
     /// its place would have to be touched there, while somebody handles it already.
     ///
     /// # Errors
     /// It cannot be written, it is there already, or a part of the path is a symlink.
-    pub fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
-        let folder = open_or_create(&self.rpc, address.folder().segments())?;
-        // Without it the client of the caller may remove the folder after this call, and
-        // never see what comes into it later.
-        create_keep_file(&folder)?;
+    pub(super) fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
+        let folder = self.0.create_folder(address.folder())?;
         let name = address.id().request_name();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -49,37 +60,37 @@ impl Tree {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn look_for_answer(&self, address: &Address, limit: u64) -> io::Result<Found> {
-        let folder = match self.open_folder(address.folder()) {
-            Err(error) if is_absent(&error) => return Ok(Found::Removed),
+    pub(super) fn look(&self, address: &Address, limit: u64) -> io::Result<AnswerState> {
+        let folder = match self.0.open_folder(address.folder()) {
+            Err(error) if is_absent(&error) => return Ok(AnswerState::Removed),
             folder => folder?,
         };
         if marks(address)
             .iter()
             .any(|mark| folder.symlink_metadata(mark).is_ok())
         {
-            return Ok(Found::Rejected);
+            return Ok(AnswerState::Rejected);
         }
         let mut options = OpenOptions::new();
         options.read(true).follow(FollowSymlinks::No).nonblock(true);
         let file = match folder.open_with(address.id().response_name(), &options) {
             Err(error) if is_absent(&error) => {
                 return Ok(match folder.symlink_metadata(address.id().request_name()) {
-                    Err(error) if is_absent(&error) => Found::Removed,
-                    _ => Found::Nothing,
+                    Err(error) if is_absent(&error) => AnswerState::Removed,
+                    _ => AnswerState::Pending,
                 });
             }
             result => result?,
         };
         let mut answer = Vec::new();
         file.take(limit).read_to_end(&mut answer)?;
-        Ok(Found::Answer(answer))
+        Ok(AnswerState::Ready(answer))
     }
 
     /// Deletes a request with its answer and marks, as the released client does
     /// once it has read them.
-    pub fn clear(&self, address: &Address) {
-        let Ok(folder) = self.open_folder(address.folder()) else {
+    pub(super) fn clear(&self, address: &Address) {
+        let Ok(folder) = self.0.open_folder(address.folder()) else {
             return;
         };
         let id = address.id();

@@ -13,8 +13,8 @@ use syft_protocol::watching::Retry;
 
 use super::Exit;
 use crate::app::{App, LoadedApp};
-use crate::caller::{Call, Called};
 use crate::capability::files::FileAccess;
+use crate::client::{CallResult, ClientCall};
 use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::guest_crate;
@@ -130,7 +130,7 @@ async fn show_call(
     ui.line("")?;
     ui.line(&format!("{CALLER} calls {url}"))?;
     ui.line(&format!("  request   {}", body.unwrap_or("(no body)")))?;
-    let call = Call {
+    let call = ClientCall {
         url: SyftUrl::parse(&url)?,
         sender: Datasite::parse(CALLER)?,
         method: if body.is_some() {
@@ -144,7 +144,7 @@ async fn show_call(
     };
     let start = Instant::now();
     match call.make(datasites).await? {
-        Called::Answered(response) => show_answer(ui, &response, start.elapsed()),
+        CallResult::Answered(response) => show_answer(ui, &response, start.elapsed()),
         other => Err(CommandError::new(format!(
             "the demo got no answer: {other:?}"
         ))),

@@ -222,7 +222,7 @@ pub(super) fn is_file(found: &Stat) -> bool {
 
 /// Tells whether an error says that a path leads to no file of ours: a part of
 /// it is missing, a symlink, or no folder.
-pub(super) fn is_absent(error: &io::Error) -> bool {
+pub(crate) fn is_absent(error: &io::Error) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound};
     let is_link = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
     is_link || matches!(error.kind(), NotFound | NotADirectory)
