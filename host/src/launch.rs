@@ -157,7 +157,7 @@ impl Prepared {
         let open = move || Store::open(&place, &limits, &kept);
         let state = tokio::task::spawn_blocking(open).await?;
         let state = state.map_err(explain_state)?;
-        let app = App::new(self.loaded, files, state);
+        let app = App::new(self.loaded, files, state, manner.debug);
         let options = ServerOptions {
             datasites: config.datasites.clone(),
             folder,

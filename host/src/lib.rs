@@ -4,11 +4,11 @@
 //! In the order in which a request meets them:
 //! - `server`: the loop that everything comes to
 //! - `tree`: the app's folder in the datasites tree; `eyes`: what the kernel tells of folders
-//! - `app`, `router`: a component that fits our world, and its endpoints
+//! - `app`, `router`: a component that fits our world, its endpoints, and its answers as
+//!   callers read them
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `program_cache`: which programs are loaded; `memory`: how much all of them may take
 //! - `watching`: the files that an app is told of
-//! - `reply`: what came of a call, as the answer that callers read
 //! - `package`, `trust`: an app that is signed, and whose keys are trusted
 //! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
 //! - `install`, `installed`: taking releases in, and what came of that
@@ -55,7 +55,6 @@ mod private;
 pub mod program_cache;
 pub mod python_app;
 mod quantity;
-pub mod reply;
 pub mod router;
 pub mod sandbox;
 mod scratch;

@@ -6,9 +6,11 @@
 mod crash_suspects;
 mod dispatch;
 mod given;
+mod job;
+mod load;
 mod lookout;
-mod perform;
 mod unclaimed;
+mod worker;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -30,7 +32,6 @@ use crate::app::App;
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::journal::Journal;
-use crate::reply::Replier;
 use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::tree::{Hints, Scan, Tree, Watcher};
@@ -80,11 +81,10 @@ enum Event {
 }
 
 /// What the tasks of the server share.
-struct Shared {
+struct ServerShared {
     app: Arc<App>,
     /// One permit for each call that may run, of a request or an event.
     slots: Arc<Semaphore>,
-    replier: Replier,
     journal: Arc<Journal>,
     durability: Durability,
     /// One permit for each KiB of request files in memory.
@@ -98,7 +98,7 @@ struct Shared {
     events: mpsc::UnboundedSender<Event>,
 }
 
-impl Shared {
+impl ServerShared {
     fn dispatcher(&self) -> MutexGuard<'_, Dispatcher> {
         self.dispatcher
             .lock()
@@ -134,7 +134,7 @@ impl Shared {
 
 /// A server that is ready, and has not begun to answer.
 pub struct Server {
-    shared: Arc<Shared>,
+    shared: Arc<ServerShared>,
     events: mpsc::UnboundedReceiver<Event>,
     options: ServerOptions,
     lookout: Lookout,
@@ -150,12 +150,6 @@ impl Server {
     /// The tree cannot be written, a part of it is a symlink, or another host
     /// serves the app. What the app was told of files cannot be read.
     pub async fn new(app: App, options: ServerOptions) -> anyhow::Result<Self> {
-        let replier = Replier {
-            datasite: app.datasite().clone(),
-            app: app.name().clone(),
-            debug: options.debug,
-            response_bytes: app.limits().response_bytes,
-        };
         let mut inbox = Inbox::new(InboxLimits {
             active: app.limits().concurrency,
             active_per_sender: app.limits().concurrency_per_sender(),
@@ -188,10 +182,9 @@ impl Server {
         Ok(Self {
             lookout,
             watching,
-            shared: Arc::new(Shared {
+            shared: Arc::new(ServerShared {
                 app,
                 slots,
-                replier,
                 journal,
                 durability: options.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
@@ -229,7 +222,7 @@ impl Server {
             watching.map(|it| tokio::spawn(watch(it, shutdown.clone()).in_current_span()));
         let shared = Arc::clone(&self.shared);
         loop {
-            perform::start_workers(&shared);
+            worker::start_workers(&shared);
             let wakes_at = self.look_at_dispatcher();
             tokio::select! {
                 () = shutdown.requested() => break,
@@ -264,7 +257,7 @@ impl Server {
         );
         let deadline = TokioInstant::now() + self.options.stop_within;
         while n_active() > 0 {
-            perform::start_workers(&self.shared);
+            worker::start_workers(&self.shared);
             tokio::select! {
                 () = self.shared.changed.notified() => {}
                 () = time::sleep_until(deadline) => break,

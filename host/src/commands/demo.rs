@@ -105,7 +105,7 @@ async fn prepare(
     )?;
     let program = sandbox.load(&bytes, Compiling::Alone)?;
     let loaded = LoadedApp::ask(program.into(), AppName::parse("hello")?, owner).await?;
-    let app = App::new(loaded, FileAccess::default(), state);
+    let app = App::new(loaded, FileAccess::default(), state, false);
     let options = ServerOptions {
         datasites: datasites.clone(),
         folder: place.join("state"),

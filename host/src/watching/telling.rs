@@ -90,7 +90,7 @@ impl Watching {
             let _slot = slots.acquire_owned().await;
             let _entry = runner.journal.event(id);
             let start = Instant::now();
-            let told = runner.app.tell(id, index, &told_event, &notes).await;
+            let told = runner.app.deliver(id, index, &told_event, &notes).await;
             (told, start.elapsed())
         };
         let task = tokio::spawn(telling.in_current_span());

@@ -11,12 +11,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use syft_host::app::{App, Called, LoadedApp};
+use syft_host::app::{App, AppAnswer, LoadedApp};
 use syft_host::capability::files::{FileAccess, Grants};
 use syft_host::child;
 use syft_host::manifest;
 use syft_host::memory::Memory;
-use syft_host::reply::Replier;
 use syft_host::sandbox::{CompileLimits, Compiling, Sandbox};
 use syft_host::state;
 use syft_manifest::Limits;
@@ -80,7 +79,6 @@ fn body(opens: u32) -> Vec<u8> {
 
 struct Ours {
     app: App,
-    replier: Replier,
     address: Address,
 }
 
@@ -114,23 +112,13 @@ impl Ours {
             &state::StoreOptions::default(),
         )
         .unwrap();
-        let replier = Replier {
-            datasite: owner.clone(),
-            app: name.clone(),
-            debug: false,
-            response_bytes: sandbox.limits().response_bytes,
-        };
         let program = sandbox.load(component, Compiling::Alone).unwrap();
         let loaded = LoadedApp::ask(program.into(), name, owner).await.unwrap();
-        let app = App::new(loaded, files, state);
+        let app = App::new(loaded, files, state, false);
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
         let folder = Folder::parse(&["open-many"]).unwrap();
         let address = Address::new(Arc::new(folder), id);
-        Self {
-            app,
-            replier,
-            address,
-        }
+        Self { app, address }
     }
 
     async fn time(&self, opens: u32) -> Duration {
@@ -154,16 +142,14 @@ impl Ours {
             bytes: 0,
             changed: 0,
         });
-        let heading = self.replier.heading(&self.address, Some(&request), now);
-        let conclude = |outcome| (self.replier).conclude(&self.address, &heading, outcome, now);
         let start = Instant::now();
-        let called = (self.app).call(&self.address, version, sender, request, conclude);
-        let called = called.await.unwrap();
+        let answer = self.app.answer(&self.address, version, request, sender);
+        let answer = answer.await.unwrap();
         let took = start.elapsed();
-        let Called::Concluded(ran) = called else {
-            panic!("nothing ran before: {called:?}")
+        let AppAnswer::Ran(call) = answer else {
+            panic!("nothing ran before: {answer:?}")
         };
-        let response = Response::from_json(&ran.conclusion.reply.json, now).unwrap();
+        let response = Response::from_json(&call.answer.json, now).unwrap();
         assert_eq!(response.body, Some(opens.to_string().into_bytes()));
         took
     }

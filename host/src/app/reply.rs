@@ -10,6 +10,7 @@ use syft_protocol::status::Status;
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
 
+use super::LoadedApp;
 use crate::sandbox::{Answer, Outcome};
 
 /// How long an answer is valid whose request had no readable end.
@@ -18,67 +19,81 @@ const DEFAULT_VALIDITY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most bytes of a guest's words about a failure that a caller gets.
 const MAX_TEXT_BYTES: usize = 4096;
 
-/// Who answers, and how openly.
-#[derive(Debug, Clone)]
-pub struct Replier {
-    /// The owner.
-    pub datasite: Datasite,
-    /// The app.
-    pub app: AppName,
+/// Writes the answers of one app.
+#[derive(Debug)]
+pub(super) struct Replier {
+    datasite: Datasite,
+    app: AppName,
     /// Callers see what went wrong inside a handler.
-    pub debug: bool,
+    debug: bool,
     /// The most bytes of a response file.
-    pub response_bytes: usize,
+    response_bytes: usize,
 }
 
-/// An answer to be written.
+/// An answer as the file that is written beside its request.
 #[derive(Debug)]
-pub struct Reply {
+pub struct AnswerFile {
     /// Its status.
     pub status: Status,
-    /// The response file.
+    /// What the file holds.
     pub json: Vec<u8>,
 }
 
-/// What came of a call, and the answer for it.
+/// What an answer repeats of its request.
 #[derive(Debug)]
-pub struct Conclusion {
-    /// The kind of outcome as one word.
-    pub name: &'static str,
-    /// What the owner should know of it.
-    pub detail: Option<String>,
-    /// The answer.
-    pub reply: Reply,
-    /// When it was made.
-    pub at: Timestamp,
+pub(super) struct ReplyHead<'a> {
+    address: &'a Address,
+    url: SyftUrl,
+    /// When the request expires, and its answer.
+    pub(super) expires: Timestamp,
+}
+
+struct Content {
+    status: Status,
+    headers: Headers,
+    body: Option<Vec<u8>>,
 }
 
 impl Replier {
-    /// Returns what came of a call.
-    pub fn conclude(
-        &self,
-        address: &Address,
-        heading: &Heading,
-        outcome: Outcome,
-        now: Timestamp,
-    ) -> Conclusion {
-        Conclusion {
-            name: outcome.name(),
-            detail: outcome.detail(),
-            reply: self.outcome(address, heading, outcome, now),
-            at: now,
+    pub(super) fn new(app: &LoadedApp, debug: bool) -> Self {
+        Self {
+            datasite: app.datasite.clone(),
+            app: app.name.clone(),
+            debug,
+            response_bytes: app.limits().response_bytes,
         }
     }
 
-    /// Returns the answer for what came of a call.
-    fn outcome(
+    /// Returns what an answer repeats of its request. If the request cannot be read, that is
+    /// the URL of the endpoint in whose folder it lies.
+    pub(super) fn head<'a>(
         &self,
-        address: &Address,
-        heading: &Heading,
-        outcome: Outcome,
+        address: &'a Address,
+        request: Option<&Request>,
         now: Timestamp,
-    ) -> Reply {
-        let response = match outcome {
+    ) -> ReplyHead<'a> {
+        let (url, expires) = match request {
+            Some(request) => (request.url.clone(), request.expires),
+            None => (
+                self.url(address.endpoint()),
+                now.saturating_add(DEFAULT_VALIDITY),
+            ),
+        };
+        ReplyHead {
+            address,
+            url,
+            expires,
+        }
+    }
+
+    /// Returns the URL of an endpoint.
+    pub(super) fn url(&self, endpoint: &Endpoint) -> SyftUrl {
+        SyftUrl::for_endpoint(&self.datasite, &self.app, endpoint)
+    }
+
+    /// Returns the answer for the outcome of a call.
+    pub(super) fn answer(&self, head: &ReplyHead, outcome: Outcome, now: Timestamp) -> AnswerFile {
+        let content = match outcome {
             Outcome::Answered(answer) => self.answered(answer),
             Outcome::InvalidArguments(message) => text(
                 Status::BAD_REQUEST,
@@ -87,43 +102,17 @@ impl Replier {
             Outcome::TooMuchData(limit) => self.too_large(limit),
             failure => self.failed(&failure),
         };
-        self.reply(address, heading, response, now)
+        self.file(head, content, now)
     }
 
-    /// Returns the answer for a request that is not run.
-    pub fn refusal(
+    /// Returns the answer to a request that is not run.
+    pub(super) fn refusal(
         &self,
-        address: &Address,
-        heading: &Heading,
+        head: &ReplyHead,
         refusal: &Refusal,
         now: Timestamp,
-    ) -> Reply {
-        self.reply(
-            address,
-            heading,
-            text(refusal.status(), refusal.message()),
-            now,
-        )
-    }
-
-    /// Returns what an answer repeats of its request. Where the request could not
-    /// be read that is the URL of the endpoint in whose folder it lies.
-    pub fn heading(&self, address: &Address, request: Option<&Request>, now: Timestamp) -> Heading {
-        match request {
-            Some(request) => Heading {
-                url: request.url.clone(),
-                expires: request.expires,
-            },
-            None => Heading {
-                url: self.url(address.endpoint()),
-                expires: now.saturating_add(DEFAULT_VALIDITY),
-            },
-        }
-    }
-
-    /// Returns the URL of an endpoint.
-    pub fn url(&self, endpoint: &Endpoint) -> SyftUrl {
-        SyftUrl::for_endpoint(&self.datasite, &self.app, endpoint)
+    ) -> AnswerFile {
+        self.file(head, text(refusal.status(), refusal.message()), now)
     }
 
     fn answered(&self, answer: Answer) -> Content {
@@ -176,26 +165,20 @@ impl Replier {
         }
     }
 
-    fn reply(
-        &self,
-        address: &Address,
-        heading: &Heading,
-        content: Content,
-        now: Timestamp,
-    ) -> Reply {
+    fn file(&self, head: &ReplyHead, content: Content, now: Timestamp) -> AnswerFile {
         // Known before it is encoded: base64 makes four bytes of three.
         let least_bytes = content.body.as_ref().map_or(0, |body| body.len() / 3 * 4);
         let bytes = match least_bytes {
             bytes if bytes > self.response_bytes => bytes,
             _ => {
-                let reply = self.encode(address, heading, content, now);
-                if reply.json.len() <= self.response_bytes {
-                    return reply;
+                let file = self.encode(head, content, now);
+                if file.json.len() <= self.response_bytes {
+                    return file;
                 }
-                reply.json.len()
+                file.json.len()
             }
         };
-        self.encode(address, heading, self.too_large(bytes), now)
+        self.encode(head, self.too_large(bytes), now)
     }
 
     fn too_large(&self, bytes: usize) -> Content {
@@ -206,42 +189,23 @@ impl Replier {
         text(Status::INTERNAL_ERROR, message)
     }
 
-    fn encode(
-        &self,
-        address: &Address,
-        heading: &Heading,
-        content: Content,
-        now: Timestamp,
-    ) -> Reply {
+    fn encode(&self, head: &ReplyHead, content: Content, now: Timestamp) -> AnswerFile {
         let status = content.status;
         let response = Response {
-            id: address.id().uuid(),
+            id: head.address.id().uuid(),
             sender: self.datasite.as_str().to_owned(),
-            url: heading.url.clone(),
+            url: head.url.clone(),
             body: content.body,
             headers: content.headers,
             created: now,
-            expires: heading.expires,
+            expires: head.expires,
             status,
         };
-        Reply {
+        AnswerFile {
             status,
             json: response.to_json(),
         }
     }
-}
-
-/// What an answer repeats of its request.
-#[derive(Debug, Clone)]
-pub struct Heading {
-    url: SyftUrl,
-    expires: Timestamp,
-}
-
-struct Content {
-    status: Status,
-    headers: Headers,
-    body: Option<Vec<u8>>,
 }
 
 /// Returns the beginning of a guest's text.
