@@ -11,6 +11,7 @@ use serde::Deserialize;
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::error::CommandError;
+use crate::private_folder::PrivateFolder;
 use crate::quantity::{parse_long_time, parse_size};
 use crate::sandbox::CompileLimits;
 
@@ -153,25 +154,52 @@ impl Config {
         let said = Said::find(overrides)?;
         let datasites = said.datasites()?;
         let email = said.email.ok_or_else(|| missing("email", "--email"))?;
-        let (data, settings) = (data_home()?, config_home()?);
+        let homes = Homes {
+            cache: cache_home()?,
+            data: data_home()?,
+            settings: config_home()?,
+        };
         let config = Self {
-            email: Datasite::parse(&email)?,
-            datasites,
             is_local: said.is_local,
-            cache: cache_home()?.join(COMPILED),
-            apps: data.join("apps"),
-            approvals: settings.join("approvals"),
-            trust: settings.join("trust"),
-            installed: data.join("installed").join(&email),
-            serving: data.join("serving").join(&email),
             docker_config: docker_config(),
-            components: data.join("components").join(&email),
-            published: data.join("published").join(&email),
-            compile: compile_limits()?,
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
+            ..Self::new(Datasite::parse(&email)?, datasites, &homes)?
         };
         config.keep_private()?;
         Ok(config)
+    }
+
+    /// Returns a configuration that has everything in one folder, which is thrown away later.
+    ///
+    /// # Errors
+    /// The environment says something about compiling that makes no sense.
+    pub fn throw_away(owner: Datasite, folder: &Path) -> Result<Self, CommandError> {
+        let homes = Homes {
+            cache: folder.join("cache"),
+            data: folder.join("data"),
+            settings: folder.join("settings"),
+        };
+        Self::new(owner, folder.join("datasites"), &homes)
+    }
+
+    fn new(email: Datasite, datasites: PathBuf, homes: &Homes) -> Result<Self, CommandError> {
+        let of_owner = |folder: &str| homes.data.join(folder).join(email.as_str());
+        Ok(Self {
+            datasites,
+            is_local: true,
+            cache: homes.cache.join(COMPILED),
+            apps: homes.data.join("apps"),
+            approvals: homes.settings.join("approvals"),
+            trust: homes.settings.join("trust"),
+            installed: of_owner("installed"),
+            serving: of_owner("serving"),
+            docker_config: None,
+            components: of_owner("components"),
+            published: of_owner("published"),
+            compile: compile_limits()?,
+            stop_within: None,
+            email,
+        })
     }
 
     /// Finds the folder of all datasites, where it does not matter for whom.
@@ -232,8 +260,8 @@ impl Config {
     }
 
     /// Returns the private folder of one app.
-    pub fn app_folder(&self, app: &AppName) -> PathBuf {
-        self.apps.join(self.email.as_str()).join(app.as_str())
+    pub fn app_folder(&self, app: &AppName) -> PrivateFolder {
+        PrivateFolder::new(self.apps.join(self.email.as_str()).join(app.as_str()))
     }
 
     /// Returns the private folder that says which components are being asked what they serve.
@@ -289,6 +317,13 @@ fn not_synced(own: &[&PathBuf], datasites: &Path) -> Result<(), CommandError> {
         "set {HOME} to a folder outside {}",
         datasites.display()
     )))
+}
+
+/// Where the private folders lie.
+struct Homes {
+    cache: PathBuf,
+    data: PathBuf,
+    settings: PathBuf,
 }
 
 /// What the user, the environment and the config file say.

@@ -21,10 +21,10 @@ use crate::clock::now;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::installed::{self, Components, Installed, InstalledError, Records};
-use crate::launch::{Plan, Prepared};
 use crate::manifest::ManifestLimits;
 use crate::memory::Memory;
 use crate::package::{Package, Release};
+use crate::prepared_app::{AppSpec, PreparedApp};
 use crate::sandbox::Compiling;
 use crate::trust::{Refused, TrustStore};
 
@@ -151,14 +151,14 @@ impl<'a> Installer<'a> {
         component: Vec<u8>,
         asked: &ManifestLimits,
     ) -> Result<(), InstallError> {
-        let plan = Plan {
+        let spec = AppSpec {
             name: name.clone(),
+            author: author.to_string(),
             grants: Grants::default(),
             limits: asked.over(Limits::default()),
         };
         let (memory, compiling) = (Memory::unbounded(), Compiling::BesideOthers);
-        let (config, author) = (self.config, author.as_str());
-        let prepared = Prepared::alone(config, &memory, plan, component, compiling, author).await;
+        let prepared = PreparedApp::alone(self.config, &memory, spec, component, compiling).await;
         prepared.map_err(InstallError::Unfit)?;
         Ok(())
     }

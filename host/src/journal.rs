@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use syft_protocol::address::Address;
 use uuid::Uuid;
 
+use crate::private_folder::PrivateFolder;
+
 const FILE: &str = "calls.journal";
 
 /// What the machine has another of after each start.
@@ -114,7 +116,7 @@ impl Drop for Entry {
 ///
 /// # Errors
 /// The file cannot be read. What is in it and makes no sense is passed over.
-pub(crate) fn left(folder: &Path) -> io::Result<Left> {
+pub(crate) fn left(folder: &PrivateFolder) -> io::Result<Left> {
     let bytes = match fs::read(folder.join(FILE)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
         result => result?,
@@ -149,7 +151,10 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(crate) fn start(folder: &Path, suspects: HashMap<Address, u32>) -> io::Result<Arc<Self>> {
+    pub(crate) fn start(
+        folder: &PrivateFolder,
+        suspects: HashMap<Address, u32>,
+    ) -> io::Result<Arc<Self>> {
         let path = folder.join(FILE);
         let file = write_suspects(&path, suspects.iter().map(|(address, n)| (address, *n)))?;
         let mut slots = Slots::default();
@@ -327,7 +332,7 @@ mod tests {
         Address::parse(&format!("/echo/bob@x.org/{}", IDS[n])).expect("an address")
     }
 
-    fn requests(folder: &Path) -> Vec<(usize, u32)> {
+    fn requests(folder: &PrivateFolder) -> Vec<(usize, u32)> {
         let left = left(folder).expect("a journal");
         let n = |address: &Address| (0..3).find(|n| self::address(*n) == *address);
         let mut found: Vec<_> = left
@@ -341,78 +346,80 @@ mod tests {
 
     #[test]
     fn what_was_at_work_is_found_after_a_crash() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let journal = Journal::start(folder.path(), HashMap::new()).expect("a journal");
-        assert_eq!(requests(folder.path()), []);
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = PrivateFolder::new(place.path());
+        let journal = Journal::start(&folder, HashMap::new()).expect("a journal");
+        assert_eq!(requests(&folder), []);
         let _at_work = journal.request(&address(0));
         drop(journal.request(&address(1)));
         let event = Uuid::new_v4();
         let told = journal.event(event);
-        assert_eq!(requests(folder.path()), [(0, 1)]);
-        assert_eq!(left(folder.path()).expect("a journal").events, [event]);
+        assert_eq!(requests(&folder), [(0, 1)]);
+        assert_eq!(left(&folder).expect("a journal").events, [event]);
         drop(told);
         journal.request(&address(2)).answered();
         // Its answer shows that it is over.
-        assert_eq!(requests(folder.path()), [(0, 1), (2, 1)]);
+        assert_eq!(requests(&folder), [(0, 1), (2, 1)]);
         // The same slot.
         let _next = journal.request(&address(1));
-        assert_eq!(requests(folder.path()), [(0, 1), (1, 1)]);
-        let size = fs::metadata(folder.path().join(FILE))
-            .expect("a file")
-            .len();
+        assert_eq!(requests(&folder), [(0, 1), (1, 1)]);
+        let size = fs::metadata(folder.join(FILE)).expect("a file").len();
         assert!(size <= 2 * SLOT_BYTES, "{size} bytes for two at a time");
     }
 
     #[test]
     fn crashes_add_up_over_runs_and_end_with_the_suspicion() {
-        let folder = tempfile::tempdir().expect("a folder");
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = PrivateFolder::new(place.path());
         for crashes in 1..=3 {
-            let left = left(folder.path()).expect("a journal");
-            let journal = Journal::start(folder.path(), left.requests).expect("a journal");
+            let left = left(&folder).expect("a journal");
+            let journal = Journal::start(&folder, left.requests).expect("a journal");
             std::mem::forget(journal.request(&address(0)));
-            assert_eq!(requests(folder.path()), [(0, crashes)]);
+            assert_eq!(requests(&folder), [(0, crashes)]);
         }
-        let left = left(folder.path()).expect("a journal");
-        let journal = Journal::start(folder.path(), left.requests).expect("a journal");
+        let left = left(&folder).expect("a journal");
+        let journal = Journal::start(&folder, left.requests).expect("a journal");
         journal.suspect(&address(1), 1);
         journal.suspect(&address(1), 2);
-        assert_eq!(requests(folder.path()), [(0, 3), (1, 2)]);
+        assert_eq!(requests(&folder), [(0, 3), (1, 2)]);
         let _at_work = journal.request(&address(1));
         journal.suspect(&address(0), 0);
-        assert_eq!(requests(folder.path()), [(1, 3)]);
+        assert_eq!(requests(&folder), [(1, 3)]);
         journal.close();
-        assert_eq!(requests(folder.path()), [(1, 2)]);
+        assert_eq!(requests(&folder), [(1, 2)]);
     }
 
     #[test]
     fn what_was_at_work_when_the_machine_stopped_is_not_suspected() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let journal = Journal::start(folder.path(), HashMap::new()).expect("a journal");
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = PrivateFolder::new(place.path());
+        let journal = Journal::start(&folder, HashMap::new()).expect("a journal");
         journal.suspect(&address(1), 1);
         std::mem::forget(journal.request(&address(0)));
         std::mem::forget(journal.request(&address(1)));
         std::mem::forget(journal.event(Uuid::new_v4()));
-        assert_eq!(requests(folder.path()), [(0, 1), (1, 2)]);
-        let path = folder.path().join(FILE);
+        assert_eq!(requests(&folder), [(0, 1), (1, 2)]);
+        let path = folder.join(FILE);
         let text = fs::read_to_string(&path).expect("a file");
         let other = text.replace(&journal.boot, &"0".repeat(journal.boot.len()));
         fs::write(&path, other).expect("a file");
-        assert_eq!(requests(folder.path()), [(1, 1)]);
-        assert!(left(folder.path()).expect("a journal").events.is_empty());
+        assert_eq!(requests(&folder), [(1, 1)]);
+        assert!(left(&folder).expect("a journal").events.is_empty());
     }
 
     #[test]
     fn what_makes_no_sense_is_passed_over() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let journal = Journal::start(folder.path(), HashMap::new()).expect("a journal");
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = PrivateFolder::new(place.path());
+        let journal = Journal::start(&folder, HashMap::new()).expect("a journal");
         std::mem::forget(journal.request(&address(0)));
         std::mem::forget(journal.request(&address(1)));
-        let path = folder.path().join(FILE);
+        let path = folder.join(FILE);
         let mut bytes = fs::read(&path).expect("a file");
         bytes[3] = b'?';
         fs::write(&path, bytes).expect("a file");
-        assert_eq!(requests(folder.path()), [(1, 1)]);
+        assert_eq!(requests(&folder), [(1, 1)]);
         fs::write(&path, [0xff; 5000]).expect("a file");
-        assert_eq!(requests(folder.path()), []);
+        assert_eq!(requests(&folder), []);
     }
 }

@@ -12,7 +12,7 @@
 //! - `package`, `trust`: an app that is signed, and whose keys are trusted
 //! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
 //! - `install`, `installed`: taking releases in, and what came of that
-//! - `launch`: from a component to a server; `supervisor`: all that is installed
+//! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -41,17 +41,19 @@ mod guest_crate;
 pub mod install;
 pub mod installed;
 mod journal;
-pub mod launch;
 pub mod layout;
 pub mod logging;
 mod machine;
 pub mod manifest;
 pub mod memory;
 pub mod oci;
+mod open_files;
 pub mod package;
 pub mod parked;
 pub mod plain;
+pub mod prepared_app;
 mod private;
+pub mod private_folder;
 pub mod program_cache;
 pub mod python_app;
 mod quantity;

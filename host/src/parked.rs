@@ -7,13 +7,15 @@ mod request;
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use request::ParkedRequest;
+
+use crate::private_folder::PrivateFolder;
 
 /// The most things of a kind that are parked. Beyond it the oldest are dropped.
 pub const MAX_PARKED: usize = 10_000;
@@ -38,7 +40,7 @@ pub struct ParkedStore {
 
 impl ParkedStore {
     /// Returns the events of an app, given its private folder.
-    pub fn events(folder: &Path) -> Self {
+    pub fn events(folder: &PrivateFolder) -> Self {
         Self {
             list: folder.join("parked.json"),
             asked: folder.join("asked"),
@@ -47,7 +49,7 @@ impl ParkedStore {
     }
 
     /// Returns its requests.
-    pub fn requests(folder: &Path) -> Self {
+    pub fn requests(folder: &PrivateFolder) -> Self {
         Self {
             list: folder.join("parked-requests.json"),
             asked: folder.join("asked-requests"),

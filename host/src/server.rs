@@ -9,6 +9,7 @@ mod given;
 mod job;
 mod load;
 mod lookout;
+mod options;
 mod unclaimed;
 mod worker;
 
@@ -21,7 +22,6 @@ use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits, Now};
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
-use syft_protocol::watching::Retry;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -32,6 +32,7 @@ use crate::app::App;
 use crate::durability::Durability;
 use crate::failpoint::{self, Step};
 use crate::journal::Journal;
+use crate::private_folder::PrivateFolder;
 use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::tree::{Hints, Scan, Tree, Watcher};
@@ -41,6 +42,7 @@ use crash_suspects::CrashSuspects;
 use dispatch::{Dispatcher, Finished};
 use given::Given;
 use lookout::{Lookout, Scope};
+pub use options::ServeOptions;
 use unclaimed::Unclaimed;
 
 /// How often somebody may have asked for a parked request.
@@ -49,27 +51,15 @@ const ASKED_EVERY: Duration = Duration::from_secs(1);
 /// When old requests are deleted for the first time.
 const FIRST_SWEEP: Duration = Duration::from_secs(60);
 
-/// How the server goes about its work.
+/// Where one app is served, and how.
 #[derive(Debug, Clone)]
-pub struct ServerOptions {
+pub struct ServerSetup {
     /// The folder that holds the datasites.
     pub datasites: PathBuf,
-    /// The app's private folder.
-    pub folder: PathBuf,
-    /// Callers see what went wrong inside a handler.
-    pub debug: bool,
-    /// Publish `rpc.schema.json`.
-    pub publish_schema: bool,
-    /// How long requests and their answers are kept.
-    pub retention: Retention,
-    /// How often old requests are deleted.
-    pub sweep_every: Duration,
-    /// What is forced to the disk.
-    pub durability: Durability,
-    /// Time for calls in progress once the server is to stop.
-    pub stop_within: Duration,
-    /// How an event is told again that the app did not take.
-    pub retry: Retry,
+    /// What the host keeps for the app.
+    pub folder: PrivateFolder,
+    /// How apps are served.
+    pub options: ServeOptions,
 }
 
 /// What ends of that which the server has others do.
@@ -136,7 +126,7 @@ impl ServerShared {
 pub struct Server {
     shared: Arc<ServerShared>,
     events: mpsc::UnboundedReceiver<Event>,
-    options: ServerOptions,
+    setup: ServerSetup,
     lookout: Lookout,
     watching: Option<Watching>,
     is_sweeping: bool,
@@ -149,7 +139,7 @@ impl Server {
     /// # Errors
     /// The tree cannot be written, a part of it is a symlink, or another host
     /// serves the app. What the app was told of files cannot be read.
-    pub async fn new(app: App, options: ServerOptions) -> anyhow::Result<Self> {
+    pub async fn new(app: App, setup: ServerSetup) -> anyhow::Result<Self> {
         let mut inbox = Inbox::new(InboxLimits {
             active: app.limits().concurrency,
             active_per_sender: app.limits().concurrency_per_sender(),
@@ -157,19 +147,18 @@ impl Server {
         });
         let loaded_kib = usize::try_from(app.limits().loaded_bytes >> 10)?;
         let (sender, events) = mpsc::unbounded_channel();
-        let lookout = Lookout::new(&app, &options, sender.clone())?;
+        let lookout = Lookout::new(&app, &setup, sender.clone())?;
         let slots = Arc::new(Semaphore::new(app.limits().concurrency));
         let app = Arc::new(app);
-        let suspects =
-            CrashSuspects::find(&options.folder, &lookout.tree, &app, &mut inbox).await?;
+        let suspects = CrashSuspects::find(&setup.folder, &lookout.tree, &app, &mut inbox).await?;
         // It may be since what was found there.
-        if let Some(suspended) = suspension::suspended(&options.folder)? {
+        if let Some(suspended) = suspension::suspended(&setup.folder)? {
             return Err(suspended.into());
         }
         let watch_options = WatchOptions {
-            datasites: options.datasites.clone(),
-            folder: options.folder.clone(),
-            retry: options.retry,
+            datasites: setup.datasites.clone(),
+            folder: setup.folder.clone(),
+            retry: setup.options.retry,
         };
         let runner = Runner {
             app: Arc::clone(&app),
@@ -186,7 +175,7 @@ impl Server {
                 app,
                 slots,
                 journal,
-                durability: options.durability,
+                durability: setup.options.store.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 dispatcher: Mutex::new(dispatcher),
                 given: Mutex::default(),
@@ -195,7 +184,7 @@ impl Server {
                 events: sender,
             }),
             events,
-            options,
+            setup,
             is_sweeping: false,
             steadiness: Steadiness::default(),
         })
@@ -212,7 +201,7 @@ impl Server {
     pub async fn run(mut self, mut shutdown: Shutdown) -> Draining {
         failpoint::reach(Step::Serve, self.shared.app.name().as_str());
         // Not at once, when there is most to do.
-        let every = self.options.sweep_every;
+        let every = self.setup.options.sweep_every;
         let mut sweep = time::interval_at(TokioInstant::now() + every.min(FIRST_SWEEP), every);
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let mut asked = time::interval(ASKED_EVERY);
@@ -231,7 +220,7 @@ impl Server {
                 () = shared.changed.notified() => {}
                 () = sleep_until(wakes_at.map(Into::into)) => {}
                 () = sleep_until(self.lookout.next_scan()) => {
-                    self.lookout.scan(&shared.app, &self.options);
+                    self.lookout.scan(&shared.app, &self.setup);
                     shared.dispatcher().move_to(&self.lookout.tree);
                 }
                 _ = sweep.tick() => self.sweep(),
@@ -255,7 +244,9 @@ impl Server {
             n_active = n_active(),
             "stopping: calls in progress are finished"
         );
-        let deadline = TokioInstant::now() + self.options.stop_within;
+        let stop_within = self.setup.options.stop_within;
+        let stop_within = stop_within.unwrap_or(self.shared.app.limits().time);
+        let deadline = TokioInstant::now() + stop_within;
         while n_active() > 0 {
             worker::start_workers(&self.shared);
             tokio::select! {
@@ -359,7 +350,10 @@ impl Server {
             return;
         }
         let (tree, events) = (Arc::clone(&self.lookout.tree), self.shared.events.clone());
-        let (endpoints, retention) = (self.lookout.endpoints(), self.options.retention);
+        let endpoints = self.lookout.endpoints();
+        let retention = Retention {
+            keep: self.setup.options.store.keep,
+        };
         let request_bytes = self.shared.app.limits().request_bytes;
         let app = Arc::clone(&self.shared.app);
         tokio::task::spawn_blocking(move || {

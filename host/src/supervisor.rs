@@ -29,7 +29,8 @@ use crate::clock::now;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::installed::{Components, Records, Release};
-use crate::launch::{Manner, Serves};
+use crate::prepared_app::AppInterface;
+use crate::server::ServeOptions;
 use crate::shutdown::{Shutdown, Stop};
 use crate::trust::TrustStore;
 
@@ -50,6 +51,20 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Files that were changed so shortly before they were looked at may be changed again, and
 /// show the same time.
 const SETTLED: Duration = Duration::from_secs(1);
+
+/// How all apps are served together.
+#[derive(Debug)]
+pub struct SupervisorOptions {
+    /// How each of them is served.
+    pub serve: ServeOptions,
+    /// Files that may be open at a time.
+    pub open_files: u64,
+    /// Programs that stay loaded while they are not used.
+    pub most_loaded: usize,
+    /// Time for calls in progress once the host is to stop. An app that is replaced has as long
+    /// as its calls may take.
+    pub stop_within: Option<Duration>,
+}
 
 /// What happened.
 #[derive(Debug)]
@@ -77,7 +92,7 @@ pub struct ServedApp {
     /// Which release.
     pub release: Release,
     /// What it is there for.
-    pub serves: Serves,
+    pub interface: AppInterface,
     /// Where its requests lie.
     pub path: PathBuf,
 }
@@ -111,6 +126,7 @@ pub struct Supervisor {
     trust: Arc<TrustStore>,
     seen: Option<SeenRecords>,
     context: Arc<AppTaskContext>,
+    /// Time for all calls in progress once the host is to stop.
     stop_within: Option<Duration>,
     apps: HashMap<AppName, AppHandle>,
     /// Apps of the first look that are not tried yet; nothing before it.
@@ -133,19 +149,12 @@ impl Supervisor {
     ///
     /// # Errors
     /// Somebody does, or the host's own folders are not in order.
-    pub fn new(
-        mut config: Config,
-        manner: Manner,
-        open_files: u64,
-        most_loaded: usize,
-        stop_within: Option<Duration>,
-    ) -> Result<Self, CommandError> {
+    pub fn new(config: Config, options: SupervisorOptions) -> Result<Self, CommandError> {
         let status_file = StatusFile::lock(&config.serving)?;
         let records = Records::open(&config.installed)?;
         let components = Components::open(&config.components)?;
         let trust = Arc::new(TrustStore::open(&config.trust)?);
-        // An app that is replaced has the time of its calls to end them.
-        let stop_within = stop_within.or(config.stop_within.take());
+        let stop_within = options.stop_within.or(config.stop_within);
         let (reporter, reports) = mpsc::unbounded_channel();
         let (stop, shutdown) = Shutdown::new();
         Ok(Self {
@@ -153,11 +162,9 @@ impl Supervisor {
             seen: None,
             context: Arc::new(AppTaskContext::new(
                 config,
-                manner,
+                options,
                 components,
                 Arc::clone(&trust),
-                open_files,
-                most_loaded,
             )),
             trust,
             stop_within,

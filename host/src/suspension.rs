@@ -8,7 +8,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 
 use crate::clock::now;
 use crate::private;
+use crate::private_folder::PrivateFolder;
 
 const FILE: &str = "suspension.json";
 const MAX_BYTES: u64 = 64 << 10;
@@ -54,7 +54,7 @@ struct Record {
 ///
 /// # Errors
 /// It cannot be said.
-pub fn suspended(folder: &Path) -> io::Result<Option<Suspended>> {
+pub fn suspended(folder: &PrivateFolder) -> io::Result<Option<Suspended>> {
     Ok(read(folder)?.suspended)
 }
 
@@ -62,7 +62,7 @@ pub fn suspended(folder: &Path) -> io::Result<Option<Suspended>> {
 ///
 /// # Errors
 /// It cannot be written down.
-pub fn resume(folder: &Path) -> io::Result<bool> {
+pub fn resume(folder: &PrivateFolder) -> io::Result<bool> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let was_suspended = read(folder)?.suspended.is_some();
     if was_suspended {
@@ -75,7 +75,7 @@ pub fn resume(folder: &Path) -> io::Result<bool> {
 ///
 /// # Errors
 /// It cannot be written down.
-pub(crate) fn note_given_up(folder: &Path, name: &str) -> io::Result<()> {
+pub(crate) fn note_given_up(folder: &PrivateFolder, name: &str) -> io::Result<()> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut record = read(folder)?;
     record.note_given_up(name, now().micros());
@@ -87,7 +87,7 @@ pub(crate) fn note_given_up(folder: &Path, name: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// It cannot be written down.
-pub(crate) fn note_crash(folder: &Path) -> io::Result<()> {
+pub(crate) fn note_crash(folder: &PrivateFolder) -> io::Result<()> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut record = read(folder)?;
     match record.note_crash(now().micros()) {
@@ -130,14 +130,14 @@ pub(crate) async fn alone() -> OwnedMutexGuard<()> {
     Arc::clone(&ALONE).lock_owned().await
 }
 
-fn read(folder: &Path) -> io::Result<Record> {
+fn read(folder: &PrivateFolder) -> io::Result<Record> {
     match private::read(&folder.join(FILE), MAX_BYTES)? {
         Some(json) => Ok(serde_json::from_slice(&json)?),
         None => Ok(Record::default()),
     }
 }
 
-fn write(folder: &Path, record: &Record) -> io::Result<()> {
+fn write(folder: &PrivateFolder, record: &Record) -> io::Result<()> {
     private::write(&folder.join(FILE), &serde_json::to_vec(record)?)
 }
 
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn an_app_is_suspended_by_what_comes_up_again_and_again_and_resumed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let folder = folder.path();
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = &PrivateFolder::new(place.path());
         let give_up = |name| note_given_up(folder, name).expect("noted");
         let is_suspended_by_a_crash = || {
             note_crash(folder).expect("noted");

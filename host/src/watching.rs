@@ -29,6 +29,7 @@ use uuid::Uuid;
 use crate::app::{App, CallError, Watch};
 use crate::capability::files::Deeds;
 use crate::journal::Journal;
+use crate::private_folder::PrivateFolder;
 use crate::sandbox::Outcome;
 use crate::shutdown::Shutdown;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
@@ -53,7 +54,7 @@ pub struct WatchOptions {
     /// The folder that holds the datasites.
     pub datasites: PathBuf,
     /// The app's private folder.
-    pub folder: PathBuf,
+    pub folder: PrivateFolder,
     /// When an event that failed is told again.
     pub retry: Retry,
 }

@@ -1,5 +1,6 @@
 //! `syft-host demo`
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -7,22 +8,19 @@ use clap::Args;
 use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::message::{Headers, Method, Response};
-use syft_protocol::retention::Retention;
 use syft_protocol::url::SyftUrl;
-use syft_protocol::watching::Retry;
 
 use super::Exit;
-use crate::app::{App, LoadedApp};
-use crate::capability::files::FileAccess;
+use crate::capability::files::Grants;
 use crate::client::{CallResult, ClientCall};
-use crate::durability::Durability;
+use crate::config::Config;
 use crate::error::CommandError;
 use crate::guest_crate;
 use crate::memory::Memory;
-use crate::sandbox::{CompileLimits, Compiling, Sandbox};
-use crate::server::{Server, ServerOptions};
+use crate::prepared_app::{AppSpec, PreparedApp};
+use crate::sandbox::Compiling;
+use crate::server::{ServeOptions, Server};
 use crate::shutdown::Shutdown;
-use crate::state::{Store, StoreOptions};
 use crate::ui::Ui;
 
 /// The example that is served, in the source tree of this program.
@@ -61,7 +59,9 @@ pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
     let place = tempfile::Builder::new()
         .prefix("syft-host-demo-")
         .tempdir()?;
-    let (server, datasites) = prepare(place.path(), &built.wasm).await?;
+    let config = Config::throw_away(Datasite::parse(OWNER)?, place.path())?;
+    let datasites = &config.datasites;
+    let server = prepare(&config, &built.wasm).await?;
     ui.line(&format!(
         "Made a datasite for {OWNER}: {}",
         datasites.join(OWNER).display()
@@ -73,7 +73,7 @@ pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
     let (stop, shutdown) = Shutdown::new();
     let serving = tokio::spawn(server.run(shutdown));
     for (endpoint, body) in CALLS {
-        show_call(ui, &datasites, endpoint, body).await?;
+        show_call(ui, datasites, endpoint, body).await?;
     }
     what_next(ui, &args, place.path())?;
     if args.keep_serving {
@@ -85,39 +85,19 @@ pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
     Ok(Exit::Success)
 }
 
-async fn prepare(
-    place: &Path,
-    component: &Path,
-) -> Result<(Server, std::path::PathBuf), CommandError> {
-    let datasites = place.join("datasites");
-    let sandbox = Sandbox::new(
-        Limits::default(),
-        CompileLimits::default(),
-        &place.join("compiled"),
-        &Memory::unbounded(),
-    )?;
-    let bytes = std::fs::read(component)?;
-    let owner = Datasite::parse(OWNER)?;
-    let state = Store::open(
-        &place.join("state"),
-        sandbox.limits(),
-        &StoreOptions::default(),
-    )?;
-    let program = sandbox.load(&bytes, Compiling::Alone)?;
-    let loaded = LoadedApp::ask(program.into(), AppName::parse("hello")?, owner).await?;
-    let app = App::new(loaded, FileAccess::default(), state, false);
-    let options = ServerOptions {
-        datasites: datasites.clone(),
-        folder: place.join("state"),
-        debug: false,
-        publish_schema: true,
-        retention: Retention::default(),
-        sweep_every: Duration::from_secs(3600),
-        stop_within: sandbox.limits().time,
-        durability: Durability::default(),
-        retry: Retry::default(),
+/// Prepares the example as `run` prepares any app.
+async fn prepare(config: &Config, component: &Path) -> Result<Server, CommandError> {
+    let options = ServeOptions::new(Memory::unbounded());
+    let spec = AppSpec {
+        name: AppName::parse("hello")?,
+        author: String::new(),
+        grants: Grants::default(),
+        limits: Limits::default(),
     };
-    Ok((Server::new(app, options).await?, datasites))
+    let component = fs::read(component)?;
+    let memory = &options.memory;
+    let prepared = PreparedApp::alone(config, memory, spec, component, Compiling::Alone).await?;
+    prepared.start(config, &options).await
 }
 
 async fn show_call(

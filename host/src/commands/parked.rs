@@ -1,7 +1,5 @@
 //! `syft-host parked`
 
-use std::path::Path;
-
 use clap::Args;
 use serde_json::{Value, json};
 use syft_protocol::address::{Address, AppName};
@@ -14,6 +12,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::parked::{ParkedAction, ParkedRequest, ParkedStore};
 use crate::plain::plain;
+use crate::private_folder::PrivateFolder;
 use crate::tree::{Opened, Tree};
 use crate::ui::Ui;
 use crate::watching::parked::ParkedEvent;
@@ -97,7 +96,7 @@ fn find_app(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
 }
 
 impl Parked {
-    fn read(folder: &Path, app: AppName) -> Result<Self, CommandError> {
+    fn read(folder: &PrivateFolder, app: AppName) -> Result<Self, CommandError> {
         let (requests, events) = (ParkedStore::requests(folder), ParkedStore::events(folder));
         let describe = |error| CommandError::new(format!("what is parked of {app}: {error}"));
         let listed = (

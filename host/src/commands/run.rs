@@ -12,20 +12,20 @@ use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
 use super::Exit;
-use super::manner::MannerArgs;
+use super::serve_args::SharedServeArgs;
 use super::vouching::{check_name, vouch};
 use crate::approval::{Approvals, Said, approve};
 use crate::built_app;
 use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::launch::{
-    Manner, Plan, Prepared, Serves, allow_open_files, explain_suspended, spare_files,
-};
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
+use crate::open_files::{allow_open_files, spare_files};
+use crate::prepared_app::{AppInterface, AppSpec, PreparedApp, explain_suspended};
 use crate::quantity::{parse_size, parse_time};
 use crate::sandbox::{Compiling, LoadError};
+use crate::server::ServeOptions;
 use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::ui::Ui;
@@ -100,7 +100,7 @@ pub(super) struct RunArgs {
     require_signature: bool,
 
     #[command(flatten)]
-    manner: MannerArgs,
+    shared: SharedServeArgs,
 }
 
 pub(super) async fn run(
@@ -130,25 +130,29 @@ pub(super) async fn run(
         &approvals,
     )?;
     let limits = args.limits(ui, manifest, approved.is_all);
-    let plan = Plan {
+    let spec = AppSpec {
         name: name.clone(),
+        author: String::new(),
         limits: spare_files(limits, &approved.grants, open_files),
         grants: approved.grants,
     };
     if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
         return Err(wrong(explain_suspended(&suspended, &name)));
     }
-    let manner: Manner = args.manner.into();
-    let (memory, component) = (&manner.memory, source.component);
+    let options = ServeOptions {
+        stop_within: config.stop_within,
+        ..args.shared.into()
+    };
+    let (memory, component) = (&options.memory, source.component);
     memory.tell();
-    let prepared = Prepared::alone(&config, memory, plan, component, Compiling::Alone, "")
+    let prepared = PreparedApp::alone(&config, memory, spec, component, Compiling::Alone)
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
-    let serves = prepared.serves();
-    let server = prepared.start(&config, &manner).await?;
+    let interface = prepared.interface();
+    let server = prepared.start(&config, &options).await?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
-    announce(ui, &config, &name, &serves, server.tree().path())?;
+    announce(ui, &config, &name, &interface, server.tree().path())?;
     // Among the tasks that it starts: from a thread of its own it would wake another for each.
     tokio::spawn(server.run(shutdown)).await?;
     Ok(Exit::Success)
@@ -158,7 +162,7 @@ fn announce(
     ui: Ui,
     config: &Config,
     app: &AppName,
-    serves: &Serves,
+    interface: &AppInterface,
     path: &Path,
 ) -> Result<(), CommandError> {
     let (app, datasite) = (app.as_str(), config.email.as_str());
@@ -167,8 +171,8 @@ fn announce(
         "app": app,
         "datasite": datasite,
         "local": config.is_local,
-        "endpoints": serves.endpoints,
-        "watches": serves.watches_json(),
+        "endpoints": interface.endpoints,
+        "watches": interface.watches_json(),
         "path": path,
     }))?;
     say_if_local(ui, config)?;
@@ -176,7 +180,7 @@ fn announce(
         "Serving {app} for {datasite} in {}",
         path.display()
     ))?;
-    for line in serves.to_lines(datasite, app) {
+    for line in interface.to_lines(datasite, app) {
         ui.line(&line)?;
     }
     Ok(())

@@ -6,15 +6,17 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Exit;
-use super::manner::MannerArgs;
 use super::run::say_if_local;
+use super::serve_args::SharedServeArgs;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::launch::{Manner, allow_open_files};
+use crate::open_files::allow_open_files;
 use crate::plain::plain;
 use crate::quantity::parse_long_time;
 use crate::shutdown::Shutdown;
-use crate::supervisor::{ServedApp, Supervisor, SupervisorEvent, follow_authors};
+use crate::supervisor::{
+    ServedApp, Supervisor, SupervisorEvent, SupervisorOptions, follow_authors,
+};
 use crate::ui::Ui;
 
 /// Files that all apps may have open together at most.
@@ -42,7 +44,7 @@ pub(super) struct ServeArgs {
     loaded: usize,
 
     #[command(flatten)]
-    manner: MannerArgs,
+    shared: SharedServeArgs,
 
     /// Time for calls in progress when it is to stop [default: as long as calls may take;
     /// 2.5 s as an app of SyftBox]
@@ -72,9 +74,14 @@ pub(super) async fn serve(
         update_every,
         shutdown.clone(),
     ));
-    let manner: Manner = args.manner.into();
-    manner.memory.tell();
-    let supervisor = Supervisor::new(config, manner, open_files, args.loaded, args.stop_within)?;
+    let options = SupervisorOptions {
+        serve: args.shared.into(),
+        open_files,
+        most_loaded: args.loaded,
+        stop_within: args.stop_within,
+    };
+    options.serve.memory.tell();
+    let supervisor = Supervisor::new(config, options)?;
     supervisor
         .run(shutdown, |event| voice.report(event))
         .await?;
@@ -189,7 +196,7 @@ impl Voice {
             "{verb} {name} {version} in {}",
             served.path.display()
         )];
-        lines.extend(served.serves.to_lines(&self.datasite, name));
+        lines.extend(served.interface.to_lines(&self.datasite, name));
         lines
     }
 }
@@ -202,8 +209,8 @@ fn served_json(event: &str, name: &str, served: &ServedApp) -> Value {
         "version": release.version.to_string(),
         "sequence": release.sequence,
         "sha256": release.sha256,
-        "endpoints": served.serves.endpoints,
-        "watches": served.serves.watches_json(),
+        "endpoints": served.interface.endpoints,
+        "watches": served.interface.watches_json(),
         "path": served.path,
     })
 }

@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -15,6 +14,7 @@ use syft_protocol::timestamp::Timestamp;
 use crate::app::App;
 use crate::journal::{self, Journal};
 use crate::parked::{MAX_PARKED, ParkedAction, ParkedRequest, ParkedStore};
+use crate::private_folder::PrivateFolder;
 use crate::state::{Attempts, Note};
 use crate::suspension;
 use crate::tree::{Opened, Tree};
@@ -29,7 +29,7 @@ const MAX_NAMED: usize = 10;
 pub(super) struct CrashSuspects {
     pub(super) journal: Arc<Journal>,
     /// The app's private one.
-    folder: PathBuf,
+    folder: PrivateFolder,
     store: ParkedStore,
     parked: Vec<ParkedRequest>,
 }
@@ -38,7 +38,7 @@ impl CrashSuspects {
     /// Finds out what was at work when an earlier run did not end properly, and has the
     /// inbox and the app's watches know.
     pub(super) async fn find(
-        folder: &Path,
+        folder: &PrivateFolder,
         tree: &Tree,
         app: &App,
         inbox: &mut Inbox,
@@ -73,7 +73,7 @@ impl CrashSuspects {
             .with_context(|| format!("write the journal of calls in {}", folder.display()))?;
         Ok(Self {
             journal,
-            folder: folder.to_owned(),
+            folder: folder.clone(),
             store,
             parked,
         })
@@ -174,7 +174,11 @@ impl CrashSuspects {
 }
 
 /// An event that ended the host failed, as one does that the app does not take.
-async fn count_events(app: &App, left: &journal::Left, folder: &Path) -> anyhow::Result<()> {
+async fn count_events(
+    app: &App,
+    left: &journal::Left,
+    folder: &PrivateFolder,
+) -> anyhow::Result<()> {
     if left.events.is_empty() {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use syft_protocol::address::{Endpoint, Folder};
 use tokio::sync::mpsc;
 use tokio::time::Instant as TokioInstant;
 
-use super::{Event, ServerOptions, send};
+use super::{Event, ServerSetup, send};
 use crate::app::App;
 use crate::router::Router;
 use crate::tree::{Course, Scan, Skipped, Tree, Watcher};
@@ -85,10 +85,10 @@ impl Lookout {
     /// Returns a lookout over the folder of an app that nobody else serves.
     pub(super) fn new(
         app: &App,
-        options: &ServerOptions,
+        setup: &ServerSetup,
         events: mpsc::UnboundedSender<Event>,
     ) -> anyhow::Result<Self> {
-        let mut tree = Tree::open(&options.datasites, app.datasite(), app.name())?;
+        let mut tree = Tree::open(&setup.datasites, app.datasite(), app.name())?;
         tree.lock()?;
         N_LOOKOUTS.fetch_add(1, Ordering::Relaxed);
         let endpoints: Arc<[Endpoint]> = app.router().endpoints().cloned().collect();
@@ -109,7 +109,7 @@ impl Lookout {
             skipped: Skipped::default(),
             events,
         };
-        lookout.settle(app, options)?;
+        lookout.settle(app, setup)?;
         Ok(lookout)
     }
 
@@ -125,11 +125,11 @@ impl Lookout {
 
     /// Scans everything, or goes on with that, and first makes sure that this is the
     /// app's folder still.
-    pub(super) fn scan(&mut self, app: &App, options: &ServerOptions) {
+    pub(super) fn scan(&mut self, app: &App, setup: &ServerSetup) {
         if self.is_scanning {
             return;
         }
-        self.stay_current(app, options);
+        self.stay_current(app, setup);
         self.tree.let_go();
         self.is_scanning = true;
         self.is_urgent = false;
@@ -243,14 +243,14 @@ impl Lookout {
 
     /// Opens the app's folder anew where it was moved or removed, and makes what is
     /// missing in it. As long as the whole datasite is gone it waits.
-    fn stay_current(&mut self, app: &App, options: &ServerOptions) {
+    fn stay_current(&mut self, app: &App, setup: &ServerSetup) {
         app.files().stay_current(app.datasite());
         if self.tree.is_current() {
             if std::mem::take(&mut self.is_gone) {
                 tracing::info!("the app's folder is back");
             }
         } else {
-            let reopened = Tree::open_in(&options.datasites, app.datasite(), app.name())
+            let reopened = Tree::open_in(&setup.datasites, app.datasite(), app.name())
                 .and_then(|mut tree| tree.lock().map(|()| tree));
             match reopened {
                 Ok(tree) => {
@@ -270,20 +270,20 @@ impl Lookout {
             }
         }
         if !self.is_settled
-            && let Err(error) = self.settle(app, options)
+            && let Err(error) = self.settle(app, setup)
         {
             tracing::error!("{error:#}");
         }
     }
 
     /// Makes the folders of the endpoints and publishes the schema.
-    fn settle(&mut self, app: &App, options: &ServerOptions) -> anyhow::Result<()> {
+    fn settle(&mut self, app: &App, setup: &ServerSetup) -> anyhow::Result<()> {
         let path = self.tree.path().display();
         let router = app.router();
         self.tree
             .prepare(router.endpoints())
             .with_context(|| format!("make the endpoints' folders in {path}"))?;
-        if options.publish_schema {
+        if setup.options.publish_schema {
             self.tree
                 .publish_schema(&router.schema())
                 .with_context(|| format!("publish the schema in {path}"))?;

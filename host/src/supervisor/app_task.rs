@@ -13,15 +13,16 @@ use tokio::time::{self, Instant};
 use tracing::Instrument;
 
 use super::desired_release::DesiredRelease;
-use super::{AppReport, AppStatus, AppTrouble, ServedApp, SupervisorEvent};
+use super::{AppReport, AppStatus, AppTrouble, ServedApp, SupervisorEvent, SupervisorOptions};
 use crate::capability::files::Grants;
 use crate::clock::now;
 use crate::config::Config;
 use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::installed::{Components, Release};
-use crate::launch::{Manner, Plan, Prepared, explain_suspended, spare_files};
 use crate::manifest::Manifest;
+use crate::open_files::spare_files;
+use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
 use crate::program_cache::ProgramCache;
 use crate::server::Draining;
 use crate::shutdown::{Shutdown, Stop};
@@ -38,14 +39,13 @@ const RESUMED_EVERY: Duration = Duration::from_secs(2);
 /// Files that an app has open beside those of its calls.
 const OWN_FILES: u64 = 24;
 
-/// What tasks share.
+/// What the tasks of all apps share.
 pub(super) struct AppTaskContext {
     config: Config,
-    manner: Manner,
+    options: SupervisorOptions,
     components: Components,
     trust: Arc<TrustStore>,
-    /// Files that may be open, and among how many apps they are context.
-    open_files: u64,
+    /// The number of apps that share the files that may be open.
     n_apps: AtomicUsize,
     cache: Arc<ProgramCache>,
     /// So many components are read at a time.
@@ -55,19 +55,16 @@ pub(super) struct AppTaskContext {
 impl AppTaskContext {
     pub(super) fn new(
         config: Config,
-        manner: Manner,
+        options: SupervisorOptions,
         components: Components,
         trust: Arc<TrustStore>,
-        open_files: u64,
-        most_loaded: usize,
     ) -> Self {
-        let cache = ProgramCache::new(components.clone(), most_loaded);
+        let cache = ProgramCache::new(components.clone(), options.most_loaded);
         Self {
             config,
-            manner,
+            options,
             components,
             trust,
-            open_files,
             n_apps: AtomicUsize::new(1),
             cache: Arc::new(cache),
             reading: Semaphore::new(1),
@@ -86,21 +83,22 @@ impl AppTaskContext {
         name: &AppName,
         author: &str,
         release: &Release,
-    ) -> Result<Prepared, CommandError> {
+    ) -> Result<PreparedApp, CommandError> {
         let grants = Grants {
             requested: self.manifest(name, &release.sha256).await?.files,
             approved: release.approved.files.clone(),
             denied: release.denied.clone(),
         };
         let limits = release.approved.limits.over(Limits::default());
-        let plan = Plan {
+        let spec = AppSpec {
             name: name.clone(),
+            author: author.to_owned(),
             limits: spare_files(limits, &grants, self.files_of_one()),
             grants,
         };
-        let (config, memory) = (&self.config, &self.manner.memory);
+        let (config, memory) = (&self.config, &self.options.serve.memory);
         let digest = release.sha256.clone();
-        Prepared::among(&self.cache, config, memory, plan, digest, author).await
+        PreparedApp::among(&self.cache, config, memory, spec, digest).await
     }
 
     /// Reads what a component says of itself.
@@ -132,7 +130,7 @@ impl AppTaskContext {
     /// Returns how many files one app may have open.
     fn files_of_one(&self) -> u64 {
         let n_apps = self.n_apps.load(Ordering::Relaxed) as u64;
-        (self.open_files / n_apps).saturating_sub(OWN_FILES)
+        (self.options.open_files / n_apps).saturating_sub(OWN_FILES)
     }
 }
 
@@ -353,17 +351,17 @@ impl AppTask {
     /// Starts the server of an app, unless the host is to end at once.
     async fn start(
         &mut self,
-        prepared: Prepared,
+        prepared: PreparedApp,
         release: Release,
     ) -> Result<Option<ServedApp>, CommandError> {
-        let serves = prepared.serves();
+        let interface = prepared.interface();
         let server = tokio::select! {
-            server = prepared.start(&self.context.config, &self.context.manner) => server?,
+            server = prepared.start(&self.context.config, &self.context.options.serve) => server?,
             () = self.shutdown.insisted() => return Ok(None),
         };
         let served = ServedApp {
             release: release.clone(),
-            serves,
+            interface,
             path: server.tree().path().to_owned(),
         };
         let (stop, shutdown) = Shutdown::new();

@@ -1,4 +1,4 @@
-//! The options that say how apps are served, for the commands that serve.
+//! The options that `run` and `serve` share.
 
 use std::time::Duration;
 
@@ -6,13 +6,14 @@ use clap::{Args, ValueEnum};
 use syft_protocol::watching::Retry;
 
 use crate::durability::Durability;
-use crate::launch::Manner;
 use crate::machine::usual_memory;
 use crate::memory::{LEAST_TOTAL, Memory};
 use crate::quantity::{parse_long_time, parse_size, parse_time};
+use crate::server::ServeOptions;
+use crate::state::StoreOptions;
 
 #[derive(Debug, Args)]
-pub(super) struct MannerArgs {
+pub(super) struct SharedServeArgs {
     /// Show callers what went wrong inside a handler
     #[arg(long)]
     debug: bool,
@@ -68,15 +69,18 @@ impl From<DurabilityArg> for Durability {
     }
 }
 
-impl From<MannerArgs> for Manner {
-    fn from(args: MannerArgs) -> Self {
+impl From<SharedServeArgs> for ServeOptions {
+    fn from(args: SharedServeArgs) -> Self {
         Self {
             debug: args.debug,
             memory: Memory::new(args.memory_total.unwrap_or_else(usual_memory)),
             publish_schema: !args.no_schema,
-            durability: args.durability.into(),
-            keep: args.keep,
+            store: StoreOptions {
+                keep: args.keep,
+                durability: args.durability.into(),
+            },
             sweep_every: args.sweep_every,
+            stop_within: None,
             retry: Retry {
                 first: args.retry_first,
                 attempts: args.retry_attempts,

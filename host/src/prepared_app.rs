@@ -1,96 +1,72 @@
-//! From a component to a server that is ready: the one way, for an app that is run and for
-//! those that are installed.
+//! From a component to a server that is ready: the one way for the demo, for an app that is run,
+//! and for those that are installed.
 
 use std::fs;
 use std::sync::Arc;
-use std::time::Duration;
 
-use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 use syft_manifest::Limits;
 use syft_protocol::address::AppName;
-use syft_protocol::retention::Retention;
-use syft_protocol::watching::Retry;
 
 use crate::app::{App, AppError, LoadedApp};
 use crate::asking::{Asking, AskingError};
 use crate::capability::files::{FileAccess, Grants};
 use crate::config::Config;
 use crate::digest::Digest;
-use crate::durability::Durability;
 use crate::error::CommandError;
-use crate::manifest::Files;
 use crate::memory::Memory;
 use crate::program_cache::{
     CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
 };
 use crate::sandbox::{Compiling, LoadError, Sandbox, turn};
-use crate::server::{Server, ServerOptions};
-use crate::state::{AlreadyServed, Damaged, Store, StoreOptions};
+use crate::server::{ServeOptions, Server, ServerSetup};
+use crate::state::{AlreadyServed, Damaged, Store};
 use crate::suspension::Suspended;
 
 /// An app that is to be served.
 #[derive(Debug)]
-pub struct Plan {
+pub struct AppSpec {
     /// Its name, which is its folder below `app_data`.
     pub name: AppName,
+    /// Whose component it is: authors take turns at the compiler.
+    pub author: String,
     /// What was granted to it.
     pub grants: Grants,
     /// What its calls may use.
     pub limits: Limits,
 }
 
-/// How apps are served, whichever they are.
-#[derive(Debug, Clone)]
-pub struct Manner {
-    /// Callers see what went wrong inside a handler.
-    pub debug: bool,
-    /// Publish `rpc.schema.json`.
-    pub publish_schema: bool,
-    /// What all apps together may take.
-    pub memory: Memory,
-    /// What is forced to the disk.
-    pub durability: Durability,
-    /// How long requests and their answers are kept.
-    pub keep: Duration,
-    /// How often old ones are deleted.
-    pub sweep_every: Duration,
-    /// How an event is told again that an app did not take.
-    pub retry: Retry,
-}
-
 /// An app that is compiled and has said what it serves. Nothing of its own was touched: an
 /// older release of it can be served meanwhile.
-pub struct Prepared {
+pub struct PreparedApp {
     loaded: LoadedApp,
     grants: Grants,
 }
 
-impl Prepared {
-    /// Compiles a component of an author, which stays loaded, and asks it what it serves.
+impl PreparedApp {
+    /// Compiles a component, which stays loaded, and asks it what it serves.
     ///
     /// # Errors
     /// It is no app that could be served, or the host's own folders are not in order.
     pub async fn alone(
         config: &Config,
         memory: &Memory,
-        plan: Plan,
+        spec: AppSpec,
         component: Vec<u8>,
         compiling: Compiling,
-        author: &str,
     ) -> Result<Self, CommandError> {
-        let limits = fit(plan.limits, memory, 1);
+        let limits = fit(spec.limits, memory, 1);
         let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
         let (sandbox, digest) = (Arc::new(sandbox), Digest::of(&component));
-        let turn = turn(author).await;
+        let turn = turn(&spec.author).await;
         let program = compile(Arc::clone(&sandbox), component, compiling, turn).await?;
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
         let program = LoadedProgram::new(sandbox, digest.clone(), program);
         let program = ProgramSource::Always(Box::new(program));
-        Self::ask(config, plan.name, plan.grants, program, &digest).await
+        Self::ask(config, spec.name, spec.grants, program, &digest).await
     }
 
-    /// Asks a component of an author among others what it serves. It is loaded when it is used.
+    /// Asks a component among others what it serves. It is loaded when it is used.
     ///
     /// # Errors
     /// It is no app that could be served, or the host's own folders are not in order.
@@ -98,14 +74,13 @@ impl Prepared {
         cache: &Arc<ProgramCache>,
         config: &Config,
         memory: &Memory,
-        plan: Plan,
+        spec: AppSpec,
         component: Digest,
-        author: &str,
     ) -> Result<Self, CommandError> {
-        let limits = fit(plan.limits, memory, cache.most());
+        let limits = fit(spec.limits, memory, cache.most());
         let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
         let digest = component.clone();
-        let program = CachedProgram::new(cache, sandbox, &plan.name, component, author);
+        let program = CachedProgram::new(cache, sandbox, &spec.name, component, &spec.author);
         let program = ProgramSource::Cached(program);
         // What takes a while and may fail comes before it is asked.
         drop(
@@ -114,7 +89,7 @@ impl Prepared {
                 .await
                 .map_err(|error| explain(error.into()))?,
         );
-        Self::ask(config, plan.name, plan.grants, program, &digest).await
+        Self::ask(config, spec.name, spec.grants, program, &digest).await
     }
 
     async fn ask(
@@ -132,44 +107,37 @@ impl Prepared {
         Ok(Self { loaded, grants })
     }
 
-    /// Returns what the app is there for.
-    pub fn serves(&self) -> Serves {
-        Serves::new(&self.loaded)
+    /// Returns what the app serves and watches.
+    pub fn interface(&self) -> AppInterface {
+        AppInterface::new(&self.loaded)
     }
 
     /// Opens what the app keeps and its folders. Nothing is answered yet.
     ///
     /// # Errors
     /// The state is damaged, another host serves the app, or its folders cannot be made.
-    pub async fn start(self, config: &Config, manner: &Manner) -> Result<Server, CommandError> {
+    pub async fn start(
+        self,
+        config: &Config,
+        options: &ServeOptions,
+    ) -> Result<Server, CommandError> {
         let name = self.loaded.name().clone();
         let folder = config.app_folder(&name);
         fs::create_dir_all(&config.datasites)?;
         let files = FileAccess::new(&config.datasites, &self.grants, &config.email, &name)?;
-        let kept = StoreOptions {
-            keep: manner.keep,
-            durability: manner.durability,
-        };
         let limits = self.loaded.limits().clone();
-        let stop_within = config.stop_within.unwrap_or(limits.time);
-        // It may have to be mended first, which takes a while.
-        let place = folder.clone();
-        let open = move || Store::open(&place, &limits, &kept);
+        // A damaged state is repaired first, which takes a while.
+        let (place, store) = (folder.clone(), options.store.clone());
+        let open = move || Store::open(&place, &limits, &store);
         let state = tokio::task::spawn_blocking(open).await?;
         let state = state.map_err(explain_state)?;
-        let app = App::new(self.loaded, files, state, manner.debug);
-        let options = ServerOptions {
+        let app = App::new(self.loaded, files, state, options.debug);
+        let setup = ServerSetup {
             datasites: config.datasites.clone(),
             folder,
-            debug: manner.debug,
-            publish_schema: manner.publish_schema,
-            retention: Retention { keep: manner.keep },
-            sweep_every: manner.sweep_every,
-            durability: manner.durability,
-            stop_within,
-            retry: manner.retry,
+            options: options.clone(),
         };
-        let server = Server::new(app, options).await;
+        let server = Server::new(app, setup).await;
         server.map_err(|error| match error.downcast::<Suspended>() {
             Ok(suspended) => explain_suspended(&suspended, &name),
             Err(error) => error.into(),
@@ -177,16 +145,16 @@ impl Prepared {
     }
 }
 
-/// What an app is there for.
+/// What an app serves and watches.
 #[derive(Debug, Clone)]
-pub struct Serves {
+pub struct AppInterface {
     /// The paths of its endpoints.
     pub endpoints: Vec<String>,
     /// What it watches, in words and for scripts.
     pub watches: Vec<(String, Value)>,
 }
 
-impl Serves {
+impl AppInterface {
     fn new(loaded: &LoadedApp) -> Self {
         let watches = loaded.watches().all().iter();
         let endpoints = loaded.router().endpoints();
@@ -223,38 +191,6 @@ fn fit(limits: Limits, memory: &Memory, n_programs: usize) -> Limits {
             memory,
             total,
             "a call gets less memory: all apps have no more"
-        );
-    }
-    limits
-}
-
-/// Calls that hold files open would otherwise take those of others: many systems give a
-/// program 1,024 unless it asks for more. Returns how many may be open.
-pub fn allow_open_files(wanted: u64) -> u64 {
-    let mut limit = getrlimit(Resource::Nofile);
-    let most = limit.maximum.unwrap_or(wanted).min(wanted);
-    if limit.current.is_some_and(|current| current < most) {
-        limit.current = Some(most);
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::warn!("no more files can be open at a time: {error}");
-        }
-    }
-    getrlimit(Resource::Nofile).current.unwrap_or(wanted)
-}
-
-/// Lowers the limits of an app that may open files to what so many open files can bear, and
-/// says so.
-pub fn spare_files(limits: Limits, grants: &Grants, open_files: u64) -> Limits {
-    if grants.approved == Files::default() {
-        return limits;
-    }
-    let wanted = limits.concurrency;
-    let limits = limits.within_open_files(open_files);
-    if limits.concurrency < wanted {
-        tracing::warn!(
-            open_files,
-            concurrency = limits.concurrency,
-            "few files can be open at a time (see `ulimit -Hn`): fewer calls run at the same time"
         );
     }
     limits
