@@ -18,7 +18,6 @@ use thiserror::Error;
 use tokio::sync::{self, Semaphore, oneshot};
 
 use crate::digest::Digest;
-use crate::installed::{Components, InstalledError};
 use crate::memory::AppMemory;
 use crate::sandbox::{Compiling, LoadError, Program, Sandbox, Turn, turn};
 
@@ -37,8 +36,8 @@ pub enum ProgramError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// The component is not there as it was installed.
-    #[error(transparent)]
-    Component(#[from] InstalledError),
+    #[error("{0:#}")]
+    Component(anyhow::Error),
     /// The host cannot.
     #[error("{0:#}")]
     Host(anyhow::Error),
@@ -88,7 +87,7 @@ pub struct LoadedProgram {
     program: RwLock<Arc<Program>>,
     limits: Limits,
     memory: AppMemory,
-    /// From where it is loaded anew.
+    /// What it is loaded from again.
     source: Option<(Arc<Sandbox>, Digest)>,
 }
 
@@ -152,10 +151,13 @@ impl Deref for ProgramGuard {
     }
 }
 
+/// Reads the component with a digest, unless it has more than so many bytes.
+pub type ReadComponent = Box<dyn Fn(&Digest, u64) -> anyhow::Result<Vec<u8>> + Send + Sync>;
+
 /// The programs of a process's apps that are loaded.
 pub struct ProgramCache {
-    components: Components,
-    /// Programs that stay loaded. Beyond it are only those at work.
+    read_component: ReadComponent,
+    /// How many programs stay loaded. Beyond that only those at work are.
     most: usize,
     loaded: Mutex<Vec<Arc<Slot>>>,
     n_loaded: AtomicUsize,
@@ -173,7 +175,7 @@ struct Slot {
     used: AtomicU64,
 }
 
-/// A program that is loaded when it is used, and dropped when others need the room.
+/// A program that is loaded when it is used, and evicted when others need the room.
 pub struct CachedProgram {
     cache: Arc<ProgramCache>,
     sandbox: Arc<Sandbox>,
@@ -192,11 +194,11 @@ struct End {
 }
 
 impl ProgramCache {
-    /// Returns what keeps so many programs of these components loaded.
-    pub fn new(components: Components, most: usize) -> Self {
+    /// Returns what keeps so many programs loaded.
+    pub fn new(read_component: ReadComponent, most: usize) -> Self {
         let n_processors = thread::available_parallelism().map_or(1, usize::from);
         Self {
-            components,
+            read_component,
             most,
             loaded: Mutex::default(),
             n_loaded: AtomicUsize::new(0),
@@ -221,14 +223,14 @@ impl ProgramCache {
     fn add(&self, slot: &Arc<Slot>) {
         let mut loaded = self.loaded();
         // One that was loaded anew is there already.
-        loaded.retain(|it| !Arc::ptr_eq(it, slot));
+        loaded.retain(|other| !Arc::ptr_eq(other, slot));
         loaded.push(Arc::clone(slot));
         self.count(&loaded);
     }
 
     fn remove(&self, slot: &Arc<Slot>) {
         let mut loaded = self.loaded();
-        loaded.retain(|it| !Arc::ptr_eq(it, slot));
+        loaded.retain(|other| !Arc::ptr_eq(other, slot));
         self.count(&loaded);
     }
 
@@ -269,7 +271,7 @@ impl Slot {
         *place = Some(Arc::clone(program));
     }
 
-    /// Takes the program away, unless it is at work.
+    /// Takes the program out, unless it is at work.
     fn evict(&self) -> Option<Arc<Program>> {
         let mut place = self.program.write().expect("no holder of this lock panics");
         // Whoever begins to use it takes its copy under the lock.
@@ -341,10 +343,11 @@ impl CachedProgram {
         if let Some(program) = self.reload().await? {
             return Ok(program);
         }
-        let (components, digest) = (self.cache.components.clone(), self.digest.clone());
+        let (cache, digest) = (Arc::clone(&self.cache), self.digest.clone());
         let limit = self.sandbox.limits().component_bytes;
-        let read = tokio::task::spawn_blocking(move || components.read(&digest, limit));
-        let component = read.await.map_err(host)??;
+        let read = move || (cache.read_component)(&digest, limit);
+        let component = tokio::task::spawn_blocking(read).await.map_err(host)?;
+        let component = component.map_err(ProgramError::Component)?;
         let sandbox = Arc::clone(&self.sandbox);
         let compiled = compile(sandbox, component, Compiling::BesideOthers, turn).await;
         Ok(compiled.map_err(ProgramError::Host)??)
@@ -383,8 +386,8 @@ fn host(error: impl std::error::Error + Send + Sync + 'static) -> ProgramError {
     ProgramError::Host(error.into())
 }
 
-/// Has a component compiled in its turn, and waits for that in a thread of its own. It goes on
-/// where nobody waits for it any more: the code is kept.
+/// Has a component compiled in its turn, and waits for that in a thread of its own. Compiling
+/// goes on even if nobody waits for it any more, since the code is kept.
 ///
 /// # Errors
 /// There is no such thread, or it panics.

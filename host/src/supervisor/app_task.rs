@@ -59,7 +59,9 @@ impl AppTaskContext {
         components: Components,
         trust: Arc<TrustStore>,
     ) -> Self {
-        let cache = ProgramCache::new(components.clone(), options.most_loaded);
+        let installed = components.clone();
+        let read = move |digest: &Digest, limit| Ok(installed.read(digest, limit)?);
+        let cache = ProgramCache::new(Box::new(read), options.most_loaded);
         Self {
             config,
             options,
