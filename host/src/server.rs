@@ -35,7 +35,7 @@ use crate::journal::Journal;
 use crate::private_folder::PrivateFolder;
 use crate::shutdown::Shutdown;
 use crate::suspension;
-use crate::tree::{Hints, Scan, Tree, Watcher};
+use crate::tree::{Hints, Scan, Sweep, Tree, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
 use crash_suspects::CrashSuspects;
@@ -358,10 +358,14 @@ impl Server {
         let app = Arc::clone(&self.shared.app);
         tokio::task::spawn_blocking(move || {
             let now = now().wall;
-            let n_deleted = endpoints
-                .iter()
-                .map(|endpoint| tree.sweep_endpoint(endpoint, &retention, now, request_bytes))
-                .sum();
+            let sweep = Sweep {
+                tree: &tree,
+                retention,
+                now,
+                request_bytes,
+            };
+            let endpoints = endpoints.iter();
+            let n_deleted = endpoints.map(|endpoint| sweep.endpoint(endpoint)).sum();
             let is_waiting = |address: &Address| tree.is_waiting(address);
             if let Err(error) = Handle::current().block_on(app.sweep(is_waiting, now)) {
                 tracing::error!("cannot forget old answers: {error}");

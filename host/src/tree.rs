@@ -39,6 +39,7 @@ pub(crate) use read::is_absent;
 pub use read::{Opened, RequestFile};
 pub use scan::{Course, Scan, Skipped, Which};
 pub use shelf::{Item, Shelf};
+pub use sweep::Sweep;
 pub use watch::{Hints, Watcher};
 pub use write::Written;
 
