@@ -160,7 +160,9 @@ impl AppInterface {
         let endpoints = loaded.router().endpoints();
         Self {
             endpoints: endpoints.map(ToString::to_string).collect(),
-            watches: watches.map(|it| (it.words(), it.to_json())).collect(),
+            watches: watches
+                .map(|watch| (watch.words(), watch.to_json()))
+                .collect(),
         }
     }
 

@@ -108,8 +108,9 @@ impl Router {
 /// Returns the bytes of all texts about an endpoint.
 fn text_bytes(described: &rpc::Endpoint) -> usize {
     let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let parameters = described.parameters.iter().map(|it| {
-        size_of::<rpc::Parameter>() + it.name.len() + it.type_json.len() + length(&it.schema_json)
+    let parameters = described.parameters.iter().map(|parameter| {
+        let texts = parameter.name.len() + parameter.type_json.len();
+        size_of::<rpc::Parameter>() + texts + length(&parameter.schema_json)
     });
     described.path.len()
         + length(&described.description)

@@ -207,8 +207,8 @@ impl Server {
         let mut asked = time::interval(ASKED_EVERY);
         asked.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let watching = self.watching.take();
-        let watching =
-            watching.map(|it| tokio::spawn(watch(it, shutdown.clone()).in_current_span()));
+        let watching = watching
+            .map(|watching| tokio::spawn(watch(watching, shutdown.clone()).in_current_span()));
         let shared = Arc::clone(&self.shared);
         loop {
             worker::start_workers(&shared);

@@ -290,10 +290,10 @@ impl Supervisor {
     /// Returns the stamp of what need not be read again.
     fn known(&self) -> Option<RecordsStamp> {
         // The task of an app is to be replaced where it has ended by a fault of ours.
-        let is_complete = !self.apps.values().any(|it| it.task.is_finished());
+        let is_complete = !self.apps.values().any(|app| app.task.is_finished());
         let seen = self.seen.as_ref();
-        let seen = seen.filter(|it| it.is_settled && is_complete);
-        seen.map(|it| it.stamp)
+        let seen = seen.filter(|seen| seen.is_settled && is_complete);
+        seen.map(|seen| seen.stamp)
     }
 
     fn note_seen(&mut self, stamp: RecordsStamp, now: Instant) {
@@ -350,7 +350,10 @@ impl Supervisor {
     fn heal(&mut self, name: &AppName) {
         let known = self.status.apps.get_mut(name.as_str());
         if let Some(known) = known
-            && known.trouble.as_ref().is_some_and(|it| it.sha256.is_none())
+            && known
+                .trouble
+                .as_ref()
+                .is_some_and(|trouble| trouble.sha256.is_none())
         {
             known.trouble = None;
             self.status_file.write(&self.status);
@@ -363,13 +366,17 @@ impl Supervisor {
         names: &HashSet<AppName>,
         report: &mut impl FnMut(&SupervisorEvent),
     ) {
-        let is_broken = |it: &AppStatus| {
-            let trouble = it.trouble.as_ref();
-            it.serving.is_none() && trouble.is_some_and(|it| it.sha256.is_none())
+        let is_broken = |status: &AppStatus| {
+            let trouble = status.trouble.as_ref();
+            status.serving.is_none() && trouble.is_some_and(|trouble| trouble.sha256.is_none())
         };
-        let broken = self.status.apps.iter().filter(|(_, it)| is_broken(it));
+        let broken = self
+            .status
+            .apps
+            .iter()
+            .filter(|(_, status)| is_broken(status));
         let broken: Vec<_> = broken.flat_map(|(name, _)| AppName::parse(name)).collect();
-        for name in broken.into_iter().filter(|it| !names.contains(it)) {
+        for name in broken.into_iter().filter(|name| !names.contains(name)) {
             self.status.apps.remove(name.as_str());
             self.status_file.write(&self.status);
             report(&SupervisorEvent::Stopped(name));
@@ -377,7 +384,7 @@ impl Supervisor {
     }
 
     fn want(&mut self, name: &AppName, desired: Option<DesiredRelease>) {
-        let handle = self.apps.get(name).filter(|it| !it.task.is_finished());
+        let handle = self.apps.get(name).filter(|app| !app.task.is_finished());
         if let Some(handle) = handle {
             handle.desired.send_if_modified(|known| {
                 let is_new = *known != desired;
@@ -419,7 +426,7 @@ impl Supervisor {
 
     /// Tells how it is, once all apps were tried.
     fn settle(&mut self, report: &mut impl FnMut(&SupervisorEvent)) {
-        if self.untried.as_ref().is_none_or(|it| !it.is_empty()) {
+        if self.untried.as_ref().is_none_or(|names| !names.is_empty()) {
             return;
         }
         let (n_serving, n_failed) = self.status.counts();

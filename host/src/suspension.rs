@@ -90,9 +90,10 @@ pub(crate) fn note_given_up(folder: &PrivateFolder, name: &str) -> io::Result<()
 pub(crate) fn note_crash(folder: &PrivateFolder) -> io::Result<()> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut record = read(folder)?;
-    match record.note_crash(now().micros()) {
-        true => write(folder, &record),
-        false => Ok(()),
+    if record.note_crash(now().micros()) {
+        write(folder, &record)
+    } else {
+        Ok(())
     }
 }
 
@@ -156,7 +157,7 @@ mod tests {
         };
         ["one", "one", "another", "one"]
             .iter()
-            .for_each(|it| give_up(it));
+            .for_each(|name| give_up(name));
         assert!(!is_suspended_by_a_crash());
         give_up("a third");
         assert!(suspended(folder).expect("read").is_none());

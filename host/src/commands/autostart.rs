@@ -18,13 +18,13 @@ use crate::ui::Ui;
 /// Line of a file that says by its digest that the rest of it is as it was written here.
 const MARK: &str = "# Written by `syft-host autostart`, which replaces it unless it was changed: ";
 
-/// Have somebody else start `syft-host serve`
+/// Start `syft-host serve` from systemd or SyftBox
 ///
-/// Writes one file. One that is there and was not written so is left as it is.
+/// Writes one file. A file of that name that this command did not write stays as it is.
 #[derive(Debug, Args)]
 pub(super) struct AutostartArgs {
     #[command(subcommand)]
-    by: By,
+    by: AutostartBy,
 
     /// Only show the file
     #[arg(long, global = true)]
@@ -36,7 +36,7 @@ pub(super) struct AutostartArgs {
 }
 
 #[derive(Debug, Subcommand)]
-enum By {
+enum AutostartBy {
     /// As a service of this user: ~/.config/systemd/user/syft-host.service
     Systemd,
     /// As an app of the SyftBox client: apps/syft-host/run.sh in its data folder
@@ -51,8 +51,8 @@ pub(super) fn autostart(
     let config = Config::load(overrides)?;
     let start = Start::find(overrides)?;
     let file = match args.by {
-        By::Systemd => unit(&start)?,
-        By::Syftbox => script(&config, &start)?,
+        AutostartBy::Systemd => unit(&start)?,
+        AutostartBy::Syftbox => script(&config, &start)?,
     };
     if args.print {
         ui.bytes(file.text.as_bytes())?;
@@ -241,12 +241,13 @@ fn plain_path(path: &Path) -> Result<&str, CommandError> {
 
 /// Lines and the like would be something else in the file.
 fn plain_text(text: &str) -> Result<&str, CommandError> {
-    match text.chars().all(is_plain) {
-        true => Ok(text),
-        false => Err(CommandError::new(format!(
+    if text.chars().all(is_plain) {
+        Ok(text)
+    } else {
+        Err(CommandError::new(format!(
             "`{}` cannot be written into such a file",
             text.escape_debug()
-        ))),
+        )))
     }
 }
 

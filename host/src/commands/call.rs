@@ -59,7 +59,10 @@ pub(super) async fn call(
     let call = args.read(&config.email)?;
     let subscriptions = Subscriptions::find(&config.datasites, &config.email);
     let target = SyncTarget::of(&call.url);
-    if let Some(missing) = target.as_ref().and_then(|it| it.missing(&subscriptions)) {
+    if let Some(missing) = target
+        .as_ref()
+        .and_then(|target| target.missing(&subscriptions))
+    {
         ui.status(&format!(
             "warning: SyftBox's client does not sync requests to {}: {missing}",
             call.url.datasite()

@@ -37,13 +37,12 @@ const CALLS: [(&str, Option<&str>); 5] = [
     ("calculate", Some(r#"{"a":"six","b":7}"#)),
 ];
 
-/// Show the way of a request, from a caller to a sandboxed handler and back
+/// Serve a sample app and call it
 ///
-/// Builds the hello example, serves it in a throw-away datasite and calls it as
-/// somebody else.
+/// Builds the hello example, serves it in a temporary datasite, and calls it as another user.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Go on serving until Ctrl-C, for calls from another terminal
+    /// Keep serving until Ctrl-C, for calls from another terminal
     #[arg(long)]
     keep_serving: bool,
 }

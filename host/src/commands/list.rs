@@ -34,7 +34,9 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
         ui.line("No host serves what is installed: start `syft-host serve`.")?;
     }
     for name in names {
-        let status = status.as_ref().and_then(|it| it.apps.get(name.as_str()));
+        let status = status
+            .as_ref()
+            .and_then(|status| status.apps.get(name.as_str()));
         // One that cannot be read hides no other.
         match installer.installed(&name) {
             Ok(installed) => {
@@ -81,10 +83,10 @@ fn lines(
         ]),
         None => lines.extend(status.into_iter().flat_map(status_lines)),
     }
-    lines.extend(waiting.iter().map(|it| {
+    lines.extend(waiting.iter().map(|release| {
         format!(
             "  {} wants more: see `syft-host approve {name}`",
-            it.version
+            release.version
         )
     }));
     lines
@@ -104,7 +106,10 @@ fn status_lines(status: &AppStatus) -> Vec<String> {
         Some(_) => "  cannot be served, so the release before still is",
         None => "  cannot be served",
     };
-    let hints = trouble.hints.iter().map(|it| format!("    {}", plain(it)));
+    let hints = trouble
+        .hints
+        .iter()
+        .map(|hint| format!("    {}", plain(hint)));
     let why = format!("{what}: {}", plain(&trouble.error));
     std::iter::once(why).chain(hints).collect()
 }

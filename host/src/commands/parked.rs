@@ -22,10 +22,10 @@ const MAX_SHOWN: u64 = 16 << 20;
 
 /// Show the requests and events that were given up
 ///
-/// A request is given up when the host has crashed again and again while it handled it, and
-/// is answered with 500. An event of a watched file is told again when the app fails to
-/// take it, less and less often, and is given up in the end. The host that serves the
-/// app, or the next one that does, sees to what is asked for here.
+/// A request that crashed the host several times is parked and answered with 500. An event of
+/// a watched file is delivered again when the app fails to take it, less and less often, and is
+/// parked in the end. What is asked for here is done by the host that serves the app, or by the
+/// next one that does.
 #[derive(Debug, Args)]
 pub(super) struct ParkedArgs {
     /// Name of the app [default: all of them]
@@ -35,8 +35,8 @@ pub(super) struct ParkedArgs {
     #[arg(long, value_name = "ID", requires = "app", conflicts_with_all = ["retry", "drop"])]
     show: Option<Uuid>,
 
-    /// Try this one again: a request gets another answer; an event is told as far as it
-    /// is still so
+    /// Try this one again: a request gets a new answer; an event is delivered if it still
+    /// describes the file
     #[arg(long, value_name = "ID", requires = "app")]
     retry: Vec<Uuid>,
 
@@ -89,9 +89,10 @@ fn find_app(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
     }
     let error = CommandError::new(format!("no app {app} has been served"));
     let known: Vec<&str> = known.iter().map(AppName::as_str).collect();
-    Err(match known.is_empty() {
-        true => error,
-        false => error.hint(format!("served so far: {}", known.join(", "))),
+    Err(if known.is_empty() {
+        error
+    } else {
+        error.hint(format!("served so far: {}", known.join(", ")))
     })
 }
 
@@ -112,12 +113,12 @@ impl Parked {
 
     fn request(&self, id: Uuid) -> Option<&ParkedRequest> {
         let id = id.to_string();
-        self.requests.1.iter().find(|it| it.id == id)
+        self.requests.1.iter().find(|request| request.id == id)
     }
 
     fn event(&self, id: Uuid) -> Option<&ParkedEvent> {
         let id = id.to_string();
-        self.events.1.iter().find(|it| it.id == id)
+        self.events.1.iter().find(|event| event.id == id)
     }
 
     fn missing(&self, id: Uuid) -> CommandError {
@@ -137,7 +138,7 @@ impl Parked {
         }
         let is_dropped = |id| all.contains(&(id, ParkedAction::Drop));
         if let Some((id, _)) =
-            (all.iter()).find(|it| it.1 == ParkedAction::Retry && is_dropped(it.0))
+            (all.iter()).find(|(id, action)| *action == ParkedAction::Retry && is_dropped(*id))
         {
             return Err(CommandError::new(format!(
                 "{id} can be tried again or forgotten, not both"
@@ -171,7 +172,7 @@ impl Parked {
         ui.line(&format!("{}  {}  request {address}", self.app, request.id))?;
         let at = Timestamp::from_micros(request.at);
         ui.line(&format!(
-            "    the host crashed while it handled it, again and again until {at}"
+            "    the host crashed several times while it handled this, the last time at {at}"
         ))?;
         Ok(())
     }

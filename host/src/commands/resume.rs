@@ -14,8 +14,8 @@ use crate::ui::Ui;
 
 /// Serve an app again that was suspended
 ///
-/// An app is suspended when the host has crashed, or was killed for want of memory, again and again
-/// during its calls. Its requests wait meanwhile, until they expire.
+/// An app is suspended when the host crashed, or ran out of memory, several times during its
+/// calls. Its requests wait until the app is resumed or they expire.
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
     /// Name of the app
@@ -32,12 +32,12 @@ pub(super) fn resume(
     let folder = config.app_folder(&name);
     let mut was_suspended = folder.is_dir() && suspension::resume(&folder)?;
     let installer = Installer::open(&config).map_err(offer::explain)?;
-    // An app that is run by itself has no record.
+    // An app that `run` serves has no record.
     for release in installer
         .records()
         .get(&name)?
         .iter()
-        .flat_map(|it| it.releases())
+        .flat_map(|installed| installed.releases())
     {
         was_suspended |= asking::forget(&config.asking(), &release.sha256)?;
     }

@@ -35,13 +35,14 @@ const OPEN_FILES: u64 = 65_536;
 
 /// Serve an app in the foreground
 ///
-/// The app is a component file; or the folder of a guest crate or a Python program of
-/// SyftEvent, which are built first. It is served until SIGINT or SIGTERM; calls in progress are
-/// finished. It needs no signature and gets only what is allowed here; one that it has must hold.
+/// The app is a component file, the folder of a guest crate, or a SyftEvent program in Python.
+/// Crates and programs are built first. The app is served until SIGINT or SIGTERM; calls in
+/// progress are finished. It needs no signature and gets only what is allowed here. If it has a
+/// signature, the signature must be valid.
 ///
-/// Building a crate runs what its author wrote outside of any sandbox (`build.rs`, macros, and the
-/// like of all that it depends on), so you are asked before, unless you said for good that you
-/// trust the folder. Nothing of a Python program or a component runs outside of one.
+/// Building a crate runs code of its author outside of any sandbox (`build.rs` and macros, also
+/// of its dependencies). You are asked before, unless you approved the folder for good. Python
+/// programs and components never run outside of a sandbox.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// Component file, folder of a guest crate, Python program, or folder with `app.py`
@@ -56,8 +57,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     include: Vec<String>,
 
-    /// Build a crate though that runs what its author wrote outside of any sandbox:
-    /// `build.rs`, macros, and the like of all that it depends on
+    /// Build a crate without asking, although that runs code of its author outside of any
+    /// sandbox: `build.rs` and macros, also of its dependencies
     #[arg(long)]
     allow_native_build: bool,
 
@@ -81,21 +82,20 @@ pub(super) struct RunArgs {
     #[arg(long, help_heading = "Files")]
     allow_all_requested: bool,
 
-    /// Allow the app to read these, as far as it asks for them; may be given more
-    /// than once
+    /// Allow the app to read these, if it asks for them; may be given more than once
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
     allow_read: Vec<PathPattern>,
 
-    /// Allow the app to read and write these, as far as it asks for them
+    /// Allow the app to read and write these, if it asks for them
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
     allow_write: Vec<PathPattern>,
 
-    /// Deny the app these with all below them, whatever else is allowed
+    /// Deny the app these and everything below them, whatever else is allowed
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
     deny: Vec<PathPattern>,
 
-    /// Refuse an app that is not signed by its author, whose key is known, and as the
-    /// trust policy asks for
+    /// Refuse the app unless its author, whose key is known, has signed it as the trust policy
+    /// requires
     #[arg(long)]
     require_signature: bool,
 
@@ -113,9 +113,10 @@ pub(super) async fn run(
     let source = Source::find(ui, overrides, &args)?;
     let name = source.name(args.name.as_deref())?;
     let wrong = |error: CommandError| error.about(format!("cannot run {}", source.path.display()));
-    let standing = match source.is_own && !args.require_signature {
-        true => None,
-        false => vouch(ui, &config, &source.component, args.require_signature).map_err(wrong)?,
+    let standing = if source.is_own && !args.require_signature {
+        None
+    } else {
+        vouch(ui, &config, &source.component, args.require_signature).map_err(wrong)?
     };
     check_name(&config, &name, standing.as_ref()).map_err(wrong)?;
     let approvals = Approvals::new(&config.approvals);
@@ -221,15 +222,16 @@ impl RunArgs {
                  --concurrency, --state",
             );
         }
-        let most = match is_all_approved {
-            true => asked,
-            false => Limits {
+        let most = if is_all_approved {
+            asked
+        } else {
+            Limits {
                 time: asked.time.min(usual.time),
                 memory_bytes: asked.memory_bytes.min(usual.memory_bytes),
                 concurrency: asked.concurrency.min(usual.concurrency),
                 state_bytes: asked.state_bytes.min(usual.state_bytes),
                 ..usual
-            },
+            }
         };
         Limits {
             time: self.time.unwrap_or(most.time),

@@ -24,30 +24,29 @@ const OPEN_FILES: u64 = 524_288;
 
 /// Serve all apps that are installed
 ///
-/// What is installed, updated and removed meanwhile counts at once. SIGHUP has it look again,
-/// and try again what could not be served. SIGINT or SIGTERM end it after the calls in
-/// progress; a second one ends it at once.
+/// It notices at once what is installed, updated or removed. On SIGHUP it looks again, and
+/// retries apps that could not be served. SIGINT or SIGTERM end it after the calls in progress;
+/// a second one ends it at once.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
-    /// Look for newer releases so often, such as `6h`, and take those that want nothing new; others wait for
-    /// `syft-host approve` [default: never, see `syft-host update`]
+    /// How often to look for newer releases, such as `6h`. A release that wants no new rights is
+    /// installed; others wait for `syft-host approve` [default: never, see `syft-host update`]
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
     update_every: Option<Duration>,
 
-    /// Look so often for what authors have revoked
+    /// How often to look for what authors have revoked
     #[arg(long, value_name = "DURATION", value_parser = parse_heed, default_value = "5m")]
     heed_every: Duration,
 
-    /// Apps that stay loaded at one time: those that were used last. Others are loaded when they are
-    /// called
+    /// How many apps stay loaded: the most recently used. Others are loaded when they are called
     #[arg(long, value_name = "N", value_parser = parse_loaded, default_value_t = 32)]
     loaded: usize,
 
     #[command(flatten)]
     shared: SharedServeArgs,
 
-    /// Time for calls in progress when it is to stop [default: as long as calls may take;
-    /// 2.5 s as an app of SyftBox]
+    /// Time for calls in progress to finish after SIGINT or SIGTERM [default: the time limit of
+    /// a call; 2.5 s as an app of SyftBox]
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
     stop_within: Option<Duration>,
 }
@@ -62,7 +61,7 @@ pub(super) async fn serve(
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     say_if_local(ui, &config)?;
-    let voice = Voice {
+    let reporter = Reporter {
         ui,
         datasite: config.email.to_string(),
         is_local: config.is_local,
@@ -83,16 +82,16 @@ pub(super) async fn serve(
     options.serve.memory.tell();
     let supervisor = Supervisor::new(config, options)?;
     supervisor
-        .run(shutdown, |event| voice.report(event))
+        .run(shutdown, |event| reporter.report(event))
         .await?;
     Ok(Exit::Success)
 }
 
 fn parse_heed(text: &str) -> Result<Duration, String> {
-    // What was revoked is to count within ten minutes.
+    // A revocation has to take effect within ten minutes.
     parse_long_time(text)
         .ok()
-        .filter(|it| (Duration::from_secs(1)..=Duration::from_secs(600)).contains(it))
+        .filter(|time| (Duration::from_secs(1)..=Duration::from_secs(600)).contains(time))
         .ok_or_else(|| "expected a time from `1s` to `10m`".to_owned())
 }
 
@@ -104,21 +103,21 @@ fn parse_loaded(text: &str) -> Result<usize, String> {
     }
 }
 
-/// Tells what happens.
-struct Voice {
+/// Prints what happens.
+struct Reporter {
     ui: Ui,
     datasite: String,
     is_local: bool,
 }
 
-impl Voice {
-    /// That nobody reads it any more is no reason to serve no more.
+impl Reporter {
+    /// Serving goes on even if nobody reads this any more.
     fn report(&self, event: &SupervisorEvent) {
         let json = self.ui.json(&self.to_json(event));
         let lines = self.to_lines(event);
         let written = json.and_then(|()| lines.iter().try_for_each(|line| self.ui.line(line)));
         if let Err(error) = written {
-            tracing::debug!("nobody reads what happens: {error}");
+            tracing::debug!("cannot print an event: {error}");
         }
     }
 
@@ -157,10 +156,7 @@ impl Voice {
                 n_serving: 0,
                 n_failed: 0,
             } => vec![
-                format!(
-                    "Nothing is installed for {}: waiting for it.",
-                    self.datasite
-                ),
+                format!("No app is installed for {} yet.", self.datasite),
                 "Install an app with `syft-host install FILE`.".to_owned(),
             ],
             SupervisorEvent::Ready {
@@ -184,7 +180,12 @@ impl Voice {
             // The log has it with its time.
             SupervisorEvent::Failed(name, trouble) => {
                 let mut lines = vec![format!("Cannot serve {name}: {}", plain(&trouble.error))];
-                lines.extend(trouble.hints.iter().map(|it| format!("  {}", plain(it))));
+                lines.extend(
+                    trouble
+                        .hints
+                        .iter()
+                        .map(|hint| format!("  {}", plain(hint))),
+                );
                 lines
             }
         }

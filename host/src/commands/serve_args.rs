@@ -22,12 +22,12 @@ pub(super) struct SharedServeArgs {
     #[arg(long)]
     no_schema: bool,
 
-    /// What survives a failure of the power
+    /// What survives a power failure
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = DurabilityArg::Batched)]
     durability: DurabilityArg,
 
-    /// Memory that all apps together may take, such as `4GiB` [default: half of what this
-    /// machine has, or of what the group of processes may have]
+    /// Memory for all apps together, such as `4GiB` [default: half of what this machine or
+    /// container has]
     #[arg(long, value_name = "SIZE", value_parser = parse_total)]
     memory_total: Option<usize>,
 
@@ -35,27 +35,27 @@ pub(super) struct SharedServeArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30d")]
     keep: Duration,
 
-    /// How often older ones are deleted
+    /// How often expired requests and answers are deleted
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "1h")]
     sweep_every: Duration,
 
-    /// Time before an event that failed is told again, which doubles each time
+    /// Delay before an event is delivered again; it doubles with each failed attempt
     #[arg(long, value_name = "DURATION", value_parser = parse_retry, default_value = "1s", help_heading = "Watching")]
     retry_first: Duration,
 
-    /// Times that an event is told before it is parked
+    /// Delivery attempts before an event is parked
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), default_value_t = 10, help_heading = "Watching")]
     retry_attempts: u32,
 }
 
-/// A host that is killed loses nothing with any of these.
+/// If only the host is killed, none of these loses anything.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum DurabilityArg {
-    /// Nothing is forced to the disk: the last calls may be lost, or the state ruined
+    /// Force nothing to the disk: a power failure may lose the last calls or damage the state
     None,
-    /// The state, before the answers are seen; a lost answer is given again
+    /// Force the state before an answer is visible; a lost answer is written again
     Batched,
-    /// The state and each answer
+    /// Force the state and each answer
     Strict,
 }
 

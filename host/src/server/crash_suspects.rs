@@ -56,7 +56,10 @@ impl CrashSuspects {
             Ok(Opened::Absent) => crashes < 2,
             Ok(Opened::File(_)) | Err(_) => false,
         };
-        let named: HashSet<&str> = parked.iter().map(|it| it.address.as_str()).collect();
+        let named: HashSet<&str> = parked
+            .iter()
+            .map(|parked| parked.address.as_str())
+            .collect();
         let is_parked = |address: &Address| named.contains(address.to_string().as_str());
         left.requests
             .retain(|address, crashes| !is_over(address, *crashes) || is_parked(address));
@@ -68,7 +71,11 @@ impl CrashSuspects {
         if left.has_crashed && !left.was_stopping {
             log_unrecorded(suspension::note_crash(folder));
         }
-        log_suspects(left.requests.iter().filter(|it| !is_parked(it.0)));
+        log_suspects(
+            left.requests
+                .iter()
+                .filter(|(address, _)| !is_parked(address)),
+        );
         let journal = Journal::start(folder, left.requests)
             .with_context(|| format!("write the journal of calls in {}", folder.display()))?;
         Ok(Self {
@@ -90,7 +97,7 @@ impl CrashSuspects {
     fn park(&mut self, address: &Address, crashes: u32) {
         let at = Timestamp::from_system_time(SystemTime::now()).micros();
         let parked = ParkedRequest::new(address, crashes, at);
-        if self.parked.iter().any(|it| it.id == parked.id) {
+        if self.parked.iter().any(|known| known.id == parked.id) {
             return;
         }
         tracing::error!(%address, id = parked.id, crashes, "given up: parked");
@@ -126,7 +133,7 @@ impl CrashSuspects {
         };
         for (id, asked) in all {
             let name = id.to_string();
-            let at = self.parked.iter().position(|it| it.id == name);
+            let at = self.parked.iter().position(|parked| parked.id == name);
             let done = at.is_none_or(|at| self.apply(at, asked, tree, inbox, &mut again));
             if done {
                 self.store.done(id, asked);
@@ -187,7 +194,7 @@ async fn count_events(
     let at = Timestamp::from_system_time(SystemTime::now()).micros();
     let notes = left.events.iter().map(|id| {
         let failed = known.iter().find(|(known, _)| known == id);
-        let n_failed = failed.map_or(0, |(_, it)| it.n_failed) + 1;
+        let n_failed = failed.map_or(0, |(_, attempts)| attempts.n_failed) + 1;
         if n_failed >= limit {
             log_unrecorded(suspension::note_given_up(folder, &id.to_string()));
         }

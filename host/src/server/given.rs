@@ -108,9 +108,10 @@ impl Given {
         let after = own.n_bytes;
         self.n_bytes = self.n_bytes - before + after;
         self.by_bytes.remove(&(before, sender.clone()));
-        match own.answers.is_empty() {
-            true => drop(self.senders.remove(sender)),
-            false => drop(self.by_bytes.insert((after, sender.clone()))),
+        if own.answers.is_empty() {
+            drop(self.senders.remove(sender))
+        } else {
+            drop(self.by_bytes.insert((after, sender.clone())))
         }
     }
 }
@@ -130,7 +131,7 @@ mod tests {
         let (bob, carol) = (address("bob@x.org", 1), address("carol@x.org", 1));
         given.keep(start, &bob, Arc::new(b"first".to_vec()));
         given.keep(start + KEEP / 2, &bob, Arc::new(b"second".to_vec()));
-        let get = |given: &Given, address| given.get(address).map(|it| it.to_vec());
+        let get = |given: &Given, address| given.get(address).map(|answer| answer.to_vec());
         assert_eq!(get(&given, &bob), Some(b"second".to_vec()));
         assert_eq!(get(&given, &carol), None);
         given.forget_old(start + KEEP);

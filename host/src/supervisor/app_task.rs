@@ -245,8 +245,8 @@ impl AppTask {
         else {
             return self.remove().await;
         };
-        let serving = self.running.as_ref().map(|it| &it.release);
-        let is_served = serving.is_some_and(|it| is_same(it, &release));
+        let serving = self.running.as_ref().map(|running| &running.release);
+        let is_served = serving.is_some_and(|serving| is_same(serving, &release));
         if let Some(by) = revoked {
             if is_served {
                 self.end().await;
@@ -416,7 +416,10 @@ impl AppTask {
 
     fn report(&self, event: Option<SupervisorEvent>) {
         let status = AppStatus {
-            serving: self.running.as_ref().map(|it| it.release.sha256.clone()),
+            serving: self
+                .running
+                .as_ref()
+                .map(|running| running.release.sha256.clone()),
             trouble: self.trouble.clone(),
             since: now().micros(),
         };
@@ -446,7 +449,7 @@ fn trouble(sha256: Option<Digest>, error: &CommandError) -> AppTrouble {
 
 /// Tells whether two releases are served in the same way.
 fn is_same(one: &Release, other: &Release) -> bool {
-    let rights = |it: &Release| (it.approved.clone(), it.denied.clone());
+    let rights = |release: &Release| (release.approved.clone(), release.denied.clone());
     one.sha256 == other.sha256 && rights(one) == rights(other)
 }
 

@@ -20,7 +20,7 @@ impl ChangeHint {
         let hint = Arc::clone(&changed);
         let note = move |event: notify::Result<notify::Event>| {
             // Our own reading is no change.
-            if !event.is_ok_and(|it| matches!(it.kind, EventKind::Access(_))) {
+            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
                 hint.notify_one();
             }
         };

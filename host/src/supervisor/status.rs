@@ -75,8 +75,8 @@ impl HostStatus {
     /// Returns how many apps are served, and how many are not as they are installed.
     pub(super) fn counts(&self) -> (usize, usize) {
         let all = self.apps.values();
-        let n_serving = all.clone().filter(|it| it.serving.is_some()).count();
-        (n_serving, all.filter(|it| it.trouble.is_some()).count())
+        let n_serving = all.clone().filter(|app| app.serving.is_some()).count();
+        (n_serving, all.filter(|app| app.trouble.is_some()).count())
     }
 }
 

@@ -63,7 +63,7 @@ impl Tree {
         // A stranger's FIFO would make us wait for its writer.
         options.read(true).follow(FollowSymlinks::No).nonblock(true);
         let file = self.rpc.open_with(name, &options).ok()?;
-        if !file.metadata().is_ok_and(|it| it.is_file()) {
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return None;
         }
         let mut found = Vec::new();

@@ -43,9 +43,12 @@ impl Tree {
     /// # Errors
     /// There is something, and it cannot be opened.
     pub fn open_request(&self, address: &Address) -> io::Result<Opened> {
-        self.open_in_folder(address, |folder| match is_answered(folder, address)? {
-            true => Ok(Opened::Answered),
-            false => open_file(folder, address),
+        self.open_in_folder(address, |folder| {
+            if is_answered(folder, address)? {
+                Ok(Opened::Answered)
+            } else {
+                open_file(folder, address)
+            }
         })
     }
 
@@ -59,9 +62,10 @@ impl Tree {
         self.open_in_folder(address, |folder| {
             let is_done =
                 is_answered(folder, address)? && !is_outdated(folder, address.id(), known);
-            match is_done {
-                true => Ok(Opened::Answered),
-                false => open_file(folder, address),
+            if is_done {
+                Ok(Opened::Answered)
+            } else {
+                open_file(folder, address)
             }
         })
     }
@@ -115,13 +119,14 @@ pub(super) fn open_to_read(folder: &Dir, name: &str) -> io::Result<Opened> {
         opened => opened?,
     };
     let found = fstat(&file)?;
-    match is_file(&found) {
-        true => Ok(Opened::File(RequestFile {
+    if is_file(&found) {
+        Ok(Opened::File(RequestFile {
             stamp: stamp(&found),
             born: born(&file),
             file: file.into(),
-        })),
-        false => Ok(Opened::Absent),
+        }))
+    } else {
+        Ok(Opened::Absent)
     }
 }
 

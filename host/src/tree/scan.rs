@@ -345,9 +345,10 @@ impl Reading {
     fn take(&mut self, dir: OwnedFd, scan: &mut Scan) -> io::Result<Names> {
         let before = fstat(&dir)?;
         let is_first = self.cursor.stay_in(&before);
-        let mut covered = match is_first {
-            true => scan.cover(&dir, &self.folder, self.grade),
-            false => Cover::Watched,
+        let mut covered = if is_first {
+            scan.cover(&dir, &self.folder, self.grade)
+        } else {
+            Cover::Watched
         };
         let (start, is_sender) = (self.cursor, self.folder.sender().is_some());
         let mut names = self.names(&dir, scan.which)?;
