@@ -16,16 +16,16 @@ use uuid::Uuid;
 
 pub use watches::{Watch, Watches, WatchesError};
 
+use crate::capability::Identity;
 use crate::capability::files::FileAccess;
 use crate::memory::Share;
+use crate::meter::Meter;
 use crate::reply::Conclusion;
 use crate::residents::{Holding, ProgramError};
 use crate::router::{Route, Router, RouterError};
-use crate::sandbox::bindings::exports::syft::app::rpc;
-use crate::sandbox::bindings::syft::app::types;
-use crate::sandbox::bindings::watching::exports::syft::app::watch;
-use crate::sandbox::{Admission, Identity, Limits, Meter, Outcome};
+use crate::sandbox::{Admission, Limits, Outcome};
 use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
+use crate::wit::{rpc, types, watch};
 
 /// An app, ready to answer.
 pub struct App {

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
@@ -39,20 +39,32 @@ pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::Sender;
 pub(crate) use stamp::stamp_at;
 
-use crate::sandbox::meter::{Charge, Meter, Part};
-use crate::sandbox::store::CallState;
-use crate::sandbox::{Identity, Limits};
+use super::Identity;
+use crate::meter::{Meter, Part};
+use crate::sandbox::Limits;
 
 /// Where guests find the datasites.
 const MOUNT: &str = "/datasites";
 
-/// Puts our files in the place of those that WASI's own implementation has.
-pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    types::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)?;
-    preopens::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)?;
-    linker.allow_shadowing(false);
-    Ok(())
+/// All that the operations can reach.
+pub(crate) struct FilesView<'a> {
+    pub(crate) files: &'a Guard,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+struct Files;
+
+impl HasData for Files {
+    type Data<'a> = FilesView<'a>;
+}
+
+/// Links the operations, each of which gets this view of a call.
+pub(crate) fn add_to_linker<T: Send>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> FilesView<'_>,
+) -> wasmtime::Result<()> {
+    types::add_to_linker::<T, Files>(linker, view)?;
+    preopens::add_to_linker::<T, Files>(linker, view)
 }
 
 /// What an app may do with files: nothing, as long as nothing was granted.
@@ -148,6 +160,7 @@ impl FileAccess {
             policy,
             Sender::new(sender),
             limits,
+            meter,
             deeds,
             app,
             Arc::clone(request),
@@ -158,7 +171,7 @@ impl FileAccess {
 /// Something that a guest has open.
 pub enum Descriptor {
     /// A folder is only its name: it is opened anew by each operation.
-    Folder(Place, Option<(Slot, Charge)>),
+    Folder(Place, Option<Slot>),
     /// A file stays the one that was opened.
     File(Arc<OpenFile>),
 }
@@ -169,7 +182,7 @@ pub struct OpenFile {
     place: Place,
     flags: DescriptorFlags,
     guard: Guard,
-    _slot: (Slot, Charge),
+    _slot: Slot,
 }
 
 impl Descriptor {

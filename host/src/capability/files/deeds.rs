@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::bindings::ErrorCode;
 use super::place::{Place, Root};
-use crate::sandbox::meter::Charge;
+use crate::meter::Charge;
 
 /// What a path costs besides its text, and the most bytes of all paths of one app of which
 /// nobody took note yet.

@@ -12,6 +12,7 @@ use super::deeds::CallDeeds;
 use super::place::{Place, Root};
 use super::policy::{Denied, Policy, Want};
 use super::sender::Sender;
+use crate::meter::{Charge, Meter, Part, Refused};
 use crate::sandbox::Limits;
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
@@ -26,6 +27,7 @@ struct Inner {
     policy: Arc<Policy>,
     sender: Sender,
     budget: Budget,
+    meter: Meter,
     /// Kept where the app is told of changes that others make.
     deeds: Option<CallDeeds>,
     app: Arc<str>,
@@ -46,6 +48,7 @@ impl Guard {
         policy: Arc<Policy>,
         sender: Sender,
         limits: &Limits,
+        meter: &Meter,
         deeds: Option<CallDeeds>,
         app: Arc<str>,
         request: Arc<str>,
@@ -59,6 +62,7 @@ impl Guard {
                 written_bytes: AtomicU64::new(0),
                 open_files: AtomicUsize::new(0),
             },
+            meter: meter.clone(),
             deeds,
             app,
             request,
@@ -153,7 +157,9 @@ impl Guard {
     pub(super) fn open_slot(&self, place: &Place) -> Result<Slot, ErrorCode> {
         let limit = self.0.budget.limits.open_files;
         if self.0.budget.open_files.fetch_add(1, Ordering::Relaxed) < limit {
-            return Ok(Slot(self.clone()));
+            let charge = self.0.meter.nothing(Part::Held);
+            let guard = self.clone();
+            return Ok(Slot { guard, charge });
         }
         self.0.budget.open_files.fetch_sub(1, Ordering::Relaxed);
         self.log_limit(place, &format!("a call has at most {limit} files open"));
@@ -220,11 +226,22 @@ pub(super) fn hint(place: &Place, want: Want, denied: &Denied) -> String {
     }
 }
 
-/// A place among the open files.
-pub struct Slot(Guard);
+/// A place among the open files, and what the host holds for the file.
+pub struct Slot {
+    guard: Guard,
+    charge: Charge,
+}
+
+impl Slot {
+    /// Counts bytes that the host holds for what is open.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), Refused> {
+        self.charge.grow(bytes)
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.0.budget.open_files.fetch_sub(1, Ordering::Relaxed);
+        let budget = &self.guard.0.budget;
+        budget.open_files.fetch_sub(1, Ordering::Relaxed);
     }
 }

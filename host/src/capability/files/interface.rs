@@ -24,10 +24,9 @@ use super::open::NAME_BYTES;
 use super::place::{Place, kind};
 use super::policy::Want;
 use super::streams::{ReadStream, WriteStream};
-use super::{Descriptor, MOUNT};
-use crate::sandbox::store::CallState;
+use super::{Descriptor, FilesView, MOUNT};
 
-impl preopens::Host for CallState {
+impl preopens::Host for FilesView<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
         if self.files.is_empty() {
             return Ok(Vec::new());
@@ -39,7 +38,7 @@ impl preopens::Host for CallState {
     }
 }
 
-impl types::Host for CallState {
+impl types::Host for FilesView<'_> {
     fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
         match error {
             FsError::Code(code) => Ok(code),
@@ -55,7 +54,7 @@ impl types::Host for CallState {
     }
 }
 
-impl types::HostDirectoryEntryStream for CallState {
+impl types::HostDirectoryEntryStream for FilesView<'_> {
     async fn read_directory_entry(
         &mut self,
         listing: Resource<Listing>,
@@ -69,7 +68,7 @@ impl types::HostDirectoryEntryStream for CallState {
     }
 }
 
-impl types::HostDescriptor for CallState {
+impl types::HostDescriptor for FilesView<'_> {
     fn read_via_stream(
         &mut self,
         it: Resource<Descriptor>,
@@ -174,11 +173,11 @@ impl types::HostDescriptor for CallState {
     fn read_directory(&mut self, it: Resource<Descriptor>) -> FsResult<Resource<Listing>> {
         let place = self.descriptor(&it)?.folder()?.clone();
         self.files.check(&place, Want::See)?;
-        let slot = self.files.open_slot(&place)?;
+        let mut slot = self.files.open_slot(&place)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let folder = self.files.root()?.open_place(&place, flags)?;
-        let charge = self.meter.hold(place.bytes() + LISTING_BYTES)?;
-        let listing = Listing::new(folder, place, self.files.clone(), (slot, charge))?;
+        slot.hold(place.bytes() + LISTING_BYTES)?;
+        let listing = Listing::new(folder, place, self.files.clone(), slot)?;
         Ok(self.table.push(listing)?)
     }
 

@@ -9,14 +9,13 @@ use super::bindings::types::{DescriptorType, DirectoryEntry};
 use super::guard::{Guard, Slot};
 use super::place::{Place, kind, look_at};
 use super::policy::Want;
-use crate::sandbox::meter::Charge;
 
 /// A folder being listed.
 pub struct Listing {
     entries: Dir,
     place: Place,
     guard: Guard,
-    _slot: (Slot, Charge),
+    _slot: Slot,
 }
 
 /// What is read of a folder at a time.
@@ -30,7 +29,7 @@ impl Listing {
         folder: OwnedFd,
         place: Place,
         guard: Guard,
-        slot: (Slot, Charge),
+        slot: Slot,
     ) -> Result<Self, Errno> {
         let entries = Dir::new(folder)?;
         Ok(Self {

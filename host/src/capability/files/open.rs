@@ -12,14 +12,13 @@ use super::bindings::{ErrorCode, FsResult};
 use super::place::{self, Place, kind};
 use super::policy::Want;
 use super::stamp::stamp_of;
-use super::{Descriptor, OpenFile};
-use crate::sandbox::store::CallState;
+use super::{Descriptor, FilesView, OpenFile};
 
 /// What a new name takes of the bytes that a call may write, also where nothing is
 /// written: as much as it takes of a disk.
 pub(super) const NAME_BYTES: u64 = 4096;
 
-impl CallState {
+impl FilesView<'_> {
     pub(super) fn descriptor(&self, it: &Resource<Descriptor>) -> FsResult<&Descriptor> {
         Ok(self.table.get(it)?)
     }
@@ -31,7 +30,7 @@ impl CallState {
 
     /// Looks at a place that the guest may know.
     pub(super) fn look(&self, place: &Place) -> FsResult<Stat> {
-        let guard = &self.files;
+        let guard = self.files;
         let (may_read, may_see) = (
             guard.allows(place, Want::Read),
             guard.allows(place, Want::See),
@@ -65,7 +64,7 @@ impl CallState {
             || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
         let want = if writes { Want::Write } else { Want::Read };
         let wants_folder = named.is_folder || open.contains(OpenFlags::DIRECTORY);
-        let guard = &self.files;
+        let guard = self.files;
         if wants_folder || (!writes && !guard.allows(&place, want)) {
             return self.open_folder(place, open, want);
         }
@@ -84,7 +83,7 @@ impl CallState {
     }
 
     fn open_folder(&self, place: Place, open: OpenFlags, want: Want) -> FsResult<Descriptor> {
-        let guard = &self.files;
+        let guard = self.files;
         if !guard.allows(&place, Want::See) {
             guard.check(&place, want)?;
             guard.check(&place, Want::See)?;
@@ -95,9 +94,9 @@ impl CallState {
         match kind(&guard.root()?.look(&place)?) {
             FileType::Directory if want == Want::Write => Err(ErrorCode::IsDirectory.into()),
             FileType::Directory => {
-                let slot = guard.open_slot(&place)?;
-                let charge = self.meter.hold(place.bytes())?;
-                Ok(Descriptor::Folder(place, Some((slot, charge))))
+                let mut slot = guard.open_slot(&place)?;
+                slot.hold(place.bytes())?;
+                Ok(Descriptor::Folder(place, Some(slot)))
             }
             FileType::RegularFile if guard.allows(&place, Want::Read) => {
                 Err(ErrorCode::NotDirectory.into())
@@ -112,9 +111,9 @@ impl CallState {
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Descriptor> {
-        let guard = &self.files;
-        let slot = guard.open_slot(&place)?;
-        let charge = self.meter.hold(place.bytes())?;
+        let guard = self.files;
+        let mut slot = guard.open_slot(&place)?;
+        slot.hold(place.bytes())?;
         let writes = flags.contains(DescriptorFlags::WRITE);
         let truncates = open.contains(OpenFlags::TRUNCATE);
         let mut how = match writes || truncates {
@@ -143,7 +142,7 @@ impl CallState {
             }
             FileType::Directory if how == OFlags::RDONLY => {
                 guard.check(&place, Want::See)?;
-                return Ok(Descriptor::Folder(place, Some((slot, charge))));
+                return Ok(Descriptor::Folder(place, Some(slot)));
             }
             FileType::Directory => return Err(ErrorCode::IsDirectory.into()),
             other => {
@@ -162,7 +161,7 @@ impl CallState {
             place,
             flags,
             guard: guard.clone(),
-            _slot: (slot, charge),
+            _slot: slot,
         })))
     }
 

@@ -8,8 +8,8 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-use super::limits::Limits;
 use crate::plain::plain;
+use crate::sandbox::Limits;
 
 /// What a line costs besides its text: the time, the app and the request are
 /// written with it, also where the text is empty.
