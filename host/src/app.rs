@@ -6,6 +6,7 @@ mod watches;
 use std::fmt::Display;
 use std::sync::Arc;
 
+use syft_manifest::Limits;
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
 use syft_protocol::inbox::Version;
 use syft_protocol::message::{self, Method};
@@ -23,7 +24,7 @@ use crate::meter::Meter;
 use crate::reply::Conclusion;
 use crate::residents::{Holding, ProgramError};
 use crate::router::{Route, Router, RouterError};
-use crate::sandbox::{Admission, Limits, Outcome};
+use crate::sandbox::{Admission, Outcome};
 use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
 use crate::wit::{rpc, types, watch};
 

@@ -12,6 +12,7 @@ mod update;
 
 use std::collections::HashSet;
 
+use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -24,7 +25,7 @@ use crate::launch::{Plan, Prepared};
 use crate::manifest::ManifestLimits;
 use crate::memory::Memory;
 use crate::package::{Package, Release};
-use crate::sandbox::{Compiling, Limits};
+use crate::sandbox::Compiling;
 use crate::trust::{Refused, TrustStore};
 
 pub use candidate::{Candidate, Change};

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
+use syft_manifest::Limits;
 use syft_protocol::address::AppName;
 use syft_protocol::retention::Retention;
 use syft_protocol::watching::Retry;
@@ -21,7 +22,7 @@ use crate::error::CommandError;
 use crate::manifest::Files;
 use crate::memory::Memory;
 use crate::residents::{Holding, ProgramError, Resident, Residents, Standing, compile};
-use crate::sandbox::{Compiling, Limits, LoadError, Sandbox, turn};
+use crate::sandbox::{Compiling, LoadError, Sandbox, turn};
 use crate::server::{Server, ServerOptions};
 use crate::state::{AlreadyServed, Damaged, Store, StoreOptions};
 use crate::suspension::Suspended;

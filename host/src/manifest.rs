@@ -15,6 +15,7 @@ pub mod section;
 
 use std::time::Duration;
 
+use syft_manifest::Limits;
 use syft_protocol::address::{AddressError, AppName};
 use syft_protocol::grant::PathPattern;
 
@@ -25,8 +26,6 @@ pub use json::ManifestError;
 pub use schema::schema;
 
 use patterns::List;
-
-use crate::sandbox::Limits;
 
 /// The name of the file in a guest's folder.
 pub const FILE_NAME: &str = "syft-app.toml";

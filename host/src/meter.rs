@@ -4,10 +4,10 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use syft_manifest::Limits;
 use thiserror::Error;
 
 use crate::memory::Room;
-use crate::sandbox::Limits;
 
 /// What is asked of the whole process at a time, where a call takes more than was set aside
 /// for it.

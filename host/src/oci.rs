@@ -18,6 +18,8 @@ mod registry;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use syft_manifest::Limits;
+
 pub use auth::Auth;
 pub use digest::Digest;
 pub use error::OciError;
@@ -25,7 +27,6 @@ pub use manifest::{Descriptor, Manifest};
 pub use reference::{Reference, ReferenceError, SCHEME, Version};
 
 use crate::package::Release;
-use crate::sandbox::Limits;
 use manifest::Artifact;
 use registry::{Access, Registry};
 

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
+use syft_manifest::Limits;
 use syft_protocol::address::AppName;
 use thiserror::Error;
 use tokio::sync::{self, Semaphore, oneshot};
@@ -19,7 +20,7 @@ use tokio::sync::{self, Semaphore, oneshot};
 use crate::digest::Digest;
 use crate::installed::{Components, InstalledError};
 use crate::memory::AppMemory;
-use crate::sandbox::{Compiling, Limits, LoadError, Program, Sandbox, Turn, turn};
+use crate::sandbox::{Compiling, LoadError, Program, Sandbox, Turn, turn};
 
 /// How an app has its program.
 pub enum Holding {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use syft_manifest::Limits;
 use syft_protocol::address::{AddressError, Endpoint};
 use syft_protocol::schema::{Parameter, Schema, SchemaEntry};
 use thiserror::Error;
 
-use crate::sandbox::Limits;
 use crate::wit::rpc;
 
 /// The endpoints of an app. Immutable: a new version of an app has a new one.

@@ -4,7 +4,6 @@ mod cache;
 mod compiler;
 mod engine;
 mod limiter;
-mod limits;
 mod linker;
 mod outcome;
 mod store;
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use syft_manifest::Limits;
 use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
@@ -24,7 +24,6 @@ use cache::Cache;
 use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 use engine::Clearing;
-pub use limits::Limits;
 pub use outcome::{Answer, Outcome};
 use store::CallState;
 

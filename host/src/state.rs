@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use redb::{Database, TableDefinition};
+use syft_manifest::Limits;
 use syft_protocol::retention::Retention;
 use thiserror::Error;
 use tokio::sync::{Mutex, RwLock};
@@ -35,7 +36,6 @@ pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
 use writer::{Changes, Commit, Desk, Extra, Writer};
 
 use crate::durability::Durability;
-use crate::sandbox::Limits;
 
 /// Each value, with the number of the commit that wrote it.
 const VALUES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("values");

@@ -20,6 +20,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use wasmtime::component::{HasData, Linker, ResourceTable};
@@ -41,7 +42,6 @@ pub(crate) use stamp::stamp_at;
 
 use super::Identity;
 use crate::meter::{Meter, Part};
-use crate::sandbox::Limits;
 
 /// Where guests find the datasites.
 const MOUNT: &str = "/datasites";

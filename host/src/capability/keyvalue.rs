@@ -2,6 +2,7 @@
 
 mod bindings;
 
+use syft_manifest::Limits;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use bindings::atomics::{self, CasError};
@@ -9,7 +10,6 @@ use bindings::batch;
 use bindings::store::{self, Error, KeyResponse};
 
 use crate::meter::{Charge, Meter, Part, Refused};
-use crate::sandbox::Limits;
 use crate::state::{Session, SessionError};
 
 /// The names of the bucket.

@@ -4,12 +4,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
+use syft_manifest::Limits;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::plain::plain;
-use crate::sandbox::Limits;
 
 /// What a line costs besides its text: the time, the app and the request are
 /// written with it, also where the text is empty.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::retention::Retention;
@@ -18,7 +19,7 @@ use crate::durability::Durability;
 use crate::error::CommandError;
 use crate::guest_crate;
 use crate::memory::Memory;
-use crate::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
+use crate::sandbox::{CompileLimits, Compiling, Sandbox};
 use crate::server::{Server, ServerOptions};
 use crate::shutdown::Shutdown;
 use crate::state::{Store, StoreOptions};

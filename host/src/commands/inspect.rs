@@ -7,6 +7,7 @@ mod report;
 use std::path::PathBuf;
 
 use clap::Args;
+use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 
 use super::{Exit, files};
@@ -18,7 +19,7 @@ use crate::manifest::{Manifest, ManifestError};
 use crate::memory::Memory;
 use crate::package::{Package, PackageError};
 use crate::plain::plain_excerpt;
-use crate::sandbox::{Compiling, Limits, Sandbox};
+use crate::sandbox::{Compiling, Sandbox};
 use crate::ui::Ui;
 use imports::Imports;
 use report::{Report, Serves, Signed};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
+use syft_manifest::Limits;
 use syft_protocol::acl::Access;
 use syft_protocol::address::AppName;
 use syft_protocol::app_url::SyftAppUrl;
@@ -22,7 +23,6 @@ use crate::error::CommandError;
 use crate::oci::{self, Reference};
 use crate::package::{Package, PackageError, PublicKey, SecretKey, Verified};
 use crate::quantity::parse_long_time;
-use crate::sandbox::Limits;
 use crate::ui::Ui;
 
 /// Somebody of whom no rule knows.

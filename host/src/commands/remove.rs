@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::Limits;
 use syft_protocol::address::AppName;
 use tokio::time::{Instant, sleep};
 
@@ -13,7 +14,6 @@ use super::{Exit, offer};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{InstallError, Installer};
-use crate::sandbox::Limits;
 use crate::state::{Damaged, Store, StoreOptions};
 use crate::ui::Ui;
 

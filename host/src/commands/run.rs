@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::Limits;
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
@@ -24,7 +25,7 @@ use crate::launch::{
 use crate::manifest::section::SectionError;
 use crate::manifest::{Manifest, ManifestError};
 use crate::quantity::{parse_size, parse_time};
-use crate::sandbox::{Compiling, Limits, LoadError};
+use crate::sandbox::{Compiling, LoadError};
 use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::ui::Ui;

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::Limits;
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::component;
 use crate::error::CommandError;
 use crate::package::{PackageError, SecretKey, Signable};
-use crate::sandbox::Limits;
 use crate::ui::Ui;
 
 /// Sign an app, so that others can know who made it and that nobody changed it

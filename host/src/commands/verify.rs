@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use data_encoding::HEXLOWER;
 use serde_json::json;
+use syft_manifest::Limits;
 
 use super::{Exit, files, keys};
 use crate::component;
 use crate::error::CommandError;
 use crate::package::{Package, PackageError, PublicKey, Verified};
-use crate::sandbox::Limits;
 use crate::ui::Ui;
 
 /// Check who signed an app, and that nobody changed it since

@@ -6,11 +6,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use syft_manifest::Limits;
 use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
-use super::limits::Limits;
 use crate::machine;
 
 /// How often a running guest gives way to others, and how exact its deadline is

@@ -1,8 +1,8 @@
 //! The memories and tables of a call, bounded by its meter.
 
+use syft_manifest::Limits;
 use wasmtime::ResourceLimiter;
 
-use super::limits::Limits;
 use crate::meter::{Charge, Meter, Part, Refused};
 
 /// Counts what the memories and tables of one store use. wasmtime's own limiter bounds each

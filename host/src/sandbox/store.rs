@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
+use syft_manifest::Limits;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::limiter::Limiter;
-use super::limits::Limits;
 use crate::capability::files::{FilesView, Guard};
 use crate::capability::keyvalue::{KeyValueCtx, KeyValueView};
 use crate::capability::{CallContext, Identity, Output};

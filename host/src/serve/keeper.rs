@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -21,7 +22,6 @@ use crate::installed::{Components, Release};
 use crate::launch::{Manner, Plan, Prepared, explain_suspended, spare_files};
 use crate::manifest::Manifest;
 use crate::residents::Residents;
-use crate::sandbox::Limits;
 use crate::server::Remains;
 use crate::shutdown::{Shutdown, Stop};
 use crate::suspension::{self, Suspended};

@@ -6,6 +6,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+use syft_manifest::Limits;
 use thiserror::Error;
 
 use super::answers::Record;
@@ -14,7 +15,6 @@ use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
 use crate::failpoint::{self, Step};
 use crate::meter::{Charge, Meter, Part, Refused};
-use crate::sandbox::Limits;
 
 /// Keys that are listed at one time, and what a key costs besides its text.
 const PAGE: usize = 1_000;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use syft_manifest::Limits;
 use syft_protocol::watching::Stamp;
 
 use super::bindings::ErrorCode;
@@ -13,7 +14,6 @@ use super::place::{Place, Root};
 use super::policy::{Denied, Policy, Want};
 use super::sender::Sender;
 use crate::meter::{Charge, Meter, Part, Refused};
-use crate::sandbox::Limits;
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use syft_manifest::Limits;
 use syft_protocol::grant::PathPattern;
 
 use super::imports::Imports;
@@ -11,7 +12,6 @@ use crate::layout::{one_line, quoted};
 use crate::manifest::{Manifest, Problem};
 use crate::package::PublicKey;
 use crate::plain::plain;
-use crate::sandbox::Limits;
 
 /// What is known about an app. Its own texts were checked; what was not is made
 /// plain here.

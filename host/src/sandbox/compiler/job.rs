@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::ExitCode;
 
+use syft_manifest::Limits;
+
 use super::bounds;
 use crate::sandbox::engine;
-use crate::sandbox::limits::Limits;
 
 /// The name of the job.
 pub(super) const NAME: &str = "compile";
