@@ -172,7 +172,7 @@ impl App {
             watches,
         } = loaded;
         if !watches.is_empty() {
-            files.note_deeds();
+            files.track_own_writes();
         }
         Self {
             name,

@@ -4,11 +4,11 @@
 //! touches the tree. Regular files and folders exist for guests, nothing else.
 
 mod bindings;
-mod deeds;
 mod guard;
 mod interface;
 mod listing;
 mod open;
+mod own_writes;
 mod place;
 mod policy;
 mod rules;
@@ -27,11 +27,11 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
-use deeds::CallDeeds;
-pub(crate) use deeds::{Deed, Deeds};
 pub(crate) use guard::Guard;
 use guard::{Slot, hint};
 pub use listing::Listing;
+use own_writes::CallWrites;
+pub(crate) use own_writes::{OwnWrite, OwnWrites};
 pub(crate) use place::MAX_PATH_BYTES;
 pub use place::{Named, Place, Root};
 pub use policy::Grants;
@@ -73,7 +73,7 @@ pub struct FileAccess {
     root: Option<Arc<Root>>,
     grants: Grants,
     policy: Arc<Policy>,
-    deeds: Option<Arc<Deeds>>,
+    own_writes: Option<Arc<OwnWrites>>,
 }
 
 impl FileAccess {
@@ -91,7 +91,7 @@ impl FileAccess {
             root: Some(Arc::new(Root::open(datasites)?)),
             grants: grants.clone(),
             policy: Arc::new(Policy::new(grants, datasite, app)),
-            deeds: None,
+            own_writes: None,
         })
     }
 
@@ -107,13 +107,13 @@ impl FileAccess {
     }
 
     /// Takes note from now on of what calls do to files.
-    pub(crate) fn note_deeds(&mut self) {
-        self.deeds = Some(Arc::default());
+    pub(crate) fn track_own_writes(&mut self) {
+        self.own_writes = Some(Arc::default());
     }
 
     /// Returns what calls do to files, where note is taken of it.
-    pub(crate) fn deeds(&self) -> Option<&Arc<Deeds>> {
-        self.deeds.as_ref()
+    pub(crate) fn own_writes(&self) -> Option<&Arc<OwnWrites>> {
+        self.own_writes.as_ref()
     }
 
     /// Returns the folder of all datasites, if there are any.
@@ -151,9 +151,9 @@ impl FileAccess {
         meter: &Meter,
     ) -> Guard {
         let (root, policy) = (self.root.clone(), Arc::clone(&self.policy));
-        let deeds = self.deeds.clone().zip(root.clone());
-        let deeds =
-            deeds.map(|(deeds, root)| CallDeeds::new(deeds, root, meter.nothing(Part::Held)));
+        let own_writes = self.own_writes.clone().zip(root.clone());
+        let own_writes = own_writes
+            .map(|(own_writes, root)| CallWrites::new(own_writes, root, meter.nothing(Part::Held)));
         let app = Arc::clone(&identity.app);
         Guard::new(
             root,
@@ -161,7 +161,7 @@ impl FileAccess {
             Sender::new(sender),
             limits,
             meter,
-            deeds,
+            own_writes,
             app,
             Arc::clone(request),
         )

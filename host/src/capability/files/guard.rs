@@ -9,7 +9,7 @@ use syft_manifest::Limits;
 use syft_protocol::watching::Stamp;
 
 use super::bindings::ErrorCode;
-use super::deeds::CallDeeds;
+use super::own_writes::CallWrites;
 use super::place::{Place, Root};
 use super::policy::{Denied, Policy, Want};
 use super::sender::Sender;
@@ -29,7 +29,7 @@ struct Inner {
     budget: Budget,
     meter: Meter,
     /// Kept where the app is told of changes that others make.
-    deeds: Option<CallDeeds>,
+    writes: Option<CallWrites>,
     app: Arc<str>,
     request: Arc<str>,
     logged: Mutex<HashSet<(Place, Option<Want>)>>,
@@ -49,7 +49,7 @@ impl Guard {
         sender: Sender,
         limits: &Limits,
         meter: &Meter,
-        deeds: Option<CallDeeds>,
+        writes: Option<CallWrites>,
         app: Arc<str>,
         request: Arc<str>,
     ) -> Self {
@@ -63,7 +63,7 @@ impl Guard {
                 open_files: AtomicUsize::new(0),
             },
             meter: meter.clone(),
-            deeds,
+            writes,
             app,
             request,
             logged: Mutex::default(),
@@ -112,10 +112,10 @@ impl Guard {
         look: impl Fn() -> Option<Stamp>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
-        let Some(deeds) = &self.0.deeds else {
+        let Some(writes) = &self.0.writes else {
             return Ok(change());
         };
-        if let Err(code) = deeds.begin(place, look()) {
+        if let Err(code) = writes.begin(place, look()) {
             self.log_limit(
                 place,
                 "the app changes more files than can be taken note of",
@@ -123,7 +123,7 @@ impl Guard {
             return Err(code);
         }
         let result = change();
-        deeds.end(place, look());
+        writes.end(place, look());
         Ok(result)
     }
 
