@@ -1,15 +1,16 @@
 //! `wasi:filesystem`: the datasites, as far as they were granted.
 //!
-//! Each operation finds its place by name, asks `guard::Guard`, and only then
+//! Each operation finds its path by name, asks `guard::Guard`, and only then
 //! touches the tree. Regular files and folders exist for guests, nothing else.
 
 mod bindings;
+mod datasites_dir;
 mod guard;
+mod guest_path;
 mod interface;
 mod listing;
 mod open;
 mod own_writes;
-mod place;
 mod policy;
 mod rules;
 mod sender;
@@ -27,13 +28,14 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
+pub use datasites_dir::DatasitesDir;
 pub(crate) use guard::Guard;
 use guard::{Slot, hint};
+pub(crate) use guest_path::MAX_PATH_BYTES;
+pub use guest_path::{GuestPath, NamedPath};
 pub use listing::Listing;
 use own_writes::CallWrites;
 pub(crate) use own_writes::{OwnWrite, OwnWrites};
-pub(crate) use place::MAX_PATH_BYTES;
-pub use place::{Named, Place, Root};
 pub use policy::Grants;
 pub(crate) use policy::{Policy, Want};
 pub use rules::{Broken, Rules, Ruling};
@@ -70,7 +72,7 @@ pub(crate) fn add_to_linker<T: Send>(
 /// What an app may do with files: nothing, as long as nothing was granted.
 #[derive(Default)]
 pub struct FileAccess {
-    root: Option<Arc<Root>>,
+    root: Option<Arc<DatasitesDir>>,
     grants: Grants,
     policy: Arc<Policy>,
     own_writes: Option<Arc<OwnWrites>>,
@@ -88,7 +90,7 @@ impl FileAccess {
         app: &AppName,
     ) -> std::io::Result<Self> {
         Ok(Self {
-            root: Some(Arc::new(Root::open(datasites)?)),
+            root: Some(Arc::new(DatasitesDir::open(datasites)?)),
             grants: grants.clone(),
             policy: Arc::new(Policy::new(grants, datasite, app)),
             own_writes: None,
@@ -100,10 +102,8 @@ impl FileAccess {
     pub(crate) fn hint_to_read(&self, pattern: &PathPattern, example: &[&str]) -> Option<String> {
         let sender_may_read = || Err(String::new());
         let decided = self.policy.decide(example, Want::Read, sender_may_read);
-        let place = Place::of(pattern.as_str());
-        decided
-            .err()
-            .map(|denied| hint(&place, Want::Read, &denied))
+        let path = GuestPath::of(pattern.as_str());
+        decided.err().map(|denied| hint(&path, Want::Read, &denied))
     }
 
     /// Takes note from now on of what calls do to files.
@@ -117,14 +117,14 @@ impl FileAccess {
     }
 
     /// Returns the folder of all datasites, if there are any.
-    pub(crate) fn root(&self) -> Option<&Arc<Root>> {
+    pub(crate) fn root(&self) -> Option<&Arc<DatasitesDir>> {
         self.root.as_ref()
     }
 
     /// Has guests see the datasites folder that lies at its path now, if the datasite is
     /// in it.
     pub(crate) fn stay_current(&self, datasite: &Datasite) {
-        let is_there = |root: &Arc<Root>| root.stay_current(datasite.as_str());
+        let is_there = |root: &Arc<DatasitesDir>| root.stay_current(datasite.as_str());
         if !self.root.as_ref().is_none_or(is_there) {
             tracing::debug!("the datasite is not there");
         }
@@ -171,7 +171,7 @@ impl FileAccess {
 /// Something that a guest has open.
 pub enum Descriptor {
     /// A folder is only its name: it is opened anew by each operation.
-    Folder(Place, Option<Slot>),
+    Folder(GuestPath, Option<Slot>),
     /// A file stays the one that was opened.
     File(Arc<OpenFile>),
 }
@@ -179,16 +179,16 @@ pub enum Descriptor {
 /// An open file.
 pub struct OpenFile {
     file: File,
-    place: Place,
+    path: GuestPath,
     flags: DescriptorFlags,
     guard: Guard,
     _slot: Slot,
 }
 
 impl Descriptor {
-    fn folder(&self) -> Result<&Place, ErrorCode> {
+    fn folder(&self) -> Result<&GuestPath, ErrorCode> {
         match self {
-            Self::Folder(place, _) => Ok(place),
+            Self::Folder(path, _) => Ok(path),
             Self::File(_) => Err(ErrorCode::NotDirectory),
         }
     }

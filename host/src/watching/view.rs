@@ -12,7 +12,7 @@ use syft_protocol::pattern::{Effort, Globs};
 use syft_protocol::watching::{Found, Stamp};
 
 use super::eyes::Eyes;
-use crate::capability::files::{MAX_PATH_BYTES, Place, Policy, Root, Want, stamp_at};
+use crate::capability::files::{DatasitesDir, GuestPath, MAX_PATH_BYTES, Policy, Want, stamp_at};
 
 /// Files that an app may watch, and folders that one scan reads.
 pub(super) const MAX_FILES: usize = 100_000;
@@ -20,7 +20,7 @@ const MAX_FOLDERS: usize = 200_000;
 
 /// What of the tree concerns an app.
 pub(super) struct View {
-    root: Arc<Root>,
+    root: Arc<DatasitesDir>,
     /// Whose app it is.
     datasite: Datasite,
     coverage: Coverage,
@@ -83,7 +83,7 @@ impl Coverage {
 }
 
 impl View {
-    pub(super) fn new(root: Arc<Root>, datasite: Datasite, coverage: Coverage) -> Self {
+    pub(super) fn new(root: Arc<DatasitesDir>, datasite: Datasite, coverage: Coverage) -> Self {
         Self {
             root,
             datasite,
@@ -97,7 +97,7 @@ impl View {
 
     /// Looks at one file. One that is gone with the whole datasite was not deleted.
     pub(super) fn look(&self, path: &str) -> Found {
-        match self.root.stamp(&Place::of(path)) {
+        match self.root.stamp(&GuestPath::of(path)) {
             Ok(Some(stamp)) if self.covers(path) => Found::File {
                 age: age(&stamp),
                 stamp,
@@ -146,7 +146,7 @@ impl View {
             return Ok(());
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let folder = self.root.open_place(&Place::of(path), flags)?;
+        let folder = self.root.open_place(&GuestPath::of(path), flags)?;
         eyes.cover(folder.as_fd(), path);
         let mut entries = Dir::new(folder)?;
         while let Some(entry) = entries.read() {
@@ -189,7 +189,7 @@ impl View {
         }
         std::thread::sleep(TICK);
         scan.files
-            .retain(|path, stamp| match self.root.stamp(&Place::of(path)) {
+            .retain(|path, stamp| match self.root.stamp(&GuestPath::of(path)) {
                 Ok(Some(found)) => {
                     *stamp = found;
                     true

@@ -10,7 +10,8 @@ use syft_protocol::watching::Stamp;
 use tokio::sync::Notify;
 
 use super::bindings::ErrorCode;
-use super::place::{Place, Root};
+use super::datasites_dir::DatasitesDir;
+use super::guest_path::GuestPath;
 use crate::meter::Charge;
 
 /// What a path costs besides its text, and the most bytes of all paths of one app of which
@@ -82,7 +83,7 @@ fn cost(path: &str) -> usize {
 /// What one call does. Its end is the end of the call.
 pub(super) struct CallWrites {
     writes: Arc<OwnWrites>,
-    root: Arc<Root>,
+    root: Arc<DatasitesDir>,
     paths: Mutex<Paths>,
 }
 
@@ -94,7 +95,7 @@ struct Paths {
 
 impl CallWrites {
     /// Takes note of what a call does, which a charge of it pays for.
-    pub(super) fn new(writes: Arc<OwnWrites>, root: Arc<Root>, charge: Charge) -> Self {
+    pub(super) fn new(writes: Arc<OwnWrites>, root: Arc<DatasitesDir>, charge: Charge) -> Self {
         let all = HashSet::new();
         Self {
             writes,
@@ -107,8 +108,8 @@ impl CallWrites {
     ///
     /// # Errors
     /// There is no room for that. The file is not to be changed then.
-    pub(super) fn begin(&self, place: &Place, before: Option<Stamp>) -> Result<(), ErrorCode> {
-        let path: Arc<str> = Arc::from(place.text());
+    pub(super) fn begin(&self, path: &GuestPath, before: Option<Stamp>) -> Result<(), ErrorCode> {
+        let path: Arc<str> = Arc::from(path.text());
         let mut paths = self.paths();
         let is_first = !paths.all.contains(&path);
         let mut files = self.writes.files();
@@ -135,8 +136,8 @@ impl CallWrites {
         Ok(())
     }
 
-    pub(super) fn end(&self, place: &Place, after: Option<Stamp>) {
-        if let Some(write) = self.writes.files().writes.get_mut(place.text().as_str()) {
+    pub(super) fn end(&self, path: &GuestPath, after: Option<Stamp>) {
+        if let Some(write) = self.writes.files().writes.get_mut(path.text().as_str()) {
             write.after = after;
         }
     }
@@ -153,7 +154,7 @@ impl Drop for CallWrites {
             return;
         }
         for path in paths {
-            let found = self.root.stamp(&Place::of(&path)).ok().flatten();
+            let found = self.root.stamp(&GuestPath::of(&path)).ok().flatten();
             if let Some(write) = self.writes.files().writes.get_mut(&path) {
                 write.found(found);
                 write.n_calls = write.n_calls.saturating_sub(1);
