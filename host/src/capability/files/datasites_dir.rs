@@ -11,7 +11,6 @@ use std::sync::{Arc, RwLock};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, openat, openat2, statat};
 use rustix::io::Errno;
 
-use super::bindings::ErrorCode;
 use super::guest_path::GuestPath;
 
 /// The folder of all datasites.
@@ -53,7 +52,9 @@ impl DatasitesDir {
     /// Goes over to the folder that lies at the path now, if a datasite is in it, and
     /// tells whether it is.
     pub(crate) fn stay_current(&self, datasite: &str) -> bool {
-        let found = Self::open(&self.path).ok().filter(|found| found.has(datasite));
+        let found = Self::open(&self.path)
+            .ok()
+            .filter(|found| found.has(datasite));
         let Some(found) = found else {
             return false;
         };
@@ -118,11 +119,9 @@ impl DatasitesDir {
     }
 
     /// Opens the folder that holds a path.
-    pub(super) fn open_parent<'a>(
-        &self,
-        path: &'a GuestPath,
-    ) -> Result<(OwnedFd, &'a str), ErrorCode> {
-        let (parent, name) = path.split().ok_or(ErrorCode::NotPermitted)?;
+    pub(super) fn open_parent<'a>(&self, path: &'a GuestPath) -> Result<(OwnedFd, &'a str), Errno> {
+        // The folder of all datasites is in no folder that a guest may change.
+        let (parent, name) = path.split().ok_or(Errno::PERM)?;
         let folder = self.open_place(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
         Ok((folder, name))
     }
