@@ -1,8 +1,9 @@
 //! `wasi:filesystem`: the datasites, as far as they were granted.
 //!
-//! Each operation finds its path by name, asks `guard::Guard`, and only then
-//! touches the tree. Regular files and folders exist for guests, nothing else.
+//! Each operation finds its path by name, has `guard::Guard` decide about it, and touches
+//! the tree only by what was granted. Regular files and folders exist for guests, nothing else.
 
+mod access;
 mod bindings;
 mod datasites_dir;
 mod guard;
@@ -37,7 +38,8 @@ pub use listing::Listing;
 use own_writes::CallWrites;
 pub(crate) use own_writes::{OwnWrite, OwnWrites};
 pub use policy::Grants;
-pub(crate) use policy::{Policy, Want};
+pub(crate) use policy::Policy;
+use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::Sender;
 pub(crate) use stamp::stamp_at;
@@ -100,10 +102,13 @@ impl FileAccess {
     /// Says which line would allow the app to read what a pattern stands for, of which
     /// a path is an example.
     pub(crate) fn hint_to_read(&self, pattern: &PathPattern, example: &[&str]) -> Option<String> {
-        let sender_may_read = || Err(String::new());
-        let decided = self.policy.decide(example, Want::Read, sender_may_read);
+        let denied = match self.policy.decide(example).read {
+            ReadRight::Granted => return None,
+            ReadRight::IfSenderMay => Denied::SenderMayNot(String::new()),
+            ReadRight::Denied(denied) => denied,
+        };
         let path = GuestPath::of(pattern.as_str());
-        decided.err().map(|denied| hint(&path, Want::Read, &denied))
+        Some(hint(&path, Want::Read, &denied))
     }
 
     /// Takes note from now on of what calls do to files.

@@ -12,7 +12,7 @@ use syft_protocol::pattern::{Effort, Globs};
 use syft_protocol::watching::{Found, Stamp};
 
 use super::eyes::Eyes;
-use crate::capability::files::{DatasitesDir, GuestPath, MAX_PATH_BYTES, Policy, Want, stamp_at};
+use crate::capability::files::{DatasitesDir, GuestPath, MAX_PATH_BYTES, Policy, stamp_at};
 
 /// Files that an app may watch, and folders that one scan reads.
 pub(super) const MAX_FILES: usize = 100_000;
@@ -66,19 +66,16 @@ impl Coverage {
         })
     }
 
+    /// Nobody sends an event, so what is read on behalf of senders is not for it.
     fn covers_names(&self, names: &[&str]) -> bool {
-        self.globs.iter().any(|globs| globs.matches(names)) && self.may(names, Want::Read)
+        self.globs.iter().any(|globs| globs.matches(names))
+            && self.policy.decide(names).read.is_granted()
     }
 
     /// Tells whether a folder may hold files that concern the app.
     fn leads_on_from(&self, names: &[&str]) -> bool {
-        self.globs.iter().any(|globs| globs.leads_on_from(names)) && self.may(names, Want::See)
-    }
-
-    /// Nobody sends an event, so what is read on behalf of senders is not for it.
-    fn may(&self, names: &[&str], want: Want) -> bool {
-        let sender_may_read = || Err(String::new());
-        self.policy.decide(names, want, sender_may_read).is_ok()
+        self.globs.iter().any(|globs| globs.leads_on_from(names))
+            && self.policy.decide(names).see.is_granted()
     }
 }
 
@@ -146,7 +143,7 @@ impl View {
             return Ok(());
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let folder = self.root.open_place(&GuestPath::of(path), flags)?;
+        let folder = self.root.open_unchecked(&GuestPath::of(path), flags)?;
         eyes.cover(folder.as_fd(), path);
         let mut entries = Dir::new(folder)?;
         while let Some(entry) = entries.read() {

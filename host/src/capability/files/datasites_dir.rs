@@ -76,8 +76,9 @@ impl DatasitesDir {
         Some((found.st_dev, found.st_ino))
     }
 
-    /// Opens a path. No part of the path may be a link.
-    pub(crate) fn open_place(&self, path: &GuestPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+    /// Opens a path, whoever may know it: for what the host itself reads. No part of the
+    /// path may be a link.
+    pub(crate) fn open_unchecked(&self, path: &GuestPath, flags: OFlags) -> Result<OwnedFd, Errno> {
         let mut flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         // With these, openat2 refuses to open only a path.
         if !flags.contains(OFlags::PATH) {
@@ -122,7 +123,7 @@ impl DatasitesDir {
     pub(super) fn open_parent<'a>(&self, path: &'a GuestPath) -> Result<(OwnedFd, &'a str), Errno> {
         // The folder of all datasites is in no folder that a guest may change.
         let (parent, name) = path.split().ok_or(Errno::PERM)?;
-        let folder = self.open_place(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
+        let folder = self.open_unchecked(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
         Ok((folder, name))
     }
 
@@ -131,7 +132,7 @@ impl DatasitesDir {
         match path.split() {
             None => rustix::fs::fstat(self.folder()),
             Some((parent, name)) => {
-                let folder = self.open_place(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
+                let folder = self.open_unchecked(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
                 look_at(folder.as_fd(), name)
             }
         }

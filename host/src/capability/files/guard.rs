@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use syft_manifest::Limits;
 use syft_protocol::watching::Stamp;
 
+use super::access::{Access, Granted, Refusal, ToWrite};
 use super::bindings::ErrorCode;
 use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
@@ -71,39 +72,32 @@ impl Guard {
         }))
     }
 
-    pub(super) fn root(&self) -> Result<&DatasitesDir, ErrorCode> {
-        self.0.root.as_deref().ok_or(ErrorCode::NoEntry)
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.0.policy.is_empty()
     }
 
-    /// Tells whether the guest may, without a word in the log.
-    pub(super) fn allows(&self, path: &GuestPath, want: Want) -> bool {
-        self.decide(path, want).is_ok()
+    /// Decides what may be done with a path, without a word in the log.
+    pub(super) fn access(&self, path: GuestPath) -> Access<'_> {
+        let rights = self.0.policy.decide(&path.names());
+        Access::new(path, self.0.root.as_deref(), &self.0.sender, rights)
     }
 
-    /// Makes sure that the guest may. What may not be read does not exist for it;
-    /// what may not be written is said to be so.
-    pub(super) fn check(&self, path: &GuestPath, want: Want) -> Result<(), ErrorCode> {
-        let Err(denied) = self.decide(path, want) else {
-            return Ok(());
-        };
-        self.log_denied(path, want, &denied);
-        Err(match want {
+    /// Makes sure that something was granted.
+    pub(super) fn enforce<'a, What>(
+        &self,
+        decided: Result<Granted<'a, What>, Refusal<'_>>,
+    ) -> Result<Granted<'a, What>, ErrorCode> {
+        decided.map_err(|refusal| self.refuse(&refusal))
+    }
+
+    /// Refuses, and says so in the log. What may not be read does not exist for a guest; what
+    /// may not be written is said to be so.
+    pub(super) fn refuse(&self, refusal: &Refusal<'_>) -> ErrorCode {
+        self.log_refusal(refusal);
+        match refusal.want {
             Want::See | Want::Read => ErrorCode::NoEntry,
             Want::Write | Want::MakeFolder => ErrorCode::NotPermitted,
-        })
-    }
-
-    fn decide(&self, path: &GuestPath, want: Want) -> Result<(), Denied> {
-        let names = path.names();
-        let sender_may_read = || match &self.0.root {
-            Some(root) => self.0.sender.may_read(root, path),
-            None => Err("there are no files".to_owned()),
-        };
-        self.0.policy.decide(&names, want, sender_may_read)
+        }
     }
 
     /// Changes a file, and takes note of it.
@@ -128,11 +122,11 @@ impl Guard {
     /// As [`Guard::changing`], for what changes the file that has a name.
     pub(super) fn changing_name<T>(
         &self,
-        path: &GuestPath,
+        granted: &Granted<'_, ToWrite>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
-        let look = || self.0.root.as_ref()?.stamp(path).ok()?;
-        self.changing(path, look, change)
+        let look = || self.0.root.as_ref()?.stamp(granted.path()).ok()?;
+        self.changing(granted.path(), look, change)
     }
 
     /// Takes bytes to be written from the budget.
@@ -177,14 +171,15 @@ impl Guard {
         });
     }
 
-    fn log_denied(&self, path: &GuestPath, want: Want, denied: &Denied) {
-        let hint = hint(path, want, denied);
+    fn log_refusal(&self, refusal: &Refusal<'_>) {
+        let Refusal { path, want, denied } = refusal;
+        let hint = hint(path, *want, denied);
         let access = match want {
             Want::See => "see",
             Want::Read => "read",
             Want::Write | Want::MakeFolder => "write",
         };
-        self.log(path, Some(want), |app, request, path| match denied {
+        self.log(path, Some(*want), |app, request, path| match denied {
             // Nothing is wrong with the app: its callers ask for what they may not.
             Denied::SenderMayNot(_) => {
                 tracing::info!(app, request, access, path, hint, "file access denied");

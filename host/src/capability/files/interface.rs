@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, mkdirat,
-    openat, renameat, unlinkat, utimensat,
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, openat,
+    renameat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 use wasmtime::component::Resource;
@@ -23,7 +23,6 @@ use super::datasites_dir::kind;
 use super::guest_path::GuestPath;
 use super::listing::{LISTING_BYTES, Listing};
 use super::open::NAME_BYTES;
-use super::policy::Want;
 use super::streams::{ReadStream, WriteStream};
 use super::{Descriptor, FilesView, MOUNT};
 
@@ -72,20 +71,20 @@ impl types::HostDirectoryEntryStream for FilesView<'_> {
 impl types::HostDescriptor for FilesView<'_> {
     fn read_via_stream(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         offset: u64,
     ) -> FsResult<Resource<DynInputStream>> {
-        let file = Arc::clone(self.descriptor(&it)?.readable()?);
+        let file = Arc::clone(self.descriptor(&descriptor)?.readable()?);
         let stream: DynInputStream = Box::new(ReadStream { file, offset });
         Ok(self.table.push(stream)?)
     }
 
     fn write_via_stream(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         offset: u64,
     ) -> FsResult<Resource<DynOutputStream>> {
-        let file = Arc::clone(self.descriptor(&it)?.writable()?);
+        let file = Arc::clone(self.descriptor(&descriptor)?.writable()?);
         let offset = Some(offset);
         let stream: DynOutputStream = Box::new(WriteStream { file, offset });
         Ok(self.table.push(stream)?)
@@ -93,9 +92,9 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn append_via_stream(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
     ) -> FsResult<Resource<DynOutputStream>> {
-        let file = Arc::clone(self.descriptor(&it)?.writable()?);
+        let file = Arc::clone(self.descriptor(&descriptor)?.writable()?);
         let offset = None;
         let stream: DynOutputStream = Box::new(WriteStream { file, offset });
         Ok(self.table.push(stream)?)
@@ -103,38 +102,38 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn advise(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         _offset: u64,
         _length: u64,
         _advice: Advice,
     ) -> FsResult<()> {
-        self.descriptor(&it)?;
+        self.descriptor(&descriptor)?;
         Ok(())
     }
 
-    fn sync_data(&mut self, it: Resource<Descriptor>) -> FsResult<()> {
-        if let Descriptor::File(file) = self.descriptor(&it)? {
+    fn sync_data(&mut self, descriptor: Resource<Descriptor>) -> FsResult<()> {
+        if let Descriptor::File(file) = self.descriptor(&descriptor)? {
             file.file.sync_data().map_err(|_| ErrorCode::Io)?;
         }
         Ok(())
     }
 
-    fn get_flags(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorFlags> {
-        Ok(match self.descriptor(&it)? {
+    fn get_flags(&mut self, descriptor: Resource<Descriptor>) -> FsResult<DescriptorFlags> {
+        Ok(match self.descriptor(&descriptor)? {
             Descriptor::Folder(..) => DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY,
             Descriptor::File(file) => file.flags,
         })
     }
 
-    fn get_type(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorType> {
-        Ok(match self.descriptor(&it)? {
+    fn get_type(&mut self, descriptor: Resource<Descriptor>) -> FsResult<DescriptorType> {
+        Ok(match self.descriptor(&descriptor)? {
             Descriptor::Folder(..) => DescriptorType::Directory,
             Descriptor::File(_) => DescriptorType::RegularFile,
         })
     }
 
-    fn set_size(&mut self, it: Resource<Descriptor>, size: u64) -> FsResult<()> {
-        let file = self.descriptor(&it)?.writable()?;
+    fn set_size(&mut self, descriptor: Resource<Descriptor>, size: u64) -> FsResult<()> {
+        let file = self.descriptor(&descriptor)?.writable()?;
         let before = file.file.metadata().map_err(|_| ErrorCode::Io)?.len();
         file.guard.spend(&file.path, size.saturating_sub(before))?;
         file.changing(|file| file.set_len(size))?
@@ -144,220 +143,240 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn set_times(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         access: NewTimestamp,
         modification: NewTimestamp,
     ) -> FsResult<()> {
         let times = timestamps(access, modification)?;
-        let file = self.descriptor(&it)?.writable()?;
+        let file = self.descriptor(&descriptor)?.writable()?;
         Ok(file.changing(|file| futimens(file, &times))??)
     }
 
     fn read(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         length: u64,
         offset: u64,
     ) -> FsResult<(Vec<u8>, bool)> {
-        let file = self.descriptor(&it)?.readable()?;
+        let file = self.descriptor(&descriptor)?.readable()?;
         let bytes = file.read(usize::try_from(length).unwrap_or(usize::MAX), offset)?;
         let at_end = bytes.is_empty() && length > 0;
         Ok((bytes, at_end))
     }
 
-    fn write(&mut self, it: Resource<Descriptor>, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
-        let file = self.descriptor(&it)?.writable()?;
+    fn write(
+        &mut self,
+        descriptor: Resource<Descriptor>,
+        bytes: Vec<u8>,
+        offset: u64,
+    ) -> FsResult<u64> {
+        let file = self.descriptor(&descriptor)?.writable()?;
         file.write_all(&bytes, offset)?;
         Ok(bytes.len() as u64)
     }
 
-    fn read_directory(&mut self, it: Resource<Descriptor>) -> FsResult<Resource<Listing>> {
-        let path = self.descriptor(&it)?.folder()?.clone();
-        self.files.check(&path, Want::See)?;
-        let mut slot = self.files.open_slot(&path)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let folder = self.files.root()?.open_place(&path, flags)?;
-        slot.hold(path.bytes() + LISTING_BYTES)?;
-        let listing = Listing::new(folder, path, self.files.clone(), slot)?;
+    fn read_directory(&mut self, descriptor: Resource<Descriptor>) -> FsResult<Resource<Listing>> {
+        let access = self
+            .files
+            .access(self.descriptor(&descriptor)?.folder()?.clone());
+        let granted = self.files.enforce(access.see())?;
+        let mut slot = self.files.open_slot(granted.path())?;
+        let folder = granted.open_folder()?;
+        slot.hold(granted.path().bytes() + LISTING_BYTES)?;
+        let listing = Listing::new(folder, access.into_path(), self.files.clone(), slot)?;
         Ok(self.table.push(listing)?)
     }
 
-    fn sync(&mut self, it: Resource<Descriptor>) -> FsResult<()> {
-        if let Descriptor::File(file) = self.descriptor(&it)? {
+    fn sync(&mut self, descriptor: Resource<Descriptor>) -> FsResult<()> {
+        if let Descriptor::File(file) = self.descriptor(&descriptor)? {
             file.file.sync_all().map_err(|_| ErrorCode::Io)?;
         }
         Ok(())
     }
 
-    fn create_directory_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let path = self.path(&it, &path)?.path;
-        if self.is_visible_folder(&path) {
+    fn create_directory_at(
+        &mut self,
+        descriptor: Resource<Descriptor>,
+        path: String,
+    ) -> FsResult<()> {
+        let access = self.files.access(self.path(&descriptor, &path)?.path);
+        if Self::is_visible_folder(&access) {
             return Err(ErrorCode::Exist.into());
         }
-        self.files.check(&path, Want::MakeFolder)?;
-        self.files.spend(&path, NAME_BYTES)?;
-        let (folder, name) = self.files.root()?.open_parent(&path)?;
-        Ok(mkdirat(folder, name, Mode::from_raw_mode(0o777))?)
+        let granted = self.files.enforce(access.make_folder())?;
+        self.files.spend(granted.path(), NAME_BYTES)?;
+        Ok(granted.make()?)
     }
 
-    fn stat(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorStat> {
-        match self.descriptor(&it)? {
-            Descriptor::Folder(path, _) => Ok(describe(&self.look(path)?)),
+    fn stat(&mut self, descriptor: Resource<Descriptor>) -> FsResult<DescriptorStat> {
+        match self.descriptor(&descriptor)? {
+            Descriptor::Folder(path, _) => Ok(describe(&self.look(path.clone())?)),
             Descriptor::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
         }
     }
 
     fn stat_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         _follow: PathFlags,
         path: String,
     ) -> FsResult<DescriptorStat> {
-        let named = self.path(&it, &path)?;
-        let stat = describe(&self.look(&named.path)?);
-        match named.is_folder && stat.type_ != DescriptorType::Directory {
-            true => Err(ErrorCode::NotDirectory.into()),
-            false => Ok(stat),
+        let named = self.path(&descriptor, &path)?;
+        let stat = describe(&self.look(named.path)?);
+        if named.is_folder && stat.type_ != DescriptorType::Directory {
+            return Err(ErrorCode::NotDirectory.into());
         }
+        Ok(stat)
     }
 
     fn set_times_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         _follow: PathFlags,
         path: String,
         access: NewTimestamp,
         modification: NewTimestamp,
     ) -> FsResult<()> {
         let times = timestamps(access, modification)?;
-        let path = self.path(&it, &path)?.path;
-        self.files.check(&path, Want::Write)?;
-        let (folder, name) = self.files.root()?.open_parent(&path)?;
+        let access = self.files.access(self.path(&descriptor, &path)?.path);
+        let granted = self.files.enforce(access.write())?;
+        let (folder, name) = granted.open_parent()?;
         if self.expect_file(&folder, name)?.st_nlink > 1 {
             // The times are those of all its names.
-            self.files.log_unfit(&path, "it has several hard links");
+            self.files
+                .log_unfit(access.path(), "it has several hard links");
             return Err(ErrorCode::Access.into());
         }
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let set = || utimensat(folder, name, &times, flags);
-        Ok(self.files.changing_name(&path, set)??)
+        Ok(self.files.changing_name(&granted, set)??)
     }
 
     fn link_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         _follow: PathFlags,
         _old_path: String,
         _new: Resource<Descriptor>,
         _new_path: String,
     ) -> FsResult<()> {
-        self.descriptor(&it)?;
+        self.descriptor(&descriptor)?;
         Err(ErrorCode::NotPermitted.into())
     }
 
     fn open_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         _follow: PathFlags,
         path: String,
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
-        let named = self.path(&it, &path)?;
+        let named = self.path(&descriptor, &path)?;
         let descriptor = self.open(named, open, flags)?;
         Ok(self.table.push(descriptor)?)
     }
 
-    fn readlink_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<String> {
-        let path = self.path(&it, &path)?.path;
-        self.look(&path)?;
+    fn readlink_at(&mut self, descriptor: Resource<Descriptor>, path: String) -> FsResult<String> {
+        self.look(self.path(&descriptor, &path)?.path)?;
         // What can be looked at is no link.
         Err(ErrorCode::Invalid.into())
     }
 
-    fn remove_directory_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let path = self.path(&it, &path)?.path;
-        self.files.check(&path, Want::Write)?;
-        let (folder, name) = self.files.root()?.open_parent(&path)?;
+    fn remove_directory_at(
+        &mut self,
+        descriptor: Resource<Descriptor>,
+        path: String,
+    ) -> FsResult<()> {
+        let access = self.files.access(self.path(&descriptor, &path)?.path);
+        let granted = self.files.enforce(access.write())?;
+        let (folder, name) = granted.open_parent()?;
         Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?)
     }
 
     fn rename_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         old_path: String,
         new: Resource<Descriptor>,
         new_path: String,
     ) -> FsResult<()> {
-        let (from, to) = (self.path(&it, &old_path)?, self.path(&new, &new_path)?);
-        self.files.check(&from.path, Want::Write)?;
-        self.files.check(&to.path, Want::Write)?;
-        let (from_folder, from_name) = self.files.root()?.open_parent(&from.path)?;
-        let (to_folder, to_name) = self.files.root()?.open_parent(&to.path)?;
+        let (from, to) = (
+            self.path(&descriptor, &old_path)?,
+            self.path(&new, &new_path)?,
+        );
+        let is_folder = from.is_folder || to.is_folder;
+        let (from, to) = (self.files.access(from.path), self.files.access(to.path));
+        let (from, to) = (
+            self.files.enforce(from.write())?,
+            self.files.enforce(to.write())?,
+        );
+        let (from_folder, from_name) = from.open_parent()?;
+        let (to_folder, to_name) = to.open_parent()?;
         // A folder would take along what is below it to where it is granted.
         self.expect_file(&from_folder, from_name)?;
-        if from.is_folder || to.is_folder {
+        if is_folder {
             return Err(ErrorCode::NotDirectory.into());
         }
         let rename = || rename((&from_folder, from_name), (&to_folder, to_name));
-        let rename = || self.files.changing_name(&to.path, rename);
-        Ok(self.files.changing_name(&from.path, rename)???)
+        let rename = || self.files.changing_name(&to, rename);
+        Ok(self.files.changing_name(&from, rename)???)
     }
 
     fn symlink_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         _old_path: String,
         _new_path: String,
     ) -> FsResult<()> {
-        self.descriptor(&it)?;
+        self.descriptor(&descriptor)?;
         Err(ErrorCode::NotPermitted.into())
     }
 
-    fn unlink_file_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let named = self.path(&it, &path)?;
-        self.files.check(&named.path, Want::Write)?;
-        let (folder, name) = self.files.root()?.open_parent(&named.path)?;
+    fn unlink_file_at(&mut self, descriptor: Resource<Descriptor>, path: String) -> FsResult<()> {
+        let named = self.path(&descriptor, &path)?;
+        let access = self.files.access(named.path);
+        let granted = self.files.enforce(access.write())?;
+        let (folder, name) = granted.open_parent()?;
         self.expect_file(&folder, name)?;
         if named.is_folder {
             return Err(ErrorCode::NotDirectory.into());
         }
         let unlink = || unlinkat(&folder, name, AtFlags::empty());
-        Ok(self.files.changing_name(&named.path, unlink)??)
+        Ok(self.files.changing_name(&granted, unlink)??)
     }
 
     fn is_same_object(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         other: Resource<Descriptor>,
     ) -> wasmtime::Result<bool> {
-        let (it, other) = (self.table.get(&it)?, self.table.get(&other)?);
-        Ok(match (it, other) {
-            (Descriptor::Folder(it, _), Descriptor::Folder(other, _)) => it == other,
-            (Descriptor::File(it), Descriptor::File(other)) => it.path == other.path,
+        let (one, other) = (self.table.get(&descriptor)?, self.table.get(&other)?);
+        Ok(match (one, other) {
+            (Descriptor::Folder(one, _), Descriptor::Folder(other, _)) => one == other,
+            (Descriptor::File(one), Descriptor::File(other)) => one.path == other.path,
             _ => false,
         })
     }
 
-    fn metadata_hash(&mut self, it: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
-        match self.descriptor(&it)? {
-            Descriptor::Folder(path, _) => Ok(identity(&self.look(path)?)),
+    fn metadata_hash(&mut self, descriptor: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
+        match self.descriptor(&descriptor)? {
+            Descriptor::Folder(path, _) => Ok(identity(&self.look(path.clone())?)),
             Descriptor::File(file) => Ok(identity(&rustix::fs::fstat(&file.file)?)),
         }
     }
 
     fn metadata_hash_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<Descriptor>,
         _follow: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
-        let path = self.path(&it, &path)?.path;
-        Ok(identity(&self.look(&path)?))
+        Ok(identity(&self.look(self.path(&descriptor, &path)?.path)?))
     }
 
-    fn drop(&mut self, it: Resource<Descriptor>) -> wasmtime::Result<()> {
-        self.table.delete(it)?;
+    fn drop(&mut self, descriptor: Resource<Descriptor>) -> wasmtime::Result<()> {
+        self.table.delete(descriptor)?;
         Ok(())
     }
 }
@@ -388,9 +407,10 @@ fn describe(stat: &Stat) -> DescriptorStat {
         })
     };
     DescriptorStat {
-        type_: match kind(stat).is_dir() {
-            true => DescriptorType::Directory,
-            false => DescriptorType::RegularFile,
+        type_: if kind(stat).is_dir() {
+            DescriptorType::Directory
+        } else {
+            DescriptorType::RegularFile
         },
         link_count: 1,
         size: u64::try_from(stat.st_size).unwrap_or(0),

@@ -9,7 +9,6 @@ use super::bindings::types::{DescriptorType, DirectoryEntry};
 use super::datasites_dir::{kind, look_at};
 use super::guard::{Guard, Slot};
 use super::guest_path::GuestPath;
-use super::policy::Want;
 
 /// A folder being listed.
 pub struct Listing {
@@ -77,12 +76,12 @@ impl Listing {
     }
 
     fn visible(&self, name: &str, file_type: FileType) -> Option<DescriptorType> {
-        let path = self.path.child(name);
-        let (want, type_) = match file_type {
-            FileType::RegularFile => (Want::Read, DescriptorType::RegularFile),
-            FileType::Directory => (Want::See, DescriptorType::Directory),
+        let access = self.guard.access(self.path.child(name));
+        let (is_visible, type_) = match file_type {
+            FileType::RegularFile => (access.read().is_ok(), DescriptorType::RegularFile),
+            FileType::Directory => (access.see().is_ok(), DescriptorType::Directory),
             _ => return None,
         };
-        self.guard.allows(&path, want).then_some(type_)
+        is_visible.then_some(type_)
     }
 }

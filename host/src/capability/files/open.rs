@@ -1,17 +1,18 @@
 //! Finding and opening what guests name.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags, Stat};
 use wasmtime::component::Resource;
 
+use super::access::{Access, Granted, ToRead, ToWrite};
 use super::bindings::types::{DescriptorFlags, OpenFlags};
 use super::bindings::{ErrorCode, FsResult};
 use super::datasites_dir::{kind, look_at};
+use super::guard::Slot;
 use super::guest_path::{GuestPath, NamedPath};
-use super::policy::Want;
 use super::stamp::stamp_of;
 use super::{Descriptor, FilesView, OpenFile};
 
@@ -20,8 +21,8 @@ use super::{Descriptor, FilesView, OpenFile};
 pub(super) const NAME_BYTES: u64 = 4096;
 
 impl FilesView<'_> {
-    pub(super) fn descriptor(&self, it: &Resource<Descriptor>) -> FsResult<&Descriptor> {
-        Ok(self.table.get(it)?)
+    pub(super) fn descriptor(&self, descriptor: &Resource<Descriptor>) -> FsResult<&Descriptor> {
+        Ok(self.table.get(descriptor)?)
     }
 
     /// Returns what a guest means by a path in a folder.
@@ -30,25 +31,24 @@ impl FilesView<'_> {
     }
 
     /// Looks at what a path leads to, if the guest may know it.
-    pub(super) fn look(&self, path: &GuestPath) -> FsResult<Stat> {
-        let guard = self.files;
-        let (may_read, may_see) = (
-            guard.allows(path, Want::Read),
-            guard.allows(path, Want::See),
-        );
-        if !may_read && !may_see {
-            guard.check(path, Want::Read)?;
-        }
-        let stat = guard.root()?.look(path)?;
+    pub(super) fn look(&self, path: GuestPath) -> FsResult<Stat> {
+        let access = self.files.access(path);
+        let (read, see) = (access.read(), access.see());
+        let stat = match (&read, &see) {
+            (Ok(granted), _) => granted.look()?,
+            (_, Ok(granted)) => granted.look()?,
+            (Err(refusal), Err(_)) => return Err(self.files.refuse(refusal).into()),
+        };
         match kind(&stat) {
-            FileType::RegularFile if may_read => Ok(stat),
-            FileType::Directory if may_see => Ok(stat),
+            FileType::RegularFile if read.is_ok() => Ok(stat),
+            FileType::Directory if see.is_ok() => Ok(stat),
             FileType::RegularFile | FileType::Directory => {
-                guard.check(path, Want::Read)?;
+                self.files.enforce(read)?;
                 Err(ErrorCode::NoEntry.into())
             }
             other => {
-                guard.log_unfit(path, &format!("it is a {other:?}"));
+                let what = format!("it is a {other:?}");
+                self.files.log_unfit(access.path(), &what);
                 Err(ErrorCode::NoEntry.into())
             }
         }
@@ -60,110 +60,152 @@ impl FilesView<'_> {
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Descriptor> {
-        let path = named.path;
+        let access = self.files.access(named.path);
         let writes = flags.contains(DescriptorFlags::WRITE)
             || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
-        let want = if writes { Want::Write } else { Want::Read };
-        let wants_folder = named.is_folder || open.contains(OpenFlags::DIRECTORY);
-        let guard = self.files;
-        if wants_folder || (!writes && !guard.allows(&path, want)) {
-            return self.open_folder(path, open, want);
+        if named.is_folder || open.contains(OpenFlags::DIRECTORY) {
+            return self.open_folder(&access, open, writes);
         }
         if writes {
-            guard.check(&path, want)?;
+            let granted = self.files.enforce(access.write())?;
+            return self.open_to_write(&granted, open, flags);
         }
-        self.open_file(path, open, flags)
+        match access.read() {
+            Ok(granted) => self.open_to_read(&access, &granted, flags),
+            // It may be a folder, which is known and not read.
+            Err(_) => self.open_folder(&access, open, writes),
+        }
     }
 
-    pub(super) fn is_visible_folder(&self, path: &GuestPath) -> bool {
-        let is_folder = || {
-            let root = self.files.root();
-            root.is_ok_and(|root| root.look(path).is_ok_and(|it| kind(&it).is_dir()))
+    /// Tells whether there is a folder that the guest may know.
+    pub(super) fn is_visible_folder(access: &Access<'_>) -> bool {
+        let Ok(granted) = access.see() else {
+            return false;
         };
-        self.files.allows(path, Want::See) && is_folder()
+        granted.look().is_ok_and(|stat| kind(&stat).is_dir())
     }
 
-    fn open_folder(&self, path: GuestPath, open: OpenFlags, want: Want) -> FsResult<Descriptor> {
-        let guard = self.files;
-        if !guard.allows(&path, Want::See) {
-            guard.check(&path, want)?;
-            guard.check(&path, Want::See)?;
-        }
+    fn open_folder(
+        &self,
+        access: &Access<'_>,
+        open: OpenFlags,
+        writes: bool,
+    ) -> FsResult<Descriptor> {
+        let granted = access.see().map_err(|unseen| {
+            // What was wanted comes first, where that was not granted either.
+            let wanted = if writes {
+                access.write().err()
+            } else {
+                access.read().err()
+            };
+            self.files.refuse(&wanted.unwrap_or(unseen))
+        })?;
         if open.contains(OpenFlags::EXCLUSIVE) {
             return Err(ErrorCode::Exist.into());
         }
-        match kind(&guard.root()?.look(&path)?) {
-            FileType::Directory if want == Want::Write => Err(ErrorCode::IsDirectory.into()),
+        match kind(&granted.look()?) {
+            FileType::Directory if writes => Err(ErrorCode::IsDirectory.into()),
             FileType::Directory => {
-                let mut slot = guard.open_slot(&path)?;
-                slot.hold(path.bytes())?;
-                Ok(Descriptor::Folder(path, Some(slot)))
+                let slot = self.open_slot(granted.path())?;
+                Ok(Descriptor::Folder(granted.path().clone(), Some(slot)))
             }
-            FileType::RegularFile if guard.allows(&path, Want::Read) => {
-                Err(ErrorCode::NotDirectory.into())
-            }
+            FileType::RegularFile if access.read().is_ok() => Err(ErrorCode::NotDirectory.into()),
             _ => Err(ErrorCode::NoEntry.into()),
         }
     }
 
-    fn open_file(
+    fn open_to_read(
         &self,
-        path: GuestPath,
+        access: &Access<'_>,
+        granted: &Granted<'_, ToRead>,
+        flags: DescriptorFlags,
+    ) -> FsResult<Descriptor> {
+        let path = granted.path();
+        let slot = self.open_slot(path)?;
+        let file = granted.open()?;
+        match self.expect_one_name(path, &file)? {
+            Opened::File => Ok(self.opened(file, path, flags, slot)),
+            Opened::Folder => {
+                self.files.enforce(access.see())?;
+                Ok(Descriptor::Folder(path.clone(), Some(slot)))
+            }
+        }
+    }
+
+    fn open_to_write(
+        &self,
+        granted: &Granted<'_, ToWrite>,
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Descriptor> {
-        let guard = self.files;
-        let mut slot = guard.open_slot(&path)?;
-        slot.hold(path.bytes())?;
-        let writes = flags.contains(DescriptorFlags::WRITE);
+        let path = granted.path();
+        let slot = self.open_slot(path)?;
         let truncates = open.contains(OpenFlags::TRUNCATE);
-        let mut how = match writes || truncates {
-            true => OFlags::RDWR,
-            false => OFlags::RDONLY,
+        let mut how = if truncates || flags.contains(DescriptorFlags::WRITE) {
+            OFlags::RDWR
+        } else {
+            OFlags::RDONLY
         };
-        if open.contains(OpenFlags::CREATE) {
-            guard.spend(&path, NAME_BYTES)?;
-            how |= OFlags::CREATE;
-        }
         if open.contains(OpenFlags::EXCLUSIVE) {
             how |= OFlags::EXCL;
         }
-        let root = guard.root()?;
-        let file = match how.contains(OFlags::CREATE) {
-            true => guard.changing_name(&path, || root.open_place(&path, how))??,
-            false => root.open_place(&path, how)?,
+        let file = if open.contains(OpenFlags::CREATE) {
+            self.files.spend(path, NAME_BYTES)?;
+            let make = || granted.open(how | OFlags::CREATE);
+            self.files.changing_name(granted, make)??
+        } else {
+            granted.open(how)?
         };
-        let stat = rustix::fs::fstat(&file)?;
-        match kind(&stat) {
-            FileType::RegularFile if stat.st_nlink <= 1 => {}
-            FileType::RegularFile => {
-                // Another name of it may be one that was not granted.
-                guard.log_unfit(&path, "it has several hard links");
-                return Err(ErrorCode::Access.into());
-            }
-            FileType::Directory if how == OFlags::RDONLY => {
-                guard.check(&path, Want::See)?;
-                return Ok(Descriptor::Folder(path, Some(slot)));
-            }
-            FileType::Directory => return Err(ErrorCode::IsDirectory.into()),
-            other => {
-                guard.log_unfit(&path, &format!("it is a {other:?}"));
-                return Err(ErrorCode::Access.into());
-            }
+        if self.expect_one_name(path, &file)? == Opened::Folder {
+            return Err(ErrorCode::IsDirectory.into());
         }
         let file = File::from(file);
         if truncates {
-            guard
-                .changing(&path, || stamp_of(&file), || file.set_len(0))?
+            self.files
+                .changing(path, || stamp_of(&file), || file.set_len(0))?
                 .map_err(|_| ErrorCode::Io)?;
         }
-        Ok(Descriptor::File(Arc::new(OpenFile {
-            file,
-            path,
+        Ok(self.opened(file, path, flags, slot))
+    }
+
+    fn open_slot(&self, path: &GuestPath) -> FsResult<Slot> {
+        let mut slot = self.files.open_slot(path)?;
+        slot.hold(path.bytes())?;
+        Ok(slot)
+    }
+
+    fn opened(
+        &self,
+        file: impl Into<File>,
+        path: &GuestPath,
+        flags: DescriptorFlags,
+        slot: Slot,
+    ) -> Descriptor {
+        Descriptor::File(Arc::new(OpenFile {
+            file: file.into(),
+            path: path.clone(),
             flags,
-            guard: guard.clone(),
+            guard: self.files.clone(),
             _slot: slot,
-        })))
+        }))
+    }
+
+    /// Makes sure that what was opened is a folder, or a regular file with one name.
+    fn expect_one_name(&self, path: &GuestPath, opened: &OwnedFd) -> FsResult<Opened> {
+        let stat = rustix::fs::fstat(opened)?;
+        match kind(&stat) {
+            FileType::Directory => Ok(Opened::Folder),
+            FileType::RegularFile if stat.st_nlink <= 1 => Ok(Opened::File),
+            FileType::RegularFile => {
+                // Another name of it may be one that was not granted.
+                self.files.log_unfit(path, "it has several hard links");
+                Err(ErrorCode::Access.into())
+            }
+            other => {
+                self.files.log_unfit(path, &format!("it is a {other:?}"));
+                Err(ErrorCode::Access.into())
+            }
+        }
     }
 
     /// Makes sure that a regular file is at a path, for operations on its name.
@@ -175,4 +217,10 @@ impl FilesView<'_> {
             _ => Err(ErrorCode::NoEntry.into()),
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    File,
+    Folder,
 }

@@ -131,7 +131,7 @@ impl Rules {
 /// may well have the rules that were in it.
 fn read_file(root: &DatasitesDir, path: &GuestPath) -> Result<Option<Vec<u8>>, String> {
     for _ in 0..TRIES {
-        let file = match root.open_place(path, OFlags::RDONLY) {
+        let file = match root.open_unchecked(path, OFlags::RDONLY) {
             Ok(file) => File::from(file),
             Err(Errno::NOENT | Errno::NOTDIR) => return absent(root, path),
             // A link on the way is no folder to sync, so nothing is in it.
@@ -149,10 +149,10 @@ fn read_file(root: &DatasitesDir, path: &GuestPath) -> Result<Option<Vec<u8>>, S
         let bound = (&file).take(READ_BYTES).read_to_end(&mut text);
         bound.map_err(|error| format!("cannot be read ({error})"))?;
         if is_same(&before, &stat(&file)?, text.len()) {
-            return match text.is_empty() {
-                true => Err("is empty".to_owned()),
-                false => Ok(Some(text)),
-            };
+            if text.is_empty() {
+                return Err("is empty".to_owned());
+            }
+            return Ok(Some(text));
         }
     }
     Err("changes while it is read".to_owned())
@@ -164,13 +164,13 @@ fn stat(file: &File) -> Result<Stat, String> {
 
 /// Tells whether nobody wrote to a file while `n_read` bytes were read from it.
 fn is_same(before: &Stat, after: &Stat, n_read: usize) -> bool {
-    let stamp = |it: &Stat| {
+    let stamp = |stat: &Stat| {
         (
-            it.st_size,
-            it.st_mtime,
-            it.st_mtime_nsec,
-            it.st_ctime,
-            it.st_ctime_nsec,
+            stat.st_size,
+            stat.st_mtime,
+            stat.st_mtime_nsec,
+            stat.st_ctime,
+            stat.st_ctime_nsec,
         )
     };
     let n_expected = u64::try_from(before.st_size).unwrap_or(0).min(READ_BYTES);

@@ -20,7 +20,7 @@ impl DatasitesDir {
             return Ok(None);
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY;
-        match self.open_place(&parent, flags) {
+        match self.open_unchecked(&parent, flags) {
             Ok(folder) => stamp_at(folder.as_fd(), name),
             Err(error) if is_absent(error) => Ok(None),
             Err(error) => Err(error),
@@ -68,9 +68,10 @@ fn look(at: BorrowedFd<'_>, name: &str) -> Result<Option<Stamp>, Errno> {
     let knows_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
     Ok((is_file && found.stx_nlink == 1).then(|| Stamp {
         inode: found.stx_ino,
-        born: match knows_birth {
-            true => time(found.stx_btime),
-            false => Time::default(),
+        born: if knows_birth {
+            time(found.stx_btime)
+        } else {
+            Time::default()
         },
         bytes: found.stx_size,
         modified: time(found.stx_mtime),
