@@ -5,7 +5,7 @@
 //! time is over: a request file that comes back once it was answered gets the same
 //! answer.
 
-mod book;
+mod index;
 mod mark;
 mod records;
 
@@ -13,8 +13,8 @@ use redb::{ReadableDatabase, ReadableTable};
 use syft_protocol::address::Address;
 use syft_protocol::timestamp::Timestamp;
 
-pub(super) use book::Book;
-use book::NOTED_TOGETHER;
+pub(super) use index::AnswerIndex;
+use index::NOTED_TOGETHER;
 use mark::Likeness;
 pub use mark::Mark;
 use records::{ENDS, NEVER, RECORDS};
@@ -70,7 +70,7 @@ impl Store {
         address: &Address,
         mark: impl FnOnce() -> Mark,
     ) -> Result<Recorded, StoreError> {
-        if self.book.is_empty() {
+        if self.index.is_empty() {
             return Ok(Recorded::Nothing);
         }
         let address = address.to_string();
@@ -96,8 +96,8 @@ impl Store {
 
     /// Makes sure that unpublished answers take no more than they may.
     async fn make_room(&self) -> Result<(), StoreError> {
-        let is_full = || self.book.waiting_bytes() > self.waiting_bytes;
-        if is_full() && self.book.n_to_note() > 0 {
+        let is_full = || self.index.waiting_bytes() > self.waiting_bytes;
+        if is_full() && self.index.n_to_note() > 0 {
             self.writer.commit(Changes::default()).await?;
         }
         match is_full() {
@@ -111,16 +111,16 @@ impl Store {
     /// Takes note that the answer lies beside its request, or that nobody waits for it.
     /// That need not reach the disk: it is then found out again.
     pub(crate) fn published(&self, address: &Address) {
-        if !self.book.is_empty() {
-            self.book.publish(&address.to_string());
+        if !self.index.is_empty() {
+            self.index.publish(&address.to_string());
         }
     }
 
     /// Takes note of all answers for which nobody waits.
     pub(crate) fn publish_unless(&self, is_waiting: impl Fn(&Address) -> bool) {
-        for text in self.book.unpublished() {
+        for text in self.index.unpublished() {
             if !Address::parse(&text).is_some_and(|address| is_waiting(&address)) {
-                self.book.publish(&text);
+                self.index.publish(&text);
             }
         }
     }
@@ -131,7 +131,7 @@ impl Store {
     /// They cannot be read or written.
     pub(crate) async fn forget_answers(&self, now: Timestamp) -> Result<(), StoreError> {
         // As many as there are now: others are published meanwhile, without end.
-        for _ in 0..self.book.n_to_note().div_ceil(NOTED_TOGETHER) {
+        for _ in 0..self.index.n_to_note().div_ceil(NOTED_TOGETHER) {
             self.writer.commit(Changes::default()).await?;
         }
         let mut is_any = false;

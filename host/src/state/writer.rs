@@ -10,7 +10,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use syft_protocol::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
-use super::answers::{Book, Record, Records};
+use super::answers::{AnswerIndex, Record, Records};
 use super::file::{File, guarded};
 use super::snapshot::{ABSENT, Version};
 use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
@@ -57,7 +57,7 @@ struct Job {
 /// What the thread has at hand.
 pub(super) struct Desk {
     pub(super) file: Arc<File>,
-    pub(super) book: Arc<Book>,
+    pub(super) index: Arc<AnswerIndex>,
     /// The most bytes of keys and values.
     pub(super) state_bytes: u64,
     /// The most bytes of published answers.
@@ -190,7 +190,7 @@ impl Desk {
     /// sees what those before it have changed.
     fn write_together(&self, all: Vec<Changes>) -> Result<Vec<Commit>, redb::Error> {
         // Before anything is written: a new answer may have the address of an old one.
-        let published = self.book.take_published();
+        let published = self.index.take_published();
         let answers = all.iter().filter_map(|changes| changes.answer.as_ref());
         let added = answers.map(|it| it.address().to_owned()).collect();
         let attempt = || -> Result<_, redb::Error> {
@@ -218,11 +218,11 @@ impl Desk {
         };
         let result = guarded(attempt);
         match &result {
-            Ok((_, Some(totals))) => self.book.committed(*totals, added),
-            Ok((_, None)) => self.book.put_back(published),
+            Ok((_, Some(totals))) => self.index.committed(*totals, added),
+            Ok((_, None)) => self.index.put_back(published),
             Err(_) => {
-                self.book.put_back(published);
-                self.book.failed(added);
+                self.index.put_back(published);
+                self.index.failed(added);
             }
         }
         result.map(|(commits, _)| commits)

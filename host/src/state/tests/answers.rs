@@ -192,7 +192,7 @@ async fn a_request_that_is_sent_anew_has_its_own_answer() {
     assert_eq!(site.recorded(1, &anew).await, an_answer("2"));
     site.forget(2 * DAY).await;
     assert_eq!(site.recorded(1, &anew).await, Recorded::Nothing);
-    assert!(site.store.book.is_empty());
+    assert!(site.store.index.is_empty());
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn an_answer_is_kept_until_its_request_expires_and_no_longer_than_answers_
     site.store.published(&address(4));
     site.commit().await;
     site.forget(DAY).await;
-    assert!(site.store.book.is_empty());
+    assert!(site.store.index.is_empty());
 }
 
 #[tokio::test]
@@ -253,7 +253,7 @@ async fn more_than_one_transaction_takes_is_forgotten() {
     }
     site.store.publish_unless(|_| false);
     site.forget(DAY).await;
-    assert!(site.store.book.is_empty());
+    assert!(site.store.index.is_empty());
 }
 
 #[tokio::test]
@@ -326,7 +326,7 @@ async fn what_lies_in_the_tree_decides_what_is_published() {
     site.forget(DAY).await;
     assert_eq!(site.records(1..=3).await, [2]);
     let site = reopened(site);
-    assert_eq!(site.store.book.unpublished(), [waits.to_string()]);
+    assert_eq!(site.store.index.unpublished(), [waits.to_string()]);
 }
 
 #[tokio::test]
