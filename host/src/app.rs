@@ -25,7 +25,7 @@ use crate::reply::Conclusion;
 use crate::residents::{Holding, ProgramError};
 use crate::router::{Route, Router, RouterError};
 use crate::sandbox::{Admission, Outcome};
-use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
+use crate::state::{Note, Recorded, RequestFingerprint, Session, Store, StoreError};
 use crate::wit::{rpc, types, watch};
 
 /// An app, ready to answer.
@@ -319,11 +319,11 @@ impl App {
             email: request.sender.clone(),
             proof: syft_protocol::address::Proof::Claimed,
         };
-        let mark = || {
+        let fingerprint = || {
             let request = guest_request(address, route, sender, request.clone());
-            Mark::new(version, &request)
+            RequestFingerprint::new(version, &request)
         };
-        Ok(match self.state.recorded(address, mark).await? {
+        Ok(match self.state.recorded(address, fingerprint).await? {
             Recorded::Answer(answer) => Some(answer),
             Recorded::Other | Recorded::Nothing => None,
         })
@@ -353,14 +353,14 @@ impl App {
         };
         let expires = request.expires;
         let request = guest_request(address, route, sender, request);
-        let mark = || Mark::new(version, &request);
-        match self.state.recorded(address, mark).await? {
+        let fingerprint = || RequestFingerprint::new(version, &request);
+        match self.state.recorded(address, fingerprint).await? {
             Recorded::Answer(answer) => return Ok(Called::Before(answer)),
             Recorded::Other => return Ok(Called::Reused),
             Recorded::Nothing => {}
         }
         let program = &self.program.program().await?;
-        let (request, mark, conclude) = (&request, &mark, &conclude);
+        let (request, fingerprint, conclude) = (&request, &fingerprint, &conclude);
         let attempt = async |admission| {
             let meter = program.admit(admission).await;
             let counted = &meter;
@@ -371,7 +371,7 @@ impl App {
                 let conclusion = conclude(outcome);
                 state.keep_answer(
                     address,
-                    mark,
+                    fingerprint,
                     &conclusion.reply.json,
                     conclusion.at,
                     expires,

@@ -28,8 +28,8 @@ use thiserror::Error;
 use tokio::sync::{Mutex, RwLock};
 
 use answers::AnswerIndex;
-pub use answers::Mark;
 pub(crate) use answers::Recorded;
+pub use answers::RequestFingerprint;
 use file::File;
 pub(crate) use session::{Session, SessionError};
 pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};

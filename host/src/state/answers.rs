@@ -5,18 +5,18 @@
 //! time is over: a request file that comes back once it was answered gets the same
 //! answer.
 
+mod fingerprint;
 mod index;
-mod mark;
 mod records;
 
 use redb::{ReadableDatabase, ReadableTable};
 use syft_protocol::address::Address;
 use syft_protocol::timestamp::Timestamp;
 
+use fingerprint::Likeness;
+pub use fingerprint::RequestFingerprint;
 pub(super) use index::AnswerIndex;
 use index::NOTED_TOGETHER;
-use mark::Likeness;
-pub use mark::Mark;
 use records::{ENDS, NEVER, RECORDS};
 pub(super) use records::{Record, Records, make_tables};
 
@@ -42,7 +42,7 @@ impl Session {
     pub(crate) fn keep_answer(
         &mut self,
         address: &Address,
-        mark: impl FnOnce() -> Mark,
+        fingerprint: impl FnOnce() -> RequestFingerprint,
         answer: &[u8],
         answered: Timestamp,
         expires: Timestamp,
@@ -52,7 +52,7 @@ impl Session {
         };
         self.keep(Record {
             address: address.to_string(),
-            mark: mark().to_bytes(),
+            fingerprint: fingerprint().to_bytes(),
             end: expires.min(answered.saturating_add(keep)).micros(),
             answer: answer.to_vec(),
         });
@@ -68,7 +68,7 @@ impl Store {
     pub(crate) async fn recorded(
         &self,
         address: &Address,
-        mark: impl FnOnce() -> Mark,
+        fingerprint: impl FnOnce() -> RequestFingerprint,
     ) -> Result<Recorded, StoreError> {
         if self.index.is_empty() {
             return Ok(Recorded::Nothing);
@@ -80,7 +80,7 @@ impl Store {
                 return Ok(Recorded::Nothing);
             };
             let (of, _, answer) = found.value();
-            Ok(match mark().likeness(of) {
+            Ok(match fingerprint().likeness(of) {
                 Likeness::Same => Recorded::Answer(answer.to_vec()),
                 // Released clients derive the id from the content, and send anew under it.
                 Likeness::SentAnew => Recorded::Nothing,

@@ -3,7 +3,7 @@
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use syft_protocol::timestamp::Timestamp;
 
-/// By address: the mark of the request, when the time of the record is over, and the
+/// By address: the fingerprint of the request, when the time of the record is over, and the
 /// answer.
 pub(super) const RECORDS: TableDefinition<'_, &str, (&[u8], i64, &[u8])> =
     TableDefinition::new("answered");
@@ -31,7 +31,7 @@ const FORGOTTEN_TOGETHER: usize = 1_000;
 /// The answer of a call that wrote state.
 pub(crate) struct Record {
     pub(super) address: String,
-    pub(super) mark: Vec<u8>,
+    pub(super) fingerprint: Vec<u8>,
     /// When its time is over, in microseconds since 1970.
     pub(super) end: i64,
     pub(super) answer: Vec<u8>,
@@ -97,7 +97,11 @@ impl<'a> Records<'a> {
     /// Adds a record, in place of an older one of its address.
     pub(in crate::state) fn insert(&mut self, record: &Record) -> Result<(), redb::Error> {
         let address = record.address.as_str();
-        let value = (record.mark.as_slice(), record.end, record.answer.as_slice());
+        let value = (
+            record.fingerprint.as_slice(),
+            record.end,
+            record.answer.as_slice(),
+        );
         let older = self.records.insert(address, value)?;
         if let Some(end) = older.map(|older| older.value().1)
             && self.leave(NEVER, address)?.is_none()
