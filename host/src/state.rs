@@ -8,9 +8,9 @@
 
 mod answers;
 mod file;
+mod no_sync_backend;
 mod session;
 mod snapshot;
-mod unforced;
 mod watching;
 mod writer;
 
