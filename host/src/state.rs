@@ -33,7 +33,7 @@ pub use answers::RequestFingerprint;
 use file::File;
 pub(crate) use session::{Session, SessionError};
 pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
-use writer::{Changes, Commit, Desk, Extra, Writer};
+use writer::{Changes, Commit, CommitContext, Extra, Writer};
 
 use crate::durability::Durability;
 
@@ -140,13 +140,13 @@ impl Store {
         fs::write(folder.join(PID), std::process::id().to_string())
             .with_context(|| format!("write into {}", folder.display()))?;
         let (file, index) = (Arc::new(file), Arc::new(index));
-        let desk = Desk {
+        let context = CommitContext {
             file: Arc::clone(&file),
             index: Arc::clone(&index),
             state_bytes: limits.state_bytes,
             answers_bytes: limits.answers_bytes,
         };
-        let writer = Writer::new(desk);
+        let writer = Writer::new(context);
         Ok(Self {
             file,
             writer,
