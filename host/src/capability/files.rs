@@ -174,7 +174,7 @@ impl FileAccess {
 }
 
 /// Something that a guest has open.
-pub enum Descriptor {
+pub enum FileDescriptor {
     /// A folder is only its name: it is opened anew by each operation.
     Folder(GuestPath, Option<Slot>),
     /// A file stays the one that was opened.
@@ -190,7 +190,7 @@ pub struct OpenFile {
     _slot: Slot,
 }
 
-impl Descriptor {
+impl FileDescriptor {
     fn folder(&self) -> Result<&GuestPath, ErrorCode> {
         match self {
             Self::Folder(path, _) => Ok(path),

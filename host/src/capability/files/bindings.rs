@@ -35,7 +35,7 @@ mod generated {
             "wasi:io/poll": wasmtime_wasi_io::bindings::wasi::io::poll,
             "wasi:io/streams": wasmtime_wasi_io::bindings::wasi::io::streams,
             "wasi:clocks/wall-clock": wasmtime_wasi::p2::bindings::clocks::wall_clock,
-            "wasi:filesystem/types.descriptor": super::super::Descriptor,
+            "wasi:filesystem/types.descriptor": super::super::FileDescriptor,
             "wasi:filesystem/types.directory-entry-stream": super::super::listing::Listing,
         },
     });

@@ -24,16 +24,16 @@ use super::guest_path::GuestPath;
 use super::listing::{LISTING_BYTES, Listing};
 use super::open::NAME_BYTES;
 use super::streams::{ReadStream, WriteStream};
-use super::{Descriptor, FilesView, MOUNT};
+use super::{FileDescriptor, FilesView, MOUNT};
 
 impl preopens::Host for FilesView<'_> {
-    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<FileDescriptor>, String)>> {
         if self.files.is_empty() {
             return Ok(Vec::new());
         }
         let root = self
             .table
-            .push(Descriptor::Folder(GuestPath::default(), None))?;
+            .push(FileDescriptor::Folder(GuestPath::default(), None))?;
         Ok(vec![(root, MOUNT.to_owned())])
     }
 }
@@ -71,7 +71,7 @@ impl types::HostDirectoryEntryStream for FilesView<'_> {
 impl types::HostDescriptor for FilesView<'_> {
     fn read_via_stream(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         offset: u64,
     ) -> FsResult<Resource<DynInputStream>> {
         let file = Arc::clone(self.descriptor(&descriptor)?.readable()?);
@@ -81,7 +81,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn write_via_stream(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         offset: u64,
     ) -> FsResult<Resource<DynOutputStream>> {
         let file = Arc::clone(self.descriptor(&descriptor)?.writable()?);
@@ -92,7 +92,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn append_via_stream(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
     ) -> FsResult<Resource<DynOutputStream>> {
         let file = Arc::clone(self.descriptor(&descriptor)?.writable()?);
         let offset = None;
@@ -102,7 +102,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn advise(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _offset: u64,
         _length: u64,
         _advice: Advice,
@@ -111,28 +111,28 @@ impl types::HostDescriptor for FilesView<'_> {
         Ok(())
     }
 
-    fn sync_data(&mut self, descriptor: Resource<Descriptor>) -> FsResult<()> {
-        if let Descriptor::File(file) = self.descriptor(&descriptor)? {
+    fn sync_data(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<()> {
+        if let FileDescriptor::File(file) = self.descriptor(&descriptor)? {
             file.file.sync_data().map_err(|_| ErrorCode::Io)?;
         }
         Ok(())
     }
 
-    fn get_flags(&mut self, descriptor: Resource<Descriptor>) -> FsResult<DescriptorFlags> {
+    fn get_flags(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<DescriptorFlags> {
         Ok(match self.descriptor(&descriptor)? {
-            Descriptor::Folder(..) => DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY,
-            Descriptor::File(file) => file.flags,
+            FileDescriptor::Folder(..) => DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY,
+            FileDescriptor::File(file) => file.flags,
         })
     }
 
-    fn get_type(&mut self, descriptor: Resource<Descriptor>) -> FsResult<DescriptorType> {
+    fn get_type(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<DescriptorType> {
         Ok(match self.descriptor(&descriptor)? {
-            Descriptor::Folder(..) => DescriptorType::Directory,
-            Descriptor::File(_) => DescriptorType::RegularFile,
+            FileDescriptor::Folder(..) => DescriptorType::Directory,
+            FileDescriptor::File(_) => DescriptorType::RegularFile,
         })
     }
 
-    fn set_size(&mut self, descriptor: Resource<Descriptor>, size: u64) -> FsResult<()> {
+    fn set_size(&mut self, descriptor: Resource<FileDescriptor>, size: u64) -> FsResult<()> {
         let file = self.descriptor(&descriptor)?.writable()?;
         let before = file.file.metadata().map_err(|_| ErrorCode::Io)?.len();
         file.guard.spend(&file.path, size.saturating_sub(before))?;
@@ -143,7 +143,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn set_times(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         access: NewTimestamp,
         modification: NewTimestamp,
     ) -> FsResult<()> {
@@ -154,7 +154,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn read(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         length: u64,
         offset: u64,
     ) -> FsResult<(Vec<u8>, bool)> {
@@ -166,7 +166,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn write(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         bytes: Vec<u8>,
         offset: u64,
     ) -> FsResult<u64> {
@@ -175,7 +175,10 @@ impl types::HostDescriptor for FilesView<'_> {
         Ok(bytes.len() as u64)
     }
 
-    fn read_directory(&mut self, descriptor: Resource<Descriptor>) -> FsResult<Resource<Listing>> {
+    fn read_directory(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+    ) -> FsResult<Resource<Listing>> {
         let access = self
             .files
             .access(self.descriptor(&descriptor)?.folder()?.clone());
@@ -187,8 +190,8 @@ impl types::HostDescriptor for FilesView<'_> {
         Ok(self.table.push(listing)?)
     }
 
-    fn sync(&mut self, descriptor: Resource<Descriptor>) -> FsResult<()> {
-        if let Descriptor::File(file) = self.descriptor(&descriptor)? {
+    fn sync(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<()> {
+        if let FileDescriptor::File(file) = self.descriptor(&descriptor)? {
             file.file.sync_all().map_err(|_| ErrorCode::Io)?;
         }
         Ok(())
@@ -196,7 +199,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn create_directory_at(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         path: String,
     ) -> FsResult<()> {
         let access = self.files.access(self.path(&descriptor, &path)?.path);
@@ -208,16 +211,16 @@ impl types::HostDescriptor for FilesView<'_> {
         Ok(granted.make()?)
     }
 
-    fn stat(&mut self, descriptor: Resource<Descriptor>) -> FsResult<DescriptorStat> {
+    fn stat(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<DescriptorStat> {
         match self.descriptor(&descriptor)? {
-            Descriptor::Folder(path, _) => Ok(describe(&self.look(path.clone())?)),
-            Descriptor::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
+            FileDescriptor::Folder(path, _) => Ok(describe(&self.look(path.clone())?)),
+            FileDescriptor::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
         }
     }
 
     fn stat_at(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         path: String,
     ) -> FsResult<DescriptorStat> {
@@ -231,7 +234,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn set_times_at(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         path: String,
         access: NewTimestamp,
@@ -254,10 +257,10 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn link_at(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         _old_path: String,
-        _new: Resource<Descriptor>,
+        _new: Resource<FileDescriptor>,
         _new_path: String,
     ) -> FsResult<()> {
         self.descriptor(&descriptor)?;
@@ -266,18 +269,22 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn open_at(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         path: String,
         open: OpenFlags,
         flags: DescriptorFlags,
-    ) -> FsResult<Resource<Descriptor>> {
+    ) -> FsResult<Resource<FileDescriptor>> {
         let named = self.path(&descriptor, &path)?;
         let descriptor = self.open(named, open, flags)?;
         Ok(self.table.push(descriptor)?)
     }
 
-    fn readlink_at(&mut self, descriptor: Resource<Descriptor>, path: String) -> FsResult<String> {
+    fn readlink_at(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+        path: String,
+    ) -> FsResult<String> {
         self.look(self.path(&descriptor, &path)?.path)?;
         // What can be looked at is no link.
         Err(ErrorCode::Invalid.into())
@@ -285,7 +292,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn remove_directory_at(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         path: String,
     ) -> FsResult<()> {
         let access = self.files.access(self.path(&descriptor, &path)?.path);
@@ -296,9 +303,9 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn rename_at(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         old_path: String,
-        new: Resource<Descriptor>,
+        new: Resource<FileDescriptor>,
         new_path: String,
     ) -> FsResult<()> {
         let (from, to) = (
@@ -325,7 +332,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn symlink_at(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _old_path: String,
         _new_path: String,
     ) -> FsResult<()> {
@@ -333,7 +340,11 @@ impl types::HostDescriptor for FilesView<'_> {
         Err(ErrorCode::NotPermitted.into())
     }
 
-    fn unlink_file_at(&mut self, descriptor: Resource<Descriptor>, path: String) -> FsResult<()> {
+    fn unlink_file_at(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+        path: String,
+    ) -> FsResult<()> {
         let named = self.path(&descriptor, &path)?;
         let access = self.files.access(named.path);
         let granted = self.files.enforce(access.write())?;
@@ -348,34 +359,37 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn is_same_object(
         &mut self,
-        descriptor: Resource<Descriptor>,
-        other: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
+        other: Resource<FileDescriptor>,
     ) -> wasmtime::Result<bool> {
         let (one, other) = (self.table.get(&descriptor)?, self.table.get(&other)?);
         Ok(match (one, other) {
-            (Descriptor::Folder(one, _), Descriptor::Folder(other, _)) => one == other,
-            (Descriptor::File(one), Descriptor::File(other)) => one.path == other.path,
+            (FileDescriptor::Folder(one, _), FileDescriptor::Folder(other, _)) => one == other,
+            (FileDescriptor::File(one), FileDescriptor::File(other)) => one.path == other.path,
             _ => false,
         })
     }
 
-    fn metadata_hash(&mut self, descriptor: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
+    fn metadata_hash(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+    ) -> FsResult<MetadataHashValue> {
         match self.descriptor(&descriptor)? {
-            Descriptor::Folder(path, _) => Ok(identity(&self.look(path.clone())?)),
-            Descriptor::File(file) => Ok(identity(&rustix::fs::fstat(&file.file)?)),
+            FileDescriptor::Folder(path, _) => Ok(identity(&self.look(path.clone())?)),
+            FileDescriptor::File(file) => Ok(identity(&rustix::fs::fstat(&file.file)?)),
         }
     }
 
     fn metadata_hash_at(
         &mut self,
-        descriptor: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
         Ok(identity(&self.look(self.path(&descriptor, &path)?.path)?))
     }
 
-    fn drop(&mut self, descriptor: Resource<Descriptor>) -> wasmtime::Result<()> {
+    fn drop(&mut self, descriptor: Resource<FileDescriptor>) -> wasmtime::Result<()> {
         self.table.delete(descriptor)?;
         Ok(())
     }

@@ -14,19 +14,22 @@ use super::datasites_dir::{kind, look_at};
 use super::guard::Slot;
 use super::guest_path::{GuestPath, NamedPath};
 use super::stamp::stamp_of;
-use super::{Descriptor, FilesView, OpenFile};
+use super::{FileDescriptor, FilesView, OpenFile};
 
 /// What a new name takes of the bytes that a call may write, also where nothing is
 /// written: as much as it takes of a disk.
 pub(super) const NAME_BYTES: u64 = 4096;
 
 impl FilesView<'_> {
-    pub(super) fn descriptor(&self, descriptor: &Resource<Descriptor>) -> FsResult<&Descriptor> {
+    pub(super) fn descriptor(
+        &self,
+        descriptor: &Resource<FileDescriptor>,
+    ) -> FsResult<&FileDescriptor> {
         Ok(self.table.get(descriptor)?)
     }
 
     /// Returns what a guest means by a path in a folder.
-    pub(super) fn path(&self, base: &Resource<Descriptor>, path: &str) -> FsResult<NamedPath> {
+    pub(super) fn path(&self, base: &Resource<FileDescriptor>, path: &str) -> FsResult<NamedPath> {
         Ok(self.descriptor(base)?.folder()?.resolve(path)?)
     }
 
@@ -59,7 +62,7 @@ impl FilesView<'_> {
         named: NamedPath,
         open: OpenFlags,
         flags: DescriptorFlags,
-    ) -> FsResult<Descriptor> {
+    ) -> FsResult<FileDescriptor> {
         let access = self.files.access(named.path);
         let writes = flags.contains(DescriptorFlags::WRITE)
             || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
@@ -90,7 +93,7 @@ impl FilesView<'_> {
         access: &Access<'_>,
         open: OpenFlags,
         writes: bool,
-    ) -> FsResult<Descriptor> {
+    ) -> FsResult<FileDescriptor> {
         let granted = access.see().map_err(|unseen| {
             // What was wanted comes first, where that was not granted either.
             let wanted = if writes {
@@ -107,7 +110,7 @@ impl FilesView<'_> {
             FileType::Directory if writes => Err(ErrorCode::IsDirectory.into()),
             FileType::Directory => {
                 let slot = self.open_slot(granted.path())?;
-                Ok(Descriptor::Folder(granted.path().clone(), Some(slot)))
+                Ok(FileDescriptor::Folder(granted.path().clone(), Some(slot)))
             }
             FileType::RegularFile if access.read().is_ok() => Err(ErrorCode::NotDirectory.into()),
             _ => Err(ErrorCode::NoEntry.into()),
@@ -119,7 +122,7 @@ impl FilesView<'_> {
         access: &Access<'_>,
         granted: &Granted<'_, ToRead>,
         flags: DescriptorFlags,
-    ) -> FsResult<Descriptor> {
+    ) -> FsResult<FileDescriptor> {
         let path = granted.path();
         let slot = self.open_slot(path)?;
         let file = granted.open()?;
@@ -127,7 +130,7 @@ impl FilesView<'_> {
             Opened::File => Ok(self.opened(file, path, flags, slot)),
             Opened::Folder => {
                 self.files.enforce(access.see())?;
-                Ok(Descriptor::Folder(path.clone(), Some(slot)))
+                Ok(FileDescriptor::Folder(path.clone(), Some(slot)))
             }
         }
     }
@@ -137,7 +140,7 @@ impl FilesView<'_> {
         granted: &Granted<'_, ToWrite>,
         open: OpenFlags,
         flags: DescriptorFlags,
-    ) -> FsResult<Descriptor> {
+    ) -> FsResult<FileDescriptor> {
         let path = granted.path();
         let slot = self.open_slot(path)?;
         let truncates = open.contains(OpenFlags::TRUNCATE);
@@ -180,8 +183,8 @@ impl FilesView<'_> {
         path: &GuestPath,
         flags: DescriptorFlags,
         slot: Slot,
-    ) -> Descriptor {
-        Descriptor::File(Arc::new(OpenFile {
+    ) -> FileDescriptor {
+        FileDescriptor::File(Arc::new(OpenFile {
             file: file.into(),
             path: path.clone(),
             flags,
