@@ -37,8 +37,8 @@ pub use guest_path::{GuestPath, NamedPath, PathError};
 pub use listing::Listing;
 use own_writes::CallWrites;
 pub(crate) use own_writes::{OwnWrite, OwnWrites};
+pub(crate) use policy::FilePolicy;
 pub use policy::Grants;
-pub(crate) use policy::Policy;
 use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::Sender;
@@ -76,7 +76,7 @@ pub(crate) fn add_to_linker<T: Send>(
 pub struct FileAccess {
     root: Option<Arc<DatasitesDir>>,
     grants: Grants,
-    policy: Arc<Policy>,
+    policy: Arc<FilePolicy>,
     own_writes: Option<Arc<OwnWrites>>,
 }
 
@@ -94,7 +94,7 @@ impl FileAccess {
         Ok(Self {
             root: Some(Arc::new(DatasitesDir::open(datasites)?)),
             grants: grants.clone(),
-            policy: Arc::new(Policy::new(grants, datasite, app)),
+            policy: Arc::new(FilePolicy::new(grants, datasite, app)),
             own_writes: None,
         })
     }
@@ -141,7 +141,7 @@ impl FileAccess {
     }
 
     /// Returns what may be done with which file.
-    pub(crate) fn policy(&self) -> &Arc<Policy> {
+    pub(crate) fn policy(&self) -> &Arc<FilePolicy> {
         &self.policy
     }
 

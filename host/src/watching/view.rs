@@ -12,7 +12,7 @@ use syft_protocol::pattern::{Effort, Globs};
 use syft_protocol::watching::{Found, Stamp};
 
 use super::eyes::Eyes;
-use crate::capability::files::{DatasitesDir, GuestPath, MAX_PATH_BYTES, Policy, stamp_at};
+use crate::capability::files::{DatasitesDir, FilePolicy, GuestPath, MAX_PATH_BYTES, stamp_at};
 
 /// Files that an app may watch, and folders that one scan reads.
 pub(super) const MAX_FILES: usize = 100_000;
@@ -29,7 +29,7 @@ pub(super) struct View {
 /// The files that any of some patterns means and that a policy lets an app read.
 pub(super) struct Coverage {
     globs: Vec<Globs>,
-    policy: Arc<Policy>,
+    policy: Arc<FilePolicy>,
 }
 
 /// What a scan found.
@@ -44,7 +44,7 @@ pub(super) struct Scan {
 }
 
 impl Coverage {
-    pub(super) fn new(globs: Vec<Globs>, policy: Arc<Policy>) -> Self {
+    pub(super) fn new(globs: Vec<Globs>, policy: Arc<FilePolicy>) -> Self {
         Self { globs, policy }
     }
 

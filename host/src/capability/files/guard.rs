@@ -13,7 +13,7 @@ use super::bindings::ErrorCode;
 use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
 use super::own_writes::CallWrites;
-use super::policy::{Denied, Policy, Want};
+use super::policy::{Denied, FilePolicy, Want};
 use super::sender::Sender;
 use crate::meter::{Charge, Meter, Part, Refused};
 
@@ -26,7 +26,7 @@ pub(crate) struct Guard(Arc<Inner>);
 
 struct Inner {
     root: Option<Arc<DatasitesDir>>,
-    policy: Arc<Policy>,
+    policy: Arc<FilePolicy>,
     sender: Sender,
     budget: Budget,
     meter: Meter,
@@ -47,7 +47,7 @@ struct Budget {
 impl Guard {
     pub(super) fn new(
         root: Option<Arc<DatasitesDir>>,
-        policy: Arc<Policy>,
+        policy: Arc<FilePolicy>,
         sender: Sender,
         limits: &Limits,
         meter: &Meter,

@@ -96,7 +96,7 @@ impl ReadRight {
 
 /// The patterns of one app, ready to decide.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Policy {
+pub(crate) struct FilePolicy {
     requested: Sets,
     approved: Sets,
     denied: Vec<Pattern>,
@@ -127,7 +127,7 @@ impl Sets {
     }
 }
 
-impl Policy {
+impl FilePolicy {
     pub(crate) fn new(grants: &Grants, datasite: &Datasite, app: &AppName) -> Self {
         let resolve = |patterns: &[PathPattern]| -> Vec<Pattern> {
             patterns
@@ -273,14 +273,14 @@ mod tests {
         texts.iter().map(parse).collect()
     }
 
-    fn policy(requested: Files, approved: Files, denied: &[&str]) -> Policy {
+    fn policy(requested: Files, approved: Files, denied: &[&str]) -> FilePolicy {
         let grants = Grants {
             requested,
             approved,
             denied: patterns(denied),
         };
         let datasite = Datasite::parse("o@x.org").expect("an email");
-        Policy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))
+        FilePolicy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))
     }
 
     fn all(read: &[&str], write: &[&str], on_behalf: &[&str]) -> Files {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     /// Decides for a sender who may read what is public.
-    fn decide(policy: &Policy, path: &str, want: Want) -> Result<(), Denied> {
+    fn decide(policy: &FilePolicy, path: &str, want: Want) -> Result<(), Denied> {
         let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
         let rights = policy.decide(&names);
         let with_sender = |right| match right {
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn nothing_is_granted_at_first() {
-        let nothing = Policy::default();
+        let nothing = FilePolicy::default();
         assert!(nothing.is_empty());
         for want in [Want::See, Want::Read, Want::Write, Want::MakeFolder] {
             for path in ["", "a@x.org", "a@x.org/public/x"] {
