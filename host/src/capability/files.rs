@@ -41,7 +41,7 @@ pub(crate) use policy::FilePolicy;
 pub use policy::Grants;
 use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
-pub(crate) use sender::Sender;
+pub(crate) use sender::CallSender;
 pub(crate) use stamp::stamp_at;
 
 use super::Identity;
@@ -163,7 +163,7 @@ impl FileAccess {
         Guard::new(
             root,
             policy,
-            Sender::new(sender),
+            CallSender::new(sender),
             limits,
             meter,
             own_writes,

@@ -13,13 +13,13 @@ use rustix::io::Errno;
 use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
 use super::policy::{Denied, PathRights, ReadRight, Want};
-use super::sender::Sender;
+use super::sender::CallSender;
 
 /// The decision about one path.
 pub(super) struct Access<'a> {
     path: GuestPath,
     root: Option<&'a DatasitesDir>,
-    sender: &'a Sender,
+    sender: &'a CallSender,
     rights: PathRights,
     /// What the rules say of the sender, read where that is what counts.
     sender_may_read: OnceCell<Result<(), Denied>>,
@@ -54,7 +54,7 @@ impl<'a> Access<'a> {
     pub(super) fn new(
         path: GuestPath,
         root: Option<&'a DatasitesDir>,
-        sender: &'a Sender,
+        sender: &'a CallSender,
         rights: PathRights,
     ) -> Self {
         Self {

@@ -14,7 +14,7 @@ use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
 use super::own_writes::CallWrites;
 use super::policy::{Denied, FilePolicy, Want};
-use super::sender::Sender;
+use super::sender::CallSender;
 use crate::meter::{Charge, Meter, Part, Refused};
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
@@ -27,7 +27,7 @@ pub(crate) struct Guard(Arc<Inner>);
 struct Inner {
     root: Option<Arc<DatasitesDir>>,
     policy: Arc<FilePolicy>,
-    sender: Sender,
+    sender: CallSender,
     budget: Budget,
     meter: Meter,
     /// Kept where the app is told of changes that others make.
@@ -48,7 +48,7 @@ impl Guard {
     pub(super) fn new(
         root: Option<Arc<DatasitesDir>>,
         policy: Arc<FilePolicy>,
-        sender: Sender,
+        sender: CallSender,
         limits: &Limits,
         meter: &Meter,
         writes: Option<CallWrites>,

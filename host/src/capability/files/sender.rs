@@ -11,7 +11,7 @@ use super::guest_path::GuestPath;
 use super::rules::{Broken, Rules};
 
 /// On whose behalf a call runs.
-pub(crate) struct Sender {
+pub(crate) struct CallSender {
     /// The email, where more than a claim says so.
     email: Option<String>,
     /// When the call began: templates in rules know the day.
@@ -19,7 +19,7 @@ pub(crate) struct Sender {
     rules: Mutex<Rules>,
 }
 
-impl Sender {
+impl CallSender {
     /// Returns the sender of a request, given where it is known for sure.
     pub(crate) fn new(email: Option<String>) -> Self {
         Self {
