@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 pub use watches::{Watch, Watches, WatchesError};
 
-use crate::capability::Identity;
+use crate::capability::AppIdentity;
 use crate::capability::files::FileAccess;
 use crate::memory::Share;
 use crate::meter::Meter;
@@ -32,7 +32,7 @@ use crate::wit::{rpc, types, watch};
 pub struct App {
     name: AppName,
     datasite: Datasite,
-    identity: Identity,
+    identity: AppIdentity,
     files: FileAccess,
     state: Arc<Store>,
     program: Holding,
@@ -45,7 +45,7 @@ pub struct App {
 pub struct Loaded {
     name: AppName,
     datasite: Datasite,
-    identity: Identity,
+    identity: AppIdentity,
     program: Holding,
     router: Router,
     watches: Watches,
@@ -436,8 +436,8 @@ fn guest_request(
     }
 }
 
-fn identity(name: &AppName, datasite: &Datasite) -> Identity {
-    Identity {
+fn identity(name: &AppName, datasite: &Datasite) -> AppIdentity {
+    AppIdentity {
         app: Arc::from(name.as_str()),
         datasite: Arc::from(datasite.as_str()),
     }

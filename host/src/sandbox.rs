@@ -28,7 +28,7 @@ pub use outcome::{Answer, Outcome};
 use store::CallState;
 
 use crate::capability::files::{FileAccess, Guard};
-use crate::capability::{Identity, Output};
+use crate::capability::{AppIdentity, Output};
 use crate::digest::Digest;
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
@@ -301,7 +301,7 @@ impl Program {
     /// The guest gave no answer; the outcome says why.
     pub(crate) async fn endpoints(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
         let name: Arc<str> = Arc::from("endpoints");
@@ -322,7 +322,7 @@ impl Program {
     /// The guest gave no answer; the outcome says why.
     pub(crate) async fn watches(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
     ) -> Result<Vec<watch::Watch>, Outcome> {
         let Some(watching) = &self.watching else {
@@ -344,7 +344,7 @@ impl Program {
     /// the state as the call left it; nothing of that is kept yet.
     pub(crate) async fn on_event(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
         files: &FileAccess,
         state: Session,
@@ -371,7 +371,7 @@ impl Program {
     /// it the state as the call left it; nothing of that is kept yet.
     pub(crate) async fn call(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
         files: &FileAccess,
         state: Session,
@@ -409,7 +409,7 @@ impl Program {
     /// is thrown away in every case: after a dropped call it is not usable.
     async fn within_limits<T>(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
         files: Guard,
         state: Session,

@@ -7,7 +7,7 @@ use crate::wit::context::Host;
 
 /// Whom a guest runs for.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct AppIdentity {
     /// The name of the app.
     pub app: Arc<str>,
     /// The email of the owner.
@@ -16,7 +16,7 @@ pub struct Identity {
 
 /// What a call may know of its surroundings.
 pub(crate) struct CallContext {
-    pub(crate) identity: Identity,
+    pub(crate) identity: AppIdentity,
     pub(crate) deadline: Instant,
 }
 

@@ -44,7 +44,7 @@ pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;
 pub(crate) use stamp::stamp_at;
 
-use super::Identity;
+use super::AppIdentity;
 use crate::meter::{Meter, Part};
 
 /// Where guests find the datasites.
@@ -151,7 +151,7 @@ impl FileAccess {
         &self,
         sender: Option<String>,
         limits: &Limits,
-        identity: &Identity,
+        identity: &AppIdentity,
         request: &Arc<str>,
         meter: &Meter,
     ) -> Guard {

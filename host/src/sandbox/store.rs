@@ -10,7 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use super::limiter::Limiter;
 use crate::capability::files::{FilesView, Guard};
 use crate::capability::keyvalue::{KeyValueCtx, KeyValueView};
-use crate::capability::{CallContext, Identity, Output};
+use crate::capability::{AppIdentity, CallContext, Output};
 use crate::meter::Meter;
 use crate::state::Session;
 
@@ -70,7 +70,7 @@ pub(super) fn new(
     engine: &Engine,
     limits: &Limits,
     meter: &Meter,
-    identity: Identity,
+    identity: AppIdentity,
     files: Guard,
     session: Session,
     output: Output,
