@@ -17,8 +17,8 @@ use fingerprint::Likeness;
 pub use fingerprint::RequestFingerprint;
 pub(super) use index::AnswerIndex;
 use index::NOTED_TOGETHER;
+pub(super) use records::{AnswerRecord, AnswerRecords, make_tables};
 use records::{ENDS, NEVER, RECORDS};
-pub(super) use records::{Record, Records, make_tables};
 
 use super::file::guarded;
 use super::writer::Changes;
@@ -50,7 +50,7 @@ impl Session {
         let Some(keep) = self.keeps_answers().filter(|_| self.has_written()) else {
             return;
         };
-        self.keep(Record {
+        self.keep(AnswerRecord {
             address: address.to_string(),
             fingerprint: fingerprint().to_bytes(),
             end: expires.min(answered.saturating_add(keep)).micros(),

@@ -10,7 +10,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use syft_protocol::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
-use super::answers::{AnswerIndex, Record, Records};
+use super::answers::{AnswerIndex, AnswerRecord, AnswerRecords};
 use super::file::{File, guarded};
 use super::snapshot::{ABSENT, Version};
 use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
@@ -35,7 +35,7 @@ pub(super) struct Changes {
     pub(super) writes: BTreeMap<String, Option<Vec<u8>>>,
     pub(super) extras: Vec<Extra>,
     /// The answer of the call.
-    pub(super) answer: Option<Record>,
+    pub(super) answer: Option<AnswerRecord>,
     /// Answers whose time is over by then are forgotten.
     pub(super) forget: Option<Timestamp>,
 }
@@ -195,7 +195,7 @@ impl CommitContext {
         let added = answers.map(|it| it.address().to_owned()).collect();
         let attempt = || -> Result<_, redb::Error> {
             let transaction = self.file.database()?.begin_write()?;
-            let mut records = Records::open(&transaction)?;
+            let mut records = AnswerRecords::open(&transaction)?;
             for address in &published {
                 records.publish(address)?;
             }
@@ -231,7 +231,7 @@ impl CommitContext {
 
 fn write(
     transaction: &WriteTransaction,
-    records: &mut Records<'_>,
+    records: &mut AnswerRecords<'_>,
     quota: u64,
     changes: Changes,
 ) -> Result<Commit, redb::Error> {
