@@ -28,7 +28,7 @@ pub(crate) enum Part {
 
 /// Why a call gets no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Refused {
+pub(crate) enum MemoryRefused {
     /// It has what a call may have.
     #[error("a call gets at most {0} bytes of memory")]
     Own(usize),
@@ -47,7 +47,7 @@ struct Books {
     limits: [usize; 2],
     taken: [usize; 2],
     most_taken: usize,
-    refused: Option<Refused>,
+    refused: Option<MemoryRefused>,
 }
 
 /// Bytes that were taken, until this is dropped.
@@ -80,7 +80,7 @@ impl Meter {
     }
 
     /// Takes bytes for what the host holds, or changes nothing.
-    pub(crate) fn hold(&self, bytes: usize) -> Result<Charge, Refused> {
+    pub(crate) fn hold(&self, bytes: usize) -> Result<Charge, MemoryRefused> {
         let mut charge = self.nothing(Part::Held);
         charge.resize(bytes)?;
         Ok(charge)
@@ -88,7 +88,7 @@ impl Meter {
 
     /// Returns why it was refused more: the last time, but that it ran into the total is
     /// not forgotten.
-    pub(crate) fn refused(&self) -> Option<Refused> {
+    pub(crate) fn refused(&self) -> Option<MemoryRefused> {
         self.books().refused
     }
 
@@ -109,27 +109,27 @@ impl fmt::Debug for Meter {
 }
 
 impl Books {
-    fn take(&mut self, part: Part, bytes: usize) -> Result<(), Refused> {
+    fn take(&mut self, part: Part, bytes: usize) -> Result<(), MemoryRefused> {
         let taken = self.try_take(part, bytes);
-        if let (Err(refused), false) = (taken, self.refused == Some(Refused::Total)) {
+        if let (Err(refused), false) = (taken, self.refused == Some(MemoryRefused::Total)) {
             self.refused = Some(refused);
         }
         taken
     }
 
-    fn try_take(&mut self, part: Part, bytes: usize) -> Result<(), Refused> {
+    fn try_take(&mut self, part: Part, bytes: usize) -> Result<(), MemoryRefused> {
         let limit = self.limits[part as usize];
         let own = self.taken[part as usize].checked_add(bytes);
         let own = own.filter(|own| *own <= limit).ok_or(match part {
-            Part::Own => Refused::Own(limit),
-            Part::Held => Refused::Held(limit),
+            Part::Own => MemoryRefused::Own(limit),
+            Part::Held => MemoryRefused::Held(limit),
         })?;
         let together = self.taken[0] + self.taken[1] + bytes;
         let needed = (self.base + together).saturating_sub(self.room.bytes());
         if needed > 0 {
             let step = needed.next_multiple_of(STEP_BYTES);
             if !self.room.grow(step) && !self.room.grow(needed) {
-                return Err(Refused::Total);
+                return Err(MemoryRefused::Total);
             }
         }
         self.taken[part as usize] = own;
@@ -144,7 +144,7 @@ impl Books {
 
 impl Charge {
     /// Takes more or gives some back, so that it is for so many bytes; or changes nothing.
-    pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), Refused> {
+    pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
         let mut books = self.meter.books();
         match bytes.checked_sub(self.bytes) {
             Some(more) => books.take(self.part, more)?,
@@ -155,10 +155,10 @@ impl Charge {
     }
 
     /// Takes more, or changes nothing.
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
         let limit = self.meter.books().limits[self.part as usize];
         let wanted = self.bytes.checked_add(bytes);
-        self.resize(wanted.ok_or(Refused::Held(limit))?)
+        self.resize(wanted.ok_or(MemoryRefused::Held(limit))?)
     }
 }
 

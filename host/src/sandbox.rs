@@ -32,7 +32,7 @@ use crate::capability::{AppIdentity, Output};
 use crate::digest::Digest;
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
-use crate::meter::{Meter, Refused};
+use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
 use crate::wit::types::{Failure, SenderProof};
 use crate::wit::{AppPre, WatchingPre, rpc, watch};
@@ -429,7 +429,7 @@ impl Program {
         let limit: Duration = self.limits.time;
         let result = match tokio::time::timeout(limit, run(&mut store)).await {
             // Whatever the guest made of it, it was to get what it asked for.
-            Ok(Ok(_)) if meter.refused() == Some(Refused::Total) => Err(Outcome::Exhausted),
+            Ok(Ok(_)) if meter.refused() == Some(MemoryRefused::Total) => Err(Outcome::Exhausted),
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.fault(meter, &output, &error)),
             Err(_) => Err(Outcome::TimedOut(limit)),
@@ -443,9 +443,9 @@ impl Program {
             return Outcome::TooMuchOutput(self.limits.output_bytes);
         }
         match meter.refused() {
-            Some(Refused::Own(limit)) => return Outcome::OutOfMemory(limit),
-            Some(Refused::Held(limit)) => return Outcome::TooMuchHeld(limit),
-            Some(Refused::Total) => return Outcome::Exhausted,
+            Some(MemoryRefused::Own(limit)) => return Outcome::OutOfMemory(limit),
+            Some(MemoryRefused::Held(limit)) => return Outcome::TooMuchHeld(limit),
+            Some(MemoryRefused::Total) => return Outcome::Exhausted,
             None => {}
         }
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {

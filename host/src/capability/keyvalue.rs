@@ -9,7 +9,7 @@ use bindings::atomics::{self, CasError};
 use bindings::batch;
 use bindings::store::{self, Error, KeyResponse};
 
-use crate::meter::{Charge, Meter, Part, Refused};
+use crate::meter::{Charge, MemoryRefused, Meter, Part};
 use crate::state::{Session, SessionError};
 
 /// The names of the bucket.
@@ -67,7 +67,7 @@ fn answer<T>(result: Result<T, SessionError>) -> Answer<T> {
         Ok(value) => Ok(Ok(value)),
         Err(SessionError::Absent) => Ok(Err(Error::AccessDenied)),
         // It is ended, and runs again once there is more.
-        Err(SessionError::Memory(Refused::Total)) => Err(Refused::Total.into()),
+        Err(SessionError::Memory(MemoryRefused::Total)) => Err(MemoryRefused::Total.into()),
         Err(error) => Ok(Err(Error::Other(error.to_string()))),
     }
 }

@@ -3,7 +3,7 @@
 use syft_manifest::Limits;
 use wasmtime::ResourceLimiter;
 
-use crate::meter::{Charge, Meter, Part, Refused};
+use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
 /// Counts what the memories and tables of one store use. wasmtime's own limiter bounds each
 /// of them alone, so two memories would double the limit.
@@ -36,7 +36,7 @@ impl ResourceLimiter for Limiter {
         match self.own.grow(desired.saturating_sub(current)) {
             Ok(()) => Ok(true),
             // Nothing that the guest can do about it is of use: it runs again later.
-            Err(Refused::Total) => Err(Refused::Total.into()),
+            Err(MemoryRefused::Total) => Err(MemoryRefused::Total.into()),
             Err(_) => Ok(false),
         }
     }
@@ -100,8 +100,11 @@ mod tests {
         assert_eq!(grow(0, 41), Some(false), "a second memory");
         assert_eq!(grow(0, 40), Some(true));
         assert_eq!(grow(60, 61), Some(false));
-        assert_eq!(meter.refused(), Some(Refused::Own(100)));
-        assert_eq!(meter.nothing(Part::Own).resize(1), Err(Refused::Own(100)));
+        assert_eq!(meter.refused(), Some(MemoryRefused::Own(100)));
+        assert_eq!(
+            meter.nothing(Part::Own).resize(1),
+            Err(MemoryRefused::Own(100))
+        );
         drop(limiter);
         assert_eq!(meter.nothing(Part::Own).resize(100), Ok(()));
     }
@@ -112,6 +115,6 @@ mod tests {
         let meter = meter(&limits, 10);
         let mut limiter = Limiter::new(limits, &meter);
         assert!(limiter.memory_growing(0, 11, None).is_err());
-        assert_eq!(meter.refused(), Some(Refused::Total));
+        assert_eq!(meter.refused(), Some(MemoryRefused::Total));
     }
 }

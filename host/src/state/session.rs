@@ -14,7 +14,7 @@ use super::snapshot::{ABSENT, Snapshot, Version};
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
 use crate::failpoint::{self, Step};
-use crate::meter::{Charge, Meter, Part, Refused};
+use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
 /// Keys that are listed at one time, and what a key costs besides its text.
 const PAGE: usize = 1_000;
@@ -64,7 +64,7 @@ pub(crate) enum SessionError {
     Call(usize),
     /// There is no memory for it.
     #[error(transparent)]
-    Memory(#[from] Refused),
+    Memory(#[from] MemoryRefused),
     /// The host cannot.
     #[error(transparent)]
     Store(#[from] StoreError),

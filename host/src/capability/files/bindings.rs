@@ -109,8 +109,8 @@ impl From<Errno> for FsError {
     }
 }
 
-impl From<Refused> for FsError {
-    fn from(_: Refused) -> Self {
+impl From<MemoryRefused> for FsError {
+    fn from(_: MemoryRefused) -> Self {
         Self::Code(ErrorCode::InsufficientMemory)
     }
 }

@@ -15,7 +15,7 @@ use super::guest_path::GuestPath;
 use super::own_writes::CallWrites;
 use super::policy::{Denied, FilePolicy, Want};
 use super::sender::CallSender;
-use crate::meter::{Charge, Meter, Part, Refused};
+use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
@@ -227,7 +227,7 @@ pub struct Slot {
 
 impl Slot {
     /// Counts bytes that the host holds for what is open.
-    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), Refused> {
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
         self.charge.grow(bytes)
     }
 }
