@@ -7,7 +7,7 @@
 use rustix::io::Errno;
 
 use super::guest_path::PathError;
-use crate::meter::Refused;
+use crate::meter::MemoryRefused;
 
 pub(super) use generated::wasi::filesystem::{preopens, types};
 pub(super) use types::ErrorCode;
