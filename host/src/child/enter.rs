@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode};
 
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 
-use super::{Kind, LAUNCHER, Limits, limits, supervisor};
+use super::{ChildLimits, Kind, LAUNCHER, limits, supervisor};
 
 /// The first argument of a process that is no command line of a user.
 const ARGUMENT: &str = "--child-of-syft-host";
@@ -50,7 +50,7 @@ pub fn enter(jobs: &[Job]) -> Option<ExitCode> {
 }
 
 /// Returns the first arguments of a supervisor; what the child is to do follows.
-pub(super) fn supervised(limits: &Limits, kind: Kind) -> [String; 4] {
+pub(super) fn supervised(limits: &ChildLimits, kind: Kind) -> [String; 4] {
     let kind = match kind {
         Kind::Program => "program",
         Kind::Job => "job",
