@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::cache_bounds::{self, Entry};
+use crate::cache_bounds::{self, CacheEntry};
 use crate::python_app;
 use crate::scratch;
 
@@ -43,7 +43,7 @@ pub(crate) struct Item {
 
 #[derive(Debug)]
 enum What {
-    Entry(Entry),
+    CacheEntry(CacheEntry),
     Environment(PathBuf),
     Unfinished(PathBuf),
 }
@@ -66,7 +66,7 @@ pub(crate) fn list(compiled: &Path, python: &Path) -> io::Result<Vec<Item>> {
                     kind,
                     bytes: entry.bytes,
                     is_current_tool: false,
-                    what: What::Entry(entry),
+                    what: What::CacheEntry(entry),
                 }),
         );
     }
@@ -97,7 +97,7 @@ impl Item {
     /// It cannot be deleted.
     pub(crate) fn delete(&self, now: SystemTime) -> io::Result<bool> {
         match &self.what {
-            What::Entry(entry) => entry.delete().map(|()| true),
+            What::CacheEntry(entry) => entry.delete().map(|()| true),
             What::Environment(path) => python_app::delete_environment(path),
             What::Unfinished(path) => scratch::delete_forgotten(path, now),
         }
