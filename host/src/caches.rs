@@ -43,7 +43,7 @@ pub(crate) struct Item {
 
 #[derive(Debug)]
 enum What {
-    CacheEntry(CacheEntry),
+    Entry(CacheEntry),
     Environment(PathBuf),
     Unfinished(PathBuf),
 }
@@ -66,7 +66,7 @@ pub(crate) fn list(compiled: &Path, python: &Path) -> io::Result<Vec<Item>> {
                     kind,
                     bytes: entry.bytes,
                     is_current_tool: false,
-                    what: What::CacheEntry(entry),
+                    what: What::Entry(entry),
                 }),
         );
     }
@@ -97,7 +97,7 @@ impl Item {
     /// It cannot be deleted.
     pub(crate) fn delete(&self, now: SystemTime) -> io::Result<bool> {
         match &self.what {
-            What::CacheEntry(entry) => entry.delete().map(|()| true),
+            What::Entry(entry) => entry.delete().map(|()| true),
             What::Environment(path) => python_app::delete_environment(path),
             What::Unfinished(path) => scratch::delete_forgotten(path, now),
         }
