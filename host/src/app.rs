@@ -25,11 +25,12 @@ pub use watches::{Watch, Watches, WatchesError};
 use crate::capability::files::FileAccess;
 use crate::clock::now;
 use crate::memory::Share;
+use crate::meter::Meter;
 use crate::program_cache::{ProgramError, ProgramGuard};
 use crate::router::Router;
-use crate::sandbox::bindings::exports::syft::app::rpc;
-use crate::sandbox::{Admission, Meter, Outcome};
-use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
+use crate::sandbox::{Admission, Outcome};
+use crate::state::{Note, Recorded, RequestFingerprint, Session, Store, StoreError};
+use crate::wit::rpc;
 
 /// An app, ready to answer.
 pub struct App {
@@ -79,7 +80,7 @@ impl App {
     /// inside a handler.
     pub fn new(loaded: LoadedApp, mut files: FileAccess, state: Store, debug: bool) -> Self {
         if !loaded.watches.is_empty() {
-            files.note_deeds();
+            files.track_own_writes();
         }
         Self {
             replier: Replier::new(&loaded, debug),
@@ -158,8 +159,8 @@ impl App {
             return Ok(AppAnswer::Ran(self.finish(&head, outcome, now())));
         };
         let request = guest_values::request(address, route, sender, request);
-        let mark = || Mark::new(version, &request);
-        match self.state.recorded(address, mark).await? {
+        let fingerprint = || RequestFingerprint::new(version, &request);
+        match self.state.recorded(address, fingerprint).await? {
             Recorded::Answer(answer) => return Ok(AppAnswer::Kept(answer)),
             Recorded::Other => {
                 let answer = self.replier.refusal(&head, &Refusal::Reused, now());
@@ -202,9 +203,9 @@ impl App {
             let (outcome, mut state) = called.await;
             let (end, at) = (End::of(&outcome), now());
             let finished = self.finish(&call.head, outcome, at);
-            let mark = || Mark::new(call.version, &call.request);
+            let fingerprint = || RequestFingerprint::new(call.version, &call.request);
             let answer = &finished.answer.json;
-            state.keep_answer(call.address, mark, answer, at, call.head.expires);
+            state.keep_answer(call.address, fingerprint, answer, at, call.head.expires);
             ((end, finished), state)
         };
         let ended_well = |(end, _): &(End, FinishedCall)| *end == End::Answered;
@@ -256,11 +257,11 @@ impl App {
             email: request.sender.clone(),
             proof: Proof::Claimed,
         };
-        let mark = || {
+        let fingerprint = || {
             let request = guest_values::request(address, route, sender, request.clone());
-            Mark::new(version, &request)
+            RequestFingerprint::new(version, &request)
         };
-        Ok(match self.state.recorded(address, mark).await? {
+        Ok(match self.state.recorded(address, fingerprint).await? {
             Recorded::Answer(answer) => Some(answer),
             Recorded::Other | Recorded::Nothing => None,
         })

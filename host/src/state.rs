@@ -8,9 +8,9 @@
 
 mod answers;
 mod file;
+mod no_sync_backend;
 mod session;
 mod snapshot;
-mod unforced;
 mod watching;
 mod writer;
 
@@ -27,13 +27,13 @@ use syft_protocol::retention::Retention;
 use thiserror::Error;
 use tokio::sync::{Mutex, RwLock};
 
-use answers::Book;
-pub use answers::Mark;
+use answers::AnswerIndex;
 pub(crate) use answers::Recorded;
+pub use answers::RequestFingerprint;
 use file::File;
 pub(crate) use session::{Session, SessionError};
 pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
-use writer::{Changes, Commit, Desk, Extra, Writer};
+use writer::{Changes, Commit, CommitContext, Extra, Writer};
 
 use crate::durability::Durability;
 
@@ -57,7 +57,7 @@ const PID: &str = "pid";
 pub struct Store {
     file: Arc<File>,
     writer: Writer,
-    book: Arc<Book>,
+    index: Arc<AnswerIndex>,
     /// The most bytes of unpublished answers with which another call begins.
     waiting_bytes: u64,
     keep: Duration,
@@ -125,7 +125,7 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let (file, book) = match file::guarded(|| open_file(&path, options.durability)) {
+        let (file, index) = match file::guarded(|| open_file(&path, options.durability)) {
             Err(redb::Error::DatabaseAlreadyOpen) => {
                 let (folder, pid) = (folder.to_owned(), fs::read_to_string(folder.join(PID)).ok());
                 return Err(AlreadyServed { folder, pid }.into());
@@ -139,18 +139,18 @@ impl Store {
         // Whoever is refused is told who serves it.
         fs::write(folder.join(PID), std::process::id().to_string())
             .with_context(|| format!("write into {}", folder.display()))?;
-        let (file, book) = (Arc::new(file), Arc::new(book));
-        let desk = Desk {
+        let (file, index) = (Arc::new(file), Arc::new(index));
+        let context = CommitContext {
             file: Arc::clone(&file),
-            book: Arc::clone(&book),
+            index: Arc::clone(&index),
             state_bytes: limits.state_bytes,
             answers_bytes: limits.answers_bytes,
         };
-        let writer = Writer::new(desk);
+        let writer = Writer::new(context);
         Ok(Self {
             file,
             writer,
-            book,
+            index,
             waiting_bytes: limits.waiting_bytes(),
             keep: options.keep,
             gate: RwLock::default(),
@@ -215,11 +215,11 @@ impl Store {
 }
 
 /// Opens the file, makes what is missing in it, and reads what is held in memory.
-fn open_file(path: &Path, durability: Durability) -> Result<(File, Book), redb::Error> {
+fn open_file(path: &Path, durability: Durability) -> Result<(File, AnswerIndex), redb::Error> {
     let file = File::open(path, durability)?;
     make_tables(&*file.database()?)?;
-    let book = Book::read(&*file.database()?)?;
-    Ok((file, book))
+    let index = AnswerIndex::read(&*file.database()?)?;
+    Ok((file, index))
 }
 
 fn is_damage(error: &redb::Error) -> bool {

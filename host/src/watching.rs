@@ -27,7 +27,7 @@ use tokio::time::{self, Instant as TokioInstant};
 use uuid::Uuid;
 
 use crate::app::{App, CallError, Watch};
-use crate::capability::files::Deeds;
+use crate::capability::files::OwnWrites;
 use crate::journal::Journal;
 use crate::private_folder::PrivateFolder;
 use crate::sandbox::Outcome;
@@ -86,7 +86,7 @@ pub(crate) struct Watching {
     options: WatchOptions,
     view: Arc<View>,
     eyes: Arc<Eyes>,
-    deeds: Arc<Deeds>,
+    deeds: Arc<OwnWrites>,
     sights: Sights,
     watches: Vec<(WatchNumber, Told)>,
     /// The watch that has its turn.
@@ -126,7 +126,7 @@ impl Watching {
         let (files, watches) = (app.files(), app.watches());
         warn_of_vain(&app);
         warn_of_unsynced(&app, &options.datasites);
-        let (Some(root), Some(deeds)) = (files.root(), files.deeds()) else {
+        let (Some(root), Some(deeds)) = (files.root(), files.own_writes()) else {
             return Ok(None);
         };
         let globs = watches.all().iter().map(|watch| watch.globs.clone());

@@ -7,11 +7,9 @@ use syft_protocol::message::{self, Method};
 use syft_protocol::watching::{Event, Kind};
 use uuid::Uuid;
 
+use crate::capability::AppIdentity;
 use crate::router::Route;
-use crate::sandbox::Identity;
-use crate::sandbox::bindings::exports::syft::app::rpc;
-use crate::sandbox::bindings::syft::app::types;
-use crate::sandbox::bindings::watching::exports::syft::app::watch;
+use crate::wit::{rpc, types, watch};
 
 pub(super) fn request(
     address: &Address,
@@ -44,8 +42,8 @@ pub(super) fn event(id: Uuid, watch: usize, event: &Event) -> watch::Event {
     }
 }
 
-pub(super) fn identity(name: &AppName, datasite: &Datasite) -> Identity {
-    Identity {
+pub(super) fn identity(name: &AppName, datasite: &Datasite) -> AppIdentity {
+    AppIdentity {
         app: Arc::from(name.as_str()),
         datasite: Arc::from(datasite.as_str()),
     }

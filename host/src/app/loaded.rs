@@ -6,16 +6,17 @@ use thiserror::Error;
 
 use super::guest_values;
 use super::watches::{Watches, WatchesError};
+use crate::capability::AppIdentity;
 use crate::program_cache::{ProgramError, ProgramSource};
 use crate::router::{Router, RouterError};
-use crate::sandbox::{Admission, Identity};
+use crate::sandbox::Admission;
 
 /// An app without its files and its state. Nothing of its own was touched yet, so an older
 /// release of it may run meanwhile.
 pub struct LoadedApp {
     pub(super) name: AppName,
     pub(super) datasite: Datasite,
-    pub(super) identity: Identity,
+    pub(super) identity: AppIdentity,
     pub(super) program: ProgramSource,
     pub(super) router: Router,
     pub(super) watches: Watches,

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::tools;
-use crate::cache_bounds::{self, Bounds, keep_within, touch};
+use crate::cache_bounds::{self, CacheBounds, keep_within, touch};
 use crate::error::CommandError;
 use crate::private;
 
 /// Each has some 27 MB.
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: CacheBounds = CacheBounds {
     bytes: 1 << 30,
     age: Duration::from_secs(30 * 24 * 60 * 60),
 };

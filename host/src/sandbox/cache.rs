@@ -14,12 +14,12 @@ use wasmtime::{Engine, Precompiled};
 
 use super::compiler::{self, CompileFailure, CompileLimits};
 use super::{Compiling, LoadError, engine};
-use crate::cache_bounds::{Bounds, keep_within, touch};
+use crate::cache_bounds::{CacheBounds, keep_within, touch};
 use crate::digest::Digest;
 use crate::private::is_ours_alone;
 
 /// A Python program has some 44 MB of code.
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: CacheBounds = CacheBounds {
     bytes: 4 << 30,
     age: Duration::from_secs(30 * 24 * 60 * 60),
 };

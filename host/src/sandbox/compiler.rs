@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::Compiling;
-use crate::child::{Child, End, Ended, Folder, Limits};
+use crate::child::{Child, ChildFolder, ChildLimits, End, Ended};
 use crate::scratch::Scratch;
 
 pub use budget::CompileLimits;
@@ -61,16 +61,16 @@ pub(super) fn compile(
     let folder = scratch.path().to_owned();
     fs::write(folder.join(job::COMPONENT), component).map_err(CompileFailure::host)?;
     let n_threads = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
-    let mut child = Child::job(job::NAME, Folder::Given(&folder))
+    let mut child = Child::job(job::NAME, ChildFolder::Given(&folder))
         .env("RAYON_NUM_THREADS", n_threads.to_string())
         .stdout_bytes(SAID_BYTES)
-        .limits(Limits {
+        .limits(ChildLimits {
             memory_bytes: Some(budget.memory_bytes),
             cpu_time: Some(budget.cpu_time),
             file_bytes: Some(budget.code_bytes),
             open_files: Some(OPEN_FILES),
             low_priority: compiling == Compiling::BesideOthers,
-            ..Limits::default()
+            ..ChildLimits::default()
         });
     if compiling == Compiling::Alone {
         child = child.arg(job::ALONE);

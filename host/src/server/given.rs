@@ -109,9 +109,9 @@ impl Given {
         self.n_bytes = self.n_bytes - before + after;
         self.by_bytes.remove(&(before, sender.clone()));
         if own.answers.is_empty() {
-            drop(self.senders.remove(sender))
+            self.senders.remove(sender);
         } else {
-            drop(self.by_bytes.insert((after, sender.clone())))
+            self.by_bytes.insert((after, sender.clone()));
         }
     }
 }

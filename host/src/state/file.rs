@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError};
 
-use super::unforced::Unforced;
+use super::no_sync_backend::NoSyncBackend;
 use crate::durability::Durability;
 
 /// Memory for pages of the file.
@@ -108,7 +108,7 @@ fn open(path: &Path, durability: Durability, may_create: bool) -> Result<Databas
     // A file that was closed is no proof that its pages reached the disk before the
     // power failed.
     builder.set_check_integrity_on_open(true);
-    builder.create_with_backend(Unforced(file))
+    builder.create_with_backend(NoSyncBackend(file))
 }
 
 fn number(path: &Path) -> io::Result<Number> {

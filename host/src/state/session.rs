@@ -9,12 +9,12 @@ use std::time::Duration;
 use syft_manifest::Limits;
 use thiserror::Error;
 
-use super::answers::Record;
+use super::answers::AnswerRecord;
 use super::snapshot::{ABSENT, Snapshot, Version};
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
 use crate::failpoint::{self, Step};
-use crate::sandbox::meter::{Charge, Meter, Part, Refused};
+use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
 /// Keys that are listed at one time, and what a key costs besides its text.
 const PAGE: usize = 1_000;
@@ -39,7 +39,7 @@ pub(crate) struct Session {
     charge: Option<Charge>,
     /// What the host keeps together with it.
     extras: Vec<Extra>,
-    answer: Option<Record>,
+    answer: Option<AnswerRecord>,
     /// What the host could not do for the call.
     trouble: Option<StoreError>,
 }
@@ -64,7 +64,7 @@ pub(crate) enum SessionError {
     Call(usize),
     /// There is no memory for it.
     #[error(transparent)]
-    Memory(#[from] Refused),
+    Memory(#[from] MemoryRefused),
     /// The host cannot.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -194,7 +194,7 @@ impl Session {
     }
 
     /// Has the answer kept together with what the call wrote.
-    pub(super) fn keep(&mut self, answer: Record) {
+    pub(super) fn keep(&mut self, answer: AnswerRecord) {
         self.answer = Some(answer);
     }
 

@@ -10,7 +10,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use syft_protocol::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
-use super::answers::{Book, Record, Records};
+use super::answers::{AnswerIndex, AnswerRecord, AnswerRecords};
 use super::file::{File, guarded};
 use super::snapshot::{ABSENT, Version};
 use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
@@ -35,7 +35,7 @@ pub(super) struct Changes {
     pub(super) writes: BTreeMap<String, Option<Vec<u8>>>,
     pub(super) extras: Vec<Extra>,
     /// The answer of the call.
-    pub(super) answer: Option<Record>,
+    pub(super) answer: Option<AnswerRecord>,
     /// Answers whose time is over by then are forgotten.
     pub(super) forget: Option<Timestamp>,
 }
@@ -54,10 +54,10 @@ struct Job {
     reply: oneshot::Sender<Result<Commit, StoreError>>,
 }
 
-/// What the thread has at hand.
-pub(super) struct Desk {
+/// What the thread that commits works with.
+pub(super) struct CommitContext {
     pub(super) file: Arc<File>,
-    pub(super) book: Arc<Book>,
+    pub(super) index: Arc<AnswerIndex>,
     /// The most bytes of keys and values.
     pub(super) state_bytes: u64,
     /// The most bytes of published answers.
@@ -66,23 +66,23 @@ pub(super) struct Desk {
 
 /// Hands changes to the thread that writes them. Dropped, it waits for it to end.
 pub(super) struct Writer {
-    desk: Arc<Desk>,
-    clerk: Arc<Mutex<Clerk>>,
+    context: Arc<CommitContext>,
+    committer: Arc<Mutex<CommitThread>>,
 }
 
-/// The thread at a desk.
+/// The thread that commits, while there is one.
 #[derive(Default)]
-struct Clerk {
+struct CommitThread {
     /// Where it takes its work from; nothing, once it waits for none.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn new(desk: Desk) -> Self {
+    pub(super) fn new(context: CommitContext) -> Self {
         Self {
-            desk: Arc::new(desk),
-            clerk: Arc::default(),
+            context: Arc::new(context),
+            committer: Arc::default(),
         }
     }
 
@@ -95,19 +95,19 @@ impl Writer {
     }
 
     fn hand_over(&self, job: Job) -> Result<(), StoreError> {
-        let mut clerk = lock(&self.clerk);
-        let Some(job) = clerk.take(job) else {
+        let mut committer = lock(&self.committer);
+        let Some(job) = committer.take(job) else {
             return Ok(());
         };
-        clerk.go();
+        committer.go();
         let (jobs, receiver) = mpsc::channel();
-        let (desk, place) = (Arc::clone(&self.desk), Arc::clone(&self.clerk));
+        let (context, place) = (Arc::clone(&self.context), Arc::clone(&self.committer));
         let thread = thread::Builder::new()
             .name("state".to_owned())
-            .spawn(move || desk.write_all(receiver, &place))
+            .spawn(move || context.write_all(receiver, &place))
             .map_err(StoreError::new)?;
-        (clerk.jobs, clerk.thread) = (Some(jobs), Some(thread));
-        match clerk.take(job) {
+        (committer.jobs, committer.thread) = (Some(jobs), Some(thread));
+        match committer.take(job) {
             None => Ok(()),
             Some(_) => Err(StoreError::new("the thread that writes it has ended")),
         }
@@ -116,13 +116,13 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let mut clerk = std::mem::take(&mut *lock(&self.clerk));
-        clerk.jobs = None;
-        clerk.go();
+        let mut committer = std::mem::take(&mut *lock(&self.committer));
+        committer.jobs = None;
+        committer.go();
     }
 }
 
-impl Clerk {
+impl CommitThread {
     /// Takes a job, or gives it back where there is nobody to do it.
     fn take(&self, job: Job) -> Option<Job> {
         match &self.jobs {
@@ -141,25 +141,25 @@ impl Clerk {
     }
 }
 
-fn lock(clerk: &Mutex<Clerk>) -> MutexGuard<'_, Clerk> {
-    clerk.lock().expect("no holder of this lock panics")
+fn lock(committer: &Mutex<CommitThread>) -> MutexGuard<'_, CommitThread> {
+    committer.lock().expect("no holder of this lock panics")
 }
 
-impl Desk {
+impl CommitContext {
     /// Writes until nobody hands over anything any more, or nothing for a while.
-    fn write_all(&self, jobs: Receiver<Job>, clerk: &Mutex<Clerk>) {
+    fn write_all(&self, jobs: Receiver<Job>, committer: &Mutex<CommitThread>) {
         loop {
             match jobs.recv_timeout(LINGER) {
                 Ok(first) => self.write(first, &jobs),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    let mut clerk = lock(clerk);
+                    let mut committer = lock(committer);
                     // What was handed over just now is there by now, and nothing comes after.
                     let Ok(first) = jobs.try_recv() else {
-                        clerk.jobs = None;
+                        committer.jobs = None;
                         return;
                     };
-                    drop(clerk);
+                    drop(committer);
                     self.write(first, &jobs);
                 }
             }
@@ -190,12 +190,12 @@ impl Desk {
     /// sees what those before it have changed.
     fn write_together(&self, all: Vec<Changes>) -> Result<Vec<Commit>, redb::Error> {
         // Before anything is written: a new answer may have the address of an old one.
-        let published = self.book.take_published();
+        let published = self.index.take_published();
         let answers = all.iter().filter_map(|changes| changes.answer.as_ref());
         let added = answers.map(|it| it.address().to_owned()).collect();
         let attempt = || -> Result<_, redb::Error> {
             let transaction = self.file.database()?.begin_write()?;
-            let mut records = Records::open(&transaction)?;
+            let mut records = AnswerRecords::open(&transaction)?;
             for address in &published {
                 records.publish(address)?;
             }
@@ -218,11 +218,11 @@ impl Desk {
         };
         let result = guarded(attempt);
         match &result {
-            Ok((_, Some(totals))) => self.book.committed(*totals, added),
-            Ok((_, None)) => self.book.put_back(published),
+            Ok((_, Some(totals))) => self.index.committed(*totals, added),
+            Ok((_, None)) => self.index.put_back(published),
             Err(_) => {
-                self.book.put_back(published);
-                self.book.failed(added);
+                self.index.put_back(published);
+                self.index.failed(added);
             }
         }
         result.map(|(commits, _)| commits)
@@ -231,7 +231,7 @@ impl Desk {
 
 fn write(
     transaction: &WriteTransaction,
-    records: &mut Records<'_>,
+    records: &mut AnswerRecords<'_>,
     quota: u64,
     changes: Changes,
 ) -> Result<Commit, redb::Error> {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::parked::ParkedEvent;
 use super::view::Coverage;
 use crate::app::Watch;
-use crate::capability::files::{Grants, Policy};
+use crate::capability::files::{FilePolicy, Grants};
 use crate::manifest::Files;
 use crate::state::{Attempts, Kept, Note, WatchNumber};
 
@@ -33,7 +33,7 @@ pub(super) struct Context<'a> {
     pub(super) datasite: &'a Datasite,
     pub(super) app: &'a AppName,
     pub(super) grants: &'a Grants,
-    pub(super) policy: &'a Arc<Policy>,
+    pub(super) policy: &'a Arc<FilePolicy>,
     /// Microseconds since the epoch.
     pub(super) now: i64,
 }
@@ -103,7 +103,7 @@ impl Definition {
         };
         let (datasite, app) = (context.datasite, context.app);
         let globs = Globs::parse(&self.patterns, datasite, app).ok()?;
-        let policy = Policy::new(&grants, datasite, app);
+        let policy = FilePolicy::new(&grants, datasite, app);
         Some(Coverage::new(vec![globs], Arc::new(policy)))
     }
 

@@ -12,7 +12,7 @@ use syft_protocol::pattern::{Effort, Globs};
 use syft_protocol::watching::{Found, Stamp};
 
 use super::eyes::Eyes;
-use crate::capability::files::{MAX_PATH_BYTES, Place, Policy, Root, Want, stamp_at};
+use crate::capability::files::{DatasitesDir, FilePolicy, GuestPath, MAX_PATH_BYTES, stamp_at};
 
 /// Files that an app may watch, and folders that one scan reads.
 pub(super) const MAX_FILES: usize = 100_000;
@@ -20,7 +20,7 @@ const MAX_FOLDERS: usize = 200_000;
 
 /// What of the tree concerns an app.
 pub(super) struct View {
-    root: Arc<Root>,
+    root: Arc<DatasitesDir>,
     /// Whose app it is.
     datasite: Datasite,
     coverage: Coverage,
@@ -29,7 +29,7 @@ pub(super) struct View {
 /// The files that any of some patterns means and that a policy lets an app read.
 pub(super) struct Coverage {
     globs: Vec<Globs>,
-    policy: Arc<Policy>,
+    policy: Arc<FilePolicy>,
 }
 
 /// What a scan found.
@@ -44,7 +44,7 @@ pub(super) struct Scan {
 }
 
 impl Coverage {
-    pub(super) fn new(globs: Vec<Globs>, policy: Arc<Policy>) -> Self {
+    pub(super) fn new(globs: Vec<Globs>, policy: Arc<FilePolicy>) -> Self {
         Self { globs, policy }
     }
 
@@ -66,24 +66,21 @@ impl Coverage {
         })
     }
 
+    /// Nobody sends an event, so what is read on behalf of senders is not for it.
     fn covers_names(&self, names: &[&str]) -> bool {
-        self.globs.iter().any(|globs| globs.matches(names)) && self.may(names, Want::Read)
+        self.globs.iter().any(|globs| globs.matches(names))
+            && self.policy.decide(names).read.is_granted()
     }
 
     /// Tells whether a folder may hold files that concern the app.
     fn leads_on_from(&self, names: &[&str]) -> bool {
-        self.globs.iter().any(|globs| globs.leads_on_from(names)) && self.may(names, Want::See)
-    }
-
-    /// Nobody sends an event, so what is read on behalf of senders is not for it.
-    fn may(&self, names: &[&str], want: Want) -> bool {
-        let sender_may_read = || Err(String::new());
-        self.policy.decide(names, want, sender_may_read).is_ok()
+        self.globs.iter().any(|globs| globs.leads_on_from(names))
+            && self.policy.decide(names).see.is_granted()
     }
 }
 
 impl View {
-    pub(super) fn new(root: Arc<Root>, datasite: Datasite, coverage: Coverage) -> Self {
+    pub(super) fn new(root: Arc<DatasitesDir>, datasite: Datasite, coverage: Coverage) -> Self {
         Self {
             root,
             datasite,
@@ -97,7 +94,7 @@ impl View {
 
     /// Looks at one file. One that is gone with the whole datasite was not deleted.
     pub(super) fn look(&self, path: &str) -> Found {
-        match self.root.stamp(&Place::of(path)) {
+        match self.root.stamp(&GuestPath::of(path)) {
             Ok(Some(stamp)) if self.covers(path) => Found::File {
                 age: age(&stamp),
                 stamp,
@@ -146,7 +143,7 @@ impl View {
             return Ok(());
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let folder = self.root.open_place(&Place::of(path), flags)?;
+        let folder = self.root.open_unchecked(&GuestPath::of(path), flags)?;
         eyes.cover(folder.as_fd(), path);
         let mut entries = Dir::new(folder)?;
         while let Some(entry) = entries.read() {
@@ -189,7 +186,7 @@ impl View {
         }
         std::thread::sleep(TICK);
         scan.files
-            .retain(|path, stamp| match self.root.stamp(&Place::of(path)) {
+            .retain(|path, stamp| match self.root.stamp(&GuestPath::of(path)) {
                 Ok(Some(found)) => {
                     *stamp = found;
                     true

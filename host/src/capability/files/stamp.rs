@@ -7,19 +7,20 @@ use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use syft_protocol::watching::{Stamp, Time};
 
-use super::place::{Place, Root, kind, look_at};
+use super::datasites_dir::{DatasitesDir, kind, look_at};
+use super::guest_path::GuestPath;
 
-impl Root {
-    /// Looks for a file at a place; `None` where there is none.
+impl DatasitesDir {
+    /// Looks for a file at a path; `None` where there is none.
     ///
     /// # Errors
     /// That cannot be found out.
-    pub(crate) fn stamp(&self, place: &Place) -> Result<Option<Stamp>, Errno> {
-        let Some((parent, name)) = place.split() else {
+    pub(crate) fn stamp(&self, path: &GuestPath) -> Result<Option<Stamp>, Errno> {
+        let Some((parent, name)) = path.split() else {
             return Ok(None);
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY;
-        match self.open_place(&parent, flags) {
+        match self.open_unchecked(&parent, flags) {
             Ok(folder) => stamp_at(folder.as_fd(), name),
             Err(error) if is_absent(error) => Ok(None),
             Err(error) => Err(error),
@@ -67,9 +68,10 @@ fn look(at: BorrowedFd<'_>, name: &str) -> Result<Option<Stamp>, Errno> {
     let knows_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
     Ok((is_file && found.stx_nlink == 1).then(|| Stamp {
         inode: found.stx_ino,
-        born: match knows_birth {
-            true => time(found.stx_btime),
-            false => Time::default(),
+        born: if knows_birth {
+            time(found.stx_btime)
+        } else {
+            Time::default()
         },
         bytes: found.stx_size,
         modified: time(found.stx_mtime),

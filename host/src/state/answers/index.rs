@@ -14,20 +14,20 @@ pub(super) const NOTED_TOGETHER: usize = 1_000;
 /// Which answers are not known to lie beside their requests, and whether there are any
 /// records at all.
 #[derive(Default)]
-pub(crate) struct Book {
-    pages: Mutex<Pages>,
+pub(crate) struct AnswerIndex {
+    addresses: Mutex<Addresses>,
     has_records: AtomicBool,
     waiting_bytes: AtomicU64,
 }
 
 #[derive(Default)]
-struct Pages {
+struct Addresses {
     unpublished: HashSet<String>,
     /// Those that are published by now, and not yet noted as such in the file.
     published: BTreeSet<String>,
 }
 
-impl Book {
+impl AnswerIndex {
     pub(in crate::state) fn read(database: &Database) -> Result<Self, redb::Error> {
         let transaction = database.begin_read()?;
         let (mut unpublished, mut waiting_bytes) = (HashSet::new(), 0);
@@ -38,7 +38,7 @@ impl Book {
         }
         let has_records = transaction.open_table(RECORDS)?.first()?.is_some();
         Ok(Self {
-            pages: Mutex::new(Pages {
+            addresses: Mutex::new(Addresses {
                 unpublished,
                 published: BTreeSet::new(),
             }),
@@ -47,8 +47,10 @@ impl Book {
         })
     }
 
-    fn pages(&self) -> MutexGuard<'_, Pages> {
-        self.pages.lock().expect("no holder of this lock panics")
+    fn addresses(&self) -> MutexGuard<'_, Addresses> {
+        self.addresses
+            .lock()
+            .expect("no holder of this lock panics")
     }
 
     /// Tells whether there is no record.
@@ -62,31 +64,31 @@ impl Book {
     }
 
     pub(in crate::state) fn unpublished(&self) -> Vec<String> {
-        self.pages().unpublished.iter().cloned().collect()
+        self.addresses().unpublished.iter().cloned().collect()
     }
 
     pub(in crate::state) fn publish(&self, address: &str) {
-        let mut pages = self.pages();
-        if let Some(address) = pages.unpublished.take(address) {
-            pages.published.insert(address);
+        let mut addresses = self.addresses();
+        if let Some(address) = addresses.unpublished.take(address) {
+            addresses.published.insert(address);
         }
     }
 
     /// Returns how many were published and not yet noted as such.
     pub(in crate::state) fn n_to_note(&self) -> usize {
-        self.pages().published.len()
+        self.addresses().published.len()
     }
 
     /// Returns some of what was published, to be noted.
     pub(in crate::state) fn take_published(&self) -> Vec<String> {
-        let mut pages = self.pages();
-        std::iter::from_fn(|| pages.published.pop_first())
+        let mut addresses = self.addresses();
+        std::iter::from_fn(|| addresses.published.pop_first())
             .take(NOTED_TOGETHER)
             .collect()
     }
 
     pub(in crate::state) fn put_back(&self, published: Vec<String>) {
-        self.pages().published.extend(published);
+        self.addresses().published.extend(published);
     }
 
     /// Takes note of a transaction, with the addresses of which it has added records.
@@ -107,10 +109,10 @@ impl Book {
     }
 
     fn add(&self, added: Vec<String>) {
-        let mut pages = self.pages();
+        let mut addresses = self.addresses();
         for address in added {
-            pages.published.remove(&address);
-            pages.unpublished.insert(address);
+            addresses.published.remove(&address);
+            addresses.unpublished.insert(address);
         }
     }
 }

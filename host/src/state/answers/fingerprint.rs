@@ -5,11 +5,11 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 use syft_protocol::inbox::{Stamp, Version};
 
-use crate::sandbox::bindings::exports::syft::app::rpc::Request;
+use crate::wit::rpc::Request;
 
 const DIGEST_BYTES: usize = 32;
 
-/// Where the parts of a mark are.
+/// Where the parts of a fingerprint are.
 const STAMP: Range<usize> = 0..32;
 const CONTENT: Range<usize> = 32..64;
 const WHOLE: Range<usize> = 64..96;
@@ -19,7 +19,7 @@ const FILE: Range<usize> = 96..128;
 /// what it says besides its times, and the bytes of the file, which alone know a request
 /// again that says no times.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct RequestFingerprint {
     version: Version,
     content: [u8; DIGEST_BYTES],
     whole: [u8; DIGEST_BYTES],
@@ -36,8 +36,8 @@ pub(super) enum Likeness {
     Other,
 }
 
-impl Mark {
-    /// Returns the mark of a request.
+impl RequestFingerprint {
+    /// Returns the fingerprint of a request.
     pub(crate) fn new(version: Version, request: &Request) -> Self {
         let content = digest(request);
         let whole = Sha256::new()
@@ -69,7 +69,7 @@ impl Mark {
         .concat()
     }
 
-    /// Compares with the bytes of another mark.
+    /// Compares with the bytes of another fingerprint.
     pub(super) fn likeness(&self, other: &[u8]) -> Likeness {
         let own = self.to_bytes();
         let is_equal = |part: Range<usize>| {

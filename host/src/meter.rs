@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use syft_manifest::Limits;
 use thiserror::Error;
-use wasmtime::ResourceLimiter;
 
 use crate::memory::Room;
 
@@ -16,7 +15,7 @@ const STEP_BYTES: usize = 1 << 20;
 
 /// The meter of a call. What was set aside for the call is so as long as this lives.
 #[derive(Clone)]
-pub struct Meter(Arc<Mutex<Books>>);
+pub(crate) struct Meter(Arc<Mutex<Books>>);
 
 /// For what something is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +28,7 @@ pub(crate) enum Part {
 
 /// Why a call gets no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum Refused {
+pub(crate) enum MemoryRefused {
     /// It has what a call may have.
     #[error("a call gets at most {0} bytes of memory")]
     Own(usize),
@@ -48,11 +47,11 @@ struct Books {
     limits: [usize; 2],
     taken: [usize; 2],
     most_taken: usize,
-    refused: Option<Refused>,
+    refused: Option<MemoryRefused>,
 }
 
 /// Bytes that were taken, until this is dropped.
-pub struct Charge {
+pub(crate) struct Charge {
     meter: Meter,
     part: Part,
     bytes: usize,
@@ -81,7 +80,7 @@ impl Meter {
     }
 
     /// Takes bytes for what the host holds, or changes nothing.
-    pub(crate) fn hold(&self, bytes: usize) -> Result<Charge, Refused> {
+    pub(crate) fn hold(&self, bytes: usize) -> Result<Charge, MemoryRefused> {
         let mut charge = self.nothing(Part::Held);
         charge.resize(bytes)?;
         Ok(charge)
@@ -89,7 +88,7 @@ impl Meter {
 
     /// Returns why it was refused more: the last time, but that it ran into the total is
     /// not forgotten.
-    pub(crate) fn refused(&self) -> Option<Refused> {
+    pub(crate) fn refused(&self) -> Option<MemoryRefused> {
         self.books().refused
     }
 
@@ -110,27 +109,27 @@ impl fmt::Debug for Meter {
 }
 
 impl Books {
-    fn take(&mut self, part: Part, bytes: usize) -> Result<(), Refused> {
+    fn take(&mut self, part: Part, bytes: usize) -> Result<(), MemoryRefused> {
         let taken = self.try_take(part, bytes);
-        if let (Err(refused), false) = (taken, self.refused == Some(Refused::Total)) {
+        if let (Err(refused), false) = (taken, self.refused == Some(MemoryRefused::Total)) {
             self.refused = Some(refused);
         }
         taken
     }
 
-    fn try_take(&mut self, part: Part, bytes: usize) -> Result<(), Refused> {
+    fn try_take(&mut self, part: Part, bytes: usize) -> Result<(), MemoryRefused> {
         let limit = self.limits[part as usize];
         let own = self.taken[part as usize].checked_add(bytes);
         let own = own.filter(|own| *own <= limit).ok_or(match part {
-            Part::Own => Refused::Own(limit),
-            Part::Held => Refused::Held(limit),
+            Part::Own => MemoryRefused::Own(limit),
+            Part::Held => MemoryRefused::Held(limit),
         })?;
         let together = self.taken[0] + self.taken[1] + bytes;
         let needed = (self.base + together).saturating_sub(self.room.bytes());
         if needed > 0 {
             let step = needed.next_multiple_of(STEP_BYTES);
             if !self.room.grow(step) && !self.room.grow(needed) {
-                return Err(Refused::Total);
+                return Err(MemoryRefused::Total);
             }
         }
         self.taken[part as usize] = own;
@@ -145,7 +144,7 @@ impl Books {
 
 impl Charge {
     /// Takes more or gives some back, so that it is for so many bytes; or changes nothing.
-    pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), Refused> {
+    pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
         let mut books = self.meter.books();
         match bytes.checked_sub(self.bytes) {
             Some(more) => books.take(self.part, more)?,
@@ -156,85 +155,16 @@ impl Charge {
     }
 
     /// Takes more, or changes nothing.
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), Refused> {
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
         let limit = self.meter.books().limits[self.part as usize];
         let wanted = self.bytes.checked_add(bytes);
-        self.resize(wanted.ok_or(Refused::Held(limit))?)
+        self.resize(wanted.ok_or(MemoryRefused::Held(limit))?)
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
         self.meter.books().give_back(self.part, self.bytes);
-    }
-}
-
-/// Counts what the memories and tables of one store use. wasmtime's own limiter bounds each
-/// of them alone, so two memories would double the limit.
-pub(super) struct Limiter {
-    limits: Limits,
-    own: Charge,
-    table_elements: usize,
-}
-
-impl Limiter {
-    pub(super) fn new(limits: Limits, meter: &Meter) -> Self {
-        Self {
-            limits,
-            own: meter.nothing(Part::Own),
-            table_elements: 0,
-        }
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-}
-
-/// Where growing fails after it was allowed, what was counted for it stays: wasmtime tells of
-/// failures also where it has not asked, so nothing can be taken back without being taken
-/// back twice.
-impl ResourceLimiter for Limiter {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        match self.own.grow(desired.saturating_sub(current)) {
-            Ok(()) => Ok(true),
-            // Nothing that the guest can do about it is of use: it runs again later.
-            Err(Refused::Total) => Err(Refused::Total.into()),
-            Err(_) => Ok(false),
-        }
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let more = desired.saturating_sub(current);
-        let wanted = self.table_elements.saturating_add(more);
-        // All that there may be are counted from the beginning.
-        let fits = wanted <= self.limits.table_elements;
-        if fits {
-            self.table_elements = wanted;
-        }
-        Ok(fits)
-    }
-
-    fn instances(&self) -> usize {
-        self.limits.instances
-    }
-
-    fn tables(&self) -> usize {
-        self.limits.tables
-    }
-
-    fn memories(&self) -> usize {
-        self.limits.memories
     }
 }
 

@@ -11,9 +11,9 @@ use redb::{BackendError, StorageBackend};
 
 /// A file that takes what is written for written once the operating system has it.
 #[derive(Debug)]
-pub(super) struct Unforced(pub(super) FileBackend);
+pub(super) struct NoSyncBackend(pub(super) FileBackend);
 
-impl StorageBackend for Unforced {
+impl StorageBackend for NoSyncBackend {
     fn sync_data(&self) -> io::Result<()> {
         Ok(())
     }

@@ -1,0 +1,172 @@
+//! What a call may do with one path, decided once, and the proof of it.
+//!
+//! A path is opened by what was granted and by nothing else: only an `Access` makes a
+//! `Granted`, and only a `Granted` has the folder to open it in.
+
+use std::cell::OnceCell;
+use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Mode, OFlags, Stat, mkdirat};
+use rustix::io::Errno;
+
+use super::datasites_dir::DatasitesDir;
+use super::guest_path::GuestPath;
+use super::policy::{Denied, PathRights, ReadRight, Want};
+use super::sender::CallSender;
+
+/// The decision about one path.
+pub(super) struct Access<'a> {
+    path: GuestPath,
+    root: Option<&'a DatasitesDir>,
+    sender: &'a CallSender,
+    rights: PathRights,
+    /// What the rules say of the sender, read where that is what counts.
+    sender_may_read: OnceCell<Result<(), Denied>>,
+}
+
+/// Proof that something may be done with a path.
+pub(super) struct Granted<'a, What> {
+    root: &'a DatasitesDir,
+    path: &'a GuestPath,
+    what: PhantomData<What>,
+}
+
+/// To know a folder, and what of it may be known.
+pub(super) struct ToSee;
+/// To read a file.
+pub(super) struct ToRead;
+/// To make, change, move or delete a file, or to delete a folder.
+pub(super) struct ToWrite;
+/// To make a folder.
+pub(super) struct ToMakeFolder;
+
+/// What may not be done with a path, and why.
+pub(super) struct Refusal<'a> {
+    pub(super) path: &'a GuestPath,
+    pub(super) want: Want,
+    pub(super) denied: Denied,
+}
+
+type Decided<'a, What> = Result<Granted<'a, What>, Refusal<'a>>;
+
+impl<'a> Access<'a> {
+    pub(super) fn new(
+        path: GuestPath,
+        root: Option<&'a DatasitesDir>,
+        sender: &'a CallSender,
+        rights: PathRights,
+    ) -> Self {
+        Self {
+            path,
+            root,
+            sender,
+            rights,
+            sender_may_read: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &GuestPath {
+        &self.path
+    }
+
+    pub(super) fn into_path(self) -> GuestPath {
+        self.path
+    }
+
+    pub(super) fn see(&self) -> Decided<'_, ToSee> {
+        self.decided(Want::See, self.may_read(&self.rights.see))
+    }
+
+    pub(super) fn read(&self) -> Decided<'_, ToRead> {
+        self.decided(Want::Read, self.may_read(&self.rights.read))
+    }
+
+    pub(super) fn write(&self) -> Decided<'_, ToWrite> {
+        self.decided(Want::Write, self.rights.write.clone())
+    }
+
+    pub(super) fn make_folder(&self) -> Decided<'_, ToMakeFolder> {
+        self.decided(Want::MakeFolder, self.rights.make_folder.clone())
+    }
+
+    fn may_read(&self, right: &ReadRight) -> Result<(), Denied> {
+        match right {
+            ReadRight::Granted => Ok(()),
+            ReadRight::IfSenderMay => self.sender_may_read(),
+            ReadRight::Denied(denied) => Err(denied.clone()),
+        }
+    }
+
+    fn sender_may_read(&self) -> Result<(), Denied> {
+        let ask = || {
+            let root = self.root.ok_or_else(|| "there are no files".to_owned());
+            let may = root.and_then(|root| self.sender.may_read(root, &self.path));
+            may.map_err(Denied::SenderMayNot)
+        };
+        self.sender_may_read.get_or_init(ask).clone()
+    }
+
+    fn decided<What>(&self, want: Want, decided: Result<(), Denied>) -> Decided<'_, What> {
+        let path = &self.path;
+        match (decided, self.root) {
+            (Ok(()), Some(root)) => Ok(Granted {
+                root,
+                path,
+                what: PhantomData,
+            }),
+            // Without files there are no patterns either, so nothing is lost here.
+            (Ok(()), None) => Err(Refusal {
+                path,
+                want,
+                denied: Denied::NotRequested,
+            }),
+            (Err(denied), _) => Err(Refusal { path, want, denied }),
+        }
+    }
+}
+
+impl<'a, What> Granted<'a, What> {
+    pub(super) fn path(&self) -> &'a GuestPath {
+        self.path
+    }
+
+    /// Looks at what is there. A link is looked at itself.
+    pub(super) fn look(&self) -> Result<Stat, Errno> {
+        self.root.look(self.path)
+    }
+}
+
+impl Granted<'_, ToSee> {
+    /// Opens the folder, to list it.
+    pub(super) fn open_folder(&self) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        self.root.open_unchecked(self.path, flags)
+    }
+}
+
+impl Granted<'_, ToRead> {
+    /// Opens what is there, to read it.
+    pub(super) fn open(&self) -> Result<OwnedFd, Errno> {
+        self.root.open_unchecked(self.path, OFlags::RDONLY)
+    }
+}
+
+impl<'a> Granted<'a, ToWrite> {
+    /// Opens what is there, or makes a file, as the flags say.
+    pub(super) fn open(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
+        self.root.open_unchecked(self.path, flags)
+    }
+
+    /// Opens the folder that holds the path, for operations on its name.
+    pub(super) fn open_parent(&self) -> Result<(OwnedFd, &'a str), Errno> {
+        self.root.open_parent(self.path)
+    }
+}
+
+impl Granted<'_, ToMakeFolder> {
+    pub(super) fn make(&self) -> Result<(), Errno> {
+        let (folder, name) = self.root.open_parent(self.path)?;
+        mkdirat(folder, name, Mode::from_raw_mode(0o777))
+    }
+}
