@@ -252,7 +252,7 @@ impl App {
         let Some(route) = self.router().route(address.endpoint()) else {
             return Ok(None);
         };
-        // How the sender is known does not tell requests apart.
+        // Two requests that differ only in how the sender is known are the same request.
         let sender = Sender {
             email: request.sender.clone(),
             proof: Proof::Claimed,

@@ -23,7 +23,7 @@ const ANSWER_BYTES: u64 = 64 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LAST_PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a request must be gone before nobody waits for its answer any more.
+/// How long a request must be gone before waiting for its answer ends.
 const GONE_FOR: Duration = Duration::from_secs(5);
 
 /// A call to be made.
@@ -50,7 +50,7 @@ pub enum CallResult {
     Answered(Box<Response>),
     /// The sync server refused the request.
     Rejected,
-    /// The request was removed, not by us: nobody will answer.
+    /// Somebody else removed the request, so there will be no answer.
     Removed,
     /// No answer came in time.
     TimedOut,

@@ -1,5 +1,5 @@
-//! Which calls are at work, in a file that outlives the host: what it names after the
-//! host has ended in any way but the proper one may be what ended it.
+//! Which calls are at work, in a file that outlives the host: after a crash it names the calls
+//! that may have caused it.
 //!
 //! Each call writes into a slot of its own when it begins. That reaches the system and
 //! is not forced to the disk: it is about a host that crashes, not about a machine that
@@ -54,7 +54,7 @@ enum Name {
 pub(crate) struct Left {
     /// Requests that are not known to be over, each with the crashes during it.
     pub(crate) requests: HashMap<Address, u32>,
-    /// Events that the app was being told.
+    /// Events that were being delivered.
     pub(crate) events: Vec<Uuid>,
     /// Something was at work.
     pub(crate) has_crashed: bool,
@@ -89,7 +89,7 @@ struct Slots {
     suspects: HashMap<Address, (u64, u32)>,
 }
 
-/// A call at work. Dropped, it is over, and nothing is held against it.
+/// A call at work. When this is dropped, the call is over and no longer suspected.
 pub(crate) struct Entry {
     journal: Arc<Journal>,
     slot: u64,
@@ -170,13 +170,13 @@ impl Journal {
         }))
     }
 
-    /// Takes note that a request is handled from now on.
+    /// Records that a request is handled from now on.
     pub(crate) fn request(self: &Arc<Self>, address: &Address) -> Entry {
         let crashes = self.crashes(address);
         self.begin(Name::Request(address.to_string()), crashes)
     }
 
-    /// Takes note that the app is told an event from now on.
+    /// Records that an event is delivered from now on.
     pub(crate) fn event(self: &Arc<Self>, id: Uuid) -> Entry {
         self.begin(Name::Event(id.to_string()), 0)
     }
@@ -206,8 +206,7 @@ impl Journal {
             .map_or(0, |(_, crashes)| *crashes)
     }
 
-    /// Takes note of how often the host has crashed during a request; of 0 that nothing
-    /// is held against it any more.
+    /// Records how often the host has crashed during a request; 0 ends the suspicion.
     pub(crate) fn suspect(&self, address: &Address, crashes: u32) {
         let mut slots = self.slots();
         let known = slots.suspects.get(address).copied();
@@ -228,7 +227,7 @@ impl Journal {
         }
     }
 
-    /// Takes note that the host is to stop.
+    /// Records that the host has to stop.
     pub(crate) fn stopping(&self) {
         let slot = self.slots().take();
         let record = Record {
@@ -240,8 +239,7 @@ impl Journal {
         self.write(slot, &record.line());
     }
 
-    /// Ends the journal properly: calls that are at work still are no reason for
-    /// suspicion.
+    /// Ends the journal properly: calls still at work are not suspected.
     pub(crate) fn close(&self) {
         let slots = self.slots();
         let suspects = slots.suspects.iter();
@@ -251,7 +249,7 @@ impl Journal {
         }
     }
 
-    /// A full disk is no reason not to serve: what is missing then is the suspicion.
+    /// Serving goes on if the disk is full; only the suspicion is missing then.
     fn write(&self, slot: u64, line: &[u8]) {
         if line.len() as u64 > SLOT_BYTES {
             return;
@@ -292,7 +290,8 @@ impl Record {
     }
 }
 
-/// Returns an empty text where it is not known: then each end counts as a crash.
+/// Returns which start of the machine this is. If that is not known the text is empty, and every
+/// improper end counts as a crash of the host.
 pub(crate) fn boot_id() -> String {
     let id = fs::read_to_string(BOOT_ID).unwrap_or_default();
     id.trim().to_owned()

@@ -1,4 +1,4 @@
-//! How many files may be open at a time, and what apps that open files get of it.
+//! How many files may be open at a time, and how many calls of an app fit within that.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use syft_manifest::Limits;
@@ -6,8 +6,8 @@ use syft_manifest::Limits;
 use crate::capability::files::Grants;
 use crate::manifest::Files;
 
-/// Calls that hold files open would otherwise take those of others: many systems give a
-/// program 1,024 unless it asks for more. Returns how many may be open.
+/// Raises how many files may be open to as many as wanted, and returns how many may. Many systems
+/// give a program 1,024 unless it asks for more, and calls with open files would use them up.
 pub(crate) fn allow_open_files(wanted: u64) -> u64 {
     let mut limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(wanted).min(wanted);
@@ -20,8 +20,8 @@ pub(crate) fn allow_open_files(wanted: u64) -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(wanted)
 }
 
-/// Lowers the limits of an app that may open files to what so many open files can bear, and
-/// says so.
+/// Lowers the concurrency of an app that may open files to what this number of open files
+/// allows, and logs it.
 pub(crate) fn spare_files(limits: Limits, grants: &Grants, open_files: u64) -> Limits {
     if grants.approved == Files::default() {
         return limits;

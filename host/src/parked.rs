@@ -17,10 +17,10 @@ pub use request::ParkedRequest;
 
 use crate::private_folder::PrivateFolder;
 
-/// The most things of a kind that are parked. Beyond it the oldest are dropped.
+/// The most things of a kind that are parked. Beyond that the oldest are dropped.
 pub const MAX_PARKED: usize = 10_000;
 
-/// What is to become of something that was given up.
+/// What the owner wants to happen with something that was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParkedAction {
     /// It is tried again.
@@ -82,7 +82,7 @@ impl ParkedStore {
         fs::rename(temporary, &self.list)
     }
 
-    /// Asks the host, when it serves the app next or now, to see to something.
+    /// Asks the host that serves the app, now or next, to do something.
     ///
     /// # Errors
     /// It cannot be asked.

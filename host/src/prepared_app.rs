@@ -36,8 +36,8 @@ pub struct AppSpec {
     pub limits: Limits,
 }
 
-/// An app that is compiled and has said what it serves. Nothing of its own was touched: an
-/// older release of it can be served meanwhile.
+/// An app that is compiled and has said what it serves. Its state and folders were not touched, so
+/// an older release of it can be served meanwhile.
 pub struct PreparedApp {
     loaded: LoadedApp,
     grants: Grants,
@@ -217,7 +217,7 @@ fn explain_asking(error: &AskingError, name: &AppName) -> CommandError {
     let error_in_words = CommandError::new(error.to_string());
     match error {
         AskingError::Crashes(_) => error_in_words.hint(format!(
-            "wait for another release of it, or try it again with `syft-host resume {name}`"
+            "wait for another release of the app, or try again with `syft-host resume {name}`"
         )),
         AskingError::Io { .. } => error_in_words,
     }

@@ -180,10 +180,10 @@ pub struct CachedProgram {
     cache: Arc<ProgramCache>,
     sandbox: Arc<Sandbox>,
     digest: Digest,
-    /// Whose component it is: authors take turns where it is to be compiled.
+    /// Whose component it is: authors take turns at the compiler.
     author: String,
     slot: Arc<Slot>,
-    /// Those who wait for it load it once.
+    /// Calls that wait for the program load it once.
     turn: sync::Mutex<()>,
 }
 
@@ -255,7 +255,7 @@ impl ProgramCache {
         });
         self.count(&loaded);
         drop(loaded);
-        // Giving memory back takes a while, and keeps nobody waiting here.
+        // Returning memory takes a while, so it happens outside of the lock.
         drop(evicted);
     }
 }

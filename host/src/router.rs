@@ -27,7 +27,7 @@ pub struct Route {
 /// Why the endpoints of an app cannot be served.
 #[derive(Debug, Error)]
 pub enum RouterError {
-    /// There is none, and the app watches nothing either.
+    /// The app has no endpoints and watches nothing either.
     #[error("the app has no endpoints and watches no files")]
     Empty,
     /// There are too many.

@@ -1,7 +1,8 @@
 //! Serves one app: the loop that everything comes to.
 //!
-//! It tells the dispatcher what may have to be done. Workers ask there what they are to do and
-//! say what came of it; scans and the like end with one `Event` here.
+//! The loop passes what may have to be done to the dispatcher. Workers fetch their actions there
+//! and report the results there. Background jobs, such as scans, report to the loop with one
+//! `Event`.
 
 mod crash_suspects;
 mod dispatch;
@@ -45,10 +46,10 @@ use lookout::{Lookout, Scope};
 pub use options::ServeOptions;
 use unclaimed::Unclaimed;
 
-/// How often somebody may have asked for a parked request.
+/// How often the server looks whether the owner asked for a parked request.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
-/// When old requests are deleted for the first time.
+/// When old requests are first deleted: not at the start, when there is most to do.
 const FIRST_SWEEP: Duration = Duration::from_secs(60);
 
 /// Where one app is served, and how.
@@ -62,7 +63,7 @@ pub struct ServerSetup {
     pub options: ServeOptions,
 }
 
-/// What ends of that which the server has others do.
+/// A background job of the server that finished.
 enum Event {
     /// A scan ended.
     Scanned(Scan, Scope),
@@ -82,9 +83,9 @@ struct ServerShared {
     dispatcher: Mutex<Dispatcher>,
     given: Mutex<Given>,
     unclaimed: Mutex<Unclaimed>,
-    /// Wakes the server where it is to look at the dispatcher.
+    /// Wakes the loop when it has to look at the dispatcher.
     changed: Notify,
-    /// The last thing to be let go of: see [`Draining`].
+    /// Dropped last: see [`Draining`].
     events: mpsc::UnboundedSender<Event>,
 }
 
@@ -105,7 +106,7 @@ impl ServerShared {
             .expect("no holder of this lock panics")
     }
 
-    /// Tells the dispatcher what came of an action, and goes on there.
+    /// Reports the result of an action to the dispatcher, and goes on there.
     fn note<T>(&self, done: Finished, go_on: impl FnOnce(&mut Dispatcher, Now) -> T) -> T {
         let now = now();
         let mut dispatcher = self.dispatcher();
@@ -138,7 +139,7 @@ impl Server {
     ///
     /// # Errors
     /// The tree cannot be written, a part of it is a symlink, or another host
-    /// serves the app. What the app was told of files cannot be read.
+    /// serves the app. The record of delivered file events cannot be read.
     pub async fn new(app: App, setup: ServerSetup) -> anyhow::Result<Self> {
         let mut inbox = Inbox::new(InboxLimits {
             active: app.limits().concurrency,
@@ -151,7 +152,7 @@ impl Server {
         let slots = Arc::new(Semaphore::new(app.limits().concurrency));
         let app = Arc::new(app);
         let suspects = CrashSuspects::find(&setup.folder, &lookout.tree, &app, &mut inbox).await?;
-        // It may be since what was found there.
+        // What was found there may have suspended it.
         if let Some(suspended) = suspension::suspended(&setup.folder)? {
             return Err(suspended.into());
         }
@@ -195,12 +196,10 @@ impl Server {
         &self.lookout.tree
     }
 
-    /// Answers requests until it is told to stop, then finishes what is in
-    /// progress. What could not be finished lies there unanswered and is found at
-    /// the next start.
+    /// Answers requests until it has to stop, then finishes what is in progress. Requests
+    /// that could not be finished stay unanswered in the tree and are found at the next start.
     pub async fn run(mut self, mut shutdown: Shutdown) -> Draining {
         failpoint::reach(Step::Serve, self.shared.app.name().as_str());
-        // Not at once, when there is most to do.
         let every = self.setup.options.sweep_every;
         let mut sweep = time::interval_at(TokioInstant::now() + every.min(FIRST_SWEEP), every);
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -273,7 +272,7 @@ impl Server {
         Draining(events)
     }
 
-    /// Returns when there is something to do, and sees to what the dispatcher has missed.
+    /// Returns when there is something to do, and has a scan find what the inbox had no room for.
     fn look_at_dispatcher(&mut self) -> Option<Instant> {
         let mut dispatcher = self.shared.dispatcher();
         if dispatcher.inbox.is_behind() {
@@ -328,7 +327,7 @@ impl Server {
         self.lookout.scanned(router, scan.is_cut, scope);
     }
 
-    /// Tries parked requests again that somebody asked for.
+    /// Retries the parked requests that the owner asked for.
     fn apply_requests(&mut self) {
         let mut dispatcher = self.shared.dispatcher();
         let Dispatcher {
@@ -376,14 +375,14 @@ impl Server {
     }
 }
 
-/// What still goes on of a server that has ended: a scan perhaps, or a call that took too
+/// What is still at work for a server that has ended: perhaps a scan, or a call that took too
 /// long.
 pub struct Draining(mpsc::UnboundedReceiver<Event>);
 
 impl Draining {
-    /// Waits until nothing of the app is open any more, so that it can be served again.
+    /// Waits until nothing of the app is open, so that it can be served again.
     pub async fn drained(mut self) {
-        // Each task lets go of the app and its folder before it lets go of its sender.
+        // Each task drops the app and its folder before its sender.
         while self.0.recv().await.is_some() {}
     }
 }
@@ -401,7 +400,7 @@ async fn watch(watching: Watching, shutdown: Shutdown) {
     }
 }
 
-/// Waits for hints; for ever where nothing is watched.
+/// Waits for hints, or for ever if nothing is watched.
 async fn hints(watcher: Option<&Watcher>) -> Hints {
     match watcher {
         Some(watcher) => watcher.hints().await,
@@ -409,7 +408,7 @@ async fn hints(watcher: Option<&Watcher>) -> Hints {
     }
 }
 
-/// Waits for a time; for ever where there is none.
+/// Waits until a time, or for ever without one.
 async fn sleep_until(at: Option<TokioInstant>) {
     match at {
         Some(at) => time::sleep_until(at).await,
@@ -417,7 +416,7 @@ async fn sleep_until(at: Option<TokioInstant>) {
     }
 }
 
-/// Sends an event to the loop. Once the loop has ended nobody wants it.
+/// Sends an event to the loop. After the loop has ended it is dropped.
 fn send(events: &mpsc::UnboundedSender<Event>, event: Event) {
     if events.send(event).is_err() {
         tracing::debug!("an event came after the end");

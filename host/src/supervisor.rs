@@ -97,7 +97,7 @@ pub struct ServedApp {
     pub path: PathBuf,
 }
 
-/// What a task tells.
+/// A report of a task.
 struct AppReport {
     name: AppName,
     /// How the app is now; nothing, if it is not installed.
@@ -131,11 +131,11 @@ pub struct Supervisor {
     apps: HashMap<AppName, AppHandle>,
     /// Apps of the first look that are not tried yet; nothing before it.
     untried: Option<HashSet<AppName>>,
-    /// How many apps are served and how many are not, as it was told; nothing before that.
+    /// How many apps are served and how many are not, as last reported.
     reported: Option<(usize, usize)>,
     status: HostStatus,
     status_file: StatusFile,
-    /// What was told of the folder, so that it is told once.
+    /// What was logged about the folder, so that it is logged once.
     trouble: Option<String>,
     reports: mpsc::UnboundedReceiver<AppReport>,
     reporter: mpsc::UnboundedSender<AppReport>,
@@ -145,10 +145,10 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Makes sure that nobody else serves what is installed for this owner.
+    /// Makes sure that no other host serves what is installed for this owner.
     ///
     /// # Errors
-    /// Somebody does, or the host's own folders are not in order.
+    /// Another host does, or the host's own folders are not in order.
     pub fn new(config: Config, options: SupervisorOptions) -> Result<Self, CommandError> {
         let status_file = StatusFile::lock(&config.serving)?;
         let records = Records::open(&config.installed)?;
@@ -181,7 +181,7 @@ impl Supervisor {
         })
     }
 
-    /// Serves until it is told to stop; then calls in progress are finished.
+    /// Serves until it has to stop; then calls in progress are finished.
     ///
     /// # Errors
     /// Signals cannot be listened for.
@@ -250,7 +250,7 @@ impl Supervisor {
         systemd::ready();
     }
 
-    /// Looks at all records, and has each task know which release is desired.
+    /// Looks at all records, and passes the desired release to each task.
     async fn look(&mut self, report: &mut impl FnMut(&SupervisorEvent)) {
         let (records, trust) = (self.records.clone(), Arc::clone(&self.trust));
         let (now, known) = (Instant::now(), self.known());
@@ -289,7 +289,7 @@ impl Supervisor {
 
     /// Returns the stamp of what need not be read again.
     fn known(&self) -> Option<RecordsStamp> {
-        // The task of an app is to be replaced where it has ended by a fault of ours.
+        // A task that a fault of ours ended has to be replaced.
         let is_complete = !self.apps.values().any(|app| app.task.is_finished());
         let seen = self.seen.as_ref();
         let seen = seen.filter(|seen| seen.is_settled && is_complete);
@@ -311,7 +311,7 @@ impl Supervisor {
         }
     }
 
-    /// The folder itself cannot be read: what is served is served on.
+    /// The folder itself cannot be read: apps that are served stay so.
     fn take_trouble(&mut self, error: &anyhow::Error) {
         let error = format!("{error:#}");
         if self.trouble.as_ref() != Some(&error) {
@@ -320,7 +320,7 @@ impl Supervisor {
         }
     }
 
-    /// A record cannot be read: if the app is served, it is served on as it was.
+    /// A record cannot be read: if the app is served, it stays as it was.
     fn take_broken(
         &mut self,
         name: AppName,
@@ -360,7 +360,7 @@ impl Supervisor {
         }
     }
 
-    /// A record that could not be read is gone, and no task tells of it.
+    /// Reports that a record is gone that could not be read, since no task does.
     fn forget_broken(
         &mut self,
         names: &HashSet<AppName>,
@@ -400,7 +400,8 @@ impl Supervisor {
         self.apps.insert(name.clone(), AppHandle { desired, task });
     }
 
-    /// Takes what tasks tell. Who is told of an event finds the status to be so.
+    /// Takes the reports of tasks. The status is written before an event is reported, so whoever
+    /// reacts to the event finds it there.
     fn take_all(&mut self, first: AppReport, report: &mut impl FnMut(&SupervisorEvent)) {
         let mut events = Vec::new();
         events.extend(self.take(first));
@@ -424,7 +425,7 @@ impl Supervisor {
         report.event
     }
 
-    /// Tells how it is, once all apps were tried.
+    /// Reports how many apps are served, once all were tried.
     fn settle(&mut self, report: &mut impl FnMut(&SupervisorEvent)) {
         if self.untried.as_ref().is_none_or(|names| !names.is_empty()) {
             return;
@@ -451,7 +452,7 @@ async fn changed(hint: Option<&ChangeHint>) {
     }
 }
 
-/// Waits for so long; for ever where that is not said.
+/// Waits for a time, or for ever without one.
 async fn sleep(time: Option<Duration>) {
     match time {
         Some(time) => time::sleep(time).await,

@@ -1,10 +1,10 @@
-//! Apps during whose calls the host has crashed, or was killed since memory ran out, again and
-//! again: suspended until the owner resumes them.
+//! Suspension of apps during whose calls the host crashed, or ran out of memory, several times.
+//! The owner resumes them.
 //!
-//! What counts is a request or an event that was given up for that. In the end those run with no
-//! other one of any app beside them, so an app that merely was at work when another one brought
-//! the host down, or when somebody killed it, is not held to account. An app of which enough was
-//! given up is suspended by the next crash.
+//! Only requests and events that were given up for crashes count. In the end each of those runs
+//! alone, with no other suspected one of any app beside it, so an app that was merely at work
+//! when another one crashed the host is not blamed. Once enough of an app was given up, the next
+//! crash suspends it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,11 +22,11 @@ use crate::private_folder::PrivateFolder;
 const FILE: &str = "suspension.json";
 const MAX_BYTES: u64 = 64 << 10;
 
-/// Crashes during a request from which on it runs with no other such request.
+/// A request with this many crashes runs with no other such request beside it.
 pub(crate) const CRASHES_BEFORE_ALONE: u32 = 2;
 
-/// What is given up of an app within so many minutes before the next crash suspends it. One
-/// may be the fault of whoever sent it.
+/// The next crash suspends an app of which so many things were given up within so many minutes.
+/// A single one may be the fault of its sender.
 const MOST_GIVEN_UP: usize = 3;
 const WITHIN_MINUTES: i64 = 24 * 60;
 
@@ -34,7 +34,7 @@ const MINUTE: i64 = 60 * 1_000_000;
 
 /// An app that is not served until its owner resumes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
-#[error("it is suspended since {}: {why}", Timestamp::from_micros(*since))]
+#[error("the app is suspended since {}: {why}", Timestamp::from_micros(*since))]
 pub struct Suspended {
     /// Since when, in microseconds since 1970.
     pub since: i64,
@@ -50,15 +50,15 @@ struct Record {
     suspended: Option<Suspended>,
 }
 
-/// Tells whether an app is suspended, given its private folder.
+/// Returns why an app is suspended, if it is.
 ///
 /// # Errors
-/// It cannot be said.
+/// The record cannot be read.
 pub fn suspended(folder: &PrivateFolder) -> io::Result<Option<Suspended>> {
     Ok(read(folder)?.suspended)
 }
 
-/// Lets an app be served again; tells whether it was suspended.
+/// Lets an app be served again; returns whether it was suspended.
 ///
 /// # Errors
 /// It cannot be written down.
@@ -71,10 +71,10 @@ pub fn resume(folder: &PrivateFolder) -> io::Result<bool> {
     Ok(was_suspended)
 }
 
-/// Takes note of what was given up of an app since the host has crashed during it too often.
+/// Records that something of an app was given up because the host crashed too often during it.
 ///
 /// # Errors
-/// It cannot be written down.
+/// The record cannot be written.
 pub(crate) fn note_given_up(folder: &PrivateFolder, name: &str) -> io::Result<()> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut record = read(folder)?;
@@ -82,11 +82,11 @@ pub(crate) fn note_given_up(folder: &PrivateFolder, name: &str) -> io::Result<()
     write(folder, &record)
 }
 
-/// Takes note that the host has crashed during a call of an app, which suspends it where enough
-/// was given up before.
+/// Records that the host crashed during a call of an app, which suspends the app if enough was
+/// given up before.
 ///
 /// # Errors
-/// It cannot be written down.
+/// The record cannot be written.
 pub(crate) fn note_crash(folder: &PrivateFolder) -> io::Result<()> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut record = read(folder)?;
@@ -112,7 +112,7 @@ impl Record {
         if is_new {
             self.suspended = Some(Suspended {
                 since: at,
-                why: "the host has crashed again and again during its calls".to_owned(),
+                why: "the host crashed several times during its calls".to_owned(),
             });
         }
         is_new

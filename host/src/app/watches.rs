@@ -25,7 +25,7 @@ pub struct Watch {
     pub patterns: Vec<String>,
     /// The patterns, ready to match.
     pub globs: Globs,
-    /// What it wants to be told.
+    /// Which kinds of events it wants.
     pub kinds: Kinds,
 }
 
@@ -99,7 +99,7 @@ impl Watches {
         Ok(Self(all))
     }
 
-    /// Tells whether there is none.
+    /// Returns whether the app watches nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

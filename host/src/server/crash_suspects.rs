@@ -1,5 +1,5 @@
-//! Requests and events during which the host has crashed: counted over its runs, and
-//! requests parked once that was too often.
+//! Requests and events during which the host crashed: counted over its runs. A request with too
+//! many crashes is parked.
 
 use std::collections::HashSet;
 use std::io;
@@ -19,24 +19,23 @@ use crate::state::{Attempts, Note};
 use crate::suspension;
 use crate::tree::{Opened, Tree};
 
-/// Requests that are suspected from earlier at most, beside those that are parked.
+/// The most requests that are suspected from earlier runs, beside those that are parked.
 const MAX_SUSPECTS: usize = MAX_PARKED + 1_000;
 
-/// Addresses that are named in the log.
+/// The most addresses that are named in the log.
 const MAX_NAMED: usize = 10;
 
-/// What is held against requests.
+/// The requests suspected of crashing the host, and those parked for it.
 pub(super) struct CrashSuspects {
     pub(super) journal: Arc<Journal>,
-    /// The app's private one.
     folder: PrivateFolder,
     store: ParkedStore,
     parked: Vec<ParkedRequest>,
 }
 
 impl CrashSuspects {
-    /// Finds out what was at work when an earlier run did not end properly, and has the
-    /// inbox and the app's watches know.
+    /// Finds out what was at work when an earlier run crashed, and passes that to the inbox
+    /// and the app's watches.
     pub(super) async fn find(
         folder: &PrivateFolder,
         tree: &Tree,
@@ -86,7 +85,7 @@ impl CrashSuspects {
         })
     }
 
-    /// Takes note of how a request ended.
+    /// Records how a request ended.
     pub(super) fn ended(&mut self, inbox: &Inbox, address: &Address) {
         self.journal.suspect(address, inbox.crashes(address));
         if inbox.is_given_up(address) {
@@ -116,16 +115,15 @@ impl CrashSuspects {
         self.write();
     }
 
-    /// Tells whether there is any parked request that somebody may ask for.
+    /// Returns whether any request is parked.
     pub(super) fn is_any_parked(&self) -> bool {
         !self.parked.is_empty()
     }
 
-    /// Does with parked requests what somebody asked for, and returns those that are to
-    /// be tried again.
+    /// Does with parked requests what the owner asked for, and returns those to retry.
     pub(super) fn apply_requests(&mut self, tree: &Tree, inbox: &mut Inbox) -> Vec<Address> {
         let mut again = Vec::new();
-        // While the folder is away nothing can be done, and it is asked for still.
+        // While the folder is away nothing can be done; what is asked for waits.
         let all = if tree.is_current() {
             self.store.asked()
         } else {
@@ -142,7 +140,7 @@ impl CrashSuspects {
         again
     }
 
-    /// Tells whether it was done.
+    /// Returns whether it was done.
     fn apply(
         &mut self,
         at: usize,
@@ -154,7 +152,7 @@ impl CrashSuspects {
         let parked = self.parked.remove(at);
         let (id, address) = (parked.id.clone(), parked.address.clone());
         let request = Address::parse(&address);
-        // The answer that it was given goes first: it would count as one.
+        // The refusal that lies beside the request goes first, or the request would pass for answered.
         let removed = match (&request, asked) {
             (Some(request), ParkedAction::Retry) => tree.remove_answer(request),
             _ => Ok(()),
@@ -205,10 +203,10 @@ async fn count_events(
     Ok(())
 }
 
-/// That it cannot be written down is no reason not to serve.
+/// The app is served even if this cannot be recorded.
 fn log_unrecorded(noted: io::Result<()>) {
     if let Err(error) = noted {
-        tracing::error!("a crash is not held against the app: {error}");
+        tracing::error!("cannot record a crash of the app: {error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where everything about requests is decided: the inbox, and what belongs to it.
+//! The dispatcher: hands the inbox's actions to workers and takes their results.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,17 +12,16 @@ use crate::journal::Entry;
 use crate::memory::Room;
 use crate::tree::Tree;
 
-/// The inbox, with what is held against requests and what those at work hold. It is
-/// behind a lock, which is held for as long as it takes to decide and no longer.
+/// The inbox, with the requests suspected of crashes and the resources of requests at work. It
+/// is behind a lock, which is held only while something is decided.
 pub(super) struct Dispatcher {
     pub(super) inbox: Inbox,
     pub(super) suspects: CrashSuspects,
     tree: Arc<Tree>,
-    /// What requests at work hold.
+    /// The resources of requests at work.
     held: HashMap<Address, Box<HeldResources>>,
-    /// Tasks that carry out one action after the other, and how many there may be. More
-    /// than keep the processors busy would only stand in line there, where senders take
-    /// no turns.
+    /// Tasks that carry out one action after the other, and their bound. More tasks than
+    /// processors would queue for a processor, and that queue is not fair to senders.
     n_workers: usize,
     most_workers: usize,
 }
@@ -36,7 +35,7 @@ pub(super) struct HeldResources {
     pub(super) _memory: Option<(OwnedSemaphorePermit, Room)>,
 }
 
-/// What came of an action.
+/// The result of an action.
 pub(super) enum Finished {
     /// A request was opened and read.
     Loaded(Address, Loaded, Option<Box<HeldResources>>),
@@ -66,12 +65,12 @@ impl Dispatcher {
         Arc::clone(&self.tree)
     }
 
-    /// Has all that follows happen in another folder.
+    /// Carries out all later actions in another folder.
     pub(super) fn move_to(&mut self, tree: &Arc<Tree>) {
         self.tree = Arc::clone(tree);
     }
 
-    /// Returns something to do for one worker more, if there may be one.
+    /// Returns the first action of another worker, if there is room for one.
     pub(super) fn start_worker(&mut self, now: Now) -> Option<Action> {
         if self.n_workers >= self.most_workers {
             return None;
@@ -81,19 +80,19 @@ impl Dispatcher {
         Some(action)
     }
 
-    /// Returns the next thing to do for a worker. One that gets nothing is one no more.
+    /// Returns the next action of a worker, or `None` when idle; the worker then exits.
     pub(super) fn next(&mut self, now: Now) -> Option<Action> {
         let action = self.inbox.poll(now);
         self.n_workers -= usize::from(action.is_none());
         action
     }
 
-    /// Counts one worker less: it has to wait.
+    /// Makes room for another worker, since this one has to wait.
     pub(super) fn park_worker(&mut self) {
         self.n_workers -= 1;
     }
 
-    /// Takes note of what came of an action.
+    /// Records the result of an action.
     pub(super) fn finish(&mut self, now: Now, done: Finished) {
         match done {
             Finished::Loaded(address, loaded, held) => {

@@ -1,4 +1,4 @@
-//! Answers that were given lately, so that one that sync has lost can be given again.
+//! Answers that were written recently, so that one that sync lost can be written again.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem::size_of;
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use syft_protocol::address::Address;
 
-/// The most bytes of them that are kept of an app.
+/// The most bytes that are kept for an app.
 const MOST_BYTES: usize = 8 << 20;
 
-/// How long they are kept. One that is lost is missed within half a minute, and the first
-/// time that it is given again may fail as well.
+/// How long they are kept. A lost answer is noticed within half a minute, and writing it again
+/// may fail once as well.
 const KEEP: Duration = Duration::from_secs(120);
 
 type Sender = Option<Arc<str>>;
 
-/// The answers, by sender. Where there are too many, the oldest of whoever has most go.
+/// The answers, by sender. If there are too many, the sender with the most bytes loses its oldest.
 #[derive(Default)]
 pub(super) struct Given {
     senders: HashMap<Sender, Own>,

@@ -54,7 +54,7 @@ pub(super) async fn load(
     (loaded, Some((permit, room)))
 }
 
-/// Opens a request that is to be handled, or returns why there is none.
+/// Opens a request to be handled, or returns why that is not possible.
 #[expect(
     clippy::result_large_err,
     reason = "it is handed on at once, and boxed by nobody"

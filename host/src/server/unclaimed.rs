@@ -1,6 +1,5 @@
-//! Answers that found no request beside which they could have been written: it was moved
-//! away, or was about to be written again. Should it come back, its handler does not run
-//! once more.
+//! Answers whose request was gone when they were to be written: it was moved away, or was about
+//! to be written again. If it comes back, it gets this answer and its handler does not run again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use syft_protocol::inbox::Version;
 const MOST: usize = 1_024;
 const MOST_BYTES: usize = 16 << 20;
 
-/// Answers for which nobody has come yet, the oldest first.
+/// Answers whose request has not come back, the oldest first.
 #[derive(Default)]
 pub(super) struct Unclaimed {
     all: VecDeque<(Address, Version, Arc<Vec<u8>>)>,

@@ -1,5 +1,4 @@
-//! Keeps one app served: the release that is desired or, as long as that cannot be, the one
-//! before it.
+//! Serves one app: the desired release or, as long as that fails, the one before it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -200,7 +199,7 @@ impl AppTask {
         }
     }
 
-    /// Does what is desired until the host is to stop.
+    /// Serves the desired release until the host has to stop.
     pub(super) async fn run(self) {
         // Of the highest level, so that whatever is logged says whose it is.
         let span = tracing::error_span!("serve", app = %self.name);
@@ -232,7 +231,7 @@ impl AppTask {
         Some(release)
     }
 
-    /// Has that served which is desired.
+    /// Serves what is desired now.
     async fn follow(&mut self) {
         self.retry_at = None;
         let desired = self.desired.borrow_and_update().clone();
@@ -279,8 +278,8 @@ impl AppTask {
     fn suspended(&self) -> Option<Suspended> {
         let folder = self.context.config.app_folder(&self.name);
         suspension::suspended(&folder).unwrap_or_else(|error| {
-            // Unreadable is not absent.
-            let why = format!("it cannot be read whether it is suspended: {error}");
+            // A record that cannot be read may say that the app is suspended.
+            let why = format!("cannot read whether it is suspended: {error}");
             Some(Suspended { since: 0, why })
         })
     }
@@ -318,9 +317,9 @@ impl AppTask {
         self.end().await;
     }
 
-    /// Serves a release in the place of the one that is served. That is stopped once the new
-    /// one is compiled; between the two, requests wait in the tree. Where something else is
-    /// desired meanwhile, it is given up.
+    /// Serves a release in the place of the one that is served, which stops once the new one is
+    /// compiled. In between, requests wait in the tree. If another release is desired meanwhile,
+    /// this one is given up.
     async fn serve(&mut self, author: &Datasite, release: Release) -> Result<(), CommandError> {
         let mut desired = self.desired.clone();
         let prepared = tokio::select! {
@@ -387,14 +386,14 @@ impl AppTask {
             self.start(prepared, before).await
         };
         if let Err(error) = again.await {
-            tracing::error!("neither can the release before it be served: {error}");
+            tracing::error!("cannot serve the release before it either: {error}");
         }
     }
 
-    /// The server has ended, and nobody asked it to.
+    /// The server has ended by itself.
     fn take_fall(&mut self) {
         if let Some(running) = self.running.take() {
-            let error = CommandError::new("its server has ended by a fault of the host's own");
+            let error = CommandError::new("its server ended because of a fault of the host");
             self.take_failure(running.release.sha256, &error);
         }
     }
@@ -460,7 +459,7 @@ fn delay(n_failed: u32) -> Duration {
         .min(LONGEST_DELAY)
 }
 
-/// Waits until a server has ended; for ever where there is none.
+/// Waits until a server has ended, or for ever without one.
 async fn fallen(running: Option<&mut RunningServer>) {
     match running {
         Some(running) => {
@@ -472,7 +471,7 @@ async fn fallen(running: Option<&mut RunningServer>) {
     }
 }
 
-/// Waits for a time; for ever where there is none.
+/// Waits until a time, or for ever without one.
 async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => time::sleep_until(at).await,

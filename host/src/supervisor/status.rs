@@ -56,7 +56,7 @@ pub struct AppTrouble {
 }
 
 impl HostStatus {
-    /// Returns how the apps are that a host serves now; nothing, if none does.
+    /// Returns how the apps are that a host serves now, or `None` if no host serves any.
     ///
     /// # Errors
     /// The file cannot be read, or is not as it was written.
@@ -136,7 +136,7 @@ impl StatusFile {
         Ok(status)
     }
 
-    /// Writes how the apps are. That it cannot be written is in nobody's way.
+    /// Writes how the apps are. If that fails, serving goes on.
     pub(super) fn write(&self, status: &HostStatus) {
         let temporary = self.path.with_extension("tmp");
         let status = HostStatus {

@@ -99,7 +99,7 @@ fn interval(every: Duration) -> Interval {
     interval
 }
 
-/// Waits for the next time; for ever where there is none.
+/// Waits for the next time, or for ever without one.
 async fn tick(interval: Option<&mut Interval>) {
     match interval {
         Some(interval) => drop(interval.tick().await),

@@ -193,9 +193,9 @@ impl Line {
         let answer = own.pop_front();
         self.n_waiting -= usize::from(answer.is_some());
         if own.is_empty() {
-            drop(self.senders.remove(&sender))
+            self.senders.remove(&sender);
         } else {
-            self.turns.push_back(sender)
+            self.turns.push_back(sender);
         }
         answer
     }
