@@ -123,7 +123,7 @@ fn beyond(mut entries: Vec<CacheEntry>, bounds: CacheBounds, now: SystemTime) ->
 }
 
 impl CacheEntry {
-    /// Deletes it. Whoever has it open keeps what it has.
+    /// Deletes it. A process that has it open keeps what it opened.
     ///
     /// # Errors
     /// It is still there.

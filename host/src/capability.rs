@@ -10,7 +10,7 @@ pub mod keyvalue;
 mod log;
 mod output;
 
+pub use context::AppIdentity;
 pub(crate) use context::CallContext;
-pub use context::Identity;
 
 pub(crate) use output::Output;

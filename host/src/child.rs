@@ -159,7 +159,7 @@ impl<'a> Child<'a> {
     /// Runs it to its end, or until the deadline.
     ///
     /// # Errors
-    /// It cannot be started, or whoever watches it is gone.
+    /// It cannot be started, or its supervisor is gone.
     pub fn run(self, deadline: Duration) -> io::Result<Ended> {
         let (_scratch, folder) = match self.folder {
             ChildFolder::Given(folder) => (None, folder.to_owned()),
@@ -193,9 +193,10 @@ impl<'a> Child<'a> {
         let out = out.map(Capture::finish).unwrap_or_default();
         let err = err.map(Capture::finish).unwrap_or_default();
         Ok(Ended {
-            end: match out.is_cut {
-                true => End::TooMuchOutput(self.stdout_bytes),
-                false => end,
+            end: if out.is_cut {
+                End::TooMuchOutput(self.stdout_bytes)
+            } else {
+                end
             },
             stdout: out.bytes,
             stderr: err.bytes,
@@ -216,9 +217,10 @@ impl<'a> Child<'a> {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(folder)
             .stdout(Stdio::piped())
-            .stderr(match self.shows_stderr {
-                true => Stdio::inherit(),
-                false => Stdio::piped(),
+            .stderr(if self.shows_stderr {
+                Stdio::inherit()
+            } else {
+                Stdio::piped()
             })
             // A signal from the terminal is for us, and ends it by our end.
             .process_group(0);

@@ -202,7 +202,7 @@ impl Sandbox {
         let clearing = Clearing::of_this_machine();
         let engine = engine::new(&self.limits, clearing).map_err(no_engine)?;
         let component = self.cache.read(&engine, digest)?;
-        let program = |it| self.program(engine, clearing, &it);
+        let program = |component| self.program(engine, clearing, &component);
         component.map(program).transpose()
     }
 
@@ -340,8 +340,8 @@ impl Program {
         watches
     }
 
-    /// Has it take an event, in a fresh instance. Returns with what came of it
-    /// the state as the call left it; nothing of that is kept yet.
+    /// Delivers an event to it, in a fresh instance. Returns the outcome, and the state as
+    /// the call left it; nothing of that is kept yet.
     pub(crate) async fn on_event(
         &self,
         identity: &AppIdentity,
@@ -367,8 +367,8 @@ impl Program {
         (taken, state)
     }
 
-    /// Runs the handler of a request in a fresh instance. Returns with what came of
-    /// it the state as the call left it; nothing of that is kept yet.
+    /// Runs the handler of a request in a fresh instance. Returns the outcome, and the state
+    /// as the call left it; nothing of that is kept yet.
     pub(crate) async fn call(
         &self,
         identity: &AppIdentity,

@@ -1,5 +1,5 @@
-//! Folders that are deleted in the end: whoever finds those of a host that was killed can tell,
-//! and deletes them.
+//! Temporary folders. Each is deleted when it is dropped, and those of a host that was killed
+//! are recognized and deleted by a later one.
 //!
 //! Their makers hold a lock on them.
 
@@ -70,13 +70,14 @@ pub(crate) fn delete_forgotten(path: &Path, now: SystemTime) -> io::Result<bool>
     };
     let metadata = held.metadata()?;
     let name = path.file_name().and_then(|name| name.to_str());
-    let is_old = name.is_some_and(|name| UNLOCKED.iter().any(|it| name.starts_with(it)));
+    let is_old = name.is_some_and(|name| UNLOCKED.iter().any(|prefix| name.starts_with(prefix)));
     if is_old && age(&metadata, now) < FORGOTTEN_AFTER {
         return Ok(false);
     }
-    match metadata.is_dir() {
-        true => fs::remove_dir_all(path)?,
-        false => fs::remove_file(path)?,
+    if metadata.is_dir() {
+        fs::remove_dir_all(path)?;
+    } else {
+        fs::remove_file(path)?;
     }
     Ok(true)
 }

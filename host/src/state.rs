@@ -136,7 +136,7 @@ impl Store {
             }
             opened => opened.with_context(|| format!("open {}", path.display()))?,
         };
-        // Whoever is refused is told who serves it.
+        // A second host is refused, and its error names the process that serves the app.
         fs::write(folder.join(PID), std::process::id().to_string())
             .with_context(|| format!("write into {}", folder.display()))?;
         let (file, index) = (Arc::new(file), Arc::new(index));
@@ -240,9 +240,10 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     watching::make_tables(&transaction)?;
     answers::make_tables(&transaction)?;
     let n_tables = transaction.list_tables()?.count();
-    match n_tables == n_before {
-        true => transaction.abort()?,
-        false => transaction.commit()?,
+    if n_tables == n_before {
+        transaction.abort()?;
+    } else {
+        transaction.commit()?;
     }
     Ok(())
 }

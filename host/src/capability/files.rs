@@ -1,4 +1,4 @@
-//! `wasi:filesystem`: the datasites, as far as they were granted.
+//! `wasi:filesystem`: what was granted of the datasites.
 //!
 //! Each operation finds its path by name, has `guard::Guard` decide about it, and touches
 //! the tree only by what was granted. Regular files and folders exist for guests, nothing else.

@@ -221,7 +221,7 @@ impl Books {
         let mut served = Vec::new();
         loop {
             let places = self.line.iter().enumerate();
-            let next = places.min_by_key(|(place, it)| (self.held(it.share.app), *place));
+            let next = places.min_by_key(|(place, waiting)| (self.held(waiting.share.app), *place));
             let Some((place, next)) = next else {
                 return served;
             };

@@ -24,7 +24,7 @@ const BOUNDS: CacheBounds = CacheBounds {
     age: Duration::from_secs(30 * 24 * 60 * 60),
 };
 
-/// How the files end: of code, and of what says why there is none.
+/// Extensions of the files: compiled code, and why a component could not be compiled.
 const CODE: &str = "cwasm";
 const FAILED: &str = "failed";
 
@@ -129,7 +129,7 @@ impl Cache {
             Err(error) => error,
         };
         // Another engine tells apart what does not fit from what is damaged.
-        let other = engine::without_pool().and_then(|it| deserialize(&it, &path));
+        let other = engine::without_pool().and_then(|engine| deserialize(&engine, &path));
         if other.is_ok() {
             return Err(LoadError::Unfit(format!("{error:#}")));
         }

@@ -1,5 +1,5 @@
 //! Compiles components, in a process of its own: what strangers wrote may take hours, take all
-//! memory or bring the compiler down, and none of that is to happen to whoever serves apps.
+//! memory or crash the compiler, and a host that serves apps survives all of that.
 
 mod bounds;
 mod budget;
@@ -81,7 +81,7 @@ pub(super) fn compile(
     }
     let path = folder.join(job::CODE);
     match fs::symlink_metadata(&path) {
-        Ok(it) if it.is_file() && it.len() <= budget.code_bytes => Ok(Code {
+        Ok(found) if found.is_file() && found.len() <= budget.code_bytes => Ok(Code {
             path,
             _scratch: scratch,
         }),
@@ -92,7 +92,7 @@ pub(super) fn compile(
     }
 }
 
-/// Returns why there is no code, if there is none.
+/// Returns why there is no code; `None` if there is.
 fn failure(ended: &Ended, budget: &budget::Budget) -> Option<CompileFailure> {
     let said = || String::from_utf8_lossy(&ended.stdout).into_owned();
     let code = |code: u8| End::Exited(code.into());

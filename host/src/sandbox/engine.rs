@@ -43,9 +43,10 @@ pub(super) enum Clearing {
 impl Clearing {
     /// Returns the fastest that is right on this machine.
     pub(super) fn of_this_machine() -> Self {
-        match machine::may_swap() {
-            true => Self::All,
-            false => Self::WhatIsPresent,
+        if machine::may_swap() {
+            Self::All
+        } else {
+            Self::WhatIsPresent
         }
     }
 }

@@ -1,12 +1,12 @@
-//! What came of a call.
+//! How a call ended.
 
 use std::time::Duration;
 
 /// The most bytes of what a guest says about its failure.
 const MAX_DETAIL_BYTES: usize = 4096;
 
-/// What came of a call. All of these are the guest's doing and none is an error
-/// of the host.
+/// How a call ended. Each of these is the guest's doing; an error of the host is not an
+/// outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The handler answered.

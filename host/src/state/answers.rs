@@ -100,12 +100,12 @@ impl Store {
         if is_full() && self.index.n_to_note() > 0 {
             self.writer.commit(Changes::default()).await?;
         }
-        match is_full() {
-            true => Err(StoreError::new(
+        if is_full() {
+            return Err(StoreError::new(
                 "too many answers wait until they can be written beside their requests",
-            )),
-            false => Ok(()),
+            ));
         }
+        Ok(())
     }
 
     /// Takes note that the answer lies beside its request, or that nobody waits for it.

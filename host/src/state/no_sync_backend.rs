@@ -34,7 +34,7 @@ impl StorageBackend for NoSyncBackend {
         self.0.write(offset, data)
     }
 
-    /// Whoever opens it next takes what was closed for what is on the disk.
+    /// The next process to open it relies on what was closed being on the disk.
     fn close(&self) -> io::Result<()> {
         self.0.sync_data()?;
         self.0.close()

@@ -277,9 +277,9 @@ impl Session {
 
     fn check_key(&self, key: &str) -> Result<(), SessionError> {
         let limit = self.limits.state_key_bytes;
-        match key.len() > limit {
-            true => Err(SessionError::Key(limit)),
-            false => Ok(()),
+        if key.len() > limit {
+            return Err(SessionError::Key(limit));
         }
+        Ok(())
     }
 }

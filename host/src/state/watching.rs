@@ -107,8 +107,8 @@ fn write(transaction: &WriteTransaction, notes: Vec<Note>) -> Result<(), redb::E
                     None => told.remove(key)?,
                 };
             }
-            Note::Attempts(id, Some(it)) => {
-                attempts.insert(id.as_u128(), (it.n_failed, it.at))?;
+            Note::Attempts(id, Some(Attempts { n_failed, at })) => {
+                attempts.insert(id.as_u128(), (n_failed, at))?;
             }
             Note::Attempts(id, None) => {
                 attempts.remove(id.as_u128())?;
@@ -134,7 +134,7 @@ fn read(database: &Database) -> Result<Kept, redb::Error> {
     for entry in transaction.open_table(TOLD)?.iter()? {
         let (key, stamp) = entry?;
         let (number, path) = key.value();
-        // One of another version of the host is as good as none.
+        // A stamp that another version of the host wrote is ignored.
         if let Some(stamp) = Stamp::from_bytes(stamp.value()) {
             kept.told.push((number, path.to_owned(), stamp));
         }

@@ -1,4 +1,4 @@
-//! The one thread that writes, while there is something to write.
+//! The one thread that commits, while there is something to commit.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -40,12 +40,12 @@ pub(super) struct Changes {
     pub(super) forget: Option<Timestamp>,
 }
 
-/// What came of a commit.
+/// The result of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Commit {
     /// All of it is on the disk.
     Done,
-    /// Something that the call has read is no more so. Nothing of it was kept.
+    /// Something that the call has read was changed meanwhile. Nothing of it was kept.
     Conflict,
 }
 
@@ -64,7 +64,7 @@ pub(super) struct CommitContext {
     pub(super) answers_bytes: u64,
 }
 
-/// Hands changes to the thread that writes them. Dropped, it waits for it to end.
+/// Hands changes to the thread that commits them, and waits for it to end when dropped.
 pub(super) struct Writer {
     context: Arc<CommitContext>,
     committer: Arc<Mutex<CommitThread>>,
@@ -73,7 +73,7 @@ pub(super) struct Writer {
 /// The thread that commits, while there is one.
 #[derive(Default)]
 struct CommitThread {
-    /// Where it takes its work from; nothing, once it waits for none.
+    /// Where it takes its work from; `None` once it has stopped waiting for more.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -95,11 +95,14 @@ impl Writer {
     }
 
     fn hand_over(&self, job: Job) -> Result<(), StoreError> {
+        // The lock is what keeps a job from being lost: the thread gives up its queue only
+        // under it, so a job is either in the queue of a thread that goes on, or given back.
         let mut committer = lock(&self.committer);
         let Some(job) = committer.take(job) else {
             return Ok(());
         };
-        committer.go();
+        // The last thread has ended or is about to. There is never a second one beside it.
+        committer.join();
         let (jobs, receiver) = mpsc::channel();
         let (context, place) = (Arc::clone(&self.context), Arc::clone(&self.committer));
         let thread = thread::Builder::new()
@@ -117,13 +120,14 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         let mut committer = std::mem::take(&mut *lock(&self.committer));
+        // Without a sender the thread finishes what it has and ends.
         committer.jobs = None;
-        committer.go();
+        committer.join();
     }
 }
 
 impl CommitThread {
-    /// Takes a job, or gives it back where there is nobody to do it.
+    /// Takes a job, or gives it back if there is no thread.
     fn take(&self, job: Job) -> Option<Job> {
         match &self.jobs {
             Some(jobs) => jobs.send(job).err().map(|refused| refused.0),
@@ -132,7 +136,7 @@ impl CommitThread {
     }
 
     /// Waits for the end of a thread that takes no more jobs.
-    fn go(&mut self) {
+    fn join(&mut self) {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -146,7 +150,7 @@ fn lock(committer: &Mutex<CommitThread>) -> MutexGuard<'_, CommitThread> {
 }
 
 impl CommitContext {
-    /// Writes until nobody hands over anything any more, or nothing for a while.
+    /// Writes until no more jobs can come, or none has come for a while.
     fn write_all(&self, jobs: Receiver<Job>, committer: &Mutex<CommitThread>) {
         loop {
             match jobs.recv_timeout(LINGER) {
@@ -154,7 +158,8 @@ impl CommitContext {
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     let mut committer = lock(committer);
-                    // What was handed over just now is there by now, and nothing comes after.
+                    // Jobs are handed over under this lock, so none can come between the
+                    // last look and the end of the queue.
                     let Ok(first) = jobs.try_recv() else {
                         committer.jobs = None;
                         return;
@@ -175,6 +180,7 @@ impl CommitContext {
         let results = match self.write_together(changes) {
             Ok(commits) => commits.into_iter().map(Ok).collect(),
             Err(error) => {
+                // After an error redb refuses everything until the file is opened anew.
                 self.file.close();
                 vec![Err(StoreError::new(error)); replies.len()]
             }
@@ -189,10 +195,11 @@ impl CommitContext {
     /// Writes the changes of several calls in one transaction, one after another: each
     /// sees what those before it have changed.
     fn write_together(&self, all: Vec<Changes>) -> Result<Vec<Commit>, redb::Error> {
-        // Before anything is written: a new answer may have the address of an old one.
+        // Taken before anything is written: a new answer may have the address of an old one,
+        // and it is the old one that was published.
         let published = self.index.take_published();
         let answers = all.iter().filter_map(|changes| changes.answer.as_ref());
-        let added = answers.map(|it| it.address().to_owned()).collect();
+        let added = answers.map(|answer| answer.address().to_owned()).collect();
         let attempt = || -> Result<_, redb::Error> {
             let transaction = self.file.database()?.begin_write()?;
             let mut records = AnswerRecords::open(&transaction)?;
@@ -205,14 +212,15 @@ impl CommitContext {
                 .collect::<Result<Vec<_>, _>>()?;
             records.keep_within(self.answers_bytes)?;
             let totals = records.close()?;
+            // A conflict has written nothing. Where all are conflicts, no wait for the disk
+            // is spent on the notes alone: they go with the next commit.
             let is_worth_it = commits.contains(&Commit::Done);
-            match is_worth_it {
-                true => {
-                    failpoint::reach(Step::BeforeCommit, "");
-                    transaction.commit()?;
-                    failpoint::reach(Step::AfterCommit, "");
-                }
-                false => transaction.abort()?,
+            if is_worth_it {
+                failpoint::reach(Step::BeforeCommit, "");
+                transaction.commit()?;
+                failpoint::reach(Step::AfterCommit, "");
+            } else {
+                transaction.abort()?;
             }
             Ok((commits, is_worth_it.then_some(totals)))
         };
@@ -220,6 +228,8 @@ impl CommitContext {
         match &result {
             Ok((_, Some(totals))) => self.index.committed(*totals, added),
             Ok((_, None)) => self.index.put_back(published),
+            // The disk may have failed before or after the commit took hold. The notes are
+            // made once more, and the answers taken for kept: a look into the file decides.
             Err(_) => {
                 self.index.put_back(published);
                 self.index.failed(added);
@@ -250,7 +260,11 @@ fn write(
     Ok(Commit::Done)
 }
 
-/// Writes what a call wrote; `None` where that is in conflict with what is there.
+/// Writes what a call wrote; `None` if that is in conflict with what is there.
+///
+/// A call has read a snapshot, and others may have committed since. It is as if it ran alone
+/// only if each value that it read still has the version that it saw, and if it listed keys, no
+/// key was made or deleted.
 fn write_values(
     transaction: &WriteTransaction,
     quota: u64,
@@ -281,7 +295,8 @@ fn write_values(
     let growth = growth(&values, changes)?;
     let used_after = used.saturating_add_signed(growth.bytes);
     if growth.bytes > 0 && used_after > quota {
-        // Others have used it up. Alone, the call learns of it where it writes.
+        // Others have used the quota up meanwhile. The call runs again alone, and learns of it
+        // where it writes.
         return Ok(None);
     }
     let commit = number(&numbers, COMMITS)? + 1;
@@ -314,7 +329,7 @@ fn growth(
         changes_keys: false,
     };
     for (key, value) in &changes.writes {
-        let before = values.get(key.as_str())?.map(|it| it.value().1.len());
+        let before = values.get(key.as_str())?.map(|found| found.value().1.len());
         let after = value.as_ref().map(Vec::len);
         let used = |size: Option<usize>| size.map_or(0, |size| (key.len() + size) as i64);
         growth.bytes += used(after) - used(before);

@@ -24,7 +24,7 @@ impl DatasitesDir {
     /// Opens the datasites folder.
     ///
     /// # Errors
-    /// There is none.
+    /// There is no such folder.
     pub fn open(path: &Path) -> io::Result<Self> {
         let folder = File::open(path)?;
         if !folder.metadata()?.is_dir() {
@@ -76,8 +76,8 @@ impl DatasitesDir {
         Some((found.st_dev, found.st_ino))
     }
 
-    /// Opens a path, whoever may know it: for what the host itself reads. No part of the
-    /// path may be a link.
+    /// Opens a path without asking what was granted: for what the host itself reads. No part
+    /// of the path may be a link.
     pub(crate) fn open_unchecked(&self, path: &GuestPath, flags: OFlags) -> Result<OwnedFd, Errno> {
         let mut flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         // With these, openat2 refuses to open only a path.

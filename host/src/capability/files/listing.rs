@@ -40,7 +40,7 @@ impl Listing {
         })
     }
 
-    /// Returns the next entry that the guest may know. Links and devices are none.
+    /// Returns the next entry that the guest may know. Links and devices are left out.
     pub(super) async fn next(&mut self) -> Result<Option<DirectoryEntry>, Errno> {
         let mut n_seen = 0;
         loop {

@@ -1,7 +1,7 @@
-//! What the calls of an app do to files, so that the app is not told of it.
+//! What the calls of an app write to files, so that no event about it is delivered to the app.
 //!
-//! Each operation is framed by two looks at the file. Where it is at each look as the
-//! app's calls left it before, nobody else had a hand in it.
+//! Each operation looks at the file before and after. As long as each look before finds the
+//! file as the last look after left it, nobody else has written to it in between.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,12 +14,12 @@ use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
 use crate::meter::Charge;
 
-/// What a path costs besides its text, and the most bytes of all paths of one app of which
-/// nobody took note yet.
+/// What a path costs besides its text, and the most bytes of all paths of one app that were
+/// not taken yet.
 const PATH_COST_BYTES: usize = 256;
 const MAX_BYTES: usize = 16 << 20;
 
-/// The files that calls of one app change, until somebody takes note of it.
+/// The files that calls of one app have changed, until `take` hands them on.
 #[derive(Default)]
 pub(crate) struct OwnWrites {
     files: Mutex<Files>,
@@ -39,13 +39,14 @@ pub(crate) struct OwnWrite {
     pub(crate) before: Option<Stamp>,
     /// The file as they left it.
     pub(crate) after: Option<Stamp>,
-    /// Somebody else changed it meanwhile.
+    /// Another program changed it meanwhile, so events about it are delivered.
     pub(crate) had_other_writer: bool,
+    /// Calls that have changed it and still run.
     n_calls: usize,
 }
 
 impl OwnWrites {
-    /// Tells whether a file is being changed by calls, or was and nobody took note.
+    /// Tells whether calls change a file, or have changed it and it was not taken yet.
     pub(crate) fn are_pending(&self, path: &str) -> bool {
         self.files().writes.contains_key(path)
     }
@@ -55,11 +56,12 @@ impl OwnWrites {
         self.ended.notified().await;
     }
 
-    /// Takes what calls did that have ended, to wanted files.
+    /// Takes what was written to wanted files by calls that have all ended. A file that a call
+    /// still has in hand would change again.
     pub(crate) fn take(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, OwnWrite)> {
         let mut files = self.files();
-        let is_it = |path: &Arc<str>, write: &mut OwnWrite| write.n_calls == 0 && is_wanted(path);
-        let taken: Vec<_> = files.writes.extract_if(is_it).collect();
+        let is_over = |path: &Arc<str>, write: &mut OwnWrite| write.n_calls == 0 && is_wanted(path);
+        let taken: Vec<_> = files.writes.extract_if(is_over).collect();
         let bytes: usize = taken.iter().map(|(path, _)| cost(path)).sum();
         files.bytes -= bytes;
         taken
@@ -80,7 +82,7 @@ fn cost(path: &str) -> usize {
     path.len() + PATH_COST_BYTES
 }
 
-/// What one call does. Its end is the end of the call.
+/// What one call writes. It is dropped when the call ends.
 pub(super) struct CallWrites {
     writes: Arc<OwnWrites>,
     root: Arc<DatasitesDir>,
@@ -94,7 +96,7 @@ struct Paths {
 }
 
 impl CallWrites {
-    /// Takes note of what a call does, which a charge of it pays for.
+    /// Returns the writes of a call, whose charge pays for them.
     pub(super) fn new(writes: Arc<OwnWrites>, root: Arc<DatasitesDir>, charge: Charge) -> Self {
         let all = HashSet::new();
         Self {
@@ -104,10 +106,11 @@ impl CallWrites {
         }
     }
 
-    /// Takes note of a file that is about to be changed.
+    /// Notes that a file is about to be changed.
     ///
     /// # Errors
-    /// There is no room for that. The file is not to be changed then.
+    /// There is no room for the note. The file must not be changed then: its change would be
+    /// delivered to the app as if others had made it.
     pub(super) fn begin(&self, path: &GuestPath, before: Option<Stamp>) -> Result<(), ErrorCode> {
         let path: Arc<str> = Arc::from(path.text());
         let mut paths = self.paths();
@@ -153,6 +156,7 @@ impl Drop for CallWrites {
         if paths.is_empty() {
             return;
         }
+        // The last look: a write of somebody else after the call's own is not the app's.
         for path in paths {
             let found = self.root.stamp(&GuestPath::of(&path)).ok().flatten();
             if let Some(write) = self.writes.files().writes.get_mut(&path) {

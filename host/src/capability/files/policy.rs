@@ -77,7 +77,7 @@ impl PathRights {
 }
 
 impl ReadRight {
-    /// Tells whether it may be read whoever asks for it.
+    /// Tells whether it may be read for any sender.
     pub(crate) fn is_granted(&self) -> bool {
         *self == Self::Granted
     }
@@ -206,7 +206,7 @@ impl FilePolicy {
 
     /// A folder is known where something in it may be, so that a guest finds its
     /// way. Below the fixed part of a pattern that is read on behalf of the
-    /// sender it is known as far as the sender may know it.
+    /// sender, a folder is known if the sender may know it.
     fn by_patterns(&self, path: &[&str]) -> PathRights {
         let (requested, approved) = (self.requested.reach(path), self.approved.reach(path));
         let in_both = |holds: fn(&SetsReach) -> bool| match (holds(&requested), holds(&approved)) {

@@ -149,14 +149,14 @@ impl<'l> Tally<'l> {
 
     fn check(&self, part: Part) -> Result<(), OutOfBounds> {
         let (found, limit) = (self.found[part as usize], most(part, self.limits));
-        match found > limit {
-            true => Err(OutOfBounds::TooMuch {
-                what: PARTS[part as usize].0,
-                found,
-                limit,
-            }),
-            false => Ok(()),
+        if found <= limit {
+            return Ok(());
         }
+        Err(OutOfBounds::TooMuch {
+            what: PARTS[part as usize].0,
+            found,
+            limit,
+        })
     }
 
     fn add(&mut self, part: Part, n: u64) -> Result<(), OutOfBounds> {

@@ -64,9 +64,9 @@ struct Record {
 
 impl CompileFailure {
     fn new(kind: Kind, why: &str, budget: Option<&Budget>) -> Self {
-        let tried = budget.map(|it| Tried {
-            cpu_ms: u64::try_from(it.cpu_time.as_millis()).unwrap_or(u64::MAX),
-            memory_bytes: it.memory_bytes,
+        let tried = budget.map(|budget| Tried {
+            cpu_ms: u64::try_from(budget.cpu_time.as_millis()).unwrap_or(u64::MAX),
+            memory_bytes: budget.memory_bytes,
         });
         Self {
             kind,
@@ -121,16 +121,17 @@ impl CompileFailure {
         let json = private::read(path, MAX_BYTES).ok().flatten()?;
         let record: Record = serde_json::from_slice(&json).ok()?;
         let budget = limits.budget(component_bytes);
-        let is_more =
-            |it: &Tried| budget.is_more_than(Duration::from_millis(it.cpu_ms), it.memory_bytes);
+        let is_more = |tried: &Tried| {
+            budget.is_more_than(Duration::from_millis(tried.cpu_ms), tried.memory_bytes)
+        };
         let is_worth_it = record.failure.tried.as_ref().is_some_and(is_more);
-        match record.version == VERSION && !is_worth_it {
-            true => Some(Self {
-                since: Some(record.at),
-                ..record.failure
-            }),
-            false => None,
+        if record.version != VERSION || is_worth_it {
+            return None;
         }
+        Some(Self {
+            since: Some(record.at),
+            ..record.failure
+        })
     }
 
     /// Returns the reason in words.

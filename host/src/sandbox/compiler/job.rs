@@ -30,7 +30,7 @@ pub(super) const FAILED: u8 = 12;
 ///
 /// It runs in a process of its own, within limits: see [`crate::child`].
 pub fn compile(arguments: &[OsString]) -> ExitCode {
-    let is_parallel = arguments.iter().any(|it| it == ALONE);
+    let is_parallel = arguments.iter().any(|argument| argument == ALONE);
     match run(is_parallel) {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, why)) => {
