@@ -51,7 +51,7 @@ enum Name {
 
 /// What an earlier run of the host left, since it did not end properly.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Left {
+pub(crate) struct EarlierRun {
     /// Requests that are not known to be over, each with the crashes during it.
     pub(crate) requests: HashMap<Address, u32>,
     /// Events that were being delivered.
@@ -62,7 +62,7 @@ pub(crate) struct Left {
     pub(crate) was_stopping: bool,
 }
 
-impl Left {
+impl EarlierRun {
     /// Keeps so many requests, those with most crashes.
     pub(crate) fn bound(&mut self, most: usize) {
         if self.requests.len() > most {
@@ -90,20 +90,20 @@ struct Slots {
 }
 
 /// A call at work. When this is dropped, the call is over and no longer suspected.
-pub(crate) struct Entry {
+pub(crate) struct JournalEntry {
     journal: Arc<Journal>,
     slot: u64,
     is_answered: bool,
 }
 
-impl Entry {
+impl JournalEntry {
     /// Ends it where the answer of its request shows that it is over.
     pub(crate) fn answered(mut self) {
         self.is_answered = true;
     }
 }
 
-impl Drop for Entry {
+impl Drop for JournalEntry {
     fn drop(&mut self) {
         if !self.is_answered {
             self.journal.write(self.slot, b"\n");
@@ -116,12 +116,12 @@ impl Drop for Entry {
 ///
 /// # Errors
 /// The file cannot be read. What is in it and makes no sense is passed over.
-pub(crate) fn left(folder: &PrivateFolder) -> io::Result<Left> {
+pub(crate) fn left(folder: &PrivateFolder) -> io::Result<EarlierRun> {
     let bytes = match fs::read(folder.join(FILE)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(EarlierRun::default()),
         result => result?,
     };
-    let (mut left, boot) = (Left::default(), boot_id());
+    let (mut left, boot) = (EarlierRun::default(), boot_id());
     for slot in bytes.chunks(SLOT_BYTES as usize) {
         let line = slot.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let Ok(record) = serde_json::from_slice::<Record>(line) else {
@@ -171,17 +171,17 @@ impl Journal {
     }
 
     /// Records that a request is handled from now on.
-    pub(crate) fn request(self: &Arc<Self>, address: &Address) -> Entry {
+    pub(crate) fn request(self: &Arc<Self>, address: &Address) -> JournalEntry {
         let crashes = self.crashes(address);
         self.begin(Name::Request(address.to_string()), crashes)
     }
 
     /// Records that an event is delivered from now on.
-    pub(crate) fn event(self: &Arc<Self>, id: Uuid) -> Entry {
+    pub(crate) fn event(self: &Arc<Self>, id: Uuid) -> JournalEntry {
         self.begin(Name::Event(id.to_string()), 0)
     }
 
-    fn begin(self: &Arc<Self>, call: Name, crashes: u32) -> Entry {
+    fn begin(self: &Arc<Self>, call: Name, crashes: u32) -> JournalEntry {
         let slot = self.slots().take();
         let record = Record {
             boot: self.boot.clone(),
@@ -190,7 +190,7 @@ impl Journal {
             is_running: true,
         };
         self.write(slot, &record.line());
-        Entry {
+        JournalEntry {
             journal: Arc::clone(self),
             slot,
             is_answered: false,

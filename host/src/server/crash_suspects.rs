@@ -181,7 +181,7 @@ impl CrashSuspects {
 /// An event that ended the host failed, as one does that the app does not take.
 async fn count_events(
     app: &App,
-    left: &journal::Left,
+    left: &journal::EarlierRun,
     folder: &PrivateFolder,
 ) -> anyhow::Result<()> {
     if left.events.is_empty() {

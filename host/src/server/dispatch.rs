@@ -8,7 +8,7 @@ use syft_protocol::inbox::{self, Action, Inbox, Loaded, Now};
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use super::crash_suspects::CrashSuspects;
-use crate::journal::Entry;
+use crate::journal::JournalEntry;
 use crate::memory::Room;
 use crate::tree::Tree;
 
@@ -28,7 +28,7 @@ pub(super) struct Dispatcher {
 
 /// What a request holds while it is at work.
 pub(super) struct HeldResources {
-    pub(super) entry: Entry,
+    pub(super) entry: JournalEntry,
     /// No other is at work during which the host has crashed repeatedly.
     pub(super) _alone: Option<OwnedMutexGuard<()>>,
     /// For its memory, where there is any.
