@@ -15,7 +15,7 @@ use crate::durability::Durability;
 use crate::tree::{Opened, Tree, Written};
 
 /// A request at work.
-pub(super) struct Job<'a> {
+pub(super) struct RequestJob<'a> {
     pub(super) shared: &'a ServerShared,
     /// The app's folder, as it was when the work began.
     pub(super) tree: Arc<Tree>,
@@ -24,7 +24,7 @@ pub(super) struct Job<'a> {
     pub(super) version: Version,
 }
 
-impl Job<'_> {
+impl RequestJob<'_> {
     /// Has the app answer the request, and publishes the answer.
     pub(super) async fn run(&self, request: Request, sender: Sender) -> Closed {
         let shared = self.shared;

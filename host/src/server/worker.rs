@@ -17,7 +17,7 @@ use tokio::task;
 use tracing::Instrument;
 
 use super::dispatch::{Finished, HeldResources};
-use super::job::Job;
+use super::job::RequestJob;
 use super::load::{load, open};
 use super::{ServerShared, now};
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
@@ -90,7 +90,7 @@ fn crashed(action: &Action) -> Finished {
 
 async fn perform(shared: &Arc<ServerShared>, action: Action) -> Finished {
     let tree = shared.dispatcher().tree();
-    let job = |address: Address, version: Version| Job {
+    let job = |address: Address, version: Version| RequestJob {
         shared,
         tree: Arc::clone(&tree),
         address,
