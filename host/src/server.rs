@@ -6,13 +6,13 @@
 
 mod crash_suspects;
 mod dispatch;
-mod given;
 mod job;
 mod load;
 mod lookout;
 mod options;
-mod unclaimed;
+mod unclaimed_answers;
 mod worker;
+mod written_answers;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -41,10 +41,10 @@ use crate::watching::{Runner, WatchOptions, Watching};
 
 use crash_suspects::CrashSuspects;
 use dispatch::{Dispatcher, Finished};
-use given::Given;
 use lookout::{Lookout, Scope};
 pub use options::ServeOptions;
-use unclaimed::Unclaimed;
+use unclaimed_answers::UnclaimedAnswers;
+use written_answers::WrittenAnswers;
 
 /// How often the server looks whether the owner asked for a parked request.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
@@ -81,8 +81,8 @@ struct ServerShared {
     /// One permit for each KiB of request files in memory.
     loaded: Arc<Semaphore>,
     dispatcher: Mutex<Dispatcher>,
-    given: Mutex<Given>,
-    unclaimed: Mutex<Unclaimed>,
+    written_answers: Mutex<WrittenAnswers>,
+    unclaimed_answers: Mutex<UnclaimedAnswers>,
     /// Wakes the loop when it has to look at the dispatcher.
     changed: Notify,
     /// Dropped last: see [`Draining`].
@@ -96,12 +96,14 @@ impl ServerShared {
             .expect("no holder of this lock panics")
     }
 
-    fn given(&self) -> MutexGuard<'_, Given> {
-        self.given.lock().expect("no holder of this lock panics")
+    fn written_answers(&self) -> MutexGuard<'_, WrittenAnswers> {
+        self.written_answers
+            .lock()
+            .expect("no holder of this lock panics")
     }
 
-    fn unclaimed(&self) -> MutexGuard<'_, Unclaimed> {
-        self.unclaimed
+    fn unclaimed_answers(&self) -> MutexGuard<'_, UnclaimedAnswers> {
+        self.unclaimed_answers
             .lock()
             .expect("no holder of this lock panics")
     }
@@ -179,8 +181,8 @@ impl Server {
                 durability: setup.options.store.durability,
                 loaded: Arc::new(Semaphore::new(loaded_kib)),
                 dispatcher: Mutex::new(dispatcher),
-                given: Mutex::default(),
-                unclaimed: Mutex::default(),
+                written_answers: Mutex::default(),
+                unclaimed_answers: Mutex::default(),
                 changed: Notify::new(),
                 events: sender,
             }),
@@ -322,7 +324,7 @@ impl Server {
     fn take_scan(&mut self, scan: Scan, scope: Scope) {
         let found = inbox::Event::Found(scan.found);
         self.shared.dispatcher().inbox.handle(now(), found);
-        self.shared.given().forget_old(Instant::now());
+        self.shared.written_answers().forget_old(Instant::now());
         let router = self.shared.app.router();
         self.lookout.scanned(router, scan.is_cut, scope);
     }

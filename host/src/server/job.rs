@@ -108,12 +108,14 @@ impl RequestJob<'_> {
                 Err(error) => tracing::warn!(%address, "cannot look for its answer: {error}"),
             }
         }
-        shared.given().get(address)
+        shared.written_answers().get(address)
     }
 
     /// Returns the answer that the request got while its file was not there.
     fn take_unclaimed(&self) -> Option<Arc<Vec<u8>>> {
-        self.shared.unclaimed().take(&self.address, &self.version)
+        self.shared
+            .unclaimed_answers()
+            .take(&self.address, &self.version)
     }
 
     async fn publish_new(&self, call: FinishedCall, caller: &Caller) -> Closed {
@@ -153,7 +155,9 @@ impl RequestJob<'_> {
             shared.app.published(address);
         }
         if closed == Closed::Gone {
-            shared.unclaimed().keep(address, self.version, answer);
+            shared
+                .unclaimed_answers()
+                .keep(address, self.version, answer);
         }
         closed
     }
@@ -168,7 +172,9 @@ impl RequestJob<'_> {
         };
         match written {
             Ok(Written::Beside) => {
-                shared.given().keep(Instant::now(), address, answer);
+                shared
+                    .written_answers()
+                    .keep(Instant::now(), address, answer);
                 Closed::Answered
             }
             Ok(Written::Gone) => {

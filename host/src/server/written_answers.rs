@@ -18,7 +18,7 @@ type Sender = Option<Arc<str>>;
 
 /// The answers, by sender. If there are too many, the sender with the most bytes loses its oldest.
 #[derive(Default)]
-pub(super) struct Given {
+pub(super) struct WrittenAnswers {
     senders: HashMap<Sender, Own>,
     /// The bytes of each sender.
     by_bytes: BTreeSet<(usize, Sender)>,
@@ -56,7 +56,7 @@ impl Own {
     }
 }
 
-impl Given {
+impl WrittenAnswers {
     /// Keeps an answer that lies beside its request.
     pub(super) fn keep(&mut self, now: Instant, address: &Address, answer: Arc<Vec<u8>>) {
         let kept = Kept {
@@ -127,11 +127,12 @@ mod tests {
 
     #[test]
     fn the_last_answer_is_kept_for_a_while() {
-        let (mut given, start) = (Given::default(), Instant::now());
+        let (mut given, start) = (WrittenAnswers::default(), Instant::now());
         let (bob, carol) = (address("bob@x.org", 1), address("carol@x.org", 1));
         given.keep(start, &bob, Arc::new(b"first".to_vec()));
         given.keep(start + KEEP / 2, &bob, Arc::new(b"second".to_vec()));
-        let get = |given: &Given, address| given.get(address).map(|answer| answer.to_vec());
+        let get =
+            |given: &WrittenAnswers, address| given.get(address).map(|answer| answer.to_vec());
         assert_eq!(get(&given, &bob), Some(b"second".to_vec()));
         assert_eq!(get(&given, &carol), None);
         given.forget_old(start + KEEP);
@@ -143,7 +144,7 @@ mod tests {
 
     #[test]
     fn whoever_has_most_makes_room() {
-        let (mut given, now) = (Given::default(), Instant::now());
+        let (mut given, now) = (WrittenAnswers::default(), Instant::now());
         given.keep(now, &address("bob@x.org", 1), Arc::new(vec![0; 10]));
         for n in 0..1_000 {
             let answer = Arc::new(vec![0; 64 << 10]);

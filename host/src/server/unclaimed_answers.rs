@@ -13,12 +13,12 @@ const MOST_BYTES: usize = 16 << 20;
 
 /// Answers whose request has not come back, the oldest first.
 #[derive(Default)]
-pub(super) struct Unclaimed {
+pub(super) struct UnclaimedAnswers {
     all: VecDeque<(Address, Version, Arc<Vec<u8>>)>,
     n_bytes: usize,
 }
 
-impl Unclaimed {
+impl UnclaimedAnswers {
     /// Keeps an answer for a while.
     pub(super) fn keep(&mut self, address: &Address, version: Version, answer: Arc<Vec<u8>>) {
         self.n_bytes += answer.len();
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_for_the_request_that_said_the_same_once() {
-        let mut unclaimed = Unclaimed::default();
+        let mut unclaimed = UnclaimedAnswers::default();
         unclaimed.keep(&address(1), version(1, b"{}"), Arc::new(b"yes".to_vec()));
         assert_eq!(unclaimed.take(&address(2), &version(1, b"{}")), None);
         assert_eq!(unclaimed.take(&address(1), &version(1, b"[]")), None);
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_in_number_and_size() {
-        let mut unclaimed = Unclaimed::default();
+        let mut unclaimed = UnclaimedAnswers::default();
         for n in 0..=MOST {
             unclaimed.keep(&address(n), version(1, b"{}"), Arc::new(vec![0; 9]));
         }
