@@ -36,12 +36,12 @@ use syft_protocol::address::{AppName, Datasite, Folder};
 use folders::Folders;
 pub use introduction::did_key;
 pub(crate) use read::is_absent;
-pub use read::{Opened, RequestFile};
+pub use read::{OpenedRequest, RequestFile};
 pub use scan::{Course, Scan, Skipped, Which};
 pub use shelf::{Item, Shelf};
 pub use sweep::Sweep;
 pub use watch::{Hints, Watcher};
-pub use write::Written;
+pub use write::WriteResult;
 
 /// The `rpc/` folder of one app.
 #[derive(Debug)]

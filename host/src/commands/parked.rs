@@ -13,7 +13,7 @@ use crate::error::CommandError;
 use crate::parked::{ParkedAction, ParkedRequest, ParkedStore};
 use crate::plain::plain;
 use crate::private_folder::PrivateFolder;
-use crate::tree::{Opened, Tree};
+use crate::tree::{OpenedRequest, Tree};
 use crate::ui::Ui;
 use crate::watching::parked::ParkedEvent;
 
@@ -223,7 +223,7 @@ impl Parked {
         let opened = tree
             .map(|tree| tree.open_any_request(&address))
             .transpose()?;
-        let Some(Opened::File(file)) = opened else {
+        let Some(OpenedRequest::File(file)) = opened else {
             return Ok(Value::Null);
         };
         if file.stamp().bytes > MAX_SHOWN {

@@ -17,7 +17,7 @@ use crate::parked::{MAX_PARKED, ParkedAction, ParkedRequest, ParkedStore};
 use crate::private_folder::PrivateFolder;
 use crate::state::{Attempts, Note};
 use crate::suspension;
-use crate::tree::{Opened, Tree};
+use crate::tree::{OpenedRequest, Tree};
 
 /// The most requests that are suspected from earlier runs, beside those that are parked.
 const MAX_SUSPECTS: usize = MAX_PARKED + 1_000;
@@ -51,9 +51,9 @@ impl CrashSuspects {
             .with_context(|| format!("read the journal of calls in {}", folder.display()))?;
         // One that is away may come back, with the folder that it is in for instance.
         let is_over = |address: &Address, crashes: u32| match tree.open_request(address) {
-            Ok(Opened::Answered) => true,
-            Ok(Opened::Absent) => crashes < 2,
-            Ok(Opened::File(_)) | Err(_) => false,
+            Ok(OpenedRequest::Answered) => true,
+            Ok(OpenedRequest::Absent) => crashes < 2,
+            Ok(OpenedRequest::File(_)) | Err(_) => false,
         };
         let named: HashSet<&str> = parked
             .iter()

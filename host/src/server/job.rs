@@ -12,7 +12,7 @@ use syft_protocol::message::Request;
 use super::{ServerShared, now};
 use crate::app::{AnswerFile, AppAnswer, FinishedCall};
 use crate::durability::Durability;
-use crate::tree::{Opened, Tree, Written};
+use crate::tree::{OpenedRequest, Tree, WriteResult};
 
 /// A request at work.
 pub(super) struct RequestJob<'a> {
@@ -88,7 +88,7 @@ impl RequestJob<'_> {
     /// Returns the answer that the request got, if it was kept and the request has not expired.
     async fn find_answer(&self) -> Option<Arc<Vec<u8>>> {
         let (shared, address) = (self.shared, &self.address);
-        let Ok(Opened::File(file)) = self.tree.open_any_request(address) else {
+        let Ok(OpenedRequest::File(file)) = self.tree.open_any_request(address) else {
             return None;
         };
         if file.stamp() != self.version.stamp {
@@ -171,13 +171,13 @@ impl RequestJob<'_> {
             }
         };
         match written {
-            Ok(Written::Beside) => {
+            Ok(WriteResult::Beside) => {
                 shared
                     .written_answers()
                     .keep(Instant::now(), address, answer);
                 Closed::Answered
             }
-            Ok(Written::Gone) => {
+            Ok(WriteResult::Gone) => {
                 tracing::debug!(%address, "the request is gone, its answer is dropped");
                 Closed::Gone
             }
@@ -189,7 +189,7 @@ impl RequestJob<'_> {
     }
 
     /// Writes an answer in a thread in which waiting for the disk blocks no other request.
-    async fn write_forced(&self, answer: Arc<Vec<u8>>) -> io::Result<Written> {
+    async fn write_forced(&self, answer: Arc<Vec<u8>>) -> io::Result<WriteResult> {
         let (tree, address) = (Arc::clone(&self.tree), self.address.clone());
         let version = self.version;
         let write = move || tree.answer(&address, &version, &answer, true);

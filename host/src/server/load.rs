@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{ServerShared, now};
 use crate::failpoint::{self, Step};
 use crate::memory::Room;
-use crate::tree::{Opened, RequestFile, Tree};
+use crate::tree::{OpenedRequest, RequestFile, Tree};
 
 /// Requests that take no permit for their memory.
 const SMALL_BYTES: u64 = 64 << 10;
@@ -65,10 +65,10 @@ pub(super) fn open(
     known: Option<Stamp>,
 ) -> Result<RequestFile, Loaded> {
     match tree.open_unserved(address, known) {
-        Ok(Opened::Absent) => Err(Loaded::Absent),
-        Ok(Opened::Answered) => Err(Loaded::Answered),
-        Ok(Opened::File(file)) if Some(file.stamp()) == known => Err(Loaded::AnswerGone),
-        Ok(Opened::File(file)) => Ok(file),
+        Ok(OpenedRequest::Absent) => Err(Loaded::Absent),
+        Ok(OpenedRequest::Answered) => Err(Loaded::Answered),
+        Ok(OpenedRequest::File(file)) if Some(file.stamp()) == known => Err(Loaded::AnswerGone),
+        Ok(OpenedRequest::File(file)) => Ok(file),
         Err(error) => {
             tracing::warn!(%address, "cannot open a request: {error}");
             Err(Loaded::Unreadable)

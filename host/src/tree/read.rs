@@ -20,7 +20,7 @@ const MAX_REFUSAL_BYTES: i64 = 64 << 10;
 
 /// What stands at the address of a request.
 #[derive(Debug)]
-pub enum Opened {
+pub enum OpenedRequest {
     /// No regular file.
     Absent,
     /// An answer lies beside it.
@@ -42,10 +42,10 @@ impl Tree {
     ///
     /// # Errors
     /// There is something, and it cannot be opened.
-    pub fn open_request(&self, address: &Address) -> io::Result<Opened> {
+    pub fn open_request(&self, address: &Address) -> io::Result<OpenedRequest> {
         self.open_in_folder(address, |folder| {
             if is_answered(folder, address)? {
-                Ok(Opened::Answered)
+                Ok(OpenedRequest::Answered)
             } else {
                 open_file(folder, address)
             }
@@ -58,12 +58,16 @@ impl Tree {
     ///
     /// # Errors
     /// There is something, and it cannot be opened.
-    pub fn open_unserved(&self, address: &Address, known: Option<Stamp>) -> io::Result<Opened> {
+    pub fn open_unserved(
+        &self,
+        address: &Address,
+        known: Option<Stamp>,
+    ) -> io::Result<OpenedRequest> {
         self.open_in_folder(address, |folder| {
             let is_done =
                 is_answered(folder, address)? && !is_outdated(folder, address.id(), known);
             if is_done {
-                Ok(Opened::Answered)
+                Ok(OpenedRequest::Answered)
             } else {
                 open_file(folder, address)
             }
@@ -74,59 +78,59 @@ impl Tree {
     pub fn is_waiting(&self, address: &Address) -> bool {
         !matches!(
             self.open_request(address),
-            Ok(Opened::Absent | Opened::Answered)
+            Ok(OpenedRequest::Absent | OpenedRequest::Answered)
         )
     }
 
     /// As [`Tree::open_request`], answered or not.
-    pub fn open_any_request(&self, address: &Address) -> io::Result<Opened> {
+    pub fn open_any_request(&self, address: &Address) -> io::Result<OpenedRequest> {
         self.open_in_folder(address, |folder| open_file(folder, address))
     }
 
     fn open_in_folder(
         &self,
         address: &Address,
-        open: impl Fn(&Dir) -> io::Result<Opened>,
-    ) -> io::Result<Opened> {
+        open: impl Fn(&Dir) -> io::Result<OpenedRequest>,
+    ) -> io::Result<OpenedRequest> {
         let found = self.look_in(address.folder(), |folder| match open(&folder.dir) {
-            Ok(Opened::Absent) => Ok(None),
+            Ok(OpenedRequest::Absent) => Ok(None),
             Err(error) if is_absent(&error) => Ok(None),
             opened => opened.map(Some),
         });
         match found {
-            Err(error) if is_absent(&error) => Ok(Opened::Absent),
-            found => Ok(found?.unwrap_or(Opened::Absent)),
+            Err(error) if is_absent(&error) => Ok(OpenedRequest::Absent),
+            found => Ok(found?.unwrap_or(OpenedRequest::Absent)),
         }
     }
 }
 
 /// Opens a file that is no link, FIFO or device. Should one take its place just then,
 /// nobody waits for a writer, nor does a terminal become ours, and nothing of it is read.
-fn open_file(folder: &Dir, address: &Address) -> io::Result<Opened> {
+fn open_file(folder: &Dir, address: &Address) -> io::Result<OpenedRequest> {
     let name = address.id().request_name();
     if !look_at(folder, &name)?.is_some_and(|found| is_file(&found)) {
-        return Ok(Opened::Absent);
+        return Ok(OpenedRequest::Absent);
     }
     open_to_read(folder, &name)
 }
 
-pub(super) fn open_to_read(folder: &Dir, name: &str) -> io::Result<Opened> {
+pub(super) fn open_to_read(folder: &Dir, name: &str) -> io::Result<OpenedRequest> {
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match openat(folder, name, flags, Mode::empty()) {
         // A socket, or a device that is not there.
-        Err(Errno::NXIO) => return Ok(Opened::Absent),
+        Err(Errno::NXIO) => return Ok(OpenedRequest::Absent),
         opened => opened?,
     };
     let found = fstat(&file)?;
     if is_file(&found) {
-        Ok(Opened::File(RequestFile {
+        Ok(OpenedRequest::File(RequestFile {
             stamp: stamp(&found),
             born: born(&file),
             file: file.into(),
         }))
     } else {
-        Ok(Opened::Absent)
+        Ok(OpenedRequest::Absent)
     }
 }
 

@@ -9,7 +9,7 @@ use syft_protocol::message::Request;
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
 
-use super::{Course, Opened, Scan, Tree, Which};
+use super::{Course, OpenedRequest, Scan, Tree, Which};
 
 /// A clean-up of an app's folder.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Sweep<'_> {
 
     /// Returns the stamp of a request that is to be deleted.
     fn due(&self, address: &Address) -> Option<Stamp> {
-        let Ok(Opened::File(file)) = self.tree.open_any_request(address) else {
+        let Ok(OpenedRequest::File(file)) = self.tree.open_any_request(address) else {
             return None;
         };
         let stamp = file.stamp();
@@ -64,7 +64,7 @@ impl Sweep<'_> {
     }
 
     fn is_answered(&self, address: &Address) -> bool {
-        matches!(self.tree.open_request(address), Ok(Opened::Answered))
+        matches!(self.tree.open_request(address), Ok(OpenedRequest::Answered))
     }
 
     fn delete(&self, address: &Address, stamp: Stamp) -> io::Result<()> {

@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use super::read::{is_absent, is_file, look_at, nanos, open_to_read, stamp};
 use super::wake::wake;
-use super::{Opened, Tree};
+use super::{OpenedRequest, Tree};
 use crate::failpoint::{self, Step};
 
 /// What became of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteResult {
     /// It lies beside its request.
     Beside,
     /// The request is gone or another one has taken its place, so nobody waits for
@@ -40,7 +40,7 @@ impl Tree {
         version: &Version,
         answer: &[u8],
         is_forced: bool,
-    ) -> io::Result<Written> {
+    ) -> io::Result<WriteResult> {
         let request = address.id().request_name();
         let written = self.look_in(address.folder(), |folder| {
             if !holds(&folder.dir, &request, version)? {
@@ -55,10 +55,10 @@ impl Tree {
                 if let Err(error) = wake(&file, &self.rpc, address) {
                     tracing::debug!(%address, "an answer leaves with the next full sync: {error}");
                 }
-                Ok(Written::Beside)
+                Ok(WriteResult::Beside)
             }
-            Ok(None) => Ok(Written::Gone),
-            Err(error) if is_absent(&error) => Ok(Written::Gone),
+            Ok(None) => Ok(WriteResult::Gone),
+            Err(error) if is_absent(&error) => Ok(WriteResult::Gone),
             Err(error) => Err(error),
         }
     }
@@ -109,7 +109,9 @@ fn holds(folder: &Dir, name: &str, before: &Version) -> io::Result<bool> {
         return Ok(false);
     }
     match open_to_read(folder, name) {
-        Ok(Opened::File(file)) if file.stamp().bytes <= before.stamp.bytes + MARGIN_BYTES => {
+        Ok(OpenedRequest::File(file))
+            if file.stamp().bytes <= before.stamp.bytes + MARGIN_BYTES =>
+        {
             let now = file.version(&file.read()?);
             Ok(now.says_the_same(before))
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use serde::Deserialize;
-use syft_host::tree::{Course, Opened, Scan, Tree, Written};
+use syft_host::tree::{Course, OpenedRequest, Scan, Tree, WriteResult};
 use syft_protocol::address::{Address, AppName, Datasite, Endpoint};
 use syft_protocol::message::{Headers, Request, Response};
 use syft_protocol::status::Status;
@@ -87,7 +87,7 @@ impl Loop {
     }
 
     fn answer(self, tree: &Tree, address: &Address) -> anyhow::Result<()> {
-        let Opened::File(file) = tree.open_request(address)? else {
+        let OpenedRequest::File(file) = tree.open_request(address)? else {
             bail!("{address} is gone or answered");
         };
         let bytes = file.read()?;
@@ -105,7 +105,7 @@ impl Loop {
             status: Status::OK,
         };
         let written = tree.answer(address, &version, &response.to_json(), self.is_forced)?;
-        ensure!(written == Written::Beside, "{address} is gone");
+        ensure!(written == WriteResult::Beside, "{address} is gone");
         Ok(())
     }
 }
