@@ -36,7 +36,7 @@ use crate::journal::Journal;
 use crate::private_folder::PrivateFolder;
 use crate::shutdown::Shutdown;
 use crate::suspension;
-use crate::tree::{Hints, Scan, Sweep, Tree, Watcher};
+use crate::tree::{Hints, Sweep, Tree, TreeScan, Watcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
 use crash_suspects::CrashSuspects;
@@ -66,7 +66,7 @@ pub struct ServerSetup {
 /// A background job of the server that finished.
 enum Event {
     /// A scan ended.
-    Scanned(Scan, Scope),
+    Scanned(TreeScan, Scope),
     /// Old requests were deleted.
     Swept(usize),
 }
@@ -321,7 +321,7 @@ impl Server {
         self.lookout.look_into(router, hints.new_folders);
     }
 
-    fn take_scan(&mut self, scan: Scan, scope: Scope) {
+    fn take_scan(&mut self, scan: TreeScan, scope: Scope) {
         let found = inbox::Event::Found(scan.found);
         self.shared.dispatcher().inbox.handle(now(), found);
         self.shared.written_answers().forget_old(Instant::now());

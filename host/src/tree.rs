@@ -37,7 +37,7 @@ use folders::Folders;
 pub use introduction::did_key;
 pub(crate) use read::is_absent;
 pub use read::{OpenedRequest, RequestFile};
-pub use scan::{Course, Scan, Skipped, Which};
+pub use scan::{EndpointScan, ScanFilter, SkippedEntries, TreeScan};
 pub use shelf::{Item, Shelf};
 pub use sweep::Sweep;
 pub use watch::{Hints, Watcher};

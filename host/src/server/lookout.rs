@@ -14,7 +14,7 @@ use tokio::time::Instant as TokioInstant;
 use super::{Event, ServerSetup, send};
 use crate::app::App;
 use crate::router::Router;
-use crate::tree::{Course, Scan, Skipped, Tree, Watcher};
+use crate::tree::{EndpointScan, SkippedEntries, Tree, TreeScan, Watcher};
 
 /// The least time between two scans of everything. A scan that takes long is
 /// repeated less often, so that scanning takes a small part of the time: one that
@@ -50,7 +50,7 @@ pub(super) enum Scope {
 /// A part of the scan of everything.
 #[derive(Debug)]
 pub(super) struct Round {
-    courses: VecDeque<Course>,
+    courses: VecDeque<EndpointScan>,
     took: Duration,
     /// All was seen of each endpoint.
     is_over: bool,
@@ -70,14 +70,14 @@ pub(super) struct Lookout {
     /// Asked for while another one was under way.
     is_urgent: bool,
     /// How far the scan has come, while none is under way, and how long it took so far.
-    courses: VecDeque<Course>,
+    courses: VecDeque<EndpointScan>,
     took: Duration,
     /// When one reads everything.
     next_whole: TokioInstant,
     /// New folders, to be read together.
     new_folders: HashSet<Arc<str>>,
     is_looking: bool,
-    skipped: Skipped,
+    skipped: SkippedEntries,
     events: mpsc::UnboundedSender<Event>,
 }
 
@@ -106,7 +106,7 @@ impl Lookout {
             next_whole: TokioInstant::now() + WHOLE_EVERY,
             new_folders: HashSet::new(),
             is_looking: false,
-            skipped: Skipped::default(),
+            skipped: SkippedEntries::default(),
             events,
         };
         lookout.settle(app, setup)?;
@@ -139,11 +139,11 @@ impl Lookout {
         let now = TokioInstant::now();
         let mut courses = std::mem::take(&mut self.courses);
         if self.next_whole <= now {
-            courses.iter_mut().for_each(Course::read_whole);
+            courses.iter_mut().for_each(EndpointScan::read_whole);
             self.next_whole = now + WHOLE_EVERY;
         }
         let (tree, events) = (Arc::clone(&self.tree), self.events.clone());
-        let mut scan = Scan::watching(self.watcher.clone());
+        let mut scan = TreeScan::watching(self.watcher.clone());
         tokio::task::spawn_blocking(move || {
             let round = go_round(&tree, courses, &mut scan);
             drop(tree);
@@ -182,7 +182,7 @@ impl Lookout {
             .filter_map(|path| served_folder(router, path))
             .collect();
         let (tree, events) = (Arc::clone(&self.tree), self.events.clone());
-        let mut scan = Scan::watching(self.watcher.clone());
+        let mut scan = TreeScan::watching(self.watcher.clone());
         tokio::task::spawn_blocking(move || {
             for folder in folders {
                 tree.scan_folder(folder, &mut scan);
@@ -223,8 +223,8 @@ impl Lookout {
         }
     }
 
-    fn tell_skipped(&mut self, courses: &VecDeque<Course>) {
-        let mut skipped = Skipped::default();
+    fn tell_skipped(&mut self, courses: &VecDeque<EndpointScan>) {
+        let mut skipped = SkippedEntries::default();
         courses
             .iter()
             .for_each(|course| skipped += course.last_skipped());
@@ -300,17 +300,17 @@ impl Drop for Lookout {
 }
 
 /// Returns the beginnings of the first scan.
-fn courses(endpoints: &[Endpoint]) -> VecDeque<Course> {
+fn courses(endpoints: &[Endpoint]) -> VecDeque<EndpointScan> {
     let n_endpoints = endpoints.len();
     let all = endpoints.iter();
-    all.map(|endpoint| Course::new(endpoint.clone(), n_endpoints))
+    all.map(|endpoint| EndpointScan::new(endpoint.clone(), n_endpoints))
         .collect()
 }
 
 /// Has the endpoints take turns until all of each was seen, or the time is over. Each has
 /// at least one turn, so one of which there is much to see keeps no other from beginning
 /// anew.
-fn go_round(tree: &Tree, courses: VecDeque<Course>, scan: &mut Scan) -> Round {
+fn go_round(tree: &Tree, courses: VecDeque<EndpointScan>, scan: &mut TreeScan) -> Round {
     let start = Instant::now();
     let (mut left, mut done) = (VecDeque::new(), VecDeque::new());
     for mut course in courses {

@@ -9,7 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom, Stat, openat, seek};
 use syft_protocol::address::{FileKind, Folder, RequestId, request_file};
 
 use super::read::{is_outdated, look_at};
-use super::scan::Skipped;
+use super::scan::SkippedEntries;
 
 /// Bytes of names that the kernel gives at once.
 const NAME_BYTES: usize = 32 << 10;
@@ -30,7 +30,7 @@ pub(super) struct Cursor {
 pub(super) struct Names {
     pub(super) requests: Vec<RequestId>,
     pub(super) senders: Vec<String>,
-    pub(super) skipped: Skipped,
+    pub(super) skipped: SkippedEntries,
     /// How many names there were, of any kind.
     pub(super) n_read: usize,
     responses: HashSet<RequestId>,

@@ -33,9 +33,9 @@ const OWN_AT_ONCE: usize = 10_000;
 
 /// A scan, and what it found.
 #[derive(Default)]
-pub struct Scan {
-    /// Which requests it is for.
-    pub which: Which,
+pub struct TreeScan {
+    /// ScanFilter requests it is for.
+    pub which: ScanFilter,
     /// Watches the folders that are read, before they are.
     pub watcher: Option<Arc<Watcher>>,
     /// The requests.
@@ -47,7 +47,7 @@ pub struct Scan {
 /// How far the scan of an endpoint has come: it goes over the endpoint's own folder and
 /// those of its senders, and begins anew when it has seen all of it.
 #[derive(Debug)]
-pub struct Course {
+pub struct EndpointScan {
     endpoint: Endpoint,
     own: Cursor,
     is_own_over: bool,
@@ -59,15 +59,15 @@ pub struct Course {
     is_thorough: bool,
     /// What need not be read.
     quiet: Quiet,
-    skipped: Skipped,
-    last_skipped: Skipped,
+    skipped: SkippedEntries,
+    last_skipped: SkippedEntries,
     /// Names in a slice.
     slice: usize,
 }
 
-/// Which requests a scan is for.
+/// ScanFilter requests a scan is for.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum ScanFilter {
     /// Those without an answer.
     #[default]
     Unanswered,
@@ -77,7 +77,7 @@ pub enum Which {
 
 /// Counts of things that look like requests and are none.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Skipped {
+pub struct SkippedEntries {
     /// `*.request` files whose stem is no UUID.
     pub not_ids: usize,
     /// `*.request` names that are folders, symlinks, FIFOs or devices.
@@ -88,7 +88,7 @@ pub struct Skipped {
     pub unreadable: usize,
 }
 
-impl AddAssign for Skipped {
+impl AddAssign for SkippedEntries {
     fn add_assign(&mut self, other: Self) {
         self.not_ids += other.not_ids;
         self.not_files += other.not_files;
@@ -97,7 +97,7 @@ impl AddAssign for Skipped {
     }
 }
 
-impl Scan {
+impl TreeScan {
     /// Returns a scan for unanswered requests that has the folders watched.
     pub fn watching(watcher: Option<Arc<Watcher>>) -> Self {
         Self {
@@ -123,7 +123,7 @@ impl Scan {
     }
 }
 
-impl Course {
+impl EndpointScan {
     /// Returns the beginning of the first scan of an endpoint, one of so many.
     pub fn new(endpoint: Endpoint, n_endpoints: usize) -> Self {
         Self {
@@ -134,13 +134,13 @@ impl Course {
             cut: VecDeque::new(),
             is_thorough: true,
             quiet: Quiet::new(n_endpoints),
-            skipped: Skipped::default(),
-            last_skipped: Skipped::default(),
+            skipped: SkippedEntries::default(),
+            last_skipped: SkippedEntries::default(),
             slice: SLICE,
         }
     }
 
-    /// As [`Course::new`], and trusts the sizes of answers.
+    /// As [`EndpointScan::new`], and trusts the sizes of answers.
     pub fn brief(endpoint: Endpoint) -> Self {
         Self {
             is_thorough: false,
@@ -154,7 +154,7 @@ impl Course {
     }
 
     /// Returns what was skipped when all was seen for the last time.
-    pub fn last_skipped(&self) -> Skipped {
+    pub fn last_skipped(&self) -> SkippedEntries {
         self.last_skipped
     }
 
@@ -177,7 +177,7 @@ impl Course {
 
 impl Tree {
     /// Scans a slice of an endpoint, and tells whether all of it was seen.
-    pub fn scan_slice(&self, course: &mut Course, scan: &mut Scan) -> bool {
+    pub fn scan_slice(&self, course: &mut EndpointScan, scan: &mut TreeScan) -> bool {
         if course.is_at_start() {
             self.cover_way(course, scan);
         }
@@ -206,7 +206,7 @@ impl Tree {
     }
 
     /// Scans the beginning of one folder that is new, or may be.
-    pub fn scan_folder(&self, folder: Folder, scan: &mut Scan) {
+    pub fn scan_folder(&self, folder: Folder, scan: &mut TreeScan) {
         let dir = open_path(&self.rpc, folder.segments());
         let dir = dir.and_then(|dir| open_to_read(dir.as_fd(), "."));
         let mut reading = Reading {
@@ -221,7 +221,7 @@ impl Tree {
     }
 
     /// Has the folders watched that lead to an endpoint.
-    fn cover_way(&self, course: &Course, scan: &Scan) {
+    fn cover_way(&self, course: &EndpointScan, scan: &TreeScan) {
         let segments = course.segments();
         for end in 0..segments.len() {
             let way = &segments[..end];
@@ -234,7 +234,7 @@ impl Tree {
     }
 
     /// Reads on in an endpoint's own folder.
-    fn read_own(&self, course: &mut Course, most: usize, scan: &mut Scan) -> usize {
+    fn read_own(&self, course: &mut EndpointScan, most: usize, scan: &mut TreeScan) -> usize {
         let Some(folder) = Folder::parse(&course.segments()) else {
             course.is_own_over = true;
             return 0;
@@ -256,12 +256,12 @@ impl Tree {
     /// Reads on in the folder of a sender, if something may have come there.
     fn read_sender(
         &self,
-        course: &mut Course,
+        course: &mut EndpointScan,
         parent: &io::Result<Dir>,
         sender: String,
         cursor: Cursor,
         most: usize,
-        scan: &mut Scan,
+        scan: &mut TreeScan,
     ) -> usize {
         let segments = course.segments();
         let path: Vec<&str> = segments.iter().copied().chain([&*sender]).collect();
@@ -288,8 +288,8 @@ impl Tree {
         &self,
         dir: io::Result<OwnedFd>,
         reading: &mut Reading,
-        course: &mut Course,
-        scan: &mut Scan,
+        course: &mut EndpointScan,
+        scan: &mut TreeScan,
     ) -> Names {
         match dir.and_then(|dir| reading.take(dir, scan)) {
             Ok(names) => {
@@ -342,7 +342,7 @@ impl Reading {
     }
 
     /// Reads on, and passes on what is found.
-    fn take(&mut self, dir: OwnedFd, scan: &mut Scan) -> io::Result<Names> {
+    fn take(&mut self, dir: OwnedFd, scan: &mut TreeScan) -> io::Result<Names> {
         let before = fstat(&dir)?;
         let is_first = self.cursor.stay_in(&before);
         let mut covered = if is_first {
@@ -362,7 +362,7 @@ impl Reading {
             }
         }
         let is_whole = is_first && !self.is_cut;
-        let is_quiet = names.requests.is_empty() && names.skipped == Skipped::default();
+        let is_quiet = names.requests.is_empty() && names.skipped == SkippedEntries::default();
         if is_sender && is_whole && is_quiet && covered != Cover::Refused {
             self.quiet_as = Some(stamp(&before));
         }
@@ -377,11 +377,11 @@ impl Reading {
         Ok(names)
     }
 
-    fn names(&mut self, dir: &OwnedFd, which: Which) -> io::Result<Names> {
+    fn names(&mut self, dir: &OwnedFd, which: ScanFilter) -> io::Result<Names> {
         let is_first = self.cursor.is_at_start();
         let mut names = read_names(dir.as_fd(), &mut self.cursor, self.most, self.is_thorough)?;
         self.is_cut = !self.cursor.is_at_start();
-        if which == Which::Unanswered {
+        if which == ScanFilter::Unanswered {
             let is_whole = is_first && !self.is_cut;
             names.leave_out_answered(dir.as_fd(), is_whole, self.is_thorough);
         }

@@ -1,4 +1,4 @@
-//! Which folders of senders are watched, as there may be far more than can be: those of
+//! ScanFilter folders of senders are watched, as there may be far more than can be: those of
 //! active senders before others, and of these the ones that were active last.
 
 use std::collections::{BTreeMap, HashMap};

@@ -9,7 +9,7 @@ use syft_protocol::message::Request;
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
 
-use super::{Course, OpenedRequest, Scan, Tree, Which};
+use super::{EndpointScan, OpenedRequest, ScanFilter, Tree, TreeScan};
 
 /// A clean-up of an app's folder.
 #[derive(Debug)]
@@ -31,11 +31,11 @@ impl Sweep<'_> {
     /// trusted.
     pub fn endpoint(&self, endpoint: &Endpoint) -> usize {
         let delete = |address: &Address| self.delete(address, self.due(address)?).ok();
-        let (mut course, mut n_deleted) = (Course::brief(endpoint.clone()), 0);
+        let (mut course, mut n_deleted) = (EndpointScan::brief(endpoint.clone()), 0);
         loop {
-            let mut scan = Scan {
-                which: Which::All,
-                ..Scan::default()
+            let mut scan = TreeScan {
+                which: ScanFilter::All,
+                ..TreeScan::default()
             };
             let is_over = self.tree.scan_slice(&mut course, &mut scan);
             n_deleted += scan

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use serde::Deserialize;
-use syft_host::tree::{Course, OpenedRequest, Scan, Tree, WriteResult};
+use syft_host::tree::{EndpointScan, OpenedRequest, Tree, TreeScan, WriteResult};
 use syft_protocol::address::{Address, AppName, Datasite, Endpoint};
 use syft_protocol::message::{Headers, Request, Response};
 use syft_protocol::status::Status;
@@ -63,8 +63,8 @@ impl Loop {
         let tree = Tree::open(&site.datasites(), &owner, &AppName::parse(APP)?)?;
         let endpoint = Endpoint::parse(&format!("/{endpoint}"))?;
         let start = Instant::now();
-        let mut scan = Scan::default();
-        let mut course = Course::brief(endpoint);
+        let mut scan = TreeScan::default();
+        let mut course = EndpointScan::brief(endpoint);
         while !tree.scan_slice(&mut course, &mut scan) {}
         let requests: Vec<Address> = scan.addresses().collect();
         let share = requests.len().div_ceil(self.n_threads).max(1);
