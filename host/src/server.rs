@@ -36,7 +36,7 @@ use crate::journal::Journal;
 use crate::private_folder::PrivateFolder;
 use crate::shutdown::Shutdown;
 use crate::suspension;
-use crate::tree::{Hints, Sweep, Tree, TreeScan, Watcher};
+use crate::tree::{Sweep, Tree, TreeHints, TreeScan, TreeWatcher};
 use crate::watching::{Runner, WatchOptions, Watching};
 
 use crash_suspects::CrashSuspects;
@@ -296,7 +296,7 @@ impl Server {
         }
     }
 
-    fn take_hints(&mut self, hints: Hints) {
+    fn take_hints(&mut self, hints: TreeHints) {
         let router = self.shared.app.router();
         if hints.everything {
             self.lookout.scan_soon();
@@ -403,7 +403,7 @@ async fn watch(watching: Watching, shutdown: Shutdown) {
 }
 
 /// Waits for hints, or for ever if nothing is watched.
-async fn hints(watcher: Option<&Watcher>) -> Hints {
+async fn hints(watcher: Option<&TreeWatcher>) -> TreeHints {
     match watcher {
         Some(watcher) => watcher.hints().await,
         None => std::future::pending().await,

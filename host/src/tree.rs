@@ -40,7 +40,7 @@ pub use read::{OpenedRequest, RequestFile};
 pub use scan::{EndpointScan, ScanFilter, SkippedEntries, TreeScan};
 pub use shelf::{Item, Shelf};
 pub use sweep::Sweep;
-pub use watch::{Hints, Watcher};
+pub use watch::{TreeHints, TreeWatcher};
 pub use write::WriteResult;
 
 /// The `rpc/` folder of one app.

@@ -14,7 +14,7 @@ use tokio::time::Instant as TokioInstant;
 use super::{Event, ServerSetup, send};
 use crate::app::App;
 use crate::router::Router;
-use crate::tree::{EndpointScan, SkippedEntries, Tree, TreeScan, Watcher};
+use crate::tree::{EndpointScan, SkippedEntries, Tree, TreeScan, TreeWatcher};
 
 /// The least time between two scans of everything. A scan that takes long is
 /// repeated less often, so that scanning takes a small part of the time: one that
@@ -59,7 +59,7 @@ pub(super) struct Round {
 /// The eyes of a server.
 pub(super) struct Lookout {
     pub(super) tree: Arc<Tree>,
-    pub(super) watcher: Option<Arc<Watcher>>,
+    pub(super) watcher: Option<Arc<TreeWatcher>>,
     endpoints: Arc<[Endpoint]>,
     /// The app's own folders and files are there.
     is_settled: bool,
@@ -94,7 +94,7 @@ impl Lookout {
         let endpoints: Arc<[Endpoint]> = app.router().endpoints().cloned().collect();
         let mut lookout = Self {
             tree: Arc::new(tree),
-            watcher: Some(Arc::new(Watcher::start(endpoints.len()))),
+            watcher: Some(Arc::new(TreeWatcher::start(endpoints.len()))),
             courses: courses(&endpoints),
             took: Duration::ZERO,
             endpoints,
@@ -256,7 +256,7 @@ impl Lookout {
                 Ok(tree) => {
                     tracing::warn!(path = %tree.path().display(), "the app's folder was replaced");
                     self.tree = Arc::new(tree);
-                    self.watcher = Some(Arc::new(Watcher::start(self.endpoints.len())));
+                    self.watcher = Some(Arc::new(TreeWatcher::start(self.endpoints.len())));
                     self.is_settled = false;
                     self.courses = courses(&self.endpoints);
                     self.is_gone = false;

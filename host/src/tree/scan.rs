@@ -19,7 +19,7 @@ use syft_protocol::inbox::{Found, Stamp};
 use super::names::{Cursor, Names, open_to_read, read_names};
 use super::quiet::Quiet;
 use super::read::{is_absent, stamp};
-use super::watch::{Cover, Grade, Watcher};
+use super::watch::{Cover, Grade, TreeWatcher};
 use super::{Tree, open_path};
 
 /// Names that are read of an endpoint before others have their turn, and what it costs in
@@ -37,7 +37,7 @@ pub struct TreeScan {
     /// ScanFilter requests it is for.
     pub which: ScanFilter,
     /// Watches the folders that are read, before they are.
-    pub watcher: Option<Arc<Watcher>>,
+    pub watcher: Option<Arc<TreeWatcher>>,
     /// The requests.
     pub found: Vec<Found>,
     /// A folder has more names than were read.
@@ -99,7 +99,7 @@ impl AddAssign for SkippedEntries {
 
 impl TreeScan {
     /// Returns a scan for unanswered requests that has the folders watched.
-    pub fn watching(watcher: Option<Arc<Watcher>>) -> Self {
+    pub fn watching(watcher: Option<Arc<TreeWatcher>>) -> Self {
         Self {
             watcher,
             ..Self::default()

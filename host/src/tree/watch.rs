@@ -1,4 +1,4 @@
-//! Hints at what may have changed. The kernel loses events when a queue is full,
+//! TreeHints at what may have changed. The kernel loses events when a queue is full,
 //! so scanning stays the truth.
 //!
 //! Each folder is watched by itself, and only those that hold requests or lead to
@@ -21,7 +21,7 @@ const MAX_HINTS: usize = 16_384;
 
 /// What may have changed since the last look. Folders are paths below the watched root.
 #[derive(Debug, Default)]
-pub struct Hints {
+pub struct TreeHints {
     /// Requests that were written or moved in, by their folders.
     pub requests: HashMap<Arc<str>, HashSet<RequestId>>,
     /// Folders that were made or moved in.
@@ -33,7 +33,7 @@ pub struct Hints {
     n_noted: usize,
 }
 
-impl Hints {
+impl TreeHints {
     fn is_empty(&self) -> bool {
         self.n_noted == 0 && !self.everything
     }
@@ -76,7 +76,7 @@ pub(super) enum Cover {
 }
 
 /// Watches folders until it is dropped.
-pub struct Watcher {
+pub struct TreeWatcher {
     eyes: Eyes,
     /// Is never locked while the eyes are asked for something.
     seats: Mutex<Seats>,
@@ -85,11 +85,11 @@ pub struct Watcher {
 
 #[derive(Default)]
 struct Shared {
-    hints: Mutex<Hints>,
+    hints: Mutex<TreeHints>,
     changed: Notify,
 }
 
-impl Watcher {
+impl TreeWatcher {
     /// Returns a watcher of no folder yet, for an app with so many endpoints.
     pub fn start(n_endpoints: usize) -> Self {
         let shared = Arc::new(Shared::default());
@@ -145,7 +145,7 @@ impl Watcher {
     }
 
     /// Has those give way first that are longest without a request.
-    fn note_active(&self, hints: &Hints) {
+    fn note_active(&self, hints: &TreeHints) {
         let mut seats = self.seats();
         for path in hints.requests.keys() {
             let endpoint = path.rsplit_once('/').map_or("", |(endpoint, _)| endpoint);
@@ -165,7 +165,7 @@ impl Watcher {
     }
 
     /// Returns what may have changed, once something may have.
-    pub async fn hints(&self) -> Hints {
+    pub async fn hints(&self) -> TreeHints {
         loop {
             let hints = std::mem::take(&mut *self.shared.hints());
             if !hints.is_empty() {
@@ -178,7 +178,7 @@ impl Watcher {
 }
 
 impl Shared {
-    fn hints(&self) -> MutexGuard<'_, Hints> {
+    fn hints(&self) -> MutexGuard<'_, TreeHints> {
         self.hints.lock().expect("no holder of this lock panics")
     }
 }
