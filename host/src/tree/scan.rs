@@ -19,7 +19,7 @@ use syft_protocol::inbox::{Found, Stamp};
 use super::names::{Cursor, Names, open_to_read, read_names};
 use super::quiet::Quiet;
 use super::read::{is_absent, stamp};
-use super::watch::{Cover, Grade, TreeWatcher};
+use super::watch::{FolderGrade, TreeWatcher, WatchResult};
 use super::{Tree, open_path};
 
 /// Names that are read of an endpoint before others have their turn, and what it costs in
@@ -115,9 +115,9 @@ impl TreeScan {
     }
 
     /// Has a folder watched that is open.
-    fn cover(&self, dir: &OwnedFd, folder: &Folder, grade: Grade) -> Cover {
+    fn cover(&self, dir: &OwnedFd, folder: &Folder, grade: FolderGrade) -> WatchResult {
         let watcher = self.watcher.as_ref();
-        watcher.map_or(Cover::Watched, |watcher| {
+        watcher.map_or(WatchResult::Watched, |watcher| {
             watcher.cover(dir.as_fd(), folder, grade)
         })
     }
@@ -210,7 +210,7 @@ impl Tree {
         let dir = open_path(&self.rpc, folder.segments());
         let dir = dir.and_then(|dir| open_to_read(dir.as_fd(), "."));
         let mut reading = Reading {
-            grade: Grade::New,
+            grade: FolderGrade::New,
             ..Reading::of(folder, SLICE)
         };
         match dir.and_then(|dir| reading.take(dir, scan)) {
@@ -321,7 +321,7 @@ struct Reading {
     cursor: Cursor,
     most: usize,
     is_thorough: bool,
-    grade: Grade,
+    grade: FolderGrade,
     /// There are more names.
     is_cut: bool,
     /// Nothing waits in it as long as it is like this.
@@ -335,7 +335,7 @@ impl Reading {
             cursor: Cursor::default(),
             most,
             is_thorough: false,
-            grade: Grade::Idle,
+            grade: FolderGrade::Idle,
             is_cut: false,
             quiet_as: None,
         }
@@ -348,22 +348,22 @@ impl Reading {
         let mut covered = if is_first {
             scan.cover(&dir, &self.folder, self.grade)
         } else {
-            Cover::Watched
+            WatchResult::Watched
         };
         let (start, is_sender) = (self.cursor, self.folder.sender().is_some());
         let mut names = self.names(&dir, scan.which)?;
         if is_first && is_sender && !names.requests.is_empty() {
             // Who sends is watched before others. What has come since it was read is seen.
             let before = covered;
-            covered = scan.cover(&dir, &self.folder, Grade::Active);
-            if before != Cover::Watched && covered == Cover::Watched {
+            covered = scan.cover(&dir, &self.folder, FolderGrade::Active);
+            if before != WatchResult::Watched && covered == WatchResult::Watched {
                 self.cursor = start;
                 names = self.names(&dir, scan.which)?;
             }
         }
         let is_whole = is_first && !self.is_cut;
         let is_quiet = names.requests.is_empty() && names.skipped == SkippedEntries::default();
-        if is_sender && is_whole && is_quiet && covered != Cover::Refused {
+        if is_sender && is_whole && is_quiet && covered != WatchResult::Refused {
             self.quiet_as = Some(stamp(&before));
         }
         let ids = std::mem::take(&mut names.requests);

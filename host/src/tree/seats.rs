@@ -12,7 +12,7 @@ const FEWEST_OF_ENDPOINT: usize = 64;
 
 /// What is known of a sender's folder that is to be watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Grade {
+pub(super) enum FolderGrade {
     /// It was found, with nothing that waits in it.
     Idle,
     /// It was made just now.
@@ -23,7 +23,7 @@ pub(super) enum Grade {
 
 /// Whether there is room for a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Claim {
+pub(super) enum SlotClaim {
     /// There is.
     Free,
     /// There is in the place of another one.
@@ -34,7 +34,7 @@ pub(super) enum Claim {
 
 /// The folders that are watched, by their endpoints.
 #[derive(Debug)]
-pub(super) struct Seats {
+pub(super) struct WatchSlots {
     most: usize,
     endpoints: HashMap<Arc<str>, Order>,
     clock: u64,
@@ -49,7 +49,7 @@ struct Order {
     keys: HashMap<Arc<str>, Key>,
 }
 
-impl Seats {
+impl WatchSlots {
     /// Returns the seats of an app with so many endpoints.
     pub(super) fn new(n_endpoints: usize) -> Self {
         let most = MOST_OF_APP / n_endpoints.max(1);
@@ -61,27 +61,32 @@ impl Seats {
     }
 
     /// Gives a folder a seat if there is one for it.
-    pub(super) fn claim(&mut self, endpoint: &str, path: &Arc<str>, grade: Grade) -> Claim {
+    pub(super) fn claim(
+        &mut self,
+        endpoint: &str,
+        path: &Arc<str>,
+        grade: FolderGrade,
+    ) -> SlotClaim {
         self.clock += 1;
-        let key = (grade == Grade::Active, self.clock);
+        let key = (grade == FolderGrade::Active, self.clock);
         let order = self.endpoints.entry(Arc::from(endpoint)).or_default();
         if let Some(before) = order.keys.get(path).copied() {
-            if grade != Grade::Idle {
+            if grade != FolderGrade::Idle {
                 order.remove(path);
                 order.insert(path, (key.0 || before.0, key.1));
             }
-            return Claim::Free;
+            return SlotClaim::Free;
         }
         if order.keys.len() < self.most {
             order.insert(path, key);
-            return Claim::Free;
+            return SlotClaim::Free;
         }
         match order.first_for(grade) {
-            None => Claim::Full,
+            None => SlotClaim::Full,
             Some(first) => {
                 order.remove(&first);
                 order.insert(path, key);
-                Claim::Instead(first)
+                SlotClaim::Instead(first)
             }
         }
     }
@@ -102,7 +107,7 @@ impl Seats {
         &mut self,
         endpoint: &str,
         path: &Arc<str>,
-        grade: Grade,
+        grade: FolderGrade,
     ) -> Option<Arc<str>> {
         let order = self.endpoints.get_mut(endpoint)?;
         let key = order.remove(path)?;
@@ -143,12 +148,12 @@ impl Order {
     }
 
     /// Returns who gives way.
-    fn first_for(&self, grade: Grade) -> Option<Arc<str>> {
+    fn first_for(&self, grade: FolderGrade) -> Option<Arc<str>> {
         let ((is_active, _), first) = self.order.first_key_value()?;
         let gives_way = match grade {
-            Grade::Idle => false,
-            Grade::New => !is_active,
-            Grade::Active => true,
+            FolderGrade::Idle => false,
+            FolderGrade::New => !is_active,
+            FolderGrade::Active => true,
         };
         gives_way.then(|| Arc::clone(first))
     }
@@ -158,33 +163,33 @@ impl Order {
 mod tests {
     use super::*;
 
-    fn claim(seats: &mut Seats, path: &str, grade: Grade) -> String {
+    fn claim(seats: &mut WatchSlots, path: &str, grade: FolderGrade) -> String {
         match seats.claim("echo", &Arc::from(path), grade) {
-            Claim::Free => "free".to_owned(),
-            Claim::Full => "full".to_owned(),
-            Claim::Instead(other) => format!("not {other}"),
+            SlotClaim::Free => "free".to_owned(),
+            SlotClaim::Full => "full".to_owned(),
+            SlotClaim::Instead(other) => format!("not {other}"),
         }
     }
 
     #[test]
     fn who_was_active_last_stays_and_who_never_was_goes_first() {
-        let mut seats = Seats {
+        let mut seats = WatchSlots {
             most: 3,
-            ..Seats::new(1)
+            ..WatchSlots::new(1)
         };
         for (path, grade, expected) in [
-            ("a", Grade::Active, "free"),
-            ("b", Grade::Idle, "free"),
-            ("c", Grade::Idle, "free"),
-            ("d", Grade::Idle, "full"),
-            ("d", Grade::New, "not b"),
-            ("e", Grade::Active, "not c"),
-            ("c", Grade::New, "not d"),
-            ("c", Grade::Active, "free"),
-            ("f", Grade::New, "full"),
-            ("a", Grade::Active, "free"),
-            ("f", Grade::Active, "not e"),
-            ("g", Grade::Active, "not c"),
+            ("a", FolderGrade::Active, "free"),
+            ("b", FolderGrade::Idle, "free"),
+            ("c", FolderGrade::Idle, "free"),
+            ("d", FolderGrade::Idle, "full"),
+            ("d", FolderGrade::New, "not b"),
+            ("e", FolderGrade::Active, "not c"),
+            ("c", FolderGrade::New, "not d"),
+            ("c", FolderGrade::Active, "free"),
+            ("f", FolderGrade::New, "full"),
+            ("a", FolderGrade::Active, "free"),
+            ("f", FolderGrade::Active, "not e"),
+            ("g", FolderGrade::Active, "not c"),
         ] {
             assert_eq!(claim(&mut seats, path, grade), expected, "{path} {grade:?}");
         }
@@ -192,17 +197,20 @@ mod tests {
 
     #[test]
     fn who_is_gone_leaves_a_seat_and_endpoints_have_seats_of_their_own() {
-        let mut seats = Seats {
+        let mut seats = WatchSlots {
             most: 1,
-            ..Seats::new(1)
+            ..WatchSlots::new(1)
         };
-        let other = seats.claim("other", &Arc::from("x"), Grade::Idle);
-        assert_eq!(other, Claim::Free);
-        assert_eq!(claim(&mut seats, "a", Grade::Idle), "free");
+        let other = seats.claim("other", &Arc::from("x"), FolderGrade::Idle);
+        assert_eq!(other, SlotClaim::Free);
+        assert_eq!(claim(&mut seats, "a", FolderGrade::Idle), "free");
         seats.retain(|path| path != "a");
-        assert_eq!(claim(&mut seats, "b", Grade::Idle), "free");
+        assert_eq!(claim(&mut seats, "b", FolderGrade::Idle), "free");
         seats.leave("echo", "b");
-        assert_eq!(claim(&mut seats, "c", Grade::New), "free");
-        assert_eq!(seats.replace("echo", &Arc::from("c"), Grade::Active), None);
+        assert_eq!(claim(&mut seats, "c", FolderGrade::New), "free");
+        assert_eq!(
+            seats.replace("echo", &Arc::from("c"), FolderGrade::Active),
+            None
+        );
     }
 }

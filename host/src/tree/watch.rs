@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use syft_protocol::address::{FileKind, Folder, RequestId, request_file};
 use tokio::sync::Notify;
 
-pub(super) use super::seats::Grade;
-use super::seats::{Claim, Seats};
+pub(super) use super::seats::FolderGrade;
+use super::seats::{SlotClaim, WatchSlots};
 use crate::eyes::{Event, Eyes, Interest, Observer, What};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
@@ -67,7 +67,7 @@ impl TreeHints {
 
 /// Whether a folder is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cover {
+pub(super) enum WatchResult {
     Watched,
     /// Others are, before it.
     Left,
@@ -79,7 +79,7 @@ pub(super) enum Cover {
 pub struct TreeWatcher {
     eyes: Eyes,
     /// Is never locked while the eyes are asked for something.
-    seats: Mutex<Seats>,
+    seats: Mutex<WatchSlots>,
     shared: Arc<Shared>,
 }
 
@@ -95,12 +95,12 @@ impl TreeWatcher {
         let shared = Arc::new(Shared::default());
         Self {
             eyes: Eyes::new(Arc::clone(&shared) as Arc<dyn Observer>),
-            seats: Mutex::new(Seats::new(n_endpoints)),
+            seats: Mutex::new(WatchSlots::new(n_endpoints)),
             shared,
         }
     }
 
-    fn seats(&self) -> MutexGuard<'_, Seats> {
+    fn seats(&self) -> MutexGuard<'_, WatchSlots> {
         self.seats.lock().expect("no holder of this lock panics")
     }
 
@@ -112,36 +112,41 @@ impl TreeWatcher {
     }
 
     /// Watches a folder that is open, if that can be and no other goes before.
-    pub(super) fn cover(&self, dir: BorrowedFd<'_>, folder: &Folder, grade: Grade) -> Cover {
+    pub(super) fn cover(
+        &self,
+        dir: BorrowedFd<'_>,
+        folder: &Folder,
+        grade: FolderGrade,
+    ) -> WatchResult {
         let path: Arc<str> = Arc::from(folder.segments().collect::<Vec<_>>().join("/"));
         let endpoint = folder.endpoint().as_str();
         if folder.sender().is_none() {
             let interest = Interest::ArrivalsAndFolders;
             return match self.eyes.cover(dir, &path, interest, None) {
-                true => Cover::Watched,
-                false => Cover::Refused,
+                true => WatchResult::Watched,
+                false => WatchResult::Refused,
             };
         }
         let claim = self.seats().claim(endpoint, &path, grade);
         let instead = match claim {
-            Claim::Full => return Cover::Left,
-            Claim::Free => None,
-            Claim::Instead(other) => Some(other),
+            SlotClaim::Full => return WatchResult::Left,
+            SlotClaim::Free => None,
+            SlotClaim::Instead(other) => Some(other),
         };
         let cover = |instead: Option<&str>| {
             let interest = Interest::Arrivals;
             self.eyes.cover(dir, &path, interest, instead)
         };
         if cover(instead.as_deref()) {
-            return Cover::Watched;
+            return WatchResult::Watched;
         }
         // Of what the kernel gives us, too, the active ones have their share first.
         let instead = self.seats().replace(endpoint, &path, grade);
         if instead.is_some_and(|other| cover(Some(&other))) {
-            return Cover::Watched;
+            return WatchResult::Watched;
         }
         self.seats().leave(endpoint, &path);
-        Cover::Refused
+        WatchResult::Refused
     }
 
     /// Has those give way first that are longest without a request.
