@@ -11,11 +11,11 @@ mod prepare;
 mod quiet;
 mod read;
 mod scan;
-mod seats;
 mod shelf;
 mod sweep;
 mod wake;
 mod watch;
+mod watch_slots;
 mod write;
 
 use std::fs;

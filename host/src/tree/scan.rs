@@ -34,7 +34,7 @@ const OWN_AT_ONCE: usize = 10_000;
 /// A scan, and what it found.
 #[derive(Default)]
 pub struct TreeScan {
-    /// ScanFilter requests it is for.
+    /// Which requests it is for.
     pub which: ScanFilter,
     /// Watches the folders that are read, before they are.
     pub watcher: Option<Arc<TreeWatcher>>,
@@ -65,7 +65,7 @@ pub struct EndpointScan {
     slice: usize,
 }
 
-/// ScanFilter requests a scan is for.
+/// Which requests a scan is for.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub enum ScanFilter {
     /// Those without an answer.

@@ -1,4 +1,4 @@
-//! TreeHints at what may have changed. The kernel loses events when a queue is full,
+//! Hints at what may have changed. The kernel loses events when a queue is full,
 //! so scanning stays the truth.
 //!
 //! Each folder is watched by itself, and only those that hold requests or lead to
@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use syft_protocol::address::{FileKind, Folder, RequestId, request_file};
 use tokio::sync::Notify;
 
-pub(super) use super::seats::FolderGrade;
-use super::seats::{SlotClaim, WatchSlots};
+pub(super) use super::watch_slots::FolderGrade;
+use super::watch_slots::{SlotClaim, WatchSlots};
 use crate::eyes::{Event, Eyes, Interest, Observer, What};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
@@ -79,7 +79,7 @@ pub(super) enum WatchResult {
 pub struct TreeWatcher {
     eyes: Eyes,
     /// Is never locked while the eyes are asked for something.
-    seats: Mutex<WatchSlots>,
+    slots: Mutex<WatchSlots>,
     shared: Arc<Shared>,
 }
 
@@ -95,13 +95,13 @@ impl TreeWatcher {
         let shared = Arc::new(Shared::default());
         Self {
             eyes: Eyes::new(Arc::clone(&shared) as Arc<dyn Observer>),
-            seats: Mutex::new(WatchSlots::new(n_endpoints)),
+            slots: Mutex::new(WatchSlots::new(n_endpoints)),
             shared,
         }
     }
 
-    fn seats(&self) -> MutexGuard<'_, WatchSlots> {
-        self.seats.lock().expect("no holder of this lock panics")
+    fn slots(&self) -> MutexGuard<'_, WatchSlots> {
+        self.slots.lock().expect("no holder of this lock panics")
     }
 
     /// Watches a folder that leads to endpoints, if that can be.
@@ -127,7 +127,7 @@ impl TreeWatcher {
                 false => WatchResult::Refused,
             };
         }
-        let claim = self.seats().claim(endpoint, &path, grade);
+        let claim = self.slots().claim(endpoint, &path, grade);
         let instead = match claim {
             SlotClaim::Full => return WatchResult::Left,
             SlotClaim::Free => None,
@@ -141,27 +141,27 @@ impl TreeWatcher {
             return WatchResult::Watched;
         }
         // Of what the kernel gives us, too, the active ones have their share first.
-        let instead = self.seats().replace(endpoint, &path, grade);
+        let instead = self.slots().replace(endpoint, &path, grade);
         if instead.is_some_and(|other| cover(Some(&other))) {
             return WatchResult::Watched;
         }
-        self.seats().leave(endpoint, &path);
+        self.slots().leave(endpoint, &path);
         WatchResult::Refused
     }
 
     /// Has those give way first that are longest without a request.
     fn note_active(&self, hints: &TreeHints) {
-        let mut seats = self.seats();
+        let mut slots = self.slots();
         for path in hints.requests.keys() {
             let endpoint = path.rsplit_once('/').map_or("", |(endpoint, _)| endpoint);
-            seats.touch(endpoint, path);
+            slots.touch(endpoint, path);
         }
     }
 
     /// Gives the places of folders to others that are gone.
     pub fn tidy_up(&self) {
         let watched = self.eyes.paths();
-        self.seats().retain(|path| watched.contains(path));
+        self.slots().retain(|path| watched.contains(path));
     }
 
     /// Watches a folder and those below it no more.

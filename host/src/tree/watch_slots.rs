@@ -1,4 +1,4 @@
-//! ScanFilter folders of senders are watched, as there may be far more than can be: those of
+//! Which folders of senders are watched, as there may be more than can be watched: those of
 //! active senders before others, and of these the ones that were active last.
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,14 +21,14 @@ pub(super) enum FolderGrade {
     Active,
 }
 
-/// Whether there is room for a folder.
+/// Whether there is a slot for a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum SlotClaim {
-    /// There is.
+    /// A slot is free.
     Free,
-    /// There is in the place of another one.
+    /// It takes the slot of another folder.
     Instead(Arc<str>),
-    /// There is none.
+    /// All slots are taken.
     Full,
 }
 
@@ -50,7 +50,7 @@ struct Order {
 }
 
 impl WatchSlots {
-    /// Returns the seats of an app with so many endpoints.
+    /// Returns the slots of an app with so many endpoints.
     pub(super) fn new(n_endpoints: usize) -> Self {
         let most = MOST_OF_APP / n_endpoints.max(1);
         Self {
@@ -60,7 +60,7 @@ impl WatchSlots {
         }
     }
 
-    /// Gives a folder a seat if there is one for it.
+    /// Gives a folder a slot, if it can have one.
     pub(super) fn claim(
         &mut self,
         endpoint: &str,
@@ -91,7 +91,7 @@ impl WatchSlots {
         }
     }
 
-    /// Takes note of a request in a folder that has a seat.
+    /// Records a request in a folder that has a slot.
     pub(super) fn touch(&mut self, endpoint: &str, path: &str) {
         self.clock += 1;
         if let Some(order) = self.endpoints.get_mut(endpoint)
@@ -102,7 +102,7 @@ impl WatchSlots {
         }
     }
 
-    /// Gives a folder the seat of another one, as no other can be had.
+    /// Gives a folder the slot of another one, as no other can be had.
     pub(super) fn replace(
         &mut self,
         endpoint: &str,
@@ -117,14 +117,14 @@ impl WatchSlots {
         Some(first)
     }
 
-    /// Takes the seat of a folder away.
+    /// Takes the slot of a folder away.
     pub(super) fn leave(&mut self, endpoint: &str, path: &str) {
         if let Some(order) = self.endpoints.get_mut(endpoint) {
             order.remove(path);
         }
     }
 
-    /// Takes the seats of all away that are not watched any more.
+    /// Frees the slots of all folders that are no longer watched.
     pub(super) fn retain(&mut self, is_watched: impl Fn(&str) -> bool) {
         for order in self.endpoints.values_mut() {
             let gone: Vec<Arc<str>> = order.keys.keys().cloned().collect();
@@ -163,8 +163,8 @@ impl Order {
 mod tests {
     use super::*;
 
-    fn claim(seats: &mut WatchSlots, path: &str, grade: FolderGrade) -> String {
-        match seats.claim("echo", &Arc::from(path), grade) {
+    fn claim(slots: &mut WatchSlots, path: &str, grade: FolderGrade) -> String {
+        match slots.claim("echo", &Arc::from(path), grade) {
             SlotClaim::Free => "free".to_owned(),
             SlotClaim::Full => "full".to_owned(),
             SlotClaim::Instead(other) => format!("not {other}"),
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn who_was_active_last_stays_and_who_never_was_goes_first() {
-        let mut seats = WatchSlots {
+        let mut slots = WatchSlots {
             most: 3,
             ..WatchSlots::new(1)
         };
@@ -191,25 +191,25 @@ mod tests {
             ("f", FolderGrade::Active, "not e"),
             ("g", FolderGrade::Active, "not c"),
         ] {
-            assert_eq!(claim(&mut seats, path, grade), expected, "{path} {grade:?}");
+            assert_eq!(claim(&mut slots, path, grade), expected, "{path} {grade:?}");
         }
     }
 
     #[test]
-    fn who_is_gone_leaves_a_seat_and_endpoints_have_seats_of_their_own() {
-        let mut seats = WatchSlots {
+    fn who_is_gone_leaves_a_slot_and_endpoints_have_slots_of_their_own() {
+        let mut slots = WatchSlots {
             most: 1,
             ..WatchSlots::new(1)
         };
-        let other = seats.claim("other", &Arc::from("x"), FolderGrade::Idle);
+        let other = slots.claim("other", &Arc::from("x"), FolderGrade::Idle);
         assert_eq!(other, SlotClaim::Free);
-        assert_eq!(claim(&mut seats, "a", FolderGrade::Idle), "free");
-        seats.retain(|path| path != "a");
-        assert_eq!(claim(&mut seats, "b", FolderGrade::Idle), "free");
-        seats.leave("echo", "b");
-        assert_eq!(claim(&mut seats, "c", FolderGrade::New), "free");
+        assert_eq!(claim(&mut slots, "a", FolderGrade::Idle), "free");
+        slots.retain(|path| path != "a");
+        assert_eq!(claim(&mut slots, "b", FolderGrade::Idle), "free");
+        slots.leave("echo", "b");
+        assert_eq!(claim(&mut slots, "c", FolderGrade::New), "free");
         assert_eq!(
-            seats.replace("echo", &Arc::from("c"), FolderGrade::Active),
+            slots.replace("echo", &Arc::from("c"), FolderGrade::Active),
             None
         );
     }
