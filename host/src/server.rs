@@ -2,7 +2,7 @@
 //!
 //! The loop passes what may have to be done to the dispatcher. Workers fetch their actions there
 //! and report the results there. Background jobs, such as scans, report to the loop with one
-//! `Event`.
+//! `ServerEvent`.
 
 mod crash_suspects;
 mod dispatch;
@@ -64,7 +64,7 @@ pub struct ServerSetup {
 }
 
 /// A background job of the server that finished.
-enum Event {
+enum ServerEvent {
     /// A scan ended.
     Scanned(TreeScan, Scope),
     /// Old requests were deleted.
@@ -86,7 +86,7 @@ struct ServerShared {
     /// Wakes the loop when it has to look at the dispatcher.
     changed: Notify,
     /// Dropped last: see [`Draining`].
-    events: mpsc::UnboundedSender<Event>,
+    events: mpsc::UnboundedSender<ServerEvent>,
 }
 
 impl ServerShared {
@@ -128,7 +128,7 @@ impl ServerShared {
 /// A server that is ready, and has not begun to answer.
 pub struct Server {
     shared: Arc<ServerShared>,
-    events: mpsc::UnboundedReceiver<Event>,
+    events: mpsc::UnboundedReceiver<ServerEvent>,
     setup: ServerSetup,
     lookout: Lookout,
     watching: Option<Watching>,
@@ -284,10 +284,10 @@ impl Server {
         dispatcher.inbox.wakes_at()
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: ServerEvent) {
         match event {
-            Event::Scanned(scan, scope) => self.take_scan(scan, scope),
-            Event::Swept(n_deleted) => {
+            ServerEvent::Scanned(scan, scope) => self.take_scan(scan, scope),
+            ServerEvent::Swept(n_deleted) => {
                 self.is_sweeping = false;
                 if n_deleted > 0 {
                     tracing::info!(n_deleted, "old requests deleted");
@@ -372,14 +372,14 @@ impl Server {
                 tracing::error!("cannot forget old answers: {error}");
             }
             drop((tree, app));
-            send(&events, Event::Swept(n_deleted));
+            send(&events, ServerEvent::Swept(n_deleted));
         });
     }
 }
 
 /// What is still at work for a server that has ended: perhaps a scan, or a call that took too
 /// long.
-pub struct Draining(mpsc::UnboundedReceiver<Event>);
+pub struct Draining(mpsc::UnboundedReceiver<ServerEvent>);
 
 impl Draining {
     /// Waits until nothing of the app is open, so that it can be served again.
@@ -419,7 +419,7 @@ async fn sleep_until(at: Option<TokioInstant>) {
 }
 
 /// Sends an event to the loop. After the loop has ended it is dropped.
-fn send(events: &mpsc::UnboundedSender<Event>, event: Event) {
+fn send(events: &mpsc::UnboundedSender<ServerEvent>, event: ServerEvent) {
     if events.send(event).is_err() {
         tracing::debug!("an event came after the end");
     }

@@ -11,7 +11,7 @@ use syft_protocol::address::{Endpoint, Folder};
 use tokio::sync::mpsc;
 use tokio::time::Instant as TokioInstant;
 
-use super::{Event, ServerSetup, send};
+use super::{ServerEvent, ServerSetup, send};
 use crate::app::App;
 use crate::router::Router;
 use crate::tree::{EndpointScan, SkippedEntries, Tree, TreeScan, TreeWatcher};
@@ -78,7 +78,7 @@ pub(super) struct Lookout {
     new_folders: HashSet<Arc<str>>,
     is_looking: bool,
     skipped: SkippedEntries,
-    events: mpsc::UnboundedSender<Event>,
+    events: mpsc::UnboundedSender<ServerEvent>,
 }
 
 impl Lookout {
@@ -86,7 +86,7 @@ impl Lookout {
     pub(super) fn new(
         app: &App,
         setup: &ServerSetup,
-        events: mpsc::UnboundedSender<Event>,
+        events: mpsc::UnboundedSender<ServerEvent>,
     ) -> anyhow::Result<Self> {
         let mut tree = Tree::open(&setup.datasites, app.datasite(), app.name())?;
         tree.lock()?;
@@ -147,7 +147,10 @@ impl Lookout {
         tokio::task::spawn_blocking(move || {
             let round = go_round(&tree, courses, &mut scan);
             drop(tree);
-            send(&events, Event::Scanned(scan, Scope::Everything(round)));
+            send(
+                &events,
+                ServerEvent::Scanned(scan, Scope::Everything(round)),
+            );
         });
     }
 
@@ -188,7 +191,7 @@ impl Lookout {
                 tree.scan_folder(folder, &mut scan);
             }
             drop(tree);
-            send(&events, Event::Scanned(scan, Scope::Folders));
+            send(&events, ServerEvent::Scanned(scan, Scope::Folders));
         });
     }
 
