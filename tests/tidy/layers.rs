@@ -38,7 +38,7 @@ const PARTS: &[Part] = &[
             &["state"],
             &["capability"],
             &["sandbox"],
-            &["residents"],
+            &["program_cache"],
         ],
     },
     Part {
@@ -49,14 +49,14 @@ const PARTS: &[Part] = &[
                 "eyes",
                 "journal",
                 "parked",
-                "reply",
+                "private_folder",
                 "router",
                 "shutdown",
                 "subscriptions",
                 "suspension",
             ],
             &["app", "tree"],
-            &["caller", "watching"],
+            &["client", "watching"],
             &["server"],
         ],
     },
@@ -68,9 +68,9 @@ const PARTS: &[Part] = &[
             &["ui"],
             &["agreement", "approval", "config"],
             &["built_app", "guest_crate", "python_app"],
-            &["caches", "launch"],
+            &["caches", "open_files", "prepared_app"],
             &["install"],
-            &["serve"],
+            &["supervisor"],
             &["commands"],
         ],
     },
@@ -80,11 +80,6 @@ const PARTS: &[Part] = &[
 /// one is mended this fails as well, so that the list grows shorter.
 const STILL_WRONG: &[(&str, &str, &str)] = &[
     (
-        "caller",
-        "error",
-        "a call says how it failed as a command does",
-    ),
-    (
         "catalog",
         "tree",
         "the folder in which an author publishes is a file of the tree",
@@ -93,11 +88,6 @@ const STILL_WRONG: &[(&str, &str, &str)] = &[
         "package",
         "sandbox",
         "which imports are offered is said beside the linker",
-    ),
-    (
-        "residents",
-        "installed",
-        "a program is loaded from the installed components",
     ),
     (
         "tree",

@@ -20,29 +20,19 @@ const QUALIFIED: &[&str] = &["Error", "Event"];
 const STILL_DOUBLED: &[(&str, &str)] = &[
     ("Answer", "the SDK's tests answer as its routes do"),
     ("Call", "the SDK's tests call as its routes are called"),
-    (
-        "Called",
-        "app's belongs to the reply, caller's to the client",
-    ),
     ("Change", "file events and the change of an installed app"),
     ("Digest", "registries spell digests in their own way"),
-    ("Entry", "the journal's and the catalog's"),
     (
         "Found",
         "what was found of releases, requests, files and answers",
     ),
     ("Item", "caches' and the publish folder's"),
     ("Kind", "file events' and caches'"),
-    ("Loaded", "a loaded request and a loaded app"),
     ("Manifest", "the app's and a registry's"),
-    ("Opened", "an opened request and an opened envelope"),
     ("Parameter", "the SDK's and its macros'"),
     ("Program", "a loaded component and a Python program"),
     ("Release", "the installed and the signed one"),
-    ("Shelf", "parked files and the publish folder"),
     ("Stamp", "a watched file's and a request's"),
-    ("Standing", "a loaded program and the trust in an author"),
-    ("Status", "a response's and a served app's"),
     ("Version", "a request's and a registry's"),
 ];
 
