@@ -20,7 +20,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use syft_manifest::Limits;
+use syft_manifest::{Grants, Limits};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use wasmtime::component::{HasSelf, Linker};
@@ -34,7 +34,6 @@ use guard::{Slot, hint};
 pub use listing::Listing;
 pub(crate) use place::MAX_PATH_BYTES;
 pub use place::{Named, Place, Root};
-pub use policy::Grants;
 pub(crate) use policy::{Policy, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::Sender;
