@@ -7,19 +7,18 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
-use syft_manifest::Limits;
+use syft_manifest::worlds::OFFERED_IN_WORDS;
+use syft_manifest::{Digest, Files, Grants, Limits};
 use syft_protocol::address::AppName;
 use syft_protocol::retention::Retention;
 use syft_protocol::watching::Retry;
 
 use crate::app::{App, AppError, Loaded};
 use crate::asking::{Asking, AskingError};
-use crate::capability::files::{FileAccess, Grants};
+use crate::capability::files::FileAccess;
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::durability::Durability;
 use crate::error::CommandError;
-use crate::manifest::Files;
 use crate::memory::Memory;
 use crate::residents::{Holding, ProgramError, Resident, Residents, Standing, compile};
 use crate::sandbox::{Compiling, LoadError, Sandbox, turn};
@@ -295,9 +294,9 @@ fn explain(error: AppError) -> CommandError {
         AppError::Program(ProgramError::Load(LoadError::CoreModule)) => {
             Some("build it for the target wasm32-wasip2, which makes components")
         }
-        AppError::Program(ProgramError::Load(LoadError::UnknownImport(_))) => Some(
-            "apps can import syft:app and WASI 0.2's cli, clocks, filesystem, io, random, sockets",
-        ),
+        AppError::Program(ProgramError::Load(LoadError::UnknownImport(_))) => {
+            Some(OFFERED_IN_WORDS)
+        }
         AppError::Program(ProgramError::Load(LoadError::NotAnApp)) => Some(
             "list its handlers with `syft_guest::app!(…)`, and build it with crate-type = [\"cdylib\"]",
         ),

@@ -12,12 +12,11 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use syft_manifest::clock::now;
+use syft_manifest::private_dir;
 use syft_protocol::timestamp::Timestamp;
 use thiserror::Error;
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
-
-use crate::clock::now;
-use crate::private;
 
 const FILE: &str = "suspension.json";
 const MAX_BYTES: u64 = 64 << 10;
@@ -131,14 +130,14 @@ pub(crate) async fn alone() -> OwnedMutexGuard<()> {
 }
 
 fn read(folder: &Path) -> io::Result<Record> {
-    match private::read(&folder.join(FILE), MAX_BYTES)? {
+    match private_dir::read(&folder.join(FILE), MAX_BYTES)? {
         Some(json) => Ok(serde_json::from_slice(&json)?),
         None => Ok(Record::default()),
     }
 }
 
 fn write(folder: &Path, record: &Record) -> io::Result<()> {
-    private::write(&folder.join(FILE), &serde_json::to_vec(record)?)
+    private_dir::write(&folder.join(FILE), &serde_json::to_vec(record)?)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use syft_manifest::Limits;
+use syft_manifest::{Grants, Limits};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use wasmtime::component::{HasData, Linker, ResourceTable};
@@ -38,7 +38,6 @@ pub use listing::Listing;
 use own_writes::CallWrites;
 pub(crate) use own_writes::{OwnWrite, OwnWrites};
 pub(crate) use policy::FilePolicy;
-pub use policy::Grants;
 use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use syft_manifest::units::{parse_long_time, parse_size, parse_time};
 use syft_protocol::watching::Retry;
 
 use crate::durability::Durability;
 use crate::launch::Manner;
 use crate::machine::usual_memory;
 use crate::memory::{LEAST_TOTAL, Memory};
-use crate::quantity::{parse_long_time, parse_size, parse_time};
 
 #[derive(Debug, Args)]
 pub(super) struct MannerArgs {

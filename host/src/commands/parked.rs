@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
 use syft_protocol::address::{Address, AppName};
 use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
@@ -13,7 +14,6 @@ use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::parked::{Asked, ParkedRequest, Shelf};
-use crate::plain::plain;
 use crate::tree::{Opened, Tree};
 use crate::ui::Ui;
 use crate::watching::parked::ParkedEvent;

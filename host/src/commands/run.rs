@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use syft_manifest::Limits;
+use syft_manifest::section::SectionError;
+use syft_manifest::units::{parse_size, parse_time};
+use syft_manifest::{Digest, Limits, Manifest, ManifestError};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
@@ -16,15 +18,11 @@ use super::manner::MannerArgs;
 use super::vouching::{check_name, vouch};
 use crate::approval::{Approvals, Said, approve};
 use crate::built_app;
-use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::launch::{
     Manner, Plan, Prepared, Serves, allow_open_files, explain_suspended, spare_files,
 };
-use crate::manifest::section::SectionError;
-use crate::manifest::{Manifest, ManifestError};
-use crate::quantity::{parse_size, parse_time};
 use crate::sandbox::{Compiling, LoadError};
 use crate::shutdown::Shutdown;
 use crate::suspension;
@@ -119,7 +117,7 @@ pub(super) async fn run(
     };
     check_name(&config, &name, standing.as_ref()).map_err(wrong)?;
     let approvals = Approvals::new(&config.approvals);
-    let digest = component::digest(&source.component);
+    let digest = Digest::of(&source.component).to_string();
     let manifest = &source.manifest;
     let approved = approve(
         ui,

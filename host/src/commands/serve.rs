@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
+use syft_manifest::units::parse_long_time;
 
 use super::Exit;
 use super::manner::MannerArgs;
@@ -11,8 +13,6 @@ use super::run::say_if_local;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::launch::{Manner, allow_open_files};
-use crate::plain::plain;
-use crate::quantity::parse_long_time;
 use crate::serve::{Event, Served, Supervisor, follow_authors};
 use crate::shutdown::Shutdown;
 use crate::ui::Ui;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use syft_manifest::Limits;
+use syft_manifest::clock::now;
+use syft_manifest::{Digest, Grants, Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -13,14 +14,10 @@ use tokio::time::{self, Instant};
 use tracing::Instrument;
 
 use super::{AppStatus, Event, Report, Served, Trouble, Wanted};
-use crate::capability::files::Grants;
-use crate::clock::now;
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::installed::{Components, Release};
 use crate::launch::{Manner, Plan, Prepared, explain_suspended, spare_files};
-use crate::manifest::Manifest;
 use crate::residents::Residents;
 use crate::server::Remains;
 use crate::shutdown::{Shutdown, Stop};

@@ -4,11 +4,11 @@ use std::io::{self, Read, Write};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::OpenOptions;
+use syft_manifest::nofollow_dir::{is_absent, open_or_create};
 use syft_protocol::address::Address;
 
+use super::Tree;
 use super::prepare::create_keep_file;
-use super::read::is_absent;
-use super::{Tree, open_or_create};
 
 /// What a caller finds beside its request.
 #[derive(Debug)]
