@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use syft_host::manifest::{Manifest, section};
+use syft_manifest::{Manifest, section};
 
 use crate::support::blessed;
 use crate::support::guests::{example, guest, repository};

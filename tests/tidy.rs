@@ -106,6 +106,23 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     ("host/src", &["crate::commands"], &["main.rs"]),
     ("host/src", &["unsafe {"], &["sandbox/cache.rs"]),
     (
+        "host/manifest/src",
+        &["cap_std::", "cap_fs_ext::"],
+        &["nofollow_dir.rs"],
+    ),
+    (
+        "host/manifest/src",
+        &[
+            "std::env",
+            "std::net",
+            "std::thread",
+            "std::process",
+            "async fn",
+            "println!",
+        ],
+        &[],
+    ),
+    (
         "host/protocol/src",
         &[
             "std::fs",

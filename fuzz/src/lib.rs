@@ -29,7 +29,7 @@ pub mod watching;
 #[cfg(test)]
 mod tests;
 
-use syft_host::plain::is_plain;
+use syft_manifest::sanitize::is_plain;
 
 /// Something to aim at.
 #[derive(Clone, Copy, Debug)]

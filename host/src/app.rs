@@ -9,6 +9,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use syft_manifest::Limits;
+use syft_manifest::clock::now;
 use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
 use syft_protocol::inbox::{Refusal, Version};
 use syft_protocol::message::Request;
@@ -23,7 +24,6 @@ use reply::{Replier, ReplyHead};
 pub use watches::{Watch, Watches, WatchesError};
 
 use crate::capability::files::FileAccess;
-use crate::clock::now;
 use crate::memory::Share;
 use crate::meter::Meter;
 use crate::program_cache::{ProgramError, ProgramGuard};

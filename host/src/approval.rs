@@ -5,12 +5,11 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::{Files, Grants, Manifest};
 use syft_protocol::grant::PathPattern;
 
-use crate::capability::files::Grants;
 use crate::error::CommandError;
 use crate::layout::{one_line, quoted};
-use crate::manifest::{Files, Manifest};
 use crate::ui::Ui;
 
 /// What the owner says on the command line.

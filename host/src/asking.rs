@@ -11,12 +11,11 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+use syft_manifest::{Digest, private_dir};
 use thiserror::Error;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::digest::Digest;
 use crate::journal::boot_id;
-use crate::private;
 use crate::suspension;
 
 /// Crashes after which a component is not asked again. At all but the first, no other suspected
@@ -65,7 +64,7 @@ impl Asking {
             path: path.clone(),
             error,
         };
-        private::make_folder(folder).map_err(wrong)?;
+        private_dir::make_folder(folder).map_err(wrong)?;
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.mode(0o600).open(&path).map_err(wrong)?;

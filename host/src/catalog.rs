@@ -22,10 +22,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use syft_manifest::SEQUENCE;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
-use crate::manifest::SEQUENCE;
 use crate::package::{Link, PublicKey};
 
 pub use error::{CatalogError, ChangeError};

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
+use syft_manifest::units::{parse_long_time, parse_size};
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::error::CommandError;
 use crate::private_folder::PrivateFolder;
-use crate::quantity::{parse_long_time, parse_size};
 use crate::sandbox::CompileLimits;
 
 const CONFIG_PATH: &str = "SYFTBOX_CLIENT_CONFIG_PATH";

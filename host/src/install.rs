@@ -12,16 +12,13 @@ mod update;
 
 use std::collections::HashSet;
 
-use syft_manifest::Limits;
+use syft_manifest::clock::now;
+use syft_manifest::{Digest, Grants, Limits, ManifestLimits};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
-use crate::capability::files::Grants;
-use crate::clock::now;
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::installed::{self, Components, Installed, InstalledError, Records};
-use crate::manifest::ManifestLimits;
 use crate::memory::Memory;
 use crate::package::{Package, Release};
 use crate::prepared_app::{AppSpec, PreparedApp};

@@ -13,10 +13,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::private_dir::{self, FolderLock};
 use syft_protocol::address::AppName;
 use thiserror::Error;
-
-use crate::private::{self, Lock};
 
 pub use components::Components;
 pub use growth::growth;
@@ -75,7 +74,7 @@ impl Records {
     /// # Errors
     /// It cannot be made.
     pub fn open(folder: &Path) -> Result<Self, InstalledError> {
-        private::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
+        private_dir::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -91,16 +90,16 @@ impl Records {
     /// # Errors
     /// The folder cannot be listed.
     pub(crate) fn stamp(&self) -> Result<u64, InstalledError> {
-        private::stamp(&self.folder).map_err(|error| InstalledError::io(&self.folder, error))
+        private_dir::stamp(&self.folder).map_err(|error| InstalledError::io(&self.folder, error))
     }
 
     /// Waits until nobody else changes what is installed.
     ///
     /// # Errors
     /// The lock cannot be had.
-    pub(crate) fn lock(&self) -> Result<Lock, InstalledError> {
+    pub(crate) fn lock(&self) -> Result<FolderLock, InstalledError> {
         let path = self.folder.join("lock");
-        private::lock(&path).map_err(|error| InstalledError::io(&path, error))
+        private_dir::lock(&path).map_err(|error| InstalledError::io(&path, error))
     }
 
     /// Returns the apps that have a record, by name. Whether it can be read is another
@@ -128,7 +127,7 @@ impl Records {
     /// There is a record, and it cannot be read.
     pub fn get(&self, name: &AppName) -> Result<Option<Installed>, InstalledError> {
         let path = self.path(name);
-        let json = private::read(&path, MAX_BYTES);
+        let json = private_dir::read(&path, MAX_BYTES);
         let Some(json) = json.map_err(|error| InstalledError::io(&path, error))? else {
             return Ok(None);
         };
@@ -153,7 +152,7 @@ impl Records {
         let write = || -> io::Result<()> {
             let mut json = serde_json::to_vec_pretty(installed)?;
             json.push(b'\n');
-            private::write(&path, &json)
+            private_dir::write(&path, &json)
         };
         write().map_err(|error| InstalledError::io(&path, error))
     }
@@ -182,8 +181,8 @@ mod tests {
     use syft_protocol::timestamp::Timestamp;
 
     use super::*;
-    use crate::digest::Digest;
-    use crate::manifest::Manifest;
+    use syft_manifest::Digest;
+    use syft_manifest::Manifest;
 
     fn release(sequence: u64) -> Release {
         let asked = "[files]\nread = ['*/public/**']\n[limits]\ntime = '20s'";

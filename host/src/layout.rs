@@ -8,8 +8,7 @@
 use std::os::fd::AsFd;
 
 use rustix::termios::tcgetwinsize;
-
-use crate::plain::plain;
+use syft_manifest::sanitize::plain;
 
 /// What each line of a stranger's text begins with.
 const MARK: &str = "│ ";
@@ -216,7 +215,10 @@ mod tests {
                     let content = content.unwrap_or_else(|| panic!("{width:?} {text:?}: {line:?}"));
                     assert!(!content.starts_with("  "), "{line:?}");
                     assert!(n_columns(line) <= most, "{width:?} {line:?}");
-                    assert!(line.chars().all(crate::plain::is_plain), "{line:?}");
+                    assert!(
+                        line.chars().all(syft_manifest::sanitize::is_plain),
+                        "{line:?}"
+                    );
                 }
             }
         }

@@ -1,10 +1,8 @@
 //! How many files may be open at a time, and how many calls of an app fit within that.
 
 use rustix::process::{Resource, getrlimit, setrlimit};
-use syft_manifest::Limits;
 
-use crate::capability::files::Grants;
-use crate::manifest::Files;
+use syft_manifest::{Files, Grants, Limits};
 
 /// Raises how many files may be open to as many as wanted, and returns how many may. Many systems
 /// give a program 1,024 unless it asks for more, and calls with open files would use them up.

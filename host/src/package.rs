@@ -20,6 +20,8 @@ mod signable;
 mod signatures;
 
 use sha2::{Digest, Sha256};
+use syft_manifest::Manifest;
+use syft_manifest::component::{CUSTOM, Section, custom_name, sections};
 
 pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE_BYTES, Opened};
 pub use error::PackageError;
@@ -31,8 +33,6 @@ pub use secret_key::{KeyFile, LockedKey, SecretKey};
 pub use signable::Signable;
 pub use signatures::Malformed;
 
-use crate::component::{CUSTOM, Section, custom_name, sections};
-use crate::manifest::Manifest;
 use signatures::{DELIMITER, MAX_BYTES, NAME, Reader, Signatures};
 
 /// The bytes before the first section, which are the same for all components.

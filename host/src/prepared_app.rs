@@ -5,14 +5,14 @@ use std::fs;
 use std::sync::Arc;
 
 use serde_json::Value;
-use syft_manifest::Limits;
+use syft_manifest::worlds::OFFERED_IN_WORDS;
+use syft_manifest::{Digest, Grants, Limits};
 use syft_protocol::address::AppName;
 
 use crate::app::{App, AppError, LoadedApp};
 use crate::asking::{Asking, AskingError};
-use crate::capability::files::{FileAccess, Grants};
+use crate::capability::files::FileAccess;
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::memory::Memory;
 use crate::program_cache::{
@@ -235,9 +235,9 @@ fn explain(error: AppError) -> CommandError {
         AppError::Program(ProgramError::Load(LoadError::CoreModule)) => {
             Some("build it for the target wasm32-wasip2, which makes components")
         }
-        AppError::Program(ProgramError::Load(LoadError::UnknownImport(_))) => Some(
-            "apps can import syft:app and WASI 0.2's cli, clocks, filesystem, io, random, sockets",
-        ),
+        AppError::Program(ProgramError::Load(LoadError::UnknownImport(_))) => {
+            Some(OFFERED_IN_WORDS)
+        }
         AppError::Program(ProgramError::Load(LoadError::NotAnApp)) => Some(
             "list its handlers with `syft_guest::app!(…)`, and build it with crate-type = [\"cdylib\"]",
         ),

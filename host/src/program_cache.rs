@@ -12,12 +12,11 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
-use syft_manifest::Limits;
+use syft_manifest::{Digest, Limits};
 use syft_protocol::address::AppName;
 use thiserror::Error;
 use tokio::sync::{self, Semaphore, oneshot};
 
-use crate::digest::Digest;
 use crate::memory::AppMemory;
 use crate::sandbox::{Compiling, LoadError, Program, Sandbox, Turn, turn};
 

@@ -17,14 +17,14 @@ mod tools;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::sanitize::plain;
+use syft_manifest::{Manifest, section};
 use syft_protocol::grant::PathPattern;
 
 use crate::built_app::{self, BuiltApp};
 use crate::child::End;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::manifest::{Manifest, section};
-use crate::plain::plain;
 use crate::ui::Ui;
 use analysis::Analysis;
 use cache::Kept;

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use syft_manifest::Limits;
+use syft_manifest::worlds::{RPC, WATCH, is_offered};
+use syft_manifest::{Digest, Limits};
 use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
@@ -29,18 +30,12 @@ use store::CallState;
 
 use crate::capability::files::{FileAccess, Guard};
 use crate::capability::{AppIdentity, Output};
-use crate::digest::Digest;
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
 use crate::wit::types::{Failure, SenderProof};
 use crate::wit::{AppPre, WatchingPre, rpc, watch};
-
-/// The interface that every app exports.
-const RPC: &str = "syft:app/rpc@0.1.0";
-/// The one that apps export which watch files.
-const WATCH: &str = "syft:app/watch@0.1.0";
 
 /// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
@@ -472,20 +467,4 @@ fn failed(failure: Failure) -> Outcome {
 
 fn no_engine(error: anyhow::Error) -> LoadError {
     LoadError::Engine(format!("{error:#}"))
-}
-
-/// Tells whether an import belongs to the world of apps, at any version of it
-/// that the linker may know.
-pub(crate) fn is_offered(import: &str) -> bool {
-    const OFFERED: [&str; 8] = [
-        "syft:app/",
-        "wasi:cli/",
-        "wasi:clocks/",
-        "wasi:filesystem/",
-        "wasi:io/",
-        "wasi:keyvalue/",
-        "wasi:random/",
-        "wasi:sockets/",
-    ];
-    OFFERED.iter().any(|prefix| import.starts_with(prefix))
 }

@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use syft_manifest::private_dir::{self, UNFINISHED};
 use tempfile::TempDir;
-
-use crate::private::{self, UNFINISHED};
 
 /// How the names of folders begin that are deleted in the end.
 const SCRATCH: &str = ".scratch-";
@@ -34,7 +33,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Makes an empty one in a folder, which is made if need be.
     pub(crate) fn new(parent: &Path) -> io::Result<Self> {
-        private::make_folder(parent)?;
+        private_dir::make_folder(parent)?;
         loop {
             let folder = tempfile::Builder::new()
                 .prefix(SCRATCH)

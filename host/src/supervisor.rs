@@ -19,13 +19,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use syft_manifest::clock::now;
 use syft_protocol::address::AppName;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time;
 
-use crate::clock::now;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::installed::{Components, Records, Release};

@@ -11,12 +11,12 @@ use std::io;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use syft_manifest::clock::now;
+use syft_manifest::private_dir;
 use syft_protocol::timestamp::Timestamp;
 use thiserror::Error;
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 
-use crate::clock::now;
-use crate::private;
 use crate::private_folder::PrivateFolder;
 
 const FILE: &str = "suspension.json";

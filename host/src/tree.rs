@@ -31,11 +31,11 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
+use syft_manifest::nofollow_dir::{open_or_create, open_path};
 use syft_protocol::address::{AppName, Datasite, Folder};
 
 use folders::Folders;
 pub use introduction::did_key;
-pub(crate) use read::is_absent;
 pub use read::{OpenedRequest, RequestFile};
 pub use scan::{EndpointScan, ScanFilter, SkippedEntries, TreeScan};
 pub use shelf::{Item, Shelf};
@@ -164,30 +164,4 @@ impl Tree {
         prepare::create_keep_file(&folder)?;
         Ok(folder)
     }
-}
-
-/// Opens a folder below `dir` without following links.
-fn open_path<'a>(dir: &Dir, names: impl Iterator<Item = &'a str>) -> io::Result<Dir> {
-    let mut found = None;
-    for name in names {
-        found = Some(found.as_ref().unwrap_or(dir).open_dir_nofollow(name)?);
-    }
-    match found {
-        Some(dir) => Ok(dir),
-        None => dir.try_clone(),
-    }
-}
-
-/// As [`open_path`], making the folders that are missing.
-fn open_or_create<'a>(dir: &Dir, names: impl Iterator<Item = &'a str>) -> io::Result<Dir> {
-    let mut dir = dir.try_clone()?;
-    for name in names {
-        match dir.create_dir(name) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-        dir = dir.open_dir_nofollow(name)?;
-    }
-    Ok(dir)
 }

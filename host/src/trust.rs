@@ -29,6 +29,8 @@ mod text;
 
 use std::path::Path;
 
+use syft_manifest::Digest;
+use syft_manifest::clock::now;
 use syft_protocol::address::Datasite;
 use syft_protocol::timestamp::Timestamp;
 
@@ -40,8 +42,6 @@ pub use refused::Refused;
 pub use revoked::{By, Revoked, Since};
 pub use standing::{Alarm, Claim, Standing, Via};
 
-use crate::clock::now;
-use crate::digest::Digest;
 use crate::package::{Link, PublicKey, Verified};
 use author::MAX_REVOKED;
 use policy::Rule;

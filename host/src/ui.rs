@@ -6,11 +6,11 @@ use std::os::fd::AsFd;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use serde_json::Value;
+use syft_manifest::sanitize::plain_json;
 use zeroize::Zeroizing;
 
 use crate::error::CommandError;
 use crate::layout::{lay_out, width};
-use crate::plain::plain_json;
 
 /// The most bytes of a line that terminals give, which they give at once.
 const MAX_LINE: usize = 4_096;

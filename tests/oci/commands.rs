@@ -5,9 +5,9 @@ use std::path::Path;
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use syft_host::digest::Digest;
 use syft_host::oci::{LINEAGE, SCHEME};
 use syft_host::package::{KeyFile, Link, SecretKey};
+use syft_manifest::Digest;
 use syft_protocol::address::Datasite;
 
 use super::fake::{Answer, Asked, DIGEST, Fake};

@@ -13,9 +13,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use serde_json::{Value, json};
-use syft_host::manifest::section;
 use syft_host::oci::{self, Auth, Digest, OciError};
 use syft_host::package::{Package, SecretKey, Signable};
+use syft_manifest::section;
 use zeroize::Zeroizing;
 
 use super::{MANIFEST, at, bounds};
@@ -278,7 +278,7 @@ impl World {
 
     /// Has the owner install what is somewhere, if it is the same as this file.
     fn install(&self, url: &str, file: &str) -> Ended {
-        let digest = syft_host::digest::Digest::of(&fs::read(file).unwrap());
+        let digest = syft_manifest::Digest::of(&fs::read(file).unwrap());
         let install = ["install", url, "--yes", "--expect-digest", digest.as_str()];
         self.owner.run(&self.registry.site, &install)
     }

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use syft_host::digest::Digest;
 use syft_host::installed::{Components, Installed, Records, Release};
-use syft_host::manifest::Manifest;
 use syft_host::supervisor::HostStatus;
+use syft_manifest::{Digest, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 

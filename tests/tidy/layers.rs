@@ -17,21 +17,13 @@ struct Part {
 
 const PARTS: &[Part] = &[
     Part {
-        name: "manifest",
-        knows: &[],
-        layers: &[
-            &["clock", "component", "plain", "private", "quantity"],
-            &["digest", "manifest"],
-        ],
-    },
-    Part {
         name: "package",
-        knows: &["manifest"],
+        knows: &[],
         layers: &[&["package"], &["catalog", "oci", "trust"], &["source"]],
     },
     Part {
         name: "runtime",
-        knows: &["manifest"],
+        knows: &[],
         layers: &[
             &["durability", "failpoint", "memory", "scratch", "wit"],
             &["cache_bounds", "child", "machine", "meter"],
@@ -43,7 +35,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         name: "server",
-        knows: &["manifest", "runtime"],
+        knows: &["runtime"],
         layers: &[
             &[
                 "eyes",
@@ -62,7 +54,7 @@ const PARTS: &[Part] = &[
     },
     Part {
         name: "host",
-        knows: &["manifest", "package", "runtime", "server"],
+        knows: &["package", "runtime", "server"],
         layers: &[
             &["asking", "error", "installed", "layout", "logging"],
             &["ui"],
@@ -83,11 +75,6 @@ const STILL_WRONG: &[(&str, &str, &str)] = &[
         "catalog",
         "tree",
         "the folder in which an author publishes is a file of the tree",
-    ),
-    (
-        "package",
-        "sandbox",
-        "which imports are offered is said beside the linker",
     ),
     (
         "tree",

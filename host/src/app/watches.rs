@@ -1,12 +1,12 @@
 //! What an app watches, as it says itself when it is loaded.
 
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::pattern::{Globs, GlobsError};
 use syft_protocol::watching::Kinds;
 use thiserror::Error;
 
-use crate::plain::plain;
 use crate::wit::watch;
 
 /// The most watches of an app, and patterns of all of them, those that braces stand

@@ -22,7 +22,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use syft_manifest::Limits;
+use syft_manifest::{Grants, Limits};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use wasmtime::component::{HasData, Linker, ResourceTable};
@@ -31,14 +31,13 @@ use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
 pub use datasites_dir::DatasitesDir;
 pub(crate) use guard::Guard;
-use guard::{Slot, hint};
+use guard::{Budget, RefusalLog, Slot, hint};
 pub(crate) use guest_path::MAX_PATH_BYTES;
 pub use guest_path::{GuestPath, NamedPath, PathError};
 pub use listing::Listing;
 use own_writes::CallWrites;
 pub(crate) use own_writes::{OwnWrite, OwnWrites};
 pub(crate) use policy::FilePolicy;
-pub use policy::Grants;
 use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;
@@ -111,12 +110,12 @@ impl FileAccess {
         Some(hint(&path, Want::Read, &denied))
     }
 
-    /// Takes note from now on of what calls do to files.
+    /// Tracks from now on what calls write to files.
     pub(crate) fn track_own_writes(&mut self) {
         self.own_writes = Some(Arc::default());
     }
 
-    /// Returns what calls do to files, where note is taken of it.
+    /// Returns what calls write to files, where that is tracked.
     pub(crate) fn own_writes(&self) -> Option<&Arc<OwnWrites>> {
         self.own_writes.as_ref()
     }
@@ -155,20 +154,16 @@ impl FileAccess {
         request: &Arc<str>,
         meter: &Meter,
     ) -> Guard {
-        let (root, policy) = (self.root.clone(), Arc::clone(&self.policy));
-        let own_writes = self.own_writes.clone().zip(root.clone());
-        let own_writes = own_writes
-            .map(|(own_writes, root)| CallWrites::new(own_writes, root, meter.nothing(Part::Held)));
-        let app = Arc::clone(&identity.app);
+        let tracked = self.own_writes.clone().zip(self.root.clone());
+        let call_writes =
+            tracked.map(|(all, root)| CallWrites::new(all, root, meter.nothing(Part::Held)));
         Guard::new(
-            root,
-            policy,
+            self.root.clone(),
+            Arc::clone(&self.policy),
             CallSender::new(sender),
-            limits,
-            meter,
-            own_writes,
-            app,
-            Arc::clone(request),
+            Budget::new(limits, meter),
+            call_writes,
+            RefusalLog::new(&identity.app, request),
         )
     }
 }

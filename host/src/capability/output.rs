@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
 use syft_manifest::Limits;
+use syft_manifest::sanitize::plain;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
-
-use crate::plain::plain;
 
 /// What a line costs besides its text: the time, the app and the request are
 /// written with it, also where the text is empty.

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
+use syft_manifest::sanitize::plain_excerpt;
+use syft_manifest::{SEQUENCE, parse_version};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
 use super::{Catalog, CatalogError, Entry, Least, MAX_REVOKED, ReleasePath};
-use crate::manifest::{self, SEQUENCE};
 use crate::package::{Link, PublicKey};
-use crate::plain::plain_excerpt;
 
 /// The version of the format.
 const VERSION: u64 = 1;
@@ -138,7 +138,7 @@ impl RawEntry {
             return Err(Value("sequence"));
         }
         Ok(Entry {
-            version: manifest::version(&self.version).map_err(|_| Value("version"))?,
+            version: parse_version(&self.version).map_err(|_| Value("version"))?,
             epoch: self.epoch,
             sequence: self.sequence,
             sha256: digest(&self.sha256).ok_or(Value("sha256"))?,

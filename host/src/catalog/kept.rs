@@ -6,9 +6,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::private_dir::{self, FolderLock};
+
 use super::CATALOG_FILE;
 use crate::package::MAX_ENVELOPE_BYTES;
-use crate::private::{self, Lock};
 
 const LOCK_FILE: &str = "lock";
 
@@ -16,16 +17,16 @@ const LOCK_FILE: &str = "lock";
 #[derive(Debug)]
 pub(super) struct Kept {
     folder: PathBuf,
-    _lock: Lock,
+    _lock: FolderLock,
 }
 
 impl Kept {
     /// Opens the folder, making it if need be, and waits for whoever publishes now.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        private::make_folder(folder)?;
+        private_dir::make_folder(folder)?;
         Ok(Self {
             folder: folder.to_owned(),
-            _lock: private::lock(&folder.join(LOCK_FILE))?,
+            _lock: private_dir::lock(&folder.join(LOCK_FILE))?,
         })
     }
 
@@ -34,11 +35,11 @@ impl Kept {
     }
 
     pub(super) fn read(&self) -> io::Result<Option<Vec<u8>>> {
-        private::read(&self.path(), MAX_ENVELOPE_BYTES as u64)
+        private_dir::read(&self.path(), MAX_ENVELOPE_BYTES as u64)
     }
 
     /// Writes the copy, whole or not at all, and forces it to the disk.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        private::write(&self.path(), bytes)
+        private_dir::write(&self.path(), bytes)
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::OpenOptions;
+use syft_manifest::nofollow_dir::is_absent;
 use syft_protocol::address::{Address, AppName, Datasite};
 
-use crate::tree::{Tree, is_absent};
+use crate::tree::Tree;
 
 /// What there is of an answer beside its request.
 #[derive(Debug)]

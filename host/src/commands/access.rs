@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
 use syft_protocol::acl::{Access, Reason, RuleRef};
 use syft_protocol::timestamp::Timestamp;
 
@@ -11,7 +12,6 @@ use super::Exit;
 use crate::capability::files::{Broken, DatasitesDir, Rules, Ruling};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::plain::plain;
 use crate::ui::Ui;
 
 /// Show what somebody may do with a path, and which rule says so

@@ -1,12 +1,12 @@
 //! `syft-host approve`
 
 use clap::Args;
+use syft_manifest::Digest;
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
 use super::{Exit, offer};
 use crate::config::{Config, Overrides};
-use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::{Installed, growth};

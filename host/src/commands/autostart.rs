@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use syft_manifest::Digest;
+use syft_manifest::sanitize::is_plain;
 
 use super::Exit;
-use crate::component::digest;
 use crate::config::{Config, Overrides, Start, user_units};
 use crate::error::CommandError;
-use crate::plain::is_plain;
 use crate::ui::Ui;
 
 /// Line of a file that says by its digest that the rest of it is as it was written here.
@@ -110,7 +110,7 @@ impl Starter {
 
 /// Puts the mark between the parts of a file.
 fn marked(before: &str, after: &str) -> String {
-    let digest = digest(format!("{before}{after}").as_bytes());
+    let digest = Digest::of(format!("{before}{after}").as_bytes());
     format!("{before}{MARK}{digest}\n{after}")
 }
 
@@ -127,7 +127,7 @@ fn is_ours(file: &[u8]) -> bool {
         .split_inclusive('\n')
         .filter(|line| !is_mark(line))
         .collect();
-    mark.trim_end().strip_prefix(MARK) == Some(digest(rest.as_bytes()).as_str())
+    mark.trim_end().strip_prefix(MARK) == Some(Digest::of(rest.as_bytes()).as_str())
 }
 
 /// What of systemd's hardening is possible in a service of a user. What needs a namespace of

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use data_encoding::BASE64URL;
 use serde_json::{Value, json};
+use syft_manifest::units::parse_long_time;
 use syft_protocol::address::Datasite;
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
@@ -15,7 +16,6 @@ use super::Exit;
 use crate::client::{CallResult, ClientCall, ClientError};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::quantity::parse_long_time;
 use crate::subscriptions::Subscriptions;
 use crate::ui::Ui;
 

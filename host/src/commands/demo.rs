@@ -5,13 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
 
 use super::Exit;
-use crate::capability::files::Grants;
 use crate::client::{CallResult, ClientCall};
 use crate::config::Config;
 use crate::error::CommandError;
@@ -22,6 +20,7 @@ use crate::sandbox::Compiling;
 use crate::server::{ServeOptions, Server};
 use crate::shutdown::Shutdown;
 use crate::ui::Ui;
+use syft_manifest::{Grants, Limits};
 
 /// The example that is served, in the source tree of this program.
 const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples-guest/hello");

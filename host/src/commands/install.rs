@@ -2,16 +2,16 @@
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::Digest;
+use syft_manifest::sanitize::plain;
 use syft_protocol::grant::PathPattern;
 
 use super::{Exit, offer};
 use crate::catalog::CATALOG_FILE;
 use crate::config::{Config, Overrides};
-use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::install::{Candidate, Change, Installer};
 use crate::installed::Installed;
-use crate::plain::plain;
 use crate::source::Source;
 use crate::subscriptions::Subscriptions;
 use crate::trust::Via;

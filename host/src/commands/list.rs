@@ -2,13 +2,13 @@
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::sanitize::plain;
 
 use super::{Exit, offer};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::Installed;
-use crate::plain::plain;
 use crate::supervisor::{AppStatus, HostStatus};
 use crate::suspension::{self, Suspended};
 use crate::ui::Ui;

@@ -1,16 +1,16 @@
 //! What an owner is shown of a release and asked about it, and told of what came of that.
 
 use serde_json::{Value, json};
+use syft_manifest::Digest;
+use syft_manifest::sanitize::plain;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::install::{Candidate, InstallError};
 use crate::installed::{Installed, Release};
 use crate::layout::{one_line, quoted};
-use crate::plain::plain;
 use crate::supervisor::HostStatus;
 use crate::trust::{Standing, Via};
 use crate::ui::Ui;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
 use syft_protocol::address::{Address, AppName};
 use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
@@ -11,7 +12,6 @@ use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::parked::{ParkedAction, ParkedRequest, ParkedStore};
-use crate::plain::plain;
 use crate::private_folder::PrivateFolder;
 use crate::tree::{OpenedRequest, Tree};
 use crate::ui::Ui;

@@ -9,6 +9,8 @@ use clap::Args;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use syft_manifest::Limits;
+use syft_manifest::clock::now;
+use syft_manifest::units::parse_long_time;
 use syft_protocol::acl::Access;
 use syft_protocol::address::AppName;
 use syft_protocol::app_url::SyftAppUrl;
@@ -17,12 +19,10 @@ use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::capability::files::{Broken, DatasitesDir, Rules};
 use crate::catalog::{Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError};
-use crate::clock::now;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::oci::{self, Reference};
 use crate::package::{Package, PackageError, PublicKey, SecretKey, Verified};
-use crate::quantity::parse_long_time;
 use crate::ui::Ui;
 
 /// Somebody of whom no rule knows.

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::clock::now;
+use syft_manifest::units::parse_long_time;
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys, publish};
 use crate::catalog::WorkshopError;
-use crate::clock::now;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::package::Link;
-use crate::quantity::parse_long_time;
 use crate::ui::Ui;
 
 /// Go over to another key, without those who trust you having to do anything

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use syft_manifest::Limits;
+use syft_manifest::section::SectionError;
+use syft_manifest::units::{parse_size, parse_time};
+use syft_manifest::{Digest, Limits, Manifest, ManifestError};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
@@ -16,14 +18,10 @@ use super::serve_args::SharedServeArgs;
 use super::vouching::{check_name, vouch};
 use crate::approval::{Approvals, Said, approve};
 use crate::built_app;
-use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::manifest::section::SectionError;
-use crate::manifest::{Manifest, ManifestError};
 use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppInterface, AppSpec, PreparedApp, explain_suspended};
-use crate::quantity::{parse_size, parse_time};
 use crate::sandbox::{Compiling, LoadError};
 use crate::server::ServeOptions;
 use crate::shutdown::Shutdown;
@@ -120,7 +118,7 @@ pub(super) async fn run(
     };
     check_name(&config, &name, standing.as_ref()).map_err(wrong)?;
     let approvals = Approvals::new(&config.approvals);
-    let digest = component::digest(&source.component);
+    let digest = Digest::of(&source.component).to_string();
     let manifest = &source.manifest;
     let approved = approve(
         ui,

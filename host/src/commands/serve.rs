@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
+use syft_manifest::units::parse_long_time;
 
 use super::Exit;
 use super::run::say_if_local;
@@ -11,8 +13,6 @@ use super::serve_args::SharedServeArgs;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::allow_open_files;
-use crate::plain::plain;
-use crate::quantity::parse_long_time;
 use crate::shutdown::Shutdown;
 use crate::supervisor::{
     ServedApp, Supervisor, SupervisorEvent, SupervisorOptions, follow_authors,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use syft_manifest::units::{parse_long_time, parse_size, parse_time};
 use syft_protocol::watching::Retry;
 
 use crate::durability::Durability;
 use crate::machine::usual_memory;
 use crate::memory::{LEAST_TOTAL, Memory};
-use crate::quantity::{parse_long_time, parse_size, parse_time};
 use crate::server::ServeOptions;
 use crate::state::StoreOptions;
 

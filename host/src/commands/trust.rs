@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use syft_manifest::Digest;
 use syft_protocol::address::Datasite;
 
 use super::files::explain_refused;
 use super::keys::read_public;
 use super::{Exit, offer};
 use crate::config::{Config, Overrides};
-use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::package::Link;
 use crate::tree::did_key;

@@ -2,13 +2,13 @@
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::sanitize::{plain, plain_lines};
 use syft_protocol::address::AppName;
 
 use super::{Exit, offer};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{Installer, Update};
-use crate::plain::{plain, plain_lines};
 use crate::ui::Ui;
 
 /// Take newer releases of installed apps

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use data_encoding::HEXLOWER;
 use serde_json::json;
-use syft_manifest::Limits;
+use syft_manifest::{Digest, Limits};
 
 use super::{Exit, files, keys};
-use crate::component;
 use crate::error::CommandError;
 use crate::package::{Package, PackageError, PublicKey, Verified};
 use crate::ui::Ui;
@@ -67,7 +66,7 @@ fn show(
     }
     ui.line(&format!(
         "SHA-256      {}",
-        component::digest(verified.component())
+        Digest::of(verified.component())
     ))?;
     ui.line(&format!("Signed       {}", signed_digest(verified)))?;
     for key in verified.signers() {
@@ -115,7 +114,7 @@ fn show_json(
         "version": release.version.to_string(),
         "sequence": release.sequence,
         "author": release.author.as_str(),
-        "sha256": component::digest(verified.component()),
+        "sha256": Digest::of(verified.component()).as_str(),
         "signed_sha256": signed_digest(verified),
         "signers": signers,
         "unnamed": verified.n_unnamed(),

@@ -2,14 +2,13 @@
 
 use std::path::PathBuf;
 
+use syft_manifest::clock::now;
+use syft_manifest::{Digest, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use super::fetch::{Fetched, Listed};
-use crate::clock::now;
-use crate::digest::Digest;
 use crate::installed::{Installed, Release, growth};
-use crate::manifest::Manifest;
 use crate::package::Verified;
 use crate::trust::Standing;
 

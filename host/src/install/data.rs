@@ -8,9 +8,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use syft_manifest::private_dir;
 use syft_protocol::address::Datasite;
-
-use crate::private;
 
 const FILE: &str = "author";
 
@@ -45,7 +44,7 @@ pub(super) fn own(folder: &Path, author: &Datasite) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    private::write(&folder.join(FILE), author.as_str().as_bytes())
+    private_dir::write(&folder.join(FILE), author.as_str().as_bytes())
 }
 
 #[cfg(test)]

@@ -2,18 +2,17 @@
 
 use std::path::Path;
 
+use syft_manifest::clock::now;
+use syft_manifest::sanitize::plain_excerpt;
+use syft_manifest::{Digest, private_dir};
 use syft_protocol::address::Datasite;
 use syft_protocol::app_url::SyftAppUrl;
 
 use super::{InstallError, Installer};
 use crate::catalog::{self, Catalog, Entry, Found, Freshness, ReadError};
-use crate::clock::now;
-use crate::digest::Digest;
 use crate::installed::{Installed, Release};
 use crate::oci::{self, Auth, Bounds, Reference};
 use crate::package::{Link, PublicKey, Verified};
-use crate::plain::plain_excerpt;
-use crate::private;
 use crate::source::Source;
 use crate::tree::did_key;
 use crate::trust::{CatalogFacts, Claim, Standing, Via};
@@ -111,7 +110,7 @@ impl Installer<'_> {
     }
 
     fn fetch_file(&self, path: &Path) -> Result<Fetched, InstallError> {
-        let bytes = private::read(path, self.component_bytes);
+        let bytes = private_dir::read(path, self.component_bytes);
         let bytes = bytes.map_err(InstallError::File)?;
         let absent = || InstallError::File(std::io::ErrorKind::NotFound.into());
         Ok(Fetched {

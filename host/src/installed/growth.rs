@@ -1,11 +1,9 @@
 //! What a new release asks for beyond what its owner approved for an older one.
 
-use syft_manifest::Limits;
+use syft_manifest::units::{show_size, show_time};
+use syft_manifest::{Limits, Manifest, ManifestLimits};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
-
-use crate::manifest::{Manifest, ManifestLimits};
-use crate::quantity::{show_size, show_time};
 
 /// Returns in words what is asked for and not covered by what was approved; nothing, if all
 /// of it is.

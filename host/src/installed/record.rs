@@ -2,12 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use syft_manifest::{Digest, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::timestamp::Timestamp;
-
-use crate::digest::Digest;
-use crate::manifest::Manifest;
 
 /// The only form of a record that there is yet.
 const FORM: u32 = 1;

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use syft_manifest::component::ComponentError;
+use syft_manifest::units::{show_size, show_time};
 use thiserror::Error;
 
 use super::digest::Digest;
-use crate::component::ComponentError;
-use crate::quantity::{show_size, show_time};
 
 /// Why an app could not be had from a registry, or given to one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

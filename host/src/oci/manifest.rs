@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use syft_manifest::component::surface;
+use syft_manifest::sanitize::plain_excerpt;
 
 use super::digest::Digest;
 use super::error::OciError;
-use crate::component::surface;
-use crate::plain::plain_excerpt;
 
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";

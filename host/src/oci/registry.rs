@@ -7,6 +7,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use serde::Deserialize;
+use syft_manifest::sanitize::plain_excerpt;
 use ureq::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
 };
@@ -20,7 +21,6 @@ use super::error::OciError;
 use super::manifest::{Descriptor, MANIFEST};
 use super::reference::{Reference, Version, is_loopback};
 use super::{Bounds, MAX_MANIFEST_BYTES};
-use crate::plain::plain_excerpt;
 
 const DIGEST_HEADER: &str = "docker-content-digest";
 /// Of several forms in which a registry could give a manifest we take one.

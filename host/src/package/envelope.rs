@@ -8,12 +8,12 @@
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
+use syft_manifest::sanitize::plain_excerpt;
 use thiserror::Error;
 
 use super::key_error::KeyError;
 use super::public_key::PublicKey;
 use super::secret_key::SecretKey;
-use crate::plain::plain_excerpt;
 
 /// The most bytes of an envelope.
 pub const MAX_ENVELOPE_BYTES: usize = 256 << 10;

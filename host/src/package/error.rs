@@ -1,12 +1,12 @@
 //! Why a signed app is not taken.
 
+use syft_manifest::ManifestError;
+use syft_manifest::component::ComponentError;
 use thiserror::Error;
 
 use super::key_error::KeyError;
 use super::release::ReleaseError;
 use super::signatures::{MAX_BYTES, Malformed};
-use crate::component::ComponentError;
-use crate::manifest::ManifestError;
 
 /// Why a signed app is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -1,12 +1,11 @@
 //! What a signature vouches for: which release of which app, and what it may import.
 
+use syft_manifest::Manifest;
+use syft_manifest::component::{ComponentError, surface};
+use syft_manifest::sanitize::{escaped, is_plain, plain_excerpt};
+use syft_manifest::worlds::{OFFERED_IN_WORDS, is_offered};
 use syft_protocol::address::{AppName, Datasite};
 use thiserror::Error;
-
-use crate::component::{ComponentError, surface};
-use crate::manifest::Manifest;
-use crate::plain::{escaped, is_plain, plain_excerpt};
-use crate::sandbox::is_offered;
 
 /// A release of an app, as its manifest names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,13 +123,7 @@ impl ReleaseError {
     pub fn hints(&self) -> Vec<String> {
         let missing = match self {
             Self::Component(_) => return Vec::new(),
-            Self::Import(_) => {
-                return vec![
-                    "apps can import syft:app and WASI 0.2's cli, clocks, filesystem, io, \
-                     keyvalue, random, sockets"
-                        .to_owned(),
-                ];
-            }
+            Self::Import(_) => return vec![OFFERED_IN_WORDS.to_owned()],
             Self::NoManifest => &[NAME, VERSION, SEQUENCE, AUTHOR],
             Self::Incomplete(missing) => missing.as_slice(),
             Self::Author(_) | Self::Unseen(_) => &[AUTHOR],

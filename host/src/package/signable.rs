@@ -1,11 +1,12 @@
 //! A component that can be signed.
 
+use syft_manifest::Manifest;
+use syft_manifest::component::CUSTOM;
+
 use super::release::Release;
 use super::secret_key::SecretKey;
 use super::signatures::{NAME, Signatures, push_counted};
 use super::{HEADER, Package, PackageError, PublicKey, sha256};
-use crate::component::CUSTOM;
-use crate::manifest::Manifest;
 
 /// A component that says all that a signature is to vouch for, with the signatures that it
 /// has.

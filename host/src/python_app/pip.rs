@@ -132,7 +132,7 @@ impl Pip<'_> {
         if !ended.succeeded() {
             return Err(wrong(&ended.why(MAX_LINES)));
         }
-        let report = crate::private::read(&report, MAX_REPORT_BYTES)?;
+        let report = syft_manifest::private_dir::read(&report, MAX_REPORT_BYTES)?;
         locked::read(&report.unwrap_or_default())
     }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
+use syft_manifest::private_dir;
 
 use super::locked::Locked;
 use super::pip::Pip;
@@ -17,7 +18,6 @@ use super::stage::Stage;
 use crate::cache_bounds::touch;
 use crate::child::{Child, ChildFolder, ChildLimits, Ended};
 use crate::error::CommandError;
-use crate::private;
 use crate::ui::Ui;
 
 /// It brings the Python that runs in components.
@@ -80,7 +80,7 @@ pub(super) struct Tools {
 impl Tools {
     /// Makes the environment in a folder, unless one of the same versions is complete.
     pub(super) fn make_ready(ui: Ui, folder: &Path) -> Result<Self, CommandError> {
-        private::make_folder(folder)?;
+        private_dir::make_folder(folder)?;
         let python = Python::find(folder)?;
         let environment = folder.join(current());
         // All users hold it together, and who makes the environment holds it alone: others

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use syft_manifest::Digest;
+use syft_manifest::private_dir::is_ours_alone;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
 use super::compiler::{self, CompileFailure, CompileLimits};
 use super::{Compiling, LoadError, engine};
 use crate::cache_bounds::{CacheBounds, keep_within, touch};
-use crate::digest::Digest;
-use crate::private::is_ours_alone;
 
 /// A Python program has some 44 MB of code.
 const BOUNDS: CacheBounds = CacheBounds {

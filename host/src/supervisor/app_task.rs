@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use syft_manifest::Limits;
+use syft_manifest::clock::now;
+use syft_manifest::{Digest, Grants, Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -13,13 +14,9 @@ use tracing::Instrument;
 
 use super::desired_release::DesiredRelease;
 use super::{AppReport, AppStatus, AppTrouble, ServedApp, SupervisorEvent, SupervisorOptions};
-use crate::capability::files::Grants;
-use crate::clock::now;
 use crate::config::Config;
-use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::installed::{Components, Release};
-use crate::manifest::Manifest;
 use crate::open_files::spare_files;
 use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
 use crate::program_cache::ProgramCache;

@@ -12,10 +12,9 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use syft_manifest::{Digest, private_dir};
 
-use crate::digest::Digest;
 use crate::error::CommandError;
-use crate::private;
 
 const LOCK: &str = "lock";
 const STATUS: &str = "status.json";
@@ -115,7 +114,7 @@ impl StatusFile {
     /// # Errors
     /// Another one does.
     pub(super) fn lock(folder: &Path) -> Result<Self, CommandError> {
-        private::make_folder(folder)?;
+        private_dir::make_folder(folder)?;
         let path = folder.join(LOCK);
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);

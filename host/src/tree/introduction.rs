@@ -7,9 +7,9 @@ use std::path::Path;
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
+use syft_manifest::nofollow_dir::open_path;
 use syft_protocol::address::Datasite;
 
-use super::open_path;
 use crate::package::PublicKey;
 
 /// The most bytes of a `did.json`, which takes one or two KiB.

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, StatxFlags, fstat, openat, statat, statx};
 use rustix::io::Errno;
+use syft_manifest::nofollow_dir::is_absent;
 use syft_protocol::address::{Address, RequestId};
 use syft_protocol::inbox::{Content, Refusal, Stamp, Version};
 use syft_protocol::message::Response;
@@ -227,14 +228,6 @@ pub(super) fn look_at(folder: impl AsFd, name: &str) -> io::Result<Option<Stat>>
 
 pub(super) fn is_file(found: &Stat) -> bool {
     FileType::from_raw_mode(found.st_mode).is_file()
-}
-
-/// Tells whether an error says that a path leads to no file of ours: a part of
-/// it is missing, a symlink, or no folder.
-pub(crate) fn is_absent(error: &io::Error) -> bool {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    let is_link = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
-    is_link || matches!(error.kind(), NotFound | NotADirectory)
 }
 
 pub(super) fn stamp(found: &Stat) -> Stamp {

@@ -13,14 +13,16 @@ use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use rustix::fs::fstat;
+use syft_manifest::nofollow_dir::{is_absent, open_path};
 use syft_protocol::address::{Address, Endpoint, Folder, RequestId};
 use syft_protocol::inbox::{Found, Stamp};
 
+use super::Tree;
+use super::Tree;
 use super::names::{Cursor, Names, open_to_read, read_names};
 use super::quiet::Quiet;
-use super::read::{is_absent, stamp};
+use super::read::stamp;
 use super::watch::{FolderGrade, TreeWatcher, WatchResult};
-use super::{Tree, open_path};
 
 /// Names that are read of an endpoint before others have their turn, and what it costs in
 /// names to open a folder.

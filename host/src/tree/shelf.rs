@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, OpenOptions};
+use syft_manifest::nofollow_dir::{
+    create_new, is_absent, open_or_create, open_path, replace_forced,
+};
 use syft_protocol::address::Datasite;
 use syft_protocol::app_url::APPS_FOLDER;
 use syft_protocol::permissions::{DEFAULT_APPS_RULES, PERMISSION_FILE};
-
-use super::read::is_absent;
-use super::{open_or_create, open_path, prepare, write};
 
 /// The folder in which an author publishes apps.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl Shelf {
     pub fn open(datasites: &Path, author: &Datasite) -> io::Result<Self> {
         let own = datasite(datasites, author)?;
         let dir = open_or_create(&own, APPS_FOLDER.into_iter())?;
-        prepare::create_new(&dir, PERMISSION_FILE, DEFAULT_APPS_RULES.as_bytes())?;
+        create_new(&dir, PERMISSION_FILE, DEFAULT_APPS_RULES.as_bytes())?;
         Ok(Self::new(dir, datasites, author))
     }
 
@@ -116,7 +116,7 @@ impl Shelf {
     ) -> io::Result<()> {
         let name = names.next_back().ok_or(io::ErrorKind::InvalidInput)?;
         let folder = open_or_create(&self.dir, names)?;
-        write::replace_forced(&folder, name, bytes)
+        replace_forced(&folder, name, bytes)
     }
 
     /// Deletes a file or a link, and nothing that a link leads to.

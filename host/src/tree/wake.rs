@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use cap_std::fs::Dir;
 use rustix::fs::{Mode, OFlags, fstat, openat};
+use syft_manifest::nofollow_dir::open_path;
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Stamp;
 
-use super::open_path;
 use super::read::{is_file, look_at, stamp};
 
 /// Answers that are woken within a time. All apps of the process share one client.

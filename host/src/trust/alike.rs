@@ -1,8 +1,7 @@
 //! Names that look alike and are not the same.
 
+use syft_manifest::sanitize::is_plain;
 use unicode_security::skeleton;
-
-use crate::plain::is_plain;
 
 /// Tells whether people may take one email for the other.
 pub(super) fn look_alike(one: &str, other: &str) -> bool {

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use syft_manifest::Digest;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
 use super::Fingerprint;
 use super::text;
-use crate::digest::Digest;
 use crate::package::PublicKey;
 
 /// The most revocations of a kind that are kept of an author.

@@ -1,5 +1,6 @@
 //! Why something that is signed is not taken.
 
+use syft_manifest::Digest;
 use syft_protocol::address::{AppName, Datasite};
 use thiserror::Error;
 
@@ -7,7 +8,6 @@ use super::Fingerprint;
 use super::error::TrustError;
 use super::policy::Unmet;
 use super::revoked::By;
-use crate::digest::Digest;
 use crate::package::LinkError;
 
 /// Why something that is signed is not taken.

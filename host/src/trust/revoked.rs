@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use syft_manifest::Digest;
 use syft_protocol::timestamp::Timestamp;
 
 use super::author::Author;
 use super::{Fingerprint, text};
-use crate::digest::Digest;
 
 /// What the owner revoked. It counts whoever has signed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use syft_manifest::Digest;
+use syft_manifest::private_dir::{self, FolderLock};
 use syft_protocol::address::Datasite;
 
 use super::author::Author;
 use super::error::TrustError;
 use super::policy::{self, Policy};
 use super::revoked::Revoked;
-use crate::digest::Digest;
-use crate::private::{self, Lock};
 
 /// The most bytes of a file, far above what anything takes.
 const MAX_BYTES: u64 = 2 << 20;
@@ -31,22 +31,23 @@ impl Store {
             folder: folder.to_owned(),
         };
         for folder in [folder, &store.authors_folder()] {
-            private::make_folder(folder).map_err(|error| TrustError::io(folder, error))?;
+            private_dir::make_folder(folder).map_err(|error| TrustError::io(folder, error))?;
         }
         Ok(store)
     }
 
     /// Returns numbers of which one is another once anything was changed.
     pub(super) fn stamp(&self) -> Result<[u64; 2], TrustError> {
-        let stamp =
-            |folder: &Path| private::stamp(folder).map_err(|error| TrustError::io(folder, error));
+        let stamp = |folder: &Path| {
+            private_dir::stamp(folder).map_err(|error| TrustError::io(folder, error))
+        };
         Ok([stamp(&self.folder)?, stamp(&self.authors_folder())?])
     }
 
     /// Keeps others from changing anything.
-    pub(super) fn lock(&self) -> Result<Lock, TrustError> {
+    pub(super) fn lock(&self) -> Result<FolderLock, TrustError> {
         let path = self.folder.join("lock");
-        private::lock(&path).map_err(|error| TrustError::io(&path, error))
+        private_dir::lock(&path).map_err(|error| TrustError::io(&path, error))
     }
 
     /// Returns what is known of an author.
@@ -85,7 +86,7 @@ impl Store {
     /// Returns the owner's policy, or the default one where there is no file of that name.
     pub(super) fn policy(&self) -> Result<Policy, TrustError> {
         let path = self.folder.join("policy.yaml");
-        let text = private::read(&path, policy::MAX_BYTES);
+        let text = private_dir::read(&path, policy::MAX_BYTES);
         let Some(text) = text.map_err(|error| TrustError::io(&path, error))? else {
             return Ok(Policy::default());
         };
@@ -128,7 +129,7 @@ fn read_author(
 
 /// Reads a file; `None` where there is none.
 fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, TrustError> {
-    let json = private::read(path, MAX_BYTES).map_err(|error| TrustError::io(path, error))?;
+    let json = private_dir::read(path, MAX_BYTES).map_err(|error| TrustError::io(path, error))?;
     let parse = |json: Vec<u8>| {
         serde_json::from_slice(&json).map_err(|error| TrustError::Broken {
             path: path.to_owned(),
@@ -145,7 +146,7 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), TrustError> {
         json.push(b'\n');
         match json.len() as u64 > MAX_BYTES {
             true => Err(std::io::Error::other("there is too much to write")),
-            false => private::write(path, &json),
+            false => private_dir::write(path, &json),
         }
     };
     write().map_err(|error| TrustError::io(path, error))

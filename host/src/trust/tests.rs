@@ -3,11 +3,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 use std::thread;
 
+use syft_manifest::section;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::manifest::section;
 use crate::package::{KeyFile, Package, SecretKey, Signable};
 
 /// The beginning of a component.

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use syft_manifest::{Files, Grants};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::pattern::Globs;
@@ -21,8 +22,7 @@ use uuid::Uuid;
 use super::parked::ParkedEvent;
 use super::view::Coverage;
 use crate::app::Watch;
-use crate::capability::files::{FilePolicy, Grants};
-use crate::manifest::Files;
+use crate::capability::files::FilePolicy;
 use crate::state::{Attempts, Kept, Note, WatchNumber};
 
 /// How long an event that failed and did not come up again is remembered.

@@ -12,13 +12,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use syft_host::app::{App, AppAnswer, LoadedApp};
-use syft_host::capability::files::{FileAccess, Grants};
+use syft_host::capability::files::FileAccess;
 use syft_host::child;
-use syft_host::manifest;
 use syft_host::memory::Memory;
 use syft_host::sandbox::{CompileLimits, Compiling, Sandbox};
 use syft_host::state;
-use syft_manifest::Limits;
+use syft_manifest::{Files, Grants, Limits};
 use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::inbox::{Stamp, Version};
@@ -96,9 +95,9 @@ impl Ours {
         let sandbox = sandbox.unwrap();
         let name = AppName::parse("app").unwrap();
         let owner = Datasite::parse("owner@example.com").unwrap();
-        let files = manifest::Files {
+        let files = Files {
             read: vec![PathPattern::parse("*/public/*.txt").unwrap()],
-            ..manifest::Files::default()
+            ..Files::default()
         };
         let grants = Grants {
             requested: files.clone(),

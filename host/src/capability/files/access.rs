@@ -170,3 +170,76 @@ impl Granted<'_, ToMakeFolder> {
         mkdirat(folder, name, Mode::from_raw_mode(0o777))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Read;
+
+    use syft_manifest::{Files, Grants};
+    use syft_protocol::address::{AppName, Datasite};
+    use syft_protocol::grant::PathPattern;
+
+    use super::*;
+    use crate::capability::files::policy::FilePolicy;
+
+    fn policy(read: &str, on_behalf: &str) -> FilePolicy {
+        let patterns = |text| vec![PathPattern::parse(text).expect("a pattern")];
+        let files = Files {
+            read: patterns(read),
+            on_behalf_of_sender: patterns(on_behalf),
+            ..Files::default()
+        };
+        let grants = Grants {
+            requested: files.clone(),
+            approved: files,
+            denied: Vec::new(),
+        };
+        let datasite = Datasite::parse("o@x.org").expect("an email");
+        FilePolicy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))
+    }
+
+    #[test]
+    fn what_was_granted_opens_and_what_was_not_says_why() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let datasite = folder.path().join("a@x.org/public");
+        fs::create_dir_all(&datasite).expect("a datasite");
+        fs::write(datasite.join("f"), "text").expect("a file");
+        let root = DatasitesDir::open(folder.path()).expect("a folder");
+        let policy = policy("*/public/f", "*/shared/**");
+        let sender = CallSender::new(None);
+        let access = |path: &str| {
+            let path = GuestPath::of(path);
+            let rights = policy.decide(&path.names());
+            Access::new(path, Some(&root), &sender, rights)
+        };
+        let file = access("a@x.org/public/f");
+        let granted = file.read().ok().expect("a grant");
+        let mut text = String::new();
+        fs::File::from(granted.open().expect("a file"))
+            .read_to_string(&mut text)
+            .expect("its text");
+        assert_eq!(text, "text");
+        let refusal = file.write().err().expect("no grant");
+        assert_eq!(
+            (refusal.want, refusal.denied),
+            (Want::Write, Denied::NotRequested)
+        );
+        let folder = access("a@x.org/public");
+        let granted = folder.see().ok().expect("a grant");
+        assert!(granted.open_folder().is_ok());
+        assert!(folder.read().is_err(), "a folder on the way to a file");
+        let shared = access("a@x.org/shared/f");
+        let refusal = shared.read().err().expect("no grant");
+        assert!(matches!(refusal.denied, Denied::SenderMayNot(_)));
+    }
+
+    #[test]
+    fn without_files_nothing_is_granted() {
+        let sender = CallSender::new(None);
+        let path = GuestPath::of("a@x.org/public/f");
+        let rights = policy("**", "**").decide(&path.names());
+        let access = Access::new(path, None, &sender, rights);
+        assert!(access.read().is_err() && access.see().is_err());
+    }
+}

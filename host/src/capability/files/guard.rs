@@ -29,19 +29,54 @@ struct Inner {
     policy: Arc<FilePolicy>,
     sender: CallSender,
     budget: Budget,
+    /// Kept where events of what others write are delivered to the app.
+    own_writes: Option<CallWrites>,
+    log: RefusalLog,
+}
+
+/// What is left of the limits of a call.
+pub(super) struct Budget {
+    limits: Limits,
     meter: Meter,
-    /// Kept where the app is told of changes that others make.
-    writes: Option<CallWrites>,
+    written_bytes: AtomicU64,
+    open_files: AtomicUsize,
+}
+
+/// The log of what a call was refused, each thing once.
+pub(super) struct RefusalLog {
     app: Arc<str>,
     request: Arc<str>,
     logged: Mutex<HashSet<(GuestPath, Option<Want>)>>,
 }
 
-/// What is left of the limits.
-struct Budget {
-    limits: Limits,
-    written_bytes: AtomicU64,
-    open_files: AtomicUsize,
+impl Budget {
+    pub(super) fn new(limits: &Limits, meter: &Meter) -> Self {
+        Self {
+            limits: limits.clone(),
+            meter: meter.clone(),
+            written_bytes: AtomicU64::new(0),
+            open_files: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl RefusalLog {
+    pub(super) fn new(app: &Arc<str>, request: &Arc<str>) -> Self {
+        Self {
+            app: Arc::clone(app),
+            request: Arc::clone(request),
+            logged: Mutex::default(),
+        }
+    }
+
+    fn write(&self, path: &GuestPath, want: Option<Want>, write: impl FnOnce(&str, &str, &str)) {
+        let mut logged = self.logged.lock().expect("no holder of this lock panics");
+        if logged.len() >= MAX_LOGGED || !logged.insert((path.clone(), want)) {
+            return;
+        }
+        drop(logged);
+        write(&self.app, &self.request, &path.text());
+    }
 }
 
 impl Guard {
@@ -49,26 +84,17 @@ impl Guard {
         root: Option<Arc<DatasitesDir>>,
         policy: Arc<FilePolicy>,
         sender: CallSender,
-        limits: &Limits,
-        meter: &Meter,
-        writes: Option<CallWrites>,
-        app: Arc<str>,
-        request: Arc<str>,
+        budget: Budget,
+        own_writes: Option<CallWrites>,
+        log: RefusalLog,
     ) -> Self {
         Self(Arc::new(Inner {
             root,
             policy,
             sender,
-            budget: Budget {
-                limits: limits.clone(),
-                written_bytes: AtomicU64::new(0),
-                open_files: AtomicUsize::new(0),
-            },
-            meter: meter.clone(),
-            writes,
-            app,
-            request,
-            logged: Mutex::default(),
+            budget,
+            own_writes,
+            log,
         }))
     }
 
@@ -107,7 +133,7 @@ impl Guard {
         look: impl Fn() -> Option<Stamp>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
-        let Some(writes) = &self.0.writes else {
+        let Some(writes) = &self.0.own_writes else {
             return Ok(change());
         };
         if let Err(code) = writes.begin(path, look()) {
@@ -149,7 +175,7 @@ impl Guard {
     pub(super) fn open_slot(&self, path: &GuestPath) -> Result<Slot, ErrorCode> {
         let limit = self.0.budget.limits.open_files;
         if self.0.budget.open_files.fetch_add(1, Ordering::Relaxed) < limit {
-            let charge = self.0.meter.nothing(Part::Held);
+            let charge = self.0.budget.meter.nothing(Part::Held);
             let guard = self.clone();
             return Ok(Slot { guard, charge });
         }
@@ -160,13 +186,13 @@ impl Guard {
 
     /// Logs that something is there which no guest gets, granted or not.
     pub(super) fn log_unfit(&self, path: &GuestPath, what: &str) {
-        self.log(path, None, |app, request, path| {
+        self.0.log.write(path, None, |app, request, path| {
             tracing::warn!(app, request, path, "not a file for apps: {what}");
         });
     }
 
     fn log_limit(&self, path: &GuestPath, limit: &str) {
-        self.log(path, None, |app, request, path| {
+        self.0.log.write(path, None, |app, request, path| {
             tracing::warn!(app, request, path, "file refused: {limit}");
         });
     }
@@ -179,22 +205,15 @@ impl Guard {
             Want::Read => "read",
             Want::Write | Want::MakeFolder => "write",
         };
-        self.log(path, Some(*want), |app, request, path| match denied {
-            // Nothing is wrong with the app: its callers ask for what they may not.
-            Denied::SenderMayNot(_) => {
-                tracing::info!(app, request, access, path, hint, "file access denied");
-            }
-            _ => tracing::warn!(app, request, access, path, hint, "file access denied"),
-        });
-    }
-
-    fn log(&self, path: &GuestPath, want: Option<Want>, write: impl FnOnce(&str, &str, &str)) {
-        let mut logged = self.0.logged.lock().expect("no holder of this lock panics");
-        if logged.len() >= MAX_LOGGED || !logged.insert((path.clone(), want)) {
-            return;
-        }
-        drop(logged);
-        write(&self.0.app, &self.0.request, &path.text());
+        self.0
+            .log
+            .write(path, Some(*want), |app, request, path| match denied {
+                // Nothing is wrong with the app: its callers ask for what they may not.
+                Denied::SenderMayNot(_) => {
+                    tracing::info!(app, request, access, path, hint, "file access denied");
+                }
+                _ => tracing::warn!(app, request, access, path, hint, "file access denied"),
+            });
     }
 }
 

@@ -1,21 +1,9 @@
 //! The one decision about files: what an app asked for, what its owner approved,
 //! and what nobody can approve.
 
+use syft_manifest::{Files, Grants};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::{PathPattern, Pattern, Reach};
-
-use crate::manifest::Files;
-
-/// What an app asks for and what of it the owner approved.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Grants {
-    /// What the app's manifest asks for.
-    pub requested: Files,
-    /// What the owner approved. Only what is in both is granted.
-    pub approved: Files,
-    /// What the owner denies, whatever was approved.
-    pub denied: Vec<PathPattern>,
-}
 
 /// What a guest wants with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use syft_manifest::Limits;
+use syft_manifest::sanitize::plain;
+use syft_manifest::{Limits, Manifest, Problem};
 use syft_protocol::grant::PathPattern;
 
 use super::imports::Imports;
 use super::limits::describe;
 use crate::layout::{one_line, quoted};
-use crate::manifest::{Manifest, Problem};
 use crate::package::PublicKey;
-use crate::plain::plain;
 
 /// What is known about an app. Its own texts were checked; what was not is made
 /// plain here.

@@ -1,13 +1,13 @@
 //! Giving a signed app to a registry.
 
 use serde_json::json;
+use syft_manifest::sanitize::plain;
 
 use crate::catalog::{self, ReadError};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::oci::{self, Auth, Bounds, OciError, Reference};
 use crate::package::{Link, Verified};
-use crate::plain::plain;
 use crate::ui::Ui;
 
 /// Gives an app to a registry, with how its author went over from key to key, as far as the

@@ -1,10 +1,10 @@
 //! `syft-host trust list`
 
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
 
 use super::explain_refused;
 use crate::error::CommandError;
-use crate::plain::plain;
 use crate::trust::{Author, Pinned, Revoked, TrustStore, Trusted};
 use crate::ui::Ui;
 

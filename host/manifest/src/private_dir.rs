@@ -9,11 +9,11 @@ use std::path::Path;
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 /// How the names of files begin that were not written to the end.
-pub(crate) const UNFINISHED: &str = ".new-";
+pub const UNFINISHED: &str = ".new-";
 
 /// Keeps others from changing what is in a folder, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Lock {
+pub struct FolderLock {
     _held: File,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Lock {
 ///
 /// # Errors
 /// It cannot be made, or others can write to it.
-pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
+pub fn make_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -37,7 +37,7 @@ pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Tells whether this user alone can write to something.
-pub(crate) fn is_ours_alone(metadata: &Metadata) -> bool {
+pub fn is_ours_alone(metadata: &Metadata) -> bool {
     metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
 }
 
@@ -46,7 +46,7 @@ pub(crate) fn is_ours_alone(metadata: &Metadata) -> bool {
 ///
 /// # Errors
 /// It cannot be read, or is too large.
-pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         metadata => metadata?,
@@ -73,7 +73,7 @@ pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 ///
 /// # Errors
 /// The folder cannot be listed.
-pub(crate) fn stamp(folder: &Path) -> io::Result<u64> {
+pub fn stamp(folder: &Path) -> io::Result<u64> {
     let mut stamp = DefaultHasher::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -89,7 +89,7 @@ pub(crate) fn stamp(folder: &Path) -> io::Result<u64> {
 ///
 /// # Errors
 /// The disk.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
     let mut file = tempfile::Builder::new()
         .prefix(UNFINISHED)
@@ -105,10 +105,10 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// It cannot be had.
-pub(crate) fn lock(path: &Path) -> io::Result<Lock> {
+pub fn lock(path: &Path) -> io::Result<FolderLock> {
     let mut options = File::options();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
     let file = options.open(path)?;
     flock(&file, FlockOperation::LockExclusive)?;
-    Ok(Lock { _held: file })
+    Ok(FolderLock { _held: file })
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use syft_protocol::address::AppName;
 
-use crate::plain::{is_plain, plain_excerpt};
-use crate::quantity::{parse_size, parse_time};
+use crate::sanitize::{is_plain, plain_excerpt};
+use crate::units::{parse_size, parse_time};
 
 pub(super) const TIME: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(600);
@@ -14,7 +14,7 @@ pub(super) const MEMORY_BYTES: RangeInclusive<usize> = 1 << 20..=4 << 30;
 pub(super) const QUOTA_BYTES: RangeInclusive<u64> = 1 << 20..=16 << 30;
 pub(super) const CONCURRENCY: RangeInclusive<usize> = 1..=1_000;
 /// Numbers that every reader of JSON keeps exactly.
-pub(crate) const SEQUENCE: RangeInclusive<u64> = 1..=(1 << 53) - 1;
+pub const SEQUENCE: RangeInclusive<u64> = 1..=(1 << 53) - 1;
 /// The most characters of the texts.
 pub(super) const MAX_VERSION: usize = 64;
 pub(super) const MAX_DESCRIPTION: usize = 500;
@@ -45,7 +45,11 @@ pub(super) fn name(text: &str) -> Result<AppName, Problem> {
     })
 }
 
-pub(crate) fn version(text: &str) -> Result<semver::Version, Problem> {
+/// Reads and checks a version.
+///
+/// # Errors
+/// It is no version by semver.org, or too long.
+pub fn parse_version(text: &str) -> Result<semver::Version, Problem> {
     let shown = plain_excerpt(text, MAX_VERSION);
     let help = "a version has three numbers, as in `1.2.0` or `1.2.0-beta.1`";
     if text.len() > MAX_VERSION {

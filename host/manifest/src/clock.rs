@@ -5,6 +5,6 @@ use std::time::SystemTime;
 use syft_protocol::timestamp::Timestamp;
 
 /// Returns what the clock of this machine shows.
-pub(crate) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::from_system_time(SystemTime::now())
 }

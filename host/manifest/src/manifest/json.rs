@@ -14,7 +14,7 @@ use super::check::{self, Problem};
 use super::patterns::{self, List};
 use super::section::{self, SectionError};
 use super::{Files, Manifest, ManifestLimits};
-use crate::plain::plain_excerpt;
+use crate::sanitize::plain_excerpt;
 
 /// Why a component's manifest is none.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -143,7 +143,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
     } = raw;
     Ok(Manifest {
         name: check("app.name", app.name, |it| check::name(&it))?,
-        version: check("app.version", app.version, |it| check::version(&it))?,
+        version: check("app.version", app.version, |it| check::parse_version(&it))?,
         sequence: check("app.sequence", app.sequence, |it| check::sequence(Some(it)))?,
         description: check("app.description", app.description, |it| {
             check::description(&it)

@@ -10,7 +10,7 @@ use super::check::{self, Problem};
 use super::diagnostic::Diagnostic;
 use super::patterns::{self, List};
 use super::{Files, Manifest, ManifestLimits, section};
-use crate::plain::plain_excerpt;
+use crate::sanitize::plain_excerpt;
 
 type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
 type Value<'a> = Spanned<DeValue<'a>>;
@@ -160,7 +160,7 @@ fn app(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
     for (key, value) in table {
         match key.as_ref().as_ref() {
             "name" => manifest.name = string(findings, value, "leaderboard", check::name),
-            "version" => manifest.version = string(findings, value, "1.2.0", check::version),
+            "version" => manifest.version = string(findings, value, "1.2.0", check::parse_version),
             "sequence" => manifest.sequence = integer(findings, value, "17", check::sequence),
             "description" => {
                 manifest.description =

@@ -7,7 +7,7 @@ use syft_protocol::retention::parse_interval;
 const UNITS: [(&str, u32); 3] = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
 
 /// Returns the time that a text such as `500ms`, `10s` or `1m30s` names.
-pub(crate) fn parse_time(text: &str) -> Option<Duration> {
+pub fn parse_time(text: &str) -> Option<Duration> {
     match text.strip_suffix("ms") {
         Some(number) => whole(number).map(Duration::from_millis),
         None => parse_interval(text).ok(),
@@ -16,7 +16,7 @@ pub(crate) fn parse_time(text: &str) -> Option<Duration> {
 
 /// Returns the time that a text such as `30s` or `30d` names: at most ten years,
 /// which can be added to any time.
-pub(crate) fn parse_long_time(text: &str) -> Result<Duration, String> {
+pub fn parse_long_time(text: &str) -> Result<Duration, String> {
     parse_interval(text)
         .ok()
         .filter(|time| *time <= Duration::from_secs(3650 * 24 * 60 * 60))
@@ -24,7 +24,7 @@ pub(crate) fn parse_long_time(text: &str) -> Result<Duration, String> {
 }
 
 /// Returns the bytes that a text such as `64MiB` names.
-pub(crate) fn parse_size(text: &str) -> Option<usize> {
+pub fn parse_size(text: &str) -> Option<usize> {
     let (number, shift) = UNITS
         .iter()
         .find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, shift)))?;
@@ -40,7 +40,7 @@ fn whole(number: &str) -> Option<u64> {
 }
 
 /// Returns the time as text, exact to the millisecond.
-pub(crate) fn show_time(time: Duration) -> String {
+pub fn show_time(time: Duration) -> String {
     let (seconds, millis) = (time.as_secs(), time.subsec_millis());
     match (seconds, millis) {
         (0, millis) => format!("{millis} ms"),
@@ -51,7 +51,7 @@ pub(crate) fn show_time(time: Duration) -> String {
 }
 
 /// Returns the size as text, exact, in the largest unit that is.
-pub(crate) fn show_size(bytes: u64) -> String {
+pub fn show_size(bytes: u64) -> String {
     UNITS
         .iter()
         .find(|(_, shift)| bytes != 0 && bytes.is_multiple_of(1 << shift))

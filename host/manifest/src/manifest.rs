@@ -15,12 +15,12 @@ pub mod section;
 
 use std::time::Duration;
 
-use syft_manifest::Limits;
+use crate::Limits;
 use syft_protocol::address::{AddressError, AppName};
 use syft_protocol::grant::PathPattern;
 
 pub use check::Problem;
-pub(crate) use check::{SEQUENCE, version};
+pub use check::{SEQUENCE, parse_version};
 pub use diagnostic::Diagnostic;
 pub use json::ManifestError;
 pub use schema::schema;
@@ -118,7 +118,7 @@ impl Manifest {
     ///
     /// # Errors
     /// The crate's name cannot name an app.
-    pub(crate) fn or_of_crate(
+    pub fn or_of_crate(
         mut self,
         name: &str,
         version: &semver::Version,
@@ -133,7 +133,7 @@ impl Manifest {
     ///
     /// # Errors
     /// The name cannot name an app.
-    pub(crate) fn or_of_program(
+    pub fn or_of_program(
         mut self,
         name: &str,
         description: Option<&str>,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::check::Problem;
-use crate::plain::plain;
+use crate::sanitize::plain;
 
 /// What is wrong with a manifest, and where. Displays as text without colour.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,6 @@
 
 use std::ops::Range;
 
-use data_encoding::HEXLOWER;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 use wasmparser::{
     BinaryReader, BinaryReaderError, ComponentExportSectionReader, ComponentImportSectionReader,
@@ -19,15 +17,10 @@ const CORE_MODULE: &[u8; 8] = b"\0asm\x01\0\0\0";
 /// Those of native code, as wasmtime compiles components to.
 const ELF: &[u8; 4] = b"\x7fELF";
 
-pub(crate) const CUSTOM: u8 = 0;
+/// The id of custom sections.
+pub const CUSTOM: u8 = 0;
 const IMPORTS: u8 = 10;
 const EXPORTS: u8 = 11;
-
-/// Returns the SHA-256 of a component in hexadecimal digits: it names these bytes
-/// and no others.
-pub(crate) fn digest(component: &[u8]) -> String {
-    HEXLOWER.encode(&Sha256::digest(component))
-}
 
 /// Why bytes are no component.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -58,11 +51,13 @@ impl From<BinaryReaderError> for ComponentError {
 /// A section of the outermost layer. What modules and components within it hold
 /// lies inside the body of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Section {
-    pub(crate) id: u8,
+pub struct Section {
+    /// Its kind.
+    pub id: u8,
     /// Where it is, with its id and length.
-    pub(crate) whole: Range<usize>,
-    pub(crate) body: Range<usize>,
+    pub whole: Range<usize>,
+    /// Where its content is.
+    pub body: Range<usize>,
 }
 
 /// The most sections of a component, far above what toolchains write.
@@ -73,13 +68,13 @@ const MAX_NAMES: usize = 1_000;
 
 /// The sections of a component in their order, up to the first that is broken.
 #[derive(Debug, Clone)]
-pub(crate) struct Sections<'a> {
+pub struct Sections<'a> {
     reader: BinaryReader<'a>,
     n_read: usize,
 }
 
 /// Returns the sections of a component in their order.
-pub(crate) fn sections(component: &[u8]) -> Result<Sections<'_>, ComponentError> {
+pub fn sections(component: &[u8]) -> Result<Sections<'_>, ComponentError> {
     if component.starts_with(CORE_MODULE) {
         return Err(ComponentError::CoreModule);
     }
@@ -125,10 +120,7 @@ impl Sections<'_> {
 }
 
 /// Returns the name of a custom section.
-pub(crate) fn custom_name<'a>(
-    component: &'a [u8],
-    section: &Section,
-) -> Result<&'a str, ComponentError> {
+pub fn custom_name<'a>(component: &'a [u8], section: &Section) -> Result<&'a str, ComponentError> {
     let body = &component[section.body.clone()];
     Ok(BinaryReader::new(body, section.body.start).read_string()?)
 }

@@ -1,11 +1,10 @@
-//! The names of bytes.
+//! SHA-256 digests, which name components and releases.
 
 use std::fmt;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
-
-use crate::component;
+use sha2::{Digest as _, Sha256};
 
 /// A SHA-256, in hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,7 +14,7 @@ pub struct Digest(String);
 impl Digest {
     /// Returns the digest of bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(component::digest(bytes))
+        Self(HEXLOWER.encode(&Sha256::digest(bytes)))
     }
 
     /// Reads a digest.
