@@ -44,7 +44,7 @@ impl TreeHints {
             (true, What::Made | What::MovedIn) => self.new_folders.insert(event.path()),
             (true, What::Gone) => self.gone_folders.insert(event.path()),
             // A file that is only made is empty still.
-            (false, What::WriteResult | What::MovedIn) => match request_file(event.name) {
+            (false, What::Written | What::MovedIn) => match request_file(event.name) {
                 FileKind::Request(id) => self.requests_in(event.folder).insert(id),
                 _ => false,
             },
