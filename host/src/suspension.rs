@@ -132,14 +132,14 @@ pub(crate) async fn alone() -> OwnedMutexGuard<()> {
 }
 
 fn read(folder: &PrivateFolder) -> io::Result<Record> {
-    match private::read(&folder.join(FILE), MAX_BYTES)? {
+    match private_dir::read(&folder.join(FILE), MAX_BYTES)? {
         Some(json) => Ok(serde_json::from_slice(&json)?),
         None => Ok(Record::default()),
     }
 }
 
 fn write(folder: &PrivateFolder, record: &Record) -> io::Result<()> {
-    private::write(&folder.join(FILE), &serde_json::to_vec(record)?)
+    private_dir::write(&folder.join(FILE), &serde_json::to_vec(record)?)
 }
 
 #[cfg(test)]
