@@ -163,7 +163,7 @@ fn a_server_that_panics_is_started_again() {
     let serving = Serving::spawn(&site, command);
     let failed = serving.wait_for_nth(2, "app-failed", "app");
     assert!(
-        failed["error"].to_string().contains("its server has ended"),
+        failed["error"].to_string().contains("its server ended"),
         "{failed}"
     );
     serving.wait_for_nth(2, "app-started", "app");
