@@ -11,8 +11,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use syft_host::oci::{self, Auth, Bounds, Digest, OciError, Pulled, Reference};
-use syft_host::package::{Package, SecretKey, Signable};
+use syft_package::oci::{self, Auth, Bounds, Digest, OciError, Pulled, Reference};
+use syft_package::{Package, SecretKey, Signable};
 
 use crate::support::sections::{HEADER, custom};
 use crate::support::tell_not_run;

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use syft_host::catalog::{self, Entry, Found};
+use syft_package::catalog::{self, Entry, Found};
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::signing::signer::Signer;

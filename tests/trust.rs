@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::thread;
 
 use serde_json::{Value, json};
-use syft_host::package::{Link, SecretKey};
+use syft_package::{Link, SecretKey};
 use syft_protocol::address::Datasite;
 
 use crate::signing::keys::{mode, on_terminal};
@@ -136,7 +136,7 @@ fn a_did_json_gives_the_key_of_a_fingerprint_and_no_other() {
     };
     assert_eq!(add(&other), false);
     let line = Signer::new(1).line();
-    let shown = syft_host::package::PublicKey::read(line.as_bytes()).unwrap();
+    let shown = syft_package::PublicKey::read(line.as_bytes()).unwrap();
     assert_eq!(add(&shown.to_string()), true);
     assert_eq!(only_author(&site)["keys"][0]["public_key"], line);
 }

@@ -1,7 +1,7 @@
 //! What authors publish.
 
-use syft_host::catalog::{Catalog, CatalogError, Found, KIND};
-use syft_host::package::{Envelope, KeyFile, Link, SecretKey};
+use syft_package::catalog::{Catalog, CatalogError, Found, KIND};
+use syft_package::{Envelope, KeyFile, Link, SecretKey};
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::assert_is_short_line;

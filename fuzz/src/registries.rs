@@ -1,6 +1,6 @@
 //! Registries: where an app is in one, and what one has of it.
 
-use syft_host::oci::{Digest, Manifest, Reference, Version};
+use syft_package::oci::{Digest, Manifest, Reference, Version};
 
 use crate::assert_is_short_line;
 

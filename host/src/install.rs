@@ -14,6 +14,8 @@ use std::collections::HashSet;
 
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Grants, Limits, ManifestLimits};
+use syft_package::trust::{Refused, TrustStore};
+use syft_package::{Package, Release};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -21,9 +23,7 @@ use crate::config::Config;
 use crate::installed::{self, Components, Installed, InstalledError, Records};
 use crate::launch::{Plan, Prepared};
 use crate::memory::Memory;
-use crate::package::{Package, Release};
 use crate::sandbox::Compiling;
-use crate::trust::{Refused, TrustStore};
 
 pub use candidate::{Candidate, Change};
 pub use data::data_owner;

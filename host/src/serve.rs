@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use syft_manifest::clock::now;
+use syft_package::trust::{By, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -30,7 +31,6 @@ use crate::error::CommandError;
 use crate::installed::{Components, InstalledError, Records, Release};
 use crate::launch::{Manner, Serves};
 use crate::server::{Shutdown, Stop};
-use crate::trust::{By, TrustStore};
 
 use keeper::{Keeper, Shared};
 use nudge::Nudge;

@@ -1,11 +1,10 @@
 //! The `rpc/` folder of one app in the datasites tree, held as a directory
-//! handle, and the folder in which an author publishes apps.
+//! handle.
 //!
 //! Strangers write below it. Every path is walked from the handle one name at a
 //! time and no symlink is followed, at any level below the datasites root.
 
 mod folders;
-mod introduction;
 mod names;
 mod post;
 mod prepare;
@@ -13,7 +12,6 @@ mod quiet;
 mod read;
 mod scan;
 mod seats;
-mod shelf;
 mod sweep;
 mod wake;
 mod watch;
@@ -36,11 +34,9 @@ use syft_manifest::nofollow_dir::{open_or_create, open_path};
 use syft_protocol::address::{AppName, Datasite, Folder};
 
 use folders::Folders;
-pub use introduction::did_key;
 pub use post::Found;
 pub use read::{Opened, RequestFile};
 pub use scan::{Course, Scan, Skipped, Which};
-pub use shelf::{Item, Shelf};
 pub use watch::{Hints, Watcher};
 pub use write::Written;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use data_encoding::BASE64;
-use syft_host::oci::{self, Auth, OciError, Reference};
+use syft_package::oci::{self, Auth, OciError, Reference};
 use zeroize::Zeroizing;
 
 use super::fake::{Answer, Asked, Ending, Fake};

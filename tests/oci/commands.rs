@@ -5,9 +5,9 @@ use std::path::Path;
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use syft_host::oci::{LINEAGE, SCHEME};
-use syft_host::package::{KeyFile, Link, SecretKey};
 use syft_manifest::Digest;
+use syft_package::oci::{LINEAGE, SCHEME};
+use syft_package::{KeyFile, Link, SecretKey};
 use syft_protocol::address::Datasite;
 
 use super::fake::{Answer, Asked, DIGEST, Fake};
@@ -276,7 +276,7 @@ fn who_is_not_trusted_any_more_is_not_updated() {
 /// Makes a small app, always with the same bytes, and pushes it.
 fn push_small(registry: &Fake, name: &str, code: &str) -> String {
     let key = key_of(&[1; 32]);
-    let app = syft_host::package::Signable::read(&super::app_of(code))
+    let app = syft_package::Signable::read(&super::app_of(code))
         .unwrap()
         .sign(&[key])
         .unwrap();

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use syft_host::oci::Digest;
+use syft_package::oci::Digest;
 
 use crate::support::PATIENCE;
 

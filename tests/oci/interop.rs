@@ -13,9 +13,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use serde_json::{Value, json};
-use syft_host::oci::{self, Auth, Digest, OciError};
-use syft_host::package::{Package, SecretKey, Signable};
 use syft_manifest::section;
+use syft_package::oci::{self, Auth, Digest, OciError};
+use syft_package::{Package, SecretKey, Signable};
 use zeroize::Zeroizing;
 
 use super::{MANIFEST, at, bounds};

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use serde_json::{Value, json};
-use syft_host::oci::{self, Auth, Bounds, Digest, OciError};
+use syft_package::oci::{self, Auth, Bounds, Digest, OciError};
 use zeroize::Zeroizing;
 
 use super::fake::{Answer, Asked, DIGEST, Ending, Fake};

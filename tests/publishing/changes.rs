@@ -3,8 +3,8 @@
 use std::fs;
 
 use data_encoding::HEXLOWER;
-use syft_host::catalog::Freshness;
-use syft_host::package::{Package, PublicKey};
+use syft_package::catalog::Freshness;
+use syft_package::{Package, PublicKey};
 use syft_protocol::timestamp::Timestamp;
 
 use super::{ALICE, Author, NAME, refused, signed};
@@ -30,7 +30,7 @@ fn a_refresh_changes_the_number_and_the_times_alone() {
     let now = now.catalog();
     assert_eq!(now.counter(), before.catalog().counter() + 1);
     assert!(now.issued() > before.catalog().issued());
-    let lifetime = |catalog: &syft_host::catalog::Catalog| {
+    let lifetime = |catalog: &syft_package::catalog::Catalog| {
         let lifetime = catalog
             .expires()
             .saturating_duration_since(catalog.issued());

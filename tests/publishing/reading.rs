@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use syft_host::catalog::{self, CatalogError, FetchError, ReadError};
+use syft_package::catalog::{self, CatalogError, FetchError, ReadError};
 use syft_protocol::address::Datasite;
 
 use super::{ALICE, Author, alice};

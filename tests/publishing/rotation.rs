@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
-use syft_host::package::{Link, PublicKey};
+use syft_package::{Link, PublicKey};
 
 use super::{Author, NAME, json, refused};
 use crate::signing::signer::Signer;

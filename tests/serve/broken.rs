@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
-use syft_host::trust::{Revocation, TrustStore};
+use syft_package::trust::{Revocation, TrustStore};
 
 use super::{counter, hello, howdy};
 use crate::support::client::{call, send};

@@ -5,10 +5,11 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use syft_package::trust::Refused;
+use syft_package::{KeyError, PackageError, Release};
+
 use crate::error::CommandError;
-use crate::package::{KeyError, PackageError, Release};
 use crate::sandbox::LoadError;
-use crate::trust::Refused;
 
 /// Reads a component file that is not larger than the limit.
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {

@@ -4,17 +4,17 @@ use clap::Args;
 use serde_json::json;
 use syft_manifest::Digest;
 use syft_manifest::sanitize::plain;
+use syft_package::catalog::CATALOG_FILE;
+use syft_package::source::Source;
+use syft_package::trust::Via;
 use syft_protocol::grant::PathPattern;
 
 use super::{Exit, offer};
-use crate::catalog::CATALOG_FILE;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{Candidate, Change, Installer};
 use crate::installed::Installed;
-use crate::source::Source;
 use crate::subscriptions::Subscriptions;
-use crate::trust::Via;
 use crate::ui::Ui;
 
 /// Install a signed app, or another release of it

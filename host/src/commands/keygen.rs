@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use syft_package::SecretKey;
 use zeroize::Zeroizing;
 
 use super::Exit;
 use super::passphrase::Passphrase;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::package::SecretKey;
 use crate::ui::Ui;
 
 /// Make a key to sign apps with

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use syft_package::{KeyError, KeyFile, PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
 use super::files;
 use super::passphrase::Passphrase;
 use crate::error::CommandError;
-use crate::package::{KeyError, KeyFile, PublicKey, SecretKey};
 
 /// Reads a secret key, and asks for its passphrase if it has one.
 pub(super) fn read_secret(

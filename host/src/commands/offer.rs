@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use syft_manifest::Digest;
 use syft_manifest::sanitize::plain;
+use syft_package::trust::{Standing, Via};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -12,7 +13,6 @@ use crate::install::{Candidate, InstallError};
 use crate::installed::{Installed, Release};
 use crate::layout::{one_line, quoted};
 use crate::serve::Status;
-use crate::trust::{Standing, Via};
 use crate::ui::Ui;
 
 /// Returns why it could not be done, with what to do about it.

@@ -11,6 +11,11 @@ use serde_json::{Value, json};
 use syft_manifest::Limits;
 use syft_manifest::clock::now;
 use syft_manifest::units::parse_long_time;
+use syft_package::catalog::{
+    Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError,
+};
+use syft_package::oci::{self, Reference};
+use syft_package::{Package, PackageError, PublicKey, SecretKey, Verified};
 use syft_protocol::acl::Access;
 use syft_protocol::address::AppName;
 use syft_protocol::app_url::SyftAppUrl;
@@ -18,11 +23,8 @@ use syft_protocol::app_url::SyftAppUrl;
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::capability::files::{Broken, Root, Rules};
-use crate::catalog::{Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::oci::{self, Reference};
-use crate::package::{Package, PackageError, PublicKey, SecretKey, Verified};
 use crate::ui::Ui;
 
 /// Somebody of whom no rule knows.

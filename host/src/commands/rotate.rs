@@ -7,13 +7,13 @@ use clap::Args;
 use serde_json::json;
 use syft_manifest::clock::now;
 use syft_manifest::units::parse_long_time;
+use syft_package::Link;
+use syft_package::catalog::WorkshopError;
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys, publish};
-use crate::catalog::WorkshopError;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::package::Link;
 use crate::ui::Ui;
 
 /// Go over to another key, without those who trust you having to do anything

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use syft_manifest::Digest;
+use syft_package::Link;
+use syft_package::trust::{
+    Alarm, Author, Fingerprint, Given, Refused, Revocation, TrustStore, did_key,
+};
 use syft_protocol::address::Datasite;
 
 use super::files::explain_refused;
@@ -16,9 +20,6 @@ use super::keys::read_public;
 use super::{Exit, offer};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::package::Link;
-use crate::tree::did_key;
-use crate::trust::{Alarm, Author, Fingerprint, Given, Refused, Revocation, TrustStore};
 use crate::ui::Ui;
 
 /// The most bytes of a lineage, far more than the longest takes.

@@ -6,10 +6,10 @@ use clap::Args;
 use data_encoding::HEXLOWER;
 use serde_json::json;
 use syft_manifest::{Digest, Limits};
+use syft_package::{Package, PackageError, PublicKey, Verified};
 
 use super::{Exit, files, keys};
 use crate::error::CommandError;
-use crate::package::{Package, PackageError, PublicKey, Verified};
 use crate::ui::Ui;
 
 /// Check who signed an app, and that nobody changed it since

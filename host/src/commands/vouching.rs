@@ -1,14 +1,13 @@
 //! Who vouches for an app that is run in the foreground.
 
+use syft_package::trust::{Claim, Refused, Standing, TrustStore, Via, did_key, digests};
+use syft_package::{Package, PackageError, Verified};
 use syft_protocol::address::AppName;
 
 use super::{files, offer};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::data_owner;
-use crate::package::{Package, PackageError, Verified};
-use crate::tree::did_key;
-use crate::trust::{Claim, Refused, Standing, TrustStore, Via, digests};
 use crate::ui::Ui;
 
 /// Finds out who vouches for a component, and says so. Nobody has to, unless it is required; what is

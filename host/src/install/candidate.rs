@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Manifest};
+use syft_package::Verified;
+use syft_package::trust::Standing;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use super::fetch::{Fetched, Listed};
 use crate::installed::{Installed, Release, growth};
-use crate::package::Verified;
-use crate::trust::Standing;
 
 /// A release that may be installed, if the owner likes it.
 pub struct Candidate<'f> {

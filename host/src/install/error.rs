@@ -2,15 +2,15 @@
 
 use std::io::{self, ErrorKind};
 
+use syft_package::PackageError;
+use syft_package::catalog::{FetchError, ReadError};
+use syft_package::oci::OciError;
+use syft_package::source::SourceError;
+use syft_package::trust::{Refused, TrustError};
 use thiserror::Error;
 
-use crate::catalog::{FetchError, ReadError};
 use crate::error::CommandError;
 use crate::installed::InstalledError;
-use crate::oci::OciError;
-use crate::package::PackageError;
-use crate::source::SourceError;
-use crate::trust::{Refused, TrustError};
 
 /// Why a release is not taken, or what is installed is not changed.
 #[derive(Debug, Error)]

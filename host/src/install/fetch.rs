@@ -5,17 +5,16 @@ use std::path::Path;
 use syft_manifest::clock::now;
 use syft_manifest::sanitize::plain_excerpt;
 use syft_manifest::{Digest, private_dir};
+use syft_package::catalog::{self, Catalog, Entry, Found, Freshness, ReadError};
+use syft_package::oci::{self, Auth, Bounds, Reference};
+use syft_package::source::Source;
+use syft_package::trust::{CatalogFacts, Claim, Standing, Via, did_key};
+use syft_package::{Link, PublicKey, Verified};
 use syft_protocol::address::Datasite;
 use syft_protocol::app_url::SyftAppUrl;
 
 use super::{InstallError, Installer};
-use crate::catalog::{self, Catalog, Entry, Found, Freshness, ReadError};
 use crate::installed::{Installed, Release};
-use crate::oci::{self, Auth, Bounds, Reference};
-use crate::package::{Link, PublicKey, Verified};
-use crate::source::Source;
-use crate::tree::did_key;
-use crate::trust::{CatalogFacts, Claim, Standing, Via};
 
 /// What came from a source: bytes that nobody has looked at, and what came with them.
 pub struct Fetched {

@@ -1,9 +1,10 @@
 //! Looking whether there is another release of an app, and taking it.
 
+use syft_package::source::Source;
+use syft_package::trust::Via;
+
 use super::{Change, InstallError, Installer};
 use crate::installed::Installed;
-use crate::source::Source;
-use crate::trust::Via;
 
 /// What came of looking for another release.
 #[derive(Debug, Clone, PartialEq)]

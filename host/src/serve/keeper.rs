@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Grants, Limits, Manifest};
+use syft_package::trust::{By, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -21,7 +22,6 @@ use crate::launch::{Manner, Plan, Prepared, explain_suspended, spare_files};
 use crate::residents::Residents;
 use crate::server::{Remains, Shutdown, Stop};
 use crate::suspension::{self, Suspended};
-use crate::trust::{By, TrustStore};
 
 /// The time before what failed is tried again, which doubles up to the longest.
 const FIRST_DELAY: Duration = Duration::from_secs(1);

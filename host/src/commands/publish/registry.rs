@@ -2,12 +2,12 @@
 
 use serde_json::json;
 use syft_manifest::sanitize::plain;
+use syft_package::catalog::{self, ReadError};
+use syft_package::oci::{self, Auth, Bounds, OciError, Reference};
+use syft_package::{Link, Verified};
 
-use crate::catalog::{self, ReadError};
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::oci::{self, Auth, Bounds, OciError, Reference};
-use crate::package::{Link, Verified};
 use crate::ui::Ui;
 
 /// Gives an app to a registry, with how its author went over from key to key, as far as the

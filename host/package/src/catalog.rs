@@ -13,6 +13,7 @@ mod error;
 mod found;
 mod json;
 mod kept;
+mod publish_dir;
 mod release_path;
 #[cfg(test)]
 mod tests;

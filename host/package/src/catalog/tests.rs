@@ -19,7 +19,7 @@ fn key() -> SecretKey {
 
 /// Returns a key that is the same in each run.
 fn fixed_key() -> SecretKey {
-    let text = include_bytes!("../../../tests/cases/signing_keys/plain");
+    let text = include_bytes!("../../../../tests/cases/signing_keys/plain");
     match KeyFile::read(text).expect("a key") {
         KeyFile::Open(key) => key,
         KeyFile::Locked(_) => unreachable!("it has no passphrase"),

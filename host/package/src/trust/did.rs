@@ -50,7 +50,7 @@ mod tests {
     const DID: &str = r##"{"verificationMethod": [{"id": "did:web:x#identity-key",
         "publicKeyJwk": {"kty": "OKP", "crv": "Ed25519",
             "x": "DLqadAwzW2QX8yayGlQd7w3e7xhLWr8IncCjrApRkuk"}}]}"##;
-    const LINE: &str = include_str!("../../../tests/cases/signing_keys/plain.pub");
+    const LINE: &str = include_str!("../../../../tests/cases/signing_keys/plain.pub");
 
     fn alice() -> Datasite {
         Datasite::parse("alice@example.org").expect("an email")

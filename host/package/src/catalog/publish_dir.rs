@@ -17,14 +17,14 @@ use syft_protocol::permissions::{DEFAULT_APPS_RULES, PERMISSION_FILE};
 
 /// The folder in which an author publishes apps.
 #[derive(Debug)]
-pub struct Shelf {
+pub(super) struct PublishDir {
     dir: Dir,
     path: PathBuf,
 }
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
+pub(super) enum Item {
     /// Nothing.
     Absent,
     /// A link, a folder or another thing that is no file, or a path that leads through one.
@@ -35,12 +35,12 @@ pub enum Item {
     Bytes(Vec<u8>),
 }
 
-impl Shelf {
+impl PublishDir {
     /// Opens the folder of an author where it is there; `None` where it is not.
     ///
     /// # Errors
     /// A part of the path is a symlink or no folder.
-    pub fn find(datasites: &Path, author: &Datasite) -> io::Result<Option<Self>> {
+    pub(super) fn find(datasites: &Path, author: &Datasite) -> io::Result<Option<Self>> {
         let opened = datasite(datasites, author).and_then(|own| {
             let dir = open_path(&own, APPS_FOLDER.into_iter())?;
             Ok(Self::new(dir, datasites, author))
@@ -57,7 +57,7 @@ impl Shelf {
     /// # Errors
     /// There is no such datasite; a part of the path is a symlink or no folder, or cannot be
     /// made.
-    pub fn open(datasites: &Path, author: &Datasite) -> io::Result<Self> {
+    pub(super) fn open(datasites: &Path, author: &Datasite) -> io::Result<Self> {
         let own = datasite(datasites, author)?;
         let dir = open_or_create(&own, APPS_FOLDER.into_iter())?;
         create_new(&dir, PERMISSION_FILE, DEFAULT_APPS_RULES.as_bytes())?;
@@ -71,7 +71,7 @@ impl Shelf {
     }
 
     /// Returns the path of the folder, for messages.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -79,7 +79,7 @@ impl Shelf {
     ///
     /// # Errors
     /// It is there and cannot be read.
-    pub fn read<'a>(
+    pub(super) fn read<'a>(
         &self,
         mut names: impl DoubleEndedIterator<Item = &'a str>,
         limit: u64,
@@ -109,7 +109,7 @@ impl Shelf {
     ///
     /// # Errors
     /// It cannot be written, or the path leads through something that is no folder.
-    pub fn write<'a>(
+    pub(super) fn write<'a>(
         &self,
         mut names: impl DoubleEndedIterator<Item = &'a str>,
         bytes: &[u8],
@@ -123,7 +123,7 @@ impl Shelf {
     ///
     /// # Errors
     /// It is there and stays.
-    pub fn remove(&self, folder: &str, name: &str) -> io::Result<()> {
+    pub(super) fn remove(&self, folder: &str, name: &str) -> io::Result<()> {
         match self.dir.open_dir_nofollow(folder)?.remove_file(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,
@@ -134,14 +134,15 @@ impl Shelf {
     ///
     /// # Errors
     /// It cannot be listed.
-    pub fn list(&self, folder: &str) -> io::Result<Vec<String>> {
+    pub(super) fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let entries = self.dir.open_dir_nofollow(folder)?.entries()?;
         let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
         names.filter_map(Result::transpose).collect()
     }
 }
 
-/// Opens a datasite that is there: see [`super::Tree::open_in`].
+/// Opens a datasite that is there. None is made: where there is none, the disk is not mounted,
+/// and a folder of ours would be in the way when it comes back.
 fn datasite(datasites: &Path, author: &Datasite) -> io::Result<Dir> {
     let datasites = fs::canonicalize(datasites)?;
     Dir::open_ambient_dir(datasites, ambient_authority())?.open_dir_nofollow(author.as_str())

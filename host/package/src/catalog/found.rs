@@ -8,9 +8,9 @@ use syft_protocol::address::Datasite;
 use syft_protocol::timestamp::Timestamp;
 use thiserror::Error;
 
+use super::publish_dir::{Item, PublishDir};
 use super::{CATALOG_FILE, Catalog, CatalogError, Entry, KIND, ReleasePath};
 use crate::package::{Envelope, EnvelopeError, Link, MAX_ENVELOPE_BYTES, PublicKey};
-use crate::tree::{Item, Shelf};
 
 /// A catalog whose signatures hold. Whose keys these are is not known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,15 +76,15 @@ pub enum FetchError {
 /// There is none that could be used.
 pub fn read(datasites: &Path, author: &Datasite) -> Result<Found, ReadError> {
     let wrong = |error| ReadError::Io(datasites.join(author.as_str()), error);
-    match Shelf::find(datasites, author).map_err(wrong)? {
-        Some(shelf) => read_from(&shelf, author),
+    match PublishDir::find(datasites, author).map_err(wrong)? {
+        Some(dir) => read_from(&dir, author),
         None => Err(ReadError::NotThere(author.clone())),
     }
 }
 
-pub(super) fn read_from(shelf: &Shelf, author: &Datasite) -> Result<Found, ReadError> {
-    let path = shelf.path().join(CATALOG_FILE);
-    match shelf.read([CATALOG_FILE].into_iter(), MAX_ENVELOPE_BYTES as u64) {
+pub(super) fn read_from(dir: &PublishDir, author: &Datasite) -> Result<Found, ReadError> {
+    let path = dir.path().join(CATALOG_FILE);
+    match dir.read([CATALOG_FILE].into_iter(), MAX_ENVELOPE_BYTES as u64) {
         Err(error) => Err(ReadError::Io(path, error)),
         Ok(Item::Absent) => Err(ReadError::NotThere(author.clone())),
         Ok(Item::Foreign) => Err(ReadError::Foreign(path)),
@@ -109,11 +109,11 @@ pub fn fetch(
         return Err(FetchError::TooLarge(entry.size, limit));
     }
     let wrong = |error| FetchError::Io(datasites.join(author.as_str()), error);
-    let Some(shelf) = Shelf::find(datasites, author).map_err(wrong)? else {
+    let Some(dir) = PublishDir::find(datasites, author).map_err(wrong)? else {
         return Err(FetchError::NotThere(datasites.join(author.as_str())));
     };
-    let path = place(&shelf, &entry.path);
-    match shelf.read(entry.path.names(), entry.size) {
+    let path = place(&dir, &entry.path);
+    match dir.read(entry.path.names(), entry.size) {
         Err(error) => Err(FetchError::Io(path, error)),
         Ok(Item::Absent) => Err(FetchError::NotThere(path)),
         Ok(Item::Foreign) => Err(FetchError::Foreign(path)),
@@ -133,9 +133,9 @@ fn check(bytes: Vec<u8>, entry: &Entry, path: PathBuf) -> Result<Vec<u8>, FetchE
     }
 }
 
-pub(super) fn place(shelf: &Shelf, path: &ReleasePath) -> PathBuf {
+pub(super) fn place(dir: &PublishDir, path: &ReleasePath) -> PathBuf {
     path.names()
-        .fold(shelf.path().to_owned(), |place, name| place.join(name))
+        .fold(dir.path().to_owned(), |place, name| place.join(name))
 }
 
 pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -18,6 +18,7 @@
 
 mod alike;
 mod author;
+mod did;
 mod error;
 mod fingerprint;
 mod policy;
@@ -35,6 +36,7 @@ use syft_protocol::address::Datasite;
 use syft_protocol::timestamp::Timestamp;
 
 pub use author::{Author, CatalogSeen, How, Pinned, Seen, Trusted};
+pub use did::did_key;
 pub use error::TrustError;
 pub use fingerprint::Fingerprint;
 pub use policy::{Policy, Unmet};
@@ -222,7 +224,7 @@ impl TrustStore {
     ///
     /// # Errors
     /// The folders cannot be listed.
-    pub(crate) fn stamp(&self) -> Result<[u64; 2], TrustError> {
+    pub fn stamp(&self) -> Result<[u64; 2], TrustError> {
         self.store.stamp()
     }
 
@@ -501,7 +503,7 @@ impl Given {
 }
 
 /// Returns the digests by which a release may have been revoked.
-pub(crate) fn digests(verified: &Verified<'_>) -> [Digest; 2] {
+pub fn digests(verified: &Verified<'_>) -> [Digest; 2] {
     [
         Digest::from(verified.signed_digest()),
         Digest::of(verified.component()),

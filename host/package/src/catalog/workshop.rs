@@ -10,15 +10,15 @@ use thiserror::Error;
 
 use super::found::{self, Found, ReadError, place, sha256};
 use super::kept::Kept;
+use super::publish_dir::{Item, PublishDir};
 use super::release_path::is_of_release;
 use super::{CATALOG_FILE, Catalog, CatalogError, ChangeError, Entry, KIND, ReleasePath};
 use crate::package::{Envelope, Package, PackageError, PublicKey, SecretKey, Verified};
-use crate::tree::{Item, Shelf};
 
 /// The catalog of an author, to be changed and published.
 #[derive(Debug)]
 pub struct Workshop<'a> {
-    shelf: Shelf,
+    dir: PublishDir,
     kept: Kept,
     key: PublicKey,
     catalog: Catalog,
@@ -116,7 +116,7 @@ impl<'a> Workshop<'a> {
         key: &PublicKey,
         replaces: bool,
     ) -> Result<Self, WorkshopError> {
-        let shelf = Shelf::open(datasites, author)
+        let dir = PublishDir::open(datasites, author)
             .map_err(|error| WorkshopError::Datasite(datasites.join(author.as_str()), error))?;
         let wrong = |error| WorkshopError::Io(format!("open {}", copy.display()), error);
         let kept = Kept::open(copy).map_err(wrong)?;
@@ -127,16 +127,16 @@ impl<'a> Workshop<'a> {
             ),
             None => None,
         };
-        let tree = match found::read_from(&shelf, author) {
+        let tree = match found::read_from(&dir, author) {
             Err(ReadError::NotThere(_)) => None,
             Err(ReadError::Foreign(_) | ReadError::Catalog(..)) if replaces => None,
             Ok(found) if !found.is_by(key) && replaces => None,
             Ok(found) => Some(found),
             Err(error) => return Err(WorkshopError::Tree(error)),
         };
-        let (catalog, base) = choose(&shelf, author, key, tree, last, replaces)?;
+        let (catalog, base) = choose(&dir, author, key, tree, last, replaces)?;
         Ok(Self {
-            shelf,
+            dir,
             kept,
             key: *key,
             catalog,
@@ -218,7 +218,7 @@ impl<'a> Workshop<'a> {
         limit: u64,
     ) -> Result<[u8; 32], WorkshopError> {
         let path = ReleasePath::of(app, sequence);
-        let read = self.shelf.read(path.names(), limit);
+        let read = self.dir.read(path.names(), limit);
         let read = read.map_err(|error| self.wrong("read", &path, error))?;
         let Item::Bytes(bytes) = read else {
             return Err(WorkshopError::NoRelease(sequence));
@@ -256,7 +256,7 @@ impl<'a> Workshop<'a> {
         let envelope = Envelope::seal(KIND, self.catalog.to_json(), &[key]).to_bytes();
         let found = Found::open(envelope, self.catalog.author())?;
         if let Some(release) = &self.release {
-            self.shelf
+            self.dir
                 .write(release.path.names(), release.component)
                 .map_err(|error| self.wrong("write", &release.path, error))?;
         }
@@ -264,8 +264,8 @@ impl<'a> Workshop<'a> {
         self.kept
             .write(found.envelope())
             .map_err(|error| WorkshopError::Io(format!("write {}", path.display()), error))?;
-        let path = self.shelf.path().join(CATALOG_FILE);
-        self.shelf
+        let path = self.dir.path().join(CATALOG_FILE);
+        self.dir
             .write([CATALOG_FILE].into_iter(), found.envelope())
             .map_err(|error| WorkshopError::Io(format!("write {}", path.display()), error))?;
         Ok(Published {
@@ -281,7 +281,7 @@ impl<'a> Workshop<'a> {
         let Some(earlier) = new.earlier.as_ref().filter(|it| **it != new.path) else {
             return Vec::new();
         };
-        let names = match self.shelf.list(new.app.as_str()) {
+        let names = match self.dir.list(new.app.as_str()) {
             Ok(names) => names,
             Err(error) => return vec![format!("{}: {error}", new.app)],
         };
@@ -290,7 +290,7 @@ impl<'a> Workshop<'a> {
             |name: &String| is_of_release(name) && !stays.contains(&format!("{}/{name}", new.app));
         let mut left = Vec::new();
         for name in names.into_iter().filter(goes) {
-            if let Err(error) = self.shelf.remove(new.app.as_str(), &name) {
+            if let Err(error) = self.dir.remove(new.app.as_str(), &name) {
                 left.push(format!("{}/{name}: {error}", new.app));
             }
         }
@@ -298,7 +298,7 @@ impl<'a> Workshop<'a> {
     }
 
     fn wrong(&self, what: &str, path: &ReleasePath, error: io::Error) -> WorkshopError {
-        let place = place(&self.shelf, path);
+        let place = place(&self.dir, path);
         WorkshopError::Io(format!("{what} {}", place.display()), error)
     }
 }
@@ -306,7 +306,7 @@ impl<'a> Workshop<'a> {
 /// Chooses between the catalog in the tree and the own copy of the last one: the newer of
 /// those that are signed with the key, which may have been used on another machine too.
 fn choose(
-    shelf: &Shelf,
+    dir: &PublishDir,
     author: &Datasite,
     key: &PublicKey,
     tree: Option<Found>,
@@ -316,7 +316,7 @@ fn choose(
     let is_before = |it: &Found| last.iter().any(|last| is_of_before(it, last, key));
     let tree = tree.filter(|it| !is_before(it));
     if let Some(foreign) = tree.as_ref().filter(|it| !it.is_by(key)) {
-        let path = shelf.path().join(CATALOG_FILE);
+        let path = dir.path().join(CATALOG_FILE);
         return Err(WorkshopError::NotOwn(path, foreign.signers_in_words()));
     }
     let Some(last) = last else {

@@ -210,7 +210,10 @@ mod tests {
     const KIND: &str = "application/vnd.example+json";
 
     fn key(name: &str) -> SecretKey {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/signing_keys");
+        let folder = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tests/cases/signing_keys"
+        );
         let text = std::fs::read(format!("{folder}/{name}")).expect("a key");
         match KeyFile::read(&text).expect("a key") {
             KeyFile::Open(key) => key,

@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn shows_the_fingerprint_of_openssh() {
-        let line = include_str!("../../../tests/cases/signing_keys/plain.pub");
-        let fingerprint = include_str!("../../../tests/cases/signing_keys/plain.fingerprint");
+        let line = include_str!("../../../../tests/cases/signing_keys/plain.pub");
+        let fingerprint = include_str!("../../../../tests/cases/signing_keys/plain.fingerprint");
         let key = PublicKey::read(line.as_bytes()).expect("a key");
         assert_eq!(key.to_string(), fingerprint.trim());
         assert!(line.starts_with(&key.to_openssh()));

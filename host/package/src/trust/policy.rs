@@ -262,7 +262,7 @@ mod tests {
     use super::*;
     use crate::package::SecretKey;
 
-    const LINE: &str = include_str!("../../../tests/cases/signing_keys/plain.pub");
+    const LINE: &str = include_str!("../../../../tests/cases/signing_keys/plain.pub");
 
     fn parse(text: &str) -> Result<Policy, (u64, String)> {
         Policy::parse(text.as_bytes())
