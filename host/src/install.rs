@@ -86,8 +86,8 @@ impl<'a> Installer<'a> {
             fetched.expect(expected, &verified)?;
         }
         let Release { name, author, .. } = verified.release();
-        let standing = self.standing(author, verified.signers(), &fetched.lineage)?;
-        fetched.check(&verified, &standing)?;
+        let author_trust = self.author_trust(author, verified.signers(), &fetched.lineage)?;
+        fetched.check(&verified, &author_trust)?;
         let before = self.records.get(name)?;
         if let Some(before) = before.iter().find(|it| it.author != *author) {
             return Err(InstallError::OfAnother {
@@ -98,16 +98,16 @@ impl<'a> Installer<'a> {
         }
         self.check_data(name, author)?;
         let owner = &self.config.email;
-        let mut candidate = Candidate::new(fetched, verified, standing, before, owner);
+        let mut candidate = Candidate::new(fetched, verified, author_trust, before, owner);
         // What is served already may be older than what the owner went back from.
         let allow_downgrade = allow_downgrade || candidate.change == Change::Same;
         candidate.allow_downgrade = allow_downgrade;
         if candidate.change == Change::New {
             self.look_around(&mut candidate)?;
         }
-        let (verified, standing) = (candidate.verified(), &candidate.standing);
+        let (verified, author_trust) = (candidate.verified(), &candidate.author_trust);
         self.trust
-            .check_release(verified, standing, allow_downgrade)?;
+            .check_release(verified, author_trust, allow_downgrade)?;
         Ok(candidate)
     }
 
@@ -267,11 +267,12 @@ impl<'a> Installer<'a> {
     /// Something that was checked is not so any more.
     fn note(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
         if let Some(listed) = candidate.listed() {
-            self.trust.note_catalog(&listed.standing, &listed.facts)?;
+            self.trust
+                .note_catalog(&listed.author_trust, &listed.facts)?;
         }
-        let (verified, standing) = (candidate.verified(), &candidate.standing);
+        let (verified, author_trust) = (candidate.verified(), &candidate.author_trust);
         self.trust
-            .note_release(verified, standing, candidate.allow_downgrade)?;
+            .note_release(verified, author_trust, candidate.allow_downgrade)?;
         Ok(())
     }
 
@@ -395,8 +396,8 @@ impl<'a> Installer<'a> {
     ) -> Result<(), InstallError> {
         let component = self.read(release)?;
         let verified = Package::read(&component)?.verify(&[])?;
-        let standing = self.standing(author, verified.signers(), &[])?;
-        self.trust.check_release(&verified, &standing, true)?;
+        let author_trust = self.author_trust(author, verified.signers(), &[])?;
+        self.trust.check_release(&verified, &author_trust, true)?;
         Ok(())
     }
 

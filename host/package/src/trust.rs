@@ -1,7 +1,7 @@
 //! Whose keys are trusted, and what was seen of them: what a signature alone does not say.
 //!
 //! - [`Claim`]: who is said to have signed something, with which keys.
-//! - [`Standing`]: an author, known by a key that has signed it; or one of whom nothing is
+//! - [`AuthorTrust`]: an author, known by a key that has signed it; or one of whom nothing is
 //!   known yet, so that the owner has to be asked. It exists only where that is so.
 //! - [`Refused`]: why something does not count.
 //! - [`TrustStore`]: a private folder that says all of that. It is written after all checks of
@@ -18,13 +18,13 @@
 
 mod alike;
 mod author;
+mod author_trust;
 mod did;
 mod error;
 mod fingerprint;
 mod policy;
 mod refused;
 mod revoked;
-mod standing;
 mod store;
 mod text;
 
@@ -36,13 +36,13 @@ use syft_protocol::address::Datasite;
 use syft_protocol::timestamp::Timestamp;
 
 pub use author::{Author, CatalogSeen, How, Pinned, Seen, Trusted};
+pub use author_trust::{Alarm, AuthorTrust, Claim, TrustBasis};
 pub use did::did_key;
 pub use error::TrustError;
 pub use fingerprint::Fingerprint;
 pub use policy::{Policy, Unmet};
 pub use refused::Refused;
 pub use revoked::{By, Revoked, Since};
-pub use standing::{Alarm, Claim, Standing, Via};
 
 use crate::package::{Link, PublicKey, Verified};
 use author::MAX_REVOKED;
@@ -103,12 +103,14 @@ impl TrustStore {
     ///
     /// # Errors
     /// It is not signed by the key that counts for the author.
-    pub fn standing(&self, claim: &Claim) -> Result<Standing, Refused> {
+    pub fn author_trust(&self, claim: &Claim) -> Result<AuthorTrust, Refused> {
         let author = self.author(&claim.author)?;
-        let standing = standing::standing(&author, &self.store.revoked()?, claim)?;
-        match standing.via() {
-            Via::FirstUse { .. } => Ok(standing.resembling(self.resembled(&claim.author)?)),
-            Via::Pinned | Via::Succeeded { .. } => Ok(standing),
+        let author_trust = author_trust::author_trust(&author, &self.store.revoked()?, claim)?;
+        match author_trust.basis() {
+            TrustBasis::FirstUse { .. } => {
+                Ok(author_trust.resembling(self.resembled(&claim.author)?))
+            }
+            TrustBasis::Pinned | TrustBasis::Succeeded { .. } => Ok(author_trust),
         }
     }
 
@@ -133,11 +135,11 @@ impl TrustStore {
     pub fn check_release(
         &self,
         verified: &Verified<'_>,
-        standing: &Standing,
+        author_trust: &AuthorTrust,
         allow_downgrade: bool,
     ) -> Result<(), Refused> {
-        let author = self.author(standing.author())?;
-        self.check_release_of(&author, verified, standing, allow_downgrade)
+        let author = self.author(author_trust.author())?;
+        self.check_release_of(&author, verified, author_trust, allow_downgrade)
     }
 
     /// Checks that a catalog may be taken: that it is not older than another, nor another of
@@ -145,8 +147,12 @@ impl TrustStore {
     ///
     /// # Errors
     /// Something of that is not so.
-    pub fn check_catalog(&self, standing: &Standing, facts: &CatalogFacts) -> Result<(), Refused> {
-        check_catalog_of(&self.author(standing.author())?, standing, facts)
+    pub fn check_catalog(
+        &self,
+        author_trust: &AuthorTrust,
+        facts: &CatalogFacts,
+    ) -> Result<(), Refused> {
+        check_catalog_of(&self.author(author_trust.author())?, author_trust, facts)
     }
 
     /// Takes note of a release after all else was checked and the owner agrees: pins the key
@@ -157,14 +163,14 @@ impl TrustStore {
     pub fn note_release(
         &self,
         verified: &Verified<'_>,
-        standing: &Standing,
+        author_trust: &AuthorTrust,
         allow_downgrade: bool,
     ) -> Result<(), Refused> {
-        self.change(standing, |author, standing| {
-            self.check_release_of(author, verified, standing, allow_downgrade)?;
+        self.change(author_trust, |author, author_trust| {
+            self.check_release_of(author, verified, author_trust, allow_downgrade)?;
             let release = verified.release();
             let seen = Seen {
-                epoch: standing.epoch(),
+                epoch: author_trust.epoch(),
                 sequence: release.sequence,
                 signed_digest: Digest::from(verified.signed_digest()),
             };
@@ -182,11 +188,15 @@ impl TrustStore {
     ///
     /// # Errors
     /// See [`Self::check_catalog`], which is done again; then nothing is written.
-    pub fn note_catalog(&self, standing: &Standing, facts: &CatalogFacts) -> Result<(), Refused> {
-        self.change(standing, |author, standing| {
-            check_catalog_of(author, standing, facts)?;
+    pub fn note_catalog(
+        &self,
+        author_trust: &AuthorTrust,
+        facts: &CatalogFacts,
+    ) -> Result<(), Refused> {
+        self.change(author_trust, |author, author_trust| {
+            check_catalog_of(author, author_trust, facts)?;
             author.catalog = Some(CatalogSeen {
-                epoch: standing.epoch(),
+                epoch: author_trust.epoch(),
                 counter: facts.counter,
                 digest: facts.digest.clone(),
                 expires: facts.expires,
@@ -323,13 +333,13 @@ impl TrustStore {
             lineage,
             did_key,
         };
-        let standing = self.standing(&claim)?;
-        match standing.via() {
-            Via::FirstUse { .. } => Err(Refused::NobodyKnown {
+        let author_trust = self.author_trust(&claim)?;
+        match author_trust.basis() {
+            TrustBasis::FirstUse { .. } => Err(Refused::NobodyKnown {
                 author: email.clone(),
             }),
-            Via::Pinned | Via::Succeeded { .. } => {
-                self.change(&standing, |_, _| Ok(()))?;
+            TrustBasis::Pinned | TrustBasis::Succeeded { .. } => {
+                self.change(&author_trust, |_, _| Ok(()))?;
                 Ok(self.author(email)?)
             }
         }
@@ -376,13 +386,14 @@ impl TrustStore {
     /// changes anything.
     fn change(
         &self,
-        standing: &Standing,
-        change: impl FnOnce(&mut Author, &Standing) -> Result<(), Refused>,
+        author_trust: &AuthorTrust,
+        change: impl FnOnce(&mut Author, &AuthorTrust) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
         let _lock = self.store.lock()?;
-        let before = self.author(standing.author())?;
-        let again = standing::standing(&before, &self.store.revoked()?, &standing.claim)?;
-        if (again.key(), again.epoch()) != (standing.key(), standing.epoch()) {
+        let before = self.author(author_trust.author())?;
+        let again =
+            author_trust::author_trust(&before, &self.store.revoked()?, &author_trust.claim)?;
+        if (again.key(), again.epoch()) != (author_trust.key(), author_trust.epoch()) {
             return Err(Refused::Meanwhile {
                 author: before.email,
             });
@@ -405,20 +416,20 @@ impl TrustStore {
         &self,
         author: &Author,
         verified: &Verified<'_>,
-        standing: &Standing,
+        author_trust: &AuthorTrust,
         allow_downgrade: bool,
     ) -> Result<(), Refused> {
         let release = verified.release();
-        if release.author != *standing.author() {
+        if release.author != *author_trust.author() {
             return Err(Refused::NotTheAuthor {
-                author: standing.author().clone(),
+                author: author_trust.author().clone(),
                 says: release.author.clone(),
             });
         }
-        if !verified.signers().contains(standing.key()) {
+        if !verified.signers().contains(author_trust.key()) {
             return Err(Refused::UnknownKey {
                 author: release.author.clone(),
-                known: Fingerprint::from(standing.key()),
+                known: Fingerprint::from(author_trust.key()),
                 signers: join(verified.signers()),
                 is_in_did: false,
             });
@@ -427,9 +438,9 @@ impl TrustStore {
         if let Some((digest, by)) = revoked.digest_by(author, &digests(verified)) {
             return Err(Refused::RevokedDigest { digest, by });
         }
-        check_sequence(author, verified, standing, allow_downgrade)?;
+        check_sequence(author, verified, author_trust, allow_downgrade)?;
         let policy = self.store.policy()?;
-        policy.check(|rule| self.signer_by(rule, verified, standing, &revoked))
+        policy.check(|rule| self.signer_by(rule, verified, author_trust, &revoked))
     }
 
     /// Returns the key by which a release meets a rule of the owner's policy.
@@ -437,14 +448,16 @@ impl TrustStore {
         &self,
         rule: &Rule,
         verified: &Verified<'_>,
-        standing: &Standing,
+        author_trust: &AuthorTrust,
         revoked: &Revoked,
     ) -> Result<Option<PublicKey>, TrustError> {
         let signers = verified.signers().iter();
         let mut signers = signers.map(|key| (*key, Fingerprint::from(key)));
         let found = match rule {
-            Rule::PinnedAuthor {} => Some(*standing.key()),
-            Rule::SyftIdentity { email } if email == standing.author() => Some(*standing.key()),
+            Rule::PinnedAuthor {} => Some(*author_trust.key()),
+            Rule::SyftIdentity { email } if email == author_trust.author() => {
+                Some(*author_trust.key())
+            }
             Rule::SyftIdentity { email } => {
                 let author = self.author(email)?;
                 let counts = |fingerprint: &Fingerprint| {
@@ -469,12 +482,12 @@ impl CatalogFacts {
     pub fn check_release(
         &self,
         verified: &Verified<'_>,
-        standing: &Standing,
+        author_trust: &AuthorTrust,
     ) -> Result<(), Refused> {
-        if self.revoked_keys.contains(standing.key()) {
+        if self.revoked_keys.contains(author_trust.key()) {
             return Err(Refused::RevokedKey {
-                author: standing.author().clone(),
-                key: Fingerprint::from(standing.key()),
+                author: author_trust.author().clone(),
+                key: Fingerprint::from(author_trust.key()),
                 by: By::Author,
             });
         }
@@ -513,7 +526,7 @@ pub fn digests(verified: &Verified<'_>) -> [Digest; 2] {
 fn check_sequence(
     author: &Author,
     verified: &Verified<'_>,
-    standing: &Standing,
+    author_trust: &AuthorTrust,
     allow_downgrade: bool,
 ) -> Result<(), Refused> {
     let release = verified.release();
@@ -521,7 +534,7 @@ fn check_sequence(
         return Ok(());
     };
     let (app, sequence) = (release.name.clone(), release.sequence);
-    let number = (standing.epoch(), sequence);
+    let number = (author_trust.epoch(), sequence);
     let before = (seen.epoch, seen.sequence);
     if number == before && seen.signed_digest != Digest::from(verified.signed_digest()) {
         return Err(Refused::OtherBytes { app, sequence });
@@ -538,14 +551,14 @@ fn check_sequence(
 
 fn check_catalog_of(
     author: &Author,
-    standing: &Standing,
+    author_trust: &AuthorTrust,
     facts: &CatalogFacts,
 ) -> Result<(), Refused> {
     let Some(seen) = &author.catalog else {
         return Ok(());
     };
-    let (author, counter) = (standing.author().clone(), facts.counter);
-    let number = (standing.epoch(), counter);
+    let (author, counter) = (author_trust.author().clone(), facts.counter);
+    let number = (author_trust.epoch(), counter);
     let before = (seen.epoch, seen.counter);
     if number == before && seen.digest != facts.digest {
         return Err(Refused::OtherCatalog { author, counter });

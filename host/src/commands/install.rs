@@ -6,7 +6,7 @@ use syft_manifest::Digest;
 use syft_manifest::sanitize::plain;
 use syft_package::catalog::CATALOG_FILE;
 use syft_package::source::Source;
-use syft_package::trust::Via;
+use syft_package::trust::TrustBasis;
 use syft_protocol::grant::PathPattern;
 
 use super::{Exit, offer};
@@ -72,11 +72,11 @@ pub(super) async fn install(
         return stay(ui, &config, &installer, &candidate, &args.deny).map_err(wrong);
     }
     offer::show(ui, &candidate, &candidate.denied_with(&args.deny));
-    if let Some(known) = candidate.standing.resembles()
+    if let Some(known) = candidate.author_trust.resembles()
         && !args.accept_lookalike
         && (args.yes || !ui.can_ask())
     {
-        let author = candidate.standing.author();
+        let author = candidate.author_trust.author();
         return Err(wrong(offer::lookalike(author, known)));
     }
     if !args.yes {
@@ -142,17 +142,17 @@ fn stay(
 /// Checks that the owner knows the author, where they neither are asked nor said which bytes
 /// they want.
 fn may_go_unasked(candidate: &Candidate<'_>) -> Result<(), CommandError> {
-    let author = candidate.standing.author();
-    match candidate.standing.via() {
-        Via::Pinned | Via::Succeeded { .. } => Ok(()),
-        Via::FirstUse { .. } => {
+    let author = candidate.author_trust.author();
+    match candidate.author_trust.basis() {
+        TrustBasis::Pinned | TrustBasis::Succeeded { .. } => Ok(()),
+        TrustBasis::FirstUse { .. } => {
             let digest = Digest::of(candidate.component());
             let error = CommandError::new(format!(
                 "no key of {author} is known yet, so --yes is not enough"
             ));
             Err(error
                 .hint(format!("say which bytes you want: --yes --expect-digest {digest}"))
-                .hint(format!("or whose key it is, if {author} told you: `syft-host trust add {author} --fingerprint {}`", candidate.standing.key())))
+                .hint(format!("or whose key it is, if {author} told you: `syft-host trust add {author} --fingerprint {}`", candidate.author_trust.key())))
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use syft_manifest::Digest;
 use syft_manifest::sanitize::plain;
-use syft_package::trust::{Standing, Via};
+use syft_package::trust::{AuthorTrust, TrustBasis};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -31,8 +31,8 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
         release.name, release.version, release.sequence
     )];
     lines.push(format!("Author   {}", release.author));
-    lines.push(format!("Key      {}", candidate.standing.key()));
-    lines.push(format!("         {}", in_words(&candidate.standing)));
+    lines.push(format!("Key      {}", candidate.author_trust.key()));
+    lines.push(format!("         {}", in_words(&candidate.author_trust)));
     lines.push(format!("SHA-256  {}", Digest::of(candidate.component())));
     lines.push(format!("From     {}", plain(&candidate.source())));
     match candidate.before() {
@@ -70,7 +70,7 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
         )));
     }
     lines.extend(denial(denied));
-    if let Some(alarm) = candidate.standing.alarm() {
+    if let Some(alarm) = candidate.author_trust.alarm() {
         lines.push(format!("ALARM: {alarm}"));
     }
     // From here on, a stranger speaks.
@@ -104,25 +104,25 @@ pub(super) fn block(title: &str, texts: &[String]) -> Vec<String> {
 }
 
 /// Returns what is known of the key.
-fn in_words(standing: &Standing) -> String {
-    let author = standing.author();
-    match standing.via() {
-        Via::Pinned => format!("which you know as the key of {author}"),
-        Via::Succeeded { .. } => {
+fn in_words(author_trust: &AuthorTrust) -> String {
+    let author = author_trust.author();
+    match author_trust.basis() {
+        TrustBasis::Pinned => format!("which you know as the key of {author}"),
+        TrustBasis::Succeeded { .. } => {
             format!("which follows the key of {author} that you know, as that one says")
         }
-        Via::FirstUse { is_in_did: true } => format!(
+        TrustBasis::FirstUse { is_in_did: true } => format!(
             "which you do not know yet; the did.json of {author} shows it too, as whoever can write \
              there could arrange"
         ),
-        Via::FirstUse { is_in_did: false } => "which you do not know yet".to_owned(),
+        TrustBasis::FirstUse { is_in_did: false } => "which you do not know yet".to_owned(),
     }
 }
 
 /// Asks the owner for an app that was shown; an error is a no.
 pub(super) fn ask_for(ui: Ui, candidate: &Candidate<'_>) -> Result<(), CommandError> {
-    let author = candidate.standing.author();
-    let is_new = matches!(candidate.standing.via(), Via::FirstUse { .. });
+    let author = candidate.author_trust.author();
+    let is_new = matches!(candidate.author_trust.basis(), TrustBasis::FirstUse { .. });
     if !ui.can_ask() {
         let digest = Digest::of(candidate.component());
         let error = CommandError::new("nobody is there to be asked");
@@ -134,7 +134,7 @@ pub(super) fn ask_for(ui: Ui, candidate: &Candidate<'_>) -> Result<(), CommandEr
             false => error.hint("or install what its author signed, whom you know, with --yes"),
         });
     }
-    if let Some(known) = candidate.standing.resembles() {
+    if let Some(known) = candidate.author_trust.resembles() {
         ui.status(&format!(
             "This is not {known}, however much the names look alike."
         ));

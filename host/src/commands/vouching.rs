@@ -1,6 +1,6 @@
 //! Who vouches for an app that is run in the foreground.
 
-use syft_package::trust::{Claim, Refused, Standing, TrustStore, Via, did_key, digests};
+use syft_package::trust::{AuthorTrust, Claim, Refused, TrustBasis, TrustStore, did_key, digests};
 use syft_package::{Package, PackageError, Verified};
 use syft_protocol::address::AppName;
 
@@ -17,7 +17,7 @@ pub(super) fn vouch(
     config: &Config,
     component: &[u8],
     is_required: bool,
-) -> Result<Option<Standing>, CommandError> {
+) -> Result<Option<AuthorTrust>, CommandError> {
     let package = match Package::read(component) {
         Ok(package) => package,
         Err(PackageError::Unsigned) if is_required => {
@@ -42,11 +42,11 @@ pub(super) fn vouch(
         verified => verified.map_err(|error| offer::explain(error.into()))?,
     };
     let trust = TrustStore::open(&config.trust)?;
-    let standing = standing(config, &trust, &verified, is_required);
-    let standing = standing.map_err(|error| offer::explain(error.into()))?;
-    let (author, key) = (standing.author(), standing.key());
-    match standing.via() {
-        Via::FirstUse { .. } if is_required => {
+    let author_trust = author_trust(config, &trust, &verified, is_required);
+    let author_trust = author_trust.map_err(|error| offer::explain(error.into()))?;
+    let (author, key) = (author_trust.author(), author_trust.key());
+    match author_trust.basis() {
+        TrustBasis::FirstUse { .. } if is_required => {
             return Err(CommandError::new(format!(
                 "it is signed by {key}, and nothing says that this is {author}"
             ))
@@ -55,38 +55,38 @@ pub(super) fn vouch(
                  --fingerprint {key}`"
             )));
         }
-        Via::FirstUse { .. } => ui.status(&format!(
+        TrustBasis::FirstUse { .. } => ui.status(&format!(
             "warning: this app is signed by {key}, and nothing says that this is {author}"
         )),
-        Via::Pinned | Via::Succeeded { .. } => {
+        TrustBasis::Pinned | TrustBasis::Succeeded { .. } => {
             ui.status(&format!("Signed by {author}, {key}"));
         }
     }
-    if let Some(alarm) = standing.alarm() {
+    if let Some(alarm) = author_trust.alarm() {
         ui.status(&format!("ALARM: {alarm}"));
     }
-    Ok(Some(standing))
+    Ok(Some(author_trust))
 }
 
-fn standing(
+fn author_trust(
     config: &Config,
     trust: &TrustStore,
     verified: &Verified<'_>,
     is_required: bool,
-) -> Result<Standing, Refused> {
+) -> Result<AuthorTrust, Refused> {
     let author = &verified.release().author;
-    let standing = trust.standing(&Claim {
+    let author_trust = trust.author_trust(&Claim {
         author: author.clone(),
         signers: verified.signers().to_vec(),
         lineage: Vec::new(),
         did_key: did_key(&config.datasites, author),
     })?;
     if is_required {
-        trust.check_release(verified, &standing, true)?;
+        trust.check_release(verified, &author_trust, true)?;
     }
     match trust.is_revoked(author, &digests(verified))? {
         Some((digest, by)) => Err(Refused::RevokedDigest { digest, by }),
-        None => Ok(standing),
+        None => Ok(author_trust),
     }
 }
 
@@ -95,13 +95,13 @@ fn standing(
 pub(super) fn check_name(
     config: &Config,
     name: &AppName,
-    standing: Option<&Standing>,
+    author_trust: Option<&AuthorTrust>,
 ) -> Result<(), CommandError> {
     let Some(author) = data_owner(&config.app_folder(name))? else {
         return Ok(());
     };
-    let is_known = |it: &&Standing| !matches!(it.via(), Via::FirstUse { .. });
-    if standing
+    let is_known = |it: &&AuthorTrust| !matches!(it.basis(), TrustBasis::FirstUse { .. });
+    if author_trust
         .filter(is_known)
         .is_some_and(|it| *it.author() == author)
     {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Manifest};
 use syft_package::Verified;
-use syft_package::trust::Standing;
+use syft_package::trust::AuthorTrust;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -17,7 +17,7 @@ pub struct Candidate<'f> {
     fetched: &'f Fetched,
     verified: Verified<'f>,
     /// Who made it, as far as that is known.
-    pub standing: Standing,
+    pub author_trust: AuthorTrust,
     /// It may be older than one that was here before.
     pub(super) allow_downgrade: bool,
     /// What was installed when it was checked.
@@ -51,7 +51,7 @@ impl<'f> Candidate<'f> {
     pub(super) fn new(
         fetched: &'f Fetched,
         verified: Verified<'f>,
-        standing: Standing,
+        author_trust: AuthorTrust,
         before: Option<Installed>,
         owner: &Datasite,
     ) -> Self {
@@ -70,7 +70,7 @@ impl<'f> Candidate<'f> {
         Self {
             fetched,
             verified,
-            standing,
+            author_trust,
             allow_downgrade: false,
             before,
             change,
@@ -136,8 +136,8 @@ impl<'f> Candidate<'f> {
         Release {
             version: release.version.clone(),
             sequence: release.sequence,
-            epoch: self.standing.epoch(),
-            signer: self.standing.key().to_string(),
+            epoch: self.author_trust.epoch(),
+            signer: self.author_trust.key().to_string(),
             sha256: Digest::of(self.component()),
             signed_sha256: Digest::from(self.verified.signed_digest()),
             since: now(),

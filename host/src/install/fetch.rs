@@ -8,7 +8,7 @@ use syft_manifest::{Digest, private_dir};
 use syft_package::catalog::{self, Catalog, Entry, Found, Freshness, ReadError};
 use syft_package::oci::{self, Auth, Bounds, Reference};
 use syft_package::source::Source;
-use syft_package::trust::{CatalogFacts, Claim, Standing, Via, did_key};
+use syft_package::trust::{AuthorTrust, CatalogFacts, Claim, TrustBasis, did_key};
 use syft_package::{Link, PublicKey, Verified};
 use syft_protocol::address::Datasite;
 use syft_protocol::app_url::SyftAppUrl;
@@ -30,7 +30,7 @@ pub(super) struct Listed {
     url: SyftAppUrl,
     entry: Entry,
     pub(super) facts: CatalogFacts,
-    pub(super) standing: Standing,
+    pub(super) author_trust: AuthorTrust,
 }
 
 impl Fetched {
@@ -53,7 +53,7 @@ impl Fetched {
     pub(super) fn check(
         &self,
         verified: &Verified<'_>,
-        standing: &Standing,
+        author_trust: &AuthorTrust,
     ) -> Result<(), InstallError> {
         let Some(Listed {
             url, entry, facts, ..
@@ -79,14 +79,14 @@ impl Fetched {
                 found: name(found),
             });
         }
-        Ok(facts.check_release(verified, standing)?)
+        Ok(facts.check_release(verified, author_trust)?)
     }
 }
 
 /// Returns the epoch that a catalog gives the key of this fingerprint.
-fn epoch_of(catalog: &Catalog, standing: &Standing, fingerprint: &str) -> Option<u64> {
+fn epoch_of(catalog: &Catalog, author_trust: &AuthorTrust, fingerprint: &str) -> Option<u64> {
     let is = |key: &PublicKey| key.to_string() == fingerprint;
-    if is(standing.key()) {
+    if is(author_trust.key()) {
         return Some(catalog.epoch());
     }
     // The first link says what the key before it had.
@@ -122,7 +122,7 @@ impl Installer<'_> {
 
     fn fetch_listed(&self, url: &SyftAppUrl) -> Result<Fetched, InstallError> {
         let (datasites, author) = (&self.config.datasites, url.author());
-        let (found, standing, facts) = self.read_catalog(author)?;
+        let (found, author_trust, facts) = self.read_catalog(author)?;
         let entry = found.catalog().app(url.app());
         if let Freshness::Expired(since) = found.freshness(now()) {
             return Err(InstallError::Expired {
@@ -139,7 +139,7 @@ impl Installer<'_> {
                 url: url.clone(),
                 entry: entry.clone(),
                 facts,
-                standing,
+                author_trust,
             }),
         })
     }
@@ -160,21 +160,23 @@ impl Installer<'_> {
     fn read_catalog(
         &self,
         author: &Datasite,
-    ) -> Result<(Found, Standing, CatalogFacts), InstallError> {
+    ) -> Result<(Found, AuthorTrust, CatalogFacts), InstallError> {
         let found = catalog::read(&self.config.datasites, author)?;
         let lineage = found.catalog().lineage();
-        let standing = self.standing(author, found.signers(), lineage)?;
-        let facts = self.facts(&found, &standing);
-        match standing.via() {
-            Via::FirstUse { .. } => self.trust.check_catalog(&standing, &facts)?,
-            Via::Pinned | Via::Succeeded { .. } => self.trust.note_catalog(&standing, &facts)?,
+        let author_trust = self.author_trust(author, found.signers(), lineage)?;
+        let facts = self.facts(&found, &author_trust);
+        match author_trust.basis() {
+            TrustBasis::FirstUse { .. } => self.trust.check_catalog(&author_trust, &facts)?,
+            TrustBasis::Pinned | TrustBasis::Succeeded { .. } => {
+                self.trust.note_catalog(&author_trust, &facts)?
+            }
         }
-        Ok((found, standing, facts))
+        Ok((found, author_trust, facts))
     }
 
     /// Returns what a catalog says that concerns trust. A release that is here, and older than the
     /// least that may be used, counts as revoked.
-    fn facts(&self, found: &Found, standing: &Standing) -> CatalogFacts {
+    fn facts(&self, found: &Found, author_trust: &AuthorTrust) -> CatalogFacts {
         let catalog = found.catalog();
         let entries = catalog.apps().values();
         let revoked = entries.flat_map(|entry| entry.revoked.iter().map(Digest::from));
@@ -187,7 +189,7 @@ impl Installer<'_> {
             let here = self.records.get(name).ok().flatten();
             let here = here.iter().filter(|it| it.author == *catalog.author());
             let is_older = |release: &&Release| {
-                let own = epoch_of(catalog, standing, &release.signer);
+                let own = epoch_of(catalog, author_trust, &release.signer);
                 own.is_some_and(|own| (own, release.sequence) < (least.epoch, least.sequence))
             };
             let older = here.flat_map(Installed::releases).filter(is_older);
@@ -220,13 +222,13 @@ impl Installer<'_> {
         })
     }
 
-    pub(super) fn standing(
+    pub(super) fn author_trust(
         &self,
         author: &Datasite,
         signers: &[PublicKey],
         lineage: &[Link],
-    ) -> Result<Standing, InstallError> {
-        Ok(self.trust.standing(&Claim {
+    ) -> Result<AuthorTrust, InstallError> {
+        Ok(self.trust.author_trust(&Claim {
             author: author.clone(),
             signers: signers.to_vec(),
             lineage: lineage.to_vec(),

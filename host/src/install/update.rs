@@ -1,7 +1,7 @@
 //! Looking whether there is another release of an app, and taking it.
 
 use syft_package::source::Source;
-use syft_package::trust::Via;
+use syft_package::trust::TrustBasis;
 
 use super::{Change, InstallError, Installer};
 use crate::installed::Installed;
@@ -43,7 +43,7 @@ impl Installer<'_> {
             }
             examined => examined?,
         };
-        let author = candidate.standing.author();
+        let author = candidate.author_trust.author();
         if (candidate.name(), author) != (&installed.name, &installed.author) {
             return Err(another(
                 installed,
@@ -52,7 +52,7 @@ impl Installer<'_> {
             ));
         }
         // Whoever is not known has to be shown to the owner, who is not asked here.
-        if matches!(candidate.standing.via(), Via::FirstUse { .. }) {
+        if matches!(candidate.author_trust.basis(), TrustBasis::FirstUse { .. }) {
             return Err(InstallError::Untrusted {
                 author: author.to_string(),
                 from: installed.source.clone(),

@@ -93,20 +93,20 @@ impl Keys {
     }
 
     /// Says a decision in few words.
-    fn words(&self, decision: &Result<Standing, Refused>) -> String {
-        let standing = match decision {
-            Ok(standing) => standing,
+    fn words(&self, decision: &Result<AuthorTrust, Refused>) -> String {
+        let author_trust = match decision {
+            Ok(author_trust) => author_trust,
             Err(refused) => return name(refused),
         };
-        let (key, epoch) = (self.place(standing.key()), standing.epoch());
-        let via = match standing.via() {
-            Via::Pinned => "pinned".to_owned(),
-            Via::Succeeded { links } => format!("succeeded by {}", links.len()),
-            Via::FirstUse { is_in_did: true } => "first use, in did".to_owned(),
-            Via::FirstUse { is_in_did: false } => "first use".to_owned(),
+        let (key, epoch) = (self.place(author_trust.key()), author_trust.epoch());
+        let basis = match author_trust.basis() {
+            TrustBasis::Pinned => "pinned".to_owned(),
+            TrustBasis::Succeeded { links } => format!("succeeded by {}", links.len()),
+            TrustBasis::FirstUse { is_in_did: true } => "first use, in did".to_owned(),
+            TrustBasis::FirstUse { is_in_did: false } => "first use".to_owned(),
         };
-        let alarm = standing.alarm().map_or("", |_| ", alarm");
-        format!("{via}: {key} in {epoch}{alarm}")
+        let alarm = author_trust.alarm().map_or("", |_| ", alarm");
+        format!("{basis}: {key} in {epoch}{alarm}")
     }
 }
 
@@ -497,7 +497,7 @@ fn who_it_is_by_what_is_known() {
             ..Revoked::default()
         };
         let before = author.clone();
-        let decision = standing::standing(&author, &revoked, &claim);
+        let decision = author_trust::author_trust(&author, &revoked, &claim);
         assert_eq!(keys.words(&decision), expected, "{what}");
         assert_eq!(author, before, "{what}");
     }
@@ -513,10 +513,10 @@ fn a_changed_did_json_is_told_of_in_words() {
     };
     let ask = |signer| {
         let claim = keys.claim(&[signer], Vec::new(), Some(1));
-        standing::standing(&author, &Revoked::default(), &claim)
+        author_trust::author_trust(&author, &Revoked::default(), &claim)
     };
-    let standing = ask(0).expect("the pinned key");
-    let alarm = standing.alarm().expect("an alarm").to_string();
+    let author_trust = ask(0).expect("the pinned key");
+    let alarm = author_trust.alarm().expect("an alarm").to_string();
     for words in [
         format!("it showed the key {}", keys.fingerprint(0)),
         format!("shows {} now", keys.fingerprint(1)),
@@ -539,7 +539,7 @@ fn a_key_given_again_takes_the_did_json_as_it_is() {
         store
             .add(&alice(), &given, did_key, None)
             .expect("the same key");
-        let decision = store.standing(&keys.claim(&[0], Vec::new(), Some(1)));
+        let decision = store.author_trust(&keys.claim(&[0], Vec::new(), Some(1)));
         assert_eq!(keys.words(&decision), expected);
     }
 }
@@ -556,10 +556,11 @@ impl Story<'_> {
     fn take(&self, sequence: u64, text: &str, signers: &[usize], downgrade: bool) -> String {
         let bytes = self.keys.release("app", sequence, text, signers);
         let claim = self.keys.claim(signers, self.lineage.clone(), None);
-        let taken = self.store.standing(&claim).and_then(|standing| {
+        let taken = self.store.author_trust(&claim).and_then(|author_trust| {
             let verified = verified(&bytes);
-            self.store.check_release(&verified, &standing, downgrade)?;
-            self.store.note_release(&verified, &standing, downgrade)
+            self.store
+                .check_release(&verified, &author_trust, downgrade)?;
+            self.store.note_release(&verified, &author_trust, downgrade)
         });
         taken.map_or_else(|refused| name(&refused), |()| "taken".to_owned())
     }
@@ -631,21 +632,21 @@ fn what_is_refused_is_not_noted() {
     store
         .revoke(&Revocation::Digest(digest), false)
         .expect("written");
-    let standing = store.standing(&keys.claim(&[0], Vec::new(), None));
-    let standing = standing.expect("first use");
-    let refused = store.note_release(&verified(&bytes), &standing, false);
+    let author_trust = store.author_trust(&keys.claim(&[0], Vec::new(), None));
+    let author_trust = author_trust.expect("first use");
+    let refused = store.note_release(&verified(&bytes), &author_trust, false);
     assert!(matches!(refused, Err(Refused::RevokedDigest { .. })));
     assert_eq!(store.authors().expect("authors"), []);
 
     let other = keys.release("app", 1, "a", &[1]);
-    let refused = store.note_release(&verified(&other), &standing, false);
+    let refused = store.note_release(&verified(&other), &author_trust, false);
     assert!(matches!(refused, Err(Refused::UnknownKey { .. })));
     let bob = Claim {
         author: email("bob@example.org"),
         ..keys.claim(&[0], Vec::new(), None)
     };
-    let standing = store.standing(&bob).expect("first use");
-    let refused = store.note_release(&verified(&bytes), &standing, false);
+    let author_trust = store.author_trust(&bob).expect("first use");
+    let refused = store.note_release(&verified(&bytes), &author_trust, false);
     assert!(matches!(refused, Err(Refused::NotTheAuthor { .. })));
     assert_eq!(store.authors().expect("authors"), []);
 }
@@ -657,7 +658,7 @@ fn what_changed_in_between_is_found() {
     let store = open(&folder);
     let [one, other] = [0, 1].map(|at| {
         let claim = keys.claim(&[at], Vec::new(), None);
-        store.standing(&claim).expect("first use")
+        store.author_trust(&claim).expect("first use")
     });
     let bytes = [0, 1].map(|at| keys.release("app", 1, "a", &[at]));
     store
@@ -701,10 +702,10 @@ fn catalogs_only_go_on() {
     let (folder, keys) = (folder(), Keys::new(2));
     let store = open(&folder);
     let take = |facts: &CatalogFacts, signer, lineage| {
-        let standing = store.standing(&keys.claim(&[signer], lineage, None));
-        let taken = standing.and_then(|standing| {
-            store.check_catalog(&standing, facts)?;
-            store.note_catalog(&standing, facts)
+        let author_trust = store.author_trust(&keys.claim(&[signer], lineage, None));
+        let taken = author_trust.and_then(|author_trust| {
+            store.check_catalog(&author_trust, facts)?;
+            store.note_catalog(&author_trust, facts)
         });
         taken.map_or_else(|refused| name(&refused), |()| "taken".to_owned())
     };
@@ -740,8 +741,10 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
             author: email(author),
             ..keys.claim(&[signer], Vec::new(), None)
         };
-        let standing = store.standing(&claim).expect("a key that counts");
-        store.note_catalog(&standing, facts).map(|()| standing)
+        let author_trust = store.author_trust(&claim).expect("a key that counts");
+        store
+            .note_catalog(&author_trust, facts)
+            .map(|()| author_trust)
     };
     let evil = CatalogFacts {
         revoked_keys: vec![keys.public(0)],
@@ -749,11 +752,11 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
         ..facts(1, "mallory")
     };
     note("mallory@example.org", 1, &evil).expect("a catalog");
-    let standing = note("alice@example.org", 0, &facts(1, "a")).expect("a catalog");
+    let author_trust = note("alice@example.org", 0, &facts(1, "a")).expect("a catalog");
     let digests = [signed.clone(), file.clone()];
     assert_eq!(store.is_revoked(&alice(), &digests).expect("known"), None);
     store
-        .note_release(&verified, &standing, false)
+        .note_release(&verified, &author_trust, false)
         .expect("alice's app");
 
     // Her own do, by either digest, and stay when a later catalog has them no more.
@@ -762,7 +765,7 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
             revoked_digests: vec![digest.clone()],
             ..facts(counter, "a")
         };
-        let refused = revoking.check_release(&verified, &standing);
+        let refused = revoking.check_release(&verified, &author_trust);
         assert!(matches!(
             refused,
             Err(Refused::RevokedDigest { by: By::Author, .. })
@@ -772,7 +775,7 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
         assert_eq!(found.expect("known"), Some((digest, By::Author)));
     }
     note("alice@example.org", 0, &facts(4, "a")).expect("a catalog");
-    let refused = store.check_release(&verified, &standing, false);
+    let refused = store.check_release(&verified, &author_trust, false);
     assert!(matches!(
         refused,
         Err(Refused::RevokedDigest { by: By::Author, .. })
@@ -782,13 +785,13 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
         revoked_keys: vec![keys.public(0)],
         ..facts(5, "a")
     };
-    let refused = last.check_release(&verified, &standing);
+    let refused = last.check_release(&verified, &author_trust);
     assert!(matches!(
         refused,
         Err(Refused::RevokedKey { by: By::Author, .. })
     ));
     note("alice@example.org", 0, &last).expect("a catalog");
-    let refused = store.standing(&standing.claim);
+    let refused = store.author_trust(&author_trust.claim);
     assert!(matches!(
         refused,
         Err(Refused::RevokedKey { by: By::Author, .. })
@@ -803,8 +806,8 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
 fn an_author_cannot_fill_the_store() {
     let (folder, keys) = (folder(), Keys::new(1));
     let store = open(&folder);
-    let standing = store.standing(&keys.claim(&[0], Vec::new(), None));
-    let standing = standing.expect("first use");
+    let author_trust = store.author_trust(&keys.claim(&[0], Vec::new(), None));
+    let author_trust = author_trust.expect("first use");
     let digests = |from: usize| {
         let range = from..from + MAX_REVOKED;
         range.map(|at| Digest::of(&at.to_be_bytes())).collect()
@@ -814,9 +817,9 @@ fn an_author_cannot_fill_the_store() {
         ..facts(counter, "a")
     };
     store
-        .note_catalog(&standing, &revoking(1, 0))
+        .note_catalog(&author_trust, &revoking(1, 0))
         .expect("as many as may be");
-    let refused = store.note_catalog(&standing, &revoking(2, 1));
+    let refused = store.note_catalog(&author_trust, &revoking(2, 1));
     assert!(matches!(refused, Err(Refused::TooManyRevoked { .. })));
     let author = store.author(&alice()).expect("an author");
     assert_eq!(author.catalog.map(|it| it.counter), Some(1));
@@ -829,8 +832,8 @@ fn the_owner_revokes_keys_and_digests_of_anybody() {
     let bytes = keys.release("app", 3, "a", &[0]);
     let claim = keys.claim(&[0], Vec::new(), None);
     let take = || {
-        let standing = store.standing(&claim)?;
-        store.note_release(&verified(&bytes), &standing, false)
+        let author_trust = store.author_trust(&claim)?;
+        store.note_release(&verified(&bytes), &author_trust, false)
     };
     take().expect("first use");
     for (what, expected) in [
@@ -907,9 +910,9 @@ fn the_owner_puts_a_key_in_the_place_of_another() {
     assert_eq!(author.current().map(|it| it.epoch), Some(0));
     let author = add(Given::Fingerprint(keys.fingerprint(1)), Some(0)).expect("another");
     assert_eq!(author.current(), None);
-    let standing = store.standing(&keys.claim(&[1], Vec::new(), None));
-    assert_eq!(keys.words(&standing), "pinned: 1 in 1");
-    let refused = store.standing(&keys.claim(&[0], Vec::new(), None));
+    let author_trust = store.author_trust(&keys.claim(&[1], Vec::new(), None));
+    assert_eq!(keys.words(&author_trust), "pinned: 1 in 1");
+    let refused = store.author_trust(&keys.claim(&[0], Vec::new(), None));
     assert_eq!(keys.words(&refused), "UnknownKey");
 }
 
@@ -955,8 +958,8 @@ fn the_owners_policy_decides() {
     let take = |signers: &[usize]| {
         let bytes = keys.release("app", 1, "a", signers);
         let claim = keys.claim(signers, Vec::new(), Some(0));
-        let standing = store.standing(&claim)?;
-        store.check_release(&verified(&bytes), &standing, false)
+        let author_trust = store.author_trust(&claim)?;
+        store.check_release(&verified(&bytes), &author_trust, false)
     };
     take(&[0]).expect("no policy");
     let bob = email("bob@example.org");
@@ -1008,8 +1011,8 @@ fn what_cannot_be_read_closes() {
     let claim = keys.claim(&[0], Vec::new(), None);
     let bytes = keys.release("app", 1, "a", &[0]);
     let take = || {
-        let standing = store.standing(&claim)?;
-        store.note_release(&verified(&bytes), &standing, false)
+        let author_trust = store.author_trust(&claim)?;
+        store.note_release(&verified(&bytes), &author_trust, false)
     };
     take().expect("first use");
     let trust = folder.path().join("trust");
@@ -1153,9 +1156,9 @@ fn two_writers_lose_nothing() {
                 barrier.wait();
                 for at in 0..EACH {
                     let bytes = keys.release(&format!("{writer}-{at}"), 1, "a", &[0]);
-                    let standing = store.standing(claim).expect("the key");
+                    let author_trust = store.author_trust(claim).expect("the key");
                     store
-                        .note_release(&verified(&bytes), &standing, false)
+                        .note_release(&verified(&bytes), &author_trust, false)
                         .expect("noted");
                     let digest = Digest::of(&bytes);
                     store

@@ -26,18 +26,18 @@ pub struct Claim {
 /// The author of something, known by a key that has signed it. It exists only where that is
 /// so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct AuthorTrust {
     pub(super) claim: Claim,
     pub(super) key: PublicKey,
     pub(super) epoch: u64,
-    via: Via,
+    basis: TrustBasis,
     pub(super) added: Vec<(PublicKey, How)>,
     alarm: Option<Alarm>,
 }
 
 /// How it is known that a key is the author's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Via {
+pub enum TrustBasis {
     /// It was pinned, or the owner gave its fingerprint.
     Pinned,
     /// The pinned key says that it follows, or that one follows which says so.
@@ -74,7 +74,7 @@ pub enum Alarm {
     },
 }
 
-impl Standing {
+impl AuthorTrust {
     /// Returns whose it is.
     pub fn author(&self) -> &Datasite {
         &self.claim.author
@@ -91,8 +91,8 @@ impl Standing {
     }
 
     /// Returns how it is known that the key is the author's.
-    pub fn via(&self) -> &Via {
-        &self.via
+    pub fn basis(&self) -> &TrustBasis {
+        &self.basis
     }
 
     /// Returns what the owner should be told although it changes nothing.
@@ -140,48 +140,48 @@ impl fmt::Display for Alarm {
 
 /// Finds out who has signed something, by what is known of the author and what the owner
 /// revoked.
-pub(super) fn standing(
+pub(super) fn author_trust(
     author: &Author,
     revoked: &Revoked,
     claim: &Claim,
-) -> Result<Standing, Refused> {
+) -> Result<AuthorTrust, Refused> {
     let about = || claim.author.clone();
     Link::check_chain(&claim.author, &claim.lineage).map_err(|error| Refused::Lineage {
         author: about(),
         error,
     })?;
-    let asked = Asked {
+    let query = TrustQuery {
         author,
         revoked,
         claim,
     };
     match &author.trusted {
-        Trusted::Nothing => asked.first_use(),
+        Trusted::Nothing => query.first_use(),
         Trusted::Fingerprint(fingerprint) => {
-            let key = asked.of_fingerprint(fingerprint)?;
-            asked.follow(key, vec![(key, How::Fingerprint)])
+            let key = query.of_fingerprint(fingerprint)?;
+            query.follow(key, vec![(key, How::Fingerprint)])
         }
         Trusted::LastKey => match author.keys.last() {
-            Some(last) => asked.follow(last.key, Vec::new()),
-            None => asked.first_use(),
+            Some(last) => query.follow(last.key, Vec::new()),
+            None => query.first_use(),
         },
     }
 }
 
-struct Asked<'a> {
+struct TrustQuery<'a> {
     author: &'a Author,
     revoked: &'a Revoked,
     claim: &'a Claim,
 }
 
-impl Asked<'_> {
+impl TrustQuery<'_> {
     /// Goes on from a key that is trusted to the last one that follows it. That one has to
     /// have signed.
     fn follow(
         &self,
         start: PublicKey,
         mut added: Vec<(PublicKey, How)>,
-    ) -> Result<Standing, Refused> {
+    ) -> Result<AuthorTrust, Refused> {
         let mut epoch = self.author.epoch_of(&start);
         let mut key = start;
         let mut links = Vec::new();
@@ -200,22 +200,22 @@ impl Asked<'_> {
         if !self.claim.signers.contains(&key) {
             return Err(self.not_by(&key, &links));
         }
-        let via = match links.is_empty() {
-            true => Via::Pinned,
-            false => Via::Succeeded { links },
+        let basis = match links.is_empty() {
+            true => TrustBasis::Pinned,
+            false => TrustBasis::Succeeded { links },
         };
-        Ok(self.standing(key, epoch, via, added))
+        Ok(self.author_trust(key, epoch, basis, added))
     }
 
     /// Nothing is trusted, so the owner may take the key that says to be the author's.
-    fn first_use(&self) -> Result<Standing, Refused> {
+    fn first_use(&self) -> Result<AuthorTrust, Refused> {
         let key = self.candidate()?;
         self.check_revoked(&key)?;
         self.check_superseded(&key)?;
         let is_in_did = self.claim.did_key == Some(key);
         let added = vec![(key, How::FirstUse)];
         let epoch = self.author.epoch_of(&key);
-        Ok(self.standing(key, epoch, Via::FirstUse { is_in_did }, added))
+        Ok(self.author_trust(key, epoch, TrustBasis::FirstUse { is_in_did }, added))
     }
 
     /// Returns the one signer that could be the author.
@@ -308,18 +308,18 @@ impl Asked<'_> {
         }
     }
 
-    fn standing(
+    fn author_trust(
         &self,
         key: PublicKey,
         epoch: u64,
-        via: Via,
+        basis: TrustBasis,
         added: Vec<(PublicKey, How)>,
-    ) -> Standing {
-        Standing {
+    ) -> AuthorTrust {
+        AuthorTrust {
             claim: self.claim.clone(),
             key,
             epoch,
-            via,
+            basis,
             added,
             alarm: self.alarm(&key),
         }
