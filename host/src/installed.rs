@@ -6,7 +6,7 @@
 //!   hashed again, so that a record names bytes and not a file.
 
 mod components;
-mod growth;
+mod permission_diff;
 mod record;
 
 use std::fs;
@@ -18,7 +18,7 @@ use syft_protocol::address::AppName;
 use thiserror::Error;
 
 pub use components::Components;
-pub use growth::growth;
+pub use permission_diff::added_permissions;
 pub use record::{Installed, Release};
 
 /// The most bytes of a record: two manifests fit, and more.

@@ -9,7 +9,7 @@ use super::{Exit, offer};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
-use crate::installed::{Installed, growth};
+use crate::installed::{Installed, added_permissions};
 use crate::layout::one_line;
 use crate::ui::Ui;
 
@@ -145,9 +145,9 @@ fn show(ui: Ui, config: &Config, installed: &Installed, denied: &[PathPattern]) 
 /// Returns what the release that waits wants beyond what was approved.
 fn wishes(config: &Config, installed: &Installed) -> Vec<String> {
     let waiting = installed.waiting.iter();
-    let growth = waiting.map(|it| {
+    let added_permissions = waiting.map(|it| {
         let (old, new) = (&installed.current.approved, &it.approved);
-        growth(old, new, &config.email, &installed.name)
+        added_permissions(old, new, &config.email, &installed.name)
     });
-    growth.flatten().collect()
+    added_permissions.flatten().collect()
 }

@@ -84,10 +84,10 @@ pub(super) async fn install(
     } else if args.expect_digest.is_none() {
         may_go_unasked(&candidate).map_err(wrong)?;
     }
-    let is_more = candidate.before().is_some() && !candidate.growth.is_empty();
+    let is_more = candidate.before().is_some() && !candidate.added_permissions.is_empty();
     if args.yes && args.expect_digest.is_none() && is_more {
         let installed = installer.hold(&candidate, &args.deny).map_err(refused)?;
-        offer::tell_waits(ui, &installed, &candidate.growth)?;
+        offer::tell_waits(ui, &installed, &candidate.added_permissions)?;
         return Ok(Exit::Success);
     }
     installer.try_out(&candidate).await.map_err(refused)?;

@@ -42,11 +42,11 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
                 "Replaces {} (release {})",
                 current.version, current.sequence
             ));
-            if candidate.growth.is_empty() {
+            if candidate.added_permissions.is_empty() {
                 lines.push("It asks for nothing that is not approved already.".to_owned());
             }
         }
-        None if candidate.growth.is_empty() => {
+        None if candidate.added_permissions.is_empty() => {
             lines.push("It asks for nothing but to answer requests.".to_owned());
         }
         None => {}
@@ -78,7 +78,7 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
         Some(_) => "It asks for more than that, to",
         None => "It asks to",
     };
-    lines.extend(block(title, &candidate.growth));
+    lines.extend(block(title, &candidate.added_permissions));
     let description = verified.manifest().description.as_slice();
     lines.extend(block("It says of itself", description));
     for line in lines {
@@ -187,10 +187,10 @@ pub(super) fn tell_installed(
 pub(super) fn tell_waits(
     ui: Ui,
     installed: &Installed,
-    growth: &[String],
+    added_permissions: &[String],
 ) -> Result<(), CommandError> {
     let mut json = to_json("waits", installed);
-    json["wants"] = Value::from(growth.to_vec());
+    json["wants"] = Value::from(added_permissions.to_vec());
     ui.json(&json)?;
     let name = &installed.name;
     if let Some(waiting) = &installed.waiting {
@@ -199,7 +199,7 @@ pub(super) fn tell_waits(
             waiting.version
         ))?;
     }
-    for wish in growth {
+    for wish in added_permissions {
         ui.line(&quoted(wish))?;
     }
     ui.line(&format!(

@@ -82,7 +82,9 @@ fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), C
                 "{name}: nothing but the release that you did not want"
             ))?;
         }
-        Update::Waits(installed, growth) => offer::tell_waits(ui, &installed, &growth)?,
+        Update::Waits(installed, added_permissions) => {
+            offer::tell_waits(ui, &installed, &added_permissions)?
+        }
         Update::Taken(installed) => {
             let event = match only_look {
                 true => "available",

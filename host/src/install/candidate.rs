@@ -10,7 +10,7 @@ use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use super::fetch::{Fetched, Listed};
-use crate::installed::{Installed, Release, growth};
+use crate::installed::{Installed, Release, added_permissions};
 
 /// A release that may be installed, if the owner likes it.
 pub struct Candidate<'f> {
@@ -29,7 +29,7 @@ pub struct Candidate<'f> {
     /// What lies in the datasite as its folder, of nobody knows whose app.
     pub meets: Option<PathBuf>,
     /// What it asks for beyond what was approved for the one that is installed, in words.
-    pub growth: Vec<String>,
+    pub added_permissions: Vec<String>,
 }
 
 /// What installing a release would change.
@@ -66,7 +66,8 @@ impl<'f> Candidate<'f> {
         };
         let (name, asked) = (&verified.release().name, verified.manifest());
         let approved = before.as_ref().map(|it| it.current.approved.clone());
-        let growth = growth(&approved.unwrap_or_default(), asked, owner, name);
+        let added_permissions =
+            added_permissions(&approved.unwrap_or_default(), asked, owner, name);
         Self {
             fetched,
             verified,
@@ -76,7 +77,7 @@ impl<'f> Candidate<'f> {
             change,
             inherits: false,
             meets: None,
-            growth,
+            added_permissions,
         }
     }
 
@@ -120,7 +121,7 @@ impl<'f> Candidate<'f> {
     /// Returns what would be installed, for those who only look.
     pub(super) fn would_be(&self) -> Installed {
         let release = self.to_record(Vec::new());
-        match (self.before.clone(), self.growth.is_empty()) {
+        match (self.before.clone(), self.added_permissions.is_empty()) {
             (None, _) => self.to_new_record(release),
             (Some(before), true) => before.replaced_by(release, self.source()),
             (Some(before), false) => Installed {

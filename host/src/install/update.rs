@@ -65,12 +65,15 @@ impl Installer<'_> {
         match candidate.change {
             Change::Same => return Ok(Update::None),
             Change::Skipped => return Ok(Update::Skipped),
-            Change::Waits if !candidate.growth.is_empty() => {
-                return Ok(Update::Waits(installed.clone(), candidate.growth));
+            Change::Waits if !candidate.added_permissions.is_empty() => {
+                return Ok(Update::Waits(
+                    installed.clone(),
+                    candidate.added_permissions,
+                ));
             }
             Change::New | Change::Waits | Change::Replaces => {}
         }
-        let waits = !candidate.growth.is_empty();
+        let waits = !candidate.added_permissions.is_empty();
         // One that wants more does not run before the owner has agreed.
         if !waits {
             self.try_out(&candidate).await?;
@@ -81,7 +84,7 @@ impl Installer<'_> {
             (false, false) => self.install(&candidate, &[])?,
         };
         Ok(match waits {
-            true => Update::Waits(changed, candidate.growth),
+            true => Update::Waits(changed, candidate.added_permissions),
             false => Update::Taken(changed),
         })
     }

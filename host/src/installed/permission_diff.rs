@@ -10,7 +10,7 @@ use syft_protocol::grant::PathPattern;
 ///
 /// A pattern is covered by one that stands for all that it stands for. Where that cannot be
 /// told from the two alone, it counts as not covered: the owner is asked once too often then.
-pub fn growth(
+pub fn added_permissions(
     approved: &Manifest,
     asked: &Manifest,
     owner: &Datasite,
@@ -33,7 +33,7 @@ pub fn growth(
     let write = uncovered(&new.write, &[&old.write]);
     let for_callers = [&old.read[..], &old.write, &old.on_behalf_of_sender];
     let for_callers = uncovered(&new.on_behalf_of_sender, &for_callers);
-    let mut grown = Vec::new();
+    let mut added = Vec::new();
     for (words, patterns) in [
         ("read", read),
         ("read and write", write),
@@ -42,34 +42,34 @@ pub fn growth(
             for_callers,
         ),
     ] {
-        grown.extend(patterns.iter().map(|pattern| format!("{words} {pattern}")));
+        added.extend(patterns.iter().map(|pattern| format!("{words} {pattern}")));
     }
-    grown.extend(grown_limits(&approved.limits, &asked.limits));
-    grown
+    added.extend(added_limits(&approved.limits, &asked.limits));
+    added
 }
 
-fn grown_limits(approved: &ManifestLimits, asked: &ManifestLimits) -> Vec<String> {
+fn added_limits(approved: &ManifestLimits, asked: &ManifestLimits) -> Vec<String> {
     let old = approved.over(Limits::default());
     let new = asked.over(Limits::default());
-    let mut grown = Vec::new();
+    let mut added = Vec::new();
     if new.time > old.time {
         let (new, old) = (show_time(new.time), show_time(old.time));
-        grown.push(format!("take {new} for a call instead of {old}"));
+        added.push(format!("take {new} for a call instead of {old}"));
     }
     if new.memory_bytes > old.memory_bytes {
         let (new, old) = (new.memory_bytes as u64, old.memory_bytes as u64);
         let (new, old) = (show_size(new), show_size(old));
-        grown.push(format!("use {new} of memory for a call instead of {old}"));
+        added.push(format!("use {new} of memory for a call instead of {old}"));
     }
     if new.concurrency > old.concurrency {
         let (new, old) = (new.concurrency, old.concurrency);
-        grown.push(format!("run {new} calls at the same time instead of {old}"));
+        added.push(format!("run {new} calls at the same time instead of {old}"));
     }
     if new.state_bytes > old.state_bytes {
         let (new, old) = (show_size(new.state_bytes), show_size(old.state_bytes));
-        grown.push(format!("keep {new} between calls instead of {old}"));
+        added.push(format!("keep {new} between calls instead of {old}"));
     }
-    grown
+    added
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_covered_does_not_grow() {
+    fn what_is_covered_is_not_added() {
         let owner = Datasite::parse("alice@example.org").expect("a datasite");
         let app = AppName::parse("demo").expect("a name");
         for (approved, asked, expected) in [
@@ -126,8 +126,8 @@ mod tests {
                 ],
             ),
         ] {
-            let grown = growth(&manifest(approved), &manifest(asked), &owner, &app);
-            assert_eq!(grown, expected, "{approved}\n{asked}");
+            let added = added_permissions(&manifest(approved), &manifest(asked), &owner, &app);
+            assert_eq!(added, expected, "{approved}\n{asked}");
         }
     }
 }
