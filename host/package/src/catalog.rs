@@ -2,22 +2,22 @@
 //!
 //! - `Catalog`: which release of which app is the newest, what was revoked, and by which keys
 //!   the author went before. Each has one spelling.
-//! - `Found`: a catalog with who signed it, as it was read from the tree. Whether that is the
+//! - `SignedCatalog`: a catalog with who signed it, as it was read from the tree. Whether that is the
 //!   author, and whether it is older than one that was seen before, is for others to say.
-//! - `Workshop`: the author's own side, which changes the catalog.
+//! - `Publisher`: the author's own side, which changes the catalog.
 //!
 //! The catalog lies at `public/syft-apps/catalog.json`, and each release beside it, at the
 //! path that the catalog names.
 
 mod error;
-mod found;
 mod json;
-mod kept;
+mod local_copy;
 mod publish_dir;
+mod publisher;
+mod reader;
 mod release_path;
 #[cfg(test)]
 mod tests;
-mod workshop;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,9 +30,9 @@ use syft_protocol::timestamp::Timestamp;
 use crate::package::{Link, PublicKey};
 
 pub use error::{CatalogError, ChangeError};
-pub use found::{FetchError, Found, Freshness, ReadError, fetch, read};
+pub use publisher::{CatalogBase, PublishError, Published, Publisher};
+pub use reader::{CatalogReadError, Freshness, ReleaseFetchError, SignedCatalog, fetch, read};
 pub use release_path::ReleasePath;
-pub use workshop::{Base, Published, Workshop, WorkshopError};
 
 /// The kind of document that a catalog is.
 pub const KIND: &str = "application/vnd.syftbox.apps-catalog.v1+json";

@@ -12,7 +12,7 @@ use syft_manifest::Limits;
 use syft_manifest::clock::now;
 use syft_manifest::units::parse_long_time;
 use syft_package::catalog::{
-    Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError,
+    CATALOG_FILE, Catalog, CatalogBase, Entry, PublishError, Published, Publisher,
 };
 use syft_package::oci::{self, Reference};
 use syft_package::{Package, PackageError, PublicKey, SecretKey, Verified};
@@ -128,15 +128,15 @@ pub(super) async fn publish(
     let key = keys::read_secret(&passphrase, key)?;
     let verified = bytes.as_deref().map(|bytes| verify(bytes, &[key.public()]));
     let verified = verified.transpose().map_err(wrong)?;
-    let mut workshop = open(&config, &key, args.replace_catalog).map_err(wrong)?;
-    let base = workshop.base();
+    let mut publisher = open(&config, &key, args.replace_catalog).map_err(wrong)?;
+    let base = publisher.base();
     if let Some(verified) = &verified {
-        workshop.add(verified).map_err(|it| wrong(explain(it)))?;
+        publisher.add(verified).map_err(|it| wrong(explain(it)))?;
     }
     let named = verified.as_ref().map(|it| &it.release().name);
     let app = args.app.as_ref().or(named);
-    change(&mut workshop, args, app, &key).map_err(wrong)?;
-    let published = workshop
+    change(&mut publisher, args, app, &key).map_err(wrong)?;
+    let published = publisher
         .publish(&key, now(), args.expires)
         .map_err(|it| wrong(explain(it)))?;
     tell_notes(ui, &config, base, &published);
@@ -149,18 +149,18 @@ pub(super) fn open<'a>(
     config: &Config,
     key: &SecretKey,
     replaces: bool,
-) -> Result<Workshop<'a>, CommandError> {
+) -> Result<Publisher<'a>, CommandError> {
     let Config {
         datasites,
         published,
         email,
         ..
     } = config;
-    Workshop::open(datasites, published, email, &key.public(), replaces).map_err(explain)
+    Publisher::open(datasites, published, email, &key.public(), replaces).map_err(explain)
 }
 
 /// Returns why nothing is published, with what to do about it.
-pub(super) fn explain(error: WorkshopError) -> CommandError {
+pub(super) fn explain(error: PublishError) -> CommandError {
     let hints = error.hints();
     CommandError::from(error).with_hints(hints)
 }
@@ -176,27 +176,27 @@ fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, Comma
 
 /// Makes the changes that are no release.
 fn change(
-    workshop: &mut Workshop<'_>,
+    publisher: &mut Publisher<'_>,
     args: &PublishArgs,
     app: Option<&AppName>,
     key: &SecretKey,
 ) -> Result<(), CommandError> {
-    let wrong = |error| explain(WorkshopError::Change(error));
+    let wrong = |error| explain(PublishError::Change(error));
     let app = || {
         app.ok_or_else(|| CommandError::new("it is not said of which app").hint("give --app NAME"))
     };
     for revoked in &args.revoke {
         let app = app()?;
         match revoked {
-            Revoked::Digest(digest) => workshop.catalog().revoke(app, *digest).map_err(wrong)?,
-            Revoked::Sequence(sequence) => workshop
+            Revoked::Digest(digest) => publisher.catalog().revoke(app, *digest).map_err(wrong)?,
+            Revoked::Sequence(sequence) => publisher
                 .revoke_release(app, *sequence, Limits::default().component_bytes)
                 .map_err(explain)?,
         }
     }
     if let Some(least) = args.min_sequence {
         let app = app()?;
-        workshop
+        publisher
             .catalog()
             .set_min_sequence(app, least)
             .map_err(wrong)?;
@@ -204,21 +204,21 @@ fn change(
     for said in &args.revoke_key {
         let revoked = keys::read_public(said)
             .map_err(|error| error.about(format!("cannot revoke {said}")))?;
-        let catalog = workshop.catalog();
+        let catalog = publisher.catalog();
         catalog.revoke_key(revoked, &key.public()).map_err(wrong)?;
     }
     Ok(())
 }
 
 /// Tells what the author may not expect.
-pub(super) fn tell_notes(ui: Ui, config: &Config, base: Base, published: &Published) {
+pub(super) fn tell_notes(ui: Ui, config: &Config, base: CatalogBase, published: &Published) {
     match base {
-        Base::Nothing | Base::Tree => {}
-        Base::Copy => ui.status(
+        CatalogBase::Nothing | CatalogBase::Tree => {}
+        CatalogBase::Copy => ui.status(
             "note: the catalog in the tree was not your last one; it goes on from the host's own \
              copy",
         ),
-        Base::Counter => ui.status(
+        CatalogBase::Counter => ui.status(
             "note: the last catalog was signed with another key, so this one begins anew: publish \
              your apps again, and tell those who trust them the new fingerprint",
         ),

@@ -8,7 +8,7 @@ use serde_json::json;
 use syft_manifest::clock::now;
 use syft_manifest::units::parse_long_time;
 use syft_package::Link;
-use syft_package::catalog::WorkshopError;
+use syft_package::catalog::PublishError;
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys, publish};
@@ -52,13 +52,13 @@ pub(super) fn rotate(
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
     let wrong = |error: CommandError| error.about("cannot go over to another key");
-    let explain = |error: WorkshopError| wrong(publish::explain(error));
+    let explain = |error: PublishError| wrong(publish::explain(error));
     let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
     let old = keys::read_secret(&passphrase, &args.old)?;
     let new = keys::read_secret(&passphrase, &args.new)?;
-    let mut workshop = publish::open(&config, &old, false).map_err(wrong)?;
-    let base = workshop.base();
-    let catalog = workshop.catalog();
+    let mut publisher = publish::open(&config, &old, false).map_err(wrong)?;
+    let base = publisher.base();
+    let catalog = publisher.catalog();
     let link = Link::sign(
         config.email.clone(),
         catalog.epoch().saturating_add(1),
@@ -74,7 +74,7 @@ pub(super) fn rotate(
         // Before the catalog, which cannot be taken back.
         files::write(output, lineage.as_bytes())?;
     }
-    let published = workshop
+    let published = publisher
         .publish(&new, now(), args.expires)
         .map_err(explain)?;
     publish::tell_notes(ui, &config, base, &published);

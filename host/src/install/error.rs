@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 
 use syft_package::PackageError;
-use syft_package::catalog::{FetchError, ReadError};
+use syft_package::catalog::{CatalogReadError, ReleaseFetchError};
 use syft_package::oci::OciError;
 use syft_package::source::SourceError;
 use syft_package::trust::{Refused, TrustError};
@@ -38,10 +38,10 @@ pub enum InstallError {
     File(io::Error),
     /// There is no catalog of the author's.
     #[error(transparent)]
-    Catalog(#[from] ReadError),
+    Catalog(#[from] CatalogReadError),
     /// The catalog names a release that is not there.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(#[from] ReleaseFetchError),
     /// The catalog names no such app.
     #[error("nothing is published as {0}")]
     NotListed(String),

@@ -5,7 +5,7 @@ use std::path::Path;
 use syft_manifest::clock::now;
 use syft_manifest::sanitize::plain_excerpt;
 use syft_manifest::{Digest, private_dir};
-use syft_package::catalog::{self, Catalog, Entry, Found, Freshness, ReadError};
+use syft_package::catalog::{self, Catalog, CatalogReadError, Entry, Freshness, SignedCatalog};
 use syft_package::oci::{self, Auth, Bounds, Reference};
 use syft_package::source::Source;
 use syft_package::trust::{AuthorTrust, CatalogFacts, Claim, TrustBasis, did_key};
@@ -150,7 +150,7 @@ impl Installer<'_> {
     /// It is there, and does not count.
     pub fn heed(&self, author: &Datasite) -> Result<(), InstallError> {
         match self.read_catalog(author) {
-            Err(InstallError::Catalog(ReadError::NotThere(_))) => Ok(()),
+            Err(InstallError::Catalog(CatalogReadError::NotThere(_))) => Ok(()),
             read => read.map(|_| ()),
         }
     }
@@ -160,7 +160,7 @@ impl Installer<'_> {
     fn read_catalog(
         &self,
         author: &Datasite,
-    ) -> Result<(Found, AuthorTrust, CatalogFacts), InstallError> {
+    ) -> Result<(SignedCatalog, AuthorTrust, CatalogFacts), InstallError> {
         let found = catalog::read(&self.config.datasites, author)?;
         let lineage = found.catalog().lineage();
         let author_trust = self.author_trust(author, found.signers(), lineage)?;
@@ -176,7 +176,7 @@ impl Installer<'_> {
 
     /// Returns what a catalog says that concerns trust. A release that is here, and older than the
     /// least that may be used, counts as revoked.
-    fn facts(&self, found: &Found, author_trust: &AuthorTrust) -> CatalogFacts {
+    fn facts(&self, found: &SignedCatalog, author_trust: &AuthorTrust) -> CatalogFacts {
         let catalog = found.catalog();
         let entries = catalog.apps().values();
         let revoked = entries.flat_map(|entry| entry.revoked.iter().map(Digest::from));

@@ -24,7 +24,7 @@ pub(super) struct PublishDir {
 
 /// What stands at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Item {
+pub(super) enum DirItem {
     /// Nothing.
     Absent,
     /// A link, a folder or another thing that is no file, or a path that leads through one.
@@ -83,25 +83,25 @@ impl PublishDir {
         &self,
         mut names: impl DoubleEndedIterator<Item = &'a str>,
         limit: u64,
-    ) -> io::Result<Item> {
+    ) -> io::Result<DirItem> {
         let Some(name) = names.next_back() else {
-            return Ok(Item::Foreign);
+            return Ok(DirItem::Foreign);
         };
         let file = open_path(&self.dir, names).and_then(|folder| open_file(&folder, name));
         let file = match file {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Item::Absent),
-            Err(error) if is_absent(&error) => return Ok(Item::Foreign),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(DirItem::Absent),
+            Err(error) if is_absent(&error) => return Ok(DirItem::Foreign),
             file => file?,
         };
         let metadata = file.metadata()?;
         if !metadata.is_file() {
-            return Ok(Item::Foreign);
+            return Ok(DirItem::Foreign);
         }
         let mut bytes = Vec::new();
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
         match bytes.len() as u64 > limit {
-            true => Ok(Item::Larger(metadata.len())),
-            false => Ok(Item::Bytes(bytes)),
+            true => Ok(DirItem::Larger(metadata.len())),
+            false => Ok(DirItem::Bytes(bytes)),
         }
     }
 

@@ -53,9 +53,9 @@ fn link(catalog: &Catalog, old: &SecretKey, new: &SecretKey) -> Link {
     Link::sign(alice(), catalog.epoch() + 1, old, new).expect("a link")
 }
 
-fn open(catalog: &Catalog, keys: &[&SecretKey]) -> Result<Found, CatalogError> {
+fn open(catalog: &Catalog, keys: &[&SecretKey]) -> Result<SignedCatalog, CatalogError> {
     let envelope = Envelope::seal(KIND, catalog.to_json(), keys);
-    Found::open(envelope.to_bytes(), &alice())
+    SignedCatalog::open(envelope.to_bytes(), &alice())
 }
 
 /// A change of the format is a change of this.
@@ -310,16 +310,16 @@ fn is_opened_as_its_authors_and_nobody_elses() {
     let found = open(&catalog, &[&old]).expect("it was just signed");
     assert_eq!(found.catalog(), &catalog);
     assert_eq!(found.signers(), [old.public()]);
-    assert_eq!(found.digest(), &super::found::sha256(&catalog.to_json()));
+    assert_eq!(found.digest(), &super::reader::sha256(&catalog.to_json()));
     assert!(found.is_by(&old.public()) && !found.is_by(&new.public()));
 
     let mallory = Datasite::parse("mallory@example.org").expect("an email");
     let envelope = found.envelope().to_vec();
-    let of_another = Found::open(envelope, &mallory);
+    let of_another = SignedCatalog::open(envelope, &mallory);
     assert_eq!(of_another, Err(CatalogError::OfAnother(alice())));
     let other_kind = Envelope::seal("application/json", catalog.to_json(), &[&old]);
     assert!(matches!(
-        Found::open(other_kind.to_bytes(), &alice()),
+        SignedCatalog::open(other_kind.to_bytes(), &alice()),
         Err(CatalogError::Envelope(_))
     ));
 

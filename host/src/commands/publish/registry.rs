@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use syft_manifest::sanitize::plain;
-use syft_package::catalog::{self, ReadError};
+use syft_package::catalog::{self, CatalogReadError};
 use syft_package::oci::{self, Auth, Bounds, OciError, Reference};
 use syft_package::{Link, Verified};
 
@@ -65,7 +65,7 @@ fn lineage(ui: Ui, config: &Config, verified: &Verified<'_>) -> Result<Vec<Link>
     let author = &verified.release().author;
     let lineage = match catalog::read(&config.datasites, author) {
         Ok(found) => found.catalog().lineage().to_vec(),
-        Err(ReadError::NotThere(_)) => Vec::new(),
+        Err(CatalogReadError::NotThere(_)) => Vec::new(),
         Err(error) => {
             ui.status(&plain(&format!(
                 "note: it goes without the earlier keys of {author}: {error}"

@@ -15,12 +15,12 @@ const LOCK_FILE: &str = "lock";
 
 /// The folder of the copy. As long as this is there, no other host changes it.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct LocalCopy {
     folder: PathBuf,
     _lock: FolderLock,
 }
 
-impl Kept {
+impl LocalCopy {
     /// Opens the folder, making it if need be, and waits for whoever publishes now.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         private_dir::make_folder(folder)?;

@@ -8,21 +8,21 @@ use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 use thiserror::Error;
 
-use super::found::{self, Found, ReadError, place, sha256};
-use super::kept::Kept;
-use super::publish_dir::{Item, PublishDir};
+use super::local_copy::LocalCopy;
+use super::publish_dir::{DirItem, PublishDir};
+use super::reader::{self, CatalogReadError, SignedCatalog, place, sha256};
 use super::release_path::is_of_release;
 use super::{CATALOG_FILE, Catalog, CatalogError, ChangeError, Entry, KIND, ReleasePath};
 use crate::package::{Envelope, Package, PackageError, PublicKey, SecretKey, Verified};
 
 /// The catalog of an author, to be changed and published.
 #[derive(Debug)]
-pub struct Workshop<'a> {
+pub struct Publisher<'a> {
     dir: PublishDir,
-    kept: Kept,
+    local_copy: LocalCopy,
     key: PublicKey,
     catalog: Catalog,
-    base: Base,
+    base: CatalogBase,
     release: Option<NewRelease<'a>>,
 }
 
@@ -38,7 +38,7 @@ struct NewRelease<'a> {
 
 /// What the changes are made to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Base {
+pub enum CatalogBase {
     /// Nothing was published before.
     Nothing,
     /// The catalog in the tree.
@@ -63,7 +63,7 @@ pub struct Published {
 
 /// Why nothing is published.
 #[derive(Debug, Error)]
-pub enum WorkshopError {
+pub enum PublishError {
     /// There is nowhere to put it.
     #[error("open {0}/public/syft-apps without following links: {1}")]
     Datasite(PathBuf, io::Error),
@@ -72,7 +72,7 @@ pub enum WorkshopError {
     Io(String, io::Error),
     /// The catalog in the tree is none.
     #[error(transparent)]
-    Tree(ReadError),
+    Tree(CatalogReadError),
     /// The catalog in the tree is by somebody else.
     #[error("{0} is not signed with this key, but with {1}")]
     NotOwn(PathBuf, String),
@@ -102,7 +102,7 @@ pub enum WorkshopError {
     Release(u64, PackageError),
 }
 
-impl<'a> Workshop<'a> {
+impl<'a> Publisher<'a> {
     /// Opens the author's catalog, or begins one. It has to be the author's own: signed with
     /// this key, which is the one of today. Where another lies in its place, the own copy is
     /// gone on from if `replaces` says so.
@@ -115,29 +115,29 @@ impl<'a> Workshop<'a> {
         author: &Datasite,
         key: &PublicKey,
         replaces: bool,
-    ) -> Result<Self, WorkshopError> {
+    ) -> Result<Self, PublishError> {
         let dir = PublishDir::open(datasites, author)
-            .map_err(|error| WorkshopError::Datasite(datasites.join(author.as_str()), error))?;
-        let wrong = |error| WorkshopError::Io(format!("open {}", copy.display()), error);
-        let kept = Kept::open(copy).map_err(wrong)?;
-        let last = match kept.read().map_err(wrong)? {
+            .map_err(|error| PublishError::Datasite(datasites.join(author.as_str()), error))?;
+        let wrong = |error| PublishError::Io(format!("open {}", copy.display()), error);
+        let local_copy = LocalCopy::open(copy).map_err(wrong)?;
+        let last = match local_copy.read().map_err(wrong)? {
             Some(bytes) => Some(
-                Found::open(bytes, author)
-                    .map_err(|error| WorkshopError::Copy(kept.path(), error))?,
+                SignedCatalog::open(bytes, author)
+                    .map_err(|error| PublishError::Copy(local_copy.path(), error))?,
             ),
             None => None,
         };
-        let tree = match found::read_from(&dir, author) {
-            Err(ReadError::NotThere(_)) => None,
-            Err(ReadError::Foreign(_) | ReadError::Catalog(..)) if replaces => None,
+        let tree = match reader::read_from(&dir, author) {
+            Err(CatalogReadError::NotThere(_)) => None,
+            Err(CatalogReadError::Foreign(_) | CatalogReadError::Catalog(..)) if replaces => None,
             Ok(found) if !found.is_by(key) && replaces => None,
             Ok(found) => Some(found),
-            Err(error) => return Err(WorkshopError::Tree(error)),
+            Err(error) => return Err(PublishError::Tree(error)),
         };
         let (catalog, base) = choose(&dir, author, key, tree, last, replaces)?;
         Ok(Self {
             dir,
-            kept,
+            local_copy,
             key: *key,
             catalog,
             base,
@@ -146,7 +146,7 @@ impl<'a> Workshop<'a> {
     }
 
     /// Returns what the changes are made to.
-    pub fn base(&self) -> Base {
+    pub fn base(&self) -> CatalogBase {
         self.base
     }
 
@@ -159,14 +159,11 @@ impl<'a> Workshop<'a> {
     ///
     /// # Errors
     /// It is somebody else's, does not follow the one that is there, or was revoked.
-    pub fn add(&mut self, verified: &Verified<'a>) -> Result<(), WorkshopError> {
+    pub fn add(&mut self, verified: &Verified<'a>) -> Result<(), PublishError> {
         let release = verified.release();
         let author = self.catalog.author();
         if release.author != *author {
-            return Err(WorkshopError::Author(
-                release.author.clone(),
-                author.clone(),
-            ));
+            return Err(PublishError::Author(release.author.clone(), author.clone()));
         }
         let component = verified.component();
         let path = ReleasePath::of(&release.name, release.sequence);
@@ -200,7 +197,7 @@ impl<'a> Workshop<'a> {
         app: &AppName,
         sequence: u64,
         limit: u64,
-    ) -> Result<(), WorkshopError> {
+    ) -> Result<(), PublishError> {
         let newest = self.catalog.app(app).filter(|it| it.sequence == sequence);
         let digest = match newest {
             Some(entry) => entry.signed_sha256,
@@ -216,21 +213,21 @@ impl<'a> Workshop<'a> {
         app: &AppName,
         sequence: u64,
         limit: u64,
-    ) -> Result<[u8; 32], WorkshopError> {
+    ) -> Result<[u8; 32], PublishError> {
         let path = ReleasePath::of(app, sequence);
         let read = self.dir.read(path.names(), limit);
         let read = read.map_err(|error| self.wrong("read", &path, error))?;
-        let Item::Bytes(bytes) = read else {
-            return Err(WorkshopError::NoRelease(sequence));
+        let DirItem::Bytes(bytes) = read else {
+            return Err(PublishError::NoRelease(sequence));
         };
         let verified = Package::read(&bytes).and_then(|package| package.verify(&[]));
-        let verified = verified.map_err(|error| WorkshopError::Release(sequence, error))?;
+        let verified = verified.map_err(|error| PublishError::Release(sequence, error))?;
         let release = verified.release();
         let is_it = (&release.author, &release.name, release.sequence)
             == (self.catalog.author(), app, sequence);
         match is_it && verified.signers().iter().any(|it| self.is_own(it)) {
             true => Ok(*verified.signed_digest()),
-            false => Err(WorkshopError::OtherRelease(sequence)),
+            false => Err(PublishError::OtherRelease(sequence)),
         }
     }
 
@@ -251,23 +248,23 @@ impl<'a> Workshop<'a> {
         key: &SecretKey,
         now: Timestamp,
         lifetime: Duration,
-    ) -> Result<Published, WorkshopError> {
+    ) -> Result<Published, PublishError> {
         self.catalog.issue(now, lifetime)?;
         let envelope = Envelope::seal(KIND, self.catalog.to_json(), &[key]).to_bytes();
-        let found = Found::open(envelope, self.catalog.author())?;
+        let found = SignedCatalog::open(envelope, self.catalog.author())?;
         if let Some(release) = &self.release {
             self.dir
                 .write(release.path.names(), release.component)
                 .map_err(|error| self.wrong("write", &release.path, error))?;
         }
-        let path = self.kept.path();
-        self.kept
+        let path = self.local_copy.path();
+        self.local_copy
             .write(found.envelope())
-            .map_err(|error| WorkshopError::Io(format!("write {}", path.display()), error))?;
+            .map_err(|error| PublishError::Io(format!("write {}", path.display()), error))?;
         let path = self.dir.path().join(CATALOG_FILE);
         self.dir
             .write([CATALOG_FILE].into_iter(), found.envelope())
-            .map_err(|error| WorkshopError::Io(format!("write {}", path.display()), error))?;
+            .map_err(|error| PublishError::Io(format!("write {}", path.display()), error))?;
         Ok(Published {
             left: self.release.iter().flat_map(|it| self.tidy(it)).collect(),
             catalog: self.catalog,
@@ -297,9 +294,9 @@ impl<'a> Workshop<'a> {
         left
     }
 
-    fn wrong(&self, what: &str, path: &ReleasePath, error: io::Error) -> WorkshopError {
+    fn wrong(&self, what: &str, path: &ReleasePath, error: io::Error) -> PublishError {
         let place = place(&self.dir, path);
-        WorkshopError::Io(format!("{what} {}", place.display()), error)
+        PublishError::Io(format!("{what} {}", place.display()), error)
     }
 }
 
@@ -309,44 +306,44 @@ fn choose(
     dir: &PublishDir,
     author: &Datasite,
     key: &PublicKey,
-    tree: Option<Found>,
-    last: Option<Found>,
+    tree: Option<SignedCatalog>,
+    last: Option<SignedCatalog>,
     replaces: bool,
-) -> Result<(Catalog, Base), WorkshopError> {
-    let is_before = |it: &Found| last.iter().any(|last| is_of_before(it, last, key));
+) -> Result<(Catalog, CatalogBase), PublishError> {
+    let is_before = |it: &SignedCatalog| last.iter().any(|last| is_of_before(it, last, key));
     let tree = tree.filter(|it| !is_before(it));
     if let Some(foreign) = tree.as_ref().filter(|it| !it.is_by(key)) {
         let path = dir.path().join(CATALOG_FILE);
-        return Err(WorkshopError::NotOwn(path, foreign.signers_in_words()));
+        return Err(PublishError::NotOwn(path, foreign.signers_in_words()));
     }
     let Some(last) = last else {
         return Ok(match tree {
-            Some(tree) => (tree.catalog().clone(), Base::Tree),
-            None => (Catalog::new(author.clone()), Base::Nothing),
+            Some(tree) => (tree.catalog().clone(), CatalogBase::Tree),
+            None => (Catalog::new(author.clone()), CatalogBase::Nothing),
         });
     };
     let counter = last.catalog().counter();
     match tree {
         Some(tree) if tree.catalog().counter() >= counter => {
-            Ok((tree.catalog().clone(), Base::Tree))
+            Ok((tree.catalog().clone(), CatalogBase::Tree))
         }
-        _ if last.is_by(key) => Ok((last.catalog().clone(), Base::Copy)),
+        _ if last.is_by(key) => Ok((last.catalog().clone(), CatalogBase::Copy)),
         _ if replaces => {
             let catalog = Catalog::new(author.clone()).counted_from(counter);
-            Ok((catalog, Base::Counter))
+            Ok((catalog, CatalogBase::Counter))
         }
-        _ => Err(WorkshopError::OtherKey(last.signers_in_words())),
+        _ => Err(PublishError::OtherKey(last.signers_in_words())),
     }
 }
 
 /// Tells whether a catalog is by a key that this one has followed, as the own copy says: the end
 /// of a rotation was cut off, or somebody has put it back.
-fn is_of_before(tree: &Found, last: &Found, key: &PublicKey) -> bool {
+fn is_of_before(tree: &SignedCatalog, last: &SignedCatalog, key: &PublicKey) -> bool {
     let mut links = last.catalog().lineage().iter();
     last.is_by(key) && !tree.is_by(key) && links.any(|link| tree.is_by(link.old_key()))
 }
 
-impl WorkshopError {
+impl PublishError {
     /// Returns what to do about it.
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
@@ -356,7 +353,7 @@ impl WorkshopError {
                     folder.display()
                 )];
             }
-            Self::Tree(ReadError::Io(..)) => return Vec::new(),
+            Self::Tree(CatalogReadError::Io(..)) => return Vec::new(),
             Self::Tree(_) | Self::NotOwn(..) => {
                 "somebody else wrote it, or it is older than your last: --replace-catalog writes \
                  your own over it"

@@ -8,13 +8,13 @@ use syft_protocol::address::Datasite;
 use syft_protocol::timestamp::Timestamp;
 use thiserror::Error;
 
-use super::publish_dir::{Item, PublishDir};
+use super::publish_dir::{DirItem, PublishDir};
 use super::{CATALOG_FILE, Catalog, CatalogError, Entry, KIND, ReleasePath};
 use crate::package::{Envelope, EnvelopeError, Link, MAX_ENVELOPE_BYTES, PublicKey};
 
 /// A catalog whose signatures hold. Whose keys these are is not known here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct SignedCatalog {
     catalog: Catalog,
     signers: Vec<PublicKey>,
     digest: [u8; 32],
@@ -32,7 +32,7 @@ pub enum Freshness {
 
 /// Why there is no catalog.
 #[derive(Debug, Error)]
-pub enum ReadError {
+pub enum CatalogReadError {
     /// Nothing is there.
     #[error("{0} has published no apps, or sync has not brought them yet")]
     NotThere(Datasite),
@@ -49,7 +49,7 @@ pub enum ReadError {
 
 /// Why there is no release as the catalog names it.
 #[derive(Debug, Error)]
-pub enum FetchError {
+pub enum ReleaseFetchError {
     /// It has not come yet.
     #[error("the catalog names {0}, which is not there yet")]
     NotThere(PathBuf),
@@ -74,24 +74,29 @@ pub enum FetchError {
 ///
 /// # Errors
 /// There is none that could be used.
-pub fn read(datasites: &Path, author: &Datasite) -> Result<Found, ReadError> {
-    let wrong = |error| ReadError::Io(datasites.join(author.as_str()), error);
+pub fn read(datasites: &Path, author: &Datasite) -> Result<SignedCatalog, CatalogReadError> {
+    let wrong = |error| CatalogReadError::Io(datasites.join(author.as_str()), error);
     match PublishDir::find(datasites, author).map_err(wrong)? {
         Some(dir) => read_from(&dir, author),
-        None => Err(ReadError::NotThere(author.clone())),
+        None => Err(CatalogReadError::NotThere(author.clone())),
     }
 }
 
-pub(super) fn read_from(dir: &PublishDir, author: &Datasite) -> Result<Found, ReadError> {
+pub(super) fn read_from(
+    dir: &PublishDir,
+    author: &Datasite,
+) -> Result<SignedCatalog, CatalogReadError> {
     let path = dir.path().join(CATALOG_FILE);
     match dir.read([CATALOG_FILE].into_iter(), MAX_ENVELOPE_BYTES as u64) {
-        Err(error) => Err(ReadError::Io(path, error)),
-        Ok(Item::Absent) => Err(ReadError::NotThere(author.clone())),
-        Ok(Item::Foreign) => Err(ReadError::Foreign(path)),
-        Ok(Item::Larger(_)) => Err(ReadError::Catalog(path, EnvelopeError::TooLarge.into())),
-        Ok(Item::Bytes(bytes)) => {
-            Found::open(bytes, author).map_err(|error| ReadError::Catalog(path, error))
-        }
+        Err(error) => Err(CatalogReadError::Io(path, error)),
+        Ok(DirItem::Absent) => Err(CatalogReadError::NotThere(author.clone())),
+        Ok(DirItem::Foreign) => Err(CatalogReadError::Foreign(path)),
+        Ok(DirItem::Larger(_)) => Err(CatalogReadError::Catalog(
+            path,
+            EnvelopeError::TooLarge.into(),
+        )),
+        Ok(DirItem::Bytes(bytes)) => SignedCatalog::open(bytes, author)
+            .map_err(|error| CatalogReadError::Catalog(path, error)),
     }
 }
 
@@ -104,32 +109,32 @@ pub fn fetch(
     author: &Datasite,
     entry: &Entry,
     limit: u64,
-) -> Result<Vec<u8>, FetchError> {
+) -> Result<Vec<u8>, ReleaseFetchError> {
     if entry.size > limit {
-        return Err(FetchError::TooLarge(entry.size, limit));
+        return Err(ReleaseFetchError::TooLarge(entry.size, limit));
     }
-    let wrong = |error| FetchError::Io(datasites.join(author.as_str()), error);
+    let wrong = |error| ReleaseFetchError::Io(datasites.join(author.as_str()), error);
     let Some(dir) = PublishDir::find(datasites, author).map_err(wrong)? else {
-        return Err(FetchError::NotThere(datasites.join(author.as_str())));
+        return Err(ReleaseFetchError::NotThere(datasites.join(author.as_str())));
     };
     let path = place(&dir, &entry.path);
     match dir.read(entry.path.names(), entry.size) {
-        Err(error) => Err(FetchError::Io(path, error)),
-        Ok(Item::Absent) => Err(FetchError::NotThere(path)),
-        Ok(Item::Foreign) => Err(FetchError::Foreign(path)),
-        Ok(Item::Larger(_)) => Err(FetchError::Other(path)),
-        Ok(Item::Bytes(bytes)) => check(bytes, entry, path),
+        Err(error) => Err(ReleaseFetchError::Io(path, error)),
+        Ok(DirItem::Absent) => Err(ReleaseFetchError::NotThere(path)),
+        Ok(DirItem::Foreign) => Err(ReleaseFetchError::Foreign(path)),
+        Ok(DirItem::Larger(_)) => Err(ReleaseFetchError::Other(path)),
+        Ok(DirItem::Bytes(bytes)) => check(bytes, entry, path),
     }
 }
 
-fn check(bytes: Vec<u8>, entry: &Entry, path: PathBuf) -> Result<Vec<u8>, FetchError> {
+fn check(bytes: Vec<u8>, entry: &Entry, path: PathBuf) -> Result<Vec<u8>, ReleaseFetchError> {
     let size = bytes.len() as u64;
     if size < entry.size {
-        return Err(FetchError::NotWhole(path, size, entry.size));
+        return Err(ReleaseFetchError::NotWhole(path, size, entry.size));
     }
     match sha256(&bytes) == entry.sha256 {
         true => Ok(bytes),
-        false => Err(FetchError::Other(path)),
+        false => Err(ReleaseFetchError::Other(path)),
     }
 }
 
@@ -142,7 +147,7 @@ pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-impl Found {
+impl SignedCatalog {
     /// Opens a catalog that lay in the folder of an author.
     ///
     /// # Errors
@@ -212,7 +217,7 @@ impl Found {
     }
 }
 
-impl ReadError {
+impl CatalogReadError {
     /// Returns what to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -228,7 +233,7 @@ impl ReadError {
     }
 }
 
-impl FetchError {
+impl ReleaseFetchError {
     /// Returns what to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
