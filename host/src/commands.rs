@@ -6,6 +6,7 @@ mod autostart;
 mod build;
 mod call;
 mod clean;
+mod consent;
 mod demo;
 mod files;
 mod inspect;
@@ -14,7 +15,6 @@ mod keygen;
 mod keys;
 mod list;
 mod manner;
-mod offer;
 mod parked;
 mod passphrase;
 mod publish;
@@ -25,10 +25,10 @@ mod rotate;
 mod run;
 mod serve;
 mod sign;
+mod signature_check;
 mod trust;
 mod update;
 mod verify;
-mod vouching;
 
 use std::path::PathBuf;
 

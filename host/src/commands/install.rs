@@ -9,7 +9,7 @@ use syft_package::source::Source;
 use syft_package::trust::TrustBasis;
 use syft_protocol::grant::PathPattern;
 
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{Candidate, Change, Installer};
@@ -59,9 +59,9 @@ pub(super) async fn install(
 ) -> Result<Exit, CommandError> {
     let wrong = |error: CommandError| error.about(format!("cannot install {}", args.source));
     let config = Config::load(overrides)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let installer = Installer::open(&config).map_err(consent::explain)?;
     let source = Source::parse(&args.source).map_err(|error| wrong(error.into()))?;
-    let refused = |error| wrong(offer::explain(error));
+    let refused = |error| wrong(consent::explain(error));
     warn_of_unsynced(ui, &config, &source);
     let fetched = installer.fetch(&source).await.map_err(refused)?;
     let candidate = installer
@@ -71,28 +71,28 @@ pub(super) async fn install(
         installer.renew(&candidate).map_err(refused)?;
         return stay(ui, &config, &installer, &candidate, &args.deny).map_err(wrong);
     }
-    offer::show(ui, &candidate, &candidate.denied_with(&args.deny));
+    consent::show(ui, &candidate, &candidate.denied_with(&args.deny));
     if let Some(known) = candidate.author_trust.resembles()
         && !args.accept_lookalike
         && (args.yes || !ui.can_ask())
     {
         let author = candidate.author_trust.author();
-        return Err(wrong(offer::lookalike(author, known)));
+        return Err(wrong(consent::lookalike(author, known)));
     }
     if !args.yes {
-        offer::ask_for(ui, &candidate).map_err(wrong)?;
+        consent::ask_for(ui, &candidate).map_err(wrong)?;
     } else if args.expect_digest.is_none() {
         may_go_unasked(&candidate).map_err(wrong)?;
     }
     let is_more = candidate.before().is_some() && !candidate.added_permissions.is_empty();
     if args.yes && args.expect_digest.is_none() && is_more {
         let installed = installer.hold(&candidate, &args.deny).map_err(refused)?;
-        offer::tell_waits(ui, &installed, &candidate.added_permissions)?;
+        consent::tell_waits(ui, &installed, &candidate.added_permissions)?;
         return Ok(Exit::Success);
     }
     installer.try_out(&candidate).await.map_err(refused)?;
     let installed = installer.install(&candidate, &args.deny).map_err(refused)?;
-    offer::tell_installed(ui, &config, &installed)?;
+    consent::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
 }
 
@@ -127,8 +127,8 @@ fn stay(
     match candidate.before() {
         Some(before) if !is_as_before(before) => {
             let installed = installer.adjust(before, denied, source);
-            let installed = installed.map_err(offer::explain)?;
-            offer::tell_installed(ui, config, &installed)?;
+            let installed = installed.map_err(consent::explain)?;
+            consent::tell_installed(ui, config, &installed)?;
             ui.line(&format!("Updates come from {}.", plain(&installed.source)))?;
         }
         _ => {

@@ -15,8 +15,8 @@ use syft_protocol::grant::PathPattern;
 
 use super::Exit;
 use super::manner::MannerArgs;
-use super::vouching::{check_name, vouch};
-use crate::approval::{Approvals, Said, approve};
+use super::signature_check::{check_name, vouch};
+use crate::approval::{ApprovalFlags, Approvals, approve};
 use crate::built_app;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -190,8 +190,8 @@ pub(super) fn say_if_local(ui: Ui, config: &Config) -> io::Result<()> {
 }
 
 impl RunArgs {
-    fn said(&self) -> Said {
-        Said {
+    fn said(&self) -> ApprovalFlags {
+        ApprovalFlags {
             allow_all_requested: self.allow_all_requested,
             allow_read: self.allow_read.clone(),
             allow_write: self.allow_write.clone(),

@@ -17,7 +17,7 @@ use syft_protocol::address::Datasite;
 
 use super::files::explain_refused;
 use super::keys::read_public;
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -156,12 +156,12 @@ fn check_looks(ui: Ui, store: &TrustStore, email: &Datasite) -> Result<(), Comma
         return Ok(());
     };
     if !ui.can_ask() {
-        return Err(offer::lookalike(email, &known));
+        return Err(consent::lookalike(email, &known));
     }
     let author = email.clone();
     let alarm = Alarm::Resembles { author, known };
     ui.status(&format!("ALARM: {alarm}."));
-    offer::ask(ui, "Trust it all the same? [y]es, [n]o:", "not trusted")
+    consent::ask(ui, "Trust it all the same? [y]es, [n]o:", "not trusted")
 }
 
 fn read_given(args: &AddArgs) -> Result<Given, CommandError> {

@@ -4,7 +4,7 @@ use syft_package::trust::{AuthorTrust, Claim, Refused, TrustBasis, TrustStore, d
 use syft_package::{Package, PackageError, Verified};
 use syft_protocol::address::AppName;
 
-use super::{files, offer};
+use super::{consent, files};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::data_owner;
@@ -39,11 +39,11 @@ pub(super) fn vouch(
             ui.status("warning: nothing says who has signed this app, so it may be anybody's");
             return Ok(None);
         }
-        verified => verified.map_err(|error| offer::explain(error.into()))?,
+        verified => verified.map_err(|error| consent::explain(error.into()))?,
     };
     let trust = TrustStore::open(&config.trust)?;
     let author_trust = author_trust(config, &trust, &verified, is_required);
-    let author_trust = author_trust.map_err(|error| offer::explain(error.into()))?;
+    let author_trust = author_trust.map_err(|error| consent::explain(error.into()))?;
     let (author, key) = (author_trust.author(), author_trust.key());
     match author_trust.basis() {
         TrustBasis::FirstUse { .. } if is_required => {
