@@ -307,7 +307,7 @@ impl<'a> Installer<'a> {
             let waiting =
                 waiting.ok_or_else(|| InstallError::NothingWaits(seen.name.to_string()))?;
             self.still_taken(&seen.author, &waiting)?;
-            let release = installed::Release {
+            let release = InstalledRelease {
                 denied: seen.denied_with(denied),
                 since: now(),
                 ..waiting
@@ -345,7 +345,7 @@ impl<'a> Installer<'a> {
                 previous.ok_or_else(|| InstallError::NothingBefore(seen.name.to_string()))?;
             self.still_good(&seen.author, &previous)?;
             let goes_back = previous.order() < seen.current.order();
-            let previous = installed::Release {
+            let previous = InstalledRelease {
                 denied: seen.denied_with(&previous.denied),
                 ..previous
             };
@@ -392,7 +392,7 @@ impl<'a> Installer<'a> {
     fn still_taken(
         &self,
         author: &Datasite,
-        release: &installed::Release,
+        release: &InstalledRelease,
     ) -> Result<(), InstallError> {
         let component = self.read(release)?;
         let verified = Package::read(&component)?.verify(&[])?;
@@ -401,7 +401,7 @@ impl<'a> Installer<'a> {
         Ok(())
     }
 
-    fn read(&self, release: &installed::Release) -> Result<Vec<u8>, InstalledError> {
+    fn read(&self, release: &InstalledRelease) -> Result<Vec<u8>, InstalledError> {
         self.components.read(&release.sha256, self.component_bytes)
     }
 
@@ -409,7 +409,7 @@ impl<'a> Installer<'a> {
     fn still_good(
         &self,
         author: &Datasite,
-        release: &installed::Release,
+        release: &InstalledRelease,
     ) -> Result<(), InstallError> {
         self.read(release)?;
         match self.trust.is_revoked(author, &release.digests())? {

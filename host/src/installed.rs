@@ -19,7 +19,7 @@ use thiserror::Error;
 
 pub use components::Components;
 pub use permission_diff::added_permissions;
-pub use record::{Installed, Release};
+pub use record::{Installed, InstalledRelease};
 
 /// The most bytes of a record: two manifests fit, and more.
 const MAX_BYTES: u64 = 1 << 20;
@@ -184,9 +184,9 @@ mod tests {
     use syft_manifest::Digest;
     use syft_manifest::Manifest;
 
-    fn release(sequence: u64) -> Release {
+    fn release(sequence: u64) -> InstalledRelease {
         let asked = "[files]\nread = ['*/public/**']\n[limits]\ntime = '20s'";
-        Release {
+        InstalledRelease {
             version: semver::Version::new(1, 0, sequence),
             sequence,
             epoch: 0,

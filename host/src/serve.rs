@@ -28,7 +28,7 @@ use tokio::time;
 
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::installed::{Components, InstalledError, Records, Release};
+use crate::installed::{Components, InstalledError, Records, InstalledRelease};
 use crate::launch::{Manner, Serves};
 use crate::server::{Shutdown, Stop};
 
@@ -73,7 +73,7 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub struct Served {
     /// Which release.
-    pub release: Release,
+    pub release: InstalledRelease,
     /// What it is there for.
     pub serves: Serves,
     /// Where its requests lie.
@@ -84,7 +84,7 @@ pub struct Served {
 #[derive(Debug, Clone, PartialEq)]
 struct Wanted {
     author: Datasite,
-    release: Release,
+    release: InstalledRelease,
     /// It was revoked, and is not to be served.
     revoked: Option<By>,
     /// Changes with what is trusted: what is served still may be another release.

@@ -170,7 +170,7 @@ fn nobody_but_the_registry_is_told_who_asks() {
         matches!(pushed, Err(OciError::Unauthorized { .. })),
         "{pushed:?}"
     );
-    let digest = oci::Digest::of(b"");
+    let digest = oci::OciDigest::of(b"");
     let reference = at(&registry.host(), "a:1").pinned(&digest);
     let pulled = oci::pull(&reference, &alice("sesame"), &bounds());
     assert!(

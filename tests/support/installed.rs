@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use syft_host::installed::{Components, Installed, Records, Release};
+use syft_host::installed::{Components, Installed, Records, InstalledRelease};
 use syft_host::serve::Status;
 use syft_manifest::{Digest, Manifest};
 use syft_protocol::address::{AppName, Datasite};
@@ -72,7 +72,7 @@ impl Installation {
             name: AppName::parse(name).unwrap(),
             author: Datasite::parse("author@example.com").unwrap(),
             source: "a file".to_owned(),
-            current: Release {
+            current: InstalledRelease {
                 version: semver::Version::new(1, 0, 0),
                 sequence: 1,
                 epoch: 0,

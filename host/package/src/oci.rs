@@ -21,10 +21,10 @@ use std::time::Duration;
 use syft_manifest::Limits;
 
 pub use auth::Auth;
-pub use digest::Digest;
+pub use digest::OciDigest;
 pub use error::OciError;
-pub use manifest::{Descriptor, Manifest};
-pub use reference::{Reference, ReferenceError, SCHEME, Version};
+pub use manifest::{Descriptor, ImageManifest};
+pub use reference::{Reference, ReferenceError, ReferenceVersion, SCHEME};
 
 use crate::package::Release;
 use manifest::Artifact;
@@ -38,7 +38,7 @@ const MAX_MANIFEST_BYTES: u64 = 256 << 10;
 
 /// What a registry may cost at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bounds {
+pub struct TransferBounds {
     /// The size of a component.
     pub component_bytes: u64,
     /// The time for anything but a component, from connecting to the last byte.
@@ -47,7 +47,7 @@ pub struct Bounds {
     pub transfer: Duration,
 }
 
-impl Default for Bounds {
+impl Default for TransferBounds {
     fn default() -> Self {
         Self {
             component_bytes: Limits::default().component_bytes,
@@ -63,9 +63,9 @@ pub struct Pulled {
     /// The component.
     pub component: Vec<u8>,
     /// What the reference was resolved to.
-    pub manifest_digest: Digest,
+    pub manifest_digest: OciDigest,
     /// The digest of the component.
-    pub layer_digest: Digest,
+    pub layer_digest: OciDigest,
     /// What is written on the manifest. Nobody vouches for it.
     pub annotations: BTreeMap<String, String>,
 }
@@ -74,10 +74,14 @@ pub struct Pulled {
 ///
 /// # Errors
 /// See [`OciError`].
-pub fn pull(reference: &Reference, auth: &Auth, bounds: &Bounds) -> Result<Pulled, OciError> {
+pub fn pull(
+    reference: &Reference,
+    auth: &Auth,
+    bounds: &TransferBounds,
+) -> Result<Pulled, OciError> {
     let mut registry = Registry::new(reference, auth, Access::Pull, bounds);
     let manifest_digest = registry.resolve()?;
-    let manifest = Manifest::read(&registry.manifest(&manifest_digest)?)?;
+    let manifest = ImageManifest::read(&registry.manifest(&manifest_digest)?)?;
     let named = manifest.component();
     let layer_digest = named.digest.clone();
     Ok(Pulled {
@@ -98,9 +102,9 @@ pub fn push(
     reference: &Reference,
     annotations: &BTreeMap<String, String>,
     auth: &Auth,
-    bounds: &Bounds,
-) -> Result<Digest, OciError> {
-    let Version::Tag(tag) = reference.version() else {
+    bounds: &TransferBounds,
+) -> Result<OciDigest, OciError> {
+    let ReferenceVersion::Tag(tag) = reference.version() else {
         return Err(OciError::NeedsTag);
     };
     let Artifact { config, manifest } = Artifact::of(component, annotations)?;
@@ -114,7 +118,7 @@ pub fn push(
     registry.upload(component)?;
     registry.upload(&config)?;
     registry.tag(tag, &manifest)?;
-    Ok(Digest::of(&manifest))
+    Ok(OciDigest::of(&manifest))
 }
 
 /// Returns the annotations that are usual for a release.

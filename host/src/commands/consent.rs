@@ -10,7 +10,7 @@ use syft_protocol::grant::PathPattern;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::{Candidate, InstallError};
-use crate::installed::{Installed, Release};
+use crate::installed::{Installed, InstalledRelease};
 use crate::layout::{one_line, quoted};
 use crate::serve::Status;
 use crate::ui::Ui;
@@ -227,7 +227,7 @@ pub(super) fn to_json(event: &str, installed: &Installed) -> Value {
     })
 }
 
-fn release_json(release: &Release) -> Value {
+fn release_json(release: &InstalledRelease) -> Value {
     json!({
         "version": release.version.to_string(),
         "sequence": release.sequence,

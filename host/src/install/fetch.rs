@@ -6,7 +6,7 @@ use syft_manifest::clock::now;
 use syft_manifest::sanitize::plain_excerpt;
 use syft_manifest::{Digest, private_dir};
 use syft_package::catalog::{self, Catalog, CatalogReadError, Entry, Freshness, SignedCatalog};
-use syft_package::oci::{self, Auth, Bounds, Reference};
+use syft_package::oci::{self, Auth, Reference, TransferBounds};
 use syft_package::source::Source;
 use syft_package::trust::{AuthorTrust, CatalogFacts, Claim, TrustBasis, did_key};
 use syft_package::{Link, PublicKey, Verified};
@@ -206,7 +206,7 @@ impl Installer<'_> {
 
     async fn fetch_registry(&self, reference: &Reference) -> Result<Fetched, InstallError> {
         let auth = Auth::find(self.config.docker_config.as_deref(), reference)?;
-        let (asked, bounds) = (reference.clone(), Bounds::default());
+        let (asked, bounds) = (reference.clone(), TransferBounds::default());
         let pulled = tokio::task::spawn_blocking(move || oci::pull(&asked, &auth, &bounds));
         let pulled = pulled.await.map_err(std::io::Error::other)??;
         let lineage = match pulled.annotations.get(oci::LINEAGE) {

@@ -17,7 +17,7 @@ use tracing::Instrument;
 use super::{AppStatus, Event, Report, Served, Trouble, Wanted};
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::installed::{Components, Release};
+use crate::installed::{Components, InstalledRelease};
 use crate::launch::{Manner, Plan, Prepared, explain_suspended, spare_files};
 use crate::residents::Residents;
 use crate::server::{Remains, Shutdown, Stop};
@@ -80,7 +80,7 @@ impl Shared {
         &self,
         name: &AppName,
         author: &str,
-        release: &Release,
+        release: &InstalledRelease,
     ) -> Result<Prepared, CommandError> {
         let grants = Grants {
             requested: self.manifest(name, &release.sha256).await?.files,
@@ -116,7 +116,7 @@ impl Shared {
     async fn revoked(
         &self,
         author: &Datasite,
-        release: &Release,
+        release: &InstalledRelease,
     ) -> Result<Option<By>, CommandError> {
         let (trust, author, digests) = (Arc::clone(&self.trust), author.clone(), release.digests());
         let find = move || trust.is_revoked(&author, &digests);
@@ -148,7 +148,7 @@ pub(super) struct Keeper {
 
 /// A server at work.
 struct Running {
-    release: Release,
+    release: InstalledRelease,
     stop: Stop,
     server: JoinHandle<Remains>,
 }
@@ -220,7 +220,7 @@ impl Keeper {
     }
 
     /// Ends what is served, and returns which release it was.
-    async fn end(&mut self) -> Option<Release> {
+    async fn end(&mut self) -> Option<InstalledRelease> {
         let running = self.running.take()?;
         let release = running.release.clone();
         running.end(&mut self.shutdown).await;
@@ -316,7 +316,7 @@ impl Keeper {
     /// Serves a release in the place of the one that is served. That is stopped once the new
     /// one is compiled; between the two, requests wait in the tree. Where something else is
     /// wanted meanwhile, it is given up.
-    async fn serve(&mut self, author: &Datasite, release: Release) -> Result<(), CommandError> {
+    async fn serve(&mut self, author: &Datasite, release: InstalledRelease) -> Result<(), CommandError> {
         let mut wanted = self.wanted.clone();
         let prepared = tokio::select! {
             prepared = self.shared.prepare(&self.name, author.as_str(), &release) => prepared?,
@@ -349,7 +349,7 @@ impl Keeper {
     async fn start(
         &mut self,
         prepared: Prepared,
-        release: Release,
+        release: InstalledRelease,
     ) -> Result<Option<Served>, CommandError> {
         let serves = prepared.serves();
         let server = tokio::select! {
@@ -372,7 +372,7 @@ impl Keeper {
     }
 
     /// Serves again what was served before.
-    async fn go_back(&mut self, author: &Datasite, before: Release) {
+    async fn go_back(&mut self, author: &Datasite, before: InstalledRelease) {
         let again = async {
             if let Some(by) = self.shared.revoked(author, &before).await? {
                 return Err(CommandError::new(format!("it may not be served: {by}")));
@@ -440,8 +440,8 @@ fn trouble(sha256: Option<Digest>, error: &CommandError) -> Trouble {
 }
 
 /// Tells whether two releases are served in the same way.
-fn is_same(one: &Release, other: &Release) -> bool {
-    let rights = |it: &Release| (it.approved.clone(), it.denied.clone());
+fn is_same(one: &InstalledRelease, other: &InstalledRelease) -> bool {
+    let rights = |it: &InstalledRelease| (it.approved.clone(), it.denied.clone());
     one.sha256 == other.sha256 && rights(one) == rights(other)
 }
 

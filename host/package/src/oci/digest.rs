@@ -9,11 +9,11 @@ use sha2::Sha256;
 /// The SHA-256 of some bytes. It is the only kind of digest that is taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Digest([u8; 32]);
+pub struct OciDigest([u8; 32]);
 
 const PREFIX: &str = "sha256:";
 
-impl Digest {
+impl OciDigest {
     /// Returns the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(<Sha256 as sha2::Digest>::digest(bytes).into())
@@ -27,13 +27,13 @@ impl Digest {
     }
 }
 
-impl fmt::Display for Digest {
+impl fmt::Display for OciDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PREFIX}{}", HEXLOWER.encode(&self.0))
     }
 }
 
-impl TryFrom<String> for Digest {
+impl TryFrom<String> for OciDigest {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -41,8 +41,8 @@ impl TryFrom<String> for Digest {
     }
 }
 
-impl From<Digest> for String {
-    fn from(digest: Digest) -> Self {
+impl From<OciDigest> for String {
+    fn from(digest: OciDigest) -> Self {
         digest.to_string()
     }
 }

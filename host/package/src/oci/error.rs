@@ -7,7 +7,7 @@ use syft_manifest::component::ComponentError;
 use syft_manifest::units::{show_size, show_time};
 use thiserror::Error;
 
-use super::digest::Digest;
+use super::digest::OciDigest;
 
 /// Why an app could not be had from a registry, or given to one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -37,7 +37,7 @@ pub enum OciError {
         /// What was read.
         what: &'static str,
         /// What should have come.
-        promised: Digest,
+        promised: OciDigest,
     },
     /// More than is taken.
     #[error("the {what} is too large: at most {} are taken", show_size(*.limit))]

@@ -8,7 +8,7 @@ use serde_json::json;
 use syft_manifest::component::surface;
 use syft_manifest::sanitize::plain_excerpt;
 
-use super::digest::Digest;
+use super::digest::OciDigest;
 use super::error::OciError;
 
 pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -24,7 +24,7 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 /// A manifest, of which only what we need is read.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Manifest {
+pub struct ImageManifest {
     schema_version: u32,
     media_type: Option<String>,
     config: Descriptor,
@@ -39,7 +39,7 @@ pub struct Manifest {
 pub struct Descriptor {
     media_type: String,
     /// What it is called.
-    pub digest: Digest,
+    pub digest: OciDigest,
     /// How many bytes it has.
     pub size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,14 +50,14 @@ impl Descriptor {
     fn of(bytes: &[u8], media_type: &str) -> Self {
         Self {
             media_type: media_type.to_owned(),
-            digest: Digest::of(bytes),
+            digest: OciDigest::of(bytes),
             size: bytes.len() as u64,
             annotations: None,
         }
     }
 }
 
-impl Manifest {
+impl ImageManifest {
     /// Reads a manifest, and checks that it is one of a component and of nothing else.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl Artifact {
         // Tools that write layers into files name them so.
         let title = annotations.get(TITLE).map(|it| format!("{it}.wasm"));
         layer.annotations = title.map(|title| BTreeMap::from([(TITLE.to_owned(), title)]));
-        let manifest = Manifest {
+        let manifest = ImageManifest {
             schema_version: 2,
             media_type: Some(MANIFEST.to_owned()),
             config: Descriptor::of(&config, CONFIG),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::digest::Digest;
+use super::digest::OciDigest;
 
 /// What a reference begins with.
 pub const SCHEME: &str = "oci://";
@@ -23,16 +23,16 @@ pub struct Reference {
     host: String,
     port: Option<u16>,
     repository: String,
-    version: Version,
+    version: ReferenceVersion,
 }
 
 /// Which of a repository's manifests is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Version {
+pub enum ReferenceVersion {
     /// The one that the registry has under this name today.
     Tag(String),
     /// This one.
-    Digest(Digest),
+    OciDigest(OciDigest),
 }
 
 /// Why a text is no reference.
@@ -67,13 +67,13 @@ impl FromStr for Reference {
     }
 }
 
-fn parse_version(path: &str) -> Result<(&str, Version), ReferenceError> {
+fn parse_version(path: &str) -> Result<(&str, ReferenceVersion), ReferenceError> {
     if let Some((repository, digest)) = path.split_once('@') {
         if repository.contains(':') {
             return Err(ReferenceError("it has both a tag and a digest; give one"));
         }
-        return match Digest::parse(digest) {
-            Some(digest) => Ok((repository, Version::Digest(digest))),
+        return match OciDigest::parse(digest) {
+            Some(digest) => Ok((repository, ReferenceVersion::OciDigest(digest))),
             None => Err(ReferenceError("a digest is `sha256:` and 64 small digits")),
         };
     }
@@ -83,7 +83,7 @@ fn parse_version(path: &str) -> Result<(&str, Version), ReferenceError> {
         ));
     };
     match is_tag(tag) {
-        true => Ok((repository, Version::Tag(tag.to_owned()))),
+        true => Ok((repository, ReferenceVersion::Tag(tag.to_owned()))),
         false => Err(ReferenceError(
             "a tag has up to 128 letters, digits, `.`, `_` and `-`",
         )),
@@ -140,7 +140,7 @@ fn is_tag(tag: &str) -> bool {
 
 impl Reference {
     /// Returns which manifest is meant.
-    pub fn version(&self) -> &Version {
+    pub fn version(&self) -> &ReferenceVersion {
         &self.version
     }
 
@@ -158,8 +158,8 @@ impl Reference {
     }
 
     /// Returns the reference to one manifest of the same repository, which stays the same.
-    pub fn pinned(&self, digest: &Digest) -> Self {
-        let version = Version::Digest(digest.clone());
+    pub fn pinned(&self, digest: &OciDigest) -> Self {
+        let version = ReferenceVersion::OciDigest(digest.clone());
         Self {
             version,
             ..self.clone()
@@ -177,11 +177,11 @@ pub(super) fn is_loopback(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-impl fmt::Display for Version {
+impl fmt::Display for ReferenceVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag(tag) => tag.fmt(f),
-            Self::Digest(digest) => digest.fmt(f),
+            Self::OciDigest(digest) => digest.fmt(f),
         }
     }
 }
@@ -189,8 +189,8 @@ impl fmt::Display for Version {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = match self.version {
-            Version::Tag(_) => ':',
-            Version::Digest(_) => '@',
+            ReferenceVersion::Tag(_) => ':',
+            ReferenceVersion::OciDigest(_) => '@',
         };
         let (registry, repository) = (self.registry(), &self.repository);
         write!(f, "{SCHEME}{registry}/{repository}{mark}{}", self.version)

@@ -16,11 +16,11 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::auth::{Auth, Challenge};
-use super::digest::Digest;
+use super::digest::OciDigest;
 use super::error::OciError;
 use super::manifest::{Descriptor, MANIFEST};
-use super::reference::{Reference, Version, is_loopback};
-use super::{Bounds, MAX_MANIFEST_BYTES};
+use super::reference::{Reference, ReferenceVersion, is_loopback};
+use super::{MAX_MANIFEST_BYTES, TransferBounds};
 
 const DIGEST_HEADER: &str = "docker-content-digest";
 /// Of several forms in which a registry could give a manifest we take one.
@@ -43,7 +43,7 @@ pub(super) struct Registry<'a> {
     reference: &'a Reference,
     auth: &'a Auth,
     access: Access,
-    bounds: &'a Bounds,
+    bounds: &'a TransferBounds,
     /// How it was last told who asks.
     authorization: Option<HeaderValue>,
 }
@@ -75,7 +75,7 @@ impl<'a> Registry<'a> {
         reference: &'a Reference,
         auth: &'a Auth,
         access: Access,
-        bounds: &'a Bounds,
+        bounds: &'a TransferBounds,
     ) -> Self {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
         let mut config = Agent::config_builder()
@@ -98,10 +98,10 @@ impl<'a> Registry<'a> {
     }
 
     /// Returns the digest of the manifest that is meant. A tag is looked up here, once.
-    pub(super) fn resolve(&mut self) -> Result<Digest, OciError> {
+    pub(super) fn resolve(&mut self) -> Result<OciDigest, OciError> {
         let tag = match self.reference.version() {
-            Version::Digest(digest) => return Ok(digest.clone()),
-            Version::Tag(tag) => tag.clone(),
+            ReferenceVersion::OciDigest(digest) => return Ok(digest.clone()),
+            ReferenceVersion::Tag(tag) => tag.clone(),
         };
         let uri = self.own(&format!("manifests/{tag}"))?;
         let head = Call {
@@ -112,14 +112,14 @@ impl<'a> Registry<'a> {
         let answer = self.follow(head)?;
         let answer = self.expect(answer, StatusCode::OK, &uri, "app")?;
         let named = answer.headers().get(DIGEST_HEADER);
-        match named.and_then(|it| Digest::parse(it.to_str().ok()?)) {
+        match named.and_then(|it| OciDigest::parse(it.to_str().ok()?)) {
             Some(digest) => Ok(digest),
-            None => Ok(Digest::of(&self.read_manifest(uri)?)),
+            None => Ok(OciDigest::of(&self.read_manifest(uri)?)),
         }
     }
 
     /// Returns the manifest of this digest.
-    pub(super) fn manifest(&mut self, digest: &Digest) -> Result<Vec<u8>, OciError> {
+    pub(super) fn manifest(&mut self, digest: &OciDigest) -> Result<Vec<u8>, OciError> {
         let uri = self.own(&format!("manifests/{digest}"))?;
         let bytes = self.read_manifest(uri)?;
         check(bytes, digest, "manifest")
@@ -171,7 +171,7 @@ impl<'a> Registry<'a> {
         let mark = if place.contains('?') { '&' } else { '?' };
         let place = format!(
             "{place}{mark}digest={}",
-            encode(&Digest::of(bytes).to_string())
+            encode(&OciDigest::of(bytes).to_string())
         );
         let uri = self.locate(&uri, &place)?;
         let put = Call {
@@ -360,9 +360,9 @@ impl<'a> Registry<'a> {
     }
 }
 
-fn check(bytes: Vec<u8>, promised: &Digest, what: &'static str) -> Result<Vec<u8>, OciError> {
+fn check(bytes: Vec<u8>, promised: &OciDigest, what: &'static str) -> Result<Vec<u8>, OciError> {
     let promised = promised.clone();
-    match Digest::of(&bytes) == promised {
+    match OciDigest::of(&bytes) == promised {
         true => Ok(bytes),
         false => Err(OciError::OtherBytes { what, promised }),
     }

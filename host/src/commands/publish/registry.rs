@@ -3,7 +3,7 @@
 use serde_json::json;
 use syft_manifest::sanitize::plain;
 use syft_package::catalog::{self, CatalogReadError};
-use syft_package::oci::{self, Auth, Bounds, OciError, Reference};
+use syft_package::oci::{self, Auth, OciError, Reference, TransferBounds};
 use syft_package::{Link, Verified};
 
 use crate::config::Config;
@@ -32,7 +32,7 @@ pub(super) async fn push(
             &reference,
             &annotations,
             &auth,
-            &Bounds::default(),
+            &TransferBounds::default(),
         )
     });
     let digest = pushed.await?.map_err(explain)?;
