@@ -20,7 +20,7 @@ use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use crate::config::Config;
-use crate::installed::{self, Components, Installed, InstalledError, Records};
+use crate::installed::{Components, Installed, InstalledError, InstalledRelease, Records};
 use crate::launch::{Plan, Prepared};
 use crate::memory::Memory;
 use crate::sandbox::Compiling;

@@ -28,7 +28,7 @@ use tokio::time;
 
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::installed::{Components, InstalledError, Records, InstalledRelease};
+use crate::installed::{Components, InstalledError, InstalledRelease, Records};
 use crate::launch::{Manner, Serves};
 use crate::server::{Shutdown, Stop};
 

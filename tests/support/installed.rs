@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use syft_host::installed::{Components, Installed, Records, InstalledRelease};
+use syft_host::installed::{Components, Installed, InstalledRelease, Records};
 use syft_host::serve::Status;
 use syft_manifest::{Digest, Manifest};
 use syft_protocol::address::{AppName, Datasite};

@@ -10,7 +10,7 @@ use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use super::fetch::{Fetched, Listed};
-use crate::installed::{Installed, Release, added_permissions};
+use crate::installed::{Installed, InstalledRelease, added_permissions};
 
 /// A release that may be installed, if the owner likes it.
 pub struct Candidate<'f> {
@@ -56,7 +56,7 @@ impl<'f> Candidate<'f> {
         owner: &Datasite,
     ) -> Self {
         let signed = Digest::from(verified.signed_digest());
-        let is = |release: &Release| release.signed_sha256 == signed;
+        let is = |release: &InstalledRelease| release.signed_sha256 == signed;
         let change = match &before {
             None => Change::New,
             Some(it) if is(&it.current) => Change::Same,
@@ -131,10 +131,10 @@ impl<'f> Candidate<'f> {
         }
     }
 
-    pub(super) fn to_record(&self, denied: Vec<PathPattern>) -> Release {
+    pub(super) fn to_record(&self, denied: Vec<PathPattern>) -> InstalledRelease {
         let release = self.verified.release();
         let manifest = self.verified.manifest();
-        Release {
+        InstalledRelease {
             version: release.version.clone(),
             sequence: release.sequence,
             epoch: self.author_trust.epoch(),
@@ -151,7 +151,7 @@ impl<'f> Candidate<'f> {
         }
     }
 
-    pub(super) fn to_new_record(&self, current: Release) -> Installed {
+    pub(super) fn to_new_record(&self, current: InstalledRelease) -> Installed {
         Installed {
             name: self.name().clone(),
             author: self.verified.release().author.clone(),

@@ -14,7 +14,7 @@ use syft_protocol::address::Datasite;
 use syft_protocol::app_url::SyftAppUrl;
 
 use super::{InstallError, Installer};
-use crate::installed::{Installed, Release};
+use crate::installed::{Installed, InstalledRelease};
 
 /// What came from a source: bytes that nobody has looked at, and what came with them.
 pub struct Fetched {
@@ -188,7 +188,7 @@ impl Installer<'_> {
             // What cannot be read is not served.
             let here = self.records.get(name).ok().flatten();
             let here = here.iter().filter(|it| it.author == *catalog.author());
-            let is_older = |release: &&Release| {
+            let is_older = |release: &&InstalledRelease| {
                 let own = epoch_of(catalog, author_trust, &release.signer);
                 own.is_some_and(|own| (own, release.sequence) < (least.epoch, least.sequence))
             };

@@ -316,7 +316,11 @@ impl Keeper {
     /// Serves a release in the place of the one that is served. That is stopped once the new
     /// one is compiled; between the two, requests wait in the tree. Where something else is
     /// wanted meanwhile, it is given up.
-    async fn serve(&mut self, author: &Datasite, release: InstalledRelease) -> Result<(), CommandError> {
+    async fn serve(
+        &mut self,
+        author: &Datasite,
+        release: InstalledRelease,
+    ) -> Result<(), CommandError> {
         let mut wanted = self.wanted.clone();
         let prepared = tokio::select! {
             prepared = self.shared.prepare(&self.name, author.as_str(), &release) => prepared?,
