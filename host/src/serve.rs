@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use syft_manifest::clock::now;
-use syft_package::trust::{By, TrustStore};
+use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -86,7 +86,7 @@ struct Wanted {
     author: Datasite,
     release: InstalledRelease,
     /// It was revoked, and is not to be served.
-    revoked: Option<By>,
+    revoked: Option<RevokedBy>,
     /// Changes with what is trusted: what is served still may be another release.
     trust: [u64; 2],
 }

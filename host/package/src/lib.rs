@@ -17,6 +17,6 @@ pub mod trust;
 
 pub use package::{
     Envelope, EnvelopeError, KeyError, KeyFile, Link, LinkError, LockedKey, MAX_ENVELOPE_BYTES,
-    MAX_LINKS, Malformed, Opened, Package, PackageError, PublicKey, Release, ReleaseError,
-    SecretKey, Signable, Verified,
+    MAX_LINKS, MalformedSignatures, OpenedEnvelope, Package, PackageError, PublicKey, Release,
+    ReleaseError, SecretKey, Signable, Verified,
 };

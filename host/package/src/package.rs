@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use syft_manifest::Manifest;
 use syft_manifest::component::{CUSTOM, Section, custom_name, sections};
 
-pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE_BYTES, Opened};
+pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE_BYTES, OpenedEnvelope};
 pub use error::PackageError;
 pub use key_error::KeyError;
 pub use lineage::{Link, LinkError, MAX_LINKS};
@@ -31,7 +31,7 @@ pub use public_key::PublicKey;
 pub use release::{Release, ReleaseError};
 pub use secret_key::{KeyFile, LockedKey, SecretKey};
 pub use signable::Signable;
-pub use signatures::Malformed;
+pub use signatures::MalformedSignatures;
 
 use signatures::{DELIMITER, MAX_BYTES, NAME, Reader, Signatures};
 

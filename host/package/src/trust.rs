@@ -35,24 +35,24 @@ use syft_manifest::clock::now;
 use syft_protocol::address::Datasite;
 use syft_protocol::timestamp::Timestamp;
 
-pub use author::{Author, CatalogSeen, How, Pinned, Seen, Trusted};
+pub use author::{Author, CatalogSeen, Pinned, PinnedBy, ReleaseSeen, Trusted};
 pub use author_trust::{Alarm, AuthorTrust, Claim, TrustBasis};
 pub use did::did_key;
 pub use error::TrustError;
 pub use fingerprint::Fingerprint;
-pub use policy::{Policy, Unmet};
+pub use policy::{SignerPolicy, Unmet};
 pub use refused::Refused;
-pub use revoked::{By, Revoked, Since};
+pub use revoked::{Revoked, RevokedBy, RevokedSince};
 
 use crate::package::{Link, PublicKey, Verified};
 use author::MAX_REVOKED;
 use policy::Rule;
-use store::Store;
+use store::TrustFiles;
 
 /// What is trusted, in a private folder.
 #[derive(Debug, Clone)]
 pub struct TrustStore {
-    store: Store,
+    store: TrustFiles,
 }
 
 /// What a catalog says that concerns trust.
@@ -72,7 +72,7 @@ pub struct CatalogFacts {
 
 /// What the owner gives as the key of an author.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Given {
+pub enum GivenKey {
     /// The key.
     Key(PublicKey),
     /// What the key will be known by when it is seen.
@@ -95,7 +95,7 @@ impl TrustStore {
     /// It cannot be made, or others can write to it.
     pub fn open(folder: &Path) -> Result<Self, TrustError> {
         Ok(Self {
-            store: Store::open(folder)?,
+            store: TrustFiles::open(folder)?,
         })
     }
 
@@ -169,7 +169,7 @@ impl TrustStore {
         self.change(author_trust, |author, author_trust| {
             self.check_release_of(author, verified, author_trust, allow_downgrade)?;
             let release = verified.release();
-            let seen = Seen {
+            let seen = ReleaseSeen {
                 epoch: author_trust.epoch(),
                 sequence: release.sequence,
                 signed_digest: Digest::from(verified.signed_digest()),
@@ -225,7 +225,7 @@ impl TrustStore {
         &self,
         author: &Datasite,
         digests: &[Digest],
-    ) -> Result<Option<(Digest, By)>, TrustError> {
+    ) -> Result<Option<(Digest, RevokedBy)>, TrustError> {
         let author = self.author(author)?;
         Ok(self.store.revoked()?.digest_by(&author, digests))
     }
@@ -267,7 +267,7 @@ impl TrustStore {
     ///
     /// # Errors
     /// There is one, and it cannot be read.
-    pub fn policy(&self) -> Result<Policy, TrustError> {
+    pub fn policy(&self) -> Result<SignerPolicy, TrustError> {
         self.store.policy()
     }
 
@@ -279,7 +279,7 @@ impl TrustStore {
     pub fn add(
         &self,
         email: &Datasite,
-        given: &Given,
+        given: &GivenKey,
         did_key: Option<PublicKey>,
         instead_of: Option<&Fingerprint>,
     ) -> Result<Author, Refused> {
@@ -305,11 +305,11 @@ impl TrustStore {
         }
         let known = author.keys.last().map(|it| it.key);
         let key = match given {
-            Given::Key(key) => Some(*key),
-            Given::Fingerprint(it) => known.filter(|key| Fingerprint::from(key) == *it),
+            GivenKey::Key(key) => Some(*key),
+            GivenKey::Fingerprint(it) => known.filter(|key| Fingerprint::from(key) == *it),
         };
         match key {
-            Some(key) => author.pin(key, How::Fingerprint, now()),
+            Some(key) => author.pin(key, PinnedBy::Fingerprint, now()),
             None => author.trusted = Trusted::Fingerprint(fingerprint),
         }
         author.did_key = did_key;
@@ -369,7 +369,7 @@ impl TrustStore {
     pub fn revoke(&self, what: &Revocation, undo: bool) -> Result<bool, TrustError> {
         let _lock = self.store.lock()?;
         let mut revoked = self.store.revoked()?;
-        let since = Since(now());
+        let since = RevokedSince(now());
         let changes = match (what, undo) {
             (Revocation::Key(key), false) => revoked.keys.insert(key.clone(), since).is_none(),
             (Revocation::Key(key), true) => revoked.keys.remove(key).is_some(),
@@ -488,7 +488,7 @@ impl CatalogFacts {
             return Err(Refused::RevokedKey {
                 author: author_trust.author().clone(),
                 key: Fingerprint::from(author_trust.key()),
-                by: By::Author,
+                by: RevokedBy::Author,
             });
         }
         let digests = digests(verified);
@@ -498,14 +498,14 @@ impl CatalogFacts {
         {
             Some(digest) => Err(Refused::RevokedDigest {
                 digest,
-                by: By::Author,
+                by: RevokedBy::Author,
             }),
             None => Ok(()),
         }
     }
 }
 
-impl Given {
+impl GivenKey {
     /// Returns the fingerprint of the key.
     pub fn fingerprint(&self) -> Fingerprint {
         match self {

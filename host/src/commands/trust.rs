@@ -11,7 +11,7 @@ use serde_json::json;
 use syft_manifest::Digest;
 use syft_package::Link;
 use syft_package::trust::{
-    Alarm, Author, Fingerprint, Given, Refused, Revocation, TrustStore, did_key,
+    Alarm, Author, Fingerprint, GivenKey, Refused, Revocation, TrustStore, did_key,
 };
 use syft_protocol::address::Datasite;
 
@@ -136,7 +136,7 @@ fn add(ui: Ui, config: &Config, store: &TrustStore, args: &AddArgs) -> Result<()
             let mut given = read_given(args)?;
             // What somebody shows is as good as what they send, if it is the right one.
             if let Some(key) = did_key.filter(|key| given.fingerprint() == Fingerprint::from(key)) {
-                given = Given::Key(key);
+                given = GivenKey::Key(key);
             }
             match store.add(&email, &given, did_key, None) {
                 Err(error @ Refused::Replaces { .. }) => {
@@ -164,19 +164,19 @@ fn check_looks(ui: Ui, store: &TrustStore, email: &Datasite) -> Result<(), Comma
     consent::ask(ui, "Trust it all the same? [y]es, [n]o:", "not trusted")
 }
 
-fn read_given(args: &AddArgs) -> Result<Given, CommandError> {
+fn read_given(args: &AddArgs) -> Result<GivenKey, CommandError> {
     let fingerprint = args.fingerprint.as_deref().map(Fingerprint::parse);
     let fingerprint = fingerprint.transpose().map_err(CommandError::new)?;
     let Some(said) = &args.key else {
         return match fingerprint {
-            Some(fingerprint) => Ok(Given::Fingerprint(fingerprint)),
+            Some(fingerprint) => Ok(GivenKey::Fingerprint(fingerprint)),
             None => Err(CommandError::new(
                 "neither a key nor a fingerprint is given",
             )),
         };
     };
     let wrong = |error: CommandError| error.about(format!("cannot trust {said}"));
-    let given = Given::Key(read_public(said).map_err(wrong)?);
+    let given = GivenKey::Key(read_public(said).map_err(wrong)?);
     let found = given.fingerprint();
     match fingerprint.filter(|it| *it != found) {
         None => Ok(given),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Grants, Limits, Manifest};
-use syft_package::trust::{By, TrustStore};
+use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -117,7 +117,7 @@ impl Shared {
         &self,
         author: &Datasite,
         release: &InstalledRelease,
-    ) -> Result<Option<By>, CommandError> {
+    ) -> Result<Option<RevokedBy>, CommandError> {
         let (trust, author, digests) = (Arc::clone(&self.trust), author.clone(), release.digests());
         let find = move || trust.is_revoked(&author, &digests);
         let revoked = tokio::task::spawn_blocking(find).await??;

@@ -29,7 +29,7 @@ pub struct Envelope {
 
 /// A document whose signatures hold: it is as its signers had it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened {
+pub struct OpenedEnvelope {
     payload: Vec<u8>,
     signers: Vec<PublicKey>,
 }
@@ -148,7 +148,7 @@ impl Envelope {
     ///
     /// # Errors
     /// One has not, or is named twice.
-    pub fn open(self) -> Result<Opened, EnvelopeError> {
+    pub fn open(self) -> Result<OpenedEnvelope, EnvelopeError> {
         let message = message(&self.kind, &self.payload);
         let mut signers = Vec::new();
         for (key, signature) in &self.signatures {
@@ -160,14 +160,14 @@ impl Envelope {
             }
             signers.push(*key);
         }
-        Ok(Opened {
+        Ok(OpenedEnvelope {
             payload: self.payload,
             signers,
         })
     }
 }
 
-impl Opened {
+impl OpenedEnvelope {
     /// Returns the document itself.
     pub fn payload(&self) -> &[u8] {
         &self.payload
@@ -225,7 +225,7 @@ mod tests {
         Envelope::seal(KIND, b"{\"a\":1}".to_vec(), &[&key("plain")]).to_bytes()
     }
 
-    fn open(bytes: &[u8]) -> Result<Opened, EnvelopeError> {
+    fn open(bytes: &[u8]) -> Result<OpenedEnvelope, EnvelopeError> {
         Envelope::read(bytes, KIND)?.open()
     }
 

@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::key_error::KeyError;
 use super::release::ReleaseError;
-use super::signatures::{MAX_BYTES, Malformed};
+use super::signatures::{MAX_BYTES, MalformedSignatures};
 
 /// Why a signed app is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,7 +34,7 @@ pub enum PackageError {
     TooLarge(usize),
     /// It is not in the one form that counts.
     #[error("the section `signature` cannot be used: {0}")]
-    Malformed(Malformed),
+    Malformed(MalformedSignatures),
     /// Other bytes than those that were signed.
     #[error("the app is not what was signed: it was changed, cut off or put together afterwards")]
     Changed,
@@ -61,8 +61,8 @@ pub enum PackageError {
     Release(#[from] ReleaseError),
 }
 
-impl From<Malformed> for PackageError {
-    fn from(error: Malformed) -> Self {
+impl From<MalformedSignatures> for PackageError {
+    fn from(error: MalformedSignatures) -> Self {
         Self::Malformed(error)
     }
 }

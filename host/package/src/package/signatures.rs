@@ -26,7 +26,7 @@ const DOMAIN: &[u8; 7] = b"wasmsig";
 
 /// Why bytes are no signatures in this form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Malformed {
+pub enum MalformedSignatures {
     /// It is cut off, or a length in it leads out of it.
     #[error("it ends too early")]
     Short,
@@ -76,29 +76,29 @@ pub(super) struct Signatures {
 
 impl Signatures {
     /// Reads the content of a section. What is read has no other encoding.
-    pub(super) fn parse(content: &[u8]) -> Result<Self, Malformed> {
+    pub(super) fn parse(content: &[u8]) -> Result<Self, MalformedSignatures> {
         let mut rest = Reader(content);
         if rest.array()? != PREFIX {
-            return Err(Malformed::Unknown);
+            return Err(MalformedSignatures::Unknown);
         }
         match rest.length()? {
-            0 => return Err(Malformed::Empty),
+            0 => return Err(MalformedSignatures::Empty),
             1 => {}
-            _ => return Err(Malformed::SeveralHashes),
+            _ => return Err(MalformedSignatures::SeveralHashes),
         }
         let mut set = Reader(rest.counted()?);
         rest.end()?;
         match set.length()? {
-            0 => return Err(Malformed::Empty),
+            0 => return Err(MalformedSignatures::Empty),
             1 => {}
-            _ => return Err(Malformed::SeveralHashes),
+            _ => return Err(MalformedSignatures::SeveralHashes),
         }
         let digest = set.array()?;
         let count = set.length()?;
         match count {
-            0 => return Err(Malformed::Empty),
+            0 => return Err(MalformedSignatures::Empty),
             1..=MAX_SIGNATURES => {}
-            _ => return Err(Malformed::TooMany),
+            _ => return Err(MalformedSignatures::TooMany),
         }
         let all = (0..count)
             .map(|_| Signature::parse(set.counted()?))
@@ -148,20 +148,20 @@ impl Signatures {
 }
 
 impl Signature {
-    fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
+    fn parse(bytes: &[u8]) -> Result<Self, MalformedSignatures> {
         let mut rest = Reader(bytes);
         let key_id = rest.counted()?.to_vec();
         if key_id.len() > MAX_KEY_ID {
-            return Err(Malformed::KeyId);
+            return Err(MalformedSignatures::KeyId);
         }
         if rest.array()? != [ED25519] {
-            return Err(Malformed::Algorithm);
+            return Err(MalformedSignatures::Algorithm);
         }
         let bytes = rest.counted()?.try_into();
         rest.end()?;
         Ok(Self {
             key_id,
-            bytes: bytes.map_err(|_| Malformed::Algorithm)?,
+            bytes: bytes.map_err(|_| MalformedSignatures::Algorithm)?,
         })
     }
 
@@ -193,40 +193,46 @@ pub(super) fn push_counted(bytes: &mut Vec<u8>, counted: &[u8]) {
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (array, rest) = self.0.split_first_chunk().ok_or(Malformed::Short)?;
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], MalformedSignatures> {
+        let (array, rest) = self
+            .0
+            .split_first_chunk()
+            .ok_or(MalformedSignatures::Short)?;
         self.0 = rest;
         Ok(*array)
     }
 
     /// Reads a length in LEB128, which has its shortest form.
-    pub(super) fn length(&mut self) -> Result<usize, Malformed> {
+    pub(super) fn length(&mut self) -> Result<usize, MalformedSignatures> {
         let mut length = 0;
         for shift in [0, 7, 14, 21] {
             let [byte] = self.array()?;
             length |= usize::from(byte & 0x7f) << shift;
             match byte {
-                0 if shift > 0 => return Err(Malformed::LongLength),
+                0 if shift > 0 => return Err(MalformedSignatures::LongLength),
                 0..0x80 => return Ok(length),
                 _ => {}
             }
         }
         // No section is that long.
-        Err(Malformed::Short)
+        Err(MalformedSignatures::Short)
     }
 
     /// Reads bytes after their number.
-    pub(super) fn counted(&mut self) -> Result<&'a [u8], Malformed> {
+    pub(super) fn counted(&mut self) -> Result<&'a [u8], MalformedSignatures> {
         let length = self.length()?;
-        let (counted, rest) = self.0.split_at_checked(length).ok_or(Malformed::Short)?;
+        let (counted, rest) = self
+            .0
+            .split_at_checked(length)
+            .ok_or(MalformedSignatures::Short)?;
         self.0 = rest;
         Ok(counted)
     }
 
-    pub(super) fn end(&self) -> Result<(), Malformed> {
+    pub(super) fn end(&self) -> Result<(), MalformedSignatures> {
         match self.0 {
             [] => Ok(()),
-            _ => Err(Malformed::Trailing),
+            _ => Err(MalformedSignatures::Trailing),
         }
     }
 }
@@ -332,33 +338,39 @@ mod tests {
         let long_id = counted(&[&[65][..], &[4; 65], &[ED25519, 64], &[5; 64]].concat());
         let longer = counted(&[&signature[..], &[0]].concat());
         for (bytes, expected) in [
-            (vec![], Malformed::Short),
-            (b"\x02\x01\x01".to_vec(), Malformed::Unknown),
-            (b"\x01\x02\x01".to_vec(), Malformed::Unknown),
-            (b"\x01\x01\x02".to_vec(), Malformed::Unknown),
-            (b"\x01\x01\x01\0".to_vec(), Malformed::Empty),
-            (b"\x01\x01\x01\x02".to_vec(), Malformed::SeveralHashes),
-            (b"\x01\x01\x01\x81\0".to_vec(), Malformed::LongLength),
+            (vec![], MalformedSignatures::Short),
+            (b"\x02\x01\x01".to_vec(), MalformedSignatures::Unknown),
+            (b"\x01\x02\x01".to_vec(), MalformedSignatures::Unknown),
+            (b"\x01\x01\x02".to_vec(), MalformedSignatures::Unknown),
+            (b"\x01\x01\x01\0".to_vec(), MalformedSignatures::Empty),
+            (
+                b"\x01\x01\x01\x02".to_vec(),
+                MalformedSignatures::SeveralHashes,
+            ),
+            (
+                b"\x01\x01\x01\x81\0".to_vec(),
+                MalformedSignatures::LongLength,
+            ),
             (
                 b"\x01\x01\x01\x01\xff\xff\xff\xff\x0f".to_vec(),
-                Malformed::Short,
+                MalformedSignatures::Short,
             ),
-            ([&good[..], &[0]].concat(), Malformed::Trailing),
+            ([&good[..], &[0]].concat(), MalformedSignatures::Trailing),
             (
                 [&[1, 1, 1, 1][..], &set(&two_hashes, &one)].concat(),
-                Malformed::SeveralHashes,
+                MalformedSignatures::SeveralHashes,
             ),
             (
                 [&[1, 1, 1, 1][..], &set(&[0], &one)].concat(),
-                Malformed::Empty,
+                MalformedSignatures::Empty,
             ),
             (
                 [&[1, 1, 1, 1][..], &set(&one_hash, &[0])].concat(),
-                Malformed::Empty,
+                MalformedSignatures::Empty,
             ),
             (
                 [&[1, 1, 1, 1][..], &set(&one_hash, &many)].concat(),
-                Malformed::TooMany,
+                MalformedSignatures::TooMany,
             ),
             (
                 [
@@ -366,7 +378,7 @@ mod tests {
                     &set(&one_hash, &[&[1], &rsa[..]].concat()),
                 ]
                 .concat(),
-                Malformed::Algorithm,
+                MalformedSignatures::Algorithm,
             ),
             (
                 [
@@ -374,7 +386,7 @@ mod tests {
                     &set(&one_hash, &[&[1], &short[..]].concat()),
                 ]
                 .concat(),
-                Malformed::Algorithm,
+                MalformedSignatures::Algorithm,
             ),
             (
                 [
@@ -382,7 +394,7 @@ mod tests {
                     &set(&one_hash, &[&[1], &long_id[..]].concat()),
                 ]
                 .concat(),
-                Malformed::KeyId,
+                MalformedSignatures::KeyId,
             ),
             (
                 [
@@ -390,7 +402,7 @@ mod tests {
                     &set(&one_hash, &[&[1], &longer[..]].concat()),
                 ]
                 .concat(),
-                Malformed::Trailing,
+                MalformedSignatures::Trailing,
             ),
             (
                 [
@@ -398,7 +410,7 @@ mod tests {
                     &set(&one_hash, &[&one[..], &[0]].concat()),
                 ]
                 .concat(),
-                Malformed::Trailing,
+                MalformedSignatures::Trailing,
             ),
         ] {
             assert_eq!(Signatures::parse(&bytes), Err(expected), "{bytes:?}");

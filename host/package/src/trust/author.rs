@@ -30,7 +30,7 @@ pub struct Author {
     /// The key in the `did.json` of the author's datasite when the last key was pinned.
     pub did_key: Option<PublicKey>,
     /// The newest release of each app that was taken.
-    pub apps: BTreeMap<String, Seen>,
+    pub apps: BTreeMap<String, ReleaseSeen>,
     /// The newest catalog.
     pub catalog: Option<CatalogSeen>,
     /// The keys that the author revoked. They count for this author alone.
@@ -65,13 +65,13 @@ pub struct Pinned {
     #[serde(with = "text")]
     pub since: Timestamp,
     /// Why it is trusted.
-    pub how: How,
+    pub how: PinnedBy,
 }
 
 /// Why a key is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum How {
+pub enum PinnedBy {
     /// It was the first that was seen, and the owner took it.
     FirstUse,
     /// The owner gave it or its fingerprint.
@@ -83,7 +83,7 @@ pub enum How {
 /// The newest release of an app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Seen {
+pub struct ReleaseSeen {
     /// The epoch of the key that signed it.
     pub epoch: u64,
     /// Its number.
@@ -140,7 +140,7 @@ impl Author {
     }
 
     /// Returns the newest release of an app that was taken.
-    pub fn seen(&self, app: &AppName) -> Option<&Seen> {
+    pub fn seen(&self, app: &AppName) -> Option<&ReleaseSeen> {
         self.apps.get(app.as_str())
     }
 
@@ -161,7 +161,7 @@ impl Author {
     }
 
     /// Pins a key.
-    pub(super) fn pin(&mut self, key: PublicKey, how: How, now: Timestamp) {
+    pub(super) fn pin(&mut self, key: PublicKey, how: PinnedBy, now: Timestamp) {
         let pinned = Pinned {
             key,
             epoch: self.epoch_of(&key),
@@ -188,7 +188,7 @@ impl Author {
     }
 }
 
-impl fmt::Display for How {
+impl fmt::Display for PinnedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::FirstUse => "first use",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use syft_protocol::address::Datasite;
 
-use super::author::{Author, How, Trusted};
+use super::author::{Author, PinnedBy, Trusted};
 use super::refused::Refused;
 use super::revoked::Revoked;
 use super::{Fingerprint, join};
@@ -31,7 +31,7 @@ pub struct AuthorTrust {
     pub(super) key: PublicKey,
     pub(super) epoch: u64,
     basis: TrustBasis,
-    pub(super) added: Vec<(PublicKey, How)>,
+    pub(super) added: Vec<(PublicKey, PinnedBy)>,
     alarm: Option<Alarm>,
 }
 
@@ -159,7 +159,7 @@ pub(super) fn author_trust(
         Trusted::Nothing => query.first_use(),
         Trusted::Fingerprint(fingerprint) => {
             let key = query.of_fingerprint(fingerprint)?;
-            query.follow(key, vec![(key, How::Fingerprint)])
+            query.follow(key, vec![(key, PinnedBy::Fingerprint)])
         }
         Trusted::LastKey => match author.keys.last() {
             Some(last) => query.follow(last.key, Vec::new()),
@@ -180,7 +180,7 @@ impl TrustQuery<'_> {
     fn follow(
         &self,
         start: PublicKey,
-        mut added: Vec<(PublicKey, How)>,
+        mut added: Vec<(PublicKey, PinnedBy)>,
     ) -> Result<AuthorTrust, Refused> {
         let mut epoch = self.author.epoch_of(&start);
         let mut key = start;
@@ -193,7 +193,7 @@ impl TrustQuery<'_> {
                 self.check_revoked(&key)?;
                 self.check_superseded(&key)?;
                 epoch += 1;
-                added.push((key, How::Lineage));
+                added.push((key, PinnedBy::Lineage));
                 links.push(link.clone());
             }
         }
@@ -213,7 +213,7 @@ impl TrustQuery<'_> {
         self.check_revoked(&key)?;
         self.check_superseded(&key)?;
         let is_in_did = self.claim.did_key == Some(key);
-        let added = vec![(key, How::FirstUse)];
+        let added = vec![(key, PinnedBy::FirstUse)];
         let epoch = self.author.epoch_of(&key);
         Ok(self.author_trust(key, epoch, TrustBasis::FirstUse { is_in_did }, added))
     }
@@ -313,7 +313,7 @@ impl TrustQuery<'_> {
         key: PublicKey,
         epoch: u64,
         basis: TrustBasis,
-        added: Vec<(PublicKey, How)>,
+        added: Vec<(PublicKey, PinnedBy)>,
     ) -> AuthorTrust {
         AuthorTrust {
             claim: self.claim.clone(),

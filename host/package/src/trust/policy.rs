@@ -25,7 +25,7 @@ pub(super) const ALLOWED: &str = "allowed are `apiVersion: v1`, a list `allOf`, 
 /// Who has to have signed an app.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "RawPolicy")]
-pub struct Policy {
+pub struct SignerPolicy {
     /// Each of these.
     all: Vec<Rule>,
     /// Some of these.
@@ -112,7 +112,7 @@ fn key_line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PublicKey, D::
     }
 }
 
-impl TryFrom<RawPolicy> for Policy {
+impl TryFrom<RawPolicy> for SignerPolicy {
     type Error = String;
 
     fn try_from(raw: RawPolicy) -> Result<Self, String> {
@@ -153,7 +153,7 @@ fn check_list(name: &str, rules: Vec<Rule>) -> Result<Vec<Rule>, String> {
     }
 }
 
-impl Default for Policy {
+impl Default for SignerPolicy {
     /// Returns what counts where the owner says nothing: the author's own signature.
     fn default() -> Self {
         Self {
@@ -166,7 +166,7 @@ impl Default for Policy {
     }
 }
 
-impl Policy {
+impl SignerPolicy {
     /// Reads a policy. The error has the line and what is wrong there.
     pub(super) fn parse(text: &[u8]) -> Result<Self, (u64, String)> {
         let text = str::from_utf8(text).map_err(|error| {
@@ -224,7 +224,7 @@ impl Unmet {
 }
 
 /// Says it in words, on one line.
-impl fmt::Display for Policy {
+impl fmt::Display for SignerPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |rules: &[Rule], word| {
             let rules: Vec<String> = rules.iter().map(Rule::to_string).collect();
@@ -264,8 +264,8 @@ mod tests {
 
     const LINE: &str = include_str!("../../../../tests/cases/signing_keys/plain.pub");
 
-    fn parse(text: &str) -> Result<Policy, (u64, String)> {
-        Policy::parse(text.as_bytes())
+    fn parse(text: &str) -> Result<SignerPolicy, (u64, String)> {
+        SignerPolicy::parse(text.as_bytes())
     }
 
     fn alice() -> Datasite {
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn reads_what_is_allowed() {
         let any = parse("apiVersion: v1\nanyOf:\n  signatures: [{kind: pinnedAuthor}]\n");
-        assert_eq!(any, Ok(Policy::default()));
+        assert_eq!(any, Ok(SignerPolicy::default()));
         let text = format!(
             "# Two of us.\napiVersion: v1\nallOf:\n  - kind: pinnedAuthor\nanyOf:\n  \
              minimumMatches: 2\n  signatures:\n    - kind: syftIdentity\n      email: \
@@ -283,7 +283,7 @@ mod tests {
             LINE.trim()
         );
         let key = PublicKey::read(LINE.as_bytes()).expect("a key");
-        let expected = Policy {
+        let expected = SignerPolicy {
             all: vec![Rule::PinnedAuthor {}],
             any: Some(Any {
                 minimum: 2,
@@ -357,7 +357,7 @@ mod tests {
         }
         let two = format!("{any}\n---\napiVersion: v1\nallOf: [{{kind: pinnedAuthor}}]\n");
         check(&two, 6, "documents");
-        let (line, why) = Policy::parse(b"apiVersion: v1\n\xff").expect_err("no text");
+        let (line, why) = SignerPolicy::parse(b"apiVersion: v1\n\xff").expect_err("no text");
         assert_eq!((line, why.as_str()), (2, "it is not UTF-8"));
     }
 

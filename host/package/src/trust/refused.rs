@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::Fingerprint;
 use super::error::TrustError;
 use super::policy::Unmet;
-use super::revoked::By;
+use super::revoked::RevokedBy;
 use crate::package::LinkError;
 
 /// Why something that is signed is not taken.
@@ -54,7 +54,7 @@ pub enum Refused {
         /// The key.
         key: Fingerprint,
         /// Who says so.
-        by: By,
+        by: RevokedBy,
     },
     /// Several have signed, and none is known.
     #[error("nothing says which of those who signed this is {author}: {signers}")]
@@ -78,7 +78,7 @@ pub enum Refused {
         /// The digest.
         digest: Digest,
         /// Who says so.
-        by: By,
+        by: RevokedBy,
     },
     /// There was a newer one.
     #[error("this is release {sequence} of {app}, and there has been {seen}")]
@@ -190,10 +190,10 @@ impl Refused {
             }
             Self::RevokedKey { author, key, by } => {
                 let mut hints = match by {
-                    By::Owner => vec![format!(
+                    RevokedBy::Owner => vec![format!(
                         "if it was revoked by mistake: `syft-host trust revoke --undo {key}`"
                     )],
-                    By::Author => Vec::new(),
+                    RevokedBy::Author => Vec::new(),
                 };
                 hints.extend(ask(author, "SHA256:…").pop());
                 hints
@@ -207,7 +207,7 @@ impl Refused {
             )],
             Self::RevokedDigest {
                 digest,
-                by: By::Owner,
+                by: RevokedBy::Owner,
             } => vec![format!(
                 "if it was revoked by mistake: `syft-host trust revoke --undo {digest}`"
             )],

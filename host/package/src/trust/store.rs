@@ -11,7 +11,7 @@ use syft_protocol::address::Datasite;
 
 use super::author::Author;
 use super::error::TrustError;
-use super::policy::{self, Policy};
+use super::policy::{self, SignerPolicy};
 use super::revoked::Revoked;
 
 /// The most bytes of a file, far above what anything takes.
@@ -21,11 +21,11 @@ const EXTENSION: &str = "json";
 
 /// The folder of what is trusted.
 #[derive(Debug, Clone)]
-pub(super) struct Store {
+pub(super) struct TrustFiles {
     folder: PathBuf,
 }
 
-impl Store {
+impl TrustFiles {
     pub(super) fn open(folder: &Path) -> Result<Self, TrustError> {
         let store = Self {
             folder: folder.to_owned(),
@@ -84,13 +84,13 @@ impl Store {
     }
 
     /// Returns the owner's policy, or the default one where there is no file of that name.
-    pub(super) fn policy(&self) -> Result<Policy, TrustError> {
+    pub(super) fn policy(&self) -> Result<SignerPolicy, TrustError> {
         let path = self.folder.join("policy.yaml");
         let text = private_dir::read(&path, policy::MAX_BYTES);
         let Some(text) = text.map_err(|error| TrustError::io(&path, error))? else {
-            return Ok(Policy::default());
+            return Ok(SignerPolicy::default());
         };
-        Policy::parse(&text).map_err(|(line, why)| TrustError::Policy { path, line, why })
+        SignerPolicy::parse(&text).map_err(|(line, why)| TrustError::Policy { path, line, why })
     }
 
     fn authors_folder(&self) -> PathBuf {

@@ -133,7 +133,7 @@ fn folder() -> TempDir {
 fn pinned(keys: &Keys, at: &[usize]) -> Author {
     let mut author = Author::unknown(alice());
     for at in at {
-        author.pin(keys.public(*at), How::FirstUse, now());
+        author.pin(keys.public(*at), PinnedBy::FirstUse, now());
     }
     author
 }
@@ -493,7 +493,7 @@ fn who_it_is_by_what_is_known() {
         ),
     ] {
         let revoked = Revoked {
-            keys: [(keys.fingerprint(5), Since(now()))].into(),
+            keys: [(keys.fingerprint(5), RevokedSince(now()))].into(),
             ..Revoked::default()
         };
         let before = author.clone();
@@ -533,7 +533,7 @@ fn a_changed_did_json_is_told_of_in_words() {
 fn a_key_given_again_takes_the_did_json_as_it_is() {
     let (folder, keys) = (folder(), Keys::new(2));
     let store = open(&folder);
-    let given = Given::Key(keys.public(0));
+    let given = GivenKey::Key(keys.public(0));
     for (did, expected) in [(0, "pinned: 0 in 0, alarm"), (1, "pinned: 0 in 0")] {
         let did_key = Some(keys.public(did));
         store
@@ -618,8 +618,8 @@ fn releases_only_go_on() {
     let author = story.store.author(&alice()).expect("an author");
     let seen = author.apps.get("app").expect("what was seen");
     assert_eq!((seen.epoch, seen.sequence), (1, 20));
-    let how: Vec<How> = author.keys.iter().map(|it| it.how).collect();
-    assert_eq!(how, [How::FirstUse, How::Lineage]);
+    let how: Vec<PinnedBy> = author.keys.iter().map(|it| it.how).collect();
+    assert_eq!(how, [PinnedBy::FirstUse, PinnedBy::Lineage]);
 }
 
 /// What is refused leaves nothing: neither a pin, nor a number.
@@ -670,7 +670,7 @@ fn what_changed_in_between_is_found() {
     store
         .note_release(&verified(&bytes[0]), &one, false)
         .expect("the same");
-    let given = Given::Key(keys.public(2));
+    let given = GivenKey::Key(keys.public(2));
     let known = keys.fingerprint(0);
     store
         .add(&alice(), &given, None, Some(&known))
@@ -679,7 +679,7 @@ fn what_changed_in_between_is_found() {
     assert!(matches!(refused, Err(Refused::Superseded { .. })));
     // The key again, which counts anew.
     let known = keys.fingerprint(2);
-    let given = Given::Key(keys.public(0));
+    let given = GivenKey::Key(keys.public(0));
     store
         .add(&alice(), &given, None, Some(&known))
         .expect("again");
@@ -768,17 +768,23 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
         let refused = revoking.check_release(&verified, &author_trust);
         assert!(matches!(
             refused,
-            Err(Refused::RevokedDigest { by: By::Author, .. })
+            Err(Refused::RevokedDigest {
+                by: RevokedBy::Author,
+                ..
+            })
         ));
         note("alice@example.org", 0, &revoking).expect("a catalog");
         let found = store.is_revoked(&alice(), std::slice::from_ref(&digest));
-        assert_eq!(found.expect("known"), Some((digest, By::Author)));
+        assert_eq!(found.expect("known"), Some((digest, RevokedBy::Author)));
     }
     note("alice@example.org", 0, &facts(4, "a")).expect("a catalog");
     let refused = store.check_release(&verified, &author_trust, false);
     assert!(matches!(
         refused,
-        Err(Refused::RevokedDigest { by: By::Author, .. })
+        Err(Refused::RevokedDigest {
+            by: RevokedBy::Author,
+            ..
+        })
     ));
     // A key that revokes itself signs nothing more.
     let last = CatalogFacts {
@@ -788,16 +794,22 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
     let refused = last.check_release(&verified, &author_trust);
     assert!(matches!(
         refused,
-        Err(Refused::RevokedKey { by: By::Author, .. })
+        Err(Refused::RevokedKey {
+            by: RevokedBy::Author,
+            ..
+        })
     ));
     note("alice@example.org", 0, &last).expect("a catalog");
     let refused = store.author_trust(&author_trust.claim);
     assert!(matches!(
         refused,
-        Err(Refused::RevokedKey { by: By::Author, .. })
+        Err(Refused::RevokedKey {
+            by: RevokedBy::Author,
+            ..
+        })
     ));
     // And the owner cannot have it back by its fingerprint.
-    let given = Given::Key(keys.public(0));
+    let given = GivenKey::Key(keys.public(0));
     let refused = store.add(&alice(), &given, None, None);
     assert!(matches!(refused, Err(Refused::RevokedKey { .. })));
 }
@@ -851,7 +863,7 @@ fn the_owner_revokes_keys_and_digests_of_anybody() {
     let what = Revocation::Digest(Digest::of(&bytes));
     store.revoke(&what, false).expect("written");
     let found = store.is_revoked(&email("bob@example.org"), &digests);
-    assert!(matches!(found, Ok(Some((_, By::Owner)))));
+    assert!(matches!(found, Ok(Some((_, RevokedBy::Owner)))));
 }
 
 #[test]
@@ -888,27 +900,27 @@ fn what_was_seen_outlives_a_removal() {
 fn the_owner_puts_a_key_in_the_place_of_another() {
     let (folder, keys) = (folder(), Keys::new(3));
     let store = open(&folder);
-    let add = |given: Given, instead_of: Option<usize>| {
+    let add = |given: GivenKey, instead_of: Option<usize>| {
         let instead_of = instead_of.map(|at| keys.fingerprint(at));
         store.add(&alice(), &given, None, instead_of.as_ref())
     };
-    let author = add(Given::Fingerprint(keys.fingerprint(0)), None).expect("nobody before");
+    let author = add(GivenKey::Fingerprint(keys.fingerprint(0)), None).expect("nobody before");
     assert_eq!(author.trusted, Trusted::Fingerprint(keys.fingerprint(0)));
     for (given, instead_of) in [
-        (Given::Key(keys.public(1)), None),
-        (Given::Fingerprint(keys.fingerprint(1)), None),
+        (GivenKey::Key(keys.public(1)), None),
+        (GivenKey::Fingerprint(keys.fingerprint(1)), None),
         // Not the one that the owner was told of.
-        (Given::Key(keys.public(1)), Some(2)),
+        (GivenKey::Key(keys.public(1)), Some(2)),
     ] {
         let refused = add(given, instead_of);
         assert!(matches!(refused, Err(Refused::Replaces { .. })));
     }
     // The key of the fingerprint replaces nothing.
-    let author = add(Given::Key(keys.public(0)), None).expect("the same key");
+    let author = add(GivenKey::Key(keys.public(0)), None).expect("the same key");
     assert_eq!(author.current().map(|it| it.epoch), Some(0));
-    let author = add(Given::Fingerprint(keys.fingerprint(0)), None).expect("the same key");
+    let author = add(GivenKey::Fingerprint(keys.fingerprint(0)), None).expect("the same key");
     assert_eq!(author.current().map(|it| it.epoch), Some(0));
-    let author = add(Given::Fingerprint(keys.fingerprint(1)), Some(0)).expect("another");
+    let author = add(GivenKey::Fingerprint(keys.fingerprint(1)), Some(0)).expect("another");
     assert_eq!(author.current(), None);
     let author_trust = store.author_trust(&keys.claim(&[1], Vec::new(), None));
     assert_eq!(keys.words(&author_trust), "pinned: 1 in 1");
@@ -924,21 +936,21 @@ fn the_owner_gives_a_lineage() {
     let follow = |lineage| store.follow(&alice(), lineage, None);
     let refused = follow(chain(&[0, 1]));
     assert!(matches!(refused, Err(Refused::NobodyKnown { .. })));
-    let given = Given::Fingerprint(keys.fingerprint(0));
+    let given = GivenKey::Fingerprint(keys.fingerprint(0));
     store
         .add(&alice(), &given, None, None)
         .expect("nobody before");
     for _ in 0..2 {
         let author = follow(chain(&[0, 1, 2])).expect("it leads on");
-        let known: Vec<(usize, u64, How)> = author
+        let known: Vec<(usize, u64, PinnedBy)> = author
             .keys
             .iter()
             .map(|it| (keys.place(&it.key), it.epoch, it.how))
             .collect();
         let expected = [
-            (0, 0, How::Fingerprint),
-            (1, 1, How::Lineage),
-            (2, 2, How::Lineage),
+            (0, 0, PinnedBy::Fingerprint),
+            (1, 1, PinnedBy::Lineage),
+            (2, 2, PinnedBy::Lineage),
         ];
         assert_eq!(known, expected);
     }
@@ -974,7 +986,7 @@ fn the_owners_policy_decides() {
     assert!(unmet(&[0]).contains(words));
     // Nobody has pinned bob's key.
     assert!(unmet(&[0, 1]).contains(words));
-    let given = Given::Key(keys.public(1));
+    let given = GivenKey::Key(keys.public(1));
     store.add(&bob, &given, None, None).expect("written");
     take(&[0, 1]).expect("a review");
     assert!(unmet(&[0, 2]).contains(words));
@@ -984,7 +996,7 @@ fn the_owners_policy_decides() {
     store.revoke(&key, true).expect("written");
     store.remove(&bob).expect("written");
     assert!(unmet(&[0, 1]).contains(words));
-    let given = Given::Fingerprint(keys.fingerprint(2));
+    let given = GivenKey::Fingerprint(keys.fingerprint(2));
     store.add(&bob, &given, None, None).expect("written");
     take(&[0, 2]).expect("a review by the fingerprint");
 
@@ -1087,7 +1099,7 @@ fn nobody_else_reads_or_writes_it() {
     let (folder, keys) = (folder(), Keys::new(1));
     let store = open(&folder);
     store
-        .add(&alice(), &Given::Key(keys.public(0)), None, None)
+        .add(&alice(), &GivenKey::Key(keys.public(0)), None, None)
         .expect("written");
     store
         .revoke(&Revocation::Key(keys.fingerprint(0)), false)
@@ -1124,7 +1136,7 @@ fn each_email_has_a_file_of_its_own() {
         "a@b.co", "A@b.co", "a@B.co", "*@b.co", "a@b..c", "<a@b.co>", "ü@b.co", &long,
     ];
     for text in emails {
-        let given = Given::Key(keys.public(0));
+        let given = GivenKey::Key(keys.public(0));
         store.add(&email(text), &given, None, None).expect(text);
     }
     let mut known: Vec<String> = (store.authors().expect("authors").iter())
