@@ -229,11 +229,8 @@ fn inspect_refuses_manifests_that_are_none() {
             one(&[b' '; (64 << 10) + 1]),
             "has 65537 bytes; at most 65536 are allowed",
         ),
-        (
-            one(b"name = 7"),
-            "the manifest is not as a manifest is: expected",
-        ),
-        (one(b""), "the manifest is not as a manifest is: EOF"),
+        (one(b"name = 7"), "the manifest is not valid: expected"),
+        (one(b""), "the manifest is not valid: EOF"),
         (one(b"\0"), "the manifest is not as a manifest is"),
         (
             one(b"{\"app\":{\"name\":\"a\0b\"}}"),

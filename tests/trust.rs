@@ -147,7 +147,7 @@ fn a_key_is_replaced_only_when_both_were_shown() {
     let [old, new] = [&old, &new].map(fingerprint);
     trust(&site, &["add", ALICE, "--fingerprint", &old]).succeeded();
     let add = ["add", ALICE, "--fingerprint", &new];
-    let both = format!("{ALICE} is known by the key {old}; {new} would take its place\nhint: ");
+    let both = format!("the trusted key of {ALICE} is {old}; {new} would replace it\nhint: ");
     refused(&site, &add, &[&both, "--replace"]);
     assert_eq!(only_author(&site)["trusted"], old);
     let arguments = [&["trust"], &add[..]].concat();
@@ -293,10 +293,7 @@ fn a_revoked_key_is_not_trusted() {
     refused(
         &site,
         &add,
-        &[
-            "does not count any more: you have revoked it",
-            "trust revoke --undo SHA256:",
-        ],
+        &["was revoked by you", "trust revoke --undo SHA256:"],
     );
     trust(&site, &["revoke", "--undo", &fingerprint]).succeeded();
     trust(&site, &add).succeeded();

@@ -476,7 +476,7 @@ fn read_one(
 ) -> Result<Option<Wanted>, CommandError> {
     let record = records.get(name).map_err(|error| {
         CommandError::from(error).hint(format!(
-            "remove it with `syft-host remove {name}`, and install it again: what it kept stays"
+            "remove it with `syft-host remove {name}`, and install it again: its data stays"
         ))
     })?;
     let Some(installed) = record else {

@@ -235,7 +235,7 @@ fn what_is_no_app_is_not_taken() {
     ] {
         registry.put_manifest("a:2", &changed(&registry, place, &values));
         let said = refused(&registry, "a:2");
-        let start = "this is no WebAssembly app in a registry: ";
+        let start = "this is not a WebAssembly app: ";
         assert!(said.starts_with(&format!("{start}{expected}")), "{said}");
     }
     registry.put_manifest("a:2", b"\0");
@@ -279,8 +279,8 @@ fn nobody_is_sent_on_to_where_others_read_along_or_for_ever() {
                 false => honest,
             });
             let expected = match (place == forever, part) {
-                (false, _) => format!("sends us on to {place}, which is not encrypted"),
-                (true, "/blobs/") => "sends us on again and again".to_owned(),
+                (false, _) => format!("redirects to {place}, which is not encrypted"),
+                (true, "/blobs/") => "redirects too often".to_owned(),
                 (true, _) => "has no such app".to_owned(),
             };
             let said = refused(&registry, "a:1");

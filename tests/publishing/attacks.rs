@@ -99,7 +99,7 @@ fn links_are_not_followed() {
     plant("catalog.json", "catalog.json");
     let ended = author.publish(&[&author.release(18)]);
     assert!(
-        refused(&ended).contains("catalog.json is no file"),
+        refused(&ended).contains("catalog.json is not a regular file"),
         "{}",
         ended.stderr
     );
@@ -178,7 +178,7 @@ fn nobody_is_waited_for() {
     fifo("catalog.json");
     let ended = author.publish(&["--refresh"]);
     assert!(
-        refused(&ended).contains("catalog.json is no file"),
+        refused(&ended).contains("catalog.json is not a regular file"),
         "{}",
         ended.stderr
     );

@@ -74,7 +74,7 @@ fn releases_are_revoked_by_number_or_digest_and_stay_so() {
     );
     assert_eq!(author.entry().revoked, digests);
     let again = author.publish(&[&author.release(18)]);
-    assert!(refused(&again).contains("this release was revoked, and stays so"));
+    assert!(refused(&again).contains("this release was revoked, which cannot be undone"));
     author.publishes(19);
     assert_eq!(author.entry().revoked, digests);
     // The newest is revoked by what the catalog says of it.

@@ -29,7 +29,7 @@ fn what_has_not_come_yet_is_waited_for() {
     for length in [0, 1, whole.len() - 1] {
         fs::write(&file, &whole[..length]).unwrap();
         let error = fetch(&author).unwrap_err();
-        let expected = format!("is not whole yet: it has {length} of {} bytes", whole.len());
+        let expected = format!("is incomplete: it has {length} of {} bytes", whole.len());
         assert!(error.to_string().contains(&expected), "{error}");
         assert_eq!(error.hint(), Some("sync is at work: try again in a while"));
     }

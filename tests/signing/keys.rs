@@ -53,7 +53,7 @@ fn a_new_key_is_encrypted_and_nobody_elses_to_read() {
         &site,
         &["sign", &app, "--key", path, "--passphrase-file", &wrong],
     );
-    let expected = "cannot sign with PATH: this is not the passphrase of the key\n";
+    let expected = "cannot sign with PATH: wrong passphrase for this key\n";
     assert!(
         refused.stderr.contains(&expected.replace("PATH", path)),
         "{}",
@@ -176,7 +176,7 @@ fn a_passphrase_is_asked_for_twice_and_not_shown() {
     let sign = ["sign", &app, "--key", "key"];
     let (signed, shown) = on_terminal(&site, &["another"], &sign).unwrap();
     assert!(
-        !signed && shown.contains("this is not the passphrase of the key"),
+        !signed && shown.contains("wrong passphrase for this key"),
         "{shown}"
     );
     let (signed, shown) = on_terminal(&site, &[PASSPHRASE], &sign).unwrap();
@@ -216,7 +216,7 @@ fn keys_of_openssh_sign() {
     let refused = run(&site, &["sign", &app, "--key", ecdsa.to_str().unwrap()]);
     assert_eq!(refused.code, Some(2));
     let expected =
-        "ecdsa: this is no secret key of Ed25519\nhint: give a key of `syft-host keygen`";
+        "ecdsa: this is not an Ed25519 secret key\nhint: give a key of `syft-host keygen`";
     assert!(refused.stderr.contains(expected), "{}", refused.stderr);
 }
 

@@ -29,7 +29,7 @@ pub enum ComponentError {
     #[error("this is a core WebAssembly module, not a component")]
     CoreModule,
     /// They are code that a compiler made of a component.
-    #[error("this is native code, compiled from who knows what; only components are taken")]
+    #[error("this is native code of unknown origin; only components are accepted")]
     Compiled,
     /// They begin like nothing of WebAssembly.
     #[error("this is not a WebAssembly component")]

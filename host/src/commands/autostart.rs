@@ -18,9 +18,9 @@ use crate::ui::Ui;
 /// Line of a file that says by its digest that the rest of it is as it was written here.
 const MARK: &str = "# Written by `syft-host autostart`, which replaces it unless it was changed: ";
 
-/// Have somebody else start `syft-host serve`
+/// Start `syft-host serve` from systemd or SyftBox
 ///
-/// Writes one file. One that is there and was not written so is left as it is.
+/// Writes one file. An existing file that this command did not write is left as it is.
 #[derive(Debug, Args)]
 pub(super) struct AutostartArgs {
     #[command(subcommand)]
@@ -30,7 +30,7 @@ pub(super) struct AutostartArgs {
     #[arg(long, global = true)]
     print: bool,
 
-    /// Replace whatever is there
+    /// Replace an existing file
     #[arg(long, global = true)]
     force: bool,
 }

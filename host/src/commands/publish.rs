@@ -32,13 +32,13 @@ const ANYBODY: &str = "anybody@example.org";
 
 /// Publish a signed app in your datasite or a registry, for others to install
 ///
-/// The app goes to `public/syft-apps/` of your datasite, from where sync takes it to others,
-/// and into the catalog there, which is signed with the same key. The catalog says which
-/// release is the newest and what you revoked. It expires, so that nobody can hold back newer
-/// ones unseen: publish or `--refresh` in time. The last two releases of an app stay.
+/// The app is copied to `public/syft-apps/` in your datasite, which SyftBox syncs to others, and
+/// listed in the catalog there, which the same key signs. The catalog names the newest release
+/// and lists what you revoked. It expires, so that nobody can withhold newer ones unnoticed:
+/// publish or `--refresh` in time. The last two releases of an app stay.
 ///
-/// To a registry the app goes as it is, with nothing but its own signature: no catalog says there
-/// what is the newest and what was revoked.
+/// A registry gets the app with its own signature only: it has no catalog of the newest release
+/// and of revocations.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
 pub(super) struct PublishArgs {
@@ -55,7 +55,7 @@ pub(super) struct PublishArgs {
     )]
     to: Option<Reference>,
 
-    /// Your key: the one that the app is signed with
+    /// Your key: the one that signed the app
     #[arg(long, value_name = "FILE", required_unless_present = "to")]
     key: Option<PathBuf>,
 
@@ -64,19 +64,19 @@ pub(super) struct PublishArgs {
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 
-    /// How long the catalog is to be taken for the newest
+    /// How long until the catalog expires
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = parse_long_time)]
     expires: Duration,
 
-    /// Only sign the catalog anew, with another expiry
+    /// Only renew the catalog's signature and expiry
     #[arg(long, group = "what")]
     refresh: bool,
 
-    /// App that is meant by `--revoke` and `--min-sequence` [default: that of FILE]
+    /// App that `--revoke` and `--min-sequence` apply to [default: that of FILE]
     #[arg(long, value_name = "NAME", value_parser = parse_app_name)]
     app: Option<AppName>,
 
-    /// Revoke a release, which then nobody installs or starts any more: its sequence, or a
+    /// Revoke a release, so that hosts no longer install or start it: its sequence, or a
     /// SHA-256 that `verify` shows; may be given more than once
     #[arg(long, group = "what", value_name = "SEQUENCE|SHA256", value_parser = parse_revoked)]
     revoke: Vec<Revoked>,
@@ -85,11 +85,11 @@ pub(super) struct PublishArgs {
     #[arg(long, group = "what", value_name = "SEQUENCE")]
     min_sequence: Option<u64>,
 
-    /// Revoke a key that you do not use any more; may be given more than once
+    /// Revoke a key that you no longer use; may be given more than once
     #[arg(long, group = "what", value_name = "KEY")]
     revoke_key: Vec<String>,
 
-    /// Write over a catalog that is not yours
+    /// Overwrite a catalog that is not yours
     #[arg(long)]
     replace_catalog: bool,
 }

@@ -16,18 +16,18 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
-/// Go over to another key, without those who trust you having to do anything
+/// Switch to a new signing key; users who trust the old one follow automatically
 ///
-/// The old key says that the new one follows it, and the new one that it agrees. That goes into
-/// your catalog, which is signed with the new key from then on; so keep the new one and do not
-/// use the old one any more. Sign and publish your apps again afterwards.
+/// Both keys sign a link from the old key to the new one, and the link goes into your catalog.
+/// From then on the catalog is signed with the new key, so stop using the old one. Sign and
+/// publish your apps again afterwards.
 #[derive(Debug, Args)]
 pub(super) struct RotateArgs {
-    /// Key that your catalog is signed with today
+    /// The key that signs your catalog today
     #[arg(long, value_name = "FILE")]
     old: PathBuf,
 
-    /// Key that follows it
+    /// The new key
     #[arg(long, value_name = "FILE")]
     new: PathBuf,
 
@@ -36,7 +36,7 @@ pub(super) struct RotateArgs {
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 
-    /// How long the catalog is to be taken for the newest
+    /// How long until the catalog expires
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = parse_long_time)]
     expires: Duration,
 

@@ -25,12 +25,12 @@ use crate::ui::Ui;
 /// The most bytes of a lineage, far more than the longest takes.
 const MAX_LINEAGE: u64 = 256 << 10;
 
-/// Say whose apps are trusted, by which keys
+/// Manage whose apps are trusted, by which keys
 ///
-/// An app is taken if the key that is pinned for its author has signed it. A key is pinned when
-/// the owner takes the first app of an author, or gives its fingerprint here. From then on
-/// only a link that the pinned key has signed puts another in its place, or the owner: a
-/// did.json that changes does not.
+/// An app is accepted if the key that is pinned for its author has signed it. A key is pinned
+/// when the owner accepts the first app of an author, or gives the key's fingerprint here. From
+/// then on only the owner, or a link that the pinned key has signed, can replace it: a changed
+/// did.json cannot.
 #[derive(Debug, Args)]
 pub(super) struct TrustArgs {
     #[command(subcommand)]
@@ -48,9 +48,9 @@ enum TrustCommand {
 
 /// Trust the key of an author, as the author told you
 ///
-/// A fingerprint alone is enough: the key is pinned when it is seen. Where another key is
-/// trusted, both are shown and you are asked. To give the same key again takes the author's
-/// did.json as it is now, so that you are not told of it any more.
+/// A fingerprint alone is enough: the key is pinned when it is first seen. If another key is
+/// trusted, both are shown and you are asked. Giving the same key again accepts the author's
+/// current did.json, so that you are no longer warned about it.
 #[derive(Debug, Args)]
 struct AddArgs {
     /// Email of the author
@@ -66,24 +66,24 @@ struct AddArgs {
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 
-    /// Go over to the key that this file of the author leads to from the one that is trusted
+    /// Switch to the key that this lineage file leads to from the trusted one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["fingerprint", "key", "replace"])]
     lineage: Option<PathBuf>,
 
-    /// Put it in the place of another key without asking
+    /// Replace another key without asking
     #[arg(long)]
     replace: bool,
 
-    /// Trust them although their name looks like that of an author who is trusted
+    /// Trust an author whose name looks like that of a trusted one
     #[arg(long)]
     accept_lookalike: bool,
 }
 
-/// Trust no key of an author any more
+/// Stop trusting an author
 ///
-/// Nothing new of the author is taken without asking you. What is installed stays. It stays
-/// known which releases have been seen, so that no older one comes back unseen if you trust
-/// the same key again.
+/// Nothing new from the author is accepted without asking you. Installed apps stay. The host
+/// still remembers which releases it has seen, so that no older one comes back unnoticed if you
+/// trust the same key again.
 #[derive(Debug, Args)]
 struct RemoveArgs {
     /// Email of the author
@@ -91,10 +91,10 @@ struct RemoveArgs {
     author: String,
 }
 
-/// Take nothing new that a key has signed, or do not run these very bytes
+/// Revoke a key or a release on this host
 ///
-/// It counts whoever's it is, and stays until it is undone. A key is no longer enough for
-/// anything new; what is installed stays. A release that is revoked does not run.
+/// This applies whoever it belongs to, until it is undone. Nothing new that a revoked key has
+/// signed is accepted; installed apps stay. A revoked release does not run.
 #[derive(Debug, Args)]
 struct RevokeArgs {
     /// Fingerprint or line of a key, or a `.pub` file; or the SHA-256 of an app's file or of
@@ -102,7 +102,7 @@ struct RevokeArgs {
     #[arg(value_name = "KEY|DIGEST")]
     what: String,
 
-    /// Take it back
+    /// Undo a revocation
     #[arg(long)]
     undo: bool,
 }

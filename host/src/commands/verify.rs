@@ -33,7 +33,7 @@ pub(super) fn verify(ui: Ui, args: &VerifyArgs) -> Result<Exit, CommandError> {
         |error: CommandError| error.about(format!("{} is not verified", args.app.display()));
     let explain = |error: PackageError| match error {
         PackageError::Release(error) => wrong(error.into()).hint(
-            "only its author can mend that: in syft-app.toml, and then build and sign it again",
+            "only its author can fix that: in syft-app.toml, and then build and sign it again",
         ),
         error => wrong(files::explain(error)),
     };

@@ -246,7 +246,7 @@ impl Keeper {
             if is_served {
                 self.end().await;
             }
-            let error = CommandError::new(format!("it may not be served: {by}"));
+            let error = CommandError::new(format!("it was revoked by {by}"));
             return self.take_failure(release.sha256, &error);
         }
         if is_served {
@@ -307,7 +307,7 @@ impl Keeper {
         let revoked = self.shared.revoked(author, &running.release).await;
         match revoked {
             Ok(None) => return,
-            Ok(Some(by)) => tracing::warn!("the release before may not be served either: {by}"),
+            Ok(Some(by)) => tracing::warn!("the release before was revoked too, by {by}"),
             Err(error) => tracing::error!("the release before is not served on: {error}"),
         }
         self.end().await;
@@ -379,7 +379,7 @@ impl Keeper {
     async fn go_back(&mut self, author: &Datasite, before: InstalledRelease) {
         let again = async {
             if let Some(by) = self.shared.revoked(author, &before).await? {
-                return Err(CommandError::new(format!("it may not be served: {by}")));
+                return Err(CommandError::new(format!("it was revoked by {by}")));
             }
             let prepared = self.shared.prepare(&self.name, author.as_str(), &before);
             let prepared = prepared.await?;

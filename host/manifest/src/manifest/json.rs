@@ -23,10 +23,10 @@ pub enum ManifestError {
     #[error(transparent)]
     Section(#[from] SectionError),
     /// It is not JSON of the right shape.
-    #[error("the manifest is not as a manifest is: {0}")]
+    #[error("the manifest is not valid: {0}")]
     Json(String),
     /// A value cannot be.
-    #[error("the manifest's `{key}` cannot be: {}", problem.message)]
+    #[error("the manifest's `{key}` is invalid: {}", problem.message)]
     Value {
         /// Its key, such as `files.read`.
         key: &'static str,

@@ -1,4 +1,4 @@
-//! Why a catalog is none, and why a change of it is none.
+//! Errors of reading and changing a catalog.
 
 use syft_protocol::address::{AppName, Datasite};
 use thiserror::Error;
@@ -6,32 +6,32 @@ use thiserror::Error;
 use super::MAX_REVOKED;
 use crate::package::{EnvelopeError, LinkError};
 
-/// Why bytes are no catalog of an author.
+/// Why bytes are not a catalog of an author.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CatalogError {
-    /// The envelope is none, or its signatures do not hold.
+    /// The envelope is invalid, or its signatures do not verify.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     /// It is not JSON of the right shape.
-    #[error("it is not as a catalog is: {0}")]
+    #[error("it is not a valid catalog: {0}")]
     Json(String),
     /// It is of another format than ours.
-    #[error("it is a catalog of version {0}, and this host reads version 1")]
+    #[error("unsupported catalog version {0}; this host reads version 1")]
     Version(u64),
-    /// A value cannot be.
-    #[error("its `{0}` cannot be")]
+    /// A value is invalid.
+    #[error("its `{0}` is invalid")]
     Value(&'static str),
-    /// The same could be written in another way than it is.
-    #[error("it is not written in the one way in which it has to be")]
+    /// It is not in canonical form.
+    #[error("it is not in canonical form")]
     Spelling,
     /// It is in somebody else's folder.
     #[error("it is the catalog of {0}")]
     OfAnother(Datasite),
-    /// Its keys are no chain.
-    #[error("its lineage cannot be: {0}")]
+    /// Its keys do not form a chain.
+    #[error("its key lineage is invalid: {0}")]
     Lineage(#[from] LinkError),
     /// The key that its lineage ends with has not signed it.
-    #[error("it is not signed by {0}, with which its lineage ends")]
+    #[error("it is not signed by {0}, the last key of its lineage")]
     NotByLast(String),
     /// It revokes the key that vouches for it.
     #[error("it revokes the key with which it is signed")]
@@ -48,7 +48,7 @@ pub enum ChangeError {
     #[error("release {0} of the app is published already, with other bytes")]
     OtherBytes(u64),
     /// The release was revoked.
-    #[error("this release was revoked, and stays so")]
+    #[error("this release was revoked, which cannot be undone")]
     Revoked,
     /// There is nothing to revoke of it.
     #[error("the catalog has no app `{0}`")]
@@ -69,7 +69,7 @@ pub enum ChangeError {
     #[error("the new key cannot follow the old one: {0}")]
     Lineage(#[from] LinkError),
     /// There is no higher number.
-    #[error("the counter of the catalog has reached its end")]
+    #[error("the counter of the catalog cannot grow further")]
     Counter,
 }
 

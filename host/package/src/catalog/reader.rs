@@ -37,7 +37,7 @@ pub enum CatalogReadError {
     #[error("{0} has published no apps, or sync has not brought them yet")]
     NotThere(Datasite),
     /// Something else lies there.
-    #[error("{0} is no file: links and other things are not followed")]
+    #[error("{0} is not a regular file; links are not followed")]
     Foreign(PathBuf),
     /// The system does not let us.
     #[error("open {0} without following links: {1}")]
@@ -54,7 +54,7 @@ pub enum ReleaseFetchError {
     #[error("the catalog names {0}, which is not there yet")]
     NotThere(PathBuf),
     /// It has come in part.
-    #[error("{0} is not whole yet: it has {1} of {2} bytes")]
+    #[error("{0} is incomplete: it has {1} of {2} bytes")]
     NotWhole(PathBuf, u64, u64),
     /// It is another file than the catalog says.
     #[error("{0} is not the file that the catalog names")]
@@ -63,7 +63,7 @@ pub enum ReleaseFetchError {
     #[error("the app has {0} bytes, and at most {1} are taken")]
     TooLarge(u64, u64),
     /// Something else lies there.
-    #[error("{0} is no file: links and other things are not followed")]
+    #[error("{0} is not a regular file; links are not followed")]
     Foreign(PathBuf),
     /// The system does not let us.
     #[error("open {0} without following links: {1}")]

@@ -48,7 +48,7 @@ pub enum OciError {
         limit: u64,
     },
     /// Something else than one component.
-    #[error("this is no WebAssembly app in a registry: {0}")]
+    #[error("this is not a WebAssembly app: {0}")]
     NoApp(String),
     /// What is to be pushed is no component.
     #[error(transparent)]
@@ -65,10 +65,10 @@ pub enum OciError {
         reason: String,
     },
     /// Somebody in between could read along.
-    #[error("the registry sends us on to {0}, which is not encrypted")]
+    #[error("the registry redirects to {0}, which is not encrypted")]
     NotEncrypted(String),
     /// From one place to the next and never to the bytes.
-    #[error("the registry sends us on again and again")]
+    #[error("the registry redirects too often")]
     Redirects,
     /// Not in time.
     #[error("{host} did not answer fully within {}", show_time(*.within))]

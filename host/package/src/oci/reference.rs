@@ -37,7 +37,7 @@ pub enum ReferenceVersion {
 
 /// Why a text is no reference.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("this is no reference to a registry: {0}")]
+#[error("not a registry reference: {0}")]
 pub struct ReferenceError(&'static str);
 
 impl FromStr for Reference {

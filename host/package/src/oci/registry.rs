@@ -332,7 +332,7 @@ impl<'a> Registry<'a> {
         let answer = self.send_as(&Call::get(uri.clone(), within), basic.as_ref())?;
         let answer = self.expect(answer, StatusCode::OK, &uri, "account")?;
         let json = read(answer, &uri, within, MAX_TOKEN_BYTES)?;
-        Token::parse(&json).ok_or_else(|| OciError::Nonsense("its token is none".to_owned()))
+        Token::parse(&json).ok_or_else(|| OciError::Nonsense("its token is invalid".to_owned()))
     }
 
     /// Returns an answer that has the status it should.

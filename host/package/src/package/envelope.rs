@@ -41,19 +41,19 @@ pub enum EnvelopeError {
     #[error("it has more than {MAX_ENVELOPE_BYTES} bytes")]
     TooLarge,
     /// It is not JSON of the right shape.
-    #[error("it is no envelope of a signed document: {0}")]
+    #[error("it is not a signed document: {0}")]
     Json(String),
     /// It is a document of another kind.
     #[error("it is of the kind `{0}`")]
     OtherKind(String),
     /// The payload or a signature cannot be decoded.
-    #[error("it holds bytes that are not in base64, or a signature that is none of Ed25519")]
+    #[error("it has invalid base64, or a signature that is not Ed25519")]
     Encoding,
     /// A key that it names is none.
-    #[error("a signature of it is by no key: {0}")]
+    #[error("it names an invalid signing key: {0}")]
     Key(KeyError),
     /// The same could be written in another way than it is.
-    #[error("it is not written in the one way in which it has to be")]
+    #[error("it is not in canonical form")]
     Spelling,
     /// Nobody has signed it.
     #[error("it is not signed")]
@@ -65,7 +65,7 @@ pub enum EnvelopeError {
     #[error("it holds two signatures of {0}; one is allowed")]
     Twice(String),
     /// A signature is not of the key that it names.
-    #[error("the signature in the name of {0} is false")]
+    #[error("the signature of {0} does not verify")]
     False(String),
 }
 

@@ -39,10 +39,10 @@ pub enum PackageError {
     #[error("the app is not what was signed: it was changed, cut off or put together afterwards")]
     Changed,
     /// A signature names a key that is none.
-    #[error("a signature of the app is by no key: {0}")]
+    #[error("the app names an invalid signing key: {0}")]
     NamedKey(KeyError),
     /// A signature is not of the key that it names.
-    #[error("the signature in the name of {0} is false")]
+    #[error("the signature of {0} does not verify")]
     False(String),
     /// A key is named twice, as if there were two signers.
     #[error("the app holds two signatures of {0}; one is allowed")]

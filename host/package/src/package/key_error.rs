@@ -6,7 +6,7 @@ use thiserror::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyError {
     /// No public key in any format.
-    #[error("this is no public key of Ed25519")]
+    #[error("this is not an Ed25519 public key")]
     NoPublicKey,
     /// A secret one where the public one belongs.
     #[error("this is a secret key; give its public key")]
@@ -15,25 +15,25 @@ pub enum KeyError {
     #[error("this is a key of the kind {0}; apps are signed with ssh-ed25519")]
     OtherKind(String),
     /// Bytes that are no key, or that anybody can sign with.
-    #[error("this key is none that a signature could be checked with")]
+    #[error("unsupported key: no signature can be checked with it")]
     NoPoint,
     /// No secret key in any format.
-    #[error("this is no secret key of Ed25519")]
+    #[error("this is not an Ed25519 secret key")]
     NoSecretKey,
     /// A public one where the secret one belongs.
     #[error("this is a public key; give the secret one to sign with")]
     IsPublic,
     /// The secret and the public part do not belong together.
-    #[error("the secret and the public part of this key do not belong together")]
+    #[error("the secret and the public part of this key do not match")]
     Unequal,
     /// The passphrase does not open it.
-    #[error("this is not the passphrase of the key")]
+    #[error("wrong passphrase for this key")]
     Passphrase,
     /// It is encrypted in a way that is not known here.
     #[error("the key cannot be decrypted: {0}")]
     Encryption(String),
     /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
+    #[error("the system provides no random numbers: {0}")]
     Random(String),
 }
 

@@ -33,10 +33,10 @@ pub enum ReleaseError {
     #[error("the manifest of the app has no {}", list(.0))]
     Incomplete(Vec<Missing>),
     /// The author is none that could be known by a key.
-    #[error("the author of the app, `{0}`, is no email address")]
+    #[error("the author of the app, `{0}`, is not an email address")]
     Author(String),
     /// The author's name has characters that nobody sees.
-    #[error("the author of the app, `{0}`, has characters that nobody sees")]
+    #[error("the author of the app, `{0}`, has invisible characters")]
     Unseen(String),
     /// It imports what no manifest can ask for.
     #[error("the app imports `{0}`, which no manifest can ask for")]

@@ -51,7 +51,7 @@ pub enum MalformedSignatures {
     #[error("it holds more than {MAX_SIGNATURES} signatures")]
     TooMany,
     /// Another algorithm than Ed25519.
-    #[error("a signature in it is none of Ed25519")]
+    #[error("a signature in it is not Ed25519")]
     Algorithm,
     /// The name of a key is too long.
     #[error("the name of a key in it is too long")]

@@ -1,11 +1,11 @@
-//! Why it cannot be said what is trusted. Then nothing is.
+//! Trust-store errors; on any of them nothing is trusted.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Why it cannot be said what is trusted. Then nothing is.
+/// Why the trust store cannot be read or written; on any of these nothing is trusted.
 #[derive(Debug, Error)]
 pub enum TrustError {
     /// The disk.
@@ -17,7 +17,7 @@ pub enum TrustError {
         error: io::Error,
     },
     /// A file is not as it was written.
-    #[error("{} cannot be read, and so nobody is trusted by it: {why}", path.display())]
+    #[error("{} cannot be read, so nobody is trusted: {why}", path.display())]
     Broken {
         /// Which file.
         path: PathBuf,

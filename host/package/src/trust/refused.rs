@@ -13,11 +13,11 @@ use crate::package::LinkError;
 /// Why something that is signed is not taken.
 #[derive(Debug, Error)]
 pub enum Refused {
-    /// What is trusted cannot be said.
+    /// The trust store cannot be read.
     #[error(transparent)]
     Store(#[from] TrustError),
-    /// What came with it as the author's keys is none.
-    #[error("the lineage of the keys of {author} does not count: {error}")]
+    /// The lineage that came with it is invalid.
+    #[error("the key lineage of {author} is invalid: {error}")]
     Lineage {
         /// The author.
         author: Datasite,
@@ -25,7 +25,7 @@ pub enum Refused {
         error: LinkError,
     },
     /// The author is known by another key.
-    #[error("{author} is known by the key {known}, and this is signed by {signers}{}", did_words(.author, *.is_in_did))]
+    #[error("the trusted key of {author} is {known}, but this is signed by {signers}{}", did_words(.author, *.is_in_did))]
     UnknownKey {
         /// The author.
         author: Datasite,
@@ -46,8 +46,8 @@ pub enum Refused {
         /// The key that has to.
         new: Fingerprint,
     },
-    /// The key counts for nothing.
-    #[error("the key {key} of {author} does not count any more: {by}")]
+    /// The key was revoked.
+    #[error("{author}'s key {key} was revoked by {by}")]
     RevokedKey {
         /// The author.
         author: Datasite,
@@ -57,7 +57,7 @@ pub enum Refused {
         by: RevokedBy,
     },
     /// Several have signed, and none is known.
-    #[error("nothing says which of those who signed this is {author}: {signers}")]
+    #[error("cannot tell which of the signers is {author}: {signers}")]
     Ambiguous {
         /// The author.
         author: Datasite,
@@ -73,7 +73,7 @@ pub enum Refused {
         says: Datasite,
     },
     /// These very bytes are not to be run.
-    #[error("this release does not count any more, {digest}: {by}")]
+    #[error("this release was revoked by {by} ({digest})")]
     RevokedDigest {
         /// The digest.
         digest: Digest,
@@ -81,7 +81,9 @@ pub enum Refused {
         by: RevokedBy,
     },
     /// There was a newer one.
-    #[error("this is release {sequence} of {app}, and there has been {seen}")]
+    #[error(
+        "this is release {sequence} of {app}, older than release {seen}, which was here before"
+    )]
     LowerSequence {
         /// The app.
         app: AppName,
@@ -105,7 +107,9 @@ pub enum Refused {
     #[error(transparent)]
     Policy(#[from] Unmet),
     /// There was a newer one.
-    #[error("this is catalog {counter} of {author}, and there has been {seen}")]
+    #[error(
+        "this is catalog {counter} of {author}, older than catalog {seen}, which was here before"
+    )]
     OldCatalog {
         /// The author.
         author: Datasite,
@@ -134,13 +138,13 @@ pub enum Refused {
         limit: usize,
     },
     /// Somebody else changed what is trusted in between.
-    #[error("what is known of {author} has changed in the meantime")]
+    #[error("the trust record of {author} changed in the meantime; nothing was written")]
     Meanwhile {
         /// The author.
         author: Datasite,
     },
     /// The owner wants to trust another key than the one that is trusted.
-    #[error("{author} is known by the key {known}; {given} would take its place")]
+    #[error("the trusted key of {author} is {known}; {given} would replace it")]
     Replaces {
         /// The author.
         author: Datasite,
@@ -150,7 +154,7 @@ pub enum Refused {
         given: Fingerprint,
     },
     /// There is nothing that a lineage could go on from.
-    #[error("no key of {author} is known that this lineage could go on from")]
+    #[error("this lineage does not start from a trusted key of {author}")]
     NobodyKnown {
         /// The author.
         author: Datasite,
@@ -173,8 +177,8 @@ impl Refused {
         let ask = |author: &Datasite, new: &str| {
             vec![
                 format!(
-                    "ask {author} by another way whether they changed their key; a lineage says \
-                     so: `syft-host trust add {author} --lineage FILE`"
+                    "ask {author} over another channel whether they changed their key; if so, \
+                     they can give you a lineage: `syft-host trust add {author} --lineage FILE`"
                 ),
                 format!(
                     "if you have their new fingerprint from them: `syft-host trust add {author} \
@@ -213,15 +217,14 @@ impl Refused {
             )],
             Self::RevokedDigest { .. } => vec!["get a newer release of its author".to_owned()],
             Self::LowerSequence { .. } => vec![
-                "an older release may have faults that were mended since; to take it all the \
-                 same: --allow-downgrade"
+                "an older release may have bugs that were fixed since; to install it anyway: --allow-downgrade"
                     .to_owned(),
             ],
             Self::OtherBytes { .. } | Self::OtherCatalog { .. } => {
                 vec!["ask the author which one is right before you take either".to_owned()]
             }
             Self::OldCatalog { .. } => vec![
-                "sync may still be at work, or somebody holds newer ones back; try again later"
+                "sync may still be running, or somebody withholds newer catalogs; try again later"
                     .to_owned(),
             ],
             Self::TooManyRevoked { author, .. } => vec![format!(
@@ -229,8 +232,7 @@ impl Refused {
             )],
             Self::Meanwhile { .. } => vec!["try again".to_owned()],
             Self::Replaces { .. } => vec![
-                "compare the new fingerprint with what the author told you, and then give \
-                 --replace"
+                "compare the new fingerprint with what the author told you, and then pass --replace"
                     .to_owned(),
             ],
             Self::NobodyKnown { author } => vec![format!(

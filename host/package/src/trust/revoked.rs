@@ -37,8 +37,8 @@ pub enum RevokedBy {
 impl fmt::Display for RevokedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Owner => "you have revoked it",
-            Self::Author => "its author has revoked it",
+            Self::Owner => "you",
+            Self::Author => "its author",
         })
     }
 }
