@@ -90,13 +90,14 @@ pub fn approve(
         || (wants_files && !flags.is_about_patterns() && {
             approvals.contain(digest) || ask(ui, name, manifest, digest, approvals)?
         });
-    let approved = match is_all {
-        true => requested.clone(),
-        false => Files {
+    let approved = if is_all {
+        requested.clone()
+    } else {
+        Files {
             read: flags.allow_read.clone(),
             write: flags.allow_write.clone(),
             on_behalf_of_sender: flags.allow_read.clone(),
-        },
+        }
     };
     let grants = Grants {
         requested: requested.clone(),

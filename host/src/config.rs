@@ -352,12 +352,13 @@ fn read_config_file(named: Option<&Path>) -> Result<Option<ConfigFile>, CommandE
             Err(error) => return Err(error.explain(path)),
         }
     }
-    match is_named {
-        true => Err(
+    if is_named {
+        Err(
             CommandError::new(format!("there is no config file {}", path.display()))
                 .hint("set one up with `syftbox login`, or give --email and --data-dir"),
-        ),
-        false => Ok(None),
+        )
+    } else {
+        Ok(None)
     }
 }
 

@@ -137,9 +137,10 @@ impl Records {
         };
         let installed: Installed =
             serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;
-        match installed.name == *name {
-            true => Ok(Some(installed)),
-            false => Err(wrong(format!("it is about `{}`", installed.name))),
+        if installed.name == *name {
+            Ok(Some(installed))
+        } else {
+            Err(wrong(format!("it is about `{}`", installed.name)))
         }
     }
 

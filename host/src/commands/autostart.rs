@@ -241,12 +241,13 @@ fn plain_path(path: &Path) -> Result<&str, CommandError> {
 
 /// Lines and the like would be something else in the file.
 fn plain_text(text: &str) -> Result<&str, CommandError> {
-    match text.chars().all(is_plain) {
-        true => Ok(text),
-        false => Err(CommandError::new(format!(
+    if text.chars().all(is_plain) {
+        Ok(text)
+    } else {
+        Err(CommandError::new(format!(
             "`{}` cannot be written into such a file",
             text.escape_debug()
-        ))),
+        )))
     }
 }
 

@@ -129,9 +129,10 @@ pub(super) fn ask_for(ui: Ui, candidate: &Candidate<'_>) -> Result<(), CommandEr
         let error = error.hint(format!(
             "install these very bytes with --yes --expect-digest {digest}"
         ));
-        return Err(match is_new {
-            true => error,
-            false => error.hint("or install what its author signed, whom you know, with --yes"),
+        return Err(if is_new {
+            error
+        } else {
+            error.hint("or install what its author signed, whom you know, with --yes")
         });
     }
     if let Some(known) = candidate.author_trust.resembles() {

@@ -19,13 +19,14 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CommandEr
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > limit {
-        true => Err(LoadError::TooLarge {
+    if bytes.len() as u64 > limit {
+        Err(LoadError::TooLarge {
             bytes: fs::metadata(path)?.len(),
             limit,
         }
-        .into()),
-        false => Ok(bytes),
+        .into())
+    } else {
+        Ok(bytes)
     }
 }
 

@@ -50,9 +50,10 @@ pub(super) fn keygen(
             return Err(exists(path));
         }
     }
-    let passphrase = match args.no_passphrase {
-        true => None,
-        false => Some(new_passphrase(ui, args.passphrase_file.as_deref())?),
+    let passphrase = if args.no_passphrase {
+        None
+    } else {
+        Some(new_passphrase(ui, args.passphrase_file.as_deref())?)
     };
     let key = SecretKey::generate()?;
     let text = key.to_openssh(passphrase.as_ref().map(|it| it.as_str()))?;

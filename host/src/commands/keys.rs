@@ -34,9 +34,10 @@ pub(super) fn read_secret(
 
 /// Reads a public key from the option itself, or from the file that it names.
 pub(super) fn read_public(said: &str) -> Result<PublicKey, CommandError> {
-    let text = match said.starts_with("ssh-") {
-        true => said.as_bytes().to_owned(),
-        false => fs::read(said)?,
+    let text = if said.starts_with("ssh-") {
+        said.as_bytes().to_owned()
+    } else {
+        fs::read(said)?
     };
     PublicKey::read(&text).map_err(files::explain_key)
 }

@@ -331,9 +331,10 @@ pub(super) fn to_json(event: &str, path: &Path, catalog: &Catalog) -> Value {
 
 /// What is pushed comes before where it goes.
 fn parse_file(text: &str) -> Result<PathBuf, String> {
-    match text.starts_with(oci::SCHEME) {
-        true => Err("it is not said which file goes there: `publish FILE oci://…`".to_owned()),
-        false => Ok(text.into()),
+    if text.starts_with(oci::SCHEME) {
+        Err("it is not said which file goes there: `publish FILE oci://…`".to_owned())
+    } else {
+        Ok(text.into())
     }
 }
 

@@ -201,11 +201,12 @@ fn read_lineage(path: &Path) -> Result<Vec<Link>, CommandError> {
         CommandError::new(format!("it is no lineage: {error}"))
             .hint("its author makes one with `syft-host rotate`")
     };
-    match json.trim_ascii_start().starts_with(b"[") {
-        true => serde_json::from_slice(&json).map_err(wrong),
-        false => serde_json::from_slice(&json)
+    if json.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice(&json).map_err(wrong)
+    } else {
+        serde_json::from_slice(&json)
             .map(|link| vec![link])
-            .map_err(wrong),
+            .map_err(wrong)
     }
 }
 

@@ -86,17 +86,15 @@ fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), C
             consent::tell_waits(ui, &installed, &added_permissions)?
         }
         Update::Taken(installed) => {
-            let event = match only_look {
-                true => "available",
-                false => "updated",
-            };
+            let event = if only_look { "available" } else { "updated" };
             ui.json(&consent::to_json(event, &installed))?;
             let version = &installed.current.version;
             let before = installed.previous.as_ref().map(|it| it.version.to_string());
             let before = before.unwrap_or_default();
-            ui.line(&match only_look {
-                true => format!("{name}: {version} could take the place of {before}"),
-                false => format!("{name}: {version} takes the place of {before}"),
+            ui.line(&if only_look {
+                format!("{name}: {version} could take the place of {before}")
+            } else {
+                format!("{name}: {version} takes the place of {before}")
             })?;
         }
     }

@@ -70,9 +70,10 @@ fn show(
     ))?;
     ui.line(&format!("Signed       {}", signed_digest(verified)))?;
     for key in verified.signers() {
-        let whose = match given.contains(key) {
-            true => "  (a key that you gave)",
-            false => "",
+        let whose = if given.contains(key) {
+            "  (a key that you gave)"
+        } else {
+            ""
         };
         ui.line(&format!("Signed by    {key}{whose}"))?;
     }

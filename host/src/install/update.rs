@@ -83,9 +83,10 @@ impl Installer<'_> {
             (false, true) => self.hold(&candidate, &[])?,
             (false, false) => self.install(&candidate, &[])?,
         };
-        Ok(match waits {
-            true => Update::Waits(changed, candidate.added_permissions),
-            false => Update::Taken(changed),
+        Ok(if waits {
+            Update::Waits(changed, candidate.added_permissions)
+        } else {
+            Update::Taken(changed)
         })
     }
 }

@@ -65,9 +65,10 @@ impl Catalog {
         let raw: Raw = serde_json::from_slice(json).map_err(|e| CatalogError::Json(wrong(e)))?;
         let catalog = raw.check()?;
         // That leaves out doubled keys, lists in place of objects, spaces and what not.
-        match catalog.to_json() == json {
-            true => Ok(catalog),
-            false => Err(CatalogError::Spelling),
+        if catalog.to_json() == json {
+            Ok(catalog)
+        } else {
+            Err(CatalogError::Spelling)
         }
     }
 

@@ -99,9 +99,10 @@ impl PublishDir {
         }
         let mut bytes = Vec::new();
         file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > limit {
-            true => Ok(DirItem::Larger(metadata.len())),
-            false => Ok(DirItem::Bytes(bytes)),
+        if bytes.len() as u64 > limit {
+            Ok(DirItem::Larger(metadata.len()))
+        } else {
+            Ok(DirItem::Bytes(bytes))
         }
     }
 

@@ -225,9 +225,10 @@ impl<'a> Publisher<'a> {
         let release = verified.release();
         let is_it = (&release.author, &release.name, release.sequence)
             == (self.catalog.author(), app, sequence);
-        match is_it && verified.signers().iter().any(|it| self.is_own(it)) {
-            true => Ok(*verified.signed_digest()),
-            false => Err(PublishError::OtherRelease(sequence)),
+        if is_it && verified.signers().iter().any(|it| self.is_own(it)) {
+            Ok(*verified.signed_digest())
+        } else {
+            Err(PublishError::OtherRelease(sequence))
         }
     }
 

@@ -132,9 +132,10 @@ fn check(bytes: Vec<u8>, entry: &Entry, path: PathBuf) -> Result<Vec<u8>, Releas
     if size < entry.size {
         return Err(ReleaseFetchError::NotWhole(path, size, entry.size));
     }
-    match sha256(&bytes) == entry.sha256 {
-        true => Ok(bytes),
-        false => Err(ReleaseFetchError::Other(path)),
+    if sha256(&bytes) == entry.sha256 {
+        Ok(bytes)
+    } else {
+        Err(ReleaseFetchError::Other(path))
     }
 }
 

@@ -82,11 +82,12 @@ fn parse_version(path: &str) -> Result<(&str, ReferenceVersion), ReferenceError>
             "it says no version; add `:TAG` or `@sha256:DIGEST`",
         ));
     };
-    match is_tag(tag) {
-        true => Ok((repository, ReferenceVersion::Tag(tag.to_owned()))),
-        false => Err(ReferenceError(
+    if is_tag(tag) {
+        Ok((repository, ReferenceVersion::Tag(tag.to_owned())))
+    } else {
+        Err(ReferenceError(
             "a tag has up to 128 letters, digits, `.`, `_` and `-`",
-        )),
+        ))
     }
 }
 

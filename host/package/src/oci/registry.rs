@@ -133,12 +133,13 @@ impl<'a> Registry<'a> {
         let answer = self.follow(get)?;
         let answer = self.expect(answer, StatusCode::OK, &uri, "app")?;
         let bytes = read(answer, &uri, self.bounds.answer, MAX_MANIFEST_BYTES)?;
-        match bytes.len() as u64 > MAX_MANIFEST_BYTES {
-            true => Err(OciError::TooLarge {
+        if bytes.len() as u64 > MAX_MANIFEST_BYTES {
+            Err(OciError::TooLarge {
                 what: "manifest",
                 limit: MAX_MANIFEST_BYTES,
-            }),
-            false => Ok(bytes),
+            })
+        } else {
+            Ok(bytes)
         }
     }
 
@@ -201,9 +202,10 @@ impl<'a> Registry<'a> {
 
     /// Returns an address below that of the repository.
     fn own(&self, path: &str) -> Result<Uri, OciError> {
-        let scheme = match self.reference.is_loopback() {
-            true => "http",
-            false => "https",
+        let scheme = if self.reference.is_loopback() {
+            "http"
+        } else {
+            "https"
         };
         let (registry, repository) = (self.reference.registry(), self.reference.repository());
         parse_uri(&format!("{scheme}://{registry}/v2/{repository}/{path}"))
@@ -362,9 +364,10 @@ impl<'a> Registry<'a> {
 
 fn check(bytes: Vec<u8>, promised: &OciDigest, what: &'static str) -> Result<Vec<u8>, OciError> {
     let promised = promised.clone();
-    match OciDigest::of(&bytes) == promised {
-        true => Ok(bytes),
-        false => Err(OciError::OtherBytes { what, promised }),
+    if OciDigest::of(&bytes) == promised {
+        Ok(bytes)
+    } else {
+        Err(OciError::OtherBytes { what, promised })
     }
 }
 

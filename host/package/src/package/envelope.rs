@@ -122,9 +122,10 @@ impl Envelope {
             payload: decode(&raw.payload)?,
             kind: raw.kind,
         };
-        match envelope.to_bytes() == bytes {
-            true => Ok(envelope),
-            false => Err(EnvelopeError::Spelling),
+        if envelope.to_bytes() == bytes {
+            Ok(envelope)
+        } else {
+            Err(EnvelopeError::Spelling)
         }
     }
 

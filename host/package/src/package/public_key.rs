@@ -48,9 +48,10 @@ impl PublicKey {
         if text.contains("PRIVATE KEY") || text.contains("\"identity_key\"") {
             return Err(KeyError::IsSecret);
         }
-        match text.starts_with('{') {
-            true => Self::of_did(text),
-            false => Self::of_openssh(text),
+        if text.starts_with('{') {
+            Self::of_did(text)
+        } else {
+            Self::of_openssh(text)
         }
     }
 
@@ -80,9 +81,10 @@ impl PublicKey {
     pub(super) fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NoPoint)?;
         let canonical = key.to_edwards().compress().to_bytes();
-        match key.is_weak() || canonical != *bytes {
-            true => Err(KeyError::NoPoint),
-            false => Ok(Self(key)),
+        if key.is_weak() || canonical != *bytes {
+            Err(KeyError::NoPoint)
+        } else {
+            Ok(Self(key))
         }
     }
 
@@ -131,11 +133,12 @@ impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let line = String::deserialize(deserializer)?;
         let key = Self::of_openssh(&line).map_err(D::Error::custom)?;
-        match key.to_openssh() == line {
-            true => Ok(key),
-            false => Err(D::Error::custom(
+        if key.to_openssh() == line {
+            Ok(key)
+        } else {
+            Err(D::Error::custom(
                 "the line of a public key has no comment and one spelling",
-            )),
+            ))
         }
     }
 }

@@ -91,9 +91,10 @@ fn of_openssh(key: &PrivateKey) -> Result<SecretKey, KeyError> {
         return Err(KeyError::OtherKind(key.algorithm().to_string()));
     };
     let key = SigningKey::from_bytes(pair.private.as_ref());
-    match pair.public.0 == *key.verifying_key().as_bytes() {
-        true => Ok(SecretKey(key)),
-        false => Err(KeyError::Unequal),
+    if pair.public.0 == *key.verifying_key().as_bytes() {
+        Ok(SecretKey(key))
+    } else {
+        Err(KeyError::Unequal)
     }
 }
 

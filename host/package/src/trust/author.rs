@@ -181,9 +181,10 @@ impl Author {
             return Err("it trusts a key and has none");
         }
         let is_counted = (self.keys.iter().enumerate()).all(|(at, it)| it.epoch == at as u64);
-        match is_counted {
-            true => Ok(()),
-            false => Err("its keys are not counted from 0 on"),
+        if is_counted {
+            Ok(())
+        } else {
+            Err("its keys are not counted from 0 on")
         }
     }
 }

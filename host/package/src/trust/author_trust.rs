@@ -200,9 +200,10 @@ impl TrustQuery<'_> {
         if !self.claim.signers.contains(&key) {
             return Err(self.not_by(&key, &links));
         }
-        let basis = match links.is_empty() {
-            true => TrustBasis::Pinned,
-            false => TrustBasis::Succeeded { links },
+        let basis = if links.is_empty() {
+            TrustBasis::Pinned
+        } else {
+            TrustBasis::Succeeded { links }
         };
         Ok(self.author_trust(key, epoch, basis, added))
     }
@@ -228,9 +229,10 @@ impl TrustQuery<'_> {
         } = self.claim;
         if let Some(last) = lineage.last() {
             let key = last.new_key();
-            return match signers.contains(key) {
-                true => Ok(*key),
-                false => Err(self.not_by(key, lineage)),
+            return if signers.contains(key) {
+                Ok(*key)
+            } else {
+                Err(self.not_by(key, lineage))
             };
         }
         match (did_key, signers.as_slice()) {

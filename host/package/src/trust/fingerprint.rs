@@ -20,9 +20,10 @@ impl Fingerprint {
     pub fn parse(text: &str) -> Result<Self, String> {
         let digits = text.strip_prefix("SHA256:").unwrap_or_default();
         let digest = BASE64_NOPAD.decode(digits.as_bytes());
-        match digest.is_ok_and(|digest| digest.len() == 32) {
-            true => Ok(Self(text.to_owned())),
-            false => Err("a fingerprint is `SHA256:` and 43 letters, digits, + and /".to_owned()),
+        if digest.is_ok_and(|digest| digest.len() == 32) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a fingerprint is `SHA256:` and 43 letters, digits, + and /".to_owned())
         }
     }
 

@@ -111,12 +111,13 @@ impl TrustStore {
             let digests = facts.revoked_digests.iter().cloned();
             author.revoked_digests.extend(digests);
             let count = author.revoked_keys.len().max(author.revoked_digests.len());
-            match count > MAX_REVOKED {
-                true => Err(Refused::TooManyRevoked {
+            if count > MAX_REVOKED {
+                Err(Refused::TooManyRevoked {
                     author: author.email.clone(),
                     limit: MAX_REVOKED,
-                }),
-                false => Ok(()),
+                })
+            } else {
+                Ok(())
             }
         })
     }
@@ -268,13 +269,14 @@ fn check_sequence(
     if number == before && seen.signed_digest != Digest::from(verified.signed_digest()) {
         return Err(Refused::OtherBytes { app, sequence });
     }
-    match number < before && !allow_downgrade {
-        true => Err(Refused::LowerSequence {
+    if number < before && !allow_downgrade {
+        Err(Refused::LowerSequence {
             app,
             sequence,
             seen: seen.sequence,
-        }),
-        false => Ok(()),
+        })
+    } else {
+        Ok(())
     }
 }
 
@@ -292,12 +294,13 @@ fn check_catalog_of(
     if number == before && seen.digest != facts.digest {
         return Err(Refused::OtherCatalog { author, counter });
     }
-    match number < before {
-        true => Err(Refused::OldCatalog {
+    if number < before {
+        Err(Refused::OldCatalog {
             author,
             counter,
             seen: seen.counter,
-        }),
-        false => Ok(()),
+        })
+    } else {
+        Ok(())
     }
 }

@@ -106,9 +106,10 @@ fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 /// Reads a line as OpenSSH keeps it, which may end with a comment.
 fn key_line<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PublicKey, D::Error> {
     let line = String::deserialize(deserializer)?;
-    match line.starts_with("ssh-") {
-        true => PublicKey::read(line.as_bytes()).map_err(D::Error::custom),
-        false => Err(D::Error::custom("a key is a line `ssh-ed25519 AAAA…`")),
+    if line.starts_with("ssh-") {
+        PublicKey::read(line.as_bytes()).map_err(D::Error::custom)
+    } else {
+        Err(D::Error::custom("a key is a line `ssh-ed25519 AAAA…`"))
     }
 }
 
@@ -133,11 +134,12 @@ impl TryFrom<RawAny> for Any {
     fn try_from(raw: RawAny) -> Result<Self, String> {
         let rules = check_list("signatures", raw.signatures)?;
         let (minimum, count) = (raw.minimum_matches, rules.len());
-        match (1..=count).contains(&minimum) {
-            true => Ok(Self { minimum, rules }),
-            false => Err(format!(
+        if (1..=count).contains(&minimum) {
+            Ok(Self { minimum, rules })
+        } else {
+            Err(format!(
                 "minimumMatches is {minimum}; with {count} signatures it is from 1 to {count}"
-            )),
+            ))
         }
     }
 }
@@ -202,13 +204,12 @@ impl SignerPolicy {
         for rule in rules {
             keys.extend(signer(rule)?.filter(|key| !keys.contains(key)));
         }
-        match keys.len() >= *minimum {
-            true => Ok(()),
-            false => {
-                let asked: Vec<String> = rules.iter().map(Rule::to_string).collect();
-                let missing = minimum - keys.len();
-                Err(Unmet(format!("{missing} more {}", asked.join(", or "))).into())
-            }
+        if keys.len() >= *minimum {
+            Ok(())
+        } else {
+            let asked: Vec<String> = rules.iter().map(Rule::to_string).collect();
+            let missing = minimum - keys.len();
+            Err(Unmet(format!("{missing} more {}", asked.join(", or "))).into())
         }
     }
 }

@@ -162,12 +162,13 @@ pub enum Refused {
 }
 
 fn did_words(author: &Datasite, is_in_did: bool) -> String {
-    match is_in_did {
-        true => format!(
+    if is_in_did {
+        format!(
             ". The did.json of {author} shows that key now, which proves nothing: whoever can \
              write into the datasite, as the sync server can, can change that file"
-        ),
-        false => String::new(),
+        )
+    } else {
+        String::new()
     }
 }
 

@@ -121,9 +121,10 @@ fn read_author(
         why: why.to_owned(),
     };
     author.check().map_err(wrong)?;
-    match is_its(&author) {
-        true => Ok(Some(author)),
-        false => Err(wrong("it is about somebody else")),
+    if is_its(&author) {
+        Ok(Some(author))
+    } else {
+        Err(wrong("it is about somebody else"))
     }
 }
 
@@ -144,9 +145,10 @@ fn write(path: &Path, value: &impl Serialize) -> Result<(), TrustError> {
     let write = || {
         let mut json = serde_json::to_vec_pretty(value)?;
         json.push(b'\n');
-        match json.len() as u64 > MAX_BYTES {
-            true => Err(std::io::Error::other("there is too much to write")),
-            false => private_dir::write(path, &json),
+        if json.len() as u64 > MAX_BYTES {
+            Err(std::io::Error::other("there is too much to write"))
+        } else {
+            private_dir::write(path, &json)
         }
     };
     write().map_err(|error| TrustError::io(path, error))

@@ -3,10 +3,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Barrier;
 use std::thread;
 
+use syft_manifest::clock::now;
 use syft_manifest::section;
+use syft_protocol::timestamp::Timestamp;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
 
+use super::author::MAX_REVOKED;
 use super::*;
 use crate::package::{KeyFile, Package, SecretKey, Signable};
 
