@@ -11,7 +11,7 @@ use syft_manifest::Digest;
 use syft_manifest::sanitize::is_plain;
 
 use super::Exit;
-use crate::config::{Config, Overrides, Start, user_units};
+use crate::config::{Config, Overrides, StartCommand, user_units};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
@@ -49,7 +49,7 @@ pub(super) fn autostart(
     args: &AutostartArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let start = Start::find(overrides)?;
+    let start = StartCommand::find(overrides)?;
     let file = match args.by {
         By::Systemd => unit(&start)?,
         By::Syftbox => script(&config, &start)?,
@@ -162,7 +162,7 @@ SystemCallErrorNumber=EPERM
 WantedBy=default.target
 ";
 
-fn unit(start: &Start) -> Result<Starter, CommandError> {
+fn unit(start: &StartCommand) -> Result<Starter, CommandError> {
     let mut text = String::from(
         "\n[Unit]\nDescription=SyftBox apps in sandboxes\n\
          # An app that crashes the host is found out and suspended before so many starts.\n\
@@ -201,7 +201,7 @@ fn in_unit(text: &str) -> String {
     format!("\"{}\"", text.replace('%', "%%"))
 }
 
-fn script(config: &Config, start: &Start) -> Result<Starter, CommandError> {
+fn script(config: &Config, start: &StartCommand) -> Result<Starter, CommandError> {
     if config.is_local {
         return Err(CommandError::new("no SyftBox is set up on this machine")
             .hint("set one up with `syftbox login`, or give --config, or --email and --data-dir"));
