@@ -9,10 +9,11 @@
 //! - `residents`: which programs are loaded; `memory`: how much all of them may take
 //! - `watching`: the files that an app is told of
 //! - `reply`: what came of a call, as the answer that callers read
-//! - `package`, `trust`: an app that is signed, and whose keys are trusted
-//! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `launch`: from a component to a server; `serve`: all that is installed
+//!
+//! In crates of their own: `syft-manifest` (what an app asks for, and the ground for all),
+//! `syft-package` (signatures, trust, catalogs, registries), `syft-protocol` (requests).
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.

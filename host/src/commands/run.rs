@@ -124,7 +124,7 @@ pub(super) async fn run(
         name.as_str(),
         manifest,
         &digest,
-        &args.said(),
+        &args.flags(),
         &approvals,
     )?;
     let limits = args.limits(ui, manifest, approved.is_all);
@@ -190,7 +190,7 @@ pub(super) fn say_if_local(ui: Ui, config: &Config) -> io::Result<()> {
 }
 
 impl RunArgs {
-    fn said(&self) -> ApprovalFlags {
+    fn flags(&self) -> ApprovalFlags {
         ApprovalFlags {
             allow_all_requested: self.allow_all_requested,
             allow_read: self.allow_read.clone(),
