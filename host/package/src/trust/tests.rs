@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::author::MAX_REVOKED;
 use super::*;
-use crate::package::{KeyFile, Package, SecretKey, Signable};
+use crate::package::{KeyFile, Link, Package, SecretKey, Signable, Verified};
 
 /// The beginning of a component.
 const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
