@@ -14,18 +14,18 @@ use std::collections::HashSet;
 
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Grants, Limits, ManifestLimits};
-use syft_package::trust::{Refused, TrustStore};
+use syft_package::trust::{TrustRefusal, TrustStore};
 use syft_package::{Package, Release};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use crate::config::Config;
-use crate::installed::{Components, Installed, InstalledError, InstalledRelease, Records};
+use crate::installed::{Components, Installed, InstalledError, InstalledRecords, InstalledRelease};
 use crate::launch::{Plan, Prepared};
 use crate::memory::Memory;
 use crate::sandbox::Compiling;
 
-pub use candidate::{Candidate, Change};
+pub use candidate::{Candidate, ReleaseChange};
 pub use data::data_owner;
 pub use error::InstallError;
 pub use fetch::Fetched;
@@ -35,7 +35,7 @@ pub use update::Update;
 pub struct Installer<'a> {
     config: &'a Config,
     trust: TrustStore,
-    records: Records,
+    records: InstalledRecords,
     components: Components,
     component_bytes: u64,
 }
@@ -49,14 +49,14 @@ impl<'a> Installer<'a> {
         Ok(Self {
             config,
             trust: TrustStore::open(&config.trust)?,
-            records: Records::open(&config.installed)?,
+            records: InstalledRecords::open(&config.installed)?,
             components: Components::open(&config.components)?,
             component_bytes: Limits::default().component_bytes,
         })
     }
 
     /// Returns the records.
-    pub fn records(&self) -> &Records {
+    pub fn records(&self) -> &InstalledRecords {
         &self.records
     }
 
@@ -100,9 +100,9 @@ impl<'a> Installer<'a> {
         let owner = &self.config.email;
         let mut candidate = Candidate::new(fetched, verified, author_trust, before, owner);
         // What is served already may be older than what the owner went back from.
-        let allow_downgrade = allow_downgrade || candidate.change == Change::Same;
+        let allow_downgrade = allow_downgrade || candidate.change == ReleaseChange::Same;
         candidate.allow_downgrade = allow_downgrade;
-        if candidate.change == Change::New {
+        if candidate.change == ReleaseChange::New {
             self.look_around(&mut candidate)?;
         }
         let (verified, author_trust) = (candidate.verified(), &candidate.author_trust);
@@ -413,7 +413,7 @@ impl<'a> Installer<'a> {
     ) -> Result<(), InstallError> {
         self.read(release)?;
         match self.trust.is_revoked(author, &release.digests())? {
-            Some((digest, by)) => Err(Refused::RevokedDigest { digest, by }.into()),
+            Some((digest, by)) => Err(TrustRefusal::RevokedDigest { digest, by }.into()),
             None => Ok(()),
         }
     }

@@ -64,11 +64,11 @@ impl InstalledError {
 
 /// What is installed for an owner.
 #[derive(Debug, Clone)]
-pub struct Records {
+pub struct InstalledRecords {
     folder: PathBuf,
 }
 
-impl Records {
+impl InstalledRecords {
     /// Opens the records in a private folder, which is made if it is not there.
     ///
     /// # Errors
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn reads_what_was_written_and_nothing_else() {
         let folder = tempfile::tempdir().expect("a folder");
-        let records = Records::open(&folder.path().join("installed")).expect("records");
+        let records = InstalledRecords::open(&folder.path().join("installed")).expect("records");
         let app = installed("app");
         assert_eq!(records.get(&app.name).expect("none"), None);
         records.put(&app).expect("written");

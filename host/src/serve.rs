@@ -28,7 +28,7 @@ use tokio::time;
 
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::installed::{Components, InstalledError, InstalledRelease, Records};
+use crate::installed::{Components, InstalledError, InstalledRecords, InstalledRelease};
 use crate::launch::{Manner, Serves};
 use crate::server::{Shutdown, Stop};
 
@@ -118,7 +118,7 @@ type Stamp = [u64; 3];
 
 /// What all of them have in common.
 pub struct Supervisor {
-    records: Records,
+    records: InstalledRecords,
     trust: Arc<TrustStore>,
     seen: Option<Seen>,
     shared: Arc<Shared>,
@@ -152,7 +152,7 @@ impl Supervisor {
         stop_within: Option<Duration>,
     ) -> Result<Self, CommandError> {
         let status_file = StatusFile::lock(&config.serving)?;
-        let records = Records::open(&config.installed)?;
+        let records = InstalledRecords::open(&config.installed)?;
         let components = Components::open(&config.components)?;
         let trust = Arc::new(TrustStore::open(&config.trust)?);
         // An app that is replaced has the time of its calls to end them.
@@ -437,7 +437,7 @@ type Found = HashMap<AppName, Result<Wanted, CommandError>>;
 
 /// Reads all records, unless nothing has changed.
 fn read_changed(
-    records: &Records,
+    records: &InstalledRecords,
     trust: &TrustStore,
     known: Option<Stamp>,
 ) -> anyhow::Result<Option<(Stamp, Found)>> {
@@ -454,7 +454,7 @@ fn read_changed(
 
 /// Reads the record of each app, and whether it may be served.
 fn read_all(
-    records: &Records,
+    records: &InstalledRecords,
     trust: &TrustStore,
     stamp: [u64; 2],
 ) -> Result<Found, InstalledError> {
@@ -469,7 +469,7 @@ fn read_all(
 }
 
 fn read_one(
-    records: &Records,
+    records: &InstalledRecords,
     trust: &TrustStore,
     stamp: [u64; 2],
     name: &AppName,

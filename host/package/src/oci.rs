@@ -23,12 +23,12 @@ use syft_manifest::Limits;
 pub use auth::Auth;
 pub use digest::OciDigest;
 pub use error::OciError;
-pub use manifest::{Descriptor, ImageManifest};
+pub use manifest::{BlobDescriptor, ImageManifest};
 pub use reference::{Reference, ReferenceError, ReferenceVersion, SCHEME};
 
 use crate::package::Release;
 use manifest::Artifact;
-use registry::{Access, Registry};
+use registry::{Registry, RegistryAccess};
 
 /// The annotation for the keys that an author had before, as JSON.
 pub const LINEAGE: &str = "org.syftbox.lineage";
@@ -79,7 +79,7 @@ pub fn pull(
     auth: &Auth,
     bounds: &TransferBounds,
 ) -> Result<Pulled, OciError> {
-    let mut registry = Registry::new(reference, auth, Access::Pull, bounds);
+    let mut registry = Registry::new(reference, auth, RegistryAccess::Pull, bounds);
     let manifest_digest = registry.resolve()?;
     let manifest = ImageManifest::read(&registry.manifest(&manifest_digest)?)?;
     let named = manifest.component();
@@ -114,7 +114,7 @@ pub fn push(
             limit: MAX_MANIFEST_BYTES,
         });
     }
-    let mut registry = Registry::new(reference, auth, Access::Push, bounds);
+    let mut registry = Registry::new(reference, auth, RegistryAccess::Push, bounds);
     registry.upload(component)?;
     registry.upload(&config)?;
     registry.tag(tag, &manifest)?;

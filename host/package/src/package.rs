@@ -21,7 +21,7 @@ mod signatures;
 
 use sha2::{Digest, Sha256};
 use syft_manifest::Manifest;
-use syft_manifest::component::{CUSTOM, Section, custom_name, sections};
+use syft_manifest::component::{CUSTOM, ComponentSection, custom_name, sections};
 
 pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE_BYTES, OpenedEnvelope};
 pub use error::PackageError;
@@ -149,7 +149,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// Returns the one signature section of a component, which comes first.
-fn find_signature(component: &[u8]) -> Result<Section, PackageError> {
+fn find_signature(component: &[u8]) -> Result<ComponentSection, PackageError> {
     let (mut first, mut n_found) = (None, 0);
     for section in sections(component)? {
         let section = section?;

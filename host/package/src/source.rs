@@ -10,7 +10,7 @@ use crate::oci::{self, Reference, ReferenceError};
 
 /// Where an app comes from, and its updates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum AppSource {
     /// A file.
     File(PathBuf),
     /// What an author publishes in their datasite.
@@ -36,7 +36,7 @@ pub enum SourceError {
     Io(#[from] io::Error),
 }
 
-impl Source {
+impl AppSource {
     /// Reads what a user or a record says.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Source {
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for AppSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => path.display().fmt(f),

@@ -1,9 +1,9 @@
 //! Whose keys are trusted, and what was seen of them: what a signature alone does not say.
 //!
-//! - [`Claim`]: who is said to have signed something, with which keys.
+//! - [`SignerClaim`]: who is said to have signed something, with which keys.
 //! - [`AuthorTrust`]: an author, known by a key that has signed it; or one of whom nothing is
 //!   known yet, so that the owner has to be asked. It exists only where that is so.
-//! - [`Refused`]: why something does not count.
+//! - [`TrustRefusal`]: why something does not count.
 //! - [`TrustStore`]: a private folder that says all of that. It is written after all checks of
 //!   whoever asks have passed, by [`TrustStore::note_release`] and [`TrustStore::note_catalog`],
 //!   which check everything again while nobody else writes.
@@ -36,14 +36,14 @@ use syft_manifest::Digest;
 use syft_protocol::address::Datasite;
 
 pub use author::{Author, CatalogSeen, Pinned, PinnedBy, ReleaseSeen, Trusted};
-pub use author_trust::{Alarm, AuthorTrust, Claim, TrustBasis};
+pub use author_trust::{Alarm, AuthorTrust, SignerClaim, TrustBasis};
 pub use did::did_key;
 pub use error::TrustError;
 pub use fingerprint::Fingerprint;
 pub use intake::{CatalogFacts, digests};
 pub use owner::{GivenKey, Revocation};
 pub use policy::{SignerPolicy, Unmet};
-pub use refused::Refused;
+pub use refused::TrustRefusal;
 pub use revoked::{Revoked, RevokedBy, RevokedSince};
 
 use crate::package::PublicKey;
@@ -70,7 +70,7 @@ impl TrustStore {
     ///
     /// # Errors
     /// It is not signed by the key that counts for the author.
-    pub fn author_trust(&self, claim: &Claim) -> Result<AuthorTrust, Refused> {
+    pub fn author_trust(&self, claim: &SignerClaim) -> Result<AuthorTrust, TrustRefusal> {
         let author = self.author(&claim.author)?;
         let author_trust = author_trust::author_trust(&author, &self.store.revoked()?, claim)?;
         match author_trust.basis() {

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use syft_package::trust::Refused;
+use syft_package::trust::TrustRefusal;
 use syft_package::{KeyError, PackageError, Release};
 
 use crate::error::CommandError;
@@ -64,7 +64,7 @@ pub(super) fn explain_key(error: KeyError) -> CommandError {
 }
 
 /// Returns why something that is signed does not count, with what to do about it.
-pub(super) fn explain_refused(error: impl Into<Refused>) -> CommandError {
+pub(super) fn explain_refused(error: impl Into<TrustRefusal>) -> CommandError {
     let error = error.into();
     let hints = error.hints();
     CommandError::from(error).with_hints(hints)

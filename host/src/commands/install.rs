@@ -5,14 +5,14 @@ use serde_json::json;
 use syft_manifest::Digest;
 use syft_manifest::sanitize::plain;
 use syft_package::catalog::CATALOG_FILE;
-use syft_package::source::Source;
+use syft_package::source::AppSource;
 use syft_package::trust::TrustBasis;
 use syft_protocol::grant::PathPattern;
 
 use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::install::{Candidate, Change, Installer};
+use crate::install::{Candidate, Installer, ReleaseChange};
 use crate::installed::Installed;
 use crate::subscriptions::Subscriptions;
 use crate::ui::Ui;
@@ -60,14 +60,14 @@ pub(super) async fn install(
     let wrong = |error: CommandError| error.about(format!("cannot install {}", args.source));
     let config = Config::load(overrides)?;
     let installer = Installer::open(&config).map_err(consent::explain)?;
-    let source = Source::parse(&args.source).map_err(|error| wrong(error.into()))?;
+    let source = AppSource::parse(&args.source).map_err(|error| wrong(error.into()))?;
     let refused = |error| wrong(consent::explain(error));
     warn_of_unsynced(ui, &config, &source);
     let fetched = installer.fetch(&source).await.map_err(refused)?;
     let candidate = installer
         .examine(&fetched, args.expect_digest.as_ref(), args.allow_downgrade)
         .map_err(refused)?;
-    if candidate.change == Change::Same {
+    if candidate.change == ReleaseChange::Same {
         installer.renew(&candidate).map_err(refused)?;
         return stay(ui, &config, &installer, &candidate, &args.deny).map_err(wrong);
     }
@@ -97,8 +97,8 @@ pub(super) async fn install(
 }
 
 /// Warns where what an author publishes does not come to this machine.
-fn warn_of_unsynced(ui: Ui, config: &Config, source: &Source) {
-    let Source::Datasite(url) = source else {
+fn warn_of_unsynced(ui: Ui, config: &Config, source: &AppSource) {
+    let AppSource::Datasite(url) = source else {
         return;
     };
     let names = [url.author().as_str(), "public", "syft-apps", CATALOG_FILE];

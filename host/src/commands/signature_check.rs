@@ -1,6 +1,8 @@
 //! Who vouches for an app that is run in the foreground.
 
-use syft_package::trust::{AuthorTrust, Claim, Refused, TrustBasis, TrustStore, did_key, digests};
+use syft_package::trust::{
+    AuthorTrust, SignerClaim, TrustBasis, TrustRefusal, TrustStore, did_key, digests,
+};
 use syft_package::{Package, PackageError, Verified};
 use syft_protocol::address::AppName;
 
@@ -73,9 +75,9 @@ fn author_trust(
     trust: &TrustStore,
     verified: &Verified<'_>,
     is_required: bool,
-) -> Result<AuthorTrust, Refused> {
+) -> Result<AuthorTrust, TrustRefusal> {
     let author = &verified.release().author;
-    let author_trust = trust.author_trust(&Claim {
+    let author_trust = trust.author_trust(&SignerClaim {
         author: author.clone(),
         signers: verified.signers().to_vec(),
         lineage: Vec::new(),
@@ -85,7 +87,7 @@ fn author_trust(
         trust.check_release(verified, &author_trust, true)?;
     }
     match trust.is_revoked(author, &digests(verified))? {
-        Some((digest, by)) => Err(Refused::RevokedDigest { digest, by }),
+        Some((digest, by)) => Err(TrustRefusal::RevokedDigest { digest, by }),
         None => Ok(author_trust),
     }
 }

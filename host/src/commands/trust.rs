@@ -11,7 +11,7 @@ use serde_json::json;
 use syft_manifest::Digest;
 use syft_package::Link;
 use syft_package::trust::{
-    Alarm, Author, Fingerprint, GivenKey, Refused, Revocation, TrustStore, did_key,
+    Alarm, Author, Fingerprint, GivenKey, Revocation, TrustRefusal, TrustStore, did_key,
 };
 use syft_protocol::address::Datasite;
 
@@ -139,7 +139,7 @@ fn add(ui: Ui, config: &Config, store: &TrustStore, args: &AddArgs) -> Result<()
                 given = GivenKey::Key(key);
             }
             match store.add(&email, &given, did_key, None) {
-                Err(error @ Refused::Replaces { .. }) => {
+                Err(error @ TrustRefusal::Replaces { .. }) => {
                     let known = agree_to_replace(ui, error, args.replace)?;
                     store.add(&email, &given, did_key, Some(&known))
                 }
@@ -211,9 +211,13 @@ fn read_lineage(path: &Path) -> Result<Vec<Link>, CommandError> {
 }
 
 /// Returns the key that the owner lets go, having seen both.
-fn agree_to_replace(ui: Ui, replaces: Refused, is_said: bool) -> Result<Fingerprint, CommandError> {
+fn agree_to_replace(
+    ui: Ui,
+    replaces: TrustRefusal,
+    is_said: bool,
+) -> Result<Fingerprint, CommandError> {
     let shown = replaces.to_string();
-    let Refused::Replaces { known, .. } = &replaces else {
+    let TrustRefusal::Replaces { known, .. } = &replaces else {
         return Err(explain_refused(replaces));
     };
     if is_said {

@@ -23,7 +23,7 @@ pub struct Candidate<'f> {
     /// What was installed when it was checked.
     pub(super) before: Option<Installed>,
     /// What installing it would change.
-    pub change: Change,
+    pub change: ReleaseChange,
     /// It would get what an app kept that was run by the same name.
     pub inherits: bool,
     /// What lies in the datasite as its folder, of nobody knows whose app.
@@ -34,7 +34,7 @@ pub struct Candidate<'f> {
 
 /// What installing a release would change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum ReleaseChange {
     /// The app is new here.
     New,
     /// It is what is served.
@@ -58,11 +58,11 @@ impl<'f> Candidate<'f> {
         let signed = Digest::from(verified.signed_digest());
         let is = |release: &InstalledRelease| release.signed_sha256 == signed;
         let change = match &before {
-            None => Change::New,
-            Some(it) if is(&it.current) => Change::Same,
-            Some(it) if it.waiting.as_ref().is_some_and(is) => Change::Waits,
-            Some(it) if it.skipped.as_ref() == Some(&signed) => Change::Skipped,
-            Some(_) => Change::Replaces,
+            None => ReleaseChange::New,
+            Some(it) if is(&it.current) => ReleaseChange::Same,
+            Some(it) if it.waiting.as_ref().is_some_and(is) => ReleaseChange::Waits,
+            Some(it) if it.skipped.as_ref() == Some(&signed) => ReleaseChange::Skipped,
+            Some(_) => ReleaseChange::Replaces,
         };
         let (name, asked) = (&verified.release().name, verified.manifest());
         let approved = before.as_ref().map(|it| it.current.approved.clone());

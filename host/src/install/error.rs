@@ -6,7 +6,7 @@ use syft_package::PackageError;
 use syft_package::catalog::{CatalogReadError, ReleaseFetchError};
 use syft_package::oci::OciError;
 use syft_package::source::SourceError;
-use syft_package::trust::{Refused, TrustError};
+use syft_package::trust::{TrustError, TrustRefusal};
 use thiserror::Error;
 
 use crate::error::CommandError;

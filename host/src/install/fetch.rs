@@ -7,8 +7,8 @@ use syft_manifest::sanitize::plain_excerpt;
 use syft_manifest::{Digest, private_dir};
 use syft_package::catalog::{self, Catalog, CatalogReadError, Entry, Freshness, SignedCatalog};
 use syft_package::oci::{self, Auth, Reference, TransferBounds};
-use syft_package::source::Source;
-use syft_package::trust::{AuthorTrust, CatalogFacts, Claim, TrustBasis, did_key};
+use syft_package::source::AppSource;
+use syft_package::trust::{AuthorTrust, CatalogFacts, SignerClaim, TrustBasis, did_key};
 use syft_package::{Link, PublicKey, Verified};
 use syft_protocol::address::Datasite;
 use syft_protocol::app_url::SyftAppUrl;
@@ -18,7 +18,7 @@ use crate::installed::{Installed, InstalledRelease};
 
 /// What came from a source: bytes that nobody has looked at, and what came with them.
 pub struct Fetched {
-    pub(super) source: Source,
+    pub(super) source: AppSource,
     pub(super) component: Vec<u8>,
     /// How the author went over from key to key.
     pub(super) lineage: Vec<Link>,
@@ -100,11 +100,11 @@ impl Installer<'_> {
     ///
     /// # Errors
     /// It cannot be had, or the catalog that names it does not count.
-    pub async fn fetch(&self, source: &Source) -> Result<Fetched, InstallError> {
+    pub async fn fetch(&self, source: &AppSource) -> Result<Fetched, InstallError> {
         match source {
-            Source::File(path) => self.fetch_file(path),
-            Source::Datasite(url) => self.fetch_listed(url),
-            Source::Registry(reference) => self.fetch_registry(reference).await,
+            AppSource::File(path) => self.fetch_file(path),
+            AppSource::Datasite(url) => self.fetch_listed(url),
+            AppSource::Registry(reference) => self.fetch_registry(reference).await,
         }
     }
 
@@ -113,7 +113,7 @@ impl Installer<'_> {
         let bytes = bytes.map_err(InstallError::File)?;
         let absent = || InstallError::File(std::io::ErrorKind::NotFound.into());
         Ok(Fetched {
-            source: Source::File(path.to_owned()),
+            source: AppSource::File(path.to_owned()),
             component: bytes.ok_or_else(absent)?,
             lineage: Vec::new(),
             listed: None,
@@ -132,7 +132,7 @@ impl Installer<'_> {
         }
         let entry = entry.ok_or_else(|| InstallError::NotListed(url.to_string()))?;
         Ok(Fetched {
-            source: Source::Datasite(url.clone()),
+            source: AppSource::Datasite(url.clone()),
             component: catalog::fetch(datasites, author, entry, self.component_bytes)?,
             lineage: found.catalog().lineage().to_vec(),
             listed: Some(Listed {
@@ -215,7 +215,7 @@ impl Installer<'_> {
             None => Vec::new(),
         };
         Ok(Fetched {
-            source: Source::Registry(reference.clone()),
+            source: AppSource::Registry(reference.clone()),
             component: pulled.component,
             lineage,
             listed: None,
@@ -228,7 +228,7 @@ impl Installer<'_> {
         signers: &[PublicKey],
         lineage: &[Link],
     ) -> Result<AuthorTrust, InstallError> {
-        Ok(self.trust.author_trust(&Claim {
+        Ok(self.trust.author_trust(&SignerClaim {
             author: author.clone(),
             signers: signers.to_vec(),
             lineage: lineage.to_vec(),

@@ -1,9 +1,9 @@
 //! Looking whether there is another release of an app, and taking it.
 
-use syft_package::source::Source;
+use syft_package::source::AppSource;
 use syft_package::trust::TrustBasis;
 
-use super::{Change, InstallError, Installer};
+use super::{InstallError, Installer, ReleaseChange};
 use crate::installed::Installed;
 
 /// What came of looking for another release.
@@ -30,8 +30,8 @@ impl Installer<'_> {
         installed: &Installed,
         only_look: bool,
     ) -> Result<Update, InstallError> {
-        let source = Source::parse(&installed.source)?;
-        if !matches!(source, Source::Datasite(_))
+        let source = AppSource::parse(&installed.source)?;
+        if !matches!(source, AppSource::Datasite(_))
             && let Err(error) = self.heed(&installed.author)
         {
             tracing::warn!(app = %installed.name, "its author's catalog is not heeded: {error}");
@@ -58,20 +58,20 @@ impl Installer<'_> {
                 from: installed.source.clone(),
             });
         }
-        let is_wanted = matches!(candidate.change, Change::Replaces);
+        let is_wanted = matches!(candidate.change, ReleaseChange::Replaces);
         if !only_look && !is_wanted {
             self.renew(&candidate)?;
         }
         match candidate.change {
-            Change::Same => return Ok(Update::None),
-            Change::Skipped => return Ok(Update::Skipped),
-            Change::Waits if !candidate.added_permissions.is_empty() => {
+            ReleaseChange::Same => return Ok(Update::None),
+            ReleaseChange::Skipped => return Ok(Update::Skipped),
+            ReleaseChange::Waits if !candidate.added_permissions.is_empty() => {
                 return Ok(Update::Waits(
                     installed.clone(),
                     candidate.added_permissions,
                 ));
             }
-            Change::New | Change::Waits | Change::Replaces => {}
+            ReleaseChange::New | ReleaseChange::Waits | ReleaseChange::Replaces => {}
         }
         let waits = !candidate.added_permissions.is_empty();
         // One that wants more does not run before the owner has agreed.

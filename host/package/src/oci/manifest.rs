@@ -27,8 +27,8 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 pub struct ImageManifest {
     schema_version: u32,
     media_type: Option<String>,
-    config: Descriptor,
-    layers: Vec<Descriptor>,
+    config: BlobDescriptor,
+    layers: Vec<BlobDescriptor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     annotations: Option<BTreeMap<String, String>>,
 }
@@ -36,7 +36,7 @@ pub struct ImageManifest {
 /// A piece of an app: its name, its size, and what it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Descriptor {
+pub struct BlobDescriptor {
     media_type: String,
     /// What it is called.
     pub digest: OciDigest,
@@ -46,7 +46,7 @@ pub struct Descriptor {
     annotations: Option<BTreeMap<String, String>>,
 }
 
-impl Descriptor {
+impl BlobDescriptor {
     fn of(bytes: &[u8], media_type: &str) -> Self {
         Self {
             media_type: media_type.to_owned(),
@@ -88,7 +88,7 @@ impl ImageManifest {
     }
 
     /// Returns the piece that is the component.
-    pub fn component(&self) -> &Descriptor {
+    pub fn component(&self) -> &BlobDescriptor {
         &self.layers[0]
     }
 
@@ -110,7 +110,7 @@ impl Artifact {
         annotations: &BTreeMap<String, String>,
     ) -> Result<Self, OciError> {
         let surface = surface(component)?;
-        let mut layer = Descriptor::of(component, LAYER);
+        let mut layer = BlobDescriptor::of(component, LAYER);
         let config = json!({
             "created": CREATED,
             "author": null,
@@ -126,7 +126,7 @@ impl Artifact {
         let manifest = ImageManifest {
             schema_version: 2,
             media_type: Some(MANIFEST.to_owned()),
-            config: Descriptor::of(&config, CONFIG),
+            config: BlobDescriptor::of(&config, CONFIG),
             layers: vec![layer],
             annotations: (!annotations.is_empty()).then(|| annotations.clone()),
         };

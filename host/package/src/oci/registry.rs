@@ -18,7 +18,7 @@ use ureq::{Agent, Body};
 use super::auth::{Auth, Challenge};
 use super::digest::OciDigest;
 use super::error::OciError;
-use super::manifest::{Descriptor, MANIFEST};
+use super::manifest::{BlobDescriptor, MANIFEST};
 use super::reference::{Reference, ReferenceVersion, is_loopback};
 use super::{MAX_MANIFEST_BYTES, TransferBounds};
 
@@ -32,7 +32,7 @@ const MAX_MESSAGE_BYTES: u64 = 4 << 10;
 
 /// What is to be done with a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum RegistryAccess {
     Pull,
     Push,
 }
@@ -42,7 +42,7 @@ pub(super) struct Registry<'a> {
     agent: Agent,
     reference: &'a Reference,
     auth: &'a Auth,
-    access: Access,
+    access: RegistryAccess,
     bounds: &'a TransferBounds,
     /// How it was last told who asks.
     authorization: Option<HeaderValue>,
@@ -74,7 +74,7 @@ impl<'a> Registry<'a> {
     pub(super) fn new(
         reference: &'a Reference,
         auth: &'a Auth,
-        access: Access,
+        access: RegistryAccess,
         bounds: &'a TransferBounds,
     ) -> Self {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier);
@@ -144,7 +144,7 @@ impl<'a> Registry<'a> {
     }
 
     /// Returns the bytes that a manifest names. No more are read than it says there are.
-    pub(super) fn component(&mut self, named: &Descriptor) -> Result<Vec<u8>, OciError> {
+    pub(super) fn component(&mut self, named: &BlobDescriptor) -> Result<Vec<u8>, OciError> {
         let (what, limit) = ("component", self.bounds.component_bytes);
         if named.size > limit {
             return Err(OciError::TooLarge { what, limit });
@@ -319,8 +319,8 @@ impl<'a> Registry<'a> {
         service: Option<&str>,
     ) -> Result<String, OciError> {
         let actions = match self.access {
-            Access::Pull => "pull",
-            Access::Push => "pull,push",
+            RegistryAccess::Pull => "pull",
+            RegistryAccess::Push => "pull,push",
         };
         let scope = format!("repository:{}:{actions}", self.reference.repository());
         let mark = if realm.contains('?') { '&' } else { '?' };

@@ -5,14 +5,14 @@ use std::fmt;
 use syft_protocol::address::Datasite;
 
 use super::author::{Author, PinnedBy, Trusted};
-use super::refused::Refused;
+use super::refused::TrustRefusal;
 use super::revoked::Revoked;
 use super::{Fingerprint, join};
 use crate::package::{Link, PublicKey};
 
 /// Who is said to have signed something, and what came with it. The signatures were checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct SignerClaim {
     /// Whose it is said to be.
     pub author: Datasite,
     /// The keys that have signed it.
@@ -27,7 +27,7 @@ pub struct Claim {
 /// so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorTrust {
-    pub(super) claim: Claim,
+    pub(super) claim: SignerClaim,
     pub(super) key: PublicKey,
     pub(super) epoch: u64,
     basis: TrustBasis,
@@ -143,10 +143,10 @@ impl fmt::Display for Alarm {
 pub(super) fn author_trust(
     author: &Author,
     revoked: &Revoked,
-    claim: &Claim,
-) -> Result<AuthorTrust, Refused> {
+    claim: &SignerClaim,
+) -> Result<AuthorTrust, TrustRefusal> {
     let about = || claim.author.clone();
-    Link::check_chain(&claim.author, &claim.lineage).map_err(|error| Refused::Lineage {
+    Link::check_chain(&claim.author, &claim.lineage).map_err(|error| TrustRefusal::Lineage {
         author: about(),
         error,
     })?;
@@ -171,7 +171,7 @@ pub(super) fn author_trust(
 struct TrustQuery<'a> {
     author: &'a Author,
     revoked: &'a Revoked,
-    claim: &'a Claim,
+    claim: &'a SignerClaim,
 }
 
 impl TrustQuery<'_> {
@@ -181,7 +181,7 @@ impl TrustQuery<'_> {
         &self,
         start: PublicKey,
         mut added: Vec<(PublicKey, PinnedBy)>,
-    ) -> Result<AuthorTrust, Refused> {
+    ) -> Result<AuthorTrust, TrustRefusal> {
         let mut epoch = self.author.epoch_of(&start);
         let mut key = start;
         let mut links = Vec::new();
@@ -209,7 +209,7 @@ impl TrustQuery<'_> {
     }
 
     /// Nothing is trusted, so the owner may take the key that says to be the author's.
-    fn first_use(&self) -> Result<AuthorTrust, Refused> {
+    fn first_use(&self) -> Result<AuthorTrust, TrustRefusal> {
         let key = self.candidate()?;
         self.check_revoked(&key)?;
         self.check_superseded(&key)?;
@@ -220,8 +220,8 @@ impl TrustQuery<'_> {
     }
 
     /// Returns the one signer that could be the author.
-    fn candidate(&self) -> Result<PublicKey, Refused> {
-        let Claim {
+    fn candidate(&self) -> Result<PublicKey, TrustRefusal> {
+        let SignerClaim {
             author,
             signers,
             lineage,
@@ -238,7 +238,7 @@ impl TrustQuery<'_> {
         match (did_key, signers.as_slice()) {
             (Some(key), signers) if signers.contains(key) => Ok(*key),
             (_, [only]) => Ok(*only),
-            (_, several) => Err(Refused::Ambiguous {
+            (_, several) => Err(TrustRefusal::Ambiguous {
                 author: author.clone(),
                 signers: join(several),
             }),
@@ -246,7 +246,7 @@ impl TrustQuery<'_> {
     }
 
     /// Finds the key that the owner gave the fingerprint of.
-    fn of_fingerprint(&self, fingerprint: &Fingerprint) -> Result<PublicKey, Refused> {
+    fn of_fingerprint(&self, fingerprint: &Fingerprint) -> Result<PublicKey, TrustRefusal> {
         let of_lineage = self.claim.lineage.iter();
         let of_lineage = of_lineage.flat_map(|link| [link.old_key(), link.new_key()]);
         let mut all = self.claim.signers.iter().chain(of_lineage);
@@ -257,7 +257,7 @@ impl TrustQuery<'_> {
     }
 
     /// Returns why something does not count that the key which has to has not signed.
-    fn not_by(&self, key: &PublicKey, followed: &[Link]) -> Refused {
+    fn not_by(&self, key: &PublicKey, followed: &[Link]) -> TrustRefusal {
         let is_earlier = |signer: &&PublicKey| {
             let was_followed = followed.iter().any(|link| link.old_key() == *signer);
             was_followed || self.author.is_superseded(signer)
@@ -268,14 +268,14 @@ impl TrustQuery<'_> {
         }
     }
 
-    fn unknown(&self, known: Fingerprint) -> Refused {
-        let Claim {
+    fn unknown(&self, known: Fingerprint) -> TrustRefusal {
+        let SignerClaim {
             author,
             signers,
             did_key,
             ..
         } = self.claim;
-        Refused::UnknownKey {
+        TrustRefusal::UnknownKey {
             author: author.clone(),
             known,
             signers: join(signers),
@@ -283,26 +283,26 @@ impl TrustQuery<'_> {
         }
     }
 
-    fn superseded(&self, old: &PublicKey, new: &PublicKey) -> Refused {
-        Refused::Superseded {
+    fn superseded(&self, old: &PublicKey, new: &PublicKey) -> TrustRefusal {
+        TrustRefusal::Superseded {
             author: self.claim.author.clone(),
             old: Fingerprint::from(old),
             new: Fingerprint::from(new),
         }
     }
 
-    fn check_superseded(&self, key: &PublicKey) -> Result<(), Refused> {
+    fn check_superseded(&self, key: &PublicKey) -> Result<(), TrustRefusal> {
         match (self.author.is_superseded(key), self.author.keys.last()) {
             (true, Some(last)) => Err(self.superseded(key, &last.key)),
             _ => Ok(()),
         }
     }
 
-    fn check_revoked(&self, key: &PublicKey) -> Result<(), Refused> {
+    fn check_revoked(&self, key: &PublicKey) -> Result<(), TrustRefusal> {
         let fingerprint = Fingerprint::from(key);
         match self.revoked.key_by(self.author, &fingerprint) {
             None => Ok(()),
-            Some(by) => Err(Refused::RevokedKey {
+            Some(by) => Err(TrustRefusal::RevokedKey {
                 author: self.claim.author.clone(),
                 key: fingerprint,
                 by,

@@ -8,8 +8,8 @@ use super::author::{Author, CatalogSeen, MAX_REVOKED, ReleaseSeen};
 use super::author_trust::{self, AuthorTrust};
 use super::error::TrustError;
 use super::fingerprint::Fingerprint;
-use super::policy::Rule;
-use super::refused::Refused;
+use super::policy::PolicyRule;
+use super::refused::TrustRefusal;
 use super::revoked::{Revoked, RevokedBy};
 use super::{TrustStore, join};
 use crate::package::{PublicKey, Verified};
@@ -42,7 +42,7 @@ impl TrustStore {
         verified: &Verified<'_>,
         author_trust: &AuthorTrust,
         allow_downgrade: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TrustRefusal> {
         let author = self.author(author_trust.author())?;
         self.check_release_of(&author, verified, author_trust, allow_downgrade)
     }
@@ -56,7 +56,7 @@ impl TrustStore {
         &self,
         author_trust: &AuthorTrust,
         facts: &CatalogFacts,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TrustRefusal> {
         check_catalog_of(&self.author(author_trust.author())?, author_trust, facts)
     }
 
@@ -70,7 +70,7 @@ impl TrustStore {
         verified: &Verified<'_>,
         author_trust: &AuthorTrust,
         allow_downgrade: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TrustRefusal> {
         self.change(author_trust, |author, author_trust| {
             self.check_release_of(author, verified, author_trust, allow_downgrade)?;
             let release = verified.release();
@@ -97,7 +97,7 @@ impl TrustStore {
         &self,
         author_trust: &AuthorTrust,
         facts: &CatalogFacts,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TrustRefusal> {
         self.change(author_trust, |author, author_trust| {
             check_catalog_of(author, author_trust, facts)?;
             author.catalog = Some(CatalogSeen {
@@ -112,7 +112,7 @@ impl TrustStore {
             author.revoked_digests.extend(digests);
             let count = author.revoked_keys.len().max(author.revoked_digests.len());
             if count > MAX_REVOKED {
-                Err(Refused::TooManyRevoked {
+                Err(TrustRefusal::TooManyRevoked {
                     author: author.email.clone(),
                     limit: MAX_REVOKED,
                 })
@@ -127,14 +127,14 @@ impl TrustStore {
     pub(super) fn change(
         &self,
         author_trust: &AuthorTrust,
-        change: impl FnOnce(&mut Author, &AuthorTrust) -> Result<(), Refused>,
-    ) -> Result<(), Refused> {
+        change: impl FnOnce(&mut Author, &AuthorTrust) -> Result<(), TrustRefusal>,
+    ) -> Result<(), TrustRefusal> {
         let _lock = self.store.lock()?;
         let before = self.author(author_trust.author())?;
         let again =
             author_trust::author_trust(&before, &self.store.revoked()?, &author_trust.claim)?;
         if (again.key(), again.epoch()) != (author_trust.key(), author_trust.epoch()) {
-            return Err(Refused::Meanwhile {
+            return Err(TrustRefusal::Meanwhile {
                 author: before.email,
             });
         }
@@ -158,16 +158,16 @@ impl TrustStore {
         verified: &Verified<'_>,
         author_trust: &AuthorTrust,
         allow_downgrade: bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TrustRefusal> {
         let release = verified.release();
         if release.author != *author_trust.author() {
-            return Err(Refused::NotTheAuthor {
+            return Err(TrustRefusal::NotTheAuthor {
                 author: author_trust.author().clone(),
                 says: release.author.clone(),
             });
         }
         if !verified.signers().contains(author_trust.key()) {
-            return Err(Refused::UnknownKey {
+            return Err(TrustRefusal::UnknownKey {
                 author: release.author.clone(),
                 known: Fingerprint::from(author_trust.key()),
                 signers: join(verified.signers()),
@@ -176,7 +176,7 @@ impl TrustStore {
         }
         let revoked = self.store.revoked()?;
         if let Some((digest, by)) = revoked.digest_by(author, &digests(verified)) {
-            return Err(Refused::RevokedDigest { digest, by });
+            return Err(TrustRefusal::RevokedDigest { digest, by });
         }
         check_sequence(author, verified, author_trust, allow_downgrade)?;
         let policy = self.store.policy()?;
@@ -186,7 +186,7 @@ impl TrustStore {
     /// Returns the key by which a release meets a rule of the owner's policy.
     fn signer_by(
         &self,
-        rule: &Rule,
+        rule: &PolicyRule,
         verified: &Verified<'_>,
         author_trust: &AuthorTrust,
         revoked: &Revoked,
@@ -194,11 +194,11 @@ impl TrustStore {
         let signers = verified.signers().iter();
         let mut signers = signers.map(|key| (*key, Fingerprint::from(key)));
         let found = match rule {
-            Rule::PinnedAuthor {} => Some(*author_trust.key()),
-            Rule::SyftIdentity { email } if email == author_trust.author() => {
+            PolicyRule::PinnedAuthor {} => Some(*author_trust.key()),
+            PolicyRule::SyftIdentity { email } if email == author_trust.author() => {
                 Some(*author_trust.key())
             }
-            Rule::SyftIdentity { email } => {
+            PolicyRule::SyftIdentity { email } => {
                 let author = self.author(email)?;
                 let counts = |fingerprint: &Fingerprint| {
                     author.fingerprint().as_ref() == Some(fingerprint)
@@ -206,7 +206,7 @@ impl TrustStore {
                 };
                 signers.find(|(_, it)| counts(it)).map(|(key, _)| key)
             }
-            Rule::PubKey { key, .. } => signers
+            PolicyRule::PubKey { key, .. } => signers
                 .find(|(it, fingerprint)| it == key && !revoked.keys.contains_key(fingerprint))
                 .map(|(key, _)| key),
         };
@@ -223,9 +223,9 @@ impl CatalogFacts {
         &self,
         verified: &Verified<'_>,
         author_trust: &AuthorTrust,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), TrustRefusal> {
         if self.revoked_keys.contains(author_trust.key()) {
-            return Err(Refused::RevokedKey {
+            return Err(TrustRefusal::RevokedKey {
                 author: author_trust.author().clone(),
                 key: Fingerprint::from(author_trust.key()),
                 by: RevokedBy::Author,
@@ -236,7 +236,7 @@ impl CatalogFacts {
             .into_iter()
             .find(|it| self.revoked_digests.contains(it))
         {
-            Some(digest) => Err(Refused::RevokedDigest {
+            Some(digest) => Err(TrustRefusal::RevokedDigest {
                 digest,
                 by: RevokedBy::Author,
             }),
@@ -258,7 +258,7 @@ fn check_sequence(
     verified: &Verified<'_>,
     author_trust: &AuthorTrust,
     allow_downgrade: bool,
-) -> Result<(), Refused> {
+) -> Result<(), TrustRefusal> {
     let release = verified.release();
     let Some(seen) = author.seen(&release.name) else {
         return Ok(());
@@ -267,10 +267,10 @@ fn check_sequence(
     let number = (author_trust.epoch(), sequence);
     let before = (seen.epoch, seen.sequence);
     if number == before && seen.signed_digest != Digest::from(verified.signed_digest()) {
-        return Err(Refused::OtherBytes { app, sequence });
+        return Err(TrustRefusal::OtherBytes { app, sequence });
     }
     if number < before && !allow_downgrade {
-        Err(Refused::LowerSequence {
+        Err(TrustRefusal::LowerSequence {
             app,
             sequence,
             seen: seen.sequence,
@@ -284,7 +284,7 @@ fn check_catalog_of(
     author: &Author,
     author_trust: &AuthorTrust,
     facts: &CatalogFacts,
-) -> Result<(), Refused> {
+) -> Result<(), TrustRefusal> {
     let Some(seen) = &author.catalog else {
         return Ok(());
     };
@@ -292,10 +292,10 @@ fn check_catalog_of(
     let number = (author_trust.epoch(), counter);
     let before = (seen.epoch, seen.counter);
     if number == before && seen.digest != facts.digest {
-        return Err(Refused::OtherCatalog { author, counter });
+        return Err(TrustRefusal::OtherCatalog { author, counter });
     }
     if number < before {
-        Err(Refused::OldCatalog {
+        Err(TrustRefusal::OldCatalog {
             author,
             counter,
             seen: seen.counter,

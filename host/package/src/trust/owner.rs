@@ -6,10 +6,10 @@ use syft_protocol::address::Datasite;
 
 use super::TrustStore;
 use super::author::{Author, PinnedBy, Trusted};
-use super::author_trust::{Claim, TrustBasis};
+use super::author_trust::{SignerClaim, TrustBasis};
 use super::error::TrustError;
 use super::fingerprint::Fingerprint;
-use super::refused::Refused;
+use super::refused::TrustRefusal;
 use super::revoked::RevokedSince;
 use crate::package::{Link, PublicKey};
 
@@ -43,12 +43,12 @@ impl TrustStore {
         given: &GivenKey,
         did_key: Option<PublicKey>,
         instead_of: Option<&Fingerprint>,
-    ) -> Result<Author, Refused> {
+    ) -> Result<Author, TrustRefusal> {
         let _lock = self.store.lock()?;
         let mut author = self.author(email)?;
         let fingerprint = given.fingerprint();
         if let Some(by) = self.store.revoked()?.key_by(&author, &fingerprint) {
-            return Err(Refused::RevokedKey {
+            return Err(TrustRefusal::RevokedKey {
                 author: email.clone(),
                 key: fingerprint,
                 by,
@@ -56,7 +56,7 @@ impl TrustStore {
         }
         match author.fingerprint() {
             Some(known) if known != fingerprint && instead_of != Some(&known) => {
-                return Err(Refused::Replaces {
+                return Err(TrustRefusal::Replaces {
                     author: email.clone(),
                     known,
                     given: fingerprint,
@@ -87,8 +87,8 @@ impl TrustStore {
         email: &Datasite,
         lineage: Vec<Link>,
         did_key: Option<PublicKey>,
-    ) -> Result<Author, Refused> {
-        let claim = Claim {
+    ) -> Result<Author, TrustRefusal> {
+        let claim = SignerClaim {
             author: email.clone(),
             signers: lineage.last().map(|it| *it.new_key()).into_iter().collect(),
             lineage,
@@ -96,7 +96,7 @@ impl TrustStore {
         };
         let author_trust = self.author_trust(&claim)?;
         match author_trust.basis() {
-            TrustBasis::FirstUse { .. } => Err(Refused::NobodyKnown {
+            TrustBasis::FirstUse { .. } => Err(TrustRefusal::NobodyKnown {
                 author: email.clone(),
             }),
             TrustBasis::Pinned | TrustBasis::Succeeded { .. } => {

@@ -10,7 +10,7 @@ use syft_protocol::address::Datasite;
 use thiserror::Error;
 
 use super::error::TrustError;
-use super::refused::Refused;
+use super::refused::TrustRefusal;
 use super::{Fingerprint, text};
 use crate::package::PublicKey;
 
@@ -27,7 +27,7 @@ pub(super) const ALLOWED: &str = "allowed are `apiVersion: v1`, a list `allOf`, 
 #[serde(try_from = "RawPolicy")]
 pub struct SignerPolicy {
     /// Each of these.
-    all: Vec<Rule>,
+    all: Vec<PolicyRule>,
     /// Some of these.
     any: Option<Any>,
 }
@@ -37,13 +37,13 @@ pub struct SignerPolicy {
 #[serde(try_from = "RawAny")]
 struct Any {
     minimum: usize,
-    rules: Vec<Rule>,
+    rules: Vec<PolicyRule>,
 }
 
 /// Whose signature is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
-pub(super) enum Rule {
+pub(super) enum PolicyRule {
     /// That of the app's author, by the key that is pinned.
     PinnedAuthor {},
     /// That of somebody, by the key that is pinned.
@@ -68,7 +68,7 @@ struct RawPolicy {
     #[serde(rename = "apiVersion")]
     _api_version: ApiVersion,
     #[serde(default, deserialize_with = "said")]
-    all_of: Option<Vec<Rule>>,
+    all_of: Option<Vec<PolicyRule>>,
     #[serde(default, deserialize_with = "said")]
     any_of: Option<Any>,
 }
@@ -84,7 +84,7 @@ enum ApiVersion {
 struct RawAny {
     #[serde(default = "one")]
     minimum_matches: usize,
-    signatures: Vec<Rule>,
+    signatures: Vec<PolicyRule>,
 }
 
 /// An app lacks signatures that the owner asks for.
@@ -144,7 +144,7 @@ impl TryFrom<RawAny> for Any {
     }
 }
 
-fn check_list(name: &str, rules: Vec<Rule>) -> Result<Vec<Rule>, String> {
+fn check_list(name: &str, rules: Vec<PolicyRule>) -> Result<Vec<PolicyRule>, String> {
     if rules.is_empty() {
         return Err(format!("`{name}` is empty"));
     }
@@ -162,7 +162,7 @@ impl Default for SignerPolicy {
             all: Vec::new(),
             any: Some(Any {
                 minimum: 1,
-                rules: vec![Rule::PinnedAuthor {}],
+                rules: vec![PolicyRule::PinnedAuthor {}],
             }),
         }
     }
@@ -190,8 +190,8 @@ impl SignerPolicy {
     /// rule; a key counts once.
     pub(super) fn check(
         &self,
-        signer: impl Fn(&Rule) -> Result<Option<PublicKey>, TrustError>,
-    ) -> Result<(), Refused> {
+        signer: impl Fn(&PolicyRule) -> Result<Option<PublicKey>, TrustError>,
+    ) -> Result<(), TrustRefusal> {
         for rule in &self.all {
             if signer(rule)?.is_none() {
                 return Err(Unmet(rule.to_string()).into());
@@ -207,7 +207,7 @@ impl SignerPolicy {
         if keys.len() >= *minimum {
             Ok(())
         } else {
-            let asked: Vec<String> = rules.iter().map(Rule::to_string).collect();
+            let asked: Vec<String> = rules.iter().map(PolicyRule::to_string).collect();
             let missing = minimum - keys.len();
             Err(Unmet(format!("{missing} more {}", asked.join(", or "))).into())
         }
@@ -227,8 +227,8 @@ impl Unmet {
 /// Says it in words, on one line.
 impl fmt::Display for SignerPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |rules: &[Rule], word| {
-            let rules: Vec<String> = rules.iter().map(Rule::to_string).collect();
+        let list = |rules: &[PolicyRule], word| {
+            let rules: Vec<String> = rules.iter().map(PolicyRule::to_string).collect();
             rules.join(word)
         };
         f.write_str("signed ")?;
@@ -246,7 +246,7 @@ impl fmt::Display for SignerPolicy {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for PolicyRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PinnedAuthor {} => f.write_str("by the pinned key of the author"),
@@ -285,12 +285,12 @@ mod tests {
         );
         let key = PublicKey::read(LINE.as_bytes()).expect("a key");
         let expected = SignerPolicy {
-            all: vec![Rule::PinnedAuthor {}],
+            all: vec![PolicyRule::PinnedAuthor {}],
             any: Some(Any {
                 minimum: 2,
                 rules: vec![
-                    Rule::SyftIdentity { email: alice() },
-                    Rule::PubKey {
+                    PolicyRule::SyftIdentity { email: alice() },
+                    PolicyRule::PubKey {
                         owner: "Bob".to_owned(),
                         key,
                     },
@@ -392,10 +392,10 @@ mod tests {
                     syftIdentity, email: bob@example.org}\n";
         let policy = parse(text).expect("a policy");
         let met = |keys: [Option<PublicKey>; 3]| {
-            let signer = |rule: &Rule| {
+            let signer = |rule: &PolicyRule| {
                 Ok(match rule {
-                    Rule::PinnedAuthor {} => keys[0],
-                    Rule::SyftIdentity { email } if *email == alice() => keys[1],
+                    PolicyRule::PinnedAuthor {} => keys[0],
+                    PolicyRule::SyftIdentity { email } if *email == alice() => keys[1],
                     _ => keys[2],
                 })
             };

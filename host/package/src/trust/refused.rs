@@ -12,7 +12,7 @@ use crate::package::LinkError;
 
 /// Why something that is signed is not taken.
 #[derive(Debug, Error)]
-pub enum Refused {
+pub enum TrustRefusal {
     /// The trust store cannot be read.
     #[error(transparent)]
     Store(#[from] TrustError),
@@ -172,7 +172,7 @@ fn did_words(author: &Datasite, is_in_did: bool) -> String {
     }
 }
 
-impl Refused {
+impl TrustRefusal {
     /// Returns what to do about it.
     pub fn hints(&self) -> Vec<String> {
         let ask = |author: &Datasite, new: &str| {

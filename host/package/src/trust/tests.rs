@@ -74,8 +74,8 @@ impl Keys {
         pairs.map(link).collect()
     }
 
-    fn claim(&self, signers: &[usize], lineage: Vec<Link>, did: Option<usize>) -> Claim {
-        Claim {
+    fn claim(&self, signers: &[usize], lineage: Vec<Link>, did: Option<usize>) -> SignerClaim {
+        SignerClaim {
             author: alice(),
             signers: self.publics(signers),
             lineage,
@@ -96,7 +96,7 @@ impl Keys {
     }
 
     /// Says a decision in few words.
-    fn words(&self, decision: &Result<AuthorTrust, Refused>) -> String {
+    fn words(&self, decision: &Result<AuthorTrust, TrustRefusal>) -> String {
         let author_trust = match decision {
             Ok(author_trust) => author_trust,
             Err(refused) => return name(refused),
@@ -114,7 +114,7 @@ impl Keys {
 }
 
 /// Returns the name of the variant.
-fn name(refused: &Refused) -> String {
+fn name(refused: &TrustRefusal) -> String {
     let shown = format!("{refused:?}");
     shown.chars().take_while(|c| c.is_alphanumeric()).collect()
 }
@@ -638,19 +638,19 @@ fn what_is_refused_is_not_noted() {
     let author_trust = store.author_trust(&keys.claim(&[0], Vec::new(), None));
     let author_trust = author_trust.expect("first use");
     let refused = store.note_release(&verified(&bytes), &author_trust, false);
-    assert!(matches!(refused, Err(Refused::RevokedDigest { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::RevokedDigest { .. })));
     assert_eq!(store.authors().expect("authors"), []);
 
     let other = keys.release("app", 1, "a", &[1]);
     let refused = store.note_release(&verified(&other), &author_trust, false);
-    assert!(matches!(refused, Err(Refused::UnknownKey { .. })));
-    let bob = Claim {
+    assert!(matches!(refused, Err(TrustRefusal::UnknownKey { .. })));
+    let bob = SignerClaim {
         author: email("bob@example.org"),
         ..keys.claim(&[0], Vec::new(), None)
     };
     let author_trust = store.author_trust(&bob).expect("first use");
     let refused = store.note_release(&verified(&bytes), &author_trust, false);
-    assert!(matches!(refused, Err(Refused::NotTheAuthor { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::NotTheAuthor { .. })));
     assert_eq!(store.authors().expect("authors"), []);
 }
 
@@ -668,7 +668,7 @@ fn what_changed_in_between_is_found() {
         .note_release(&verified(&bytes[0]), &one, false)
         .expect("the first");
     let refused = store.note_release(&verified(&bytes[1]), &other, false);
-    assert!(matches!(refused, Err(Refused::UnknownKey { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::UnknownKey { .. })));
     // The same key once more, and then another one that the owner gives.
     store
         .note_release(&verified(&bytes[0]), &one, false)
@@ -679,7 +679,7 @@ fn what_changed_in_between_is_found() {
         .add(&alice(), &given, None, Some(&known))
         .expect("another");
     let refused = store.note_release(&verified(&bytes[0]), &one, false);
-    assert!(matches!(refused, Err(Refused::Superseded { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::Superseded { .. })));
     // The key again, which counts anew.
     let known = keys.fingerprint(2);
     let given = GivenKey::Key(keys.public(0));
@@ -687,7 +687,7 @@ fn what_changed_in_between_is_found() {
         .add(&alice(), &given, None, Some(&known))
         .expect("again");
     let refused = store.note_release(&verified(&bytes[0]), &one, false);
-    assert!(matches!(refused, Err(Refused::Meanwhile { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::Meanwhile { .. })));
 }
 
 fn facts(counter: u64, text: &str) -> CatalogFacts {
@@ -740,7 +740,7 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
     let signed = Digest::from(verified.signed_digest());
     let file = Digest::of(&bytes);
     let note = |author: &str, signer: usize, facts: &CatalogFacts| {
-        let claim = Claim {
+        let claim = SignerClaim {
             author: email(author),
             ..keys.claim(&[signer], Vec::new(), None)
         };
@@ -771,7 +771,7 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
         let refused = revoking.check_release(&verified, &author_trust);
         assert!(matches!(
             refused,
-            Err(Refused::RevokedDigest {
+            Err(TrustRefusal::RevokedDigest {
                 by: RevokedBy::Author,
                 ..
             })
@@ -784,7 +784,7 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
     let refused = store.check_release(&verified, &author_trust, false);
     assert!(matches!(
         refused,
-        Err(Refused::RevokedDigest {
+        Err(TrustRefusal::RevokedDigest {
             by: RevokedBy::Author,
             ..
         })
@@ -797,7 +797,7 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
     let refused = last.check_release(&verified, &author_trust);
     assert!(matches!(
         refused,
-        Err(Refused::RevokedKey {
+        Err(TrustRefusal::RevokedKey {
             by: RevokedBy::Author,
             ..
         })
@@ -806,7 +806,7 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
     let refused = store.author_trust(&author_trust.claim);
     assert!(matches!(
         refused,
-        Err(Refused::RevokedKey {
+        Err(TrustRefusal::RevokedKey {
             by: RevokedBy::Author,
             ..
         })
@@ -814,7 +814,7 @@ fn a_catalog_revokes_its_authors_own_and_nothing_else() {
     // And the owner cannot have it back by its fingerprint.
     let given = GivenKey::Key(keys.public(0));
     let refused = store.add(&alice(), &given, None, None);
-    assert!(matches!(refused, Err(Refused::RevokedKey { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::RevokedKey { .. })));
 }
 
 #[test]
@@ -835,7 +835,7 @@ fn an_author_cannot_fill_the_store() {
         .note_catalog(&author_trust, &revoking(1, 0))
         .expect("as many as may be");
     let refused = store.note_catalog(&author_trust, &revoking(2, 1));
-    assert!(matches!(refused, Err(Refused::TooManyRevoked { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::TooManyRevoked { .. })));
     let author = store.author(&alice()).expect("an author");
     assert_eq!(author.catalog.map(|it| it.counter), Some(1));
 }
@@ -916,7 +916,7 @@ fn the_owner_puts_a_key_in_the_place_of_another() {
         (GivenKey::Key(keys.public(1)), Some(2)),
     ] {
         let refused = add(given, instead_of);
-        assert!(matches!(refused, Err(Refused::Replaces { .. })));
+        assert!(matches!(refused, Err(TrustRefusal::Replaces { .. })));
     }
     // The key of the fingerprint replaces nothing.
     let author = add(GivenKey::Key(keys.public(0)), None).expect("the same key");
@@ -938,7 +938,7 @@ fn the_owner_gives_a_lineage() {
     let chain = |at: &[usize]| keys.lineage("alice@example.org", 1, at);
     let follow = |lineage| store.follow(&alice(), lineage, None);
     let refused = follow(chain(&[0, 1]));
-    assert!(matches!(refused, Err(Refused::NobodyKnown { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::NobodyKnown { .. })));
     let given = GivenKey::Fingerprint(keys.fingerprint(0));
     store
         .add(&alice(), &given, None, None)
@@ -958,11 +958,11 @@ fn the_owner_gives_a_lineage() {
         assert_eq!(known, expected);
     }
     let refused = follow(chain(&[0, 3]));
-    assert!(matches!(refused, Err(Refused::UnknownKey { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::UnknownKey { .. })));
     assert!(follow(Vec::new()).is_err());
     store.remove(&alice()).expect("written");
     let refused = follow(chain(&[2, 3]));
-    assert!(matches!(refused, Err(Refused::NobodyKnown { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::NobodyKnown { .. })));
 }
 
 #[test]
@@ -982,7 +982,7 @@ fn the_owners_policy_decides() {
                     bob@example.org\n";
     fs::write(&policy, reviewed).expect("written");
     let unmet = |signers: &[usize]| match take(signers) {
-        Err(Refused::Policy(unmet)) => unmet.to_string(),
+        Err(TrustRefusal::Policy(unmet)) => unmet.to_string(),
         other => panic!("{signers:?}: {other:?}"),
     };
     let words = "does not have: by the pinned key of bob@example.org";
@@ -1016,7 +1016,7 @@ fn the_owners_policy_decides() {
     unmet(&[0, 3]);
     // A policy does not make anybody the author.
     let refused = take(&[3, 1]);
-    assert!(matches!(refused, Err(Refused::Ambiguous { .. })));
+    assert!(matches!(refused, Err(TrustRefusal::Ambiguous { .. })));
 }
 
 #[test]
@@ -1068,7 +1068,7 @@ fn what_cannot_be_read_closes() {
         fs::write(&path, text).expect("written");
         let refused = take();
         assert!(
-            matches!(refused, Err(Refused::Store(_))),
+            matches!(refused, Err(TrustRefusal::Store(_))),
             "{file} {text}: {refused:?}"
         );
         match before {
@@ -1089,7 +1089,7 @@ fn what_cannot_be_read_closes() {
         fs::remove_file(&path).ok();
         std::os::unix::fs::symlink("/nowhere", &path).expect("a link");
         assert!(
-            matches!(take(), Err(Refused::Store(TrustError::Io { .. }))),
+            matches!(take(), Err(TrustRefusal::Store(TrustError::Io { .. }))),
             "{file}"
         );
         fs::remove_file(&path).expect("as it was");
