@@ -59,7 +59,7 @@ impl Approvals {
     }
 }
 
-/// What came of asking the owner.
+/// What the owner decided.
 #[derive(Debug)]
 pub struct Approved {
     /// The files that the app gets.

@@ -91,11 +91,11 @@ pub fn failpoint() -> Option<String> {
     env::var(FAILPOINT).ok()
 }
 
-/// Returns what compiling a component may take, as far as the owner says it.
+/// Returns what compiling a component may take, as the owner sets it.
 fn compile_limits() -> Result<CompileLimits, CommandError> {
     let said = |variable: &str| env::var(variable).ok().filter(|it| !it.is_empty());
     let wrong = |variable: &str, example: &str| {
-        CommandError::new(format!("{variable} makes no sense")).hint(format!(
+        CommandError::new(format!("{variable} is invalid")).hint(format!(
             "set it to something such as `{example}`, or not at all"
         ))
     };

@@ -244,7 +244,7 @@ impl<'a> Installer<'a> {
         Ok(installed)
     }
 
-    /// Takes note of a release that is here already, and mends its component if it was damaged.
+    /// Takes note of a release that is here already, and repairs its component if it was damaged.
     ///
     /// # Errors
     /// As for [`Self::install`].
@@ -264,7 +264,7 @@ impl<'a> Installer<'a> {
     /// is, and that nothing older is to follow.
     ///
     /// # Errors
-    /// Something that was checked is not so any more.
+    /// Something that was checked has changed since.
     fn note(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
         if let Some(listed) = candidate.listed() {
             self.trust
@@ -296,7 +296,7 @@ impl<'a> Installer<'a> {
     /// before.
     ///
     /// # Errors
-    /// Nothing waits; what waits, or the key that signed it, does not count any more; or the disk.
+    /// Nothing waits; what waits, or the key that signed it, was revoked since; or the disk.
     pub fn approve(
         &self,
         seen: &Installed,

@@ -26,7 +26,7 @@ const MAX_BYTES: u64 = 1 << 20;
 
 const EXTENSION: &str = "json";
 
-/// Why what is installed cannot be said.
+/// Errors of the records of installed apps.
 #[derive(Debug, Error)]
 pub enum InstalledError {
     /// The disk.

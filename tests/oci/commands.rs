@@ -265,7 +265,7 @@ fn who_is_not_trusted_any_more_is_not_updated() {
     for update in [&["update"][..], &["update", "--check"]] {
         let why = world.refused(update);
         assert!(
-            why.contains("no key of alice@example.org is trusted any more"),
+            why.contains("alice@example.org has no trusted key"),
             "{why}"
         );
         assert!(why.contains(&format!("syft-host install {url}")), "{why}");

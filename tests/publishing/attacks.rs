@@ -140,7 +140,7 @@ fn links_are_not_followed() {
     assert_eq!(author.catalog(), before);
     let revoked = author.publish(&["--app", NAME, "--revoke", "19"]);
     assert!(
-        refused(&revoked).contains("is not there any more"),
+        refused(&revoked).contains("is no longer there"),
         "{}",
         revoked.stderr
     );
@@ -185,7 +185,7 @@ fn nobody_is_waited_for() {
     fifo("leaderboard/18.wasm");
     let ended = author.publish(&["--app", NAME, "--revoke", "18", "--replace-catalog"]);
     assert!(
-        refused(&ended).contains("is not there any more"),
+        refused(&ended).contains("is no longer there"),
         "{}",
         ended.stderr
     );

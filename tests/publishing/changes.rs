@@ -117,11 +117,11 @@ fn what_cannot_be_revoked_is_said() {
     for (arguments, expected) in [
         (
             &["--app", NAME, "--revoke", "16"][..],
-            "release 16 of the app is not there any more",
+            "release 16 of the app is no longer there",
         ),
         (
             &["--app", "other", "--revoke", "16"],
-            "release 16 of the app is not there any more",
+            "release 16 of the app is no longer there",
         ),
         (
             &["--app", "other", "--min-sequence", "1"],

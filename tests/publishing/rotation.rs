@@ -188,7 +188,7 @@ fn who_has_lost_a_key_begins_anew() {
         .publish(&[&author.release(19), "--replace-catalog"])
         .succeeded();
     assert!(
-        ended.stderr.contains("this one begins anew"),
+        ended.stderr.contains("this one starts over"),
         "{}",
         ended.stderr
     );

@@ -74,7 +74,7 @@ pub struct Entry {
     pub path: ReleasePath,
     /// The least release that may still be used.
     pub least: Option<Least>,
-    /// What must not be used any more, by the digest of what is signed or of the file.
+    /// What must no longer be used, by the digest of what is signed or of the file.
     pub revoked: Vec<[u8; 32]>,
 }
 
@@ -132,7 +132,7 @@ impl Catalog {
         self.lineage.last().map_or(0, Link::epoch)
     }
 
-    /// Returns the keys that nothing is to be believed of any more.
+    /// Returns the keys that the author has revoked.
     pub fn revoked_keys(&self) -> &[PublicKey] {
         &self.revoked_keys
     }
@@ -207,7 +207,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Revokes a key that the author does not use any more. Once is enough.
+    /// Revokes a key that the author no longer uses. Repeating it changes nothing.
     ///
     /// # Errors
     /// It is the key that signs this catalog.

@@ -40,7 +40,7 @@ impl AppSource {
     /// Reads what a user or a record says.
     ///
     /// # Errors
-    /// It begins as a URL does, and is none.
+    /// It begins like a URL and is not a valid one.
     pub fn parse(text: &str) -> Result<Self, SourceError> {
         if SyftAppUrl::is_meant(text) {
             return Ok(Self::Datasite(SyftAppUrl::parse(text)?));

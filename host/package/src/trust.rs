@@ -3,7 +3,7 @@
 //! - [`SignerClaim`]: who is said to have signed something, with which keys.
 //! - [`AuthorTrust`]: an author, known by a key that has signed it; or one of whom nothing is
 //!   known yet, so that the owner has to be asked. It exists only where that is so.
-//! - [`TrustRefusal`]: why something does not count.
+//! - [`TrustRefusal`]: why something is not accepted.
 //! - [`TrustStore`]: a private folder that says all of that. It is written after all checks of
 //!   whoever asks have passed, by [`TrustStore::note_release`] and [`TrustStore::note_catalog`],
 //!   which check everything again while nobody else writes.
@@ -69,7 +69,7 @@ impl TrustStore {
     /// Finds out who has signed something. It changes nothing.
     ///
     /// # Errors
-    /// It is not signed by the key that counts for the author.
+    /// It is not signed by the author's trusted key.
     pub fn author_trust(&self, claim: &SignerClaim) -> Result<AuthorTrust, TrustRefusal> {
         let author = self.author(&claim.author)?;
         let author_trust = author_trust::author_trust(&author, &self.store.revoked()?, claim)?;
@@ -96,7 +96,7 @@ impl TrustStore {
     /// the file, and by whom.
     ///
     /// # Errors
-    /// It cannot be said.
+    /// The trust store cannot be read.
     pub fn is_revoked(
         &self,
         author: &Datasite,

@@ -1,4 +1,4 @@
-//! What an owner is shown of a release and asked about it, and told of what came of that.
+//! Showing a release to the owner, asking for consent, and reporting the result.
 
 use serde_json::{Value, json};
 use syft_manifest::Digest;

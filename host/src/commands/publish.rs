@@ -219,7 +219,7 @@ pub(super) fn tell_notes(ui: Ui, config: &Config, base: CatalogBase, published: 
              copy",
         ),
         CatalogBase::Counter => ui.status(
-            "note: the last catalog was signed with another key, so this one begins anew: publish \
+            "note: the last catalog was signed with another key, so this one starts over: publish \
              your apps again, and tell those who trust them the new fingerprint",
         ),
     }

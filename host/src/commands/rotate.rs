@@ -51,7 +51,7 @@ pub(super) fn rotate(
     args: &RotateArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let wrong = |error: CommandError| error.about("cannot go over to another key");
+    let wrong = |error: CommandError| error.about("cannot switch to another key");
     let explain = |error: PublishError| wrong(publish::explain(error));
     let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
     let old = keys::read_secret(&passphrase, &args.old)?;

@@ -227,7 +227,7 @@ fn agree_to_replace(
         return Err(explain_refused(replaces));
     }
     ui.status(&format!("{shown}."));
-    ui.status("Releases are counted anew for it. Compare it with what the author told you.");
+    ui.status("Release numbers start over for it. Compare it with what the author told you.");
     match ui.ask("Replace it? [y]es, [n]o:")?.as_str() {
         "y" | "yes" => Ok(known.clone()),
         _ => Err(CommandError::new("not replaced")),
@@ -270,7 +270,7 @@ fn remove(ui: Ui, store: &TrustStore, args: &RemoveArgs) -> Result<(), CommandEr
         "fingerprint": fingerprint,
     }))?;
     ui.line(&format!(
-        "{email} is not trusted by the key {fingerprint} any more."
+        "{email} is no longer trusted by the key {fingerprint}."
     ))?;
     ui.line("Which releases have been seen stays known: no older one comes back unseen.")?;
     Ok(())
@@ -288,7 +288,7 @@ fn revoke(ui: Ui, store: &TrustStore, args: &RevokeArgs) -> Result<(), CommandEr
         Revocation::Digest(digest) => (
             "digest",
             digest.as_str(),
-            "What has it is neither taken nor run any more.",
+            "Nothing with it is accepted or run from now on.",
         ),
     };
     ui.json(&json!({
@@ -300,7 +300,7 @@ fn revoke(ui: Ui, store: &TrustStore, args: &RevokeArgs) -> Result<(), CommandEr
     ui.line(&match (args.undo, changed) {
         (false, true) => format!("The {kind} {name} is revoked. {consequence}"),
         (false, false) => format!("The {kind} {name} was revoked already. {consequence}"),
-        (true, true) => format!("The {kind} {name} is not revoked by you any more."),
+        (true, true) => format!("The {kind} {name} is no longer revoked by you."),
         (true, false) => format!("The {kind} {name} was not revoked by you."),
     })?;
     Ok(())

@@ -143,7 +143,7 @@ impl ConfigFileError {
             Self::Parse(error) => CommandError::new(format!(
                 "the config {path} is no config of SyftBox: {error}"
             ))
-            .hint("mend it, set it up with `syftbox login`, or give --email and --data-dir"),
+            .hint("fix it, set it up with `syftbox login`, or give --email and --data-dir"),
         }
     }
 }

@@ -152,7 +152,7 @@ impl InstallError {
             Self::Catalog(error) => error.hint().into_iter().collect(),
             Self::Fetch(error) => error.hint().map(str::to_owned).into_iter().collect(),
             Self::Expired { author, .. } => vec![format!(
-                "wait for sync, or ask {author} to publish it anew with `syft-host publish --refresh`"
+                "wait for sync, or ask {author} to renew it with `syft-host publish --refresh`"
             )],
             Self::Unfit(error) => error.hints().to_vec(),
             Self::Digest { .. } => vec!["do not install it; ask whoever gave you the file and the digest".to_owned()],

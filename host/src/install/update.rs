@@ -6,10 +6,10 @@ use syft_package::trust::TrustBasis;
 use super::{InstallError, Installer, ReleaseChange};
 use crate::installed::Installed;
 
-/// What came of looking for another release.
+/// The result of looking for a newer release.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Update {
-    /// There is none.
+    /// There is no newer release.
     None,
     /// There is one that the owner went back from, or did not want.
     Skipped,

@@ -16,7 +16,7 @@ use super::section::{self, SectionError};
 use super::{Files, Manifest, ManifestLimits};
 use crate::sanitize::plain_excerpt;
 
-/// Why a component's manifest is none.
+/// Why a component's manifest cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ManifestError {
     /// It cannot be found.
@@ -98,7 +98,7 @@ fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// A key that is there has a value: `null` is none.
+/// A key that is present has a value; `null` is refused.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }

@@ -80,7 +80,7 @@ impl ChangeError {
             Self::Lower(_) | Self::OtherBytes(_) | Self::Revoked => {
                 "raise `sequence` in syft-app.toml, then build it and sign it again"
             }
-            Self::OwnKey => "first go over to another key: `syft-host rotate`",
+            Self::OwnKey => "first switch to another key: `syft-host rotate`",
             _ => return None,
         })
     }

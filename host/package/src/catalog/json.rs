@@ -54,7 +54,7 @@ impl Catalog {
     /// Reads a catalog. What is read has no other spelling.
     ///
     /// # Errors
-    /// It is none, or says something that cannot be.
+    /// It is not a catalog, or has an invalid value.
     pub fn parse(json: &[u8]) -> Result<Self, CatalogError> {
         if let Ok(AnyVersion { catalog }) = serde_json::from_slice(json)
             && catalog != VERSION

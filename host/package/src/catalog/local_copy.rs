@@ -1,6 +1,6 @@
 //! The author's own copy of the last catalog, outside of every synced folder.
 //!
-//! Whoever writes into the tree can take the catalog away or put an older one in its place.
+//! Anyone who writes into the tree can take the catalog away or put an older one in its place.
 //! Its counter must not fall by that: to hosts that saw the newer one, the next would be old.
 
 use std::io;
@@ -21,7 +21,7 @@ pub(super) struct LocalCopy {
 }
 
 impl LocalCopy {
-    /// Opens the folder, making it if need be, and waits for whoever publishes now.
+    /// Opens the folder, making it if needed, and waits while another process publishes.
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         private_dir::make_folder(folder)?;
         Ok(Self {

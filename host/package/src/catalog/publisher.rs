@@ -70,7 +70,7 @@ pub enum PublishError {
     /// Something cannot be read or written.
     #[error("{0}: {1}")]
     Io(String, io::Error),
-    /// The catalog in the tree is none.
+    /// The catalog in the tree cannot be used.
     #[error(transparent)]
     Tree(CatalogReadError),
     /// The catalog in the tree is by somebody else.
@@ -79,7 +79,7 @@ pub enum PublishError {
     /// The last catalog is by another key of the author's.
     #[error("the last catalog was signed with {0}, and not with this key")]
     OtherKey(String),
-    /// The own copy is none.
+    /// The host's own copy cannot be used.
     #[error("the host's own copy {0} cannot be used: {1}")]
     Copy(PathBuf, CatalogError),
     /// What was made would not be read.
@@ -92,12 +92,12 @@ pub enum PublishError {
     #[error("the author of the app is {0}, and this is the datasite of {1}")]
     Author(Datasite, Datasite),
     /// A release that is to be revoked is not there to be looked at.
-    #[error("release {0} of the app is not there any more")]
+    #[error("release {0} of the app is no longer there")]
     NoRelease(u64),
     /// Another file is in the place of a release that is to be revoked.
     #[error("the file of release {0} of the app is another, or not signed by you")]
     OtherRelease(u64),
-    /// A release that is to be revoked is none.
+    /// A release that is to be revoked cannot be read.
     #[error("release {0} of the app cannot be read: {1}")]
     Release(u64, PackageError),
 }
@@ -362,7 +362,7 @@ impl PublishError {
             Self::OtherKey(_) => {
                 return vec![
                     "sign the app with that key, and give it with --key".to_owned(),
-                    "if it is lost, --replace-catalog begins anew: those who trust your apps must \
+                    "if it is lost, --replace-catalog starts over: users who trust your apps must \
                      be told the new fingerprint"
                         .to_owned(),
                 ];

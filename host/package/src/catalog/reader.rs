@@ -42,7 +42,7 @@ pub enum CatalogReadError {
     /// The system does not let us.
     #[error("open {0} without following links: {1}")]
     Io(PathBuf, io::Error),
-    /// It is none.
+    /// The catalog is invalid.
     #[error("{0} cannot be used: {1}")]
     Catalog(PathBuf, CatalogError),
 }
@@ -73,7 +73,7 @@ pub enum ReleaseFetchError {
 /// Reads the catalog of an author, once.
 ///
 /// # Errors
-/// There is none that could be used.
+/// There is no usable catalog.
 pub fn read(datasites: &Path, author: &Datasite) -> Result<SignedCatalog, CatalogReadError> {
     let wrong = |error| CatalogReadError::Io(datasites.join(author.as_str()), error);
     match PublishDir::find(datasites, author).map_err(wrong)? {
@@ -152,7 +152,7 @@ impl SignedCatalog {
     /// Opens a catalog that lay in the folder of an author.
     ///
     /// # Errors
-    /// It is none, is somebody else's, or vouches for itself with a key that it gave up.
+    /// It is invalid, somebody else's, or signed with a key that it revokes.
     pub fn open(envelope: Vec<u8>, author: &Datasite) -> Result<Self, CatalogError> {
         let opened = Envelope::read(&envelope, KIND)?.open()?;
         let catalog = Catalog::parse(opened.payload())?;

@@ -21,7 +21,7 @@ impl ReleasePath {
         Self(vec![app.clone(), file.expect("digits and an ending")])
     }
 
-    /// Returns `text` as a path; `None` where it is none.
+    /// Returns `text` as a path; `None` where it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         let names = text.split('/').map(|name| AppName::parse(name).ok());
         let names: Vec<AppName> = names.collect::<Option<_>>()?;

@@ -12,7 +12,7 @@ use super::digest::OciDigest;
 /// Why an app could not be had from a registry, or given to one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OciError {
-    /// There is none of that name.
+    /// The registry has nothing of that name.
     #[error("the registry {registry} has no such {what}")]
     NotFound {
         /// Which registry.
@@ -96,7 +96,7 @@ pub enum OciError {
         /// What it says about it, if that was short and plain.
         message: String,
     },
-    /// What the registry answers makes no sense.
+    /// The registry breaks the protocol.
     #[error("the registry does not keep to the protocol: {0}")]
     Nonsense(String),
 }
@@ -124,7 +124,7 @@ impl OciError {
                 ];
             }
             Self::DockerConfig { .. } => {
-                "mend it, or set DOCKER_CONFIG to a folder with another config.json"
+                "fix it, or set DOCKER_CONFIG to a folder with another config.json"
             }
             Self::OtherBytes { .. } => {
                 "nothing of it was used; try again, and if it stays so get the app from elsewhere"

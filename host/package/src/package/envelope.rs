@@ -49,7 +49,7 @@ pub enum EnvelopeError {
     /// The payload or a signature cannot be decoded.
     #[error("it has invalid base64, or a signature that is not Ed25519")]
     Encoding,
-    /// A key that it names is none.
+    /// It names an invalid key.
     #[error("it names an invalid signing key: {0}")]
     Key(KeyError),
     /// The same could be written in another way than it is.
@@ -101,7 +101,7 @@ impl Envelope {
     /// Reads an envelope of a document of this kind. What is read has no other spelling.
     ///
     /// # Errors
-    /// It is none, or of another kind.
+    /// It is not an envelope, or of another kind.
     pub fn read(bytes: &[u8], kind: &str) -> Result<Self, EnvelopeError> {
         if bytes.len() > MAX_ENVELOPE_BYTES {
             return Err(EnvelopeError::TooLarge);

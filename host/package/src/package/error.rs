@@ -38,7 +38,7 @@ pub enum PackageError {
     /// Other bytes than those that were signed.
     #[error("the app is not what was signed: it was changed, cut off or put together afterwards")]
     Changed,
-    /// A signature names a key that is none.
+    /// A signature names an invalid key.
     #[error("the app names an invalid signing key: {0}")]
     NamedKey(KeyError),
     /// A signature is not of the key that it names.
@@ -53,7 +53,7 @@ pub enum PackageError {
     /// No signature says by which key it is.
     #[error("the signatures of the app do not say whose they are")]
     Nameless,
-    /// Its manifest is none.
+    /// Its manifest is invalid.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     /// Its manifest does not say what a signature vouches for.

@@ -1,4 +1,4 @@
-//! How an author goes over to another key: the old one says which follows it.
+//! How an author switches to another key: the old key signs which one follows it.
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ struct Written {
     new_signature: String,
 }
 
-/// Why a link, or a chain of them, is none.
+/// Why a link, or a chain of links, is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LinkError {
     /// It is about nobody.

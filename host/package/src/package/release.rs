@@ -20,7 +20,7 @@ pub struct Release {
     pub author: Datasite,
 }
 
-/// Why a component is no release that could be signed.
+/// Why a component cannot be signed as a release.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ReleaseError {
     /// It cannot be read.
@@ -32,7 +32,7 @@ pub enum ReleaseError {
     /// It does not say all that is needed.
     #[error("the manifest of the app has no {}", list(.0))]
     Incomplete(Vec<Missing>),
-    /// The author is none that could be known by a key.
+    /// The author is not an email address, so no key can be pinned for it.
     #[error("the author of the app, `{0}`, is not an email address")]
     Author(String),
     /// The author's name has characters that nobody sees.

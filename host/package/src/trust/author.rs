@@ -44,7 +44,7 @@ pub struct Author {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trusted {
-    /// Nothing, or nothing any more.
+    /// No key is trusted, or trust was withdrawn.
     Nothing,
     /// The last of the keys.
     LastKey,

@@ -16,7 +16,7 @@ impl Fingerprint {
     /// Reads a fingerprint.
     ///
     /// # Errors
-    /// The text is none.
+    /// The text is not a fingerprint.
     pub fn parse(text: &str) -> Result<Self, String> {
         let digits = text.strip_prefix("SHA256:").unwrap_or_default();
         let digest = BASE64_NOPAD.decode(digits.as_bytes());

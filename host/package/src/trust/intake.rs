@@ -23,9 +23,9 @@ pub struct CatalogFacts {
     pub digest: Digest,
     /// When it ends.
     pub expires: Timestamp,
-    /// The author's keys that do not count any more.
+    /// The author's keys that were revoked.
     pub revoked_keys: Vec<PublicKey>,
-    /// Releases or files that do not count any more.
+    /// Releases or files that were revoked.
     pub revoked_digests: Vec<Digest>,
 }
 

@@ -25,7 +25,7 @@ pub enum GivenKey {
 /// What the owner revokes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revocation {
-    /// A key, whoever's it is.
+    /// A key, of any author.
     Key(Fingerprint),
     /// A release or a file.
     Digest(Digest),
@@ -106,7 +106,7 @@ impl TrustStore {
         }
     }
 
-    /// Trusts no key of an author any more, and returns what was trusted. What was seen stays
+    /// Stops trusting an author's key, and returns what was trusted. What was seen stays
     /// known, so that nothing older comes back with the same key.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl TrustStore {
         Ok(Some(was))
     }
 
-    /// Revokes a key or a digest, whoever's it is; or takes that back. Tells whether that
+    /// Revokes a key or a digest of any author, or undoes that. Tells whether that
     /// changed anything.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Keys and digests that count for nothing any more.
+//! Revoked keys and digests.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use syft_protocol::timestamp::Timestamp;
 use super::author::Author;
 use super::{Fingerprint, text};
 
-/// What the owner revoked. It counts whoever has signed.
+/// What the owner revoked. It applies to every author.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Revoked {

@@ -10,8 +10,7 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::ui::Ui;
 
-/// Gives an app to a registry, with how its author went over from key to key, as far as the
-/// author's catalog says so here.
+/// Pushes an app to a registry, with the lineage of its author's keys from the local catalog.
 pub(super) async fn push(
     ui: Ui,
     config: &Config,
