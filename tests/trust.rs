@@ -175,7 +175,7 @@ fn a_lineage_leads_from_key_to_key() {
     refused(
         &site,
         &follow,
-        &["no key of alice@example.org is known that this lineage"],
+        &["this lineage does not start from a trusted key of alice@example.org"],
     );
     trust(
         &site,

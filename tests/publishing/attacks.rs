@@ -58,9 +58,12 @@ fn somebody_elses_catalog_is_neither_gone_on_from_nor_written_over_unasked() {
             &foreign[..],
             "is not signed with this key, but with SHA256:",
         ),
-        (b"{}", "cannot be used: it is no envelope"),
-        (b"", "cannot be used: it is no envelope"),
-        (&good[..good.len() - 2], "cannot be used: it is no envelope"),
+        (b"{}", "cannot be used: it is not a signed document"),
+        (b"", "cannot be used: it is not a signed document"),
+        (
+            &good[..good.len() - 2],
+            "cannot be used: it is not a signed document",
+        ),
         (&changed, "cannot be used"),
         (&[b' '; 300 << 10], "has more than 262144 bytes"),
     ] {

@@ -254,7 +254,7 @@ fn errors_tell_nothing_of_a_secret() {
     let openssh = fs::read_to_string(repository().join("tests/cases/signing_keys/plain")).unwrap();
     let line = openssh.lines().nth(2).unwrap();
     for (text, expected, secret) in [
-        (x, "do not belong together", d),
+        (x, "do not match", d),
         (good.replace(d, &d[1..]), "no secret key", &d[1..]),
         (
             good.replace(&format!("\"{d}\""), &format!("[\"{d}\"]")),
@@ -265,7 +265,7 @@ fn errors_tell_nothing_of_a_secret() {
         (good.replace("Ed25519", "X25519"), "no secret key", d),
         (
             good.replace(d, &d.replace(&d[..2], "AA")),
-            "do not belong together",
+            "do not match",
             &d[2..],
         ),
         (openssh.replace("BEGIN", "BEGUN"), "no secret key", line),
