@@ -20,7 +20,7 @@ pub enum InstallError {
     Package(#[from] PackageError),
     /// Whose it is, or which release, speaks against it.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] TrustRefusal),
     /// The trust store cannot be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
