@@ -202,7 +202,7 @@ fn a_lineage_leads_from_key_to_key() {
     refused(
         &site,
         &follow,
-        &["does not count: a link of it is of mallory@example.org"],
+        &["is invalid: a link of it is of mallory@example.org"],
     );
     let forged = fs::read_to_string(&path)
         .unwrap()
@@ -366,7 +366,7 @@ fn what_cannot_be_read_is_an_error_with_its_place() {
         refused(
             &site,
             arguments,
-            &["so nobody is trusted by it", "hint: put it back"],
+            &["so nobody is trusted", "hint: put it back"],
         );
     }
 }

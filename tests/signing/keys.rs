@@ -255,23 +255,39 @@ fn errors_tell_nothing_of_a_secret() {
     let line = openssh.lines().nth(2).unwrap();
     for (text, expected, secret) in [
         (x, "do not match", d),
-        (good.replace(d, &d[1..]), "no secret key", &d[1..]),
+        (
+            good.replace(d, &d[1..]),
+            "not an Ed25519 secret key",
+            &d[1..],
+        ),
         (
             good.replace(&format!("\"{d}\""), &format!("[\"{d}\"]")),
-            "no secret key",
+            "not an Ed25519 secret key",
             d,
         ),
-        (good.replace("\"x\"", "\"y\""), "no secret key", d),
-        (good.replace("Ed25519", "X25519"), "no secret key", d),
+        (
+            good.replace("\"x\"", "\"y\""),
+            "not an Ed25519 secret key",
+            d,
+        ),
+        (
+            good.replace("Ed25519", "X25519"),
+            "not an Ed25519 secret key",
+            d,
+        ),
         (
             good.replace(d, &d.replace(&d[..2], "AA")),
             "do not match",
             &d[2..],
         ),
-        (openssh.replace("BEGIN", "BEGUN"), "no secret key", line),
+        (
+            openssh.replace("BEGIN", "BEGUN"),
+            "not an Ed25519 secret key",
+            line,
+        ),
         (
             openssh.replace(line, &line[1..]),
-            "no secret key",
+            "not an Ed25519 secret key",
             &line[1..],
         ),
     ] {
