@@ -305,9 +305,9 @@ mod tests {
             (r#"{"app":{"name":null}}"#, "invalid type: null"),
             (r#"{"app":{"name":7}}"#, "invalid type"),
             (r#"{"app":{},"app":{}}"#, "duplicate field"),
-            (r#"{"app":{"name":"../x"}}"#, "`app.name` cannot be"),
-            (r#"{"app":{"version":"1"}}"#, "`app.version` cannot be"),
-            (r#"{"app":{"sequence":0}}"#, "`app.sequence` cannot be"),
+            (r#"{"app":{"name":"../x"}}"#, "`app.name` is invalid"),
+            (r#"{"app":{"version":"1"}}"#, "`app.version` is invalid"),
+            (r#"{"app":{"sequence":0}}"#, "`app.sequence` is invalid"),
             (r#"{"app":{"sequence":9007199254740992}}"#, "from 1 to"),
             (r#"{"app":{"sequence":-1}}"#, "invalid value"),
             (r#"{"app":{"author":"a\u001b[31m"}}"#, "control characters"),
@@ -315,7 +315,7 @@ mod tests {
             (r#"{"app":{"description":"a\u202e"}}"#, "control characters"),
             (
                 r#"{"files":{"read":["/etc/passwd"]}}"#,
-                "`files.read` cannot be",
+                "`files.read` is invalid",
             ),
             (r#"{"files":{"read":["a","a"]}}"#, "twice"),
             (
