@@ -6,6 +6,7 @@ mod autostart;
 mod build;
 mod call;
 mod clean;
+mod consent;
 mod demo;
 mod files;
 mod inspect;
@@ -13,7 +14,6 @@ mod install;
 mod keygen;
 mod keys;
 mod list;
-mod offer;
 mod parked;
 mod passphrase;
 mod publish;
@@ -25,10 +25,10 @@ mod run;
 mod serve;
 mod serve_args;
 mod sign;
+mod signature_check;
 mod trust;
 mod update;
 mod verify;
-mod vouching;
 
 use std::path::PathBuf;
 

@@ -6,7 +6,7 @@
 //!   hashed again, so that a record names bytes and not a file.
 
 mod components;
-mod growth;
+mod permission_diff;
 mod record;
 
 use std::fs;
@@ -18,15 +18,15 @@ use syft_protocol::address::AppName;
 use thiserror::Error;
 
 pub use components::Components;
-pub use growth::growth;
-pub use record::{Installed, Release};
+pub use permission_diff::added_permissions;
+pub use record::{Installed, InstalledRelease};
 
 /// The most bytes of a record: two manifests fit, and more.
 const MAX_BYTES: u64 = 1 << 20;
 
 const EXTENSION: &str = "json";
 
-/// Why what is installed cannot be said.
+/// Errors of the records of installed apps.
 #[derive(Debug, Error)]
 pub enum InstalledError {
     /// The disk.
@@ -64,11 +64,11 @@ impl InstalledError {
 
 /// What is installed for an owner.
 #[derive(Debug, Clone)]
-pub struct Records {
+pub struct InstalledRecords {
     folder: PathBuf,
 }
 
-impl Records {
+impl InstalledRecords {
     /// Opens the records in a private folder, which is made if it is not there.
     ///
     /// # Errors
@@ -137,9 +137,10 @@ impl Records {
         };
         let installed: Installed =
             serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;
-        match installed.name == *name {
-            true => Ok(Some(installed)),
-            false => Err(wrong(format!("it is about `{}`", installed.name))),
+        if installed.name == *name {
+            Ok(Some(installed))
+        } else {
+            Err(wrong(format!("it is about `{}`", installed.name)))
         }
     }
 
@@ -184,9 +185,9 @@ mod tests {
     use syft_manifest::Digest;
     use syft_manifest::Manifest;
 
-    fn release(sequence: u64) -> Release {
+    fn release(sequence: u64) -> InstalledRelease {
         let asked = "[files]\nread = ['*/public/**']\n[limits]\ntime = '20s'";
-        Release {
+        InstalledRelease {
             version: semver::Version::new(1, 0, sequence),
             sequence,
             epoch: 0,
@@ -214,7 +215,7 @@ mod tests {
     #[test]
     fn reads_what_was_written_and_nothing_else() {
         let folder = tempfile::tempdir().expect("a folder");
-        let records = Records::open(&folder.path().join("installed")).expect("records");
+        let records = InstalledRecords::open(&folder.path().join("installed")).expect("records");
         let app = installed("app");
         assert_eq!(records.get(&app.name).expect("none"), None);
         records.put(&app).expect("written");

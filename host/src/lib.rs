@@ -9,10 +9,11 @@
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `program_cache`: which programs are loaded; `memory`: how much all of them may take
 //! - `watching`: the files that an app is told of
-//! - `package`, `trust`: an app that is signed, and whose keys are trusted
-//! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
+//!
+//! In crates of their own: `syft-manifest` (what an app asks for, and the ground for all),
+//! `syft-package` (signatures, trust, catalogs, registries), `syft-protocol` (requests).
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -25,7 +26,6 @@ mod built_app;
 mod cache_bounds;
 mod caches;
 pub mod capability;
-pub mod catalog;
 pub mod child;
 pub mod client;
 pub mod commands;
@@ -43,9 +43,7 @@ pub mod logging;
 mod machine;
 pub mod memory;
 mod meter;
-pub mod oci;
 mod open_files;
-pub mod package;
 pub mod parked;
 pub mod prepared_app;
 pub mod private_folder;
@@ -56,13 +54,11 @@ pub mod sandbox;
 mod scratch;
 pub mod server;
 pub mod shutdown;
-pub mod source;
 pub mod state;
 mod subscriptions;
 pub mod supervisor;
 pub mod suspension;
 pub mod tree;
-pub mod trust;
 pub mod ui;
 pub mod watching;
 mod wit;

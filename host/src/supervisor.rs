@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use syft_manifest::clock::now;
+use syft_package::trust::TrustStore;
 use syft_protocol::address::AppName;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -28,11 +29,10 @@ use tokio::time;
 
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::installed::{Components, Records, Release};
+use crate::installed::{Components, InstalledRecords, InstalledRelease};
 use crate::prepared_app::AppInterface;
 use crate::server::ServeOptions;
 use crate::shutdown::{Shutdown, Stop};
-use crate::trust::TrustStore;
 
 use app_task::{AppTask, AppTaskContext};
 use change_hint::ChangeHint;
@@ -90,7 +90,7 @@ pub enum SupervisorEvent {
 #[derive(Debug, Clone)]
 pub struct ServedApp {
     /// Which release.
-    pub release: Release,
+    pub release: InstalledRelease,
     /// What it is there for.
     pub interface: AppInterface,
     /// Where its requests lie.
@@ -122,7 +122,7 @@ struct SeenRecords {
 
 /// What all of them have in common.
 pub struct Supervisor {
-    records: Records,
+    records: InstalledRecords,
     trust: Arc<TrustStore>,
     seen: Option<SeenRecords>,
     context: Arc<AppTaskContext>,
@@ -151,7 +151,7 @@ impl Supervisor {
     /// Another host does, or the host's own folders are not in order.
     pub fn new(config: Config, options: SupervisorOptions) -> Result<Self, CommandError> {
         let status_file = StatusFile::lock(&config.serving)?;
-        let records = Records::open(&config.installed)?;
+        let records = InstalledRecords::open(&config.installed)?;
         let components = Components::open(&config.components)?;
         let trust = Arc::new(TrustStore::open(&config.trust)?);
         let stop_within = options.stop_within.or(config.stop_within);

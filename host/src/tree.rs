@@ -1,17 +1,15 @@
 //! The `rpc/` folder of one app in the datasites tree, held as a directory
-//! handle, and the folder in which an author publishes apps.
+//! handle.
 //!
 //! Strangers write below it. Every path is walked from the handle one name at a
 //! time and no symlink is followed, at any level below the datasites root.
 
 mod folders;
-mod introduction;
 mod names;
 mod prepare;
 mod quiet;
 mod read;
 mod scan;
-mod shelf;
 mod sweep;
 mod wake;
 mod watch;
@@ -35,10 +33,8 @@ use syft_manifest::nofollow_dir::{open_or_create, open_path};
 use syft_protocol::address::{AppName, Datasite, Folder};
 
 use folders::Folders;
-pub use introduction::did_key;
 pub use read::{OpenedRequest, RequestFile};
 pub use scan::{EndpointScan, ScanFilter, SkippedEntries, TreeScan};
-pub use shelf::{Item, Shelf};
 pub use sweep::Sweep;
 pub use watch::{TreeHints, TreeWatcher};
 pub use write::WriteResult;

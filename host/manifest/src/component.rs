@@ -29,7 +29,7 @@ pub enum ComponentError {
     #[error("this is a core WebAssembly module, not a component")]
     CoreModule,
     /// They are code that a compiler made of a component.
-    #[error("this is native code, compiled from who knows what; only components are taken")]
+    #[error("this is native code of unknown origin; only components are accepted")]
     Compiled,
     /// They begin like nothing of WebAssembly.
     #[error("this is not a WebAssembly component")]
@@ -51,7 +51,7 @@ impl From<BinaryReaderError> for ComponentError {
 /// A section of the outermost layer. What modules and components within it hold
 /// lies inside the body of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
+pub struct ComponentSection {
     /// Its kind.
     pub id: u8,
     /// Where it is, with its id and length.
@@ -90,7 +90,7 @@ pub fn sections(component: &[u8]) -> Result<Sections<'_>, ComponentError> {
 }
 
 impl Iterator for Sections<'_> {
-    type Item = Result<Section, ComponentError>;
+    type Item = Result<ComponentSection, ComponentError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.reader.eof() {
@@ -106,7 +106,7 @@ impl Iterator for Sections<'_> {
 }
 
 impl Sections<'_> {
-    fn read(&mut self) -> Result<Section, ComponentError> {
+    fn read(&mut self) -> Result<ComponentSection, ComponentError> {
         self.n_read += 1;
         if self.n_read > MAX_SECTIONS {
             return Err(ComponentError::TooMany("sections", MAX_SECTIONS));
@@ -115,12 +115,15 @@ impl Sections<'_> {
         let id = self.reader.read_u8()?;
         let body = self.reader.read_reader()?.range();
         let whole = start..body.end;
-        Ok(Section { id, whole, body })
+        Ok(ComponentSection { id, whole, body })
     }
 }
 
 /// Returns the name of a custom section.
-pub fn custom_name<'a>(component: &'a [u8], section: &Section) -> Result<&'a str, ComponentError> {
+pub fn custom_name<'a>(
+    component: &'a [u8],
+    section: &ComponentSection,
+) -> Result<&'a str, ComponentError> {
     let body = &component[section.body.clone()];
     Ok(BinaryReader::new(body, section.body.start).read_string()?)
 }

@@ -23,9 +23,10 @@ impl Digest {
     /// The text is no SHA-256 in small hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, String> {
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        match text.len() == 64 && text.bytes().all(is_digit) {
-            true => Ok(Self(text.to_owned())),
-            false => Err("a SHA-256 has 64 hexadecimal digits, small ones".to_owned()),
+        if text.len() == 64 && text.bytes().all(is_digit) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a SHA-256 has 64 hexadecimal digits, small ones".to_owned())
         }
     }
 

@@ -107,7 +107,7 @@ impl Manifest {
     /// Returns the manifest that a component carries, if it carries one.
     ///
     /// # Errors
-    /// The bytes are no component, or carry a manifest that is none.
+    /// The bytes are not a component, or its manifest is invalid.
     pub fn from_component(component: &[u8]) -> Result<Option<Self>, ManifestError> {
         let json = section::read(component)?;
         json.map(|json| Self::from_section(&json)).transpose()

@@ -27,12 +27,13 @@ pub fn make_folder(folder: &Path) -> io::Result<()> {
         .mode(0o700)
         .create(folder)?;
     let metadata = fs::metadata(folder)?;
-    match metadata.is_dir() && is_ours_alone(&metadata) {
-        true => Ok(()),
-        false => Err(io::Error::new(
+    if metadata.is_dir() && is_ours_alone(&metadata) {
+        Ok(())
+    } else {
+        Err(io::Error::new(
             ErrorKind::PermissionDenied,
             "it can be written by others",
-        )),
+        ))
     }
 }
 
@@ -62,9 +63,10 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     }
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > limit {
-        true => Err(io::Error::other(format!("it is larger than {limit} bytes"))),
-        false => Ok(Some(bytes)),
+    if bytes.len() as u64 > limit {
+        Err(io::Error::other(format!("it is larger than {limit} bytes")))
+    } else {
+        Ok(Some(bytes))
     }
 }
 

@@ -28,9 +28,12 @@ pub fn plain_excerpt(text: &str, max_chars: usize) -> String {
 
 /// Returns the text with an escape for what is not plain.
 pub fn escaped(text: &str) -> String {
-    let letters = text.chars().map(|c| match is_plain(c) {
-        true => c.to_string(),
-        false => c.escape_unicode().to_string(),
+    let letters = text.chars().map(|c| {
+        if is_plain(c) {
+            c.to_string()
+        } else {
+            c.escape_unicode().to_string()
+        }
     });
     letters.collect()
 }
@@ -40,10 +43,11 @@ pub fn escaped(text: &str) -> String {
 pub fn plain_json(json: &Value) -> String {
     let mut shown = String::new();
     for c in json.to_string().chars() {
-        match is_plain(c) {
-            true => shown.push(c),
+        if is_plain(c) {
+            shown.push(c)
+        } else {
             // It can only stand in a string, and all of these have four digits.
-            false => shown.push_str(&format!("\\u{:04x}", u32::from(c))),
+            shown.push_str(&format!("\\u{:04x}", u32::from(c)))
         }
     }
     shown

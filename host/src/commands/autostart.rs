@@ -11,14 +11,15 @@ use syft_manifest::Digest;
 use syft_manifest::sanitize::is_plain;
 
 use super::Exit;
-use crate::config::{Config, Overrides, Start, user_units};
+use crate::config::{Config, Overrides, StartCommand, user_units};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
 /// Line of a file that says by its digest that the rest of it is as it was written here.
-const MARK: &str = "# Written by `syft-host autostart`, which replaces it unless it was changed: ";
+const MARK: &str =
+    "# WriteResult by `syft-host autostart`, which replaces it unless it was changed: ";
 
-/// Start `syft-host serve` from systemd or SyftBox
+/// StartCommand `syft-host serve` from systemd or SyftBox
 ///
 /// Writes one file. A file of that name that this command did not write stays as it is.
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ pub(super) struct AutostartArgs {
     #[arg(long, global = true)]
     print: bool,
 
-    /// Replace whatever is there
+    /// Replace an existing file
     #[arg(long, global = true)]
     force: bool,
 }
@@ -49,7 +50,7 @@ pub(super) fn autostart(
     args: &AutostartArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let start = Start::find(overrides)?;
+    let start = StartCommand::find(overrides)?;
     let file = match args.by {
         AutostartBy::Systemd => unit(&start)?,
         AutostartBy::Syftbox => script(&config, &start)?,
@@ -60,7 +61,7 @@ pub(super) fn autostart(
     }
     file.write(args.force)?;
     ui.json(&json!({"event": "written", "path": file.path}))?;
-    ui.line(&format!("Written: {}", file.path.display()))?;
+    ui.line(&format!("WriteResult: {}", file.path.display()))?;
     for line in &file.next {
         ui.line(line)?;
     }
@@ -162,7 +163,7 @@ SystemCallErrorNumber=EPERM
 WantedBy=default.target
 ";
 
-fn unit(start: &Start) -> Result<Starter, CommandError> {
+fn unit(start: &StartCommand) -> Result<Starter, CommandError> {
     let mut text = String::from(
         "\n[Unit]\nDescription=SyftBox apps in sandboxes\n\
          # An app that crashes the host is found out and suspended before so many starts.\n\
@@ -187,7 +188,7 @@ fn unit(start: &Start) -> Result<Starter, CommandError> {
         text: marked("", &text),
         mode: 0o644,
         next: vec![
-            "Start it now and at each login:".to_owned(),
+            "StartCommand it now and at each login:".to_owned(),
             "  systemctl --user daemon-reload".to_owned(),
             "  systemctl --user enable --now syft-host".to_owned(),
             "Without a login, too: loginctl enable-linger".to_owned(),
@@ -201,7 +202,7 @@ fn in_unit(text: &str) -> String {
     format!("\"{}\"", text.replace('%', "%%"))
 }
 
-fn script(config: &Config, start: &Start) -> Result<Starter, CommandError> {
+fn script(config: &Config, start: &StartCommand) -> Result<Starter, CommandError> {
     if config.is_local {
         return Err(CommandError::new("no SyftBox is set up on this machine")
             .hint("set one up with `syftbox login`, or give --config, or --email and --data-dir"));

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use syft_manifest::sanitize::plain_excerpt;
 use syft_manifest::{Digest, Limits, Manifest, ManifestError, component};
+use syft_package::{Package, PackageError};
 use syft_protocol::address::{AppName, Datasite};
 
 use super::{Exit, files};
@@ -16,7 +17,6 @@ use crate::app::LoadedApp;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::memory::Memory;
-use crate::package::{Package, PackageError};
 use crate::sandbox::{Compiling, Sandbox};
 use crate::ui::Ui;
 use imports::Imports;

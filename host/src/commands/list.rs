@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use syft_manifest::sanitize::plain;
 
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
@@ -19,7 +19,7 @@ pub(super) struct ListArgs {}
 
 pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let installer = Installer::open(&config).map_err(consent::explain)?;
     let names = installer.records().names()?;
     let mut exit = Exit::Success;
     // What is installed is known without it.
@@ -41,7 +41,7 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
         match installer.installed(&name) {
             Ok(installed) => {
                 let suspended = suspension::suspended(&config.app_folder(&name))?;
-                let mut json = offer::to_json("installed", &installed);
+                let mut json = consent::to_json("installed", &installed);
                 json["status"] = json!(status);
                 json["suspended"] = json!(suspended);
                 ui.json(&json)?;
@@ -51,7 +51,7 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
             }
             Err(error) => {
                 exit = Exit::Failure;
-                ui.error(&offer::explain(error).about(&name));
+                ui.error(&consent::explain(error).about(&name));
             }
         }
     }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use syft_protocol::address::AppName;
 
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::asking;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -31,7 +31,7 @@ pub(super) fn resume(
     let name = AppName::parse(&args.app)?;
     let folder = config.app_folder(&name);
     let mut was_suspended = folder.is_dir() && suspension::resume(&folder)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let installer = Installer::open(&config).map_err(consent::explain)?;
     // An app that `run` serves has no record.
     for release in installer
         .records()

@@ -15,8 +15,8 @@ use syft_protocol::grant::PathPattern;
 
 use super::Exit;
 use super::serve_args::SharedServeArgs;
-use super::vouching::{check_name, vouch};
-use crate::approval::{Approvals, Said, approve};
+use super::signature_check::{check_name, vouch};
+use crate::approval::{ApprovalFlags, Approvals, approve};
 use crate::built_app;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -125,7 +125,7 @@ pub(super) async fn run(
         name.as_str(),
         manifest,
         &digest,
-        &args.said(),
+        &args.flags(),
         &approvals,
     )?;
     let limits = args.limits(ui, manifest, approved.is_all);
@@ -195,8 +195,8 @@ pub(super) fn say_if_local(ui: Ui, config: &Config) -> io::Result<()> {
 }
 
 impl RunArgs {
-    fn said(&self) -> Said {
-        Said {
+    fn flags(&self) -> ApprovalFlags {
+        ApprovalFlags {
             allow_all_requested: self.allow_all_requested,
             allow_read: self.allow_read.clone(),
             allow_write: self.allow_write.clone(),

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use syft_manifest::{Digest, Limits};
+use syft_package::{PackageError, SecretKey, Signable};
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::error::CommandError;
-use crate::package::{PackageError, SecretKey, Signable};
 use crate::ui::Ui;
 
 /// Sign an app, so that others can know who made it and that nobody changed it

@@ -6,10 +6,10 @@ use clap::Args;
 use data_encoding::HEXLOWER;
 use serde_json::json;
 use syft_manifest::{Digest, Limits};
+use syft_package::{Package, PackageError, PublicKey, Verified};
 
 use super::{Exit, files, keys};
 use crate::error::CommandError;
-use crate::package::{Package, PackageError, PublicKey, Verified};
 use crate::ui::Ui;
 
 /// Check who signed an app, and that nobody changed it since
@@ -33,7 +33,7 @@ pub(super) fn verify(ui: Ui, args: &VerifyArgs) -> Result<Exit, CommandError> {
         |error: CommandError| error.about(format!("{} is not verified", args.app.display()));
     let explain = |error: PackageError| match error {
         PackageError::Release(error) => wrong(error.into()).hint(
-            "only its author can mend that: in syft-app.toml, and then build and sign it again",
+            "only its author can fix that: in syft-app.toml, and then build and sign it again",
         ),
         error => wrong(files::explain(error)),
     };
@@ -70,9 +70,10 @@ fn show(
     ))?;
     ui.line(&format!("Signed       {}", signed_digest(verified)))?;
     for key in verified.signers() {
-        let whose = match given.contains(key) {
-            true => "  (a key that you gave)",
-            false => "",
+        let whose = if given.contains(key) {
+            "  (a key that you gave)"
+        } else {
+            ""
         };
         ui.line(&format!("Signed by    {key}{whose}"))?;
     }

@@ -53,9 +53,10 @@ impl Components {
         let bytes = private_dir::read(&path, limit)
             .and_then(|bytes| bytes.ok_or_else(|| ErrorKind::NotFound.into()))
             .map_err(|error| InstalledError::io(&path, error))?;
-        match Digest::of(&bytes) == *digest {
-            true => Ok(bytes),
-            false => Err(InstalledError::Changed { path }),
+        if Digest::of(&bytes) == *digest {
+            Ok(bytes)
+        } else {
+            Err(InstalledError::Changed { path })
         }
     }
 

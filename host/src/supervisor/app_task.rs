@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Grants, Limits, Manifest};
+use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
@@ -16,14 +17,13 @@ use super::desired_release::DesiredRelease;
 use super::{AppReport, AppStatus, AppTrouble, ServedApp, SupervisorEvent, SupervisorOptions};
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::installed::{Components, Release};
+use crate::installed::{Components, InstalledRelease};
 use crate::open_files::spare_files;
 use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
 use crate::program_cache::ProgramCache;
 use crate::server::Draining;
 use crate::shutdown::{Shutdown, Stop};
 use crate::suspension::{self, Suspended};
-use crate::trust::{By, TrustStore};
 
 /// The time before what failed is tried again, which doubles up to the longest.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ impl AppTaskContext {
         &self,
         name: &AppName,
         author: &str,
-        release: &Release,
+        release: &InstalledRelease,
     ) -> Result<PreparedApp, CommandError> {
         let grants = Grants {
             requested: self.manifest(name, &release.sha256).await?.files,
@@ -117,8 +117,8 @@ impl AppTaskContext {
     async fn revoked(
         &self,
         author: &Datasite,
-        release: &Release,
-    ) -> Result<Option<By>, CommandError> {
+        release: &InstalledRelease,
+    ) -> Result<Option<RevokedBy>, CommandError> {
         let (trust, author, digests) = (Arc::clone(&self.trust), author.clone(), release.digests());
         let find = move || trust.is_revoked(&author, &digests);
         let revoked = tokio::task::spawn_blocking(find).await??;
@@ -149,7 +149,7 @@ pub(super) struct AppTask {
 
 /// A server at work.
 struct RunningServer {
-    release: Release,
+    release: InstalledRelease,
     stop: Stop,
     server: JoinHandle<Draining>,
 }
@@ -221,7 +221,7 @@ impl AppTask {
     }
 
     /// Ends what is served, and returns which release it was.
-    async fn end(&mut self) -> Option<Release> {
+    async fn end(&mut self) -> Option<InstalledRelease> {
         let running = self.running.take()?;
         let release = running.release.clone();
         running.end(&mut self.shutdown).await;
@@ -247,7 +247,7 @@ impl AppTask {
             if is_served {
                 self.end().await;
             }
-            let error = CommandError::new(format!("it may not be served: {by}"));
+            let error = CommandError::new(format!("it was revoked by {by}"));
             return self.take_failure(release.sha256, &error);
         }
         if is_served {
@@ -308,7 +308,7 @@ impl AppTask {
         let revoked = self.context.revoked(author, &running.release).await;
         match revoked {
             Ok(None) => return,
-            Ok(Some(by)) => tracing::warn!("the release before may not be served either: {by}"),
+            Ok(Some(by)) => tracing::warn!("the release before was revoked too, by {by}"),
             Err(error) => tracing::error!("the release before is not served on: {error}"),
         }
         self.end().await;
@@ -317,7 +317,11 @@ impl AppTask {
     /// Serves a release in the place of the one that is served, which stops once the new one is
     /// compiled. In between, requests wait in the tree. If another release is desired meanwhile,
     /// this one is given up.
-    async fn serve(&mut self, author: &Datasite, release: Release) -> Result<(), CommandError> {
+    async fn serve(
+        &mut self,
+        author: &Datasite,
+        release: InstalledRelease,
+    ) -> Result<(), CommandError> {
         let mut desired = self.desired.clone();
         let prepared = tokio::select! {
             prepared = self.context.prepare(&self.name, author.as_str(), &release) => prepared?,
@@ -350,7 +354,7 @@ impl AppTask {
     async fn start(
         &mut self,
         prepared: PreparedApp,
-        release: Release,
+        release: InstalledRelease,
     ) -> Result<Option<ServedApp>, CommandError> {
         let interface = prepared.interface();
         let server = tokio::select! {
@@ -373,10 +377,10 @@ impl AppTask {
     }
 
     /// Serves again what was served before.
-    async fn go_back(&mut self, author: &Datasite, before: Release) {
+    async fn go_back(&mut self, author: &Datasite, before: InstalledRelease) {
         let again = async {
             if let Some(by) = self.context.revoked(author, &before).await? {
-                return Err(CommandError::new(format!("it may not be served: {by}")));
+                return Err(CommandError::new(format!("it was revoked by {by}")));
             }
             let prepared = self.context.prepare(&self.name, author.as_str(), &before);
             let prepared = prepared.await?;
@@ -444,8 +448,8 @@ fn trouble(sha256: Option<Digest>, error: &CommandError) -> AppTrouble {
 }
 
 /// Tells whether two releases are served in the same way.
-fn is_same(one: &Release, other: &Release) -> bool {
-    let rights = |release: &Release| (release.approved.clone(), release.denied.clone());
+fn is_same(one: &InstalledRelease, other: &InstalledRelease) -> bool {
+    let rights = |release: &InstalledRelease| (release.approved.clone(), release.denied.clone());
     one.sha256 == other.sha256 && rights(one) == rights(other)
 }
 

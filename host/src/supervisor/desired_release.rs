@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::error::CommandError;
-use crate::installed::{InstalledError, Records, Release};
-use crate::trust::{By, TrustStore};
+use crate::installed::{InstalledError, InstalledRecords, InstalledRelease};
+use syft_package::trust::{RevokedBy, TrustStore};
 
 /// What is to be served of an app.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct DesiredRelease {
     pub(super) author: Datasite,
-    pub(super) release: Release,
+    pub(super) release: InstalledRelease,
     /// It was revoked, and is not to be served.
-    pub(super) revoked: Option<By>,
+    pub(super) revoked: Option<RevokedBy>,
     /// Changes with what is trusted: what is served still may be another release.
     trust: [u64; 2],
 }
@@ -27,7 +27,7 @@ pub(super) type DesiredReleases = HashMap<AppName, Result<DesiredRelease, Comman
 
 /// Reads all records, unless nothing has changed.
 pub(super) fn read_changed(
-    records: &Records,
+    records: &InstalledRecords,
     trust: &TrustStore,
     known: Option<RecordsStamp>,
 ) -> anyhow::Result<Option<(RecordsStamp, DesiredReleases)>> {
@@ -44,7 +44,7 @@ pub(super) fn read_changed(
 
 /// Reads the record of each app, and whether it may be served.
 fn read_all(
-    records: &Records,
+    records: &InstalledRecords,
     trust: &TrustStore,
     stamp: [u64; 2],
 ) -> Result<DesiredReleases, InstalledError> {
@@ -59,7 +59,7 @@ fn read_all(
 }
 
 fn read_one(
-    records: &Records,
+    records: &InstalledRecords,
     trust: &TrustStore,
     stamp: [u64; 2],
     name: &AppName,

@@ -165,8 +165,8 @@ async fn update_one(installer: &Installer<'_>, name: &AppName) {
             let version = &installed.current.version;
             tracing::info!(app = %name, %version, "updated");
         }
-        Ok(Update::Waits(_, growth)) => {
-            let wants = growth.join("; ");
+        Ok(Update::Waits(_, added_permissions)) => {
+            let wants = added_permissions.join("; ");
             tracing::warn!(app = %name, wants, "a release waits: `syft-host approve {name}`");
         }
         Err(error) => tracing::warn!(app = %name, "not updated: {error}"),

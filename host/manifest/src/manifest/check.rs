@@ -88,12 +88,13 @@ pub(super) fn quota(text: &str) -> Result<u64, Problem> {
 }
 
 pub(super) fn quota_in_bounds(bytes: u64) -> Result<u64, Problem> {
-    match QUOTA_BYTES.contains(&bytes) {
-        true => Ok(bytes),
-        false => Err(Problem::new(
+    if QUOTA_BYTES.contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(Problem::new(
             "an app may keep from 1MiB to 16GiB",
             "without `quota` it is the host's own limit, 64MiB",
-        )),
+        ))
     }
 }
 
@@ -126,12 +127,13 @@ pub(super) fn time(text: &str) -> Result<Duration, Problem> {
 }
 
 pub(super) fn time_in_bounds(time: Duration) -> Result<Duration, Problem> {
-    match TIME.contains(&time) {
-        true => Ok(time),
-        false => Err(Problem::new(
+    if TIME.contains(&time) {
+        Ok(time)
+    } else {
+        Err(Problem::new(
             "a call may take from 1ms to 10m",
             "without `time` it is the host's own limit, 10s",
-        )),
+        ))
     }
 }
 
@@ -149,12 +151,13 @@ fn size(text: &str) -> Result<usize, Problem> {
 }
 
 pub(super) fn memory_in_bounds(bytes: usize) -> Result<usize, Problem> {
-    match MEMORY_BYTES.contains(&bytes) {
-        true => Ok(bytes),
-        false => Err(Problem::new(
+    if MEMORY_BYTES.contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(Problem::new(
             "a call may use from 1MiB to 4GiB of memory",
             "without `memory` it is the host's own limit, 128MiB",
-        )),
+        ))
     }
 }
 

@@ -27,9 +27,10 @@ impl Diagnostic {
         problem: Problem,
     ) -> Self {
         let line = text[..span.start].matches('\n').count() + 1;
-        let level = match is_error {
-            true => Level::ERROR,
-            false => Level::WARNING,
+        let level = if is_error {
+            Level::ERROR
+        } else {
+            Level::WARNING
         };
         let snippet = Snippet::source(text)
             .path(path)

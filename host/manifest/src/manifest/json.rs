@@ -16,17 +16,17 @@ use super::section::{self, SectionError};
 use super::{Files, Manifest, ManifestLimits};
 use crate::sanitize::plain_excerpt;
 
-/// Why a component's manifest is none.
+/// Why a component's manifest cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ManifestError {
     /// It cannot be found.
     #[error(transparent)]
     Section(#[from] SectionError),
     /// It is not JSON of the right shape.
-    #[error("the manifest is not as a manifest is: {0}")]
+    #[error("the manifest is not valid: {0}")]
     Json(String),
     /// A value cannot be.
-    #[error("the manifest's `{key}` cannot be: {}", problem.message)]
+    #[error("the manifest's `{key}` is invalid: {}", problem.message)]
     Value {
         /// Its key, such as `files.read`.
         key: &'static str,
@@ -98,7 +98,7 @@ fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// A key that is there has a value: `null` is none.
+/// A key that is present has a value; `null` is refused.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
     T::deserialize(from).map(Some)
 }
@@ -305,9 +305,9 @@ mod tests {
             (r#"{"app":{"name":null}}"#, "invalid type: null"),
             (r#"{"app":{"name":7}}"#, "invalid type"),
             (r#"{"app":{},"app":{}}"#, "duplicate field"),
-            (r#"{"app":{"name":"../x"}}"#, "`app.name` cannot be"),
-            (r#"{"app":{"version":"1"}}"#, "`app.version` cannot be"),
-            (r#"{"app":{"sequence":0}}"#, "`app.sequence` cannot be"),
+            (r#"{"app":{"name":"../x"}}"#, "`app.name` is invalid"),
+            (r#"{"app":{"version":"1"}}"#, "`app.version` is invalid"),
+            (r#"{"app":{"sequence":0}}"#, "`app.sequence` is invalid"),
             (r#"{"app":{"sequence":9007199254740992}}"#, "from 1 to"),
             (r#"{"app":{"sequence":-1}}"#, "invalid value"),
             (r#"{"app":{"author":"a\u001b[31m"}}"#, "control characters"),
@@ -315,7 +315,7 @@ mod tests {
             (r#"{"app":{"description":"a\u202e"}}"#, "control characters"),
             (
                 r#"{"files":{"read":["/etc/passwd"]}}"#,
-                "`files.read` cannot be",
+                "`files.read` is invalid",
             ),
             (r#"{"files":{"read":["a","a"]}}"#, "twice"),
             (

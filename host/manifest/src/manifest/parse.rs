@@ -29,20 +29,20 @@ pub(super) fn parse(
     text: &str,
 ) -> Result<(Manifest, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut findings = Findings::default();
-    let manifest = match text.len() <= section::MAX_BYTES {
-        true => document(&mut findings, text),
-        false => {
-            let message = format!("a manifest has at most {} bytes", section::MAX_BYTES);
-            let help = "name folders with `**` instead of each file";
-            findings.error(0..0, Problem::new(message, help));
-            Manifest::default()
-        }
+    let manifest = if text.len() <= section::MAX_BYTES {
+        document(&mut findings, text)
+    } else {
+        let message = format!("a manifest has at most {} bytes", section::MAX_BYTES);
+        let help = "name folders with `**` instead of each file";
+        findings.error(0..0, Problem::new(message, help));
+        Manifest::default()
     };
     let has_errors = findings.0.iter().any(|finding| finding.is_error);
     let diagnostics = findings.show(path, text);
-    match has_errors {
-        false => Ok((manifest, diagnostics)),
-        true => Err(diagnostics),
+    if has_errors {
+        Err(diagnostics)
+    } else {
+        Ok((manifest, diagnostics))
     }
 }
 
@@ -113,9 +113,10 @@ impl Findings {
 }
 
 fn with_article(type_name: &str) -> String {
-    match type_name.starts_with(['a', 'i']) {
-        true => format!("an {type_name}"),
-        false => format!("a {type_name}"),
+    if type_name.starts_with(['a', 'i']) {
+        format!("an {type_name}")
+    } else {
+        format!("a {type_name}")
     }
 }
 
@@ -282,12 +283,13 @@ fn list_of(findings: &mut Findings, list: List, value: &Value<'_>) -> Vec<Spanne
         }) else {
             continue;
         };
-        match found
+        if found
             .iter()
             .any(|(other, _)| patterns::is_same(other, &pattern))
         {
-            true => findings.error(item.span(), patterns::twice(list)),
-            false => found.push((pattern, item.span())),
+            findings.error(item.span(), patterns::twice(list))
+        } else {
+            found.push((pattern, item.span()))
         }
     }
     found

@@ -29,15 +29,16 @@ impl List {
 }
 
 pub(super) fn check_number(list: List, count: usize) -> Result<(), Problem> {
-    match count <= MAX_PATTERNS {
-        true => Ok(()),
-        false => Err(Problem::new(
+    if count <= MAX_PATTERNS {
+        Ok(())
+    } else {
+        Err(Problem::new(
             format!(
                 "`{}` has {count} patterns; at most {MAX_PATTERNS} are allowed",
                 list.key()
             ),
             "name a folder with `**` instead of each file in it",
-        )),
+        ))
     }
 }
 
@@ -189,9 +190,10 @@ impl<'a> Asked<'a> {
     fn rest(&self, from: usize) -> String {
         let names = self.names.iter().skip(from);
         let rest: Vec<&str> = names.copied().skip_while(|name| is_wild(name)).collect();
-        match rest.is_empty() {
-            true => "**".to_owned(),
-            false => rest.join("/"),
+        if rest.is_empty() {
+            "**".to_owned()
+        } else {
+            rest.join("/")
         }
     }
 
@@ -259,9 +261,10 @@ impl<'a> Asked<'a> {
         let instead = format!("write `{whose}/public/{rest}` for what they publish");
         Some(Problem::new(
             "this asks for what somebody else does not publish",
-            match whose.contains('@') {
-                true => format!("{instead}; the owner's own datasite is `{{datasite}}`"),
-                false => instead,
+            if whose.contains('@') {
+                format!("{instead}; the owner's own datasite is `{{datasite}}`")
+            } else {
+                instead
             },
         ))
     }
@@ -274,9 +277,10 @@ impl<'a> Asked<'a> {
             "app_data" => 3,
             _ => 1,
         };
-        let message = match self.is_own() {
-            true => "this asks to write outside the app's own folder",
-            false => "this asks to write in datasites of others",
+        let message = if self.is_own() {
+            "this asks to write outside the app's own folder"
+        } else {
+            "this asks to write in datasites of others"
         };
         let instead = format!("write `{{app_data}}/{}`", self.rest(from));
         Some(Problem::new(message, instead))

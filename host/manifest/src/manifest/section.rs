@@ -6,7 +6,7 @@
 use thiserror::Error;
 use wasmparser::BinaryReader;
 
-use crate::component::{CUSTOM, ComponentError, Section, sections};
+use crate::component::{CUSTOM, ComponentError, ComponentSection, sections};
 
 /// The name of the section.
 pub const NAME: &str = "syft:manifest";
@@ -69,7 +69,7 @@ pub fn embed(component: &[u8], json: &[u8]) -> Result<Vec<u8>, SectionError> {
 }
 
 /// Returns all such sections with their contents.
-fn manifests(component: &[u8]) -> Result<Vec<(Section, &[u8])>, ComponentError> {
+fn manifests(component: &[u8]) -> Result<Vec<(ComponentSection, &[u8])>, ComponentError> {
     let mut found = Vec::new();
     for section in sections(component)? {
         let section = section?;
