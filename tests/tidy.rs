@@ -117,7 +117,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
             "acl/glob/tests.rs",
             "pattern/tests.rs",
             "retention/tests.rs",
-            "watching/tests.rs",
+            "file_events/tests.rs",
         ],
     ),
 ];

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use syft_manifest::Limits;
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
+use syft_protocol::file_events::{EventKind, FileEvent};
 use syft_protocol::inbox::Version;
 use syft_protocol::message::{self, Method};
 use syft_protocol::timestamp::Timestamp;
-use syft_protocol::watching::{Event, Kind};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -240,7 +240,7 @@ impl App {
         &self,
         id: Uuid,
         watch: usize,
-        event: &Event,
+        event: &FileEvent,
         notes: &[Note],
     ) -> Result<Result<(), Outcome>, CallError> {
         let program = self.program.program().await?;
@@ -443,12 +443,12 @@ fn identity(name: &AppName, datasite: &Datasite) -> Identity {
     }
 }
 
-fn kind(kind: Kind) -> watch::EventKind {
+fn kind(kind: EventKind) -> watch::EventKind {
     match kind {
-        Kind::Created => watch::EventKind::Created,
-        Kind::Modified => watch::EventKind::Modified,
-        Kind::Moved => watch::EventKind::Moved,
-        Kind::Deleted => watch::EventKind::Deleted,
+        EventKind::Created => watch::EventKind::Created,
+        EventKind::Modified => watch::EventKind::Modified,
+        EventKind::Moved => watch::EventKind::Moved,
+        EventKind::Deleted => watch::EventKind::Deleted,
     }
 }
 

@@ -9,8 +9,8 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 use syft_manifest::Limits;
 use syft_protocol::address::AppName;
+use syft_protocol::file_events::RetryPolicy;
 use syft_protocol::retention::Retention;
-use syft_protocol::watching::Retry;
 
 use crate::app::{App, AppError, LoadedApp};
 use crate::asking::{Asking, AskingError};
@@ -56,7 +56,7 @@ pub struct Manner {
     /// How often old ones are deleted.
     pub sweep_every: Duration,
     /// How an event is told again that an app did not take.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
 }
 
 /// An app that is compiled and has said what it serves. Nothing of its own was touched: an

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 use syft_protocol::address::Address;
+use syft_protocol::file_events::RetryPolicy;
 use syft_protocol::inbox::{self, Inbox, InboxLimits, Now};
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
-use syft_protocol::watching::Retry;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -68,7 +68,7 @@ pub struct ServerOptions {
     /// Time for calls in progress once the server is to stop.
     pub stop_within: Duration,
     /// How an event is told again that the app did not take.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
 }
 
 /// What ends of that which the server has others do.

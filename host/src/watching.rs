@@ -1,7 +1,7 @@
 //! Tells an app of files that change, while it is served.
 //!
-//! The loop here alone holds what is known: how files are (`Sights`) and what each
-//! watch of the app was told (`Told`). Looking at a file takes microseconds and is done
+//! The loop here alone holds what is known: how files are (`ObservedFiles`) and what each
+//! watch of the app was told (`DeliveredFiles`). Looking at a file takes microseconds and is done
 //! right here; scans, calls and writing to the disk run in tasks of their own, each of
 //! which ends with one `Step`. `noticing` finds out what changes, `telling` tells the
 //! app, and `noting` writes down what was told.
@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use syft_protocol::file_events::{DeliveredFiles, FileEvent, ObservedFiles, RetryPolicy};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::timestamp::Timestamp;
-use syft_protocol::watching::{Event, Retry, Sights, Told};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{self, Instant as TokioInstant};
 use uuid::Uuid;
@@ -55,7 +55,7 @@ pub struct WatchOptions {
     /// The app's private folder.
     pub folder: PathBuf,
     /// When an event that failed is told again.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
 }
 
 /// What runs the app.
@@ -86,11 +86,11 @@ pub(crate) struct Watching {
     view: Arc<View>,
     eyes: Arc<Eyes>,
     deeds: Arc<Deeds>,
-    sights: Sights,
-    watches: Vec<(WatchNumber, Told)>,
+    sights: ObservedFiles,
+    watches: Vec<(WatchNumber, DeliveredFiles)>,
     /// The watch that has its turn.
     turn: usize,
-    running: HashMap<u64, (usize, Event)>,
+    running: HashMap<u64, (usize, FileEvent)>,
     next_key: u64,
     /// Paths of events that are being told, and of notes that are being written.
     busy: HashSet<Arc<str>>,
@@ -147,13 +147,13 @@ impl Watching {
         let kept = app.state().watches()?;
         let memory = Memory::new(kept, watches.all(), &scan.files, &context);
         app.state().note(memory.notes).await?;
-        let mut sights = Sights::new(MAX_FILES);
+        let mut sights = ObservedFiles::new(MAX_FILES);
         let mut all = Vec::with_capacity(watches.all().len());
         for (watch, (number, files)) in watches.all().iter().zip(memory.told) {
             for (path, stamp) in &files {
                 sights.remember(path, *stamp);
             }
-            let mut told = Told::new(watch.globs.clone(), watch.kinds, options.retry);
+            let mut told = DeliveredFiles::new(watch.globs.clone(), watch.kinds, options.retry);
             memory::recall(&mut told, files);
             all.push((number, told));
         }

@@ -9,7 +9,7 @@
 //! ([`timestamp`]), what is said ([`message`], [`status`]), the life of a
 //! request ([`inbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
-//! asks for ([`grant`]) and watches ([`pattern`]), what it is told of them ([`watching`]),
+//! asks for ([`grant`]) and watches ([`pattern`]), what it is told of them ([`file_events`]),
 //! how long messages stay ([`retention`]), where apps are published ([`app_url`]), and how foreign
 //! text is quoted ([`excerpt`]).
 
@@ -30,8 +30,8 @@ pub mod acl;
 
 pub mod grant;
 
+pub mod file_events;
 pub mod pattern;
-pub mod watching;
 
 pub mod retention;
 

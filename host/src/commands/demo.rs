@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::file_events::RetryPolicy;
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::retention::Retention;
 use syft_protocol::url::SyftUrl;
-use syft_protocol::watching::Retry;
 
 use super::Exit;
 use crate::app::{App, LoadedApp};
@@ -115,7 +115,7 @@ async fn prepare(
         sweep_every: Duration::from_secs(3600),
         stop_within: sandbox.limits().time,
         durability: Durability::default(),
-        retry: Retry::default(),
+        retry: RetryPolicy::default(),
     };
     Ok((Server::new(app, options).await?, datasites))
 }

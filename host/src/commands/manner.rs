@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use syft_protocol::watching::Retry;
+use syft_protocol::file_events::RetryPolicy;
 
 use crate::durability::Durability;
 use crate::launch::Manner;
@@ -77,7 +77,7 @@ impl From<MannerArgs> for Manner {
             durability: args.durability.into(),
             keep: args.keep,
             sweep_every: args.sweep_every,
-            retry: Retry {
+            retry: RetryPolicy {
                 first: args.retry_first,
                 attempts: args.retry_attempts,
             },

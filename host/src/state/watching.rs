@@ -2,7 +2,7 @@
 //! it would not take.
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
-use syft_protocol::watching::{Change, Stamp};
+use syft_protocol::file_events::{FileChange, FileStamp};
 use uuid::Uuid;
 
 use super::file::guarded;
@@ -35,7 +35,7 @@ pub(crate) enum Note {
     /// There is no such watch any more, and nothing that it was told.
     NoWatch(WatchNumber),
     /// A watch was told of a file.
-    Told(WatchNumber, Change),
+    Told(WatchNumber, FileChange),
     /// An event failed, or is over.
     Attempts(Uuid, Option<Attempts>),
     /// An event was given up, or is no longer kept.
@@ -46,7 +46,7 @@ pub(crate) enum Note {
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     pub(crate) watches: Vec<(WatchNumber, String)>,
-    pub(crate) told: Vec<(WatchNumber, String, Stamp)>,
+    pub(crate) told: Vec<(WatchNumber, String, FileStamp)>,
     pub(crate) attempts: Vec<(Uuid, Attempts)>,
     pub(crate) parked: Vec<(Uuid, String)>,
 }
@@ -100,7 +100,7 @@ fn write(transaction: &WriteTransaction, notes: Vec<Note>) -> Result<(), redb::E
                 watches.remove(number)?;
                 told.retain_in((number, "")..(number + 1, ""), |_, _| false)?;
             }
-            Note::Told(number, Change { path, stamp }) => {
+            Note::Told(number, FileChange { path, stamp }) => {
                 let key = (number, &*path);
                 match stamp {
                     Some(stamp) => told.insert(key, stamp.to_bytes().as_slice())?,
@@ -135,7 +135,7 @@ fn read(database: &Database) -> Result<Kept, redb::Error> {
         let (key, stamp) = entry?;
         let (number, path) = key.value();
         // One of another version of the host is as good as none.
-        if let Some(stamp) = Stamp::from_bytes(stamp.value()) {
+        if let Some(stamp) = FileStamp::from_bytes(stamp.value()) {
             kept.told.push((number, path.to_owned(), stamp));
         }
     }

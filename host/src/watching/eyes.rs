@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use syft_protocol::watching::Hint;
+use syft_protocol::file_events::FileHint;
 use tokio::sync::Notify;
 
 use crate::eyes::{self, Event, Interest, Observer, What};
@@ -17,7 +17,7 @@ const MAX_HINTS: usize = 65_536;
 #[derive(Debug, Default)]
 pub(super) struct Hints {
     /// Files, or what may be such.
-    pub(super) files: HashMap<Arc<str>, Hint>,
+    pub(super) files: HashMap<Arc<str>, FileHint>,
     /// Folders that were made or moved in.
     pub(super) new_folders: HashSet<Arc<str>>,
     /// Folders that were removed or moved away.
@@ -52,12 +52,12 @@ impl Hints {
 }
 
 /// Keeps the last that is known about who writes.
-fn hint(files: &mut HashMap<Arc<str>, Hint>, path: Arc<str>, what: What) {
+fn hint(files: &mut HashMap<Arc<str>, FileHint>, path: Arc<str>, what: What) {
     let hint = match what {
-        What::Written | What::MovedIn => Hint::Whole,
-        What::Made | What::Changing => Hint::Writing,
+        What::Written | What::MovedIn => FileHint::Whole,
+        What::Made | What::Changing => FileHint::Writing,
         What::Gone | What::Touched => {
-            files.entry(path).or_insert(Hint::Unknown);
+            files.entry(path).or_insert(FileHint::Unknown);
             return;
         }
     };

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::file_events::{DeliveredFiles, FileChange, FileStamp};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::pattern::Globs;
-use syft_protocol::watching::{Change, Stamp, Told};
 use uuid::Uuid;
 
 use super::parked::ParkedEvent;
@@ -41,7 +41,7 @@ pub(super) struct Context<'a> {
 /// What goes over into this run.
 pub(super) struct Memory {
     /// For each watch of the app its number and what it was told.
-    pub(super) told: Vec<(WatchNumber, HashMap<Arc<str>, Stamp>)>,
+    pub(super) told: Vec<(WatchNumber, HashMap<Arc<str>, FileStamp>)>,
     pub(super) attempts: HashMap<Uuid, Attempts>,
     pub(super) parked: HashMap<Uuid, ParkedEvent>,
     /// What is to be noted for the next run.
@@ -121,7 +121,7 @@ impl Definition {
 struct Old {
     number: WatchNumber,
     definition: Option<Definition>,
-    told: HashMap<Arc<str>, Stamp>,
+    told: HashMap<Arc<str>, FileStamp>,
 }
 
 impl Memory {
@@ -129,7 +129,7 @@ impl Memory {
     pub(super) fn new(
         kept: Kept,
         watches: &[Watch],
-        found: &HashMap<Arc<str>, Stamp>,
+        found: &HashMap<Arc<str>, FileStamp>,
         context: &Context<'_>,
     ) -> Self {
         let mut next_number = kept.watches.iter().map(|(number, _)| number + 1).max();
@@ -179,17 +179,17 @@ impl Old {
         mut self,
         definition: &Definition,
         coverage: &Coverage,
-        covered: impl Iterator<Item = (Arc<str>, Stamp)>,
+        covered: impl Iterator<Item = (Arc<str>, FileStamp)>,
         context: &Context<'_>,
         notes: &mut Vec<Note>,
-    ) -> (WatchNumber, HashMap<Arc<str>, Stamp>) {
+    ) -> (WatchNumber, HashMap<Arc<str>, FileStamp>) {
         let number = self.number;
         let before = self.definition.as_ref();
         if before.is_some_and(|before| before.covers_as(definition)) {
             return (number, self.told);
         }
         let forget = |path: &Arc<str>| {
-            let change = Change {
+            let change = FileChange {
                 path: Arc::clone(path),
                 stamp: None,
             };
@@ -211,8 +211,8 @@ impl Old {
     }
 }
 
-fn note(number: WatchNumber, path: &Arc<str>, stamp: Stamp) -> Note {
-    let change = Change {
+fn note(number: WatchNumber, path: &Arc<str>, stamp: FileStamp) -> Note {
+    let change = FileChange {
         path: Arc::clone(path),
         stamp: Some(stamp),
     };
@@ -221,9 +221,9 @@ fn note(number: WatchNumber, path: &Arc<str>, stamp: Stamp) -> Note {
 
 fn take_old(
     watches: Vec<(WatchNumber, String)>,
-    told: Vec<(WatchNumber, String, Stamp)>,
+    told: Vec<(WatchNumber, String, FileStamp)>,
 ) -> Vec<Old> {
-    let mut files: HashMap<WatchNumber, HashMap<Arc<str>, Stamp>> = HashMap::new();
+    let mut files: HashMap<WatchNumber, HashMap<Arc<str>, FileStamp>> = HashMap::new();
     for (number, path, stamp) in told {
         files
             .entry(number)
@@ -290,9 +290,9 @@ fn take_parked(kept: Vec<(Uuid, String)>, notes: &mut Vec<Note>) -> HashMap<Uuid
 }
 
 /// Has a watch know what it was told.
-pub(super) fn recall(told: &mut Told, files: HashMap<Arc<str>, Stamp>) {
+pub(super) fn recall(told: &mut DeliveredFiles, files: HashMap<Arc<str>, FileStamp>) {
     for (path, stamp) in files {
         let stamp = Some(stamp);
-        told.know(&Change { path, stamp });
+        told.know(&FileChange { path, stamp });
     }
 }

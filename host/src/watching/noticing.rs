@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use syft_protocol::watching::{Change, Event, Hint};
+use syft_protocol::file_events::{FileChange, FileEvent, FileHint};
 use tokio::time::Instant as TokioInstant;
 
 use super::eyes::{Eyes, Hints};
@@ -139,7 +139,7 @@ impl Watching {
     }
 
     /// Has an event that failed be about the file as the app itself left it.
-    pub(super) fn rebase(&mut self, event: &mut Event) {
+    pub(super) fn rebase(&mut self, event: &mut FileEvent) {
         for (path, deed) in self.deeds.take(|path| *path == *event.path) {
             if !deed.is_mixed {
                 event.rebase(deed.before, deed.after);
@@ -154,10 +154,10 @@ impl Watching {
             return;
         }
         if deed.is_mixed {
-            return self.sights.hint(now, &path, Hint::Unknown);
+            return self.sights.hint(now, &path, FileHint::Unknown);
         }
         let stamp = deed.after;
-        let change = Change { path, stamp };
+        let change = FileChange { path, stamp };
         for (_, told) in &mut self.watches {
             told.own(deed.before, &change);
         }
@@ -165,7 +165,7 @@ impl Watching {
         self.sights.own(now, &change, &mut changed);
         self.take_changed(&changed);
         // Somebody else may have changed it since.
-        self.sights.hint(now, &change.path, Hint::Whole);
+        self.sights.hint(now, &change.path, FileHint::Whole);
     }
 }
 

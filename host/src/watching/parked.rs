@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
-use syft_protocol::watching::{Change, Event, Stamp};
+use syft_protocol::file_events::{FileChange, FileEvent, FileStamp};
 use uuid::Uuid;
 
 /// An event that was given up.
@@ -31,7 +31,13 @@ pub struct ParkedEvent {
 }
 
 impl ParkedEvent {
-    pub(super) fn new(id: Uuid, watch: &[String], event: &Event, error: String, at: i64) -> Self {
+    pub(super) fn new(
+        id: Uuid,
+        watch: &[String],
+        event: &FileEvent,
+        error: String,
+        at: i64,
+    ) -> Self {
         let undone = event.undone().into_iter().map(|change| {
             let stamp = change.stamp.map(|it| BASE64.encode(&it.to_bytes()));
             (change.path.to_string(), stamp)
@@ -58,11 +64,11 @@ impl ParkedEvent {
     }
 
     /// Returns what the app is to know, so that the event comes up again.
-    pub(super) fn undone(&self) -> Vec<Change> {
-        let decode = |text: &String| Stamp::from_bytes(&BASE64.decode(text.as_bytes()).ok()?);
+    pub(super) fn undone(&self) -> Vec<FileChange> {
+        let decode = |text: &String| FileStamp::from_bytes(&BASE64.decode(text.as_bytes()).ok()?);
         self.undone
             .iter()
-            .map(|(path, stamp)| Change {
+            .map(|(path, stamp)| FileChange {
                 path: Arc::from(path.as_str()),
                 stamp: stamp.as_ref().and_then(decode),
             })

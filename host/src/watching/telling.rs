@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use syft_protocol::watching::{Event, Failed};
+use syft_protocol::file_events::{AfterFailure, FileEvent};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ impl Watching {
     }
 
     /// Returns the next event, of each watch in turn.
-    fn next_event(&mut self, now: Instant) -> Option<(usize, Event)> {
+    fn next_event(&mut self, now: Instant) -> Option<(usize, FileEvent)> {
         let (busy, unwritten, deeds) = (&self.busy, &self.unwritten, &self.deeds);
         let is_busy =
             |path: &str| busy.contains(path) || unwritten.contains(path) || deeds.are_on(path);
@@ -59,7 +59,7 @@ impl Watching {
         None
     }
 
-    fn tell(&mut self, index: usize, mut event: Event) {
+    fn tell(&mut self, index: usize, mut event: FileEvent) {
         let (number, _) = self.watches[index];
         let id = self.id(number, &event);
         if let Some(attempts) = self.attempts.get(&id) {
@@ -105,7 +105,7 @@ impl Watching {
         self.running.insert(key, (index, event));
     }
 
-    fn id(&self, number: WatchNumber, event: &Event) -> Uuid {
+    fn id(&self, number: WatchNumber, event: &FileEvent) -> Uuid {
         let app = &self.runner.app;
         let scope = format!("{}/{}/{number}", app.datasite(), app.name());
         event.id(scope.as_bytes())
@@ -144,12 +144,12 @@ impl Watching {
         }
     }
 
-    fn take_failure(&mut self, index: usize, event: &Event, id: Uuid, outcome: &Outcome) {
+    fn take_failure(&mut self, index: usize, event: &FileEvent, id: Uuid, outcome: &Outcome) {
         let (name, detail) = (outcome.name(), outcome.detail().unwrap_or_default());
         let (kind, path, attempt) = (event.kind.as_str(), &*event.path, event.attempt);
         let (_, told) = &mut self.watches[index];
         match told.failed(&self.sights, Instant::now(), event) {
-            Failed::Later(delay) => {
+            AfterFailure::Later(delay) => {
                 tracing::warn!(%id, event = kind, path, attempt, detail, ?delay, "{name}");
                 let attempts = Attempts {
                     n_failed: attempt,
@@ -159,13 +159,13 @@ impl Watching {
                 self.note(Note::Attempts(id, Some(attempts)));
                 self.bound_attempts();
             }
-            Failed::Outdated => {
+            AfterFailure::Outdated => {
                 tracing::warn!(%id, event = kind, path, attempt, detail, "{name}, and out of date");
                 if self.attempts.remove(&id).is_some() {
                     self.note(Note::Attempts(id, None));
                 }
             }
-            Failed::GivenUp => {
+            AfterFailure::GivenUp => {
                 tracing::error!(%id, event = kind, path, attempt, detail, "{name}, given up: parked");
                 self.park(index, event, id, &detail);
             }
@@ -192,7 +192,7 @@ impl Watching {
         }
     }
 
-    fn park(&mut self, index: usize, event: &Event, id: Uuid, detail: &str) {
+    fn park(&mut self, index: usize, event: &FileEvent, id: Uuid, detail: &str) {
         let (number, told) = &mut self.watches[index];
         told.done(&self.sights, event);
         for note in told_notes(*number, event) {
@@ -270,7 +270,7 @@ impl Watching {
     }
 }
 
-fn told_notes(number: WatchNumber, event: &Event) -> Vec<Note> {
+fn told_notes(number: WatchNumber, event: &FileEvent) -> Vec<Note> {
     let changes = event.changes().into_iter();
     changes.map(|change| Note::Told(number, change)).collect()
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{Dir, FileType, OFlags};
 use rustix::io::Errno;
 use syft_protocol::address::Datasite;
+use syft_protocol::file_events::{FileStamp, LookResult};
 use syft_protocol::pattern::{Effort, Globs};
-use syft_protocol::watching::{Found, Stamp};
 
 use super::eyes::Eyes;
 use crate::capability::files::{MAX_PATH_BYTES, Place, Policy, Root, Want, stamp_at};
@@ -35,7 +35,7 @@ pub(super) struct Coverage {
 /// What a scan found.
 #[derive(Default)]
 pub(super) struct Scan {
-    pub(super) files: HashMap<Arc<str>, Stamp>,
+    pub(super) files: HashMap<Arc<str>, FileStamp>,
     pub(super) n_folders: usize,
     /// The datasite is not there, so nothing is known of any file.
     pub(super) is_vain: bool,
@@ -96,17 +96,17 @@ impl View {
     }
 
     /// Looks at one file. One that is gone with the whole datasite was not deleted.
-    pub(super) fn look(&self, path: &str) -> Found {
+    pub(super) fn look(&self, path: &str) -> LookResult {
         match self.root.stamp(&Place::of(path)) {
-            Ok(Some(stamp)) if self.covers(path) => Found::File {
+            Ok(Some(stamp)) if self.covers(path) => LookResult::File {
                 age: age(&stamp),
                 stamp,
             },
-            Ok(_) if !self.root.is_current(self.datasite.as_str()) => Found::Unclear,
-            Ok(_) => Found::Absent,
+            Ok(_) if !self.root.is_current(self.datasite.as_str()) => LookResult::Unclear,
+            Ok(_) => LookResult::Absent,
             Err(error) => {
                 tracing::debug!(path, "cannot look at a file: {error}");
-                Found::Unclear
+                LookResult::Unclear
             }
         }
     }
@@ -183,7 +183,7 @@ impl View {
     /// change could have the same time.
     pub(super) fn look_again_at_new(&self, scan: &mut Scan) {
         const TICK: Duration = Duration::from_millis(50);
-        let is_new = |stamp: &Stamp| age(stamp) < TICK;
+        let is_new = |stamp: &FileStamp| age(stamp) < TICK;
         if !scan.files.values().any(is_new) {
             return;
         }
@@ -200,7 +200,7 @@ impl View {
 }
 
 /// Returns the time since a file was changed; none where its clock is ahead of ours.
-fn age(stamp: &Stamp) -> Duration {
+fn age(stamp: &FileStamp) -> Duration {
     let since_epoch = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();

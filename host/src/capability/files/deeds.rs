@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use syft_protocol::watching::Stamp;
+use syft_protocol::file_events::FileStamp;
 use tokio::sync::Notify;
 
 use super::bindings::ErrorCode;
@@ -35,9 +35,9 @@ struct Files {
 #[derive(Debug, Clone)]
 pub(crate) struct Deed {
     /// The file before the first of them.
-    pub(crate) before: Option<Stamp>,
+    pub(crate) before: Option<FileStamp>,
     /// The file as they left it.
-    pub(crate) after: Option<Stamp>,
+    pub(crate) after: Option<FileStamp>,
     /// Somebody else changed it meanwhile.
     pub(crate) is_mixed: bool,
     n_calls: usize,
@@ -70,7 +70,7 @@ impl Deeds {
 }
 
 impl Deed {
-    fn found(&mut self, stamp: Option<Stamp>) {
+    fn found(&mut self, stamp: Option<FileStamp>) {
         self.is_mixed |= self.after != stamp;
     }
 }
@@ -107,7 +107,7 @@ impl CallDeeds {
     ///
     /// # Errors
     /// There is no room for that. The file is not to be changed then.
-    pub(super) fn begin(&self, place: &Place, before: Option<Stamp>) -> Result<(), ErrorCode> {
+    pub(super) fn begin(&self, place: &Place, before: Option<FileStamp>) -> Result<(), ErrorCode> {
         let path: Arc<str> = Arc::from(place.text());
         let mut paths = self.paths();
         let is_first = !paths.all.contains(&path);
@@ -135,7 +135,7 @@ impl CallDeeds {
         Ok(())
     }
 
-    pub(super) fn end(&self, place: &Place, after: Option<Stamp>) {
+    pub(super) fn end(&self, place: &Place, after: Option<FileStamp>) {
         if let Some(deed) = self.deeds.files().deeds.get_mut(place.text().as_str()) {
             deed.after = after;
         }

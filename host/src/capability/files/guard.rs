@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use syft_manifest::Limits;
-use syft_protocol::watching::Stamp;
+use syft_protocol::file_events::FileStamp;
 
 use super::bindings::ErrorCode;
 use super::deeds::CallDeeds;
@@ -105,7 +105,7 @@ impl Guard {
     pub(super) fn changing<T>(
         &self,
         place: &Place,
-        look: impl Fn() -> Option<Stamp>,
+        look: impl Fn() -> Option<FileStamp>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
         let Some(deeds) = &self.0.deeds else {

@@ -1,7 +1,7 @@
 //! What an app is told of files: every change that lasts, each once.
 //!
-//! Two things are known of each file: how it is in the tree ([`Sights`]), and how
-//! the app was told that it is ([`Told`], one for each of its watches). The
+//! Two things are known of each file: how it is in the tree ([`ObservedFiles`]), and how
+//! the app was told that it is ([`DeliveredFiles`], one for each of its watches). The
 //! difference is what the app is yet to be told. So a burst of changes is one event
 //! without more ado, an event of a file that has changed again is out of date and
 //! never told, and nothing waits in a queue that could be lost: what was told is
@@ -20,14 +20,14 @@
 //! A change of the mode alone is none. Kinds that the app did not ask for are taken
 //! as told; a move then counts as the deletion and the creation that it is.
 
+mod delivered;
 mod event;
-mod sights;
+mod observed;
 mod stamp;
 #[cfg(test)]
 mod tests;
-mod told;
 
-pub use event::{Change, Event, Kind, Kinds};
-pub use sights::{Found, Hint, Sights};
-pub use stamp::{Identity, Stamp, Time};
-pub use told::{Failed, Retry, Told};
+pub use delivered::{AfterFailure, DeliveredFiles, RetryPolicy};
+pub use event::{EventKind, EventKinds, FileChange, FileEvent};
+pub use observed::{FileHint, LookResult, ObservedFiles};
+pub use stamp::{FileIdentity, FileStamp, FileTime};

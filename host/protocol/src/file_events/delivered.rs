@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Change, Event, Identity, Kind, Kinds, Sights, Stamp};
+use super::{EventKind, EventKinds, FileChange, FileEvent, FileIdentity, FileStamp, ObservedFiles};
 use crate::pattern::Globs;
 
 /// When an event is tried again that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
+pub struct RetryPolicy {
     /// The time before the second attempt. It doubles with each.
     pub first: Duration,
     /// Attempts after which it is given up.
     pub attempts: u32,
 }
 
-impl Default for Retry {
+impl Default for RetryPolicy {
     /// Some nine minutes in all.
     fn default() -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Default for Retry {
 
 /// What becomes of an event that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failed {
+pub enum AfterFailure {
     /// It is told again after this time.
     Later(Duration),
     /// It was tried often enough: it is to be parked.
@@ -39,34 +39,34 @@ pub enum Failed {
 
 /// One watch.
 #[derive(Debug)]
-pub struct Told {
+pub struct DeliveredFiles {
     globs: Globs,
-    kinds: Kinds,
-    retry: Retry,
-    stamps: HashMap<Arc<str>, Stamp>,
-    holders: HashMap<Identity, Arc<str>>,
+    kinds: EventKinds,
+    retry: RetryPolicy,
+    stamps: HashMap<Arc<str>, FileStamp>,
+    holders: HashMap<FileIdentity, Arc<str>>,
     /// Paths that differ, the longest known first.
     queue: BTreeMap<u64, Arc<str>>,
     places: HashMap<Arc<str>, u64>,
     next_place: u64,
     /// Events that failed, by their path.
-    failing: HashMap<Arc<str>, (Event, Instant)>,
+    failing: HashMap<Arc<str>, (FileEvent, Instant)>,
     later: BTreeMap<(Instant, u64), Arc<str>>,
     /// What is taken as told, and not yet kept.
-    silent: Vec<Change>,
+    silent: Vec<FileChange>,
 }
 
 /// How the app's knowledge of a path differs from the tree.
 enum Difference {
     None,
     /// The app need not hear of it.
-    Silent(Option<Stamp>),
-    Event(Event),
+    Silent(Option<FileStamp>),
+    Event(FileEvent),
 }
 
-impl Told {
+impl DeliveredFiles {
     /// Returns a watch that was told nothing.
-    pub fn new(globs: Globs, kinds: Kinds, retry: Retry) -> Self {
+    pub fn new(globs: Globs, kinds: EventKinds, retry: RetryPolicy) -> Self {
         Self {
             globs,
             kinds,
@@ -88,12 +88,12 @@ impl Told {
     }
 
     /// Returns the files that it knows.
-    pub fn files(&self) -> impl Iterator<Item = (&Arc<str>, &Stamp)> {
+    pub fn files(&self) -> impl Iterator<Item = (&Arc<str>, &FileStamp)> {
         self.stamps.iter()
     }
 
     /// Returns the file that it knows at a path.
-    pub fn get(&self, path: &str) -> Option<&Stamp> {
+    pub fn get(&self, path: &str) -> Option<&FileStamp> {
         self.stamps.get(path)
     }
 
@@ -103,8 +103,8 @@ impl Told {
     }
 
     /// Takes a change as told.
-    pub fn know(&mut self, change: &Change) {
-        let Change { path, stamp } = change;
+    pub fn know(&mut self, change: &FileChange) {
+        let FileChange { path, stamp } = change;
         let old = match stamp {
             Some(stamp) => {
                 let identity = stamp.identity();
@@ -118,7 +118,7 @@ impl Told {
         self.forget_holder(path, old);
     }
 
-    fn forget_holder(&mut self, path: &Arc<str>, old: Option<Stamp>) {
+    fn forget_holder(&mut self, path: &Arc<str>, old: Option<FileStamp>) {
         if let Some(old) = old
             && self.holders.get(&old.identity()) == Some(path)
         {
@@ -127,7 +127,7 @@ impl Told {
     }
 
     /// Takes as told what the app itself did to a file that was as the app knows it.
-    pub fn own(&mut self, before: Option<Stamp>, change: &Change) {
+    pub fn own(&mut self, before: Option<FileStamp>, change: &FileChange) {
         if let Some((event, _)) = self.failing.get_mut(&change.path) {
             event.rebase(before, change.stamp);
         }
@@ -141,8 +141,8 @@ impl Told {
 
     /// Takes note that a path may have become another in the tree, or in what is
     /// told.
-    pub fn changed(&mut self, sights: &Sights, path: &Arc<str>) {
-        let difference = self.difference(sights, path);
+    pub fn changed(&mut self, observed: &ObservedFiles, path: &Arc<str>) {
+        let difference = self.difference(observed, path);
         self.drop_outdated(path, &difference);
         match difference {
             Difference::None => self.leave_queue(path),
@@ -180,17 +180,17 @@ impl Told {
     /// Returns the next event that can be told. The paths of others are busy.
     pub fn next(
         &mut self,
-        sights: &Sights,
+        observed: &ObservedFiles,
         now: Instant,
         is_busy: impl Fn(&str) -> bool,
-    ) -> Option<Event> {
+    ) -> Option<FileEvent> {
         self.wake(now);
         let mut from = 0;
         loop {
             let (&place, path) = self.queue.range(from..).next()?;
             let path = Arc::clone(path);
             from = place + 1;
-            let difference = self.difference(sights, &path);
+            let difference = self.difference(observed, &path);
             self.drop_outdated(&path, &difference);
             match difference {
                 Difference::None => self.leave_queue(&path),
@@ -226,40 +226,45 @@ impl Told {
     }
 
     /// Takes an event as told.
-    pub fn done(&mut self, sights: &Sights, event: &Event) {
+    pub fn done(&mut self, observed: &ObservedFiles, event: &FileEvent) {
         self.failing.remove(&event.path);
         let changes = event.changes();
         for change in &changes {
             self.know(change);
         }
         for change in &changes {
-            self.changed(sights, &change.path);
+            self.changed(observed, &change.path);
         }
     }
 
     /// Takes note that an event was not taken. One that is given up is told no more
-    /// once it is [`Told::done`].
-    pub fn failed(&mut self, sights: &Sights, now: Instant, event: &Event) -> Failed {
+    /// once it is [`DeliveredFiles::done`].
+    pub fn failed(
+        &mut self,
+        observed: &ObservedFiles,
+        now: Instant,
+        event: &FileEvent,
+    ) -> AfterFailure {
         let is_current = matches!(
-            self.difference(sights, &event.path),
+            self.difference(observed, &event.path),
             Difference::Event(current) if current.is_same(event)
         );
         if !is_current {
             for change in event.changes() {
-                self.changed(sights, &change.path);
+                self.changed(observed, &change.path);
             }
-            return Failed::Outdated;
+            return AfterFailure::Outdated;
         }
         if event.attempt >= self.retry.attempts {
-            return Failed::GivenUp;
+            return AfterFailure::GivenUp;
         }
         let doublings = event.attempt.saturating_sub(1).min(16);
         let delay = self.retry.first * (1 << doublings);
         self.fails(event.clone(), now + delay);
-        Failed::Later(delay)
+        AfterFailure::Later(delay)
     }
 
-    fn fails(&mut self, event: Event, at: Instant) {
+    fn fails(&mut self, event: FileEvent, at: Instant) {
         for change in event.changes() {
             self.leave_queue(&change.path);
         }
@@ -270,7 +275,7 @@ impl Told {
     }
 
     /// Returns what was taken as told without an event since the last time.
-    pub fn take_silent(&mut self) -> Vec<Change> {
+    pub fn take_silent(&mut self) -> Vec<FileChange> {
         std::mem::take(&mut self.silent)
     }
 
@@ -279,9 +284,9 @@ impl Told {
         self.globs.matches(&names)
     }
 
-    fn difference(&self, sights: &Sights, path: &Arc<str>) -> Difference {
+    fn difference(&self, observed: &ObservedFiles, path: &Arc<str>) -> Difference {
         let told = self.stamps.get(path).copied();
-        let found = sights.get(path).copied().filter(|_| self.covers(path));
+        let found = observed.get(path).copied().filter(|_| self.covers(path));
         let (kind, here) = match (told, found) {
             (None, None) => return Difference::None,
             (Some(told), Some(found)) if told == found => return Difference::None,
@@ -291,21 +296,21 @@ impl Told {
             (told, found) => {
                 let moved = found
                     .and_then(|found| self.moved_here(path, &found))
-                    .or_else(|| self.moved_away(sights, path, &told?));
+                    .or_else(|| self.moved_away(observed, path, &told?));
                 if let Some(event) = moved {
                     return Difference::Event(event);
                 }
                 match (told, found) {
-                    (None, found) => (Kind::Created, found),
-                    (Some(_), None) => (Kind::Deleted, None),
-                    (Some(_), found) => (Kind::Modified, found),
+                    (None, found) => (EventKind::Created, found),
+                    (Some(_), None) => (EventKind::Deleted, None),
+                    (Some(_), found) => (EventKind::Modified, found),
                 }
             }
         };
         if !self.kinds.contains(kind) {
             return Difference::Silent(here);
         }
-        Difference::Event(Event {
+        Difference::Event(FileEvent {
             kind,
             path: Arc::clone(path),
             moved_from: None,
@@ -316,15 +321,20 @@ impl Told {
         })
     }
 
-    fn moved_away(&self, sights: &Sights, path: &Arc<str>, told: &Stamp) -> Option<Event> {
-        let (to, found) = sights.holder(&told.identity())?;
+    fn moved_away(
+        &self,
+        observed: &ObservedFiles,
+        path: &Arc<str>,
+        told: &FileStamp,
+    ) -> Option<FileEvent> {
+        let (to, found) = observed.holder(&told.identity())?;
         let is_moved = to != path && told.is_same_file(found) && self.covers(to);
         is_moved
             .then(|| self.moved(path, told, to, found))
             .flatten()
     }
 
-    fn moved_here(&self, path: &Arc<str>, found: &Stamp) -> Option<Event> {
+    fn moved_here(&self, path: &Arc<str>, found: &FileStamp) -> Option<FileEvent> {
         let from = self.holders.get(&found.identity())?;
         let told = self.stamps.get(from)?;
         let is_moved = from != path && told.is_same_file(found);
@@ -333,10 +343,16 @@ impl Told {
             .flatten()
     }
 
-    fn moved(&self, from: &Arc<str>, told: &Stamp, to: &Arc<str>, found: &Stamp) -> Option<Event> {
+    fn moved(
+        &self,
+        from: &Arc<str>,
+        told: &FileStamp,
+        to: &Arc<str>,
+        found: &FileStamp,
+    ) -> Option<FileEvent> {
         let is_told = self.stamps.get(to) == Some(found);
-        (self.kinds.moved && !is_told).then(|| Event {
-            kind: Kind::Moved,
+        (self.kinds.moved && !is_told).then(|| FileEvent {
+            kind: EventKind::Moved,
             path: Arc::clone(to),
             moved_from: Some(Arc::clone(from)),
             attempt: 1,
@@ -347,7 +363,7 @@ impl Told {
     }
 
     /// Tells whether an event waits for its next attempt.
-    fn is_failing(&self, event: &Event) -> bool {
+    fn is_failing(&self, event: &FileEvent) -> bool {
         let failed = self.failing.get(&event.path);
         failed.is_some_and(|(failed, _)| failed.is_same(event))
     }
@@ -365,8 +381,8 @@ impl Told {
         }
     }
 
-    fn be_silent(&mut self, path: &Arc<str>, stamp: Option<Stamp>) {
-        let change = Change {
+    fn be_silent(&mut self, path: &Arc<str>, stamp: Option<FileStamp>) {
+        let change = FileChange {
             path: Arc::clone(path),
             stamp,
         };
