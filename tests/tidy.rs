@@ -20,7 +20,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
         &[
             "supervisor/change_hint.rs",
             "supervisor/systemd.rs",
-            "eyes.rs",
+            "inotify.rs",
         ],
     ),
     // Strangers' components are compiled in a process that is there for it.

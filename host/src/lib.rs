@@ -3,7 +3,7 @@
 //! # Layout
 //! In the order in which a request meets them:
 //! - `server`: the loop that everything comes to
-//! - `tree`: the app's folder in the datasites tree; `eyes`: what the kernel tells of folders
+//! - `tree`: the app's folder in the datasites tree; `inotify`: what the kernel tells of folders
 //! - `app`, `router`: a component that fits our world, and its endpoints
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `program_cache`: which programs are loaded; `memory`: how much all of them may take
@@ -35,9 +35,9 @@ pub mod config;
 pub mod digest;
 pub mod durability;
 pub mod error;
-mod eyes;
 mod failpoint;
 mod guest_crate;
+mod inotify;
 pub mod install;
 pub mod installed;
 mod journal;

@@ -6,7 +6,7 @@
 //! which ends with one `Step`. `noticing` finds out what changes, `telling` tells the
 //! app, and `noting` writes down what was told.
 
-mod eyes;
+mod hints;
 mod memory;
 mod noticing;
 mod noting;
@@ -34,7 +34,7 @@ use crate::shutdown::Shutdown;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
 use crate::subscriptions::Subscriptions;
 
-use eyes::Eyes;
+use hints::HintQueue;
 use memory::Memory;
 use noticing::first_scan;
 use parked::ParkedEvent;
@@ -84,7 +84,7 @@ pub(crate) struct Watching {
     runner: Arc<Runner>,
     options: WatchOptions,
     view: Arc<View>,
-    eyes: Arc<Eyes>,
+    hints: Arc<HintQueue>,
     deeds: Arc<Deeds>,
     sights: ObservedFiles,
     watches: Vec<(WatchNumber, DeliveredFiles)>,
@@ -135,8 +135,8 @@ impl Watching {
             app.datasite().clone(),
             coverage,
         ));
-        let eyes = Arc::new(Eyes::new());
-        let scan = first_scan(&view, Arc::clone(&eyes)).await?;
+        let hints = Arc::new(HintQueue::new());
+        let scan = first_scan(&view, Arc::clone(&hints)).await?;
         let context = memory::Context {
             datasite: app.datasite(),
             app: app.name(),
@@ -164,7 +164,7 @@ impl Watching {
             runner: Arc::new(runner),
             options,
             view,
-            eyes,
+            hints,
             sights,
             watches: all,
             turn: 0,
@@ -199,13 +199,13 @@ impl Watching {
         loop {
             self.tell_all();
             self.write_notes();
-            let eyes = Arc::clone(&self.eyes);
+            let hints = Arc::clone(&self.hints);
             let deeds = Arc::clone(&self.deeds);
             let wakes_at = self.wakes_at();
             tokio::select! {
                 () = shutdown.requested() => break,
                 Some(step) = self.steps.recv() => self.take_steps(step),
-                hints = eyes.hints() => self.take_hints(hints),
+                hints = hints.hints() => self.take_hints(hints),
                 () = deeds.ended() => {}
                 () = sleep_until(wakes_at) => self.look(),
                 () = time::sleep_until(self.next_scan), if !self.is_scanning => self.scan(),

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use syft_protocol::file_events::{FileChange, FileEvent, FileHint};
 use tokio::time::Instant as TokioInstant;
 
-use super::eyes::{Eyes, Hints};
+use super::hints::{HintQueue, Hints};
 use super::view::{MAX_FILES, Scan, View};
 use super::{SCAN_EVERY, Scope, Step, Watching, send};
 use crate::capability::files::Deed;
@@ -27,7 +27,7 @@ impl Watching {
             self.scan_soon();
         }
         for folder in hints.gone_folders {
-            self.eyes.forget(&folder);
+            self.hints.forget(&folder);
             self.sights.hint_below(now, &folder);
         }
         for (path, hint) in hints.files {
@@ -82,14 +82,14 @@ impl Watching {
 
     fn start_scan(&mut self, folders: Vec<Arc<str>>, scope: fn(Duration) -> Scope) {
         self.is_scanning = true;
-        let (view, eyes, sender) = (
+        let (view, hints, sender) = (
             Arc::clone(&self.view),
-            Arc::clone(&self.eyes),
+            Arc::clone(&self.hints),
             self.sender.clone(),
         );
         tokio::task::spawn_blocking(move || {
             let start = Instant::now();
-            let scan = view.scan(folders, &eyes);
+            let scan = view.scan(folders, &hints);
             send(&sender, Step::Scanned(scan, scope(start.elapsed())));
         });
     }
@@ -170,10 +170,10 @@ impl Watching {
 }
 
 /// Scans everything before the app is served.
-pub(super) async fn first_scan(view: &Arc<View>, eyes: Arc<Eyes>) -> anyhow::Result<Scan> {
+pub(super) async fn first_scan(view: &Arc<View>, hints: Arc<HintQueue>) -> anyhow::Result<Scan> {
     let view = Arc::clone(view);
     let scan = tokio::task::spawn_blocking(move || {
-        let mut scan = view.scan(vec![Arc::from("")], &eyes);
+        let mut scan = view.scan(vec![Arc::from("")], &hints);
         view.look_again_at_new(&mut scan);
         scan
     });

@@ -11,7 +11,7 @@ use syft_protocol::address::Datasite;
 use syft_protocol::file_events::{FileStamp, LookResult};
 use syft_protocol::pattern::{Effort, Globs};
 
-use super::eyes::Eyes;
+use super::hints::HintQueue;
 use crate::capability::files::{MAX_PATH_BYTES, Place, Policy, Root, Want, stamp_at};
 
 /// Files that an app may watch, and folders that one scan reads.
@@ -112,7 +112,7 @@ impl View {
     }
 
     /// Reads folders with all below them, having each watched before it is read.
-    pub(super) fn scan(&self, folders: Vec<Arc<str>>, eyes: &Eyes) -> Scan {
+    pub(super) fn scan(&self, folders: Vec<Arc<str>>, hints: &HintQueue) -> Scan {
         let mut scan = Scan {
             is_vain: !self.root.stay_current(self.datasite.as_str()),
             ..Scan::default()
@@ -127,7 +127,7 @@ impl View {
                 break;
             }
             scan.n_folders += 1;
-            if let Err(error) = self.read(&path, eyes, &mut scan, &mut left) {
+            if let Err(error) = self.read(&path, hints, &mut scan, &mut left) {
                 tracing::debug!(%path, "cannot read a folder: {error}");
             }
         }
@@ -137,7 +137,7 @@ impl View {
     fn read(
         &self,
         path: &Arc<str>,
-        eyes: &Eyes,
+        hints: &HintQueue,
         scan: &mut Scan,
         left: &mut Vec<Arc<str>>,
     ) -> Result<(), Errno> {
@@ -147,7 +147,7 @@ impl View {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         let folder = self.root.open_place(&Place::of(path), flags)?;
-        eyes.cover(folder.as_fd(), path);
+        hints.cover(folder.as_fd(), path);
         let mut entries = Dir::new(folder)?;
         while let Some(entry) = entries.read() {
             let entry = entry?;
