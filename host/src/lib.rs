@@ -7,7 +7,7 @@
 //! - `app`, `router`: a component that fits our world, and its endpoints
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `program_cache`: which programs are loaded; `memory`: how much all of them may take
-//! - `watching`: the files that an app is told of
+//! - `events`: file events that are delivered to an app
 //! - `reply`: what came of a call, as the answer that callers read
 //! - `package`, `trust`: an app that is signed, and whose keys are trusted
 //! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
@@ -35,6 +35,7 @@ pub mod config;
 pub mod digest;
 pub mod durability;
 pub mod error;
+pub mod events;
 mod failpoint;
 mod guest_crate;
 mod inotify;
@@ -69,4 +70,3 @@ pub mod suspension;
 pub mod tree;
 pub mod trust;
 pub mod ui;
-pub mod watching;

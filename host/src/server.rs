@@ -28,13 +28,13 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::durability::Durability;
+use crate::events::{EventOptions, EventRunner, FileEvents};
 use crate::failpoint::{self, Step};
 use crate::journal::Journal;
 use crate::reply::Replier;
 use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::tree::{Hints, Scan, Tree, Watcher};
-use crate::watching::{Runner, WatchOptions, Watching};
 
 use crash_suspects::CrashSuspects;
 use dispatch::{Dispatcher, Finished};
@@ -138,7 +138,7 @@ pub struct Server {
     events: mpsc::UnboundedReceiver<Event>,
     options: ServerOptions,
     lookout: Lookout,
-    watching: Option<Watching>,
+    watching: Option<FileEvents>,
     is_sweeping: bool,
     steadiness: Steadiness,
 }
@@ -172,17 +172,17 @@ impl Server {
         if let Some(suspended) = suspension::suspended(&options.folder)? {
             return Err(suspended.into());
         }
-        let watch_options = WatchOptions {
+        let watch_options = EventOptions {
             datasites: options.datasites.clone(),
             folder: options.folder.clone(),
             retry: options.retry,
         };
-        let runner = Runner {
+        let runner = EventRunner {
             app: Arc::clone(&app),
             journal: Arc::clone(&suspects.journal),
             slots: Arc::clone(&slots),
         };
-        let watching = Watching::start(runner, watch_options).await?;
+        let watching = FileEvents::start(runner, watch_options).await?;
         let (journal, tree) = (Arc::clone(&suspects.journal), Arc::clone(&lookout.tree));
         let dispatcher = Dispatcher::new(inbox, suspects, tree, n_workers());
         Ok(Self {
@@ -404,7 +404,7 @@ fn n_workers() -> usize {
 
 /// Tells the app of files to the end. Should that break off by a fault of the host,
 /// requests are answered still, and somebody has to know.
-async fn watch(watching: Watching, shutdown: Shutdown) {
+async fn watch(watching: FileEvents, shutdown: Shutdown) {
     if let Err(error) = tokio::spawn(watching.run(shutdown).in_current_span()).await {
         tracing::error!("the app is told of no more files until the next start: {error}");
     }

@@ -12,11 +12,11 @@ use uuid::Uuid;
 use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::events::parked::ParkedEvent;
 use crate::parked::{ParkedAction, ParkedRequest, ParkedStore};
 use crate::plain::plain;
 use crate::tree::{Opened, Tree};
 use crate::ui::Ui;
-use crate::watching::parked::ParkedEvent;
 
 /// The most bytes of a request that are shown.
 const MAX_SHOWN: u64 = 16 << 20;

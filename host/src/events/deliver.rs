@@ -8,7 +8,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::parked::ParkedEvent;
-use super::{Step, TROUBLE, Watching, now_micros, send};
+use super::{FileEvents, Step, TROUBLE, now_micros, send};
 use crate::app::CallError;
 use crate::parked::{MAX_PARKED, ParkedAction, ParkedStore};
 use crate::sandbox::Outcome;
@@ -18,7 +18,7 @@ use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 /// Events that failed and are remembered by their number of attempts.
 const MAX_ATTEMPTS: usize = 20_000;
 
-impl Watching {
+impl FileEvents {
     /// Half of the calls at a time are for requests alone.
     fn most_running(&self) -> usize {
         (self.runner.app.limits().concurrency / 2).max(1)

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Step, TROUBLE, Watching, send};
+use super::{FileEvents, Step, TROUBLE, send};
 use crate::state::{Note, StoreError};
 
-impl Watching {
+impl FileEvents {
     pub(super) fn note(&mut self, note: Note) {
         if let Note::Told(_, change) = &note {
             self.unwritten.insert(Arc::clone(&change.path));

@@ -19,7 +19,7 @@ use syft_protocol::pattern::Globs;
 use uuid::Uuid;
 
 use super::parked::ParkedEvent;
-use super::view::Coverage;
+use super::scope::Coverage;
 use crate::app::Watch;
 use crate::capability::files::{Grants, Policy};
 use crate::manifest::Files;
@@ -39,7 +39,7 @@ pub(super) struct Context<'a> {
 }
 
 /// What goes over into this run.
-pub(super) struct Memory {
+pub(super) struct Restored {
     /// For each watch of the app its number and what it was told.
     pub(super) told: Vec<(WatchNumber, HashMap<Arc<str>, FileStamp>)>,
     pub(super) attempts: HashMap<Uuid, Attempts>,
@@ -50,7 +50,7 @@ pub(super) struct Memory {
 
 /// A watch as it is kept: enough to know which files it covered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Definition {
+struct WatchDefinition {
     index: usize,
     patterns: Vec<String>,
     events: Vec<String>,
@@ -59,7 +59,7 @@ struct Definition {
     denied: Vec<String>,
 }
 
-impl Definition {
+impl WatchDefinition {
     fn new(index: usize, watch: &Watch, grants: &Grants) -> Self {
         let texts = |patterns: &[PathPattern]| -> Vec<String> {
             patterns.iter().map(ToString::to_string).collect()
@@ -120,11 +120,11 @@ impl Definition {
 /// The last run of a watch.
 struct Old {
     number: WatchNumber,
-    definition: Option<Definition>,
+    definition: Option<WatchDefinition>,
     told: HashMap<Arc<str>, FileStamp>,
 }
 
-impl Memory {
+impl Restored {
     /// Returns what goes over of what was kept, given the files that are there now.
     pub(super) fn new(
         kept: Kept,
@@ -137,10 +137,10 @@ impl Memory {
         let attempts = take_attempts(kept.attempts, context.now, &mut notes);
         let parked = take_parked(kept.parked, &mut notes);
         let mut old = take_old(kept.watches, kept.told);
-        let definitions: Vec<Definition> = watches
+        let definitions: Vec<WatchDefinition> = watches
             .iter()
             .enumerate()
-            .map(|(index, watch)| Definition::new(index, watch, context.grants))
+            .map(|(index, watch)| WatchDefinition::new(index, watch, context.grants))
             .collect();
         let mut matched = pair(&mut old, &definitions);
         notes.extend(old.into_iter().map(|old| Note::NoWatch(old.number)));
@@ -177,7 +177,7 @@ impl Memory {
 impl Old {
     fn go_over(
         mut self,
-        definition: &Definition,
+        definition: &WatchDefinition,
         coverage: &Coverage,
         covered: impl Iterator<Item = (Arc<str>, FileStamp)>,
         context: &Context<'_>,
@@ -234,7 +234,7 @@ fn take_old(
         .into_iter()
         .map(|(number, text)| Old {
             number,
-            definition: Definition::read(&text),
+            definition: WatchDefinition::read(&text),
             told: files.remove(&number).unwrap_or_default(),
         })
         .collect()
@@ -242,9 +242,9 @@ fn take_old(
 
 /// Finds for each watch which one it was: one of the same patterns, else the one at
 /// the same place. Those that are none are left.
-fn pair(old: &mut Vec<Old>, definitions: &[Definition]) -> HashMap<usize, Old> {
+fn pair(old: &mut Vec<Old>, definitions: &[WatchDefinition]) -> HashMap<usize, Old> {
     let mut matched = HashMap::new();
-    type IsSame = fn(&Definition, &Definition) -> bool;
+    type IsSame = fn(&WatchDefinition, &WatchDefinition) -> bool;
     let rules: [IsSame; 3] = [
         |old, new| old == new,
         |old, new| old.patterns == new.patterns,

@@ -6,13 +6,13 @@
 //! which ends with one `Step`. `noticing` finds out what changes, `telling` tells the
 //! app, and `noting` writes down what was told.
 
+mod deliver;
+mod detect;
 mod hints;
-mod memory;
-mod noticing;
-mod noting;
 pub mod parked;
-mod telling;
-mod view;
+mod record;
+mod restore;
+mod scope;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -34,11 +34,11 @@ use crate::shutdown::Shutdown;
 use crate::state::{Attempts, Note, StoreError, WatchNumber};
 use crate::subscriptions::Subscriptions;
 
+use detect::first_scan;
 use hints::HintQueue;
-use memory::Memory;
-use noticing::first_scan;
 use parked::ParkedEvent;
-use view::{Coverage, MAX_FILES, Scan, View};
+use restore::Memory;
+use scope::{Coverage, FileScan, MAX_FILES, WatchScope};
 
 /// The least time between two scans of everything.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ const TROUBLE: Duration = Duration::from_secs(1);
 
 /// How an app is told of files.
 #[derive(Debug, Clone)]
-pub struct WatchOptions {
+pub struct EventOptions {
     /// The folder that holds the datasites.
     pub datasites: PathBuf,
     /// The app's private folder.
@@ -59,7 +59,7 @@ pub struct WatchOptions {
 }
 
 /// What runs the app.
-pub(crate) struct Runner {
+pub(crate) struct EventRunner {
     pub(crate) app: Arc<App>,
     pub(crate) journal: Arc<Journal>,
     /// One permit for each call that may run.
@@ -68,7 +68,7 @@ pub(crate) struct Runner {
 
 /// What a task ended with.
 enum Step {
-    Scanned(Scan, Scope),
+    Scanned(FileScan, Scope),
     Told(u64, Result<Result<(), Outcome>, CallError>, Duration),
     Noted(Result<(), StoreError>, Vec<Note>),
 }
@@ -80,10 +80,10 @@ enum Scope {
 }
 
 /// The watches of an app that is served.
-pub(crate) struct Watching {
-    runner: Arc<Runner>,
-    options: WatchOptions,
-    view: Arc<View>,
+pub(crate) struct FileEvents {
+    runner: Arc<EventRunner>,
+    options: EventOptions,
+    view: Arc<WatchScope>,
     hints: Arc<HintQueue>,
     deeds: Arc<Deeds>,
     sights: ObservedFiles,
@@ -111,15 +111,15 @@ pub(crate) struct Watching {
     sender: mpsc::UnboundedSender<Step>,
 }
 
-impl Watching {
+impl FileEvents {
     /// Begins to watch, and finds out what has changed since the last run. Returns
     /// nothing where the app watches nothing.
     ///
     /// # Errors
     /// What was told in the last run cannot be read or written.
     pub(crate) async fn start(
-        runner: Runner,
-        options: WatchOptions,
+        runner: EventRunner,
+        options: EventOptions,
     ) -> anyhow::Result<Option<Self>> {
         let app = Arc::clone(&runner.app);
         let (files, watches) = (app.files(), app.watches());
@@ -130,14 +130,14 @@ impl Watching {
         };
         let globs = watches.all().iter().map(|watch| watch.globs.clone());
         let coverage = Coverage::new(globs.collect(), Arc::clone(files.policy()));
-        let view = Arc::new(View::new(
+        let view = Arc::new(WatchScope::new(
             Arc::clone(root),
             app.datasite().clone(),
             coverage,
         ));
         let hints = Arc::new(HintQueue::new());
         let scan = first_scan(&view, Arc::clone(&hints)).await?;
-        let context = memory::Context {
+        let context = restore::Context {
             datasite: app.datasite(),
             app: app.name(),
             grants: files.grants(),
@@ -145,7 +145,7 @@ impl Watching {
             now: now_micros(),
         };
         let kept = app.state().watches()?;
-        let memory = Memory::new(kept, watches.all(), &scan.files, &context);
+        let memory = Restored::new(kept, watches.all(), &scan.files, &context);
         app.state().note(memory.notes).await?;
         let mut sights = ObservedFiles::new(MAX_FILES);
         let mut all = Vec::with_capacity(watches.all().len());
@@ -154,7 +154,7 @@ impl Watching {
                 sights.remember(path, *stamp);
             }
             let mut told = DeliveredFiles::new(watch.globs.clone(), watch.kinds, options.retry);
-            memory::recall(&mut told, files);
+            restore::recall(&mut told, files);
             all.push((number, told));
         }
         sights.scanned(Instant::now(), &scan.files);

@@ -8,8 +8,8 @@ use syft_protocol::file_events::{FileChange, FileEvent, FileHint};
 use tokio::time::Instant as TokioInstant;
 
 use super::hints::{HintQueue, Hints};
-use super::view::{MAX_FILES, Scan, View};
-use super::{SCAN_EVERY, Scope, Step, Watching, send};
+use super::scope::{FileScan, MAX_FILES, WatchScope};
+use super::{FileEvents, SCAN_EVERY, Scope, Step, send};
 use crate::capability::files::Deed;
 
 /// The share of the time that scans take at most, and the least time before one where
@@ -19,7 +19,7 @@ const URGENT_EVERY: Duration = Duration::from_millis(100);
 /// Files that are looked at before others have their turn.
 const LOOKS_AT_ONCE: usize = 1_024;
 
-impl Watching {
+impl FileEvents {
     pub(super) fn take_hints(&mut self, hints: Hints) {
         let now = Instant::now();
         if hints.everything {
@@ -94,7 +94,7 @@ impl Watching {
         });
     }
 
-    pub(super) fn take_scan(&mut self, scan: &Scan, scope: Scope) {
+    pub(super) fn take_scan(&mut self, scan: &FileScan, scope: Scope) {
         let now = Instant::now();
         self.is_scanning = false;
         match scope {
@@ -170,7 +170,10 @@ impl Watching {
 }
 
 /// Scans everything before the app is served.
-pub(super) async fn first_scan(view: &Arc<View>, hints: Arc<HintQueue>) -> anyhow::Result<Scan> {
+pub(super) async fn first_scan(
+    view: &Arc<WatchScope>,
+    hints: Arc<HintQueue>,
+) -> anyhow::Result<FileScan> {
     let view = Arc::clone(view);
     let scan = tokio::task::spawn_blocking(move || {
         let mut scan = view.scan(vec![Arc::from("")], &hints);

@@ -19,7 +19,7 @@ pub(super) const MAX_FILES: usize = 100_000;
 const MAX_FOLDERS: usize = 200_000;
 
 /// What of the tree concerns an app.
-pub(super) struct View {
+pub(super) struct WatchScope {
     root: Arc<Root>,
     /// Whose app it is.
     datasite: Datasite,
@@ -34,7 +34,7 @@ pub(super) struct Coverage {
 
 /// What a scan found.
 #[derive(Default)]
-pub(super) struct Scan {
+pub(super) struct FileScan {
     pub(super) files: HashMap<Arc<str>, FileStamp>,
     pub(super) n_folders: usize,
     /// The datasite is not there, so nothing is known of any file.
@@ -82,7 +82,7 @@ impl Coverage {
     }
 }
 
-impl View {
+impl WatchScope {
     pub(super) fn new(root: Arc<Root>, datasite: Datasite, coverage: Coverage) -> Self {
         Self {
             root,
@@ -112,10 +112,10 @@ impl View {
     }
 
     /// Reads folders with all below them, having each watched before it is read.
-    pub(super) fn scan(&self, folders: Vec<Arc<str>>, hints: &HintQueue) -> Scan {
-        let mut scan = Scan {
+    pub(super) fn scan(&self, folders: Vec<Arc<str>>, hints: &HintQueue) -> FileScan {
+        let mut scan = FileScan {
             is_vain: !self.root.stay_current(self.datasite.as_str()),
-            ..Scan::default()
+            ..FileScan::default()
         };
         if scan.is_vain {
             return scan;
@@ -138,7 +138,7 @@ impl View {
         &self,
         path: &Arc<str>,
         hints: &HintQueue,
-        scan: &mut Scan,
+        scan: &mut FileScan,
         left: &mut Vec<Arc<str>>,
     ) -> Result<(), Errno> {
         let parents: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
@@ -181,7 +181,7 @@ impl View {
 
     /// Looks again at files that were changed so shortly before a scan that another
     /// change could have the same time.
-    pub(super) fn look_again_at_new(&self, scan: &mut Scan) {
+    pub(super) fn look_again_at_new(&self, scan: &mut FileScan) {
         const TICK: Duration = Duration::from_millis(50);
         let is_new = |stamp: &FileStamp| age(stamp) < TICK;
         if !scan.files.values().any(is_new) {
