@@ -118,6 +118,8 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
             "pattern/tests.rs",
             "retention/tests.rs",
             "file_events/tests.rs",
+            "file_events/queue/tests.rs",
+            "scan_schedule/tests.rs",
         ],
     ),
 ];

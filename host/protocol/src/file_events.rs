@@ -1,14 +1,13 @@
-//! What an app is told of files: every change that lasts, each once.
+//! Which changes of files are delivered to an app: every change that lasts, each once.
 //!
 //! Two things are known of each file: how it is in the tree ([`ObservedFiles`]), and how
-//! the app was told that it is ([`DeliveredFiles`], one for each of its watches). The
-//! difference is what the app is yet to be told. So a burst of changes is one event
-//! without more ado, an event of a file that has changed again is out of date and
-//! never told, and nothing waits in a queue that could be lost: what was told is
-//! kept on the disk, and after a stop of any kind the difference to the tree is
-//! again what is to be told.
+//! the app knows it ([`DeliveredFiles`], one for each of its watches). The difference is
+//! what is still to be delivered. So a burst of changes is one event without further ado,
+//! an event about a file that has changed again is outdated and never delivered, and no
+//! queue on the disk can be lost: what was delivered is kept there, and after a stop of any
+//! kind the difference from the tree is again what is to be delivered.
 //!
-//! | told | in the tree | event |
+//! | the app knows | in the tree | event |
 //! |---|---|---|
 //! | nothing | a file | created |
 //! | a file | the same with another time, size or mode and time | modified |
@@ -17,12 +16,16 @@
 //! | a file at `a` | the same, unchanged, at `b` | moved; what was at `b` is gone |
 //! | a file at `a` | the same, changed, at `b` | deleted `a`, created or modified `b` |
 //!
-//! A change of the mode alone is none. Kinds that the app did not ask for are taken
-//! as told; a move then counts as the deletion and the creation that it is.
+//! A change of the mode alone is no event. Kinds that the app did not ask for are taken as
+//! delivered; a move then counts as the deletion and the creation that it is.
+//!
+//! [`EventQueue`] decides what is done, and when.
 
 mod delivered;
 mod event;
 mod observed;
+mod parked;
+mod queue;
 mod stamp;
 #[cfg(test)]
 mod tests;
@@ -30,4 +33,9 @@ mod tests;
 pub use delivered::{AfterFailure, DeliveredFiles, RetryPolicy};
 pub use event::{EventKind, EventKinds, FileChange, FileEvent};
 pub use observed::{FileHint, LookResult, ObservedFiles};
+pub use parked::ParkedEvent;
+pub use queue::{
+    Action, Attempts, Delivery, DeliveryResult, Event, EventQueue, Failure, LeftBehind, OwnWrite,
+    QueueOptions, Record, Report, ScanScope, Scanned, Watch, WatchNumber,
+};
 pub use stamp::{FileIdentity, FileStamp, FileTime};
