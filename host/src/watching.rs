@@ -15,6 +15,7 @@ mod noting;
 pub mod parked;
 mod telling;
 mod view;
+mod walk;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ use memory::Memory;
 use noticing::first_scan;
 use parked::ParkedEvent;
 use view::{Coverage, MAX_FILES, Scan, View};
+use walk::Walk;
 use watches::Watch;
 
 /// The least time between two scans of everything.
@@ -76,10 +78,9 @@ enum Step {
     Noted(Result<(), StoreError>, Vec<Note>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
     Folders,
-    Everything { took: Duration },
+    Everything { walk: Walk, took: Duration },
 }
 
 /// The watches of an app that is served.
@@ -105,11 +106,14 @@ pub(crate) struct Watching {
     notes: Vec<Note>,
     is_writing: bool,
     new_folders: HashSet<Arc<str>>,
+    /// How far the scan has come, while none is under way, and how long it took so far.
+    walk: Option<Walk>,
+    took: Duration,
     is_scanning: bool,
     is_urgent: bool,
     next_scan: TokioInstant,
     n_dropped: u64,
-    is_cut: bool,
+    is_over: bool,
     steps: mpsc::UnboundedReceiver<Step>,
     sender: mpsc::UnboundedSender<Step>,
 }
@@ -139,7 +143,7 @@ impl Watching {
             coverage,
         ));
         let eyes = Arc::new(Eyes::new());
-        let scan = first_scan(&view, Arc::clone(&eyes)).await?;
+        let (scan, walk) = first_scan(&view, Arc::clone(&eyes)).await?;
         let context = memory::Context {
             datasite: app.datasite(),
             app: app.name(),
@@ -181,15 +185,20 @@ impl Watching {
             notes: Vec::new(),
             is_writing: false,
             new_folders: HashSet::new(),
+            walk: Some(walk),
+            took: Duration::ZERO,
             is_scanning: false,
             is_urgent: false,
             next_scan: TokioInstant::now() + SCAN_EVERY,
             n_dropped: 0,
-            is_cut: false,
+            is_over: false,
             steps,
             sender,
         };
-        watching.mind_bounds(scan.is_cut);
+        watching.mind_bounds();
+        if scan.is_cut {
+            watching.scan_soon();
+        }
         watching.list_parked();
         Ok(Some(watching))
     }
@@ -246,7 +255,7 @@ impl Watching {
 
     fn take_step(&mut self, step: Step) {
         match step {
-            Step::Scanned(scan, scope) => self.take_scan(&scan, scope),
+            Step::Scanned(scan, scope) => self.take_scan(scan, scope),
             Step::Told(key, result, took) => self.take_result(key, result, took),
             Step::Noted(result, notes) => self.take_noted(result, notes),
         }
