@@ -13,6 +13,7 @@ pub mod parked;
 mod record;
 mod restore;
 mod scope;
+mod walk;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -37,8 +38,9 @@ use crate::subscriptions::Subscriptions;
 use detect::first_scan;
 use hints::HintQueue;
 use parked::ParkedEvent;
-use restore::Memory;
-use scope::{Coverage, FileScan, MAX_FILES, WatchScope};
+use view::{Coverage, MAX_FILES, Scan, View};
+use walk::Walk;
+use watches::Watch;
 
 /// The least time between two scans of everything.
 const SCAN_EVERY: Duration = Duration::from_secs(5);
@@ -73,10 +75,9 @@ enum Step {
     Noted(Result<(), StoreError>, Vec<Note>),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scope {
     Folders,
-    Everything { took: Duration },
+    Everything { walk: Walk, took: Duration },
 }
 
 /// The watches of an app that is served.
@@ -102,11 +103,14 @@ pub(crate) struct FileEvents {
     notes: Vec<Note>,
     is_writing: bool,
     new_folders: HashSet<Arc<str>>,
+    /// How far the scan has come, while none is under way, and how long it took so far.
+    walk: Option<Walk>,
+    took: Duration,
     is_scanning: bool,
     is_urgent: bool,
     next_scan: TokioInstant,
     n_dropped: u64,
-    is_cut: bool,
+    is_over: bool,
     steps: mpsc::UnboundedReceiver<Step>,
     sender: mpsc::UnboundedSender<Step>,
 }
@@ -135,9 +139,9 @@ impl FileEvents {
             app.datasite().clone(),
             coverage,
         ));
-        let hints = Arc::new(HintQueue::new());
-        let scan = first_scan(&view, Arc::clone(&hints)).await?;
-        let context = restore::Context {
+        let eyes = Arc::new(Eyes::new());
+        let (scan, walk) = first_scan(&view, Arc::clone(&eyes)).await?;
+        let context = memory::Context {
             datasite: app.datasite(),
             app: app.name(),
             grants: files.grants(),
@@ -178,15 +182,20 @@ impl FileEvents {
             notes: Vec::new(),
             is_writing: false,
             new_folders: HashSet::new(),
+            walk: Some(walk),
+            took: Duration::ZERO,
             is_scanning: false,
             is_urgent: false,
             next_scan: TokioInstant::now() + SCAN_EVERY,
             n_dropped: 0,
-            is_cut: false,
+            is_over: false,
             steps,
             sender,
         };
-        watching.mind_bounds(scan.is_cut);
+        watching.mind_bounds();
+        if scan.is_cut {
+            watching.scan_soon();
+        }
         watching.list_parked();
         Ok(Some(watching))
     }
@@ -243,7 +252,7 @@ impl FileEvents {
 
     fn take_step(&mut self, step: Step) {
         match step {
-            Step::Scanned(scan, scope) => self.take_scan(&scan, scope),
+            Step::Scanned(scan, scope) => self.take_scan(scan, scope),
             Step::Told(key, result, took) => self.take_result(key, result, took),
             Step::Noted(result, notes) => self.take_noted(result, notes),
         }

@@ -4,6 +4,7 @@
 //! Strangers write below it. Every path is walked from the handle one name at a
 //! time and no symlink is followed, at any level below the datasites root.
 
+mod cursor;
 mod folders;
 mod introduction;
 mod names;
@@ -33,6 +34,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 use syft_protocol::address::{AppName, Datasite, Folder};
 
+pub(crate) use cursor::Cursor;
 use folders::Folders;
 pub use introduction::did_key;
 pub(crate) use read::is_absent;

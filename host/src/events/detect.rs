@@ -7,15 +7,18 @@ use anyhow::Context as _;
 use syft_protocol::file_events::{FileChange, FileEvent, FileHint};
 use tokio::time::Instant as TokioInstant;
 
-use super::hints::{HintQueue, Hints};
-use super::scope::{FileScan, MAX_FILES, WatchScope};
-use super::{FileEvents, SCAN_EVERY, Scope, Step, send};
+use super::eyes::{Eyes, Hints};
+use super::view::{MAX_FILES, Scan, View};
+use super::walk::Walk;
+use super::{SCAN_EVERY, Scope, Step, Watching, send};
 use crate::capability::files::Deed;
 
 /// The share of the time that scans take at most, and the least time before one where
 /// events were lost.
 const SCAN_SHARE: u32 = 20;
 const URGENT_EVERY: Duration = Duration::from_millis(100);
+/// Parts of the scan before the app is served.
+const FIRST_PARTS: usize = 10;
 /// Files that are looked at before others have their turn.
 const LOOKS_AT_ONCE: usize = 1_024;
 
@@ -67,47 +70,63 @@ impl FileEvents {
         self.next_scan = self.next_scan.min(TokioInstant::now() + URGENT_EVERY);
     }
 
+    /// Scans everything, or goes on with that.
     pub(super) fn scan(&mut self) {
         self.is_urgent = false;
-        self.new_folders.clear();
-        self.start_scan(vec![Arc::from("")], |took| Scope::Everything { took });
+        let mut walk = self.walk.take().unwrap_or_else(Walk::of_everything);
+        self.start_scan(move |view, eyes| {
+            let start = Instant::now();
+            let scan = view.scan(&mut walk, eyes);
+            let took = start.elapsed();
+            Step::Scanned(scan, Scope::Everything { walk, took })
+        });
     }
 
     pub(super) fn scan_new_folders(&mut self) {
         if !self.is_scanning && !self.new_folders.is_empty() {
-            let folders = self.new_folders.drain().collect();
-            self.start_scan(folders, |_| Scope::Folders);
+            let mut walk = Walk::of(self.new_folders.drain());
+            self.start_scan(move |view, eyes| {
+                Step::Scanned(view.scan(&mut walk, eyes), Scope::Folders)
+            });
         }
     }
 
-    fn start_scan(&mut self, folders: Vec<Arc<str>>, scope: fn(Duration) -> Scope) {
+    fn start_scan(&mut self, scan: impl FnOnce(&View, &Eyes) -> Step + Send + 'static) {
         self.is_scanning = true;
         let (view, hints, sender) = (
             Arc::clone(&self.view),
             Arc::clone(&self.hints),
             self.sender.clone(),
         );
-        tokio::task::spawn_blocking(move || {
-            let start = Instant::now();
-            let scan = view.scan(folders, &hints);
-            send(&sender, Step::Scanned(scan, scope(start.elapsed())));
-        });
+        tokio::task::spawn_blocking(move || send(&sender, scan(&view, &eyes)));
     }
 
-    pub(super) fn take_scan(&mut self, scan: &FileScan, scope: Scope) {
+    pub(super) fn take_scan(&mut self, scan: Scan, scope: Scope) {
         let now = Instant::now();
         self.is_scanning = false;
+        self.sights.found(now, &scan.files);
         match scope {
-            Scope::Folders => self.sights.found(now, &scan.files),
-            Scope::Everything { took } => {
-                if !scan.is_vain {
-                    self.sights.scanned(now, &scan.files);
-                    self.mind_bounds(scan.is_cut);
+            // What was not read is found by the scan of everything.
+            Scope::Folders if scan.is_cut => self.scan_soon(),
+            Scope::Folders => {}
+            Scope::Everything { walk, took } => {
+                let is_cut = scan.is_cut;
+                for (top, seen) in scan.over {
+                    self.sights.scanned_below(now, &top, &seen);
                 }
-                let pause = match self.is_urgent {
+                for top in scan.gone {
+                    self.sights.hint_below(now, &top);
+                }
+                self.mind_bounds();
+                self.walk = Some(walk);
+                self.took += took;
+                let pause = match is_cut || self.is_urgent {
                     true => URGENT_EVERY.max(took),
-                    false => SCAN_EVERY.max(took * SCAN_SHARE),
+                    false => SCAN_EVERY.max(self.took * SCAN_SHARE),
                 };
+                if !is_cut {
+                    self.took = Duration::ZERO;
+                }
                 self.next_scan = TokioInstant::now() + pause;
             }
         }
@@ -115,18 +134,18 @@ impl FileEvents {
         self.look();
     }
 
-    /// Warns where not all files were looked at, once as long as that is so.
-    pub(super) fn mind_bounds(&mut self, is_cut: bool) {
+    /// Warns where the app is not told of all files, once as long as that is so.
+    pub(super) fn mind_bounds(&mut self) {
         let n_dropped = self.sights.n_dropped();
-        let is_over = is_cut || n_dropped > self.n_dropped;
+        let is_over = n_dropped > self.n_dropped;
         self.n_dropped = n_dropped;
-        if is_over && !std::mem::replace(&mut self.is_cut, is_over) {
+        if is_over && !std::mem::replace(&mut self.is_over, is_over) {
             tracing::warn!(
                 most = MAX_FILES,
-                "the app watches too many files or folders: it is not told of all; watch fewer"
+                "the app watches too many files: it is not told of all; watch fewer"
             );
         }
-        self.is_cut = is_over;
+        self.is_over = is_over;
     }
 
     /// Takes what calls of the app did themselves as told, apart from the files of events
@@ -169,16 +188,23 @@ impl FileEvents {
     }
 }
 
-/// Scans everything before the app is served.
-pub(super) async fn first_scan(
-    view: &Arc<WatchScope>,
-    hints: Arc<HintQueue>,
-) -> anyhow::Result<FileScan> {
+/// Scans everything before the app is served, or as much of it as the app may be kept
+/// waiting for.
+pub(super) async fn first_scan(view: &Arc<View>, eyes: Arc<Eyes>) -> anyhow::Result<(Scan, Walk)> {
     let view = Arc::clone(view);
     let scan = tokio::task::spawn_blocking(move || {
-        let mut scan = view.scan(vec![Arc::from("")], &hints);
+        let mut walk = Walk::of_everything();
+        let mut scan = view.scan(&mut walk, &eyes);
+        for _ in 1..FIRST_PARTS {
+            if !scan.is_cut || scan.files.len() >= MAX_FILES {
+                break;
+            }
+            let more = view.scan(&mut walk, &eyes);
+            scan.files.extend(more.files);
+            scan.is_cut = more.is_cut;
+        }
         view.look_again_at_new(&mut scan);
-        scan
+        (scan, walk)
     });
     scan.await.context("scan the datasites")
 }

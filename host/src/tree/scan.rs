@@ -16,7 +16,8 @@ use rustix::fs::fstat;
 use syft_protocol::address::{Address, Endpoint, Folder, RequestId};
 use syft_protocol::inbox::{Found, Stamp};
 
-use super::names::{Cursor, Names, open_to_read, read_names};
+use super::cursor::Cursor;
+use super::names::{Names, open_to_read, read_names};
 use super::quiet::Quiet;
 use super::read::{is_absent, stamp};
 use super::watch::{Cover, Grade, Watcher};

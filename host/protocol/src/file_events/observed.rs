@@ -158,24 +158,41 @@ impl ObservedFiles {
 
     /// Has every path looked at that is known to be a folder or below it.
     pub fn hint_below(&mut self, now: Instant, folder: &str) {
+        let itself = self.settled.get_key_value(folder);
+        let itself = itself.map(|(path, _)| Arc::clone(path));
+        // What is not settled is looked at anyway.
+        for path in self.below(folder).into_iter().chain(itself) {
+            self.hint(now, &path, FileHint::Unknown);
+        }
+    }
+
+    /// Takes note of all files that there are below a datasite, or beside the datasites if its
+    /// name is empty: has those looked at that were not found.
+    pub fn scanned_below(&mut self, now: Instant, datasite: &str, found: &HashSet<Arc<str>>) {
+        let known = match datasite.is_empty() {
+            true => {
+                let settled = self.settled.keys();
+                settled
+                    .filter(|path| !path.contains('/'))
+                    .cloned()
+                    .collect()
+            }
+            false => self.below(datasite),
+        };
+        for path in known.iter().filter(|path| !found.contains(*path)) {
+            self.hint(now, path, FileHint::Unknown);
+        }
+    }
+
+    fn below(&self, folder: &str) -> Vec<Arc<str>> {
         let start = format!("{folder}/");
         let after = (Bound::Excluded(start.as_str()), Bound::Unbounded);
-        let mut below: Vec<Arc<str>> = self
-            .settled
-            .range::<str, _>(after)
+        let settled = self.settled.range::<str, _>(after);
+        settled
             .map(|(path, _)| path)
             .take_while(|path| path.starts_with(&start))
             .cloned()
-            .collect();
-        below.extend(
-            self.settled
-                .get_key_value(folder)
-                .map(|(path, _)| Arc::clone(path)),
-        );
-        // What is not settled is looked at anyway.
-        for path in below {
-            self.hint(now, &path, FileHint::Unknown);
-        }
+            .collect()
     }
 
     /// Takes note of files that were found: has those looked at that are not as they
