@@ -1,12 +1,12 @@
 //! Paths that guests name.
 
-use syft_host::capability::files::Place;
+use syft_host::capability::files::GuestPath;
 
 /// A folder, and a path from there on the next line.
 pub fn place(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (folder, path) = text.split_once('\n').unwrap_or(("", &text));
-    let folder = Place::default().resolve(folder);
+    let folder = GuestPath::default().resolve(folder);
     let folder = folder.map(|named| named.place).unwrap_or_default();
     let Ok(named) = folder.resolve(path) else {
         return;
@@ -18,7 +18,7 @@ pub fn place(bytes: &[u8]) {
     }
     assert!(names.join("/").len() <= 4096);
     if !names.is_empty() {
-        let again = Place::default().resolve(&names.join("/"));
+        let again = GuestPath::default().resolve(&names.join("/"));
         assert_eq!(again.ok().map(|it| it.place), Some(named.place.clone()));
     }
     // No more names are left than went up.

@@ -17,16 +17,16 @@ use uuid::Uuid;
 
 pub use watches::{Watch, Watches, WatchesError};
 
+use crate::capability::Identity;
 use crate::capability::files::FileAccess;
 use crate::memory::Share;
+use crate::meter::Meter;
 use crate::program_cache::{ProgramError, ProgramSource};
 use crate::reply::Conclusion;
 use crate::router::{Route, Router, RouterError};
-use crate::sandbox::bindings::exports::syft::app::rpc;
-use crate::sandbox::bindings::syft::app::types;
-use crate::sandbox::bindings::watching::exports::syft::app::watch;
-use crate::sandbox::{Admission, Identity, Meter, Outcome};
+use crate::sandbox::{Admission, Outcome};
 use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
+use crate::wit::{rpc, types, watch};
 
 /// An app, ready to answer.
 pub struct App {
@@ -172,7 +172,7 @@ impl App {
             watches,
         } = loaded;
         if !watches.is_empty() {
-            files.note_deeds();
+            files.track_own_writes();
         }
         Self {
             name,

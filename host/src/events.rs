@@ -28,7 +28,7 @@ use tokio::time::{self, Instant as TokioInstant};
 use uuid::Uuid;
 
 use crate::app::{App, CallError, Watch};
-use crate::capability::files::Deeds;
+use crate::capability::files::OwnWrites;
 use crate::journal::Journal;
 use crate::sandbox::Outcome;
 use crate::shutdown::Shutdown;
@@ -81,14 +81,14 @@ enum Scope {
 }
 
 /// The watches of an app that is served.
-pub(crate) struct FileEvents {
-    runner: Arc<EventRunner>,
-    options: EventOptions,
-    view: Arc<WatchScope>,
-    hints: Arc<HintQueue>,
-    deeds: Arc<Deeds>,
-    sights: ObservedFiles,
-    watches: Vec<(WatchNumber, DeliveredFiles)>,
+pub(crate) struct Watching {
+    runner: Arc<Runner>,
+    options: WatchOptions,
+    view: Arc<View>,
+    eyes: Arc<Eyes>,
+    deeds: Arc<OwnWrites>,
+    sights: Sights,
+    watches: Vec<(WatchNumber, Told)>,
     /// The watch that has its turn.
     turn: usize,
     running: HashMap<u64, (usize, FileEvent)>,
@@ -129,7 +129,7 @@ impl FileEvents {
         let (files, watches) = (app.files(), app.watches());
         warn_of_vain(&app);
         warn_of_unsynced(&app, &options.datasites);
-        let (Some(root), Some(deeds)) = (files.root(), files.deeds()) else {
+        let (Some(root), Some(deeds)) = (files.root(), files.own_writes()) else {
             return Ok(None);
         };
         let globs = watches.all().iter().map(|watch| watch.globs.clone());

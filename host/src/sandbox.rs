@@ -1,13 +1,12 @@
 //! Runs guests: each call in a fresh instance, within limits.
 
-pub(crate) mod bindings;
 mod cache;
 mod compiler;
 mod engine;
-pub(crate) mod meter;
+mod limiter;
+mod linker;
 mod outcome;
-pub(crate) mod output;
-pub(crate) mod store;
+mod store;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,31 +17,25 @@ use syft_manifest::Limits;
 use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentExportIndex, Linker};
+use wasmtime::component::{Component, ComponentExportIndex};
 use wasmtime_wasi::I32Exit;
 
-use bindings::AppPre;
-use bindings::exports::syft::app::rpc;
-use bindings::syft::app::types::{Failure, SenderProof};
-use bindings::watching::WatchingPre;
-use bindings::watching::exports::syft::app::watch;
 use cache::Cache;
 use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 use engine::Clearing;
-pub use meter::Meter;
-use meter::Refused;
 pub use outcome::{Answer, Outcome};
-use output::Output;
 use store::CallState;
-pub use store::Identity;
 
-use crate::capability;
 use crate::capability::files::{FileAccess, Guard};
+use crate::capability::{Identity, Output};
 use crate::digest::Digest;
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
+use crate::meter::{Meter, Refused};
 use crate::state::Session;
+use crate::wit::types::{Failure, SenderProof};
+use crate::wit::{AppPre, WatchingPre, rpc, watch};
 
 /// The interface that every app exports.
 const RPC: &str = "syft:app/rpc@0.1.0";
@@ -249,10 +242,7 @@ impl Program {
         }
         let watches = ty.exports(&engine).any(|(name, _)| name == WATCH);
         let link = || -> wasmtime::Result<_> {
-            let mut linker = Linker::new(&engine);
-            wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-            capability::link(&mut linker)?;
-            let pre = linker.instantiate_pre(component)?;
+            let pre = linker::new(&engine)?.instantiate_pre(component)?;
             let watching = watches.then(|| WatchingPre::new(pre.clone())).transpose()?;
             Ok((AppPre::new(pre)?, watching))
         };
@@ -422,12 +412,11 @@ impl Program {
         identity: &Identity,
         meter: &Meter,
         files: Guard,
-        mut state: Session,
+        state: Session,
         name: Arc<str>,
         run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
     ) -> (Result<T, Outcome>, Session) {
         let output = Output::new(&self.limits, identity.app.clone(), name);
-        state.count_by(meter);
         let mut store = store::new(
             &self.engine,
             &self.limits,
@@ -442,18 +431,18 @@ impl Program {
             // Whatever the guest made of it, it was to get what it asked for.
             Ok(Ok(_)) if meter.refused() == Some(Refused::Total) => Err(Outcome::Exhausted),
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.fault(store.data(), &error)),
+            Ok(Err(error)) => Err(self.fault(meter, &output, &error)),
             Err(_) => Err(Outcome::TimedOut(limit)),
         };
         self.note_taken(meter);
-        (result, store.into_data().state)
+        (result, store.into_data().into_session())
     }
 
-    fn fault(&self, state: &CallState, error: &wasmtime::Error) -> Outcome {
-        if state.output.exceeded() {
+    fn fault(&self, meter: &Meter, output: &Output, error: &wasmtime::Error) -> Outcome {
+        if output.exceeded() {
             return Outcome::TooMuchOutput(self.limits.output_bytes);
         }
-        match state.meter.refused() {
+        match meter.refused() {
             Some(Refused::Own(limit)) => return Outcome::OutOfMemory(limit),
             Some(Refused::Held(limit)) => return Outcome::TooMuchHeld(limit),
             Some(Refused::Total) => return Outcome::Exhausted,

@@ -7,7 +7,7 @@ use syft_protocol::pattern::{Globs, GlobsError};
 use thiserror::Error;
 
 use crate::plain::plain;
-use crate::sandbox::bindings::watching::exports::syft::app::watch;
+use crate::wit::watch;
 
 /// The most watches of an app, and patterns of all of them, those that braces stand
 /// for each counted.

@@ -1,15 +1,16 @@
 //! `wasi:filesystem`: the datasites, as far as they were granted.
 //!
-//! Each operation finds its place by name, asks `guard::Guard`, and only then
+//! Each operation finds its path by name, asks `guard::Guard`, and only then
 //! touches the tree. Regular files and folders exist for guests, nothing else.
 
 mod bindings;
-mod deeds;
+mod datasites_dir;
 mod guard;
+mod guest_path;
 mod interface;
 mod listing;
 mod open;
-mod place;
+mod own_writes;
 mod policy;
 mod rules;
 mod sender;
@@ -23,46 +24,58 @@ use std::sync::Arc;
 use syft_manifest::Limits;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
-use deeds::CallDeeds;
-pub(crate) use deeds::{Deed, Deeds};
+pub use datasites_dir::DatasitesDir;
 pub(crate) use guard::Guard;
 use guard::{Slot, hint};
+pub(crate) use guest_path::MAX_PATH_BYTES;
+pub use guest_path::{GuestPath, NamedPath};
 pub use listing::Listing;
-pub(crate) use place::MAX_PATH_BYTES;
-pub use place::{Named, Place, Root};
+use own_writes::CallWrites;
+pub(crate) use own_writes::{OwnWrite, OwnWrites};
 pub use policy::Grants;
 pub(crate) use policy::{Policy, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::Sender;
 pub(crate) use stamp::stamp_at;
 
-use crate::sandbox::Identity;
-use crate::sandbox::meter::{Charge, Meter, Part};
-use crate::sandbox::store::CallState;
+use super::Identity;
+use crate::meter::{Meter, Part};
 
 /// Where guests find the datasites.
 const MOUNT: &str = "/datasites";
 
-/// Puts our files in the place of those that WASI's own implementation has.
-pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    types::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)?;
-    preopens::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)?;
-    linker.allow_shadowing(false);
-    Ok(())
+/// All that the operations can reach.
+pub(crate) struct FilesView<'a> {
+    pub(crate) files: &'a Guard,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+struct Files;
+
+impl HasData for Files {
+    type Data<'a> = FilesView<'a>;
+}
+
+/// Links the operations, each of which gets this view of a call.
+pub(crate) fn add_to_linker<T: Send>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> FilesView<'_>,
+) -> wasmtime::Result<()> {
+    types::add_to_linker::<T, Files>(linker, view)?;
+    preopens::add_to_linker::<T, Files>(linker, view)
 }
 
 /// What an app may do with files: nothing, as long as nothing was granted.
 #[derive(Default)]
 pub struct FileAccess {
-    root: Option<Arc<Root>>,
+    root: Option<Arc<DatasitesDir>>,
     grants: Grants,
     policy: Arc<Policy>,
-    deeds: Option<Arc<Deeds>>,
+    own_writes: Option<Arc<OwnWrites>>,
 }
 
 impl FileAccess {
@@ -77,10 +90,10 @@ impl FileAccess {
         app: &AppName,
     ) -> std::io::Result<Self> {
         Ok(Self {
-            root: Some(Arc::new(Root::open(datasites)?)),
+            root: Some(Arc::new(DatasitesDir::open(datasites)?)),
             grants: grants.clone(),
             policy: Arc::new(Policy::new(grants, datasite, app)),
-            deeds: None,
+            own_writes: None,
         })
     }
 
@@ -89,31 +102,29 @@ impl FileAccess {
     pub(crate) fn hint_to_read(&self, pattern: &PathPattern, example: &[&str]) -> Option<String> {
         let sender_may_read = || Err(String::new());
         let decided = self.policy.decide(example, Want::Read, sender_may_read);
-        let place = Place::of(pattern.as_str());
-        decided
-            .err()
-            .map(|denied| hint(&place, Want::Read, &denied))
+        let path = GuestPath::of(pattern.as_str());
+        decided.err().map(|denied| hint(&path, Want::Read, &denied))
     }
 
     /// Takes note from now on of what calls do to files.
-    pub(crate) fn note_deeds(&mut self) {
-        self.deeds = Some(Arc::default());
+    pub(crate) fn track_own_writes(&mut self) {
+        self.own_writes = Some(Arc::default());
     }
 
     /// Returns what calls do to files, where note is taken of it.
-    pub(crate) fn deeds(&self) -> Option<&Arc<Deeds>> {
-        self.deeds.as_ref()
+    pub(crate) fn own_writes(&self) -> Option<&Arc<OwnWrites>> {
+        self.own_writes.as_ref()
     }
 
     /// Returns the folder of all datasites, if there are any.
-    pub(crate) fn root(&self) -> Option<&Arc<Root>> {
+    pub(crate) fn root(&self) -> Option<&Arc<DatasitesDir>> {
         self.root.as_ref()
     }
 
     /// Has guests see the datasites folder that lies at its path now, if the datasite is
     /// in it.
     pub(crate) fn stay_current(&self, datasite: &Datasite) {
-        let is_there = |root: &Arc<Root>| root.stay_current(datasite.as_str());
+        let is_there = |root: &Arc<DatasitesDir>| root.stay_current(datasite.as_str());
         if !self.root.as_ref().is_none_or(is_there) {
             tracing::debug!("the datasite is not there");
         }
@@ -140,16 +151,17 @@ impl FileAccess {
         meter: &Meter,
     ) -> Guard {
         let (root, policy) = (self.root.clone(), Arc::clone(&self.policy));
-        let deeds = self.deeds.clone().zip(root.clone());
-        let deeds =
-            deeds.map(|(deeds, root)| CallDeeds::new(deeds, root, meter.nothing(Part::Held)));
+        let own_writes = self.own_writes.clone().zip(root.clone());
+        let own_writes = own_writes
+            .map(|(own_writes, root)| CallWrites::new(own_writes, root, meter.nothing(Part::Held)));
         let app = Arc::clone(&identity.app);
         Guard::new(
             root,
             policy,
             Sender::new(sender),
             limits,
-            deeds,
+            meter,
+            own_writes,
             app,
             Arc::clone(request),
         )
@@ -159,7 +171,7 @@ impl FileAccess {
 /// Something that a guest has open.
 pub enum Descriptor {
     /// A folder is only its name: it is opened anew by each operation.
-    Folder(Place, Option<(Slot, Charge)>),
+    Folder(GuestPath, Option<Slot>),
     /// A file stays the one that was opened.
     File(Arc<OpenFile>),
 }
@@ -167,16 +179,16 @@ pub enum Descriptor {
 /// An open file.
 pub struct OpenFile {
     file: File,
-    place: Place,
+    path: GuestPath,
     flags: DescriptorFlags,
     guard: Guard,
-    _slot: (Slot, Charge),
+    _slot: Slot,
 }
 
 impl Descriptor {
-    fn folder(&self) -> Result<&Place, ErrorCode> {
+    fn folder(&self) -> Result<&GuestPath, ErrorCode> {
         match self {
-            Self::Folder(place, _) => Ok(place),
+            Self::Folder(path, _) => Ok(path),
             Self::File(_) => Err(ErrorCode::NotDirectory),
         }
     }

@@ -15,7 +15,7 @@ use syft_protocol::app_url::SyftAppUrl;
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
-use crate::capability::files::{Broken, Root, Rules};
+use crate::capability::files::{Broken, DatasitesDir, Rules};
 use crate::catalog::{Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError};
 use crate::clock::now;
 use crate::config::{Config, Overrides};
@@ -244,7 +244,7 @@ pub(super) fn tell_notes(ui: Ui, config: &Config, base: Base, published: &Publis
 
 fn is_readable(config: &Config) -> bool {
     let path = format!("{}/public/syft-apps/{CATALOG_FILE}", config.email);
-    let Ok(root) = Root::open(&config.datasites) else {
+    let Ok(root) = DatasitesDir::open(&config.datasites) else {
         return false;
     };
     let mut rules = Rules::new(Broken::AsServer);

@@ -46,7 +46,7 @@ impl FileEvents {
     fn next_event(&mut self, now: Instant) -> Option<(usize, FileEvent)> {
         let (busy, unwritten, deeds) = (&self.busy, &self.unwritten, &self.deeds);
         let is_busy =
-            |path: &str| busy.contains(path) || unwritten.contains(path) || deeds.are_on(path);
+            |path: &str| busy.contains(path) || unwritten.contains(path) || deeds.are_pending(path);
         let n_watches = self.watches.len();
         for _ in 0..n_watches {
             let index = self.turn % n_watches;

@@ -11,7 +11,7 @@ use super::eyes::{Eyes, Hints};
 use super::view::{MAX_FILES, Scan, View};
 use super::walk::Walk;
 use super::{SCAN_EVERY, Scope, Step, Watching, send};
-use crate::capability::files::Deed;
+use crate::capability::files::OwnWrite;
 
 /// The share of the time that scans take at most, and the least time before one where
 /// events were lost.
@@ -160,20 +160,20 @@ impl FileEvents {
     /// Has an event that failed be about the file as the app itself left it.
     pub(super) fn rebase(&mut self, event: &mut FileEvent) {
         for (path, deed) in self.deeds.take(|path| *path == *event.path) {
-            if !deed.is_mixed {
+            if !deed.had_other_writer {
                 event.rebase(deed.before, deed.after);
             }
             self.take_deed(path, &deed);
         }
     }
 
-    fn take_deed(&mut self, path: Arc<str>, deed: &Deed) {
+    fn take_deed(&mut self, path: Arc<str>, deed: &OwnWrite) {
         let now = Instant::now();
         if deed.after.is_some() && !self.view.covers(&path) {
             return;
         }
-        if deed.is_mixed {
-            return self.sights.hint(now, &path, FileHint::Unknown);
+        if deed.had_other_writer {
+            return self.sights.hint(now, &path, Hint::Unknown);
         }
         let stamp = deed.after;
         let change = FileChange { path, stamp };

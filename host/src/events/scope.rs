@@ -14,7 +14,7 @@ use syft_protocol::pattern::{Effort, Globs};
 
 use super::hints::HintQueue;
 use super::walk::{Branch, FOLDERS_AT_ONCE, OPENING, FolderRead, Walk};
-use crate::capability::files::{MAX_PATH_BYTES, Place, Policy, Root, Want, stamp_at};
+use crate::capability::files::{MAX_PATH_BYTES, GuestPath, Policy, DatasitesDir, Want, stamp_at};
 use crate::tree::Cursor;
 
 /// Files that an app may watch.
@@ -22,7 +22,7 @@ pub(super) const MAX_FILES: usize = 100_000;
 
 /// What of the tree concerns an app.
 pub(super) struct WatchScope {
-    root: Arc<Root>,
+    root: Arc<DatasitesDir>,
     /// Whose app it is.
     datasite: Datasite,
     coverage: Coverage,
@@ -88,7 +88,7 @@ impl Coverage {
 }
 
 impl WatchScope {
-    pub(super) fn new(root: Arc<Root>, datasite: Datasite, coverage: Coverage) -> Self {
+    pub(super) fn new(root: Arc<DatasitesDir>, datasite: Datasite, coverage: Coverage) -> Self {
         Self {
             root,
             datasite,
@@ -102,7 +102,7 @@ impl WatchScope {
 
     /// Looks at one file. One that is gone with the whole datasite was not deleted.
     pub(super) fn look(&self, path: &str) -> LookResult {
-        match self.root.stamp(&Place::of(path)) {
+        match self.root.stamp(&GuestPath::of(path)) {
             Ok(Some(stamp)) if self.covers(path) => LookResult::File {
                 age: age(&stamp),
                 stamp,
@@ -162,7 +162,7 @@ impl WatchScope {
             return Ok(read);
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let folder = self.root.open_place(&Place::of(path), flags)?;
+        let folder = self.root.open_place(&GuestPath::of(path), flags)?;
         if cursor.stay_in(&fstat(&folder)?) {
             hints.cover(folder.as_fd(), path);
         }
@@ -211,7 +211,7 @@ impl WatchScope {
         }
         std::thread::sleep(TICK);
         scan.files
-            .retain(|path, stamp| match self.root.stamp(&Place::of(path)) {
+            .retain(|path, stamp| match self.root.stamp(&GuestPath::of(path)) {
                 Ok(Some(found)) => {
                     *stamp = found;
                     true

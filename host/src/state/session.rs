@@ -14,7 +14,7 @@ use super::snapshot::{ABSENT, Snapshot, Version};
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
 use crate::failpoint::{self, Step};
-use crate::sandbox::meter::{Charge, Meter, Part, Refused};
+use crate::meter::{Charge, Meter, Part, Refused};
 
 /// Keys that are listed at one time, and what a key costs besides its text.
 const PAGE: usize = 1_000;

@@ -6,7 +6,7 @@
 
 use rustix::io::Errno;
 
-use crate::sandbox::meter::Refused;
+use crate::meter::Refused;
 
 pub(super) use generated::wasi::filesystem::{preopens, types};
 pub(super) use types::ErrorCode;

@@ -19,27 +19,27 @@ use super::bindings::types::{
     NewTimestamp, OpenFlags, PathFlags,
 };
 use super::bindings::{ErrorCode, FsError, FsResult, preopens, types};
+use super::datasites_dir::kind;
+use super::guest_path::GuestPath;
 use super::listing::{LISTING_BYTES, Listing};
 use super::open::NAME_BYTES;
-use super::place::{Place, kind};
 use super::policy::Want;
 use super::streams::{ReadStream, WriteStream};
-use super::{Descriptor, MOUNT};
-use crate::sandbox::store::CallState;
+use super::{Descriptor, FilesView, MOUNT};
 
-impl preopens::Host for CallState {
+impl preopens::Host for FilesView<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
         if self.files.is_empty() {
             return Ok(Vec::new());
         }
         let root = self
             .table
-            .push(Descriptor::Folder(Place::default(), None))?;
+            .push(Descriptor::Folder(GuestPath::default(), None))?;
         Ok(vec![(root, MOUNT.to_owned())])
     }
 }
 
-impl types::Host for CallState {
+impl types::Host for FilesView<'_> {
     fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
         match error {
             FsError::Code(code) => Ok(code),
@@ -55,7 +55,7 @@ impl types::Host for CallState {
     }
 }
 
-impl types::HostDirectoryEntryStream for CallState {
+impl types::HostDirectoryEntryStream for FilesView<'_> {
     async fn read_directory_entry(
         &mut self,
         listing: Resource<Listing>,
@@ -69,7 +69,7 @@ impl types::HostDirectoryEntryStream for CallState {
     }
 }
 
-impl types::HostDescriptor for CallState {
+impl types::HostDescriptor for FilesView<'_> {
     fn read_via_stream(
         &mut self,
         it: Resource<Descriptor>,
@@ -136,7 +136,7 @@ impl types::HostDescriptor for CallState {
     fn set_size(&mut self, it: Resource<Descriptor>, size: u64) -> FsResult<()> {
         let file = self.descriptor(&it)?.writable()?;
         let before = file.file.metadata().map_err(|_| ErrorCode::Io)?.len();
-        file.guard.spend(&file.place, size.saturating_sub(before))?;
+        file.guard.spend(&file.path, size.saturating_sub(before))?;
         file.changing(|file| file.set_len(size))?
             .map_err(|_| ErrorCode::Invalid)?;
         Ok(())
@@ -172,13 +172,13 @@ impl types::HostDescriptor for CallState {
     }
 
     fn read_directory(&mut self, it: Resource<Descriptor>) -> FsResult<Resource<Listing>> {
-        let place = self.descriptor(&it)?.folder()?.clone();
-        self.files.check(&place, Want::See)?;
-        let slot = self.files.open_slot(&place)?;
+        let path = self.descriptor(&it)?.folder()?.clone();
+        self.files.check(&path, Want::See)?;
+        let mut slot = self.files.open_slot(&path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let folder = self.files.root()?.open_place(&place, flags)?;
-        let charge = self.meter.hold(place.bytes() + LISTING_BYTES)?;
-        let listing = Listing::new(folder, place, self.files.clone(), (slot, charge))?;
+        let folder = self.files.root()?.open_place(&path, flags)?;
+        slot.hold(path.bytes() + LISTING_BYTES)?;
+        let listing = Listing::new(folder, path, self.files.clone(), slot)?;
         Ok(self.table.push(listing)?)
     }
 
@@ -190,19 +190,19 @@ impl types::HostDescriptor for CallState {
     }
 
     fn create_directory_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let place = self.place(&it, &path)?.place;
-        if self.is_visible_folder(&place) {
+        let path = self.path(&it, &path)?.path;
+        if self.is_visible_folder(&path) {
             return Err(ErrorCode::Exist.into());
         }
-        self.files.check(&place, Want::MakeFolder)?;
-        self.files.spend(&place, NAME_BYTES)?;
-        let (folder, name) = self.files.root()?.open_parent(&place)?;
+        self.files.check(&path, Want::MakeFolder)?;
+        self.files.spend(&path, NAME_BYTES)?;
+        let (folder, name) = self.files.root()?.open_parent(&path)?;
         Ok(mkdirat(folder, name, Mode::from_raw_mode(0o777))?)
     }
 
     fn stat(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorStat> {
         match self.descriptor(&it)? {
-            Descriptor::Folder(place, _) => Ok(describe(&self.look(place)?)),
+            Descriptor::Folder(path, _) => Ok(describe(&self.look(path)?)),
             Descriptor::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
         }
     }
@@ -213,8 +213,8 @@ impl types::HostDescriptor for CallState {
         _follow: PathFlags,
         path: String,
     ) -> FsResult<DescriptorStat> {
-        let named = self.place(&it, &path)?;
-        let stat = describe(&self.look(&named.place)?);
+        let named = self.path(&it, &path)?;
+        let stat = describe(&self.look(&named.path)?);
         match named.is_folder && stat.type_ != DescriptorType::Directory {
             true => Err(ErrorCode::NotDirectory.into()),
             false => Ok(stat),
@@ -230,17 +230,17 @@ impl types::HostDescriptor for CallState {
         modification: NewTimestamp,
     ) -> FsResult<()> {
         let times = timestamps(access, modification)?;
-        let place = self.place(&it, &path)?.place;
-        self.files.check(&place, Want::Write)?;
-        let (folder, name) = self.files.root()?.open_parent(&place)?;
+        let path = self.path(&it, &path)?.path;
+        self.files.check(&path, Want::Write)?;
+        let (folder, name) = self.files.root()?.open_parent(&path)?;
         if self.expect_file(&folder, name)?.st_nlink > 1 {
             // The times are those of all its names.
-            self.files.log_unfit(&place, "it has several hard links");
+            self.files.log_unfit(&path, "it has several hard links");
             return Err(ErrorCode::Access.into());
         }
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let set = || utimensat(folder, name, &times, flags);
-        Ok(self.files.changing_name(&place, set)??)
+        Ok(self.files.changing_name(&path, set)??)
     }
 
     fn link_at(
@@ -263,22 +263,22 @@ impl types::HostDescriptor for CallState {
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Resource<Descriptor>> {
-        let named = self.place(&it, &path)?;
+        let named = self.path(&it, &path)?;
         let descriptor = self.open(named, open, flags)?;
         Ok(self.table.push(descriptor)?)
     }
 
     fn readlink_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<String> {
-        let place = self.place(&it, &path)?.place;
-        self.look(&place)?;
+        let path = self.path(&it, &path)?.path;
+        self.look(&path)?;
         // What can be looked at is no link.
         Err(ErrorCode::Invalid.into())
     }
 
     fn remove_directory_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let place = self.place(&it, &path)?.place;
-        self.files.check(&place, Want::Write)?;
-        let (folder, name) = self.files.root()?.open_parent(&place)?;
+        let path = self.path(&it, &path)?.path;
+        self.files.check(&path, Want::Write)?;
+        let (folder, name) = self.files.root()?.open_parent(&path)?;
         Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?)
     }
 
@@ -289,19 +289,19 @@ impl types::HostDescriptor for CallState {
         new: Resource<Descriptor>,
         new_path: String,
     ) -> FsResult<()> {
-        let (from, to) = (self.place(&it, &old_path)?, self.place(&new, &new_path)?);
-        self.files.check(&from.place, Want::Write)?;
-        self.files.check(&to.place, Want::Write)?;
-        let (from_folder, from_name) = self.files.root()?.open_parent(&from.place)?;
-        let (to_folder, to_name) = self.files.root()?.open_parent(&to.place)?;
+        let (from, to) = (self.path(&it, &old_path)?, self.path(&new, &new_path)?);
+        self.files.check(&from.path, Want::Write)?;
+        self.files.check(&to.path, Want::Write)?;
+        let (from_folder, from_name) = self.files.root()?.open_parent(&from.path)?;
+        let (to_folder, to_name) = self.files.root()?.open_parent(&to.path)?;
         // A folder would take along what is below it to where it is granted.
         self.expect_file(&from_folder, from_name)?;
         if from.is_folder || to.is_folder {
             return Err(ErrorCode::NotDirectory.into());
         }
         let rename = || rename((&from_folder, from_name), (&to_folder, to_name));
-        let rename = || self.files.changing_name(&to.place, rename);
-        Ok(self.files.changing_name(&from.place, rename)???)
+        let rename = || self.files.changing_name(&to.path, rename);
+        Ok(self.files.changing_name(&from.path, rename)???)
     }
 
     fn symlink_at(
@@ -315,15 +315,15 @@ impl types::HostDescriptor for CallState {
     }
 
     fn unlink_file_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let named = self.place(&it, &path)?;
-        self.files.check(&named.place, Want::Write)?;
-        let (folder, name) = self.files.root()?.open_parent(&named.place)?;
+        let named = self.path(&it, &path)?;
+        self.files.check(&named.path, Want::Write)?;
+        let (folder, name) = self.files.root()?.open_parent(&named.path)?;
         self.expect_file(&folder, name)?;
         if named.is_folder {
             return Err(ErrorCode::NotDirectory.into());
         }
         let unlink = || unlinkat(&folder, name, AtFlags::empty());
-        Ok(self.files.changing_name(&named.place, unlink)??)
+        Ok(self.files.changing_name(&named.path, unlink)??)
     }
 
     fn is_same_object(
@@ -334,14 +334,14 @@ impl types::HostDescriptor for CallState {
         let (it, other) = (self.table.get(&it)?, self.table.get(&other)?);
         Ok(match (it, other) {
             (Descriptor::Folder(it, _), Descriptor::Folder(other, _)) => it == other,
-            (Descriptor::File(it), Descriptor::File(other)) => it.place == other.place,
+            (Descriptor::File(it), Descriptor::File(other)) => it.path == other.path,
             _ => false,
         })
     }
 
     fn metadata_hash(&mut self, it: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
         match self.descriptor(&it)? {
-            Descriptor::Folder(place, _) => Ok(identity(&self.look(place)?)),
+            Descriptor::Folder(path, _) => Ok(identity(&self.look(path)?)),
             Descriptor::File(file) => Ok(identity(&rustix::fs::fstat(&file.file)?)),
         }
     }
@@ -352,8 +352,8 @@ impl types::HostDescriptor for CallState {
         _follow: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
-        let place = self.place(&it, &path)?.place;
-        Ok(identity(&self.look(&place)?))
+        let path = self.path(&it, &path)?.path;
+        Ok(identity(&self.look(&path)?))
     }
 
     fn drop(&mut self, it: Resource<Descriptor>) -> wasmtime::Result<()> {

@@ -6,17 +6,17 @@ use rustix::fs::{Dir, FileType};
 use rustix::io::Errno;
 
 use super::bindings::types::{DescriptorType, DirectoryEntry};
+use super::datasites_dir::{kind, look_at};
 use super::guard::{Guard, Slot};
-use super::place::{Place, kind, look_at};
+use super::guest_path::GuestPath;
 use super::policy::Want;
-use crate::sandbox::meter::Charge;
 
 /// A folder being listed.
 pub struct Listing {
     entries: Dir,
-    place: Place,
+    path: GuestPath,
     guard: Guard,
-    _slot: (Slot, Charge),
+    _slot: Slot,
 }
 
 /// What is read of a folder at a time.
@@ -28,14 +28,14 @@ const ENTRIES_AT_ONCE: usize = 256;
 impl Listing {
     pub(super) fn new(
         folder: OwnedFd,
-        place: Place,
+        path: GuestPath,
         guard: Guard,
-        slot: (Slot, Charge),
+        slot: Slot,
     ) -> Result<Self, Errno> {
         let entries = Dir::new(folder)?;
         Ok(Self {
             entries,
-            place,
+            path,
             guard,
             _slot: slot,
         })
@@ -77,12 +77,12 @@ impl Listing {
     }
 
     fn visible(&self, name: &str, file_type: FileType) -> Option<DescriptorType> {
-        let place = self.place.child(name);
+        let path = self.path.child(name);
         let (want, type_) = match file_type {
             FileType::RegularFile => (Want::Read, DescriptorType::RegularFile),
             FileType::Directory => (Want::See, DescriptorType::Directory),
             _ => return None,
         };
-        self.guard.allows(&place, want).then_some(type_)
+        self.guard.allows(&path, want).then_some(type_)
     }
 }

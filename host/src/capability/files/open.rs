@@ -9,46 +9,46 @@ use wasmtime::component::Resource;
 
 use super::bindings::types::{DescriptorFlags, OpenFlags};
 use super::bindings::{ErrorCode, FsResult};
-use super::place::{self, Place, kind};
+use super::datasites_dir::{kind, look_at};
+use super::guest_path::{GuestPath, NamedPath};
 use super::policy::Want;
 use super::stamp::stamp_of;
-use super::{Descriptor, OpenFile};
-use crate::sandbox::store::CallState;
+use super::{Descriptor, FilesView, OpenFile};
 
 /// What a new name takes of the bytes that a call may write, also where nothing is
 /// written: as much as it takes of a disk.
 pub(super) const NAME_BYTES: u64 = 4096;
 
-impl CallState {
+impl FilesView<'_> {
     pub(super) fn descriptor(&self, it: &Resource<Descriptor>) -> FsResult<&Descriptor> {
         Ok(self.table.get(it)?)
     }
 
-    /// Returns the place that a guest means by a path in a folder.
-    pub(super) fn place(&self, base: &Resource<Descriptor>, path: &str) -> FsResult<place::Named> {
+    /// Returns what a guest means by a path in a folder.
+    pub(super) fn path(&self, base: &Resource<Descriptor>, path: &str) -> FsResult<NamedPath> {
         Ok(self.descriptor(base)?.folder()?.resolve(path)?)
     }
 
-    /// Looks at a place that the guest may know.
-    pub(super) fn look(&self, place: &Place) -> FsResult<Stat> {
-        let guard = &self.files;
+    /// Looks at what a path leads to, if the guest may know it.
+    pub(super) fn look(&self, path: &GuestPath) -> FsResult<Stat> {
+        let guard = self.files;
         let (may_read, may_see) = (
-            guard.allows(place, Want::Read),
-            guard.allows(place, Want::See),
+            guard.allows(path, Want::Read),
+            guard.allows(path, Want::See),
         );
         if !may_read && !may_see {
-            guard.check(place, Want::Read)?;
+            guard.check(path, Want::Read)?;
         }
-        let stat = guard.root()?.look(place)?;
+        let stat = guard.root()?.look(path)?;
         match kind(&stat) {
             FileType::RegularFile if may_read => Ok(stat),
             FileType::Directory if may_see => Ok(stat),
             FileType::RegularFile | FileType::Directory => {
-                guard.check(place, Want::Read)?;
+                guard.check(path, Want::Read)?;
                 Err(ErrorCode::NoEntry.into())
             }
             other => {
-                guard.log_unfit(place, &format!("it is a {other:?}"));
+                guard.log_unfit(path, &format!("it is a {other:?}"));
                 Err(ErrorCode::NoEntry.into())
             }
         }
@@ -56,50 +56,50 @@ impl CallState {
 
     pub(super) fn open(
         &self,
-        named: place::Named,
+        named: NamedPath,
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Descriptor> {
-        let place = named.place;
+        let path = named.path;
         let writes = flags.contains(DescriptorFlags::WRITE)
             || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
         let want = if writes { Want::Write } else { Want::Read };
         let wants_folder = named.is_folder || open.contains(OpenFlags::DIRECTORY);
-        let guard = &self.files;
-        if wants_folder || (!writes && !guard.allows(&place, want)) {
-            return self.open_folder(place, open, want);
+        let guard = self.files;
+        if wants_folder || (!writes && !guard.allows(&path, want)) {
+            return self.open_folder(path, open, want);
         }
         if writes {
-            guard.check(&place, want)?;
+            guard.check(&path, want)?;
         }
-        self.open_file(place, open, flags)
+        self.open_file(path, open, flags)
     }
 
-    pub(super) fn is_visible_folder(&self, place: &Place) -> bool {
+    pub(super) fn is_visible_folder(&self, path: &GuestPath) -> bool {
         let is_folder = || {
             let root = self.files.root();
-            root.is_ok_and(|root| root.look(place).is_ok_and(|it| kind(&it).is_dir()))
+            root.is_ok_and(|root| root.look(path).is_ok_and(|it| kind(&it).is_dir()))
         };
-        self.files.allows(place, Want::See) && is_folder()
+        self.files.allows(path, Want::See) && is_folder()
     }
 
-    fn open_folder(&self, place: Place, open: OpenFlags, want: Want) -> FsResult<Descriptor> {
-        let guard = &self.files;
-        if !guard.allows(&place, Want::See) {
-            guard.check(&place, want)?;
-            guard.check(&place, Want::See)?;
+    fn open_folder(&self, path: GuestPath, open: OpenFlags, want: Want) -> FsResult<Descriptor> {
+        let guard = self.files;
+        if !guard.allows(&path, Want::See) {
+            guard.check(&path, want)?;
+            guard.check(&path, Want::See)?;
         }
         if open.contains(OpenFlags::EXCLUSIVE) {
             return Err(ErrorCode::Exist.into());
         }
-        match kind(&guard.root()?.look(&place)?) {
+        match kind(&guard.root()?.look(&path)?) {
             FileType::Directory if want == Want::Write => Err(ErrorCode::IsDirectory.into()),
             FileType::Directory => {
-                let slot = guard.open_slot(&place)?;
-                let charge = self.meter.hold(place.bytes())?;
-                Ok(Descriptor::Folder(place, Some((slot, charge))))
+                let mut slot = guard.open_slot(&path)?;
+                slot.hold(path.bytes())?;
+                Ok(Descriptor::Folder(path, Some(slot)))
             }
-            FileType::RegularFile if guard.allows(&place, Want::Read) => {
+            FileType::RegularFile if guard.allows(&path, Want::Read) => {
                 Err(ErrorCode::NotDirectory.into())
             }
             _ => Err(ErrorCode::NoEntry.into()),
@@ -108,13 +108,13 @@ impl CallState {
 
     fn open_file(
         &self,
-        place: Place,
+        path: GuestPath,
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Descriptor> {
-        let guard = &self.files;
-        let slot = guard.open_slot(&place)?;
-        let charge = self.meter.hold(place.bytes())?;
+        let guard = self.files;
+        let mut slot = guard.open_slot(&path)?;
+        slot.hold(path.bytes())?;
         let writes = flags.contains(DescriptorFlags::WRITE);
         let truncates = open.contains(OpenFlags::TRUNCATE);
         let mut how = match writes || truncates {
@@ -122,7 +122,7 @@ impl CallState {
             false => OFlags::RDONLY,
         };
         if open.contains(OpenFlags::CREATE) {
-            guard.spend(&place, NAME_BYTES)?;
+            guard.spend(&path, NAME_BYTES)?;
             how |= OFlags::CREATE;
         }
         if open.contains(OpenFlags::EXCLUSIVE) {
@@ -130,45 +130,45 @@ impl CallState {
         }
         let root = guard.root()?;
         let file = match how.contains(OFlags::CREATE) {
-            true => guard.changing_name(&place, || root.open_place(&place, how))??,
-            false => root.open_place(&place, how)?,
+            true => guard.changing_name(&path, || root.open_place(&path, how))??,
+            false => root.open_place(&path, how)?,
         };
         let stat = rustix::fs::fstat(&file)?;
         match kind(&stat) {
             FileType::RegularFile if stat.st_nlink <= 1 => {}
             FileType::RegularFile => {
                 // Another name of it may be one that was not granted.
-                guard.log_unfit(&place, "it has several hard links");
+                guard.log_unfit(&path, "it has several hard links");
                 return Err(ErrorCode::Access.into());
             }
             FileType::Directory if how == OFlags::RDONLY => {
-                guard.check(&place, Want::See)?;
-                return Ok(Descriptor::Folder(place, Some((slot, charge))));
+                guard.check(&path, Want::See)?;
+                return Ok(Descriptor::Folder(path, Some(slot)));
             }
             FileType::Directory => return Err(ErrorCode::IsDirectory.into()),
             other => {
-                guard.log_unfit(&place, &format!("it is a {other:?}"));
+                guard.log_unfit(&path, &format!("it is a {other:?}"));
                 return Err(ErrorCode::Access.into());
             }
         }
         let file = File::from(file);
         if truncates {
             guard
-                .changing(&place, || stamp_of(&file), || file.set_len(0))?
+                .changing(&path, || stamp_of(&file), || file.set_len(0))?
                 .map_err(|_| ErrorCode::Io)?;
         }
         Ok(Descriptor::File(Arc::new(OpenFile {
             file,
-            place,
+            path,
             flags,
             guard: guard.clone(),
-            _slot: (slot, charge),
+            _slot: slot,
         })))
     }
 
-    /// Makes sure that a regular file is at a place, for operations on its name.
+    /// Makes sure that a regular file is at a path, for operations on its name.
     pub(super) fn expect_file(&self, folder: impl AsFd, name: &str) -> FsResult<Stat> {
-        let stat = place::look_at(folder.as_fd(), name)?;
+        let stat = look_at(folder.as_fd(), name)?;
         match kind(&stat) {
             FileType::RegularFile => Ok(stat),
             FileType::Directory => Err(ErrorCode::IsDirectory.into()),

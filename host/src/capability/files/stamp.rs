@@ -7,15 +7,16 @@ use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use syft_protocol::file_events::{FileStamp, FileTime};
 
-use super::place::{Place, Root, kind, look_at};
+use super::datasites_dir::{DatasitesDir, kind, look_at};
+use super::guest_path::GuestPath;
 
-impl Root {
-    /// Looks for a file at a place; `None` where there is none.
+impl DatasitesDir {
+    /// Looks for a file at a path; `None` where there is none.
     ///
     /// # Errors
     /// That cannot be found out.
-    pub(crate) fn stamp(&self, place: &Place) -> Result<Option<FileStamp>, Errno> {
-        let Some((parent, name)) = place.split() else {
+    pub(crate) fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, Errno> {
+        let Some((parent, name)) = path.split() else {
             return Ok(None);
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY;

@@ -33,7 +33,7 @@ impl Site {
         };
         let policy = Arc::new(Policy::new(&grants, &datasite, &app));
         let globs = Globs::parse(&[pattern.to_owned()], &datasite, &app).expect("a pattern");
-        let root = Arc::new(Root::open(folder.path()).expect("a root"));
+        let root = Arc::new(DatasitesDir::open(folder.path()).expect("a root"));
         Self {
             view: WatchScope::new(root, datasite, Coverage::new(vec![globs], policy)),
             folder,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 use syft_protocol::inbox::{Stamp, Version};
 
-use crate::sandbox::bindings::exports::syft::app::rpc::Request;
+use crate::wit::rpc::Request;
 
 const DIGEST_BYTES: usize = 32;
 

@@ -6,9 +6,9 @@ use syft_protocol::inbox::{Stamp, Version};
 use syft_protocol::timestamp::Timestamp;
 
 use super::*;
-use crate::sandbox::bindings::exports::syft::app::rpc::Request;
-use crate::sandbox::bindings::syft::app::types::{Method, SenderProof};
 use crate::state::answers::Recorded;
+use crate::wit::rpc::Request;
+use crate::wit::types::{Method, SenderProof};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 

@@ -24,30 +24,6 @@ fn meter(limits: &Limits, pool: &Pool) -> Meter {
     meter
 }
 
-#[test]
-fn memories_share_one_limit() {
-    let limits = limits(100, 0);
-    let meter = meter(&limits, &Pool::new(usize::MAX));
-    let mut limiter = Limiter::new(limits, &meter);
-    let mut grow = |current, desired| limiter.memory_growing(current, desired, None).ok();
-    assert_eq!(grow(0, 60), Some(true));
-    assert_eq!(grow(0, 41), Some(false), "a second memory");
-    assert_eq!(grow(0, 40), Some(true));
-    assert_eq!(grow(60, 61), Some(false));
-    assert_eq!(meter.refused(), Some(Refused::Own(100)));
-    drop(limiter);
-    assert_eq!(meter.books().taken, [0, 0]);
-}
-
-#[test]
-fn a_guest_that_the_total_refuses_is_ended() {
-    let limits = limits(1 << 30, 0);
-    let meter = meter(&limits, &Pool::new(BASE + 10));
-    let mut limiter = Limiter::new(limits, &meter);
-    assert!(limiter.memory_growing(0, 11, None).is_err());
-    assert_eq!(meter.refused(), Some(Refused::Total));
-}
-
 #[derive(Debug, Clone)]
 enum Step {
     Take(bool, usize),

@@ -10,8 +10,9 @@ use syft_protocol::file_events::FileStamp;
 use tokio::sync::Notify;
 
 use super::bindings::ErrorCode;
-use super::place::{Place, Root};
-use crate::sandbox::meter::Charge;
+use super::datasites_dir::DatasitesDir;
+use super::guest_path::GuestPath;
+use crate::meter::Charge;
 
 /// What a path costs besides its text, and the most bytes of all paths of one app of which
 /// nobody took note yet.
@@ -20,33 +21,33 @@ const MAX_BYTES: usize = 16 << 20;
 
 /// The files that calls of one app change, until somebody takes note of it.
 #[derive(Default)]
-pub(crate) struct Deeds {
+pub(crate) struct OwnWrites {
     files: Mutex<Files>,
     ended: Notify,
 }
 
 #[derive(Default)]
 struct Files {
-    deeds: HashMap<Arc<str>, Deed>,
+    writes: HashMap<Arc<str>, OwnWrite>,
     bytes: usize,
 }
 
 /// What calls did to one file.
 #[derive(Debug, Clone)]
-pub(crate) struct Deed {
+pub(crate) struct OwnWrite {
     /// The file before the first of them.
     pub(crate) before: Option<FileStamp>,
     /// The file as they left it.
     pub(crate) after: Option<FileStamp>,
     /// Somebody else changed it meanwhile.
-    pub(crate) is_mixed: bool,
+    pub(crate) had_other_writer: bool,
     n_calls: usize,
 }
 
-impl Deeds {
+impl OwnWrites {
     /// Tells whether a file is being changed by calls, or was and nobody took note.
-    pub(crate) fn are_on(&self, path: &str) -> bool {
-        self.files().deeds.contains_key(path)
+    pub(crate) fn are_pending(&self, path: &str) -> bool {
+        self.files().writes.contains_key(path)
     }
 
     /// Waits until a call ends that changed files.
@@ -55,10 +56,10 @@ impl Deeds {
     }
 
     /// Takes what calls did that have ended, to wanted files.
-    pub(crate) fn take(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, Deed)> {
+    pub(crate) fn take(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, OwnWrite)> {
         let mut files = self.files();
-        let is_it = |path: &Arc<str>, deed: &mut Deed| deed.n_calls == 0 && is_wanted(path);
-        let taken: Vec<_> = files.deeds.extract_if(is_it).collect();
+        let is_it = |path: &Arc<str>, write: &mut OwnWrite| write.n_calls == 0 && is_wanted(path);
+        let taken: Vec<_> = files.writes.extract_if(is_it).collect();
         let bytes: usize = taken.iter().map(|(path, _)| cost(path)).sum();
         files.bytes -= bytes;
         taken
@@ -69,9 +70,9 @@ impl Deeds {
     }
 }
 
-impl Deed {
+impl OwnWrite {
     fn found(&mut self, stamp: Option<FileStamp>) {
-        self.is_mixed |= self.after != stamp;
+        self.had_other_writer |= self.after != stamp;
     }
 }
 
@@ -80,9 +81,9 @@ fn cost(path: &str) -> usize {
 }
 
 /// What one call does. Its end is the end of the call.
-pub(super) struct CallDeeds {
-    deeds: Arc<Deeds>,
-    root: Arc<Root>,
+pub(super) struct CallWrites {
+    writes: Arc<OwnWrites>,
+    root: Arc<DatasitesDir>,
     paths: Mutex<Paths>,
 }
 
@@ -92,12 +93,12 @@ struct Paths {
     charge: Charge,
 }
 
-impl CallDeeds {
+impl CallWrites {
     /// Takes note of what a call does, which a charge of it pays for.
-    pub(super) fn new(deeds: Arc<Deeds>, root: Arc<Root>, charge: Charge) -> Self {
+    pub(super) fn new(writes: Arc<OwnWrites>, root: Arc<DatasitesDir>, charge: Charge) -> Self {
         let all = HashSet::new();
         Self {
-            deeds,
+            writes,
             root,
             paths: Mutex::new(Paths { all, charge }),
         }
@@ -107,12 +108,12 @@ impl CallDeeds {
     ///
     /// # Errors
     /// There is no room for that. The file is not to be changed then.
-    pub(super) fn begin(&self, place: &Place, before: Option<FileStamp>) -> Result<(), ErrorCode> {
-        let path: Arc<str> = Arc::from(place.text());
+    pub(super) fn begin(&self, path: &GuestPath, before: Option<FileStamp>) -> Result<(), ErrorCode> {
+        let path: Arc<str> = Arc::from(path.text());
         let mut paths = self.paths();
         let is_first = !paths.all.contains(&path);
-        let mut files = self.deeds.files();
-        let is_new = !files.deeds.contains_key(&path);
+        let mut files = self.writes.files();
+        let is_new = !files.writes.contains_key(&path);
         if is_new && files.bytes + cost(&path) > MAX_BYTES {
             return Err(ErrorCode::Quota);
         }
@@ -124,20 +125,20 @@ impl CallDeeds {
         if is_new {
             files.bytes += cost(&path);
         }
-        let deed = files.deeds.entry(path).or_insert(Deed {
+        let write = files.writes.entry(path).or_insert(OwnWrite {
             before,
             after: before,
-            is_mixed: false,
+            had_other_writer: false,
             n_calls: 0,
         });
-        deed.n_calls += usize::from(is_first);
-        deed.found(before);
+        write.n_calls += usize::from(is_first);
+        write.found(before);
         Ok(())
     }
 
-    pub(super) fn end(&self, place: &Place, after: Option<FileStamp>) {
-        if let Some(deed) = self.deeds.files().deeds.get_mut(place.text().as_str()) {
-            deed.after = after;
+    pub(super) fn end(&self, path: &GuestPath, after: Option<FileStamp>) {
+        if let Some(write) = self.writes.files().writes.get_mut(path.text().as_str()) {
+            write.after = after;
         }
     }
 
@@ -146,19 +147,19 @@ impl CallDeeds {
     }
 }
 
-impl Drop for CallDeeds {
+impl Drop for CallWrites {
     fn drop(&mut self) {
         let paths = std::mem::take(&mut self.paths().all);
         if paths.is_empty() {
             return;
         }
         for path in paths {
-            let found = self.root.stamp(&Place::of(&path)).ok().flatten();
-            if let Some(deed) = self.deeds.files().deeds.get_mut(&path) {
-                deed.found(found);
-                deed.n_calls = deed.n_calls.saturating_sub(1);
+            let found = self.root.stamp(&GuestPath::of(&path)).ok().flatten();
+            if let Some(write) = self.writes.files().writes.get_mut(&path) {
+                write.found(found);
+                write.n_calls = write.n_calls.saturating_sub(1);
             }
         }
-        self.deeds.ended.notify_one();
+        self.writes.ended.notify_one();
     }
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use syft_manifest::Limits;
 use thiserror::Error;
-use wasmtime::ResourceLimiter;
 
 use crate::memory::Room;
 
@@ -16,7 +15,7 @@ const STEP_BYTES: usize = 1 << 20;
 
 /// The meter of a call. What was set aside for the call is so as long as this lives.
 #[derive(Clone)]
-pub struct Meter(Arc<Mutex<Books>>);
+pub(crate) struct Meter(Arc<Mutex<Books>>);
 
 /// For what something is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +51,7 @@ struct Books {
 }
 
 /// Bytes that were taken, until this is dropped.
-pub struct Charge {
+pub(crate) struct Charge {
     meter: Meter,
     part: Part,
     bytes: usize,
@@ -166,75 +165,6 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         self.meter.books().give_back(self.part, self.bytes);
-    }
-}
-
-/// Counts what the memories and tables of one store use. wasmtime's own limiter bounds each
-/// of them alone, so two memories would double the limit.
-pub(super) struct Limiter {
-    limits: Limits,
-    own: Charge,
-    table_elements: usize,
-}
-
-impl Limiter {
-    pub(super) fn new(limits: Limits, meter: &Meter) -> Self {
-        Self {
-            limits,
-            own: meter.nothing(Part::Own),
-            table_elements: 0,
-        }
-    }
-
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-}
-
-/// Where growing fails after it was allowed, what was counted for it stays: wasmtime tells of
-/// failures also where it has not asked, so nothing can be taken back without being taken
-/// back twice.
-impl ResourceLimiter for Limiter {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        match self.own.grow(desired.saturating_sub(current)) {
-            Ok(()) => Ok(true),
-            // Nothing that the guest can do about it is of use: it runs again later.
-            Err(Refused::Total) => Err(Refused::Total.into()),
-            Err(_) => Ok(false),
-        }
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        let more = desired.saturating_sub(current);
-        let wanted = self.table_elements.saturating_add(more);
-        // All that there may be are counted from the beginning.
-        let fits = wanted <= self.limits.table_elements;
-        if fits {
-            self.table_elements = wanted;
-        }
-        Ok(fits)
-    }
-
-    fn instances(&self) -> usize {
-        self.limits.instances
-    }
-
-    fn tables(&self) -> usize {
-        self.limits.tables
-    }
-
-    fn memories(&self) -> usize {
-        self.limits.memories
     }
 }
 
