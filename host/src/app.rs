@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use syft_manifest::Limits;
 use syft_protocol::address::{Address, AppName, Datasite, Sender};
-use syft_protocol::file_events::{EventKind, FileEvent};
+use syft_protocol::file_events::{Delivery, EventKind};
 use syft_protocol::inbox::Version;
 use syft_protocol::message::{self, Method};
 use syft_protocol::timestamp::Timestamp;
 use thiserror::Error;
-use uuid::Uuid;
 
 pub use watches::{Watch, Watches, WatchesError};
 
@@ -25,7 +24,7 @@ use crate::program_cache::{ProgramError, ProgramSource};
 use crate::reply::Conclusion;
 use crate::router::{Route, Router, RouterError};
 use crate::sandbox::{Admission, Outcome};
-use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
+use crate::state::{Mark, Recorded, Session, Store, StoreError};
 use crate::wit::{rpc, types, watch};
 
 /// An app, ready to answer.
@@ -231,22 +230,20 @@ impl App {
         request.url.is_for_another(&self.datasite, &self.name)
     }
 
-    /// Tells the app of an event of a watch. If it takes it, what it wrote to its state
-    /// is kept, and the notes with it.
+    /// Delivers an event to the app. If the app takes it, what it wrote to its state is kept,
+    /// and the records with it.
     ///
     /// # Errors
     /// The host cannot load the app, or keep that. Nothing of the call was kept.
-    pub(crate) async fn tell(
+    pub(crate) async fn deliver(
         &self,
-        id: Uuid,
-        watch: usize,
-        event: &FileEvent,
-        notes: &[Note],
+        delivery: &Delivery,
     ) -> Result<Result<(), Outcome>, CallError> {
         let program = self.program.program().await?;
+        let event = &delivery.event;
         let event = watch::Event {
-            id: id.to_string(),
-            watch: u32::try_from(watch).unwrap_or(u32::MAX),
+            id: delivery.id.to_string(),
+            watch: u32::try_from(delivery.watch).unwrap_or(u32::MAX),
             kind: kind(event.kind),
             path: event.path.to_string(),
             moved_from: event.moved_from.as_deref().map(str::to_owned),
@@ -255,18 +252,18 @@ impl App {
         let attempt = async |admission| {
             let meter = program.admit(admission).await;
             let call = |mut state: Session| {
-                state.also_note(notes.to_vec());
+                state.also_record(delivery.records.clone());
                 program.on_event(&self.identity, &meter, &self.files, state, &event)
             };
-            let told = self.state.transact(self.limits(), call, Result::is_ok);
-            told.await
+            let result = self.state.transact(self.limits(), call, Result::is_ok);
+            result.await
         };
         match attempt(Admission::Usual).await? {
             Err(Outcome::Exhausted) => {
-                self.say_exhausted(id);
+                self.say_exhausted(delivery.id);
                 Ok(attempt(Admission::Full).await?)
             }
-            told => Ok(told),
+            result => Ok(result),
         }
     }
 

@@ -1,62 +1,53 @@
-//! Tells an app of files that change, while it is served.
+//! Delivers file events to an app while it is served.
 //!
-//! The loop here alone holds what is known: how files are (`ObservedFiles`) and what each
-//! watch of the app was told (`DeliveredFiles`). Looking at a file takes microseconds and is done
-//! right here; scans, calls and writing to the disk run in tasks of their own, each of
-//! which ends with one `Step`. `noticing` finds out what changes, `telling` tells the
-//! app, and `noting` writes down what was told.
+//! What is done, and when, is decided by the protocol crate's `EventQueue`. Here is the IO
+//! that it asks for: `hints` of changes from the kernel, looks and scans (`detect`) at the
+//! files that concern the app (`scope`), calls of the app (`deliver`), and what is kept of
+//! it on the disk (`record`, `restore`). Looking at a file takes microseconds and is done
+//! in the server's loop; scans, calls and writes run in tasks of their own, each of which
+//! ends with one event.
 
 mod deliver;
 mod detect;
 mod hints;
-pub mod parked;
+mod mismatch;
 mod record;
+mod report;
 mod restore;
 mod scope;
 mod walk;
 
-use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use syft_protocol::file_events::{DeliveredFiles, FileEvent, ObservedFiles, RetryPolicy};
-use syft_protocol::grant::PathPattern;
+use syft_protocol::file_events::{
+    Action, Event, EventQueue, LeftBehind, QueueOptions, RetryPolicy, Watch,
+};
+use syft_protocol::now::Now;
 use syft_protocol::timestamp::Timestamp;
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{self, Instant as TokioInstant};
-use uuid::Uuid;
+use tokio::time;
 
-use crate::app::{App, CallError, Watch};
+use crate::app::App;
 use crate::capability::files::OwnWrites;
 use crate::journal::Journal;
-use crate::sandbox::Outcome;
-use crate::shutdown::Shutdown;
-use crate::state::{Attempts, Note, StoreError, WatchNumber};
-use crate::subscriptions::Subscriptions;
+use crate::parked::{MAX_PARKED, ParkedAction, ParkedStore};
+use crate::scanner_count::ScannerCount;
 
-use detect::first_scan;
-use hints::HintQueue;
-use parked::ParkedEvent;
-use view::{Coverage, MAX_FILES, Scan, View};
+use hints::{HintQueue, Hints};
+use restore::Restored;
+use scope::{Coverage, MAX_FILES, WatchScope};
 use walk::Walk;
-use watches::Watch;
 
-/// The least time between two scans of everything.
-const SCAN_EVERY: Duration = Duration::from_secs(5);
-/// How often somebody may have asked for a parked event.
-const ASKED_EVERY: Duration = Duration::from_secs(1);
-/// The time before something is tried again that the host could not do.
-const TROUBLE: Duration = Duration::from_secs(1);
-
-/// How an app is told of files.
+/// How events are delivered.
 #[derive(Debug, Clone)]
 pub struct EventOptions {
     /// The folder that holds the datasites.
     pub datasites: PathBuf,
     /// The app's private folder.
     pub folder: PathBuf,
-    /// When an event that failed is told again.
+    /// When an event that failed is delivered again.
     pub retry: RetryPolicy,
 }
 
@@ -68,51 +59,35 @@ pub(crate) struct EventRunner {
     pub(crate) slots: Arc<Semaphore>,
 }
 
-/// What a task ended with.
-enum Step {
-    Scanned(FileScan, Scope),
-    Told(u64, Result<Result<(), Outcome>, CallError>, Duration),
-    Noted(Result<(), StoreError>, Vec<Note>),
+/// Why the server has to see to file events.
+pub(crate) enum Wake {
+    /// A task ended.
+    Ended(Ended),
+    /// Something may have changed in the tree.
+    Hints(Hints),
+    /// A call of the app ended that changed files, or something is due.
+    Due,
 }
 
-enum Scope {
-    Folders,
-    Everything { walk: Walk, took: Duration },
-}
-
-/// The watches of an app that is served.
-pub(crate) struct Watching {
-    runner: Arc<Runner>,
-    options: WatchOptions,
-    view: Arc<View>,
-    eyes: Arc<Eyes>,
-    deeds: Arc<OwnWrites>,
-    sights: Sights,
-    watches: Vec<(WatchNumber, Told)>,
-    /// The watch that has its turn.
-    turn: usize,
-    running: HashMap<u64, (usize, FileEvent)>,
-    next_key: u64,
-    /// Paths of events that are being told, and of notes that are being written.
-    busy: HashSet<Arc<str>>,
-    unwritten: HashSet<Arc<str>>,
-    paused_until: Option<Instant>,
-    attempts: HashMap<Uuid, Attempts>,
-    parked: HashMap<Uuid, ParkedEvent>,
-    /// What is to be written, and whether something is being written.
-    notes: Vec<Note>,
-    is_writing: bool,
-    new_folders: HashSet<Arc<str>>,
-    /// How far the scan has come, while none is under way, and how long it took so far.
+/// How a task ended.
+pub(crate) struct Ended {
+    event: Event,
+    /// Where the scan of everything stopped, if it was that.
     walk: Option<Walk>,
-    took: Duration,
-    is_scanning: bool,
-    is_urgent: bool,
-    next_scan: TokioInstant,
-    n_dropped: u64,
-    is_over: bool,
-    steps: mpsc::UnboundedReceiver<Step>,
-    sender: mpsc::UnboundedSender<Step>,
+}
+
+/// The file events of an app that is served.
+pub(crate) struct FileEvents {
+    runner: Arc<EventRunner>,
+    scope: Arc<WatchScope>,
+    hints: Arc<HintQueue>,
+    own_writes: Arc<OwnWrites>,
+    queue: EventQueue,
+    walk: Option<Walk>,
+    parked: ParkedStore,
+    _scanner: ScannerCount,
+    ended: mpsc::UnboundedReceiver<Ended>,
+    sender: mpsc::UnboundedSender<Ended>,
 }
 
 impl FileEvents {
@@ -120,198 +95,165 @@ impl FileEvents {
     /// nothing where the app watches nothing.
     ///
     /// # Errors
-    /// What was told in the last run cannot be read or written.
+    /// What was kept in the last run cannot be read or written.
     pub(crate) async fn start(
         runner: EventRunner,
         options: EventOptions,
     ) -> anyhow::Result<Option<Self>> {
         let app = Arc::clone(&runner.app);
         let (files, watches) = (app.files(), app.watches());
-        warn_of_vain(&app);
-        warn_of_unsynced(&app, &options.datasites);
-        let (Some(root), Some(deeds)) = (files.root(), files.own_writes()) else {
+        mismatch::warn_of_unreadable(&app);
+        mismatch::warn_of_unsynced(&app, &options.datasites);
+        let (Some(root), Some(own_writes)) = (files.root(), files.own_writes()) else {
             return Ok(None);
         };
         let globs = watches.all().iter().map(|watch| watch.globs.clone());
         let coverage = Coverage::new(globs.collect(), Arc::clone(files.policy()));
-        let view = Arc::new(WatchScope::new(
-            Arc::clone(root),
-            app.datasite().clone(),
-            coverage,
-        ));
-        let eyes = Arc::new(Eyes::new());
-        let (scan, walk) = first_scan(&view, Arc::clone(&eyes)).await?;
-        let context = memory::Context {
+        let scope = WatchScope::new(Arc::clone(root), app.datasite().clone(), coverage);
+        let (scope, hints) = (Arc::new(scope), Arc::new(HintQueue::new()));
+        let scanner = ScannerCount::add_one();
+        let (scanned, walk) = detect::first_scan(&scope, Arc::clone(&hints)).await?;
+        let context = restore::Context {
             datasite: app.datasite(),
             app: app.name(),
             grants: files.grants(),
             policy: files.policy(),
-            now: now_micros(),
+            now: now().wall.micros(),
         };
         let kept = app.state().watches()?;
-        let memory = Restored::new(kept, watches.all(), &scan.files, &context);
-        app.state().note(memory.notes).await?;
-        let mut sights = ObservedFiles::new(MAX_FILES);
-        let mut all = Vec::with_capacity(watches.all().len());
-        for (watch, (number, files)) in watches.all().iter().zip(memory.told) {
-            for (path, stamp) in &files {
-                sights.remember(path, *stamp);
-            }
-            let mut told = DeliveredFiles::new(watch.globs.clone(), watch.kinds, options.retry);
-            restore::recall(&mut told, files);
-            all.push((number, told));
-        }
-        sights.scanned(Instant::now(), &scan.files);
-        let (sender, steps) = mpsc::unbounded_channel();
-        let mut watching = Self {
-            deeds: Arc::clone(deeds),
-            runner: Arc::new(runner),
-            options,
-            view,
-            hints,
-            sights,
-            watches: all,
-            turn: 0,
-            running: HashMap::new(),
-            next_key: 0,
-            busy: HashSet::new(),
-            unwritten: HashSet::new(),
-            paused_until: None,
-            attempts: memory.attempts,
-            parked: memory.parked,
-            notes: Vec::new(),
-            is_writing: false,
-            new_folders: HashSet::new(),
-            walk: Some(walk),
-            took: Duration::ZERO,
-            is_scanning: false,
-            is_urgent: false,
-            next_scan: TokioInstant::now() + SCAN_EVERY,
-            n_dropped: 0,
-            is_over: false,
-            steps,
-            sender,
+        let restored = Restored::new(kept, watches.all(), &scanned.files, &context);
+        app.state().record(restored.records).await?;
+        let limits = QueueOptions {
+            scope: format!("{}/{}", app.datasite(), app.name()),
+            most_files: MAX_FILES,
+            // Half of the calls at a time are for requests alone.
+            most_delivering: (app.limits().concurrency / 2).max(1),
+            most_parked: MAX_PARKED,
+            retry: options.retry,
         };
-        watching.mind_bounds();
-        if scan.is_cut {
-            watching.scan_soon();
-        }
-        watching.list_parked();
-        Ok(Some(watching))
-    }
-
-    /// Tells the app of files until it is told to stop, then finishes what is in
-    /// progress. What was not told is told after the next start.
-    pub(crate) async fn run(mut self, mut shutdown: Shutdown) {
-        let mut asked = time::interval(ASKED_EVERY);
-        asked.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-        loop {
-            self.tell_all();
-            self.write_notes();
-            let hints = Arc::clone(&self.hints);
-            let deeds = Arc::clone(&self.deeds);
-            let wakes_at = self.wakes_at();
-            tokio::select! {
-                () = shutdown.requested() => break,
-                Some(step) = self.steps.recv() => self.take_steps(step),
-                hints = hints.hints() => self.take_hints(hints),
-                () = deeds.ended() => {}
-                () = sleep_until(wakes_at) => self.look(),
-                () = time::sleep_until(self.next_scan), if !self.is_scanning => self.scan(),
-                _ = asked.tick(), if !self.parked.is_empty() => self.see_to_asked(),
-            }
-            self.take_deeds();
-        }
-        self.finish().await;
-    }
-
-    async fn finish(mut self) {
-        while !self.running.is_empty() || self.is_writing {
-            if let Some(step) = self.steps.recv().await {
-                self.take_steps(step);
-                self.take_deeds();
-            }
-            self.write_notes();
-        }
-    }
-
-    fn wakes_at(&self) -> Option<Instant> {
-        let failed = self.watches.iter().filter_map(|(_, told)| told.wakes_at());
-        // Where nothing can be told, the end of what stands in the way wakes.
-        let failed = failed.filter(|_| self.can_tell());
-        let times = self.sights.wakes_at().into_iter().chain(failed);
-        times.chain(self.paused_until).min()
-    }
-
-    fn take_steps(&mut self, first: Step) {
-        self.take_step(first);
-        while let Ok(step) = self.steps.try_recv() {
-            self.take_step(step);
-        }
-    }
-
-    fn take_step(&mut self, step: Step) {
-        match step {
-            Step::Scanned(scan, scope) => self.take_scan(scan, scope),
-            Step::Told(key, result, took) => self.take_result(key, result, took),
-            Step::Noted(result, notes) => self.take_noted(result, notes),
-        }
-    }
-}
-
-/// Warns of watches that can mean no file that the app may read.
-fn warn_of_vain(app: &App) {
-    for watch in app.watches().all() {
-        let policy = Arc::clone(app.files().policy());
-        let coverage = Coverage::new(vec![watch.globs.clone()], policy);
-        if !coverage.may_cover_any() {
-            let patterns = watch.patterns.join(", ");
-            let hint = hint_to_read(app, watch);
-            tracing::warn!(
-                patterns,
-                hint,
-                "the app may read none of the files it watches"
-            );
-        }
-    }
-}
-
-/// Warns of watches that are for files of others which SyftBox's client does not sync.
-fn warn_of_unsynced(app: &App, datasites: &Path) {
-    let subscriptions = Subscriptions::find(datasites, app.datasite());
-    let own = app.datasite().as_str();
-    for watch in app.watches().all() {
-        let of_others = watch.globs.each().filter(|glob| {
-            let start = glob.literal_start();
-            start.first() != Some(&own) && app.files().policy().may_read_of_others(own)
+        let all = watches.all().iter().zip(restored.delivered);
+        let all = all.map(|(watch, (number, delivered))| Watch {
+            number,
+            patterns: watch.patterns.clone(),
+            globs: watch.globs.clone(),
+            kinds: watch.kinds,
+            delivered,
         });
-        let mut missing = of_others.filter_map(|glob| match glob.literal_start().as_slice() {
-            [] => subscriptions.missing_of_others("**"),
-            start => subscriptions.missing(&[start, &["any"]].concat(), "**"),
-        });
-        if let Some(missing) = missing.next() {
-            let patterns = watch.patterns.join(", ");
-            tracing::warn!(
-                patterns,
-                hint = missing,
-                "SyftBox's client does not sync files of others that the app watches"
-            );
+        let left = LeftBehind {
+            attempts: restored.attempts,
+            parked: restored.parked,
+        };
+        let mut queue = EventQueue::new(now(), limits, all.collect(), left);
+        queue.handle(now(), Event::Scanned(scanned));
+        let (sender, ended) = mpsc::unbounded_channel();
+        Ok(Some(Self {
+            own_writes: Arc::clone(own_writes),
+            runner: Arc::new(runner),
+            scope,
+            hints,
+            queue,
+            walk: Some(walk),
+            parked: ParkedStore::events(&options.folder),
+            _scanner: scanner,
+            ended,
+            sender,
+        }))
+    }
+
+    /// Waits until there is something to do; then [`FileEvents::go_on`]. Nothing is lost
+    /// where the server stops to wait.
+    pub(crate) async fn wake(&mut self) -> Wake {
+        let wakes_at = self.queue.wakes_at();
+        tokio::select! {
+            Some(ended) = self.ended.recv() => Wake::Ended(ended),
+            hints = self.hints.hints() => Wake::Hints(hints),
+            () = self.own_writes.ended() => Wake::Due,
+            () = sleep_until(wakes_at) => Wake::Due,
         }
     }
-}
 
-/// Says which line would allow an app to read what a watch means.
-fn hint_to_read(app: &App, watch: &Watch) -> Option<String> {
-    let example = watch.globs.examples().next()?;
-    let example: Vec<&str> = example.iter().map(String::as_str).collect();
-    // What is not said in the same way to be granted is part of all files.
-    let said = watch.patterns.iter().find(|it| !it.starts_with('!'))?;
-    let said = match said.contains('/') {
-        true => said.trim_start_matches('/').to_owned(),
-        false => format!("**/{said}"),
-    };
-    let pattern = PathPattern::parse(&said).or_else(|_| PathPattern::parse("**"));
-    app.files().hint_to_read(&pattern.ok()?, &example)
+    /// Takes note of what happened, and begins all that follows.
+    pub(crate) fn go_on(&mut self, wake: Wake) {
+        match wake {
+            Wake::Ended(ended) => self.take_ended(ended),
+            Wake::Hints(hints) => self.take_hints(hints),
+            Wake::Due => {}
+        }
+        while let Ok(ended) = self.ended.try_recv() {
+            self.take_ended(ended);
+        }
+        self.act();
+    }
+
+    /// Begins all that is to be done now.
+    pub(crate) fn act(&mut self) {
+        self.take_own_writes();
+        while let Some(action) = self.queue.poll(now()) {
+            self.perform(action);
+            self.take_own_writes();
+        }
+    }
+
+    /// Starts nothing new from here on; what is being delivered is finished.
+    pub(crate) fn close(&mut self) {
+        self.queue.close();
+    }
+
+    /// Tells whether all is finished and recorded.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.queue.is_drained()
+    }
+
+    /// Tells whether there is any parked event that the owner may ask for.
+    pub(crate) fn has_parked(&self) -> bool {
+        self.queue.has_parked()
+    }
+
+    /// Does with parked events what the owner asked for.
+    pub(crate) fn apply_requests(&mut self) {
+        for (id, asked) in self.parked.asked() {
+            self.handle(match asked {
+                ParkedAction::Retry => Event::Retry(id),
+                ParkedAction::Drop => Event::Drop(id),
+            });
+            tracing::info!(%id, ?asked, "asked for");
+            self.parked.done(id, asked);
+        }
+        self.act();
+    }
+
+    /// Has the queue know what the app itself did before anything that may come of it.
+    fn handle(&mut self, event: Event) {
+        self.take_own_writes();
+        self.queue.handle(now(), event);
+    }
+
+    fn take_ended(&mut self, ended: Ended) {
+        if ended.walk.is_some() {
+            self.walk = ended.walk;
+        }
+        self.handle(ended.event);
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Look(path) => {
+                let found = self.scope.look(&path);
+                self.handle(Event::Looked(path, found));
+            }
+            Action::Scan(scope) => self.scan(scope),
+            Action::Deliver(delivery) => deliver::start(&self.runner, *delivery, &self.sender),
+            Action::Record(records) => record::start(&self.runner, records, &self.sender),
+            Action::ListParked => self.list_parked(),
+            Action::Report(report) => report::log(*report),
+        }
+    }
+
+    fn list_parked(&self) {
+        if let Err(error) = self.parked.write(&self.queue.parked()) {
+            tracing::error!("cannot list the parked events: {error}");
+        }
+    }
 }
 
 /// Waits for a time; for ever where there is none.
@@ -322,13 +264,16 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
-/// Sends a step to the loop. Once the loop has ended nobody wants it.
-fn send(sender: &mpsc::UnboundedSender<Step>, step: Step) {
-    if sender.send(step).is_err() {
-        tracing::debug!("a step came after the end");
+/// Sends the end of a task to the loop. Once the loop has ended nobody wants it.
+fn send(sender: &mpsc::UnboundedSender<Ended>, event: Event, walk: Option<Walk>) {
+    if sender.send(Ended { event, walk }).is_err() {
+        tracing::debug!("a task ended after the server");
     }
 }
 
-fn now_micros() -> i64 {
-    Timestamp::from_system_time(SystemTime::now()).micros()
+fn now() -> Now {
+    Now {
+        instant: Instant::now(),
+        wall: Timestamp::from_system_time(SystemTime::now()),
+    }
 }

@@ -60,6 +60,7 @@ mod quantity;
 pub mod reply;
 pub mod router;
 pub mod sandbox;
+mod scanner_count;
 mod scratch;
 pub mod server;
 pub mod shutdown;

@@ -32,7 +32,7 @@ pub use answers::Mark;
 pub(crate) use answers::Recorded;
 use file::File;
 pub(crate) use session::{Session, SessionError};
-pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
+pub(crate) use watching::Kept;
 use writer::{Changes, Commit, Desk, Extra, Writer};
 
 use crate::durability::Durability;

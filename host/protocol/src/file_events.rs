@@ -36,6 +36,6 @@ pub use observed::{FileHint, LookResult, ObservedFiles};
 pub use parked::ParkedEvent;
 pub use queue::{
     Action, Attempts, Delivery, DeliveryResult, Event, EventQueue, Failure, LeftBehind, OwnWrite,
-    QueueOptions, Record, Report, ScanScope, Scanned, Watch, WatchNumber,
+    QueueOptions, Record, Report, ScanPart, ScanScope, Scanned, Watch, WatchNumber,
 };
 pub use stamp::{FileIdentity, FileStamp, FileTime};

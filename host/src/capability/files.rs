@@ -35,7 +35,7 @@ pub(crate) use guest_path::MAX_PATH_BYTES;
 pub use guest_path::{GuestPath, NamedPath};
 pub use listing::Listing;
 use own_writes::CallWrites;
-pub(crate) use own_writes::{OwnWrite, OwnWrites};
+pub(crate) use own_writes::OwnWrites;
 pub use policy::Grants;
 pub(crate) use policy::{Policy, Want};
 pub use rules::{Broken, Rules, Ruling};

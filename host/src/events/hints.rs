@@ -15,7 +15,7 @@ const MAX_HINTS: usize = 65_536;
 
 /// ChangeKind may have changed since the last look.
 #[derive(Debug, Default)]
-pub(super) struct Hints {
+pub(crate) struct Hints {
     /// Files, or what may be such.
     pub(super) files: HashMap<Arc<str>, FileHint>,
     /// Folders that were made or moved in.
@@ -38,7 +38,7 @@ impl Hints {
     fn note(&mut self, event: &FolderChange<'_>) {
         match (event.is_folder, event.what) {
             (true, ChangeKind::Made | ChangeKind::MovedIn) => {
-                drop(self.new_folders.insert(event.path()))
+                self.new_folders.insert(event.path());
             }
             (true, ChangeKind::Gone) => drop(self.gone_folders.insert(event.path())),
             (true, _) => {}

@@ -13,8 +13,8 @@ use syft_protocol::file_events::{FileStamp, LookResult};
 use syft_protocol::pattern::{Effort, Globs};
 
 use super::hints::HintQueue;
-use super::walk::{Branch, FOLDERS_AT_ONCE, OPENING, FolderRead, Walk};
-use crate::capability::files::{MAX_PATH_BYTES, GuestPath, Policy, DatasitesDir, Want, stamp_at};
+use super::walk::{Branch, FOLDERS_AT_ONCE, FolderRead, OPENING, Walk};
+use crate::capability::files::{DatasitesDir, GuestPath, MAX_PATH_BYTES, Policy, Want, stamp_at};
 use crate::tree::Cursor;
 
 /// Files that an app may watch.
@@ -131,7 +131,13 @@ impl WatchScope {
     }
 
     /// Reads about so many names.
-    fn read_branch(&self, branch: &mut Branch, most: usize, hints: &HintQueue, scan: &mut FileScan) -> usize {
+    fn read_branch(
+        &self,
+        branch: &mut Branch,
+        most: usize,
+        hints: &HintQueue,
+        scan: &mut FileScan,
+    ) -> usize {
         let mut cost = 0;
         while cost < most
             && let Some((path, cursor)) = branch.left.pop()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use syft_protocol::file_events::FileStamp;
 
-use super::scope::{MAX_FILES, FileScan};
+use super::scope::{FileScan, MAX_FILES};
 use crate::tree::Cursor;
 
 /// What it costs in names to open a folder.

@@ -9,13 +9,13 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use syft_protocol::address::Address;
+use syft_protocol::file_events::{Attempts, Record};
 use syft_protocol::inbox::{Inbox, InboxLimits};
 use syft_protocol::timestamp::Timestamp;
 
 use crate::app::App;
 use crate::journal::{self, Journal};
 use crate::parked::{MAX_PARKED, ParkedAction, ParkedRequest, ParkedStore};
-use crate::state::{Attempts, Note};
 use crate::suspension;
 use crate::tree::{Opened, Tree};
 
@@ -181,16 +181,16 @@ async fn count_events(app: &App, left: &journal::Left, folder: &Path) -> anyhow:
     let limit = InboxLimits::default().crashes;
     let known = app.state().watches()?.attempts;
     let at = Timestamp::from_system_time(SystemTime::now()).micros();
-    let notes = left.events.iter().map(|id| {
+    let records = left.events.iter().map(|id| {
         let failed = known.iter().find(|(known, _)| known == id);
         let n_failed = failed.map_or(0, |(_, it)| it.n_failed) + 1;
         if n_failed >= limit {
             log_unrecorded(suspension::note_given_up(folder, &id.to_string()));
         }
-        Note::Attempts(*id, Some(Attempts { n_failed, at }))
+        Record::Attempts(*id, Some(Attempts { n_failed, at }))
     });
-    let notes = notes.collect();
-    app.state().note(notes).await?;
+    let records = records.collect();
+    app.state().record(records).await?;
     Ok(())
 }
 

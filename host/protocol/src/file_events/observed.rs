@@ -91,11 +91,14 @@ impl ObservedFiles {
         }
     }
 
-    /// Takes note of a file as it was before the start.
-    pub fn remember(&mut self, path: &Arc<str>, stamp: FileStamp) {
+    /// Takes note of a file as it was before the start, and has it looked at.
+    pub fn remember(&mut self, now: Instant, path: &Arc<str>, stamp: FileStamp) {
+        // Another watch may know the path as another file, which is not there then.
+        self.take_out(path);
         self.settled.insert(Arc::clone(path), stamp);
         self.unverified.insert(Arc::clone(path));
         self.holders.insert(stamp.identity(), Arc::clone(path));
+        self.hint(now, path, FileHint::Unknown);
     }
 
     /// Returns the file at a path, if there is one.
@@ -203,20 +206,6 @@ impl ObservedFiles {
             if !is_verified || self.settled.get(path) != Some(stamp) {
                 self.hint(now, path, FileHint::Unknown);
             }
-        }
-    }
-
-    /// Takes note of all files that there are: has those looked at, too, that were
-    /// not found.
-    pub fn scanned(&mut self, now: Instant, files: &HashMap<Arc<str>, FileStamp>) {
-        self.found(now, files);
-        let settled = self.settled.keys();
-        let missing: Vec<Arc<str>> = settled
-            .filter(|path| !files.contains_key(*path))
-            .cloned()
-            .collect();
-        for path in missing {
-            self.hint(now, &path, FileHint::Unknown);
         }
     }
 

@@ -28,7 +28,7 @@ use crate::scan_schedule::ScanSchedule;
 use attempts::AttemptCounts;
 pub use attempts::Attempts;
 pub use message::{
-    Action, Delivery, DeliveryResult, Event, Failure, Record, Report, ScanScope, Scanned,
+    Action, Delivery, DeliveryResult, Event, Failure, Record, Report, ScanPart, ScanScope, Scanned,
 };
 pub use own_writes::OwnWrite;
 use own_writes::OwnWrites;
@@ -120,7 +120,7 @@ pub struct EventQueue {
 }
 
 impl EventQueue {
-    /// Returns the queue of an app as earlier runs left it. The first scan is due at once.
+    /// Returns the queue of an app as earlier runs left it. A first scan is due at once.
     pub fn new(now: Now, options: QueueOptions, watches: Vec<Watch>, left: LeftBehind) -> Self {
         let mut observed = ObservedFiles::new(options.most_files);
         let watches = watches
@@ -128,7 +128,7 @@ impl EventQueue {
             .map(|watch| {
                 let mut files = DeliveredFiles::new(watch.globs, watch.kinds, options.retry);
                 for (path, stamp) in watch.delivered {
-                    observed.remember(&path, stamp);
+                    observed.remember(now.instant, &path, stamp);
                     let stamp = Some(stamp);
                     files.know(&FileChange { path, stamp });
                 }
@@ -179,7 +179,12 @@ impl EventQueue {
             Event::Looked(path, found) => self.looked(now.instant, &path, found),
             Event::Scanned(scanned) => self.scanned(now.instant, scanned),
             Event::OwnWriteBegan(path) => self.own_writes.began(path),
-            Event::OwnWriteEnded(path, write) => self.own_write_ended(now.instant, path, write),
+            Event::OwnWriteEnded {
+                path,
+                write,
+                is_covered: true,
+            } => self.own_write_ended(now.instant, path, write),
+            Event::OwnWriteEnded { path, .. } => self.own_writes.forget(&path),
             Event::Delivered(key, result) => self.delivered(now, key, result),
             Event::Recorded { is_kept } => self.recorded(now.instant, is_kept),
             Event::Retry(id) => self.retry(id),
@@ -284,30 +289,33 @@ impl EventQueue {
     }
 
     fn scanned(&mut self, now: Instant, scanned: Scanned) {
-        match scanned {
-            Scanned::Folders(files) => {
-                self.is_reading_folders = false;
-                self.observed.found(now, &files);
+        self.observed.found(now, &scanned.files);
+        let Some(part) = scanned.part else {
+            self.is_reading_folders = false;
+            // What was not read is found by the scan of everything.
+            if scanned.is_cut {
+                self.schedule.request(now);
             }
-            Scanned::Everything {
-                files,
-                is_cut,
-                took,
-                n_scanners,
-            } => {
-                self.schedule.end(now, took, n_scanners);
-                if let Some(files) = files {
-                    self.observed.scanned(now, &files);
-                    self.check_bounds(is_cut);
-                }
-            }
+            return;
+        };
+        for (datasite, files) in part.complete {
+            self.observed.scanned_below(now, &datasite, &files);
+        }
+        for datasite in part.gone {
+            self.observed.hint_below(now, &datasite);
+        }
+        self.check_bounds();
+        if scanned.is_cut {
+            self.schedule.end_part(now, part.took);
+        } else {
+            self.schedule.end(now, part.took, part.n_scanners);
         }
     }
 
     /// Reports that not all files are looked at, once for as long as that is so.
-    fn check_bounds(&mut self, is_cut: bool) {
+    fn check_bounds(&mut self) {
         let n_dropped = self.observed.n_dropped();
-        let is_over = is_cut || n_dropped > self.n_dropped;
+        let is_over = n_dropped > self.n_dropped;
         self.n_dropped = n_dropped;
         if is_over && !self.is_over_bounds {
             self.report(Report::TooManyFiles);
@@ -349,7 +357,7 @@ impl EventQueue {
     /// What the app did to a file of an event that is being delivered has to wait: the
     /// result of the delivery comes first.
     fn own_write_ended(&mut self, now: Instant, path: Arc<str>, write: OwnWrite) {
-        self.own_writes.ended(path.clone(), write);
+        self.own_writes.ended(Arc::clone(&path), write);
         if !self.busy.contains(&path) {
             self.take_own_write(now, path);
         }
@@ -360,9 +368,6 @@ impl EventQueue {
         let Some(write) = self.own_writes.take(&path) else {
             return;
         };
-        if write.after.is_some() && !write.is_covered {
-            return;
-        }
         if write.had_other_writer {
             return self.observed.hint(now, &path, FileHint::Unknown);
         }

@@ -101,7 +101,12 @@ impl World {
 
     fn scan(&mut self) {
         let files = self.tree.iter().map(|(path, it)| (Arc::clone(path), *it));
-        self.observed.scanned(self.now, &files.collect());
+        let files: HashMap<_, _> = files.collect();
+        let found: HashSet<_> = files.keys().cloned().collect();
+        self.observed.found(self.now, &files);
+        for datasite in ["", "d"] {
+            self.observed.scanned_below(self.now, datasite, &found);
+        }
     }
 
     fn look(&mut self) {
@@ -214,7 +219,7 @@ impl World {
         self.observed = ObservedFiles::new(1000);
         self.told = DeliveredFiles::new(globs(texts), ALL, RETRY);
         for (path, stamp) in &self.kept {
-            self.observed.remember(path, *stamp);
+            self.observed.remember(self.now, path, *stamp);
             let change = FileChange {
                 path: Arc::clone(path),
                 stamp: Some(*stamp),

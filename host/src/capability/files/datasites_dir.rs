@@ -53,7 +53,9 @@ impl DatasitesDir {
     /// Goes over to the folder that lies at the path now, if a datasite is in it, and
     /// tells whether it is.
     pub(crate) fn stay_current(&self, datasite: &str) -> bool {
-        let found = Self::open(&self.path).ok().filter(|found| found.has(datasite));
+        let found = Self::open(&self.path)
+            .ok()
+            .filter(|found| found.has(datasite));
         let Some(found) = found else {
             return false;
         };

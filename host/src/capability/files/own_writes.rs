@@ -1,4 +1,4 @@
-//! What the calls of an app do to files, so that the app is not told of it.
+//! What the calls of an app do to files, so that no event of it is delivered to the app.
 //!
 //! Each operation is framed by two looks at the file. Where it is at each look as the
 //! app's calls left it before, nobody else had a hand in it.
@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use syft_protocol::file_events::FileStamp;
+use syft_protocol::file_events::{FileStamp, OwnWrite};
 use tokio::sync::Notify;
 
 use super::bindings::ErrorCode;
@@ -28,41 +28,51 @@ pub(crate) struct OwnWrites {
 
 #[derive(Default)]
 struct Files {
-    writes: HashMap<Arc<str>, OwnWrite>,
+    writes: HashMap<Arc<str>, Tracked>,
     bytes: usize,
+    /// Files that calls have begun to change since somebody last asked, and those of which
+    /// the last call has ended.
+    begun: Vec<Arc<str>>,
+    ended: HashSet<Arc<str>>,
 }
 
-/// What calls did to one file.
-#[derive(Debug, Clone)]
-pub(crate) struct OwnWrite {
-    /// The file before the first of them.
-    pub(crate) before: Option<FileStamp>,
-    /// The file as they left it.
-    pub(crate) after: Option<FileStamp>,
-    /// Somebody else changed it meanwhile.
-    pub(crate) had_other_writer: bool,
+/// What calls do to one file.
+struct Tracked {
+    write: OwnWrite,
     n_calls: usize,
 }
 
-impl OwnWrites {
-    /// Tells whether a file is being changed by calls, or was and nobody took note.
-    pub(crate) fn are_pending(&self, path: &str) -> bool {
-        self.files().writes.contains_key(path)
-    }
+/// What became known since the last time.
+#[derive(Default)]
+pub(crate) struct OwnWriteChanges {
+    /// Files that calls have begun to change.
+    pub(crate) begun: Vec<Arc<str>>,
+    /// What calls did that have ended. It is forgotten here.
+    pub(crate) ended: Vec<(Arc<str>, OwnWrite)>,
+}
 
+impl OwnWrites {
     /// Waits until a call ends that changed files.
     pub(crate) async fn ended(&self) {
         self.ended.notified().await;
     }
 
-    /// Takes what calls did that have ended, to wanted files.
-    pub(crate) fn take(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, OwnWrite)> {
+    /// Returns what became known since the last time.
+    pub(crate) fn changes(&self) -> OwnWriteChanges {
         let mut files = self.files();
-        let is_it = |path: &Arc<str>, write: &mut OwnWrite| write.n_calls == 0 && is_wanted(path);
-        let taken: Vec<_> = files.writes.extract_if(is_it).collect();
-        let bytes: usize = taken.iter().map(|(path, _)| cost(path)).sum();
-        files.bytes -= bytes;
-        taken
+        let begun = std::mem::take(&mut files.begun);
+        let mut ended = Vec::new();
+        for path in std::mem::take(&mut files.ended) {
+            // Another call may have begun to change it since.
+            let is_over = |tracked: &Tracked| tracked.n_calls == 0;
+            if files.writes.get(&path).is_some_and(is_over)
+                && let Some(tracked) = files.writes.remove(&path)
+            {
+                files.bytes -= cost(&path);
+                ended.push((path, tracked.write));
+            }
+        }
+        OwnWriteChanges { begun, ended }
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
@@ -70,9 +80,9 @@ impl OwnWrites {
     }
 }
 
-impl OwnWrite {
+impl Tracked {
     fn found(&mut self, stamp: Option<FileStamp>) {
-        self.had_other_writer |= self.after != stamp;
+        self.write.had_other_writer |= self.write.after != stamp;
     }
 }
 
@@ -108,7 +118,11 @@ impl CallWrites {
     ///
     /// # Errors
     /// There is no room for that. The file is not to be changed then.
-    pub(super) fn begin(&self, path: &GuestPath, before: Option<FileStamp>) -> Result<(), ErrorCode> {
+    pub(super) fn begin(
+        &self,
+        path: &GuestPath,
+        before: Option<FileStamp>,
+    ) -> Result<(), ErrorCode> {
         let path: Arc<str> = Arc::from(path.text());
         let mut paths = self.paths();
         let is_first = !paths.all.contains(&path);
@@ -124,21 +138,24 @@ impl CallWrites {
         }
         if is_new {
             files.bytes += cost(&path);
+            files.begun.push(Arc::clone(&path));
         }
-        let write = files.writes.entry(path).or_insert(OwnWrite {
-            before,
-            after: before,
-            had_other_writer: false,
+        let tracked = files.writes.entry(path).or_insert(Tracked {
+            write: OwnWrite {
+                before,
+                after: before,
+                had_other_writer: false,
+            },
             n_calls: 0,
         });
-        write.n_calls += usize::from(is_first);
-        write.found(before);
+        tracked.n_calls += usize::from(is_first);
+        tracked.found(before);
         Ok(())
     }
 
     pub(super) fn end(&self, path: &GuestPath, after: Option<FileStamp>) {
-        if let Some(write) = self.writes.files().writes.get_mut(path.text().as_str()) {
-            write.after = after;
+        if let Some(tracked) = self.writes.files().writes.get_mut(path.text().as_str()) {
+            tracked.write.after = after;
         }
     }
 
@@ -155,9 +172,13 @@ impl Drop for CallWrites {
         }
         for path in paths {
             let found = self.root.stamp(&GuestPath::of(&path)).ok().flatten();
-            if let Some(write) = self.writes.files().writes.get_mut(&path) {
-                write.found(found);
-                write.n_calls = write.n_calls.saturating_sub(1);
+            let mut files = self.writes.files();
+            if let Some(tracked) = files.writes.get_mut(&path) {
+                tracked.found(found);
+                tracked.n_calls = tracked.n_calls.saturating_sub(1);
+                if tracked.n_calls == 0 {
+                    files.ended.insert(path);
+                }
             }
         }
         self.writes.ended.notify_one();

@@ -1,6 +1,6 @@
 //! What the host says to the queue, and what the queue has the host do.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +36,14 @@ pub enum Event {
     /// A call of the app is about to change a file.
     OwnWriteBegan(Arc<str>),
     /// The last call ended that changed a file.
-    OwnWriteEnded(Arc<str>, OwnWrite),
+    OwnWriteEnded {
+        /// The file.
+        path: Arc<str>,
+        /// What they did.
+        write: OwnWrite,
+        /// A watch matches it and the app may read it.
+        is_covered: bool,
+    },
     /// An [`Action::Deliver`] ended, which had this key.
     Delivered(u64, DeliveryResult),
     /// An [`Action::Record`] ended.
@@ -72,26 +79,32 @@ pub enum Action {
 pub enum ScanScope {
     /// Those in these folders, with all below.
     Folders(Vec<Arc<str>>),
-    /// All.
+    /// The next part of all.
     Everything,
 }
 
 /// What a scan found.
-#[derive(Debug)]
-pub enum Scanned {
-    /// Files in some folders.
-    Folders(HashMap<Arc<str>, FileStamp>),
-    /// All files.
-    Everything {
-        /// The files; `None` where the datasite is not there, so that nothing is known.
-        files: Option<HashMap<Arc<str>, FileStamp>>,
-        /// There are more.
-        is_cut: bool,
-        /// How long it took.
-        took: Duration,
-        /// How many scanners the process has.
-        n_scanners: u32,
-    },
+#[derive(Debug, Default)]
+pub struct Scanned {
+    /// Files.
+    pub files: HashMap<Arc<str>, FileStamp>,
+    /// There is more to be read.
+    pub is_cut: bool,
+    /// More of a scan of everything.
+    pub part: Option<ScanPart>,
+}
+
+/// What a part of a scan of everything found, besides files.
+#[derive(Debug, Default)]
+pub struct ScanPart {
+    /// Datasites that were read to their end, with all files that were found there.
+    pub complete: Vec<(Arc<str>, HashSet<Arc<str>>)>,
+    /// Datasites that are no longer there.
+    pub gone: Vec<Arc<str>>,
+    /// How long it took.
+    pub took: Duration,
+    /// How many scanners the process has.
+    pub n_scanners: u32,
 }
 
 /// One attempt to deliver an event.

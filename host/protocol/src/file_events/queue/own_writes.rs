@@ -14,8 +14,6 @@ pub struct OwnWrite {
     pub after: Option<FileStamp>,
     /// Somebody else changed it meanwhile.
     pub had_other_writer: bool,
-    /// A watch matches the file and the app may read it.
-    pub is_covered: bool,
 }
 
 impl OwnWrite {
@@ -24,8 +22,8 @@ impl OwnWrite {
         let is_gap = self.after != next.before;
         Self {
             before: self.before,
+            after: next.after,
             had_other_writer: self.had_other_writer || next.had_other_writer || is_gap,
-            ..next
         }
     }
 }
@@ -55,6 +53,11 @@ impl OwnWrites {
             None => write,
         };
         self.ended.insert(path, all);
+    }
+
+    /// Forgets a file of which no event is ever delivered.
+    pub(super) fn forget(&mut self, path: &str) {
+        self.open.remove(path);
     }
 
     /// Returns what was done to a file. While calls are changing it again, that is not known.
