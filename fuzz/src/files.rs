@@ -7,11 +7,11 @@ pub fn place(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (folder, path) = text.split_once('\n').unwrap_or(("", &text));
     let folder = GuestPath::default().resolve(folder);
-    let folder = folder.map(|named| named.place).unwrap_or_default();
+    let folder = folder.map(|named| named.path).unwrap_or_default();
     let Ok(named) = folder.resolve(path) else {
         return;
     };
-    let names = named.place.names();
+    let names = named.path.names();
     for name in &names {
         assert!(!["", ".", ".."].contains(name), "{path:?}");
         assert!(!name.contains(['/', '\0']) && name.len() <= 255, "{path:?}");
@@ -19,7 +19,7 @@ pub fn place(bytes: &[u8]) {
     assert!(names.join("/").len() <= 4096);
     if !names.is_empty() {
         let again = GuestPath::default().resolve(&names.join("/"));
-        assert_eq!(again.ok().map(|it| it.place), Some(named.place.clone()));
+        assert_eq!(again.ok().map(|it| it.path), Some(named.path.clone()));
     }
     // No more names are left than went up.
     let n_up = path.split('/').filter(|name| *name == "..").count();

@@ -32,7 +32,7 @@ pub use datasites_dir::DatasitesDir;
 pub(crate) use guard::Guard;
 use guard::{Slot, hint};
 pub(crate) use guest_path::MAX_PATH_BYTES;
-pub use guest_path::{GuestPath, NamedPath};
+pub use guest_path::{GuestPath, NamedPath, PathError};
 pub use listing::Listing;
 use own_writes::CallWrites;
 pub(crate) use own_writes::OwnWrites;

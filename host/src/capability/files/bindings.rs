@@ -6,6 +6,7 @@
 
 use rustix::io::Errno;
 
+use super::guest_path::PathError;
 use crate::meter::Refused;
 
 pub(super) use generated::wasi::filesystem::{preopens, types};
@@ -88,6 +89,17 @@ impl From<Errno> for ErrorCode {
             Errno::XDEV => Self::CrossDevice,
             _ => Self::Io,
         }
+    }
+}
+
+impl From<PathError> for FsError {
+    fn from(error: PathError) -> Self {
+        Self::Code(match error {
+            PathError::Empty => ErrorCode::NoEntry,
+            PathError::Null => ErrorCode::Invalid,
+            PathError::LeadsOut => ErrorCode::NotPermitted,
+            PathError::TooLong => ErrorCode::NameTooLong,
+        })
     }
 }
 

@@ -11,7 +11,6 @@ use std::sync::{Arc, RwLock};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat, openat, openat2, statat};
 use rustix::io::Errno;
 
-use super::bindings::ErrorCode;
 use super::guest_path::GuestPath;
 
 /// The folder of all datasites.
@@ -120,11 +119,9 @@ impl DatasitesDir {
     }
 
     /// Opens the folder that holds a path.
-    pub(super) fn open_parent<'a>(
-        &self,
-        path: &'a GuestPath,
-    ) -> Result<(OwnedFd, &'a str), ErrorCode> {
-        let (parent, name) = path.split().ok_or(ErrorCode::NotPermitted)?;
+    pub(super) fn open_parent<'a>(&self, path: &'a GuestPath) -> Result<(OwnedFd, &'a str), Errno> {
+        // The folder of all datasites is in no folder that a guest may change.
+        let (parent, name) = path.split().ok_or(Errno::PERM)?;
         let folder = self.open_place(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
         Ok((folder, name))
     }

@@ -1,6 +1,6 @@
 //! Paths of guests: below the datasites folder, and by names alone.
 
-use super::bindings::ErrorCode;
+use thiserror::Error;
 
 /// The longest path, as on Linux.
 pub(crate) const MAX_PATH_BYTES: usize = 4096;
@@ -20,6 +20,25 @@ pub struct NamedPath {
     pub path: GuestPath,
     /// It was written as that of a folder, as with a slash at its end.
     pub is_folder: bool,
+}
+
+/// Why a text names nothing below the datasites folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum PathError {
+    /// It is empty.
+    #[error("the path is empty")]
+    Empty,
+    /// It has a character that no path has.
+    #[error("the path has a null character")]
+    Null,
+    /// It begins at the root, or climbs above the datasites folder.
+    #[error("the path leads out of the datasites folder")]
+    LeadsOut,
+    /// It is longer than paths are, or one of its names is.
+    #[error(
+        "the path has more than {MAX_PATH_BYTES} bytes, or a name in it more than {MAX_NAME_BYTES}"
+    )]
+    TooLong,
 }
 
 impl GuestPath {
@@ -65,30 +84,30 @@ impl GuestPath {
     /// no links to follow, so `..` is taken by name alone.
     ///
     /// # Errors
-    /// The path leads out, or is none.
-    pub fn resolve(&self, path: &str) -> Result<NamedPath, ErrorCode> {
+    /// See [`PathError`].
+    pub fn resolve(&self, path: &str) -> Result<NamedPath, PathError> {
         if path.is_empty() {
-            return Err(ErrorCode::NoEntry);
+            return Err(PathError::Empty);
         }
         if path.contains('\0') {
-            return Err(ErrorCode::Invalid);
+            return Err(PathError::Null);
         }
         if path.starts_with('/') {
-            return Err(ErrorCode::NotPermitted);
+            return Err(PathError::LeadsOut);
         }
         let mut names = self.0.clone();
         for name in path.split('/') {
             match name {
                 "" | "." => {}
                 ".." => {
-                    names.pop().ok_or(ErrorCode::NotPermitted)?;
+                    names.pop().ok_or(PathError::LeadsOut)?;
                 }
-                name if name.len() > MAX_NAME_BYTES => return Err(ErrorCode::NameTooLong),
+                name if name.len() > MAX_NAME_BYTES => return Err(PathError::TooLong),
                 name => names.push(name.to_owned()),
             }
         }
         if names.iter().map(|name| name.len() + 1).sum::<usize>() > MAX_PATH_BYTES {
-            return Err(ErrorCode::NameTooLong);
+            return Err(PathError::TooLong);
         }
         let last = path.rsplit('/').next().unwrap_or_default();
         Ok(NamedPath {
@@ -128,19 +147,19 @@ mod tests {
     fn refuses_paths_that_lead_out() {
         let base = GuestPath(vec!["a@x.org".to_owned()]);
         for (path, expected) in [
-            ("", ErrorCode::NoEntry),
-            ("/etc/passwd", ErrorCode::NotPermitted),
-            ("/", ErrorCode::NotPermitted),
-            ("../..", ErrorCode::NotPermitted),
-            ("x/../../../y", ErrorCode::NotPermitted),
-            ("a\0b", ErrorCode::Invalid),
+            ("", PathError::Empty),
+            ("/etc/passwd", PathError::LeadsOut),
+            ("/", PathError::LeadsOut),
+            ("../..", PathError::LeadsOut),
+            ("x/../../../y", PathError::LeadsOut),
+            ("a\0b", PathError::Null),
         ] {
             assert_eq!(base.resolve(path).map(|_| ()), Err(expected), "{path:?}");
         }
         let long = "n".repeat(256);
-        assert_eq!(base.resolve(&long).map(|_| ()), Err(ErrorCode::NameTooLong));
+        assert_eq!(base.resolve(&long).map(|_| ()), Err(PathError::TooLong));
         let deep = "n/".repeat(3000);
-        assert_eq!(base.resolve(&deep).map(|_| ()), Err(ErrorCode::NameTooLong));
+        assert_eq!(base.resolve(&deep).map(|_| ()), Err(PathError::TooLong));
         assert!(base.resolve(&"n".repeat(255)).is_ok());
     }
 }
