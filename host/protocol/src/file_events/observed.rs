@@ -281,12 +281,29 @@ impl ObservedFiles {
 
     /// Takes note of what the app itself made of a file.
     pub fn own(&mut self, now: Instant, change: &super::FileChange, changed: &mut Vec<Arc<str>>) {
+        if change
+            .stamp
+            .is_some_and(|stamp| self.was_moved_on(&change.path, &stamp))
+        {
+            changed.push(Arc::clone(&change.path));
+            return self.hint(now, &change.path, FileHint::Unknown);
+        }
         let unsettled = self.unsettled.remove(&change.path);
         self.settle(now, &change.path, change.stamp, changed);
         // What hinted at it may have been another's change.
         if let Some(unsettled) = unsettled {
             self.unsettled.insert(Arc::clone(&change.path), unsettled);
         }
+    }
+
+    /// Tells whether a file was seen elsewhere since it was so at a path.
+    fn was_moved_on(&self, path: &Arc<str>, stamp: &FileStamp) -> bool {
+        let elsewhere = self
+            .holders
+            .get(&stamp.identity())
+            .filter(|holder| *holder != path);
+        let seen = elsewhere.and_then(|holder| self.settled.get(holder));
+        seen.is_some_and(|seen| seen.changed > stamp.changed)
     }
 
     /// Tells whether a file that is gone seems to be on its way to another place,

@@ -393,6 +393,7 @@ impl EventQueue {
         if self.is_closed || !self.can_deliver() {
             return None;
         }
+        self.record_known();
         let (index, event) = self.next_event(now.instant)?;
         self.deliver(now, index, event)
     }
@@ -578,7 +579,9 @@ impl EventQueue {
         self.records.push(record);
     }
 
-    fn next_records(&mut self) -> Option<Action> {
+    /// Has what is taken as known without an event recorded, before anything else is
+    /// delivered about it.
+    fn record_known(&mut self) {
         let mut known = Vec::new();
         for watch in &mut self.watches {
             let number = watch.number;
@@ -588,6 +591,10 @@ impl EventQueue {
         for record in known {
             self.record(record);
         }
+    }
+
+    fn next_records(&mut self) -> Option<Action> {
+        self.record_known();
         if self.recording.is_some() || self.records.is_empty() || self.paused_until.is_some() {
             return None;
         }

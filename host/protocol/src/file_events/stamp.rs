@@ -1,7 +1,7 @@
 //! What tells one state of a file from another.
 
 /// A time of a file, as the file system gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileTime {
     /// Seconds since the epoch.
     pub seconds: i64,

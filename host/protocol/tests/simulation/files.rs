@@ -27,7 +27,7 @@ const STILL: Duration = Duration::from_secs(4);
 const PATHS: [&str; 6] = ["a", "b", "d/e", "d/f", "e/g", "h.txt"];
 const ATTEMPTS: u32 = 4;
 const MOST_DELIVERING: usize = 2;
-const MOST_PARKED: usize = 3;
+const MOST_PARKED: usize = 1;
 
 /// What has to happen in all lives together, or it is not tested.
 pub(crate) const ALL: [&str; 17] = [
