@@ -57,6 +57,8 @@ pub struct ObservedFiles {
     /// Those of `settled` that were so before the start and were not yet looked at.
     unverified: HashSet<Arc<str>>,
     holders: HashMap<FileIdentity, Arc<str>>,
+    /// Where files were before the start that watches know at different places.
+    rivals: HashMap<FileIdentity, Vec<Arc<str>>>,
     unsettled: HashMap<Arc<str>, Unsettled>,
     /// Files of `unsettled` as they were last seen.
     movers: HashMap<FileIdentity, Arc<str>>,
@@ -84,6 +86,7 @@ impl ObservedFiles {
             settled: BTreeMap::new(),
             unverified: HashSet::new(),
             holders: HashMap::new(),
+            rivals: HashMap::new(),
             unsettled: HashMap::new(),
             movers: HashMap::new(),
             due: BTreeSet::new(),
@@ -97,7 +100,10 @@ impl ObservedFiles {
         self.take_out(path);
         self.settled.insert(Arc::clone(path), stamp);
         self.unverified.insert(Arc::clone(path));
-        self.holders.insert(stamp.identity(), Arc::clone(path));
+        let rival = self.holders.insert(stamp.identity(), Arc::clone(path));
+        if let Some(rival) = rival {
+            self.rivals.entry(stamp.identity()).or_default().push(rival);
+        }
         self.hint(now, path, FileHint::Unknown);
     }
 
@@ -346,16 +352,25 @@ impl ObservedFiles {
         self.take_out(path);
         if let Some(stamp) = stamp {
             // A file has one name: it is no longer where it was.
-            let held = self.holders.insert(stamp.identity(), Arc::clone(path));
-            if let Some(other) = held.filter(|other| other != path) {
-                self.take_out(&other);
-                self.holders.insert(stamp.identity(), Arc::clone(path));
-                self.hint(now, &other, FileHint::Unknown);
-                changed.push(other);
+            let identity = stamp.identity();
+            let held = self.holders.insert(identity, Arc::clone(path));
+            let rivals = self.rivals.remove(&identity).unwrap_or_default();
+            for other in held.into_iter().chain(rivals) {
+                if other != *path && self.is_at(&identity, &other) {
+                    self.take_out(&other);
+                    self.hint(now, &other, FileHint::Unknown);
+                    changed.push(other);
+                }
             }
+            self.holders.insert(identity, Arc::clone(path));
             self.settled.insert(Arc::clone(path), stamp);
         }
         changed.push(Arc::clone(path));
+    }
+
+    fn is_at(&self, identity: &FileIdentity, path: &str) -> bool {
+        let stamp = self.settled.get(path);
+        stamp.is_some_and(|stamp| stamp.identity() == *identity)
     }
 
     fn take_out(&mut self, path: &Arc<str>) {
