@@ -16,7 +16,13 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     // environment by itself.
     (
         "host/src",
-        &["notify::"],
+        &[
+            "use notify",
+            " notify::",
+            "(notify::",
+            "sd_notify::",
+            "fs::inotify",
+        ],
         &[
             "supervisor/change_hint.rs",
             "supervisor/systemd.rs",

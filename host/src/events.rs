@@ -137,7 +137,7 @@ impl FileEvents {
             patterns: watch.patterns.clone(),
             globs: watch.globs.clone(),
             kinds: watch.kinds,
-            delivered,
+            delivered: delivered.into_iter().collect(),
         });
         let left = LeftBehind {
             attempts: restored.attempts,

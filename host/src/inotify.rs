@@ -6,7 +6,7 @@
 //! it, so there is one, with one thread that reads what it says.
 //!
 //! A folder is to be watched before it is read: then nothing falls between the two. Where
-//! no more can be watched, the owner is told once, and it is tried again from time to time.
+//! no more can be watched, the owner learns it once from the log, and it is tried again from time to time.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;

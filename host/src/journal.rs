@@ -52,7 +52,7 @@ enum Name {
 pub(crate) struct Left {
     /// Requests that are not known to be over, each with the crashes during it.
     pub(crate) requests: HashMap<Address, u32>,
-    /// Events that the app was being told.
+    /// Events that were being delivered.
     pub(crate) events: Vec<Uuid>,
     /// Something was at work.
     pub(crate) has_crashed: bool,
@@ -171,7 +171,7 @@ impl Journal {
         self.begin(Name::Request(address.to_string()), crashes)
     }
 
-    /// Takes note that the app is told an event from now on.
+    /// Takes note that an event is being delivered from now on.
     pub(crate) fn event(self: &Arc<Self>, id: Uuid) -> Entry {
         self.begin(Name::Event(id.to_string()), 0)
     }
@@ -347,10 +347,10 @@ mod tests {
         let _at_work = journal.request(&address(0));
         drop(journal.request(&address(1)));
         let event = Uuid::new_v4();
-        let told = journal.event(event);
+        let delivery = journal.event(event);
         assert_eq!(requests(folder.path()), [(0, 1)]);
         assert_eq!(left(folder.path()).expect("a journal").events, [event]);
-        drop(told);
+        drop(delivery);
         journal.request(&address(2)).answered();
         // Its answer shows that it is over.
         assert_eq!(requests(folder.path()), [(0, 1), (2, 1)]);

@@ -55,7 +55,7 @@ pub struct Manner {
     pub keep: Duration,
     /// How often old ones are deleted.
     pub sweep_every: Duration,
-    /// How an event is told again that an app did not take.
+    /// When an event is delivered again that an app failed to take.
     pub retry: RetryPolicy,
 }
 

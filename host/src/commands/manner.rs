@@ -38,11 +38,11 @@ pub(super) struct MannerArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "1h")]
     sweep_every: Duration,
 
-    /// Time before an event that failed is told again, which doubles each time
+    /// Time before an event that failed is delivered again; it doubles with each attempt
     #[arg(long, value_name = "DURATION", value_parser = parse_retry, default_value = "1s", help_heading = "Watching")]
     retry_first: Duration,
 
-    /// Times that an event is told before it is parked
+    /// Delivery attempts before an event is parked
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), default_value_t = 10, help_heading = "Watching")]
     retry_attempts: u32,
 }

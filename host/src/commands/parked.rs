@@ -24,9 +24,9 @@ const MAX_SHOWN: u64 = 16 << 20;
 /// Show the requests and events that were given up
 ///
 /// A request is given up when the host has crashed again and again while it handled it, and
-/// is answered with 500. An event of a watched file is told again when the app fails to
+/// is answered with 500. An event of a watched file is delivered again when the app fails to
 /// take it, less and less often, and is given up in the end. The host that serves the
-/// app, or the next one that does, sees to what is asked for here.
+/// app, or the next one that does, does what is asked for here.
 #[derive(Debug, Args)]
 pub(super) struct ParkedArgs {
     /// Name of the app [default: all of them]
@@ -36,8 +36,8 @@ pub(super) struct ParkedArgs {
     #[arg(long, value_name = "ID", requires = "app", conflicts_with_all = ["retry", "drop"])]
     show: Option<Uuid>,
 
-    /// Try this one again: a request gets another answer; an event is told as far as it
-    /// is still so
+    /// Try this one again: a request gets another answer; an event is delivered if its
+    /// file is still so
     #[arg(long, value_name = "ID", requires = "app")]
     retry: Vec<Uuid>,
 

@@ -11,7 +11,7 @@ mod own_writes;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,7 +68,7 @@ pub struct Watch {
     /// The kinds of events that the app wants.
     pub kinds: EventKinds,
     /// The files as the app knows them.
-    pub delivered: HashMap<Arc<str>, FileStamp>,
+    pub delivered: BTreeMap<Arc<str>, FileStamp>,
 }
 
 /// What earlier runs left behind.

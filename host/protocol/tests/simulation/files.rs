@@ -787,7 +787,7 @@ fn queue(now: Now, disk: &Disk) -> EventQueue {
                 moved: true,
                 deleted: true,
             },
-            delivered: delivered.into_iter().collect(),
+            delivered,
         }
     });
     let left = LeftBehind {

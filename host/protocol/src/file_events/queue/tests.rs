@@ -32,7 +32,7 @@ fn watch(number: WatchNumber, pattern: &str) -> Watch {
             moved: true,
             deleted: true,
         },
-        delivered: HashMap::new(),
+        delivered: BTreeMap::new(),
     }
 }
 
