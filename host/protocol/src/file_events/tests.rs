@@ -511,6 +511,52 @@ fn there_is_a_most_of_files() {
     assert_eq!(world.rest(), ["created d"]);
 }
 
+/// What the app left behind is known late, when another has moved the file on already.
+#[test]
+fn a_file_that_was_moved_on_is_not_back_where_the_app_wrote_it() {
+    let mut world = world();
+    world.write("a");
+    let own = world.change("a");
+    world.rename("a", "b");
+    for path in ["a", "b"] {
+        world.hint(path, FileHint::Whole);
+    }
+    world.pass(Duration::from_secs(3));
+    world.own(None, &own);
+    assert!(world.observed.get("b").is_some() && world.observed.get("a").is_none());
+    world.keep_silent();
+    assert_eq!(world.rest(), ["moved a b"]);
+}
+
+/// Two watches may have been stopped at different times.
+#[test]
+fn a_file_is_only_where_it_is_found_wherever_watches_knew_it_before() {
+    let mut world = world();
+    world.write("c");
+    let stamp = world.tree["c"];
+    for path in ["a", "b"] {
+        world.observed.remember(world.now, &Arc::from(path), stamp);
+    }
+    world.hint("c", FileHint::Whole);
+    let mut changed = Vec::new();
+    for _ in 0..2 {
+        let found = LookResult::File {
+            stamp,
+            age: Duration::from_secs(9),
+        };
+        let path = Arc::from("c");
+        world.observed.looked(world.now, &path, found, &mut changed);
+        world.now += Duration::from_secs(1);
+    }
+    changed.sort();
+    assert_eq!(changed, ["a", "b", "c"].map(Arc::from));
+    assert!(
+        ["a", "b"]
+            .iter()
+            .all(|path| world.observed.get(path).is_none())
+    );
+}
+
 #[test]
 fn stamps_are_kept_as_bytes() {
     let mut whole = stamp(7, 9);
