@@ -10,7 +10,13 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     (
         "host/src",
         &["wasmtime::", "wasmtime_wasi::"],
-        &["sandbox.rs", "sandbox/", "capability.rs", "capability/"],
+        &[
+            "sandbox.rs",
+            "sandbox/",
+            "capability.rs",
+            "capability/",
+            "wit.rs",
+        ],
     ),
     // And inotify and sd_notify, which end so. The latter reads its one variable of the
     // environment by itself.
