@@ -1,4 +1,4 @@
-//! What one watch of an app was told of files, and what is yet to be told.
+//! The files as one watch of an app delivered them, and what is still to be delivered.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl Default for RetryPolicy {
 /// What becomes of an event that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
-    /// It is told again after this time.
+    /// It is delivered again after this time.
     Later(Duration),
     /// It was tried often enough: it is to be parked.
     GivenUp,
@@ -52,7 +52,7 @@ pub struct DeliveredFiles {
     /// Events that failed, by their path.
     failing: HashMap<Arc<str>, (FileEvent, Instant)>,
     later: BTreeMap<(Instant, u64), Arc<str>>,
-    /// What is taken as told, and not yet kept.
+    /// What is taken as delivered, and not yet kept.
     silent: Vec<FileChange>,
 }
 
@@ -65,7 +65,7 @@ enum Difference {
 }
 
 impl DeliveredFiles {
-    /// Returns a watch that was told nothing.
+    /// Returns a watch that has delivered nothing.
     pub fn new(globs: Globs, kinds: EventKinds, retry: RetryPolicy) -> Self {
         Self {
             globs,
@@ -97,12 +97,12 @@ impl DeliveredFiles {
         self.stamps.get(path)
     }
 
-    /// Returns the number of paths of which it is yet to be told.
+    /// Returns the number of paths of which something is still to be delivered.
     pub fn n_waiting(&self) -> usize {
         self.queue.len() + self.failing.len()
     }
 
-    /// Takes a change as told.
+    /// Takes a change as delivered.
     pub fn know(&mut self, change: &FileChange) {
         let FileChange { path, stamp } = change;
         let old = match stamp {
@@ -126,7 +126,7 @@ impl DeliveredFiles {
         }
     }
 
-    /// Takes as told what the app itself did to a file that was as the app knows it.
+    /// Takes as delivered what the app itself did to a file that was as the app knows it.
     pub fn own(&mut self, before: Option<FileStamp>, change: &FileChange) {
         if let Some((event, _)) = self.failing.get_mut(&change.path) {
             event.rebase(before, change.stamp);
@@ -140,7 +140,7 @@ impl DeliveredFiles {
     }
 
     /// Takes note that a path may have become another in the tree, or in what is
-    /// told.
+    /// delivered.
     pub fn changed(&mut self, observed: &ObservedFiles, path: &Arc<str>) {
         let difference = self.difference(observed, path);
         self.drop_outdated(path, &difference);
@@ -156,7 +156,7 @@ impl DeliveredFiles {
         }
     }
 
-    /// Forgets events that failed and are no longer what is to be told.
+    /// Forgets events that failed and are no longer what is to be delivered.
     fn drop_outdated(&mut self, path: &Arc<str>, difference: &Difference) {
         let current = match difference {
             Difference::Event(event) => Some(event),
@@ -177,7 +177,7 @@ impl DeliveredFiles {
         }
     }
 
-    /// Returns the next event that can be told. The paths of others are busy.
+    /// Returns the next event that can be delivered. The paths of others are busy.
     pub fn next(
         &mut self,
         observed: &ObservedFiles,
@@ -225,7 +225,7 @@ impl DeliveredFiles {
         self.later.keys().next().map(|(at, _)| *at)
     }
 
-    /// Takes an event as told.
+    /// Takes an event as delivered.
     pub fn done(&mut self, observed: &ObservedFiles, event: &FileEvent) {
         self.failing.remove(&event.path);
         let changes = event.changes();
@@ -237,7 +237,7 @@ impl DeliveredFiles {
         }
     }
 
-    /// Takes note that an event was not taken. One that is given up is told no more
+    /// Takes note that an event was not taken. One that is given up is not delivered again
     /// once it is [`DeliveredFiles::done`].
     pub fn failed(
         &mut self,
@@ -274,7 +274,7 @@ impl DeliveredFiles {
         self.failing.insert(Arc::clone(&event.path), (event, at));
     }
 
-    /// Returns what was taken as told without an event since the last time.
+    /// Returns what was taken as delivered without an event since the last time.
     pub fn take_silent(&mut self) -> Vec<FileChange> {
         std::mem::take(&mut self.silent)
     }
@@ -285,22 +285,22 @@ impl DeliveredFiles {
     }
 
     fn difference(&self, observed: &ObservedFiles, path: &Arc<str>) -> Difference {
-        let told = self.stamps.get(path).copied();
+        let known = self.stamps.get(path).copied();
         let found = observed.get(path).copied().filter(|_| self.covers(path));
-        let (kind, here) = match (told, found) {
+        let (kind, here) = match (known, found) {
             (None, None) => return Difference::None,
-            (Some(told), Some(found)) if told == found => return Difference::None,
-            (Some(told), Some(found)) if told.is_same_content(&found) => {
+            (Some(known), Some(found)) if known == found => return Difference::None,
+            (Some(known), Some(found)) if known.is_same_content(&found) => {
                 return Difference::Silent(Some(found));
             }
-            (told, found) => {
+            (known, found) => {
                 let moved = found
                     .and_then(|found| self.moved_here(path, &found))
-                    .or_else(|| self.moved_away(observed, path, &told?));
+                    .or_else(|| self.moved_away(observed, path, &known?));
                 if let Some(event) = moved {
                     return Difference::Event(event);
                 }
-                match (told, found) {
+                match (known, found) {
                     (None, found) => (EventKind::Created, found),
                     (Some(_), None) => (EventKind::Deleted, None),
                     (Some(_), found) => (EventKind::Modified, found),
@@ -315,7 +315,7 @@ impl DeliveredFiles {
             path: Arc::clone(path),
             moved_from: None,
             attempt: 1,
-            before: told,
+            before: known,
             after: here,
             first_after: here,
         })
@@ -325,38 +325,38 @@ impl DeliveredFiles {
         &self,
         observed: &ObservedFiles,
         path: &Arc<str>,
-        told: &FileStamp,
+        known: &FileStamp,
     ) -> Option<FileEvent> {
-        let (to, found) = observed.holder(&told.identity())?;
-        let is_moved = to != path && told.is_same_file(found) && self.covers(to);
+        let (to, found) = observed.holder(&known.identity())?;
+        let is_moved = to != path && known.is_same_file(found) && self.covers(to);
         is_moved
-            .then(|| self.moved(path, told, to, found))
+            .then(|| self.moved(path, known, to, found))
             .flatten()
     }
 
     fn moved_here(&self, path: &Arc<str>, found: &FileStamp) -> Option<FileEvent> {
         let from = self.holders.get(&found.identity())?;
-        let told = self.stamps.get(from)?;
-        let is_moved = from != path && told.is_same_file(found);
+        let known = self.stamps.get(from)?;
+        let is_moved = from != path && known.is_same_file(found);
         is_moved
-            .then(|| self.moved(from, told, path, found))
+            .then(|| self.moved(from, known, path, found))
             .flatten()
     }
 
     fn moved(
         &self,
         from: &Arc<str>,
-        told: &FileStamp,
+        known: &FileStamp,
         to: &Arc<str>,
         found: &FileStamp,
     ) -> Option<FileEvent> {
-        let is_told = self.stamps.get(to) == Some(found);
-        (self.kinds.moved && !is_told).then(|| FileEvent {
+        let is_known = self.stamps.get(to) == Some(found);
+        (self.kinds.moved && !is_known).then(|| FileEvent {
             kind: EventKind::Moved,
             path: Arc::clone(to),
             moved_from: Some(Arc::clone(from)),
             attempt: 1,
-            before: Some(*told),
+            before: Some(*known),
             after: Some(*found),
             first_after: Some(*found),
         })

@@ -1,4 +1,4 @@
-//! One thing that an app is told.
+//! One event of a file, as it is delivered to an app.
 
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ pub struct FileEvent {
     /// What the app knew of the file, at `moved_from` if it was moved.
     pub(super) before: Option<FileStamp>,
     pub(super) after: Option<FileStamp>,
-    /// What was there when it was first told. The app itself may have changed it in an
+    /// What was there when it was first delivered. The app itself may have changed it in an
     /// attempt that failed.
     pub(super) first_after: Option<FileStamp>,
 }
