@@ -26,11 +26,17 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
     // environment by itself.
     (
         "host/src",
-        &["notify::"],
+        &[
+            "use notify",
+            " notify::",
+            "(notify::",
+            "sd_notify::",
+            "fs::inotify",
+        ],
         &[
             "supervisor/change_hint.rs",
             "supervisor/systemd.rs",
-            "eyes.rs",
+            "inotify.rs",
         ],
     ),
     // Strangers' components are compiled in a process that is there for it.
@@ -150,7 +156,9 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
             "acl/glob/tests.rs",
             "pattern/tests.rs",
             "retention/tests.rs",
-            "watching/tests.rs",
+            "file_events/tests.rs",
+            "file_events/queue/tests.rs",
+            "scan_schedule/tests.rs",
         ],
     ),
 ];

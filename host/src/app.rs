@@ -11,12 +11,11 @@ use std::sync::Arc;
 use syft_manifest::Limits;
 use syft_manifest::clock::now;
 use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
+use syft_protocol::file_events::Delivery;
 use syft_protocol::inbox::{Refusal, Version};
 use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
-use syft_protocol::watching::Event;
 use thiserror::Error;
-use uuid::Uuid;
 
 pub use loaded::{AppError, LoadedApp};
 pub use reply::AnswerFile;
@@ -29,7 +28,7 @@ use crate::meter::Meter;
 use crate::program_cache::{ProgramError, ProgramGuard};
 use crate::router::Router;
 use crate::sandbox::{Admission, Outcome};
-use crate::state::{Note, Recorded, RequestFingerprint, Session, Store, StoreError};
+use crate::state::{Recorded, RequestFingerprint, Session, Store, StoreError};
 use crate::wit::rpc;
 
 /// An app, ready to answer.
@@ -287,24 +286,21 @@ impl App {
     }
 
     /// Delivers an event of a watch to the app. If the app takes it, what it wrote to its
-    /// state is kept, and the notes with it.
+    /// state is kept, and the records with it.
     ///
     /// # Errors
     /// The host cannot load the app, or keep that. Nothing of the call was kept.
     pub(crate) async fn deliver(
         &self,
-        id: Uuid,
-        watch: usize,
-        event: &Event,
-        notes: &[Note],
+        delivery: &Delivery,
     ) -> Result<Result<(), Outcome>, CallError> {
         let program = self.loaded.program.program().await?;
         let (identity, files) = (&self.loaded.identity, &self.files);
-        let event = guest_values::event(id, watch, event);
+        let event = guest_values::event(delivery);
         let attempt = async |admission| {
             let meter = program.admit(admission).await;
             let call = |mut state: Session| {
-                state.also_note(notes.to_vec());
+                state.also_record(delivery.records.clone());
                 program.on_event(identity, &meter, files, state, &event)
             };
             let delivered = self.state.transact(self.limits(), call, Result::is_ok);
@@ -312,7 +308,7 @@ impl App {
         };
         match attempt(Admission::Usual).await? {
             Err(Outcome::Exhausted) => {
-                self.log_exhausted(id);
+                self.log_exhausted(delivery.id);
                 Ok(attempt(Admission::Full).await?)
             }
             delivered => Ok(delivered),

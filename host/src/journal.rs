@@ -176,7 +176,7 @@ impl Journal {
         self.begin(Name::Request(address.to_string()), crashes)
     }
 
-    /// Records that an event is delivered from now on.
+    /// Notes that an event is delivered from now on.
     pub(crate) fn event(self: &Arc<Self>, id: Uuid) -> JournalEntry {
         self.begin(Name::Event(id.to_string()), 0)
     }

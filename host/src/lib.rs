@@ -3,12 +3,12 @@
 //! # Layout
 //! In the order in which a request meets them:
 //! - `server`: the loop that everything comes to
-//! - `tree`: the app's folder in the datasites tree; `eyes`: what the kernel tells of folders
+//! - `tree`: the app's folder in the datasites tree; `inotify`: what the kernel tells of folders
 //! - `app`, `router`: a component that fits our world, its endpoints, and its answers as
 //!   callers read them
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
 //! - `program_cache`: which programs are loaded; `memory`: how much all of them may take
-//! - `watching`: the files that an app is told of
+//! - `events`: file events that are delivered to an app
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
 //!
@@ -32,9 +32,10 @@ pub mod commands;
 pub mod config;
 pub mod durability;
 pub mod error;
-mod eyes;
+pub mod events;
 mod failpoint;
 mod guest_crate;
+mod inotify;
 pub mod install;
 pub mod installed;
 mod journal;
@@ -51,6 +52,7 @@ pub mod program_cache;
 pub mod python_app;
 pub mod router;
 pub mod sandbox;
+mod scanner_count;
 mod scratch;
 pub mod server;
 pub mod shutdown;
@@ -60,5 +62,4 @@ pub mod supervisor;
 pub mod suspension;
 pub mod tree;
 pub mod ui;
-pub mod watching;
 mod wit;

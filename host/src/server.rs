@@ -2,51 +2,53 @@
 //!
 //! The loop passes what may have to be done to the dispatcher. Workers fetch their actions there
 //! and report the results there. Background jobs, such as scans, report to the loop with one
-//! `ServerEvent`.
+//! `ServerEvent`. File events take their turn in the same loop.
 
+mod app_folder;
 mod crash_suspects;
 mod dispatch;
 mod job;
 mod load;
-mod lookout;
 mod options;
+mod scans;
 mod unclaimed_answers;
 mod worker;
 mod written_answers;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
 use syft_protocol::address::Address;
-use syft_protocol::inbox::{self, Inbox, InboxLimits, Now};
+use syft_protocol::inbox::{self, Inbox, InboxLimits};
+use syft_protocol::now::Now;
 use syft_protocol::retention::{Retention, Steadiness};
 use syft_protocol::timestamp::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc};
-use tokio::task::JoinHandle;
 use tokio::time::{self, Instant as TokioInstant};
-use tracing::Instrument;
 
 use crate::app::App;
 use crate::durability::Durability;
+use crate::events::{EventOptions, EventRunner, FileEvents, Wake};
 use crate::failpoint::{self, Step};
 use crate::journal::Journal;
 use crate::private_folder::PrivateFolder;
 use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::tree::{Sweep, Tree, TreeHints, TreeScan, TreeWatcher};
-use crate::watching::{Runner, WatchOptions, Watching};
 
+use app_folder::AppFolder;
 use crash_suspects::CrashSuspects;
 use dispatch::{Dispatcher, Finished};
-use lookout::{Lookout, Scope};
 pub use options::ServeOptions;
+use scans::{RequestScans, Scope};
 use unclaimed_answers::UnclaimedAnswers;
 use written_answers::WrittenAnswers;
 
-/// How often the server looks whether the owner asked for a parked request.
+/// How often the server looks whether the owner asked for something that is parked.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// When old requests are first deleted: not at the start, when there is most to do.
@@ -130,8 +132,8 @@ pub struct Server {
     shared: Arc<ServerShared>,
     events: mpsc::UnboundedReceiver<ServerEvent>,
     setup: ServerSetup,
-    lookout: Lookout,
-    watching: Option<Watching>,
+    scans: RequestScans,
+    file_events: Option<FileEvents>,
     is_sweeping: bool,
     steadiness: Steadiness,
 }
@@ -150,30 +152,35 @@ impl Server {
         });
         let loaded_kib = usize::try_from(app.limits().loaded_bytes >> 10)?;
         let (sender, events) = mpsc::unbounded_channel();
-        let lookout = Lookout::new(&app, &setup, sender.clone())?;
+        let folder = AppFolder::open(&app, &setup)?;
+        let scans = RequestScans::new(folder, sender.clone());
         let slots = Arc::new(Semaphore::new(app.limits().concurrency));
         let app = Arc::new(app);
-        let suspects = CrashSuspects::find(&setup.folder, &lookout.tree, &app, &mut inbox).await?;
+        let suspects =
+            CrashSuspects::find(&setup.folder, &scans.folder.tree, &app, &mut inbox).await?;
         // What was found there may have suspended it.
         if let Some(suspended) = suspension::suspended(&setup.folder)? {
             return Err(suspended.into());
         }
-        let watch_options = WatchOptions {
+        let event_options = EventOptions {
             datasites: setup.datasites.clone(),
             folder: setup.folder.clone(),
             retry: setup.options.retry,
         };
-        let runner = Runner {
+        let runner = EventRunner {
             app: Arc::clone(&app),
             journal: Arc::clone(&suspects.journal),
             slots: Arc::clone(&slots),
         };
-        let watching = Watching::start(runner, watch_options).await?;
-        let (journal, tree) = (Arc::clone(&suspects.journal), Arc::clone(&lookout.tree));
+        let file_events = FileEvents::start(runner, event_options).await?;
+        let (journal, tree) = (
+            Arc::clone(&suspects.journal),
+            Arc::clone(&scans.folder.tree),
+        );
         let dispatcher = Dispatcher::new(inbox, suspects, tree, n_workers());
         Ok(Self {
-            lookout,
-            watching,
+            scans,
+            file_events,
             shared: Arc::new(ServerShared {
                 app,
                 slots,
@@ -195,7 +202,7 @@ impl Server {
 
     /// Returns the app's folder.
     pub fn tree(&self) -> &Tree {
-        &self.lookout.tree
+        &self.scans.folder.tree
     }
 
     /// Answers requests until it has to stop, then finishes what is in progress. Requests
@@ -207,62 +214,61 @@ impl Server {
         sweep.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let mut asked = time::interval(ASKED_EVERY);
         asked.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-        let watching = self.watching.take();
-        let watching = watching
-            .map(|watching| tokio::spawn(watch(watching, shutdown.clone()).in_current_span()));
         let shared = Arc::clone(&self.shared);
+        self.with_file_events(FileEvents::act);
         loop {
             worker::start_workers(&shared);
             let wakes_at = self.look_at_dispatcher();
             tokio::select! {
                 () = shutdown.requested() => break,
+                wake = file_events(self.file_events.as_mut()) => {
+                    self.with_file_events(|events| events.go_on(wake));
+                }
                 Some(event) = self.events.recv() => self.handle(event),
-                hints = hints(self.lookout.watcher.as_deref()) => self.take_hints(hints),
+                hints = hints(self.scans.folder.watcher.as_deref()) => self.take_hints(hints),
                 () = shared.changed.notified() => {}
-                () = sleep_until(wakes_at.map(Into::into)) => {}
-                () = sleep_until(self.lookout.next_scan()) => {
-                    self.lookout.scan(&shared.app, &self.setup);
-                    shared.dispatcher().move_to(&self.lookout.tree);
+                () = sleep_until(wakes_at) => {}
+                () = sleep_until(self.scans.due_at()) => {
+                    self.scans.scan(&shared.app, &self.setup);
+                    shared.dispatcher().move_to(&self.scans.folder.tree);
                 }
                 _ = sweep.tick() => self.sweep(),
-                _ = asked.tick(), if shared.dispatcher().suspects.is_any_parked() => self.apply_requests(),
+                _ = asked.tick() => self.apply_requests(),
             }
         }
         drop(shared);
-        self.finish(shutdown, watching).await
+        self.finish(shutdown).await
     }
 
-    async fn finish(
-        mut self,
-        mut shutdown: Shutdown,
-        watching: Option<JoinHandle<()>>,
-    ) -> Draining {
-        self.lookout.watcher = None;
-        self.shared.journal.stopping();
-        let n_active = || self.shared.dispatcher().inbox.n_active();
-        self.shared.dispatcher().inbox.close();
+    async fn finish(mut self, mut shutdown: Shutdown) -> Draining {
+        self.scans.folder.watcher = None;
+        let shared = Arc::clone(&self.shared);
+        shared.journal.stopping();
+        let n_active = || shared.dispatcher().inbox.n_active();
+        shared.dispatcher().inbox.close();
+        self.with_file_events(FileEvents::close);
         tracing::info!(
             n_active = n_active(),
             "stopping: calls in progress are finished"
         );
         let stop_within = self.setup.options.stop_within;
-        let stop_within = stop_within.unwrap_or(self.shared.app.limits().time);
+        let stop_within = stop_within.unwrap_or(shared.app.limits().time);
         let deadline = TokioInstant::now() + stop_within;
-        while n_active() > 0 {
-            worker::start_workers(&self.shared);
+        loop {
+            worker::start_workers(&shared);
+            // What calls did to files is recorded after the last one of them.
+            let is_over = n_active() == 0;
+            self.with_file_events(FileEvents::act);
+            if is_over && self.file_events.as_ref().is_none_or(FileEvents::is_drained) {
+                break;
+            }
             tokio::select! {
-                () = self.shared.changed.notified() => {}
+                () = shared.changed.notified() => {}
+                wake = file_events(self.file_events.as_mut()) => {
+                    self.with_file_events(|events| events.go_on(wake));
+                }
                 () = time::sleep_until(deadline) => break,
                 () = shutdown.insisted() => break,
-            }
-        }
-        if let Some(watching) = watching {
-            tokio::select! {
-                ended = watching => if let Err(error) = ended {
-                    tracing::debug!("watching: {error}");
-                },
-                () = time::sleep_until(deadline) => {}
-                () = shutdown.insisted() => {}
             }
         }
         self.shared.journal.close();
@@ -270,6 +276,7 @@ impl Server {
             0 => tracing::info!("stopped"),
             n_left => tracing::warn!(n_left, "stopped; these calls run again at the next start"),
         }
+        drop(shared);
         let Self { events, .. } = self;
         Draining(events)
     }
@@ -279,7 +286,7 @@ impl Server {
         let mut dispatcher = self.shared.dispatcher();
         if dispatcher.inbox.is_behind() {
             dispatcher.inbox.catch_up();
-            self.lookout.scan_soon();
+            self.scans.scan_soon();
         }
         dispatcher.inbox.wakes_at()
     }
@@ -296,14 +303,28 @@ impl Server {
         }
     }
 
+    /// Does something about file events. Should that break off by a fault of the host,
+    /// requests are answered still, and the owner has to know.
+    fn with_file_events(&mut self, step: impl FnOnce(&mut FileEvents)) {
+        let Some(events) = &mut self.file_events else {
+            return;
+        };
+        if catch_unwind(AssertUnwindSafe(|| step(events))).is_err() {
+            self.file_events = None;
+            tracing::error!(
+                "the host failed: no file events are delivered until the app is started again"
+            );
+        }
+    }
+
     fn take_hints(&mut self, hints: TreeHints) {
         let router = self.shared.app.router();
         if hints.everything {
-            self.lookout.scan_soon();
+            self.scans.scan_soon();
         }
         let (now, mut dispatcher) = (now(), self.shared.dispatcher());
         for (path, ids) in hints.requests {
-            let Some(folder) = lookout::served_folder(router, &path) else {
+            let Some(folder) = scans::served_folder(router, &path) else {
                 continue;
             };
             let folder = Arc::new(folder);
@@ -313,12 +334,12 @@ impl Server {
             }
         }
         drop(dispatcher);
-        if let Some(watcher) = &self.lookout.watcher {
+        if let Some(watcher) = &self.scans.folder.watcher {
             for path in &hints.gone_folders {
                 watcher.forget(path);
             }
         }
-        self.lookout.look_into(router, hints.new_folders);
+        self.scans.look_into(router, hints.new_folders);
     }
 
     fn take_scan(&mut self, scan: TreeScan, scope: Scope) {
@@ -326,16 +347,26 @@ impl Server {
         self.shared.dispatcher().inbox.handle(now(), found);
         self.shared.written_answers().forget_old(Instant::now());
         let router = self.shared.app.router();
-        self.lookout.scanned(router, scan.is_cut, scope);
+        self.scans.scanned(router, scan.is_cut, scope);
     }
 
-    /// Retries the parked requests that the owner asked for.
+    /// Does with parked requests and events what the owner asked for.
     fn apply_requests(&mut self) {
+        if self
+            .file_events
+            .as_ref()
+            .is_some_and(FileEvents::has_parked)
+        {
+            self.with_file_events(FileEvents::apply_requests);
+        }
         let mut dispatcher = self.shared.dispatcher();
         let Dispatcher {
             inbox, suspects, ..
         } = &mut *dispatcher;
-        for address in suspects.apply_requests(&self.lookout.tree, inbox) {
+        if !suspects.is_any_parked() {
+            return;
+        }
+        for address in suspects.apply_requests(&self.scans.folder.tree, inbox) {
             inbox.handle(now(), inbox::Event::Again(address));
         }
     }
@@ -350,8 +381,11 @@ impl Server {
         if std::mem::replace(&mut self.is_sweeping, true) {
             return;
         }
-        let (tree, events) = (Arc::clone(&self.lookout.tree), self.shared.events.clone());
-        let endpoints = self.lookout.endpoints();
+        let (tree, events) = (
+            Arc::clone(&self.scans.folder.tree),
+            self.shared.events.clone(),
+        );
+        let endpoints = self.scans.folder.endpoints();
         let retention = Retention {
             keep: self.setup.options.store.keep,
         };
@@ -394,11 +428,11 @@ fn n_workers() -> usize {
     Handle::current().metrics().num_workers()
 }
 
-/// Tells the app of files to the end. Should that break off by a fault of the host,
-/// requests are answered still, and somebody has to know.
-async fn watch(watching: Watching, shutdown: Shutdown) {
-    if let Err(error) = tokio::spawn(watching.run(shutdown).in_current_span()).await {
-        tracing::error!("the app is told of no more files until the next start: {error}");
+/// Waits until file events have something to do; for ever where nothing is watched.
+async fn file_events(events: Option<&mut FileEvents>) -> Wake {
+    match events {
+        Some(events) => events.wake().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -411,9 +445,9 @@ async fn hints(watcher: Option<&TreeWatcher>) -> TreeHints {
 }
 
 /// Waits until a time, or for ever without one.
-async fn sleep_until(at: Option<TokioInstant>) {
+async fn sleep_until(at: Option<Instant>) {
     match at {
-        Some(at) => time::sleep_until(at).await,
+        Some(at) => time::sleep_until(at.into()).await,
         None => std::future::pending().await,
     }
 }

@@ -32,7 +32,7 @@ pub(crate) use answers::Recorded;
 pub use answers::RequestFingerprint;
 use file::File;
 pub(crate) use session::{Session, SessionError};
-pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
+pub(crate) use watching::Kept;
 use writer::{Changes, Commit, CommitContext, Extra, Writer};
 
 use crate::durability::Durability;

@@ -4,6 +4,7 @@
 //! Strangers write below it. Every path is walked from the handle one name at a
 //! time and no symlink is followed, at any level below the datasites root.
 
+mod cursor;
 mod folders;
 mod names;
 mod prepare;
@@ -32,6 +33,7 @@ use rustix::io::Errno;
 use syft_manifest::nofollow_dir::{open_or_create, open_path};
 use syft_protocol::address::{AppName, Datasite, Folder};
 
+pub(crate) use cursor::Cursor;
 use folders::Folders;
 pub use read::{OpenedRequest, RequestFile};
 pub use scan::{EndpointScan, ScanFilter, SkippedEntries, TreeScan};

@@ -35,7 +35,7 @@ pub use version::{Content, Stamp, Version};
 
 use crate::address::{Address, Proof, Sender};
 use crate::message::{MessageError, Request};
-use crate::timestamp::Timestamp;
+use crate::now::Now;
 
 /// Bounds of an [`Inbox`].
 #[derive(Clone, Debug)]
@@ -92,15 +92,6 @@ impl Default for InboxLimits {
             crashes: 8,
         }
     }
-}
-
-/// The two clocks, read once per step.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// For delays.
-    pub instant: Instant,
-    /// For comparison with the times in messages.
-    pub wall: Timestamp,
 }
 
 /// What loading a request found.

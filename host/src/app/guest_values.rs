@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
+use syft_protocol::file_events::{Delivery, EventKind};
 use syft_protocol::message::{self, Method};
-use syft_protocol::watching::{Event, Kind};
-use uuid::Uuid;
 
 use crate::capability::AppIdentity;
 use crate::router::Route;
@@ -31,10 +30,11 @@ pub(super) fn request(
     }
 }
 
-pub(super) fn event(id: Uuid, watch: usize, event: &Event) -> watch::Event {
+pub(super) fn event(delivery: &Delivery) -> watch::Event {
+    let event = &delivery.event;
     watch::Event {
-        id: id.to_string(),
-        watch: u32::try_from(watch).unwrap_or(u32::MAX),
+        id: delivery.id.to_string(),
+        watch: u32::try_from(delivery.watch).unwrap_or(u32::MAX),
         kind: kind(event.kind),
         path: event.path.to_string(),
         moved_from: event.moved_from.as_deref().map(str::to_owned),
@@ -49,12 +49,12 @@ pub(super) fn identity(name: &AppName, datasite: &Datasite) -> AppIdentity {
     }
 }
 
-fn kind(kind: Kind) -> watch::EventKind {
+fn kind(kind: EventKind) -> watch::EventKind {
     match kind {
-        Kind::Created => watch::EventKind::Created,
-        Kind::Modified => watch::EventKind::Modified,
-        Kind::Moved => watch::EventKind::Moved,
-        Kind::Deleted => watch::EventKind::Deleted,
+        EventKind::Created => watch::EventKind::Created,
+        EventKind::Modified => watch::EventKind::Modified,
+        EventKind::Moved => watch::EventKind::Moved,
+        EventKind::Deleted => watch::EventKind::Deleted,
     }
 }
 

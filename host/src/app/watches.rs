@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use syft_manifest::sanitize::plain;
 use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::file_events::EventKinds;
 use syft_protocol::pattern::{Globs, GlobsError};
-use syft_protocol::watching::Kinds;
 use thiserror::Error;
 
 use crate::wit::watch;
@@ -26,7 +26,7 @@ pub struct Watch {
     /// The patterns, ready to match.
     pub globs: Globs,
     /// Which kinds of events it wants.
-    pub kinds: Kinds,
+    pub kinds: EventKinds,
 }
 
 /// Why the watches of an app cannot be had.
@@ -110,8 +110,8 @@ impl Watches {
     }
 }
 
-fn kinds(events: watch::EventKinds) -> Kinds {
-    Kinds {
+fn kinds(events: watch::EventKinds) -> EventKinds {
+    EventKinds {
         created: events.contains(watch::EventKinds::CREATED),
         modified: events.contains(watch::EventKinds::MODIFIED),
         moved: events.contains(watch::EventKinds::MOVED),

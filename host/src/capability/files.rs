@@ -36,7 +36,7 @@ pub(crate) use guest_path::MAX_PATH_BYTES;
 pub use guest_path::{GuestPath, NamedPath, PathError};
 pub use listing::Listing;
 use own_writes::CallWrites;
-pub(crate) use own_writes::{OwnWrite, OwnWrites};
+pub(crate) use own_writes::OwnWrites;
 pub(crate) use policy::FilePolicy;
 use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};

@@ -19,7 +19,7 @@ use crate::ui::Ui;
 const MARK: &str =
     "# WriteResult by `syft-host autostart`, which replaces it unless it was changed: ";
 
-/// StartCommand `syft-host serve` from systemd or SyftBox
+/// Start `syft-host serve` from systemd or SyftBox
 ///
 /// Writes one file. A file of that name that this command did not write stays as it is.
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use syft_manifest::sanitize::plain;
 use syft_protocol::address::{Address, AppName};
+use syft_protocol::file_events::ParkedEvent;
 use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
@@ -15,7 +16,6 @@ use crate::parked::{ParkedAction, ParkedRequest, ParkedStore};
 use crate::private_folder::PrivateFolder;
 use crate::tree::{OpenedRequest, Tree};
 use crate::ui::Ui;
-use crate::watching::parked::ParkedEvent;
 
 /// The most bytes of a request that are shown.
 const MAX_SHOWN: u64 = 16 << 20;

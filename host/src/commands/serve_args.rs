@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use syft_manifest::units::{parse_long_time, parse_size, parse_time};
-use syft_protocol::watching::Retry;
+use syft_protocol::file_events::RetryPolicy;
 
 use crate::durability::Durability;
 use crate::machine::usual_memory;
@@ -81,7 +81,7 @@ impl From<SharedServeArgs> for ServeOptions {
             },
             sweep_every: args.sweep_every,
             stop_within: None,
-            retry: Retry {
+            retry: RetryPolicy {
                 first: args.retry_first,
                 attempts: args.retry_attempts,
             },

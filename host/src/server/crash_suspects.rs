@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use syft_protocol::address::Address;
+use syft_protocol::file_events::{Attempts, Record};
 use syft_protocol::inbox::{Inbox, InboxLimits};
 use syft_protocol::timestamp::Timestamp;
 
@@ -15,7 +16,6 @@ use crate::app::App;
 use crate::journal::{self, Journal};
 use crate::parked::{MAX_PARKED, ParkedAction, ParkedRequest, ParkedStore};
 use crate::private_folder::PrivateFolder;
-use crate::state::{Attempts, Note};
 use crate::suspension;
 use crate::tree::{OpenedRequest, Tree};
 
@@ -190,16 +190,16 @@ async fn count_events(
     let limit = InboxLimits::default().crashes;
     let known = app.state().watches()?.attempts;
     let at = Timestamp::from_system_time(SystemTime::now()).micros();
-    let notes = left.events.iter().map(|id| {
+    let records = left.events.iter().map(|id| {
         let failed = known.iter().find(|(known, _)| known == id);
         let n_failed = failed.map_or(0, |(_, attempts)| attempts.n_failed) + 1;
         if n_failed >= limit {
             log_unrecorded(suspension::note_given_up(folder, &id.to_string()));
         }
-        Note::Attempts(*id, Some(Attempts { n_failed, at }))
+        Record::Attempts(*id, Some(Attempts { n_failed, at }))
     });
-    let notes = notes.collect();
-    app.state().note(notes).await?;
+    let records = records.collect();
+    app.state().record(records).await?;
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use syft_protocol::address::Address;
-use syft_protocol::inbox::{self, Action, Inbox, Loaded, Now};
+use syft_protocol::inbox::{self, Action, Inbox, Loaded};
+use syft_protocol::now::Now;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use super::crash_suspects::CrashSuspects;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use syft_protocol::watching::Retry;
+use syft_protocol::file_events::RetryPolicy;
 
 use crate::memory::Memory;
 use crate::state::StoreOptions;
@@ -24,7 +24,7 @@ pub struct ServeOptions {
     /// take.
     pub stop_within: Option<Duration>,
     /// When an event that the app did not take is delivered again.
-    pub retry: Retry,
+    pub retry: RetryPolicy,
 }
 
 impl ServeOptions {
@@ -37,7 +37,7 @@ impl ServeOptions {
             store: StoreOptions::default(),
             sweep_every: Duration::from_secs(60 * 60),
             stop_within: None,
-            retry: Retry::default(),
+            retry: RetryPolicy::default(),
         }
     }
 }

@@ -18,7 +18,8 @@ use syft_protocol::address::{Address, Endpoint, Folder, RequestId};
 use syft_protocol::inbox::{Found, Stamp};
 
 use super::Tree;
-use super::names::{Cursor, Names, open_to_read, read_names};
+use super::cursor::Cursor;
+use super::names::{Names, open_to_read, read_names};
 use super::quiet::Quiet;
 use super::read::stamp;
 use super::watch::{FolderGrade, TreeWatcher, WatchResult};

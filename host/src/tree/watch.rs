@@ -13,13 +13,13 @@ use tokio::sync::Notify;
 
 pub(super) use super::watch_slots::FolderGrade;
 use super::watch_slots::{SlotClaim, WatchSlots};
-use crate::eyes::{Event, Eyes, Interest, Observer, What};
+use crate::inotify::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
 /// everything.
 const MAX_HINTS: usize = 16_384;
 
-/// What may have changed since the last look. Folders are paths below the watched root.
+/// ChangeKind may have changed since the last look. Folders are paths below the watched root.
 #[derive(Debug, Default)]
 pub struct TreeHints {
     /// Requests that were written or moved in, by their folders.
@@ -39,12 +39,12 @@ impl TreeHints {
     }
 
     /// Takes note of an event, and tells whether it says anything.
-    fn note(&mut self, event: &Event<'_>) -> bool {
+    fn note(&mut self, event: &FolderChange<'_>) -> bool {
         let is_new = match (event.is_folder, event.what) {
-            (true, What::Made | What::MovedIn) => self.new_folders.insert(event.path()),
-            (true, What::Gone) => self.gone_folders.insert(event.path()),
+            (true, ChangeKind::Made | ChangeKind::MovedIn) => self.new_folders.insert(event.path()),
+            (true, ChangeKind::Gone) => self.gone_folders.insert(event.path()),
             // A file that is only made is empty still.
-            (false, What::Written | What::MovedIn) => match request_file(event.name) {
+            (false, ChangeKind::Written | ChangeKind::MovedIn) => match request_file(event.name) {
                 FileKind::Request(id) => self.requests_in(event.folder).insert(id),
                 _ => false,
             },
@@ -77,8 +77,8 @@ pub(super) enum WatchResult {
 
 /// Watches folders until it is dropped.
 pub struct TreeWatcher {
-    eyes: Eyes,
-    /// Is never locked while the eyes are asked for something.
+    folders: FolderWatcher,
+    /// Is never locked while the folders are asked for something.
     slots: Mutex<WatchSlots>,
     shared: Arc<Shared>,
 }
@@ -94,7 +94,7 @@ impl TreeWatcher {
     pub fn start(n_endpoints: usize) -> Self {
         let shared = Arc::new(Shared::default());
         Self {
-            eyes: Eyes::new(Arc::clone(&shared) as Arc<dyn Observer>),
+            folders: FolderWatcher::new(Arc::clone(&shared) as Arc<dyn ChangeObserver>),
             slots: Mutex::new(WatchSlots::new(n_endpoints)),
             shared,
         }
@@ -107,8 +107,8 @@ impl TreeWatcher {
     /// Watches a folder that leads to endpoints, if that can be.
     pub(super) fn cover_way(&self, dir: BorrowedFd<'_>, path: &str) {
         let path = Arc::from(path);
-        self.eyes
-            .cover(dir, &path, Interest::ArrivalsAndFolders, None);
+        self.folders
+            .cover(dir, &path, WatchMask::ArrivalsAndFolders, None);
     }
 
     /// Watches a folder that is open, if that can be and no other goes before.
@@ -121,8 +121,8 @@ impl TreeWatcher {
         let path: Arc<str> = Arc::from(folder.segments().collect::<Vec<_>>().join("/"));
         let endpoint = folder.endpoint().as_str();
         if folder.sender().is_none() {
-            let interest = Interest::ArrivalsAndFolders;
-            return match self.eyes.cover(dir, &path, interest, None) {
+            let interest = WatchMask::ArrivalsAndFolders;
+            return match self.folders.cover(dir, &path, interest, None) {
                 true => WatchResult::Watched,
                 false => WatchResult::Refused,
             };
@@ -134,8 +134,8 @@ impl TreeWatcher {
             SlotClaim::Instead(other) => Some(other),
         };
         let cover = |instead: Option<&str>| {
-            let interest = Interest::Arrivals;
-            self.eyes.cover(dir, &path, interest, instead)
+            let interest = WatchMask::Arrivals;
+            self.folders.cover(dir, &path, interest, instead)
         };
         if cover(instead.as_deref()) {
             return WatchResult::Watched;
@@ -160,13 +160,13 @@ impl TreeWatcher {
 
     /// Gives the places of folders to others that are gone.
     pub fn tidy_up(&self) {
-        let watched = self.eyes.paths();
+        let watched = self.folders.paths();
         self.slots().retain(|path| watched.contains(path));
     }
 
     /// Watches a folder and those below it no more.
     pub fn forget(&self, path: &str) {
-        self.eyes.forget(path);
+        self.folders.forget(path);
     }
 
     /// Returns what may have changed, once something may have.
@@ -188,8 +188,8 @@ impl Shared {
     }
 }
 
-impl Observer for Shared {
-    fn note(&self, event: &Event<'_>) {
+impl ChangeObserver for Shared {
+    fn note(&self, event: &FolderChange<'_>) {
         // The host's own answers are events, too, and wake nobody.
         if self.hints().note(event) {
             self.changed.notify_one();

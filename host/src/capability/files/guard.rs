@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use syft_manifest::Limits;
-use syft_protocol::watching::Stamp;
+use syft_protocol::file_events::FileStamp;
 
 use super::access::{Access, Granted, Refusal, ToWrite};
 use super::bindings::ErrorCode;
@@ -130,7 +130,7 @@ impl Guard {
     pub(super) fn changing<T>(
         &self,
         path: &GuestPath,
-        look: impl Fn() -> Option<Stamp>,
+        look: impl Fn() -> Option<FileStamp>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
         let Some(writes) = &self.0.own_writes else {

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use syft_protocol::watching::Stamp;
+use syft_protocol::file_events::{FileStamp, OwnWrite};
 use tokio::sync::Notify;
 
 use super::bindings::ErrorCode;
@@ -28,43 +28,51 @@ pub(crate) struct OwnWrites {
 
 #[derive(Default)]
 struct Files {
-    writes: HashMap<Arc<str>, OwnWrite>,
+    writes: HashMap<Arc<str>, Tracked>,
     bytes: usize,
+    /// Files that calls have begun to change since somebody last asked, and those of which
+    /// the last call has ended.
+    begun: Vec<Arc<str>>,
+    ended: HashSet<Arc<str>>,
 }
 
-/// What calls did to one file.
-#[derive(Debug, Clone)]
-pub(crate) struct OwnWrite {
-    /// The file before the first of them.
-    pub(crate) before: Option<Stamp>,
-    /// The file as they left it.
-    pub(crate) after: Option<Stamp>,
-    /// Another program changed it meanwhile, so events about it are delivered.
-    pub(crate) had_other_writer: bool,
-    /// Calls that have changed it and still run.
+/// What calls do to one file.
+struct Tracked {
+    write: OwnWrite,
     n_calls: usize,
 }
 
-impl OwnWrites {
-    /// Tells whether calls change a file, or have changed it and it was not taken yet.
-    pub(crate) fn are_pending(&self, path: &str) -> bool {
-        self.files().writes.contains_key(path)
-    }
+/// What became known since the last time.
+#[derive(Default)]
+pub(crate) struct OwnWriteChanges {
+    /// Files that calls have begun to change.
+    pub(crate) begun: Vec<Arc<str>>,
+    /// What calls did that have ended. It is forgotten here.
+    pub(crate) ended: Vec<(Arc<str>, OwnWrite)>,
+}
 
+impl OwnWrites {
     /// Waits until a call ends that changed files.
     pub(crate) async fn ended(&self) {
         self.ended.notified().await;
     }
 
-    /// Takes what was written to wanted files by calls that have all ended. A file that a call
-    /// still has in hand would change again.
-    pub(crate) fn take(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(Arc<str>, OwnWrite)> {
+    /// Returns what became known since the last time.
+    pub(crate) fn changes(&self) -> OwnWriteChanges {
         let mut files = self.files();
-        let is_over = |path: &Arc<str>, write: &mut OwnWrite| write.n_calls == 0 && is_wanted(path);
-        let taken: Vec<_> = files.writes.extract_if(is_over).collect();
-        let bytes: usize = taken.iter().map(|(path, _)| cost(path)).sum();
-        files.bytes -= bytes;
-        taken
+        let begun = std::mem::take(&mut files.begun);
+        let mut ended = Vec::new();
+        for path in std::mem::take(&mut files.ended) {
+            // Another call may have begun to change it since.
+            let is_over = |tracked: &Tracked| tracked.n_calls == 0;
+            if files.writes.get(&path).is_some_and(is_over)
+                && let Some(tracked) = files.writes.remove(&path)
+            {
+                files.bytes -= cost(&path);
+                ended.push((path, tracked.write));
+            }
+        }
+        OwnWriteChanges { begun, ended }
     }
 
     fn files(&self) -> MutexGuard<'_, Files> {
@@ -72,9 +80,9 @@ impl OwnWrites {
     }
 }
 
-impl OwnWrite {
-    fn found(&mut self, stamp: Option<Stamp>) {
-        self.had_other_writer |= self.after != stamp;
+impl Tracked {
+    fn found(&mut self, stamp: Option<FileStamp>) {
+        self.write.had_other_writer |= self.write.after != stamp;
     }
 }
 
@@ -111,7 +119,11 @@ impl CallWrites {
     /// # Errors
     /// There is no room for the note. The file must not be changed then: its change would be
     /// delivered to the app as if others had made it.
-    pub(super) fn begin(&self, path: &GuestPath, before: Option<Stamp>) -> Result<(), ErrorCode> {
+    pub(super) fn begin(
+        &self,
+        path: &GuestPath,
+        before: Option<FileStamp>,
+    ) -> Result<(), ErrorCode> {
         let path: Arc<str> = Arc::from(path.text());
         let mut paths = self.paths();
         let is_first = !paths.all.contains(&path);
@@ -127,21 +139,24 @@ impl CallWrites {
         }
         if is_new {
             files.bytes += cost(&path);
+            files.begun.push(Arc::clone(&path));
         }
-        let write = files.writes.entry(path).or_insert(OwnWrite {
-            before,
-            after: before,
-            had_other_writer: false,
+        let tracked = files.writes.entry(path).or_insert(Tracked {
+            write: OwnWrite {
+                before,
+                after: before,
+                had_other_writer: false,
+            },
             n_calls: 0,
         });
-        write.n_calls += usize::from(is_first);
-        write.found(before);
+        tracked.n_calls += usize::from(is_first);
+        tracked.found(before);
         Ok(())
     }
 
-    pub(super) fn end(&self, path: &GuestPath, after: Option<Stamp>) {
-        if let Some(write) = self.writes.files().writes.get_mut(path.text().as_str()) {
-            write.after = after;
+    pub(super) fn end(&self, path: &GuestPath, after: Option<FileStamp>) {
+        if let Some(tracked) = self.writes.files().writes.get_mut(path.text().as_str()) {
+            tracked.write.after = after;
         }
     }
 
@@ -159,9 +174,13 @@ impl Drop for CallWrites {
         // The last look: a write of somebody else after the call's own is not the app's.
         for path in paths {
             let found = self.root.stamp(&GuestPath::of(&path)).ok().flatten();
-            if let Some(write) = self.writes.files().writes.get_mut(&path) {
-                write.found(found);
-                write.n_calls = write.n_calls.saturating_sub(1);
+            let mut files = self.writes.files();
+            if let Some(tracked) = files.writes.get_mut(&path) {
+                tracked.found(found);
+                tracked.n_calls = tracked.n_calls.saturating_sub(1);
+                if tracked.n_calls == 0 {
+                    files.ended.insert(path);
+                }
             }
         }
         self.writes.ended.notify_one();

@@ -1,10 +1,10 @@
 //! What the host remembers of the watches of an app from its last run, and how that
 //! goes over into this one.
 //!
-//! The files that are there when a watch is new are taken as told: as with SyftEvent,
+//! The files that are there when a watch is new are taken as delivered: as with SyftEvent,
 //! an app hears of what changes from then on. What changes while the app is not served
-//! is told at its next start. Where the patterns of a watch or the grants of the app
-//! have changed, what they newly cover is taken as told, and what they no longer cover
+//! is delivered at its next start. Where the patterns of a watch or the grants of the app
+//! have changed, what they newly cover is taken as delivered, and what they no longer cover
 //! is forgotten.
 
 use std::collections::HashMap;
@@ -14,16 +14,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use syft_manifest::{Files, Grants};
 use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::file_events::{
+    Attempts, FileChange, FileStamp, ParkedEvent, Record, WatchNumber,
+};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::pattern::Globs;
-use syft_protocol::watching::{Change, Stamp, Told};
 use uuid::Uuid;
 
-use super::parked::ParkedEvent;
-use super::view::Coverage;
+use super::scope::Coverage;
 use crate::app::Watch;
 use crate::capability::files::FilePolicy;
-use crate::state::{Attempts, Kept, Note, WatchNumber};
+use crate::state::Kept;
 
 /// How long an event that failed and did not come up again is remembered.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
@@ -39,18 +40,18 @@ pub(super) struct Context<'a> {
 }
 
 /// What goes over into this run.
-pub(super) struct Memory {
-    /// For each watch of the app its number and what it was told.
-    pub(super) told: Vec<(WatchNumber, HashMap<Arc<str>, Stamp>)>,
+pub(super) struct Restored {
+    /// For each watch of the app its number and the files as the app knows them.
+    pub(super) delivered: Vec<(WatchNumber, HashMap<Arc<str>, FileStamp>)>,
     pub(super) attempts: HashMap<Uuid, Attempts>,
     pub(super) parked: HashMap<Uuid, ParkedEvent>,
-    /// What is to be noted for the next run.
-    pub(super) notes: Vec<Note>,
+    /// What is to be recorded for the next run.
+    pub(super) records: Vec<Record>,
 }
 
 /// A watch as it is kept: enough to know which files it covered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Definition {
+struct WatchDefinition {
     index: usize,
     patterns: Vec<String>,
     events: Vec<String>,
@@ -59,7 +60,7 @@ struct Definition {
     denied: Vec<String>,
 }
 
-impl Definition {
+impl WatchDefinition {
     fn new(index: usize, watch: &Watch, grants: &Grants) -> Self {
         let texts = |patterns: &[PathPattern]| -> Vec<String> {
             patterns.iter().map(ToString::to_string).collect()
@@ -118,33 +119,33 @@ impl Definition {
 }
 
 /// The last run of a watch.
-struct Old {
+struct EarlierWatch {
     number: WatchNumber,
-    definition: Option<Definition>,
-    told: HashMap<Arc<str>, Stamp>,
+    definition: Option<WatchDefinition>,
+    delivered: HashMap<Arc<str>, FileStamp>,
 }
 
-impl Memory {
+impl Restored {
     /// Returns what goes over of what was kept, given the files that are there now.
     pub(super) fn new(
         kept: Kept,
         watches: &[Watch],
-        found: &HashMap<Arc<str>, Stamp>,
+        found: &HashMap<Arc<str>, FileStamp>,
         context: &Context<'_>,
     ) -> Self {
         let mut next_number = kept.watches.iter().map(|(number, _)| number + 1).max();
-        let mut notes = Vec::new();
-        let attempts = take_attempts(kept.attempts, context.now, &mut notes);
-        let parked = take_parked(kept.parked, &mut notes);
-        let mut old = take_old(kept.watches, kept.told);
-        let definitions: Vec<Definition> = watches
+        let mut records = Vec::new();
+        let attempts = take_attempts(kept.attempts, context.now, &mut records);
+        let parked = take_parked(kept.parked, &mut records);
+        let mut old = take_old(kept.watches, kept.delivered);
+        let definitions: Vec<WatchDefinition> = watches
             .iter()
             .enumerate()
-            .map(|(index, watch)| Definition::new(index, watch, context.grants))
+            .map(|(index, watch)| WatchDefinition::new(index, watch, context.grants))
             .collect();
         let mut matched = pair(&mut old, &definitions);
-        notes.extend(old.into_iter().map(|old| Note::NoWatch(old.number)));
-        let mut told = Vec::with_capacity(watches.len());
+        records.extend(old.into_iter().map(|old| Record::NoWatch(old.number)));
+        let mut delivered = Vec::with_capacity(watches.len());
         for (index, watch) in watches.iter().enumerate() {
             let definition = &definitions[index];
             let coverage = Coverage::new(vec![watch.globs.clone()], Arc::clone(context.policy));
@@ -153,78 +154,82 @@ impl Memory {
                 .filter(|(path, _)| coverage.covers(path))
                 .map(|(path, stamp)| (Arc::clone(path), *stamp));
             let (number, files) = match matched.remove(&index) {
-                Some(old) => old.go_over(definition, &coverage, covered, context, &mut notes),
+                Some(old) => old.go_over(definition, &coverage, covered, context, &mut records),
                 None => {
                     let number = next_number.unwrap_or(0);
                     next_number = Some(number + 1);
                     let files: HashMap<_, _> = covered.collect();
-                    notes.extend(files.iter().map(|(path, stamp)| note(number, path, *stamp)));
+                    records.extend(
+                        files
+                            .iter()
+                            .map(|(path, stamp)| delivered_record(number, path, *stamp)),
+                    );
                     (number, files)
                 }
             };
-            notes.push(Note::Watch(number, definition.text()));
-            told.push((number, files));
+            records.push(Record::Watch(number, definition.text()));
+            delivered.push((number, files));
         }
         Self {
-            told,
+            delivered,
             attempts,
             parked,
-            notes,
+            records,
         }
     }
 }
 
-impl Old {
+impl EarlierWatch {
     fn go_over(
         mut self,
-        definition: &Definition,
+        definition: &WatchDefinition,
         coverage: &Coverage,
-        covered: impl Iterator<Item = (Arc<str>, Stamp)>,
+        covered: impl Iterator<Item = (Arc<str>, FileStamp)>,
         context: &Context<'_>,
-        notes: &mut Vec<Note>,
-    ) -> (WatchNumber, HashMap<Arc<str>, Stamp>) {
+        records: &mut Vec<Record>,
+    ) -> (WatchNumber, HashMap<Arc<str>, FileStamp>) {
         let number = self.number;
         let before = self.definition.as_ref();
         if before.is_some_and(|before| before.covers_as(definition)) {
-            return (number, self.told);
+            return (number, self.delivered);
         }
         let forget = |path: &Arc<str>| {
-            let change = Change {
+            let change = FileChange {
                 path: Arc::clone(path),
                 stamp: None,
             };
-            Note::Told(number, change)
+            Record::Delivered(number, change)
         };
-        self.told.retain(|path, _| {
+        self.delivered.retain(|path, _| {
             let stays = coverage.covers(path);
-            notes.extend((!stays).then(|| forget(path)));
+            records.extend((!stays).then(|| forget(path)));
             stays
         });
         let old = before.and_then(|before| before.coverage(context));
         for (path, stamp) in covered {
             if !old.as_ref().is_some_and(|old| old.covers(&path)) {
-                notes.push(note(number, &path, stamp));
-                self.told.insert(path, stamp);
+                records.push(delivered_record(number, &path, stamp));
+                self.delivered.insert(path, stamp);
             }
         }
-        (number, self.told)
+        (number, self.delivered)
     }
 }
 
-fn note(number: WatchNumber, path: &Arc<str>, stamp: Stamp) -> Note {
-    let change = Change {
+fn delivered_record(number: WatchNumber, path: &Arc<str>, stamp: FileStamp) -> Record {
+    let change = FileChange {
         path: Arc::clone(path),
         stamp: Some(stamp),
     };
-    Note::Told(number, change)
+    Record::Delivered(number, change)
 }
 
 fn take_old(
     watches: Vec<(WatchNumber, String)>,
-    told: Vec<(WatchNumber, String, Stamp)>,
-) -> Vec<Old> {
-    let mut files: HashMap<WatchNumber, HashMap<Arc<str>, Stamp>> = HashMap::new();
-    for (number, path, stamp) in told {
+    delivered: Vec<(WatchNumber, String, FileStamp)>,
+) -> Vec<EarlierWatch> {
+    let mut files: HashMap<WatchNumber, HashMap<Arc<str>, FileStamp>> = HashMap::new();
+    for (number, path, stamp) in delivered {
         files
             .entry(number)
             .or_default()
@@ -232,19 +237,22 @@ fn take_old(
     }
     watches
         .into_iter()
-        .map(|(number, text)| Old {
+        .map(|(number, text)| EarlierWatch {
             number,
-            definition: Definition::read(&text),
-            told: files.remove(&number).unwrap_or_default(),
+            definition: WatchDefinition::read(&text),
+            delivered: files.remove(&number).unwrap_or_default(),
         })
         .collect()
 }
 
 /// Finds for each watch which one it was: one of the same patterns, else the one at
 /// the same place. Those that are none are left.
-fn pair(old: &mut Vec<Old>, definitions: &[Definition]) -> HashMap<usize, Old> {
+fn pair(
+    old: &mut Vec<EarlierWatch>,
+    definitions: &[WatchDefinition],
+) -> HashMap<usize, EarlierWatch> {
     let mut matched = HashMap::new();
-    type IsSame = fn(&Definition, &Definition) -> bool;
+    type IsSame = fn(&WatchDefinition, &WatchDefinition) -> bool;
     let rules: [IsSame; 3] = [
         |old, new| old == new,
         |old, new| old.patterns == new.patterns,
@@ -270,29 +278,21 @@ fn pair(old: &mut Vec<Old>, definitions: &[Definition]) -> HashMap<usize, Old> {
 fn take_attempts(
     kept: Vec<(Uuid, Attempts)>,
     now: i64,
-    notes: &mut Vec<Note>,
+    records: &mut Vec<Record>,
 ) -> HashMap<Uuid, Attempts> {
     let oldest = now - REMEMBERED.as_micros() as i64;
     let (recent, old): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(_, it)| it.at >= oldest);
-    notes.extend(old.into_iter().map(|(id, _)| Note::Attempts(id, None)));
+    records.extend(old.into_iter().map(|(id, _)| Record::Attempts(id, None)));
     recent.into_iter().collect()
 }
 
-fn take_parked(kept: Vec<(Uuid, String)>, notes: &mut Vec<Note>) -> HashMap<Uuid, ParkedEvent> {
+fn take_parked(kept: Vec<(Uuid, String)>, records: &mut Vec<Record>) -> HashMap<Uuid, ParkedEvent> {
     let mut parked = HashMap::new();
     for (id, text) in kept {
         match ParkedEvent::read(&text) {
             Some(it) => drop(parked.insert(id, it)),
-            None => notes.push(Note::Parked(id, None)),
+            None => records.push(Record::Parked(id, None)),
         }
     }
     parked
-}
-
-/// Has a watch know what it was told.
-pub(super) fn recall(told: &mut Told, files: HashMap<Arc<str>, Stamp>) {
-    for (path, stamp) in files {
-        let stamp = Some(stamp);
-        told.know(&Change { path, stamp });
-    }
 }

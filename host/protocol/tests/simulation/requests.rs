@@ -1,4 +1,5 @@
-//! The tree, the state, the clients and the tasks of a host.
+//! Short lives of a host that answers requests: the real inbox, with a tree, a state and
+//! clients that are as simple as can be.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -6,11 +7,15 @@ use std::time::{Duration, Instant};
 
 use syft_protocol::address::{Address, Folder, RequestId};
 use syft_protocol::inbox::{
-    Action, Closed, Content, Event, Found, Inbox, InboxLimits, Loaded, Now, Refusal, Stamp, Version,
+    Action, Closed, Content, Event, Found, Inbox, InboxLimits, Loaded, Refusal, Stamp, Version,
 };
 use syft_protocol::message::{Headers, Method, Request};
+use syft_protocol::now::Now;
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
+
+use super::counts::Counts;
+use super::random::Random;
 
 /// Things that happen before the world comes to rest.
 const STEPS: usize = 250;
@@ -88,11 +93,8 @@ enum Task {
     GiveAgain(Address, Version),
 }
 
-/// How often something happened.
-#[derive(Debug, Default)]
-pub(crate) struct Counts(BTreeMap<&'static str, u64>);
-
-const ALL: [&str; 16] = [
+/// What has to happen in all lives together, or it is not tested.
+pub(crate) const ALL: [&str; 16] = [
     "answered",
     "clash",
     "conflict",
@@ -111,21 +113,9 @@ const ALL: [&str; 16] = [
     "write failed",
 ];
 
-impl Counts {
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (name, count) in &other.0 {
-            *self.0.entry(name).or_default() += count;
-        }
-    }
-
-    pub(crate) fn are_all_there(&self) -> bool {
-        ALL.iter().all(|name| self.0.contains_key(name))
-    }
-}
-
 pub(crate) struct World {
     seed: u64,
-    random: u64,
+    random: Random,
     is_told: bool,
     now: Now,
     tree: BTreeMap<usize, Place>,
@@ -161,7 +151,7 @@ impl World {
         };
         Self {
             seed,
-            random: seed,
+            random: Random::new(seed),
             is_told,
             now,
             tree: BTreeMap::new(),
@@ -180,7 +170,7 @@ impl World {
             next_id: 0,
             next_inode: 0,
             created: 0,
-            counts: Counts::default(),
+            counts: Counts::new(&ALL),
             url: SyftUrl::parse("syft://o@x.org/app_data/a/rpc/echo").expect("a URL"),
         }
     }
@@ -687,18 +677,12 @@ impl World {
         Some(ids[self.below(ids.len() as u64) as usize])
     }
 
-    /// SplitMix64.
     fn below(&mut self, n: u64) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % n
+        self.random.below(n)
     }
 
     fn count(&mut self, name: &'static str) {
-        assert!(ALL.contains(&name), "{name}");
-        *self.counts.0.entry(name).or_default() += 1;
+        self.counts.add_one(name);
         if self.is_told {
             println!("{name}: {:?}", self.tree);
         }

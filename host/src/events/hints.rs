@@ -4,20 +4,20 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use syft_protocol::watching::Hint;
+use syft_protocol::file_events::FileHint;
 use tokio::sync::Notify;
 
-use crate::eyes::{self, Event, Interest, Observer, What};
+use crate::inotify::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
 /// everything.
 const MAX_HINTS: usize = 65_536;
 
-/// What may have changed since the last look.
+/// ChangeKind may have changed since the last look.
 #[derive(Debug, Default)]
-pub(super) struct Hints {
+pub(crate) struct Hints {
     /// Files, or what may be such.
-    pub(super) files: HashMap<Arc<str>, Hint>,
+    pub(super) files: HashMap<Arc<str>, FileHint>,
     /// Folders that were made or moved in.
     pub(super) new_folders: HashSet<Arc<str>>,
     /// Folders that were removed or moved away.
@@ -35,10 +35,12 @@ impl Hints {
         self.files.len() + self.new_folders.len() + self.gone_folders.len()
     }
 
-    fn note(&mut self, event: &Event<'_>) {
+    fn note(&mut self, event: &FolderChange<'_>) {
         match (event.is_folder, event.what) {
-            (true, What::Made | What::MovedIn) => drop(self.new_folders.insert(event.path())),
-            (true, What::Gone) => drop(self.gone_folders.insert(event.path())),
+            (true, ChangeKind::Made | ChangeKind::MovedIn) => {
+                self.new_folders.insert(event.path());
+            }
+            (true, ChangeKind::Gone) => drop(self.gone_folders.insert(event.path())),
             (true, _) => {}
             (false, what) => hint(&mut self.files, event.path(), what),
         }
@@ -52,12 +54,12 @@ impl Hints {
 }
 
 /// Keeps the last that is known about who writes.
-fn hint(files: &mut HashMap<Arc<str>, Hint>, path: Arc<str>, what: What) {
+fn hint(files: &mut HashMap<Arc<str>, FileHint>, path: Arc<str>, what: ChangeKind) {
     let hint = match what {
-        What::Written | What::MovedIn => Hint::Whole,
-        What::Made | What::Changing => Hint::Writing,
-        What::Gone | What::Touched => {
-            files.entry(path).or_insert(Hint::Unknown);
+        ChangeKind::Written | ChangeKind::MovedIn => FileHint::Whole,
+        ChangeKind::Made | ChangeKind::Changing => FileHint::Writing,
+        ChangeKind::Gone | ChangeKind::Touched => {
+            files.entry(path).or_insert(FileHint::Unknown);
             return;
         }
     };
@@ -65,8 +67,8 @@ fn hint(files: &mut HashMap<Arc<str>, Hint>, path: Arc<str>, what: What) {
 }
 
 /// Watches folders until it is dropped.
-pub(super) struct Eyes {
-    eyes: eyes::Eyes,
+pub(super) struct HintQueue {
+    folders: FolderWatcher,
     shared: Arc<Shared>,
 }
 
@@ -76,24 +78,25 @@ struct Shared {
     changed: Notify,
 }
 
-impl Eyes {
-    /// Returns eyes that watch nothing yet.
+impl HintQueue {
+    /// Returns a queue that watches nothing yet.
     pub(super) fn new() -> Self {
         let shared = Arc::new(Shared::default());
         Self {
-            eyes: eyes::Eyes::new(Arc::clone(&shared) as Arc<dyn Observer>),
+            folders: FolderWatcher::new(Arc::clone(&shared) as Arc<dyn ChangeObserver>),
             shared,
         }
     }
 
     /// Watches a folder that is open under this path, if that can be.
     pub(super) fn cover(&self, folder: BorrowedFd<'_>, path: &Arc<str>) {
-        self.eyes.cover(folder, path, Interest::Everything, None);
+        self.folders
+            .cover(folder, path, WatchMask::Everything, None);
     }
 
     /// Watches a folder and those below it no more, since they are gone from there.
     pub(super) fn forget(&self, path: &str) {
-        self.eyes.forget(path);
+        self.folders.forget(path);
     }
 
     /// Returns what may have changed, once something may have.
@@ -114,8 +117,8 @@ impl Shared {
     }
 }
 
-impl Observer for Shared {
-    fn note(&self, event: &Event<'_>) {
+impl ChangeObserver for Shared {
+    fn note(&self, event: &FolderChange<'_>) {
         self.hints().note(event);
         self.changed.notify_one();
     }

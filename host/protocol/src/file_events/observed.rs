@@ -9,7 +9,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Identity, Stamp};
+use super::{FileIdentity, FileStamp};
 
 /// How long a file must be the same that nobody holds open for writing, as far as
 /// is known.
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a file is worth a look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hint {
+pub enum FileHint {
     /// Somebody has it open and writes.
     Writing,
     /// It was closed or moved in: it is whole.
@@ -35,13 +35,13 @@ pub enum Hint {
 
 /// What a look found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum LookResult {
     /// No file that the app may read.
     Absent,
     /// A file.
     File {
         /// Its state.
-        stamp: Stamp,
+        stamp: FileStamp,
         /// The time since it was changed, as far as clocks can be trusted.
         age: Duration,
     },
@@ -51,15 +51,17 @@ pub enum Found {
 
 /// The files of one app.
 #[derive(Debug)]
-pub struct Sights {
+pub struct ObservedFiles {
     most_files: usize,
-    settled: BTreeMap<Arc<str>, Stamp>,
+    settled: BTreeMap<Arc<str>, FileStamp>,
     /// Those of `settled` that were so before the start and were not yet looked at.
     unverified: HashSet<Arc<str>>,
-    holders: HashMap<Identity, Arc<str>>,
+    holders: HashMap<FileIdentity, Arc<str>>,
+    /// Where files were before the start that watches know at different places.
+    rivals: HashMap<FileIdentity, Vec<Arc<str>>>,
     unsettled: HashMap<Arc<str>, Unsettled>,
     /// Files of `unsettled` as they were last seen.
-    movers: HashMap<Identity, Arc<str>>,
+    movers: HashMap<FileIdentity, Arc<str>>,
     due: BTreeSet<(Instant, Arc<str>)>,
     n_dropped: u64,
 }
@@ -68,7 +70,7 @@ pub struct Sights {
 struct Unsettled {
     first: Instant,
     /// What was seen, and since when.
-    seen: Option<(Option<Stamp>, Instant)>,
+    seen: Option<(Option<FileStamp>, Instant)>,
     may_be_open: bool,
     /// The key in `due`; `None` while somebody looks.
     due: Option<Instant>,
@@ -76,14 +78,15 @@ struct Unsettled {
     again: bool,
 }
 
-impl Sights {
-    /// Returns sights of nothing.
+impl ObservedFiles {
+    /// Returns observed of nothing.
     pub fn new(most_files: usize) -> Self {
         Self {
             most_files,
             settled: BTreeMap::new(),
             unverified: HashSet::new(),
             holders: HashMap::new(),
+            rivals: HashMap::new(),
             unsettled: HashMap::new(),
             movers: HashMap::new(),
             due: BTreeSet::new(),
@@ -91,20 +94,26 @@ impl Sights {
         }
     }
 
-    /// Takes note of a file as it was before the start.
-    pub fn remember(&mut self, path: &Arc<str>, stamp: Stamp) {
+    /// Takes note of a file as it was before the start, and has it looked at.
+    pub fn remember(&mut self, now: Instant, path: &Arc<str>, stamp: FileStamp) {
+        // Another watch may know the path as another file, which is not there then.
+        self.take_out(path);
         self.settled.insert(Arc::clone(path), stamp);
         self.unverified.insert(Arc::clone(path));
-        self.holders.insert(stamp.identity(), Arc::clone(path));
+        let rival = self.holders.insert(stamp.identity(), Arc::clone(path));
+        if let Some(rival) = rival {
+            self.rivals.entry(stamp.identity()).or_default().push(rival);
+        }
+        self.hint(now, path, FileHint::Unknown);
     }
 
     /// Returns the file at a path, if there is one.
-    pub fn get(&self, path: &str) -> Option<&Stamp> {
+    pub fn get(&self, path: &str) -> Option<&FileStamp> {
         self.settled.get(path)
     }
 
     /// Returns where a file is.
-    pub(super) fn holder(&self, identity: &Identity) -> Option<(&Arc<str>, &Stamp)> {
+    pub(super) fn holder(&self, identity: &FileIdentity) -> Option<(&Arc<str>, &FileStamp)> {
         let path = self.holders.get(identity)?;
         let stamp = self.settled.get(path)?;
         let is_it = stamp.identity() == *identity && !self.unverified.contains(path);
@@ -122,24 +131,24 @@ impl Sights {
     }
 
     /// Has a path looked at.
-    pub fn hint(&mut self, now: Instant, path: &Arc<str>, hint: Hint) {
+    pub fn hint(&mut self, now: Instant, path: &Arc<str>, hint: FileHint) {
         match self.unsettled.get_mut(path) {
             Some(unsettled) => {
                 unsettled.again = true;
                 match hint {
-                    Hint::Writing => unsettled.may_be_open = true,
-                    Hint::Whole => {
+                    FileHint::Writing => unsettled.may_be_open = true,
+                    FileHint::Whole => {
                         unsettled.may_be_open = false;
                         self.look_at(path, now);
                     }
-                    Hint::Unknown => {}
+                    FileHint::Unknown => {}
                 }
             }
             None => self.notice(now, path, hint),
         }
     }
 
-    fn notice(&mut self, now: Instant, path: &Arc<str>, hint: Hint) {
+    fn notice(&mut self, now: Instant, path: &Arc<str>, hint: FileHint) {
         let is_new = !self.settled.contains_key(path);
         if is_new && self.settled.len() + self.unsettled.len() >= self.most_files {
             self.n_dropped += 1;
@@ -148,7 +157,7 @@ impl Sights {
         let unsettled = Unsettled {
             first: now,
             seen: None,
-            may_be_open: hint != Hint::Whole,
+            may_be_open: hint != FileHint::Whole,
             due: Some(now),
             again: false,
         };
@@ -158,48 +167,51 @@ impl Sights {
 
     /// Has every path looked at that is known to be a folder or below it.
     pub fn hint_below(&mut self, now: Instant, folder: &str) {
+        let itself = self.settled.get_key_value(folder);
+        let itself = itself.map(|(path, _)| Arc::clone(path));
+        // What is not settled is looked at anyway.
+        for path in self.below(folder).into_iter().chain(itself) {
+            self.hint(now, &path, FileHint::Unknown);
+        }
+    }
+
+    /// Takes note of all files that there are below a datasite, or beside the datasites if its
+    /// name is empty: has those looked at that were not found.
+    pub fn scanned_below(&mut self, now: Instant, datasite: &str, found: &HashSet<Arc<str>>) {
+        let known = match datasite.is_empty() {
+            true => {
+                let settled = self.settled.keys();
+                settled
+                    .filter(|path| !path.contains('/'))
+                    .cloned()
+                    .collect()
+            }
+            false => self.below(datasite),
+        };
+        for path in known.iter().filter(|path| !found.contains(*path)) {
+            self.hint(now, path, FileHint::Unknown);
+        }
+    }
+
+    fn below(&self, folder: &str) -> Vec<Arc<str>> {
         let start = format!("{folder}/");
         let after = (Bound::Excluded(start.as_str()), Bound::Unbounded);
-        let mut below: Vec<Arc<str>> = self
-            .settled
-            .range::<str, _>(after)
+        let settled = self.settled.range::<str, _>(after);
+        settled
             .map(|(path, _)| path)
             .take_while(|path| path.starts_with(&start))
             .cloned()
-            .collect();
-        below.extend(
-            self.settled
-                .get_key_value(folder)
-                .map(|(path, _)| Arc::clone(path)),
-        );
-        // What is not settled is looked at anyway.
-        for path in below {
-            self.hint(now, &path, Hint::Unknown);
-        }
+            .collect()
     }
 
     /// Takes note of files that were found: has those looked at that are not as they
     /// are known.
-    pub fn found(&mut self, now: Instant, files: &HashMap<Arc<str>, Stamp>) {
+    pub fn found(&mut self, now: Instant, files: &HashMap<Arc<str>, FileStamp>) {
         for (path, stamp) in files {
             let is_verified = !self.unverified.contains(path);
             if !is_verified || self.settled.get(path) != Some(stamp) {
-                self.hint(now, path, Hint::Unknown);
+                self.hint(now, path, FileHint::Unknown);
             }
-        }
-    }
-
-    /// Takes note of all files that there are: has those looked at, too, that were
-    /// not found.
-    pub fn scanned(&mut self, now: Instant, files: &HashMap<Arc<str>, Stamp>) {
-        self.found(now, files);
-        let settled = self.settled.keys();
-        let missing: Vec<Arc<str>> = settled
-            .filter(|path| !files.contains_key(*path))
-            .cloned()
-            .collect();
-        for path in missing {
-            self.hint(now, &path, Hint::Unknown);
         }
     }
 
@@ -208,7 +220,7 @@ impl Sights {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// Returns a path to be looked at now; then [`Sights::looked`].
+    /// Returns a path to be looked at now; then [`ObservedFiles::looked`].
     pub fn next_look(&mut self, now: Instant) -> Option<Arc<str>> {
         let (at, _) = self.due.first()?;
         if *at > now {
@@ -228,13 +240,13 @@ impl Sights {
         &mut self,
         now: Instant,
         path: &Arc<str>,
-        found: Found,
+        found: LookResult,
         changed: &mut Vec<Arc<str>>,
     ) {
         let (stamp, age) = match found {
-            Found::Absent => (None, Duration::ZERO),
-            Found::File { stamp, age } => (Some(stamp), age),
-            Found::Unclear => return self.drop_unsettled(path),
+            LookResult::Absent => (None, Duration::ZERO),
+            LookResult::File { stamp, age } => (Some(stamp), age),
+            LookResult::Unclear => return self.drop_unsettled(path),
         };
         let is_verified = !self.unverified.contains(path);
         let is_known = is_verified && self.settled.get(path).copied() == stamp;
@@ -274,7 +286,14 @@ impl Sights {
     }
 
     /// Takes note of what the app itself made of a file.
-    pub fn own(&mut self, now: Instant, change: &super::Change, changed: &mut Vec<Arc<str>>) {
+    pub fn own(&mut self, now: Instant, change: &super::FileChange, changed: &mut Vec<Arc<str>>) {
+        if change
+            .stamp
+            .is_some_and(|stamp| self.was_moved_on(&change.path, &stamp))
+        {
+            changed.push(Arc::clone(&change.path));
+            return self.hint(now, &change.path, FileHint::Unknown);
+        }
         let unsettled = self.unsettled.remove(&change.path);
         self.settle(now, &change.path, change.stamp, changed);
         // What hinted at it may have been another's change.
@@ -283,15 +302,25 @@ impl Sights {
         }
     }
 
+    /// Tells whether a file was seen elsewhere since it was so at a path.
+    fn was_moved_on(&self, path: &Arc<str>, stamp: &FileStamp) -> bool {
+        let elsewhere = self
+            .holders
+            .get(&stamp.identity())
+            .filter(|holder| *holder != path);
+        let seen = elsewhere.and_then(|holder| self.settled.get(holder));
+        seen.is_some_and(|seen| seen.changed > stamp.changed)
+    }
+
     /// Tells whether a file that is gone seems to be on its way to another place,
     /// where it has not come to rest yet.
-    fn is_awaited(&self, path: &Arc<str>, stamp: Option<Stamp>) -> bool {
+    fn is_awaited(&self, path: &Arc<str>, stamp: Option<FileStamp>) -> bool {
         let was = self.settled.get(path).filter(|_| stamp.is_none());
         let elsewhere = was.and_then(|was| self.movers.get(&was.identity()));
         elsewhere.is_some_and(|elsewhere| elsewhere != path)
     }
 
-    fn see(&mut self, path: &Arc<str>, stamp: Option<Stamp>, since: Instant) {
+    fn see(&mut self, path: &Arc<str>, stamp: Option<FileStamp>, since: Instant) {
         self.forget_mover(path);
         if let Some(stamp) = stamp {
             self.movers.insert(stamp.identity(), Arc::clone(path));
@@ -316,23 +345,32 @@ impl Sights {
         &mut self,
         now: Instant,
         path: &Arc<str>,
-        stamp: Option<Stamp>,
+        stamp: Option<FileStamp>,
         changed: &mut Vec<Arc<str>>,
     ) {
         self.drop_unsettled(path);
         self.take_out(path);
         if let Some(stamp) = stamp {
             // A file has one name: it is no longer where it was.
-            let held = self.holders.insert(stamp.identity(), Arc::clone(path));
-            if let Some(other) = held.filter(|other| other != path) {
-                self.take_out(&other);
-                self.holders.insert(stamp.identity(), Arc::clone(path));
-                self.hint(now, &other, Hint::Unknown);
-                changed.push(other);
+            let identity = stamp.identity();
+            let held = self.holders.insert(identity, Arc::clone(path));
+            let rivals = self.rivals.remove(&identity).unwrap_or_default();
+            for other in held.into_iter().chain(rivals) {
+                if other != *path && self.is_at(&identity, &other) {
+                    self.take_out(&other);
+                    self.hint(now, &other, FileHint::Unknown);
+                    changed.push(other);
+                }
             }
+            self.holders.insert(identity, Arc::clone(path));
             self.settled.insert(Arc::clone(path), stamp);
         }
         changed.push(Arc::clone(path));
+    }
+
+    fn is_at(&self, identity: &FileIdentity, path: &str) -> bool {
+        let stamp = self.settled.get(path);
+        stamp.is_some_and(|stamp| stamp.identity() == *identity)
     }
 
     fn take_out(&mut self, path: &Arc<str>) {
@@ -363,9 +401,9 @@ impl Sights {
     }
 }
 
-fn hint_of(may_be_open: bool) -> Hint {
+fn hint_of(may_be_open: bool) -> FileHint {
     match may_be_open {
-        true => Hint::Unknown,
-        false => Hint::Whole,
+        true => FileHint::Unknown,
+        false => FileHint::Whole,
     }
 }

@@ -1,11 +1,12 @@
-//! Events that an app would not take, and were given up.
+//! Events that were given up, since the app failed to take them.
 
 use std::sync::Arc;
 
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
-use syft_protocol::watching::{Change, Event, Stamp};
 use uuid::Uuid;
+
+use super::{FileChange, FileEvent, FileStamp};
 
 /// An event that was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,12 +27,18 @@ pub struct ParkedEvent {
     pub error: String,
     /// When, as microseconds since the epoch.
     pub at: i64,
-    /// What the app knew before, by which it can be told again.
+    /// What the app knew before. From it the event can be delivered again.
     undone: Vec<(String, Option<String>)>,
 }
 
 impl ParkedEvent {
-    pub(super) fn new(id: Uuid, watch: &[String], event: &Event, error: String, at: i64) -> Self {
+    pub(super) fn new(
+        id: Uuid,
+        watch: &[String],
+        event: &FileEvent,
+        error: String,
+        at: i64,
+    ) -> Self {
         let undone = event.undone().into_iter().map(|change| {
             let stamp = change.stamp.map(|it| BASE64.encode(&it.to_bytes()));
             (change.path.to_string(), stamp)
@@ -49,20 +56,22 @@ impl ParkedEvent {
         }
     }
 
-    pub(super) fn read(text: &str) -> Option<Self> {
+    /// Returns the event that a text holds, if it holds one.
+    pub fn read(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    pub(super) fn text(&self) -> String {
+    /// Returns the event as text.
+    pub fn text(&self) -> String {
         serde_json::to_string(self).expect("texts are JSON")
     }
 
     /// Returns what the app is to know, so that the event comes up again.
-    pub(super) fn undone(&self) -> Vec<Change> {
-        let decode = |text: &String| Stamp::from_bytes(&BASE64.decode(text.as_bytes()).ok()?);
+    pub(super) fn undone(&self) -> Vec<FileChange> {
+        let decode = |text: &String| FileStamp::from_bytes(&BASE64.decode(text.as_bytes()).ok()?);
         self.undone
             .iter()
-            .map(|(path, stamp)| Change {
+            .map(|(path, stamp)| FileChange {
                 path: Arc::from(path.as_str()),
                 stamp: stamp.as_ref().and_then(decode),
             })

@@ -8,13 +8,13 @@ use super::*;
 use crate::address::{AppName, Datasite};
 use crate::pattern::Globs;
 
-const ALL: Kinds = Kinds {
+const ALL: EventKinds = EventKinds {
     created: true,
     modified: true,
     moved: true,
     deleted: true,
 };
-const RETRY: Retry = Retry {
+const RETRY: RetryPolicy = RetryPolicy {
     first: Duration::from_secs(1),
     attempts: 4,
 };
@@ -26,14 +26,14 @@ fn globs(texts: &[&str]) -> Globs {
     Globs::parse(&texts, &datasite, &app).expect("patterns")
 }
 
-fn stamp(inode: u64, content: u32) -> Stamp {
-    let time = Time {
+fn stamp(inode: u64, content: u32) -> FileStamp {
+    let time = FileTime {
         seconds: i64::from(content),
         nanos: 0,
     };
-    Stamp {
+    FileStamp {
         inode,
-        born: Time::default(),
+        born: FileTime::default(),
         bytes: 1,
         modified: time,
         changed: time,
@@ -44,26 +44,26 @@ fn stamp(inode: u64, content: u32) -> Stamp {
 /// A tree of files, an app that watches it, and the clock of both.
 struct World {
     now: Instant,
-    tree: BTreeMap<Arc<str>, Stamp>,
+    tree: BTreeMap<Arc<str>, FileStamp>,
     n_writes: u32,
-    sights: Sights,
-    told: Told,
+    observed: ObservedFiles,
+    told: DeliveredFiles,
     /// The picture that the app has, made of what it was told.
-    app: BTreeMap<Arc<str>, Stamp>,
+    app: BTreeMap<Arc<str>, FileStamp>,
     /// What is kept on the disk.
-    kept: HashMap<Arc<str>, Stamp>,
-    running: Vec<Event>,
+    kept: HashMap<Arc<str>, FileStamp>,
+    running: Vec<FileEvent>,
     log: Vec<String>,
 }
 
 impl World {
-    fn new(texts: &[&str], kinds: Kinds, retry: Retry) -> Self {
+    fn new(texts: &[&str], kinds: EventKinds, retry: RetryPolicy) -> Self {
         Self {
             now: Instant::now(),
             tree: BTreeMap::new(),
             n_writes: 0,
-            sights: Sights::new(1000),
-            told: Told::new(globs(texts), kinds, retry),
+            observed: ObservedFiles::new(1000),
+            told: DeliveredFiles::new(globs(texts), kinds, retry),
             app: BTreeMap::new(),
             kept: HashMap::new(),
             running: Vec::new(),
@@ -95,58 +95,63 @@ impl World {
         Some([Arc::from(from), to])
     }
 
-    fn hint(&mut self, path: &str, hint: Hint) {
-        self.sights.hint(self.now, &Arc::from(path), hint);
+    fn hint(&mut self, path: &str, hint: FileHint) {
+        self.observed.hint(self.now, &Arc::from(path), hint);
     }
 
     fn scan(&mut self) {
         let files = self.tree.iter().map(|(path, it)| (Arc::clone(path), *it));
-        self.sights.scanned(self.now, &files.collect());
+        let files: HashMap<_, _> = files.collect();
+        let found: HashSet<_> = files.keys().cloned().collect();
+        self.observed.found(self.now, &files);
+        for datasite in ["", "d"] {
+            self.observed.scanned_below(self.now, datasite, &found);
+        }
     }
 
     fn look(&mut self) {
         let mut changed = Vec::new();
-        while let Some(path) = self.sights.next_look(self.now) {
+        while let Some(path) = self.observed.next_look(self.now) {
             let found = match self.tree.get(&path) {
-                Some(stamp) => Found::File {
+                Some(stamp) => LookResult::File {
                     stamp: *stamp,
                     age: Duration::ZERO,
                 },
-                None => Found::Absent,
+                None => LookResult::Absent,
             };
-            self.sights.looked(self.now, &path, found, &mut changed);
+            self.observed.looked(self.now, &path, found, &mut changed);
         }
         for path in changed {
-            self.told.changed(&self.sights, &path);
+            self.told.changed(&self.observed, &path);
         }
     }
 
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some(at) = self.sights.wakes_at().filter(|at| *at <= end) {
+        while let Some(at) = self.observed.wakes_at().filter(|at| *at <= end) {
             self.now = at.max(self.now);
             self.look();
         }
         self.now = end;
     }
 
-    fn next(&mut self) -> Option<Event> {
+    fn next(&mut self) -> Option<FileEvent> {
         let running = &self.running;
         let is_busy = |path: &str| {
-            let mut paths = running.iter().flat_map(Event::changes);
+            let mut paths = running.iter().flat_map(FileEvent::changes);
             paths.any(|it| &*it.path == path)
         };
-        self.told.next(&self.sights, self.now, is_busy)
+        self.told.next(&self.observed, self.now, is_busy)
     }
 
     /// Has the app take an event. It checks that what it is told makes sense.
-    fn take(&mut self, event: &Event) {
+    fn take(&mut self, event: &FileEvent) {
         let had = self.app.get(&event.path).copied();
         let shown = format!("{event:?}");
         match event.kind {
-            Kind::Created => assert_eq!(had, None, "{shown}"),
-            Kind::Modified | Kind::Deleted => assert!(had.is_some(), "{shown}"),
-            Kind::Moved => {
+            EventKind::Created => assert_eq!(had, None, "{shown}"),
+            EventKind::Modified | EventKind::Deleted => assert!(had.is_some(), "{shown}"),
+            EventKind::Moved => {
                 let from = event.moved_from.as_ref().expect("where it was");
                 let had = self.app.get(from).expect("a file that is moved");
                 let moved = event.after.expect("a file");
@@ -164,7 +169,7 @@ impl World {
             Some(from) => format!("{} {from} {}", event.kind.as_str(), event.path),
             None => format!("{} {}", event.kind.as_str(), event.path),
         });
-        self.told.done(&self.sights, event);
+        self.told.done(&self.observed, event);
     }
 
     /// Lets everything come to rest and be told.
@@ -180,22 +185,22 @@ impl World {
         std::mem::take(&mut self.log)
     }
 
-    fn change(&self, path: &str) -> Change {
-        Change {
+    fn change(&self, path: &str) -> FileChange {
+        FileChange {
             path: Arc::from(path),
             stamp: self.tree.get(path).copied(),
         }
     }
 
     /// Takes note of what the app itself did.
-    fn own(&mut self, before: Option<Stamp>, change: &Change) {
+    fn own(&mut self, before: Option<FileStamp>, change: &FileChange) {
         self.told.own(before, change);
         let mut changed = Vec::new();
-        self.sights.own(self.now, change, &mut changed);
+        self.observed.own(self.now, change, &mut changed);
         for path in changed {
-            self.told.changed(&self.sights, &path);
+            self.told.changed(&self.observed, &path);
         }
-        self.sights.hint(self.now, &change.path, Hint::Whole);
+        self.observed.hint(self.now, &change.path, FileHint::Whole);
     }
 
     fn keep_silent(&mut self) {
@@ -211,11 +216,11 @@ impl World {
     /// Stops without a word and starts again with what was kept.
     fn restart(&mut self, texts: &[&str]) {
         self.running.clear();
-        self.sights = Sights::new(1000);
-        self.told = Told::new(globs(texts), ALL, RETRY);
+        self.observed = ObservedFiles::new(1000);
+        self.told = DeliveredFiles::new(globs(texts), ALL, RETRY);
         for (path, stamp) in &self.kept {
-            self.sights.remember(path, *stamp);
-            let change = Change {
+            self.observed.remember(self.now, path, *stamp);
+            let change = FileChange {
                 path: Arc::clone(path),
                 stamp: Some(*stamp),
             };
@@ -225,7 +230,7 @@ impl World {
     }
 }
 
-fn keep(kept: &mut HashMap<Arc<str>, Stamp>, change: &Change) {
+fn keep(kept: &mut HashMap<Arc<str>, FileStamp>, change: &FileChange) {
     match change.stamp {
         Some(stamp) => drop(kept.insert(Arc::clone(&change.path), stamp)),
         None => drop(kept.remove(&change.path)),
@@ -299,13 +304,13 @@ fn apply(world: &mut World, op: &str) {
         _ => panic!("{op}"),
     }
     for path in &words[1..] {
-        world.hint(path, Hint::Whole);
+        world.hint(path, FileHint::Whole);
     }
 }
 
 #[test]
 fn kinds_that_nobody_asked_for_are_taken_as_told() {
-    let kinds = |names: &str| Kinds {
+    let kinds = |names: &str| EventKinds {
         created: names.contains('c'),
         modified: names.contains('m'),
         moved: names.contains('v'),
@@ -334,23 +339,26 @@ fn kinds_that_nobody_asked_for_are_taken_as_told() {
 fn a_file_counts_once_it_rests() {
     let mut world = world();
     let path = world.write("a");
-    world.hint(&path, Hint::Writing);
+    world.hint(&path, FileHint::Writing);
     world.pass(Duration::from_millis(900));
     world.write("a");
-    world.hint(&path, Hint::Writing);
+    world.hint(&path, FileHint::Writing);
     world.pass(Duration::from_millis(900));
     assert_eq!(world.next(), None, "somebody may be writing");
-    world.hint(&path, Hint::Whole);
+    world.hint(&path, FileHint::Whole);
     world.pass(Duration::from_millis(10));
     world.pass(Duration::from_millis(110));
-    assert_eq!(world.next().map(|event| event.kind), Some(Kind::Created));
+    assert_eq!(
+        world.next().map(|event| event.kind),
+        Some(EventKind::Created)
+    );
 }
 
 #[test]
 fn a_file_that_is_never_closed_counts_after_a_while() {
     let mut world = world();
     let path = world.write("a");
-    world.hint(&path, Hint::Writing);
+    world.hint(&path, FileHint::Writing);
     world.pass(Duration::from_millis(900));
     assert_eq!(world.next(), None);
     world.pass(Duration::from_millis(200));
@@ -363,7 +371,7 @@ fn a_file_that_never_rests_is_told_of_now_and_then() {
     let mut told = 0;
     for _ in 0..4000 {
         let path = world.write("a");
-        world.hint(&path, Hint::Whole);
+        world.hint(&path, FileHint::Whole);
         world.pass(Duration::from_millis(50));
         if let Some(event) = world.next() {
             world.take(&event);
@@ -380,7 +388,7 @@ fn a_file_that_never_rests_is_told_of_now_and_then() {
 fn an_event_that_fails_is_tried_again_and_then_given_up() {
     let mut world = world();
     let path = world.write("a");
-    world.hint(&path, Hint::Whole);
+    world.hint(&path, FileHint::Whole);
     world.pass(Duration::from_secs(1));
     let first = world.next().expect("an event");
     let id = first.id(b"watch");
@@ -388,24 +396,24 @@ fn an_event_that_fails_is_tried_again_and_then_given_up() {
     for (attempt, delay) in [(1, 1), (2, 2), (3, 4)] {
         assert_eq!((event.attempt, event.id(b"watch")), (attempt, id));
         let delay = Duration::from_secs(delay);
-        let failed = world.told.failed(&world.sights, world.now, &event);
-        assert_eq!(failed, Failed::Later(delay));
+        let failed = world.told.failed(&world.observed, world.now, &event);
+        assert_eq!(failed, AfterFailure::Later(delay));
         world.now += delay - Duration::from_millis(1);
         assert_eq!(world.next(), None);
         assert!(world.told.wakes_at().is_some_and(|at| at > world.now));
         world.now += Duration::from_millis(1);
         event = world.next().expect("the event again");
     }
-    let failed = world.told.failed(&world.sights, world.now, &event);
-    assert_eq!(failed, Failed::GivenUp);
-    world.told.done(&world.sights, &event);
+    let failed = world.told.failed(&world.observed, world.now, &event);
+    assert_eq!(failed, AfterFailure::GivenUp);
+    world.told.done(&world.observed, &event);
     assert_eq!(world.next(), None);
     // A later change is another event.
     world.write("a");
-    world.hint(&path, Hint::Whole);
+    world.hint(&path, FileHint::Whole);
     world.pass(Duration::from_secs(1));
     let event = world.next().expect("an event");
-    assert_eq!((event.kind, event.attempt), (Kind::Modified, 1));
+    assert_eq!((event.kind, event.attempt), (EventKind::Modified, 1));
     assert_ne!(event.id(b"watch"), id);
 }
 
@@ -414,7 +422,7 @@ fn an_event_that_fails_is_tried_again_and_then_given_up() {
 fn a_file_that_a_failing_app_changes_itself_is_the_same_event() {
     let mut world = world();
     let path = world.write("a");
-    world.hint(&path, Hint::Whole);
+    world.hint(&path, FileHint::Whole);
     world.pass(Duration::from_secs(1));
     let mut event = world.next().expect("an event");
     let id = event.id(b"watch");
@@ -427,44 +435,44 @@ fn a_file_that_a_failing_app_changes_itself_is_the_same_event() {
         match attempt {
             1 => event.rebase(before, change.stamp),
             _ => {
-                world.told.failed(&world.sights, world.now, &event);
+                world.told.failed(&world.observed, world.now, &event);
             }
         }
         world.own(before, &change);
         if attempt == 1 {
-            world.told.failed(&world.sights, world.now, &event);
+            world.told.failed(&world.observed, world.now, &event);
         }
         assert_eq!(world.next(), None, "not before its time");
         world.now += Duration::from_secs(10);
         event = world.next().expect("the event again");
     }
-    let failed = world.told.failed(&world.sights, world.now, &event);
-    assert_eq!(failed, Failed::GivenUp);
+    let failed = world.told.failed(&world.observed, world.now, &event);
+    assert_eq!(failed, AfterFailure::GivenUp);
 }
 
 #[test]
 fn a_change_of_a_failing_file_is_told_at_once() {
     let mut world = world();
     let path = world.write("a");
-    world.hint(&path, Hint::Whole);
+    world.hint(&path, FileHint::Whole);
     world.pass(Duration::from_secs(1));
     let event = world.next().expect("an event");
-    world.told.failed(&world.sights, world.now, &event);
+    world.told.failed(&world.observed, world.now, &event);
     world.write("a");
-    world.hint(&path, Hint::Whole);
+    world.hint(&path, FileHint::Whole);
     world.pass(Duration::from_millis(300));
     let event = world.next().expect("an event");
-    assert_eq!((event.kind, event.attempt), (Kind::Created, 1));
+    assert_eq!((event.kind, event.attempt), (EventKind::Created, 1));
 }
 
 #[test]
 fn what_the_app_did_itself_is_no_event() {
     let mut world = world();
     let path = world.write("a");
-    world.hint(&path, Hint::Whole);
+    world.hint(&path, FileHint::Whole);
     world.rest();
     let before = world.tree.get("a").copied();
-    let own = |world: &mut World, before: Option<Stamp>| {
+    let own = |world: &mut World, before: Option<FileStamp>| {
         world.write("a");
         let change = world.change("a");
         world.own(before, &change);
@@ -486,13 +494,16 @@ fn what_the_app_did_itself_is_no_event() {
 #[test]
 fn there_is_a_most_of_files() {
     let mut world = world();
-    world.sights = Sights::new(3);
+    world.observed = ObservedFiles::new(3);
     for name in ["a", "b", "c", "d"] {
         world.write(name);
-        world.hint(name, Hint::Whole);
+        world.hint(name, FileHint::Whole);
     }
     assert_eq!(world.rest().len(), 3);
-    assert_eq!((world.sights.n_files(), world.sights.n_dropped()), (3, 1));
+    assert_eq!(
+        (world.observed.n_files(), world.observed.n_dropped()),
+        (3, 1)
+    );
     world.tree.remove("a");
     world.scan();
     world.rest();
@@ -500,13 +511,59 @@ fn there_is_a_most_of_files() {
     assert_eq!(world.rest(), ["created d"]);
 }
 
+/// What the app left behind is known late, when another has moved the file on already.
+#[test]
+fn a_file_that_was_moved_on_is_not_back_where_the_app_wrote_it() {
+    let mut world = world();
+    world.write("a");
+    let own = world.change("a");
+    world.rename("a", "b");
+    for path in ["a", "b"] {
+        world.hint(path, FileHint::Whole);
+    }
+    world.pass(Duration::from_secs(3));
+    world.own(None, &own);
+    assert!(world.observed.get("b").is_some() && world.observed.get("a").is_none());
+    world.keep_silent();
+    assert_eq!(world.rest(), ["moved a b"]);
+}
+
+/// Two watches may have been stopped at different times.
+#[test]
+fn a_file_is_only_where_it_is_found_wherever_watches_knew_it_before() {
+    let mut world = world();
+    world.write("c");
+    let stamp = world.tree["c"];
+    for path in ["a", "b"] {
+        world.observed.remember(world.now, &Arc::from(path), stamp);
+    }
+    world.hint("c", FileHint::Whole);
+    let mut changed = Vec::new();
+    for _ in 0..2 {
+        let found = LookResult::File {
+            stamp,
+            age: Duration::from_secs(9),
+        };
+        let path = Arc::from("c");
+        world.observed.looked(world.now, &path, found, &mut changed);
+        world.now += Duration::from_secs(1);
+    }
+    changed.sort();
+    assert_eq!(changed, ["a", "b", "c"].map(Arc::from));
+    assert!(
+        ["a", "b"]
+            .iter()
+            .all(|path| world.observed.get(path).is_none())
+    );
+}
+
 #[test]
 fn stamps_are_kept_as_bytes() {
     let mut whole = stamp(7, 9);
     whole.born.nanos = 5;
     whole.modified.seconds = -3;
-    assert_eq!(Stamp::from_bytes(&whole.to_bytes()), Some(whole));
-    assert_eq!(Stamp::from_bytes(&whole.to_bytes()[1..]), None);
+    assert_eq!(FileStamp::from_bytes(&whole.to_bytes()), Some(whole));
+    assert_eq!(FileStamp::from_bytes(&whole.to_bytes()[1..]), None);
 }
 
 #[derive(Debug, Clone)]
@@ -548,7 +605,7 @@ proptest! {
     #[test]
     fn the_app_ends_with_the_tree(ops in prop::collection::vec(op(), 1..60)) {
         let texts = ["**", "!*.txt"];
-        let endless = Retry { attempts: u32::MAX, ..RETRY };
+        let endless = RetryPolicy { attempts: u32::MAX, ..RETRY };
         let mut world = World::new(&texts, ALL, endless);
         for op in ops {
             let mut hinted = Vec::new();
@@ -582,13 +639,13 @@ proptest! {
                         } else {
                             event.rebase(before, change.stamp);
                             world.own(before, &change);
-                            world.told.failed(&world.sights, world.now, &event);
+                            world.told.failed(&world.observed, world.now, &event);
                         }
                     }
                 }
                 Op::Own(path, hint) => {
                     let path = PATHS[path];
-                    let is_told = |event: &Event| {
+                    let is_told = |event: &FileEvent| {
                         event.changes().iter().any(|change| &*change.path == path)
                     };
                     if !world.running.iter().any(is_told) {
@@ -601,7 +658,7 @@ proptest! {
                 Op::Restart => world.restart(&texts),
             }
             for (path, _) in hinted.into_iter().filter(|(_, hint)| *hint) {
-                world.hint(&path, Hint::Whole);
+                world.hint(&path, FileHint::Whole);
             }
             world.keep_silent();
         }

@@ -1,8 +1,8 @@
 //! What tells one state of a file from another.
 
 /// A time of a file, as the file system gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct Time {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct FileTime {
     /// Seconds since the epoch.
     pub seconds: i64,
     /// Nanoseconds on top.
@@ -11,17 +11,17 @@ pub struct Time {
 
 /// One state of a file: a rewritten, replaced or renamed file has another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Stamp {
+pub struct FileStamp {
     /// Number of the file on its device.
     pub inode: u64,
     /// When it was made, where the file system knows.
-    pub born: Time,
+    pub born: FileTime,
     /// Size in bytes.
     pub bytes: u64,
     /// When it was written, as far as its writer does not say otherwise.
-    pub modified: Time,
+    pub modified: FileTime,
     /// When it was changed in any way, by a clock that its writer cannot set.
-    pub changed: Time,
+    pub changed: FileTime,
     /// Kind and permissions.
     pub mode: u32,
 }
@@ -29,15 +29,15 @@ pub struct Stamp {
 /// Which file it is, whatever it holds. The number of a deleted file is given out
 /// again, so the time at which it was made belongs to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity(u64, Time);
+pub struct FileIdentity(u64, FileTime);
 
-impl Stamp {
+impl FileStamp {
     /// The bytes of a stamp on the disk.
     pub const BYTES: usize = 64;
 
     /// Returns which file it is.
-    pub fn identity(&self) -> Identity {
-        Identity(self.inode, self.born)
+    pub fn identity(&self) -> FileIdentity {
+        FileIdentity(self.inode, self.born)
     }
 
     /// Tells whether it is the same file with the same content, maybe under
@@ -82,7 +82,7 @@ impl Stamp {
         }
         let rest = &mut bytes.get(..Self::BYTES)?;
         let time = |rest: &mut &[u8]| {
-            Some(Time {
+            Some(FileTime {
                 seconds: i64::from_be_bytes(take(rest)?),
                 nanos: u32::from_be_bytes(take(rest)?),
             })

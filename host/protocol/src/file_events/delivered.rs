@@ -1,22 +1,22 @@
-//! What one watch of an app was told of files, and what is yet to be told.
+//! The files as one watch of an app delivered them, and what is still to be delivered.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Change, Event, Identity, Kind, Kinds, Sights, Stamp};
+use super::{EventKind, EventKinds, FileChange, FileEvent, FileIdentity, FileStamp, ObservedFiles};
 use crate::pattern::Globs;
 
 /// When an event is tried again that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
+pub struct RetryPolicy {
     /// The time before the second attempt. It doubles with each.
     pub first: Duration,
     /// Attempts after which it is given up.
     pub attempts: u32,
 }
 
-impl Default for Retry {
+impl Default for RetryPolicy {
     /// Some nine minutes in all.
     fn default() -> Self {
         Self {
@@ -28,8 +28,8 @@ impl Default for Retry {
 
 /// What becomes of an event that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failed {
-    /// It is told again after this time.
+pub enum AfterFailure {
+    /// It is delivered again after this time.
     Later(Duration),
     /// It was tried often enough: it is to be parked.
     GivenUp,
@@ -39,34 +39,34 @@ pub enum Failed {
 
 /// One watch.
 #[derive(Debug)]
-pub struct Told {
+pub struct DeliveredFiles {
     globs: Globs,
-    kinds: Kinds,
-    retry: Retry,
-    stamps: HashMap<Arc<str>, Stamp>,
-    holders: HashMap<Identity, Arc<str>>,
+    kinds: EventKinds,
+    retry: RetryPolicy,
+    stamps: HashMap<Arc<str>, FileStamp>,
+    holders: HashMap<FileIdentity, Arc<str>>,
     /// Paths that differ, the longest known first.
     queue: BTreeMap<u64, Arc<str>>,
     places: HashMap<Arc<str>, u64>,
     next_place: u64,
     /// Events that failed, by their path.
-    failing: HashMap<Arc<str>, (Event, Instant)>,
+    failing: HashMap<Arc<str>, (FileEvent, Instant)>,
     later: BTreeMap<(Instant, u64), Arc<str>>,
-    /// What is taken as told, and not yet kept.
-    silent: Vec<Change>,
+    /// What is taken as delivered, and not yet kept.
+    silent: Vec<FileChange>,
 }
 
 /// How the app's knowledge of a path differs from the tree.
 enum Difference {
     None,
     /// The app need not hear of it.
-    Silent(Option<Stamp>),
-    Event(Event),
+    Silent(Option<FileStamp>),
+    Event(FileEvent),
 }
 
-impl Told {
-    /// Returns a watch that was told nothing.
-    pub fn new(globs: Globs, kinds: Kinds, retry: Retry) -> Self {
+impl DeliveredFiles {
+    /// Returns a watch that has delivered nothing.
+    pub fn new(globs: Globs, kinds: EventKinds, retry: RetryPolicy) -> Self {
         Self {
             globs,
             kinds,
@@ -88,23 +88,23 @@ impl Told {
     }
 
     /// Returns the files that it knows.
-    pub fn files(&self) -> impl Iterator<Item = (&Arc<str>, &Stamp)> {
+    pub fn files(&self) -> impl Iterator<Item = (&Arc<str>, &FileStamp)> {
         self.stamps.iter()
     }
 
     /// Returns the file that it knows at a path.
-    pub fn get(&self, path: &str) -> Option<&Stamp> {
+    pub fn get(&self, path: &str) -> Option<&FileStamp> {
         self.stamps.get(path)
     }
 
-    /// Returns the number of paths of which it is yet to be told.
+    /// Returns the number of paths of which something is still to be delivered.
     pub fn n_waiting(&self) -> usize {
         self.queue.len() + self.failing.len()
     }
 
-    /// Takes a change as told.
-    pub fn know(&mut self, change: &Change) {
-        let Change { path, stamp } = change;
+    /// Takes a change as delivered.
+    pub fn know(&mut self, change: &FileChange) {
+        let FileChange { path, stamp } = change;
         let old = match stamp {
             Some(stamp) => {
                 let identity = stamp.identity();
@@ -118,7 +118,7 @@ impl Told {
         self.forget_holder(path, old);
     }
 
-    fn forget_holder(&mut self, path: &Arc<str>, old: Option<Stamp>) {
+    fn forget_holder(&mut self, path: &Arc<str>, old: Option<FileStamp>) {
         if let Some(old) = old
             && self.holders.get(&old.identity()) == Some(path)
         {
@@ -126,8 +126,8 @@ impl Told {
         }
     }
 
-    /// Takes as told what the app itself did to a file that was as the app knows it.
-    pub fn own(&mut self, before: Option<Stamp>, change: &Change) {
+    /// Takes as delivered what the app itself did to a file that was as the app knows it.
+    pub fn own(&mut self, before: Option<FileStamp>, change: &FileChange) {
         if let Some((event, _)) = self.failing.get_mut(&change.path) {
             event.rebase(before, change.stamp);
         }
@@ -140,9 +140,9 @@ impl Told {
     }
 
     /// Takes note that a path may have become another in the tree, or in what is
-    /// told.
-    pub fn changed(&mut self, sights: &Sights, path: &Arc<str>) {
-        let difference = self.difference(sights, path);
+    /// delivered.
+    pub fn changed(&mut self, observed: &ObservedFiles, path: &Arc<str>) {
+        let difference = self.difference(observed, path);
         self.drop_outdated(path, &difference);
         match difference {
             Difference::None => self.leave_queue(path),
@@ -156,7 +156,7 @@ impl Told {
         }
     }
 
-    /// Forgets events that failed and are no longer what is to be told.
+    /// Forgets events that failed and are no longer what is to be delivered.
     fn drop_outdated(&mut self, path: &Arc<str>, difference: &Difference) {
         let current = match difference {
             Difference::Event(event) => Some(event),
@@ -177,20 +177,20 @@ impl Told {
         }
     }
 
-    /// Returns the next event that can be told. The paths of others are busy.
+    /// Returns the next event that can be delivered. The paths of others are busy.
     pub fn next(
         &mut self,
-        sights: &Sights,
+        observed: &ObservedFiles,
         now: Instant,
         is_busy: impl Fn(&str) -> bool,
-    ) -> Option<Event> {
+    ) -> Option<FileEvent> {
         self.wake(now);
         let mut from = 0;
         loop {
             let (&place, path) = self.queue.range(from..).next()?;
             let path = Arc::clone(path);
             from = place + 1;
-            let difference = self.difference(sights, &path);
+            let difference = self.difference(observed, &path);
             self.drop_outdated(&path, &difference);
             match difference {
                 Difference::None => self.leave_queue(&path),
@@ -225,41 +225,46 @@ impl Told {
         self.later.keys().next().map(|(at, _)| *at)
     }
 
-    /// Takes an event as told.
-    pub fn done(&mut self, sights: &Sights, event: &Event) {
+    /// Takes an event as delivered.
+    pub fn done(&mut self, observed: &ObservedFiles, event: &FileEvent) {
         self.failing.remove(&event.path);
         let changes = event.changes();
         for change in &changes {
             self.know(change);
         }
         for change in &changes {
-            self.changed(sights, &change.path);
+            self.changed(observed, &change.path);
         }
     }
 
-    /// Takes note that an event was not taken. One that is given up is told no more
-    /// once it is [`Told::done`].
-    pub fn failed(&mut self, sights: &Sights, now: Instant, event: &Event) -> Failed {
+    /// Takes note that an event was not taken. One that is given up is not delivered again
+    /// once it is [`DeliveredFiles::done`].
+    pub fn failed(
+        &mut self,
+        observed: &ObservedFiles,
+        now: Instant,
+        event: &FileEvent,
+    ) -> AfterFailure {
         let is_current = matches!(
-            self.difference(sights, &event.path),
+            self.difference(observed, &event.path),
             Difference::Event(current) if current.is_same(event)
         );
         if !is_current {
             for change in event.changes() {
-                self.changed(sights, &change.path);
+                self.changed(observed, &change.path);
             }
-            return Failed::Outdated;
+            return AfterFailure::Outdated;
         }
         if event.attempt >= self.retry.attempts {
-            return Failed::GivenUp;
+            return AfterFailure::GivenUp;
         }
         let doublings = event.attempt.saturating_sub(1).min(16);
         let delay = self.retry.first * (1 << doublings);
         self.fails(event.clone(), now + delay);
-        Failed::Later(delay)
+        AfterFailure::Later(delay)
     }
 
-    fn fails(&mut self, event: Event, at: Instant) {
+    fn fails(&mut self, event: FileEvent, at: Instant) {
         for change in event.changes() {
             self.leave_queue(&change.path);
         }
@@ -269,8 +274,8 @@ impl Told {
         self.failing.insert(Arc::clone(&event.path), (event, at));
     }
 
-    /// Returns what was taken as told without an event since the last time.
-    pub fn take_silent(&mut self) -> Vec<Change> {
+    /// Returns what was taken as delivered without an event since the last time.
+    pub fn take_silent(&mut self) -> Vec<FileChange> {
         std::mem::take(&mut self.silent)
     }
 
@@ -279,75 +284,86 @@ impl Told {
         self.globs.matches(&names)
     }
 
-    fn difference(&self, sights: &Sights, path: &Arc<str>) -> Difference {
-        let told = self.stamps.get(path).copied();
-        let found = sights.get(path).copied().filter(|_| self.covers(path));
-        let (kind, here) = match (told, found) {
+    fn difference(&self, observed: &ObservedFiles, path: &Arc<str>) -> Difference {
+        let known = self.stamps.get(path).copied();
+        let found = observed.get(path).copied().filter(|_| self.covers(path));
+        let (kind, here) = match (known, found) {
             (None, None) => return Difference::None,
-            (Some(told), Some(found)) if told == found => return Difference::None,
-            (Some(told), Some(found)) if told.is_same_content(&found) => {
+            (Some(known), Some(found)) if known == found => return Difference::None,
+            (Some(known), Some(found)) if known.is_same_content(&found) => {
                 return Difference::Silent(Some(found));
             }
-            (told, found) => {
+            (known, found) => {
                 let moved = found
                     .and_then(|found| self.moved_here(path, &found))
-                    .or_else(|| self.moved_away(sights, path, &told?));
+                    .or_else(|| self.moved_away(observed, path, &known?));
                 if let Some(event) = moved {
                     return Difference::Event(event);
                 }
-                match (told, found) {
-                    (None, found) => (Kind::Created, found),
-                    (Some(_), None) => (Kind::Deleted, None),
-                    (Some(_), found) => (Kind::Modified, found),
+                match (known, found) {
+                    (None, found) => (EventKind::Created, found),
+                    (Some(_), None) => (EventKind::Deleted, None),
+                    (Some(_), found) => (EventKind::Modified, found),
                 }
             }
         };
         if !self.kinds.contains(kind) {
             return Difference::Silent(here);
         }
-        Difference::Event(Event {
+        Difference::Event(FileEvent {
             kind,
             path: Arc::clone(path),
             moved_from: None,
             attempt: 1,
-            before: told,
+            before: known,
             after: here,
             first_after: here,
         })
     }
 
-    fn moved_away(&self, sights: &Sights, path: &Arc<str>, told: &Stamp) -> Option<Event> {
-        let (to, found) = sights.holder(&told.identity())?;
-        let is_moved = to != path && told.is_same_file(found) && self.covers(to);
+    fn moved_away(
+        &self,
+        observed: &ObservedFiles,
+        path: &Arc<str>,
+        known: &FileStamp,
+    ) -> Option<FileEvent> {
+        let (to, found) = observed.holder(&known.identity())?;
+        let is_moved = to != path && known.is_same_file(found) && self.covers(to);
         is_moved
-            .then(|| self.moved(path, told, to, found))
+            .then(|| self.moved(path, known, to, found))
             .flatten()
     }
 
-    fn moved_here(&self, path: &Arc<str>, found: &Stamp) -> Option<Event> {
+    fn moved_here(&self, path: &Arc<str>, found: &FileStamp) -> Option<FileEvent> {
         let from = self.holders.get(&found.identity())?;
-        let told = self.stamps.get(from)?;
-        let is_moved = from != path && told.is_same_file(found);
+        let known = self.stamps.get(from)?;
+        let is_moved = from != path && known.is_same_file(found);
         is_moved
-            .then(|| self.moved(from, told, path, found))
+            .then(|| self.moved(from, known, path, found))
             .flatten()
     }
 
-    fn moved(&self, from: &Arc<str>, told: &Stamp, to: &Arc<str>, found: &Stamp) -> Option<Event> {
-        let is_told = self.stamps.get(to) == Some(found);
-        (self.kinds.moved && !is_told).then(|| Event {
-            kind: Kind::Moved,
+    fn moved(
+        &self,
+        from: &Arc<str>,
+        known: &FileStamp,
+        to: &Arc<str>,
+        found: &FileStamp,
+    ) -> Option<FileEvent> {
+        let is_known = self.stamps.get(to) == Some(found);
+        (self.kinds.moved && !is_known).then(|| FileEvent {
+            kind: EventKind::Moved,
             path: Arc::clone(to),
             moved_from: Some(Arc::clone(from)),
             attempt: 1,
-            before: Some(*told),
+            before: Some(*known),
             after: Some(*found),
             first_after: Some(*found),
         })
     }
 
     /// Tells whether an event waits for its next attempt.
-    fn is_failing(&self, event: &Event) -> bool {
+    fn is_failing(&self, event: &FileEvent) -> bool {
         let failed = self.failing.get(&event.path);
         failed.is_some_and(|(failed, _)| failed.is_same(event))
     }
@@ -365,8 +381,8 @@ impl Told {
         }
     }
 
-    fn be_silent(&mut self, path: &Arc<str>, stamp: Option<Stamp>) {
-        let change = Change {
+    fn be_silent(&mut self, path: &Arc<str>, stamp: Option<FileStamp>) {
+        let change = FileChange {
             path: Arc::clone(path),
             stamp,
         };

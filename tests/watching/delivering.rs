@@ -1,4 +1,4 @@
-//! Which events an app is told.
+//! Which events are delivered to an app.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -11,7 +11,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::site::{ALL, brief, journal, start, start_with, told, told_briefly, write};
+use super::site::{ALL, brief, delivered, delivered_briefly, journal, start, start_with, write};
 use crate::support::client::{call, send};
 use crate::support::site::{CALLER, OWNER, Site};
 use crate::support::{PATIENCE, wait_for};
@@ -112,7 +112,7 @@ fn every_change_is_an_event() {
     let host = start(&site, ALL, PUBLIC, &[]);
     for (what, deed, expected) in cases {
         deed(&site.own("public"));
-        assert_eq!(told_briefly(&site, &host), *expected, "{what}");
+        assert_eq!(delivered_briefly(&site, &host), *expected, "{what}");
     }
 }
 
@@ -152,7 +152,7 @@ fn an_event_says_what_it_is_about() {
 }
 
 #[test]
-fn a_file_of_two_watches_is_told_to_both() {
+fn a_file_of_two_watches_is_delivered_to_both() {
     let site = Site::new();
     let settings = "endpoints journal\ncreated\t*.json\ncreated\t**\ncreated\t*.txt";
     let host = start(&site, settings, PUBLIC, &[]);
@@ -168,7 +168,7 @@ fn a_file_of_two_watches_is_told_to_both() {
 
 /// Paths that no app may read, and things that do not exist for apps, make no events.
 #[test]
-fn only_files_that_the_app_may_read_are_told() {
+fn only_files_that_the_app_may_read_are_delivered() {
     let site = Site::new();
     site.write("private/key", "SECRET");
     let host = start_with(
@@ -188,7 +188,7 @@ fn only_files_that_the_app_may_read_are_told() {
     site.link(site.own("private"), "public/folder");
     fs::hard_link(site.own("private/key"), site.own("public/hard")).unwrap();
     mknodat(CWD, site.own("public/fifo"), FileType::Fifo, Mode::RUSR, 0).unwrap();
-    let events = told_briefly(&site, &host);
+    let events = delivered_briefly(&site, &host);
     assert_eq!(
         events,
         ["created public/real"],
@@ -197,7 +197,7 @@ fn only_files_that_the_app_may_read_are_told() {
 }
 
 #[test]
-fn files_of_other_datasites_are_told_as_far_as_granted() {
+fn files_of_other_datasites_are_delivered_as_far_as_granted() {
     let site = Site::new();
     let host = start(&site, ALL, PUBLIC, &[]);
     for folder in ["public", "private"] {
@@ -211,16 +211,16 @@ fn files_of_other_datasites_are_told_as_far_as_granted() {
             "",
         );
     }
-    let events = told_briefly(&site, &host);
+    let events = delivered_briefly(&site, &host);
     assert_eq!(events, ["created guest@example.com/public/a"]);
 }
 
 #[test]
-fn a_file_is_told_when_it_is_whole() {
+fn a_file_is_delivered_when_it_is_whole() {
     let site = Site::new();
     fs::create_dir_all(site.own("public")).unwrap();
     let host = start(&site, ALL, PUBLIC, &[]);
-    // It stays open for writing while another one is told of.
+    // It stays open for writing while an event of another one is delivered.
     let mut file = File::create(site.own("public/slow")).unwrap();
     file.write_all(b"first ").unwrap();
     let start = Instant::now();
@@ -234,7 +234,7 @@ fn a_file_is_told_when_it_is_whole() {
     assert!(events.len() == 1 || start.elapsed() > Duration::from_millis(900));
     file.write_all(b"second").unwrap();
     drop(file);
-    let events = told(&site, &host);
+    let events = delivered(&site, &host);
     assert_eq!(events.last().unwrap()["text"], "first second");
 }
 
@@ -246,7 +246,7 @@ fn a_burst_of_changes_is_one_event() {
     for count in 0..300 {
         site.write("public/a", &format!("{count}"));
     }
-    let events = told(&site, &host);
+    let events = delivered(&site, &host);
     let last = events.last().unwrap();
     assert_eq!(last["text"], "299");
     // A machine that is busy elsewhere may let it rest in between.
@@ -254,7 +254,7 @@ fn a_burst_of_changes_is_one_event() {
 }
 
 #[test]
-fn many_files_in_new_folders_are_all_told() {
+fn many_files_in_new_folders_are_all_delivered() {
     let site = Site::new();
     let settings = "endpoints picture\ncreated\t**";
     let host = start_with(&site, settings, PUBLIC, &[], &[]);
@@ -282,12 +282,12 @@ fn a_change_of_one_kind_that_is_not_asked_for_is_silent() {
     let settings = "endpoints journal\ncreated modified\t**";
     let host = start(&site, settings, PUBLIC, &[]);
     site.write("public/a", "1");
-    assert_eq!(told_briefly(&site, &host), ["created public/a"]);
+    assert_eq!(delivered_briefly(&site, &host), ["created public/a"]);
     fs::rename(site.own("public/a"), site.own("public/b")).unwrap();
     // As a move it is not asked for, yet there is a new file.
-    assert_eq!(told_briefly(&site, &host), ["created public/b"]);
+    assert_eq!(delivered_briefly(&site, &host), ["created public/b"]);
     fs::remove_file(site.own("public/b")).unwrap();
-    let events = told(&site, &host);
+    let events = delivered(&site, &host);
     assert!(
         events.is_empty(),
         "{:?}",
@@ -297,7 +297,7 @@ fn a_change_of_one_kind_that_is_not_asked_for_is_silent() {
 
 /// Stopped, the host cannot read the kernel's queue, which holds some 16,000 events.
 #[test]
-fn what_happens_while_events_are_lost_is_told() {
+fn what_happens_while_events_are_lost_is_delivered() {
     let site = Site::new();
     fs::create_dir_all(site.own("public")).unwrap();
     let settings = "endpoints picture\ncreated modified deleted\t**";
@@ -335,7 +335,7 @@ fn what_happens_while_events_are_lost_is_told() {
 }
 
 #[test]
-fn requests_are_answered_while_events_are_told() {
+fn requests_are_answered_while_events_are_delivered() {
     let site = Site::new();
     fs::create_dir_all(site.own("public")).unwrap();
     let host = start_with(&site, ALL, PUBLIC, &[], &["--concurrency", "2"]);

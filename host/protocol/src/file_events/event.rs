@@ -1,15 +1,15 @@
-//! One thing that an app is told.
+//! One event of a file, as it is delivered to an app.
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::Stamp;
+use super::FileStamp;
 
 /// What happened to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum EventKind {
     /// It is there, and was not.
     Created,
     /// It is another, or holds something else.
@@ -20,7 +20,7 @@ pub enum Kind {
     Deleted,
 }
 
-impl Kind {
+impl EventKind {
     /// Returns the kind as one word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,52 +34,57 @@ impl Kind {
 
 /// The kinds of events that an app asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kinds {
-    /// [`Kind::Created`].
+pub struct EventKinds {
+    /// [`EventKind::Created`].
     pub created: bool,
-    /// [`Kind::Modified`].
+    /// [`EventKind::Modified`].
     pub modified: bool,
-    /// [`Kind::Moved`].
+    /// [`EventKind::Moved`].
     pub moved: bool,
-    /// [`Kind::Deleted`].
+    /// [`EventKind::Deleted`].
     pub deleted: bool,
 }
 
-impl Kinds {
+impl EventKinds {
     /// Tells whether a kind is among them.
-    pub fn contains(self, kind: Kind) -> bool {
+    pub fn contains(self, kind: EventKind) -> bool {
         match kind {
-            Kind::Created => self.created,
-            Kind::Modified => self.modified,
-            Kind::Moved => self.moved,
-            Kind::Deleted => self.deleted,
+            EventKind::Created => self.created,
+            EventKind::Modified => self.modified,
+            EventKind::Moved => self.moved,
+            EventKind::Deleted => self.deleted,
         }
     }
 
-    /// Returns the kinds as words, in the order of [`Kind`].
+    /// Returns the kinds as words, in the order of [`EventKind`].
     pub fn names(self) -> Vec<&'static str> {
-        [Kind::Created, Kind::Modified, Kind::Moved, Kind::Deleted]
-            .into_iter()
-            .filter(|kind| self.contains(*kind))
-            .map(Kind::as_str)
-            .collect()
+        [
+            EventKind::Created,
+            EventKind::Modified,
+            EventKind::Moved,
+            EventKind::Deleted,
+        ]
+        .into_iter()
+        .filter(|kind| self.contains(*kind))
+        .map(EventKind::as_str)
+        .collect()
     }
 }
 
 /// What an app knows of a path from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct FileChange {
     /// The path, below the folder of all datasites.
     pub path: Arc<str>,
     /// The file there; `None` if there is none.
-    pub stamp: Option<Stamp>,
+    pub stamp: Option<FileStamp>,
 }
 
 /// An event of one watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct FileEvent {
     /// What happened.
-    pub kind: Kind,
+    pub kind: EventKind,
     /// Where the file is, or was.
     pub path: Arc<str>,
     /// Where it was, if it was moved.
@@ -87,37 +92,37 @@ pub struct Event {
     /// 1, or more where earlier deliveries failed.
     pub attempt: u32,
     /// What the app knew of the file, at `moved_from` if it was moved.
-    pub(super) before: Option<Stamp>,
-    pub(super) after: Option<Stamp>,
-    /// What was there when it was first told. The app itself may have changed it in an
+    pub(super) before: Option<FileStamp>,
+    pub(super) after: Option<FileStamp>,
+    /// What was there when it was first delivered. The app itself may have changed it in an
     /// attempt that failed.
-    pub(super) first_after: Option<Stamp>,
+    pub(super) first_after: Option<FileStamp>,
 }
 
-impl Event {
+impl FileEvent {
     /// Returns what the app knows once it took the event.
-    pub fn changes(&self) -> Vec<Change> {
+    pub fn changes(&self) -> Vec<FileChange> {
         let left = self.moved_from.iter().map(|path| (Arc::clone(path), None));
         left.chain([(Arc::clone(&self.path), self.after)])
-            .map(|(path, stamp)| Change { path, stamp })
+            .map(|(path, stamp)| FileChange { path, stamp })
             .collect()
     }
 
     /// Returns what the app knew before.
-    pub fn undone(&self) -> Vec<Change> {
+    pub fn undone(&self) -> Vec<FileChange> {
         let (from, here) = match &self.moved_from {
             Some(from) => (Some((Arc::clone(from), self.before)), None),
             None => (None, self.before),
         };
         from.into_iter()
             .chain([(Arc::clone(&self.path), here)])
-            .map(|(path, stamp)| Change { path, stamp })
+            .map(|(path, stamp)| FileChange { path, stamp })
             .collect()
     }
 
     /// Takes note that the app itself changed the file in an attempt that failed. It is
     /// the same event still, or an app that writes and fails would never be done.
-    pub fn rebase(&mut self, before: Option<Stamp>, after: Option<Stamp>) {
+    pub fn rebase(&mut self, before: Option<FileStamp>, after: Option<FileStamp>) {
         if self.after == before && after.is_some() {
             self.after = after;
         }

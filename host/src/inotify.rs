@@ -1,4 +1,4 @@
-//! What the kernel tells of folders, for all apps of the process.
+//! ChangeKind the kernel tells of folders, for all apps of the process.
 //!
 //! It is inotify itself: a folder is watched by the handle that was opened without
 //! following links, a folder that was moved keeps its watch and gets its new path, and
@@ -6,7 +6,7 @@
 //! it, so there is one, with one thread that reads what it says.
 //!
 //! A folder is to be watched before it is read: then nothing falls between the two. Where
-//! no more can be watched, the owner is told once, and it is tried again from time to time.
+//! no more can be watched, the owner learns it once from the log, and it is tried again from time to time.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
@@ -29,26 +29,26 @@ const CALM: Duration = Duration::from_secs(60);
 
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
 
-/// What becomes known of a folder's content. The thread that tells of it must not be kept
+/// ChangeKind becomes known of a folder's content. The thread that tells of it must not be kept
 /// waiting: the kernel's queue overflows where nobody reads it.
-pub(crate) trait Observer: Send + Sync {
+pub(crate) trait ChangeObserver: Send + Sync {
     /// Takes note of an event.
-    fn note(&self, event: &Event<'_>);
+    fn note(&self, event: &FolderChange<'_>);
     /// Takes note that events were lost: everything may have changed.
     fn lost(&self);
 }
 
 /// Something happened to a file or folder.
 #[derive(Debug)]
-pub(crate) struct Event<'a> {
+pub(crate) struct FolderChange<'a> {
     /// The path of the folder that it is in.
     pub(crate) folder: &'a Arc<str>,
     pub(crate) name: &'a str,
     pub(crate) is_folder: bool,
-    pub(crate) what: What,
+    pub(crate) what: ChangeKind,
 }
 
-impl Event<'_> {
+impl FolderChange<'_> {
     /// Returns the path of what it happened to.
     pub(crate) fn path(&self) -> Arc<str> {
         match self.folder.is_empty() {
@@ -59,7 +59,7 @@ impl Event<'_> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum ChangeKind {
     /// It was written, and is no longer open for that.
     Written,
     MovedIn,
@@ -71,9 +71,9 @@ pub(crate) enum What {
     Touched,
 }
 
-/// What somebody wants to know of a folder.
+/// ChangeKind somebody wants to know of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Interest {
+pub(crate) enum WatchMask {
     /// Files that are written or moved in.
     Arrivals,
     /// These, and folders that come and go.
@@ -84,13 +84,13 @@ pub(crate) enum Interest {
 
 /// Watches folders for an observer until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Eyes {
+pub(crate) struct FolderWatcher {
     number: u32,
 }
 
-impl Eyes {
-    /// Returns eyes that watch nothing yet.
-    pub(crate) fn new(observer: Arc<dyn Observer>) -> Self {
+impl FolderWatcher {
+    /// Returns a watcher of no folder yet.
+    pub(crate) fn new(observer: Arc<dyn ChangeObserver>) -> Self {
         let number = table().open(observer);
         Self { number }
     }
@@ -101,7 +101,7 @@ impl Eyes {
         &self,
         folder: BorrowedFd<'_>,
         path: &Arc<str>,
-        interest: Interest,
+        interest: WatchMask,
         instead: Option<&str>,
     ) -> bool {
         let mut table = table();
@@ -150,7 +150,7 @@ impl Eyes {
     }
 }
 
-impl Drop for Eyes {
+impl Drop for FolderWatcher {
     fn drop(&mut self) {
         let all = table().all(self.number);
         self.release(all);
@@ -158,7 +158,7 @@ impl Drop for Eyes {
     }
 }
 
-impl Interest {
+impl WatchMask {
     fn flags(self) -> WatchFlags {
         let arrivals = WatchFlags::CLOSE_WRITE | WatchFlags::MOVED_TO;
         let folders = arrivals | WatchFlags::CREATE | WatchFlags::MOVED_FROM;
@@ -172,7 +172,7 @@ impl Interest {
     }
 }
 
-impl What {
+impl ChangeKind {
     fn of(flags: ReadFlags) -> Self {
         let all = [
             (ReadFlags::CLOSE_WRITE, Self::Written),
@@ -202,7 +202,7 @@ struct Table {
 }
 
 struct Looking {
-    observer: Arc<dyn Observer>,
+    observer: Arc<dyn ChangeObserver>,
     watches: BTreeMap<Arc<str>, i32>,
 }
 
@@ -224,7 +224,7 @@ impl Table {
         }
     }
 
-    fn open(&mut self, observer: Arc<dyn Observer>) -> u32 {
+    fn open(&mut self, observer: Arc<dyn ChangeObserver>) -> u32 {
         self.next_number += 1;
         let looking = Looking {
             observer,
@@ -367,16 +367,16 @@ impl Table {
     }
 
     fn note(&self, event: &inotify::Event<'_>) {
-        // What is not UTF-8 is nothing that a request or a guest could name.
+        // ChangeKind is not UTF-8 is nothing that a request or a guest could name.
         let name = event.file_name().and_then(|name| name.to_str().ok());
         let Some(name) = name else { return };
         let flags = event.events();
         for (number, folder) in self.of(event.wd()) {
-            let event = Event {
+            let event = FolderChange {
                 folder,
                 name,
                 is_folder: flags.contains(ReadFlags::ISDIR),
-                what: What::of(flags),
+                what: ChangeKind::of(flags),
             };
             if let Some(looking) = self.observers.get(&number) {
                 looking.observer.note(&event);
@@ -406,7 +406,7 @@ fn begin() -> anyhow::Result<Arc<OwnedFd>> {
     let inotify = Arc::new(inotify);
     let drained = Arc::clone(&inotify);
     thread::Builder::new()
-        .name("eyes".to_owned())
+        .name("inotify".to_owned())
         .spawn(move || drain(&drained))
         .context("start the thread that watches")?;
     Ok(inotify)
@@ -469,8 +469,8 @@ mod tests {
 
     struct Nobody;
 
-    impl Observer for Nobody {
-        fn note(&self, _: &Event<'_>) {}
+    impl ChangeObserver for Nobody {
+        fn note(&self, _: &FolderChange<'_>) {}
         fn lost(&self) {}
     }
 
