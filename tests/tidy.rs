@@ -1,5 +1,7 @@
 //! The shape of the source: who may use what, and no forgotten files.
 
+mod documents;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
