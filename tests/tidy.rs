@@ -1,4 +1,6 @@
 //! The shape of the source: who may use what, and no forgotten files.
+//!
+//! Why: docs/decisions/53-crates-by-what-they-may-touch.md
 
 mod documents;
 

@@ -4,6 +4,8 @@
 //! something in their folder changes, and on SIGHUP; each app has a keeper (`keeper`) that is
 //! told which release is wanted and sees to it. So nothing that goes wrong with one app is in
 //! the way of another.
+//!
+//! Why: docs/decisions/48-records-are-compared-with-what-runs.md
 
 mod keeper;
 mod nudge;

@@ -5,6 +5,8 @@
 //! other one of any app beside them, so an app that merely was at work when another one brought
 //! the host down, or when somebody killed it, is not held to account. An app of which enough was
 //! given up is suspended by the next crash.
+//!
+//! Why: docs/decisions/31-apps-that-crash-the-host-are-suspended.md
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,5 +1,7 @@
 //! Compiles components, in a process of its own: what strangers wrote may take hours, take all
 //! memory or bring the compiler down, and none of that is to happen to whoever serves apps.
+//!
+//! Why: docs/decisions/50-compiling-in-its-own-process.md
 
 mod bounds;
 mod budget;

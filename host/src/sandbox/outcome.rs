@@ -1,4 +1,6 @@
 //! What came of a call.
+//!
+//! Why: docs/decisions/16-guest-failures-are-values.md
 
 use std::time::Duration;
 

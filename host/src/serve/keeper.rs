@@ -1,5 +1,7 @@
 //! Keeps one app served: the release that is wanted or, as long as that cannot be, the one
 //! before it.
+//!
+//! Why: docs/decisions/49-releases-replace-each-other-through-the-tree.md
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,4 +1,6 @@
 //! Where everything about requests is decided: the inbox, and what belongs to it.
+//!
+//! Why: docs/decisions/20-workers-ask-for-work.md
 
 use std::collections::HashMap;
 use std::sync::Arc;

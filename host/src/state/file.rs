@@ -1,4 +1,6 @@
 //! The file of an app's state, opened anew where the disk has failed.
+//!
+//! Why: docs/decisions/13-a-host-failure-is-not-an-answer.md
 
 use std::fs;
 use std::io;

@@ -1,4 +1,6 @@
 //! The caller's side: puts a request into somebody's tree and takes the answer.
+//!
+//! Why: docs/decisions/10-our-requests-are-written-in-place.md
 
 use std::io::{self, Read, Write};
 

@@ -1,4 +1,6 @@
 //! What one watch of an app was told of files, and what is yet to be told.
+//!
+//! Why: docs/decisions/28-events-are-a-difference.md
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The one decision about files: what an app asked for, what its owner approved,
 //! and what nobody can approve.
+//!
+//! Why: docs/decisions/24-granted-is-requested-and-approved.md
 
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::{PathPattern, Pattern};
