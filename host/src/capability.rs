@@ -1,6 +1,4 @@
 //! What guests can be given, one file a capability.
-//!
-//! Why: docs/decisions/22-all-of-wasi-is-linked.md
 
 mod context;
 pub mod files;

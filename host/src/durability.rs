@@ -1,6 +1,4 @@
 //! What survives a failure of the power.
-//!
-//! Why: docs/decisions/27-what-is-forced-to-disk.md
 
 /// What is forced to the disk. Whatever of it is chosen, a host that is killed loses
 /// nothing: what was written is with the operating system.

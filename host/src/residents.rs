@@ -4,8 +4,6 @@
 //! good part of the address space. An app of many has them from its first call on, and as
 //! long as no others need the room. Its code lies compiled on the disk, so that it has them
 //! again in a millisecond or some.
-//!
-//! Why: docs/decisions/52-programs-are-loaded-when-used.md
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -45,6 +43,7 @@ pub enum ProgramError {
     Host(anyhow::Error),
 }
 
+// Why: docs/decisions/52-programs-are-loaded-when-used.md
 /// A program in use. As long as this is held it stays loaded.
 pub struct InUse {
     program: Arc<Program>,

@@ -4,8 +4,6 @@
 //! something in their folder changes, and on SIGHUP; each app has a keeper (`keeper`) that is
 //! told which release is wanted and sees to it. So nothing that goes wrong with one app is in
 //! the way of another.
-//!
-//! Why: docs/decisions/48-records-are-compared-with-what-runs.md
 
 mod keeper;
 mod nudge;
@@ -40,6 +38,7 @@ use status::StatusFile;
 pub use status::{AppStatus, Status, Trouble};
 pub use updates::follow_authors;
 
+// Why: docs/decisions/48-records-are-compared-with-what-runs.md
 /// How often the records are looked at where nothing hints at a change.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 

@@ -5,8 +5,6 @@
 //! other one of any app beside them, so an app that merely was at work when another one brought
 //! the host down, or when somebody killed it, is not held to account. An app of which enough was
 //! given up is suspended by the next crash.
-//!
-//! Why: docs/decisions/31-apps-that-crash-the-host-are-suspended.md
 
 use std::collections::BTreeMap;
 use std::io;
@@ -34,6 +32,7 @@ const WITHIN_MINUTES: i64 = 24 * 60;
 
 const MINUTE: i64 = 60 * 1_000_000;
 
+// Why: docs/decisions/31-apps-that-crash-the-host-are-suspended.md
 /// An app that is not served until its owner resumes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
 #[error("it is suspended since {}: {why}", Timestamp::from_micros(*since))]

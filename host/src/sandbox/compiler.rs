@@ -1,7 +1,5 @@
 //! Compiles components, in a process of its own: what strangers wrote may take hours, take all
 //! memory or bring the compiler down, and none of that is to happen to whoever serves apps.
-//!
-//! Why: docs/decisions/50-compiling-in-its-own-process.md
 
 mod bounds;
 mod budget;
@@ -47,6 +45,7 @@ impl Code {
     }
 }
 
+// Why: docs/decisions/50-compiling-in-its-own-process.md
 /// Compiles a component, for as long as its limits allow. It works in `place`, which has to be
 /// private and on the disk where the code is to be kept.
 ///

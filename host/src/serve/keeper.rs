@@ -1,7 +1,5 @@
 //! Keeps one app served: the release that is wanted or, as long as that cannot be, the one
 //! before it.
-//!
-//! Why: docs/decisions/49-releases-replace-each-other-through-the-tree.md
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -151,6 +149,7 @@ pub(super) struct Keeper {
     retry_at: Option<Instant>,
 }
 
+// Why: docs/decisions/49-releases-replace-each-other-through-the-tree.md
 /// A server at work.
 struct Running {
     release: Release,

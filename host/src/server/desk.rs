@@ -1,6 +1,4 @@
 //! Where everything about requests is decided: the inbox, and what belongs to it.
-//!
-//! Why: docs/decisions/20-workers-ask-for-work.md
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,6 +27,7 @@ pub(super) struct Desk {
     most_workers: usize,
 }
 
+// Why: docs/decisions/20-workers-ask-for-work.md
 /// What a request holds while it is at work.
 pub(super) struct Held {
     pub(super) entry: Entry,
