@@ -1,6 +1,4 @@
 //! Telling the app, and what becomes of events that it does not take.
-//!
-//! Why: docs/decisions/29-events-and-requests-share-calls.md
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! What one watch of an app was told of files, and what is yet to be told.
 //!
 //! Why: docs/decisions/28-events-are-a-difference.md
+//! Why: docs/decisions/29-events-and-requests-share-calls.md
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
