@@ -1,4 +1,8 @@
 //! The shape of the source: who may use what, and no forgotten files.
+//!
+//! Why: docs/decisions/53-crates-by-what-they-may-touch.md
+
+mod documents;
 
 mod layers;
 mod names;

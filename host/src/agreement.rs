@@ -1,5 +1,7 @@
 //! Whether the user agrees that a crate is built, which runs what its author wrote outside
 //! of any sandbox.
+//!
+//! Why: docs/decisions/47-nothing-of-an-author-runs-natively.md
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;

@@ -6,6 +6,8 @@
 //! it on the disk (`record`, `restore`). Looking at a file takes microseconds and is done
 //! in the server's loop; scans, calls and writes run in tasks of their own, each of which
 //! ends with one event.
+//!
+//! Why: docs/decisions/29-events-and-requests-share-calls.md
 
 mod deliver;
 mod detect;

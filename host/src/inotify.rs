@@ -7,6 +7,8 @@
 //!
 //! A folder is to be watched before it is read: then nothing falls between the two. Where
 //! no more can be watched, the owner learns it once from the log, and it is tried again from time to time.
+//!
+//! Why: docs/decisions/04-inotify-without-a-library.md
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;

@@ -3,6 +3,8 @@
 //! Fetching, checking and recording are steps of their own, so that an owner can be asked in
 //! between. Nothing is written before all checks have passed, and what was checked is what is
 //! kept: bytes in memory, never a file that is read again.
+//!
+//! Why: docs/decisions/39-installing-has-three-steps.md
 
 mod candidate;
 mod data;

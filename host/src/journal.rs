@@ -6,6 +6,8 @@
 //! does, and is forgotten with the machine's next start. The slot of a call that ended is
 //! used again. A request that was answered clears
 //! nothing, since its answer shows that it is over.
+//!
+//! Why: docs/decisions/30-crashes-are-journaled.md
 
 use std::collections::HashMap;
 use std::fs::{self, File};

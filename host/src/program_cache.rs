@@ -42,6 +42,7 @@ pub enum ProgramError {
     Host(anyhow::Error),
 }
 
+// Why: docs/decisions/52-programs-are-loaded-when-used.md
 /// A program in use. As long as this is held it stays loaded.
 pub struct ProgramGuard {
     program: Arc<Program>,

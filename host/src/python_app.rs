@@ -2,6 +2,8 @@
 //!
 //! The program runs once while it is built, in the sandbox of the builder, and what it
 //! leaves in memory becomes the component. Out here only its text is read.
+//!
+//! Why: docs/decisions/44-python-programs-run-once-at-build.md
 
 mod analysis;
 mod cache;

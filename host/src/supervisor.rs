@@ -41,6 +41,7 @@ use status::StatusFile;
 pub use status::{AppStatus, AppTrouble, HostStatus};
 pub use updates::follow_authors;
 
+// Why: docs/decisions/48-records-are-compared-with-what-runs.md
 /// How often the records are looked at where nothing hints at a change.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 

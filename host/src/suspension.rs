@@ -32,6 +32,7 @@ const WITHIN_MINUTES: i64 = 24 * 60;
 
 const MINUTE: i64 = 60 * 1_000_000;
 
+// Why: docs/decisions/31-apps-that-crash-the-host-are-suspended.md
 /// An app that is not served until its owner resumes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
 #[error("the app is suspended since {}: {why}", Timestamp::from_micros(*since))]

@@ -3,6 +3,8 @@
 //!
 //! Strangers write below it. Every path is walked from the handle one name at a
 //! time and no symlink is followed, at any level below the datasites root.
+//!
+//! Why: docs/decisions/06-what-is-gone-is-waited-for.md
 
 mod cursor;
 mod folders;

@@ -1,4 +1,6 @@
 //! What one call may use, and what one host may use for all calls together.
+//!
+//! Why: docs/decisions/21-requests-and-files-are-bounded.md
 
 use std::time::Duration;
 

@@ -7,6 +7,8 @@
 //!
 //! A tag is looked up once. From then on everything is asked for by its digest, and each digest
 //! is checked here.
+//!
+//! Why: docs/decisions/42-a-registry-is-a-transport.md
 
 mod auth;
 mod digest;

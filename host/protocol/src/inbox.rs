@@ -17,6 +17,9 @@
 //!
 //! It does no IO and asks no clock, so duplicate events, a scan that races the
 //! watcher, half-written files and failed writes are replayed in tests.
+//!
+//! Why: docs/decisions/07-half-written-requests-wait.md
+//! Why: docs/decisions/54-decisions-are-made-without-io.md
 
 mod backlog;
 mod queue;

@@ -1,4 +1,6 @@
 //! `syft:app/context`: where and for whom the app runs.
+//!
+//! Why: docs/decisions/55-capabilities-see-a-view.md
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,6 @@
 //! The client's side of an app's `rpc/` folder: requests go in, answers come out.
+//!
+//! Why: docs/decisions/10-our-requests-are-written-in-place.md
 
 use std::io::{self, Read, Write};
 use std::path::Path;

@@ -2,6 +2,8 @@
 //!
 //! What an app keeps lies below its name, and anybody can give an app any name. So the folder of an
 //! installed app says whose app it was, and no other author's gets what it kept.
+//!
+//! Why: docs/decisions/41-data-belongs-to-its-author.md
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};

@@ -1,4 +1,6 @@
 //! What a new release asks for beyond what its owner approved for an older one.
+//!
+//! Why: docs/decisions/40-an-approval-is-a-set.md
 
 use syft_manifest::units::{show_size, show_time};
 use syft_manifest::{Limits, Manifest, ManifestLimits};

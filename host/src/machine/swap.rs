@@ -2,6 +2,8 @@
 //!
 //! Once they can, they can for as long as the process lives: pages that were written there
 //! stay, whatever is changed afterwards.
+//!
+//! Why: docs/decisions/17-memory-is-reset-by-written-pages.md
 
 use std::fs::{self, File};
 use std::path::Path;

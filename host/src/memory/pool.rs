@@ -1,5 +1,7 @@
 //! A number of bytes that apps share: who holds least is served first, and nobody gets so
 //! much that nothing is left for the others.
+//!
+//! Why: docs/decisions/19-one-meter-for-all-a-call-takes.md
 
 use std::collections::HashMap;
 use std::fmt;

@@ -45,6 +45,7 @@ impl Code {
     }
 }
 
+// Why: docs/decisions/50-compiling-in-its-own-process.md
 /// Compiles a component, for as long as its limits allow. It works in `place`, which has to be
 /// private and on the disk where the code is to be kept.
 ///

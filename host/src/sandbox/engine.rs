@@ -1,4 +1,6 @@
 //! The engine that all calls of an app share, and the clock that interrupts them.
+//!
+//! Why: docs/decisions/18-when-wasmtime-is-upgraded.md
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, OnceLock};

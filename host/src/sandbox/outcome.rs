@@ -51,6 +51,7 @@ pub struct Answer {
     pub body: Option<Vec<u8>>,
 }
 
+// Why: docs/decisions/16-guest-failures-are-values.md
 impl Outcome {
     /// Returns the kind of outcome as one word, for logs.
     pub fn name(&self) -> &'static str {

@@ -1,4 +1,6 @@
 //! The state of one call: everything a guest can reach.
+//!
+//! Why: docs/decisions/15-a-fresh-instance-for-each-call.md
 
 use std::time::Instant;
 

@@ -27,6 +27,7 @@ pub(super) struct Dispatcher {
     most_workers: usize,
 }
 
+// Why: docs/decisions/20-workers-ask-for-work.md
 /// What a request holds while it is at work.
 pub(super) struct HeldResources {
     pub(super) entry: JournalEntry,

@@ -4,6 +4,8 @@
 //! the tree, gives it later and does not run the call again. The record stays until its
 //! time is over: a request file that comes back once it was answered gets the same
 //! answer.
+//!
+//! Why: docs/decisions/26-answers-are-recorded-with-the-state.md
 
 mod fingerprint;
 mod index;

@@ -1,4 +1,7 @@
 //! The file of an app's state, opened anew where the disk has failed.
+//!
+//! Why: docs/decisions/13-a-host-failure-is-not-an-answer.md
+//! Why: docs/decisions/27-what-is-forced-to-disk.md
 
 use std::fs;
 use std::io;

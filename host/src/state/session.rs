@@ -1,4 +1,6 @@
 //! The state as one call sees it.
+//!
+//! Why: docs/decisions/25-state-is-a-transaction.md
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;

@@ -147,6 +147,7 @@ pub(super) struct AppTask {
     retry_at: Option<Instant>,
 }
 
+// Why: docs/decisions/49-releases-replace-each-other-through-the-tree.md
 /// A server at work.
 struct RunningServer {
     release: InstalledRelease,

@@ -4,6 +4,8 @@
 //! Each author is looked at by a task of their own, one for what they revoke and one for what
 //! is new. So whoever publishes what takes hours, from a registry that never answers, keeps
 //! nobody else waiting, nor their own revocations.
+//!
+//! Why: docs/decisions/51-authors-do-not-wait-for-each-other.md
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! The names in a folder, read from where the last look at it stopped.
+//!
+//! Why: docs/decisions/02-scans-read-in-slices.md
 
 use std::collections::HashSet;
 use std::io;

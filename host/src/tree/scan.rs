@@ -4,6 +4,8 @@
 //! A folder is read in slices, each of which goes on where the one before stopped, and the
 //! folders take turns. So any number of names, whatever they are, delays what lies among
 //! them and beside them, and hides nothing.
+//!
+//! Why: docs/decisions/01-scans-are-the-truth.md
 
 use std::collections::VecDeque;
 use std::io;

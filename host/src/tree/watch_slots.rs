@@ -1,5 +1,7 @@
 //! Which folders of senders are watched, as there may be more than can be watched: those of
 //! active senders before others, and of these the ones that were active last.
+//!
+//! Why: docs/decisions/03-watches-go-to-active-senders.md
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,4 +1,6 @@
 //! Writes answers beside their requests.
+//!
+//! Why: docs/decisions/11-answers-are-renamed-then-touched.md
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,6 @@
 //! A catalog as JSON, which has one spelling.
+//!
+//! Why: docs/decisions/34-a-catalog-has-one-spelling.md
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,6 @@
 //! The author's own side: changes the catalog and puts releases beside it.
+//!
+//! Why: docs/decisions/36-a-release-is-written-before-its-catalog.md
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,8 @@
 //!
 //! What it answers is a stranger's: each answer has a size and a time, where it sends us on is
 //! as encrypted as the registry is, and who asks is told to the registry alone.
+//!
+//! Why: docs/decisions/43-we-speak-to-registries-ourselves.md
 
 use std::io::Read;
 use std::time::Duration;

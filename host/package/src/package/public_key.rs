@@ -1,4 +1,6 @@
 //! Keys that signatures are checked with.
+//!
+//! Why: docs/decisions/33-signatures-name-the-key-itself.md
 
 use std::fmt;
 

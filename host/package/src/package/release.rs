@@ -1,4 +1,6 @@
 //! What a signature vouches for: which release of which app, and what it may import.
+//!
+//! Why: docs/decisions/22-all-of-wasi-is-linked.md
 
 use syft_manifest::Manifest;
 use syft_manifest::component::{ComponentError, surface};

@@ -4,6 +4,8 @@
 //! some sections only, or for a beginning of the file. Here it is for all of it: one hash,
 //! SHA-256, signed with Ed25519. Each content has one encoding, so that nothing can hide in
 //! how it is written.
+//!
+//! Why: docs/decisions/32-a-signature-covers-the-whole-file.md
 
 use thiserror::Error;
 

@@ -1,4 +1,6 @@
 //! What is known of an author.
+//!
+//! Why: docs/decisions/35-releases-are-ordered-by-epoch.md
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,4 +1,6 @@
 //! Who is it that has signed something. Decided from what is known, without a disk.
+//!
+//! Why: docs/decisions/37-a-pinned-key-stays.md
 
 use std::fmt;
 

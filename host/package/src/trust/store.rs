@@ -1,4 +1,6 @@
 //! The files of what is trusted.
+//!
+//! Why: docs/decisions/38-trust-is-checked-under-its-lock.md
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! The files as one watch of an app delivered them, and what is still to be delivered.
+//!
+//! Why: docs/decisions/28-events-are-a-difference.md
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! The interfaces `preopens` and `types` of `wasi:filesystem`, operation by
 //! operation.
+//!
+//! Why: docs/decisions/23-our-own-filesystem.md
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::OwnedFd;

@@ -1,5 +1,7 @@
 //! The one decision about files: what an app asked for, what its owner approved,
 //! and what nobody can approve.
+//!
+//! Why: docs/decisions/24-granted-is-requested-and-approved.md
 
 use syft_manifest::{Files, Grants};
 use syft_protocol::address::{AppName, Datasite};
