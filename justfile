@@ -42,11 +42,12 @@ many:
 interop:
     cargo test --workspace --test all -- signing::interop oci::interop --include-ignored --nocapture
 
-# Fuzzes a target of `fuzz/`, led by coverage; needs cargo-fuzz, and a C++ compiler
+# Fuzzes a target of `fuzz/`, led by coverage; needs cargo-fuzz, and a C++ compiler. Only two
+# targets need the host and its runtime.
 fuzz target seconds="60":
     cargo test -q --workspace --lib -- writes_seeds --ignored
     mkdir -p target/fuzz/{{target}}/found
-    cargo fuzz run -s none {{target}} target/fuzz/{{target}}/found target/fuzz/{{target}}/seeds \
+    cargo fuzz run -s none {{ if target =~ "^(place|requirements)$" { "" } else { "--no-default-features" } }} {{target}} target/fuzz/{{target}}/found target/fuzz/{{target}}/seeds \
         -- -max_total_time={{seconds}} -max_len=4096 -timeout=10
 
 # Formats everything

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use syft_host::manifest::{Manifest, section};
+use syft_manifest::{Manifest, section};
 
 use crate::support::blessed;
 use crate::support::guests::{example, guest, repository};
@@ -232,23 +232,20 @@ fn inspect_refuses_manifests_that_are_none() {
             one(&[b' '; (64 << 10) + 1]),
             "has 65537 bytes; at most 65536 are allowed",
         ),
-        (
-            one(b"name = 7"),
-            "the manifest is not as a manifest is: expected",
-        ),
-        (one(b""), "the manifest is not as a manifest is: EOF"),
-        (one(b"\0"), "the manifest is not as a manifest is"),
+        (one(b"name = 7"), "the manifest is not valid: expected"),
+        (one(b""), "the manifest is not valid: EOF"),
+        (one(b"\0"), "the manifest is not valid"),
         (
             one(b"{\"app\":{\"name\":\"a\0b\"}}"),
-            "the manifest is not as a manifest is",
+            "the manifest is not valid",
         ),
         (
             one(br#"{"app":{"name":"a\u0000b"}}"#),
-            "the manifest's `app.name` cannot be",
+            "the manifest's `app.name` is invalid",
         ),
         (
             one(br#"{"app":{"author":"\u001b[2J"}}"#),
-            "the manifest's `app.author` cannot be",
+            "the manifest's `app.author` is invalid",
         ),
         (one(br#"{"\u001b[2J":1}"#), "unknown field `\u{fffd}[2J`"),
         (one(br#"{"network":{}}"#), "unknown field `network`"),

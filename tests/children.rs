@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, test_kill_process};
-use syft_host::child::{Child, End, Ended, Folder, Limits, launch_by};
+use syft_host::child::{Child, ChildFolder, ChildLimits, End, Ended, launch_by};
 use tempfile::TempDir;
 
 use crate::support::{PATIENCE, wait_for};
@@ -15,7 +15,12 @@ use crate::support::{PATIENCE, wait_for};
 const CHILD_OF: &str = "SYFT_TEST_CHILD_OF";
 
 /// Runs words of a shell in a folder, within limits.
-fn run_within(folder: Folder<'_>, words: &str, limits: Limits, deadline: Duration) -> Ended {
+fn run_within(
+    folder: ChildFolder<'_>,
+    words: &str,
+    limits: ChildLimits,
+    deadline: Duration,
+) -> Ended {
     static LAUNCHER: LazyLock<()> =
         LazyLock::new(|| launch_by(Path::new(env!("CARGO_BIN_EXE_syft-host"))));
     LazyLock::force(&LAUNCHER);
@@ -29,8 +34,8 @@ fn run_within(folder: Folder<'_>, words: &str, limits: Limits, deadline: Duratio
 }
 
 fn run(place: &TempDir, words: &str) -> Ended {
-    let folder = Folder::EmptyIn(place.path());
-    run_within(folder, words, Limits::default(), PATIENCE)
+    let folder = ChildFolder::EmptyIn(place.path());
+    run_within(folder, words, ChildLimits::default(), PATIENCE)
 }
 
 fn place() -> TempDir {
@@ -80,7 +85,10 @@ fn how_it_ended_is_a_value() {
         (text(&said.stdout), text(&said.stderr)),
         ("out".into(), "err".into())
     );
-    let missing = Child::of(Path::new("/no/such/program"), Folder::EmptyIn(place.path()));
+    let missing = Child::of(
+        Path::new("/no/such/program"),
+        ChildFolder::EmptyIn(place.path()),
+    );
     let ended = missing.run(PATIENCE).unwrap();
     assert_eq!(ended.end, End::Exited(127));
     assert!(
@@ -103,17 +111,17 @@ fn what_it_says_is_bounded() {
 #[test]
 fn limits_are_in_force() {
     let place = place();
-    let limits = Limits {
+    let limits = ChildLimits {
         memory_bytes: Some(100 << 20),
         cpu_time: Some(Duration::from_secs(1)),
         file_bytes: Some(1 << 20),
         open_files: Some(30),
         low_priority: true,
-        ..Limits::default()
+        ..ChildLimits::default()
     };
     let run = |words| {
         run_within(
-            Folder::EmptyIn(place.path()),
+            ChildFolder::EmptyIn(place.path()),
             words,
             limits.clone(),
             PATIENCE,
@@ -127,12 +135,12 @@ fn limits_are_in_force() {
     assert!(nice >= 10, "{said:?}");
     let score: i32 = said[5].parse().unwrap();
     assert!(score >= 500, "memory is taken from it before us: {said:?}");
-    let patient = Limits {
+    let patient = ChildLimits {
         // It would hardly get any time where others want it.
         low_priority: false,
         ..limits.clone()
     };
-    let folder = Folder::EmptyIn(place.path());
+    let folder = ChildFolder::EmptyIn(place.path());
     let endless = run_within(folder, "while :; do :; done", patient, 2 * PATIENCE);
     assert_eq!(endless.end, End::CpuTime);
     assert_eq!(
@@ -172,9 +180,9 @@ fn are_gone(pids: &[Pid]) {
 fn whatever_it_started_ends_with_it() {
     let folder = place();
     let ended = run_within(
-        Folder::Given(folder.path()),
+        ChildFolder::Given(folder.path()),
         SPREAD,
-        Limits::default(),
+        ChildLimits::default(),
         PATIENCE,
     );
     assert!(ended.succeeded(), "{ended:?}");
@@ -186,8 +194,8 @@ fn whatever_it_started_ends_at_the_deadline() {
     let folder = place();
     let words = format!("{SPREAD} touch ready; sleep 1000");
     let deadline = Duration::from_secs(5);
-    let given = Folder::Given(folder.path());
-    let ended = run_within(given, &words, Limits::default(), deadline);
+    let given = ChildFolder::Given(folder.path());
+    let ended = run_within(given, &words, ChildLimits::default(), deadline);
     assert_eq!(ended.end, End::TooLate(deadline));
     assert!(
         folder.path().join("ready").exists(),
@@ -204,8 +212,13 @@ fn a_host_with_a_child() {
         return;
     };
     let words = format!("{SPREAD} touch ready; sleep 1000");
-    let given = Folder::Given(Path::new(&folder));
-    run_within(given, &words, Limits::default(), Duration::from_secs(1000));
+    let given = ChildFolder::Given(Path::new(&folder));
+    run_within(
+        given,
+        &words,
+        ChildLimits::default(),
+        Duration::from_secs(1000),
+    );
 }
 
 #[test]

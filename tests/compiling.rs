@@ -218,7 +218,7 @@ fn release_with(
 }
 
 fn install(site: &Site, owner: &Person, file: &str) -> Ended {
-    let digest = syft_host::digest::Digest::of(&fs::read(file).unwrap()).to_string();
+    let digest = syft_manifest::Digest::of(&fs::read(file).unwrap()).to_string();
     owner.run(
         site,
         &["install", file, "--yes", "--expect-digest", &digest],
@@ -249,7 +249,7 @@ fn whatever_way_a_component_comes_it_is_compiled_within_bounds() {
     let next = release_with(&site, &author, "demo", 4, &bomb, wider);
     fs::copy(&next, &file).unwrap();
     owner.run(&site, &["update"]).succeeded();
-    let digest = syft_host::digest::Digest::of(&fs::read(&next).unwrap());
+    let digest = syft_manifest::Digest::of(&fs::read(&next).unwrap());
     let approve = ["approve", "demo", "--expect-digest", digest.as_str()];
     refused(owner.run(&site, &approve));
 

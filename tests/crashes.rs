@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
 
+use crate::events::site::watcher;
 use crate::support::client::{Sent, call, request, send};
 use crate::support::guests::{example, guest};
 use crate::support::host::{Host, output, parked, syft_host};
@@ -17,7 +18,6 @@ use crate::support::not_run;
 use crate::support::random::Random;
 use crate::support::site::{CALLER, OWNER, Site};
 use crate::support::wait_for;
-use crate::watching::site::watcher;
 
 const STEPS: [&str; 6] = [
     "after-read",

@@ -64,5 +64,5 @@ impl World {
 }
 
 fn digest(file: &str) -> String {
-    syft_host::digest::Digest::of(&std::fs::read(file).unwrap()).to_string()
+    syft_manifest::Digest::of(&std::fs::read(file).unwrap()).to_string()
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use syft_host::manifest::{Diagnostic, Manifest, schema};
+use syft_manifest::{Diagnostic, Manifest, schema};
 
 use crate::support::blessed;
 use crate::support::guests::repository;

@@ -11,8 +11,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use syft_host::oci::{self, Auth, Bounds, Digest, OciError, Pulled, Reference};
-use syft_host::package::{Package, SecretKey, Signable};
+use syft_package::oci::{self, Auth, OciDigest, OciError, Pulled, Reference, TransferBounds};
+use syft_package::{Package, SecretKey, Signable};
 
 use crate::support::sections::{HEADER, custom};
 use crate::support::tell_not_run;
@@ -43,8 +43,8 @@ fn at(host: &str, name: &str) -> Reference {
 }
 
 /// So long that nothing of it passes unless something waits in vain.
-fn bounds() -> Bounds {
-    Bounds {
+fn bounds() -> TransferBounds {
+    TransferBounds {
         component_bytes: 1 << 20,
         answer: Duration::from_secs(60),
         transfer: Duration::from_secs(60),
@@ -52,15 +52,15 @@ fn bounds() -> Bounds {
 }
 
 /// For those who wait in vain.
-fn short() -> Bounds {
-    Bounds {
+fn short() -> TransferBounds {
+    TransferBounds {
         answer: Duration::from_millis(300),
         transfer: Duration::from_millis(300),
         ..bounds()
     }
 }
 
-fn push(registry: &Fake, name: &str, component: &[u8]) -> Result<Digest, OciError> {
+fn push(registry: &Fake, name: &str, component: &[u8]) -> Result<OciDigest, OciError> {
     let reference = at(&registry.host(), name);
     let none = BTreeMap::new();
     oci::push(component, &reference, &none, &Auth::Anonymous, &bounds())
@@ -85,7 +85,7 @@ fn what_is_pushed_is_pulled() {
         let pulled = oci::pull(reference, &Auth::Anonymous, &bounds()).unwrap();
         assert_eq!(pulled.component, app);
         assert_eq!(pulled.manifest_digest, digest);
-        assert_eq!(pulled.layer_digest, Digest::of(&app));
+        assert_eq!(pulled.layer_digest, OciDigest::of(&app));
         assert_eq!(pulled.annotations, annotations);
         let verified = Package::read(&pulled.component).unwrap().verify(&[]);
         assert_eq!(verified.unwrap().release(), &release);
@@ -93,7 +93,7 @@ fn what_is_pushed_is_pulled() {
     let elsewhere = at(&registry.host(), "bob/copy:latest");
     assert_eq!(push(&elsewhere), Ok(digest));
     assert_eq!(
-        push(&tagged.pinned(&Digest::of(b""))),
+        push(&tagged.pinned(&OciDigest::of(b""))),
         Err(OciError::NeedsTag)
     );
 }
@@ -115,7 +115,7 @@ fn an_app_has_the_form_that_is_usual_for_components() {
         "author": null,
         "architecture": "wasm",
         "os": "wasip2",
-        "layerDigests": [Digest::of(&app).to_string()],
+        "layerDigests": [OciDigest::of(&app).to_string()],
         "component": {"exports": [], "imports": []},
     });
     let expected = json!({
@@ -123,12 +123,12 @@ fn an_app_has_the_form_that_is_usual_for_components() {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {
             "mediaType": "application/vnd.wasm.config.v0+json",
-            "digest": Digest::of(config.to_string().as_bytes()).to_string(),
+            "digest": OciDigest::of(config.to_string().as_bytes()).to_string(),
             "size": config.to_string().len(),
         },
         "layers": [{
             "mediaType": "application/wasm",
-            "digest": Digest::of(&app).to_string(),
+            "digest": OciDigest::of(&app).to_string(),
             "size": app.len(),
             "annotations": {"org.opencontainers.image.title": "leaderboard.wasm"},
         }],
@@ -182,7 +182,7 @@ fn this_machine_is_known_by_each_of_its_names() {
 #[test]
 fn what_is_not_there_is_not_found() {
     let registry = Fake::honest();
-    let absent = format!("a@{}", Digest::of(b""));
+    let absent = format!("a@{}", OciDigest::of(b""));
     for name in ["a:1", &absent] {
         let refused = pull(&registry, name).unwrap_err();
         let message = format!("the registry {} has no such app", registry.host());

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use syft_host::catalog::{self, Entry, Found};
+use syft_package::catalog::{self, Entry, SignedCatalog};
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::signing::signer::Signer;
@@ -73,7 +73,7 @@ impl Author {
         shelf.join(path)
     }
 
-    fn catalog(&self) -> Found {
+    fn catalog(&self) -> SignedCatalog {
         catalog::read(&self.site.datasites(), &alice()).unwrap()
     }
 

@@ -1,8 +1,8 @@
-//! What apps are told of files.
+//! Which file events are delivered to apps.
 
+mod delivering;
 mod failing;
 mod own;
 pub mod site;
 mod starting;
 mod storm;
-mod telling;

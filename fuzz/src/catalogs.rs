@@ -1,7 +1,7 @@
 //! What authors publish.
 
-use syft_host::catalog::{Catalog, CatalogError, Found, KIND};
-use syft_host::package::{Envelope, KeyFile, Link, SecretKey};
+use syft_package::catalog::{Catalog, CatalogError, KIND, SignedCatalog};
+use syft_package::{Envelope, KeyFile, Link, SecretKey};
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::assert_is_short_line;
@@ -9,7 +9,7 @@ use crate::packages;
 
 /// A catalog as it lies in the tree, what is signed of one, or the link between two keys.
 pub fn catalog(bytes: &[u8]) {
-    match Found::open(bytes.to_vec(), &author()) {
+    match SignedCatalog::open(bytes.to_vec(), &author()) {
         Ok(found) => check_found(&found),
         Err(error) => assert_is_short_line(&error.to_string(), 600),
     }
@@ -26,9 +26,9 @@ pub fn catalog(bytes: &[u8]) {
 }
 
 /// What is read of a file is all of it, and written again the same.
-fn check_found(found: &Found) {
+fn check_found(found: &SignedCatalog) {
     check(found.catalog(), &found.catalog().to_json());
-    let again = Found::open(found.envelope().to_vec(), &author());
+    let again = SignedCatalog::open(found.envelope().to_vec(), &author());
     assert_eq!(again.as_ref(), Ok(found));
     let count = found.signers().len();
     assert!((1..=16).contains(&count), "{count}");
@@ -44,7 +44,7 @@ fn check(catalog: &Catalog, json: &[u8]) {
     }
     let key = packages::key();
     let envelope = Envelope::seal(KIND, json.to_vec(), &[&key]).to_bytes();
-    match Found::open(envelope, catalog.author()) {
+    match SignedCatalog::open(envelope, catalog.author()) {
         Ok(found) => assert!(found.catalog() == catalog && found.signers() == [key.public()]),
         Err(error) => assert!(matches!(
             error,

@@ -1,7 +1,7 @@
 //! The outermost layer of components.
 
-use syft_host::component::surface;
-use syft_host::manifest::section::{self, SectionError};
+use syft_manifest::component::surface;
+use syft_manifest::section::{self, SectionError};
 use wasmparser::{Encoding, Parser, Payload};
 
 use crate::assert_is_short_line;

@@ -1,7 +1,7 @@
 //! What apps say of themselves.
 
-use syft_host::manifest::{Manifest, section};
-use syft_host::plain::is_plain;
+use syft_manifest::sanitize::is_plain;
+use syft_manifest::{Manifest, section};
 
 use crate::assert_is_short_line;
 use crate::components::EMPTY;

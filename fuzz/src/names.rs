@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use syft_host::plain::is_plain;
+use syft_manifest::sanitize::is_plain;
 use syft_protocol::address::{
     AppName, Datasite, Endpoint, FileKind, Folder, RequestId, request_file,
 };

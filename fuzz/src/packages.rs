@@ -1,6 +1,6 @@
 //! Signed apps.
 
-use syft_host::package::{KeyFile, Package, SecretKey, Signable};
+use syft_package::{KeyFile, Package, SecretKey, Signable};
 
 use crate::assert_is_short_line;
 use crate::components::EMPTY;

@@ -1,6 +1,6 @@
 //! Registries: where an app is in one, and what one has of it.
 
-use syft_host::oci::{Digest, Manifest, Reference, Version};
+use syft_package::oci::{ImageManifest, OciDigest, Reference, ReferenceVersion};
 
 use crate::assert_is_short_line;
 
@@ -9,7 +9,7 @@ pub fn registry(bytes: &[u8]) {
     let text = &*String::from_utf8_lossy(bytes);
     reference(text);
     manifest(bytes);
-    if let Some(digest) = Digest::parse(text) {
+    if let Some(digest) = OciDigest::parse(text) {
         assert_eq!(digest.to_string(), text);
     }
 }
@@ -21,17 +21,17 @@ fn reference(text: &str) {
     };
     assert_eq!(reference.to_string(), text);
     assert!(text.is_ascii() && !text.contains(['%', '?', '#', '\\', ' ']));
-    assert!(!text.contains("..") || matches!(reference.version(), Version::Tag(_)));
+    assert!(!text.contains("..") || matches!(reference.version(), ReferenceVersion::Tag(_)));
     assert!(reference.registry().len() <= 255 && reference.repository().len() <= 255);
-    let pinned = reference.pinned(&Digest::of(b""));
+    let pinned = reference.pinned(&OciDigest::of(b""));
     assert_eq!(pinned.to_string().parse(), Ok(pinned));
 }
 
 fn manifest(bytes: &[u8]) {
-    match Manifest::read(bytes) {
+    match ImageManifest::read(bytes) {
         Ok(manifest) => {
             let written = serde_json::to_vec(&manifest).expect("JSON");
-            let again = Manifest::read(&written).expect("what was written");
+            let again = ImageManifest::read(&written).expect("what was written");
             assert_eq!(again.component(), manifest.component());
         }
         Err(error) => assert_is_short_line(&error.to_string(), 1_000),

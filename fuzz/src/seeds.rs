@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use syft_host::catalog::{Catalog, Entry, KIND, ReleasePath};
-use syft_host::manifest::section;
-use syft_host::package::{Envelope, Link, SecretKey, Signable};
+use syft_manifest::section;
+use syft_package::catalog::{Catalog, Entry, KIND, ReleasePath};
+use syft_package::{Envelope, Link, SecretKey, Signable};
 use syft_protocol::address::AppName;
 use syft_protocol::permissions::RELEASED_RPC_RULES;
 

@@ -1,17 +1,17 @@
 //! Foreign text on its way to a terminal.
 
 use serde_json::Value;
-use syft_host::plain::{self, is_plain};
+use syft_manifest::sanitize::{self, is_plain};
 
 /// Any text.
 pub fn plain(bytes: &[u8]) {
     let text = &*String::from_utf8_lossy(bytes);
-    let shown = plain::plain(text);
+    let shown = sanitize::plain(text);
     assert!(shown.chars().all(is_plain));
     assert_eq!(shown.chars().count(), text.chars().count());
-    assert_eq!(plain::plain(&shown), shown);
+    assert_eq!(sanitize::plain(&shown), shown);
     let max_chars = bytes.first().copied().map_or(0, usize::from);
-    let excerpt = plain::plain_excerpt(text, max_chars);
+    let excerpt = sanitize::plain_excerpt(text, max_chars);
     assert!(excerpt.chars().all(is_plain) && excerpt.chars().count() <= max_chars + 1);
     let is_cut = text.chars().count() > max_chars;
     assert!(
@@ -29,7 +29,7 @@ pub fn plain(bytes: &[u8]) {
 }
 
 fn json(value: &Value) {
-    let shown = plain::plain_json(value);
+    let shown = sanitize::plain_json(value);
     assert!(shown.chars().all(is_plain));
     // Through the same reading of numbers.
     let expected: Value = serde_json::from_str(&value.to_string()).expect("JSON");

@@ -5,6 +5,8 @@
 //! passes over implementations whose bounds do not hold. Each step below is a
 //! wrapper with the same method on up to three receivers, best first. It works
 //! where the type is known, so the macro writes these calls into each handler.
+//!
+//! Why: docs/decisions/45-one-world-for-every-guest.md
 
 #![allow(
     missing_docs,

@@ -304,10 +304,18 @@ pub use schemars;
 pub use syft_guest_macros::{on_request, watch};
 pub use watcher::Watcher;
 
-/// Compiles what the guide shows.
+/// Compiles what the guides show.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/coming-from-syftevent.md")]
-struct ComingFromSyftEvent;
+mod guides {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/rust.md")]
+    struct AppsInRust;
+    #[doc = include_str!("../../docs/state.md")]
+    struct State;
+    #[doc = include_str!("../../docs/coming-from-syftevent.md")]
+    struct ComingFromSyftEvent;
+}
 
 /// Compiles what the page of the crate shows.
 #[cfg(doctest)]

@@ -1,15 +1,18 @@
 //! Whether the user agrees that a crate is built, which runs what its author wrote outside
 //! of any sandbox.
+//!
+//! Why: docs/decisions/47-nothing-of-an-author-runs-natively.md
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use crate::component::digest;
+use syft_manifest::Digest;
+use syft_manifest::private_dir;
+use syft_manifest::sanitize::plain;
+
 use crate::error::CommandError;
-use crate::plain::plain;
-use crate::private;
 use crate::ui::Ui;
 
 /// What the user said about building crates.
@@ -71,8 +74,8 @@ impl Agreement<'_> {
             match (ui.ask(question)?.as_str(), lasting) {
                 ("y" | "yes", _) => return Ok(()),
                 ("a" | "always", Some(path)) => {
-                    private::make_folder(self.agreements)?;
-                    private::write(path, folder.as_os_str().as_encoded_bytes())?;
+                    private_dir::make_folder(self.agreements)?;
+                    private_dir::write(path, folder.as_os_str().as_encoded_bytes())?;
                     return Ok(());
                 }
                 ("n" | "no" | "", _) => {
@@ -88,8 +91,8 @@ impl Agreement<'_> {
     /// folder that others can change.
     fn lasting(&self, folder: &Path) -> Result<Option<PathBuf>, CommandError> {
         let metadata = fs::metadata(folder)?;
-        let name = digest(identity(folder, &metadata).as_bytes());
-        Ok(is_of_the_user(&metadata).then(|| self.agreements.join(name)))
+        let name = Digest::of(identity(folder, &metadata).as_bytes());
+        Ok(is_of_the_user(&metadata).then(|| self.agreements.join(name.as_str())))
     }
 }
 

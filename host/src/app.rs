@@ -1,70 +1,66 @@
-//! An app: a program that fits our world, the endpoints it serves, and whom it
-//! runs for.
+//! An app: it answers requests and takes events, with its files and its state.
+
+mod guest_values;
+mod loaded;
+mod reply;
+mod watches;
 
 use std::fmt::Display;
 use std::sync::Arc;
 
-use syft_protocol::address::{Address, AppName, Datasite, Sender};
-use syft_protocol::inbox::Version;
-use syft_protocol::message::{self, Method};
+use syft_manifest::Limits;
+use syft_manifest::clock::now;
+use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
+use syft_protocol::file_events::Delivery;
+use syft_protocol::inbox::{Refusal, Version};
+use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
-use syft_protocol::watching::{Event, Kind};
 use thiserror::Error;
-use uuid::Uuid;
+
+pub use loaded::{AppError, LoadedApp};
+pub use reply::AnswerFile;
+use reply::{Replier, ReplyHead};
+pub use watches::{Watch, Watches, WatchesError};
 
 use crate::capability::files::FileAccess;
 use crate::memory::Share;
-use crate::reply::Conclusion;
-use crate::residents::{Holding, ProgramError};
-use crate::router::{Route, Router, RouterError};
-use crate::sandbox::bindings::exports::syft::app::rpc;
-use crate::sandbox::bindings::syft::app::types;
-use crate::sandbox::bindings::watching::exports::syft::app::watch;
-use crate::sandbox::{Admission, Identity, Limits, Meter, Outcome};
-use crate::state::{Mark, Note, Recorded, Session, Store, StoreError};
-use crate::watching::watches::{Watches, WatchesError};
+use crate::meter::Meter;
+use crate::program_cache::{ProgramError, ProgramGuard};
+use crate::router::Router;
+use crate::sandbox::{Admission, Outcome};
+use crate::state::{Recorded, RequestFingerprint, Session, Store, StoreError};
+use crate::wit::rpc;
 
 /// An app, ready to answer.
 pub struct App {
-    name: AppName,
-    datasite: Datasite,
-    identity: Identity,
+    loaded: LoadedApp,
     files: FileAccess,
     state: Arc<Store>,
-    program: Holding,
-    router: Router,
-    watches: Watches,
+    replier: Replier,
 }
 
-/// A program that fits our world, and what it says of itself. Nothing of its own was
-/// touched yet, so an older release of the app may run meanwhile.
-pub struct Loaded {
-    name: AppName,
-    datasite: Datasite,
-    identity: Identity,
-    program: Holding,
-    router: Router,
-    watches: Watches,
-}
-
-/// What came of a request.
+/// The answer to a request, ready to be published.
 #[derive(Debug)]
-pub enum Called {
-    /// It ran.
-    Concluded(Ran),
-    /// It has run before; this answer was kept.
-    Before(Vec<u8>),
-    /// Another request has run under its id.
-    Reused,
+pub enum AppAnswer {
+    /// The handler ran.
+    Ran(FinishedCall),
+    /// The request has run before, and this answer was kept.
+    Kept(Vec<u8>),
+    /// Another request has run under its id, so it was refused.
+    Reused(AnswerFile),
 }
 
-/// What came of a request that ran.
+/// A call that ended, with its answer.
 #[derive(Debug)]
-pub struct Ran {
-    /// What came of it.
-    pub conclusion: Conclusion,
-    /// Its memory is set aside as long as there is the answer.
-    pub(crate) _memory: Option<Meter>,
+pub struct FinishedCall {
+    /// The answer.
+    pub answer: AnswerFile,
+    /// The kind of outcome as one word.
+    pub outcome: &'static str,
+    /// What the owner should know of it.
+    pub detail: Option<String>,
+    /// Reserves the memory of the call as long as its answer exists.
+    _memory: Option<Meter>,
 }
 
 /// What the host could not do with a call. It is no fault of the guest.
@@ -78,138 +74,49 @@ pub enum CallError {
     Program(#[from] ProgramError),
 }
 
-/// Why a component could not be made an app.
-#[derive(Debug, Error)]
-pub enum AppError {
-    /// There is no program.
-    #[error(transparent)]
-    Program(#[from] ProgramError),
-    /// It did not say which endpoints it has.
-    #[error("the app did not name its endpoints: {0}")]
-    Silent(String),
-    /// Its endpoints cannot be served.
-    #[error(transparent)]
-    Router(#[from] RouterError),
-    /// It did not say what it watches.
-    #[error("the app did not say what it watches: {0}")]
-    Unwatching(String),
-    /// What it watches cannot be watched.
-    #[error(transparent)]
-    Watches(#[from] WatchesError),
-}
-
-impl Loaded {
-    /// Asks a program for its endpoints and for what it watches.
-    ///
-    /// # Errors
-    /// See [`AppError`].
-    pub async fn ask(
-        program: Holding,
-        name: AppName,
-        datasite: Datasite,
-    ) -> Result<Self, AppError> {
-        let identity = identity(&name, &datasite);
-        let in_use = program.program().await?;
-        let meter = in_use.admit(Admission::Full).await;
-        let endpoints = in_use
-            .endpoints(&identity, &meter)
-            .await
-            .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
-        let watches = in_use
-            .watches(&identity, &meter)
-            .await
-            .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
-        let watches = Watches::new(watches, &datasite, &name)?;
-        if endpoints.is_empty() && watches.is_empty() {
-            return Err(RouterError::Empty.into());
-        }
-        let router = Router::new(endpoints, program.limits())?;
-        drop(in_use);
-        Ok(Self {
-            name,
-            datasite,
-            identity,
-            program,
-            router,
-            watches,
-        })
-    }
-
-    /// Returns the name of the app.
-    pub fn name(&self) -> &AppName {
-        &self.name
-    }
-
-    /// Returns the limits of each call.
-    pub fn limits(&self) -> &Limits {
-        self.program.limits()
-    }
-
-    /// Returns the endpoints of the app.
-    pub fn router(&self) -> &Router {
-        &self.router
-    }
-
-    /// Returns what the app watches.
-    pub fn watches(&self) -> &Watches {
-        &self.watches
-    }
-}
-
 impl App {
-    /// Gives a loaded app its files and its state.
-    pub fn new(loaded: Loaded, mut files: FileAccess, state: Store) -> Self {
-        let Loaded {
-            name,
-            datasite,
-            identity,
-            program,
-            router,
-            watches,
-        } = loaded;
-        if !watches.is_empty() {
-            files.note_deeds();
+    /// Gives a loaded app its files and its state. With `debug`, callers see what went wrong
+    /// inside a handler.
+    pub fn new(loaded: LoadedApp, mut files: FileAccess, state: Store, debug: bool) -> Self {
+        if !loaded.watches.is_empty() {
+            files.track_own_writes();
         }
         Self {
-            name,
-            datasite,
-            identity,
+            replier: Replier::new(&loaded, debug),
+            loaded,
             files,
             state: Arc::new(state),
-            program,
-            router,
-            watches,
         }
     }
 
     /// Returns the name of the app.
     pub fn name(&self) -> &AppName {
-        &self.name
+        &self.loaded.name
     }
 
     /// Returns the owner for whom the app runs.
     pub fn datasite(&self) -> &Datasite {
-        &self.datasite
+        &self.loaded.datasite
     }
 
     /// Returns the endpoints of the app.
     pub fn router(&self) -> &Router {
-        &self.router
+        &self.loaded.router
     }
 
     /// Returns what the app watches.
     pub fn watches(&self) -> &Watches {
-        &self.watches
+        &self.loaded.watches
     }
 
     /// Returns the limits of each call.
     pub fn limits(&self) -> &Limits {
-        self.program.limits()
+        self.loaded.limits()
     }
 
     /// Returns the memory that the app may take for requests that were read.
     pub(crate) fn request_memory(&self) -> &Share {
-        &self.program.memory().requests
+        &self.loaded.program.memory().requests
     }
 
     /// Returns the files that the app may use.
@@ -222,60 +129,146 @@ impl App {
         &self.state
     }
 
-    /// Tells whether a request names another app or another datasite as its destination.
-    pub fn is_misdirected(&self, request: &message::Request) -> bool {
-        request.url.is_for_another(&self.datasite, &self.name)
+    /// Returns why a request is not run that names another app or another datasite as its
+    /// destination.
+    pub(crate) fn misdirection(&self, address: &Address, request: &Request) -> Option<Refusal> {
+        if !request.url.is_for_another(self.datasite(), self.name()) {
+            return None;
+        }
+        let here = self.replier.url(address.endpoint());
+        Some(Refusal::MisdirectedTo(here.as_str().to_owned()))
     }
 
-    /// Tells the app of an event of a watch. If it takes it, what it wrote to its state
-    /// is kept, and the notes with it.
+    /// Runs the handler of a request and returns its answer. What the handler wrote to the state
+    /// is kept together with the answer; a request whose answer was kept does not run again. The
+    /// address decides which handler runs, whatever the URL of the request claims.
     ///
     /// # Errors
-    /// The host cannot load the app, or keep that. Nothing of the call was kept.
-    pub(crate) async fn tell(
+    /// The host cannot load the app, or keep the state. Nothing of the call was kept.
+    pub async fn answer(
         &self,
-        id: Uuid,
-        watch: usize,
-        event: &Event,
-        notes: &[Note],
-    ) -> Result<Result<(), Outcome>, CallError> {
-        let program = self.program.program().await?;
-        let event = watch::Event {
-            id: id.to_string(),
-            watch: u32::try_from(watch).unwrap_or(u32::MAX),
-            kind: kind(event.kind),
-            path: event.path.to_string(),
-            moved_from: event.moved_from.as_deref().map(str::to_owned),
-            attempt: event.attempt,
+        address: &Address,
+        version: Version,
+        request: Request,
+        sender: Sender,
+    ) -> Result<AppAnswer, CallError> {
+        let head = self.replier.head(address, Some(&request), now());
+        let Some(route) = self.router().route(address.endpoint()) else {
+            let outcome = Outcome::Trapped(format!("no endpoint {}", address.endpoint()));
+            return Ok(AppAnswer::Ran(self.finish(&head, outcome, now())));
         };
-        let attempt = async |admission| {
-            let meter = program.admit(admission).await;
-            let call = |mut state: Session| {
-                state.also_note(notes.to_vec());
-                program.on_event(&self.identity, &meter, &self.files, state, &event)
-            };
-            let told = self.state.transact(self.limits(), call, Result::is_ok);
-            told.await
-        };
-        match attempt(Admission::Usual).await? {
-            Err(Outcome::Exhausted) => {
-                self.say_exhausted(id);
-                Ok(attempt(Admission::Full).await?)
+        let request = guest_values::request(address, route, sender, request);
+        let fingerprint = || RequestFingerprint::new(version, &request);
+        match self.state.recorded(address, fingerprint).await? {
+            Recorded::Answer(answer) => return Ok(AppAnswer::Kept(answer)),
+            Recorded::Other => {
+                let answer = self.replier.refusal(&head, &Refusal::Reused, now());
+                return Ok(AppAnswer::Reused(answer));
             }
-            told => Ok(told),
+            Recorded::Nothing => {}
+        }
+        let program = &self.loaded.program.program().await?;
+        let call = Call {
+            program,
+            address,
+            version,
+            head,
+            request,
+        };
+        let (end, mut finished) = self.run(&call, Admission::Usual).await?;
+        if end == End::Exhausted {
+            // The second attempt waits for memory, first of all for that of this one.
+            drop(finished);
+            self.log_exhausted(&call.request.id);
+            (_, finished) = self.run(&call, Admission::Full).await?;
+        }
+        Ok(AppAnswer::Ran(finished))
+    }
+
+    /// Runs a handler in a transaction of the state: once more from the beginning, if another
+    /// call has changed meanwhile what it read.
+    async fn run(
+        &self,
+        call: &Call<'_>,
+        admission: Admission,
+    ) -> Result<(End, FinishedCall), CallError> {
+        let (identity, files) = (&self.loaded.identity, &self.files);
+        let meter = call.program.admit(admission).await;
+        let counted = &meter;
+        let attempt = |state| async move {
+            let called = call
+                .program
+                .call(identity, counted, files, state, &call.request);
+            let (outcome, mut state) = called.await;
+            let (end, at) = (End::of(&outcome), now());
+            let finished = self.finish(&call.head, outcome, at);
+            let fingerprint = || RequestFingerprint::new(call.version, &call.request);
+            let answer = &finished.answer.json;
+            state.keep_answer(call.address, fingerprint, answer, at, call.head.expires);
+            ((end, finished), state)
+        };
+        let ended_well = |(end, _): &(End, FinishedCall)| *end == End::Answered;
+        let transaction = self.state.transact(self.limits(), attempt, ended_well);
+        let (end, finished) = transaction.await?;
+        let finished = FinishedCall {
+            _memory: Some(meter),
+            ..finished
+        };
+        Ok((end, finished))
+    }
+
+    fn finish(&self, head: &ReplyHead, outcome: Outcome, now: Timestamp) -> FinishedCall {
+        FinishedCall {
+            outcome: outcome.name(),
+            detail: outcome.detail(),
+            answer: self.replier.answer(head, outcome, now),
+            _memory: None,
         }
     }
 
-    /// Says that a call ran into the total, and gets all that it may take before it runs once
-    /// more: it cannot run into it again.
-    fn say_exhausted(&self, id: impl Display) {
-        let app = self.name.as_str();
-        tracing::warn!(
-            app,
-            request = %id,
-            "the memory of all apps together is used up (--memory-total): the call was ended, \
-             and runs again once there is all that it may take"
-        );
+    /// Returns the answer to a request that is not run.
+    pub(crate) fn refuse(
+        &self,
+        address: &Address,
+        request: Option<&Request>,
+        refusal: &Refusal,
+    ) -> AnswerFile {
+        let now = now();
+        let head = self.replier.head(address, request, now);
+        self.replier.refusal(&head, refusal, now)
+    }
+
+    /// Returns the answer of a request that has run, if it was kept.
+    ///
+    /// # Errors
+    /// The host cannot read its state.
+    pub(crate) async fn kept_answer(
+        &self,
+        address: &Address,
+        version: Version,
+        request: &Request,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(route) = self.router().route(address.endpoint()) else {
+            return Ok(None);
+        };
+        // Two requests that differ only in how the sender is known are the same request.
+        let sender = Sender {
+            email: request.sender.clone(),
+            proof: Proof::Claimed,
+        };
+        let fingerprint = || {
+            let request = guest_values::request(address, route, sender, request.clone());
+            RequestFingerprint::new(version, &request)
+        };
+        Ok(match self.state.recorded(address, fingerprint).await? {
+            Recorded::Answer(answer) => Some(answer),
+            Recorded::Other | Recorded::Nothing => None,
+        })
+    }
+
+    /// Takes note that the answer to a request lies beside it.
+    pub(crate) fn published(&self, address: &Address) {
+        self.state.published(address);
     }
 
     /// Forgets the answers whose time is over, once it is known which of them are still
@@ -292,109 +285,59 @@ impl App {
         self.state.forget_answers(now).await
     }
 
-    /// Takes note that the answer to a request lies beside it.
-    pub fn published(&self, address: &Address) {
-        self.state.published(address);
-    }
-
-    /// Returns the answer of a request that has run, if it was kept.
+    /// Delivers an event of a watch to the app. If the app takes it, what it wrote to its
+    /// state is kept, and the records with it.
     ///
     /// # Errors
-    /// The host cannot read its state.
-    pub async fn answer_before(
+    /// The host cannot load the app, or keep that. Nothing of the call was kept.
+    pub(crate) async fn deliver(
         &self,
-        address: &Address,
-        version: Version,
-        request: &message::Request,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(route) = self.router.route(address.endpoint()) else {
-            return Ok(None);
-        };
-        // How the sender is known does not tell requests apart.
-        let sender = Sender {
-            email: request.sender.clone(),
-            proof: syft_protocol::address::Proof::Claimed,
-        };
-        let mark = || {
-            let request = guest_request(address, route, sender, request.clone());
-            Mark::new(version, &request)
-        };
-        Ok(match self.state.recorded(address, mark).await? {
-            Recorded::Answer(answer) => Some(answer),
-            Recorded::Other | Recorded::Nothing => None,
-        })
-    }
-
-    /// Runs the handler of a request, and keeps what it wrote to its state, and with it
-    /// its answer, if it answered. The address says where it goes, whatever its URL
-    /// claims. `conclude` makes the answer; it is called again if the call runs again.
-    /// A request that has run already and whose answer was kept is not run.
-    ///
-    /// # Errors
-    /// The host cannot load the app, or keep the state. Nothing of the call was kept.
-    pub async fn call(
-        &self,
-        address: &Address,
-        version: Version,
-        sender: Sender,
-        request: message::Request,
-        conclude: impl Fn(Outcome) -> Conclusion,
-    ) -> Result<Called, CallError> {
-        let Some(route) = self.router.route(address.endpoint()) else {
-            let detail = format!("no endpoint {}", address.endpoint());
-            return Ok(Called::Concluded(Ran {
-                conclusion: conclude(Outcome::Trapped(detail)),
-                _memory: None,
-            }));
-        };
-        let expires = request.expires;
-        let request = guest_request(address, route, sender, request);
-        let mark = || Mark::new(version, &request);
-        match self.state.recorded(address, mark).await? {
-            Recorded::Answer(answer) => return Ok(Called::Before(answer)),
-            Recorded::Other => return Ok(Called::Reused),
-            Recorded::Nothing => {}
-        }
-        let program = &self.program.program().await?;
-        let (request, mark, conclude) = (&request, &mark, &conclude);
+        delivery: &Delivery,
+    ) -> Result<Result<(), Outcome>, CallError> {
+        let program = self.loaded.program.program().await?;
+        let (identity, files) = (&self.loaded.identity, &self.files);
+        let event = guest_values::event(delivery);
         let attempt = async |admission| {
             let meter = program.admit(admission).await;
-            let counted = &meter;
-            let call = |state| async move {
-                let called = program.call(&self.identity, counted, &self.files, state, request);
-                let (outcome, mut state) = called.await;
-                let end = End::of(&outcome);
-                let conclusion = conclude(outcome);
-                state.keep_answer(
-                    address,
-                    mark,
-                    &conclusion.reply.json,
-                    conclusion.at,
-                    expires,
-                );
-                ((end, conclusion), state)
+            let call = |mut state: Session| {
+                state.also_record(delivery.records.clone());
+                program.on_event(identity, &meter, files, state, &event)
             };
-            let ended_well = |(end, _): &(End, Conclusion)| *end == End::Answered;
-            let transaction = self.state.transact(self.limits(), call, ended_well);
-            let (end, conclusion) = transaction.await?;
-            let ran = Ran {
-                conclusion,
-                _memory: Some(meter),
-            };
-            Ok::<_, CallError>((end, ran))
+            let delivered = self.state.transact(self.limits(), call, Result::is_ok);
+            delivered.await
         };
-        let (end, mut ran) = attempt(Admission::Usual).await?;
-        if end == End::Exhausted {
-            // Its memory is the first that it waits for.
-            drop(ran);
-            self.say_exhausted(&request.id);
-            (_, ran) = attempt(Admission::Full).await?;
+        match attempt(Admission::Usual).await? {
+            Err(Outcome::Exhausted) => {
+                self.log_exhausted(delivery.id);
+                Ok(attempt(Admission::Full).await?)
+            }
+            delivered => Ok(delivered),
         }
-        Ok(Called::Concluded(ran))
+    }
+
+    /// Says that a call ran into the total. It gets all that it may take before it runs once
+    /// more, so that it cannot run into the total again.
+    fn log_exhausted(&self, id: impl Display) {
+        let app = self.name().as_str();
+        tracing::warn!(
+            app,
+            request = %id,
+            "the memory of all apps together is used up (--memory-total): the call was ended, \
+             and runs again once there is all that it may take"
+        );
     }
 }
 
-/// How a call ended, as far as it matters to what becomes of it.
+/// A request that is to run.
+struct Call<'a> {
+    program: &'a ProgramGuard,
+    address: &'a Address,
+    version: Version,
+    head: ReplyHead<'a>,
+    request: rpc::Request,
+}
+
+/// How a call ended, in so far as it decides what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Answered,
@@ -409,61 +352,5 @@ impl End {
             Outcome::Exhausted => Self::Exhausted,
             _ => Self::Otherwise,
         }
-    }
-}
-
-fn guest_request(
-    address: &Address,
-    route: &Route,
-    sender: Sender,
-    request: message::Request,
-) -> rpc::Request {
-    rpc::Request {
-        id: address.id().uuid().to_string(),
-        endpoint: route.name.to_string(),
-        sender: sender.email,
-        sender_proof: proof(sender.proof),
-        url: request.url.as_str().to_owned(),
-        method: method(request.method),
-        headers: request.headers.into_iter().collect(),
-        body: request.body,
-        created: request.created.micros(),
-        expires: request.expires.micros(),
-    }
-}
-
-fn identity(name: &AppName, datasite: &Datasite) -> Identity {
-    Identity {
-        app: Arc::from(name.as_str()),
-        datasite: Arc::from(datasite.as_str()),
-    }
-}
-
-fn kind(kind: Kind) -> watch::EventKind {
-    match kind {
-        Kind::Created => watch::EventKind::Created,
-        Kind::Modified => watch::EventKind::Modified,
-        Kind::Moved => watch::EventKind::Moved,
-        Kind::Deleted => watch::EventKind::Deleted,
-    }
-}
-
-fn proof(proof: syft_protocol::address::Proof) -> types::SenderProof {
-    use syft_protocol::address::Proof;
-    match proof {
-        Proof::Claimed => types::SenderProof::Claimed,
-        Proof::Folder => types::SenderProof::Folder,
-        Proof::Signed => types::SenderProof::Signed,
-    }
-}
-
-fn method(method: Method) -> types::Method {
-    match method {
-        Method::Get => types::Method::Get,
-        Method::Head => types::Method::Head,
-        Method::Post => types::Method::Post,
-        Method::Put => types::Method::Put,
-        Method::Patch => types::Method::Patch,
-        Method::Delete => types::Method::Delete,
     }
 }

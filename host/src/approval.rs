@@ -5,17 +5,16 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::{Files, Grants, Manifest};
 use syft_protocol::grant::PathPattern;
 
-use crate::capability::files::Grants;
 use crate::error::CommandError;
 use crate::layout::{one_line, quoted};
-use crate::manifest::{Files, Manifest};
 use crate::ui::Ui;
 
 /// What the owner says on the command line.
 #[derive(Debug, Clone, Default)]
-pub struct Said {
+pub struct ApprovalFlags {
     /// Approve all that the app asks for.
     pub allow_all_requested: bool,
     /// Approve reading these.
@@ -26,7 +25,7 @@ pub struct Said {
     pub deny: Vec<PathPattern>,
 }
 
-impl Said {
+impl ApprovalFlags {
     fn is_about_patterns(&self) -> bool {
         !self.allow_read.is_empty() || !self.allow_write.is_empty()
     }
@@ -60,7 +59,7 @@ impl Approvals {
     }
 }
 
-/// What came of asking the owner.
+/// What the owner decided.
 #[derive(Debug)]
 pub struct Approved {
     /// The files that the app gets.
@@ -79,30 +78,31 @@ pub fn approve(
     name: &str,
     manifest: &Manifest,
     digest: &str,
-    said: &Said,
+    flags: &ApprovalFlags,
     approvals: &Approvals,
 ) -> Result<Approved, CommandError> {
     let requested = &manifest.files;
     let wants_files = *requested != Files::default();
-    if !wants_files && said.is_about_patterns() {
+    if !wants_files && flags.is_about_patterns() {
         ui.status("note: the app asks for no files, so there is nothing to allow");
     }
-    let is_all = said.allow_all_requested
-        || (wants_files && !said.is_about_patterns() && {
+    let is_all = flags.allow_all_requested
+        || (wants_files && !flags.is_about_patterns() && {
             approvals.contain(digest) || ask(ui, name, manifest, digest, approvals)?
         });
-    let approved = match is_all {
-        true => requested.clone(),
-        false => Files {
-            read: said.allow_read.clone(),
-            write: said.allow_write.clone(),
-            on_behalf_of_sender: said.allow_read.clone(),
-        },
+    let approved = if is_all {
+        requested.clone()
+    } else {
+        Files {
+            read: flags.allow_read.clone(),
+            write: flags.allow_write.clone(),
+            on_behalf_of_sender: flags.allow_read.clone(),
+        }
     };
     let grants = Grants {
         requested: requested.clone(),
         approved,
-        denied: said.deny.clone(),
+        denied: flags.deny.clone(),
     };
     Ok(Approved { grants, is_all })
 }

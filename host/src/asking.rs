@@ -1,8 +1,8 @@
-//! Components that bring the host down before they have said what they serve: counted over its
-//! runs, and not asked again after some.
+//! Components that crash the host while it asks them what they serve: the crashes are counted
+//! over its runs, and after some the component is not asked again.
 //!
-//! A file says that a component is being asked, and is locked meanwhile. One that nobody holds
-//! was left by a host that has crashed.
+//! While a component is asked, a file says so and is locked. A file without a lock was left by a
+//! host that crashed.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -11,16 +11,15 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
+use syft_manifest::{Digest, private_dir};
 use thiserror::Error;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::digest::Digest;
 use crate::journal::boot_id;
-use crate::private;
 use crate::suspension;
 
-/// Crashes after which a component is not asked again. All but the first came while no other
-/// was asked that had been there at a crash.
+/// Crashes after which a component is not asked again. At all but the first, no other suspected
+/// component was being asked.
 const MOST_CRASHES: u32 = 4;
 
 const MAX_BYTES: u64 = 4 << 10;
@@ -29,7 +28,7 @@ const MAX_BYTES: u64 = 4 << 10;
 #[derive(Debug, Error)]
 pub(crate) enum AskingError {
     /// It has brought the host down too often.
-    #[error("the host has crashed {0} times while it asked it what it serves")]
+    #[error("the host crashed {0} times while it asked the app what it serves")]
     Crashes(u32),
     /// The disk.
     #[error("{}: {error}", path.display())]
@@ -65,7 +64,7 @@ impl Asking {
             path: path.clone(),
             error,
         };
-        private::make_folder(folder).map_err(wrong)?;
+        private_dir::make_folder(folder).map_err(wrong)?;
         let mut options = File::options();
         options.read(true).write(true).create(true).truncate(false);
         let mut file = options.mode(0o600).open(&path).map_err(wrong)?;
@@ -117,7 +116,7 @@ impl Drop for Asking {
     }
 }
 
-/// Has a component asked again; tells whether it was not.
+/// Lets a component be asked again; returns whether it was counted as crashing.
 pub(crate) fn forget(folder: &Path, digest: &Digest) -> io::Result<bool> {
     match fs::remove_file(path(folder, digest)) {
         Ok(()) => Ok(true),
@@ -130,7 +129,7 @@ fn path(folder: &Path, digest: &Digest) -> PathBuf {
     folder.join(format!("{digest}.json"))
 }
 
-/// What makes no sense was cut off by a crash of the machine, which is none of the host.
+/// A record that cannot be parsed was cut off by a crash of the machine, which does not count.
 fn read(file: &mut File) -> io::Result<Option<Record>> {
     let mut json = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut json)?;

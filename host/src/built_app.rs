@@ -3,12 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::{Diagnostic, FILE_NAME, Manifest, private_dir};
+
 use crate::agreement::Agreement;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::manifest::{self, Diagnostic, Manifest};
 use crate::ui::Ui;
-use crate::{guest_crate, private, python_app};
+use crate::{guest_crate, python_app};
 
 /// Far more than any manifest needs: a component may hold 64 KiB of it.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
@@ -72,10 +73,10 @@ pub(crate) fn read_manifest(
     ui: Ui,
     folder: &Path,
 ) -> Result<Option<(Manifest, Vec<Diagnostic>)>, CommandError> {
-    let path = folder.join(manifest::FILE_NAME);
+    let path = folder.join(FILE_NAME);
     let shown = path.display().to_string();
     let describe = |error: &dyn fmt::Display| CommandError::new(format!("read {shown}: {error}"));
-    let read = private::read(&path, MAX_MANIFEST_BYTES).map_err(|error| describe(&error))?;
+    let read = private_dir::read(&path, MAX_MANIFEST_BYTES).map_err(|error| describe(&error))?;
     let Some(bytes) = read else {
         return Ok(None);
     };

@@ -18,7 +18,7 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// What may lie in a folder.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bounds {
+pub(crate) struct CacheBounds {
     pub(crate) bytes: u64,
     /// The time after which something that was not used is deleted.
     pub(crate) age: Duration,
@@ -26,7 +26,7 @@ pub(crate) struct Bounds {
 
 /// What lies in a folder under one name, whatever its extensions.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct CacheEntry {
     pub(crate) files: Vec<PathBuf>,
     pub(crate) bytes: u64,
     pub(crate) used: SystemTime,
@@ -50,7 +50,7 @@ pub(crate) fn touch(path: &Path) {
 ///
 /// # Errors
 /// The folder cannot be listed, or nothing can be deleted from it.
-pub(crate) fn keep_within(folder: &Path, bounds: Bounds, now: SystemTime) -> io::Result<()> {
+pub(crate) fn keep_within(folder: &Path, bounds: CacheBounds, now: SystemTime) -> io::Result<()> {
     let mut deleted = delete_forgotten(folder, now);
     for entry in beyond(entries(folder)?, bounds, now) {
         // One that cannot be deleted keeps no other.
@@ -75,12 +75,12 @@ pub(crate) fn delete_forgotten(folder: &Path, now: SystemTime) -> io::Result<()>
 ///
 /// # Errors
 /// The folder cannot be listed.
-pub(crate) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
+pub(crate) fn entries(folder: &Path) -> io::Result<Vec<CacheEntry>> {
     let listed = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         listed => listed?,
     };
-    let mut entries: BTreeMap<OsString, Entry> = BTreeMap::new();
+    let mut entries: BTreeMap<OsString, CacheEntry> = BTreeMap::new();
     for file in listed {
         let file = file?;
         let name = file.file_name();
@@ -92,7 +92,7 @@ pub(crate) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
         let path = file.path();
         let stem = path.file_stem().unwrap_or(&name).to_owned();
         let used = metadata.modified()?;
-        let entry = entries.entry(stem).or_insert(Entry {
+        let entry = entries.entry(stem).or_insert(CacheEntry {
             files: Vec::new(),
             bytes: 0,
             used,
@@ -105,7 +105,7 @@ pub(crate) fn entries(folder: &Path) -> io::Result<Vec<Entry>> {
 }
 
 /// Returns what has to go: what is too old, then what was not used for longest.
-fn beyond(mut entries: Vec<Entry>, bounds: Bounds, now: SystemTime) -> Vec<Entry> {
+fn beyond(mut entries: Vec<CacheEntry>, bounds: CacheBounds, now: SystemTime) -> Vec<CacheEntry> {
     entries.sort_by_key(|entry| entry.used);
     let mut bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
     entries
@@ -122,8 +122,8 @@ fn beyond(mut entries: Vec<Entry>, bounds: Bounds, now: SystemTime) -> Vec<Entry
         .collect()
 }
 
-impl Entry {
-    /// Deletes it. Whoever has it open keeps what it has.
+impl CacheEntry {
+    /// Deletes it. A process that has it open keeps what it opened.
     ///
     /// # Errors
     /// It is still there.
@@ -145,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: Bounds = Bounds {
+    const BOUNDS: CacheBounds = CacheBounds {
         bytes: 10,
         age: Duration::from_secs(1_000),
     };

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::cache_bounds::{self, Entry};
+use crate::cache_bounds::{self, CacheEntry};
 use crate::python_app;
 use crate::scratch;
 
@@ -43,7 +43,7 @@ pub(crate) struct Item {
 
 #[derive(Debug)]
 enum What {
-    Entry(Entry),
+    Entry(CacheEntry),
     Environment(PathBuf),
     Unfinished(PathBuf),
 }

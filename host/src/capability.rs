@@ -1,21 +1,16 @@
 //! What guests can be given, one file a capability.
+//!
+//! Each is implemented on what it uses of a call and nothing else: `log` on the output,
+//! `keyvalue` on the state, `files` on the files. None of them can name the whole state of
+//! a call, which is `sandbox`'s, so a file call cannot reach the app's state.
 
 mod context;
 pub mod files;
+pub mod keyvalue;
 mod log;
-pub mod state;
+mod output;
 
-use wasmtime::component::{HasSelf, Linker};
+pub use context::AppIdentity;
+pub(crate) use context::CallContext;
 
-use crate::sandbox::bindings::App;
-use crate::sandbox::bindings::syft::app::types;
-use crate::sandbox::store::CallState;
-
-impl types::Host for CallState {}
-
-/// Links our own interfaces. They are always there; what was not granted
-/// answers so.
-pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    files::link(linker)?;
-    App::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)
-}
+pub(crate) use output::Output;

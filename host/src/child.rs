@@ -26,7 +26,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 pub use end::{End, Ended};
 pub use enter::{Job, enter};
-pub use limits::Limits;
+pub use limits::ChildLimits;
 
 use crate::scratch::Scratch;
 use capture::{Capture, Keep};
@@ -60,8 +60,8 @@ pub struct Child<'a> {
     name: OsString,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
-    folder: Folder<'a>,
-    limits: Limits,
+    folder: ChildFolder<'a>,
+    limits: ChildLimits,
     stdout_bytes: usize,
     shows_stderr: bool,
 }
@@ -76,7 +76,7 @@ enum Kind {
 
 /// The folder in which a child works.
 #[derive(Debug, Clone, Copy)]
-pub enum Folder<'a> {
+pub enum ChildFolder<'a> {
     /// An empty one, made for it in this one, and deleted in the end.
     EmptyIn(&'a Path),
     /// This one.
@@ -85,23 +85,23 @@ pub enum Folder<'a> {
 
 impl<'a> Child<'a> {
     /// Returns a child of a program, whose path is whole: nothing is searched for.
-    pub fn of(program: &Path, folder: Folder<'a>) -> Self {
+    pub fn of(program: &Path, folder: ChildFolder<'a>) -> Self {
         Self::new(Kind::Program, program.as_os_str(), folder)
     }
 
     /// Returns a child that does a job of our own executable, with all its limits in force.
-    pub fn job(name: &str, folder: Folder<'a>) -> Self {
+    pub fn job(name: &str, folder: ChildFolder<'a>) -> Self {
         Self::new(Kind::Job, name.as_ref(), folder)
     }
 
-    fn new(kind: Kind, name: &OsStr, folder: Folder<'a>) -> Self {
+    fn new(kind: Kind, name: &OsStr, folder: ChildFolder<'a>) -> Self {
         Self {
             kind,
             name: name.to_owned(),
             arguments: Vec::new(),
             environment: Vec::new(),
             folder,
-            limits: Limits::default(),
+            limits: ChildLimits::default(),
             stdout_bytes: STDOUT_BYTES,
             shows_stderr: false,
         }
@@ -137,7 +137,7 @@ impl<'a> Child<'a> {
 
     /// Sets what it may use.
     #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
+    pub fn limits(mut self, limits: ChildLimits) -> Self {
         self.limits = limits;
         self
     }
@@ -159,11 +159,11 @@ impl<'a> Child<'a> {
     /// Runs it to its end, or until the deadline.
     ///
     /// # Errors
-    /// It cannot be started, or whoever watches it is gone.
+    /// It cannot be started, or its supervisor is gone.
     pub fn run(self, deadline: Duration) -> io::Result<Ended> {
         let (_scratch, folder) = match self.folder {
-            Folder::Given(folder) => (None, folder.to_owned()),
-            Folder::EmptyIn(place) => {
+            ChildFolder::Given(folder) => (None, folder.to_owned()),
+            ChildFolder::EmptyIn(place) => {
                 let scratch = Scratch::new(place)?;
                 let folder = scratch.path().to_owned();
                 (Some(scratch), folder)
@@ -193,9 +193,10 @@ impl<'a> Child<'a> {
         let out = out.map(Capture::finish).unwrap_or_default();
         let err = err.map(Capture::finish).unwrap_or_default();
         Ok(Ended {
-            end: match out.is_cut {
-                true => End::TooMuchOutput(self.stdout_bytes),
-                false => end,
+            end: if out.is_cut {
+                End::TooMuchOutput(self.stdout_bytes)
+            } else {
+                end
             },
             stdout: out.bytes,
             stderr: err.bytes,
@@ -216,9 +217,10 @@ impl<'a> Child<'a> {
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(folder)
             .stdout(Stdio::piped())
-            .stderr(match self.shows_stderr {
-                true => Stdio::inherit(),
-                false => Stdio::piped(),
+            .stderr(if self.shows_stderr {
+                Stdio::inherit()
+            } else {
+                Stdio::piped()
             })
             // A signal from the terminal is for us, and ends it by our end.
             .process_group(0);

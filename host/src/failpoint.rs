@@ -1,4 +1,4 @@
-//! Named steps at which the tests let the host crash. In a release build there are none.
+//! Named steps at which the tests let the host crash. Release builds have no such steps.
 
 /// A step of a server or of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

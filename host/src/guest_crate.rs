@@ -6,11 +6,12 @@ mod toolchain;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::section;
+
 use crate::agreement::Agreement;
 use crate::built_app::{self, BuiltApp};
 use crate::child::End;
 use crate::error::CommandError;
-use crate::manifest::section;
 use crate::ui::Ui;
 use metadata::Metadata;
 use toolchain::{Tool, add_target};

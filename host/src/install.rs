@@ -3,6 +3,8 @@
 //! Fetching, checking and recording are steps of their own, so that an owner can be asked in
 //! between. Nothing is written before all checks have passed, and what was checked is what is
 //! kept: bytes in memory, never a file that is read again.
+//!
+//! Why: docs/decisions/39-installing-has-three-steps.md
 
 mod candidate;
 mod data;
@@ -12,22 +14,20 @@ mod update;
 
 use std::collections::HashSet;
 
+use syft_manifest::clock::now;
+use syft_manifest::{Digest, Grants, Limits, ManifestLimits};
+use syft_package::trust::{TrustRefusal, TrustStore};
+use syft_package::{Package, Release};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
-use crate::capability::files::Grants;
-use crate::clock::now;
 use crate::config::Config;
-use crate::digest::Digest;
-use crate::installed::{self, Components, Installed, InstalledError, Records};
-use crate::launch::{Plan, Prepared};
-use crate::manifest::ManifestLimits;
+use crate::installed::{Components, Installed, InstalledError, InstalledRecords, InstalledRelease};
 use crate::memory::Memory;
-use crate::package::{Package, Release};
-use crate::sandbox::{Compiling, Limits};
-use crate::trust::{Refused, TrustStore};
+use crate::prepared_app::{AppSpec, PreparedApp};
+use crate::sandbox::Compiling;
 
-pub use candidate::{Candidate, Change};
+pub use candidate::{Candidate, ReleaseChange};
 pub use data::data_owner;
 pub use error::InstallError;
 pub use fetch::Fetched;
@@ -37,7 +37,7 @@ pub use update::Update;
 pub struct Installer<'a> {
     config: &'a Config,
     trust: TrustStore,
-    records: Records,
+    records: InstalledRecords,
     components: Components,
     component_bytes: u64,
 }
@@ -51,14 +51,14 @@ impl<'a> Installer<'a> {
         Ok(Self {
             config,
             trust: TrustStore::open(&config.trust)?,
-            records: Records::open(&config.installed)?,
+            records: InstalledRecords::open(&config.installed)?,
             components: Components::open(&config.components)?,
             component_bytes: Limits::default().component_bytes,
         })
     }
 
     /// Returns the records.
-    pub fn records(&self) -> &Records {
+    pub fn records(&self) -> &InstalledRecords {
         &self.records
     }
 
@@ -88,8 +88,8 @@ impl<'a> Installer<'a> {
             fetched.expect(expected, &verified)?;
         }
         let Release { name, author, .. } = verified.release();
-        let standing = self.standing(author, verified.signers(), &fetched.lineage)?;
-        fetched.check(&verified, &standing)?;
+        let author_trust = self.author_trust(author, verified.signers(), &fetched.lineage)?;
+        fetched.check(&verified, &author_trust)?;
         let before = self.records.get(name)?;
         if let Some(before) = before.iter().find(|it| it.author != *author) {
             return Err(InstallError::OfAnother {
@@ -100,16 +100,16 @@ impl<'a> Installer<'a> {
         }
         self.check_data(name, author)?;
         let owner = &self.config.email;
-        let mut candidate = Candidate::new(fetched, verified, standing, before, owner);
+        let mut candidate = Candidate::new(fetched, verified, author_trust, before, owner);
         // What is served already may be older than what the owner went back from.
-        let allow_downgrade = allow_downgrade || candidate.change == Change::Same;
+        let allow_downgrade = allow_downgrade || candidate.change == ReleaseChange::Same;
         candidate.allow_downgrade = allow_downgrade;
-        if candidate.change == Change::New {
+        if candidate.change == ReleaseChange::New {
             self.look_around(&mut candidate)?;
         }
-        let (verified, standing) = (candidate.verified(), &candidate.standing);
+        let (verified, author_trust) = (candidate.verified(), &candidate.author_trust);
         self.trust
-            .check_release(verified, standing, allow_downgrade)?;
+            .check_release(verified, author_trust, allow_downgrade)?;
         Ok(candidate)
     }
 
@@ -150,14 +150,14 @@ impl<'a> Installer<'a> {
         component: Vec<u8>,
         asked: &ManifestLimits,
     ) -> Result<(), InstallError> {
-        let plan = Plan {
+        let spec = AppSpec {
             name: name.clone(),
+            author: author.to_string(),
             grants: Grants::default(),
             limits: asked.over(Limits::default()),
         };
         let (memory, compiling) = (Memory::unbounded(), Compiling::BesideOthers);
-        let (config, author) = (self.config, author.as_str());
-        let prepared = Prepared::alone(config, &memory, plan, component, compiling, author).await;
+        let prepared = PreparedApp::alone(self.config, &memory, spec, component, compiling).await;
         prepared.map_err(InstallError::Unfit)?;
         Ok(())
     }
@@ -246,7 +246,7 @@ impl<'a> Installer<'a> {
         Ok(installed)
     }
 
-    /// Takes note of a release that is here already, and mends its component if it was damaged.
+    /// Takes note of a release that is here already, and repairs its component if it was damaged.
     ///
     /// # Errors
     /// As for [`Self::install`].
@@ -266,14 +266,15 @@ impl<'a> Installer<'a> {
     /// is, and that nothing older is to follow.
     ///
     /// # Errors
-    /// Something that was checked is not so any more.
+    /// Something that was checked has changed since.
     fn note(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
         if let Some(listed) = candidate.listed() {
-            self.trust.note_catalog(&listed.standing, &listed.facts)?;
+            self.trust
+                .note_catalog(&listed.author_trust, &listed.facts)?;
         }
-        let (verified, standing) = (candidate.verified(), &candidate.standing);
+        let (verified, author_trust) = (candidate.verified(), &candidate.author_trust);
         self.trust
-            .note_release(verified, standing, candidate.allow_downgrade)?;
+            .note_release(verified, author_trust, candidate.allow_downgrade)?;
         Ok(())
     }
 
@@ -297,7 +298,7 @@ impl<'a> Installer<'a> {
     /// before.
     ///
     /// # Errors
-    /// Nothing waits; what waits, or the key that signed it, does not count any more; or the disk.
+    /// Nothing waits; what waits, or the key that signed it, was revoked since; or the disk.
     pub fn approve(
         &self,
         seen: &Installed,
@@ -308,7 +309,7 @@ impl<'a> Installer<'a> {
             let waiting =
                 waiting.ok_or_else(|| InstallError::NothingWaits(seen.name.to_string()))?;
             self.still_taken(&seen.author, &waiting)?;
-            let release = installed::Release {
+            let release = InstalledRelease {
                 denied: seen.denied_with(denied),
                 since: now(),
                 ..waiting
@@ -346,7 +347,7 @@ impl<'a> Installer<'a> {
                 previous.ok_or_else(|| InstallError::NothingBefore(seen.name.to_string()))?;
             self.still_good(&seen.author, &previous)?;
             let goes_back = previous.order() < seen.current.order();
-            let previous = installed::Release {
+            let previous = InstalledRelease {
                 denied: seen.denied_with(&previous.denied),
                 ..previous
             };
@@ -393,16 +394,16 @@ impl<'a> Installer<'a> {
     fn still_taken(
         &self,
         author: &Datasite,
-        release: &installed::Release,
+        release: &InstalledRelease,
     ) -> Result<(), InstallError> {
         let component = self.read(release)?;
         let verified = Package::read(&component)?.verify(&[])?;
-        let standing = self.standing(author, verified.signers(), &[])?;
-        self.trust.check_release(&verified, &standing, true)?;
+        let author_trust = self.author_trust(author, verified.signers(), &[])?;
+        self.trust.check_release(&verified, &author_trust, true)?;
         Ok(())
     }
 
-    fn read(&self, release: &installed::Release) -> Result<Vec<u8>, InstalledError> {
+    fn read(&self, release: &InstalledRelease) -> Result<Vec<u8>, InstalledError> {
         self.components.read(&release.sha256, self.component_bytes)
     }
 
@@ -410,11 +411,11 @@ impl<'a> Installer<'a> {
     fn still_good(
         &self,
         author: &Datasite,
-        release: &installed::Release,
+        release: &InstalledRelease,
     ) -> Result<(), InstallError> {
         self.read(release)?;
         match self.trust.is_revoked(author, &release.digests())? {
-            Some((digest, by)) => Err(Refused::RevokedDigest { digest, by }.into()),
+            Some((digest, by)) => Err(TrustRefusal::RevokedDigest { digest, by }.into()),
             None => Ok(()),
         }
     }

@@ -6,28 +6,27 @@
 //!   hashed again, so that a record names bytes and not a file.
 
 mod components;
-mod growth;
+mod permission_diff;
 mod record;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::private_dir::{self, FolderLock};
 use syft_protocol::address::AppName;
 use thiserror::Error;
 
-use crate::private::{self, Lock};
-
 pub use components::Components;
-pub use growth::growth;
-pub use record::{Installed, Release};
+pub use permission_diff::added_permissions;
+pub use record::{Installed, InstalledRelease};
 
 /// The most bytes of a record: two manifests fit, and more.
 const MAX_BYTES: u64 = 1 << 20;
 
 const EXTENSION: &str = "json";
 
-/// Why what is installed cannot be said.
+/// Errors of the records of installed apps.
 #[derive(Debug, Error)]
 pub enum InstalledError {
     /// The disk.
@@ -65,17 +64,17 @@ impl InstalledError {
 
 /// What is installed for an owner.
 #[derive(Debug, Clone)]
-pub struct Records {
+pub struct InstalledRecords {
     folder: PathBuf,
 }
 
-impl Records {
+impl InstalledRecords {
     /// Opens the records in a private folder, which is made if it is not there.
     ///
     /// # Errors
     /// It cannot be made.
     pub fn open(folder: &Path) -> Result<Self, InstalledError> {
-        private::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
+        private_dir::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -91,16 +90,16 @@ impl Records {
     /// # Errors
     /// The folder cannot be listed.
     pub(crate) fn stamp(&self) -> Result<u64, InstalledError> {
-        private::stamp(&self.folder).map_err(|error| InstalledError::io(&self.folder, error))
+        private_dir::stamp(&self.folder).map_err(|error| InstalledError::io(&self.folder, error))
     }
 
     /// Waits until nobody else changes what is installed.
     ///
     /// # Errors
     /// The lock cannot be had.
-    pub(crate) fn lock(&self) -> Result<Lock, InstalledError> {
+    pub(crate) fn lock(&self) -> Result<FolderLock, InstalledError> {
         let path = self.folder.join("lock");
-        private::lock(&path).map_err(|error| InstalledError::io(&path, error))
+        private_dir::lock(&path).map_err(|error| InstalledError::io(&path, error))
     }
 
     /// Returns the apps that have a record, by name. Whether it can be read is another
@@ -128,7 +127,7 @@ impl Records {
     /// There is a record, and it cannot be read.
     pub fn get(&self, name: &AppName) -> Result<Option<Installed>, InstalledError> {
         let path = self.path(name);
-        let json = private::read(&path, MAX_BYTES);
+        let json = private_dir::read(&path, MAX_BYTES);
         let Some(json) = json.map_err(|error| InstalledError::io(&path, error))? else {
             return Ok(None);
         };
@@ -138,9 +137,10 @@ impl Records {
         };
         let installed: Installed =
             serde_json::from_slice(&json).map_err(|error| wrong(error.to_string()))?;
-        match installed.name == *name {
-            true => Ok(Some(installed)),
-            false => Err(wrong(format!("it is about `{}`", installed.name))),
+        if installed.name == *name {
+            Ok(Some(installed))
+        } else {
+            Err(wrong(format!("it is about `{}`", installed.name)))
         }
     }
 
@@ -153,7 +153,7 @@ impl Records {
         let write = || -> io::Result<()> {
             let mut json = serde_json::to_vec_pretty(installed)?;
             json.push(b'\n');
-            private::write(&path, &json)
+            private_dir::write(&path, &json)
         };
         write().map_err(|error| InstalledError::io(&path, error))
     }
@@ -182,12 +182,12 @@ mod tests {
     use syft_protocol::timestamp::Timestamp;
 
     use super::*;
-    use crate::digest::Digest;
-    use crate::manifest::Manifest;
+    use syft_manifest::Digest;
+    use syft_manifest::Manifest;
 
-    fn release(sequence: u64) -> Release {
+    fn release(sequence: u64) -> InstalledRelease {
         let asked = "[files]\nread = ['*/public/**']\n[limits]\ntime = '20s'";
-        Release {
+        InstalledRelease {
             version: semver::Version::new(1, 0, sequence),
             sequence,
             epoch: 0,
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn reads_what_was_written_and_nothing_else() {
         let folder = tempfile::tempdir().expect("a folder");
-        let records = Records::open(&folder.path().join("installed")).expect("records");
+        let records = InstalledRecords::open(&folder.path().join("installed")).expect("records");
         let app = installed("app");
         assert_eq!(records.get(&app.name).expect("none"), None);
         records.put(&app).expect("written");

@@ -1,11 +1,13 @@
-//! Which calls are at work, in a file that outlives the host: what it names after the
-//! host has ended in any way but the proper one may be what ended it.
+//! Which calls are at work, in a file that outlives the host: after a crash it names the calls
+//! that may have caused it.
 //!
 //! Each call writes into a slot of its own when it begins. That reaches the system and
 //! is not forced to the disk: it is about a host that crashes, not about a machine that
 //! does, and is forgotten with the machine's next start. The slot of a call that ended is
 //! used again. A request that was answered clears
 //! nothing, since its answer shows that it is over.
+//!
+//! Why: docs/decisions/30-crashes-are-journaled.md
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -17,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use syft_protocol::address::Address;
 use uuid::Uuid;
+
+use crate::private_folder::PrivateFolder;
 
 const FILE: &str = "calls.journal";
 
@@ -49,10 +53,10 @@ enum Name {
 
 /// What an earlier run of the host left, since it did not end properly.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Left {
+pub(crate) struct EarlierRun {
     /// Requests that are not known to be over, each with the crashes during it.
     pub(crate) requests: HashMap<Address, u32>,
-    /// Events that the app was being told.
+    /// Events that were being delivered.
     pub(crate) events: Vec<Uuid>,
     /// Something was at work.
     pub(crate) has_crashed: bool,
@@ -60,7 +64,7 @@ pub(crate) struct Left {
     pub(crate) was_stopping: bool,
 }
 
-impl Left {
+impl EarlierRun {
     /// Keeps so many requests, those with most crashes.
     pub(crate) fn bound(&mut self, most: usize) {
         if self.requests.len() > most {
@@ -87,21 +91,21 @@ struct Slots {
     suspects: HashMap<Address, (u64, u32)>,
 }
 
-/// A call at work. Dropped, it is over, and nothing is held against it.
-pub(crate) struct Entry {
+/// A call at work. When this is dropped, the call is over and no longer suspected.
+pub(crate) struct JournalEntry {
     journal: Arc<Journal>,
     slot: u64,
     is_answered: bool,
 }
 
-impl Entry {
+impl JournalEntry {
     /// Ends it where the answer of its request shows that it is over.
     pub(crate) fn answered(mut self) {
         self.is_answered = true;
     }
 }
 
-impl Drop for Entry {
+impl Drop for JournalEntry {
     fn drop(&mut self) {
         if !self.is_answered {
             self.journal.write(self.slot, b"\n");
@@ -114,12 +118,12 @@ impl Drop for Entry {
 ///
 /// # Errors
 /// The file cannot be read. What is in it and makes no sense is passed over.
-pub(crate) fn left(folder: &Path) -> io::Result<Left> {
+pub(crate) fn left(folder: &PrivateFolder) -> io::Result<EarlierRun> {
     let bytes = match fs::read(folder.join(FILE)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(EarlierRun::default()),
         result => result?,
     };
-    let (mut left, boot) = (Left::default(), boot_id());
+    let (mut left, boot) = (EarlierRun::default(), boot_id());
     for slot in bytes.chunks(SLOT_BYTES as usize) {
         let line = slot.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let Ok(record) = serde_json::from_slice::<Record>(line) else {
@@ -149,7 +153,10 @@ impl Journal {
     ///
     /// # Errors
     /// It cannot be written.
-    pub(crate) fn start(folder: &Path, suspects: HashMap<Address, u32>) -> io::Result<Arc<Self>> {
+    pub(crate) fn start(
+        folder: &PrivateFolder,
+        suspects: HashMap<Address, u32>,
+    ) -> io::Result<Arc<Self>> {
         let path = folder.join(FILE);
         let file = write_suspects(&path, suspects.iter().map(|(address, n)| (address, *n)))?;
         let mut slots = Slots::default();
@@ -165,18 +172,18 @@ impl Journal {
         }))
     }
 
-    /// Takes note that a request is handled from now on.
-    pub(crate) fn request(self: &Arc<Self>, address: &Address) -> Entry {
+    /// Records that a request is handled from now on.
+    pub(crate) fn request(self: &Arc<Self>, address: &Address) -> JournalEntry {
         let crashes = self.crashes(address);
         self.begin(Name::Request(address.to_string()), crashes)
     }
 
-    /// Takes note that the app is told an event from now on.
-    pub(crate) fn event(self: &Arc<Self>, id: Uuid) -> Entry {
+    /// Notes that an event is delivered from now on.
+    pub(crate) fn event(self: &Arc<Self>, id: Uuid) -> JournalEntry {
         self.begin(Name::Event(id.to_string()), 0)
     }
 
-    fn begin(self: &Arc<Self>, call: Name, crashes: u32) -> Entry {
+    fn begin(self: &Arc<Self>, call: Name, crashes: u32) -> JournalEntry {
         let slot = self.slots().take();
         let record = Record {
             boot: self.boot.clone(),
@@ -185,7 +192,7 @@ impl Journal {
             is_running: true,
         };
         self.write(slot, &record.line());
-        Entry {
+        JournalEntry {
             journal: Arc::clone(self),
             slot,
             is_answered: false,
@@ -201,8 +208,7 @@ impl Journal {
             .map_or(0, |(_, crashes)| *crashes)
     }
 
-    /// Takes note of how often the host has crashed during a request; of 0 that nothing
-    /// is held against it any more.
+    /// Records how often the host has crashed during a request; 0 ends the suspicion.
     pub(crate) fn suspect(&self, address: &Address, crashes: u32) {
         let mut slots = self.slots();
         let known = slots.suspects.get(address).copied();
@@ -223,7 +229,7 @@ impl Journal {
         }
     }
 
-    /// Takes note that the host is to stop.
+    /// Records that the host has to stop.
     pub(crate) fn stopping(&self) {
         let slot = self.slots().take();
         let record = Record {
@@ -235,8 +241,7 @@ impl Journal {
         self.write(slot, &record.line());
     }
 
-    /// Ends the journal properly: calls that are at work still are no reason for
-    /// suspicion.
+    /// Ends the journal properly: calls still at work are not suspected.
     pub(crate) fn close(&self) {
         let slots = self.slots();
         let suspects = slots.suspects.iter();
@@ -246,7 +251,7 @@ impl Journal {
         }
     }
 
-    /// A full disk is no reason not to serve: what is missing then is the suspicion.
+    /// Serving goes on if the disk is full; only the suspicion is missing then.
     fn write(&self, slot: u64, line: &[u8]) {
         if line.len() as u64 > SLOT_BYTES {
             return;
@@ -287,7 +292,8 @@ impl Record {
     }
 }
 
-/// Returns an empty text where it is not known: then each end counts as a crash.
+/// Returns which start of the machine this is. If that is not known the text is empty, and every
+/// improper end counts as a crash of the host.
 pub(crate) fn boot_id() -> String {
     let id = fs::read_to_string(BOOT_ID).unwrap_or_default();
     id.trim().to_owned()
@@ -327,7 +333,7 @@ mod tests {
         Address::parse(&format!("/echo/bob@x.org/{}", IDS[n])).expect("an address")
     }
 
-    fn requests(folder: &Path) -> Vec<(usize, u32)> {
+    fn requests(folder: &PrivateFolder) -> Vec<(usize, u32)> {
         let left = left(folder).expect("a journal");
         let n = |address: &Address| (0..3).find(|n| self::address(*n) == *address);
         let mut found: Vec<_> = left
@@ -341,78 +347,80 @@ mod tests {
 
     #[test]
     fn what_was_at_work_is_found_after_a_crash() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let journal = Journal::start(folder.path(), HashMap::new()).expect("a journal");
-        assert_eq!(requests(folder.path()), []);
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = PrivateFolder::new(place.path());
+        let journal = Journal::start(&folder, HashMap::new()).expect("a journal");
+        assert_eq!(requests(&folder), []);
         let _at_work = journal.request(&address(0));
         drop(journal.request(&address(1)));
         let event = Uuid::new_v4();
         let told = journal.event(event);
-        assert_eq!(requests(folder.path()), [(0, 1)]);
-        assert_eq!(left(folder.path()).expect("a journal").events, [event]);
+        assert_eq!(requests(&folder), [(0, 1)]);
+        assert_eq!(left(&folder).expect("a journal").events, [event]);
         drop(told);
         journal.request(&address(2)).answered();
         // Its answer shows that it is over.
-        assert_eq!(requests(folder.path()), [(0, 1), (2, 1)]);
+        assert_eq!(requests(&folder), [(0, 1), (2, 1)]);
         // The same slot.
         let _next = journal.request(&address(1));
-        assert_eq!(requests(folder.path()), [(0, 1), (1, 1)]);
-        let size = fs::metadata(folder.path().join(FILE))
-            .expect("a file")
-            .len();
+        assert_eq!(requests(&folder), [(0, 1), (1, 1)]);
+        let size = fs::metadata(folder.join(FILE)).expect("a file").len();
         assert!(size <= 2 * SLOT_BYTES, "{size} bytes for two at a time");
     }
 
     #[test]
     fn crashes_add_up_over_runs_and_end_with_the_suspicion() {
-        let folder = tempfile::tempdir().expect("a folder");
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = PrivateFolder::new(place.path());
         for crashes in 1..=3 {
-            let left = left(folder.path()).expect("a journal");
-            let journal = Journal::start(folder.path(), left.requests).expect("a journal");
+            let left = left(&folder).expect("a journal");
+            let journal = Journal::start(&folder, left.requests).expect("a journal");
             std::mem::forget(journal.request(&address(0)));
-            assert_eq!(requests(folder.path()), [(0, crashes)]);
+            assert_eq!(requests(&folder), [(0, crashes)]);
         }
-        let left = left(folder.path()).expect("a journal");
-        let journal = Journal::start(folder.path(), left.requests).expect("a journal");
+        let left = left(&folder).expect("a journal");
+        let journal = Journal::start(&folder, left.requests).expect("a journal");
         journal.suspect(&address(1), 1);
         journal.suspect(&address(1), 2);
-        assert_eq!(requests(folder.path()), [(0, 3), (1, 2)]);
+        assert_eq!(requests(&folder), [(0, 3), (1, 2)]);
         let _at_work = journal.request(&address(1));
         journal.suspect(&address(0), 0);
-        assert_eq!(requests(folder.path()), [(1, 3)]);
+        assert_eq!(requests(&folder), [(1, 3)]);
         journal.close();
-        assert_eq!(requests(folder.path()), [(1, 2)]);
+        assert_eq!(requests(&folder), [(1, 2)]);
     }
 
     #[test]
     fn what_was_at_work_when_the_machine_stopped_is_not_suspected() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let journal = Journal::start(folder.path(), HashMap::new()).expect("a journal");
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = PrivateFolder::new(place.path());
+        let journal = Journal::start(&folder, HashMap::new()).expect("a journal");
         journal.suspect(&address(1), 1);
         std::mem::forget(journal.request(&address(0)));
         std::mem::forget(journal.request(&address(1)));
         std::mem::forget(journal.event(Uuid::new_v4()));
-        assert_eq!(requests(folder.path()), [(0, 1), (1, 2)]);
-        let path = folder.path().join(FILE);
+        assert_eq!(requests(&folder), [(0, 1), (1, 2)]);
+        let path = folder.join(FILE);
         let text = fs::read_to_string(&path).expect("a file");
         let other = text.replace(&journal.boot, &"0".repeat(journal.boot.len()));
         fs::write(&path, other).expect("a file");
-        assert_eq!(requests(folder.path()), [(1, 1)]);
-        assert!(left(folder.path()).expect("a journal").events.is_empty());
+        assert_eq!(requests(&folder), [(1, 1)]);
+        assert!(left(&folder).expect("a journal").events.is_empty());
     }
 
     #[test]
     fn what_makes_no_sense_is_passed_over() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let journal = Journal::start(folder.path(), HashMap::new()).expect("a journal");
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = PrivateFolder::new(place.path());
+        let journal = Journal::start(&folder, HashMap::new()).expect("a journal");
         std::mem::forget(journal.request(&address(0)));
         std::mem::forget(journal.request(&address(1)));
-        let path = folder.path().join(FILE);
+        let path = folder.join(FILE);
         let mut bytes = fs::read(&path).expect("a file");
         bytes[3] = b'?';
         fs::write(&path, bytes).expect("a file");
-        assert_eq!(requests(folder.path()), [(1, 1)]);
+        assert_eq!(requests(&folder), [(1, 1)]);
         fs::write(&path, [0xff; 5000]).expect("a file");
-        assert_eq!(requests(folder.path()), []);
+        assert_eq!(requests(&folder), []);
     }
 }

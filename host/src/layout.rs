@@ -8,8 +8,7 @@
 use std::os::fd::AsFd;
 
 use rustix::termios::tcgetwinsize;
-
-use crate::plain::plain;
+use syft_manifest::sanitize::plain;
 
 /// What each line of a stranger's text begins with.
 const MARK: &str = "│ ";
@@ -62,16 +61,13 @@ pub fn lay_out(text: &str, width: Option<usize>) -> String {
 fn wrap(line: &str, is_quoted: bool, width: usize) -> String {
     let content = line.trim_start_matches(' ');
     let indent = (line.len() - content.len()).min(width / 4);
-    let (first, next, content) = match is_quoted {
-        true => {
-            let mark = format!("{:indent$}{MARK}", "");
-            (mark.clone(), mark, &content[MARK.len()..])
-        }
-        false => {
-            let further = (indent + FURTHER_IN).min(width / 2);
-            let further = " ".repeat(further);
-            (" ".repeat(indent), further, content)
-        }
+    let (first, next, content) = if is_quoted {
+        let mark = format!("{:indent$}{MARK}", "");
+        (mark.clone(), mark, &content[MARK.len()..])
+    } else {
+        let further = (indent + FURTHER_IN).min(width / 2);
+        let further = " ".repeat(further);
+        (" ".repeat(indent), further, content)
     };
     let mut lines = Lines {
         done: String::new(),
@@ -147,18 +143,22 @@ fn with_plain_emails(text: &str) -> String {
     let ends = [' ', '/', '`', '"', '…', '\u{fffd}'];
     let parts = text.split_inclusive(ends).map(|part| {
         let name = part.trim_end_matches(ends);
-        match name.contains('@') && !name.is_ascii() {
-            false => part.to_owned(),
-            true => ascii(name) + &part[name.len()..],
+        if name.contains('@') && !name.is_ascii() {
+            ascii(name) + &part[name.len()..]
+        } else {
+            part.to_owned()
         }
     });
     parts.collect()
 }
 
 fn ascii(name: &str) -> String {
-    let letters = name.chars().map(|c| match c.is_ascii() {
-        true => c.to_string(),
-        false => c.escape_unicode().to_string(),
+    let letters = name.chars().map(|c| {
+        if c.is_ascii() {
+            c.to_string()
+        } else {
+            c.escape_unicode().to_string()
+        }
     });
     letters.collect()
 }
@@ -216,7 +216,10 @@ mod tests {
                     let content = content.unwrap_or_else(|| panic!("{width:?} {text:?}: {line:?}"));
                     assert!(!content.starts_with("  "), "{line:?}");
                     assert!(n_columns(line) <= most, "{width:?} {line:?}");
-                    assert!(line.chars().all(crate::plain::is_plain), "{line:?}");
+                    assert!(
+                        line.chars().all(syft_manifest::sanitize::is_plain),
+                        "{line:?}"
+                    );
                 }
             }
         }

@@ -3,16 +3,17 @@
 //! # Layout
 //! In the order in which a request meets them:
 //! - `server`: the loop that everything comes to
-//! - `tree`: the app's folder in the datasites tree; `eyes`: what the kernel tells of folders
-//! - `app`, `router`: a component that fits our world, and its endpoints
+//! - `tree`: the app's folder in the datasites tree; `inotify`: what the kernel tells of folders
+//! - `app`, `router`: a component that fits our world, its endpoints, and its answers as
+//!   callers read them
 //! - `sandbox`, `capability`: a fresh instance for each call, and what it is given
-//! - `residents`: which programs are loaded; `memory`: how much all of them may take
-//! - `watching`: the files that an app is told of
-//! - `reply`: what came of a call, as the answer that callers read
-//! - `package`, `trust`: an app that is signed, and whose keys are trusted
-//! - `catalog`, `oci`: what an author publishes, and registries that pass on apps
+//! - `program_cache`: which programs are loaded; `memory`: how much all of them may take
+//! - `events`: file events that are delivered to an app
 //! - `install`, `installed`: taking releases in, and what came of that
-//! - `launch`: from a component to a server; `serve`: all that is installed
+//! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
+//!
+//! In crates of their own: `syft-manifest` (what an app asks for, and the ground for all),
+//! `syft-package` (signatures, trust, catalogs, registries), `syft-protocol` (requests).
 //!
 //! Around them: `commands` (one file each), `config` (the only reader of the
 //! environment), `ui` (the only one that prints), `error`, `durability`.
@@ -24,48 +25,41 @@ mod asking;
 mod built_app;
 mod cache_bounds;
 mod caches;
-pub mod caller;
 pub mod capability;
-pub mod catalog;
 pub mod child;
-mod clock;
+pub mod client;
 pub mod commands;
-pub mod component;
 pub mod config;
-pub mod digest;
 pub mod durability;
 pub mod error;
-mod eyes;
+pub mod events;
 mod failpoint;
 mod guest_crate;
+mod inotify;
 pub mod install;
 pub mod installed;
 mod journal;
-pub mod launch;
 pub mod layout;
 pub mod logging;
 mod machine;
-pub mod manifest;
 pub mod memory;
-pub mod oci;
-pub mod package;
+mod meter;
+mod open_files;
 pub mod parked;
-pub mod plain;
-mod private;
+pub mod prepared_app;
+pub mod private_folder;
+pub mod program_cache;
 pub mod python_app;
-mod quantity;
-pub mod reply;
-pub mod residents;
 pub mod router;
 pub mod sandbox;
+mod scanner_count;
 mod scratch;
-pub mod serve;
 pub mod server;
-pub mod source;
+pub mod shutdown;
 pub mod state;
 mod subscriptions;
+pub mod supervisor;
 pub mod suspension;
 pub mod tree;
-pub mod trust;
 pub mod ui;
-pub mod watching;
+mod wit;

@@ -24,7 +24,9 @@ pub(crate) fn usual_memory() -> usize {
 
 /// Returns the memory of the machine by the words of `/proc/meminfo`.
 fn total_of(text: &str) -> Option<usize> {
-    let line = text.lines().find_map(|it| it.strip_prefix("MemTotal:"))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1 << 10)
 }

@@ -2,9 +2,9 @@
 
 mod pool;
 
-pub(crate) use pool::{Pool, Room, Share};
+use syft_manifest::units::show_size;
 
-use crate::quantity::show_size;
+pub(crate) use pool::{Pool, Room, Share};
 
 /// Less than this would not hold a single call with the usual limits.
 pub const LEAST_TOTAL: usize = 256 << 20;

@@ -1,53 +1,28 @@
-//! What was given up: events that an app would not take, and requests during which the
-//! host crashed. They are listed in files of the app's private folder, and what is to
-//! become of them is asked for by files beside these: so nobody needs the database,
-//! which the host holds while it runs.
+//! What was given up: events that an app did not take, and requests during which the host
+//! crashed. Each kind is listed in a file of the app's private folder. The owner asks for a
+//! retry by putting a file beside the list, so nobody needs the database, which the host
+//! holds while it runs.
+
+mod request;
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use syft_protocol::address::Address;
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
-/// The most things of a kind that are parked. Beyond it the oldest are dropped.
+pub use request::ParkedRequest;
+
+use crate::private_folder::PrivateFolder;
+
+/// The most things of a kind that are parked. Beyond that the oldest are dropped.
 pub const MAX_PARKED: usize = 10_000;
 
-/// A request that was given up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParkedRequest {
-    /// By which the owner names it. Ids of requests are given by callers, and need not
-    /// differ.
-    pub id: String,
-    /// Where it lies below the app's `rpc/` folder, without the extension.
-    pub address: String,
-    /// How often the host crashed; a panic within it counts twice.
-    pub crashes: u32,
-    /// When it was given up, as microseconds since the epoch.
-    pub at: i64,
-}
-
-impl ParkedRequest {
-    /// Returns the request at an address, which was given up.
-    pub fn new(address: &Address, crashes: u32, at: i64) -> Self {
-        let address = address.to_string();
-        let digest = Sha256::digest(&address);
-        let bytes = digest.first_chunk().expect("a digest has more bytes");
-        Self {
-            id: Builder::from_random_bytes(*bytes).into_uuid().to_string(),
-            address,
-            crashes,
-            at,
-        }
-    }
-}
-
-/// What is to become of something that was given up.
+/// What the owner wants to happen with something that was given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum ParkedAction {
     /// It is tried again.
     Retry,
     /// It is forgotten.
@@ -56,16 +31,16 @@ pub enum Asked {
 
 /// Where things of one kind are parked.
 #[derive(Debug, Clone)]
-pub struct Shelf {
+pub struct ParkedStore {
     list: PathBuf,
     asked: PathBuf,
     /// What is in the list is nowhere else.
     is_only_copy: bool,
 }
 
-impl Shelf {
+impl ParkedStore {
     /// Returns the events of an app, given its private folder.
-    pub fn events(folder: &Path) -> Self {
+    pub fn events(folder: &PrivateFolder) -> Self {
         Self {
             list: folder.join("parked.json"),
             asked: folder.join("asked"),
@@ -74,7 +49,7 @@ impl Shelf {
     }
 
     /// Returns its requests.
-    pub fn requests(folder: &Path) -> Self {
+    pub fn requests(folder: &PrivateFolder) -> Self {
         Self {
             list: folder.join("parked-requests.json"),
             asked: folder.join("asked-requests"),
@@ -107,17 +82,17 @@ impl Shelf {
         fs::rename(temporary, &self.list)
     }
 
-    /// Asks the host, when it serves the app next or now, to see to something.
+    /// Asks the host that serves the app, now or next, to do something.
     ///
     /// # Errors
     /// It cannot be asked.
-    pub fn ask(&self, id: Uuid, asked: Asked) -> io::Result<()> {
+    pub fn ask(&self, id: Uuid, asked: ParkedAction) -> io::Result<()> {
         fs::create_dir_all(&self.asked)?;
         fs::write(self.asked_path(id, asked), [])
     }
 
     /// Returns what was asked for.
-    pub(crate) fn asked(&self) -> Vec<(Uuid, Asked)> {
+    pub(crate) fn asked(&self) -> Vec<(Uuid, ParkedAction)> {
         let Ok(entries) = fs::read_dir(&self.asked) else {
             return Vec::new();
         };
@@ -129,26 +104,26 @@ impl Shelf {
     }
 
     /// Takes note that something was done that was asked for.
-    pub(crate) fn done(&self, id: Uuid, asked: Asked) {
+    pub(crate) fn done(&self, id: Uuid, asked: ParkedAction) {
         if let Err(error) = fs::remove_file(self.asked_path(id, asked)) {
             tracing::warn!(%id, "cannot remove what was asked for: {error}");
         }
     }
 
-    fn asked_path(&self, id: Uuid, asked: Asked) -> PathBuf {
+    fn asked_path(&self, id: Uuid, asked: ParkedAction) -> PathBuf {
         let verb = match asked {
-            Asked::Retry => "retry",
-            Asked::Drop => "drop",
+            ParkedAction::Retry => "retry",
+            ParkedAction::Drop => "drop",
         };
         self.asked.join(format!("{id}.{verb}"))
     }
 }
 
-fn parse_asked(name: &str) -> Option<(Uuid, Asked)> {
+fn parse_asked(name: &str) -> Option<(Uuid, ParkedAction)> {
     let (id, verb) = name.split_once('.')?;
     let asked = match verb {
-        "retry" => Asked::Retry,
-        "drop" => Asked::Drop,
+        "retry" => ParkedAction::Retry,
+        "drop" => ParkedAction::Drop,
         _ => return None,
     };
     Some((Uuid::parse_str(id).ok()?, asked))

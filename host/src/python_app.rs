@@ -2,6 +2,8 @@
 //!
 //! The program runs once while it is built, in the sandbox of the builder, and what it
 //! leaves in memory becomes the component. Out here only its text is read.
+//!
+//! Why: docs/decisions/44-python-programs-run-once-at-build.md
 
 mod analysis;
 mod cache;
@@ -16,14 +18,14 @@ mod tools;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::sanitize::plain;
+use syft_manifest::{Manifest, section};
 use syft_protocol::grant::PathPattern;
 
 use crate::built_app::{self, BuiltApp};
 use crate::child::End;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::manifest::{Manifest, section};
-use crate::plain::plain;
 use crate::ui::Ui;
 use analysis::Analysis;
 use cache::Kept;

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use syft_manifest::Limits;
 use syft_protocol::address::{AddressError, Endpoint};
 use syft_protocol::schema::{Parameter, Schema, SchemaEntry};
 use thiserror::Error;
 
-use crate::sandbox::Limits;
-use crate::sandbox::bindings::exports::syft::app::rpc;
+use crate::wit::rpc;
 
 /// The endpoints of an app. Immutable: a new version of an app has a new one.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Route {
 /// Why the endpoints of an app cannot be served.
 #[derive(Debug, Error)]
 pub enum RouterError {
-    /// There is none, and the app watches nothing either.
+    /// The app has no endpoints and watches nothing either.
     #[error("the app has no endpoints and watches no files")]
     Empty,
     /// There are too many.
@@ -108,8 +108,9 @@ impl Router {
 /// Returns the bytes of all texts about an endpoint.
 fn text_bytes(described: &rpc::Endpoint) -> usize {
     let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    let parameters = described.parameters.iter().map(|it| {
-        size_of::<rpc::Parameter>() + it.name.len() + it.type_json.len() + length(&it.schema_json)
+    let parameters = described.parameters.iter().map(|parameter| {
+        let texts = parameter.name.len() + parameter.type_json.len();
+        size_of::<rpc::Parameter>() + texts + length(&parameter.schema_json)
     });
     described.path.len()
         + length(&described.description)

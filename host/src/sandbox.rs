@@ -1,54 +1,41 @@
 //! Runs guests: each call in a fresh instance, within limits.
 
-pub(crate) mod bindings;
 mod cache;
 mod compiler;
 mod engine;
-mod limits;
-pub(crate) mod meter;
+mod limiter;
+mod linker;
 mod outcome;
-pub(crate) mod output;
-pub(crate) mod store;
+mod store;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use syft_manifest::worlds::{RPC, WATCH, is_offered};
+use syft_manifest::{Digest, Limits};
 use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentExportIndex, Linker};
+use wasmtime::component::{Component, ComponentExportIndex};
 use wasmtime_wasi::I32Exit;
 
-use bindings::AppPre;
-use bindings::exports::syft::app::rpc;
-use bindings::syft::app::types::{Failure, SenderProof};
-use bindings::watching::WatchingPre;
-use bindings::watching::exports::syft::app::watch;
 use cache::Cache;
 use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 use engine::Clearing;
-pub use limits::Limits;
-pub use meter::Meter;
-use meter::Refused;
 pub use outcome::{Answer, Outcome};
-use output::Output;
 use store::CallState;
-pub use store::Identity;
 
-use crate::capability;
 use crate::capability::files::{FileAccess, Guard};
-use crate::digest::Digest;
+use crate::capability::{AppIdentity, Output};
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
+use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
-
-/// The interface that every app exports.
-const RPC: &str = "syft:app/rpc@0.1.0";
-/// The one that apps export which watch files.
-const WATCH: &str = "syft:app/watch@0.1.0";
+use crate::wit::types::{Failure, SenderProof};
+use crate::wit::{AppPre, WatchingPre, rpc, watch};
 
 /// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
@@ -210,7 +197,7 @@ impl Sandbox {
         let clearing = Clearing::of_this_machine();
         let engine = engine::new(&self.limits, clearing).map_err(no_engine)?;
         let component = self.cache.read(&engine, digest)?;
-        let program = |it| self.program(engine, clearing, &it);
+        let program = |component| self.program(engine, clearing, &component);
         component.map(program).transpose()
     }
 
@@ -250,10 +237,7 @@ impl Program {
         }
         let watches = ty.exports(&engine).any(|(name, _)| name == WATCH);
         let link = || -> wasmtime::Result<_> {
-            let mut linker = Linker::new(&engine);
-            wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-            capability::link(&mut linker)?;
-            let pre = linker.instantiate_pre(component)?;
+            let pre = linker::new(&engine)?.instantiate_pre(component)?;
             let watching = watches.then(|| WatchingPre::new(pre.clone())).transpose()?;
             Ok((AppPre::new(pre)?, watching))
         };
@@ -312,7 +296,7 @@ impl Program {
     /// The guest gave no answer; the outcome says why.
     pub(crate) async fn endpoints(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
         let name: Arc<str> = Arc::from("endpoints");
@@ -333,7 +317,7 @@ impl Program {
     /// The guest gave no answer; the outcome says why.
     pub(crate) async fn watches(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
     ) -> Result<Vec<watch::Watch>, Outcome> {
         let Some(watching) = &self.watching else {
@@ -351,11 +335,11 @@ impl Program {
         watches
     }
 
-    /// Has it take an event, in a fresh instance. Returns with what came of it
-    /// the state as the call left it; nothing of that is kept yet.
+    /// Delivers an event to it, in a fresh instance. Returns the outcome, and the state as
+    /// the call left it; nothing of that is kept yet.
     pub(crate) async fn on_event(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
         files: &FileAccess,
         state: Session,
@@ -378,11 +362,11 @@ impl Program {
         (taken, state)
     }
 
-    /// Runs the handler of a request in a fresh instance. Returns with what came of
-    /// it the state as the call left it; nothing of that is kept yet.
+    /// Runs the handler of a request in a fresh instance. Returns the outcome, and the state
+    /// as the call left it; nothing of that is kept yet.
     pub(crate) async fn call(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
         files: &FileAccess,
         state: Session,
@@ -420,15 +404,14 @@ impl Program {
     /// is thrown away in every case: after a dropped call it is not usable.
     async fn within_limits<T>(
         &self,
-        identity: &Identity,
+        identity: &AppIdentity,
         meter: &Meter,
         files: Guard,
-        mut state: Session,
+        state: Session,
         name: Arc<str>,
         run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
     ) -> (Result<T, Outcome>, Session) {
         let output = Output::new(&self.limits, identity.app.clone(), name);
-        state.count_by(meter);
         let mut store = store::new(
             &self.engine,
             &self.limits,
@@ -441,23 +424,23 @@ impl Program {
         let limit: Duration = self.limits.time;
         let result = match tokio::time::timeout(limit, run(&mut store)).await {
             // Whatever the guest made of it, it was to get what it asked for.
-            Ok(Ok(_)) if meter.refused() == Some(Refused::Total) => Err(Outcome::Exhausted),
+            Ok(Ok(_)) if meter.refused() == Some(MemoryRefused::Total) => Err(Outcome::Exhausted),
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.fault(store.data(), &error)),
+            Ok(Err(error)) => Err(self.fault(meter, &output, &error)),
             Err(_) => Err(Outcome::TimedOut(limit)),
         };
         self.note_taken(meter);
-        (result, store.into_data().state)
+        (result, store.into_data().into_session())
     }
 
-    fn fault(&self, state: &CallState, error: &wasmtime::Error) -> Outcome {
-        if state.output.exceeded() {
+    fn fault(&self, meter: &Meter, output: &Output, error: &wasmtime::Error) -> Outcome {
+        if output.exceeded() {
             return Outcome::TooMuchOutput(self.limits.output_bytes);
         }
-        match state.meter.refused() {
-            Some(Refused::Own(limit)) => return Outcome::OutOfMemory(limit),
-            Some(Refused::Held(limit)) => return Outcome::TooMuchHeld(limit),
-            Some(Refused::Total) => return Outcome::Exhausted,
+        match meter.refused() {
+            Some(MemoryRefused::Own(limit)) => return Outcome::OutOfMemory(limit),
+            Some(MemoryRefused::Held(limit)) => return Outcome::TooMuchHeld(limit),
+            Some(MemoryRefused::Total) => return Outcome::Exhausted,
             None => {}
         }
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
@@ -484,20 +467,4 @@ fn failed(failure: Failure) -> Outcome {
 
 fn no_engine(error: anyhow::Error) -> LoadError {
     LoadError::Engine(format!("{error:#}"))
-}
-
-/// Tells whether an import belongs to the world of apps, at any version of it
-/// that the linker may know.
-pub(crate) fn is_offered(import: &str) -> bool {
-    const OFFERED: [&str; 8] = [
-        "syft:app/",
-        "wasi:cli/",
-        "wasi:clocks/",
-        "wasi:filesystem/",
-        "wasi:io/",
-        "wasi:keyvalue/",
-        "wasi:random/",
-        "wasi:sockets/",
-    ];
-    OFFERED.iter().any(|prefix| import.starts_with(prefix))
 }

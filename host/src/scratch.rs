@@ -1,5 +1,5 @@
-//! Folders that are deleted in the end: whoever finds those of a host that was killed can tell,
-//! and deletes them.
+//! Temporary folders. Each is deleted when it is dropped, and those of a host that was killed
+//! are recognized and deleted by a later one.
 //!
 //! Their makers hold a lock on them.
 
@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
+use syft_manifest::private_dir::{self, UNFINISHED};
 use tempfile::TempDir;
-
-use crate::private::{self, UNFINISHED};
 
 /// How the names of folders begin that are deleted in the end.
 const SCRATCH: &str = ".scratch-";
@@ -34,7 +33,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Makes an empty one in a folder, which is made if need be.
     pub(crate) fn new(parent: &Path) -> io::Result<Self> {
-        private::make_folder(parent)?;
+        private_dir::make_folder(parent)?;
         loop {
             let folder = tempfile::Builder::new()
                 .prefix(SCRATCH)
@@ -70,13 +69,14 @@ pub(crate) fn delete_forgotten(path: &Path, now: SystemTime) -> io::Result<bool>
     };
     let metadata = held.metadata()?;
     let name = path.file_name().and_then(|name| name.to_str());
-    let is_old = name.is_some_and(|name| UNLOCKED.iter().any(|it| name.starts_with(it)));
+    let is_old = name.is_some_and(|name| UNLOCKED.iter().any(|prefix| name.starts_with(prefix)));
     if is_old && age(&metadata, now) < FORGOTTEN_AFTER {
         return Ok(false);
     }
-    match metadata.is_dir() {
-        true => fs::remove_dir_all(path)?,
-        false => fs::remove_file(path)?,
+    if metadata.is_dir() {
+        fs::remove_dir_all(path)?;
+    } else {
+        fs::remove_file(path)?;
     }
     Ok(true)
 }

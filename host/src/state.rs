@@ -8,9 +8,9 @@
 
 mod answers;
 mod file;
+mod no_sync_backend;
 mod session;
 mod snapshot;
-mod unforced;
 mod watching;
 mod writer;
 
@@ -22,20 +22,20 @@ use std::time::Duration;
 
 use anyhow::Context;
 use redb::{Database, TableDefinition};
+use syft_manifest::Limits;
 use syft_protocol::retention::Retention;
 use thiserror::Error;
 use tokio::sync::{Mutex, RwLock};
 
-use answers::Book;
-pub use answers::Mark;
+use answers::AnswerIndex;
 pub(crate) use answers::Recorded;
+pub use answers::RequestFingerprint;
 use file::File;
 pub(crate) use session::{Session, SessionError};
-pub(crate) use watching::{Attempts, Kept, Note, WatchNumber};
-use writer::{Changes, Commit, Desk, Extra, Writer};
+pub(crate) use watching::Kept;
+use writer::{Changes, Commit, CommitContext, Extra, Writer};
 
 use crate::durability::Durability;
-use crate::sandbox::Limits;
 
 /// Each value, with the number of the commit that wrote it.
 const VALUES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("values");
@@ -57,7 +57,7 @@ const PID: &str = "pid";
 pub struct Store {
     file: Arc<File>,
     writer: Writer,
-    book: Arc<Book>,
+    index: Arc<AnswerIndex>,
     /// The most bytes of unpublished answers with which another call begins.
     waiting_bytes: u64,
     keep: Duration,
@@ -125,7 +125,7 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let (file, book) = match file::guarded(|| open_file(&path, options.durability)) {
+        let (file, index) = match file::guarded(|| open_file(&path, options.durability)) {
             Err(redb::Error::DatabaseAlreadyOpen) => {
                 let (folder, pid) = (folder.to_owned(), fs::read_to_string(folder.join(PID)).ok());
                 return Err(AlreadyServed { folder, pid }.into());
@@ -136,21 +136,21 @@ impl Store {
             }
             opened => opened.with_context(|| format!("open {}", path.display()))?,
         };
-        // Whoever is refused is told who serves it.
+        // A second host is refused, and its error names the process that serves the app.
         fs::write(folder.join(PID), std::process::id().to_string())
             .with_context(|| format!("write into {}", folder.display()))?;
-        let (file, book) = (Arc::new(file), Arc::new(book));
-        let desk = Desk {
+        let (file, index) = (Arc::new(file), Arc::new(index));
+        let context = CommitContext {
             file: Arc::clone(&file),
-            book: Arc::clone(&book),
+            index: Arc::clone(&index),
             state_bytes: limits.state_bytes,
             answers_bytes: limits.answers_bytes,
         };
-        let writer = Writer::new(desk);
+        let writer = Writer::new(context);
         Ok(Self {
             file,
             writer,
-            book,
+            index,
             waiting_bytes: limits.waiting_bytes(),
             keep: options.keep,
             gate: RwLock::default(),
@@ -215,11 +215,11 @@ impl Store {
 }
 
 /// Opens the file, makes what is missing in it, and reads what is held in memory.
-fn open_file(path: &Path, durability: Durability) -> Result<(File, Book), redb::Error> {
+fn open_file(path: &Path, durability: Durability) -> Result<(File, AnswerIndex), redb::Error> {
     let file = File::open(path, durability)?;
     make_tables(&*file.database()?)?;
-    let book = Book::read(&*file.database()?)?;
-    Ok((file, book))
+    let index = AnswerIndex::read(&*file.database()?)?;
+    Ok((file, index))
 }
 
 fn is_damage(error: &redb::Error) -> bool {
@@ -240,9 +240,10 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     watching::make_tables(&transaction)?;
     answers::make_tables(&transaction)?;
     let n_tables = transaction.list_tables()?.count();
-    match n_tables == n_before {
-        true => transaction.abort()?,
-        false => transaction.commit()?,
+    if n_tables == n_before {
+        transaction.abort()?;
+    } else {
+        transaction.commit()?;
     }
     Ok(())
 }

@@ -1,40 +1,41 @@
-//! Apps during whose calls the host has crashed, or was killed since memory ran out, again and
-//! again: suspended until the owner resumes them.
+//! Suspension of apps during whose calls the host crashed, or ran out of memory, several times.
+//! The owner resumes them.
 //!
-//! What counts is a request or an event that was given up for that. In the end those run with no
-//! other one of any app beside them, so an app that merely was at work when another one brought
-//! the host down, or when somebody killed it, is not held to account. An app of which enough was
-//! given up is suspended by the next crash.
+//! Only requests and events that were given up for crashes count. In the end each of those runs
+//! alone, with no other suspected one of any app beside it, so an app that was merely at work
+//! when another one crashed the host is not blamed. Once enough of an app was given up, the next
+//! crash suspends it.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use syft_manifest::clock::now;
+use syft_manifest::private_dir;
 use syft_protocol::timestamp::Timestamp;
 use thiserror::Error;
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 
-use crate::clock::now;
-use crate::private;
+use crate::private_folder::PrivateFolder;
 
 const FILE: &str = "suspension.json";
 const MAX_BYTES: u64 = 64 << 10;
 
-/// Crashes during a request from which on it runs with no other such request.
+/// A request with this many crashes runs with no other such request beside it.
 pub(crate) const CRASHES_BEFORE_ALONE: u32 = 2;
 
-/// What is given up of an app within so many minutes before the next crash suspends it. One
-/// may be the fault of whoever sent it.
+/// The next crash suspends an app of which so many things were given up within so many minutes.
+/// A single one may be the fault of its sender.
 const MOST_GIVEN_UP: usize = 3;
 const WITHIN_MINUTES: i64 = 24 * 60;
 
 const MINUTE: i64 = 60 * 1_000_000;
 
+// Why: docs/decisions/31-apps-that-crash-the-host-are-suspended.md
 /// An app that is not served until its owner resumes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
-#[error("it is suspended since {}: {why}", Timestamp::from_micros(*since))]
+#[error("the app is suspended since {}: {why}", Timestamp::from_micros(*since))]
 pub struct Suspended {
     /// Since when, in microseconds since 1970.
     pub since: i64,
@@ -50,19 +51,19 @@ struct Record {
     suspended: Option<Suspended>,
 }
 
-/// Tells whether an app is suspended, given its private folder.
+/// Returns why an app is suspended, if it is.
 ///
 /// # Errors
-/// It cannot be said.
-pub fn suspended(folder: &Path) -> io::Result<Option<Suspended>> {
+/// The record cannot be read.
+pub fn suspended(folder: &PrivateFolder) -> io::Result<Option<Suspended>> {
     Ok(read(folder)?.suspended)
 }
 
-/// Lets an app be served again; tells whether it was suspended.
+/// Lets an app be served again; returns whether it was suspended.
 ///
 /// # Errors
 /// It cannot be written down.
-pub fn resume(folder: &Path) -> io::Result<bool> {
+pub fn resume(folder: &PrivateFolder) -> io::Result<bool> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let was_suspended = read(folder)?.suspended.is_some();
     if was_suspended {
@@ -71,28 +72,29 @@ pub fn resume(folder: &Path) -> io::Result<bool> {
     Ok(was_suspended)
 }
 
-/// Takes note of what was given up of an app since the host has crashed during it too often.
+/// Records that something of an app was given up because the host crashed too often during it.
 ///
 /// # Errors
-/// It cannot be written down.
-pub(crate) fn note_given_up(folder: &Path, name: &str) -> io::Result<()> {
+/// The record cannot be written.
+pub(crate) fn note_given_up(folder: &PrivateFolder, name: &str) -> io::Result<()> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut record = read(folder)?;
     record.note_given_up(name, now().micros());
     write(folder, &record)
 }
 
-/// Takes note that the host has crashed during a call of an app, which suspends it where enough
-/// was given up before.
+/// Records that the host crashed during a call of an app, which suspends the app if enough was
+/// given up before.
 ///
 /// # Errors
-/// It cannot be written down.
-pub(crate) fn note_crash(folder: &Path) -> io::Result<()> {
+/// The record cannot be written.
+pub(crate) fn note_crash(folder: &PrivateFolder) -> io::Result<()> {
     let _turn = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
     let mut record = read(folder)?;
-    match record.note_crash(now().micros()) {
-        true => write(folder, &record),
-        false => Ok(()),
+    if record.note_crash(now().micros()) {
+        write(folder, &record)
+    } else {
+        Ok(())
     }
 }
 
@@ -111,7 +113,7 @@ impl Record {
         if is_new {
             self.suspended = Some(Suspended {
                 since: at,
-                why: "the host has crashed again and again during its calls".to_owned(),
+                why: "the host crashed several times during its calls".to_owned(),
             });
         }
         is_new
@@ -130,15 +132,15 @@ pub(crate) async fn alone() -> OwnedMutexGuard<()> {
     Arc::clone(&ALONE).lock_owned().await
 }
 
-fn read(folder: &Path) -> io::Result<Record> {
-    match private::read(&folder.join(FILE), MAX_BYTES)? {
+fn read(folder: &PrivateFolder) -> io::Result<Record> {
+    match private_dir::read(&folder.join(FILE), MAX_BYTES)? {
         Some(json) => Ok(serde_json::from_slice(&json)?),
         None => Ok(Record::default()),
     }
 }
 
-fn write(folder: &Path, record: &Record) -> io::Result<()> {
-    private::write(&folder.join(FILE), &serde_json::to_vec(record)?)
+fn write(folder: &PrivateFolder, record: &Record) -> io::Result<()> {
+    private_dir::write(&folder.join(FILE), &serde_json::to_vec(record)?)
 }
 
 #[cfg(test)]
@@ -147,8 +149,8 @@ mod tests {
 
     #[test]
     fn an_app_is_suspended_by_what_comes_up_again_and_again_and_resumed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let folder = folder.path();
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = &PrivateFolder::new(place.path());
         let give_up = |name| note_given_up(folder, name).expect("noted");
         let is_suspended_by_a_crash = || {
             note_crash(folder).expect("noted");
@@ -156,7 +158,7 @@ mod tests {
         };
         ["one", "one", "another", "one"]
             .iter()
-            .for_each(|it| give_up(it));
+            .for_each(|name| give_up(name));
         assert!(!is_suspended_by_a_crash());
         give_up("a third");
         assert!(suspended(folder).expect("read").is_none());

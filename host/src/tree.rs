@@ -1,22 +1,22 @@
 //! The `rpc/` folder of one app in the datasites tree, held as a directory
-//! handle, and the folder in which an author publishes apps.
+//! handle.
 //!
 //! Strangers write below it. Every path is walked from the handle one name at a
 //! time and no symlink is followed, at any level below the datasites root.
+//!
+//! Why: docs/decisions/06-what-is-gone-is-waited-for.md
 
+mod cursor;
 mod folders;
-mod introduction;
 mod names;
-mod post;
 mod prepare;
 mod quiet;
 mod read;
 mod scan;
-mod seats;
-mod shelf;
 mod sweep;
 mod wake;
 mod watch;
+mod watch_slots;
 mod write;
 
 use std::fs;
@@ -32,16 +32,16 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
+use syft_manifest::nofollow_dir::{open_or_create, open_path};
 use syft_protocol::address::{AppName, Datasite, Folder};
 
+pub(crate) use cursor::Cursor;
 use folders::Folders;
-pub use introduction::did_key;
-pub use post::Found;
-pub use read::{Opened, RequestFile};
-pub use scan::{Course, Scan, Skipped, Which};
-pub use shelf::{Item, Shelf};
-pub use watch::{Hints, Watcher};
-pub use write::Written;
+pub use read::{OpenedRequest, RequestFile};
+pub use scan::{EndpointScan, ScanFilter, SkippedEntries, TreeScan};
+pub use sweep::Sweep;
+pub use watch::{TreeHints, TreeWatcher};
+pub use write::WriteResult;
 
 /// The `rpc/` folder of one app.
 #[derive(Debug)]
@@ -151,33 +151,17 @@ impl Tree {
         }
     }
 
-    fn open_folder(&self, folder: &Folder) -> io::Result<Dir> {
+    /// Opens the folder of a sender.
+    pub(crate) fn open_folder(&self, folder: &Folder) -> io::Result<Dir> {
         open_path(&self.rpc, folder.segments())
     }
-}
 
-/// Opens a folder below `dir` without following links.
-fn open_path<'a>(dir: &Dir, names: impl Iterator<Item = &'a str>) -> io::Result<Dir> {
-    let mut found = None;
-    for name in names {
-        found = Some(found.as_ref().unwrap_or(dir).open_dir_nofollow(name)?);
+    /// Opens the folder of a sender, making what is missing of it. A file keeps it from being
+    /// empty: SyftBox's client may otherwise remove the folder after a call, and miss what is
+    /// put into it later.
+    pub(crate) fn create_folder(&self, folder: &Folder) -> io::Result<Dir> {
+        let folder = open_or_create(&self.rpc, folder.segments())?;
+        prepare::create_keep_file(&folder)?;
+        Ok(folder)
     }
-    match found {
-        Some(dir) => Ok(dir),
-        None => dir.try_clone(),
-    }
-}
-
-/// As [`open_path`], making the folders that are missing.
-fn open_or_create<'a>(dir: &Dir, names: impl Iterator<Item = &'a str>) -> io::Result<Dir> {
-    let mut dir = dir.try_clone()?;
-    for name in names {
-        match dir.create_dir(name) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-        dir = dir.open_dir_nofollow(name)?;
-    }
-    Ok(dir)
 }

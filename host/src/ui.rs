@@ -6,11 +6,11 @@ use std::os::fd::AsFd;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use serde_json::Value;
+use syft_manifest::sanitize::plain_json;
 use zeroize::Zeroizing;
 
 use crate::error::CommandError;
 use crate::layout::{lay_out, width};
-use crate::plain::plain_json;
 
 /// The most bytes of a line that terminals give, which they give at once.
 const MAX_LINE: usize = 4_096;
@@ -37,9 +37,10 @@ impl Ui {
     /// # Errors
     /// Nobody reads any more.
     pub fn line(self, text: &str) -> io::Result<()> {
-        match self.json {
-            true => Ok(()),
-            false => print(lay_out(text, width(io::stdout())).as_bytes(), b"\n"),
+        if self.json {
+            Ok(())
+        } else {
+            print(lay_out(text, width(io::stdout())).as_bytes(), b"\n")
         }
     }
 
@@ -48,9 +49,10 @@ impl Ui {
     /// # Errors
     /// Nobody reads any more.
     pub fn json(self, value: &Value) -> io::Result<()> {
-        match self.json {
-            true => print(plain_json(value).as_bytes(), b"\n"),
-            false => Ok(()),
+        if self.json {
+            print(plain_json(value).as_bytes(), b"\n")
+        } else {
+            Ok(())
         }
     }
 
@@ -59,10 +61,7 @@ impl Ui {
     /// # Errors
     /// Nobody reads any more.
     pub fn bytes(self, bytes: &[u8]) -> io::Result<()> {
-        let end: &[u8] = match bytes.ends_with(b"\n") {
-            true => b"",
-            false => b"\n",
-        };
+        let end: &[u8] = if bytes.ends_with(b"\n") { b"" } else { b"\n" };
         print(bytes, end)
     }
 

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use crate::events::site::{ALL, brief, delivered_briefly, journal, start};
 use crate::support::client::{Sent, call, send};
 use crate::support::guests::guest;
 use crate::support::host::Host;
 use crate::support::site::{OWNER, Site};
 use crate::support::wait_for;
-use crate::watching::site::{ALL, brief, journal, start, told_briefly};
 
 fn probe(site: &Site) -> Host {
     Host::start(site, &guest("probe"), &["--name", "app"])
@@ -89,7 +89,7 @@ fn another_folder_in_the_place_of_the_apps_is_served_and_so_is_the_first_again()
     assert_eq!(call(&host.rpc, "echo", "after").text(), "after");
 }
 
-/// Returns the files of which the app was ever told that they were deleted.
+/// Returns the files of which the deletion was ever delivered to the app.
 fn deleted(host: &Host) -> Vec<String> {
     let all = journal(host).iter().map(brief).collect::<Vec<_>>();
     all.into_iter()
@@ -104,16 +104,21 @@ fn files_that_are_gone_with_the_whole_datasite_were_not_deleted() {
         site.write(&format!("public/{name}"), name);
     }
     let host = start(&site, ALL, &["{datasite}/public/**"], &[]);
-    assert_eq!(told_briefly(&site, &host), [""; 0]);
+    assert_eq!(delivered_briefly(&site, &host), [""; 0]);
     let own = site.datasites().join(OWNER);
     for folder in [site.datasites(), own] {
         move_away_and_back(&host, &folder, &site.path().join("away"), || {});
-        assert_eq!(told_briefly(&site, &host), [""; 0], "{}", folder.display());
-        // Nor were those deleted that mark how far the app was told.
+        assert_eq!(
+            delivered_briefly(&site, &host),
+            [""; 0],
+            "{}",
+            folder.display()
+        );
+        // Nor were those deleted that mark how far delivery came.
         assert_eq!(deleted(&host), [""; 0], "{}", folder.display());
     }
     fs::remove_file(site.own("public/b")).unwrap();
-    assert_eq!(told_briefly(&site, &host), ["deleted public/b"]);
+    assert_eq!(delivered_briefly(&site, &host), ["deleted public/b"]);
 }
 
 /// A folder in the place of the datasites that has the datasite is what the app sees.
@@ -124,13 +129,13 @@ fn other_datasites_in_the_place_of_the_first_are_seen() {
         site.write(&format!("public/{name}"), name);
     }
     let host = start(&site, ALL, &["{datasite}/public/**"], &[]);
-    assert_eq!(told_briefly(&site, &host), [""; 0]);
+    assert_eq!(delivered_briefly(&site, &host), [""; 0]);
     fs::rename(site.datasites(), site.path().join("first")).unwrap();
     let other = site.path().join("second").join(OWNER).join("public");
     fs::create_dir_all(&other).unwrap();
     fs::write(other.join("a"), "another").unwrap();
     fs::rename(site.path().join("second"), site.datasites()).unwrap();
-    let mut told = told_briefly(&site, &host);
+    let mut told = delivered_briefly(&site, &host);
     told.sort();
     assert_eq!(told, ["deleted public/b", "modified public/a"]);
 }

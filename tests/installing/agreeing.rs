@@ -24,7 +24,7 @@ fn what_waits_counts_no_more_once_its_key_does_not() {
     let approve = ["approve", "demo", "--expect-digest", &digest(&wider)];
     world.owner.json(&world.site, &["trust", "revoke", signer]);
     let why = world.refused(&approve);
-    assert!(why.contains("you have revoked it"), "{why}");
+    assert!(why.contains("revoked by you"), "{why}");
     let undo = ["trust", "revoke", "--undo", signer];
     world.owner.json(&world.site, &undo);
 

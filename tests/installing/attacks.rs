@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use syft_host::manifest::section;
+use syft_manifest::section;
 
 use super::{ALICE, MALLORY, World, digest};
 use crate::signing;
@@ -215,7 +215,7 @@ fn imports_without_cover_are_refused() {
     world.trust_alice();
     let toml =
         format!("[app]\nname = 'demo'\nversion = '1.0.1'\nsequence = 1\nauthor = '{ALICE}'\n");
-    let (manifest, _) = syft_host::manifest::Manifest::from_toml("x", &toml).unwrap();
+    let (manifest, _) = syft_manifest::Manifest::from_toml("x", &toml).unwrap();
     let bytes = fs::read(guest("wants-unknown-import")).unwrap();
     let bytes = section::embed(&bytes, &manifest.to_section()).unwrap();
     let signed = signing::signed_by(&Signer::alice(), &bytes[8..]);

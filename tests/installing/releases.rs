@@ -50,7 +50,10 @@ fn nobody_is_asked_who_said_which_bytes_or_knows_the_author() {
     assert!(why.contains("--expect-digest"), "{why}");
     let other = digest(&second);
     let why = world.refused(&["install", &first, "--yes", "--expect-digest", &other]);
-    assert!(why.contains(&format!("{other} is expected")), "{why}");
+    assert!(
+        why.contains(&format!("expected the SHA-256 {other}")),
+        "{why}"
+    );
 
     assert_eq!(world.install(&first)["event"], "installed");
     let said = world.owner_says(&["install", &second, "--yes"]);
@@ -353,14 +356,14 @@ fn what_is_removed_keeps_its_data_for_its_author_alone() {
     ];
     let why = world.refused(&install);
     assert!(
-        why.contains("what an app `demo` of alice@example.org kept lies here"),
+        why.contains("the data of an app `demo` from alice@example.org is stored here"),
         "{why}"
     );
     assert!(why.contains("syft-host remove demo --data"), "{why}");
     world.install(&file);
     let why = world.refused(&install);
     assert!(
-        why.contains("an app `demo` of alice@example.org is installed"),
+        why.contains("`demo` is already installed from alice@example.org"),
         "{why}"
     );
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use data_encoding::BASE64;
-use syft_host::oci::{self, Auth, OciError, Reference};
+use syft_package::oci::{self, Auth, OciError, Reference};
 use zeroize::Zeroizing;
 
 use super::fake::{Answer, Asked, Ending, Fake};
@@ -115,7 +115,7 @@ fn a_token_is_fetched_where_the_registry_says() {
 fn what_is_no_token_opens_nothing() {
     for (answer, expected) in [
         (Answer::new(401, ""), "does not let `alice` do that"),
-        (Answer::new(200, "{}"), "its token is none"),
+        (Answer::new(200, "{}"), "its token is invalid"),
         (Answer::new(200, r#"{"token":"a\r\nb"}"#), "protocol"),
         (
             Answer::new(200, r#"{"token":"other"}"#),
@@ -123,7 +123,7 @@ fn what_is_no_token_opens_nothing() {
         ),
         (
             Answer::new(200, [b' '; 1 << 12]).ending(Ending::Endless),
-            "its token is none",
+            "its token is invalid",
         ),
     ] {
         let (registry, _tokens) = with_tokens(move |_| answer.clone());
@@ -170,7 +170,7 @@ fn nobody_but_the_registry_is_told_who_asks() {
         matches!(pushed, Err(OciError::Unauthorized { .. })),
         "{pushed:?}"
     );
-    let digest = oci::Digest::of(b"");
+    let digest = oci::OciDigest::of(b"");
     let reference = at(&registry.host(), "a:1").pinned(&digest);
     let pulled = oci::pull(&reference, &alice("sesame"), &bounds());
     assert!(

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use syft_host::oci::Digest;
+use syft_package::oci::OciDigest;
 
 use crate::support::PATIENCE;
 
@@ -156,7 +156,7 @@ impl Fake {
     pub fn put_manifest(&self, name: &str, manifest: &[u8]) {
         let mut manifests = self.shared.manifests.lock().unwrap();
         let (repository, _) = name.split_once(':').unwrap();
-        let by_digest = format!("{repository}:{}", Digest::of(manifest));
+        let by_digest = format!("{repository}:{}", OciDigest::of(manifest));
         for name in [name, &by_digest] {
             manifests.insert(name.to_owned(), manifest.to_vec());
         }
@@ -213,7 +213,7 @@ impl Shared {
                 Answer::new(202, "").with("Location", place)
             }
             "PUT" => {
-                let digest = Digest::of(&asked.body).to_string();
+                let digest = OciDigest::of(&asked.body).to_string();
                 let is_right = query == format!("digest={}", digest.replace(':', "%3A"));
                 self.put(&digest, &asked.body, is_right)
             }
@@ -226,7 +226,7 @@ impl Shared {
 
     fn manifests(&self, asked: &Asked, repository: &str, reference: &str) -> Answer {
         let mut manifests = self.manifests.lock().unwrap();
-        let digest = Digest::of(&asked.body).to_string();
+        let digest = OciDigest::of(&asked.body).to_string();
         if asked.method == "PUT" {
             for reference in [reference, &digest] {
                 manifests.insert(format!("{repository}:{reference}"), asked.body.clone());
@@ -235,7 +235,7 @@ impl Shared {
         }
         match manifests.get(&format!("{repository}:{reference}")) {
             Some(manifest) => {
-                let digest = Digest::of(manifest).to_string();
+                let digest = OciDigest::of(manifest).to_string();
                 Answer::new(200, manifest.clone()).with(DIGEST, digest)
             }
             None => Answer::new(404, ""),

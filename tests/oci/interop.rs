@@ -13,9 +13,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use serde_json::{Value, json};
-use syft_host::manifest::section;
-use syft_host::oci::{self, Auth, Digest, OciError};
-use syft_host::package::{Package, SecretKey, Signable};
+use syft_manifest::section;
+use syft_package::oci::{self, Auth, OciDigest, OciError};
+use syft_package::{Package, SecretKey, Signable};
 use zeroize::Zeroizing;
 
 use super::{MANIFEST, at, bounds};
@@ -133,7 +133,7 @@ fn wkg_oci(registry: &Registry, arguments: &[&str]) {
     assert!(ended.status.success(), "{arguments:?}: {said}");
 }
 
-fn push(registry: &Registry, app: &[u8], auth: &Auth) -> Result<Digest, OciError> {
+fn push(registry: &Registry, app: &[u8], auth: &Auth) -> Result<OciDigest, OciError> {
     let release = Signable::read(app).unwrap().release().clone();
     let reference = at(&registry.host, "alice/leaderboard:1.2.0");
     oci::push(
@@ -241,7 +241,7 @@ fn we_pull_what_wkg_pushes() {
     let reference = at(&registry.host, "alice/leaderboard:1.2.0");
     let pulled = oci::pull(&reference, &Auth::Anonymous, &bounds()).unwrap();
     assert!(pulled.component == app);
-    assert_eq!(pulled.layer_digest, Digest::of(&app));
+    assert_eq!(pulled.layer_digest, OciDigest::of(&app));
     let version = &pulled.annotations["org.opencontainers.image.version"];
     assert_eq!(version, "1.2.0");
     let verified = Package::read(&pulled.component).unwrap().verify(&[]);
@@ -277,7 +277,7 @@ impl World {
 
     /// Has the owner install what is somewhere, if it is the same as this file.
     fn install(&self, url: &str, file: &str) -> Ended {
-        let digest = syft_host::digest::Digest::of(&fs::read(file).unwrap());
+        let digest = syft_manifest::Digest::of(&fs::read(file).unwrap());
         let install = ["install", url, "--yes", "--expect-digest", digest.as_str()];
         self.owner.run(&self.registry.site, &install)
     }

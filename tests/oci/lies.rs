@@ -5,14 +5,14 @@ use std::net::TcpListener;
 use std::thread;
 
 use serde_json::{Value, json};
-use syft_host::oci::{self, Auth, Bounds, Digest, OciError};
+use syft_package::oci::{self, Auth, OciDigest, OciError, TransferBounds};
 use zeroize::Zeroizing;
 
 use super::fake::{Answer, Asked, DIGEST, Ending, Fake};
 use super::{app, app_of, at, bounds, pull, push, short};
 
 /// Starts a registry with an app as `a:1`, and another one as `evil:1`.
-fn with_apps(lie: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static) -> (Fake, Digest) {
+fn with_apps(lie: impl Fn(&Asked, Answer) -> Answer + Send + Sync + 'static) -> (Fake, OciDigest) {
     let registry = Fake::lying(lie);
     let digest = push(&registry, "a:1", &app()).unwrap();
     push(&registry, "evil:1", &app_of("mallory")).unwrap();
@@ -39,7 +39,7 @@ fn a_registry_that_shows_one_manifest_and_gives_another_is_found_out() {
             (false, _) => honest,
             (true, "none") => honest.body(evil.clone()).without(DIGEST),
             (true, "its own") => {
-                let own = Digest::of(&evil).to_string();
+                let own = OciDigest::of(&evil).to_string();
                 honest.body(evil.clone()).with(DIGEST, own)
             }
             (true, _) => honest.body(evil.clone()),
@@ -91,7 +91,7 @@ fn another_component_than_the_manifest_names_is_found_out() {
             let expected = format!(
                 "the registry gave other bytes for the component than it promised: they are not \
                  those of {}",
-                Digest::of(&app())
+                OciDigest::of(&app())
             );
             assert_eq!(refused(&registry, name), expected);
         }
@@ -137,7 +137,7 @@ fn what_takes_too_long_is_given_up() {
                 false => honest,
             });
             // Enough may drip in that time to be none of these bytes.
-            let bounds = Bounds {
+            let bounds = TransferBounds {
                 component_bytes: 1 << 30,
                 ..short()
             };
@@ -235,7 +235,7 @@ fn what_is_no_app_is_not_taken() {
     ] {
         registry.put_manifest("a:2", &changed(&registry, place, &values));
         let said = refused(&registry, "a:2");
-        let start = "this is no WebAssembly app in a registry: ";
+        let start = "this is not a WebAssembly app: ";
         assert!(said.starts_with(&format!("{start}{expected}")), "{said}");
     }
     registry.put_manifest("a:2", b"\0");
@@ -279,8 +279,8 @@ fn nobody_is_sent_on_to_where_others_read_along_or_for_ever() {
                 false => honest,
             });
             let expected = match (place == forever, part) {
-                (false, _) => format!("sends us on to {place}, which is not encrypted"),
-                (true, "/blobs/") => "sends us on again and again".to_owned(),
+                (false, _) => format!("redirects to {place}, which is not encrypted"),
+                (true, "/blobs/") => "redirects too often".to_owned(),
                 (true, _) => "has no such app".to_owned(),
             };
             let said = refused(&registry, "a:1");
@@ -316,7 +316,7 @@ fn what_a_registry_says_of_an_error_is_shown_plainly() {
         let registry = Fake::lying(move |_, _| Answer::new(503, body.clone()));
         for said in [
             push(&registry, "a:1", &app()).unwrap_err().to_string(),
-            refused(&registry, &format!("a@{}", Digest::of(b""))),
+            refused(&registry, &format!("a@{}", OciDigest::of(b""))),
         ] {
             assert!(said.contains(expected), "{said}");
             assert!(said.chars().count() < 300, "{said}");

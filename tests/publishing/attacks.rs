@@ -58,9 +58,12 @@ fn somebody_elses_catalog_is_neither_gone_on_from_nor_written_over_unasked() {
             &foreign[..],
             "is not signed with this key, but with SHA256:",
         ),
-        (b"{}", "cannot be used: it is no envelope"),
-        (b"", "cannot be used: it is no envelope"),
-        (&good[..good.len() - 2], "cannot be used: it is no envelope"),
+        (b"{}", "cannot be used: it is not a signed document"),
+        (b"", "cannot be used: it is not a signed document"),
+        (
+            &good[..good.len() - 2],
+            "cannot be used: it is not a signed document",
+        ),
         (&changed, "cannot be used"),
         (&[b' '; 300 << 10], "has more than 262144 bytes"),
     ] {
@@ -99,7 +102,7 @@ fn links_are_not_followed() {
     plant("catalog.json", "catalog.json");
     let ended = author.publish(&[&author.release(18)]);
     assert!(
-        refused(&ended).contains("catalog.json is no file"),
+        refused(&ended).contains("catalog.json is not a regular file"),
         "{}",
         ended.stderr
     );
@@ -140,7 +143,7 @@ fn links_are_not_followed() {
     assert_eq!(author.catalog(), before);
     let revoked = author.publish(&["--app", NAME, "--revoke", "19"]);
     assert!(
-        refused(&revoked).contains("is not there any more"),
+        refused(&revoked).contains("is no longer there"),
         "{}",
         revoked.stderr
     );
@@ -178,14 +181,14 @@ fn nobody_is_waited_for() {
     fifo("catalog.json");
     let ended = author.publish(&["--refresh"]);
     assert!(
-        refused(&ended).contains("catalog.json is no file"),
+        refused(&ended).contains("catalog.json is not a regular file"),
         "{}",
         ended.stderr
     );
     fifo("leaderboard/18.wasm");
     let ended = author.publish(&["--app", NAME, "--revoke", "18", "--replace-catalog"]);
     assert!(
-        refused(&ended).contains("is not there any more"),
+        refused(&ended).contains("is no longer there"),
         "{}",
         ended.stderr
     );

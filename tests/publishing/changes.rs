@@ -3,8 +3,8 @@
 use std::fs;
 
 use data_encoding::HEXLOWER;
-use syft_host::catalog::Freshness;
-use syft_host::package::{Package, PublicKey};
+use syft_package::catalog::Freshness;
+use syft_package::{Package, PublicKey};
 use syft_protocol::timestamp::Timestamp;
 
 use super::{ALICE, Author, NAME, refused, signed};
@@ -30,7 +30,7 @@ fn a_refresh_changes_the_number_and_the_times_alone() {
     let now = now.catalog();
     assert_eq!(now.counter(), before.catalog().counter() + 1);
     assert!(now.issued() > before.catalog().issued());
-    let lifetime = |catalog: &syft_host::catalog::Catalog| {
+    let lifetime = |catalog: &syft_package::catalog::Catalog| {
         let lifetime = catalog
             .expires()
             .saturating_duration_since(catalog.issued());
@@ -74,7 +74,7 @@ fn releases_are_revoked_by_number_or_digest_and_stay_so() {
     );
     assert_eq!(author.entry().revoked, digests);
     let again = author.publish(&[&author.release(18)]);
-    assert!(refused(&again).contains("this release was revoked, and stays so"));
+    assert!(refused(&again).contains("this release was revoked, which cannot be undone"));
     author.publishes(19);
     assert_eq!(author.entry().revoked, digests);
     // The newest is revoked by what the catalog says of it.
@@ -117,11 +117,11 @@ fn what_cannot_be_revoked_is_said() {
     for (arguments, expected) in [
         (
             &["--app", NAME, "--revoke", "16"][..],
-            "release 16 of the app is not there any more",
+            "release 16 of the app is no longer there",
         ),
         (
             &["--app", "other", "--revoke", "16"],
-            "release 16 of the app is not there any more",
+            "release 16 of the app is no longer there",
         ),
         (
             &["--app", "other", "--min-sequence", "1"],

@@ -3,25 +3,25 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use syft_host::catalog::{self, CatalogError, FetchError, ReadError};
+use syft_package::catalog::{self, CatalogError, CatalogReadError, ReleaseFetchError};
 use syft_protocol::address::Datasite;
 
 use super::{ALICE, Author, alice};
 
 const LIMIT: u64 = 1 << 20;
 
-fn fetch(author: &Author) -> Result<Vec<u8>, FetchError> {
+fn fetch(author: &Author) -> Result<Vec<u8>, ReleaseFetchError> {
     catalog::fetch(&author.site.datasites(), &alice(), &author.entry(), LIMIT)
 }
 
-fn read(author: &Author) -> Result<catalog::Found, ReadError> {
+fn read(author: &Author) -> Result<catalog::SignedCatalog, CatalogReadError> {
     catalog::read(&author.site.datasites(), &alice())
 }
 
 #[test]
 fn what_has_not_come_yet_is_waited_for() {
     let author = Author::new();
-    assert!(matches!(read(&author), Err(ReadError::NotThere(_))));
+    assert!(matches!(read(&author), Err(CatalogReadError::NotThere(_))));
     author.publishes(17);
     let file = author.shelf("leaderboard/17.wasm");
     let whole = fs::read(&file).unwrap();
@@ -29,14 +29,20 @@ fn what_has_not_come_yet_is_waited_for() {
     for length in [0, 1, whole.len() - 1] {
         fs::write(&file, &whole[..length]).unwrap();
         let error = fetch(&author).unwrap_err();
-        let expected = format!("is not whole yet: it has {length} of {} bytes", whole.len());
+        let expected = format!("is incomplete: it has {length} of {} bytes", whole.len());
         assert!(error.to_string().contains(&expected), "{error}");
         assert_eq!(error.hint(), Some("sync is at work: try again in a while"));
     }
     fs::remove_file(&file).unwrap();
-    assert!(matches!(fetch(&author), Err(FetchError::NotThere(_))));
+    assert!(matches!(
+        fetch(&author),
+        Err(ReleaseFetchError::NotThere(_))
+    ));
     fs::remove_dir(file.parent().unwrap()).unwrap();
-    assert!(matches!(fetch(&author), Err(FetchError::NotThere(_))));
+    assert!(matches!(
+        fetch(&author),
+        Err(ReleaseFetchError::NotThere(_))
+    ));
 }
 
 #[test]
@@ -47,25 +53,25 @@ fn another_file_in_its_place_is_not_taken() {
     let mut changed = fs::read(&file).unwrap();
     changed.push(0);
     fs::write(&file, &changed).unwrap();
-    assert!(matches!(fetch(&author), Err(FetchError::Other(_))));
+    assert!(matches!(fetch(&author), Err(ReleaseFetchError::Other(_))));
     changed.pop();
     changed[20] ^= 1;
     fs::write(&file, &changed).unwrap();
-    assert!(matches!(fetch(&author), Err(FetchError::Other(_))));
+    assert!(matches!(fetch(&author), Err(ReleaseFetchError::Other(_))));
     changed[20] ^= 1;
     fs::write(&file, &changed).unwrap();
     assert!(fetch(&author).is_ok());
     let aside = author.site.path().join("aside.wasm");
     fs::rename(&file, &aside).unwrap();
     symlink(&aside, &file).unwrap();
-    assert!(matches!(fetch(&author), Err(FetchError::Foreign(_))));
+    assert!(matches!(fetch(&author), Err(ReleaseFetchError::Foreign(_))));
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
-    assert!(matches!(fetch(&author), Err(FetchError::Foreign(_))));
+    assert!(matches!(fetch(&author), Err(ReleaseFetchError::Foreign(_))));
     let mut entry = author.entry();
     entry.size = LIMIT + 1;
     let too_large = catalog::fetch(&author.site.datasites(), &alice(), &entry, LIMIT);
-    assert!(matches!(too_large, Err(FetchError::TooLarge(..))));
+    assert!(matches!(too_large, Err(ReleaseFetchError::TooLarge(..))));
 }
 
 #[test]
@@ -82,14 +88,14 @@ fn another_catalog_in_its_place_is_not_taken() {
     copy("catalog.json");
     let of_alice = catalog::read(&author.site.datasites(), &bob);
     let expected = CatalogError::OfAnother(alice());
-    assert!(matches!(of_alice, Err(ReadError::Catalog(_, error)) if error == expected));
+    assert!(matches!(of_alice, Err(CatalogReadError::Catalog(_, error)) if error == expected));
 
     let file = author.shelf("catalog.json");
     let bytes = fs::read(&file).unwrap();
     let aside = author.site.path().join("aside.json");
     fs::rename(&file, &aside).unwrap();
     symlink(&aside, &file).unwrap();
-    assert!(matches!(read(&author), Err(ReadError::Foreign(_))));
+    assert!(matches!(read(&author), Err(CatalogReadError::Foreign(_))));
     fs::remove_file(&file).unwrap();
     fs::write(&file, vec![b' '; 257 << 10]).unwrap();
     let error = read(&author).unwrap_err();
@@ -98,7 +104,7 @@ fn another_catalog_in_its_place_is_not_taken() {
         "{error}"
     );
     fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
-    assert!(matches!(read(&author), Err(ReadError::Catalog(..))));
+    assert!(matches!(read(&author), Err(CatalogReadError::Catalog(..))));
     fs::write(&file, &bytes).unwrap();
     assert!(read(&author).is_ok());
 

@@ -5,8 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
-use syft_host::catalog;
-use syft_host::package::Package;
+use syft_package::{Package, catalog};
 
 use super::{ALICE, Author, alice, case, files_below, json, refused, signed};
 use crate::signing::signer::{Signer, sha256};

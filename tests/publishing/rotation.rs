@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::Value;
-use syft_host::package::{Link, PublicKey};
+use syft_package::{Link, PublicKey};
 
 use super::{Author, NAME, json, refused};
 use crate::signing::signer::Signer;
@@ -188,7 +188,7 @@ fn who_has_lost_a_key_begins_anew() {
         .publish(&[&author.release(19), "--replace-catalog"])
         .succeeded();
     assert!(
-        ended.stderr.contains("this one begins anew"),
+        ended.stderr.contains("this one starts over"),
         "{}",
         ended.stderr
     );

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Output;
 
 use serde_json::Value;
-use syft_host::manifest::Manifest;
+use syft_manifest::Manifest;
 
 use super::of_the_readme;
 use crate::python::venv;

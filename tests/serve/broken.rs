@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
-use syft_host::trust::{Revocation, TrustStore};
+use syft_package::trust::{Revocation, TrustStore};
 
 use super::{counter, hello, howdy};
 use crate::support::client::{call, send};
@@ -163,7 +163,7 @@ fn a_server_that_panics_is_started_again() {
     let serving = Serving::spawn(&site, command);
     let failed = serving.wait_for_nth(2, "app-failed", "app");
     assert!(
-        failed["error"].to_string().contains("its server has ended"),
+        failed["error"].to_string().contains("its server ended"),
         "{failed}"
     );
     serving.wait_for_nth(2, "app-started", "app");
@@ -292,7 +292,7 @@ fn what_is_revoked_is_served_no_more() {
     assert!(trust.revoke(&revocation, false).unwrap());
     let failed = serving.wait_for_nth(1, "app-failed", "app");
     assert!(
-        failed["error"].to_string().contains("you have revoked it"),
+        failed["error"].to_string().contains("revoked by you"),
         "{failed}"
     );
     assert_eq!(installed.status().unwrap().apps["app"].serving, None);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use syft_host::manifest::Manifest;
+use syft_manifest::Manifest;
 use syft_protocol::grant::PathPattern;
 use uuid::Uuid;
 

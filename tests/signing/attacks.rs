@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use syft_host::package::{Package, PublicKey};
+use syft_package::{Package, PublicKey};
 
 use super::signer::{Signer, entry, public_line, set, sha256, signatures};
 use super::{Ended, MANIFEST, case, component, content, run, write};

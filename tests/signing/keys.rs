@@ -53,7 +53,7 @@ fn a_new_key_is_encrypted_and_nobody_elses_to_read() {
         &site,
         &["sign", &app, "--key", path, "--passphrase-file", &wrong],
     );
-    let expected = "cannot sign with PATH: this is not the passphrase of the key\n";
+    let expected = "cannot sign with PATH: wrong passphrase for this key\n";
     assert!(
         refused.stderr.contains(&expected.replace("PATH", path)),
         "{}",
@@ -176,7 +176,7 @@ fn a_passphrase_is_asked_for_twice_and_not_shown() {
     let sign = ["sign", &app, "--key", "key"];
     let (signed, shown) = on_terminal(&site, &["another"], &sign).unwrap();
     assert!(
-        !signed && shown.contains("this is not the passphrase of the key"),
+        !signed && shown.contains("wrong passphrase for this key"),
         "{shown}"
     );
     let (signed, shown) = on_terminal(&site, &[PASSPHRASE], &sign).unwrap();
@@ -216,7 +216,7 @@ fn keys_of_openssh_sign() {
     let refused = run(&site, &["sign", &app, "--key", ecdsa.to_str().unwrap()]);
     assert_eq!(refused.code, Some(2));
     let expected =
-        "ecdsa: this is no secret key of Ed25519\nhint: give a key of `syft-host keygen`";
+        "ecdsa: this is not an Ed25519 secret key\nhint: give a key of `syft-host keygen`";
     assert!(refused.stderr.contains(expected), "{}", refused.stderr);
 }
 
@@ -254,24 +254,40 @@ fn errors_tell_nothing_of_a_secret() {
     let openssh = fs::read_to_string(repository().join("tests/cases/signing_keys/plain")).unwrap();
     let line = openssh.lines().nth(2).unwrap();
     for (text, expected, secret) in [
-        (x, "do not belong together", d),
-        (good.replace(d, &d[1..]), "no secret key", &d[1..]),
+        (x, "do not match", d),
+        (
+            good.replace(d, &d[1..]),
+            "not an Ed25519 secret key",
+            &d[1..],
+        ),
         (
             good.replace(&format!("\"{d}\""), &format!("[\"{d}\"]")),
-            "no secret key",
+            "not an Ed25519 secret key",
             d,
         ),
-        (good.replace("\"x\"", "\"y\""), "no secret key", d),
-        (good.replace("Ed25519", "X25519"), "no secret key", d),
+        (
+            good.replace("\"x\"", "\"y\""),
+            "not an Ed25519 secret key",
+            d,
+        ),
+        (
+            good.replace("Ed25519", "X25519"),
+            "not an Ed25519 secret key",
+            d,
+        ),
         (
             good.replace(d, &d.replace(&d[..2], "AA")),
-            "do not belong together",
+            "do not match",
             &d[2..],
         ),
-        (openssh.replace("BEGIN", "BEGUN"), "no secret key", line),
+        (
+            openssh.replace("BEGIN", "BEGUN"),
+            "not an Ed25519 secret key",
+            line,
+        ),
         (
             openssh.replace(line, &line[1..]),
-            "no secret key",
+            "not an Ed25519 secret key",
             &line[1..],
         ),
     ] {

@@ -3,8 +3,8 @@
 use std::fs;
 
 use serde_json::Value;
-use syft_host::manifest::section;
-use syft_host::package::Package;
+use syft_manifest::section;
+use syft_package::Package;
 
 use super::signer::{Signer, entry, sha256, signatures};
 use super::{MANIFEST, component, content, read, run, write};

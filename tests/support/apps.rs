@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use syft_host::manifest::{Files, Manifest, section};
+use syft_manifest::{Files, Manifest, section};
 use syft_protocol::grant::PathPattern;
 
 use super::client::call;

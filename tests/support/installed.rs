@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use syft_host::digest::Digest;
-use syft_host::installed::{Components, Installed, Records, Release};
-use syft_host::manifest::Manifest;
-use syft_host::serve::Status;
+use syft_host::installed::{Components, Installed, InstalledRecords, InstalledRelease};
+use syft_host::supervisor::HostStatus;
+use syft_manifest::{Digest, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::timestamp::Timestamp;
 
@@ -22,7 +21,7 @@ use super::wait_for;
 /// What is installed on a site for its owner.
 pub struct Installation {
     data: PathBuf,
-    records: Records,
+    records: InstalledRecords,
     components: Components,
 }
 
@@ -30,7 +29,7 @@ impl Installation {
     pub fn new(site: &Site) -> Self {
         let data = site.path().join(".local/share/syft-host");
         Self {
-            records: Records::open(&data.join("installed").join(OWNER)).unwrap(),
+            records: InstalledRecords::open(&data.join("installed").join(OWNER)).unwrap(),
             components: Components::open(&data.join("components").join(OWNER)).unwrap(),
             data,
         }
@@ -73,7 +72,7 @@ impl Installation {
             name: AppName::parse(name).unwrap(),
             author: Datasite::parse("author@example.com").unwrap(),
             source: "a file".to_owned(),
-            current: Release {
+            current: InstalledRelease {
                 version: semver::Version::new(1, 0, 0),
                 sequence: 1,
                 epoch: 0,
@@ -114,8 +113,8 @@ impl Installation {
     }
 
     /// Returns how the apps are, if they are served.
-    pub fn status(&self) -> Option<Status> {
-        Status::read(&self.data.join("serving").join(OWNER)).unwrap()
+    pub fn status(&self) -> Option<HostStatus> {
+        HostStatus::read(&self.data.join("serving").join(OWNER)).unwrap()
     }
 }
 

@@ -12,7 +12,7 @@ use data_encoding::BASE64URL_NOPAD;
 use ed25519_dalek::SigningKey;
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
-use syft_host::manifest::{Manifest, section};
+use syft_manifest::{Manifest, section};
 
 use super::guests::repository;
 use super::host::{Ended, output, syft_host};

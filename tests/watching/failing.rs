@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::site::{ALL, brief, journal, start_with, told_briefly};
+use super::site::{ALL, brief, delivered_briefly, journal, start_with};
 use crate::support::client::call;
 use crate::support::host::{Host, output, parked, syft_host};
 use crate::support::site::{OWNER, Site};
@@ -45,7 +45,7 @@ fn asked_for(site: &Site) -> usize {
 }
 
 #[test]
-fn an_event_that_fails_is_told_again() {
+fn an_event_that_fails_is_delivered_again() {
     let site = Site::new();
     let host = start(&site, &["--concurrency", "1", "--retry-first", "100ms"]);
     fail(&host, "public/a");
@@ -53,8 +53,8 @@ fn an_event_that_fails_is_told_again() {
     host.wait_for_log("two failures", |line| {
         line.to_string().contains("to fail, attempt 2")
     });
-    // Others are told meanwhile.
-    assert_eq!(told_briefly(&site, &host), [""; 0]);
+    // Other events are delivered meanwhile.
+    assert_eq!(delivered_briefly(&site, &host), [""; 0]);
     heal(&host);
     let event = wait_for("the event", || {
         journal(&host)
@@ -90,7 +90,7 @@ fn attempts_are_counted_over_restarts() {
 }
 
 #[test]
-fn an_event_that_fails_for_good_is_parked_and_can_be_told_again() {
+fn an_event_that_fails_for_good_is_parked_and_can_be_delivered_again() {
     let site = Site::new();
     let host = start(&site, QUICKLY);
     fail(&host, "public/");
@@ -111,7 +111,7 @@ fn an_event_that_fails_for_good_is_parked_and_can_be_told_again() {
     });
     heal(&host);
     // A change afterwards is another event.
-    assert_eq!(told_briefly(&site, &host), [""; 0]);
+    assert_eq!(delivered_briefly(&site, &host), [""; 0]);
     let id = |name: &str| {
         let is_it = |event: &&Value| event["path"].as_str().unwrap().ends_with(name);
         let event = parked_now.iter().find(is_it).unwrap();
@@ -131,7 +131,7 @@ fn an_event_that_fails_for_good_is_parked_and_can_be_told_again() {
     assert_eq!(parked(&site, &[]), [Value::Null; 0]);
     site.write("public/b", "otherwise");
     let expected = ["created public/a", "modified public/b"];
-    assert_eq!(told_briefly(&site, &host), expected);
+    assert_eq!(delivered_briefly(&site, &host), expected);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A site with an app that watches, and what the app was told.
+//! A site with an app that watches, and what was delivered to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ pub fn start_with(
     Host::start(site, &component, &[&usual, options].concat())
 }
 
-/// Returns what the app was told so far.
+/// Returns what was delivered to the app so far.
 pub fn journal(host: &Host) -> Vec<Value> {
     let answer = call(&host.rpc, "journal", "");
     assert_eq!(answer.status(), 200, "{}", answer.text());
@@ -66,20 +66,20 @@ pub fn brief(event: &Value) -> String {
     words.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// Makes files that the app is told of last, waits until it was, and returns what it
-/// was told before, since the last time.
-pub fn told(site: &Site, host: &Host) -> Vec<Value> {
+/// Makes files whose events are delivered last, waits for them, and returns what was
+/// delivered before, since the last time.
+pub fn delivered(site: &Site, host: &Host) -> Vec<Value> {
     let before = journal(host);
     let known = before.iter().rposition(is_fence).map_or(0, |at| at + 1);
     let n_fences = before.iter().filter(|it| is_fence(it)).count();
     let wait = |fence: &str| {
-        wait_for("the app to be told", || {
+        wait_for("the app to get its events", || {
             let all = journal(host);
             let is_it = |it: &Value| brief(it).ends_with(fence);
             all.iter().any(is_it).then_some(all)
         })
     };
-    // As long as it is open it is told as late as anything is.
+    // As long as it is open its event is delivered as late as any.
     let (slow, fence) = (
         format!("fence-{n_fences}"),
         format!("fence-{}", n_fences + 1),
@@ -102,9 +102,9 @@ fn is_fence(event: &Value) -> bool {
     event["path"].as_str().unwrap().contains("/fence-")
 }
 
-/// As [`told`], in brief.
-pub fn told_briefly(site: &Site, host: &Host) -> Vec<String> {
-    told(site, host).iter().map(brief).collect()
+/// As [`delivered`], in brief.
+pub fn delivered_briefly(site: &Site, host: &Host) -> Vec<String> {
+    delivered(site, host).iter().map(brief).collect()
 }
 
 /// Writes a file whole, so that nobody sees a part of it.

@@ -5,21 +5,21 @@ use std::fs;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::site::{ALL, journal, start, told_briefly, watcher};
+use super::site::{ALL, delivered_briefly, journal, start, watcher};
 use crate::support::host::{Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
 
 const PUBLIC: &[&str] = &["{datasite}/public/**"];
 
 #[test]
-fn what_changes_while_the_app_is_not_served_is_told_at_its_next_start() {
+fn what_changes_while_the_app_is_not_served_is_delivered_at_its_next_start() {
     for signal in [Signal::TERM, Signal::KILL] {
         let site = Site::new();
         for name in ["stays", "changes", "goes", "moves"] {
             site.write(&format!("public/{name}"), name);
         }
         let host = start(&site, ALL, PUBLIC, &[]);
-        assert_eq!(told_briefly(&site, &host), [""; 0], "they were there");
+        assert_eq!(delivered_briefly(&site, &host), [""; 0], "they were there");
         host.signal(signal);
         host.wait();
         site.write("public/changes", "otherwise");
@@ -27,7 +27,7 @@ fn what_changes_while_the_app_is_not_served_is_told_at_its_next_start() {
         fs::remove_file(site.own("public/goes")).unwrap();
         fs::rename(site.own("public/moves"), site.own("public/moved")).unwrap();
         let host = start(&site, ALL, PUBLIC, &[]);
-        let mut events = told_briefly(&site, &host);
+        let mut events = delivered_briefly(&site, &host);
         events.sort();
         let expected = [
             "created public/folder/comes",
@@ -38,7 +38,7 @@ fn what_changes_while_the_app_is_not_served_is_told_at_its_next_start() {
         assert_eq!(events, expected);
         host.stop();
         let host = start(&site, ALL, PUBLIC, &[]);
-        assert_eq!(told_briefly(&site, &host), [""; 0], "each once");
+        assert_eq!(delivered_briefly(&site, &host), [""; 0], "each once");
     }
 }
 
@@ -57,21 +57,21 @@ fn what_a_change_of_patterns_or_grants_newly_covers_is_silent() {
     // Of old patterns what changed meanwhile, of the new ones nothing.
     let both = settings("*.{txt,json}");
     let host = start(&site, &both, PUBLIC, &[]);
-    let mut events = told_briefly(&site, &host);
+    let mut events = delivered_briefly(&site, &host);
     events.sort();
     assert_eq!(events, ["created public/c.txt", "deleted public/a.txt"]);
     site.write("public/sub/b.txt", "otherwise");
     site.write("public/a.json", "otherwise");
-    let mut events = told_briefly(&site, &host);
+    let mut events = delivered_briefly(&site, &host);
     events.sort();
     assert_eq!(
         events,
         ["modified public/a.json", "modified public/sub/b.txt"]
     );
     host.stop();
-    // What is no longer covered is not told as deleted.
+    // What is no longer covered is not delivered as deleted.
     let host = start(&site, &settings("*.md"), PUBLIC, &[]);
-    assert_eq!(told_briefly(&site, &host), [""; 0]);
+    assert_eq!(delivered_briefly(&site, &host), [""; 0]);
 }
 
 #[test]

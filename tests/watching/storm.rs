@@ -71,23 +71,26 @@ fn weather(seed: u64, n_files: usize) -> String {
     let host = host.unwrap();
     let n_left = storm.files.len();
     settle(&site, &host, &storm, seed);
-    let n_told = host
+    let n_delivered = host
         .log()
         .iter()
         .filter(|line| line["message"] == "taken")
         .count();
-    // What was told is told no more.
+    // What was delivered is not delivered again.
     drop(host);
     let host = serve(&site);
     settle(&site, &host, &storm, seed);
-    let n_told_later = host
+    let n_delivered_later = host
         .log()
         .iter()
         .filter(|line| line["message"] == "taken")
         .count();
-    assert_eq!(n_told_later, n_told, "seed {seed}: events of nothing new");
+    assert_eq!(
+        n_delivered_later, n_delivered,
+        "seed {seed}: events of nothing new"
+    );
     let n_ops = storm.n_ops;
-    format!("{n_ops} changes, {n_kills} kills, {n_told} events, {n_left} files left")
+    format!("{n_ops} changes, {n_kills} kills, {n_delivered} events, {n_left} files left")
 }
 
 fn serve(site: &Site) -> Host {
@@ -130,7 +133,7 @@ fn hear(site: &Site, n_bytes: u64) {
     }
 }
 
-/// Waits until the app seems to be told of nothing more. Asking for its picture all the
+/// Waits until nothing more seems to be delivered to the app. Asking for its picture all the
 /// time would take longer than all else.
 fn rest(site: &Site) {
     let mut n_bytes = 0;

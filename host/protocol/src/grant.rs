@@ -169,24 +169,69 @@ impl Name {
     }
 }
 
+/// What patterns have to do with a path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// One stands for the path itself.
+    pub matches: bool,
+    /// One may stand for something below it.
+    pub leads_on: bool,
+    /// It is the way to one with nothing left to choose.
+    pub is_literal_start: bool,
+}
+
+impl Reach {
+    /// Returns what any of some patterns has to do with a path, in one walk over them.
+    pub fn of(patterns: &[Pattern], path: &[&str]) -> Self {
+        patterns.iter().fold(Self::default(), |sum, pattern| {
+            let one = pattern.reach(path);
+            Self {
+                matches: sum.matches || one.matches,
+                leads_on: sum.leads_on || one.leads_on,
+                is_literal_start: sum.is_literal_start || one.is_literal_start,
+            }
+        })
+    }
+
+    /// Tells whether the path is one of what is meant, or on the way to it.
+    pub fn concerns(&self) -> bool {
+        self.matches || self.leads_on
+    }
+}
+
 impl Pattern {
+    /// Returns what the pattern has to do with a path, given by its names.
+    pub fn reach(&self, path: &[&str]) -> Reach {
+        let n_names = self.names.len();
+        let (matches, leads_on) = if self.names.contains(&Name::AnyNames) {
+            let after = self.after(path);
+            (
+                after.contains(&n_names),
+                after.iter().any(|&at| at < n_names),
+            )
+        } else {
+            // The usual pattern has as many names as the paths that it stands for.
+            let is_on_the_way = path.len() <= n_names && self.begins_with(path);
+            let is_whole = path.len() == n_names;
+            (is_on_the_way && is_whole, is_on_the_way && !is_whole)
+        };
+        Reach {
+            matches,
+            leads_on,
+            is_literal_start: (matches || leads_on) && self.has_literal_start(path),
+        }
+    }
+
     /// Tells whether a path, given by its names, is one that the pattern stands
     /// for.
     pub fn matches(&self, path: &[&str]) -> bool {
-        // The usual pattern has as many names as the paths that it stands for.
-        if !self.names.contains(&Name::AnyNames) {
-            return path.len() == self.names.len() && self.begins_with(path);
-        }
-        self.after(path).contains(&self.names.len())
+        self.reach(path).matches
     }
 
     /// Tells whether something below a path could be one that the pattern stands
     /// for, so that a folder there is on the way to it.
     pub fn leads_on_from(&self, path: &[&str]) -> bool {
-        if !self.names.contains(&Name::AnyNames) {
-            return path.len() < self.names.len() && self.begins_with(path);
-        }
-        self.after(path).iter().any(|&at| at < self.names.len())
+        self.reach(path).leads_on
     }
 
     /// Tells whether a path is the way to the pattern with nothing left to choose.

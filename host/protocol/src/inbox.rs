@@ -17,6 +17,9 @@
 //!
 //! It does no IO and asks no clock, so duplicate events, a scan that races the
 //! watcher, half-written files and failed writes are replayed in tests.
+//!
+//! Why: docs/decisions/07-half-written-requests-wait.md
+//! Why: docs/decisions/54-decisions-are-made-without-io.md
 
 mod backlog;
 mod queue;
@@ -35,7 +38,7 @@ pub use version::{Content, Stamp, Version};
 
 use crate::address::{Address, Proof, Sender};
 use crate::message::{MessageError, Request};
-use crate::timestamp::Timestamp;
+use crate::now::Now;
 
 /// Bounds of an [`Inbox`].
 #[derive(Clone, Debug)]
@@ -92,15 +95,6 @@ impl Default for InboxLimits {
             crashes: 8,
         }
     }
-}
-
-/// The two clocks, read once per step.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// For delays.
-    pub instant: Instant,
-    /// For comparison with the times in messages.
-    pub wall: Timestamp,
 }
 
 /// What loading a request found.

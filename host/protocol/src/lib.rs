@@ -6,16 +6,18 @@
 //! exist when they were checked.
 //!
 //! Modules in reading order: who and where ([`address`], [`url`]), when
-//! ([`timestamp`]), what is said ([`message`], [`status`]), the life of a
+//! ([`now`], [`timestamp`]), what is said ([`message`], [`status`]), the life of a
 //! request ([`inbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
-//! asks for ([`grant`]) and watches ([`pattern`]), what it is told of them ([`watching`]),
-//! how long messages stay ([`retention`]), where apps are published ([`app_url`]), and how foreign
+//! asks for ([`grant`]) and watches ([`pattern`]), which changes of them are delivered
+//! to it ([`file_events`]), when everything is scanned ([`scan_schedule`]), how long
+//! messages stay ([`retention`]), where apps are published ([`app_url`]), and how foreign
 //! text is quoted ([`excerpt`]).
 
 pub mod address;
 pub mod url;
 
+pub mod now;
 pub mod timestamp;
 
 pub mod message;
@@ -30,8 +32,10 @@ pub mod acl;
 
 pub mod grant;
 
+pub mod file_events;
 pub mod pattern;
-pub mod watching;
+
+pub mod scan_schedule;
 
 pub mod retention;
 

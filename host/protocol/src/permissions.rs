@@ -1,4 +1,6 @@
 //! The permission files that make an app's `rpc/` folder and an author's apps reachable.
+//!
+//! Why: docs/decisions/12-access-rules-name-endpoints.md
 
 use std::fmt::Write;
 

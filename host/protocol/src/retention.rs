@@ -1,4 +1,6 @@
 //! How long messages stay before they are cleaned up.
+//!
+//! Why: docs/decisions/14-the-wall-clock-decides-expiry-only.md
 
 use std::time::Duration;
 

@@ -1,11 +1,28 @@
 //! `syft:app/context`: where and for whom the app runs.
+//!
+//! Why: docs/decisions/55-capabilities-see-a-view.md
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::sandbox::bindings::syft::app::context::Host;
-use crate::sandbox::store::CallState;
+use crate::wit::context::Host;
 
-impl Host for CallState {
+/// Whom a guest runs for.
+#[derive(Debug, Clone)]
+pub struct AppIdentity {
+    /// The name of the app.
+    pub app: Arc<str>,
+    /// The email of the owner.
+    pub datasite: Arc<str>,
+}
+
+/// What a call may know of its surroundings.
+pub(crate) struct CallContext {
+    pub(crate) identity: AppIdentity,
+    pub(crate) deadline: Instant,
+}
+
+impl Host for CallContext {
     fn datasite(&mut self) -> wasmtime::Result<String> {
         Ok(self.identity.datasite.to_string())
     }

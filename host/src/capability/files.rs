@@ -1,15 +1,17 @@
-//! `wasi:filesystem`: the datasites, as far as they were granted.
+//! `wasi:filesystem`: what was granted of the datasites.
 //!
-//! Each operation finds its place by name, asks `guard::Guard`, and only then
-//! touches the tree. Regular files and folders exist for guests, nothing else.
+//! Each operation finds its path by name, has `guard::Guard` decide about it, and touches
+//! the tree only by what was granted. Regular files and folders exist for guests, nothing else.
 
+mod access;
 mod bindings;
-mod deeds;
+mod datasites_dir;
 mod guard;
+mod guest_path;
 mod interface;
 mod listing;
 mod open;
-mod place;
+mod own_writes;
 mod policy;
 mod rules;
 mod sender;
@@ -20,48 +22,61 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use syft_manifest::{Grants, Limits};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
-use deeds::CallDeeds;
-pub(crate) use deeds::{Deed, Deeds};
+pub use datasites_dir::DatasitesDir;
 pub(crate) use guard::Guard;
-use guard::{Slot, hint};
+use guard::{Budget, RefusalLog, Slot, hint};
+pub(crate) use guest_path::MAX_PATH_BYTES;
+pub use guest_path::{GuestPath, NamedPath, PathError};
 pub use listing::Listing;
-pub(crate) use place::MAX_PATH_BYTES;
-pub use place::{Named, Place, Root};
-pub use policy::Grants;
-pub(crate) use policy::{Policy, Want};
+use own_writes::CallWrites;
+pub(crate) use own_writes::OwnWrites;
+pub(crate) use policy::FilePolicy;
+use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
-pub(crate) use sender::Sender;
+pub(crate) use sender::CallSender;
 pub(crate) use stamp::stamp_at;
 
-use crate::sandbox::meter::{Charge, Meter, Part};
-use crate::sandbox::store::CallState;
-use crate::sandbox::{Identity, Limits};
+use super::AppIdentity;
+use crate::meter::{Meter, Part};
 
 /// Where guests find the datasites.
 const MOUNT: &str = "/datasites";
 
-/// Puts our files in the place of those that WASI's own implementation has.
-pub(crate) fn link(linker: &mut Linker<CallState>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    types::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)?;
-    preopens::add_to_linker::<CallState, HasSelf<CallState>>(linker, |state| state)?;
-    linker.allow_shadowing(false);
-    Ok(())
+/// All that the operations can reach.
+pub(crate) struct FilesView<'a> {
+    pub(crate) files: &'a Guard,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+struct Files;
+
+impl HasData for Files {
+    type Data<'a> = FilesView<'a>;
+}
+
+/// Links the operations, each of which gets this view of a call.
+pub(crate) fn add_to_linker<T: Send>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> FilesView<'_>,
+) -> wasmtime::Result<()> {
+    types::add_to_linker::<T, Files>(linker, view)?;
+    preopens::add_to_linker::<T, Files>(linker, view)
 }
 
 /// What an app may do with files: nothing, as long as nothing was granted.
 #[derive(Default)]
 pub struct FileAccess {
-    root: Option<Arc<Root>>,
+    root: Option<Arc<DatasitesDir>>,
     grants: Grants,
-    policy: Arc<Policy>,
-    deeds: Option<Arc<Deeds>>,
+    policy: Arc<FilePolicy>,
+    own_writes: Option<Arc<OwnWrites>>,
 }
 
 impl FileAccess {
@@ -76,43 +91,44 @@ impl FileAccess {
         app: &AppName,
     ) -> std::io::Result<Self> {
         Ok(Self {
-            root: Some(Arc::new(Root::open(datasites)?)),
+            root: Some(Arc::new(DatasitesDir::open(datasites)?)),
             grants: grants.clone(),
-            policy: Arc::new(Policy::new(grants, datasite, app)),
-            deeds: None,
+            policy: Arc::new(FilePolicy::new(grants, datasite, app)),
+            own_writes: None,
         })
     }
 
     /// Says which line would allow the app to read what a pattern stands for, of which
     /// a path is an example.
     pub(crate) fn hint_to_read(&self, pattern: &PathPattern, example: &[&str]) -> Option<String> {
-        let sender_may_read = || Err(String::new());
-        let decided = self.policy.decide(example, Want::Read, sender_may_read);
-        let place = Place::of(pattern.as_str());
-        decided
-            .err()
-            .map(|denied| hint(&place, Want::Read, &denied))
+        let denied = match self.policy.decide(example).read {
+            ReadRight::Granted => return None,
+            ReadRight::IfSenderMay => Denied::SenderMayNot(String::new()),
+            ReadRight::Denied(denied) => denied,
+        };
+        let path = GuestPath::of(pattern.as_str());
+        Some(hint(&path, Want::Read, &denied))
     }
 
-    /// Takes note from now on of what calls do to files.
-    pub(crate) fn note_deeds(&mut self) {
-        self.deeds = Some(Arc::default());
+    /// Tracks from now on what calls write to files.
+    pub(crate) fn track_own_writes(&mut self) {
+        self.own_writes = Some(Arc::default());
     }
 
-    /// Returns what calls do to files, where note is taken of it.
-    pub(crate) fn deeds(&self) -> Option<&Arc<Deeds>> {
-        self.deeds.as_ref()
+    /// Returns what calls write to files, where that is tracked.
+    pub(crate) fn own_writes(&self) -> Option<&Arc<OwnWrites>> {
+        self.own_writes.as_ref()
     }
 
     /// Returns the folder of all datasites, if there are any.
-    pub(crate) fn root(&self) -> Option<&Arc<Root>> {
+    pub(crate) fn root(&self) -> Option<&Arc<DatasitesDir>> {
         self.root.as_ref()
     }
 
     /// Has guests see the datasites folder that lies at its path now, if the datasite is
     /// in it.
     pub(crate) fn stay_current(&self, datasite: &Datasite) {
-        let is_there = |root: &Arc<Root>| root.stay_current(datasite.as_str());
+        let is_there = |root: &Arc<DatasitesDir>| root.stay_current(datasite.as_str());
         if !self.root.as_ref().is_none_or(is_there) {
             tracing::debug!("the datasite is not there");
         }
@@ -124,7 +140,7 @@ impl FileAccess {
     }
 
     /// Returns what may be done with which file.
-    pub(crate) fn policy(&self) -> &Arc<Policy> {
+    pub(crate) fn policy(&self) -> &Arc<FilePolicy> {
         &self.policy
     }
 
@@ -134,31 +150,28 @@ impl FileAccess {
         &self,
         sender: Option<String>,
         limits: &Limits,
-        identity: &Identity,
+        identity: &AppIdentity,
         request: &Arc<str>,
         meter: &Meter,
     ) -> Guard {
-        let (root, policy) = (self.root.clone(), Arc::clone(&self.policy));
-        let deeds = self.deeds.clone().zip(root.clone());
-        let deeds =
-            deeds.map(|(deeds, root)| CallDeeds::new(deeds, root, meter.nothing(Part::Held)));
-        let app = Arc::clone(&identity.app);
+        let tracked = self.own_writes.clone().zip(self.root.clone());
+        let call_writes =
+            tracked.map(|(all, root)| CallWrites::new(all, root, meter.nothing(Part::Held)));
         Guard::new(
-            root,
-            policy,
-            Sender::new(sender),
-            limits,
-            deeds,
-            app,
-            Arc::clone(request),
+            self.root.clone(),
+            Arc::clone(&self.policy),
+            CallSender::new(sender),
+            Budget::new(limits, meter),
+            call_writes,
+            RefusalLog::new(&identity.app, request),
         )
     }
 }
 
 /// Something that a guest has open.
-pub enum Descriptor {
+pub enum FileDescriptor {
     /// A folder is only its name: it is opened anew by each operation.
-    Folder(Place, Option<(Slot, Charge)>),
+    Folder(GuestPath, Option<Slot>),
     /// A file stays the one that was opened.
     File(Arc<OpenFile>),
 }
@@ -166,16 +179,16 @@ pub enum Descriptor {
 /// An open file.
 pub struct OpenFile {
     file: File,
-    place: Place,
+    path: GuestPath,
     flags: DescriptorFlags,
     guard: Guard,
-    _slot: (Slot, Charge),
+    _slot: Slot,
 }
 
-impl Descriptor {
-    fn folder(&self) -> Result<&Place, ErrorCode> {
+impl FileDescriptor {
+    fn folder(&self) -> Result<&GuestPath, ErrorCode> {
         match self {
-            Self::Folder(place, _) => Ok(place),
+            Self::Folder(path, _) => Ok(path),
             Self::File(_) => Err(ErrorCode::NotDirectory),
         }
     }

@@ -1,9 +1,9 @@
 //! `syft:app/log`: lines of the guest in the host's log.
 
-use crate::sandbox::bindings::syft::app::log::{Host, Level};
-use crate::sandbox::store::CallState;
+use super::output::Output;
+use crate::wit::log::{Host, Level};
 
-impl Host for CallState {
+impl Host for Output {
     fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
         let level = match level {
             Level::Trace => tracing::Level::TRACE,
@@ -12,6 +12,6 @@ impl Host for CallState {
             Level::Warn => tracing::Level::WARN,
             Level::Error => tracing::Level::ERROR,
         };
-        self.output.message(level, &message)
+        self.message(level, &message)
     }
 }

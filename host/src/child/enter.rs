@@ -3,15 +3,14 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
 
-use super::{Kind, LAUNCHER, Limits, limits, supervisor};
-use crate::ui::Ui;
+use super::{ChildLimits, Kind, LAUNCHER, limits, supervisor};
 
 /// The first argument of a process that is no command line of a user.
 const ARGUMENT: &str = "--child-of-syft-host";
@@ -44,14 +43,14 @@ pub fn enter(jobs: &[Job]) -> Option<ExitCode> {
         Some((first, rest)) if first == SUPERVISE => supervisor::supervise(rest),
         _ => become_child(&arguments, jobs).unwrap_or_else(|error| {
             // It becomes what the child says.
-            Ui::new(false).status(&format!("start a child process: {error}"));
+            drop(writeln!(io::stderr(), "start a child process: {error}"));
             NOT_STARTED.into()
         }),
     })
 }
 
 /// Returns the first arguments of a supervisor; what the child is to do follows.
-pub(super) fn supervised(limits: &Limits, kind: Kind) -> [String; 4] {
+pub(super) fn supervised(limits: &ChildLimits, kind: Kind) -> [String; 4] {
     let kind = match kind {
         Kind::Program => "program",
         Kind::Job => "job",

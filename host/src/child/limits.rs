@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 
 /// What a child may use; each of its own children may use as much again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct ChildLimits {
     /// Memory that it writes to, as `RLIMIT_DATA` counts it: what is only reserved is free.
     pub memory_bytes: Option<u64>,
     /// Addresses, with all that is only reserved.
@@ -22,7 +22,7 @@ pub struct Limits {
     pub low_priority: bool,
 }
 
-impl Default for Limits {
+impl Default for ChildLimits {
     fn default() -> Self {
         Self {
             memory_bytes: None,
@@ -47,7 +47,7 @@ const NAMES: [(&str, Resource); 5] = [
     ("files", Resource::Nofile),
 ];
 
-impl Limits {
+impl ChildLimits {
     /// Returns them as an argument.
     pub(super) fn to_argument(&self) -> String {
         // The kernel counts whole seconds, and takes none for one.
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn each_limit_has_its_name() {
-        let limits = Limits {
+        let limits = ChildLimits {
             memory_bytes: Some(1),
             address_space_bytes: Some(2),
             cpu_time: Some(Duration::from_millis(2_001)),

@@ -1,4 +1,6 @@
 //! The process that watches a child: ends it with all that it started.
+//!
+//! Why: docs/decisions/46-children-have-a-supervisor.md
 
 use std::ffi::OsString;
 use std::fs;

@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use clap::Args;
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
 use syft_protocol::acl::{Access, Reason, RuleRef};
 use syft_protocol::timestamp::Timestamp;
 
 use super::Exit;
-use crate::capability::files::{Broken, Root, Rules, Ruling};
+use crate::capability::files::{Broken, DatasitesDir, Rules, Ruling};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::plain::plain;
 use crate::ui::Ui;
 
 /// Show what somebody may do with a path, and which rule says so
@@ -36,7 +36,7 @@ pub(super) fn access(
     args: &AccessArgs,
 ) -> Result<Exit, CommandError> {
     let datasites = Config::find_datasites(overrides)?;
-    let root = Root::open(&datasites)
+    let root = DatasitesDir::open(&datasites)
         .map_err(|error| CommandError::new(format!("open {}: {error}", datasites.display())))?;
     let now = Timestamp::from_system_time(SystemTime::now());
     let mut rules = Rules::new(Broken::AsServer);

@@ -1,15 +1,15 @@
 //! `syft-host approve`
 
 use clap::Args;
+use syft_manifest::Digest;
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
-use crate::digest::Digest;
 use crate::error::CommandError;
 use crate::install::Installer;
-use crate::installed::{Installed, growth};
+use crate::installed::{Installed, added_permissions};
 use crate::layout::one_line;
 use crate::ui::Ui;
 
@@ -42,21 +42,21 @@ pub(super) async fn approve(
     args: &ApproveArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let installer = Installer::open(&config).map_err(consent::explain)?;
     let Some(app) = &args.app else {
         return show_all(ui, &config, &installer);
     };
     let name = AppName::parse(app)?;
-    let installed = installer.installed(&name).map_err(offer::explain)?;
+    let installed = installer.installed(&name).map_err(consent::explain)?;
     if args.reject {
-        let installed = installer.reject(&installed).map_err(offer::explain)?;
-        ui.json(&offer::to_json("rejected", &installed))?;
+        let installed = installer.reject(&installed).map_err(consent::explain)?;
+        ui.json(&consent::to_json("rejected", &installed))?;
         let version = &installed.current.version;
         ui.line(&format!("{name} stays at {version}."))?;
         return Ok(Exit::Success);
     }
     let Some(waiting) = &installed.waiting else {
-        return Err(offer::nothing_waits(&name));
+        return Err(consent::nothing_waits(&name));
     };
     show(ui, &config, &installed, &args.deny);
     match &args.expect_digest {
@@ -67,7 +67,7 @@ pub(super) async fn approve(
                 "not approved: what waits has the SHA-256 {found}"
             )));
         }
-        None if ui.can_ask() => offer::ask(ui, "Approve it? [y]es, [n]o:", "not approved")?,
+        None if ui.can_ask() => consent::ask(ui, "Approve it? [y]es, [n]o:", "not approved")?,
         None => {
             return Err(
                 CommandError::new("nobody is there to be asked, so not approved").hint(format!(
@@ -80,11 +80,11 @@ pub(super) async fn approve(
     installer
         .try_waiting(&installed)
         .await
-        .map_err(|error| offer::explain(error).about("not approved"))?;
+        .map_err(|error| consent::explain(error).about("not approved"))?;
     let installed = installer
         .approve(&installed, &args.deny)
-        .map_err(offer::explain)?;
-    offer::tell_installed(ui, &config, &installed)?;
+        .map_err(consent::explain)?;
+    consent::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
 }
 
@@ -96,12 +96,12 @@ fn show_all(ui: Ui, config: &Config, installer: &Installer<'_>) -> Result<Exit, 
         match installer.installed(&name) {
             Ok(installed) if installed.waiting.is_some() => {
                 waits = true;
-                offer::tell_waits(ui, &installed, &wishes(config, &installed))?;
+                consent::tell_waits(ui, &installed, &wishes(config, &installed))?;
             }
             Ok(_) => {}
             Err(error) => {
                 exit = Exit::Failure;
-                ui.error(&offer::explain(error).about(&name));
+                ui.error(&consent::explain(error).about(&name));
             }
         }
     }
@@ -134,9 +134,9 @@ fn show(ui: Ui, config: &Config, installed: &Installed, denied: &[PathPattern]) 
     for problem in waiting.approved.warnings() {
         ui.status(&one_line(&format!("  careful: {}", problem.message)));
     }
-    let denied = offer::denial(&installed.denied_with(denied));
+    let denied = consent::denial(&installed.denied_with(denied));
     let title = "It asks for more than that, to";
-    let asked = offer::block(title, &wishes(config, installed));
+    let asked = consent::block(title, &wishes(config, installed));
     for line in denied.into_iter().chain(asked) {
         ui.status(&line);
     }
@@ -145,9 +145,9 @@ fn show(ui: Ui, config: &Config, installed: &Installed, denied: &[PathPattern]) 
 /// Returns what the release that waits wants beyond what was approved.
 fn wishes(config: &Config, installed: &Installed) -> Vec<String> {
     let waiting = installed.waiting.iter();
-    let growth = waiting.map(|it| {
+    let added_permissions = waiting.map(|it| {
         let (old, new) = (&installed.current.approved, &it.approved);
-        growth(old, new, &config.email, &installed.name)
+        added_permissions(old, new, &config.email, &installed.name)
     });
-    growth.flatten().collect()
+    added_permissions.flatten().collect()
 }

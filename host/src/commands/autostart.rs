@@ -7,36 +7,37 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use syft_manifest::Digest;
+use syft_manifest::sanitize::is_plain;
 
 use super::Exit;
-use crate::component::digest;
-use crate::config::{Config, Overrides, Start, user_units};
+use crate::config::{Config, Overrides, StartCommand, user_units};
 use crate::error::CommandError;
-use crate::plain::is_plain;
 use crate::ui::Ui;
 
 /// Line of a file that says by its digest that the rest of it is as it was written here.
-const MARK: &str = "# Written by `syft-host autostart`, which replaces it unless it was changed: ";
+const MARK: &str =
+    "# WriteResult by `syft-host autostart`, which replaces it unless it was changed: ";
 
-/// Have somebody else start `syft-host serve`
+/// Start `syft-host serve` from systemd or SyftBox
 ///
-/// Writes one file. One that is there and was not written so is left as it is.
+/// Writes one file. A file of that name that this command did not write stays as it is.
 #[derive(Debug, Args)]
 pub(super) struct AutostartArgs {
     #[command(subcommand)]
-    by: By,
+    by: AutostartBy,
 
     /// Only show the file
     #[arg(long, global = true)]
     print: bool,
 
-    /// Replace whatever is there
+    /// Replace an existing file
     #[arg(long, global = true)]
     force: bool,
 }
 
 #[derive(Debug, Subcommand)]
-enum By {
+enum AutostartBy {
     /// As a service of this user: ~/.config/systemd/user/syft-host.service
     Systemd,
     /// As an app of the SyftBox client: apps/syft-host/run.sh in its data folder
@@ -49,10 +50,10 @@ pub(super) fn autostart(
     args: &AutostartArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let start = Start::find(overrides)?;
+    let start = StartCommand::find(overrides)?;
     let file = match args.by {
-        By::Systemd => unit(&start)?,
-        By::Syftbox => script(&config, &start)?,
+        AutostartBy::Systemd => unit(&start)?,
+        AutostartBy::Syftbox => script(&config, &start)?,
     };
     if args.print {
         ui.bytes(file.text.as_bytes())?;
@@ -60,7 +61,7 @@ pub(super) fn autostart(
     }
     file.write(args.force)?;
     ui.json(&json!({"event": "written", "path": file.path}))?;
-    ui.line(&format!("Written: {}", file.path.display()))?;
+    ui.line(&format!("WriteResult: {}", file.path.display()))?;
     for line in &file.next {
         ui.line(line)?;
     }
@@ -110,7 +111,7 @@ impl Starter {
 
 /// Puts the mark between the parts of a file.
 fn marked(before: &str, after: &str) -> String {
-    let digest = digest(format!("{before}{after}").as_bytes());
+    let digest = Digest::of(format!("{before}{after}").as_bytes());
     format!("{before}{MARK}{digest}\n{after}")
 }
 
@@ -127,7 +128,7 @@ fn is_ours(file: &[u8]) -> bool {
         .split_inclusive('\n')
         .filter(|line| !is_mark(line))
         .collect();
-    mark.trim_end().strip_prefix(MARK) == Some(digest(rest.as_bytes()).as_str())
+    mark.trim_end().strip_prefix(MARK) == Some(Digest::of(rest.as_bytes()).as_str())
 }
 
 /// What of systemd's hardening is possible in a service of a user. What needs a namespace of
@@ -162,7 +163,7 @@ SystemCallErrorNumber=EPERM
 WantedBy=default.target
 ";
 
-fn unit(start: &Start) -> Result<Starter, CommandError> {
+fn unit(start: &StartCommand) -> Result<Starter, CommandError> {
     let mut text = String::from(
         "\n[Unit]\nDescription=SyftBox apps in sandboxes\n\
          # An app that crashes the host is found out and suspended before so many starts.\n\
@@ -187,7 +188,7 @@ fn unit(start: &Start) -> Result<Starter, CommandError> {
         text: marked("", &text),
         mode: 0o644,
         next: vec![
-            "Start it now and at each login:".to_owned(),
+            "StartCommand it now and at each login:".to_owned(),
             "  systemctl --user daemon-reload".to_owned(),
             "  systemctl --user enable --now syft-host".to_owned(),
             "Without a login, too: loginctl enable-linger".to_owned(),
@@ -201,7 +202,7 @@ fn in_unit(text: &str) -> String {
     format!("\"{}\"", text.replace('%', "%%"))
 }
 
-fn script(config: &Config, start: &Start) -> Result<Starter, CommandError> {
+fn script(config: &Config, start: &StartCommand) -> Result<Starter, CommandError> {
     if config.is_local {
         return Err(CommandError::new("no SyftBox is set up on this machine")
             .hint("set one up with `syftbox login`, or give --config, or --email and --data-dir"));
@@ -241,12 +242,13 @@ fn plain_path(path: &Path) -> Result<&str, CommandError> {
 
 /// Lines and the like would be something else in the file.
 fn plain_text(text: &str) -> Result<&str, CommandError> {
-    match text.chars().all(is_plain) {
-        true => Ok(text),
-        false => Err(CommandError::new(format!(
+    if text.chars().all(is_plain) {
+        Ok(text)
+    } else {
+        Err(CommandError::new(format!(
             "`{}` cannot be written into such a file",
             text.escape_debug()
-        ))),
+        )))
     }
 }
 

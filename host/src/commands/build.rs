@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::Digest;
 
 use super::{Exit, files};
 use crate::built_app::{self, BuiltApp};
-use crate::component;
 use crate::config::Overrides;
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -67,7 +67,7 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
         None => PathBuf::from(format!("{name}.wasm")),
     };
     files::write(&path, &component)?;
-    let sha256 = component::digest(&component);
+    let sha256 = Digest::of(&component);
     let warnings: Vec<_> = warnings
         .iter()
         .map(|warning| {

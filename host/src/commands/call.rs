@@ -7,15 +7,15 @@ use std::time::Duration;
 use clap::Args;
 use data_encoding::BASE64URL;
 use serde_json::{Value, json};
+use syft_manifest::units::parse_long_time;
 use syft_protocol::address::Datasite;
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
 
 use super::Exit;
-use crate::caller::{Call, Called};
+use crate::client::{CallResult, ClientCall, ClientError};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::quantity::parse_long_time;
 use crate::subscriptions::Subscriptions;
 use crate::ui::Ui;
 
@@ -58,34 +58,37 @@ pub(super) async fn call(
     let config = Config::load(overrides)?;
     let call = args.read(&config.email)?;
     let subscriptions = Subscriptions::find(&config.datasites, &config.email);
-    let wanted = Wanted::of(&call.url);
-    if let Some(missing) = wanted.as_ref().and_then(|it| it.missing(&subscriptions)) {
+    let target = SyncTarget::of(&call.url);
+    if let Some(missing) = target
+        .as_ref()
+        .and_then(|target| target.missing(&subscriptions))
+    {
         ui.status(&format!(
             "warning: SyftBox's client does not sync requests to {}: {missing}",
             call.url.datasite()
         ));
     }
-    match call.make(&config.datasites).await? {
-        Called::Answered(response) => print(ui, &response),
-        Called::Rejected => {
+    match call.make(&config.datasites).await.map_err(explain)? {
+        CallResult::Answered(response) => print(ui, &response),
+        CallResult::Rejected => {
             ui.status(
                 "error: 403 the sync server rejected the request: no permission to write there",
             );
             ui.json(&json!({ "event": "rejected", "status_code": 403 }))?;
             Ok(Exit::HandlerError)
         }
-        Called::Removed => {
+        CallResult::Removed => {
             ui.status("error: no answer: the request was removed before it was answered");
-            if let Some(wanted) = wanted {
+            if let Some(target) = target {
                 ui.status(&format!(
                     "hint: SyftBox's client removes requests to others that its owner does not subscribe to: {}",
-                    wanted.advice(&subscriptions)
+                    target.advice(&subscriptions)
                 ));
             }
             ui.json(&json!({ "event": "removed" }))?;
             Ok(Exit::Timeout)
         }
-        Called::TimedOut => {
+        CallResult::TimedOut => {
             ui.status(&format!("error: no answer within {:?}", args.timeout));
             ui.json(&json!({ "event": "timeout" }))?;
             Ok(Exit::Timeout)
@@ -93,13 +96,22 @@ pub(super) async fn call(
     }
 }
 
+fn explain(error: ClientError) -> CommandError {
+    let is_url = matches!(error, ClientError::NotAnEndpoint(_));
+    let error = CommandError::from(error);
+    if is_url {
+        return error.hint("endpoints look like syft://alice@example.org/app_data/hello/rpc/hello");
+    }
+    error
+}
+
 /// What the client has to sync for a call.
-struct Wanted {
+struct SyncTarget {
     datasite: String,
     app: String,
 }
 
-impl Wanted {
+impl SyncTarget {
     fn of(url: &SyftUrl) -> Option<Self> {
         Some(Self {
             datasite: url.datasite().to_owned(),
@@ -167,7 +179,7 @@ fn describe(response: &Response) -> Value {
 }
 
 impl CallArgs {
-    fn read(&self, owner: &Datasite) -> Result<Call, CommandError> {
+    fn read(&self, owner: &Datasite) -> Result<ClientCall, CommandError> {
         let url = SyftUrl::parse(&self.url)?;
         let sender = match &self.sender {
             Some(email) => Datasite::parse(email)?,
@@ -184,7 +196,7 @@ impl CallArgs {
             .iter()
             .map(|header| parse_header(header))
             .collect::<Result<_, _>>()?;
-        Ok(Call {
+        Ok(ClientCall {
             url,
             sender,
             method,

@@ -1,27 +1,26 @@
 //! `syft-host demo`
 
+use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::message::{Headers, Method, Response};
-use syft_protocol::retention::Retention;
 use syft_protocol::url::SyftUrl;
-use syft_protocol::watching::Retry;
 
 use super::Exit;
-use crate::app::{App, Loaded};
-use crate::caller::{Call, Called};
-use crate::capability::files::FileAccess;
-use crate::durability::Durability;
+use crate::client::{CallResult, ClientCall};
+use crate::config::Config;
 use crate::error::CommandError;
 use crate::guest_crate;
 use crate::memory::Memory;
-use crate::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
-use crate::server::{Server, ServerOptions, Shutdown};
-use crate::state::{Store, StoreOptions};
+use crate::prepared_app::{AppSpec, PreparedApp};
+use crate::sandbox::Compiling;
+use crate::server::{ServeOptions, Server};
+use crate::shutdown::Shutdown;
 use crate::ui::Ui;
+use syft_manifest::{Grants, Limits};
 
 /// The example that is served, in the source tree of this program.
 const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples-guest/hello");
@@ -37,13 +36,12 @@ const CALLS: [(&str, Option<&str>); 5] = [
     ("calculate", Some(r#"{"a":"six","b":7}"#)),
 ];
 
-/// Show the way of a request, from a caller to a sandboxed handler and back
+/// Serve a sample app and call it
 ///
-/// Builds the hello example, serves it in a throw-away datasite and calls it as
-/// somebody else.
+/// Builds the hello example, serves it in a temporary datasite, and calls it as another user.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
-    /// Go on serving until Ctrl-C, for calls from another terminal
+    /// Keep serving until Ctrl-C, for calls from another terminal
     #[arg(long)]
     keep_serving: bool,
 }
@@ -59,7 +57,9 @@ pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
     let place = tempfile::Builder::new()
         .prefix("syft-host-demo-")
         .tempdir()?;
-    let (server, datasites) = prepare(place.path(), &built.wasm).await?;
+    let config = Config::throw_away(Datasite::parse(OWNER)?, place.path())?;
+    let datasites = &config.datasites;
+    let server = prepare(&config, &built.wasm).await?;
     ui.line(&format!(
         "Made a datasite for {OWNER}: {}",
         datasites.join(OWNER).display()
@@ -71,7 +71,7 @@ pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
     let (stop, shutdown) = Shutdown::new();
     let serving = tokio::spawn(server.run(shutdown));
     for (endpoint, body) in CALLS {
-        show_call(ui, &datasites, endpoint, body).await?;
+        show_call(ui, datasites, endpoint, body).await?;
     }
     what_next(ui, &args, place.path())?;
     if args.keep_serving {
@@ -83,39 +83,19 @@ pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
     Ok(Exit::Success)
 }
 
-async fn prepare(
-    place: &Path,
-    component: &Path,
-) -> Result<(Server, std::path::PathBuf), CommandError> {
-    let datasites = place.join("datasites");
-    let sandbox = Sandbox::new(
-        Limits::default(),
-        CompileLimits::default(),
-        &place.join("compiled"),
-        &Memory::unbounded(),
-    )?;
-    let bytes = std::fs::read(component)?;
-    let owner = Datasite::parse(OWNER)?;
-    let state = Store::open(
-        &place.join("state"),
-        sandbox.limits(),
-        &StoreOptions::default(),
-    )?;
-    let program = sandbox.load(&bytes, Compiling::Alone)?;
-    let loaded = Loaded::ask(program.into(), AppName::parse("hello")?, owner).await?;
-    let app = App::new(loaded, FileAccess::default(), state);
-    let options = ServerOptions {
-        datasites: datasites.clone(),
-        folder: place.join("state"),
-        debug: false,
-        publish_schema: true,
-        retention: Retention::default(),
-        sweep_every: Duration::from_secs(3600),
-        stop_within: sandbox.limits().time,
-        durability: Durability::default(),
-        retry: Retry::default(),
+/// Prepares the example as `run` prepares any app.
+async fn prepare(config: &Config, component: &Path) -> Result<Server, CommandError> {
+    let options = ServeOptions::new(Memory::unbounded());
+    let spec = AppSpec {
+        name: AppName::parse("hello")?,
+        author: String::new(),
+        grants: Grants::default(),
+        limits: Limits::default(),
     };
-    Ok((Server::new(app, options).await?, datasites))
+    let component = fs::read(component)?;
+    let memory = &options.memory;
+    let prepared = PreparedApp::alone(config, memory, spec, component, Compiling::Alone).await?;
+    prepared.start(config, &options).await
 }
 
 async fn show_call(
@@ -128,7 +108,7 @@ async fn show_call(
     ui.line("")?;
     ui.line(&format!("{CALLER} calls {url}"))?;
     ui.line(&format!("  request   {}", body.unwrap_or("(no body)")))?;
-    let call = Call {
+    let call = ClientCall {
         url: SyftUrl::parse(&url)?,
         sender: Datasite::parse(CALLER)?,
         method: if body.is_some() {
@@ -142,7 +122,7 @@ async fn show_call(
     };
     let start = Instant::now();
     match call.make(datasites).await? {
-        Called::Answered(response) => show_answer(ui, &response, start.elapsed()),
+        CallResult::Answered(response) => show_answer(ui, &response, start.elapsed()),
         other => Err(CommandError::new(format!(
             "the demo got no answer: {other:?}"
         ))),

@@ -5,10 +5,11 @@ use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use syft_package::trust::TrustRefusal;
+use syft_package::{KeyError, PackageError, Release};
+
 use crate::error::CommandError;
-use crate::package::{KeyError, PackageError, Release};
 use crate::sandbox::LoadError;
-use crate::trust::Refused;
 
 /// Reads a component file that is not larger than the limit.
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
@@ -18,13 +19,14 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CommandEr
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > limit {
-        true => Err(LoadError::TooLarge {
+    if bytes.len() as u64 > limit {
+        Err(LoadError::TooLarge {
             bytes: fs::metadata(path)?.len(),
             limit,
         }
-        .into()),
-        false => Ok(bytes),
+        .into())
+    } else {
+        Ok(bytes)
     }
 }
 
@@ -62,7 +64,7 @@ pub(super) fn explain_key(error: KeyError) -> CommandError {
 }
 
 /// Returns why something that is signed does not count, with what to do about it.
-pub(super) fn explain_refused(error: impl Into<Refused>) -> CommandError {
+pub(super) fn explain_refused(error: impl Into<TrustRefusal>) -> CommandError {
     let error = error.into();
     let hints = error.hints();
     CommandError::from(error).with_hints(hints)

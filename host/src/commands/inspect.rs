@@ -7,18 +7,17 @@ mod report;
 use std::path::PathBuf;
 
 use clap::Args;
+use syft_manifest::sanitize::plain_excerpt;
+use syft_manifest::{Digest, Limits, Manifest, ManifestError, component};
+use syft_package::{Package, PackageError};
 use syft_protocol::address::{AppName, Datasite};
 
 use super::{Exit, files};
-use crate::app::Loaded;
-use crate::component;
+use crate::app::LoadedApp;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::manifest::{Manifest, ManifestError};
 use crate::memory::Memory;
-use crate::package::{Package, PackageError};
-use crate::plain::plain_excerpt;
-use crate::sandbox::{Compiling, Limits, Sandbox};
+use crate::sandbox::{Compiling, Sandbox};
 use crate::ui::Ui;
 use imports::Imports;
 use report::{Report, Serves, Signed};
@@ -52,7 +51,7 @@ pub(super) async fn inspect(
     let report = Report {
         path: &args.app,
         bytes: bytes.len(),
-        sha256: component::digest(&bytes),
+        sha256: Digest::of(&bytes).to_string(),
         signed,
         has_manifest: manifest.is_some(),
         limits: asked.limits.over(sandbox.limits().clone()),
@@ -107,7 +106,7 @@ async fn serves(sandbox: &Sandbox, manifest: &Manifest, bytes: &[u8]) -> Result<
         name.map_err(|error| describe(&error))?,
         owner.map_err(|error| describe(&error))?,
     );
-    let loaded = Loaded::ask(program.into(), name, owner)
+    let loaded = LoadedApp::ask(program.into(), name, owner)
         .await
         .map_err(|error| describe(&error))?;
     Ok(Serves {

@@ -2,19 +2,19 @@
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::Digest;
+use syft_manifest::sanitize::plain;
+use syft_package::catalog::CATALOG_FILE;
+use syft_package::source::AppSource;
+use syft_package::trust::TrustBasis;
 use syft_protocol::grant::PathPattern;
 
-use super::{Exit, offer};
-use crate::catalog::CATALOG_FILE;
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
-use crate::digest::Digest;
 use crate::error::CommandError;
-use crate::install::{Candidate, Change, Installer};
+use crate::install::{Candidate, Installer, ReleaseChange};
 use crate::installed::Installed;
-use crate::plain::plain;
-use crate::source::Source;
 use crate::subscriptions::Subscriptions;
-use crate::trust::Via;
 use crate::ui::Ui;
 
 /// Install a signed app, or another release of it
@@ -59,46 +59,46 @@ pub(super) async fn install(
 ) -> Result<Exit, CommandError> {
     let wrong = |error: CommandError| error.about(format!("cannot install {}", args.source));
     let config = Config::load(overrides)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
-    let source = Source::parse(&args.source).map_err(|error| wrong(error.into()))?;
-    let refused = |error| wrong(offer::explain(error));
+    let installer = Installer::open(&config).map_err(consent::explain)?;
+    let source = AppSource::parse(&args.source).map_err(|error| wrong(error.into()))?;
+    let refused = |error| wrong(consent::explain(error));
     warn_of_unsynced(ui, &config, &source);
     let fetched = installer.fetch(&source).await.map_err(refused)?;
     let candidate = installer
         .examine(&fetched, args.expect_digest.as_ref(), args.allow_downgrade)
         .map_err(refused)?;
-    if candidate.change == Change::Same {
+    if candidate.change == ReleaseChange::Same {
         installer.renew(&candidate).map_err(refused)?;
         return stay(ui, &config, &installer, &candidate, &args.deny).map_err(wrong);
     }
-    offer::show(ui, &candidate, &candidate.denied_with(&args.deny));
-    if let Some(known) = candidate.standing.resembles()
+    consent::show(ui, &candidate, &candidate.denied_with(&args.deny));
+    if let Some(known) = candidate.author_trust.resembles()
         && !args.accept_lookalike
         && (args.yes || !ui.can_ask())
     {
-        let author = candidate.standing.author();
-        return Err(wrong(offer::lookalike(author, known)));
+        let author = candidate.author_trust.author();
+        return Err(wrong(consent::lookalike(author, known)));
     }
     if !args.yes {
-        offer::ask_for(ui, &candidate).map_err(wrong)?;
+        consent::ask_for(ui, &candidate).map_err(wrong)?;
     } else if args.expect_digest.is_none() {
         may_go_unasked(&candidate).map_err(wrong)?;
     }
-    let is_more = candidate.before().is_some() && !candidate.growth.is_empty();
+    let is_more = candidate.before().is_some() && !candidate.added_permissions.is_empty();
     if args.yes && args.expect_digest.is_none() && is_more {
         let installed = installer.hold(&candidate, &args.deny).map_err(refused)?;
-        offer::tell_waits(ui, &installed, &candidate.growth)?;
+        consent::tell_waits(ui, &installed, &candidate.added_permissions)?;
         return Ok(Exit::Success);
     }
     installer.try_out(&candidate).await.map_err(refused)?;
     let installed = installer.install(&candidate, &args.deny).map_err(refused)?;
-    offer::tell_installed(ui, &config, &installed)?;
+    consent::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
 }
 
 /// Warns where what an author publishes does not come to this machine.
-fn warn_of_unsynced(ui: Ui, config: &Config, source: &Source) {
-    let Source::Datasite(url) = source else {
+fn warn_of_unsynced(ui: Ui, config: &Config, source: &AppSource) {
+    let AppSource::Datasite(url) = source else {
         return;
     };
     let names = [url.author().as_str(), "public", "syft-apps", CATALOG_FILE];
@@ -127,8 +127,8 @@ fn stay(
     match candidate.before() {
         Some(before) if !is_as_before(before) => {
             let installed = installer.adjust(before, denied, source);
-            let installed = installed.map_err(offer::explain)?;
-            offer::tell_installed(ui, config, &installed)?;
+            let installed = installed.map_err(consent::explain)?;
+            consent::tell_installed(ui, config, &installed)?;
             ui.line(&format!("Updates come from {}.", plain(&installed.source)))?;
         }
         _ => {
@@ -142,17 +142,17 @@ fn stay(
 /// Checks that the owner knows the author, where they neither are asked nor said which bytes
 /// they want.
 fn may_go_unasked(candidate: &Candidate<'_>) -> Result<(), CommandError> {
-    let author = candidate.standing.author();
-    match candidate.standing.via() {
-        Via::Pinned | Via::Succeeded { .. } => Ok(()),
-        Via::FirstUse { .. } => {
+    let author = candidate.author_trust.author();
+    match candidate.author_trust.basis() {
+        TrustBasis::Pinned | TrustBasis::Succeeded { .. } => Ok(()),
+        TrustBasis::FirstUse { .. } => {
             let digest = Digest::of(candidate.component());
             let error = CommandError::new(format!(
                 "no key of {author} is known yet, so --yes is not enough"
             ));
             Err(error
                 .hint(format!("say which bytes you want: --yes --expect-digest {digest}"))
-                .hint(format!("or whose key it is, if {author} told you: `syft-host trust add {author} --fingerprint {}`", candidate.standing.key())))
+                .hint(format!("or whose key it is, if {author} told you: `syft-host trust add {author} --fingerprint {}`", candidate.author_trust.key())))
         }
     }
 }

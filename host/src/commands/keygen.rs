@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
+use syft_package::SecretKey;
 use zeroize::Zeroizing;
 
 use super::Exit;
 use super::passphrase::Passphrase;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::package::SecretKey;
 use crate::ui::Ui;
 
 /// Make a key to sign apps with
@@ -50,9 +50,10 @@ pub(super) fn keygen(
             return Err(exists(path));
         }
     }
-    let passphrase = match args.no_passphrase {
-        true => None,
-        false => Some(new_passphrase(ui, args.passphrase_file.as_deref())?),
+    let passphrase = if args.no_passphrase {
+        None
+    } else {
+        Some(new_passphrase(ui, args.passphrase_file.as_deref())?)
     };
     let key = SecretKey::generate()?;
     let text = key.to_openssh(passphrase.as_ref().map(|it| it.as_str()))?;

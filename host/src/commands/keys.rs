@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use syft_package::{KeyError, KeyFile, PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
 use super::files;
 use super::passphrase::Passphrase;
 use crate::error::CommandError;
-use crate::package::{KeyError, KeyFile, PublicKey, SecretKey};
 
 /// Reads a secret key, and asks for its passphrase if it has one.
 pub(super) fn read_secret(
@@ -34,9 +34,10 @@ pub(super) fn read_secret(
 
 /// Reads a public key from the option itself, or from the file that it names.
 pub(super) fn read_public(said: &str) -> Result<PublicKey, CommandError> {
-    let text = match said.starts_with("ssh-") {
-        true => said.as_bytes().to_owned(),
-        false => fs::read(said)?,
+    let text = if said.starts_with("ssh-") {
+        said.as_bytes().to_owned()
+    } else {
+        fs::read(said)?
     };
     PublicKey::read(&text).map_err(files::explain_key)
 }

@@ -2,14 +2,14 @@
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::sanitize::plain;
 
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::Installed;
-use crate::plain::plain;
-use crate::serve::{AppStatus, Status};
+use crate::supervisor::{AppStatus, HostStatus};
 use crate::suspension::{self, Suspended};
 use crate::ui::Ui;
 
@@ -19,14 +19,14 @@ pub(super) struct ListArgs {}
 
 pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let installer = Installer::open(&config).map_err(consent::explain)?;
     let names = installer.records().names()?;
     let mut exit = Exit::Success;
     // What is installed is known without it.
-    let status = Status::read(&config.serving).unwrap_or_else(|error| {
+    let status = HostStatus::read(&config.serving).unwrap_or_else(|error| {
         exit = Exit::Failure;
         ui.error(&CommandError::from(error).about("cannot tell what is served"));
-        Some(Status::default())
+        Some(HostStatus::default())
     });
     if names.is_empty() {
         ui.line("No app is installed. Install one with `syft-host install`.")?;
@@ -34,12 +34,14 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
         ui.line("No host serves what is installed: start `syft-host serve`.")?;
     }
     for name in names {
-        let status = status.as_ref().and_then(|it| it.apps.get(name.as_str()));
+        let status = status
+            .as_ref()
+            .and_then(|status| status.apps.get(name.as_str()));
         // One that cannot be read hides no other.
         match installer.installed(&name) {
             Ok(installed) => {
                 let suspended = suspension::suspended(&config.app_folder(&name))?;
-                let mut json = offer::to_json("installed", &installed);
+                let mut json = consent::to_json("installed", &installed);
                 json["status"] = json!(status);
                 json["suspended"] = json!(suspended);
                 ui.json(&json)?;
@@ -49,7 +51,7 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
             }
             Err(error) => {
                 exit = Exit::Failure;
-                ui.error(&offer::explain(error).about(&name));
+                ui.error(&consent::explain(error).about(&name));
             }
         }
     }
@@ -81,10 +83,10 @@ fn lines(
         ]),
         None => lines.extend(status.into_iter().flat_map(status_lines)),
     }
-    lines.extend(waiting.iter().map(|it| {
+    lines.extend(waiting.iter().map(|release| {
         format!(
             "  {} wants more: see `syft-host approve {name}`",
-            it.version
+            release.version
         )
     }));
     lines
@@ -104,7 +106,10 @@ fn status_lines(status: &AppStatus) -> Vec<String> {
         Some(_) => "  cannot be served, so the release before still is",
         None => "  cannot be served",
     };
-    let hints = trouble.hints.iter().map(|it| format!("    {}", plain(it)));
+    let hints = trouble
+        .hints
+        .iter()
+        .map(|hint| format!("    {}", plain(hint)));
     let why = format!("{what}: {}", plain(&trouble.error));
     std::iter::once(why).chain(hints).collect()
 }

@@ -1,10 +1,10 @@
 //! `syft-host parked`
 
-use std::path::Path;
-
 use clap::Args;
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
 use syft_protocol::address::{Address, AppName};
+use syft_protocol::file_events::ParkedEvent;
 use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
@@ -12,21 +12,20 @@ use uuid::Uuid;
 use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::parked::{Asked, ParkedRequest, Shelf};
-use crate::plain::plain;
-use crate::tree::{Opened, Tree};
+use crate::parked::{ParkedAction, ParkedRequest, ParkedStore};
+use crate::private_folder::PrivateFolder;
+use crate::tree::{OpenedRequest, Tree};
 use crate::ui::Ui;
-use crate::watching::parked::ParkedEvent;
 
 /// The most bytes of a request that are shown.
 const MAX_SHOWN: u64 = 16 << 20;
 
 /// Show the requests and events that were given up
 ///
-/// A request is given up when the host has crashed again and again while it handled it, and
-/// is answered with 500. An event of a watched file is told again when the app fails to
-/// take it, less and less often, and is given up in the end. The host that serves the
-/// app, or the next one that does, sees to what is asked for here.
+/// A request that crashed the host several times is parked and answered with 500. An event of
+/// a watched file is delivered again when the app fails to take it, less and less often, and is
+/// parked in the end. What is asked for here is done by the host that serves the app, or by the
+/// next one that does.
 #[derive(Debug, Args)]
 pub(super) struct ParkedArgs {
     /// Name of the app [default: all of them]
@@ -36,8 +35,8 @@ pub(super) struct ParkedArgs {
     #[arg(long, value_name = "ID", requires = "app", conflicts_with_all = ["retry", "drop"])]
     show: Option<Uuid>,
 
-    /// Try this one again: a request gets another answer; an event is told as far as it
-    /// is still so
+    /// Try this one again: a request gets a new answer; an event is delivered if it still
+    /// describes the file
     #[arg(long, value_name = "ID", requires = "app")]
     retry: Vec<Uuid>,
 
@@ -49,8 +48,8 @@ pub(super) struct ParkedArgs {
 /// What is parked of one app.
 struct Parked {
     app: AppName,
-    requests: (Shelf, Vec<ParkedRequest>),
-    events: (Shelf, Vec<ParkedEvent>),
+    requests: (ParkedStore, Vec<ParkedRequest>),
+    events: (ParkedStore, Vec<ParkedEvent>),
 }
 
 pub(super) fn parked(
@@ -75,8 +74,8 @@ pub(super) fn parked(
             parked.list(ui)?;
         } else {
             let ids = |ids: &[Uuid], asked| ids.iter().map(|id| (*id, asked)).collect::<Vec<_>>();
-            let mut all = ids(&args.retry, Asked::Retry);
-            all.extend(ids(&args.drop, Asked::Drop));
+            let mut all = ids(&args.retry, ParkedAction::Retry);
+            all.extend(ids(&args.drop, ParkedAction::Drop));
             parked.ask(ui, &all)?;
         }
     }
@@ -90,15 +89,16 @@ fn find_app(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
     }
     let error = CommandError::new(format!("no app {app} has been served"));
     let known: Vec<&str> = known.iter().map(AppName::as_str).collect();
-    Err(match known.is_empty() {
-        true => error,
-        false => error.hint(format!("served so far: {}", known.join(", "))),
+    Err(if known.is_empty() {
+        error
+    } else {
+        error.hint(format!("served so far: {}", known.join(", ")))
     })
 }
 
 impl Parked {
-    fn read(folder: &Path, app: AppName) -> Result<Self, CommandError> {
-        let (requests, events) = (Shelf::requests(folder), Shelf::events(folder));
+    fn read(folder: &PrivateFolder, app: AppName) -> Result<Self, CommandError> {
+        let (requests, events) = (ParkedStore::requests(folder), ParkedStore::events(folder));
         let describe = |error| CommandError::new(format!("what is parked of {app}: {error}"));
         let listed = (
             requests.list().map_err(describe)?,
@@ -113,12 +113,12 @@ impl Parked {
 
     fn request(&self, id: Uuid) -> Option<&ParkedRequest> {
         let id = id.to_string();
-        self.requests.1.iter().find(|it| it.id == id)
+        self.requests.1.iter().find(|request| request.id == id)
     }
 
     fn event(&self, id: Uuid) -> Option<&ParkedEvent> {
         let id = id.to_string();
-        self.events.1.iter().find(|it| it.id == id)
+        self.events.1.iter().find(|event| event.id == id)
     }
 
     fn missing(&self, id: Uuid) -> CommandError {
@@ -128,23 +128,25 @@ impl Parked {
     }
 
     /// Asks for all or nothing.
-    fn ask(&self, ui: Ui, all: &[(Uuid, Asked)]) -> Result<(), CommandError> {
-        let shelf = |id: Uuid| {
+    fn ask(&self, ui: Ui, all: &[(Uuid, ParkedAction)]) -> Result<(), CommandError> {
+        let store = |id: Uuid| {
             let request = self.request(id).map(|_| &self.requests.0);
             request.or_else(|| self.event(id).map(|_| &self.events.0))
         };
-        if let Some((id, _)) = all.iter().find(|(id, _)| shelf(*id).is_none()) {
+        if let Some((id, _)) = all.iter().find(|(id, _)| store(*id).is_none()) {
             return Err(self.missing(*id));
         }
-        let is_dropped = |id| all.contains(&(id, Asked::Drop));
-        if let Some((id, _)) = (all.iter()).find(|it| it.1 == Asked::Retry && is_dropped(it.0)) {
+        let is_dropped = |id| all.contains(&(id, ParkedAction::Drop));
+        if let Some((id, _)) =
+            (all.iter()).find(|(id, action)| *action == ParkedAction::Retry && is_dropped(*id))
+        {
             return Err(CommandError::new(format!(
                 "{id} can be tried again or forgotten, not both"
             )));
         }
         for (id, asked) in all {
-            if let Some(shelf) = shelf(*id) {
-                shelf.ask(*id, *asked)?;
+            if let Some(store) = store(*id) {
+                store.ask(*id, *asked)?;
                 ui.status(&format!("asked for: {id}"));
             }
         }
@@ -170,7 +172,7 @@ impl Parked {
         ui.line(&format!("{}  {}  request {address}", self.app, request.id))?;
         let at = Timestamp::from_micros(request.at);
         ui.line(&format!(
-            "    the host crashed while it handled it, again and again until {at}"
+            "    the host crashed several times while it handled this, the last time at {at}"
         ))?;
         Ok(())
     }
@@ -221,7 +223,7 @@ impl Parked {
         let opened = tree
             .map(|tree| tree.open_any_request(&address))
             .transpose()?;
-        let Some(Opened::File(file)) = opened else {
+        let Some(OpenedRequest::File(file)) = opened else {
             return Ok(Value::Null);
         };
         if file.stamp().bytes > MAX_SHOWN {

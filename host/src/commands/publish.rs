@@ -8,21 +8,23 @@ use std::time::Duration;
 use clap::Args;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
+use syft_manifest::Limits;
+use syft_manifest::clock::now;
+use syft_manifest::units::parse_long_time;
+use syft_package::catalog::{
+    CATALOG_FILE, Catalog, CatalogBase, Entry, PublishError, Published, Publisher,
+};
+use syft_package::oci::{self, Reference};
+use syft_package::{Package, PackageError, PublicKey, SecretKey, Verified};
 use syft_protocol::acl::Access;
 use syft_protocol::address::AppName;
 use syft_protocol::app_url::SyftAppUrl;
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
-use crate::capability::files::{Broken, Root, Rules};
-use crate::catalog::{Base, CATALOG_FILE, Catalog, Entry, Published, Workshop, WorkshopError};
-use crate::clock::now;
+use crate::capability::files::{Broken, DatasitesDir, Rules};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::oci::{self, Reference};
-use crate::package::{Package, PackageError, PublicKey, SecretKey, Verified};
-use crate::quantity::parse_long_time;
-use crate::sandbox::Limits;
 use crate::ui::Ui;
 
 /// Somebody of whom no rule knows.
@@ -30,13 +32,13 @@ const ANYBODY: &str = "anybody@example.org";
 
 /// Publish a signed app in your datasite or a registry, for others to install
 ///
-/// The app goes to `public/syft-apps/` of your datasite, from where sync takes it to others,
-/// and into the catalog there, which is signed with the same key. The catalog says which
-/// release is the newest and what you revoked. It expires, so that nobody can hold back newer
-/// ones unseen: publish or `--refresh` in time. The last two releases of an app stay.
+/// The app is copied to `public/syft-apps/` in your datasite, which SyftBox syncs to others, and
+/// listed in the catalog there, which the same key signs. The catalog names the newest release
+/// and lists what you revoked. It expires, so that nobody can withhold newer ones unnoticed:
+/// publish or `--refresh` in time. The last two releases of an app stay.
 ///
-/// To a registry the app goes as it is, with nothing but its own signature: no catalog says there
-/// what is the newest and what was revoked.
+/// A registry gets the app with its own signature only: it has no catalog of the newest release
+/// and of revocations.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
 pub(super) struct PublishArgs {
@@ -53,7 +55,7 @@ pub(super) struct PublishArgs {
     )]
     to: Option<Reference>,
 
-    /// Your key: the one that the app is signed with
+    /// Your key: the one that signed the app
     #[arg(long, value_name = "FILE", required_unless_present = "to")]
     key: Option<PathBuf>,
 
@@ -62,19 +64,19 @@ pub(super) struct PublishArgs {
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 
-    /// How long the catalog is to be taken for the newest
+    /// How long until the catalog expires
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = parse_long_time)]
     expires: Duration,
 
-    /// Only sign the catalog anew, with another expiry
+    /// Only renew the catalog's signature and expiry
     #[arg(long, group = "what")]
     refresh: bool,
 
-    /// App that is meant by `--revoke` and `--min-sequence` [default: that of FILE]
+    /// App that `--revoke` and `--min-sequence` apply to [default: that of FILE]
     #[arg(long, value_name = "NAME", value_parser = parse_app_name)]
     app: Option<AppName>,
 
-    /// Revoke a release, which then nobody installs or starts any more: its sequence, or a
+    /// Revoke a release, so that hosts no longer install or start it: its sequence, or a
     /// SHA-256 that `verify` shows; may be given more than once
     #[arg(long, group = "what", value_name = "SEQUENCE|SHA256", value_parser = parse_revoked)]
     revoke: Vec<Revoked>,
@@ -83,11 +85,11 @@ pub(super) struct PublishArgs {
     #[arg(long, group = "what", value_name = "SEQUENCE")]
     min_sequence: Option<u64>,
 
-    /// Revoke a key that you do not use any more; may be given more than once
+    /// Revoke a key that you no longer use; may be given more than once
     #[arg(long, group = "what", value_name = "KEY")]
     revoke_key: Vec<String>,
 
-    /// Write over a catalog that is not yours
+    /// Overwrite a catalog that is not yours
     #[arg(long)]
     replace_catalog: bool,
 }
@@ -126,15 +128,15 @@ pub(super) async fn publish(
     let key = keys::read_secret(&passphrase, key)?;
     let verified = bytes.as_deref().map(|bytes| verify(bytes, &[key.public()]));
     let verified = verified.transpose().map_err(wrong)?;
-    let mut workshop = open(&config, &key, args.replace_catalog).map_err(wrong)?;
-    let base = workshop.base();
+    let mut publisher = open(&config, &key, args.replace_catalog).map_err(wrong)?;
+    let base = publisher.base();
     if let Some(verified) = &verified {
-        workshop.add(verified).map_err(|it| wrong(explain(it)))?;
+        publisher.add(verified).map_err(|it| wrong(explain(it)))?;
     }
     let named = verified.as_ref().map(|it| &it.release().name);
     let app = args.app.as_ref().or(named);
-    change(&mut workshop, args, app, &key).map_err(wrong)?;
-    let published = workshop
+    change(&mut publisher, args, app, &key).map_err(wrong)?;
+    let published = publisher
         .publish(&key, now(), args.expires)
         .map_err(|it| wrong(explain(it)))?;
     tell_notes(ui, &config, base, &published);
@@ -147,18 +149,18 @@ pub(super) fn open<'a>(
     config: &Config,
     key: &SecretKey,
     replaces: bool,
-) -> Result<Workshop<'a>, CommandError> {
+) -> Result<Publisher<'a>, CommandError> {
     let Config {
         datasites,
         published,
         email,
         ..
     } = config;
-    Workshop::open(datasites, published, email, &key.public(), replaces).map_err(explain)
+    Publisher::open(datasites, published, email, &key.public(), replaces).map_err(explain)
 }
 
 /// Returns why nothing is published, with what to do about it.
-pub(super) fn explain(error: WorkshopError) -> CommandError {
+pub(super) fn explain(error: PublishError) -> CommandError {
     let hints = error.hints();
     CommandError::from(error).with_hints(hints)
 }
@@ -174,27 +176,27 @@ fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, Comma
 
 /// Makes the changes that are no release.
 fn change(
-    workshop: &mut Workshop<'_>,
+    publisher: &mut Publisher<'_>,
     args: &PublishArgs,
     app: Option<&AppName>,
     key: &SecretKey,
 ) -> Result<(), CommandError> {
-    let wrong = |error| explain(WorkshopError::Change(error));
+    let wrong = |error| explain(PublishError::Change(error));
     let app = || {
         app.ok_or_else(|| CommandError::new("it is not said of which app").hint("give --app NAME"))
     };
     for revoked in &args.revoke {
         let app = app()?;
         match revoked {
-            Revoked::Digest(digest) => workshop.catalog().revoke(app, *digest).map_err(wrong)?,
-            Revoked::Sequence(sequence) => workshop
+            Revoked::Digest(digest) => publisher.catalog().revoke(app, *digest).map_err(wrong)?,
+            Revoked::Sequence(sequence) => publisher
                 .revoke_release(app, *sequence, Limits::default().component_bytes)
                 .map_err(explain)?,
         }
     }
     if let Some(least) = args.min_sequence {
         let app = app()?;
-        workshop
+        publisher
             .catalog()
             .set_min_sequence(app, least)
             .map_err(wrong)?;
@@ -202,22 +204,22 @@ fn change(
     for said in &args.revoke_key {
         let revoked = keys::read_public(said)
             .map_err(|error| error.about(format!("cannot revoke {said}")))?;
-        let catalog = workshop.catalog();
+        let catalog = publisher.catalog();
         catalog.revoke_key(revoked, &key.public()).map_err(wrong)?;
     }
     Ok(())
 }
 
 /// Tells what the author may not expect.
-pub(super) fn tell_notes(ui: Ui, config: &Config, base: Base, published: &Published) {
+pub(super) fn tell_notes(ui: Ui, config: &Config, base: CatalogBase, published: &Published) {
     match base {
-        Base::Nothing | Base::Tree => {}
-        Base::Copy => ui.status(
+        CatalogBase::Nothing | CatalogBase::Tree => {}
+        CatalogBase::Copy => ui.status(
             "note: the catalog in the tree was not your last one; it goes on from the host's own \
              copy",
         ),
-        Base::Counter => ui.status(
-            "note: the last catalog was signed with another key, so this one begins anew: publish \
+        CatalogBase::Counter => ui.status(
+            "note: the last catalog was signed with another key, so this one starts over: publish \
              your apps again, and tell those who trust them the new fingerprint",
         ),
     }
@@ -244,7 +246,7 @@ pub(super) fn tell_notes(ui: Ui, config: &Config, base: Base, published: &Publis
 
 fn is_readable(config: &Config) -> bool {
     let path = format!("{}/public/syft-apps/{CATALOG_FILE}", config.email);
-    let Ok(root) = Root::open(&config.datasites) else {
+    let Ok(root) = DatasitesDir::open(&config.datasites) else {
         return false;
     };
     let mut rules = Rules::new(Broken::AsServer);
@@ -329,9 +331,10 @@ pub(super) fn to_json(event: &str, path: &Path, catalog: &Catalog) -> Value {
 
 /// What is pushed comes before where it goes.
 fn parse_file(text: &str) -> Result<PathBuf, String> {
-    match text.starts_with(oci::SCHEME) {
-        true => Err("it is not said which file goes there: `publish FILE oci://…`".to_owned()),
-        false => Ok(text.into()),
+    if text.starts_with(oci::SCHEME) {
+        Err("it is not said which file goes there: `publish FILE oci://…`".to_owned())
+    } else {
+        Ok(text.into())
     }
 }
 

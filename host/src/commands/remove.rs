@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::Limits;
 use syft_protocol::address::AppName;
 use tokio::time::{Instant, sleep};
 
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{InstallError, Installer};
-use crate::sandbox::Limits;
 use crate::state::{Damaged, Store, StoreOptions};
 use crate::ui::Ui;
 
@@ -40,13 +40,15 @@ pub(super) async fn remove(
     args: &RemoveArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let installer = Installer::open(&config).map_err(consent::explain)?;
     let name = AppName::parse(&args.app)?;
     let folder = config.app_folder(&name);
-    let was_installed = installer.remove(&name).map_err(offer::explain)?;
+    let was_installed = installer.remove(&name).map_err(consent::explain)?;
     let has_data = args.data && folder.is_dir();
     if !was_installed && !has_data {
-        return Err(offer::explain(InstallError::NotInstalled(name.to_string())));
+        return Err(consent::explain(InstallError::NotInstalled(
+            name.to_string(),
+        )));
     }
     if args.data {
         delete(&folder).await?;

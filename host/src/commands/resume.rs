@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 use syft_protocol::address::AppName;
 
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::asking;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -14,8 +14,8 @@ use crate::ui::Ui;
 
 /// Serve an app again that was suspended
 ///
-/// An app is suspended when the host has crashed, or was killed for want of memory, again and again
-/// during its calls. Its requests wait meanwhile, until they expire.
+/// An app is suspended when the host crashed, or ran out of memory, several times during its
+/// calls. Its requests wait until the app is resumed or they expire.
 #[derive(Debug, Args)]
 pub(super) struct ResumeArgs {
     /// Name of the app
@@ -31,13 +31,13 @@ pub(super) fn resume(
     let name = AppName::parse(&args.app)?;
     let folder = config.app_folder(&name);
     let mut was_suspended = folder.is_dir() && suspension::resume(&folder)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
-    // An app that is run by itself has no record.
+    let installer = Installer::open(&config).map_err(consent::explain)?;
+    // An app that `run` serves has no record.
     for release in installer
         .records()
         .get(&name)?
         .iter()
-        .flat_map(|it| it.releases())
+        .flat_map(|installed| installed.releases())
     {
         was_suspended |= asking::forget(&config.asking(), &release.sha256)?;
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use syft_protocol::address::AppName;
 
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
@@ -25,12 +25,12 @@ pub(super) fn rollback(
     args: &RollbackArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let installer = Installer::open(&config).map_err(consent::explain)?;
     let installed = installer
         .installed(&AppName::parse(&args.app)?)
         .and_then(|installed| installer.rollback(&installed))
-        .map_err(offer::explain)?;
-    ui.json(&offer::to_json("rolled-back", &installed))?;
+        .map_err(consent::explain)?;
+    ui.json(&consent::to_json("rolled-back", &installed))?;
     let (name, current) = (&installed.name, &installed.current);
     let (version, sequence) = (&current.version, current.sequence);
     ui.line(&format!(

@@ -5,29 +5,29 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::clock::now;
+use syft_manifest::units::parse_long_time;
+use syft_package::Link;
+use syft_package::catalog::PublishError;
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys, publish};
-use crate::catalog::WorkshopError;
-use crate::clock::now;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::package::Link;
-use crate::quantity::parse_long_time;
 use crate::ui::Ui;
 
-/// Go over to another key, without those who trust you having to do anything
+/// Switch to a new signing key; users who trust the old one follow automatically
 ///
-/// The old key says that the new one follows it, and the new one that it agrees. That goes into
-/// your catalog, which is signed with the new key from then on; so keep the new one and do not
-/// use the old one any more. Sign and publish your apps again afterwards.
+/// Both keys sign a link from the old key to the new one, and the link goes into your catalog.
+/// From then on the catalog is signed with the new key, so stop using the old one. Sign and
+/// publish your apps again afterwards.
 #[derive(Debug, Args)]
 pub(super) struct RotateArgs {
-    /// Key that your catalog is signed with today
+    /// The key that signs your catalog today
     #[arg(long, value_name = "FILE")]
     old: PathBuf,
 
-    /// Key that follows it
+    /// The new key
     #[arg(long, value_name = "FILE")]
     new: PathBuf,
 
@@ -36,7 +36,7 @@ pub(super) struct RotateArgs {
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
 
-    /// How long the catalog is to be taken for the newest
+    /// How long until the catalog expires
     #[arg(long, value_name = "TIME", default_value = "90d", value_parser = parse_long_time)]
     expires: Duration,
 
@@ -51,14 +51,14 @@ pub(super) fn rotate(
     args: &RotateArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let wrong = |error: CommandError| error.about("cannot go over to another key");
-    let explain = |error: WorkshopError| wrong(publish::explain(error));
+    let wrong = |error: CommandError| error.about("cannot switch to another key");
+    let explain = |error: PublishError| wrong(publish::explain(error));
     let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
     let old = keys::read_secret(&passphrase, &args.old)?;
     let new = keys::read_secret(&passphrase, &args.new)?;
-    let mut workshop = publish::open(&config, &old, false).map_err(wrong)?;
-    let base = workshop.base();
-    let catalog = workshop.catalog();
+    let mut publisher = publish::open(&config, &old, false).map_err(wrong)?;
+    let base = publisher.base();
+    let catalog = publisher.catalog();
     let link = Link::sign(
         config.email.clone(),
         catalog.epoch().saturating_add(1),
@@ -74,7 +74,7 @@ pub(super) fn rotate(
         // Before the catalog, which cannot be taken back.
         files::write(output, lineage.as_bytes())?;
     }
-    let published = workshop
+    let published = publisher
         .publish(&new, now(), args.expires)
         .map_err(explain)?;
     publish::tell_notes(ui, &config, base, &published);

@@ -7,25 +7,24 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::section::SectionError;
+use syft_manifest::units::{parse_size, parse_time};
+use syft_manifest::{Digest, Limits, Manifest, ManifestError};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
 use super::Exit;
-use super::manner::MannerArgs;
-use super::vouching::{check_name, vouch};
-use crate::approval::{Approvals, Said, approve};
+use super::serve_args::SharedServeArgs;
+use super::signature_check::{check_name, vouch};
+use crate::approval::{ApprovalFlags, Approvals, approve};
 use crate::built_app;
-use crate::component;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::launch::{
-    Manner, Plan, Prepared, Serves, allow_open_files, explain_suspended, spare_files,
-};
-use crate::manifest::section::SectionError;
-use crate::manifest::{Manifest, ManifestError};
-use crate::quantity::{parse_size, parse_time};
-use crate::sandbox::{Compiling, Limits, LoadError};
-use crate::server::Shutdown;
+use crate::open_files::{allow_open_files, spare_files};
+use crate::prepared_app::{AppInterface, AppSpec, PreparedApp, explain_suspended};
+use crate::sandbox::{Compiling, LoadError};
+use crate::server::ServeOptions;
+use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::ui::Ui;
 
@@ -34,13 +33,14 @@ const OPEN_FILES: u64 = 65_536;
 
 /// Serve an app in the foreground
 ///
-/// The app is a component file; or the folder of a guest crate or a Python program of
-/// SyftEvent, which are built first. It is served until SIGINT or SIGTERM; calls in progress are
-/// finished. It needs no signature and gets only what is allowed here; one that it has must hold.
+/// The app is a component file, the folder of a guest crate, or a SyftEvent program in Python.
+/// Crates and programs are built first. The app is served until SIGINT or SIGTERM; calls in
+/// progress are finished. It needs no signature and gets only what is allowed here. If it has a
+/// signature, the signature must be valid.
 ///
-/// Building a crate runs what its author wrote outside of any sandbox (`build.rs`, macros, and the
-/// like of all that it depends on), so you are asked before, unless you said for good that you
-/// trust the folder. Nothing of a Python program or a component runs outside of one.
+/// Building a crate runs code of its author outside of any sandbox (`build.rs` and macros, also
+/// of its dependencies). You are asked before, unless you approved the folder for good. Python
+/// programs and components never run outside of a sandbox.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// Component file, folder of a guest crate, Python program, or folder with `app.py`
@@ -55,8 +55,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     include: Vec<String>,
 
-    /// Build a crate though that runs what its author wrote outside of any sandbox:
-    /// `build.rs`, macros, and the like of all that it depends on
+    /// Build a crate without asking, although that runs code of its author outside of any
+    /// sandbox: `build.rs` and macros, also of its dependencies
     #[arg(long)]
     allow_native_build: bool,
 
@@ -80,26 +80,25 @@ pub(super) struct RunArgs {
     #[arg(long, help_heading = "Files")]
     allow_all_requested: bool,
 
-    /// Allow the app to read these, as far as it asks for them; may be given more
-    /// than once
+    /// Allow the app to read these, if it asks for them; may be given more than once
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
     allow_read: Vec<PathPattern>,
 
-    /// Allow the app to read and write these, as far as it asks for them
+    /// Allow the app to read and write these, if it asks for them
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
     allow_write: Vec<PathPattern>,
 
-    /// Deny the app these with all below them, whatever else is allowed
+    /// Deny the app these and everything below them, whatever else is allowed
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
     deny: Vec<PathPattern>,
 
-    /// Refuse an app that is not signed by its author, whose key is known, and as the
-    /// trust policy asks for
+    /// Refuse the app unless its author, whose key is known, has signed it as the trust policy
+    /// requires
     #[arg(long)]
     require_signature: bool,
 
     #[command(flatten)]
-    manner: MannerArgs,
+    shared: SharedServeArgs,
 }
 
 pub(super) async fn run(
@@ -112,42 +111,47 @@ pub(super) async fn run(
     let source = Source::find(ui, overrides, &args)?;
     let name = source.name(args.name.as_deref())?;
     let wrong = |error: CommandError| error.about(format!("cannot run {}", source.path.display()));
-    let standing = match source.is_own && !args.require_signature {
-        true => None,
-        false => vouch(ui, &config, &source.component, args.require_signature).map_err(wrong)?,
+    let standing = if source.is_own && !args.require_signature {
+        None
+    } else {
+        vouch(ui, &config, &source.component, args.require_signature).map_err(wrong)?
     };
     check_name(&config, &name, standing.as_ref()).map_err(wrong)?;
     let approvals = Approvals::new(&config.approvals);
-    let digest = component::digest(&source.component);
+    let digest = Digest::of(&source.component).to_string();
     let manifest = &source.manifest;
     let approved = approve(
         ui,
         name.as_str(),
         manifest,
         &digest,
-        &args.said(),
+        &args.flags(),
         &approvals,
     )?;
     let limits = args.limits(ui, manifest, approved.is_all);
-    let plan = Plan {
+    let spec = AppSpec {
         name: name.clone(),
+        author: String::new(),
         limits: spare_files(limits, &approved.grants, open_files),
         grants: approved.grants,
     };
     if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
         return Err(wrong(explain_suspended(&suspended, &name)));
     }
-    let manner: Manner = args.manner.into();
-    let (memory, component) = (&manner.memory, source.component);
+    let options = ServeOptions {
+        stop_within: config.stop_within,
+        ..args.shared.into()
+    };
+    let (memory, component) = (&options.memory, source.component);
     memory.tell();
-    let prepared = Prepared::alone(&config, memory, plan, component, Compiling::Alone, "")
+    let prepared = PreparedApp::alone(&config, memory, spec, component, Compiling::Alone)
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
-    let serves = prepared.serves();
-    let server = prepared.start(&config, &manner).await?;
+    let interface = prepared.interface();
+    let server = prepared.start(&config, &options).await?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
-    announce(ui, &config, &name, &serves, server.tree().path())?;
+    announce(ui, &config, &name, &interface, server.tree().path())?;
     // Among the tasks that it starts: from a thread of its own it would wake another for each.
     tokio::spawn(server.run(shutdown)).await?;
     Ok(Exit::Success)
@@ -157,7 +161,7 @@ fn announce(
     ui: Ui,
     config: &Config,
     app: &AppName,
-    serves: &Serves,
+    interface: &AppInterface,
     path: &Path,
 ) -> Result<(), CommandError> {
     let (app, datasite) = (app.as_str(), config.email.as_str());
@@ -166,8 +170,8 @@ fn announce(
         "app": app,
         "datasite": datasite,
         "local": config.is_local,
-        "endpoints": serves.endpoints,
-        "watches": serves.watches_json(),
+        "endpoints": interface.endpoints,
+        "watches": interface.watches_json(),
         "path": path,
     }))?;
     say_if_local(ui, config)?;
@@ -175,7 +179,7 @@ fn announce(
         "Serving {app} for {datasite} in {}",
         path.display()
     ))?;
-    for line in serves.to_lines(datasite, app) {
+    for line in interface.to_lines(datasite, app) {
         ui.line(&line)?;
     }
     Ok(())
@@ -191,8 +195,8 @@ pub(super) fn say_if_local(ui: Ui, config: &Config) -> io::Result<()> {
 }
 
 impl RunArgs {
-    fn said(&self) -> Said {
-        Said {
+    fn flags(&self) -> ApprovalFlags {
+        ApprovalFlags {
             allow_all_requested: self.allow_all_requested,
             allow_read: self.allow_read.clone(),
             allow_write: self.allow_write.clone(),
@@ -216,15 +220,16 @@ impl RunArgs {
                  --concurrency, --state",
             );
         }
-        let most = match is_all_approved {
-            true => asked,
-            false => Limits {
+        let most = if is_all_approved {
+            asked
+        } else {
+            Limits {
                 time: asked.time.min(usual.time),
                 memory_bytes: asked.memory_bytes.min(usual.memory_bytes),
                 concurrency: asked.concurrency.min(usual.concurrency),
                 state_bytes: asked.state_bytes.min(usual.state_bytes),
                 ..usual
-            },
+            }
         };
         Limits {
             time: self.time.unwrap_or(most.time),

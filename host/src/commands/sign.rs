@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::{Digest, Limits};
+use syft_package::{PackageError, SecretKey, Signable};
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
-use crate::component;
 use crate::error::CommandError;
-use crate::package::{PackageError, SecretKey, Signable};
-use crate::sandbox::Limits;
 use crate::ui::Ui;
 
 /// Sign an app, so that others can know who made it and that nobody changed it
@@ -55,7 +54,7 @@ pub(super) fn sign(ui: Ui, args: &SignArgs) -> Result<Exit, CommandError> {
     let signed = signable.sign(&keys).map_err(explain)?;
     let output = args.output.as_ref().unwrap_or(&args.app);
     files::write(output, &signed)?;
-    let sha256 = component::digest(&signed);
+    let sha256 = Digest::of(&signed);
     let signers: Vec<String> = keys.iter().map(|key| key.public().to_string()).collect();
     ui.json(&json!({
         "event": "signed",

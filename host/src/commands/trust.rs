@@ -8,28 +8,29 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use syft_manifest::Digest;
+use syft_package::Link;
+use syft_package::trust::{
+    Alarm, Author, Fingerprint, GivenKey, Revocation, TrustRefusal, TrustStore, did_key,
+};
 use syft_protocol::address::Datasite;
 
 use super::files::explain_refused;
 use super::keys::read_public;
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
-use crate::digest::Digest;
 use crate::error::CommandError;
-use crate::package::Link;
-use crate::tree::did_key;
-use crate::trust::{Alarm, Author, Fingerprint, Given, Refused, Revocation, TrustStore};
 use crate::ui::Ui;
 
 /// The most bytes of a lineage, far more than the longest takes.
 const MAX_LINEAGE: u64 = 256 << 10;
 
-/// Say whose apps are trusted, by which keys
+/// Manage whose apps are trusted, by which keys
 ///
-/// An app is taken if the key that is pinned for its author has signed it. A key is pinned when
-/// the owner takes the first app of an author, or gives its fingerprint here. From then on
-/// only a link that the pinned key has signed puts another in its place, or the owner: a
-/// did.json that changes does not.
+/// An app is accepted if the key that is pinned for its author has signed it. A key is pinned
+/// when the owner accepts the first app of an author, or gives the key's fingerprint here. From
+/// then on only the owner, or a link that the pinned key has signed, can replace it: a changed
+/// did.json cannot.
 #[derive(Debug, Args)]
 pub(super) struct TrustArgs {
     #[command(subcommand)]
@@ -47,9 +48,9 @@ enum TrustCommand {
 
 /// Trust the key of an author, as the author told you
 ///
-/// A fingerprint alone is enough: the key is pinned when it is seen. Where another key is
-/// trusted, both are shown and you are asked. To give the same key again takes the author's
-/// did.json as it is now, so that you are not told of it any more.
+/// A fingerprint alone is enough: the key is pinned when it is first seen. If another key is
+/// trusted, both are shown and you are asked. Giving the same key again accepts the author's
+/// current did.json, so that you are no longer warned about it.
 #[derive(Debug, Args)]
 struct AddArgs {
     /// Email of the author
@@ -65,24 +66,24 @@ struct AddArgs {
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 
-    /// Go over to the key that this file of the author leads to from the one that is trusted
+    /// Switch to the key that this lineage file leads to from the trusted one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["fingerprint", "key", "replace"])]
     lineage: Option<PathBuf>,
 
-    /// Put it in the place of another key without asking
+    /// Replace another key without asking
     #[arg(long)]
     replace: bool,
 
-    /// Trust them although their name looks like that of an author who is trusted
+    /// Trust an author whose name looks like that of a trusted one
     #[arg(long)]
     accept_lookalike: bool,
 }
 
-/// Trust no key of an author any more
+/// Stop trusting an author
 ///
-/// Nothing new of the author is taken without asking you. What is installed stays. It stays
-/// known which releases have been seen, so that no older one comes back unseen if you trust
-/// the same key again.
+/// Nothing new from the author is accepted without asking you. Installed apps stay. The host
+/// still remembers which releases it has seen, so that no older one comes back unnoticed if you
+/// trust the same key again.
 #[derive(Debug, Args)]
 struct RemoveArgs {
     /// Email of the author
@@ -90,10 +91,10 @@ struct RemoveArgs {
     author: String,
 }
 
-/// Take nothing new that a key has signed, or do not run these very bytes
+/// Revoke a key or a release on this host
 ///
-/// It counts whoever's it is, and stays until it is undone. A key is no longer enough for
-/// anything new; what is installed stays. A release that is revoked does not run.
+/// This applies whoever it belongs to, until it is undone. Nothing new that a revoked key has
+/// signed is accepted; installed apps stay. A revoked release does not run.
 #[derive(Debug, Args)]
 struct RevokeArgs {
     /// Fingerprint or line of a key, or a `.pub` file; or the SHA-256 of an app's file or of
@@ -101,7 +102,7 @@ struct RevokeArgs {
     #[arg(value_name = "KEY|DIGEST")]
     what: String,
 
-    /// Take it back
+    /// Undo a revocation
     #[arg(long)]
     undo: bool,
 }
@@ -135,10 +136,10 @@ fn add(ui: Ui, config: &Config, store: &TrustStore, args: &AddArgs) -> Result<()
             let mut given = read_given(args)?;
             // What somebody shows is as good as what they send, if it is the right one.
             if let Some(key) = did_key.filter(|key| given.fingerprint() == Fingerprint::from(key)) {
-                given = Given::Key(key);
+                given = GivenKey::Key(key);
             }
             match store.add(&email, &given, did_key, None) {
-                Err(error @ Refused::Replaces { .. }) => {
+                Err(error @ TrustRefusal::Replaces { .. }) => {
                     let known = agree_to_replace(ui, error, args.replace)?;
                     store.add(&email, &given, did_key, Some(&known))
                 }
@@ -155,27 +156,27 @@ fn check_looks(ui: Ui, store: &TrustStore, email: &Datasite) -> Result<(), Comma
         return Ok(());
     };
     if !ui.can_ask() {
-        return Err(offer::lookalike(email, &known));
+        return Err(consent::lookalike(email, &known));
     }
     let author = email.clone();
     let alarm = Alarm::Resembles { author, known };
     ui.status(&format!("ALARM: {alarm}."));
-    offer::ask(ui, "Trust it all the same? [y]es, [n]o:", "not trusted")
+    consent::ask(ui, "Trust it all the same? [y]es, [n]o:", "not trusted")
 }
 
-fn read_given(args: &AddArgs) -> Result<Given, CommandError> {
+fn read_given(args: &AddArgs) -> Result<GivenKey, CommandError> {
     let fingerprint = args.fingerprint.as_deref().map(Fingerprint::parse);
     let fingerprint = fingerprint.transpose().map_err(CommandError::new)?;
     let Some(said) = &args.key else {
         return match fingerprint {
-            Some(fingerprint) => Ok(Given::Fingerprint(fingerprint)),
+            Some(fingerprint) => Ok(GivenKey::Fingerprint(fingerprint)),
             None => Err(CommandError::new(
                 "neither a key nor a fingerprint is given",
             )),
         };
     };
     let wrong = |error: CommandError| error.about(format!("cannot trust {said}"));
-    let given = Given::Key(read_public(said).map_err(wrong)?);
+    let given = GivenKey::Key(read_public(said).map_err(wrong)?);
     let found = given.fingerprint();
     match fingerprint.filter(|it| *it != found) {
         None => Ok(given),
@@ -200,18 +201,23 @@ fn read_lineage(path: &Path) -> Result<Vec<Link>, CommandError> {
         CommandError::new(format!("it is no lineage: {error}"))
             .hint("its author makes one with `syft-host rotate`")
     };
-    match json.trim_ascii_start().starts_with(b"[") {
-        true => serde_json::from_slice(&json).map_err(wrong),
-        false => serde_json::from_slice(&json)
+    if json.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice(&json).map_err(wrong)
+    } else {
+        serde_json::from_slice(&json)
             .map(|link| vec![link])
-            .map_err(wrong),
+            .map_err(wrong)
     }
 }
 
 /// Returns the key that the owner lets go, having seen both.
-fn agree_to_replace(ui: Ui, replaces: Refused, is_said: bool) -> Result<Fingerprint, CommandError> {
+fn agree_to_replace(
+    ui: Ui,
+    replaces: TrustRefusal,
+    is_said: bool,
+) -> Result<Fingerprint, CommandError> {
     let shown = replaces.to_string();
-    let Refused::Replaces { known, .. } = &replaces else {
+    let TrustRefusal::Replaces { known, .. } = &replaces else {
         return Err(explain_refused(replaces));
     };
     if is_said {
@@ -221,7 +227,7 @@ fn agree_to_replace(ui: Ui, replaces: Refused, is_said: bool) -> Result<Fingerpr
         return Err(explain_refused(replaces));
     }
     ui.status(&format!("{shown}."));
-    ui.status("Releases are counted anew for it. Compare it with what the author told you.");
+    ui.status("Release numbers start over for it. Compare it with what the author told you.");
     match ui.ask("Replace it? [y]es, [n]o:")?.as_str() {
         "y" | "yes" => Ok(known.clone()),
         _ => Err(CommandError::new("not replaced")),
@@ -264,7 +270,7 @@ fn remove(ui: Ui, store: &TrustStore, args: &RemoveArgs) -> Result<(), CommandEr
         "fingerprint": fingerprint,
     }))?;
     ui.line(&format!(
-        "{email} is not trusted by the key {fingerprint} any more."
+        "{email} is no longer trusted by the key {fingerprint}."
     ))?;
     ui.line("Which releases have been seen stays known: no older one comes back unseen.")?;
     Ok(())
@@ -282,7 +288,7 @@ fn revoke(ui: Ui, store: &TrustStore, args: &RevokeArgs) -> Result<(), CommandEr
         Revocation::Digest(digest) => (
             "digest",
             digest.as_str(),
-            "What has it is neither taken nor run any more.",
+            "Nothing with it is accepted or run from now on.",
         ),
     };
     ui.json(&json!({
@@ -294,7 +300,7 @@ fn revoke(ui: Ui, store: &TrustStore, args: &RevokeArgs) -> Result<(), CommandEr
     ui.line(&match (args.undo, changed) {
         (false, true) => format!("The {kind} {name} is revoked. {consequence}"),
         (false, false) => format!("The {kind} {name} was revoked already. {consequence}"),
-        (true, true) => format!("The {kind} {name} is not revoked by you any more."),
+        (true, true) => format!("The {kind} {name} is no longer revoked by you."),
         (true, false) => format!("The {kind} {name} was not revoked by you."),
     })?;
     Ok(())

@@ -2,13 +2,13 @@
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::sanitize::{plain, plain_lines};
 use syft_protocol::address::AppName;
 
-use super::{Exit, offer};
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{Installer, Update};
-use crate::plain::{plain, plain_lines};
 use crate::ui::Ui;
 
 /// Take newer releases of installed apps
@@ -32,7 +32,7 @@ pub(super) async fn update(
     args: &UpdateArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let installer = Installer::open(&config).map_err(offer::explain)?;
+    let installer = Installer::open(&config).map_err(consent::explain)?;
     let names = match args.apps.as_slice() {
         [] => installer.records().names()?,
         apps => apps
@@ -61,12 +61,12 @@ async fn update_one(
     name: &AppName,
     only_look: bool,
 ) -> Result<Update, CommandError> {
-    let wrong = |error| offer::explain(error).about(format!("{name} is not updated"));
+    let wrong = |error| consent::explain(error).about(format!("{name} is not updated"));
     let installed = installer.installed(name).map_err(wrong)?;
     let update = installer.update(&installed, only_look).await;
     update.map_err(|error| {
         let from = plain(&installed.source);
-        offer::explain(error).about(format!("{name} is not updated from {from}"))
+        consent::explain(error).about(format!("{name} is not updated from {from}"))
     })
 }
 
@@ -82,19 +82,19 @@ fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), C
                 "{name}: nothing but the release that you did not want"
             ))?;
         }
-        Update::Waits(installed, growth) => offer::tell_waits(ui, &installed, &growth)?,
+        Update::Waits(installed, added_permissions) => {
+            consent::tell_waits(ui, &installed, &added_permissions)?
+        }
         Update::Taken(installed) => {
-            let event = match only_look {
-                true => "available",
-                false => "updated",
-            };
-            ui.json(&offer::to_json(event, &installed))?;
+            let event = if only_look { "available" } else { "updated" };
+            ui.json(&consent::to_json(event, &installed))?;
             let version = &installed.current.version;
             let before = installed.previous.as_ref().map(|it| it.version.to_string());
             let before = before.unwrap_or_default();
-            ui.line(&match only_look {
-                true => format!("{name}: {version} could take the place of {before}"),
-                false => format!("{name}: {version} takes the place of {before}"),
+            ui.line(&if only_look {
+                format!("{name}: {version} could take the place of {before}")
+            } else {
+                format!("{name}: {version} takes the place of {before}")
             })?;
         }
     }

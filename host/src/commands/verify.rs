@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use data_encoding::HEXLOWER;
 use serde_json::json;
+use syft_manifest::{Digest, Limits};
+use syft_package::{Package, PackageError, PublicKey, Verified};
 
 use super::{Exit, files, keys};
-use crate::component;
 use crate::error::CommandError;
-use crate::package::{Package, PackageError, PublicKey, Verified};
-use crate::sandbox::Limits;
 use crate::ui::Ui;
 
 /// Check who signed an app, and that nobody changed it since
@@ -34,7 +33,7 @@ pub(super) fn verify(ui: Ui, args: &VerifyArgs) -> Result<Exit, CommandError> {
         |error: CommandError| error.about(format!("{} is not verified", args.app.display()));
     let explain = |error: PackageError| match error {
         PackageError::Release(error) => wrong(error.into()).hint(
-            "only its author can mend that: in syft-app.toml, and then build and sign it again",
+            "only its author can fix that: in syft-app.toml, and then build and sign it again",
         ),
         error => wrong(files::explain(error)),
     };
@@ -67,13 +66,14 @@ fn show(
     }
     ui.line(&format!(
         "SHA-256      {}",
-        component::digest(verified.component())
+        Digest::of(verified.component())
     ))?;
     ui.line(&format!("Signed       {}", signed_digest(verified)))?;
     for key in verified.signers() {
-        let whose = match given.contains(key) {
-            true => "  (a key that you gave)",
-            false => "",
+        let whose = if given.contains(key) {
+            "  (a key that you gave)"
+        } else {
+            ""
         };
         ui.line(&format!("Signed by    {key}{whose}"))?;
     }
@@ -115,7 +115,7 @@ fn show_json(
         "version": release.version.to_string(),
         "sequence": release.sequence,
         "author": release.author.as_str(),
-        "sha256": component::digest(verified.component()),
+        "sha256": Digest::of(verified.component()).as_str(),
         "signed_sha256": signed_digest(verified),
         "signers": signers,
         "unnamed": verified.n_unnamed(),

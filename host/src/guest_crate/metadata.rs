@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use syft_manifest::Manifest;
 
 use super::TARGET;
 use super::toolchain::{FETCH, Tool};
 use crate::error::CommandError;
-use crate::manifest::Manifest;
 
 /// What cargo says of a crate with thousands of others below it.
 const MAX_BYTES: usize = 64 << 20;

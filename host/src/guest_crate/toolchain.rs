@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::TARGET;
-use crate::child::{Child, Ended, Folder, Limits};
+use crate::child::{Child, ChildFolder, ChildLimits, Ended};
 use crate::config::inherited;
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -52,11 +52,11 @@ pub(super) struct Tool<'a> {
 impl<'a> Tool<'a> {
     pub(super) fn new(name: &'static str, folder: &'a Path) -> Result<Self, CommandError> {
         let program = inherited::find_program(name).ok_or_else(|| missing(name))?;
-        let child = Child::of(&program, Folder::Given(folder))
+        let child = Child::of(&program, ChildFolder::Given(folder))
             .envs(inherited::variables(ENVIRONMENT))
             .envs(inherited::variables(inherited::NETWORK))
             .env("PATH", inherited::search_path())
-            .limits(Limits::default());
+            .limits(ChildLimits::default());
         Ok(Self { name, child })
     }
 

@@ -2,40 +2,39 @@
 
 use std::path::PathBuf;
 
+use syft_manifest::clock::now;
+use syft_manifest::{Digest, Manifest};
+use syft_package::Verified;
+use syft_package::trust::AuthorTrust;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
 use super::fetch::{Fetched, Listed};
-use crate::clock::now;
-use crate::digest::Digest;
-use crate::installed::{Installed, Release, growth};
-use crate::manifest::Manifest;
-use crate::package::Verified;
-use crate::trust::Standing;
+use crate::installed::{Installed, InstalledRelease, added_permissions};
 
 /// A release that may be installed, if the owner likes it.
 pub struct Candidate<'f> {
     fetched: &'f Fetched,
     verified: Verified<'f>,
     /// Who made it, as far as that is known.
-    pub standing: Standing,
+    pub author_trust: AuthorTrust,
     /// It may be older than one that was here before.
     pub(super) allow_downgrade: bool,
     /// What was installed when it was checked.
     pub(super) before: Option<Installed>,
     /// What installing it would change.
-    pub change: Change,
+    pub change: ReleaseChange,
     /// It would get what an app kept that was run by the same name.
     pub inherits: bool,
     /// What lies in the datasite as its folder, of nobody knows whose app.
     pub meets: Option<PathBuf>,
     /// What it asks for beyond what was approved for the one that is installed, in words.
-    pub growth: Vec<String>,
+    pub added_permissions: Vec<String>,
 }
 
 /// What installing a release would change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum ReleaseChange {
     /// The app is new here.
     New,
     /// It is what is served.
@@ -52,32 +51,33 @@ impl<'f> Candidate<'f> {
     pub(super) fn new(
         fetched: &'f Fetched,
         verified: Verified<'f>,
-        standing: Standing,
+        author_trust: AuthorTrust,
         before: Option<Installed>,
         owner: &Datasite,
     ) -> Self {
         let signed = Digest::from(verified.signed_digest());
-        let is = |release: &Release| release.signed_sha256 == signed;
+        let is = |release: &InstalledRelease| release.signed_sha256 == signed;
         let change = match &before {
-            None => Change::New,
-            Some(it) if is(&it.current) => Change::Same,
-            Some(it) if it.waiting.as_ref().is_some_and(is) => Change::Waits,
-            Some(it) if it.skipped.as_ref() == Some(&signed) => Change::Skipped,
-            Some(_) => Change::Replaces,
+            None => ReleaseChange::New,
+            Some(it) if is(&it.current) => ReleaseChange::Same,
+            Some(it) if it.waiting.as_ref().is_some_and(is) => ReleaseChange::Waits,
+            Some(it) if it.skipped.as_ref() == Some(&signed) => ReleaseChange::Skipped,
+            Some(_) => ReleaseChange::Replaces,
         };
         let (name, asked) = (&verified.release().name, verified.manifest());
         let approved = before.as_ref().map(|it| it.current.approved.clone());
-        let growth = growth(&approved.unwrap_or_default(), asked, owner, name);
+        let added_permissions =
+            added_permissions(&approved.unwrap_or_default(), asked, owner, name);
         Self {
             fetched,
             verified,
-            standing,
+            author_trust,
             allow_downgrade: false,
             before,
             change,
             inherits: false,
             meets: None,
-            growth,
+            added_permissions,
         }
     }
 
@@ -121,7 +121,7 @@ impl<'f> Candidate<'f> {
     /// Returns what would be installed, for those who only look.
     pub(super) fn would_be(&self) -> Installed {
         let release = self.to_record(Vec::new());
-        match (self.before.clone(), self.growth.is_empty()) {
+        match (self.before.clone(), self.added_permissions.is_empty()) {
             (None, _) => self.to_new_record(release),
             (Some(before), true) => before.replaced_by(release, self.source()),
             (Some(before), false) => Installed {
@@ -131,14 +131,14 @@ impl<'f> Candidate<'f> {
         }
     }
 
-    pub(super) fn to_record(&self, denied: Vec<PathPattern>) -> Release {
+    pub(super) fn to_record(&self, denied: Vec<PathPattern>) -> InstalledRelease {
         let release = self.verified.release();
         let manifest = self.verified.manifest();
-        Release {
+        InstalledRelease {
             version: release.version.clone(),
             sequence: release.sequence,
-            epoch: self.standing.epoch(),
-            signer: self.standing.key().to_string(),
+            epoch: self.author_trust.epoch(),
+            signer: self.author_trust.key().to_string(),
             sha256: Digest::of(self.component()),
             signed_sha256: Digest::from(self.verified.signed_digest()),
             since: now(),
@@ -151,7 +151,7 @@ impl<'f> Candidate<'f> {
         }
     }
 
-    pub(super) fn to_new_record(&self, current: Release) -> Installed {
+    pub(super) fn to_new_record(&self, current: InstalledRelease) -> Installed {
         Installed {
             name: self.name().clone(),
             author: self.verified.release().author.clone(),

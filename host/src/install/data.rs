@@ -2,15 +2,16 @@
 //!
 //! What an app keeps lies below its name, and anybody can give an app any name. So the folder of an
 //! installed app says whose app it was, and no other author's gets what it kept.
+//!
+//! Why: docs/decisions/41-data-belongs-to-its-author.md
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use syft_manifest::private_dir;
 use syft_protocol::address::Datasite;
-
-use crate::private;
 
 const FILE: &str = "author";
 
@@ -45,7 +46,7 @@ pub(super) fn own(folder: &Path, author: &Datasite) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    private::write(&folder.join(FILE), author.as_str().as_bytes())
+    private_dir::write(&folder.join(FILE), author.as_str().as_bytes())
 }
 
 #[cfg(test)]

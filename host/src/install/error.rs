@@ -1,16 +1,16 @@
-//! Why a release is not taken.
+//! Errors of installing and updating.
 
 use std::io::{self, ErrorKind};
 
+use syft_package::PackageError;
+use syft_package::catalog::{CatalogReadError, ReleaseFetchError};
+use syft_package::oci::OciError;
+use syft_package::source::SourceError;
+use syft_package::trust::{TrustError, TrustRefusal};
 use thiserror::Error;
 
-use crate::catalog::{FetchError, ReadError};
 use crate::error::CommandError;
 use crate::installed::InstalledError;
-use crate::oci::OciError;
-use crate::package::PackageError;
-use crate::source::SourceError;
-use crate::trust::{Refused, TrustError};
 
 /// Why a release is not taken, or what is installed is not changed.
 #[derive(Debug, Error)]
@@ -20,17 +20,17 @@ pub enum InstallError {
     Package(#[from] PackageError),
     /// Whose it is, or which release, speaks against it.
     #[error(transparent)]
-    Refused(#[from] Refused),
-    /// Whom to trust cannot be said.
+    Refused(#[from] TrustRefusal),
+    /// The trust store cannot be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// What is installed cannot be said, or written.
+    /// The records of installed apps cannot be read or written.
     #[error(transparent)]
     Installed(#[from] InstalledError),
     /// The disk.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Where it came from is said nowhere.
+    /// Its source is unknown.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// A file cannot be read.
@@ -38,10 +38,10 @@ pub enum InstallError {
     File(io::Error),
     /// There is no catalog of the author's.
     #[error(transparent)]
-    Catalog(#[from] ReadError),
+    Catalog(#[from] CatalogReadError),
     /// The catalog names a release that is not there.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(#[from] ReleaseFetchError),
     /// The catalog names no such app.
     #[error("nothing is published as {0}")]
     NotListed(String),
@@ -59,8 +59,8 @@ pub enum InstallError {
     /// The registry.
     #[error(transparent)]
     Registry(#[from] OciError),
-    /// What came with it as a lineage is none.
-    #[error("what came with it as the lineage of its author's keys is none: {0}")]
+    /// The lineage that came with it is invalid.
+    #[error("invalid key lineage: {0}")]
     Lineage(String),
     /// It cannot be served.
     #[error("{0}")]
@@ -74,7 +74,7 @@ pub enum InstallError {
         found: String,
     },
     /// Its bytes are not those that the owner expects.
-    #[error("its SHA-256 is {found}, and {expected} is expected")]
+    #[error("expected the SHA-256 {expected}, found {found}")]
     Digest {
         /// Of the owner.
         expected: String,
@@ -85,7 +85,7 @@ pub enum InstallError {
     #[error("no app `{0}` is installed")]
     NotInstalled(String),
     /// An app of that name is installed, and another's.
-    #[error("an app `{name}` of {author} is installed, and this one is of {other}")]
+    #[error("`{name}` is already installed from {author}; this one is from {other}")]
     OfAnother {
         /// The name.
         name: String,
@@ -95,7 +95,7 @@ pub enum InstallError {
         other: String,
     },
     /// An update is signed by a key that nobody has trusted.
-    #[error("no key of {author} is trusted any more, and an update asks nobody")]
+    #[error("{author} has no trusted key, and an update cannot ask for one")]
     Untrusted {
         /// Whose app it is.
         author: String,
@@ -103,7 +103,7 @@ pub enum InstallError {
         from: String,
     },
     /// An app of that name was installed, and what it kept is there.
-    #[error("what an app `{name}` of {author} kept lies here, and this one is not theirs")]
+    #[error("the data of an app `{name}` from {author} is stored here, and this app is not theirs")]
     DataOfAnother {
         /// The name.
         name: String,
@@ -133,7 +133,7 @@ impl InstallError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Package(PackageError::Release(_)) => {
-                vec!["only its author can mend that".to_owned()]
+                vec!["only its author can fix that".to_owned()]
             }
             Self::Package(PackageError::Nameless) => vec![
                 "ask its author to sign it with `syft-host sign` too, which names the key".to_owned(),
@@ -145,20 +145,20 @@ impl InstallError {
             Self::Refused(refused) => refused.hints(),
             Self::Trust(error) => error.hints(),
             Self::Installed(InstalledError::Record { .. }) => vec![
-                "remove it with `syft-host remove`, and install it again: what it kept stays"
+                "remove it with `syft-host remove`, and install it again: its data stays"
                     .to_owned(),
             ],
             Self::Registry(error) => error.hints(),
             Self::Catalog(error) => error.hint().into_iter().collect(),
             Self::Fetch(error) => error.hint().map(str::to_owned).into_iter().collect(),
             Self::Expired { author, .. } => vec![format!(
-                "wait for sync, or ask {author} to publish it anew with `syft-host publish --refresh`"
+                "wait for sync, or ask {author} to renew it with `syft-host publish --refresh`"
             )],
             Self::Unfit(error) => error.hints().to_vec(),
-            Self::Digest { .. } => vec!["do not install it; ask who gave you either of them".to_owned()],
+            Self::Digest { .. } => vec!["do not install it; ask whoever gave you the file and the digest".to_owned()],
             Self::Lineage(_) => vec![
-                "nobody vouches for what a registry has beside an app; get it from elsewhere, or \
-                 tell its author"
+                "the lineage is from the registry, not signed by the author; get the app from \
+                 elsewhere, or tell its author"
                     .to_owned(),
             ],
             Self::Untrusted { author, from } => vec![
@@ -170,7 +170,7 @@ impl InstallError {
             ],
             Self::NotInstalled(_) => vec!["see what is: `syft-host list`".to_owned()],
             Self::OfAnother { name, .. } => {
-                vec![format!("an owner has one app of a name: `syft-host remove {name}` first")]
+                vec![format!("remove the installed app first: `syft-host remove {name}`")]
             }
             Self::DataOfAnother { name, .. } => vec![format!(
                 "delete what it kept with `syft-host remove {name} --data`"

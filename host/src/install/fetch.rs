@@ -2,25 +2,23 @@
 
 use std::path::Path;
 
+use syft_manifest::clock::now;
+use syft_manifest::sanitize::plain_excerpt;
+use syft_manifest::{Digest, private_dir};
+use syft_package::catalog::{self, Catalog, CatalogReadError, Entry, Freshness, SignedCatalog};
+use syft_package::oci::{self, Auth, Reference, TransferBounds};
+use syft_package::source::AppSource;
+use syft_package::trust::{AuthorTrust, CatalogFacts, SignerClaim, TrustBasis, did_key};
+use syft_package::{Link, PublicKey, Verified};
 use syft_protocol::address::Datasite;
 use syft_protocol::app_url::SyftAppUrl;
 
 use super::{InstallError, Installer};
-use crate::catalog::{self, Catalog, Entry, Found, Freshness, ReadError};
-use crate::clock::now;
-use crate::digest::Digest;
-use crate::installed::{Installed, Release};
-use crate::oci::{self, Auth, Bounds, Reference};
-use crate::package::{Link, PublicKey, Verified};
-use crate::plain::plain_excerpt;
-use crate::private;
-use crate::source::Source;
-use crate::tree::did_key;
-use crate::trust::{CatalogFacts, Claim, Standing, Via};
+use crate::installed::{Installed, InstalledRelease};
 
 /// What came from a source: bytes that nobody has looked at, and what came with them.
 pub struct Fetched {
-    pub(super) source: Source,
+    pub(super) source: AppSource,
     pub(super) component: Vec<u8>,
     /// How the author went over from key to key.
     pub(super) lineage: Vec<Link>,
@@ -32,7 +30,7 @@ pub(super) struct Listed {
     url: SyftAppUrl,
     entry: Entry,
     pub(super) facts: CatalogFacts,
-    pub(super) standing: Standing,
+    pub(super) author_trust: AuthorTrust,
 }
 
 impl Fetched {
@@ -55,7 +53,7 @@ impl Fetched {
     pub(super) fn check(
         &self,
         verified: &Verified<'_>,
-        standing: &Standing,
+        author_trust: &AuthorTrust,
     ) -> Result<(), InstallError> {
         let Some(Listed {
             url, entry, facts, ..
@@ -81,14 +79,14 @@ impl Fetched {
                 found: name(found),
             });
         }
-        Ok(facts.check_release(verified, standing)?)
+        Ok(facts.check_release(verified, author_trust)?)
     }
 }
 
 /// Returns the epoch that a catalog gives the key of this fingerprint.
-fn epoch_of(catalog: &Catalog, standing: &Standing, fingerprint: &str) -> Option<u64> {
+fn epoch_of(catalog: &Catalog, author_trust: &AuthorTrust, fingerprint: &str) -> Option<u64> {
     let is = |key: &PublicKey| key.to_string() == fingerprint;
-    if is(standing.key()) {
+    if is(author_trust.key()) {
         return Some(catalog.epoch());
     }
     // The first link says what the key before it had.
@@ -102,20 +100,20 @@ impl Installer<'_> {
     ///
     /// # Errors
     /// It cannot be had, or the catalog that names it does not count.
-    pub async fn fetch(&self, source: &Source) -> Result<Fetched, InstallError> {
+    pub async fn fetch(&self, source: &AppSource) -> Result<Fetched, InstallError> {
         match source {
-            Source::File(path) => self.fetch_file(path),
-            Source::Datasite(url) => self.fetch_listed(url),
-            Source::Registry(reference) => self.fetch_registry(reference).await,
+            AppSource::File(path) => self.fetch_file(path),
+            AppSource::Datasite(url) => self.fetch_listed(url),
+            AppSource::Registry(reference) => self.fetch_registry(reference).await,
         }
     }
 
     fn fetch_file(&self, path: &Path) -> Result<Fetched, InstallError> {
-        let bytes = private::read(path, self.component_bytes);
+        let bytes = private_dir::read(path, self.component_bytes);
         let bytes = bytes.map_err(InstallError::File)?;
         let absent = || InstallError::File(std::io::ErrorKind::NotFound.into());
         Ok(Fetched {
-            source: Source::File(path.to_owned()),
+            source: AppSource::File(path.to_owned()),
             component: bytes.ok_or_else(absent)?,
             lineage: Vec::new(),
             listed: None,
@@ -124,7 +122,7 @@ impl Installer<'_> {
 
     fn fetch_listed(&self, url: &SyftAppUrl) -> Result<Fetched, InstallError> {
         let (datasites, author) = (&self.config.datasites, url.author());
-        let (found, standing, facts) = self.read_catalog(author)?;
+        let (found, author_trust, facts) = self.read_catalog(author)?;
         let entry = found.catalog().app(url.app());
         if let Freshness::Expired(since) = found.freshness(now()) {
             return Err(InstallError::Expired {
@@ -134,14 +132,14 @@ impl Installer<'_> {
         }
         let entry = entry.ok_or_else(|| InstallError::NotListed(url.to_string()))?;
         Ok(Fetched {
-            source: Source::Datasite(url.clone()),
+            source: AppSource::Datasite(url.clone()),
             component: catalog::fetch(datasites, author, entry, self.component_bytes)?,
             lineage: found.catalog().lineage().to_vec(),
             listed: Some(Listed {
                 url: url.clone(),
                 entry: entry.clone(),
                 facts,
-                standing,
+                author_trust,
             }),
         })
     }
@@ -152,7 +150,7 @@ impl Installer<'_> {
     /// It is there, and does not count.
     pub fn heed(&self, author: &Datasite) -> Result<(), InstallError> {
         match self.read_catalog(author) {
-            Err(InstallError::Catalog(ReadError::NotThere(_))) => Ok(()),
+            Err(InstallError::Catalog(CatalogReadError::NotThere(_))) => Ok(()),
             read => read.map(|_| ()),
         }
     }
@@ -162,21 +160,23 @@ impl Installer<'_> {
     fn read_catalog(
         &self,
         author: &Datasite,
-    ) -> Result<(Found, Standing, CatalogFacts), InstallError> {
+    ) -> Result<(SignedCatalog, AuthorTrust, CatalogFacts), InstallError> {
         let found = catalog::read(&self.config.datasites, author)?;
         let lineage = found.catalog().lineage();
-        let standing = self.standing(author, found.signers(), lineage)?;
-        let facts = self.facts(&found, &standing);
-        match standing.via() {
-            Via::FirstUse { .. } => self.trust.check_catalog(&standing, &facts)?,
-            Via::Pinned | Via::Succeeded { .. } => self.trust.note_catalog(&standing, &facts)?,
+        let author_trust = self.author_trust(author, found.signers(), lineage)?;
+        let facts = self.facts(&found, &author_trust);
+        match author_trust.basis() {
+            TrustBasis::FirstUse { .. } => self.trust.check_catalog(&author_trust, &facts)?,
+            TrustBasis::Pinned | TrustBasis::Succeeded { .. } => {
+                self.trust.note_catalog(&author_trust, &facts)?
+            }
         }
-        Ok((found, standing, facts))
+        Ok((found, author_trust, facts))
     }
 
     /// Returns what a catalog says that concerns trust. A release that is here, and older than the
     /// least that may be used, counts as revoked.
-    fn facts(&self, found: &Found, standing: &Standing) -> CatalogFacts {
+    fn facts(&self, found: &SignedCatalog, author_trust: &AuthorTrust) -> CatalogFacts {
         let catalog = found.catalog();
         let entries = catalog.apps().values();
         let revoked = entries.flat_map(|entry| entry.revoked.iter().map(Digest::from));
@@ -188,8 +188,8 @@ impl Installer<'_> {
             // What cannot be read is not served.
             let here = self.records.get(name).ok().flatten();
             let here = here.iter().filter(|it| it.author == *catalog.author());
-            let is_older = |release: &&Release| {
-                let own = epoch_of(catalog, standing, &release.signer);
+            let is_older = |release: &&InstalledRelease| {
+                let own = epoch_of(catalog, author_trust, &release.signer);
                 own.is_some_and(|own| (own, release.sequence) < (least.epoch, least.sequence))
             };
             let older = here.flat_map(Installed::releases).filter(is_older);
@@ -206,7 +206,7 @@ impl Installer<'_> {
 
     async fn fetch_registry(&self, reference: &Reference) -> Result<Fetched, InstallError> {
         let auth = Auth::find(self.config.docker_config.as_deref(), reference)?;
-        let (asked, bounds) = (reference.clone(), Bounds::default());
+        let (asked, bounds) = (reference.clone(), TransferBounds::default());
         let pulled = tokio::task::spawn_blocking(move || oci::pull(&asked, &auth, &bounds));
         let pulled = pulled.await.map_err(std::io::Error::other)??;
         let lineage = match pulled.annotations.get(oci::LINEAGE) {
@@ -215,20 +215,20 @@ impl Installer<'_> {
             None => Vec::new(),
         };
         Ok(Fetched {
-            source: Source::Registry(reference.clone()),
+            source: AppSource::Registry(reference.clone()),
             component: pulled.component,
             lineage,
             listed: None,
         })
     }
 
-    pub(super) fn standing(
+    pub(super) fn author_trust(
         &self,
         author: &Datasite,
         signers: &[PublicKey],
         lineage: &[Link],
-    ) -> Result<Standing, InstallError> {
-        Ok(self.trust.standing(&Claim {
+    ) -> Result<AuthorTrust, InstallError> {
+        Ok(self.trust.author_trust(&SignerClaim {
             author: author.clone(),
             signers: signers.to_vec(),
             lineage: lineage.to_vec(),

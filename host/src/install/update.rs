@@ -1,14 +1,15 @@
 //! Looking whether there is another release of an app, and taking it.
 
-use super::{Change, InstallError, Installer};
-use crate::installed::Installed;
-use crate::source::Source;
-use crate::trust::Via;
+use syft_package::source::AppSource;
+use syft_package::trust::TrustBasis;
 
-/// What came of looking for another release.
+use super::{InstallError, Installer, ReleaseChange};
+use crate::installed::Installed;
+
+/// The result of looking for a newer release.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Update {
-    /// There is none.
+    /// There is no newer release.
     None,
     /// There is one that the owner went back from, or did not want.
     Skipped,
@@ -29,8 +30,8 @@ impl Installer<'_> {
         installed: &Installed,
         only_look: bool,
     ) -> Result<Update, InstallError> {
-        let source = Source::parse(&installed.source)?;
-        if !matches!(source, Source::Datasite(_))
+        let source = AppSource::parse(&installed.source)?;
+        if !matches!(source, AppSource::Datasite(_))
             && let Err(error) = self.heed(&installed.author)
         {
             tracing::warn!(app = %installed.name, "its author's catalog is not heeded: {error}");
@@ -42,7 +43,7 @@ impl Installer<'_> {
             }
             examined => examined?,
         };
-        let author = candidate.standing.author();
+        let author = candidate.author_trust.author();
         if (candidate.name(), author) != (&installed.name, &installed.author) {
             return Err(another(
                 installed,
@@ -51,25 +52,28 @@ impl Installer<'_> {
             ));
         }
         // Whoever is not known has to be shown to the owner, who is not asked here.
-        if matches!(candidate.standing.via(), Via::FirstUse { .. }) {
+        if matches!(candidate.author_trust.basis(), TrustBasis::FirstUse { .. }) {
             return Err(InstallError::Untrusted {
                 author: author.to_string(),
                 from: installed.source.clone(),
             });
         }
-        let is_wanted = matches!(candidate.change, Change::Replaces);
+        let is_wanted = matches!(candidate.change, ReleaseChange::Replaces);
         if !only_look && !is_wanted {
             self.renew(&candidate)?;
         }
         match candidate.change {
-            Change::Same => return Ok(Update::None),
-            Change::Skipped => return Ok(Update::Skipped),
-            Change::Waits if !candidate.growth.is_empty() => {
-                return Ok(Update::Waits(installed.clone(), candidate.growth));
+            ReleaseChange::Same => return Ok(Update::None),
+            ReleaseChange::Skipped => return Ok(Update::Skipped),
+            ReleaseChange::Waits if !candidate.added_permissions.is_empty() => {
+                return Ok(Update::Waits(
+                    installed.clone(),
+                    candidate.added_permissions,
+                ));
             }
-            Change::New | Change::Waits | Change::Replaces => {}
+            ReleaseChange::New | ReleaseChange::Waits | ReleaseChange::Replaces => {}
         }
-        let waits = !candidate.growth.is_empty();
+        let waits = !candidate.added_permissions.is_empty();
         // One that wants more does not run before the owner has agreed.
         if !waits {
             self.try_out(&candidate).await?;
@@ -79,9 +83,10 @@ impl Installer<'_> {
             (false, true) => self.hold(&candidate, &[])?,
             (false, false) => self.install(&candidate, &[])?,
         };
-        Ok(match waits {
-            true => Update::Waits(changed, candidate.growth),
-            false => Update::Taken(changed),
+        Ok(if waits {
+            Update::Waits(changed, candidate.added_permissions)
+        } else {
+            Update::Taken(changed)
         })
     }
 }

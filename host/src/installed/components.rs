@@ -5,9 +5,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::{Digest, private_dir};
+
 use super::InstalledError;
-use crate::digest::Digest;
-use crate::private;
 
 const EXTENSION: &str = "wasm";
 
@@ -23,7 +23,7 @@ impl Components {
     /// # Errors
     /// It cannot be made.
     pub fn open(folder: &Path) -> Result<Self, InstalledError> {
-        private::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
+        private_dir::make_folder(folder).map_err(|error| InstalledError::io(folder, error))?;
         Ok(Self {
             folder: folder.to_owned(),
         })
@@ -38,7 +38,8 @@ impl Components {
         let path = self.path(&digest);
         // Written anew where something else is in its place.
         if !matches!(self.read(&digest, component.len() as u64), Ok(kept) if kept == component) {
-            private::write(&path, component).map_err(|error| InstalledError::io(&path, error))?;
+            private_dir::write(&path, component)
+                .map_err(|error| InstalledError::io(&path, error))?;
         }
         Ok(digest)
     }
@@ -49,12 +50,13 @@ impl Components {
     /// It is not there, larger, or was changed.
     pub fn read(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>, InstalledError> {
         let path = self.path(digest);
-        let bytes = private::read(&path, limit)
+        let bytes = private_dir::read(&path, limit)
             .and_then(|bytes| bytes.ok_or_else(|| ErrorKind::NotFound.into()))
             .map_err(|error| InstalledError::io(&path, error))?;
-        match Digest::of(&bytes) == *digest {
-            true => Ok(bytes),
-            false => Err(InstalledError::Changed { path }),
+        if Digest::of(&bytes) == *digest {
+            Ok(bytes)
+        } else {
+            Err(InstalledError::Changed { path })
         }
     }
 
@@ -69,7 +71,7 @@ impl Components {
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let path = entry.map_err(wrong)?.path();
             let stem = path.file_stem().and_then(|it| it.to_str());
-            let is_unfinished = stem.is_some_and(|it| it.starts_with(private::UNFINISHED));
+            let is_unfinished = stem.is_some_and(|it| it.starts_with(private_dir::UNFINISHED));
             let digest = stem.and_then(|it| Digest::parse(it).ok());
             if is_unfinished || digest.is_some_and(|it| !needed.contains(&it)) {
                 fs::remove_file(&path).map_err(|error| InstalledError::io(&path, error))?;

@@ -2,12 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use syft_manifest::{Digest, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::timestamp::Timestamp;
-
-use crate::digest::Digest;
-use crate::manifest::Manifest;
 
 /// The only form of a record that there is yet.
 const FORM: u32 = 1;
@@ -23,11 +21,11 @@ pub struct Installed {
     /// Where it came from, and updates come from.
     pub source: String,
     /// What is served.
-    pub current: Release,
+    pub current: InstalledRelease,
     /// What was served before, and can be again.
-    pub previous: Option<Release>,
+    pub previous: Option<InstalledRelease>,
     /// What wants more than the owner has approved, and waits for that.
-    pub waiting: Option<Release>,
+    pub waiting: Option<InstalledRelease>,
     /// The signed digest of a release that the owner went back from: it is not taken again by
     /// itself.
     pub skipped: Option<Digest>,
@@ -36,7 +34,7 @@ pub struct Installed {
 /// A release of an app: its component, and what the owner approved for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "RawRelease", into = "RawRelease")]
-pub struct Release {
+pub struct InstalledRelease {
     /// Its version, which says nothing.
     pub version: semver::Version,
     /// Its number among the releases by keys of this epoch.
@@ -59,7 +57,7 @@ pub struct Release {
 
 impl Installed {
     /// Returns all releases that are kept.
-    pub fn releases(&self) -> impl Iterator<Item = &Release> {
+    pub fn releases(&self) -> impl Iterator<Item = &InstalledRelease> {
         let others = self.previous.iter().chain(&self.waiting);
         [&self.current].into_iter().chain(others)
     }
@@ -79,7 +77,7 @@ impl Installed {
 
     /// Returns the app with another release in place of the current one.
     #[must_use]
-    pub fn replaced_by(self, release: Release, source: String) -> Self {
+    pub fn replaced_by(self, release: InstalledRelease, source: String) -> Self {
         Self {
             source,
             previous: Some(self.current),
@@ -91,7 +89,7 @@ impl Installed {
     }
 }
 
-impl Release {
+impl InstalledRelease {
     /// Returns the digests by which it may be revoked.
     pub fn digests(&self) -> [Digest; 2] {
         [self.signed_sha256.clone(), self.sha256.clone()]
@@ -110,11 +108,11 @@ struct RawInstalled {
     name: String,
     author: String,
     source: String,
-    current: Release,
+    current: InstalledRelease,
     #[serde(skip_serializing_if = "Option::is_none")]
-    previous: Option<Release>,
+    previous: Option<InstalledRelease>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    waiting: Option<Release>,
+    waiting: Option<InstalledRelease>,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<Digest>,
 }
@@ -170,7 +168,7 @@ impl From<Installed> for RawInstalled {
     }
 }
 
-impl TryFrom<RawRelease> for Release {
+impl TryFrom<RawRelease> for InstalledRelease {
     type Error = String;
 
     fn try_from(raw: RawRelease) -> Result<Self, String> {
@@ -196,8 +194,8 @@ impl TryFrom<RawRelease> for Release {
     }
 }
 
-impl From<Release> for RawRelease {
-    fn from(it: Release) -> Self {
+impl From<InstalledRelease> for RawRelease {
+    fn from(it: InstalledRelease) -> Self {
         Self {
             version: it.version.to_string(),
             sequence: it.sequence,

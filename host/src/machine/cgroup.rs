@@ -29,7 +29,7 @@ pub(super) fn forbids_swap(read: Read<'_>) -> bool {
     let groups = groups(read, "", MOUNT);
     let own = groups.first();
     let holds_none = own.is_some_and(|group| is_zero(group, "memory.swap.current"));
-    holds_none && groups.iter().any(|it| is_zero(it, "memory.swap.max"))
+    holds_none && groups.iter().any(|group| is_zero(group, "memory.swap.max"))
 }
 
 /// Returns the folders of the process's group and of those above it, the own first. A
@@ -42,7 +42,7 @@ fn groups(read: Read<'_>, controller: &str, mount: &str) -> Vec<PathBuf> {
         let mut parts = line.splitn(3, ':').skip(1);
         let mut controllers = parts.next()?.split(',');
         let path = parts.next()?;
-        controllers.any(|it| it == controller).then_some(path)
+        controllers.any(|known| known == controller).then_some(path)
     });
     // A process outside of what it sees has a path with `..`.
     let Some(path) = path.filter(|path| !path.split('/').any(|name| name == "..")) else {

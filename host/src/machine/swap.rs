@@ -2,6 +2,8 @@
 //!
 //! Once they can, they can for as long as the process lives: pages that were written there
 //! stay, whatever is changed afterwards.
+//!
+//! Why: docs/decisions/17-memory-is-reset-by-written-pages.md
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -27,7 +29,7 @@ pub(crate) fn may_swap() -> bool {
 }
 
 struct Lookout {
-    /// The kernel tells whoever has it open when swap is added or removed.
+    /// The kernel reports added and removed swap to those who have it open.
     swaps: Option<File>,
     /// There is swap, and a limit alone keeps this process out of it.
     by_limit: bool,
@@ -91,7 +93,9 @@ impl Lookout {
 /// Tells whether there is swap by the words of `/proc/swaps`: a line for each below the first.
 fn has_swap(text: &str) -> bool {
     let mut lines = text.lines();
-    let is_known = lines.next().is_some_and(|it| it.starts_with("Filename"));
+    let is_known = lines
+        .next()
+        .is_some_and(|line| line.starts_with("Filename"));
     !is_known || lines.next().is_some()
 }
 

@@ -1,5 +1,7 @@
 //! A number of bytes that apps share: who holds least is served first, and nobody gets so
 //! much that nothing is left for the others.
+//!
+//! Why: docs/decisions/19-one-meter-for-all-a-call-takes.md
 
 use std::collections::HashMap;
 use std::fmt;
@@ -221,7 +223,7 @@ impl Books {
         let mut served = Vec::new();
         loop {
             let places = self.line.iter().enumerate();
-            let next = places.min_by_key(|(place, it)| (self.held(it.share.app), *place));
+            let next = places.min_by_key(|(place, waiting)| (self.held(waiting.share.app), *place));
             let Some((place, next)) = next else {
                 return served;
             };

@@ -5,13 +5,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use syft_manifest::private_dir;
+
 use super::tools;
-use crate::cache_bounds::{self, Bounds, keep_within, touch};
+use crate::cache_bounds::{self, CacheBounds, keep_within, touch};
 use crate::error::CommandError;
-use crate::private;
 
 /// Each has some 27 MB.
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: CacheBounds = CacheBounds {
     bytes: 1 << 30,
     age: Duration::from_secs(30 * 24 * 60 * 60),
 };
@@ -64,7 +65,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Kept>, CommandError> {
 pub(super) fn put(path: &Path, component: &Path, name: &str) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
-    private::write(&path.with_extension(NAME), name.as_bytes())?;
+    private_dir::write(&path.with_extension(NAME), name.as_bytes())?;
     // Both are below one folder, so this is one step.
     fs::rename(component, path)?;
     Ok(())

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use syft_manifest::sanitize::plain_excerpt;
 
 use crate::error::CommandError;
-use crate::plain::plain_excerpt;
 
 /// How the file of a package ends that has nothing native.
 const PURE: &str = "-none-any.whl";

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::locked::{self, Locked};
 use super::python::isolated;
 use super::requirements::Requirements;
-use crate::child::{Child, Ended, Folder, Limits};
+use crate::child::{Child, ChildFolder, ChildLimits, Ended};
 use crate::config::inherited;
 use crate::error::CommandError;
 use crate::scratch::Scratch;
@@ -48,7 +48,7 @@ const CONFIGURATION: &[&str] = &[
 const CERTIFICATES: &[&str] = &["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
 /// Far more than any package of pure Python needs.
-const LIMITS: Limits = Limits {
+const LIMITS: ChildLimits = ChildLimits {
     memory_bytes: Some(2 << 30),
     address_space_bytes: None,
     cpu_time: Some(Duration::from_secs(10 * 60)),
@@ -133,7 +133,7 @@ impl Pip<'_> {
         if !ended.succeeded() {
             return Err(cannot_install(&ended.why(MAX_LINES)));
         }
-        let report = crate::private::read(&report, MAX_REPORT_BYTES)?;
+        let report = syft_manifest::private_dir::read(&report, MAX_REPORT_BYTES)?;
         locked::read(&report.unwrap_or_default())
     }
 
@@ -192,7 +192,7 @@ impl Pip<'_> {
     }
 
     fn child(&self) -> Child<'_> {
-        isolated(&self.python, Folder::EmptyIn(self.place))
+        isolated(&self.python, ChildFolder::EmptyIn(self.place))
             .args(["-c", RUN])
             .limits(LIMITS)
     }

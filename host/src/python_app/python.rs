@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::child::{Child, Folder};
+use crate::child::{Child, ChildFolder};
 use crate::config::inherited;
 use crate::error::CommandError;
 
@@ -33,7 +33,7 @@ struct Said((u32, u32), PathBuf, String, String);
 
 /// Returns a child of a Python that takes nothing from its environment, its user's packages
 /// or the folder that it works in.
-pub(super) fn isolated<'a>(program: &Path, folder: Folder<'a>) -> Child<'a> {
+pub(super) fn isolated<'a>(program: &Path, folder: ChildFolder<'a>) -> Child<'a> {
     Child::of(program, folder).args(["-I", "-B", "-X", "utf8"])
 }
 
@@ -69,7 +69,7 @@ fn ask(name: &str, place: &Path) -> Result<Option<Said>, CommandError> {
     let Some(program) = inherited::find_program(name) else {
         return Ok(None);
     };
-    let asked = isolated(&program, Folder::EmptyIn(place))
+    let asked = isolated(&program, ChildFolder::EmptyIn(place))
         .args(["-c", ASK])
         .envs(inherited::variables(ENVIRONMENT))
         .env("PATH", inherited::search_path())

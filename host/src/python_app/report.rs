@@ -1,10 +1,10 @@
 //! Why a program does not build, as its author reads it.
 
 use serde::Deserialize;
+use syft_manifest::sanitize::{plain, plain_lines};
 
 use super::Program;
 use crate::error::CommandError;
-use crate::plain::{plain, plain_lines};
 use crate::ui::Ui;
 
 /// How the line begins on which our side in the builder's sandbox says what is wrong.

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::Path;
 
+use syft_manifest::private_dir;
+use syft_manifest::sanitize::plain_excerpt;
+
 use crate::error::CommandError;
-use crate::plain::plain_excerpt;
-use crate::private;
 
 const FILE_NAME: &str = "requirements.txt";
 
@@ -45,7 +46,7 @@ impl Requirements {
         let path = folder.join(FILE_NAME);
         let describe =
             |error: &dyn fmt::Display| CommandError::new(format!("{}: {error}", path.display()));
-        let found = private::read(&path, MAX_BYTES).map_err(|error| describe(&error))?;
+        let found = private_dir::read(&path, MAX_BYTES).map_err(|error| describe(&error))?;
         let Some(bytes) = found else {
             return Ok(Self(Vec::new()));
         };

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
+use syft_manifest::private_dir;
 
 use super::locked::Locked;
 use super::pip::Pip;
@@ -15,9 +16,8 @@ use super::python::{Python, isolated};
 use super::requirements::Requirements;
 use super::stage::Stage;
 use crate::cache_bounds::touch;
-use crate::child::{Child, Ended, Folder, Limits};
+use crate::child::{Child, ChildFolder, ChildLimits, Ended};
 use crate::error::CommandError;
-use crate::private;
 use crate::ui::Ui;
 
 /// It brings the Python that runs in components.
@@ -49,7 +49,7 @@ const RUN: &str = "import sys; from componentize_py import script; sys.exit(scri
 const DEADLINE: Duration = Duration::from_secs(600);
 
 /// What a program can make the builder use.
-const LIMITS: Limits = Limits {
+const LIMITS: ChildLimits = ChildLimits {
     memory_bytes: Some(4 << 30),
     address_space_bytes: None,
     cpu_time: Some(Duration::from_secs(240)),
@@ -60,7 +60,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// What the text of a program can make its reader use.
-const READER_LIMITS: Limits = Limits {
+const READER_LIMITS: ChildLimits = ChildLimits {
     memory_bytes: Some(1 << 30),
     cpu_time: Some(Duration::from_secs(60)),
     ..LIMITS
@@ -80,7 +80,7 @@ pub(super) struct Tools {
 impl Tools {
     /// Makes the environment in a folder, unless one of the same versions is complete.
     pub(super) fn make_ready(ui: Ui, folder: &Path) -> Result<Self, CommandError> {
-        private::make_folder(folder)?;
+        private_dir::make_folder(folder)?;
         let python = Python::find(folder)?;
         let environment = folder.join(current());
         // All users hold it together, and who makes the environment holds it alone: others
@@ -108,7 +108,7 @@ impl Tools {
     /// Reads the text of a program, by a Python that takes nothing from the environment or the
     /// current folder.
     pub(super) fn analyse(&self, stage: &Stage) -> Child<'_> {
-        isolated(&self.python, Folder::EmptyIn(&self.place))
+        isolated(&self.python, ChildFolder::EmptyIn(&self.place))
             .arg(stage.analyser())
             .limits(READER_LIMITS)
     }
@@ -132,7 +132,7 @@ impl Tools {
     /// Makes the component. The program runs in the builder's sandbox, which holds the
     /// stage and nothing of this machine.
     pub(super) fn componentize(&self, stage: &Stage) -> Result<Ended, CommandError> {
-        let ended = isolated(&self.python, Folder::Given(stage.path()))
+        let ended = isolated(&self.python, ChildFolder::Given(stage.path()))
             .args(["-c", RUN, "-q", "-d"])
             .arg(stage.wit())
             .args(["-w", syft_guest_python::WORLD])
@@ -224,7 +224,7 @@ fn make(ui: Ui, python: &Python, environment: &Path, folder: &Path) -> Result<()
         "setting up componentize-py {COMPONENTIZE_PY} in {}",
         folder.display()
     ));
-    let made = isolated(&python.program, Folder::EmptyIn(folder))
+    let made = isolated(&python.program, ChildFolder::EmptyIn(folder))
         .args(["-m", "venv", "--clear"])
         .arg(environment)
         .run(MAKE_DEADLINE)?;

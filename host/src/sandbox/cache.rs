@@ -9,22 +9,22 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use syft_manifest::Digest;
+use syft_manifest::private_dir::is_ours_alone;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
 use super::compiler::{self, CompileFailure, CompileLimits};
 use super::{Compiling, LoadError, engine};
-use crate::cache_bounds::{Bounds, keep_within, touch};
-use crate::digest::Digest;
-use crate::private::is_ours_alone;
+use crate::cache_bounds::{CacheBounds, keep_within, touch};
 
 /// A Python program has some 44 MB of code.
-const BOUNDS: Bounds = Bounds {
+const BOUNDS: CacheBounds = CacheBounds {
     bytes: 4 << 30,
     age: Duration::from_secs(30 * 24 * 60 * 60),
 };
 
-/// How the files end: of code, and of what says why there is none.
+/// Extensions of the files: compiled code, and why a component could not be compiled.
 const CODE: &str = "cwasm";
 const FAILED: &str = "failed";
 
@@ -129,7 +129,7 @@ impl Cache {
             Err(error) => error,
         };
         // Another engine tells apart what does not fit from what is damaged.
-        let other = engine::without_pool().and_then(|it| deserialize(&it, &path));
+        let other = engine::without_pool().and_then(|engine| deserialize(&engine, &path));
         if other.is_ok() {
             return Err(LoadError::Unfit(format!("{error:#}")));
         }

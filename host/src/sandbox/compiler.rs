@@ -1,5 +1,5 @@
 //! Compiles components, in a process of its own: what strangers wrote may take hours, take all
-//! memory or bring the compiler down, and none of that is to happen to whoever serves apps.
+//! memory or crash the compiler, and a host that serves apps survives all of that.
 
 mod bounds;
 mod budget;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::Compiling;
-use crate::child::{Child, End, Ended, Folder, Limits};
+use crate::child::{Child, ChildFolder, ChildLimits, End, Ended};
 use crate::scratch::Scratch;
 
 pub use budget::CompileLimits;
@@ -45,6 +45,7 @@ impl Code {
     }
 }
 
+// Why: docs/decisions/50-compiling-in-its-own-process.md
 /// Compiles a component, for as long as its limits allow. It works in `place`, which has to be
 /// private and on the disk where the code is to be kept.
 ///
@@ -61,16 +62,16 @@ pub(super) fn compile(
     let folder = scratch.path().to_owned();
     fs::write(folder.join(job::COMPONENT), component).map_err(CompileFailure::host)?;
     let n_threads = thread::available_parallelism().map_or(1, |n| n.get().min(MOST_THREADS));
-    let mut child = Child::job(job::NAME, Folder::Given(&folder))
+    let mut child = Child::job(job::NAME, ChildFolder::Given(&folder))
         .env("RAYON_NUM_THREADS", n_threads.to_string())
         .stdout_bytes(SAID_BYTES)
-        .limits(Limits {
+        .limits(ChildLimits {
             memory_bytes: Some(budget.memory_bytes),
             cpu_time: Some(budget.cpu_time),
             file_bytes: Some(budget.code_bytes),
             open_files: Some(OPEN_FILES),
             low_priority: compiling == Compiling::BesideOthers,
-            ..Limits::default()
+            ..ChildLimits::default()
         });
     if compiling == Compiling::Alone {
         child = child.arg(job::ALONE);
@@ -81,7 +82,7 @@ pub(super) fn compile(
     }
     let path = folder.join(job::CODE);
     match fs::symlink_metadata(&path) {
-        Ok(it) if it.is_file() && it.len() <= budget.code_bytes => Ok(Code {
+        Ok(found) if found.is_file() && found.len() <= budget.code_bytes => Ok(Code {
             path,
             _scratch: scratch,
         }),
@@ -92,7 +93,7 @@ pub(super) fn compile(
     }
 }
 
-/// Returns why there is no code, if there is none.
+/// Returns why there is no code; `None` if there is.
 fn failure(ended: &Ended, budget: &budget::Budget) -> Option<CompileFailure> {
     let said = || String::from_utf8_lossy(&ended.stdout).into_owned();
     let code = |code: u8| End::Exited(code.into());

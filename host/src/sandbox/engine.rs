@@ -1,4 +1,6 @@
 //! The engine that all calls of an app share, and the clock that interrupts them.
+//!
+//! Why: docs/decisions/18-when-wasmtime-is-upgraded.md
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, OnceLock};
@@ -6,11 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
+use syft_manifest::Limits;
 use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
-use super::limits::Limits;
 use crate::machine;
 
 /// How often a running guest gives way to others, and how exact its deadline is
@@ -43,9 +45,10 @@ pub(super) enum Clearing {
 impl Clearing {
     /// Returns the fastest that is right on this machine.
     pub(super) fn of_this_machine() -> Self {
-        match machine::may_swap() {
-            true => Self::All,
-            false => Self::WhatIsPresent,
+        if machine::may_swap() {
+            Self::All
+        } else {
+            Self::WhatIsPresent
         }
     }
 }

@@ -1,12 +1,12 @@
-//! What came of a call.
+//! How a call ended.
 
 use std::time::Duration;
 
 /// The most bytes of what a guest says about its failure.
 const MAX_DETAIL_BYTES: usize = 4096;
 
-/// What came of a call. All of these are the guest's doing and none is an error
-/// of the host.
+/// How a call ended. Each of these is the guest's doing; an error of the host is not an
+/// outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The handler answered.
@@ -51,6 +51,7 @@ pub struct Answer {
     pub body: Option<Vec<u8>>,
 }
 
+// Why: docs/decisions/16-guest-failures-are-values.md
 impl Outcome {
     /// Returns the kind of outcome as one word, for logs.
     pub fn name(&self) -> &'static str {

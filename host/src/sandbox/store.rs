@@ -1,46 +1,59 @@
 //! The state of one call: everything a guest can reach.
+//!
+//! Why: docs/decisions/15-a-fresh-instance-for-each-call.md
 
-use std::sync::Arc;
 use std::time::Instant;
 
+use syft_manifest::Limits;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use super::limits::Limits;
-use super::meter::{Charge, Limiter, Meter, Part};
-use super::output::Output;
-use crate::capability::files::Guard;
+use super::limiter::Limiter;
+use crate::capability::files::{FilesView, Guard};
+use crate::capability::keyvalue::{KeyValueCtx, KeyValueView};
+use crate::capability::{AppIdentity, CallContext, Output};
+use crate::meter::Meter;
 use crate::state::Session;
 
-/// Whom a guest runs for.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The name of the app.
-    pub app: Arc<str>,
-    /// The email of the owner.
-    pub datasite: Arc<str>,
-}
-
-/// What the host holds for one call. A guest reaches nothing that is not here.
-pub(crate) struct CallState {
+/// What the host holds for one call. A guest reaches nothing that is not here, and each of
+/// its imports only the part that one of these methods returns.
+pub(super) struct CallState {
     wasi: WasiCtx,
-    pub(crate) table: ResourceTable,
-    pub(crate) files: Guard,
-    pub(crate) state: Session,
+    table: ResourceTable,
+    files: Guard,
+    keyvalue: KeyValueCtx,
+    context: CallContext,
+    output: Output,
     limiter: Limiter,
-    pub(crate) meter: Meter,
-    /// What is on its way to the guest: the result of the last operation that had one worth
-    /// counting. It may have arrived by now.
-    pub(crate) passing: Charge,
-    pub(crate) identity: Identity,
-    pub(crate) output: Output,
-    pub(crate) deadline: Instant,
 }
 
 impl CallState {
-    pub(crate) fn limits(&self) -> &Limits {
-        self.limiter.limits()
+    pub(super) fn files(&mut self) -> FilesView<'_> {
+        FilesView {
+            files: &self.files,
+            table: &mut self.table,
+        }
+    }
+
+    pub(super) fn keyvalue(&mut self) -> KeyValueView<'_> {
+        KeyValueView {
+            ctx: &mut self.keyvalue,
+            table: &mut self.table,
+        }
+    }
+
+    pub(super) fn context(&mut self) -> &mut CallContext {
+        &mut self.context
+    }
+
+    pub(super) fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    /// Returns the app's state as the call left it.
+    pub(super) fn into_session(self) -> Session {
+        self.keyvalue.into_session()
     }
 }
 
@@ -59,9 +72,9 @@ pub(super) fn new(
     engine: &Engine,
     limits: &Limits,
     meter: &Meter,
-    identity: Identity,
+    identity: AppIdentity,
     files: Guard,
-    state: Session,
+    session: Session,
     output: Output,
 ) -> Store<CallState> {
     let mut table = ResourceTable::new();
@@ -78,13 +91,13 @@ pub(super) fn new(
         wasi,
         table,
         files,
-        state,
-        limiter: Limiter::new(limits.clone(), meter),
-        meter: meter.clone(),
-        passing: meter.nothing(Part::Held),
-        identity,
+        keyvalue: KeyValueCtx::new(session, limits, meter),
+        context: CallContext {
+            identity,
+            deadline: Instant::now() + limits.time,
+        },
         output,
-        deadline: Instant::now() + limits.time,
+        limiter: Limiter::new(limits.clone(), meter),
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);

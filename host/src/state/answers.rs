@@ -4,21 +4,23 @@
 //! the tree, gives it later and does not run the call again. The record stays until its
 //! time is over: a request file that comes back once it was answered gets the same
 //! answer.
+//!
+//! Why: docs/decisions/26-answers-are-recorded-with-the-state.md
 
-mod book;
-mod mark;
+mod fingerprint;
+mod index;
 mod records;
 
 use redb::{ReadableDatabase, ReadableTable};
 use syft_protocol::address::Address;
 use syft_protocol::timestamp::Timestamp;
 
-pub(super) use book::Book;
-use book::NOTED_TOGETHER;
-use mark::Likeness;
-pub use mark::Mark;
+use fingerprint::Likeness;
+pub use fingerprint::RequestFingerprint;
+pub(super) use index::AnswerIndex;
+use index::NOTED_TOGETHER;
+pub(super) use records::{AnswerRecord, AnswerRecords, make_tables};
 use records::{ENDS, NEVER, RECORDS};
-pub(super) use records::{Record, Records, make_tables};
 
 use super::file::guarded;
 use super::writer::Changes;
@@ -42,7 +44,7 @@ impl Session {
     pub(crate) fn keep_answer(
         &mut self,
         address: &Address,
-        mark: impl FnOnce() -> Mark,
+        fingerprint: impl FnOnce() -> RequestFingerprint,
         answer: &[u8],
         answered: Timestamp,
         expires: Timestamp,
@@ -50,9 +52,9 @@ impl Session {
         let Some(keep) = self.keeps_answers().filter(|_| self.has_written()) else {
             return;
         };
-        self.keep(Record {
+        self.keep(AnswerRecord {
             address: address.to_string(),
-            mark: mark().to_bytes(),
+            fingerprint: fingerprint().to_bytes(),
             end: expires.min(answered.saturating_add(keep)).micros(),
             answer: answer.to_vec(),
         });
@@ -68,9 +70,9 @@ impl Store {
     pub(crate) async fn recorded(
         &self,
         address: &Address,
-        mark: impl FnOnce() -> Mark,
+        fingerprint: impl FnOnce() -> RequestFingerprint,
     ) -> Result<Recorded, StoreError> {
-        if self.book.is_empty() {
+        if self.index.is_empty() {
             return Ok(Recorded::Nothing);
         }
         let address = address.to_string();
@@ -80,7 +82,7 @@ impl Store {
                 return Ok(Recorded::Nothing);
             };
             let (of, _, answer) = found.value();
-            Ok(match mark().likeness(of) {
+            Ok(match fingerprint().likeness(of) {
                 Likeness::Same => Recorded::Answer(answer.to_vec()),
                 // Released clients derive the id from the content, and send anew under it.
                 Likeness::SentAnew => Recorded::Nothing,
@@ -96,31 +98,31 @@ impl Store {
 
     /// Makes sure that unpublished answers take no more than they may.
     async fn make_room(&self) -> Result<(), StoreError> {
-        let is_full = || self.book.waiting_bytes() > self.waiting_bytes;
-        if is_full() && self.book.n_to_note() > 0 {
+        let is_full = || self.index.waiting_bytes() > self.waiting_bytes;
+        if is_full() && self.index.n_to_note() > 0 {
             self.writer.commit(Changes::default()).await?;
         }
-        match is_full() {
-            true => Err(StoreError::new(
+        if is_full() {
+            return Err(StoreError::new(
                 "too many answers wait until they can be written beside their requests",
-            )),
-            false => Ok(()),
+            ));
         }
+        Ok(())
     }
 
     /// Takes note that the answer lies beside its request, or that nobody waits for it.
     /// That need not reach the disk: it is then found out again.
     pub(crate) fn published(&self, address: &Address) {
-        if !self.book.is_empty() {
-            self.book.publish(&address.to_string());
+        if !self.index.is_empty() {
+            self.index.publish(&address.to_string());
         }
     }
 
     /// Takes note of all answers for which nobody waits.
     pub(crate) fn publish_unless(&self, is_waiting: impl Fn(&Address) -> bool) {
-        for text in self.book.unpublished() {
+        for text in self.index.unpublished() {
             if !Address::parse(&text).is_some_and(|address| is_waiting(&address)) {
-                self.book.publish(&text);
+                self.index.publish(&text);
             }
         }
     }
@@ -131,7 +133,7 @@ impl Store {
     /// They cannot be read or written.
     pub(crate) async fn forget_answers(&self, now: Timestamp) -> Result<(), StoreError> {
         // As many as there are now: others are published meanwhile, without end.
-        for _ in 0..self.book.n_to_note().div_ceil(NOTED_TOGETHER) {
+        for _ in 0..self.index.n_to_note().div_ceil(NOTED_TOGETHER) {
             self.writer.commit(Changes::default()).await?;
         }
         let mut is_any = false;

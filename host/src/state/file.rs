@@ -1,4 +1,7 @@
 //! The file of an app's state, opened anew where the disk has failed.
+//!
+//! Why: docs/decisions/13-a-host-failure-is-not-an-answer.md
+//! Why: docs/decisions/27-what-is-forced-to-disk.md
 
 use std::fs;
 use std::io;
@@ -10,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError};
 
-use super::unforced::Unforced;
+use super::no_sync_backend::NoSyncBackend;
 use crate::durability::Durability;
 
 /// Memory for pages of the file.
@@ -108,7 +111,7 @@ fn open(path: &Path, durability: Durability, may_create: bool) -> Result<Databas
     // A file that was closed is no proof that its pages reached the disk before the
     // power failed.
     builder.set_check_integrity_on_open(true);
-    builder.create_with_backend(Unforced(file))
+    builder.create_with_backend(NoSyncBackend(file))
 }
 
 fn number(path: &Path) -> io::Result<Number> {

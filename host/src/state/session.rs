@@ -1,4 +1,6 @@
 //! The state as one call sees it.
+//!
+//! Why: docs/decisions/25-state-is-a-transaction.md
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -6,15 +8,15 @@ use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
+use syft_manifest::Limits;
 use thiserror::Error;
 
-use super::answers::Record;
+use super::answers::AnswerRecord;
 use super::snapshot::{ABSENT, Snapshot, Version};
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
 use crate::failpoint::{self, Step};
-use crate::sandbox::Limits;
-use crate::sandbox::meter::{Charge, Meter, Part, Refused};
+use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
 /// Keys that are listed at one time, and what a key costs besides its text.
 const PAGE: usize = 1_000;
@@ -39,7 +41,7 @@ pub(crate) struct Session {
     charge: Option<Charge>,
     /// What the host keeps together with it.
     extras: Vec<Extra>,
-    answer: Option<Record>,
+    answer: Option<AnswerRecord>,
     /// What the host could not do for the call.
     trouble: Option<StoreError>,
 }
@@ -64,7 +66,7 @@ pub(crate) enum SessionError {
     Call(usize),
     /// There is no memory for it.
     #[error(transparent)]
-    Memory(#[from] Refused),
+    Memory(#[from] MemoryRefused),
     /// The host cannot.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -194,7 +196,7 @@ impl Session {
     }
 
     /// Has the answer kept together with what the call wrote.
-    pub(super) fn keep(&mut self, answer: Record) {
+    pub(super) fn keep(&mut self, answer: AnswerRecord) {
         self.answer = Some(answer);
     }
 
@@ -277,9 +279,9 @@ impl Session {
 
     fn check_key(&self, key: &str) -> Result<(), SessionError> {
         let limit = self.limits.state_key_bytes;
-        match key.len() > limit {
-            true => Err(SessionError::Key(limit)),
-            false => Ok(()),
+        if key.len() > limit {
+            return Err(SessionError::Key(limit));
         }
+        Ok(())
     }
 }

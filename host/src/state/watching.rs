@@ -1,8 +1,8 @@
-//! What is kept of the watches of an app: what it was told of files, and events that
-//! it would not take.
+//! What is kept of the watches of an app: the files as the app knows them, and events that
+//! it failed to take.
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
-use syft_protocol::watching::{Change, Stamp};
+use syft_protocol::file_events::{Attempts, FileChange, FileStamp, Record, WatchNumber};
 use uuid::Uuid;
 
 use super::file::guarded;
@@ -10,43 +10,18 @@ use super::{Session, Store, StoreError};
 
 /// Each watch under its number, as the app defines it.
 const WATCHES: TableDefinition<'_, u32, &str> = TableDefinition::new("watches");
-/// What a watch was told of each file.
-const TOLD: TableDefinition<'_, (u32, &str), &[u8]> = TableDefinition::new("told");
+/// Each file as a watch delivered it.
+const DELIVERED: TableDefinition<'_, (u32, &str), &[u8]> = TableDefinition::new("told");
 /// Events that failed: how often, and when last.
 const ATTEMPTS: TableDefinition<'_, u128, (u32, i64)> = TableDefinition::new("attempts");
 /// Events that were given up.
 const PARKED: TableDefinition<'_, u128, &str> = TableDefinition::new("parked");
 
-/// The number of a watch, for as long as the app has it.
-pub(crate) type WatchNumber = u32;
-
-/// How often an event failed, and when last, in microseconds since the epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Attempts {
-    pub(crate) n_failed: u32,
-    pub(crate) at: i64,
-}
-
-/// A change of what is kept.
-#[derive(Debug, Clone)]
-pub(crate) enum Note {
-    /// There is a watch.
-    Watch(WatchNumber, String),
-    /// There is no such watch any more, and nothing that it was told.
-    NoWatch(WatchNumber),
-    /// A watch was told of a file.
-    Told(WatchNumber, Change),
-    /// An event failed, or is over.
-    Attempts(Uuid, Option<Attempts>),
-    /// An event was given up, or is no longer kept.
-    Parked(Uuid, Option<String>),
-}
-
 /// All that is kept of watches.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     pub(crate) watches: Vec<(WatchNumber, String)>,
-    pub(crate) told: Vec<(WatchNumber, String, Stamp)>,
+    pub(crate) delivered: Vec<(WatchNumber, String, FileStamp)>,
     pub(crate) attempts: Vec<(Uuid, Attempts)>,
     pub(crate) parked: Vec<(Uuid, String)>,
 }
@@ -61,62 +36,62 @@ impl Store {
         guarded(read).map_err(StoreError::new)
     }
 
-    /// Keeps notes.
+    /// Keeps records.
     ///
     /// # Errors
     /// They cannot be written. None of them was kept.
-    pub(crate) async fn note(&self, notes: Vec<Note>) -> Result<(), StoreError> {
-        self.write(Box::new(move |transaction| write(transaction, notes)))
+    pub(crate) async fn record(&self, records: Vec<Record>) -> Result<(), StoreError> {
+        self.write(Box::new(move |transaction| write(transaction, records)))
             .await
     }
 }
 
 impl Session {
-    /// Has notes kept together with what the call wrote, or not at all.
-    pub(crate) fn also_note(&mut self, notes: Vec<Note>) {
-        self.also(Box::new(move |transaction| write(transaction, notes)));
+    /// Has records kept together with what the call wrote, or not at all.
+    pub(crate) fn also_record(&mut self, records: Vec<Record>) {
+        self.also(Box::new(move |transaction| write(transaction, records)));
     }
 }
 
 pub(super) fn make_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(WATCHES)?;
-    transaction.open_table(TOLD)?;
+    transaction.open_table(DELIVERED)?;
     transaction.open_table(ATTEMPTS)?;
     transaction.open_table(PARKED)?;
     Ok(())
 }
 
-fn write(transaction: &WriteTransaction, notes: Vec<Note>) -> Result<(), redb::Error> {
+fn write(transaction: &WriteTransaction, records: Vec<Record>) -> Result<(), redb::Error> {
     let mut watches = transaction.open_table(WATCHES)?;
-    let mut told = transaction.open_table(TOLD)?;
+    let mut delivered = transaction.open_table(DELIVERED)?;
     let mut attempts = transaction.open_table(ATTEMPTS)?;
     let mut parked = transaction.open_table(PARKED)?;
-    for note in notes {
-        match note {
-            Note::Watch(number, text) => {
+    for record in records {
+        match record {
+            Record::Watch(number, text) => {
                 watches.insert(number, text.as_str())?;
             }
-            Note::NoWatch(number) => {
+            Record::NoWatch(number) => {
                 watches.remove(number)?;
-                told.retain_in((number, "")..(number + 1, ""), |_, _| false)?;
+                delivered.retain_in((number, "")..(number + 1, ""), |_, _| false)?;
             }
-            Note::Told(number, Change { path, stamp }) => {
+            Record::Delivered(number, FileChange { path, stamp }) => {
                 let key = (number, &*path);
                 match stamp {
-                    Some(stamp) => told.insert(key, stamp.to_bytes().as_slice())?,
-                    None => told.remove(key)?,
+                    Some(stamp) => delivered.insert(key, stamp.to_bytes().as_slice())?,
+                    None => delivered.remove(key)?,
                 };
             }
-            Note::Attempts(id, Some(it)) => {
-                attempts.insert(id.as_u128(), (it.n_failed, it.at))?;
+            Record::Attempts(id, Some(Attempts { n_failed, at })) => {
+                attempts.insert(id.as_u128(), (n_failed, at))?;
             }
-            Note::Attempts(id, None) => {
+            Record::Attempts(id, None) => {
                 attempts.remove(id.as_u128())?;
             }
-            Note::Parked(id, Some(text)) => {
-                parked.insert(id.as_u128(), text.as_str())?;
+            Record::Parked(id, Some(event)) => {
+                parked.insert(id.as_u128(), event.text().as_str())?;
             }
-            Note::Parked(id, None) => {
+            Record::Parked(id, None) => {
                 parked.remove(id.as_u128())?;
             }
         }
@@ -131,12 +106,12 @@ fn read(database: &Database) -> Result<Kept, redb::Error> {
         let (number, text) = entry?;
         kept.watches.push((number.value(), text.value().to_owned()));
     }
-    for entry in transaction.open_table(TOLD)?.iter()? {
+    for entry in transaction.open_table(DELIVERED)?.iter()? {
         let (key, stamp) = entry?;
         let (number, path) = key.value();
-        // One of another version of the host is as good as none.
-        if let Some(stamp) = Stamp::from_bytes(stamp.value()) {
-            kept.told.push((number, path.to_owned(), stamp));
+        // A stamp that another version of the host wrote is ignored.
+        if let Some(stamp) = FileStamp::from_bytes(stamp.value()) {
+            kept.delivered.push((number, path.to_owned(), stamp));
         }
     }
     for entry in transaction.open_table(ATTEMPTS)?.iter()? {

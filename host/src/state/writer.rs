@@ -1,4 +1,4 @@
-//! The one thread that writes, while there is something to write.
+//! The one thread that commits, while there is something to commit.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -10,7 +10,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use syft_protocol::timestamp::Timestamp;
 use tokio::sync::oneshot;
 
-use super::answers::{Book, Record, Records};
+use super::answers::{AnswerIndex, AnswerRecord, AnswerRecords};
 use super::file::{File, guarded};
 use super::snapshot::{ABSENT, Version};
 use super::{COMMITS, KEYS_CHANGED, NUMBERS, StoreError, USED_BYTES, VALUES};
@@ -35,17 +35,17 @@ pub(super) struct Changes {
     pub(super) writes: BTreeMap<String, Option<Vec<u8>>>,
     pub(super) extras: Vec<Extra>,
     /// The answer of the call.
-    pub(super) answer: Option<Record>,
+    pub(super) answer: Option<AnswerRecord>,
     /// Answers whose time is over by then are forgotten.
     pub(super) forget: Option<Timestamp>,
 }
 
-/// What came of a commit.
+/// The result of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Commit {
     /// All of it is on the disk.
     Done,
-    /// Something that the call has read is no more so. Nothing of it was kept.
+    /// Something that the call has read was changed meanwhile. Nothing of it was kept.
     Conflict,
 }
 
@@ -54,35 +54,35 @@ struct Job {
     reply: oneshot::Sender<Result<Commit, StoreError>>,
 }
 
-/// What the thread has at hand.
-pub(super) struct Desk {
+/// What the thread that commits works with.
+pub(super) struct CommitContext {
     pub(super) file: Arc<File>,
-    pub(super) book: Arc<Book>,
+    pub(super) index: Arc<AnswerIndex>,
     /// The most bytes of keys and values.
     pub(super) state_bytes: u64,
     /// The most bytes of published answers.
     pub(super) answers_bytes: u64,
 }
 
-/// Hands changes to the thread that writes them. Dropped, it waits for it to end.
+/// Hands changes to the thread that commits them, and waits for it to end when dropped.
 pub(super) struct Writer {
-    desk: Arc<Desk>,
-    clerk: Arc<Mutex<Clerk>>,
+    context: Arc<CommitContext>,
+    committer: Arc<Mutex<CommitThread>>,
 }
 
-/// The thread at a desk.
+/// The thread that commits, while there is one.
 #[derive(Default)]
-struct Clerk {
-    /// Where it takes its work from; nothing, once it waits for none.
+struct CommitThread {
+    /// Where it takes its work from; `None` once it has stopped waiting for more.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn new(desk: Desk) -> Self {
+    pub(super) fn new(context: CommitContext) -> Self {
         Self {
-            desk: Arc::new(desk),
-            clerk: Arc::default(),
+            context: Arc::new(context),
+            committer: Arc::default(),
         }
     }
 
@@ -95,19 +95,22 @@ impl Writer {
     }
 
     fn hand_over(&self, job: Job) -> Result<(), StoreError> {
-        let mut clerk = lock(&self.clerk);
-        let Some(job) = clerk.take(job) else {
+        // The lock is what keeps a job from being lost: the thread gives up its queue only
+        // under it, so a job is either in the queue of a thread that goes on, or given back.
+        let mut committer = lock(&self.committer);
+        let Some(job) = committer.take(job) else {
             return Ok(());
         };
-        clerk.go();
+        // The last thread has ended or is about to. There is never a second one beside it.
+        committer.join();
         let (jobs, receiver) = mpsc::channel();
-        let (desk, place) = (Arc::clone(&self.desk), Arc::clone(&self.clerk));
+        let (context, place) = (Arc::clone(&self.context), Arc::clone(&self.committer));
         let thread = thread::Builder::new()
             .name("state".to_owned())
-            .spawn(move || desk.write_all(receiver, &place))
+            .spawn(move || context.write_all(receiver, &place))
             .map_err(StoreError::new)?;
-        (clerk.jobs, clerk.thread) = (Some(jobs), Some(thread));
-        match clerk.take(job) {
+        (committer.jobs, committer.thread) = (Some(jobs), Some(thread));
+        match committer.take(job) {
             None => Ok(()),
             Some(_) => Err(StoreError::new("the thread that writes it has ended")),
         }
@@ -116,14 +119,15 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let mut clerk = std::mem::take(&mut *lock(&self.clerk));
-        clerk.jobs = None;
-        clerk.go();
+        let mut committer = std::mem::take(&mut *lock(&self.committer));
+        // Without a sender the thread finishes what it has and ends.
+        committer.jobs = None;
+        committer.join();
     }
 }
 
-impl Clerk {
-    /// Takes a job, or gives it back where there is nobody to do it.
+impl CommitThread {
+    /// Takes a job, or gives it back if there is no thread.
     fn take(&self, job: Job) -> Option<Job> {
         match &self.jobs {
             Some(jobs) => jobs.send(job).err().map(|refused| refused.0),
@@ -132,7 +136,7 @@ impl Clerk {
     }
 
     /// Waits for the end of a thread that takes no more jobs.
-    fn go(&mut self) {
+    fn join(&mut self) {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -141,25 +145,26 @@ impl Clerk {
     }
 }
 
-fn lock(clerk: &Mutex<Clerk>) -> MutexGuard<'_, Clerk> {
-    clerk.lock().expect("no holder of this lock panics")
+fn lock(committer: &Mutex<CommitThread>) -> MutexGuard<'_, CommitThread> {
+    committer.lock().expect("no holder of this lock panics")
 }
 
-impl Desk {
-    /// Writes until nobody hands over anything any more, or nothing for a while.
-    fn write_all(&self, jobs: Receiver<Job>, clerk: &Mutex<Clerk>) {
+impl CommitContext {
+    /// Writes until no more jobs can come, or none has come for a while.
+    fn write_all(&self, jobs: Receiver<Job>, committer: &Mutex<CommitThread>) {
         loop {
             match jobs.recv_timeout(LINGER) {
                 Ok(first) => self.write(first, &jobs),
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    let mut clerk = lock(clerk);
-                    // What was handed over just now is there by now, and nothing comes after.
+                    let mut committer = lock(committer);
+                    // Jobs are handed over under this lock, so none can come between the
+                    // last look and the end of the queue.
                     let Ok(first) = jobs.try_recv() else {
-                        clerk.jobs = None;
+                        committer.jobs = None;
                         return;
                     };
-                    drop(clerk);
+                    drop(committer);
                     self.write(first, &jobs);
                 }
             }
@@ -175,6 +180,7 @@ impl Desk {
         let results = match self.write_together(changes) {
             Ok(commits) => commits.into_iter().map(Ok).collect(),
             Err(error) => {
+                // After an error redb refuses everything until the file is opened anew.
                 self.file.close();
                 vec![Err(StoreError::new(error)); replies.len()]
             }
@@ -189,13 +195,14 @@ impl Desk {
     /// Writes the changes of several calls in one transaction, one after another: each
     /// sees what those before it have changed.
     fn write_together(&self, all: Vec<Changes>) -> Result<Vec<Commit>, redb::Error> {
-        // Before anything is written: a new answer may have the address of an old one.
-        let published = self.book.take_published();
+        // Taken before anything is written: a new answer may have the address of an old one,
+        // and it is the old one that was published.
+        let published = self.index.take_published();
         let answers = all.iter().filter_map(|changes| changes.answer.as_ref());
-        let added = answers.map(|it| it.address().to_owned()).collect();
+        let added = answers.map(|answer| answer.address().to_owned()).collect();
         let attempt = || -> Result<_, redb::Error> {
             let transaction = self.file.database()?.begin_write()?;
-            let mut records = Records::open(&transaction)?;
+            let mut records = AnswerRecords::open(&transaction)?;
             for address in &published {
                 records.publish(address)?;
             }
@@ -205,24 +212,27 @@ impl Desk {
                 .collect::<Result<Vec<_>, _>>()?;
             records.keep_within(self.answers_bytes)?;
             let totals = records.close()?;
+            // A conflict has written nothing. Where all are conflicts, no wait for the disk
+            // is spent on the notes alone: they go with the next commit.
             let is_worth_it = commits.contains(&Commit::Done);
-            match is_worth_it {
-                true => {
-                    failpoint::reach(Step::BeforeCommit, "");
-                    transaction.commit()?;
-                    failpoint::reach(Step::AfterCommit, "");
-                }
-                false => transaction.abort()?,
+            if is_worth_it {
+                failpoint::reach(Step::BeforeCommit, "");
+                transaction.commit()?;
+                failpoint::reach(Step::AfterCommit, "");
+            } else {
+                transaction.abort()?;
             }
             Ok((commits, is_worth_it.then_some(totals)))
         };
         let result = guarded(attempt);
         match &result {
-            Ok((_, Some(totals))) => self.book.committed(*totals, added),
-            Ok((_, None)) => self.book.put_back(published),
+            Ok((_, Some(totals))) => self.index.committed(*totals, added),
+            Ok((_, None)) => self.index.put_back(published),
+            // The disk may have failed before or after the commit took hold. The notes are
+            // made once more, and the answers taken for kept: a look into the file decides.
             Err(_) => {
-                self.book.put_back(published);
-                self.book.failed(added);
+                self.index.put_back(published);
+                self.index.failed(added);
             }
         }
         result.map(|(commits, _)| commits)
@@ -231,7 +241,7 @@ impl Desk {
 
 fn write(
     transaction: &WriteTransaction,
-    records: &mut Records<'_>,
+    records: &mut AnswerRecords<'_>,
     quota: u64,
     changes: Changes,
 ) -> Result<Commit, redb::Error> {
@@ -250,7 +260,11 @@ fn write(
     Ok(Commit::Done)
 }
 
-/// Writes what a call wrote; `None` where that is in conflict with what is there.
+/// Writes what a call wrote; `None` if that is in conflict with what is there.
+///
+/// A call has read a snapshot, and others may have committed since. It is as if it ran alone
+/// only if each value that it read still has the version that it saw, and if it listed keys, no
+/// key was made or deleted.
 fn write_values(
     transaction: &WriteTransaction,
     quota: u64,
@@ -281,7 +295,8 @@ fn write_values(
     let growth = growth(&values, changes)?;
     let used_after = used.saturating_add_signed(growth.bytes);
     if growth.bytes > 0 && used_after > quota {
-        // Others have used it up. Alone, the call learns of it where it writes.
+        // Others have used the quota up meanwhile. The call runs again alone, and learns of it
+        // where it writes.
         return Ok(None);
     }
     let commit = number(&numbers, COMMITS)? + 1;
@@ -314,7 +329,7 @@ fn growth(
         changes_keys: false,
     };
     for (key, value) in &changes.writes {
-        let before = values.get(key.as_str())?.map(|it| it.value().1.len());
+        let before = values.get(key.as_str())?.map(|found| found.value().1.len());
         let after = value.as_ref().map(Vec::len);
         let used = |size: Option<usize>| size.map_or(0, |size| (key.len() + size) as i64);
         growth.bytes += used(after) - used(before);

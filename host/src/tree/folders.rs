@@ -1,4 +1,6 @@
 //! The folders of callers that are held open, so that a file costs no walk.
+//!
+//! Why: docs/decisions/05-folders-of-callers-stay-open.md
 
 use std::collections::HashMap;
 use std::io;

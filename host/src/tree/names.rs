@@ -1,56 +1,31 @@
 //! The names in a folder, read from where the last look at it stopped.
+//!
+//! Why: docs/decisions/02-scans-read-in-slices.md
 
 use std::collections::HashSet;
 use std::io;
-use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom, Stat, openat, seek};
+use rustix::fs::{FileType, Mode, OFlags, Stat, openat};
 use syft_protocol::address::{FileKind, Folder, RequestId, request_file};
 
+use super::cursor::Cursor;
 use super::read::{is_outdated, look_at};
-use super::scan::Skipped;
-
-/// Bytes of names that the kernel gives at once.
-const NAME_BYTES: usize = 32 << 10;
+use super::scan::SkippedEntries;
 
 /// Requests that one look returns.
 const MOST_REQUESTS: usize = 20_000;
-
-/// Where reading a folder goes on. The kernel gives a number for each place; it stays good
-/// while names come and go, and no folder has to be held open for it.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Cursor {
-    folder: (u64, u64),
-    at: u64,
-}
 
 /// Some of the names in a folder.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub(super) requests: Vec<RequestId>,
     pub(super) senders: Vec<String>,
-    pub(super) skipped: Skipped,
+    pub(super) skipped: SkippedEntries,
     /// How many names there were, of any kind.
     pub(super) n_read: usize,
     responses: HashSet<RequestId>,
-}
-
-impl Cursor {
-    /// Tells whether reading begins with the first name.
-    pub(super) fn is_at_start(&self) -> bool {
-        self.at == 0
-    }
-
-    /// Begins anew if it comes from another folder, one that was there before. Tells
-    /// whether reading begins with the first name.
-    pub(super) fn stay_in(&mut self, folder: &Stat) -> bool {
-        let folder = (folder.st_dev, folder.st_ino);
-        if self.folder != folder {
-            *self = Self { folder, at: 0 };
-        }
-        self.is_at_start()
-    }
 }
 
 /// Reads so many names. Afterwards the cursor is where the next ones are, or at the start
@@ -62,26 +37,18 @@ pub(super) fn read_names(
     is_thorough: bool,
 ) -> io::Result<Names> {
     let mut names = Names::default();
-    // A folder may be read twice by the same handle.
-    if seek(dir, SeekFrom::Start(cursor.at)).is_err() {
-        cursor.at = 0;
-        seek(dir, SeekFrom::Start(0))?;
-    }
-    let mut buffer = [MaybeUninit::uninit(); NAME_BYTES];
-    let mut entries = RawDir::new(dir, &mut buffer);
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
+    cursor.read_on(dir, |entry| {
         names.n_read += 1;
         // A name that is not UTF-8 is neither an id nor an email.
         if let Ok(name) = entry.file_name().to_str() {
             names.sort_in(dir, name, entry.file_type(), is_thorough);
         }
-        if names.n_read >= most || names.requests.len() >= MOST_REQUESTS {
-            cursor.at = entry.next_entry_cookie();
-            return Ok(names);
-        }
-    }
-    cursor.at = 0;
+        let is_enough = names.n_read >= most || names.requests.len() >= MOST_REQUESTS;
+        Ok(match is_enough {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    })?;
     Ok(names)
 }
 

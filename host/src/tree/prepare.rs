@@ -1,13 +1,14 @@
 //! The files that an app shows the world before it answers anything.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, OpenOptions};
+use syft_manifest::nofollow_dir::{create_new, open_or_create, replace};
 use syft_protocol::address::Endpoint;
 use syft_protocol::permissions::{PERMISSION_FILE, is_unedited, rpc_rules};
 
-use super::{Tree, open_or_create};
+use super::Tree;
 
 /// The file that keeps a folder from being empty. Sync ignores it.
 const KEEP_FILE: &str = ".syftkeep";
@@ -35,7 +36,7 @@ impl Tree {
         let rules = rpc_rules(endpoints);
         match self.read_own_file(PERMISSION_FILE, MOST_RULES_BYTES) {
             Some(found) if found == rules.as_bytes() || !is_unedited(&found) => Ok(()),
-            Some(_) => super::write::replace(&self.rpc, PERMISSION_FILE, rules.as_bytes()),
+            Some(_) => replace(&self.rpc, PERMISSION_FILE, rules.as_bytes()),
             None => create_new(&self.rpc, PERMISSION_FILE, rules.as_bytes()),
         }
     }
@@ -49,7 +50,7 @@ impl Tree {
         if self.reads_as(SCHEMA_FILE, schema.as_bytes()) {
             return Ok(());
         }
-        super::write::replace(&self.rpc, SCHEMA_FILE, schema.as_bytes())
+        replace(&self.rpc, SCHEMA_FILE, schema.as_bytes())
     }
 
     fn reads_as(&self, name: &str, expected: &[u8]) -> bool {
@@ -63,7 +64,7 @@ impl Tree {
         // A stranger's FIFO would make us wait for its writer.
         options.read(true).follow(FollowSymlinks::No).nonblock(true);
         let file = self.rpc.open_with(name, &options).ok()?;
-        if !file.metadata().is_ok_and(|it| it.is_file()) {
+        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             return None;
         }
         let mut found = Vec::new();
@@ -75,15 +76,4 @@ impl Tree {
 /// Makes a file that keeps a folder from being empty, unless something of that name is there.
 pub(super) fn create_keep_file(dir: &Dir) -> io::Result<()> {
     create_new(dir, KEEP_FILE, b"")
-}
-
-/// Writes a file unless something of that name is there.
-pub(super) fn create_new(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    match dir.open_with(name, &options) {
-        Ok(mut file) => file.write_all(bytes),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
 }

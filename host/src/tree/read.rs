@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use cap_std::fs::Dir;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, StatxFlags, fstat, openat, statat, statx};
 use rustix::io::Errno;
+use syft_manifest::nofollow_dir::is_absent;
 use syft_protocol::address::{Address, RequestId};
 use syft_protocol::inbox::{Content, Refusal, Stamp, Version};
 use syft_protocol::message::Response;
@@ -20,7 +21,7 @@ const MAX_REFUSAL_BYTES: i64 = 64 << 10;
 
 /// What stands at the address of a request.
 #[derive(Debug)]
-pub enum Opened {
+pub enum OpenedRequest {
     /// No regular file.
     Absent,
     /// An answer lies beside it.
@@ -42,10 +43,13 @@ impl Tree {
     ///
     /// # Errors
     /// There is something, and it cannot be opened.
-    pub fn open_request(&self, address: &Address) -> io::Result<Opened> {
-        self.open_in_folder(address, |folder| match is_answered(folder, address)? {
-            true => Ok(Opened::Answered),
-            false => open_file(folder, address),
+    pub fn open_request(&self, address: &Address) -> io::Result<OpenedRequest> {
+        self.open_in_folder(address, |folder| {
+            if is_answered(folder, address)? {
+                Ok(OpenedRequest::Answered)
+            } else {
+                open_file(folder, address)
+            }
         })
     }
 
@@ -55,13 +59,18 @@ impl Tree {
     ///
     /// # Errors
     /// There is something, and it cannot be opened.
-    pub fn open_unserved(&self, address: &Address, known: Option<Stamp>) -> io::Result<Opened> {
+    pub fn open_unserved(
+        &self,
+        address: &Address,
+        known: Option<Stamp>,
+    ) -> io::Result<OpenedRequest> {
         self.open_in_folder(address, |folder| {
             let is_done =
                 is_answered(folder, address)? && !is_outdated(folder, address.id(), known);
-            match is_done {
-                true => Ok(Opened::Answered),
-                false => open_file(folder, address),
+            if is_done {
+                Ok(OpenedRequest::Answered)
+            } else {
+                open_file(folder, address)
             }
         })
     }
@@ -70,58 +79,59 @@ impl Tree {
     pub fn is_waiting(&self, address: &Address) -> bool {
         !matches!(
             self.open_request(address),
-            Ok(Opened::Absent | Opened::Answered)
+            Ok(OpenedRequest::Absent | OpenedRequest::Answered)
         )
     }
 
     /// As [`Tree::open_request`], answered or not.
-    pub fn open_any_request(&self, address: &Address) -> io::Result<Opened> {
+    pub fn open_any_request(&self, address: &Address) -> io::Result<OpenedRequest> {
         self.open_in_folder(address, |folder| open_file(folder, address))
     }
 
     fn open_in_folder(
         &self,
         address: &Address,
-        open: impl Fn(&Dir) -> io::Result<Opened>,
-    ) -> io::Result<Opened> {
+        open: impl Fn(&Dir) -> io::Result<OpenedRequest>,
+    ) -> io::Result<OpenedRequest> {
         let found = self.look_in(address.folder(), |folder| match open(&folder.dir) {
-            Ok(Opened::Absent) => Ok(None),
+            Ok(OpenedRequest::Absent) => Ok(None),
             Err(error) if is_absent(&error) => Ok(None),
             opened => opened.map(Some),
         });
         match found {
-            Err(error) if is_absent(&error) => Ok(Opened::Absent),
-            found => Ok(found?.unwrap_or(Opened::Absent)),
+            Err(error) if is_absent(&error) => Ok(OpenedRequest::Absent),
+            found => Ok(found?.unwrap_or(OpenedRequest::Absent)),
         }
     }
 }
 
 /// Opens a file that is no link, FIFO or device. Should one take its place just then,
 /// nobody waits for a writer, nor does a terminal become ours, and nothing of it is read.
-fn open_file(folder: &Dir, address: &Address) -> io::Result<Opened> {
+fn open_file(folder: &Dir, address: &Address) -> io::Result<OpenedRequest> {
     let name = address.id().request_name();
     if !look_at(folder, &name)?.is_some_and(|found| is_file(&found)) {
-        return Ok(Opened::Absent);
+        return Ok(OpenedRequest::Absent);
     }
     open_to_read(folder, &name)
 }
 
-pub(super) fn open_to_read(folder: &Dir, name: &str) -> io::Result<Opened> {
+pub(super) fn open_to_read(folder: &Dir, name: &str) -> io::Result<OpenedRequest> {
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match openat(folder, name, flags, Mode::empty()) {
         // A socket, or a device that is not there.
-        Err(Errno::NXIO) => return Ok(Opened::Absent),
+        Err(Errno::NXIO) => return Ok(OpenedRequest::Absent),
         opened => opened?,
     };
     let found = fstat(&file)?;
-    match is_file(&found) {
-        true => Ok(Opened::File(RequestFile {
+    if is_file(&found) {
+        Ok(OpenedRequest::File(RequestFile {
             stamp: stamp(&found),
             born: born(&file),
             file: file.into(),
-        })),
-        false => Ok(Opened::Absent),
+        }))
+    } else {
+        Ok(OpenedRequest::Absent)
     }
 }
 
@@ -218,14 +228,6 @@ pub(super) fn look_at(folder: impl AsFd, name: &str) -> io::Result<Option<Stat>>
 
 pub(super) fn is_file(found: &Stat) -> bool {
     FileType::from_raw_mode(found.st_mode).is_file()
-}
-
-/// Tells whether an error says that a path leads to no file of ours: a part of
-/// it is missing, a symlink, or no folder.
-pub(super) fn is_absent(error: &io::Error) -> bool {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    let is_link = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
-    is_link || matches!(error.kind(), NotFound | NotADirectory)
 }
 
 pub(super) fn stamp(found: &Stat) -> Stamp {

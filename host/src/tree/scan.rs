@@ -4,6 +4,8 @@
 //! A folder is read in slices, each of which goes on where the one before stopped, and the
 //! folders take turns. So any number of names, whatever they are, delays what lies among
 //! them and beside them, and hides nothing.
+//!
+//! Why: docs/decisions/01-scans-are-the-truth.md
 
 use std::collections::VecDeque;
 use std::io;
@@ -13,14 +15,16 @@ use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use rustix::fs::fstat;
+use syft_manifest::nofollow_dir::{is_absent, open_path};
 use syft_protocol::address::{Address, Endpoint, Folder, RequestId};
 use syft_protocol::inbox::{Found, Stamp};
 
-use super::names::{Cursor, Names, open_to_read, read_names};
+use super::Tree;
+use super::cursor::Cursor;
+use super::names::{Names, open_to_read, read_names};
 use super::quiet::Quiet;
-use super::read::{is_absent, stamp};
-use super::watch::{Cover, Grade, Watcher};
-use super::{Tree, open_path};
+use super::read::stamp;
+use super::watch::{FolderGrade, TreeWatcher, WatchResult};
 
 /// Names that are read of an endpoint before others have their turn, and what it costs in
 /// names to open a folder.
@@ -33,11 +37,11 @@ const OWN_AT_ONCE: usize = 10_000;
 
 /// A scan, and what it found.
 #[derive(Default)]
-pub struct Scan {
+pub struct TreeScan {
     /// Which requests it is for.
-    pub which: Which,
+    pub which: ScanFilter,
     /// Watches the folders that are read, before they are.
-    pub watcher: Option<Arc<Watcher>>,
+    pub watcher: Option<Arc<TreeWatcher>>,
     /// The requests.
     pub found: Vec<Found>,
     /// A folder has more names than were read.
@@ -47,7 +51,7 @@ pub struct Scan {
 /// How far the scan of an endpoint has come: it goes over the endpoint's own folder and
 /// those of its senders, and begins anew when it has seen all of it.
 #[derive(Debug)]
-pub struct Course {
+pub struct EndpointScan {
     endpoint: Endpoint,
     own: Cursor,
     is_own_over: bool,
@@ -59,15 +63,15 @@ pub struct Course {
     is_thorough: bool,
     /// What need not be read.
     quiet: Quiet,
-    skipped: Skipped,
-    last_skipped: Skipped,
+    skipped: SkippedEntries,
+    last_skipped: SkippedEntries,
     /// Names in a slice.
     slice: usize,
 }
 
 /// Which requests a scan is for.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum ScanFilter {
     /// Those without an answer.
     #[default]
     Unanswered,
@@ -77,7 +81,7 @@ pub enum Which {
 
 /// Counts of things that look like requests and are none.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Skipped {
+pub struct SkippedEntries {
     /// `*.request` files whose stem is no UUID.
     pub not_ids: usize,
     /// `*.request` names that are folders, symlinks, FIFOs or devices.
@@ -88,7 +92,7 @@ pub struct Skipped {
     pub unreadable: usize,
 }
 
-impl AddAssign for Skipped {
+impl AddAssign for SkippedEntries {
     fn add_assign(&mut self, other: Self) {
         self.not_ids += other.not_ids;
         self.not_files += other.not_files;
@@ -97,9 +101,9 @@ impl AddAssign for Skipped {
     }
 }
 
-impl Scan {
+impl TreeScan {
     /// Returns a scan for unanswered requests that has the folders watched.
-    pub fn watching(watcher: Option<Arc<Watcher>>) -> Self {
+    pub fn watching(watcher: Option<Arc<TreeWatcher>>) -> Self {
         Self {
             watcher,
             ..Self::default()
@@ -115,15 +119,15 @@ impl Scan {
     }
 
     /// Has a folder watched that is open.
-    fn cover(&self, dir: &OwnedFd, folder: &Folder, grade: Grade) -> Cover {
+    fn cover(&self, dir: &OwnedFd, folder: &Folder, grade: FolderGrade) -> WatchResult {
         let watcher = self.watcher.as_ref();
-        watcher.map_or(Cover::Watched, |watcher| {
+        watcher.map_or(WatchResult::Watched, |watcher| {
             watcher.cover(dir.as_fd(), folder, grade)
         })
     }
 }
 
-impl Course {
+impl EndpointScan {
     /// Returns the beginning of the first scan of an endpoint, one of so many.
     pub fn new(endpoint: Endpoint, n_endpoints: usize) -> Self {
         Self {
@@ -134,13 +138,13 @@ impl Course {
             cut: VecDeque::new(),
             is_thorough: true,
             quiet: Quiet::new(n_endpoints),
-            skipped: Skipped::default(),
-            last_skipped: Skipped::default(),
+            skipped: SkippedEntries::default(),
+            last_skipped: SkippedEntries::default(),
             slice: SLICE,
         }
     }
 
-    /// As [`Course::new`], and trusts the sizes of answers.
+    /// As [`EndpointScan::new`], and trusts the sizes of answers.
     pub fn brief(endpoint: Endpoint) -> Self {
         Self {
             is_thorough: false,
@@ -154,7 +158,7 @@ impl Course {
     }
 
     /// Returns what was skipped when all was seen for the last time.
-    pub fn last_skipped(&self) -> Skipped {
+    pub fn last_skipped(&self) -> SkippedEntries {
         self.last_skipped
     }
 
@@ -177,7 +181,7 @@ impl Course {
 
 impl Tree {
     /// Scans a slice of an endpoint, and tells whether all of it was seen.
-    pub fn scan_slice(&self, course: &mut Course, scan: &mut Scan) -> bool {
+    pub fn scan_slice(&self, course: &mut EndpointScan, scan: &mut TreeScan) -> bool {
         if course.is_at_start() {
             self.cover_way(course, scan);
         }
@@ -206,11 +210,11 @@ impl Tree {
     }
 
     /// Scans the beginning of one folder that is new, or may be.
-    pub fn scan_folder(&self, folder: Folder, scan: &mut Scan) {
+    pub fn scan_folder(&self, folder: Folder, scan: &mut TreeScan) {
         let dir = open_path(&self.rpc, folder.segments());
         let dir = dir.and_then(|dir| open_to_read(dir.as_fd(), "."));
         let mut reading = Reading {
-            grade: Grade::New,
+            grade: FolderGrade::New,
             ..Reading::of(folder, SLICE)
         };
         match dir.and_then(|dir| reading.take(dir, scan)) {
@@ -221,7 +225,7 @@ impl Tree {
     }
 
     /// Has the folders watched that lead to an endpoint.
-    fn cover_way(&self, course: &Course, scan: &Scan) {
+    fn cover_way(&self, course: &EndpointScan, scan: &TreeScan) {
         let segments = course.segments();
         for end in 0..segments.len() {
             let way = &segments[..end];
@@ -234,7 +238,7 @@ impl Tree {
     }
 
     /// Reads on in an endpoint's own folder.
-    fn read_own(&self, course: &mut Course, most: usize, scan: &mut Scan) -> usize {
+    fn read_own(&self, course: &mut EndpointScan, most: usize, scan: &mut TreeScan) -> usize {
         let Some(folder) = Folder::parse(&course.segments()) else {
             course.is_own_over = true;
             return 0;
@@ -256,12 +260,12 @@ impl Tree {
     /// Reads on in the folder of a sender, if something may have come there.
     fn read_sender(
         &self,
-        course: &mut Course,
+        course: &mut EndpointScan,
         parent: &io::Result<Dir>,
         sender: String,
         cursor: Cursor,
         most: usize,
-        scan: &mut Scan,
+        scan: &mut TreeScan,
     ) -> usize {
         let segments = course.segments();
         let path: Vec<&str> = segments.iter().copied().chain([&*sender]).collect();
@@ -288,8 +292,8 @@ impl Tree {
         &self,
         dir: io::Result<OwnedFd>,
         reading: &mut Reading,
-        course: &mut Course,
-        scan: &mut Scan,
+        course: &mut EndpointScan,
+        scan: &mut TreeScan,
     ) -> Names {
         match dir.and_then(|dir| reading.take(dir, scan)) {
             Ok(names) => {
@@ -321,7 +325,7 @@ struct Reading {
     cursor: Cursor,
     most: usize,
     is_thorough: bool,
-    grade: Grade,
+    grade: FolderGrade,
     /// There are more names.
     is_cut: bool,
     /// Nothing waits in it as long as it is like this.
@@ -335,34 +339,35 @@ impl Reading {
             cursor: Cursor::default(),
             most,
             is_thorough: false,
-            grade: Grade::Idle,
+            grade: FolderGrade::Idle,
             is_cut: false,
             quiet_as: None,
         }
     }
 
     /// Reads on, and passes on what is found.
-    fn take(&mut self, dir: OwnedFd, scan: &mut Scan) -> io::Result<Names> {
+    fn take(&mut self, dir: OwnedFd, scan: &mut TreeScan) -> io::Result<Names> {
         let before = fstat(&dir)?;
         let is_first = self.cursor.stay_in(&before);
-        let mut covered = match is_first {
-            true => scan.cover(&dir, &self.folder, self.grade),
-            false => Cover::Watched,
+        let mut covered = if is_first {
+            scan.cover(&dir, &self.folder, self.grade)
+        } else {
+            WatchResult::Watched
         };
         let (start, is_sender) = (self.cursor, self.folder.sender().is_some());
         let mut names = self.names(&dir, scan.which)?;
         if is_first && is_sender && !names.requests.is_empty() {
             // Who sends is watched before others. What has come since it was read is seen.
             let before = covered;
-            covered = scan.cover(&dir, &self.folder, Grade::Active);
-            if before != Cover::Watched && covered == Cover::Watched {
+            covered = scan.cover(&dir, &self.folder, FolderGrade::Active);
+            if before != WatchResult::Watched && covered == WatchResult::Watched {
                 self.cursor = start;
                 names = self.names(&dir, scan.which)?;
             }
         }
         let is_whole = is_first && !self.is_cut;
-        let is_quiet = names.requests.is_empty() && names.skipped == Skipped::default();
-        if is_sender && is_whole && is_quiet && covered != Cover::Refused {
+        let is_quiet = names.requests.is_empty() && names.skipped == SkippedEntries::default();
+        if is_sender && is_whole && is_quiet && covered != WatchResult::Refused {
             self.quiet_as = Some(stamp(&before));
         }
         let ids = std::mem::take(&mut names.requests);
@@ -376,11 +381,11 @@ impl Reading {
         Ok(names)
     }
 
-    fn names(&mut self, dir: &OwnedFd, which: Which) -> io::Result<Names> {
+    fn names(&mut self, dir: &OwnedFd, which: ScanFilter) -> io::Result<Names> {
         let is_first = self.cursor.is_at_start();
         let mut names = read_names(dir.as_fd(), &mut self.cursor, self.most, self.is_thorough)?;
         self.is_cut = !self.cursor.is_at_start();
-        if which == Which::Unanswered {
+        if which == ScanFilter::Unanswered {
             let is_whole = is_first && !self.is_cut;
             names.leave_out_answered(dir.as_fd(), is_whole, self.is_thorough);
         }

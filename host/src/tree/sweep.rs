@@ -1,4 +1,4 @@
-//! Deletes what has had its time.
+//! Deletes old requests with their answers.
 
 use std::io;
 
@@ -9,32 +9,39 @@ use syft_protocol::message::Request;
 use syft_protocol::retention::Retention;
 use syft_protocol::timestamp::Timestamp;
 
-use super::{Course, Opened, Scan, Tree, Which};
+use super::{EndpointScan, OpenedRequest, ScanFilter, Tree, TreeScan};
 
-impl Tree {
+/// A clean-up of an app's folder.
+#[derive(Debug)]
+pub struct Sweep<'a> {
+    /// The folder.
+    pub tree: &'a Tree,
+    /// How long requests are kept.
+    pub retention: Retention,
+    /// The time now.
+    pub now: Timestamp,
+    /// The most bytes of a request.
+    pub request_bytes: u64,
+}
+
+impl Sweep<'_> {
     /// Deletes the requests of an endpoint that are older than they are kept,
     /// each with its answer, and returns their number. One that can still be
-    /// answered stays, and so does a file that is no request: it has no age that
-    /// could be believed.
-    pub fn sweep_endpoint(
-        &self,
-        endpoint: &Endpoint,
-        retention: &Retention,
-        now: Timestamp,
-        request_bytes: u64,
-    ) -> usize {
-        let delete = |address: &Address| {
-            let stamp = self.due(address, retention, now, request_bytes)?;
-            self.delete(address, stamp).ok()
-        };
-        let (mut course, mut n_deleted) = (Course::brief(endpoint.clone()), 0);
+    /// answered stays, and so does a file that is not a request: its age cannot be
+    /// trusted.
+    pub fn endpoint(&self, endpoint: &Endpoint) -> usize {
+        let delete = |address: &Address| self.delete(address, self.due(address)?).ok();
+        let (mut course, mut n_deleted) = (EndpointScan::brief(endpoint.clone()), 0);
         loop {
-            let mut scan = Scan {
-                which: Which::All,
-                ..Scan::default()
+            let mut scan = TreeScan {
+                which: ScanFilter::All,
+                ..TreeScan::default()
             };
-            let is_over = self.scan_slice(&mut course, &mut scan);
-            n_deleted += scan.addresses().filter_map(|it| delete(&it)).count();
+            let is_over = self.tree.scan_slice(&mut course, &mut scan);
+            n_deleted += scan
+                .addresses()
+                .filter_map(|address| delete(&address))
+                .count();
             if is_over {
                 return n_deleted;
             }
@@ -42,31 +49,26 @@ impl Tree {
     }
 
     /// Returns the stamp of a request that is to be deleted.
-    fn due(
-        &self,
-        address: &Address,
-        retention: &Retention,
-        now: Timestamp,
-        request_bytes: u64,
-    ) -> Option<Stamp> {
-        let Ok(Opened::File(file)) = self.open_any_request(address) else {
+    fn due(&self, address: &Address) -> Option<Stamp> {
+        let Ok(OpenedRequest::File(file)) = self.tree.open_any_request(address) else {
             return None;
         };
         let stamp = file.stamp();
-        if stamp.bytes > request_bytes {
+        if stamp.bytes > self.request_bytes {
             return None;
         }
-        let request = Request::from_json(&file.read().ok()?, now).ok()?;
-        let is_over = request.expires <= now || self.is_answered(address);
-        (is_over && retention.is_due(request.created, now)).then_some(stamp)
+        let request = Request::from_json(&file.read().ok()?, self.now).ok()?;
+        let is_over = request.expires <= self.now || self.is_answered(address);
+        let is_due = is_over && self.retention.is_due(request.created, self.now);
+        is_due.then_some(stamp)
     }
 
     fn is_answered(&self, address: &Address) -> bool {
-        matches!(self.open_request(address), Ok(Opened::Answered))
+        matches!(self.tree.open_request(address), Ok(OpenedRequest::Answered))
     }
 
     fn delete(&self, address: &Address, stamp: Stamp) -> io::Result<()> {
-        let folder = self.open_folder(address.folder())?;
+        let folder = self.tree.open_folder(address.folder())?;
         let request = address.id().request_name();
         if folder.symlink_metadata(&request)?.ino() != stamp.inode {
             return Err(io::ErrorKind::NotFound.into());

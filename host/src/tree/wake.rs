@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use cap_std::fs::Dir;
 use rustix::fs::{Mode, OFlags, fstat, openat};
+use syft_manifest::nofollow_dir::open_path;
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Stamp;
 
-use super::open_path;
 use super::read::{is_file, look_at, stamp};
 
 /// Answers that are woken within a time. All apps of the process share one client.
@@ -71,9 +71,10 @@ impl Answer {
         let flags =
             OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(openat(&folder, &name, flags, Mode::empty())?);
-        match is_ours(fstat(&file)?) {
-            true => cut_to_size(&file),
-            false => Ok(()),
+        if is_ours(fstat(&file)?) {
+            cut_to_size(&file)
+        } else {
+            Ok(())
         }
     }
 }
@@ -181,7 +182,7 @@ impl Line {
             self.n_waiting -= 1;
             if own.is_empty() {
                 self.senders.remove(&sender);
-                self.turns.retain(|it| *it != sender);
+                self.turns.retain(|other| *other != sender);
             }
         }
     }
@@ -191,9 +192,10 @@ impl Line {
         let own = self.senders.get_mut(&sender)?;
         let answer = own.pop_front();
         self.n_waiting -= usize::from(answer.is_some());
-        match own.is_empty() {
-            true => drop(self.senders.remove(&sender)),
-            false => self.turns.push_back(sender),
+        if own.is_empty() {
+            self.senders.remove(&sender);
+        } else {
+            self.turns.push_back(sender);
         }
         answer
     }

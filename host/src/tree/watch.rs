@@ -11,17 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use syft_protocol::address::{FileKind, Folder, RequestId, request_file};
 use tokio::sync::Notify;
 
-pub(super) use super::seats::Grade;
-use super::seats::{Claim, Seats};
-use crate::eyes::{Event, Eyes, Interest, Observer, What};
+pub(super) use super::watch_slots::FolderGrade;
+use super::watch_slots::{SlotClaim, WatchSlots};
+use crate::inotify::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, WatchMask};
 
 /// Distinct hints that are held at one time. Beyond it they become one: scan
 /// everything.
 const MAX_HINTS: usize = 16_384;
 
-/// What may have changed since the last look. Folders are paths below the watched root.
+/// ChangeKind may have changed since the last look. Folders are paths below the watched root.
 #[derive(Debug, Default)]
-pub struct Hints {
+pub struct TreeHints {
     /// Requests that were written or moved in, by their folders.
     pub requests: HashMap<Arc<str>, HashSet<RequestId>>,
     /// Folders that were made or moved in.
@@ -33,18 +33,18 @@ pub struct Hints {
     n_noted: usize,
 }
 
-impl Hints {
+impl TreeHints {
     fn is_empty(&self) -> bool {
         self.n_noted == 0 && !self.everything
     }
 
     /// Takes note of an event, and tells whether it says anything.
-    fn note(&mut self, event: &Event<'_>) -> bool {
+    fn note(&mut self, event: &FolderChange<'_>) -> bool {
         let is_new = match (event.is_folder, event.what) {
-            (true, What::Made | What::MovedIn) => self.new_folders.insert(event.path()),
-            (true, What::Gone) => self.gone_folders.insert(event.path()),
+            (true, ChangeKind::Made | ChangeKind::MovedIn) => self.new_folders.insert(event.path()),
+            (true, ChangeKind::Gone) => self.gone_folders.insert(event.path()),
             // A file that is only made is empty still.
-            (false, What::Written | What::MovedIn) => match request_file(event.name) {
+            (false, ChangeKind::Written | ChangeKind::MovedIn) => match request_file(event.name) {
                 FileKind::Request(id) => self.requests_in(event.folder).insert(id),
                 _ => false,
             },
@@ -67,7 +67,7 @@ impl Hints {
 
 /// Whether a folder is watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cover {
+pub(super) enum WatchResult {
     Watched,
     /// Others are, before it.
     Left,
@@ -76,96 +76,101 @@ pub(super) enum Cover {
 }
 
 /// Watches folders until it is dropped.
-pub struct Watcher {
-    eyes: Eyes,
-    /// Is never locked while the eyes are asked for something.
-    seats: Mutex<Seats>,
+pub struct TreeWatcher {
+    folders: FolderWatcher,
+    /// Is never locked while the folders are asked for something.
+    slots: Mutex<WatchSlots>,
     shared: Arc<Shared>,
 }
 
 #[derive(Default)]
 struct Shared {
-    hints: Mutex<Hints>,
+    hints: Mutex<TreeHints>,
     changed: Notify,
 }
 
-impl Watcher {
+impl TreeWatcher {
     /// Returns a watcher of no folder yet, for an app with so many endpoints.
     pub fn start(n_endpoints: usize) -> Self {
         let shared = Arc::new(Shared::default());
         Self {
-            eyes: Eyes::new(Arc::clone(&shared) as Arc<dyn Observer>),
-            seats: Mutex::new(Seats::new(n_endpoints)),
+            folders: FolderWatcher::new(Arc::clone(&shared) as Arc<dyn ChangeObserver>),
+            slots: Mutex::new(WatchSlots::new(n_endpoints)),
             shared,
         }
     }
 
-    fn seats(&self) -> MutexGuard<'_, Seats> {
-        self.seats.lock().expect("no holder of this lock panics")
+    fn slots(&self) -> MutexGuard<'_, WatchSlots> {
+        self.slots.lock().expect("no holder of this lock panics")
     }
 
     /// Watches a folder that leads to endpoints, if that can be.
     pub(super) fn cover_way(&self, dir: BorrowedFd<'_>, path: &str) {
         let path = Arc::from(path);
-        self.eyes
-            .cover(dir, &path, Interest::ArrivalsAndFolders, None);
+        self.folders
+            .cover(dir, &path, WatchMask::ArrivalsAndFolders, None);
     }
 
     /// Watches a folder that is open, if that can be and no other goes before.
-    pub(super) fn cover(&self, dir: BorrowedFd<'_>, folder: &Folder, grade: Grade) -> Cover {
+    pub(super) fn cover(
+        &self,
+        dir: BorrowedFd<'_>,
+        folder: &Folder,
+        grade: FolderGrade,
+    ) -> WatchResult {
         let path: Arc<str> = Arc::from(folder.segments().collect::<Vec<_>>().join("/"));
         let endpoint = folder.endpoint().as_str();
         if folder.sender().is_none() {
-            let interest = Interest::ArrivalsAndFolders;
-            return match self.eyes.cover(dir, &path, interest, None) {
-                true => Cover::Watched,
-                false => Cover::Refused,
+            let interest = WatchMask::ArrivalsAndFolders;
+            return match self.folders.cover(dir, &path, interest, None) {
+                true => WatchResult::Watched,
+                false => WatchResult::Refused,
             };
         }
-        let claim = self.seats().claim(endpoint, &path, grade);
+        let claim = self.slots().claim(endpoint, &path, grade);
         let instead = match claim {
-            Claim::Full => return Cover::Left,
-            Claim::Free => None,
-            Claim::Instead(other) => Some(other),
+            SlotClaim::Full => return WatchResult::Left,
+            SlotClaim::Free => None,
+            SlotClaim::Instead(other) => Some(other),
         };
         let cover = |instead: Option<&str>| {
-            let interest = Interest::Arrivals;
-            self.eyes.cover(dir, &path, interest, instead)
+            let interest = WatchMask::Arrivals;
+            self.folders.cover(dir, &path, interest, instead)
         };
         if cover(instead.as_deref()) {
-            return Cover::Watched;
+            return WatchResult::Watched;
         }
         // Of what the kernel gives us, too, the active ones have their share first.
-        let instead = self.seats().replace(endpoint, &path, grade);
+        let instead = self.slots().replace(endpoint, &path, grade);
         if instead.is_some_and(|other| cover(Some(&other))) {
-            return Cover::Watched;
+            return WatchResult::Watched;
         }
-        self.seats().leave(endpoint, &path);
-        Cover::Refused
+        self.slots().leave(endpoint, &path);
+        WatchResult::Refused
     }
 
     /// Has those give way first that are longest without a request.
-    fn note_active(&self, hints: &Hints) {
-        let mut seats = self.seats();
+    fn note_active(&self, hints: &TreeHints) {
+        let mut slots = self.slots();
         for path in hints.requests.keys() {
             let endpoint = path.rsplit_once('/').map_or("", |(endpoint, _)| endpoint);
-            seats.touch(endpoint, path);
+            slots.touch(endpoint, path);
         }
     }
 
     /// Gives the places of folders to others that are gone.
     pub fn tidy_up(&self) {
-        let watched = self.eyes.paths();
-        self.seats().retain(|path| watched.contains(path));
+        let watched = self.folders.paths();
+        self.slots().retain(|path| watched.contains(path));
     }
 
     /// Watches a folder and those below it no more.
     pub fn forget(&self, path: &str) {
-        self.eyes.forget(path);
+        self.folders.forget(path);
     }
 
     /// Returns what may have changed, once something may have.
-    pub async fn hints(&self) -> Hints {
+    pub async fn hints(&self) -> TreeHints {
         loop {
             let hints = std::mem::take(&mut *self.shared.hints());
             if !hints.is_empty() {
@@ -178,13 +183,13 @@ impl Watcher {
 }
 
 impl Shared {
-    fn hints(&self) -> MutexGuard<'_, Hints> {
+    fn hints(&self) -> MutexGuard<'_, TreeHints> {
         self.hints.lock().expect("no holder of this lock panics")
     }
 }
 
-impl Observer for Shared {
-    fn note(&self, event: &Event<'_>) {
+impl ChangeObserver for Shared {
+    fn note(&self, event: &FolderChange<'_>) {
         // The host's own answers are events, too, and wake nobody.
         if self.hints().note(event) {
             self.changed.notify_one();

@@ -1,23 +1,24 @@
 //! Writes answers beside their requests.
+//!
+//! Why: docs/decisions/11-answers-are-renamed-then-touched.md
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 
 use cap_std::fs::Dir;
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, fsync, openat, renameat, unlinkat};
-use rustix::io::Errno;
+use rustix::fs::Stat;
+use syft_manifest::nofollow_dir::{force, is_absent, replace_after};
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Version;
-use uuid::Uuid;
 
-use super::read::{is_absent, is_file, look_at, nanos, open_to_read, stamp};
+use super::read::{is_file, look_at, nanos, open_to_read, stamp};
 use super::wake::wake;
-use super::{Opened, Tree};
+use super::{OpenedRequest, Tree};
 use crate::failpoint::{self, Step};
 
 /// What became of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum WriteResult {
     /// It lies beside its request.
     Beside,
     /// The request is gone or another one has taken its place, so nobody waits for
@@ -40,7 +41,7 @@ impl Tree {
         version: &Version,
         answer: &[u8],
         is_forced: bool,
-    ) -> io::Result<Written> {
+    ) -> io::Result<WriteResult> {
         let request = address.id().request_name();
         let written = self.look_in(address.folder(), |folder| {
             if !holds(&folder.dir, &request, version)? {
@@ -55,10 +56,10 @@ impl Tree {
                 if let Err(error) = wake(&file, &self.rpc, address) {
                     tracing::debug!(%address, "an answer leaves with the next full sync: {error}");
                 }
-                Ok(Written::Beside)
+                Ok(WriteResult::Beside)
             }
-            Ok(None) => Ok(Written::Gone),
-            Err(error) if is_absent(&error) => Ok(Written::Gone),
+            Ok(None) => Ok(WriteResult::Gone),
+            Err(error) if is_absent(&error) => Ok(WriteResult::Gone),
             Err(error) => Err(error),
         }
     }
@@ -109,7 +110,9 @@ fn holds(folder: &Dir, name: &str, before: &Version) -> io::Result<bool> {
         return Ok(false);
     }
     match open_to_read(folder, name) {
-        Ok(Opened::File(file)) if file.stamp().bytes <= before.stamp.bytes + MARGIN_BYTES => {
+        Ok(OpenedRequest::File(file))
+            if file.stamp().bytes <= before.stamp.bytes + MARGIN_BYTES =>
+        {
             let now = file.version(&file.read()?);
             Ok(now.says_the_same(before))
         }
@@ -127,63 +130,4 @@ fn is_unwritten(found: &Stat, before: &Version) -> bool {
     let now = stamp(found);
     (now.inode, now.bytes) == (before.stamp.inode, before.stamp.bytes)
         && nanos(found.st_mtime, found.st_mtime_nsec) <= before.stamp.changed
-}
-
-/// Writes a file under a temporary name and gives it its own, so that readers see
-/// all of it or nothing.
-pub(super) fn replace(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
-    replace_after(dir, name, bytes, |_| Ok(())).map(drop)
-}
-
-/// As [`replace`], and both the file and its name are on the disk when this returns.
-pub(super) fn replace_forced(dir: &Dir, name: &str, bytes: &[u8]) -> io::Result<()> {
-    replace_after(dir, name, bytes, File::sync_all)?;
-    force(dir)
-}
-
-/// Forces the names in a folder to the disk.
-fn force(dir: &Dir) -> io::Result<()> {
-    // The handle that we hold is good for paths only.
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let folder = openat(dir, ".", flags, Mode::empty())?;
-    Ok(fsync(&folder)?)
-}
-
-/// As [`replace`], and does something with the file before it has its name.
-fn replace_after(
-    dir: &Dir,
-    name: &str,
-    bytes: &[u8],
-    finish: impl FnOnce(&File) -> io::Result<()>,
-) -> io::Result<File> {
-    let (mut file, temporary) = create(dir, name)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| finish(&file))
-        .and_then(|()| Ok(renameat(dir, &temporary, dir, name)?));
-    if let Err(error) = written {
-        if unlinkat(dir, &temporary, AtFlags::empty()).is_err() {
-            tracing::debug!(temporary, "no temporary file left behind");
-        }
-        return Err(error);
-    }
-    Ok(file)
-}
-
-/// Makes a temporary file. Sync ignores names that end in `.tmp`, and acts on all
-/// that end in `.response`. What has the name already is left from a crash or
-/// planted by a stranger: it is never opened, and a folder is left alone, since
-/// there is no bound to what may be in it.
-fn create(dir: &Dir, name: &str) -> io::Result<(File, String)> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let create = |name: String| match openat(dir, &name, flags, Mode::from_raw_mode(0o666)) {
-        Ok(file) => Ok((File::from(file), name)),
-        Err(error) => Err(error),
-    };
-    let usual = format!("{name}.tmp");
-    Ok(match create(usual.clone()) {
-        Err(Errno::EXIST) if unlinkat(dir, &usual, AtFlags::empty()).is_ok() => create(usual)?,
-        Err(Errno::EXIST) => create(format!("{name}.{}.tmp", Uuid::new_v4().simple()))?,
-        created => created?,
-    })
 }

@@ -11,14 +11,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use syft_host::app::{App, Called, Loaded};
-use syft_host::capability::files::{FileAccess, Grants};
+use syft_host::app::{App, AppAnswer, LoadedApp};
+use syft_host::capability::files::FileAccess;
 use syft_host::child;
-use syft_host::manifest;
 use syft_host::memory::Memory;
-use syft_host::reply::Replier;
-use syft_host::sandbox::{CompileLimits, Compiling, Limits, Sandbox};
+use syft_host::sandbox::{CompileLimits, Compiling, Sandbox};
 use syft_host::state;
+use syft_manifest::{Files, Grants, Limits};
 use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::inbox::{Stamp, Version};
@@ -79,7 +78,6 @@ fn body(opens: u32) -> Vec<u8> {
 
 struct Ours {
     app: App,
-    replier: Replier,
     address: Address,
 }
 
@@ -97,9 +95,9 @@ impl Ours {
         let sandbox = sandbox.unwrap();
         let name = AppName::parse("app").unwrap();
         let owner = Datasite::parse("owner@example.com").unwrap();
-        let files = manifest::Files {
+        let files = Files {
             read: vec![PathPattern::parse("*/public/*.txt").unwrap()],
-            ..manifest::Files::default()
+            ..Files::default()
         };
         let grants = Grants {
             requested: files.clone(),
@@ -113,23 +111,13 @@ impl Ours {
             &state::StoreOptions::default(),
         )
         .unwrap();
-        let replier = Replier {
-            datasite: owner.clone(),
-            app: name.clone(),
-            debug: false,
-            response_bytes: sandbox.limits().response_bytes,
-        };
         let program = sandbox.load(component, Compiling::Alone).unwrap();
-        let loaded = Loaded::ask(program.into(), name, owner).await.unwrap();
-        let app = App::new(loaded, files, state);
+        let loaded = LoadedApp::ask(program.into(), name, owner).await.unwrap();
+        let app = App::new(loaded, files, state, false);
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
         let folder = Folder::parse(&["open-many"]).unwrap();
         let address = Address::new(Arc::new(folder), id);
-        Self {
-            app,
-            replier,
-            address,
-        }
+        Self { app, address }
     }
 
     async fn time(&self, opens: u32) -> Duration {
@@ -153,16 +141,14 @@ impl Ours {
             bytes: 0,
             changed: 0,
         });
-        let heading = self.replier.heading(&self.address, Some(&request), now);
-        let conclude = |outcome| (self.replier).conclude(&self.address, &heading, outcome, now);
         let start = Instant::now();
-        let called = (self.app).call(&self.address, version, sender, request, conclude);
-        let called = called.await.unwrap();
+        let answer = self.app.answer(&self.address, version, request, sender);
+        let answer = answer.await.unwrap();
         let took = start.elapsed();
-        let Called::Concluded(ran) = called else {
-            panic!("nothing ran before: {called:?}")
+        let AppAnswer::Ran(call) = answer else {
+            panic!("nothing ran before: {answer:?}")
         };
-        let response = Response::from_json(&ran.conclusion.reply.json, now).unwrap();
+        let response = Response::from_json(&call.answer.json, now).unwrap();
         assert_eq!(response.body, Some(opens.to_string().into_bytes()));
         took
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use serde::Deserialize;
-use syft_host::tree::{Course, Opened, Scan, Tree, Written};
+use syft_host::tree::{EndpointScan, OpenedRequest, Tree, TreeScan, WriteResult};
 use syft_protocol::address::{Address, AppName, Datasite, Endpoint};
 use syft_protocol::message::{Headers, Request, Response};
 use syft_protocol::status::Status;
@@ -63,8 +63,8 @@ impl Loop {
         let tree = Tree::open(&site.datasites(), &owner, &AppName::parse(APP)?)?;
         let endpoint = Endpoint::parse(&format!("/{endpoint}"))?;
         let start = Instant::now();
-        let mut scan = Scan::default();
-        let mut course = Course::brief(endpoint);
+        let mut scan = TreeScan::default();
+        let mut course = EndpointScan::brief(endpoint);
         while !tree.scan_slice(&mut course, &mut scan) {}
         let requests: Vec<Address> = scan.addresses().collect();
         let share = requests.len().div_ceil(self.n_threads).max(1);
@@ -87,7 +87,7 @@ impl Loop {
     }
 
     fn answer(self, tree: &Tree, address: &Address) -> anyhow::Result<()> {
-        let Opened::File(file) = tree.open_request(address)? else {
+        let OpenedRequest::File(file) = tree.open_request(address)? else {
             bail!("{address} is gone or answered");
         };
         let bytes = file.read()?;
@@ -105,7 +105,7 @@ impl Loop {
             status: Status::OK,
         };
         let written = tree.answer(address, &version, &response.to_json(), self.is_forced)?;
-        ensure!(written == Written::Beside, "{address} is gone");
+        ensure!(written == WriteResult::Beside, "{address} is gone");
         Ok(())
     }
 }

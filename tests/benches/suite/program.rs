@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 use serde_json::json;
-use syft_host::manifest::{self, Manifest, section};
+use syft_manifest::{Files, Manifest, section};
 use syft_protocol::grant::PathPattern;
 
 use crate::server::Server;
@@ -160,10 +160,10 @@ pub(crate) fn copying_guest() -> anyhow::Result<Guest> {
     bytes[at..][..settings.len()].copy_from_slice(settings);
     let public = [PathPattern::parse("{datasite}/public/*")?];
     let manifest = Manifest {
-        files: manifest::Files {
+        files: Files {
             read: public.to_vec(),
             write: public.to_vec(),
-            ..manifest::Files::default()
+            ..Files::default()
         },
         ..Manifest::default()
     };

@@ -1,4 +1,6 @@
 //! Why a request is answered without running a handler.
+//!
+//! Why: docs/decisions/08-the-place-of-a-request-decides.md
 
 use crate::message::Response;
 use crate::status::Status;

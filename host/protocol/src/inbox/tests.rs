@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::address::{Folder, RequestId};
 use crate::message::{Headers, Method};
+use crate::timestamp::Timestamp;
 use crate::url::SyftUrl;
 
 const ID: &str = "c9c22855-686a-49f9-b6f2-11c98f11b79a";

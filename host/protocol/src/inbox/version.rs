@@ -1,4 +1,6 @@
 //! What tells a request file from another of its name.
+//!
+//! Why: docs/decisions/09-a-request-is-known-by-its-content.md
 
 use std::fmt;
 

@@ -1,33 +1,50 @@
-//! Thousands of short lives of a host that crashes: the real inbox, with a tree, a state
-//! and clients that are as simple as can be, and all that can happen between them in an
-//! order that a seed decides.
+//! Thousands of short lives of a host that crashes: the real inbox and the real queue of file
+//! events, in a world that is as simple as can be, and all that can happen in it in an order
+//! that a seed decides.
 //!
-//! `SIMULATION_SEED` runs one seed and tells what happens; `SIMULATION_SEEDS` that many.
+//! `SIMULATION_SEED` runs one seed and tells what happens; `SIMULATION_SEEDS`
+//! runs that many.
 
 #![allow(clippy::print_stdout, reason = "for whoever looks into one seed")]
 
-mod world;
+mod counts;
+mod files;
+mod random;
+mod requests;
 
-use world::World;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use counts::Counts;
 
 /// Enough to meet each known fault when it is put back.
 const SEEDS: u64 = 2_000;
 
 #[test]
 fn whatever_happens_each_request_counts_once_and_is_answered() {
+    run(&requests::ALL, |seed, is_told| {
+        requests::World::new(seed, is_told).live()
+    });
+}
+
+#[test]
+fn whatever_happens_each_change_that_lasts_is_delivered_once() {
+    run(&files::ALL, |seed, is_told| {
+        files::World::new(seed, is_told).live()
+    });
+}
+
+fn run(all: &[&'static str], live: impl Fn(u64, bool) -> Counts) {
     let number = |name: &str| Some(std::env::var(name).ok()?.parse().expect("a number"));
     if let Some(seed) = number("SIMULATION_SEED") {
-        World::new(seed, true).live();
+        live(seed, true);
         return;
     }
-    let mut total = world::Counts::default();
+    let mut total = Counts::new(all);
     for seed in 0..number("SIMULATION_SEEDS").unwrap_or(SEEDS) {
-        let lived = std::panic::catch_unwind(|| World::new(seed, false).live());
-        match lived {
+        match catch_unwind(AssertUnwindSafe(|| live(seed, false))) {
             Ok(counts) => total.add(&counts),
             Err(_) => panic!("SIMULATION_SEED={seed} shows it"),
         }
     }
-    // What never happens is not tested.
     assert!(total.are_all_there(), "{total:?}");
 }

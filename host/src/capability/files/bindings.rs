@@ -6,7 +6,8 @@
 
 use rustix::io::Errno;
 
-use crate::sandbox::meter::Refused;
+use super::guest_path::PathError;
+use crate::meter::MemoryRefused;
 
 pub(super) use generated::wasi::filesystem::{preopens, types};
 pub(super) use types::ErrorCode;
@@ -34,7 +35,7 @@ mod generated {
             "wasi:io/poll": wasmtime_wasi_io::bindings::wasi::io::poll,
             "wasi:io/streams": wasmtime_wasi_io::bindings::wasi::io::streams,
             "wasi:clocks/wall-clock": wasmtime_wasi::p2::bindings::clocks::wall_clock,
-            "wasi:filesystem/types.descriptor": super::super::Descriptor,
+            "wasi:filesystem/types.descriptor": super::super::FileDescriptor,
             "wasi:filesystem/types.directory-entry-stream": super::super::listing::Listing,
         },
     });
@@ -91,14 +92,25 @@ impl From<Errno> for ErrorCode {
     }
 }
 
+impl From<PathError> for FsError {
+    fn from(error: PathError) -> Self {
+        Self::Code(match error {
+            PathError::Empty => ErrorCode::NoEntry,
+            PathError::Null => ErrorCode::Invalid,
+            PathError::LeadsOut => ErrorCode::NotPermitted,
+            PathError::TooLong => ErrorCode::NameTooLong,
+        })
+    }
+}
+
 impl From<Errno> for FsError {
     fn from(errno: Errno) -> Self {
         Self::Code(errno.into())
     }
 }
 
-impl From<Refused> for FsError {
-    fn from(_: Refused) -> Self {
+impl From<MemoryRefused> for FsError {
+    fn from(_: MemoryRefused) -> Self {
         Self::Code(ErrorCode::InsufficientMemory)
     }
 }

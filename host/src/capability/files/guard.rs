@@ -5,14 +5,17 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use syft_protocol::watching::Stamp;
+use syft_manifest::Limits;
+use syft_protocol::file_events::FileStamp;
 
+use super::access::{Access, Granted, Refusal, ToWrite};
 use super::bindings::ErrorCode;
-use super::deeds::CallDeeds;
-use super::place::{Place, Root};
-use super::policy::{Denied, Policy, Want};
-use super::sender::Sender;
-use crate::sandbox::Limits;
+use super::datasites_dir::DatasitesDir;
+use super::guest_path::GuestPath;
+use super::own_writes::CallWrites;
+use super::policy::{Denied, FilePolicy, Want};
+use super::sender::CallSender;
+use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
@@ -22,119 +25,138 @@ const MAX_LOGGED: usize = 32;
 pub(crate) struct Guard(Arc<Inner>);
 
 struct Inner {
-    root: Option<Arc<Root>>,
-    policy: Arc<Policy>,
-    sender: Sender,
+    root: Option<Arc<DatasitesDir>>,
+    policy: Arc<FilePolicy>,
+    sender: CallSender,
     budget: Budget,
-    /// Kept where the app is told of changes that others make.
-    deeds: Option<CallDeeds>,
-    app: Arc<str>,
-    request: Arc<str>,
-    logged: Mutex<HashSet<(Place, Option<Want>)>>,
+    /// Kept where events of what others write are delivered to the app.
+    own_writes: Option<CallWrites>,
+    log: RefusalLog,
 }
 
-/// What is left of the limits.
-struct Budget {
+/// What is left of the limits of a call.
+pub(super) struct Budget {
     limits: Limits,
+    meter: Meter,
     written_bytes: AtomicU64,
     open_files: AtomicUsize,
 }
 
+/// The log of what a call was refused, each thing once.
+pub(super) struct RefusalLog {
+    app: Arc<str>,
+    request: Arc<str>,
+    logged: Mutex<HashSet<(GuestPath, Option<Want>)>>,
+}
+
+impl Budget {
+    pub(super) fn new(limits: &Limits, meter: &Meter) -> Self {
+        Self {
+            limits: limits.clone(),
+            meter: meter.clone(),
+            written_bytes: AtomicU64::new(0),
+            open_files: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl RefusalLog {
+    pub(super) fn new(app: &Arc<str>, request: &Arc<str>) -> Self {
+        Self {
+            app: Arc::clone(app),
+            request: Arc::clone(request),
+            logged: Mutex::default(),
+        }
+    }
+
+    fn write(&self, path: &GuestPath, want: Option<Want>, write: impl FnOnce(&str, &str, &str)) {
+        let mut logged = self.logged.lock().expect("no holder of this lock panics");
+        if logged.len() >= MAX_LOGGED || !logged.insert((path.clone(), want)) {
+            return;
+        }
+        drop(logged);
+        write(&self.app, &self.request, &path.text());
+    }
+}
+
 impl Guard {
     pub(super) fn new(
-        root: Option<Arc<Root>>,
-        policy: Arc<Policy>,
-        sender: Sender,
-        limits: &Limits,
-        deeds: Option<CallDeeds>,
-        app: Arc<str>,
-        request: Arc<str>,
+        root: Option<Arc<DatasitesDir>>,
+        policy: Arc<FilePolicy>,
+        sender: CallSender,
+        budget: Budget,
+        own_writes: Option<CallWrites>,
+        log: RefusalLog,
     ) -> Self {
         Self(Arc::new(Inner {
             root,
             policy,
             sender,
-            budget: Budget {
-                limits: limits.clone(),
-                written_bytes: AtomicU64::new(0),
-                open_files: AtomicUsize::new(0),
-            },
-            deeds,
-            app,
-            request,
-            logged: Mutex::default(),
+            budget,
+            own_writes,
+            log,
         }))
-    }
-
-    pub(super) fn root(&self) -> Result<&Root, ErrorCode> {
-        self.0.root.as_deref().ok_or(ErrorCode::NoEntry)
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.policy.is_empty()
     }
 
-    /// Tells whether the guest may, without a word in the log.
-    pub(super) fn allows(&self, place: &Place, want: Want) -> bool {
-        self.decide(place, want).is_ok()
+    /// Decides what may be done with a path, without a word in the log.
+    pub(super) fn access(&self, path: GuestPath) -> Access<'_> {
+        let rights = self.0.policy.decide(&path.names());
+        Access::new(path, self.0.root.as_deref(), &self.0.sender, rights)
     }
 
-    /// Makes sure that the guest may. What may not be read does not exist for it;
-    /// what may not be written is said to be so.
-    pub(super) fn check(&self, place: &Place, want: Want) -> Result<(), ErrorCode> {
-        let Err(denied) = self.decide(place, want) else {
-            return Ok(());
-        };
-        self.log_denied(place, want, &denied);
-        Err(match want {
+    /// Makes sure that something was granted.
+    pub(super) fn enforce<'a, What>(
+        &self,
+        decided: Result<Granted<'a, What>, Refusal<'_>>,
+    ) -> Result<Granted<'a, What>, ErrorCode> {
+        decided.map_err(|refusal| self.refuse(&refusal))
+    }
+
+    /// Refuses, and says so in the log. What may not be read does not exist for a guest; what
+    /// may not be written is said to be so.
+    pub(super) fn refuse(&self, refusal: &Refusal<'_>) -> ErrorCode {
+        self.log_refusal(refusal);
+        match refusal.want {
             Want::See | Want::Read => ErrorCode::NoEntry,
             Want::Write | Want::MakeFolder => ErrorCode::NotPermitted,
-        })
-    }
-
-    fn decide(&self, place: &Place, want: Want) -> Result<(), Denied> {
-        let names = place.names();
-        let sender_may_read = || match &self.0.root {
-            Some(root) => self.0.sender.may_read(root, place),
-            None => Err("there are no files".to_owned()),
-        };
-        self.0.policy.decide(&names, want, sender_may_read)
+        }
     }
 
     /// Changes a file, and takes note of it.
     pub(super) fn changing<T>(
         &self,
-        place: &Place,
-        look: impl Fn() -> Option<Stamp>,
+        path: &GuestPath,
+        look: impl Fn() -> Option<FileStamp>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
-        let Some(deeds) = &self.0.deeds else {
+        let Some(writes) = &self.0.own_writes else {
             return Ok(change());
         };
-        if let Err(code) = deeds.begin(place, look()) {
-            self.log_limit(
-                place,
-                "the app changes more files than can be taken note of",
-            );
+        if let Err(code) = writes.begin(path, look()) {
+            self.log_limit(path, "the app changes more files than can be taken note of");
             return Err(code);
         }
         let result = change();
-        deeds.end(place, look());
+        writes.end(path, look());
         Ok(result)
     }
 
     /// As [`Guard::changing`], for what changes the file that has a name.
     pub(super) fn changing_name<T>(
         &self,
-        place: &Place,
+        granted: &Granted<'_, ToWrite>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
-        let look = || self.0.root.as_ref()?.stamp(place).ok()?;
-        self.changing(place, look, change)
+        let look = || self.0.root.as_ref()?.stamp(granted.path()).ok()?;
+        self.changing(granted.path(), look, change)
     }
 
     /// Takes bytes to be written from the budget.
-    pub(super) fn spend(&self, place: &Place, bytes: u64) -> Result<(), ErrorCode> {
+    pub(super) fn spend(&self, path: &GuestPath, bytes: u64) -> Result<(), ErrorCode> {
         let limit = self.0.budget.limits.written_bytes;
         let spent = &self.0.budget.written_bytes;
         let within = |spent: u64| spent.checked_add(bytes).filter(|sum| *sum <= limit);
@@ -143,65 +165,61 @@ impl Guard {
             return Ok(());
         }
         self.log_limit(
-            place,
+            path,
             &format!("a call writes at most {limit} bytes to files"),
         );
         Err(ErrorCode::Quota)
     }
 
     /// Takes a place among the open files, until it is dropped.
-    pub(super) fn open_slot(&self, place: &Place) -> Result<Slot, ErrorCode> {
+    pub(super) fn open_slot(&self, path: &GuestPath) -> Result<Slot, ErrorCode> {
         let limit = self.0.budget.limits.open_files;
         if self.0.budget.open_files.fetch_add(1, Ordering::Relaxed) < limit {
-            return Ok(Slot(self.clone()));
+            let charge = self.0.budget.meter.nothing(Part::Held);
+            let guard = self.clone();
+            return Ok(Slot { guard, charge });
         }
         self.0.budget.open_files.fetch_sub(1, Ordering::Relaxed);
-        self.log_limit(place, &format!("a call has at most {limit} files open"));
+        self.log_limit(path, &format!("a call has at most {limit} files open"));
         Err(ErrorCode::Quota)
     }
 
     /// Logs that something is there which no guest gets, granted or not.
-    pub(super) fn log_unfit(&self, place: &Place, what: &str) {
-        self.log(place, None, |app, request, path| {
+    pub(super) fn log_unfit(&self, path: &GuestPath, what: &str) {
+        self.0.log.write(path, None, |app, request, path| {
             tracing::warn!(app, request, path, "not a file for apps: {what}");
         });
     }
 
-    fn log_limit(&self, place: &Place, limit: &str) {
-        self.log(place, None, |app, request, path| {
+    fn log_limit(&self, path: &GuestPath, limit: &str) {
+        self.0.log.write(path, None, |app, request, path| {
             tracing::warn!(app, request, path, "file refused: {limit}");
         });
     }
 
-    fn log_denied(&self, place: &Place, want: Want, denied: &Denied) {
-        let hint = hint(place, want, denied);
+    fn log_refusal(&self, refusal: &Refusal<'_>) {
+        let Refusal { path, want, denied } = refusal;
+        let hint = hint(path, *want, denied);
         let access = match want {
             Want::See => "see",
             Want::Read => "read",
             Want::Write | Want::MakeFolder => "write",
         };
-        self.log(place, Some(want), |app, request, path| match denied {
-            // Nothing is wrong with the app: its callers ask for what they may not.
-            Denied::SenderMayNot(_) => {
-                tracing::info!(app, request, access, path, hint, "file access denied");
-            }
-            _ => tracing::warn!(app, request, access, path, hint, "file access denied"),
-        });
-    }
-
-    fn log(&self, place: &Place, want: Option<Want>, write: impl FnOnce(&str, &str, &str)) {
-        let mut logged = self.0.logged.lock().expect("no holder of this lock panics");
-        if logged.len() >= MAX_LOGGED || !logged.insert((place.clone(), want)) {
-            return;
-        }
-        drop(logged);
-        write(&self.0.app, &self.0.request, &place.text());
+        self.0
+            .log
+            .write(path, Some(*want), |app, request, path| match denied {
+                // Nothing is wrong with the app: its callers ask for what they may not.
+                Denied::SenderMayNot(_) => {
+                    tracing::info!(app, request, access, path, hint, "file access denied");
+                }
+                _ => tracing::warn!(app, request, access, path, hint, "file access denied"),
+            });
     }
 }
 
 /// Says which line would allow it.
-pub(super) fn hint(place: &Place, want: Want, denied: &Denied) -> String {
-    let path = match place.text() {
+pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied) -> String {
+    let path = match path.text() {
         path if path.is_empty() => "**".to_owned(),
         path => path,
     };
@@ -220,11 +238,22 @@ pub(super) fn hint(place: &Place, want: Want, denied: &Denied) -> String {
     }
 }
 
-/// A place among the open files.
-pub struct Slot(Guard);
+/// A place among the open files, and what the host holds for the file.
+pub struct Slot {
+    guard: Guard,
+    charge: Charge,
+}
+
+impl Slot {
+    /// Counts bytes that the host holds for what is open.
+    pub(super) fn hold(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
+        self.charge.grow(bytes)
+    }
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.0.budget.open_files.fetch_sub(1, Ordering::Relaxed);
+        let budget = &self.guard.0.budget;
+        budget.open_files.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,13 +1,15 @@
 //! The interfaces `preopens` and `types` of `wasi:filesystem`, operation by
 //! operation.
+//!
+//! Why: docs/decisions/23-our-own-filesystem.md
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, mkdirat,
-    openat, renameat, unlinkat, utimensat,
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, openat,
+    renameat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 use wasmtime::component::Resource;
@@ -19,27 +21,26 @@ use super::bindings::types::{
     NewTimestamp, OpenFlags, PathFlags,
 };
 use super::bindings::{ErrorCode, FsError, FsResult, preopens, types};
+use super::datasites_dir::kind;
+use super::guest_path::GuestPath;
 use super::listing::{LISTING_BYTES, Listing};
 use super::open::NAME_BYTES;
-use super::place::{Place, kind};
-use super::policy::Want;
 use super::streams::{ReadStream, WriteStream};
-use super::{Descriptor, MOUNT};
-use crate::sandbox::store::CallState;
+use super::{FileDescriptor, FilesView, MOUNT};
 
-impl preopens::Host for CallState {
-    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+impl preopens::Host for FilesView<'_> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<FileDescriptor>, String)>> {
         if self.files.is_empty() {
             return Ok(Vec::new());
         }
         let root = self
             .table
-            .push(Descriptor::Folder(Place::default(), None))?;
+            .push(FileDescriptor::Folder(GuestPath::default(), None))?;
         Ok(vec![(root, MOUNT.to_owned())])
     }
 }
 
-impl types::Host for CallState {
+impl types::Host for FilesView<'_> {
     fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
         match error {
             FsError::Code(code) => Ok(code),
@@ -55,7 +56,7 @@ impl types::Host for CallState {
     }
 }
 
-impl types::HostDirectoryEntryStream for CallState {
+impl types::HostDirectoryEntryStream for FilesView<'_> {
     async fn read_directory_entry(
         &mut self,
         listing: Resource<Listing>,
@@ -69,23 +70,23 @@ impl types::HostDirectoryEntryStream for CallState {
     }
 }
 
-impl types::HostDescriptor for CallState {
+impl types::HostDescriptor for FilesView<'_> {
     fn read_via_stream(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         offset: u64,
     ) -> FsResult<Resource<DynInputStream>> {
-        let file = Arc::clone(self.descriptor(&it)?.readable()?);
+        let file = Arc::clone(self.descriptor(&descriptor)?.readable()?);
         let stream: DynInputStream = Box::new(ReadStream { file, offset });
         Ok(self.table.push(stream)?)
     }
 
     fn write_via_stream(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         offset: u64,
     ) -> FsResult<Resource<DynOutputStream>> {
-        let file = Arc::clone(self.descriptor(&it)?.writable()?);
+        let file = Arc::clone(self.descriptor(&descriptor)?.writable()?);
         let offset = Some(offset);
         let stream: DynOutputStream = Box::new(WriteStream { file, offset });
         Ok(self.table.push(stream)?)
@@ -93,9 +94,9 @@ impl types::HostDescriptor for CallState {
 
     fn append_via_stream(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
     ) -> FsResult<Resource<DynOutputStream>> {
-        let file = Arc::clone(self.descriptor(&it)?.writable()?);
+        let file = Arc::clone(self.descriptor(&descriptor)?.writable()?);
         let offset = None;
         let stream: DynOutputStream = Box::new(WriteStream { file, offset });
         Ok(self.table.push(stream)?)
@@ -103,40 +104,40 @@ impl types::HostDescriptor for CallState {
 
     fn advise(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _offset: u64,
         _length: u64,
         _advice: Advice,
     ) -> FsResult<()> {
-        self.descriptor(&it)?;
+        self.descriptor(&descriptor)?;
         Ok(())
     }
 
-    fn sync_data(&mut self, it: Resource<Descriptor>) -> FsResult<()> {
-        if let Descriptor::File(file) = self.descriptor(&it)? {
+    fn sync_data(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<()> {
+        if let FileDescriptor::File(file) = self.descriptor(&descriptor)? {
             file.file.sync_data().map_err(|_| ErrorCode::Io)?;
         }
         Ok(())
     }
 
-    fn get_flags(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorFlags> {
-        Ok(match self.descriptor(&it)? {
-            Descriptor::Folder(..) => DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY,
-            Descriptor::File(file) => file.flags,
+    fn get_flags(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<DescriptorFlags> {
+        Ok(match self.descriptor(&descriptor)? {
+            FileDescriptor::Folder(..) => DescriptorFlags::READ | DescriptorFlags::MUTATE_DIRECTORY,
+            FileDescriptor::File(file) => file.flags,
         })
     }
 
-    fn get_type(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorType> {
-        Ok(match self.descriptor(&it)? {
-            Descriptor::Folder(..) => DescriptorType::Directory,
-            Descriptor::File(_) => DescriptorType::RegularFile,
+    fn get_type(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<DescriptorType> {
+        Ok(match self.descriptor(&descriptor)? {
+            FileDescriptor::Folder(..) => DescriptorType::Directory,
+            FileDescriptor::File(_) => DescriptorType::RegularFile,
         })
     }
 
-    fn set_size(&mut self, it: Resource<Descriptor>, size: u64) -> FsResult<()> {
-        let file = self.descriptor(&it)?.writable()?;
+    fn set_size(&mut self, descriptor: Resource<FileDescriptor>, size: u64) -> FsResult<()> {
+        let file = self.descriptor(&descriptor)?.writable()?;
         let before = file.file.metadata().map_err(|_| ErrorCode::Io)?.len();
-        file.guard.spend(&file.place, size.saturating_sub(before))?;
+        file.guard.spend(&file.path, size.saturating_sub(before))?;
         file.changing(|file| file.set_len(size))?
             .map_err(|_| ErrorCode::Invalid)?;
         Ok(())
@@ -144,220 +145,254 @@ impl types::HostDescriptor for CallState {
 
     fn set_times(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         access: NewTimestamp,
         modification: NewTimestamp,
     ) -> FsResult<()> {
         let times = timestamps(access, modification)?;
-        let file = self.descriptor(&it)?.writable()?;
+        let file = self.descriptor(&descriptor)?.writable()?;
         Ok(file.changing(|file| futimens(file, &times))??)
     }
 
     fn read(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         length: u64,
         offset: u64,
     ) -> FsResult<(Vec<u8>, bool)> {
-        let file = self.descriptor(&it)?.readable()?;
+        let file = self.descriptor(&descriptor)?.readable()?;
         let bytes = file.read(usize::try_from(length).unwrap_or(usize::MAX), offset)?;
         let at_end = bytes.is_empty() && length > 0;
         Ok((bytes, at_end))
     }
 
-    fn write(&mut self, it: Resource<Descriptor>, bytes: Vec<u8>, offset: u64) -> FsResult<u64> {
-        let file = self.descriptor(&it)?.writable()?;
+    fn write(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+        bytes: Vec<u8>,
+        offset: u64,
+    ) -> FsResult<u64> {
+        let file = self.descriptor(&descriptor)?.writable()?;
         file.write_all(&bytes, offset)?;
         Ok(bytes.len() as u64)
     }
 
-    fn read_directory(&mut self, it: Resource<Descriptor>) -> FsResult<Resource<Listing>> {
-        let place = self.descriptor(&it)?.folder()?.clone();
-        self.files.check(&place, Want::See)?;
-        let slot = self.files.open_slot(&place)?;
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        let folder = self.files.root()?.open_place(&place, flags)?;
-        let charge = self.meter.hold(place.bytes() + LISTING_BYTES)?;
-        let listing = Listing::new(folder, place, self.files.clone(), (slot, charge))?;
+    fn read_directory(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+    ) -> FsResult<Resource<Listing>> {
+        let access = self
+            .files
+            .access(self.descriptor(&descriptor)?.folder()?.clone());
+        let granted = self.files.enforce(access.see())?;
+        let mut slot = self.files.open_slot(granted.path())?;
+        let folder = granted.open_folder()?;
+        slot.hold(granted.path().bytes() + LISTING_BYTES)?;
+        let listing = Listing::new(folder, access.into_path(), self.files.clone(), slot)?;
         Ok(self.table.push(listing)?)
     }
 
-    fn sync(&mut self, it: Resource<Descriptor>) -> FsResult<()> {
-        if let Descriptor::File(file) = self.descriptor(&it)? {
+    fn sync(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<()> {
+        if let FileDescriptor::File(file) = self.descriptor(&descriptor)? {
             file.file.sync_all().map_err(|_| ErrorCode::Io)?;
         }
         Ok(())
     }
 
-    fn create_directory_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let place = self.place(&it, &path)?.place;
-        if self.is_visible_folder(&place) {
+    fn create_directory_at(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+        path: String,
+    ) -> FsResult<()> {
+        let access = self.files.access(self.path(&descriptor, &path)?.path);
+        if Self::is_visible_folder(&access) {
             return Err(ErrorCode::Exist.into());
         }
-        self.files.check(&place, Want::MakeFolder)?;
-        self.files.spend(&place, NAME_BYTES)?;
-        let (folder, name) = self.files.root()?.open_parent(&place)?;
-        Ok(mkdirat(folder, name, Mode::from_raw_mode(0o777))?)
+        let granted = self.files.enforce(access.make_folder())?;
+        self.files.spend(granted.path(), NAME_BYTES)?;
+        Ok(granted.make()?)
     }
 
-    fn stat(&mut self, it: Resource<Descriptor>) -> FsResult<DescriptorStat> {
-        match self.descriptor(&it)? {
-            Descriptor::Folder(place, _) => Ok(describe(&self.look(place)?)),
-            Descriptor::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
+    fn stat(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<DescriptorStat> {
+        match self.descriptor(&descriptor)? {
+            FileDescriptor::Folder(path, _) => Ok(describe(&self.look(path.clone())?)),
+            FileDescriptor::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
         }
     }
 
     fn stat_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         path: String,
     ) -> FsResult<DescriptorStat> {
-        let named = self.place(&it, &path)?;
-        let stat = describe(&self.look(&named.place)?);
-        match named.is_folder && stat.type_ != DescriptorType::Directory {
-            true => Err(ErrorCode::NotDirectory.into()),
-            false => Ok(stat),
+        let named = self.path(&descriptor, &path)?;
+        let stat = describe(&self.look(named.path)?);
+        if named.is_folder && stat.type_ != DescriptorType::Directory {
+            return Err(ErrorCode::NotDirectory.into());
         }
+        Ok(stat)
     }
 
     fn set_times_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         path: String,
         access: NewTimestamp,
         modification: NewTimestamp,
     ) -> FsResult<()> {
         let times = timestamps(access, modification)?;
-        let place = self.place(&it, &path)?.place;
-        self.files.check(&place, Want::Write)?;
-        let (folder, name) = self.files.root()?.open_parent(&place)?;
+        let access = self.files.access(self.path(&descriptor, &path)?.path);
+        let granted = self.files.enforce(access.write())?;
+        let (folder, name) = granted.open_parent()?;
         if self.expect_file(&folder, name)?.st_nlink > 1 {
             // The times are those of all its names.
-            self.files.log_unfit(&place, "it has several hard links");
+            self.files
+                .log_unfit(access.path(), "it has several hard links");
             return Err(ErrorCode::Access.into());
         }
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         let set = || utimensat(folder, name, &times, flags);
-        Ok(self.files.changing_name(&place, set)??)
+        Ok(self.files.changing_name(&granted, set)??)
     }
 
     fn link_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         _old_path: String,
-        _new: Resource<Descriptor>,
+        _new: Resource<FileDescriptor>,
         _new_path: String,
     ) -> FsResult<()> {
-        self.descriptor(&it)?;
+        self.descriptor(&descriptor)?;
         Err(ErrorCode::NotPermitted.into())
     }
 
     fn open_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         path: String,
         open: OpenFlags,
         flags: DescriptorFlags,
-    ) -> FsResult<Resource<Descriptor>> {
-        let named = self.place(&it, &path)?;
+    ) -> FsResult<Resource<FileDescriptor>> {
+        let named = self.path(&descriptor, &path)?;
         let descriptor = self.open(named, open, flags)?;
         Ok(self.table.push(descriptor)?)
     }
 
-    fn readlink_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<String> {
-        let place = self.place(&it, &path)?.place;
-        self.look(&place)?;
+    fn readlink_at(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+        path: String,
+    ) -> FsResult<String> {
+        self.look(self.path(&descriptor, &path)?.path)?;
         // What can be looked at is no link.
         Err(ErrorCode::Invalid.into())
     }
 
-    fn remove_directory_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let place = self.place(&it, &path)?.place;
-        self.files.check(&place, Want::Write)?;
-        let (folder, name) = self.files.root()?.open_parent(&place)?;
+    fn remove_directory_at(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+        path: String,
+    ) -> FsResult<()> {
+        let access = self.files.access(self.path(&descriptor, &path)?.path);
+        let granted = self.files.enforce(access.write())?;
+        let (folder, name) = granted.open_parent()?;
         Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?)
     }
 
     fn rename_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         old_path: String,
-        new: Resource<Descriptor>,
+        new: Resource<FileDescriptor>,
         new_path: String,
     ) -> FsResult<()> {
-        let (from, to) = (self.place(&it, &old_path)?, self.place(&new, &new_path)?);
-        self.files.check(&from.place, Want::Write)?;
-        self.files.check(&to.place, Want::Write)?;
-        let (from_folder, from_name) = self.files.root()?.open_parent(&from.place)?;
-        let (to_folder, to_name) = self.files.root()?.open_parent(&to.place)?;
+        let (from, to) = (
+            self.path(&descriptor, &old_path)?,
+            self.path(&new, &new_path)?,
+        );
+        let is_folder = from.is_folder || to.is_folder;
+        let (from, to) = (self.files.access(from.path), self.files.access(to.path));
+        let (from, to) = (
+            self.files.enforce(from.write())?,
+            self.files.enforce(to.write())?,
+        );
+        let (from_folder, from_name) = from.open_parent()?;
+        let (to_folder, to_name) = to.open_parent()?;
         // A folder would take along what is below it to where it is granted.
         self.expect_file(&from_folder, from_name)?;
-        if from.is_folder || to.is_folder {
+        if is_folder {
             return Err(ErrorCode::NotDirectory.into());
         }
         let rename = || rename((&from_folder, from_name), (&to_folder, to_name));
-        let rename = || self.files.changing_name(&to.place, rename);
-        Ok(self.files.changing_name(&from.place, rename)???)
+        let rename = || self.files.changing_name(&to, rename);
+        Ok(self.files.changing_name(&from, rename)???)
     }
 
     fn symlink_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _old_path: String,
         _new_path: String,
     ) -> FsResult<()> {
-        self.descriptor(&it)?;
+        self.descriptor(&descriptor)?;
         Err(ErrorCode::NotPermitted.into())
     }
 
-    fn unlink_file_at(&mut self, it: Resource<Descriptor>, path: String) -> FsResult<()> {
-        let named = self.place(&it, &path)?;
-        self.files.check(&named.place, Want::Write)?;
-        let (folder, name) = self.files.root()?.open_parent(&named.place)?;
+    fn unlink_file_at(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+        path: String,
+    ) -> FsResult<()> {
+        let named = self.path(&descriptor, &path)?;
+        let access = self.files.access(named.path);
+        let granted = self.files.enforce(access.write())?;
+        let (folder, name) = granted.open_parent()?;
         self.expect_file(&folder, name)?;
         if named.is_folder {
             return Err(ErrorCode::NotDirectory.into());
         }
         let unlink = || unlinkat(&folder, name, AtFlags::empty());
-        Ok(self.files.changing_name(&named.place, unlink)??)
+        Ok(self.files.changing_name(&granted, unlink)??)
     }
 
     fn is_same_object(
         &mut self,
-        it: Resource<Descriptor>,
-        other: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
+        other: Resource<FileDescriptor>,
     ) -> wasmtime::Result<bool> {
-        let (it, other) = (self.table.get(&it)?, self.table.get(&other)?);
-        Ok(match (it, other) {
-            (Descriptor::Folder(it, _), Descriptor::Folder(other, _)) => it == other,
-            (Descriptor::File(it), Descriptor::File(other)) => it.place == other.place,
+        let (one, other) = (self.table.get(&descriptor)?, self.table.get(&other)?);
+        Ok(match (one, other) {
+            (FileDescriptor::Folder(one, _), FileDescriptor::Folder(other, _)) => one == other,
+            (FileDescriptor::File(one), FileDescriptor::File(other)) => one.path == other.path,
             _ => false,
         })
     }
 
-    fn metadata_hash(&mut self, it: Resource<Descriptor>) -> FsResult<MetadataHashValue> {
-        match self.descriptor(&it)? {
-            Descriptor::Folder(place, _) => Ok(identity(&self.look(place)?)),
-            Descriptor::File(file) => Ok(identity(&rustix::fs::fstat(&file.file)?)),
+    fn metadata_hash(
+        &mut self,
+        descriptor: Resource<FileDescriptor>,
+    ) -> FsResult<MetadataHashValue> {
+        match self.descriptor(&descriptor)? {
+            FileDescriptor::Folder(path, _) => Ok(identity(&self.look(path.clone())?)),
+            FileDescriptor::File(file) => Ok(identity(&rustix::fs::fstat(&file.file)?)),
         }
     }
 
     fn metadata_hash_at(
         &mut self,
-        it: Resource<Descriptor>,
+        descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
-        let place = self.place(&it, &path)?.place;
-        Ok(identity(&self.look(&place)?))
+        Ok(identity(&self.look(self.path(&descriptor, &path)?.path)?))
     }
 
-    fn drop(&mut self, it: Resource<Descriptor>) -> wasmtime::Result<()> {
-        self.table.delete(it)?;
+    fn drop(&mut self, descriptor: Resource<FileDescriptor>) -> wasmtime::Result<()> {
+        self.table.delete(descriptor)?;
         Ok(())
     }
 }
@@ -388,9 +423,10 @@ fn describe(stat: &Stat) -> DescriptorStat {
         })
     };
     DescriptorStat {
-        type_: match kind(stat).is_dir() {
-            true => DescriptorType::Directory,
-            false => DescriptorType::RegularFile,
+        type_: if kind(stat).is_dir() {
+            DescriptorType::Directory
+        } else {
+            DescriptorType::RegularFile
         },
         link_count: 1,
         size: u64::try_from(stat.st_size).unwrap_or(0),

@@ -6,17 +6,16 @@ use rustix::fs::{Dir, FileType};
 use rustix::io::Errno;
 
 use super::bindings::types::{DescriptorType, DirectoryEntry};
+use super::datasites_dir::{kind, look_at};
 use super::guard::{Guard, Slot};
-use super::place::{Place, kind, look_at};
-use super::policy::Want;
-use crate::sandbox::meter::Charge;
+use super::guest_path::GuestPath;
 
 /// A folder being listed.
 pub struct Listing {
     entries: Dir,
-    place: Place,
+    path: GuestPath,
     guard: Guard,
-    _slot: (Slot, Charge),
+    _slot: Slot,
 }
 
 /// What is read of a folder at a time.
@@ -28,20 +27,20 @@ const ENTRIES_AT_ONCE: usize = 256;
 impl Listing {
     pub(super) fn new(
         folder: OwnedFd,
-        place: Place,
+        path: GuestPath,
         guard: Guard,
-        slot: (Slot, Charge),
+        slot: Slot,
     ) -> Result<Self, Errno> {
         let entries = Dir::new(folder)?;
         Ok(Self {
             entries,
-            place,
+            path,
             guard,
             _slot: slot,
         })
     }
 
-    /// Returns the next entry that the guest may know. Links and devices are none.
+    /// Returns the next entry that the guest may know. Links and devices are left out.
     pub(super) async fn next(&mut self) -> Result<Option<DirectoryEntry>, Errno> {
         let mut n_seen = 0;
         loop {
@@ -77,12 +76,12 @@ impl Listing {
     }
 
     fn visible(&self, name: &str, file_type: FileType) -> Option<DescriptorType> {
-        let place = self.place.child(name);
-        let (want, type_) = match file_type {
-            FileType::RegularFile => (Want::Read, DescriptorType::RegularFile),
-            FileType::Directory => (Want::See, DescriptorType::Directory),
+        let access = self.guard.access(self.path.child(name));
+        let (is_visible, type_) = match file_type {
+            FileType::RegularFile => (access.read().is_ok(), DescriptorType::RegularFile),
+            FileType::Directory => (access.see().is_ok(), DescriptorType::Directory),
             _ => return None,
         };
-        self.guard.allows(&place, want).then_some(type_)
+        is_visible.then_some(type_)
     }
 }

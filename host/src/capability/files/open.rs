@@ -1,54 +1,57 @@
 //! Finding and opening what guests name.
 
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags, Stat};
 use wasmtime::component::Resource;
 
+use super::access::{Access, Granted, ToRead, ToWrite};
 use super::bindings::types::{DescriptorFlags, OpenFlags};
 use super::bindings::{ErrorCode, FsResult};
-use super::place::{self, Place, kind};
-use super::policy::Want;
+use super::datasites_dir::{kind, look_at};
+use super::guard::Slot;
+use super::guest_path::{GuestPath, NamedPath};
 use super::stamp::stamp_of;
-use super::{Descriptor, OpenFile};
-use crate::sandbox::store::CallState;
+use super::{FileDescriptor, FilesView, OpenFile};
 
 /// What a new name takes of the bytes that a call may write, also where nothing is
 /// written: as much as it takes of a disk.
 pub(super) const NAME_BYTES: u64 = 4096;
 
-impl CallState {
-    pub(super) fn descriptor(&self, it: &Resource<Descriptor>) -> FsResult<&Descriptor> {
-        Ok(self.table.get(it)?)
+impl FilesView<'_> {
+    pub(super) fn descriptor(
+        &self,
+        descriptor: &Resource<FileDescriptor>,
+    ) -> FsResult<&FileDescriptor> {
+        Ok(self.table.get(descriptor)?)
     }
 
-    /// Returns the place that a guest means by a path in a folder.
-    pub(super) fn place(&self, base: &Resource<Descriptor>, path: &str) -> FsResult<place::Named> {
+    /// Returns what a guest means by a path in a folder.
+    pub(super) fn path(&self, base: &Resource<FileDescriptor>, path: &str) -> FsResult<NamedPath> {
         Ok(self.descriptor(base)?.folder()?.resolve(path)?)
     }
 
-    /// Looks at a place that the guest may know.
-    pub(super) fn look(&self, place: &Place) -> FsResult<Stat> {
-        let guard = &self.files;
-        let (may_read, may_see) = (
-            guard.allows(place, Want::Read),
-            guard.allows(place, Want::See),
-        );
-        if !may_read && !may_see {
-            guard.check(place, Want::Read)?;
-        }
-        let stat = guard.root()?.look(place)?;
+    /// Looks at what a path leads to, if the guest may know it.
+    pub(super) fn look(&self, path: GuestPath) -> FsResult<Stat> {
+        let access = self.files.access(path);
+        let (read, see) = (access.read(), access.see());
+        let stat = match (&read, &see) {
+            (Ok(granted), _) => granted.look()?,
+            (_, Ok(granted)) => granted.look()?,
+            (Err(refusal), Err(_)) => return Err(self.files.refuse(refusal).into()),
+        };
         match kind(&stat) {
-            FileType::RegularFile if may_read => Ok(stat),
-            FileType::Directory if may_see => Ok(stat),
+            FileType::RegularFile if read.is_ok() => Ok(stat),
+            FileType::Directory if see.is_ok() => Ok(stat),
             FileType::RegularFile | FileType::Directory => {
-                guard.check(place, Want::Read)?;
+                self.files.enforce(read)?;
                 Err(ErrorCode::NoEntry.into())
             }
             other => {
-                guard.log_unfit(place, &format!("it is a {other:?}"));
+                let what = format!("it is a {other:?}");
+                self.files.log_unfit(access.path(), &what);
                 Err(ErrorCode::NoEntry.into())
             }
         }
@@ -56,123 +59,171 @@ impl CallState {
 
     pub(super) fn open(
         &self,
-        named: place::Named,
+        named: NamedPath,
         open: OpenFlags,
         flags: DescriptorFlags,
-    ) -> FsResult<Descriptor> {
-        let place = named.place;
+    ) -> FsResult<FileDescriptor> {
+        let access = self.files.access(named.path);
         let writes = flags.contains(DescriptorFlags::WRITE)
             || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
-        let want = if writes { Want::Write } else { Want::Read };
-        let wants_folder = named.is_folder || open.contains(OpenFlags::DIRECTORY);
-        let guard = &self.files;
-        if wants_folder || (!writes && !guard.allows(&place, want)) {
-            return self.open_folder(place, open, want);
+        if named.is_folder || open.contains(OpenFlags::DIRECTORY) {
+            return self.open_folder(&access, open, writes);
         }
         if writes {
-            guard.check(&place, want)?;
+            let granted = self.files.enforce(access.write())?;
+            return self.open_to_write(&granted, open, flags);
         }
-        self.open_file(place, open, flags)
+        match access.read() {
+            Ok(granted) => self.open_to_read(&access, &granted, flags),
+            // It may be a folder, which is known and not read.
+            Err(_) => self.open_folder(&access, open, writes),
+        }
     }
 
-    pub(super) fn is_visible_folder(&self, place: &Place) -> bool {
-        let is_folder = || {
-            let root = self.files.root();
-            root.is_ok_and(|root| root.look(place).is_ok_and(|it| kind(&it).is_dir()))
+    /// Tells whether there is a folder that the guest may know.
+    pub(super) fn is_visible_folder(access: &Access<'_>) -> bool {
+        let Ok(granted) = access.see() else {
+            return false;
         };
-        self.files.allows(place, Want::See) && is_folder()
+        granted.look().is_ok_and(|stat| kind(&stat).is_dir())
     }
 
-    fn open_folder(&self, place: Place, open: OpenFlags, want: Want) -> FsResult<Descriptor> {
-        let guard = &self.files;
-        if !guard.allows(&place, Want::See) {
-            guard.check(&place, want)?;
-            guard.check(&place, Want::See)?;
-        }
+    fn open_folder(
+        &self,
+        access: &Access<'_>,
+        open: OpenFlags,
+        writes: bool,
+    ) -> FsResult<FileDescriptor> {
+        let granted = access.see().map_err(|unseen| {
+            // What was wanted comes first, where that was not granted either.
+            let wanted = if writes {
+                access.write().err()
+            } else {
+                access.read().err()
+            };
+            self.files.refuse(&wanted.unwrap_or(unseen))
+        })?;
         if open.contains(OpenFlags::EXCLUSIVE) {
             return Err(ErrorCode::Exist.into());
         }
-        match kind(&guard.root()?.look(&place)?) {
-            FileType::Directory if want == Want::Write => Err(ErrorCode::IsDirectory.into()),
+        match kind(&granted.look()?) {
+            FileType::Directory if writes => Err(ErrorCode::IsDirectory.into()),
             FileType::Directory => {
-                let slot = guard.open_slot(&place)?;
-                let charge = self.meter.hold(place.bytes())?;
-                Ok(Descriptor::Folder(place, Some((slot, charge))))
+                let slot = self.open_slot(granted.path())?;
+                Ok(FileDescriptor::Folder(granted.path().clone(), Some(slot)))
             }
-            FileType::RegularFile if guard.allows(&place, Want::Read) => {
-                Err(ErrorCode::NotDirectory.into())
-            }
+            FileType::RegularFile if access.read().is_ok() => Err(ErrorCode::NotDirectory.into()),
             _ => Err(ErrorCode::NoEntry.into()),
         }
     }
 
-    fn open_file(
+    fn open_to_read(
         &self,
-        place: Place,
+        access: &Access<'_>,
+        granted: &Granted<'_, ToRead>,
+        flags: DescriptorFlags,
+    ) -> FsResult<FileDescriptor> {
+        let path = granted.path();
+        let slot = self.open_slot(path)?;
+        let file = granted.open()?;
+        match self.expect_one_name(path, &file)? {
+            Opened::File => Ok(self.opened(file, path, flags, slot)),
+            Opened::Folder => {
+                self.files.enforce(access.see())?;
+                Ok(FileDescriptor::Folder(path.clone(), Some(slot)))
+            }
+        }
+    }
+
+    fn open_to_write(
+        &self,
+        granted: &Granted<'_, ToWrite>,
         open: OpenFlags,
         flags: DescriptorFlags,
-    ) -> FsResult<Descriptor> {
-        let guard = &self.files;
-        let slot = guard.open_slot(&place)?;
-        let charge = self.meter.hold(place.bytes())?;
-        let writes = flags.contains(DescriptorFlags::WRITE);
+    ) -> FsResult<FileDescriptor> {
+        let path = granted.path();
+        let slot = self.open_slot(path)?;
         let truncates = open.contains(OpenFlags::TRUNCATE);
-        let mut how = match writes || truncates {
-            true => OFlags::RDWR,
-            false => OFlags::RDONLY,
+        let mut how = if truncates || flags.contains(DescriptorFlags::WRITE) {
+            OFlags::RDWR
+        } else {
+            OFlags::RDONLY
         };
-        if open.contains(OpenFlags::CREATE) {
-            guard.spend(&place, NAME_BYTES)?;
-            how |= OFlags::CREATE;
-        }
         if open.contains(OpenFlags::EXCLUSIVE) {
             how |= OFlags::EXCL;
         }
-        let root = guard.root()?;
-        let file = match how.contains(OFlags::CREATE) {
-            true => guard.changing_name(&place, || root.open_place(&place, how))??,
-            false => root.open_place(&place, how)?,
+        let file = if open.contains(OpenFlags::CREATE) {
+            self.files.spend(path, NAME_BYTES)?;
+            let make = || granted.open(how | OFlags::CREATE);
+            self.files.changing_name(granted, make)??
+        } else {
+            granted.open(how)?
         };
-        let stat = rustix::fs::fstat(&file)?;
-        match kind(&stat) {
-            FileType::RegularFile if stat.st_nlink <= 1 => {}
-            FileType::RegularFile => {
-                // Another name of it may be one that was not granted.
-                guard.log_unfit(&place, "it has several hard links");
-                return Err(ErrorCode::Access.into());
-            }
-            FileType::Directory if how == OFlags::RDONLY => {
-                guard.check(&place, Want::See)?;
-                return Ok(Descriptor::Folder(place, Some((slot, charge))));
-            }
-            FileType::Directory => return Err(ErrorCode::IsDirectory.into()),
-            other => {
-                guard.log_unfit(&place, &format!("it is a {other:?}"));
-                return Err(ErrorCode::Access.into());
-            }
+        if self.expect_one_name(path, &file)? == Opened::Folder {
+            return Err(ErrorCode::IsDirectory.into());
         }
         let file = File::from(file);
         if truncates {
-            guard
-                .changing(&place, || stamp_of(&file), || file.set_len(0))?
+            self.files
+                .changing(path, || stamp_of(&file), || file.set_len(0))?
                 .map_err(|_| ErrorCode::Io)?;
         }
-        Ok(Descriptor::File(Arc::new(OpenFile {
-            file,
-            place,
-            flags,
-            guard: guard.clone(),
-            _slot: (slot, charge),
-        })))
+        Ok(self.opened(file, path, flags, slot))
     }
 
-    /// Makes sure that a regular file is at a place, for operations on its name.
+    fn open_slot(&self, path: &GuestPath) -> FsResult<Slot> {
+        let mut slot = self.files.open_slot(path)?;
+        slot.hold(path.bytes())?;
+        Ok(slot)
+    }
+
+    fn opened(
+        &self,
+        file: impl Into<File>,
+        path: &GuestPath,
+        flags: DescriptorFlags,
+        slot: Slot,
+    ) -> FileDescriptor {
+        FileDescriptor::File(Arc::new(OpenFile {
+            file: file.into(),
+            path: path.clone(),
+            flags,
+            guard: self.files.clone(),
+            _slot: slot,
+        }))
+    }
+
+    /// Makes sure that what was opened is a folder, or a regular file with one name.
+    fn expect_one_name(&self, path: &GuestPath, opened: &OwnedFd) -> FsResult<Opened> {
+        let stat = rustix::fs::fstat(opened)?;
+        match kind(&stat) {
+            FileType::Directory => Ok(Opened::Folder),
+            FileType::RegularFile if stat.st_nlink <= 1 => Ok(Opened::File),
+            FileType::RegularFile => {
+                // Another name of it may be one that was not granted.
+                self.files.log_unfit(path, "it has several hard links");
+                Err(ErrorCode::Access.into())
+            }
+            other => {
+                self.files.log_unfit(path, &format!("it is a {other:?}"));
+                Err(ErrorCode::Access.into())
+            }
+        }
+    }
+
+    /// Makes sure that a regular file is at a path, for operations on its name.
     pub(super) fn expect_file(&self, folder: impl AsFd, name: &str) -> FsResult<Stat> {
-        let stat = place::look_at(folder.as_fd(), name)?;
+        let stat = look_at(folder.as_fd(), name)?;
         match kind(&stat) {
             FileType::RegularFile => Ok(stat),
             FileType::Directory => Err(ErrorCode::IsDirectory.into()),
             _ => Err(ErrorCode::NoEntry.into()),
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opened {
+    File,
+    Folder,
 }

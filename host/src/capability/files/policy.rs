@@ -1,21 +1,11 @@
 //! The one decision about files: what an app asked for, what its owner approved,
 //! and what nobody can approve.
+//!
+//! Why: docs/decisions/24-granted-is-requested-and-approved.md
 
+use syft_manifest::{Files, Grants};
 use syft_protocol::address::{AppName, Datasite};
-use syft_protocol::grant::{PathPattern, Pattern};
-
-use crate::manifest::Files;
-
-/// What an app asks for and what of it the owner approved.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Grants {
-    /// What the app's manifest asks for.
-    pub requested: Files,
-    /// What the owner approved. Only what is in both is granted.
-    pub approved: Files,
-    /// What the owner denies, whatever was approved.
-    pub denied: Vec<PathPattern>,
-}
+use syft_protocol::grant::{PathPattern, Pattern, Reach};
 
 /// What a guest wants with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,9 +35,58 @@ pub(crate) enum Denied {
     SenderMayNot(String),
 }
 
+/// What may be done with one path, each with the reason where it may not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PathRights {
+    pub(crate) see: ReadRight,
+    pub(crate) read: ReadRight,
+    pub(crate) write: Result<(), Denied>,
+    pub(crate) make_folder: Result<(), Denied>,
+}
+
+/// Whether something may be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReadRight {
+    /// It may.
+    Granted,
+    /// It may where the sender of the request may read it.
+    IfSenderMay,
+    /// It may not.
+    Denied(Denied),
+}
+
+impl PathRights {
+    fn none(denied: &Denied) -> Self {
+        Self {
+            see: ReadRight::Denied(denied.clone()),
+            read: ReadRight::Denied(denied.clone()),
+            write: Err(denied.clone()),
+            make_folder: Err(denied.clone()),
+        }
+    }
+}
+
+impl ReadRight {
+    /// Tells whether it may be read for any sender.
+    pub(crate) fn is_granted(&self) -> bool {
+        *self == Self::Granted
+    }
+
+    /// Combines what patterns to read say with what those say that are read on behalf of
+    /// the sender.
+    fn of(own: Result<(), Denied>, on_behalf: Result<(), Denied>) -> Self {
+        match (own, on_behalf) {
+            (Ok(()), _) => Self::Granted,
+            (Err(_), Ok(())) => Self::IfSenderMay,
+            (Err(_), Err(Denied::NotApproved)) => Self::Denied(Denied::NotApproved),
+            (Err(denied), Err(_)) => Self::Denied(denied),
+        }
+    }
+}
+
 /// The patterns of one app, ready to decide.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Policy {
+pub(crate) struct FilePolicy {
     requested: Sets,
     approved: Sets,
     denied: Vec<Pattern>,
@@ -61,12 +100,29 @@ struct Sets {
     on_behalf: Vec<Pattern>,
 }
 
-impl Policy {
+/// What the patterns of one side have to do with a path.
+struct SetsReach {
+    read: Reach,
+    write: Reach,
+    on_behalf: Reach,
+}
+
+impl Sets {
+    fn reach(&self, path: &[&str]) -> SetsReach {
+        SetsReach {
+            read: Reach::of(&self.read, path),
+            write: Reach::of(&self.write, path),
+            on_behalf: Reach::of(&self.on_behalf, path),
+        }
+    }
+}
+
+impl FilePolicy {
     pub(crate) fn new(grants: &Grants, datasite: &Datasite, app: &AppName) -> Self {
         let resolve = |patterns: &[PathPattern]| -> Vec<Pattern> {
             patterns
                 .iter()
-                .map(|it| it.resolve(datasite, app))
+                .map(|pattern| pattern.resolve(datasite, app))
                 .collect()
         };
         let sets = |patterns: &Files| {
@@ -100,7 +156,7 @@ impl Policy {
         starts: &[&str],
         mut overlaps: impl FnMut(&Pattern) -> bool,
     ) -> bool {
-        if is_never_granted(starts, Want::Read) || self.is_denied(starts) {
+        if is_of_requests(starts) || self.is_denied(starts) {
             return false;
         }
         let denied: Vec<Pattern> = self.denied.iter().map(Pattern::with_all_below).collect();
@@ -114,118 +170,87 @@ impl Policy {
 
     /// Tells whether files outside of the owner's own datasite can be read.
     pub(crate) fn may_read_of_others(&self, owner: &str) -> bool {
-        let is_any = |sets: &Sets| sets.read.iter().any(|it| !it.has_literal_start(&[owner]));
+        let is_any = |sets: &Sets| {
+            let mut patterns = sets.read.iter();
+            patterns.any(|pattern| !pattern.has_literal_start(&[owner]))
+        };
         is_any(&self.requested) && is_any(&self.approved)
     }
 
     /// Decides about a path, given by its names below the datasites folder.
-    /// `sender_may_read` is asked where that is what counts.
-    pub(crate) fn decide(
-        &self,
-        path: &[&str],
-        want: Want,
-        sender_may_read: impl FnOnce() -> Result<(), String>,
-    ) -> Result<(), Denied> {
-        if is_never_granted(path, want) {
-            return Err(Denied::Never);
+    pub(crate) fn decide(&self, path: &[&str]) -> PathRights {
+        if is_of_requests(path) {
+            return PathRights::none(&Denied::Never);
         }
-        if self.is_denied(path) {
-            return Err(Denied::ByOwner);
-        }
-        match want {
-            Want::See => self.may_see(path, sender_may_read),
-            Want::Read => self.may_read(path, sender_may_read),
-            Want::Write => self.in_both(|sets| any_matches(&sets.write, path)),
-            Want::MakeFolder => self.in_both(|sets| {
-                let on_the_way = sets.write.iter().any(|it| it.has_literal_start(path));
-                any_matches(&sets.write, path) || on_the_way
-            }),
-        }
-    }
-
-    fn may_read(
-        &self,
-        path: &[&str],
-        sender_may_read: impl FnOnce() -> Result<(), String>,
-    ) -> Result<(), Denied> {
-        let Err(denied) = self.in_both(|sets| any_matches(&sets.read, path)) else {
-            return Ok(());
+        let mut rights = if self.is_denied(path) {
+            PathRights::none(&Denied::ByOwner)
+        } else {
+            self.by_patterns(path)
         };
-        match self.in_both(|sets| any_matches(&sets.on_behalf, path)) {
-            Ok(()) => sender_may_read().map_err(Denied::SenderMayNot),
-            Err(Denied::NotApproved) => Err(Denied::NotApproved),
-            Err(_) => Err(denied),
+        if is_ruling(path) {
+            rights.write = Err(Denied::Never);
+            rights.make_folder = Err(Denied::Never);
         }
+        rights
     }
 
     /// A folder is known where something in it may be, so that a guest finds its
     /// way. Below the fixed part of a pattern that is read on behalf of the
-    /// sender it is known as far as the sender may know it.
-    fn may_see(
-        &self,
-        path: &[&str],
-        sender_may_read: impl FnOnce() -> Result<(), String>,
-    ) -> Result<(), Denied> {
-        let Err(denied) = self.in_both(|sets| any_concerns(&sets.read, path)) else {
-            return Ok(());
-        };
-        let fixed = |sets: &Sets| sets.on_behalf.iter().any(|it| it.has_literal_start(path));
-        if self.in_both(fixed).is_ok() {
-            return Ok(());
-        }
-        match self.in_both(|sets| any_concerns(&sets.on_behalf, path)) {
-            Ok(()) => sender_may_read().map_err(Denied::SenderMayNot),
-            Err(Denied::NotApproved) => Err(Denied::NotApproved),
-            Err(_) => Err(denied),
-        }
-    }
-
-    fn in_both(&self, holds: impl Fn(&Sets) -> bool) -> Result<(), Denied> {
-        match (holds(&self.requested), holds(&self.approved)) {
+    /// sender, a folder is known if the sender may know it.
+    fn by_patterns(&self, path: &[&str]) -> PathRights {
+        let (requested, approved) = (self.requested.reach(path), self.approved.reach(path));
+        let in_both = |holds: fn(&SetsReach) -> bool| match (holds(&requested), holds(&approved)) {
             (true, true) => Ok(()),
             (true, false) => Err(Denied::NotApproved),
             (false, _) => Err(Denied::NotRequested),
+        };
+        let see = if in_both(|sets| sets.on_behalf.is_literal_start).is_ok() {
+            ReadRight::Granted
+        } else {
+            ReadRight::of(
+                in_both(|sets| sets.read.concerns()),
+                in_both(|sets| sets.on_behalf.concerns()),
+            )
+        };
+        PathRights {
+            see,
+            read: ReadRight::of(
+                in_both(|sets| sets.read.matches),
+                in_both(|sets| sets.on_behalf.matches),
+            ),
+            write: in_both(|sets| sets.write.matches),
+            make_folder: in_both(|sets| sets.write.matches || sets.write.is_literal_start),
         }
     }
 
     /// What is denied takes all below it along.
     fn is_denied(&self, path: &[&str]) -> bool {
-        !self.denied.is_empty()
-            && (0..=path.len()).any(|end| any_matches(&self.denied, &path[..end]))
+        let any_matches = |path: &[&str]| self.denied.iter().any(|pattern| pattern.matches(path));
+        !self.denied.is_empty() && (0..=path.len()).any(|end| any_matches(&path[..end]))
     }
 }
 
-fn any_matches(patterns: &[Pattern], path: &[&str]) -> bool {
-    patterns.iter().any(|pattern| pattern.matches(path))
+/// Tells whether a path is where requests to apps and their answers are, which is the host's
+/// business.
+fn is_of_requests(path: &[&str]) -> bool {
+    path.get(1).is_some_and(|name| is_like(name, "APP_DATA"))
+        && path.iter().skip(3).any(|name| is_like(name, "RPC"))
 }
 
-/// Tells whether a folder is one of the patterns' or on the way to them.
-fn any_concerns(patterns: &[Pattern], path: &[&str]) -> bool {
-    patterns
-        .iter()
-        .any(|pattern| pattern.leads_on_from(path) || pattern.matches(path))
-}
-
-/// Requests and answers of apps are the host's business, access rules and keys
-/// the owner's.
-fn is_never_granted(path: &[&str], want: Want) -> bool {
-    let is_rpc = path.get(1).is_some_and(|name| is_like(name, "APP_DATA"))
-        && path.iter().skip(3).any(|name| is_like(name, "RPC"));
-    let changes = matches!(want, Want::Write | Want::MakeFolder);
-    let is_ruling = |name: &&str| {
-        ["SYFT.PUB.YAML", "DID.JSON", "DID.CONFLICT.JSON"]
-            .iter()
-            .any(|ruling| is_like(name, ruling))
-    };
-    is_rpc || (changes && path.iter().any(is_ruling))
+/// Tells whether a path is that of access rules or keys, which only the owner changes.
+fn is_ruling(path: &[&str]) -> bool {
+    const RULING: [&str; 3] = ["SYFT.PUB.YAML", "DID.JSON", "DID.CONFLICT.JSON"];
+    let is_one = |name: &&str| RULING.iter().any(|ruling| is_like(name, ruling));
+    path.iter().any(is_one)
 }
 
 /// Tells whether some file system may take a name for one that is given in
 /// capitals.
 fn is_like(name: &str, capitals: &str) -> bool {
-    match name.is_ascii() {
-        true => name.eq_ignore_ascii_case(capitals),
-        false => name.to_lowercase().to_uppercase() == capitals,
+    if name.is_ascii() {
+        name.eq_ignore_ascii_case(capitals)
+    } else {
+        name.to_lowercase().to_uppercase() == capitals
     }
 }
 
@@ -238,14 +263,14 @@ mod tests {
         texts.iter().map(parse).collect()
     }
 
-    fn policy(requested: Files, approved: Files, denied: &[&str]) -> Policy {
+    fn policy(requested: Files, approved: Files, denied: &[&str]) -> FilePolicy {
         let grants = Grants {
             requested,
             approved,
             denied: patterns(denied),
         };
         let datasite = Datasite::parse("o@x.org").expect("an email");
-        Policy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))
+        FilePolicy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))
     }
 
     fn all(read: &[&str], write: &[&str], on_behalf: &[&str]) -> Files {
@@ -256,11 +281,22 @@ mod tests {
         }
     }
 
-    fn decide(policy: &Policy, path: &str, want: Want) -> Result<(), Denied> {
+    /// Decides for a sender who may read what is public.
+    fn decide(policy: &FilePolicy, path: &str, want: Want) -> Result<(), Denied> {
         let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
-        let public = path.contains("public");
-        let sender = || public.then_some(()).ok_or_else(|| "private".to_owned());
-        policy.decide(&names, want, sender)
+        let rights = policy.decide(&names);
+        let with_sender = |right| match right {
+            ReadRight::Granted => Ok(()),
+            ReadRight::IfSenderMay if path.contains("public") => Ok(()),
+            ReadRight::IfSenderMay => Err(Denied::SenderMayNot("private".to_owned())),
+            ReadRight::Denied(denied) => Err(denied),
+        };
+        match want {
+            Want::See => with_sender(rights.see),
+            Want::Read => with_sender(rights.read),
+            Want::Write => rights.write,
+            Want::MakeFolder => rights.make_folder,
+        }
     }
 
     #[test]
@@ -358,7 +394,7 @@ mod tests {
 
     #[test]
     fn nothing_is_granted_at_first() {
-        let nothing = Policy::default();
+        let nothing = FilePolicy::default();
         assert!(nothing.is_empty());
         for want in [Want::See, Want::Read, Want::Write, Want::MakeFolder] {
             for path in ["", "a@x.org", "a@x.org/public/x"] {

@@ -10,7 +10,8 @@ use syft_protocol::acl::{Access, Acl, Decision, Reason, RuleSet};
 use syft_protocol::permissions::PERMISSION_FILE;
 use syft_protocol::timestamp::Timestamp;
 
-use super::place::{Place, Root, kind};
+use super::datasites_dir::{DatasitesDir, kind};
+use super::guest_path::GuestPath;
 
 /// The most bytes of a permission file that are read; one more than are parsed.
 const READ_BYTES: u64 = (256 << 10) + 1;
@@ -34,7 +35,7 @@ pub enum Broken {
 /// Rules on the way to the paths that were asked about so far.
 pub struct Rules {
     acl: Acl,
-    looked_into: HashSet<Place>,
+    looked_into: HashSet<GuestPath>,
     broken: Broken,
     /// Why the folders of these permission files are closed.
     faults: HashMap<String, String>,
@@ -63,15 +64,15 @@ impl Rules {
     /// Decides about a path below the datasites folder.
     pub fn decide(
         &mut self,
-        root: &Root,
+        root: &DatasitesDir,
         now: Timestamp,
         user: &str,
         path: &str,
         access: Access,
     ) -> Ruling<'_> {
-        // A path that is no place is for the rules to refuse.
-        if let Ok(named) = Place::default().resolve(path.trim_start_matches('/')) {
-            self.read_on_the_way(root, named.place);
+        // A path that cannot be one is for the rules to refuse.
+        if let Ok(named) = GuestPath::default().resolve(path.trim_start_matches('/')) {
+            self.read_on_the_way(root, named.path);
         }
         let decision = self.acl.decide(now, user, path, access);
         let fault = match decision.reason {
@@ -85,22 +86,22 @@ impl Rules {
         }
     }
 
-    fn read_on_the_way(&mut self, root: &Root, place: Place) {
-        let mut folder = Some(place);
-        while let Some(place) = folder {
-            if !self.looked_into.insert(place.clone()) {
+    fn read_on_the_way(&mut self, root: &DatasitesDir, path: GuestPath) {
+        let mut folder = Some(path);
+        while let Some(path) = folder {
+            if !self.looked_into.insert(path.clone()) {
                 return;
             }
-            if let Some(rules) = self.read(root, &place)
-                && let Err(error) = self.acl.insert(&place.text(), rules)
+            if let Some(rules) = self.read(root, &path)
+                && let Err(error) = self.acl.insert(&path.text(), rules)
             {
-                tracing::warn!(folder = place.text(), "rules not used: {error}");
+                tracing::warn!(folder = path.text(), "rules not used: {error}");
             }
-            folder = place.split().map(|(parent, _)| parent);
+            folder = path.split().map(|(parent, _)| parent);
         }
     }
 
-    fn read(&mut self, root: &Root, folder: &Place) -> Option<RuleSet> {
+    fn read(&mut self, root: &DatasitesDir, folder: &GuestPath) -> Option<RuleSet> {
         // The folder of all datasites has no rules.
         folder.split()?;
         let file = folder.child(PERMISSION_FILE);
@@ -128,13 +129,13 @@ impl Rules {
 /// Returns what a permission file holds; `None` where there is none. What is not a
 /// whole, regular file with something in it is an error, never absent: the server
 /// may well have the rules that were in it.
-fn read_file(root: &Root, place: &Place) -> Result<Option<Vec<u8>>, String> {
+fn read_file(root: &DatasitesDir, path: &GuestPath) -> Result<Option<Vec<u8>>, String> {
     for _ in 0..TRIES {
-        let file = match root.open_place(place, OFlags::RDONLY) {
+        let file = match root.open_unchecked(path, OFlags::RDONLY) {
             Ok(file) => File::from(file),
-            Err(Errno::NOENT | Errno::NOTDIR) => return absent(root, place),
+            Err(Errno::NOENT | Errno::NOTDIR) => return absent(root, path),
             // A link on the way is no folder to sync, so nothing is in it.
-            Err(Errno::LOOP) if root.look(place).is_err() => return Ok(None),
+            Err(Errno::LOOP) if root.look(path).is_err() => return Ok(None),
             Err(Errno::LOOP) => return Err("is a symbolic link".to_owned()),
             Err(errno) => return Err(format!("cannot be read ({errno})")),
         };
@@ -148,10 +149,10 @@ fn read_file(root: &Root, place: &Place) -> Result<Option<Vec<u8>>, String> {
         let bound = (&file).take(READ_BYTES).read_to_end(&mut text);
         bound.map_err(|error| format!("cannot be read ({error})"))?;
         if is_same(&before, &stat(&file)?, text.len()) {
-            return match text.is_empty() {
-                true => Err("is empty".to_owned()),
-                false => Ok(Some(text)),
-            };
+            if text.is_empty() {
+                return Err("is empty".to_owned());
+            }
+            return Ok(Some(text));
         }
     }
     Err("changes while it is read".to_owned())
@@ -163,13 +164,13 @@ fn stat(file: &File) -> Result<Stat, String> {
 
 /// Tells whether nobody wrote to a file while `n_read` bytes were read from it.
 fn is_same(before: &Stat, after: &Stat, n_read: usize) -> bool {
-    let stamp = |it: &Stat| {
+    let stamp = |stat: &Stat| {
         (
-            it.st_size,
-            it.st_mtime,
-            it.st_mtime_nsec,
-            it.st_ctime,
-            it.st_ctime_nsec,
+            stat.st_size,
+            stat.st_mtime,
+            stat.st_mtime_nsec,
+            stat.st_ctime,
+            stat.st_ctime_nsec,
         )
     };
     let n_expected = u64::try_from(before.st_size).unwrap_or(0).min(READ_BYTES);
@@ -178,8 +179,8 @@ fn is_same(before: &Stat, after: &Stat, n_read: usize) -> bool {
 
 /// Makes sure that a file is not missing only because sync has set it aside: until it
 /// fetched the server's, the rules in force are not known.
-fn absent(root: &Root, place: &Place) -> Result<Option<Vec<u8>>, String> {
-    let Some((folder, _)) = place.split() else {
+fn absent(root: &DatasitesDir, path: &GuestPath) -> Result<Option<Vec<u8>>, String> {
+    let Some((folder, _)) = path.split() else {
         return Ok(None);
     };
     match SET_ASIDE

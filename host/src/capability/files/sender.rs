@@ -6,11 +6,12 @@ use std::time::SystemTime;
 use syft_protocol::acl::{Access, Reason, RuleRef};
 use syft_protocol::timestamp::Timestamp;
 
-use super::place::{Place, Root};
+use super::datasites_dir::DatasitesDir;
+use super::guest_path::GuestPath;
 use super::rules::{Broken, Rules};
 
 /// On whose behalf a call runs.
-pub(crate) struct Sender {
+pub(crate) struct CallSender {
     /// The email, where more than a claim says so.
     email: Option<String>,
     /// When the call began: templates in rules know the day.
@@ -18,7 +19,7 @@ pub(crate) struct Sender {
     rules: Mutex<Rules>,
 }
 
-impl Sender {
+impl CallSender {
     /// Returns the sender of a request, given where it is known for sure.
     pub(crate) fn new(email: Option<String>) -> Self {
         Self {
@@ -28,14 +29,14 @@ impl Sender {
         }
     }
 
-    /// Tells whether the sender may read a place, or why not.
-    pub(super) fn may_read(&self, root: &Root, place: &Place) -> Result<(), String> {
+    /// Tells whether the sender may read a path, or why not.
+    pub(super) fn may_read(&self, root: &DatasitesDir, path: &GuestPath) -> Result<(), String> {
         let Some(email) = &self.email else {
             let why = "it is read on behalf of the sender, whose name is only claimed";
             return Err(why.to_owned());
         };
         let mut rules = self.rules.lock().expect("no holder of this lock panics");
-        let ruling = rules.decide(root, self.now, email, &place.text(), Access::Read);
+        let ruling = rules.decide(root, self.now, email, &path.text(), Access::Read);
         if ruling.decision.allowed {
             return Ok(());
         }

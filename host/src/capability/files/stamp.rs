@@ -5,21 +5,22 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
-use syft_protocol::watching::{Stamp, Time};
+use syft_protocol::file_events::{FileStamp, FileTime};
 
-use super::place::{Place, Root, kind, look_at};
+use super::datasites_dir::{DatasitesDir, kind, look_at};
+use super::guest_path::GuestPath;
 
-impl Root {
-    /// Looks for a file at a place; `None` where there is none.
+impl DatasitesDir {
+    /// Looks for a file at a path; `None` where there is none.
     ///
     /// # Errors
     /// That cannot be found out.
-    pub(crate) fn stamp(&self, place: &Place) -> Result<Option<Stamp>, Errno> {
-        let Some((parent, name)) = place.split() else {
+    pub(crate) fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, Errno> {
+        let Some((parent, name)) = path.split() else {
             return Ok(None);
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY;
-        match self.open_place(&parent, flags) {
+        match self.open_unchecked(&parent, flags) {
             Ok(folder) => stamp_at(folder.as_fd(), name),
             Err(error) if is_absent(error) => Ok(None),
             Err(error) => Err(error),
@@ -31,7 +32,7 @@ impl Root {
 ///
 /// # Errors
 /// That cannot be found out.
-pub(crate) fn stamp_at(folder: BorrowedFd<'_>, name: &str) -> Result<Option<Stamp>, Errno> {
+pub(crate) fn stamp_at(folder: BorrowedFd<'_>, name: &str) -> Result<Option<FileStamp>, Errno> {
     match look(folder, name) {
         Err(error) if is_absent(error) => Ok(None),
         found => found,
@@ -39,7 +40,7 @@ pub(crate) fn stamp_at(folder: BorrowedFd<'_>, name: &str) -> Result<Option<Stam
 }
 
 /// Looks at an open file; `None` if it has no name any more.
-pub(super) fn stamp_of(file: impl AsFd) -> Option<Stamp> {
+pub(super) fn stamp_of(file: impl AsFd) -> Option<FileStamp> {
     look(file.as_fd(), "").ok().flatten()
 }
 
@@ -51,7 +52,7 @@ fn is_absent(error: Errno) -> bool {
 }
 
 /// Looks at a name in a folder, or at what is open itself.
-fn look(at: BorrowedFd<'_>, name: &str) -> Result<Option<Stamp>, Errno> {
+fn look(at: BorrowedFd<'_>, name: &str) -> Result<Option<FileStamp>, Errno> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let found = match statx(at, name, flags, wanted) {
@@ -60,16 +61,17 @@ fn look(at: BorrowedFd<'_>, name: &str) -> Result<Option<Stamp>, Errno> {
         found => found?,
     };
     let is_file = FileType::from_raw_mode(found.stx_mode.into()) == FileType::RegularFile;
-    let time = |time: rustix::fs::StatxTimestamp| Time {
+    let time = |time: rustix::fs::StatxTimestamp| FileTime {
         seconds: time.tv_sec,
         nanos: time.tv_nsec,
     };
     let knows_birth = found.stx_mask & StatxFlags::BTIME.bits() != 0;
-    Ok((is_file && found.stx_nlink == 1).then(|| Stamp {
+    Ok((is_file && found.stx_nlink == 1).then(|| FileStamp {
         inode: found.stx_ino,
-        born: match knows_birth {
-            true => time(found.stx_btime),
-            false => Time::default(),
+        born: if knows_birth {
+            time(found.stx_btime)
+        } else {
+            FileTime::default()
         },
         bytes: found.stx_size,
         modified: time(found.stx_mtime),
@@ -78,19 +80,19 @@ fn look(at: BorrowedFd<'_>, name: &str) -> Result<Option<Stamp>, Errno> {
     }))
 }
 
-fn look_without_birth(at: BorrowedFd<'_>, name: &str) -> Result<Option<Stamp>, Errno> {
+fn look_without_birth(at: BorrowedFd<'_>, name: &str) -> Result<Option<FileStamp>, Errno> {
     let found = match name {
         "" => rustix::fs::fstat(at)?,
         name => look_at(at, name)?,
     };
     let is_file = kind(&found) == FileType::RegularFile;
-    let time = |seconds: i64, nanos: u64| Time {
+    let time = |seconds: i64, nanos: u64| FileTime {
         seconds,
         nanos: u32::try_from(nanos).unwrap_or(0),
     };
-    Ok((is_file && found.st_nlink == 1).then(|| Stamp {
+    Ok((is_file && found.st_nlink == 1).then(|| FileStamp {
         inode: found.st_ino,
-        born: Time::default(),
+        born: FileTime::default(),
         bytes: u64::try_from(found.st_size).unwrap_or(0),
         modified: time(found.st_mtime, found.st_mtime_nsec),
         changed: time(found.st_ctime, found.st_ctime_nsec),

@@ -16,7 +16,7 @@ use super::stamp::stamp_of;
 /// The most bytes that one call moves.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// A file being read from one place on.
+/// A file being read from one offset on.
 pub(super) struct ReadStream {
     pub(super) file: Arc<OpenFile>,
     pub(super) offset: u64,
@@ -39,7 +39,7 @@ impl Pollable for ReadStream {
     async fn ready(&mut self) {}
 }
 
-/// A file being written from one place on, or at its end.
+/// A file being written from one offset on, or at its end.
 pub(super) struct WriteStream {
     pub(super) file: Arc<OpenFile>,
     /// `None` appends.
@@ -91,7 +91,7 @@ impl OpenFile {
     }
 
     pub(super) fn write_all(&self, bytes: &[u8], offset: u64) -> Result<(), ErrorCode> {
-        self.guard.spend(&self.place, self.growth(bytes, offset)?)?;
+        self.guard.spend(&self.path, self.growth(bytes, offset)?)?;
         self.changing(|file| file.write_all_at(bytes, offset))?
             .map_err(code)
     }
@@ -108,7 +108,7 @@ impl OpenFile {
     }
 
     fn append(&self, bytes: &[u8]) -> Result<(), ErrorCode> {
-        self.guard.spend(&self.place, bytes.len() as u64)?;
+        self.guard.spend(&self.path, bytes.len() as u64)?;
         self.changing(|file| {
             let mut left = bytes;
             while !left.is_empty() {
@@ -124,8 +124,7 @@ impl OpenFile {
     /// Changes the file, and takes note of it.
     pub(super) fn changing<T>(&self, change: impl FnOnce(&File) -> T) -> Result<T, ErrorCode> {
         let look = || stamp_of(&self.file);
-        self.guard
-            .changing(&self.place, look, || change(&self.file))
+        self.guard.changing(&self.path, look, || change(&self.file))
     }
 }
 

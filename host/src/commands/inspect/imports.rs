@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::plain::plain_excerpt;
-use crate::sandbox::is_offered;
+use syft_manifest::sanitize::plain_excerpt;
+use syft_manifest::worlds::is_offered;
 
 /// The most unknown imports that are shown by name.
 const MAX_UNKNOWN: usize = 50;

@@ -1,10 +1,8 @@
 //! The limits of an app, in plain words.
 
 use serde_json::{Value, json};
-
-use crate::manifest::ManifestLimits;
-use crate::quantity::{show_size, show_time};
-use crate::sandbox::Limits;
+use syft_manifest::units::{show_size, show_time};
+use syft_manifest::{Limits, ManifestLimits};
 
 /// A limit: its key, its value for scripts, what it bounds and its value in words.
 pub(super) struct Limit {

@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
+use syft_manifest::sanitize::plain;
+use syft_manifest::{Limits, Manifest, Problem};
+use syft_package::PublicKey;
 use syft_protocol::grant::PathPattern;
 
 use super::imports::Imports;
 use super::limits::describe;
 use crate::layout::{one_line, quoted};
-use crate::manifest::{Manifest, Problem};
-use crate::package::PublicKey;
-use crate::plain::plain;
-use crate::sandbox::Limits;
 
 /// What is known about an app. Its own texts were checked; what was not is made
 /// plain here.
@@ -64,9 +63,10 @@ impl Report<'_> {
         self.asked_for(&mut lines);
         let limits = describe(&self.limits, &self.manifest.limits);
         let limits = limits.into_iter().map(|limit| {
-            let whose = match limit.is_asked_for {
-                true => "  (as the app asks)",
-                false => "",
+            let whose = if limit.is_asked_for {
+                "  (as the app asks)"
+            } else {
+                ""
             };
             format!("{:<45}{}{whose}", limit.what, limit.words)
         });
@@ -134,9 +134,10 @@ impl Report<'_> {
             ),
         ];
         if lists.iter().all(|(_, patterns)| patterns.is_empty()) {
-            let why = match self.has_manifest {
-                true => "none",
-                false => "none: it carries no manifest",
+            let why = if self.has_manifest {
+                "none"
+            } else {
+                "none: it carries no manifest"
             };
             block(lines, "Asks for files:", [why.to_owned()].into_iter());
         }

@@ -1,17 +1,16 @@
 //! Giving a signed app to a registry.
 
 use serde_json::json;
+use syft_manifest::sanitize::plain;
+use syft_package::catalog::{self, CatalogReadError};
+use syft_package::oci::{self, Auth, OciError, Reference, TransferBounds};
+use syft_package::{Link, Verified};
 
-use crate::catalog::{self, ReadError};
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::oci::{self, Auth, Bounds, OciError, Reference};
-use crate::package::{Link, Verified};
-use crate::plain::plain;
 use crate::ui::Ui;
 
-/// Gives an app to a registry, with how its author went over from key to key, as far as the
-/// author's catalog says so here.
+/// Pushes an app to a registry, with the lineage of its author's keys from the local catalog.
 pub(super) async fn push(
     ui: Ui,
     config: &Config,
@@ -32,7 +31,7 @@ pub(super) async fn push(
             &reference,
             &annotations,
             &auth,
-            &Bounds::default(),
+            &TransferBounds::default(),
         )
     });
     let digest = pushed.await?.map_err(explain)?;
@@ -65,7 +64,7 @@ fn lineage(ui: Ui, config: &Config, verified: &Verified<'_>) -> Result<Vec<Link>
     let author = &verified.release().author;
     let lineage = match catalog::read(&config.datasites, author) {
         Ok(found) => found.catalog().lineage().to_vec(),
-        Err(ReadError::NotThere(_)) => Vec::new(),
+        Err(CatalogReadError::NotThere(_)) => Vec::new(),
         Err(error) => {
             ui.status(&plain(&format!(
                 "note: it goes without the earlier keys of {author}: {error}"

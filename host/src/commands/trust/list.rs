@@ -1,11 +1,11 @@
 //! `syft-host trust list`
 
 use serde_json::{Value, json};
+use syft_manifest::sanitize::plain;
+use syft_package::trust::{Author, Pinned, Revoked, TrustStore, Trusted};
 
 use super::explain_refused;
 use crate::error::CommandError;
-use crate::plain::plain;
-use crate::trust::{Author, Pinned, Revoked, TrustStore, Trusted};
 use crate::ui::Ui;
 
 pub(super) fn list(ui: Ui, store: &TrustStore) -> Result<(), CommandError> {

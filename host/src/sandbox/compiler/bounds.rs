@@ -4,14 +4,13 @@
 //! A few bytes can make a compiler work for hours. The bounds are far above what toolchains
 //! write and far below what hurts; what comes through them costs no more than its process may.
 
+use syft_manifest::Limits;
 use thiserror::Error;
 use wasmparser::{
     BinaryReaderError, BlockType, CompositeInnerType, ElementItems, ElementSectionReader,
     FunctionBody, Instance, InstanceSectionReader, Operator, Parser, Payload, RecGroup, SubType,
     TableSectionReader, TypeSectionReader,
 };
-
-use crate::sandbox::limits::Limits;
 
 /// What is counted, and how much of it there may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,14 +149,14 @@ impl<'l> Tally<'l> {
 
     fn check(&self, part: Part) -> Result<(), OutOfBounds> {
         let (found, limit) = (self.found[part as usize], most(part, self.limits));
-        match found > limit {
-            true => Err(OutOfBounds::TooMuch {
-                what: PARTS[part as usize].0,
-                found,
-                limit,
-            }),
-            false => Ok(()),
+        if found <= limit {
+            return Ok(());
         }
+        Err(OutOfBounds::TooMuch {
+            what: PARTS[part as usize].0,
+            found,
+            limit,
+        })
     }
 
     fn add(&mut self, part: Part, n: u64) -> Result<(), OutOfBounds> {

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use syft_manifest::clock::now;
+use syft_manifest::private_dir;
+use syft_manifest::sanitize::plain_excerpt;
 use syft_protocol::timestamp::Timestamp;
 
 use super::CompileLimits;
 use super::budget::Budget;
-use crate::clock::now;
-use crate::plain::plain_excerpt;
-use crate::private;
 
 /// The most bytes of a record, and of the reason in it.
 const MAX_BYTES: u64 = 64 << 10;
@@ -64,9 +64,9 @@ struct Record {
 
 impl CompileFailure {
     fn new(kind: Kind, why: &str, budget: Option<&Budget>) -> Self {
-        let tried = budget.map(|it| Tried {
-            cpu_ms: u64::try_from(it.cpu_time.as_millis()).unwrap_or(u64::MAX),
-            memory_bytes: it.memory_bytes,
+        let tried = budget.map(|budget| Tried {
+            cpu_ms: u64::try_from(budget.cpu_time.as_millis()).unwrap_or(u64::MAX),
+            memory_bytes: budget.memory_bytes,
         });
         Self {
             kind,
@@ -107,7 +107,7 @@ impl CompileFailure {
             failure: self.clone(),
         };
         let written = serde_json::to_vec(&record).map_err(std::io::Error::from);
-        if let Err(error) = written.and_then(|json| private::write(path, &json)) {
+        if let Err(error) = written.and_then(|json| private_dir::write(path, &json)) {
             tracing::warn!("a component that does not compile is not remembered: {error}");
         }
     }
@@ -118,19 +118,20 @@ impl CompileFailure {
         component_bytes: u64,
         limits: &CompileLimits,
     ) -> Option<Self> {
-        let json = private::read(path, MAX_BYTES).ok().flatten()?;
+        let json = private_dir::read(path, MAX_BYTES).ok().flatten()?;
         let record: Record = serde_json::from_slice(&json).ok()?;
         let budget = limits.budget(component_bytes);
-        let is_more =
-            |it: &Tried| budget.is_more_than(Duration::from_millis(it.cpu_ms), it.memory_bytes);
+        let is_more = |tried: &Tried| {
+            budget.is_more_than(Duration::from_millis(tried.cpu_ms), tried.memory_bytes)
+        };
         let is_worth_it = record.failure.tried.as_ref().is_some_and(is_more);
-        match record.version == VERSION && !is_worth_it {
-            true => Some(Self {
-                since: Some(record.at),
-                ..record.failure
-            }),
-            false => None,
+        if record.version != VERSION || is_worth_it {
+            return None;
         }
+        Some(Self {
+            since: Some(record.at),
+            ..record.failure
+        })
     }
 
     /// Returns the reason in words.

@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::ExitCode;
 
+use syft_manifest::Limits;
+
 use super::bounds;
 use crate::sandbox::engine;
-use crate::sandbox::limits::Limits;
 
 /// The name of the job.
 pub(super) const NAME: &str = "compile";
@@ -29,7 +30,7 @@ pub(super) const FAILED: u8 = 12;
 ///
 /// It runs in a process of its own, within limits: see [`crate::child`].
 pub fn compile(arguments: &[OsString]) -> ExitCode {
-    let is_parallel = arguments.iter().any(|it| it == ALONE);
+    let is_parallel = arguments.iter().any(|argument| argument == ALONE);
     match run(is_parallel) {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, why)) => {

@@ -54,14 +54,17 @@ impl Queue {
     /// Gives turns to as many as may have one.
     fn go_on(&mut self) {
         while let Some(author) = self.next() {
-            let at = self.waiting.iter().position(|it| it.0 == author);
+            let at = self
+                .waiting
+                .iter()
+                .position(|(waiting, _)| *waiting == author);
             let Some((_, sender)) = at.map(|at| self.waiting.remove(at)) else {
                 return;
             };
             self.n_turns += 1;
             self.last_turns.insert(author.clone(), self.n_turns);
             self.running.insert(author.clone());
-            // Whoever gave up waiting lets go of it at once.
+            // A caller that gave up waiting returns the turn at once.
             if let Err(turn) = sender.send(Turn { author }) {
                 self.end(&turn.author);
                 std::mem::forget(turn);
@@ -74,18 +77,20 @@ impl Queue {
         if self.running.len() >= AT_A_TIME {
             return None;
         }
-        let free = self.waiting.iter().map(|it| &it.0);
-        let free = free.filter(|it| !self.running.contains(*it));
-        free.min_by_key(|it| self.last_turns.get(*it).copied().unwrap_or_default())
+        let authors = self.waiting.iter().map(|(author, _)| author);
+        let free = authors.filter(|author| !self.running.contains(*author));
+        free.min_by_key(|author| self.last_turns.get(*author).copied().unwrap_or_default())
             .cloned()
     }
 
     fn end(&mut self, author: &str) {
         self.running.remove(author);
-        // Nobody is remembered who wants nothing.
-        let waiting: HashSet<&str> = self.waiting.iter().map(|it| it.0.as_str()).collect();
+        // Authors with nothing to compile are forgotten.
+        let waiting: HashSet<&str> = (self.waiting.iter())
+            .map(|(author, _)| author.as_str())
+            .collect();
         self.last_turns
-            .retain(|it, _| waiting.contains(it.as_str()) || self.running.contains(it));
+            .retain(|author, _| waiting.contains(author.as_str()) || self.running.contains(author));
     }
 }
 

@@ -3,7 +3,7 @@
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use syft_protocol::timestamp::Timestamp;
 
-/// By address: the mark of the request, when the time of the record is over, and the
+/// By address: the fingerprint of the request, when the time of the record is over, and the
 /// answer.
 pub(super) const RECORDS: TableDefinition<'_, &str, (&[u8], i64, &[u8])> =
     TableDefinition::new("answered");
@@ -25,19 +25,19 @@ const FORMER: TableDefinition<'_, &str, (&[u8], &[u8])> = TableDefinition::new("
 /// What a record takes besides its answer and, twice, its address.
 const COST_BYTES: usize = 200;
 
-/// Records that are forgotten in one transaction.
+/// AnswerRecords that are forgotten in one transaction.
 const FORGOTTEN_TOGETHER: usize = 1_000;
 
 /// The answer of a call that wrote state.
-pub(crate) struct Record {
+pub(crate) struct AnswerRecord {
     pub(super) address: String,
-    pub(super) mark: Vec<u8>,
+    pub(super) fingerprint: Vec<u8>,
     /// When its time is over, in microseconds since 1970.
     pub(super) end: i64,
     pub(super) answer: Vec<u8>,
 }
 
-impl Record {
+impl AnswerRecord {
     pub(in crate::state) fn address(&self) -> &str {
         &self.address
     }
@@ -57,11 +57,11 @@ pub(crate) struct Totals {
 
 pub(in crate::state) fn make_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.delete_table(FORMER)?;
-    Records::open(transaction).map(drop)
+    AnswerRecords::open(transaction).map(drop)
 }
 
 /// The records in a transaction.
-pub(crate) struct Records<'a> {
+pub(crate) struct AnswerRecords<'a> {
     records: Table<'a, &'static str, (&'static [u8], i64, &'static [u8])>,
     ends: Table<'a, (i64, &'static str), u64>,
     bytes: Table<'a, &'static str, u64>,
@@ -69,7 +69,7 @@ pub(crate) struct Records<'a> {
     waiting_bytes: u64,
 }
 
-impl<'a> Records<'a> {
+impl<'a> AnswerRecords<'a> {
     pub(in crate::state) fn open(transaction: &'a WriteTransaction) -> Result<Self, redb::Error> {
         let bytes = transaction.open_table(BYTES)?;
         let read = |name| -> Result<u64, redb::Error> {
@@ -95,9 +95,13 @@ impl<'a> Records<'a> {
     }
 
     /// Adds a record, in place of an older one of its address.
-    pub(in crate::state) fn insert(&mut self, record: &Record) -> Result<(), redb::Error> {
+    pub(in crate::state) fn insert(&mut self, record: &AnswerRecord) -> Result<(), redb::Error> {
         let address = record.address.as_str();
-        let value = (record.mark.as_slice(), record.end, record.answer.as_slice());
+        let value = (
+            record.fingerprint.as_slice(),
+            record.end,
+            record.answer.as_slice(),
+        );
         let older = self.records.insert(address, value)?;
         if let Some(end) = older.map(|older| older.value().1)
             && self.leave(NEVER, address)?.is_none()

@@ -6,9 +6,9 @@ use syft_protocol::inbox::{Stamp, Version};
 use syft_protocol::timestamp::Timestamp;
 
 use super::*;
-use crate::sandbox::bindings::exports::syft::app::rpc::Request;
-use crate::sandbox::bindings::syft::app::types::{Method, SenderProof};
 use crate::state::answers::Recorded;
+use crate::wit::rpc::Request;
+use crate::wit::types::{Method, SenderProof};
 
 const DAY: i64 = 24 * 60 * 60 * 1_000_000;
 
@@ -17,8 +17,8 @@ fn address(n: u32) -> Address {
     Address::parse(&text).expect("an address")
 }
 
-/// The mark of a request: a file, what it says, and when it was created.
-fn mark(inode: u64, body: &str, created: i64) -> Mark {
+/// The fingerprint of a request: a file, what it says, and when it was created.
+fn fingerprint(inode: u64, body: &str, created: i64) -> RequestFingerprint {
     let stamp = Stamp {
         inode,
         bytes: 1,
@@ -36,7 +36,7 @@ fn mark(inode: u64, body: &str, created: i64) -> Mark {
         created,
         expires: created + DAY,
     };
-    Mark::new(Version::unread(stamp), &request)
+    RequestFingerprint::new(Version::unread(stamp), &request)
 }
 
 fn at(micros: i64) -> Timestamp {
@@ -46,7 +46,7 @@ fn at(micros: i64) -> Timestamp {
 /// A call that answers.
 struct Call<'a> {
     n: u32,
-    mark: Mark,
+    fingerprint: RequestFingerprint,
     answer: &'a [u8],
     answered: i64,
     expires: i64,
@@ -58,7 +58,7 @@ impl Default for Call<'_> {
     fn default() -> Self {
         Self {
             n: 1,
-            mark: mark(1, "aaaa", 0),
+            fingerprint: fingerprint(1, "aaaa", 0),
             answer: b"1",
             answered: 0,
             expires: DAY,
@@ -74,9 +74,15 @@ impl Site {
             if call.writes {
                 session.set("a", b"1".to_vec()).expect("room");
             }
-            let (mark, answered) = (call.mark.clone(), at(call.answered));
+            let (fingerprint, answered) = (call.fingerprint.clone(), at(call.answered));
             let address = address(call.n);
-            session.keep_answer(&address, || mark, call.answer, answered, at(call.expires));
+            session.keep_answer(
+                &address,
+                || fingerprint,
+                call.answer,
+                answered,
+                at(call.expires),
+            );
             std::future::ready(((), session))
         };
         let ran = self.store.transact(&self.limits, run, |()| call.is_kept);
@@ -98,9 +104,9 @@ impl Site {
             .expect("room");
     }
 
-    async fn recorded(&self, n: u32, mark: &Mark) -> Recorded {
+    async fn recorded(&self, n: u32, fingerprint: &RequestFingerprint) -> Recorded {
         let address = address(n);
-        let recorded = self.store.recorded(&address, || mark.clone());
+        let recorded = self.store.recorded(&address, || fingerprint.clone());
         recorded.await.expect("a working store")
     }
 
@@ -108,7 +114,7 @@ impl Site {
     async fn records(&self, all: std::ops::RangeInclusive<u32>) -> Vec<u32> {
         let mut found = Vec::new();
         for n in all {
-            if self.recorded(n, &mark(1, "aaaa", 0)).await != Recorded::Nothing {
+            if self.recorded(n, &fingerprint(1, "aaaa", 0)).await != Recorded::Nothing {
                 found.push(n);
             }
         }
@@ -127,7 +133,7 @@ fn an_answer(text: &str) -> Recorded {
 
 #[tokio::test]
 async fn an_answer_is_kept_with_what_its_call_wrote() {
-    let request = mark(1, "aaaa", 0);
+    let request = fingerprint(1, "aaaa", 0);
     let site = site();
     site.answer(Call {
         writes: false,
@@ -151,16 +157,16 @@ async fn a_request_is_known_by_its_file_or_by_what_it_says() {
     let mut site = site();
     site.answer(Call::default()).await;
     for round in ["at work", "opened again", "published", "opened again"] {
-        for (mark, expected) in [
-            (mark(1, "aaaa", 0), an_answer("1")),
-            (mark(1, "bbbb", 0), an_answer("1")),
-            (mark(2, "aaaa", 0), an_answer("1")),
-            (mark(2, "aaaa", 1), Recorded::Nothing),
-            (mark(2, "bbbb", 0), Recorded::Other),
-            (mark(2, "bbbb", 1), Recorded::Other),
+        for (fingerprint, expected) in [
+            (fingerprint(1, "aaaa", 0), an_answer("1")),
+            (fingerprint(1, "bbbb", 0), an_answer("1")),
+            (fingerprint(2, "aaaa", 0), an_answer("1")),
+            (fingerprint(2, "aaaa", 1), Recorded::Nothing),
+            (fingerprint(2, "bbbb", 0), Recorded::Other),
+            (fingerprint(2, "bbbb", 1), Recorded::Other),
         ] {
-            let recorded = site.recorded(1, &mark).await;
-            assert_eq!(recorded, expected, "{round}: {mark:?}");
+            let recorded = site.recorded(1, &fingerprint).await;
+            assert_eq!(recorded, expected, "{round}: {fingerprint:?}");
         }
         match round {
             "published" => site.commit().await,
@@ -174,16 +180,16 @@ async fn a_request_is_known_by_its_file_or_by_what_it_says() {
 async fn a_request_that_is_sent_anew_has_its_own_answer() {
     let site = site();
     site.publish(Call::default()).await;
-    let anew = mark(2, "aaaa", 1);
+    let anew = fingerprint(2, "aaaa", 1);
     site.answer(Call {
-        mark: anew.clone(),
+        fingerprint: anew.clone(),
         answer: b"2",
         expires: 2 * DAY,
         ..Call::default()
     })
     .await;
     assert_eq!(site.recorded(1, &anew).await, an_answer("2"));
-    let first = mark(1, "aaaa", 0);
+    let first = fingerprint(1, "aaaa", 0);
     assert_eq!(site.recorded(1, &first).await, Recorded::Nothing);
     // The end of the first one is not that of the second.
     site.store.published(&address(1));
@@ -192,7 +198,7 @@ async fn a_request_that_is_sent_anew_has_its_own_answer() {
     assert_eq!(site.recorded(1, &anew).await, an_answer("2"));
     site.forget(2 * DAY).await;
     assert_eq!(site.recorded(1, &anew).await, Recorded::Nothing);
-    assert!(site.store.book.is_empty());
+    assert!(site.store.index.is_empty());
 }
 
 #[tokio::test]
@@ -230,7 +236,7 @@ async fn an_answer_is_kept_until_its_request_expires_and_no_longer_than_answers_
     site.store.published(&address(4));
     site.commit().await;
     site.forget(DAY).await;
-    assert!(site.store.book.is_empty());
+    assert!(site.store.index.is_empty());
 }
 
 #[tokio::test]
@@ -253,7 +259,7 @@ async fn more_than_one_transaction_takes_is_forgotten() {
     }
     site.store.publish_unless(|_| false);
     site.forget(DAY).await;
-    assert!(site.store.book.is_empty());
+    assert!(site.store.index.is_empty());
 }
 
 #[tokio::test]
@@ -301,7 +307,7 @@ async fn calls_wait_where_too_many_answers_do() {
         .await;
     }
     let site = reopened(site);
-    let new = mark(1, "aaaa", 0);
+    let new = fingerprint(1, "aaaa", 0);
     let refused = site.store.recorded(&address(9), || new.clone()).await;
     assert!(refused.is_err(), "{refused:?}");
     assert_ne!(site.recorded(1, &new).await, Recorded::Nothing);
@@ -326,7 +332,7 @@ async fn what_lies_in_the_tree_decides_what_is_published() {
     site.forget(DAY).await;
     assert_eq!(site.records(1..=3).await, [2]);
     let site = reopened(site);
-    assert_eq!(site.store.book.unpublished(), [waits.to_string()]);
+    assert_eq!(site.store.index.unpublished(), [waits.to_string()]);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ const SENDER: &str = "bob@x.org";
 
 struct Site {
     tree: Tree,
-    course: Course,
+    course: EndpointScan,
     /// How often each request was found.
     found: HashMap<String, usize>,
     _site: tempfile::TempDir,
@@ -25,9 +25,9 @@ impl Site {
         let endpoint = Endpoint::parse("echo").expect("an endpoint");
         Self {
             tree: tree.expect("a tree"),
-            course: Course {
+            course: EndpointScan {
                 slice,
-                ..Course::new(endpoint, 1)
+                ..EndpointScan::new(endpoint, 1)
             },
             found: HashMap::new(),
             _site: site,
@@ -48,7 +48,7 @@ impl Site {
 
     /// Scans a slice, and tells whether all was seen.
     fn slice(&mut self) -> bool {
-        let mut scan = Scan::default();
+        let mut scan = TreeScan::default();
         let is_over = self.tree.scan_slice(&mut self.course, &mut scan);
         for address in scan.addresses() {
             *self.found.entry(address.to_string()).or_default() += 1;

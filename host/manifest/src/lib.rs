@@ -1,0 +1,29 @@
+//! What a SyftBox app says of itself and asks for, the limits that it runs within, and the
+//! ground that the other crates of the host stand on.
+//!
+//! - [`Manifest`], [`Grants`], [`Limits`]: what an app asks for, what it gets, and what bounds it
+//! - [`component`], [`section`]: the outermost layer of a component, without a runtime for it
+//! - [`worlds`]: the names of the interfaces of apps
+//! - [`Digest`], [`units`], [`sanitize`]: names of bytes, amounts, and foreign text for terminals
+//! - [`private_dir`], [`nofollow_dir`]: folders of ours, and folders that strangers write into
+//! - [`clock`]: what time it is
+
+pub mod clock;
+pub mod component;
+mod digest;
+mod grants;
+mod limits;
+mod manifest;
+pub mod nofollow_dir;
+pub mod private_dir;
+pub mod sanitize;
+pub mod units;
+pub mod worlds;
+
+pub use digest::Digest;
+pub use grants::Grants;
+pub use limits::Limits;
+pub use manifest::{
+    Diagnostic, FILE_NAME, Files, Manifest, ManifestError, ManifestLimits, Problem, SEQUENCE,
+    parse_version, schema, section,
+};

@@ -1,0 +1,173 @@
+//! The rules of a manifest, for each value alone; where it came from does not matter.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use syft_protocol::address::AppName;
+
+use crate::sanitize::{is_plain, plain_excerpt};
+use crate::units::{parse_size, parse_time};
+
+pub(super) const TIME: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=Duration::from_secs(600);
+pub(super) const MEMORY_BYTES: RangeInclusive<usize> = 1 << 20..=4 << 30;
+pub(super) const QUOTA_BYTES: RangeInclusive<u64> = 1 << 20..=16 << 30;
+pub(super) const CONCURRENCY: RangeInclusive<usize> = 1..=1_000;
+/// Numbers that every reader of JSON keeps exactly.
+pub const SEQUENCE: RangeInclusive<u64> = 1..=(1 << 53) - 1;
+/// The most characters of the texts.
+pub(super) const MAX_VERSION: usize = 64;
+pub(super) const MAX_DESCRIPTION: usize = 500;
+pub(super) const MAX_AUTHOR: usize = 254;
+
+/// What is wrong with a value, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl Problem {
+    pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: help.into(),
+        }
+    }
+}
+
+pub(super) fn name(text: &str) -> Result<AppName, Problem> {
+    AppName::parse(text).map_err(|error| {
+        let help = "the name is that of the app's folder, such as `leaderboard`";
+        Problem::new(error.to_string(), help)
+    })
+}
+
+/// Reads and checks a version.
+///
+/// # Errors
+/// It is no version by semver.org, or too long.
+pub fn parse_version(text: &str) -> Result<semver::Version, Problem> {
+    let shown = plain_excerpt(text, MAX_VERSION);
+    let help = "a version has three numbers, as in `1.2.0` or `1.2.0-beta.1`";
+    if text.len() > MAX_VERSION {
+        let message = format!("a version has at most {MAX_VERSION} characters");
+        return Err(Problem::new(message, help));
+    }
+    semver::Version::parse(text)
+        .map_err(|error| Problem::new(format!("`{shown}` is no version: {error}"), help))
+}
+
+pub(super) fn sequence(number: Option<u64>) -> Result<u64, Problem> {
+    number
+        .filter(|number| SEQUENCE.contains(number))
+        .ok_or_else(|| {
+            Problem::new(
+                "the sequence of a release is from 1 to 9007199254740991",
+                "begin with 1 and add one for each release, whatever its version is",
+            )
+        })
+}
+
+pub(super) fn description(text: &str) -> Result<String, Problem> {
+    let help = "say in one line what the app does; the rest belongs into its documentation";
+    one_line(text, "a description", MAX_DESCRIPTION, help)
+}
+
+pub(super) fn author(text: &str) -> Result<String, Problem> {
+    let help = "the author is a name or an email, such as `alice@example.org`";
+    one_line(text, "an author", MAX_AUTHOR, help)
+}
+
+/// Reads and checks what an app keeps at most, such as `64MiB`.
+pub(super) fn quota(text: &str) -> Result<u64, Problem> {
+    let bytes = size(text)?;
+    quota_in_bounds(bytes as u64)
+}
+
+pub(super) fn quota_in_bounds(bytes: u64) -> Result<u64, Problem> {
+    if QUOTA_BYTES.contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(Problem::new(
+            "an app may keep from 1MiB to 16GiB",
+            "without `quota` it is the host's own limit, 64MiB",
+        ))
+    }
+}
+
+fn one_line(text: &str, what: &str, max_chars: usize, help: &str) -> Result<String, Problem> {
+    if text.trim().is_empty() {
+        return Err(Problem::new(format!("{what} is not empty"), help));
+    }
+    if text.chars().count() > max_chars {
+        let message = format!("{what} has at most {max_chars} characters");
+        return Err(Problem::new(message, help));
+    }
+    if !text.chars().all(is_plain) {
+        let message =
+            format!("{what} is one line without control characters or ones that reorder text");
+        return Err(Problem::new(message, help));
+    }
+    Ok(text.to_owned())
+}
+
+/// Reads and checks a time such as `5s`.
+pub(super) fn time(text: &str) -> Result<Duration, Problem> {
+    let time = parse_time(text).ok_or_else(|| {
+        let message = format!("`{}` is no time", plain_excerpt(text, 40));
+        Problem::new(
+            message,
+            "write a number and its unit, as in `500ms`, `5s` or `2m`",
+        )
+    })?;
+    time_in_bounds(time)
+}
+
+pub(super) fn time_in_bounds(time: Duration) -> Result<Duration, Problem> {
+    if TIME.contains(&time) {
+        Ok(time)
+    } else {
+        Err(Problem::new(
+            "a call may take from 1ms to 10m",
+            "without `time` it is the host's own limit, 10s",
+        ))
+    }
+}
+
+/// Reads and checks a size such as `128MiB`.
+pub(super) fn memory(text: &str) -> Result<usize, Problem> {
+    memory_in_bounds(size(text)?)
+}
+
+fn size(text: &str) -> Result<usize, Problem> {
+    parse_size(text).ok_or_else(|| {
+        let message = format!("`{}` is no size", plain_excerpt(text, 40));
+        let help = "write a number and its unit, as in `64MiB` or `1GiB`";
+        Problem::new(message, help)
+    })
+}
+
+pub(super) fn memory_in_bounds(bytes: usize) -> Result<usize, Problem> {
+    if MEMORY_BYTES.contains(&bytes) {
+        Ok(bytes)
+    } else {
+        Err(Problem::new(
+            "a call may use from 1MiB to 4GiB of memory",
+            "without `memory` it is the host's own limit, 128MiB",
+        ))
+    }
+}
+
+pub(super) fn concurrency(count: Option<usize>) -> Result<usize, Problem> {
+    count
+        .filter(|count| CONCURRENCY.contains(count))
+        .ok_or_else(|| {
+            Problem::new(
+                "from 1 to 1000 calls may run at the same time",
+                "without `concurrency` it is the host's own limit, 128",
+            )
+        })
+}

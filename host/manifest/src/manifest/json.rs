@@ -1,0 +1,350 @@
+//! A manifest as the JSON that a component carries.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use syft_protocol::grant::PathPattern;
+use thiserror::Error;
+
+use super::check::{self, Problem};
+use super::patterns::{self, List};
+use super::section::{self, SectionError};
+use super::{Files, Manifest, ManifestLimits};
+use crate::sanitize::plain_excerpt;
+
+/// Why a component's manifest cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ManifestError {
+    /// It cannot be found.
+    #[error(transparent)]
+    Section(#[from] SectionError),
+    /// It is not JSON of the right shape.
+    #[error("the manifest is not valid: {0}")]
+    Json(String),
+    /// A value cannot be.
+    #[error("the manifest's `{key}` is invalid: {}", problem.message)]
+    Value {
+        /// Its key, such as `files.read`.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: Problem,
+    },
+}
+
+/// Keys as they are written, in their order.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Raw {
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
+    app: RawApp,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
+    files: RawFiles,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
+    state: RawState,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
+    limits: RawLimits,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawApp {
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    sequence: Option<u64>,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    description: Option<String>,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    author: Option<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct RawFiles {
+    #[serde(skip_serializing_if = "is_empty")]
+    read: Vec<String>,
+    #[serde(skip_serializing_if = "is_empty")]
+    write: Vec<String>,
+    #[serde(skip_serializing_if = "is_empty")]
+    on_behalf_of_sender: Vec<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawState {
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    quota_bytes: Option<u64>,
+}
+
+/// Numbers in place of the texts that authors write: there is one way to say it.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawLimits {
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    time_ms: Option<u64>,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    memory_bytes: Option<usize>,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    concurrency: Option<usize>,
+}
+
+fn is_empty<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// A key that is present has a value; `null` is refused.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+/// By itself serde takes a list of values for a struct too.
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    struct Object<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    from.deserialize_map(Object(PhantomData))
+}
+
+fn parse(json: &[u8]) -> serde_json::Result<Raw> {
+    let mut from = serde_json::Deserializer::from_slice(json);
+    let raw = object(&mut from)?;
+    from.end()?;
+    Ok(raw)
+}
+
+pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
+    if json.len() > section::MAX_BYTES {
+        return Err(SectionError::TooLarge(json.len()).into());
+    }
+    let raw =
+        parse(json).map_err(|error| ManifestError::Json(plain_excerpt(&error.to_string(), 200)))?;
+    let Raw {
+        app,
+        files,
+        state,
+        limits,
+    } = raw;
+    Ok(Manifest {
+        name: check("app.name", app.name, |it| check::name(&it))?,
+        version: check("app.version", app.version, |it| check::parse_version(&it))?,
+        sequence: check("app.sequence", app.sequence, |it| check::sequence(Some(it)))?,
+        description: check("app.description", app.description, |it| {
+            check::description(&it)
+        })?,
+        author: check("app.author", app.author, |it| check::author(&it))?,
+        files: Files {
+            read: list_of("files.read", List::Read, &files.read)?,
+            write: list_of("files.write", List::Write, &files.write)?,
+            on_behalf_of_sender: list_of(
+                "files.on-behalf-of-sender",
+                List::OnBehalfOfSender,
+                &files.on_behalf_of_sender,
+            )?,
+        },
+        limits: ManifestLimits {
+            time: check("limits.time_ms", limits.time_ms, |it| {
+                check::time_in_bounds(Duration::from_millis(it))
+            })?,
+            memory_bytes: check(
+                "limits.memory_bytes",
+                limits.memory_bytes,
+                check::memory_in_bounds,
+            )?,
+            concurrency: check("limits.concurrency", limits.concurrency, |it| {
+                check::concurrency(Some(it))
+            })?,
+            state_bytes: check(
+                "state.quota_bytes",
+                state.quota_bytes,
+                check::quota_in_bounds,
+            )?,
+        },
+    })
+}
+
+fn check<T, U>(
+    key: &'static str,
+    value: Option<T>,
+    rule: impl FnOnce(T) -> Result<U, Problem>,
+) -> Result<Option<U>, ManifestError> {
+    value
+        .map(|value| rule(value).map_err(|problem| ManifestError::Value { key, problem }))
+        .transpose()
+}
+
+fn list_of(
+    key: &'static str,
+    list: List,
+    texts: &[String],
+) -> Result<Vec<PathPattern>, ManifestError> {
+    let wrong = |problem| ManifestError::Value { key, problem };
+    patterns::check_number(list, texts.len()).map_err(wrong)?;
+    let mut patterns = Vec::with_capacity(texts.len());
+    for text in texts {
+        let pattern = patterns::check(list, text).map_err(wrong)?;
+        if patterns
+            .iter()
+            .any(|other| patterns::is_same(other, &pattern))
+        {
+            return Err(wrong(patterns::twice(list)));
+        }
+        patterns.push(pattern);
+    }
+    Ok(patterns)
+}
+
+pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
+    let texts = |patterns: &[PathPattern]| patterns.iter().map(ToString::to_string).collect();
+    let Manifest {
+        name,
+        version,
+        sequence,
+        description,
+        author,
+        files,
+        limits,
+    } = manifest;
+    let raw = Raw {
+        app: RawApp {
+            name: name.as_ref().map(ToString::to_string),
+            version: version.as_ref().map(ToString::to_string),
+            sequence: *sequence,
+            description: description.clone(),
+            author: author.clone(),
+        },
+        files: RawFiles {
+            read: texts(&files.read),
+            write: texts(&files.write),
+            on_behalf_of_sender: texts(&files.on_behalf_of_sender),
+        },
+        state: RawState {
+            quota_bytes: limits.state_bytes,
+        },
+        limits: RawLimits {
+            time_ms: limits.time.map(|time| time.as_millis() as u64),
+            memory_bytes: limits.memory_bytes,
+            concurrency: limits.concurrency,
+        },
+    };
+    serde_json::to_vec(&raw).expect("texts and numbers are JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = concat!(
+        r#"{"app":{"name":"leaderboard","version":"1.2.0","sequence":17,"description":"Ranks","#,
+        r#""author":"alice@example.org"},"files":{"read":["*/public/scores.json"],"#,
+        r#""write":["{app_data}/results/**"],"on-behalf-of-sender":["{datasite}/shared/**"]},"#,
+        r#""state":{"quota_bytes":1048576},"limits":{"time_ms":5000,"memory_bytes":134217728,"concurrency":8}}"#,
+    );
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for json in [
+            "{}",
+            FULL,
+            r#"{"app":{"author":"ü"}}"#,
+            r#"{"files":{"write":["{app_data}/b","{app_data}/a"]}}"#,
+        ] {
+            let manifest = read(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
+            assert_eq!(write(&manifest), json.as_bytes());
+        }
+    }
+
+    #[test]
+    fn other_spellings_become_the_canonical_one() {
+        let manifest = read(b" {\"limits\" : { \"concurrency\" : 8 }, \"app\" : {} } ");
+        assert_eq!(
+            manifest.map(|it| write(&it)),
+            Ok(br#"{"limits":{"concurrency":8}}"#.to_vec())
+        );
+    }
+
+    fn check_error(json: &[u8], expected: &str) {
+        let error = read(json).expect_err("no manifest").to_string();
+        let shown = String::from_utf8_lossy(json);
+        assert!(error.contains(expected), "{shown:.100}: {error}");
+        assert!(
+            error.len() < 600 && !error.contains(char::is_control),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_no_manifest() {
+        for (json, expected) in [
+            ("", "EOF"),
+            ("[]", "expected an object"),
+            ("null", "expected an object"),
+            (r#"{"app":["leaderboard"]}"#, "expected an object"),
+            ("{} {}", "trailing characters"),
+            (r#"{"network":{}}"#, "unknown field `network`"),
+            (r#"{"state":{"bytes":1}}"#, "unknown field `bytes`"),
+            (r#"{"state":{"quota_bytes":1}}"#, "from 1MiB to 16GiB"),
+            (r#"{"app":{"nam":"x"}}"#, "unknown field `nam`"),
+            (r#"{"files":{"on_behalf_of_sender":[]}}"#, "unknown field"),
+            (r#"{"app":{"name":null}}"#, "invalid type: null"),
+            (r#"{"app":{"name":7}}"#, "invalid type"),
+            (r#"{"app":{},"app":{}}"#, "duplicate field"),
+            (r#"{"app":{"name":"../x"}}"#, "`app.name` is invalid"),
+            (r#"{"app":{"version":"1"}}"#, "`app.version` is invalid"),
+            (r#"{"app":{"sequence":0}}"#, "`app.sequence` is invalid"),
+            (r#"{"app":{"sequence":9007199254740992}}"#, "from 1 to"),
+            (r#"{"app":{"sequence":-1}}"#, "invalid value"),
+            (r#"{"app":{"author":"a\u001b[31m"}}"#, "control characters"),
+            (r#"{"app":{"description":"a\u0000"}}"#, "control characters"),
+            (r#"{"app":{"description":"a\u202e"}}"#, "control characters"),
+            (
+                r#"{"files":{"read":["/etc/passwd"]}}"#,
+                "`files.read` is invalid",
+            ),
+            (r#"{"files":{"read":["a","a"]}}"#, "twice"),
+            (
+                r#"{"files":{"write":["{app_data}/rpc/x"]}}"#,
+                "no app can have them",
+            ),
+            (r#"{"limits":{"time_ms":0}}"#, "from 1ms to 10m"),
+            (
+                r#"{"limits":{"time_ms":18446744073709551615}}"#,
+                "from 1ms to 10m",
+            ),
+            (r#"{"limits":{"memory_bytes":1}}"#, "from 1MiB to 4GiB"),
+            (r#"{"limits":{"concurrency":1001}}"#, "from 1 to 1000"),
+            (r#"{"limits":{"concurrency":-1}}"#, "invalid value"),
+            (r#"{"limits":{"concurrency":8.0}}"#, "invalid type"),
+        ] {
+            check_error(json.as_bytes(), expected);
+        }
+        check_error(b"{\"app\":{\"name\":\"\xff\"}}", "invalid unicode");
+        check_error(b"\0", "expected value");
+        check_error(&vec![b' '; section::MAX_BYTES + 1], "at most 65536");
+        check_error(&[b'['; 60_000], "");
+        check_error("{\"app\":".repeat(9_000).as_bytes(), "");
+        check_error(
+            format!("{{\"{}\":1}}", "x\\u001b".repeat(5_000)).as_bytes(),
+            "unknown field",
+        );
+        let patterns: Vec<String> = (0..65).map(|n| format!("\"a/{n}\"")).collect();
+        let many = format!("{{\"files\":{{\"read\":[{}]}}}}", patterns.join(","));
+        check_error(many.as_bytes(), "at most 64");
+    }
+}

@@ -1,0 +1,296 @@
+//! `syft-app.toml` to a manifest. All that is wrong is found in one go.
+
+use std::ops::Range;
+
+use syft_protocol::grant::PathPattern;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::check::{self, Problem};
+use super::diagnostic::Diagnostic;
+use super::patterns::{self, List};
+use super::{Files, Manifest, ManifestLimits, section};
+use crate::sanitize::plain_excerpt;
+
+type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// The most errors that are shown.
+const MAX_ERRORS: usize = 100;
+
+const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[state]` and `[limits]`";
+const APP: &str = "`[app]` has `name`, `version`, `sequence`, `description` and `author`";
+const FILES: &str = "`[files]` has `read`, `write` and `on-behalf-of-sender`";
+const STATE: &str = "`[state]` has `quota`";
+const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
+
+pub(super) fn parse(
+    path: &str,
+    text: &str,
+) -> Result<(Manifest, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut findings = Findings::default();
+    let manifest = if text.len() <= section::MAX_BYTES {
+        document(&mut findings, text)
+    } else {
+        let message = format!("a manifest has at most {} bytes", section::MAX_BYTES);
+        let help = "name folders with `**` instead of each file";
+        findings.error(0..0, Problem::new(message, help));
+        Manifest::default()
+    };
+    let has_errors = findings.0.iter().any(|finding| finding.is_error);
+    let diagnostics = findings.show(path, text);
+    if has_errors {
+        Err(diagnostics)
+    } else {
+        Ok((manifest, diagnostics))
+    }
+}
+
+struct Finding {
+    is_error: bool,
+    span: Range<usize>,
+    problem: Problem,
+}
+
+#[derive(Default)]
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn error(&mut self, span: Range<usize>, problem: Problem) {
+        self.0.push(Finding {
+            is_error: true,
+            span,
+            problem,
+        });
+    }
+
+    fn warning(&mut self, span: Range<usize>, problem: Problem) {
+        self.0.push(Finding {
+            is_error: false,
+            span,
+            problem,
+        });
+    }
+
+    /// Notes what is wrong with a value, and returns it if nothing is.
+    fn check<T>(&mut self, span: Range<usize>, checked: Result<T, Problem>) -> Option<T> {
+        checked.map_err(|problem| self.error(span, problem)).ok()
+    }
+
+    fn unknown(&mut self, key: &Key<'_>, help: &str) {
+        let name = plain_excerpt(key.as_ref(), 40);
+        self.error(
+            key.span(),
+            Problem::new(format!("`{name}` is not known here"), help),
+        );
+    }
+
+    fn wrong_type(&mut self, value: &Value<'_>, expected: &str, help: &str) {
+        let found = value.as_ref().type_str();
+        let message = format!("expected {expected}, found {}", with_article(found));
+        self.error(value.span(), Problem::new(message, help));
+    }
+
+    /// In the order of the text. Each is shown with its line, for which the text is gone
+    /// through: thousands of errors would take minutes, and nobody reads them.
+    fn show(mut self, path: &str, text: &str) -> Vec<Diagnostic> {
+        self.0.sort_by_key(|finding| finding.span.start);
+        let mut n_errors = 0;
+        self.0.retain(|finding| {
+            n_errors += usize::from(finding.is_error);
+            !finding.is_error || n_errors <= MAX_ERRORS
+        });
+        let show = |finding: Finding| {
+            let Finding {
+                is_error,
+                span,
+                problem,
+            } = finding;
+            Diagnostic::new(is_error, path, text, span, problem)
+        };
+        self.0.into_iter().map(show).collect()
+    }
+}
+
+fn with_article(type_name: &str) -> String {
+    if type_name.starts_with(['a', 'i']) {
+        format!("an {type_name}")
+    } else {
+        format!("a {type_name}")
+    }
+}
+
+fn document(findings: &mut Findings, text: &str) -> Manifest {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    // What is left of a text with other errors says little about the rest.
+    let goes_on = errors
+        .iter()
+        .all(|error| error.message() == "duplicate key");
+    for error in &errors {
+        let help = match error.message() {
+            "duplicate key" => "leave one of them out",
+            _ => "how TOML is written: https://toml.io",
+        };
+        let span = error.span().unwrap_or(0..0);
+        findings.error(span, Problem::new(error.message(), help));
+    }
+    let mut manifest = Manifest::default();
+    if !goes_on {
+        return manifest;
+    }
+    for (key, value) in document.as_ref() {
+        let read = match key.as_ref().as_ref() {
+            "app" => app,
+            "files" => files,
+            "state" => state,
+            "limits" => limits,
+            _ => {
+                findings.unknown(key, SECTIONS);
+                continue;
+            }
+        };
+        match value.as_ref().as_table() {
+            Some(table) => read(findings, table, &mut manifest),
+            None => findings.wrong_type(value, "a section", SECTIONS),
+        }
+    }
+    manifest
+}
+
+fn app(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    for (key, value) in table {
+        match key.as_ref().as_ref() {
+            "name" => manifest.name = string(findings, value, "leaderboard", check::name),
+            "version" => manifest.version = string(findings, value, "1.2.0", check::parse_version),
+            "sequence" => manifest.sequence = integer(findings, value, "17", check::sequence),
+            "description" => {
+                manifest.description =
+                    string(findings, value, "Ranks model scores", check::description)
+            }
+            "author" => {
+                manifest.author = string(findings, value, "alice@example.org", check::author)
+            }
+            _ => findings.unknown(key, APP),
+        }
+    }
+}
+
+fn limits(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    let ManifestLimits {
+        time,
+        memory_bytes,
+        concurrency,
+        state_bytes: _,
+    } = &mut manifest.limits;
+    for (key, value) in table {
+        match key.as_ref().as_ref() {
+            "time" => *time = string(findings, value, "5s", check::time),
+            "memory" => *memory_bytes = string(findings, value, "128MiB", check::memory),
+            "concurrency" => {
+                *concurrency = integer(findings, value, "8", check::concurrency);
+            }
+            _ => findings.unknown(key, LIMITS),
+        }
+    }
+}
+
+fn state(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    for (key, value) in table {
+        match key.as_ref().as_ref() {
+            "quota" => {
+                manifest.limits.state_bytes = string(findings, value, "64MiB", check::quota);
+            }
+            _ => findings.unknown(key, STATE),
+        }
+    }
+}
+
+fn string<T>(
+    findings: &mut Findings,
+    value: &Value<'_>,
+    example: &str,
+    rule: impl FnOnce(&str) -> Result<T, Problem>,
+) -> Option<T> {
+    let Some(text) = value.as_ref().as_str() else {
+        let help = format!("write it between quotes, as in `\"{example}\"`");
+        findings.wrong_type(value, "a string", &help);
+        return None;
+    };
+    findings.check(value.span(), rule(text))
+}
+
+/// Checks a whole number; the rule gets none where it does not fit.
+fn integer<N: TryFrom<u64>, T>(
+    findings: &mut Findings,
+    value: &Value<'_>,
+    example: &str,
+    rule: impl FnOnce(Option<N>) -> Result<T, Problem>,
+) -> Option<T> {
+    let Some(integer) = value.as_ref().as_integer() else {
+        let help = format!("write it without quotes, as in `{example}`");
+        findings.wrong_type(value, "an integer", &help);
+        return None;
+    };
+    let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
+    let number = number.and_then(|number| number.try_into().ok());
+    findings.check(value.span(), rule(number))
+}
+
+type SpannedPattern = (PathPattern, Range<usize>);
+
+fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    let mut lists: [(List, Vec<SpannedPattern>); 3] = [
+        (List::Read, Vec::new()),
+        (List::Write, Vec::new()),
+        (List::OnBehalfOfSender, Vec::new()),
+    ];
+    for (key, value) in table {
+        let name = key.as_ref().as_ref();
+        match lists.iter_mut().find(|(list, _)| list.key() == name) {
+            Some((list, found)) => *found = list_of(findings, *list, value),
+            None => findings.unknown(key, FILES),
+        }
+    }
+    let [read, write, on_behalf_of_sender] = lists.each_ref().map(|(_, found)| {
+        let patterns = found.iter().map(|(pattern, _)| pattern.clone());
+        patterns.collect::<Vec<PathPattern>>()
+    });
+    manifest.files = Files {
+        read,
+        write,
+        on_behalf_of_sender,
+    };
+    for (list, found) in &lists {
+        for (pattern, span) in found {
+            for problem in patterns::warnings(*list, pattern, &manifest.files) {
+                findings.warning(span.clone(), problem);
+            }
+        }
+    }
+}
+
+fn list_of(findings: &mut Findings, list: List, value: &Value<'_>) -> Vec<SpannedPattern> {
+    let Some(array) = value.as_ref().as_array() else {
+        let help = format!("write it as a list: `{} = [\"…\"]`", list.key());
+        findings.wrong_type(value, "an array", &help);
+        return Vec::new();
+    };
+    findings.check(value.span(), patterns::check_number(list, array.len()));
+    let mut found: Vec<SpannedPattern> = Vec::new();
+    for item in array.iter().take(patterns::MAX_PATTERNS) {
+        let Some(pattern) = string(findings, item, "{app_data}/x", |text| {
+            patterns::check(list, text)
+        }) else {
+            continue;
+        };
+        if found
+            .iter()
+            .any(|(other, _)| patterns::is_same(other, &pattern))
+        {
+            findings.error(item.span(), patterns::twice(list))
+        } else {
+            found.push((pattern, item.span()))
+        }
+    }
+    found
+}

@@ -1,0 +1,111 @@
+//! Where the file of a release lies.
+
+use std::fmt;
+
+use syft_protocol::address::AppName;
+
+/// The most names of a path.
+const MAX_NAMES: usize = 4;
+
+/// The path of a release below the folder of an author's apps.
+///
+/// Each of its names obeys the rules of an app's: none is hidden or leads elsewhere, and sync
+/// ignores none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleasePath(Vec<AppName>);
+
+impl ReleasePath {
+    /// Returns where `publish` puts a release.
+    pub fn of(app: &AppName, sequence: u64) -> Self {
+        let file = AppName::parse(&format!("{sequence}{ENDING}"));
+        Self(vec![app.clone(), file.expect("digits and an ending")])
+    }
+
+    /// Returns `text` as a path; `None` where it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let names = text.split('/').map(|name| AppName::parse(name).ok());
+        let names: Vec<AppName> = names.collect::<Option<_>>()?;
+        (names.len() <= MAX_NAMES).then_some(Self(names))
+    }
+
+    /// Returns the names that it is made of.
+    pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.iter().map(AppName::as_str)
+    }
+}
+
+const ENDING: &str = ".wasm";
+
+/// Tells whether a file of this name is one that `publish` wrote.
+pub(super) fn is_of_release(name: &str) -> bool {
+    let number = name.strip_suffix(ENDING);
+    number.is_some_and(|number| number.parse().is_ok_and(|it: u64| it.to_string() == number))
+}
+
+impl fmt::Display for ReleasePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.names().collect();
+        f.write_str(&names.join("/"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_made_of_plain_names() {
+        let app = AppName::parse("leaderboard").expect("a name");
+        let path = ReleasePath::of(&app, u64::MAX);
+        assert_eq!(path.to_string(), "leaderboard/18446744073709551615.wasm");
+        for text in [&*path.to_string(), "a", "a/b/c/d.wasm"] {
+            assert_eq!(
+                ReleasePath::parse(text).map(|it| it.to_string()),
+                Some(text.to_owned())
+            );
+        }
+        for text in [
+            "",
+            "/",
+            "/a",
+            "a/",
+            "a//b",
+            "../a",
+            "a/..",
+            "a/./b",
+            ".a",
+            "a/logs/b",
+            "a/b.tmp",
+            "dist",
+            "a\\b",
+            "a\0",
+            "a/b.log",
+            "a/b.conflict.c",
+            "a/é",
+            "a/b/c/d/e",
+        ] {
+            assert_eq!(ReleasePath::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn knows_the_files_of_releases() {
+        for name in ["0.wasm", "17.wasm", "18446744073709551615.wasm"] {
+            assert!(is_of_release(name), "{name}");
+        }
+        for name in [
+            "",
+            ".wasm",
+            "017.wasm",
+            "+1.wasm",
+            "-1.wasm",
+            "a.wasm",
+            "17",
+            "17.wasm.tmp",
+            "18446744073709551616.wasm",
+            "syft.pub.yaml",
+        ] {
+            assert!(!is_of_release(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! How files are, as far as they have come to rest.
+//!
+//! A file is looked at when something hints at it, and counts once it was the same
+//! at two looks some time apart. No later change can then hide behind the same
+//! times, however coarse the clock of the file system is.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{FileIdentity, FileStamp};
+
+/// How long a file must be the same that nobody holds open for writing, as far as
+/// is known.
+const QUIET: Duration = Duration::from_millis(100);
+/// How long one that somebody may be writing.
+const QUIET_OPEN: Duration = Duration::from_secs(1);
+/// How long a file must be gone. It is longer than [`QUIET`], so that one that
+/// was moved is found at its new place first.
+const QUIET_GONE: Duration = Duration::from_millis(250);
+/// After which time a file counts that never rests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why a file is worth a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileHint {
+    /// Somebody has it open and writes.
+    Writing,
+    /// It was closed or moved in: it is whole.
+    Whole,
+    /// It is not known who does what.
+    Unknown,
+}
+
+/// What a look found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookResult {
+    /// No file that the app may read.
+    Absent,
+    /// A file.
+    File {
+        /// Its state.
+        stamp: FileStamp,
+        /// The time since it was changed, as far as clocks can be trusted.
+        age: Duration,
+    },
+    /// It could not be looked at.
+    Unclear,
+}
+
+/// The files of one app.
+#[derive(Debug)]
+pub struct ObservedFiles {
+    most_files: usize,
+    settled: BTreeMap<Arc<str>, FileStamp>,
+    /// Those of `settled` that were so before the start and were not yet looked at.
+    unverified: HashSet<Arc<str>>,
+    holders: HashMap<FileIdentity, Arc<str>>,
+    /// Where files were before the start that watches know at different places.
+    rivals: HashMap<FileIdentity, Vec<Arc<str>>>,
+    unsettled: HashMap<Arc<str>, Unsettled>,
+    /// Files of `unsettled` as they were last seen.
+    movers: HashMap<FileIdentity, Arc<str>>,
+    due: BTreeSet<(Instant, Arc<str>)>,
+    n_dropped: u64,
+}
+
+#[derive(Debug)]
+struct Unsettled {
+    first: Instant,
+    /// What was seen, and since when.
+    seen: Option<(Option<FileStamp>, Instant)>,
+    may_be_open: bool,
+    /// The key in `due`; `None` while somebody looks.
+    due: Option<Instant>,
+    /// Something hinted at it meanwhile.
+    again: bool,
+}
+
+impl ObservedFiles {
+    /// Returns observed of nothing.
+    pub fn new(most_files: usize) -> Self {
+        Self {
+            most_files,
+            settled: BTreeMap::new(),
+            unverified: HashSet::new(),
+            holders: HashMap::new(),
+            rivals: HashMap::new(),
+            unsettled: HashMap::new(),
+            movers: HashMap::new(),
+            due: BTreeSet::new(),
+            n_dropped: 0,
+        }
+    }
+
+    /// Takes note of a file as it was before the start, and has it looked at.
+    pub fn remember(&mut self, now: Instant, path: &Arc<str>, stamp: FileStamp) {
+        // Another watch may know the path as another file, which is not there then.
+        self.take_out(path);
+        self.settled.insert(Arc::clone(path), stamp);
+        self.unverified.insert(Arc::clone(path));
+        let rival = self.holders.insert(stamp.identity(), Arc::clone(path));
+        if let Some(rival) = rival {
+            self.rivals.entry(stamp.identity()).or_default().push(rival);
+        }
+        self.hint(now, path, FileHint::Unknown);
+    }
+
+    /// Returns the file at a path, if there is one.
+    pub fn get(&self, path: &str) -> Option<&FileStamp> {
+        self.settled.get(path)
+    }
+
+    /// Returns where a file is.
+    pub(super) fn holder(&self, identity: &FileIdentity) -> Option<(&Arc<str>, &FileStamp)> {
+        let path = self.holders.get(identity)?;
+        let stamp = self.settled.get(path)?;
+        let is_it = stamp.identity() == *identity && !self.unverified.contains(path);
+        is_it.then_some((path, stamp))
+    }
+
+    /// Returns the number of files.
+    pub fn n_files(&self) -> usize {
+        self.settled.len()
+    }
+
+    /// Returns how many files were left alone since there are too many.
+    pub fn n_dropped(&self) -> u64 {
+        self.n_dropped
+    }
+
+    /// Has a path looked at.
+    pub fn hint(&mut self, now: Instant, path: &Arc<str>, hint: FileHint) {
+        match self.unsettled.get_mut(path) {
+            Some(unsettled) => {
+                unsettled.again = true;
+                match hint {
+                    FileHint::Writing => unsettled.may_be_open = true,
+                    FileHint::Whole => {
+                        unsettled.may_be_open = false;
+                        self.look_at(path, now);
+                    }
+                    FileHint::Unknown => {}
+                }
+            }
+            None => self.notice(now, path, hint),
+        }
+    }
+
+    fn notice(&mut self, now: Instant, path: &Arc<str>, hint: FileHint) {
+        let is_new = !self.settled.contains_key(path);
+        if is_new && self.settled.len() + self.unsettled.len() >= self.most_files {
+            self.n_dropped += 1;
+            return;
+        }
+        let unsettled = Unsettled {
+            first: now,
+            seen: None,
+            may_be_open: hint != FileHint::Whole,
+            due: Some(now),
+            again: false,
+        };
+        self.due.insert((now, Arc::clone(path)));
+        self.unsettled.insert(Arc::clone(path), unsettled);
+    }
+
+    /// Has every path looked at that is known to be a folder or below it.
+    pub fn hint_below(&mut self, now: Instant, folder: &str) {
+        let itself = self.settled.get_key_value(folder);
+        let itself = itself.map(|(path, _)| Arc::clone(path));
+        // What is not settled is looked at anyway.
+        for path in self.below(folder).into_iter().chain(itself) {
+            self.hint(now, &path, FileHint::Unknown);
+        }
+    }
+
+    /// Takes note of all files that there are below a datasite, or beside the datasites if its
+    /// name is empty: has those looked at that were not found.
+    pub fn scanned_below(&mut self, now: Instant, datasite: &str, found: &HashSet<Arc<str>>) {
+        let known = match datasite.is_empty() {
+            true => {
+                let settled = self.settled.keys();
+                settled
+                    .filter(|path| !path.contains('/'))
+                    .cloned()
+                    .collect()
+            }
+            false => self.below(datasite),
+        };
+        for path in known.iter().filter(|path| !found.contains(*path)) {
+            self.hint(now, path, FileHint::Unknown);
+        }
+    }
+
+    fn below(&self, folder: &str) -> Vec<Arc<str>> {
+        let start = format!("{folder}/");
+        let after = (Bound::Excluded(start.as_str()), Bound::Unbounded);
+        let settled = self.settled.range::<str, _>(after);
+        settled
+            .map(|(path, _)| path)
+            .take_while(|path| path.starts_with(&start))
+            .cloned()
+            .collect()
+    }
+
+    /// Takes note of files that were found: has those looked at that are not as they
+    /// are known.
+    pub fn found(&mut self, now: Instant, files: &HashMap<Arc<str>, FileStamp>) {
+        for (path, stamp) in files {
+            let is_verified = !self.unverified.contains(path);
+            if !is_verified || self.settled.get(path) != Some(stamp) {
+                self.hint(now, path, FileHint::Unknown);
+            }
+        }
+    }
+
+    /// Returns when the next look is due.
+    pub fn wakes_at(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Returns a path to be looked at now; then [`ObservedFiles::looked`].
+    pub fn next_look(&mut self, now: Instant) -> Option<Arc<str>> {
+        let (at, _) = self.due.first()?;
+        if *at > now {
+            return None;
+        }
+        let (_, path) = self.due.pop_first()?;
+        if let Some(unsettled) = self.unsettled.get_mut(&path) {
+            unsettled.due = None;
+            unsettled.again = false;
+        }
+        Some(path)
+    }
+
+    /// Takes note of what a look found, and adds the paths at which files have
+    /// become others.
+    pub fn looked(
+        &mut self,
+        now: Instant,
+        path: &Arc<str>,
+        found: LookResult,
+        changed: &mut Vec<Arc<str>>,
+    ) {
+        let (stamp, age) = match found {
+            LookResult::Absent => (None, Duration::ZERO),
+            LookResult::File { stamp, age } => (Some(stamp), age),
+            LookResult::Unclear => return self.drop_unsettled(path),
+        };
+        let is_verified = !self.unverified.contains(path);
+        let is_known = is_verified && self.settled.get(path).copied() == stamp;
+        let Some(unsettled) = self.unsettled.get(path) else {
+            return;
+        };
+        if is_known {
+            let again = unsettled.again.then_some(unsettled.may_be_open);
+            self.drop_unsettled(path);
+            if let Some(may_be_open) = again {
+                self.notice(now, path, hint_of(may_be_open));
+            }
+            return;
+        }
+        let quiet = match stamp {
+            None => QUIET_GONE,
+            Some(_) if unsettled.may_be_open && age < QUIET_OPEN => QUIET_OPEN,
+            Some(_) => QUIET,
+        };
+        let since = match unsettled.seen {
+            Some((seen, since)) if seen == stamp => since,
+            _ => now,
+        };
+        let has_rested = now >= since + quiet;
+        let is_over = now >= unsettled.first + PATIENCE && stamp.is_some();
+        if (has_rested || is_over) && !self.is_awaited(path, stamp) {
+            let (again, may_be_open) = (unsettled.again || !has_rested, unsettled.may_be_open);
+            self.settle(now, path, stamp, changed);
+            if again {
+                self.notice(now, path, hint_of(may_be_open));
+            }
+            return;
+        }
+        self.see(path, stamp, since);
+        let next = since + quiet;
+        self.look_at(path, if next > now { next } else { now + QUIET });
+    }
+
+    /// Takes note of what the app itself made of a file.
+    pub fn own(&mut self, now: Instant, change: &super::FileChange, changed: &mut Vec<Arc<str>>) {
+        if change
+            .stamp
+            .is_some_and(|stamp| self.was_moved_on(&change.path, &stamp))
+        {
+            changed.push(Arc::clone(&change.path));
+            return self.hint(now, &change.path, FileHint::Unknown);
+        }
+        let unsettled = self.unsettled.remove(&change.path);
+        self.settle(now, &change.path, change.stamp, changed);
+        // What hinted at it may have been another's change.
+        if let Some(unsettled) = unsettled {
+            self.unsettled.insert(Arc::clone(&change.path), unsettled);
+        }
+    }
+
+    /// Tells whether a file was seen elsewhere since it was so at a path.
+    fn was_moved_on(&self, path: &Arc<str>, stamp: &FileStamp) -> bool {
+        let elsewhere = self
+            .holders
+            .get(&stamp.identity())
+            .filter(|holder| *holder != path);
+        let seen = elsewhere.and_then(|holder| self.settled.get(holder));
+        seen.is_some_and(|seen| seen.changed > stamp.changed)
+    }
+
+    /// Tells whether a file that is gone seems to be on its way to another place,
+    /// where it has not come to rest yet.
+    fn is_awaited(&self, path: &Arc<str>, stamp: Option<FileStamp>) -> bool {
+        let was = self.settled.get(path).filter(|_| stamp.is_none());
+        let elsewhere = was.and_then(|was| self.movers.get(&was.identity()));
+        elsewhere.is_some_and(|elsewhere| elsewhere != path)
+    }
+
+    fn see(&mut self, path: &Arc<str>, stamp: Option<FileStamp>, since: Instant) {
+        self.forget_mover(path);
+        if let Some(stamp) = stamp {
+            self.movers.insert(stamp.identity(), Arc::clone(path));
+        }
+        if let Some(unsettled) = self.unsettled.get_mut(path) {
+            unsettled.seen = Some((stamp, since));
+        }
+    }
+
+    fn look_at(&mut self, path: &Arc<str>, at: Instant) {
+        if let Some(unsettled) = self.unsettled.get_mut(path) {
+            // Whoever looks now is told that it is to be looked at again.
+            if let Some(due) = unsettled.due {
+                self.due.remove(&(due, Arc::clone(path)));
+            }
+            unsettled.due = Some(at);
+            self.due.insert((at, Arc::clone(path)));
+        }
+    }
+
+    fn settle(
+        &mut self,
+        now: Instant,
+        path: &Arc<str>,
+        stamp: Option<FileStamp>,
+        changed: &mut Vec<Arc<str>>,
+    ) {
+        self.drop_unsettled(path);
+        self.take_out(path);
+        if let Some(stamp) = stamp {
+            // A file has one name: it is no longer where it was.
+            let identity = stamp.identity();
+            let held = self.holders.insert(identity, Arc::clone(path));
+            let rivals = self.rivals.remove(&identity).unwrap_or_default();
+            for other in held.into_iter().chain(rivals) {
+                if other != *path && self.is_at(&identity, &other) {
+                    self.take_out(&other);
+                    self.hint(now, &other, FileHint::Unknown);
+                    changed.push(other);
+                }
+            }
+            self.holders.insert(identity, Arc::clone(path));
+            self.settled.insert(Arc::clone(path), stamp);
+        }
+        changed.push(Arc::clone(path));
+    }
+
+    fn is_at(&self, identity: &FileIdentity, path: &str) -> bool {
+        let stamp = self.settled.get(path);
+        stamp.is_some_and(|stamp| stamp.identity() == *identity)
+    }
+
+    fn take_out(&mut self, path: &Arc<str>) {
+        self.unverified.remove(path);
+        if let Some(old) = self.settled.remove(path)
+            && self.holders.get(&old.identity()) == Some(path)
+        {
+            self.holders.remove(&old.identity());
+        }
+    }
+
+    fn drop_unsettled(&mut self, path: &Arc<str>) {
+        self.forget_mover(path);
+        if let Some(unsettled) = self.unsettled.remove(path)
+            && let Some(due) = unsettled.due
+        {
+            self.due.remove(&(due, Arc::clone(path)));
+        }
+    }
+
+    fn forget_mover(&mut self, path: &Arc<str>) {
+        let seen = self.unsettled.get(path).and_then(|it| it.seen);
+        if let Some((Some(stamp), _)) = seen
+            && self.movers.get(&stamp.identity()) == Some(path)
+        {
+            self.movers.remove(&stamp.identity());
+        }
+    }
+}
+
+fn hint_of(may_be_open: bool) -> FileHint {
+    match may_be_open {
+        true => FileHint::Unknown,
+        false => FileHint::Whole,
+    }
+}

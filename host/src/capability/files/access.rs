@@ -1,0 +1,245 @@
+//! What a call may do with one path, decided once, and the proof of it.
+//!
+//! A path is opened by what was granted and by nothing else: only an `Access` makes a
+//! `Granted`, and only a `Granted` has the folder to open it in.
+
+use std::cell::OnceCell;
+use std::marker::PhantomData;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{Mode, OFlags, Stat, mkdirat};
+use rustix::io::Errno;
+
+use super::datasites_dir::DatasitesDir;
+use super::guest_path::GuestPath;
+use super::policy::{Denied, PathRights, ReadRight, Want};
+use super::sender::CallSender;
+
+/// The decision about one path.
+pub(super) struct Access<'a> {
+    path: GuestPath,
+    root: Option<&'a DatasitesDir>,
+    sender: &'a CallSender,
+    rights: PathRights,
+    /// What the rules say of the sender, read where that is what counts.
+    sender_may_read: OnceCell<Result<(), Denied>>,
+}
+
+/// Proof that something may be done with a path.
+pub(super) struct Granted<'a, What> {
+    root: &'a DatasitesDir,
+    path: &'a GuestPath,
+    what: PhantomData<What>,
+}
+
+/// To know a folder, and what of it may be known.
+pub(super) struct ToSee;
+/// To read a file.
+pub(super) struct ToRead;
+/// To make, change, move or delete a file, or to delete a folder.
+pub(super) struct ToWrite;
+/// To make a folder.
+pub(super) struct ToMakeFolder;
+
+/// What may not be done with a path, and why.
+pub(super) struct Refusal<'a> {
+    pub(super) path: &'a GuestPath,
+    pub(super) want: Want,
+    pub(super) denied: Denied,
+}
+
+type Decided<'a, What> = Result<Granted<'a, What>, Refusal<'a>>;
+
+impl<'a> Access<'a> {
+    pub(super) fn new(
+        path: GuestPath,
+        root: Option<&'a DatasitesDir>,
+        sender: &'a CallSender,
+        rights: PathRights,
+    ) -> Self {
+        Self {
+            path,
+            root,
+            sender,
+            rights,
+            sender_may_read: OnceCell::new(),
+        }
+    }
+
+    pub(super) fn path(&self) -> &GuestPath {
+        &self.path
+    }
+
+    pub(super) fn into_path(self) -> GuestPath {
+        self.path
+    }
+
+    pub(super) fn see(&self) -> Decided<'_, ToSee> {
+        self.decided(Want::See, self.may_read(&self.rights.see))
+    }
+
+    pub(super) fn read(&self) -> Decided<'_, ToRead> {
+        self.decided(Want::Read, self.may_read(&self.rights.read))
+    }
+
+    pub(super) fn write(&self) -> Decided<'_, ToWrite> {
+        self.decided(Want::Write, self.rights.write.clone())
+    }
+
+    pub(super) fn make_folder(&self) -> Decided<'_, ToMakeFolder> {
+        self.decided(Want::MakeFolder, self.rights.make_folder.clone())
+    }
+
+    fn may_read(&self, right: &ReadRight) -> Result<(), Denied> {
+        match right {
+            ReadRight::Granted => Ok(()),
+            ReadRight::IfSenderMay => self.sender_may_read(),
+            ReadRight::Denied(denied) => Err(denied.clone()),
+        }
+    }
+
+    fn sender_may_read(&self) -> Result<(), Denied> {
+        let ask = || {
+            let root = self.root.ok_or_else(|| "there are no files".to_owned());
+            let may = root.and_then(|root| self.sender.may_read(root, &self.path));
+            may.map_err(Denied::SenderMayNot)
+        };
+        self.sender_may_read.get_or_init(ask).clone()
+    }
+
+    fn decided<What>(&self, want: Want, decided: Result<(), Denied>) -> Decided<'_, What> {
+        let path = &self.path;
+        match (decided, self.root) {
+            (Ok(()), Some(root)) => Ok(Granted {
+                root,
+                path,
+                what: PhantomData,
+            }),
+            // Without files there are no patterns either, so nothing is lost here.
+            (Ok(()), None) => Err(Refusal {
+                path,
+                want,
+                denied: Denied::NotRequested,
+            }),
+            (Err(denied), _) => Err(Refusal { path, want, denied }),
+        }
+    }
+}
+
+impl<'a, What> Granted<'a, What> {
+    pub(super) fn path(&self) -> &'a GuestPath {
+        self.path
+    }
+
+    /// Looks at what is there. A link is looked at itself.
+    pub(super) fn look(&self) -> Result<Stat, Errno> {
+        self.root.look(self.path)
+    }
+}
+
+impl Granted<'_, ToSee> {
+    /// Opens the folder, to list it.
+    pub(super) fn open_folder(&self) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        self.root.open_unchecked(self.path, flags)
+    }
+}
+
+impl Granted<'_, ToRead> {
+    /// Opens what is there, to read it.
+    pub(super) fn open(&self) -> Result<OwnedFd, Errno> {
+        self.root.open_unchecked(self.path, OFlags::RDONLY)
+    }
+}
+
+impl<'a> Granted<'a, ToWrite> {
+    /// Opens what is there, or makes a file, as the flags say.
+    pub(super) fn open(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
+        self.root.open_unchecked(self.path, flags)
+    }
+
+    /// Opens the folder that holds the path, for operations on its name.
+    pub(super) fn open_parent(&self) -> Result<(OwnedFd, &'a str), Errno> {
+        self.root.open_parent(self.path)
+    }
+}
+
+impl Granted<'_, ToMakeFolder> {
+    pub(super) fn make(&self) -> Result<(), Errno> {
+        let (folder, name) = self.root.open_parent(self.path)?;
+        mkdirat(folder, name, Mode::from_raw_mode(0o777))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Read;
+
+    use syft_manifest::{Files, Grants};
+    use syft_protocol::address::{AppName, Datasite};
+    use syft_protocol::grant::PathPattern;
+
+    use super::*;
+    use crate::capability::files::policy::FilePolicy;
+
+    fn policy(read: &str, on_behalf: &str) -> FilePolicy {
+        let patterns = |text| vec![PathPattern::parse(text).expect("a pattern")];
+        let files = Files {
+            read: patterns(read),
+            on_behalf_of_sender: patterns(on_behalf),
+            ..Files::default()
+        };
+        let grants = Grants {
+            requested: files.clone(),
+            approved: files,
+            denied: Vec::new(),
+        };
+        let datasite = Datasite::parse("o@x.org").expect("an email");
+        FilePolicy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))
+    }
+
+    #[test]
+    fn what_was_granted_opens_and_what_was_not_says_why() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let datasite = folder.path().join("a@x.org/public");
+        fs::create_dir_all(&datasite).expect("a datasite");
+        fs::write(datasite.join("f"), "text").expect("a file");
+        let root = DatasitesDir::open(folder.path()).expect("a folder");
+        let policy = policy("*/public/f", "*/shared/**");
+        let sender = CallSender::new(None);
+        let access = |path: &str| {
+            let path = GuestPath::of(path);
+            let rights = policy.decide(&path.names());
+            Access::new(path, Some(&root), &sender, rights)
+        };
+        let file = access("a@x.org/public/f");
+        let granted = file.read().ok().expect("a grant");
+        let mut text = String::new();
+        fs::File::from(granted.open().expect("a file"))
+            .read_to_string(&mut text)
+            .expect("its text");
+        assert_eq!(text, "text");
+        let refusal = file.write().err().expect("no grant");
+        assert_eq!(
+            (refusal.want, refusal.denied),
+            (Want::Write, Denied::NotRequested)
+        );
+        let folder = access("a@x.org/public");
+        let granted = folder.see().ok().expect("a grant");
+        assert!(granted.open_folder().is_ok());
+        assert!(folder.read().is_err(), "a folder on the way to a file");
+        let shared = access("a@x.org/shared/f");
+        let refusal = shared.read().err().expect("no grant");
+        assert!(matches!(refusal.denied, Denied::SenderMayNot(_)));
+    }
+
+    #[test]
+    fn without_files_nothing_is_granted() {
+        let sender = CallSender::new(None);
+        let path = GuestPath::of("a@x.org/public/f");
+        let rights = policy("**", "**").decide(&path.names());
+        let access = Access::new(path, None, &sender, rights);
+        assert!(access.read().is_err() && access.see().is_err());
+    }
+}

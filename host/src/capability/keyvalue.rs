@@ -1,0 +1,274 @@
+//! `wasi:keyvalue`: the state of the app, in one bucket.
+
+mod bindings;
+
+use syft_manifest::Limits;
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+
+use bindings::atomics::{self, CasError};
+use bindings::batch;
+use bindings::store::{self, Error, KeyResponse};
+
+use crate::meter::{Charge, MemoryRefused, Meter, Part};
+use crate::state::{Session, SessionError};
+
+/// The names of the bucket.
+const BUCKET: [&str; 2] = ["default", ""];
+
+/// The bucket. There is one, and all of it is in the call's session.
+pub struct Bucket(());
+
+/// A value as it was when a guest began to compare and swap.
+pub struct Cas {
+    key: String,
+    value: Option<Vec<u8>>,
+    _charge: Charge,
+}
+
+/// What one call has of the state.
+pub(crate) struct KeyValueCtx {
+    session: Session,
+    meter: Meter,
+    /// What is on its way to the guest: the result of the last operation that had one worth
+    /// counting. It may have arrived by now.
+    passing: Charge,
+    /// The most bytes of a value, and of what one operation returns.
+    value_bytes: usize,
+    returned_bytes: usize,
+}
+
+/// All that the operations can reach.
+pub(crate) struct KeyValueView<'a> {
+    pub(crate) ctx: &'a mut KeyValueCtx,
+    pub(crate) table: &'a mut ResourceTable,
+}
+
+struct KeyValue;
+
+impl HasData for KeyValue {
+    type Data<'a> = KeyValueView<'a>;
+}
+
+/// Links the operations, each of which gets this view of a call.
+pub(crate) fn add_to_linker<T>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> KeyValueView<'_>,
+) -> wasmtime::Result<()> {
+    store::add_to_linker::<T, KeyValue>(linker, view)?;
+    atomics::add_to_linker::<T, KeyValue>(linker, view)?;
+    batch::add_to_linker::<T, KeyValue>(linker, view)
+}
+
+type Answer<T> = wasmtime::Result<Result<T, Error>>;
+
+/// Guests are told what they did wrong, and that the host cannot.
+fn answer<T>(result: Result<T, SessionError>) -> Answer<T> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(SessionError::Absent) => Ok(Err(Error::AccessDenied)),
+        // It is ended, and runs again once there is more.
+        Err(SessionError::Memory(MemoryRefused::Total)) => Err(MemoryRefused::Total.into()),
+        Err(error) => Ok(Err(Error::Other(error.to_string()))),
+    }
+}
+
+impl KeyValueCtx {
+    /// Returns what a call has of a session, which the meter of the call counts from now on.
+    pub(crate) fn new(mut session: Session, limits: &Limits, meter: &Meter) -> Self {
+        session.count_by(meter);
+        Self {
+            session,
+            meter: meter.clone(),
+            passing: meter.nothing(Part::Held),
+            value_bytes: limits.state_value_bytes,
+            returned_bytes: limits.hostcall_bytes,
+        }
+    }
+
+    /// Returns the state as the call left it.
+    pub(crate) fn into_session(self) -> Session {
+        self.session
+    }
+
+    /// Reads a value that goes to the guest beside others of so many bytes.
+    fn read(&mut self, key: &str, others: usize) -> Result<Option<Vec<u8>>, SessionError> {
+        self.passing.resize(others + self.value_bytes)?;
+        let value = self.session.get(key)?;
+        let bytes = value.as_ref().map_or(0, Vec::len);
+        self.passing.resize(others + bytes)?;
+        Ok(value)
+    }
+}
+
+impl KeyValueView<'_> {
+    /// Makes a handle that holds a value.
+    fn compare(&mut self, key: String) -> Answer<Resource<Cas>> {
+        let value = match self.ctx.read(&key, 0) {
+            Ok(value) => value,
+            Err(error) => return answer(Err(error)),
+        };
+        let bytes = key.len() + value.as_ref().map_or(0, Vec::len);
+        match self.ctx.meter.hold(bytes) {
+            Ok(_charge) => Ok(Ok(self.table.push(Cas {
+                key,
+                value,
+                _charge,
+            })?)),
+            Err(refused) => answer(Err(refused.into())),
+        }
+    }
+}
+
+impl store::Host for KeyValueView<'_> {
+    fn open(&mut self, identifier: String) -> Answer<Resource<Bucket>> {
+        if !BUCKET.contains(&identifier.as_str()) {
+            return Ok(Err(Error::NoSuchStore));
+        }
+        if let Err(error) = self.ctx.session.check() {
+            return answer(Err(error));
+        }
+        Ok(Ok(self.table.push(Bucket(()))?))
+    }
+}
+
+impl store::HostBucket for KeyValueView<'_> {
+    fn get(&mut self, _: Resource<Bucket>, key: String) -> Answer<Option<Vec<u8>>> {
+        answer(self.ctx.read(&key, 0))
+    }
+
+    fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
+        answer(self.ctx.session.set(&key, value))
+    }
+
+    fn delete(&mut self, _: Resource<Bucket>, key: String) -> Answer<()> {
+        answer(self.ctx.session.delete(&key))
+    }
+
+    fn exists(&mut self, _: Resource<Bucket>, key: String) -> Answer<bool> {
+        answer(self.ctx.read(&key, 0).map(|value| value.is_some()))
+    }
+
+    fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Answer<KeyResponse> {
+        let most = self.ctx.session.listed_bytes();
+        let listed = match self.ctx.passing.resize(most) {
+            Ok(()) => self.ctx.session.keys(cursor.as_deref()),
+            Err(refused) => Err(refused.into()),
+        };
+        answer(listed.map(|(keys, cursor)| KeyResponse { keys, cursor }))
+    }
+
+    fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.table.delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl atomics::Host for KeyValueView<'_> {
+    fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Answer<i64> {
+        let value = match self.ctx.read(&key, 0) {
+            Ok(value) => value,
+            Err(error) => return answer(Err(error)),
+        };
+        let Some(count) = value.map_or(Some(0), |value| integer(&value)) else {
+            return Ok(Err(Error::Other(format!("{key:?} holds no integer"))));
+        };
+        let Some(count) = count.checked_add(delta) else {
+            return Ok(Err(Error::Other(format!("{key:?} would overflow"))));
+        };
+        let set = self.ctx.session.set(&key, count.to_string().into_bytes());
+        answer(set.map(|()| count))
+    }
+
+    /// Other calls change nothing that this one sees, so only its own writes make a
+    /// swap fail. That others have changed it meanwhile is found at the end, for the
+    /// whole call.
+    fn swap(
+        &mut self,
+        cas: Resource<Cas>,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), CasError>> {
+        let seen = self.table.delete(cas)?;
+        let swapped = match self.ctx.read(&seen.key, 0) {
+            Ok(current) if current != seen.value => {
+                let key = seen.key.clone();
+                drop(seen);
+                return Ok(match self.compare(key)? {
+                    Ok(cas) => Err(CasError::CasFailed(cas)),
+                    Err(error) => Err(CasError::StoreError(error)),
+                });
+            }
+            Ok(_) => self.ctx.session.set(&seen.key, value),
+            Err(error) => Err(error),
+        };
+        Ok(answer(swapped)?.map_err(CasError::StoreError))
+    }
+}
+
+impl atomics::HostCas for KeyValueView<'_> {
+    fn new(&mut self, _: Resource<Bucket>, key: String) -> Answer<Resource<Cas>> {
+        self.compare(key)
+    }
+
+    fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Vec<u8>>> {
+        let value = &self.table.get(&cas)?.value;
+        match self.ctx.passing.resize(value.as_ref().map_or(0, Vec::len)) {
+            Ok(()) => Ok(Ok(value.clone())),
+            Err(refused) => answer(Err(refused.into())),
+        }
+    }
+
+    fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
+        self.table.delete(cas)?;
+        Ok(())
+    }
+}
+
+impl batch::Host for KeyValueView<'_> {
+    fn get_many(
+        &mut self,
+        _: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> Answer<Vec<Option<(String, Vec<u8>)>>> {
+        let too_many = || {
+            let text = "these are too many bytes at once: get fewer";
+            Ok(Err(Error::Other(text.to_owned())))
+        };
+        let most = self.ctx.returned_bytes;
+        let mut bytes = keys.len() * size_of::<Option<(String, Vec<u8>)>>();
+        if bytes > most {
+            return too_many();
+        }
+        if let Err(refused) = self.ctx.passing.resize(bytes) {
+            return answer(Err(refused.into()));
+        }
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            match self.ctx.read(&key, bytes) {
+                Ok(None) => values.push(None),
+                Ok(Some(value)) => {
+                    bytes += value.len();
+                    if bytes > most {
+                        return too_many();
+                    }
+                    values.push(Some((key, value)));
+                }
+                Err(error) => return answer(Err(error)),
+            }
+        }
+        Ok(Ok(values))
+    }
+
+    fn set_many(&mut self, _: Resource<Bucket>, values: Vec<(String, Vec<u8>)>) -> Answer<()> {
+        let mut values = values.into_iter();
+        answer(values.try_for_each(|(key, value)| self.ctx.session.set(&key, value)))
+    }
+
+    fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
+        answer(keys.iter().try_for_each(|key| self.ctx.session.delete(key)))
+    }
+}
+
+/// Reads an integer as `increment` writes it, which is as JSON has it.
+fn integer(value: &[u8]) -> Option<i64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}

@@ -1,0 +1,28 @@
+//! Bindings of `wasi:keyvalue`, with resources of our own.
+#![allow(
+    missing_docs,
+    reason = "generated; the WIT files are the documentation"
+)]
+
+pub(super) use generated::wasi::keyvalue::{atomics, batch, store};
+
+mod generated {
+    wasmtime::component::bindgen!({
+        path: "wit",
+        inline: "
+            package syft:keyvalue;
+
+            world keyvalue {
+                import wasi:keyvalue/store@0.2.0-draft2;
+                import wasi:keyvalue/atomics@0.2.0-draft2;
+                import wasi:keyvalue/batch@0.2.0-draft2;
+            }
+        ",
+        world: "syft:keyvalue/keyvalue",
+        imports: { default: trappable },
+        with: {
+            "wasi:keyvalue/store.bucket": super::super::Bucket,
+            "wasi:keyvalue/atomics.cas": super::super::Cas,
+        },
+    });
+}

@@ -1,0 +1,232 @@
+//! A guest's stdout, stderr and log lines on their way to the host's log.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll};
+
+use syft_manifest::Limits;
+use syft_manifest::sanitize::plain;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
+
+/// What a line costs besides its text: the time, the app and the request are
+/// written with it, also where the text is empty.
+const LINE_COST_BYTES: usize = 128;
+
+/// All output of one call. Whole lines go to the log, up to a limit; what comes
+/// after it is counted and dropped, so a chatty guest does not fail. A guest
+/// that goes on beyond a second, far larger limit is ended.
+#[derive(Clone)]
+pub(crate) struct Output(Arc<Mutex<Shared>>);
+
+struct Shared {
+    app: Arc<str>,
+    request: Arc<str>,
+    logged_left: usize,
+    written_left: usize,
+    limit: usize,
+    line_bytes: usize,
+    cut: bool,
+    exceeded: bool,
+}
+
+impl Output {
+    pub(crate) fn new(limits: &Limits, app: Arc<str>, request: Arc<str>) -> Self {
+        Self(Arc::new(Mutex::new(Shared {
+            app,
+            request,
+            logged_left: limits.logged_bytes,
+            written_left: limits.output_bytes,
+            limit: limits.output_bytes,
+            line_bytes: limits.line_bytes,
+            cut: false,
+            exceeded: false,
+        })))
+    }
+
+    /// Returns whether the guest was ended for its output.
+    pub(crate) fn exceeded(&self) -> bool {
+        self.shared().exceeded
+    }
+
+    /// Returns one of the call's streams.
+    pub(crate) fn stream(&self, name: &'static str) -> Stream {
+        Stream(Arc::new(Mutex::new(Lines {
+            name,
+            output: self.clone(),
+            line: Vec::new(),
+        })))
+    }
+
+    /// Takes a message of the guest's own log interface.
+    ///
+    /// # Errors
+    /// The guest has written more than it may.
+    pub(crate) fn message(&self, level: tracing::Level, message: &str) -> wasmtime::Result<()> {
+        let mut shared = self.shared();
+        shared.count(message.len() + LINE_COST_BYTES)?;
+        shared.log(level, "log", message.as_bytes());
+        Ok(())
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl Shared {
+    fn count(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        match self.written_left.checked_sub(bytes) {
+            Some(left) => self.written_left = left,
+            None => {
+                self.exceeded = true;
+                wasmtime::bail!("more than {} bytes of output", self.limit);
+            }
+        }
+        Ok(())
+    }
+
+    fn log(&mut self, level: tracing::Level, stream: &'static str, line: &[u8]) {
+        let (app, request) = (&*self.app, &*self.request);
+        if self.cut {
+            return;
+        }
+        let cut = &line[..line.len().min(self.line_bytes)];
+        let cost = cut.len() + LINE_COST_BYTES;
+        if cost > self.logged_left {
+            self.cut = true;
+            tracing::warn!(
+                app,
+                request,
+                "guest output cut: the call wrote too much of it"
+            );
+            return;
+        }
+        self.logged_left -= cost;
+        let text = plain(&String::from_utf8_lossy(cut));
+        match level {
+            tracing::Level::ERROR => {
+                tracing::error!(target: "guest", app, request, stream, "{text}")
+            }
+            tracing::Level::WARN => tracing::warn!(target: "guest", app, request, stream, "{text}"),
+            tracing::Level::INFO => tracing::info!(target: "guest", app, request, stream, "{text}"),
+            tracing::Level::DEBUG => {
+                tracing::debug!(target: "guest", app, request, stream, "{text}")
+            }
+            tracing::Level::TRACE => {
+                tracing::trace!(target: "guest", app, request, stream, "{text}")
+            }
+        }
+    }
+}
+
+/// A stream of one call, cut into lines.
+#[derive(Clone)]
+pub(crate) struct Stream(Arc<Mutex<Lines>>);
+
+struct Lines {
+    name: &'static str,
+    output: Output,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    fn write(&mut self, bytes: &[u8]) -> wasmtime::Result<()> {
+        let output = self.output.clone();
+        let mut shared = output.shared();
+        shared.count(bytes.len())?;
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let room = shared.line_bytes.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&part[..part.len().min(room)]);
+            if part.ends_with(b"\n") {
+                self.end_line(&mut shared);
+            }
+        }
+        Ok(())
+    }
+
+    fn end_line(&mut self, shared: &mut Shared) {
+        let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+        shared.log(tracing::Level::INFO, self.name, line);
+        self.line.clear();
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if !self.line.is_empty() {
+            let output = self.output.clone();
+            self.end_line(&mut output.shared());
+        }
+    }
+}
+
+impl Stream {
+    fn take(&self, bytes: &[u8]) -> wasmtime::Result<()> {
+        self.0
+            .lock()
+            .expect("no holder of this lock panics")
+            .write(bytes)
+    }
+}
+
+impl IsTerminal for Stream {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Stream {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Stream {
+    fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
+        self.take(&bytes).map_err(StreamError::Trap)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 << 10)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Stream {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(
+            self.take(bytes)
+                .map(|()| bytes.len())
+                .map_err(std::io::Error::other),
+        )
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(
+        self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,40 @@
+//! Logs what became of events.
+
+use syft_protocol::file_events::{AfterFailure, Report};
+
+use super::scope::MAX_FILES;
+
+pub(super) fn log(report: Report) {
+    match report {
+        Report::Failed {
+            id,
+            event,
+            failure,
+            after,
+        } => {
+            let (kind, path, attempt) = (event.kind.as_str(), &*event.path, event.attempt);
+            let (name, detail) = (failure.name, failure.detail);
+            match after {
+                AfterFailure::Later(delay) => {
+                    tracing::warn!(%id, event = kind, path, attempt, detail, ?delay, "{name}");
+                }
+                AfterFailure::Outdated => {
+                    tracing::warn!(%id, event = kind, path, attempt, detail, "{name}, and outdated");
+                }
+                AfterFailure::GivenUp => {
+                    tracing::error!(%id, event = kind, path, attempt, detail, "{name}, given up: parked");
+                }
+            }
+        }
+        Report::DroppedParked { id, at } => {
+            tracing::warn!(%id, at, "too many events are parked: the oldest is dropped");
+        }
+        Report::NoWatch(id) => {
+            tracing::warn!(%id, "a parked event is not delivered again: the app no longer has its watch");
+        }
+        Report::TooManyFiles => tracing::warn!(
+            most = MAX_FILES,
+            "the app watches too many files: changes of some are not delivered; watch fewer"
+        ),
+    }
+}

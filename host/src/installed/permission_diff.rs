@@ -1,0 +1,135 @@
+//! What a new release asks for beyond what its owner approved for an older one.
+//!
+//! Why: docs/decisions/40-an-approval-is-a-set.md
+
+use syft_manifest::units::{show_size, show_time};
+use syft_manifest::{Limits, Manifest, ManifestLimits};
+use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::grant::PathPattern;
+
+/// Returns in words what is asked for and not covered by what was approved; nothing, if all
+/// of it is.
+///
+/// A pattern is covered by one that stands for all that it stands for. Where that cannot be
+/// told from the two alone, it counts as not covered: the owner is asked once too often then.
+pub fn added_permissions(
+    approved: &Manifest,
+    asked: &Manifest,
+    owner: &Datasite,
+    app: &AppName,
+) -> Vec<String> {
+    let (old, new) = (&approved.files, &asked.files);
+    let uncovered = |patterns: &[PathPattern], by: &[&[PathPattern]]| -> Vec<PathPattern> {
+        let by: Vec<_> = by.iter().copied().flatten().collect();
+        let is_covered = |pattern: &&PathPattern| {
+            let pattern = pattern.resolve(owner, app);
+            by.iter().any(|it| it.resolve(owner, app).covers(&pattern))
+        };
+        patterns
+            .iter()
+            .filter(|it| !is_covered(it))
+            .cloned()
+            .collect()
+    };
+    let read = uncovered(&new.read, &[&old.read, &old.write]);
+    let write = uncovered(&new.write, &[&old.write]);
+    let for_callers = [&old.read[..], &old.write, &old.on_behalf_of_sender];
+    let for_callers = uncovered(&new.on_behalf_of_sender, &for_callers);
+    let mut added = Vec::new();
+    for (words, patterns) in [
+        ("read", read),
+        ("read and write", write),
+        (
+            "read for a caller what that caller may read, in",
+            for_callers,
+        ),
+    ] {
+        added.extend(patterns.iter().map(|pattern| format!("{words} {pattern}")));
+    }
+    added.extend(added_limits(&approved.limits, &asked.limits));
+    added
+}
+
+fn added_limits(approved: &ManifestLimits, asked: &ManifestLimits) -> Vec<String> {
+    let old = approved.over(Limits::default());
+    let new = asked.over(Limits::default());
+    let mut added = Vec::new();
+    if new.time > old.time {
+        let (new, old) = (show_time(new.time), show_time(old.time));
+        added.push(format!("take {new} for a call instead of {old}"));
+    }
+    if new.memory_bytes > old.memory_bytes {
+        let (new, old) = (new.memory_bytes as u64, old.memory_bytes as u64);
+        let (new, old) = (show_size(new), show_size(old));
+        added.push(format!("use {new} of memory for a call instead of {old}"));
+    }
+    if new.concurrency > old.concurrency {
+        let (new, old) = (new.concurrency, old.concurrency);
+        added.push(format!("run {new} calls at the same time instead of {old}"));
+    }
+    if new.state_bytes > old.state_bytes {
+        let (new, old) = (show_size(new.state_bytes), show_size(old.state_bytes));
+        added.push(format!("keep {new} between calls instead of {old}"));
+    }
+    added
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(toml: &str) -> Manifest {
+        Manifest::from_toml("x", toml).expect("a manifest").0
+    }
+
+    #[test]
+    fn what_is_covered_is_not_added() {
+        let owner = Datasite::parse("alice@example.org").expect("a datasite");
+        let app = AppName::parse("demo").expect("a name");
+        for (approved, asked, expected) in [
+            ("", "", &[][..]),
+            ("[files]\nread = ['*/public/**']", "", &[]),
+            (
+                "[files]\nread = ['*/public/**']",
+                "[files]\nread = ['bob@example.org/public/a.json', '*/public/s*/x']",
+                &[],
+            ),
+            (
+                "[files]\nread = ['*/public/*.json']",
+                "[files]\nread = ['*/public/*']",
+                &["read */public/*"],
+            ),
+            (
+                "[files]\nread = ['{app_data}/a']",
+                "[files]\nwrite = ['{app_data}/a']",
+                &["read and write {app_data}/a"],
+            ),
+            (
+                "[files]\nwrite = ['{app_data}/**']",
+                "[files]\nread = ['alice@example.org/app_data/demo/x']\n\
+                 on-behalf-of-sender = ['{datasite}/app_data/demo/y']",
+                &[],
+            ),
+            (
+                "[files]\non-behalf-of-sender = ['{datasite}/s/**']",
+                "[files]\nread = ['{datasite}/s/**']",
+                &["read {datasite}/s/**"],
+            ),
+            ("", "[limits]\ntime = '10s'\nmemory = '64MiB'", &[]),
+            (
+                "[limits]\ntime = '1s'",
+                "[limits]\ntime = '2s'\nmemory = '256MiB'\nconcurrency = 500\n\
+                 [state]\nquota = '1GiB'",
+                &[
+                    "take 2 s for a call instead of 1 s",
+                    "use 256 MiB of memory for a call instead of 128 MiB",
+                    "run 500 calls at the same time instead of 128",
+                    "keep 1 GiB between calls instead of 64 MiB",
+                ],
+            ),
+        ] {
+            let added = added_permissions(&manifest(approved), &manifest(asked), &owner, &app);
+            assert_eq!(added, expected, "{approved}\n{asked}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What one call takes of the host's memory, counted before it is taken: its own memories
+//! and tables, and all that the host holds for it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use syft_manifest::Limits;
+use thiserror::Error;
+
+use crate::memory::Room;
+
+/// What is asked of the whole process at a time, where a call takes more than was set aside
+/// for it.
+const STEP_BYTES: usize = 1 << 20;
+
+/// The meter of a call. What was set aside for the call is so as long as this lives.
+#[derive(Clone)]
+pub(crate) struct Meter(Arc<Mutex<Books>>);
+
+/// For what something is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The guest's own memories.
+    Own,
+    /// What the host holds for the guest.
+    Held,
+}
+
+/// Why a call gets no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum MemoryRefused {
+    /// It has what a call may have.
+    #[error("a call gets at most {0} bytes of memory")]
+    Own(usize),
+    /// The host holds for it what it may hold.
+    #[error("the host holds at most {0} bytes for a call at a time")]
+    Held(usize),
+    /// All apps together have what they may have, or the app its part of it.
+    #[error("the memory of all apps together is used up")]
+    Total,
+}
+
+struct Books {
+    room: Room,
+    /// What each call takes from its beginning.
+    base: usize,
+    limits: [usize; 2],
+    taken: [usize; 2],
+    most_taken: usize,
+    refused: Option<MemoryRefused>,
+}
+
+/// Bytes that were taken, until this is dropped.
+pub(crate) struct Charge {
+    meter: Meter,
+    part: Part,
+    bytes: usize,
+}
+
+impl Meter {
+    /// Returns the meter of a call for which a room was set aside.
+    pub(crate) fn new(limits: &Limits, room: Room) -> Self {
+        Self(Arc::new(Mutex::new(Books {
+            room,
+            base: limits.base_bytes(),
+            limits: [limits.memory_bytes, limits.held_bytes],
+            taken: [0, 0],
+            most_taken: 0,
+            refused: None,
+        })))
+    }
+
+    /// Returns a charge of no bytes, which can be made one of more.
+    pub(crate) fn nothing(&self, part: Part) -> Charge {
+        Charge {
+            meter: self.clone(),
+            part,
+            bytes: 0,
+        }
+    }
+
+    /// Takes bytes for what the host holds, or changes nothing.
+    pub(crate) fn hold(&self, bytes: usize) -> Result<Charge, MemoryRefused> {
+        let mut charge = self.nothing(Part::Held);
+        charge.resize(bytes)?;
+        Ok(charge)
+    }
+
+    /// Returns why it was refused more: the last time, but that it ran into the total is
+    /// not forgotten.
+    pub(crate) fn refused(&self) -> Option<MemoryRefused> {
+        self.books().refused
+    }
+
+    /// Returns the most bytes that it took at one time beside what each call takes.
+    pub(crate) fn most_taken(&self) -> usize {
+        self.books().most_taken
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl fmt::Debug for Meter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Meter").finish_non_exhaustive()
+    }
+}
+
+impl Books {
+    fn take(&mut self, part: Part, bytes: usize) -> Result<(), MemoryRefused> {
+        let taken = self.try_take(part, bytes);
+        if let (Err(refused), false) = (taken, self.refused == Some(MemoryRefused::Total)) {
+            self.refused = Some(refused);
+        }
+        taken
+    }
+
+    fn try_take(&mut self, part: Part, bytes: usize) -> Result<(), MemoryRefused> {
+        let limit = self.limits[part as usize];
+        let own = self.taken[part as usize].checked_add(bytes);
+        let own = own.filter(|own| *own <= limit).ok_or(match part {
+            Part::Own => MemoryRefused::Own(limit),
+            Part::Held => MemoryRefused::Held(limit),
+        })?;
+        let together = self.taken[0] + self.taken[1] + bytes;
+        let needed = (self.base + together).saturating_sub(self.room.bytes());
+        if needed > 0 {
+            let step = needed.next_multiple_of(STEP_BYTES);
+            if !self.room.grow(step) && !self.room.grow(needed) {
+                return Err(MemoryRefused::Total);
+            }
+        }
+        self.taken[part as usize] = own;
+        self.most_taken = self.most_taken.max(together);
+        Ok(())
+    }
+
+    fn give_back(&mut self, part: Part, bytes: usize) {
+        self.taken[part as usize] -= bytes;
+    }
+}
+
+impl Charge {
+    /// Takes more or gives some back, so that it is for so many bytes; or changes nothing.
+    pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
+        let mut books = self.meter.books();
+        match bytes.checked_sub(self.bytes) {
+            Some(more) => books.take(self.part, more)?,
+            None => books.give_back(self.part, self.bytes - bytes),
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// Takes more, or changes nothing.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
+        let limit = self.meter.books().limits[self.part as usize];
+        let wanted = self.bytes.checked_add(bytes);
+        self.resize(wanted.ok_or(MemoryRefused::Held(limit))?)
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.meter.books().give_back(self.part, self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests;

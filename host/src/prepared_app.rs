@@ -1,0 +1,262 @@
+//! From a component to a server that is ready: the one way for the demo, for an app that is run,
+//! and for those that are installed.
+
+use std::fs;
+use std::sync::Arc;
+
+use serde_json::Value;
+use syft_manifest::worlds::OFFERED_IN_WORDS;
+use syft_manifest::{Digest, Grants, Limits};
+use syft_protocol::address::AppName;
+
+use crate::app::{App, AppError, LoadedApp};
+use crate::asking::{Asking, AskingError};
+use crate::capability::files::FileAccess;
+use crate::config::Config;
+use crate::error::CommandError;
+use crate::memory::Memory;
+use crate::program_cache::{
+    CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
+};
+use crate::sandbox::{Compiling, LoadError, Sandbox, turn};
+use crate::server::{ServeOptions, Server, ServerSetup};
+use crate::state::{AlreadyServed, Damaged, Store};
+use crate::suspension::Suspended;
+
+/// An app that is to be served.
+#[derive(Debug)]
+pub struct AppSpec {
+    /// Its name, which is its folder below `app_data`.
+    pub name: AppName,
+    /// Whose component it is: authors take turns at the compiler.
+    pub author: String,
+    /// What was granted to it.
+    pub grants: Grants,
+    /// What its calls may use.
+    pub limits: Limits,
+}
+
+/// An app that is compiled and has said what it serves. Its state and folders were not touched, so
+/// an older release of it can be served meanwhile.
+pub struct PreparedApp {
+    loaded: LoadedApp,
+    grants: Grants,
+}
+
+impl PreparedApp {
+    /// Compiles a component, which stays loaded, and asks it what it serves.
+    ///
+    /// # Errors
+    /// It is no app that could be served, or the host's own folders are not in order.
+    pub async fn alone(
+        config: &Config,
+        memory: &Memory,
+        spec: AppSpec,
+        component: Vec<u8>,
+        compiling: Compiling,
+    ) -> Result<Self, CommandError> {
+        let limits = fit(spec.limits, memory, 1);
+        let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
+        let (sandbox, digest) = (Arc::new(sandbox), Digest::of(&component));
+        let turn = turn(&spec.author).await;
+        let program = compile(Arc::clone(&sandbox), component, compiling, turn).await?;
+        let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
+        let program = LoadedProgram::new(sandbox, digest.clone(), program);
+        let program = ProgramSource::Always(Box::new(program));
+        Self::ask(config, spec.name, spec.grants, program, &digest).await
+    }
+
+    /// Asks a component among others what it serves. It is loaded when it is used.
+    ///
+    /// # Errors
+    /// It is no app that could be served, or the host's own folders are not in order.
+    pub async fn among(
+        cache: &Arc<ProgramCache>,
+        config: &Config,
+        memory: &Memory,
+        spec: AppSpec,
+        component: Digest,
+    ) -> Result<Self, CommandError> {
+        let limits = fit(spec.limits, memory, cache.most());
+        let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
+        let digest = component.clone();
+        let program = CachedProgram::new(cache, sandbox, &spec.name, component, &spec.author);
+        let program = ProgramSource::Cached(program);
+        // What takes a while and may fail comes before it is asked.
+        drop(
+            program
+                .program()
+                .await
+                .map_err(|error| explain(error.into()))?,
+        );
+        Self::ask(config, spec.name, spec.grants, program, &digest).await
+    }
+
+    async fn ask(
+        config: &Config,
+        name: AppName,
+        grants: Grants,
+        program: ProgramSource,
+        digest: &Digest,
+    ) -> Result<Self, CommandError> {
+        let asking = Asking::begin(&config.asking(), digest).await;
+        let asking = asking.map_err(|error| explain_asking(&error, &name))?;
+        let loaded = LoadedApp::ask(program, name, config.email.clone()).await;
+        drop(asking);
+        let loaded = loaded.map_err(explain)?;
+        Ok(Self { loaded, grants })
+    }
+
+    /// Returns what the app serves and watches.
+    pub fn interface(&self) -> AppInterface {
+        AppInterface::new(&self.loaded)
+    }
+
+    /// Opens what the app keeps and its folders. Nothing is answered yet.
+    ///
+    /// # Errors
+    /// The state is damaged, another host serves the app, or its folders cannot be made.
+    pub async fn start(
+        self,
+        config: &Config,
+        options: &ServeOptions,
+    ) -> Result<Server, CommandError> {
+        let name = self.loaded.name().clone();
+        let folder = config.app_folder(&name);
+        fs::create_dir_all(&config.datasites)?;
+        let files = FileAccess::new(&config.datasites, &self.grants, &config.email, &name)?;
+        let limits = self.loaded.limits().clone();
+        // A damaged state is repaired first, which takes a while.
+        let (place, store) = (folder.clone(), options.store.clone());
+        let open = move || Store::open(&place, &limits, &store);
+        let state = tokio::task::spawn_blocking(open).await?;
+        let state = state.map_err(explain_state)?;
+        let app = App::new(self.loaded, files, state, options.debug);
+        let setup = ServerSetup {
+            datasites: config.datasites.clone(),
+            folder,
+            options: options.clone(),
+        };
+        let server = Server::new(app, setup).await;
+        server.map_err(|error| match error.downcast::<Suspended>() {
+            Ok(suspended) => explain_suspended(&suspended, &name),
+            Err(error) => error.into(),
+        })
+    }
+}
+
+/// What an app serves and watches.
+#[derive(Debug, Clone)]
+pub struct AppInterface {
+    /// The paths of its endpoints.
+    pub endpoints: Vec<String>,
+    /// What it watches, in words and for scripts.
+    pub watches: Vec<(String, Value)>,
+}
+
+impl AppInterface {
+    fn new(loaded: &LoadedApp) -> Self {
+        let watches = loaded.watches().all().iter();
+        let endpoints = loaded.router().endpoints();
+        Self {
+            endpoints: endpoints.map(ToString::to_string).collect(),
+            watches: watches
+                .map(|watch| (watch.words(), watch.to_json()))
+                .collect(),
+        }
+    }
+
+    /// Returns what it watches, for scripts.
+    pub fn watches_json(&self) -> Vec<&Value> {
+        self.watches.iter().map(|(_, json)| json).collect()
+    }
+
+    /// Returns it for people, as lines below the name of the app.
+    pub fn to_lines(&self, datasite: &str, app: &str) -> Vec<String> {
+        let url = |endpoint| format!("  syft://{datasite}/app_data/{app}/rpc{endpoint}");
+        let watching = |(words, _): &(String, Value)| format!("Watching {words}");
+        let endpoints = self.endpoints.iter().map(url);
+        endpoints.chain(self.watches.iter().map(watching)).collect()
+    }
+}
+
+/// Lowers the limits of an app to what there is for one call, and for one of so many
+/// programs between calls.
+fn fit(limits: Limits, memory: &Memory, n_programs: usize) -> Limits {
+    let (asked, total) = (limits.memory_bytes, memory.total());
+    let kept = memory.kept_by_each(n_programs);
+    let limits = limits.within_memory(memory.most_of_a_call(), kept);
+    let memory = limits.memory_bytes;
+    if memory < asked {
+        tracing::warn!(
+            asked,
+            memory,
+            total,
+            "a call gets less memory: all apps have no more"
+        );
+    }
+    limits
+}
+
+fn explain_state(error: anyhow::Error) -> CommandError {
+    let (is_damaged, is_served) = (error.is::<Damaged>(), error.is::<AlreadyServed>());
+    let error = CommandError::from(error);
+    if is_damaged {
+        return error.hint("put back a copy of it, or move it away to begin with an empty state");
+    }
+    if is_served {
+        return error.hint(
+            "one host serves an app at a time: stop the other one (`syft-host serve` serves all \
+             installed apps), or take another name",
+        );
+    }
+    error
+}
+
+fn explain_asking(error: &AskingError, name: &AppName) -> CommandError {
+    let error_in_words = CommandError::new(error.to_string());
+    match error {
+        AskingError::Crashes(_) => error_in_words.hint(format!(
+            "wait for another release of the app, or try again with `syft-host resume {name}`"
+        )),
+        AskingError::Io { .. } => error_in_words,
+    }
+}
+
+/// Returns that an app is not served, and what to do about it.
+pub fn explain_suspended(suspended: &Suspended, name: &AppName) -> CommandError {
+    CommandError::new(suspended.to_string()).hint(format!(
+        "its requests wait until they expire; to serve it again: `syft-host resume {name}`"
+    ))
+}
+
+fn explain(error: AppError) -> CommandError {
+    let hint = match &error {
+        AppError::Program(ProgramError::Load(LoadError::CoreModule)) => {
+            Some("build it for the target wasm32-wasip2, which makes components")
+        }
+        AppError::Program(ProgramError::Load(LoadError::UnknownImport(_))) => {
+            Some(OFFERED_IN_WORDS)
+        }
+        AppError::Program(ProgramError::Load(LoadError::NotAnApp)) => Some(
+            "list its handlers with `syft_guest::app!(…)`, and build it with crate-type = [\"cdylib\"]",
+        ),
+        AppError::Program(ProgramError::Load(LoadError::Unfit(_))) => {
+            Some("build it with the syft-guest of this version of syft-host")
+        }
+        AppError::Program(ProgramError::Load(LoadError::Costly(_))) => Some(
+            "if you trust it, allow more with SYFT_HOST_COMPILE_TIME=5m or \
+             SYFT_HOST_COMPILE_MEMORY=4GiB, and it is tried again; so it is after \
+             `syft-host clean`",
+        ),
+        AppError::Program(ProgramError::Load(LoadError::Refused(_))) => {
+            Some("its author can make it smaller; nothing that is usual comes near to that")
+        }
+        _ => None,
+    };
+    let error = CommandError::from(error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
