@@ -16,7 +16,7 @@ use std::collections::HashSet;
 
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Grants, Limits, ManifestLimits};
-use syft_package::trust::{TrustRefusal, TrustStore};
+use syft_package::trust::{TrustRefusal, TrustStore, look_alike};
 use syft_package::{Package, Release};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
@@ -223,7 +223,25 @@ impl<'a> Installer<'a> {
         let folder = own.join(candidate.name().as_str());
         let is_known = data_owner(&private)?.is_some();
         candidate.meets = (!is_known && folder.symlink_metadata().is_ok()).then_some(folder);
+        candidate.resembles = self.find_alike(candidate)?;
         Ok(())
+    }
+
+    /// Returns an installed app of another author that people may take this one for.
+    fn find_alike(&self, candidate: &Candidate<'_>) -> Result<Option<Installed>, InstallError> {
+        let (name, author) = (candidate.name(), candidate.author_trust.author());
+        for other in self.records.names()? {
+            if !look_alike(name.as_str(), other.as_str()) {
+                continue;
+            }
+            // A record that cannot be read concerns this app no more than that it is there.
+            if let Ok(Some(installed)) = self.records.get(&other)
+                && installed.author != *author
+            {
+                return Ok(Some(installed));
+            }
+        }
+        Ok(None)
     }
 
     fn change(

@@ -71,7 +71,28 @@ fn an_author_who_looks_like_a_known_one_is_an_alarm_and_taken_by_no_yes() {
             "{why}"
         );
         assert!(!why.contains('\u{430}'), "{why}");
+        let why = world.refused(&["run", &file]);
+        assert!(
+            why.contains("ALARM: ") && why.matches(alarm).count() == 2,
+            "{why}"
+        );
         world.owner_says(&[&install[..], &["--accept-lookalike"]].concat());
+    }
+}
+
+#[test]
+fn an_app_whose_name_looks_like_an_installed_one_is_an_alarm() {
+    let world = World::new();
+    world.install(&world.release("1.0.1", ""));
+    let other = Person::new(&world.site, "carol@example.org", 8);
+    for (name, is_alike) in [("dem0", true), ("Demo", true), ("demos", false)] {
+        let toml = format!(
+            "[app]\nname = '{name}'\nversion = '1.0.1'\nsequence = 1\nauthor = 'carol@example.org'\n"
+        );
+        let file = other.signed(&world.site, &example("hello"), &toml);
+        let why = world.refused(&["install", &file]);
+        let alarm = "ALARM: this is not `demo` of alice@example.org";
+        assert_eq!(why.contains(alarm), is_alike, "{why}");
     }
 }
 

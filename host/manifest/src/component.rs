@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use syft_protocol::message::envelope;
 use thiserror::Error;
 use wasmparser::{
     BinaryReader, BinaryReaderError, ComponentExportSectionReader, ComponentImportSectionReader,
@@ -31,6 +32,11 @@ pub enum ComponentError {
     /// They are code that a compiler made of a component.
     #[error("this is native code of unknown origin; only components are accepted")]
     Compiled,
+    /// They are an envelope of the SyftBox SDK.
+    #[error(
+        "this is encrypted for the SyftBox SDK ({0}): decrypt it first, or have it published unencrypted"
+    )]
+    Encrypted(&'static str),
     /// They begin like nothing of WebAssembly.
     #[error("this is not a WebAssembly component")]
     Foreign,
@@ -80,6 +86,9 @@ pub fn sections(component: &[u8]) -> Result<Sections<'_>, ComponentError> {
     }
     if component.starts_with(ELF) {
         return Err(ComponentError::Compiled);
+    }
+    if let Some(kind) = envelope(component) {
+        return Err(ComponentError::Encrypted(kind));
     }
     if !component.starts_with(COMPONENT) {
         return Err(ComponentError::Foreign);
@@ -181,6 +190,7 @@ mod tests {
         let broken = |tail: &[u8]| all(&[COMPONENT, tail].concat());
         assert_eq!(all(CORE_MODULE), Err(ComponentError::CoreModule));
         assert_eq!(all(b"\x7fELF\x02"), Err(ComponentError::Compiled));
+        assert_eq!(all(b"SYC2\x01"), Err(ComponentError::Encrypted("SYC2")));
         assert_eq!(all(b""), Err(ComponentError::Foreign));
         assert_eq!(all(b"(component)"), Err(ComponentError::Foreign));
         assert_eq!(broken(b""), Ok(Vec::new()));

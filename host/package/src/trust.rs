@@ -35,6 +35,7 @@ use std::path::Path;
 use syft_manifest::Digest;
 use syft_protocol::address::Datasite;
 
+pub use alike::look_alike;
 pub use author::{Author, CatalogSeen, Pinned, PinnedBy, ReleaseSeen, Trusted};
 pub use author_trust::{Alarm, AuthorTrust, SignerClaim, TrustBasis};
 pub use did::did_key;

@@ -73,6 +73,12 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     if let Some(alarm) = candidate.author_trust.alarm() {
         lines.push(format!("ALARM: {alarm}"));
     }
+    if let Some(known) = &candidate.resembles {
+        lines.push(format!(
+            "ALARM: this is not `{}` of {}, which is installed, but the names look alike",
+            known.name, known.author
+        ));
+    }
     // From here on, a stranger speaks.
     let title = match candidate.before() {
         Some(_) => "It asks for more than that, to",

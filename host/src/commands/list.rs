@@ -9,6 +9,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::Installed;
+use crate::layout::quoted;
 use crate::supervisor::{AppStatus, HostStatus};
 use crate::suspension::{self, Suspended};
 use crate::ui::Ui;
@@ -106,10 +107,14 @@ fn status_lines(status: &AppStatus) -> Vec<String> {
         Some(_) => "  cannot be served, so the release before still is",
         None => "  cannot be served",
     };
+    // An error may quote anybody, such as the author of the app.
+    let error = trouble.error.lines().map(quoted);
     let hints = trouble
         .hints
         .iter()
         .map(|hint| format!("    {}", plain(hint)));
-    let why = format!("{what}: {}", plain(&trouble.error));
-    std::iter::once(why).chain(hints).collect()
+    std::iter::once(format!("{what}:"))
+        .chain(error)
+        .chain(hints)
+        .collect()
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::layout::quoted;
 use crate::parked::{ParkedAction, ParkedRequest, ParkedStore};
 use crate::private_folder::PrivateFolder;
 use crate::tree::{OpenedRequest, Tree};
@@ -168,8 +169,8 @@ impl Parked {
 
     fn list_request(&self, ui: Ui, request: &ParkedRequest) -> Result<(), CommandError> {
         ui.json(&self.request_json(request))?;
-        let address = plain(&request.address);
-        ui.line(&format!("{}  {}  request {address}", self.app, request.id))?;
+        ui.line(&format!("{}  {}  request", self.app, request.id))?;
+        ui.line(&quoted(&request.address))?;
         let at = Timestamp::from_micros(request.at);
         ui.line(&format!(
             "    the host crashed several times while it handled this, the last time at {at}"
@@ -179,21 +180,18 @@ impl Parked {
 
     fn list_event(&self, ui: Ui, event: &ParkedEvent) -> Result<(), CommandError> {
         ui.json(&self.event_json(event))?;
-        let from = event.moved_from.as_ref();
-        let from = from.map_or(String::new(), |from| format!(" from {}", plain(from)));
+        ui.line(&format!("{}  {}  {}", self.app, event.id, event.kind))?;
+        ui.line(&quoted(&event.path))?;
+        if let Some(from) = &event.moved_from {
+            ui.line("    from")?;
+            ui.line(&quoted(from))?;
+        }
         ui.line(&format!(
-            "{}  {}  {} {}{from}",
-            self.app,
-            event.id,
-            event.kind,
-            plain(&event.path)
-        ))?;
-        ui.line(&format!(
-            "    {} attempts until {}: {}",
+            "    {} attempts until {}. The last one ended with",
             event.attempts,
-            Timestamp::from_micros(event.at),
-            plain(&event.error)
+            Timestamp::from_micros(event.at)
         ))?;
+        ui.line(&quoted(&event.error))?;
         Ok(())
     }
 

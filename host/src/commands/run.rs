@@ -97,6 +97,11 @@ pub(super) struct RunArgs {
     #[arg(long)]
     require_signature: bool,
 
+    /// Run the app of an author who is not trusted yet although their name looks like that of
+    /// one who is
+    #[arg(long)]
+    accept_lookalike: bool,
+
     #[command(flatten)]
     shared: SharedServeArgs,
 }
@@ -114,7 +119,8 @@ pub(super) async fn run(
     let standing = if source.is_own && !args.require_signature {
         None
     } else {
-        vouch(ui, &config, &source.component, args.require_signature).map_err(wrong)?
+        let (required, lookalike) = (args.require_signature, args.accept_lookalike);
+        vouch(ui, &config, &source.component, required, lookalike).map_err(wrong)?
     };
     check_name(&config, &name, standing.as_ref()).map_err(wrong)?;
     let approvals = Approvals::new(&config.approvals);

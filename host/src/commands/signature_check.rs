@@ -19,6 +19,7 @@ pub(super) fn vouch(
     config: &Config,
     component: &[u8],
     is_required: bool,
+    accepts_lookalike: bool,
 ) -> Result<Option<AuthorTrust>, CommandError> {
     let package = match Package::read(component) {
         Ok(package) => package,
@@ -66,6 +67,11 @@ pub(super) fn vouch(
     }
     if let Some(alarm) = author_trust.alarm() {
         ui.status(&format!("ALARM: {alarm}"));
+    }
+    if let Some(known) = author_trust.resembles()
+        && !accepts_lookalike
+    {
+        return Err(consent::lookalike(author, known));
     }
     Ok(Some(author_trust))
 }

@@ -28,6 +28,8 @@ pub struct Candidate<'f> {
     pub inherits: bool,
     /// What lies in the datasite as its folder, of nobody knows whose app.
     pub meets: Option<PathBuf>,
+    /// An installed app of another author whose name looks like its name.
+    pub resembles: Option<Installed>,
     /// What it asks for beyond what was approved for the one that is installed, in words.
     pub added_permissions: Vec<String>,
 }
@@ -77,6 +79,7 @@ impl<'f> Candidate<'f> {
             change,
             inherits: false,
             meets: None,
+            resembles: None,
             added_permissions,
         }
     }

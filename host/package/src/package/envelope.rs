@@ -9,6 +9,7 @@
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 use syft_manifest::sanitize::plain_excerpt;
+use syft_protocol::message::envelope;
 use thiserror::Error;
 
 use super::key_error::KeyError;
@@ -40,6 +41,9 @@ pub enum EnvelopeError {
     /// It is larger than any needs to be.
     #[error("it has more than {MAX_ENVELOPE_BYTES} bytes")]
     TooLarge,
+    /// It is an envelope of the SyftBox SDK.
+    #[error("it is encrypted for the SyftBox SDK ({0}), and has to be published unencrypted")]
+    Encrypted(&'static str),
     /// It is not JSON of the right shape.
     #[error("it is not a signed document: {0}")]
     Json(String),
@@ -105,6 +109,9 @@ impl Envelope {
     pub fn read(bytes: &[u8], kind: &str) -> Result<Self, EnvelopeError> {
         if bytes.len() > MAX_ENVELOPE_BYTES {
             return Err(EnvelopeError::TooLarge);
+        }
+        if let Some(kind) = envelope(bytes) {
+            return Err(EnvelopeError::Encrypted(kind));
         }
         let wrong = |error: serde_json::Error| plain_excerpt(&error.to_string(), 200);
         let raw: Raw = serde_json::from_slice(bytes).map_err(|e| EnvelopeError::Json(wrong(e)))?;

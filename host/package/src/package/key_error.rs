@@ -5,6 +5,9 @@ use thiserror::Error;
 /// What is wrong with a key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyError {
+    /// An envelope of the SyftBox SDK.
+    #[error("this is encrypted for the SyftBox SDK ({0})")]
+    Encrypted(&'static str),
     /// No public key in any format.
     #[error("this is not an Ed25519 public key")]
     NoPublicKey,
@@ -41,7 +44,7 @@ impl KeyError {
     /// Returns what to do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NoPublicKey | Self::IsSecret => {
+            Self::NoPublicKey | Self::IsSecret | Self::Encrypted(_) => {
                 "give a `.pub` file, a line `ssh-ed25519 AAAA…`, or the did.json of a datasite"
             }
             Self::NoSecretKey | Self::IsPublic => {

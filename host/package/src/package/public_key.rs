@@ -10,6 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use ssh_key::HashAlg;
 use ssh_key::public::{Ed25519PublicKey, KeyData};
+use syft_protocol::message::envelope;
 
 use super::key_error::KeyError;
 
@@ -45,6 +46,9 @@ impl PublicKey {
     /// # Errors
     /// It is neither, or a key that anybody could sign with.
     pub fn read(text: &[u8]) -> Result<Self, KeyError> {
+        if let Some(kind) = envelope(text) {
+            return Err(KeyError::Encrypted(kind));
+        }
         let text = str::from_utf8(text).map_err(|_| KeyError::NoPublicKey)?;
         let text = text.trim();
         if text.contains("PRIVATE KEY") || text.contains("\"identity_key\"") {
@@ -180,6 +184,7 @@ mod tests {
     fn refuses_what_is_no_key() {
         for (text, expected) in [
             ("", KeyError::NoPublicKey),
+            ("SBC1-PREJ", KeyError::Encrypted("SBC1")),
             ("ssh-ed25519 AAAA", KeyError::NoPublicKey),
             ("{}", KeyError::NoPublicKey),
             (r#"{"verificationMethod": []}"#, KeyError::NoPublicKey),

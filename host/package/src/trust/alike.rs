@@ -3,8 +3,8 @@
 use syft_manifest::sanitize::is_plain;
 use unicode_security::skeleton;
 
-/// Tells whether people may take one email for the other.
-pub(super) fn look_alike(one: &str, other: &str) -> bool {
+/// Tells whether people may take one name for the other, of authors or of apps.
+pub fn look_alike(one: &str, other: &str) -> bool {
     let (ones, others) = (looks(one), looks(other));
     one != other && ones.iter().any(|look| others.contains(look))
 }

@@ -10,7 +10,7 @@ use cap_std::fs::{Dir, OpenOptions};
 use syft_manifest::nofollow_dir::open_path;
 use syft_protocol::address::Datasite;
 
-use crate::package::PublicKey;
+use crate::package::{KeyError, PublicKey};
 
 /// The most bytes of a `did.json`, which takes one or two KiB.
 const MAX_BYTES: u64 = 64 << 10;
@@ -22,7 +22,14 @@ pub fn did_key(datasites: &Path, author: &Datasite) -> Option<PublicKey> {
     let text = read(datasites, author).ok().flatten()?;
     // A line of OpenSSH would be a key as well, and is no did.json.
     let is_json = text.trim_ascii_start().starts_with(b"{");
-    PublicKey::read(&text).ok().filter(|_| is_json)
+    match PublicKey::read(&text) {
+        Ok(key) => Some(key).filter(|_| is_json),
+        Err(error @ KeyError::Encrypted(_)) => {
+            tracing::warn!(%author, "did.json is not read: {error}");
+            None
+        }
+        Err(_) => None,
+    }
 }
 
 fn read(datasites: &Path, author: &Datasite) -> io::Result<Option<Vec<u8>>> {
@@ -94,7 +101,7 @@ mod tests {
     fn what_is_none_introduces_nobody() {
         let site = Site::new();
         let spaces = " ".repeat(MAX_BYTES as usize + 1 - DID.len());
-        for text in ["", "{}", "\u{0}", LINE, &format!("{spaces}{DID}")] {
+        for text in ["", "{}", "\u{0}", "SYC2{}", LINE, &format!("{spaces}{DID}")] {
             fs::write(site.did(), text).expect("written");
             assert_eq!(site.key(), None, "{} bytes", text.len());
         }
