@@ -32,9 +32,12 @@ pub(super) fn log(report: Report) {
         Report::NoWatch(id) => {
             tracing::warn!(%id, "a parked event is not delivered again: the app no longer has its watch");
         }
-        Report::TooManyFiles => tracing::warn!(
+        Report::TooManyFiles { datasite, n_files } => tracing::warn!(
             most = MAX_FILES,
-            "the app watches too many files: changes of some are not delivered; watch fewer"
+            datasite,
+            n_files,
+            "the app watches too many files: changes of some are not delivered. Most are in this \
+             datasite: narrow the patterns that match there, or exclude files with `!`"
         ),
     }
 }

@@ -4,12 +4,17 @@
 //! at two looks some time apart. No later change can then hide behind the same
 //! times, however coarse the clock of the file system is.
 
+mod room;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{FileIdentity, FileStamp};
+use room::Room;
 
 /// How long a file must be the same that nobody holds open for writing, as far as
 /// is known.
@@ -52,7 +57,8 @@ pub enum LookResult {
 /// The files of one app.
 #[derive(Debug)]
 pub struct ObservedFiles {
-    most_files: usize,
+    /// What is taken by the paths of `settled` and `unsettled`.
+    room: Room,
     settled: BTreeMap<Arc<str>, FileStamp>,
     /// Those of `settled` that were so before the start and were not yet looked at.
     unverified: HashSet<Arc<str>>,
@@ -82,7 +88,7 @@ impl ObservedFiles {
     /// Returns observed of nothing.
     pub fn new(most_files: usize) -> Self {
         Self {
-            most_files,
+            room: Room::new(most_files),
             settled: BTreeMap::new(),
             unverified: HashSet::new(),
             holders: HashMap::new(),
@@ -98,7 +104,7 @@ impl ObservedFiles {
     pub fn remember(&mut self, now: Instant, path: &Arc<str>, stamp: FileStamp) {
         // Another watch may know the path as another file, which is not there then.
         self.take_out(path);
-        self.settled.insert(Arc::clone(path), stamp);
+        self.put_in(path, stamp);
         self.unverified.insert(Arc::clone(path));
         let rival = self.holders.insert(stamp.identity(), Arc::clone(path));
         if let Some(rival) = rival {
@@ -130,6 +136,11 @@ impl ObservedFiles {
         self.n_dropped
     }
 
+    /// Returns the datasite that has the most files, and how many.
+    pub(super) fn fullest(&self) -> Option<(&str, usize)> {
+        self.room.fullest()
+    }
+
     /// Has a path looked at.
     pub fn hint(&mut self, now: Instant, path: &Arc<str>, hint: FileHint) {
         match self.unsettled.get_mut(path) {
@@ -150,7 +161,7 @@ impl ObservedFiles {
 
     fn notice(&mut self, now: Instant, path: &Arc<str>, hint: FileHint) {
         let is_new = !self.settled.contains_key(path);
-        if is_new && self.settled.len() + self.unsettled.len() >= self.most_files {
+        if is_new && !self.room.is_left_for(path) {
             self.n_dropped += 1;
             return;
         }
@@ -162,7 +173,7 @@ impl ObservedFiles {
             again: false,
         };
         self.due.insert((now, Arc::clone(path)));
-        self.unsettled.insert(Arc::clone(path), unsettled);
+        self.put_unsettled(path, unsettled);
     }
 
     /// Has every path looked at that is known to be a folder or below it.
@@ -294,11 +305,11 @@ impl ObservedFiles {
             changed.push(Arc::clone(&change.path));
             return self.hint(now, &change.path, FileHint::Unknown);
         }
-        let unsettled = self.unsettled.remove(&change.path);
+        let unsettled = self.take_unsettled(&change.path);
         self.settle(now, &change.path, change.stamp, changed);
         // What hinted at it may have been another's change.
         if let Some(unsettled) = unsettled {
-            self.unsettled.insert(Arc::clone(&change.path), unsettled);
+            self.put_unsettled(&change.path, unsettled);
         }
     }
 
@@ -363,7 +374,7 @@ impl ObservedFiles {
                 }
             }
             self.holders.insert(identity, Arc::clone(path));
-            self.settled.insert(Arc::clone(path), stamp);
+            self.put_in(path, stamp);
         }
         changed.push(Arc::clone(path));
     }
@@ -373,18 +384,54 @@ impl ObservedFiles {
         stamp.is_some_and(|stamp| stamp.identity() == *identity)
     }
 
+    fn put_in(&mut self, path: &Arc<str>, stamp: FileStamp) {
+        self.take_room(path);
+        self.settled.insert(Arc::clone(path), stamp);
+    }
+
     fn take_out(&mut self, path: &Arc<str>) {
         self.unverified.remove(path);
-        if let Some(old) = self.settled.remove(path)
-            && self.holders.get(&old.identity()) == Some(path)
-        {
+        let Some(old) = self.settled.remove(path) else {
+            return;
+        };
+        self.leave_room(path);
+        if self.holders.get(&old.identity()) == Some(path) {
             self.holders.remove(&old.identity());
         }
     }
 
+    fn put_unsettled(&mut self, path: &Arc<str>, unsettled: Unsettled) {
+        self.take_room(path);
+        self.unsettled.insert(Arc::clone(path), unsettled);
+    }
+
+    fn take_unsettled(&mut self, path: &Arc<str>) -> Option<Unsettled> {
+        let unsettled = self.unsettled.remove(path)?;
+        self.leave_room(path);
+        Some(unsettled)
+    }
+
+    /// Counts a path that is about to be known, unless it is already.
+    fn take_room(&mut self, path: &str) {
+        if !self.knows(path) {
+            self.room.add(path);
+        }
+    }
+
+    /// Counts a path no more, unless it is still known otherwise.
+    fn leave_room(&mut self, path: &str) {
+        if !self.knows(path) {
+            self.room.remove(path);
+        }
+    }
+
+    fn knows(&self, path: &str) -> bool {
+        self.settled.contains_key(path) || self.unsettled.contains_key(path)
+    }
+
     fn drop_unsettled(&mut self, path: &Arc<str>) {
         self.forget_mover(path);
-        if let Some(unsettled) = self.unsettled.remove(path)
+        if let Some(unsettled) = self.take_unsettled(path)
             && let Some(due) = unsettled.due
         {
             self.due.remove(&(due, Arc::clone(path)));

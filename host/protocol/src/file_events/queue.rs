@@ -46,7 +46,8 @@ pub type WatchNumber = u32;
 pub struct QueueOptions {
     /// Tells apart the events of one app from those of others.
     pub scope: String,
-    /// Files that are known at the same time.
+    /// Files that are known at the same time. Beyond it there are those of datasites that
+    /// have less than an equal share.
     pub most_files: usize,
     /// Events that are delivered at the same time.
     pub most_delivering: usize,
@@ -304,7 +305,7 @@ impl EventQueue {
         for datasite in part.gone {
             self.observed.hint_below(now, &datasite);
         }
-        self.check_bounds();
+        self.check_bounds(!scanned.is_cut);
         if scanned.is_cut {
             self.schedule.end_part(now, part.took);
         } else {
@@ -312,15 +313,26 @@ impl EventQueue {
         }
     }
 
-    /// Reports that not all files are looked at, once for as long as that is so.
-    fn check_bounds(&mut self) {
+    /// Reports that not all files are looked at, once for as long as that is so. Whether it
+    /// still is so is known when everything was scanned, not after each part.
+    fn check_bounds(&mut self, is_whole: bool) {
         let n_dropped = self.observed.n_dropped();
         let is_over = n_dropped > self.n_dropped;
-        self.n_dropped = n_dropped;
         if is_over && !self.is_over_bounds {
-            self.report(Report::TooManyFiles);
+            self.report_too_many_files();
         }
-        self.is_over_bounds = is_over;
+        self.is_over_bounds |= is_over;
+        if is_whole {
+            self.is_over_bounds = is_over;
+            self.n_dropped = n_dropped;
+        }
+    }
+
+    fn report_too_many_files(&mut self) {
+        if let Some((datasite, n_files)) = self.observed.fullest() {
+            let datasite = datasite.to_owned();
+            self.report(Report::TooManyFiles { datasite, n_files });
+        }
     }
 
     fn next_look(&mut self, now: Instant) -> Option<Action> {

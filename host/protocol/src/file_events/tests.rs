@@ -511,6 +511,55 @@ fn there_is_a_most_of_files() {
     assert_eq!(world.rest(), ["created d"]);
 }
 
+#[test]
+fn junk_of_one_datasite_keeps_no_file_of_another_waiting() {
+    let mut world = world();
+    world.observed = ObservedFiles::new(20);
+    let junk: Vec<String> = (0..40).map(|n| format!("junk/{n}")).collect();
+    for path in &junk {
+        world.write(path);
+    }
+    world.scan();
+    assert_eq!(world.rest().len(), 20);
+    for path in ["bob/1", "bob/2", "carl/1"] {
+        world.write(path);
+    }
+    world.scan();
+    let mut told = world.rest();
+    told.sort();
+    assert_eq!(told, ["created bob/1", "created bob/2", "created carl/1"]);
+    // Nor is anything of it in the way of what becomes of them.
+    apply(&mut world, "r bob/1 bob/3");
+    apply(&mut world, "w bob/2");
+    apply(&mut world, "d carl/1");
+    let mut told = world.rest();
+    told.sort();
+    let expected = ["deleted carl/1", "modified bob/2", "moved bob/1 bob/3"];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn what_was_told_before_a_restart_is_known_beyond_every_bound() {
+    let mut world = world();
+    for n in 0..40 {
+        world.write(&format!("junk/{n}"));
+    }
+    world.scan();
+    world.rest();
+    let kept = world.kept.clone();
+    world.restart(&["**"]);
+    world.observed = ObservedFiles::new(20);
+    for (path, stamp) in &kept {
+        world.observed.remember(world.now, path, *stamp);
+    }
+    world.write("bob/1");
+    world.scan();
+    assert_eq!(world.rest(), ["created bob/1"]);
+    assert_eq!(world.observed.n_files(), 41);
+    apply(&mut world, "d junk/7");
+    assert_eq!(world.rest(), ["deleted junk/7"]);
+}
+
 /// What the app left behind is known late, when another has moved the file on already.
 #[test]
 fn a_file_that_was_moved_on_is_not_back_where_the_app_wrote_it() {

@@ -384,7 +384,7 @@ impl World {
                 AfterFailure::GivenUp => self.count("given up"),
             },
             Report::DroppedParked { .. } => self.count("parked ones dropped"),
-            Report::NoWatch(_) | Report::TooManyFiles => panic!("{report:?}"),
+            Report::NoWatch(_) | Report::TooManyFiles { .. } => panic!("{report:?}"),
         }
     }
 

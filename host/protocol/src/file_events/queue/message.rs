@@ -191,5 +191,10 @@ pub enum Report {
     /// An event cannot be delivered again: the app no longer has its watch.
     NoWatch(Uuid),
     /// There are more files than are looked at.
-    TooManyFiles,
+    TooManyFiles {
+        /// The datasite that has the most of them; empty for files beside the datasites.
+        datasite: String,
+        /// How many of it are looked at.
+        n_files: usize,
+    },
 }

@@ -376,3 +376,30 @@ fn new_folders_are_read_together_and_before_the_next_scan_of_everything() {
     bench.handle(Event::Scanned(scanned(false)));
     assert_eq!(scan(&mut bench), Some(ScanScope::Everything));
 }
+
+#[test]
+fn too_many_files_are_reported_once_with_the_datasite_that_has_most() {
+    let mut bench = Bench::new(&["**"], 1);
+    let paths = |datasite: &'static str, n| (0..n).map(move |n| format!("{datasite}/{n}"));
+    let paths: Vec<String> = paths("junk", 130).chain(paths("bob", 5)).collect();
+    let files = (1..).zip(paths);
+    let files = files.map(|(inode, path)| (Arc::from(path), stamp(inode, 1)));
+    let files: HashMap<Arc<str>, FileStamp> = files.collect();
+    // The scan comes in parts, of which one meets no junk.
+    for (part, is_cut) in [
+        (files.clone(), true),
+        (HashMap::new(), true),
+        (files, false),
+    ] {
+        bench.handle(Event::Scanned(Scanned {
+            files: part,
+            is_cut,
+            part: Some(ScanPart::default()),
+        }));
+        bench.poll();
+    }
+    let [Report::TooManyFiles { datasite, n_files }] = &bench.reports[..] else {
+        panic!("{:?}", bench.reports);
+    };
+    assert!(datasite == "junk" && *n_files >= 95, "{n_files}");
+}
