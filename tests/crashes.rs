@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
 
-use crate::events::site::watcher;
 use crate::support::client::{Sent, call, request, send};
 use crate::support::guests::{example, guest};
 use crate::support::host::{Host, output, parked, syft_host};
@@ -18,6 +17,7 @@ use crate::support::not_run;
 use crate::support::random::Random;
 use crate::support::site::{CALLER, OWNER, Site};
 use crate::support::wait_for;
+use crate::watching::site::watcher;
 
 const STEPS: [&str; 6] = [
     "after-read",
@@ -343,44 +343,53 @@ fn each_of_1000_requests_counts_once_over_200_kills() {
 fn kill(seed: u64, n_each: usize, n_kills: usize) {
     let (site, counter) = (Site::new(), example("counter"));
     let mut random = Random(seed);
-    let total = 4 * n_each;
-    let sent: Vec<Sent> = (0..total)
-        .map(|n| {
-            let (id, sender) = (Uuid::new_v4(), format!("user{}@example.com", n % 4));
-            let folder = site.rpc("app").join("increment").join(&sender);
-            let request = request(id, &sender, "increment", None).to_string();
-            Sent::write(&folder, id, request.as_bytes())
-        })
-        .collect();
-    let n_answered = || sent.iter().filter(|it| it.response_path().exists()).count();
+    let mut sent = increments(&site, 4 * n_each);
     // So many answers for each life that there are kills enough for all of them.
-    let most = (total / n_kills).max(2);
+    let most = (sent.len() / n_kills).max(2);
     let mut kills = [0; STEPS.len() + 1];
-    while n_answered() < total {
+    let is_enough = |kills: &[usize]| kills.iter().sum::<usize>() >= n_kills;
+    while !is_enough(&kills) || kills.contains(&0) || n_answered(&sent) < sent.len() {
+        // How much a host answers before it is killed is chance.
+        if n_answered(&sent) == sent.len() {
+            sent.extend(increments(&site, 2 * most));
+        }
         let way = random.below(kills.len());
         let times = 1 + random.below(2 * most) as u64;
         let failpoint = STEPS.get(way).map(|step| format!("{step}={times}"));
         let mut host = start(&site, &counter, failpoint.as_deref());
         let enough = match failpoint {
-            Some(_) => total,
-            None => (n_answered() + times as usize).min(total),
+            Some(_) => sent.len(),
+            None => (n_answered(&sent) + times as usize).min(sent.len()),
         };
         let crashed = wait_for("a crash or answers", || {
             let crashed = !host.is_running();
-            (crashed || n_answered() >= enough).then_some(crashed)
+            (crashed || n_answered(&sent) >= enough).then_some(crashed)
         });
         drop(host); // kills it
         kills[way] += usize::from(crashed || failpoint.is_none());
     }
     let counts: BTreeSet<u64> = sent.iter().map(count).collect();
-    assert_eq!(counts, (1..=total as u64).collect());
+    assert_eq!(counts, (1..=sent.len() as u64).collect());
     let host = start(&site, &counter, None);
     let last = send(&host.rpc, "increment", None);
     last.answer();
-    assert_eq!(count(&last), total as u64 + 1);
+    assert_eq!(count(&last), sent.len() as u64 + 1);
     eprintln!("killed {kills:?} times, from outside last");
-    assert!(kills.iter().sum::<usize>() >= n_kills, "{kills:?} kills");
-    assert!(!kills.contains(&0), "{kills:?} kills");
+}
+
+fn increments(site: &Site, n_requests: usize) -> Vec<Sent> {
+    let requests = (0..n_requests).map(|n| {
+        let (id, sender) = (Uuid::new_v4(), format!("user{}@example.com", n % 4));
+        let folder = site.rpc("app").join("increment").join(&sender);
+        let request = request(id, &sender, "increment", None).to_string();
+        Sent::write(&folder, id, request.as_bytes())
+    });
+    requests.collect()
+}
+
+fn n_answered(sent: &[Sent]) -> usize {
+    let answered = sent.iter().filter(|sent| sent.response_path().exists());
+    answered.count()
 }
 
 fn count(sent: &Sent) -> u64 {

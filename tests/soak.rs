@@ -10,12 +10,12 @@ use serde_json::json;
 use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
 
-use crate::events::site::watcher;
 use crate::support::client::{Sent, request};
 use crate::support::guests::guest;
 use crate::support::host::Host;
 use crate::support::random::Random;
 use crate::support::site::Site;
+use crate::watching::site::watcher;
 
 const SETTINGS: &str = "endpoints picture\ncreated modified moved deleted\t{datasite}/public/**";
 const PUBLIC: &[&str] = &["{datasite}/public/**"];

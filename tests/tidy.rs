@@ -161,6 +161,7 @@ const ONLY: &[(&str, &[&str], &[&str])] = &[
             "pattern/tests.rs",
             "retention/tests.rs",
             "file_events/tests.rs",
+            "file_events/observed/tests.rs",
             "file_events/queue/tests.rs",
             "scan_schedule/tests.rs",
         ],

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use crate::events::site::{ALL, brief, delivered_briefly, journal, start};
 use crate::support::client::{Sent, call, send};
 use crate::support::guests::guest;
 use crate::support::host::Host;
 use crate::support::site::{OWNER, Site};
 use crate::support::wait_for;
+use crate::watching::site::{ALL, brief, delivered_briefly, journal, start};
 
 fn probe(site: &Site) -> Host {
     Host::start(site, &guest("probe"), &["--name", "app"])

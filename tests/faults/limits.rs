@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::works;
-use crate::events::site::{ALL, brief, journal, watcher};
 use crate::support::apps::granted;
 use crate::support::client::{Sent, request};
 use crate::support::guests::guest;
 use crate::support::host::{Host, run_after};
 use crate::support::site::{OWNER, Site};
 use crate::support::wait_for;
+use crate::watching::site::{ALL, brief, journal, watcher};
 
 const NEW_USER: [&str; 2] = ["unshare", "-Ur"];
 

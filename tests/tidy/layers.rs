@@ -17,11 +17,6 @@ struct Part {
 
 const PARTS: &[Part] = &[
     Part {
-        name: "package",
-        knows: &[],
-        layers: &[&["package"], &["catalog", "oci", "trust"], &["source"]],
-    },
-    Part {
         name: "runtime",
         knows: &[],
         layers: &[
@@ -38,23 +33,23 @@ const PARTS: &[Part] = &[
         knows: &["runtime"],
         layers: &[
             &[
-                "eyes",
+                "inotify",
                 "journal",
-                "parked",
                 "private_folder",
                 "router",
+                "scanner_count",
                 "shutdown",
                 "subscriptions",
                 "suspension",
             ],
-            &["app", "tree"],
-            &["client", "watching"],
+            &["app", "parked", "tree"],
+            &["client", "events"],
             &["server"],
         ],
     },
     Part {
         name: "host",
-        knows: &["package", "runtime", "server"],
+        knows: &["runtime", "server"],
         layers: &[
             &["asking", "error", "installed", "layout", "logging"],
             &["ui"],
@@ -70,18 +65,7 @@ const PARTS: &[Part] = &[
 
 /// Imports that stand against the parts and are still to be mended, each with the reason. Once
 /// one is mended this fails as well, so that the list grows shorter.
-const STILL_WRONG: &[(&str, &str, &str)] = &[
-    (
-        "catalog",
-        "tree",
-        "the folder in which an author publishes is a file of the tree",
-    ),
-    (
-        "tree",
-        "package",
-        "the document of a key is a file of the tree",
-    ),
-];
+const STILL_WRONG: &[(&str, &str, &str)] = &[];
 
 /// Circles that are still to be mended, by their folders.
 const STILL_CIRCLES: &[&str] = &[
@@ -94,7 +78,8 @@ const STILL_CIRCLES: &[&str] = &[
 /// Crates of the workspace, each row after all that it may depend on.
 const CRATES: &[&[&str]] = &[
     &["host/protocol", "guest-sdk/macros"],
-    &["host/manifest", "guest-sdk"],
+    &["host/manifest", "guest-sdk", "guest-python"],
+    &["host/package"],
     &["host"],
     &["fuzz"],
 ];
@@ -103,6 +88,7 @@ const CRATES: &[&[&str]] = &[
 const WITHOUT_CIRCLES: &[&str] = &[
     "host/protocol/src",
     "host/manifest/src",
+    "host/package/src",
     "host/src",
     "guest-sdk/src",
 ];

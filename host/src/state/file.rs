@@ -93,21 +93,40 @@ impl Open {
     }
 }
 
+/// A new file gets its name only when it is a whole database: a host that is killed
+/// while it makes one leaves nothing that looks like a damaged state.
 fn open(path: &Path, durability: Durability, may_create: bool) -> Result<Database, DatabaseError> {
+    if may_create && !path.try_exists()? {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let new = tempfile::Builder::new()
+            .prefix("new-state-")
+            .tempfile_in(folder)?;
+        let database = with_file(new.reopen()?, durability)?;
+        match new.persist_noclobber(path) {
+            Ok(_) => {
+                if durability != Durability::None {
+                    fs::File::open(folder)?.sync_all()?;
+                }
+                return Ok(database);
+            }
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error.error.into()),
+        }
+    }
+    let existing = fs::File::options().read(true).write(true).open(path)?;
+    if existing.metadata()?.len() == 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty").into());
+    }
+    with_file(existing, durability)
+}
+
+fn with_file(file: fs::File, durability: Durability) -> Result<Database, DatabaseError> {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
-    match (durability, may_create) {
-        (Durability::None, _) => {}
-        (_, true) => return builder.create(path),
-        (_, false) => return builder.open(path),
+    let file = FileBackend::new(file)?;
+    if durability != Durability::None {
+        return builder.create_with_backend(file);
     }
-    let mut options = fs::File::options();
-    options
-        .read(true)
-        .write(true)
-        .create(may_create)
-        .truncate(false);
-    let file = FileBackend::new(options.open(path)?)?;
     // A file that was closed is no proof that its pages reached the disk before the
     // power failed.
     builder.set_check_integrity_on_open(true);

@@ -1,6 +1,8 @@
 mod accounting;
 mod answers;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 
 struct Site {
@@ -308,6 +310,33 @@ async fn a_second_host_is_refused_at_any_level() {
             "{first:?}, {second:?}: {error}"
         );
     }
+}
+
+/// A host that is killed at any time while it makes a state leaves none or a whole one.
+#[test]
+fn a_state_has_its_name_only_when_it_is_whole() {
+    let (folders, is_over) = (
+        tempfile::tempdir().expect("a folder"),
+        AtomicBool::new(false),
+    );
+    let folder = |n: usize| folders.path().join(n.to_string());
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut n_seen = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                if let Ok(bytes) = fs::read(folder(n_seen).join("state.redb")) {
+                    assert!(bytes.starts_with(b"redb"), "state {n_seen} is half made");
+                    n_seen += 1;
+                }
+            }
+        });
+        for n in 0..20 {
+            let options = StoreOptions::default();
+            Store::open(&folder(n), &Limits::default(), &options).expect("a store");
+        }
+        is_over.store(true, Ordering::Relaxed);
+        looking.join().expect("only whole states are seen");
+    });
 }
 
 /// Returns a folder with a state of many values, and its file as it is while a host has

@@ -5,8 +5,7 @@ use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
 use super::*;
-use crate::capability::files::Grants;
-use crate::manifest::Files;
+use syft_manifest::{Files, Grants};
 
 const OWN: &str = "a@x.org";
 
@@ -31,7 +30,7 @@ impl Site {
             approved: files,
             denied: Vec::new(),
         };
-        let policy = Arc::new(Policy::new(&grants, &datasite, &app));
+        let policy = Arc::new(FilePolicy::new(&grants, &datasite, &app));
         let globs = Globs::parse(&[pattern.to_owned()], &datasite, &app).expect("a pattern");
         let root = Arc::new(DatasitesDir::open(folder.path()).expect("a root"));
         Self {
