@@ -60,13 +60,13 @@ impl<T> GivesAll<T> for Given<T> {
 }
 
 /// Step 3: the value is a response of its own kind, or JSON.
-pub struct Answer<T>(pub T);
+pub struct HandlerAnswer<T>(pub T);
 
 pub trait IsResponse {
     fn response(self) -> Result<Response, Error>;
 }
 
-impl<T: IntoResponse> IsResponse for Answer<T> {
+impl<T: IntoResponse> IsResponse for HandlerAnswer<T> {
     fn response(self) -> Result<Response, Error> {
         self.0.into_response()
     }
@@ -76,7 +76,7 @@ pub trait IsSerialize {
     fn response(self) -> Result<Response, Error>;
 }
 
-impl<T: Serialize> IsSerialize for &Answer<T> {
+impl<T: Serialize> IsSerialize for &HandlerAnswer<T> {
     fn response(self) -> Result<Response, Error> {
         Response::json(&self.0)
     }
@@ -89,12 +89,12 @@ pub trait IsUnknown<T> {
         T: IntoResponse;
 }
 
-impl<T> IsUnknown<T> for &mut Answer<T> {
+impl<T> IsUnknown<T> for &mut HandlerAnswer<T> {
     fn response(self) -> Result<Response, Error>
     where
         T: IntoResponse,
     {
-        unreachable!("`Answer<T>` comes first where `T` is `IntoResponse`")
+        unreachable!("`HandlerAnswer<T>` comes first where `T` is `IntoResponse`")
     }
 }
 

@@ -334,8 +334,8 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::answer::{
-        Answer, Failed, FailsAsError, FailsAsText, FailsUnknown, Given, GivesAll, IsResponse,
-        IsSerialize, IsUnknown, NeverFails, Returned, fail, fail_watcher,
+        Failed, FailsAsError, FailsAsText, FailsUnknown, Given, GivesAll, HandlerAnswer,
+        IsResponse, IsSerialize, IsUnknown, NeverFails, Returned, fail, fail_watcher,
     };
 
     pub use crate::arguments::Arguments;
@@ -345,6 +345,6 @@ pub mod __private {
     pub use crate::join::Joined;
     pub use crate::routes::distinct::{assert_distinct, count, paths};
     pub use crate::routes::prefix::check_prefix;
-    pub use crate::routes::{Branch, Call, Routes, Tree};
+    pub use crate::routes::{Branch, RouteCall, Routes, Tree};
     pub use crate::schema::{Described, Found, HasNoSchema, HasSchema, Typed};
 }

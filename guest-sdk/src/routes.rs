@@ -19,7 +19,7 @@ pub trait Routes {
 }
 
 /// How a handler is called.
-pub type Call = fn(Request) -> Result<Response, CallError>;
+pub type RouteCall = fn(Request) -> Result<Response, CallError>;
 
 /// A handler, a watcher or a router.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub enum Tree {
         /// Its own description.
         endpoint: fn() -> Endpoint,
         /// Its call.
-        call: Call,
+        call: RouteCall,
     },
     /// A watcher. Prefixes do not touch its patterns.
     Watcher(Watch),
@@ -87,7 +87,7 @@ impl Tree {
     }
 
     /// Returns what answers the endpoint of this path.
-    pub(crate) fn find(self, path: &str) -> Option<Call> {
+    pub(crate) fn find(self, path: &str) -> Option<RouteCall> {
         match self {
             Tree::Handler {
                 path: own, call, ..

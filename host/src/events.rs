@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use syft_protocol::file_events::{
-    Action, Event, EventQueue, LeftBehind, QueueOptions, RetryPolicy, Watch,
+    Event, EventAction, EventQueue, LeftBehind, QueueOptions, RetryPolicy, Watch,
 };
 use syft_protocol::now::Now;
 use syft_protocol::timestamp::Timestamp;
@@ -65,7 +65,7 @@ pub(crate) struct EventRunner {
 /// Why the server has to see to file events.
 pub(crate) enum Wake {
     /// A task ended.
-    Ended(Ended),
+    Ended(EndedTask),
     /// Something may have changed in the tree.
     Hints(Hints),
     /// A call of the app ended that changed files, or something is due.
@@ -73,7 +73,7 @@ pub(crate) enum Wake {
 }
 
 /// How a task ended.
-pub(crate) struct Ended {
+pub(crate) struct EndedTask {
     event: Event,
     /// Where the scan of everything stopped, if it was that.
     walk: Option<Walk>,
@@ -89,8 +89,8 @@ pub(crate) struct FileEvents {
     walk: Option<Walk>,
     parked: ParkedStore,
     _scanner: ScannerCount,
-    ended: mpsc::UnboundedReceiver<Ended>,
-    sender: mpsc::UnboundedSender<Ended>,
+    ended: mpsc::UnboundedReceiver<EndedTask>,
+    sender: mpsc::UnboundedSender<EndedTask>,
 }
 
 impl FileEvents {
@@ -231,24 +231,24 @@ impl FileEvents {
         self.queue.handle(now(), event);
     }
 
-    fn take_ended(&mut self, ended: Ended) {
+    fn take_ended(&mut self, ended: EndedTask) {
         if ended.walk.is_some() {
             self.walk = ended.walk;
         }
         self.handle(ended.event);
     }
 
-    fn perform(&mut self, action: Action) {
+    fn perform(&mut self, action: EventAction) {
         match action {
-            Action::Look(path) => {
+            EventAction::Look(path) => {
                 let found = self.scope.look(&path);
                 self.handle(Event::Looked(path, found));
             }
-            Action::Scan(scope) => self.scan(scope),
-            Action::Deliver(delivery) => deliver::start(&self.runner, *delivery, &self.sender),
-            Action::Record(records) => record::start(&self.runner, records, &self.sender),
-            Action::ListParked => self.list_parked(),
-            Action::Report(report) => report::log(*report),
+            EventAction::Scan(scope) => self.scan(scope),
+            EventAction::Deliver(delivery) => deliver::start(&self.runner, *delivery, &self.sender),
+            EventAction::Record(records) => record::start(&self.runner, records, &self.sender),
+            EventAction::ListParked => self.list_parked(),
+            EventAction::Report(report) => report::log(*report),
         }
     }
 
@@ -268,8 +268,8 @@ async fn sleep_until(at: Option<Instant>) {
 }
 
 /// Sends the end of a task to the loop. Once the loop has ended nobody wants it.
-fn send(sender: &mpsc::UnboundedSender<Ended>, event: Event, walk: Option<Walk>) {
-    if sender.send(Ended { event, walk }).is_err() {
+fn send(sender: &mpsc::UnboundedSender<EndedTask>, event: Event, walk: Option<Walk>) {
+    if sender.send(EndedTask { event, walk }).is_err() {
         tracing::debug!("a task ended after the server");
     }
 }

@@ -41,7 +41,7 @@ const DEFAULT_PROGRAM: &str = "app.py";
 
 /// A Python program.
 #[derive(Debug)]
-pub(crate) struct Program {
+pub(crate) struct PythonProgram {
     folder: PathBuf,
     /// Its file in the folder.
     file: String,
@@ -49,10 +49,10 @@ pub(crate) struct Program {
 
 /// Returns the program at a path: a Python file, or a folder with `app.py` that is no
 /// crate.
-pub(crate) fn find(path: &Path) -> Option<Program> {
+pub(crate) fn find(path: &Path) -> Option<PythonProgram> {
     if path.is_dir() {
         let is_program = path.join(DEFAULT_PROGRAM).is_file() && !path.join("Cargo.toml").exists();
-        return is_program.then(|| Program {
+        return is_program.then(|| PythonProgram {
             folder: path.to_owned(),
             file: DEFAULT_PROGRAM.to_owned(),
         });
@@ -62,7 +62,7 @@ pub(crate) fn find(path: &Path) -> Option<Program> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    is_program.then_some(Program {
+    is_program.then_some(PythonProgram {
         folder: folder.to_owned(),
         file: path.file_name()?.to_str()?.to_owned(),
     })
@@ -77,7 +77,7 @@ pub(crate) fn find(path: &Path) -> Option<Program> {
 pub(crate) fn build_app(
     ui: Ui,
     overrides: &Overrides,
-    program: &Program,
+    program: &PythonProgram,
     included: &[String],
 ) -> Result<BuiltApp, CommandError> {
     let authored = built_app::read_manifest(ui, &program.folder)?;
@@ -130,7 +130,7 @@ fn build(
     tools: &Tools,
     stage: &Stage,
     requirements: &Requirements,
-    program: &Program,
+    program: &PythonProgram,
 ) -> Result<String, CommandError> {
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
@@ -166,7 +166,7 @@ fn fill(
     })
 }
 
-impl Program {
+impl PythonProgram {
     fn path(&self) -> PathBuf {
         self.beside(&self.file)
     }

@@ -36,7 +36,7 @@ pub(crate) fn response_tokens(signature: &Signature) -> TokenStream {
                 return ::core::result::Result::Ok(::syft_guest::Response::new(200));
             }
         };
-        match ::syft_guest::__private::Answer(answer).response() {
+        match ::syft_guest::__private::HandlerAnswer(answer).response() {
             ::core::result::Result::Ok(response) => ::core::result::Result::Ok(response),
             ::core::result::Result::Err(error) => ::syft_guest::__private::fail(error, #handler),
         }

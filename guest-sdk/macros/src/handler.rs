@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, FnArg, ItemFn, LitStr, Result, ReturnType, Type};
 
-use crate::parameter::{Parameter, Source};
+use crate::parameter::{HandlerParameter, Source};
 use crate::results::{all, both};
 use crate::spans::{at, first_span};
 use crate::{answer, description, json_schema, path, schema, shape};
@@ -36,7 +36,7 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
 struct Handler {
     path: LitStr,
     description: Option<String>,
-    parameters: Vec<Parameter>,
+    parameters: Vec<HandlerParameter>,
 }
 
 /// Reads the function and takes the `#[default]`s off, whether it succeeds or not.
@@ -53,15 +53,15 @@ fn parse(arguments: TokenStream, function: &mut ItemFn) -> Result<Handler> {
     })
 }
 
-fn parse_parameters(function: &mut ItemFn) -> Result<Vec<Parameter>> {
+fn parse_parameters(function: &mut ItemFn) -> Result<Vec<HandlerParameter>> {
     all(function.sig.inputs.iter_mut().map(|input| match input {
         FnArg::Receiver(receiver) => Err(shape::no_receiver(receiver, "a handler")),
-        FnArg::Typed(input) => Parameter::parse(input),
+        FnArg::Typed(input) => HandlerParameter::parse(input),
     }))
 }
 
 /// Checks that the body is asked for once.
-fn check_bodies(parameters: &[Parameter]) -> Result<()> {
+fn check_bodies(parameters: &[HandlerParameter]) -> Result<()> {
     let of = |matches: fn(&Source) -> bool| {
         parameters
             .iter()
@@ -235,7 +235,7 @@ impl Handler {
         }
         match default {
             Some(default) => {
-                let default = Parameter::default_tokens(default);
+                let default = HandlerParameter::default_tokens(default);
                 quote_spanned! {span=> match #taken {
                     ::core::option::Option::Some(value) => value,
                     ::core::option::Option::None => #default,

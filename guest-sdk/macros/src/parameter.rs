@@ -9,7 +9,7 @@ use syn::{Attribute, Error, Expr, Lit, Meta, Pat, PatType, Result, Type};
 use crate::schema;
 
 /// A parameter of a handler.
-pub(crate) struct Parameter {
+pub(crate) struct HandlerParameter {
     pub(crate) ty: Type,
     pub(crate) source: Source,
     pub(crate) span: Span,
@@ -25,9 +25,9 @@ pub(crate) enum Source {
     Name { name: String, default: Option<Expr> },
 }
 
-impl Parameter {
+impl HandlerParameter {
     /// Reads a parameter and takes its `#[default]` off.
-    pub(crate) fn parse(input: &mut PatType) -> Result<Parameter> {
+    pub(crate) fn parse(input: &mut PatType) -> Result<HandlerParameter> {
         let default = take_default(&mut input.attrs)?;
         let ty = (*input.ty).clone();
         refuse_borrowed(&ty)?;
@@ -50,7 +50,7 @@ impl Parameter {
                 default,
             }
         };
-        Ok(Parameter {
+        Ok(HandlerParameter {
             ty,
             source,
             span: input.span(),

@@ -7,7 +7,7 @@ use syft_protocol::file_events::{Delivery, DeliveryResult, Event, Failure};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::{Ended, EventRunner, send};
+use super::{EndedTask, EventRunner, send};
 use crate::sandbox::Outcome;
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 
@@ -15,7 +15,7 @@ use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 pub(super) fn start(
     runner: &Arc<EventRunner>,
     delivery: Delivery,
-    sender: &mpsc::UnboundedSender<Ended>,
+    sender: &mpsc::UnboundedSender<EndedTask>,
 ) {
     let (key, sender) = (delivery.key, sender.clone());
     let attempt = attempt(Arc::clone(runner), delivery).in_current_span();

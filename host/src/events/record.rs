@@ -5,13 +5,13 @@ use std::sync::Arc;
 use syft_protocol::file_events::{Event, Record};
 use tokio::sync::mpsc;
 
-use super::{Ended, EventRunner, send};
+use super::{EndedTask, EventRunner, send};
 
 /// Begins to write records, which ends with one event.
 pub(super) fn start(
     runner: &Arc<EventRunner>,
     records: Vec<Record>,
-    sender: &mpsc::UnboundedSender<Ended>,
+    sender: &mpsc::UnboundedSender<EndedTask>,
 ) {
     let (runner, sender) = (Arc::clone(runner), sender.clone());
     tokio::spawn(async move {

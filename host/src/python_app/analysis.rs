@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::Program;
+use super::PythonProgram;
 use super::stage::Stage;
 use super::tools::Tools;
 use crate::error::CommandError;
@@ -54,7 +54,7 @@ impl Analysis {
     pub(super) fn of(
         tools: &Tools,
         stage: &Stage,
-        program: &Program,
+        program: &PythonProgram,
         included: &[String],
     ) -> Result<Self, CommandError> {
         let ended = tools
@@ -78,7 +78,7 @@ impl Analysis {
 }
 
 impl Unfit {
-    fn into_error(self, program: &Program) -> CommandError {
+    fn into_error(self, program: &PythonProgram) -> CommandError {
         let Self {
             message,
             file,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use syft_manifest::sanitize::{plain, plain_lines};
 
-use super::Program;
+use super::PythonProgram;
 use crate::error::CommandError;
 use crate::ui::Ui;
 
@@ -25,7 +25,7 @@ struct Report {
 }
 
 /// Returns the error, after saying on stderr where it came from.
-pub(super) fn explain(ui: Ui, program: &Program, output: &str) -> CommandError {
+pub(super) fn explain(ui: Ui, program: &PythonProgram, output: &str) -> CommandError {
     let mut reports = output.lines().filter_map(|line| {
         let json = &line[line.find(MARK)? + MARK.len()..];
         serde_json::from_str::<Report>(json).ok()
@@ -39,7 +39,7 @@ pub(super) fn explain(ui: Ui, program: &Program, output: &str) -> CommandError {
 
 /// The program's author wrote all of this: none of it may steer a terminal.
 impl Report {
-    fn into_error(self, ui: Ui, program: &Program) -> CommandError {
+    fn into_error(self, ui: Ui, program: &PythonProgram) -> CommandError {
         if !self.traceback.is_empty() {
             ui.status(&plain_lines(&self.traceback));
         }

@@ -11,7 +11,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::requirements::Requirements;
-use super::{Program, tools};
+use super::{PythonProgram, tools};
 use crate::error::CommandError;
 use crate::scratch::Scratch;
 
@@ -40,7 +40,11 @@ impl Stage {
     }
 
     /// Copies the files of a program.
-    pub(super) fn take(&self, program: &Program, files: &[String]) -> Result<(), CommandError> {
+    pub(super) fn take(
+        &self,
+        program: &PythonProgram,
+        files: &[String],
+    ) -> Result<(), CommandError> {
         for file in files {
             let from = program.folder.join(file);
             let bytes = fs::read(&from)

@@ -28,7 +28,8 @@ use crate::scan_schedule::ScanSchedule;
 use attempts::AttemptCounts;
 pub use attempts::Attempts;
 pub use message::{
-    Action, Delivery, DeliveryResult, Event, Failure, Record, Report, ScanPart, ScanScope, Scanned,
+    Delivery, DeliveryResult, Event, EventAction, Failure, Record, Report, ScanPart, ScanScope,
+    Scanned,
 };
 pub use own_writes::OwnWrite;
 use own_writes::OwnWrites;
@@ -116,7 +117,7 @@ pub struct EventQueue {
     n_dropped: u64,
     is_over_bounds: bool,
     /// What has been decided and was not polled yet.
-    decided: VecDeque<Action>,
+    decided: VecDeque<EventAction>,
     is_closed: bool,
 }
 
@@ -161,7 +162,7 @@ impl EventQueue {
             n_looks_in_a_row: 0,
             n_dropped: 0,
             is_over_bounds: false,
-            decided: VecDeque::from([Action::ListParked]),
+            decided: VecDeque::from([EventAction::ListParked]),
             is_closed: false,
         }
     }
@@ -191,14 +192,14 @@ impl EventQueue {
             Event::Retry(id) => self.retry(id),
             Event::Drop(id) => {
                 self.unpark(id);
-                self.decided.push_back(Action::ListParked);
+                self.decided.push_back(EventAction::ListParked);
             }
         }
     }
 
     /// Returns the next thing to do, or `None` until the next event or
     /// [`EventQueue::wakes_at`].
-    pub fn poll(&mut self, now: Now) -> Option<Action> {
+    pub fn poll(&mut self, now: Now) -> Option<EventAction> {
         if self.paused_until.is_some_and(|until| until <= now.instant) {
             self.paused_until = None;
         }
@@ -335,18 +336,18 @@ impl EventQueue {
         }
     }
 
-    fn next_look(&mut self, now: Instant) -> Option<Action> {
+    fn next_look(&mut self, now: Instant) -> Option<EventAction> {
         if self.is_closed || self.n_looks_in_a_row >= LOOKS_IN_A_ROW {
             return None;
         }
         let path = self.observed.next_look(now)?;
         self.n_looks_in_a_row += 1;
-        Some(Action::Look(path))
+        Some(EventAction::Look(path))
     }
 
     /// One scan at a time: of new folders as soon as there are any, of everything when it is
     /// due.
-    fn next_scan(&mut self, now: Instant) -> Option<Action> {
+    fn next_scan(&mut self, now: Instant) -> Option<EventAction> {
         let due_at = self.schedule.due_at()?;
         if self.is_closed || self.is_reading_folders {
             return None;
@@ -354,14 +355,14 @@ impl EventQueue {
         if due_at <= now {
             self.schedule.begin();
             self.new_folders.clear();
-            return Some(Action::Scan(ScanScope::Everything));
+            return Some(EventAction::Scan(ScanScope::Everything));
         }
         if self.new_folders.is_empty() {
             return None;
         }
         self.is_reading_folders = true;
         let folders = self.new_folders.drain().collect();
-        Some(Action::Scan(ScanScope::Folders(folders)))
+        Some(EventAction::Scan(ScanScope::Folders(folders)))
     }
 
     // What the app does itself.
@@ -401,7 +402,7 @@ impl EventQueue {
         self.delivering.len() < self.options.most_delivering && self.paused_until.is_none()
     }
 
-    fn next_delivery(&mut self, now: Now) -> Option<Action> {
+    fn next_delivery(&mut self, now: Now) -> Option<EventAction> {
         if self.is_closed || !self.can_deliver() {
             return None;
         }
@@ -427,7 +428,7 @@ impl EventQueue {
         None
     }
 
-    fn deliver(&mut self, now: Now, index: usize, mut event: FileEvent) -> Option<Action> {
+    fn deliver(&mut self, now: Now, index: usize, mut event: FileEvent) -> Option<EventAction> {
         let number = self.watches[index].number;
         let id = self.id(number, &event);
         if let Some(attempts) = self.attempts.get(&id) {
@@ -448,7 +449,7 @@ impl EventQueue {
         let key = self.next_key;
         self.next_key += 1;
         self.delivering.insert(key, (index, event.clone()));
-        Some(Action::Deliver(Box::new(Delivery {
+        Some(EventAction::Deliver(Box::new(Delivery {
             key,
             id,
             watch: index,
@@ -543,7 +544,7 @@ impl EventQueue {
         if self.parked.len() > self.options.most_parked {
             self.drop_oldest_parked();
         }
-        self.decided.push_back(Action::ListParked);
+        self.decided.push_back(EventAction::ListParked);
     }
 
     fn drop_oldest_parked(&mut self) {
@@ -564,7 +565,7 @@ impl EventQueue {
     /// as it still describes a change.
     fn retry(&mut self, id: Uuid) {
         let parked = self.unpark(id);
-        self.decided.push_back(Action::ListParked);
+        self.decided.push_back(EventAction::ListParked);
         let Some(parked) = parked else { return };
         let mut watches = self.watches.iter_mut();
         let Some(watch) = watches.find(|watch| watch.patterns == parked.watch) else {
@@ -605,14 +606,14 @@ impl EventQueue {
         }
     }
 
-    fn next_records(&mut self) -> Option<Action> {
+    fn next_records(&mut self) -> Option<EventAction> {
         self.record_known();
         if self.recording.is_some() || self.records.is_empty() || self.paused_until.is_some() {
             return None;
         }
         let records = std::mem::take(&mut self.records);
         self.recording = Some(records.clone());
-        Some(Action::Record(records))
+        Some(EventAction::Record(records))
     }
 
     fn recorded(&mut self, now: Instant, is_kept: bool) {
@@ -627,7 +628,8 @@ impl EventQueue {
     }
 
     fn report(&mut self, report: Report) {
-        self.decided.push_back(Action::Report(Box::new(report)));
+        self.decided
+            .push_back(EventAction::Report(Box::new(report)));
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::file_events::{
-    Action, AfterFailure, Attempts, Delivery, DeliveryResult, Event, EventKind, EventKinds,
+    AfterFailure, Attempts, Delivery, DeliveryResult, Event, EventAction, EventKind, EventKinds,
     EventQueue, Failure, FileChange, FileEvent, FileHint, FileStamp, FileTime, LeftBehind,
     LookResult, OwnWrite, ParkedEvent, QueueOptions, Record, Report, RetryPolicy, ScanPart,
     ScanScope, Scanned, Watch, WatchNumber,
@@ -319,12 +319,12 @@ impl World {
                 println!("    {action:?}");
             }
             match action {
-                Action::Look(path) => self.look(path),
-                Action::Scan(scope) => self.tasks.push(Task::Scan(scope)),
-                Action::Deliver(delivery) => self.begin_delivery(delivery),
-                Action::Record(records) => self.tasks.push(Task::Record(records)),
-                Action::ListParked => assert!(self.queue.parked().len() <= MOST_PARKED),
-                Action::Report(report) => self.note(*report),
+                EventAction::Look(path) => self.look(path),
+                EventAction::Scan(scope) => self.tasks.push(Task::Scan(scope)),
+                EventAction::Deliver(delivery) => self.begin_delivery(delivery),
+                EventAction::Record(records) => self.tasks.push(Task::Record(records)),
+                EventAction::ListParked => assert!(self.queue.parked().len() <= MOST_PARKED),
+                EventAction::Report(report) => self.note(*report),
             }
         }
     }

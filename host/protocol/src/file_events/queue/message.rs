@@ -29,9 +29,9 @@ pub enum Event {
     FolderLeft(Arc<str>),
     /// Any file may have changed.
     HintsLost,
-    /// An [`Action::Look`] ended.
+    /// An [`EventAction::Look`] ended.
     Looked(Arc<str>, LookResult),
-    /// An [`Action::Scan`] ended.
+    /// An [`EventAction::Scan`] ended.
     Scanned(Scanned),
     /// A call of the app is about to change a file.
     OwnWriteBegan(Arc<str>),
@@ -44,9 +44,9 @@ pub enum Event {
         /// A watch matches it and the app may read it.
         is_covered: bool,
     },
-    /// An [`Action::Deliver`] ended, which had this key.
+    /// An [`EventAction::Deliver`] ended, which had this key.
     Delivered(u64, DeliveryResult),
-    /// An [`Action::Record`] ended.
+    /// An [`EventAction::Record`] ended.
     Recorded {
         /// All of it is kept; otherwise nothing of it.
         is_kept: bool,
@@ -59,7 +59,7 @@ pub enum Event {
 
 /// What the host is to do.
 #[derive(Debug)]
-pub enum Action {
+pub enum EventAction {
     /// Look at a file; then [`Event::Looked`].
     Look(Arc<str>),
     /// Find files, which takes its time; then [`Event::Scanned`].

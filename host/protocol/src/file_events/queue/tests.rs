@@ -122,13 +122,13 @@ impl Bench {
         let mut deliveries = Vec::new();
         while let Some(action) = self.queue.poll(self.now) {
             match action {
-                Action::Deliver(delivery) => deliveries.push(*delivery),
-                Action::Record(records) => {
+                EventAction::Deliver(delivery) => deliveries.push(*delivery),
+                EventAction::Record(records) => {
                     self.records.extend(records);
                     self.handle(Event::Recorded { is_kept: true });
                 }
-                Action::Report(report) => self.reports.push(*report),
-                Action::Look(_) | Action::Scan(_) | Action::ListParked => {}
+                EventAction::Report(report) => self.reports.push(*report),
+                EventAction::Look(_) | EventAction::Scan(_) | EventAction::ListParked => {}
             }
         }
         deliveries
@@ -212,7 +212,7 @@ fn records_that_could_not_be_kept_are_written_again_with_what_came_since() {
     bench.end(&delivery, failed());
     let first = loop {
         match bench.queue.poll(bench.now).expect("something") {
-            Action::Record(records) => break records,
+            EventAction::Record(records) => break records,
             _ => {}
         }
     };
@@ -244,8 +244,8 @@ fn nothing_is_delivered_about_a_path_while_it_is_being_recorded() {
     let mut records = 0;
     while let Some(action) = bench.queue.poll(bench.now) {
         match action {
-            Action::Deliver(delivery) => panic!("{delivery:?}"),
-            Action::Record(_) => records += 1,
+            EventAction::Deliver(delivery) => panic!("{delivery:?}"),
+            EventAction::Record(_) => records += 1,
             _ => {}
         }
     }
@@ -356,7 +356,7 @@ fn new_folders_are_read_together_and_before_the_next_scan_of_everything() {
     let mut bench = Bench::new(&["**"], 1);
     let scan = |bench: &mut Bench| loop {
         match bench.queue.poll(bench.now)? {
-            Action::Scan(scope) => return Some(scope),
+            EventAction::Scan(scope) => return Some(scope),
             _ => {}
         }
     };
