@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use rustix::process::{Pid, test_kill_process};
-use syft_host::child::{Child, ChildFolder, ChildLimits, End, Ended, launch_by};
+use syft_runtime::child::{Child, ChildFolder, ChildLimits, End, Ended, launch_by};
 use tempfile::TempDir;
 
 use crate::support::{PATIENCE, wait_for};

@@ -1,6 +1,6 @@
 //! Paths that guests name.
 
-use syft_host::capability::files::GuestPath;
+use syft_runtime::capability::files::GuestPath;
 
 /// A folder, and a path from there on the next line.
 pub fn place(bytes: &[u8]) {

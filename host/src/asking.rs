@@ -15,8 +15,8 @@ use syft_manifest::{Digest, private_dir};
 use thiserror::Error;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::journal::boot_id;
-use crate::suspension;
+use syft_server::journal::boot_id;
+use syft_server::suspension;
 
 /// Crashes after which a component is not asked again. At all but the first, no other suspected
 /// component was being asked.

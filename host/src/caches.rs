@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::cache_bounds::{self, CacheEntry};
 use crate::python_app;
-use crate::scratch;
+use syft_runtime::cache_bounds::{self, CacheEntry};
+use syft_runtime::scratch;
 
 /// A kind of what can be made again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,9 +36,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Overrides};
 use crate::error::CommandError;
-use crate::failpoint;
 use crate::logging::{self, LogFormat};
 use crate::ui::Ui;
+use syft_runtime::failpoint;
 
 /// Run SyftBox apps you do not trust
 ///

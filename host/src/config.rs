@@ -17,10 +17,10 @@ pub use homes::user_units;
 pub use start::StartCommand;
 
 use crate::error::CommandError;
-use crate::private_folder::PrivateFolder;
-use crate::sandbox::CompileLimits;
 use homes::{Homes, cache_home, config_home, data_home, docker_config, not_synced};
 use settings::{Settings, missing};
+use syft_runtime::sandbox::CompileLimits;
+use syft_server::private_folder::PrivateFolder;
 
 /// Set where a SyftBox client started us as one of its apps.
 const APP_ID: &str = "SYFTBOX_APP_ID";

@@ -10,10 +10,10 @@ use syft_manifest::section;
 
 use crate::agreement::Agreement;
 use crate::built_app::{self, BuiltApp};
-use crate::child::End;
 use crate::error::CommandError;
 use crate::ui::Ui;
 use metadata::Metadata;
+use syft_runtime::child::End;
 use toolchain::{Tool, add_target};
 
 const TARGET: &str = "wasm32-wasip2";

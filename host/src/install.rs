@@ -23,9 +23,9 @@ use syft_protocol::grant::PathPattern;
 
 use crate::config::Config;
 use crate::installed::{Components, Installed, InstalledError, InstalledRecords, InstalledRelease};
-use crate::memory::Memory;
 use crate::prepared_app::{AppSpec, PreparedApp};
-use crate::sandbox::Compiling;
+use syft_runtime::memory::Memory;
+use syft_runtime::sandbox::Compiling;
 
 pub use candidate::{Candidate, ReleaseChange};
 pub use data::data_owner;

@@ -9,19 +9,19 @@ use syft_manifest::worlds::OFFERED_IN_WORDS;
 use syft_manifest::{Digest, Grants, Limits};
 use syft_protocol::address::AppName;
 
-use crate::app::{App, AppError, LoadedApp};
 use crate::asking::{Asking, AskingError};
-use crate::capability::files::FileAccess;
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::memory::Memory;
-use crate::program_cache::{
+use syft_runtime::capability::files::FileAccess;
+use syft_runtime::memory::Memory;
+use syft_runtime::program_cache::{
     CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
 };
-use crate::sandbox::{Compiling, LoadError, Sandbox, turn};
-use crate::server::{ServeOptions, Server, ServerSetup};
-use crate::state::{AlreadyServed, Damaged, Store};
-use crate::suspension::Suspended;
+use syft_runtime::sandbox::{Compiling, LoadError, Sandbox, turn};
+use syft_runtime::state::{AlreadyServed, Damaged, Store};
+use syft_server::app::{App, AppError, LoadedApp};
+use syft_server::server::{ServeOptions, Server, ServerSetup};
+use syft_server::suspension::Suspended;
 
 /// An app that is to be served.
 #[derive(Debug)]

@@ -23,7 +23,6 @@ use syft_manifest::{Manifest, section};
 use syft_protocol::grant::PathPattern;
 
 use crate::built_app::{self, BuiltApp};
-use crate::child::End;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -31,6 +30,7 @@ use analysis::Analysis;
 use cache::Kept;
 use requirements::Requirements;
 use stage::Stage;
+use syft_runtime::child::End;
 use tools::Tools;
 
 pub(crate) use cache::folder as builds;

@@ -31,8 +31,8 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::installed::{Components, InstalledRecords, InstalledRelease};
 use crate::prepared_app::AppInterface;
-use crate::server::ServeOptions;
-use crate::shutdown::{Shutdown, Stop};
+use syft_server::server::ServeOptions;
+use syft_server::shutdown::{Shutdown, Stop};
 
 use app_task::{AppTask, AppTaskContext};
 use change_hint::ChangeHint;

@@ -9,10 +9,10 @@ use syft_protocol::acl::{Access, Reason, RuleRef};
 use syft_protocol::timestamp::Timestamp;
 
 use super::Exit;
-use crate::capability::files::{Broken, DatasitesDir, Rules, Ruling};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
+use syft_runtime::capability::files::{Broken, DatasitesDir, Rules, Ruling};
 
 /// Show what somebody may do with a path, and which rule says so
 ///

@@ -13,11 +13,11 @@ use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
 
 use super::Exit;
-use crate::client::{CallResult, ClientCall, ClientError};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::subscriptions::Subscriptions;
 use crate::ui::Ui;
+use syft_server::client::{CallResult, ClientCall, ClientError};
+use syft_server::subscriptions::Subscriptions;
 
 /// Call an endpoint and print its answer
 ///

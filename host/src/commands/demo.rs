@@ -10,17 +10,17 @@ use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
 
 use super::Exit;
-use crate::client::{CallResult, ClientCall};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::guest_crate;
-use crate::memory::Memory;
 use crate::prepared_app::{AppSpec, PreparedApp};
-use crate::sandbox::Compiling;
-use crate::server::{ServeOptions, Server};
-use crate::shutdown::Shutdown;
 use crate::ui::Ui;
 use syft_manifest::{Grants, Limits};
+use syft_runtime::memory::Memory;
+use syft_runtime::sandbox::Compiling;
+use syft_server::client::{CallResult, ClientCall};
+use syft_server::server::{ServeOptions, Server};
+use syft_server::shutdown::Shutdown;
 
 /// The example that is served, in the source tree of this program.
 const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples-guest/hello");

@@ -9,7 +9,7 @@ use syft_package::trust::TrustRefusal;
 use syft_package::{KeyError, PackageError, Release};
 
 use crate::error::CommandError;
-use crate::sandbox::LoadError;
+use syft_runtime::sandbox::LoadError;
 
 /// Reads a component file that is not larger than the limit.
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {

@@ -13,14 +13,14 @@ use syft_package::{Package, PackageError};
 use syft_protocol::address::{AppName, Datasite};
 
 use super::{Exit, files};
-use crate::app::LoadedApp;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::memory::Memory;
-use crate::sandbox::{Compiling, Sandbox};
 use crate::ui::Ui;
 use imports::Imports;
 use report::{Report, Serves, Signed};
+use syft_runtime::memory::Memory;
+use syft_runtime::sandbox::{Compiling, Sandbox};
+use syft_server::app::LoadedApp;
 
 /// Show what an app is, what it asks for and what it may use at most
 ///

@@ -14,8 +14,8 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{Candidate, Installer, ReleaseChange};
 use crate::installed::Installed;
-use crate::subscriptions::Subscriptions;
 use crate::ui::Ui;
+use syft_server::subscriptions::Subscriptions;
 
 /// Install a signed app, or another release of it
 ///

@@ -11,8 +11,8 @@ use crate::install::Installer;
 use crate::installed::Installed;
 use crate::layout::quoted;
 use crate::supervisor::{AppStatus, HostStatus};
-use crate::suspension::{self, Suspended};
 use crate::ui::Ui;
+use syft_server::suspension::{self, Suspended};
 
 /// List the installed apps, and how they are
 #[derive(Debug, Args)]

@@ -13,10 +13,10 @@ use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::layout::quoted;
-use crate::parked::{ParkedAction, ParkedRequest, ParkedStore};
-use crate::private_folder::PrivateFolder;
-use crate::tree::{OpenedRequest, Tree};
 use crate::ui::Ui;
+use syft_server::parked::{ParkedAction, ParkedRequest, ParkedStore};
+use syft_server::private_folder::PrivateFolder;
+use syft_server::tree::{OpenedRequest, Tree};
 
 /// The most bytes of a request that are shown.
 const MAX_SHOWN: u64 = 16 << 20;

@@ -22,10 +22,10 @@ use syft_protocol::app_url::SyftAppUrl;
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
-use crate::capability::files::{Broken, DatasitesDir, Rules};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
+use syft_runtime::capability::files::{Broken, DatasitesDir, Rules};
 
 /// Somebody of whom no rule knows.
 const ANYBODY: &str = "anybody@example.org";

@@ -14,8 +14,8 @@ use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{InstallError, Installer};
-use crate::state::{Damaged, Store, StoreOptions};
 use crate::ui::Ui;
+use syft_runtime::state::{Damaged, Store, StoreOptions};
 
 /// A host that serves the app lets go of what it kept once its calls have ended.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,8 +9,8 @@ use crate::asking;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
-use crate::suspension;
 use crate::ui::Ui;
+use syft_server::suspension;
 
 /// Serve an app again that was suspended
 ///

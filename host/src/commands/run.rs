@@ -22,11 +22,11 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppInterface, AppSpec, PreparedApp, explain_suspended};
-use crate::sandbox::{Compiling, LoadError};
-use crate::server::ServeOptions;
-use crate::shutdown::Shutdown;
-use crate::suspension;
 use crate::ui::Ui;
+use syft_runtime::sandbox::{Compiling, LoadError};
+use syft_server::server::ServeOptions;
+use syft_server::shutdown::Shutdown;
+use syft_server::suspension;
 
 /// Files that an app may have open at most, all its calls together.
 const OPEN_FILES: u64 = 65_536;

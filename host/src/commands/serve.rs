@@ -13,11 +13,11 @@ use super::serve_args::SharedServeArgs;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::allow_open_files;
-use crate::shutdown::Shutdown;
 use crate::supervisor::{
     ServedApp, Supervisor, SupervisorEvent, SupervisorOptions, follow_authors,
 };
 use crate::ui::Ui;
+use syft_server::shutdown::Shutdown;
 
 /// Files that all apps may have open together at most.
 const OPEN_FILES: u64 = 524_288;

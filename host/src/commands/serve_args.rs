@@ -6,11 +6,11 @@ use clap::{Args, ValueEnum};
 use syft_manifest::units::{parse_long_time, parse_size, parse_time};
 use syft_protocol::file_events::RetryPolicy;
 
-use crate::durability::Durability;
-use crate::machine::usual_memory;
-use crate::memory::{LEAST_TOTAL, Memory};
-use crate::server::ServeOptions;
-use crate::state::StoreOptions;
+use syft_runtime::durability::Durability;
+use syft_runtime::machine::usual_memory;
+use syft_runtime::memory::{LEAST_TOTAL, Memory};
+use syft_runtime::state::StoreOptions;
+use syft_server::server::ServeOptions;
 
 #[derive(Debug, Args)]
 pub(super) struct SharedServeArgs {

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::TARGET;
-use crate::child::{Child, ChildFolder, ChildLimits, Ended};
 use crate::config::inherited;
 use crate::error::CommandError;
 use crate::ui::Ui;
+use syft_runtime::child::{Child, ChildFolder, ChildLimits, Ended};
 
 /// What they need of our environment: who the user is, where their toolchains and packages
 /// are, and how those are fetched. Nothing else decides what is built.

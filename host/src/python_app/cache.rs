@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use syft_manifest::private_dir;
 
 use super::tools;
-use crate::cache_bounds::{self, CacheBounds, keep_within, touch};
 use crate::error::CommandError;
+use syft_runtime::cache_bounds::{self, CacheBounds, keep_within, touch};
 
 /// Each has some 27 MB.
 const BOUNDS: CacheBounds = CacheBounds {

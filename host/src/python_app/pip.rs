@@ -14,10 +14,10 @@ use serde_json::Value;
 use super::locked::{self, Locked};
 use super::python::isolated;
 use super::requirements::Requirements;
-use crate::child::{Child, ChildFolder, ChildLimits, Ended};
 use crate::config::inherited;
 use crate::error::CommandError;
-use crate::scratch::Scratch;
+use syft_runtime::child::{Child, ChildFolder, ChildLimits, Ended};
+use syft_runtime::scratch::Scratch;
 
 /// Reads the arguments of pip from a file, and runs it.
 const RUN: &str = include_str!("run_pip.py");

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::child::{Child, ChildFolder};
 use crate::config::inherited;
 use crate::error::CommandError;
+use syft_runtime::child::{Child, ChildFolder};
 
 /// The oldest that componentize-py runs on, and our pip.
 const OLDEST: (u32, u32) = (3, 10);

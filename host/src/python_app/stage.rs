@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::requirements::Requirements;
 use super::{PythonProgram, tools};
 use crate::error::CommandError;
-use crate::scratch::Scratch;
+use syft_runtime::scratch::Scratch;
 
 /// The folder in which a component is built. Deleted in the end.
 #[derive(Debug)]

@@ -15,10 +15,10 @@ use super::pip::Pip;
 use super::python::{Python, isolated};
 use super::requirements::Requirements;
 use super::stage::Stage;
-use crate::cache_bounds::touch;
-use crate::child::{Child, ChildFolder, ChildLimits, Ended};
 use crate::error::CommandError;
 use crate::ui::Ui;
+use syft_runtime::cache_bounds::touch;
+use syft_runtime::child::{Child, ChildFolder, ChildLimits, Ended};
 
 /// It brings the Python that runs in components.
 pub(super) const COMPONENTIZE_PY: &str = "0.25.1";

@@ -20,10 +20,10 @@ use crate::error::CommandError;
 use crate::installed::{Components, InstalledRelease};
 use crate::open_files::spare_files;
 use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
-use crate::program_cache::ProgramCache;
-use crate::server::Draining;
-use crate::shutdown::{Shutdown, Stop};
-use crate::suspension::{self, Suspended};
+use syft_runtime::program_cache::ProgramCache;
+use syft_server::server::Draining;
+use syft_server::shutdown::{Shutdown, Stop};
+use syft_server::suspension::{self, Suspended};
 
 /// The time before what failed is tried again, which doubles up to the longest.
 const FIRST_DELAY: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ use tokio::time::{self, Interval, MissedTickBehavior};
 
 use crate::config::Config;
 use crate::install::{InstallError, Installer, Update};
-use crate::shutdown::Shutdown;
+use syft_server::shutdown::Shutdown;
 
 /// The longest that one app may take from the first question to the last byte on the disk.
 const UPDATE_WITHIN: Duration = Duration::from_secs(15 * 60);

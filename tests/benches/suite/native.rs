@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use serde::Deserialize;
-use syft_host::tree::{EndpointScan, OpenedRequest, Tree, TreeScan, WriteResult};
 use syft_protocol::address::{Address, AppName, Datasite, Endpoint};
 use syft_protocol::message::{Headers, Request, Response};
 use syft_protocol::status::Status;
+use syft_server::tree::{EndpointScan, OpenedRequest, Tree, TreeScan, WriteResult};
 
 use crate::site::{APP, OWNER, Site, now};
 use crate::workload;

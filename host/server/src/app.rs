@@ -1,0 +1,356 @@
+//! An app: it answers requests and takes events, with its files and its state.
+
+mod guest_values;
+mod loaded;
+mod reply;
+mod watches;
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use syft_manifest::Limits;
+use syft_manifest::clock::now;
+use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
+use syft_protocol::file_events::Delivery;
+use syft_protocol::inbox::{Refusal, Version};
+use syft_protocol::message::Request;
+use syft_protocol::timestamp::Timestamp;
+use thiserror::Error;
+
+pub use loaded::{AppError, LoadedApp};
+pub use reply::AnswerFile;
+use reply::{Replier, ReplyHead};
+pub use watches::{Watch, Watches, WatchesError};
+
+use crate::router::Router;
+use syft_runtime::capability::files::FileAccess;
+use syft_runtime::memory::Share;
+use syft_runtime::meter::Meter;
+use syft_runtime::program_cache::{ProgramError, ProgramGuard};
+use syft_runtime::sandbox::{Admission, Outcome};
+use syft_runtime::state::{Recorded, RequestFingerprint, Session, Store, StoreError};
+use syft_runtime::wit::rpc;
+
+/// An app, ready to answer.
+pub struct App {
+    loaded: LoadedApp,
+    files: FileAccess,
+    state: Arc<Store>,
+    replier: Replier,
+}
+
+/// The answer to a request, ready to be published.
+#[derive(Debug)]
+pub enum AppAnswer {
+    /// The handler ran.
+    Ran(FinishedCall),
+    /// The request has run before, and this answer was kept.
+    Kept(Vec<u8>),
+    /// Another request has run under its id, so it was refused.
+    Reused(AnswerFile),
+}
+
+/// A call that ended, with its answer.
+#[derive(Debug)]
+pub struct FinishedCall {
+    /// The answer.
+    pub answer: AnswerFile,
+    /// The kind of outcome as one word.
+    pub outcome: &'static str,
+    /// What the owner should know of it.
+    pub detail: Option<String>,
+    /// Reserves the memory of the call as long as its answer exists.
+    _memory: Option<Meter>,
+}
+
+/// What the host could not do with a call. It is no fault of the guest.
+#[derive(Debug, Error)]
+pub enum CallError {
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    State(#[from] StoreError),
+    /// The program cannot be loaded any more.
+    #[error("the app cannot be loaded: {0}")]
+    Program(#[from] ProgramError),
+}
+
+impl App {
+    /// Gives a loaded app its files and its state. With `debug`, callers see what went wrong
+    /// inside a handler.
+    pub fn new(loaded: LoadedApp, mut files: FileAccess, state: Store, debug: bool) -> Self {
+        if !loaded.watches.is_empty() {
+            files.track_own_writes();
+        }
+        Self {
+            replier: Replier::new(&loaded, debug),
+            loaded,
+            files,
+            state: Arc::new(state),
+        }
+    }
+
+    /// Returns the name of the app.
+    pub fn name(&self) -> &AppName {
+        &self.loaded.name
+    }
+
+    /// Returns the owner for whom the app runs.
+    pub fn datasite(&self) -> &Datasite {
+        &self.loaded.datasite
+    }
+
+    /// Returns the endpoints of the app.
+    pub fn router(&self) -> &Router {
+        &self.loaded.router
+    }
+
+    /// Returns what the app watches.
+    pub fn watches(&self) -> &Watches {
+        &self.loaded.watches
+    }
+
+    /// Returns the limits of each call.
+    pub fn limits(&self) -> &Limits {
+        self.loaded.limits()
+    }
+
+    /// Returns the memory that the app may take for requests that were read.
+    pub(crate) fn request_memory(&self) -> &Share {
+        &self.loaded.program.memory().requests
+    }
+
+    /// Returns the files that the app may use.
+    pub(crate) fn files(&self) -> &FileAccess {
+        &self.files
+    }
+
+    /// Returns what the app keeps.
+    pub(crate) fn state(&self) -> &Store {
+        &self.state
+    }
+
+    /// Returns why a request is not run that names another app or another datasite as its
+    /// destination.
+    pub(crate) fn misdirection(&self, address: &Address, request: &Request) -> Option<Refusal> {
+        if !request.url.is_for_another(self.datasite(), self.name()) {
+            return None;
+        }
+        let here = self.replier.url(address.endpoint());
+        Some(Refusal::MisdirectedTo(here.as_str().to_owned()))
+    }
+
+    /// Runs the handler of a request and returns its answer. What the handler wrote to the state
+    /// is kept together with the answer; a request whose answer was kept does not run again. The
+    /// address decides which handler runs, whatever the URL of the request claims.
+    ///
+    /// # Errors
+    /// The host cannot load the app, or keep the state. Nothing of the call was kept.
+    pub async fn answer(
+        &self,
+        address: &Address,
+        version: Version,
+        request: Request,
+        sender: Sender,
+    ) -> Result<AppAnswer, CallError> {
+        let head = self.replier.head(address, Some(&request), now());
+        let Some(route) = self.router().route(address.endpoint()) else {
+            let outcome = Outcome::Trapped(format!("no endpoint {}", address.endpoint()));
+            return Ok(AppAnswer::Ran(self.finish(&head, outcome, now())));
+        };
+        let request = guest_values::request(address, route, sender, request);
+        let fingerprint = || RequestFingerprint::new(version, &request);
+        match self.state.recorded(address, fingerprint).await? {
+            Recorded::Answer(answer) => return Ok(AppAnswer::Kept(answer)),
+            Recorded::Other => {
+                let answer = self.replier.refusal(&head, &Refusal::Reused, now());
+                return Ok(AppAnswer::Reused(answer));
+            }
+            Recorded::Nothing => {}
+        }
+        let program = &self.loaded.program.program().await?;
+        let call = Call {
+            program,
+            address,
+            version,
+            head,
+            request,
+        };
+        let (end, mut finished) = self.run(&call, Admission::Usual).await?;
+        if end == End::Exhausted {
+            // The second attempt waits for memory, first of all for that of this one.
+            drop(finished);
+            self.log_exhausted(&call.request.id);
+            (_, finished) = self.run(&call, Admission::Full).await?;
+        }
+        Ok(AppAnswer::Ran(finished))
+    }
+
+    /// Runs a handler in a transaction of the state: once more from the beginning, if another
+    /// call has changed meanwhile what it read.
+    async fn run(
+        &self,
+        call: &Call<'_>,
+        admission: Admission,
+    ) -> Result<(End, FinishedCall), CallError> {
+        let (identity, files) = (&self.loaded.identity, &self.files);
+        let meter = call.program.admit(admission).await;
+        let counted = &meter;
+        let attempt = |state| async move {
+            let called = call
+                .program
+                .call(identity, counted, files, state, &call.request);
+            let (outcome, mut state) = called.await;
+            let (end, at) = (End::of(&outcome), now());
+            let finished = self.finish(&call.head, outcome, at);
+            let fingerprint = || RequestFingerprint::new(call.version, &call.request);
+            let answer = &finished.answer.json;
+            state.keep_answer(call.address, fingerprint, answer, at, call.head.expires);
+            ((end, finished), state)
+        };
+        let ended_well = |(end, _): &(End, FinishedCall)| *end == End::Answered;
+        let transaction = self.state.transact(self.limits(), attempt, ended_well);
+        let (end, finished) = transaction.await?;
+        let finished = FinishedCall {
+            _memory: Some(meter),
+            ..finished
+        };
+        Ok((end, finished))
+    }
+
+    fn finish(&self, head: &ReplyHead, outcome: Outcome, now: Timestamp) -> FinishedCall {
+        FinishedCall {
+            outcome: outcome.name(),
+            detail: outcome.detail(),
+            answer: self.replier.answer(head, outcome, now),
+            _memory: None,
+        }
+    }
+
+    /// Returns the answer to a request that is not run.
+    pub(crate) fn refuse(
+        &self,
+        address: &Address,
+        request: Option<&Request>,
+        refusal: &Refusal,
+    ) -> AnswerFile {
+        let now = now();
+        let head = self.replier.head(address, request, now);
+        self.replier.refusal(&head, refusal, now)
+    }
+
+    /// Returns the answer of a request that has run, if it was kept.
+    ///
+    /// # Errors
+    /// The host cannot read its state.
+    pub(crate) async fn kept_answer(
+        &self,
+        address: &Address,
+        version: Version,
+        request: &Request,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(route) = self.router().route(address.endpoint()) else {
+            return Ok(None);
+        };
+        // Two requests that differ only in how the sender is known are the same request.
+        let sender = Sender {
+            email: request.sender.clone(),
+            proof: Proof::Claimed,
+        };
+        let fingerprint = || {
+            let request = guest_values::request(address, route, sender, request.clone());
+            RequestFingerprint::new(version, &request)
+        };
+        Ok(match self.state.recorded(address, fingerprint).await? {
+            Recorded::Answer(answer) => Some(answer),
+            Recorded::Other | Recorded::Nothing => None,
+        })
+    }
+
+    /// Takes note that the answer to a request lies beside it.
+    pub(crate) fn published(&self, address: &Address) {
+        self.state.published(address);
+    }
+
+    /// Forgets the answers whose time is over, once it is known which of them are still
+    /// to be given.
+    ///
+    /// # Errors
+    /// They cannot be read or written.
+    pub(crate) async fn sweep(
+        &self,
+        is_waiting: impl Fn(&Address) -> bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.state.publish_unless(is_waiting);
+        self.state.forget_answers(now).await
+    }
+
+    /// Delivers an event of a watch to the app. If the app takes it, what it wrote to its
+    /// state is kept, and the records with it.
+    ///
+    /// # Errors
+    /// The host cannot load the app, or keep that. Nothing of the call was kept.
+    pub(crate) async fn deliver(
+        &self,
+        delivery: &Delivery,
+    ) -> Result<Result<(), Outcome>, CallError> {
+        let program = self.loaded.program.program().await?;
+        let (identity, files) = (&self.loaded.identity, &self.files);
+        let event = guest_values::event(delivery);
+        let attempt = async |admission| {
+            let meter = program.admit(admission).await;
+            let call = |mut state: Session| {
+                state.also_record(delivery.records.clone());
+                program.on_event(identity, &meter, files, state, &event)
+            };
+            let delivered = self.state.transact(self.limits(), call, Result::is_ok);
+            delivered.await
+        };
+        match attempt(Admission::Usual).await? {
+            Err(Outcome::Exhausted) => {
+                self.log_exhausted(delivery.id);
+                Ok(attempt(Admission::Full).await?)
+            }
+            delivered => Ok(delivered),
+        }
+    }
+
+    /// Says that a call ran into the total. It gets all that it may take before it runs once
+    /// more, so that it cannot run into the total again.
+    fn log_exhausted(&self, id: impl Display) {
+        let app = self.name().as_str();
+        tracing::warn!(
+            app,
+            request = %id,
+            "the memory of all apps together is used up (--memory-total): the call was ended, \
+             and runs again once there is all that it may take"
+        );
+    }
+}
+
+/// A request that is to run.
+struct Call<'a> {
+    program: &'a ProgramGuard,
+    address: &'a Address,
+    version: Version,
+    head: ReplyHead<'a>,
+    request: rpc::Request,
+}
+
+/// How a call ended, in so far as it decides what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Answered,
+    Exhausted,
+    Otherwise,
+}
+
+impl End {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Answered(_) => Self::Answered,
+            Outcome::Exhausted => Self::Exhausted,
+            _ => Self::Otherwise,
+        }
+    }
+}

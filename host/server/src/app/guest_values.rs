@@ -1,0 +1,78 @@
+//! Requests, events and names as the guest sees them: the types of our WIT world.
+
+use std::sync::Arc;
+
+use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
+use syft_protocol::file_events::{Delivery, EventKind};
+use syft_protocol::message::{self, Method};
+
+use crate::router::Route;
+use syft_runtime::capability::AppIdentity;
+use syft_runtime::wit::{rpc, types, watch};
+
+pub(super) fn request(
+    address: &Address,
+    route: &Route,
+    sender: Sender,
+    request: message::Request,
+) -> rpc::Request {
+    rpc::Request {
+        id: address.id().uuid().to_string(),
+        endpoint: route.name.to_string(),
+        sender: sender.email,
+        sender_proof: proof(sender.proof),
+        url: request.url.as_str().to_owned(),
+        method: method(request.method),
+        headers: request.headers.into_iter().collect(),
+        body: request.body,
+        created: request.created.micros(),
+        expires: request.expires.micros(),
+    }
+}
+
+pub(super) fn event(delivery: &Delivery) -> watch::Event {
+    let event = &delivery.event;
+    watch::Event {
+        id: delivery.id.to_string(),
+        watch: u32::try_from(delivery.watch).unwrap_or(u32::MAX),
+        kind: kind(event.kind),
+        path: event.path.to_string(),
+        moved_from: event.moved_from.as_deref().map(str::to_owned),
+        attempt: event.attempt,
+    }
+}
+
+pub(super) fn identity(name: &AppName, datasite: &Datasite) -> AppIdentity {
+    AppIdentity {
+        app: Arc::from(name.as_str()),
+        datasite: Arc::from(datasite.as_str()),
+    }
+}
+
+fn kind(kind: EventKind) -> watch::EventKind {
+    match kind {
+        EventKind::Created => watch::EventKind::Created,
+        EventKind::Modified => watch::EventKind::Modified,
+        EventKind::Moved => watch::EventKind::Moved,
+        EventKind::Deleted => watch::EventKind::Deleted,
+    }
+}
+
+fn proof(proof: Proof) -> types::SenderProof {
+    match proof {
+        Proof::Claimed => types::SenderProof::Claimed,
+        Proof::Folder => types::SenderProof::Folder,
+        Proof::Signed => types::SenderProof::Signed,
+    }
+}
+
+fn method(method: Method) -> types::Method {
+    match method {
+        Method::Get => types::Method::Get,
+        Method::Head => types::Method::Head,
+        Method::Post => types::Method::Post,
+        Method::Put => types::Method::Put,
+        Method::Patch => types::Method::Patch,
+        Method::Delete => types::Method::Delete,
+    }
+}

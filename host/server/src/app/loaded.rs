@@ -1,0 +1,101 @@
+//! A component that fits our world, and what it says of itself.
+
+use syft_manifest::Limits;
+use syft_protocol::address::{AppName, Datasite};
+use thiserror::Error;
+
+use super::guest_values;
+use super::watches::{Watches, WatchesError};
+use crate::router::{Router, RouterError};
+use syft_runtime::capability::AppIdentity;
+use syft_runtime::program_cache::{ProgramError, ProgramSource};
+use syft_runtime::sandbox::Admission;
+
+/// An app without its files and its state. Nothing of its own was touched yet, so an older
+/// release of it may run meanwhile.
+pub struct LoadedApp {
+    pub(super) name: AppName,
+    pub(super) datasite: Datasite,
+    pub(super) identity: AppIdentity,
+    pub(super) program: ProgramSource,
+    pub(super) router: Router,
+    pub(super) watches: Watches,
+}
+
+/// Why a component could not be made an app.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// There is no program.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// It did not say which endpoints it has.
+    #[error("the app did not name its endpoints: {0}")]
+    Silent(String),
+    /// Its endpoints cannot be served.
+    #[error(transparent)]
+    Router(#[from] RouterError),
+    /// It did not say what it watches.
+    #[error("the app did not say what it watches: {0}")]
+    Unwatching(String),
+    /// What it watches cannot be watched.
+    #[error(transparent)]
+    Watches(#[from] WatchesError),
+}
+
+impl LoadedApp {
+    /// Asks a program for its endpoints and for what it watches.
+    ///
+    /// # Errors
+    /// See [`AppError`].
+    pub async fn ask(
+        program: ProgramSource,
+        name: AppName,
+        datasite: Datasite,
+    ) -> Result<Self, AppError> {
+        let identity = guest_values::identity(&name, &datasite);
+        let guard = program.program().await?;
+        let meter = guard.admit(Admission::Full).await;
+        let endpoints = guard
+            .endpoints(&identity, &meter)
+            .await
+            .map_err(|outcome| AppError::Silent(outcome.detail().unwrap_or_default()))?;
+        let watches = guard
+            .watches(&identity, &meter)
+            .await
+            .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
+        let watches = Watches::new(watches, &datasite, &name)?;
+        if endpoints.is_empty() && watches.is_empty() {
+            return Err(RouterError::Empty.into());
+        }
+        let router = Router::new(endpoints, program.limits())?;
+        drop(guard);
+        Ok(Self {
+            name,
+            datasite,
+            identity,
+            program,
+            router,
+            watches,
+        })
+    }
+
+    /// Returns the name of the app.
+    pub fn name(&self) -> &AppName {
+        &self.name
+    }
+
+    /// Returns the limits of each call.
+    pub fn limits(&self) -> &Limits {
+        self.program.limits()
+    }
+
+    /// Returns the endpoints of the app.
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Returns what the app watches.
+    pub fn watches(&self) -> &Watches {
+        &self.watches
+    }
+}

@@ -1,0 +1,65 @@
+//! Calls the app with an event.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use syft_protocol::file_events::{Delivery, DeliveryResult, Event, Failure};
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+use super::{EndedTask, EventRunner, send};
+use crate::suspension::{self, CRASHES_BEFORE_ALONE};
+use syft_runtime::sandbox::Outcome;
+
+/// Begins an attempt, which ends with one event.
+pub(super) fn start(
+    runner: &Arc<EventRunner>,
+    delivery: Delivery,
+    sender: &mpsc::UnboundedSender<EndedTask>,
+) {
+    let (key, sender) = (delivery.key, sender.clone());
+    let attempt = attempt(Arc::clone(runner), delivery).in_current_span();
+    let attempt = tokio::spawn(attempt);
+    tokio::spawn(async move {
+        // After a panic of the host's own, other events are delivered still.
+        let panicked = |error: tokio::task::JoinError| failed(&Outcome::Trapped(error.to_string()));
+        let result = attempt.await.unwrap_or_else(panicked);
+        send(&sender, Event::Delivered(key, result), None);
+    });
+}
+
+async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult {
+    let (id, event) = (delivery.id, &delivery.event);
+    // The host may have crashed during the attempts before.
+    let _alone = match event.attempt {
+        ..=CRASHES_BEFORE_ALONE => None,
+        _ => Some(suspension::alone().await),
+    };
+    let _slot = Arc::clone(&runner.slots).acquire_owned().await;
+    let _entry = runner.journal.event(id);
+    let start = Instant::now();
+    let result = runner.app.deliver(&delivery).await;
+    let (kind, path, ms) = (
+        event.kind.as_str(),
+        &*event.path,
+        start.elapsed().as_secs_f64() * 1e3,
+    );
+    match result {
+        Ok(Ok(())) => {
+            tracing::info!(%id, event = kind, path, ms, "taken");
+            DeliveryResult::Taken
+        }
+        Ok(Err(outcome)) => failed(&outcome),
+        Err(error) => {
+            tracing::error!(%id, event = kind, path, "delivering it again later: {error}");
+            DeliveryResult::HostFailed
+        }
+    }
+}
+
+fn failed(outcome: &Outcome) -> DeliveryResult {
+    DeliveryResult::Failed(Failure {
+        name: outcome.name(),
+        detail: outcome.detail().unwrap_or_default(),
+    })
+}

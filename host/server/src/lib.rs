@@ -1,0 +1,24 @@
+//! Serves one SyftBox app out of its folder in the datasites tree.
+//!
+//! - [`server`]: the loop that everything comes to
+//! - [`tree`]: the app's folder in the tree; `inotify`: what the kernel says of folders
+//! - [`app`], [`router`]: a component that fits our world, its endpoints, and its answers as
+//!   callers read them
+//! - [`events`]: file events that are delivered to an app
+//! - [`client`]: the caller's side of the same files
+//! - `journal`, [`parked`], [`suspension`]: what must outlive the process
+
+pub mod app;
+pub mod client;
+pub mod events;
+mod inotify;
+mod journal;
+pub mod parked;
+pub mod private_folder;
+pub mod router;
+mod scanner_count;
+pub mod server;
+pub mod shutdown;
+mod subscriptions;
+pub mod suspension;
+pub mod tree;

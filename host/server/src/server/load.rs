@@ -1,0 +1,118 @@
+//! Reads requests, within the memory that there is for them.
+
+use std::sync::Arc;
+
+use syft_protocol::address::Address;
+use syft_protocol::inbox::{Loaded, Stamp};
+use syft_protocol::message::Request;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{ServerShared, now};
+use crate::tree::{OpenedRequest, RequestFile, Tree};
+use syft_runtime::failpoint::{self, Step};
+use syft_runtime::memory::Room;
+
+/// Requests that take no permit for their memory.
+const SMALL_BYTES: u64 = 64 << 10;
+
+/// Reads a request, unless it is the one that is known. What is read holds memory until its
+/// answer is written.
+pub(super) async fn load(
+    shared: &ServerShared,
+    tree: &Tree,
+    address: &Address,
+    known: Option<Stamp>,
+) -> (Loaded, Option<(OwnedSemaphorePermit, Room)>) {
+    let file = match open(tree, address, known) {
+        Ok(file) => file,
+        Err(loaded) => return (loaded, None),
+    };
+    let (stamp, limit) = (file.stamp(), shared.app.limits().request_bytes);
+    let bytes = stamp.bytes;
+    if bytes > limit {
+        let too_large = Loaded::TooLarge {
+            stamp,
+            bytes,
+            limit,
+        };
+        return (too_large, None);
+    }
+    let mut permit = Arc::clone(&shared.loaded)
+        .acquire_many_owned(permits(bytes))
+        .await
+        .expect("the semaphore is never closed");
+    // The file and the request that is parsed from it are in memory together for a moment.
+    let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
+    let memory = shared.app.request_memory();
+    let mut room = memory.reserve(wanted.saturating_mul(2)).await;
+    let loaded = read(shared, address, file);
+    // A request may be much smaller than its file, which may hold mostly spaces.
+    let kept = kept_bytes(&loaded);
+    let surplus = permit.num_permits().saturating_sub(permits(kept) as usize);
+    drop(permit.split(surplus));
+    room.shrink_to(usize::try_from(kept).unwrap_or(usize::MAX));
+    (loaded, Some((permit, room)))
+}
+
+/// Opens a request to be handled, or returns why that is not possible.
+#[expect(
+    clippy::result_large_err,
+    reason = "it is handed on at once, and boxed by nobody"
+)]
+pub(super) fn open(
+    tree: &Tree,
+    address: &Address,
+    known: Option<Stamp>,
+) -> Result<RequestFile, Loaded> {
+    match tree.open_unserved(address, known) {
+        Ok(OpenedRequest::Absent) => Err(Loaded::Absent),
+        Ok(OpenedRequest::Answered) => Err(Loaded::Answered),
+        Ok(OpenedRequest::File(file)) if Some(file.stamp()) == known => Err(Loaded::AnswerGone),
+        Ok(OpenedRequest::File(file)) => Ok(file),
+        Err(error) => {
+            tracing::warn!(%address, "cannot open a request: {error}");
+            Err(Loaded::Unreadable)
+        }
+    }
+}
+
+/// Returns one permit for each KiB of a request beyond the size of a small one. As many small
+/// requests as can be at work together fit in memory, so they never wait for large ones.
+fn permits(bytes: u64) -> u32 {
+    u32::try_from(bytes.saturating_sub(SMALL_BYTES) >> 10).unwrap_or(u32::MAX)
+}
+
+fn kept_bytes(loaded: &Loaded) -> u64 {
+    match loaded {
+        Loaded::File(_, Ok(request)) | Loaded::Refused(_, _, request) => {
+            let headers: usize = request
+                .headers
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum();
+            let body = request.body.as_ref().map_or(0, Vec::len);
+            (body + headers + request.url.as_str().len() + request.sender.len()) as u64
+        }
+        _ => 0,
+    }
+}
+
+fn read(shared: &ServerShared, address: &Address, file: RequestFile) -> Loaded {
+    let bytes = match file.read() {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            tracing::warn!(%address, "cannot read a request: {error}");
+            return Loaded::Unreadable;
+        }
+    };
+    failpoint::reach(Step::AfterRead, address.id().stem());
+    let version = file.version(&bytes);
+    let request = match Request::from_json(&bytes, now().wall) {
+        Ok(request) => Box::new(request),
+        Err(error) => return Loaded::File(version, Err(error)),
+    };
+    match shared.app.misdirection(address, &request) {
+        Some(refusal) => Loaded::Refused(version, refusal, request),
+        None => Loaded::File(version, Ok(request)),
+    }
+}
