@@ -55,9 +55,6 @@ pub use self::error::StateError;
 #[cfg(not(target_family = "wasm"))]
 use self::fake as store;
 
-#[cfg(not(target_family = "wasm"))]
-pub(crate) use self::fake::Values;
-
 /// Returns the value of this key.
 pub fn get<T: DeserializeOwned>(key: &str) -> Result<Option<T>, StateError> {
     match store::get(key)? {

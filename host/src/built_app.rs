@@ -1,15 +1,12 @@
-//! An app built from its sources, whatever language they are in.
+//! What a build leaves, whatever language the sources are in.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::{Diagnostic, FILE_NAME, Manifest, private_dir};
 
-use crate::agreement::Agreement;
-use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
-use crate::{guest_crate, python_app};
 
 /// Far more than any manifest needs: a component may hold 64 KiB of it.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
@@ -27,42 +24,6 @@ pub(crate) struct BuiltApp {
     pub(crate) package: String,
     /// Where the builder left the component, without the manifest.
     pub(crate) wasm: PathBuf,
-}
-
-/// Returns whether a path holds sources and not a component.
-pub(crate) fn is_source(path: &Path) -> bool {
-    path.is_dir() || python_app::find(path).is_some()
-}
-
-/// Builds the Python program or the guest crate at a path. Of the files beside a program
-/// it takes modules, and those in `included`. `allow_native` lets the build run what the
-/// author of a crate wrote.
-///
-/// # Errors
-/// There is neither, its manifest is invalid, the user does not agree to the build, or the
-/// build fails.
-pub(crate) fn build(
-    ui: Ui,
-    overrides: &Overrides,
-    path: &Path,
-    included: &[String],
-    allow_native: bool,
-) -> Result<BuiltApp, CommandError> {
-    match python_app::find(path) {
-        Some(program) => python_app::build_app(ui, overrides, &program, included),
-        None if !included.is_empty() => {
-            Err(CommandError::new("--include is for Python programs only")
-                .hint("a crate embeds files by include_str! or include_bytes!"))
-        }
-        None => {
-            let agreements = Config::find_agreements(overrides)?;
-            let agreement = Agreement {
-                is_given: allow_native,
-                agreements: &agreements,
-            };
-            guest_crate::build_app(ui, path, &agreement)
-        }
-    }
 }
 
 /// Reads the manifest in a folder, if there is one, and prints its diagnostics.

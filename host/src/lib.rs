@@ -3,7 +3,7 @@
 //! - `commands` (one file each), `config` (the only reader of the environment), `ui` (prints for
 //!   people), `error`
 //! - `install`, `installed`: taking releases in, and what came of that
-//! - `built_app`, `guest_crate`, `python_app`: from an author's folder to a component
+//! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
 //!
 //! In crates of their own: `syft-server` (serves one app), `syft-runtime` (runs its calls),
@@ -11,6 +11,7 @@
 //! for), `syft-protocol` (requests, events, rules: no IO).
 
 mod agreement;
+mod app_builder;
 pub mod approval;
 mod asking;
 mod built_app;

@@ -3,14 +3,10 @@
 //! Where a test has an `App` it is the app's; elsewhere it is the thread's.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
-use crate::test::world;
+use crate::test::world::{self, Values};
 
 use super::StateError;
-
-/// All values by their keys.
-pub(crate) type Values = BTreeMap<String, Vec<u8>>;
 
 /// As the host allows.
 const MAX_KEY_BYTES: usize = 1024;

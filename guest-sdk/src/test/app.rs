@@ -9,8 +9,7 @@ use std::{fs, io};
 use log::Level;
 
 use super::call::{Answer, Call};
-use super::world::{self, World};
-use crate::state::Values;
+use super::world::{self, Values, World};
 use crate::{CallError, Failure, FileEvent, Handler, Response, Watcher, logging};
 
 /// The text that a caller gets for what went wrong inside.

@@ -1,6 +1,7 @@
 //! What stands for the host in native tests.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +10,8 @@ use std::{env, fs, io, process};
 
 use log::Level;
 
-use crate::state::Values;
+/// The state of an app by its keys.
+pub(crate) type Values = BTreeMap<String, Vec<u8>>;
 
 thread_local! {
     /// The worlds of the calls that are going on, the innermost last.

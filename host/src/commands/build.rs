@@ -7,7 +7,8 @@ use serde_json::json;
 use syft_manifest::Digest;
 
 use super::{Exit, files};
-use crate::built_app::{self, BuiltApp};
+use crate::app_builder;
+use crate::built_app::BuiltApp;
 use crate::config::Overrides;
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -51,7 +52,7 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
         warnings,
         package,
         ..
-    } = built_app::build(
+    } = app_builder::build(
         ui,
         overrides,
         &args.path,

@@ -16,8 +16,8 @@ use syft_protocol::grant::PathPattern;
 use super::Exit;
 use super::serve_args::SharedServeArgs;
 use super::signature_check::{check_name, vouch};
+use crate::app_builder;
 use crate::approval::{ApprovalFlags, Approvals, approve};
-use crate::built_app;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
@@ -262,9 +262,9 @@ impl Source {
     /// Reads a component, or builds a crate or a program.
     fn find(ui: Ui, overrides: &Overrides, args: &RunArgs) -> Result<Self, CommandError> {
         let path = &args.app;
-        if built_app::is_source(path) {
+        if app_builder::is_source(path) {
             let native = args.allow_native_build;
-            let built = built_app::build(ui, overrides, path, &args.include, native)?;
+            let built = app_builder::build(ui, overrides, path, &args.include, native)?;
             return Ok(Self {
                 component: built.component,
                 is_own: true,
