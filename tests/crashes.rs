@@ -118,6 +118,26 @@ fn a_request_that_crashes_the_host_is_given_up_and_parked() {
     drop(host);
 }
 
+/// The next call may crash the host once the refusal is there.
+#[test]
+fn a_request_is_parked_before_its_refusal_is_seen() {
+    if !has_failpoints() {
+        return;
+    }
+    let (site, stateful) = (Site::new(), guest("stateful"));
+    let mut host = start(&site, &stateful, Some("in-call@boom"));
+    let poison = set(&host, "boom");
+    for n in 1..=CRASHES {
+        assert!(!host.wait().success());
+        let failpoint = if n < CRASHES { "in-call@boom" } else { "after-rename=1" };
+        host = start(&site, &stateful, Some(failpoint));
+    }
+    assert!(!host.wait().success());
+    assert_eq!(poison.answer().status(), 500);
+    let found = parked(&site, &[]);
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
 /// Under an id that was answered before there is a record of another request.
 #[test]
 fn a_request_that_crashes_the_host_under_a_used_id_is_given_up_too() {

@@ -8,10 +8,9 @@
 use std::os::fd::AsFd;
 
 use rustix::termios::tcgetwinsize;
-use syft_manifest::sanitize::plain;
+use syft_manifest::sanitize::{QUOTE_MARK as MARK, plain};
 
-/// What each line of a stranger's text begins with.
-const MARK: &str = "│ ";
+pub use syft_manifest::sanitize::quoted;
 
 /// How far in a line of ours goes on.
 const FURTHER_IN: usize = 4;
@@ -21,12 +20,6 @@ const USUAL_WIDTH: usize = 80;
 
 /// The least width that is believed.
 const LEAST_WIDTH: usize = 20;
-
-/// Returns a stranger's text as one line to be laid out, marked as such.
-pub fn quoted(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    format!("  {MARK}{}", words.join(" "))
-}
 
 /// Returns a line of ours, within which others may be quoted, without more than one
 /// space between words.

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use syft_host::child;
+use syft_runtime::child;
 use syft_host::commands::Cli;
-use syft_host::sandbox;
+use syft_runtime::sandbox;
 
 /// What a child process of this program does in place of a command.
 const JOBS: &[child::Job] = &[("compile", sandbox::compile_job)];

@@ -308,7 +308,7 @@ fn what_a_registry_says_of_an_error_is_shown_plainly() {
     for (body, expected) in [
         (
             long.as_str(),
-            "answers with status 503: full\u{fffd}[31mxxx",
+            "answers with status 503:\n  │ full\u{fffd}[31mxxx",
         ),
         ("<html>", "answers with status 503"),
     ] {

@@ -11,6 +11,15 @@ pub fn plain(text: &str) -> String {
         .collect()
 }
 
+/// What each line of a stranger's text begins with where it stands among lines of ours.
+pub const QUOTE_MARK: &str = "│ ";
+
+/// Returns a stranger's text as one line to be laid out, marked as such.
+pub fn quoted(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    format!("  {QUOTE_MARK}{}", words.join(" "))
+}
+
 /// Returns the text on its lines, each as [`plain`] does.
 pub fn plain_lines(text: &str) -> String {
     let lines: Vec<String> = text.trim_end().lines().map(plain).collect();

@@ -18,22 +18,22 @@ const FRESH: Duration = Duration::from_secs(60);
 
 /// What may lie in a folder.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CacheBounds {
-    pub(crate) bytes: u64,
+pub struct CacheBounds {
+    pub bytes: u64,
     /// The time after which something that was not used is deleted.
-    pub(crate) age: Duration,
+    pub age: Duration,
 }
 
 /// What lies in a folder under one name, whatever its extensions.
 #[derive(Debug)]
-pub(crate) struct CacheEntry {
+pub struct CacheEntry {
     pub(crate) files: Vec<PathBuf>,
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     pub(crate) used: SystemTime,
 }
 
 /// Notes that a file is used now.
-pub(crate) fn touch(path: &Path) {
+pub fn touch(path: &Path) {
     let time = |nanoseconds| Timespec {
         tv_sec: 0,
         tv_nsec: nanoseconds,
@@ -50,7 +50,7 @@ pub(crate) fn touch(path: &Path) {
 ///
 /// # Errors
 /// The folder cannot be listed, or nothing can be deleted from it.
-pub(crate) fn keep_within(folder: &Path, bounds: CacheBounds, now: SystemTime) -> io::Result<()> {
+pub fn keep_within(folder: &Path, bounds: CacheBounds, now: SystemTime) -> io::Result<()> {
     let mut deleted = delete_forgotten(folder, now);
     for entry in beyond(entries(folder)?, bounds, now) {
         // One that cannot be deleted keeps no other.
@@ -63,7 +63,7 @@ pub(crate) fn keep_within(folder: &Path, bounds: CacheBounds, now: SystemTime) -
 ///
 /// # Errors
 /// The folder cannot be listed, or nothing can be deleted from it.
-pub(crate) fn delete_forgotten(folder: &Path, now: SystemTime) -> io::Result<()> {
+pub fn delete_forgotten(folder: &Path, now: SystemTime) -> io::Result<()> {
     let mut deleted = Ok(());
     for path in scratch::unfinished(folder)? {
         deleted = deleted.and(scratch::delete_forgotten(&path, now).map(drop));
@@ -75,7 +75,7 @@ pub(crate) fn delete_forgotten(folder: &Path, now: SystemTime) -> io::Result<()>
 ///
 /// # Errors
 /// The folder cannot be listed.
-pub(crate) fn entries(folder: &Path) -> io::Result<Vec<CacheEntry>> {
+pub fn entries(folder: &Path) -> io::Result<Vec<CacheEntry>> {
     let listed = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         listed => listed?,
@@ -127,7 +127,7 @@ impl CacheEntry {
     ///
     /// # Errors
     /// It is still there.
-    pub(crate) fn delete(&self) -> io::Result<()> {
+    pub fn delete(&self) -> io::Result<()> {
         for file in &self.files {
             match fs::remove_file(file) {
                 // Another host may be faster.

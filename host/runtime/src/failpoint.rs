@@ -2,7 +2,7 @@
 
 /// A step of a server or of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub enum Step {
     /// The server of an app begins.
     Serve,
     /// The request was read.
@@ -20,13 +20,13 @@ pub(crate) enum Step {
 }
 
 #[cfg(not(debug_assertions))]
-pub(crate) fn arm(_: &str) {}
+pub fn arm(_: &str) {}
 
 #[cfg(not(debug_assertions))]
-pub(crate) fn reach(_: Step, _: &str) {}
+pub fn reach(_: Step, _: &str) {}
 
 #[cfg(debug_assertions)]
-pub(crate) use armed::{arm, reach};
+pub use armed::{arm, reach};
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -60,7 +60,7 @@ mod armed {
     /// Has the host end at a step: `after-read=3` kills it when it gets there for the
     /// third time, `in-call@key` when it gets there for the key `key`; with `panic:`
     /// before, it panics instead.
-    pub(crate) fn arm(text: &str) {
+    pub fn arm(text: &str) {
         let failpoint = parse(text).unwrap_or_else(|| panic!("`{text}` is no failpoint"));
         ARMED.get_or_init(|| failpoint);
     }
@@ -91,7 +91,7 @@ mod armed {
     }
 
     /// Ends the host if it is to end here. `name` is what the step is taken for.
-    pub(crate) fn reach(step: Step, name: &str) {
+    pub fn reach(step: Step, name: &str) {
         let Some(armed) = ARMED.get().filter(|armed| armed.step == step) else {
             return;
         };

@@ -9,16 +9,16 @@
 //!
 //! Nothing here knows the folder tree or who asked.
 
-mod cache_bounds;
+pub mod cache_bounds;
 pub mod capability;
 pub mod child;
 pub mod durability;
-mod failpoint;
-mod machine;
+pub mod failpoint;
+pub mod machine;
 pub mod memory;
-mod meter;
+pub mod meter;
 pub mod program_cache;
 pub mod sandbox;
-mod scratch;
+pub mod scratch;
 pub mod state;
-mod wit;
+pub mod wit;

@@ -12,7 +12,7 @@ use crate::memory::LEAST_TOTAL;
 
 /// Returns the memory that apps get where the owner says nothing: half of what this process
 /// may have, which leaves as much for files in memory and for everybody else.
-pub(crate) fn usual_memory() -> usize {
+pub fn usual_memory() -> usize {
     let read = |path: &Path| fs::read_to_string(path).ok();
     let machine = read(Path::new("/proc/meminfo")).and_then(|text| total_of(&text));
     let group = cgroup::memory_limit(&read);

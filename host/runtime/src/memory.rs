@@ -4,7 +4,7 @@ mod pool;
 
 use syft_manifest::units::show_size;
 
-pub(crate) use pool::{Pool, Room, Share};
+pub use pool::{Pool, Room, Share};
 
 /// Less than this would not hold a single call with the usual limits.
 pub const LEAST_TOTAL: usize = 256 << 20;
@@ -24,9 +24,9 @@ pub struct Memory {
 
 /// What an app takes of it.
 #[derive(Clone, Debug)]
-pub(crate) struct AppMemory {
+pub struct AppMemory {
     pub(crate) calls: Share,
-    pub(crate) requests: Share,
+    pub requests: Share,
 }
 
 impl Memory {
@@ -58,12 +58,12 @@ impl Memory {
     }
 
     /// Returns the most that one call can get.
-    pub(crate) fn most_of_a_call(&self) -> usize {
+    pub fn most_of_a_call(&self) -> usize {
         self.calls.total()
     }
 
     /// Returns the most that each of so many programs may keep between calls.
-    pub(crate) fn kept_by_each(&self, n_programs: usize) -> usize {
+    pub fn kept_by_each(&self, n_programs: usize) -> usize {
         self.total / PARTS / n_programs.max(1)
     }
 

@@ -15,7 +15,7 @@ const STEP_BYTES: usize = 1 << 20;
 
 /// The meter of a call. What was set aside for the call is so as long as this lives.
 #[derive(Clone)]
-pub(crate) struct Meter(Arc<Mutex<Books>>);
+pub struct Meter(Arc<Mutex<Books>>);
 
 /// For what something is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

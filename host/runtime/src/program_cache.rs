@@ -74,7 +74,7 @@ impl ProgramSource {
     }
 
     /// Returns the part that the app has in the memory of the process.
-    pub(crate) fn memory(&self) -> &AppMemory {
+    pub fn memory(&self) -> &AppMemory {
         match self {
             Self::Always(loaded) => &loaded.memory,
             Self::Cached(program) => program.sandbox.memory(),
@@ -208,7 +208,7 @@ impl ProgramCache {
     }
 
     /// Returns how many programs stay loaded.
-    pub(crate) fn most(&self) -> usize {
+    pub fn most(&self) -> usize {
         self.most
     }
 

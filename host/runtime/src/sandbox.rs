@@ -62,7 +62,7 @@ pub struct Program {
 
 /// What is set aside for a call before it begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
+pub enum Admission {
     /// What calls of late took. It may turn out to be too little.
     Usual,
     /// All that a call may take.
@@ -273,7 +273,7 @@ impl Program {
     }
 
     /// Waits until there is memory for a call.
-    pub(crate) async fn admit(&self, admission: Admission) -> Meter {
+    pub async fn admit(&self, admission: Admission) -> Meter {
         let bytes = match admission {
             Admission::Usual => self.limits.base_bytes() + self.usual_bytes.load(Ordering::Relaxed),
             Admission::Full => self.limits.call_bytes(),
@@ -294,7 +294,7 @@ impl Program {
     ///
     /// # Errors
     /// The guest gave no answer; the outcome says why.
-    pub(crate) async fn endpoints(
+    pub async fn endpoints(
         &self,
         identity: &AppIdentity,
         meter: &Meter,
@@ -315,7 +315,7 @@ impl Program {
     ///
     /// # Errors
     /// The guest gave no answer; the outcome says why.
-    pub(crate) async fn watches(
+    pub async fn watches(
         &self,
         identity: &AppIdentity,
         meter: &Meter,
@@ -337,7 +337,7 @@ impl Program {
 
     /// Delivers an event to it, in a fresh instance. Returns the outcome, and the state as
     /// the call left it; nothing of that is kept yet.
-    pub(crate) async fn on_event(
+    pub async fn on_event(
         &self,
         identity: &AppIdentity,
         meter: &Meter,
@@ -364,7 +364,7 @@ impl Program {
 
     /// Runs the handler of a request in a fresh instance. Returns the outcome, and the state
     /// as the call left it; nothing of that is kept yet.
-    pub(crate) async fn call(
+    pub async fn call(
         &self,
         identity: &AppIdentity,
         meter: &Meter,

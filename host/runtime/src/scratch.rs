@@ -25,14 +25,14 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A private folder that is deleted when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Scratch {
+pub struct Scratch {
     folder: TempDir,
     _held: File,
 }
 
 impl Scratch {
     /// Makes an empty one in a folder, which is made if need be.
-    pub(crate) fn new(parent: &Path) -> io::Result<Self> {
+    pub fn new(parent: &Path) -> io::Result<Self> {
         private_dir::make_folder(parent)?;
         loop {
             let folder = tempfile::Builder::new()
@@ -46,7 +46,7 @@ impl Scratch {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }
@@ -63,7 +63,7 @@ pub(crate) fn is_unfinished(name: &str) -> bool {
 ///
 /// # Errors
 /// It cannot be deleted.
-pub(crate) fn delete_forgotten(path: &Path, now: SystemTime) -> io::Result<bool> {
+pub fn delete_forgotten(path: &Path, now: SystemTime) -> io::Result<bool> {
     let Some(held) = hold(path, FlockOperation::NonBlockingLockExclusive)? else {
         return Ok(false);
     };
@@ -126,7 +126,7 @@ fn is_held_or_gone(error: &io::Error) -> bool {
 ///
 /// # Errors
 /// The folder cannot be listed.
-pub(crate) fn unfinished(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub fn unfinished(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,

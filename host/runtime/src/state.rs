@@ -28,11 +28,11 @@ use thiserror::Error;
 use tokio::sync::{Mutex, RwLock};
 
 use answers::AnswerIndex;
-pub(crate) use answers::Recorded;
+pub use answers::Recorded;
 pub use answers::RequestFingerprint;
 use file::File;
-pub(crate) use session::{Session, SessionError};
-pub(crate) use watching::Kept;
+pub use session::{Session, SessionError};
+pub use watching::Kept;
 use writer::{Changes, Commit, CommitContext, Extra, Writer};
 
 use crate::durability::Durability;
@@ -164,7 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// The state cannot be read or written. Nothing of the call was kept.
-    pub(crate) async fn transact<T, F>(
+    pub async fn transact<T, F>(
         self: &Arc<Self>,
         limits: &Limits,
         run: impl Fn(Session) -> F,

@@ -2,10 +2,10 @@
 //! that hold no resources. Those that do have theirs beside their implementation.
 
 pub(crate) use app::AppPre;
-pub(crate) use app::exports::syft::app::rpc;
-pub(crate) use app::syft::app::{context, log, types};
+pub use app::exports::syft::app::rpc;
+pub use app::syft::app::{context, log, types};
 pub(crate) use watching::WatchingPre;
-pub(crate) use watching::exports::syft::app::watch;
+pub use watching::exports::syft::app::watch;
 
 #[allow(
     missing_docs,

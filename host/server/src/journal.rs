@@ -294,7 +294,7 @@ impl Record {
 
 /// Returns which start of the machine this is. If that is not known the text is empty, and every
 /// improper end counts as a crash of the host.
-pub(crate) fn boot_id() -> String {
+pub fn boot_id() -> String {
     let id = fs::read_to_string(BOOT_ID).unwrap_or_default();
     id.trim().to_owned()
 }

@@ -20,7 +20,7 @@ const OF_NEWER_CLIENTS: &str = "upload-sessions";
 
 /// What the client syncs, as far as it is known.
 #[derive(Debug)]
-pub(crate) struct Subscriptions {
+pub struct Subscriptions {
     path: PathBuf,
     owner: String,
     kept: Kept,
@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for Action {
 impl Subscriptions {
     /// Finds out what the client of the owner syncs. The folder of all datasites lies in
     /// the client's.
-    pub(crate) fn find(datasites: &Path, owner: &Datasite) -> Self {
+    pub fn find(datasites: &Path, owner: &Datasite) -> Self {
         let data = datasites.parent().unwrap_or(datasites).join(".data");
         let path = data.join("syft.sub.yaml");
         let kept = match read(&path) {
@@ -105,7 +105,7 @@ impl Subscriptions {
     /// Says why the client does not sync a file, given by its names below the folder of all
     /// datasites, and which line is missing; nothing where it does, or may. The line allows
     /// what `pattern` means within the datasite.
-    pub(crate) fn missing(&self, names: &[&str], pattern: &str) -> Option<String> {
+    pub fn missing(&self, names: &[&str], pattern: &str) -> Option<String> {
         let (datasite, _) = names.split_first()?;
         let said = match self.action(names)? {
             Action::Allow => return None,
@@ -140,7 +140,7 @@ impl Subscriptions {
     }
 
     /// Says which line allows the client to sync what a pattern means within a datasite.
-    pub(crate) fn advice(&self, datasite: &str, pattern: &str) -> String {
+    pub fn advice(&self, datasite: &str, pattern: &str) -> String {
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         format!(
             "as the last of `rules:` in {} add `- {{action: allow, datasite: {}, path: {}}}`",

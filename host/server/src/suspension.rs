@@ -127,7 +127,7 @@ impl Record {
 }
 
 /// Waits until no other request is at work during which the host has crashed repeatedly.
-pub(crate) async fn alone() -> OwnedMutexGuard<()> {
+pub async fn alone() -> OwnedMutexGuard<()> {
     static ALONE: LazyLock<Arc<Turns<()>>> = LazyLock::new(Arc::default);
     Arc::clone(&ALONE).lock_owned().await
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use syft_manifest::private_dir;
-use syft_manifest::sanitize::plain_excerpt;
+use syft_manifest::sanitize::{plain_excerpt, quoted};
 
 use crate::error::CommandError;
 
@@ -72,7 +72,7 @@ impl Requirements {
             }
             let refuse = |what: &str| {
                 let shown = plain_excerpt(line, 100);
-                (index + 1, format!("`{shown}` names {what}"))
+                (index + 1, format!("it names {what}:\n{}", quoted(&shown)))
             };
             if is_archive(line) {
                 return Err(refuse("an archive, not a package of the index"));

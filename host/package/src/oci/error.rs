@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use syft_manifest::component::ComponentError;
+use syft_manifest::sanitize::quoted;
 use syft_manifest::units::{show_size, show_time};
 use thiserror::Error;
 
@@ -104,7 +105,7 @@ pub enum OciError {
 fn said(message: &str) -> String {
     match message {
         "" => String::new(),
-        message => format!(": {message}"),
+        message => format!(":\n{}", quoted(message)),
     }
 }
 

@@ -32,16 +32,16 @@ use bindings::{ErrorCode, preopens, types};
 pub use datasites_dir::DatasitesDir;
 pub(crate) use guard::Guard;
 use guard::{Budget, RefusalLog, Slot, hint};
-pub(crate) use guest_path::MAX_PATH_BYTES;
+pub use guest_path::MAX_PATH_BYTES;
 pub use guest_path::{GuestPath, NamedPath, PathError};
 pub use listing::Listing;
 use own_writes::CallWrites;
-pub(crate) use own_writes::OwnWrites;
-pub(crate) use policy::FilePolicy;
+pub use own_writes::OwnWrites;
+pub use policy::FilePolicy;
 use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;
-pub(crate) use stamp::stamp_at;
+pub use stamp::stamp_at;
 
 use super::AppIdentity;
 use crate::meter::{Meter, Part};
@@ -100,7 +100,7 @@ impl FileAccess {
 
     /// Says which line would allow the app to read what a pattern stands for, of which
     /// a path is an example.
-    pub(crate) fn hint_to_read(&self, pattern: &PathPattern, example: &[&str]) -> Option<String> {
+    pub fn hint_to_read(&self, pattern: &PathPattern, example: &[&str]) -> Option<String> {
         let denied = match self.policy.decide(example).read {
             ReadRight::Granted => return None,
             ReadRight::IfSenderMay => Denied::SenderMayNot(String::new()),
@@ -111,23 +111,23 @@ impl FileAccess {
     }
 
     /// Tracks from now on what calls write to files.
-    pub(crate) fn track_own_writes(&mut self) {
+    pub fn track_own_writes(&mut self) {
         self.own_writes = Some(Arc::default());
     }
 
     /// Returns what calls write to files, where that is tracked.
-    pub(crate) fn own_writes(&self) -> Option<&Arc<OwnWrites>> {
+    pub fn own_writes(&self) -> Option<&Arc<OwnWrites>> {
         self.own_writes.as_ref()
     }
 
     /// Returns the folder of all datasites, if there are any.
-    pub(crate) fn root(&self) -> Option<&Arc<DatasitesDir>> {
+    pub fn root(&self) -> Option<&Arc<DatasitesDir>> {
         self.root.as_ref()
     }
 
     /// Has guests see the datasites folder that lies at its path now, if the datasite is
     /// in it.
-    pub(crate) fn stay_current(&self, datasite: &Datasite) {
+    pub fn stay_current(&self, datasite: &Datasite) {
         let is_there = |root: &Arc<DatasitesDir>| root.stay_current(datasite.as_str());
         if !self.root.as_ref().is_none_or(is_there) {
             tracing::debug!("the datasite is not there");
@@ -135,12 +135,12 @@ impl FileAccess {
     }
 
     /// Returns what was granted.
-    pub(crate) fn grants(&self) -> &Grants {
+    pub fn grants(&self) -> &Grants {
         &self.grants
     }
 
     /// Returns what may be done with which file.
-    pub(crate) fn policy(&self) -> &Arc<FilePolicy> {
+    pub fn policy(&self) -> &Arc<FilePolicy> {
         &self.policy
     }
 

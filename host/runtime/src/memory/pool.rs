@@ -17,7 +17,7 @@ const THRESHOLD: usize = 8;
 
 /// The bytes of all apps.
 #[derive(Clone)]
-pub(crate) struct Pool(Arc<Inner>);
+pub struct Pool(Arc<Inner>);
 
 struct Inner {
     total: usize,
@@ -42,13 +42,13 @@ struct Waiting {
 
 /// The part of one app, which has no size of its own.
 #[derive(Clone, Debug)]
-pub(crate) struct Share {
+pub struct Share {
     pool: Pool,
     app: u64,
 }
 
 /// Bytes that were set aside, until this is dropped.
-pub(crate) struct Room {
+pub struct Room {
     share: Share,
     bytes: usize,
 }
@@ -103,7 +103,7 @@ impl Pool {
 
 impl Share {
     /// Waits until so many bytes can be set aside. More than there are is all there is.
-    pub(crate) async fn reserve(&self, bytes: usize) -> Room {
+    pub async fn reserve(&self, bytes: usize) -> Room {
         let bytes = bytes.min(self.pool.total());
         let ready = {
             let mut books = self.pool.books();
@@ -158,7 +158,7 @@ impl Room {
     }
 
     /// Gives back all but so many bytes.
-    pub(crate) fn shrink_to(&mut self, bytes: usize) {
+    pub fn shrink_to(&mut self, bytes: usize) {
         let surplus = self.bytes.saturating_sub(bytes);
         if surplus > 0 {
             self.bytes -= surplus;

@@ -28,7 +28,7 @@ use super::{Session, Store, StoreError};
 
 /// What is known of a request that is about to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Recorded {
+pub enum Recorded {
     /// Nothing that would keep it from running.
     Nothing,
     /// It has run; this is its answer.
@@ -41,7 +41,7 @@ impl Session {
     /// Has the answer of the call kept with what it wrote, if it wrote anything: an
     /// answer that changed nothing can be given anew. It is kept until its request
     /// expires, and no longer than answers are kept at all.
-    pub(crate) fn keep_answer(
+    pub fn keep_answer(
         &mut self,
         address: &Address,
         fingerprint: impl FnOnce() -> RequestFingerprint,
@@ -67,7 +67,7 @@ impl Store {
     /// # Errors
     /// The records cannot be read; or too many answers wait for a tree that cannot be
     /// written, and no others are to join them.
-    pub(crate) async fn recorded(
+    pub async fn recorded(
         &self,
         address: &Address,
         fingerprint: impl FnOnce() -> RequestFingerprint,
@@ -112,14 +112,14 @@ impl Store {
 
     /// Takes note that the answer lies beside its request, or that nobody waits for it.
     /// That need not reach the disk: it is then found out again.
-    pub(crate) fn published(&self, address: &Address) {
+    pub fn published(&self, address: &Address) {
         if !self.index.is_empty() {
             self.index.publish(&address.to_string());
         }
     }
 
     /// Takes note of all answers for which nobody waits.
-    pub(crate) fn publish_unless(&self, is_waiting: impl Fn(&Address) -> bool) {
+    pub fn publish_unless(&self, is_waiting: impl Fn(&Address) -> bool) {
         for text in self.index.unpublished() {
             if !Address::parse(&text).is_some_and(|address| is_waiting(&address)) {
                 self.index.publish(&text);
@@ -131,7 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// They cannot be read or written.
-    pub(crate) async fn forget_answers(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn forget_answers(&self, now: Timestamp) -> Result<(), StoreError> {
         // As many as there are now: others are published meanwhile, without end.
         for _ in 0..self.index.n_to_note().div_ceil(NOTED_TOGETHER) {
             self.writer.commit(Changes::default()).await?;

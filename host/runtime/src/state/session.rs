@@ -24,7 +24,7 @@ const KEY_COST_BYTES: usize = 64;
 
 /// The state as one call sees it: a snapshot from its first look, and above it what
 /// it wrote itself. Nothing of it is kept before it is committed.
-pub(crate) struct Session {
+pub struct Session {
     store: Option<Arc<Store>>,
     snapshot: Option<Snapshot>,
     limits: Limits,
@@ -48,7 +48,7 @@ pub(crate) struct Session {
 
 /// Why a guest does not get at its state.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum SessionError {
+pub enum SessionError {
     /// There is none in this instance.
     #[error("there is no state while an app is asked for its endpoints")]
     Absent,

@@ -19,11 +19,11 @@ const PARKED: TableDefinition<'_, u128, &str> = TableDefinition::new("parked");
 
 /// All that is kept of watches.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
-    pub(crate) watches: Vec<(WatchNumber, String)>,
-    pub(crate) delivered: Vec<(WatchNumber, String, FileStamp)>,
-    pub(crate) attempts: Vec<(Uuid, Attempts)>,
-    pub(crate) parked: Vec<(Uuid, String)>,
+pub struct Kept {
+    pub watches: Vec<(WatchNumber, String)>,
+    pub delivered: Vec<(WatchNumber, String, FileStamp)>,
+    pub attempts: Vec<(Uuid, Attempts)>,
+    pub parked: Vec<(Uuid, String)>,
 }
 
 impl Store {
@@ -31,7 +31,7 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be read.
-    pub(crate) fn watches(&self) -> Result<Kept, StoreError> {
+    pub fn watches(&self) -> Result<Kept, StoreError> {
         let read = || read(&*self.file.database()?);
         guarded(read).map_err(StoreError::new)
     }
@@ -40,7 +40,7 @@ impl Store {
     ///
     /// # Errors
     /// They cannot be written. None of them was kept.
-    pub(crate) async fn record(&self, records: Vec<Record>) -> Result<(), StoreError> {
+    pub async fn record(&self, records: Vec<Record>) -> Result<(), StoreError> {
         self.write(Box::new(move |transaction| write(transaction, records)))
             .await
     }
@@ -48,7 +48,7 @@ impl Store {
 
 impl Session {
     /// Has records kept together with what the call wrote, or not at all.
-    pub(crate) fn also_record(&mut self, records: Vec<Record>) {
+    pub fn also_record(&mut self, records: Vec<Record>) {
         self.also(Box::new(move |transaction| write(transaction, records)));
     }
 }

@@ -88,6 +88,11 @@ impl CrashSuspects {
     /// Records how a request ended.
     pub(super) fn ended(&mut self, inbox: &Inbox, address: &Address) {
         self.journal.suspect(address, inbox.crashes(address));
+        self.park_if_given_up(inbox, address);
+    }
+
+    /// Parks a request with too many crashes.
+    pub(super) fn park_if_given_up(&mut self, inbox: &Inbox, address: &Address) {
         if inbox.is_given_up(address) {
             self.park(address, inbox.crashes(address));
         }

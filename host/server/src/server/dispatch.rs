@@ -77,16 +77,26 @@ impl Dispatcher {
         if self.n_workers >= self.most_workers {
             return None;
         }
-        let action = self.inbox.poll(now)?;
+        let action = self.poll(now)?;
         self.n_workers += 1;
         Some(action)
     }
 
     /// Returns the next action of a worker, or `None` when idle; the worker then exits.
     pub(super) fn next(&mut self, now: Now) -> Option<Action> {
-        let action = self.inbox.poll(now);
+        let action = self.poll(now);
         self.n_workers -= usize::from(action.is_none());
         action
+    }
+
+    fn poll(&mut self, now: Now) -> Option<Action> {
+        let action = self.inbox.poll(now)?;
+        if let Action::Refuse(address, ..) = &action {
+            // Before the refusal can be seen: the host may crash in the next call, which would
+            // end this without a record.
+            self.suspects.park_if_given_up(&self.inbox, address);
+        }
+        Some(action)
     }
 
     /// Makes room for another worker, since this one has to wait.

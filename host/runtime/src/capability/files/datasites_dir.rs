@@ -44,14 +44,14 @@ impl DatasitesDir {
     /// Tells whether this is the folder at its path still, and a datasite is in it. Else
     /// it was moved, or its disk is not mounted, and what is not found in it may well be
     /// there.
-    pub(crate) fn is_current(&self, datasite: &str) -> bool {
+    pub fn is_current(&self, datasite: &str) -> bool {
         Self::open(&self.path)
             .is_ok_and(|found| found.has(datasite) && found.number() == self.number())
     }
 
     /// Goes over to the folder that lies at the path now, if a datasite is in it, and
     /// tells whether it is.
-    pub(crate) fn stay_current(&self, datasite: &str) -> bool {
+    pub fn stay_current(&self, datasite: &str) -> bool {
         let found = Self::open(&self.path)
             .ok()
             .filter(|found| found.has(datasite));
@@ -78,7 +78,7 @@ impl DatasitesDir {
 
     /// Opens a path without asking what was granted: for what the host itself reads. No part
     /// of the path may be a link.
-    pub(crate) fn open_unchecked(&self, path: &GuestPath, flags: OFlags) -> Result<OwnedFd, Errno> {
+    pub fn open_unchecked(&self, path: &GuestPath, flags: OFlags) -> Result<OwnedFd, Errno> {
         let mut flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         // With these, openat2 refuses to open only a path.
         if !flags.contains(OFlags::PATH) {

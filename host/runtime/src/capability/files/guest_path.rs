@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// The longest path, as on Linux.
-pub(crate) const MAX_PATH_BYTES: usize = 4096;
+pub const MAX_PATH_BYTES: usize = 4096;
 const MAX_NAME_BYTES: usize = 255;
 
 /// What a name takes besides its text.
@@ -43,7 +43,7 @@ pub enum PathError {
 
 impl GuestPath {
     /// Returns a path whose names were found in the tree.
-    pub(crate) fn of(path: &str) -> Self {
+    pub fn of(path: &str) -> Self {
         let names = path.split('/').filter(|name| !name.is_empty());
         Self(names.map(str::to_owned).collect())
     }

@@ -21,7 +21,7 @@ const MAX_BYTES: usize = 16 << 20;
 
 /// The files that calls of one app have changed, until `take` hands them on.
 #[derive(Default)]
-pub(crate) struct OwnWrites {
+pub struct OwnWrites {
     files: Mutex<Files>,
     ended: Notify,
 }
@@ -44,21 +44,21 @@ struct Tracked {
 
 /// What became known since the last time.
 #[derive(Default)]
-pub(crate) struct OwnWriteChanges {
+pub struct OwnWriteChanges {
     /// Files that calls have begun to change.
-    pub(crate) begun: Vec<Arc<str>>,
+    pub begun: Vec<Arc<str>>,
     /// What calls did that have ended. It is forgotten here.
-    pub(crate) ended: Vec<(Arc<str>, OwnWrite)>,
+    pub ended: Vec<(Arc<str>, OwnWrite)>,
 }
 
 impl OwnWrites {
     /// Waits until a call ends that changed files.
-    pub(crate) async fn ended(&self) {
+    pub async fn ended(&self) {
         self.ended.notified().await;
     }
 
     /// Returns what became known since the last time.
-    pub(crate) fn changes(&self) -> OwnWriteChanges {
+    pub fn changes(&self) -> OwnWriteChanges {
         let mut files = self.files();
         let begun = std::mem::take(&mut files.begun);
         let mut ended = Vec::new();

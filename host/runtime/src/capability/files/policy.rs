@@ -9,7 +9,7 @@ use syft_protocol::grant::{PathPattern, Pattern, Reach};
 
 /// What a guest wants with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Want {
+pub enum Want {
     /// Know a folder, and list in it what may be known.
     See,
     /// Read a file.
@@ -22,7 +22,7 @@ pub(crate) enum Want {
 
 /// Why a guest may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Denied {
+pub enum Denied {
     /// Its manifest does not ask for it.
     NotRequested,
     /// The owner did not approve it.
@@ -37,16 +37,16 @@ pub(crate) enum Denied {
 
 /// What may be done with one path, each with the reason where it may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PathRights {
-    pub(crate) see: ReadRight,
-    pub(crate) read: ReadRight,
+pub struct PathRights {
+    pub see: ReadRight,
+    pub read: ReadRight,
     pub(crate) write: Result<(), Denied>,
     pub(crate) make_folder: Result<(), Denied>,
 }
 
 /// Whether something may be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ReadRight {
+pub enum ReadRight {
     /// It may.
     Granted,
     /// It may where the sender of the request may read it.
@@ -68,7 +68,7 @@ impl PathRights {
 
 impl ReadRight {
     /// Tells whether it may be read for any sender.
-    pub(crate) fn is_granted(&self) -> bool {
+    pub fn is_granted(&self) -> bool {
         *self == Self::Granted
     }
 
@@ -86,7 +86,7 @@ impl ReadRight {
 
 /// The patterns of one app, ready to decide.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct FilePolicy {
+pub struct FilePolicy {
     requested: Sets,
     approved: Sets,
     denied: Vec<Pattern>,
@@ -118,7 +118,7 @@ impl Sets {
 }
 
 impl FilePolicy {
-    pub(crate) fn new(grants: &Grants, datasite: &Datasite, app: &AppName) -> Self {
+    pub fn new(grants: &Grants, datasite: &Datasite, app: &AppName) -> Self {
         let resolve = |patterns: &[PathPattern]| -> Vec<Pattern> {
             patterns
                 .iter()
@@ -151,7 +151,7 @@ impl FilePolicy {
 
     /// Tells whether something can be read that is among what is meant. `overlaps` tells it
     /// of one pattern, and `starts` are names with which all paths begin that are meant.
-    pub(crate) fn may_read_any(
+    pub fn may_read_any(
         &self,
         starts: &[&str],
         mut overlaps: impl FnMut(&Pattern) -> bool,
@@ -169,7 +169,7 @@ impl FilePolicy {
     }
 
     /// Tells whether files outside of the owner's own datasite can be read.
-    pub(crate) fn may_read_of_others(&self, owner: &str) -> bool {
+    pub fn may_read_of_others(&self, owner: &str) -> bool {
         let is_any = |sets: &Sets| {
             let mut patterns = sets.read.iter();
             patterns.any(|pattern| !pattern.has_literal_start(&[owner]))
@@ -178,7 +178,7 @@ impl FilePolicy {
     }
 
     /// Decides about a path, given by its names below the datasites folder.
-    pub(crate) fn decide(&self, path: &[&str]) -> PathRights {
+    pub fn decide(&self, path: &[&str]) -> PathRights {
         if is_of_requests(path) {
             return PathRights::none(&Denied::Never);
         }

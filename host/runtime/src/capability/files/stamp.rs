@@ -15,7 +15,7 @@ impl DatasitesDir {
     ///
     /// # Errors
     /// That cannot be found out.
-    pub(crate) fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, Errno> {
+    pub fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, Errno> {
         let Some((parent, name)) = path.split() else {
             return Ok(None);
         };
@@ -32,7 +32,7 @@ impl DatasitesDir {
 ///
 /// # Errors
 /// That cannot be found out.
-pub(crate) fn stamp_at(folder: BorrowedFd<'_>, name: &str) -> Result<Option<FileStamp>, Errno> {
+pub fn stamp_at(folder: BorrowedFd<'_>, name: &str) -> Result<Option<FileStamp>, Errno> {
     match look(folder, name) {
         Err(error) if is_absent(error) => Ok(None),
         found => found,

@@ -38,7 +38,7 @@ pub(super) enum Likeness {
 
 impl RequestFingerprint {
     /// Returns the fingerprint of a request.
-    pub(crate) fn new(version: Version, request: &Request) -> Self {
+    pub fn new(version: Version, request: &Request) -> Self {
         let content = digest(request);
         let whole = Sha256::new()
             .chain_update(content)
