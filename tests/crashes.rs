@@ -129,7 +129,11 @@ fn a_request_is_parked_before_its_refusal_is_seen() {
     let poison = set(&host, "boom");
     for n in 1..=CRASHES {
         assert!(!host.wait().success());
-        let failpoint = if n < CRASHES { "in-call@boom" } else { "after-rename=1" };
+        let failpoint = if n < CRASHES {
+            "in-call@boom"
+        } else {
+            "after-rename=1"
+        };
         host = start(&site, &stateful, Some(failpoint));
     }
     assert!(!host.wait().success());

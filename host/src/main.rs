@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use syft_runtime::child;
 use syft_host::commands::Cli;
+use syft_runtime::child;
 use syft_runtime::sandbox;
 
 /// What a child process of this program does in place of a command.

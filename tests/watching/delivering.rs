@@ -301,7 +301,13 @@ fn what_happens_while_events_are_lost_is_delivered() {
     let site = Site::new();
     fs::create_dir_all(site.own("public")).unwrap();
     let settings = "endpoints picture\ncreated modified deleted\t**";
-    let host = start_with(&site, settings, PUBLIC, &[], &["--log", "syft_host=debug"]);
+    let host = start_with(
+        &site,
+        settings,
+        PUBLIC,
+        &[],
+        &["--log", "syft_server=debug"],
+    );
     site.write("public/changes", "before");
     site.write("public/goes", "");
     let picture = || -> BTreeMap<String, String> {
@@ -342,7 +348,7 @@ fn requests_are_answered_while_events_are_delivered() {
     for count in 0..30 {
         site.write(&format!("public/{count}.slow.txt"), "");
     }
-    host.wait_for_log("an event", |line| line["message"] == "taken");
+    host.wait_for_log("an event", |line| line["message"] == "delivered");
     // Each takes half a second, one after another: requests have a place of their own.
     assert!(journal(&host).len() < 15);
 }

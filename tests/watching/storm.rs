@@ -74,7 +74,7 @@ fn weather(seed: u64, n_files: usize) -> String {
     let n_delivered = host
         .log()
         .iter()
-        .filter(|line| line["message"] == "taken")
+        .filter(|line| line["message"] == "delivered")
         .count();
     // What was delivered is not delivered again.
     drop(host);
@@ -83,7 +83,7 @@ fn weather(seed: u64, n_files: usize) -> String {
     let n_delivered_later = host
         .log()
         .iter()
-        .filter(|line| line["message"] == "taken")
+        .filter(|line| line["message"] == "delivered")
         .count();
     assert_eq!(
         n_delivered_later, n_delivered,

@@ -35,7 +35,7 @@ pub use event::{EventKind, EventKinds, FileChange, FileEvent};
 pub use observed::{FileHint, LookResult, ObservedFiles};
 pub use parked::ParkedEvent;
 pub use queue::{
-    EventAction, Attempts, Delivery, DeliveryResult, Event, EventQueue, Failure, LeftBehind, OwnWrite,
-    QueueOptions, Record, Report, ScanPart, ScanScope, Scanned, Watch, WatchNumber,
+    Attempts, Delivery, DeliveryResult, Event, EventAction, EventQueue, Failure, LeftBehind,
+    OwnWrite, QueueOptions, Record, Report, ScanPart, ScanScope, Scanned, Watch, WatchNumber,
 };
 pub use stamp::{FileIdentity, FileStamp, FileTime};

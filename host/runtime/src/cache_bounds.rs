@@ -19,6 +19,7 @@ const FRESH: Duration = Duration::from_secs(60);
 /// What may lie in a folder.
 #[derive(Debug, Clone, Copy)]
 pub struct CacheBounds {
+    /// Together.
     pub bytes: u64,
     /// The time after which something that was not used is deleted.
     pub age: Duration,
@@ -28,6 +29,7 @@ pub struct CacheBounds {
 #[derive(Debug)]
 pub struct CacheEntry {
     pub(crate) files: Vec<PathBuf>,
+    /// Of all its files.
     pub bytes: u64,
     pub(crate) used: SystemTime,
 }

@@ -26,6 +26,7 @@ pub struct Memory {
 #[derive(Clone, Debug)]
 pub struct AppMemory {
     pub(crate) calls: Share,
+    /// For requests that are read and answers that are written.
     pub requests: Share,
 }
 

@@ -28,7 +28,7 @@ pub(crate) enum Part {
 
 /// Why a call gets no more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub(crate) enum MemoryRefused {
+pub enum MemoryRefused {
     /// It has what a call may have.
     #[error("a call gets at most {0} bytes of memory")]
     Own(usize),

@@ -46,6 +46,7 @@ impl Scratch {
         }
     }
 
+    /// Returns its path.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -29,7 +29,7 @@ use syft_runtime::meter::Meter;
 use syft_runtime::program_cache::{ProgramError, ProgramGuard};
 use syft_runtime::sandbox::{Admission, Outcome};
 use syft_runtime::state::{Recorded, RequestFingerprint, Session, Store, StoreError};
-pub use syft_runtime::wit::rpc;
+use syft_runtime::wit::rpc;
 
 /// An app, ready to answer.
 pub struct App {

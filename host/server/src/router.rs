@@ -8,7 +8,7 @@ use syft_protocol::address::{AddressError, Endpoint};
 use syft_protocol::schema::{Parameter, Schema, SchemaEntry};
 use thiserror::Error;
 
-pub use syft_runtime::wit::rpc;
+use syft_runtime::wit::rpc;
 
 /// The endpoints of an app. Immutable: a new version of an app has a new one.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ use crate::shutdown::Shutdown;
 use crate::suspension;
 use crate::tree::{Sweep, Tree, TreeHints, TreeScan, TreeWatcher};
 use syft_runtime::durability::Durability;
-pub use syft_runtime::failpoint::{self, Step};
+use syft_runtime::failpoint::{self, Step};
 
 use app_folder::AppFolder;
 use crash_suspects::CrashSuspects;

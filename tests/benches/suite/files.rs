@@ -157,7 +157,7 @@ impl Ours {
 mod bindings {
     #![allow(missing_docs, unreachable_pub, reason = "generated")]
     wasmtime::component::bindgen!({
-        path: "wit",
+        path: "runtime/wit",
         // What the guest uses of the world of apps.
         inline: "
             package syft:bench;

@@ -471,7 +471,7 @@ impl EventQueue {
             self.busy.remove(path);
         }
         match result {
-            DeliveryResult::Taken => {
+            DeliveryResult::Delivered => {
                 let id = self.id(self.watches[index].number, &event);
                 self.attempts.remove(&id);
                 self.watches[index].files.done(&self.observed, &event);

@@ -522,7 +522,7 @@ impl World {
             _ => {
                 self.count("delivered");
                 self.take(&delivery);
-                DeliveryResult::Taken
+                DeliveryResult::Delivered
             }
         };
         self.tasks

@@ -20,9 +20,13 @@ const PARKED: TableDefinition<'_, u128, &str> = TableDefinition::new("parked");
 /// All that is kept of watches.
 #[derive(Debug, Default)]
 pub struct Kept {
+    /// The patterns by their numbers.
     pub watches: Vec<(WatchNumber, String)>,
+    /// The files as they were when an event of them was delivered last.
     pub delivered: Vec<(WatchNumber, String, FileStamp)>,
+    /// Of events that failed.
     pub attempts: Vec<(Uuid, Attempts)>,
+    /// Events that were given up, as JSON.
     pub parked: Vec<(Uuid, String)>,
 }
 

@@ -8,7 +8,7 @@ use syft_protocol::message::{self, Method};
 
 use crate::router::Route;
 use syft_runtime::capability::AppIdentity;
-pub use syft_runtime::wit::{rpc, types, watch};
+use syft_runtime::wit::{rpc, types, watch};
 
 pub(super) fn request(
     address: &Address,

@@ -7,7 +7,7 @@ use syft_protocol::file_events::EventKinds;
 use syft_protocol::pattern::{Globs, GlobsError};
 use thiserror::Error;
 
-pub use syft_runtime::wit::watch;
+use syft_runtime::wit::watch;
 
 /// The most watches of an app, and patterns of all of them, those that braces stand
 /// for each counted.

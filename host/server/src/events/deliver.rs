@@ -46,8 +46,8 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     );
     match result {
         Ok(Ok(())) => {
-            tracing::info!(%id, event = kind, path, ms, "taken");
-            DeliveryResult::Taken
+            tracing::info!(%id, event = kind, path, ms, "delivered");
+            DeliveryResult::Delivered
         }
         Ok(Err(outcome)) => failed(&outcome),
         Err(error) => {

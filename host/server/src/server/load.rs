@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{ServerShared, now};
 use crate::tree::{OpenedRequest, RequestFile, Tree};
-pub use syft_runtime::failpoint::{self, Step};
+use syft_runtime::failpoint::{self, Step};
 use syft_runtime::memory::Room;
 
 /// Requests that take no permit for their memory.

@@ -14,7 +14,7 @@ use syft_protocol::inbox::Version;
 use super::read::{is_file, look_at, nanos, open_to_read, stamp};
 use super::wake::wake;
 use super::{OpenedRequest, Tree};
-pub use syft_runtime::failpoint::{self, Step};
+use syft_runtime::failpoint::{self, Step};
 
 /// What became of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -126,7 +126,7 @@ pub struct Delivery {
 #[derive(Debug)]
 pub enum DeliveryResult {
     /// The app took the event, and its records are kept.
-    Taken,
+    Delivered,
     /// The app failed.
     Failed(Failure),
     /// The host could not call the app, or not keep what came of the call.

@@ -172,7 +172,7 @@ fn watches_take_turns_however_much_there_is_for_one() {
     for _ in 0..3 {
         let delivery = bench.one();
         order.push(delivery.watch);
-        bench.end(&delivery, DeliveryResult::Taken);
+        bench.end(&delivery, DeliveryResult::Delivered);
     }
     assert_eq!(order, [0, 1, 0]);
 }
@@ -186,7 +186,7 @@ fn no_more_are_delivered_at_a_time_than_may_be_and_one_of_a_path() {
     let of_b = first.iter().filter(|it| &*it.event.path == "b").count();
     assert_eq!(of_b, 1, "{:?}", paths(&first));
     let b = first.iter().find(|it| &*it.event.path == "b");
-    bench.end(b.expect("b"), DeliveryResult::Taken);
+    bench.end(b.expect("b"), DeliveryResult::Delivered);
     let next = bench.one();
     assert_eq!(&*next.event.path, "b");
 }

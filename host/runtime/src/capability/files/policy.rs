@@ -9,7 +9,7 @@ use syft_protocol::grant::{PathPattern, Pattern, Reach};
 
 /// What a guest wants with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Want {
+pub(crate) enum Want {
     /// Know a folder, and list in it what may be known.
     See,
     /// Read a file.
@@ -118,6 +118,7 @@ impl Sets {
 }
 
 impl FilePolicy {
+    /// Returns what was granted to an app of a datasite.
     pub fn new(grants: &Grants, datasite: &Datasite, app: &AppName) -> Self {
         let resolve = |patterns: &[PathPattern]| -> Vec<Pattern> {
             patterns
