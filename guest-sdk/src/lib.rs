@@ -249,6 +249,8 @@ mod app;
 mod arguments;
 #[allow(
     clippy::all,
+    clippy::allow_attributes_without_reason,
+    clippy::unwrap_used,
     missing_docs,
     unreachable_pub,
     unsafe_code,

@@ -36,6 +36,7 @@ pub use observed::{FileHint, LookResult, ObservedFiles};
 pub use parked::ParkedEvent;
 pub use queue::{
     Attempts, Delivery, DeliveryResult, Event, EventAction, EventQueue, Failure, LeftBehind,
-    OwnWrite, QueueOptions, Record, Report, ScanPart, ScanScope, Scanned, Watch, WatchNumber,
+    NumberedWatch, OwnWrite, QueueOptions, Record, Report, ScanPart, ScanScope, Scanned,
+    WatchNumber,
 };
 pub use stamp::{FileIdentity, FileStamp, FileTime};

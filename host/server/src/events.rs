@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use syft_protocol::file_events::{
-    Event, EventAction, EventQueue, LeftBehind, QueueOptions, RetryPolicy, Watch,
+    Event, EventAction, EventQueue, LeftBehind, NumberedWatch, QueueOptions, RetryPolicy,
 };
 use syft_protocol::now::Now;
 use syft_protocol::timestamp::Timestamp;
@@ -135,7 +135,7 @@ impl FileEvents {
             retry: options.retry,
         };
         let all = watches.all().iter().zip(restored.delivered);
-        let all = all.map(|(watch, (number, delivered))| Watch {
+        let all = all.map(|(watch, (number, delivered))| NumberedWatch {
             number,
             patterns: watch.patterns.clone(),
             globs: watch.globs.clone(),

@@ -60,7 +60,7 @@ pub struct QueueOptions {
 
 /// A watch of the app, and what earlier runs delivered for it.
 #[derive(Clone, Debug)]
-pub struct Watch {
+pub struct NumberedWatch {
     /// Its number, which stays the same over restarts.
     pub number: WatchNumber,
     /// The patterns as the app wrote them.
@@ -123,7 +123,12 @@ pub struct EventQueue {
 
 impl EventQueue {
     /// Returns the queue of an app as earlier runs left it. A first scan is due at once.
-    pub fn new(now: Now, options: QueueOptions, watches: Vec<Watch>, left: LeftBehind) -> Self {
+    pub fn new(
+        now: Now,
+        options: QueueOptions,
+        watches: Vec<NumberedWatch>,
+        left: LeftBehind,
+    ) -> Self {
         let mut observed = ObservedFiles::new(options.most_files);
         let watches = watches
             .into_iter()
@@ -504,7 +509,7 @@ impl EventQueue {
         let error = failure.detail.clone();
         self.report(Report::Failed {
             id,
-            event: event.clone(),
+            event: Box::new(event.clone()),
             failure,
             after,
         });

@@ -9,8 +9,8 @@ use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::file_events::{
     AfterFailure, Attempts, Delivery, DeliveryResult, Event, EventAction, EventKind, EventKinds,
     EventQueue, Failure, FileChange, FileEvent, FileHint, FileStamp, FileTime, LeftBehind,
-    LookResult, OwnWrite, ParkedEvent, QueueOptions, Record, Report, RetryPolicy, ScanPart,
-    ScanScope, Scanned, Watch, WatchNumber,
+    LookResult, NumberedWatch, OwnWrite, ParkedEvent, QueueOptions, Record, Report, RetryPolicy,
+    ScanPart, ScanScope, Scanned, WatchNumber,
 };
 use syft_protocol::now::Now;
 use syft_protocol::pattern::Globs;
@@ -777,7 +777,7 @@ fn queue(now: Now, disk: &Disk) -> EventQueue {
     let watches = NUMBERS.iter().zip(watches());
     let watches = watches.map(|(number, (patterns, globs))| {
         let delivered = disk.delivered.get(number).cloned().unwrap_or_default();
-        Watch {
+        NumberedWatch {
             number: *number,
             patterns,
             globs,

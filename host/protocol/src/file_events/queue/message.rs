@@ -175,7 +175,7 @@ pub enum Report {
         /// The event's id.
         id: Uuid,
         /// The event.
-        event: FileEvent,
+        event: Box<FileEvent>,
         /// How the app failed.
         failure: Failure,
         /// What becomes of the event.

@@ -18,11 +18,11 @@ struct Bench {
     reports: Vec<Report>,
 }
 
-fn watch(number: WatchNumber, pattern: &str) -> Watch {
+fn watch(number: WatchNumber, pattern: &str) -> NumberedWatch {
     let datasite = Datasite::parse("o@x.org").expect("an email");
     let app = AppName::parse("app").expect("a name");
     let patterns = vec![pattern.to_owned()];
-    Watch {
+    NumberedWatch {
         number,
         globs: Globs::parse(&patterns, &datasite, &app).expect("patterns"),
         patterns,
@@ -211,9 +211,8 @@ fn records_that_could_not_be_kept_are_written_again_with_what_came_since() {
     let delivery = bench.one();
     bench.end(&delivery, failed());
     let first = loop {
-        match bench.queue.poll(bench.now).expect("something") {
-            EventAction::Record(records) => break records,
-            _ => {}
+        if let EventAction::Record(records) = bench.queue.poll(bench.now).expect("something") {
+            break records;
         }
     };
     assert_eq!(first.len(), 1);
@@ -355,9 +354,8 @@ fn a_closed_queue_begins_nothing_and_records_what_ends() {
 fn new_folders_are_read_together_and_before_the_next_scan_of_everything() {
     let mut bench = Bench::new(&["**"], 1);
     let scan = |bench: &mut Bench| loop {
-        match bench.queue.poll(bench.now)? {
-            EventAction::Scan(scope) => return Some(scope),
-            _ => {}
+        if let EventAction::Scan(scope) = bench.queue.poll(bench.now)? {
+            return Some(scope);
         }
     };
     let scanned = |is_of_all: bool| Scanned {
