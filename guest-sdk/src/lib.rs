@@ -249,6 +249,7 @@ mod app;
 mod arguments;
 #[allow(
     clippy::all,
+    clippy::match_bool,
     clippy::allow_attributes_without_reason,
     clippy::unwrap_used,
     missing_docs,

@@ -91,9 +91,10 @@ fn hands_out_what_the_caller_may_read() {
             let answer = call_as(&host, sender, "get", &json!({"path": path}));
             let found = (answer.status(), answer.text());
             let plain = path.replace("team/../", "");
-            let expected = match gets {
-                true => (200, format!("this is shared/{plain}")),
-                false => (404, NOTHING.to_owned()),
+            let expected = if gets {
+                (200, format!("this is shared/{plain}"))
+            } else {
+                (404, NOTHING.to_owned())
             };
             assert_eq!(found, expected, "{path} for {sender}");
         }

@@ -28,9 +28,10 @@ impl Mounted {
     /// Starts a host with the tree on such a disk, and the state too where that is asked
     /// for; `None` where nothing can be mounted.
     fn start(site: &Site, n_bytes: u64, has_state: bool) -> Option<Self> {
-        let wrapper: &[&str] = match is_root() {
-            true => &["unshare", "-m"],
-            false => &["unshare", "-Urm"],
+        let wrapper: &[&str] = if is_root() {
+            &["unshare", "-m"]
+        } else {
+            &["unshare", "-Urm"]
         };
         let disk = site.data_dir();
         let place = disk.display();
@@ -140,10 +141,10 @@ fn a_folder_that_the_host_may_not_write_to_stops_nobody_else() {
     let site = Site::new();
     let as_nobody = format!("--reuid={NOBODY}");
     let group = format!("--regid={NOBODY}");
-    let wrapper: &[&str] = match is_root() {
-        // Rights mean nothing to root.
-        true => &["setpriv", &as_nobody, &group, "--clear-groups"],
-        false => &["env"],
+    let wrapper: &[&str] = if is_root() {
+        &["setpriv", &as_nobody, &group, "--clear-groups"]
+    } else {
+        &["env"]
     };
     let own = |path: &Path| {
         if is_root() {

@@ -35,12 +35,13 @@ fn push(registry: &Fake, auth: &Auth) -> Result<Reference, OciError> {
 /// Starts a registry that only answers who says this.
 fn wanting(authorization: &str, challenge: &str) -> Fake {
     let (authorization, challenge) = (authorization.to_owned(), challenge.to_owned());
-    Fake::lying(
-        move |asked, honest| match asked.authorization.as_deref() == Some(&authorization) {
-            true => honest,
-            false => Answer::new(401, "").with("WWW-Authenticate", challenge.clone()),
-        },
-    )
+    Fake::lying(move |asked, honest| {
+        if asked.authorization.as_deref() == Some(&authorization) {
+            honest
+        } else {
+            Answer::new(401, "").with("WWW-Authenticate", challenge.clone())
+        }
+    })
 }
 
 #[test]

@@ -423,9 +423,10 @@ fn an_author_sees_why_nothing_is_pushed() {
 fn with_password() -> World {
     let password = format!("Basic {}", BASE64.encode(b"alice:sesame"));
     World::with(Fake::lying(move |asked, honest| {
-        match asked.authorization.as_ref() == Some(&password) {
-            true => honest,
-            false => Answer::new(401, "").with("WWW-Authenticate", "Basic realm=\"all\""),
+        if asked.authorization.as_ref() == Some(&password) {
+            honest
+        } else {
+            Answer::new(401, "").with("WWW-Authenticate", "Basic realm=\"all\"")
         }
     }))
 }

@@ -60,13 +60,13 @@ fn a_registry_that_shows_one_manifest_and_gives_another_is_found_out() {
 #[test]
 fn a_registry_that_names_no_digest_may_not_change_its_mind() {
     let evil = evil_manifest();
-    let (registry, digest) =
-        with_apps(
-            move |asked, honest| match asked.is("GET", "/v2/a/manifests/sha256:") {
-                true => honest.body(evil.clone()).without(DIGEST),
-                false => honest.without(DIGEST),
-            },
-        );
+    let (registry, digest) = with_apps(move |asked, honest| {
+        if asked.is("GET", "/v2/a/manifests/sha256:") {
+            honest.body(evil.clone()).without(DIGEST)
+        } else {
+            honest.without(DIGEST)
+        }
+    });
     assert!(refused(&registry, "a:1").contains(&digest.to_string()));
     let honest = pull(&registry, "evil:1").unwrap();
     assert_eq!(honest.component, app_of("mallory"));
@@ -82,11 +82,13 @@ fn another_component_than_the_manifest_names_is_found_out() {
     assert_eq!(same_length.len(), honest_length);
     for evil in [app_of("mallory"), longer, cut, same_length, Vec::new()] {
         let body = evil.clone();
-        let (registry, digest) =
-            with_apps(move |asked, honest| match asked.is("GET", "/v2/a/blobs/") {
-                true => honest.body(body.clone()),
-                false => honest,
-            });
+        let (registry, digest) = with_apps(move |asked, honest| {
+            if asked.is("GET", "/v2/a/blobs/") {
+                honest.body(body.clone())
+            } else {
+                honest
+            }
+        });
         for name in ["a:1", &format!("a@{digest}")] {
             let expected = format!(
                 "the registry gave other bytes for the component than it promised: they are not \
@@ -113,9 +115,12 @@ fn answers_without_end_are_read_up_to_a_bound() {
             "the manifest is too large: at most 256 KiB",
         ),
     ] {
-        let (registry, digest) = with_apps(move |asked, honest| match asked.is("GET", part) {
-            true => honest.body(vec![b' '; 1 << 16]).ending(Ending::Endless),
-            false => honest,
+        let (registry, digest) = with_apps(move |asked, honest| {
+            if asked.is("GET", part) {
+                honest.body(vec![b' '; 1 << 16]).ending(Ending::Endless)
+            } else {
+                honest
+            }
         });
         let name = if by_tag {
             "a:1".to_owned()
@@ -132,9 +137,12 @@ fn answers_without_end_are_read_up_to_a_bound() {
 fn what_takes_too_long_is_given_up() {
     for ending in [Ending::Stalls, Ending::Drips] {
         for part in ["/manifests/", "/blobs/"] {
-            let (registry, _) = with_apps(move |asked, honest| match asked.is("GET", part) {
-                true => honest.body("{").ending(ending),
-                false => honest,
+            let (registry, _) = with_apps(move |asked, honest| {
+                if asked.is("GET", part) {
+                    honest.body("{").ending(ending)
+                } else {
+                    honest
+                }
             });
             // Enough may drip in that time to be none of these bytes.
             let bounds = TransferBounds {
@@ -158,9 +166,12 @@ fn what_takes_too_long_is_given_up() {
 #[test]
 fn what_breaks_off_is_not_taken() {
     for part in ["/manifests/", "/blobs/"] {
-        let (registry, _) = with_apps(move |asked, honest| match asked.is("GET", part) {
-            true => honest.ending(Ending::BreaksOff),
-            false => honest,
+        let (registry, _) = with_apps(move |asked, honest| {
+            if asked.is("GET", part) {
+                honest.ending(Ending::BreaksOff)
+            } else {
+                honest
+            }
         });
         let said = refused(&registry, "a:1");
         assert!(
@@ -254,9 +265,12 @@ fn what_is_no_app_is_not_taken() {
 fn a_registry_may_send_us_on_to_where_the_bytes_are() {
     let (store, _) = with_apps(|_, honest| honest);
     let place = format!("http://{}", store.host());
-    let (registry, _) = with_apps(move |asked, honest| match asked.is("GET", "/blobs/") {
-        true => Answer::new(307, "").with("Location", format!("{place}{}", asked.path)),
-        false => honest,
+    let (registry, _) = with_apps(move |asked, honest| {
+        if asked.is("GET", "/blobs/") {
+            Answer::new(307, "").with("Location", format!("{place}{}", asked.path))
+        } else {
+            honest
+        }
     });
     assert_eq!(pull(&registry, "a:1").unwrap().component, app());
     assert!(store.asked().iter().any(|it| it.is("GET", "/blobs/")));
@@ -274,9 +288,12 @@ fn nobody_is_sent_on_to_where_others_read_along_or_for_ever() {
         forever,
     ] {
         for part in ["/manifests/", "/blobs/"] {
-            let (registry, _) = with_apps(move |asked, honest| match asked.is("GET", part) {
-                true => Answer::new(307, "").with("Location", place),
-                false => honest,
+            let (registry, _) = with_apps(move |asked, honest| {
+                if asked.is("GET", part) {
+                    Answer::new(307, "").with("Location", place)
+                } else {
+                    honest
+                }
             });
             let expected = match (place == forever, part) {
                 (false, _) => format!("redirects to {place}, which is not encrypted"),

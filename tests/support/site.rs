@@ -22,9 +22,10 @@ impl Site {
     /// very many files.
     pub fn in_memory() -> Self {
         let memory = PathBuf::from("/dev/shm");
-        match memory.is_dir() {
-            true => Self::new_in(&memory),
-            false => Self::new(),
+        if memory.is_dir() {
+            Self::new_in(&memory)
+        } else {
+            Self::new()
         }
     }
 

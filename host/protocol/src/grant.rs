@@ -324,10 +324,10 @@ fn covers<T>(
         let mut longer = vec![false; other.len() + 1];
         longer[other.len()] = is_any(part) && holds[other.len()];
         for (o, theirs) in other.iter().enumerate().rev() {
-            longer[o] = match is_any(part) {
-                // It stands for nothing here, or for one of theirs and what follows.
-                true => holds[o] || longer[o + 1],
-                false => !is_any(theirs) && part_covers(part, theirs) && holds[o + 1],
+            longer[o] = if is_any(part) {
+                holds[o] || longer[o + 1]
+            } else {
+                !is_any(theirs) && part_covers(part, theirs) && holds[o + 1]
             };
         }
         holds = longer;

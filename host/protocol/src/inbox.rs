@@ -320,17 +320,19 @@ impl Inbox {
         self.active += 1;
         self.call_up(&address.folder().sender_name().cloned());
         let answered = answered.map(|it| it.version.stamp);
-        Some(match self.is_given_up(&address) {
-            true => Action::Find(address, answered),
-            false => Action::Load(address, answered),
+        Some(if self.is_given_up(&address) {
+            Action::Find(address, answered)
+        } else {
+            Action::Load(address, answered)
         })
     }
 
     /// Returns when [`Inbox::poll`] has something to do without an event.
     pub fn wakes_at(&self) -> Option<Instant> {
-        match self.closing {
-            true => None,
-            false => self.waiting.keys().next().map(|(at, _)| *at),
+        if self.closing {
+            None
+        } else {
+            self.waiting.keys().next().map(|(at, _)| *at)
         }
     }
 
@@ -549,9 +551,10 @@ impl Inbox {
             }
             Some(folder) => Sender {
                 email: folder.to_owned(),
-                proof: match request.headers.are_of_http_api() {
-                    true => Proof::Claimed,
-                    false => Proof::Folder,
+                proof: if request.headers.are_of_http_api() {
+                    Proof::Claimed
+                } else {
+                    Proof::Folder
                 },
             },
             None => Sender {
@@ -620,12 +623,11 @@ impl Inbox {
             return self.refuse(address, version, 0, refusal, None);
         }
         self.ended(&address);
-        match again {
-            true => self.enqueue(address, None, Some(trouble)),
-            false => {
-                let at = settles_at.min(now.instant + self.limits.reread);
-                self.wait(address, at, trouble);
-            }
+        if again {
+            self.enqueue(address, None, Some(trouble))
+        } else {
+            let at = settles_at.min(now.instant + self.limits.reread);
+            self.wait(address, at, trouble);
         }
     }
 
@@ -698,14 +700,13 @@ impl Inbox {
     fn known(&mut self, address: Address, answered: Answered, again: bool) {
         self.ended(&address);
         self.pardon(&address);
-        match again {
-            true => self.enqueue(address, Some(answered), None),
-            false => {
-                // One that was forgotten meanwhile is not to be remembered for ever.
-                let oldest = self.answered.front();
-                if oldest.is_some_and(|(_, oldest)| *oldest <= answered.key) {
-                    self.requests.insert(address, State::Answered(answered));
-                }
+        if again {
+            self.enqueue(address, Some(answered), None)
+        } else {
+            // One that was forgotten meanwhile is not to be remembered for ever.
+            let oldest = self.answered.front();
+            if oldest.is_some_and(|(_, oldest)| *oldest <= answered.key) {
+                self.requests.insert(address, State::Answered(answered));
             }
         }
     }

@@ -75,9 +75,10 @@ rules:
         )
         .expect("a text takes what is written");
     }
-    match n_rules > MOST_RULES || rules.len() > MOST_BYTES {
-        true => RELEASED_RPC_RULES.to_owned(),
-        false => format!("{OWN}{}\n{rules}", digest(&rules)),
+    if n_rules > MOST_RULES || rules.len() > MOST_BYTES {
+        RELEASED_RPC_RULES.to_owned()
+    } else {
+        format!("{OWN}{}\n{rules}", digest(&rules))
     }
 }
 

@@ -53,9 +53,10 @@ pub(crate) struct FolderChange<'a> {
 impl FolderChange<'_> {
     /// Returns the path of what it happened to.
     pub(crate) fn path(&self) -> Arc<str> {
-        match self.folder.is_empty() {
-            true => Arc::from(self.name),
-            false => Arc::from(format!("{}/{}", self.folder, self.name)),
+        if self.folder.is_empty() {
+            Arc::from(self.name)
+        } else {
+            Arc::from(format!("{}/{}", self.folder, self.name))
         }
     }
 }

@@ -201,9 +201,10 @@ fn cleaned(pattern: &str) -> String {
             name => names.push(name),
         }
     }
-    match names.is_empty() {
-        true => ".".to_owned(),
-        false => names.join("/"),
+    if names.is_empty() {
+        ".".to_owned()
+    } else {
+        names.join("/")
     }
 }
 

@@ -138,9 +138,10 @@ fn tell(
     for (kind, sum) in sums {
         ui.line(&sum.to_line(*kind))?;
     }
-    match args.dry_run {
-        true => ui.line(&format!("{} in all; nothing was cleared", mib(all)))?,
-        false => ui.line(&format!("Cleared {} of {}", mib(freed), mib(all)))?,
+    if args.dry_run {
+        ui.line(&format!("{} in all; nothing was cleared", mib(all)))?
+    } else {
+        ui.line(&format!("Cleared {} of {}", mib(freed), mib(all)))?
     }
     let stays = sums.iter().any(|(kind, sum)| {
         *kind == Kind::PythonTools && sum.n_items > sum.n_deleted + sum.n_in_use

@@ -22,9 +22,10 @@ pub(crate) struct Plan {
 
 impl Plan {
     fn n(self, usual: usize) -> usize {
-        match self.is_quick {
-            true => usual.div_ceil(20),
-            false => usual,
+        if self.is_quick {
+            usual.div_ceil(20)
+        } else {
+            usual
         }
     }
 }

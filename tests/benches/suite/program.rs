@@ -72,9 +72,10 @@ impl Guest {
 
     /// What an app keeps lies in the home, so beside the data folder.
     fn command(&self, site: &Site) -> Command {
-        let cache = match self.is_cold {
-            true => site.path().join("cache"),
-            false => cache(),
+        let cache = if self.is_cold {
+            site.path().join("cache")
+        } else {
+            cache()
         };
         let mut command = Command::new(env!("CARGO_BIN_EXE_syft-host"));
         command

@@ -63,9 +63,10 @@ impl Report {
 
     fn heading(&self) -> String {
         let machine = |key| word(&self.machine, key);
-        let quick = match self.plan.is_quick {
-            true => " A quick run: too little is measured for the figures to say much.",
-            false => "",
+        let quick = if self.plan.is_quick {
+            " A quick run: too little is measured for the figures to say much."
+        } else {
+            ""
         };
         format!(
             "# syft-host {}, commit {}\n\n\

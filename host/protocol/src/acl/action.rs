@@ -144,9 +144,10 @@ fn word(text: &str) -> Result<(&str, &str), Fault> {
         || after.starts_with(SPACES)
         || after.starts_with(['.', ',', '|', ':', ')', '('])
         || after.starts_with("}}");
-    match ends {
-        true => Ok((name, after)),
-        false => Err(Fault::Failing),
+    if ends {
+        Ok((name, after))
+    } else {
+        Err(Fault::Failing)
     }
 }
 

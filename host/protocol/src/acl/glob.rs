@@ -99,9 +99,10 @@ impl Attempt {
                 Step::Stuck => {
                     let rest = &self.pattern[self.at.pattern..];
                     work.spend(rest.len())?;
-                    return Ok(match is_valid(rest) {
-                        true => Found::Mismatch,
-                        false => Found::BadPattern,
+                    return Ok(if is_valid(rest) {
+                        Found::Mismatch
+                    } else {
+                        Found::BadPattern
                     });
                 }
             }
@@ -136,9 +137,10 @@ impl Attempt {
             }
             b'\\' => {
                 self.at.pattern += 1;
-                match self.at.pattern == self.pattern.len() {
-                    true => Ok(Step::Done(Found::BadPattern)),
-                    false => Ok(self.literal(c)),
+                if self.at.pattern == self.pattern.len() {
+                    Ok(Step::Done(Found::BadPattern))
+                } else {
+                    Ok(self.literal(c))
                 }
             }
             _ => Ok(self.literal(c)),

@@ -39,9 +39,10 @@ pub(super) fn clean(path: &str) -> Result<String, PathFault> {
             name => segments.push(name),
         }
     }
-    match segments.is_empty() {
-        true => Err(PathFault::Root),
-        false => Ok(segments.join("/")),
+    if segments.is_empty() {
+        Err(PathFault::Root)
+    } else {
+        Ok(segments.join("/"))
     }
 }
 

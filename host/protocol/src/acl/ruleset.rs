@@ -180,12 +180,13 @@ impl Reader {
 
     fn pattern(&mut self, node: Node) -> Result<String, AclError> {
         let pattern = self.document.text(node, "`pattern`")?.unwrap_or_default();
-        match pattern.len() > MAX_PATTERN_BYTES {
-            true => Err(AclError::TooMuch {
+        if pattern.len() > MAX_PATTERN_BYTES {
+            Err(AclError::TooMuch {
                 limit: MAX_PATTERN_BYTES,
                 what: "bytes in a pattern",
-            }),
-            false => Ok(pattern),
+            })
+        } else {
+            Ok(pattern)
         }
     }
 

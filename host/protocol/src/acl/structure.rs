@@ -75,9 +75,10 @@ pub(super) fn check_plain(
 
 /// Fails where a text in lines of its own has a tab, which may indent it.
 pub(super) fn check_block(text: &str, block: &Range<usize>) -> Result<(), AclError> {
-    match text[block.clone()].contains('\t') {
-        true => Err(unsupported(text, block.start, "a tab in such a text")),
-        false => Ok(()),
+    if text[block.clone()].contains('\t') {
+        Err(unsupported(text, block.start, "a tab in such a text"))
+    } else {
+        Ok(())
     }
 }
 

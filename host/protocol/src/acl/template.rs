@@ -220,9 +220,10 @@ fn check_stages(commands: &[Command]) -> Result<(), Fault> {
         Some(Operand::Function(_)) => true,
         Some(_) => at == 0 && command.len() == 1,
     };
-    match commands.iter().enumerate().all(starts_well) {
-        true => Ok(()),
-        false => Err(Fault::Failing),
+    if commands.iter().enumerate().all(starts_well) {
+        Ok(())
+    } else {
+        Err(Fault::Failing)
     }
 }
 

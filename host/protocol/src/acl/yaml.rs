@@ -82,12 +82,13 @@ fn fault(error: &ScanError, is_in_brackets: bool) -> AclError {
         | ErrorKind::TabInPlainScalar => is_in_brackets,
         _ => false,
     };
-    match server_may_read {
-        true => AclError::Unsupported {
+    if server_may_read {
+        AclError::Unsupported {
             line,
             what: format!("what the server may read ({problem})"),
-        },
-        false => AclError::Syntax { line, problem },
+        }
+    } else {
+        AclError::Syntax { line, problem }
     }
 }
 

@@ -189,15 +189,14 @@ impl ObservedFiles {
     /// Takes note of all files that there are below a datasite, or beside the datasites if its
     /// name is empty: has those looked at that were not found.
     pub fn scanned_below(&mut self, now: Instant, datasite: &str, found: &HashSet<Arc<str>>) {
-        let known = match datasite.is_empty() {
-            true => {
-                let settled = self.settled.keys();
-                settled
-                    .filter(|path| !path.contains('/'))
-                    .cloned()
-                    .collect()
-            }
-            false => self.below(datasite),
+        let known = if datasite.is_empty() {
+            let settled = self.settled.keys();
+            settled
+                .filter(|path| !path.contains('/'))
+                .cloned()
+                .collect()
+        } else {
+            self.below(datasite)
         };
         for path in known.iter().filter(|path| !found.contains(*path)) {
             self.hint(now, path, FileHint::Unknown);
@@ -449,8 +448,9 @@ impl ObservedFiles {
 }
 
 fn hint_of(may_be_open: bool) -> FileHint {
-    match may_be_open {
-        true => FileHint::Unknown,
-        false => FileHint::Whole,
+    if may_be_open {
+        FileHint::Unknown
+    } else {
+        FileHint::Whole
     }
 }

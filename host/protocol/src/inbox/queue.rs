@@ -173,9 +173,10 @@ impl Queue {
     }
 
     fn who(&self, address: &Address) -> Who {
-        match self.crashes.contains_key(address) {
-            true => Who::Suspects,
-            false => Who::Sender(address.folder().sender_name().cloned()),
+        if self.crashes.contains_key(address) {
+            Who::Suspects
+        } else {
+            Who::Sender(address.folder().sender_name().cloned())
         }
     }
 }

@@ -236,9 +236,10 @@ impl World {
             && let Some((folder, _)) = path.split_once('/')
         {
             let folder: Arc<str> = Arc::from(folder);
-            let event = match self.tree.contains_key(path) {
-                true => Event::FolderCame(folder),
-                false => Event::FolderLeft(folder),
+            let event = if self.tree.contains_key(path) {
+                Event::FolderCame(folder)
+            } else {
+                Event::FolderLeft(folder)
             };
             self.handle(event);
         }

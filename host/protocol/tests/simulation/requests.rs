@@ -689,9 +689,10 @@ impl World {
     }
 
     fn request(&self, message: Message) -> Request {
-        let end = match self.short.contains(&message.id) {
-            true => 1_000_000_000_000_000 + 20_000_000,
-            false => i64::MAX / 2,
+        let end = if self.short.contains(&message.id) {
+            1_000_000_000_000_000 + 20_000_000
+        } else {
+            i64::MAX / 2
         };
         Request {
             id: None,

@@ -181,9 +181,10 @@ impl WatchScope {
                 self.sort_in(&folder, &names, entry.file_type(), &mut read);
             }
             let is_enough = read.n_names >= most || read.folders.len() >= FOLDERS_AT_ONCE;
-            Ok(match is_enough {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
+            Ok(if is_enough {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             })
         })?;
         read.rest = (!cursor.is_at_start()).then_some(cursor);

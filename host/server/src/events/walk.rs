@@ -153,13 +153,12 @@ impl Branch {
     /// Takes note of what was read of a folder.
     pub(super) fn take(&mut self, path: Arc<str>, read: FolderRead, scan: &mut FileScan) {
         self.left.extend(read.rest.map(|cursor| (path, cursor)));
-        match self.top.is_empty() {
-            true => self.datasites.extend(read.folders),
-            false => {
-                let folders = read.folders.into_iter();
-                let folders = folders.map(|path| (path, Cursor::default()));
-                self.left.extend(folders);
-            }
+        if self.top.is_empty() {
+            self.datasites.extend(read.folders)
+        } else {
+            let folders = read.folders.into_iter();
+            let folders = folders.map(|path| (path, Cursor::default()));
+            self.left.extend(folders);
         }
         let room = MAX_FILES.saturating_sub(self.seen.len());
         self.seen.extend(read.files.keys().take(room).cloned());

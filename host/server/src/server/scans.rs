@@ -200,17 +200,19 @@ fn go_round(tree: &Tree, courses: VecDeque<EndpointScan>, scan: &mut TreeScan) -
     let start = Instant::now();
     let (mut left, mut done) = (VecDeque::new(), VecDeque::new());
     for mut course in courses {
-        match tree.scan_slice(&mut course, scan) {
-            true => done.push_back(course),
-            false => left.push_back(course),
+        if tree.scan_slice(&mut course, scan) {
+            done.push_back(course)
+        } else {
+            left.push_back(course)
         }
     }
     while start.elapsed() < ROUND
         && let Some(mut course) = left.pop_front()
     {
-        match tree.scan_slice(&mut course, scan) {
-            true => done.push_back(course),
-            false => left.push_back(course),
+        if tree.scan_slice(&mut course, scan) {
+            done.push_back(course)
+        } else {
+            left.push_back(course)
         }
     }
     let is_over = left.is_empty();

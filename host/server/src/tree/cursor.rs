@@ -104,9 +104,10 @@ mod tests {
         let mut names = Vec::new();
         let read = cursor.read_on(open.as_fd(), |entry| {
             names.push(entry.file_name().to_string_lossy().into_owned());
-            Ok(match names.len() < most {
-                true => ControlFlow::Continue(()),
-                false => ControlFlow::Break(()),
+            Ok(if names.len() < most {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             })
         });
         read.expect("it can be read");

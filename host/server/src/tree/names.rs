@@ -44,9 +44,10 @@ pub(super) fn read_names(
             names.sort_in(dir, name, entry.file_type(), is_thorough);
         }
         let is_enough = names.n_read >= most || names.requests.len() >= MOST_REQUESTS;
-        Ok(match is_enough {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
+        Ok(if is_enough {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         })
     })?;
     Ok(names)

@@ -122,9 +122,10 @@ impl TreeWatcher {
         let endpoint = folder.endpoint().as_str();
         if folder.sender().is_none() {
             let interest = WatchMask::ArrivalsAndFolders;
-            return match self.folders.cover(dir, &path, interest, None) {
-                true => WatchResult::Watched,
-                false => WatchResult::Refused,
+            return if self.folders.cover(dir, &path, interest, None) {
+                WatchResult::Watched
+            } else {
+                WatchResult::Refused
             };
         }
         let claim = self.slots().claim(endpoint, &path, grade);

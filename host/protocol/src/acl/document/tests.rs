@@ -58,13 +58,15 @@ fn is_read_as_the_server_loads_it_or_not_at_all() {
 fn ascii(json: &str) -> String {
     let mut units = [0; 2];
     json.chars()
-        .map(|c| match c.is_ascii() {
-            true => c.to_string(),
-            false => c
-                .encode_utf16(&mut units)
-                .iter()
-                .map(|unit| format!("\\u{unit:04x}"))
-                .collect(),
+        .map(|c| {
+            if c.is_ascii() {
+                c.to_string()
+            } else {
+                c.encode_utf16(&mut units)
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}"))
+                    .collect()
+            }
         })
         .collect()
 }
