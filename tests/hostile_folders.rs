@@ -216,7 +216,7 @@ fn archives_beside_a_program_are_no_packages() {
             command_line.args([command, "app.py"]);
             let said = Ended::of(&output_of_build(&mut command_line)).refused();
             let expected = format!(
-                "requirements.txt:1: it names an archive, not a package of the index:\n  │ {name}"
+                "requirements.txt:1: it names an archive, not a package of the index:\n    │ {name}"
             );
             assert!(said.contains(&expected), "{said}");
             trap.is_untouched();

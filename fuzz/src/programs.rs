@@ -11,7 +11,9 @@ pub fn requirements(bytes: &[u8]) {
         Ok(requirements) => requirements,
         Err((line, message)) => {
             assert!((1..=text.lines().count()).contains(&line));
-            return assert_is_short_line(&message, 150);
+            return message
+                .lines()
+                .for_each(|line| assert_is_short_line(line, 150));
         }
     };
     let lines = requirements.lines();

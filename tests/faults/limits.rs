@@ -50,7 +50,7 @@ fn without_inotify_everything_is_found_by_scanning() {
         let host = Host::spawn(&site, run_after(&site, &NEW_USER, &words, &component));
         site.write("public/a", "");
         host.wait_for_log("the app to be told", |line| {
-            says(line, "taken") && says(line, "public/a")
+            says(line, "delivered") && says(line, "public/a")
         });
         let journal = journal(&host);
         assert!(journal.iter().any(|it| brief(it) == "created public/a"));

@@ -206,7 +206,7 @@ fn requirements_name_packages_and_nothing_else() {
                 "attrs\n--index-url https://example.org\n",
             ),
         ],
-        &["requirements.txt:2: it names no package:\n  │ --index-url https://example.org"],
+        &["requirements.txt:2: it names no package:\n    │ --index-url https://example.org"],
     );
 }
 

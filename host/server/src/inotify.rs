@@ -1,4 +1,4 @@
-//! ChangeKind the kernel tells of folders, for all apps of the process.
+//! What the kernel tells of folders, for all apps of the process.
 //!
 //! It is inotify itself: a folder is watched by the handle that was opened without
 //! following links, a folder that was moved keeps its watch and gets its new path, and
@@ -31,7 +31,7 @@ const CALM: Duration = Duration::from_secs(60);
 
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
 
-/// ChangeKind becomes known of a folder's content. The thread that tells of it must not be kept
+/// Learns what happens in a folder. The thread that tells of it must not be kept
 /// waiting: the kernel's queue overflows where nobody reads it.
 pub(crate) trait ChangeObserver: Send + Sync {
     /// Takes note of an event.
@@ -74,7 +74,7 @@ pub(crate) enum ChangeKind {
     Touched,
 }
 
-/// ChangeKind somebody wants to know of a folder.
+/// What somebody wants to know of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WatchMask {
     /// Files that are written or moved in.
@@ -284,8 +284,10 @@ impl Table {
 
     /// Ends a watch for one of those who have it.
     fn release(&mut self, number: u32, watch: i32) {
+        // The kernel may have ended it meanwhile.
+        let was_watched = self.is_watched(watch);
         self.remove(number, watch);
-        if self.is_watched(watch) {
+        if !was_watched || self.is_watched(watch) {
             return;
         }
         self.n_watched -= 1;
@@ -370,7 +372,7 @@ impl Table {
     }
 
     fn note(&self, event: &inotify::Event<'_>) {
-        // ChangeKind is not UTF-8 is nothing that a request or a guest could name.
+        // No request and no guest could name what is not UTF-8.
         let name = event.file_name().and_then(|name| name.to_str().ok());
         let Some(name) = name else { return };
         let flags = event.events();
@@ -538,6 +540,19 @@ mod tests {
         assert_eq!(paths(&table, 2), [("its/own/a", 7)]);
         table.release(2, 7);
         assert_eq!((table.is_watched(7), table.n_watched), (false, 0));
+    }
+
+    #[test]
+    fn a_watch_that_the_kernel_has_ended_is_released_once() {
+        let mut table = table_for(1);
+        insert(&mut table, 1, 1, "a");
+        insert(&mut table, 1, 2, "b");
+        let all = table.all(1);
+        table.ended(1);
+        for watch in all {
+            table.release(1, watch);
+        }
+        assert_eq!(table.n_watched, 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::inotify::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, Wa
 /// everything.
 const MAX_HINTS: usize = 65_536;
 
-/// ChangeKind may have changed since the last look.
+/// What may have changed since the last look.
 #[derive(Debug, Default)]
 pub(crate) struct Hints {
     /// Files, or what may be such.

@@ -19,7 +19,7 @@ use crate::inotify::{ChangeKind, ChangeObserver, FolderChange, FolderWatcher, Wa
 /// everything.
 const MAX_HINTS: usize = 16_384;
 
-/// ChangeKind may have changed since the last look. Folders are paths below the watched root.
+/// What may have changed since the last look. Folders are paths below the watched root.
 #[derive(Debug, Default)]
 pub struct TreeHints {
     /// Requests that were written or moved in, by their folders.
