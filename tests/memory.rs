@@ -1,10 +1,13 @@
 //! What guests make the host hold is counted and bounded, for each call and for all together.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::support::client::{Sent, call, send};
 use crate::support::guests::guest;
-use crate::support::host::{Host, output, syft_host};
+use crate::support::host::{Host, output, peak_memory, syft_host};
+use crate::support::installed::{Installation, Serving};
 use crate::support::site::Site;
 use crate::support::wait_for;
 
@@ -112,6 +115,33 @@ fn small_calls_go_on_while_large_ones_wait() {
     for sent in large {
         assert_eq!(sent.answer().status(), 200);
     }
+}
+
+/// The total is of all apps: what one of them takes leaves room for another.
+#[test]
+fn an_app_that_takes_all_it_can_leaves_room_for_others() {
+    let site = Site::in_memory();
+    let installed = Installation::new(&site);
+    let hoarder = fs::read(guest("hoarder")).unwrap();
+    for name in ["greedy", "modest"] {
+        installed.put(name, &hoarder);
+    }
+    let serving = Serving::start(&site, &["--memory-total", "512MiB"]);
+    for name in ["greedy", "modest"] {
+        serving.wait_for_nth(1, "app-started", name);
+    }
+    let body = json!({"bytes": 100 << 20}).to_string();
+    let fill = |_| send(&site.rpc("greedy"), "fill", Some(body.as_bytes()));
+    let large: Vec<Sent> = (0..24).map(fill).collect();
+    for _ in 0..5 {
+        let answer = call(&site.rpc("modest"), "ok", "");
+        assert_eq!((answer.status(), answer.text().as_str()), (200, "ok"));
+    }
+    for sent in large {
+        assert_eq!(sent.answer().status(), 200);
+    }
+    let peak = peak_memory(serving.pid());
+    assert!(peak < (512 << 20) + (128 << 20), "{} MiB", peak >> 20);
 }
 
 #[test]

@@ -158,15 +158,20 @@ impl Host {
 
     /// Returns the most memory that it has used, in bytes.
     pub fn peak_memory(&self) -> usize {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = fs::read_to_string(path).unwrap();
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .unwrap();
-        let kib: usize = line.trim().trim_end_matches(" kB").parse().unwrap();
-        kib << 10
+        peak_memory(self.pid())
     }
+}
+
+/// Returns the most memory that a process has used, in bytes.
+pub fn peak_memory(pid: rustix::process::Pid) -> usize {
+    let path = format!("/proc/{}/status", pid.as_raw_nonzero());
+    let status = fs::read_to_string(path).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let kib: usize = line.trim().trim_end_matches(" kB").parse().unwrap();
+    kib << 10
 }
 
 impl Drop for Host {
