@@ -223,6 +223,7 @@ pub(crate) fn components() -> Vec<Vec<u8>> {
     ]
 }
 
+#[cfg(feature = "host")]
 pub(crate) fn requirements() -> Vec<Vec<u8>> {
     texts_of(&[
         "# a\n\njinja2 == 3.1 # b\nLoguru\r\nsyft_event==0.4.3\n",
@@ -253,6 +254,7 @@ pub(crate) fn stamps() -> Vec<Vec<u8>> {
     vec![(0..64).collect(), vec![0xff; 65], Vec::new()]
 }
 
+#[cfg(feature = "host")]
 pub(crate) fn paths() -> Vec<Vec<u8>> {
     texts_of(&[
         "a@x.org/public\n../private/./x//y/",
