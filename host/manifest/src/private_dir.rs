@@ -70,7 +70,7 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Returns a number that is another one once a file of a folder was written by [`write`], or
+/// Returns a number that is another one once a file of a folder was written by [`write()`], or
 /// removed.
 ///
 /// # Errors
