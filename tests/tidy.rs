@@ -2,8 +2,8 @@
 //!
 //! Why: docs/decisions/53-crates-by-what-they-may-touch.md
 
+mod dependencies;
 mod documents;
-
 mod layers;
 mod names;
 mod source;

@@ -1,7 +1,6 @@
-//! Which module and which crate may know which: dependencies point one way.
+//! Which module may know which: imports point one way.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use super::source::{Module, imports, sources};
 use crate::support::guests::repository;
@@ -62,16 +61,6 @@ const LAYERED: &[Layered] = &[
             &["commands"],
         ],
     },
-];
-
-/// Crates of the workspace, each row after all that it may depend on.
-const CRATES: &[&[&str]] = &[
-    &["host/protocol", "guest-sdk/macros"],
-    &["host/manifest", "guest-sdk", "guest-python"],
-    &["host/package", "host/runtime"],
-    &["host/server"],
-    &["host"],
-    &["fuzz"],
 ];
 
 /// Folders of crates in which modules of different folders may not form a circle.
@@ -182,44 +171,6 @@ fn reach<'a>(imports: &'a Imports, from: &Module) -> BTreeSet<&'a Module> {
         }
     }
     reached
-}
-
-#[test]
-fn crates_depend_on_those_before_them() {
-    let crates: Vec<(usize, &str)> = (CRATES.iter().enumerate())
-        .flat_map(|(row, crates)| crates.iter().map(move |folder| (row, *folder)))
-        .collect();
-    let manifests: Vec<(usize, toml::Table)> = (crates.iter())
-        .map(|(row, folder)| {
-            let text = fs::read_to_string(repository().join(folder).join("Cargo.toml")).unwrap();
-            (*row, text.parse().unwrap())
-        })
-        .collect();
-    let name = |manifest: &toml::Table| manifest["package"]["name"].as_str().unwrap().to_owned();
-    let rows: BTreeMap<String, usize> = manifests
-        .iter()
-        .map(|(row, manifest)| (name(manifest), *row))
-        .collect();
-    for (row, manifest) in &manifests {
-        for kind in ["dependencies", "build-dependencies"] {
-            let depends = manifest.get(kind).and_then(toml::Value::as_table);
-            for on in depends.into_iter().flat_map(toml::Table::keys) {
-                let is_before = rows.get(on).is_none_or(|other| other < row);
-                assert!(is_before, "{} depends on {on}", name(manifest));
-            }
-        }
-    }
-    let workspace = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
-    let workspace: toml::Table = workspace.parse().unwrap();
-    let members = workspace["workspace"]["members"].as_array().unwrap();
-    let mut members: Vec<&str> = members
-        .iter()
-        .map(|member| member.as_str().unwrap())
-        .collect();
-    let mut listed: Vec<&str> = crates.iter().map(|(_, folder)| *folder).collect();
-    members.sort_unstable();
-    listed.sort_unstable();
-    assert_eq!(members, listed, "each crate has its row");
 }
 
 #[test]

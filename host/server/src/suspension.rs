@@ -1,5 +1,5 @@
-//! Suspension of apps during whose calls the host crashed, or ran out of memory, several times.
-//! The owner resumes them.
+//! Suspension of apps during whose calls the host crashed several times, or was ended by the kernel
+//! for want of memory. The owner resumes them.
 //!
 //! Only requests and events that were given up for crashes count. In the end each of those runs
 //! alone, with no other suspected one of any app beside it, so an app that was merely at work

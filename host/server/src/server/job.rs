@@ -178,7 +178,7 @@ impl RequestJob<'_> {
                 Closed::Answered
             }
             Ok(WriteResult::Gone) => {
-                tracing::debug!(%address, "the request is gone, its answer is dropped");
+                tracing::debug!(%address, "the request is gone, no answer is written");
                 Closed::Gone
             }
             Err(error) => {
