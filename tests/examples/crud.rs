@@ -106,9 +106,9 @@ fn one_of_many_creates_a_note() {
             .collect();
         callers
             .into_iter()
-            .map(|it| it.join().unwrap())
+            .map(|caller| caller.join().unwrap())
             .collect::<Vec<_>>()
     });
-    let of = |status| statuses.iter().filter(|it| **it == status).count();
+    let of = |wanted| statuses.iter().filter(|status| **status == wanted).count();
     assert_eq!((of(201), of(409)), (1, 15), "{statuses:?}");
 }

@@ -54,7 +54,7 @@ fn ranks_what_datasites_publish_and_names_what_it_skips() {
         ])
     );
     let skipped = ranking["skipped"].as_array().unwrap();
-    let skipped: Vec<_> = skipped.iter().map(|it| &it["datasite"]).collect();
+    let skipped: Vec<_> = skipped.iter().map(|entry| &entry["datasite"]).collect();
     assert_eq!(
         json!(skipped),
         json!([
@@ -102,7 +102,7 @@ fn reads_only_what_was_approved() {
     let ranking = json_of(&call(&host.rpc, "ranking", ""));
     let places = ranking["places"].as_array().unwrap();
     assert!(
-        places.len() == 2 && places.iter().all(|it| it["datasite"] == BOB),
+        places.len() == 2 && places.iter().all(|place| place["datasite"] == BOB),
         "{ranking}"
     );
     assert_eq!(ranking["skipped"], json!([]));

@@ -59,7 +59,7 @@ fn datasites_that_are_away_for_a_while_are_served_when_they_are_back() {
             sent.push(send_elsewhere(&rpc, &site.rpc("app")));
         });
         sent.push(send(&host.rpc, "echo", Some(b"after")));
-        let texts: Vec<String> = sent.iter().map(|it| it.answer().text()).collect();
+        let texts: Vec<String> = sent.iter().map(|request| request.answer().text()).collect();
         assert_eq!(texts, ["before", "meanwhile", "after"]);
     }
 }
@@ -93,7 +93,7 @@ fn another_folder_in_the_place_of_the_apps_is_served_and_so_is_the_first_again()
 fn deleted(host: &Host) -> Vec<String> {
     let all = journal(host).iter().map(brief).collect::<Vec<_>>();
     all.into_iter()
-        .filter(|it| it.starts_with("deleted"))
+        .filter(|event| event.starts_with("deleted"))
         .collect()
 }
 

@@ -53,7 +53,11 @@ fn without_inotify_everything_is_found_by_scanning() {
             says(line, "delivered") && says(line, "public/a")
         });
         let journal = journal(&host);
-        assert!(journal.iter().any(|it| brief(it) == "created public/a"));
+        assert!(
+            journal
+                .iter()
+                .any(|event| brief(event) == "created public/a")
+        );
         let expected = format!("fs.inotify.{}", sysctl.replace("inotify", "user"));
         let log = host.log();
         let warned = log.iter().filter(|line| says(line, &expected)).count();

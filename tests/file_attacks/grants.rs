@@ -54,7 +54,7 @@ fn every_operation_works_with_its_grant() {
         assert!(outcome["error"].is_null(), "{step}: {outcome}");
     }
     let left = attack.run(json!([{"list": seen("app_data/app/out")}]));
-    let names = ["empty.txt", "moved.txt", "new.txt", "newer.txt"].map(|it| [it, "file"]);
+    let names = ["empty.txt", "moved.txt", "new.txt", "newer.txt"].map(|name| [name, "file"]);
     assert_eq!(left, json!([{"ok": names}]));
     let moved = attack.site.own("app_data/app/out/moved.txt");
     assert_eq!(std::fs::read_to_string(moved).unwrap(), "");
@@ -460,7 +460,9 @@ fn what_was_refused_is_logged_with_what_would_allow_it() {
     let approved = Approved::new(&["{datasite}/public/**"], &[], &[]);
     let host = start_files(&site, &approved, &[]);
     ops(&host, &json!([{"read": seen("private/key.txt")}]));
-    let line = host.wait_for_log("the refusal", |it| it["message"] == "file access denied");
+    let line = host.wait_for_log("the refusal", |line| {
+        line["message"] == "file access denied"
+    });
     assert_eq!(line["path"], format!("{OWNER}/private/key.txt"));
     let hint = line["hint"].as_str().unwrap();
     assert!(

@@ -313,10 +313,10 @@ fn control_characters_in_names_are_only_characters() {
                 json!({"list": seen("app_data/app/out")}),
                 ok(json!([[name, "file"], ["old.txt", "file"]])
                     .as_array()
-                    .map(|it| {
-                        let mut it = it.clone();
-                        it.sort_by_key(|entry| entry[0].as_str().unwrap().to_owned());
-                        it
+                    .map(|entries| {
+                        let mut entries = entries.clone();
+                        entries.sort_by_key(|entry| entry[0].as_str().unwrap().to_owned());
+                        entries
                     })
                     .unwrap()),
             ),

@@ -46,7 +46,7 @@ fn race_until(attack: &Attack, path: &str, steps: &Value, met: &[&str]) -> Strin
     let mut outcomes = String::new();
     for _ in 0..20 {
         outcomes += &race(attack, path, steps).to_string();
-        if met.iter().all(|it| outcomes.contains(it)) {
+        if met.iter().all(|outcome| outcomes.contains(outcome)) {
             break;
         }
     }
@@ -84,11 +84,11 @@ fn check_outside(attack: &Attack) {
         attack.site.own("private"),
     ];
     let after = crate::support::planted::snapshot(&attack.site);
-    for (path, was) in before.filter(|(path, _)| outside.iter().any(|it| path.starts_with(it))) {
+    for (path, was) in before.filter(|(path, _)| outside.iter().any(|dir| path.starts_with(dir))) {
         assert_eq!(after.get(path), Some(was), "{}", path.display());
     }
     let new = after.keys().find(|path| {
-        outside.iter().any(|it| path.starts_with(it)) && !attack.before.contains_key(*path)
+        outside.iter().any(|dir| path.starts_with(dir)) && !attack.before.contains_key(*path)
     });
     assert_eq!(new, None);
 }

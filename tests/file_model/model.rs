@@ -58,28 +58,32 @@ impl Policy {
         let in_app_data = path.get(1).is_some_and(|name| name == "app_data");
         let is_rpc = in_app_data && path.iter().skip(3).any(|name| name == "rpc");
         let starts = (0..=path.len()).map(|end| &path[..end]);
-        let mut denied = starts.filter(|start| self.deny.iter().any(|it| matches(it, start)));
+        let mut denied =
+            starts.filter(|start| self.deny.iter().any(|pattern| matches(pattern, start)));
         is_rpc || denied.next().is_some()
     }
 
     fn may_read(&self, path: &[String]) -> bool {
         let mut all = self.read.iter().chain(&self.write);
-        !self.is_closed(path) && all.any(|it| matches(it, path))
+        !self.is_closed(path) && all.any(|pattern| matches(pattern, path))
     }
 
     fn may_see(&self, path: &[String]) -> bool {
         let mut all = self.read.iter().chain(&self.write);
-        !self.is_closed(path) && all.any(|it| matches(it, path) || leads_below(it, path))
+        !self.is_closed(path)
+            && all.any(|pattern| matches(pattern, path) || leads_below(pattern, path))
     }
 
     fn may_write(&self, path: &[String]) -> bool {
         let is_ruling = path.iter().any(|name| name == "syft.pub.yaml");
-        !self.is_closed(path) && !is_ruling && self.write.iter().any(|it| matches(it, path))
+        !self.is_closed(path)
+            && !is_ruling
+            && self.write.iter().any(|pattern| matches(pattern, path))
     }
 
     fn may_make_folder(&self, path: &[String]) -> bool {
         let is_ruling = path.iter().any(|name| name == "syft.pub.yaml");
-        let is_on_the_way = self.write.iter().any(|it| is_start(it, path));
+        let is_on_the_way = self.write.iter().any(|pattern| is_start(pattern, path));
         self.may_write(path) || (!self.is_closed(path) && !is_ruling && is_on_the_way)
     }
 }
@@ -144,8 +148,8 @@ impl Model {
     }
 
     fn children(&self, path: &[String]) -> impl Iterator<Item = (&Names, &Node)> {
-        let is_child = |it: &Names| it.len() == path.len() + 1 && it.starts_with(path);
-        self.nodes.iter().filter(move |(it, _)| is_child(it))
+        let is_child = |names: &Names| names.len() == path.len() + 1 && names.starts_with(path);
+        self.nodes.iter().filter(move |(names, _)| is_child(names))
     }
 
     fn open_to_write(&self, path: &[String], creates: bool) -> Result<(), &'static str> {

@@ -112,9 +112,12 @@ fn what_an_app_says_of_itself_passes_for_nothing_of_ours() {
             let mut command = world.owner.command(&world.site, &install);
             let ended = Ended::of(&output(command.env("COLUMNS", width)));
             let shown = ended.stderr;
-            let theirs: Vec<&str> = shown.lines().filter(|it| it.starts_with("  │ ")).collect();
+            let theirs: Vec<&str> = shown
+                .lines()
+                .filter(|line| line.starts_with("  │ "))
+                .collect();
             assert!(!theirs.is_empty(), "{shown}");
-            let ours = shown.lines().filter(|it| !it.starts_with("  │ "));
+            let ours = shown.lines().filter(|line| !line.starts_with("  │ "));
             let ours = ours.collect::<Vec<_>>().join("\n");
             assert_eq!(ours.matches("Author").count(), 1, "{shown}");
             assert!(!ours.contains("which you know as"), "{shown}");

@@ -101,7 +101,7 @@ fn a_stolen_key_cannot_use_up_the_numbers_of_the_next() {
     let last = world.alice.signed(&world.site, &example("hello"), &last);
     world.install(&last);
     let keys = world.alice.take_key(4);
-    let [old, new] = keys.each_ref().map(|it| it.to_str().unwrap());
+    let [old, new] = keys.each_ref().map(|key| key.to_str().unwrap());
     let rotate = ["rotate", "--old", old, "--new", new];
     world.alice.run(&world.site, &rotate).succeeded();
     let mended = world.release("1.0.5", "");
@@ -240,7 +240,7 @@ fn an_author_revokes_what_was_installed_from_a_file() {
         world.alice.run(&world.site, publish).succeeded();
     }
     let served = Served::start(&world.site, &world.owner);
-    let failed = served.wait_for("the app to stop", |it| it["event"] == "app-failed");
+    let failed = served.wait_for("the app to stop", |event| event["event"] == "app-failed");
     assert!(
         failed["error"].as_str().unwrap().contains("revoked"),
         "{failed}"
@@ -284,7 +284,7 @@ fn a_file_that_is_swapped_afterwards_changes_nothing() {
         .join(format!("{kept}.wasm"));
     fs::write(&component, fs::read(example("hello")).unwrap()).unwrap();
     let served = Served::start(&world.site, &world.owner);
-    let failed = served.wait_for("the app to fail", |it| it["event"] == "app-failed");
+    let failed = served.wait_for("the app to fail", |event| event["event"] == "app-failed");
     let error = failed["error"].as_str().unwrap();
     assert!(error.contains("it has other bytes"), "{error}");
     let listed = world.owner_says(&["list"]);

@@ -171,7 +171,7 @@ fn a_host_that_serves_takes_what_wants_nothing_new() {
     wait_for("a release that waits", || {
         world.versions()[2]
             .as_deref()
-            .filter(|it| *it == "1.0.3")
+            .filter(|version| *version == "1.0.3")
             .map(|_| ())
     });
     let listed = world.owner_says(&["list"]);

@@ -76,7 +76,12 @@ fn a_password_is_told_to_who_asks_for_it_only() {
     let registry = Fake::honest();
     let reference = push(&registry, &alice("sesame")).unwrap();
     oci::pull(&reference, &alice("sesame"), &bounds()).unwrap();
-    assert!(registry.asked().iter().all(|it| it.authorization.is_none()));
+    assert!(
+        registry
+            .asked()
+            .iter()
+            .all(|request| request.authorization.is_none())
+    );
 }
 
 /// Starts a registry that wants tokens, and who gives them.
@@ -107,8 +112,12 @@ fn a_token_is_fetched_where_the_registry_says() {
         let heard = registry
             .asked()
             .into_iter()
-            .filter_map(|it| it.authorization);
-        assert!(heard.into_iter().all(|it| it == "Bearer abc"));
+            .filter_map(|request| request.authorization);
+        assert!(
+            heard
+                .into_iter()
+                .all(|authorization| authorization == "Bearer abc")
+        );
     }
 }
 
@@ -181,7 +190,7 @@ fn nobody_but_the_registry_is_told_who_asks() {
     let asked = store.asked();
     assert_eq!(asked.len(), 2, "{asked:?}");
     assert!(
-        asked.iter().all(|it| it.authorization.is_none()),
+        asked.iter().all(|request| request.authorization.is_none()),
         "{asked:?}"
     );
 }

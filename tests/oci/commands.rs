@@ -90,7 +90,7 @@ impl World {
     /// Returns the authors of whom the owner knows something.
     fn trusted(&self) -> Vec<Value> {
         let listed = self.owner.json(&self.site, &["trust", "list"]);
-        let is_author = |it: &Value| it["email"].is_string();
+        let is_author = |entry: &Value| entry["email"].is_string();
         listed.into_iter().filter(is_author).collect()
     }
 
@@ -476,7 +476,7 @@ fn who_knows_the_first_key_follows_to_the_next() {
     world.publish(&world.alice, &first, name);
     world.install(&url, &first);
 
-    let keys = world.alice.take_key(4).map(|it| it.display().to_string());
+    let keys = world.alice.take_key(4).map(|key| key.display().to_string());
     let rotate = ["rotate", "--old", &keys[0], "--new", &keys[1]];
     world.alice.run(&world.site, &rotate).succeeded();
     let old_one = world.alice.run(&world.site, &["publish", &first, &url]);
@@ -522,7 +522,7 @@ fn a_lineage_that_is_none_opens_nothing() {
     let mut other_end = link(ALICE, 1, 1, 5);
     other_end["new"] = link(ALICE, 1, 5, 6)["new"].clone();
     let chain: Vec<Value> = (1..=65)
-        .map(|it| link(ALICE, it, 100 + it as u8, 101 + it as u8))
+        .map(|epoch| link(ALICE, epoch, 100 + epoch as u8, 101 + epoch as u8))
         .collect();
     let mut seen = Seen(String::new());
     for (title, lineage) in [

@@ -273,7 +273,12 @@ fn a_registry_may_send_us_on_to_where_the_bytes_are() {
         }
     });
     assert_eq!(pull(&registry, "a:1").unwrap().component, app());
-    assert!(store.asked().iter().any(|it| it.is("GET", "/blobs/")));
+    assert!(
+        store
+            .asked()
+            .iter()
+            .any(|request| request.is("GET", "/blobs/"))
+    );
 }
 
 #[test]

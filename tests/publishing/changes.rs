@@ -100,7 +100,7 @@ fn a_bad_release_is_revoked_with_the_next() {
     ]);
     assert_eq!(ended.succeeded().stderr, "");
     let entry = author.entry();
-    let least = entry.least.map(|it| (it.epoch, it.sequence));
+    let least = entry.least.map(|least| (least.epoch, least.sequence));
     assert_eq!((entry.sequence, least), (18, Some((0, 18))));
     assert_eq!(entry.revoked, [signed_digest(&author, 17)]);
 }

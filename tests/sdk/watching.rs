@@ -27,7 +27,10 @@ fn wait_for_heard(host: &Host, by: &str, n: usize) -> Vec<Value> {
     wait_for(&format!("{n} events for {by}"), || {
         let answer = call(&host.rpc, "heard", "");
         let heard: Vec<Value> = serde_json::from_str(&answer.text()).unwrap();
-        let heard: Vec<Value> = heard.into_iter().filter(|it| it["by"] == by).collect();
+        let heard: Vec<Value> = heard
+            .into_iter()
+            .filter(|event| event["by"] == by)
+            .collect();
         (heard.len() >= n).then_some(heard)
     })
 }

@@ -20,7 +20,7 @@ fn serve_beside_a_good_one(site: &Site, installed: &Installation) -> (Serving, V
     installed.put("good", &hello());
     let serving = Serving::start(site, &[]);
     let failed = serving.wait_for_nth(1, "app-failed", "app");
-    let ready = serving.wait_for("it to be ready", |it| it["event"] == "ready");
+    let ready = serving.wait_for("it to be ready", |event| event["event"] == "ready");
     assert_eq!(
         (&ready["serving"], &ready["failed"]),
         (&1.into(), &1.into())
@@ -86,7 +86,8 @@ fn a_release_that_cannot_be_served_leaves_the_one_before_it() {
         let status = installed.status().unwrap();
         status.apps["app"].trouble.is_none().then_some(())
     });
-    let replaced = |it: &Value| it["event"] == "app-replaced" || it["event"] == "app-stopped";
+    let replaced =
+        |event: &Value| event["event"] == "app-replaced" || event["event"] == "app-stopped";
     assert!(
         !serving.events().iter().any(replaced),
         "it was served all the time"
@@ -171,7 +172,7 @@ fn a_server_that_panics_is_started_again() {
         call(&site.rpc("good"), "hello", "{}").text(),
         "Hello, World!"
     );
-    let good = |it: &&Value| it["app"] == "good";
+    let good = |event: &&Value| event["app"] == "good";
     assert_eq!(serving.events().iter().filter(good).count(), 1);
 }
 
@@ -209,7 +210,7 @@ fn records_that_nobody_wrote_here_are_told_and_left() {
             "{failed}"
         );
     }
-    let ready = serving.wait_for("it to be ready", |it| it["event"] == "ready");
+    let ready = serving.wait_for("it to be ready", |event| event["event"] == "ready");
     assert_eq!(
         (&ready["serving"], &ready["failed"]),
         (&1.into(), &broken.len().into())
@@ -231,7 +232,7 @@ fn records_that_nobody_wrote_here_are_told_and_left() {
     serving.wait_for_nth(1, "app-stopped", "half");
     let status = installed.status().unwrap();
     assert!(!status.apps.contains_key("half"));
-    let failed = |it: &&Value| it["event"] == "app-failed";
+    let failed = |event: &&Value| event["event"] == "app-failed";
     let n_told = serving.events().iter().filter(failed).count();
     assert_eq!(n_told, broken.len() + 1, "each is told once");
 }
@@ -259,7 +260,7 @@ fn a_folder_of_records_that_is_away_stops_nothing() {
         serving
             .events()
             .iter()
-            .filter(|it| it["app"] == "app")
+            .filter(|event| event["app"] == "app")
             .count(),
         1
     );
@@ -313,7 +314,9 @@ fn what_is_revoked_is_served_no_more() {
         "Howdy, World!"
     );
     assert!(trust.revoke(&revocation, true).unwrap());
-    serving.wait_for("the first one again", |it| {
-        it["app"] == "app" && it["sha256"] == first.sha256.as_str() && it["event"] != "app-failed"
+    serving.wait_for("the first one again", |event| {
+        event["app"] == "app"
+            && event["sha256"] == first.sha256.as_str()
+            && event["event"] != "app-failed"
     });
 }

@@ -128,7 +128,7 @@ fn a_request_waits_until_its_app_can_be_loaded() {
     let mut command = serve(&site, &["--loaded", "1"]);
     command.env("XDG_CACHE_HOME", &cache);
     let serving = Serving::spawn(&site, command);
-    serving.wait_for("it to be ready", |it| it["event"] == "ready");
+    serving.wait_for("it to be ready", |event| event["event"] == "ready");
     call(&site.rpc("other"), "increment", "{}");
     let (kept, away) = (installed.component(&app), site.path().join("away"));
     fs::rename(&kept, &away).unwrap();
@@ -172,7 +172,7 @@ impl Usage {
             threads: number("Threads:"),
             open_files: fs::read_dir(process.join("fd")).unwrap().count(),
             mappings: read("maps").lines().count(),
-            ticks: ticks.map(|it| it.parse::<usize>().unwrap()).sum(),
+            ticks: ticks.map(|text| text.parse::<usize>().unwrap()).sum(),
         }
     }
 }
@@ -190,9 +190,13 @@ fn a_thousand_idle_apps_use_little() {
     }
     let start = Instant::now();
     let serving = Serving::spawn(&site, serve(&site, &["--log", "warn"]));
-    let first = serving.wait_for("the first app", |it| it["event"] == "app-started");
+    let first = serving.wait_for("the first app", |event| event["event"] == "app-started");
     eprintln!("{} is served after {:.1?}", first["app"], start.elapsed());
-    while !serving.events().iter().any(|it| it["event"] == "ready") {
+    while !serving
+        .events()
+        .iter()
+        .any(|event| event["event"] == "ready")
+    {
         assert!(start.elapsed() < 20 * PATIENCE, "they do not get ready");
         thread::sleep(Duration::from_millis(10));
     }

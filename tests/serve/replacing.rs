@@ -79,7 +79,7 @@ fn a_replacement_loses_no_request_and_doubles_none() {
     let failed = serving.events();
     let failed: Vec<_> = failed
         .iter()
-        .filter(|it| it["event"] == "app-failed")
+        .filter(|event| event["event"] == "app-failed")
         .collect();
     assert!(
         failed.is_empty(),
@@ -111,7 +111,7 @@ fn a_replacement_waits_for_what_the_old_release_has_begun() {
         let nth = usize::from(release) - 1;
         serving.wait_for_nth(nth, "app-replaced", "app");
     }
-    let failed = |it: &Value| it["event"] == "app-failed";
+    let failed = |event: &Value| event["event"] == "app-failed";
     assert!(!serving.events().iter().any(failed));
 }
 
@@ -132,7 +132,7 @@ fn each_answer_is_of_the_old_release_or_of_the_new_one() {
         call(&site.rpc("app"), "hello", "{}").text(),
         "Howdy, World!"
     );
-    let answers: BTreeSet<String> = sent.iter().map(|it| it.answer().text()).collect();
+    let answers: BTreeSet<String> = sent.iter().map(|request| request.answer().text()).collect();
     let either = ["Hello, World!", "Howdy, World!"].map(str::to_owned);
     assert!(answers.is_subset(&BTreeSet::from(either)), "{answers:?}");
 }
@@ -194,15 +194,15 @@ fn a_change_of_rights_counts_at_once() {
     let read = || call(&site.rpc("app"), "ops", &ops.to_string()).text();
     let nothing = read();
     assert!(!nothing.contains("open"), "{nothing}");
-    installed.put_with("app", &files, |it| {
-        it.current.approved.files = approved.clone()
+    installed.put_with("app", &files, |record| {
+        record.current.approved.files = approved.clone()
     });
     serving.wait_for_nth(1, "app-replaced", "app");
     let all = read();
     assert!(all.contains("open"), "{all}");
-    installed.put_with("app", &files, |it| {
-        it.current.approved.files = approved;
-        it.current.denied = vec![PathPattern::parse("{datasite}/public").unwrap()];
+    installed.put_with("app", &files, |record| {
+        record.current.approved.files = approved;
+        record.current.denied = vec![PathPattern::parse("{datasite}/public").unwrap()];
     });
     serving.wait_for_nth(2, "app-replaced", "app");
     assert_eq!(read(), nothing);
@@ -214,8 +214,8 @@ fn the_limits_of_each_app_are_its_own() {
     let installed = Installation::new(&site);
     let probe = fs::read(guest("probe")).unwrap();
     installed.put("usual", &probe);
-    installed.put_with("hasty", &probe, |it| {
-        it.current.approved.limits.time = Some(Duration::from_millis(50));
+    installed.put_with("hasty", &probe, |record| {
+        record.current.approved.limits.time = Some(Duration::from_millis(50));
     });
     let _serving = Serving::start(&site, &[]);
     for (app, status) in [("usual", 200), ("hasty", 500)] {

@@ -150,8 +150,8 @@ fn ends_at_once_when_asked_twice_or_when_its_time_is_over() {
     for (options, signals) in [(&[][..], 2), (&["--stop-within", "1s"][..], 1)] {
         let site = Site::new();
         let installed = Installation::new(&site);
-        installed.put_with("app", &fs::read(guest("probe")).unwrap(), |it| {
-            it.current.approved.limits.time = Some(Duration::from_secs(600));
+        installed.put_with("app", &fs::read(guest("probe")).unwrap(), |record| {
+            record.current.approved.limits.time = Some(Duration::from_secs(600));
         });
         let serving = Serving::start(&site, options);
         let endless = send(&site.rpc("app"), "sleep-loudly", Some(br#"{"ms":600000}"#));
@@ -263,8 +263,8 @@ fn launch_as_syftbox(site: &Site, script: &Path) -> (Child, PipeReader) {
 fn syftbox_starts_and_stops_it_as_one_of_its_apps() {
     let site = Site::new();
     let installed = Installation::new(&site);
-    installed.put_with("app", &fs::read(guest("probe")).unwrap(), |it| {
-        it.current.approved.limits.time = Some(Duration::from_secs(600));
+    installed.put_with("app", &fs::read(guest("probe")).unwrap(), |record| {
+        record.current.approved.limits.time = Some(Duration::from_secs(600));
     });
     let mut command = syft_host(&site);
     command.args(["autostart", "syftbox", "--email", OWNER, "--data-dir"]);

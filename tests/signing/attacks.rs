@@ -452,7 +452,7 @@ fn what_says_too_little_is_not_signed() {
 fn no_case_is_forgotten() {
     let sources = include_str!("attacks.rs");
     let entries = fs::read_dir(case("")).unwrap();
-    let names: BTreeSet<_> = entries.map(|it| it.unwrap().path()).collect();
+    let names: BTreeSet<_> = entries.map(|entry| entry.unwrap().path()).collect();
     assert!(!names.is_empty());
     for path in names {
         let stem = path.file_stem().unwrap().to_str().unwrap();

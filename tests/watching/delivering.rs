@@ -159,7 +159,7 @@ fn a_file_of_two_watches_is_delivered_to_both() {
     site.write("public/a.json", "");
     let mut watches = wait_for("two events", || {
         let all = journal(&host);
-        let watches: Vec<_> = all.iter().map(|it| it["watch"].clone()).collect();
+        let watches: Vec<_> = all.iter().map(|event| event["watch"].clone()).collect();
         (watches.len() == 2).then_some(watches)
     });
     watches.sort_by_key(ToString::to_string);
@@ -225,7 +225,7 @@ fn a_file_is_delivered_when_it_is_whole() {
     file.write_all(b"first ").unwrap();
     let start = Instant::now();
     site.write("public/other", "");
-    let is_other = |it: &Value| brief(it) == "created public/other";
+    let is_other = |event: &Value| brief(event) == "created public/other";
     let events = wait_for("the other one", || {
         let all = journal(&host);
         all.iter().any(is_other).then_some(all)
@@ -332,7 +332,7 @@ fn what_happens_while_events_are_lost_is_delivered() {
     loop {
         let picture = picture();
         let text = |name: &str| picture.get(&format!("{OWNER}/public/{name}"));
-        if picture.len() == 2_003 && text("changes").is_some_and(|it| it == "after") {
+        if picture.len() == 2_003 && text("changes").is_some_and(|content| content == "after") {
             assert_eq!(text("goes"), None);
             break;
         }

@@ -59,7 +59,7 @@ fn an_event_that_fails_is_delivered_again() {
     let event = wait_for("the event", || {
         journal(&host)
             .into_iter()
-            .find(|it| brief(it).ends_with("public/a"))
+            .find(|event| brief(event).ends_with("public/a"))
     });
     assert!(event["attempt"].as_u64() >= Some(3), "{event}");
     let failures = host
@@ -122,7 +122,7 @@ fn an_event_that_fails_for_good_is_parked_and_can_be_delivered_again() {
     let event = wait_for("the event", || {
         journal(&host)
             .into_iter()
-            .find(|it| brief(it) == "created public/a")
+            .find(|event| brief(event) == "created public/a")
     });
     assert_eq!((&event["id"], &event["attempt"]), (&a.into(), &1.into()));
     wait_for("both to be seen to", || {
@@ -141,7 +141,7 @@ fn what_is_parked_outlives_the_host() {
     fail(&host, "public/a");
     site.write("public/a", "x");
     let all = wait_for("it to be parked", || {
-        Some(parked(&site, &[])).filter(|it| !it.is_empty())
+        Some(parked(&site, &[])).filter(|events| !events.is_empty())
     });
     heal(&host);
     host.stop();
@@ -152,7 +152,7 @@ fn what_is_parked_outlives_the_host() {
     wait_for("the event", || {
         journal(&host)
             .into_iter()
-            .find(|it| brief(it) == "created public/a")
+            .find(|event| brief(event) == "created public/a")
     });
 }
 

@@ -102,10 +102,13 @@ fn an_app_that_writes_and_fails_is_done_some_time() {
     host.wait_for_log("the end", |line| line.to_string().contains("given up"));
     assert_eq!(delivered_briefly(&site, &host), [""; 0]);
     assert_eq!(fs::read_to_string(path).unwrap(), "x+++++");
-    let failures = host.log().into_iter().filter(|it| it["event"] == "created");
+    let failures = host
+        .log()
+        .into_iter()
+        .filter(|line| line["event"] == "created");
     let mut ids: Vec<_> = failures
-        .filter(|it| it["path"].as_str().unwrap().ends_with("spoil.txt"))
-        .map(|it| it["id"].to_string())
+        .filter(|failure| failure["path"].as_str().unwrap().ends_with("spoil.txt"))
+        .map(|failure| failure["id"].to_string())
         .collect();
     assert_eq!(ids.len(), 5);
     ids.dedup();

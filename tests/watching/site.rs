@@ -21,7 +21,7 @@ pub fn watcher(site: &Site, settings: &str, read: &[&str], write: &[&str]) -> Pa
     let mark = b"SETTINGS OF THE WATCHER\n";
     let at = bytes
         .windows(mark.len())
-        .position(|it| it == mark)
+        .position(|window| window == mark)
         .expect("the settings of the guest");
     bytes[at..][..mark.len()].fill(b' ');
     bytes[at..][..settings.len()].copy_from_slice(settings.as_bytes());
@@ -71,11 +71,11 @@ pub fn brief(event: &Value) -> String {
 pub fn delivered(site: &Site, host: &Host) -> Vec<Value> {
     let before = journal(host);
     let known = before.iter().rposition(is_fence).map_or(0, |at| at + 1);
-    let n_fences = before.iter().filter(|it| is_fence(it)).count();
+    let n_fences = before.iter().filter(|event| is_fence(event)).count();
     let wait = |fence: &str| {
         wait_for("the app to get its events", || {
             let all = journal(host);
-            let is_it = |it: &Value| brief(it).ends_with(fence);
+            let is_it = |event: &Value| brief(event).ends_with(fence);
             all.iter().any(is_it).then_some(all)
         })
     };
@@ -93,7 +93,7 @@ pub fn delivered(site: &Site, host: &Host) -> Vec<Value> {
     let all = wait(&fence);
     all[known..]
         .iter()
-        .filter(|it| !is_fence(it))
+        .filter(|event| !is_fence(event))
         .cloned()
         .collect()
 }

@@ -170,7 +170,7 @@ fn warns_of_a_watch_that_means_no_file_the_app_may_read() {
     let warned = host
         .log()
         .iter()
-        .filter(|it| it.to_string().contains("may read none"))
+        .filter(|line| line.to_string().contains("may read none"))
         .count();
     assert_eq!(warned, 1, "the log is that of both runs");
     drop(host);
@@ -181,7 +181,7 @@ fn warns_of_a_watch_that_means_no_file_the_app_may_read() {
     let warned = host
         .log()
         .iter()
-        .filter(|it| it.to_string().contains("may read none"))
+        .filter(|line| line.to_string().contains("may read none"))
         .count();
     assert_eq!(warned, 1, "the log is that of all runs");
 }
@@ -196,7 +196,7 @@ fn warns_of_files_of_others_that_do_not_come_to_this_machine() {
         let log = host.log();
         log.iter()
             .filter(is_warning)
-            .map(|it| it["hint"].to_string())
+            .map(|line| line["hint"].to_string())
             .collect::<Vec<_>>()
     };
     let host = start(&site, settings, &["*/public/**"], &[]);
