@@ -48,7 +48,7 @@ fn clean(site: &Site, options: &[&str]) -> Value {
 /// Returns a number that was said of a kind.
 fn said(said: &Value, kind: &str, key: &str) -> u64 {
     let caches = said["caches"].as_array().unwrap();
-    let cache = caches.iter().find(|it| it["kind"] == kind).unwrap();
+    let cache = caches.iter().find(|cache| cache["kind"] == kind).unwrap();
     cache[key].as_u64().unwrap()
 }
 

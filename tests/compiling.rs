@@ -52,15 +52,15 @@ fn measured(command: &mut Command) -> (Ended, u64) {
 /// Returns the most memory of a process and all below it.
 fn peak_below(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let peak = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
-    let peak = peak.and_then(|it| it.trim().strip_suffix(" kB")?.parse().ok());
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|size| size.trim().strip_suffix(" kB")?.parse().ok());
     let threads = fs::read_dir(format!("/proc/{pid}/task"))
         .into_iter()
         .flatten();
     let children = threads.flatten().flat_map(|thread| {
         let children = fs::read_to_string(thread.path().join("children"));
         let children = children.unwrap_or_default();
-        let pids = children.split_whitespace().map(|it| it.parse().unwrap());
+        let pids = children.split_whitespace().map(|pid| pid.parse().unwrap());
         pids.collect::<Vec<u32>>()
     });
     let below = children.map(peak_below).max();
@@ -300,13 +300,13 @@ fn one_author_keeps_no_other_waiting() {
     let (_question, _) = registry.accept().unwrap();
     assert_eq!(call(&site.rpc("bad"), "count", "{}").status(), 200);
     publish(&["--app", "good", "--revoke", "1"]);
-    let failed = served.wait_for("good to stop", |it| it["event"] == "app-failed");
+    let failed = served.wait_for("good to stop", |event| event["event"] == "app-failed");
     assert!(
         failed["error"].as_str().unwrap().contains("revoked"),
         "{failed}"
     );
     let log = || log(&owner);
-    let about = |app: &str| log().into_iter().find(|it| is_not_updated(it, app));
+    let about = |app: &str| log().into_iter().find(|line| is_not_updated(line, app));
     assert!(
         about("bad").is_none(),
         "the bomb went off too early to show anything"

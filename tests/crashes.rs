@@ -324,7 +324,7 @@ fn a_crash_costs_nobody_else_an_answer() {
     let mut n_crashes = 0;
     loop {
         let mut host = start(&site, &stateful, Some("in-call@boom"));
-        let is_done = || sent.iter().all(|it| it.response_path().exists());
+        let is_done = || sent.iter().all(|sent| sent.response_path().exists());
         let done = wait_for("an end", || {
             let is_running = host.is_running();
             (is_done() || !is_running).then(is_done)
@@ -334,7 +334,7 @@ fn a_crash_costs_nobody_else_an_answer() {
         }
         n_crashes += 1;
     }
-    let statuses: Vec<u64> = sent.iter().map(|it| it.answer().status()).collect();
+    let statuses: Vec<u64> = sent.iter().map(|sent| sent.answer().status()).collect();
     for (n, status) in statuses.iter().enumerate() {
         let expected = if n % 20 == 7 { 500 } else { 200 };
         assert_eq!(*status, expected, "{n} of {statuses:?}");

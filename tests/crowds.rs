@@ -47,17 +47,23 @@ fn senders(folder: &Path, n_senders: usize) {
 /// Returns how many folders a host watches.
 fn n_watched(host: &Host) -> usize {
     let info = format!("/proc/{}/fdinfo", host.pid().as_raw_nonzero());
-    let files = fs::read_dir(info).unwrap().map(|it| it.unwrap().path());
+    let files = fs::read_dir(info)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     files
         .filter_map(|path| fs::read_to_string(path).ok())
-        .map(|text| text.lines().filter(|it| it.starts_with("inotify")).count())
+        .map(|text| {
+            text.lines()
+                .filter(|line| line.starts_with("inotify"))
+                .count()
+        })
         .sum()
 }
 
 fn all_within(sent: &[Sent], time: Duration) {
     let start = Instant::now();
     loop {
-        let n_left = sent.iter().filter(|it| it.peek().is_none()).count();
+        let n_left = sent.iter().filter(|sent| sent.peek().is_none()).count();
         if n_left == 0 {
             return;
         }

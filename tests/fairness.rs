@@ -27,7 +27,9 @@ fn flood(site: &Site, n_requests: usize) -> Vec<Sent> {
 }
 
 fn n_answered(sent: &[Sent]) -> usize {
-    sent.iter().filter(|it| it.response_path().exists()).count()
+    sent.iter()
+        .filter(|sent| sent.response_path().exists())
+        .count()
 }
 
 #[test]
@@ -117,8 +119,12 @@ fn put_flood(site: &Site, name: &str, n_requests: usize, expires: &str) {
 fn written(folder: &Path, ending: &str) -> Vec<SystemTime> {
     let files = fs::read_dir(folder).unwrap().map(Result::unwrap);
     files
-        .filter(|it| it.path().extension().is_some_and(|it| it == ending))
-        .map(|it| it.metadata().unwrap().modified().unwrap())
+        .filter(|file| {
+            file.path()
+                .extension()
+                .is_some_and(|extension| extension == ending)
+        })
+        .map(|file| file.metadata().unwrap().modified().unwrap())
         .collect()
 }
 
@@ -181,8 +187,13 @@ fn a_flood_of_fifty_thousand_requests_delays_and_costs_little() {
     host.stop();
     let folder = site.rpc("app").join("echo").join(FLOODER);
     assert_eq!(written(&folder, "request").len(), 60_000);
-    let answers = fs::read_dir(&folder).unwrap().map(|it| it.unwrap().path());
-    let answers = answers.filter(|path| path.extension().is_some_and(|it| it == "response"));
+    let answers = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let answers = answers.filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "response")
+    });
     let texts: Vec<String> = answers
         .map(|path| Answer::read(&path).unwrap().text())
         .collect();

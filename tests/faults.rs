@@ -17,7 +17,7 @@ fn works(wrapper: &[&str], words: &str) -> bool {
         .args(&wrapper[1..])
         .args(["sh", "-c", words])
         .output();
-    let works = output.is_ok_and(|it| it.status.success());
+    let works = output.is_ok_and(|output| output.status.success());
     if !works {
         tell_not_run(&format!("`{} sh -c '{words}'` fails", wrapper.join(" ")));
     }

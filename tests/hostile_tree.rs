@@ -213,7 +213,7 @@ fn replaces_what_was_planted_in_the_place_of_an_answer() {
         crate::support::wait_for("a real answer", || {
             let response = path.with_extension("response");
             fs::symlink_metadata(response)
-                .is_ok_and(|it| it.is_file())
+                .is_ok_and(|metadata| metadata.is_file())
                 .then_some(())
         });
     }

@@ -59,7 +59,7 @@ impl World {
     fn versions(&self) -> [Option<String>; 3] {
         let listed = self.owner_says(&["list"]);
         ["current", "previous", "waiting"]
-            .map(|it| listed[it]["version"].as_str().map(ToOwned::to_owned))
+            .map(|which| listed[which]["version"].as_str().map(ToOwned::to_owned))
     }
 }
 

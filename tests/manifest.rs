@@ -25,7 +25,8 @@ fn folder(kind: &str) -> PathBuf {
 fn cases(kind: &str, expected: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder(kind)).unwrap();
     let all: BTreeSet<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    let has = |path: &Path, extension: &str| path.extension().is_some_and(|it| it == extension);
+    let has =
+        |path: &Path, extension: &str| path.extension().is_some_and(|found| found == extension);
     for path in &all {
         let is_expected = has(path, expected) && all.contains(&path.with_extension("toml"));
         let is_case = has(path, "toml");
@@ -40,7 +41,10 @@ fn parse(case: &Path) -> Result<(Manifest, Vec<Diagnostic>), Vec<Diagnostic>> {
 }
 
 fn show(diagnostics: &[Diagnostic]) -> String {
-    let shown: Vec<String> = diagnostics.iter().map(|it| format!("{it}\n")).collect();
+    let shown: Vec<String> = diagnostics
+        .iter()
+        .map(|diagnostic| format!("{diagnostic}\n"))
+        .collect();
     shown.join("\n")
 }
 

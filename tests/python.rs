@@ -350,7 +350,7 @@ fn every_behaviour_of_the_scripts_is_run() {
     ];
     let run: BTreeSet<&str> = tests.iter().flat_map(|text| text.split('"')).collect();
     let forgotten: Vec<String> = files(&scripts())
-        .filter(|path| path.extension().is_some_and(|it| it == "py"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "py"))
         .flat_map(|path| behaviours(&fs::read_to_string(path).unwrap()))
         .filter(|behaviour| !run.contains(behaviour.as_str()))
         .collect();

@@ -93,8 +93,8 @@ fn what_hosts_use_stays_flat_under_mixed_load() {
         let most = |part: &[Usage], of: fn(&Usage) -> u64| part.iter().map(of).max().unwrap();
         // A call of a moment may use much of it.
         let memory = [early, late].map(median_memory);
-        let files = [early, late].map(|part| most(part, |it| it.open_files));
-        let threads = [early, late].map(|part| most(part, |it| it.threads));
+        let files = [early, late].map(|part| most(part, |usage| usage.open_files));
+        let threads = [early, late].map(|part| most(part, |usage| usage.threads));
         eprintln!("{name}: KiB {memory:?}, open files {files:?}, threads {threads:?}");
         assert!(memory[1] < memory[0] * 5 / 4, "{name}: {memory:?} KiB");
         assert!(files[1] <= files[0] + 16, "{name}: {files:?} open files");
@@ -103,7 +103,7 @@ fn what_hosts_use_stays_flat_under_mixed_load() {
 }
 
 fn median_memory(part: &[Usage]) -> u64 {
-    let mut all: Vec<u64> = part.iter().map(|it| it.memory_kib).collect();
+    let mut all: Vec<u64> = part.iter().map(|usage| usage.memory_kib).collect();
     all.sort_unstable();
     all[all.len() / 2]
 }

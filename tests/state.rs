@@ -261,7 +261,11 @@ pub(crate) fn count_through_kills(n_requests: usize, options: &[&str]) -> usize 
             Sent::write(&folders[n % 4], id, request.as_bytes())
         })
         .collect();
-    let n_answered = || sent.iter().filter(|it| it.response_path().exists()).count();
+    let n_answered = || {
+        sent.iter()
+            .filter(|sent| sent.response_path().exists())
+            .count()
+    };
     let (mut n_kills, mut step) = (0, 1);
     while n_answered() < n_requests {
         let host = start(&site, options);
@@ -315,7 +319,7 @@ fn a_state_that_is_away_for_a_while_delays_answers_and_loses_none() {
     let site = Site::new();
     let host = start(&site, &[]);
     assert_eq!(ask(&host, "count", &json!({})), (200, json!(1)));
-    let [folder, away] = [".local/share/syft-host/apps", "away"].map(|it| site.path().join(it));
+    let [folder, away] = [".local/share/syft-host/apps", "away"].map(|name| site.path().join(name));
     std::fs::rename(&folder, &away).unwrap();
     let waits = send(&host.rpc, "count", Some(b"{}"));
     host.wait_for_log("the trouble", |line| {

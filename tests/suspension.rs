@@ -26,8 +26,8 @@ fn suspended(site: &Site, app: &str) -> Value {
     let listed = command(site, &["list"]).succeeded().stdout;
     let mut apps = listed
         .lines()
-        .map(|it| serde_json::from_str::<Value>(it).unwrap());
-    apps.find(|it| it["name"] == app).unwrap()["suspended"].take()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    apps.find(|entry| entry["name"] == app).unwrap()["suspended"].take()
 }
 
 fn poison(site: &Site) -> Sent {
@@ -56,7 +56,7 @@ fn an_app_that_crashes_the_host_again_and_again_is_suspended_and_resumed() {
     while suspended(&site, "bad").is_null() {
         assert!(n_crashes < ENOUGH, "{n_crashes} crashes");
         let serving = Serving::spawn(&site, crashing(&site));
-        let is_over = |it: &&Value| it["event"] == "app-failed" && it["app"] == "bad";
+        let is_over = |event: &&Value| event["event"] == "app-failed" && event["app"] == "bad";
         let mut serving = Some(serving);
         wait_for("a crash, a suspension, or an answer", || {
             let host = serving.as_mut().unwrap();
@@ -71,7 +71,7 @@ fn an_app_that_crashes_the_host_again_and_again_is_suspended_and_resumed() {
         n_crashes += 1;
     }
     let serving = Serving::spawn(&site, crashing(&site));
-    serving.wait_for("it to be ready", |it| it["event"] == "ready");
+    serving.wait_for("it to be ready", |event| event["event"] == "ready");
     serving.wait_for_nth(1, "app-started", "good");
     let failed = serving.wait_for_nth(1, "app-failed", "bad");
     assert!(

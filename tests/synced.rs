@@ -313,10 +313,15 @@ fn a_call_whose_request_is_removed_ends_and_says_why() {
         .join("app_data/hello/rpc/hello/bob@example.com");
     let place = folder.clone();
     let client = std::thread::spawn(move || {
-        let is_request = |path: &PathBuf| path.extension().is_some_and(|it| it == "request");
+        let is_request = |path: &PathBuf| {
+            path.extension()
+                .is_some_and(|extension| extension == "request")
+        };
         wait_for("the request", || {
             let entries = fs::read_dir(&place).ok()?;
-            let path = entries.map(|it| it.unwrap().path()).find(is_request)?;
+            let path = entries
+                .map(|entry| entry.unwrap().path())
+                .find(is_request)?;
             fs::remove_file(path).ok()
         });
     });

@@ -105,7 +105,7 @@ fn touch_while_they_run(n_requests: usize) {
     let mut all = Vec::new();
     while all.len() < n_requests {
         let sent: Vec<Sent> = (0..40).map(|_| send(&host, 800)).collect();
-        all.extend(sent.iter().map(|it| it.id().to_owned()));
+        all.extend(sent.iter().map(|sent| sent.id().to_owned()));
         wait_for("all of them to run", || {
             (runs(&host).len() == all.len()).then_some(())
         });

@@ -67,7 +67,7 @@ impl Approved {
         ];
         let pairs = lists
             .into_iter()
-            .flat_map(|(option, list)| list.iter().map(move |it| [option, it.as_str()]));
+            .flat_map(|(option, list)| list.iter().map(move |value| [option, value.as_str()]));
         pairs.flatten().collect()
     }
 }

@@ -129,7 +129,7 @@ impl Serving {
     /// Starts it and waits until all apps were tried.
     pub fn start(site: &Site, options: &[&str]) -> Self {
         let serving = Self::spawn(site, serve(site, options));
-        serving.wait_for("it to be ready", |it| it["event"] == "ready");
+        serving.wait_for("it to be ready", |event| event["event"] == "ready");
         serving
     }
 
@@ -152,12 +152,14 @@ impl Serving {
 
     /// Waits until it tells something.
     pub fn wait_for(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
-        wait_for(what, || self.events().into_iter().find(|it| is_it(it)))
+        wait_for(what, || {
+            self.events().into_iter().find(|event| is_it(event))
+        })
     }
 
     /// Waits until it tells something of an app for the `nth` time.
     pub fn wait_for_nth(&self, nth: usize, event: &str, app: &str) -> Value {
-        let is_it = |it: &Value| it["event"] == event && it["app"] == app;
+        let is_it = |told: &Value| told["event"] == event && told["app"] == app;
         wait_for(&format!("{event} of {app}"), || {
             self.events().into_iter().filter(is_it).nth(nth - 1)
         })

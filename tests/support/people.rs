@@ -113,7 +113,9 @@ impl Person {
         let arguments = [&["--json"], arguments].concat();
         let ended = self.run(site, &arguments).succeeded();
         let lines = ended.stdout.lines();
-        lines.map(|it| serde_json::from_str(it).unwrap()).collect()
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// Runs `syft-host` on a terminal and types these answers. Returns whether it succeeded
@@ -220,10 +222,13 @@ impl Served {
         wait_for(version, || {
             let mut seen = self.seen.borrow_mut();
             seen.extend(self.events.try_iter());
-            let mut begun = seen.iter().rev().filter(|it| !it["version"].is_null());
+            let mut begun = seen
+                .iter()
+                .rev()
+                .filter(|event| !event["version"].is_null());
             begun
                 .next()
-                .filter(|it| it["version"] == version)
+                .filter(|event| event["version"] == version)
                 .map(|_| ())
         });
     }
@@ -267,7 +272,7 @@ pub fn normal(site: &Site, text: &str) -> String {
     let words = text.split_inclusive(|c| !is_word(c)).map(|word| {
         let bare = word.trim_end_matches(|c| !is_word(c)).trim_end_matches(':');
         let is_time = bare.contains('T') && bare.ends_with("+00:00");
-        let is_digest = bare.len() == 64 && bare.bytes().all(|it| it.is_ascii_hexdigit());
+        let is_digest = bare.len() == 64 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
         match (is_time, is_digest) {
             (true, _) => word.replace(bare, "<time>"),
             (_, true) => word.replace(bare, "<sha256>"),

@@ -180,8 +180,8 @@ impl Case {
     /// not measured.
     pub(crate) fn compared(&self, comparison: &Comparison) -> Vec<f64> {
         let figures = |name: &str| {
-            let entrant = self.entrants.iter().find(|it| it.name == name);
-            entrant.map(|it| it.figures(comparison.figure))
+            let entrant = self.entrants.iter().find(|entrant| entrant.name == name);
+            entrant.map(|entrant| entrant.figures(comparison.figure))
         };
         let of = figures(&comparison.of).unwrap_or_default();
         match &comparison.to {

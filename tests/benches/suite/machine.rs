@@ -28,7 +28,7 @@ pub(crate) fn versions() -> Value {
     let peer = "import platform, importlib.metadata as it\n\
                 print(platform.python_version(), it.version('syft-event'))";
     let peer = venv::python().and_then(|python| said(Command::new(python).args(["-c", peer])));
-    let mut peer = peer.iter().flat_map(|it| it.split(' '));
+    let mut peer = peer.iter().flat_map(|line| line.split(' '));
     json!({
         "syft_host": env!("CARGO_PKG_VERSION"),
         "rustc": said(Command::new("rustc").arg("--version")),
@@ -44,7 +44,10 @@ pub(crate) fn commit() -> Option<String> {
 }
 
 fn said(command: &mut Command) -> Option<String> {
-    let output = command.output().ok().filter(|it| it.status.success())?;
+    let output = command
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
     Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 

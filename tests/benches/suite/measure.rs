@@ -116,7 +116,7 @@ pub(crate) fn watch_burst(program: &Program, n_files: usize) -> anyhow::Result<M
 fn latencies(live: &Live, server: &Server) -> Measured {
     let at = |percent| {
         let latency = percentile(&live.latencies, percent);
-        latency.map(|it| it.as_secs_f64() * 1e3)
+        latency.map(|latency| latency.as_secs_f64() * 1e3)
     };
     Measured::new(live.n_bad)
         .with(&P50, at(50))
@@ -147,7 +147,7 @@ pub(crate) fn start(
         memory = server.peak_memory();
     }
     times.sort();
-    let median = percentile(&times, 50).map(|it| it.as_secs_f64() * 1e3);
+    let median = percentile(&times, 50).map(|time| time.as_secs_f64() * 1e3);
     Ok(Measured::new(n_bad)
         .with(&START, median)
         .with(&MEMORY, memory))

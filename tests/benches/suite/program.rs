@@ -155,7 +155,7 @@ pub(crate) fn copying_guest() -> anyhow::Result<Guest> {
     const MARK: &[u8] = b"SETTINGS OF THE WATCHER\n";
     let settings = b"\ncreated modified moved\t{datasite}/public/*copy.txt";
     let mut bytes = fs::read(guests::guest("watcher"))?;
-    let at = bytes.windows(MARK.len()).position(|it| it == MARK);
+    let at = bytes.windows(MARK.len()).position(|window| window == MARK);
     let at = at.context("the guest has no place for its settings")?;
     bytes[at..][..MARK.len()].fill(b' ');
     bytes[at..][..settings.len()].copy_from_slice(settings);

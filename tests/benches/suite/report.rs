@@ -102,7 +102,10 @@ impl Report {
     /// Returns what is compared with a goal.
     fn goals(&self) -> impl Iterator<Item = (&Kind, &Case, &Comparison)> {
         self.cases.iter().flat_map(|(kind, case)| {
-            let goals = case.comparisons.iter().filter(|it| it.goal.is_some());
+            let goals = case
+                .comparisons
+                .iter()
+                .filter(|comparison| comparison.goal.is_some());
             goals.map(move |comparison| (*kind, case, comparison))
         })
     }
@@ -111,7 +114,7 @@ impl Report {
         let heading = ["goal", "case", "to reach", "found", ""];
         let rows = self.goals().map(|(kind, case, comparison)| {
             let spread = case.spread(comparison);
-            let goal = comparison.goal.map(|it| it.to_string());
+            let goal = comparison.goal.map(|goal| goal.to_string());
             let verdict = match case.is_met(comparison) {
                 Some(true) => "met",
                 Some(false) => "**not met**",
@@ -132,13 +135,20 @@ impl Report {
 
     pub(crate) fn json(&self) -> String {
         let cases = self.cases.iter().map(|(kind, case)| {
+            let comparisons = case
+                .comparisons
+                .iter()
+                .map(|comparison| comparison_json(case, comparison));
             json!({
                 "name": kind.name,
                 "about": kind.about,
                 "entrants": entrants_json(case),
-                "comparisons": case.comparisons.iter().map(|it| comparison_json(case, it)).collect::<Vec<_>>(),
+                "comparisons": comparisons.collect::<Vec<_>>(),
             })
         });
+        let goals = self
+            .goals()
+            .map(|(kind, case, comparison)| goal_json(kind, case, comparison));
         let report = json!({
             "date": self.date,
             "commit": self.commit,
@@ -147,7 +157,7 @@ impl Report {
             "is_quick": self.plan.is_quick,
             "n_rounds": self.n_rounds,
             "cases": cases.collect::<Vec<_>>(),
-            "goals": self.goals().map(|(kind, case, it)| goal_json(kind, case, it)).collect::<Vec<_>>(),
+            "goals": goals.collect::<Vec<_>>(),
         });
         format!("{report:#}\n")
     }
@@ -162,12 +172,14 @@ fn word(values: &Value, key: &str) -> String {
 }
 
 fn figures(case: &Case) -> Vec<Vec<String>> {
-    let is_there = |it: &Vec<Option<f64>>| it.iter().any(Option::is_some);
-    let columns = FIGURES
-        .into_iter()
-        .filter(|figure| case.entrants.iter().any(|it| is_there(&it.figures(figure))));
+    let is_there = |rounds: &Vec<Option<f64>>| rounds.iter().any(Option::is_some);
+    let columns = FIGURES.into_iter().filter(|figure| {
+        case.entrants
+            .iter()
+            .any(|entrant| is_there(&entrant.figures(figure)))
+    });
     let columns: Vec<_> = columns.collect();
-    let titles = columns.iter().map(|it| it.title.to_owned());
+    let titles = columns.iter().map(|figure| figure.title.to_owned());
     let mut rows: Vec<Vec<String>> = vec![
         std::iter::once(String::new())
             .chain(titles)
@@ -178,9 +190,9 @@ fn figures(case: &Case) -> Vec<Vec<String>> {
         let cells = columns.iter().map(|figure| {
             let found = entrant.figures(figure).into_iter().flatten();
             let spread = Spread::of(found.collect());
-            spread.map_or(String::new(), |it| it.show(figure.digits))
+            spread.map_or(String::new(), |spread| spread.show(figure.digits))
         });
-        let n_bad: usize = entrant.rounds.iter().map(|it| it.n_bad).sum();
+        let n_bad: usize = entrant.rounds.iter().map(|round| round.n_bad).sum();
         rows.push(
             std::iter::once(entrant.name.clone())
                 .chain(cells)
@@ -193,7 +205,10 @@ fn figures(case: &Case) -> Vec<Vec<String>> {
 
 fn comparisons(case: &Case) -> Vec<Vec<String>> {
     let mut rows = vec![vec!["ratio, round by round".to_owned(), String::new()]];
-    let ratios = case.comparisons.iter().filter(|it| it.to.is_some());
+    let ratios = case
+        .comparisons
+        .iter()
+        .filter(|comparison| comparison.to.is_some());
     rows.extend(ratios.filter_map(|comparison| {
         let spread = case.spread(comparison)?;
         Some(vec![
@@ -209,7 +224,7 @@ fn show(spread: Option<Spread>, comparison: &Comparison) -> String {
         Some(_) => 2,
         None => comparison.figure.digits,
     };
-    spread.map_or("–".to_owned(), |it| it.show(digits))
+    spread.map_or("–".to_owned(), |spread| spread.show(digits))
 }
 
 /// Returns rows as a table in Markdown that can be read in a terminal as well.
@@ -260,9 +275,9 @@ fn comparison_json(case: &Case, comparison: &Comparison) -> Value {
         "of": comparison.of,
         "to": comparison.to,
         "rounds": case.compared(comparison),
-        "median": spread.map(|it| it.median),
-        "min": spread.map(|it| it.min),
-        "max": spread.map(|it| it.max),
+        "median": spread.map(|spread| spread.median),
+        "min": spread.map(|spread| spread.min),
+        "max": spread.map(|spread| spread.max),
     })
 }
 
@@ -271,7 +286,7 @@ fn goal_json(kind: &Kind, case: &Case, comparison: &Comparison) -> Value {
         "case": kind.name,
         "what": comparison.what,
         "goal": comparison.goal.map(|goal| goal.to_string()),
-        "median": case.spread(comparison).map(|it| it.median),
+        "median": case.spread(comparison).map(|spread| spread.median),
         "is_met": case.is_met(comparison),
     })
 }

@@ -106,7 +106,9 @@ impl Server {
     /// Returns the most memory that it has used, in MiB.
     pub(crate) fn peak_memory(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|it| it.strip_prefix("VmHWM:"))?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
         Some(kib / 1024.0)
     }

@@ -146,7 +146,7 @@ fn n_counted<'a>(answers: &'a [PathBuf], group: impl Fn(&'a Path) -> Option<&'a 
         numbers.dedup();
         numbers
             .into_iter()
-            .filter(|it| (1..=n).contains(it))
+            .filter(|number| (1..=n).contains(number))
             .count()
     });
     n_right.sum()

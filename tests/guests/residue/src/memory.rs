@@ -66,7 +66,7 @@ fn find(memory: &[u8], capitals: &[u8]) -> usize {
             && at
                 .iter()
                 .zip(capitals)
-                .all(|(byte, it)| *byte == it.to_ascii_lowercase())
+                .all(|(byte, capital)| *byte == capital.to_ascii_lowercase())
     };
     memory
         .windows(capitals.len())
