@@ -40,7 +40,7 @@ fn check(catalog: &Catalog, json: &[u8]) {
     for (name, entry) in catalog.apps() {
         assert!(AppName::parse(name.as_str()).is_ok());
         assert!(entry.epoch <= catalog.epoch());
-        assert!(entry.path.names().all(|it| AppName::parse(it).is_ok()));
+        assert!(entry.path.names().all(|part| AppName::parse(part).is_ok()));
     }
     let key = packages::key();
     let envelope = Envelope::seal(KIND, json.to_vec(), &[&key]).to_bytes();

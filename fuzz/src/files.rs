@@ -19,7 +19,10 @@ pub fn place(bytes: &[u8]) {
     assert!(names.join("/").len() <= 4096);
     if !names.is_empty() {
         let again = GuestPath::default().resolve(&names.join("/"));
-        assert_eq!(again.ok().map(|it| it.path), Some(named.path.clone()));
+        assert_eq!(
+            again.ok().map(|resolved| resolved.path),
+            Some(named.path.clone())
+        );
     }
     // No more names are left than went up.
     let n_up = path.split('/').filter(|name| *name == "..").count();

@@ -22,12 +22,12 @@ pub fn manifest_toml(bytes: &[u8]) {
     let diagnostics = match Manifest::from_toml("syft-app.toml", &text) {
         Ok((manifest, warnings)) => {
             check(&manifest);
-            assert!(warnings.iter().all(|it| !it.is_error()));
+            assert!(warnings.iter().all(|warning| !warning.is_error()));
             assert_eq!(warnings.len(), manifest.warnings().len());
             warnings
         }
         Err(diagnostics) => {
-            assert!(diagnostics.iter().any(|it| it.is_error()));
+            assert!(diagnostics.iter().any(|diagnostic| diagnostic.is_error()));
             diagnostics
         }
     };
@@ -50,7 +50,7 @@ fn check(manifest: &Manifest) {
         Ok(&Some(manifest.clone()))
     );
     assert_eq!(
-        Manifest::from_section(&json).map(|it| it.to_section()),
+        Manifest::from_section(&json).map(|manifest| manifest.to_section()),
         Ok(json)
     );
     let texts = [&manifest.description, &manifest.author];
@@ -59,21 +59,25 @@ fn check(manifest: &Manifest) {
         .flatten()
         .for_each(|text| assert_is_short_line(text, 500));
     let limits = &manifest.limits;
-    assert!(limits.concurrency.is_none_or(|it| (1..=1000).contains(&it)));
+    assert!(
+        limits
+            .concurrency
+            .is_none_or(|concurrency| (1..=1000).contains(&concurrency))
+    );
     assert!(
         limits
             .memory_bytes
-            .is_none_or(|it| (1 << 20..=4 << 30).contains(&it))
+            .is_none_or(|bytes| (1 << 20..=4 << 30).contains(&bytes))
     );
     assert!(
         limits
             .state_bytes
-            .is_none_or(|it| (1 << 20..=16 << 30).contains(&it))
+            .is_none_or(|bytes| (1 << 20..=16 << 30).contains(&bytes))
     );
     assert!(
         limits
             .time
-            .is_none_or(|it| (1..=600_000).contains(&it.as_millis()))
+            .is_none_or(|time| (1..=600_000).contains(&time.as_millis()))
     );
     let files = &manifest.files;
     for pattern in &files.write {
@@ -81,7 +85,7 @@ fn check(manifest: &Manifest) {
         assert!(
             !name
                 .split('/')
-                .any(|it| ["syft.pub.yaml", "did.json"].contains(&it))
+                .any(|part| ["syft.pub.yaml", "did.json"].contains(&part))
         );
     }
 }

@@ -206,7 +206,9 @@ fn agrees_with_time(text: &str, parsed: Option<Timestamp>) {
     let Ok(other) = OffsetDateTime::parse(text, &Rfc3339) else {
         return;
     };
-    let is_separated = text.get(10..11).is_some_and(|it| "Tt _".contains(it));
+    let is_separated = text
+        .get(10..11)
+        .is_some_and(|separator| "Tt _".contains(separator));
     if text.starts_with("0000") || text.get(17..19) == Some("60") || !is_separated {
         return assert_eq!(parsed, None, "{text:?}");
     }

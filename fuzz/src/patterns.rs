@@ -26,9 +26,12 @@ pub fn watch_patterns(bytes: &[u8]) {
         );
     }
     // What the last pattern takes out is out, and it alone means nothing.
-    let negated: Vec<String> = patterns.iter().map(|it| format!("!{it}")).collect();
+    let negated: Vec<String> = patterns
+        .iter()
+        .map(|pattern| format!("!{pattern}"))
+        .collect();
     if let Ok(negated) = watched(&negated)
-        && !patterns.iter().any(|it| it.starts_with('!'))
+        && !patterns.iter().any(|pattern| pattern.starts_with('!'))
     {
         assert!(!negated.matches(&path) && !negated.leads_on_from(&[]));
     }

@@ -49,7 +49,7 @@ fn acl(rules: RuleSet) -> Acl {
 
 fn check_decisions(acl: &Acl, user: &str, path: &str) {
     let decisions = ALL.map(|access| acl.decide(Timestamp::MIN, user, path, access));
-    let [read, create, write, admin] = decisions.map(|it| it.allowed);
+    let [read, create, write, admin] = decisions.map(|decision| decision.allowed);
     assert!(
         write == create && (read || !write) && (write || !admin),
         "{user:?} {path:?}"

@@ -36,7 +36,7 @@ fn is_same(read: &Value, value: &Value) -> bool {
             read.len() == values.len() && read.iter().zip(values).all(|(a, b)| is_same(a, b))
         }
         (Value::Object(read), Value::Object(values)) => {
-            let is_in = |(name, value)| read.get(name).is_some_and(|it| is_same(it, value));
+            let is_in = |(name, value)| read.get(name).is_some_and(|found| is_same(found, value));
             read.len() == values.len() && values.iter().all(is_in)
         }
         (Value::Number(read), Value::Number(number)) if number.is_f64() => {

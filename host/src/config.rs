@@ -94,20 +94,20 @@ pub fn failpoint() -> Option<String> {
 
 /// Returns what compiling a component may take, as the owner sets it.
 fn compile_limits() -> Result<CompileLimits, CommandError> {
-    let said = |variable: &str| env::var(variable).ok().filter(|it| !it.is_empty());
+    let said = |variable: &str| env::var(variable).ok().filter(|value| !value.is_empty());
     let wrong = |variable: &str, example: &str| {
         CommandError::new(format!("{variable} is invalid")).hint(format!(
             "set it to something such as `{example}`, or not at all"
         ))
     };
-    let time = said(COMPILE_TIME).map(|it| {
-        let time = parse_long_time(&it)
+    let time = said(COMPILE_TIME).map(|text| {
+        let time = parse_long_time(&text)
             .ok()
-            .filter(|it| *it >= Duration::from_secs(1));
+            .filter(|time| *time >= Duration::from_secs(1));
         time.ok_or_else(|| wrong(COMPILE_TIME, "2m"))
     });
-    let memory_bytes = said(COMPILE_MEMORY).map(|it| {
-        let bytes = parse_size(&it).filter(|it| *it >= 64 << 20);
+    let memory_bytes = said(COMPILE_MEMORY).map(|text| {
+        let bytes = parse_size(&text).filter(|bytes| *bytes >= 64 << 20);
         let bytes = bytes.ok_or_else(|| wrong(COMPILE_MEMORY, "2GiB"))?;
         Ok::<_, CommandError>(bytes as u64)
     });

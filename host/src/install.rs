@@ -91,7 +91,7 @@ impl<'a> Installer<'a> {
         let author_trust = self.author_trust(author, verified.signers(), &fetched.lineage)?;
         fetched.check(&verified, &author_trust)?;
         let before = self.records.get(name)?;
-        if let Some(before) = before.iter().find(|it| it.author != *author) {
+        if let Some(before) = before.iter().find(|installed| installed.author != *author) {
             return Err(InstallError::OfAnother {
                 name: name.to_string(),
                 author: before.author.to_string(),
@@ -274,7 +274,7 @@ impl<'a> Installer<'a> {
         let component = candidate.component();
         let digest = Digest::of(component);
         let mut here = here.iter().flat_map(Installed::releases);
-        if here.any(|it| it.sha256 == digest) {
+        if here.any(|release| release.sha256 == digest) {
             self.components.keep(component)?;
         }
         self.note(candidate)
@@ -441,14 +441,14 @@ impl<'a> Installer<'a> {
     /// Deletes components that no record names. A record that cannot be read may name any.
     fn clean(&self) -> Result<(), InstallError> {
         let names = self.records.names()?;
-        let records: Result<Vec<_>, _> = names.iter().map(|it| self.records.get(it)).collect();
+        let records: Result<Vec<_>, _> = names.iter().map(|name| self.records.get(name)).collect();
         let Ok(records) = records else {
             return Ok(());
         };
         let records = records.iter().flatten();
         let named = records
             .flat_map(Installed::releases)
-            .map(|it| it.sha256.clone());
+            .map(|release| release.sha256.clone());
         self.components
             .keep_only(&named.collect::<HashSet<Digest>>())?;
         Ok(())

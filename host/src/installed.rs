@@ -112,9 +112,12 @@ impl InstalledRecords {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let name = PathBuf::from(entry.map_err(wrong)?.file_name());
-            if name.extension().is_some_and(|it| it == EXTENSION) {
-                let name = name.file_stem().and_then(|it| it.to_str());
-                names.extend(name.and_then(|it| AppName::parse(it).ok()));
+            if name
+                .extension()
+                .is_some_and(|extension| extension == EXTENSION)
+            {
+                let name = name.file_stem().and_then(|stem| stem.to_str());
+                names.extend(name.and_then(|name| AppName::parse(name).ok()));
             }
         }
         names.sort();

@@ -33,8 +33,8 @@ pub fn one_line(line: &str) -> String {
 /// terminal does.
 pub fn width(stream: impl AsFd) -> Option<usize> {
     let said = std::env::var("COLUMNS").ok();
-    let said = said.and_then(|it| it.trim().parse().ok());
-    let found = || tcgetwinsize(stream).ok().map(|it| it.ws_col.into());
+    let said = said.and_then(|columns| columns.trim().parse().ok());
+    let found = || tcgetwinsize(stream).ok().map(|size| size.ws_col.into());
     said.or_else(found).filter(|width| *width > 0)
 }
 

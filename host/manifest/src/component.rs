@@ -213,12 +213,12 @@ mod tests {
             let one = [&[id, 8, 1, 0, 3][..], b"a:b", b"\x05\0"].concat();
             [COMPONENT.as_slice(), &one.repeat(n)].concat()
         };
-        let imports = |n| surface(&names(IMPORTS, n)).map(|it| it.imports.len());
+        let imports = |n| surface(&names(IMPORTS, n)).map(|surface| surface.imports.len());
         assert_eq!(imports(MAX_NAMES), Ok(MAX_NAMES));
         let error = |what, limit| Err(ComponentError::TooMany(what, limit));
         assert_eq!(imports(MAX_NAMES + 1), error("imports", MAX_NAMES));
         let custom = [COMPONENT.as_slice(), &b"\0\x01\0".repeat(MAX_SECTIONS + 1)].concat();
-        let sections = surface(&custom).map(|it| it.imports.len());
+        let sections = surface(&custom).map(|surface| surface.imports.len());
         assert_eq!(sections, error("sections", MAX_SECTIONS));
     }
 

@@ -193,7 +193,7 @@ mod tests {
         let of_crate = |toml: &str, description| {
             let (manifest, _) = Manifest::from_toml("x", toml).expect("a manifest");
             let filled = manifest.or_of_crate("crate", &version, description);
-            filled.map(|it| String::from_utf8(it.to_section()).expect("JSON"))
+            filled.map(|manifest| String::from_utf8(manifest.to_section()).expect("JSON"))
         };
         let text = "[app]\nname = \"app\"\nversion = \"2.0.0\"\ndescription = \"Own\"\n";
         for (toml, description, expected) in [

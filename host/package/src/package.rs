@@ -131,7 +131,10 @@ impl<'a> Package<'a> {
             known.push(signature.bytes);
         }
         for key in required {
-            let Some(own) = all.iter().find(|it| key.has_signed(&message, &it.bytes)) else {
+            let Some(own) = all
+                .iter()
+                .find(|signature| key.has_signed(&message, &signature.bytes))
+            else {
                 return Err(PackageError::NotBy(key.to_string()));
             };
             known.push(own.bytes);
@@ -139,7 +142,9 @@ impl<'a> Package<'a> {
                 signers.push(*key);
             }
         }
-        let unnamed = all.iter().filter(|it| !known.contains(&it.bytes));
+        let unnamed = all
+            .iter()
+            .filter(|signature| !known.contains(&signature.bytes));
         Ok((signers, unnamed.count()))
     }
 }

@@ -88,9 +88,9 @@ impl TrustStore {
     /// It cannot be read who is trusted.
     pub fn resembled(&self, email: &Datasite) -> Result<Option<Datasite>, TrustError> {
         let authors = self.store.authors()?.into_iter();
-        let mut trusted = authors.filter(|it| it.trusted != Trusted::Nothing);
-        let found = trusted.find(|it| alike::look_alike(it.email.as_str(), email.as_str()));
-        Ok(found.map(|it| it.email))
+        let mut trusted = authors.filter(|author| author.trusted != Trusted::Nothing);
+        let found = trusted.find(|author| alike::look_alike(author.email.as_str(), email.as_str()));
+        Ok(found.map(|author| author.email))
     }
 
     /// Tells whether an app of an author was revoked, by the digests of what was signed and of

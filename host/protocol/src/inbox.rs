@@ -319,7 +319,7 @@ impl Inbox {
         self.requests.insert(address.clone(), loading);
         self.active += 1;
         self.call_up(&address.folder().sender_name().cloned());
-        let answered = answered.map(|it| it.version.stamp);
+        let answered = answered.map(|answered| answered.version.stamp);
         Some(if self.is_given_up(&address) {
             Action::Find(address, answered)
         } else {
@@ -464,7 +464,7 @@ impl Inbox {
             Loaded::Unreadable => self.failed(now, address, tries),
             Loaded::Crashed => self.crashed(now, address, tries),
             Loaded::File(version, _) | Loaded::Refused(version, ..)
-                if answered.is_some_and(|it| it.version.is_same_file(&version)) =>
+                if answered.is_some_and(|answered| answered.version.is_same_file(&version)) =>
             {
                 let answered = answered.expect("it was answered");
                 self.known(
@@ -477,7 +477,7 @@ impl Inbox {
                 );
             }
             Loaded::TooLarge { stamp, .. } | Loaded::Unread(stamp)
-                if answered.is_some_and(|it| it.version.stamp == stamp) =>
+                if answered.is_some_and(|answered| answered.version.stamp == stamp) =>
             {
                 self.known(address, answered.expect("it was answered"), again);
             }

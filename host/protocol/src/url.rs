@@ -94,7 +94,7 @@ impl SyftUrl {
         }
         let mut segments = self.path().split('/').filter(|segment| !segment.is_empty());
         let is_like = |segment: &str, name: &str| {
-            segment == name || decoded_segment(segment).is_some_and(|it| it == name)
+            segment == name || decoded_segment(segment).is_some_and(|decoded| decoded == name)
         };
         match (segments.next(), segments.next()) {
             (Some(first), Some(named)) if is_like(first, "app_data") => {

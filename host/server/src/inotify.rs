@@ -136,7 +136,9 @@ impl FolderWatcher {
     pub(crate) fn paths(&self) -> HashSet<Arc<str>> {
         let table = table();
         let looking = table.observers.get(&self.number);
-        looking.map_or_else(HashSet::new, |it| it.watches.keys().cloned().collect())
+        looking.map_or_else(HashSet::new, |observer| {
+            observer.watches.keys().cloned().collect()
+        })
     }
 
     /// Watches a folder and those below it no more, since they are gone from there.
@@ -239,7 +241,7 @@ impl Table {
 
     fn knows(&self, number: u32, path: &str) -> bool {
         let looking = self.observers.get(&number);
-        looking.is_some_and(|it| it.watches.contains_key(path))
+        looking.is_some_and(|observer| observer.watches.contains_key(path))
     }
 
     fn watch(&self, number: u32, path: &str) -> Option<i32> {
@@ -249,7 +251,9 @@ impl Table {
 
     fn all(&self, number: u32) -> Vec<i32> {
         let looking = self.observers.get(&number);
-        looking.map_or(Vec::new(), |it| it.watches.values().copied().collect())
+        looking.map_or(Vec::new(), |observer| {
+            observer.watches.values().copied().collect()
+        })
     }
 
     fn below(&self, number: u32, path: &str) -> Vec<i32> {
@@ -294,7 +298,7 @@ impl Table {
         let ended = self
             .inotify
             .as_ref()
-            .map(|it| inotify::remove_watch(it, watch));
+            .map(|fd| inotify::remove_watch(fd, watch));
         // It may have gone with its folder.
         if let Some(Err(error)) = ended {
             tracing::debug!("a watch is gone already: {error}");

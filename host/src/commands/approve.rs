@@ -145,8 +145,8 @@ fn show(ui: Ui, config: &Config, installed: &Installed, denied: &[PathPattern]) 
 /// Returns what the release that waits wants beyond what was approved.
 fn wishes(config: &Config, installed: &Installed) -> Vec<String> {
     let waiting = installed.waiting.iter();
-    let added_permissions = waiting.map(|it| {
-        let (old, new) = (&installed.current.approved, &it.approved);
+    let added_permissions = waiting.map(|release| {
+        let (old, new) = (&installed.current.approved, &release.approved);
         added_permissions(old, new, &config.email, &installed.name)
     });
     added_permissions.flatten().collect()

@@ -55,7 +55,7 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     lines.extend(
         warnings
             .iter()
-            .map(|it| one_line(&format!("  careful: {}", it.message))),
+            .map(|warning| one_line(&format!("  careful: {}", warning.message))),
     );
     if candidate.inherits {
         lines.push(format!(
@@ -95,7 +95,9 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
 /// Returns what the owner denies, if anything.
 pub(super) fn denial(patterns: &[PathPattern]) -> Vec<String> {
     let title = (!patterns.is_empty()).then(|| "You deny it".to_owned());
-    let patterns = patterns.iter().map(|it| one_line(&format!("  {it}")));
+    let patterns = patterns
+        .iter()
+        .map(|pattern| one_line(&format!("  {pattern}")));
     title.into_iter().chain(patterns).collect()
 }
 

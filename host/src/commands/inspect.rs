@@ -119,7 +119,7 @@ async fn serves(sandbox: &Sandbox, manifest: &Manifest, bytes: &[u8]) -> Result<
             .watches()
             .all()
             .iter()
-            .map(|it| (it.words(), it.to_json()))
+            .map(|watch| (watch.words(), watch.to_json()))
             .collect(),
     })
 }

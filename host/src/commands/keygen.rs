@@ -56,7 +56,7 @@ pub(super) fn keygen(
         Some(new_passphrase(ui, args.passphrase_file.as_deref())?)
     };
     let key = SecretKey::generate()?;
-    let text = key.to_openssh(passphrase.as_ref().map(|it| it.as_str()))?;
+    let text = key.to_openssh(passphrase.as_ref().map(|passphrase| passphrase.as_str()))?;
     write_new(&path, text.as_bytes(), 0o600)?;
     let public = key.public();
     let line = format!("{}\n", public.to_openssh());

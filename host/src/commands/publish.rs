@@ -131,14 +131,16 @@ pub(super) async fn publish(
     let mut publisher = open(&config, &key, args.replace_catalog).map_err(wrong)?;
     let base = publisher.base();
     if let Some(verified) = &verified {
-        publisher.add(verified).map_err(|it| wrong(explain(it)))?;
+        publisher
+            .add(verified)
+            .map_err(|error| wrong(explain(error)))?;
     }
-    let named = verified.as_ref().map(|it| &it.release().name);
+    let named = verified.as_ref().map(|verified| &verified.release().name);
     let app = args.app.as_ref().or(named);
     change(&mut publisher, args, app, &key).map_err(wrong)?;
     let published = publisher
         .publish(&key, now(), args.expires)
-        .map_err(|it| wrong(explain(it)))?;
+        .map_err(|error| wrong(explain(error)))?;
     tell_notes(ui, &config, base, &published);
     tell(ui, &config, named, &published)?;
     Ok(Exit::Success)
@@ -301,6 +303,8 @@ pub(super) fn tell_catalog(ui: Ui, published: &Published) -> Result<(), CommandE
 /// Returns what is published, for scripts.
 pub(super) fn to_json(event: &str, path: &Path, catalog: &Catalog) -> Value {
     let app = |(name, entry): (&AppName, &Entry)| {
+        let revoked = entry.revoked.iter();
+        let revoked = revoked.map(|digest| HEXLOWER.encode(digest));
         json!({
             "name": name.as_str(),
             "version": entry.version.to_string(),
@@ -311,7 +315,7 @@ pub(super) fn to_json(event: &str, path: &Path, catalog: &Catalog) -> Value {
             "size": entry.size,
             "path": entry.path.to_string(),
             "least": entry.least,
-            "revoked": entry.revoked.iter().map(|it| HEXLOWER.encode(it)).collect::<Vec<_>>(),
+            "revoked": revoked.collect::<Vec<_>>(),
             "url": SyftAppUrl::new(catalog.author().clone(), name.clone()).to_string(),
         })
     };

@@ -108,10 +108,10 @@ pub(super) fn check_name(
     let Some(author) = data_owner(&config.app_folder(name))? else {
         return Ok(());
     };
-    let is_known = |it: &&AuthorTrust| !matches!(it.basis(), TrustBasis::FirstUse { .. });
+    let is_known = |trust: &&AuthorTrust| !matches!(trust.basis(), TrustBasis::FirstUse { .. });
     if author_trust
         .filter(is_known)
-        .is_some_and(|it| *it.author() == author)
+        .is_some_and(|trust| *trust.author() == author)
     {
         return Ok(());
     }

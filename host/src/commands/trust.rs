@@ -178,7 +178,7 @@ fn read_given(args: &AddArgs) -> Result<GivenKey, CommandError> {
     let wrong = |error: CommandError| error.about(format!("cannot trust {said}"));
     let given = GivenKey::Key(read_public(said).map_err(wrong)?);
     let found = given.fingerprint();
-    match fingerprint.filter(|it| *it != found) {
+    match fingerprint.filter(|other| *other != found) {
         None => Ok(given),
         Some(other) => Err(wrong(CommandError::new(format!(
             "it has the fingerprint {found}, not {other}"
@@ -245,7 +245,7 @@ fn show_added(ui: Ui, author: &Author, known: Option<Fingerprint>) -> Result<(),
         "key_seen": is_seen,
         "replaced": replaced,
     }))?;
-    let fingerprint = fingerprint.map_or_else(String::new, |it| it.to_string());
+    let fingerprint = fingerprint.map_or_else(String::new, |fingerprint| fingerprint.to_string());
     ui.line(&format!("{email} is trusted by the key {fingerprint}."))?;
     if !is_seen {
         ui.line("Nobody has shown that key yet: it is pinned when it is seen.")?;

@@ -89,7 +89,10 @@ fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), C
             let event = if only_look { "available" } else { "updated" };
             ui.json(&consent::to_json(event, &installed))?;
             let version = &installed.current.version;
-            let before = installed.previous.as_ref().map(|it| it.version.to_string());
+            let before = installed
+                .previous
+                .as_ref()
+                .map(|release| release.version.to_string());
             let before = before.unwrap_or_default();
             ui.line(&if only_look {
                 format!("{name}: {version} could take the place of {before}")

@@ -48,7 +48,7 @@ impl Settings {
             _ => read_config_file(overrides.config.as_deref())?,
         };
         let is_local = file.is_none() && email.is_none() && data_dir.is_none();
-        let (file_email, file_dir) = file.map_or((None, None), |it| (it.email, it.data_dir));
+        let (file_email, file_dir) = file.map_or((None, None), |file| (file.email, file.data_dir));
         let local_owner = is_local.then(|| LOCAL_OWNER.to_owned());
         Ok(Self {
             email: email.or(file_email).or(local_owner),

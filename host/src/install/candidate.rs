@@ -67,7 +67,9 @@ impl<'f> Candidate<'f> {
             Some(_) => ReleaseChange::Replaces,
         };
         let (name, asked) = (&verified.release().name, verified.manifest());
-        let approved = before.as_ref().map(|it| it.current.approved.clone());
+        let approved = before
+            .as_ref()
+            .map(|installed| installed.current.approved.clone());
         let added_permissions =
             added_permissions(&approved.unwrap_or_default(), asked, owner, name);
         Self {

@@ -187,13 +187,15 @@ impl Installer<'_> {
             };
             // What cannot be read is not served.
             let here = self.records.get(name).ok().flatten();
-            let here = here.iter().filter(|it| it.author == *catalog.author());
+            let here = here
+                .iter()
+                .filter(|installed| installed.author == *catalog.author());
             let is_older = |release: &&InstalledRelease| {
                 let own = epoch_of(catalog, author_trust, &release.signer);
                 own.is_some_and(|own| (own, release.sequence) < (least.epoch, least.sequence))
             };
             let older = here.flat_map(Installed::releases).filter(is_older);
-            revoked_digests.extend(older.map(|it| it.signed_sha256.clone()));
+            revoked_digests.extend(older.map(|release| release.signed_sha256.clone()));
         }
         CatalogFacts {
             counter: catalog.counter(),

@@ -70,10 +70,10 @@ impl Components {
         let mut n_deleted = 0;
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let path = entry.map_err(wrong)?.path();
-            let stem = path.file_stem().and_then(|it| it.to_str());
-            let is_unfinished = stem.is_some_and(|it| it.starts_with(private_dir::UNFINISHED));
-            let digest = stem.and_then(|it| Digest::parse(it).ok());
-            if is_unfinished || digest.is_some_and(|it| !needed.contains(&it)) {
+            let stem = path.file_stem().and_then(|stem| stem.to_str());
+            let is_unfinished = stem.is_some_and(|stem| stem.starts_with(private_dir::UNFINISHED));
+            let digest = stem.and_then(|stem| Digest::parse(stem).ok());
+            if is_unfinished || digest.is_some_and(|digest| !needed.contains(&digest)) {
                 fs::remove_file(&path).map_err(|error| InstalledError::io(&path, error))?;
                 n_deleted += 1;
             }

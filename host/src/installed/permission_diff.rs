@@ -23,11 +23,12 @@ pub fn added_permissions(
         let by: Vec<_> = by.iter().copied().flatten().collect();
         let is_covered = |pattern: &&PathPattern| {
             let pattern = pattern.resolve(owner, app);
-            by.iter().any(|it| it.resolve(owner, app).covers(&pattern))
+            by.iter()
+                .any(|other| other.resolve(owner, app).covers(&pattern))
         };
         patterns
             .iter()
-            .filter(|it| !is_covered(it))
+            .filter(|pattern| !is_covered(pattern))
             .cloned()
             .collect()
     };

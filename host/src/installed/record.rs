@@ -64,7 +64,7 @@ impl Installed {
 
     /// Returns what is denied to the app, with more that is: no release undoes a denial.
     pub fn denied_with(&self, more: &[PathPattern]) -> Vec<PathPattern> {
-        let waiting = self.waiting.iter().flat_map(|it| &it.denied);
+        let waiting = self.waiting.iter().flat_map(|release| &release.denied);
         let all = self.current.denied.iter().chain(waiting).chain(more);
         let mut denied = Vec::new();
         for pattern in all {
@@ -174,7 +174,7 @@ impl TryFrom<RawRelease> for InstalledRelease {
     fn try_from(raw: RawRelease) -> Result<Self, String> {
         let approved = raw.approved.to_string();
         let approved = Manifest::from_section(approved.as_bytes());
-        let denied = raw.denied.iter().map(|it| PathPattern::parse(it));
+        let denied = raw.denied.iter().map(|text| PathPattern::parse(text));
         Ok(Self {
             version: raw
                 .version

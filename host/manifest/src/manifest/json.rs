@@ -142,13 +142,17 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
         limits,
     } = raw;
     Ok(Manifest {
-        name: check("app.name", app.name, |it| check::name(&it))?,
-        version: check("app.version", app.version, |it| check::parse_version(&it))?,
-        sequence: check("app.sequence", app.sequence, |it| check::sequence(Some(it)))?,
-        description: check("app.description", app.description, |it| {
-            check::description(&it)
+        name: check("app.name", app.name, |name| check::name(&name))?,
+        version: check("app.version", app.version, |version| {
+            check::parse_version(&version)
         })?,
-        author: check("app.author", app.author, |it| check::author(&it))?,
+        sequence: check("app.sequence", app.sequence, |sequence| {
+            check::sequence(Some(sequence))
+        })?,
+        description: check("app.description", app.description, |description| {
+            check::description(&description)
+        })?,
+        author: check("app.author", app.author, |author| check::author(&author))?,
         files: Files {
             read: list_of("files.read", List::Read, &files.read)?,
             write: list_of("files.write", List::Write, &files.write)?,
@@ -159,16 +163,16 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
             )?,
         },
         limits: ManifestLimits {
-            time: check("limits.time_ms", limits.time_ms, |it| {
-                check::time_in_bounds(Duration::from_millis(it))
+            time: check("limits.time_ms", limits.time_ms, |millis| {
+                check::time_in_bounds(Duration::from_millis(millis))
             })?,
             memory_bytes: check(
                 "limits.memory_bytes",
                 limits.memory_bytes,
                 check::memory_in_bounds,
             )?,
-            concurrency: check("limits.concurrency", limits.concurrency, |it| {
-                check::concurrency(Some(it))
+            concurrency: check("limits.concurrency", limits.concurrency, |concurrency| {
+                check::concurrency(Some(concurrency))
             })?,
             state_bytes: check(
                 "state.quota_bytes",
@@ -274,7 +278,7 @@ mod tests {
     fn other_spellings_become_the_canonical_one() {
         let manifest = read(b" {\"limits\" : { \"concurrency\" : 8 }, \"app\" : {} } ");
         assert_eq!(
-            manifest.map(|it| write(&it)),
+            manifest.map(|manifest| write(&manifest)),
             Ok(br#"{"limits":{"concurrency":8}}"#.to_vec())
         );
     }

@@ -116,7 +116,11 @@ impl Raw {
         if catalog.expires < catalog.issued {
             return Err(Value("expires"));
         }
-        if catalog.apps.values().any(|it| it.epoch > catalog.epoch()) {
+        if catalog
+            .apps
+            .values()
+            .any(|entry| entry.epoch > catalog.epoch())
+        {
             return Err(Value("epoch"));
         }
         Ok(catalog)
@@ -165,7 +169,11 @@ impl From<&Entry> for RawEntry {
             size: entry.size,
             path: entry.path.to_string(),
             least: entry.least,
-            revoked: entry.revoked.iter().map(|it| HEXLOWER.encode(it)).collect(),
+            revoked: entry
+                .revoked
+                .iter()
+                .map(|digest| HEXLOWER.encode(digest))
+                .collect(),
         }
     }
 }

@@ -185,7 +185,7 @@ impl<'a> Publisher<'a> {
             app: release.name.clone(),
             path,
             component,
-            earlier: earlier.map(|it| it.path),
+            earlier: earlier.map(|entry| entry.path),
         });
         Ok(())
     }
@@ -200,7 +200,10 @@ impl<'a> Publisher<'a> {
         sequence: u64,
         limit: u64,
     ) -> Result<(), PublishError> {
-        let newest = self.catalog.app(app).filter(|it| it.sequence == sequence);
+        let newest = self
+            .catalog
+            .app(app)
+            .filter(|entry| entry.sequence == sequence);
         let digest = match newest {
             Some(entry) => entry.signed_sha256,
             None => self.find_release(app, sequence, limit)?,
@@ -227,7 +230,7 @@ impl<'a> Publisher<'a> {
         let release = verified.release();
         let is_it = (&release.author, &release.name, release.sequence)
             == (self.catalog.author(), app, sequence);
-        if is_it && verified.signers().iter().any(|it| self.is_own(it)) {
+        if is_it && verified.signers().iter().any(|key| self.is_own(key)) {
             Ok(*verified.signed_digest())
         } else {
             Err(PublishError::OtherRelease(sequence))
@@ -269,7 +272,11 @@ impl<'a> Publisher<'a> {
             .write([CATALOG_FILE].into_iter(), found.envelope())
             .map_err(|error| PublishError::Io(format!("write {}", path.display()), error))?;
         Ok(Published {
-            left: self.release.iter().flat_map(|it| self.tidy(it)).collect(),
+            left: self
+                .release
+                .iter()
+                .flat_map(|release| self.tidy(release))
+                .collect(),
             catalog: self.catalog,
             path,
         })
@@ -278,7 +285,7 @@ impl<'a> Publisher<'a> {
     /// Deletes the releases of an app but for the new one and the one before it. Returns what
     /// could not be deleted.
     fn tidy(&self, new: &NewRelease<'_>) -> Vec<String> {
-        let Some(earlier) = new.earlier.as_ref().filter(|it| **it != new.path) else {
+        let Some(earlier) = new.earlier.as_ref().filter(|path| **path != new.path) else {
             return Vec::new();
         };
         let names = match self.dir.list(new.app.as_str()) {
@@ -313,9 +320,10 @@ fn choose(
     last: Option<SignedCatalog>,
     replaces: bool,
 ) -> Result<(Catalog, CatalogBase), PublishError> {
-    let is_before = |it: &SignedCatalog| last.iter().any(|last| is_of_before(it, last, key));
-    let tree = tree.filter(|it| !is_before(it));
-    if let Some(foreign) = tree.as_ref().filter(|it| !it.is_by(key)) {
+    let is_before =
+        |catalog: &SignedCatalog| last.iter().any(|last| is_of_before(catalog, last, key));
+    let tree = tree.filter(|catalog| !is_before(catalog));
+    if let Some(foreign) = tree.as_ref().filter(|catalog| !catalog.is_by(key)) {
         let path = dir.path().join(CATALOG_FILE);
         return Err(PublishError::NotOwn(path, foreign.signers_in_words()));
     }

@@ -39,7 +39,11 @@ const ENDING: &str = ".wasm";
 /// Tells whether a file of this name is one that `publish` wrote.
 pub(super) fn is_of_release(name: &str) -> bool {
     let number = name.strip_suffix(ENDING);
-    number.is_some_and(|number| number.parse().is_ok_and(|it: u64| it.to_string() == number))
+    number.is_some_and(|number| {
+        number
+            .parse()
+            .is_ok_and(|parsed: u64| parsed.to_string() == number)
+    })
 }
 
 impl fmt::Display for ReleasePath {
@@ -60,7 +64,7 @@ mod tests {
         assert_eq!(path.to_string(), "leaderboard/18446744073709551615.wasm");
         for text in [&*path.to_string(), "a", "a/b/c/d.wasm"] {
             assert_eq!(
-                ReleasePath::parse(text).map(|it| it.to_string()),
+                ReleasePath::parse(text).map(|path| path.to_string()),
                 Some(text.to_owned())
             );
         }

@@ -244,7 +244,7 @@ fn a_release_follows_the_last() {
     same.sha256 = [1; 32];
     assert!(catalog.put(&name(), same).is_ok());
     let before = catalog.put(&name(), entry(18)).expect("a higher one");
-    assert_eq!(before.map(|it| it.sequence), Some(17));
+    assert_eq!(before.map(|entry| entry.sequence), Some(17));
     let now = catalog.app(&name()).expect("it is there");
     let (epoch, sequence) = (0, 16);
     assert_eq!(now.least, Some(Least { epoch, sequence }));

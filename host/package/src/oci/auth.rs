@@ -90,7 +90,7 @@ impl Auth {
             .find(|(key, _)| is_for(key, &registry));
         let Some(auth) = own
             .and_then(|(_, own)| own.auth)
-            .filter(|it| !it.is_empty())
+            .filter(|auth| !auth.is_empty())
         else {
             return Ok(Self::Anonymous);
         };

@@ -71,7 +71,11 @@ impl ImageManifest {
         if manifest.schema_version != 2 {
             return no_app(format!("schema version {}", manifest.schema_version));
         }
-        if let Some(other) = manifest.media_type.as_deref().filter(|it| *it != MANIFEST) {
+        if let Some(other) = manifest
+            .media_type
+            .as_deref()
+            .filter(|other| *other != MANIFEST)
+        {
             return no_app(format!("its manifest is of the type {other}"));
         }
         if manifest.config.media_type != CONFIG {
@@ -121,7 +125,7 @@ impl Artifact {
         });
         let config = config.to_string().into_bytes();
         // Tools that write layers into files name them so.
-        let title = annotations.get(TITLE).map(|it| format!("{it}.wasm"));
+        let title = annotations.get(TITLE).map(|title| format!("{title}.wasm"));
         layer.annotations = title.map(|title| BTreeMap::from([(TITLE.to_owned(), title)]));
         let manifest = ImageManifest {
             schema_version: 2,

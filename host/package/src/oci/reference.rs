@@ -96,7 +96,10 @@ fn parse_authority(authority: &str) -> Option<(String, Option<u16>)> {
         Some((host, port)) if !port.ends_with(']') => (host, Some(parse_port(port)?)),
         _ => (authority, None),
     };
-    let is_host = match host.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+    let is_host = match host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+    {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
         None => host.split('.').all(is_label),
     };
@@ -120,7 +123,7 @@ fn is_label(label: &str) -> bool {
 fn is_repository(repository: &str) -> bool {
     let is_word = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9');
     let is_separator =
-        |it: &str| matches!(it, "" | "." | "_" | "__") || it.bytes().all(|b| b == b'-');
+        |text: &str| matches!(text, "" | "." | "_" | "__") || text.bytes().all(|b| b == b'-');
     repository.len() <= MAX_BYTES
         && repository.split('/').all(|part| {
             part.bytes().next().is_some_and(is_word)
@@ -214,7 +217,10 @@ mod tests {
             &format!("oci://registry.example:443/a@{DIGEST}"),
         ] {
             let read = text.parse::<Reference>();
-            assert_eq!(read.map(|it| it.to_string()), Ok(text.to_owned()));
+            assert_eq!(
+                read.map(|reference| reference.to_string()),
+                Ok(text.to_owned())
+            );
         }
     }
 

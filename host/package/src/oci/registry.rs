@@ -114,7 +114,7 @@ impl<'a> Registry<'a> {
         let answer = self.follow(head)?;
         let answer = self.expect(answer, StatusCode::OK, &uri, "app")?;
         let named = answer.headers().get(DIGEST_HEADER);
-        match named.and_then(|it| OciDigest::parse(it.to_str().ok()?)) {
+        match named.and_then(|value| OciDigest::parse(value.to_str().ok()?)) {
             Some(digest) => Ok(digest),
             None => Ok(OciDigest::of(&self.read_manifest(uri)?)),
         }
@@ -298,9 +298,9 @@ impl<'a> Registry<'a> {
     ) -> Result<Option<HeaderValue>, OciError> {
         let headers = answer.headers().get_all(WWW_AUTHENTICATE).iter();
         let challenges: Vec<Challenge> = headers
-            .filter_map(|it| Challenge::parse(it.to_str().ok()?))
+            .filter_map(|value| Challenge::parse(value.to_str().ok()?))
             .collect();
-        let bearer = challenges.iter().find_map(|it| match it {
+        let bearer = challenges.iter().find_map(|challenge| match challenge {
             Challenge::Bearer { realm, service } => Some((realm, service)),
             Challenge::Basic => None,
         });
@@ -401,7 +401,7 @@ fn message(answer: Response<Body>, uri: &Uri, within: Duration) -> String {
     let said = read(answer, uri, within, MAX_MESSAGE_BYTES).unwrap_or_default();
     let first = serde_json::from_slice(&said).ok();
     let first = first.and_then(|said: Said| said.errors.into_iter().next());
-    first.map_or_else(String::new, |it| plain_excerpt(&it.message, 200))
+    first.map_or_else(String::new, |error| plain_excerpt(&error.message, 200))
 }
 
 /// What is needed of the answer with a token.
@@ -444,7 +444,7 @@ fn origin(uri: &Uri) -> (Option<&str>, Option<&str>, Option<u16>) {
 }
 
 fn host(uri: &Uri) -> String {
-    let authority = uri.authority().map_or("", |it| it.as_str());
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
     plain_excerpt(authority, 200)
 }
 

@@ -141,7 +141,7 @@ impl Link {
         if links.len() > MAX_LINKS {
             return Err(LinkError::TooLong);
         }
-        if let Some(foreign) = links.iter().find(|it| it.email != *email) {
+        if let Some(foreign) = links.iter().find(|link| link.email != *email) {
             return Err(LinkError::Foreign(foreign.email.clone()));
         }
         for pair in links.windows(2) {
@@ -150,7 +150,8 @@ impl Link {
                 return Err(LinkError::Gap(link.epoch));
             }
         }
-        let came_before = |at: usize, key: &PublicKey| links[..=at].iter().any(|it| it.old == *key);
+        let came_before =
+            |at: usize, key: &PublicKey| links[..=at].iter().any(|link| link.old == *key);
         let again = links
             .iter()
             .enumerate()

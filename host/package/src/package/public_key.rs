@@ -72,7 +72,7 @@ impl PublicKey {
     fn of_did(json: &str) -> Result<Self, KeyError> {
         let did: Did = serde_json::from_str(json).map_err(|_| KeyError::NoPublicKey)?;
         let mut methods = did.methods.into_iter();
-        let method = methods.find(|it| it.id.ends_with("#identity-key"));
+        let method = methods.find(|method| method.id.ends_with("#identity-key"));
         let Jwk { kty, crv, x } = method.ok_or(KeyError::NoPublicKey)?.jwk;
         if (kty.as_str(), crv.as_str()) != ("OKP", "Ed25519") {
             return Err(KeyError::NoPublicKey);

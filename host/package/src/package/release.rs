@@ -70,7 +70,10 @@ const AUTHOR: Missing = Missing {
 };
 
 fn list(missing: &[Missing]) -> String {
-    let keys: Vec<String> = missing.iter().map(|it| format!("`{}`", it.key)).collect();
+    let keys: Vec<String> = missing
+        .iter()
+        .map(|field| format!("`{}`", field.key))
+        .collect();
     match keys.as_slice() {
         [all @ .., last] if !all.is_empty() => format!("{} and no {last}", all.join(", no ")),
         keys => keys.join(""),
@@ -83,7 +86,7 @@ impl Release {
     pub(super) fn of(component: &[u8], manifest: Option<&Manifest>) -> Result<Self, ReleaseError> {
         let manifest = manifest.ok_or(ReleaseError::NoManifest)?;
         let imports = surface(component)?.imports;
-        if let Some(import) = imports.iter().find(|it| !is_offered(it)) {
+        if let Some(import) = imports.iter().find(|import| !is_offered(import)) {
             return Err(ReleaseError::Import(plain_excerpt(import, 200)));
         }
         let Manifest {
@@ -130,7 +133,8 @@ impl ReleaseError {
             Self::Incomplete(missing) => missing.as_slice(),
             Self::Author(_) | Self::Unseen(_) => &[AUTHOR],
         };
-        let write = |it: &Missing| format!("write in syft-app.toml below [app]: {}", it.example);
+        let write =
+            |field: &Missing| format!("write in syft-app.toml below [app]: {}", field.example);
         let mut hints: Vec<String> = missing.iter().map(write).collect();
         hints.push("then build it again with `syft-host build`, and sign that".to_owned());
         hints

@@ -140,9 +140,13 @@ impl Signatures {
         if self.all.contains(&signature) {
             return;
         }
-        let earlier = self.all.iter().filter(|it| it.key_id == key);
-        let earlier: Vec<[u8; 64]> = earlier.map(|it| it.bytes).chain([bytes]).collect();
-        self.all.retain(|it| !earlier.contains(&it.bytes));
+        let earlier = self.all.iter().filter(|signature| signature.key_id == key);
+        let earlier: Vec<[u8; 64]> = earlier
+            .map(|signature| signature.bytes)
+            .chain([bytes])
+            .collect();
+        self.all
+            .retain(|signature| !earlier.contains(&signature.bytes));
         for key_id in [key.to_vec(), Vec::new()] {
             self.all.push(Signature { key_id, bytes });
         }

@@ -136,7 +136,7 @@ impl Author {
     pub fn fingerprint(&self) -> Option<Fingerprint> {
         match &self.trusted {
             Trusted::Nothing => None,
-            Trusted::LastKey => self.keys.last().map(|it| Fingerprint::from(&it.key)),
+            Trusted::LastKey => self.keys.last().map(|last| Fingerprint::from(&last.key)),
             Trusted::Fingerprint(fingerprint) => Some(fingerprint.clone()),
         }
     }
@@ -149,7 +149,7 @@ impl Author {
     /// Tells whether a key was followed by another.
     pub(super) fn is_superseded(&self, key: &PublicKey) -> bool {
         let is_last = self.keys.last().is_some_and(|last| last.key == *key);
-        !is_last && self.keys.iter().any(|it| it.key == *key)
+        !is_last && self.keys.iter().any(|pinned| pinned.key == *key)
     }
 
     /// Returns the epoch of a key if it were pinned now. The last key has its own again, so
@@ -182,7 +182,8 @@ impl Author {
         if self.trusted == Trusted::LastKey && self.keys.is_empty() {
             return Err("it trusts a key and has none");
         }
-        let is_counted = (self.keys.iter().enumerate()).all(|(at, it)| it.epoch == at as u64);
+        let is_counted =
+            (self.keys.iter().enumerate()).all(|(at, pinned)| pinned.epoch == at as u64);
         if is_counted {
             Ok(())
         } else {

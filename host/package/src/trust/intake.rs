@@ -80,7 +80,9 @@ impl TrustStore {
                 signed_digest: Digest::from(verified.signed_digest()),
             };
             let before = author.seen(&release.name);
-            if before.is_none_or(|it| (it.epoch, it.sequence) < (seen.epoch, seen.sequence)) {
+            if before
+                .is_none_or(|before| (before.epoch, before.sequence) < (seen.epoch, seen.sequence))
+            {
                 let name = release.name.as_str().to_owned();
                 author.apps.insert(name, seen);
             }
@@ -204,10 +206,14 @@ impl TrustStore {
                     author.fingerprint().as_ref() == Some(fingerprint)
                         && revoked.key_by(&author, fingerprint).is_none()
                 };
-                signers.find(|(_, it)| counts(it)).map(|(key, _)| key)
+                signers
+                    .find(|(_, fingerprint)| counts(fingerprint))
+                    .map(|(key, _)| key)
             }
             PolicyRule::PubKey { key, .. } => signers
-                .find(|(it, fingerprint)| it == key && !revoked.keys.contains_key(fingerprint))
+                .find(|(signer, fingerprint)| {
+                    signer == key && !revoked.keys.contains_key(fingerprint)
+                })
                 .map(|(key, _)| key),
         };
         Ok(found)
@@ -234,7 +240,7 @@ impl CatalogFacts {
         let digests = digests(verified);
         match digests
             .into_iter()
-            .find(|it| self.revoked_digests.contains(it))
+            .find(|digest| self.revoked_digests.contains(digest))
         {
             Some(digest) => Err(TrustRefusal::RevokedDigest {
                 digest,

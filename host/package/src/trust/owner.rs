@@ -64,7 +64,7 @@ impl TrustStore {
             }
             _ => {}
         }
-        let known = author.keys.last().map(|it| it.key);
+        let known = author.keys.last().map(|last| last.key);
         let key = match given {
             GivenKey::Key(key) => Some(*key),
             GivenKey::Fingerprint(it) => known.filter(|key| Fingerprint::from(key) == *it),
@@ -90,7 +90,11 @@ impl TrustStore {
     ) -> Result<Author, TrustRefusal> {
         let claim = SignerClaim {
             author: email.clone(),
-            signers: lineage.last().map(|it| *it.new_key()).into_iter().collect(),
+            signers: lineage
+                .last()
+                .map(|link| *link.new_key())
+                .into_iter()
+                .collect(),
             lineage,
             did_key,
         };

@@ -177,7 +177,7 @@ impl SignerPolicy {
             (lines as u64 + 1, "it is not UTF-8".to_owned())
         })?;
         serde_saphyr::from_str(text).map_err(|error| {
-            let line = error.location().map_or(1, |it| it.line());
+            let line = error.location().map_or(1, |location| location.line());
             let error = error.without_snippet();
             (
                 line,

@@ -54,7 +54,7 @@ impl TrustFiles {
 
     /// Returns what is known of an author.
     pub(super) fn author(&self, email: &Datasite) -> Result<Option<Author>, TrustError> {
-        read_author(&self.author_path(email), |it| it.email == *email)
+        read_author(&self.author_path(email), |author| author.email == *email)
     }
 
     pub(super) fn authors(&self) -> Result<Vec<Author>, TrustError> {
@@ -63,8 +63,11 @@ impl TrustFiles {
         let mut authors = Vec::new();
         for entry in fs::read_dir(&folder).map_err(wrong)? {
             let path = entry.map_err(wrong)?.path();
-            if path.extension().is_some_and(|it| it == EXTENSION) {
-                let is_its = |it: &Author| self.author_path(&it.email) == path;
+            if path
+                .extension()
+                .is_some_and(|extension| extension == EXTENSION)
+            {
+                let is_its = |author: &Author| self.author_path(&author.email) == path;
                 authors.extend(read_author(&path, is_its)?);
             }
         }

@@ -621,7 +621,7 @@ fn releases_only_go_on() {
     let author = story.store.author(&alice()).expect("an author");
     let seen = author.apps.get("app").expect("what was seen");
     assert_eq!((seen.epoch, seen.sequence), (1, 20));
-    let how: Vec<PinnedBy> = author.keys.iter().map(|it| it.how).collect();
+    let how: Vec<PinnedBy> = author.keys.iter().map(|pinned| pinned.how).collect();
     assert_eq!(how, [PinnedBy::FirstUse, PinnedBy::Lineage]);
 }
 
@@ -837,7 +837,7 @@ fn an_author_cannot_fill_the_store() {
     let refused = store.note_catalog(&author_trust, &revoking(2, 1));
     assert!(matches!(refused, Err(TrustRefusal::TooManyRevoked { .. })));
     let author = store.author(&alice()).expect("an author");
-    assert_eq!(author.catalog.map(|it| it.counter), Some(1));
+    assert_eq!(author.catalog.map(|catalog| catalog.counter), Some(1));
 }
 
 #[test]
@@ -920,9 +920,9 @@ fn the_owner_puts_a_key_in_the_place_of_another() {
     }
     // The key of the fingerprint replaces nothing.
     let author = add(GivenKey::Key(keys.public(0)), None).expect("the same key");
-    assert_eq!(author.current().map(|it| it.epoch), Some(0));
+    assert_eq!(author.current().map(|pinned| pinned.epoch), Some(0));
     let author = add(GivenKey::Fingerprint(keys.fingerprint(0)), None).expect("the same key");
-    assert_eq!(author.current().map(|it| it.epoch), Some(0));
+    assert_eq!(author.current().map(|pinned| pinned.epoch), Some(0));
     let author = add(GivenKey::Fingerprint(keys.fingerprint(1)), Some(0)).expect("another");
     assert_eq!(author.current(), None);
     let author_trust = store.author_trust(&keys.claim(&[1], Vec::new(), None));
@@ -948,7 +948,7 @@ fn the_owner_gives_a_lineage() {
         let known: Vec<(usize, u64, PinnedBy)> = author
             .keys
             .iter()
-            .map(|it| (keys.place(&it.key), it.epoch, it.how))
+            .map(|pinned| (keys.place(&pinned.key), pinned.epoch, pinned.how))
             .collect();
         let expected = [
             (0, 0, PinnedBy::Fingerprint),
@@ -1143,7 +1143,7 @@ fn each_email_has_a_file_of_its_own() {
         store.add(&email(text), &given, None, None).expect(text);
     }
     let mut known: Vec<String> = (store.authors().expect("authors").iter())
-        .map(|it| it.email.to_string())
+        .map(|author| author.email.to_string())
         .collect();
     let mut expected = emails.map(ToOwned::to_owned);
     known.sort();

@@ -141,7 +141,10 @@ impl FileEvent {
         add(self.path.as_bytes());
         add(self.moved_from.as_deref().unwrap_or_default().as_bytes());
         for stamp in [self.before, self.first_after] {
-            add(stamp.map(|it| it.to_bytes()).as_ref().map_or(&[], |it| it));
+            add(stamp
+                .map(|stamp| stamp.to_bytes())
+                .as_ref()
+                .map_or(&[], |bytes| bytes));
         }
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash.finalize()[..16]);
@@ -150,9 +153,9 @@ impl FileEvent {
 
     /// Tells whether it is the same event, at whichever attempt.
     pub(super) fn is_same(&self, other: &Self) -> bool {
-        let what = |it: &Self| {
-            let paths = (Arc::clone(&it.path), it.moved_from.clone());
-            (it.kind, paths, it.before, it.after)
+        let what = |event: &Self| {
+            let paths = (Arc::clone(&event.path), event.moved_from.clone());
+            (event.kind, paths, event.before, event.after)
         };
         what(self) == what(other)
     }

@@ -438,7 +438,10 @@ impl ObservedFiles {
     }
 
     fn forget_mover(&mut self, path: &Arc<str>) {
-        let seen = self.unsettled.get(path).and_then(|it| it.seen);
+        let seen = self
+            .unsettled
+            .get(path)
+            .and_then(|unsettled| unsettled.seen);
         if let Some((Some(stamp), _)) = seen
             && self.movers.get(&stamp.identity()) == Some(path)
         {

@@ -40,7 +40,7 @@ impl ParkedEvent {
         at: i64,
     ) -> Self {
         let undone = event.undone().into_iter().map(|change| {
-            let stamp = change.stamp.map(|it| BASE64.encode(&it.to_bytes()));
+            let stamp = change.stamp.map(|stamp| BASE64.encode(&stamp.to_bytes()));
             (change.path.to_string(), stamp)
         });
         Self {

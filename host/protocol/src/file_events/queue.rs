@@ -471,7 +471,11 @@ impl EventQueue {
         let Some((index, mut event)) = self.delivering.remove(&key) else {
             return;
         };
-        let paths: Vec<Arc<str>> = event.changes().into_iter().map(|it| it.path).collect();
+        let paths: Vec<Arc<str>> = event
+            .changes()
+            .into_iter()
+            .map(|change| change.path)
+            .collect();
         for path in &paths {
             self.busy.remove(path);
         }

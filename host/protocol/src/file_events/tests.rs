@@ -78,7 +78,7 @@ impl World {
             Some(stamp) => stamp.inode,
             // Numbers are given out again.
             None => (1..)
-                .find(|inode| self.tree.values().all(|it| it.inode != *inode))
+                .find(|inode| self.tree.values().all(|stamp| stamp.inode != *inode))
                 .expect("a number"),
         };
         self.tree
@@ -100,7 +100,10 @@ impl World {
     }
 
     fn scan(&mut self) {
-        let files = self.tree.iter().map(|(path, it)| (Arc::clone(path), *it));
+        let files = self
+            .tree
+            .iter()
+            .map(|(path, stamp)| (Arc::clone(path), *stamp));
         let files: HashMap<_, _> = files.collect();
         let found: HashSet<_> = files.keys().cloned().collect();
         self.observed.found(self.now, &files);
@@ -139,7 +142,7 @@ impl World {
         let running = &self.running;
         let is_busy = |path: &str| {
             let mut paths = running.iter().flat_map(FileEvent::changes);
-            paths.any(|it| &*it.path == path)
+            paths.any(|change| &*change.path == path)
         };
         self.told.next(&self.observed, self.now, is_busy)
     }
@@ -276,7 +279,10 @@ fn tells_what_came_of_a_burst() {
             }
             told.extend(world.rest());
         }
-        let expected: Vec<&str> = expected.split(", ").filter(|it| !it.is_empty()).collect();
+        let expected: Vec<&str> = expected
+            .split(", ")
+            .filter(|text| !text.is_empty())
+            .collect();
         // A moved file and a new one at its place come in either order.
         let (mut told, mut expected) = (told, expected);
         if ops.contains("r a b, w") || ops.contains("w a, r a b") {

@@ -220,7 +220,7 @@ mod tests {
         let n = id[24..].trim_start_matches('0');
         format!(
             "{}{n}",
-            address.folder().sender().map_or("-", |it| &it[..1])
+            address.folder().sender().map_or("-", |sender| &sender[..1])
         )
     }
 
@@ -260,8 +260,11 @@ mod tests {
         for (sender, n) in [(1, 1), (1, 2), (2, 3)] {
             assert_eq!(queue.push(address(sender, n), 3), None);
         }
-        let dropped =
-            |queue: &mut Queue, sender, n| queue.push(address(sender, n), 3).map(|it| shown(&it));
+        let dropped = |queue: &mut Queue, sender, n| {
+            queue
+                .push(address(sender, n), 3)
+                .map(|address| shown(&address))
+        };
         assert_eq!(dropped(&mut queue, 1, 4).as_deref(), Some("a4"));
         assert_eq!(dropped(&mut queue, 3, 5).as_deref(), Some("a2"));
         assert_eq!(pop_all(&mut queue, 9), "a1 b3 c5");
@@ -336,7 +339,7 @@ mod tests {
                         }
                         waiting.push(new.clone());
                         if let Some(dropped) = queue.push(new, 8) {
-                            let at = waiting.iter().position(|it| *it == dropped);
+                            let at = waiting.iter().position(|address| *address == dropped);
                             waiting.remove(at.expect("it waits"));
                         }
                     }
@@ -344,15 +347,15 @@ mod tests {
                         let is_free = |one: &Address| {
                             let most = if suspects.contains(one) { 1 } else { 2 };
                             let who = queue.who(one);
-                            active.iter().filter(|it| queue.who(it) == who).count() < most
+                            active.iter().filter(|other| queue.who(other) == who).count() < most
                         };
                         let free: Vec<Address> =
-                            waiting.iter().filter(|it| is_free(it)).cloned().collect();
+                            waiting.iter().filter(|address| is_free(address)).cloned().collect();
                         let popped = queue.pop(2);
                         prop_assert_eq!(popped.is_some(), !free.is_empty());
                         if let Some(popped) = popped {
                             prop_assert!(free.contains(&popped));
-                            let at = waiting.iter().position(|it| *it == popped);
+                            let at = waiting.iter().position(|address| *address == popped);
                             waiting.remove(at.expect("it waits"));
                             active.push(popped);
                         }
@@ -366,9 +369,11 @@ mod tests {
                 prop_assert_eq!(queue.len(), waiting.len());
                 prop_assert!(queue.len() <= 8);
                 let here: std::collections::HashSet<Who> =
-                    waiting.iter().chain(&active).map(|it| queue.who(it)).collect();
+                    waiting.iter().chain(&active).map(|address| queue.who(address)).collect();
                 prop_assert_eq!(queue.lines.len(), here.len());
-                let n_lines = waiting.iter().map(|it| queue.who(it)).collect::<std::collections::HashSet<_>>().len();
+                let in_line: std::collections::HashSet<Who> =
+                    waiting.iter().map(|address| queue.who(address)).collect();
+                let n_lines = in_line.len();
                 prop_assert_eq!((queue.turns.len(), queue.lengths.len()), (n_lines, n_lines));
             }
         }

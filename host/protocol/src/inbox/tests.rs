@@ -611,7 +611,9 @@ fn suspects_run_by_few_and_are_pardoned_when_they_are_answered() {
     assert_eq!(bench.poll(), ["load", "load"]);
     bench.loaded(&addresses[0], Loaded::Absent);
     assert_eq!(bench.poll(), ["load"]);
-    let crashes = addresses.each_ref().map(|it| bench.inbox.crashes(it));
+    let crashes = addresses
+        .each_ref()
+        .map(|address| bench.inbox.crashes(address));
     assert_eq!(crashes, [0, 3, 0]);
 }
 

@@ -158,7 +158,9 @@ fn leads_to_end(
         if at == end || !effort.step() {
             return true;
         }
-        let new = next(at, effort).into_iter().filter(|it| seen.insert(*it));
+        let new = next(at, effort)
+            .into_iter()
+            .filter(|place| seen.insert(*place));
         left.extend(new.collect::<Vec<_>>());
     }
     false

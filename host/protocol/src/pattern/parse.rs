@@ -188,8 +188,12 @@ impl Alternatives {
         }
         let before = std::mem::take(&mut self.all);
         for tokens in &before {
-            self.all
-                .extend(group.done.iter().map(|it| [&tokens[..], it].concat()));
+            self.all.extend(
+                group
+                    .done
+                    .iter()
+                    .map(|alternative| [&tokens[..], alternative].concat()),
+            );
         }
         Ok(())
     }

@@ -581,7 +581,12 @@ impl World {
         self.tasks.clear();
         self.writing.clear();
         for id in std::mem::take(&mut self.disk.journal) {
-            let failed = self.disk.attempts.get(&id).map_or(0, |it| it.n_failed) + 1;
+            let failed = self
+                .disk
+                .attempts
+                .get(&id)
+                .map_or(0, |attempts| attempts.n_failed)
+                + 1;
             let at = self.now.wall.micros();
             self.disk.attempts.insert(
                 id,
@@ -675,7 +680,12 @@ impl World {
             let known: BTreeMap<&Arc<str>, &FileStamp> = known.into_iter().flatten().collect();
             assert_eq!(known, tree, "seed {seed}: watch {number}");
         }
-        let listed: BTreeSet<String> = self.queue.parked().iter().map(|it| it.id.clone()).collect();
+        let listed: BTreeSet<String> = self
+            .queue
+            .parked()
+            .iter()
+            .map(|event| event.id.clone())
+            .collect();
         let kept: BTreeSet<String> = self.disk.parked.keys().map(Uuid::to_string).collect();
         assert_eq!(listed, kept, "seed {seed}: parked");
     }

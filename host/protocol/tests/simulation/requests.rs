@@ -216,7 +216,7 @@ impl World {
     }
 
     fn finish_writing(&mut self) {
-        let half = |place: &Place| place.request.is_some_and(|it| !it.is_whole);
+        let half = |place: &Place| place.request.is_some_and(|file| !file.is_whole);
         if let Some(id) = self.any(half) {
             self.count("half");
             let file = self.tree.get_mut(&id).expect("a place").request.as_mut();
@@ -503,7 +503,7 @@ impl World {
 
     fn publish(&mut self, address: Address, version: Version, answer: Answer) {
         let id = id(&address);
-        let closed = match self.tree.get_mut(&id).and_then(|it| it.request) {
+        let closed = match self.tree.get_mut(&id).and_then(|place| place.request) {
             Some(file) if is_for(&file, &version) => match self.below(20) {
                 0 => Closed::Failed,
                 _ => Closed::Answered,
@@ -588,7 +588,7 @@ impl World {
         let mut n_to_lose = 3;
         for _ in 0..40 {
             while self
-                .any(|it| it.request.is_some_and(|it| !it.is_whole))
+                .any(|place| place.request.is_some_and(|file| !file.is_whole))
                 .is_some()
             {
                 self.finish_writing();
@@ -601,7 +601,7 @@ impl World {
                 self.poll();
             }
             let is_still = before == self.counts.0 && self.inbox.wakes_at().is_none();
-            if is_still && self.any(|it| it.is_missed()).is_none() {
+            if is_still && self.any(|place| place.is_missed()).is_none() {
                 if n_to_lose == 0 {
                     return;
                 }
@@ -612,7 +612,7 @@ impl World {
             self.now.instant += Duration::from_secs(60);
         }
         let is_lost = |place: &Place| place.is_missed() && !self.was_lost_often(place);
-        let lost: Vec<&Place> = self.tree.values().filter(|it| is_lost(it)).collect();
+        let lost: Vec<&Place> = self.tree.values().filter(|place| is_lost(place)).collect();
         assert!(lost.is_empty(), "seed {}: {lost:?}", self.seed);
         assert!(
             self.inbox.wakes_at().is_none(),

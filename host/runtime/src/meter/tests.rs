@@ -56,7 +56,7 @@ proptest! {
         let mut charges: Vec<Charge> = Vec::new();
         let mut model: Vec<(Part, usize)> = Vec::new();
         let sum = |model: &[(Part, usize)], part| -> usize {
-            model.iter().filter(|it| it.0 == part).map(|it| it.1).sum()
+            model.iter().filter(|(of, _)| *of == part).map(|(_, bytes)| bytes).sum()
         };
         for step in steps {
             // What was set aside stays so, and the pool leaves a ninth for others.

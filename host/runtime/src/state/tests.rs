@@ -145,50 +145,50 @@ async fn a_call_runs_again_where_what_it_read_has_changed() {
     let table: [(&str, Step, Step, u32); 8] = [
         (
             "the same value",
-            |it| it.get("a").map(drop),
-            |it| it.set("a", b"2".to_vec()),
+            |session| session.get("a").map(drop),
+            |session| session.set("a", b"2".to_vec()),
             2,
         ),
         (
             "another value",
-            |it| it.get("a").map(drop),
-            |it| it.set("b", b"2".to_vec()),
+            |session| session.get("a").map(drop),
+            |session| session.set("b", b"2".to_vec()),
             1,
         ),
         (
             "a value written only",
             |_| Ok(()),
-            |it| it.set("x", b"2".to_vec()),
+            |session| session.set("x", b"2".to_vec()),
             1,
         ),
         (
             "an absent value",
-            |it| it.get("n").map(drop),
-            |it| it.set("n", b"2".to_vec()),
+            |session| session.get("n").map(drop),
+            |session| session.set("n", b"2".to_vec()),
             2,
         ),
         (
             "a deleted value",
-            |it| it.get("a").map(drop),
-            |it| it.delete("a"),
+            |session| session.get("a").map(drop),
+            |session| session.delete("a"),
             2,
         ),
         (
             "the list, a new key",
-            |it| it.keys(None).map(drop),
-            |it| it.set("n", vec![]),
+            |session| session.keys(None).map(drop),
+            |session| session.set("n", vec![]),
             2,
         ),
         (
             "the list, a key gone",
-            |it| it.keys(None).map(drop),
-            |it| it.delete("b"),
+            |session| session.keys(None).map(drop),
+            |session| session.delete("b"),
             2,
         ),
         (
             "the list, a value",
-            |it| it.keys(None).map(drop),
-            |it| it.set("b", vec![1]),
+            |session| session.keys(None).map(drop),
+            |session| session.set("b", vec![1]),
             1,
         ),
     ];
@@ -388,7 +388,7 @@ async fn a_damaged_file_is_no_state_and_says_so() {
 #[tokio::test]
 async fn a_file_that_was_never_forced_is_looked_at_as_a_whole() {
     let (folder, [_, mut closed]) = closed().await;
-    let of_values = closed.iter_mut().filter(|it| **it == b'x');
-    of_values.for_each(|it| *it = b'y');
+    let of_values = closed.iter_mut().filter(|byte| **byte == b'x');
+    of_values.for_each(|byte| *byte = b'y');
     check_damaged(folder.path(), &closed, Durability::None, "values");
 }

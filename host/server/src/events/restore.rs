@@ -109,10 +109,10 @@ impl WatchDefinition {
     }
 
     fn covers_as(&self, other: &Self) -> bool {
-        let coverage = |it: &Self| Self {
+        let coverage = |definition: &Self| Self {
             index: 0,
             events: Vec::new(),
-            ..it.clone()
+            ..definition.clone()
         };
         coverage(self) == coverage(other)
     }
@@ -281,7 +281,9 @@ fn take_attempts(
     records: &mut Vec<Record>,
 ) -> HashMap<Uuid, Attempts> {
     let oldest = now - REMEMBERED.as_micros() as i64;
-    let (recent, old): (Vec<_>, Vec<_>) = kept.into_iter().partition(|(_, it)| it.at >= oldest);
+    let (recent, old): (Vec<_>, Vec<_>) = kept
+        .into_iter()
+        .partition(|(_, attempts)| attempts.at >= oldest);
     records.extend(old.into_iter().map(|(id, _)| Record::Attempts(id, None)));
     recent.into_iter().collect()
 }

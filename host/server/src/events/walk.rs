@@ -116,7 +116,10 @@ impl Walk {
 
     /// Returns the branch that has its turn. Those of which all was read are passed over.
     fn next(&mut self) -> Option<Branch> {
-        let at = self.branches.iter().position(|it| !it.left.is_empty())?;
+        let at = self
+            .branches
+            .iter()
+            .position(|branch| !branch.left.is_empty())?;
         self.branches.rotate_left(at);
         self.branches.pop_front()
     }

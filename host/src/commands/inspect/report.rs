@@ -72,7 +72,8 @@ impl Report<'_> {
         });
         block(&mut lines, "May use at most:", limits);
         let warnings = self.warnings.iter();
-        let warnings = warnings.map(|it| one_line(&format!("{}; {}", it.message, it.help)));
+        let warnings =
+            warnings.map(|warning| one_line(&format!("{}; {}", warning.message, warning.help)));
         block(&mut lines, "Warnings:", warnings);
         let description = self.manifest.description.iter();
         theirs(&mut lines, "Says of itself:", description.cloned());
@@ -91,14 +92,14 @@ impl Report<'_> {
         let about = [
             ("Name", name.as_ref().map(ToString::to_string)),
             ("Version", version.as_ref().map(ToString::to_string)),
-            ("Sequence", sequence.map(|it| it.to_string())),
+            ("Sequence", sequence.map(|sequence| sequence.to_string())),
             // Nobody vouches for it.
             (
                 "Author",
                 Some(
                     author
                         .as_ref()
-                        .map_or_else(no_author, |it| format!("{it} (so it says)")),
+                        .map_or_else(no_author, |author| format!("{author} (so it says)")),
                 ),
             ),
             ("File", Some(self.path.display().to_string())),
@@ -145,7 +146,7 @@ impl Report<'_> {
             theirs(
                 lines,
                 title,
-                patterns.iter().map(|it| it.as_str().to_owned()),
+                patterns.iter().map(|pattern| pattern.as_str().to_owned()),
             );
         }
     }
@@ -168,7 +169,10 @@ impl Report<'_> {
         } = &self.manifest;
         let warnings = self.warnings.iter();
         let warnings: Vec<Value> = warnings
-            .map(|it| json!({"message": plain(&it.message), "help": plain(&it.help)}))
+            .map(|warning| {
+                let (message, help) = (plain(&warning.message), plain(&warning.help));
+                json!({"message": message, "help": help})
+            })
             .collect();
         let imports: Map<String, Value> = self
             .imports
@@ -177,7 +181,7 @@ impl Report<'_> {
             .map(|(package, names)| ((*package).to_owned(), json!(names)))
             .collect();
         let serves = self.serves.as_ref().ok();
-        let watches = serves.map_or(&[][..], |it| &it.watches).iter();
+        let watches = serves.map_or(&[][..], |served| &served.watches).iter();
         let watches: Vec<&Value> = watches.map(|(_, json)| json).collect();
         json!({
             "name": name.as_ref().map(ToString::to_string),
@@ -192,7 +196,7 @@ impl Report<'_> {
             "has_manifest": self.has_manifest,
             "runs": serves.is_some(),
             "why_not": self.serves.as_ref().err(),
-            "endpoints": serves.map_or(&[][..], |it| &it.endpoints),
+            "endpoints": serves.map_or(&[][..], |served| &served.endpoints),
             "watches": watches,
             "imports": imports,
             "unknown_imports": self.imports.unknown,

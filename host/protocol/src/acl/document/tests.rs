@@ -50,7 +50,7 @@ fn is_read_as_the_server_loads_it_or_not_at_all() {
             assert_eq!(found, expected, "{:?}", it.text);
         }
     }
-    let n_read = cases.iter().filter(|it| it.read).count();
+    let n_read = cases.iter().filter(|case| case.read).count();
     assert!(n_read > 80 && cases.len() > 2 * n_read, "{n_read}");
 }
 

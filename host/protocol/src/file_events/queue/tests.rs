@@ -183,9 +183,12 @@ fn no_more_are_delivered_at_a_time_than_may_be_and_one_of_a_path() {
     bench.write(&[("a", stamp(1, 1)), ("b", stamp(2, 1)), ("c", stamp(3, 1))]);
     let first = bench.poll();
     assert_eq!(first.len(), 3);
-    let of_b = first.iter().filter(|it| &*it.event.path == "b").count();
+    let of_b = first
+        .iter()
+        .filter(|delivery| &*delivery.event.path == "b")
+        .count();
     assert_eq!(of_b, 1, "{:?}", paths(&first));
-    let b = first.iter().find(|it| &*it.event.path == "b");
+    let b = first.iter().find(|delivery| &*delivery.event.path == "b");
     bench.end(b.expect("b"), DeliveryResult::Delivered);
     let next = bench.one();
     assert_eq!(&*next.event.path, "b");
@@ -332,7 +335,8 @@ fn the_oldest_parked_events_make_room() {
     bench.poll();
     let parked: Vec<bool> = ids.iter().map(|id| bench.queue.is_parked(id)).collect();
     assert_eq!(parked, [false, true, true]);
-    let is_dropped = |it: &Report| matches!(it, Report::DroppedParked { id, .. } if *id == ids[0]);
+    let is_dropped =
+        |report: &Report| matches!(report, Report::DroppedParked { id, .. } if *id == ids[0]);
     assert!(bench.reports.iter().any(is_dropped));
 }
 

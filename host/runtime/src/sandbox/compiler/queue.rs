@@ -130,7 +130,7 @@ mod tests {
             }
         }
         drop(other);
-        for (author, task) in tasks.drain(..).filter(|it| it.0 != "slow") {
+        for (author, task) in tasks.drain(..).filter(|(author, _)| *author != "slow") {
             task.await
                 .unwrap_or_else(|error| panic!("{author}: {error}"));
         }
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(queue.running.len(), 2);
         while !queue.running.is_empty() {
             let mut running: Vec<String> = queue.running.iter().cloned().collect();
-            running.sort_by_key(|it| queue.last_turns[it]);
+            running.sort_by_key(|author| queue.last_turns[author]);
             order.push(running[0].clone());
             queue.end(&running[0]);
             queue.go_on();

@@ -61,8 +61,8 @@ impl Site {
 fn sorted(parts: &[FileScan]) -> Vec<&str> {
     let mut paths: Vec<&str> = parts
         .iter()
-        .flat_map(|it| it.files.keys())
-        .map(|it| &**it)
+        .flat_map(|scan| scan.files.keys())
+        .map(|path| &**path)
         .collect();
     paths.sort_unstable();
     paths
@@ -119,14 +119,14 @@ fn what_is_no_longer_there_is_not_seen_and_datasites_come_and_go() {
     assert_eq!(sorted(&parts), left);
     let gone: Vec<&str> = parts
         .iter()
-        .flat_map(|it| &it.gone)
-        .map(|it| &**it)
+        .flat_map(|scan| &scan.gone)
+        .map(|path| &**path)
         .collect();
     assert_eq!(gone, ["eve@x.org"]);
     let over: HashMap<&str, Vec<&str>> = parts
         .iter()
         .flat_map(|scan| &scan.over)
-        .map(|(top, seen)| (&**top, seen.iter().map(|it| &**it).collect()))
+        .map(|(top, seen)| (&**top, seen.iter().map(|path| &**path).collect()))
         .collect();
     assert_eq!(over["bob@x.org"], ["bob@x.org/1.json"]);
     assert_eq!(over["carl@x.org"], ["carl@x.org/4.json"]);
