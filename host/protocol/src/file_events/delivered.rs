@@ -276,9 +276,14 @@ impl DeliveredFiles {
         self.failing.insert(Arc::clone(&event.path), (event, at));
     }
 
-    /// Returns what was taken as delivered without an event since the last time.
-    pub fn take_silent(&mut self) -> Vec<FileChange> {
-        std::mem::take(&mut self.silent)
+    /// Returns what was taken as delivered without an event since the last time and is still
+    /// so, but for files that are busy.
+    pub fn take_silent(&mut self, is_busy: impl Fn(&str) -> bool) -> Vec<FileChange> {
+        let silent = std::mem::take(&mut self.silent).into_iter();
+        let (later, mut now): (Vec<_>, Vec<_>) = silent.partition(|change| is_busy(&change.path));
+        self.silent = later;
+        now.retain(|change| self.stamps.get(&change.path).copied() == change.stamp);
+        now
     }
 
     fn covers(&self, path: &str) -> bool {

@@ -105,6 +105,8 @@ pub struct EventQueue {
     own_writes: OwnWrites,
     attempts: AttemptCounts,
     parked: HashMap<Uuid, ParkedEvent>,
+    /// Parked events to deliver again once no file of theirs is being delivered.
+    retry_later: Vec<Uuid>,
     /// What is yet to be recorded, and the paths of what is not recorded yet.
     records: Vec<Record>,
     unrecorded: HashSet<Arc<str>>,
@@ -157,6 +159,7 @@ impl EventQueue {
             own_writes: OwnWrites::default(),
             attempts: AttemptCounts::new(left.attempts),
             parked: left.parked,
+            retry_later: Vec::new(),
             records: Vec::new(),
             unrecorded: HashSet::new(),
             recording: None,
@@ -494,6 +497,9 @@ impl EventQueue {
         for path in paths {
             self.take_own_write(now.instant, path);
         }
+        for id in std::mem::take(&mut self.retry_later) {
+            self.retry(id);
+        }
     }
 
     /// Has an event that failed be about the file as the app itself left it.
@@ -573,6 +579,13 @@ impl EventQueue {
     /// Has a watch know what it knew before a parked event. The event comes up again as far
     /// as it still describes a change.
     fn retry(&mut self, id: Uuid) {
+        let is_busy = |change: FileChange| self.busy.contains(&change.path);
+        if let Some(parked) = self.parked.get(&id)
+            && parked.undone().into_iter().any(is_busy)
+        {
+            // The event that is being delivered follows from what the watch knows now.
+            return self.retry_later.push(id);
+        }
         let parked = self.unpark(id);
         self.decided.push_back(EventAction::ListParked);
         let Some(parked) = parked else { return };
@@ -607,7 +620,10 @@ impl EventQueue {
         let mut known = Vec::new();
         for watch in &mut self.watches {
             let number = watch.number;
-            let changes = watch.files.take_silent().into_iter();
+            // The record of an event that is being delivered may come before this one or after
+            // it, so this one waits.
+            let is_busy = |path: &str| self.busy.contains(path);
+            let changes = watch.files.take_silent(is_busy).into_iter();
             known.extend(changes.map(|change| Record::Delivered(number, change)));
         }
         for record in known {

@@ -94,6 +94,12 @@ pub(crate) struct World {
     /// Whom the app never takes, and what ends the host.
     hated: Option<&'static str>,
     deadly: Option<&'static str>,
+    /// Files that others changed, of which the app does not know that yet.
+    unsettled: HashSet<(WatchNumber, Arc<str>)>,
+    /// Files as the app itself left them, which knew what was there before: no events.
+    own: HashSet<(WatchNumber, Arc<str>, Option<FileStamp>)>,
+    /// Files as the app left them after somebody else had changed them: events.
+    owed: HashMap<(WatchNumber, Arc<str>), Option<FileStamp>>,
     /// Events that the app took, with their paths.
     committed: HashMap<Uuid, Vec<Arc<str>>>,
     n_crashes: HashMap<Uuid, u32>,
@@ -124,6 +130,9 @@ impl World {
             has_all_hints,
             hated,
             deadly,
+            unsettled: HashSet::new(),
+            own: HashSet::new(),
+            owed: HashMap::new(),
             committed: HashMap::new(),
             n_crashes: HashMap::new(),
             paused_until: now.instant,
@@ -161,6 +170,7 @@ impl World {
     fn write(&mut self) {
         let path = self.any_path();
         self.change(&path);
+        self.changed_by_others(&path);
         let hint = match self.random.below(3) {
             0 => FileHint::Writing,
             _ => FileHint::Whole,
@@ -177,6 +187,8 @@ impl World {
             self.count("moved");
             stamp.changed = self.next_time();
             self.tree.insert(Arc::clone(&to), stamp);
+            self.changed_by_others(&from);
+            self.changed_by_others(&to);
             self.hint(&from, FileHint::Unknown);
             self.hint(&to, FileHint::Whole);
         }
@@ -185,6 +197,7 @@ impl World {
     fn delete(&mut self) {
         let path = self.any_path();
         if self.tree.remove(&path).is_some() {
+            self.changed_by_others(&path);
             self.hint(&path, FileHint::Unknown);
         }
     }
@@ -195,8 +208,16 @@ impl World {
         if let Some(stamp) = self.tree.get_mut(&path) {
             stamp.mode ^= 0o111;
             stamp.changed = changed;
+            self.changed_by_others(&path);
             self.hint(&path, FileHint::Unknown);
         }
+    }
+
+    fn changed_by_others(&mut self, path: &Arc<str>) {
+        let places = NUMBERS.map(|number| (number, Arc::clone(path)));
+        self.unsettled.extend(places);
+        self.own.retain(|(_, other, _)| other != path);
+        self.owed.retain(|(_, other), _| other != path);
     }
 
     /// Writes a file: it has another content and another time.
@@ -291,18 +312,65 @@ impl World {
         write
     }
 
-    fn end_own_write(&mut self, path: Arc<str>, mut write: OwnWrite) {
+    fn end_own_write(&mut self, path: Arc<str>, mut write: OwnWrite, is_of_delivery: bool) {
         write.had_other_writer |= self.tree.get(&path).copied() != write.after;
         if write.had_other_writer {
             self.count("two writers");
         }
         self.writing.remove(&path);
+        self.note_own_write(&path, write, is_of_delivery);
         let is_covered = covers(&path);
         self.handle(Event::OwnWriteEnded {
             path,
             write,
             is_covered,
         });
+    }
+
+    /// Notes what may or must follow from what the app did to a file.
+    fn note_own_write(&mut self, path: &Arc<str>, write: OwnWrite, is_of_delivery: bool) {
+        // What the app knows then depends on how a delivery ends, or is not on the disk yet.
+        let is_recording = |task: &Task| matches!(task, Task::Record(_) | Task::Recorded(_));
+        let is_unclear = is_of_delivery
+            || self.is_being_delivered(path)
+            || self.now.instant <= self.paused_until
+            || self.tasks.iter().any(is_recording);
+        for (number, (_, globs)) in NUMBERS.iter().zip(watches()) {
+            if !matches(&globs, path) {
+                continue;
+            }
+            let known = self.disk.delivered.get(number);
+            let known = known.and_then(|files| files.get(path)).copied();
+            let place = (*number, Arc::clone(path));
+            self.owed.remove(&place);
+            let is_settled = !self.unsettled.contains(&place);
+            if is_settled && !is_unclear && !write.had_other_writer && known == write.before {
+                self.own.insert((place.0, place.1, write.after));
+            } else if !is_unclear
+                && write.had_other_writer
+                && known != write.after
+                && self.tree.get(path).copied() == write.after
+            {
+                self.owed.insert(place, write.after);
+            }
+        }
+    }
+
+    fn check_against_own_writes(&mut self, delivery: &Delivery) {
+        let number = NUMBERS[delivery.watch];
+        for change in delivery.event.changes() {
+            let FileChange { path, stamp } = change;
+            let place = (number, path);
+            if self.owed.get(&place) == Some(&stamp) {
+                self.owed.remove(&place);
+            }
+            let is_own = self.own.contains(&(place.0, place.1, stamp));
+            let seed = self.seed;
+            assert!(
+                !is_own || delivery.event.attempt > 1,
+                "seed {seed}: its own write: {delivery:?}"
+            );
+        }
     }
 
     // The host.
@@ -373,16 +441,25 @@ impl World {
             !self.committed.contains_key(&delivery.id),
             "seed {seed}: delivered twice: {delivery:?}"
         );
+        self.check_against_own_writes(&delivery);
         self.disk.journal.insert(delivery.id);
         self.tasks.push(Task::Deliver(delivery));
     }
 
     fn note(&mut self, report: Report) {
         match report {
-            Report::Failed { after, .. } => match after {
+            Report::Failed { event, after, .. } => match after {
                 AfterFailure::Later(_) => self.count("failed"),
                 AfterFailure::Outdated => self.count("outdated"),
-                AfterFailure::GivenUp => self.count("given up"),
+                AfterFailure::GivenUp => {
+                    let changes = event.changes();
+                    let is_parked = |path: &Arc<str>, stamp: &Option<FileStamp>| {
+                        let mut changes = changes.iter();
+                        changes.any(|change| change.path == *path && change.stamp == *stamp)
+                    };
+                    self.owed.retain(|(_, path), stamp| !is_parked(path, stamp));
+                    self.count("given up");
+                }
             },
             Report::DroppedParked { .. } => self.count("parked ones dropped"),
             Report::NoWatch(_) | Report::TooManyFiles { .. } => panic!("{report:?}"),
@@ -431,7 +508,7 @@ impl World {
                 let write = self.write_own(&path);
                 self.tasks.push(Task::Written(path, write));
             }
-            Task::Written(path, write) => self.end_own_write(path, write),
+            Task::Written(path, write) => self.end_own_write(path, write, false),
         }
     }
 
@@ -503,7 +580,7 @@ impl World {
             self.count("own write of a delivery");
             self.begin(&path);
             let write = self.write_own(&path);
-            self.end_own_write(path, write);
+            self.end_own_write(path, write, true);
         }
         self.tasks.push(Task::Decided(delivery));
     }
@@ -548,6 +625,11 @@ impl World {
                 assert!(picture.contains_key(from), "seed {seed}: {event:?}");
             }
         }
+        for change in event.changes() {
+            if self.tree.get(&change.path).copied() == change.stamp {
+                self.unsettled.remove(&(number, change.path));
+            }
+        }
         for record in &delivery.records {
             self.disk.keep(record.clone());
         }
@@ -566,6 +648,7 @@ impl World {
             let is_meant = |path: &Arc<str>| paths.iter().flatten().any(|other| **other == **path);
             self.committed
                 .retain(|_, paths| !paths.iter().any(is_meant));
+            self.own.clear();
             self.handle(Event::Retry(id));
         } else {
             self.count("dropped by the owner");
@@ -580,6 +663,7 @@ impl World {
         self.count("crash");
         self.tasks.clear();
         self.writing.clear();
+        self.own.clear();
         for id in std::mem::take(&mut self.disk.journal) {
             let failed = self
                 .disk
@@ -679,6 +763,13 @@ impl World {
             let known = self.disk.delivered.get(number);
             let known: BTreeMap<&Arc<str>, &FileStamp> = known.into_iter().flatten().collect();
             assert_eq!(known, tree, "seed {seed}: watch {number}");
+        }
+        for ((number, path), stamp) in &self.owed {
+            let tree = self.tree.get(path);
+            assert!(
+                tree.copied() != *stamp,
+                "seed {seed}: watch {number} missed {path}"
+            );
         }
         let listed: BTreeSet<String> = self
             .queue
