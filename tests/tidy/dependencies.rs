@@ -7,8 +7,11 @@ use std::fs;
 
 use crate::support::guests::repository;
 
-/// The crates of the workspace, with all of them that each may depend on.
+/// The crates of the workspace, each after all those that it may depend on.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("guest-sdk/macros", &[]),
+    ("guest-sdk", &["syft-guest-macros"]),
+    ("guest-python", &[]),
     ("host/protocol", &[]),
     ("host/manifest", &["syft-protocol"]),
     ("host/package", &["syft-manifest", "syft-protocol"]),
@@ -28,9 +31,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "syft-server",
         ],
     ),
-    ("guest-sdk/macros", &[]),
-    ("guest-sdk", &["syft-guest-macros"]),
-    ("guest-python", &[]),
     (
         "fuzz",
         &[
