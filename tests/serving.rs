@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use uuid::Uuid;
 
 use crate::support::client::{self, Sent, call, request, send};
@@ -388,9 +389,11 @@ fn serves_on_when_nobody_reads_its_log() {
 #[test]
 fn makes_its_folders_once_it_can() {
     let (site, host) = probe();
-    fs::rename(&host.rpc, site.path().join("away")).unwrap();
-    fs::create_dir(&host.rpc).unwrap();
-    std::os::unix::fs::symlink("/nowhere", host.rpc.join("echo")).unwrap();
+    let other = site.path().join("other");
+    fs::create_dir(&other).unwrap();
+    std::os::unix::fs::symlink("/nowhere", other.join("echo")).unwrap();
+    // At once, or the host makes the folder first.
+    renameat_with(CWD, &other, CWD, &host.rpc, RenameFlags::EXCHANGE).unwrap();
     host.wait_for_log("the failure", |line| {
         line.to_string().contains("endpoints' folders")
     });
