@@ -2,20 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::CRATES_OF_THE_HOST;
 use super::source::{public_types, sources};
 use crate::support::guests::repository;
 
 /// Crates whose types can meet in one file. The guest side speaks of requests and answers as
 /// well, and never meets the host side.
 const TOGETHER: &[&[&str]] = &[
-    &[
-        "host/protocol/src",
-        "host/manifest/src",
-        "host/package/src",
-        "host/runtime/src",
-        "host/server/src",
-        "host/src",
-    ],
+    CRATES_OF_THE_HOST,
     &["guest-sdk/src", "guest-sdk/macros/src"],
 ];
 
