@@ -5,11 +5,12 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use syft_manifest::sanitize::quoted;
 use syft_manifest::{Files, Grants, Manifest};
 use syft_protocol::grant::PathPattern;
 
 use crate::error::CommandError;
-use crate::layout::{one_line, quoted};
+use crate::layout::one_line;
 use crate::ui::Ui;
 
 /// What the owner says on the command line.

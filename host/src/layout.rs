@@ -8,9 +8,7 @@
 use std::os::fd::AsFd;
 
 use rustix::termios::tcgetwinsize;
-use syft_manifest::sanitize::{QUOTE_MARK as MARK, plain};
-
-pub use syft_manifest::sanitize::quoted;
+use syft_manifest::sanitize::{QUOTE_MARK, plain};
 
 /// How far in a line of ours goes on.
 const FURTHER_IN: usize = 4;
@@ -42,7 +40,7 @@ pub fn width(stream: impl AsFd) -> Option<usize> {
 pub fn lay_out(text: &str, width: Option<usize>) -> String {
     let lines = text.split('\n').map(|line| {
         let line = with_plain_emails(&plain(line));
-        let is_quoted = line.trim_start_matches(' ').starts_with(MARK);
+        let is_quoted = line.trim_start_matches(' ').starts_with(QUOTE_MARK);
         match width.or(is_quoted.then_some(USUAL_WIDTH)) {
             Some(width) => wrap(&line, is_quoted, width.max(LEAST_WIDTH)),
             None => line,
@@ -55,8 +53,8 @@ fn wrap(line: &str, is_quoted: bool, width: usize) -> String {
     let content = line.trim_start_matches(' ');
     let indent = (line.len() - content.len()).min(width / 4);
     let (first, next, content) = if is_quoted {
-        let mark = format!("{:indent$}{MARK}", "");
-        (mark.clone(), mark, &content[MARK.len()..])
+        let mark = format!("{:indent$}{QUOTE_MARK}", "");
+        (mark.clone(), mark, &content[QUOTE_MARK.len()..])
     } else {
         let further = (indent + FURTHER_IN).min(width / 2);
         let further = " ".repeat(further);
@@ -158,6 +156,8 @@ fn ascii(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use syft_manifest::sanitize::quoted;
+
     use super::*;
 
     fn forgeries() -> Vec<String> {

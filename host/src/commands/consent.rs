@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use syft_manifest::Digest;
-use syft_manifest::sanitize::plain;
+use syft_manifest::sanitize::{plain, quoted};
 use syft_package::trust::{AuthorTrust, TrustBasis};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::{Candidate, InstallError};
 use crate::installed::{Installed, InstalledRelease};
-use crate::layout::{one_line, quoted};
+use crate::layout::one_line;
 use crate::supervisor::HostStatus;
 use crate::ui::Ui;
 

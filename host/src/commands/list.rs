@@ -2,14 +2,13 @@
 
 use clap::Args;
 use serde_json::json;
-use syft_manifest::sanitize::plain;
+use syft_manifest::sanitize::{plain, quoted};
 
 use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::Installed;
-use crate::layout::quoted;
 use crate::supervisor::{AppStatus, HostStatus};
 use crate::ui::Ui;
 use syft_server::suspension::{self, Suspended};

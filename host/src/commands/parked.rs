@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use syft_manifest::sanitize::plain;
+use syft_manifest::sanitize::{plain, quoted};
 use syft_protocol::address::{Address, AppName};
 use syft_protocol::file_events::ParkedEvent;
 use syft_protocol::message::Request;
@@ -12,7 +12,6 @@ use uuid::Uuid;
 use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::layout::quoted;
 use crate::ui::Ui;
 use syft_server::parked::{ParkedAction, ParkedRequest, ParkedStore};
 use syft_server::private_folder::PrivateFolder;

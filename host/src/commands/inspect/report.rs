@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use syft_manifest::sanitize::plain;
+use syft_manifest::sanitize::{plain, quoted};
 use syft_manifest::{Limits, Manifest, Problem};
 use syft_package::PublicKey;
 use syft_protocol::grant::PathPattern;
 
 use super::imports::Imports;
 use super::limits::describe;
-use crate::layout::{one_line, quoted};
+use crate::layout::one_line;
 
 /// What is known about an app. Its own texts were checked; what was not is made
 /// plain here.
