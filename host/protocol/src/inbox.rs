@@ -102,8 +102,9 @@ impl Default for InboxLimits {
 pub enum Loaded {
     /// There is no regular file of that name.
     Absent,
-    /// An answer lies beside the request.
-    Answered,
+    /// An answer lies beside the request; with what the request is now, if that is not the
+    /// file that was answered before.
+    Answered(Option<Version>),
     /// The file is the one that was answered before, and its answer is gone.
     AnswerGone,
     /// The file is larger than `limit`.
@@ -446,10 +447,20 @@ impl Inbox {
             _ => 0,
         };
         match loaded {
-            Loaded::Absent => self.released(address, again),
-            Loaded::Answered => match answered {
+            // It may only have been moved away.
+            Loaded::Absent => match answered {
+                Some(answered) => self.known(address, answered, again),
+                None => self.released(address, again),
+            },
+            Loaded::Answered(beside) => match answered {
                 Some(answered) => {
+                    // Whoever replaces a request by its like while its answer lies there asks
+                    // for nothing new.
+                    let version = beside
+                        .filter(|beside| beside.says_the_same(&answered.version))
+                        .unwrap_or(answered.version);
                     let answered = Answered {
+                        version,
                         gone_since: None,
                         ..answered
                     };

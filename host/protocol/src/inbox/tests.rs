@@ -151,7 +151,7 @@ fn a_request_seen_while_its_answer_is_looked_at_is_looked_at_again() {
     bench.seen(&echo);
     assert_eq!(bench.poll(), ["load"]);
     bench.seen(&echo);
-    bench.loaded(&echo, Loaded::Answered);
+    bench.loaded(&echo, Loaded::Answered(None));
     assert_eq!(bench.poll(), ["load"]);
 }
 
@@ -210,7 +210,7 @@ fn an_answer_is_not_given_again_to_who_only_takes_their_time() {
         }
         bench.seen(&echo);
         assert_eq!(bench.poll(), ["load"]);
-        bench.loaded(&echo, Loaded::Answered);
+        bench.loaded(&echo, Loaded::Answered(None));
         assert!(bench.poll().is_empty());
     }
     assert!(find_without_answer(&mut bench, &echo).is_empty());
@@ -221,7 +221,7 @@ fn an_answer_is_not_given_again_to_who_only_takes_their_time() {
     bench.loaded(&echo, Loaded::Absent);
     bench.seen(&echo);
     assert_eq!(bench.poll(), ["load"]);
-    bench.loaded(&echo, good(stamp(9)));
+    bench.loaded(&echo, good(stamp(10)));
     assert_eq!(bench.poll(), ["run bob@x.org folder"], "it is another one");
 }
 
@@ -260,6 +260,50 @@ fn what_the_host_finds_wrong_with_a_request_is_its_answer() {
     );
 }
 
+/// Returns a request file that holds some text.
+fn file(inode: u64, changed: i128, text: &[u8]) -> Version {
+    Version {
+        stamp: Stamp {
+            inode,
+            bytes: text.len() as u64,
+            changed,
+        },
+        born: Some(inode.into()),
+        content: Some(Content::of(text)),
+    }
+}
+
+#[test]
+fn a_request_that_is_touched_once_it_is_answered_does_not_run_again() {
+    let asked = file(1, 1, b"{}");
+    let touched = file(1, 2, b"{}");
+    let replaced = file(2, 3, b"{}");
+    let another = file(2, 3, b"[]");
+    let beside = |version| Loaded::Answered(Some(version));
+    for (name, seen, last, runs) in [
+        ("moved away, and back", Loaded::Absent, touched, false),
+        ("deleted, and sent anew", Loaded::Absent, replaced, true),
+        ("touched beside its answer", beside(touched), touched, false),
+        ("replaced by its like", beside(replaced), replaced, false),
+        ("replaced by another", beside(another), another, true),
+        ("replaced without a look", beside(touched), replaced, true),
+    ] {
+        let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
+        let load = |bench: &mut Bench, loaded| {
+            bench.seen(&echo);
+            assert_eq!(bench.poll(), ["load"], "{name}");
+            bench.loaded(&echo, loaded);
+            bench.poll()
+        };
+        let found = |version| Loaded::File(version, Ok(request("bob@x.org", i64::MAX)));
+        assert_eq!(load(&mut bench, found(asked)), ["run bob@x.org folder"]);
+        bench.closed(&echo, Closed::Answered);
+        assert!(load(&mut bench, seen).is_empty(), "{name}");
+        // Its answer is gone now.
+        assert_eq!(!load(&mut bench, found(last)).is_empty(), runs, "{name}");
+    }
+}
+
 #[test]
 fn the_same_id_sent_anew_is_run_anew() {
     let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
@@ -277,7 +321,7 @@ fn the_same_id_sent_anew_is_run_anew() {
 
 #[test]
 fn an_answered_or_vanished_request_is_left_alone() {
-    for loaded in [Loaded::Answered, Loaded::Absent] {
+    for loaded in [Loaded::Answered(None), Loaded::Absent] {
         let (mut bench, echo) = (Bench::new(), address(&["echo", "bob@x.org"]));
         bench.seen(&echo);
         assert_eq!(bench.poll(), ["load"]);
@@ -495,7 +539,7 @@ fn what_is_found_and_known_is_at_work_once() {
     assert_eq!(bench.poll(), ["load"], "the other one");
     bench.closed(&echo, Closed::Answered);
     assert_eq!(bench.poll(), ["load"], "something may have come meanwhile");
-    bench.loaded(&echo, Loaded::Answered);
+    bench.loaded(&echo, Loaded::Answered(None));
     assert!(bench.poll().is_empty());
 }
 
@@ -588,7 +632,7 @@ fn a_request_that_crashes_the_host_is_given_up_in_the_end_and_can_be_tried_again
     // Its file comes back, and its answer is gone.
     bench.seen(&echo);
     assert_eq!(bench.poll(), ["find"]);
-    bench.loaded(&echo, Loaded::Answered);
+    bench.loaded(&echo, Loaded::Answered(None));
     assert!(bench.poll().is_empty());
 
     bench.inbox.handle(bench.now, Event::Again(echo.clone()));

@@ -457,7 +457,10 @@ impl World {
         let place = self.tree.get(&id).copied().unwrap_or_default();
         match place.request {
             None => Loaded::Absent,
-            Some(_) if place.answer.is_some() => Loaded::Answered,
+            Some(file) if place.answer.is_some() => {
+                let is_known = known.is_none_or(|known| known == file.stamp);
+                Loaded::Answered((!is_known).then(|| file.version()))
+            }
             Some(file) if Some(file.stamp) == known => Loaded::AnswerGone,
             Some(file) if !file.is_whole => {
                 let error = Request::from_json(b"{\"id\":", self.now.wall);

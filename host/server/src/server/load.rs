@@ -23,12 +23,16 @@ pub(super) async fn load(
     address: &Address,
     known: Option<Stamp>,
 ) -> (Loaded, Option<(OwnedSemaphorePermit, Room)>) {
-    let file = match open(tree, address, known) {
-        Ok(file) => file,
+    let (file, is_answered) = match open(tree, address, known) {
+        Ok(Opened::Unanswered(file)) => (file, false),
+        Ok(Opened::BesideAnswer(file)) => (file, true),
         Err(loaded) => return (loaded, None),
     };
     let (stamp, limit) = (file.stamp(), shared.app.limits().request_bytes);
     let bytes = stamp.bytes;
+    if bytes > limit && is_answered {
+        return (Loaded::Answered(None), None);
+    }
     if bytes > limit {
         let too_large = Loaded::TooLarge {
             stamp,
@@ -45,7 +49,11 @@ pub(super) async fn load(
     let wanted = usize::try_from(bytes).unwrap_or(usize::MAX);
     let memory = shared.app.request_memory();
     let mut room = memory.reserve(wanted.saturating_mul(2)).await;
-    let loaded = read(shared, address, file);
+    let loaded = if is_answered {
+        read_beside_answer(&file)
+    } else {
+        read(shared, address, &file)
+    };
     // A request may be much smaller than its file, which may hold mostly spaces.
     let kept = kept_bytes(&loaded);
     let surplus = permit.num_permits().saturating_sub(permits(kept) as usize);
@@ -54,25 +62,40 @@ pub(super) async fn load(
     (loaded, Some((permit, room)))
 }
 
-/// Opens a request to be handled, or returns why that is not possible.
+/// A request file that is to be read.
+pub(super) enum Opened {
+    /// One to be handled.
+    Unanswered(RequestFile),
+    /// One that was answered, and is not the file any more that it was then.
+    BesideAnswer(RequestFile),
+}
+
+/// Opens a request to be read, or returns why that is not possible.
 #[expect(
     clippy::result_large_err,
     reason = "it is handed on at once, and boxed by nobody"
 )]
-pub(super) fn open(
-    tree: &Tree,
-    address: &Address,
-    known: Option<Stamp>,
-) -> Result<RequestFile, Loaded> {
+pub(super) fn open(tree: &Tree, address: &Address, known: Option<Stamp>) -> Result<Opened, Loaded> {
     match tree.open_unserved(address, known) {
         Ok(OpenedRequest::Absent) => Err(Loaded::Absent),
-        Ok(OpenedRequest::Answered) => Err(Loaded::Answered),
+        Ok(OpenedRequest::Answered) => beside_answer(tree, address, known)
+            .map(Opened::BesideAnswer)
+            .ok_or(Loaded::Answered(None)),
         Ok(OpenedRequest::File(file)) if Some(file.stamp()) == known => Err(Loaded::AnswerGone),
-        Ok(OpenedRequest::File(file)) => Ok(file),
+        Ok(OpenedRequest::File(file)) => Ok(Opened::Unanswered(file)),
         Err(error) => {
             tracing::warn!(%address, "cannot open a request: {error}");
             Err(Loaded::Unreadable)
         }
+    }
+}
+
+/// Opens a request that was answered, if it is not the file any more that was answered.
+fn beside_answer(tree: &Tree, address: &Address, known: Option<Stamp>) -> Option<RequestFile> {
+    let known = known?;
+    match tree.open_any_request(address) {
+        Ok(OpenedRequest::File(file)) if file.stamp() != known => Some(file),
+        _ => None,
     }
 }
 
@@ -97,7 +120,12 @@ fn kept_bytes(loaded: &Loaded) -> u64 {
     }
 }
 
-fn read(shared: &ServerShared, address: &Address, file: RequestFile) -> Loaded {
+fn read_beside_answer(file: &RequestFile) -> Loaded {
+    let version = file.read().ok().map(|bytes| file.version(&bytes));
+    Loaded::Answered(version)
+}
+
+fn read(shared: &ServerShared, address: &Address, file: &RequestFile) -> Loaded {
     let bytes = match file.read() {
         Ok(bytes) => bytes,
         Err(error) => {

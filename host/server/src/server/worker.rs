@@ -18,7 +18,7 @@ use tracing::Instrument;
 
 use super::dispatch::{Finished, HeldResources};
 use super::job::RequestJob;
-use super::load::{load, open};
+use super::load::{Opened, load, open};
 use super::{ServerShared, now};
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
 use crate::tree::Tree;
@@ -100,7 +100,8 @@ async fn perform(shared: &Arc<ServerShared>, action: Action) -> Finished {
         Action::Load(address, known) => begin(shared, &tree, address, known).await,
         Action::Find(address, known) => {
             let loaded = match open(&tree, &address, known) {
-                Ok(file) => Loaded::Unread(file.stamp()),
+                Ok(Opened::Unanswered(file)) => Loaded::Unread(file.stamp()),
+                Ok(Opened::BesideAnswer(_)) => Loaded::Answered(None),
                 Err(loaded) => loaded,
             };
             Finished::Loaded(address, loaded, None)
