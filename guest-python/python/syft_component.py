@@ -3,9 +3,9 @@
 import gc
 
 from componentize_py_types import Err
-from syft_guest import alone, loop, log, owner, state
+from syft_guest import alone, kept_files, loop, log, owner, state
 
-for _part in (alone, loop, log, owner, state):
+for _part in (alone, loop, log, owner, state, kept_files):
     _part.install()
 
 from syft_guest import calls, program, rehearsal, schema  # noqa: E402

@@ -29,6 +29,7 @@ mod signature_check;
 mod trust;
 mod update;
 mod verify;
+mod wheels;
 
 use std::path::PathBuf;
 
@@ -142,6 +143,7 @@ enum Command {
     Access(access::AccessArgs),
     Call(call::CallArgs),
     Clean(clean::CleanArgs),
+    Wheels(wheels::WheelsArgs),
     Demo(demo::DemoArgs),
 }
 
@@ -215,6 +217,7 @@ impl Cli {
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
+                Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,
             }
         });

@@ -1,7 +1,6 @@
 //! Builds a guest crate into a component.
 
 mod metadata;
-mod toolchain;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +10,10 @@ use syft_manifest::section;
 use crate::agreement::Agreement;
 use crate::built_app::{self, BuiltApp};
 use crate::error::CommandError;
+use crate::rust_toolchain::{self, RustTool, add_target};
 use crate::ui::Ui;
 use metadata::Metadata;
 use syft_runtime::child::End;
-use toolchain::{Tool, add_target};
 
 const TARGET: &str = "wasm32-wasip2";
 
@@ -76,11 +75,11 @@ fn find(folder: &Path) -> Result<PathBuf, CommandError> {
 
 fn build_with(ui: Ui, folder: &Path, metadata: &Metadata) -> Result<Built, CommandError> {
     ui.status(&format!("building {}", folder.display()));
-    add_target(ui, folder)?;
+    add_target(ui, folder, TARGET)?;
     let remap = format!("target.{TARGET}.rustflags={}", metadata.remap_flags());
     // The toolchain file of the guest's folder decides, not ours. `RUSTFLAGS` are meant for
     // the host and not for guests.
-    let cargo = Tool::new("cargo", folder)?.with(|cargo| {
+    let cargo = RustTool::new("cargo", folder)?.with(|cargo| {
         cargo
             .args(["build", "--release", "--target", TARGET])
             .args(["--message-format", "json-render-diagnostics"])
@@ -91,7 +90,7 @@ fn build_with(ui: Ui, folder: &Path, metadata: &Metadata) -> Result<Built, Comma
             .arg(metadata.target_folder())
             .show_stderr()
     });
-    let ended = cargo.run(toolchain::BUILD)?;
+    let ended = cargo.run(rust_toolchain::BUILD)?;
     match ended.end {
         End::Exited(0) => {}
         End::Exited(_) => return Err(does_not_build(folder)),

@@ -3,7 +3,8 @@
 //! - `commands` (one file each), `config` (the only reader of the environment), `ui` (prints for
 //!   people), `error`
 //! - `install`, `installed`: taking releases in, and what came of that
-//! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component
+//! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
+//!   `rust_toolchain`: the programs that compile
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
 //!
 //! In crates of their own: `syft-server` (serves one app), `syft-runtime` (runs its calls),
@@ -27,5 +28,6 @@ pub mod logging;
 mod open_files;
 pub mod prepared_app;
 pub mod python_app;
+mod rust_toolchain;
 pub mod supervisor;
 pub mod ui;

@@ -14,6 +14,7 @@ mod report;
 pub mod requirements;
 mod stage;
 mod tools;
+mod wheels;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ use tools::Tools;
 
 pub(crate) use cache::folder as builds;
 pub(crate) use tools::{delete_environment, environments, is_current_environment};
+pub(crate) use wheels::Wheels;
 
 /// The program of a folder that is given for an app.
 const DEFAULT_PROGRAM: &str = "app.py";
@@ -87,6 +89,8 @@ pub(crate) fn build_app(
     cache::tidy(&folder)?;
     let stage = Stage::new(&folder)?;
     let analysis = Analysis::of(&tools, &stage, program, included)?;
+    let requirements = requirements.with(&analysis.implied);
+    let wheels = Wheels::of(&folder);
     analysis.warn_of_files_left_out(ui);
     stage.take(program, &analysis.files)?;
     let (manifest, warnings) = match authored {
@@ -97,12 +101,12 @@ pub(crate) fn build_app(
     if let Some(name) = &analysis.name {
         fill(manifest.clone(), name, None)?;
     }
-    let key = stage.digest(&requirements)?;
+    let key = stage.digest(&requirements, &wheels)?;
     let wasm = cache::path(&folder, &key);
     let kept = match cache::read(&wasm)? {
         Some(kept) => kept,
         None => {
-            let app_name = build(ui, &tools, &stage, &requirements, program)?;
+            let app_name = build(ui, &tools, &stage, (&requirements, &wheels), program)?;
             let component = fs::read(stage.component())?;
             cache::put(&wasm, &stage.component(), &app_name)?;
             Kept {
@@ -129,12 +133,13 @@ fn build(
     ui: Ui,
     tools: &Tools,
     stage: &Stage,
-    requirements: &Requirements,
+    (requirements, wheels): (&Requirements, &Wheels),
     program: &PythonProgram,
 ) -> Result<String, CommandError> {
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
-    tools.install(requirements, &stage.packages())?;
+    tools.install(requirements, wheels, &stage.packages())?;
+    stage.give_way()?;
     let ended = tools.componentize(stage)?;
     let endless = "code outside of handlers runs once, while the app is built: \
                    let it end with box.run_forever()";

@@ -1,9 +1,8 @@
 //! The programs of a Rust toolchain.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::TARGET;
 use crate::config::inherited;
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -34,23 +33,23 @@ const ENVIRONMENT: &[&str] = &[
 ];
 
 /// A build of a crate from nothing, with all that it depends on, on a slow machine.
-pub(super) const BUILD: Duration = Duration::from_secs(60 * 60);
+pub(crate) const BUILD: Duration = Duration::from_secs(60 * 60);
 
 /// What fetches from a network.
-pub(super) const FETCH: Duration = Duration::from_secs(15 * 60);
+pub(crate) const FETCH: Duration = Duration::from_secs(15 * 60);
 
 const ASK: Duration = Duration::from_secs(60);
 
 /// A program of the toolchain that is to work in the folder of a crate, whose files say which
 /// toolchain that is.
 #[derive(Debug)]
-pub(super) struct Tool<'a> {
+pub(crate) struct RustTool<'a> {
     name: &'static str,
     child: Child<'a>,
 }
 
-impl<'a> Tool<'a> {
-    pub(super) fn new(name: &'static str, folder: &'a Path) -> Result<Self, CommandError> {
+impl<'a> RustTool<'a> {
+    pub(crate) fn new(name: &'static str, folder: &'a Path) -> Result<Self, CommandError> {
         let program = inherited::find_program(name).ok_or_else(|| missing(name))?;
         let child = Child::of(&program, ChildFolder::Given(folder))
             .envs(inherited::variables(ENVIRONMENT))
@@ -60,14 +59,14 @@ impl<'a> Tool<'a> {
         Ok(Self { name, child })
     }
 
-    pub(super) fn with(self, change: impl FnOnce(Child<'a>) -> Child<'a>) -> Self {
+    pub(crate) fn with(self, change: impl FnOnce(Child<'a>) -> Child<'a>) -> Self {
         Self {
             child: change(self.child),
             ..self
         }
     }
 
-    pub(super) fn run(self, deadline: Duration) -> Result<Ended, CommandError> {
+    pub(crate) fn run(self, deadline: Duration) -> Result<Ended, CommandError> {
         let name = self.name;
         self.child
             .run(deadline)
@@ -79,23 +78,35 @@ fn missing(name: &str) -> CommandError {
     CommandError::new(format!("{name} is not installed")).hint("install Rust: https://rustup.rs")
 }
 
-/// Adds the target to the toolchain where rustup manages it and it is missing.
-pub(super) fn add_target(ui: Ui, folder: &Path) -> Result<(), CommandError> {
-    let Ok(rustc) = Tool::new("rustc", folder) else {
+/// Adds a target to the toolchain where rustup manages it and it is missing.
+pub(crate) fn add_target(ui: Ui, folder: &Path, target: &str) -> Result<(), CommandError> {
+    let add = ["target", "add", target];
+    add_part(ui, folder, &format!("target {target}"), target, &add)
+}
+
+/// Adds the sources of the standard library to the toolchain where rustup manages it and
+/// they are missing.
+pub(crate) fn add_sources(ui: Ui, folder: &Path) -> Result<(), CommandError> {
+    let add = ["component", "add", "rust-src"];
+    add_part(ui, folder, "component rust-src", "src/rust/library", &add)
+}
+
+/// Adds a part whose files lie in a folder of the toolchain's libraries.
+fn add_part(
+    ui: Ui,
+    folder: &Path,
+    name: &str,
+    files: &str,
+    add: &[&str],
+) -> Result<(), CommandError> {
+    let Some(sysroot) = sysroot(folder)? else {
         return Ok(());
     };
-    let said = rustc
-        .with(|rustc| rustc.args(["--print", "sysroot"]))
-        .run(ASK)?
-        .stdout;
-    let said = String::from_utf8_lossy(&said);
-    let sysroot = Path::new(said.trim());
-    if sysroot.join("lib/rustlib").join(TARGET).is_dir() {
+    if sysroot.join("lib/rustlib").join(files).is_dir() {
         return Ok(());
     }
-    ui.status(&format!("adding the target {TARGET} to the Rust toolchain"));
-    let added = Tool::new("rustup", folder).and_then(|rustup| {
-        let add = ["target", "add", TARGET];
+    ui.status(&format!("adding the {name} to the Rust toolchain"));
+    let added = RustTool::new("rustup", folder).and_then(|rustup| {
         rustup
             .with(|rustup| rustup.args(add).show_stderr())
             .run(FETCH)
@@ -103,8 +114,20 @@ pub(super) fn add_target(ui: Ui, folder: &Path) -> Result<(), CommandError> {
     match added {
         Ok(ended) if ended.succeeded() => Ok(()),
         _ => Err(
-            CommandError::new(format!("the Rust toolchain lacks the target {TARGET}"))
-                .hint(format!("rustup target add {TARGET}")),
+            CommandError::new(format!("the Rust toolchain lacks the {name}"))
+                .hint(format!("rustup {}", add.join(" "))),
         ),
     }
+}
+
+/// Returns where the toolchain is, if there is one.
+pub(crate) fn sysroot(folder: &Path) -> Result<Option<PathBuf>, CommandError> {
+    let Ok(rustc) = RustTool::new("rustc", folder) else {
+        return Ok(None);
+    };
+    let said = rustc
+        .with(|rustc| rustc.args(["--print", "sysroot"]))
+        .run(ASK)?
+        .stdout;
+    Ok(Some(PathBuf::from(String::from_utf8_lossy(&said).trim())))
 }

@@ -53,7 +53,7 @@ const LAYERED: &[Layered] = &[
             &["asking", "error", "installed", "layout", "logging"],
             &["ui"],
             &["agreement", "approval", "config"],
-            &["built_app"],
+            &["built_app", "rust_toolchain"],
             &["guest_crate", "python_app"],
             &["app_builder"],
             &["caches", "open_files", "prepared_app"],

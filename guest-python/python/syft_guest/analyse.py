@@ -300,6 +300,32 @@ def _first_line(tree):
     return text.strip().splitlines()[0] if text and text.strip() else None
 
 
+# What is installed with SyftEvent, by the modules that bring it.
+_IMPLIED = {
+    "annotated_types": "pydantic",
+    "pathspec": "pathspec",
+    "pydantic": "pydantic",
+    "pydantic_core": "pydantic",
+    "wcmatch": "wcmatch",
+    "yaml": "pyyaml",
+}
+# Types of pydantic that need one more package.
+_EMAILS = {"EmailStr", "NameEmail"}
+
+
+def implied(trees, files):
+    """Yields packages that a program imports without having to name them."""
+    for tree in trees:
+        for module in _imported(tree):
+            is_own = f"{module}.py" in files.found or f"{module}/__init__.py" in files.found
+            if module in _IMPLIED and not is_own:
+                yield _IMPLIED[module]
+        for node in ast.walk(tree):
+            names = [alias.name for alias in getattr(node, "names", []) if isinstance(alias, ast.alias)]
+            if _EMAILS & {*names, _name(node)}:
+                yield "email-validator"
+
+
 def analyse(folder, program, included):
     files = Files(folder, included)
     files.add_program(program)
@@ -310,6 +336,7 @@ def analyse(folder, program, included):
     return {
         "name": next(app_names(trees, texts), None),
         "description": _first_line(files.trees[program]),
+        "implied": sorted(set(implied(trees, files))),
         "reads": reads(glob for glob in globs if glob is not None),
         "n_hidden_watches": globs.count(None),
         "files": sorted(files.found),

@@ -3,18 +3,18 @@
 Where the README of SyftEvent and its release disagree, both are served:
 
 - by name, from the body's JSON object, with types and defaults: the README;
-- whole, to the one parameter that there is: the release. A `dict` or a dataclass takes the
+- whole, to the one parameter that there is: the release. A `dict`, a dataclass or a model takes the
   object, unless that is nothing but `{"<its name>": {…}}`; a `str` without a default takes as text
   whatever has not its name; other types take what is no object.
 - whole, to each of several parameters that the release would fill (`str`, `dict`, dataclass,
-  each once and without a default), where no name of theirs occurs.
+  model, each once and without a default), where no name of theirs occurs.
 """
 
 import inspect
 import json
 import typing
 
-from syft_guest import depth
+from syft_guest import depth, models
 from syft_guest.values import (
     MISSING,
     Misfit,
@@ -39,7 +39,7 @@ class Parameter:
         self.type = bare(hint) if self.is_annotated else typing.Any
         self.is_optional = is_optional(hint)
         try:
-            self._read = reader(self.type)
+            self._read = reader(hint if self.is_annotated else typing.Any)
         except Unknown as error:
             self._read = self._refuse(str(error))
 
@@ -62,7 +62,7 @@ class Parameter:
     @property
     def is_released(self):
         """Whether the release knows what to give for it."""
-        return self.type in _RELEASED or is_dataclass(self.type)
+        return self.type in _RELEASED or is_dataclass(self.type) or models.is_model(self.type)
 
     def absent(self):
         """Returns what it is where the request does not name it."""
@@ -189,6 +189,10 @@ def _make(parameter, value):
 
 def _sole(parameter, request):
     body = request.body
+    if models.is_model(parameter.type):
+        if not body and parameter.has_default:
+            return parameter.default
+        return models.whole(parameter, body)
     if not body:
         return _sole_absent(parameter, request, body)
     if parameter.type in (str, bytes):

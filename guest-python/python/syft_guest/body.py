@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from json.encoder import encode_basestring
 
+from syft_guest import models
 from syft_guest.model import Model
 from syft_guest.state import State
 
@@ -30,16 +31,22 @@ def serialize(value):
         return value
     if isinstance(value, str):
         return value.encode()
-    if isinstance(value, Model):
+    if isinstance(value, Model) or models.is_model_value(value):
         return value.model_dump_json().encode()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return compact(dataclasses.asdict(value)).encode()
+        return _object(dataclasses.asdict(value)).encode()
     if isinstance(value, (dict, State)):
         for key in value:
             if not isinstance(key, str):
                 raise TypeError("keywords must be strings")
-        return compact(value).encode()
+        return _object(value).encode()
+    if models.holds_models(value):
+        return models.to_json(value)
     return json.dumps(value).encode()
+
+
+def _object(value):
+    return compact(value) if models.library() is None else models.dump(dict(value))
 
 
 def compact(value):

@@ -6,7 +6,7 @@ import traceback
 
 from syft_event.server2 import SyftEvents
 from syft_event.types import Request, Response
-from syft_guest import apps, body, host, log
+from syft_guest import apps, body, host, kept_files, log, models
 from syft_guest.values import Misfit
 from syft_rpc.protocol import SyftMethod, SyftStatus
 
@@ -31,6 +31,7 @@ class Failed(Exception):
 
 def prepare():
     """Reads all signatures; raises for those that cannot be read."""
+    models.prepare()
     for app in apps.all_apps():
         for endpoint in app._endpoints.values():
             try:
@@ -99,6 +100,7 @@ def deliver(index, kind, path, moved_from):
 
 def _begin():
     host.is_call = True
+    kept_files.begin()
     # The snapshot holds one state of the generator, which would repeat itself.
     random.seed()
 

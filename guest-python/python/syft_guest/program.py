@@ -1,10 +1,10 @@
 """Runs the author's program, once, when its component is built.
 
-What it leaves in memory is the app. Nothing can be read from its folder later, so all that
-it imports inside of functions is imported here as well.
+What it leaves in memory is the app. Importing takes time, so what the author's functions import is
+imported here as well.
 """
 
-import ast
+import dis
 import importlib
 import importlib.util
 import json
@@ -14,7 +14,7 @@ import sys
 import traceback
 import types
 
-from syft_guest import alone, apps, calls
+from syft_guest import alone, apps, calls, kept_files
 
 # Beside this package: the author's files, and a file that says which one is the program.
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -62,6 +62,8 @@ def load():
             raise NoApp("the program binds no handler: on_request, watch or include_router")
     except BaseException as error:
         _report(error)
+    loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    kept_files.keep(FOLDER, _package_folders(), lambda path: path in loaded)
     with open(APP, "w", encoding="utf-8") as file:
         file.write(str(apps.all_apps()[0].app_name))
 
@@ -119,17 +121,22 @@ def _remember_lines(name, source):
 
 
 def _own_modules():
-    """Yields the author's modules, and those of the packages that they need."""
+    """Yields the author's modules."""
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
         if not isinstance(path, str) or not path.endswith(".py"):
             continue
-        if path.startswith(FOLDER) or not path.startswith(_NOT_OWN):
+        if path.startswith(FOLDER):
             yield module, path
 
 
+def _package_folders():
+    """Returns where packages are that were installed for the program."""
+    return [path for path in sys.path if path.startswith("/") and not path.startswith(_NOT_OWN)]
+
+
 def _import_late_ones():
-    """Imports what the author's functions import, and what that imports in turn."""
+    """Imports what the author's functions import."""
     seen = set()
     while True:
         new = [(module, path) for module, path in _own_modules() if path not in seen]
@@ -137,29 +144,43 @@ def _import_late_ones():
             return
         for module, path in new:
             seen.add(path)
-            with open(path, "rb") as file:
-                source = file.read()
-            if module.__name__ != "__main__":
-                _remember_lines(path, source)
-            for name in _imported(ast.parse(source), module.__package__ or ""):
+            code = _remember(module, path)
+            for name in _imported(code, module.__package__ or ""):
                 _try_import(name)
 
 
-def _imported(tree, package):
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name
-        elif isinstance(node, ast.ImportFrom):
-            name = "." * node.level + (node.module or "")
-            try:
-                name = importlib.util.resolve_name(name, package)
-            except ImportError:
-                continue
-            yield name
-            for alias in node.names:
-                # It may be a module, too.
-                yield f"{name}.{alias.name}"
+def _remember(module, path):
+    """Returns the code of a module, whose lines tracebacks can show from here on."""
+    with open(path, "rb") as file:
+        source = file.read()
+    if module.__name__ != "__main__":
+        _remember_lines(path, source)
+    # A tree of Python objects would be many times larger, and stay in what is kept.
+    return compile(source, path, "exec", dont_inherit=True)
+
+
+def _imported(code, package):
+    """Yields what a code imports, and the functions in it."""
+    level, names = 0, ()
+    before = [None, None]
+    for step in dis.get_instructions(code):
+        if step.opname == "IMPORT_NAME":
+            level, names = before
+            yield from _absolute(step.argval, level, names or (), package)
+        before = [before[1], step.argval]
+    for part in code.co_consts:
+        if isinstance(part, types.CodeType):
+            yield from _imported(part, package)
+
+
+def _absolute(name, level, names, package):
+    try:
+        name = importlib.util.resolve_name("." * level + name, package)
+    except ImportError:
+        return
+    yield name
+    # They may be modules, too.
+    yield from (f"{name}.{each}" for each in names if each != "*")
 
 
 def _try_import(name):
@@ -236,11 +257,6 @@ def _hint(error):
 
 
 def _import_hint(name):
-    if name in ("pydantic", "pydantic_core"):
-        return (
-            "pydantic is native code, which the sandbox cannot run: make the model a "
-            "dataclass (from dataclasses import dataclass), which handlers take as well"
-        )
     if name in sys.stdlib_module_names or name.lstrip("_") in sys.stdlib_module_names:
         return f"the sandbox has no {name.lstrip('_')}: it has no sockets, processes or C libraries"
     return (

@@ -8,6 +8,7 @@ import types
 import typing
 from collections import abc
 
+from syft_guest import models
 from syft_guest.values import _DICTS, _LISTS, bare, is_dataclass, is_union
 
 _NAMES = {str: "string", int: "integer", float: "number", bool: "boolean", bytes: "string"}
@@ -26,6 +27,8 @@ def released(hint):
     """Returns what `rpc.schema.json` says of a type."""
     if hint is None:
         return "null"
+    if models.is_model(hint):
+        return models.released_schema(hint)
     if typing.get_origin(hint) is list:
         return {"type": "array", "items": released(typing.get_args(hint)[0])}
     if _is_typing_union(hint):
@@ -42,6 +45,8 @@ def _is_typing_union(hint):
 
 def json_schema(hint, depth=0):
     """Returns the JSON Schema of the values that a type takes; `{}` takes all."""
+    if models.is_needed(hint):
+        return models.json_schema(hint)
     hint = bare(hint)
     origin, args = typing.get_origin(hint) or hint, typing.get_args(hint)
     if depth > _DEEPEST:
@@ -160,7 +165,9 @@ def entry(endpoint):
     for name, argument in said["args"].items():
         parameter = known.get(name)
         schema = parameter and parameter_schema(
-            parameter.type, parameter.has_default, parameter.default
+            parameter.hint if parameter.is_annotated else parameter.type,
+            parameter.has_default,
+            parameter.default,
         )
         parameters.append(
             {

@@ -91,6 +91,10 @@ class _Readers:
         self._float = float_ or _float
 
     def reader(self, hint):
+        from syft_guest import models
+
+        if models.is_needed(hint):
+            return models.reader(hint)
         hint = bare(hint)
         origin = typing.get_origin(hint) or hint
         if origin in (typing.Any, object) or isinstance(origin, typing.TypeVar):

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use syft_manifest::Manifest;
 
 use super::TARGET;
-use super::toolchain::{FETCH, Tool};
+
 use crate::error::CommandError;
+use crate::rust_toolchain::{FETCH, RustTool};
 
 /// What cargo says of a crate with thousands of others below it.
 const MAX_BYTES: usize = 64 << 20;
@@ -54,7 +55,7 @@ impl Metadata {
     /// Asks cargo.
     pub(super) fn read(manifest: &Path) -> Result<Self, CommandError> {
         let folder = manifest.parent().unwrap_or(manifest);
-        let cargo = Tool::new("cargo", folder)?.with(|cargo| {
+        let cargo = RustTool::new("cargo", folder)?.with(|cargo| {
             cargo
                 .args(["metadata", "--format-version", "1"])
                 .args(["--filter-platform", TARGET, "--manifest-path"])

@@ -26,6 +26,8 @@ pub(super) struct Analysis {
     pub(super) reads: Vec<String>,
     /// How many of its watches are computed.
     pub(super) n_hidden_watches: usize,
+    /// Packages that come with SyftEvent, and that it imports.
+    pub(super) implied: Vec<String>,
     /// Which files belong to it, below its folder.
     pub(super) files: Vec<String>,
     /// Files beside it that its text names, and that are not included.

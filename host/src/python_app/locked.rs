@@ -54,11 +54,16 @@ struct Archive {
 /// Reads a report.
 ///
 /// # Errors
-/// A package is not a pure-Python wheel from the index, or has no hash.
-pub(super) fn read(report: &[u8]) -> Result<Vec<Locked>, CommandError> {
+/// A package is neither a pure-Python wheel from the index nor one of ours, by its name and
+/// hash; or it has no hash.
+pub(super) fn read(
+    report: &[u8],
+    is_ours: impl Fn(&str, &str) -> bool,
+) -> Result<Vec<Locked>, CommandError> {
     let report: Report = serde_json::from_slice(report)
         .map_err(|error| CommandError::from(error).about("read what pip reports"))?;
-    report.install.into_iter().map(Item::lock).collect()
+    let lock = |item: Item| item.lock(&is_ours);
+    report.install.into_iter().map(lock).collect()
 }
 
 impl Locked {
@@ -81,13 +86,14 @@ impl Locked {
 }
 
 impl Item {
-    fn lock(self) -> Result<Locked, CommandError> {
+    fn lock(self, is_ours: impl Fn(&str, &str) -> bool) -> Result<Locked, CommandError> {
         let Metadata { name, version } = &self.metadata;
         let hash = self.download_info.archive_info.hashes.get("sha256");
+        let is_ours = hash.is_some_and(|hash| is_ours(self.download_info.file_name(), hash));
         let fault = match hash {
             _ if !is_of(name, "-_.") || !is_of(version, "-_.+!") => "has no proper name",
             _ if self.is_direct => "does not come from the index",
-            _ if !self.download_info.is_pure() => "is not a pure-Python wheel",
+            _ if !is_ours && !self.download_info.is_pure() => "is not a pure-Python wheel",
             Some(hash) if is_sha256(hash) => {
                 return Ok(Locked::new(name, version, &[hash]));
             }
@@ -103,8 +109,13 @@ impl Item {
 
 impl Download {
     fn is_pure(&self) -> bool {
+        self.file_name().ends_with(PURE)
+    }
+
+    fn file_name(&self) -> &str {
         let end = self.url.find(['?', '#']).unwrap_or(self.url.len());
-        self.url[..end].ends_with(PURE)
+        let path = &self.url[..end];
+        path.rsplit('/').next().unwrap_or(path)
     }
 }
 
@@ -128,6 +139,8 @@ mod tests {
 
     const HASH: &str = "8623cd8cab8453cb0cd8bf03f3c7103420d06f2f3d360186a280a70a1ca5e89f";
 
+    const OURS: &str = "a-1-cp314-cp314-wasi_0_0_0_wasm32.whl";
+
     fn item() -> Value {
         json!({
             "metadata": {"name": "a_b", "version": "1.0+x", "requires_dist": ["c"]},
@@ -142,7 +155,7 @@ mod tests {
 
     fn read_one(item: &Value) -> Result<Vec<String>, String> {
         let report = json!({"version": "1", "install": [item]}).to_string();
-        match read(report.as_bytes()) {
+        match read(report.as_bytes(), |name, _| name == OURS) {
             Ok(locked) => Ok(locked.iter().map(Locked::line).collect()),
             Err(error) => Err(error.to_string()),
         }
@@ -152,6 +165,14 @@ mod tests {
     fn wheels_of_the_index_are_locked_by_their_hashes() {
         let line = format!("a_b==1.0+x --hash=sha256:{HASH}");
         assert_eq!(read_one(&item()), Ok(vec![line]));
+    }
+
+    #[test]
+    fn wheels_of_ours_are_locked_as_well() {
+        let mut item = item();
+        item["download_info"]["url"] = json!(format!("file:///wheels/{OURS}"));
+        let line = format!("a_b==1.0+x --hash=sha256:{HASH}");
+        assert_eq!(read_one(&item), Ok(vec![line]));
     }
 
     #[test]
@@ -192,6 +213,6 @@ mod tests {
             let error = read_one(&item).expect_err(place);
             assert!(error.contains(expected), "{error}");
         }
-        assert!(read(b"").is_err());
+        assert!(read(b"", |_, _| true).is_err());
     }
 }

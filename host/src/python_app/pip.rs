@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use super::locked::{self, Locked};
 use super::python::isolated;
-use super::requirements::Requirements;
+use super::requirements::{CONSTRAINTS, Requirements};
+use super::wheels::Wheels;
 use crate::config::inherited;
 use crate::error::CommandError;
 use syft_runtime::child::{Child, ChildFolder, ChildLimits, Ended};
@@ -101,40 +102,88 @@ impl Pip<'_> {
         self.fetch(locked, &[])
     }
 
-    /// Installs packages with all that they need: wheels of pure Python from the index, of
-    /// which nothing runs.
+    /// Runs a script of ours with the pip of ours, which is told of the user's index by a file
+    /// that is the last argument.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(super) fn script(
+        &self,
+        script: &str,
+        arguments: &[&str],
+        folder: &Path,
+        deadline: Duration,
+    ) -> Result<Ended, CommandError> {
+        let scratch = Scratch::new(self.place)?;
+        let options = scratch.path().join("options.json");
+        let mut all = vec!["--no-cache-dir".to_owned(), "--no-input".to_owned()];
+        all.extend(self.settings()?.arguments());
+        fs::write(&options, Value::from(all).to_string())?;
+        let ended = isolated(&self.python, ChildFolder::EmptyIn(self.place))
+            .args(["-c", script])
+            .args(arguments)
+            .arg(folder)
+            .arg(&options)
+            .limits(LIMITS)
+            .envs(network())
+            .env("PIP_CONFIG_FILE", "/dev/null")
+            .env("HOME", scratch.path())
+            .env("TMPDIR", scratch.path())
+            .run(deadline)?;
+        Ok(ended)
+    }
+
+    /// Installs packages with all that they need: wheels of pure Python from the index, and
+    /// ours for the sandbox. Nothing of them runs.
     ///
     /// # Errors
     /// They are not there, do not fit each other, or are something else.
     pub(super) fn install_for_guests(
         &self,
         requirements: &Requirements,
+        wheels: &Wheels,
         target: &Path,
     ) -> Result<(), CommandError> {
-        let locked = self.resolve(requirements, target)?;
-        let target = target.display().to_string();
-        let into = [&FOR_GUESTS[..], &["--no-compile", "--target", &target]].concat();
+        let mut options = FOR_GUESTS.map(str::to_owned).to_vec();
+        let links = wheels.folders().into_iter();
+        options.extend(links.map(|folder| format!("--find-links={}", folder.display())));
+        options.extend(["--target".to_owned(), target.display().to_string()]);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let locked = self.resolve(requirements, wheels, &options)?;
+        let into = [&options[..], &["--no-compile"]].concat();
         self.fetch(&locked, &into)
-            .map_err(|said| cannot_install(&said))
+            .map_err(|said| cannot_install(&said, wheels))
     }
 
     /// Finds out which packages these are, without installing any.
     fn resolve(
         &self,
         requirements: &Requirements,
-        target: &Path,
+        wheels: &Wheels,
+        options: &[&str],
     ) -> Result<Vec<Locked>, CommandError> {
         let scratch = Scratch::new(self.place)?;
         let report = scratch.path().join("report.json");
-        let shown = [&report, target].map(|path: &Path| path.display().to_string());
-        let more = ["--dry-run", "--ignore-installed", "--report", &shown[0]];
-        let more = [&more[..], &FOR_GUESTS, &["--target", &shown[1]]].concat();
+        let constraints = scratch.path().join("constraints.txt");
+        fs::write(&constraints, CONSTRAINTS)?;
+        let [shown, bounds] = [&report, &constraints].map(|path| path.display().to_string());
+        let more = [
+            "--dry-run",
+            "--ignore-installed",
+            "--report",
+            &shown,
+            "-c",
+            &bounds,
+        ];
+        let more = [&more[..], options].concat();
         let ended = self.run(&scratch, &requirements.lines().join("\n"), &more)?;
         if !ended.succeeded() {
-            return Err(cannot_install(&ended.why(MAX_LINES)));
+            return Err(cannot_install(&ended.why(MAX_LINES), wheels));
         }
         let report = syft_manifest::private_dir::read(&report, MAX_REPORT_BYTES)?;
-        locked::read(&report.unwrap_or_default())
+        locked::read(&report.unwrap_or_default(), |name, hash| {
+            wheels.has(name, hash)
+        })
     }
 
     fn fetch(&self, locked: &[Locked], more: &[&str]) -> Result<(), String> {
@@ -209,22 +258,42 @@ const INSTALL: [&str; 8] = [
     ":all:",
 ];
 
-const FOR_GUESTS: [&str; 8] = [
+const FOR_GUESTS: [&str; 10] = [
     "--platform",
-    "any",
+    "wasi_0_0_0_wasm32",
     "--implementation",
-    "py",
+    "cp",
+    "--abi",
+    "cp314",
     "--abi",
     "none",
     "--python-version",
     GUEST_PYTHON,
 ];
 
-fn cannot_install(said: &str) -> CommandError {
-    CommandError::new(format!("install the packages of requirements.txt: {said}")).hint(
-        "only packages of pure Python fit: those with native code, such as pydantic or \
-         numpy, cannot run in the sandbox",
-    )
+fn cannot_install(said: &str, wheels: &Wheels) -> CommandError {
+    let error = CommandError::new(format!(
+        "install the packages that the program needs: {said}"
+    ));
+    let said = said.to_lowercase().replace('_', "-");
+    let list = wheels.list();
+    if list.iter().any(|wheel| wheel.path.is_none()) {
+        // pip tells of what stands in the way only, and not of what would fit.
+        return error.hint(
+            "pydantic and others have native code, which is built for the sandbox once: \
+             syft-host wheels build",
+        );
+    }
+    match list.iter().find(|wheel| said.contains(wheel.name)) {
+        Some(wheel) => error.hint(format!(
+            "the sandbox has {} {}: ask for versions that fit it",
+            wheel.name, wheel.version
+        )),
+        None => error.hint(
+            "packages of pure Python fit, and those of `syft-host wheels list`; others with \
+             native code, such as numpy, cannot run in the sandbox",
+        ),
+    }
 }
 
 /// Returns how the user reaches the network, and who they are there.

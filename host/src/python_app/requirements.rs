@@ -18,20 +18,19 @@ const ARCHIVES: &[&str] = &[
     ".lzma", ".zst",
 ];
 
-/// Packages that the sandbox replaces, and those that only SyftEvent itself needed. A program
-/// that imports pydantic gets a hint at that line.
+/// Packages that the sandbox replaces.
 const PROVIDED: &[&str] = &[
     "syft-event",
     "syft-rpc",
     "syft-core",
     "syft-crypto",
-    "pathspec",
-    "pydantic",
-    "pydantic-core",
     "watchdog",
     "loguru",
-    "typing-extensions",
 ];
+
+/// What SyftEvent itself asks of packages, whoever else asks for them: pip would go back years
+/// to a release whose needs it can meet.
+pub(super) const CONSTRAINTS: &str = "pydantic>=2.10.4\n";
 
 /// Packages that pip is to install.
 #[derive(Debug, PartialEq)]
@@ -83,6 +82,17 @@ impl Requirements {
             }
         }
         Ok(Self(lines))
+    }
+
+    /// Adds packages that come with SyftEvent, and that a program imports without naming them.
+    pub(super) fn with(mut self, implied: &[String]) -> Self {
+        for package in implied {
+            let is_named = |line: &String| name(line).as_ref() == Some(package);
+            if !self.0.iter().any(is_named) {
+                self.0.push(package.clone());
+            }
+        }
+        self
     }
 
     /// Tells whether there is nothing to install.

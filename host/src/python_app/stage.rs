@@ -11,9 +11,13 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::requirements::Requirements;
+use super::wheels::Wheels;
 use super::{PythonProgram, tools};
 use crate::error::CommandError;
 use syft_runtime::scratch::Scratch;
+
+/// A module of the library that pure programs need no package for.
+const TYPING_EXTENSIONS: &str = "typing_extensions.py";
 
 /// The folder in which a component is built. Deleted in the end.
 #[derive(Debug)]
@@ -58,8 +62,20 @@ impl Stage {
         Ok(())
     }
 
+    /// Lets a package that was installed take the place of what we have for it.
+    pub(super) fn give_way(&self) -> io::Result<()> {
+        if self.packages().join(TYPING_EXTENSIONS).exists() {
+            fs::remove_file(self.python().join(TYPING_EXTENSIONS))?;
+        }
+        Ok(())
+    }
+
     /// Returns the digest of all that decides what is built.
-    pub(super) fn digest(&self, requirements: &Requirements) -> Result<String, CommandError> {
+    pub(super) fn digest(
+        &self,
+        requirements: &Requirements,
+        wheels: &Wheels,
+    ) -> Result<String, CommandError> {
         let mut hash = Sha256::new();
         let mut add = |part: &[u8]| {
             hash.update((part.len() as u64).to_le_bytes());
@@ -68,6 +84,9 @@ impl Stage {
         add(tools::COMPONENTIZE_PY.as_bytes());
         for line in requirements.lines() {
             add(line.as_bytes());
+        }
+        if !requirements.is_empty() {
+            add(wheels.digest()?.as_bytes());
         }
         for folder in [self.python(), self.wit()] {
             add(b"/");

@@ -15,6 +15,7 @@ use super::pip::Pip;
 use super::python::{Python, isolated};
 use super::requirements::Requirements;
 use super::stage::Stage;
+use super::wheels::Wheels;
 use crate::error::CommandError;
 use crate::ui::Ui;
 use syft_runtime::cache_bounds::touch;
@@ -113,20 +114,32 @@ impl Tools {
             .limits(READER_LIMITS)
     }
 
-    /// Installs packages without running anything of them: wheels of pure Python only.
+    /// Installs packages without running anything of them: wheels of pure Python, and ours.
     pub(super) fn install(
         &self,
         requirements: &Requirements,
+        wheels: &Wheels,
         target: &Path,
     ) -> Result<(), CommandError> {
         if requirements.is_empty() {
             return Ok(());
         }
-        let pip = Pip {
+        self.pip().install_for_guests(requirements, wheels, target)
+    }
+
+    /// Returns the pip of ours.
+    pub(super) fn pip(&self) -> Pip<'_> {
+        Pip {
             python: self.python.clone(),
             place: &self.place,
-        };
-        pip.install_for_guests(requirements, target)
+        }
+    }
+
+    /// Returns a child that runs a script of ours, with what it takes to make wheels.
+    pub(super) fn script(&self, script: &str) -> Child<'_> {
+        isolated(&self.python, ChildFolder::EmptyIn(&self.place))
+            .args(["-c", script])
+            .limits(LIMITS)
     }
 
     /// Makes the component. The program runs in the builder's sandbox, which holds the
