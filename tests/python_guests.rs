@@ -14,6 +14,7 @@ use crate::python::{released, run, venv};
 use crate::support::guests::repository;
 use crate::support::host::Host;
 use crate::support::site::{OWNER, Site};
+use crate::support::wheels::build_wheels;
 
 const SCRIPT: &str = "programs.py";
 
@@ -197,27 +198,36 @@ fn lines_of_the_log_have_their_levels() {
 }
 
 /// Runs the same program under the release and in the sandbox.
-fn compare(behaviour: &str, arguments: &[&Path]) {
+fn compare(program: &Path, behaviour: &str, arguments: &[&Path]) {
     let Some(python) = venv::python() else {
         return;
     };
     let site = Site::new();
-    let program = app("differential.py");
-    let host = Host::start(&site, &program, &[]);
+    let host = Host::start(&site, program, &[]);
     let mut command = released(python, &site, "differential.py", behaviour);
-    command.arg(&program).args(arguments);
+    command.arg(program).args(arguments);
     run(command.env("HOST_READY", host.ready.to_string()));
 }
 
 #[test]
 fn answers_differ_from_those_of_the_release_only_where_they_should() {
     let cases = repository().join("tests/cases/differential");
-    compare("answers_differ_only_where_they_should", &[&cases]);
+    let program = app("differential.py");
+    compare(&program, "answers_differ_only_where_they_should", &[&cases]);
 }
 
 #[test]
 fn schema_is_that_of_the_release() {
-    compare("the_schema_is_that_of_the_release", &[]);
+    compare(&app("differential.py"), "the_schema_is_that_of_the_release", &[]);
+}
+
+#[test]
+fn models_are_those_of_the_release() {
+    build_wheels();
+    let cases = repository().join("tests/cases/models");
+    let program = app("models.py");
+    compare(&program, "answers_differ_only_where_they_should", &[&cases]);
+    compare(&program, "the_schema_is_that_of_the_release", &[]);
 }
 
 #[test]

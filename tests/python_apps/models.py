@@ -205,7 +205,7 @@ def raised(data: dict):
 def keep(user: User) -> dict:
     users = box.state.setdefault("users", {})
     users[user.name] = user
-    return {"names": sorted(users), "ages": [users[name].age for name in sorted(users)]}
+    return {"kept": users[user.name], "kind": type(users[user.name]).__name__}
 
 
 @box.on_request("/adapter")

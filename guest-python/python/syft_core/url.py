@@ -50,3 +50,23 @@ class SyftBoxURL(str):
 
     def as_http_params(self) -> Dict[str, str]:
         return {"method": "get", "datasite": self.host, "path": self.path}
+
+    # A model may have a field of this type.
+
+    @classmethod
+    def validate(cls, value, info) -> SyftBoxURL:
+        if type(value) not in (str, cls):
+            raise ValueError(
+                f"Invalid type for url: {type(value)}. Expected str or SyftBoxURL."
+            )
+        return cls(str(value))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source_type, handler):
+        from pydantic_core import core_schema
+
+        return core_schema.with_info_after_validator_function(cls.validate, handler(str))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema_or_field, schema_handler):
+        return {"type": "string", "format": "uri", "description": "A SyftBox URL"}

@@ -14,6 +14,7 @@ import os
 import stat
 import sys
 import zlib
+from importlib.resources.readers import FileReader
 
 from syft_guest import host
 
@@ -161,6 +162,10 @@ class _Loader(importlib.abc.SourceLoader):
         if data is None:
             raise FileNotFoundError(2, "No such file or directory", path)
         return data
+
+    def get_resource_reader(self, fullname):
+        # Its paths are opened by what `install` has changed.
+        return FileReader(self)
 
 
 class _Finder:
