@@ -218,7 +218,11 @@ fn answers_differ_from_those_of_the_release_only_where_they_should() {
 
 #[test]
 fn schema_is_that_of_the_release() {
-    compare(&app("differential.py"), "the_schema_is_that_of_the_release", &[]);
+    compare(
+        &app("differential.py"),
+        "the_schema_is_that_of_the_release",
+        &[],
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What `syft-host build` makes of a program, and what it says of one that is none.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Output;
 
 use serde_json::Value;
@@ -9,8 +10,9 @@ use syft_manifest::Manifest;
 use super::of_the_readme;
 use crate::python::venv;
 use crate::support::client::call;
-use crate::support::host::{Host, output, syft_host};
+use crate::support::host::{Host, output, shared_cache, syft_host};
 use crate::support::site::Site;
+use crate::support::wheels::build_wheels;
 
 fn build(site: &Site, program: &str, more: &[&str]) -> Output {
     let mut command = syft_host(site);
@@ -168,30 +170,58 @@ fn errors_of_modules_beside_it_name_their_line() {
     );
 }
 
+/// Returns a cache with what builds programs, and without any wheel.
+fn cache_without_wheels(site: &Site) -> PathBuf {
+    assert!(venv::python().is_some());
+    let cache = site.path().join("cache");
+    let python = cache.join("syft-host/python");
+    fs::create_dir_all(&python).unwrap();
+    for entry in fs::read_dir(shared_cache().join("syft-host/python")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with("componentize-py-") && !name.ends_with(".lock") {
+            std::os::unix::fs::symlink(entry.path(), python.join(name)).unwrap();
+        }
+    }
+    cache
+}
+
 #[test]
-fn pydantic_leads_to_dataclasses() {
+fn pydantic_without_its_wheel_leads_to_the_command_that_builds_it() {
+    if said_of(&[("app.py", "import syft_event\n")]).is_none() {
+        return;
+    }
+    let site = Site::new();
+    fs::write(site.path().join("app.py"), "import pydantic\n").unwrap();
+    let mut command = syft_host(&site);
+    command.env("XDG_CACHE_HOME", cache_without_wheels(&site));
+    let built = output(command.args(["build", "app.py"]).current_dir(site.path()));
+    let said = text(&built.stderr);
+    assert_eq!(built.status.code(), Some(2), "{said}");
+    let hint = "which is built for the sandbox once: syft-host wheels build";
+    assert!(said.contains(hint), "{said}");
+}
+
+#[test]
+fn a_version_that_does_not_fit_leads_to_the_one_that_does() {
+    build_wheels();
     check_said(
+        &[("app.py", ""), ("requirements.txt", "pyyaml==5.1\n")],
         &[
-            (
-                "app.py",
-                "from syft_event import SyftEvents\nimport pydantic\n",
-            ),
-            ("requirements.txt", "syft-event\npydantic==2.14.3\n"),
-        ],
-        &[
-            "error: app.py:2: ModuleNotFoundError: No module named 'pydantic'",
-            "hint: pydantic is native code, which the sandbox cannot run: make the model a dataclass",
+            "error: install the packages that the program needs: ",
+            "hint: the sandbox has pyyaml ",
         ],
     );
 }
 
 #[test]
 fn native_packages_are_refused() {
+    build_wheels();
     check_said(
         &[("app.py", ""), ("requirements.txt", "numpy\n")],
         &[
-            "error: install the packages of requirements.txt: ",
-            "hint: only packages of pure Python fit",
+            "error: install the packages that the program needs: ",
+            "hint: packages of pure Python fit, and those of `syft-host wheels list`",
         ],
     );
 }

@@ -32,7 +32,7 @@ pub fn syft_host(site: &Site) -> Command {
 
 /// The host's cache, one for all tests: each component is compiled once. The rest of
 /// what it keeps lies below the site's own home.
-fn shared_cache() -> PathBuf {
+pub fn shared_cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 
