@@ -13,6 +13,7 @@ pub mod random;
 pub mod sections;
 pub mod site;
 pub mod tools;
+pub mod web;
 
 use std::fs;
 use std::io::{self, Write as _};

@@ -55,7 +55,9 @@ pub enum OriginError {
     #[error("a host is a name in small ASCII letters, digits, `-` and `.`, or an address")]
     Host,
     /// The host is an address in a spelling that few know.
-    #[error("an address is written as four numbers, as in 192.168.1.2, or in brackets, as in [::1]")]
+    #[error(
+        "an address is written as four numbers, as in 192.168.1.2, or in brackets, as in [::1]"
+    )]
     Address,
     /// The star does not stand for the first part of a name.
     #[error("a `*` stands for the beginning of a name with two more parts, as in `*.example.com`")]
@@ -68,11 +70,12 @@ impl HttpOrigin {
     /// # Errors
     /// See [`OriginError`].
     pub fn parse(text: &str) -> Result<Self, OriginError> {
-        let (is_encrypted, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
-            (Some(rest), _) => (true, rest),
-            (None, Some(rest)) => (false, rest),
-            (None, None) => return Err(OriginError::Scheme),
-        };
+        let (is_encrypted, rest) =
+            match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+                (Some(rest), _) => (true, rest),
+                (None, Some(rest)) => (false, rest),
+                (None, None) => return Err(OriginError::Scheme),
+            };
         Self::of_authority(is_encrypted, rest)
     }
 
@@ -207,8 +210,9 @@ fn usual_port(is_encrypted: bool) -> u16 {
 }
 
 fn is_name(text: &str) -> bool {
-    let is_of_a_name =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    let is_of_a_name = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+    };
     let is_label = |label: &str| {
         let is_long_enough = (1..=MAX_LABEL).contains(&label.len());
         is_long_enough && label.bytes().all(is_of_a_name) && !label.starts_with('-')
@@ -262,7 +266,10 @@ mod tests {
             ("http://[::1]:8080", "http://[::1]:8080"),
             ("http://[0:0::1]", "http://[::1]"),
             ("https://*.example.com", "https://*.example.com"),
-            ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+            (
+                "https://xn--bcher-kva.example",
+                "https://xn--bcher-kva.example",
+            ),
             ("http://under_score.example", "http://under_score.example"),
         ] {
             let origin = HttpOrigin::parse(text).map(|origin| origin.to_string());
@@ -341,7 +348,11 @@ mod tests {
             ("http://127.0.0.1", "http://localhost", false),
             ("http://[::ffff:127.0.0.1]", "http://127.0.0.1", false),
         ] {
-            assert_eq!(origin(wide).covers(&origin(narrow)), expected, "{wide} {narrow}");
+            assert_eq!(
+                origin(wide).covers(&origin(narrow)),
+                expected,
+                "{wide} {narrow}"
+            );
         }
     }
 

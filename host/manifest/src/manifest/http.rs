@@ -16,7 +16,10 @@ pub(super) fn check_origin(text: &str) -> Result<HttpOrigin, Problem> {
     })?;
     match scope(&origin) {
         IpScope::Nowhere => Err(Problem::new(
-            format!("no app can reach `{}`: it is the address of no single host", origin.host()),
+            format!(
+                "no app can reach `{}`: it is the address of no single host",
+                origin.host()
+            ),
             "name the host itself; this machine is `localhost`",
         )),
         _ => Ok(origin),
@@ -26,7 +29,10 @@ pub(super) fn check_origin(text: &str) -> Result<HttpOrigin, Problem> {
 pub(super) fn check_method(text: &str) -> Result<HttpMethod, Problem> {
     HttpMethod::parse(text).ok_or_else(|| {
         let all: Vec<&str> = HttpMethod::all().map(HttpMethod::as_str).collect();
-        let message = format!("`{}` is no method that apps can use", plain_excerpt(text, 20));
+        let message = format!(
+            "`{}` is no method that apps can use",
+            plain_excerpt(text, 20)
+        );
         Problem::new(message, format!("the methods are {}", all.join(", ")))
     })
 }
@@ -36,7 +42,10 @@ pub(super) fn check_number(count: usize) -> Result<(), Problem> {
         return Ok(());
     }
     let message = format!("`allow` has {count} origins; at most {MAX_ORIGINS} are allowed");
-    Err(Problem::new(message, "name those that the app needs, or all below one as `https://*.example.com`"))
+    Err(Problem::new(
+        message,
+        "name those that the app needs, or all below one as `https://*.example.com`",
+    ))
 }
 
 pub(super) fn twice(key: &str) -> Problem {

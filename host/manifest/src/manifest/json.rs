@@ -353,9 +353,18 @@ mod tests {
             (r#"{"app":["leaderboard"]}"#, "expected an object"),
             ("{} {}", "trailing characters"),
             (r#"{"network":{}}"#, "unknown field `network`"),
-            (r#"{"http":{"allow":["example.com"]}}"#, "`http.allow` is invalid"),
-            (r#"{"http":{"allow":["http://a.b","http://a.b:80"]}}"#, "twice"),
-            (r#"{"http":{"methods":["get"]}}"#, "`http.methods` is invalid"),
+            (
+                r#"{"http":{"allow":["example.com"]}}"#,
+                "`http.allow` is invalid",
+            ),
+            (
+                r#"{"http":{"allow":["http://a.b","http://a.b:80"]}}"#,
+                "twice",
+            ),
+            (
+                r#"{"http":{"methods":["get"]}}"#,
+                "`http.methods` is invalid",
+            ),
             (r#"{"http":{"deny":[]}}"#, "unknown field `deny`"),
             (r#"{"state":{"bytes":1}}"#, "unknown field `bytes`"),
             (r#"{"state":{"quota_bytes":1}}"#, "from 1MiB to 16GiB"),

@@ -314,7 +314,11 @@ fn http(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
             }
             "methods" => {
                 let found = set_of(findings, "methods", value, "GET", http_rules::check_method);
-                if value.as_ref().as_array().is_some_and(|array| array.is_empty()) {
+                if value
+                    .as_ref()
+                    .as_array()
+                    .is_some_and(|array| array.is_empty())
+                {
                     findings.error(value.span(), http_rules::no_methods());
                 }
                 manifest.http.methods = found.into_iter().map(|(method, _)| method).collect();

@@ -92,7 +92,9 @@ async fn checked_addresses(
         ]),
         HttpHost::Below(_) => Err(ConnectError::Unknown),
         HttpHost::Name(name) => {
-            let found = look_up(name, port).await.map_err(|_| ConnectError::Unknown)?;
+            let found = look_up(name, port)
+                .await
+                .map_err(|_| ConnectError::Unknown)?;
             let is_near = |found: &&SocketAddr| IpScope::of(found.ip()) != IpScope::Public;
             // One is enough: who mixes them wants to be believed for the others.
             match (found.iter().find(is_near), found.is_empty()) {
@@ -110,7 +112,9 @@ async fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let name = name.to_owned();
     let found = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        (name.as_str(), port).to_socket_addrs().map(Iterator::collect)
+        (name.as_str(), port)
+            .to_socket_addrs()
+            .map(Iterator::collect)
     });
     found.await?
 }
@@ -144,7 +148,8 @@ mod tests {
             .map(|address| (address.parse::<IpAddr>().expect("an address"), 80).into())
             .collect();
         let checked = checked_addresses(&allowed(origin), async move |_, _| Ok(found)).await;
-        let ips = |found: Vec<SocketAddr>| found.iter().map(|found| found.ip().to_string()).collect();
+        let ips =
+            |found: Vec<SocketAddr>| found.iter().map(|found| found.ip().to_string()).collect();
         checked.map(ips).map_err(|error| error.in_words(origin))
     }
 
@@ -185,7 +190,11 @@ mod tests {
             ("http://[::1]", &["::1"]),
         ] {
             let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
-            assert_eq!(checked(origin, &["8.8.8.8"]).await, Ok(expected), "{origin}");
+            assert_eq!(
+                checked(origin, &["8.8.8.8"]).await,
+                Ok(expected),
+                "{origin}"
+            );
         }
         assert!(checked("http://0.0.0.0", &[]).await.is_err());
     }

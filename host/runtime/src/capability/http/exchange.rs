@@ -19,7 +19,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpH
 use super::body::{Receiving, Sending};
 use super::connect::{ConnectError, connect};
 use super::guard::HttpGuard;
-use super::lease::{CHUNK_BYTES, HEADERS_BYTES, Lease};
+use super::lease::{CHUNK_BYTES, HEADERS_BYTES, Lease, Turn};
 use super::policy::AllowedOrigin;
 use super::tls;
 use crate::meter::{Charge, MemoryRefused};
@@ -68,9 +68,19 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Replying {
-        let (guard, written) = (self.guard.clone(), self.written.take());
+        let written = self.written.take();
         let options = options.unwrap_or_default();
-        Box::new(async move { exchange(guard, written, request, options).await })
+        let admitted = admit(&self.guard, &request);
+        Box::new(async move {
+            let (exchange, allowed, turn) = admitted?;
+            let within = exchange.guard.wait(options.connect_timeout);
+            let begin = Instant::now();
+            let lease = exchange.lease(turn, within).await?;
+            let left = within.saturating_sub(begin.elapsed());
+            let stream = exchange.open(&allowed, left).await?;
+            let request = exchange.prepare(request, written)?;
+            exchange.send(stream, lease, request, options).await
+        })
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
@@ -91,27 +101,20 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-async fn exchange(
-    guard: HttpGuard,
-    written: Option<Charge>,
-    request: Request<WasiBody>,
-    options: RequestOptions,
-) -> Result<Reply, HttpError> {
-    let (origin, method) = target(&guard, &request)?;
+/// Decides about a request, and has it take its turn.
+fn admit(
+    guard: &HttpGuard,
+    request: &Request<WasiBody>,
+) -> Result<(Arc<Exchange>, AllowedOrigin, Turn), HttpError> {
+    let (origin, method) = target(guard, request)?;
     let allowed = guard.decide(&origin, method);
     let allowed = allowed.map_err(|_| HttpError::HttpRequestDenied)?;
-    let exchange = Arc::new(Exchange {
-        guard,
+    let exchange = Exchange {
+        guard: guard.clone(),
         origin,
         method,
-    });
-    let within = exchange.guard.wait(options.connect_timeout);
-    let begin = Instant::now();
-    let lease = exchange.lease(within).await?;
-    let left = within.saturating_sub(begin.elapsed());
-    let stream = exchange.open(&allowed, left).await?;
-    let request = exchange.prepare(request, written)?;
-    exchange.send(stream, lease, request, options).await
+    };
+    Ok((Arc::new(exchange), allowed, guard.line_up()))
 }
 
 /// Returns where a request goes and by which method.
@@ -147,8 +150,8 @@ impl Exchange {
         self.fail(HttpError::InternalError(Some(words.clone())), &words)
     }
 
-    async fn lease(&self, within: Duration) -> Result<Arc<Lease>, HttpError> {
-        match timeout(within, self.guard.lease()).await {
+    async fn lease(&self, turn: Turn, within: Duration) -> Result<Arc<Lease>, HttpError> {
+        match timeout(within, self.guard.lease(turn)).await {
             Ok(Ok(lease)) => Ok(Arc::new(lease)),
             Ok(Err(refused)) => Err(self.refused(refused)),
             Err(_) => {
@@ -223,7 +226,9 @@ impl Exchange {
         let host = HeaderValue::from_str(&self.origin.authority());
         let host = host.map_err(|_| HttpError::HttpRequestUriInvalid)?;
         parts.headers.insert(HOST, host);
-        parts.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        parts
+            .headers
+            .insert(CONNECTION, HeaderValue::from_static("close"));
         let body = Sending::new(body, self, written);
         Ok(Request::from_parts(parts, body))
     }
@@ -236,7 +241,9 @@ impl Exchange {
         options: RequestOptions,
     ) -> Result<Reply, HttpError> {
         let mut builder = http1::Builder::new();
-        builder.max_buf_size(HEADERS_BYTES).max_headers(MOST_HEADERS);
+        builder
+            .max_buf_size(HEADERS_BYTES)
+            .max_headers(MOST_HEADERS);
         let opened = builder.handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = opened.map_err(|error| self.unanswered(&error))?;
         let mut connection = Box::pin(connection);
@@ -267,7 +274,8 @@ impl Exchange {
         let held = self.guard.hold_headers(headers);
         held.map_err(|refused| self.refused(refused))?;
         let within = self.guard.wait(options.between_bytes_timeout);
-        let response = response.map(|body| Receiving::new(body, &self, within, &lease).boxed_unsync());
+        let response =
+            response.map(|body| Receiving::new(body, &self, within, &lease).boxed_unsync());
         let worker = async move {
             if is_open {
                 // What is wrong with it, the body says.
@@ -299,15 +307,41 @@ pub(super) fn failure(error: &hyper::Error) -> (HttpError, &'static str) {
     match error {
         _ if error.is_parse_too_large() => {
             let most = u32::try_from(HEADERS_BYTES).ok();
-            (HttpError::HttpResponseHeaderSectionSize(most), "its headers are too large")
+            (
+                HttpError::HttpResponseHeaderSectionSize(most),
+                "its headers are too large",
+            )
         }
-        _ if error.is_incomplete_message() => {
-            (HttpError::HttpResponseIncomplete, "the connection ended before the answer did")
-        }
+        _ if error.is_incomplete_message() || is_cut_off(error) => (
+            HttpError::HttpResponseIncomplete,
+            "the connection ended before the answer did",
+        ),
         _ if error.is_parse() => (HttpError::HttpProtocolError, "the answer is no HTTP"),
         _ if error.is_timeout() => (HttpError::HttpResponseTimeout, "no answer in time"),
-        _ if error.is_user() => (HttpError::HttpProtocolError, "the app did not finish its request"),
+        _ if error.is_user() => (
+            HttpError::HttpProtocolError,
+            "the app did not finish its request",
+        ),
         _ => (HttpError::ConnectionTerminated, "the connection broke"),
+    }
+}
+
+/// Tells whether a body ended before it was whole.
+fn is_cut_off(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let io: Option<&std::io::Error> = source.and_then(|source| source.downcast_ref());
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::UnexpectedEof)
+}
+
+/// Returns the code of an error that came while a body was read.
+pub(super) fn code_of_body(error: &HttpError) -> ErrorCode {
+    match error {
+        HttpError::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
+        HttpError::HttpResponseBodySize(limit) => ErrorCode::HttpResponseBodySize(*limit),
+        HttpError::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
+        HttpError::HttpResponseTimeout => ErrorCode::HttpResponseTimeout,
+        HttpError::HttpProtocolError => ErrorCode::HttpProtocolError,
+        _ => ErrorCode::ConnectionTerminated,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use syft_manifest::{HttpMethod, HttpOrigin, Limits};
 
-use super::lease::{Lease, Places};
+use super::lease::{Lease, Places, Turn};
 use super::policy::{AllowedOrigin, HttpDenied, HttpPolicy, hint};
 use crate::meter::MemoryRefused;
 
@@ -117,8 +117,12 @@ impl HttpGuard {
         decided
     }
 
-    pub(super) async fn lease(&self) -> Result<Lease, MemoryRefused> {
-        self.0.places.take().await
+    pub(super) fn line_up(&self) -> Turn {
+        self.0.places.line_up()
+    }
+
+    pub(super) async fn lease(&self, turn: Turn) -> Result<Lease, MemoryRefused> {
+        self.0.places.take(turn).await
     }
 
     pub(super) fn hold_headers(&self, bytes: usize) -> Result<(), MemoryRefused> {

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::p2::{HeaderError, HeaderResult, HttpError, HttpResult};
 use wasmtime_wasi_http::{FieldMap, WasiHttpCtxView};
 
 use super::HttpView;
-use super::exchange::headers_bytes;
+use super::exchange::{code_of_body, headers_bytes};
 use super::lease::BODY_BYTES;
 use crate::meter::MemoryRefused;
 
@@ -66,7 +66,12 @@ impl types::Host for HttpView<'_> {
     pass_on! { Host:
         fn convert_error_code(error: HttpError) -> Result<ErrorCode>;
         fn convert_header_error(error: HeaderError) -> Result<types::HeaderError>;
-        fn http_error_code(error: Resource<IoError>) -> Result<Option<ErrorCode>>;
+    }
+
+    /// wasmtime's own does not know the errors of bodies.
+    fn http_error_code(&mut self, error: Resource<IoError>) -> Result<Option<ErrorCode>> {
+        let error = self.table.get(&error)?;
+        Ok(error.downcast_ref().map(code_of_body))
     }
 }
 
@@ -285,7 +290,10 @@ impl types::HostOutgoingResponse for HttpView<'_> {
         no_server()
     }
 
-    fn body(&mut self, _: Resource<OutgoingResponse>) -> Result<Result<Resource<OutgoingBody>, ()>> {
+    fn body(
+        &mut self,
+        _: Resource<OutgoingResponse>,
+    ) -> Result<Result<Resource<OutgoingBody>, ()>> {
         no_server()
     }
 

@@ -1,9 +1,11 @@
 //! Places for connections, and the memory that the host has for each.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use syft_manifest::Limits;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use wasmtime_wasi::runtime::poll_noop;
 
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
@@ -41,6 +43,14 @@ pub(super) struct Lease {
     _held: Charge,
 }
 
+/// A turn among the requests of a call.
+pub(super) enum Turn {
+    /// There was a place.
+    Now(OwnedSemaphorePermit),
+    /// There will be one.
+    Later(Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send>>),
+}
+
 impl Places {
     pub(super) fn new(limits: &Limits, of_app: Option<Arc<Semaphore>>, meter: &Meter) -> Self {
         Self {
@@ -51,11 +61,24 @@ impl Places {
         }
     }
 
+    /// Takes a turn. A guest that begins many requests and takes their answers in the same
+    /// order has to get places in that order: it would wait for one that comes later.
+    pub(super) fn line_up(&self) -> Turn {
+        let mut place = Box::pin(Arc::clone(&self.of_call).acquire_owned());
+        match poll_noop(place.as_mut()) {
+            Some(Ok(place)) => Turn::Now(place),
+            Some(Err(_)) | None => Turn::Later(place),
+        }
+    }
+
     /// Waits for a place. Those of the call come first: who has used them up takes none of
     /// others while waiting.
-    pub(super) async fn take(&self) -> Result<Lease, MemoryRefused> {
+    pub(super) async fn take(&self, turn: Turn) -> Result<Lease, MemoryRefused> {
         const OPEN: &str = "nobody closes it";
-        let of_call = Arc::clone(&self.of_call).acquire_owned().await.expect(OPEN);
+        let of_call = match turn {
+            Turn::Now(place) => place,
+            Turn::Later(place) => place.await.expect(OPEN),
+        };
         let of_app = match &self.of_app {
             Some(of_app) => Some(Arc::clone(of_app).acquire_owned().await.expect(OPEN)),
             None => None,

@@ -70,7 +70,9 @@ pub(super) fn hint(origin: &HttpOrigin, method: HttpMethod, denied: HttpDenied) 
             format!("to allow it, add to the app's syft-app.toml: [http] allow = [\"{origin}\"]")
         }
         HttpDenied::MethodNotRequested => {
-            format!("to allow it, add to `methods` in [http] of the app's syft-app.toml: \"{method}\"")
+            format!(
+                "to allow it, add to `methods` in [http] of the app's syft-app.toml: \"{method}\""
+            )
         }
         HttpDenied::NotApproved => {
             format!("to allow it, run the app with: --allow-http \"{origin}\"")
@@ -100,12 +102,42 @@ mod tests {
             (&requested, "https://x.b.example", "GET", Ok(())),
             (&requested, "https://b.example", "GET", Err(NotRequested)),
             (&requested, "http://a.example", "GET", Err(NotRequested)),
-            (&requested, "https://a.example:8443", "GET", Err(NotRequested)),
-            (&requested, "https://a.example", "POST", Err(MethodNotRequested)),
-            (&http(&["https://a.example"], &[]), "https://x.b.example", "GET", Err(NotApproved)),
-            (&http(&["https://a.example"], &[]), "https://a.example", "GET", Ok(())),
-            (&http(&["https://a.example"], &["POST"]), "https://a.example", "GET", Err(NotApproved)),
-            (&Http::default(), "https://a.example", "GET", Err(NotApproved)),
+            (
+                &requested,
+                "https://a.example:8443",
+                "GET",
+                Err(NotRequested),
+            ),
+            (
+                &requested,
+                "https://a.example",
+                "POST",
+                Err(MethodNotRequested),
+            ),
+            (
+                &http(&["https://a.example"], &[]),
+                "https://x.b.example",
+                "GET",
+                Err(NotApproved),
+            ),
+            (
+                &http(&["https://a.example"], &[]),
+                "https://a.example",
+                "GET",
+                Ok(()),
+            ),
+            (
+                &http(&["https://a.example"], &["POST"]),
+                "https://a.example",
+                "GET",
+                Err(NotApproved),
+            ),
+            (
+                &Http::default(),
+                "https://a.example",
+                "GET",
+                Err(NotApproved),
+            ),
         ] {
             let policy = HttpPolicy::new(&HttpGrants {
                 requested: requested.clone(),

@@ -13,7 +13,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// Encrypts a connection to a host, which has to show that it is that host.
-pub(super) async fn encrypt(host: &HttpHost, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+pub(super) async fn encrypt(
+    host: &HttpHost,
+    stream: TcpStream,
+) -> io::Result<TlsStream<TcpStream>> {
     // Reading the roots for the first time takes a while.
     let settings = tokio::task::spawn_blocking(settings).await??;
     let name = server_name(host)?;
@@ -45,7 +48,9 @@ fn server_name(host: &HttpHost) -> io::Result<ServerName<'static>> {
 
 /// Tells whether a connection failed since the host could not show that it is the host.
 pub(super) fn is_about_certificate(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let inner = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
     matches!(
         inner,
         Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
