@@ -2,6 +2,7 @@
 
 mod attacks;
 mod granting;
+mod python;
 
 use std::path::PathBuf;
 use std::sync::LazyLock;

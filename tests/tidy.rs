@@ -74,7 +74,13 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
     // Whoever speaks to others does it by what was allowed and checked.
     (
         HOST,
-        &["TcpStream", "TcpListener", "UdpSocket", "std::net"],
+        &[
+            "TcpStream",
+            "TcpListener",
+            "UdpSocket",
+            "std::net::{",
+            "ToSocketAddrs",
+        ],
         &["capability/http/connect.rs", "capability/http/tls.rs"],
     ),
     (
