@@ -115,9 +115,10 @@ pub fn approve(
         || (wants_any && !flags.is_about_parts() && {
             approvals.contain(digest) || ask(ui, name, manifest, digest, approvals)?
         });
-    let (approved, approved_http) = match is_all {
-        true => (manifest.files.clone(), manifest.http.clone()),
-        false => flags.parts(),
+    let (approved, approved_http) = if is_all {
+        (manifest.files.clone(), manifest.http.clone())
+    } else {
+        flags.parts()
     };
     let grants = Grants {
         requested: manifest.files.clone(),

@@ -82,9 +82,28 @@ fn read(stream: &TcpStream) -> std::io::Result<(Vec<String>, Vec<u8>)> {
         let is_length = name.eq_ignore_ascii_case("content-length");
         is_length.then(|| value.trim().parse().unwrap())
     });
+    let is_chunked = head.iter().any(|line| line == "transfer-encoding: chunked");
+    if is_chunked {
+        return Ok((head, read_chunks(&mut reader)?));
+    }
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body)?;
     Ok((head, body))
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let length = usize::from_str_radix(line.trim(), 16).unwrap();
+        let mut chunk = vec![0; length + 2];
+        reader.read_exact(&mut chunk)?;
+        body.extend(&chunk[..length]);
+        if length == 0 {
+            return Ok(body);
+        }
+    }
 }
 
 fn serve(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {

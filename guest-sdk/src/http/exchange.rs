@@ -58,9 +58,10 @@ fn prepare(request: &HttpRequest, url: &Url<'_>) -> Result<OutgoingRequest, Http
     let malformed = |what: &str| HttpError::Malformed(what.to_owned());
     let fields = Fields::from_list(&headers).map_err(|_| malformed("a header"))?;
     let request = OutgoingRequest::new(fields);
-    let scheme = match url.is_encrypted {
-        true => Scheme::Https,
-        false => Scheme::Http,
+    let scheme = if url.is_encrypted {
+        Scheme::Https
+    } else {
+        Scheme::Http
     };
     request
         .set_method(&method_of(method))

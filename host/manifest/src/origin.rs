@@ -131,9 +131,10 @@ impl HttpOrigin {
 
     /// Returns host and port, as a URL and the header `Host` have them.
     pub fn authority(&self) -> String {
-        match self.port == usual_port(self.is_encrypted) {
-            true => self.host.to_string(),
-            false => format!("{}:{}", self.host, self.port),
+        if self.port == usual_port(self.is_encrypted) {
+            self.host.to_string()
+        } else {
+            format!("{}:{}", self.host, self.port)
         }
     }
 

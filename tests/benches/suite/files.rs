@@ -212,6 +212,10 @@ impl bindings::syft::app::context::Host for State {
     fn time_left(&mut self) -> wasmtime::Result<u64> {
         Ok(0)
     }
+
+    fn idempotency_key(&mut self) -> wasmtime::Result<String> {
+        Ok(String::new())
+    }
 }
 
 impl bindings::syft::app::log::Host for State {

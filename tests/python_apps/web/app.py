@@ -117,7 +117,7 @@ def upload(url: str, n_bytes: int):
         httpx.post(url, content=body).text,
         urllib.request.urlopen(url, data=body).read().decode(),
         requests.put(url, files={"file": ("a.txt", b"content")}).status_code,
-        httpx.post(url, content=parts).status_code,
+        httpx.post(url, content=parts).text,
     ]
 
 

@@ -22,6 +22,7 @@ _TIMEOUTS = (
 _WORDS = {
     "ConnectionLimitReached": "too many connections are open",
     "ConnectionRefused": "connection refused",
+    "ConnectionTerminated": "the connection broke",
     "DestinationNotFound": "its name cannot be looked up",
     "DestinationUnavailable": "no connection",
     "HttpProtocolError": "this is no HTTP",

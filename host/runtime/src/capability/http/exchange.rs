@@ -207,9 +207,10 @@ impl Exchange {
     fn unencrypted(&self, error: &std::io::Error) -> HttpError {
         // What TLS says of it names certificates, and nothing that the guest sent.
         let words = format!("no encrypted connection: {error}");
-        match tls::is_about_certificate(error) {
-            true => self.fail(HttpError::TlsCertificateError, &words),
-            false => self.fail(HttpError::TlsProtocolError, &words),
+        if tls::is_about_certificate(error) {
+            self.fail(HttpError::TlsCertificateError, &words)
+        } else {
+            self.fail(HttpError::TlsProtocolError, &words)
         }
     }
 

@@ -73,9 +73,10 @@ impl Budget {
     /// Takes bytes from it; the error is the limit.
     pub(super) fn spend(&self, bytes: usize) -> Result<(), u64> {
         let spent = self.spent.fetch_add(bytes as u64, Ordering::Relaxed);
-        match spent.saturating_add(bytes as u64) <= self.limit {
-            true => Ok(()),
-            false => Err(self.limit),
+        if spent.saturating_add(bytes as u64) <= self.limit {
+            Ok(())
+        } else {
+            Err(self.limit)
         }
     }
 

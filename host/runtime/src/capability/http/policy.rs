@@ -56,9 +56,10 @@ impl HttpPolicy {
         if !self.requested.has_method(method) {
             return Err(HttpDenied::MethodNotRequested);
         }
-        match self.approved.has_origin(&origin) && self.approved.has_method(method) {
-            true => Ok(AllowedOrigin(origin)),
-            false => Err(HttpDenied::NotApproved),
+        if self.approved.has_origin(&origin) && self.approved.has_method(method) {
+            Ok(AllowedOrigin(origin))
+        } else {
+            Err(HttpDenied::NotApproved)
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Encryption, by the roots that this machine trusts. A guest has no say in it.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
 use rustls::ClientConfig;
@@ -39,7 +38,7 @@ fn settings() -> io::Result<Arc<ClientConfig>> {
 
 fn server_name(host: &HttpHost) -> io::Result<ServerName<'static>> {
     match host {
-        HttpHost::Address(address) => Ok(ServerName::from(IpAddr::from(*address))),
+        HttpHost::Address(address) => Ok(ServerName::from(*address)),
         HttpHost::Name(name) | HttpHost::Below(name) => {
             ServerName::try_from(name.clone()).map_err(io::Error::other)
         }
