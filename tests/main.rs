@@ -27,6 +27,7 @@ mod file_model;
 mod hostile_folders;
 mod hostile_guests;
 mod hostile_tree;
+mod http;
 mod installing;
 mod manifest;
 mod memory;

@@ -13,6 +13,7 @@ pub mod random;
 pub mod sections;
 pub mod site;
 pub mod tools;
+pub mod web;
 pub mod wheels;
 
 use std::fs;

@@ -71,6 +71,23 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
         &["sandbox/compiler/job.rs", "sandbox/engine.rs"],
     ),
     (HOST, &["sd_notify::"], &["supervisor/systemd.rs"]),
+    // Whoever speaks to others does it by what was allowed and checked.
+    (
+        HOST,
+        &[
+            "TcpStream",
+            "TcpListener",
+            "UdpSocket",
+            "std::net::{",
+            "ToSocketAddrs",
+        ],
+        &["capability/http/connect.rs", "capability/http/tls.rs"],
+    ),
+    (
+        HOST,
+        &["hyper::", "rustls::", "wasmtime_wasi_http::"],
+        &["capability/http.rs", "capability/http/"],
+    ),
     (HOST, &["redb::"], &["state.rs", "state/"]),
     (HOST, &["serde_saphyr::"], &["subscriptions.rs"]),
     (

@@ -3,16 +3,22 @@
 import gc
 
 from componentize_py_types import Err
-from syft_guest import alone, kept_files, loop, log, owner, state
+from syft_guest import alone, kept_files, log, owner, state
+from syft_guest.web import clients, sockets, tls
 
-for _part in (alone, loop, log, owner, state, kept_files):
+# Before anything that looks for `ssl` when it is imported, as asyncio does.
+for _part in (sockets, tls, clients, alone, log, owner, state, kept_files):
     _part.install()
+
+from syft_guest import loop  # noqa: E402
+
+loop.install()
 
 from syft_guest import calls, program, rehearsal, schema  # noqa: E402
 
 from wit_world import exports  # noqa: E402
 from wit_world.exports import rpc, watch  # noqa: E402
-from wit_world.imports import types  # noqa: E402
+from wit_world.imports import syft_app_types as types  # noqa: E402
 
 program.load()
 

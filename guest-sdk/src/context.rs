@@ -24,6 +24,16 @@ pub fn time_left() -> Duration {
     Duration::from_micros(host::time_left())
 }
 
+/// Returns a UUID of the request or event that is handled: the same each time that it runs
+/// again, and of no other.
+///
+/// It is for the header `Idempotency-Key` of an [HTTP request](crate::http) that must not take
+/// effect twice. A call that sends several such requests adds to it what tells them apart. In
+/// native tests it is the same for all calls.
+pub fn idempotency_key() -> String {
+    host::idempotency_key()
+}
+
 #[cfg(target_family = "wasm")]
 use crate::bindings::syft::app::context as host;
 
@@ -43,6 +53,10 @@ mod host {
     pub(super) fn time_left() -> u64 {
         let micros = look(|world| world.time_left.as_micros());
         u64::try_from(micros).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn idempotency_key() -> String {
+        "00000000-0000-4000-8000-000000000000".to_owned()
     }
 
     fn look<T>(at: impl FnOnce(&World) -> T) -> T {

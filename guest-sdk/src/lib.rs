@@ -109,6 +109,10 @@
 //!
 //! `std::fs`, below `/datasites`, as far as the owner granted it: see [`files`].
 //!
+//! # HTTP
+//!
+//! [`http`] sends requests to where the manifest asks for and the owner allowed.
+//!
 //! # Watchers
 //!
 //! A function with [`#[watch]`](macro@watch) is called when something happens to
@@ -270,6 +274,7 @@ mod executor;
 pub mod files;
 mod handler;
 mod headers;
+pub mod http;
 mod join;
 mod logging;
 mod query;

@@ -6,7 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::quoted;
-use syft_manifest::{Files, Grants, Manifest};
+use syft_manifest::{Files, Grants, Http, HttpGrants, HttpOrigin, Manifest};
 use syft_protocol::grant::PathPattern;
 
 use crate::error::CommandError;
@@ -22,13 +22,33 @@ pub struct ApprovalFlags {
     pub allow_read: Vec<PathPattern>,
     /// Approve writing these.
     pub allow_write: Vec<PathPattern>,
+    /// Approve requests to these.
+    pub allow_http: Vec<HttpOrigin>,
     /// Deny these, whatever is approved.
     pub deny: Vec<PathPattern>,
 }
 
 impl ApprovalFlags {
-    fn is_about_patterns(&self) -> bool {
+    fn is_about_files(&self) -> bool {
         !self.allow_read.is_empty() || !self.allow_write.is_empty()
+    }
+
+    fn is_about_parts(&self) -> bool {
+        self.is_about_files() || !self.allow_http.is_empty()
+    }
+
+    /// Returns what these approve by name.
+    fn parts(&self) -> (Files, Http) {
+        let files = Files {
+            read: self.allow_read.clone(),
+            write: self.allow_write.clone(),
+            on_behalf_of_sender: self.allow_read.clone(),
+        };
+        let http = Http {
+            allow: self.allow_http.clone(),
+            methods: Vec::new(),
+        };
+        (files, http)
     }
 }
 
@@ -63,7 +83,7 @@ impl Approvals {
 /// What the owner decided.
 #[derive(Debug)]
 pub struct Approved {
-    /// The files that the app gets.
+    /// What the app gets.
     pub grants: Grants,
     /// The owner approved all that the app asks for, its limits too.
     pub is_all: bool,
@@ -82,28 +102,32 @@ pub fn approve(
     flags: &ApprovalFlags,
     approvals: &Approvals,
 ) -> Result<Approved, CommandError> {
-    let requested = &manifest.files;
-    let wants_files = *requested != Files::default();
-    if !wants_files && flags.is_about_patterns() {
+    let wants_files = manifest.files != Files::default();
+    let wants_http = !manifest.http.allow.is_empty();
+    if !wants_files && flags.is_about_files() {
         ui.status("note: the app asks for no files, so there is nothing to allow");
     }
+    if !wants_http && !flags.allow_http.is_empty() {
+        ui.status("note: the app asks for no HTTP requests, so there is nothing to allow");
+    }
+    let wants_any = wants_files || wants_http;
     let is_all = flags.allow_all_requested
-        || (wants_files && !flags.is_about_patterns() && {
+        || (wants_any && !flags.is_about_parts() && {
             approvals.contain(digest) || ask(ui, name, manifest, digest, approvals)?
         });
-    let approved = if is_all {
-        requested.clone()
+    let (approved, approved_http) = if is_all {
+        (manifest.files.clone(), manifest.http.clone())
     } else {
-        Files {
-            read: flags.allow_read.clone(),
-            write: flags.allow_write.clone(),
-            on_behalf_of_sender: flags.allow_read.clone(),
-        }
+        flags.parts()
     };
     let grants = Grants {
-        requested: requested.clone(),
+        requested: manifest.files.clone(),
         approved,
         denied: flags.deny.clone(),
+        http: HttpGrants {
+            requested: manifest.http.clone(),
+            approved: approved_http,
+        },
     };
     Ok(Approved { grants, is_all })
 }
@@ -115,14 +139,15 @@ fn ask(
     digest: &str,
     approvals: &Approvals,
 ) -> Result<bool, CommandError> {
-    let wishes = wishes(&manifest.files);
+    let wishes = wishes(manifest);
     if !ui.can_ask() {
-        let message = format!("the app `{name}` asks for files, and nobody said what it may have");
+        let what = asked_for(manifest);
+        let message = format!("the app `{name}` asks for {what}, and nobody said what it may have");
         let mut error = CommandError::new(message).hint("allow all of it: --allow-all-requested");
         for wish in wishes {
             error = error.hint(format!(
                 "allow a part of it: {} '{}'",
-                wish.option, wish.pattern
+                wish.option, wish.what
             ));
         }
         return Err(error);
@@ -132,7 +157,7 @@ fn ask(
     }
     ui.status(&format!("The app `{name}` asks to"));
     for wish in &wishes {
-        ui.status(&quoted(&format!("{} {}", wish.words, wish.pattern)));
+        ui.status(&quoted(&format!("{} {}", wish.words, wish.what)));
     }
     loop {
         match ui
@@ -150,13 +175,24 @@ fn ask(
     }
 }
 
-struct Wish<'a> {
-    words: &'static str,
-    option: &'static str,
-    pattern: &'a PathPattern,
+/// Returns in words what kind of things an app asks for.
+fn asked_for(manifest: &Manifest) -> &'static str {
+    let wants_files = manifest.files != Files::default();
+    match (wants_files, manifest.http.allow.is_empty()) {
+        (_, true) => "files",
+        (true, false) => "files and HTTP requests",
+        (false, false) => "HTTP requests",
+    }
 }
 
-fn wishes(files: &Files) -> Vec<Wish<'_>> {
+struct Wish {
+    words: String,
+    option: &'static str,
+    what: String,
+}
+
+fn wishes(manifest: &Manifest) -> Vec<Wish> {
+    let files = &manifest.files;
     let mut wishes = Vec::new();
     for (words, option, patterns) in [
         ("read", "--allow-read", &files.read),
@@ -168,10 +204,16 @@ fn wishes(files: &Files) -> Vec<Wish<'_>> {
         ),
     ] {
         wishes.extend(patterns.iter().map(|pattern| Wish {
-            words,
+            words: words.to_owned(),
             option,
-            pattern,
+            what: pattern.to_string(),
         }));
     }
+    let words = manifest.http.in_words();
+    wishes.extend(manifest.http.allow.iter().map(|origin| Wish {
+        words: words.clone(),
+        option: "--allow-http",
+        what: origin.to_string(),
+    }));
     wishes
 }

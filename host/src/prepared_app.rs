@@ -12,7 +12,9 @@ use syft_protocol::address::AppName;
 use crate::asking::{Asking, AskingError};
 use crate::config::Config;
 use crate::error::CommandError;
+use syft_runtime::capability::AppAccess;
 use syft_runtime::capability::files::FileAccess;
+use syft_runtime::capability::http::HttpAccess;
 use syft_runtime::memory::Memory;
 use syft_runtime::program_cache::{
     CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
@@ -126,12 +128,14 @@ impl PreparedApp {
         fs::create_dir_all(&config.datasites)?;
         let files = FileAccess::new(&config.datasites, &self.grants, &config.email, &name)?;
         let limits = self.loaded.limits().clone();
+        let http = HttpAccess::new(&self.grants.http, &limits);
         // A damaged state is repaired first, which takes a while.
         let (place, store) = (folder.clone(), options.store.clone());
         let open = move || Store::open(&place, &limits, &store);
         let state = tokio::task::spawn_blocking(open).await?;
         let state = state.map_err(explain_state)?;
-        let app = App::new(self.loaded, files, state, options.debug);
+        let access = AppAccess { files, http };
+        let app = App::new(self.loaded, access, state, options.debug);
         let setup = ServerSetup {
             datasites: config.datasites.clone(),
             folder,

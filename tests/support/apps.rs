@@ -1,10 +1,10 @@
-//! Apps that ask for files, and are granted some.
+//! Apps that ask for files or HTTP requests, and are granted some.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use syft_manifest::{Files, Manifest, section};
+use syft_manifest::{Files, Http, HttpMethod, HttpOrigin, Manifest, section};
 use syft_protocol::grant::PathPattern;
 
 use super::client::call;
@@ -29,6 +29,24 @@ pub fn granted(
         },
         ..Manifest::default()
     };
+    embed(site, guest, &manifest)
+}
+
+/// Returns a component that asks for HTTP requests, made of a guest.
+pub fn requesting(site: &Site, guest: &Path, allow: &[&str], methods: &[&str]) -> PathBuf {
+    let origins = allow.iter().map(|text| HttpOrigin::parse(text));
+    let methods = methods.iter().map(|text| HttpMethod::parse(text));
+    let manifest = Manifest {
+        http: Http {
+            allow: origins.collect::<Result<_, _>>().unwrap(),
+            methods: methods.collect::<Option<_>>().unwrap(),
+        },
+        ..Manifest::default()
+    };
+    embed(site, guest, &manifest)
+}
+
+fn embed(site: &Site, guest: &Path, manifest: &Manifest) -> PathBuf {
     let bytes = fs::read(guest).unwrap();
     let bytes = section::embed(&bytes, &manifest.to_section()).unwrap();
     let path = site.path().join("app.wasm");

@@ -1,10 +1,14 @@
 """What the host offers to a call. The only module that knows the world of the guest."""
 
 try:
-    from wit_world.imports import batch, context, log, store
+    from componentize_py_types import Err
+    from wit_world.imports import batch, context, log, outgoing_handler, poll, store
+    from wit_world.imports import monotonic_clock as clock
+    from wit_world.imports import wasi_http_types as http
 except ImportError:
     # Outside a component, where the SDK is tested.
-    batch = context = log = store = None
+    batch = clock = context = http = log = outgoing_handler = poll = store = None
+    Err = Exception
 
 # While the component is being built there is no owner, no state and no log.
 is_call = False
@@ -18,6 +22,14 @@ def datasite():
 
 def app():
     return context.app()
+
+
+def idempotency_key():
+    """Returns a UUID of the request or event that is handled, the same each time it runs again.
+
+    It is for the header `Idempotency-Key` of requests that must not take effect twice.
+    """
+    return context.idempotency_key()
 
 
 def write_log(level, message):

@@ -5,14 +5,31 @@ import time
 import warnings
 from asyncio import base_events
 
+from syft_guest import host
 
-class _Sleeper:
-    """Waits for nothing but time: there is nothing else to wait for in a sandbox."""
+
+class _Waiter:
+    """Waits for time and for what the host does: there is nothing else in a sandbox."""
+
+    def __init__(self):
+        # What is waited for, by the future that says so.
+        self._awaited = {}
+
+    def add(self, future, pollable):
+        self._awaited[future] = pollable
+
+    def remove(self, future):
+        self._awaited.pop(future).__exit__(None, None, None)
 
     def select(self, timeout):
-        if timeout is None:
+        awaited = [pair for pair in self._awaited.items() if not pair[0].done()]
+        if awaited:
+            for index in _poll([pollable for _, pollable in awaited], timeout):
+                if index < len(awaited):
+                    awaited[index][0].set_result(None)
+        elif timeout is None:
             raise RuntimeError("waits for something that never happens")
-        if timeout > 0:
+        elif timeout > 0:
             time.sleep(timeout)
         return ()
 
@@ -20,10 +37,17 @@ class _Sleeper:
         pass
 
 
+def _poll(pollables, timeout):
+    if timeout is None:
+        return host.poll.poll(pollables)
+    with host.clock.subscribe_duration(max(0, int(timeout * 1_000_000_000))) as timer:
+        return host.poll.poll([*pollables, timer])
+
+
 class Loop(base_events.BaseEventLoop):
     def __init__(self):
         super().__init__()
-        self._selector = _Sleeper()
+        self._selector = _Waiter()
 
     def _process_events(self, event_list):
         pass
@@ -75,6 +99,19 @@ def install():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         asyncio.set_event_loop_policy(_Policy())
+
+
+async def wait_for(pollable, timeout):
+    """Waits for something of the host, which is dropped then."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    loop._selector.add(future, pollable)
+    try:
+        async with asyncio.timeout(timeout):
+            await future
+    finally:
+        # Before what it belongs to may end.
+        loop._selector.remove(future)
 
 
 def run(coroutine):

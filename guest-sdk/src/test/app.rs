@@ -10,6 +10,7 @@ use log::Level;
 
 use super::call::{Answer, Call};
 use super::world::{self, Values, World};
+use crate::http::{HttpError, HttpRequest, HttpResponse};
 use crate::{CallError, Failure, FileEvent, Handler, Response, Watcher, logging};
 
 /// The text that a caller gets for what went wrong inside.
@@ -55,6 +56,28 @@ impl App {
     #[must_use]
     pub fn with_time_left(self, time: Duration) -> App {
         self.with(|world| world.time_left = time)
+    }
+
+    /// Returns the app with this in place of all servers of HTTP. Without it no request is
+    /// allowed.
+    ///
+    /// ```
+    /// use syft_guest::http::{self, HttpResponse};
+    /// use syft_guest::test::App;
+    ///
+    /// let app = App::new().with_http(|request| {
+    ///     assert_eq!(request.url, "https://example.com/");
+    ///     Ok(HttpResponse::new(200).with_body("hello"))
+    /// });
+    /// let answer = app.run(|| http::get("https://example.com/").send()).unwrap();
+    /// assert_eq!(answer.text(), Ok("hello"));
+    /// ```
+    #[must_use]
+    pub fn with_http(
+        self,
+        answer: impl Fn(&HttpRequest) -> Result<HttpResponse, HttpError> + 'static,
+    ) -> App {
+        self.with(|world| world.http = Some(Rc::new(answer)))
     }
 
     fn with(mut self, change: impl FnOnce(&mut World)) -> App {

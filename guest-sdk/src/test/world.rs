@@ -10,6 +10,8 @@ use std::{env, fs, io, process};
 
 use log::Level;
 
+use crate::http::stand_in::{self, Answerer};
+
 /// The state of an app by its keys.
 pub(crate) type Values = BTreeMap<String, Vec<u8>>;
 
@@ -25,6 +27,7 @@ pub(crate) struct World {
     pub(crate) time_left: Duration,
     pub(crate) values: RefCell<Values>,
     pub(crate) lines: RefCell<Vec<(Level, String)>>,
+    pub(crate) http: Option<Answerer>,
     folder: OnceCell<Folder>,
 }
 
@@ -36,6 +39,7 @@ impl World {
             time_left: Duration::from_secs(60),
             values: RefCell::new(Values::new()),
             lines: RefCell::new(Vec::new()),
+            http: None,
             folder: OnceCell::new(),
         }
     }
@@ -57,6 +61,7 @@ pub(crate) fn current() -> Option<Rc<World>> {
 /// Makes a world the current one, until what it returns is dropped.
 pub(crate) fn enter(world: &Rc<World>) -> Entered {
     ENTERED.with_borrow_mut(|entered| entered.push(Rc::clone(world)));
+    stand_in::enter(world.http.clone());
     Entered(())
 }
 
@@ -66,6 +71,7 @@ pub(crate) struct Entered(());
 impl Drop for Entered {
     fn drop(&mut self) {
         ENTERED.with_borrow_mut(Vec::pop);
+        stand_in::leave();
     }
 }
 

@@ -1,8 +1,8 @@
-//! The files that an app gets.
+//! The files that an app gets, and the requests that it may send.
 
 use syft_protocol::grant::PathPattern;
 
-use crate::manifest::Files;
+use crate::manifest::{Files, Http};
 
 /// What an app asks for and what of it the owner approved.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,4 +13,15 @@ pub struct Grants {
     pub approved: Files,
     /// What the owner denies, whatever was approved.
     pub denied: Vec<PathPattern>,
+    /// The requests that it may send.
+    pub http: HttpGrants,
+}
+
+/// The HTTP requests that an app asks to send, and which of them the owner approved.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HttpGrants {
+    /// What the app's manifest asks for.
+    pub requested: Http,
+    /// What the owner approved. Only what is in both is granted.
+    pub approved: Http,
 }

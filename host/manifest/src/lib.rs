@@ -3,6 +3,7 @@
 //!
 //! - [`Manifest`], [`Grants`], [`Limits`]: what an app asks for, what it gets, and what bounds it
 //! - [`component`], [`section`]: the outermost layer of a component, without a runtime for it
+//! - [`HttpOrigin`], [`IpScope`]: where requests of an app may go to
 //! - [`worlds`]: the names of the interfaces of apps
 //! - [`Digest`], [`units`], [`sanitize`]: names of bytes, amounts, and foreign text for terminals
 //! - [`private_dir`], [`nofollow_dir`]: folders of ours, and folders that strangers write into
@@ -12,18 +13,22 @@ pub mod clock;
 pub mod component;
 mod digest;
 mod grants;
+mod ip_scope;
 mod limits;
 mod manifest;
 pub mod nofollow_dir;
+mod origin;
 pub mod private_dir;
 pub mod sanitize;
 pub mod units;
 pub mod worlds;
 
 pub use digest::Digest;
-pub use grants::Grants;
+pub use grants::{Grants, HttpGrants};
+pub use ip_scope::IpScope;
 pub use limits::Limits;
 pub use manifest::{
-    Diagnostic, FILE_NAME, Files, Manifest, ManifestError, ManifestLimits, Problem, SEQUENCE,
+    Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Problem, SEQUENCE,
     parse_version, schema, section,
 };
+pub use origin::{HttpHost, HttpMethod, HttpOrigin, OriginError};

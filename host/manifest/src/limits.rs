@@ -56,6 +56,14 @@ pub struct Limits {
     pub written_bytes: u64,
     /// Files that a call has open at one time.
     pub open_files: usize,
+    /// Connections for HTTP that a call has open at one time.
+    pub http_connections: usize,
+    /// Those of all calls of an app together.
+    pub http_app_connections: usize,
+    /// Bytes of the bodies of all HTTP requests that a call sends.
+    pub http_sent_bytes: u64,
+    /// Bytes of the bodies of all answers to these.
+    pub http_received_bytes: u64,
     /// Bytes of all keys and values that an app keeps.
     pub state_bytes: u64,
     /// Bytes of a key.
@@ -159,6 +167,10 @@ impl Default for Limits {
             component_bytes: 64 << 20,
             written_bytes: 64 << 20,
             open_files: 128,
+            http_connections: 16,
+            http_app_connections: 64,
+            http_sent_bytes: 16 << 20,
+            http_received_bytes: 16 << 20,
             state_bytes: 64 << 20,
             state_key_bytes: 1 << 10,
             state_value_bytes: 1 << 20,

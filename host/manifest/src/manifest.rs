@@ -7,6 +7,7 @@
 
 mod check;
 mod diagnostic;
+mod http;
 mod json;
 mod parse;
 mod patterns;
@@ -16,6 +17,7 @@ pub mod section;
 use std::time::Duration;
 
 use crate::Limits;
+use crate::origin::{HttpMethod, HttpOrigin};
 use syft_protocol::address::{AddressError, AppName};
 use syft_protocol::grant::PathPattern;
 
@@ -46,6 +48,8 @@ pub struct Manifest {
     pub author: Option<String>,
     /// The files it asks for.
     pub files: Files,
+    /// The HTTP requests that it asks to send.
+    pub http: Http,
     /// What it says it needs.
     pub limits: ManifestLimits,
 }
@@ -60,6 +64,15 @@ pub struct Files {
     /// To read while it answers a request, as far as `syft.pub.yaml` lets the
     /// sender of that request read.
     pub on_behalf_of_sender: Vec<PathPattern>,
+}
+
+/// The HTTP requests that an app asks to send.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Http {
+    /// Where to.
+    pub allow: Vec<HttpOrigin>,
+    /// By which methods; where there is none, by all that there are.
+    pub methods: Vec<HttpMethod>,
 }
 
 /// The limits that an app asks for, where they differ from the host's.
@@ -154,9 +167,10 @@ impl Manifest {
         let asked = lists
             .into_iter()
             .flat_map(|(list, patterns)| patterns.iter().map(move |pattern| (list, pattern)));
-        asked
-            .flat_map(|(list, pattern)| patterns::warnings(list, pattern, &self.files))
-            .collect()
+        let of_files =
+            asked.flat_map(|(list, pattern)| patterns::warnings(list, pattern, &self.files));
+        let of_http = self.http.allow.iter().filter_map(http::warning);
+        of_files.chain(of_http).collect()
     }
 }
 
@@ -167,6 +181,27 @@ impl Files {
             (List::Write, &self.write),
             (List::OnBehalfOfSender, &self.on_behalf_of_sender),
         ]
+    }
+}
+
+impl Http {
+    /// Tells whether requests by a method are among these.
+    pub fn has_method(&self, method: HttpMethod) -> bool {
+        self.methods.is_empty() || self.methods.contains(&method)
+    }
+
+    /// Tells whether requests to an origin are among these.
+    pub fn has_origin(&self, origin: &HttpOrigin) -> bool {
+        self.allow.iter().any(|wide| wide.covers(origin))
+    }
+
+    /// Returns in words what the app does with an origin: `send requests (GET) to`.
+    pub fn in_words(&self) -> String {
+        let methods: Vec<&str> = self.methods.iter().map(|method| method.as_str()).collect();
+        match methods.as_slice() {
+            [] => "send requests to".to_owned(),
+            methods => format!("send requests ({}) to", methods.join(", ")),
+        }
     }
 }
 

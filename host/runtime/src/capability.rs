@@ -1,15 +1,19 @@
 //! What guests can be given, one file a capability.
 //!
 //! Each is implemented on what it uses of a call and nothing else: `log` on the output,
-//! `keyvalue` on the state, `files` on the files. None of them can name the whole state of
+//! `keyvalue` on the state, `files` on the files, `http` on the requests. None of them can name the whole state of
 //! a call, which is `sandbox`'s, so a file call cannot reach the app's state.
 
+mod app_access;
 mod context;
 pub mod files;
+pub mod http;
 pub mod keyvalue;
 mod log;
 mod output;
 
+pub use app_access::AppAccess;
+pub(crate) use app_access::CallAccess;
 pub use context::AppIdentity;
 pub(crate) use context::CallContext;
 

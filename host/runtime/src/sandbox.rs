@@ -1,6 +1,7 @@
 //! Runs guests: each call in a fresh instance, within limits.
 
 mod cache;
+mod call_name;
 mod compiler;
 mod engine;
 mod limiter;
@@ -9,9 +10,8 @@ mod outcome;
 mod store;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use syft_manifest::worlds::{RPC, WATCH, is_offered};
 use syft_manifest::{Digest, Limits};
@@ -22,14 +22,14 @@ use wasmtime::component::{Component, ComponentExportIndex};
 use wasmtime_wasi::I32Exit;
 
 use cache::Cache;
+use call_name::CallName;
 use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 use engine::Clearing;
 pub use outcome::{Answer, Outcome};
 use store::CallState;
 
-use crate::capability::files::{FileAccess, Guard};
-use crate::capability::{AppIdentity, Output};
+use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, Output};
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
@@ -299,11 +299,11 @@ impl Program {
         identity: &AppIdentity,
         meter: &Meter,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
-        let name: Arc<str> = Arc::from("endpoints");
-        let files = FileAccess::default().for_call(None, &self.limits, identity, &name, meter);
+        let name = CallName::of_host(identity, "endpoints");
+        let access = AppAccess::default().for_call(None, &self.limits, identity, &name.id, meter);
         let state = Session::new(None, &self.limits);
         let (endpoints, _) = self
-            .within_limits(identity, meter, files, state, name, async |store| {
+            .within_limits(identity, meter, access, state, name, async |store| {
                 let app = self.pre.instantiate_async(&mut *store).await?;
                 app.syft_app_rpc().call_endpoints(store).await
             })
@@ -323,11 +323,11 @@ impl Program {
         let Some(watching) = &self.watching else {
             return Ok(Vec::new());
         };
-        let name: Arc<str> = Arc::from("watches");
-        let files = FileAccess::default().for_call(None, &self.limits, identity, &name, meter);
+        let name = CallName::of_host(identity, "watches");
+        let access = AppAccess::default().for_call(None, &self.limits, identity, &name.id, meter);
         let state = Session::new(None, &self.limits);
         let (watches, _) = self
-            .within_limits(identity, meter, files, state, name, async |store| {
+            .within_limits(identity, meter, access, state, name, async |store| {
                 let app = watching.instantiate_async(&mut *store).await?;
                 app.syft_app_watch().call_watches(store).await
             })
@@ -341,7 +341,7 @@ impl Program {
         &self,
         identity: &AppIdentity,
         meter: &Meter,
-        files: &FileAccess,
+        access: &AppAccess,
         state: Session,
         event: &watch::Event,
     ) -> (Result<(), Outcome>, Session) {
@@ -349,11 +349,11 @@ impl Program {
             let outcome = Outcome::Trapped("the app watches nothing".to_owned());
             return (Err(outcome), state);
         };
-        let name: Arc<str> = Arc::from(event.id.as_str());
+        let name = CallName::of_event(identity, event);
         // Nobody is behind an event on whose behalf it could read.
-        let files = files.for_call(None, &self.limits, identity, &name, meter);
+        let access = access.for_call(None, &self.limits, identity, &name.id, meter);
         let (taken, state) = self
-            .within_limits(identity, meter, files, state, name, async |store| {
+            .within_limits(identity, meter, access, state, name, async |store| {
                 let app = watching.instantiate_async(&mut *store).await?;
                 app.syft_app_watch().call_on_event(store, event).await
             })
@@ -368,17 +368,17 @@ impl Program {
         &self,
         identity: &AppIdentity,
         meter: &Meter,
-        files: &FileAccess,
+        access: &AppAccess,
         state: Session,
         request: &rpc::Request,
     ) -> (Outcome, Session) {
-        let name: Arc<str> = Arc::from(request.id.as_str());
+        let name = CallName::of_request(identity, request);
         // A name that anybody can claim opens nothing.
         let is_known = request.sender_proof != SenderProof::Claimed;
         let sender = is_known.then(|| request.sender.clone());
-        let files = files.for_call(sender, &self.limits, identity, &name, meter);
+        let access = access.for_call(sender, &self.limits, identity, &name.id, meter);
         let (answer, state) = self
-            .within_limits(identity, meter, files, state, name, async |store| {
+            .within_limits(identity, meter, access, state, name, async |store| {
                 let app = self.pre.instance_pre();
                 let app = app.instantiate_async(&mut *store).await?;
                 let handle = app.get_typed_func::<_, (Handled,)>(&mut *store, self.handle)?;
@@ -406,22 +406,27 @@ impl Program {
         &self,
         identity: &AppIdentity,
         meter: &Meter,
-        files: Guard,
+        access: CallAccess,
         state: Session,
-        name: Arc<str>,
+        name: CallName,
         run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
     ) -> (Result<T, Outcome>, Session) {
-        let output = Output::new(&self.limits, identity.app.clone(), name);
+        let limit: Duration = self.limits.time;
+        let output = Output::new(&self.limits, identity.app.clone(), name.id);
+        let context = CallContext {
+            identity: identity.clone(),
+            deadline: Instant::now() + limit,
+            idempotency_key: name.idempotency_key,
+        };
         let mut store = store::new(
             &self.engine,
             &self.limits,
             meter,
-            identity.clone(),
-            files,
+            context,
+            access,
             state,
             output.clone(),
         );
-        let limit: Duration = self.limits.time;
         let result = match tokio::time::timeout(limit, run(&mut store)).await {
             // Whatever the guest made of it, it was to get what it asked for.
             Ok(Ok(_)) if meter.refused() == Some(MemoryRefused::Total) => Err(Outcome::Exhausted),

@@ -23,6 +23,7 @@ use reply::{Replier, ReplyHead};
 pub use watches::{Watch, Watches, WatchesError};
 
 use crate::router::Router;
+use syft_runtime::capability::AppAccess;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::memory::Share;
 use syft_runtime::meter::Meter;
@@ -34,7 +35,7 @@ use syft_runtime::wit::rpc;
 /// An app, ready to answer.
 pub struct App {
     loaded: LoadedApp,
-    files: FileAccess,
+    access: AppAccess,
     state: Arc<Store>,
     replier: Replier,
 }
@@ -75,16 +76,16 @@ pub enum CallError {
 }
 
 impl App {
-    /// Gives a loaded app its files and its state. With `debug`, callers see what went wrong
+    /// Gives a loaded app what it may reach and its state. With `debug`, callers see what went wrong
     /// inside a handler.
-    pub fn new(loaded: LoadedApp, mut files: FileAccess, state: Store, debug: bool) -> Self {
+    pub fn new(loaded: LoadedApp, mut access: AppAccess, state: Store, debug: bool) -> Self {
         if !loaded.watches.is_empty() {
-            files.track_own_writes();
+            access.files.track_own_writes();
         }
         Self {
             replier: Replier::new(&loaded, debug),
             loaded,
-            files,
+            access,
             state: Arc::new(state),
         }
     }
@@ -121,7 +122,7 @@ impl App {
 
     /// Returns the files that the app may use.
     pub(crate) fn files(&self) -> &FileAccess {
-        &self.files
+        &self.access.files
     }
 
     /// Returns what the app keeps.
@@ -192,13 +193,13 @@ impl App {
         call: &Call<'_>,
         admission: Admission,
     ) -> Result<(End, FinishedCall), CallError> {
-        let (identity, files) = (&self.loaded.identity, &self.files);
+        let (identity, access) = (&self.loaded.identity, &self.access);
         let meter = call.program.admit(admission).await;
         let counted = &meter;
         let attempt = |state| async move {
             let called = call
                 .program
-                .call(identity, counted, files, state, &call.request);
+                .call(identity, counted, access, state, &call.request);
             let (outcome, mut state) = called.await;
             let (end, at) = (End::of(&outcome), now());
             let finished = self.finish(&call.head, outcome, at);
@@ -295,13 +296,13 @@ impl App {
         delivery: &Delivery,
     ) -> Result<Result<(), Outcome>, CallError> {
         let program = self.loaded.program.program().await?;
-        let (identity, files) = (&self.loaded.identity, &self.files);
+        let (identity, access) = (&self.loaded.identity, &self.access);
         let event = guest_values::event(delivery);
         let attempt = async |admission| {
             let meter = program.admit(admission).await;
             let call = |mut state: Session| {
                 state.also_record(delivery.records.clone());
-                program.on_event(identity, &meter, files, state, &event)
+                program.on_event(identity, &meter, access, state, &event)
             };
             let delivered = self.state.transact(self.limits(), call, Result::is_ok);
             delivered.await

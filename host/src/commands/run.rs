@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 use syft_manifest::section::SectionError;
 use syft_manifest::units::{parse_size, parse_time};
-use syft_manifest::{Digest, Limits, Manifest, ManifestError};
+use syft_manifest::{Digest, HttpOrigin, Limits, Manifest, ManifestError};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
@@ -76,20 +76,24 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_state, help_heading = "Limits")]
     state: Option<u64>,
 
-    /// Allow all files that the app asks for
-    #[arg(long, help_heading = "Files")]
+    /// Allow all that the app asks for: files, HTTP requests and limits
+    #[arg(long, help_heading = "Files and HTTP")]
     allow_all_requested: bool,
 
     /// Allow the app to read these, if it asks for them; may be given more than once
-    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files and HTTP")]
     allow_read: Vec<PathPattern>,
 
     /// Allow the app to read and write these, if it asks for them
-    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files and HTTP")]
     allow_write: Vec<PathPattern>,
 
-    /// Deny the app these and everything below them, whatever else is allowed
-    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files")]
+    /// Allow the app to send HTTP requests there, if it asks for that; may be given more than once
+    #[arg(long, value_name = "ORIGIN", value_parser = HttpOrigin::parse, help_heading = "Files and HTTP")]
+    allow_http: Vec<HttpOrigin>,
+
+    /// Deny the app these files and everything below them, whatever else is allowed
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files and HTTP")]
     deny: Vec<PathPattern>,
 
     /// Refuse the app unless its author, whose key is known, has signed it as the trust policy
@@ -206,6 +210,7 @@ impl RunArgs {
             allow_all_requested: self.allow_all_requested,
             allow_read: self.allow_read.clone(),
             allow_write: self.allow_write.clone(),
+            allow_http: self.allow_http.clone(),
             deny: self.deny.clone(),
         }
     }

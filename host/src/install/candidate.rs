@@ -149,6 +149,7 @@ impl<'f> Candidate<'f> {
             since: now(),
             approved: Manifest {
                 files: manifest.files.clone(),
+                http: manifest.http.clone(),
                 limits: manifest.limits.clone(),
                 ..Manifest::default()
             },

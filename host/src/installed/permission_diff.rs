@@ -3,7 +3,7 @@
 //! Why: docs/decisions/40-an-approval-is-a-set.md
 
 use syft_manifest::units::{show_size, show_time};
-use syft_manifest::{Limits, Manifest, ManifestLimits};
+use syft_manifest::{Http, Limits, Manifest, ManifestLimits};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -47,8 +47,23 @@ pub fn added_permissions(
     ] {
         added.extend(patterns.iter().map(|pattern| format!("{words} {pattern}")));
     }
+    added.extend(added_http(&approved.http, &asked.http));
     added.extend(added_limits(&approved.limits, &asked.limits));
     added
+}
+
+/// An origin is covered by one that stands for it, if its methods are covered as well.
+fn added_http(approved: &Http, asked: &Http) -> Vec<String> {
+    let has_all_methods = match asked.methods.as_slice() {
+        [] => approved.methods.is_empty(),
+        methods => methods.iter().all(|method| approved.has_method(*method)),
+    };
+    let words = asked.in_words();
+    let added = asked.allow.iter();
+    added
+        .filter(|origin| !has_all_methods || !approved.has_origin(origin))
+        .map(|origin| format!("{words} {origin}"))
+        .collect()
 }
 
 fn added_limits(approved: &ManifestLimits, asked: &ManifestLimits) -> Vec<String> {
@@ -115,6 +130,21 @@ mod tests {
                 "[files]\non-behalf-of-sender = ['{datasite}/s/**']",
                 "[files]\nread = ['{datasite}/s/**']",
                 &["read {datasite}/s/**"],
+            ),
+            (
+                "[http]\nallow = ['https://*.a.example']",
+                "[http]\nallow = ['https://b.a.example', 'https://a.example']\nmethods = ['GET']",
+                &["send requests (GET) to https://a.example"],
+            ),
+            (
+                "[http]\nallow = ['https://a.example']\nmethods = ['GET']",
+                "[http]\nallow = ['https://a.example']",
+                &["send requests to https://a.example"],
+            ),
+            (
+                "[http]\nallow = ['https://a.example']\nmethods = ['GET', 'PUT']",
+                "[http]\nallow = ['https://a.example']\nmethods = ['PUT']",
+                &[],
             ),
             ("", "[limits]\ntime = '10s'\nmemory = '64MiB'", &[]),
             (

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use syft_manifest::clock::now;
-use syft_manifest::{Digest, Grants, Limits, Manifest};
+use syft_manifest::{Digest, Grants, HttpGrants, Limits, Manifest};
 use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -82,10 +82,15 @@ impl AppTaskContext {
         author: &str,
         release: &InstalledRelease,
     ) -> Result<PreparedApp, CommandError> {
+        let manifest = self.manifest(name, &release.sha256).await?;
         let grants = Grants {
-            requested: self.manifest(name, &release.sha256).await?.files,
+            requested: manifest.files,
             approved: release.approved.files.clone(),
             denied: release.denied.clone(),
+            http: HttpGrants {
+                requested: manifest.http,
+                approved: release.approved.http.clone(),
+            },
         };
         let limits = release.approved.limits.over(Limits::default());
         let spec = AppSpec {

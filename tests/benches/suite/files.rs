@@ -18,6 +18,7 @@ use syft_protocol::inbox::{Stamp, Version};
 use syft_protocol::message::{Headers, Method, Request, Response};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
+use syft_runtime::capability::AppAccess;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::child;
 use syft_runtime::memory::Memory;
@@ -102,7 +103,7 @@ impl Ours {
         let grants = Grants {
             requested: files.clone(),
             approved: files,
-            denied: Vec::new(),
+            ..Grants::default()
         };
         let files = FileAccess::new(datasites, &grants, &owner, &name).unwrap();
         let state = state::Store::open(
@@ -113,7 +114,11 @@ impl Ours {
         .unwrap();
         let program = sandbox.load(component, Compiling::Alone).unwrap();
         let loaded = LoadedApp::ask(program.into(), name, owner).await.unwrap();
-        let app = App::new(loaded, files, state, false);
+        let access = AppAccess {
+            files,
+            ..AppAccess::default()
+        };
+        let app = App::new(loaded, access, state, false);
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
         let folder = Folder::parse(&["open-many"]).unwrap();
         let address = Address::new(Arc::new(folder), id);
@@ -206,6 +211,10 @@ impl bindings::syft::app::context::Host for State {
 
     fn time_left(&mut self) -> wasmtime::Result<u64> {
         Ok(0)
+    }
+
+    fn idempotency_key(&mut self) -> wasmtime::Result<String> {
+        Ok(String::new())
     }
 }
 

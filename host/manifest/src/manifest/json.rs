@@ -11,9 +11,11 @@ use syft_protocol::grant::PathPattern;
 use thiserror::Error;
 
 use super::check::{self, Problem};
+use super::http as http_rules;
 use super::patterns::{self, List};
 use super::section::{self, SectionError};
-use super::{Files, Manifest, ManifestLimits};
+use super::{Files, Http, Manifest, ManifestLimits};
+use crate::origin::{HttpMethod, HttpOrigin};
 use crate::sanitize::plain_excerpt;
 
 /// Why a component's manifest cannot be used.
@@ -44,6 +46,8 @@ struct Raw {
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     files: RawFiles,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
+    http: RawHttp,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     state: RawState,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     limits: RawLimits,
@@ -73,6 +77,15 @@ struct RawFiles {
     write: Vec<String>,
     #[serde(skip_serializing_if = "is_empty")]
     on_behalf_of_sender: Vec<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawHttp {
+    #[serde(skip_serializing_if = "is_empty")]
+    allow: Vec<String>,
+    #[serde(skip_serializing_if = "is_empty")]
+    methods: Vec<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -138,6 +151,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
     let Raw {
         app,
         files,
+        http,
         state,
         limits,
     } = raw;
@@ -162,6 +176,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
                 &files.on_behalf_of_sender,
             )?,
         },
+        http: read_http(&http)?,
         limits: ManifestLimits {
             time: check("limits.time_ms", limits.time_ms, |millis| {
                 check::time_in_bounds(Duration::from_millis(millis))
@@ -214,6 +229,36 @@ fn list_of(
     Ok(patterns)
 }
 
+fn read_http(raw: &RawHttp) -> Result<Http, ManifestError> {
+    let wrong = |problem| ManifestError::Value {
+        key: "http.allow",
+        problem,
+    };
+    http_rules::check_number(raw.allow.len()).map_err(wrong)?;
+    Ok(Http {
+        allow: set_of("http.allow", &raw.allow, http_rules::check_origin)?,
+        methods: set_of("http.methods", &raw.methods, http_rules::check_method)?,
+    })
+}
+
+fn set_of<T: PartialEq>(
+    key: &'static str,
+    texts: &[String],
+    rule: impl Fn(&str) -> Result<T, Problem>,
+) -> Result<Vec<T>, ManifestError> {
+    let wrong = |problem| ManifestError::Value { key, problem };
+    let mut found = Vec::new();
+    for text in texts {
+        let checked = rule(text).map_err(wrong)?;
+        if found.contains(&checked) {
+            let name = key.rsplit('.').next().unwrap_or(key);
+            return Err(wrong(http_rules::twice(name)));
+        }
+        found.push(checked);
+    }
+    Ok(found)
+}
+
 pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
     let texts = |patterns: &[PathPattern]| patterns.iter().map(ToString::to_string).collect();
     let Manifest {
@@ -223,6 +268,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         description,
         author,
         files,
+        http,
         limits,
     } = manifest;
     let raw = Raw {
@@ -237,6 +283,10 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             read: texts(&files.read),
             write: texts(&files.write),
             on_behalf_of_sender: texts(&files.on_behalf_of_sender),
+        },
+        http: RawHttp {
+            allow: http.allow.iter().map(HttpOrigin::to_string).collect(),
+            methods: http.methods.iter().map(HttpMethod::to_string).collect(),
         },
         state: RawState {
             quota_bytes: limits.state_bytes,
@@ -258,6 +308,7 @@ mod tests {
         r#"{"app":{"name":"leaderboard","version":"1.2.0","sequence":17,"description":"Ranks","#,
         r#""author":"alice@example.org"},"files":{"read":["*/public/scores.json"],"#,
         r#""write":["{app_data}/results/**"],"on-behalf-of-sender":["{datasite}/shared/**"]},"#,
+        r#""http":{"allow":["https://api.example.com"],"methods":["GET"]},"#,
         r#""state":{"quota_bytes":1048576},"limits":{"time_ms":5000,"memory_bytes":134217728,"concurrency":8}}"#,
     );
 
@@ -302,6 +353,19 @@ mod tests {
             (r#"{"app":["leaderboard"]}"#, "expected an object"),
             ("{} {}", "trailing characters"),
             (r#"{"network":{}}"#, "unknown field `network`"),
+            (
+                r#"{"http":{"allow":["example.com"]}}"#,
+                "`http.allow` is invalid",
+            ),
+            (
+                r#"{"http":{"allow":["http://a.b","http://a.b:80"]}}"#,
+                "twice",
+            ),
+            (
+                r#"{"http":{"methods":["get"]}}"#,
+                "`http.methods` is invalid",
+            ),
+            (r#"{"http":{"deny":[]}}"#, "unknown field `deny`"),
             (r#"{"state":{"bytes":1}}"#, "unknown field `bytes`"),
             (r#"{"state":{"quota_bytes":1}}"#, "from 1MiB to 16GiB"),
             (r#"{"app":{"nam":"x"}}"#, "unknown field `nam`"),

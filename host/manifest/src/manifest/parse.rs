@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::check::{self, Problem};
 use super::diagnostic::Diagnostic;
+use super::http as http_rules;
 use super::patterns::{self, List};
 use super::{Files, Manifest, ManifestLimits, section};
 use crate::sanitize::plain_excerpt;
@@ -18,9 +19,10 @@ type Value<'a> = Spanned<DeValue<'a>>;
 /// The most errors that are shown.
 const MAX_ERRORS: usize = 100;
 
-const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[state]` and `[limits]`";
+const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[state]` and `[limits]`";
 const APP: &str = "`[app]` has `name`, `version`, `sequence`, `description` and `author`";
 const FILES: &str = "`[files]` has `read`, `write` and `on-behalf-of-sender`";
+const HTTP: &str = "`[http]` has `allow` and `methods`";
 const STATE: &str = "`[state]` has `quota`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
 
@@ -142,6 +144,7 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
         let read = match key.as_ref().as_ref() {
             "app" => app,
             "files" => files,
+            "http" => http,
             "state" => state,
             "limits" => limits,
             _ => {
@@ -290,6 +293,64 @@ fn list_of(findings: &mut Findings, list: List, value: &Value<'_>) -> Vec<Spanne
             findings.error(item.span(), patterns::twice(list))
         } else {
             found.push((pattern, item.span()))
+        }
+    }
+    found
+}
+
+fn http(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    for (key, value) in table {
+        match key.as_ref().as_ref() {
+            "allow" => {
+                let example = "https://api.example.com";
+                let found = set_of(findings, "allow", value, example, http_rules::check_origin);
+                findings.check(value.span(), http_rules::check_number(found.len()));
+                for (origin, span) in &found {
+                    if let Some(problem) = http_rules::warning(origin) {
+                        findings.warning(span.clone(), problem);
+                    }
+                }
+                manifest.http.allow = found.into_iter().map(|(origin, _)| origin).collect();
+            }
+            "methods" => {
+                let found = set_of(findings, "methods", value, "GET", http_rules::check_method);
+                if value
+                    .as_ref()
+                    .as_array()
+                    .is_some_and(|array| array.is_empty())
+                {
+                    findings.error(value.span(), http_rules::no_methods());
+                }
+                manifest.http.methods = found.into_iter().map(|(method, _)| method).collect();
+            }
+            _ => findings.unknown(key, HTTP),
+        }
+    }
+}
+
+/// Checks a list of strings, none of which says the same as another.
+fn set_of<T: PartialEq>(
+    findings: &mut Findings,
+    key: &str,
+    value: &Value<'_>,
+    example: &str,
+    rule: impl Fn(&str) -> Result<T, Problem>,
+) -> Vec<(T, Range<usize>)> {
+    let Some(array) = value.as_ref().as_array() else {
+        let help = format!("write it as a list: `{key} = [\"{example}\"]`");
+        findings.wrong_type(value, "an array", &help);
+        return Vec::new();
+    };
+    let mut found: Vec<(T, Range<usize>)> = Vec::new();
+    // One more than there may be, so that it is known that there are too many.
+    for item in array.iter().take(http_rules::MAX_ORIGINS + 1) {
+        let Some(checked) = string(findings, item, example, &rule) else {
+            continue;
+        };
+        if found.iter().any(|(other, _)| *other == checked) {
+            findings.error(item.span(), http_rules::twice(key));
+        } else {
+            found.push((checked, item.span()));
         }
     }
     found

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{check, patterns};
+use super::{check, http, patterns};
+use crate::origin::HttpMethod;
 
 /// Returns the JSON Schema of `syft-app.toml`, which editors find in the repository
 /// as `host/syft-app.schema.json`.
@@ -70,6 +71,29 @@ pub fn schema() -> Value {
                          the sender of that request read",
                         "{datasite}/shared/**",
                     ),
+                }),
+            ),
+            "http": section(
+                "The HTTP requests the app asks to send. Addresses of this machine and its network \
+                 are reached only where they are named, as an address or `localhost`",
+                json!({
+                    "allow": {
+                        "description": "Where to: scheme, host and port. `*.` before a name stands \
+                                        for all names below it",
+                        "type": "array",
+                        "maxItems": http::MAX_ORIGINS,
+                        "uniqueItems": true,
+                        "items": { "type": "string", "pattern": "^https?://[^/?#@]+$" },
+                        "examples": [["https://api.example.com"]],
+                    },
+                    "methods": {
+                        "description": "By which methods. Without it: by all of them",
+                        "type": "array",
+                        "minItems": 1,
+                        "uniqueItems": true,
+                        "items": { "enum": HttpMethod::all().map(HttpMethod::as_str).collect::<Vec<_>>() },
+                        "examples": [["GET", "POST"]],
+                    },
                 }),
             ),
             "state": section("What the app keeps between calls", json!({
@@ -155,7 +179,7 @@ mod tests {
 
     #[test]
     fn every_key_that_is_read_is_in_the_schema() {
-        for section in ["app", "files", "state", "limits"] {
+        for section in ["app", "files", "http", "state", "limits"] {
             let text = format!("[{section}]\nnothing = 1\n");
             let problems = Manifest::from_toml("x", &text).expect_err("an unknown key");
             let help = problems[0].problem().help.clone();

@@ -20,6 +20,7 @@ pub struct AppIdentity {
 pub(crate) struct CallContext {
     pub(crate) identity: AppIdentity,
     pub(crate) deadline: Instant,
+    pub(crate) idempotency_key: Arc<str>,
 }
 
 impl Host for CallContext {
@@ -34,5 +35,9 @@ impl Host for CallContext {
     fn time_left(&mut self) -> wasmtime::Result<u64> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         Ok(u64::try_from(left.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn idempotency_key(&mut self) -> wasmtime::Result<String> {
+        Ok(self.idempotency_key.to_string())
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn new(engine: &Engine) -> Result<Linker<CallState>> {
     linker.allow_shadowing(true);
     capability::files::add_to_linker(&mut linker, CallState::files)?;
     linker.allow_shadowing(false);
+    capability::http::add_to_linker(&mut linker, CallState::http)?;
     capability::keyvalue::add_to_linker(&mut linker, CallState::keyvalue)?;
     types::add_to_linker::<_, NoFunctions>(&mut linker, |_| NoFunctions)?;
     context::add_to_linker::<_, HasSelf<CallContext>>(&mut linker, CallState::context)?;

@@ -2,8 +2,6 @@
 //!
 //! Why: docs/decisions/15-a-fresh-instance-for-each-call.md
 
-use std::time::Instant;
-
 use syft_manifest::Limits;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store};
@@ -11,8 +9,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::limiter::Limiter;
 use crate::capability::files::{FilesView, Guard};
+use crate::capability::http::{HttpCtx, HttpView};
 use crate::capability::keyvalue::{KeyValueCtx, KeyValueView};
-use crate::capability::{AppIdentity, CallContext, Output};
+use crate::capability::{CallAccess, CallContext, Output};
 use crate::meter::Meter;
 use crate::state::Session;
 
@@ -22,6 +21,7 @@ pub(super) struct CallState {
     wasi: WasiCtx,
     table: ResourceTable,
     files: Guard,
+    http: HttpCtx,
     keyvalue: KeyValueCtx,
     context: CallContext,
     output: Output,
@@ -32,6 +32,13 @@ impl CallState {
     pub(super) fn files(&mut self) -> FilesView<'_> {
         FilesView {
             files: &self.files,
+            table: &mut self.table,
+        }
+    }
+
+    pub(super) fn http(&mut self) -> HttpView<'_> {
+        HttpView {
+            ctx: &mut self.http,
             table: &mut self.table,
         }
     }
@@ -66,14 +73,14 @@ impl WasiView for CallState {
     }
 }
 
-/// Returns a store for one call, in which there are the files that were granted
-/// and nothing else: no argument, no environment variable, no network.
+/// Returns a store for one call, in which there are the files and the requests that were
+/// granted and nothing else: no argument, no environment variable, no socket.
 pub(super) fn new(
     engine: &Engine,
     limits: &Limits,
     meter: &Meter,
-    identity: AppIdentity,
-    files: Guard,
+    context: CallContext,
+    access: CallAccess,
     session: Session,
     output: Output,
 ) -> Store<CallState> {
@@ -90,12 +97,10 @@ pub(super) fn new(
     let state = CallState {
         wasi,
         table,
-        files,
+        files: access.files,
+        http: HttpCtx::new(access.http, meter),
         keyvalue: KeyValueCtx::new(session, limits, meter),
-        context: CallContext {
-            identity,
-            deadline: Instant::now() + limits.time,
-        },
+        context,
         output,
         limiter: Limiter::new(limits.clone(), meter),
     };

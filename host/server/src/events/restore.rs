@@ -101,6 +101,7 @@ impl WatchDefinition {
             requested: files(&self.requested)?,
             approved: files(&self.approved)?,
             denied: parse(&self.denied)?,
+            ..Grants::default()
         };
         let (datasite, app) = (context.datasite, context.app);
         let globs = Globs::parse(&self.patterns, datasite, app).ok()?;

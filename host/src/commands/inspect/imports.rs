@@ -19,7 +19,7 @@ pub(super) struct Imports {
 }
 
 /// The packages of the world of apps, and what each is for.
-const PACKAGES: [(&str, &str); 8] = [
+const PACKAGES: [(&str, &str); 9] = [
     ("syft:app", "who calls, whom it runs for, the log"),
     (
         "wasi:cli",
@@ -27,10 +27,11 @@ const PACKAGES: [(&str, &str); 8] = [
     ),
     ("wasi:clocks", "clocks"),
     ("wasi:filesystem", "files (only what is granted)"),
+    ("wasi:http", "HTTP requests (only to where is granted)"),
     ("wasi:io", "streams of the others"),
     ("wasi:keyvalue", "state of its own, kept between calls"),
     ("wasi:random", "random numbers"),
-    ("wasi:sockets", "network (always refused)"),
+    ("wasi:sockets", "sockets (always refused)"),
 ];
 
 impl Imports {
@@ -78,14 +79,15 @@ mod tests {
             "wasi:io/error@0.2.6",
             "syft:app/log@0.1.0",
             "wasi:http/types@0.2.6",
+            "wasi:nn/graph@0.2.6",
             "evil:\u{1b}[2J/x",
         ];
         let imports = Imports::new(&names.map(str::to_owned));
         assert_eq!(imports.known["wasi:io"].len(), 2);
-        assert_eq!(imports.in_words().count(), 2);
+        assert_eq!(imports.in_words().count(), 3);
         assert_eq!(
             imports.unknown,
-            ["wasi:http/types@0.2.6", "evil:\u{fffd}[2J/x"]
+            ["wasi:nn/graph@0.2.6", "evil:\u{fffd}[2J/x"]
         );
         let many = vec!["a:b/c".to_owned(); 60];
         assert_eq!(Imports::new(&many).n_hidden, 10);

@@ -125,7 +125,7 @@ impl Report<'_> {
     }
 
     fn asked_for(&self, lines: &mut Vec<String>) {
-        let files = &self.manifest.files;
+        let (files, http) = (&self.manifest.files, &self.manifest.http);
         let lists = [
             ("Reads:", &files.read),
             ("Writes, and reads:", &files.write),
@@ -149,6 +149,12 @@ impl Report<'_> {
                 patterns.iter().map(|pattern| pattern.as_str().to_owned()),
             );
         }
+        let methods = strings(&http.methods);
+        let title = match methods.as_slice() {
+            [] => "Sends HTTP requests to:".to_owned(),
+            methods => format!("Sends HTTP requests ({}) to:", methods.join(", ")),
+        };
+        theirs(lines, &title, strings(&http.allow).into_iter());
     }
 
     /// Returns the report for scripts.
@@ -165,6 +171,7 @@ impl Report<'_> {
             description,
             author,
             files,
+            http,
             ..
         } = &self.manifest;
         let warnings = self.warnings.iter();
@@ -205,6 +212,10 @@ impl Report<'_> {
                 "write": texts(&files.write),
                 "on-behalf-of-sender": texts(&files.on_behalf_of_sender),
             },
+            "http": {
+                "allow": strings(&http.allow),
+                "methods": strings(&http.methods),
+            },
             "limits": limits,
             "warnings": warnings,
         })
@@ -233,6 +244,10 @@ impl Signed {
             Self::Invalid(why) => json!({"valid": false, "why_not": why}),
         }
     }
+}
+
+fn strings(values: &[impl ToString]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
 }
 
 fn texts(patterns: &[PathPattern]) -> Vec<&str> {

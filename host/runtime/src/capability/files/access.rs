@@ -193,7 +193,7 @@ mod tests {
         let grants = Grants {
             requested: files.clone(),
             approved: files,
-            denied: Vec::new(),
+            ..Grants::default()
         };
         let datasite = Datasite::parse("o@x.org").expect("an email");
         FilePolicy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))

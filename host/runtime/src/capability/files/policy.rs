@@ -269,6 +269,7 @@ mod tests {
             requested,
             approved,
             denied: patterns(denied),
+            ..Grants::default()
         };
         let datasite = Datasite::parse("o@x.org").expect("an email");
         FilePolicy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))

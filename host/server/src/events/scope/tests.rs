@@ -28,7 +28,7 @@ impl Site {
         let grants = Grants {
             requested: files.clone(),
             approved: files,
-            denied: Vec::new(),
+            ..Grants::default()
         };
         let policy = Arc::new(FilePolicy::new(&grants, &datasite, &app));
         let globs = Globs::parse(&[pattern.to_owned()], &datasite, &app).expect("a pattern");

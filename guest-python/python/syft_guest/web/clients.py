@@ -1,0 +1,68 @@
+"""What clients need beside sockets, changed when they are imported."""
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.util
+import os
+import pkgutil
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+# Modules of clients that have a stand-in of ours, whole.
+_REPLACED = {"httpcore._backends.auto": os.path.join(_HERE, "httpcore_auto.py")}
+
+
+def _requests_adapters(module):
+    def cert_verify(self, conn, url, verify, cert):
+        # It would look for a file of authorities, of which the host has its own.
+        conn.cert_reqs = "CERT_REQUIRED"
+
+    module.HTTPAdapter.cert_verify = cert_verify
+
+
+def _anyio(module):
+    # It loads its parts when they are first used, where no files are to load them from.
+    for part in pkgutil.walk_packages(module.__path__, "anyio.", onerror=lambda name: None):
+        with contextlib.suppress(Exception):
+            importlib.import_module(part.name)
+
+
+_CHANGED = {"anyio": _anyio, "requests.adapters": _requests_adapters}
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name in _REPLACED:
+            return importlib.util.spec_from_file_location(name, _REPLACED[name])
+        if name in _CHANGED:
+            return self._changed(name, path, target)
+        return None
+
+    def _changed(self, name, path, target):
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                spec.loader = _Loader(spec.loader, _CHANGED[name])
+                return spec
+        return None
+
+
+class _Loader(importlib.abc.Loader):
+    def __init__(self, loader, change):
+        self._loader, self._change = loader, change
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        self._loader.exec_module(module)
+        self._change(module)
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+
+def install():
+    sys.meta_path.insert(0, _Finder())

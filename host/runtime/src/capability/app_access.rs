@@ -1,0 +1,43 @@
+//! What an app may reach outside of its sandbox: files and HTTP.
+
+use std::sync::Arc;
+
+use syft_manifest::Limits;
+
+use super::AppIdentity;
+use super::files::{FileAccess, Guard};
+use super::http::{HttpAccess, HttpGuard};
+use crate::meter::Meter;
+
+/// What all calls of an app may reach: nothing, as long as nothing was granted.
+#[derive(Default)]
+pub struct AppAccess {
+    /// Its files.
+    pub files: FileAccess,
+    /// Its requests.
+    pub http: HttpAccess,
+}
+
+/// What one call may reach.
+pub(crate) struct CallAccess {
+    pub(crate) files: Guard,
+    pub(crate) http: HttpGuard,
+}
+
+impl AppAccess {
+    /// Returns what one call may reach, which the log calls by a name. The sender is given where
+    /// it is known for sure.
+    pub(crate) fn for_call(
+        &self,
+        sender: Option<String>,
+        limits: &Limits,
+        identity: &AppIdentity,
+        call: &Arc<str>,
+        meter: &Meter,
+    ) -> CallAccess {
+        CallAccess {
+            files: self.files.for_call(sender, limits, identity, call, meter),
+            http: self.http.for_call(limits, identity, call, meter),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What a call may still send: the policy, the budgets, and the log of what was refused or
+//! failed.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use syft_manifest::{HttpMethod, HttpOrigin, Limits};
+
+use super::lease::{Lease, Places, Turn};
+use super::policy::{AllowedOrigin, HttpDenied, HttpPolicy, hint};
+use crate::meter::MemoryRefused;
+
+/// What of one call is logged. A guest that goes on is known by then.
+const MAX_LOGGED: usize = 32;
+
+/// The part of the time that is left, and the most of it, that a request leaves to its call:
+/// the guest is to learn that nothing came, and to say so.
+const SPARED_PART: u32 = 10;
+const MOST_SPARED: Duration = Duration::from_millis(500);
+
+/// The requests of one call.
+#[derive(Clone)]
+pub(crate) struct HttpGuard(Arc<Inner>);
+
+struct Inner {
+    policy: Arc<HttpPolicy>,
+    places: Places,
+    deadline: Instant,
+    sent: Budget,
+    received: Budget,
+    log: RequestLog,
+}
+
+/// Bytes that a call may pass on, all its requests together.
+pub(super) struct Budget {
+    limit: u64,
+    spent: AtomicU64,
+}
+
+/// The log of what became of a call's requests, each thing once. It has the origins and nothing
+/// else of a request: what is behind it, and headers, may be secret.
+pub(super) struct RequestLog {
+    app: Arc<str>,
+    request: Arc<str>,
+    logged: Mutex<HashSet<String>>,
+}
+
+impl RequestLog {
+    pub(super) fn new(app: &Arc<str>, request: &Arc<str>) -> Self {
+        Self {
+            app: Arc::clone(app),
+            request: Arc::clone(request),
+            logged: Mutex::default(),
+        }
+    }
+
+    fn is_new(&self, what: String) -> bool {
+        let mut logged = self.logged.lock().expect("no holder of this lock panics");
+        logged.len() < MAX_LOGGED && logged.insert(what)
+    }
+}
+
+impl Budget {
+    fn new(limit: u64) -> Self {
+        Self {
+            limit,
+            spent: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes bytes from it; the error is the limit.
+    pub(super) fn spend(&self, bytes: usize) -> Result<(), u64> {
+        let spent = self.spent.fetch_add(bytes as u64, Ordering::Relaxed);
+        if spent.saturating_add(bytes as u64) <= self.limit {
+            Ok(())
+        } else {
+            Err(self.limit)
+        }
+    }
+
+    /// Returns the limit, where more was wanted.
+    pub(super) fn exceeded(&self) -> Option<u64> {
+        let spent = self.spent.load(Ordering::Relaxed);
+        (spent > self.limit).then_some(self.limit)
+    }
+}
+
+impl HttpGuard {
+    pub(super) fn new(
+        policy: Arc<HttpPolicy>,
+        limits: &Limits,
+        places: Places,
+        deadline: Instant,
+        log: RequestLog,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            policy,
+            places,
+            deadline,
+            sent: Budget::new(limits.http_sent_bytes),
+            received: Budget::new(limits.http_received_bytes),
+            log,
+        }))
+    }
+
+    /// Decides about a request; one that is refused is logged.
+    pub(super) fn decide(
+        &self,
+        origin: &HttpOrigin,
+        method: HttpMethod,
+    ) -> Result<AllowedOrigin, HttpDenied> {
+        let decided = self.0.policy.decide(origin.clone(), method);
+        if let Err(denied) = &decided {
+            self.log_refused(origin, method, &hint(origin, method, *denied));
+        }
+        decided
+    }
+
+    pub(super) fn line_up(&self) -> Turn {
+        self.0.places.line_up()
+    }
+
+    pub(super) async fn lease(&self, turn: Turn) -> Result<Lease, MemoryRefused> {
+        self.0.places.take(turn).await
+    }
+
+    pub(super) fn hold_headers(&self, bytes: usize) -> Result<(), MemoryRefused> {
+        self.0.places.hold_headers(bytes)
+    }
+
+    /// Returns what is left of the bytes that the call may send, and receive.
+    pub(super) fn sent(&self) -> &Budget {
+        &self.0.sent
+    }
+
+    pub(super) fn received(&self) -> &Budget {
+        &self.0.received
+    }
+
+    /// Returns how long a request may wait for something: as long as the guest says, and so
+    /// that the call can still make something of it.
+    pub(super) fn wait(&self, wanted: Option<Duration>) -> Duration {
+        let left = self.0.deadline.saturating_duration_since(Instant::now());
+        let most = left - (left / SPARED_PART).min(MOST_SPARED);
+        wanted.map_or(most, |wanted| wanted.min(most))
+    }
+
+    /// Says in the log that a request is not sent, and what would allow it.
+    pub(super) fn log_refused(&self, origin: &HttpOrigin, method: HttpMethod, hint: &str) {
+        if self.0.log.is_new(format!("{method} {origin} {hint}")) {
+            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (origin, method) = (origin.to_string(), method.as_str());
+            tracing::warn!(app, request, method, origin, hint, "HTTP request refused");
+        }
+    }
+
+    /// Says in the log that what a guest wants to reach is no origin.
+    pub(super) fn log_unfit(&self, why: &str) {
+        if self.0.log.is_new(why.to_owned()) {
+            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            tracing::warn!(app, request, "HTTP request refused: {why}");
+        }
+    }
+
+    /// Says in the log that a request failed, or was ended for a limit.
+    pub(super) fn log_failed(&self, origin: &HttpOrigin, method: HttpMethod, why: &str) {
+        if self.0.log.is_new(format!("{method} {origin} {why}")) {
+            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (origin, method) = (origin.to_string(), method.as_str());
+            tracing::warn!(app, request, method, origin, "HTTP request failed: {why}");
+        }
+    }
+}

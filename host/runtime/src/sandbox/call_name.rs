@@ -1,0 +1,125 @@
+//! How a call is called: in the log, and to services that are to know it when it runs again.
+
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use uuid::Builder;
+
+use crate::capability::AppIdentity;
+use crate::wit::{rpc, watch};
+
+/// The names of a call.
+pub(super) struct CallName {
+    /// The id of its request or of its event.
+    pub(super) id: Arc<str>,
+    /// The same each time that the same request or event runs, and of no other. Nobody else can
+    /// choose it, as senders do with the ids of their requests.
+    pub(super) idempotency_key: Arc<str>,
+}
+
+impl CallName {
+    /// Returns the names of a call that answers no request.
+    pub(super) fn of_host(identity: &AppIdentity, what: &str) -> Self {
+        Self::new(identity, what, &[])
+    }
+
+    pub(super) fn of_request(identity: &AppIdentity, request: &rpc::Request) -> Self {
+        let method = format!("{:?}", request.method);
+        let parts = [
+            b"request".as_slice(),
+            request.endpoint.as_bytes(),
+            request.sender.as_bytes(),
+            request.url.as_bytes(),
+            method.as_bytes(),
+            &request.created.to_be_bytes(),
+            request.body.as_deref().unwrap_or_default(),
+        ];
+        Self::new(identity, &request.id, &parts)
+    }
+
+    /// The id of an event is the host's own, and stays the same when it is delivered again.
+    pub(super) fn of_event(identity: &AppIdentity, event: &watch::Event) -> Self {
+        Self::new(identity, &event.id, &[b"event"])
+    }
+
+    fn new(identity: &AppIdentity, id: &str, parts: &[&[u8]]) -> Self {
+        let of_all = [
+            identity.datasite.as_bytes(),
+            identity.app.as_bytes(),
+            id.as_bytes(),
+        ];
+        let mut hash = Sha256::new();
+        for part in of_all.iter().chain(parts) {
+            // With its length, so that no two lists of parts look the same.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let hash: [u8; 32] = hash.finalize().into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&hash[..16]);
+        Self {
+            id: Arc::from(id),
+            idempotency_key: Arc::from(Builder::from_random_bytes(bytes).as_uuid().to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wit::types::{Method, SenderProof};
+
+    fn request() -> rpc::Request {
+        rpc::Request {
+            id: "5f0d1f6e-0000-4000-8000-000000000001".to_owned(),
+            endpoint: "/pay".to_owned(),
+            sender: "bob@example.org".to_owned(),
+            sender_proof: SenderProof::Claimed,
+            url: "syft://alice@example.org/app_data/shop/rpc/pay".to_owned(),
+            method: Method::Post,
+            headers: Vec::new(),
+            body: Some(b"{}".to_vec()),
+            created: 1,
+            expires: 2,
+        }
+    }
+
+    fn key(app: &str, request: &rpc::Request) -> String {
+        let identity = AppIdentity {
+            app: Arc::from(app),
+            datasite: Arc::from("alice@example.org"),
+        };
+        let name = CallName::of_request(&identity, request);
+        name.idempotency_key.to_string()
+    }
+
+    #[test]
+    fn the_same_request_has_the_same_key_and_another_has_another() {
+        let first = key("shop", &request());
+        assert_eq!(first, key("shop", &request()));
+        // How the sender is known may differ from one attempt to the next.
+        let proved = rpc::Request {
+            sender_proof: SenderProof::Folder,
+            ..request()
+        };
+        assert_eq!(first, key("shop", &proved));
+        assert_ne!(first, key("shop2", &request()));
+        let others = [
+            rpc::Request {
+                sender: "eve@example.org".to_owned(),
+                ..request()
+            },
+            rpc::Request {
+                body: Some(b"{ }".to_vec()),
+                ..request()
+            },
+            rpc::Request {
+                id: "5f0d1f6e-0000-4000-8000-000000000002".to_owned(),
+                ..request()
+            },
+        ];
+        for other in others {
+            assert_ne!(first, key("shop", &other), "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What an owner allows, sees and is told.
+
+use serde_json::json;
+
+use super::{SERVER, app, ask, send, start, start_with, url, wait_for_line};
+use crate::support::guests::guest;
+use crate::support::host::{Ended, Host, output, syft_host};
+use crate::support::site::{OWNER, Site};
+use crate::support::web::WebServer;
+
+#[test]
+fn what_was_not_asked_for_is_refused_with_the_line_that_would_allow_it() {
+    let other = WebServer::start();
+    let site = Site::new();
+    let host = start(&site, &[]);
+    let url = format!("{}/secret-path?secret-query", other.origin());
+    let answer = send(&host, &url);
+    assert_eq!(answer["error"], "NotAllowed");
+    let message = answer["message"].as_str().unwrap();
+    assert!(
+        message.contains(&format!("--allow-http {}", other.origin())),
+        "{message}"
+    );
+    let line = wait_for_line(&host, "HTTP request refused");
+    assert_eq!(line["origin"], other.origin());
+    assert_eq!(line["method"], "GET");
+    let hint = format!(
+        "to allow it, add to the app's syft-app.toml: [http] allow = [\"{}\"]",
+        other.origin()
+    );
+    assert_eq!(line["hint"], hint);
+    assert!(!line.to_string().contains("secret"), "{line}");
+    assert!(other.asked("").is_empty());
+}
+
+#[test]
+fn what_the_owner_did_not_approve_is_refused() {
+    let site = Site::new();
+    let localhost = format!("http://localhost:{}", SERVER.port);
+    let host = start_with(&site, &["--allow-http", &localhost]);
+    assert_eq!(send(&host, &format!("{localhost}/a"))["status"], 200);
+    assert_eq!(send(&host, &url("/not-approved"))["error"], "NotAllowed");
+    let line = wait_for_line(&host, "HTTP request refused");
+    let hint = format!(
+        "to allow it, run the app with: --allow-http \"{}\"",
+        SERVER.origin()
+    );
+    assert_eq!(line["hint"], hint);
+    assert!(SERVER.asked("/not-approved").is_empty());
+}
+
+#[test]
+fn methods_are_those_that_were_asked_for() {
+    let site = Site::new();
+    let host = start(&site, &[]);
+    for (method, error) in [
+        ("DELETE", "NotAllowed"),
+        ("BREW", "Malformed"),
+        ("CONNECT", "Malformed"),
+    ] {
+        let answer = ask(
+            &host,
+            "send",
+            &json!({"url": url("/by-method"), "method": method}),
+        );
+        assert_eq!(answer["error"], error, "{method}");
+    }
+    wait_for_line(&host, "to allow it, add to `methods` in [http]");
+    assert!(SERVER.asked("/by-method").is_empty());
+}
+
+/// One that carries no manifest may import what it likes of this, and sends nothing.
+#[test]
+fn nothing_is_sent_by_who_was_granted_nothing() {
+    let site = Site::new();
+    let host = Host::start(&site, &guest("web"), &["--name", "app"]);
+    assert_eq!(send(&host, &url("/granted-nothing"))["error"], "NotAllowed");
+    assert!(SERVER.asked("/granted-nothing").is_empty());
+}
+
+#[test]
+fn nobody_runs_it_unasked() {
+    let site = Site::new();
+    let mut command = syft_host(&site);
+    command
+        .arg("run")
+        .arg(app(&site))
+        .args(["--email", OWNER, "--data-dir"]);
+    let refused = Ended::of(&output(command.arg(site.data_dir()))).refused();
+    assert!(
+        refused.contains("asks for HTTP requests, and nobody said what it may have"),
+        "{refused}"
+    );
+    let hint = format!("allow a part of it: --allow-http '{}'", SERVER.origin());
+    assert!(refused.contains(&hint), "{refused}");
+    let shown = Ended::of(&output(syft_host(&site).arg("inspect").arg(app(&site)))).succeeded();
+    let origin = SERVER.origin();
+    assert!(
+        shown.stdout.contains("Sends HTTP requests (GET, POST) to:"),
+        "{}",
+        shown.stdout
+    );
+    assert!(
+        shown.stdout.contains(&format!("\u{2502} {origin}\n")),
+        "{}",
+        shown.stdout
+    );
+    let careful = format!("`{origin}` leads to this machine");
+    assert!(shown.stdout.contains(&careful), "{}", shown.stdout);
+}
