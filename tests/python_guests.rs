@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use crate::python::{released, run, venv};
+use crate::support::client::call;
 use crate::support::guests::repository;
-use crate::support::host::Host;
+use crate::support::host::{Ended, Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
 use crate::support::wheels::build_wheels;
 
@@ -232,6 +233,36 @@ fn models_are_those_of_the_release() {
     let program = app("models.py");
     compare(&program, "answers_differ_only_where_they_should", &[&cases]);
     compare(&program, "the_schema_is_that_of_the_release", &[]);
+}
+
+#[test]
+fn arguments_are_those_of_the_command_line() {
+    if venv::python().is_none() {
+        return;
+    }
+    let site = Site::new();
+    let component = site.path().join("app.wasm");
+    let mut command = syft_host(&site);
+    command
+        .arg("build")
+        .arg(app("arguments.py"))
+        .arg("-o")
+        .arg(&component);
+    command.args([
+        "--",
+        "--project-name",
+        "mine",
+        "--port",
+        "8080",
+        "a b",
+        "-v",
+    ]);
+    Ended::of(&output(&mut command)).succeeded();
+    let host = Host::start(&site, &component, &[]);
+    assert_eq!(host.ready["app"], "mine");
+    let answer = call(&host.rpc, "shown", "{}");
+    let expected = r#"{"port":8080,"argv":["arguments.py","a b","-v"]}"#;
+    assert_eq!(answer.text(), expected);
 }
 
 #[test]

@@ -9,13 +9,22 @@ use crate::error::CommandError;
 use crate::ui::Ui;
 use crate::{guest_crate, python_app};
 
+/// What a program is built with beside its own text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProgramInputs<'a> {
+    /// Files beside it that go into the app.
+    pub(crate) included: &'a [String],
+    /// Its command line arguments.
+    pub(crate) arguments: &'a [String],
+}
+
 /// Returns whether a path holds sources and not a component.
 pub(crate) fn is_source(path: &Path) -> bool {
     path.is_dir() || python_app::find(path).is_some()
 }
 
 /// Builds the Python program or the guest crate at a path. Of the files beside a program
-/// it takes modules, and those in `included`. `allow_native` lets the build run what the
+/// it takes modules, and those that are included. `allow_native` lets the build run what the
 /// author of a crate wrote.
 ///
 /// # Errors
@@ -25,12 +34,17 @@ pub(crate) fn build(
     ui: Ui,
     overrides: &Overrides,
     path: &Path,
-    included: &[String],
+    inputs: ProgramInputs<'_>,
     allow_native: bool,
 ) -> Result<BuiltApp, CommandError> {
     match python_app::find(path) {
-        Some(program) => python_app::build_app(ui, overrides, &program, included),
-        None if !included.is_empty() => {
+        Some(program) => {
+            python_app::build_app(ui, overrides, &program, inputs.included, inputs.arguments)
+        }
+        None if !inputs.arguments.is_empty() => Err(CommandError::new(
+            "arguments after -- are for Python programs only",
+        )),
+        None if !inputs.included.is_empty() => {
             Err(CommandError::new("--include is for Python programs only")
                 .hint("a crate embeds files by include_str! or include_bytes!"))
         }

@@ -81,6 +81,7 @@ pub(crate) fn build_app(
     overrides: &Overrides,
     program: &PythonProgram,
     included: &[String],
+    arguments: &[String],
 ) -> Result<BuiltApp, CommandError> {
     let authored = built_app::read_manifest(ui, &program.folder)?;
     let requirements = Requirements::read(&program.folder)?;
@@ -92,7 +93,7 @@ pub(crate) fn build_app(
     let requirements = requirements.with(&analysis.implied);
     let wheels = Wheels::of(&folder);
     analysis.warn_of_files_left_out(ui);
-    stage.take(program, &analysis.files)?;
+    stage.take(program, &analysis.files, arguments)?;
     let (manifest, warnings) = match authored {
         Some(authored) => authored,
         None => (analysis.manifest(ui)?, Vec::new()),

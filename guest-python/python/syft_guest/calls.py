@@ -2,6 +2,7 @@
 
 import logging
 import random
+import sys
 import traceback
 
 from syft_event.server2 import SyftEvents
@@ -100,6 +101,7 @@ def deliver(index, kind, path, moved_from):
 
 def _begin():
     host.is_call = True
+    sys.argv = host.arguments
     kept_files.begin()
     # The snapshot holds one state of the generator, which would repeat itself.
     random.seed()

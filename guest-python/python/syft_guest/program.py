@@ -14,12 +14,13 @@ import sys
 import traceback
 import types
 
-from syft_guest import alone, apps, calls, kept_files
+from syft_guest import alone, apps, calls, host, kept_files
 
 # Beside this package: the author's files, and a file that says which one is the program.
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(_HERE, "syft_program")
 NAME = os.path.join(_HERE, "syft_program.name")
+ARGUMENTS = os.path.join(_HERE, "syft_program.arguments")
 # And where the builder looks for the name that the program gave its app.
 APP = os.path.join(_HERE, "syft_program.app")
 
@@ -79,7 +80,7 @@ def _run(name):
     sys.path.insert(0, FOLDER)
     _forget_hidden(stem)
     os.chdir(FOLDER)
-    sys.argv = [name]
+    of_builder, sys.argv = sys.argv, [name, *_arguments()]
     with open(path, "rb") as file:
         source = file.read()
     module = types.ModuleType("__main__")
@@ -98,6 +99,17 @@ def _run(name):
     except SystemExit as end:
         if end.code not in (None, 0):
             raise
+    finally:
+        # The builder goes on with its own, whatever the program did to these.
+        host.arguments, sys.argv = sys.argv, of_builder
+
+
+def _arguments():
+    try:
+        with open(ARGUMENTS, encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return []
 
 
 def _forget_hidden(stem):

@@ -7,7 +7,7 @@ use serde_json::json;
 use syft_manifest::Digest;
 
 use super::{Exit, files};
-use crate::app_builder;
+use crate::app_builder::{self, ProgramInputs};
 use crate::built_app::BuiltApp;
 use crate::config::Overrides;
 use crate::error::CommandError;
@@ -43,6 +43,11 @@ pub(super) struct BuildArgs {
     /// can read it; may be given more than once
     #[arg(long, value_name = "FILE")]
     include: Vec<String>,
+
+    /// Arguments of a Python program, after `--`: what it finds in `sys.argv`. They go into the
+    /// app, where everybody who gets it can read them
+    #[arg(last = true, value_name = "ARGUMENT")]
+    arguments: Vec<String>,
 }
 
 pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<Exit, CommandError> {
@@ -56,7 +61,10 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
         ui,
         overrides,
         &args.path,
-        &args.include,
+        ProgramInputs {
+            included: &args.include,
+            arguments: &args.arguments,
+        },
         args.allow_native_build,
     )?;
     let name = manifest

@@ -16,7 +16,7 @@ use syft_protocol::grant::PathPattern;
 use super::Exit;
 use super::serve_args::SharedServeArgs;
 use super::signature_check::{check_name, vouch};
-use crate::app_builder;
+use crate::app_builder::{self, ProgramInputs};
 use crate::approval::{ApprovalFlags, Approvals, approve};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -54,6 +54,10 @@ pub(super) struct RunArgs {
     /// File beside a Python program that goes into the app; may be given more than once
     #[arg(long, value_name = "FILE")]
     include: Vec<String>,
+
+    /// Arguments of a Python program, after `--`: what it finds in `sys.argv`
+    #[arg(last = true, value_name = "ARGUMENT")]
+    arguments: Vec<String>,
 
     /// Build a crate without asking, although that runs code of its author outside of any
     /// sandbox: `build.rs` and macros, also of its dependencies
@@ -269,7 +273,11 @@ impl Source {
         let path = &args.app;
         if app_builder::is_source(path) {
             let native = args.allow_native_build;
-            let built = app_builder::build(ui, overrides, path, &args.include, native)?;
+            let inputs = ProgramInputs {
+                included: &args.include,
+                arguments: &args.arguments,
+            };
+            let built = app_builder::build(ui, overrides, path, inputs, native)?;
             return Ok(Self {
                 component: built.component,
                 is_own: true,
@@ -277,6 +285,12 @@ impl Source {
                 path: built.wasm,
                 stem: built.package,
             });
+        }
+        if !args.arguments.is_empty() {
+            return Err(CommandError::new(
+                "arguments after -- are for Python programs: a component has those that it was \
+                 built with",
+            ));
         }
         let component = read_component(path, Limits::default().component_bytes)?;
         let manifest = match Manifest::from_component(&component) {

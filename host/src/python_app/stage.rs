@@ -48,6 +48,7 @@ impl Stage {
         &self,
         program: &PythonProgram,
         files: &[String],
+        arguments: &[String],
     ) -> Result<(), CommandError> {
         for file in files {
             let from = program.folder.join(file);
@@ -58,6 +59,10 @@ impl Stage {
         write(
             &self.python().join("syft_program.name"),
             program.file.as_bytes(),
+        )?;
+        write(
+            &self.python().join("syft_program.arguments"),
+            serde_json::to_string(arguments)?.as_bytes(),
         )?;
         Ok(())
     }
