@@ -195,7 +195,7 @@ fn what_is_not_sent_is_held_within_bounds() {
         assert_eq!(ask(&host, endpoint, &json!({"n": few})), few, "{endpoint}");
         let answer = call(&host.rpc, endpoint, &json!({"n": many}).to_string());
         assert_eq!(answer.status(), 500, "{endpoint}: {}", answer.text());
-        host.wait_for_log("too much held", |line| line["outcome"] == "too-much-held");
+        host.wait_for_log("too much held", |line| line["message"] == "too-much-held");
     }
     let peak = host.peak_memory();
     assert!(peak < 300 << 20, "{} MiB", peak >> 20);
