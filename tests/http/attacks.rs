@@ -54,7 +54,7 @@ fn other_spellings_of_addresses_are_refused() {
         ("127.0.0.2", "NotAllowed"),
         ("[::]", "NotAllowed"),
         ("[::1]", "NotAllowed"),
-        ("[::ffff:127.0.0.1]", "NotAllowed"),
+        ("[::ffff:127.0.0.1]", "InvalidUrl"),
         ("[::127.0.0.1]", "NotAllowed"),
         ("[64:ff9b::7f00:1]", "NotAllowed"),
         ("169.254.169.254", "NotAllowed"),
