@@ -20,6 +20,7 @@ pub mod guests;
 pub mod manifests;
 pub mod messages;
 pub mod names;
+pub mod origins;
 pub mod packages;
 pub mod patterns;
 #[cfg(feature = "host")]
@@ -65,6 +66,7 @@ pub const TARGETS: &[Target] = &[
         seeds::manifest_toml,
     ),
     target("names", names::names, seeds::names),
+    target("origins", origins::origins, seeds::origins),
     target("package", packages::package, seeds::packages),
     #[cfg(feature = "host")]
     target("place", files::place, seeds::paths),

@@ -89,6 +89,20 @@ pub(crate) fn access() -> Vec<Vec<u8>> {
     all.collect()
 }
 
+pub(crate) fn origins() -> Vec<Vec<u8>> {
+    texts_of(&[
+        "https://api.openai.com",
+        "http://localhost:11434",
+        "https://*.example.com:8443",
+        "http://192.168.1.2",
+        "http://[fd00::1]:80",
+        "http://[::ffff:127.0.0.1]",
+        "http://0x7f.1",
+        "http://2130706433",
+        "https://user:password@a.example/x?y#z",
+    ])
+}
+
 pub(crate) fn patterns() -> Vec<Vec<u8>> {
     texts_of(&[
         "owner@example.org/app_data/app/a.json\n{app_data}/**/*.json",

@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
 from syft_guest import alone, analyse, apps, calls, host, log, loop, owner, program, state
+from syft_guest.web import wire
 from watchdog import events
 
 for part in (alone, loop, log, owner, state):
@@ -405,6 +406,44 @@ def handlers_of_any_shape_are_bound():
     assert call("/rest", '{"a": 1, "z": 2}') == [1, {"z": 2}]
     assert call("/wrapped", '{"a": 4}') == 8
     assert call("/both", '{"a": 4}') == ["POST", 4]
+
+
+@behaviour
+def requests_are_read_as_clients_write_them():
+    def read(*parts):
+        request, body = wire.Request(), b""
+        for part in parts:
+            assert not request.is_whole
+            body += request.feed(part)
+        assert request.is_whole
+        return request, body
+
+    plain = b"POST /a?b HTTP/1.1\r\nHost: x\r\nX-A:  1 \r\nContent-Length: 5\r\n\r\nhello"
+    chunked = (
+        b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        b"3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n"
+    )
+    for text in (plain, chunked):
+        for size in (1, 2, 7, len(text)):
+            # The end of the last chunk may come late, and says nothing more.
+            parts = [text[start : start + size] for start in range(0, len(text), size)]
+            request, body = wire.Request(), b""
+            for part in parts:
+                body += b"" if request.is_whole else request.feed(part)
+            assert request.is_whole and body == b"hello", (size, body)
+    request, _ = read(plain)
+    assert (request.method, request.target) == ("POST", "/a?b")
+    assert request.headers == [("x-a", b"1"), ("content-length", b"5")]
+    request, body = read(b"GET / HTTP/1.1\r\n\r\n")
+    assert (request.headers, request.has_body, body) == ([], False, b"")
+    for wrong in (b"\x16\x03\x01\r\n\r\n", b"GET /\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\n"):
+        try:
+            wire.Request().feed(wrong)
+        except ValueError:
+            continue
+        raise AssertionError(wrong)
+    head = wire.head(404, [("X-A", b"1"), ("Transfer-Encoding", b"chunked")])
+    assert head == b"HTTP/1.1 404 Not Found\r\nX-A: 1\r\nconnection: close\r\n\r\n"
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 //! What an owner allows, sees and is told.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use serde_json::json;
 
 use super::{SERVER, app, ask, send, start, start_with, url, wait_for_line};
+use crate::support::apps::requesting;
 use crate::support::guests::guest;
 use crate::support::host::{Ended, Host, output, syft_host};
+use crate::support::not_run;
 use crate::support::site::{OWNER, Site};
-use crate::support::web::WebServer;
+use crate::support::web::{WebServer, start_encrypted};
 
 #[test]
 fn what_was_not_asked_for_is_refused_with_the_line_that_would_allow_it() {
@@ -107,4 +112,52 @@ fn nobody_runs_it_unasked() {
     );
     let careful = format!("`{origin}` leads to this machine");
     assert!(shown.stdout.contains(&careful), "{}", shown.stdout);
+}
+
+/// Which certificates are good is for the owner's machine to say, and the variable says it here.
+#[test]
+fn a_server_has_to_have_a_certificate_that_the_machine_trusts() {
+    let site = Site::new();
+    let Some((certificate, key)) = certificate(&site) else {
+        return not_run("there is no openssl");
+    };
+    let port = start_encrypted(&certificate, &key);
+    let origin = format!("https://127.0.0.1:{port}");
+    let component = requesting(&site, &guest("web"), &[&origin], &[]);
+    let start = |trusted: bool| {
+        let mut command = syft_host(&site);
+        command.arg("run").arg(&component).args(["--name", "app"]);
+        command.args(["--allow-all-requested", "--email", OWNER, "--data-dir"]);
+        command.arg(site.data_dir());
+        if trusted {
+            command.env("SSL_CERT_FILE", &certificate);
+        }
+        Host::spawn(&site, command)
+    };
+    let host = start(false);
+    let answer = send(&host, &origin);
+    assert_eq!(answer["error"], "Unanswered", "{answer}");
+    wait_for_line(&host, "no encrypted connection: ");
+    host.stop();
+    let answer = send(&start(true), &origin);
+    assert_eq!(answer["body"], "hello", "{answer}");
+}
+
+/// Makes a certificate of an address, which nobody has vouched for.
+fn certificate(site: &Site) -> Option<(PathBuf, PathBuf)> {
+    let [certificate, key] = ["certificate", "key"].map(|name| site.path().join(name));
+    let mut openssl = Command::new("openssl");
+    let curve = "ec_paramgen_curve:prime256v1";
+    openssl
+        .args(["req", "-x509", "-nodes", "-newkey", "ec", "-days", "2"])
+        .args(["-pkeyopt", curve, "-subj", "/CN=test"])
+        .args(["-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificate);
+    let ended = openssl.output().ok()?;
+    assert!(ended.status.success(), "{ended:?}");
+    Some((certificate, key))
 }

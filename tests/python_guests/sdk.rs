@@ -75,3 +75,8 @@ fn files_of_a_program_are_what_it_imports_and_what_is_included() {
 fn a_text_that_grows_without_end_is_not_followed() {
     check("a_text_that_grows_without_end_is_not_followed");
 }
+
+#[test]
+fn requests_are_read_as_clients_write_them() {
+    check("requests_are_read_as_clients_write_them");
+}

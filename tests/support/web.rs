@@ -2,8 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::PATIENCE;
 
@@ -63,6 +67,36 @@ impl WebServer {
     pub fn most_held(&self) -> usize {
         self.shared.holding.lock().unwrap().most
     }
+}
+
+/// Starts a server that answers hello over encrypted connections, and returns its port.
+pub fn start_encrypted(certificate: &Path, key: &Path) -> u16 {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let certificate = CertificateDer::from_pem_file(certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let settings = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let settings = Arc::new(settings);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&settings)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream?);
+            // Who does not trust it says nothing more.
+            if stream.read(&mut [0; 4 << 10]).is_ok() {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello")?;
+                stream.conn.send_close_notify();
+                stream.flush()?;
+            }
+        }
+        std::io::Result::Ok(())
+    });
+    port
 }
 
 /// Reads a request: its head as lines, and its body.

@@ -12,7 +12,7 @@ use super::policy::AllowedOrigin;
 
 /// Look-ups of names at a time, of all apps. One that hangs blocks a thread until it is given
 /// up by the system, whatever became of the call.
-static LOOK_UPS: Semaphore = Semaphore::const_new(16);
+static LOOK_UPS: Semaphore = Semaphore::const_new(64);
 
 /// Addresses of a name that are tried.
 const MOST_ADDRESSES: usize = 8;
