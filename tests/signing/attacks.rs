@@ -142,11 +142,11 @@ pub fn attacks() -> Vec<(&'static str, Vec<u8>)> {
         signed_by(&alice, &custom("syft:manifest", json.as_bytes()))
     });
     add("signed_with_an_import_of_no_app", {
-        // A type and an instance of it, as `wasi:http/types` would be imported.
+        // A type and an instance of it, as `wasi:nn/tensor` would be imported.
         let types = section(7, b"\x01\x42\0");
         let import = [
             &b"\x01\0"[..],
-            &counted(b"wasi:http/types@0.2.6"),
+            &counted(b"wasi:nn/tensor@0.2.6"),
             b"\x05\0",
         ]
         .concat();
@@ -424,7 +424,7 @@ fn what_says_too_little_is_not_signed() {
             let types = section(7, b"\x01\x42\0");
             let import = [
                 &b"\x01\0"[..],
-                &counted(b"wasi:http/types@0.2.6"),
+                &counted(b"wasi:nn/tensor@0.2.6"),
                 b"\x05\0",
             ]
             .concat();
