@@ -119,6 +119,9 @@ fn requests_go_where_they_are_allowed() {
         "{headers}"
     );
     assert_eq!(send(&host, &url("/missing"))["status"], 404);
+    for path in ["", "?a=b", "#a"] {
+        assert_eq!(send(&host, &url(path))["body"], "hello", "{path}");
+    }
     assert_eq!(send(&host, &url("/chunked"))["body"], "one two");
 }
 

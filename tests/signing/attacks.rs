@@ -142,14 +142,9 @@ pub fn attacks() -> Vec<(&'static str, Vec<u8>)> {
         signed_by(&alice, &custom("syft:manifest", json.as_bytes()))
     });
     add("signed_with_an_import_of_no_app", {
-        // A type and an instance of it, as `wasi:http/types` would be imported.
+        // A type and an instance of it, as `wasi:nn/tensor` would be imported.
         let types = section(7, b"\x01\x42\0");
-        let import = [
-            &b"\x01\0"[..],
-            &counted(b"wasi:http/types@0.2.6"),
-            b"\x05\0",
-        ]
-        .concat();
+        let import = [&b"\x01\0"[..], &counted(b"wasi:nn/tensor@0.2.6"), b"\x05\0"].concat();
         signed_by(
             &alice,
             &[types, section(10, &import), content.clone()].concat(),
@@ -422,12 +417,7 @@ fn what_says_too_little_is_not_signed() {
         ),
         ("sign_with_unknown_import", {
             let types = section(7, b"\x01\x42\0");
-            let import = [
-                &b"\x01\0"[..],
-                &counted(b"wasi:http/types@0.2.6"),
-                b"\x05\0",
-            ]
-            .concat();
+            let import = [&b"\x01\0"[..], &counted(b"wasi:nn/tensor@0.2.6"), b"\x05\0"].concat();
             component(&[types, section(10, &import), content()].concat())
         }),
         ("sign_over_broken_signature", {

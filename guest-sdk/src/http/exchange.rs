@@ -72,9 +72,12 @@ fn prepare(request: &HttpRequest, url: &Url<'_>) -> Result<OutgoingRequest, Http
     request
         .set_authority(Some(url.authority))
         .map_err(|()| HttpError::InvalidUrl)?;
-    let path = Some(url.path).filter(|path| !path.is_empty());
+    let path = match url.path.strip_prefix('/') {
+        Some(_) => url.path.to_owned(),
+        None => format!("/{}", url.path),
+    };
     request
-        .set_path_with_query(path)
+        .set_path_with_query(Some(&path))
         .map_err(|()| HttpError::InvalidUrl)?;
     Ok(request)
 }

@@ -55,6 +55,11 @@ impl outgoing_handler::Host for HttpView<'_> {
         request: Resource<OutgoingRequest>,
         options: Option<Resource<RequestOptions>>,
     ) -> HttpResult<Resource<FutureIncomingResponse>> {
+        // wasmtime refuses a request without a path, which is one for all of the host.
+        let path = &mut self.table.get_mut(&request)?.path_with_query;
+        if path.as_ref().is_none_or(String::is_empty) {
+            *path = Some("/".to_owned());
+        }
         self.ctx.hooks.written = self.ctx.bodies.remove(&request.rep());
         let handled = outgoing_handler::Host::handle(&mut self.wasi(), request, options);
         self.ctx.hooks.written = None;
