@@ -53,7 +53,10 @@ fn follows(url: String) -> Value {
     let (mut url, mut steps) = (url, Vec::new());
     for _ in 0..5 {
         let answer = syft_guest::http::get(url.as_str()).send();
-        let next = answer.as_ref().ok().and_then(|answer| answer.headers.get("location"));
+        let next = answer
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer.headers.get("location"));
         let next = next.map(str::to_owned);
         steps.push(json!([url, shown(answer)]));
         match next {
@@ -90,7 +93,9 @@ fn begins_many(authority: String, path: String, n: usize) -> Value {
 fn begin(authority: &str, path: &str) -> FutureIncomingResponse {
     let request = OutgoingRequest::new(Fields::new());
     request.set_scheme(Some(&Scheme::Http)).expect("a scheme");
-    request.set_authority(Some(authority)).expect("an authority");
+    request
+        .set_authority(Some(authority))
+        .expect("an authority");
     request.set_path_with_query(Some(path)).expect("a path");
     handle(request, None).expect("it is begun")
 }
