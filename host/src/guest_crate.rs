@@ -10,7 +10,7 @@ use syft_manifest::section;
 use crate::agreement::Agreement;
 use crate::built_app::{self, BuiltApp};
 use crate::error::CommandError;
-use crate::rust_toolchain::{self, RustTool, add_target};
+use crate::rust_toolchain::{self, RustTool, add_target, standard_library};
 use crate::ui::Ui;
 use metadata::Metadata;
 use syft_runtime::child::End;
@@ -76,7 +76,10 @@ fn find(folder: &Path) -> Result<PathBuf, CommandError> {
 fn build_with(ui: Ui, folder: &Path, metadata: &Metadata) -> Result<Built, CommandError> {
     ui.status(&format!("building {}", folder.display()));
     add_target(ui, folder, TARGET)?;
-    let remap = format!("target.{TARGET}.rustflags={}", metadata.remap_flags());
+    let remap = format!(
+        "target.{TARGET}.rustflags={}",
+        metadata.remap_flags(standard_library(folder)?)
+    );
     // The toolchain file of the guest's folder decides, not ours. `RUSTFLAGS` are meant for
     // the host and not for guests.
     let cargo = RustTool::new("cargo", folder)?.with(|cargo| {

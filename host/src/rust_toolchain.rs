@@ -131,3 +131,20 @@ pub(crate) fn sysroot(folder: &Path) -> Result<Option<PathBuf>, CommandError> {
         .stdout;
     Ok(Some(PathBuf::from(String::from_utf8_lossy(&said).trim())))
 }
+
+/// Returns where the sources of the standard library would be, and how rustc names them where
+/// they are not: a toolchain with them is to build the same as one without.
+pub(crate) fn standard_library(folder: &Path) -> Result<Option<(PathBuf, String)>, CommandError> {
+    let Some(sysroot) = sysroot(folder)? else {
+        return Ok(None);
+    };
+    let said = RustTool::new("rustc", folder)?
+        .with(|rustc| rustc.arg("-vV"))
+        .run(ASK)?
+        .stdout;
+    let said = String::from_utf8_lossy(&said);
+    let mut lines = said.lines();
+    let commit = lines.find_map(|line| line.strip_prefix("commit-hash: "));
+    let sources = sysroot.join("lib/rustlib/src/rust");
+    Ok(commit.map(|commit| (sources, format!("/rustc/{commit}"))))
+}

@@ -110,9 +110,9 @@ impl Metadata {
 
     /// Returns rustc flags, as a list of TOML, that keep the paths of the sources out of
     /// what is built from them.
-    pub(super) fn remap_flags(&self) -> String {
+    pub(super) fn remap_flags(&self, standard_library: Option<(PathBuf, String)>) -> String {
         // rustc takes the last that fits: the longest, by their order.
-        let mut places = BTreeMap::new();
+        let mut places = BTreeMap::from_iter(standard_library);
         places.insert(self.target_folder(), "/target".to_owned());
         for package in &self.all {
             let folder = package.manifest_path.parent().unwrap_or(Path::new("/"));
