@@ -23,13 +23,18 @@ def _requests_adapters(module):
 
 
 def _anyio(module):
-    # It loads its parts when they are first used, where no files are to load them from.
+    # It loads its parts when they are first used, which would be in each call.
     for part in pkgutil.walk_packages(module.__path__, "anyio.", onerror=lambda name: None):
         with contextlib.suppress(Exception):
             importlib.import_module(part.name)
 
 
-_CHANGED = {"anyio": _anyio, "requests.adapters": _requests_adapters}
+def _httpx(module):
+    # It imports this with its first client, which would be in each call.
+    importlib.import_module("httpcore")
+
+
+_CHANGED = {"anyio": _anyio, "httpx": _httpx, "requests.adapters": _requests_adapters}
 
 
 class _Finder(importlib.abc.MetaPathFinder):
