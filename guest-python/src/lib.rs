@@ -56,6 +56,7 @@ pub const PYTHON: Files = files!["python":
     "syft_guest/web/httpcore_auto.py",
     "syft_guest/web/sockets.py",
     "syft_guest/web/tls.py",
+    "syft_guest/web/truststore_here.py",
     "syft_guest/web/wire.py",
     "syft_rpc/__init__.py",
     "syft_rpc/protocol.py",

@@ -18,7 +18,7 @@ fn compile_errors() {
 
 fn toolchain_has_sources() -> bool {
     let said = Command::new("rustc").args(["--print", "sysroot"]).output();
-    let sysroot = String::from_utf8(said.unwrap().stdout).unwrap();
+    let sysroot = String::from_utf8(said.expect("there is rustc").stdout).expect("a path");
     Path::new(sysroot.trim())
         .join("lib/rustlib/src/rust/library")
         .exists()

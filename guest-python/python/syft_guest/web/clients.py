@@ -11,7 +11,14 @@ import sys
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 # Modules of clients that have a stand-in of ours, whole.
-_REPLACED = {"httpcore._backends.auto": os.path.join(_HERE, "httpcore_auto.py")}
+_REPLACED = {
+    name: os.path.join(_HERE, file)
+    for name, file in (
+        ("httpcore._backends.auto", "httpcore_auto.py"),
+        ("httpcore2._backends.auto", "httpcore_auto.py"),
+        ("truststore", "truststore_here.py"),
+    )
+}
 
 
 def _requests_adapters(module):
@@ -31,10 +38,15 @@ def _anyio(module):
 
 def _httpx(module):
     # It imports this with its first client, which would be in each call.
-    importlib.import_module("httpcore")
+    importlib.import_module(module.__name__.replace("httpx", "httpcore"))
 
 
-_CHANGED = {"anyio": _anyio, "httpx": _httpx, "requests.adapters": _requests_adapters}
+_CHANGED = {
+    "anyio": _anyio,
+    "httpx": _httpx,
+    "httpx2": _httpx,
+    "requests.adapters": _requests_adapters,
+}
 
 
 class _Finder(importlib.abc.MetaPathFinder):

@@ -1,8 +1,8 @@
-"""Stands for `httpcore._backends.auto`: async connections that wait on our loop."""
+"""Stands for `_backends.auto` of httpcore and httpcore2: async connections on our loop."""
 
 import asyncio
 
-from httpcore._exceptions import (
+from .._exceptions import (
     ConnectError,
     ReadError,
     ReadTimeout,
@@ -10,7 +10,7 @@ from httpcore._exceptions import (
     WriteTimeout,
     map_exceptions,
 )
-from httpcore._backends.base import AsyncNetworkBackend, AsyncNetworkStream
+from .base import AsyncNetworkBackend, AsyncNetworkStream
 from syft_guest import loop
 from syft_guest.web.sockets import HttpSocket
 

@@ -258,7 +258,9 @@ _create_stdlib_context = _create_unverified_context
 
 
 class DefaultVerifyPaths:
-    cafile = capath = openssl_cafile = openssl_capath = None
+    cafile = capath = None
+    # Where OpenSSL would look; there is nothing.
+    openssl_cafile, openssl_capath = "/etc/ssl/cert.pem", "/etc/ssl/certs"
     openssl_cafile_env, openssl_capath_env = "SSL_CERT_FILE", "SSL_CERT_DIR"
 
 
