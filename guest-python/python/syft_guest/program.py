@@ -56,6 +56,7 @@ def load():
     try:
         _run(name)
         _import_late_ones()
+        _import_native_ones()
         calls.prepare()
         if not apps.all_apps():
             raise NoApp("the program makes no SyftEvents")
@@ -169,6 +170,17 @@ def _remember(module, path):
         _remember_lines(path, source)
     # A tree of Python objects would be many times larger, and stay in what is kept.
     return compile(source, path, "exec", dont_inherit=True)
+
+
+def _import_native_ones():
+    """Imports native modules of packages, which only the build can load."""
+    for root in _package_folders():
+        for base, _, names in os.walk(root):
+            for name in names:
+                stem, _, end = name.partition(".")
+                if end.endswith("so"):
+                    path = os.path.relpath(os.path.join(base, stem), root)
+                    _try_import(path.replace(os.sep, "."))
 
 
 def _imported(code, package):

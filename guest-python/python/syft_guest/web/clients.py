@@ -41,10 +41,18 @@ def _httpx(module):
     importlib.import_module(module.__name__.replace("httpx", "httpcore"))
 
 
+def _openai(module):
+    # It imports these when they are first used, which would be in each call.
+    for part in ("chat", "embeddings", "models", "responses"):
+        with contextlib.suppress(Exception):
+            importlib.import_module(f"openai.resources.{part}")
+
+
 _CHANGED = {
     "anyio": _anyio,
     "httpx": _httpx,
     "httpx2": _httpx,
+    "openai": _openai,
     "requests.adapters": _requests_adapters,
 }
 
