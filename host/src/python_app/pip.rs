@@ -119,18 +119,13 @@ impl Pip<'_> {
         let mut all = vec!["--no-cache-dir".to_owned(), "--no-input".to_owned()];
         all.extend(self.settings()?.arguments());
         fs::write(&options, Value::from(all).to_string())?;
-        let ended = isolated(&self.python, ChildFolder::EmptyIn(self.place))
+        let child = isolated(&self.python, ChildFolder::EmptyIn(self.place))
             .args(["-c", script])
             .args(arguments)
             .arg(folder)
             .arg(&options)
-            .limits(LIMITS)
-            .envs(network())
-            .env("PIP_CONFIG_FILE", "/dev/null")
-            .env("HOME", scratch.path())
-            .env("TMPDIR", scratch.path())
-            .run(deadline)?;
-        Ok(ended)
+            .limits(LIMITS);
+        Ok(reaching_the_index(child, scratch.path(), scratch.path()).run(deadline)?)
     }
 
     /// Installs packages with all that they need: wheels of pure Python from the index, and
@@ -214,16 +209,8 @@ impl Pip<'_> {
         all.extend(more.iter().map(ToString::to_string));
         all.extend(["-r".to_owned(), requirements.display().to_string()]);
         fs::write(&arguments, Value::from(all).to_string())?;
-        let ended = self
-            .child()
-            .arg(&arguments)
-            .envs(network())
-            // Only so does it read no configuration file.
-            .env("PIP_CONFIG_FILE", "/dev/null")
-            .env("HOME", scratch.path())
-            .env("TMPDIR", &temporary)
-            .run(DEADLINE)?;
-        Ok(ended)
+        let child = self.child().arg(&arguments);
+        Ok(reaching_the_index(child, scratch.path(), &temporary).run(DEADLINE)?)
     }
 
     fn settings(&self) -> Result<Settings, CommandError> {
@@ -294,6 +281,16 @@ fn cannot_install(said: &str, wheels: &Wheels) -> CommandError {
              native code, such as numpy, cannot run in the sandbox",
         ),
     }
+}
+
+/// Gives a child the user's network, and folders of ours.
+fn reaching_the_index<'a>(child: Child<'a>, home: &Path, temporary: &Path) -> Child<'a> {
+    child
+        .envs(network())
+        // Only so does it read no configuration file.
+        .env("PIP_CONFIG_FILE", "/dev/null")
+        .env("HOME", home)
+        .env("TMPDIR", temporary)
 }
 
 /// Returns how the user reaches the network, and who they are there.

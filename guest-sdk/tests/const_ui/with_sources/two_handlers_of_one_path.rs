@@ -1,11 +1,1 @@
-use syft_guest::prelude::*;
-
-#[on_request("/f")]
-fn f() {}
-
-#[on_request("/f")]
-fn g() {}
-
-syft_guest::app!(f, g);
-
-fn main() {}
+../without_sources/two_handlers_of_one_path.rs
