@@ -35,6 +35,15 @@ def idempotency_key():
     return context.idempotency_key()
 
 
+def wait(pollables, timeout):
+    """Waits for these, so many seconds at most. Returns the places of those that are ready."""
+    if timeout is None:
+        return poll.poll(pollables)
+    with clock.subscribe_duration(max(0, int(timeout * 1_000_000_000))) as timer:
+        ready = poll.poll([*pollables, timer])
+    return [index for index in ready if index < len(pollables)]
+
+
 def write_log(level, message):
     """Writes a line to the host's log. `level` is one of trace, debug, info, warn, error."""
     log.write(getattr(log.Level, level.upper()), message)

@@ -24,9 +24,8 @@ class _Waiter:
     def select(self, timeout):
         awaited = [pair for pair in self._awaited.items() if not pair[0].done()]
         if awaited:
-            for index in _poll([pollable for _, pollable in awaited], timeout):
-                if index < len(awaited):
-                    awaited[index][0].set_result(None)
+            for index in host.wait([pollable for _, pollable in awaited], timeout):
+                awaited[index][0].set_result(None)
         elif timeout is None:
             raise RuntimeError("waits for something that never happens")
         elif timeout > 0:
@@ -35,13 +34,6 @@ class _Waiter:
 
     def close(self):
         pass
-
-
-def _poll(pollables, timeout):
-    if timeout is None:
-        return host.poll.poll(pollables)
-    with host.clock.subscribe_duration(max(0, int(timeout * 1_000_000_000))) as timer:
-        return host.poll.poll([*pollables, timer])
 
 
 class Loop(base_events.BaseEventLoop):

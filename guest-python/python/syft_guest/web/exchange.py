@@ -182,13 +182,3 @@ class Exchange:
 
 def _drop(resource):
     resource.__exit__(None, None, None)
-
-
-def wait(pollables, timeout):
-    """Waits for one of these; tells whether it came before the time was over."""
-    if timeout is None:
-        host.poll.poll(pollables)
-        return True
-    with host.clock.subscribe_duration(max(0, int(timeout * 1_000_000_000))) as timer:
-        ready = host.poll.poll([*pollables, timer])
-    return any(index < len(pollables) for index in ready)

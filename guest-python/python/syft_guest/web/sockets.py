@@ -185,7 +185,7 @@ class HttpSocket:
 
     def _wait(self, pollable, timeout):
         with pollable:
-            if not exchange.wait([pollable], timeout):
+            if not host.wait([pollable], timeout):
                 raise TimeoutError(errno.ETIMEDOUT, "timed out")
 
     def makefile(self, mode="r", buffering=None, *, encoding=None, errors=None, newline=None):
