@@ -45,6 +45,7 @@ pub(super) fn build(
     module: &NativeModule,
 ) -> Result<PathBuf, CommandError> {
     add_sources(ui, source)?;
+    stand_alone(&source.join("Cargo.toml"))?;
     let [config, libraries, target] =
         ["pyo3", "libraries", "target"].map(|name| scratch.join(name));
     fs::write(&config, PYO3)?;
@@ -76,6 +77,16 @@ pub(super) fn build(
     }
     let file = format!("{}.wasm", module.library);
     Ok(target.join(TARGET).join("release").join(file))
+}
+
+/// Makes a manifest the root of its workspace, for the cache may lie in somebody's project.
+fn stand_alone(manifest: &Path) -> Result<(), CommandError> {
+    let mut text = fs::read_to_string(manifest)?;
+    if !text.lines().any(|line| line.starts_with("[workspace")) {
+        text.push_str("\n[workspace]\n");
+        fs::write(manifest, text)?;
+    }
+    Ok(())
 }
 
 /// The same for all, so that they share a standard library.
