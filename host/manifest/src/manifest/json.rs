@@ -77,6 +77,8 @@ struct RawFiles {
     write: Vec<String>,
     #[serde(skip_serializing_if = "is_empty")]
     on_behalf_of_sender: Vec<String>,
+    #[serde(skip_serializing_if = "is_empty")]
+    own_folder: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -177,6 +179,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
                 List::OnBehalfOfSender,
                 &files.on_behalf_of_sender,
             )?,
+            own_folder: files.own_folder,
         },
         http: read_http(&http)?,
         memory: check("state.memory", state.memory, |memory| {
@@ -289,6 +292,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             read: texts(&files.read),
             write: texts(&files.write),
             on_behalf_of_sender: texts(&files.on_behalf_of_sender),
+            own_folder: files.own_folder,
         },
         http: RawHttp {
             allow: http.allow.iter().map(HttpOrigin::to_string).collect(),

@@ -21,7 +21,7 @@ const MAX_ERRORS: usize = 100;
 
 const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[state]` and `[limits]`";
 const APP: &str = "`[app]` has `name`, `version`, `sequence`, `description` and `author`";
-const FILES: &str = "`[files]` has `read`, `write` and `on-behalf-of-sender`";
+const FILES: &str = "`[files]` has `read`, `write`, `on-behalf-of-sender` and `own-folder`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
 const STATE: &str = "`[state]` has `quota` and `memory`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
@@ -240,6 +240,18 @@ fn integer<N: TryFrom<u64>, T>(
     findings.check(value.span(), rule(number))
 }
 
+fn boolean(findings: &mut Findings, value: &Value<'_>) -> Option<bool> {
+    let found = value.as_ref().as_bool();
+    if found.is_none() {
+        findings.wrong_type(
+            value,
+            "a boolean",
+            "write `true` or `false`, without quotes",
+        );
+    }
+    found
+}
+
 type SpannedPattern = (PathPattern, Range<usize>);
 
 fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
@@ -248,8 +260,13 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
         (List::Write, Vec::new()),
         (List::OnBehalfOfSender, Vec::new()),
     ];
+    let mut own_folder = false;
     for (key, value) in table {
         let name = key.as_ref().as_ref();
+        if name == "own-folder" {
+            own_folder = boolean(findings, value).unwrap_or(false);
+            continue;
+        }
         match lists.iter_mut().find(|(list, _)| list.key() == name) {
             Some((list, found)) => *found = list_of(findings, *list, value),
             None => findings.unknown(key, FILES),
@@ -263,6 +280,7 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
         read,
         write,
         on_behalf_of_sender,
+        own_folder,
     };
     for (list, found) in &lists {
         for (pattern, span) in found {
