@@ -6,6 +6,7 @@ mod exhaustion;
 mod grants;
 mod links;
 mod names;
+mod own_folder;
 mod races;
 mod things;
 

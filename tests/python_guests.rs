@@ -237,6 +237,13 @@ fn models_are_those_of_the_release() {
     compare(&program, "the_schema_is_that_of_the_release", &[]);
 }
 
+/// It starts in each call, and what its calls leave in files and in memory is there in the next.
+#[test]
+fn a_program_as_people_write_them_answers_as_under_the_release() {
+    build_wheels();
+    compare(&app("as_written.py"), "calls_leave_the_same_behind", &[]);
+}
+
 #[test]
 fn arguments_are_those_of_the_command_line() {
     if venv::python().is_none() {

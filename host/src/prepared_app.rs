@@ -132,7 +132,7 @@ impl PreparedApp {
         let temporary = config.temporary();
         // What a host left that was killed.
         delete_forgotten(&temporary, SystemTime::now())?;
-        let files = files.with_temporary(temporary);
+        let files = files.with_temporary(temporary)?;
         let limits = self.loaded.limits().clone();
         let http = HttpAccess::new(&self.grants.http, &limits);
         // A damaged state is repaired first, which takes a while.

@@ -130,5 +130,37 @@ def answers_differ_only_where_they_should(program, cases):
     assert not gone, f"listed, and no difference: {gone}"
 
 
+@behaviour
+def calls_leave_the_same_behind(program):
+    """Sends requests one after the other, each of which sees what those before it left."""
+    logger.remove()
+    app = stock_app(program)
+    for endpoint, body in (
+        ("who", None),
+        ("remember", {"text": "a"}),
+        ("remember", {"text": "bb"}),
+        ("remember", {"text": "a"}),
+        ("remember", {"text": "ccc"}),
+        ("join", {"room": "lobby", "user": "ada"}),
+        ("join", {"room": "new", "user": "ada"}),
+        ("join", {"room": "new", "user": "bob"}),
+        ("say", {"user": "ada", "text": "hi"}),
+        ("say", {"user": "ada", "text": "again"}),
+        ("say", {"user": "ada"}),
+        ("number", None),
+        ("number", None),
+        ("add", {"name": "x"}),
+        ("add", {"name": "y"}),
+        ("note", {"text": "one"}),
+        ("note", {"text": "two"}),
+        ("temporary", {"text": "abc"}),
+        ("remember", {"text": "last"}),
+    ):
+        message = request(endpoint, body=encoded(None if body is None else json.dumps(body)))
+        path = put(RPC, endpoint, message["id"], json.dumps(message).encode())
+        their, our = theirs(app, endpoint, message), shown(read(path))
+        assert our == their and our[0] in (200, 400), (endpoint, body, our, their)
+
+
 if __name__ == "__main__":
     main(600)

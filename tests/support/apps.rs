@@ -47,7 +47,7 @@ pub fn requesting(site: &Site, guest: &Path, allow: &[&str], methods: &[&str]) -
     embed(site, guest, &manifest)
 }
 
-fn embed(site: &Site, guest: &Path, manifest: &Manifest) -> PathBuf {
+pub fn embed(site: &Site, guest: &Path, manifest: &Manifest) -> PathBuf {
     let bytes = fs::read(guest).unwrap();
     let bytes = section::embed(&bytes, &manifest.to_section()).unwrap();
     let path = site.path().join("app.wasm");

@@ -115,6 +115,39 @@ def _or_kept(function, kept):
     return found
 
 
+def _opening(function):
+    """As `_or_kept`, but who writes into a kept file gets a copy in the app's own folder."""
+    found = _or_kept(function, _open)
+
+    def opening(file, mode="r", *args, **kwargs):
+        if host.is_call and isinstance(mode, str) and set(mode) & set("a+") and "w" not in mode:
+            make_real(file)
+        return found(file, mode, *args, **kwargs)
+
+    opening.__name__ = "open"
+    return opening
+
+
+def make_real(path):
+    """Copies a kept file to where it is meant to be, if nothing is there yet."""
+    whole = _kept(path)
+    if whole not in _files:
+        return
+    try:
+        _real_stat(path)
+    except OSError:
+        try:
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+            with io.FileIO(path, "w") as file:
+                file.write(read(whole))
+        except OSError:
+            # It is none that can be written: who opens it is told so.
+            return
+
+
+_real_stat = os.stat
+
+
 def _open(path, mode="r", buffering=-1, encoding=None, errors=None, newline=None, *_, **__):
     if path in _folders:
         raise IsADirectoryError(21, "Is a directory", path)
@@ -132,27 +165,21 @@ def _stat(path, *_, **__):
     return os.stat_result((_MODE[is_folder], 0, 0, 1, 0, 0, size, 0, 0, 0))
 
 
-def _listdir(path):
-    if path not in _folders:
-        raise NotADirectoryError(20, "Not a directory", path)
-    return list(_folders[path])
-
-
 class _Entry:
     """What `scandir` gives for a kept file."""
 
     def __init__(self, folder, name):
         self.name = name
-        self.path = f"{folder}/{name}"
+        self.path = os.path.join(folder, name)
 
     def __fspath__(self):
         return self.path
 
     def is_dir(self, **_):
-        return self.path in _folders
+        return _kept(self.path) in _folders
 
     def is_file(self, **_):
-        return self.path in _files
+        return _kept(self.path) in _files
 
     def is_symlink(self):
         return False
@@ -161,7 +188,7 @@ class _Entry:
         return False
 
     def stat(self, **_):
-        return _stat(self.path)
+        return os.stat(self.path)
 
 
 class _Entries(list):
@@ -174,8 +201,40 @@ class _Entries(list):
     close = __exit__
 
 
-def _scandir(path):
-    return _Entries(_Entry(path, name) for name in _listdir(path))
+def _listing_both(listdir):
+    """Lists what is really in a folder, then what is kept of it."""
+
+    def both(path="."):
+        whole = _kept(path)
+        if whole not in _folders:
+            return listdir(path)
+        try:
+            names = listdir(path)
+        except OSError:
+            names = []
+        return names + [name for name in _folders[whole] if name not in names]
+
+    return both
+
+
+def _scanning_both(scandir):
+    """As `_listing_both`."""
+
+    def both(path="."):
+        whole = _kept(path)
+        if whole not in _folders:
+            return scandir(path)
+        try:
+            with scandir(path) as entries:
+                found = list(entries)
+        except OSError:
+            found = []
+        names = {entry.name for entry in found}
+        shown = os.fspath(path)
+        kept = [_Entry(shown, name) for name in _folders[whole] if name not in names]
+        return _Entries([*found, *kept])
+
+    return both
 
 
 class _Loader(importlib.abc.SourceLoader):
@@ -244,8 +303,8 @@ def begin(shown):
 
 def install():
     for module in (io, builtins):
-        module.open = _or_kept(module.open, _open)
+        module.open = _opening(module.open)
     os.stat = _or_kept(os.stat, _stat)
     os.lstat = _or_kept(os.lstat, _stat)
-    os.listdir = _or_kept(os.listdir, _listdir)
-    os.scandir = _or_kept(os.scandir, _scandir)
+    os.listdir = _listing_both(os.listdir)
+    os.scandir = _scanning_both(os.scandir)

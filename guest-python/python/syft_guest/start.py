@@ -356,18 +356,6 @@ def _makedirs(path):
         _mkdir(path)
 
 
-def note_connection(function):
-    """Wraps `sqlite3.connect`, which opens files without Python's knowing."""
-
-    def connect(database, *args, **kwargs):
-        text = _text(database)
-        if text and ":memory:" not in text and "mode=memory" not in text:
-            need("opens a database")
-        return function(database, *args, **kwargs)
-
-    return connect
-
-
 def install():
     for module in (io, builtins):
         module.open = _opening(module.open)

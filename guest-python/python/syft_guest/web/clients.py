@@ -8,7 +8,7 @@ import os
 import pkgutil
 import sys
 
-from syft_guest import start
+from syft_guest import kept_files, start
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -51,7 +51,17 @@ def _openai(module):
 
 
 def _sqlite3(module):
-    module.connect = start.note_connection(module.connect)
+    # It opens files without Python's knowing.
+    connect = module.connect
+
+    def connected(database, *args, **kwargs):
+        text = os.fsdecode(database)
+        if ":memory:" not in text and "mode=memory" not in text:
+            start.need("opens a database")
+            kept_files.make_real(text)
+        return connect(database, *args, **kwargs)
+
+    module.connect = connected
 
 
 _CHANGED = {

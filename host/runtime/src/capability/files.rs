@@ -45,7 +45,7 @@ use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;
 pub use stamp::stamp_at;
-use temporary::Temporary;
+use temporary::{Temporary, TemporaryPlace};
 
 use super::AppIdentity;
 use crate::meter::{Meter, Part};
@@ -79,7 +79,7 @@ pub struct FileAccess {
     policy: Arc<FilePolicy>,
     own_writes: Option<Arc<OwnWrites>>,
     own_folder: Option<Arc<OwnFolder>>,
-    temporary: Option<PathBuf>,
+    temporary: Option<Arc<TemporaryPlace>>,
 }
 
 impl FileAccess {
@@ -104,9 +104,12 @@ impl FileAccess {
     }
 
     /// Gives each call a temporary folder, in a private folder of the host.
-    pub fn with_temporary(mut self, parent: PathBuf) -> Self {
-        self.temporary = Some(parent);
-        self
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn with_temporary(mut self, parent: PathBuf) -> std::io::Result<Self> {
+        self.temporary = Some(Arc::new(TemporaryPlace::new(parent)?));
+        Ok(self)
     }
 
     /// Says which line would allow the app to read what a pattern stands for, of which

@@ -14,15 +14,34 @@ use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
 use super::policy::{Denied, PathRights, ReadRight, Want};
 use super::sender::CallSender;
+use super::temporary::Temporary;
 
 /// The decision about one path.
 pub(super) struct Access<'a> {
     path: GuestPath,
-    root: Option<&'a DatasitesDir>,
+    root: Root<'a>,
     sender: &'a CallSender,
     rights: PathRights,
     /// What the rules say of the sender, read where that is what counts.
     sender_may_read: OnceCell<Result<(), Denied>>,
+}
+
+/// The folder in which a path is looked for.
+#[derive(Clone, Copy)]
+pub(super) enum Root<'a> {
+    /// That of all datasites, if there is one.
+    Datasites(Option<&'a DatasitesDir>),
+    /// That of the call.
+    Temporary(&'a Temporary),
+}
+
+impl<'a> Root<'a> {
+    fn of(self, path: &GuestPath, want: Want) -> Option<&'a DatasitesDir> {
+        match self {
+            Self::Datasites(root) => root,
+            Self::Temporary(temporary) => temporary.folder(path, want),
+        }
+    }
 }
 
 /// Proof that something may be done with a path.
@@ -53,7 +72,7 @@ type Decided<'a, What> = Result<Granted<'a, What>, Refusal<'a>>;
 impl<'a> Access<'a> {
     pub(super) fn new(
         path: GuestPath,
-        root: Option<&'a DatasitesDir>,
+        root: Root<'a>,
         sender: &'a CallSender,
         rights: PathRights,
     ) -> Self {
@@ -100,7 +119,8 @@ impl<'a> Access<'a> {
 
     fn sender_may_read(&self) -> Result<(), Denied> {
         let ask = || {
-            let root = self.root.ok_or_else(|| "there are no files".to_owned());
+            let root = self.root.of(&self.path, Want::Read);
+            let root = root.ok_or_else(|| "there are no files".to_owned());
             let may = root.and_then(|root| self.sender.may_read(root, &self.path));
             may.map_err(Denied::SenderMayNot)
         };
@@ -109,7 +129,7 @@ impl<'a> Access<'a> {
 
     fn decided<What>(&self, want: Want, decided: Result<(), Denied>) -> Decided<'_, What> {
         let path = &self.path;
-        match (decided, self.root) {
+        match (decided, self.root.of(path, want)) {
             (Ok(()), Some(root)) => Ok(Granted {
                 root,
                 path,
@@ -211,7 +231,7 @@ mod tests {
         let access = |path: &str| {
             let path = GuestPath::of(path);
             let rights = policy.decide(&path.names());
-            Access::new(path, Some(&root), &sender, rights)
+            Access::new(path, Root::Datasites(Some(&root)), &sender, rights)
         };
         let file = access("a@x.org/public/f");
         let granted = file.read().ok().expect("a grant");
@@ -239,7 +259,7 @@ mod tests {
         let sender = CallSender::new(None);
         let path = GuestPath::of("a@x.org/public/f");
         let rights = policy("**", "**").decide(&path.names());
-        let access = Access::new(path, None, &sender, rights);
+        let access = Access::new(path, Root::Datasites(None), &sender, rights);
         assert!(access.read().is_err() && access.see().is_err());
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use syft_manifest::Limits;
 use syft_protocol::file_events::FileStamp;
 
-use super::access::{Access, Granted, Refusal, ToWrite};
+use super::access::{Access, Granted, Refusal, Root, ToWrite};
 use super::bindings::ErrorCode;
 use super::datasites_dir::DatasitesDir;
 use super::guest_path::{GuestPath, Mount};
@@ -129,8 +129,11 @@ impl Guard {
     /// Decides what may be done with a path, without a word in the log.
     pub(super) fn access(&self, path: GuestPath) -> Access<'_> {
         let (root, rights) = match path.mount() {
-            Mount::Datasites => (self.0.root.as_deref(), self.0.policy.decide(&path.names())),
-            Mount::Temporary => (self.0.temporary.folder(&path), PathRights::all()),
+            Mount::Datasites => (
+                Root::Datasites(self.0.root.as_deref()),
+                self.0.policy.decide(&path.names()),
+            ),
+            Mount::Temporary => (Root::Temporary(&self.0.temporary), PathRights::all()),
         };
         Access::new(path, root, &self.0.sender, rights)
     }
