@@ -16,6 +16,7 @@ mod stage;
 mod tools;
 mod wheels;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -175,6 +176,13 @@ fn fill(
 impl PythonProgram {
     fn path(&self) -> PathBuf {
         self.beside(&self.file)
+    }
+
+    /// Returns the name of its folder.
+    fn folder_name(&self) -> Result<String, CommandError> {
+        let whole = self.folder.canonicalize()?;
+        let name = whole.file_name().and_then(OsStr::to_str);
+        Ok(name.unwrap_or("program").to_owned())
     }
 
     /// Returns the path of one of its files, as a message shows it.

@@ -18,5 +18,10 @@ class SyftClientConfig:
         return host.datasite() if host.is_call else Owner()
 
     @property
+    def server_url(self) -> str:
+        # That of the release: a sandbox is not told of the owner's.
+        return "https://syftbox.openmined.org/"
+
+    @property
     def data_dir(self) -> Path:
         return OwnPath(DATASITES).parent

@@ -9,7 +9,7 @@ from syft_event.server2 import SyftEvents
 from syft_event.types import Request, Response
 from syft_guest import apps, body, host, kept_files, log, models
 from syft_guest.values import Misfit
-from syft_rpc.protocol import SyftMethod, SyftStatus
+from syft_rpc.protocol import SyftStatus
 
 # The host keeps 4 KiB of a failure's message.
 _MESSAGE = 1_000
@@ -122,7 +122,8 @@ def _request(message):
         url=message.url,
         headers=dict(message.headers),
         body=None if message.body is None else bytes(message.body),
-        method=SyftMethod[message.method.name],
+        # As a text, which the release makes of it.
+        method=message.method.name,
     )
 
 

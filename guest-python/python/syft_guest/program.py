@@ -14,11 +14,18 @@ import sys
 import traceback
 import types
 
-from syft_guest import alone, apps, calls, host, kept_files
+from syft_guest import alone, apps, asgi, calls, host, kept_files
+
+
+
+def _folder_of(programs):
+    """Returns the folder in there, which has the name of the author's own."""
+    return os.path.join(programs, *os.listdir(programs)) if os.path.isdir(programs) else programs
+
 
 # Beside this package: the author's files, and a file that says which one is the program.
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FOLDER = os.path.join(_HERE, "syft_program")
+FOLDER = _folder_of(os.path.join(_HERE, "syft_program"))
 NAME = os.path.join(_HERE, "syft_program.name")
 ARGUMENTS = os.path.join(_HERE, "syft_program.arguments")
 # And where the builder looks for the name that the program gave its app.
@@ -55,6 +62,7 @@ def load():
         _try_import(module)
     try:
         _run(name)
+        asgi.start_all(sys.modules["__main__"])
         _import_late_ones()
         _import_native_ones()
         calls.prepare()

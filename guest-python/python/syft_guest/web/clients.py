@@ -1,4 +1,4 @@
-"""What clients need beside sockets, changed when they are imported."""
+"""What packages need beside sockets, changed when they are imported."""
 
 import contextlib
 import importlib
@@ -7,6 +7,8 @@ import importlib.util
 import os
 import pkgutil
 import sys
+
+from syft_guest.web import servers
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -34,6 +36,7 @@ def _anyio(module):
     for part in pkgutil.walk_packages(module.__path__, "anyio.", onerror=lambda name: None):
         with contextlib.suppress(Exception):
             importlib.import_module(part.name)
+    servers.anyio_threads()
 
 
 def _httpx(module):
@@ -54,6 +57,7 @@ _CHANGED = {
     "httpx2": _httpx,
     "openai": _openai,
     "requests.adapters": _requests_adapters,
+    **servers.CHANGED,
 }
 
 
