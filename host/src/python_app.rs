@@ -94,6 +94,7 @@ pub(crate) fn build_app(
     let requirements = requirements.with(&analysis.implied);
     let wheels = Wheels::of(&folder);
     analysis.warn_of_files_left_out(ui);
+    analysis.note_a_web_server(ui, program);
     stage.take(program, &analysis.files, arguments)?;
     let (manifest, warnings) = match authored {
         Some(authored) => authored,
@@ -204,6 +205,17 @@ impl Analysis {
             ));
             ui.status(&format!(
                 "hint: to give it to everyone who gets the app: --include {file}"
+            ));
+        }
+    }
+
+    fn note_a_web_server(&self, ui: Ui, program: &PythonProgram) {
+        if let Some((file, line)) = &self.web_server {
+            let file = program.beside(file).display().to_string();
+            ui.status(&format!(
+                "note: {}:{line}: no web server runs here, so the app has no pages: what it binds \
+                 to SyftBox is answered",
+                plain(&file)
             ));
         }
     }

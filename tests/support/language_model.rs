@@ -10,8 +10,8 @@ pub fn answer(path: &str, body: &[u8]) -> Option<Answer> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let json = |status, value: Value| Some((status, "application/json", value.to_string()));
     match path {
-        "/api/chat" if body["model"] == "missing" => {
-            json("404 Not Found", json!({"error": "model 'missing' not found"}))
+        "/api/chat" if said(&body).starts_with("fail") => {
+            json("404 Not Found", json!({"error": "the model is not found"}))
         }
         "/api/chat" => {
             let message = json!({"role": "assistant", "content": said(&body)});

@@ -281,6 +281,8 @@ def _trace(error):
 
 
 def _hint(error):
+    if isinstance(error, NoApp) and "fastapi" in sys.modules:
+        return 'write app = FastSyftBox(app_name="my_app"), of the package fastsyftbox, for FastAPI()'
     if isinstance(error, NoApp):
         return 'write box = SyftEvents("my_app"), and @box.on_request("/hello") above a function'
     if isinstance(error, ImportError):
