@@ -2,6 +2,8 @@
 
 A sandbox serves no web. What such an app binds to SyftBox is answered in process, once its
 start has run.
+
+Why: docs/decisions/60-web-apps-are-answered-in-process.md
 """
 
 import asyncio
