@@ -28,7 +28,7 @@ pub use grants::{Grants, HttpGrants};
 pub use ip_scope::IpScope;
 pub use limits::Limits;
 pub use manifest::{
-    Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Problem, SEQUENCE,
-    parse_version, schema, section,
+    Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Problem,
+    ProgramMemory, SEQUENCE, parse_version, schema, section,
 };
 pub use origin::{HttpHost, HttpMethod, HttpOrigin, OriginError};

@@ -1,4 +1,4 @@
-"""What packages need beside sockets, changed when they are imported."""
+"""Modules of others that are changed when they are imported."""
 
 import contextlib
 import importlib
@@ -8,6 +8,7 @@ import os
 import pkgutil
 import sys
 
+from syft_guest import start
 from syft_guest.web import servers
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -51,12 +52,17 @@ def _openai(module):
             importlib.import_module(f"openai.resources.{part}")
 
 
+def _sqlite3(module):
+    module.connect = start.note_connection(module.connect)
+
+
 _CHANGED = {
     "anyio": _anyio,
     "httpx": _httpx,
     "httpx2": _httpx,
     "openai": _openai,
     "requests.adapters": _requests_adapters,
+    "sqlite3.dbapi2": _sqlite3,
     **servers.CHANGED,
 }
 

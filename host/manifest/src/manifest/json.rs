@@ -93,6 +93,8 @@ struct RawHttp {
 struct RawState {
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
     quota_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    memory: Option<String>,
 }
 
 /// Numbers in place of the texts that authors write: there is one way to say it.
@@ -177,6 +179,9 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
             )?,
         },
         http: read_http(&http)?,
+        memory: check("state.memory", state.memory, |memory| {
+            check::program_memory(&memory)
+        })?,
         limits: ManifestLimits {
             time: check("limits.time_ms", limits.time_ms, |millis| {
                 check::time_in_bounds(Duration::from_millis(millis))
@@ -269,6 +274,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         author,
         files,
         http,
+        memory,
         limits,
     } = manifest;
     let raw = Raw {
@@ -290,6 +296,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         },
         state: RawState {
             quota_bytes: limits.state_bytes,
+            memory: memory.map(|memory| memory.as_str().to_owned()),
         },
         limits: RawLimits {
             time_ms: limits.time.map(|time| time.as_millis() as u64),

@@ -23,7 +23,7 @@ const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[state]`
 const APP: &str = "`[app]` has `name`, `version`, `sequence`, `description` and `author`";
 const FILES: &str = "`[files]` has `read`, `write` and `on-behalf-of-sender`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
-const STATE: &str = "`[state]` has `quota`";
+const STATE: &str = "`[state]` has `quota` and `memory`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
 
 pub(super) fn parse(
@@ -203,6 +203,7 @@ fn state(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
             "quota" => {
                 manifest.limits.state_bytes = string(findings, value, "64MiB", check::quota);
             }
+            "memory" => manifest.memory = string(findings, value, "kept", check::program_memory),
             _ => findings.unknown(key, STATE),
         }
     }
