@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
-from syft_guest import alone, analyse, apps, calls, failure_report, host, log, loop, program, start
-from syft_guest import state
+from syft_guest import alone, analyse, apps, asgi, calls, failure_report, host, log, loop
+from syft_guest import program, start, state
 from syft_guest.web import wire
 from watchdog import events
 
@@ -65,6 +65,7 @@ host.write_log = lambda level, message: LOGGED.append((level, message))
 def load(text, **others):
     """Runs a program as when it is built; returns what is reported, if it fails."""
     apps.clear()
+    asgi.clear()
     host.is_call = host.is_handling = alone.has_started = False
     folder = tempfile.mkdtemp(dir=BUILDS)
     start.FOLDER = f"{folder}.d/syft_start"

@@ -50,17 +50,18 @@ def _fastsyftbox(module):
 
 def _published(publish):
     @functools.wraps(publish)
-    def published(self, source, in_datasite_path):
+    def published(self, *args, **kwargs):
         try:
-            publish(self, source, in_datasite_path)
+            publish(self, *args, **kwargs)
         except OSError as error:
             # A page of its author's, without which the app answers as well.
+            path = kwargs.get("in_datasite_path", args[-1] if args else "")
             logging.getLogger("syft_event").warning(
-                "%s is not published (%s): ask in syft-app.toml to write it, "
+                "%s is not published (%s): ask in syft-app.toml for "
                 'write = ["{datasite}/%s"]',
-                in_datasite_path,
+                path,
                 error.strerror,
-                in_datasite_path,
+                path,
             )
 
     return published
