@@ -35,11 +35,20 @@ def start(app):
 def start_all(program):
     """Starts the apps that the program leaves to the command line of a web server."""
     app = vars(program).get("app")
-    starlette = sys.modules.get("starlette.applications")
-    if starlette and isinstance(app, starlette.Starlette):
+    if _is_of_starlette(app):
         add(app)
     for app in _waiting:
         start(app)
+
+
+def state_of(value):
+    """Returns what an app keeps in `app.state`, if the value is an app."""
+    return value.state._state if _is_of_starlette(value) else None
+
+
+def _is_of_starlette(value):
+    starlette = sys.modules.get("starlette.applications")
+    return starlette is not None and isinstance(value, starlette.Starlette)
 
 
 def clear():
