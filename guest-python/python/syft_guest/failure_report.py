@@ -69,6 +69,8 @@ def _trace(error, folder):
     trace = error.__traceback__
     while trace is not None and _own_name(trace.tb_frame.f_code.co_filename, folder) is None:
         trace = trace.tb_next
+    # An error of none of the author's lines is shown with all that led to it.
+    trace = trace or error.__traceback__
     return "".join(traceback.format_exception(type(error), error, trace))[-8_000:]
 
 

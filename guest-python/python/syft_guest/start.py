@@ -227,10 +227,8 @@ _mkdir = os.mkdir
 
 def _makedirs(path):
     """Makes folders without taking it for something that the program does."""
-    parent = os.path.dirname(path)
-    if not _exists(parent):
-        _makedirs(parent)
     if not _exists(path):
+        _makedirs(os.path.dirname(path))
         _mkdir(path)
 
 
