@@ -45,9 +45,13 @@ fn check_with_server(program: &Path, (included, more): (&[&str], &[&str]), behav
     let site = Site::new();
     let component = site.path().join("app.wasm");
     let mut command = syft_host(&site);
-    command.arg("build").arg(asking_for_the_server(&site, program));
+    command
+        .arg("build")
+        .arg(asking_for_the_server(&site, program));
     command.args(included).arg("-o").arg(&component);
-    command.args(["--", "--server", &SERVER.origin()]).args(more);
+    command
+        .args(["--", "--server", &SERVER.origin()])
+        .args(more);
     Ended::of(&output_of_build(&mut command)).succeeded();
     let options = ["--allow-all-requested", "--time", "20s"];
     let host = Host::start(&site, &component, &options);
@@ -93,7 +97,12 @@ fn compare_web_app(python: &Path, site: &Site, program: &Path, cases: &str) {
 #[test]
 fn an_app_of_fastapi_answers_as_under_the_release() {
     if let Some(python) = venv::python() {
-        compare_web_app(python, &Site::new(), &example("python-fastapi"), "books.json");
+        compare_web_app(
+            python,
+            &Site::new(),
+            &example("python-fastapi"),
+            "books.json",
+        );
     }
 }
 

@@ -15,7 +15,10 @@ pub fn answer(path: &str, body: &[u8]) -> Option<Answer> {
         }
         "/api/chat" => {
             let message = json!({"role": "assistant", "content": said(&body)});
-            json("200 OK", json!({"model": body["model"], "message": message, "done": true}))
+            json(
+                "200 OK",
+                json!({"model": body["model"], "message": message, "done": true}),
+            )
         }
         "/v1/chat/completions" if body["stream"] == true => {
             Some(("200 OK", "text/event-stream", streamed(&body)))
@@ -25,9 +28,10 @@ pub fn answer(path: &str, body: &[u8]) -> Option<Answer> {
             let choice = json!({"index": 0, "finish_reason": "stop", "message": message});
             json("200 OK", completion(&body, "chat.completion", &choice))
         }
-        "/v1/models/missing" => {
-            json("404 Not Found", json!({"error": {"message": "no such model"}}))
-        }
+        "/v1/models/missing" => json(
+            "404 Not Found",
+            json!({"error": {"message": "no such model"}}),
+        ),
         _ => None,
     }
 }
@@ -35,7 +39,9 @@ pub fn answer(path: &str, body: &[u8]) -> Option<Answer> {
 /// Returns what it says to the last of the messages.
 fn said(body: &Value) -> String {
     let messages = body["messages"].as_array().map_or(&[][..], Vec::as_slice);
-    let last = messages.last().and_then(|message| message["content"].as_str());
+    let last = messages
+        .last()
+        .and_then(|message| message["content"].as_str());
     format!("{} of {}", last.unwrap_or_default(), messages.len())
 }
 

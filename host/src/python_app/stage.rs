@@ -68,7 +68,10 @@ impl Stage {
         memory: ProgramMemory,
     ) -> Result<(), CommandError> {
         // Its folder keeps its name: there are programs that name themselves by it.
-        let folder = self.python().join("syft_program").join(program.folder_name()?);
+        let folder = self
+            .python()
+            .join("syft_program")
+            .join(program.folder_name()?);
         for file in files {
             let from = program.folder.join(file);
             let bytes = fs::read(&from)
