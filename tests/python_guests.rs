@@ -4,6 +4,7 @@
 //! As in `python.rs` it is Python that asserts: see `python/programs.py`.
 
 mod building;
+mod libraries;
 mod sdk;
 
 use std::fs;
@@ -52,6 +53,12 @@ fn check(program: &Path, options: &[&str], behaviour: &str) {
 fn check_at(python: &Path, site: &Site, host: &Host, behaviour: &str, arguments: &[&str]) {
     let mut command = released(python, site, SCRIPT, behaviour);
     command.args(arguments);
+    run(command.env("HOST_READY", host.ready.to_string()));
+}
+
+/// Runs a behaviour of another script.
+fn check_behaviour(python: &Path, site: &Site, host: &Host, script: &str, behaviour: &str) {
+    let mut command = released(python, site, script, behaviour);
     run(command.env("HOST_READY", host.ready.to_string()));
 }
 
@@ -276,7 +283,10 @@ fn arguments_are_those_of_the_command_line() {
 
 #[test]
 fn every_program_is_served_by_a_test() {
-    let own = include_str!("python_guests.rs");
+    let own = concat!(
+        include_str!("python_guests.rs"),
+        include_str!("python_guests/libraries.rs")
+    );
     for entry in fs::read_dir(app("")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         // That one is in `http/python.rs`.

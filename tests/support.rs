@@ -7,6 +7,7 @@ pub mod client;
 pub mod guests;
 pub mod host;
 pub mod installed;
+pub mod language_model;
 pub mod people;
 pub mod planted;
 pub mod random;

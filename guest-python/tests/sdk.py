@@ -12,13 +12,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
-from syft_guest import alone, analyse, apps, calls, failure_report, host, log, loop, memory
+from syft_guest import alone, analyse, apps, asgi, calls, failure_report, host, log, loop, memory
 from syft_guest import program, start, state
 from syft_guest.web import wire
 from watchdog import events
 
 for part in (alone, loop, log, start, state):
     part.install()
+
+# Those of this Python are none of a program's.
+program._package_folders = list
 
 BEHAVIOURS = {}
 
@@ -62,6 +65,7 @@ host.write_log = lambda level, message: LOGGED.append((level, message))
 def load(text, **others):
     """Runs a program as when it is built; returns what is reported, if it fails."""
     apps.clear()
+    asgi.clear()
     host.is_call = host.is_handling = alone.has_started = False
     folder = tempfile.mkdtemp(dir=BUILDS)
     start.FOLDER = f"{tempfile.mkdtemp(dir=BUILDS)}/syft_start"
@@ -156,6 +160,9 @@ def the_text_says_what_a_program_is():
     reads = ["**/*.json", "**/*.txt", "{datasite}/?/**", "{datasite}/a/*"]
     assert found["reads"] == reads, found
     assert analysed("box = SyftEvents(name())")["name"] is None
+    served = analysed("app = FastSyftBox('books')\nif True:\n    uvicorn.run(app)\n")
+    assert (served["name"], served["web_server"]) == ("books", ["app.py", 3]), served
+    assert found["web_server"] is None
 
 
 @behaviour
@@ -215,6 +222,56 @@ def programs_may_end_in_any_way():
         app = loaded(HEAD + handler + end)
         assert list(app._endpoints) == ["/a"], end
         sys.modules.pop("my-app")
+
+
+WEB_APP = """
+import asyncio, threading, uvicorn
+BEGUN = []
+async def app(scope, receive, send):
+    assert scope["type"] == (await receive())["type"].partition(".")[0] == "lifespan"
+    # As in a thread, where no loop runs yet.
+    BEGUN.append(await asyncio.to_thread(lambda: asyncio.run(asyncio.sleep(0, "begun"))))
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    BEGUN.append("ended")
+"""
+
+
+@behaviour
+def web_apps_are_started_and_not_served():
+    handler = "@box.on_request('/a')\ndef f(): return 'a'\n"
+    for end in [
+        "uvicorn.run(app)",
+        "uvicorn.run('my-app:app', host='0.0.0.0', port=80, reload=True)\nuvicorn.run(app)",
+        "uvicorn.run(lambda: app, factory=True)",
+        "uvicorn.Server(uvicorn.Config(app, port=80)).run()",
+        "asyncio.run(uvicorn.Server(uvicorn.Config(app)).serve())",
+        "threading.Thread(target=uvicorn.run, args=(app,)).start()\nbox.run_forever()",
+        "async def main():\n    await asyncio.gather(uvicorn.Server(uvicorn.Config(app)).serve(), "
+        "asyncio.to_thread(box.run_forever))\nasyncio.run(main())",
+    ]:
+        app = loaded(HEAD + handler + WEB_APP + end)
+        assert list(app._endpoints) == ["/a"], end
+        assert sys.modules["__main__"].BEGUN == ["begun"], end
+        sys.modules.pop("my-app")
+    without = "async def app(scope, receive, send):\n    raise KeyError(scope)\n"
+    loaded(HEAD + handler + "import uvicorn\n" + without + "uvicorn.run(app)")
+
+
+@behaviour
+def a_web_app_that_does_not_start_is_reported_with_its_line():
+    report = load(
+        "import uvicorn\n"
+        "async def app(scope, receive, send):\n"
+        "    try:\n"
+        "        raise ValueError('no books')\n"
+        "    except ValueError:\n"
+        "        await send({'type': 'lifespan.startup.failed', 'message': ''})\n"
+        "        raise\n"
+        "uvicorn.run(app)\n"
+    )
+    assert (report["kind"], report["message"]) == ("ValueError", "no books"), report
+    assert (report["file"], report["line"]) == ("my-app.py", 4), report
 
 
 @behaviour

@@ -16,6 +16,7 @@ mod stage;
 mod tools;
 mod wheels;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -94,6 +95,7 @@ pub(crate) fn build_app(
     let wheels = Wheels::of(&folder);
     analysis.warn_of_files_left_out(ui);
     analysis.warn_of_what_cannot_work(ui, program);
+    analysis.note_a_web_server(ui, program);
     let (mut manifest, warnings) = match authored {
         Some(authored) => authored,
         None => (analysis.manifest(ui)?, Vec::new()),
@@ -220,6 +222,13 @@ impl PythonProgram {
         self.beside(&self.file)
     }
 
+    /// Returns the name of its folder.
+    fn folder_name(&self) -> Result<String, CommandError> {
+        let whole = self.folder.canonicalize()?;
+        let name = whole.file_name().and_then(OsStr::to_str);
+        Ok(name.unwrap_or("program").to_owned())
+    }
+
     /// Returns the path of one of its files, as a message shows it.
     fn beside(&self, file: &str) -> PathBuf {
         if self.folder == Path::new(".") {
@@ -250,6 +259,17 @@ impl Analysis {
         ui.status("note: some of what the program calls cannot work in the sandbox:");
         for cannot in &self.cannot {
             ui.status(&quoted(&cannot.in_words(program)));
+        }
+    }
+
+    fn note_a_web_server(&self, ui: Ui, program: &PythonProgram) {
+        if let Some((file, line)) = &self.web_server {
+            let file = program.beside(file).display().to_string();
+            ui.status(&format!(
+                "note: {}:{line}: no web server runs here, so the app has no pages: what it binds \
+                 to SyftBox is answered",
+                plain(&file)
+            ));
         }
     }
 

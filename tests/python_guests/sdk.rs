@@ -22,6 +22,16 @@ fn programs_may_end_in_any_way() {
 }
 
 #[test]
+fn web_apps_are_started_and_not_served() {
+    check("web_apps_are_started_and_not_served");
+}
+
+#[test]
+fn a_web_app_that_does_not_start_is_reported_with_its_line() {
+    check("a_web_app_that_does_not_start_is_reported_with_its_line");
+}
+
+#[test]
 fn the_main_function_is_run() {
     check("the_main_function_is_run");
 }

@@ -9,7 +9,7 @@ use std::thread;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::PATIENCE;
+use super::{PATIENCE, language_model};
 
 /// A server on this machine, as long as the tests run.
 pub struct WebServer {
@@ -198,7 +198,13 @@ fn serve(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()> {
             hold(shared);
             answer(&mut stream, "200 OK", "", b"held")
         }
-        _ => answer(&mut stream, "200 OK", "", b"hello"),
+        _ => match language_model::answer(path, &body) {
+            Some((status, kind, body)) => {
+                let header = format!("content-type: {kind}\r\n");
+                answer(&mut stream, status, &header, body.as_bytes())
+            }
+            None => answer(&mut stream, "200 OK", "", b"hello"),
+        },
     }
 }
 

@@ -17,5 +17,10 @@ class SyftClientConfig:
         return start.email()
 
     @property
+    def server_url(self) -> str:
+        # That of the release: a sandbox is not told of the owner's.
+        return "https://syftbox.openmined.org/"
+
+    @property
     def data_dir(self) -> Path:
         return Path(start.datasites()).parent

@@ -5,6 +5,7 @@ that waits for the end of its service finds it ended.
 """
 
 import concurrent.futures
+import sys
 import threading
 import time
 from concurrent.futures import Executor, Future
@@ -43,6 +44,25 @@ def _end_waiting():
         raise KeyboardInterrupt
 
 
+def apart(function, *args, **kwargs):
+    """Calls a function as another thread would: there no loop runs, so it may run one."""
+    # Not imported here, since it looks for what is installed first.
+    asyncio = sys.modules.get("asyncio")
+    running = asyncio and asyncio._get_running_loop()
+    if running is None:
+        return function(*args, **kwargs)
+    task = asyncio.current_task(running)
+    if task is not None:
+        asyncio.tasks._leave_task(running, task)
+    asyncio._set_running_loop(None)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        asyncio._set_running_loop(running)
+        if task is not None:
+            asyncio.tasks._enter_task(running, task)
+
+
 def _start(self):
     """Runs a thread to its end, where it would be started."""
     global _depth
@@ -53,11 +73,11 @@ def _start(self):
     self._started.set()
     _depth += 1
     try:
-        self.run()
+        apart(self.run)
     except SystemExit:
         pass
     except Exception:
-        threading.excepthook(threading.ExceptHookArgs((*__import__("sys").exc_info(), self)))
+        threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), self)))
     finally:
         _depth -= 1
         self._syft_ended = True
@@ -87,7 +107,7 @@ class InlineExecutor(Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
         future = Future()
         try:
-            future.set_result(fn(*args, **kwargs))
+            future.set_result(apart(fn, *args, **kwargs))
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:

@@ -251,10 +251,20 @@ def _argument(call, index, *names):
 def app_names(trees, texts):
     for tree in trees:
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _name(node.func) == "SyftEvents":
+            if isinstance(node, ast.Call) and _name(node.func) in ("SyftEvents", "FastSyftBox"):
                 text = texts.of(_argument(node, 0, "app_name"))
                 if text is not None:
                     yield text
+
+
+def web_server(trees):
+    """Returns the file and the line in which a program starts a web server, or `None`."""
+    for file, tree in trees.items():
+        for node in ast.walk(tree):
+            is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            if is_call and _name(node.func.value) == "uvicorn" and node.func.attr in ("run", "Server"):
+                return [file, node.lineno]
+    return None
 
 
 def watches(trees, texts):
@@ -342,6 +352,7 @@ def analyse(folder, program, included):
         "origins": origins.origins(trees, _imported),
         "reads": reads(glob for glob in globs if glob is not None),
         "n_hidden_watches": globs.count(None),
+        "web_server": web_server(files.trees),
         "files": sorted(files.found),
         "left_out": sorted(files.left_out - files.found.keys()),
     }

@@ -8,7 +8,7 @@ import traceback
 from syft_event.types import Request, Response
 from syft_guest import apps, body, handlers, host, log, memory, program, start
 from syft_guest.values import Misfit
-from syft_rpc.protocol import SyftMethod, SyftStatus
+from syft_rpc.protocol import SyftStatus
 
 # The host keeps 4 KiB of a failure's message.
 _MESSAGE = 1_000
@@ -107,7 +107,8 @@ def _request(message):
         url=message.url,
         headers=dict(message.headers),
         body=None if message.body is None else bytes(message.body),
-        method=SyftMethod[message.method.name],
+        # As a text, which the release makes of it.
+        method=message.method.name,
     )
 
 

@@ -25,7 +25,6 @@ _CANNOT = {
     "wsgiref.simple_server": _SERVER,
     "socket.create_server": _SERVER,
     "asyncio.start_server": _SERVER,
-    "uvicorn.run": _SERVER,
     "flask.Flask.run": _SERVER,
     "threading.Thread": _AT_ONCE,
     "threading.Timer": _AT_ONCE,

@@ -69,10 +69,14 @@ def _trace(error, folder):
     trace = error.__traceback__
     while trace is not None and _own_name(trace.tb_frame.f_code.co_filename, folder) is None:
         trace = trace.tb_next
+    # An error of none of the author's lines is shown with all that led to it.
+    trace = trace or error.__traceback__
     return "".join(traceback.format_exception(type(error), error, trace))[-8_000:]
 
 
 def _hint(error):
+    if isinstance(error, NoApp) and "fastapi" in sys.modules:
+        return 'write app = FastSyftBox(app_name="my_app"), of the package fastsyftbox, for FastAPI()'
     if isinstance(error, NoApp):
         return 'write box = SyftEvents("my_app"), and @box.on_request("/hello") above a function'
     if isinstance(error, ImportError):

@@ -5,7 +5,7 @@ import time
 import warnings
 from asyncio import base_events
 
-from syft_guest import host
+from syft_guest import alone, host
 
 
 class _Waiter:
@@ -52,7 +52,7 @@ class Loop(base_events.BaseEventLoop):
         self._check_closed()
         future = self.create_future()
         try:
-            future.set_result(func(*args))
+            future.set_result(alone.apart(func, *args))
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:

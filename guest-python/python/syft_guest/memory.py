@@ -14,7 +14,7 @@ import pickle
 import sys
 import types
 
-from syft_guest import handlers, host, log
+from syft_guest import asgi, handlers, host, log
 from syft_guest.state import MEMORY_KEY as KEY
 
 # A change is found by comparing what an object holds with a copy that is not deeper.
@@ -190,6 +190,8 @@ def _visit(path, value, queue):
         queue.append((path, function))
     elif _is_own(value):
         _meet(path, _Attributes, value, queue)
+    elif (state := asgi.state_of(value)) is not None:
+        queue.append((f"{path}.state", state))
 
 
 def _visit_function(path, function, queue):

@@ -9,13 +9,19 @@ import os
 import sys
 import types
 
-from syft_guest import alone, apps, failure_report, handlers, host, imports, kept_files, memory
-from syft_guest import models, schema, start
+from syft_guest import alone, apps, asgi, failure_report, handlers, host, imports, kept_files
+from syft_guest import memory, models, schema, start
 from syft_guest.failure_report import NoApp
+
+
+def _folder_of(programs):
+    """Returns the folder in there, which has the name of the author's own."""
+    return os.path.join(programs, *os.listdir(programs)) if os.path.isdir(programs) else programs
+
 
 # Beside this package: the author's files, and what the builder says of them.
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FOLDER = os.path.join(_HERE, "syft_program")
+FOLDER = _folder_of(os.path.join(_HERE, "syft_program"))
 NAME = os.path.join(_HERE, "syft_program.name")
 ARGUMENTS = os.path.join(_HERE, "syft_program.arguments")
 SETTINGS = os.path.join(_HERE, "syft_program.settings")
@@ -169,6 +175,7 @@ def _run(folder, code):
         if not host.is_call:
             # The builder goes on with its own, whatever the program did to these.
             sys.argv = of_builder
+    asgi.start_all(module)
 
 
 def _read(path, default):

@@ -26,6 +26,8 @@ pub(super) struct Analysis {
     pub(super) reads: Vec<String>,
     /// How many of its watches are computed.
     pub(super) n_hidden_watches: usize,
+    /// The file and the line in which it starts a web server.
+    pub(super) web_server: Option<(String, u64)>,
     /// Packages that come with SyftEvent, and that it imports.
     pub(super) implied: Vec<String>,
     /// Which files belong to it, below its folder.

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::locked::{self, Locked};
 use super::python::isolated;
-use super::requirements::{CONSTRAINTS, Requirements};
+use super::requirements::{CONSTRAINTS, PROVIDED, Requirements};
 use super::wheels::Wheels;
 use crate::config::inherited;
 use crate::error::CommandError;
@@ -208,7 +208,8 @@ impl Pip<'_> {
         all.extend(self.settings()?.arguments());
         all.extend(more.iter().map(ToString::to_string));
         all.extend(["-r".to_owned(), requirements.display().to_string()]);
-        fs::write(&arguments, Value::from(all).to_string())?;
+        let said = json!({"arguments": all, "left_out": PROVIDED});
+        fs::write(&arguments, said.to_string())?;
         let child = self.child().arg(&arguments);
         Ok(reaching_the_index(child, scratch.path(), &temporary).run(DEADLINE)?)
     }

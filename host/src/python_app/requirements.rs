@@ -18,14 +18,20 @@ const ARCHIVES: &[&str] = &[
     ".lzma", ".zst",
 ];
 
-/// Packages that the sandbox replaces.
-const PROVIDED: &[&str] = &[
+/// Packages that the sandbox replaces, and such as serve the web, which nothing does there.
+pub(super) const PROVIDED: &[&str] = &[
     "syft-event",
     "syft-rpc",
     "syft-core",
     "syft-crypto",
     "watchdog",
     "loguru",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "watchfiles",
+    "fastapi-cli",
+    "fastapi-cloud-cli",
 ];
 
 /// What SyftEvent itself asks of packages, whoever else asks for them: pip would go back years
@@ -173,7 +179,7 @@ mod tests {
     #[test]
     fn what_the_sandbox_has_is_left_out() {
         check(
-            "syft_event==0.4.3\nSyft._-Event\nLoguru\nattrs",
+            "syft_event==0.4.3\nSyft._-Event\nLoguru\nuvicorn[standard]>=0.30\nattrs",
             Ok(&["attrs"]),
         );
     }

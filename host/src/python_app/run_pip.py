@@ -1,8 +1,8 @@
 """Runs pip for syft-host, which has Python read this as an argument.
 
-The first argument names a file with the arguments of pip, as a list of JSON: there may be
-secrets in them, which would be seen by everybody in a list of processes. Without any
-argument, what the user's configuration of pip says of the index is printed.
+The first argument names a file of JSON with the arguments of pip, in which there may be
+secrets that would be seen by everybody in a list of processes, and with the packages that
+nobody needs, since the sandbox has something else for them. Without any argument, what the user's configuration of pip says of the index is printed.
 """
 
 import json
@@ -61,6 +61,20 @@ def follow_no_addresses():
     Requirement.__init__ = init
 
 
+def leave_out(names):
+    """Has no package need these."""
+    from pip._internal.metadata import select_backend
+    from pip._vendor.packaging.utils import canonicalize_name
+
+    distribution = select_backend().Distribution
+    needs = distribution.iter_dependencies
+
+    def iter_dependencies(self, extras=()):
+        return [need for need in needs(self, extras) if canonicalize_name(need.name) not in names]
+
+    distribution.iter_dependencies = iter_dependencies
+
+
 def settings():
     from pip._internal.configuration import Configuration
     from pip._internal.exceptions import ConfigurationError
@@ -85,9 +99,10 @@ def main():
     from pip._internal.cli.main import main
 
     with open(sys.argv[1], encoding="utf-8") as file:
-        arguments = json.load(file)
+        said = json.load(file)
     follow_no_addresses()
-    return main(arguments)
+    leave_out(said["left_out"])
+    return main(said["arguments"])
 
 
 sys.exit(main())

@@ -53,7 +53,7 @@ impl Stage {
         for (name, text) in syft_guest_python::WIT {
             write(&stage.wit().join(name), text.as_bytes())?;
         }
-        for folder in [stage.packages(), stage.program(), stage.temporary()] {
+        for folder in [stage.packages(), stage.temporary()] {
             fs::create_dir_all(folder)?;
         }
         Ok(stage)
@@ -67,11 +67,16 @@ impl Stage {
         arguments: &[String],
         memory: ProgramMemory,
     ) -> Result<(), CommandError> {
+        // Its folder keeps its name: there are programs that name themselves by it.
+        let folder = self
+            .python()
+            .join("syft_program")
+            .join(program.folder_name()?);
         for file in files {
             let from = program.folder.join(file);
             let bytes = fs::read(&from)
                 .map_err(|error| CommandError::new(format!("{}: {error}", from.display())))?;
-            write(&self.program().join(file), &bytes)?;
+            write(&folder.join(file), &bytes)?;
         }
         write(
             &self.python().join("syft_program.name"),
@@ -159,10 +164,6 @@ impl Stage {
     /// Returns where Python finds our side of the component, and below it the program.
     pub(super) fn python(&self) -> PathBuf {
         self.path().join("python")
-    }
-
-    fn program(&self) -> PathBuf {
-        self.python().join("syft_program")
     }
 
     pub(super) fn wit(&self) -> PathBuf {

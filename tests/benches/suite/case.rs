@@ -30,11 +30,13 @@ pub(crate) static P50: Figure = figure("p50_ms", "p50, ms", 2);
 pub(crate) static P99: Figure = figure("p99_ms", "p99, ms", 2);
 pub(crate) static START: Figure = figure("first_answer_ms", "start to first answer, ms", 1);
 pub(crate) static OPEN: Figure = figure("open_us", "opening a file, µs", 2);
+pub(crate) static BUILD: Figure = figure("build_s", "build, s", 1);
+pub(crate) static SIZE: Figure = figure("component_mb", "component, MB", 1);
 pub(crate) static MEMORY: Figure = figure("peak_memory_mib", "peak memory, MiB", 0);
 
 /// The columns of tables, in their order.
-pub(crate) static FIGURES: [&Figure; 9] = [
-    &RATE, &COST, &TOOK, &AT_ONCE, &P50, &P99, &START, &OPEN, &MEMORY,
+pub(crate) static FIGURES: [&Figure; 11] = [
+    &RATE, &COST, &TOOK, &AT_ONCE, &P50, &P99, &START, &OPEN, &BUILD, &SIZE, &MEMORY,
 ];
 
 /// What one entrant did in one round.

@@ -39,7 +39,7 @@ pub(crate) struct Kind {
     pub(crate) make: fn(Plan) -> anyhow::Result<Case>,
 }
 
-pub(crate) const KINDS: [Kind; 11] = [
+pub(crate) const KINDS: [Kind; 12] = [
     Kind {
         name: "backlog",
         about: "hello requests of 8 callers that lie there at the start",
@@ -87,6 +87,12 @@ pub(crate) const KINDS: [Kind; 11] = [
         about: "hello, written in Python: in the sandbox and as ever",
         seconds: 20,
         make: python,
+    },
+    Kind {
+        name: "pydantic",
+        about: "hello with a model of pydantic: in the sandbox, with its build, and as ever",
+        seconds: 80,
+        make: pydantic,
     },
     Kind {
         name: "watch",
@@ -261,8 +267,20 @@ fn large_bodies(plan: Plan) -> anyhow::Result<Case> {
 }
 
 fn python(plan: Plan) -> anyhow::Result<Case> {
+    hello_in_python(plan, "hello_guest")
+}
+
+fn pydantic(plan: Plan) -> anyhow::Result<Case> {
+    const GUEST: &str = "hello_model_guest";
+    program::make_wheels()?;
+    let mut case = hello_in_python(plan, GUEST)?;
+    case.enter(format!("{OURS}, build"), || program::time_build(GUEST));
+    Ok(case)
+}
+
+fn hello_in_python(plan: Plan, guest: &str) -> anyhow::Result<Case> {
     let mut case = Case::default();
-    let (ours, peer) = pair(program::python_guest()?, "hello");
+    let (ours, peer) = pair(program::python_guest(guest)?, "hello");
     let backlog = in_memory(HELLO, plan.n(1_000));
     let (of, to) = (format!("{OURS}, backlog"), format!("{PEER}, backlog"));
     enter(&mut case, &of, &ours, backlog);

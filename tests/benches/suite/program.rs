@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use serde_json::json;
 use syft_manifest::{Files, Manifest, section};
 use syft_protocol::grant::PathPattern;
 
+use crate::case::{BUILD, Measured, SIZE};
 use crate::server::Server;
 use crate::site::{APP, OWNER, Place, Site};
 use crate::support::guests;
@@ -134,20 +136,49 @@ pub(crate) fn example(name: &str) -> anyhow::Result<Guest> {
     Guest::new(guests::example(name))
 }
 
-/// Builds the guest that is written in Python.
-pub(crate) fn python_guest() -> anyhow::Result<Guest> {
+/// Builds a guest that is written in Python.
+pub(crate) fn python_guest(name: &str) -> anyhow::Result<Guest> {
+    Guest::new(build_python(name)?)
+}
+
+/// Makes what guests with a model of pydantic are built with, which takes minutes once.
+pub(crate) fn make_wheels() -> anyhow::Result<()> {
+    let status = syft_host().args(["wheels", "build"]).status()?;
+    ensure!(status.success(), "the wheels do not build");
+    Ok(())
+}
+
+/// Times the build of a guest in Python of which nothing is kept but the builder and wheels.
+pub(crate) fn time_build(name: &str) -> anyhow::Result<Measured> {
+    let kept = cache().join("syft-host/python/components");
+    if kept.exists() {
+        fs::remove_dir_all(kept)?;
+    }
+    let start = Instant::now();
+    let component = build_python(name)?;
+    let took = start.elapsed().as_secs_f64();
+    let size = fs::metadata(component)?.len() as f64 / 1e6;
+    Ok(Measured::new(0).with(&BUILD, took).with(&SIZE, size))
+}
+
+fn build_python(name: &str) -> anyhow::Result<PathBuf> {
     fs::create_dir_all(cache())?;
-    let component = cache().join("hello_guest.wasm");
-    let program = guests::repository().join("tests/benches/suite/hello_guest.py");
-    let status = Command::new(env!("CARGO_BIN_EXE_syft-host"))
+    let component = cache().join(name).with_extension("wasm");
+    let folder = guests::repository().join("tests/benches/suite");
+    let status = syft_host()
         .arg("build")
-        .arg(program)
+        .arg(folder.join(name).with_extension("py"))
         .arg("-o")
         .arg(&component)
-        .env("XDG_CACHE_HOME", cache())
         .status()?;
-    ensure!(status.success(), "the Python guest does not build");
-    Guest::new(component)
+    ensure!(status.success(), "the Python guest {name} does not build");
+    Ok(component)
+}
+
+fn syft_host() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_syft-host"));
+    command.env("XDG_CACHE_HOME", cache());
+    command
 }
 
 /// Returns the guest that copies files: `watcher`, told what to watch.

@@ -9,6 +9,7 @@ import pkgutil
 import sys
 
 from syft_guest import kept_files, start
+from syft_guest.web import servers
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -36,6 +37,7 @@ def _anyio(module):
     for part in pkgutil.walk_packages(module.__path__, "anyio.", onerror=lambda name: None):
         with contextlib.suppress(Exception):
             importlib.import_module(part.name)
+    servers.anyio_threads()
 
 
 def _httpx(module):
@@ -71,6 +73,7 @@ _CHANGED = {
     "openai": _openai,
     "requests.adapters": _requests_adapters,
     "sqlite3.dbapi2": _sqlite3,
+    **servers.CHANGED,
 }
 
 
