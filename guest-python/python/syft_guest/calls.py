@@ -7,13 +7,16 @@ import traceback
 
 from syft_event.server2 import SyftEvents
 from syft_event.types import Request, Response
-from syft_guest import apps, body, host, kept_files, log, models
+from syft_guest import apps, body, environment, host, kept_files, log, models
 from syft_guest.values import Misfit
 from syft_rpc.protocol import SyftMethod, SyftStatus
 
 # The host keeps 4 KiB of a failure's message.
 _MESSAGE = 1_000
 _TRACEBACK = 2_800
+
+
+_LOG = logging.getLogger("syft_event")
 
 
 class InvalidArguments(Exception):
@@ -103,6 +106,9 @@ def _begin():
     host.is_call = True
     sys.argv = host.arguments
     kept_files.begin()
+    environment.begin()
+    for name in environment.changed():
+        _LOG.warning("%s was read when the app was built, and is another one now", name)
     # The snapshot holds one state of the generator, which would repeat itself.
     random.seed()
 
@@ -151,7 +157,7 @@ def _failed(error, handler):
         trace = "".join(traceback.format_exception(type(error), error, _own_part(error)))
     except Exception:
         trace = ""
-    logging.getLogger("syft_event").debug("%s failed: %s", handler, message)
+    _LOG.debug("%s failed: %s", handler, message)
     text = f"{_cut(message, _MESSAGE)}\n\n{_cut_front(trace, _TRACEBACK)}".strip()
     return Failed(type(error).__name__, _printable(text), handler)
 

@@ -14,13 +14,14 @@ import sys
 import traceback
 import types
 
-from syft_guest import alone, apps, calls, host, kept_files
+from syft_guest import alone, apps, calls, environment, host, kept_files
 
 # Beside this package: the author's files, and a file that says which one is the program.
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(_HERE, "syft_program")
 NAME = os.path.join(_HERE, "syft_program.name")
 ARGUMENTS = os.path.join(_HERE, "syft_program.arguments")
+ENVIRONMENT = os.path.join(_HERE, "syft_program.environment")
 # And where the builder looks for the name that the program gave its app.
 APP = os.path.join(_HERE, "syft_program.app")
 
@@ -53,6 +54,7 @@ def load():
         name = file.read().strip()
     for module in _LIBRARY.split():
         _try_import(module)
+    environment.begin_build(ENVIRONMENT)
     try:
         _run(name)
         _import_late_ones()
@@ -64,6 +66,7 @@ def load():
             raise NoApp("the program binds no handler: on_request, watch or include_router")
     except BaseException as error:
         _report(error)
+    environment.end_build()
     loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     kept_files.keep(FOLDER, _package_folders(), lambda path: path in loaded)
     with open(APP, "w", encoding="utf-8") as file:
@@ -277,7 +280,7 @@ def _hint(error):
         return 'write box = SyftEvents("my_app"), and @box.on_request("/hello") above a function'
     if isinstance(error, ImportError):
         return _import_hint((error.name or "").split(".")[0])
-    return None
+    return environment.hint(error)
 
 
 def _import_hint(name):

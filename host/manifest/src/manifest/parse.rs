@@ -29,6 +29,8 @@ const APP: &str =
 const FILES: &str = "`[files]` has `read`, `write` and `on-behalf-of-sender`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
 const SECRET: &str = "a secret has `send-to`, `header` and `format`";
+const NO_VALUE: &str = "a manifest has no values of secrets, which owners give by `syft-host secret \
+                        set`: it says how the app gets one, as in `[secrets.API_KEY]`";
 const STATE: &str = "`[state]` has `quota`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
 
@@ -45,7 +47,7 @@ pub(super) fn parse(
         findings.error(0..0, Problem::new(message, help));
         Manifest::default()
     };
-    let has_errors = findings.0.iter().any(|finding| finding.is_error);
+    let has_errors = findings.n_errors() > 0;
     let diagnostics = findings.show(path, text);
     if has_errors {
         Err(diagnostics)
@@ -64,6 +66,10 @@ struct Finding {
 struct Findings(Vec<Finding>);
 
 impl Findings {
+    fn n_errors(&self) -> usize {
+        self.0.iter().filter(|finding| finding.is_error).count()
+    }
+
     fn error(&mut self, span: Range<usize>, problem: Problem) {
         self.0.push(Finding {
             is_error: true,
@@ -246,14 +252,14 @@ fn secrets_of(findings: &mut Findings, value: &Value<'_>) -> Vec<(WantedSecret, 
     for (key, value) in table.iter().take(secret_rules::MAX_SECRETS) {
         let name = findings.check(key.span(), check::variable(key.as_ref()));
         let Some(table) = value.as_ref().as_table() else {
-            findings.wrong_type(
-                value,
-                "a table",
-                "write it as a section: `[secrets.API_KEY]`",
-            );
+            findings.wrong_type(value, "a table", NO_VALUE);
             continue;
         };
+        let n_before = findings.n_errors();
         let parts = secret_parts(findings, table);
+        if findings.n_errors() > n_before {
+            continue;
+        }
         let sent = findings.check(key.span(), parts.finish());
         if let (Some(name), Some(sent)) = (name, sent) {
             found.push((WantedSecret { name, sent }, key.span()));

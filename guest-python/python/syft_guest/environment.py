@@ -1,0 +1,122 @@
+"""Environment variables: while the program is loaded those of its manifest, and in a call those
+that the host gives.
+
+A program that has read one when it was loaded goes on with what it read. So what is read then is
+written down, and a call can tell whether it would read something else.
+"""
+
+import json
+import os
+
+from syft_guest import host
+
+# Set where a program that has read a variable too early is loaded again in a call. Without
+# that, it is told.
+is_loaded_again = False
+
+# What the program has read while it was loaded, `None` for what was not there.
+_read = {}
+_has_read_all = False
+# What it was given, of that the secrets, and of those the ones which nobody knows before a call.
+_given = {}
+_secrets = set()
+_unknown = set()
+# What it has set or removed by itself, which it would do in each call.
+_own = set()
+
+
+class TooEarly(RuntimeError):
+    """A secret is read while the app is built."""
+
+
+class _Recorded(dict):
+    """What `os.environ` holds, with notes of what is read."""
+
+    def __getitem__(self, key):
+        value = self.get(key)
+        name = os.fsdecode(key)
+        if name not in _own:
+            _read.setdefault(name, None if value is None else os.fsdecode(value))
+        if name in _unknown and not is_loaded_again:
+            raise TooEarly(f"{name} is read while the app is built, where there are no secrets")
+        return super().__getitem__(key)
+
+    def __iter__(self):
+        global _has_read_all
+        _has_read_all = True
+        # Who copies all of them does not mean those that are not there yet.
+        hidden = () if is_loaded_again else {os.fsencode(name) for name in _unknown - _own}
+        return iter([key for key in super().__iter__() if key not in hidden])
+
+    def __setitem__(self, key, value):
+        _own.add(os.fsdecode(key))
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key):
+        _own.add(os.fsdecode(key))
+        super().__delitem__(key)
+
+
+def begin_build(path):
+    """Gives the program its own variables and none of the builder's."""
+    with open(path, encoding="utf-8") as file:
+        told = json.load(file)
+    _given.update(told["variables"])
+    for secret in told["secrets"]:
+        _given[secret["name"]] = secret["stand_in"]
+        _secrets.add(secret["name"])
+        if secret["is_read"]:
+            _unknown.add(secret["name"])
+    for name in list(os.environ):
+        del os.environ[name]
+    os.environ.update(_given)
+    _keep_in(_Recorded(os.environ._data))
+
+
+def end_build():
+    """The program is loaded, and holds of its variables what it holds."""
+    _keep_in(dict(os.environ._data.items()))
+
+
+def _keep_in(data):
+    # Both names of it, for text and for bytes.
+    os.environ._data = os.environb._data = data
+
+
+def begin():
+    """Gives a call the variables that the host has for it."""
+    # Those that are not set are not there.
+    for name in _secrets - _own:
+        os.environ.pop(name, None)
+    for name, value in host.environment.get_environment():
+        if name not in _own and os.environ.get(name) != value:
+            os.environ[name] = value
+
+
+def changed():
+    """Returns which variables the program would read otherwise in this call than it did when it
+    was loaded, by name."""
+    names = set(os.environ) | set(_given) if _has_read_all else set()
+    names |= _read.keys()
+    before = {**dict.fromkeys(names), **_given, **_read}
+    return sorted(name for name in names - _own if os.environ.get(name) != before[name])
+
+
+def hint(error):
+    """Returns what to do about a variable that is missing, if that is what is wrong."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    is_ours = trace is not None and trace.tb_frame.f_code is type(os.environ).__getitem__.__code__
+    if isinstance(error, TooEarly):
+        return (
+            "read it in the handler; or write `send-to` for it in syft-app.toml, so that the host "
+            "adds it to requests"
+        )
+    if isinstance(error, KeyError) and is_ours:
+        name = error.args[0]
+        return (
+            f"ask for it in a syft-app.toml beside the program: [secrets.{name}], if it is a "
+            f'secret, or else [app] env = {{ {name} = "…" }}'
+        )
+    return None
