@@ -86,7 +86,6 @@ pub const WIT: Files = files!["wit":
     "types.wit",
     "watch.wit",
     "world.wit",
-    "deps/cli.wit",
     "deps/clocks.wit",
     "deps/filesystem.wit",
     "deps/http.wit",

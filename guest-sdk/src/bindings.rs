@@ -412,201 +412,6 @@ pub mod syft {
 #[rustfmt::skip]
 #[allow(dead_code, clippy::all)]
 pub mod wasi {
-    pub mod cli {
-        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
-        pub mod environment {
-            #[used]
-            #[doc(hidden)]
-            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
-            use super::super::super::_rt;
-            #[allow(unused_unsafe, clippy::all)]
-            /// Get the POSIX-style environment variables.
-            ///
-            /// Each environment variable is provided as a pair of string variable names
-            /// and string value.
-            ///
-            /// Morally, these are a value import, but until value imports are available
-            /// in the component model, this import function should return the same
-            /// values each time it is called.
-            #[allow(async_fn_in_trait)]
-            pub fn get_environment() -> _rt::Vec<(_rt::String, _rt::String)> {
-                unsafe {
-                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
-                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
-                    struct RetArea(
-                        [::core::mem::MaybeUninit<
-                            u8,
-                        >; 2 * ::core::mem::size_of::<*const u8>()],
-                    );
-                    let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 2
-                            * ::core::mem::size_of::<*const u8>()],
-                    );
-                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
-                    #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "wasi:cli/environment@0.2.12")]
-                    unsafe extern "C" {
-                        #[link_name = "get-environment"]
-                        fn wit_import1(_: *mut u8);
-                    }
-                    #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
-                    }
-                    wit_import1(ptr0);
-                    let l2 = *ptr0.add(0).cast::<*mut u8>();
-                    let l3 = *ptr0
-                        .add(::core::mem::size_of::<*const u8>())
-                        .cast::<usize>();
-                    let base10 = l2;
-                    let len10 = l3;
-                    let mut result10 = _rt::Vec::with_capacity(len10);
-                    for i in 0..len10 {
-                        let base = base10
-                            .add(i * (4 * ::core::mem::size_of::<*const u8>()));
-                        let e10 = {
-                            let l4 = *base.add(0).cast::<*mut u8>();
-                            let l5 = *base
-                                .add(::core::mem::size_of::<*const u8>())
-                                .cast::<usize>();
-                            let len6 = l5;
-                            let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
-                            let l7 = *base
-                                .add(2 * ::core::mem::size_of::<*const u8>())
-                                .cast::<*mut u8>();
-                            let l8 = *base
-                                .add(3 * ::core::mem::size_of::<*const u8>())
-                                .cast::<usize>();
-                            let len9 = l8;
-                            let bytes9 = _rt::Vec::from_raw_parts(l7.cast(), len9, len9);
-                            (_rt::string_lift(bytes6), _rt::string_lift(bytes9))
-                        };
-                        result10.push(e10);
-                    }
-                    _rt::cabi_dealloc(
-                        base10,
-                        len10 * (4 * ::core::mem::size_of::<*const u8>()),
-                        ::core::mem::size_of::<*const u8>(),
-                    );
-                    let result11 = result10;
-                    result11
-                }
-            }
-            #[allow(unused_unsafe, clippy::all)]
-            /// Get the POSIX-style arguments to the program.
-            #[allow(async_fn_in_trait)]
-            pub fn get_arguments() -> _rt::Vec<_rt::String> {
-                unsafe {
-                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
-                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
-                    struct RetArea(
-                        [::core::mem::MaybeUninit<
-                            u8,
-                        >; 2 * ::core::mem::size_of::<*const u8>()],
-                    );
-                    let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 2
-                            * ::core::mem::size_of::<*const u8>()],
-                    );
-                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
-                    #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "wasi:cli/environment@0.2.12")]
-                    unsafe extern "C" {
-                        #[link_name = "get-arguments"]
-                        fn wit_import1(_: *mut u8);
-                    }
-                    #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
-                    }
-                    wit_import1(ptr0);
-                    let l2 = *ptr0.add(0).cast::<*mut u8>();
-                    let l3 = *ptr0
-                        .add(::core::mem::size_of::<*const u8>())
-                        .cast::<usize>();
-                    let base7 = l2;
-                    let len7 = l3;
-                    let mut result7 = _rt::Vec::with_capacity(len7);
-                    for i in 0..len7 {
-                        let base = base7
-                            .add(i * (2 * ::core::mem::size_of::<*const u8>()));
-                        let e7 = {
-                            let l4 = *base.add(0).cast::<*mut u8>();
-                            let l5 = *base
-                                .add(::core::mem::size_of::<*const u8>())
-                                .cast::<usize>();
-                            let len6 = l5;
-                            let bytes6 = _rt::Vec::from_raw_parts(l4.cast(), len6, len6);
-                            _rt::string_lift(bytes6)
-                        };
-                        result7.push(e7);
-                    }
-                    _rt::cabi_dealloc(
-                        base7,
-                        len7 * (2 * ::core::mem::size_of::<*const u8>()),
-                        ::core::mem::size_of::<*const u8>(),
-                    );
-                    let result8 = result7;
-                    result8
-                }
-            }
-            #[allow(unused_unsafe, clippy::all)]
-            /// Return a path that programs should use as their initial current working
-            /// directory, interpreting `.` as shorthand for this.
-            #[allow(async_fn_in_trait)]
-            pub fn initial_cwd() -> ::core::option::Option<_rt::String> {
-                unsafe {
-                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
-                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
-                    struct RetArea(
-                        [::core::mem::MaybeUninit<
-                            u8,
-                        >; 3 * ::core::mem::size_of::<*const u8>()],
-                    );
-                    let mut ret_area = RetArea(
-                        [::core::mem::MaybeUninit::uninit(); 3
-                            * ::core::mem::size_of::<*const u8>()],
-                    );
-                    let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
-                    #[cfg(target_arch = "wasm32")]
-                    #[link(wasm_import_module = "wasi:cli/environment@0.2.12")]
-                    unsafe extern "C" {
-                        #[link_name = "initial-cwd"]
-                        fn wit_import1(_: *mut u8);
-                    }
-                    #[cfg(not(target_arch = "wasm32"))]
-                    unsafe extern "C" fn wit_import1(_: *mut u8) {
-                        unreachable!()
-                    }
-                    wit_import1(ptr0);
-                    let l2 = i32::from(*ptr0.add(0).cast::<u8>());
-                    let result6 = match l2 {
-                        0 => None,
-                        1 => {
-                            let e = {
-                                let l3 = *ptr0
-                                    .add(::core::mem::size_of::<*const u8>())
-                                    .cast::<*mut u8>();
-                                let l4 = *ptr0
-                                    .add(2 * ::core::mem::size_of::<*const u8>())
-                                    .cast::<usize>();
-                                let len5 = l4;
-                                let bytes5 = _rt::Vec::from_raw_parts(
-                                    l3.cast(),
-                                    len5,
-                                    len5,
-                                );
-                                _rt::string_lift(bytes5)
-                            };
-                            Some(e)
-                        }
-                        _ => _rt::invalid_enum_discriminant(),
-                    };
-                    result6
-                }
-            }
-        }
-    }
     pub mod clocks {
         /// WASI Monotonic Clock is a clock API intended to let users measure elapsed
         /// time.
@@ -12217,9 +12022,9 @@ macro_rules! __export_watching_app_impl {
         #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.61.1:syft:app@0.1.0:watching-app:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 8734] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 8616] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x9bC\x01A\x02\x01A,\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xa5B\x01A\x02\x01A*\x01\
 B\x06\x01@\0\0s\x04\0\x08datasite\x01\0\x04\0\x03app\x01\0\x01@\0\0w\x04\0\x09ti\
 me-left\x01\x01\x04\0\x0fidempotency-key\x01\0\x03\0\x16syft:app/context@0.1.0\x05\
 \0\x01B\x04\x01m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\
@@ -12373,35 +12178,32 @@ h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8
 \x18future-incoming-response\x03\0\x04\x02\x03\x02\x01\x14\x04\0\x0aerror-code\x03\
 \0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07requ\
 est\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-ha\
-ndler@0.2.12\x05\x15\x01B\x0a\x01o\x02ss\x01p\0\x01@\0\0\x01\x04\0\x0fget-enviro\
-nment\x01\x02\x01ps\x01@\0\0\x03\x04\0\x0dget-arguments\x01\x04\x01ks\x01@\0\0\x05\
-\x04\0\x0binitial-cwd\x01\x06\x03\0\x1bwasi:cli/environment@0.2.12\x05\x16\x01B\x11\
-\x01x\x04\0\x09timestamp\x03\0\0\x01o\x02ss\x04\0\x06header\x03\0\x02\x01m\x06\x03\
-get\x04head\x04post\x03put\x05patch\x06delete\x04\0\x06method\x03\0\x04\x01m\x03\
-\x07claimed\x06folder\x06signed\x04\0\x0csender-proof\x03\0\x06\x01p\x03\x01p}\x01\
-k\x09\x01r\x0a\x02ids\x08endpoints\x06senders\x0csender-proof\x07\x03urls\x06met\
-hod\x05\x07headers\x08\x04body\x0a\x07created\x01\x07expires\x01\x04\0\x07reques\
-t\x03\0\x0b\x01r\x03\x06status{\x07headers\x08\x04body\x0a\x04\0\x08response\x03\
-\0\x0d\x01r\x03\x04kinds\x07messages\x07handlers\x04\0\x07failure\x03\0\x0f\x03\0\
-\x14syft:app/types@0.1.0\x05\x17\x02\x03\0\x0c\x07failure\x01B\x12\x02\x03\x02\x01\
-\x18\x04\0\x07failure\x03\0\0\x01m\x04\x07created\x08modified\x05moved\x07delete\
-d\x04\0\x0aevent-kind\x03\0\x02\x01n\x04\x07created\x08modified\x05moved\x07dele\
-ted\x04\0\x0bevent-kinds\x03\0\x04\x01ps\x01r\x02\x08patterns\x06\x06events\x05\x04\
-\0\x05watch\x03\0\x07\x01ks\x01r\x06\x02ids\x05watchy\x04kind\x03\x04paths\x0amo\
-ved-from\x09\x07attempty\x04\0\x05event\x03\0\x0a\x01p\x08\x01@\0\0\x0c\x04\0\x07\
-watches\x01\x0d\x01j\0\x01\x01\x01@\x01\x05event\x0b\0\x0e\x04\0\x08on-event\x01\
-\x0f\x04\0\x14syft:app/watch@0.1.0\x05\x19\x02\x03\0\x0c\x07request\x02\x03\0\x0c\
-\x08response\x01B\x14\x02\x03\x02\x01\x18\x04\0\x07failure\x03\0\0\x02\x03\x02\x01\
-\x1a\x04\0\x07request\x03\0\x02\x02\x03\x02\x01\x1b\x04\0\x08response\x03\0\x04\x01\
-ks\x01r\x04\x04names\x09type-jsons\x0bschema-json\x06\x08required\x7f\x04\0\x09p\
-arameter\x03\0\x07\x01p\x08\x01r\x05\x04paths\x0bdescription\x06\x0aparameters\x09\
-\x0creturns-jsons\x13returns-schema-json\x06\x04\0\x08endpoint\x03\0\x0a\x01q\x02\
-\x11invalid-arguments\x01s\0\x06failed\x01\x01\0\x04\0\x05error\x03\0\x0c\x01p\x0b\
-\x01@\0\0\x0e\x04\0\x09endpoints\x01\x0f\x01j\x01\x05\x01\x0d\x01@\x01\x07reques\
-t\x03\0\x10\x04\0\x06handle\x01\x11\x04\0\x12syft:app/rpc@0.1.0\x05\x1c\x04\0\x1b\
-syft:app/watching-app@0.1.0\x04\0\x0b\x12\x01\0\x0cwatching-app\x03\0\0\0G\x09pr\
-oducers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x06\
-0.61.1";
+ndler@0.2.12\x05\x15\x01B\x11\x01x\x04\0\x09timestamp\x03\0\0\x01o\x02ss\x04\0\x06\
+header\x03\0\x02\x01m\x06\x03get\x04head\x04post\x03put\x05patch\x06delete\x04\0\
+\x06method\x03\0\x04\x01m\x03\x07claimed\x06folder\x06signed\x04\0\x0csender-pro\
+of\x03\0\x06\x01p\x03\x01p}\x01k\x09\x01r\x0a\x02ids\x08endpoints\x06senders\x0c\
+sender-proof\x07\x03urls\x06method\x05\x07headers\x08\x04body\x0a\x07created\x01\
+\x07expires\x01\x04\0\x07request\x03\0\x0b\x01r\x03\x06status{\x07headers\x08\x04\
+body\x0a\x04\0\x08response\x03\0\x0d\x01r\x03\x04kinds\x07messages\x07handlers\x04\
+\0\x07failure\x03\0\x0f\x03\0\x14syft:app/types@0.1.0\x05\x16\x02\x03\0\x0b\x07f\
+ailure\x01B\x12\x02\x03\x02\x01\x17\x04\0\x07failure\x03\0\0\x01m\x04\x07created\
+\x08modified\x05moved\x07deleted\x04\0\x0aevent-kind\x03\0\x02\x01n\x04\x07creat\
+ed\x08modified\x05moved\x07deleted\x04\0\x0bevent-kinds\x03\0\x04\x01ps\x01r\x02\
+\x08patterns\x06\x06events\x05\x04\0\x05watch\x03\0\x07\x01ks\x01r\x06\x02ids\x05\
+watchy\x04kind\x03\x04paths\x0amoved-from\x09\x07attempty\x04\0\x05event\x03\0\x0a\
+\x01p\x08\x01@\0\0\x0c\x04\0\x07watches\x01\x0d\x01j\0\x01\x01\x01@\x01\x05event\
+\x0b\0\x0e\x04\0\x08on-event\x01\x0f\x04\0\x14syft:app/watch@0.1.0\x05\x18\x02\x03\
+\0\x0b\x07request\x02\x03\0\x0b\x08response\x01B\x14\x02\x03\x02\x01\x17\x04\0\x07\
+failure\x03\0\0\x02\x03\x02\x01\x19\x04\0\x07request\x03\0\x02\x02\x03\x02\x01\x1a\
+\x04\0\x08response\x03\0\x04\x01ks\x01r\x04\x04names\x09type-jsons\x0bschema-jso\
+n\x06\x08required\x7f\x04\0\x09parameter\x03\0\x07\x01p\x08\x01r\x05\x04paths\x0b\
+description\x06\x0aparameters\x09\x0creturns-jsons\x13returns-schema-json\x06\x04\
+\0\x08endpoint\x03\0\x0a\x01q\x02\x11invalid-arguments\x01s\0\x06failed\x01\x01\0\
+\x04\0\x05error\x03\0\x0c\x01p\x0b\x01@\0\0\x0e\x04\0\x09endpoints\x01\x0f\x01j\x01\
+\x05\x01\x0d\x01@\x01\x07request\x03\0\x10\x04\0\x06handle\x01\x11\x04\0\x12syft\
+:app/rpc@0.1.0\x05\x1b\x04\0\x1bsyft:app/watching-app@0.1.0\x04\0\x0b\x12\x01\0\x0c\
+watching-app\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
+0.258.3\x10wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -12414,8 +12216,8 @@ pub use __export_watching_app_impl as export_app;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 8142] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xab>\x01A\x02\x01A%\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 8024] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb5=\x01A\x02\x01A#\x01\
 B\x06\x01@\0\0s\x04\0\x08datasite\x01\0\x04\0\x03app\x01\0\x01@\0\0w\x04\0\x09ti\
 me-left\x01\x01\x04\0\x0fidempotency-key\x01\0\x03\0\x16syft:app/context@0.1.0\x05\
 \0\x01B\x04\x01m\x05\x05trace\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\
@@ -12569,20 +12371,17 @@ h\x07\x01k\x1b\x01@\x01\x03err\x8b\x01\0\x8c\x01\x04\0\x0fhttp-error-code\x01\x8
 \x18future-incoming-response\x03\0\x04\x02\x03\x02\x01\x14\x04\0\x0aerror-code\x03\
 \0\x06\x01i\x01\x01i\x03\x01k\x09\x01i\x05\x01j\x01\x0b\x01\x07\x01@\x02\x07requ\
 est\x08\x07options\x0a\0\x0c\x04\0\x06handle\x01\x0d\x03\0!wasi:http/outgoing-ha\
-ndler@0.2.12\x05\x15\x01B\x0a\x01o\x02ss\x01p\0\x01@\0\0\x01\x04\0\x0fget-enviro\
-nment\x01\x02\x01ps\x01@\0\0\x03\x04\0\x0dget-arguments\x01\x04\x01ks\x01@\0\0\x05\
-\x04\0\x0binitial-cwd\x01\x06\x03\0\x1bwasi:cli/environment@0.2.12\x05\x16\x01B\x11\
-\x01x\x04\0\x09timestamp\x03\0\0\x01o\x02ss\x04\0\x06header\x03\0\x02\x01m\x06\x03\
-get\x04head\x04post\x03put\x05patch\x06delete\x04\0\x06method\x03\0\x04\x01m\x03\
-\x07claimed\x06folder\x06signed\x04\0\x0csender-proof\x03\0\x06\x01p\x03\x01p}\x01\
-k\x09\x01r\x0a\x02ids\x08endpoints\x06senders\x0csender-proof\x07\x03urls\x06met\
-hod\x05\x07headers\x08\x04body\x0a\x07created\x01\x07expires\x01\x04\0\x07reques\
-t\x03\0\x0b\x01r\x03\x06status{\x07headers\x08\x04body\x0a\x04\0\x08response\x03\
-\0\x0d\x01r\x03\x04kinds\x07messages\x07handlers\x04\0\x07failure\x03\0\x0f\x03\0\
-\x14syft:app/types@0.1.0\x05\x17\x04\0;syft:app/watching-app-with-all-of-its-exp\
-orts-removed@0.1.0\x04\0\x0b2\x01\0,watching-app-with-all-of-its-exports-removed\
-\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10\
-wit-bindgen-rust\x060.61.1";
+ndler@0.2.12\x05\x15\x01B\x11\x01x\x04\0\x09timestamp\x03\0\0\x01o\x02ss\x04\0\x06\
+header\x03\0\x02\x01m\x06\x03get\x04head\x04post\x03put\x05patch\x06delete\x04\0\
+\x06method\x03\0\x04\x01m\x03\x07claimed\x06folder\x06signed\x04\0\x0csender-pro\
+of\x03\0\x06\x01p\x03\x01p}\x01k\x09\x01r\x0a\x02ids\x08endpoints\x06senders\x0c\
+sender-proof\x07\x03urls\x06method\x05\x07headers\x08\x04body\x0a\x07created\x01\
+\x07expires\x01\x04\0\x07request\x03\0\x0b\x01r\x03\x06status{\x07headers\x08\x04\
+body\x0a\x04\0\x08response\x03\0\x0d\x01r\x03\x04kinds\x07messages\x07handlers\x04\
+\0\x07failure\x03\0\x0f\x03\0\x14syft:app/types@0.1.0\x05\x16\x04\0;syft:app/wat\
+ching-app-with-all-of-its-exports-removed@0.1.0\x04\0\x0b2\x01\0,watching-app-wi\
+th-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
+wit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -8,8 +8,6 @@ written down, and a call can tell whether it would read something else.
 import json
 import os
 
-from syft_guest import host
-
 # Set where a program that has read a variable too early is loaded again in a call. Without
 # that, it is told.
 is_loaded_again = False
@@ -17,12 +15,12 @@ is_loaded_again = False
 # What the program has read while it was loaded, `None` for what was not there.
 _read = {}
 _has_read_all = False
-# What it was given, of that the secrets, and of those the ones which nobody knows before a call.
+# What it was given, and of that the secrets which nobody knows before a call.
 _given = {}
-_secrets = set()
 _unknown = set()
-# What it has set or removed by itself, which it would do in each call.
+# What it has set or removed by itself, as it would in each call, and what it left there.
 _own = set()
+_left = {}
 
 
 class TooEarly(RuntimeError):
@@ -64,7 +62,6 @@ def begin_build(path):
     _given.update(told["variables"])
     for secret in told["secrets"]:
         _given[secret["name"]] = secret["stand_in"]
-        _secrets.add(secret["name"])
         if secret["is_read"]:
             _unknown.add(secret["name"])
     for name in list(os.environ):
@@ -75,6 +72,7 @@ def begin_build(path):
 
 def end_build():
     """The program is loaded, and holds of its variables what it holds."""
+    _left.update((name, os.environ.get(name)) for name in _own)
     _keep_in(dict(os.environ._data.items()))
 
 
@@ -84,12 +82,12 @@ def _keep_in(data):
 
 
 def begin():
-    """Gives a call the variables that the host has for it."""
-    # Those that are not set are not there.
-    for name in _secrets - _own:
-        os.environ.pop(name, None)
-    for name, value in host.environment.get_environment():
-        if name not in _own and os.environ.get(name) != value:
+    """Puts the program's own variables back. componentize-py has emptied `os.environ` after the
+    build, and fills it in a call with what the host has."""
+    for name, value in _left.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
             os.environ[name] = value
 
 

@@ -2,12 +2,12 @@
 
 try:
     from componentize_py_types import Err
-    from wit_world.imports import batch, context, environment, log, outgoing_handler, poll, store
+    from wit_world.imports import batch, context, log, outgoing_handler, poll, store
     from wit_world.imports import monotonic_clock as clock
     from wit_world.imports import wasi_http_types as http
 except ImportError:
     # Outside a component, where the SDK is tested.
-    batch = clock = context = environment = http = log = outgoing_handler = poll = store = None
+    batch = clock = context = http = log = outgoing_handler = poll = store = None
     Err = Exception
 
 # While the component is being built there is no owner, no state and no log.
