@@ -148,6 +148,7 @@ fn whole_bodies_are_given_as_in_the_release() {
 const SANDBOXED: [&str; 3] = ["--allow-all-requested", "--include", "settings.json"];
 
 fn check_sandboxed(options: &[&str], behaviour: &str) {
+    build_wheels();
     let options = [&SANDBOXED[..], options].concat();
     check(&app("sandboxed"), &options, behaviour);
 }
@@ -177,6 +178,7 @@ fn lines_of_the_log_have_their_levels() {
     let Some(python) = venv::python() else {
         return;
     };
+    build_wheels();
     let site = Site::new();
     let host = Host::start(
         &site,

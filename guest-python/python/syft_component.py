@@ -3,18 +3,18 @@
 import gc
 
 from componentize_py_types import Err
-from syft_guest import alone, kept_files, log, owner, state
+from syft_guest import alone, kept_files, log, start, state
 from syft_guest.web import clients, sockets, tls
 
 # Before anything that looks for `ssl` when it is imported, as asyncio does.
-for _part in (sockets, tls, clients, alone, log, owner, state, kept_files):
+for _part in (sockets, tls, clients, alone, log, start, state, kept_files):
     _part.install()
 
 from syft_guest import loop  # noqa: E402
 
 loop.install()
 
-from syft_guest import calls, program, rehearsal, schema  # noqa: E402
+from syft_guest import calls, program, rehearsal  # noqa: E402
 
 from wit_world import exports  # noqa: E402
 from wit_world.exports import rpc, watch  # noqa: E402
@@ -23,11 +23,10 @@ from wit_world.imports import syft_app_types as types  # noqa: E402
 program.load()
 
 
-def _described(endpoint):
+def _described(entry):
     # In the words of the release, then in those of JSON Schema.
-    entry = schema.entry(endpoint)
     return rpc.Endpoint(
-        path=endpoint.path,
+        path=entry["path"],
         description=entry["description"],
         parameters=[rpc.Parameter(**parameter) for parameter in entry["parameters"]],
         returns_json=entry["returns_json"],
@@ -36,17 +35,17 @@ def _described(endpoint):
 
 
 # Made now, so that being asked costs nothing.
-_ENDPOINTS = [_described(endpoint) for _, endpoint in calls.endpoints()]
+_ENDPOINTS = [_described(entry) for entry in program.described()]
 
 
 def _watch(one):
     kinds = watch.EventKinds(0)
-    for kind in one.kinds():
+    for kind in one["kinds"]:
         kinds |= watch.EventKinds[kind.upper()]
-    return watch.Watch(patterns=one.patterns, events=kinds)
+    return watch.Watch(patterns=one["patterns"], events=kinds)
 
 
-_WATCHES = [_watch(one) for _, one in calls.watches()]
+_WATCHES = [_watch(one) for one in program.watched()]
 
 
 def _failure(failed):

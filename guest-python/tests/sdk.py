@@ -12,11 +12,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
-from syft_guest import alone, analyse, apps, calls, host, log, loop, owner, program, state
+from syft_guest import alone, analyse, apps, calls, failure_report, host, log, loop, program, start
+from syft_guest import state
 from syft_guest.web import wire
 from watchdog import events
 
-for part in (alone, loop, log, owner, state):
+for part in (alone, loop, log, start, state):
     part.install()
 
 BEHAVIOURS = {}
@@ -54,25 +55,28 @@ host.Bucket = Bucket
 host.datasite = lambda: "owner@example.com"
 host.app = lambda: "app"
 LOGGED = []
+BUILDS = tempfile.mkdtemp()
 host.write_log = lambda level, message: LOGGED.append((level, message))
 
 
 def load(text, **others):
     """Runs a program as when it is built; returns what is reported, if it fails."""
     apps.clear()
-    host.is_call = alone.has_started = False
-    folder = tempfile.mkdtemp()
+    host.is_call = host.is_handling = alone.has_started = False
+    folder = tempfile.mkdtemp(dir=BUILDS)
+    start.FOLDER = f"{folder}.d/syft_start"
     program.FOLDER = folder
     program.NAME = f"{folder}/name"
     program.APP = f"{folder}/app"
+    program.PLAN = f"{folder}/plan"
     Path(program.NAME).write_text("my-app.py")
     for name, content in {"my-app.py": text, **others}.items():
         Path(folder, name).write_text(content)
     said = io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
         program.load()
-    lines = [line for line in said.getvalue().splitlines() if line.startswith(program.ERROR)]
-    return json.loads(lines[0].removeprefix(program.ERROR)) if lines else None
+    lines = [line for line in said.getvalue().splitlines() if line.startswith(failure_report.ERROR)]
+    return json.loads(lines[0].removeprefix(failure_report.ERROR)) if lines else None
 
 
 def loaded(text):
@@ -83,7 +87,7 @@ def loaded(text):
 
 def fresh(app):
     """Stands for a fresh instance: the state knows nothing of the store."""
-    host.is_call = True
+    host.is_call = host.is_handling = True
     Bucket.writes = []
     initial = app._state._initial
     app._state = state.State()
@@ -301,7 +305,9 @@ def watches_are_called_with_events_of_watchdog():
     except calls.Failed as failed:
         assert (failed.kind, failed.handler) == ("OSError", "h"), failed
         assert failed.message.startswith("no\n\nTraceback")
-    assert STORE == {}, "what fails changes nothing"
+    assert "path" not in STORE, "what fails changes nothing"
+    told = [text for level, text in LOGGED if level == "warn"]
+    assert len(told) == 1 and told[0].startswith("a handler changed seen, "), told
 
 
 @behaviour
@@ -357,7 +363,7 @@ def the_loop_waits_for_time_alone():
     async def naps():
         return await asyncio.gather(asyncio.sleep(0.01, 1), asyncio.sleep(0.02, 2))
 
-    host.is_call = True
+    host.is_call = host.is_handling = True
     assert loop.run(naps()) == [1, 2]
 
     async def never():

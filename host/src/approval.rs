@@ -113,7 +113,7 @@ pub fn approve(
     flags: &ApprovalFlags,
     approvals: &Approvals,
 ) -> Result<Approved, CommandError> {
-    let wants_files = manifest.files != Files::default();
+    let wants_files = manifest.files.need_approval();
     let wants_http = !manifest.http.allow.is_empty();
     if !wants_files && flags.is_about_files() {
         ui.status("note: the app asks for no files, so there is nothing to allow");
@@ -213,7 +213,7 @@ fn ask(
 /// Returns in words what kind of things an app asks for.
 fn asked_for(manifest: &Manifest) -> String {
     let kinds = [
-        ("files", manifest.files != Files::default()),
+        ("files", manifest.files.need_approval()),
         ("HTTP requests", !manifest.http.allow.is_empty()),
         ("secrets", !manifest.secrets.is_empty()),
     ];

@@ -239,6 +239,11 @@ impl Config {
         PrivateFolder::new(self.apps.join(self.email.as_str()).join(app.as_str()))
     }
 
+    /// Returns the private folder of what calls have only as long as they run.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.serving.join("temporary")
+    }
+
     /// Returns the private folder that says which components are being asked what they serve.
     pub(crate) fn asking(&self) -> PathBuf {
         self.serving.join("asking")

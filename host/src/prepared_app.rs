@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde_json::Value;
 use syft_manifest::worlds::OFFERED_IN_WORDS;
@@ -13,6 +14,7 @@ use syft_protocol::address::AppName;
 use crate::asking::{Asking, AskingError};
 use crate::config::Config;
 use crate::error::CommandError;
+use syft_runtime::cache_bounds::delete_forgotten;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::capability::http::HttpAccess;
 use syft_runtime::capability::{AppAccess, EnvironmentAccess, MissingSecret};
@@ -160,6 +162,10 @@ impl PreparedApp {
         let folder = config.app_folder(&name);
         fs::create_dir_all(&config.datasites)?;
         let files = FileAccess::new(&config.datasites, &self.grants, &config.email, &name)?;
+        let temporary = config.temporary();
+        // What a host left that was killed.
+        delete_forgotten(&temporary, SystemTime::now())?;
+        let files = files.with_temporary(temporary);
         let limits = self.loaded.limits().clone();
         let http = HttpAccess::new(&self.grants.http, &limits);
         // A damaged state is repaired first, which takes a while.

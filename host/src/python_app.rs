@@ -19,8 +19,8 @@ mod wheels;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use syft_manifest::sanitize::plain;
-use syft_manifest::{Manifest, Problem, VariableName, section};
+use syft_manifest::sanitize::{plain, quoted};
+use syft_manifest::{Manifest, Problem, ProgramMemory, VariableName, section};
 use syft_protocol::grant::PathPattern;
 
 use crate::built_app::{self, BuiltApp};
@@ -30,7 +30,7 @@ use crate::ui::Ui;
 use analysis::Analysis;
 use cache::Kept;
 use requirements::Requirements;
-use stage::Stage;
+use stage::{Plan, Reason, Stage};
 use syft_runtime::child::End;
 use tools::Tools;
 
@@ -107,8 +107,10 @@ pub(crate) fn build_app(
         Some(authored) => authored,
         None => (analysis.manifest(ui)?, Vec::new()),
     };
+    let manifest = with_own_folder(manifest)?;
     let manifest = manifest.with_args(inputs.arguments).map_err(unfit)?;
-    stage.take(program, &analysis.files, &manifest.args)?;
+    let memory = manifest.memory.unwrap_or(ProgramMemory::Fresh);
+    stage.take(program, &analysis.files, &manifest.args, memory)?;
     stage.take_environment(&manifest, inputs.variables)?;
     // A name that cannot be is found out before the long part.
     if let Some(name) = &analysis.name {
@@ -153,12 +155,39 @@ fn build(
     ui.status(&format!("building {}", shown.display()));
     tools.install(requirements, wheels, &stage.packages())?;
     stage.give_way()?;
+    componentize(ui, tools, stage, program)?;
+    if let Some(plan) = stage.plan()? {
+        say_why(ui, program, &plan);
+        componentize(ui, tools, stage, program)?;
+    }
+    stage.app_name()
+}
+
+fn say_why(ui: Ui, program: &PythonProgram, plan: &Plan) {
+    const MAX_SHOWN: usize = 3;
+    let shown = plain(&program.path().display().to_string());
+    ui.status(&format!(
+        "note: {shown} starts in each call, for its start needs what only a call has:"
+    ));
+    for Reason { what, line } in plan.reasons.iter().take(MAX_SHOWN) {
+        ui.status(&quoted(&format!("{line} {what}")));
+    }
+}
+
+/// Runs the builder, and says what is wrong with the program if it fails.
+fn componentize(
+    ui: Ui,
+    tools: &Tools,
+    stage: &Stage,
+    program: &PythonProgram,
+) -> Result<(), CommandError> {
+    let shown = program.path();
     let ended = tools.componentize(stage)?;
-    let endless = "code outside of handlers runs once, while the app is built: \
+    let endless = "code outside of handlers runs while the app is built: \
                    let it end with box.run_forever()";
     let shown = shown.display();
     match ended.end {
-        End::Exited(0) => stage.app_name(),
+        End::Exited(0) => Ok(()),
         End::Exited(_) => {
             let said = String::from_utf8_lossy(&ended.stderr);
             Err(report::explain(ui, program, &said))
@@ -176,6 +205,16 @@ fn build(
 
 fn unfit(problem: Problem) -> CommandError {
     CommandError::new(problem.message).hint(problem.help)
+}
+
+/// Adds the app's own folder, which every program of SyftEvent has.
+fn with_own_folder(mut manifest: Manifest) -> Result<Manifest, CommandError> {
+    let own = PathPattern::parse("{app_data}/**").map_err(CommandError::new)?;
+    if !manifest.files.write.contains(&own) {
+        manifest.files.write.push(own);
+    }
+    // As one would write it, with all that is checked about lists of patterns.
+    Ok(Manifest::from_section(&manifest.to_section())?)
 }
 
 fn fill(
@@ -218,7 +257,11 @@ impl Analysis {
 
     /// Returns the manifest of a program that has none: it asks to read what it watches.
     fn manifest(&self, ui: Ui) -> Result<Manifest, CommandError> {
-        let mut manifest = Manifest::default();
+        let mut manifest = Manifest {
+            // As the program has it under SyftEvent.
+            memory: Some(ProgramMemory::Kept),
+            ..Manifest::default()
+        };
         for pattern in &self.reads {
             match PathPattern::parse(pattern) {
                 Ok(pattern) => manifest.files.read.push(pattern),
@@ -236,7 +279,6 @@ impl Analysis {
                 "hint: ask for these files in a syft-app.toml beside it: [files] read = [\"…\"]",
             );
         }
-        // As one would write it, with all that is checked about lists of patterns.
-        Ok(Manifest::from_section(&manifest.to_section())?)
+        Ok(manifest)
     }
 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{SECRET, SERVER, ask, set};
+use super::{SECRET, SERVER, ask, set, stderr};
 use crate::python::venv;
+use crate::support::client::call;
 use crate::support::guests::repository;
 use crate::support::host::{Ended, Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
@@ -45,7 +46,6 @@ fn a_program_has_its_variables_arguments_and_secrets() {
     assert_eq!(seen["variables"], variables(&[]), "nothing is set yet");
     assert_eq!(seen["argv"], json!(["app.py", "--project", "x y"]));
     assert_eq!(seen["mode"], "quick");
-    assert_eq!(seen["copied"], json!(["API_KEY", "CHANGED", "MODE"]));
     set(&site, "PASSWORD", "first\u{fc}");
     set(&site, "API_KEY", SECRET);
     let key = ("API_KEY", "added-by-the-host-API_KEY");
@@ -77,40 +77,39 @@ fn a_program_has_its_variables_arguments_and_secrets() {
     assert_eq!(ask(&host, "seen", &json!({}))["mode"], "slow");
 }
 
-/// Each of these cannot be built, and says in which line and what to do.
+/// It is not there while the app is built, so the program starts in each call.
 #[test]
-fn what_is_read_too_early_is_said_when_it_is_built() {
+fn a_program_that_reads_a_secret_at_its_start_has_it() {
     if venv::python().is_none() {
         return;
     }
     let site = Site::new();
-    for (line, said) in [
-        (
-            "PASSWORD = os.getenv('PASSWORD')",
-            [
-                "PASSWORD is read while the app is built, where there are no secrets",
-                "read it in the handler; or write `send-to` for it in syft-app.toml",
-            ],
-        ),
-        (
-            "KEY = os.environ['MISSING_KEY']",
-            [
-                "KeyError",
-                "ask for it in a syft-app.toml beside the program: [secrets.MISSING_KEY]",
-            ],
-        ),
-    ] {
-        let text = format!(
-            "import os\nfrom syft_event import SyftEvents\n{line}\nbox = SyftEvents('app')\n"
-        );
-        let folder = program(&site, &text, "[secrets.PASSWORD]\n");
-        let mut command = syft_host(&site);
-        command.arg("build").arg(&folder).args(["--email", OWNER]);
-        command.current_dir(site.path());
-        let refused = Ended::of(&output(&mut command)).refused();
-        for words in said {
-            assert!(refused.contains(words), "{refused}");
-        }
-        assert!(refused.contains(line), "{refused}");
+    let text = "import os\nfrom syft_event import SyftEvents\n\
+                PASSWORD = os.environ['PASSWORD']\nbox = SyftEvents('app')\n\
+                @box.on_request('/told')\ndef told() -> str:\n    return PASSWORD\n";
+    let folder = program(&site, text, "[secrets.PASSWORD]\n");
+    set(&site, "PASSWORD", "first");
+    let host = Host::start(&site, &folder, &["--allow-all-requested"]);
+    assert!(stderr(&site).contains("reads the secret PASSWORD"));
+    assert_eq!(call(&host.rpc, "told", "{}").text(), "first");
+    set(&site, "PASSWORD", "second");
+    assert_eq!(call(&host.rpc, "told", "{}").text(), "second");
+}
+
+#[test]
+fn a_variable_that_is_missing_is_named_with_what_to_do() {
+    if venv::python().is_none() {
+        return;
+    }
+    let site = Site::new();
+    let line = "KEY = os.environ['MISSING_KEY']";
+    let text = format!("import os\nfrom syft_event import SyftEvents\n{line}\n");
+    let folder = program(&site, &text, "[secrets.PASSWORD]\n");
+    let mut command = syft_host(&site);
+    command.arg("build").arg(&folder).args(["--email", OWNER]);
+    let refused = Ended::of(&output(command.current_dir(site.path()))).refused();
+    let hint = "ask for it in a syft-app.toml beside the program: [secrets.MISSING_KEY]";
+    for words in ["KeyError", line, hint] {
+        assert!(refused.contains(words), "{refused}");
     }
 }

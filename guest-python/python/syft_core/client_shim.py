@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
-from syft_guest.owner import APP, DATASITE
+from syft_guest import start
 
 from .config import SyftClientConfig
 from .url import SyftBoxURL
@@ -13,10 +13,7 @@ from .workspace import SyftWorkspace
 
 
 class Client:
-    """Names the owner and where things are: `/datasites` holds what the app may see.
-
-    Each is known only in a call. Before, it stands for what it will be.
-    """
+    """Names the owner and where things are: `/datasites` holds what the app may see."""
 
     def __init__(self, conf: Optional[SyftClientConfig] = None):
         self.config = conf or SyftClientConfig()
@@ -38,7 +35,7 @@ class Client:
 
     @property
     def my_datasite(self) -> Path:
-        return self.datasites / DATASITE
+        return self.datasites / self.email
 
     datasite_path = my_datasite
 
@@ -47,13 +44,13 @@ class Client:
     ) -> Path:
         """Returns the folder of an app, of this one if none is named."""
         below = self.my_datasite if datasite is None else self.datasites / datasite
-        return below / "app_data" / (APP if app_request_name is None else app_request_name)
+        return below / "app_data" / start.app_name(app_request_name)
 
     api_data = app_data
 
     def own_app_data(self, app_name: str) -> Path:
         """Returns the folder of this app, by whatever name the owner serves it."""
-        return self.app_data()
+        return self.app_data(app_name)
 
     def makedirs(self, *paths) -> None:
         for path in paths:

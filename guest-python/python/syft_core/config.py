@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from syft_guest import host
-from syft_guest.owner import DATASITES, OwnPath, Owner
+from syft_guest import start
 
 
 class SyftClientConfig:
@@ -15,8 +14,8 @@ class SyftClientConfig:
 
     @property
     def email(self) -> str:
-        return host.datasite() if host.is_call else Owner()
+        return start.email()
 
     @property
     def data_dir(self) -> Path:
-        return OwnPath(DATASITES).parent
+        return Path(start.datasites()).parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from syft_guest.owner import DATASITES, OwnPath
+from syft_guest import start
 
 
 class SyftWorkspace:
@@ -12,4 +12,4 @@ class SyftWorkspace:
 
     @property
     def datasites(self) -> Path:
-        return OwnPath(DATASITES)
+        return Path(start.datasites())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from pathlib import Path
 from typing import Callable, Optional
 
 from loguru import logger
@@ -70,10 +71,16 @@ class PeriodicCleanup:
         self.cleanup_expiry_str = cleanup_expiry
         self.client = client or Client.load()
         self.on_cleanup_complete = on_cleanup_complete
-        self.app_dir = self.client.app_data(self.app_name)
-        self.app_rpc_dir = self.app_dir / "rpc"
         self.stats = CleanupStats()
         self._is_running = False
+
+    @property
+    def app_dir(self) -> Path:
+        return self.client.app_data(self.app_name)
+
+    @property
+    def app_rpc_dir(self) -> Path:
+        return self.app_dir / "rpc"
 
     def start(self) -> None:
         self._is_running = True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Callable, List, Optional, Type, Union
 
 from syft_core import Client
-from syft_guest import alone, apps
+from syft_guest import alone, apps, start
 from syft_guest.endpoint import Endpoint
 from syft_guest.state import State
 from syft_guest.watches import Watch
@@ -30,9 +31,8 @@ DEFAULT_WATCH_EVENTS: List[Type[FileSystemEvent]] = [
 class SyftEvents:
     """An app: its endpoints, its watches and its state.
 
-    The program is run once, when its component is built. Each request and each event is
-    then served by a fresh copy of what that left in memory: `state` alone is kept from one
-    to the next.
+    Each request and each event is served by a fresh copy of what the start of the program left
+    in memory. `state` is kept from one to the next, and memory where the app asks for it.
     """
 
     def __init__(
@@ -47,8 +47,6 @@ class SyftEvents:
         self.app_name = app_name
         self.schema = publish_schema
         self.client = client or Client.load()
-        self.app_dir = self.client.own_app_data(app_name)
-        self.app_rpc_dir = self.app_dir / "rpc"
         self.debug_mode = debug_mode
         self._state = State()
         self._endpoints: dict[str, Endpoint] = {}
@@ -57,6 +55,15 @@ class SyftEvents:
             app_name, cleanup_interval, cleanup_expiry, client=self.client
         )
         apps.add(self)
+        start.make_own_folder(app_name)
+
+    @property
+    def app_dir(self) -> Path:
+        return self.client.own_app_data(self.app_name)
+
+    @property
+    def app_rpc_dir(self) -> Path:
+        return self.app_dir / "rpc"
 
     @property
     def state(self) -> State:

@@ -1,7 +1,7 @@
 """A sandbox has one thread. What would start another one does its work at once.
 
-A program also runs when its component is built, where nothing is ever served: one that
-waits for the end of its service finds it ended.
+A program starts where nothing is served yet, when its component is built or before a handler: one
+that waits for the end of its service finds it ended.
 """
 
 import concurrent.futures
@@ -20,7 +20,7 @@ _depth = 0
 
 
 def sleep(seconds):
-    if not host.is_call:
+    if not host.is_handling:
         _end_waiting()
     _sleep(seconds)
 
@@ -28,7 +28,7 @@ def sleep(seconds):
 def _event_wait(self, timeout=None):
     if self.is_set():
         return True
-    if not host.is_call:
+    if not host.is_handling:
         _end_waiting()
     if timeout is None:
         raise RuntimeError("waits for another thread, and there is none in a sandbox")

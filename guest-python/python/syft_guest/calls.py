@@ -2,21 +2,17 @@
 
 import logging
 import random
-import sys
+import tempfile
 import traceback
 
-from syft_event.server2 import SyftEvents
 from syft_event.types import Request, Response
-from syft_guest import apps, body, environment, host, kept_files, log, models
+from syft_guest import apps, body, handlers, host, log, memory, program, start
 from syft_guest.values import Misfit
 from syft_rpc.protocol import SyftMethod, SyftStatus
 
 # The host keeps 4 KiB of a failure's message.
 _MESSAGE = 1_000
 _TRACEBACK = 2_800
-
-
-_LOG = logging.getLogger("syft_event")
 
 
 class InvalidArguments(Exception):
@@ -33,37 +29,13 @@ class Failed(Exception):
         self.handler = handler
 
 
-def prepare():
-    """Reads all signatures; raises for those that cannot be read."""
-    models.prepare()
-    for app in apps.all_apps():
-        for endpoint in app._endpoints.values():
-            try:
-                endpoint.prepare(Request, SyftEvents)
-            except Exception as error:
-                # Where it is, since the error comes from none of the author's lines.
-                error.handler = endpoint.function
-                raise
-
-
-def endpoints():
-    """Yields each app with each of its endpoints."""
-    for app in apps.all_apps():
-        for endpoint in app._endpoints.values():
-            yield app, endpoint
-
-
-def watches():
-    return [(app, watch) for app in apps.all_apps() for watch in app._watches]
-
-
 def answer(message):
     """Answers a request of the host. Returns `(status, headers, body)`.
 
     Raises `InvalidArguments` or `Failed`.
     """
-    _begin()
-    return answer_by(*_find(message.endpoint), message)
+    app, endpoint = _begin(lambda: _found(message.endpoint))
+    return answer_by(app, endpoint, message)
 
 
 def answer_by(app, endpoint, message):
@@ -91,8 +63,7 @@ def answer_by(app, endpoint, message):
 
 def deliver(index, kind, path, moved_from):
     """Gives an event to its watch. Raises `Failed`."""
-    _begin()
-    _, watch = watches()[index]
+    _, watch = _begin(lambda: handlers.watches()[index])
     try:
         watch.call(kind, path, moved_from)
         _flush()
@@ -102,21 +73,29 @@ def deliver(index, kind, path, moved_from):
         log.flush()
 
 
-def _begin():
+def _begin(find):
+    """Begins a call, and returns what is called."""
     host.is_call = True
-    sys.argv = host.arguments
-    kept_files.begin()
-    environment.begin()
-    for name in environment.changed():
-        _LOG.warning("%s was read when the app was built, and is another one now", name)
     # The snapshot holds one state of the generator, which would repeat itself.
     random.seed()
+    tempfile.tempdir = start.temporary()
+    try:
+        program.begin()
+        found = find()
+        memory.begin()
+        host.is_handling = True
+        return found
+    except InvalidArguments:
+        raise
+    except BaseException as error:
+        log.flush()
+        raise _failed(error, "the start of the program") from None
 
 
-def _find(path):
-    path = "/" + path.strip("/")
-    for app, endpoint in endpoints():
-        if endpoint.path == path:
+def _found(path):
+    for app, endpoint in handlers.endpoints():
+        if endpoint.path == "/" + path.strip("/"):
+            handlers.prepare_one(endpoint)
             return app, endpoint
     raise InvalidArguments(f"no endpoint {path}")
 
@@ -146,6 +125,7 @@ def _response(result):
 def _flush():
     for app in apps.all_apps():
         app._state.flush()
+    memory.end()
 
 
 def _failed(error, handler):
@@ -157,7 +137,7 @@ def _failed(error, handler):
         trace = "".join(traceback.format_exception(type(error), error, _own_part(error)))
     except Exception:
         trace = ""
-    _LOG.debug("%s failed: %s", handler, message)
+    logging.getLogger("syft_event").debug("%s failed: %s", handler, message)
     text = f"{_cut(message, _MESSAGE)}\n\n{_cut_front(trace, _TRACEBACK)}".strip()
     return Failed(type(error).__name__, _printable(text), handler)
 

@@ -1,16 +1,15 @@
 """Environment variables: while the program is loaded those of its manifest, and in a call those
 that the host gives.
 
-A program that has read one when it was loaded goes on with what it read. So what is read then is
-written down, and a call can tell whether it would read something else.
+A program that has read one when it was loaded goes on with what it read. So one that reads what
+only a call has starts in each call, and what else is read is written down: a call can tell
+whether it would read something else.
 """
 
-import json
+import logging
 import os
 
-# Set where a program that has read a variable too early is loaded again in a call. Without
-# that, it is told.
-is_loaded_again = False
+from syft_guest import start
 
 # What the program has read while it was loaded, `None` for what was not there.
 _read = {}
@@ -23,28 +22,23 @@ _own = set()
 _left = {}
 
 
-class TooEarly(RuntimeError):
-    """A secret is read while the app is built."""
-
-
 class _Recorded(dict):
     """What `os.environ` holds, with notes of what is read."""
 
     def __getitem__(self, key):
-        value = self.get(key)
-        name = os.fsdecode(key)
+        name, value = os.fsdecode(key), self.get(key)
         if name not in _own:
             _read.setdefault(name, None if value is None else os.fsdecode(value))
-        if name in _unknown and not is_loaded_again:
-            raise TooEarly(f"{name} is read while the app is built, where there are no secrets")
+            if name in _unknown:
+                start.need(f"reads the secret {name}")
         return super().__getitem__(key)
 
     def __iter__(self):
         global _has_read_all
         _has_read_all = True
-        # Who copies all of them does not mean those that are not there yet.
-        hidden = () if is_loaded_again else {os.fsencode(name) for name in _unknown - _own}
-        return iter([key for key in super().__iter__() if key not in hidden])
+        if _unknown:
+            start.need("reads all environment variables, with secrets among them")
+        return super().__iter__()
 
     def __setitem__(self, key, value):
         _own.add(os.fsdecode(key))
@@ -55,12 +49,10 @@ class _Recorded(dict):
         super().__delitem__(key)
 
 
-def begin_build(path):
+def begin_build(told):
     """Gives the program its own variables and none of the builder's."""
-    with open(path, encoding="utf-8") as file:
-        told = json.load(file)
-    _given.update(told["variables"])
-    for secret in told["secrets"]:
+    _given.update(told.get("variables", {}))
+    for secret in told.get("secrets", ()):
         _given[secret["name"]] = secret["stand_in"]
         if secret["is_read"]:
             _unknown.add(secret["name"])
@@ -72,8 +64,8 @@ def begin_build(path):
 
 def end_build():
     """The program is loaded, and holds of its variables what it holds."""
-    _left.update((name, os.environ.get(name)) for name in _own)
     _keep_in(dict(os.environ._data.items()))
+    _left.update((name, os.environ.get(name)) for name in _own)
 
 
 def _keep_in(data):
@@ -81,14 +73,20 @@ def _keep_in(data):
     os.environ._data = os.environb._data = data
 
 
-def begin():
-    """Puts the program's own variables back. componentize-py has emptied `os.environ` after the
-    build, and fills it in a call with what the host has."""
+def begin(starts_now):
+    """Begins a call, in which the program may start. componentize-py has emptied `os.environ`
+    after the build, and fills it in a call with what the host has."""
+    if starts_now:
+        return
     for name, value in _left.items():
         if value is None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+    for name in changed():
+        logging.getLogger("syft_event").warning(
+            "%s was read when the app was built, and is another one now", name
+        )
 
 
 def changed():
@@ -106,11 +104,6 @@ def hint(error):
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     is_ours = trace is not None and trace.tb_frame.f_code is type(os.environ).__getitem__.__code__
-    if isinstance(error, TooEarly):
-        return (
-            "read it in the handler; or write `send-to` for it in syft-app.toml, so that the host "
-            "adds it to requests"
-        )
     if isinstance(error, KeyError) and is_ours:
         name = error.args[0]
         return (

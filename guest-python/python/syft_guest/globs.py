@@ -4,19 +4,20 @@ import string
 
 DATASITES = "/datasites"
 DATASITE = "{datasite}"
-APP = "{app}"
+# The owner while a component is built, and where their files seem to be.
+EMAIL = "owner@datasite.invalid"
+STAND_IN = "/syft_start/datasites"
 
 
-def host_glob(glob):
+def host_glob(glob, app=None):
     """Returns a glob in the host's way. As in the release, one that begins with no datasite
     matches at any depth."""
     if not isinstance(glob, str):
         raise TypeError(f"{glob!r} is no glob")
-    glob = _fill(glob)
+    glob = _named(_fill(glob), app)
     mark, glob = ("!", glob[1:]) if glob.startswith("!") else ("", glob)
     if glob == DATASITES or glob.startswith(DATASITES + "/"):
         glob = glob.removeprefix(DATASITES).lstrip("/")
-    glob = glob.replace(f"{DATASITE}/app_data/{APP}", "{app_data}")
     if glob.startswith("/"):
         return mark + glob
     first = glob.split("/")[0]
@@ -24,6 +25,18 @@ def host_glob(glob):
     if is_below_a_datasite or glob.startswith("**/") or glob in ("", "**"):
         return mark + (glob or "**")
     return f"{mark}**/{glob}"
+
+
+def _named(glob, app):
+    """Names the owner and the app in place of what stands for them."""
+    mark, glob = ("!", glob[1:]) if glob.startswith("!") else ("", glob)
+    if STAND_IN in glob and glob.startswith("/"):
+        glob = DATASITES + glob.partition(STAND_IN)[2]
+    glob = glob.replace(EMAIL, DATASITE)
+    own = f"{DATASITE}/app_data/{app}"
+    if app and (glob.endswith(own) or f"{own}/" in glob):
+        glob = glob.replace(own, "{app_data}")
+    return mark + glob
 
 
 def _fill(glob):

@@ -13,6 +13,9 @@ except ImportError:
 # While the component is being built there is no owner, no state and no log.
 is_call = False
 
+# A handler runs: the program has started, now or when its component was built.
+is_handling = False
+
 # The arguments of the program, as it has them in calls: what it made of them at its start.
 arguments = []
 

@@ -25,6 +25,9 @@ _MODE = {True: stat.S_IFDIR | 0o555, False: stat.S_IFREG | 0o444}
 
 _roots = ()
 _program = ""
+# Where the program is in a call, as far as it can tell.
+_shown = ""
+_codes = {}
 _files = {}
 _sizes = {}
 _folders = {}
@@ -52,6 +55,27 @@ def keep(program, roots, is_loaded):
                 _files[path], _sizes[path] = zlib.compress(data, 6), len(data)
 
 
+def compile_program(compiled):
+    """Keeps the code of the program's files, so that it is run in calls and not compiled there."""
+    for path in _files:
+        if path.startswith(f"{_program}/") and path.endswith(".py"):
+            try:
+                _codes[path] = compiled(_program, path[len(_program) + 1 :])
+            except (SyntaxError, ValueError):
+                # Where it is imported, it says so.
+                continue
+
+
+def code(path):
+    """Returns the code of a file of the program, if it is kept."""
+    return _codes.get(path)
+
+
+def names(folder):
+    """Returns the names in a folder of the program."""
+    return _folders.get(folder) or os.listdir(folder)
+
+
 def read(path):
     """Returns what a kept file holds, or `None`."""
     data = _files.get(path)
@@ -65,8 +89,14 @@ def _kept(path):
     path = os.fspath(path)
     if not isinstance(path, str):
         return None
-    whole = os.path.normpath(path if path.startswith("/") else f"{_program}/{path}")
+    whole = _of_build(os.path.normpath(path if path.startswith("/") else f"{_program}/{path}"))
     return whole if whole in _files or whole in _folders else None
+
+
+def _of_build(path):
+    """Returns where a file of the program was while the component was built."""
+    is_own = _shown and (path == _shown or path.startswith(_shown + "/"))
+    return _program + path[len(_shown) :] if is_own else path
 
 
 def _or_kept(function, kept):
@@ -151,14 +181,17 @@ def _scandir(path):
 class _Loader(importlib.abc.SourceLoader):
     """Loads a module that was not imported while the component was built."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, path, shown):
+        self.path, self.shown = path, shown
 
     def get_filename(self, fullname):
-        return self.path
+        return self.shown
+
+    def get_code(self, fullname):
+        return _codes.get(self.path) or super().get_code(fullname)
 
     def get_data(self, path):
-        data = read(path)
+        data = read(_of_build(path))
         if data is None:
             raise FileNotFoundError(2, "No such file or directory", path)
         return data
@@ -171,19 +204,21 @@ class _Loader(importlib.abc.SourceLoader):
 class _Finder:
     """Finds kept modules in one folder."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, shown):
+        self.shown, self.folder = shown, _of_build(shown)
 
     def find_spec(self, fullname, target=None):
-        base = f"{self.folder}/{fullname.rpartition('.')[2]}"
-        for path, places in ((f"{base}/__init__.py", [base]), (f"{base}.py", None)):
+        name = fullname.rpartition(".")[2]
+        folder = f"{self.shown}/{name}"
+        for file, places in ((f"{name}/__init__.py", [folder]), (f"{name}.py", None)):
+            path, shown = f"{self.folder}/{file}", f"{self.shown}/{file}"
             if path in _files:
                 return importlib.util.spec_from_file_location(
-                    fullname, path, loader=_Loader(path), submodule_search_locations=places
+                    fullname, shown, loader=_Loader(path, shown), submodule_search_locations=places
                 )
-        if base in _folders:
+        if f"{self.folder}/{name}" in _folders:
             spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
-            spec.submodule_search_locations = [base]
+            spec.submodule_search_locations = [folder]
             return spec
         return None
 
@@ -192,13 +227,16 @@ class _Finder:
 
 
 def _hook(path):
-    if host.is_call and path in _folders:
+    if host.is_call and _of_build(path) in _folders:
         return _Finder(path)
     raise ImportError(path)
 
 
-def begin():
-    """Has modules of a call found here: the finders of the build look for real folders."""
+def begin(shown):
+    """Has modules of a call found here: the finders of the build look for real folders. Where the
+    program runs in the call, it seems to lie in the folder that is given."""
+    global _shown
+    _shown = shown
     if _roots and (not sys.path_hooks or sys.path_hooks[0] is not _hook):
         sys.path_hooks.insert(0, _hook)
         sys.path_importer_cache.clear()

@@ -1,100 +1,165 @@
-"""Runs the author's program, once, when its component is built.
-
-What it leaves in memory is the app. Importing takes time, so what the author's functions import is
-imported here as well.
+"""Starts the author's program: once, when its component is built, and what it leaves in memory
+is the app; or in each call, where it needs what only a call has.
 """
 
-import dis
-import importlib
 import importlib.util
 import json
 import linecache
 import os
 import sys
-import traceback
 import types
 
-from syft_guest import alone, apps, calls, environment, host, kept_files
+from syft_guest import alone, apps, environment, failure_report, handlers, host, imports
+from syft_guest import kept_files, memory, models, schema, start
+from syft_guest.failure_report import NoApp
 
-# Beside this package: the author's files, and a file that says which one is the program.
+# Beside this package: the author's files, and what the builder says of them.
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = os.path.join(_HERE, "syft_program")
 NAME = os.path.join(_HERE, "syft_program.name")
 ARGUMENTS = os.path.join(_HERE, "syft_program.arguments")
 ENVIRONMENT = os.path.join(_HERE, "syft_program.environment")
-# And where the builder looks for the name that the program gave its app.
+SETTINGS = os.path.join(_HERE, "syft_program.settings")
+# Where the builder looks for the name that the program gave its app.
 APP = os.path.join(_HERE, "syft_program.app")
+# What the first build found, where the program has to start in each call.
+PLAN = os.path.join(_HERE, "syft_program.plan")
 
 # Python's own library, which lies in two places, our side of the component, and what the
 # builder made.
 _NOT_OWN = (os.path.dirname(os.__file__), "/python/", _HERE, "/bundled/", "/world/")
 
-# The host looks for the line that begins so.
-ERROR = "@syft-host-error@"
-
-# Loaded ahead: programs and the library itself import these late, and they are small.
-_LIBRARY = """
-    _strptime abc argparse array base64 binascii bisect calendar cmath collections collections.abc colorsys
-    contextlib contextvars copy csv dataclasses datetime decimal difflib email.utils enum errno
-    fnmatch fractions functools glob gzip hashlib heapq hmac html html.parser importlib.resources
-    inspect io ipaddress itertools json keyword linecache locale logging logging.handlers math
-    mimetypes numbers operator os.path pathlib pickle platform posixpath pprint queue quopri random
-    re reprlib secrets shelve shlex shutil signal stat statistics string stringprep struct
-    tempfile textwrap threading time timeit tokenize tomllib traceback types typing unicodedata
-    unittest.mock urllib.error urllib.parse uuid warnings weakref xml.etree.ElementTree zipfile
-    zlib zoneinfo concurrent.futures asyncio
-    encodings.ascii encodings.cp1252 encodings.hex_codec encodings.idna encodings.latin_1
-    encodings.punycode encodings.utf_16 encodings.utf_32 encodings.utf_8_sig
-"""
+_plan = None
+_name = ""
+_arguments = []
 
 
 def load():
-    """Runs the program; ends the build with a report where that fails."""
+    """Makes the app of the program; ends the build with a report where that fails."""
+    global _name, _arguments
     with open(NAME, encoding="utf-8") as file:
-        name = file.read().strip()
-    for module in _LIBRARY.split():
-        _try_import(module)
-    environment.begin_build(ENVIRONMENT)
+        _name = file.read().strip()
+    _arguments = _read(ARGUMENTS, [])
+    imports.import_library()
+    plan = _read(PLAN, None)
+    environment.begin_build(_read(ENVIRONMENT, {}))
     try:
-        _run(name)
-        _import_late_ones()
-        _import_native_ones()
-        calls.prepare()
+        if plan is None:
+            _start_once()
+        else:
+            _start_later(plan)
+    except BaseException as error:
+        failure_report.end_build(error, FOLDER)
+    environment.end_build()
+    memory.is_kept = _read(SETTINGS, {}).get("memory") == "kept"
+    with open(APP, "w", encoding="utf-8") as file:
+        file.write(str(apps.all_apps()[0].app_name if plan is None else plan["app"]))
+
+
+def _start_once():
+    """Starts the program now. Plans another build, where what it did has to be done in calls."""
+    before = set(sys.modules)
+    start.begin(FOLDER)
+    try:
+        _run(FOLDER, _compiled(FOLDER, _name))
         if not apps.all_apps():
             raise NoApp("the program makes no SyftEvents")
-        if not any(True for _ in calls.endpoints()) and not calls.watches():
-            raise NoApp("the program binds no handler: on_request, watch or include_router")
-    except BaseException as error:
-        _report(error)
-    environment.end_build()
+        _import_late_ones()
+        imports.import_native_ones(_package_folders())
+        handlers.prepare()
+        memory.own_modules(name for name, _, _ in _own_modules())
+        memory.look()
+    finally:
+        start.end()
+    if not any(True for _ in handlers.endpoints()) and not handlers.watches():
+        raise NoApp("the program binds no handler: on_request, watch or include_router")
+    for _, module, path in _own_modules():
+        if _names_its_file(_remember(module, path)):
+            start.note("names its own file", os.path.relpath(path, FOLDER))
+    if start.reasons():
+        _write_plan(before)
     loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
     kept_files.keep(FOLDER, _package_folders(), lambda path: path in loaded)
-    with open(APP, "w", encoding="utf-8") as file:
-        file.write(str(apps.all_apps()[0].app_name))
 
 
-class NoApp(Exception):
-    """There is nothing to serve."""
+def _write_plan(before):
+    own = [name for name, _, _ in _own_modules()]
+    plan = {
+        "app": str(apps.all_apps()[0].app_name),
+        "endpoints": described(),
+        "watches": watched(),
+        "modules": [name for name in sys.modules if name not in before and name not in own],
+        "own": own,
+        "reasons": start.reasons(),
+    }
+    with open(PLAN, "w", encoding="utf-8") as file:
+        json.dump(plan, file)
 
 
-def _run(name):
-    path = os.path.join(FOLDER, name)
-    stem = os.path.splitext(os.path.basename(name))[0]
+def _start_later(plan):
+    """Makes ready all that can be before the program runs."""
+    global _plan
+    _plan = plan
+    start.is_app(plan["app"])
+    memory.own_modules(plan["own"])
+    for name in plan["modules"]:
+        imports.attempt(name)
+    imports.import_native_ones(_package_folders())
+    models.prepare()
+    loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    kept_files.keep(FOLDER, _package_folders(), lambda path: path in loaded)
+    kept_files.compile_program(_compiled)
+
+
+def starts_in_calls():
+    return _plan is not None
+
+
+def described():
+    """Returns what is said of each endpoint."""
+    if _plan is not None:
+        return _plan["endpoints"]
+    return [{"path": one.path, **schema.entry(one)} for _, one in handlers.endpoints()]
+
+
+def watched():
+    """Returns what is watched."""
+    if _plan is not None:
+        return _plan["watches"]
+    return [{"patterns": one.patterns, "kinds": one.kinds()} for _, one in handlers.watches()]
+
+
+def begin():
+    """Begins a call: starts the program, if that is left to do."""
+    own = start.own_folder()
+    kept_files.begin(own)
+    environment.begin(_plan is not None)
+    try:
+        os.chdir(own)
+    except OSError:
+        # It was not granted: paths lead where they always did.
+        pass
+    if _plan is None:
+        sys.argv = host.arguments
+    else:
+        _run(own, kept_files.code(f"{FOLDER}/{_name}"))
+        memory.look()
+
+
+def _run(folder, code):
+    """Runs the program as if it lay in a folder."""
+    path = os.path.join(folder, _name)
+    stem = os.path.splitext(os.path.basename(_name))[0]
     # Before the library, as Python has it.
-    sys.path.insert(0, FOLDER)
+    sys.path.insert(0, os.path.dirname(path))
     _forget_hidden(stem)
-    os.chdir(FOLDER)
-    of_builder, sys.argv = sys.argv, [name, *_arguments()]
-    with open(path, "rb") as file:
-        source = file.read()
     module = types.ModuleType("__main__")
     module.__file__ = path
     module.__builtins__ = __builtins__
     sys.modules["__main__"] = module
     # Who imports the program by its name gets it, and not a second one.
     sys.modules.setdefault(stem, module)
-    _remember_lines(name, source)
-    code = compile(source, name, "exec", dont_inherit=True)
+    of_builder, sys.argv = sys.argv, [_name, *_arguments]
     try:
         exec(code, module.__dict__)
     except KeyboardInterrupt:
@@ -104,26 +169,36 @@ def _run(name):
         if end.code not in (None, 0):
             raise
     finally:
-        # The builder goes on with its own, whatever the program did to these.
-        host.arguments, sys.argv = sys.argv, of_builder
+        host.arguments = sys.argv
+        if not host.is_call:
+            # The builder goes on with its own, whatever the program did to these.
+            sys.argv = of_builder
 
 
-def _arguments():
+def _read(path, default):
     try:
-        with open(ARGUMENTS, encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             return json.load(file)
     except FileNotFoundError:
-        return []
+        return default
 
 
 def _forget_hidden(stem):
     """Lets the author's modules win over those of the library that were loaded ahead. Who
     has the library's already, keeps it."""
-    for entry in os.listdir(FOLDER):
+    for entry in kept_files.names(FOLDER):
         name = os.path.splitext(entry)[0]
         is_library = name in sys.stdlib_module_names and name not in sys.builtin_module_names
         if name != stem and is_library:
             sys.modules.pop(name, None)
+
+
+def _compiled(folder, name):
+    """Returns the code of a file, whose lines tracebacks can show from here on."""
+    with open(os.path.join(folder, name), "rb") as file:
+        source = file.read()
+    _remember_lines(name, source)
+    return compile(source, name, "exec", dont_inherit=True)
 
 
 def _remember_lines(name, source):
@@ -137,13 +212,11 @@ def _remember_lines(name, source):
 
 
 def _own_modules():
-    """Yields the author's modules."""
-    for module in list(sys.modules.values()):
+    """Yields the names of the author's modules, them, and their files."""
+    for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        if not isinstance(path, str) or not path.endswith(".py"):
-            continue
-        if path.startswith(FOLDER):
-            yield module, path
+        if isinstance(path, str) and path.endswith(".py") and path.startswith(FOLDER):
+            yield name, module, path
 
 
 def _package_folders():
@@ -155,14 +228,14 @@ def _import_late_ones():
     """Imports what the author's functions import."""
     seen = set()
     while True:
-        new = [(module, path) for module, path in _own_modules() if path not in seen]
+        new = [(module, path) for _, module, path in _own_modules() if path not in seen]
         if not new:
             return
         for module, path in new:
             seen.add(path)
             code = _remember(module, path)
-            for name in _imported(code, module.__package__ or ""):
-                _try_import(name)
+            for name in imports.imported(code, module.__package__ or ""):
+                imports.attempt(name)
 
 
 def _remember(module, path):
@@ -175,118 +248,7 @@ def _remember(module, path):
     return compile(source, path, "exec", dont_inherit=True)
 
 
-def _import_native_ones():
-    """Imports native modules of packages, which only the build can load."""
-    for root in _package_folders():
-        for base, _, names in os.walk(root):
-            for name in names:
-                stem, _, end = name.partition(".")
-                if end.endswith("so"):
-                    path = os.path.relpath(os.path.join(base, stem), root)
-                    _try_import(path.replace(os.sep, "."))
-
-
-def _imported(code, package):
-    """Yields what a code imports, and the functions in it."""
-    level, names = 0, ()
-    before = [None, None]
-    for step in dis.get_instructions(code):
-        if step.opname == "IMPORT_NAME":
-            level, names = before
-            yield from _absolute(step.argval, level, names or (), package)
-        before = [before[1], step.argval]
-    for part in code.co_consts:
-        if isinstance(part, types.CodeType):
-            yield from _imported(part, package)
-
-
-def _absolute(name, level, names, package):
-    try:
-        name = importlib.util.resolve_name("." * level + name, package)
-    except ImportError:
-        return
-    yield name
-    # They may be modules, too.
-    yield from (f"{name}.{each}" for each in names if each != "*")
-
-
-def _try_import(name):
-    try:
-        importlib.import_module(name)
-    except Exception:
-        # Where it is needed, it says so.
-        pass
-
-
-def _report(error):
-    """Ends the build, saying what is wrong with the program and where."""
-    file, line = _place(error)
-    said = {
-        "kind": type(error).__name__,
-        "message": _message(error),
-        "file": file,
-        "line": line,
-        "source": linecache.getline(_full(file), line).strip() if line else "",
-        "hint": _hint(error),
-        "traceback": _trace(error),
-    }
-    print(f"\n{ERROR}{json.dumps(said)}", file=sys.stderr, flush=True)
-    # Anything ends the build.
-    raise SystemExit(1)
-
-
-def _message(error):
-    return error.msg if isinstance(error, SyntaxError) else str(error)
-
-
-def _full(file):
-    return file if file in linecache.cache else os.path.join(FOLDER, file or "")
-
-
-def _own_name(path):
-    """Returns the name of an author's file as the author knows it."""
-    if path is None:
-        return None
-    if path.startswith(FOLDER):
-        return os.path.relpath(path, FOLDER)
-    return path if not path.startswith(("/", "<")) else None
-
-
-def _place(error):
-    """Returns the author's file and line from which it came."""
-    if isinstance(error, SyntaxError) and _own_name(error.filename):
-        return _own_name(error.filename), error.lineno or 0
-    place = (None, 0)
-    for frame in traceback.extract_tb(error.__traceback__):
-        name = _own_name(frame.filename)
-        if name:
-            place = (name, frame.lineno)
-    if place[0] is None and isinstance(getattr(error, "handler", None), types.FunctionType):
-        code = error.handler.__code__
-        place = (_own_name(code.co_filename), code.co_firstlineno)
-    return place
-
-
-def _trace(error):
-    """Returns the traceback without our own part of it."""
-    trace = error.__traceback__
-    while trace is not None and _own_name(trace.tb_frame.f_code.co_filename) is None:
-        trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))[-8_000:]
-
-
-def _hint(error):
-    if isinstance(error, NoApp):
-        return 'write box = SyftEvents("my_app"), and @box.on_request("/hello") above a function'
-    if isinstance(error, ImportError):
-        return _import_hint((error.name or "").split(".")[0])
-    return environment.hint(error)
-
-
-def _import_hint(name):
-    if name in sys.stdlib_module_names or name.lstrip("_") in sys.stdlib_module_names:
-        return f"the sandbox has no {name.lstrip('_')}: it has no sockets, processes or C libraries"
-    return (
-        f"if {name} is pure Python, name it in a requirements.txt beside the program; "
-        "packages with native code cannot run in the sandbox"
-    )
+def _names_its_file(code):
+    if "__file__" in code.co_names:
+        return True
+    return any(_names_its_file(part) for part in code.co_consts if isinstance(part, types.CodeType))

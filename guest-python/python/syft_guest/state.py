@@ -1,6 +1,6 @@
 """`box.state`: a dict that the host keeps from one call to the next.
 
-What the program puts into it while the component is built is what a store begins with
+What the program puts into it at its start is what a store begins with
 that has nothing under that key; it never resets what a call wrote.
 
 Values are kept as JSON where JSON gives back the same, otherwise as a pickle, which
@@ -17,6 +17,8 @@ from syft_guest import host
 
 _DELETED = b""
 _ODD_KEY = "py:"
+# Where what is kept of the program's memory lies.
+MEMORY_KEY = "py:memory"
 # The store was not asked.
 _UNREAD = object()
 # A lock or a connection of the snapshot: each call has it as it was.
@@ -34,7 +36,7 @@ class State(MutableMapping):
         self._is_whole = False
 
     def __getitem__(self, key):
-        if not host.is_call:
+        if not host.is_handling:
             return self._initial[key]
         hash(key)
         if key not in self._values:
@@ -45,7 +47,7 @@ class State(MutableMapping):
         return value
 
     def __setitem__(self, key, value):
-        if not host.is_call:
+        if not host.is_handling:
             self._initial[key] = value
             return
         if key not in self._values:
@@ -54,14 +56,14 @@ class State(MutableMapping):
         self._values[key] = value
 
     def __delitem__(self, key):
-        if not host.is_call:
+        if not host.is_handling:
             del self._initial[key]
             return
         self[key]
         self._values[key] = host.MISSING
 
     def __iter__(self):
-        if not host.is_call:
+        if not host.is_handling:
             return iter(self._initial)
         self._load_all()
         return iter([key for key, value in self._values.items() if value is not host.MISSING])
@@ -123,7 +125,11 @@ class State(MutableMapping):
     def _load_all(self):
         if self._is_whole:
             return
-        found = {decode_key(name): value for name, value in self._open().items()}
+        found = {
+            decode_key(name): value
+            for name, value in self._open().items()
+            if not name.startswith(MEMORY_KEY)
+        }
         met = self._values
         self._values = {}
         # In the order of a dict: what was there from the beginning, then the rest.

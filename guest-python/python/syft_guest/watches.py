@@ -2,7 +2,7 @@
 
 import inspect
 
-from syft_guest import globs, loop
+from syft_guest import globs, loop, start
 from watchdog import events
 
 _KINDS = {
@@ -18,7 +18,7 @@ class Watch:
         if not callable(function):
             raise TypeError("the handler of a watch is no function")
         patterns = patterns if isinstance(patterns, (list, tuple)) else [patterns]
-        self.patterns = [globs.host_glob(pattern) for pattern in patterns]
+        self.patterns = [globs.host_glob(pattern, start.app_name()) for pattern in patterns]
         self.function = function
         self.name = getattr(function, "__name__", type(function).__name__)
         # The class of event that each kind is delivered as.

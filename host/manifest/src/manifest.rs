@@ -60,8 +60,29 @@ pub struct Manifest {
     pub http: Http,
     /// The secrets that it asks for.
     pub secrets: Vec<WantedSecret>,
+    /// What it wants of its memory between calls: the SDKs of some languages keep it.
+    pub memory: Option<ProgramMemory>,
     /// What it says it needs.
     pub limits: ManifestLimits,
+}
+
+/// What a call finds in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProgramMemory {
+    /// What the calls before it left.
+    Kept,
+    /// What the start of the program left.
+    Fresh,
+}
+
+impl ProgramMemory {
+    /// Returns the word for it in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Fresh => "fresh",
+        }
+    }
 }
 
 /// The files that an app asks for.
@@ -200,6 +221,13 @@ impl Manifest {
 }
 
 impl Files {
+    /// Tells whether something is asked for beside the app's own folder, which needs no yes.
+    pub fn need_approval(&self) -> bool {
+        let lists = self.lists().into_iter();
+        let mut patterns = lists.flat_map(|(_, patterns)| patterns);
+        patterns.any(|pattern| !pattern.is_of_own_folder())
+    }
+
     fn lists(&self) -> [(List, &[PathPattern]); 3] {
         [
             (List::Read, &self.read),

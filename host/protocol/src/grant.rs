@@ -73,6 +73,11 @@ impl PathPattern {
         &self.0
     }
 
+    /// Tells whether it names only what is in the app's own folder.
+    pub fn is_of_own_folder(&self) -> bool {
+        self.0.starts_with("{app_data}/")
+    }
+
     /// Returns the pattern with its placeholders filled in. What is filled in is
     /// literal, whatever characters it has.
     pub fn resolve(&self, datasite: &Datasite, app: &AppName) -> Pattern {

@@ -9,9 +9,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use syft_manifest::{Manifest, VariableName, WantedSecret};
+use syft_manifest::{Manifest, ProgramMemory, VariableName, WantedSecret};
 
 use super::requirements::Requirements;
 use super::wheels::Wheels;
@@ -21,6 +22,19 @@ use syft_runtime::scratch::Scratch;
 
 /// A module of the library that pure programs need no package for.
 const TYPING_EXTENSIONS: &str = "typing_extensions.py";
+
+/// What a build found out for the next one.
+#[derive(Debug, Deserialize)]
+pub(super) struct Plan {
+    pub(super) reasons: Vec<Reason>,
+}
+
+/// What a program does at its start that only a call can do, and on which line.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reason {
+    pub(super) what: String,
+    pub(super) line: String,
+}
 
 /// The folder in which a component is built. Deleted in the end.
 #[derive(Debug)]
@@ -60,6 +74,7 @@ impl Stage {
         program: &PythonProgram,
         files: &[String],
         arguments: &[String],
+        memory: ProgramMemory,
     ) -> Result<(), CommandError> {
         for file in files {
             let from = program.folder.join(file);
@@ -74,6 +89,11 @@ impl Stage {
         write(
             &self.python().join("syft_program.arguments"),
             serde_json::to_string(arguments)?.as_bytes(),
+        )?;
+        let settings = json!({ "memory": memory.as_str() }).to_string();
+        write(
+            &self.python().join("syft_program.settings"),
+            settings.as_bytes(),
         )?;
         Ok(())
     }
@@ -94,6 +114,19 @@ impl Stage {
         let path = self.python().join("syft_program.environment");
         write(&path, environment.to_string().as_bytes())?;
         Ok(())
+    }
+
+    /// Returns why the program has to start in each call, if it has to: the build that has run
+    /// found it out, and the next one does not run the program.
+    pub(super) fn plan(&self) -> Result<Option<Plan>, CommandError> {
+        const MAX_BYTES: u64 = 16 << 20;
+        let file = match fs::File::open(self.python().join("syft_program.plan")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let plan = serde_json::from_reader(io::BufReader::new(file.take(MAX_BYTES)));
+        plan.map(Some)
+            .map_err(|error| CommandError::new(format!("what the program does: {error}")))
     }
 
     /// Lets a package that was installed take the place of what we have for it.

@@ -10,7 +10,6 @@ MODE = os.environ["MODE"]
 # The host puts the key in the place of what stands for it here.
 HEADERS = {"Authorization": f"Bearer {os.environ['API_KEY']}"}
 os.environ["CHANGED"] = "by the program"
-COPY = dict(os.environ)
 
 box = SyftEvents("app")
 
@@ -21,7 +20,6 @@ def seen() -> dict:
         "variables": sorted(os.environ.items()),
         "argv": sys.argv,
         "mode": MODE,
-        "copied": sorted(COPY),
         "password": os.getenv("PASSWORD"),
     }
 

@@ -1,4 +1,4 @@
-"""What clients need beside sockets, changed when they are imported."""
+"""Modules of others that are changed when they are imported."""
 
 import contextlib
 import importlib
@@ -7,6 +7,8 @@ import importlib.util
 import os
 import pkgutil
 import sys
+
+from syft_guest import start
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -48,12 +50,17 @@ def _openai(module):
             importlib.import_module(f"openai.resources.{part}")
 
 
+def _sqlite3(module):
+    module.connect = start.note_connection(module.connect)
+
+
 _CHANGED = {
     "anyio": _anyio,
     "httpx": _httpx,
     "httpx2": _httpx,
     "openai": _openai,
     "requests.adapters": _requests_adapters,
+    "sqlite3.dbapi2": _sqlite3,
 }
 
 

@@ -9,7 +9,7 @@ import io
 import socket
 import time
 
-from syft_guest import host
+from syft_guest import host, start
 from syft_guest.web import exchange, wire
 
 _default_timeout = None
@@ -36,6 +36,7 @@ class HttpSocket:
 
     def connect(self, address):
         if not host.is_call:
+            start.need("opens a connection")
             raise OSError(errno.ENETUNREACH, "there is no network while the app is built")
         self._address = address[:2]
 
@@ -243,6 +244,7 @@ def getaddrinfo(host_name, port, family=0, type=0, proto=0, flags=0):
     """Returns the name itself in place of its addresses."""
     name = host_name.decode("ascii") if isinstance(host_name, bytes) else host_name
     if not host.is_call:
+        start.need("opens a connection")
         raise socket.gaierror(socket.EAI_AGAIN, "there is no network while the app is built")
     if isinstance(port, str):
         port = int(port) if port.isdecimal() else {"http": 80, "https": 443}.get(port, 0)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use syft_protocol::address::AppName;
 
+use super::ProgramMemory;
 use crate::sanitize::{is_plain, plain_excerpt};
 use crate::units::{parse_size, parse_time};
 use crate::variable::VariableName;
@@ -102,6 +103,19 @@ pub(super) fn quota_in_bounds(bytes: u64) -> Result<u64, Problem> {
             "without `quota` it is the host's own limit, 64MiB",
         ))
     }
+}
+
+/// Reads whether a program's memory is kept.
+pub(super) fn program_memory(text: &str) -> Result<ProgramMemory, Problem> {
+    let all = [ProgramMemory::Kept, ProgramMemory::Fresh];
+    all.into_iter()
+        .find(|memory| memory.as_str() == text)
+        .ok_or_else(|| {
+            Problem::new(
+                format!("`memory` is not `{}`", plain_excerpt(text, 20)),
+                "write `kept`, or `fresh` for a memory that each call finds as at the start",
+            )
+        })
 }
 
 fn one_line(text: &str, what: &str, max_chars: usize, help: &str) -> Result<String, Problem> {

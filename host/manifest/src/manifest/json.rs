@@ -138,6 +138,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 struct RawState {
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
     quota_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
+    memory: Option<String>,
 }
 
 /// Numbers in place of the texts that authors write: there is one way to say it.
@@ -226,6 +228,9 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
         },
         http: read_http(&http)?,
         secrets: read_secrets(secrets)?,
+        memory: check("state.memory", state.memory, |memory| {
+            check::program_memory(&memory)
+        })?,
         limits: ManifestLimits {
             time: check("limits.time_ms", limits.time_ms, |millis| {
                 check::time_in_bounds(Duration::from_millis(millis))
@@ -407,6 +412,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         files,
         http,
         secrets,
+        memory,
         limits,
     } = manifest;
     let variable = |(name, value): (&VariableName, &String)| format!("{name}={value}");
@@ -432,6 +438,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         secrets: secrets.iter().map(write_secret).collect(),
         state: RawState {
             quota_bytes: limits.state_bytes,
+            memory: memory.map(|memory| memory.as_str().to_owned()),
         },
         limits: RawLimits {
             time_ms: limits.time.map(|time| time.as_millis() as u64),

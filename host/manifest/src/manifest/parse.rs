@@ -31,7 +31,7 @@ const HTTP: &str = "`[http]` has `allow` and `methods`";
 const SECRET: &str = "a secret has `send-to`, `header` and `format`";
 const NO_VALUE: &str = "a manifest has no values of secrets, which owners give by `syft-host secret \
                         set`: it says how the app gets one, as in `[secrets.API_KEY]`";
-const STATE: &str = "`[state]` has `quota`";
+const STATE: &str = "`[state]` has `quota` and `memory`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
 
 pub(super) fn parse(
@@ -313,6 +313,7 @@ fn state(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
             "quota" => {
                 manifest.limits.state_bytes = string(findings, value, "64MiB", check::quota);
             }
+            "memory" => manifest.memory = string(findings, value, "kept", check::program_memory),
             _ => findings.unknown(key, STATE),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{check, http, patterns, secrets};
+use super::{ProgramMemory, check, http, patterns, secrets};
 use crate::origin::HttpMethod;
 
 /// What names of variables are.
@@ -123,6 +123,12 @@ pub fn schema() -> Value {
                     "type": "string",
                     "pattern": "^[0-9]+(KiB|MiB|GiB)$",
                     "examples": ["64MiB"],
+                },
+                "memory": {
+                    "description": "Whether what a Python program changes in memory is kept between calls. \
+                        Without it: kept where there is no syft-app.toml, else fresh",
+                    "enum": [ProgramMemory::Kept.as_str(), ProgramMemory::Fresh.as_str()],
+                    "examples": ["kept"],
                 },
             })),
             "limits": section("What the app needs, where it differs from the host's limits", json!({

@@ -11,15 +11,17 @@ mod guest_path;
 mod interface;
 mod listing;
 mod open;
+mod own_folder;
 mod own_writes;
 mod policy;
 mod rules;
 mod sender;
 mod stamp;
 mod streams;
+mod temporary;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use syft_manifest::{Grants, Limits};
@@ -31,10 +33,11 @@ use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
 pub use datasites_dir::DatasitesDir;
 pub(crate) use guard::Guard;
-use guard::{Budget, RefusalLog, Slot, hint};
+use guard::{Budget, Folders, RefusalLog, Slot, hint};
 pub use guest_path::MAX_PATH_BYTES;
 pub use guest_path::{GuestPath, NamedPath, PathError};
 pub use listing::Listing;
+use own_folder::OwnFolder;
 use own_writes::CallWrites;
 pub use own_writes::OwnWrites;
 pub use policy::FilePolicy;
@@ -42,12 +45,10 @@ use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;
 pub use stamp::stamp_at;
+use temporary::Temporary;
 
 use super::AppIdentity;
 use crate::meter::{Meter, Part};
-
-/// Where guests find the datasites.
-const MOUNT: &str = "/datasites";
 
 /// All that the operations can reach.
 pub(crate) struct FilesView<'a> {
@@ -77,6 +78,8 @@ pub struct FileAccess {
     grants: Grants,
     policy: Arc<FilePolicy>,
     own_writes: Option<Arc<OwnWrites>>,
+    own_folder: Option<Arc<OwnFolder>>,
+    temporary: Option<PathBuf>,
 }
 
 impl FileAccess {
@@ -95,7 +98,15 @@ impl FileAccess {
             grants: grants.clone(),
             policy: Arc::new(FilePolicy::new(grants, datasite, app)),
             own_writes: None,
+            own_folder: Some(Arc::new(own_folder(datasite, app))),
+            temporary: None,
         })
+    }
+
+    /// Gives each call a temporary folder, in a private folder of the host.
+    pub fn with_temporary(mut self, parent: PathBuf) -> Self {
+        self.temporary = Some(parent);
+        self
     }
 
     /// Says which line would allow the app to read what a pattern stands for, of which
@@ -158,7 +169,11 @@ impl FileAccess {
         let call_writes =
             tracked.map(|(all, root)| CallWrites::new(all, root, meter.nothing(Part::Held)));
         Guard::new(
-            self.root.clone(),
+            Folders {
+                root: self.root.clone(),
+                temporary: Temporary::new(self.temporary.clone()),
+                own_folder: self.own_folder.clone(),
+            },
             Arc::clone(&self.policy),
             CallSender::new(sender),
             Budget::new(limits, meter),
@@ -166,6 +181,13 @@ impl FileAccess {
             RefusalLog::new(&identity.app, request),
         )
     }
+}
+
+fn own_folder(datasite: &Datasite, app: &AppName) -> OwnFolder {
+    /// A synced folder is no place for more.
+    const MAX_BYTES: u64 = 1 << 30;
+    let path = GuestPath::of(&format!("{datasite}/app_data/{app}"));
+    OwnFolder::new(path, MAX_BYTES)
 }
 
 /// Something that a guest has open.

@@ -11,10 +11,12 @@ use syft_protocol::file_events::FileStamp;
 use super::access::{Access, Granted, Refusal, ToWrite};
 use super::bindings::ErrorCode;
 use super::datasites_dir::DatasitesDir;
-use super::guest_path::GuestPath;
+use super::guest_path::{GuestPath, Mount};
+use super::own_folder::OwnFolder;
 use super::own_writes::CallWrites;
-use super::policy::{Denied, FilePolicy, Want};
+use super::policy::{Denied, FilePolicy, PathRights, Want};
 use super::sender::CallSender;
+use super::temporary::Temporary;
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
@@ -26,12 +28,21 @@ pub(crate) struct Guard(Arc<Inner>);
 
 struct Inner {
     root: Option<Arc<DatasitesDir>>,
+    temporary: Temporary,
+    own_folder: Option<Arc<OwnFolder>>,
     policy: Arc<FilePolicy>,
     sender: CallSender,
     budget: Budget,
     /// Kept where events of what others write are delivered to the app.
     own_writes: Option<CallWrites>,
     log: RefusalLog,
+}
+
+/// The folders that a call reaches.
+pub(super) struct Folders {
+    pub(super) root: Option<Arc<DatasitesDir>>,
+    pub(super) temporary: Temporary,
+    pub(super) own_folder: Option<Arc<OwnFolder>>,
 }
 
 /// What is left of the limits of a call.
@@ -75,21 +86,28 @@ impl RefusalLog {
             return;
         }
         drop(logged);
-        write(&self.app, &self.request, &path.text());
+        write(&self.app, &self.request, &path.shown());
     }
 }
 
 impl Guard {
     pub(super) fn new(
-        root: Option<Arc<DatasitesDir>>,
+        folders: Folders,
         policy: Arc<FilePolicy>,
         sender: CallSender,
         budget: Budget,
         own_writes: Option<CallWrites>,
         log: RefusalLog,
     ) -> Self {
+        let Folders {
+            root,
+            temporary,
+            own_folder,
+        } = folders;
         Self(Arc::new(Inner {
             root,
+            temporary,
+            own_folder,
             policy,
             sender,
             budget,
@@ -98,14 +116,20 @@ impl Guard {
         }))
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.policy.is_empty()
+    /// Returns the folders that a guest finds at the top.
+    pub(super) fn mounts(&self) -> impl Iterator<Item = Mount> {
+        let datasites = (!self.0.policy.is_empty()).then_some(Mount::Datasites);
+        let temporary = self.0.temporary.is_there().then_some(Mount::Temporary);
+        datasites.into_iter().chain(temporary)
     }
 
     /// Decides what may be done with a path, without a word in the log.
     pub(super) fn access(&self, path: GuestPath) -> Access<'_> {
-        let rights = self.0.policy.decide(&path.names());
-        Access::new(path, self.0.root.as_deref(), &self.0.sender, rights)
+        let (root, rights) = match path.mount() {
+            Mount::Datasites => (self.0.root.as_deref(), self.0.policy.decide(&path.names())),
+            Mount::Temporary => (self.0.temporary.folder(&path), PathRights::all()),
+        };
+        Access::new(path, root, &self.0.sender, rights)
     }
 
     /// Makes sure that something was granted.
@@ -133,7 +157,8 @@ impl Guard {
         look: impl Fn() -> Option<FileStamp>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
-        let Some(writes) = &self.0.own_writes else {
+        let writes = self.0.own_writes.as_ref();
+        let Some(writes) = writes.filter(|_| path.mount() == Mount::Datasites) else {
             return Ok(change());
         };
         if let Err(code) = writes.begin(path, look()) {
@@ -162,11 +187,27 @@ impl Guard {
         let within = |spent: u64| spent.checked_add(bytes).filter(|sum| *sum <= limit);
         let spend = spent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within);
         if spend.is_ok() {
-            return Ok(());
+            return self.spend_of_own_folder(path, bytes);
         }
         self.log_limit(
             path,
             &format!("a call writes at most {limit} bytes to files"),
+        );
+        Err(ErrorCode::Quota)
+    }
+
+    fn spend_of_own_folder(&self, path: &GuestPath, bytes: u64) -> Result<(), ErrorCode> {
+        let own = self.0.own_folder.as_ref().filter(|own| own.contains(path));
+        let (Some(own), Some(root)) = (own, &self.0.root) else {
+            return Ok(());
+        };
+        if own.spend(root, bytes) {
+            return Ok(());
+        }
+        let limit = own.limit();
+        self.log_limit(
+            path,
+            &format!("the app's own folder holds at most {limit} bytes: delete files in it"),
         );
         Err(ErrorCode::Quota)
     }

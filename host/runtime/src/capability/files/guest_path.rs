@@ -1,4 +1,4 @@
-//! Paths of guests: below the datasites folder, and by names alone.
+//! Paths of guests: below a folder that they find at the top, and by names alone.
 
 use thiserror::Error;
 
@@ -9,9 +9,32 @@ const MAX_NAME_BYTES: usize = 255;
 /// What a name takes besides its text.
 const NAME_COST_BYTES: usize = 48;
 
-/// A path below the datasites folder, by its names. It has no `.` and no `..`.
+/// A path below one of the folders that guests find, by its names. It has no `.` and no `..`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct GuestPath(Vec<String>);
+pub struct GuestPath {
+    mount: Mount,
+    names: Vec<String>,
+}
+
+/// A folder that guests find at the top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(super) enum Mount {
+    /// That of all datasites.
+    #[default]
+    Datasites,
+    /// The temporary folder of the call.
+    Temporary,
+}
+
+impl Mount {
+    /// Returns where guests find it.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::Datasites => "/datasites",
+            Self::Temporary => "/tmp",
+        }
+    }
+}
 
 /// A path that a guest named.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +45,7 @@ pub struct NamedPath {
     pub is_folder: bool,
 }
 
-/// Why a text names nothing below the datasites folder.
+/// Why a text names nothing below its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PathError {
     /// It is empty.
@@ -31,8 +54,8 @@ pub enum PathError {
     /// It has a character that no path has.
     #[error("the path has a null character")]
     Null,
-    /// It begins at the root, or climbs above the datasites folder.
-    #[error("the path leads out of the datasites folder")]
+    /// It begins at the root, or climbs above its folder.
+    #[error("the path leads out of its folder")]
     LeadsOut,
     /// It is longer than paths are, or one of its names is.
     #[error(
@@ -45,39 +68,70 @@ impl GuestPath {
     /// Returns a path whose names were found in the tree.
     pub fn of(path: &str) -> Self {
         let names = path.split('/').filter(|name| !name.is_empty());
-        Self(names.map(str::to_owned).collect())
+        Self {
+            mount: Mount::Datasites,
+            names: names.map(str::to_owned).collect(),
+        }
     }
 
-    /// Tells whether it is the datasites folder itself.
+    /// Returns a folder that guests find at the top.
+    pub(super) fn top(mount: Mount) -> Self {
+        Self {
+            mount,
+            names: Vec::new(),
+        }
+    }
+
+    pub(super) fn mount(&self) -> Mount {
+        self.mount
+    }
+
+    fn beside(&self, names: Vec<String>) -> Self {
+        Self {
+            mount: self.mount,
+            names,
+        }
+    }
+
+    /// Tells whether it is the folder itself.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.names.is_empty()
     }
 
     /// Returns the names from the top.
     pub fn names(&self) -> Vec<&str> {
-        self.0.iter().map(String::as_str).collect()
+        self.names.iter().map(String::as_str).collect()
     }
 
     pub(super) fn child(&self, name: &str) -> Self {
-        let mut names = self.0.clone();
+        let mut names = self.names.clone();
         names.push(name.to_owned());
-        Self(names)
+        self.beside(names)
     }
 
-    /// Returns the folder and the name in it; `None` for the datasites folder.
+    /// Returns the folder and the name in it; `None` for the one at the top.
     pub(super) fn split(&self) -> Option<(Self, &str)> {
-        let (name, parents) = self.0.split_last()?;
-        Some((Self(parents.to_vec()), name))
+        let (name, parents) = self.names.split_last()?;
+        Some((self.beside(parents.to_vec()), name))
     }
 
     /// Returns the bytes that it takes in memory.
     pub(super) fn bytes(&self) -> usize {
-        let texts: usize = self.0.iter().map(String::len).sum();
-        texts + self.0.len() * NAME_COST_BYTES
+        let texts: usize = self.names.iter().map(String::len).sum();
+        texts + self.names.len() * NAME_COST_BYTES
     }
 
+    /// Returns it as it is below its folder.
     pub(crate) fn text(&self) -> String {
-        self.0.join("/")
+        self.names.join("/")
+    }
+
+    /// Returns it as a log shows it.
+    pub(super) fn shown(&self) -> String {
+        match self.mount {
+            Mount::Datasites => self.text(),
+            Mount::Temporary => format!("{}/{}", self.mount.path(), self.text()),
+        }
     }
 
     /// Returns what a guest means by a path, seen from here. There are
@@ -95,7 +149,7 @@ impl GuestPath {
         if path.starts_with('/') {
             return Err(PathError::LeadsOut);
         }
-        let mut names = self.0.clone();
+        let mut names = self.names.clone();
         for name in path.split('/') {
             match name {
                 "" | "." => {}
@@ -111,7 +165,7 @@ impl GuestPath {
         }
         let last = path.rsplit('/').next().unwrap_or_default();
         Ok(NamedPath {
-            path: Self(names),
+            path: self.beside(names),
             is_folder: matches!(last, "" | "." | ".."),
         })
     }
@@ -123,7 +177,7 @@ mod tests {
 
     #[test]
     fn resolves_paths_by_name_alone() {
-        let base = GuestPath(vec!["a@x.org".to_owned(), "public".to_owned()]);
+        let base = GuestPath::of("a@x.org/public");
         for (path, expected, is_folder) in [
             ("x", "a@x.org/public/x", false),
             ("./x//y/", "a@x.org/public/x/y", true),
@@ -145,7 +199,7 @@ mod tests {
 
     #[test]
     fn refuses_paths_that_lead_out() {
-        let base = GuestPath(vec!["a@x.org".to_owned()]);
+        let base = GuestPath::of("a@x.org");
         for (path, expected) in [
             ("", PathError::Empty),
             ("/etc/passwd", PathError::LeadsOut),

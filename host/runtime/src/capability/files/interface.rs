@@ -26,17 +26,16 @@ use super::guest_path::GuestPath;
 use super::listing::{LISTING_BYTES, Listing};
 use super::open::NAME_BYTES;
 use super::streams::{ReadStream, WriteStream};
-use super::{FileDescriptor, FilesView, MOUNT};
+use super::{FileDescriptor, FilesView};
 
 impl preopens::Host for FilesView<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<FileDescriptor>, String)>> {
-        if self.files.is_empty() {
-            return Ok(Vec::new());
+        let mut found = Vec::new();
+        for mount in self.files.mounts() {
+            let folder = FileDescriptor::Folder(GuestPath::top(mount), None);
+            found.push((self.table.push(folder)?, mount.path().to_owned()));
         }
-        let root = self
-            .table
-            .push(FileDescriptor::Folder(GuestPath::default(), None))?;
-        Ok(vec![(root, MOUNT.to_owned())])
+        Ok(found)
     }
 }
 

@@ -56,6 +56,16 @@ pub enum ReadRight {
 }
 
 impl PathRights {
+    /// Returns those in a folder that is the call's alone.
+    pub(super) fn all() -> Self {
+        Self {
+            see: ReadRight::Granted,
+            read: ReadRight::Granted,
+            write: Ok(()),
+            make_folder: Ok(()),
+        }
+    }
+
     fn none(denied: &Denied) -> Self {
         Self {
             see: ReadRight::Denied(denied.clone()),
@@ -139,7 +149,7 @@ impl FilePolicy {
         };
         Self {
             requested: sets(&grants.requested),
-            approved: sets(&grants.approved),
+            approved: sets(&with_own_folder(&grants.approved, &grants.requested)),
             denied: resolve(&grants.denied),
         }
     }
@@ -228,6 +238,24 @@ impl FilePolicy {
     fn is_denied(&self, path: &[&str]) -> bool {
         let any_matches = |path: &[&str]| self.denied.iter().any(|pattern| pattern.matches(path));
         !self.denied.is_empty() && (0..=path.len()).any(|end| any_matches(&path[..end]))
+    }
+}
+
+/// Adds what needs nobody's approval: what is in the app's own folder.
+fn with_own_folder(approved: &Files, requested: &Files) -> Files {
+    let add = |approved: &[PathPattern], requested: &[PathPattern]| -> Vec<PathPattern> {
+        let own = requested
+            .iter()
+            .filter(|pattern| pattern.is_of_own_folder());
+        approved.iter().chain(own).cloned().collect()
+    };
+    Files {
+        read: add(&approved.read, &requested.read),
+        write: add(&approved.write, &requested.write),
+        on_behalf_of_sender: add(
+            &approved.on_behalf_of_sender,
+            &requested.on_behalf_of_sender,
+        ),
     }
 }
 

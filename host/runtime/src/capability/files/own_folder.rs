@@ -1,0 +1,137 @@
+//! The app's own folder, `app_data/NAME` of the owner: an app that asks for it needs nobody's yes,
+//! so what it holds is bounded.
+
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{Dir, FileType, OFlags};
+use rustix::io::Errno;
+
+use super::datasites_dir::{DatasitesDir, kind, look_at};
+use super::guest_path::{GuestPath, Mount};
+use super::open::NAME_BYTES;
+
+/// As deep as is counted. Nothing that is deeper is let in.
+const DEEPEST: usize = 32;
+
+/// Nobody has counted.
+const UNKNOWN: u64 = u64::MAX;
+
+/// What the folder holds, as far as it is known: counted now and then, and in between the sum of
+/// that and of what was written.
+pub(super) struct OwnFolder {
+    path: GuestPath,
+    limit: u64,
+    held: AtomicU64,
+}
+
+impl OwnFolder {
+    pub(super) fn new(path: GuestPath, limit: u64) -> Self {
+        Self {
+            path,
+            limit,
+            held: AtomicU64::new(UNKNOWN),
+        }
+    }
+
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    pub(super) fn contains(&self, path: &GuestPath) -> bool {
+        path.mount() == Mount::Datasites && path.names().starts_with(&self.path.names())
+    }
+
+    /// Takes bytes that are to be written, and tells whether they fit.
+    pub(super) fn spend(&self, root: &DatasitesDir, bytes: u64) -> bool {
+        if self.take(bytes) {
+            return true;
+        }
+        // Since it was counted, files may have been replaced or deleted.
+        self.held.store(self.count(root), Ordering::Relaxed);
+        self.take(bytes)
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let fits = |held: u64| held.checked_add(bytes).filter(|sum| *sum <= self.limit);
+        let order = Ordering::Relaxed;
+        self.held.fetch_update(order, order, fits).is_ok()
+    }
+
+    /// Counts until it is too much.
+    fn count(&self, root: &DatasitesDir) -> u64 {
+        match root.open_unchecked(&self.path, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Err(Errno::NOENT) => 0,
+            Err(_) => self.limit,
+            Ok(folder) => {
+                let mut held = 0;
+                match self.add(folder, 0, &mut held) {
+                    Ok(()) => held,
+                    Err(_) => self.limit,
+                }
+            }
+        }
+    }
+
+    fn add(&self, folder: OwnedFd, depth: usize, held: &mut u64) -> Result<(), Errno> {
+        if depth > DEEPEST {
+            return Err(Errno::LOOP);
+        }
+        let mut entries = Dir::new(folder)?;
+        while let Some(entry) = entries.read() {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy();
+            // Requests and answers are the host's.
+            if matches!(&*name, "." | "..") || (depth == 0 && name == "rpc") {
+                continue;
+            }
+            *held += NAME_BYTES;
+            let stat = match look_at(entries.fd()?, &name) {
+                // It was deleted, or has a name that no guest can give.
+                Err(_) => continue,
+                Ok(stat) => stat,
+            };
+            match kind(&stat) {
+                FileType::Directory => {
+                    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW;
+                    let below = rustix::fs::openat(
+                        entries.fd()?,
+                        &*name,
+                        flags | OFlags::CLOEXEC,
+                        rustix::fs::Mode::empty(),
+                    );
+                    self.add(below?, depth + 1, held)?;
+                }
+                _ => *held += u64::try_from(stat.st_size).unwrap_or(0),
+            }
+            if *held > self.limit {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_is_written_counts_until_it_is_deleted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let own = folder.path().join("a@x.org/app_data/app");
+        fs::create_dir_all(own.join("rpc")).expect("a folder");
+        fs::write(own.join("rpc/x"), vec![0; 50_000]).expect("a request");
+        fs::write(own.join("x"), vec![0; 10_000]).expect("a file");
+        let root = DatasitesDir::open(folder.path()).expect("a folder");
+        let held = OwnFolder::new(GuestPath::of("a@x.org/app_data/app"), 30_000);
+        assert!(held.spend(&root, 5_000));
+        assert!(!held.spend(&root, 20_000), "10,000 are there");
+        fs::remove_file(own.join("x")).expect("deleted");
+        assert!(held.spend(&root, 20_000));
+        assert!(!held.contains(&GuestPath::of("a@x.org/app_data/app2/x")));
+        assert!(held.contains(&GuestPath::of("a@x.org/app_data/app/x")));
+    }
+}
