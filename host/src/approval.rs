@@ -156,7 +156,7 @@ pub fn approve(
 
 /// Says which secrets the app does not get, and what would allow them.
 fn tell_refused(ui: Ui, manifest: &Manifest, allowed: &[WantedSecret]) {
-    let refused = manifest.secrets.iter().filter(|it| !allowed.contains(it));
+    let refused = (manifest.secrets.iter()).filter(|secret| !allowed.contains(secret));
     for WantedSecret { name, .. } in refused {
         ui.status(&format!(
             "note: the app asks for the secret {name} and does not get it"

@@ -17,7 +17,7 @@ use crate::error::CommandError;
 use syft_runtime::cache_bounds::delete_forgotten;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::capability::http::HttpAccess;
-use syft_runtime::capability::{AppAccess, EnvironmentAccess, MissingSecret};
+use syft_runtime::capability::{AppAccess, EnvironmentAccess};
 use syft_runtime::memory::Memory;
 use syft_runtime::program_cache::{
     CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
@@ -136,16 +136,12 @@ impl PreparedApp {
         AppInterface::new(&self.loaded)
     }
 
-    /// Returns the arguments, variables and secrets of the app, and says which secrets are missing.
+    /// Returns the arguments, variables and secrets of the app.
     fn environment(&self, folder: &PrivateFolder) -> EnvironmentAccess {
         let (name, env) = (self.loaded.name(), self.env.clone());
         let (secrets, granted) = (SecretStore::new(folder), self.grants.secrets.clone());
         let access = EnvironmentAccess::new(name.as_str(), &self.args, env, secrets, granted);
-        for MissingSecret { name: secret, why } in access.missing() {
-            let app = name.as_str();
-            let hint = format!("set it with: syft-host secret set {app} {secret}");
-            tracing::warn!(app, hint, "the app does not get its secret {secret}: {why}");
-        }
+        access.check();
         access
     }
 

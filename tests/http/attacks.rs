@@ -16,6 +16,11 @@ fn assert_unlogged(host: &Host, words: &str) {
     assert!(line.is_none(), "{line:?}");
 }
 
+/// Returns a text as JSON has it between quotes.
+fn json_text(text: &str) -> String {
+    Value::from(text).to_string().trim_matches('"').to_owned()
+}
+
 /// A name that is allowed and leads to this machine reaches nothing there.
 #[test]
 fn names_that_lead_to_this_machine_are_refused() {
@@ -61,6 +66,12 @@ fn other_spellings_of_addresses_are_refused() {
     ] {
         let answer = send(&host, &format!("http://{authority}:{port}/spelled"));
         assert_eq!(answer["error"], error, "{authority}: {answer}");
+        if error == "NotAllowed" {
+            let hint = format!("[http] allow = [\"http://{authority}:{port}\"]");
+            let is_about = |line: &Value| line["hint"].to_string().contains(&json_text(&hint));
+            let line = host.wait_for_log(&hint, is_about);
+            assert_eq!(line["message"], "HTTP request refused");
+        }
     }
     assert!(SERVER.asked("/spelled").is_empty());
 }
@@ -83,6 +94,11 @@ fn redirects_lead_only_to_what_is_allowed() {
         );
         assert_eq!(steps[0][1]["status"], 302);
         assert_eq!(steps[1][1]["error"], "NotAllowed", "{to}: {steps}");
+    }
+    for origin in [inner.origin(), "http://169.254.169.254".to_owned()] {
+        let line = wait_for_line(&host, &json_text(&format!("allow = [\"{origin}\"]")));
+        assert_eq!(line["message"], "HTTP request refused");
+        assert_eq!(line["origin"], origin);
     }
     assert!(inner.asked("").is_empty() && SERVER.asked("GET /inward").is_empty());
     let around = url(&format!("/redirect?{}", url("/allowed")));

@@ -19,6 +19,6 @@ pub(crate) use app_access::CallAccess;
 pub use context::AppIdentity;
 pub(crate) use context::CallContext;
 pub(crate) use environment::CallEnvironment;
-pub use environment::{EnvironmentAccess, MissingSecret};
+pub use environment::EnvironmentAccess;
 
 pub(crate) use output::Output;

@@ -1,6 +1,6 @@
 //! `syft-host secret`
 
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -105,6 +105,11 @@ fn set(ui: Ui, config: &Config, args: &SetArgs) -> Result<Exit, CommandError> {
 
 /// Reads what is piped in.
 fn from_stdin() -> Result<Zeroizing<String>, CommandError> {
+    if io::stdin().is_terminal() {
+        // It would be shown while it is typed.
+        let error = CommandError::new("a secret is asked for on a terminal, and stderr is none");
+        return Err(error.hint("leave stderr as it is, or give it by standard input: `< FILE`"));
+    }
     // One more than there may be, and the new line.
     let most = SecretValue::MAX_BYTES + 2;
     let mut bytes = Zeroizing::new(Vec::with_capacity(most));

@@ -30,6 +30,7 @@ pub struct EnvironmentAccess {
 /// The secrets that an app gets, as far as they are set.
 #[derive(Debug)]
 struct Secrets {
+    app: String,
     store: SecretStore,
     granted: Vec<WantedSecret>,
     /// What was read last, and how the store was then.
@@ -58,13 +59,7 @@ struct SentSecret {
 }
 
 /// A secret that an app gets and that is not there, and why.
-#[derive(Debug, PartialEq, Eq)]
-pub struct MissingSecret {
-    /// Its name.
-    pub name: VariableName,
-    /// Why it is not there.
-    pub why: String,
-}
+type Missing = (VariableName, String);
 
 impl EnvironmentAccess {
     /// Returns what an app gets. Its name comes before its arguments.
@@ -84,6 +79,7 @@ impl EnvironmentAccess {
             ..CallEnvironment::default()
         };
         let secrets = Secrets {
+            app: app.to_owned(),
             store,
             granted,
             last: Mutex::default(),
@@ -96,13 +92,9 @@ impl EnvironmentAccess {
         }
     }
 
-    /// Returns which secrets that it gets are not there.
-    pub fn missing(&self) -> Vec<MissingSecret> {
-        let mut missing = Vec::new();
-        if let Some(secrets) = &self.secrets {
-            self.read(secrets, &mut missing);
-        }
-        missing
+    /// Reads the secrets, and says in the log which are not there.
+    pub fn check(&self) {
+        drop(self.for_call());
     }
 
     /// Returns what one call gets. A secret that was set or removed counts from the next call on.
@@ -117,28 +109,30 @@ impl EnvironmentAccess {
         {
             return Arc::clone(environment);
         }
-        let mut missing = Vec::new();
-        let environment = Arc::new(self.read(secrets, &mut missing));
-        for MissingSecret { name, why } in missing {
-            tracing::warn!("the app does not get its secret {name}: {why}");
+        let (environment, missing) = self.read(secrets);
+        for (name, why) in missing {
+            let app = &*secrets.app;
+            let hint = format!("set it with: syft-host secret set {app} {name}");
+            tracing::warn!(app, hint, "the app does not get its secret {name}: {why}");
         }
+        let environment = Arc::new(environment);
         *last = stamp.ok().map(|stamp| (stamp, Arc::clone(&environment)));
         environment
     }
 
-    fn read(&self, secrets: &Secrets, missing: &mut Vec<MissingSecret>) -> CallEnvironment {
+    fn read(&self, secrets: &Secrets) -> (CallEnvironment, Vec<Missing>) {
         let mut environment = CallEnvironment {
             args: self.args.clone(),
             variables: self.variables.clone(),
             ..CallEnvironment::default()
         };
+        let mut missing = Vec::new();
         for wanted in &secrets.granted {
             if let Err(why) = environment.add(wanted, &secrets.store) {
-                let name = wanted.name.clone();
-                missing.push(MissingSecret { name, why });
+                missing.push((wanted.name.clone(), why));
             }
         }
-        environment
+        (environment, missing)
     }
 }
 
@@ -349,11 +343,10 @@ mod tests {
     #[test]
     fn what_is_not_there_is_named_and_left_out() {
         let site = site(&[("KEY", "two\nlines"), ("OTHER", "\u{fc}mlaut")]);
-        let missing = site.access.missing();
-        let missing: Vec<_> = missing
-            .iter()
-            .map(|it| (it.name.as_str(), &*it.why))
-            .collect();
+        let secrets = site.access.secrets.as_ref().expect("some were granted");
+        let (_, missing) = site.access.read(secrets);
+        let missing = missing.iter().map(|(name, why)| (name.as_str(), &**why));
+        let missing: Vec<_> = missing.collect();
         let unfit = "it has characters that no header can have";
         let expected = [
             ("KEY", unfit),
