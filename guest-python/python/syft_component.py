@@ -3,11 +3,11 @@
 import gc
 
 from componentize_py_types import Err
-from syft_guest import alone, kept_files, log, start, state
+from syft_guest import access_rules, alone, kept_files, log, start, state
 from syft_guest.web import clients, sockets, tls
 
 # Before anything that looks for `ssl` when it is imported, as asyncio does.
-for _part in (sockets, tls, clients, alone, log, start, state, kept_files):
+for _part in (sockets, tls, clients, alone, log, start, state, access_rules, kept_files):
     _part.install()
 
 from syft_guest import loop  # noqa: E402

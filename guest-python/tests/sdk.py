@@ -12,8 +12,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
-from syft_guest import alone, analyse, apps, calls, failure_report, host, log, loop, program, start
-from syft_guest import state
+from syft_guest import alone, analyse, apps, calls, failure_report, host, log, loop, memory
+from syft_guest import program, start, state
 from syft_guest.web import wire
 from watchdog import events
 
@@ -64,11 +64,12 @@ def load(text, **others):
     apps.clear()
     host.is_call = host.is_handling = alone.has_started = False
     folder = tempfile.mkdtemp(dir=BUILDS)
-    start.FOLDER = f"{folder}.d/syft_start"
+    start.FOLDER = f"{tempfile.mkdtemp(dir=BUILDS)}/syft_start"
     program.FOLDER = folder
     program.NAME = f"{folder}/name"
     program.APP = f"{folder}/app"
     program.PLAN = f"{folder}/plan"
+    program._package_folders = list
     Path(program.NAME).write_text("my-app.py")
     for name, content in {"my-app.py": text, **others}.items():
         Path(folder, name).write_text(content)
@@ -356,6 +357,104 @@ def the_state_writes_what_changed_and_nothing_else():
     app.state = {"only": 1}
     box.flush()
     assert call(lambda s: dict(s)) == ({"only": 1}, [])
+
+
+KEPT = HEAD + """
+import collections, dataclasses, random
+history = []
+by_name = collections.defaultdict(list)
+recent = collections.deque(maxlen=2)
+seen = set()
+total = 0
+same = history
+dice = random.Random(1)
+
+class Chat:
+    calls = 0
+    def __init__(self):
+        self.turns, self.history = [], history
+        self.lock = __import__("threading").Lock()
+
+@dataclasses.dataclass
+class Turn:
+    text: str
+    chat: Chat
+
+chat = Chat()
+
+def counter():
+    count = 0
+    def step():
+        nonlocal count
+        count += 1
+        return count
+    return step
+
+step = counter()
+
+@box.on_request("/say")
+def say(text: str, cache: dict = {}):
+    global total, late
+    history.append(text)
+    by_name[text].append(len(history))
+    recent.append(text)
+    seen.add(text)
+    total += 1
+    late = total * 10
+    Chat.calls += 1
+    chat.turns.append(Turn(text, chat))
+    cache[text] = cache.get(text, 0) + 1
+    say.last = text
+    with chat.lock:
+        return (len(same), dict(by_name), list(recent), sorted(seen), total, late, Chat.calls,
+                len(chat.turns), chat.turns[0].chat is chat, chat.history is history, step(),
+                cache[text], say.last)
+"""
+
+
+@behaviour
+def what_calls_change_in_memory_is_kept():
+    """Each call begins with what the program's start left, as in a fresh instance."""
+    STORE.clear()
+    for count, text in enumerate(["a", "b", "a"], 1):
+        loaded(KEPT)
+        memory.is_kept, memory._bucket = True, None
+        host.is_call = host.is_handling = True
+        memory.begin()
+        main = sys.modules["__main__"]
+        said = main.say(text)
+        memory.end()
+        assert (said[0], said[4:8], said[8:11]) == (
+            count, (count, count * 10, count, count), (True, True, count)
+        ), said
+        assert said[11] == (2 if count == 3 else 1), said
+    assert said[1] == {"a": [1, 3], "b": [2]} and said[2] == ["b", "a"] and said[3] == ["a", "b"]
+    assert list(STORE) == ["py:memory"], list(STORE)
+    before = STORE["py:memory"]
+    loaded(KEPT)
+    host.is_call = host.is_handling = True
+    memory.begin()
+    memory.end()
+    assert STORE["py:memory"] is before, "a call that changes nothing writes nothing"
+
+
+@behaviour
+def memory_that_cannot_be_kept_is_told():
+    STORE.clear()
+    for kept in (True, False, False):
+        LOGGED.clear()
+        loaded(HEAD + "names = {}\n@box.on_request('/x')\ndef x(): names['f'] = lambda: 1\n")
+        memory.is_kept, memory._bucket = kept, None
+        host.is_call = host.is_handling = True
+        memory.begin()
+        sys.modules["__main__"].x()
+        memory.end()
+        if kept:
+            assert "names" in LOGGED[0][1] and STORE == {}, (LOGGED, STORE)
+        elif "py:memory:told" in STORE and LOGGED:
+            assert "names, which the next call finds as it was" in LOGGED[0][1], LOGGED
+    assert LOGGED == [], "it is told once"
+    memory.is_kept = False
 
 
 @behaviour

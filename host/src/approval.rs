@@ -47,6 +47,7 @@ impl ApprovalFlags {
             read: self.allow_read.clone(),
             write: self.allow_write.clone(),
             on_behalf_of_sender: self.allow_read.clone(),
+            own_folder: false,
         };
         let http = Http {
             allow: self.allow_http.clone(),

@@ -241,7 +241,7 @@ impl Config {
 
     /// Returns the private folder of what calls have only as long as they run.
     pub(crate) fn temporary(&self) -> PathBuf {
-        self.serving.join("temporary")
+        self.cache.with_file_name("temporary")
     }
 
     /// Returns the private folder that says which components are being asked what they serve.

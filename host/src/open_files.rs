@@ -21,7 +21,7 @@ pub(crate) fn allow_open_files(wanted: u64) -> u64 {
 /// Lowers the concurrency of an app that may open files to what this number of open files
 /// allows, and logs it.
 pub(crate) fn spare_files(limits: Limits, grants: &Grants, open_files: u64) -> Limits {
-    if grants.approved == Files::default() {
+    if grants.approved == Files::default() && !grants.requested.own_folder {
         return limits;
     }
     let wanted = limits.concurrency;

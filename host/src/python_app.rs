@@ -20,7 +20,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::{plain, quoted};
-use syft_manifest::{Manifest, Problem, ProgramMemory, VariableName, section};
+use syft_manifest::{HttpOrigin, Limits, Manifest, Problem, ProgramMemory, VariableName, section};
 use syft_protocol::grant::PathPattern;
 
 use crate::built_app::{self, BuiltApp};
@@ -103,11 +103,13 @@ pub(crate) fn build_app(
     let requirements = requirements.with(&analysis.implied);
     let wheels = Wheels::of(&folder);
     analysis.warn_of_files_left_out(ui);
-    let (manifest, warnings) = match authored {
+    analysis.warn_of_what_cannot_work(ui, program);
+    let (mut manifest, warnings) = match authored {
         Some(authored) => authored,
         None => (analysis.manifest(ui)?, Vec::new()),
     };
-    let manifest = with_own_folder(manifest)?;
+    // Its current folder, as every program of SyftEvent has one.
+    manifest.files.own_folder = true;
     let manifest = manifest.with_args(inputs.arguments).map_err(unfit)?;
     let memory = manifest.memory.unwrap_or(ProgramMemory::Fresh);
     stage.take(program, &analysis.files, &manifest.args, memory)?;
@@ -134,13 +136,25 @@ pub(crate) fn build_app(
     let name = kept.app_name;
     let component = kept.component;
     let manifest = fill(manifest, &name, analysis.description.as_deref())?;
+    let component = section::embed(&component, &manifest.to_section())?;
+    expect_loadable(&component)?;
     Ok(BuiltApp {
-        component: section::embed(&component, &manifest.to_section())?,
+        component,
         manifest,
         warnings,
         package: name,
         wasm,
     })
+}
+
+/// Says now what would be said when the component is loaded.
+fn expect_loadable(component: &[u8]) -> Result<(), CommandError> {
+    let (bytes, limit) = (component.len() as u64, Limits::default().component_bytes);
+    if bytes <= limit {
+        return Ok(());
+    }
+    let message = format!("the component has {bytes} bytes; at most {limit} are allowed");
+    Err(CommandError::new(message).hint("leave packages out that the program does not need"))
 }
 
 /// Builds the component, and returns the name that the program gave its app.
@@ -207,16 +221,6 @@ fn unfit(problem: Problem) -> CommandError {
     CommandError::new(problem.message).hint(problem.help)
 }
 
-/// Adds the app's own folder, which every program of SyftEvent has.
-fn with_own_folder(mut manifest: Manifest) -> Result<Manifest, CommandError> {
-    let own = PathPattern::parse("{app_data}/**").map_err(CommandError::new)?;
-    if !manifest.files.write.contains(&own) {
-        manifest.files.write.push(own);
-    }
-    // As one would write it, with all that is checked about lists of patterns.
-    Ok(Manifest::from_section(&manifest.to_section())?)
-}
-
 fn fill(
     manifest: Manifest,
     name: &str,
@@ -255,7 +259,18 @@ impl Analysis {
         }
     }
 
-    /// Returns the manifest of a program that has none: it asks to read what it watches.
+    fn warn_of_what_cannot_work(&self, ui: Ui, program: &PythonProgram) {
+        if self.cannot.is_empty() {
+            return;
+        }
+        ui.status("note: some of what the program calls cannot work in the sandbox:");
+        for cannot in &self.cannot {
+            ui.status(&quoted(&cannot.in_words(program)));
+        }
+    }
+
+    /// Returns the manifest of a program that has none: it asks to read what it watches, and to
+    /// send requests where its text says.
     fn manifest(&self, ui: Ui) -> Result<Manifest, CommandError> {
         let mut manifest = Manifest {
             // As the program has it under SyftEvent.
@@ -270,6 +285,10 @@ impl Analysis {
                 )),
             }
         }
+        let origins = self.origins.iter();
+        manifest.http.allow = origins
+            .filter_map(|origin| HttpOrigin::parse(origin).ok())
+            .collect();
         if self.n_hidden_watches > 0 {
             ui.status(&format!(
                 "note: {} of its watches are computed, so they cannot be read from its text",
@@ -279,6 +298,7 @@ impl Analysis {
                 "hint: ask for these files in a syft-app.toml beside it: [files] read = [\"…\"]",
             );
         }
-        Ok(manifest)
+        // As one would write it, with all that is checked about lists of patterns.
+        Ok(Manifest::from_section(&manifest.to_section())?)
     }
 }

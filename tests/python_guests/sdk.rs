@@ -52,6 +52,16 @@ fn the_state_writes_what_changed_and_nothing_else() {
 }
 
 #[test]
+fn what_calls_change_in_memory_is_kept() {
+    check("what_calls_change_in_memory_is_kept");
+}
+
+#[test]
+fn memory_that_cannot_be_kept_is_told() {
+    check("memory_that_cannot_be_kept_is_told");
+}
+
+#[test]
 fn the_loop_waits_for_time_alone() {
     check("the_loop_waits_for_time_alone");
 }

@@ -26,6 +26,7 @@ pub fn granted(
             read: patterns(read),
             write: patterns(write),
             on_behalf_of_sender: patterns(on_behalf),
+            own_folder: false,
         },
         ..Manifest::default()
     };

@@ -16,6 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from syft_guest import cannot, origins  # noqa: E402
 from syft_guest.globs import host_glob  # noqa: E402
 
 MAX_SOURCE = 1 << 20
@@ -337,6 +338,8 @@ def analyse(folder, program, included):
         "name": next(app_names(trees, texts), None),
         "description": _first_line(files.trees[program]),
         "implied": sorted(set(implied(trees, files))),
+        "cannot": cannot.noted(files.trees),
+        "origins": origins.origins(trees, _imported),
         "reads": reads(glob for glob in globs if glob is not None),
         "n_hidden_watches": globs.count(None),
         "files": sorted(files.found),

@@ -28,7 +28,9 @@ _MISSING = object()
 is_kept = False
 
 _modules = []
+# What was there at the start, by its identity, and the paths by which one gets there.
 _known = {}
+_paths = set()
 _bucket = None
 _before = None
 
@@ -149,13 +151,14 @@ def end():
 def look():
     """Notes what the program's start left: all that can be reached, the nearest first."""
     _known.clear()
+    _paths.clear()
     queue = collections.deque()
     for name in _modules:
         module = sys.modules.get(name)
         if module is not None:
             _meet(name, _Attributes, module, queue)
     for app, endpoint in handlers.endpoints():
-        queue.append((endpoint.name, endpoint.function))
+        queue.append((endpoint.path, endpoint.function))
     for _, watch in handlers.watches():
         queue.append((watch.name, watch.function))
     while queue and len(_known) < MAX_OBJECTS:
@@ -165,6 +168,9 @@ def look():
 def _meet(path, kind, value, queue):
     if id(value) in _known:
         return
+    while path in _paths:
+        path += "'"
+    _paths.add(path)
     place = _known[id(value)] = _Place(path, kind, value)
     queue.extend((f"{path}{name}", item) for name, item in kind.items(place.held))
 
@@ -178,7 +184,7 @@ def _visit(path, value, queue):
         if value.__module__ in _modules:
             _visit_function(path, value, queue)
     elif isinstance(value, types.MethodType):
-        queue.append((path.rpartition(".")[0] or path, value.__self__))
+        queue.append((f"{path}.__self__", value.__self__))
     elif isinstance(value, (staticmethod, classmethod, property)):
         function = getattr(value, "__func__", None) or getattr(value, "fget", None)
         queue.append((path, function))
@@ -189,13 +195,13 @@ def _visit(path, value, queue):
 def _visit_function(path, function, queue):
     _meet(path, _Attributes, function, queue)
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
-        _meet(name, _Cell, cell, queue)
+        _meet(f"{path}.{name}", _Cell, cell, queue)
     for name, item in (function.__kwdefaults__ or {}).items():
         queue.append((f"{path}({name})", item))
-    for item in function.__defaults__ or ():
-        queue.append((path, item))
+    for index, item in enumerate(function.__defaults__ or ()):
+        queue.append((f"{path}({index})", item))
     if wrapped := getattr(function, "__wrapped__", None):
-        queue.append((path, wrapped))
+        queue.append((f"{path}.__wrapped__", wrapped))
 
 
 def _is_own(value):
@@ -247,30 +253,38 @@ def _keep(changed):
     contents, lost = {}, []
     for place in changed:
         content = place.kind.read(place.object)
-        if place.kind is _Attributes:
-            content = _plain(place, content, lost)
+        if isinstance(content, dict):
+            content = _writable(place, content, lost)
+            if content == dict.fromkeys(place.held, _Same):
+                continue
         elif _pickled(content) is None:
-            lost.append(place.path)
+            lost.append(_shown(place.path))
             continue
         contents[place.path] = content
-    data = _pickled(contents) or b""
     if lost:
         log.write("warn", f"not kept in memory, for it cannot be written: {', '.join(lost[:5])}")
+    if not contents and _before is None:
+        return
+    data = _pickled(contents) or b""
     if data != _before:
         _store(data)
 
 
-def _plain(place, content, lost):
-    """Returns the attributes that can be written: others stay as they are at the start."""
+def _writable(place, content, lost):
+    """Returns the items that can be written, and which are as at the start, whatever they are."""
     kept = {}
     for name, item in content.items():
         if item is place.held.get(name, _MISSING) and id(item) not in _known:
             kept[name] = _Same
-        elif _pickled(item) is not None:
+        elif _pickled((name, item)) is not None:
             kept[name] = item
         else:
-            lost.append(f"{place.path}.{name}")
+            lost.append(_shown(f"{place.path}.{name}"))
     return kept
+
+
+def _shown(path):
+    return path.removeprefix("__main__.")
 
 
 class _Same:
@@ -294,10 +308,11 @@ def _restore(data):
         place = places.get(path)
         if place is None:
             continue
-        if place.kind is _Attributes:
+        if isinstance(content, dict):
             content = {
-                name: place.held.get(name) if item is _Same else item
+                name: place.held[name] if item is _Same else item
                 for name, item in content.items()
+                if item is not _Same or name in place.held
             }
         place.kind.write(place.object, content)
 
@@ -327,7 +342,7 @@ def _store(data):
 
 def _tell(changed):
     """Says once of each variable that what a handler changed is lost."""
-    paths = [place.path.removeprefix("__main__.") for place in changed]
+    paths = [_shown(place.path) for place in changed]
     told = (_open().get(_TOLD) or b"").decode().split("\n")
     new = [path for path in paths if path not in told][:5]
     if not new:

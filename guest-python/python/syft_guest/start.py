@@ -99,7 +99,7 @@ def begin(program):
     """Notes from now on what the program in a folder does."""
     global _program
     _reasons.clear()
-    _makedirs(os.path.dirname(FOLDER))
+    _makedirs(FOLDER)
     for folder in ("datasites", "cwd", "tmp"):
         _makedirs(os.path.join(FOLDER, folder))
     os.chdir(os.path.join(FOLDER, "cwd"))
@@ -110,6 +110,128 @@ def begin(program):
 def end():
     global _program
     _program = None
+
+
+def _authors_line():
+    """Returns the place of the author's line that is run, if it is no import of a package."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.startswith("<frozen importlib"):
+            return None
+        if not name.startswith(("/", "<")):
+            return f"{name}:{frame.f_lineno}"
+        if name.startswith(_program + "/"):
+            return f"{os.path.relpath(name, _program)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return None
+
+
+def _changing(function, name):
+    def changing(*args, **kwargs):
+        if _program is not None:
+            need("changes files")
+        return function(*args, **kwargs)
+
+    changing.__name__ = name
+    return changing
+
+
+def _looking(function, name):
+    """Looks beside the program for what the current folder lacks, as in a call."""
+
+    def looking(path=".", *args, **kwargs):
+        if _program is None or isinstance(path, int):
+            return function(path, *args, **kwargs)
+        beside = _beside(path)
+        if beside is not None:
+            return function(beside, *args, **kwargs)
+        if _is_of_start(path):
+            need("looks at files")
+        return function(path, *args, **kwargs)
+
+    looking.__name__ = name
+    return looking
+
+
+def _opening(function):
+    def opening(file, mode="r", *args, **kwargs):
+        if _program is None or isinstance(file, int):
+            return function(file, mode, *args, **kwargs)
+        if set(str(mode)) & set("wax+"):
+            need("changes files")
+        else:
+            beside = _beside(file)
+            if beside is None and _is_of_start(file):
+                need("looks at files")
+            file = file if beside is None else beside
+        return function(file, mode, *args, **kwargs)
+
+    opening.__name__ = "open"
+    return opening
+
+
+def _os_open(function):
+    def opening(path, flags, *args, **kwargs):
+        if _program is not None and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            need("changes files")
+        return function(path, flags, *args, **kwargs)
+
+    return opening
+
+
+def _getcwd(function):
+    def getcwd():
+        if _program is not None:
+            need("asks for the current folder")
+        return function()
+
+    return getcwd
+
+
+def _text(path):
+    try:
+        path = os.fspath(path)
+    except TypeError:
+        return None
+    return path if isinstance(path, str) else os.fsdecode(path)
+
+
+def _beside(path):
+    """Returns where a file beside the program is that is not in the current folder."""
+    path = _text(path)
+    if not path or path.startswith("/") or _exists(path):
+        return None
+    beside = f"{_program}/{path}"
+    return beside if _exists(beside) else None
+
+
+def _is_of_start(path):
+    path = _text(path)
+    if path is None:
+        return False
+    return not path.startswith("/") or path.startswith((FOLDER + "/", DATASITES))
+
+
+def _exists(path):
+    try:
+        _stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+_stat = os.stat
+_mkdir = os.mkdir
+
+
+def _makedirs(path):
+    """Makes folders without taking it for something that the program does."""
+    parent = os.path.dirname(path)
+    if parent.startswith(FOLDER) and not _exists(parent):
+        _makedirs(parent)
+    if not _exists(path):
+        _mkdir(path)
 
 
 def _authors_line():

@@ -95,6 +95,8 @@ pub struct Files {
     /// To read while it answers a request, as far as `syft.pub.yaml` lets the
     /// sender of that request read.
     pub on_behalf_of_sender: Vec<PathPattern>,
+    /// All of the app's own folder, to write and to read, which needs no approval.
+    pub own_folder: bool,
 }
 
 /// The HTTP requests that an app asks to send.
@@ -221,11 +223,10 @@ impl Manifest {
 }
 
 impl Files {
-    /// Tells whether something is asked for beside the app's own folder, which needs no yes.
+    /// Tells whether something is asked for beside the app's own folder, which needs no approval.
     pub fn need_approval(&self) -> bool {
         let lists = self.lists().into_iter();
-        let mut patterns = lists.flat_map(|(_, patterns)| patterns);
-        patterns.any(|pattern| !pattern.is_of_own_folder())
+        lists.map(|(_, patterns)| patterns.len()).sum::<usize>() > 0
     }
 
     fn lists(&self) -> [(List, &[PathPattern]); 3] {

@@ -73,9 +73,9 @@ impl PathPattern {
         &self.0
     }
 
-    /// Tells whether it names only what is in the app's own folder.
-    pub fn is_of_own_folder(&self) -> bool {
-        self.0.starts_with("{app_data}/")
+    /// Returns the pattern of all that is in the app's own folder.
+    pub fn of_own_folder() -> Self {
+        Self("{app_data}/**".to_owned())
     }
 
     /// Returns the pattern with its placeholders filled in. What is filled in is

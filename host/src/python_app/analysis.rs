@@ -30,8 +30,21 @@ pub(super) struct Analysis {
     pub(super) implied: Vec<String>,
     /// Which files belong to it, below its folder.
     pub(super) files: Vec<String>,
+    /// What it calls that cannot work in a sandbox.
+    pub(super) cannot: Vec<Cannot>,
+    /// Where it sends HTTP requests, as far as that is plain to see.
+    pub(super) origins: Vec<String>,
     /// Files beside it that its text names, and that are not included.
     pub(super) left_out: Vec<String>,
+}
+
+/// A call in a program that cannot work in a sandbox.
+#[derive(Debug, Deserialize)]
+pub(super) struct Cannot {
+    file: String,
+    line: u64,
+    name: String,
+    why: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,6 +89,19 @@ impl Analysis {
             Said::Fit(analysis) => Ok(analysis),
             Said::Unfit { error } => Err(error.into_error(program)),
         }
+    }
+}
+
+impl Cannot {
+    /// Returns it as its author reads it.
+    pub(super) fn in_words(&self, program: &PythonProgram) -> String {
+        let Self {
+            file,
+            line,
+            name,
+            why,
+        } = self;
+        format!("{}:{line} {name}: {why}", program.beside(file).display())
     }
 }
 

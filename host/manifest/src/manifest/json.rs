@@ -87,6 +87,8 @@ struct RawFiles {
     write: Vec<String>,
     #[serde(skip_serializing_if = "is_empty")]
     on_behalf_of_sender: Vec<String>,
+    #[serde(skip_serializing_if = "is_empty")]
+    own_folder: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -225,6 +227,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
                 List::OnBehalfOfSender,
                 &files.on_behalf_of_sender,
             )?,
+            own_folder: files.own_folder,
         },
         http: read_http(&http)?,
         secrets: read_secrets(secrets)?,
@@ -430,6 +433,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             read: texts(&files.read),
             write: texts(&files.write),
             on_behalf_of_sender: texts(&files.on_behalf_of_sender),
+            own_folder: files.own_folder,
         },
         http: RawHttp {
             allow: http.allow.iter().map(HttpOrigin::to_string).collect(),

@@ -26,7 +26,7 @@ const SECTIONS: &str =
     "the sections are `[app]`, `[files]`, `[http]`, `[secrets]`, `[state]` and `[limits]`";
 const APP: &str =
     "`[app]` has `name`, `version`, `sequence`, `description`, `author`, `args` and `env`";
-const FILES: &str = "`[files]` has `read`, `write` and `on-behalf-of-sender`";
+const FILES: &str = "`[files]` has `read`, `write`, `on-behalf-of-sender` and `own-folder`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
 const SECRET: &str = "a secret has `send-to`, `header` and `format`";
 const NO_VALUE: &str = "a manifest has no values of secrets, which owners give by `syft-host secret \
@@ -350,6 +350,18 @@ fn integer<N: TryFrom<u64>, T>(
     findings.check(value.span(), rule(number))
 }
 
+fn boolean(findings: &mut Findings, value: &Value<'_>) -> Option<bool> {
+    let found = value.as_ref().as_bool();
+    if found.is_none() {
+        findings.wrong_type(
+            value,
+            "a boolean",
+            "write `true` or `false`, without quotes",
+        );
+    }
+    found
+}
+
 type SpannedPattern = (PathPattern, Range<usize>);
 
 fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
@@ -358,8 +370,13 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
         (List::Write, Vec::new()),
         (List::OnBehalfOfSender, Vec::new()),
     ];
+    let mut own_folder = false;
     for (key, value) in table {
         let name = key.as_ref().as_ref();
+        if name == "own-folder" {
+            own_folder = boolean(findings, value).unwrap_or(false);
+            continue;
+        }
         match lists.iter_mut().find(|(list, _)| list.key() == name) {
             Some((list, found)) => *found = list_of(findings, *list, value),
             None => findings.unknown(key, FILES),
@@ -373,6 +390,7 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
         read,
         write,
         on_behalf_of_sender,
+        own_folder,
     };
     for (list, found) in &lists {
         for (pattern, span) in found {

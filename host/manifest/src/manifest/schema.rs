@@ -86,6 +86,13 @@ pub fn schema() -> Value {
                          read",
                         "{app_data}/results/**",
                     ),
+                    "own-folder": {
+                        "description": "To write and read all of the app's own folder, which needs \
+                                        no approval and holds 1 GiB at most. Programs in Python \
+                                        always ask for it",
+                        "type": "boolean",
+                        "examples": [true],
+                    },
                     "on-behalf-of-sender": list_of(
                         "To read while the app answers a request, as far as `syft.pub.yaml` lets \
                          the sender of that request read",

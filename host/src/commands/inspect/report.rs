@@ -134,7 +134,10 @@ impl Report<'_> {
                 &files.on_behalf_of_sender,
             ),
         ];
-        if lists.iter().all(|(_, patterns)| patterns.is_empty()) {
+        if files.own_folder {
+            let own = ["all of it, without being asked for your approval".to_owned()];
+            block(lines, "Writes, and reads its own folder:", own.into_iter());
+        } else if !files.need_approval() {
             let why = if self.has_manifest {
                 "none"
             } else {
@@ -229,6 +232,7 @@ impl Report<'_> {
                 "read": texts(&files.read),
                 "write": texts(&files.write),
                 "on-behalf-of-sender": texts(&files.on_behalf_of_sender),
+                "own-folder": files.own_folder,
             },
             "http": {
                 "allow": strings(&http.allow),

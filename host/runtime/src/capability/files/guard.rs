@@ -118,9 +118,12 @@ impl Guard {
 
     /// Returns the folders that a guest finds at the top.
     pub(super) fn mounts(&self) -> impl Iterator<Item = Mount> {
-        let datasites = (!self.0.policy.is_empty()).then_some(Mount::Datasites);
-        let temporary = self.0.temporary.is_there().then_some(Mount::Temporary);
-        datasites.into_iter().chain(temporary)
+        let has_files = !self.0.policy.is_empty();
+        let has_temporary = has_files && self.0.temporary.is_there();
+        let temporary = has_temporary.then_some(Mount::Temporary);
+        temporary
+            .into_iter()
+            .chain(has_files.then_some(Mount::Datasites))
     }
 
     /// Decides what may be done with a path, without a word in the log.

@@ -136,8 +136,12 @@ impl FilePolicy {
                 .map(|pattern| pattern.resolve(datasite, app))
                 .collect()
         };
+        // It needs nobody's approval.
+        let own = grants.requested.own_folder;
+        let own = own.then(|| PathPattern::of_own_folder().resolve(datasite, app));
         let sets = |patterns: &Files| {
-            let write = resolve(&patterns.write);
+            let mut write = resolve(&patterns.write);
+            write.extend(own.clone());
             Sets {
                 read: resolve(&patterns.read)
                     .into_iter()
@@ -149,7 +153,7 @@ impl FilePolicy {
         };
         Self {
             requested: sets(&grants.requested),
-            approved: sets(&with_own_folder(&grants.approved, &grants.requested)),
+            approved: sets(&grants.approved),
             denied: resolve(&grants.denied),
         }
     }
@@ -241,24 +245,6 @@ impl FilePolicy {
     }
 }
 
-/// Adds what needs nobody's approval: what is in the app's own folder.
-fn with_own_folder(approved: &Files, requested: &Files) -> Files {
-    let add = |approved: &[PathPattern], requested: &[PathPattern]| -> Vec<PathPattern> {
-        let own = requested
-            .iter()
-            .filter(|pattern| pattern.is_of_own_folder());
-        approved.iter().chain(own).cloned().collect()
-    };
-    Files {
-        read: add(&approved.read, &requested.read),
-        write: add(&approved.write, &requested.write),
-        on_behalf_of_sender: add(
-            &approved.on_behalf_of_sender,
-            &requested.on_behalf_of_sender,
-        ),
-    }
-}
-
 /// Tells whether a path is where requests to apps and their answers are, which is the host's
 /// business.
 fn is_of_requests(path: &[&str]) -> bool {
@@ -308,6 +294,7 @@ mod tests {
             read: patterns(read),
             write: patterns(write),
             on_behalf_of_sender: patterns(on_behalf),
+            own_folder: false,
         }
     }
 
@@ -419,6 +406,43 @@ mod tests {
         ] {
             let policy = policy(requested.clone(), approved, &[]);
             assert_eq!(decide(&policy, path, Want::Read), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn the_own_folder_needs_no_approval() {
+        use Want::{Read, Write};
+        let asks = Files {
+            own_folder: true,
+            ..Files::default()
+        };
+        let granted = policy(asks.clone(), Files::default(), &[]);
+        let denied = policy(asks, Files::default(), &["{app_data}/secret"]);
+        let own = "o@x.org/app_data/app";
+        for (policy, path, want, expected) in [
+            (&granted, format!("{own}/x/y"), Write, Ok(())),
+            (&granted, format!("{own}/rpc/x"), Read, Err(Denied::Never)),
+            (
+                &granted,
+                format!("{own}/syft.pub.yaml"),
+                Write,
+                Err(Denied::Never),
+            ),
+            (
+                &granted,
+                format!("{own}2/x"),
+                Read,
+                Err(Denied::NotRequested),
+            ),
+            (&denied, format!("{own}/x"), Write, Ok(())),
+            (
+                &denied,
+                format!("{own}/secret/x"),
+                Read,
+                Err(Denied::ByOwner),
+            ),
+        ] {
+            assert_eq!(decide(policy, &path, want), expected, "{want:?} {path}");
         }
     }
 
