@@ -38,6 +38,7 @@ mod python;
 mod python_guests;
 mod residue;
 mod sdk;
+mod secrets;
 mod serve;
 mod serving;
 mod signing;

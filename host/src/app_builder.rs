@@ -9,14 +9,7 @@ use crate::error::CommandError;
 use crate::ui::Ui;
 use crate::{guest_crate, python_app};
 
-/// What a program is built with beside its own text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ProgramInputs<'a> {
-    /// Files beside it that go into the app.
-    pub(crate) included: &'a [String],
-    /// Its command line arguments.
-    pub(crate) arguments: &'a [String],
-}
+pub(crate) use python_app::ProgramInputs;
 
 /// Returns whether a path holds sources and not a component.
 pub(crate) fn is_source(path: &Path) -> bool {
@@ -38,9 +31,7 @@ pub(crate) fn build(
     allow_native: bool,
 ) -> Result<BuiltApp, CommandError> {
     match python_app::find(path) {
-        Some(program) => {
-            python_app::build_app(ui, overrides, &program, inputs.included, inputs.arguments)
-        }
+        Some(program) => python_app::build_app(ui, overrides, &program, inputs),
         None if !inputs.arguments.is_empty() => Err(CommandError::new(
             "arguments after -- are for Python programs only",
         )),

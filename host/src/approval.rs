@@ -6,7 +6,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::quoted;
-use syft_manifest::{Files, Grants, Http, HttpGrants, HttpOrigin, Manifest};
+use syft_manifest::{
+    Files, Grants, Http, HttpGrants, HttpOrigin, Manifest, VariableName, WantedSecret,
+};
 use syft_protocol::grant::PathPattern;
 
 use crate::error::CommandError;
@@ -24,6 +26,8 @@ pub struct ApprovalFlags {
     pub allow_write: Vec<PathPattern>,
     /// Approve requests to these.
     pub allow_http: Vec<HttpOrigin>,
+    /// Approve these secrets, in the way in which the app asks for them.
+    pub allow_secret: Vec<VariableName>,
     /// Deny these, whatever is approved.
     pub deny: Vec<PathPattern>,
 }
@@ -34,11 +38,11 @@ impl ApprovalFlags {
     }
 
     fn is_about_parts(&self) -> bool {
-        self.is_about_files() || !self.allow_http.is_empty()
+        self.is_about_files() || !self.allow_http.is_empty() || !self.allow_secret.is_empty()
     }
 
     /// Returns what these approve by name.
-    fn parts(&self) -> (Files, Http) {
+    fn parts(&self, manifest: &Manifest) -> (Files, Http, Vec<WantedSecret>) {
         let files = Files {
             read: self.allow_read.clone(),
             write: self.allow_write.clone(),
@@ -49,7 +53,14 @@ impl ApprovalFlags {
             allow: self.allow_http.clone(),
             methods: Vec::new(),
         };
-        (files, http)
+        let is_allowed = |secret: &&WantedSecret| self.allow_secret.contains(&secret.name);
+        let secrets = manifest
+            .secrets
+            .iter()
+            .filter(is_allowed)
+            .cloned()
+            .collect();
+        (files, http, secrets)
     }
 }
 
@@ -111,16 +122,26 @@ pub fn approve(
     if !wants_http && !flags.allow_http.is_empty() {
         ui.status("note: the app asks for no HTTP requests, so there is nothing to allow");
     }
-    let wants_any = wants_files || wants_http;
+    if manifest.secrets.is_empty() && !flags.allow_secret.is_empty() {
+        ui.status("note: the app asks for no secrets, so there is nothing to allow");
+    }
+    let wants_any = wants_files || wants_http || !manifest.secrets.is_empty();
     let is_all = flags.allow_all_requested
         || (wants_any && !flags.is_about_parts() && {
             approvals.contain(digest) || ask(ui, name, manifest, digest, approvals)?
         });
-    let (approved, approved_http) = if is_all {
-        (manifest.files.clone(), manifest.http.clone())
+    let (approved, approved_http, secrets) = if is_all {
+        let Manifest {
+            files,
+            http,
+            secrets,
+            ..
+        } = manifest.clone();
+        (files, http, secrets)
     } else {
-        flags.parts()
+        flags.parts(manifest)
     };
+    tell_refused(ui, manifest, &secrets);
     let grants = Grants {
         requested: manifest.files.clone(),
         approved,
@@ -129,8 +150,22 @@ pub fn approve(
             requested: manifest.http.clone(),
             approved: approved_http,
         },
+        secrets,
     };
     Ok(Approved { grants, is_all })
+}
+
+/// Says which secrets the app does not get, and what would allow them.
+fn tell_refused(ui: Ui, manifest: &Manifest, allowed: &[WantedSecret]) {
+    let refused = (manifest.secrets.iter()).filter(|secret| !allowed.contains(secret));
+    for WantedSecret { name, .. } in refused {
+        ui.status(&format!(
+            "note: the app asks for the secret {name} and does not get it"
+        ));
+        ui.status(&format!(
+            "hint: to allow it, run the app with: --allow-secret {name}"
+        ));
+    }
 }
 
 fn ask(
@@ -177,12 +212,18 @@ fn ask(
 }
 
 /// Returns in words what kind of things an app asks for.
-fn asked_for(manifest: &Manifest) -> &'static str {
-    let wants_files = manifest.files.need_approval();
-    match (wants_files, manifest.http.allow.is_empty()) {
-        (_, true) => "files",
-        (true, false) => "files and HTTP requests",
-        (false, false) => "HTTP requests",
+fn asked_for(manifest: &Manifest) -> String {
+    let kinds = [
+        ("files", manifest.files.need_approval()),
+        ("HTTP requests", !manifest.http.allow.is_empty()),
+        ("secrets", !manifest.secrets.is_empty()),
+    ];
+    let kinds = kinds.into_iter().filter(|(_, is_wanted)| *is_wanted);
+    let kinds: Vec<&str> = kinds.map(|(kind, _)| kind).collect();
+    match kinds.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => "nothing".to_owned(),
     }
 }
 
@@ -215,6 +256,11 @@ fn wishes(manifest: &Manifest) -> Vec<Wish> {
         words: words.clone(),
         option: "--allow-http",
         what: origin.to_string(),
+    }));
+    wishes.extend(manifest.secrets.iter().map(|secret| Wish {
+        words: secret.words(),
+        option: "--allow-secret",
+        what: secret.name.to_string(),
     }));
     wishes
 }

@@ -22,6 +22,7 @@ mod resume;
 mod rollback;
 mod rotate;
 mod run;
+mod secret;
 mod serve;
 mod serve_args;
 mod sign;
@@ -132,6 +133,7 @@ enum Command {
     Remove(remove::RemoveArgs),
     Parked(parked::ParkedArgs),
     Resume(resume::ResumeArgs),
+    Secret(secret::SecretArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Keygen(keygen::KeygenArgs),
@@ -206,6 +208,7 @@ impl Cli {
                 Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Resume(args) => resume::resume(ui, &overrides, &args),
+                Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Build(args) => build::build(ui, &overrides, &args),
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,

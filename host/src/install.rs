@@ -12,7 +12,7 @@ mod error;
 mod fetch;
 mod update;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Grants, Limits, ManifestLimits};
@@ -26,6 +26,7 @@ use crate::installed::{Components, Installed, InstalledError, InstalledRecords, 
 use crate::prepared_app::{AppSpec, PreparedApp};
 use syft_runtime::memory::Memory;
 use syft_runtime::sandbox::Compiling;
+use syft_runtime::secrets::SecretStore;
 
 pub use candidate::{Candidate, ReleaseChange};
 pub use data::data_owner;
@@ -155,6 +156,8 @@ impl<'a> Installer<'a> {
             author: author.to_string(),
             grants: Grants::default(),
             limits: asked.over(Limits::default()),
+            args: Vec::new(),
+            env: BTreeMap::new(),
         };
         let (memory, compiling) = (Memory::unbounded(), Compiling::BesideOthers);
         let prepared = PreparedApp::alone(self.config, &memory, spec, component, compiling).await;
@@ -219,6 +222,8 @@ impl<'a> Installer<'a> {
         } = self.config;
         let private = self.config.app_folder(candidate.name());
         candidate.inherits = data::is_of_nobody(&private)?;
+        let wants_secrets = !candidate.verified().manifest().secrets.is_empty();
+        candidate.meets_secrets = wants_secrets && !SecretStore::new(&private).names()?.is_empty();
         let own = datasites.join(email.as_str()).join("app_data");
         let folder = own.join(candidate.name().as_str());
         let is_known = data_owner(&private)?.is_some();

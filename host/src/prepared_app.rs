@@ -1,29 +1,32 @@
 //! From a component to a server that is ready: the one way for the demo, for an app that is run,
 //! and for those that are installed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::Value;
 use syft_manifest::worlds::OFFERED_IN_WORDS;
-use syft_manifest::{Digest, Grants, Limits};
+use syft_manifest::{Digest, Grants, Limits, VariableName};
 use syft_protocol::address::AppName;
 
 use crate::asking::{Asking, AskingError};
 use crate::config::Config;
 use crate::error::CommandError;
 use syft_runtime::cache_bounds::delete_forgotten;
-use syft_runtime::capability::AppAccess;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::capability::http::HttpAccess;
+use syft_runtime::capability::{AppAccess, EnvironmentAccess};
 use syft_runtime::memory::Memory;
 use syft_runtime::program_cache::{
     CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
 };
 use syft_runtime::sandbox::{Compiling, LoadError, Sandbox, turn};
+use syft_runtime::secrets::SecretStore;
 use syft_runtime::state::{AlreadyServed, Damaged, Store};
 use syft_server::app::{App, AppError, LoadedApp};
+use syft_server::private_folder::PrivateFolder;
 use syft_server::server::{ServeOptions, Server, ServerSetup};
 use syft_server::suspension::Suspended;
 
@@ -36,6 +39,10 @@ pub struct AppSpec {
     pub author: String,
     /// What was granted to it.
     pub grants: Grants,
+    /// What its program is called with.
+    pub args: Vec<String>,
+    /// Its variables that are no secrets.
+    pub env: BTreeMap<VariableName, String>,
     /// What its calls may use.
     pub limits: Limits,
 }
@@ -45,6 +52,8 @@ pub struct AppSpec {
 pub struct PreparedApp {
     loaded: LoadedApp,
     grants: Grants,
+    args: Vec<String>,
+    env: BTreeMap<VariableName, String>,
 }
 
 impl PreparedApp {
@@ -59,7 +68,7 @@ impl PreparedApp {
         component: Vec<u8>,
         compiling: Compiling,
     ) -> Result<Self, CommandError> {
-        let limits = fit(spec.limits, memory, 1);
+        let limits = fit(spec.limits.clone(), memory, 1);
         let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
         let (sandbox, digest) = (Arc::new(sandbox), Digest::of(&component));
         let turn = turn(&spec.author).await;
@@ -67,7 +76,7 @@ impl PreparedApp {
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
         let program = LoadedProgram::new(sandbox, digest.clone(), program);
         let program = ProgramSource::Always(Box::new(program));
-        Self::ask(config, spec.name, spec.grants, program, &digest).await
+        Self::ask(config, spec, program, &digest).await
     }
 
     /// Asks a component among others what it serves. It is loaded when it is used.
@@ -81,7 +90,7 @@ impl PreparedApp {
         spec: AppSpec,
         component: Digest,
     ) -> Result<Self, CommandError> {
-        let limits = fit(spec.limits, memory, cache.most());
+        let limits = fit(spec.limits.clone(), memory, cache.most());
         let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
         let digest = component.clone();
         let program = CachedProgram::new(cache, sandbox, &spec.name, component, &spec.author);
@@ -93,27 +102,47 @@ impl PreparedApp {
                 .await
                 .map_err(|error| explain(error.into()))?,
         );
-        Self::ask(config, spec.name, spec.grants, program, &digest).await
+        Self::ask(config, spec, program, &digest).await
     }
 
     async fn ask(
         config: &Config,
-        name: AppName,
-        grants: Grants,
+        spec: AppSpec,
         program: ProgramSource,
         digest: &Digest,
     ) -> Result<Self, CommandError> {
+        let AppSpec {
+            name,
+            grants,
+            args,
+            env,
+            ..
+        } = spec;
         let asking = Asking::begin(&config.asking(), digest).await;
         let asking = asking.map_err(|error| explain_asking(&error, &name))?;
         let loaded = LoadedApp::ask(program, name, config.email.clone()).await;
         drop(asking);
         let loaded = loaded.map_err(explain)?;
-        Ok(Self { loaded, grants })
+        Ok(Self {
+            loaded,
+            grants,
+            args,
+            env,
+        })
     }
 
     /// Returns what the app serves and watches.
     pub fn interface(&self) -> AppInterface {
         AppInterface::new(&self.loaded)
+    }
+
+    /// Returns the arguments, variables and secrets of the app.
+    fn environment(&self, folder: &PrivateFolder) -> EnvironmentAccess {
+        let (name, env) = (self.loaded.name(), self.env.clone());
+        let (secrets, granted) = (SecretStore::new(folder), self.grants.secrets.clone());
+        let access = EnvironmentAccess::new(name.as_str(), &self.args, env, secrets, granted);
+        access.check();
+        access
     }
 
     /// Opens what the app keeps and its folders. Nothing is answered yet.
@@ -140,7 +169,12 @@ impl PreparedApp {
         let open = move || Store::open(&place, &limits, &store);
         let state = tokio::task::spawn_blocking(open).await?;
         let state = state.map_err(explain_state)?;
-        let access = AppAccess { files, http };
+        let environment = self.environment(&folder);
+        let access = AppAccess {
+            files,
+            http,
+            environment,
+        };
         let app = App::new(self.loaded, access, state, options.debug);
         let setup = ServerSetup {
             datasites: config.datasites.clone(),

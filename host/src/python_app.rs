@@ -21,7 +21,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::{plain, quoted};
-use syft_manifest::{HttpOrigin, Limits, Manifest, ProgramMemory, section};
+use syft_manifest::{HttpOrigin, Limits, Manifest, Problem, ProgramMemory, VariableName, section};
 use syft_protocol::grant::PathPattern;
 
 use crate::built_app::{self, BuiltApp};
@@ -41,6 +41,17 @@ pub(crate) use wheels::Wheels;
 
 /// The program of a folder that is given for an app.
 const DEFAULT_PROGRAM: &str = "app.py";
+
+/// What a program is built with beside its own text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ProgramInputs<'a> {
+    /// Files beside it that go into the app.
+    pub(crate) included: &'a [String],
+    /// Its command line arguments.
+    pub(crate) arguments: &'a [String],
+    /// Environment variables that the owner gives it, in the place of its own.
+    pub(crate) variables: &'a [(VariableName, String)],
+}
 
 /// A Python program.
 #[derive(Debug)]
@@ -81,8 +92,7 @@ pub(crate) fn build_app(
     ui: Ui,
     overrides: &Overrides,
     program: &PythonProgram,
-    included: &[String],
-    arguments: &[String],
+    inputs: ProgramInputs<'_>,
 ) -> Result<BuiltApp, CommandError> {
     let authored = built_app::read_manifest(ui, &program.folder)?;
     let requirements = Requirements::read(&program.folder)?;
@@ -90,7 +100,7 @@ pub(crate) fn build_app(
     let tools = Tools::make_ready(ui, &folder)?;
     cache::tidy(&folder)?;
     let stage = Stage::new(&folder)?;
-    let analysis = Analysis::of(&tools, &stage, program, included)?;
+    let analysis = Analysis::of(&tools, &stage, program, inputs.included)?;
     let requirements = requirements.with(&analysis.implied);
     let wheels = Wheels::of(&folder);
     analysis.warn_of_files_left_out(ui);
@@ -102,8 +112,10 @@ pub(crate) fn build_app(
     };
     // Its current folder, as every program of SyftEvent has one.
     manifest.files.own_folder = true;
+    let manifest = manifest.with_args(inputs.arguments).map_err(unfit)?;
     let memory = manifest.memory.unwrap_or(ProgramMemory::Fresh);
-    stage.take(program, &analysis.files, arguments, memory)?;
+    stage.take(program, &analysis.files, &manifest.args, memory)?;
+    stage.take_environment(&manifest, inputs.variables)?;
     // A name that cannot be is found out before the long part.
     if let Some(name) = &analysis.name {
         fill(manifest.clone(), name, None)?;
@@ -205,6 +217,10 @@ fn componentize(
         .hint(endless)),
         end => Err(CommandError::new(format!("{shown} does not build: {end}"))),
     }
+}
+
+fn unfit(problem: Problem) -> CommandError {
+    CommandError::new(problem.message).hint(problem.help)
 }
 
 fn fill(

@@ -16,6 +16,11 @@ fn assert_unlogged(host: &Host, words: &str) {
     assert!(line.is_none(), "{line:?}");
 }
 
+/// Returns a text as JSON has it between quotes.
+fn json_text(text: &str) -> String {
+    Value::from(text).to_string().trim_matches('"').to_owned()
+}
+
 /// A name that is allowed and leads to this machine reaches nothing there.
 #[test]
 fn names_that_lead_to_this_machine_are_refused() {
@@ -83,6 +88,11 @@ fn redirects_lead_only_to_what_is_allowed() {
         );
         assert_eq!(steps[0][1]["status"], 302);
         assert_eq!(steps[1][1]["error"], "NotAllowed", "{to}: {steps}");
+    }
+    for origin in [inner.origin(), "http://169.254.169.254".to_owned()] {
+        let line = wait_for_line(&host, &json_text(&format!("allow = [\"{origin}\"]")));
+        assert_eq!(line["message"], "HTTP request refused");
+        assert_eq!(line["origin"], origin);
     }
     assert!(inner.asked("").is_empty() && SERVER.asked("GET /inward").is_empty());
     let around = url(&format!("/redirect?{}", url("/allowed")));

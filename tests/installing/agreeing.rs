@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use syft_manifest::{SecretValue, VariableName};
+use syft_runtime::secrets::SecretStore;
+use zeroize::Zeroizing;
+
 use super::{World, digest};
 use crate::support::guests::example;
 use crate::support::host::{Ended, output};
@@ -161,4 +165,78 @@ fn a_damaged_status_hides_no_app() {
         "{listed:?}"
     );
     served.stop();
+}
+
+/// Secrets are agreed to as files are, stay when an app is removed, and are of its author.
+#[test]
+fn secrets_are_agreed_to_and_belong_to_the_author() {
+    let world = World::new();
+    world.install(&world.release("1.0.1", ""));
+    let wants = "[http]\nallow = ['https://a.example']\n\
+                 [secrets.KEY]\nsend-to = 'https://a.example'\n";
+    let file = world.release("1.0.2", wants);
+    let waits = world.owner_says(&["install", &file, "--yes"]);
+    assert_eq!(waits["event"], "waits");
+    let added = "have the host add to requests to https://a.example the secret KEY";
+    assert!(waits["wants"].to_string().contains(added), "{waits}");
+    let approve = ["approve", "demo", "--expect-digest", &digest(&file)];
+    let approved = world.owner.run(&world.site, &approve).succeeded().stdout;
+    let command = "It needs a secret from you: `syft-host secret set demo KEY`";
+    assert!(approved.contains(command), "{approved}");
+    // The same secret for another server is another wish.
+    let elsewhere = wants.replace("a.example", "b.example");
+    let file = world.release("1.0.3", &elsewhere);
+    let waits = world.owner_says(&["install", &file, "--yes"]);
+    assert!(
+        waits["wants"]
+            .to_string()
+            .contains("to https://b.example the secret KEY"),
+        "{waits}"
+    );
+
+    let missing = world.owner_says(&["secret", "list"]);
+    assert_eq!(
+        (&missing["name"], &missing["set"]),
+        (&"KEY".into(), &false.into())
+    );
+    let apps = world.owner.home.join(".local/share/syft-host/apps");
+    let folder = apps.join(&world.owner.email).join("demo");
+    let set = || {
+        let value = SecretValue::new(Zeroizing::new("s3cret".to_owned())).unwrap();
+        let name = VariableName::parse("KEY").unwrap();
+        SecretStore::new(&folder).set(&name, &value).unwrap();
+    };
+    set();
+    world.owner_says(&["remove", "demo"]);
+    assert_eq!(world.owner_says(&["secret", "list"])["set"], true);
+    let mallory = Person::new(&world.site, super::MALLORY, 3);
+    let other = mallory.release(&world.site, &example("hello"), "1.0.4", wants);
+    let install = [
+        "install",
+        &other,
+        "--yes",
+        "--expect-digest",
+        &digest(&other),
+    ];
+    let why = world.refused(&install);
+    assert!(why.contains("alice@example.org"), "{why}");
+    let why = world.refused(&["run", &other, "--allow-all-requested"]);
+    assert!(why.contains("is an app of alice@example.org"), "{why}");
+    world.owner_says(&["remove", "demo", "--data"]);
+    assert!(!folder.join("secrets").exists());
+    // A secret that was set for the name before it came is no surprise.
+    set();
+    let installed = world.owner.run(&world.site, &install).succeeded();
+    let careful = "careful: there are secrets that you set for `demo`";
+    assert!(installed.stderr.contains(careful), "{}", installed.stderr);
+    assert!(
+        !installed.stderr.contains("has kept data here"),
+        "{}",
+        installed.stderr
+    );
+    assert!(
+        !installed.stdout.contains("It needs a secret"),
+        "{}",
+        installed.stdout
+    );
 }

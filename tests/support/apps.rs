@@ -47,6 +47,13 @@ pub fn requesting(site: &Site, guest: &Path, allow: &[&str], methods: &[&str]) -
     embed(site, guest, &manifest)
 }
 
+/// Returns a component with a manifest as its author writes it, made of a guest.
+pub fn with_manifest(site: &Site, guest: &Path, toml: &str) -> PathBuf {
+    let (manifest, _) = Manifest::from_toml("syft-app.toml", toml).unwrap();
+    embed(site, guest, &manifest)
+}
+
+/// Returns a component with a manifest, made of a guest.
 pub fn embed(site: &Site, guest: &Path, manifest: &Manifest) -> PathBuf {
     let bytes = fs::read(guest).unwrap();
     let bytes = section::embed(&bytes, &manifest.to_section()).unwrap();

@@ -21,7 +21,14 @@ const LAYERED: &[Layered] = &[
     Layered {
         src: "host/runtime/src",
         layers: &[
-            &["durability", "failpoint", "memory", "scratch", "wit"],
+            &[
+                "durability",
+                "failpoint",
+                "memory",
+                "scratch",
+                "secrets",
+                "wit",
+            ],
             &["cache_bounds", "child", "machine", "meter"],
             &["state"],
             &["capability"],

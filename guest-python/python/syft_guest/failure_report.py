@@ -7,6 +7,8 @@ import sys
 import traceback
 import types
 
+from syft_guest import environment
+
 # The host looks for the line that begins so.
 ERROR = "@syft-host-error@"
 
@@ -81,7 +83,7 @@ def _hint(error):
         return 'write box = SyftEvents("my_app"), and @box.on_request("/hello") above a function'
     if isinstance(error, ImportError):
         return _import_hint((error.name or "").split(".")[0])
-    return None
+    return environment.hint(error)
 
 
 def _import_hint(name):

@@ -9,8 +9,8 @@ import os
 import sys
 import types
 
-from syft_guest import alone, apps, asgi, failure_report, handlers, host, imports, kept_files
-from syft_guest import memory, models, schema, start
+from syft_guest import alone, apps, asgi, environment, failure_report, handlers, host, imports
+from syft_guest import kept_files, memory, models, schema, start
 from syft_guest.failure_report import NoApp
 
 
@@ -24,6 +24,7 @@ _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = _folder_of(os.path.join(_HERE, "syft_program"))
 NAME = os.path.join(_HERE, "syft_program.name")
 ARGUMENTS = os.path.join(_HERE, "syft_program.arguments")
+ENVIRONMENT = os.path.join(_HERE, "syft_program.environment")
 SETTINGS = os.path.join(_HERE, "syft_program.settings")
 # Where the builder looks for the name that the program gave its app.
 APP = os.path.join(_HERE, "syft_program.app")
@@ -47,6 +48,7 @@ def load():
     _arguments = _read(ARGUMENTS, [])
     imports.import_library()
     plan = _read(PLAN, None)
+    environment.begin_build(_read(ENVIRONMENT, {}))
     try:
         if plan is None:
             _start_once()
@@ -54,6 +56,7 @@ def load():
             _start_later(plan)
     except BaseException as error:
         failure_report.end_build(error, FOLDER)
+    environment.end_build()
     memory.is_kept = _read(SETTINGS, {}).get("memory") == "kept"
     with open(APP, "w", encoding="utf-8") as file:
         file.write(str(apps.all_apps()[0].app_name if plan is None else plan["app"]))
@@ -136,6 +139,7 @@ def begin():
     """Begins a call: starts the program, if that is left to do."""
     own = start.own_folder()
     kept_files.begin(own)
+    environment.begin(_plan is not None)
     try:
         os.chdir(own)
     except OSError:

@@ -1,8 +1,8 @@
-//! The files that an app gets, and the requests that it may send.
+//! The files and secrets that an app gets, and the requests that it may send.
 
 use syft_protocol::grant::PathPattern;
 
-use crate::manifest::{Files, Http};
+use crate::manifest::{Files, Http, WantedSecret};
 
 /// What an app asks for and what of it the owner approved.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Grants {
     pub denied: Vec<PathPattern>,
     /// The requests that it may send.
     pub http: HttpGrants,
+    /// The secrets that it gets: those that it asks for and the owner approved.
+    pub secrets: Vec<WantedSecret>,
 }
 
 /// The HTTP requests that an app asks to send, and which of them the owner approved.

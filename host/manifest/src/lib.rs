@@ -4,6 +4,7 @@
 //! - [`Manifest`], [`Grants`], [`Limits`]: what an app asks for, what it gets, and what bounds it
 //! - [`component`], [`section`]: the outermost layer of a component, without a runtime for it
 //! - [`HttpOrigin`], [`IpScope`]: where requests of an app may go to
+//! - [`VariableName`], [`SecretValue`]: names of variables, and what they hold that nothing shows
 //! - [`worlds`]: the names of the interfaces of apps
 //! - [`Digest`], [`units`], [`sanitize`]: names of bytes, amounts, and foreign text for terminals
 //! - [`private_dir`], [`nofollow_dir`]: folders of ours, and folders that strangers write into
@@ -20,7 +21,9 @@ pub mod nofollow_dir;
 mod origin;
 pub mod private_dir;
 pub mod sanitize;
+mod secret_value;
 pub mod units;
+mod variable;
 pub mod worlds;
 
 pub use digest::Digest;
@@ -29,6 +32,9 @@ pub use ip_scope::IpScope;
 pub use limits::Limits;
 pub use manifest::{
     Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Problem,
-    ProgramMemory, SEQUENCE, parse_version, schema, section,
+    ProgramMemory, SEQUENCE, SecretHeader, WantedSecret, may_carry_secrets, parse_version, schema,
+    section,
 };
 pub use origin::{HttpHost, HttpMethod, HttpOrigin, OriginError};
+pub use secret_value::SecretValue;
+pub use variable::{VariableName, VariableNameError};

@@ -12,12 +12,15 @@ mod json;
 mod parse;
 mod patterns;
 mod schema;
+mod secrets;
 pub mod section;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Limits;
 use crate::origin::{HttpMethod, HttpOrigin};
+use crate::variable::VariableName;
 use syft_protocol::address::{AddressError, AppName};
 use syft_protocol::grant::PathPattern;
 
@@ -26,6 +29,7 @@ pub use check::{SEQUENCE, parse_version};
 pub use diagnostic::Diagnostic;
 pub use json::ManifestError;
 pub use schema::schema;
+pub use secrets::{SecretHeader, WantedSecret, may_carry_secrets};
 
 use patterns::List;
 
@@ -46,10 +50,16 @@ pub struct Manifest {
     pub description: Option<String>,
     /// Who wrote it, in their own words: nobody vouches for it.
     pub author: Option<String>,
+    /// The arguments of its program.
+    pub args: Vec<String>,
+    /// The environment variables of its program, which are no secrets.
+    pub env: BTreeMap<VariableName, String>,
     /// The files it asks for.
     pub files: Files,
     /// The HTTP requests that it asks to send.
     pub http: Http,
+    /// The secrets that it asks for.
+    pub secrets: Vec<WantedSecret>,
     /// What it wants of its memory between calls: the SDKs of some languages keep it.
     pub memory: Option<ProgramMemory>,
     /// What it says it needs.
@@ -184,6 +194,20 @@ impl Manifest {
         Ok(self)
     }
 
+    /// Returns the manifest with other arguments, if there are any.
+    ///
+    /// # Errors
+    /// One of them is not fit for a manifest, or there are too many.
+    pub fn with_args(mut self, args: &[String]) -> Result<Self, Problem> {
+        check::number("args", args.len(), check::MAX_ARGS)?;
+        let checked: Vec<String> =
+            (args.iter().map(|text| check::arg(text))).collect::<Result<_, _>>()?;
+        if !checked.is_empty() {
+            self.args = checked;
+        }
+        Ok(self)
+    }
+
     /// Returns what an owner should know before granting all of it.
     pub fn warnings(&self) -> Vec<Problem> {
         let lists = self.files.lists();
@@ -193,7 +217,8 @@ impl Manifest {
         let of_files =
             asked.flat_map(|(list, pattern)| patterns::warnings(list, pattern, &self.files));
         let of_http = self.http.allow.iter().filter_map(http::warning);
-        of_files.chain(of_http).collect()
+        let of_secrets = self.secrets.iter().filter_map(secrets::warning);
+        of_files.chain(of_http).chain(of_secrets).collect()
     }
 }
 

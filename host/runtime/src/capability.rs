@@ -1,11 +1,13 @@
 //! What guests can be given, one file a capability.
 //!
 //! Each is implemented on what it uses of a call and nothing else: `log` on the output,
-//! `keyvalue` on the state, `files` on the files, `http` on the requests. None of them can name the whole state of
-//! a call, which is `sandbox`'s, so a file call cannot reach the app's state.
+//! `keyvalue` on the state, `files` on the files, `http` on the requests, `environment` on
+//! variables and secrets. None of them can name the whole state of a call, which is `sandbox`'s, so
+//! a file call cannot reach the app's state.
 
 mod app_access;
 mod context;
+mod environment;
 pub mod files;
 pub mod http;
 pub mod keyvalue;
@@ -16,5 +18,7 @@ pub use app_access::AppAccess;
 pub(crate) use app_access::CallAccess;
 pub use context::AppIdentity;
 pub(crate) use context::CallContext;
+pub(crate) use environment::CallEnvironment;
+pub use environment::EnvironmentAccess;
 
 pub(crate) use output::Output;

@@ -5,6 +5,7 @@
 //! - [`state`]: what an app keeps, committed with the answer of the call that wrote it
 //! - [`program_cache`]: which programs are loaded
 //! - [`memory`], [`meter`]: what all apps together, and one call, may make the host hold
+//! - [`secrets`]: what the owner keeps secret for an app
 //! - [`child`]: the one place that starts other programs
 //!
 //! Nothing here knows the folder tree or who asked.
@@ -20,5 +21,6 @@ pub mod meter;
 pub mod program_cache;
 pub mod sandbox;
 pub mod scratch;
+pub mod secrets;
 pub mod state;
 pub mod wit;

@@ -10,6 +10,7 @@ mod outcome;
 mod store;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,7 +30,7 @@ use engine::Clearing;
 pub use outcome::{Answer, Outcome};
 use store::CallState;
 
-use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, Output};
+use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, CallEnvironment, Output};
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
@@ -352,13 +353,14 @@ impl Program {
         let name = CallName::of_event(identity, event);
         // Nobody is behind an event on whose behalf it could read.
         let access = access.for_call(None, &self.limits, identity, &name.id, meter);
+        let environment = Arc::clone(&access.environment);
         let (taken, state) = self
             .within_limits(identity, meter, access, state, name, async |store| {
                 let app = watching.instantiate_async(&mut *store).await?;
                 app.syft_app_watch().call_on_event(store, event).await
             })
             .await;
-        let taken = taken.and_then(|taken| taken.map_err(failed));
+        let taken = taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment)));
         (taken, state)
     }
 
@@ -377,6 +379,7 @@ impl Program {
         let is_known = request.sender_proof != SenderProof::Claimed;
         let sender = is_known.then(|| request.sender.clone());
         let access = access.for_call(sender, &self.limits, identity, &name.id, meter);
+        let environment = Arc::clone(&access.environment);
         let (answer, state) = self
             .within_limits(identity, meter, access, state, name, async |store| {
                 let app = self.pre.instance_pre();
@@ -392,8 +395,10 @@ impl Program {
                 headers: response.headers,
                 body: response.body,
             }),
-            Ok(Err(rpc::Error::InvalidArguments(message))) => Outcome::InvalidArguments(message),
-            Ok(Err(rpc::Error::Failed(failure))) => failed(failure),
+            Ok(Err(rpc::Error::InvalidArguments(message))) => {
+                Outcome::InvalidArguments(environment.mask(&message).into_owned())
+            }
+            Ok(Err(rpc::Error::Failed(failure))) => failed(failure, &environment),
             Err(outcome) => outcome,
         };
         (outcome, state)
@@ -412,7 +417,8 @@ impl Program {
         run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
     ) -> (Result<T, Outcome>, Session) {
         let limit: Duration = self.limits.time;
-        let output = Output::new(&self.limits, identity.app.clone(), name.id);
+        let environment = Arc::clone(&access.environment);
+        let output = Output::new(&self.limits, identity.app.clone(), name.id, environment);
         let context = CallContext {
             identity: identity.clone(),
             deadline: Instant::now() + limit,
@@ -462,11 +468,13 @@ impl Program {
     }
 }
 
-fn failed(failure: Failure) -> Outcome {
+/// Returns what a guest says of its failure, without the owner's secrets.
+fn failed(failure: Failure, environment: &CallEnvironment) -> Outcome {
+    let masked = |text: &str| environment.mask(text).into_owned();
     Outcome::Failed {
-        kind: failure.kind,
-        message: failure.message,
-        handler: failure.handler,
+        kind: masked(&failure.kind),
+        message: masked(&failure.message),
+        handler: masked(&failure.handler),
     }
 }
 

@@ -64,6 +64,7 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
         ProgramInputs {
             included: &args.include,
             arguments: &args.arguments,
+            variables: &[],
         },
         args.allow_native_build,
     )?;

@@ -7,6 +7,7 @@ use syft_package::trust::{AuthorTrust, TrustBasis};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
+use super::secret;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::{Candidate, InstallError};
@@ -60,6 +61,13 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     if candidate.inherits {
         lines.push(format!(
             "  careful: an app that was run as `{}` has kept data here, and this one would get it",
+            release.name
+        ));
+    }
+    if candidate.meets_secrets {
+        lines.push(format!(
+            "  careful: there are secrets that you set for `{}`, and this one would get those that \
+             it asks for",
             release.name
         ));
     }
@@ -185,6 +193,9 @@ pub(super) fn tell_installed(
     let Installed { name, current, .. } = installed;
     let (version, sequence) = (&current.version, current.sequence);
     ui.line(&format!("Installed {name} {version} (release {sequence})."))?;
+    for command in secret::to_set(config, name, &current.approved.secrets)? {
+        ui.line(&format!("It needs a secret from you: `{command}`"))?;
+    }
     ui.line(match HostStatus::read(&config.serving) {
         Ok(Some(_)) => "The host that serves what is installed takes it up now.",
         _ => "`syft-host serve` serves what is installed.",

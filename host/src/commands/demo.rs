@@ -1,5 +1,6 @@
 //! `syft-host demo`
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -91,6 +92,8 @@ async fn prepare(config: &Config, component: &Path) -> Result<Server, CommandErr
         author: String::new(),
         grants: Grants::default(),
         limits: Limits::default(),
+        args: Vec::new(),
+        env: BTreeMap::new(),
     };
     let component = fs::read(component)?;
     let memory = &options.memory;

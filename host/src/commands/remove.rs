@@ -22,14 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Remove an installed app
 ///
-/// It is served no longer. What it kept between calls stays for the case that it is installed
-/// again, and so does its folder in the datasite.
+/// It is served no longer. What it kept between calls and its secrets stay for the case that it is
+/// installed again, and so does its folder in the datasite.
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
     /// Name of the app
     app: String,
 
-    /// Delete what it kept between calls too
+    /// Delete what it kept between calls too, and its secrets
     #[arg(long)]
     data: bool,
 }

@@ -1,5 +1,6 @@
 //! `syft-host run`
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 use syft_manifest::section::SectionError;
 use syft_manifest::units::{parse_size, parse_time};
-use syft_manifest::{Digest, HttpOrigin, Limits, Manifest, ManifestError};
+use syft_manifest::{Digest, HttpOrigin, Limits, Manifest, ManifestError, VariableName};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
@@ -80,24 +81,34 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_state, help_heading = "Limits")]
     state: Option<u64>,
 
-    /// Allow all that the app asks for: files, HTTP requests and limits
-    #[arg(long, help_heading = "Files and HTTP")]
+    /// Environment variable of the app, in the place of what its `syft-app.toml` says; may be
+    /// given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
+    env: Vec<(VariableName, String)>,
+
+    /// Allow all that the app asks for: files, HTTP requests, secrets and limits
+    #[arg(long, help_heading = "Files, HTTP and secrets")]
     allow_all_requested: bool,
 
     /// Allow the app to read these, if it asks for them; may be given more than once
-    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files and HTTP")]
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files, HTTP and secrets")]
     allow_read: Vec<PathPattern>,
 
     /// Allow the app to read and write these, if it asks for them
-    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files and HTTP")]
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files, HTTP and secrets")]
     allow_write: Vec<PathPattern>,
 
     /// Allow the app to send HTTP requests there, if it asks for that; may be given more than once
-    #[arg(long, value_name = "ORIGIN", value_parser = HttpOrigin::parse, help_heading = "Files and HTTP")]
+    #[arg(long, value_name = "ORIGIN", value_parser = HttpOrigin::parse, help_heading = "Files, HTTP and secrets")]
     allow_http: Vec<HttpOrigin>,
 
+    /// Allow the app this secret, which `syft-host secret set` sets, if it asks for it; may be
+    /// given more than once
+    #[arg(long, value_name = "NAME", value_parser = VariableName::parse, help_heading = "Files, HTTP and secrets")]
+    allow_secret: Vec<VariableName>,
+
     /// Deny the app these files and everything below them, whatever else is allowed
-    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files and HTTP")]
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files, HTTP and secrets")]
     deny: Vec<PathPattern>,
 
     /// Refuse the app unless its author, whose key is known, has signed it as the trust policy
@@ -148,6 +159,8 @@ pub(super) async fn run(
         author: String::new(),
         limits: spare_files(limits, &approved.grants, open_files),
         grants: approved.grants,
+        args: manifest.args.clone(),
+        env: variables(manifest, &args.env)?,
     };
     if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
         return Err(wrong(explain_suspended(&suspended, &name)));
@@ -215,6 +228,7 @@ impl RunArgs {
             allow_read: self.allow_read.clone(),
             allow_write: self.allow_write.clone(),
             allow_http: self.allow_http.clone(),
+            allow_secret: self.allow_secret.clone(),
             deny: self.deny.clone(),
         }
     }
@@ -276,6 +290,7 @@ impl Source {
             let inputs = ProgramInputs {
                 included: &args.include,
                 arguments: &args.arguments,
+                variables: &args.env,
             };
             let built = app_builder::build(ui, overrides, path, inputs, native)?;
             return Ok(Self {
@@ -324,6 +339,22 @@ impl Source {
     }
 }
 
+/// Returns the variables of an app: its own, with those that the owner gives.
+fn variables(
+    manifest: &Manifest,
+    given: &[(VariableName, String)],
+) -> Result<BTreeMap<VariableName, String>, CommandError> {
+    let mut variables = manifest.env.clone();
+    for (name, value) in given {
+        if manifest.secrets.iter().any(|secret| secret.name == *name) {
+            let error = CommandError::new(format!("{name} is a secret of the app"));
+            return Err(error.hint(format!("set it with: syft-host secret set APP {name}")));
+        }
+        variables.insert(name.clone(), value.clone());
+    }
+    Ok(variables)
+}
+
 fn read_component(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
     let describe = |error| CommandError::new(format!("read {}: {error}", path.display()));
     let bytes = fs::metadata(path).map_err(describe)?.len();
@@ -351,6 +382,12 @@ fn parse_state(text: &str) -> Result<u64, String> {
         .map(|bytes| bytes as u64)
         .filter(|bytes| (1 << 20..=16 << 30).contains(bytes))
         .ok_or_else(|| "expected a size from `1MiB` to `16GiB`".to_owned())
+}
+
+fn parse_variable(text: &str) -> Result<(VariableName, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected `NAME=VALUE`")?;
+    let name = VariableName::parse(name).map_err(|error| error.to_string())?;
+    Ok((name, value.to_owned()))
 }
 
 fn parse_count(text: &str) -> Result<usize, String> {

@@ -26,6 +26,8 @@ pub struct Candidate<'f> {
     pub change: ReleaseChange,
     /// It would get what an app kept that was run by the same name.
     pub inherits: bool,
+    /// Secrets were set for its name before it was here, and it asks for some.
+    pub meets_secrets: bool,
     /// What lies in the datasite as its folder, of nobody knows whose app.
     pub meets: Option<PathBuf>,
     /// An installed app of another author whose name looks like its name.
@@ -80,6 +82,7 @@ impl<'f> Candidate<'f> {
             before,
             change,
             inherits: false,
+            meets_secrets: false,
             meets: None,
             resembles: None,
             added_permissions,
@@ -150,6 +153,7 @@ impl<'f> Candidate<'f> {
             approved: Manifest {
                 files: manifest.files.clone(),
                 http: manifest.http.clone(),
+                secrets: manifest.secrets.clone(),
                 limits: manifest.limits.clone(),
                 ..Manifest::default()
             },

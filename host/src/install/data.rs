@@ -5,13 +5,14 @@
 //!
 //! Why: docs/decisions/41-data-belongs-to-its-author.md
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, DirEntry};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use syft_manifest::private_dir;
 use syft_protocol::address::Datasite;
+use syft_runtime::secrets;
 
 const FILE: &str = "author";
 
@@ -32,7 +33,12 @@ pub(super) fn is_of_nobody(folder: &Path) -> io::Result<bool> {
     match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
-        Ok(mut entries) => Ok(entries.next().is_some() && data_owner(folder)?.is_none()),
+        Ok(entries) => {
+            // Secrets are not kept by an app, but by the owner.
+            let is_kept = |entry: &DirEntry| entry.file_name() != secrets::FOLDER;
+            let has_kept = entries.flatten().any(|entry| is_kept(&entry));
+            Ok(has_kept && data_owner(folder)?.is_none())
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Why: docs/decisions/40-an-approval-is-a-set.md
 
 use syft_manifest::units::{show_size, show_time};
-use syft_manifest::{Http, Limits, Manifest, ManifestLimits};
+use syft_manifest::{Http, Limits, Manifest, ManifestLimits, WantedSecret};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -48,6 +48,7 @@ pub fn added_permissions(
         added.extend(patterns.iter().map(|pattern| format!("{words} {pattern}")));
     }
     added.extend(added_http(&approved.http, &asked.http));
+    added.extend(added_secrets(&approved.secrets, &asked.secrets));
     added.extend(added_limits(&approved.limits, &asked.limits));
     added
 }
@@ -64,6 +65,12 @@ fn added_http(approved: &Http, asked: &Http) -> Vec<String> {
         .filter(|origin| !has_all_methods || !approved.has_origin(origin))
         .map(|origin| format!("{words} {origin}"))
         .collect()
+}
+
+/// A secret is covered where the app gets it in the very same way.
+fn added_secrets(approved: &[WantedSecret], asked: &[WantedSecret]) -> Vec<String> {
+    let added = asked.iter().filter(|secret| !approved.contains(secret));
+    added.map(WantedSecret::in_words).collect()
 }
 
 fn added_limits(approved: &ManifestLimits, asked: &ManifestLimits) -> Vec<String> {
@@ -144,6 +151,29 @@ mod tests {
             (
                 "[http]\nallow = ['https://a.example']\nmethods = ['GET', 'PUT']",
                 "[http]\nallow = ['https://a.example']\nmethods = ['PUT']",
+                &[],
+            ),
+            (
+                "[secrets.A]\n[secrets.B]",
+                "[secrets.A]\n[secrets.C]",
+                &["read the secret C"],
+            ),
+            (
+                "[http]\nallow = ['https://*.a.example']\n\
+                 [secrets.A]\nsend-to = 'https://x.a.example'\n\
+                 [secrets.B]\nsend-to = 'https://x.a.example'\nheader = 'X-B'",
+                "[http]\nallow = ['https://*.a.example']\n\
+                 [secrets.A]\nsend-to = 'https://y.a.example'\n[secrets.B]",
+                &[
+                    "have the host add to requests to https://y.a.example the secret A",
+                    "read the secret B",
+                ],
+            ),
+            (
+                "[http]\nallow = ['https://a.example']\n\
+                 [secrets.A]\nsend-to = 'https://a.example'\nheader = 'X-A'",
+                "[http]\nallow = ['https://a.example']\n\
+                 [secrets.A]\nsend-to = 'https://a.example'\nheader = 'X-A'\nformat = '{}'",
                 &[],
             ),
             ("", "[limits]\ntime = '10s'\nmemory = '64MiB'", &[]),

@@ -3,15 +3,16 @@
 //! The program runs there, in a sandbox that may write to what it sees, so it sees
 //! nothing but copies.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use syft_manifest::ProgramMemory;
+use syft_manifest::{Manifest, ProgramMemory, VariableName, WantedSecret};
 
 use super::requirements::Requirements;
 use super::wheels::Wheels;
@@ -39,6 +40,14 @@ pub(super) struct Reason {
 #[derive(Debug)]
 pub(super) struct Stage {
     folder: Scratch,
+}
+
+fn secret(wanted: &WantedSecret) -> Value {
+    json!({
+        "name": wanted.name.as_str(),
+        "stand_in": wanted.stand_in(),
+        "is_read": wanted.sent.is_none(),
+    })
 }
 
 impl Stage {
@@ -91,6 +100,24 @@ impl Stage {
             &self.python().join("syft_program.settings"),
             settings.as_bytes(),
         )?;
+        Ok(())
+    }
+
+    /// Writes down which variables a program has, with what the owner says in the place of its own,
+    /// and what stands for its secrets, which are not there while it is built.
+    pub(super) fn take_environment(
+        &self,
+        manifest: &Manifest,
+        given: &[(VariableName, String)],
+    ) -> Result<(), CommandError> {
+        let own = manifest.env.iter();
+        let own = own.chain(given.iter().map(|(name, value)| (name, value)));
+        let variables: BTreeMap<&str, &str> =
+            own.map(|(name, value)| (name.as_str(), &**value)).collect();
+        let secrets: Vec<Value> = manifest.secrets.iter().map(secret).collect();
+        let environment = json!({"variables": variables, "secrets": secrets});
+        let path = self.python().join("syft_program.environment");
+        write(&path, environment.to_string().as_bytes())?;
         Ok(())
     }
 

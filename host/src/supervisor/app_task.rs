@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use syft_manifest::clock::now;
-use syft_manifest::{Digest, Grants, HttpGrants, Limits, Manifest};
+use syft_manifest::{Digest, Grants, HttpGrants, Limits, Manifest, WantedSecret};
 use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -91,6 +91,7 @@ impl AppTaskContext {
                 requested: manifest.http,
                 approved: release.approved.http.clone(),
             },
+            secrets: approved_secrets(&manifest.secrets, &release.approved.secrets),
         };
         let limits = release.approved.limits.over(Limits::default());
         let spec = AppSpec {
@@ -98,6 +99,8 @@ impl AppTaskContext {
             author: author.to_owned(),
             limits: spare_files(limits, &grants, self.files_of_one()),
             grants,
+            args: manifest.args,
+            env: manifest.env,
         };
         let (config, memory) = (&self.config, &self.options.serve.memory);
         let digest = release.sha256.clone();
@@ -451,6 +454,12 @@ fn trouble(sha256: Option<Digest>, error: &CommandError) -> AppTrouble {
         error: error.to_string(),
         hints: error.hints().to_vec(),
     }
+}
+
+/// Returns the secrets that an app asks for and that were approved as it asks for them.
+fn approved_secrets(requested: &[WantedSecret], approved: &[WantedSecret]) -> Vec<WantedSecret> {
+    let both = requested.iter().filter(|secret| approved.contains(secret));
+    both.cloned().collect()
 }
 
 /// Tells whether two releases are served in the same way.

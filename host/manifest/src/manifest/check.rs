@@ -8,6 +8,7 @@ use syft_protocol::address::AppName;
 use super::ProgramMemory;
 use crate::sanitize::{is_plain, plain_excerpt};
 use crate::units::{parse_size, parse_time};
+use crate::variable::VariableName;
 
 pub(super) const TIME: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(600);
@@ -20,6 +21,11 @@ pub const SEQUENCE: RangeInclusive<u64> = 1..=(1 << 53) - 1;
 pub(super) const MAX_VERSION: usize = 64;
 pub(super) const MAX_DESCRIPTION: usize = 500;
 pub(super) const MAX_AUTHOR: usize = 254;
+/// The most arguments and variables of a program, and the most bytes of one.
+pub(super) const MAX_ARGS: usize = 64;
+pub(super) const MAX_ENV: usize = 64;
+pub(super) const MAX_ARG: usize = 1_024;
+pub(super) const MAX_VALUE: usize = 1_024;
 
 /// What is wrong with a value, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,4 +190,48 @@ pub(super) fn concurrency(count: Option<usize>) -> Result<usize, Problem> {
                 "without `concurrency` it is the host's own limit, 128",
             )
         })
+}
+
+/// Checks how many there are of something.
+pub(super) fn number(what: &str, count: usize, most: usize) -> Result<(), Problem> {
+    if count <= most {
+        return Ok(());
+    }
+    let message = format!("`{what}` has {count} entries; at most {most} are allowed");
+    Err(Problem::new(
+        message,
+        "leave out what the app can do without",
+    ))
+}
+
+/// Checks one of the arguments of a program.
+pub(super) fn arg(text: &str) -> Result<String, Problem> {
+    of_a_line(text, "an argument", MAX_ARG)
+}
+
+/// Checks the value of an environment variable.
+pub(super) fn value(text: &str) -> Result<String, Problem> {
+    of_a_line(text, "the value of a variable", MAX_VALUE)
+}
+
+fn of_a_line(text: &str, what: &str, max_bytes: usize) -> Result<String, Problem> {
+    if text.len() <= max_bytes && text.chars().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    let message = format!(
+        "{what} is one line of at most {max_bytes} bytes without control characters or ones that \
+         reorder text"
+    );
+    Err(Problem::new(
+        message,
+        "put longer texts into a file of the app",
+    ))
+}
+
+/// Reads and checks the name of an environment variable, or of a secret.
+pub(super) fn variable(text: &str) -> Result<VariableName, Problem> {
+    VariableName::parse(text).map_err(|error| {
+        let message = format!("`{}` is no name of a variable", plain_excerpt(text, 40));
+        Problem::new(message, error.to_string())
+    })
 }

@@ -1,5 +1,6 @@
 //! A manifest as the JSON that a component carries.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -13,10 +14,12 @@ use thiserror::Error;
 use super::check::{self, Problem};
 use super::http as http_rules;
 use super::patterns::{self, List};
+use super::secrets as secret_rules;
 use super::section::{self, SectionError};
-use super::{Files, Http, Manifest, ManifestLimits};
+use super::{Files, Http, Manifest, ManifestLimits, WantedSecret};
 use crate::origin::{HttpMethod, HttpOrigin};
 use crate::sanitize::plain_excerpt;
+use crate::variable::VariableName;
 
 /// Why a component's manifest cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -47,6 +50,8 @@ struct Raw {
     files: RawFiles,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     http: RawHttp,
+    #[serde(skip_serializing_if = "is_empty")]
+    secrets: Vec<Object<RawSecret>>,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     state: RawState,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
@@ -66,6 +71,11 @@ struct RawApp {
     description: Option<String>,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "present")]
     author: Option<String>,
+    #[serde(skip_serializing_if = "is_empty")]
+    args: Vec<String>,
+    /// Each is `NAME=VALUE`, in their order.
+    #[serde(skip_serializing_if = "is_empty")]
+    env: Vec<String>,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -88,6 +98,41 @@ struct RawHttp {
     allow: Vec<String>,
     #[serde(skip_serializing_if = "is_empty")]
     methods: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawSecret {
+    name: String,
+    #[serde(
+        default,
+        skip_serializing_if = "is_empty",
+        deserialize_with = "present"
+    )]
+    send_to: Option<String>,
+    #[serde(
+        default,
+        skip_serializing_if = "is_empty",
+        deserialize_with = "present"
+    )]
+    header: Option<String>,
+    #[serde(
+        default,
+        skip_serializing_if = "is_empty",
+        deserialize_with = "present"
+    )]
+    format: Option<String>,
+}
+
+/// What is written as an object, in a list of such.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        object(from).map(Self)
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -122,9 +167,9 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Op
 
 /// By itself serde takes a list of values for a struct too.
 fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
-    struct Object<T>(PhantomData<T>);
+    struct Fields<T>(PhantomData<T>);
 
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
         type Value = T;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,7 +181,7 @@ fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<T, 
         }
     }
 
-    from.deserialize_map(Object(PhantomData))
+    from.deserialize_map(Fields(PhantomData))
 }
 
 fn parse(json: &[u8]) -> serde_json::Result<Raw> {
@@ -156,10 +201,11 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
         app,
         files,
         http,
+        secrets,
         state,
         limits,
     } = raw;
-    Ok(Manifest {
+    let manifest = Manifest {
         name: check("app.name", app.name, |name| check::name(&name))?,
         version: check("app.version", app.version, |version| {
             check::parse_version(&version)
@@ -171,6 +217,8 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
             check::description(&description)
         })?,
         author: check("app.author", app.author, |author| check::author(&author))?,
+        args: read_args(&app.args)?,
+        env: read_env(&app.env)?,
         files: Files {
             read: list_of("files.read", List::Read, &files.read)?,
             write: list_of("files.write", List::Write, &files.write)?,
@@ -182,6 +230,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
             own_folder: files.own_folder,
         },
         http: read_http(&http)?,
+        secrets: read_secrets(secrets)?,
         memory: check("state.memory", state.memory, |memory| {
             check::program_memory(&memory)
         })?,
@@ -203,7 +252,11 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
                 check::quota_in_bounds,
             )?,
         },
-    })
+    };
+    match secret_rules::misfits(&manifest).into_iter().next() {
+        None => Ok(manifest),
+        Some((_, problem)) => Err(of_secrets(problem)),
+    }
 }
 
 fn check<T, U>(
@@ -235,6 +288,88 @@ fn list_of(
         patterns.push(pattern);
     }
     Ok(patterns)
+}
+
+fn read_args(texts: &[String]) -> Result<Vec<String>, ManifestError> {
+    let wrong = |problem| ManifestError::Value {
+        key: "app.args",
+        problem,
+    };
+    check::number("args", texts.len(), check::MAX_ARGS).map_err(wrong)?;
+    let args = texts.iter().map(|text| check::arg(text));
+    args.collect::<Result<_, _>>().map_err(wrong)
+}
+
+fn read_env(texts: &[String]) -> Result<BTreeMap<VariableName, String>, ManifestError> {
+    let wrong = |problem| ManifestError::Value {
+        key: "app.env",
+        problem,
+    };
+    check::number("env", texts.len(), check::MAX_ENV).map_err(wrong)?;
+    let mut env = BTreeMap::new();
+    for text in texts {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        let name = check::variable(name).map_err(wrong)?;
+        let value = check::value(value).map_err(wrong)?;
+        // In one order, and each once.
+        if env.last_key_value().is_some_and(|(last, _)| *last >= name) {
+            let help = "have each name once, in the order of their bytes";
+            return Err(wrong(Problem::new("the names are not in order", help)));
+        }
+        env.insert(name, value);
+    }
+    Ok(env)
+}
+
+fn of_secrets(problem: Problem) -> ManifestError {
+    ManifestError::Value {
+        key: "secrets",
+        problem,
+    }
+}
+
+fn read_secrets(raw: Vec<Object<RawSecret>>) -> Result<Vec<WantedSecret>, ManifestError> {
+    secret_rules::check_number(raw.len()).map_err(of_secrets)?;
+    let mut secrets: Vec<WantedSecret> = Vec::new();
+    for Object(raw) in raw {
+        let secret = read_secret(&raw).map_err(of_secrets)?;
+        if secrets.iter().any(|other| other.name == secret.name) {
+            return Err(of_secrets(http_rules::twice("secrets")));
+        }
+        secrets.push(secret);
+    }
+    Ok(secrets)
+}
+
+fn read_secret(raw: &RawSecret) -> Result<WantedSecret, Problem> {
+    let RawSecret {
+        name,
+        send_to,
+        header,
+        format,
+    } = raw;
+    let to = send_to.as_deref().map(secret_rules::check_target);
+    let header = header.as_deref().map(secret_rules::check_header);
+    let format = format.as_deref().map(secret_rules::check_format);
+    let parts = secret_rules::Parts {
+        to: to.transpose()?,
+        header: header.transpose()?,
+        format: format.transpose()?,
+    };
+    Ok(WantedSecret {
+        name: check::variable(name)?,
+        sent: parts.finish()?,
+    })
+}
+
+fn write_secret(secret: &WantedSecret) -> Object<RawSecret> {
+    let sent = secret.sent.as_ref();
+    Object(RawSecret {
+        name: secret.name.to_string(),
+        send_to: sent.map(|sent| sent.to.to_string()),
+        header: sent.map(|sent| sent.header.clone()),
+        format: sent.map(|sent| sent.format.clone()),
+    })
 }
 
 fn read_http(raw: &RawHttp) -> Result<Http, ManifestError> {
@@ -275,11 +410,15 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         sequence,
         description,
         author,
+        args,
+        env,
         files,
         http,
+        secrets,
         memory,
         limits,
     } = manifest;
+    let variable = |(name, value): (&VariableName, &String)| format!("{name}={value}");
     let raw = Raw {
         app: RawApp {
             name: name.as_ref().map(ToString::to_string),
@@ -287,6 +426,8 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             sequence: *sequence,
             description: description.clone(),
             author: author.clone(),
+            args: args.clone(),
+            env: env.iter().map(variable).collect(),
         },
         files: RawFiles {
             read: texts(&files.read),
@@ -298,6 +439,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             allow: http.allow.iter().map(HttpOrigin::to_string).collect(),
             methods: http.methods.iter().map(HttpMethod::to_string).collect(),
         },
+        secrets: secrets.iter().map(write_secret).collect(),
         state: RawState {
             quota_bytes: limits.state_bytes,
             memory: memory.map(|memory| memory.as_str().to_owned()),
@@ -323,6 +465,11 @@ mod tests {
         r#""state":{"quota_bytes":1048576},"limits":{"time_ms":5000,"memory_bytes":134217728,"concurrency":8}}"#,
     );
 
+    const SECRETS: &str = concat!(
+        r#"{"http":{"allow":["https://a.example"]},"secrets":[{"name":"A"},"#,
+        r#"{"name":"B","send-to":"https://a.example","header":"X-Key","format":"{}"}]}"#,
+    );
+
     #[test]
     fn what_is_written_is_read_again() {
         for json in [
@@ -330,6 +477,8 @@ mod tests {
             FULL,
             r#"{"app":{"author":"ü"}}"#,
             r#"{"files":{"write":["{app_data}/b","{app_data}/a"]}}"#,
+            r#"{"app":{"args":["--a","b c"],"env":["A=","B=1=2"]}}"#,
+            SECRETS,
         ] {
             let manifest = read(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
             assert_eq!(write(&manifest), json.as_bytes());
@@ -375,6 +524,33 @@ mod tests {
             (
                 r#"{"http":{"methods":["get"]}}"#,
                 "`http.methods` is invalid",
+            ),
+            (r#"{"secrets":{"A":{}}}"#, "invalid type: map"),
+            (r#"{"secrets":[["A"]]}"#, "expected an object"),
+            (
+                r#"{"secrets":[{"name":"A","value":"x"}]}"#,
+                "unknown field `value`",
+            ),
+            (r#"{"secrets":[{"name":"A"},{"name":"A"}]}"#, "twice"),
+            (r#"{"secrets":[{"name":"a-b"}]}"#, "no name of a variable"),
+            (
+                r#"{"secrets":[{"name":"A","header":"X"}]}"#,
+                "nothing says where to send it",
+            ),
+            (
+                r#"{"secrets":[{"name":"A","send-to":"https://a.example"}]}"#,
+                "the app asks for no requests to `https://a.example`",
+            ),
+            (
+                r#"{"app":{"env":["A=1"]},"secrets":[{"name":"A"}]}"#,
+                "`A` is in `env` too",
+            ),
+            (r#"{"app":{"env":["B=1","A=1"]}}"#, "not in order"),
+            (r#"{"app":{"env":["A=1","A=2"]}}"#, "not in order"),
+            (r#"{"app":{"env":["A-B=1"]}}"#, "`app.env` is invalid"),
+            (
+                r#"{"app":{"args":["a\u001b[31m"]}}"#,
+                "`app.args` is invalid",
             ),
             (r#"{"http":{"deny":[]}}"#, "unknown field `deny`"),
             (r#"{"state":{"bytes":1}}"#, "unknown field `bytes`"),

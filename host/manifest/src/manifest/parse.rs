@@ -1,5 +1,6 @@
 //! `syft-app.toml` to a manifest. All that is wrong is found in one go.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use syft_protocol::grant::PathPattern;
@@ -10,8 +11,10 @@ use super::check::{self, Problem};
 use super::diagnostic::Diagnostic;
 use super::http as http_rules;
 use super::patterns::{self, List};
-use super::{Files, Manifest, ManifestLimits, section};
+use super::secrets as secret_rules;
+use super::{Files, Manifest, ManifestLimits, WantedSecret, section};
 use crate::sanitize::plain_excerpt;
+use crate::variable::VariableName;
 
 type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
 type Value<'a> = Spanned<DeValue<'a>>;
@@ -19,10 +22,15 @@ type Value<'a> = Spanned<DeValue<'a>>;
 /// The most errors that are shown.
 const MAX_ERRORS: usize = 100;
 
-const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[state]` and `[limits]`";
-const APP: &str = "`[app]` has `name`, `version`, `sequence`, `description` and `author`";
+const SECTIONS: &str =
+    "the sections are `[app]`, `[files]`, `[http]`, `[secrets]`, `[state]` and `[limits]`";
+const APP: &str =
+    "`[app]` has `name`, `version`, `sequence`, `description`, `author`, `args` and `env`";
 const FILES: &str = "`[files]` has `read`, `write`, `on-behalf-of-sender` and `own-folder`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
+const SECRET: &str = "a secret has `send-to`, `header` and `format`";
+const NO_VALUE: &str = "a manifest has no values of secrets, which owners give by `syft-host secret \
+                        set`: it says how the app gets one, as in `[secrets.API_KEY]`";
 const STATE: &str = "`[state]` has `quota` and `memory`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
 
@@ -39,7 +47,7 @@ pub(super) fn parse(
         findings.error(0..0, Problem::new(message, help));
         Manifest::default()
     };
-    let has_errors = findings.0.iter().any(|finding| finding.is_error);
+    let has_errors = findings.n_errors() > 0;
     let diagnostics = findings.show(path, text);
     if has_errors {
         Err(diagnostics)
@@ -58,6 +66,10 @@ struct Finding {
 struct Findings(Vec<Finding>);
 
 impl Findings {
+    fn n_errors(&self) -> usize {
+        self.0.iter().filter(|finding| finding.is_error).count()
+    }
+
     fn error(&mut self, span: Range<usize>, problem: Problem) {
         self.0.push(Finding {
             is_error: true,
@@ -140,6 +152,7 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
     if !goes_on {
         return manifest;
     }
+    let mut secrets = Vec::new();
     for (key, value) in document.as_ref() {
         let read = match key.as_ref().as_ref() {
             "app" => app,
@@ -147,6 +160,10 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
             "http" => http,
             "state" => state,
             "limits" => limits,
+            "secrets" => {
+                secrets = secrets_of(findings, value);
+                continue;
+            }
             _ => {
                 findings.unknown(key, SECTIONS);
                 continue;
@@ -155,6 +172,17 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
         match value.as_ref().as_table() {
             Some(table) => read(findings, table, &mut manifest),
             None => findings.wrong_type(value, "a section", SECTIONS),
+        }
+    }
+    // What they have to fit was read by now.
+    let spans: Vec<_> = secrets.iter().map(|(_, span)| span.clone()).collect();
+    manifest.secrets = secrets.into_iter().map(|(secret, _)| secret).collect();
+    for (at, problem) in secret_rules::misfits(&manifest) {
+        findings.error(spans[at].clone(), problem);
+    }
+    for (secret, span) in manifest.secrets.iter().zip(spans) {
+        if let Some(problem) = secret_rules::warning(secret) {
+            findings.warning(span, problem);
         }
     }
     manifest
@@ -173,9 +201,91 @@ fn app(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
             "author" => {
                 manifest.author = string(findings, value, "alice@example.org", check::author)
             }
+            "args" => manifest.args = args(findings, value),
+            "env" => manifest.env = env(findings, value),
             _ => findings.unknown(key, APP),
         }
     }
+}
+
+fn args(findings: &mut Findings, value: &Value<'_>) -> Vec<String> {
+    let Some(array) = value.as_ref().as_array() else {
+        let help = "write them as a list: `args = [\"--mode\", \"fast\"]`";
+        findings.wrong_type(value, "an array", help);
+        return Vec::new();
+    };
+    findings.check(
+        value.span(),
+        check::number("args", array.len(), check::MAX_ARGS),
+    );
+    let args = array.iter().take(check::MAX_ARGS);
+    args.filter_map(|arg| string(findings, arg, "--mode", check::arg))
+        .collect()
+}
+
+fn env(findings: &mut Findings, value: &Value<'_>) -> BTreeMap<VariableName, String> {
+    let Some(table) = value.as_ref().as_table() else {
+        let help = "write it as a table: `env = { MODE = \"fast\" }`";
+        findings.wrong_type(value, "a table", help);
+        return BTreeMap::new();
+    };
+    findings.check(
+        value.span(),
+        check::number("env", table.len(), check::MAX_ENV),
+    );
+    let mut env = BTreeMap::new();
+    for (key, value) in table.iter().take(check::MAX_ENV) {
+        let name = findings.check(key.span(), check::variable(key.as_ref()));
+        let value = string(findings, value, "fast", check::value);
+        env.extend(name.zip(value));
+    }
+    env
+}
+
+fn secrets_of(findings: &mut Findings, value: &Value<'_>) -> Vec<(WantedSecret, Range<usize>)> {
+    let Some(table) = value.as_ref().as_table() else {
+        findings.wrong_type(value, "a section", SECTIONS);
+        return Vec::new();
+    };
+    findings.check(value.span(), secret_rules::check_number(table.len()));
+    let mut found = Vec::new();
+    for (key, value) in table.iter().take(secret_rules::MAX_SECRETS) {
+        let name = findings.check(key.span(), check::variable(key.as_ref()));
+        let Some(table) = value.as_ref().as_table() else {
+            findings.wrong_type(value, "a table", NO_VALUE);
+            continue;
+        };
+        let n_before = findings.n_errors();
+        let parts = secret_parts(findings, table);
+        if findings.n_errors() > n_before {
+            continue;
+        }
+        let sent = findings.check(key.span(), parts.finish());
+        if let (Some(name), Some(sent)) = (name, sent) {
+            found.push((WantedSecret { name, sent }, key.span()));
+        }
+    }
+    found
+}
+
+fn secret_parts(findings: &mut Findings, table: &DeTable<'_>) -> secret_rules::Parts {
+    let mut parts = secret_rules::Parts::default();
+    for (key, value) in table {
+        match key.as_ref().as_ref() {
+            "send-to" => {
+                let example = "https://api.example.com";
+                parts.to = string(findings, value, example, secret_rules::check_target);
+            }
+            "header" => {
+                parts.header = string(findings, value, "X-Api-Key", secret_rules::check_header);
+            }
+            "format" => {
+                parts.format = string(findings, value, "Bearer {}", secret_rules::check_format);
+            }
+            _ => findings.unknown(key, SECRET),
+        }
+    }
+    parts
 }
 
 fn limits(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {

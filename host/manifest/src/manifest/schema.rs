@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{ProgramMemory, check, http, patterns};
+use super::{ProgramMemory, check, http, patterns, secrets};
 use crate::origin::HttpMethod;
+
+/// What names of variables are.
+const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]{0,63}$";
 
 /// Returns the JSON Schema of `syft-app.toml`, which editors find in the repository
 /// as `host/syft-app.schema.json`.
@@ -52,6 +55,23 @@ pub fn schema() -> Value {
                     "minLength": 1,
                     "maxLength": check::MAX_AUTHOR,
                     "examples": ["alice@example.org"],
+                },
+                "args": {
+                    "description": "Arguments of the program. A Python program has them in \
+                                    `sys.argv` if it is built without others",
+                    "type": "array",
+                    "maxItems": check::MAX_ARGS,
+                    "items": { "type": "string", "maxLength": check::MAX_ARG },
+                    "examples": [["--mode", "fast"]],
+                },
+                "env": {
+                    "description": "Environment variables of the program. Everybody who has the \
+                                    app can read them: secrets have a section of their own",
+                    "type": "object",
+                    "maxProperties": check::MAX_ENV,
+                    "propertyNames": { "pattern": VARIABLE },
+                    "additionalProperties": { "type": "string", "maxLength": check::MAX_VALUE },
+                    "examples": [{ "MODE": "fast" }],
                 },
             })),
             "files": section(
@@ -103,6 +123,7 @@ pub fn schema() -> Value {
                     },
                 }),
             ),
+            "secrets": of_secrets(),
             "state": section("What the app keeps between calls", json!({
                 "quota": {
                     "description": "All keys and values together, from 1MiB to 16GiB",
@@ -139,6 +160,44 @@ pub fn schema() -> Value {
                 },
             })),
         },
+    })
+}
+
+fn of_secrets() -> Value {
+    json!({
+        "description": "The secrets that the app asks the owner for, by the names of environment \
+                        variables",
+        "type": "object",
+        "maxProperties": secrets::MAX_SECRETS,
+        "propertyNames": { "pattern": VARIABLE },
+        "properties": {},
+        "additionalProperties": section(
+            "A secret: one that the host adds to requests, or one that the app itself reads",
+            json!({
+                "send-to": {
+                    "description": "Where the host adds it to requests, so that the app never has \
+                                    it: an origin of `allow` in `[http]`. Without it the app reads \
+                                    the secret as an environment variable",
+                    "type": "string",
+                    "pattern": "^https?://[^/?#@*]+$",
+                    "examples": ["https://api.example.com"],
+                },
+                "header": {
+                    "description": "In which header. Without it: `Authorization`",
+                    "type": "string",
+                    "pattern": "^[A-Za-z0-9_-]{1,64}$",
+                    "examples": ["X-Api-Key"],
+                },
+                "format": {
+                    "description": "What the header says, with `{}` for the secret. Without it: \
+                                    `Bearer {}` for `Authorization`, else `{}`",
+                    "type": "string",
+                    "pattern": "^[ -~]*\\{\\}[ -~]*$",
+                    "maxLength": 200,
+                    "examples": ["Bearer {}"],
+                },
+            }),
+        ),
     })
 }
 
@@ -182,11 +241,32 @@ mod tests {
     #[test]
     fn every_key_of_the_schema_is_read() {
         for (section, key, example) in keys(&schema()) {
-            // JSON's strings, numbers and lists of strings are TOML's too.
+            // JSON's strings, numbers and lists of strings are TOML's too, and tables nearly.
+            let example = example.to_string().replace("\":", "\" = ");
             let text = format!("[{section}]\n{key} = {example}\n");
             let (manifest, _) = Manifest::from_toml("x", &text)
                 .unwrap_or_else(|problems| panic!("{text}{}", problems[0]));
             assert_ne!(manifest, Manifest::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_of_secrets_are_those_of_the_schema() {
+        let schema = schema();
+        let secret = &schema["properties"]["secrets"]["additionalProperties"];
+        let properties = secret["properties"].as_object().expect("properties");
+        let mut text = "[http]\nallow = [\"https://api.example.com\"]\n[secrets.A]\n".to_owned();
+        for (key, of) in properties {
+            text += &format!("{key} = {}\n", of["examples"][0]);
+        }
+        let (manifest, _) = Manifest::from_toml("x", &text).expect("a manifest");
+        let sent = manifest.secrets[0].sent.as_ref().expect("where to");
+        assert_eq!((&*sent.header, &*sent.format), ("X-Api-Key", "Bearer {}"));
+        let problems =
+            Manifest::from_toml("x", "[secrets.A]\nx = 1\n").expect_err("an unknown key");
+        let help = problems[0].problem().help.clone();
+        for key in properties.keys() {
+            assert!(help.contains(&format!("`{key}`")), "{help}");
         }
     }
 

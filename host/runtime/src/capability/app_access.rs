@@ -1,10 +1,11 @@
-//! What an app may reach outside of its sandbox: files and HTTP.
+//! What an app may reach outside of its sandbox: files, HTTP and its environment.
 
 use std::sync::Arc;
 
 use syft_manifest::Limits;
 
 use super::AppIdentity;
+use super::environment::{CallEnvironment, EnvironmentAccess};
 use super::files::{FileAccess, Guard};
 use super::http::{HttpAccess, HttpGuard};
 use crate::meter::Meter;
@@ -16,12 +17,15 @@ pub struct AppAccess {
     pub files: FileAccess,
     /// Its requests.
     pub http: HttpAccess,
+    /// Its arguments, variables and secrets.
+    pub environment: EnvironmentAccess,
 }
 
 /// What one call may reach.
 pub(crate) struct CallAccess {
     pub(crate) files: Guard,
     pub(crate) http: HttpGuard,
+    pub(crate) environment: Arc<CallEnvironment>,
 }
 
 impl AppAccess {
@@ -35,9 +39,11 @@ impl AppAccess {
         call: &Arc<str>,
         meter: &Meter,
     ) -> CallAccess {
+        let environment = self.environment.for_call();
         CallAccess {
             files: self.files.for_call(sender, limits, identity, call, meter),
-            http: self.http.for_call(limits, identity, call, meter),
+            http: (self.http).for_call(limits, identity, call, meter, &environment),
+            environment,
         }
     }
 }

@@ -26,6 +26,7 @@ use wasmtime_wasi_http::p2::bindings::LinkOptions;
 use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};
 
 use super::AppIdentity;
+use super::environment::CallEnvironment;
 use crate::meter::{Charge, Meter};
 use exchange::Hooks;
 pub(crate) use guard::HttpGuard;
@@ -55,11 +56,13 @@ impl HttpAccess {
         identity: &AppIdentity,
         request: &Arc<str>,
         meter: &Meter,
+        environment: &Arc<CallEnvironment>,
     ) -> HttpGuard {
         let deadline = Instant::now() + limits.time;
         let places = lease::Places::new(limits, self.connections.clone(), meter);
         let log = guard::RequestLog::new(&identity.app, request);
-        HttpGuard::new(Arc::clone(&self.policy), limits, places, deadline, log)
+        let (policy, environment) = (Arc::clone(&self.policy), Arc::clone(environment));
+        HttpGuard::new(policy, environment, limits, places, deadline, log)
     }
 }
 

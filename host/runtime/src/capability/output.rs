@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
+use super::environment::CallEnvironment;
 use syft_manifest::Limits;
 use syft_manifest::sanitize::plain;
 use tokio::io::AsyncWrite;
@@ -23,6 +24,8 @@ pub(crate) struct Output(Arc<Mutex<Shared>>);
 struct Shared {
     app: Arc<str>,
     request: Arc<str>,
+    /// For what no line shows.
+    environment: Arc<CallEnvironment>,
     logged_left: usize,
     written_left: usize,
     limit: usize,
@@ -32,10 +35,16 @@ struct Shared {
 }
 
 impl Output {
-    pub(crate) fn new(limits: &Limits, app: Arc<str>, request: Arc<str>) -> Self {
+    pub(crate) fn new(
+        limits: &Limits,
+        app: Arc<str>,
+        request: Arc<str>,
+        environment: Arc<CallEnvironment>,
+    ) -> Self {
         Self(Arc::new(Mutex::new(Shared {
             app,
             request,
+            environment,
             logged_left: limits.logged_bytes,
             written_left: limits.output_bytes,
             limit: limits.output_bytes,
@@ -104,7 +113,8 @@ impl Shared {
             return;
         }
         self.logged_left -= cost;
-        let text = plain(&String::from_utf8_lossy(cut));
+        let text = String::from_utf8_lossy(cut);
+        let text = plain(&self.environment.mask(&text));
         match level {
             tracing::Level::ERROR => {
                 tracing::error!(target: "guest", app, request, stream, "{text}")

@@ -73,8 +73,8 @@ impl WasiView for CallState {
     }
 }
 
-/// Returns a store for one call, in which there are the files and the requests that were
-/// granted and nothing else: no argument, no environment variable, no socket.
+/// Returns a store for one call, in which there are the files, requests, arguments and variables
+/// that were granted and nothing else: none of the host's own, and no socket.
 pub(super) fn new(
     engine: &Engine,
     limits: &Limits,
@@ -86,7 +86,9 @@ pub(super) fn new(
 ) -> Store<CallState> {
     let mut table = ResourceTable::new();
     table.set_max_capacity(limits.handles);
-    let wasi = WasiCtx::builder()
+    let mut wasi = WasiCtx::builder();
+    access.environment.give(&mut wasi);
+    let wasi = wasi
         .stdout(output.stream("stdout"))
         .stderr(output.stream("stderr"))
         .allow_tcp(false)

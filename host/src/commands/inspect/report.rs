@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use syft_manifest::sanitize::{plain, quoted};
-use syft_manifest::{Limits, Manifest, Problem};
+use syft_manifest::{Limits, Manifest, Problem, SecretHeader, VariableName, WantedSecret};
 use syft_package::PublicKey;
 use syft_protocol::grant::PathPattern;
 
@@ -158,6 +158,16 @@ impl Report<'_> {
             methods => format!("Sends HTTP requests ({}) to:", methods.join(", ")),
         };
         theirs(lines, &title, strings(&http.allow).into_iter());
+        let secrets = self.manifest.secrets.iter().map(in_words);
+        theirs(lines, "Uses secrets of its owner:", secrets);
+        let args = self.manifest.args.iter().cloned();
+        theirs(lines, "Is called with the arguments:", args);
+        let variable = |(name, value): (&VariableName, &String)| format!("{name}={value}");
+        theirs(
+            lines,
+            "Has the environment variables:",
+            self.manifest.env.iter().map(variable),
+        );
     }
 
     /// Returns the report for scripts.
@@ -173,10 +183,18 @@ impl Report<'_> {
             sequence,
             description,
             author,
+            args,
+            env,
             files,
             http,
+            secrets,
             ..
         } = &self.manifest;
+        let env: Map<String, Value> = env
+            .iter()
+            .map(|(name, value)| (name.to_string(), json!(value)))
+            .collect();
+        let secrets: Vec<Value> = secrets.iter().map(to_json).collect();
         let warnings = self.warnings.iter();
         let warnings: Vec<Value> = warnings
             .map(|warning| {
@@ -220,6 +238,9 @@ impl Report<'_> {
                 "allow": strings(&http.allow),
                 "methods": strings(&http.methods),
             },
+            "secrets": secrets,
+            "args": args,
+            "env": env,
             "limits": limits,
             "warnings": warnings,
         })
@@ -248,6 +269,27 @@ impl Signed {
             Self::Invalid(why) => json!({"valid": false, "why_not": why}),
         }
     }
+}
+
+/// Returns a secret for people: how the app asks for it, and never what it is.
+fn in_words(secret: &WantedSecret) -> String {
+    match &secret.sent {
+        None => format!("{}: it reads it", secret.name),
+        Some(SecretHeader { to, header, format }) => format!(
+            "{}: the host adds it to requests to {to}, as `{header}: {format}`",
+            secret.name
+        ),
+    }
+}
+
+fn to_json(secret: &WantedSecret) -> Value {
+    let sent = secret.sent.as_ref();
+    json!({
+        "name": secret.name.as_str(),
+        "send-to": sent.map(|sent| sent.to.to_string()),
+        "header": sent.map(|sent| &sent.header),
+        "format": sent.map(|sent| &sent.format),
+    })
 }
 
 fn strings(values: &[impl ToString]) -> Vec<String> {

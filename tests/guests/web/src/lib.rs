@@ -140,6 +140,25 @@ fn key(wait_ms: u64) -> Result<String, Error> {
     Ok(key)
 }
 
+/// Answers the arguments and the variables of the app, in order.
+#[on_request("/variables")]
+fn variables() -> Value {
+    let arguments: Vec<String> = std::env::args().collect();
+    let mut variables: Vec<(String, String)> = std::env::vars().collect();
+    variables.sort();
+    json!([arguments, variables])
+}
+
+/// Tells everybody what a variable is.
+#[on_request("/tell")]
+fn tells(name: String) -> Result<String, Error> {
+    let told = format!("it is {}", std::env::var(name).unwrap_or_default());
+    println!("{told}");
+    eprintln!("{told}");
+    log::info!("{told}");
+    Err(std::io::Error::other(told).into())
+}
+
 syft_guest::app!(
     sends,
     follows,
@@ -148,4 +167,6 @@ syft_guest::app!(
     makes_headers,
     makes_bodies,
     key,
+    variables,
+    tells,
 );

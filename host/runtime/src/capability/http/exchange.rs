@@ -78,7 +78,7 @@ impl WasiHttpHooks for Hooks {
             let lease = exchange.lease(turn, within).await?;
             let left = within.saturating_sub(begin.elapsed());
             let stream = exchange.open(&allowed, left).await?;
-            let request = exchange.prepare(request, written)?;
+            let request = exchange.prepare(request, &allowed, written)?;
             exchange.send(stream, lease, request, options).await
         })
     }
@@ -218,6 +218,7 @@ impl Exchange {
     fn prepare(
         self: &Arc<Self>,
         request: Request<WasiBody>,
+        allowed: &AllowedOrigin,
         written: Option<Charge>,
     ) -> Result<Request<Sending>, HttpError> {
         let (mut parts, body) = request.into_parts();
@@ -230,6 +231,8 @@ impl Exchange {
         parts
             .headers
             .insert(CONNECTION, HeaderValue::from_static("close"));
+        // Last, when the server has shown who it is.
+        self.guard.add_secrets(allowed, &mut parts.headers);
         let body = Sending::new(body, self, written);
         Ok(Request::from_parts(parts, body))
     }

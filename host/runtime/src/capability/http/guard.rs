@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use http::header::HeaderMap;
 use syft_manifest::{HttpMethod, HttpOrigin, Limits};
 
+use super::super::environment::CallEnvironment;
 use super::lease::{Lease, Places, Turn};
 use super::policy::{AllowedOrigin, HttpDenied, HttpPolicy, hint};
 use crate::meter::MemoryRefused;
@@ -26,6 +28,7 @@ pub(crate) struct HttpGuard(Arc<Inner>);
 
 struct Inner {
     policy: Arc<HttpPolicy>,
+    environment: Arc<CallEnvironment>,
     places: Places,
     deadline: Instant,
     sent: Budget,
@@ -90,6 +93,7 @@ impl Budget {
 impl HttpGuard {
     pub(super) fn new(
         policy: Arc<HttpPolicy>,
+        environment: Arc<CallEnvironment>,
         limits: &Limits,
         places: Places,
         deadline: Instant,
@@ -97,6 +101,7 @@ impl HttpGuard {
     ) -> Self {
         Self(Arc::new(Inner {
             policy,
+            environment,
             places,
             deadline,
             sent: Budget::new(limits.http_sent_bytes),
@@ -116,6 +121,11 @@ impl HttpGuard {
             self.log_refused(origin, method, &hint(origin, method, *denied));
         }
         decided
+    }
+
+    /// Adds the owner's secrets to a request that was decided and is about to be sent.
+    pub(super) fn add_secrets(&self, allowed: &AllowedOrigin, headers: &mut HeaderMap) {
+        self.0.environment.add_to(allowed.origin(), headers);
     }
 
     pub(super) fn line_up(&self) -> Turn {
