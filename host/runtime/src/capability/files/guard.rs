@@ -104,8 +104,12 @@ impl Guard {
 
     /// Decides what may be done with a path, without a word in the log.
     pub(super) fn access(&self, path: GuestPath) -> Access<'_> {
-        let rights = self.0.policy.decide(&path.names());
-        Access::new(path, self.0.root.as_deref(), &self.0.sender, rights)
+        let (policy, root) = (&self.0.policy, self.0.root.as_deref());
+        let rights = match root {
+            Some(root) => policy.decide_in(root, &path.names()),
+            None => policy.decide(&path.names()),
+        };
+        Access::new(path, root, &self.0.sender, rights)
     }
 
     /// Makes sure that something was granted.
