@@ -1,7 +1,10 @@
 """A program whose app has a name of two parts."""
 
+import json
+
 from syft_core import Client
 from syft_event import EventRouter, SyftEvents
+from syft_event.types import Request
 
 box = SyftEvents("llm/x")
 client = Client.load()
@@ -11,13 +14,13 @@ chat = EventRouter()
 
 
 @box.on_request("/hello")
-def hello(name: str = "World") -> str:
-    return f"Hello, {name}!"
+def hello(request: Request) -> str:
+    return f"Hello, {request.body.decode()}!"
 
 
 @chat.on_request("/ask")
-def ask(question: str) -> dict:
-    return {"app": box.app_name, "question": question}
+def ask(request: Request) -> dict:
+    return {"app": box.app_name, "question": json.loads(request.body)["question"]}
 
 
 @box.on_request("/where")

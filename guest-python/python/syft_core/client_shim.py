@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional
 
-from syft_guest.owner import APP, DATASITE
+from syft_guest import owner
 
 from .config import SyftClientConfig
 from .url import SyftBoxURL
@@ -38,7 +38,7 @@ class Client:
 
     @property
     def my_datasite(self) -> Path:
-        return self.datasites / DATASITE
+        return self.datasites / owner.datasite()
 
     datasite_path = my_datasite
 
@@ -47,7 +47,7 @@ class Client:
     ) -> Path:
         """Returns the folder of an app, of this one if none is named."""
         below = self.my_datasite if datasite is None else self.datasites / datasite
-        return below / "app_data" / (APP if app_request_name is None else app_request_name)
+        return below / "app_data" / (owner.app() if app_request_name is None else app_request_name)
 
     api_data = app_data
 

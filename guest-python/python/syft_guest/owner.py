@@ -14,6 +14,16 @@ from syft_guest import host
 from syft_guest.globs import APP, DATASITE, DATASITES
 
 
+def datasite():
+    """Returns the name of the owner's folder, as far as it is known."""
+    return host.datasite() if host.is_call else DATASITE
+
+
+def app():
+    """Returns the path of the app's folder below `app_data`, as far as it is known."""
+    return host.app() if host.is_call else APP
+
+
 class Owner(str):
     """The email of the owner."""
 
@@ -21,7 +31,7 @@ class Owner(str):
         return super().__new__(cls, DATASITE)
 
     def _now(self):
-        return host.datasite() if host.is_call else DATASITE
+        return datasite()
 
     def __radd__(self, other):
         return other + self._now()

@@ -177,9 +177,7 @@ impl<'a> Asked<'a> {
 
     /// Some file systems do not tell `RPC` from `rpc`.
     fn is_rpc(&self) -> bool {
-        let mut below = self.names.iter().skip(3);
-        self.name(1).eq_ignore_ascii_case("app_data")
-            && below.any(|name| name.eq_ignore_ascii_case("rpc"))
+        self.name(1).eq_ignore_ascii_case("app_data") && self.name(3).eq_ignore_ascii_case("rpc")
     }
 
     fn names(&self, what: &str) -> bool {
