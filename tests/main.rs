@@ -7,6 +7,7 @@
 mod support;
 
 mod access;
+mod app_names;
 mod benchmarks;
 mod bindings;
 mod building;

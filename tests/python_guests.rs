@@ -236,6 +236,15 @@ fn schema_is_that_of_the_release() {
 }
 
 #[test]
+fn an_app_of_parts_is_as_under_the_release() {
+    compare(
+        &app("parts.py"),
+        "an_app_of_parts_is_as_under_the_release",
+        &[],
+    );
+}
+
+#[test]
 fn models_are_those_of_the_release() {
     build_wheels();
     let cases = repository().join("tests/cases/models");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use syft_manifest::sanitize::is_plain;
 use syft_protocol::address::{
-    AppName, Datasite, Endpoint, FileKind, Folder, RequestId, request_file,
+    AppName, Datasite, Endpoint, FileKind, Folder, MAX_APP_NAME_PARTS, RequestId, request_file,
 };
 use syft_protocol::app_url::SyftAppUrl;
 use syft_protocol::message::Method;
@@ -45,8 +45,18 @@ fn app_name(text: &str) {
     match AppName::parse(text) {
         Ok(name) => {
             assert_eq!(name.as_str(), text);
-            assert_is_one_name(text, 64);
-            assert!(text.is_ascii());
+            assert!(text.is_ascii() && text.len() <= 128);
+            let n_parts = name.parts().count();
+            assert!((1..=MAX_APP_NAME_PARTS).contains(&n_parts));
+            for part in name.parts() {
+                assert_is_one_name(part, 64);
+                assert!(n_parts == 1 || !part.eq_ignore_ascii_case("rpc"));
+            }
+            assert_is_one_name(&name.file_name(), 128);
+            assert_eq!(
+                AppName::of_file_name(&name.file_name()).as_ref(),
+                Some(&name)
+            );
         }
         Err(error) => assert_is_short_line(&error.to_string(), 250),
     }
@@ -73,7 +83,7 @@ fn endpoint(text: &str) {
     if target.as_str().len() <= MAX_URL_BYTES {
         assert_eq!(SyftUrl::parse(target.as_str()).as_ref(), Ok(&target));
     }
-    let expected = Some((app.as_str(), endpoint.as_str().to_owned()));
+    let expected = Some((app.as_str().to_owned(), endpoint.as_str().to_owned()));
     assert_eq!(target.rpc_target(), expected);
 }
 
@@ -153,16 +163,16 @@ pub fn url(bytes: &[u8]) {
     let Some((app, endpoint)) = url.rpc_target() else {
         return;
     };
-    assert!(
-        ![".", "..", ""].contains(&app) && !app.contains('/'),
-        "{app:?}"
-    );
+    let leads_out = |part: &str| [".", "..", ""].contains(&part);
+    assert!(!app.split('/').any(leads_out), "{app:?}");
+    // An app of that name whose requests lie in another app's `rpc` folder.
+    assert!(!app.split('/').skip(1).any(|part| part == "rpc"), "{app:?}");
     let leads_out = |name: &str| name == "." || name == ".." || name.contains('\\');
     assert!(!endpoint.split('/').any(leads_out), "{endpoint:?}");
     assert!(!endpoint.contains(char::is_control), "{endpoint:?}");
     let parsed = (
         Datasite::parse(datasite),
-        AppName::parse(app),
+        AppName::parse(&app),
         Endpoint::parse(&endpoint),
     );
     if let (Ok(datasite), Ok(app), Ok(endpoint)) = parsed {

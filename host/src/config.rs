@@ -236,7 +236,7 @@ impl Config {
 
     /// Returns the private folder of one app.
     pub fn app_folder(&self, app: &AppName) -> PrivateFolder {
-        PrivateFolder::new(self.apps.join(self.email.as_str()).join(app.as_str()))
+        PrivateFolder::new(self.apps.join(self.email.as_str()).join(app.file_name()))
     }
 
     /// Returns the private folder of what calls have only as long as they run.
@@ -261,7 +261,7 @@ impl Config {
         let mut apps = Vec::new();
         for entry in entries {
             let name = entry?.file_name();
-            apps.extend(name.to_str().and_then(|name| AppName::parse(name).ok()));
+            apps.extend(name.to_str().and_then(AppName::of_file_name));
         }
         apps.sort();
         Ok(apps)

@@ -117,7 +117,7 @@ impl InstalledRecords {
                 .is_some_and(|extension| extension == EXTENSION)
             {
                 let name = name.file_stem().and_then(|stem| stem.to_str());
-                names.extend(name.and_then(|name| AppName::parse(name).ok()));
+                names.extend(name.and_then(AppName::of_file_name));
             }
         }
         names.sort();
@@ -171,7 +171,8 @@ impl InstalledRecords {
     }
 
     fn path(&self, name: &AppName) -> PathBuf {
-        self.folder.join(format!("{name}.{EXTENSION}"))
+        self.folder
+            .join(format!("{}.{EXTENSION}", name.file_name()))
     }
 }
 
@@ -252,6 +253,24 @@ mod tests {
         }
         records.remove(&app.name).expect("removed");
         assert_eq!(records.names().expect("names"), []);
+    }
+
+    #[test]
+    fn each_app_has_a_record_of_its_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let records = InstalledRecords::open(&folder.path().join("installed")).expect("records");
+        let apps = ["llm", "llm-x", "llm.x", "llm/x", "llm/x/y"].map(installed);
+        for app in &apps {
+            records.put(app).expect("written");
+        }
+        let names = records.names().expect("names");
+        assert_eq!(names, apps.each_ref().map(|app| app.name.clone()));
+        records.remove(&apps[3].name).expect("removed");
+        for app in &apps {
+            let is_there = app.name != apps[3].name;
+            let expected = is_there.then(|| app.clone());
+            assert_eq!(records.get(&app.name).expect("records"), expected);
+        }
     }
 
     #[test]

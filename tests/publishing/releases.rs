@@ -269,3 +269,29 @@ fn it_is_said_how_to_ask_for_less_than_nothing() {
     let ended = author.publish(&["--revoke", &digest]);
     assert!(refused(&ended).contains("give --app NAME"));
 }
+
+#[test]
+fn a_name_of_parts_is_as_many_folders() {
+    let author = Author::new();
+    for (name, sequence) in [("llm", 1), ("llm/x", 17), ("llm/x", 18), ("llm/x", 19)] {
+        let bytes = signed(&author.key, name, ALICE, sequence, "");
+        let app = write(&author.site, &format!("{sequence}.wasm"), bytes);
+        author.publish(&[&app]).succeeded();
+    }
+    let lies = |path: &str| author.shelf(path).is_file();
+    assert!(lies("llm/1.wasm") && lies("llm/x/18.wasm") && lies("llm/x/19.wasm"));
+    assert!(!lies("llm/x/17.wasm"), "only two are kept");
+    let catalog = author.catalog();
+    let paths = catalog.catalog().apps().iter();
+    let paths: Vec<_> = paths
+        .map(|(name, entry)| (name.to_string(), entry.path.to_string()))
+        .collect();
+    let expected = [("llm", "llm/1.wasm"), ("llm/x", "llm/x/19.wasm")];
+    assert_eq!(
+        paths,
+        expected.map(|(name, path)| (name.to_owned(), path.to_owned()))
+    );
+    author
+        .publish(&["--revoke", "18", "--app", "llm/x"])
+        .succeeded();
+}

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from pathlib import Path
 
 from loguru import logger
-from peer import APP, OWNER, RPC, behaviour, main, request
+from peer import APP, OWNER, RPC, behaviour, call, main, request
 from side_by_side import put, read
 from syft_event import SyftEvents
 
@@ -160,6 +160,36 @@ def calls_leave_the_same_behind(program):
         path = put(RPC, endpoint, message["id"], json.dumps(message).encode())
         their, our = theirs(app, endpoint, message), shown(read(path))
         assert our == their and our[0] in (200, 400), (endpoint, body, our, their)
+
+
+@behaviour
+def an_app_of_parts_is_as_under_the_release(program):
+    logger.remove()
+    app = stock_app(program)
+    assert APP == app.app_name == "llm/x", APP
+    parts = Path(OWNER, "app_data", "llm", "x", "rpc").parts
+    assert RPC.parts[-5:] == app.app_rpc_dir.parts[-5:] == parts, RPC
+    app.publish_schema()
+    assert described(RPC / "rpc.schema.json") == described(app.app_rpc_dir / "rpc.schema.json")
+    for endpoint, body in [
+        ("hello", "Ada"),
+        ("v1/rpc/ask", '{"question": "why"}'),
+        ("v1/rpc/ask", "{}"),
+        ("where", "{}"),
+    ]:
+        message = request(endpoint, body=encoded(body))
+        ours = put(RPC, endpoint, message["id"], json.dumps(message).encode())
+        their, our = theirs(app, endpoint, message), shown(read(ours))
+        assert our == their, f"{endpoint} {body}\nours:   {our}\ntheirs: {their}"
+    # By the released client, which makes the URL and finds the folder.
+    answer = call("v1/rpc/ask", {"question": "why"})
+    assert answer.status_code == 200, answer
+    assert json.loads(answer.body) == {"app": "llm/x", "question": "why"}, answer
+    # What is for an app around it, beside it or in it is for another.
+    for other in ["llm", "llm/y", "llm/x/v1"]:
+        sent = request("hello", url=f"syft://{OWNER}/app_data/{other}/rpc/hello")
+        refused = read(put(RPC, "hello", sent["id"], json.dumps(sent).encode()))
+        assert refused["status_code"] == 400, (other, refused)
 
 
 if __name__ == "__main__":

@@ -93,6 +93,18 @@ fn the_authors_manifest_wins() {
     assert_eq!(manifest.files.read.len(), 1);
 }
 
+/// What a program calls its app is found out before anything is built.
+#[test]
+fn a_name_that_leads_elsewhere_is_refused() {
+    for name in ["llm/../x", "llm/rpc/x", "/llm", "a/b/c/d/e", "llm/x\\n"] {
+        let program = format!(
+            "from syft_event import SyftEvents\nbox = SyftEvents('{name}')\n\
+             @box.on_request('/x')\ndef x(): pass\n"
+        );
+        check_said(&[("app.py", &program)], &["is no app name", "my_app"]);
+    }
+}
+
 /// All that the author wrote runs in the builder's sandbox.
 #[test]
 fn nothing_of_a_program_runs_outside_of_a_sandbox() {

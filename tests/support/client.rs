@@ -76,10 +76,11 @@ impl Sent {
 }
 
 /// Returns the app in whose folder something lies.
-fn app_of(folder: &Path) -> Option<&str> {
-    let mut names = folder.iter().map(|name| name.to_str());
-    names.find(|name| *name == Some("app_data"))?;
-    names.next()?
+fn app_of(folder: &Path) -> Option<String> {
+    let mut names = folder.iter().map_while(|name| name.to_str());
+    names.find(|name| *name == "app_data")?;
+    let parts: Vec<&str> = names.take_while(|name| *name != "rpc").collect();
+    (!parts.is_empty()).then(|| parts.join("/"))
 }
 
 /// An answer, as a file.

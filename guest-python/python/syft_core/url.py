@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Dict
@@ -26,7 +27,9 @@ class SyftBoxURL(str):
 
     @classmethod
     def from_path(cls, path, workspace) -> SyftBoxURL:
-        return cls(f"syft://{Path(path).relative_to(workspace.datasites).as_posix()}")
+        # As text, which a path made at the start has in the names that are now known.
+        relative = Path(os.fspath(path)).relative_to(os.fspath(workspace.datasites))
+        return cls(f"syft://{relative.as_posix()}")
 
     @property
     def query(self) -> Dict[str, str]:

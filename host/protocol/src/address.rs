@@ -2,7 +2,7 @@
 //!
 //! A request is the file
 //! `datasites/<datasite>/app_data/<app>/rpc/<endpoint>/[<sender>/]<id>.request`
-//! and its response lies beside it. Strangers write there, so nothing below
+//! and its response lies beside it. An app's name may have several parts. Strangers write there, so nothing below
 //! `rpc/` becomes an address before every part of its path was checked.
 
 mod app_name;
@@ -17,7 +17,7 @@ mod sender;
 use std::fmt;
 use std::sync::Arc;
 
-pub use app_name::AppName;
+pub use app_name::{AppName, MAX_PARTS as MAX_APP_NAME_PARTS};
 pub use datasite::Datasite;
 pub(crate) use datasite::has_email_shape;
 pub use endpoint::Endpoint;

@@ -92,6 +92,11 @@ mod tests {
                 "ü'*@e.co",
                 "a.b_c-1",
             ),
+            (
+                "syft://alice@x.org/public/syft-apps/llm/x",
+                "alice@x.org",
+                "llm/x",
+            ),
         ] {
             let url = SyftAppUrl::parse(text).expect(text);
             assert_eq!((url.author().as_str(), url.app().as_str()), (author, app));
@@ -113,7 +118,10 @@ mod tests {
             "syft://alice@x.org/public/syft-apps/a?x",
             "syft://alice@x.org/public/syft-apps/a#x",
             "syft://alice@x.org/public/syft-apps/a%2e",
-            "syft://alice@x.org/public/syft-apps/a/b",
+            "syft://alice@x.org/public/syft-apps/a//b",
+            "syft://alice@x.org/public/syft-apps/a/rpc",
+            "syft://alice@x.org/public/syft-apps/a/../b",
+            "syft://alice@x.org/public/syft-apps/a/b/c/d/e",
             "syft://alice@x.org/public/syft-apps/..",
             "syft://alice@x.org/public/syft-apps/../a",
             "syft://alice@x.org/public/syft-apps/logs",

@@ -85,11 +85,10 @@ impl PathPattern {
         for name in self.0.split('/') {
             match name {
                 "{datasite}" | "{email}" => names.push(Name::literal(datasite.as_str())),
-                "{app_data}" => names.extend([
-                    Name::literal(datasite.as_str()),
-                    Name::literal("app_data"),
-                    Name::literal(app.as_str()),
-                ]),
+                "{app_data}" => {
+                    let below = [datasite.as_str(), "app_data"].into_iter();
+                    names.extend(below.chain(app.parts()).map(Name::literal));
+                }
                 name => names.push(Name::parse(name)),
             }
         }
@@ -187,8 +186,8 @@ pub struct Reach {
 
 impl Reach {
     /// Returns what any of some patterns has to do with a path, in one walk over them.
-    pub fn of(patterns: &[Pattern], path: &[&str]) -> Self {
-        patterns.iter().fold(Self::default(), |sum, pattern| {
+    pub fn of<'a>(patterns: impl IntoIterator<Item = &'a Pattern>, path: &[&str]) -> Self {
+        patterns.into_iter().fold(Self::default(), |sum, pattern| {
             let one = pattern.reach(path);
             Self {
                 matches: sum.matches || one.matches,
@@ -529,6 +528,17 @@ mod tests {
         let pattern = pattern.resolve(&datasite, &app);
         assert!(pattern.matches(&["*@x.org", "a"]));
         assert!(!pattern.matches(&["bob@x.org", "a"]));
+    }
+
+    #[test]
+    fn a_name_of_several_parts_is_as_many_folders() {
+        let datasite = Datasite::parse("o@x.org").expect("an email");
+        let app = AppName::parse("llm/x").expect("a name");
+        let pattern = PathPattern::parse("{app_data}/*").expect("a pattern");
+        let pattern = pattern.resolve(&datasite, &app);
+        assert!(pattern.matches(&["o@x.org", "app_data", "llm", "x", "f"]));
+        assert!(!pattern.matches(&["o@x.org", "app_data", "llm", "f"]));
+        assert!(!pattern.matches(&["o@x.org", "app_data", "llm/x", "f"]));
     }
 
     #[test]

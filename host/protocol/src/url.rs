@@ -66,20 +66,22 @@ impl SyftUrl {
     /// Returns the app and the endpoint that the path
     /// `/app_data/<app>/rpc/<endpoint>` names, or `None` for another path.
     ///
-    /// The endpoint is percent-decoded and without outer slashes. Empty
-    /// segments are dropped, as the SyftBox server does; what would lead out
-    /// of the folder once decoded is no target.
-    pub fn rpc_target(&self) -> Option<(&str, String)> {
-        let mut segments = self.path().split('/').filter(|segment| !segment.is_empty());
-        if segments.next()? != "app_data" {
+    /// An app's name has one part or several, up to the first `rpc` behind its first. The
+    /// endpoint is percent-decoded and without outer slashes. Empty segments are dropped, as the
+    /// SyftBox server does; what would lead out of the folder once decoded is no target.
+    pub fn rpc_target(&self) -> Option<(String, String)> {
+        let segments: Vec<&str> = self.segments().collect();
+        let (&first, rest) = segments.split_first()?;
+        let rpc = rpc_at(rest, |segment| segment == "rpc")?;
+        let (app, endpoint) = (&rest[..rpc], &rest[rpc + 1..]);
+        if first != "app_data" || app.iter().any(|part| matches!(*part, "." | "..")) {
             return None;
         }
-        let app = segments.next()?;
-        if segments.next()? != "rpc" {
-            return None;
-        }
-        let endpoint: Vec<String> = segments.map(decoded_segment).collect::<Option<_>>()?;
-        Some((app, endpoint.join("/"))).filter(|_| app != "." && app != "..")
+        let endpoint: Vec<String> = endpoint
+            .iter()
+            .map(|segment| decoded_segment(segment))
+            .collect::<Option<_>>()?;
+        Some((app.join("/"), endpoint.join("/")))
     }
 
     /// Tells whether the URL names another datasite than this, or another app. One that
@@ -92,20 +94,39 @@ impl SyftUrl {
         if !self.datasite().eq_ignore_ascii_case(datasite.as_str()) {
             return true;
         }
-        let mut segments = self.path().split('/').filter(|segment| !segment.is_empty());
         let is_like = |segment: &str, name: &str| {
             segment == name || decoded_segment(segment).is_some_and(|decoded| decoded == name)
         };
-        match (segments.next(), segments.next()) {
-            (Some(first), Some(named)) if is_like(first, "app_data") => {
-                // A name with a slash goes on up to `rpc`.
-                let goes_on = segments.next().is_some_and(|next| !is_like(next, "rpc"))
-                    && segments.any(|next| is_like(next, "rpc"));
-                goes_on || !is_like(named, app.as_str())
-            }
-            _ => false,
-        }
+        let segments: Vec<&str> = self.segments().collect();
+        let below = match segments.split_first() {
+            Some((first, below)) if is_like(first, "app_data") && !below.is_empty() => below,
+            _ => return false,
+        };
+        // Without `rpc`, what follows the name may be a file of the app.
+        let (named, is_whole) = match rpc_at(below, |segment| is_like(segment, "rpc")) {
+            Some(rpc) => (&below[..rpc], true),
+            None => (below, false),
+        };
+        let n_parts = app.parts().count();
+        let begins_so = named.len() >= n_parts
+            && named
+                .iter()
+                .zip(app.parts())
+                .all(|(s, part)| is_like(s, part));
+        !begins_so || (is_whole && named.len() > n_parts)
     }
+
+    /// Returns the segments of the path, but for empty ones.
+    fn segments(&self) -> impl Iterator<Item = &str> {
+        self.path().split('/').filter(|segment| !segment.is_empty())
+    }
+}
+
+/// Returns where in a path below `app_data` the folder of requests is: behind the name of the
+/// app, which has at least one part.
+fn rpc_at(below: &[&str], is_rpc: impl Fn(&str) -> bool) -> Option<usize> {
+    let found = below.iter().skip(1).position(|segment| is_rpc(segment));
+    found.map(|at| at + 1)
 }
 
 impl fmt::Display for SyftUrl {
@@ -261,13 +282,22 @@ mod tests {
             ("/app_data/demo/rpc/%4", None),
             ("/app_data/demo/rpc/%+4", None),
             ("/app_data/../rpc/echo", None),
+            ("/app_data/llm/../rpc/echo", None),
+            ("/app_data/llm/./x/rpc/echo", None),
+            ("/app_data/llm/x/rpc/echo", Some(("llm/x", "echo"))),
+            ("/app_data//llm//x/rpc/echo", Some(("llm/x", "echo"))),
+            // An endpoint, never an app below `rpc`.
+            ("/app_data/llm/rpc/x/rpc/echo", Some(("llm", "x/rpc/echo"))),
+            ("/app_data/rpc/rpc/echo", Some(("rpc", "echo"))),
+            ("/app_data/rpc/echo", None),
+            ("/app_data/rpc", None),
             ("/app_data/demo/public", None),
             ("/app_data/demo", None),
             ("/public/demo/rpc/echo", None),
             ("", None),
         ] {
             let url = SyftUrl::parse(&format!("syft://o@e.co{path}")).expect(path);
-            let expected = expected.map(|(app, endpoint)| (app, endpoint.to_owned()));
+            let expected = expected.map(|(app, endpoint)| (app.to_owned(), endpoint.to_owned()));
             assert_eq!(url.rpc_target(), expected, "{path}");
         }
     }
@@ -305,6 +335,32 @@ mod tests {
     }
 
     #[test]
+    fn is_for_another_of_which_the_name_is_longer_or_shorter() {
+        let datasite = Datasite::parse("o@e.co").expect("an email");
+        let is_for_another = |path: &str, app: &str| {
+            let url = SyftUrl::parse(&format!("syft://o@e.co/app_data/{path}")).expect(path);
+            url.is_for_another(&datasite, &AppName::parse(app).expect(app))
+        };
+        for (path, for_outer, for_inner) in [
+            ("llm/rpc/echo", false, true),
+            ("llm/x/rpc/echo", true, false),
+            ("llm//x//rpc/echo", true, false),
+            ("llm/%78/%72pc/echo", true, false),
+            ("llm%2Fx/rpc/echo", true, true),
+            ("llm/rpc/x/rpc/echo", false, true),
+            ("llm/x/y/rpc/echo", true, true),
+            ("llm/y/rpc/echo", true, true),
+            ("llm/../llm/x/rpc/echo", true, true),
+            // Without `rpc` it may be a file of either.
+            ("llm/x/file", false, false),
+            ("llm", false, true),
+        ] {
+            assert_eq!(is_for_another(path, "llm"), for_outer, "{path}");
+            assert_eq!(is_for_another(path, "llm/x"), for_inner, "{path}");
+        }
+    }
+
+    #[test]
     fn is_made_for_an_endpoint() {
         let datasite = Datasite::parse("o@e.co").expect("an email");
         let app = AppName::parse("demo").expect("a name");
@@ -317,7 +373,8 @@ mod tests {
                 SyftUrl::for_endpoint(&datasite, &app, &Endpoint::parse(endpoint).expect(endpoint));
             assert_eq!(url.as_str(), expected);
             assert_eq!(SyftUrl::parse(url.as_str()), Ok(url.clone()));
-            assert_eq!(url.rpc_target(), Some(("demo", endpoint.to_owned())));
+            let expected = ("demo".to_owned(), endpoint.to_owned());
+            assert_eq!(url.rpc_target(), Some(expected));
         }
     }
 }

@@ -189,13 +189,30 @@ proptest! {
     }
 
     #[test]
-    fn a_url_for_an_endpoint_leads_back(text in "[ -~é/]{0,40}") {
+    fn a_url_for_an_endpoint_leads_back(text in "[ -~é/]{0,40}", has_parts in any::<bool>()) {
         let datasite = Datasite::parse("a@b.co").expect("an email");
-        let app = AppName::parse("demo").expect("a name");
+        let app = if has_parts { "llm/demo" } else { "demo" };
+        let app = AppName::parse(app).expect("a name");
         if let Ok(endpoint) = Endpoint::parse(&text) {
             let url = SyftUrl::for_endpoint(&datasite, &app, &endpoint);
             prop_assert_eq!(SyftUrl::parse(url.as_str()), Ok(url.clone()));
-            prop_assert_eq!(url.rpc_target(), Some(("demo", endpoint.as_str().to_owned())));
+            let expected = (app.as_str().to_owned(), endpoint.as_str().to_owned());
+            prop_assert_eq!(url.rpc_target(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_name_survives_being_that_of_a_file(
+        one in "[ab+/.-]{1,12}",
+        other in "[ab+/.-]{1,12}",
+    ) {
+        let (one, other) = (AppName::parse(&one), AppName::parse(&other));
+        if let Ok(one) = &one {
+            let back = AppName::of_file_name(&one.file_name());
+            prop_assert_eq!(back.as_ref(), Some(one));
+        }
+        if let (Ok(one), Ok(other)) = (one, other) {
+            prop_assert_eq!(one == other, one.file_name() == other.file_name());
         }
     }
 

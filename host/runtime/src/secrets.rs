@@ -1,6 +1,6 @@
 //! What the owner keeps secret for an app: a file for each, in the app's private folder.
 //!
-//! Why: docs/decisions/58-the-host-adds-secrets.md
+//! Why: docs/decisions/59-the-host-adds-secrets.md
 
 use std::fs;
 use std::io::{self, ErrorKind};

@@ -84,7 +84,7 @@ impl ClientCall {
     pub async fn make(self, datasites: &Path) -> Result<CallResult, ClientError> {
         let not_an_endpoint = || ClientError::NotAnEndpoint(self.url.as_str().to_owned());
         let (app, endpoint) = self.url.rpc_target().ok_or_else(not_an_endpoint)?;
-        let app = AppName::parse(app)?;
+        let app = AppName::parse(&app)?;
         let datasite = Datasite::parse(self.url.datasite())?;
         let mut segments: Vec<&str> = endpoint
             .split('/')

@@ -82,9 +82,9 @@ impl Tree {
         let own = Dir::open_ambient_dir(&datasites, ambient_authority())
             .and_then(|root| root.open_dir_nofollow(datasite.as_str()))
             .with_context(|| format!("open {} without following links", path.display()))?;
-        let names = ["app_data", app.as_str(), "rpc"];
-        let path = names.iter().fold(path, |path, name| path.join(name));
-        let rpc = open_or_create(&own, names.into_iter())
+        let names = names_of_rpc(app);
+        let path = names.clone().fold(path, |path, name| path.join(name));
+        let rpc = open_or_create(&own, names)
             .with_context(|| format!("open {} without following links", path.display()))?;
         Ok(Self {
             rpc: Arc::new(rpc),
@@ -97,11 +97,9 @@ impl Tree {
     /// Opens the folder where it is there, to look at it.
     pub fn find(datasites: &Path, datasite: &Datasite, app: &AppName) -> Option<Self> {
         let root = Dir::open_ambient_dir(datasites, ambient_authority()).ok()?;
-        let names = [datasite.as_str(), "app_data", app.as_str(), "rpc"];
-        let rpc = open_path(&root, names.into_iter()).ok()?;
-        let path = names
-            .iter()
-            .fold(datasites.to_owned(), |path, name| path.join(name));
+        let names = std::iter::once(datasite.as_str()).chain(names_of_rpc(app));
+        let rpc = open_path(&root, names.clone()).ok()?;
+        let path = names.fold(datasites.to_owned(), |path, name| path.join(name));
         Some(Self {
             rpc: Arc::new(rpc),
             path,
@@ -164,4 +162,10 @@ impl Tree {
         prepare::create_keep_file(&folder)?;
         Ok(folder)
     }
+}
+
+/// Returns the names that lead from a datasite to the folder of an app's requests.
+fn names_of_rpc(app: &AppName) -> impl Iterator<Item = &str> + Clone {
+    let below = std::iter::once("app_data").chain(app.parts());
+    below.chain(std::iter::once("rpc"))
 }

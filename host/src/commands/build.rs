@@ -29,8 +29,8 @@ pub(super) struct BuildArgs {
     #[arg(default_value = ".", value_name = "PATH")]
     path: PathBuf,
 
-    /// Where the app is written [default: the name of the app, with `.wasm`, in the
-    /// current folder]
+    /// Where the app is written [default: the name of the app, `+` for each slash in it, with
+    /// `.wasm`, in the current folder]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -68,13 +68,13 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
         },
         args.allow_native_build,
     )?;
-    let name = manifest
-        .name
-        .as_ref()
-        .map_or(&*package, |name| name.as_str());
+    let (name, file) = match &manifest.name {
+        Some(name) => (name.as_str(), name.file_name()),
+        None => (&*package, package.clone()),
+    };
     let path = match &args.output {
         Some(path) => path.clone(),
-        None => PathBuf::from(format!("{name}.wasm")),
+        None => PathBuf::from(format!("{file}.wasm")),
     };
     files::write(&path, &component)?;
     let sha256 = Digest::of(&component);

@@ -115,7 +115,7 @@ impl SyncTarget {
     fn of(url: &SyftUrl) -> Option<Self> {
         Some(Self {
             datasite: url.datasite().to_owned(),
-            app: url.rpc_target()?.0.to_owned(),
+            app: url.rpc_target()?.0,
         })
     }
 
@@ -124,14 +124,12 @@ impl SyncTarget {
     }
 
     fn missing(&self, subscriptions: &Subscriptions) -> Option<String> {
-        let names = [
-            &self.datasite,
-            "app_data",
-            &self.app,
-            "rpc",
-            "any",
-            "any.request",
-        ];
+        let to_app = [&*self.datasite, "app_data"].into_iter();
+        let to_request = ["rpc", "any", "any.request"];
+        let names: Vec<&str> = to_app
+            .chain(self.app.split('/'))
+            .chain(to_request)
+            .collect();
         subscriptions.missing(&names, &self.pattern())
     }
 

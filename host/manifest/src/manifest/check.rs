@@ -47,7 +47,7 @@ impl Problem {
 
 pub(super) fn name(text: &str) -> Result<AppName, Problem> {
     AppName::parse(text).map_err(|error| {
-        let help = "the name is that of the app's folder, such as `leaderboard`";
+        let help = "the name is that of the app's folder, such as `leaderboard` or `llm/x`";
         Problem::new(error.to_string(), help)
     })
 }

@@ -20,11 +20,12 @@ pub fn schema() -> Value {
         "properties": {
             "app": section("What the app says of itself", json!({
                 "name": {
-                    "description": "Name of the app, which is its folder below `app_data`. \
-                                    Without it: the name of the crate",
+                    "description": "Name of the app, which is its folder below `app_data`, such as \
+                                    `leaderboard` or `llm/x`. Without it: the name of the crate",
                     "type": "string",
-                    "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-                    "examples": ["leaderboard"],
+                    "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}(/[A-Za-z0-9][A-Za-z0-9._-]{0,63}){0,3}$",
+                    "maxLength": 128,
+                    "examples": ["leaderboard", "llm/x"],
                 },
                 "version": {
                     "description": "Version by semver.org. Without it: the version of the crate",

@@ -1,6 +1,6 @@
 //! The secrets that an app asks for, and how it is to get them.
 //!
-//! Why: docs/decisions/58-the-host-adds-secrets.md
+//! Why: docs/decisions/59-the-host-adds-secrets.md
 
 use super::Manifest;
 use super::check::{self, Problem};

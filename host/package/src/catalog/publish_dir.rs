@@ -124,8 +124,12 @@ impl PublishDir {
     ///
     /// # Errors
     /// It is there and stays.
-    pub(super) fn remove(&self, folder: &str, name: &str) -> io::Result<()> {
-        match self.dir.open_dir_nofollow(folder)?.remove_file(name) {
+    pub(super) fn remove<'a>(
+        &self,
+        folder: impl Iterator<Item = &'a str>,
+        name: &str,
+    ) -> io::Result<()> {
+        match open_path(&self.dir, folder)?.remove_file(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             removed => removed,
         }
@@ -135,8 +139,11 @@ impl PublishDir {
     ///
     /// # Errors
     /// It cannot be listed.
-    pub(super) fn list(&self, folder: &str) -> io::Result<Vec<String>> {
-        let entries = self.dir.open_dir_nofollow(folder)?.entries()?;
+    pub(super) fn list<'a>(
+        &self,
+        folder: impl Iterator<Item = &'a str>,
+    ) -> io::Result<Vec<String>> {
+        let entries = open_path(&self.dir, folder)?.entries()?;
         let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
         names.filter_map(Result::transpose).collect()
     }

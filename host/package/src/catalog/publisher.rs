@@ -288,7 +288,7 @@ impl<'a> Publisher<'a> {
         let Some(earlier) = new.earlier.as_ref().filter(|path| **path != new.path) else {
             return Vec::new();
         };
-        let names = match self.dir.list(new.app.as_str()) {
+        let names = match self.dir.list(new.app.parts()) {
             Ok(names) => names,
             Err(error) => return vec![format!("{}: {error}", new.app)],
         };
@@ -297,7 +297,7 @@ impl<'a> Publisher<'a> {
             |name: &String| is_of_release(name) && !stays.contains(&format!("{}/{name}", new.app));
         let mut left = Vec::new();
         for name in names.into_iter().filter(goes) {
-            if let Err(error) = self.dir.remove(new.app.as_str(), &name) {
+            if let Err(error) = self.dir.remove(new.app.parts(), &name) {
                 left.push(format!("{}/{name}: {error}", new.app));
             }
         }

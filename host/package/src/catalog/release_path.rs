@@ -2,35 +2,35 @@
 
 use std::fmt;
 
-use syft_protocol::address::AppName;
+use syft_protocol::address::{AppName, MAX_APP_NAME_PARTS};
 
-/// The most names of a path.
-const MAX_NAMES: usize = 4;
+/// The most names of a path: those of an app, and that of a file.
+const MAX_NAMES: usize = MAX_APP_NAME_PARTS + 1;
 
 /// The path of a release below the folder of an author's apps.
 ///
-/// Each of its names obeys the rules of an app's: none is hidden or leads elsewhere, and sync
-/// ignores none.
+/// Each of its names obeys the rules of an app's of one part: none is hidden or leads elsewhere,
+/// and sync ignores none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReleasePath(Vec<AppName>);
+pub struct ReleasePath(Vec<String>);
 
 impl ReleasePath {
     /// Returns where `publish` puts a release.
     pub fn of(app: &AppName, sequence: u64) -> Self {
-        let file = AppName::parse(&format!("{sequence}{ENDING}"));
-        Self(vec![app.clone(), file.expect("digits and an ending")])
+        let folders = app.parts().map(str::to_owned);
+        Self(folders.chain([format!("{sequence}{ENDING}")]).collect())
     }
 
     /// Returns `text` as a path; `None` where it is not one.
     pub fn parse(text: &str) -> Option<Self> {
-        let names = text.split('/').map(|name| AppName::parse(name).ok());
-        let names: Vec<AppName> = names.collect::<Option<_>>()?;
-        (names.len() <= MAX_NAMES).then_some(Self(names))
+        let is_path = text.split('/').count() <= MAX_NAMES
+            && text.split('/').all(|name| AppName::parse(name).is_ok());
+        is_path.then(|| Self(text.split('/').map(str::to_owned).collect()))
     }
 
     /// Returns the names that it is made of.
     pub fn names(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.0.iter().map(AppName::as_str)
+        self.0.iter().map(String::as_str)
     }
 }
 
@@ -62,7 +62,10 @@ mod tests {
         let app = AppName::parse("leaderboard").expect("a name");
         let path = ReleasePath::of(&app, u64::MAX);
         assert_eq!(path.to_string(), "leaderboard/18446744073709551615.wasm");
-        for text in [&*path.to_string(), "a", "a/b/c/d.wasm"] {
+        let app = AppName::parse("a/b/c/d").expect("a name");
+        let deep = ReleasePath::of(&app, 17);
+        assert_eq!(deep.to_string(), "a/b/c/d/17.wasm");
+        for text in [&*path.to_string(), &*deep.to_string(), "a", "a/b/c/d.wasm"] {
             assert_eq!(
                 ReleasePath::parse(text).map(|path| path.to_string()),
                 Some(text.to_owned())
@@ -86,7 +89,7 @@ mod tests {
             "a/b.log",
             "a/b.conflict.c",
             "a/é",
-            "a/b/c/d/e",
+            "a/b/c/d/e/f",
         ] {
             assert_eq!(ReleasePath::parse(text), None, "{text:?}");
         }

@@ -125,7 +125,8 @@ impl Artifact {
         });
         let config = config.to_string().into_bytes();
         // Tools that write layers into files name them so.
-        let title = annotations.get(TITLE).map(|title| format!("{title}.wasm"));
+        let title = annotations.get(TITLE);
+        let title = title.map(|title| format!("{}.wasm", title.replace('/', "+")));
         layer.annotations = title.map(|title| BTreeMap::from([(TITLE.to_owned(), title)]));
         let manifest = ImageManifest {
             schema_version: 2,

@@ -1,6 +1,6 @@
 //! `wasi:cli/environment`: the arguments and variables of an app, and the secrets among them.
 //!
-//! Why: docs/decisions/58-the-host-adds-secrets.md
+//! Why: docs/decisions/59-the-host-adds-secrets.md
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex};

@@ -11,6 +11,7 @@ mod guest_path;
 mod interface;
 mod listing;
 mod open;
+mod other_apps;
 mod own_folder;
 mod own_writes;
 mod policy;

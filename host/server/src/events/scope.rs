@@ -55,10 +55,10 @@ impl Coverage {
         Self { globs, policy }
     }
 
-    /// Tells whether a file concerns the app.
+    /// Tells whether a file concerns the app, as far as patterns say.
     pub(super) fn covers(&self, path: &str) -> bool {
         let names: Vec<&str> = path.split('/').collect();
-        self.covers_names(&names)
+        self.means(&names) && self.policy.decide(&names).read.is_granted()
     }
 
     /// Tells whether there could be a file that it covers. It may say so where there cannot.
@@ -73,16 +73,12 @@ impl Coverage {
         })
     }
 
-    /// Nobody sends an event, so what is read on behalf of senders is not for it.
-    fn covers_names(&self, names: &[&str]) -> bool {
+    fn means(&self, names: &[&str]) -> bool {
         self.globs.iter().any(|globs| globs.matches(names))
-            && self.policy.decide(names).read.is_granted()
     }
 
-    /// Tells whether a folder may hold files that concern the app.
     fn leads_on_from(&self, names: &[&str]) -> bool {
         self.globs.iter().any(|globs| globs.leads_on_from(names))
-            && self.policy.decide(names).see.is_granted()
     }
 }
 
@@ -95,8 +91,22 @@ impl WatchScope {
         }
     }
 
+    /// Tells whether a file concerns the app, as it lies there.
     pub(super) fn covers(&self, path: &str) -> bool {
-        self.coverage.covers(path)
+        let names: Vec<&str> = path.split('/').collect();
+        self.covers_names(&names)
+    }
+
+    /// Nobody sends an event, so what is read on behalf of senders is not for it.
+    fn covers_names(&self, names: &[&str]) -> bool {
+        let policy = &self.coverage.policy;
+        self.coverage.means(names) && policy.decide_in(&self.root, names).read.is_granted()
+    }
+
+    /// Tells whether a folder may hold files that concern the app.
+    fn leads_on_from(&self, names: &[&str]) -> bool {
+        let policy = &self.coverage.policy;
+        self.coverage.leads_on_from(names) && policy.decide_in(&self.root, names).see.is_granted()
     }
 
     /// Looks at one file. One that is gone with the whole datasite was not deleted.
@@ -163,7 +173,7 @@ impl WatchScope {
     ) -> io::Result<FolderRead> {
         let mut read = FolderRead::default();
         let parents: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
-        if !self.coverage.leads_on_from(&parents) {
+        if !self.leads_on_from(&parents) {
             return Ok(read);
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
@@ -196,13 +206,13 @@ impl WatchScope {
         // Some file systems do not say what it is. Then both is tried.
         let may_be_file = matches!(kind, FileType::RegularFile | FileType::Unknown);
         let may_be_folder = matches!(kind, FileType::Directory | FileType::Unknown);
-        if may_be_file && self.coverage.covers_names(names) {
+        if may_be_file && self.covers_names(names) {
             match stamp_at(folder.as_fd(), name) {
                 Ok(found) => read.files.extend(found.map(|stamp| (path(), stamp))),
                 Err(error) => tracing::debug!(name, "cannot look at a file: {error}"),
             }
         }
-        if may_be_folder && self.coverage.leads_on_from(names) {
+        if may_be_folder && self.leads_on_from(names) {
             read.folders.push(path());
         }
     }

@@ -129,10 +129,14 @@ impl Guard {
     /// Decides what may be done with a path, without a word in the log.
     pub(super) fn access(&self, path: GuestPath) -> Access<'_> {
         let (root, rights) = match path.mount() {
-            Mount::Datasites => (
-                Root::Datasites(self.0.root.as_deref()),
-                self.0.policy.decide(&path.names()),
-            ),
+            Mount::Datasites => {
+                let (policy, root) = (&self.0.policy, self.0.root.as_deref());
+                let rights = match root {
+                    Some(root) => policy.decide_in(root, &path.names()),
+                    None => policy.decide(&path.names()),
+                };
+                (Root::Datasites(root), rights)
+            }
             Mount::Temporary => (Root::Temporary(&self.0.temporary), PathRights::all()),
         };
         Access::new(path, root, &self.0.sender, rights)

@@ -7,6 +7,9 @@ use syft_manifest::{Files, Grants};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::{PathPattern, Pattern, Reach};
 
+use super::datasites_dir::DatasitesDir;
+use super::other_apps::AppFolder;
+
 /// What a guest wants with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Want {
@@ -97,6 +100,7 @@ impl ReadRight {
 /// The patterns of one app, ready to decide.
 #[derive(Debug, Clone, Default)]
 pub struct FilePolicy {
+    folder: AppFolder,
     requested: Sets,
     approved: Sets,
     denied: Vec<Pattern>,
@@ -118,11 +122,19 @@ struct SetsReach {
 }
 
 impl Sets {
-    fn reach(&self, path: &[&str]) -> SetsReach {
+    /// Counts the patterns alone that name a folder and do not merely stand for it.
+    fn reach(&self, path: &[&str], named: &[&str]) -> SetsReach {
+        let of = |patterns: &[Pattern]| {
+            let naming = patterns.iter();
+            Reach::of(
+                naming.filter(|pattern| pattern.has_literal_start(named)),
+                path,
+            )
+        };
         SetsReach {
-            read: Reach::of(&self.read, path),
-            write: Reach::of(&self.write, path),
-            on_behalf: Reach::of(&self.on_behalf, path),
+            read: of(&self.read),
+            write: of(&self.write),
+            on_behalf: of(&self.on_behalf),
         }
     }
 }
@@ -152,6 +164,7 @@ impl FilePolicy {
             }
         };
         Self {
+            folder: AppFolder::new(datasite, app),
             requested: sets(&grants.requested),
             approved: sets(&grants.approved),
             denied: resolve(&grants.denied),
@@ -192,15 +205,27 @@ impl FilePolicy {
         is_any(&self.requested) && is_any(&self.approved)
     }
 
-    /// Decides about a path, given by its names below the datasites folder.
+    /// Decides about a path, given by its names below the datasites folder, as it lies there.
+    ///
+    /// The folder of another app that lies in the app's own is no part of it: what is in it is
+    /// requested only by patterns that name it.
+    pub fn decide_in(&self, datasites: &DatasitesDir, path: &[&str]) -> PathRights {
+        self.decide_naming(path, self.folder.other_app(datasites, path))
+    }
+
+    /// Decides about a path as far as patterns say.
     pub fn decide(&self, path: &[&str]) -> PathRights {
+        self.decide_naming(path, &[])
+    }
+
+    fn decide_naming(&self, path: &[&str], named: &[&str]) -> PathRights {
         if is_of_requests(path) {
             return PathRights::none(&Denied::Never);
         }
         let mut rights = if self.is_denied(path) {
             PathRights::none(&Denied::ByOwner)
         } else {
-            self.by_patterns(path)
+            self.by_patterns(path, named)
         };
         if is_ruling(path) {
             rights.write = Err(Denied::Never);
@@ -212,8 +237,9 @@ impl FilePolicy {
     /// A folder is known where something in it may be, so that a guest finds its
     /// way. Below the fixed part of a pattern that is read on behalf of the
     /// sender, a folder is known if the sender may know it.
-    fn by_patterns(&self, path: &[&str]) -> PathRights {
-        let (requested, approved) = (self.requested.reach(path), self.approved.reach(path));
+    fn by_patterns(&self, path: &[&str], named: &[&str]) -> PathRights {
+        let requested = self.requested.reach(path, named);
+        let approved = self.approved.reach(path, &[]);
         let in_both = |holds: fn(&SetsReach) -> bool| match (holds(&requested), holds(&approved)) {
             (true, true) => Ok(()),
             (true, false) => Err(Denied::NotApproved),
@@ -279,6 +305,10 @@ mod tests {
     }
 
     fn policy(requested: Files, approved: Files, denied: &[&str]) -> FilePolicy {
+        policy_of("app", requested, approved, denied)
+    }
+
+    fn policy_of(app: &str, requested: Files, approved: Files, denied: &[&str]) -> FilePolicy {
         let grants = Grants {
             requested,
             approved,
@@ -286,7 +316,7 @@ mod tests {
             ..Grants::default()
         };
         let datasite = Datasite::parse("o@x.org").expect("an email");
-        FilePolicy::new(&grants, &datasite, &AppName::parse("app").expect("a name"))
+        FilePolicy::new(&grants, &datasite, &AppName::parse(app).expect("a name"))
     }
 
     fn all(read: &[&str], write: &[&str], on_behalf: &[&str]) -> Files {
@@ -301,7 +331,10 @@ mod tests {
     /// Decides for a sender who may read what is public.
     fn decide(policy: &FilePolicy, path: &str, want: Want) -> Result<(), Denied> {
         let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
-        let rights = policy.decide(&names);
+        said(&policy.decide(&names), path, want)
+    }
+
+    fn said(rights: &PathRights, path: &str, want: Want) -> Result<(), Denied> {
         let with_sender = |right| match right {
             ReadRight::Granted => Ok(()),
             ReadRight::IfSenderMay if path.contains("public") => Ok(()),
@@ -309,10 +342,10 @@ mod tests {
             ReadRight::Denied(denied) => Err(denied),
         };
         match want {
-            Want::See => with_sender(rights.see),
-            Want::Read => with_sender(rights.read),
-            Want::Write => rights.write,
-            Want::MakeFolder => rights.make_folder,
+            Want::See => with_sender(rights.see.clone()),
+            Want::Read => with_sender(rights.read.clone()),
+            Want::Write => rights.write.clone(),
+            Want::MakeFolder => rights.make_folder.clone(),
         }
     }
 
@@ -406,6 +439,63 @@ mod tests {
         ] {
             let policy = policy(requested.clone(), approved, &[]);
             assert_eq!(decide(&policy, path, Want::Read), expected, "{path}");
+        }
+    }
+
+    /// The folders `llm/x` and `llm/a/b` are those of other apps, in that of the app `llm`.
+    #[test]
+    fn another_app_in_its_folder_is_no_part_of_it() {
+        use Want::{MakeFolder, Read, See, Write};
+        let site = tempfile::tempdir().expect("a folder");
+        let own = site.path().join("o@x.org/app_data/llm");
+        for app in ["", "x", "a/b"] {
+            std::fs::create_dir_all(own.join(app).join("rpc")).expect("a folder");
+        }
+        let datasites = DatasitesDir::open(site.path()).expect("a folder");
+        let may_not = || Err(Denied::NotRequested);
+        let decided = |policy: &FilePolicy, path: &str, want| {
+            let path = format!("o@x.org/app_data/llm{path}");
+            let names: Vec<&str> = path.split('/').collect();
+            said(&policy.decide_in(&datasites, &names), &path, want)
+        };
+        for wide in [
+            "{app_data}/**",
+            "{datasite}/**",
+            "o@x.org/app_data/llm/**",
+            "**",
+            "{app_data}/*/*",
+        ] {
+            let wanted = all(&[], &[wide], &[]);
+            let policy = policy_of("llm", wanted.clone(), wanted, &[]);
+            assert_eq!(decided(&policy, "/y/f", Write), Ok(()), "{wide}");
+            for want in [See, Read, Write, MakeFolder] {
+                for path in ["/x", "/x/f", "/x/y", "/x/y/f", "/a/b", "/a/b/f"] {
+                    assert_eq!(decided(&policy, path, want), may_not(), "{wide} {path}");
+                }
+                assert_eq!(decided(&policy, "/x/rpc/f", want), Err(Denied::Never));
+            }
+        }
+        let named = all(&["{app_data}/**", "{app_data}/x/shared/*"], &[], &[]);
+        let policy = policy_of("llm", named.clone(), named, &[]);
+        for (path, want, expected) in [
+            ("/x", See, Ok(())),
+            ("/x", Read, may_not()),
+            ("/x/shared", See, Ok(())),
+            ("/x/shared/f", Read, Ok(())),
+            ("/x/f", Read, may_not()),
+            ("/x/shared/f", Write, may_not()),
+            ("/a", Read, Ok(())),
+            ("/a/f", Read, Ok(())),
+            ("/a/b/f", Read, may_not()),
+        ] {
+            assert_eq!(decided(&policy, path, want), expected, "{want:?} {path}");
+        }
+        // The inner app has what is its own, and nothing of the outer one.
+        let own = all(&[], &["{app_data}/**"], &[]);
+        let policy = policy_of("llm/x", own.clone(), own, &[]);
+        assert_eq!(decided(&policy, "/x/f", Write), Ok(()));
+        for path in ["/f", "/a/f", "/a/b/f"] {
+            assert_eq!(decided(&policy, path, Read), may_not(), "{path}");
         }
     }
 
