@@ -173,7 +173,7 @@ fn run_says_why_a_file_is_no_app() {
 #[test]
 fn run_wants_a_name_that_is_a_folder() {
     let site = Site::new();
-    for name in ["../x", "a/b", "", ".hidden", "logs"] {
+    for name in ["../x", "a//b", "a/rpc", "", ".hidden", "logs"] {
         let error = run_error(&site, &example("hello"), &["--name", name]);
         assert!(
             error.contains("is no app name") && error.contains("hint: give the app a name"),

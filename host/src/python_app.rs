@@ -3,7 +3,8 @@
 //! The program runs once while it is built, in the sandbox of the builder, and what it
 //! leaves in memory becomes the component. Out here only its text is read.
 //!
-//! Why: docs/decisions/44-python-programs-run-once-at-build.md
+//! Why: docs/decisions/44-python-programs-run-once-at-build.md,
+//! docs/decisions/58-starts-and-memory-of-python.md
 
 mod analysis;
 mod cache;
@@ -181,12 +182,23 @@ fn build(
 
 fn say_why(ui: Ui, program: &PythonProgram, plan: &Plan) {
     const MAX_SHOWN: usize = 3;
+    const MAX_LINES: usize = 30;
     let shown = plain(&program.path().display().to_string());
     ui.status(&format!(
         "note: {shown} starts in each call, for its start needs what only a call has:"
     ));
     for Reason { what, line } in plan.reasons.iter().take(MAX_SHOWN) {
         ui.status(&quoted(&format!("{line} {what}")));
+    }
+    for (path, text) in &plan.rules {
+        ui.status("note: the program writes access rules, which only you can; they say");
+        for line in text.lines().take(MAX_LINES) {
+            ui.status(&quoted(line));
+        }
+        let path = plain(path);
+        ui.status(&format!(
+            "hint: to let them hold, put them into app_data/NAME/{path}"
+        ));
     }
 }
 

@@ -10,9 +10,9 @@ HELLO = ["hello of 1", "hello", "of", "1"]
 
 @behaviour
 def each_library_does_something():
-    assert told("pydantic", {"name": "Ada", "email": "ada@Example.com"}) == "email ada@example.com"
+    person = {"name": "Ada", "email": "ada@Example.com"}
+    assert answer_of("pydantic", person) == "email ada@example.com"
     assert "An email address must have an @-sign" in refused("pydantic", {"name": "A", "email": "a"})
-    assert told("fastapi") == [200, {"started": True}]
     assert told("openai", {"text": "hello"}) == HELLO
     assert told("openai-async", {"text": "hello"}) == ["hello of 1", "NotFoundError", 404]
     assert answer_of("yaml", {"text": "b: [1, 2.5, null]\na: é\n"}) == (

@@ -43,6 +43,15 @@ class Message(BaseModel):
     text: str
 
 
+class Text(BaseModel):
+    text: str
+
+
+class Joining(BaseModel):
+    room: str
+    user: str
+
+
 @dataclass
 class Room:
     name: str
@@ -59,7 +68,8 @@ class Chat:
         app.on_request("/join")(self.join)
         app.on_request("/say")(self.say)
 
-    def join(self, room: str, user: str) -> dict:
+    def join(self, joining: Joining) -> dict:
+        room, user = joining.room, joining.user
         if room not in self.rooms:
             Chat.opened += 1
             self.rooms[room] = Room(room)
@@ -90,8 +100,9 @@ box.on_request("/number")(numbered())
 
 
 @box.on_request("/remember")
-def remember(text: str) -> dict:
+def remember(body: Text) -> dict:
     global total
+    text = body.text
     total += len(text)
     history.append(text)
     calls[text] += 1
@@ -114,15 +125,16 @@ def who() -> dict:
 
 
 @box.on_request("/add")
-def add(name: str) -> dict:
-    cursor = database.execute("INSERT INTO items (name) VALUES (?)", (name,))
+def add(item: Text) -> dict:
+    cursor = database.execute("INSERT INTO items (name) VALUES (?)", (item.text,))
     database.commit()
     rows = database.execute("SELECT name FROM items ORDER BY id").fetchall()
     return {"id": cursor.lastrowid, "names": [row[0] for row in rows]}
 
 
 @box.on_request("/note")
-def note(text: str) -> dict:
+def note(body: Text) -> dict:
+    text = body.text
     logging.info("noted %s", text)
     with open("notes/all.txt", "a") as file:
         file.write(text + "\n")
@@ -132,11 +144,11 @@ def note(text: str) -> dict:
 
 
 @box.on_request("/temporary")
-def temporary(text: str) -> dict:
+def temporary(body: Text) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "deep" / "file.txt"
         path.parent.mkdir()
-        path.write_text(text)
+        path.write_text(body.text)
         with tempfile.NamedTemporaryFile("w+") as file:
             file.write(path.read_text() * 2)
             file.seek(0)

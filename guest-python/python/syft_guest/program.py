@@ -9,8 +9,8 @@ import os
 import sys
 import types
 
-from syft_guest import alone, apps, asgi, environment, failure_report, handlers, host, imports
-from syft_guest import kept_files, memory, models, schema, start
+from syft_guest import access_rules, alone, apps, asgi, environment, failure_report, handlers
+from syft_guest import host, imports, kept_files, memory, models, schema, start
 from syft_guest.failure_report import NoApp
 
 
@@ -97,6 +97,7 @@ def _write_plan(before):
         "modules": [name for name in sys.modules if name not in before and name not in own],
         "own": own,
         "reasons": start.reasons(),
+        "rules": access_rules.written(),
     }
     with open(PLAN, "w", encoding="utf-8") as file:
         json.dump(plan, file)

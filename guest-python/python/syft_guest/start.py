@@ -74,6 +74,16 @@ def own_folder():
     return f"{DATASITES}/{host.datasite()}/app_data/{host.app()}"
 
 
+def in_own_folder(path):
+    """Returns where a path is in the stand-in for the app's own folder. Raises `ValueError`."""
+    own = os.path.join(FOLDER, "datasites", EMAIL, "app_data", app_name(), "")
+    current = os.path.join(FOLDER, "cwd", "")
+    for folder in (own, current):
+        if path.startswith(folder):
+            return path.removeprefix(folder)
+    raise ValueError(path)
+
+
 def temporary():
     return "/tmp" if host.is_call else os.path.join(FOLDER, "tmp")
 

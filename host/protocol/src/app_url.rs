@@ -135,7 +135,7 @@ mod tests {
             "syft:///public/syft-apps/a",
             "syft://../public/syft-apps/a",
             "syft://a/b@x.org/public/syft-apps/a",
-            "syft://alice@x.org/public/syft-apps/a/public/syft-apps/b",
+            "syft://alice@x.org/public/syft-apps/a/public/syft-apps/b/c",
         ] {
             assert!(SyftAppUrl::parse(text).is_err(), "{text:?}");
         }

@@ -27,6 +27,8 @@ const TYPING_EXTENSIONS: &str = "typing_extensions.py";
 #[derive(Debug, Deserialize)]
 pub(super) struct Plan {
     pub(super) reasons: Vec<Reason>,
+    /// The access rules that the program wrote, by their paths in its own folder.
+    pub(super) rules: BTreeMap<String, String>,
 }
 
 /// What a program does at its start that only a call can do, and on which line.

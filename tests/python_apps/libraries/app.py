@@ -1,18 +1,12 @@
-"""Does something with each of the libraries that programs use, beside a web app of FastAPI."""
+"""Does something with each of the libraries that programs use."""
 
 import argparse
-import asyncio
-import threading
-from contextlib import asynccontextmanager
 
 import httpx
 import jinja2
 import openai
 import requests
-import uvicorn
 import yaml
-from fastapi import FastAPI
-from fastapi.templating import Jinja2Templates
 from pydantic import BaseModel, EmailStr
 from syft_event import SyftEvents
 
@@ -23,25 +17,7 @@ SERVER = parser.parse_args().server
 box = SyftEvents("libraries")
 
 
-@asynccontextmanager
-async def lifespan(app):
-    threading.Thread(target=box.run_forever, daemon=True).start()
-    app.state.started = True
-    yield
-
-
-app = FastAPI(lifespan=lifespan)
-templates = Jinja2Templates(directory="templates")
-
-
-@app.get("/health")
-def health():
-    # As in a thread, where no loop runs yet.
-    return {"started": asyncio.run(_started())}
-
-
-async def _started():
-    return app.state.started
+pages = jinja2.Environment(loader=jinja2.FileSystemLoader("templates"), autoescape=True)
 
 
 class Person(BaseModel):
@@ -52,14 +28,6 @@ class Person(BaseModel):
 @box.on_request("/pydantic")
 def use_pydantic(person: Person):
     return Person.model_json_schema()["properties"]["email"]["format"] + " " + person.email
-
-
-@box.on_request("/fastapi")
-async def use_fastapi():
-    transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-        answer = await client.get("/health")
-    return [answer.status_code, answer.json()]
 
 
 @box.on_request("/openai")
@@ -90,8 +58,10 @@ def use_yaml(text: str):
 @box.on_request("/jinja2")
 def use_jinja2(names: list):
     environment = jinja2.Environment(autoescape=True)
-    page = environment.from_string("{% for name in names %}{{ loop.index }} {{ name }};{% endfor %}")
-    return page.render(names=names) + templates.get_template("page.html").render(names=names)
+    names_alone = environment.from_string(
+        "{% for name in names %}{{ loop.index }} {{ name }};{% endfor %}"
+    )
+    return names_alone.render(names=names) + pages.get_template("page.html").render(names=names)
 
 
 @box.on_request("/requests")
@@ -106,4 +76,4 @@ async def use_httpx():
 
 
 if __name__ == "__main__":
-    uvicorn.run("app:app", host="0.0.0.0", port=8080, reload=True)
+    box.run_forever()

@@ -104,12 +104,15 @@ impl FileAccess {
         })
     }
 
-    /// Gives each call a temporary folder, in a private folder of the host.
+    /// Gives each call of an app with its own folder a temporary one, in a private folder of
+    /// the host.
     ///
     /// # Errors
     /// The folder cannot be made.
     pub fn with_temporary(mut self, parent: PathBuf) -> std::io::Result<Self> {
-        self.temporary = Some(Arc::new(TemporaryPlace::new(parent)?));
+        if self.grants.requested.own_folder {
+            self.temporary = Some(Arc::new(TemporaryPlace::new(parent)?));
+        }
         Ok(self)
     }
 
