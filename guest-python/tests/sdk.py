@@ -515,6 +515,79 @@ def memory_that_cannot_be_kept_is_told():
 
 
 @behaviour
+def what_a_program_needs_is_read_from_its_text():
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder, "app.py")
+
+        def said(text, key):
+            program.write_text(text)
+            return analyse.analyse(folder, "app.py", [])[key]
+
+        for text, key, expected in [
+            ("import requests, bs4, os, unheard_of", "usual", ["beautifulsoup4", "requests"]),
+            ("# /// script\n# dependencies = ['a>1', 5, 'b']\n# ///\n", "declared", ["a>1", "b"]),
+            ("# /// script\n# dependencies = [\n", "declared", []),
+            ("# /// script\n# dependencies = 'x'\n# ///\n", "declared", []),
+            ("import os\nos.environ['A_B']", "variables", ["A_B"]),
+            ("import os\nos.environ['A_B'] = '1'\nos.getenv('PORT')", "variables", []),
+            ("from os import getenv\ngetenv('X_TOKEN', '')", "variables", ["X_TOKEN"]),
+            ("import requests\nU = 'https://api.x.org/v1'", "origins", ["https://api.x.org"]),
+            ("U = 'https://api.x.org/v1'", "origins", []),
+            ("import httpx\nU = f'http://a.b:{1}/'\nV = 'see http://c.d'", "origins", []),
+            ("import ollama", "origins", ["http://localhost:11434"]),
+            ("import openai\nopenai.OpenAI(base_url='http://a:1/v1')", "origins", ["http://a:1"]),
+            ("import requests\nN = 'http://www.w3.org/2000/svg'", "origins", []),
+        ]:
+            assert said(text, key) == expected, (text, key, said(text, key))
+        program.write_text("import requests")
+        Path(folder, "pyproject.toml").write_text("[project]\ndependencies = ['c==2']\n")
+        assert analyse.analyse(folder, "app.py", [])["declared"] == ["c==2"]
+        Path(folder, "requests.py").write_text("")
+        assert analyse.analyse(folder, "app.py", [])["usual"] == [], "the program's own"
+
+
+@behaviour
+def what_cannot_work_is_named_with_its_line():
+    with tempfile.TemporaryDirectory() as folder:
+        for text, name, line in [
+            ("import subprocess\nsubprocess.run(['x'])", "subprocess.run", 2),
+            ("from subprocess import run as r\n\nr('x')", "subprocess.run", 3),
+            ("import os as o\no.system('x')", "os.system", 2),
+            ("from flask import Flask\na = Flask('x')\na.run()", "flask.Flask.run", 3),
+            ("import threading\nthreading.Thread(target=print)", "threading.Thread", 2),
+            ("from syft_rpc import rpc\nrpc.send(url='x')", "syft_rpc.rpc.send", 2),
+            ("input('?')", "input", 1),
+            ("import os\nos.getcwd()\nrun = print\nrun()", None, None),
+        ]:
+            Path(folder, "app.py").write_text(text)
+            noted = analyse.analyse(folder, "app.py", [])["cannot"]
+            found = [(note["name"], note["line"]) for note in noted]
+            assert found == ([(name, line)] if name else []), (text, noted)
+
+
+@behaviour
+def a_start_says_what_only_a_call_has():
+    """Each line is run at the start of a program, and is one that a build can or cannot do."""
+    for line, reason in [
+        ("x = 1", None),
+        ("import json; json.dumps({})", None),
+        ("open(__file__).read()", "names its own file"),
+        ("E = box.client.email", "uses the owner's email"),
+        ("D = box.app_dir", "uses the owner's files"),
+        ("import os; os.mkdir('made')", "changes files"),
+        ("open('made', 'w').close()", "changes files"),
+        ("from pathlib import Path; Path('made').exists()", "looks at files"),
+        ("import os; os.getcwd()", "asks for the current folder"),
+        ("import tempfile; tempfile.mkdtemp()", "changes files"),
+        ("open('beside.txt').read()", None),
+    ]:
+        text = HEAD + "@box.on_request('/x')\ndef x(): pass\n" + line + "\n"
+        assert load(text, **{"beside.txt": "beside"}) is None, line
+        found = {why["what"] for why in start.reasons()}
+        assert (reason in found) if reason else not found, (line, found)
+
+
+@behaviour
 def the_loop_waits_for_time_alone():
     async def naps():
         return await asyncio.gather(asyncio.sleep(0.01, 1), asyncio.sleep(0.02, 2))

@@ -22,7 +22,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::{plain, quoted};
-use syft_manifest::{HttpOrigin, Limits, Manifest, Problem, ProgramMemory, VariableName, section};
+use syft_manifest::{
+    HttpOrigin, Limits, Manifest, Problem, ProgramMemory, VariableName, WantedSecret, section,
+};
 use syft_protocol::grant::PathPattern;
 
 use crate::built_app::{self, BuiltApp};
@@ -102,6 +104,10 @@ pub(crate) fn build_app(
     cache::tidy(&folder)?;
     let stage = Stage::new(&folder)?;
     let analysis = Analysis::of(&tools, &stage, program, inputs.included)?;
+    let requirements = match requirements {
+        Some(requirements) => requirements,
+        None => Requirements::of_program(ui, &analysis.declared, &analysis.usual)?,
+    };
     let requirements = requirements.with(&analysis.implied);
     let wheels = Wheels::of(&folder);
     analysis.warn_of_files_left_out(ui);
@@ -320,6 +326,11 @@ impl Analysis {
         let origins = self.origins.iter();
         manifest.http.allow = origins
             .filter_map(|origin| HttpOrigin::parse(origin).ok())
+            .collect();
+        let names = self.variables.iter();
+        let names = names.filter_map(|name| VariableName::parse(name).ok());
+        manifest.secrets = names
+            .map(|name| WantedSecret { name, sent: None })
             .collect();
         if self.n_hidden_watches > 0 {
             ui.status(&format!(

@@ -72,6 +72,21 @@ fn memory_that_cannot_be_kept_is_told() {
 }
 
 #[test]
+fn what_a_program_needs_is_read_from_its_text() {
+    check("what_a_program_needs_is_read_from_its_text");
+}
+
+#[test]
+fn what_cannot_work_is_named_with_its_line() {
+    check("what_cannot_work_is_named_with_its_line");
+}
+
+#[test]
+fn a_start_says_what_only_a_call_has() {
+    check("a_start_says_what_only_a_call_has");
+}
+
+#[test]
 fn the_loop_waits_for_time_alone() {
     check("the_loop_waits_for_time_alone");
 }

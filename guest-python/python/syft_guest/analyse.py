@@ -16,7 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from syft_guest import cannot, origins  # noqa: E402
+from syft_guest import cannot, origins, packages, variables  # noqa: E402
 from syft_guest.globs import host_glob  # noqa: E402
 
 MAX_SOURCE = 1 << 20
@@ -61,6 +61,14 @@ class Files:
         if kind != "file":
             raise Unfit(f"{name} is no file")
         self._add_source(name, size)
+
+    def text(self, name):
+        with open(os.path.join(self.folder, name), "rb") as file:
+            return file.read(MAX_SOURCE)
+
+    def has_module(self, name):
+        """Returns whether a module is the program's own."""
+        return f"{name}.py" in self.found or f"{name}/__init__.py" in self.found
 
     def _kind(self, name):
         """Returns what a name below the folder is, without following links."""
@@ -314,6 +322,7 @@ def _first_line(tree):
 # What is installed with SyftEvent, by the modules that bring it.
 _IMPLIED = {
     "annotated_types": "pydantic",
+    "httpx": "httpx",
     "pathspec": "pathspec",
     "pydantic": "pydantic",
     "pydantic_core": "pydantic",
@@ -328,8 +337,7 @@ def implied(trees, files):
     """Yields packages that a program imports without having to name them."""
     for tree in trees:
         for module in _imported(tree):
-            is_own = f"{module}.py" in files.found or f"{module}/__init__.py" in files.found
-            if module in _IMPLIED and not is_own:
+            if module in _IMPLIED and not files.has_module(module):
                 yield _IMPLIED[module]
         for node in ast.walk(tree):
             names = [alias.name for alias in getattr(node, "names", []) if isinstance(alias, ast.alias)]
@@ -347,8 +355,13 @@ def analyse(folder, program, included):
     return {
         "name": next(app_names(trees, texts), None),
         "description": _first_line(files.trees[program]),
+        "declared": packages.declared(files.text(program), folder),
+        "usual": packages.usual(
+            {module for tree in trees for module in _imported(tree)}, files.has_module
+        ),
         "implied": sorted(set(implied(trees, files))),
         "cannot": cannot.noted(files.trees),
+        "variables": variables.wanted(trees),
         "origins": origins.origins(trees, _imported),
         "reads": reads(glob for glob in globs if glob is not None),
         "n_hidden_watches": globs.count(None),

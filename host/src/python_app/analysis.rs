@@ -30,10 +30,16 @@ pub(super) struct Analysis {
     pub(super) web_server: Option<(String, u64)>,
     /// Packages that come with SyftEvent, and that it imports.
     pub(super) implied: Vec<String>,
+    /// Requirements that it says of itself, beside a `requirements.txt`.
+    pub(super) declared: Vec<String>,
+    /// Packages that are known by the modules that it imports.
+    pub(super) usual: Vec<String>,
     /// Which files belong to it, below its folder.
     pub(super) files: Vec<String>,
     /// What it calls that cannot work in a sandbox.
     pub(super) cannot: Vec<Cannot>,
+    /// Environment variables that it wants and that may be secrets.
+    pub(super) variables: Vec<String>,
     /// Where it sends HTTP requests, as far as that is plain to see.
     pub(super) origins: Vec<String>,
     /// Files beside it that its text names, and that are not included.

@@ -7,10 +7,13 @@ use syft_manifest::private_dir;
 use syft_manifest::sanitize::{plain_excerpt, quoted};
 
 use crate::error::CommandError;
+use crate::ui::Ui;
 
 const FILE_NAME: &str = "requirements.txt";
 
 const MAX_BYTES: u64 = 64 << 10;
+
+const HINT: &str = "name packages of PyPI there, such as `jinja2==3.1.6`, one a line";
 
 /// How the names of files end that pip installs.
 const ARCHIVES: &[&str] = &[
@@ -43,23 +46,45 @@ pub(super) const CONSTRAINTS: &str = "pydantic>=2.10.4\n";
 pub struct Requirements(Vec<String>);
 
 impl Requirements {
-    /// Reads those of a folder; without such a file there is nothing to install.
+    /// Reads those of a folder, if it has such a file.
     ///
     /// # Errors
     /// It is not readable, or has something other than names of packages with versions.
-    pub(super) fn read(folder: &Path) -> Result<Self, CommandError> {
+    pub(super) fn read(folder: &Path) -> Result<Option<Self>, CommandError> {
         let path = folder.join(FILE_NAME);
         let describe =
             |error: &dyn fmt::Display| CommandError::new(format!("{}: {error}", path.display()));
         let found = private_dir::read(&path, MAX_BYTES).map_err(|error| describe(&error))?;
         let Some(bytes) = found else {
-            return Ok(Self(Vec::new()));
+            return Ok(None);
         };
         let text = str::from_utf8(&bytes).map_err(|error| describe(&error))?;
         // As editors of Windows begin a text.
-        Self::parse(text.strip_prefix('\u{feff}').unwrap_or(text)).map_err(|(line, message)| {
-            CommandError::new(format!("{}:{line}: {message}", path.display()))
-                .hint("name packages of PyPI there, such as `jinja2==3.1.6`, one a line")
+        let parsed = Self::parse(text.strip_prefix('\u{feff}').unwrap_or(text));
+        parsed.map(Some).map_err(|(line, message)| {
+            CommandError::new(format!("{}:{line}: {message}", path.display())).hint(HINT)
+        })
+    }
+
+    /// Returns those that a program says of itself, or else such as are known by what it
+    /// imports.
+    ///
+    /// # Errors
+    /// One names no package.
+    pub(super) fn of_program(
+        ui: Ui,
+        declared: &[String],
+        usual: &[String],
+    ) -> Result<Self, CommandError> {
+        if declared.is_empty() && !usual.is_empty() {
+            let names = usual.join(", ");
+            ui.status(&format!(
+                "note: no requirements.txt says what the program needs, so it gets the newest {names}"
+            ));
+        }
+        let lines = if declared.is_empty() { usual } else { declared };
+        Self::parse(&lines.join("\n")).map_err(|(_, message)| {
+            CommandError::new(format!("what the program needs: {message}")).hint(HINT)
         })
     }
 

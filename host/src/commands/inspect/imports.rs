@@ -23,7 +23,7 @@ const PACKAGES: [(&str, &str); 9] = [
     ("syft:app", "who calls, whom it runs for, the log"),
     (
         "wasi:cli",
-        "output to the log; no arguments, no environment",
+        "output to the log; arguments and variables, if it asks for any",
     ),
     ("wasi:clocks", "clocks"),
     ("wasi:filesystem", "files (only what is granted)"),

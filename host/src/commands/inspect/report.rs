@@ -136,7 +136,7 @@ impl Report<'_> {
         ];
         if files.own_folder {
             let own = ["all of it, without being asked for your approval".to_owned()];
-            block(lines, "Writes, and reads its own folder:", own.into_iter());
+            block(lines, "Writes and reads its own folder:", own.into_iter());
         } else if !files.need_approval() {
             let why = if self.has_manifest {
                 "none"
