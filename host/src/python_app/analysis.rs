@@ -66,7 +66,7 @@ struct Unfit {
 #[serde(untagged)]
 enum Said {
     Unfit { error: Unfit },
-    Fit(Analysis),
+    Fit(Box<Analysis>),
 }
 
 impl Analysis {
@@ -94,7 +94,7 @@ impl Analysis {
             )));
         };
         match said {
-            Said::Fit(analysis) => Ok(analysis),
+            Said::Fit(analysis) => Ok(*analysis),
             Said::Unfit { error } => Err(error.into_error(program)),
         }
     }
