@@ -31,6 +31,7 @@ pub const PYTHON: Files = files!["python":
     "syft_guest/access_rules.py",
     "syft_guest/alone.py",
     "syft_guest/analyse.py",
+    "syft_guest/apart.py",
     "syft_guest/apps.py",
     "syft_guest/arguments.py",
     "syft_guest/asgi.py",

@@ -7,9 +7,12 @@
 //! docs/decisions/58-starts-and-memory-of-python.md
 
 mod analysis;
+mod apart;
 mod cache;
+mod draft;
 mod locked;
 mod pip;
+mod program_files;
 mod python;
 mod report;
 pub mod requirements;
@@ -17,6 +20,7 @@ mod stage;
 mod tools;
 mod wheels;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,23 +31,28 @@ use syft_manifest::{
 };
 use syft_protocol::grant::PathPattern;
 
-use crate::built_app::{self, BuiltApp};
-use crate::config::{Config, Overrides};
+use crate::built_app::BuiltApp;
+use crate::config::Overrides;
 use crate::error::CommandError;
 use crate::ui::Ui;
 use analysis::Analysis;
 use cache::Kept;
-use requirements::Requirements;
-use stage::{Plan, Reason, Stage};
+use draft::Draft;
+use stage::{Plan, Reason, Stage, environment};
 use syft_runtime::child::End;
 use tools::Tools;
 
+pub(crate) use apart::{ApartApp, make_ready};
 pub(crate) use cache::folder as builds;
+pub(crate) use program_files::ProgramFiles;
 pub(crate) use tools::{delete_environment, environments, is_current_environment};
 pub(crate) use wheels::Wheels;
 
 /// The program of a folder that is given for an app.
 const DEFAULT_PROGRAM: &str = "app.py";
+
+const ENDLESS: &str = "code outside of handlers runs while the app is built: let it end with \
+                       box.run_forever()";
 
 /// What a program is built with beside its own text.
 #[derive(Debug, Clone, Copy)]
@@ -97,42 +106,23 @@ pub(crate) fn build_app(
     program: &PythonProgram,
     inputs: ProgramInputs<'_>,
 ) -> Result<BuiltApp, CommandError> {
-    let authored = built_app::read_manifest(ui, &program.folder)?;
-    let requirements = Requirements::read(&program.folder)?;
-    let folder = Config::find_python_folder(overrides)?;
-    let tools = Tools::make_ready(ui, &folder)?;
-    cache::tidy(&folder)?;
-    let stage = Stage::new(&folder)?;
-    let analysis = Analysis::of(&tools, &stage, program, inputs.included)?;
-    let requirements = match requirements {
-        Some(requirements) => requirements,
-        None => Requirements::of_program(ui, &analysis.declared, &analysis.usual)?,
-    };
-    let requirements = requirements.with(&analysis.implied);
-    let wheels = Wheels::of(&folder);
-    analysis.warn_of_files_left_out(ui);
-    analysis.warn_of_what_cannot_work(ui, program);
-    analysis.note_a_web_server(ui, program);
-    let (mut manifest, warnings) = match authored {
-        Some(authored) => authored,
-        None => (analysis.manifest(ui)?, Vec::new()),
-    };
-    // Its current folder, as every program of SyftEvent has one.
-    manifest.files.own_folder = true;
-    let manifest = manifest.with_args(inputs.arguments).map_err(unfit)?;
-    let memory = manifest.memory.unwrap_or(ProgramMemory::Fresh);
-    stage.take(program, &analysis.files, &manifest.args, memory)?;
-    stage.take_environment(&manifest, inputs.variables)?;
-    // A name that cannot be is found out before the long part.
-    if let Some(name) = &analysis.name {
-        fill(manifest.clone(), name, None)?;
-    }
-    let key = stage.digest(&requirements, &wheels)?;
-    let wasm = cache::path(&folder, &key);
+    let draft = Draft::of(ui, overrides, program, inputs)?;
+    let Draft {
+        folder,
+        stage,
+        analysis,
+        requirements,
+        wheels,
+        manifest,
+        ..
+    } = &draft;
+    stage.take(program, &analysis.files, &manifest.args, draft.memory())?;
+    stage.take_environment(&environment(manifest, inputs.variables))?;
+    let wasm = cache::path(folder, &stage.digest(requirements, wheels)?);
     let kept = match cache::read(&wasm)? {
         Some(kept) => kept,
         None => {
-            let app_name = build(ui, &tools, &stage, (&requirements, &wheels), program)?;
+            let app_name = build(ui, &draft, program)?;
             let component = fs::read(stage.component())?;
             cache::put(&wasm, &stage.component(), &app_name)?;
             Kept {
@@ -144,13 +134,13 @@ pub(crate) fn build_app(
     // The name as it was when the program ran: its text may not show it.
     let name = kept.app_name;
     let component = kept.component;
-    let manifest = fill(manifest, &name, analysis.description.as_deref())?;
+    let manifest = fill(draft.manifest, &name, draft.analysis.description.as_deref())?;
     let component = section::embed(&component, &manifest.to_section())?;
     expect_loadable(&component)?;
     Ok(BuiltApp {
         component,
         manifest,
-        warnings,
+        warnings: draft.warnings,
         package: name,
         wasm,
     })
@@ -167,16 +157,11 @@ fn expect_loadable(component: &[u8]) -> Result<(), CommandError> {
 }
 
 /// Builds the component, and returns the name that the program gave its app.
-fn build(
-    ui: Ui,
-    tools: &Tools,
-    stage: &Stage,
-    (requirements, wheels): (&Requirements, &Wheels),
-    program: &PythonProgram,
-) -> Result<String, CommandError> {
+fn build(ui: Ui, draft: &Draft, program: &PythonProgram) -> Result<String, CommandError> {
+    let (tools, stage) = (&draft.tools, &draft.stage);
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
-    tools.install(requirements, wheels, &stage.packages())?;
+    tools.install(&draft.requirements, &draft.wheels, &stage.packages())?;
     stage.give_way()?;
     componentize(ui, tools, stage, program)?;
     if let Some(plan) = stage.plan()? {
@@ -188,7 +173,6 @@ fn build(
 
 fn say_why(ui: Ui, program: &PythonProgram, plan: &Plan) {
     const MAX_SHOWN: usize = 3;
-    const MAX_LINES: usize = 30;
     let shown = plain(&program.path().display().to_string());
     ui.status(&format!(
         "note: {shown} starts in each call, for its start needs what only a call has:"
@@ -196,7 +180,13 @@ fn say_why(ui: Ui, program: &PythonProgram, plan: &Plan) {
     for Reason { what, line } in plan.reasons.iter().take(MAX_SHOWN) {
         ui.status(&quoted(&format!("{line} {what}")));
     }
-    for (path, text) in &plan.rules {
+    show_rules(ui, &plan.rules);
+}
+
+/// Shows the access rules that a program writes.
+fn show_rules(ui: Ui, rules: &BTreeMap<String, String>) {
+    const MAX_LINES: usize = 30;
+    for (path, text) in rules {
         ui.status("note: the program writes access rules, which only you can; they say");
         for line in text.lines().take(MAX_LINES) {
             ui.status(&quoted(line));
@@ -217,8 +207,6 @@ fn componentize(
 ) -> Result<(), CommandError> {
     let shown = program.path();
     let ended = tools.componentize(stage)?;
-    let endless = "code outside of handlers runs while the app is built: \
-                   let it end with box.run_forever()";
     let shown = shown.display();
     match ended.end {
         End::Exited(0) => Ok(()),
@@ -227,12 +215,12 @@ fn componentize(
             Err(report::explain(ui, program, &said))
         }
         End::TooLate(limit) => {
-            Err(CommandError::new(format!("{shown} did not finish within {limit:?}")).hint(endless))
+            Err(CommandError::new(format!("{shown} did not finish within {limit:?}")).hint(ENDLESS))
         }
         End::CpuTime => Err(CommandError::new(format!(
             "{shown} used too much processor time while it was built"
         ))
-        .hint(endless)),
+        .hint(ENDLESS)),
         end => Err(CommandError::new(format!("{shown} does not build: {end}"))),
     }
 }

@@ -1,0 +1,96 @@
+"""A program apart from its component: the component has the interpreter and packages, and the host
+shows the files of the program to each call. So a changed program is served at once.
+
+Such a program starts in each call. What that takes is found out by trying it out, in a first call
+that belongs to nobody, as a build does.
+"""
+
+import base64
+import contextlib
+import io
+import json
+import marshal
+import os
+import sys
+
+from syft_guest import environment, failure_report, imports, kept_files, memory, program, start
+
+# Where the host shows the files of the program, what it says of it, and what was found out.
+FILES = f"{program.APART}/files"
+ABOUT = f"{program.APART}/about.json"
+PLAN = f"{program.APART}/plan"
+
+# More than this is compiled anew in calls.
+MAX_CODES = 8 << 20
+
+_is_so = False
+
+
+def load():
+    """Makes ready all that takes no program."""
+    global _is_so
+    _is_so = True
+    imports.import_library()
+    environment.begin_build(program.read(program.ENVIRONMENT, {}))
+    imports.import_packages(program.package_folders())
+    environment.end_build()
+    # Nobody knows yet which modules of Python's library the program uses.
+    program.make_ready((), [program.LIBRARY])
+
+
+def begin():
+    """Begins a call. Takes the program as the host shows it, if it does and there is a plan; tells
+    whether the component is one for programs apart."""
+    if _is_so and not program.starts_in_calls() and os.path.exists(PLAN):
+        with io.FileIO(PLAN) as file:
+            _take(marshal.loads(file.readall()))
+    return _is_so
+
+
+def _take(plan):
+    folder = os.path.join(program.PROGRAMS, plan["folder"])
+    program.lies_in(folder, plan["name"], plan["arguments"])
+    program.take(plan)
+    memory.is_kept = plan["is_kept"]
+    kept_files.mount(folder, f"{FILES}/{plan['folder']}", plan["folders"], plan["sizes"])
+    kept_files.take_codes(plan["codes"])
+
+
+def try_out():
+    """Runs the program as a build does. Returns as JSON what that finds out, or why it fails."""
+    about = program.read(ABOUT, {})
+    (name,) = os.listdir(FILES)
+    folder = f"{FILES}/{name}"
+    program.lies_in(folder, about["file"], about["arguments"])
+    start.stand_in("/tmp/start")
+    environment.begin_build(about["environment"])
+    kept_files.begin(folder)
+    before = set(sys.modules)
+    try:
+        program.try_out()
+    except BaseException as error:
+        said = {"error": failure_report.report(error, folder)}
+    else:
+        # What a program made of texts and numbers is none of it.
+        plan = json.loads(json.dumps(program.planned(before)))
+        shown = {key: plan[key] for key in ("app", "reasons", "rules")}
+        plan |= {"folder": name, "name": about["file"], "arguments": about["arguments"]}
+        plan |= {"is_kept": about["memory"] == "kept"}
+        plan |= _files(folder, os.path.join(program.PROGRAMS, name))
+        said = {**shown, "plan": base64.b64encode(marshal.dumps(plan)).decode()}
+    return json.dumps(said).encode()
+
+
+def _files(folder, later):
+    """Returns the program's files and the codes of all that was loaded, by their paths in calls."""
+    folders, sizes = kept_files.listed(folder)
+    codes, total = {}, 0
+    for below in sizes:
+        if below.endswith(".py"):
+            with contextlib.suppress(SyntaxError, ValueError):
+                codes[later + below] = marshal.dumps(program.compiled(folder, below[1:]))
+    for path, code in kept_files.codes().items():
+        total += len(code)
+        if total <= MAX_CODES:
+            codes[path] = code
+    return {"folders": folders, "sizes": sizes, "codes": codes}
