@@ -39,6 +39,7 @@ pub const PYTHON: Files = files!["python":
     "syft_guest/calls.py",
     "syft_guest/cannot.py",
     "syft_guest/depth.py",
+    "syft_guest/draws.py",
     "syft_guest/endpoint.py",
     "syft_guest/environment.py",
     "syft_guest/failure_report.py",

@@ -13,7 +13,8 @@ import marshal
 import os
 import sys
 
-from syft_guest import environment, failure_report, imports, kept_files, memory, program, start
+from syft_guest import draws, environment, failure_report, imports, kept_files, memory
+from syft_guest import program, start
 
 # Where the host shows the files of the program, what it says of it, and what was found out.
 FILES = f"{program.APART}/files"
@@ -52,6 +53,7 @@ def _take(plan):
     program.lies_in(folder, plan["name"], plan["arguments"])
     program.take(plan)
     memory.is_kept = plan["is_kept"]
+    draws.seed = plan["seed"]
     kept_files.mount(folder, f"{FILES}/{plan['folder']}", plan["folders"], plan["sizes"])
     kept_files.take_codes(plan["codes"])
 
@@ -63,6 +65,8 @@ def try_out():
     folder = f"{FILES}/{name}"
     program.lies_in(folder, about["file"], about["arguments"])
     start.stand_in("/tmp/start")
+    # There is no place for it.
+    sys.dont_write_bytecode = True
     environment.begin_build(about["environment"])
     kept_files.begin(folder)
     before = set(sys.modules)
@@ -75,7 +79,7 @@ def try_out():
         plan = json.loads(json.dumps(program.planned(before)))
         shown = {key: plan[key] for key in ("app", "reasons", "rules")}
         plan |= {"folder": name, "name": about["file"], "arguments": about["arguments"]}
-        plan |= {"is_kept": about["memory"] == "kept"}
+        plan |= {"is_kept": about["memory"] == "kept", "seed": os.urandom(32)}
         plan |= _files(folder, os.path.join(program.PROGRAMS, name))
         said = {**shown, "plan": base64.b64encode(marshal.dumps(plan)).decode()}
     return json.dumps(said).encode()

@@ -9,8 +9,8 @@ import os
 import sys
 import types
 
-from syft_guest import access_rules, alone, apps, asgi, environment, failure_report, handlers
-from syft_guest import host, imports, kept_files, memory, models, schema, start
+from syft_guest import access_rules, alone, apps, asgi, draws, environment, failure_report
+from syft_guest import handlers, host, imports, kept_files, memory, models, schema, start
 from syft_guest.failure_report import NoApp
 
 
@@ -181,7 +181,8 @@ def begin():
     if _plan is None:
         sys.argv = host.arguments
     else:
-        _run(own, kept_files.code(f"{FOLDER}/{_name}"))
+        with draws.repeated():
+            _run(own, kept_files.code(f"{FOLDER}/{_name}"))
         memory.look()
 
 
