@@ -25,16 +25,19 @@ PLAN = f"{program.APART}/plan"
 MAX_CODES = 8 << 20
 
 _is_so = False
+# The variables that packages read when they were imported, which was before the program had any.
+_read_early = frozenset()
 
 
 def load():
     """Makes ready all that takes no program."""
-    global _is_so
+    global _is_so, _read_early
     _is_so = True
     imports.import_library()
-    environment.begin_build(program.read(program.ENVIRONMENT, {}))
+    environment.begin_build({})
     imports.import_packages(program.package_folders())
     environment.end_build()
+    _read_early = environment.read_names()
     # Nobody knows yet which modules of Python's library the program uses.
     program.make_ready((), [program.LIBRARY])
 
@@ -77,7 +80,8 @@ def try_out():
     else:
         # What a program made of texts and numbers is none of it.
         plan = json.loads(json.dumps(program.planned(before)))
-        shown = {key: plan[key] for key in ("app", "reasons", "rules")}
+        shown = {key: plan[key] for key in ("app", "rules")}
+        shown["unread"] = sorted(_read_early & about["environment"]["variables"].keys())
         plan |= {"folder": name, "name": about["file"], "arguments": about["arguments"]}
         plan |= {"is_kept": about["memory"] == "kept", "seed": os.urandom(32)}
         plan |= _files(folder, os.path.join(program.PROGRAMS, name))

@@ -68,6 +68,11 @@ def end_build():
     _left.update((name, os.environ.get(name)) for name in _own)
 
 
+def read_names():
+    """Returns which variables have been read."""
+    return frozenset(_read)
+
+
 def _keep_in(data):
     # Both names of it, for text and for bytes.
     os.environ._data = os.environb._data = data

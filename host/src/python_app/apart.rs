@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use data_encoding::BASE64;
 use serde::Deserialize;
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use syft_manifest::sanitize::plain;
 use syft_manifest::{Digest, Files, Grants, Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 
 use super::draft::Draft;
 use super::program_files::ProgramFiles;
 use super::report::Report;
-use super::stage::{add_files, variables};
+use super::stage::add_files;
 use super::{ENDLESS, ProgramInputs, PythonProgram, cache, expect_loadable, fill, show_rules};
 use crate::asking::Asking;
 use crate::config::{Config, Overrides};
@@ -61,6 +61,8 @@ enum Said {
     Starts {
         app: String,
         rules: BTreeMap<String, String>,
+        /// Variables of the program that its packages have looked for too early.
+        unread: Vec<String>,
         plan: String,
     },
 }
@@ -78,7 +80,7 @@ pub(crate) async fn make_ready(
     memory_bytes: Option<usize>,
 ) -> Result<ApartApp, CommandError> {
     let draft = Draft::of(ui, overrides, program, inputs)?;
-    let (wasm, base) = base(ui, &draft, inputs)?;
+    let (wasm, base) = base(ui, &draft)?;
     expect_loadable(&base)?;
     let files = ProgramFiles::copy(&draft, program, inputs)?;
     let digest = digest(&base, &draft.manifest, &files)?;
@@ -113,11 +115,7 @@ pub(crate) async fn make_ready(
 }
 
 /// Returns the component of the interpreter and a program's packages, built now or before.
-fn base(
-    ui: Ui,
-    draft: &Draft,
-    inputs: ProgramInputs<'_>,
-) -> Result<(PathBuf, Vec<u8>), CommandError> {
+fn base(ui: Ui, draft: &Draft) -> Result<(PathBuf, Vec<u8>), CommandError> {
     let Draft {
         folder,
         tools,
@@ -126,9 +124,6 @@ fn base(
         wheels,
         ..
     } = draft;
-    // Packages may read them when they are imported. No secret is there yet.
-    let variables = variables(&draft.manifest, inputs.variables);
-    stage.take_environment(&json!({ "variables": variables }))?;
     let wasm = cache::path(folder, &stage.digest(requirements, wheels)?);
     if let Some(kept) = cache::read(&wasm)? {
         return Ok((wasm, kept.component));
@@ -176,8 +171,21 @@ impl Trial<'_> {
         let said = said.map_err(|error| self.wrong(&format!("what it says of itself: {error}")))?;
         match said {
             Said::Fails { error } => Err(error.into_error(self.ui, self.program)),
-            Said::Starts { app, rules, plan } => {
+            Said::Starts {
+                app,
+                rules,
+                unread,
+                plan,
+            } => {
                 show_rules(self.ui, &rules);
+                for name in unread {
+                    let name = plain(&name);
+                    self.ui.status(&format!(
+                        "note: a package read {name} when it was imported, which was too early"
+                    ));
+                    self.ui
+                        .status("hint: --build gives variables to packages, too");
+                }
                 let plan = BASE64.decode(plan.as_bytes());
                 let plan = plan.map_err(|error| self.wrong(&error.to_string()))?;
                 self.files.put_plan(&plan)?;

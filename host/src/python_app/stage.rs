@@ -217,18 +217,12 @@ pub(super) fn copy(
 /// Returns which variables a program has, with what the owner says in the place of its own, and
 /// what stands for its secrets, which are not there while it is built.
 pub(super) fn environment(manifest: &Manifest, given: &[(VariableName, String)]) -> Value {
-    let secrets: Vec<Value> = manifest.secrets.iter().map(secret).collect();
-    json!({"variables": variables(manifest, given), "secrets": secrets})
-}
-
-/// Returns which variables a program has that are no secrets.
-pub(super) fn variables<'a>(
-    manifest: &'a Manifest,
-    given: &'a [(VariableName, String)],
-) -> BTreeMap<&'a str, &'a str> {
     let own = manifest.env.iter();
     let own = own.chain(given.iter().map(|(name, value)| (name, value)));
-    own.map(|(name, value)| (name.as_str(), &**value)).collect()
+    let variables: BTreeMap<&str, &str> =
+        own.map(|(name, value)| (name.as_str(), &**value)).collect();
+    let secrets: Vec<Value> = manifest.secrets.iter().map(secret).collect();
+    json!({"variables": variables, "secrets": secrets})
 }
 
 /// Adds the names and contents of all files in a folder to a digest.
