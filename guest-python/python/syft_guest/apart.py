@@ -39,7 +39,7 @@ def load():
     environment.end_build()
     _read_early = environment.read_names()
     # Nobody knows yet which modules of Python's library the program uses.
-    program.make_ready((), [program.LIBRARY])
+    program.make_ready((), program.LIBRARY)
 
 
 def begin():
@@ -57,6 +57,7 @@ def _take(plan):
     program.take(plan)
     memory.is_kept = plan["is_kept"]
     draws.seed = plan["seed"]
+    environment.stand_ins = plan["stand_ins"]
     kept_files.mount(folder, f"{FILES}/{plan['folder']}", plan["folders"], plan["sizes"])
     kept_files.take_codes(plan["codes"])
 
@@ -75,17 +76,26 @@ def try_out():
     before = set(sys.modules)
     try:
         program.try_out()
-    except BaseException as error:
-        said = {"error": failure_report.report(error, folder)}
-    else:
         # What a program made of texts and numbers is none of it.
         plan = json.loads(json.dumps(program.planned(before)))
-        shown = {key: plan[key] for key in ("app", "rules")}
-        shown["unread"] = sorted(_read_early & about["environment"]["variables"].keys())
-        plan |= {"folder": name, "name": about["file"], "arguments": about["arguments"]}
-        plan |= {"is_kept": about["memory"] == "kept", "seed": os.urandom(32)}
-        plan |= _files(folder, os.path.join(program.PROGRAMS, name))
-        said = {**shown, "plan": base64.b64encode(marshal.dumps(plan)).decode()}
+    except BaseException as error:
+        return json.dumps({"error": failure_report.report(error, folder)}).encode()
+    variables, secrets = about["environment"]["variables"], about["environment"]["secrets"]
+    plan |= {
+        "folder": name,
+        "name": about["file"],
+        "arguments": about["arguments"],
+        "is_kept": about["memory"] == "kept",
+        "seed": os.urandom(32),
+        "stand_ins": {one["name"]: one["stand_in"] for one in secrets if not one["is_read"]},
+        **_files(folder, os.path.join(program.PROGRAMS, name)),
+    }
+    said = {
+        "app": plan["app"],
+        "rules": plan["rules"],
+        "unread": sorted(_read_early & variables.keys()),
+        "plan": base64.b64encode(marshal.dumps(plan)).decode(),
+    }
     return json.dumps(said).encode()
 
 

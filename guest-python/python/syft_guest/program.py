@@ -36,8 +36,8 @@ PLAN = os.path.join(_HERE, "syft_program.plan")
 APART = "/program"
 # Python's own library, which lies in two places, our side of the component, and what the
 # builder made.
-LIBRARY = os.path.dirname(os.__file__)
-_NOT_OWN = (LIBRARY, "/python/", _HERE, "/bundled/", "/world/", f"{APART}/")
+LIBRARY = (os.path.dirname(os.__file__), "/python")
+_NOT_OWN = tuple(f"{path}/" for path in (*LIBRARY, _HERE, "/bundled", "/world", APART))
 
 _plan = None
 _name = ""
@@ -181,7 +181,7 @@ def begin():
     if _plan is None:
         sys.argv = host.arguments
     else:
-        with draws.repeated():
+        with draws.repeated(), environment.completed():
             _run(own, kept_files.code(f"{FOLDER}/{_name}"))
         memory.look()
 
@@ -262,7 +262,8 @@ def _own_modules():
 
 def package_folders():
     """Returns where packages are that were installed for the program."""
-    return [path for path in sys.path if path.startswith("/") and not path.startswith(_NOT_OWN)]
+    paths = [path for path in sys.path if path.startswith("/")]
+    return [path for path in paths if not f"{path}/".startswith(_NOT_OWN)]
 
 
 def _import_late_ones():

@@ -35,9 +35,10 @@ const OPEN_FILES: u64 = 65_536;
 /// Serve an app in the foreground
 ///
 /// The app is a component file, the folder of a guest crate, or a SyftEvent program in Python.
-/// Crates and programs are built first. The app is served until SIGINT or SIGTERM; calls in
-/// progress are finished. It needs no signature and gets only what is allowed here. If it has a
-/// signature, the signature must be valid.
+/// Crates are built first. A program is not, unless you say so: the Python that it runs on is
+/// built once, and the program starts in each call. The app is served until SIGINT or SIGTERM;
+/// calls in progress are finished. It needs no signature and gets only what is allowed here. If
+/// it has a signature, the signature must be valid.
 ///
 /// Building a crate runs code of its author outside of any sandbox (`build.rs` and macros, also
 /// of its dependencies). You are asked before, unless you approved the folder for good. Python
@@ -315,6 +316,10 @@ impl Source {
                 let ready =
                     app_builder::make_ready(ui, overrides, config, path, inputs, args.memory);
                 if let Some(app) = ready.await? {
+                    ui.status(
+                        "note: the program is not built, so it starts in each call: calls are \
+                         faster with --build",
+                    );
                     return Ok(app.into());
                 }
             }

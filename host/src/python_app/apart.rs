@@ -34,6 +34,9 @@ use syft_runtime::sandbox::{Admission, Compiling, Outcome, Sandbox, turn};
 /// As long as a start may take that calls would have to wait for.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// What a program gets for its start that asks for much.
+const MAX_MEMORY: usize = 1 << 30;
+
 /// What the program's files may come to when they are compiled, and all that is said of them.
 const MAX_SAID: usize = 64 << 20;
 
@@ -93,7 +96,8 @@ pub(crate) async fn make_ready(
     let limits = draft.manifest.limits.over(Limits::default());
     let limits = Limits {
         time: DEADLINE,
-        memory_bytes: memory_bytes.unwrap_or(limits.memory_bytes),
+        // Nobody has approved what the program asks for yet.
+        memory_bytes: memory_bytes.unwrap_or(limits.memory_bytes.min(MAX_MEMORY)),
         concurrency: 1,
         hostcall_bytes: MAX_SAID,
         ..limits
