@@ -129,6 +129,11 @@ fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
     if let Some(kept) = cache::read(&wasm)? {
         return Ok(kept.component);
     }
+    // What is built twice is not the same twice, and would be compiled twice.
+    let _alone = cache::alone(&wasm)?;
+    if let Some(kept) = cache::read(&wasm)? {
+        return Ok(kept.component);
+    }
     let base = requirements.in_words();
     ui.status(&format!("building {base}, once for all changes"));
     tools.install(requirements, wheels, &stage.packages())?;
@@ -210,7 +215,8 @@ impl Trial<'_> {
         let sandbox = Sandbox::new(limits, compile_limits, &self.config.cache, &memory)?;
         let sandbox = Arc::new(sandbox.with_program_files(&self.files.path())?);
         if !sandbox.is_compiled(&Digest::of(&base)) {
-            self.ui.status("compiling it, once for all changes");
+            self.ui
+                .status("compiling Python and its packages, once for all changes");
         }
         let turn = turn("").await;
         let program = compile(sandbox, base, Compiling::Alone, turn).await??;

@@ -1,10 +1,12 @@
 //! Components that were built before, by the digest of all that went into them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{FlockOperation, flock};
 use syft_manifest::private_dir;
 
 use super::tools;
@@ -19,6 +21,9 @@ const BOUNDS: CacheBounds = CacheBounds {
 
 /// What the name of the app lies in, beside the component.
 const NAME: &str = "name";
+
+/// What they lock who build it.
+const LOCK: &str = "lock";
 
 /// A component that was built before.
 pub(super) struct Kept {
@@ -35,6 +40,16 @@ pub(crate) fn folder(python: &Path) -> PathBuf {
 /// Returns where a component is or will be.
 pub(super) fn path(python: &Path, digest: &str) -> PathBuf {
     folder(python).join(digest).with_extension("wasm")
+}
+
+/// Waits until nobody else builds a component. Others wait until what is returned is dropped.
+pub(super) fn alone(path: &Path) -> Result<File, CommandError> {
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    let mut options = File::options();
+    let options = options.write(true).create(true).truncate(false).mode(0o600);
+    let lock = options.open(path.with_extension(LOCK))?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    Ok(lock)
 }
 
 /// Returns a component, if it was built before.
