@@ -257,6 +257,7 @@ impl Trial<'_> {
 
     fn wrong(&self, why: &str) -> CommandError {
         let shown: &Path = &self.program.path();
-        CommandError::new(format!("{} does not start: {why}", shown.display()))
+        let message = format!("{} does not start: {why}", shown.display());
+        CommandError::new(plain(&message))
     }
 }
