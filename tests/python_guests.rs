@@ -213,7 +213,7 @@ fn compare(program: &Path, behaviour: &str, arguments: &[&Path]) {
         return;
     };
     let site = Site::new();
-    let host = Host::start(&site, program, &[]);
+    let host = Host::start(&site, program, &["--allow-all-requested"]);
     let mut command = released(python, &site, "differential.py", behaviour);
     command.arg(program).args(arguments);
     run(command.env("HOST_READY", host.ready.to_string()));

@@ -17,13 +17,15 @@ mod stage;
 mod tools;
 mod wheels;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::{plain, quoted};
 use syft_manifest::{
-    HttpOrigin, Limits, Manifest, Problem, ProgramMemory, VariableName, WantedSecret, section,
+    HttpOrigin, Limits, Manifest, Problem, ProgramMemory, VariableName, WantedRules, WantedSecret,
+    section,
 };
 use syft_protocol::grant::PathPattern;
 
@@ -32,7 +34,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
 use analysis::Analysis;
-use cache::Kept;
+use cache::{Kept, Said};
 use requirements::Requirements;
 use stage::{Plan, Reason, Stage};
 use syft_runtime::child::End;
@@ -119,7 +121,7 @@ pub(crate) fn build_app(
     };
     // Its current folder, as every program of SyftEvent has one.
     manifest.files.own_folder = true;
-    let manifest = manifest.with_args(inputs.arguments).map_err(unfit)?;
+    let mut manifest = manifest.with_args(inputs.arguments).map_err(unfit)?;
     let memory = manifest.memory.unwrap_or(ProgramMemory::Fresh);
     stage.take(program, &analysis.files, &manifest.args, memory)?;
     stage.take_environment(&manifest, inputs.variables)?;
@@ -132,18 +134,18 @@ pub(crate) fn build_app(
     let kept = match cache::read(&wasm)? {
         Some(kept) => kept,
         None => {
-            let app_name = build(ui, &tools, &stage, (&requirements, &wheels), program)?;
+            let said = build(ui, &tools, &stage, (&requirements, &wheels), program)?;
             let component = fs::read(stage.component())?;
-            cache::put(&wasm, &stage.component(), &app_name)?;
-            Kept {
-                component,
-                app_name,
-            }
+            cache::put(&wasm, &stage.component(), &said)?;
+            Kept { component, said }
         }
     };
     // The name as it was when the program ran: its text may not show it.
-    let name = kept.app_name;
-    let component = kept.component;
+    let Kept { component, said } = kept;
+    let name = said.app_name;
+    if manifest.access.is_empty() {
+        manifest.access = wanted_rules(ui, &said.rules);
+    }
     let manifest = fill(manifest, &name, analysis.description.as_deref())?;
     let component = section::embed(&component, &manifest.to_section())?;
     expect_loadable(&component)?;
@@ -166,45 +168,53 @@ fn expect_loadable(component: &[u8]) -> Result<(), CommandError> {
     Err(CommandError::new(message).hint("leave packages out that the program does not need"))
 }
 
-/// Builds the component, and returns the name that the program gave its app.
+/// Returns the access rules that a program wrote at its start as those that it asks for.
+fn wanted_rules(ui: Ui, written: &BTreeMap<String, String>) -> Vec<WantedRules> {
+    let mut wanted = Vec::new();
+    for (path, text) in written {
+        match WantedRules::new(path, text) {
+            Ok(rules) => wanted.push(rules),
+            Err(problem) => ui.status(&format!(
+                "note: access rules that the program writes are left out: {}",
+                problem.message
+            )),
+        }
+    }
+    wanted
+}
+
+/// Builds the component, and returns what the program said of itself.
 fn build(
     ui: Ui,
     tools: &Tools,
     stage: &Stage,
     (requirements, wheels): (&Requirements, &Wheels),
     program: &PythonProgram,
-) -> Result<String, CommandError> {
+) -> Result<Said, CommandError> {
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
     tools.install(requirements, wheels, &stage.packages())?;
     stage.give_way()?;
     componentize(ui, tools, stage, program)?;
-    if let Some(plan) = stage.plan()? {
-        say_why(ui, program, &plan);
+    let plan = stage.plan()?;
+    if let Some(plan) = &plan {
+        say_why(ui, program, plan);
         componentize(ui, tools, stage, program)?;
     }
-    stage.app_name()
+    Ok(Said {
+        app_name: stage.app_name()?,
+        rules: plan.map(|plan| plan.rules).unwrap_or_default(),
+    })
 }
 
 fn say_why(ui: Ui, program: &PythonProgram, plan: &Plan) {
     const MAX_SHOWN: usize = 3;
-    const MAX_LINES: usize = 30;
     let shown = plain(&program.path().display().to_string());
     ui.status(&format!(
         "note: {shown} starts in each call, for its start needs what only a call has:"
     ));
     for Reason { what, line } in plan.reasons.iter().take(MAX_SHOWN) {
         ui.status(&quoted(&format!("{line} {what}")));
-    }
-    for (path, text) in &plan.rules {
-        ui.status("note: the program writes access rules, which only you can; they say");
-        for line in text.lines().take(MAX_LINES) {
-            ui.status(&quoted(line));
-        }
-        let path = plain(path);
-        ui.status(&format!(
-            "hint: to let them hold, put them into app_data/NAME/{path}"
-        ));
     }
 }
 
