@@ -65,7 +65,11 @@ fn what_is_approved_is_written_and_what_no_longer_is_goes() {
 #[test]
 fn what_the_owner_has_written_stays() {
     let site = Site::new();
-    plant(&site, &format!("{OWNER}/app_data/app/public/syft.pub.yaml"), OWN);
+    plant(
+        &site,
+        &format!("{OWNER}/app_data/app/public/syft.pub.yaml"),
+        OWN,
+    );
     let log = serve(&site, &["--allow-all-requested"]);
     let is_told = |line: &Value| line.to_string().contains("other access rules than yours");
     assert!(log.iter().any(is_told), "{log:?}");
@@ -75,7 +79,9 @@ fn what_the_owner_has_written_stays() {
     // Rules that we wrote are the owner's once they were edited.
     fs::remove_file(file(&site)).unwrap();
     serve(&site, &["--allow-all-requested"]);
-    let edited = fs::read_to_string(file(&site)).unwrap().replace("bob", "dave");
+    let edited = fs::read_to_string(file(&site))
+        .unwrap()
+        .replace("bob", "dave");
     fs::write(file(&site), &edited).unwrap();
     for options in [["--allow-all-requested", "--debug"], ["--allow-read", "x"]] {
         serve(&site, &options);
@@ -93,9 +99,14 @@ fn no_link_is_followed() {
     }
     symlink(&elsewhere, own.join("public")).unwrap();
     let mut command = syft_host(&site);
-    command.arg("run").arg(asking(&site)).args(["--name", "app"]);
+    command
+        .arg("run")
+        .arg(asking(&site))
+        .args(["--name", "app"]);
     command.arg("--allow-all-requested");
-    command.args(["--email", OWNER, "--data-dir"]).arg(site.data_dir());
+    command
+        .args(["--email", OWNER, "--data-dir"])
+        .arg(site.data_dir());
     let refused = Ended::of(&output(&mut command)).refused();
     assert!(refused.contains("write the access rules"), "{refused}");
     assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
