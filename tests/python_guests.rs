@@ -4,6 +4,7 @@
 //! As in `python.rs` it is Python that asserts: see `python/programs.py`.
 
 mod building;
+mod edit_loop;
 mod libraries;
 mod sdk;
 
@@ -214,7 +215,18 @@ fn compare(program: &Path, behaviour: &str, arguments: &[&Path]) {
     };
     let site = Site::new();
     let host = Host::start(&site, program, &["--allow-all-requested"]);
-    let mut command = released(python, &site, "differential.py", behaviour);
+    compare_at(python, &site, &host, program, behaviour, arguments);
+}
+
+fn compare_at(
+    python: &Path,
+    site: &Site,
+    host: &Host,
+    program: &Path,
+    behaviour: &str,
+    arguments: &[&Path],
+) {
+    let mut command = released(python, site, "differential.py", behaviour);
     command.arg(program).args(arguments);
     run(command.env("HOST_READY", host.ready.to_string()));
 }
@@ -294,6 +306,7 @@ fn arguments_are_those_of_the_command_line() {
 fn every_program_is_served_by_a_test() {
     let own = concat!(
         include_str!("python_guests.rs"),
+        include_str!("python_guests/edit_loop.rs"),
         include_str!("python_guests/libraries.rs")
     );
     for entry in fs::read_dir(app("")).unwrap() {

@@ -14,13 +14,16 @@ from syft_guest import loop  # noqa: E402
 
 loop.install()
 
-from syft_guest import calls, program, rehearsal  # noqa: E402
+from syft_guest import apart, calls, program, rehearsal  # noqa: E402
 
 from wit_world import exports  # noqa: E402
 from wit_world.exports import rpc, watch  # noqa: E402
 from wit_world.imports import syft_app_types as types  # noqa: E402
 
-program.load()
+if program.is_there():
+    program.load()
+else:
+    apart.load()
 
 
 def _described(entry):
@@ -34,8 +37,12 @@ def _described(entry):
     )
 
 
+def _endpoints():
+    return [_described(entry) for entry in program.described()]
+
+
 # Made now, so that being asked costs nothing.
-_ENDPOINTS = [_described(entry) for entry in program.described()]
+_ENDPOINTS = _endpoints()
 
 
 def _watch(one):
@@ -45,7 +52,11 @@ def _watch(one):
     return watch.Watch(patterns=one["patterns"], events=kinds)
 
 
-_WATCHES = [_watch(one) for one in program.watched()]
+def _watches():
+    return [_watch(one) for one in program.watched()]
+
+
+_WATCHES = _watches()
 
 
 def _failure(failed):
@@ -54,9 +65,11 @@ def _failure(failed):
 
 class Rpc(exports.Rpc):
     def endpoints(self):
-        return _ENDPOINTS
+        return _endpoints() if apart.begin() else _ENDPOINTS
 
     def handle(self, request):
+        if apart.begin() and not program.starts_in_calls():
+            return types.Response(status=200, headers=[], body=apart.try_out())
         try:
             status, headers, body = calls.answer(request)
         except calls.InvalidArguments as error:
@@ -69,9 +82,10 @@ class Rpc(exports.Rpc):
 
 class Watch(exports.Watch):
     def watches(self):
-        return _WATCHES
+        return _watches() if apart.begin() else _WATCHES
 
     def on_event(self, event):
+        apart.begin()
         try:
             calls.deliver(event.watch, event.kind.name.lower(), event.path, event.moved_from)
         except calls.Failed as error:

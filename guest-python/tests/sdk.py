@@ -21,7 +21,7 @@ for part in (alone, loop, log, start, state):
     part.install()
 
 # Those of this Python are none of a program's.
-program._package_folders = list
+program.package_folders = list
 
 BEHAVIOURS = {}
 
@@ -73,7 +73,7 @@ def load(text, **others):
     program.NAME = f"{folder}/name"
     program.APP = f"{folder}/app"
     program.PLAN = f"{folder}/plan"
-    program._package_folders = list
+    program.package_folders = list
     Path(program.NAME).write_text("my-app.py")
     for name, content in {"my-app.py": text, **others}.items():
         Path(folder, name).write_text(content)

@@ -9,11 +9,31 @@ use crate::error::CommandError;
 use crate::ui::Ui;
 use crate::{guest_crate, python_app};
 
-pub(crate) use python_app::ProgramInputs;
+pub(crate) use python_app::{ApartApp, ProgramFiles, ProgramInputs};
 
 /// Returns whether a path holds sources and not a component.
 pub(crate) fn is_source(path: &Path) -> bool {
     path.is_dir() || python_app::find(path).is_some()
+}
+
+/// Makes the Python program at a path ready to be served without building it, if there is one. A
+/// start of it may use so much memory, or else as much as it asks for.
+///
+/// # Errors
+/// As [`build`].
+pub(crate) async fn make_ready(
+    ui: Ui,
+    overrides: &Overrides,
+    config: &Config,
+    path: &Path,
+    inputs: ProgramInputs<'_>,
+    memory_bytes: Option<usize>,
+) -> Result<Option<ApartApp>, CommandError> {
+    let Some(program) = python_app::find(path) else {
+        return Ok(None);
+    };
+    let ready = python_app::make_ready(ui, overrides, config, &program, inputs, memory_bytes);
+    ready.await.map(Some)
 }
 
 /// Builds the Python program or the guest crate at a path. Of the files beside a program

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -47,6 +48,26 @@ pub struct AppSpec {
     pub limits: Limits,
 }
 
+/// What an app is loaded from.
+pub struct AppCode {
+    /// Its component.
+    pub component: Vec<u8>,
+    /// The digest of all that it consists of.
+    pub digest: Digest,
+    /// The folder of its program's files, where they are apart from the component.
+    pub files: Option<PathBuf>,
+}
+
+impl From<Vec<u8>> for AppCode {
+    fn from(component: Vec<u8>) -> Self {
+        Self {
+            digest: Digest::of(&component),
+            component,
+            files: None,
+        }
+    }
+}
+
 /// An app that is compiled and has said what it serves. Its state and folders were not touched, so
 /// an older release of it can be served meanwhile.
 pub struct PreparedApp {
@@ -65,16 +86,25 @@ impl PreparedApp {
         config: &Config,
         memory: &Memory,
         spec: AppSpec,
-        component: Vec<u8>,
+        code: impl Into<AppCode>,
         compiling: Compiling,
     ) -> Result<Self, CommandError> {
+        let AppCode {
+            component,
+            digest,
+            files,
+        } = code.into();
         let limits = fit(spec.limits.clone(), memory, 1);
         let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, memory)?;
-        let (sandbox, digest) = (Arc::new(sandbox), Digest::of(&component));
+        let sandbox = match files {
+            Some(files) => sandbox.with_program_files(&files)?,
+            None => sandbox,
+        };
+        let (sandbox, of_component) = (Arc::new(sandbox), Digest::of(&component));
         let turn = turn(&spec.author).await;
         let program = compile(Arc::clone(&sandbox), component, compiling, turn).await?;
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
-        let program = LoadedProgram::new(sandbox, digest.clone(), program);
+        let program = LoadedProgram::new(sandbox, of_component, program);
         let program = ProgramSource::Always(Box::new(program));
         Self::ask(config, spec, program, &digest).await
     }

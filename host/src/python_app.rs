@@ -7,9 +7,12 @@
 //! docs/decisions/58-starts-and-memory-of-python.md
 
 mod analysis;
+mod apart;
 mod cache;
+mod draft;
 mod locked;
 mod pip;
+mod program_files;
 mod python;
 mod report;
 pub mod requirements;
@@ -29,23 +32,28 @@ use syft_manifest::{
 };
 use syft_protocol::grant::PathPattern;
 
-use crate::built_app::{self, BuiltApp};
-use crate::config::{Config, Overrides};
+use crate::built_app::BuiltApp;
+use crate::config::Overrides;
 use crate::error::CommandError;
 use crate::ui::Ui;
 use analysis::Analysis;
 use cache::{Kept, Said};
-use requirements::Requirements;
-use stage::{Plan, Reason, Stage};
+use draft::Draft;
+use stage::{Plan, Reason, Stage, environment};
 use syft_runtime::child::End;
 use tools::Tools;
 
+pub(crate) use apart::{ApartApp, make_ready};
 pub(crate) use cache::folder as builds;
+pub(crate) use program_files::ProgramFiles;
 pub(crate) use tools::{delete_environment, environments, is_current_environment};
 pub(crate) use wheels::Wheels;
 
 /// The program of a folder that is given for an app.
 const DEFAULT_PROGRAM: &str = "app.py";
+
+const ENDLESS: &str = "code outside of handlers runs while the app is built: let it end with \
+                       box.run_forever()";
 
 /// What a program is built with beside its own text.
 #[derive(Debug, Clone, Copy)]
@@ -99,42 +107,23 @@ pub(crate) fn build_app(
     program: &PythonProgram,
     inputs: ProgramInputs<'_>,
 ) -> Result<BuiltApp, CommandError> {
-    let authored = built_app::read_manifest(ui, &program.folder)?;
-    let requirements = Requirements::read(&program.folder)?;
-    let folder = Config::find_python_folder(overrides)?;
-    let tools = Tools::make_ready(ui, &folder)?;
-    cache::tidy(&folder)?;
-    let stage = Stage::new(&folder)?;
-    let analysis = Analysis::of(&tools, &stage, program, inputs.included)?;
-    let requirements = match requirements {
-        Some(requirements) => requirements,
-        None => Requirements::of_program(ui, &analysis.declared, &analysis.usual)?,
-    };
-    let requirements = requirements.with(&analysis.implied);
-    let wheels = Wheels::of(&folder);
-    analysis.warn_of_files_left_out(ui);
-    analysis.warn_of_what_cannot_work(ui, program);
-    analysis.note_a_web_server(ui, program);
-    let (mut manifest, warnings) = match authored {
-        Some(authored) => authored,
-        None => (analysis.manifest(ui)?, Vec::new()),
-    };
-    // Its current folder, as every program of SyftEvent has one.
-    manifest.files.own_folder = true;
-    let mut manifest = manifest.with_args(inputs.arguments).map_err(unfit)?;
-    let memory = manifest.memory.unwrap_or(ProgramMemory::Fresh);
-    stage.take(program, &analysis.files, &manifest.args, memory)?;
-    stage.take_environment(&manifest, inputs.variables)?;
-    // A name that cannot be is found out before the long part.
-    if let Some(name) = &analysis.name {
-        fill(manifest.clone(), name, None)?;
-    }
-    let key = stage.digest(&requirements, &wheels)?;
-    let wasm = cache::path(&folder, &key);
+    let draft = Draft::of(ui, overrides, program, inputs)?;
+    let Draft {
+        folder,
+        stage,
+        analysis,
+        requirements,
+        wheels,
+        manifest,
+        ..
+    } = &draft;
+    stage.take(program, &analysis.files, &manifest.args, draft.memory())?;
+    stage.take_environment(&environment(manifest, inputs.variables))?;
+    let wasm = cache::path(folder, &stage.digest(requirements, wheels)?);
     let kept = match cache::read(&wasm)? {
         Some(kept) => kept,
         None => {
-            let said = build(ui, &tools, &stage, (&requirements, &wheels), program)?;
+            let said = build(ui, &draft, program)?;
             let component = fs::read(stage.component())?;
             cache::put(&wasm, &stage.component(), &said)?;
             Kept { component, said }
@@ -143,16 +132,15 @@ pub(crate) fn build_app(
     // The name as it was when the program ran: its text may not show it.
     let Kept { component, said } = kept;
     let name = said.app_name;
-    if manifest.access.is_empty() {
-        manifest.access = wanted_rules(ui, &said.rules);
-    }
-    let manifest = fill(manifest, &name, analysis.description.as_deref())?;
+    let mut manifest = draft.manifest;
+    take_rules(ui, &mut manifest, &said.rules);
+    let manifest = fill(manifest, &name, draft.analysis.description.as_deref())?;
     let component = section::embed(&component, &manifest.to_section())?;
     expect_loadable(&component)?;
     Ok(BuiltApp {
         component,
         manifest,
-        warnings,
+        warnings: draft.warnings,
         package: name,
         wasm,
     })
@@ -168,32 +156,29 @@ fn expect_loadable(component: &[u8]) -> Result<(), CommandError> {
     Err(CommandError::new(message).hint("leave packages out that the program does not need"))
 }
 
-/// Returns the access rules that a program wrote at its start as those that it asks for.
-fn wanted_rules(ui: Ui, written: &BTreeMap<String, String>) -> Vec<WantedRules> {
-    let mut wanted = Vec::new();
+/// Has a program ask for the access rules that it wrote at its start, unless its manifest asks for
+/// others.
+fn take_rules(ui: Ui, manifest: &mut Manifest, written: &BTreeMap<String, String>) {
+    if !manifest.access.is_empty() {
+        return;
+    }
     for (path, text) in written {
         match WantedRules::new(path, text) {
-            Ok(rules) => wanted.push(rules),
+            Ok(rules) => manifest.access.push(rules),
             Err(problem) => ui.status(&format!(
                 "note: access rules that the program writes are left out: {}",
                 problem.message
             )),
         }
     }
-    wanted
 }
 
 /// Builds the component, and returns what the program said of itself.
-fn build(
-    ui: Ui,
-    tools: &Tools,
-    stage: &Stage,
-    (requirements, wheels): (&Requirements, &Wheels),
-    program: &PythonProgram,
-) -> Result<Said, CommandError> {
+fn build(ui: Ui, draft: &Draft, program: &PythonProgram) -> Result<Said, CommandError> {
+    let (tools, stage) = (&draft.tools, &draft.stage);
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
-    tools.install(requirements, wheels, &stage.packages())?;
+    tools.install(&draft.requirements, &draft.wheels, &stage.packages())?;
     stage.give_way()?;
     componentize(ui, tools, stage, program)?;
     let plan = stage.plan()?;
@@ -227,8 +212,6 @@ fn componentize(
 ) -> Result<(), CommandError> {
     let shown = program.path();
     let ended = tools.componentize(stage)?;
-    let endless = "code outside of handlers runs while the app is built: \
-                   let it end with box.run_forever()";
     let shown = shown.display();
     match ended.end {
         End::Exited(0) => Ok(()),
@@ -237,12 +220,12 @@ fn componentize(
             Err(report::explain(ui, program, &said))
         }
         End::TooLate(limit) => {
-            Err(CommandError::new(format!("{shown} did not finish within {limit:?}")).hint(endless))
+            Err(CommandError::new(format!("{shown} did not finish within {limit:?}")).hint(ENDLESS))
         }
         End::CpuTime => Err(CommandError::new(format!(
             "{shown} used too much processor time while it was built"
         ))
-        .hint(endless)),
+        .hint(ENDLESS)),
         end => Err(CommandError::new(format!("{shown} does not build: {end}"))),
     }
 }

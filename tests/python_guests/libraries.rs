@@ -87,6 +87,16 @@ fn notes_are_kept() {
 fn compare_web_app(python: &Path, site: &Site, program: &Path, cases: &str) {
     build_wheels();
     let host = Host::start(site, program, &[]);
+    compare_served_web_app(python, site, &host, program, cases);
+}
+
+pub(super) fn compare_served_web_app(
+    python: &Path,
+    site: &Site,
+    host: &Host,
+    program: &Path,
+    cases: &str,
+) {
     let behaviour = "answers_are_those_of_the_release";
     let mut command = released(python, site, "web_apps.py", behaviour);
     let cases = repository().join("tests/cases/web_apps").join(cases);

@@ -1,7 +1,7 @@
 //! Programs in Python, which find secrets where they look for them elsewhere.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -21,8 +21,20 @@ fn program(site: &Site, text: &str, manifest: &str) -> PathBuf {
     folder
 }
 
+/// Starts to serve a program, built or not.
+type Start = fn(&Site, &Path, &[&str]) -> Host;
+
 #[test]
 fn a_program_has_its_variables_arguments_and_secrets() {
+    check_variables(Host::start);
+}
+
+#[test]
+fn a_program_that_is_not_built_has_them_too() {
+    check_variables(Host::start_unbuilt);
+}
+
+fn check_variables(start: Start) {
     if venv::python().is_none() {
         return;
     }
@@ -35,7 +47,7 @@ fn a_program_has_its_variables_arguments_and_secrets() {
     );
     let text = repository().join("tests/python_apps/secrets/app.py");
     let folder = program(&site, &fs::read_to_string(text).unwrap(), &manifest);
-    let host = Host::start(&site, &folder, &["--name", "app", "--allow-all-requested"]);
+    let host = start(&site, &folder, &["--name", "app", "--allow-all-requested"]);
     let variables = |password: &[(&str, &str)]| {
         let mut all = vec![("CHANGED", "by the program"), ("MODE", "quick")];
         all.extend(password);
@@ -73,7 +85,7 @@ fn a_program_has_its_variables_arguments_and_secrets() {
         "--env",
         "MODE=slow",
     ];
-    let host = Host::start(&site, &folder, &options);
+    let host = start(&site, &folder, &options);
     assert_eq!(ask(&host, "seen", &json!({}))["mode"], "slow");
 }
 
@@ -88,12 +100,15 @@ fn a_program_that_reads_a_secret_at_its_start_has_it() {
                 PASSWORD = os.environ['PASSWORD']\nbox = SyftEvents('app')\n\
                 @box.on_request('/told')\ndef told() -> str:\n    return PASSWORD\n";
     let folder = program(&site, text, "[secrets.PASSWORD]\n");
-    set(&site, "PASSWORD", "first");
-    let host = Host::start(&site, &folder, &["--allow-all-requested"]);
+    for start in [Host::start, Host::start_unbuilt] {
+        set(&site, "PASSWORD", "first");
+        let host = start(&site, &folder, &["--allow-all-requested"]);
+        assert_eq!(call(&host.rpc, "told", "{}").text(), "first");
+        set(&site, "PASSWORD", "second");
+        assert_eq!(call(&host.rpc, "told", "{}").text(), "second");
+        host.stop();
+    }
     assert!(stderr(&site).contains("reads the secret PASSWORD"));
-    assert_eq!(call(&host.rpc, "told", "{}").text(), "first");
-    set(&site, "PASSWORD", "second");
-    assert_eq!(call(&host.rpc, "told", "{}").text(), "second");
 }
 
 #[test]

@@ -78,10 +78,18 @@ pub struct Host {
 }
 
 impl Host {
-    /// Starts to serve a component under its own name.
+    /// Starts to serve a component under its own name, or a program once it is built.
     pub fn start(site: &Site, component: &Path, options: &[&str]) -> Self {
+        let is_program = component.extension().is_some_and(|end| end == "py")
+            || component.join("app.py").exists();
+        let options = [if is_program { &["--build"][..] } else { &[] }, options].concat();
+        Self::start_unbuilt(site, component, &options)
+    }
+
+    /// Starts to serve a program in Python without building it.
+    pub fn start_unbuilt(site: &Site, program: &Path, options: &[&str]) -> Self {
         let mut command = syft_host(site);
-        command.arg("run").arg(component).args(options);
+        command.arg("run").arg(program).args(options);
         command
             .args(["--email", OWNER, "--data-dir"])
             .arg(site.data_dir());

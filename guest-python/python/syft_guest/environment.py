@@ -6,6 +6,7 @@ only a call has starts in each call, and what else is read is written down: a ca
 whether it would read something else.
 """
 
+import contextlib
 import logging
 import os
 
@@ -17,6 +18,8 @@ _has_read_all = False
 # What it was given, and of that the secrets which nobody knows before a call.
 _given = {}
 _unknown = set()
+# What stands for secrets that the host adds, for a program that is apart from its component.
+stand_ins = {}
 # What it has set or removed by itself, as it would in each call, and what it left there.
 _own = set()
 _left = {}
@@ -68,6 +71,11 @@ def end_build():
     _left.update((name, os.environ.get(name)) for name in _own)
 
 
+def read_names():
+    """Returns which variables have been read."""
+    return frozenset(_read)
+
+
 def _keep_in(data):
     # Both names of it, for text and for bytes.
     os.environ._data = os.environb._data = data
@@ -87,6 +95,20 @@ def begin(starts_now):
         logging.getLogger("syft_event").warning(
             "%s was read when the app was built, and is another one now", name
         )
+
+
+@contextlib.contextmanager
+def completed():
+    """Has what stands for secrets that the host adds there for a start, whether they are set yet
+    or not: as when the program starts while it is built."""
+    missing = {name: value for name, value in stand_ins.items() if name not in os.environ}
+    os.environ.update(missing)
+    try:
+        yield
+    finally:
+        for name, value in missing.items():
+            if os.environ.get(name) == value:
+                del os.environ[name]
 
 
 def changed():

@@ -19,8 +19,15 @@ class NoApp(Exception):
 
 def end_build(error, folder):
     """Ends the build, saying what is wrong with the program in a folder and where."""
+    print(f"\n{ERROR}{json.dumps(report(error, folder))}", file=sys.stderr, flush=True)
+    # Anything ends the build.
+    raise SystemExit(1)
+
+
+def report(error, folder):
+    """Returns what is wrong with the program in a folder, and where."""
     file, line = _place(error, folder)
-    said = {
+    return {
         "kind": type(error).__name__,
         "message": _message(error),
         "file": file,
@@ -29,9 +36,6 @@ def end_build(error, folder):
         "hint": _hint(error),
         "traceback": _trace(error, folder),
     }
-    print(f"\n{ERROR}{json.dumps(said)}", file=sys.stderr, flush=True)
-    # Anything ends the build.
-    raise SystemExit(1)
 
 
 def _message(error):

@@ -5,7 +5,9 @@ import dis
 import importlib
 import importlib.util
 import os
+import sys
 import types
+import warnings
 
 # Loaded ahead: programs and the library itself import these late, and they are small.
 _LIBRARY = """
@@ -39,6 +41,30 @@ def import_native_ones(package_folders):
                     attempt(path.replace(os.sep, "."))
 
 
+def import_packages(package_folders):
+    """Imports all packages, where nobody knows yet which of them a program uses, and what they
+    give out only when it is asked for."""
+    for root in package_folders:
+        for entry in sorted(os.listdir(root)):
+            is_module = entry.endswith(".py") or os.path.exists(f"{root}/{entry}/__init__.py")
+            name = entry.removesuffix(".py")
+            if is_module and name.isidentifier():
+                attempt(name)
+                _ask_for_all(sys.modules.get(name))
+
+
+def _ask_for_all(module):
+    with warnings.catch_warnings():
+        # Of names that are deprecated, which the program may not use at all.
+        warnings.simplefilter("ignore")
+        for name in list(getattr(module, "__all__", ())):
+            try:
+                getattr(module, name, None)
+            except Exception:
+                # Where it is needed, it says so.
+                continue
+
+
 def imported(code, package):
     """Yields what a code imports, and the functions in it."""
     level, names = 0, ()
@@ -66,6 +92,6 @@ def _absolute(name, level, names, package):
 def attempt(name):
     try:
         importlib.import_module(name)
-    except Exception:
+    except (Exception, SystemExit):
         # Where it is needed, it says so.
         pass

@@ -10,6 +10,8 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import io
+import linecache
+import marshal
 import os
 import stat
 import sys
@@ -21,13 +23,18 @@ from syft_guest import host
 # More is left out, of the packages first: a component has at most 64 MiB.
 MAX_BYTES = 32 << 20
 _LEFT_OUT = (".so", ".pyc", ".pyi", ".c", ".h", ".pyx", ".pxd")
+_NO_FOLDERS = ("__pycache__",)
 _MODE = {True: stat.S_IFDIR | 0o555, False: stat.S_IFREG | 0o444}
 
 _roots = ()
 _program = ""
 # Where the program is in a call, as far as it can tell.
 _shown = ""
+# The files of the build are there no more, whether or not a call is handled.
+_are_gone = False
+# Codes of files, as such or as bytes.
 _codes = {}
+# What files hold, compressed; or where the host shows them.
 _files = {}
 _sizes = {}
 _folders = {}
@@ -39,12 +46,11 @@ def keep(program, roots, is_loaded):
     _program, _roots = program, (program, *roots)
     total = 0
     for root in _roots:
-        for base, folders, names in os.walk(root):
-            folders[:] = [name for name in folders if name != "__pycache__"]
-            _folders[base] = sorted([*folders, *names])
-            for name in names:
+        for base, names, files in _walk(root):
+            _folders[base] = names
+            for name in files:
                 path = f"{base}/{name}"
-                if name.endswith(_LEFT_OUT) or is_loaded(path):
+                if is_loaded(path):
                     continue
                 size = os.stat(path).st_size
                 if total + size > MAX_BYTES:
@@ -53,6 +59,60 @@ def keep(program, roots, is_loaded):
                 with open(path, "rb") as file:
                     data = file.read()
                 _files[path], _sizes[path] = zlib.compress(data, 6), len(data)
+
+
+def _walk(root):
+    """Yields each folder with the names in it, and the names of those files that are kept."""
+    for base, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in _NO_FOLDERS]
+        kept = [name for name in names if not name.endswith(_LEFT_OUT)]
+        yield base, sorted([*folders, *names]), kept
+
+
+def listed(root):
+    """Returns what there is below a folder of the host, as `mount` takes it."""
+    folders, sizes = {}, {}
+    for base, names, files in _walk(root):
+        below = base[len(root) :]
+        folders[below] = names
+        for name in files:
+            sizes[f"{below}/{name}"] = os.stat(f"{base}/{name}").st_size
+    return folders, sizes
+
+
+def mount(program, shown, folders, sizes):
+    """Keeps the files of a program that the host shows in a folder, which are read when they are
+    asked for."""
+    global _program
+    _program = program
+    for below, names in folders.items():
+        _folders[program + below] = names
+    for below, size in sizes.items():
+        path = program + below
+        _files[path], _sizes[path] = shown + below, size
+        if below.endswith(".py"):
+            name = below[1:]
+            linecache.cache[name] = _Lines(path, name)
+
+
+class _Lines:
+    """An entry of `linecache`, read when a traceback shows a line of it."""
+
+    def __init__(self, path, name):
+        self.path, self.name = path, name
+
+    def __len__(self):
+        return 4
+
+    def __iter__(self):
+        try:
+            lines = importlib.util.decode_source(read(self.path)).splitlines(True)
+        except (OSError, SyntaxError, UnicodeDecodeError):
+            lines = []
+        return iter((_sizes[self.path], None, lines, self.name))
+
+    def __getitem__(self, index):
+        return tuple(self)[index]
 
 
 def compile_program(compiled):
@@ -67,8 +127,18 @@ def compile_program(compiled):
 
 
 def code(path):
-    """Returns the code of a file of the program, if it is kept."""
-    return _codes.get(path)
+    """Returns the code of a file, if it is kept."""
+    found = _codes.get(path)
+    return marshal.loads(found) if isinstance(found, bytes) else found
+
+
+def codes():
+    """Returns the codes of files, as bytes."""
+    return {path: marshal.dumps(code(path)) for path in _codes}
+
+
+def take_codes(codes):
+    _codes.update(codes)
 
 
 def names(folder):
@@ -79,18 +149,25 @@ def names(folder):
 def read(path):
     """Returns what a kept file holds, or `None`."""
     data = _files.get(path)
+    if isinstance(data, str):
+        with io.FileIO(data) as file:
+            return file.readall()
     return None if data is None else zlib.decompress(data)
 
 
 def _kept(path):
     """Returns the path of a kept file or folder that is meant, or `None`."""
-    if not (host.is_call and _roots) or isinstance(path, int):
+    if not (_is_active() and _roots) or isinstance(path, int):
         return None
     path = os.fspath(path)
     if not isinstance(path, str):
         return None
     whole = _of_build(os.path.normpath(path if path.startswith("/") else f"{_program}/{path}"))
     return whole if whole in _files or whole in _folders else None
+
+
+def _is_active():
+    return host.is_call or _are_gone
 
 
 def _of_build(path):
@@ -247,7 +324,10 @@ class _Loader(importlib.abc.SourceLoader):
         return self.shown
 
     def get_code(self, fullname):
-        return _codes.get(self.path) or super().get_code(fullname)
+        kept = code(self.path)
+        if kept is None:
+            kept = _codes[self.path] = super().get_code(fullname)
+        return kept
 
     def get_data(self, path):
         data = read(_of_build(path))
@@ -286,7 +366,7 @@ class _Finder:
 
 
 def _hook(path):
-    if host.is_call and _of_build(path) in _folders:
+    if _is_active() and _of_build(path) in _folders:
         return _Finder(path)
     raise ImportError(path)
 
@@ -294,8 +374,8 @@ def _hook(path):
 def begin(shown):
     """Has modules of a call found here: the finders of the build look for real folders. Where the
     program runs in the call, it seems to lie in the folder that is given."""
-    global _shown
-    _shown = shown
+    global _shown, _are_gone
+    _shown, _are_gone = shown, True
     if _roots and (not sys.path_hooks or sys.path_hooks[0] is not _hook):
         sys.path_hooks.insert(0, _hook)
         sys.path_importer_cache.clear()

@@ -9,8 +9,8 @@ import os
 import sys
 import types
 
-from syft_guest import access_rules, alone, apps, asgi, environment, failure_report, handlers
-from syft_guest import host, imports, kept_files, memory, models, schema, start
+from syft_guest import access_rules, alone, apps, asgi, draws, environment, failure_report
+from syft_guest import handlers, host, imports, kept_files, memory, models, schema, start
 from syft_guest.failure_report import NoApp
 
 
@@ -21,7 +21,8 @@ def _folder_of(programs):
 
 # Beside this package: the author's files, and what the builder says of them.
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FOLDER = _folder_of(os.path.join(_HERE, "syft_program"))
+PROGRAMS = os.path.join(_HERE, "syft_program")
+FOLDER = _folder_of(PROGRAMS)
 NAME = os.path.join(_HERE, "syft_program.name")
 ARGUMENTS = os.path.join(_HERE, "syft_program.arguments")
 ENVIRONMENT = os.path.join(_HERE, "syft_program.environment")
@@ -31,13 +32,21 @@ APP = os.path.join(_HERE, "syft_program.app")
 # What the first build found, where the program has to start in each call.
 PLAN = os.path.join(_HERE, "syft_program.plan")
 
+# Where the host shows a program that is apart from its component.
+APART = "/program"
 # Python's own library, which lies in two places, our side of the component, and what the
 # builder made.
-_NOT_OWN = (os.path.dirname(os.__file__), "/python/", _HERE, "/bundled/", "/world/")
+LIBRARY = (os.path.dirname(os.__file__), "/python")
+_NOT_OWN = tuple(f"{path}/" for path in (*LIBRARY, _HERE, "/bundled", "/world", APART))
 
 _plan = None
 _name = ""
 _arguments = []
+
+
+def is_there():
+    """Returns whether the component is built with a program."""
+    return os.path.exists(NAME)
 
 
 def load():
@@ -45,10 +54,10 @@ def load():
     global _name, _arguments
     with open(NAME, encoding="utf-8") as file:
         _name = file.read().strip()
-    _arguments = _read(ARGUMENTS, [])
+    _arguments = read(ARGUMENTS, [])
     imports.import_library()
-    plan = _read(PLAN, None)
-    environment.begin_build(_read(ENVIRONMENT, {}))
+    plan = read(PLAN, None)
+    environment.begin_build(read(ENVIRONMENT, {}))
     try:
         if plan is None:
             _start_once()
@@ -57,7 +66,7 @@ def load():
     except BaseException as error:
         failure_report.end_build(error, FOLDER)
     environment.end_build()
-    memory.is_kept = _read(SETTINGS, {}).get("memory") == "kept"
+    memory.is_kept = read(SETTINGS, {}).get("memory") == "kept"
     with open(APP, "w", encoding="utf-8") as file:
         file.write(str(apps.all_apps()[0].app_name if plan is None else plan["app"]))
 
@@ -65,13 +74,22 @@ def load():
 def _start_once():
     """Starts the program now. Plans another build, where what it did has to be done in calls."""
     before = set(sys.modules)
+    try_out()
+    if start.reasons():
+        with open(PLAN, "w", encoding="utf-8") as file:
+            json.dump(planned(before), file)
+    kept_files.keep(FOLDER, package_folders(), _loaded().__contains__)
+
+
+def try_out():
+    """Runs the program to find out what it is, with stand-ins for what only a call has."""
     start.begin(FOLDER)
     try:
-        _run(FOLDER, _compiled(FOLDER, _name))
+        _run(FOLDER, compiled(FOLDER, _name))
         if not apps.all_apps():
             raise NoApp("the program makes no SyftEvents")
         _import_late_ones()
-        imports.import_native_ones(_package_folders())
+        imports.import_native_ones(package_folders())
         handlers.prepare()
         memory.own_modules(name for name, _, _ in _own_modules())
         memory.look()
@@ -82,15 +100,16 @@ def _start_once():
     for _, module, path in _own_modules():
         if _names_its_file(_remember(module, path)):
             start.note("names its own file", os.path.relpath(path, FOLDER))
-    if start.reasons():
-        _write_plan(before)
-    loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    kept_files.keep(FOLDER, _package_folders(), lambda path: path in loaded)
 
 
-def _write_plan(before):
+def _loaded():
+    return {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+
+
+def planned(before):
+    """Returns what it takes to start the program in each call, once it was tried out."""
     own = [name for name, _, _ in _own_modules()]
-    plan = {
+    return {
         "app": str(apps.all_apps()[0].app_name),
         "endpoints": described(),
         "watches": watched(),
@@ -99,23 +118,36 @@ def _write_plan(before):
         "reasons": start.reasons(),
         "rules": access_rules.written(),
     }
-    with open(PLAN, "w", encoding="utf-8") as file:
-        json.dump(plan, file)
 
 
 def _start_later(plan):
     """Makes ready all that can be before the program runs."""
+    take(plan)
+    make_ready(plan["modules"])
+    kept_files.compile_program(compiled)
+
+
+def take(plan):
+    """Has the program start in each call from now on."""
     global _plan
     _plan = plan
     start.is_app(plan["app"])
     memory.own_modules(plan["own"])
-    for name in plan["modules"]:
+
+
+def make_ready(modules, folders=()):
+    """Imports what does not take the program, and keeps files of packages and of other folders."""
+    for name in modules:
         imports.attempt(name)
-    imports.import_native_ones(_package_folders())
+    imports.import_native_ones(package_folders())
     models.prepare()
-    loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    kept_files.keep(FOLDER, _package_folders(), lambda path: path in loaded)
-    kept_files.compile_program(_compiled)
+    kept_files.keep(FOLDER, [*package_folders(), *folders], _loaded().__contains__)
+
+
+def lies_in(folder, name, arguments):
+    """Says where the program is and how it is called, where the component was built without it."""
+    global FOLDER, _name, _arguments
+    FOLDER, _name, _arguments = folder, name, arguments
 
 
 def starts_in_calls():
@@ -149,7 +181,8 @@ def begin():
     if _plan is None:
         sys.argv = host.arguments
     else:
-        _run(own, kept_files.code(f"{FOLDER}/{_name}"))
+        with draws.repeated(), environment.completed():
+            _run(own, kept_files.code(f"{FOLDER}/{_name}"))
         memory.look()
 
 
@@ -183,7 +216,7 @@ def _run(folder, code):
     asgi.start_all(module)
 
 
-def _read(path, default):
+def read(path, default):
     try:
         with open(path, encoding="utf-8") as file:
             return json.load(file)
@@ -201,7 +234,7 @@ def _forget_hidden(stem):
             sys.modules.pop(name, None)
 
 
-def _compiled(folder, name):
+def compiled(folder, name):
     """Returns the code of a file, whose lines tracebacks can show from here on."""
     with open(os.path.join(folder, name), "rb") as file:
         source = file.read()
@@ -227,9 +260,10 @@ def _own_modules():
             yield name, module, path
 
 
-def _package_folders():
+def package_folders():
     """Returns where packages are that were installed for the program."""
-    return [path for path in sys.path if path.startswith("/") and not path.startswith(_NOT_OWN)]
+    paths = [path for path in sys.path if path.startswith("/")]
+    return [path for path in paths if not f"{path}/".startswith(_NOT_OWN)]
 
 
 def _import_late_ones():

@@ -75,5 +75,5 @@ def run(message):
             endpoint.prepare(Request, SyftEvents)
             for _ in range(_TIMES):
                 calls.answer_by(app, endpoint, message)
-    if program.starts_in_calls():
+    if program.starts_in_calls() or not program.is_there():
         apps.clear()

@@ -105,6 +105,12 @@ def reasons():
     return [{"what": what, "line": line} for what, line in _reasons]
 
 
+def stand_in(folder):
+    """Says where the stand-ins are to be made."""
+    global FOLDER
+    FOLDER = folder
+
+
 def begin(program):
     """Notes from now on what the program in a folder does."""
     global _program

@@ -9,6 +9,7 @@ mod linker;
 mod outcome;
 mod store;
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,12 +31,13 @@ use engine::Clearing;
 pub use outcome::{Answer, Outcome};
 use store::CallState;
 
+use crate::capability::files::DatasitesDir;
 use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, CallEnvironment, Output};
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
-use crate::wit::types::{Failure, SenderProof};
+use crate::wit::types::{Failure, Method, SenderProof};
 use crate::wit::{AppPre, WatchingPre, rpc, watch};
 
 /// Loads the programs of an app. It holds nothing of them.
@@ -44,6 +46,7 @@ pub struct Sandbox {
     limits: Limits,
     compile_limits: CompileLimits,
     memory: AppMemory,
+    program_files: Option<Arc<DatasitesDir>>,
 }
 
 /// A component that fits our world and is ready to run, in an engine of its own.
@@ -53,6 +56,8 @@ pub struct Program {
     relies_on_presence: bool,
     limits: Limits,
     memory: AppMemory,
+    /// What each call finds of the program beside the component.
+    files: Option<Arc<DatasitesDir>>,
     /// What calls of late took beside what each takes.
     usual_bytes: AtomicUsize,
     pre: AppPre<CallState>,
@@ -153,7 +158,17 @@ impl Sandbox {
             limits,
             compile_limits,
             memory: memory.share(),
+            program_files: None,
         })
+    }
+
+    /// Shows each call a folder as that of the program's own files, to read.
+    ///
+    /// # Errors
+    /// There is no such folder.
+    pub fn with_program_files(mut self, folder: &Path) -> io::Result<Self> {
+        self.program_files = Some(Arc::new(DatasitesDir::open(folder)?));
+        Ok(self)
     }
 
     /// Returns the part that the app has in the memory of the process.
@@ -209,7 +224,11 @@ impl Sandbox {
         component: &Component,
     ) -> Result<Program, LoadError> {
         let (limits, memory) = (self.limits.clone(), self.memory.clone());
-        Program::new(engine, clearing, limits, memory, component)
+        let program = Program::new(engine, clearing, limits, memory, component)?;
+        Ok(Program {
+            files: self.program_files.clone(),
+            ..program
+        })
     }
 
     /// Tells whether the compiled code of a component was kept.
@@ -250,6 +269,7 @@ impl Program {
             relies_on_presence: clearing == Clearing::WhatIsPresent,
             limits,
             memory,
+            files: None,
             usual_bytes: AtomicUsize::new(FIRST_CALL_BYTES),
             pre,
             handle: handle.ok_or(LoadError::NotAnApp)?,
@@ -301,7 +321,7 @@ impl Program {
         meter: &Meter,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
         let name = CallName::of_host(identity, "endpoints");
-        let access = AppAccess::default().for_call(None, &self.limits, identity, &name.id, meter);
+        let access = self.access(&AppAccess::default(), None, identity, &name, meter);
         let state = Session::new(None, &self.limits);
         let (endpoints, _) = self
             .within_limits(identity, meter, access, state, name, async |store| {
@@ -325,7 +345,7 @@ impl Program {
             return Ok(Vec::new());
         };
         let name = CallName::of_host(identity, "watches");
-        let access = AppAccess::default().for_call(None, &self.limits, identity, &name.id, meter);
+        let access = self.access(&AppAccess::default(), None, identity, &name, meter);
         let state = Session::new(None, &self.limits);
         let (watches, _) = self
             .within_limits(identity, meter, access, state, name, async |store| {
@@ -352,7 +372,7 @@ impl Program {
         };
         let name = CallName::of_event(identity, event);
         // Nobody is behind an event on whose behalf it could read.
-        let access = access.for_call(None, &self.limits, identity, &name.id, meter);
+        let access = self.access(access, None, identity, &name, meter);
         let environment = Arc::clone(&access.environment);
         let (taken, state) = self
             .within_limits(identity, meter, access, state, name, async |store| {
@@ -362,6 +382,38 @@ impl Program {
             .await;
         let taken = taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment)));
         (taken, state)
+    }
+
+    /// Has a program that is apart from its component try itself out, in an instance of its own.
+    /// Returns what it says of that.
+    ///
+    /// # Errors
+    /// The guest gave no answer; the outcome says why.
+    pub async fn try_out(
+        &self,
+        identity: &AppIdentity,
+        meter: &Meter,
+        access: &AppAccess,
+    ) -> Result<Vec<u8>, Outcome> {
+        // It is the first call that it gets, and no request.
+        let request = rpc::Request {
+            id: "try-out".to_owned(),
+            endpoint: String::new(),
+            sender: String::new(),
+            sender_proof: SenderProof::Claimed,
+            url: String::new(),
+            method: Method::Post,
+            headers: Vec::new(),
+            body: None,
+            created: 0,
+            expires: 0,
+        };
+        let state = Session::new(None, &self.limits);
+        let (outcome, _) = self.call(identity, meter, access, state, &request).await;
+        match outcome {
+            Outcome::Answered(answer) => Ok(answer.body.unwrap_or_default()),
+            outcome => Err(outcome),
+        }
     }
 
     /// Runs the handler of a request in a fresh instance. Returns the outcome, and the state
@@ -378,7 +430,7 @@ impl Program {
         // A name that anybody can claim opens nothing.
         let is_known = request.sender_proof != SenderProof::Claimed;
         let sender = is_known.then(|| request.sender.clone());
-        let access = access.for_call(sender, &self.limits, identity, &name.id, meter);
+        let access = self.access(access, sender, identity, &name, meter);
         let environment = Arc::clone(&access.environment);
         let (answer, state) = self
             .within_limits(identity, meter, access, state, name, async |store| {
@@ -402,6 +454,19 @@ impl Program {
             Err(outcome) => outcome,
         };
         (outcome, state)
+    }
+
+    /// Returns what a call may reach.
+    fn access(
+        &self,
+        access: &AppAccess,
+        sender: Option<String>,
+        identity: &AppIdentity,
+        name: &CallName,
+        meter: &Meter,
+    ) -> CallAccess {
+        let files = self.files.as_ref();
+        access.for_call(sender, &self.limits, identity, &name.id, meter, files)
     }
 
     /// Runs guest code. The epoch makes it give way, the timeout ends it also

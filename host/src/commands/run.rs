@@ -17,12 +17,12 @@ use syft_protocol::grant::PathPattern;
 use super::Exit;
 use super::serve_args::SharedServeArgs;
 use super::signature_check::{check_name, vouch};
-use crate::app_builder::{self, ProgramInputs};
+use crate::app_builder::{self, ApartApp, ProgramFiles, ProgramInputs};
 use crate::approval::{ApprovalFlags, Approvals, approve};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
-use crate::prepared_app::{AppInterface, AppSpec, PreparedApp, explain_suspended};
+use crate::prepared_app::{AppCode, AppInterface, AppSpec, PreparedApp, explain_suspended};
 use crate::ui::Ui;
 use syft_runtime::sandbox::{Compiling, LoadError};
 use syft_server::server::ServeOptions;
@@ -35,9 +35,10 @@ const OPEN_FILES: u64 = 65_536;
 /// Serve an app in the foreground
 ///
 /// The app is a component file, the folder of a guest crate, or a SyftEvent program in Python.
-/// Crates and programs are built first. The app is served until SIGINT or SIGTERM; calls in
-/// progress are finished. It needs no signature and gets only what is allowed here. If it has a
-/// signature, the signature must be valid.
+/// Crates are built first. A program is not, unless you say so: the Python that it runs on is
+/// built once, and the program starts in each call. The app is served until SIGINT or SIGTERM;
+/// calls in progress are finished. It needs no signature and gets only what is allowed here. If
+/// it has a signature, the signature must be valid.
 ///
 /// Building a crate runs code of its author outside of any sandbox (`build.rs` and macros, also
 /// of its dependencies). You are asked before, unless you approved the folder for good. Python
@@ -59,6 +60,11 @@ pub(super) struct RunArgs {
     /// Arguments of a Python program, after `--`: what it finds in `sys.argv`
     #[arg(last = true, value_name = "ARGUMENT")]
     arguments: Vec<String>,
+
+    /// Build a Python program as `syft-host build` does, and serve that: it takes a minute after
+    /// each change, and calls are faster
+    #[arg(long)]
+    build: bool,
 
     /// Build a crate without asking, although that runs code of its author outside of any
     /// sandbox: `build.rs` and macros, also of its dependencies
@@ -137,7 +143,7 @@ pub(super) async fn run(
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
     let open_files = allow_open_files(OPEN_FILES);
-    let source = Source::find(ui, overrides, &args)?;
+    let source = Source::find(ui, overrides, &config, &args).await?;
     let name = source.name(args.name.as_deref())?;
     let wrong = |error: CommandError| error.about(format!("cannot run {}", source.path.display()));
     let standing = if source.is_own && !args.require_signature {
@@ -148,7 +154,7 @@ pub(super) async fn run(
     };
     check_name(&config, &name, standing.as_ref()).map_err(wrong)?;
     let approvals = Approvals::new(&config.approvals);
-    let digest = Digest::of(&source.component).to_string();
+    let digest = source.digest.to_string();
     let manifest = &source.manifest;
     let approved = approve(
         ui,
@@ -174,9 +180,14 @@ pub(super) async fn run(
         stop_within: config.stop_within,
         ..args.shared.into()
     };
-    let (memory, component) = (&options.memory, source.component);
+    let memory = &options.memory;
     memory.tell();
-    let prepared = PreparedApp::alone(&config, memory, spec, component, Compiling::Alone)
+    let code = AppCode {
+        component: source.component,
+        digest: source.digest,
+        files: source.files.as_ref().map(ProgramFiles::path),
+    };
+    let prepared = PreparedApp::alone(&config, memory, spec, code, Compiling::Alone)
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     let interface = prepared.interface();
@@ -279,6 +290,10 @@ impl RunArgs {
 /// The app that is to be run.
 struct Source {
     component: Vec<u8>,
+    /// Of all that the app consists of.
+    digest: Digest,
+    /// Those of a Python program that is not built, as long as it is served.
+    files: Option<ProgramFiles>,
     /// It was built here, so nobody else has to vouch for it.
     is_own: bool,
     manifest: Manifest,
@@ -288,8 +303,13 @@ struct Source {
 }
 
 impl Source {
-    /// Reads a component, or builds a crate or a program.
-    fn find(ui: Ui, overrides: &Overrides, args: &RunArgs) -> Result<Self, CommandError> {
+    /// Reads a component, builds a crate or a program, or makes a program ready.
+    async fn find(
+        ui: Ui,
+        overrides: &Overrides,
+        config: &Config,
+        args: &RunArgs,
+    ) -> Result<Self, CommandError> {
         let path = &args.app;
         if app_builder::is_source(path) {
             let native = args.allow_native_build;
@@ -298,8 +318,21 @@ impl Source {
                 arguments: &args.arguments,
                 variables: &args.env,
             };
+            if !args.build {
+                let ready =
+                    app_builder::make_ready(ui, overrides, config, path, inputs, args.memory);
+                if let Some(app) = ready.await? {
+                    ui.status(
+                        "note: the program is not built, so it starts in each call: calls are \
+                         faster with --build",
+                    );
+                    return Ok(app.into());
+                }
+            }
             let built = app_builder::build(ui, overrides, path, inputs, native)?;
             return Ok(Self {
+                digest: Digest::of(&built.component),
+                files: None,
                 component: built.component,
                 is_own: true,
                 manifest: built.manifest,
@@ -327,6 +360,8 @@ impl Source {
         };
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         Ok(Self {
+            digest: Digest::of(&component),
+            files: None,
             component,
             is_own: false,
             manifest,
@@ -341,6 +376,20 @@ impl Source {
             (None, Some(name)) => Ok(name.clone()),
             (said, _) => AppName::parse(said.unwrap_or(&self.stem))
                 .map_err(|error| CommandError::from(error).hint("give the app a name with --name")),
+        }
+    }
+}
+
+impl From<ApartApp> for Source {
+    fn from(app: ApartApp) -> Self {
+        Self {
+            component: app.base,
+            digest: app.digest,
+            files: Some(app.files),
+            is_own: true,
+            manifest: app.manifest,
+            path: app.wasm,
+            stem: app.name,
         }
     }
 }

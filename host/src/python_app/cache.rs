@@ -29,7 +29,7 @@ pub(super) struct Kept {
 }
 
 /// What a program said of itself while it was built.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Said {
     /// The name that it gave its app.
     pub(super) app_name: String,

@@ -13,8 +13,9 @@ const MARK: &str = "@syft-host-error@";
 /// The most that is shown of what only the builder itself says.
 const MAX_LINES: usize = 30;
 
+/// What is wrong with a program, as our side in the sandbox says it.
 #[derive(Debug, Deserialize)]
-struct Report {
+pub(super) struct Report {
     kind: String,
     message: String,
     file: Option<String>,
@@ -39,7 +40,8 @@ pub(super) fn explain(ui: Ui, program: &PythonProgram, output: &str) -> CommandE
 
 /// The program's author wrote all of this: none of it may steer a terminal.
 impl Report {
-    fn into_error(self, ui: Ui, program: &PythonProgram) -> CommandError {
+    /// Returns it as an error, after showing where it came from.
+    pub(super) fn into_error(self, ui: Ui, program: &PythonProgram) -> CommandError {
         if !self.traceback.is_empty() {
             ui.status(&plain_lines(&self.traceback));
         }

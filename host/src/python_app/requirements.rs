@@ -131,6 +131,15 @@ impl Requirements {
         self.0.is_empty()
     }
 
+    /// Returns the names of the packages in words, after that of Python.
+    pub(super) fn in_words(&self) -> String {
+        let names: Vec<String> = self.0.iter().filter_map(|line| name(line)).collect();
+        if names.is_empty() {
+            return "Python".to_owned();
+        }
+        format!("Python with {}", names.join(", "))
+    }
+
     /// Returns the text for pip.
     pub fn lines(&self) -> &[String] {
         &self.0

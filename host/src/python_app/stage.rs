@@ -83,12 +83,7 @@ impl Stage {
             .python()
             .join("syft_program")
             .join(program.folder_name()?);
-        for file in files {
-            let from = program.folder.join(file);
-            let bytes = fs::read(&from)
-                .map_err(|error| CommandError::new(format!("{}: {error}", from.display())))?;
-            write(&folder.join(file), &bytes)?;
-        }
+        copy(program, files, &folder)?;
         write(
             &self.python().join("syft_program.name"),
             program.file.as_bytes(),
@@ -105,19 +100,8 @@ impl Stage {
         Ok(())
     }
 
-    /// Writes down which variables a program has, with what the owner says in the place of its own,
-    /// and what stands for its secrets, which are not there while it is built.
-    pub(super) fn take_environment(
-        &self,
-        manifest: &Manifest,
-        given: &[(VariableName, String)],
-    ) -> Result<(), CommandError> {
-        let own = manifest.env.iter();
-        let own = own.chain(given.iter().map(|(name, value)| (name, value)));
-        let variables: BTreeMap<&str, &str> =
-            own.map(|(name, value)| (name.as_str(), &**value)).collect();
-        let secrets: Vec<Value> = manifest.secrets.iter().map(secret).collect();
-        let environment = json!({"variables": variables, "secrets": secrets});
+    /// Writes down what is known of the environment of a program.
+    pub(super) fn take_environment(&self, environment: &Value) -> Result<(), CommandError> {
         let path = self.python().join("syft_program.environment");
         write(&path, environment.to_string().as_bytes())?;
         Ok(())
@@ -163,15 +147,7 @@ impl Stage {
             add(wheels.digest()?.as_bytes());
         }
         for folder in [self.python(), self.wit()] {
-            add(b"/");
-            let mut files = Vec::new();
-            list(&folder, &mut files)?;
-            files.sort();
-            for file in files {
-                let name = file.strip_prefix(&folder).unwrap_or(&file);
-                add(name.as_os_str().as_encoded_bytes());
-                add(&fs::read(&file)?);
-            }
+            add_files(&folder, &mut add)?;
         }
         Ok(HEXLOWER.encode(&hash.finalize()))
     }
@@ -223,7 +199,47 @@ impl Stage {
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Copies the files of a program into a folder.
+pub(super) fn copy(
+    program: &PythonProgram,
+    files: &[String],
+    folder: &Path,
+) -> Result<(), CommandError> {
+    for file in files {
+        let from = program.folder.join(file);
+        let bytes = fs::read(&from)
+            .map_err(|error| CommandError::new(format!("{}: {error}", from.display())))?;
+        write(&folder.join(file), &bytes)?;
+    }
+    Ok(())
+}
+
+/// Returns which variables a program has, with what the owner says in the place of its own, and
+/// what stands for its secrets, which are not there while it is built.
+pub(super) fn environment(manifest: &Manifest, given: &[(VariableName, String)]) -> Value {
+    let own = manifest.env.iter();
+    let own = own.chain(given.iter().map(|(name, value)| (name, value)));
+    let variables: BTreeMap<&str, &str> =
+        own.map(|(name, value)| (name.as_str(), &**value)).collect();
+    let secrets: Vec<Value> = manifest.secrets.iter().map(secret).collect();
+    json!({"variables": variables, "secrets": secrets})
+}
+
+/// Adds the names and contents of all files in a folder to a digest.
+pub(super) fn add_files(folder: &Path, add: &mut impl FnMut(&[u8])) -> io::Result<()> {
+    add(b"/");
+    let mut files = Vec::new();
+    list(folder, &mut files)?;
+    files.sort();
+    for file in files {
+        let name = file.strip_prefix(folder).unwrap_or(&file);
+        add(name.as_os_str().as_encoded_bytes());
+        add(&fs::read(&file)?);
+    }
+    Ok(())
+}
+
+pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }

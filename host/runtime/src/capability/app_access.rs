@@ -6,7 +6,7 @@ use syft_manifest::Limits;
 
 use super::AppIdentity;
 use super::environment::{CallEnvironment, EnvironmentAccess};
-use super::files::{FileAccess, Guard};
+use super::files::{DatasitesDir, FileAccess, Guard};
 use super::http::{HttpAccess, HttpGuard};
 use crate::meter::Meter;
 
@@ -29,8 +29,9 @@ pub(crate) struct CallAccess {
 }
 
 impl AppAccess {
-    /// Returns what one call may reach, which the log calls by a name. The sender is given where
-    /// it is known for sure.
+    /// Returns what one call may reach, which the log calls by a name, with the files of its
+    /// program if they are apart from its component. The sender is given where it is known for
+    /// sure.
     pub(crate) fn for_call(
         &self,
         sender: Option<String>,
@@ -38,10 +39,12 @@ impl AppAccess {
         identity: &AppIdentity,
         call: &Arc<str>,
         meter: &Meter,
+        program: Option<&Arc<DatasitesDir>>,
     ) -> CallAccess {
         let environment = self.environment.for_call();
+        let files = &self.files;
         CallAccess {
-            files: self.files.for_call(sender, limits, identity, call, meter),
+            files: files.for_call(sender, limits, identity, call, meter, program),
             http: (self.http).for_call(limits, identity, call, meter, &environment),
             environment,
         }

@@ -162,8 +162,8 @@ impl FileAccess {
         &self.policy
     }
 
-    /// Returns the files of one call. The sender is given where it is known for
-    /// sure.
+    /// Returns the files of one call, with those of its program if they are apart from its
+    /// component. The sender is given where it is known for sure.
     pub(crate) fn for_call(
         &self,
         sender: Option<String>,
@@ -171,6 +171,7 @@ impl FileAccess {
         identity: &AppIdentity,
         request: &Arc<str>,
         meter: &Meter,
+        program: Option<&Arc<DatasitesDir>>,
     ) -> Guard {
         let tracked = self.own_writes.clone().zip(self.root.clone());
         let call_writes =
@@ -180,6 +181,7 @@ impl FileAccess {
                 root: self.root.clone(),
                 temporary: Temporary::new(self.temporary.clone()),
                 own_folder: self.own_folder.clone(),
+                program: program.cloned(),
             },
             Arc::clone(&self.policy),
             CallSender::new(sender),

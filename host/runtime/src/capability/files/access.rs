@@ -33,12 +33,14 @@ pub(super) enum Root<'a> {
     Datasites(Option<&'a DatasitesDir>),
     /// That of the call.
     Temporary(&'a Temporary),
+    /// That of the program, if there is one.
+    Program(Option<&'a DatasitesDir>),
 }
 
 impl<'a> Root<'a> {
     fn of(self, path: &GuestPath, want: Want) -> Option<&'a DatasitesDir> {
         match self {
-            Self::Datasites(root) => root,
+            Self::Datasites(root) | Self::Program(root) => root,
             Self::Temporary(temporary) => temporary.folder(path, want),
         }
     }

@@ -30,6 +30,7 @@ struct Inner {
     root: Option<Arc<DatasitesDir>>,
     temporary: Temporary,
     own_folder: Option<Arc<OwnFolder>>,
+    program: Option<Arc<DatasitesDir>>,
     policy: Arc<FilePolicy>,
     sender: CallSender,
     budget: Budget,
@@ -43,6 +44,8 @@ pub(super) struct Folders {
     pub(super) root: Option<Arc<DatasitesDir>>,
     pub(super) temporary: Temporary,
     pub(super) own_folder: Option<Arc<OwnFolder>>,
+    /// The files of the program itself, where they are apart from its component.
+    pub(super) program: Option<Arc<DatasitesDir>>,
 }
 
 /// What is left of the limits of a call.
@@ -103,11 +106,13 @@ impl Guard {
             root,
             temporary,
             own_folder,
+            program,
         } = folders;
         Self(Arc::new(Inner {
             root,
             temporary,
             own_folder,
+            program,
             policy,
             sender,
             budget,
@@ -121,9 +126,9 @@ impl Guard {
         let has_files = !self.0.policy.is_empty();
         let has_temporary = has_files && self.0.temporary.is_there();
         let temporary = has_temporary.then_some(Mount::Temporary);
-        temporary
-            .into_iter()
-            .chain(has_files.then_some(Mount::Datasites))
+        let program = self.0.program.is_some().then_some(Mount::Program);
+        let mounts = [temporary, has_files.then_some(Mount::Datasites), program];
+        mounts.into_iter().flatten()
     }
 
     /// Decides what may be done with a path, without a word in the log.
@@ -138,6 +143,10 @@ impl Guard {
                 (Root::Datasites(root), rights)
             }
             Mount::Temporary => (Root::Temporary(&self.0.temporary), PathRights::all()),
+            Mount::Program => (
+                Root::Program(self.0.program.as_deref()),
+                PathRights::to_read(),
+            ),
         };
         Access::new(path, root, &self.0.sender, rights)
     }

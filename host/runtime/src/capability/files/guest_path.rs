@@ -24,6 +24,8 @@ pub(super) enum Mount {
     Datasites,
     /// The temporary folder of the call.
     Temporary,
+    /// The files of a program that is apart from its component.
+    Program,
 }
 
 impl Mount {
@@ -32,6 +34,7 @@ impl Mount {
         match self {
             Self::Datasites => "/datasites",
             Self::Temporary => "/tmp",
+            Self::Program => "/program",
         }
     }
 }
@@ -130,7 +133,7 @@ impl GuestPath {
     pub(super) fn shown(&self) -> String {
         match self.mount {
             Mount::Datasites => self.text(),
-            Mount::Temporary => format!("{}/{}", self.mount.path(), self.text()),
+            Mount::Temporary | Mount::Program => format!("{}/{}", self.mount.path(), self.text()),
         }
     }
 

@@ -69,6 +69,15 @@ impl PathRights {
         }
     }
 
+    /// Returns those in a folder that is only there to be read.
+    pub(super) fn to_read() -> Self {
+        Self {
+            write: Err(Denied::Never),
+            make_folder: Err(Denied::Never),
+            ..Self::all()
+        }
+    }
+
     fn none(denied: &Denied) -> Self {
         Self {
             see: ReadRight::Denied(denied.clone()),

@@ -1,0 +1,273 @@
+//! Serves a program without building it: its files come to a component that was built of the
+//! interpreter and its packages alone, and is the same whatever the program says.
+//!
+//! Why: docs/decisions/63-a-program-apart-from-its-component.md
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+use syft_manifest::sanitize::plain;
+use syft_manifest::{Digest, Files, Grants, Limits, Manifest};
+use syft_protocol::address::{AppName, Datasite};
+
+use super::cache::Said as Kept;
+use super::draft::Draft;
+use super::program_files::ProgramFiles;
+use super::report::Report;
+use super::stage::add_files;
+use super::{ENDLESS, ProgramInputs, PythonProgram, cache, expect_loadable, fill, take_rules};
+use crate::asking::Asking;
+use crate::config::{Config, Overrides};
+use crate::error::CommandError;
+use crate::ui::Ui;
+use syft_runtime::capability::files::FileAccess;
+use syft_runtime::capability::{AppAccess, AppIdentity};
+use syft_runtime::child::End;
+use syft_runtime::memory::Memory;
+use syft_runtime::program_cache::compile;
+use syft_runtime::sandbox::{Admission, Compiling, Outcome, Sandbox, turn};
+
+/// As long as a start may take that calls would have to wait for.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What a program gets for its start that asks for much.
+const MAX_MEMORY: usize = 1 << 30;
+
+/// What the program's files may come to when they are compiled, and all that is said of them.
+const MAX_SAID: usize = 64 << 20;
+
+/// A program apart from its component.
+pub(crate) struct ApartApp {
+    /// The interpreter with the packages.
+    pub(crate) base: Vec<u8>,
+    /// Where the builder left it.
+    pub(crate) wasm: PathBuf,
+    pub(crate) files: ProgramFiles,
+    /// Of all that decides what is served.
+    pub(crate) digest: Digest,
+    pub(crate) manifest: Manifest,
+    /// The name that the program gave its app.
+    pub(crate) name: String,
+}
+
+/// What trying a program out has found out.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Said {
+    Fails {
+        error: Report,
+    },
+    Starts {
+        app: String,
+        rules: BTreeMap<String, String>,
+        /// Variables of the program that its packages have looked for too early.
+        unread: Vec<String>,
+        plan: String,
+    },
+}
+
+/// Makes a program ready to be served without building it.
+///
+/// # Errors
+/// As when it is built.
+pub(crate) async fn make_ready(
+    ui: Ui,
+    overrides: &Overrides,
+    config: &Config,
+    program: &PythonProgram,
+    inputs: ProgramInputs<'_>,
+    memory_bytes: Option<usize>,
+) -> Result<ApartApp, CommandError> {
+    let draft = Draft::of(ui, overrides, program, inputs)?;
+    let (wasm, base) = base(ui, &draft)?;
+    expect_loadable(&base)?;
+    let files = ProgramFiles::copy(&draft, program, inputs)?;
+    let sources = digest(&base, &files)?;
+    let trial = Trial {
+        ui,
+        config,
+        program,
+        files: &files,
+    };
+    let limits = draft.manifest.limits.over(Limits::default());
+    let limits = Limits {
+        time: DEADLINE,
+        // Nobody has approved what the program asks for yet.
+        memory_bytes: memory_bytes.unwrap_or(limits.memory_bytes.min(MAX_MEMORY)),
+        concurrency: 1,
+        hostcall_bytes: MAX_SAID,
+        ..limits
+    };
+    let asking = Asking::begin(&config.asking(), &sources).await;
+    let asking = asking.map_err(|error| CommandError::new(error.to_string()))?;
+    let (name, rules) = trial.run(base.clone(), limits).await?;
+    drop(asking);
+    let mut manifest = draft.manifest;
+    take_rules(ui, &mut manifest, &rules);
+    let manifest = fill(manifest, &name, draft.analysis.description.as_deref())?;
+    let digest = with_manifest(&sources, &manifest);
+    Ok(ApartApp {
+        base,
+        wasm,
+        files,
+        digest,
+        manifest,
+        name,
+    })
+}
+
+/// Returns the component of the interpreter and a program's packages, built now or before.
+fn base(ui: Ui, draft: &Draft) -> Result<(PathBuf, Vec<u8>), CommandError> {
+    let Draft {
+        folder,
+        tools,
+        stage,
+        requirements,
+        wheels,
+        ..
+    } = draft;
+    let wasm = cache::path(folder, &stage.digest(requirements, wheels)?);
+    if let Some(kept) = cache::read(&wasm)? {
+        return Ok((wasm, kept.component));
+    }
+    let base = requirements.in_words();
+    ui.status(&format!("building {base}, once for all changes"));
+    tools.install(requirements, wheels, &stage.packages())?;
+    stage.give_way()?;
+    let ended = tools.componentize(stage)?;
+    if !matches!(ended.end, End::Exited(0)) {
+        let why = ended.why(30);
+        return Err(CommandError::new(format!("{base} does not build: {why}")));
+    }
+    let component = std::fs::read(stage.component())?;
+    cache::put(&wasm, &stage.component(), &Kept::default())?;
+    Ok((wasm, component))
+}
+
+/// Returns the digest of what is served, with what it asks for: a program may compute the access
+/// rules that it writes.
+fn with_manifest(sources: &Digest, manifest: &Manifest) -> Digest {
+    let hash = Sha256::new().chain_update(sources.as_str());
+    let hash = hash.chain_update(manifest.to_section());
+    Digest::from(&hash.finalize().into())
+}
+
+fn digest(base: &[u8], files: &ProgramFiles) -> Result<Digest, CommandError> {
+    let mut hash = Sha256::new();
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    };
+    add(Digest::of(base).as_str().as_bytes());
+    add_files(&files.path(), &mut add)?;
+    Ok(Digest::from(&hash.finalize().into()))
+}
+
+/// Runs a program once, with nothing but its files, to find out what it serves.
+struct Trial<'a> {
+    ui: Ui,
+    config: &'a Config,
+    program: &'a PythonProgram,
+    files: &'a ProgramFiles,
+}
+
+impl Trial<'_> {
+    /// Puts what was found out beside the program's files, and returns the name of the app and the
+    /// access rules that the program wrote, by their paths.
+    async fn run(
+        &self,
+        base: Vec<u8>,
+        limits: Limits,
+    ) -> Result<(String, BTreeMap<String, String>), CommandError> {
+        let outcome = self.outcome(base, limits).await?;
+        let said = outcome.map_err(|outcome| self.explain(&outcome))?;
+        let said = serde_json::from_slice(&said);
+        let said = said.map_err(|error| self.wrong(&format!("what it says of itself: {error}")))?;
+        match said {
+            Said::Fails { error } => Err(error.into_error(self.ui, self.program)),
+            Said::Starts {
+                app,
+                rules,
+                unread,
+                plan,
+            } => {
+                for name in unread {
+                    let name = plain(&name);
+                    self.ui.status(&format!(
+                        "note: a package read {name} when it was imported, which was too early"
+                    ));
+                    self.ui
+                        .status("hint: --build gives variables to packages, too");
+                }
+                let plan = BASE64.decode(plan.as_bytes());
+                let plan = plan.map_err(|error| self.wrong(&error.to_string()))?;
+                self.files.put_plan(&plan)?;
+                Ok((app, rules))
+            }
+        }
+    }
+
+    async fn outcome(
+        &self,
+        base: Vec<u8>,
+        limits: Limits,
+    ) -> Result<Result<Vec<u8>, Outcome>, CommandError> {
+        // Nobody, and no app that there is: what belongs to the owner is there in calls.
+        let identity = AppIdentity {
+            app: Arc::from("app"),
+            datasite: Arc::from("nobody@example.org"),
+        };
+        let access = self.access(&identity)?;
+        let (compile_limits, memory) = (self.config.compile.clone(), Memory::unbounded());
+        let sandbox = Sandbox::new(limits, compile_limits, &self.config.cache, &memory)?;
+        let sandbox = Arc::new(sandbox.with_program_files(&self.files.path())?);
+        if !sandbox.is_compiled(&Digest::of(&base)) {
+            self.ui.status("compiling it, once for all changes");
+        }
+        let turn = turn("").await;
+        let program = compile(sandbox, base, Compiling::Alone, turn).await??;
+        let meter = program.admit(Admission::Full).await;
+        Ok(program.try_out(&identity, &meter, &access).await)
+    }
+
+    /// Returns a folder of its own and a temporary one, both empty.
+    fn access(&self, identity: &AppIdentity) -> Result<AppAccess, CommandError> {
+        let grants = Grants {
+            requested: Files {
+                own_folder: true,
+                ..Files::default()
+            },
+            ..Grants::default()
+        };
+        let datasites = self.files.beside("datasites")?;
+        let (app, datasite) = (
+            AppName::parse(&identity.app)?,
+            Datasite::parse(&identity.datasite)?,
+        );
+        let files = FileAccess::new(&datasites, &grants, &datasite, &app)?;
+        Ok(AppAccess {
+            files: files.with_temporary(self.files.beside("temporary")?)?,
+            ..AppAccess::default()
+        })
+    }
+
+    fn explain(&self, outcome: &Outcome) -> CommandError {
+        let detail = outcome.detail().unwrap_or_default();
+        let error = self.wrong(&detail);
+        match outcome {
+            Outcome::TimedOut(_) => error.hint(ENDLESS),
+            Outcome::OutOfMemory(_) => error.hint("give it more with --memory"),
+            _ => error,
+        }
+    }
+
+    fn wrong(&self, why: &str) -> CommandError {
+        let shown: &Path = &self.program.path();
+        CommandError::new(format!("{} does not start: {why}", shown.display()))
+    }
+}
