@@ -22,7 +22,7 @@ ABOUT = f"{program.APART}/about.json"
 PLAN = f"{program.APART}/plan"
 
 # More than this is compiled anew in calls.
-MAX_CODES = 8 << 20
+MAX_CODES = 2 << 20
 
 _is_so = False
 # The variables that packages read when they were imported, which was before the program had any.

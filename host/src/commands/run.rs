@@ -326,7 +326,7 @@ impl Source {
                         "note: the program is not built, so it starts in each call: calls are \
                          faster with --build",
                     );
-                    return Ok(app.into());
+                    return Ok(Self::of_program(app, path));
                 }
             }
             let built = app_builder::build(ui, overrides, path, inputs, native)?;
@@ -370,26 +370,25 @@ impl Source {
         })
     }
 
-    /// Returns the name: as the owner says, as the app says, or that of the file.
-    fn name(&self, said: Option<&str>) -> Result<AppName, CommandError> {
-        match (said, &self.manifest.name) {
-            (None, Some(name)) => Ok(name.clone()),
-            (said, _) => AppName::parse(said.unwrap_or(&self.stem))
-                .map_err(|error| CommandError::from(error).hint("give the app a name with --name")),
-        }
-    }
-}
-
-impl From<ApartApp> for Source {
-    fn from(app: ApartApp) -> Self {
+    /// Returns a program that is not built.
+    fn of_program(app: ApartApp, path: &Path) -> Self {
         Self {
             component: app.base,
             digest: app.digest,
             files: Some(app.files),
             is_own: true,
             manifest: app.manifest,
-            path: app.wasm,
+            path: path.to_owned(),
             stem: app.name,
+        }
+    }
+
+    /// Returns the name: as the owner says, as the app says, or that of the file.
+    fn name(&self, said: Option<&str>) -> Result<AppName, CommandError> {
+        match (said, &self.manifest.name) {
+            (None, Some(name)) => Ok(name.clone()),
+            (said, _) => AppName::parse(said.unwrap_or(&self.stem))
+                .map_err(|error| CommandError::from(error).hint("give the app a name with --name")),
         }
     }
 }

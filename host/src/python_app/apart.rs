@@ -4,7 +4,7 @@
 //! Why: docs/decisions/63-a-program-apart-from-its-component.md
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,8 +45,6 @@ const MAX_SAID: usize = 64 << 20;
 pub(crate) struct ApartApp {
     /// The interpreter with the packages.
     pub(crate) base: Vec<u8>,
-    /// Where the builder left it.
-    pub(crate) wasm: PathBuf,
     pub(crate) files: ProgramFiles,
     /// Of all that decides what is served.
     pub(crate) digest: Digest,
@@ -84,7 +82,7 @@ pub(crate) async fn make_ready(
     memory_bytes: Option<usize>,
 ) -> Result<ApartApp, CommandError> {
     let draft = Draft::of(ui, overrides, program, inputs)?;
-    let (wasm, base) = base(ui, &draft)?;
+    let base = base(ui, &draft)?;
     expect_loadable(&base)?;
     let files = ProgramFiles::copy(&draft, program, inputs)?;
     let sources = digest(&base, &files)?;
@@ -113,7 +111,6 @@ pub(crate) async fn make_ready(
     let digest = with_manifest(&sources, &manifest);
     Ok(ApartApp {
         base,
-        wasm,
         files,
         digest,
         manifest,
@@ -122,7 +119,7 @@ pub(crate) async fn make_ready(
 }
 
 /// Returns the component of the interpreter and a program's packages, built now or before.
-fn base(ui: Ui, draft: &Draft) -> Result<(PathBuf, Vec<u8>), CommandError> {
+fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
     let Draft {
         folder,
         tools,
@@ -133,7 +130,7 @@ fn base(ui: Ui, draft: &Draft) -> Result<(PathBuf, Vec<u8>), CommandError> {
     } = draft;
     let wasm = cache::path(folder, &stage.digest(requirements, wheels)?);
     if let Some(kept) = cache::read(&wasm)? {
-        return Ok((wasm, kept.component));
+        return Ok(kept.component);
     }
     let base = requirements.in_words();
     ui.status(&format!("building {base}, once for all changes"));
@@ -146,7 +143,7 @@ fn base(ui: Ui, draft: &Draft) -> Result<(PathBuf, Vec<u8>), CommandError> {
     }
     let component = std::fs::read(stage.component())?;
     cache::put(&wasm, &stage.component(), &Kept::default())?;
-    Ok((wasm, component))
+    Ok(component)
 }
 
 /// Returns the digest of what is served, with what it asks for: a program may compute the access

@@ -202,6 +202,7 @@ mod tests {
     use syft_protocol::address::{AppName, Datasite};
     use syft_protocol::grant::PathPattern;
 
+    use super::super::guest_path::Mount;
     use super::*;
     use crate::capability::files::policy::FilePolicy;
 
@@ -254,6 +255,30 @@ mod tests {
         let shared = access("a@x.org/shared/f");
         let refusal = shared.read().err().expect("no grant");
         assert!(matches!(refusal.denied, Denied::SenderMayNot(_)));
+    }
+
+    #[test]
+    fn files_of_the_program_are_there_to_be_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("app.py"), "text").expect("a file");
+        let root = DatasitesDir::open(folder.path()).expect("a folder");
+        let sender = CallSender::new(None);
+        let path = GuestPath::top(Mount::Program).child("app.py");
+        let access = |root| {
+            Access::new(
+                path.clone(),
+                Root::Program(root),
+                &sender,
+                PathRights::to_read(),
+            )
+        };
+        let file = access(Some(&root));
+        assert!(file.read().is_ok_and(|granted| granted.open().is_ok()));
+        let refused = [file.write().err(), file.make_folder().err()];
+        for refusal in refused {
+            assert_eq!(refusal.expect("no grant").denied, Denied::Never);
+        }
+        assert!(access(None).read().is_err(), "where there are none");
     }
 
     #[test]
