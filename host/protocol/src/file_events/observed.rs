@@ -60,11 +60,11 @@ pub struct ObservedFiles {
     /// What is taken by the paths of `settled` and `unsettled`.
     room: Room,
     settled: BTreeMap<Arc<str>, FileStamp>,
-    /// Those of `settled` that were so before the start and were not yet looked at.
+    /// Those of `settled` that were so before the start and were not yet looked at. Watches
+    /// may know them as different files.
     unverified: HashSet<Arc<str>>,
+    /// Where the others are.
     holders: HashMap<FileIdentity, Arc<str>>,
-    /// Where files were before the start that watches know at different places.
-    rivals: HashMap<FileIdentity, Vec<Arc<str>>>,
     unsettled: HashMap<Arc<str>, Unsettled>,
     /// Files of `unsettled` as they were last seen.
     movers: HashMap<FileIdentity, Arc<str>>,
@@ -92,7 +92,6 @@ impl ObservedFiles {
             settled: BTreeMap::new(),
             unverified: HashSet::new(),
             holders: HashMap::new(),
-            rivals: HashMap::new(),
             unsettled: HashMap::new(),
             movers: HashMap::new(),
             due: BTreeSet::new(),
@@ -102,28 +101,29 @@ impl ObservedFiles {
 
     /// Takes note of a file as it was before the start, and has it looked at.
     pub fn remember(&mut self, now: Instant, path: &Arc<str>, stamp: FileStamp) {
-        // Another watch may know the path as another file, which is not there then.
         self.take_out(path);
         self.put_in(path, stamp);
         self.unverified.insert(Arc::clone(path));
-        let rival = self.holders.insert(stamp.identity(), Arc::clone(path));
-        if let Some(rival) = rival {
-            self.rivals.entry(stamp.identity()).or_default().push(rival);
-        }
         self.hint(now, path, FileHint::Unknown);
     }
 
-    /// Returns the file at a path, if there is one.
+    /// Returns the file at a path, if one was seen there.
     pub fn get(&self, path: &str) -> Option<&FileStamp> {
-        self.settled.get(path)
+        self.settled
+            .get(path)
+            .filter(|_| !self.unverified.contains(path))
+    }
+
+    /// Tells whether there was a file before the start, and nobody has looked since. Then
+    /// nothing is known of the path.
+    pub(super) fn is_unverified(&self, path: &str) -> bool {
+        self.unverified.contains(path)
     }
 
     /// Returns where a file is.
     pub(super) fn holder(&self, identity: &FileIdentity) -> Option<(&Arc<str>, &FileStamp)> {
         let path = self.holders.get(identity)?;
-        let stamp = self.settled.get(path)?;
-        let is_it = stamp.identity() == *identity && !self.unverified.contains(path);
-        is_it.then_some((path, stamp))
+        Some((path, self.settled.get(path)?))
     }
 
     /// Returns the number of files.
@@ -218,8 +218,7 @@ impl ObservedFiles {
     /// are known.
     pub fn found(&mut self, now: Instant, files: &HashMap<Arc<str>, FileStamp>) {
         for (path, stamp) in files {
-            let is_verified = !self.unverified.contains(path);
-            if !is_verified || self.settled.get(path) != Some(stamp) {
+            if self.get(path) != Some(stamp) {
                 self.hint(now, path, FileHint::Unknown);
             }
         }
@@ -258,8 +257,7 @@ impl ObservedFiles {
             LookResult::File { stamp, age } => (Some(stamp), age),
             LookResult::Unclear => return self.drop_unsettled(path),
         };
-        let is_verified = !self.unverified.contains(path);
-        let is_known = is_verified && self.settled.get(path).copied() == stamp;
+        let is_known = !self.is_unverified(path) && self.get(path).copied() == stamp;
         let Some(unsettled) = self.unsettled.get(path) else {
             return;
         };
@@ -362,25 +360,15 @@ impl ObservedFiles {
         self.take_out(path);
         if let Some(stamp) = stamp {
             // A file has one name: it is no longer where it was.
-            let identity = stamp.identity();
-            let held = self.holders.insert(identity, Arc::clone(path));
-            let rivals = self.rivals.remove(&identity).unwrap_or_default();
-            for other in held.into_iter().chain(rivals) {
-                if other != *path && self.is_at(&identity, &other) {
-                    self.take_out(&other);
-                    self.hint(now, &other, FileHint::Unknown);
-                    changed.push(other);
-                }
+            let other = self.holders.insert(stamp.identity(), Arc::clone(path));
+            if let Some(other) = other {
+                self.take_out(&other);
+                self.hint(now, &other, FileHint::Unknown);
+                changed.push(other);
             }
-            self.holders.insert(identity, Arc::clone(path));
             self.put_in(path, stamp);
         }
         changed.push(Arc::clone(path));
-    }
-
-    fn is_at(&self, identity: &FileIdentity, path: &str) -> bool {
-        let stamp = self.settled.get(path);
-        stamp.is_some_and(|stamp| stamp.identity() == *identity)
     }
 
     fn put_in(&mut self, path: &Arc<str>, stamp: FileStamp) {
@@ -424,7 +412,8 @@ impl ObservedFiles {
         }
     }
 
-    fn knows(&self, path: &str) -> bool {
+    /// Tells whether a path counts among those that are known, or is to be looked at.
+    pub(super) fn knows(&self, path: &str) -> bool {
         self.settled.contains_key(path) || self.unsettled.contains_key(path)
     }
 

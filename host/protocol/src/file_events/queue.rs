@@ -279,7 +279,7 @@ impl EventQueue {
     // What changes in the tree.
 
     fn hinted(&mut self, now: Instant, path: &Arc<str>, hint: FileHint, is_covered: bool) {
-        if is_covered || self.observed.get(path).is_some() {
+        if is_covered || self.observed.knows(path) {
             self.observed.hint(now, path, hint);
         }
     }

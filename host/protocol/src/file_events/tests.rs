@@ -593,23 +593,58 @@ fn a_file_is_only_where_it_is_found_wherever_watches_knew_it_before() {
         world.observed.remember(world.now, &Arc::from(path), stamp);
     }
     world.hint("c", FileHint::Whole);
-    let mut changed = Vec::new();
-    for _ in 0..2 {
-        let found = LookResult::File {
-            stamp,
-            age: Duration::from_secs(9),
-        };
-        let path = Arc::from("c");
-        world.observed.looked(world.now, &path, found, &mut changed);
-        world.now += Duration::from_secs(1);
+    for at in ["c", "a", "b"] {
+        assert!(world.observed.get(at).is_none(), "{at} was not looked at");
     }
-    changed.sort();
-    assert_eq!(changed, ["a", "b", "c"].map(Arc::from));
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.observed.get("c"), Some(&stamp));
     assert!(
         ["a", "b"]
             .iter()
             .all(|path| world.observed.get(path).is_none())
     );
+    assert_eq!(world.observed.n_files(), 1);
+}
+
+/// One watch was stopped when `a` was another file, which is elsewhere now.
+#[test]
+fn that_a_file_is_elsewhere_says_nothing_of_where_another_watch_knew_another() {
+    let mut world = world();
+    let (here, there) = (world.write("a"), world.write("b"));
+    let known = [world.tree[&here], world.tree[&there]];
+    let mut watches = known.map(|stamp| {
+        world.observed.remember(world.now, &here, stamp);
+        let mut watch = DeliveredFiles::new(globs(&["**"]), ALL, RETRY);
+        let stamp = Some(stamp);
+        let path = Arc::clone(&here);
+        watch.know(&FileChange { path, stamp });
+        watch
+    });
+    let mut told = [const { Vec::new() }; 2];
+    world.hint("b", FileHint::Whole);
+    for _ in 0..30 {
+        let mut changed = Vec::new();
+        while let Some(path) = world.observed.next_look(world.now) {
+            let found = LookResult::File {
+                stamp: world.tree[&path],
+                age: Duration::ZERO,
+            };
+            world.observed.looked(world.now, &path, found, &mut changed);
+        }
+        for (watch, told) in watches.iter_mut().zip(&mut told) {
+            for path in &changed {
+                watch.changed(&world.observed, path);
+            }
+            while let Some(event) = watch.next(&world.observed, world.now, |_| false) {
+                told.push(format!("{} {}", event.kind.as_str(), event.path));
+                watch.done(&world.observed, &event);
+            }
+        }
+        world.now += Duration::from_millis(100);
+    }
+    let [first, second] = told;
+    assert_eq!(first, ["created b"]);
+    assert_eq!(second, ["moved b", "created a"]);
 }
 
 #[test]
