@@ -30,7 +30,7 @@ const MOST_DELIVERING: usize = 2;
 const MOST_PARKED: usize = 1;
 
 /// What has to happen in all lives together, or it is not tested.
-pub(crate) const ALL: [&str; 17] = [
+pub(crate) const ALL: [&str; 18] = [
     "crash",
     "delivered",
     "dropped by the owner",
@@ -47,6 +47,7 @@ pub(crate) const ALL: [&str; 17] = [
     "record lost",
     "retried",
     "scan of a folder",
+    "told at once",
     "two writers",
 ];
 
@@ -89,6 +90,10 @@ pub(crate) struct World {
     tasks: Vec<Task>,
     /// Files that calls of the app are changing, or have and the host does not know what.
     writing: HashMap<Arc<str>, OwnWrite>,
+    /// How coarse the times of files are taken to be.
+    tick: Duration,
+    /// The files that were closed or moved in since time last passed.
+    just_closed: HashSet<Arc<str>>,
     /// Hints are never lost in this life, so that nothing needs a scan in the end.
     has_all_hints: bool,
     /// Whom the app never takes, and what ends the host.
@@ -127,6 +132,8 @@ impl World {
             queue: queue(now, &Disk::default()),
             tasks: Vec::new(),
             writing: HashMap::new(),
+            tick: Duration::from_millis(10 * (seed % 2)),
+            just_closed: HashSet::new(),
             has_all_hints,
             hated,
             deadly,
@@ -263,6 +270,9 @@ impl World {
                 Event::FolderLeft(folder)
             };
             self.handle(event);
+        }
+        if hint == FileHint::Whole {
+            self.just_closed.insert(Arc::clone(path));
         }
         let is_covered = covers(path);
         self.handle(Event::Hinted {
@@ -403,6 +413,7 @@ impl World {
             Some(stamp) if covers(&path) => LookResult::File {
                 stamp: *stamp,
                 age: Duration::ZERO,
+                tick: self.tick,
             },
             _ => LookResult::Absent,
         };
@@ -442,6 +453,10 @@ impl World {
             "seed {seed}: delivered twice: {delivery:?}"
         );
         self.check_against_own_writes(&delivery);
+        let kind = delivery.event.kind;
+        if kind != EventKind::Deleted && self.just_closed.contains(&delivery.event.path) {
+            self.count("told at once");
+        }
         self.disk.journal.insert(delivery.id);
         self.tasks.push(Task::Deliver(delivery));
     }
@@ -706,6 +721,7 @@ impl World {
 
     fn pass(&mut self) {
         let time = Duration::from_millis(self.random.below(3_000));
+        self.just_closed.clear();
         self.now.instant += time;
         self.now.wall = self.now.wall.saturating_add(time);
     }
