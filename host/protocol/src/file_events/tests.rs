@@ -191,10 +191,9 @@ impl World {
             }
         }
         let moved = event.moved_from.as_ref();
-        let content = match moved.and_then(|from| self.read.get(from)) {
-            Some(content) => *content,
-            None => self.contents.get(&event.path).copied(),
-        };
+        // What was moved on before it was read is read where it is now.
+        let content = moved.and_then(|from| self.read.get(from).copied().flatten());
+        let content = content.or_else(|| self.contents.get(&event.path).copied());
         for change in event.changes() {
             match change.stamp {
                 Some(stamp) => drop(self.app.insert(Arc::clone(&change.path), stamp)),

@@ -24,6 +24,8 @@ use super::random::Random;
 const STEPS: usize = 200;
 /// Longer than anything takes but the next scan.
 const STILL: Duration = Duration::from_secs(4);
+/// As many parts of scans leave nothing out, whichever are cut.
+const SCANS: u32 = 12;
 const PATHS: [&str; 6] = ["a", "b", "d/e", "d/f", "e/g", "h.txt"];
 const ATTEMPTS: u32 = 4;
 const MOST_DELIVERING: usize = 2;
@@ -96,6 +98,10 @@ pub(crate) struct World {
     just_closed: HashSet<Arc<str>>,
     /// Hints are never lost in this life, so that nothing needs a scan in the end.
     has_all_hints: bool,
+    /// Files cannot be looked at now and then. The next scan finds what was missed.
+    is_unclear: bool,
+    /// Scans of everything, or parts of them.
+    n_scanned: u32,
     /// Whom the app never takes, and what ends the host.
     hated: Option<&'static str>,
     deadly: Option<&'static str>,
@@ -135,6 +141,8 @@ impl World {
             tick: Duration::from_millis(10 * (seed % 2)),
             just_closed: HashSet::new(),
             has_all_hints,
+            is_unclear: !has_all_hints,
+            n_scanned: 0,
             hated,
             deadly,
             unsettled: HashSet::new(),
@@ -418,7 +426,7 @@ impl World {
             _ => LookResult::Absent,
         };
         let found = match self.random.below(200) {
-            0 if !self.has_all_hints => LookResult::Unclear,
+            0 if self.is_unclear => LookResult::Unclear,
             _ => found,
         };
         self.handle(Event::Looked(path, found));
@@ -492,7 +500,10 @@ impl World {
                 let scanned = self.scan(&scope);
                 self.tasks.push(Task::Scanned(scanned));
             }
-            Task::Scanned(scanned) => self.handle(Event::Scanned(scanned)),
+            Task::Scanned(scanned) => {
+                self.n_scanned += u32::from(scanned.part.is_some());
+                self.handle(Event::Scanned(scanned));
+            }
             Task::Deliver(delivery) => self.call(delivery),
             Task::Decided(delivery) => self.commit(*delivery),
             Task::Delivered(key, id, result) => {
@@ -729,20 +740,19 @@ impl World {
     /// Nothing more happens from outside. Where no hint was lost, no scan is needed.
     fn rest(&mut self) {
         self.deadly = None;
-        let mut n_scans = 0;
+        self.is_unclear = false;
+        self.n_scanned = 0;
         for _ in 0..1_000 {
             self.poll();
             while self.has_work() {
-                n_scans += self.tasks.iter().filter(|task| task.is_scan()).count();
                 self.work_for_rest();
                 self.poll();
             }
-            // Each scan is counted several times over.
             let is_still = self
                 .queue
                 .wakes_at()
                 .is_none_or(|at| at > self.now.instant + STILL);
-            if is_still && (self.has_all_hints || n_scans > 20) {
+            if is_still && (self.has_all_hints || self.n_scanned >= SCANS) {
                 return;
             }
             let wakes_at = self.queue.wakes_at().unwrap_or(self.now.instant);
