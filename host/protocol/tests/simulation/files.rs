@@ -94,8 +94,8 @@ pub(crate) struct World {
     writing: HashMap<Arc<str>, OwnWrite>,
     /// How coarse the times of files are taken to be.
     tick: Duration,
-    /// The files that were closed or moved in since time last passed.
-    just_closed: HashSet<Arc<str>>,
+    /// How files were when they were closed or moved in, since time last passed.
+    just_closed: HashSet<FileStamp>,
     /// Hints are never lost in this life, so that nothing needs a scan in the end.
     has_all_hints: bool,
     /// Files cannot be looked at now and then. The next scan finds what was missed.
@@ -280,7 +280,7 @@ impl World {
             self.handle(event);
         }
         if hint == FileHint::Whole {
-            self.just_closed.insert(Arc::clone(path));
+            self.just_closed.extend(self.tree.get(path));
         }
         let is_covered = covers(path);
         self.handle(Event::Hinted {
@@ -327,6 +327,10 @@ impl World {
         }
         write.after = self.tree.get(path).copied();
         self.hint(path, FileHint::Whole);
+        // It is known by its end, not by its hint.
+        if let Some(stamp) = &write.after {
+            self.just_closed.remove(stamp);
+        }
         write
     }
 
@@ -461,8 +465,9 @@ impl World {
             "seed {seed}: delivered twice: {delivery:?}"
         );
         self.check_against_own_writes(&delivery);
-        let kind = delivery.event.kind;
-        if kind != EventKind::Deleted && self.just_closed.contains(&delivery.event.path) {
+        let changes = delivery.event.changes().into_iter();
+        let mut stamps = changes.filter_map(|change| change.stamp);
+        if stamps.any(|stamp| self.just_closed.contains(&stamp)) {
             self.count("told at once");
         }
         self.disk.journal.insert(delivery.id);
@@ -757,6 +762,7 @@ impl World {
             }
             let wakes_at = self.queue.wakes_at().unwrap_or(self.now.instant);
             let time = wakes_at.saturating_duration_since(self.now.instant);
+            self.just_closed.clear();
             self.now.instant += time;
             self.now.wall = self.now.wall.saturating_add(time);
         }
