@@ -292,6 +292,9 @@ impl DeliveredFiles {
     }
 
     fn difference(&self, observed: &ObservedFiles, path: &Arc<str>) -> Difference {
+        if observed.is_unverified(path) {
+            return Difference::None;
+        }
         let known = self.stamps.get(path).copied();
         let found = observed.get(path).copied().filter(|_| self.covers(path));
         let (kind, here) = match (known, found) {
