@@ -4,7 +4,7 @@
 //! looks some time apart. One that its writer closed, or that was moved in, counts as soon
 //! as no later change can hide behind the same times, and is looked at again later.
 //!
-//! Why: docs/decisions/63-closed-files-count-at-once.md
+//! Why: docs/decisions/64-closed-files-count-at-once.md
 
 mod room;
 #[cfg(test)]
