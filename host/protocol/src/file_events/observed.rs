@@ -303,7 +303,8 @@ impl ObservedFiles {
         self.look_at(path, if next > now { next } else { now + QUIET });
     }
 
-    /// Takes note that a file is as it is known.
+    /// Takes note that a file is as it is known. One that became so lately is looked at once
+    /// more: it may be written without a hint.
     fn rests(&mut self, now: Instant, path: &Arc<str>) {
         let Some(unsettled) = self.unsettled.get(path) else {
             return;
