@@ -1,5 +1,7 @@
 //! `syft-host access`: who may do what, by the rules in a tree.
 
+mod asked;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 

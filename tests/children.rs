@@ -109,6 +109,12 @@ fn what_it_says_is_bounded() {
 }
 
 #[test]
+fn no_file_gives_it_other_rights() {
+    let ended = run(&place(), "grep NoNewPrivs /proc/self/status");
+    assert_eq!(text(&ended.stdout).trim(), "NoNewPrivs:\t1");
+}
+
+#[test]
 fn limits_are_in_force() {
     let place = place();
     let limits = ChildLimits {

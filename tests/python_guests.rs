@@ -214,7 +214,7 @@ fn compare(program: &Path, behaviour: &str, arguments: &[&Path]) {
         return;
     };
     let site = Site::new();
-    let host = Host::start(&site, program, &[]);
+    let host = Host::start(&site, program, &["--allow-all-requested"]);
     compare_at(python, &site, &host, program, behaviour, arguments);
 }
 

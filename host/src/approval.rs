@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::quoted;
 use syft_manifest::{
-    Files, Grants, Http, HttpGrants, HttpOrigin, Manifest, VariableName, WantedSecret,
+    AccessGrants, Files, Grants, Http, HttpGrants, HttpOrigin, Manifest, VariableName, WantedRules,
+    WantedSecret,
 };
 use syft_protocol::grant::PathPattern;
 
@@ -28,6 +29,8 @@ pub struct ApprovalFlags {
     pub allow_http: Vec<HttpOrigin>,
     /// Approve these secrets, in the way in which the app asks for them.
     pub allow_secret: Vec<VariableName>,
+    /// Approve the access rules of these files in the app's own folder.
+    pub allow_access: Vec<String>,
     /// Deny these, whatever is approved.
     pub deny: Vec<PathPattern>,
 }
@@ -38,11 +41,14 @@ impl ApprovalFlags {
     }
 
     fn is_about_parts(&self) -> bool {
-        self.is_about_files() || !self.allow_http.is_empty() || !self.allow_secret.is_empty()
+        self.is_about_files()
+            || !self.allow_http.is_empty()
+            || !self.allow_secret.is_empty()
+            || !self.allow_access.is_empty()
     }
 
     /// Returns what these approve by name.
-    fn parts(&self, manifest: &Manifest) -> (Files, Http, Vec<WantedSecret>) {
+    fn parts(&self, manifest: &Manifest) -> Parts {
         let files = Files {
             read: self.allow_read.clone(),
             write: self.allow_write.clone(),
@@ -60,7 +66,36 @@ impl ApprovalFlags {
             .filter(is_allowed)
             .cloned()
             .collect();
-        (files, http, secrets)
+        let is_allowed = |rules: &&WantedRules| {
+            let mut allowed = self.allow_access.iter();
+            allowed.any(|path| path == rules.path())
+        };
+        let access = manifest.access.iter().filter(is_allowed).cloned().collect();
+        Parts {
+            files,
+            http,
+            secrets,
+            access,
+        }
+    }
+}
+
+/// What is approved of a manifest.
+struct Parts {
+    files: Files,
+    http: Http,
+    secrets: Vec<WantedSecret>,
+    access: Vec<WantedRules>,
+}
+
+impl Parts {
+    fn all_of(manifest: &Manifest) -> Self {
+        Self {
+            files: manifest.files.clone(),
+            http: manifest.http.clone(),
+            secrets: manifest.secrets.clone(),
+            access: manifest.access.clone(),
+        }
     }
 }
 
@@ -125,39 +160,49 @@ pub fn approve(
     if manifest.secrets.is_empty() && !flags.allow_secret.is_empty() {
         ui.status("note: the app asks for no secrets, so there is nothing to allow");
     }
-    let wants_any = wants_files || wants_http || !manifest.secrets.is_empty();
+    if manifest.access.is_empty() && !flags.allow_access.is_empty() {
+        ui.status("note: the app asks for no access rules, so there is nothing to allow");
+    }
+    let wants_any = !wishes(manifest).is_empty();
     let is_all = flags.allow_all_requested
         || (wants_any && !flags.is_about_parts() && {
             approvals.contain(digest) || ask(ui, name, manifest, digest, approvals)?
         });
-    let (approved, approved_http, secrets) = if is_all {
-        let Manifest {
-            files,
-            http,
-            secrets,
-            ..
-        } = manifest.clone();
-        (files, http, secrets)
+    let approved = if is_all {
+        Parts::all_of(manifest)
     } else {
         flags.parts(manifest)
     };
-    tell_refused(ui, manifest, &secrets);
+    tell_refused(ui, manifest, &approved);
     let grants = Grants {
         requested: manifest.files.clone(),
-        approved,
+        approved: approved.files,
         denied: flags.deny.clone(),
         http: HttpGrants {
             requested: manifest.http.clone(),
-            approved: approved_http,
+            approved: approved.http,
         },
-        secrets,
+        secrets: approved.secrets,
+        access: AccessGrants {
+            requested: manifest.access.clone(),
+            approved: approved.access,
+        },
     };
     Ok(Approved { grants, is_all })
 }
 
-/// Says which secrets the app does not get, and what would allow them.
-fn tell_refused(ui: Ui, manifest: &Manifest, allowed: &[WantedSecret]) {
-    let refused = (manifest.secrets.iter()).filter(|secret| !allowed.contains(secret));
+/// Says which secrets and access rules the app does not get, and what would allow them.
+fn tell_refused(ui: Ui, manifest: &Manifest, allowed: &Parts) {
+    let refused = (manifest.access.iter()).filter(|rules| !allowed.access.contains(rules));
+    for path in refused.map(WantedRules::path) {
+        ui.status(&format!(
+            "note: the app asks for access rules in {path} and does not get them"
+        ));
+        ui.status(&format!(
+            "hint: to allow them, run the app with: --allow-access {path}"
+        ));
+    }
+    let refused = (manifest.secrets.iter()).filter(|secret| !allowed.secrets.contains(secret));
     for WantedSecret { name, .. } in refused {
         ui.status(&format!(
             "note: the app asks for the secret {name} and does not get it"
@@ -217,6 +262,7 @@ fn asked_for(manifest: &Manifest) -> String {
         ("files", manifest.files.need_approval()),
         ("HTTP requests", !manifest.http.allow.is_empty()),
         ("secrets", !manifest.secrets.is_empty()),
+        ("access rules", !manifest.access.is_empty()),
     ];
     let kinds = kinds.into_iter().filter(|(_, is_wanted)| *is_wanted);
     let kinds: Vec<&str> = kinds.map(|(kind, _)| kind).collect();
@@ -261,6 +307,11 @@ fn wishes(manifest: &Manifest) -> Vec<Wish> {
         words: secret.words(),
         option: "--allow-secret",
         what: secret.name.to_string(),
+    }));
+    wishes.extend(manifest.access.iter().map(|rules| Wish {
+        words: rules.words(),
+        option: "--allow-access",
+        what: rules.path().to_owned(),
     }));
     wishes
 }

@@ -209,6 +209,7 @@ impl PreparedApp {
         let setup = ServerSetup {
             datasites: config.datasites.clone(),
             folder,
+            access: self.grants.access.clone(),
             options: options.clone(),
         };
         let server = Server::new(app, setup).await;

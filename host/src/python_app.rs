@@ -27,7 +27,8 @@ use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::{plain, quoted};
 use syft_manifest::{
-    HttpOrigin, Limits, Manifest, Problem, ProgramMemory, VariableName, WantedSecret, section,
+    HttpOrigin, Limits, Manifest, Problem, ProgramMemory, VariableName, WantedRules, WantedSecret,
+    section,
 };
 use syft_protocol::grant::PathPattern;
 
@@ -36,7 +37,7 @@ use crate::config::Overrides;
 use crate::error::CommandError;
 use crate::ui::Ui;
 use analysis::Analysis;
-use cache::Kept;
+use cache::{Kept, Said};
 use draft::Draft;
 use stage::{Plan, Reason, Stage, environment};
 use syft_runtime::child::End;
@@ -122,19 +123,18 @@ pub(crate) fn build_app(
     let kept = match cache::read(&wasm)? {
         Some(kept) => kept,
         None => {
-            let app_name = build(ui, &draft, program)?;
+            let said = build(ui, &draft, program)?;
             let component = fs::read(stage.component())?;
-            cache::put(&wasm, &stage.component(), &app_name)?;
-            Kept {
-                component,
-                app_name,
-            }
+            cache::put(&wasm, &stage.component(), &said)?;
+            Kept { component, said }
         }
     };
     // The name as it was when the program ran: its text may not show it.
-    let name = kept.app_name;
-    let component = kept.component;
-    let manifest = fill(draft.manifest, &name, draft.analysis.description.as_deref())?;
+    let Kept { component, said } = kept;
+    let name = said.app_name;
+    let mut manifest = draft.manifest;
+    take_rules(ui, &mut manifest, &said.rules);
+    let manifest = fill(manifest, &name, draft.analysis.description.as_deref())?;
     let component = section::embed(&component, &manifest.to_section())?;
     expect_loadable(&component)?;
     Ok(BuiltApp {
@@ -156,19 +156,40 @@ fn expect_loadable(component: &[u8]) -> Result<(), CommandError> {
     Err(CommandError::new(message).hint("leave packages out that the program does not need"))
 }
 
-/// Builds the component, and returns the name that the program gave its app.
-fn build(ui: Ui, draft: &Draft, program: &PythonProgram) -> Result<String, CommandError> {
+/// Has a program ask for the access rules that it wrote at its start, unless its manifest asks for
+/// others.
+fn take_rules(ui: Ui, manifest: &mut Manifest, written: &BTreeMap<String, String>) {
+    if !manifest.access.is_empty() {
+        return;
+    }
+    for (path, text) in written {
+        match WantedRules::new(path, text) {
+            Ok(rules) => manifest.access.push(rules),
+            Err(problem) => ui.status(&format!(
+                "note: access rules that the program writes are left out: {}",
+                problem.message
+            )),
+        }
+    }
+}
+
+/// Builds the component, and returns what the program said of itself.
+fn build(ui: Ui, draft: &Draft, program: &PythonProgram) -> Result<Said, CommandError> {
     let (tools, stage) = (&draft.tools, &draft.stage);
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
     tools.install(&draft.requirements, &draft.wheels, &stage.packages())?;
     stage.give_way()?;
     componentize(ui, tools, stage, program)?;
-    if let Some(plan) = stage.plan()? {
-        say_why(ui, program, &plan);
+    let plan = stage.plan()?;
+    if let Some(plan) = &plan {
+        say_why(ui, program, plan);
         componentize(ui, tools, stage, program)?;
     }
-    stage.app_name()
+    Ok(Said {
+        app_name: stage.app_name()?,
+        rules: plan.map(|plan| plan.rules).unwrap_or_default(),
+    })
 }
 
 fn say_why(ui: Ui, program: &PythonProgram, plan: &Plan) {
@@ -179,22 +200,6 @@ fn say_why(ui: Ui, program: &PythonProgram, plan: &Plan) {
     ));
     for Reason { what, line } in plan.reasons.iter().take(MAX_SHOWN) {
         ui.status(&quoted(&format!("{line} {what}")));
-    }
-    show_rules(ui, &plan.rules);
-}
-
-/// Shows the access rules that a program writes.
-fn show_rules(ui: Ui, rules: &BTreeMap<String, String>) {
-    const MAX_LINES: usize = 30;
-    for (path, text) in rules {
-        ui.status("note: the program writes access rules, which only you can; they say");
-        for line in text.lines().take(MAX_LINES) {
-            ui.status(&quoted(line));
-        }
-        let path = plain(path);
-        ui.status(&format!(
-            "hint: to let them hold, put them into app_data/NAME/{path}"
-        ));
     }
 }
 

@@ -47,6 +47,7 @@ fn other_spellings_of_addresses_are_refused() {
     let site = Site::new();
     let host = start(&site, &[]);
     let port = SERVER.port;
+    let mut n_refused = 0;
     for (authority, error) in [
         ("0x7f.1", "InvalidUrl"),
         ("127.1", "InvalidUrl"),
@@ -66,8 +67,17 @@ fn other_spellings_of_addresses_are_refused() {
     ] {
         let answer = send(&host, &format!("http://{authority}:{port}/spelled"));
         assert_eq!(answer["error"], error, "{authority}: {answer}");
+        n_refused += usize::from(error == "NotAllowed");
     }
     assert!(SERVER.asked("/spelled").is_empty());
+    // The owner sees each that is an address, with what would allow it.
+    let allowing = format!("allow = [\"http://169.254.169.254:{port}\"]");
+    wait_for_line(&host, &json_text(&allowing));
+    let log = host.log();
+    let refused = log
+        .iter()
+        .filter(|line| line["message"] == "HTTP request refused");
+    assert_eq!(refused.count(), n_refused);
 }
 
 /// A redirect is a request like any other.

@@ -160,6 +160,9 @@ def calls_leave_the_same_behind(program):
         path = put(RPC, endpoint, message["id"], json.dumps(message).encode())
         their, our = theirs(app, endpoint, message), shown(read(path))
         assert our == their and our[0] in (200, 400), (endpoint, body, our, their)
+    # The host's begins with a comment that says where it comes from.
+    rules = Path("public", "syft.pub.yaml")
+    assert (RPC.parent / rules).read_text().endswith((app.app_dir / rules).read_text())
 
 
 @behaviour

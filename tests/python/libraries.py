@@ -21,6 +21,7 @@ def each_library_does_something():
     assert answer_of("jinja2", {"names": ["Ada", "<b>"]}) == (
         "1 Ada;2 &lt;b&gt;;<p>Ada, &lt;b&gt;</p>"
     )
+    assert answer_of("flask", {}) == "<p>7 &amp; more</p>"
     assert told("requests") == told("httpx") == {"name": "Ada"}
 
 

@@ -29,7 +29,9 @@ database.commit()
 
 box = SyftEvents("app")
 (box.app_dir / "public").mkdir(exist_ok=True, parents=True)
-(box.app_dir / "public" / "syft.pub.yaml").write_text("rules:\n- pattern: '**'\n")
+(box.app_dir / "public" / "syft.pub.yaml").write_text(
+    "rules:\n- pattern: '**'\n  access: {read: ['*']}\n"
+)
 
 history = []
 calls = Counter()

@@ -91,7 +91,8 @@ fn every_change_is_an_event() {
         (
             "made and deleted",
             |public| {
-                write(&public.join("f"), "7");
+                // An empty file is not delivered at once.
+                write(&public.join("f"), "");
                 fs::remove_file(public.join("f")).unwrap();
             },
             &[],
@@ -236,6 +237,27 @@ fn a_file_is_delivered_when_it_is_whole() {
     drop(file);
     let events = delivered(&site, &host);
     assert_eq!(events.last().unwrap()["text"], "first second");
+}
+
+/// An empty file is delivered when it has rested, so what is delivered at once comes before.
+#[test]
+fn a_file_that_was_closed_is_delivered_at_once() {
+    let site = Site::new();
+    fs::create_dir_all(site.own("public")).unwrap();
+    let host = start(&site, ALL, PUBLIC, &[]);
+    for round in 0..10 {
+        site.write(&format!("public/empty-{round}"), "");
+        site.write(&format!("public/whole-{round}"), "x");
+    }
+    let events = delivered_briefly(&site, &host);
+    let at = |what: &str, round| {
+        let name = format!("created public/{what}-{round}");
+        events.iter().position(|event| *event == name).unwrap()
+    };
+    // A machine that is busy elsewhere may take longer than files rest.
+    let is_before = |round: &i32| at("whole", *round) < at("empty", *round);
+    assert!((0..10).any(|round| is_before(&round)), "{events:?}");
+    assert_eq!(events.len(), 20, "each once: {events:?}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 """Access rules that a program writes for its own folder.
 
 Who may read and write in a datasite is for its owner to say, so no app writes rules. A program of
-SyftEvent that does is not to fail for it: in a call what it writes goes nowhere, and the build
-shows it, for the owner to put there.
+SyftEvent that does is not to fail for it: in a call what it writes goes nowhere. What it has written
+while its component was built, the app asks its owner for.
 """
 
 import builtins
@@ -13,7 +13,7 @@ from syft_guest import host, log, start
 
 _NAMES = ("syft.pub.yaml", "syftperm.yaml")
 MAX_FILES = 8
-MAX_TEXT = 2_000
+MAX_TEXT = 4_096
 
 # Where the program has written rules while its component was built.
 _written = []
@@ -25,7 +25,7 @@ def written():
     for path in _written[:MAX_FILES]:
         try:
             with open(path, encoding="utf-8", errors="replace") as file:
-                found[start.in_own_folder(path)] = file.read(MAX_TEXT)
+                found[start.in_own_folder(path)] = file.read(MAX_TEXT + 1)
         except (OSError, ValueError):
             continue
     return found

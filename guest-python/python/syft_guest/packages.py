@@ -19,10 +19,13 @@ MAX_LINES = 200
 _USUAL = {
     "anthropic": "anthropic",
     "bs4": "beautifulsoup4",
+    "cachetools": "cachetools",
+    "click": "click",
     "dateutil": "python-dateutil",
     "dotenv": "python-dotenv",
     "fastapi": "fastapi",
     "fastsyftbox": "fastsyftbox",
+    "flask": "flask",
     "httpx": "httpx",
     "jinja2": "jinja2",
     "ollama": "ollama",
@@ -32,7 +35,10 @@ _USUAL = {
     "rich": "rich",
     "sqlalchemy": "sqlalchemy",
     "starlette": "starlette",
+    "tabulate": "tabulate",
     "tenacity": "tenacity",
+    "tinydb": "tinydb",
+    "tqdm": "tqdm",
     "typer": "typer",
 }
 

@@ -2,7 +2,7 @@
 
 use syft_protocol::grant::PathPattern;
 
-use crate::manifest::{Files, Http, WantedSecret};
+use crate::manifest::{Files, Http, WantedRules, WantedSecret};
 
 /// What an app asks for and what of it the owner approved.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +17,25 @@ pub struct Grants {
     pub http: HttpGrants,
     /// The secrets that it gets: those that it asks for and the owner approved.
     pub secrets: Vec<WantedSecret>,
+    /// The access rules of its own folder.
+    pub access: AccessGrants,
+}
+
+/// The access rules that an app asks for, and which of them the owner approved.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AccessGrants {
+    /// What the app's manifest asks for.
+    pub requested: Vec<WantedRules>,
+    /// What the owner approved. Only what is in both is written.
+    pub approved: Vec<WantedRules>,
+}
+
+impl AccessGrants {
+    /// Returns the rules that the app asks for, each with whether it is granted.
+    pub fn decided(&self) -> impl Iterator<Item = (&WantedRules, bool)> {
+        let decide = |rules| (rules, self.approved.contains(rules));
+        self.requested.iter().map(decide)
+    }
 }
 
 /// The HTTP requests that an app asks to send, and which of them the owner approved.

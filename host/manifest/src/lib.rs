@@ -27,13 +27,13 @@ mod variable;
 pub mod worlds;
 
 pub use digest::Digest;
-pub use grants::{Grants, HttpGrants};
+pub use grants::{AccessGrants, Grants, HttpGrants};
 pub use ip_scope::IpScope;
 pub use limits::Limits;
 pub use manifest::{
     Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Problem,
-    ProgramMemory, SEQUENCE, SecretHeader, WantedSecret, may_carry_secrets, parse_version, schema,
-    section,
+    ProgramMemory, SEQUENCE, SecretHeader, WantedRules, WantedSecret, may_carry_secrets,
+    parse_version, schema, section,
 };
 pub use origin::{HttpHost, HttpMethod, HttpOrigin, OriginError};
 pub use secret_value::SecretValue;

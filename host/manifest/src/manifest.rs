@@ -5,6 +5,7 @@
 //! as much of it as they like, and a component without a manifest answers requests
 //! and nothing else.
 
+mod access_rules;
 mod check;
 mod diagnostic;
 mod http;
@@ -24,6 +25,7 @@ use crate::variable::VariableName;
 use syft_protocol::address::{AddressError, AppName};
 use syft_protocol::grant::PathPattern;
 
+pub use access_rules::WantedRules;
 pub use check::Problem;
 pub use check::{SEQUENCE, parse_version};
 pub use diagnostic::Diagnostic;
@@ -60,6 +62,8 @@ pub struct Manifest {
     pub http: Http,
     /// The secrets that it asks for.
     pub secrets: Vec<WantedSecret>,
+    /// The access rules that it asks for, for its own folder, in the order of their paths.
+    pub access: Vec<WantedRules>,
     /// What it wants of its memory between calls: the SDKs of some languages keep it.
     pub memory: Option<ProgramMemory>,
     /// What it says it needs.
@@ -218,7 +222,9 @@ impl Manifest {
             asked.flat_map(|(list, pattern)| patterns::warnings(list, pattern, &self.files));
         let of_http = self.http.allow.iter().filter_map(http::warning);
         let of_secrets = self.secrets.iter().filter_map(secrets::warning);
-        of_files.chain(of_http).chain(of_secrets).collect()
+        let of_access = self.access.iter().filter_map(access_rules::warning);
+        let of_others = of_secrets.chain(of_access);
+        of_files.chain(of_http).chain(of_others).collect()
     }
 }
 

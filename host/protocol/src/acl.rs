@@ -69,6 +69,7 @@ mod glob;
 mod matcher;
 mod score;
 mod template;
+mod words;
 mod work;
 
 use std::cmp::Reverse;

@@ -42,6 +42,12 @@ const OWN: &str = "\
 # not once you have edited it: then it is yours.
 # ";
 
+/// The beginning of rules that an app asks for and its owner has approved, as [`OWN`].
+const ASKED: &str = "\
+# Written by syft-host, as the app asks and you have approved. If the app asks for others, and you
+# approve them, this is written anew; but not once you have edited it: then it is yours.
+# ";
+
 /// The most rules and bytes that are written. Of an app that needs more the rules are those
 /// of the release: all who judge them read as much as this.
 const MOST_RULES: usize = 900;
@@ -82,13 +88,18 @@ rules:
     }
 }
 
+/// Returns the rules that an app asks for, as the host writes them.
+pub fn asked_rules(text: &str) -> String {
+    format!("{ASKED}{}\n{text}", digest(text))
+}
+
 /// Tells whether this host has written rules and nobody has edited them since.
 pub fn is_unedited(rules: &[u8]) -> bool {
     let Ok(rules) = std::str::from_utf8(rules) else {
         return false;
     };
-    let own = rules
-        .strip_prefix(OWN)
+    let own = (rules.strip_prefix(OWN))
+        .or_else(|| rules.strip_prefix(ASKED))
         .and_then(|rest| rest.split_once('\n'));
     rules == RELEASED_RPC_RULES || own.is_some_and(|(known, rest)| known == digest(rest))
 }

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::time::{ClockId, clock_gettime};
+use syft_manifest::AccessGrants;
 use syft_protocol::address::Address;
 use syft_protocol::inbox::{self, Inbox, InboxLimits};
 use syft_protocol::now::Now;
@@ -61,6 +62,8 @@ pub struct ServerSetup {
     pub datasites: PathBuf,
     /// What the host keeps for the app.
     pub folder: PrivateFolder,
+    /// The access rules that it asks for.
+    pub access: AccessGrants,
     /// How apps are served.
     pub options: ServeOptions,
 }

@@ -37,6 +37,7 @@ use syft_protocol::address::{AppName, Datasite, Folder};
 
 pub(crate) use cursor::Cursor;
 use folders::Folders;
+pub use prepare::write_access_rules;
 pub use read::{OpenedRequest, RequestFile};
 pub use scan::{EndpointScan, ScanFilter, SkippedEntries, TreeScan};
 pub use sweep::Sweep;

@@ -92,7 +92,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
     env: Vec<(VariableName, String)>,
 
-    /// Allow all that the app asks for: files, HTTP requests, secrets and limits
+    /// Allow all that the app asks for: files, HTTP requests, secrets, access rules and limits
     #[arg(long, help_heading = "Files, HTTP and secrets")]
     allow_all_requested: bool,
 
@@ -112,6 +112,11 @@ pub(super) struct RunArgs {
     /// given more than once
     #[arg(long, value_name = "NAME", value_parser = VariableName::parse, help_heading = "Files, HTTP and secrets")]
     allow_secret: Vec<VariableName>,
+
+    /// Allow these access rules of the app's own folder, if it asks for them, by the path of their
+    /// file in it; may be given more than once
+    #[arg(long, value_name = "PATH", help_heading = "Files, HTTP and secrets")]
+    allow_access: Vec<String>,
 
     /// Deny the app these files and everything below them, whatever else is allowed
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files, HTTP and secrets")]
@@ -240,6 +245,7 @@ impl RunArgs {
             allow_write: self.allow_write.clone(),
             allow_http: self.allow_http.clone(),
             allow_secret: self.allow_secret.clone(),
+            allow_access: self.allow_access.clone(),
             deny: self.deny.clone(),
         }
     }

@@ -154,6 +154,7 @@ impl<'f> Candidate<'f> {
                 files: manifest.files.clone(),
                 http: manifest.http.clone(),
                 secrets: manifest.secrets.clone(),
+                access: manifest.access.clone(),
                 limits: manifest.limits.clone(),
                 ..Manifest::default()
             },

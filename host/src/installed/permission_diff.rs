@@ -3,7 +3,7 @@
 //! Why: docs/decisions/40-an-approval-is-a-set.md
 
 use syft_manifest::units::{show_size, show_time};
-use syft_manifest::{Http, Limits, Manifest, ManifestLimits, WantedSecret};
+use syft_manifest::{Http, Limits, Manifest, ManifestLimits, WantedRules, WantedSecret};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -49,6 +49,7 @@ pub fn added_permissions(
     }
     added.extend(added_http(&approved.http, &asked.http));
     added.extend(added_secrets(&approved.secrets, &asked.secrets));
+    added.extend(added_access(&approved.access, &asked.access));
     added.extend(added_limits(&approved.limits, &asked.limits));
     added
 }
@@ -71,6 +72,13 @@ fn added_http(approved: &Http, asked: &Http) -> Vec<String> {
 fn added_secrets(approved: &[WantedSecret], asked: &[WantedSecret]) -> Vec<String> {
     let added = asked.iter().filter(|secret| !approved.contains(secret));
     added.map(WantedSecret::in_words).collect()
+}
+
+/// Rules are covered where they are the very same in the same file.
+fn added_access(approved: &[WantedRules], asked: &[WantedRules]) -> Vec<String> {
+    let added = asked.iter().filter(|rules| !approved.contains(rules));
+    let in_words = |rules: &WantedRules| format!("{} {}", rules.words(), rules.path());
+    added.map(in_words).collect()
 }
 
 fn added_limits(approved: &ManifestLimits, asked: &ManifestLimits) -> Vec<String> {
@@ -175,6 +183,15 @@ mod tests {
                 "[http]\nallow = ['https://a.example']\n\
                  [secrets.A]\nsend-to = 'https://a.example'\nheader = 'X-A'\nformat = '{}'",
                 &[],
+            ),
+            (
+                "[access]\n'a/syft.pub.yaml' = 'rules: []'\n'syft.pub.yaml' = 'rules: []'",
+                "[access]\n'a/syft.pub.yaml' = 'rules: []'\n'syft.pub.yaml' = \"\"\"\nrules:\n\
+                 - {pattern: 'x/**', access: {read: [bob@x.org]}}\n\"\"\"",
+                &[
+                    "let others into its own folder (x/**: bob@x.org may read · **: nobody but the \
+                   owner) by syft.pub.yaml",
+                ],
             ),
             ("", "[limits]\ntime = '10s'\nmemory = '64MiB'", &[]),
             (

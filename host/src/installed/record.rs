@@ -49,8 +49,8 @@ pub struct InstalledRelease {
     pub signed_sha256: Digest,
     /// When it was installed, or came here.
     pub since: Timestamp,
-    /// What it gets of what it asks for: `files`, `http`, `secrets` and `limits` of a manifest, and no
-    /// other keys.
+    /// What it gets of what it asks for: `files`, `http`, `secrets`, `access` and `limits` of a manifest,
+    /// and no other keys.
     pub approved: Manifest,
     /// What the owner denies it, whatever was approved.
     pub denied: Vec<PathPattern>,

@@ -1,7 +1,7 @@
 //! Serves a program without building it: its files come to a component that was built of the
 //! interpreter and its packages alone, and is the same whatever the program says.
 //!
-//! Why: docs/decisions/62-a-program-apart-from-its-component.md
+//! Why: docs/decisions/63-a-program-apart-from-its-component.md
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,11 +15,12 @@ use syft_manifest::sanitize::plain;
 use syft_manifest::{Digest, Files, Grants, Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 
+use super::cache::Said as Kept;
 use super::draft::Draft;
 use super::program_files::ProgramFiles;
 use super::report::Report;
 use super::stage::add_files;
-use super::{ENDLESS, ProgramInputs, PythonProgram, cache, expect_loadable, fill, show_rules};
+use super::{ENDLESS, ProgramInputs, PythonProgram, cache, expect_loadable, fill, take_rules};
 use crate::asking::Asking;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -84,7 +85,7 @@ pub(crate) async fn make_ready(
     let base = base(ui, &draft)?;
     expect_loadable(&base)?;
     let files = ProgramFiles::copy(&draft, program, inputs)?;
-    let digest = digest(&base, &draft.manifest, &files)?;
+    let sources = digest(&base, &files)?;
     let trial = Trial {
         ui,
         config,
@@ -100,12 +101,14 @@ pub(crate) async fn make_ready(
         hostcall_bytes: MAX_SAID,
         ..limits
     };
-    let asking = Asking::begin(&config.asking(), &digest).await;
+    let asking = Asking::begin(&config.asking(), &sources).await;
     let asking = asking.map_err(|error| CommandError::new(error.to_string()))?;
-    let name = trial.run(base.clone(), limits).await?;
+    let (name, rules) = trial.run(base.clone(), limits).await?;
     drop(asking);
-    let description = draft.analysis.description.as_deref();
-    let manifest = fill(draft.manifest, &name, description)?;
+    let mut manifest = draft.manifest;
+    take_rules(ui, &mut manifest, &rules);
+    let manifest = fill(manifest, &name, draft.analysis.description.as_deref())?;
+    let digest = with_manifest(&sources, &manifest);
     Ok(ApartApp {
         base,
         files,
@@ -144,18 +147,25 @@ fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
         return Err(CommandError::new(format!("{base} does not build: {why}")));
     }
     let component = std::fs::read(stage.component())?;
-    cache::put(&wasm, &stage.component(), "")?;
+    cache::put(&wasm, &stage.component(), &Kept::default())?;
     Ok(component)
 }
 
-fn digest(base: &[u8], manifest: &Manifest, files: &ProgramFiles) -> Result<Digest, CommandError> {
+/// Returns the digest of what is served, with what it asks for: a program may compute the access
+/// rules that it writes.
+fn with_manifest(sources: &Digest, manifest: &Manifest) -> Digest {
+    let hash = Sha256::new().chain_update(sources.as_str());
+    let hash = hash.chain_update(manifest.to_section());
+    Digest::from(&hash.finalize().into())
+}
+
+fn digest(base: &[u8], files: &ProgramFiles) -> Result<Digest, CommandError> {
     let mut hash = Sha256::new();
     let mut add = |part: &[u8]| {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     };
     add(Digest::of(base).as_str().as_bytes());
-    add(&manifest.to_section());
     add_files(&files.path(), &mut add)?;
     Ok(Digest::from(&hash.finalize().into()))
 }
@@ -169,8 +179,13 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Puts what was found out beside the program's files, and returns the name of the app.
-    async fn run(&self, base: Vec<u8>, limits: Limits) -> Result<String, CommandError> {
+    /// Puts what was found out beside the program's files, and returns the name of the app and the
+    /// access rules that the program wrote, by their paths.
+    async fn run(
+        &self,
+        base: Vec<u8>,
+        limits: Limits,
+    ) -> Result<(String, BTreeMap<String, String>), CommandError> {
         let outcome = self.outcome(base, limits).await?;
         let said = outcome.map_err(|outcome| self.explain(&outcome))?;
         let said = serde_json::from_slice(&said);
@@ -183,7 +198,6 @@ impl Trial<'_> {
                 unread,
                 plan,
             } => {
-                show_rules(self.ui, &rules);
                 for name in unread {
                     let name = plain(&name);
                     self.ui.status(&format!(
@@ -195,7 +209,7 @@ impl Trial<'_> {
                 let plan = BASE64.decode(plan.as_bytes());
                 let plan = plan.map_err(|error| self.wrong(&error.to_string()))?;
                 self.files.put_plan(&plan)?;
-                Ok(app)
+                Ok((app, rules))
             }
         }
     }

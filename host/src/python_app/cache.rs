@@ -1,5 +1,6 @@
 //! Components that were built before, by the digest of all that went into them.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
 use syft_manifest::private_dir;
 
 use super::tools;
@@ -19,8 +21,8 @@ const BOUNDS: CacheBounds = CacheBounds {
     age: Duration::from_secs(30 * 24 * 60 * 60),
 };
 
-/// What the name of the app lies in, beside the component.
-const NAME: &str = "name";
+/// What the program said lies in, beside the component.
+const SAID: &str = "json";
 
 /// What they lock who build it.
 const LOCK: &str = "lock";
@@ -28,8 +30,16 @@ const LOCK: &str = "lock";
 /// A component that was built before.
 pub(super) struct Kept {
     pub(super) component: Vec<u8>,
-    /// The name that the program gave its app.
+    pub(super) said: Said,
+}
+
+/// What a program said of itself while it was built.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Said {
+    /// The name that it gave its app.
     pub(super) app_name: String,
+    /// The access rules that it wrote, by their paths in its own folder.
+    pub(super) rules: BTreeMap<String, String>,
 }
 
 /// Returns the folder of them all.
@@ -57,13 +67,10 @@ pub(super) fn alone(path: &Path) -> Result<File, CommandError> {
 /// # Errors
 /// It cannot be read.
 pub(super) fn read(path: &Path) -> Result<Option<Kept>, CommandError> {
-    let name = path.with_extension(NAME);
+    let said = path.with_extension(SAID);
     let found = fs::read(path).and_then(|component| {
-        let app_name = fs::read_to_string(&name)?;
-        Ok(Kept {
-            component,
-            app_name,
-        })
+        let said = serde_json::from_slice(&fs::read(&said)?)?;
+        Ok(Kept { component, said })
     });
     match found {
         Ok(kept) => {
@@ -77,10 +84,10 @@ pub(super) fn read(path: &Path) -> Result<Option<Kept>, CommandError> {
 }
 
 /// Moves a component there.
-pub(super) fn put(path: &Path, component: &Path, name: &str) -> Result<(), CommandError> {
+pub(super) fn put(path: &Path, component: &Path, said: &Said) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
-    private_dir::write(&path.with_extension(NAME), name.as_bytes())?;
+    private_dir::write(&path.with_extension(SAID), &serde_json::to_vec(said)?)?;
     // Both are below one folder, so this is one step.
     fs::rename(component, path)?;
     Ok(())

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use syft_manifest::clock::now;
-use syft_manifest::{Digest, Grants, HttpGrants, Limits, Manifest, WantedSecret};
+use syft_manifest::{AccessGrants, Digest, Grants, HttpGrants, Limits, Manifest, WantedSecret};
 use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -92,6 +92,10 @@ impl AppTaskContext {
                 approved: release.approved.http.clone(),
             },
             secrets: approved_secrets(&manifest.secrets, &release.approved.secrets),
+            access: AccessGrants {
+                requested: manifest.access,
+                approved: release.approved.access.clone(),
+            },
         };
         let limits = release.approved.limits.over(Limits::default());
         let spec = AppSpec {

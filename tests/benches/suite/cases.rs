@@ -310,9 +310,9 @@ fn watch(plan: Plan) -> anyhow::Result<Case> {
     }
     let names = |what| [OURS, PEER].map(|name| format!("{name}, {what}"));
     let [of, to] = names("20/s");
-    case.compare(&P50, &of, &to, None);
+    case.compare(&P50, &of, &to, Goal::AtMost(1.3));
     let [of, to] = names("all at once");
-    case.compare(&RATE, &of, &to, None);
+    case.compare(&RATE, &of, &to, Goal::AtLeast(1.5));
     Ok(case)
 }
 

@@ -1,7 +1,11 @@
 """Does something with each of the libraries that programs use."""
 
 import argparse
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from wsgiref.simple_server import make_server
 
+import flask
 import httpx
 import jinja2
 import openai
@@ -17,6 +21,7 @@ SERVER = parser.parse_args().server
 box = SyftEvents("libraries")
 
 
+board = flask.Flask("board")
 pages = jinja2.Environment(loader=jinja2.FileSystemLoader("templates"), autoescape=True)
 
 
@@ -75,5 +80,20 @@ async def use_httpx():
         return (await client.get(f"{SERVER}/json")).json()
 
 
+@board.get("/notes/<int:number>")
+def note(number):
+    return flask.render_template_string("<p>{{ text }}</p>", text=f"{number} & more")
+
+
+@box.on_request("/flask")
+def use_flask():
+    return board.test_client().get("/notes/7").get_data(as_text=True)
+
+
+# Web servers of its own, which nobody reaches.
 if __name__ == "__main__":
-    box.run_forever()
+    threading.Thread(target=box.run_forever, daemon=True).start()
+    threading.Thread(target=HTTPServer(("", 8000), BaseHTTPRequestHandler).serve_forever).start()
+    with make_server("localhost", 8001, board) as server:
+        server.serve_forever()
+    board.run(host="0.0.0.0", port=8002)

@@ -1,11 +1,12 @@
 """What apps of web servers need, changed when their packages are imported."""
 
 import contextvars
+import errno
 import functools
 import logging
 import sys
 
-from syft_guest import alone
+from syft_guest import alone, host
 
 
 def anyio_threads():
@@ -19,6 +20,47 @@ async def _at_once(backend, function, args, abandon_on_cancel=False, limiter=Non
     await backend.checkpoint()
     # As in a thread, which has a copy of what is set.
     return contextvars.copy_context().run(alone.apart, function, *args)
+
+
+def _serve_nothing(*args, **kwargs):
+    """Stands for what serves until a program ends: at its start that is at once."""
+    if host.is_handling:
+        raise OSError(errno.EACCES, "a sandbox serves no sockets")
+
+
+class _Server:
+    """A server that has no port."""
+
+    def __init__(self, server_address, app):
+        self.host, self.port = self.server_address = server_address
+        self.app = app
+
+    serve_forever = handle_request = _serve_nothing
+
+    def shutdown(self):
+        pass
+
+    server_close = shutdown
+
+
+def _werkzeug(module):
+    module.run_simple = _serve_nothing
+
+    def make_server(host, port, app, *args, **kwargs):
+        return _Server((host, port), app)
+
+    module.make_server = make_server
+
+
+def _socketserver(module):
+    # Each of them stands for all of its kind, such as `http.server`, `wsgiref` and `xmlrpc`.
+    base, tcp = module.BaseServer, module.TCPServer
+    base.serve_forever = base.handle_request = _serve_nothing
+    base.shutdown = tcp.server_bind = tcp.server_activate = lambda self: None
+
+
+def _waitress(module):
+    module.serve = _serve_nothing
 
 
 def _staticfiles(module):
@@ -79,6 +121,9 @@ def _http_bridge(module):
 
 
 CHANGED = {
+    "socketserver": _socketserver,
+    "waitress": _waitress,
+    "werkzeug.serving": _werkzeug,
     "starlette.staticfiles": _staticfiles,
     "fastsyftbox.fastsyftbox": _fastsyftbox,
     "fastsyftbox.http_bridge": _http_bridge,

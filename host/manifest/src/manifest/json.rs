@@ -11,12 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use syft_protocol::grant::PathPattern;
 use thiserror::Error;
 
+use super::access_rules;
 use super::check::{self, Problem};
 use super::http as http_rules;
 use super::patterns::{self, List};
 use super::secrets as secret_rules;
 use super::section::{self, SectionError};
-use super::{Files, Http, Manifest, ManifestLimits, WantedSecret};
+use super::{Files, Http, Manifest, ManifestLimits, WantedRules, WantedSecret};
 use crate::origin::{HttpMethod, HttpOrigin};
 use crate::sanitize::plain_excerpt;
 use crate::variable::VariableName;
@@ -52,6 +53,8 @@ struct Raw {
     http: RawHttp,
     #[serde(skip_serializing_if = "is_empty")]
     secrets: Vec<Object<RawSecret>>,
+    #[serde(skip_serializing_if = "is_empty")]
+    access: Vec<Object<RawRules>>,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     state: RawState,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
@@ -122,6 +125,13 @@ struct RawSecret {
         deserialize_with = "present"
     )]
     format: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRules {
+    path: String,
+    rules: String,
 }
 
 /// What is written as an object, in a list of such.
@@ -202,6 +212,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
         files,
         http,
         secrets,
+        access,
         state,
         limits,
     } = raw;
@@ -231,6 +242,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
         },
         http: read_http(&http)?,
         secrets: read_secrets(secrets)?,
+        access: read_access(access)?,
         memory: check("state.memory", state.memory, |memory| {
             check::program_memory(&memory)
         })?,
@@ -362,6 +374,31 @@ fn read_secret(raw: &RawSecret) -> Result<WantedSecret, Problem> {
     })
 }
 
+fn read_access(raw: Vec<Object<RawRules>>) -> Result<Vec<WantedRules>, ManifestError> {
+    let wrong = |problem| ManifestError::Value {
+        key: "access",
+        problem,
+    };
+    access_rules::check_number(raw.len()).map_err(wrong)?;
+    let mut found: Vec<WantedRules> = Vec::new();
+    for Object(RawRules { path, rules }) in raw {
+        let rules = WantedRules::new(&path, &rules).map_err(wrong)?;
+        if found.last().is_some_and(|last| last.path() >= rules.path()) {
+            let help = "have each path once, in the order of their bytes";
+            return Err(wrong(Problem::new("the paths are not in order", help)));
+        }
+        found.push(rules);
+    }
+    Ok(found)
+}
+
+fn write_rules(rules: &WantedRules) -> Object<RawRules> {
+    Object(RawRules {
+        path: rules.path().to_owned(),
+        rules: rules.text().to_owned(),
+    })
+}
+
 fn write_secret(secret: &WantedSecret) -> Object<RawSecret> {
     let sent = secret.sent.as_ref();
     Object(RawSecret {
@@ -415,6 +452,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         files,
         http,
         secrets,
+        access,
         memory,
         limits,
     } = manifest;
@@ -440,6 +478,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             methods: http.methods.iter().map(HttpMethod::to_string).collect(),
         },
         secrets: secrets.iter().map(write_secret).collect(),
+        access: access.iter().map(write_rules).collect(),
         state: RawState {
             quota_bytes: limits.state_bytes,
             memory: memory.map(|memory| memory.as_str().to_owned()),
@@ -470,6 +509,11 @@ mod tests {
         r#"{"name":"B","send-to":"https://a.example","header":"X-Key","format":"{}"}]}"#,
     );
 
+    const ACCESS: &str = concat!(
+        r#"{"access":[{"path":"a/syft.pub.yaml","rules":"rules: []\n"},"#,
+        r#"{"path":"syft.pub.yaml","rules":"terminal: true"}]}"#,
+    );
+
     #[test]
     fn what_is_written_is_read_again() {
         for json in [
@@ -479,6 +523,7 @@ mod tests {
             r#"{"files":{"write":["{app_data}/b","{app_data}/a"]}}"#,
             r#"{"app":{"args":["--a","b c"],"env":["A=","B=1=2"]}}"#,
             SECRETS,
+            ACCESS,
         ] {
             let manifest = read(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
             assert_eq!(write(&manifest), json.as_bytes());
@@ -545,6 +590,19 @@ mod tests {
                 r#"{"app":{"env":["A=1"]},"secrets":[{"name":"A"}]}"#,
                 "`A` is in `env` too",
             ),
+            (
+                r#"{"access":[{"path":"b/syft.pub.yaml","rules":"{}"},{"path":"a/syft.pub.yaml","rules":"{}"}]}"#,
+                "not in order",
+            ),
+            (
+                r#"{"access":[{"path":"../syft.pub.yaml","rules":"{}"}]}"#,
+                "leads out",
+            ),
+            (
+                r#"{"access":[{"path":"syft.pub.yaml","rules":"rules: 1"}]}"#,
+                "no access rules",
+            ),
+            (r#"{"access":{"syft.pub.yaml":""}}"#, "invalid type: map"),
             (r#"{"app":{"env":["B=1","A=1"]}}"#, "not in order"),
             (r#"{"app":{"env":["A=1","A=2"]}}"#, "not in order"),
             (r#"{"app":{"env":["A-B=1"]}}"#, "`app.env` is invalid"),

@@ -7,12 +7,13 @@ use syft_protocol::grant::PathPattern;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::access_rules;
 use super::check::{self, Problem};
 use super::diagnostic::Diagnostic;
 use super::http as http_rules;
 use super::patterns::{self, List};
 use super::secrets as secret_rules;
-use super::{Files, Manifest, ManifestLimits, WantedSecret, section};
+use super::{Files, Manifest, ManifestLimits, WantedRules, WantedSecret, section};
 use crate::sanitize::plain_excerpt;
 use crate::variable::VariableName;
 
@@ -22,8 +23,7 @@ type Value<'a> = Spanned<DeValue<'a>>;
 /// The most errors that are shown.
 const MAX_ERRORS: usize = 100;
 
-const SECTIONS: &str =
-    "the sections are `[app]`, `[files]`, `[http]`, `[secrets]`, `[state]` and `[limits]`";
+const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[secrets]`, `[access]`, `[state]` and `[limits]`";
 const APP: &str =
     "`[app]` has `name`, `version`, `sequence`, `description`, `author`, `args` and `env`";
 const FILES: &str = "`[files]` has `read`, `write`, `on-behalf-of-sender` and `own-folder`";
@@ -158,6 +158,7 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
             "app" => app,
             "files" => files,
             "http" => http,
+            "access" => access,
             "state" => state,
             "limits" => limits,
             "secrets" => {
@@ -305,6 +306,28 @@ fn limits(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest)
             _ => findings.unknown(key, LIMITS),
         }
     }
+}
+
+fn access(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    let example = "rules: […]";
+    for (key, value) in table.iter().take(access_rules::MAX_FILES) {
+        let path = key.as_ref().as_ref();
+        let rules = string(findings, value, example, |text| {
+            WantedRules::new(path, text)
+        });
+        let Some(rules) = rules else { continue };
+        if let Some(problem) = access_rules::warning(&rules) {
+            findings.warning(key.span(), problem);
+        }
+        manifest.access.push(rules);
+    }
+    if let Some((key, _)) = table.iter().nth(access_rules::MAX_FILES) {
+        findings.check(key.span(), access_rules::check_number(table.len()));
+    }
+    // A component carries them in the order of their paths.
+    manifest
+        .access
+        .sort_by(|one, other| one.path().cmp(other.path()));
 }
 
 fn state(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ProgramMemory, check, http, patterns, secrets};
+use super::{ProgramMemory, access_rules, check, http, patterns, secrets};
 use crate::origin::HttpMethod;
 
 /// What names of variables are.
@@ -125,6 +125,7 @@ pub fn schema() -> Value {
                 }),
             ),
             "secrets": of_secrets(),
+            "access": of_access(),
             "state": section("What the app keeps between calls", json!({
                 "quota": {
                     "description": "All keys and values together, from 1MiB to 16GiB",
@@ -199,6 +200,25 @@ fn of_secrets() -> Value {
                 },
             }),
         ),
+    })
+}
+
+fn of_access() -> Value {
+    json!({
+        "description": "The access rules that the app asks the owner for, by the paths of their \
+                        files in the app's own folder, such as `public/syft.pub.yaml`. The host \
+                        writes those that the owner approves",
+        "type": "object",
+        "maxProperties": access_rules::MAX_FILES,
+        "propertyNames": { "pattern": "^([^/.][^/]*/)*syft\\.pub\\.yaml$" },
+        "properties": {},
+        "additionalProperties": {
+            "description": "The rules in YAML, as the SyftBox server reads them",
+            "type": "string",
+            "minLength": 1,
+            "maxLength": access_rules::MAX_BYTES,
+            "examples": ["rules:\n- pattern: '**'\n  access: {read: ['*']}\n"],
+        },
     })
 }
 

@@ -38,6 +38,16 @@ impl AccessList {
         list
     }
 
+    /// Returns whom the list names, for people; nothing if it is nobody.
+    pub(super) fn in_words(&self) -> Option<String> {
+        let mut names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        let everyone = self.everyone.then_some("everybody");
+        let requester = self.requester.then_some("each user");
+        let all: Vec<&str> = everyone.into_iter().chain(requester).chain(names).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+
     /// Returns whether the list names `user`, which is not empty.
     pub(super) fn holds(&self, user: &str, work: &mut Work) -> Result<bool, TooHard> {
         // The server puts the requester in the place of `USER`, and so for one

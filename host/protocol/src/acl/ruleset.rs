@@ -42,9 +42,9 @@ pub(super) struct Rule {
 /// Whom a rule gives what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Grants {
-    admin: AccessList,
-    write: AccessList,
-    read: AccessList,
+    pub(super) admin: AccessList,
+    pub(super) write: AccessList,
+    pub(super) read: AccessList,
 }
 
 impl RuleSet {

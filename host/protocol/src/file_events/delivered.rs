@@ -192,6 +192,10 @@ impl DeliveredFiles {
             let (&place, path) = self.queue.range(from..).next()?;
             let path = Arc::clone(path);
             from = place + 1;
+            // What is being delivered stands first, and is often all that can be.
+            if is_busy(&path) {
+                continue;
+            }
             let difference = self.difference(observed, &path);
             self.drop_outdated(&path, &difference);
             match difference {
@@ -202,7 +206,7 @@ impl DeliveredFiles {
                 }
                 Difference::Event(mut event) => {
                     let paths = [Some(&event.path), event.moved_from.as_ref()];
-                    if is_busy(&path) || paths.into_iter().flatten().any(|path| is_busy(path)) {
+                    if paths.into_iter().flatten().any(|path| is_busy(path)) {
                         continue;
                     }
                     match self.failing.get(&event.path) {
@@ -292,6 +296,10 @@ impl DeliveredFiles {
     }
 
     fn difference(&self, observed: &ObservedFiles, path: &Arc<str>) -> Difference {
+        // Before the start it was as one of the watches knows it, which need not be this one.
+        if observed.is_unverified(path) {
+            return Difference::None;
+        }
         let known = self.stamps.get(path).copied();
         let found = observed.get(path).copied().filter(|_| self.covers(path));
         let (kind, here) = match (known, found) {

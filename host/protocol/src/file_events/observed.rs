@@ -1,8 +1,10 @@
-//! How files are, as far as they have come to rest.
+//! How files are, as far as that can be told.
 //!
-//! A file is looked at when something hints at it, and counts once it was the same
-//! at two looks some time apart. No later change can then hide behind the same
-//! times, however coarse the clock of the file system is.
+//! A file is looked at when something hints at it, and counts once it was the same at two
+//! looks some time apart. One that its writer closed, or that was moved in, counts as soon
+//! as no later change can hide behind the same times, and is looked at again later.
+//!
+//! Why: docs/decisions/64-closed-files-count-at-once.md
 
 mod room;
 #[cfg(test)]
@@ -17,13 +19,16 @@ use super::{FileIdentity, FileStamp};
 use room::Room;
 
 /// How long a file must be the same that nobody holds open for writing, as far as
-/// is known.
+/// is known; and when one is looked at again that counted at once.
 const QUIET: Duration = Duration::from_millis(100);
 /// How long one that somebody may be writing.
 const QUIET_OPEN: Duration = Duration::from_secs(1);
 /// How long a file must be gone. It is longer than [`QUIET`], so that one that
 /// was moved is found at its new place first.
 const QUIET_GONE: Duration = Duration::from_millis(250);
+/// How long a file must have been the same before it changes, to count at once. So one that is
+/// written again and again makes no more events than if all files had to rest.
+const CALM: Duration = Duration::from_secs(1);
 /// After which time a file counts that never rests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -32,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub enum FileHint {
     /// Somebody has it open and writes.
     Writing,
-    /// It was closed or moved in: it is whole.
+    /// Its writer closed it, or it was moved in: it is whole.
     Whole,
     /// It is not known who does what.
     Unknown,
@@ -49,6 +54,8 @@ pub enum LookResult {
         stamp: FileStamp,
         /// The time since it was changed, as far as clocks can be trusted.
         age: Duration,
+        /// How long after this look a change may still leave the same times.
+        tick: Duration,
     },
     /// It could not be looked at.
     Unclear,
@@ -59,17 +66,24 @@ pub enum LookResult {
 pub struct ObservedFiles {
     /// What is taken by the paths of `settled` and `unsettled`.
     room: Room,
-    settled: BTreeMap<Arc<str>, FileStamp>,
-    /// Those of `settled` that were so before the start and were not yet looked at.
+    settled: BTreeMap<Arc<str>, Settled>,
+    /// Those of `settled` that were so before the start and were not yet looked at. Watches
+    /// may know them as different files.
     unverified: HashSet<Arc<str>>,
+    /// Where the others are.
     holders: HashMap<FileIdentity, Arc<str>>,
-    /// Where files were before the start that watches know at different places.
-    rivals: HashMap<FileIdentity, Vec<Arc<str>>>,
     unsettled: HashMap<Arc<str>, Unsettled>,
     /// Files of `unsettled` as they were last seen.
     movers: HashMap<FileIdentity, Arc<str>>,
     due: BTreeSet<(Instant, Arc<str>)>,
     n_dropped: u64,
+}
+
+#[derive(Debug)]
+struct Settled {
+    stamp: FileStamp,
+    /// When that became known.
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -92,7 +106,6 @@ impl ObservedFiles {
             settled: BTreeMap::new(),
             unverified: HashSet::new(),
             holders: HashMap::new(),
-            rivals: HashMap::new(),
             unsettled: HashMap::new(),
             movers: HashMap::new(),
             due: BTreeSet::new(),
@@ -102,28 +115,31 @@ impl ObservedFiles {
 
     /// Takes note of a file as it was before the start, and has it looked at.
     pub fn remember(&mut self, now: Instant, path: &Arc<str>, stamp: FileStamp) {
-        // Another watch may know the path as another file, which is not there then.
         self.take_out(path);
-        self.put_in(path, stamp);
+        self.put_in(now, path, stamp);
         self.unverified.insert(Arc::clone(path));
-        let rival = self.holders.insert(stamp.identity(), Arc::clone(path));
-        if let Some(rival) = rival {
-            self.rivals.entry(stamp.identity()).or_default().push(rival);
-        }
         self.hint(now, path, FileHint::Unknown);
     }
 
-    /// Returns the file at a path, if there is one.
+    /// Returns the file at a path, if one was seen there.
     pub fn get(&self, path: &str) -> Option<&FileStamp> {
-        self.settled.get(path)
+        self.stamp(path).filter(|_| !self.unverified.contains(path))
+    }
+
+    fn stamp(&self, path: &str) -> Option<&FileStamp> {
+        self.settled.get(path).map(|settled| &settled.stamp)
+    }
+
+    /// Tells whether there was a file before the start, and nobody has looked since. Then
+    /// nothing is known of the path.
+    pub(super) fn is_unverified(&self, path: &str) -> bool {
+        self.unverified.contains(path)
     }
 
     /// Returns where a file is.
     pub(super) fn holder(&self, identity: &FileIdentity) -> Option<(&Arc<str>, &FileStamp)> {
         let path = self.holders.get(identity)?;
-        let stamp = self.settled.get(path)?;
-        let is_it = stamp.identity() == *identity && !self.unverified.contains(path);
-        is_it.then_some((path, stamp))
+        Some((path, self.stamp(path)?))
     }
 
     /// Returns the number of files.
@@ -218,8 +234,7 @@ impl ObservedFiles {
     /// are known.
     pub fn found(&mut self, now: Instant, files: &HashMap<Arc<str>, FileStamp>) {
         for (path, stamp) in files {
-            let is_verified = !self.unverified.contains(path);
-            if !is_verified || self.settled.get(path) != Some(stamp) {
+            if self.get(path) != Some(stamp) {
                 self.hint(now, path, FileHint::Unknown);
             }
         }
@@ -253,29 +268,19 @@ impl ObservedFiles {
         found: LookResult,
         changed: &mut Vec<Arc<str>>,
     ) {
-        let (stamp, age) = match found {
-            LookResult::Absent => (None, Duration::ZERO),
-            LookResult::File { stamp, age } => (Some(stamp), age),
+        let stamp = match found {
+            LookResult::Absent => None,
+            LookResult::File { stamp, .. } => Some(stamp),
             LookResult::Unclear => return self.drop_unsettled(path),
         };
-        let is_verified = !self.unverified.contains(path);
-        let is_known = is_verified && self.settled.get(path).copied() == stamp;
+        let is_known = !self.is_unverified(path) && self.get(path).copied() == stamp;
         let Some(unsettled) = self.unsettled.get(path) else {
             return;
         };
         if is_known {
-            let again = unsettled.again.then_some(unsettled.may_be_open);
-            self.drop_unsettled(path);
-            if let Some(may_be_open) = again {
-                self.notice(now, path, hint_of(may_be_open));
-            }
-            return;
+            return self.rests(now, path);
         }
-        let quiet = match stamp {
-            None => QUIET_GONE,
-            Some(_) if unsettled.may_be_open && age < QUIET_OPEN => QUIET_OPEN,
-            Some(_) => QUIET,
-        };
+        let quiet = self.quiet(path, unsettled, &found);
         let since = match unsettled.seen {
             Some((seen, since)) if seen == stamp => since,
             _ => now,
@@ -287,12 +292,47 @@ impl ObservedFiles {
             self.settle(now, path, stamp, changed);
             if again {
                 self.notice(now, path, hint_of(may_be_open));
+            } else if quiet < QUIET {
+                self.notice(now, path, FileHint::Whole);
+                self.look_at(path, now + QUIET);
             }
             return;
         }
         self.see(path, stamp, since);
         let next = since + quiet;
         self.look_at(path, if next > now { next } else { now + QUIET });
+    }
+
+    /// Takes note that a file is as it is known. One that became so lately is looked at once
+    /// more: it may be written without a hint.
+    fn rests(&mut self, now: Instant, path: &Arc<str>) {
+        let Some(unsettled) = self.unsettled.get(path) else {
+            return;
+        };
+        let (again, may_be_open) = (unsettled.again, unsettled.may_be_open);
+        let known = self.settled.get(path).map(|settled| settled.since + QUIET);
+        self.drop_unsettled(path);
+        if again {
+            self.notice(now, path, hint_of(may_be_open));
+        } else if let Some(later) = known.filter(|later| *later > now) {
+            self.notice(now, path, hint_of(may_be_open));
+            self.look_at(path, later);
+        }
+    }
+
+    /// Returns how long a path must be as it was found.
+    fn quiet(&self, path: &str, unsettled: &Unsettled, found: &LookResult) -> Duration {
+        let LookResult::File { stamp, age, tick } = found else {
+            return QUIET_GONE;
+        };
+        if unsettled.may_be_open {
+            return if *age < QUIET_OPEN { QUIET_OPEN } else { QUIET };
+        }
+        let known = self.settled.get(path);
+        let is_calm = known.is_none_or(|settled| unsettled.first >= settled.since + CALM);
+        // An empty file was most likely made to be written, a temporary one to be moved.
+        let counts = is_calm && stamp.bytes > 0 && !is_temporary(path);
+        if counts { QUIET.min(*tick) } else { QUIET }
     }
 
     /// Takes note of what the app itself made of a file.
@@ -318,14 +358,14 @@ impl ObservedFiles {
             .holders
             .get(&stamp.identity())
             .filter(|holder| *holder != path);
-        let seen = elsewhere.and_then(|holder| self.settled.get(holder));
+        let seen = elsewhere.and_then(|holder| self.stamp(holder));
         seen.is_some_and(|seen| seen.changed > stamp.changed)
     }
 
     /// Tells whether a file that is gone seems to be on its way to another place,
     /// where it has not come to rest yet.
     fn is_awaited(&self, path: &Arc<str>, stamp: Option<FileStamp>) -> bool {
-        let was = self.settled.get(path).filter(|_| stamp.is_none());
+        let was = self.stamp(path).filter(|_| stamp.is_none());
         let elsewhere = was.and_then(|was| self.movers.get(&was.identity()));
         elsewhere.is_some_and(|elsewhere| elsewhere != path)
     }
@@ -362,30 +402,21 @@ impl ObservedFiles {
         self.take_out(path);
         if let Some(stamp) = stamp {
             // A file has one name: it is no longer where it was.
-            let identity = stamp.identity();
-            let held = self.holders.insert(identity, Arc::clone(path));
-            let rivals = self.rivals.remove(&identity).unwrap_or_default();
-            for other in held.into_iter().chain(rivals) {
-                if other != *path && self.is_at(&identity, &other) {
-                    self.take_out(&other);
-                    self.hint(now, &other, FileHint::Unknown);
-                    changed.push(other);
-                }
+            let other = self.holders.insert(stamp.identity(), Arc::clone(path));
+            if let Some(other) = other {
+                self.take_out(&other);
+                self.hint(now, &other, FileHint::Unknown);
+                changed.push(other);
             }
-            self.holders.insert(identity, Arc::clone(path));
-            self.put_in(path, stamp);
+            self.put_in(now, path, stamp);
         }
         changed.push(Arc::clone(path));
     }
 
-    fn is_at(&self, identity: &FileIdentity, path: &str) -> bool {
-        let stamp = self.settled.get(path);
-        stamp.is_some_and(|stamp| stamp.identity() == *identity)
-    }
-
-    fn put_in(&mut self, path: &Arc<str>, stamp: FileStamp) {
+    fn put_in(&mut self, now: Instant, path: &Arc<str>, stamp: FileStamp) {
         self.take_room(path);
-        self.settled.insert(Arc::clone(path), stamp);
+        let settled = Settled { stamp, since: now };
+        self.settled.insert(Arc::clone(path), settled);
     }
 
     fn take_out(&mut self, path: &Arc<str>) {
@@ -394,8 +425,9 @@ impl ObservedFiles {
             return;
         };
         self.leave_room(path);
-        if self.holders.get(&old.identity()) == Some(path) {
-            self.holders.remove(&old.identity());
+        let identity = old.stamp.identity();
+        if self.holders.get(&identity) == Some(path) {
+            self.holders.remove(&identity);
         }
     }
 
@@ -424,7 +456,8 @@ impl ObservedFiles {
         }
     }
 
-    fn knows(&self, path: &str) -> bool {
+    /// Tells whether a path counts among those that are known, or is to be looked at.
+    pub(super) fn knows(&self, path: &str) -> bool {
         self.settled.contains_key(path) || self.unsettled.contains_key(path)
     }
 
@@ -456,4 +489,11 @@ fn hint_of(may_be_open: bool) -> FileHint {
     } else {
         FileHint::Whole
     }
+}
+
+/// Tells whether a file is most likely about to get another name: hidden ones are, of editors
+/// and of the sync client, and those that are called temporary.
+fn is_temporary(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name.starts_with('.') || name.contains(".tmp")
 }

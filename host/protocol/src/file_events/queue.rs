@@ -279,7 +279,7 @@ impl EventQueue {
     // What changes in the tree.
 
     fn hinted(&mut self, now: Instant, path: &Arc<str>, hint: FileHint, is_covered: bool) {
-        if is_covered || self.observed.get(path).is_some() {
+        if is_covered || self.observed.knows(path) {
             self.observed.hint(now, path, hint);
         }
     }
@@ -395,7 +395,9 @@ impl EventQueue {
         let stamp = write.after;
         let change = FileChange { path, stamp };
         for watch in &mut self.watches {
-            watch.files.own(write.before, &change);
+            for before in &write.befores {
+                watch.files.own(*before, &change);
+            }
         }
         let mut changed = Vec::new();
         self.observed.own(now, &change, &mut changed);
@@ -507,7 +509,9 @@ impl EventQueue {
         if let Some(write) = self.own_writes.get(&event.path)
             && !write.had_other_writer
         {
-            event.rebase(write.before, write.after);
+            for before in &write.befores {
+                event.rebase(*before, write.after);
+            }
         }
         self.take_own_write(now, Arc::clone(&event.path));
     }

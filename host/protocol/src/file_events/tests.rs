@@ -43,13 +43,20 @@ fn stamp(inode: u64, content: u32) -> FileStamp {
 
 /// A tree of files, an app that watches it, and the clock of both.
 struct World {
+    start: Instant,
     now: Instant,
     tree: BTreeMap<Arc<str>, FileStamp>,
     n_writes: u32,
+    /// How coarse the times of files are; each change has its own where it is nothing.
+    tick: Duration,
+    /// What is in the files, which their stamps need not show.
+    contents: BTreeMap<Arc<str>, u32>,
     observed: ObservedFiles,
     told: DeliveredFiles,
     /// The picture that the app has, made of what it was told.
     app: BTreeMap<Arc<str>, FileStamp>,
+    /// What it found in them.
+    read: BTreeMap<Arc<str>, Option<u32>>,
     /// What is kept on the disk.
     kept: HashMap<Arc<str>, FileStamp>,
     running: Vec<FileEvent>,
@@ -58,13 +65,18 @@ struct World {
 
 impl World {
     fn new(texts: &[&str], kinds: EventKinds, retry: RetryPolicy) -> Self {
+        let start = Instant::now();
         Self {
-            now: Instant::now(),
+            start,
+            now: start,
             tree: BTreeMap::new(),
             n_writes: 0,
+            tick: Duration::ZERO,
+            contents: BTreeMap::new(),
             observed: ObservedFiles::new(1000),
             told: DeliveredFiles::new(globs(texts), kinds, retry),
             app: BTreeMap::new(),
+            read: BTreeMap::new(),
             kept: HashMap::new(),
             running: Vec::new(),
             log: Vec::new(),
@@ -81,17 +93,33 @@ impl World {
                 .find(|inode| self.tree.values().all(|stamp| stamp.inode != *inode))
                 .expect("a number"),
         };
-        self.tree
-            .insert(Arc::clone(&path), stamp(inode, self.n_writes));
+        let stamp = stamp(inode, self.time());
+        self.tree.insert(Arc::clone(&path), stamp);
+        self.contents.insert(Arc::clone(&path), self.n_writes);
         path
+    }
+
+    fn time(&self) -> u32 {
+        if self.tick.is_zero() {
+            return self.n_writes;
+        }
+        let n_ticks = (self.now - self.start).as_millis() / self.tick.as_millis();
+        u32::try_from(n_ticks).expect("a short life")
+    }
+
+    fn delete(&mut self, path: &str) {
+        self.tree.remove(path);
+        self.contents.remove(path);
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Option<[Arc<str>; 2]> {
         let mut stamp = self.tree.remove(from)?;
         self.n_writes += 1;
-        stamp.changed.seconds = i64::from(self.n_writes);
+        stamp.changed.seconds = i64::from(self.time());
         let to: Arc<str> = Arc::from(to);
         self.tree.insert(Arc::clone(&to), stamp);
+        let content = self.contents.remove(from).expect("a file");
+        self.contents.insert(Arc::clone(&to), content);
         Some([Arc::from(from), to])
     }
 
@@ -119,6 +147,7 @@ impl World {
                 Some(stamp) => LookResult::File {
                     stamp: *stamp,
                     age: Duration::ZERO,
+                    tick: self.tick,
                 },
                 None => LookResult::Absent,
             };
@@ -161,10 +190,20 @@ impl World {
                 assert!(had.is_same_file(&moved), "{shown}");
             }
         }
+        // What it finds to be otherwise, as far as times say, it hears of again.
+        let is_so = self.tree.get(&event.path).copied() == event.after;
+        let found = self.contents.get(&event.path).filter(|_| is_so);
+        let moved = event.moved_from.as_ref();
+        let content = moved.and_then(|from| self.read.get(from).copied().flatten());
+        let content = content.or(found.copied());
         for change in event.changes() {
             match change.stamp {
                 Some(stamp) => drop(self.app.insert(Arc::clone(&change.path), stamp)),
                 None => drop(self.app.remove(&change.path)),
+            }
+            match change.stamp {
+                Some(_) => drop(self.read.insert(Arc::clone(&change.path), content)),
+                None => drop(self.read.remove(&change.path)),
             }
             keep(&mut self.kept, &change);
         }
@@ -299,7 +338,7 @@ fn apply(world: &mut World, op: &str) {
         ["w", path] => {
             world.write(path);
         }
-        ["d", path] => drop(world.tree.remove(path)),
+        ["d", path] => world.delete(path),
         ["r", from, to] => drop(world.rename(from, to)),
         ["c", path] => {
             world.n_writes += 1;
@@ -358,6 +397,120 @@ fn a_file_counts_once_it_rests() {
         world.next().map(|event| event.kind),
         Some(EventKind::Created)
     );
+}
+
+fn told(world: &mut World) -> Vec<String> {
+    while let Some(event) = world.next() {
+        world.take(&event);
+    }
+    std::mem::take(&mut world.log)
+}
+
+const MOMENT: Duration = Duration::from_millis(1);
+
+#[test]
+fn a_file_that_was_closed_counts_at_once_and_what_differs_later_is_a_change() {
+    for hint in [Some(FileHint::Whole), Some(FileHint::Unknown), None] {
+        let mut world = world();
+        let path = world.write("a");
+        world.hint(&path, FileHint::Writing);
+        world.pass(MOMENT);
+        assert_eq!(told(&mut world), [""; 0], "it may be open");
+        world.hint(&path, FileHint::Whole);
+        world.pass(MOMENT);
+        assert_eq!(told(&mut world), ["created a"]);
+        if hint.is_some() {
+            world.pass(Duration::from_millis(20));
+            world.hint(&path, FileHint::Whole);
+            world.pass(MOMENT);
+            assert_eq!(told(&mut world), [""; 0], "closed, and not written");
+        }
+        // Another writer, or the same by its mapping of the file.
+        world.write("a");
+        if let Some(hint) = hint {
+            world.hint(&path, hint);
+        }
+        world.pass(Duration::from_millis(90));
+        assert_eq!(
+            told(&mut world),
+            [""; 0],
+            "it may be written on and on: {hint:?}"
+        );
+        world.pass(Duration::from_millis(120));
+        assert_eq!(told(&mut world), ["modified a"], "{hint:?}");
+        world.hint(&path, FileHint::Whole);
+        assert_eq!(world.rest(), [""; 0], "closed, and not written");
+        assert_eq!(world.observed.wakes_at(), None);
+    }
+}
+
+#[test]
+fn a_file_that_was_moved_in_counts_at_once_under_its_last_name() {
+    let mut world = world();
+    for n in 1..3 {
+        for name in [".a.syft.tmp.1", "a.tmp-2"] {
+            let path = world.write(name);
+            world.hint(&path, FileHint::Whole);
+            world.pass(Duration::from_millis(50));
+            assert_eq!(told(&mut world), [""; 0], "{name}");
+            world.rename(name, "a");
+            world.hint(name, FileHint::Unknown);
+            world.hint("a", FileHint::Whole);
+            world.pass(MOMENT);
+            let expected = if n == 1 && name.starts_with('.') {
+                "created a"
+            } else {
+                "modified a"
+            };
+            assert_eq!(told(&mut world), [expected]);
+            world.pass(Duration::from_secs(2));
+        }
+    }
+    apply(&mut world, "r a b");
+    world.pass(MOMENT);
+    assert_eq!(told(&mut world), ["moved a b"]);
+}
+
+#[test]
+fn an_empty_file_counts_once_it_rests() {
+    let mut world = world();
+    let path = world.write("a");
+    world.tree.get_mut(&path).expect("a file").bytes = 0;
+    world.hint(&path, FileHint::Whole);
+    world.pass(Duration::from_millis(90));
+    assert_eq!(told(&mut world), [""; 0]);
+    world.pass(Duration::from_millis(20));
+    assert_eq!(told(&mut world), ["created a"]);
+}
+
+#[test]
+fn where_times_are_coarse_a_file_counts_when_no_change_can_hide() {
+    let mut world = world();
+    world.tick = Duration::from_millis(10);
+    let path = world.write("a");
+    world.hint(&path, FileHint::Whole);
+    world.pass(Duration::from_millis(9));
+    assert_eq!(told(&mut world), [""; 0]);
+    world.pass(MOMENT);
+    assert_eq!(told(&mut world), ["created a"]);
+}
+
+/// Each burst of it, as if all files had to rest.
+#[test]
+fn a_file_that_is_written_again_and_again_makes_no_more_events() {
+    let mut world = world();
+    let mut n_told = 0;
+    for _ in 0..20 {
+        for _ in 0..3 {
+            let path = world.write("a");
+            world.hint(&path, FileHint::Whole);
+            world.pass(Duration::from_millis(20));
+            n_told += told(&mut world).len();
+        }
+        world.pass(Duration::from_millis(400));
+        n_told += told(&mut world).len();
+    }
+    assert_eq!(n_told, 21, "the first, and one for each burst");
 }
 
 #[test]
@@ -510,7 +663,7 @@ fn there_is_a_most_of_files() {
         (world.observed.n_files(), world.observed.n_dropped()),
         (3, 1)
     );
-    world.tree.remove("a");
+    world.delete("a");
     world.scan();
     world.rest();
     world.scan();
@@ -593,23 +746,59 @@ fn a_file_is_only_where_it_is_found_wherever_watches_knew_it_before() {
         world.observed.remember(world.now, &Arc::from(path), stamp);
     }
     world.hint("c", FileHint::Whole);
-    let mut changed = Vec::new();
-    for _ in 0..2 {
-        let found = LookResult::File {
-            stamp,
-            age: Duration::from_secs(9),
-        };
-        let path = Arc::from("c");
-        world.observed.looked(world.now, &path, found, &mut changed);
-        world.now += Duration::from_secs(1);
+    for at in ["c", "a", "b"] {
+        assert!(world.observed.get(at).is_none(), "{at} was not looked at");
     }
-    changed.sort();
-    assert_eq!(changed, ["a", "b", "c"].map(Arc::from));
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.observed.get("c"), Some(&stamp));
     assert!(
         ["a", "b"]
             .iter()
             .all(|path| world.observed.get(path).is_none())
     );
+    assert_eq!(world.observed.n_files(), 1);
+}
+
+/// One watch was stopped when `a` was another file, which is elsewhere now.
+#[test]
+fn that_a_file_is_elsewhere_says_nothing_of_where_another_watch_knew_another() {
+    let mut world = world();
+    let (here, there) = (world.write("a"), world.write("b"));
+    let known = [world.tree[&here], world.tree[&there]];
+    let mut watches = known.map(|stamp| {
+        world.observed.remember(world.now, &here, stamp);
+        let mut watch = DeliveredFiles::new(globs(&["**"]), ALL, RETRY);
+        let stamp = Some(stamp);
+        let path = Arc::clone(&here);
+        watch.know(&FileChange { path, stamp });
+        watch
+    });
+    let mut told = [const { Vec::new() }; 2];
+    world.hint("b", FileHint::Whole);
+    for _ in 0..30 {
+        let mut changed = Vec::new();
+        while let Some(path) = world.observed.next_look(world.now) {
+            let found = LookResult::File {
+                stamp: world.tree[&path],
+                age: Duration::ZERO,
+                tick: Duration::ZERO,
+            };
+            world.observed.looked(world.now, &path, found, &mut changed);
+        }
+        for (watch, told) in watches.iter_mut().zip(&mut told) {
+            for path in &changed {
+                watch.changed(&world.observed, path);
+            }
+            while let Some(event) = watch.next(&world.observed, world.now, |_| false) {
+                told.push(format!("{} {}", event.kind.as_str(), event.path));
+                watch.done(&world.observed, &event);
+            }
+        }
+        world.now += Duration::from_millis(100);
+    }
+    let [first, second] = told;
+    assert_eq!(first, ["created b"]);
+    assert_eq!(second, ["moved b", "created a"]);
 }
 
 #[test]
@@ -672,7 +861,7 @@ proptest! {
                 }
                 Op::Rename(..) => {}
                 Op::Delete(path, hint) => {
-                    world.tree.remove(PATHS[path]);
+                    world.delete(PATHS[path]);
                     hinted.push((Arc::from(PATHS[path]), hint));
                 }
                 Op::Pass(millis) => world.pass(Duration::from_millis(millis.into())),
@@ -729,5 +918,59 @@ proptest! {
         prop_assert_eq!(&world.app, &tree);
         let mut seen = HashSet::new();
         prop_assert!(world.told.files().all(|(path, _)| seen.insert(Arc::clone(path))));
+    }
+}
+
+fn coarse_op() -> impl Strategy<Value = Op> {
+    let path = 0..PATHS.len();
+    prop_oneof![
+        6 => (path.clone(), any::<bool>()).prop_map(|(path, hint)| Op::Write(path, hint)),
+        1 => (path.clone(), path.clone(), any::<bool>())
+            .prop_map(|(from, to, hint)| Op::Rename(from, to, hint)),
+        1 => (path, any::<bool>()).prop_map(|(path, hint)| Op::Delete(path, hint)),
+        6 => (0u16..20).prop_map(Op::Pass),
+        1 => (0u16..3000).prop_map(Op::Pass),
+        6 => Just(Op::Tell),
+        1 => Just(Op::Restart),
+    ]
+}
+
+proptest! {
+    /// A file that is written again within a tick of the clock looks as before. The app reads
+    /// each that it is told of, and knows in the end what is in all of them.
+    #[test]
+    fn no_content_is_missed_however_coarse_the_times_are(
+        tick in 1_u64..15,
+        ops in prop::collection::vec(coarse_op(), 1..60),
+    ) {
+        let texts = ["**", "!*.txt"];
+        let mut world = World::new(&texts, ALL, RETRY);
+        world.tick = Duration::from_millis(tick);
+        for op in ops {
+            let mut hinted = Vec::new();
+            match op {
+                Op::Write(path, hint) => hinted.push((world.write(PATHS[path]), hint)),
+                Op::Rename(from, to, hint) if from != to => {
+                    let paths = world.rename(PATHS[from], PATHS[to]);
+                    hinted.extend(paths.into_iter().flatten().map(|path| (path, hint)));
+                }
+                Op::Delete(path, hint) => {
+                    world.delete(PATHS[path]);
+                    hinted.push((Arc::from(PATHS[path]), hint));
+                }
+                Op::Pass(millis) => world.pass(Duration::from_millis(millis.into())),
+                Op::Restart => world.restart(&texts),
+                _ => drop(told(&mut world)),
+            }
+            for (path, _) in hinted.into_iter().filter(|(_, hint)| *hint) {
+                world.hint(&path, FileHint::Whole);
+            }
+        }
+        world.scan();
+        world.rest();
+        let contents = world.contents.iter().filter(|(path, _)| !path.ends_with(".txt"));
+        let contents: BTreeMap<_, _> =
+            contents.map(|(path, content)| (Arc::clone(path), Some(*content))).collect();
+        prop_assert_eq!(&world.read, &contents);
     }
 }

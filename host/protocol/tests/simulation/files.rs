@@ -24,13 +24,15 @@ use super::random::Random;
 const STEPS: usize = 200;
 /// Longer than anything takes but the next scan.
 const STILL: Duration = Duration::from_secs(4);
+/// As many parts of scans leave nothing out, whichever are cut.
+const SCANS: u32 = 12;
 const PATHS: [&str; 6] = ["a", "b", "d/e", "d/f", "e/g", "h.txt"];
 const ATTEMPTS: u32 = 4;
 const MOST_DELIVERING: usize = 2;
 const MOST_PARKED: usize = 1;
 
 /// What has to happen in all lives together, or it is not tested.
-pub(crate) const ALL: [&str; 17] = [
+pub(crate) const ALL: [&str; 18] = [
     "crash",
     "delivered",
     "dropped by the owner",
@@ -47,6 +49,7 @@ pub(crate) const ALL: [&str; 17] = [
     "record lost",
     "retried",
     "scan of a folder",
+    "told at once",
     "two writers",
 ];
 
@@ -89,8 +92,16 @@ pub(crate) struct World {
     tasks: Vec<Task>,
     /// Files that calls of the app are changing, or have and the host does not know what.
     writing: HashMap<Arc<str>, OwnWrite>,
+    /// How coarse the times of files are taken to be.
+    tick: Duration,
+    /// How files were when they were closed or moved in, since time last passed.
+    just_closed: HashSet<FileStamp>,
     /// Hints are never lost in this life, so that nothing needs a scan in the end.
     has_all_hints: bool,
+    /// Files cannot be looked at now and then. The next scan finds what was missed.
+    is_unclear: bool,
+    /// Scans of everything, or parts of them.
+    n_scanned: u32,
     /// Whom the app never takes, and what ends the host.
     hated: Option<&'static str>,
     deadly: Option<&'static str>,
@@ -127,7 +138,11 @@ impl World {
             queue: queue(now, &Disk::default()),
             tasks: Vec::new(),
             writing: HashMap::new(),
+            tick: Duration::from_millis(10 * (seed % 2)),
+            just_closed: HashSet::new(),
             has_all_hints,
+            is_unclear: !has_all_hints,
+            n_scanned: 0,
             hated,
             deadly,
             unsettled: HashSet::new(),
@@ -264,6 +279,9 @@ impl World {
             };
             self.handle(event);
         }
+        if hint == FileHint::Whole {
+            self.just_closed.extend(self.tree.get(path));
+        }
         let is_covered = covers(path);
         self.handle(Event::Hinted {
             path: Arc::clone(path),
@@ -309,6 +327,10 @@ impl World {
         }
         write.after = self.tree.get(path).copied();
         self.hint(path, FileHint::Whole);
+        // It is known by its end, not by its hint.
+        if let Some(stamp) = &write.after {
+            self.just_closed.remove(stamp);
+        }
         write
     }
 
@@ -403,11 +425,12 @@ impl World {
             Some(stamp) if covers(&path) => LookResult::File {
                 stamp: *stamp,
                 age: Duration::ZERO,
+                tick: self.tick,
             },
             _ => LookResult::Absent,
         };
         let found = match self.random.below(200) {
-            0 if !self.has_all_hints => LookResult::Unclear,
+            0 if self.is_unclear => LookResult::Unclear,
             _ => found,
         };
         self.handle(Event::Looked(path, found));
@@ -442,6 +465,11 @@ impl World {
             "seed {seed}: delivered twice: {delivery:?}"
         );
         self.check_against_own_writes(&delivery);
+        let changes = delivery.event.changes().into_iter();
+        let mut stamps = changes.filter_map(|change| change.stamp);
+        if stamps.any(|stamp| self.just_closed.contains(&stamp)) {
+            self.count("told at once");
+        }
         self.disk.journal.insert(delivery.id);
         self.tasks.push(Task::Deliver(delivery));
     }
@@ -477,7 +505,10 @@ impl World {
                 let scanned = self.scan(&scope);
                 self.tasks.push(Task::Scanned(scanned));
             }
-            Task::Scanned(scanned) => self.handle(Event::Scanned(scanned)),
+            Task::Scanned(scanned) => {
+                self.n_scanned += u32::from(scanned.part.is_some());
+                self.handle(Event::Scanned(scanned));
+            }
             Task::Deliver(delivery) => self.call(delivery),
             Task::Decided(delivery) => self.commit(*delivery),
             Task::Delivered(key, id, result) => {
@@ -706,6 +737,7 @@ impl World {
 
     fn pass(&mut self) {
         let time = Duration::from_millis(self.random.below(3_000));
+        self.just_closed.clear();
         self.now.instant += time;
         self.now.wall = self.now.wall.saturating_add(time);
     }
@@ -713,24 +745,24 @@ impl World {
     /// Nothing more happens from outside. Where no hint was lost, no scan is needed.
     fn rest(&mut self) {
         self.deadly = None;
-        let mut n_scans = 0;
+        self.is_unclear = false;
+        self.n_scanned = 0;
         for _ in 0..1_000 {
             self.poll();
             while self.has_work() {
-                n_scans += self.tasks.iter().filter(|task| task.is_scan()).count();
                 self.work_for_rest();
                 self.poll();
             }
-            // Each scan is counted several times over.
             let is_still = self
                 .queue
                 .wakes_at()
                 .is_none_or(|at| at > self.now.instant + STILL);
-            if is_still && (self.has_all_hints || n_scans > 20) {
+            if is_still && (self.has_all_hints || self.n_scanned >= SCANS) {
                 return;
             }
             let wakes_at = self.queue.wakes_at().unwrap_or(self.now.instant);
             let time = wakes_at.saturating_duration_since(self.now.instant);
+            self.just_closed.clear();
             self.now.instant += time;
             self.now.wall = self.now.wall.saturating_add(time);
         }

@@ -20,6 +20,7 @@ mod sender;
 mod stamp;
 mod streams;
 mod temporary;
+mod tick;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

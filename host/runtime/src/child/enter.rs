@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use rustix::process::{Signal, getpid, getppid, set_parent_process_death_signal};
+use rustix::thread::set_no_new_privs;
 
 use super::{ChildLimits, Kind, LAUNCHER, limits, supervisor};
 
@@ -80,6 +81,8 @@ fn become_child(arguments: &[OsString], jobs: &[Job]) -> io::Result<ExitCode> {
     if is_orphan {
         return Err(io::Error::other("its supervisor is gone"));
     }
+    // No file with a set-user-ID bit gives it, or what it starts, other limits than these.
+    set_no_new_privs(true)?;
     // It is not possible everywhere.
     fs::write("/proc/self/oom_score_adj", OOM_SCORE).ok();
     limits::apply(&limits.to_string_lossy())?;

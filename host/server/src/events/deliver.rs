@@ -19,11 +19,11 @@ pub(super) fn start(
 ) {
     let (key, sender) = (delivery.key, sender.clone());
     let attempt = attempt(Arc::clone(runner), delivery).in_current_span();
-    let attempt = tokio::spawn(attempt);
     tokio::spawn(async move {
         // After a panic of the host's own, other events are delivered still.
         let panicked = |error: tokio::task::JoinError| failed(&Outcome::Trapped(error.to_string()));
-        let result = attempt.await.unwrap_or_else(panicked);
+        // Begun from here, it runs next on the same thread, and no other one has to wake.
+        let result = tokio::spawn(attempt).await.unwrap_or_else(panicked);
         send(&sender, Event::Delivered(key, result), None);
     });
 }

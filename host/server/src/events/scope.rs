@@ -111,10 +111,11 @@ impl WatchScope {
 
     /// Looks at one file. One that is gone with the whole datasite was not deleted.
     pub(super) fn look(&self, path: &str) -> LookResult {
-        match self.root.stamp(&GuestPath::of(path)) {
-            Ok(Some(stamp)) if self.covers(path) => LookResult::File {
+        match self.root.stamp_and_tick(&GuestPath::of(path)) {
+            Ok(Some((stamp, tick))) if self.covers(path) => LookResult::File {
                 age: age(&stamp),
                 stamp,
+                tick,
             },
             Ok(_) if !self.root.is_current(self.datasite.as_str()) => LookResult::Unclear,
             Ok(_) => LookResult::Absent,

@@ -7,7 +7,7 @@ use syft_protocol::address::Endpoint;
 
 use super::ServerSetup;
 use crate::app::App;
-use crate::tree::{Tree, TreeWatcher};
+use crate::tree::{Tree, TreeWatcher, write_access_rules};
 
 /// The folder of an app, and what watches it.
 pub(super) struct AppFolder {
@@ -83,6 +83,8 @@ impl AppFolder {
         self.tree
             .prepare(router.endpoints())
             .with_context(|| format!("make the endpoints' folders in {path}"))?;
+        write_access_rules(&setup.datasites, app.datasite(), app.name(), &setup.access)
+            .context("write the access rules that the app asks for")?;
         if setup.options.publish_schema {
             self.tree
                 .publish_schema(&router.schema())

@@ -1,12 +1,17 @@
 //! The files that an app shows the world before it answers anything.
+//!
+//! Why: docs/decisions/62-access-rules-of-apps-are-asked-for.md
 
 use std::io::{self, Read};
+use std::path::Path;
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
+use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
-use syft_manifest::nofollow_dir::{create_new, open_or_create, replace};
-use syft_protocol::address::Endpoint;
-use syft_protocol::permissions::{PERMISSION_FILE, is_unedited, rpc_rules};
+use syft_manifest::nofollow_dir::{create_new, open_or_create, open_path, replace};
+use syft_manifest::{AccessGrants, WantedRules};
+use syft_protocol::address::{AppName, Datasite, Endpoint};
+use syft_protocol::permissions::{PERMISSION_FILE, asked_rules, is_unedited, rpc_rules};
 
 use super::Tree;
 
@@ -34,7 +39,7 @@ impl Tree {
             create_keep_file(&folder)?;
         }
         let rules = rpc_rules(endpoints);
-        match self.read_own_file(PERMISSION_FILE, MOST_RULES_BYTES) {
+        match read_file(&self.rpc, PERMISSION_FILE, MOST_RULES_BYTES) {
             Some(found) if found == rules.as_bytes() || !is_unedited(&found) => Ok(()),
             Some(_) => replace(&self.rpc, PERMISSION_FILE, rules.as_bytes()),
             None => create_new(&self.rpc, PERMISSION_FILE, rules.as_bytes()),
@@ -54,23 +59,81 @@ impl Tree {
     }
 
     fn reads_as(&self, name: &str, expected: &[u8]) -> bool {
-        let found = self.read_own_file(name, expected.len() as u64 + 1);
+        let found = read_file(&self.rpc, name, expected.len() as u64 + 1);
         found.is_some_and(|found| found == expected)
     }
+}
 
-    /// Reads the beginning of a file, if it is one and can be read.
-    fn read_own_file(&self, name: &str, most: u64) -> Option<Vec<u8>> {
-        let mut options = OpenOptions::new();
-        // A stranger's FIFO would make us wait for its writer.
-        options.read(true).follow(FollowSymlinks::No).nonblock(true);
-        let file = self.rpc.open_with(name, &options).ok()?;
-        if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
-            return None;
-        }
-        let mut found = Vec::new();
-        file.take(most).read_to_end(&mut found).ok()?;
-        Some(found)
+/// Writes the access rules that an app asks for and its owner approved into the app's own folder,
+/// and deletes those that were approved before and no longer are. A file that the owner has
+/// written or edited stays.
+///
+/// # Errors
+/// A part of the path is a symlink or no folder, or a file cannot be written.
+pub fn write_access_rules(
+    datasites: &Path,
+    datasite: &Datasite,
+    app: &AppName,
+    grants: &AccessGrants,
+) -> io::Result<()> {
+    if grants.requested.is_empty() {
+        return Ok(());
     }
+    let root = Dir::open_ambient_dir(datasites, ambient_authority())?;
+    let names = [datasite.as_str(), "app_data"].into_iter();
+    let own = open_path(&root, names.chain(app.parts()))?;
+    for (rules, is_granted) in grants.decided() {
+        if is_granted {
+            put_rules(&open_or_create(&own, rules.folders())?, rules)?;
+        } else if let Ok(folder) = open_path(&own, rules.folders()) {
+            withdraw_rules(&folder, rules)?;
+        }
+    }
+    Ok(())
+}
+
+fn put_rules(folder: &Dir, rules: &WantedRules) -> io::Result<()> {
+    let text = asked_rules(rules.text());
+    match read_file(folder, PERMISSION_FILE, MOST_RULES_BYTES) {
+        Some(found) if found == text.as_bytes() || found == rules.text().as_bytes() => Ok(()),
+        Some(found) if is_unedited(&found) => replace(folder, PERMISSION_FILE, text.as_bytes()),
+        None if folder.symlink_metadata(PERMISSION_FILE).is_err() => {
+            create_new(folder, PERMISSION_FILE, text.as_bytes())
+        }
+        _ => {
+            tracing::warn!(
+                path = rules.path(),
+                "the app asks for other access rules than yours, which stay"
+            );
+            Ok(())
+        }
+    }
+}
+
+fn withdraw_rules(folder: &Dir, rules: &WantedRules) -> io::Result<()> {
+    let found = read_file(folder, PERMISSION_FILE, MOST_RULES_BYTES);
+    if !found.is_some_and(|found| is_unedited(&found)) {
+        return Ok(());
+    }
+    tracing::info!(
+        path = rules.path(),
+        "access rules that are no longer approved are deleted"
+    );
+    folder.remove_file(PERMISSION_FILE)
+}
+
+/// Reads the beginning of a file, if it is one and can be read.
+fn read_file(folder: &Dir, name: &str, most: u64) -> Option<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    // A stranger's FIFO would make us wait for its writer.
+    options.read(true).follow(FollowSymlinks::No).nonblock(true);
+    let file = folder.open_with(name, &options).ok()?;
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
+    let mut found = Vec::new();
+    file.take(most).read_to_end(&mut found).ok()?;
+    Some(found)
 }
 
 /// Makes a file that keeps a folder from being empty, unless something of that name is there.

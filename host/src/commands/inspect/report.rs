@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use syft_manifest::sanitize::{plain, quoted};
-use syft_manifest::{Limits, Manifest, Problem, SecretHeader, VariableName, WantedSecret};
+use syft_manifest::{
+    Limits, Manifest, Problem, SecretHeader, VariableName, WantedRules, WantedSecret,
+};
 use syft_package::PublicKey;
 use syft_protocol::grant::PathPattern;
 
@@ -160,6 +162,12 @@ impl Report<'_> {
         theirs(lines, &title, strings(&http.allow).into_iter());
         let secrets = self.manifest.secrets.iter().map(in_words);
         theirs(lines, "Uses secrets of its owner:", secrets);
+        let rules = self.manifest.access.iter();
+        let rules = rules.flat_map(|rules| {
+            let words = rules.in_words().into_iter();
+            words.map(move |words| format!("{}: {words}", rules.path()))
+        });
+        theirs(lines, "Lets others into its own folder:", rules);
         let args = self.manifest.args.iter().cloned();
         theirs(lines, "Is called with the arguments:", args);
         let variable = |(name, value): (&VariableName, &String)| format!("{name}={value}");
@@ -188,6 +196,7 @@ impl Report<'_> {
             files,
             http,
             secrets,
+            access,
             ..
         } = &self.manifest;
         let env: Map<String, Value> = env
@@ -239,6 +248,7 @@ impl Report<'_> {
                 "methods": strings(&http.methods),
             },
             "secrets": secrets,
+            "access": access.iter().map(rules_to_json).collect::<Vec<_>>(),
             "args": args,
             "env": env,
             "limits": limits,
@@ -290,6 +300,10 @@ fn to_json(secret: &WantedSecret) -> Value {
         "header": sent.map(|sent| &sent.header),
         "format": sent.map(|sent| &sent.format),
     })
+}
+
+fn rules_to_json(rules: &WantedRules) -> Value {
+    json!({"path": rules.path(), "rules": rules.text(), "words": rules.in_words()})
 }
 
 fn strings(values: &[impl ToString]) -> Vec<String> {

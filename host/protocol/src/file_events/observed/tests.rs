@@ -76,11 +76,11 @@ fn op() -> impl Strategy<Value = Op> {
         Just(FileHint::Unknown)
     ];
     let file = (inode.clone(), 0_i64..3).prop_map(|(inode, content)| stamp(inode, content));
-    let age = Duration::ZERO;
+    let (age, tick) = (Duration::ZERO, Duration::ZERO);
     let found = prop_oneof![
         1 => Just(LookResult::Unclear),
         2 => Just(LookResult::Absent),
-        4 => file.clone().prop_map(move |stamp| LookResult::File { stamp, age }),
+        4 => file.clone().prop_map(move |stamp| LookResult::File { stamp, age, tick }),
     ];
     prop_oneof![
         1 => (path.clone(), inode).prop_map(|(path, inode)| Op::Remember(path, inode)),

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::super::{FileStamp, FileTime};
+use super::super::{EventKind, FileStamp, FileTime};
 use super::*;
 use crate::address::{AppName, Datasite};
 use crate::timestamp::Timestamp;
@@ -107,6 +107,7 @@ impl Bench {
                     Some(stamp) => LookResult::File {
                         stamp: *stamp,
                         age: Duration::ZERO,
+                        tick: Duration::ZERO,
                     },
                     None => LookResult::Absent,
                 };
@@ -273,6 +274,40 @@ fn nothing_is_delivered_about_a_file_that_a_call_is_changing() {
         is_covered: true,
     });
     assert_eq!(bench.one().event.attempt, 1);
+}
+
+/// The first of two writes undid what the app did not know of, as an event tells it meanwhile.
+#[test]
+fn what_the_app_did_since_an_event_is_its_own_whatever_it_did_before() {
+    let mut bench = Bench::new(&["**"], 2);
+    let path: Arc<str> = Arc::from("a");
+    let ended = |before, after| Event::OwnWriteEnded {
+        path: Arc::clone(&path),
+        write: OwnWrite {
+            before,
+            after,
+            had_other_writer: false,
+        },
+        is_covered: true,
+    };
+    bench.write(&[("a", stamp(1, 1))]);
+    let created = bench.one();
+    bench.end(&created, DeliveryResult::Delivered);
+    bench.handle(Event::Hinted {
+        path: Arc::clone(&path),
+        hint: FileHint::Unknown,
+        is_covered: true,
+    });
+    bench.write(&[]);
+    let deleted = bench.one();
+    assert_eq!(deleted.event.kind, EventKind::Deleted);
+    bench.handle(Event::OwnWriteBegan(Arc::clone(&path)));
+    bench.handle(ended(Some(stamp(1, 2)), None));
+    bench.handle(Event::OwnWriteBegan(Arc::clone(&path)));
+    bench.end(&deleted, DeliveryResult::Delivered);
+    bench.handle(ended(None, Some(stamp(1, 3))));
+    bench.write(&[("a", stamp(1, 3))]);
+    assert!(bench.poll().is_empty());
 }
 
 #[test]

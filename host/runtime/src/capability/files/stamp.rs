@@ -2,6 +2,7 @@
 //! name, as they exist for guests.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, OFlags, StatxFlags, statx};
 use rustix::io::Errno;
@@ -9,6 +10,7 @@ use syft_protocol::file_events::{FileStamp, FileTime};
 
 use super::datasites_dir::{DatasitesDir, kind, look_at};
 use super::guest_path::GuestPath;
+use super::tick::tick;
 
 impl DatasitesDir {
     /// Looks for a file at a path; `None` where there is none.
@@ -16,12 +18,31 @@ impl DatasitesDir {
     /// # Errors
     /// That cannot be found out.
     pub fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, Errno> {
+        self.find(path, stamp_at)
+    }
+
+    /// As [`DatasitesDir::stamp`], and how long after it a change may leave the same stamp.
+    ///
+    /// # Errors
+    /// That cannot be found out.
+    pub fn stamp_and_tick(&self, path: &GuestPath) -> Result<Option<(FileStamp, Duration)>, Errno> {
+        self.find(path, |folder, name| {
+            let stamp = stamp_at(folder, name)?;
+            Ok(stamp.map(|stamp| (stamp, tick(folder, &stamp))))
+        })
+    }
+
+    fn find<T>(
+        &self,
+        path: &GuestPath,
+        look: impl FnOnce(BorrowedFd<'_>, &str) -> Result<Option<T>, Errno>,
+    ) -> Result<Option<T>, Errno> {
         let Some((parent, name)) = path.split() else {
             return Ok(None);
         };
         let flags = OFlags::PATH | OFlags::DIRECTORY;
         match self.open_unchecked(&parent, flags) {
-            Ok(folder) => stamp_at(folder.as_fd(), name),
+            Ok(folder) => look(folder.as_fd(), name),
             Err(error) if is_absent(error) => Ok(None),
             Err(error) => Err(error),
         }

@@ -1,0 +1,67 @@
+//! What rules say, in words for an owner.
+
+use super::RuleSet;
+use super::access_list::AccessList;
+use super::ruleset::{Grants, Rule};
+
+impl RuleSet {
+    /// Returns what the rules say, one line for each: whom they let do what with which paths.
+    /// Patterns and names are as their author wrote them.
+    pub fn in_words(&self) -> Vec<String> {
+        let end = self
+            .terminal
+            .then(|| "rules in the folders below do not count".to_owned());
+        self.rules.iter().map(Rule::in_words).chain(end).collect()
+    }
+}
+
+impl Rule {
+    fn in_words(&self) -> String {
+        format!("{}: {}", self.pattern, self.grants.in_words())
+    }
+}
+
+impl Grants {
+    fn in_words(&self) -> String {
+        let may = |list: &AccessList, what| Some(format!("{} may {what}", list.in_words()?));
+        let said = [
+            may(&self.read, "read"),
+            may(&self.write, "read and write"),
+            may(&self.admin, "do everything, and change the rules"),
+        ];
+        let said: Vec<String> = said.into_iter().flatten().collect();
+        if said.is_empty() {
+            "nobody but the owner".to_owned()
+        } else {
+            said.join("; ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_said() {
+        let text = "\
+terminal: true
+rules:
+- pattern: 'public/**'
+  access: {read: ['*'], write: [bob@x.org, '*@y.org', alice@x.org]}
+- pattern: '{{.UserEmail}}/*'
+  access: {admin: [USER]}
+- pattern: secret.txt
+  access: {}
+";
+        let rules = RuleSet::parse(text.as_bytes()).expect("rules");
+        let expected = [
+            "public/**: everybody may read; *@y.org, alice@x.org, bob@x.org may read and write",
+            "{{.UserEmail}}/*: each user may do everything, and change the rules",
+            "secret.txt: nobody but the owner",
+            "**: nobody but the owner",
+            "rules in the folders below do not count",
+        ];
+        assert_eq!(rules.in_words(), expected);
+    }
+}
