@@ -239,25 +239,25 @@ fn a_file_is_delivered_when_it_is_whole() {
     assert_eq!(events.last().unwrap()["text"], "first second");
 }
 
-/// An empty file is delivered when it has rested, so what is delivered at once comes before.
+/// Empty files are delivered when they have rested, so those that are delivered at once come
+/// before them.
 #[test]
 fn a_file_that_was_closed_is_delivered_at_once() {
     let site = Site::new();
     fs::create_dir_all(site.own("public")).unwrap();
     let host = start(&site, ALL, PUBLIC, &[]);
-    for round in 0..10 {
-        site.write(&format!("public/empty-{round}"), "");
-        site.write(&format!("public/whole-{round}"), "x");
-    }
-    let events = delivered_briefly(&site, &host);
-    let at = |what: &str, round| {
-        let name = format!("created public/{what}-{round}");
-        events.iter().position(|event| *event == name).unwrap()
+    // A machine that is busy elsewhere may take longer than files rest, but not each time.
+    let is_so = |round: u32| {
+        for (what, text) in [("empty", ""), ("whole", "x")] {
+            for n in 0..8 {
+                site.write(&format!("public/{round}/{what}-{n}"), text);
+            }
+        }
+        let events = delivered_briefly(&site, &host);
+        assert_eq!(events.len(), 16, "each once: {events:?}");
+        events[..8].iter().all(|event| event.contains("whole"))
     };
-    // A machine that is busy elsewhere may take longer than files rest.
-    let is_before = |round: &i32| at("whole", *round) < at("empty", *round);
-    assert!((0..10).any(|round| is_before(&round)), "{events:?}");
-    assert_eq!(events.len(), 20, "each once: {events:?}");
+    assert!((0..5).any(is_so));
 }
 
 #[test]
