@@ -193,7 +193,7 @@ fn programs_as_people_write_them_answer_as_under_the_release() {
         ("parts.py", "an_app_of_parts_is_as_under_the_release"),
     ] {
         let (site, program) = (Site::new(), app(program));
-        let host = Host::start_unbuilt(&site, &program, &[]);
+        let host = Host::start_unbuilt(&site, &program, &["--allow-all-requested"]);
         compare_at(python, &site, &host, &program, behaviour, &[]);
     }
 }
