@@ -346,6 +346,7 @@ fn every_behaviour_of_the_scripts_is_run() {
     let tests = [
         include_str!("python.rs"),
         include_str!("python_guests.rs"),
+        include_str!("python_guests/edit_loop.rs"),
         include_str!("python_guests/libraries.rs"),
         include_str!("python_guests/sdk.rs"),
     ];

@@ -309,6 +309,6 @@ fn every_program_is_served_by_a_test() {
         if name == "web" || name == "secrets" {
             continue;
         }
-        assert!(own.contains(&format!("app(\"{name}\")")), "{name}");
+        assert!(own.contains(&format!("\"{name}\"")), "{name}");
     }
 }
