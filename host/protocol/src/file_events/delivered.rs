@@ -56,6 +56,9 @@ pub struct DeliveredFiles {
     later: BTreeMap<(Instant, u64), Arc<str>>,
     /// What is taken as delivered, and not yet kept.
     silent: Vec<FileChange>,
+    /// The files of events that are being delivered, by their paths. One that is moved meanwhile is
+    /// told of once it is known whether the app knows it.
+    delivering: HashMap<Arc<str>, FileIdentity>,
 }
 
 /// How the app's knowledge of a path differs from the tree.
@@ -81,6 +84,7 @@ impl DeliveredFiles {
             failing: HashMap::new(),
             later: BTreeMap::new(),
             silent: Vec::new(),
+            delivering: HashMap::new(),
         }
     }
 
@@ -220,6 +224,10 @@ impl DeliveredFiles {
                         }
                         _ => {}
                     }
+                    if let Some(stamp) = event.after {
+                        let path = Arc::clone(&event.path);
+                        self.delivering.insert(path, stamp.identity());
+                    }
                     return Some(event);
                 }
             }
@@ -234,12 +242,21 @@ impl DeliveredFiles {
     /// Takes an event as delivered.
     pub fn done(&mut self, observed: &ObservedFiles, event: &FileEvent) {
         self.failing.remove(&event.path);
-        let changes = event.changes();
-        for change in &changes {
+        for change in &event.changes() {
             self.know(change);
         }
-        for change in &changes {
+        self.ended(observed, event);
+    }
+
+    /// Takes note that an event is no longer being delivered, whatever came of it.
+    pub fn ended(&mut self, observed: &ObservedFiles, event: &FileEvent) {
+        let file = self.delivering.remove(&event.path);
+        for change in event.changes() {
             self.changed(observed, &change.path);
+        }
+        let elsewhere = file.and_then(|identity| observed.holder(&identity));
+        if let Some((path, _)) = elsewhere {
+            self.changed(observed, path);
         }
     }
 
@@ -251,14 +268,12 @@ impl DeliveredFiles {
         now: Instant,
         event: &FileEvent,
     ) -> AfterFailure {
+        self.ended(observed, event);
         let is_current = matches!(
             self.difference(observed, &event.path),
             Difference::Event(current) if current.is_same(event)
         );
         if !is_current {
-            for change in event.changes() {
-                self.changed(observed, &change.path);
-            }
             return AfterFailure::Outdated;
         }
         if event.attempt >= self.retry.attempts {
@@ -308,6 +323,9 @@ impl DeliveredFiles {
             (Some(known), Some(found)) if known.is_same_content(&found) => {
                 return Difference::Silent(Some(found));
             }
+            (_, Some(found)) if self.is_delivering_elsewhere(path, &found) => {
+                return Difference::None;
+            }
             (known, found) => {
                 let moved = found
                     .and_then(|found| self.moved_here(path, &found))
@@ -334,6 +352,11 @@ impl DeliveredFiles {
             after: here,
             first_after: here,
         })
+    }
+
+    fn is_delivering_elsewhere(&self, path: &Arc<str>, found: &FileStamp) -> bool {
+        let mut delivering = self.delivering.iter();
+        delivering.any(|(elsewhere, file)| elsewhere != path && *file == found.identity())
     }
 
     fn moved_away(

@@ -494,7 +494,10 @@ impl EventQueue {
                 self.rebase(now.instant, &mut event);
                 self.failed(now, index, &event, failure);
             }
-            DeliveryResult::HostFailed => self.paused_until = Some(now.instant + TROUBLE),
+            DeliveryResult::HostFailed => {
+                self.paused_until = Some(now.instant + TROUBLE);
+                self.watches[index].files.ended(&self.observed, &event);
+            }
         }
         for path in paths {
             self.take_own_write(now.instant, path);

@@ -906,7 +906,9 @@ proptest! {
             }
             world.keep_silent();
         }
-        world.running.clear();
+        for event in std::mem::take(&mut world.running) {
+            world.told.ended(&world.observed, &event);
+        }
         world.scan();
         world.rest();
         let tree: BTreeMap<_, _> = world

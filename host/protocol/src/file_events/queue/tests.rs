@@ -310,6 +310,29 @@ fn what_the_app_did_since_an_event_is_its_own_whatever_it_did_before() {
     assert!(bench.poll().is_empty());
 }
 
+/// The app may know a file by now that is moved while it is told of it.
+#[test]
+fn a_file_that_is_moved_while_it_is_delivered_is_told_of_afterwards() {
+    let moved = (EventKind::Moved, Some("a"));
+    let created = (EventKind::Created, None);
+    for (result, expected) in [
+        (DeliveryResult::Delivered, moved),
+        (failed(), created),
+        (DeliveryResult::HostFailed, created),
+    ] {
+        let mut bench = Bench::new(&["**"], 2);
+        bench.write(&[("a", stamp(1, 1))]);
+        let delivery = bench.one();
+        bench.write(&[("b", stamp(1, 1))]);
+        assert!(bench.poll().is_empty(), "not yet");
+        bench.end(&delivery, result);
+        bench.pass(TROUBLE);
+        let event = bench.one().event;
+        assert_eq!((event.kind, event.moved_from.as_deref()), expected);
+        assert_eq!(&*event.path, "b");
+    }
+}
+
 #[test]
 fn an_event_that_fails_too_often_is_parked_and_comes_again_when_asked_for() {
     let mut bench = Bench::new(&["**"], 2);
