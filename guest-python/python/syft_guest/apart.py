@@ -38,8 +38,7 @@ def load():
     imports.import_packages(program.package_folders())
     environment.end_build()
     _read_early = environment.read_names()
-    # Nobody knows yet which modules of Python's library the program uses.
-    program.make_ready((), program.LIBRARY)
+    program.make_ready(())
 
 
 def begin():

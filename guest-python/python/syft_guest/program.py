@@ -36,7 +36,7 @@ PLAN = os.path.join(_HERE, "syft_program.plan")
 APART = "/program"
 # Python's own library, which lies in two places, our side of the component, and what the
 # builder made.
-LIBRARY = (os.path.dirname(os.__file__), "/python")
+LIBRARY = tuple(dict.fromkeys((os.path.dirname(os.__file__), "/python")))
 _NOT_OWN = tuple(f"{path}/" for path in (*LIBRARY, _HERE, "/bundled", "/world", APART))
 
 _plan = None
@@ -78,7 +78,7 @@ def _start_once():
     if start.reasons():
         with open(PLAN, "w", encoding="utf-8") as file:
             json.dump(planned(before), file)
-    kept_files.keep(FOLDER, package_folders(), _loaded().__contains__)
+    kept_files.keep(FOLDER, [*package_folders(), *LIBRARY], _loaded().__contains__)
 
 
 def try_out():
@@ -135,13 +135,14 @@ def take(plan):
     memory.own_modules(plan["own"])
 
 
-def make_ready(modules, folders=()):
-    """Imports what does not take the program, and keeps files of packages and of other folders."""
+def make_ready(modules):
+    """Imports what does not take the program, and keeps the files of packages and of Python's
+    library, of which nobody knows all that calls import."""
     for name in modules:
         imports.attempt(name)
     imports.import_native_ones(package_folders())
     models.prepare()
-    kept_files.keep(FOLDER, [*package_folders(), *folders], _loaded().__contains__)
+    kept_files.keep(FOLDER, [*package_folders(), *LIBRARY], _loaded().__contains__)
 
 
 def lies_in(folder, name, arguments):
