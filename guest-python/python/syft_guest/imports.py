@@ -22,9 +22,6 @@ _LIBRARY = """
     zlib zoneinfo concurrent.futures asyncio
     encodings.ascii encodings.cp1252 encodings.hex_codec encodings.idna encodings.latin_1
     encodings.punycode encodings.utf_16 encodings.utf_32 encodings.utf_8_sig
-    encodings.base64_codec encodings.cp437 encodings.iso8859_15 encodings.raw_unicode_escape
-    encodings.rot_13 encodings.unicode_escape encodings.utf_16_be encodings.utf_16_le
-    encodings.utf_32_be encodings.utf_32_le encodings.utf_7
 """
 
 

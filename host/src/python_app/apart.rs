@@ -15,7 +15,6 @@ use syft_manifest::sanitize::plain;
 use syft_manifest::{Digest, Files, Grants, Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 
-use super::cache::Said as Kept;
 use super::draft::Draft;
 use super::program_files::ProgramFiles;
 use super::report::Report;
@@ -147,7 +146,7 @@ fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
         return Err(CommandError::new(format!("{base} does not build: {why}")));
     }
     let component = std::fs::read(stage.component())?;
-    cache::put(&wasm, &stage.component(), &Kept::default())?;
+    cache::put(&wasm, &stage.component(), &cache::Said::default())?;
     Ok(component)
 }
 

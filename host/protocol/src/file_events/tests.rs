@@ -827,6 +827,23 @@ enum Op {
 
 const PATHS: [&str; 6] = ["a", "b", "d/e", "d/f", "g.txt", "h.txt"];
 
+/// Does what somebody does to the tree, and returns the paths, each with whether a hint comes.
+fn change_tree(world: &mut World, op: &Op) -> Vec<(Arc<str>, bool)> {
+    match *op {
+        Op::Write(path, hint) => vec![(world.write(PATHS[path]), hint)],
+        Op::Rename(from, to, hint) if from != to => {
+            let paths = world.rename(PATHS[from], PATHS[to]);
+            let paths = paths.into_iter().flatten();
+            paths.map(|path| (path, hint)).collect()
+        }
+        Op::Delete(path, hint) => {
+            world.delete(PATHS[path]);
+            vec![(Arc::from(PATHS[path]), hint)]
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn op() -> impl Strategy<Value = Op> {
     let path = 0..PATHS.len();
     prop_oneof![
@@ -854,16 +871,7 @@ proptest! {
         for op in ops {
             let mut hinted = Vec::new();
             match op {
-                Op::Write(path, hint) => hinted.push((world.write(PATHS[path]), hint)),
-                Op::Rename(from, to, hint) if from != to => {
-                    let paths = world.rename(PATHS[from], PATHS[to]);
-                    hinted.extend(paths.into_iter().flatten().map(|path| (path, hint)));
-                }
-                Op::Rename(..) => {}
-                Op::Delete(path, hint) => {
-                    world.delete(PATHS[path]);
-                    hinted.push((Arc::from(PATHS[path]), hint));
-                }
+                Op::Write(..) | Op::Rename(..) | Op::Delete(..) => hinted = change_tree(&mut world, &op),
                 Op::Pass(millis) => world.pass(Duration::from_millis(millis.into())),
                 Op::Scan => world.scan(),
                 Op::Tell => {
@@ -951,15 +959,7 @@ proptest! {
         for op in ops {
             let mut hinted = Vec::new();
             match op {
-                Op::Write(path, hint) => hinted.push((world.write(PATHS[path]), hint)),
-                Op::Rename(from, to, hint) if from != to => {
-                    let paths = world.rename(PATHS[from], PATHS[to]);
-                    hinted.extend(paths.into_iter().flatten().map(|path| (path, hint)));
-                }
-                Op::Delete(path, hint) => {
-                    world.delete(PATHS[path]);
-                    hinted.push((Arc::from(PATHS[path]), hint));
-                }
+                Op::Write(..) | Op::Rename(..) | Op::Delete(..) => hinted = change_tree(&mut world, &op),
                 Op::Pass(millis) => world.pass(Duration::from_millis(millis.into())),
                 Op::Restart => world.restart(&texts),
                 _ => drop(told(&mut world)),
