@@ -2,7 +2,7 @@
 //!
 //! Why: docs/decisions/62-access-rules-of-apps-are-asked-for.md
 
-use syft_protocol::acl::RuleSet;
+use syft_protocol::acl::{AclError, RuleSet};
 use syft_protocol::permissions::{PERMISSION_FILE, asked_rules};
 
 use super::check::{self, Problem};
@@ -54,10 +54,14 @@ impl WantedRules {
         &self.text
     }
 
+    fn parsed(&self) -> Result<RuleSet, AclError> {
+        RuleSet::parse(asked_rules(&self.text).as_bytes())
+    }
+
     /// Returns whom the rules let do what, a line for each of them.
     pub fn in_words(&self) -> Vec<String> {
-        let rules = RuleSet::parse(asked_rules(&self.text).as_bytes());
-        rules.map_or_else(|error| vec![error.to_string()], |rules| rules.in_words())
+        self.parsed()
+            .map_or_else(|error| vec![error.to_string()], |rules| rules.in_words())
     }
 
     /// Returns in words what the app does with them; their path is to follow.
@@ -117,9 +121,7 @@ pub(super) fn check_number(count: usize) -> Result<(), Problem> {
 
 /// Returns what an owner should know before granting the rules.
 pub(super) fn warning(rules: &WantedRules) -> Option<Problem> {
-    let opens_to_all =
-        |rule: &String| rule.contains("everybody may") || rule.contains("each user may");
-    let opened = rules.in_words().into_iter().find(opens_to_all)?;
+    let opened = rules.parsed().ok()?.first_for_all()?;
     Some(Problem::new(
         format!(
             "whoever uses SyftBox gets in: {}",

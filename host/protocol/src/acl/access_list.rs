@@ -38,6 +38,11 @@ impl AccessList {
         list
     }
 
+    /// Tells whether the list names whoever uses SyftBox.
+    pub(super) fn names_all(&self) -> bool {
+        self.everyone || self.requester
+    }
+
     /// Returns whom the list names, for people; nothing if it is nobody.
     pub(super) fn in_words(&self) -> Option<String> {
         let mut names: Vec<&str> = self.names.iter().map(String::as_str).collect();

@@ -13,6 +13,12 @@ impl RuleSet {
             .then(|| "rules in the folders below do not count".to_owned());
         self.rules.iter().map(Rule::in_words).chain(end).collect()
     }
+
+    /// Returns what the first rule says that lets in whoever uses SyftBox, if one does.
+    pub fn first_for_all(&self) -> Option<String> {
+        let rule = self.rules.iter().find(|rule| rule.grants.are_for_all())?;
+        Some(rule.in_words())
+    }
 }
 
 impl Rule {
@@ -22,6 +28,12 @@ impl Rule {
 }
 
 impl Grants {
+    fn are_for_all(&self) -> bool {
+        [&self.read, &self.write, &self.admin]
+            .into_iter()
+            .any(AccessList::names_all)
+    }
+
     fn in_words(&self) -> String {
         let may = |list: &AccessList, what| Some(format!("{} may {what}", list.in_words()?));
         let said = [
@@ -63,5 +75,9 @@ rules:
             "rules in the folders below do not count",
         ];
         assert_eq!(rules.in_words(), expected);
+        assert_eq!(rules.first_for_all().as_deref(), Some(expected[0]));
+        let closed = "rules:\n- pattern: 'everybody may'\n  access: {read: [bob@x.org]}\n";
+        let closed = RuleSet::parse(closed.as_bytes()).expect("rules");
+        assert_eq!(closed.first_for_all(), None);
     }
 }
