@@ -20,8 +20,9 @@ from watchdog import events
 for part in (alone, loop, log, start, state):
     part.install()
 
-# Those of this Python are none of a program's.
+# What this Python has is none of a program's, and much to read for each of them.
 program.package_folders = list
+program.LIBRARY = ()
 
 BEHAVIOURS = {}
 
@@ -73,7 +74,6 @@ def load(text, **others):
     program.NAME = f"{folder}/name"
     program.APP = f"{folder}/app"
     program.PLAN = f"{folder}/plan"
-    program.package_folders = list
     Path(program.NAME).write_text("my-app.py")
     for name, content in {"my-app.py": text, **others}.items():
         Path(folder, name).write_text(content)
