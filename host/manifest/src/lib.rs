@@ -17,6 +17,7 @@ mod grants;
 mod ip_scope;
 mod limits;
 mod manifest;
+pub mod nameless_files;
 pub mod nofollow_dir;
 mod origin;
 pub mod private_dir;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use syft_manifest::Limits;
 use thiserror::Error;
 
-use crate::memory::Room;
+use crate::memory::{Room, Share};
 
 /// What is asked of the whole process at a time, where a call takes more than was set aside
 /// for it.
@@ -60,9 +60,19 @@ pub(crate) struct Charge {
 impl Meter {
     /// Returns the meter of a call for which a room was set aside.
     pub(crate) fn new(limits: &Limits, room: Room) -> Self {
+        Self::with_base(limits, room, limits.base_bytes())
+    }
+
+    /// Returns the meter of an instance that waits for a call: only its own memories are
+    /// counted, as far as there is room for them.
+    pub(crate) fn of_spare(limits: &Limits, memory: &Share) -> Self {
+        Self::with_base(limits, memory.nothing(), 0)
+    }
+
+    fn with_base(limits: &Limits, room: Room, base: usize) -> Self {
         Self(Arc::new(Mutex::new(Books {
             room,
-            base: limits.base_bytes(),
+            base,
             limits: [limits.memory_bytes, limits.held_bytes],
             taken: [0, 0],
             most_taken: 0,
@@ -143,6 +153,11 @@ impl Books {
 }
 
 impl Charge {
+    /// Returns how many bytes it is for.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes more or gives some back, so that it is for so many bytes; or changes nothing.
     pub(crate) fn resize(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
         let mut books = self.meter.books();

@@ -65,6 +65,17 @@ impl ProgramSource {
         }
     }
 
+    /// Returns the program if it is loaded.
+    pub fn if_loaded(&self) -> Option<ProgramGuard> {
+        match self {
+            Self::Always(loaded) => Some(ProgramGuard {
+                program: loaded.if_clean()?,
+                _end: None,
+            }),
+            Self::Cached(program) => program.slot.program().map(|loaded| program.begin(loaded)),
+        }
+    }
+
     /// Returns the limits of each call.
     pub fn limits(&self) -> &Limits {
         match self {
@@ -100,12 +111,13 @@ impl LoadedProgram {
         }
     }
 
+    fn if_clean(&self) -> Option<Arc<Program>> {
+        let program = self.program.read().expect("no holder of this lock panics");
+        program.is_clean().then(|| Arc::clone(&program))
+    }
+
     async fn program(&self) -> Result<Arc<Program>, ProgramError> {
-        let program = {
-            let program = self.program.read().expect("no holder of this lock panics");
-            Arc::clone(&program)
-        };
-        if program.is_clean() {
+        if let Some(program) = self.if_clean() {
             return Ok(program);
         }
         let program = match &self.source {

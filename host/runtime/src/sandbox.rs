@@ -7,8 +7,10 @@ mod engine;
 mod limiter;
 mod linker;
 mod outcome;
+mod spare;
 mod store;
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,9 +20,9 @@ use std::time::{Duration, Instant};
 use syft_manifest::worlds::{RPC, WATCH, is_offered};
 use syft_manifest::{Digest, Limits};
 use thiserror::Error;
-use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentExportIndex};
+use wasmtime::component::{Component, ComponentExportIndex, Instance};
+use wasmtime::{Engine, Store};
 use wasmtime_wasi::I32Exit;
 
 use cache::Cache;
@@ -29,6 +31,7 @@ use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 use engine::Clearing;
 pub use outcome::{Answer, Outcome};
+use spare::{Spare, SpareSlot};
 use store::CallState;
 
 use crate::capability::files::DatasitesDir;
@@ -38,7 +41,7 @@ use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
 use crate::wit::types::{Failure, Method, SenderProof};
-use crate::wit::{AppPre, WatchingPre, rpc, watch};
+use crate::wit::{App, AppPre, Watching, WatchingPre, rpc, watch};
 
 /// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
@@ -64,6 +67,19 @@ pub struct Program {
     /// Where its handler is, so that a call need not look at anything else of it.
     handle: ComponentExportIndex,
     watching: Option<WatchingPre<CallState>>,
+    spare: SpareSlot,
+}
+
+/// What is left of a call that ended. Clearing its memory for another one takes a while, so this
+/// is dropped when nobody waits for the result any more.
+pub struct Remains {
+    _store: Store<CallState>,
+}
+
+impl fmt::Debug for Remains {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Remains").finish_non_exhaustive()
+    }
 }
 
 /// What is set aside for a call before it begins.
@@ -274,6 +290,7 @@ impl Program {
             pre,
             handle: handle.ok_or(LoadError::NotAnApp)?,
             watching,
+            spare: SpareSlot::default(),
         })
     }
 
@@ -323,9 +340,9 @@ impl Program {
         let name = CallName::of_host(identity, "endpoints");
         let access = self.access(&AppAccess::default(), None, identity, &name, meter);
         let state = Session::new(None, &self.limits);
-        let (endpoints, _) = self
-            .within_limits(identity, meter, access, state, name, async |store| {
-                let app = self.pre.instantiate_async(&mut *store).await?;
+        let (endpoints, ..) = self
+            .within_limits(identity, meter, access, state, name, async |store, app| {
+                let app = App::new(&mut *store, &app)?;
                 app.syft_app_rpc().call_endpoints(store).await
             })
             .await;
@@ -341,15 +358,15 @@ impl Program {
         identity: &AppIdentity,
         meter: &Meter,
     ) -> Result<Vec<watch::Watch>, Outcome> {
-        let Some(watching) = &self.watching else {
+        if self.watching.is_none() {
             return Ok(Vec::new());
-        };
+        }
         let name = CallName::of_host(identity, "watches");
         let access = self.access(&AppAccess::default(), None, identity, &name, meter);
         let state = Session::new(None, &self.limits);
-        let (watches, _) = self
-            .within_limits(identity, meter, access, state, name, async |store| {
-                let app = watching.instantiate_async(&mut *store).await?;
+        let (watches, ..) = self
+            .within_limits(identity, meter, access, state, name, async |store, app| {
+                let app = Watching::new(&mut *store, &app)?;
                 app.syft_app_watch().call_watches(store).await
             })
             .await;
@@ -366,17 +383,17 @@ impl Program {
         state: Session,
         event: &watch::Event,
     ) -> (Result<(), Outcome>, Session) {
-        let Some(watching) = &self.watching else {
+        if self.watching.is_none() {
             let outcome = Outcome::Trapped("the app watches nothing".to_owned());
             return (Err(outcome), state);
-        };
+        }
         let name = CallName::of_event(identity, event);
         // Nobody is behind an event on whose behalf it could read.
         let access = self.access(access, None, identity, &name, meter);
         let environment = Arc::clone(&access.environment);
-        let (taken, state) = self
-            .within_limits(identity, meter, access, state, name, async |store| {
-                let app = watching.instantiate_async(&mut *store).await?;
+        let (taken, state, _) = self
+            .within_limits(identity, meter, access, state, name, async |store, app| {
+                let app = Watching::new(&mut *store, &app)?;
                 app.syft_app_watch().call_on_event(store, event).await
             })
             .await;
@@ -409,15 +426,15 @@ impl Program {
             expires: 0,
         };
         let state = Session::new(None, &self.limits);
-        let (outcome, _) = self.call(identity, meter, access, state, &request).await;
+        let (outcome, ..) = self.call(identity, meter, access, state, &request).await;
         match outcome {
             Outcome::Answered(answer) => Ok(answer.body.unwrap_or_default()),
             outcome => Err(outcome),
         }
     }
 
-    /// Runs the handler of a request in a fresh instance. Returns the outcome, and the state
-    /// as the call left it; nothing of that is kept yet.
+    /// Runs the handler of a request in a fresh instance. Returns the outcome, the state as the
+    /// call left it, of which nothing is kept yet, and what is left of the call.
     pub async fn call(
         &self,
         identity: &AppIdentity,
@@ -425,17 +442,15 @@ impl Program {
         access: &AppAccess,
         state: Session,
         request: &rpc::Request,
-    ) -> (Outcome, Session) {
+    ) -> (Outcome, Session, Remains) {
         let name = CallName::of_request(identity, request);
         // A name that anybody can claim opens nothing.
         let is_known = request.sender_proof != SenderProof::Claimed;
         let sender = is_known.then(|| request.sender.clone());
         let access = self.access(access, sender, identity, &name, meter);
         let environment = Arc::clone(&access.environment);
-        let (answer, state) = self
-            .within_limits(identity, meter, access, state, name, async |store| {
-                let app = self.pre.instance_pre();
-                let app = app.instantiate_async(&mut *store).await?;
+        let (answer, state, remains) = self
+            .within_limits(identity, meter, access, state, name, async |store, app| {
                 let handle = app.get_typed_func::<_, (Handled,)>(&mut *store, self.handle)?;
                 let (handled,) = handle.call_async(store, (request,)).await?;
                 Ok(handled)
@@ -453,7 +468,68 @@ impl Program {
             Ok(Err(rpc::Error::Failed(failure))) => failed(failure, &environment),
             Err(outcome) => outcome,
         };
-        (outcome, state)
+        (outcome, state, remains)
+    }
+
+    /// Makes an instance ready for the next call, unless there is one: for when nobody waits for
+    /// anything else.
+    pub async fn make_spare(&self, identity: &AppIdentity) {
+        if !self.spare.begin() {
+            return;
+        }
+        let name = CallName::of_host(identity, "spare");
+        let meter = Meter::of_spare(&self.limits, &self.memory.calls);
+        let access = self.access(&AppAccess::default(), None, identity, &name, &meter);
+        let state = Session::new(None, &self.limits);
+        let (call, _) = self.call_state(identity, &meter, access, state, name);
+        let mut store = store::new(&self.engine, &self.limits, call);
+        let instantiated = self.pre.instance_pre().instantiate_async(&mut store);
+        let app = tokio::time::timeout(self.limits.time, instantiated).await;
+        match app {
+            Ok(Ok(app)) if !store.data().was_asked() => {
+                self.spare.put(Spare { store, app }, &self.memory.calls);
+            }
+            // It starts by asking for something, or for ever.
+            Ok(_) if store.data().was_asked() => self.spare.fail(false),
+            Err(_) => self.spare.fail(false),
+            // For want of memory, perhaps.
+            Ok(_) => self.spare.fail(true),
+        }
+    }
+
+    /// Returns a store for a call, with the instance that waits for it if there is one.
+    fn store(&self, call: CallState, meter: &Meter) -> (Store<CallState>, Option<Instance>) {
+        let spare = self.spare.take().and_then(|spare| {
+            let limiter = spare.store.data().limiter_by(meter).ok()?;
+            Some((spare, limiter))
+        });
+        match spare {
+            Some((Spare { mut store, app }, limiter)) => {
+                store::give(&mut store, &self.limits, call, limiter);
+                (store, Some(app))
+            }
+            None => (store::new(&self.engine, &self.limits, call), None),
+        }
+    }
+
+    /// Returns what the host holds for a call, and what it says.
+    fn call_state(
+        &self,
+        identity: &AppIdentity,
+        meter: &Meter,
+        access: CallAccess,
+        state: Session,
+        name: CallName,
+    ) -> (CallState, Output) {
+        let environment = Arc::clone(&access.environment);
+        let output = Output::new(&self.limits, identity.app.clone(), name.id, environment);
+        let context = CallContext {
+            identity: identity.clone(),
+            deadline: Instant::now() + self.limits.time,
+            idempotency_key: name.idempotency_key,
+        };
+        let call = CallState::new(&self.limits, meter, context, access, state, output.clone());
+        (call, output)
     }
 
     /// Returns what a call may reach.
@@ -471,7 +547,7 @@ impl Program {
 
     /// Runs guest code. The epoch makes it give way, the timeout ends it also
     /// while it waits in a host call; each alone would leave a hole. The store
-    /// is thrown away in every case: after a dropped call it is not usable.
+    /// is used for nothing else in every case: after a dropped call it is not usable.
     async fn within_limits<T>(
         &self,
         identity: &AppIdentity,
@@ -479,26 +555,23 @@ impl Program {
         access: CallAccess,
         state: Session,
         name: CallName,
-        run: impl AsyncFnOnce(&mut wasmtime::Store<CallState>) -> wasmtime::Result<T>,
-    ) -> (Result<T, Outcome>, Session) {
+        run: impl AsyncFnOnce(&mut Store<CallState>, Instance) -> wasmtime::Result<T>,
+    ) -> (Result<T, Outcome>, Session, Remains) {
         let limit: Duration = self.limits.time;
-        let environment = Arc::clone(&access.environment);
-        let output = Output::new(&self.limits, identity.app.clone(), name.id, environment);
-        let context = CallContext {
-            identity: identity.clone(),
-            deadline: Instant::now() + limit,
-            idempotency_key: name.idempotency_key,
+        let (call, output) = self.call_state(identity, meter, access, state, name);
+        let (mut store, spare) = self.store(call, meter);
+        let started = async {
+            let app = match spare {
+                Some(app) => app,
+                None => {
+                    (self.pre.instance_pre())
+                        .instantiate_async(&mut store)
+                        .await?
+                }
+            };
+            run(&mut store, app).await
         };
-        let mut store = store::new(
-            &self.engine,
-            &self.limits,
-            meter,
-            context,
-            access,
-            state,
-            output.clone(),
-        );
-        let result = match tokio::time::timeout(limit, run(&mut store)).await {
+        let result = match tokio::time::timeout(limit, started).await {
             // Whatever the guest made of it, it was to get what it asked for.
             Ok(Ok(_)) if meter.refused() == Some(MemoryRefused::Total) => Err(Outcome::Exhausted),
             Ok(Ok(value)) => Ok(value),
@@ -506,7 +579,8 @@ impl Program {
             Err(_) => Err(Outcome::TimedOut(limit)),
         };
         self.note_taken(meter);
-        (result, store.into_data().into_session())
+        let session = store.data_mut().take_session();
+        (result, session, Remains { _store: store })
     }
 
     fn fault(&self, meter: &Meter, output: &Output, error: &wasmtime::Error) -> Outcome {

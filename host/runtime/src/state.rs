@@ -189,6 +189,8 @@ impl Store {
             return Ok(result);
         }
         tracing::debug!("a call met the changes of another one, and runs again");
+        // What it holds is for the next attempt.
+        drop(result);
         let _next = self.next_alone.lock().await;
         let _alone = self.gate.write().await;
         let (result, session) = run(Session::new(Some(Arc::clone(self)), limits)).await;

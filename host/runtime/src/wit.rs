@@ -1,11 +1,11 @@
 //! The bindings of `syft:app`, generated from `wit/`: what apps export, and the imports
 //! that hold no resources. Those that do have theirs beside their implementation.
 
-pub(crate) use app::AppPre;
 pub use app::exports::syft::app::rpc;
 pub use app::syft::app::{context, log, types};
-pub(crate) use watching::WatchingPre;
+pub(crate) use app::{App, AppPre};
 pub use watching::exports::syft::app::watch;
+pub(crate) use watching::{Watching, WatchingPre};
 
 #[allow(
     missing_docs,

@@ -28,7 +28,7 @@ use syft_runtime::capability::files::FileAccess;
 use syft_runtime::memory::Share;
 use syft_runtime::meter::Meter;
 use syft_runtime::program_cache::{ProgramError, ProgramGuard};
-use syft_runtime::sandbox::{Admission, Outcome};
+use syft_runtime::sandbox::{Admission, Outcome, Remains};
 use syft_runtime::state::{Recorded, RequestFingerprint, Session, Store, StoreError};
 use syft_runtime::wit::rpc;
 
@@ -60,6 +60,8 @@ pub struct FinishedCall {
     pub outcome: &'static str,
     /// What the owner should know of it.
     pub detail: Option<String>,
+    /// Dropped once the answer is published.
+    _remains: Option<Remains>,
     /// Reserves the memory of the call as long as its answer exists.
     _memory: Option<Meter>,
 }
@@ -200,9 +202,12 @@ impl App {
             let called = call
                 .program
                 .call(identity, counted, access, state, &call.request);
-            let (outcome, mut state) = called.await;
+            let (outcome, mut state, remains) = called.await;
             let (end, at) = (End::of(&outcome), now());
-            let finished = self.finish(&call.head, outcome, at);
+            let finished = FinishedCall {
+                _remains: Some(remains),
+                ..self.finish(&call.head, outcome, at)
+            };
             let fingerprint = || RequestFingerprint::new(call.version, &call.request);
             let answer = &finished.answer.json;
             state.keep_answer(call.address, fingerprint, answer, at, call.head.expires);
@@ -223,7 +228,15 @@ impl App {
             outcome: outcome.name(),
             detail: outcome.detail(),
             answer: self.replier.answer(head, outcome, now),
+            _remains: None,
             _memory: None,
+        }
+    }
+
+    /// Makes an instance ready for the next call: for when nobody waits for anything else.
+    pub(crate) async fn make_ready(&self) {
+        if let Some(program) = self.loaded.program.if_loaded() {
+            program.make_spare(&self.loaded.identity).await;
         }
     }
 

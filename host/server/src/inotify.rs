@@ -3,7 +3,7 @@
 //! It is inotify itself: a folder is watched by the handle that was opened without
 //! following links, a folder that was moved keeps its watch and gets its new path, and
 //! what the host itself opens and reads makes no event. A user may have few instances of
-//! it, so there is one, with one thread that reads what it says.
+//! it, so there is one, and one task that reads what it says.
 //!
 //! A folder is to be watched before it is read: then nothing falls between the two. Where
 //! no more can be watched, the owner learns it once from the log, and it is tried again from time to time.
@@ -13,16 +13,22 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::fs;
+use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Bound;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, Reader, WatchFlags};
 use rustix::io::Errno;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
+use tokio::time;
 
 /// The time before the kernel is asked again that has refused.
 const ASKED_EVERY: Duration = Duration::from_secs(4);
@@ -31,7 +37,7 @@ const CALM: Duration = Duration::from_secs(60);
 
 static TABLE: Mutex<Table> = Mutex::new(Table::new());
 
-/// Learns what happens in a folder. The thread that tells of it must not be kept
+/// Learns what happens in a folder. Whoever tells of it must not be kept
 /// waiting: the kernel's queue overflows where nobody reads it.
 pub(crate) trait ChangeObserver: Send + Sync {
     /// Takes note of an event.
@@ -147,7 +153,7 @@ impl FolderWatcher {
         self.release(below);
     }
 
-    /// The thread that reads has its turn in between: each end of a watch is an event.
+    /// Whoever reads has its turn in between: each end of a watch is an event.
     fn release(&self, watches: Vec<i32>) {
         for watch in watches {
             table().release(self.number, watch);
@@ -410,34 +416,91 @@ fn most_watched() -> usize {
 
 /// Makes an instance, and has it read.
 fn begin() -> anyhow::Result<Arc<OwnedFd>> {
-    let inotify = inotify::init(CreateFlags::CLOEXEC)
+    let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)
         .context("inotify (see fs.inotify.max_user_instances)")?;
     let inotify = Arc::new(inotify);
-    let drained = Arc::clone(&inotify);
-    thread::Builder::new()
-        .name("inotify".to_owned())
-        .spawn(move || drain(&drained))
-        .context("start the thread that watches")?;
+    let reading = Reading(Arc::clone(&inotify));
+    match Handle::try_current() {
+        // What it wakes runs next on the same thread, and no other one has to wake.
+        Ok(runtime) => drop(runtime.spawn(reading.drain())),
+        Err(_) => drop(reading),
+    }
     Ok(inotify)
 }
 
-/// Reads the kernel's queue.
-fn drain(inotify: &OwnedFd) {
+/// Reads the kernel's queue as long as this process runs: as a task of a runtime, and where that
+/// has ended or there is none, in a thread.
+struct Reading(Arc<OwnedFd>);
+
+impl Reading {
+    async fn drain(self) {
+        if let Err(error) = self.read_on().await {
+            tracing::debug!("from now on a thread reads what the kernel tells of folders: {error}");
+        }
+    }
+
+    async fn read_on(&self) -> io::Result<()> {
+        #[expect(
+            deprecated,
+            reason = "unsound where what is given may have another descriptor later, and a borrowed one has not"
+        )]
+        let queue = AsyncFd::with_interest(self.0.as_fd(), Interest::READABLE)?;
+        let mut pace = Pace::new();
+        loop {
+            let mut ready = queue.readable().await?;
+            read_all(&self.0, &mut pace)?;
+            ready.clear_ready();
+            if let Some(rest) = pace.rest() {
+                time::sleep(rest).await;
+            }
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let inotify = Arc::clone(&self.0);
+        let thread = thread::Builder::new().name("inotify".to_owned());
+        let drain = move || {
+            let mut pace = Pace::new();
+            loop {
+                let mut queue = [PollFd::new(&*inotify, PollFlags::IN)];
+                let read = match poll(&mut queue, None) {
+                    Ok(_) | Err(Errno::INTR) => read_all(&inotify, &mut pace),
+                    Err(error) => Err(error.into()),
+                };
+                if let Err(error) = read {
+                    return no_longer_watching(&error);
+                }
+                if let Some(rest) = pace.rest() {
+                    thread::sleep(rest);
+                }
+            }
+        };
+        if let Err(error) = thread.spawn(drain) {
+            no_longer_watching(&error);
+        }
+    }
+}
+
+fn no_longer_watching(error: &io::Error) {
+    tracing::error!("no longer watching, only scanning: {error}");
+}
+
+/// Reads all that is in the kernel's queue.
+fn read_all(inotify: &OwnedFd, pace: &mut Pace) -> io::Result<()> {
     let mut buffer = [MaybeUninit::uninit(); 32 << 10];
     let mut reader = Reader::new(inotify, &mut buffer);
-    let mut pace = Pace::new();
     loop {
-        if reader.is_buffer_empty() {
-            pace.rest();
-        }
-        pace.n_read += 1;
         match reader.next() {
             Ok(event) if event.events().contains(ReadFlags::QUEUE_OVERFLOW) => table().lost(),
             Ok(event) if event.events().contains(ReadFlags::IGNORED) => table().ended(event.wd()),
             Ok(event) => table().note(&event),
-            Err(Errno::INTR) => {}
-            Err(error) => return tracing::error!("no longer watching, only scanning: {error}"),
+            Err(Errno::INTR) => continue,
+            Err(Errno::WOULDBLOCK) => return Ok(()),
+            Err(error) => return Err(error.into()),
         }
+        pace.n_read += 1;
     }
 }
 
@@ -460,15 +523,16 @@ impl Pace {
         }
     }
 
-    fn rest(&mut self) {
-        let is_over = self.since.elapsed() >= Self::WINDOW;
-        if !is_over && self.n_read < Self::FLOOD {
-            return;
+    /// Returns how long nobody is to look for events.
+    fn rest(&mut self) -> Option<Duration> {
+        let (is_over, is_flood) = (
+            self.since.elapsed() >= Self::WINDOW,
+            self.n_read >= Self::FLOOD,
+        );
+        if is_over || is_flood {
+            *self = Self::new();
         }
-        if self.n_read >= Self::FLOOD {
-            thread::sleep(Self::REST);
-        }
-        *self = Self::new();
+        is_flood.then_some(Self::REST)
     }
 }
 

@@ -225,7 +225,11 @@ impl Server {
             tokio::select! {
                 () = shutdown.requested() => break,
                 wake = file_events(self.file_events.as_mut()) => {
+                    let has_ended = matches!(wake, Wake::Ended(_));
                     self.with_file_events(|events| events.go_on(wake));
+                    if has_ended {
+                        self.make_ready();
+                    }
                 }
                 Some(event) = self.events.recv() => self.handle(event),
                 hints = hints(self.scans.folder.watcher.as_deref()) => self.take_hints(hints),
@@ -292,6 +296,14 @@ impl Server {
             self.scans.scan_soon();
         }
         dispatcher.inbox.wakes_at()
+    }
+
+    /// Makes an instance ready for the next call, if none is at work.
+    fn make_ready(&self) {
+        let shared = Arc::clone(&self.shared);
+        if shared.slots.available_permits() >= shared.app.limits().concurrency {
+            tokio::spawn(async move { shared.app.make_ready().await });
+        }
     }
 
     fn handle(&mut self, event: ServerEvent) {

@@ -32,6 +32,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
+use syft_manifest::nameless_files::NamelessFiles;
 use syft_manifest::nofollow_dir::{open_or_create, open_path};
 use syft_protocol::address::{AppName, Datasite, Folder};
 
@@ -50,6 +51,8 @@ pub struct Tree {
     rpc: Arc<Dir>,
     path: PathBuf,
     folders: Folders,
+    /// Where answers are made that have no name yet.
+    nameless: Option<NamelessFiles>,
     /// Holds the lock of the app, where this is the server's side.
     lock: Option<OwnedFd>,
 }
@@ -91,6 +94,8 @@ impl Tree {
             rpc: Arc::new(rpc),
             path,
             folders: Folders::default(),
+            // SyftBox's client watches the datasites, and nothing beside them.
+            nameless: datasites.parent().and_then(NamelessFiles::in_folder),
             lock: None,
         })
     }
@@ -105,6 +110,7 @@ impl Tree {
             rpc: Arc::new(rpc),
             path,
             folders: Folders::default(),
+            nameless: None,
             lock: None,
         })
     }

@@ -86,8 +86,8 @@ impl KeyValueCtx {
     }
 
     /// Returns the state as the call left it.
-    pub(crate) fn into_session(self) -> Session {
-        self.session
+    pub(crate) fn take_session(&mut self) -> Session {
+        self.session.take()
     }
 
     /// Reads a value that goes to the guest beside others of so many bytes.

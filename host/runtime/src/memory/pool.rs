@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 /// An app may hold this many times what is left for all others: the rule by which switches
 /// share their buffers (dynamic thresholds). One app alone gets eight ninths, and there is
@@ -23,6 +23,8 @@ struct Inner {
     total: usize,
     n_apps: AtomicU64,
     books: Mutex<Books>,
+    /// Tells those who hold some that they can do without.
+    wanted: Notify,
 }
 
 struct Books {
@@ -72,6 +74,7 @@ impl Pool {
             total,
             n_apps: AtomicU64::new(0),
             books: Mutex::new(books),
+            wanted: Notify::new(),
         }))
     }
 
@@ -121,6 +124,7 @@ impl Share {
             });
             room
         };
+        self.pool.0.wanted.notify_waiters();
         // It may be the one to whom what is left belongs.
         self.pool.serve();
         ready.await.expect("nobody leaves the line unserved")
@@ -133,6 +137,16 @@ impl Share {
         let is_taken = books.line.is_empty() && books.take(self.app, bytes);
         drop(books);
         is_taken.then(|| self.room(bytes))
+    }
+
+    /// Sets nothing aside yet.
+    pub(crate) fn nothing(&self) -> Room {
+        self.room(0)
+    }
+
+    /// Waits until somebody gets less than was asked for.
+    pub(crate) async fn wanted(&self) {
+        self.pool.0.wanted.notified().await;
     }
 
     fn room(&self, bytes: usize) -> Room {
@@ -153,6 +167,8 @@ impl Room {
         let has_grown = self.share.pool.books().take(self.share.app, bytes);
         if has_grown {
             self.bytes += bytes;
+        } else {
+            self.share.pool.0.wanted.notify_waiters();
         }
         has_grown
     }

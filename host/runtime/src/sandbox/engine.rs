@@ -1,6 +1,8 @@
 //! The engine that all calls of an app share, and the clock that interrupts them.
 //!
-//! Why: docs/decisions/18-when-wasmtime-is-upgraded.md
+//! Why: docs/decisions/17-memory-is-reset-by-written-pages.md,
+//! docs/decisions/18-when-wasmtime-is-upgraded.md,
+//! docs/decisions/67-shipped-programs-have-a-patched-wasmtime.md
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, OnceLock};
@@ -32,11 +34,22 @@ const KEEP_ALL_BYTES: usize = 1 << 20;
 /// of all others goes back to the kernel.
 const WARM_PLACES: usize = 16;
 
+/// Whether wasmtime finds written pages that were swapped out, as the patched one does.
+#[cfg(not(feature = "patched-wasmtime"))]
+const FINDS_SWAPPED_PAGES: bool = false;
+#[cfg(feature = "patched-wasmtime")]
+const FINDS_SWAPPED_PAGES: bool = {
+    let () = wasmtime::PATCHED_FOR_SYFT_HOST;
+    true
+};
+
 /// How what a call has written is found, to be cleared for the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Clearing {
-    /// By asking the kernel which pages were written, of those that are in memory: it knows
-    /// no more of one that was swapped out than that it is elsewhere.
+    /// By asking the kernel which pages were written.
+    WhatIsWritten,
+    /// By asking which pages were written, of those that are in memory: one that was swapped
+    /// out is not found.
     WhatIsPresent,
     /// Not at all: everything is cleared.
     All,
@@ -45,7 +58,9 @@ pub(super) enum Clearing {
 impl Clearing {
     /// Returns the fastest that is right on this machine.
     pub(super) fn of_this_machine() -> Self {
-        if machine::may_swap() {
+        if FINDS_SWAPPED_PAGES {
+            Self::WhatIsWritten
+        } else if machine::may_swap() {
             Self::All
         } else {
             Self::WhatIsPresent
@@ -115,14 +130,14 @@ fn config() -> Config {
 
 fn pool(limits: &Limits, clearing: Clearing) -> PoolingAllocationConfig {
     let (keep, scan) = match clearing {
-        Clearing::WhatIsPresent => (KEEP_RESIDENT_BYTES, Enabled::Auto),
+        Clearing::WhatIsWritten | Clearing::WhatIsPresent => (KEEP_RESIDENT_BYTES, Enabled::Auto),
         Clearing::All => (KEEP_ALL_BYTES, Enabled::No),
     };
     let n_warm = (limits.kept_bytes / keep).clamp(1, WARM_PLACES);
     let keep = keep.min(limits.kept_bytes / n_warm);
-    // One more than may run: an app that is being loaded is asked for its
-    // endpoints in an instance of its own.
-    let calls = u32::try_from(limits.concurrency + 1).unwrap_or(u32::MAX);
+    // Two more than may run: an app that is being loaded is asked for its endpoints in an
+    // instance of its own, and one waits for the next call.
+    let calls = u32::try_from(limits.concurrency + 2).unwrap_or(u32::MAX);
     let per_call = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls)

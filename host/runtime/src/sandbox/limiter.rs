@@ -21,6 +21,17 @@ impl Limiter {
             table_elements: 0,
         }
     }
+
+    /// Returns a limiter that counts the same by another meter.
+    pub(super) fn by(&self, meter: &Meter) -> Result<Self, MemoryRefused> {
+        let mut own = meter.nothing(Part::Own);
+        own.resize(self.own.bytes())?;
+        Ok(Self {
+            limits: self.limits.clone(),
+            own,
+            table_elements: self.table_elements,
+        })
+    }
 }
 
 /// Where growing fails after it was allowed, what was counted for it stays: wasmtime tells of
@@ -107,6 +118,21 @@ mod tests {
         );
         drop(limiter);
         assert_eq!(meter.nothing(Part::Own).resize(100), Ok(()));
+    }
+
+    #[test]
+    fn what_was_counted_goes_over_to_another_meter() {
+        let limits = limits(100);
+        let (before, after) = (meter(&limits, 90), meter(&limits, 90));
+        let mut limiter = Limiter::new(limits, &before);
+        assert_eq!(limiter.memory_growing(0, 60, None).ok(), Some(true));
+        assert_eq!(limiter.table_growing(0, 5, None).ok(), Some(true));
+        let mut other = limiter.by(&after).expect("there is room");
+        assert_eq!(other.memory_growing(60, 101, None).ok(), Some(false));
+        assert_eq!(other.table_elements, 5);
+        assert_eq!(other.by(&before).err(), Some(MemoryRefused::Own(100)));
+        drop(limiter);
+        assert_eq!(before.nothing(Part::Own).resize(90), Ok(()));
     }
 
     #[test]

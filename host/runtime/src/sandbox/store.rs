@@ -12,11 +12,12 @@ use crate::capability::files::{FilesView, Guard};
 use crate::capability::http::{HttpCtx, HttpView};
 use crate::capability::keyvalue::{KeyValueCtx, KeyValueView};
 use crate::capability::{CallAccess, CallContext, Output};
-use crate::meter::Meter;
+use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
 
 /// What the host holds for one call. A guest reaches nothing that is not here, and each of
-/// its imports only the part that one of these methods returns.
+/// its imports only the part that one of these methods returns. Each takes note that it was
+/// asked for.
 pub(super) struct CallState {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -26,10 +27,57 @@ pub(super) struct CallState {
     context: CallContext,
     output: Output,
     limiter: Limiter,
+    was_asked: bool,
 }
 
 impl CallState {
+    /// Returns the state of one call, in which there are the files, requests, arguments and
+    /// variables that were granted and nothing else: none of the host's own, and no socket.
+    pub(super) fn new(
+        limits: &Limits,
+        meter: &Meter,
+        context: CallContext,
+        access: CallAccess,
+        session: Session,
+        output: Output,
+    ) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.handles);
+        let mut wasi = WasiCtx::builder();
+        access.environment.give(&mut wasi);
+        let wasi = wasi
+            .stdout(output.stream("stdout"))
+            .stderr(output.stream("stderr"))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .max_random_size(limits.random_bytes)
+            .build();
+        Self {
+            wasi,
+            table,
+            files: access.files,
+            http: HttpCtx::new(access.http, meter),
+            keyvalue: KeyValueCtx::new(session, limits, meter),
+            context,
+            output,
+            limiter: Limiter::new(limits.clone(), meter),
+            was_asked: false,
+        }
+    }
+
+    /// Tells whether the guest has asked the host for anything.
+    pub(super) fn was_asked(&self) -> bool {
+        self.was_asked
+    }
+
+    /// Returns a limiter that has counted what this one has, by the meter of another call.
+    pub(super) fn limiter_by(&self, meter: &Meter) -> Result<Limiter, MemoryRefused> {
+        self.limiter.by(meter)
+    }
+
     pub(super) fn files(&mut self) -> FilesView<'_> {
+        self.was_asked = true;
         FilesView {
             files: &self.files,
             table: &mut self.table,
@@ -37,6 +85,7 @@ impl CallState {
     }
 
     pub(super) fn http(&mut self) -> HttpView<'_> {
+        self.was_asked = true;
         HttpView {
             ctx: &mut self.http,
             table: &mut self.table,
@@ -44,6 +93,7 @@ impl CallState {
     }
 
     pub(super) fn keyvalue(&mut self) -> KeyValueView<'_> {
+        self.was_asked = true;
         KeyValueView {
             ctx: &mut self.keyvalue,
             table: &mut self.table,
@@ -51,21 +101,24 @@ impl CallState {
     }
 
     pub(super) fn context(&mut self) -> &mut CallContext {
+        self.was_asked = true;
         &mut self.context
     }
 
     pub(super) fn output(&mut self) -> &mut Output {
+        self.was_asked = true;
         &mut self.output
     }
 
     /// Returns the app's state as the call left it.
-    pub(super) fn into_session(self) -> Session {
-        self.keyvalue.into_session()
+    pub(super) fn take_session(&mut self) -> Session {
+        self.keyvalue.take_session()
     }
 }
 
 impl WasiView for CallState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.was_asked = true;
         WasiCtxView {
             ctx: &mut self.wasi,
             table: &mut self.table,
@@ -73,45 +126,29 @@ impl WasiView for CallState {
     }
 }
 
-/// Returns a store for one call, in which there are the files, requests, arguments and variables
-/// that were granted and nothing else: none of the host's own, and no socket.
-pub(super) fn new(
-    engine: &Engine,
-    limits: &Limits,
-    meter: &Meter,
-    context: CallContext,
-    access: CallAccess,
-    session: Session,
-    output: Output,
-) -> Store<CallState> {
-    let mut table = ResourceTable::new();
-    table.set_max_capacity(limits.handles);
-    let mut wasi = WasiCtx::builder();
-    access.environment.give(&mut wasi);
-    let wasi = wasi
-        .stdout(output.stream("stdout"))
-        .stderr(output.stream("stderr"))
-        .allow_tcp(false)
-        .allow_udp(false)
-        .allow_ip_name_lookup(false)
-        .max_random_size(limits.random_bytes)
-        .build();
-    let state = CallState {
-        wasi,
-        table,
-        files: access.files,
-        http: HttpCtx::new(access.http, meter),
-        keyvalue: KeyValueCtx::new(session, limits, meter),
-        context,
-        output,
-        limiter: Limiter::new(limits.clone(), meter),
-    };
+/// Returns a store for one call.
+pub(super) fn new(engine: &Engine, limits: &Limits, state: CallState) -> Store<CallState> {
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
+    begin(&mut store, limits);
+    store
+}
+
+/// Gives a store in which an instance waits to a call, whose limiter has counted that instance.
+pub(super) fn give(
+    store: &mut Store<CallState>,
+    limits: &Limits,
+    state: CallState,
+    limiter: Limiter,
+) {
+    *store.data_mut() = CallState { limiter, ..state };
+    begin(store, limits);
+}
+
+fn begin(store: &mut Store<CallState>, limits: &Limits) {
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_max_component_handles(limits.handles);
     // Without a deadline a store with epochs traps at once.
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);
-    store
 }

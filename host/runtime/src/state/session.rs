@@ -90,6 +90,12 @@ impl Session {
         }
     }
 
+    /// Returns the session, and leaves one of no state in its place.
+    pub(crate) fn take(&mut self) -> Self {
+        let nothing = Self::new(None, &self.limits);
+        std::mem::replace(self, nothing)
+    }
+
     /// Has what it reads and writes counted by the meter of a call, before the first of it.
     pub(crate) fn count_by(&mut self, meter: &Meter) {
         self.charge = Some(meter.nothing(Part::Held));

@@ -72,6 +72,8 @@ async fn work(shared: Arc<ServerShared>, first: Action) {
             task::yield_now().await;
         }
     }
+    // For what comes next, and not before all is done that has come.
+    shared.app.make_ready().await;
 }
 
 /// Returns what is noted of an action that panics.

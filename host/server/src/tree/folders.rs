@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use cap_std::fs::Dir;
+use syft_manifest::nameless_files::hands_down_rights;
 use syft_protocol::address::Folder;
 
 use super::Tree;
@@ -26,6 +27,8 @@ pub(super) struct Folders(Mutex<HashMap<Arc<Folder>, Arc<Held>>>);
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) dir: Dir,
+    /// A file that is made elsewhere is as one that is made here.
+    pub(super) takes_nameless: bool,
     /// It was seen to that it stays.
     is_kept: AtomicBool,
 }
@@ -64,8 +67,10 @@ impl Tree {
         {
             return Ok(Some(found));
         }
+        let dir = self.open_folder(folder)?;
         let opened = Arc::new(Held {
-            dir: self.open_folder(folder)?,
+            takes_nameless: !hands_down_rights(&dir),
+            dir,
             is_kept: AtomicBool::new(false),
         });
         let found = find(&opened)?;

@@ -36,15 +36,15 @@ struct Answer {
 }
 
 /// Wakes the client for an answer that was just written, now or in its turn.
-pub(super) fn wake(file: &File, rpc: &Arc<Dir>, address: &Address) -> io::Result<()> {
-    if waker().may_go(Instant::now()) {
-        return cut_to_size(file);
-    }
+pub(super) fn wake(file: &File, folder: &Dir, rpc: &Arc<Dir>, address: &Address) -> io::Result<()> {
     let answer = Answer {
         rpc: Arc::clone(rpc),
         address: address.clone(),
         stamp: stamp(&fstat(file)?),
     };
+    if waker().may_go(Instant::now()) {
+        return answer.wake_in(folder);
+    }
     let mut waker = waker();
     waker.line.push(answer);
     if !waker.has_thread {
@@ -54,25 +54,24 @@ pub(super) fn wake(file: &File, rpc: &Arc<Dir>, address: &Address) -> io::Result
     Ok(())
 }
 
-/// Writes to a file without changing what it holds.
-fn cut_to_size(file: &File) -> io::Result<()> {
-    file.set_len(file.metadata()?.len())
-}
-
 impl Answer {
-    /// Wakes the client, unless the answer was taken or replaced meanwhile.
     fn wake(&self) -> io::Result<()> {
-        let folder = open_path(&self.rpc, self.address.folder().segments())?;
+        self.wake_in(&open_path(&self.rpc, self.address.folder().segments())?)
+    }
+
+    /// Writes to the answer without changing what it holds, unless it was taken or replaced
+    /// meanwhile. The client hears of it under the name by which it is opened.
+    fn wake_in(&self, folder: &Dir) -> io::Result<()> {
         let name = self.address.id().response_name();
         let is_ours = |found| is_file(&found) && stamp(&found) == self.stamp;
-        if !look_at(&folder, &name)?.is_some_and(is_ours) {
+        if !look_at(folder, &name)?.is_some_and(is_ours) {
             return Ok(());
         }
         let flags =
             OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = File::from(openat(&folder, &name, flags, Mode::empty())?);
+        let file = File::from(openat(folder, &name, flags, Mode::empty())?);
         if is_ours(fstat(&file)?) {
-            cut_to_size(&file)
+            file.set_len(self.stamp.bytes)
         } else {
             Ok(())
         }

@@ -1,6 +1,6 @@
 //! Writes answers beside their requests.
 //!
-//! Why: docs/decisions/11-answers-are-renamed-then-touched.md
+//! Why: docs/decisions/11-answers-get-their-name-when-they-are-whole.md
 
 use std::fs::File;
 use std::io;
@@ -11,6 +11,7 @@ use syft_manifest::nofollow_dir::{force, is_absent, replace_after};
 use syft_protocol::address::Address;
 use syft_protocol::inbox::Version;
 
+use super::folders::Held;
 use super::read::{is_file, look_at, nanos, open_to_read, stamp};
 use super::wake::wake;
 use super::{OpenedRequest, Tree};
@@ -49,15 +50,14 @@ impl Tree {
             }
             folder.keep();
             let name = address.id().response_name();
-            put(&folder.dir, &name, answer, is_forced).map(Some)
+            let file = self.put(folder, &name, answer, is_forced)?;
+            if let Err(error) = wake(&file, &folder.dir, &self.rpc, address) {
+                tracing::debug!(%address, "an answer leaves with the next full sync: {error}");
+            }
+            Ok(Some(()))
         });
         match written {
-            Ok(Some(file)) => {
-                if let Err(error) = wake(&file, &self.rpc, address) {
-                    tracing::debug!(%address, "an answer leaves with the next full sync: {error}");
-                }
-                Ok(WriteResult::Beside)
-            }
+            Ok(Some(())) => Ok(WriteResult::Beside),
             Ok(None) => Ok(WriteResult::Gone),
             Err(error) if is_absent(&error) => Ok(WriteResult::Gone),
             Err(error) => Err(error),
@@ -75,19 +75,28 @@ impl Tree {
             _ => Ok(()),
         }
     }
-}
 
-/// Puts an answer into a folder.
-fn put(folder: &Dir, name: &str, answer: &[u8], is_forced: bool) -> io::Result<File> {
-    let file = replace_after(folder, name, answer, |file| {
-        failpoint::reach(Step::BeforeRename, name);
-        if is_forced { file.sync_all() } else { Ok(()) }
-    })?;
-    failpoint::reach(Step::AfterRename, name);
-    if is_forced {
-        force(folder)?;
+    /// Puts an answer into a folder.
+    fn put(&self, folder: &Held, name: &str, answer: &[u8], is_forced: bool) -> io::Result<File> {
+        let finish = |file: &File| {
+            failpoint::reach(Step::BeforeRename, name);
+            if is_forced { file.sync_all() } else { Ok(()) }
+        };
+        let nameless = self.nameless.as_ref().filter(|_| folder.takes_nameless);
+        let made = match nameless {
+            Some(files) => files.create(&folder.dir, name, answer, finish)?,
+            None => None,
+        };
+        let file = match made {
+            Some(file) => file,
+            None => replace_after(&folder.dir, name, answer, finish)?,
+        };
+        failpoint::reach(Step::AfterRename, name);
+        if is_forced {
+            force(&folder.dir)?;
+        }
+        Ok(file)
     }
-    Ok(file)
 }
 
 /// Bytes by which a request may have grown, of white space, and be looked at still.
