@@ -1,5 +1,6 @@
 //! Requests that arrive while the host serves.
 
+use std::collections::HashSet;
 use std::fs;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -262,6 +263,20 @@ fn every_call_starts_from_the_same_clean_instance() {
     let first = call(&host.rpc, "calls", "{}").text();
     for _ in 0..10 {
         assert_eq!(call(&host.rpc, "calls", "{}").text(), first);
+    }
+}
+
+/// An instance may be made before its call is known, but for a guest to which that would matter.
+#[test]
+fn what_a_guest_learns_in_its_start_is_of_its_own_call() {
+    let site = Site::new();
+    let host = Host::start(&site, &guest("asks_at_start"), &["--name", "app"]);
+    let mut seen = HashSet::new();
+    for _ in 0..20 {
+        let [at_start, now]: [String; 2] =
+            serde_json::from_str(&call(&host.rpc, "calls", "").text()).unwrap();
+        assert_eq!(at_start, now);
+        assert!(seen.insert(now), "each call has its own key");
     }
 }
 

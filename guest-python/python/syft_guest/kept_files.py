@@ -376,6 +376,12 @@ def begin(shown):
     program runs in the call, it seems to lie in the folder that is given."""
     global _shown, _are_gone
     _shown, _are_gone = shown, True
+    look_here()
+
+
+def look_here():
+    """Has modules be looked for here, too, once the files of the build are gone. What the finders
+    before have found out is much to forget, so that is no work for a call."""
     if _roots and (not sys.path_hooks or sys.path_hooks[0] is not _hook):
         sys.path_hooks.insert(0, _hook)
         sys.path_importer_cache.clear()

@@ -2,6 +2,7 @@
 is the app; or in each call, where it needs what only a call has.
 """
 
+import gc
 import importlib.util
 import json
 import linecache
@@ -69,6 +70,10 @@ def load():
     memory.is_kept = read(SETTINGS, {}).get("memory") == "kept"
     with open(APP, "w", encoding="utf-8") as file:
         file.write(str(apps.all_apps()[0].app_name if plan is None else plan["app"]))
+    kept_files.look_here()
+    # What is there now is there in each call: to look through it for garbage would touch all of it.
+    gc.collect()
+    gc.freeze()
 
 
 def _start_once():
