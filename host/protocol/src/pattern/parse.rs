@@ -262,7 +262,9 @@ fn named_class(
     rest: &mut Peekable<Chars<'_>>,
 ) -> Result<Option<&'static [(char, char)]>, GlobError> {
     let ahead: String = rest.clone().take_while(|c| *c != ']').collect();
-    let inner = ahead.strip_prefix(':').and_then(|text| text.strip_suffix(':'));
+    let inner = ahead
+        .strip_prefix(':')
+        .and_then(|text| text.strip_suffix(':'));
     let Some(name) = inner else {
         return Ok(None);
     };
