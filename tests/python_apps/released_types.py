@@ -169,6 +169,11 @@ for name, make in TYPES.items():
     box.on_request(f"/{name}")(said(make))
 
 
+@box.on_request("/method_of_call")
+def method_of_call(request: Request) -> str:
+    return repr(method_shown(request))
+
+
 # Of two handlers of a path the last counts.
 router = EventRouter()
 router.on_request("/same")(lambda: "first")
