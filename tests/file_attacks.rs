@@ -5,6 +5,7 @@ mod descriptors;
 mod exhaustion;
 mod grants;
 mod links;
+mod moves;
 mod names;
 mod own_folder;
 mod races;

@@ -259,6 +259,37 @@ fn schema_is_that_of_the_release() {
     );
 }
 
+/// Runs a program in which each endpoint says what it did, as it is and once it is built.
+fn compare_each(program: &str, is_built: bool) {
+    let Some(python) = venv::python() else {
+        return;
+    };
+    let (site, program) = (Site::new(), app(program));
+    let start = if is_built {
+        Host::start
+    } else {
+        Host::start_unbuilt
+    };
+    let host = start(&site, &program, &["--allow-all-requested"]);
+    let behaviour = "each_endpoint_answers_as_under_the_release";
+    compare_at(python, &site, &host, &program, behaviour, &[]);
+}
+
+#[test]
+fn types_are_those_of_the_release() {
+    compare_each("released_types.py", false);
+}
+
+#[test]
+fn the_library_of_python_is_there_in_calls() {
+    compare_each("library.py", false);
+}
+
+#[test]
+fn the_library_of_python_is_there_in_calls_of_a_program_that_was_built() {
+    compare_each("library.py", true);
+}
+
 /// It starts in each call, and what its calls leave in files and in memory is there in the next.
 #[test]
 fn a_program_as_people_write_them_answers_as_under_the_release() {

@@ -120,10 +120,6 @@ def what_cannot_be_served_is_reported_with_its_line():
         (HEAD + "@box.watch(5)\ndef f(event): pass", "TypeError", "5 is no glob", 3, None),
         (HEAD + "@box.watch('*', [int])\ndef f(e): pass", "TypeError", "no class of events", 3, None),
         (
-            HEAD + "r = EventRouter()\nr.on_request('/a')(len)\nr.on_request('/a')(abs)",
-            *("ValueError", "the router has two handlers for '/a'", 5, None),
-        ),
-        (
             HEAD + "box.on_request('/a')(len)\nbox.on_request('a/')(abs)",
             *("ValueError", "two handlers for /a: len and abs", 4, None),
         ),

@@ -12,8 +12,11 @@ fn open(path: &str, flags: &str, name: &str) -> Value {
 #[test]
 fn a_descriptor_opened_to_read_writes_nothing() {
     let attack = Attack::new(|_| {});
-    // The path may be written; this descriptor may not.
-    for path in ["public/open.txt", "app_data/app/out/old.txt"] {
+    // The second path may be written, and given times; this descriptor may not be written.
+    for (path, times) in [
+        ("public/open.txt", error("not-permitted")),
+        ("app_data/app/out/old.txt", done()),
+    ] {
         attack.check(&[
             (open(path, "r", "h"), done()),
             (
@@ -36,10 +39,7 @@ fn a_descriptor_opened_to_read_writes_nothing() {
                 json!({"raw": {"set_size": ["h", 0]}}),
                 error("bad-descriptor"),
             ),
-            (
-                json!({"raw": {"set_times": ["h", 1]}}),
-                error("bad-descriptor"),
-            ),
+            (json!({"raw": {"set_times": ["h", 1]}}), times),
             (
                 json!({"raw": {"splice": ["h", "h"]}}),
                 error("bad-descriptor"),
@@ -161,10 +161,7 @@ fn a_folder_held_with_all_flags_gives_no_more_than_its_grants() {
             json!({"raw": {"set_times_at": ["pub", "open.txt", 1]}}),
             denied(),
         ),
-        (
-            json!({"raw": {"set_times": ["pub", 1]}}),
-            error("is-directory"),
-        ),
+        (json!({"raw": {"set_times": ["pub", 1]}}), denied()),
         (
             json!({"raw": {"set_size": ["pub", 1]}}),
             error("is-directory"),
@@ -195,7 +192,7 @@ fn a_folder_held_with_all_flags_gives_no_more_than_its_grants() {
         ),
         (
             json!({"raw": {"rename_at": ["pub", "../app_data/app/out/old.txt", "out", "new.txt"]}}),
-            done(),
+            denied(),
         ),
         (
             json!({"raw": {"is_same_object": ["pub", "out"]}}),
@@ -203,9 +200,125 @@ fn a_folder_held_with_all_flags_gives_no_more_than_its_grants() {
         ),
         (
             json!({"raw": {"read_directory": "out"}}),
-            ok(json!(["new.txt"])),
+            ok(json!(["old.txt"])),
         ),
     ]);
+}
+
+/// What a guest is told of writes that are to reach the disk is true: the kernel is asked for it.
+#[test]
+fn synchronous_writes_are_synchronous() {
+    let attack = Attack::new(|_| {});
+    let (host, site) = (attack.host.pid(), &attack.site);
+    let opened = |name: &str| {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", host.as_raw_pid())).unwrap();
+        let mut paths = fds.filter_map(|fd| fd.ok().map(|fd| fd.path()));
+        let file = site.own(&format!("app_data/app/out/{name}"));
+        let fd = paths.find(|path| std::fs::read_link(path).is_ok_and(|target| target == file));
+        let info = fd
+            .unwrap()
+            .display()
+            .to_string()
+            .replace("/fd/", "/fdinfo/");
+        let info = std::fs::read_to_string(info).unwrap();
+        let flags = info.lines().find_map(|line| line.strip_prefix("flags:"));
+        u32::from_str_radix(flags.unwrap().trim(), 8).unwrap()
+    };
+    std::thread::scope(|scope| {
+        let look = scope.spawn(|| {
+            crate::support::wait_for("the guest", || {
+                site.own("app_data/app/out/ready").exists().then_some(())
+            });
+            let flags = ["plain", "data", "file", "reads"].map(opened);
+            std::fs::write(site.own("app_data/app/out/go"), "").unwrap();
+            flags
+        });
+        let out = |name: &str| crate::support::planted::seen(&format!("app_data/app/out/{name}"));
+        let outcomes = crate::support::apps::ops(
+            &attack.host,
+            &json!([
+                open("app_data/app/out/plain", "cw", "plain"),
+                open("app_data/app/out/data", "cwD", "data"),
+                open("app_data/app/out/file", "cws", "file"),
+                open("app_data/app/out/reads", "cwrR", "reads"),
+                {"write": [out("ready"), ""]},
+                {"wait_for": out("go")},
+                {"raw": {"write": ["file", "text", 0]}},
+                {"raw": {"append_via_stream": ["data", "text"]}},
+                {"raw": {"get_flags": "file"}},
+                {"raw": {"sync": "file"}},
+                open("app_data/app/out", "dr", "folder"),
+                {"raw": {"sync": "folder"}},
+            ]),
+        );
+        let flags = "DescriptorFlags(WRITE | FILE_INTEGRITY_SYNC)";
+        assert_eq!((&outcomes[6], &outcomes[8]), (&ok(4), &ok(flags)));
+        for at in [7, 9, 10, 11] {
+            assert_eq!(outcomes[at], done(), "{at}");
+        }
+        let all = 0o4_010_000;
+        let found = look.join().unwrap().map(|flags| flags & all);
+        // More than the data may be synced, where only that was asked for.
+        assert!(
+            matches!(found, [0, 0o10_000 | 0o4_010_000, ..]),
+            "{found:?}"
+        );
+        assert_eq!(found[2..], [all, all]);
+    });
+}
+
+/// A folder that others moved away is not there to be synced.
+#[test]
+fn what_is_gone_is_not_synced() {
+    let attack = Attack::new(|_| {});
+    attack.check(&[
+        (open("app_data/app/out", "dr", "out"), done()),
+        (
+            json!({"raw": {"create_directory_at": ["out", "x"]}}),
+            done(),
+        ),
+        (open("app_data/app/out/x", "dr", "x"), done()),
+        (
+            json!({"raw": {"remove_directory_at": ["out", "x"]}}),
+            done(),
+        ),
+        (json!({"raw": {"sync": "x"}}), error("no-entry")),
+    ]);
+}
+
+#[test]
+fn times_of_folders_are_set_where_they_may_be_made() {
+    let attack = Attack::new(|_| {});
+    let denied = || error("not-permitted");
+    let below = |path: &str| format!("{OWNER}/{path}");
+    let set_at = |path: &str| json!({"raw": {"set_times_at": ["root", below(path), 1_000_000]}});
+    attack.check(&[
+        (
+            json!({"mkdir": crate::support::planted::seen("app_data/app/out/sub")}),
+            done(),
+        ),
+        (set_at("app_data/app/out/sub"), done()),
+        (set_at("app_data/app/out/sub/"), done()),
+        (set_at("app_data/app/out/old.txt"), done()),
+        (set_at("app_data/app/out/old.txt/"), error("not-directory")),
+        (set_at("app_data/app/out/none"), error("no-entry")),
+        (set_at("public"), denied()),
+        (set_at("public/sub"), denied()),
+        (set_at("private"), denied()),
+        (set_at("private/none"), denied()),
+        (open("app_data/app/out", "dr", "out"), done()),
+        (json!({"raw": {"set_times": ["out", 2_000_000]}}), done()),
+        (json!({"raw": {"set_times": ["root", 1]}}), denied()),
+    ]);
+    let modified = |path: &str| {
+        let time = std::fs::metadata(attack.site.own(path)).unwrap().modified();
+        time.unwrap()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    assert_eq!(modified("app_data/app/out/sub"), 1_000_000);
+    assert_eq!(modified("app_data/app/out"), 2_000_000);
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn a_folder_is_not_renamed_with_what_is_below_it() {
         (json!({"read": out("sub/deep/key.txt")}), error("NotFound")),
         (
             json!({"rename": [out("sub"), out("sub2")]}),
-            error("IsADirectory"),
+            error("PermissionDenied"),
         ),
         (
             json!({"rename": [out("sub/deep"), out("deep")]}),

@@ -49,12 +49,111 @@ fn dot_dot_leads_nowhere_new() {
         ),
         (
             json!({"read": seen("private/../public/open.txt")}),
-            ok("open"),
+            error("NotFound"),
         ),
+        (json!({"read": seen("public/sub/../open.txt")}), ok("open")),
         (
             json!({"read": seen("public/./sub/..//open.txt")}),
             ok("open"),
         ),
+    ]);
+}
+
+/// Each operation on a path, seen from a folder that is held.
+fn each_operation(path: &str) -> Vec<Value> {
+    let raw = |operation: &str, arguments: Value| json!({"raw": {operation: arguments}});
+    vec![
+        raw("open", json!(["out", path, "r", "h"])),
+        raw("open", json!(["out", path, "cw", "h"])),
+        raw("open", json!(["out", path, "dr", "h"])),
+        raw("stat_at", json!(["out", path])),
+        raw("metadata_hash_at", json!(["out", path])),
+        raw("set_times_at", json!(["out", path, 1])),
+        raw("readlink_at", json!(["out", path])),
+        raw("create_directory_at", json!(["out", path])),
+        raw("remove_directory_at", json!(["out", path])),
+        raw("unlink_file_at", json!(["out", path])),
+        raw("symlink_at", json!(["out", "old.txt", path])),
+        raw("link_at", json!(["out", path, "out", "new"])),
+        raw("link_at", json!(["out", "old.txt", "out", path])),
+        raw("rename_at", json!(["out", path, "out", "new"])),
+        raw("rename_at", json!(["out", "old.txt", "out", path])),
+    ]
+}
+
+#[test]
+fn a_folder_that_is_held_confines_each_operation() {
+    let attack = Attack::new(|site| {
+        site.write("app_data/app/out/sub/deep/x", "x");
+        site.link("sub", "app_data/app/out/link");
+    });
+    let out = format!("{OWNER}/app_data/app/out");
+    let absolute = format!("/datasites/{out}/old.txt");
+    let mut steps = vec![(json!({"raw": {"open": ["root", out, "dr", "out"]}}), done())];
+    for (path, expected) in [
+        ("..", "not-permitted"),
+        ("../out/old.txt", "not-permitted"),
+        ("sub/../../out/old.txt", "not-permitted"),
+        ("./sub/deep/../../../out", "not-permitted"),
+        ("/", "not-permitted"),
+        (&absolute, "not-permitted"),
+        ("none/../old.txt", "no-entry"),
+        ("sub/none/../../old.txt", "no-entry"),
+        ("none/../../out/old.txt", "no-entry"),
+        ("link/../old.txt", "no-entry"),
+        ("old.txt/../old.txt", "not-directory"),
+        ("sub/deep/x/../x", "not-directory"),
+        ("", "no-entry"),
+    ] {
+        let each = each_operation(path).into_iter();
+        steps.extend(each.map(|step| (step, error(expected))));
+    }
+    attack.check(&steps);
+    attack.check(&[
+        steps[0].clone(),
+        (
+            json!({"raw": {"stat_at": ["out", "sub/deep/../../old.txt"]}}),
+            ok(json!({"type": "DescriptorType::RegularFile", "size": 3, "links": 1})),
+        ),
+        (
+            json!({"raw": {"open": ["out", "sub/..", "dr", "again"]}}),
+            done(),
+        ),
+        (
+            json!({"raw": {"is_same_object": ["out", "again"]}}),
+            ok(true),
+        ),
+        (
+            json!({"raw": {"open": ["again", "..", "dr", "above"]}}),
+            error("not-permitted"),
+        ),
+    ]);
+}
+
+/// A name that a path ends with is what operations on names are about.
+#[test]
+fn dots_at_the_end_are_no_names() {
+    let attack = Attack::new(|site| {
+        site.write("app_data/app/out/sub/x", "x");
+        std::fs::create_dir(site.own("app_data/app/out/empty")).unwrap();
+    });
+    let out = |name: &str| format!("{OWNER}/app_data/app/out/{name}");
+    let raw = |operation: &str, path: &str| json!({"raw": {operation: ["root", out(path)]}});
+    let rename =
+        |from: &str, to: &str| json!({"raw": {"rename_at": ["root", out(from), "root", out(to)]}});
+    attack.check(&[
+        (raw("remove_directory_at", "empty/."), error("invalid")),
+        (raw("remove_directory_at", "sub/.."), error("not-empty")),
+        (raw("create_directory_at", "new/."), error("no-entry")),
+        (raw("create_directory_at", "sub/.."), error("exist")),
+        (raw("unlink_file_at", "sub/."), error("is-directory")),
+        (rename("empty/.", "new"), error("busy")),
+        (rename("sub/..", "new"), error("busy")),
+        (rename("old.txt", "empty/."), error("busy")),
+        (raw("stat_at", "old.txt/"), error("not-directory")),
+        (raw("metadata_hash_at", "old.txt/"), error("not-directory")),
+        (raw("readlink_at", "old.txt/"), error("not-directory")),
+        (raw("readlink_at", "old.txt"), error("invalid")),
     ]);
 }
 
@@ -78,7 +177,7 @@ fn dot_dot_does_not_leave_the_datasites() {
         ),
         (
             json!({"raw": {"open": ["h", "../private/key.txt", "r", "i"]}}),
-            error("no-entry"),
+            error("not-permitted"),
         ),
         (
             json!({"raw": {"stat_at": ["h", "../../.."]}}),

@@ -87,6 +87,15 @@ fn the_own_folder_is_bounded() {
     File::create(&big).unwrap().set_len(1 << 30).unwrap();
     let write = json!([{"write": [own("x"), "text"]}]);
     assert!(ops(&host, &write)[0]["error"].is_string());
+    let moved = ops(
+        &host,
+        &json!([{"write": ["/tmp/x", "text"]}, {"rename": ["/tmp/x", own("x")]}, {"stat": own("x")}]),
+    );
+    assert_eq!(
+        (&moved[0], &moved[2]),
+        (&ok(Value::Null), &error("NotFound"))
+    );
+    assert!(moved[1]["error"].is_string(), "{moved}");
     host.wait_for_log("the bound", |line| {
         line.to_string().contains("own folder holds at most")
     });

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use serde_json::json;
 
-use super::{Attack, error};
+use super::{Attack, error, ok};
 use crate::support::planted::seen;
 use crate::support::site::{OWNER, Site};
 
@@ -130,11 +130,86 @@ fn a_folder_in_place_of_a_file_and_the_other_way_round() {
         ),
         (
             json!({"rename": [out("folder"), out("old.txt")]}),
-            error("IsADirectory"),
+            error("NotADirectory"),
         ),
         (
             json!({"rmdir_all": out("old.txt/x")}),
             error("NotADirectory"),
         ),
     ]);
+}
+
+/// There is nothing, but for who would make something of that name.
+#[test]
+fn what_is_no_file_looks_the_same_to_each_operation() {
+    let attack = Attack::new(|site| {
+        let out = |name: &str| site.own(&format!("app_data/app/out/{name}"));
+        site.link("old.txt", "app_data/app/out/link");
+        site.link("../../../public/sub", "app_data/app/out/to-folder");
+        site.link("nothing", "app_data/app/out/dangling");
+        fs::hard_link(site.own("public/open.txt"), out("hard")).unwrap();
+        let mode = Mode::from_raw_mode(0o666);
+        mknodat(CWD, out("fifo"), FileType::Fifo, mode, 0).unwrap();
+        drop(UnixListener::bind(out("socket")).unwrap());
+    });
+    let out = |name: &str| seen(&format!("app_data/app/out/{name}"));
+    for name in ["link", "to-folder", "dangling", "hard", "fifo", "socket"] {
+        let (it, below) = (out(name), out(&format!("{name}/x")));
+        let raw = format!("{OWNER}/app_data/app/out/{name}");
+        let absent = || error("NotFound");
+        let taken = || error("AlreadyExists");
+        attack.check(&[
+            (json!({"stat": it}), absent()),
+            (json!({"lstat": it}), absent()),
+            (json!({"exists": it}), ok(false)),
+            (json!({"read": it}), absent()),
+            (json!({"open": [it, "rw", ""]}), absent()),
+            (json!({"append": [it, "x"]}), absent()),
+            (json!({"set_len": [it, 0]}), absent()),
+            (json!({"list": it}), absent()),
+            (json!({"readlink": it}), absent()),
+            (json!({"unlink": it}), absent()),
+            (json!({"rmdir": it}), absent()),
+            (json!({"rmdir_all": it}), absent()),
+            (json!({"rename": [it, out("moved")]}), absent()),
+            (
+                json!({"raw": {"set_times_at": ["root", raw, 1]}}),
+                error("no-entry"),
+            ),
+            (
+                json!({"raw": {"metadata_hash_at": ["root", raw]}}),
+                error("no-entry"),
+            ),
+            (
+                json!({"raw": {"open": ["root", raw, "rf", "h"]}}),
+                error("no-entry"),
+            ),
+            (json!({"stat": below}), absent()),
+            (json!({"read": below}), absent()),
+            (json!({"write": [below, "x"]}), absent()),
+            (json!({"mkdir": below}), absent()),
+            (json!({"unlink": below}), absent()),
+            (json!({"rename": [out("old.txt"), below]}), absent()),
+            (
+                json!({"read": out(&format!("{name}/../old.txt"))}),
+                absent(),
+            ),
+            (json!({"write": [it, "x"]}), taken()),
+            (json!({"create_new": [it, "x"]}), taken()),
+            (json!({"mkdir": it}), taken()),
+            (json!({"rename": [out("old.txt"), it]}), taken()),
+            (
+                json!({"raw": {"open": ["root", raw, "cwf", "h"]}}),
+                error("exist"),
+            ),
+            (json!({"list": out("")}), ok(json!([["old.txt", "file"]]))),
+        ]);
+        assert!(fs::symlink_metadata(attack.site.own(&format!("app_data/app/out/{name}"))).is_ok());
+    }
+    let says = |what: &str| {
+        let line = |line: &serde_json::Value| line.to_string().contains(what);
+        attack.host.wait_for_log(what, line);
+    };
+    says("it is a Symlink");
+    says("it has several hard links");
 }

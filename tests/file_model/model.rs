@@ -23,6 +23,8 @@ pub enum Operation {
     Unlink(Names),
     Rename(Names, Names),
     Symlink,
+    /// Anything by a path that leads out of what is not there.
+    Nowhere(Names),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,9 +101,10 @@ type Outcome = Result<Value, &'static str>;
 
 const NOT_FOUND: &str = "NotFound";
 const DENIED: &str = "PermissionDenied";
-const BLOCKED: &str = "blocked";
+const BLOCKED: &str = "NotADirectory";
 const IS_FOLDER: &str = "IsADirectory";
 const EXISTS: &str = "AlreadyExists";
+const INTO_ITSELF: &str = "InvalidInput";
 /// For which the standard library has no kind on this target.
 const NOT_EMPTY: &str = "Uncategorized";
 
@@ -124,6 +127,7 @@ impl Model {
             Unlink(path) => self.unlink(path),
             Rename(path, to) => self.rename(path, to),
             Symlink => Err(DENIED),
+            Nowhere(path) => self.stat(path),
         };
         match outcome {
             Ok(value) => json!({"ok": value}),
@@ -139,9 +143,9 @@ impl Model {
     fn find(&self, path: &[String]) -> Result<Option<&Node>, &'static str> {
         for end in 1..path.len() {
             match self.nodes.get(&path[..end]) {
-                None => return Err(NOT_FOUND),
+                None | Some(Node::Link) => return Err(NOT_FOUND),
                 Some(Node::Folder) => {}
-                Some(Node::File(_) | Node::Link) => return Err(BLOCKED),
+                Some(Node::File(_)) => return Err(BLOCKED),
             }
         }
         Ok(self.nodes.get(path))
@@ -161,7 +165,8 @@ impl Model {
             None => Err(NOT_FOUND),
             Some(Node::File(_)) => Ok(()),
             Some(Node::Folder) => Err(IS_FOLDER),
-            Some(Node::Link) => Err(BLOCKED),
+            Some(Node::Link) if creates => Err(EXISTS),
+            Some(Node::Link) => Err(NOT_FOUND),
         }
     }
 
@@ -194,7 +199,6 @@ impl Model {
         match self.find(path)? {
             Some(Node::File(bytes)) if may_read => Ok(json!(String::from_utf8_lossy(bytes))),
             Some(Node::Folder) => Err(IS_FOLDER),
-            Some(Node::Link) if may_read => Err(BLOCKED),
             _ => Err(NOT_FOUND),
         }
     }
@@ -256,9 +260,9 @@ impl Model {
             return Err(DENIED);
         }
         match self.find(path)? {
-            None => return Err(NOT_FOUND),
+            None | Some(Node::Link) => return Err(NOT_FOUND),
             Some(Node::Folder) => {}
-            Some(Node::File(_) | Node::Link) => return Err(BLOCKED),
+            Some(Node::File(_)) => return Err(BLOCKED),
         }
         if self.children(path).next().is_some() {
             return Err(NOT_EMPTY);
@@ -294,16 +298,62 @@ impl Model {
             Err(error) => return Err(error),
             Ok(_) => self.find(to)?,
         };
-        let bytes = self.find_file(path)?.clone();
-        if let Some(Node::Folder) = self.find(to)? {
-            return Err(if path.starts_with(to) {
-                NOT_EMPTY
-            } else {
-                IS_FOLDER
-            });
+        match self.find(path)? {
+            Some(Node::File(_)) => self.rename_file(path, to),
+            Some(Node::Folder) => self.rename_folder(path, to),
+            Some(Node::Link) | None => Err(NOT_FOUND),
         }
-        self.nodes.remove(path);
-        self.put(to, bytes);
+    }
+
+    fn rename_file(&mut self, path: &[String], to: &[String]) -> Outcome {
+        match self.find(to)? {
+            Some(Node::Folder) => return Err(IS_FOLDER),
+            Some(Node::Link) => return Err(EXISTS),
+            Some(Node::File(_)) | None => {}
+        }
+        self.move_all(path, to);
         Ok(Value::Null)
+    }
+
+    fn rename_folder(&mut self, path: &[String], to: &[String]) -> Outcome {
+        if path == to {
+            return Ok(Value::Null);
+        }
+        if to.starts_with(path) {
+            return Err(INTO_ITSELF);
+        }
+        match self.find(to)? {
+            Some(Node::File(_)) => return Err(BLOCKED),
+            Some(Node::Link) => return Err(EXISTS),
+            Some(Node::Folder) if self.children(to).next().is_some() => return Err(NOT_EMPTY),
+            Some(Node::Folder) | None => {}
+        }
+        let below = self
+            .nodes
+            .iter()
+            .filter(|(names, _)| names.starts_with(path));
+        let mut inner = below.filter(|(names, _)| names.len() > path.len());
+        let may_move = |(names, node): (&Names, &Node)| {
+            let new = [to, &names[path.len()..]].concat();
+            let may_come = match node {
+                Node::Folder => self.policy.may_make_folder(&new),
+                Node::File(_) => self.policy.may_write(&new),
+                Node::Link => false,
+            };
+            may_come && self.policy.may_write(names)
+        };
+        if !inner.all(may_move) {
+            return Err(DENIED);
+        }
+        self.move_all(path, to);
+        Ok(Value::Null)
+    }
+
+    fn move_all(&mut self, path: &[String], to: &[String]) {
+        let is_moved = |names: &Names, _: &mut Node| names.starts_with(path);
+        let moved: Vec<_> = self.nodes.extract_if(.., is_moved).collect();
+        let new = |names: Names| [to, &names[path.len()..]].concat();
+        let moved = moved.into_iter().map(|(names, node)| (new(names), node));
+        self.nodes.extend(moved);
     }
 }

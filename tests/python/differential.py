@@ -166,6 +166,23 @@ def calls_leave_the_same_behind(program):
 
 
 @behaviour
+def each_endpoint_answers_as_under_the_release(program):
+    logger.remove()
+    app = stock_app(program)
+    app.publish_schema()
+    wrong = []
+    endpoints = list(json.loads((app.app_rpc_dir / "rpc.schema.json").read_text()))
+    assert len(endpoints) >= 5, endpoints
+    for endpoint in endpoints:
+        message = request(endpoint.strip("/"), body=None)
+        path = put(RPC, endpoint.strip("/"), message["id"], json.dumps(message).encode())
+        their, our = theirs(app, endpoint.strip("/"), message), shown(read(path))
+        if our != their:
+            wrong.append(f"{endpoint}\nours:   {our}\ntheirs: {their}")
+    assert not wrong, "\n".join(wrong)
+
+
+@behaviour
 def an_app_of_parts_is_as_under_the_release(program):
     logger.remove()
     app = stock_app(program)

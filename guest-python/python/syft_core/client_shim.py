@@ -39,6 +39,13 @@ class Client:
 
     datasite_path = my_datasite
 
+    @property
+    def app_request_name(self) -> str:
+        """The name by which the owner serves this app."""
+        return start.app_name()
+
+    api_request_name = app_request_name
+
     def app_data(
         self, app_request_name: Optional[str] = None, datasite: Optional[str] = None
     ) -> Path:

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Dict
-from urllib.parse import urlparse
+from urllib.parse import urlencode, urlparse
 
 _URL = re.compile(r"^syft://([a-zA-Z0-9_.+-]+@[a-zA-Z0-9-]+\.[a-zA-Z0-9-.]+)(/.*)?$")
 
@@ -53,6 +53,9 @@ class SyftBoxURL(str):
 
     def as_http_params(self) -> Dict[str, str]:
         return {"method": "get", "datasite": self.host, "path": self.path}
+
+    def to_http_get(self, rpc_url: str) -> str:
+        return f"http://{rpc_url.split('//')[-1]}?{urlencode(self.as_http_params())}"
 
     # A model may have a field of this type.
 

@@ -4,7 +4,7 @@ answers: see its options `--keep` and `--sweep-every`."""
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -89,6 +89,8 @@ class PeriodicCleanup:
         self._is_running = False
 
     def perform_cleanup(self) -> CleanupStats:
+        self.stats.reset()
+        self.stats.last_cleanup = datetime.now(timezone.utc)
         logger.debug(f"[{self.app_name}] old requests and answers are deleted by the host")
         if self.on_cleanup_complete:
             self.on_cleanup_complete(self.stats)

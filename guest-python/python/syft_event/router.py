@@ -11,12 +11,11 @@ class EventRouter:
     def __init__(self):
         self.routes: dict[str, Callable] = {}
 
-    def on_request(self, endpoint: str, *_, **__) -> Callable:
-        """Binds a function to an endpoint, below the prefix that the router gets."""
+    def on_request(self, endpoint: str) -> Callable:
+        """Binds a function to an endpoint, below the prefix that the router gets. Of several the
+        last counts."""
 
         def register(function: Callable) -> Callable:
-            if endpoint in self.routes and self.routes[endpoint] is not function:
-                raise ValueError(f"the router has two handlers for {endpoint!r}")
             self.routes[endpoint] = function
             return function
 

@@ -27,6 +27,27 @@ DEFAULT_WATCH_EVENTS: List[Type[FileSystemEvent]] = [
     FileModifiedEvent,
 ]
 
+# The rules of the folder of requests. Here it is the host that writes them, by endpoint.
+PERMS = """
+rules:
+- pattern: rpc.schema.json
+  access:
+    read:
+    - '*'
+- pattern: '**/{{.UserEmail}}/*.request'
+  access:
+    read:
+    - 'USER'
+    write:
+    - 'USER'
+- pattern: '**/{{.UserEmail}}/*.response'
+  access:
+    read:
+    - 'USER'
+    write:
+    - 'USER'
+"""
+
 
 class SyftEvents:
     """An app: its endpoints, its watches and its state.
@@ -94,7 +115,7 @@ class SyftEvents:
 
         return register
 
-    def include_router(self, router: EventRouter, prefix: str = "") -> None:
+    def include_router(self, router: EventRouter, *, prefix: str = "") -> None:
         """Adds the endpoints of a router, each with the prefix before it."""
         for endpoint, function in router.routes.items():
             self.on_request(f"{prefix}{endpoint}")(function)

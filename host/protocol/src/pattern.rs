@@ -5,8 +5,8 @@
 //! with slashes, as released SyftEvent has it, unless it begins with a slash, a
 //! placeholder or a datasite: then it begins at the folder of all datasites. What
 //! fits a folder fits all that is below it. `*` and `?` stay within a name, `**` as
-//! a whole name stands for any names, `[a-c]`, `[!a]` and `[^a]` for one character,
-//! `{a,b}` for either text, and `\` takes the next character as it is. Case counts.
+//! a whole name stands for any names, `[a-c]`, `[!a]`, `[^a]` and `[[:digit:]]` for one
+//! character, `{a,b}` for either text, and `\` takes the next character as it is. Case counts.
 //! `!` at the start takes files out again; the last pattern that fits decides.
 
 mod overlap;
@@ -61,6 +61,11 @@ pub enum GlobError {
     /// A bracket is not closed.
     #[error("a `[` has no `]`")]
     Brackets,
+    /// A class in brackets has no name that there is.
+    #[error(
+        "the classes in brackets are `[:alnum:]`, `[:alpha:]`, `[:blank:]`, `[:cntrl:]`, `[:digit:]`, `[:graph:]`, `[:lower:]`, `[:print:]`, `[:punct:]`, `[:space:]`, `[:upper:]` and `[:xdigit:]`"
+    )]
+    Class,
     /// A brace is not closed, not opened, or within others.
     #[error("a `{{` has no `}}`, or braces stand within others; `\\{{` is a brace itself")]
     Braces,

@@ -229,6 +229,14 @@ fn class(rest: &mut Peekable<Chars<'_>>) -> Result<Piece, GlobError> {
         let from = match rest.next().ok_or(GlobError::Brackets)? {
             // As the first one it is a character.
             ']' if !ranges.is_empty() => return Ok(Piece::Class { is_negated, ranges }),
+            '[' => match named_class(rest)? {
+                // No range begins with it.
+                Some(named) => {
+                    ranges.extend(named);
+                    continue;
+                }
+                None => '[',
+            },
             '\\' => rest.next().ok_or(GlobError::Brackets)?,
             '/' => return Err(GlobError::Brackets),
             c => c,
@@ -246,4 +254,40 @@ fn class(rest: &mut Peekable<Chars<'_>>) -> Result<Piece, GlobError> {
         };
         ranges.push((from, to));
     }
+}
+
+/// Reads the rest of a class that has a name, such as `[:digit:]`, behind its bracket; `None`
+/// where the bracket is a character like others.
+fn named_class(
+    rest: &mut Peekable<Chars<'_>>,
+) -> Result<Option<&'static [(char, char)]>, GlobError> {
+    let ahead: String = rest.clone().take_while(|c| *c != ']').collect();
+    let inner = ahead
+        .strip_prefix(':')
+        .and_then(|text| text.strip_suffix(':'));
+    let Some(name) = inner else {
+        return Ok(None);
+    };
+    let ranges = posix_class(name).ok_or(GlobError::Class)?;
+    rest.nth(ahead.chars().count());
+    Ok(Some(ranges))
+}
+
+/// Returns what a class of POSIX stands for: characters of ASCII, as in git.
+fn posix_class(name: &str) -> Option<&'static [(char, char)]> {
+    Some(match name {
+        "alnum" => &[('0', '9'), ('A', 'Z'), ('a', 'z')],
+        "alpha" => &[('A', 'Z'), ('a', 'z')],
+        "blank" => &[(' ', ' '), ('\t', '\t')],
+        "cntrl" => &[('\0', '\x1f'), ('\x7f', '\x7f')],
+        "digit" => &[('0', '9')],
+        "graph" => &[('!', '~')],
+        "lower" => &[('a', 'z')],
+        "print" => &[(' ', '~')],
+        "punct" => &[('!', '/'), (':', '@'), ('[', '`'), ('{', '~')],
+        "space" => &[(' ', ' '), ('\t', '\n'), ('\r', '\r')],
+        "upper" => &[('A', 'Z')],
+        "xdigit" => &[('0', '9'), ('A', 'F'), ('a', 'f')],
+        _ => return None,
+    })
 }

@@ -166,6 +166,43 @@ fn reads_the_rest_of_the_language() {
     check(&["a,b"], &["a,b"], &["a"]);
 }
 
+/// What `git check-ignore` was seen to do with these.
+#[test]
+fn classes_of_posix_are_those_of_git() {
+    for (pattern, fits, fits_not) in [
+        ("[[:alnum:]]", "a Z 0", "- _ é"),
+        ("[[:alpha:]]", "a Z", "0 - é"),
+        ("[[:blank:]]", "\t", "a \r"),
+        ("x[[:blank:]]y", "x\ty", "xay"),
+        ("[[:cntrl:]]", "\t \x7f", "a -"),
+        ("[[:digit:]]", "0 9", "a : d"),
+        ("[[:graph:]]", "a ~ !", "\t é"),
+        ("[[:lower:]]", "a z", "A 0"),
+        ("[[:print:]]", "a ~", "\t \x7f é"),
+        ("[[:punct:]]", "! - _ ~ @ [", "a 0 é"),
+        ("[[:space:]]", "\t \r", "a \x0b"),
+        ("[[:upper:]]", "A Z", "a 0"),
+        ("[[:xdigit:]]", "f F 0", "g G"),
+        ("[![:digit:]]", "a -", "0 9"),
+        ("[^[:alpha:][:digit:]]", "- _", "a 0"),
+        ("[[:digit:][:upper:]_]", "0 A _", "a -"),
+        ("[[:digit:]-z]", "0 - z", "a y"),
+        ("[a-c[:digit:]]", "b 7", "d"),
+        ("v[[:digit:]]*.json", "v1.json v12.json", "v.json va.json"),
+        // A bracket that begins no class is a character like others.
+        ("[[]", "[", "a"),
+        ("[[:]a]", "[a] :a]", "a ["),
+        ("[[:a]", "[ : a", "b"),
+        ("[\\[:digit:]]", "[] :] d]", "1 d"),
+        ("[[=a=]]", "=] a] []", "a ="),
+    ] {
+        let split = |names: &'static str| -> Vec<&str> {
+            names.split(' ').filter(|name| !name.is_empty()).collect()
+        };
+        check(&[pattern], &split(fits), &split(fits_not));
+    }
+}
+
 #[test]
 fn says_what_is_wrong_with_a_pattern() {
     for (text, expected) in [
@@ -175,6 +212,10 @@ fn says_what_is_wrong_with_a_pattern() {
         ("[ab", GlobError::Brackets),
         ("[a/b]", GlobError::Brackets),
         ("[]", GlobError::Brackets),
+        ("[[:digits:]]", GlobError::Class),
+        ("[[:DIGIT:]]", GlobError::Class),
+        ("[a[::]b]", GlobError::Class),
+        ("[[:digit:]", GlobError::Brackets),
         ("{a,b", GlobError::Braces),
         ("a}", GlobError::Braces),
         ("{a,{b,c}}", GlobError::Braces),

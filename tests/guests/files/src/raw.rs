@@ -20,7 +20,8 @@ use wasip2::io::streams::{InputStream, OutputStream, StreamError};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Op {
     /// Opens with these of `c`reate, `d`irectory, e`x`clusive, `t`runcate, then
-    /// `r`ead, `w`rite, `m`utate directory, and `f`ollow links.
+    /// `r`ead, `w`rite, `m`utate directory, `s`ync of files, of `D`ata and of `R`eads, and
+    /// `f`ollow links.
     Open(String, String, String, String),
     Stat(String),
     StatAt(String, String),
@@ -280,6 +281,9 @@ fn open(base: &Descriptor, path: &str, flags: &str) -> Result<Descriptor, String
             'r' => access |= DescriptorFlags::READ,
             'w' => access |= DescriptorFlags::WRITE,
             'm' => access |= DescriptorFlags::MUTATE_DIRECTORY,
+            's' => access |= DescriptorFlags::FILE_INTEGRITY_SYNC,
+            'D' => access |= DescriptorFlags::DATA_INTEGRITY_SYNC,
+            'R' => access |= DescriptorFlags::REQUESTED_WRITE_SYNC,
             'f' => follow = FOLLOW,
             other => return Err(format!("no flag {other}")),
         }

@@ -157,13 +157,19 @@ impl<'a, What> Granted<'a, What> {
     pub(super) fn look(&self) -> Result<Stat, Errno> {
         self.root.look(self.path)
     }
+
+    fn open_listed(&self) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        self.root
+            .open_unchecked(self.path, flags)
+            .map_err(|error| self.root.in_the_way(self.path, error))
+    }
 }
 
 impl Granted<'_, ToSee> {
     /// Opens the folder, to list it.
     pub(super) fn open_folder(&self) -> Result<OwnedFd, Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        self.root.open_unchecked(self.path, flags)
+        self.open_listed()
     }
 }
 
@@ -180,6 +186,11 @@ impl<'a> Granted<'a, ToWrite> {
         self.root.open_unchecked(self.path, flags)
     }
 
+    /// Opens the folder that is there, to move what is in it.
+    pub(super) fn open_folder(&self) -> Result<OwnedFd, Errno> {
+        self.open_listed()
+    }
+
     /// Opens the folder that holds the path, for operations on its name.
     pub(super) fn open_parent(&self) -> Result<(OwnedFd, &'a str), Errno> {
         self.root.open_parent(self.path)
@@ -187,6 +198,11 @@ impl<'a> Granted<'a, ToWrite> {
 }
 
 impl Granted<'_, ToMakeFolder> {
+    /// Opens the folder that is there, to set its times.
+    pub(super) fn open_folder(&self) -> Result<OwnedFd, Errno> {
+        self.open_listed()
+    }
+
     pub(super) fn make(&self) -> Result<(), Errno> {
         let (folder, name) = self.root.open_parent(self.path)?;
         mkdirat(folder, name, Mode::from_raw_mode(0o777))

@@ -24,6 +24,7 @@ mod generated {
         ",
         imports: {
             "wasi:filesystem/types.[method]directory-entry-stream.read-directory-entry": async | trappable,
+            "wasi:filesystem/types.[method]descriptor.rename-at": async | trappable,
             default: trappable,
         },
         require_store_data_send: true,

@@ -99,13 +99,14 @@ impl DatasitesDir {
         match openat2(self.folder(), &text, flags, mode, resolve) {
             // A kernel before 5.6, or a container that forbids the call.
             Err(Errno::NOSYS | Errno::PERM) => self.walk(path, flags, mode),
+            // It was moved away from here in this moment.
+            Err(Errno::XDEV) => Err(Errno::NOENT),
             result => result,
         }
     }
 
     /// As `openat2` would, name by name.
     fn walk(&self, path: &GuestPath, flags: OFlags, mode: Mode) -> Result<OwnedFd, Errno> {
-        let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let root = self.folder();
         let Some((parents, name)) = path.split() else {
             return openat(&root, ".", flags, mode);
@@ -113,7 +114,7 @@ impl DatasitesDir {
         let mut folder: Option<OwnedFd> = None;
         for name in parents.names() {
             let from = folder.as_ref().map_or(root.as_fd(), AsFd::as_fd);
-            folder = Some(openat(from, name, step, Mode::empty())?);
+            folder = Some(openat(from, name, STEP, Mode::empty())?);
         }
         let from = folder.as_ref().map_or(root.as_fd(), AsFd::as_fd);
         openat(from, name, flags, mode)
@@ -123,8 +124,39 @@ impl DatasitesDir {
     pub(super) fn open_parent<'a>(&self, path: &'a GuestPath) -> Result<(OwnedFd, &'a str), Errno> {
         // The folder of all datasites is in no folder that a guest may change.
         let (parent, name) = path.split().ok_or(Errno::PERM)?;
-        let folder = self.open_unchecked(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
-        Ok((folder, name))
+        Ok((self.open_on_the_way(&parent)?, name))
+    }
+
+    /// Opens a folder to go on from there.
+    fn open_on_the_way(&self, path: &GuestPath) -> Result<OwnedFd, Errno> {
+        self.open_unchecked(path, OFlags::PATH | OFlags::DIRECTORY)
+            .map_err(|error| self.in_the_way(path, error))
+    }
+
+    /// Returns why no folder could be opened at a path, as guests know it: where a file is on the
+    /// way it says so, and where a link or a device is, there is nothing.
+    pub(super) fn in_the_way(&self, path: &GuestPath, error: Errno) -> Errno {
+        if !is_for_a_thing(error) {
+            return error;
+        }
+        let root = self.folder();
+        let mut folder: Option<OwnedFd> = None;
+        for name in path.names() {
+            let from = folder.as_ref().map_or(root.as_fd(), AsFd::as_fd);
+            match look_at(from, name).map(|stat| known(&stat)) {
+                Ok(Ok(Known::Folder)) => {}
+                Ok(Ok(Known::File)) => return Errno::NOTDIR,
+                Ok(Err(_)) => return Errno::NOENT,
+                Err(error) => return error,
+            }
+            match openat(from, name, STEP, Mode::empty()) {
+                Ok(next) => folder = Some(next),
+                Err(error) if !is_for_a_thing(error) => return error,
+                Err(_) => break,
+            }
+        }
+        // It was, and is no more.
+        Errno::NOENT
     }
 
     /// Looks at a path. A link is looked at itself.
@@ -132,10 +164,43 @@ impl DatasitesDir {
         match path.split() {
             None => rustix::fs::fstat(self.folder()),
             Some((parent, name)) => {
-                let folder = self.open_unchecked(&parent, OFlags::PATH | OFlags::DIRECTORY)?;
+                let folder = self.open_on_the_way(&parent)?;
                 look_at(folder.as_fd(), name)
             }
         }
+    }
+}
+
+/// How a folder is opened that is only on the way.
+const STEP: OFlags = OFlags::PATH
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
+/// Tells whether what was to be opened, or something on the way there, is not of the kind that
+/// it should be.
+pub(super) fn is_for_a_thing(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::NOTDIR | Errno::LOOP | Errno::NXIO | Errno::NODEV
+    )
+}
+
+/// What exists for guests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    File,
+    Folder,
+}
+
+/// Returns what something is to guests; what it is really, where it is nothing to them.
+pub(super) fn known(stat: &Stat) -> Result<Known, String> {
+    match kind(stat) {
+        FileType::Directory => Ok(Known::Folder),
+        FileType::RegularFile if stat.st_nlink <= 1 => Ok(Known::File),
+        // Another name of it may be one that was not granted.
+        FileType::RegularFile => Err("it has several hard links".to_owned()),
+        other => Err(format!("it is a {other:?}")),
     }
 }
 

@@ -2,15 +2,17 @@
 //! what was refused.
 
 use std::collections::HashSet;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rustix::fs::Stat;
 use syft_manifest::Limits;
 use syft_protocol::file_events::FileStamp;
 
 use super::access::{Access, Granted, Refusal, Root, ToWrite};
 use super::bindings::ErrorCode;
-use super::datasites_dir::DatasitesDir;
+use super::datasites_dir::{DatasitesDir, Known, known, look_at};
 use super::guest_path::{GuestPath, Mount};
 use super::own_folder::OwnFolder;
 use super::own_writes::CallWrites;
@@ -215,6 +217,20 @@ impl Guard {
         Err(ErrorCode::Quota)
     }
 
+    /// Takes what a file that is moved there holds from the room of the app's own folder.
+    pub(super) fn spend_moved(
+        &self,
+        from: &GuestPath,
+        to: &GuestPath,
+        bytes: u64,
+    ) -> Result<(), ErrorCode> {
+        let own = self.0.own_folder.as_ref();
+        if own.is_some_and(|own| own.contains(from)) {
+            return Ok(());
+        }
+        self.spend_of_own_folder(to, bytes)
+    }
+
     fn spend_of_own_folder(&self, path: &GuestPath, bytes: u64) -> Result<(), ErrorCode> {
         let own = self.0.own_folder.as_ref().filter(|own| own.contains(path));
         let (Some(own), Some(root)) = (own, &self.0.root) else {
@@ -244,14 +260,32 @@ impl Guard {
         Err(ErrorCode::Quota)
     }
 
-    /// Logs that something is there which no guest gets, granted or not.
+    /// Returns what something is to guests. What is nothing to them is logged, granted or not.
+    pub(super) fn known(&self, path: &GuestPath, stat: &Stat) -> Result<Known, ErrorCode> {
+        known(stat).map_err(|what| {
+            self.log_unfit(path, &what);
+            ErrorCode::NoEntry
+        })
+    }
+
+    /// Looks at what has a name in an open folder, of which the path is given.
+    pub(super) fn find(
+        &self,
+        path: &GuestPath,
+        folder: impl AsFd,
+        name: &str,
+    ) -> Result<(Known, Stat), ErrorCode> {
+        let stat = look_at(folder.as_fd(), name)?;
+        Ok((self.known(path, &stat)?, stat))
+    }
+
     pub(super) fn log_unfit(&self, path: &GuestPath, what: &str) {
         self.0.log.write(path, None, |app, request, path| {
             tracing::warn!(app, request, path, "not a file for apps: {what}");
         });
     }
 
-    fn log_limit(&self, path: &GuestPath, limit: &str) {
+    pub(super) fn log_limit(&self, path: &GuestPath, limit: &str) {
         self.0.log.write(path, None, |app, request, path| {
             tracing::warn!(app, request, path, "file refused: {limit}");
         });

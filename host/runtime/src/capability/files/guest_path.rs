@@ -44,8 +44,44 @@ impl Mount {
 pub struct NamedPath {
     /// The path.
     pub path: GuestPath,
-    /// It was written as that of a folder, as with a slash at its end.
-    pub is_folder: bool,
+    /// How it ends.
+    pub end: PathEnd,
+}
+
+/// How a path ends that a guest named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathEnd {
+    /// With a name.
+    Name,
+    /// With a slash, as folders do.
+    Slash,
+    /// With `.`.
+    Dot,
+    /// With `..`.
+    DotDot,
+}
+
+impl PathEnd {
+    fn of(path: &str) -> Self {
+        match path.rsplit('/').next() {
+            Some("") => Self::Slash,
+            Some(".") => Self::Dot,
+            Some("..") => Self::DotDot,
+            _ => Self::Name,
+        }
+    }
+}
+
+impl NamedPath {
+    /// Tells whether it was written as that of a folder.
+    pub fn is_folder(&self) -> bool {
+        self.end != PathEnd::Name
+    }
+
+    /// Tells whether it ends with no name of its own, but with that of a folder seen from within.
+    pub(super) fn is_dots(&self) -> bool {
+        matches!(self.end, PathEnd::Dot | PathEnd::DotDot)
+    }
 }
 
 /// Why a text names nothing below its folder.
@@ -57,7 +93,7 @@ pub enum PathError {
     /// It has a character that no path has.
     #[error("the path has a null character")]
     Null,
-    /// It begins at the root, or climbs above its folder.
+    /// It begins at the root, or climbs above the folder that it starts from.
     #[error("the path leads out of its folder")]
     LeadsOut,
     /// It is longer than paths are, or one of its names is.
@@ -112,10 +148,26 @@ impl GuestPath {
         self.beside(names)
     }
 
+    /// Returns its names below another path; `None` where it does not lie there.
+    pub(super) fn below(&self, folder: &Self) -> Option<&[String]> {
+        let names = self.names.strip_prefix(&folder.names[..]);
+        names.filter(|_| self.mount == folder.mount)
+    }
+
+    /// Returns the path that some names lead to from here.
+    pub(super) fn join(&self, names: &[String]) -> Self {
+        self.beside([&self.names, names].concat())
+    }
+
     /// Returns the folder and the name in it; `None` for the one at the top.
     pub(super) fn split(&self) -> Option<(Self, &str)> {
         let (name, parents) = self.names.split_last()?;
         Some((self.beside(parents.to_vec()), name))
+    }
+
+    pub(super) fn is_too_long(&self) -> bool {
+        let length: usize = self.names.iter().map(|name| name.len() + 1).sum();
+        length > MAX_PATH_BYTES
     }
 
     /// Returns the bytes that it takes in memory.
@@ -137,40 +189,49 @@ impl GuestPath {
         }
     }
 
-    /// Returns what a guest means by a path, seen from here. There are
-    /// no links to follow, so `..` is taken by name alone.
+    /// Returns what a guest means by a path, seen from here. It never leads out of here, not even
+    /// on its way. There are no links to follow, so `..` is taken by name; what it climbs out of
+    /// is given to `climb`, which says if there is such a folder.
     ///
     /// # Errors
-    /// See [`PathError`].
-    pub fn resolve(&self, path: &str) -> Result<NamedPath, PathError> {
+    /// See [`PathError`], or what `climb` says.
+    pub fn resolve<E: From<PathError>>(
+        &self,
+        path: &str,
+        mut climb: impl FnMut(&Self) -> Result<(), E>,
+    ) -> Result<NamedPath, E> {
         if path.is_empty() {
-            return Err(PathError::Empty);
+            return Err(PathError::Empty.into());
         }
         if path.contains('\0') {
-            return Err(PathError::Null);
+            return Err(PathError::Null.into());
         }
         if path.starts_with('/') {
-            return Err(PathError::LeadsOut);
+            return Err(PathError::LeadsOut.into());
         }
-        let mut names = self.names.clone();
+        if path.len() > MAX_PATH_BYTES {
+            return Err(PathError::TooLong.into());
+        }
+        let mut found = self.clone();
         for name in path.split('/') {
             match name {
                 "" | "." => {}
-                ".." => {
-                    names.pop().ok_or(PathError::LeadsOut)?;
+                ".." if found.names.len() == self.names.len() => {
+                    return Err(PathError::LeadsOut.into());
                 }
-                name if name.len() > MAX_NAME_BYTES => return Err(PathError::TooLong),
-                name => names.push(name.to_owned()),
+                ".." => {
+                    climb(&found)?;
+                    found.names.pop();
+                }
+                name if name.len() > MAX_NAME_BYTES => return Err(PathError::TooLong.into()),
+                name => found.names.push(name.to_owned()),
             }
         }
-        if names.iter().map(|name| name.len() + 1).sum::<usize>() > MAX_PATH_BYTES {
-            return Err(PathError::TooLong);
+        if found.is_too_long() {
+            return Err(PathError::TooLong.into());
         }
-        let last = path.rsplit('/').next().unwrap_or_default();
-        Ok(NamedPath {
-            path: self.beside(names),
-            is_folder: matches!(last, "" | "." | ".."),
-        })
+        let end = PathEnd::of(path);
+        Ok(NamedPath { path: found, end })
     }
 }
 
@@ -178,25 +239,25 @@ impl GuestPath {
 mod tests {
     use super::*;
 
+    fn resolve(base: &GuestPath, path: &str) -> Result<NamedPath, PathError> {
+        base.resolve(path, |_| Ok(()))
+    }
+
     #[test]
-    fn resolves_paths_by_name_alone() {
+    fn resolves_paths_below_a_folder() {
         let base = GuestPath::of("a@x.org/public");
-        for (path, expected, is_folder) in [
-            ("x", "a@x.org/public/x", false),
-            ("./x//y/", "a@x.org/public/x/y", true),
-            (".", "a@x.org/public", true),
-            ("..", "a@x.org", true),
-            ("../../b/./c/../d", "b/d", false),
-            ("../..", "", true),
-            ("x/.", "a@x.org/public/x", true),
-            ("with\nline", "a@x.org/public/with\nline", false),
+        for (path, expected, end) in [
+            ("x", "a@x.org/public/x", PathEnd::Name),
+            ("./x//y/", "a@x.org/public/x/y", PathEnd::Slash),
+            (".", "a@x.org/public", PathEnd::Dot),
+            ("b/./c/../d", "a@x.org/public/b/d", PathEnd::Name),
+            ("x/..", "a@x.org/public", PathEnd::DotDot),
+            ("x/y/../../z/.", "a@x.org/public/z", PathEnd::Dot),
+            ("with\nline", "a@x.org/public/with\nline", PathEnd::Name),
         ] {
-            let named = base.resolve(path).expect("a path");
-            assert_eq!(
-                (named.path.text().as_str(), named.is_folder),
-                (expected, is_folder),
-                "{path}"
-            );
+            let named = resolve(&base, path).expect("a path");
+            let found = (named.path.text(), named.end);
+            assert_eq!(found, (expected.to_owned(), end), "{path}");
         }
     }
 
@@ -207,16 +268,32 @@ mod tests {
             ("", PathError::Empty),
             ("/etc/passwd", PathError::LeadsOut),
             ("/", PathError::LeadsOut),
-            ("../..", PathError::LeadsOut),
-            ("x/../../../y", PathError::LeadsOut),
+            ("..", PathError::LeadsOut),
+            ("../a@x.org/x", PathError::LeadsOut),
+            ("x/../../a@x.org/y", PathError::LeadsOut),
             ("a\0b", PathError::Null),
         ] {
-            assert_eq!(base.resolve(path).map(|_| ()), Err(expected), "{path:?}");
+            assert_eq!(resolve(&base, path).map(|_| ()), Err(expected), "{path:?}");
         }
         let long = "n".repeat(256);
-        assert_eq!(base.resolve(&long).map(|_| ()), Err(PathError::TooLong));
+        assert_eq!(resolve(&base, &long).map(|_| ()), Err(PathError::TooLong));
         let deep = "n/".repeat(3000);
-        assert_eq!(base.resolve(&deep).map(|_| ()), Err(PathError::TooLong));
-        assert!(base.resolve(&"n".repeat(255)).is_ok());
+        assert_eq!(resolve(&base, &deep).map(|_| ()), Err(PathError::TooLong));
+        assert!(resolve(&base, &"n".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn climbs_out_of_what_is_a_folder_alone() {
+        let base = GuestPath::of("a@x.org");
+        let mut climbed = Vec::new();
+        let named = base.resolve("x/y/../../z/../w", |folder| {
+            climbed.push(folder.text());
+            Ok::<_, PathError>(())
+        });
+        assert_eq!(named.expect("a path").path.text(), "a@x.org/w");
+        assert_eq!(climbed, ["a@x.org/x/y", "a@x.org/x", "a@x.org/z"]);
+        // What is missing comes first, as where names are looked up one after the other.
+        let missing = base.resolve("x/../..", |_| Err(PathError::Empty));
+        assert_eq!(missing, Err(PathError::Empty));
     }
 }

@@ -4,14 +4,12 @@
 //! Why: docs/decisions/23-our-own-filesystem.md
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens, openat,
-    renameat, unlinkat, utimensat,
+    AtFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fdatasync, fsync, unlinkat,
+    utimensat,
 };
-use rustix::io::Errno;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
@@ -21,9 +19,10 @@ use super::bindings::types::{
     NewTimestamp, OpenFlags, PathFlags,
 };
 use super::bindings::{ErrorCode, FsError, FsResult, preopens, types};
-use super::datasites_dir::kind;
-use super::guest_path::GuestPath;
+use super::datasites_dir::{Known, kind};
+use super::guest_path::{GuestPath, PathEnd};
 use super::listing::{LISTING_BYTES, Listing};
+use super::moves::rename;
 use super::open::NAME_BYTES;
 use super::streams::{ReadStream, WriteStream};
 use super::{FileDescriptor, FilesView};
@@ -113,10 +112,10 @@ impl types::HostDescriptor for FilesView<'_> {
     }
 
     fn sync_data(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<()> {
-        if let FileDescriptor::File(file) = self.descriptor(&descriptor)? {
-            file.file.sync_data().map_err(|_| ErrorCode::Io)?;
+        match self.descriptor(&descriptor)? {
+            FileDescriptor::Folder(path, _) => Ok(fdatasync(self.open_seen(path.clone())?)?),
+            FileDescriptor::File(file) => Ok(fdatasync(&file.file)?),
         }
-        Ok(())
     }
 
     fn get_flags(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<DescriptorFlags> {
@@ -149,8 +148,10 @@ impl types::HostDescriptor for FilesView<'_> {
         modification: NewTimestamp,
     ) -> FsResult<()> {
         let times = timestamps(access, modification)?;
-        let file = self.descriptor(&descriptor)?.writable()?;
-        Ok(file.changing(|file| futimens(file, &times))??)
+        match self.descriptor(&descriptor)? {
+            FileDescriptor::Folder(path, _) => self.set_folder_times(path.clone(), &times),
+            FileDescriptor::File(file) => self.set_file_times(file, &times),
+        }
     }
 
     fn read(
@@ -192,10 +193,10 @@ impl types::HostDescriptor for FilesView<'_> {
     }
 
     fn sync(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<()> {
-        if let FileDescriptor::File(file) = self.descriptor(&descriptor)? {
-            file.file.sync_all().map_err(|_| ErrorCode::Io)?;
+        match self.descriptor(&descriptor)? {
+            FileDescriptor::Folder(path, _) => Ok(fsync(self.open_seen(path.clone())?)?),
+            FileDescriptor::File(file) => Ok(fsync(&file.file)?),
         }
-        Ok(())
     }
 
     fn create_directory_at(
@@ -203,11 +204,16 @@ impl types::HostDescriptor for FilesView<'_> {
         descriptor: Resource<FileDescriptor>,
         path: String,
     ) -> FsResult<()> {
-        let access = self.files.access(self.path(&descriptor, &path)?.path);
+        let named = self.path(&descriptor, &path)?;
+        let is_dots = named.is_dots();
+        let access = self.files.access(named.path);
         if Self::is_visible_folder(&access) {
             return Err(ErrorCode::Exist.into());
         }
         let granted = self.files.enforce(access.make_folder())?;
+        if is_dots {
+            return Err(ErrorCode::NoEntry.into());
+        }
         self.files.spend(granted.path(), NAME_BYTES)?;
         Ok(granted.make()?)
     }
@@ -226,11 +232,7 @@ impl types::HostDescriptor for FilesView<'_> {
         path: String,
     ) -> FsResult<DescriptorStat> {
         let named = self.path(&descriptor, &path)?;
-        let stat = describe(&self.look(named.path)?);
-        if named.is_folder && stat.type_ != DescriptorType::Directory {
-            return Err(ErrorCode::NotDirectory.into());
-        }
-        Ok(stat)
+        Ok(describe(&self.look_named(named)?))
     }
 
     fn set_times_at(
@@ -242,29 +244,31 @@ impl types::HostDescriptor for FilesView<'_> {
         modification: NewTimestamp,
     ) -> FsResult<()> {
         let times = timestamps(access, modification)?;
-        let access = self.files.access(self.path(&descriptor, &path)?.path);
-        let granted = self.files.enforce(access.write())?;
-        let (folder, name) = granted.open_parent()?;
-        if self.expect_file(&folder, name)?.st_nlink > 1 {
-            // The times are those of all its names.
-            self.files
-                .log_unfit(access.path(), "it has several hard links");
-            return Err(ErrorCode::Access.into());
+        let named = self.path(&descriptor, &path)?;
+        let is_folder = named.is_folder();
+        let access = self.files.access(named.path);
+        match self.find_to_change(&access)? {
+            Known::Folder => self.set_folder_times(access.into_path(), &times),
+            Known::File if is_folder => Err(ErrorCode::NotDirectory.into()),
+            Known::File => {
+                let granted = self.files.enforce(access.write())?;
+                let (folder, name) = granted.open_parent()?;
+                let set = || utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW);
+                Ok(self.files.changing_name(&granted, set)??)
+            }
         }
-        let flags = AtFlags::SYMLINK_NOFOLLOW;
-        let set = || utimensat(folder, name, &times, flags);
-        Ok(self.files.changing_name(&granted, set)??)
     }
 
     fn link_at(
         &mut self,
         descriptor: Resource<FileDescriptor>,
         _follow: PathFlags,
-        _old_path: String,
-        _new: Resource<FileDescriptor>,
-        _new_path: String,
+        old_path: String,
+        new: Resource<FileDescriptor>,
+        new_path: String,
     ) -> FsResult<()> {
-        self.descriptor(&descriptor)?;
+        self.path(&descriptor, &old_path)?;
+        self.path(&new, &new_path)?;
         Err(ErrorCode::NotPermitted.into())
     }
 
@@ -286,7 +290,8 @@ impl types::HostDescriptor for FilesView<'_> {
         descriptor: Resource<FileDescriptor>,
         path: String,
     ) -> FsResult<String> {
-        self.look(self.path(&descriptor, &path)?.path)?;
+        let named = self.path(&descriptor, &path)?;
+        self.look_named(named)?;
         // What can be looked at is no link.
         Err(ErrorCode::Invalid.into())
     }
@@ -296,48 +301,38 @@ impl types::HostDescriptor for FilesView<'_> {
         descriptor: Resource<FileDescriptor>,
         path: String,
     ) -> FsResult<()> {
-        let access = self.files.access(self.path(&descriptor, &path)?.path);
+        let named = self.path(&descriptor, &path)?;
+        let end = named.end;
+        let access = self.files.access(named.path);
         let granted = self.files.enforce(access.write())?;
         let (folder, name) = granted.open_parent()?;
-        Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?)
+        match (self.files.find(granted.path(), &folder, name)?.0, end) {
+            (Known::File, _) => Err(ErrorCode::NotDirectory.into()),
+            (Known::Folder, PathEnd::Dot) => Err(ErrorCode::Invalid.into()),
+            (Known::Folder, PathEnd::DotDot) => Err(ErrorCode::NotEmpty.into()),
+            (Known::Folder, _) => Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?),
+        }
     }
 
-    fn rename_at(
+    async fn rename_at(
         &mut self,
         descriptor: Resource<FileDescriptor>,
         old_path: String,
         new: Resource<FileDescriptor>,
         new_path: String,
     ) -> FsResult<()> {
-        let (from, to) = (
-            self.path(&descriptor, &old_path)?,
-            self.path(&new, &new_path)?,
-        );
-        let is_folder = from.is_folder || to.is_folder;
-        let (from, to) = (self.files.access(from.path), self.files.access(to.path));
-        let (from, to) = (
-            self.files.enforce(from.write())?,
-            self.files.enforce(to.write())?,
-        );
-        let (from_folder, from_name) = from.open_parent()?;
-        let (to_folder, to_name) = to.open_parent()?;
-        // A folder would take along what is below it to where it is granted.
-        self.expect_file(&from_folder, from_name)?;
-        if is_folder {
-            return Err(ErrorCode::NotDirectory.into());
-        }
-        let rename = || rename((&from_folder, from_name), (&to_folder, to_name));
-        let rename = || self.files.changing_name(&to, rename);
-        Ok(self.files.changing_name(&from, rename)???)
+        let from = self.path(&descriptor, &old_path)?;
+        let to = self.path(&new, &new_path)?;
+        rename(self.files, from, to).await
     }
 
     fn symlink_at(
         &mut self,
         descriptor: Resource<FileDescriptor>,
         _old_path: String,
-        _new_path: String,
+        new_path: String,
     ) -> FsResult<()> {
-        self.descriptor(&descriptor)?;
+        self.path(&descriptor, &new_path)?;
         Err(ErrorCode::NotPermitted.into())
     }
 
@@ -347,12 +342,14 @@ impl types::HostDescriptor for FilesView<'_> {
         path: String,
     ) -> FsResult<()> {
         let named = self.path(&descriptor, &path)?;
+        let is_folder = named.is_folder();
         let access = self.files.access(named.path);
         let granted = self.files.enforce(access.write())?;
         let (folder, name) = granted.open_parent()?;
-        self.expect_file(&folder, name)?;
-        if named.is_folder {
-            return Err(ErrorCode::NotDirectory.into());
+        match self.files.find(granted.path(), &folder, name)?.0 {
+            Known::Folder => return Err(ErrorCode::IsDirectory.into()),
+            Known::File if is_folder => return Err(ErrorCode::NotDirectory.into()),
+            Known::File => {}
         }
         let unlink = || unlinkat(&folder, name, AtFlags::empty());
         Ok(self.files.changing_name(&granted, unlink)??)
@@ -387,31 +384,14 @@ impl types::HostDescriptor for FilesView<'_> {
         _follow: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
-        Ok(identity(&self.look(self.path(&descriptor, &path)?.path)?))
+        let named = self.path(&descriptor, &path)?;
+        Ok(identity(&self.look_named(named)?))
     }
 
     fn drop(&mut self, descriptor: Resource<FileDescriptor>) -> wasmtime::Result<()> {
         self.table.delete(descriptor)?;
         Ok(())
     }
-}
-
-/// Renames a file, and never a folder.
-fn rename(from: (&OwnedFd, &str), to: (&OwnedFd, &str)) -> Result<(), Errno> {
-    let ((from_folder, from_name), (to_folder, to_name)) = (from, to);
-    // A folder may have come in the place of the file since the look at it. The
-    // kernel puts no folder in the place of a file, so there shall be one.
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-    let made = match openat(to_folder, to_name, flags, Mode::from_raw_mode(0o666)) {
-        Ok(_) => true,
-        Err(Errno::EXIST) => false,
-        Err(error) => return Err(error),
-    };
-    let renamed = renameat(from_folder, from_name, to_folder, to_name);
-    if made && renamed.is_err() {
-        unlinkat(to_folder, to_name, AtFlags::empty())?;
-    }
-    renamed
 }
 
 fn describe(stat: &Stat) -> DescriptorStat {

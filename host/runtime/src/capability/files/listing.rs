@@ -6,7 +6,7 @@ use rustix::fs::{Dir, FileType};
 use rustix::io::Errno;
 
 use super::bindings::types::{DescriptorType, DirectoryEntry};
-use super::datasites_dir::{kind, look_at};
+use super::datasites_dir::{Known, known, look_at};
 use super::guard::{Guard, Slot};
 use super::guest_path::GuestPath;
 
@@ -40,7 +40,7 @@ impl Listing {
         })
     }
 
-    /// Returns the next entry that the guest may know. Links and devices are left out.
+    /// Returns the next entry that the guest may know. What does not exist for guests is left out.
     pub(super) async fn next(&mut self) -> Result<Option<DirectoryEntry>, Errno> {
         let mut n_seen = 0;
         loop {
@@ -61,14 +61,7 @@ impl Listing {
             if matches!(name, "." | "..") {
                 continue;
             }
-            let file_type = match entry.file_type() {
-                FileType::Unknown => match look_at(self.entries.fd()?, name) {
-                    Ok(stat) => kind(&stat),
-                    Err(_) => continue,
-                },
-                known => known,
-            };
-            if let Some(type_) = self.visible(name, file_type) {
+            if let Some(type_) = self.visible(name, entry.file_type()) {
                 let name = name.to_owned();
                 return Ok(Some(DirectoryEntry { type_, name }));
             }
@@ -77,10 +70,18 @@ impl Listing {
 
     fn visible(&self, name: &str, file_type: FileType) -> Option<DescriptorType> {
         let access = self.guard.access(self.path.child(name));
-        let (is_visible, type_) = match file_type {
-            FileType::RegularFile => (access.read().is_ok(), DescriptorType::RegularFile),
-            FileType::Directory => (access.see().is_ok(), DescriptorType::Directory),
+        let found = match file_type {
+            FileType::Directory => Known::Folder,
+            // Looking costs more than asking.
+            FileType::RegularFile if access.read().is_err() => return None,
+            FileType::RegularFile | FileType::Unknown => {
+                known(&look_at(self.entries.fd().ok()?, name).ok()?).ok()?
+            }
             _ => return None,
+        };
+        let (is_visible, type_) = match found {
+            Known::File => (access.read().is_ok(), DescriptorType::RegularFile),
+            Known::Folder => (access.see().is_ok(), DescriptorType::Directory),
         };
         is_visible.then_some(type_)
     }

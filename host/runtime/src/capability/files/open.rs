@@ -1,16 +1,17 @@
 //! Finding and opening what guests name.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use rustix::fs::{FileType, OFlags, Stat};
+use rustix::fs::{OFlags, Stat};
+use rustix::io::Errno;
 use wasmtime::component::Resource;
 
 use super::access::{Access, Granted, ToRead, ToWrite};
 use super::bindings::types::{DescriptorFlags, OpenFlags};
 use super::bindings::{ErrorCode, FsResult};
-use super::datasites_dir::{kind, look_at};
+use super::datasites_dir::{Known, is_for_a_thing, known};
 use super::guard::Slot;
 use super::guest_path::{GuestPath, NamedPath};
 use super::stamp::stamp_of;
@@ -28,9 +29,24 @@ impl FilesView<'_> {
         Ok(self.table.get(descriptor)?)
     }
 
-    /// Returns what a guest means by a path in a folder.
+    /// Returns what a guest means by a path in a folder. `..` leads out of a folder that it may
+    /// know, and of nothing else: as to any other path, there is nothing.
     pub(super) fn path(&self, base: &Resource<FileDescriptor>, path: &str) -> FsResult<NamedPath> {
-        Ok(self.descriptor(base)?.folder()?.resolve(path)?)
+        let folder = self.descriptor(base)?.folder()?;
+        folder.resolve(path, |climbed| match known(&self.look(climbed.clone())?) {
+            Ok(Known::Folder) => Ok(()),
+            _ => Err(ErrorCode::NotDirectory.into()),
+        })
+    }
+
+    /// Looks at what a guest named, if it may know it.
+    pub(super) fn look_named(&self, named: NamedPath) -> FsResult<Stat> {
+        let is_folder = named.is_folder();
+        let stat = self.look(named.path)?;
+        if is_folder && known(&stat) != Ok(Known::Folder) {
+            return Err(ErrorCode::NotDirectory.into());
+        }
+        Ok(stat)
     }
 
     /// Looks at what a path leads to, if the guest may know it.
@@ -42,16 +58,11 @@ impl FilesView<'_> {
             (_, Ok(granted)) => granted.look()?,
             (Err(refusal), Err(_)) => return Err(self.files.refuse(refusal).into()),
         };
-        match kind(&stat) {
-            FileType::RegularFile if read.is_ok() => Ok(stat),
-            FileType::Directory if see.is_ok() => Ok(stat),
-            FileType::RegularFile | FileType::Directory => {
+        match self.files.known(access.path(), &stat)? {
+            Known::File if read.is_ok() => Ok(stat),
+            Known::Folder if see.is_ok() => Ok(stat),
+            _ => {
                 self.files.enforce(read)?;
-                Err(ErrorCode::NoEntry.into())
-            }
-            other => {
-                let what = format!("it is a {other:?}");
-                self.files.log_unfit(access.path(), &what);
                 Err(ErrorCode::NoEntry.into())
             }
         }
@@ -63,10 +74,11 @@ impl FilesView<'_> {
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<FileDescriptor> {
+        let is_folder = named.is_folder();
         let access = self.files.access(named.path);
         let writes = flags.contains(DescriptorFlags::WRITE)
             || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
-        if named.is_folder || open.contains(OpenFlags::DIRECTORY) {
+        if is_folder || open.contains(OpenFlags::DIRECTORY) {
             return self.open_folder(&access, open, writes);
         }
         if writes {
@@ -85,7 +97,15 @@ impl FilesView<'_> {
         let Ok(granted) = access.see() else {
             return false;
         };
-        granted.look().is_ok_and(|stat| kind(&stat).is_dir())
+        granted
+            .look()
+            .is_ok_and(|stat| known(&stat) == Ok(Known::Folder))
+    }
+
+    /// Opens a folder that is held, as it is there now.
+    pub(super) fn open_seen(&self, path: GuestPath) -> FsResult<OwnedFd> {
+        let access = self.files.access(path);
+        Ok(self.files.enforce(access.see())?.open_folder()?)
     }
 
     fn open_folder(
@@ -106,14 +126,14 @@ impl FilesView<'_> {
         if open.contains(OpenFlags::EXCLUSIVE) {
             return Err(ErrorCode::Exist.into());
         }
-        match kind(&granted.look()?) {
-            FileType::Directory if writes => Err(ErrorCode::IsDirectory.into()),
-            FileType::Directory => {
+        match self.files.known(granted.path(), &granted.look()?)? {
+            Known::Folder if writes => Err(ErrorCode::IsDirectory.into()),
+            Known::Folder => {
                 let slot = self.open_slot(granted.path())?;
                 Ok(FileDescriptor::Folder(granted.path().clone(), Some(slot)))
             }
-            FileType::RegularFile if access.read().is_ok() => Err(ErrorCode::NotDirectory.into()),
-            _ => Err(ErrorCode::NoEntry.into()),
+            Known::File if access.read().is_ok() => Err(ErrorCode::NotDirectory.into()),
+            Known::File => Err(ErrorCode::NoEntry.into()),
         }
     }
 
@@ -125,10 +145,12 @@ impl FilesView<'_> {
     ) -> FsResult<FileDescriptor> {
         let path = granted.path();
         let slot = self.open_slot(path)?;
-        let file = granted.open()?;
-        match self.expect_one_name(path, &file)? {
-            Opened::File => Ok(self.opened(file, path, flags, slot)),
-            Opened::Folder => {
+        let file = granted
+            .open()
+            .map_err(|error| self.unopened(granted, error, false))?;
+        match self.files.known(path, &rustix::fs::fstat(&file)?)? {
+            Known::File => Ok(self.opened(file, path, flags, slot)),
+            Known::Folder => {
                 self.files.enforce(access.see())?;
                 Ok(FileDescriptor::Folder(path.clone(), Some(slot)))
             }
@@ -149,20 +171,24 @@ impl FilesView<'_> {
         } else {
             OFlags::RDONLY
         };
+        how |= sync_flags(flags);
         if open.contains(OpenFlags::EXCLUSIVE) {
             how |= OFlags::EXCL;
         }
-        let file = if open.contains(OpenFlags::CREATE) {
+        let creates = open.contains(OpenFlags::CREATE);
+        let opened = if creates {
             self.files.spend(path, NAME_BYTES)?;
             let make = || granted.open(how | OFlags::CREATE);
-            self.files.changing_name(granted, make)??
+            self.files.changing_name(granted, make)?
         } else {
-            granted.open(how)?
+            granted.open(how)
         };
-        if self.expect_one_name(path, &file)? == Opened::Folder {
+        let file = opened.map_err(|error| self.unopened(granted, error, creates))?;
+        let file = File::from(file);
+        let found = self.files.known(path, &rustix::fs::fstat(&file)?);
+        if found.map_err(|code| taken_if(creates, code))? == Known::Folder {
             return Err(ErrorCode::IsDirectory.into());
         }
-        let file = File::from(file);
         if truncates {
             self.files
                 .changing(path, || stamp_of(&file), || file.set_len(0))?
@@ -193,37 +219,47 @@ impl FilesView<'_> {
         }))
     }
 
-    /// Makes sure that what was opened is a folder, or a regular file with one name.
-    fn expect_one_name(&self, path: &GuestPath, opened: &OwnedFd) -> FsResult<Opened> {
-        let stat = rustix::fs::fstat(opened)?;
-        match kind(&stat) {
-            FileType::Directory => Ok(Opened::Folder),
-            FileType::RegularFile if stat.st_nlink <= 1 => Ok(Opened::File),
-            FileType::RegularFile => {
-                // Another name of it may be one that was not granted.
-                self.files.log_unfit(path, "it has several hard links");
-                Err(ErrorCode::Access.into())
-            }
-            other => {
-                self.files.log_unfit(path, &format!("it is a {other:?}"));
-                Err(ErrorCode::Access.into())
-            }
+    /// Returns why something could not be opened, as guests know it.
+    fn unopened<What>(
+        &self,
+        granted: &Granted<'_, What>,
+        error: Errno,
+        creates: bool,
+    ) -> ErrorCode {
+        if !is_for_a_thing(error) {
+            return error.into();
         }
-    }
-
-    /// Makes sure that a regular file is at a path, for operations on its name.
-    pub(super) fn expect_file(&self, folder: impl AsFd, name: &str) -> FsResult<Stat> {
-        let stat = look_at(folder.as_fd(), name)?;
-        match kind(&stat) {
-            FileType::RegularFile => Ok(stat),
-            FileType::Directory => Err(ErrorCode::IsDirectory.into()),
-            _ => Err(ErrorCode::NoEntry.into()),
+        match granted.look() {
+            Ok(stat) => match self.files.known(granted.path(), &stat) {
+                Err(code) => taken_if(creates, code),
+                // It has come in the place of what was to be opened.
+                Ok(_) => ErrorCode::NoEntry,
+            },
+            Err(error) => error.into(),
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opened {
-    File,
-    Folder,
+/// Says of a name that is to be made that it is taken, where something is there that does not
+/// exist for guests.
+pub(super) fn taken_if(creates: bool, code: ErrorCode) -> ErrorCode {
+    match code {
+        ErrorCode::NoEntry if creates => ErrorCode::Exist,
+        code => code,
+    }
+}
+
+/// Returns how writes reach the disk, as a guest asks for it.
+fn sync_flags(flags: DescriptorFlags) -> OFlags {
+    let mut how = OFlags::empty();
+    if flags.contains(DescriptorFlags::DATA_INTEGRITY_SYNC) {
+        how |= OFlags::DSYNC;
+    }
+    // Linux has one way for both.
+    if flags
+        .intersects(DescriptorFlags::FILE_INTEGRITY_SYNC | DescriptorFlags::REQUESTED_WRITE_SYNC)
+    {
+        how |= OFlags::SYNC;
+    }
+    how
 }

@@ -11,7 +11,7 @@ use syft_protocol::permissions::PERMISSION_FILE;
 use syft_protocol::timestamp::Timestamp;
 
 use super::datasites_dir::{DatasitesDir, kind};
-use super::guest_path::GuestPath;
+use super::guest_path::{GuestPath, PathError};
 
 /// The most bytes of a permission file that are read; one more than are parsed.
 const READ_BYTES: u64 = (256 << 10) + 1;
@@ -71,7 +71,9 @@ impl Rules {
         access: Access,
     ) -> Ruling<'_> {
         // A path that cannot be one is for the rules to refuse.
-        if let Ok(named) = GuestPath::default().resolve(path.trim_start_matches('/')) {
+        let path_below = path.trim_start_matches('/');
+        let named = GuestPath::default().resolve(path_below, |_| Ok::<_, PathError>(()));
+        if let Ok(named) = named {
             self.read_on_the_way(root, named.path);
         }
         let decision = self.acl.decide(now, user, path, access);

@@ -1,0 +1,289 @@
+//! Renaming: a file at once, a folder file by file.
+//!
+//! A folder that was renamed would take along whatever is below it, also what came there since it
+//! was looked at: rules, requests, or what is denied. So nothing but files is ever renamed, each
+//! of which may be written at both places.
+//!
+//! Why: docs/decisions/66-folders-are-moved-file-by-file.md
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::fs::{
+    AtFlags, Dir, DirEntry, Mode, OFlags, Stat, Timespec, Timestamps, fstat, futimens, openat,
+    renameat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::bindings::{ErrorCode, FsError, FsResult};
+use super::datasites_dir::{Known, look_at};
+use super::guard::{Guard, Slot};
+use super::guest_path::{GuestPath, NamedPath};
+use super::open::{NAME_BYTES, taken_if};
+
+/// More than these in a folder are not moved in one operation.
+const MAX_ENTRIES: usize = 10_000;
+
+/// Steps before others have their turn.
+const STEPS_AT_ONCE: usize = 128;
+
+/// Renames what a guest named.
+pub(super) async fn rename(files: &Guard, from: NamedPath, to: NamedPath) -> FsResult<()> {
+    if from.is_dots() || to.is_dots() {
+        return Err(ErrorCode::Busy.into());
+    }
+    let is_folder = from.is_folder() || to.is_folder();
+    let (from, to) = (from.path, to.path);
+    match look_at_both(files, &from, &to)? {
+        Known::File if is_folder => Err(ErrorCode::NotDirectory.into()),
+        Known::File => move_file(files, &from, &to),
+        Known::Folder => move_folder(files, from, to).await,
+    }
+}
+
+/// Makes sure that both paths may be written, and returns what is to be renamed.
+fn look_at_both(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<Known> {
+    let (from, to) = (files.access(from.clone()), files.access(to.clone()));
+    let (from, to) = (files.enforce(from.write())?, files.enforce(to.write())?);
+    let (from_folder, name) = from.open_parent()?;
+    to.open_parent()?;
+    Ok(files.find(from.path(), from_folder, name)?.0)
+}
+
+/// Renames a file, and never a folder.
+fn move_file(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<()> {
+    let (from, to) = (files.access(from.clone()), files.access(to.clone()));
+    let (from, to) = (files.enforce(from.write())?, files.enforce(to.write())?);
+    let (from_folder, from_name) = from.open_parent()?;
+    let (to_folder, to_name) = to.open_parent()?;
+    let (found, stat) = files.find(from.path(), &from_folder, from_name)?;
+    if found == Known::Folder {
+        return Err(ErrorCode::IsDirectory.into());
+    }
+    if target(files, to.path(), &to_folder, to_name)? == Some(Known::Folder) {
+        return Err(ErrorCode::IsDirectory.into());
+    }
+    let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+    files.spend_moved(from.path(), to.path(), bytes)?;
+    let rename = || rename_file((&from_folder, from_name), (&to_folder, to_name));
+    let rename = || files.changing_name(&to, rename);
+    Ok(files.changing_name(&from, rename)???)
+}
+
+/// Returns what is in the place that something is to be renamed to.
+fn target(
+    files: &Guard,
+    path: &GuestPath,
+    folder: &OwnedFd,
+    name: &str,
+) -> FsResult<Option<Known>> {
+    match look_at(folder.as_fd(), name) {
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+        Ok(stat) => {
+            let found = files.known(path, &stat);
+            Ok(Some(found.map_err(|code| taken_if(true, code))?))
+        }
+    }
+}
+
+fn rename_file(from: (&OwnedFd, &str), to: (&OwnedFd, &str)) -> Result<(), Errno> {
+    let ((from_folder, from_name), (to_folder, to_name)) = (from, to);
+    // A folder may have come in the place of the file since the look at it. The
+    // kernel puts no folder in the place of a file, so there shall be one.
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let made = match openat(to_folder, to_name, flags, Mode::from_raw_mode(0o666)) {
+        Ok(_) => true,
+        Err(Errno::EXIST) => false,
+        Err(error) => return Err(error),
+    };
+    let renamed = renameat(from_folder, from_name, to_folder, to_name);
+    if made && renamed.is_err() {
+        unlinkat(to_folder, to_name, AtFlags::empty())?;
+    }
+    renamed
+}
+
+async fn move_folder(files: &Guard, from: GuestPath, to: GuestPath) -> FsResult<()> {
+    if from == to {
+        return Ok(());
+    }
+    if to.below(&from).is_some() {
+        return Err(ErrorCode::Invalid.into());
+    }
+    let is_there = is_empty_folder(files, &from, &to)?;
+    let mut plan = Move::new(files, from, to)?;
+    plan.look_around().await?;
+    plan.carry_out(is_there).await
+}
+
+/// Tells whether there is a folder already where one is to be moved to. Nothing may be in it.
+fn is_empty_folder(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<bool> {
+    if from.mount() != to.mount() {
+        return Err(ErrorCode::CrossDevice.into());
+    }
+    let (from, to) = (files.access(from.clone()), files.access(to.clone()));
+    let (from, to) = (files.enforce(from.write())?, files.enforce(to.write())?);
+    let (folder, name) = to.open_parent()?;
+    if from.look()?.st_dev != fstat(&folder)?.st_dev {
+        return Err(ErrorCode::CrossDevice.into());
+    }
+    match target(files, to.path(), &folder, name)? {
+        None => Ok(false),
+        Some(Known::File) => Err(ErrorCode::NotDirectory.into()),
+        Some(Known::Folder) => {
+            let mut entries = Dir::new(to.open_folder()?)?;
+            while let Some(entry) = entries.read() {
+                if !is_dots(&entry?) {
+                    return Err(ErrorCode::NotEmpty.into());
+                }
+            }
+            Ok(true)
+        }
+    }
+}
+
+fn is_dots(entry: &DirEntry) -> bool {
+    matches!(entry.file_name().to_bytes(), b"." | b"..")
+}
+
+/// A folder to be moved, and what was found in it.
+struct Move<'a> {
+    files: &'a Guard,
+    from: GuestPath,
+    to: GuestPath,
+    /// By their names below it; it comes first, and each before those in it.
+    folders: Vec<(Vec<String>, Timestamps)>,
+    contents: Vec<Vec<String>>,
+    slot: Slot,
+    n_steps: usize,
+}
+
+impl<'a> Move<'a> {
+    fn new(files: &'a Guard, from: GuestPath, to: GuestPath) -> FsResult<Self> {
+        let slot = files.open_slot(&from)?;
+        let stat = files.enforce(files.access(from.clone()).write())?.look()?;
+        Ok(Self {
+            files,
+            from,
+            to,
+            folders: vec![(Vec::new(), times(&stat))],
+            contents: Vec::new(),
+            slot,
+            n_steps: 0,
+        })
+    }
+
+    /// Makes sure that all that is in the folder may be moved.
+    async fn look_around(&mut self) -> FsResult<()> {
+        let mut at = 0;
+        while let Some((names, _)) = self.folders.get(at).cloned() {
+            let mut entries = self.open(&names)?;
+            while let Some(entry) = entries.read() {
+                let entry = entry?;
+                if !is_dots(&entry) {
+                    self.add(&names, &entries, entry.file_name().to_str().ok())?;
+                }
+                self.step().await;
+            }
+            at += 1;
+        }
+        Ok(())
+    }
+
+    fn open(&self, names: &[String]) -> FsResult<Dir> {
+        let access = self.files.access(self.from.join(names));
+        let granted = self.files.enforce(access.write())?;
+        Ok(Dir::new(granted.open_folder()?)?)
+    }
+
+    fn add(&mut self, folder: &[String], entries: &Dir, name: Option<&str>) -> FsResult<()> {
+        let Some(name) = name else {
+            let path = self.from.join(folder);
+            self.files.log_unfit(&path, "a name in it is no text");
+            return Err(ErrorCode::NotPermitted.into());
+        };
+        let names = [folder, &[name.to_owned()]].concat();
+        let (from, to) = (self.from.join(&names), self.to.join(&names));
+        if to.is_too_long() {
+            return Err(ErrorCode::NameTooLong.into());
+        }
+        if self.folders.len() + self.contents.len() > MAX_ENTRIES {
+            self.files.log_limit(
+                &self.from,
+                &format!("a folder is moved with at most {MAX_ENTRIES} things in it: copy it"),
+            );
+            return Err(ErrorCode::CrossDevice.into());
+        }
+        self.slot.hold(from.bytes())?;
+        let stat = look_at(entries.fd()?, name)?;
+        let (from, to) = (self.files.access(from), self.files.access(to));
+        self.files.enforce(from.write())?;
+        match self.files.known(from.path(), &stat) {
+            Ok(Known::File) => {
+                self.files.enforce(to.write())?;
+                self.contents.push(names);
+            }
+            Ok(Known::Folder) => {
+                self.files.enforce(to.make_folder())?;
+                self.folders.push((names, times(&stat)));
+            }
+            Err(_) => return Err(ErrorCode::NotPermitted.into()),
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, is_there: bool) -> FsResult<()> {
+        let (folders, contents) = (
+            std::mem::take(&mut self.folders),
+            std::mem::take(&mut self.contents),
+        );
+        let cost = NAME_BYTES.saturating_mul(folders.len() as u64);
+        self.files.spend(&self.to, cost)?;
+        for (names, _) in folders.iter().skip(usize::from(is_there)) {
+            let access = self.files.access(self.to.join(names));
+            self.files.enforce(access.make_folder())?.make()?;
+            drop(access);
+            self.step().await;
+        }
+        for names in &contents {
+            match move_file(self.files, &self.from.join(names), &self.to.join(names)) {
+                // It was deleted since it was found.
+                Err(FsError::Code(ErrorCode::NoEntry)) => {}
+                moved => moved?,
+            }
+            self.step().await;
+        }
+        for (names, times) in folders.iter().rev() {
+            self.finish(names, times)?;
+            self.step().await;
+        }
+        Ok(())
+    }
+
+    /// Deletes a folder whose files were moved. What came into it since stays, and it with that.
+    fn finish(&self, names: &[String], times: &Timestamps) -> FsResult<()> {
+        let new = self.files.access(self.to.join(names));
+        futimens(self.files.enforce(new.make_folder())?.open_folder()?, times)?;
+        let old = self.files.access(self.from.join(names));
+        let (folder, name) = self.files.enforce(old.write())?.open_parent()?;
+        Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?)
+    }
+
+    async fn step(&mut self) {
+        self.n_steps += 1;
+        if self.n_steps.is_multiple_of(STEPS_AT_ONCE) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn times(stat: &Stat) -> Timestamps {
+    let time = |tv_sec, nanos: u64| Timespec {
+        tv_sec,
+        tv_nsec: nanos.try_into().unwrap_or(0),
+    };
+    Timestamps {
+        last_access: time(stat.st_atime, stat.st_atime_nsec),
+        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
+    }
+}
