@@ -42,6 +42,8 @@ impl CommitContext {
             return;
         };
         let written = self.write_together(&database, &mut jobs);
+        // Nobody can open the file anew as long as this is there.
+        drop(database);
         match &written {
             Ok(()) => {
                 if let Ok(mut pending) = layer.lock() {

@@ -22,7 +22,7 @@ const N_SLOTS: usize = 256;
 const TURNS: u32 = 64;
 
 /// How long a call waits for its turn.
-const PATIENCE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) struct Turns {
     hasher: RandomState,
@@ -80,5 +80,54 @@ impl Turns {
 
     fn slot(&self, key: &str) -> &Slot {
         &self.slots[self.hasher.hash_one(key) as usize % N_SLOTS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn turns_are_taken_after_a_conflict_and_for_a_while() {
+        let turns = Turns::new();
+        assert!(!turns.are_taken("a"));
+        turns.met_conflict("a");
+        for n in 0..TURNS {
+            assert!(turns.are_taken("a"), "after {n} turns");
+            drop(turns.wait("a").await.expect("nobody else has it"));
+        }
+        assert!(!turns.are_taken("a"));
+    }
+
+    #[tokio::test]
+    async fn who_comes_first_is_first_and_they_go_on_while_some_wait() {
+        let turns = Arc::new(Turns::new());
+        turns.met_conflict("a");
+        let first = turns.wait("a").await.expect("nobody else has it");
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let others = (1..=3).map(|n| {
+            let (turns, order) = (Arc::clone(&turns), Arc::clone(&order));
+            tokio::spawn(async move {
+                let _turn = turns.wait("a").await.expect("the others are quick");
+                order.lock().expect("no panic").push(n);
+            })
+        });
+        let others: Vec<_> = others.collect();
+        tokio::task::yield_now().await;
+        drop(first);
+        for other in others {
+            other.await.expect("no panic");
+        }
+        assert_eq!(*order.lock().expect("no panic"), [1, 2, 3]);
+        assert_eq!(turns.slot("a").n_left.load(Ordering::Relaxed), TURNS);
+    }
+
+    /// Somebody may sleep in his turn.
+    #[tokio::test]
+    async fn who_waits_in_vain_goes_on() {
+        let turns = Turns::new();
+        turns.met_conflict("a");
+        let _turn = turns.wait("a").await.expect("nobody else has it");
+        assert!(turns.wait("a").await.is_none());
     }
 }
