@@ -34,9 +34,9 @@ use thiserror::Error;
 use tokio::sync::{Mutex, RwLock};
 
 use answers::AnswerIndex;
-use commit::CommitContext;
 pub use answers::Recorded;
 pub use answers::RequestFingerprint;
+use commit::CommitContext;
 use file::File;
 use pending::Conflict;
 pub use session::{Session, SessionError};

@@ -530,9 +530,10 @@ impl World {
             self.count("pending value read");
         }
         Read {
-            counter: match in_turn {
-                true => self.store.newest(),
-                false => self.store.counter,
+            counter: if in_turn {
+                self.store.newest()
+            } else {
+                self.store.counter
             },
             n_failed: self.store.n_failed,
         }
@@ -601,7 +602,11 @@ impl World {
 
     fn publish(&mut self, address: Address, version: Version, answer: Answer) {
         if let Answer::Counted(counter, _) = answer {
-            assert!(counter <= self.store.counter, "seed {}: not forced", self.seed);
+            assert!(
+                counter <= self.store.counter,
+                "seed {}: not forced",
+                self.seed
+            );
         }
         let id = id(&address);
         let closed = match self.tree.get_mut(&id).and_then(|place| place.request) {

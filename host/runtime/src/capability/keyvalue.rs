@@ -151,7 +151,12 @@ impl store::HostBucket for KeyValueView<'_> {
     }
 
     async fn exists(&mut self, _: Resource<Bucket>, key: String) -> Answer<bool> {
-        answer(self.ctx.read_in_turn(&key).await.map(|value| value.is_some()))
+        answer(
+            self.ctx
+                .read_in_turn(&key)
+                .await
+                .map(|value| value.is_some()),
+        )
     }
 
     fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Answer<KeyResponse> {

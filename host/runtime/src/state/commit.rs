@@ -36,7 +36,8 @@ impl CommitContext {
             Err(error) => return end_all(jobs, &Err(StoreError::new(error))),
         };
         // Those that stood on what was lost are for a file that is no longer open.
-        let (mut jobs, lost_ones): (Vec<_>, _) = jobs.into_iter().partition(|job| job.is_on(&layer));
+        let (mut jobs, lost_ones): (Vec<_>, _) =
+            jobs.into_iter().partition(|job| job.is_on(&layer));
         end_all(lost_ones, &Err(lost()));
         let Some(last) = jobs.last().map(|job| job.numbers.commits) else {
             return;

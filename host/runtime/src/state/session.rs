@@ -128,14 +128,19 @@ impl Session {
         if let Some(turn) = store.turns.wait(key).await {
             let seen = store.newest().await.and_then(|newest| self.see(newest));
             // Who cannot see the newest will have to run again: others need not wait for it.
-            self.turn = self.note(seen.map_err(SessionError::Store))?.then_some(turn);
+            self.turn = self
+                .note(seen.map_err(SessionError::Store))?
+                .then_some(turn);
         }
         Ok(())
     }
 
-    /// Sees a later moment, if what it has read is the same there.
+    /// Sees a later moment, if what it has read is the same there. Versions of a file that was
+    /// opened anew meanwhile say nothing of that.
     fn see(&mut self, later: Snapshot) -> Result<bool, StoreError> {
-        let is_same = later.renew(&mut self.touched)?.is_ok();
+        let seen = self.snapshot.as_ref();
+        let is_above_same = seen.is_none_or(|seen| Arc::ptr_eq(seen.layer(), later.layer()));
+        let is_same = is_above_same && later.renew(&mut self.touched)?.is_ok();
         if is_same {
             self.snapshot = Some(later);
         }
@@ -274,9 +279,10 @@ impl Session {
     fn snapshot(&mut self) -> Result<&Snapshot, SessionError> {
         let store = self.store.as_ref().ok_or(SessionError::Absent)?;
         if self.snapshot.is_none() {
-            let taken = match self.is_alone {
-                true => Snapshot::newest(&store.file)?,
-                false => Snapshot::forced(&store.file)?,
+            let taken = if self.is_alone {
+                Snapshot::newest(&store.file)?
+            } else {
+                Snapshot::forced(&store.file)?
             };
             self.touched.at = taken.numbers.commits;
             self.snapshot = Some(taken);

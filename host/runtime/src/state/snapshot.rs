@@ -8,9 +8,7 @@ use redb::{ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::file::{File, OpenState, guarded};
 use super::numbers::Numbers;
-use super::pending::{
-    ABSENT, Conflict, Layer, PendingValue, PendingValues, Touched, Version,
-};
+use super::pending::{ABSENT, Conflict, Layer, PendingValue, PendingValues, Touched, Version};
 use super::{StoreError, VALUES};
 
 /// The state as it was when a call first asked for it.

@@ -65,9 +65,9 @@ impl Turns {
         let turn = || Arc::clone(&slot.turn);
         let held = match turn().try_lock_owned() {
             Ok(held) => {
-                let one_less = |left: u32| left.checked_sub(1);
-                let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-                let _ = slot.n_left.fetch_update(set, fetch, one_less);
+                // Whoever has the turn is alone in that.
+                let left = slot.n_left.load(Ordering::Relaxed);
+                slot.n_left.store(left.saturating_sub(1), Ordering::Relaxed);
                 held
             }
             Err(_) => {

@@ -101,9 +101,7 @@ impl HandedOver {
     pub(super) fn surely(self) -> Result<Forcing, StoreError> {
         match self {
             Self::Taken(forcing) => Ok(forcing),
-            Self::Conflict(_) => Err(StoreError::new(
-                "a call that ran alone met other changes",
-            )),
+            Self::Conflict(_) => Err(StoreError::new("a call that ran alone met other changes")),
         }
     }
 }

@@ -144,9 +144,10 @@ impl Model {
 
     fn begin(&mut self, sees_all: bool) {
         let (pending, numbers, _) = self.pending.look();
-        let (seen, numbers) = match sees_all {
-            true => (self.file.below(&pending), numbers),
-            false => (self.file.clone(), self.file_numbers),
+        let (seen, numbers) = if sees_all {
+            (self.file.below(&pending), numbers)
+        } else {
+            (self.file.clone(), self.file_numbers)
         };
         let touched = Touched {
             at: numbers.commits,

@@ -145,7 +145,11 @@ async fn calls_in_turn_run_once_and_share_the_wait_for_the_disk() {
     site.handed_over(20).await;
     held_up.go_on(true).await;
     for (n, call) in (1..).zip(calls) {
-        assert_eq!(call.await.expect("no panic"), Ok(n), "in the order in which they came");
+        assert_eq!(
+            call.await.expect("no panic"),
+            Ok(n),
+            "in the order in which they came"
+        );
     }
     assert_eq!(n_runs.load(Ordering::Relaxed), 20);
     assert_eq!(reopened(site).get("n").await, Some(b"20".to_vec()));
@@ -176,7 +180,9 @@ async fn the_latest_of_a_key_is_what_is_kept() {
 
 #[tokio::test]
 async fn what_fails_takes_all_that_stands_on_it() {
-    for fails_later in [false, true] {
+    let panics: fn() -> Extra = || Box::new(|_| panic!("redb panics at some damages"));
+    let fails: fn() -> Extra = || Box::new(|_| Err(the_disk_fails()));
+    for fails_later in [None, Some(fails), Some(panics)] {
         let site = site();
         site.set_a_and_b().await;
         let held_up = site.hold_up().await;
@@ -204,9 +210,9 @@ async fn what_fails_takes_all_that_stands_on_it() {
         let mut before = Session::new(Some(Arc::clone(&site.store)), &site.limits);
         add_one(&mut before, "c");
         match fails_later {
-            false => held_up.go_on(false).await,
-            true => {
-                let failing = site.store.write(Box::new(|_| Err(the_disk_fails())));
+            None => held_up.go_on(false).await,
+            Some(extra) => {
+                let failing = site.store.write(extra());
                 let (failed, ()) = tokio::join!(failing, held_up.go_on(true));
                 assert!(failed.is_err());
             }
@@ -278,7 +284,9 @@ async fn lists_what_is_handed_over_among_what_is_forced() {
         numbers.try_for_each(|n| session.set(&key(*n), vec![]))
     };
     let even: Vec<usize> = (0..2_500).filter(|n| n % 2 == 0).collect();
-    site.call(|session| set(session, &even)).await.expect("room");
+    site.call(|session| set(session, &even))
+        .await
+        .expect("room");
     let held_up = site.hold_up().await;
     let odd: Vec<usize> = (0..2_500).filter(|n| n % 2 == 1).collect();
     let made = site.begin(move |session| set(session, &odd)).await;
@@ -327,7 +335,9 @@ async fn who_has_listed_keys_runs_again_where_one_was_made() {
             let handed_over = others.writer.hand_over(changes).expect("a working store");
             assert!(matches!(handed_over, HandedOver::Taken(_)));
         }
-        session.set("n", keys.len().to_string().into()).expect("room");
+        session
+            .set("n", keys.len().to_string().into())
+            .expect("room");
         keys.len()
     });
     site.handed_over(3).await;
@@ -396,7 +406,9 @@ async fn a_call_that_takes_long_is_in_conflict_only_where_something_was_changed(
 async fn a_call_in_turn_waits_for_the_disk_where_much_is_handed_over() {
     let site = site();
     let held_up = site.hold_up().await;
-    let large = site.begin(|session| session.set("a", vec![b'1'; 300_000])).await;
+    let large = site
+        .begin(|session| session.set("a", vec![b'1'; 300_000]))
+        .await;
     let in_turn = site.spawn_in_turn("a", |session| session.get("a"));
     let beside_it = site.spawn(|session| session.get("b"));
     assert_eq!(beside_it.await.expect("no panic"), Ok(Ok(None)));
@@ -436,13 +448,19 @@ async fn a_call_that_waited_still_sees_one_moment() {
         while has_begun.try_recv().is_err() {
             yield_now().await;
         }
-        let others = site.begin(move |session| session.set(changed, b"1".to_vec())).await;
+        let others = site
+            .begin(move |session| session.set(changed, b"1".to_vec()))
+            .await;
         let before = site.begin(|session| session.set("n", b"5".to_vec())).await;
         drop(turn);
         site.handed_over(3).await;
         held_up.go_on(true).await;
         let expected = (changed == "first").then(|| b"1".to_vec());
-        assert_eq!(call.await.expect("no panic"), (Ok(expected), runs), "{changed}");
+        assert_eq!(
+            call.await.expect("no panic"),
+            (Ok(expected), runs),
+            "{changed}"
+        );
         for call in [others, before] {
             assert_eq!(call.await.expect("no panic"), Ok(Ok(())));
         }
