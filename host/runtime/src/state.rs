@@ -222,7 +222,7 @@ impl Store {
             return Ok(result);
         };
         let forcing = self.writer.hand_over(changes)?.surely()?;
-        drop((next, alone));
+        drop((alone, next));
         forcing.wait().await?;
         Ok(result)
     }

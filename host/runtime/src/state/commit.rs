@@ -1,4 +1,6 @@
 //! Writing changes of several calls in one transaction of the file.
+//!
+//! Why: docs/decisions/65-commits-are-ordered-before-they-are-forced.md
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

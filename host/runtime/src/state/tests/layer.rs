@@ -467,3 +467,30 @@ async fn a_call_that_waited_still_sees_one_moment() {
         assert_eq!(site.get("n").await, Some(b"6".to_vec()));
     }
 }
+
+/// Each has the turn on one key, and then reads that of the other. None waits for the other.
+#[tokio::test]
+async fn calls_that_want_the_keys_of_each_other_both_end() {
+    let site = site();
+    let begin = |mine: &'static str, other: &'static str| {
+        site.store.turns.met_conflict(mine);
+        let (store, limits) = (Arc::clone(&site.store), site.limits.clone());
+        tokio::spawn(async move {
+            let run = |mut session: Session| async move {
+                for key in [mine, other] {
+                    session.wait_for_turn(key).await.expect("a working store");
+                    add_one(&mut session, key);
+                    yield_now().await;
+                }
+                ((), session)
+            };
+            store.transact(&limits, run, |()| true).await
+        })
+    };
+    for call in [begin("a", "b"), begin("b", "a")] {
+        assert_eq!(call.await.expect("no panic"), Ok(()));
+    }
+    for key in ["a", "b"] {
+        assert_eq!(site.get(key).await, Some(b"2".to_vec()));
+    }
+}
