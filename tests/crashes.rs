@@ -19,9 +19,10 @@ use crate::support::site::{CALLER, OWNER, Site};
 use crate::support::wait_for;
 use crate::watching::site::watcher;
 
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "after-read",
     "in-call",
+    "handed-over",
     "before-commit",
     "after-commit",
     "before-rename",

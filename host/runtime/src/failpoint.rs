@@ -9,6 +9,8 @@ pub enum Step {
     AfterRead,
     /// A guest writes to its state.
     InCall,
+    /// The writes of a call are handed over, and others can see them.
+    HandedOver,
     /// The writes of calls are in a transaction.
     BeforeCommit,
     /// They are on the disk.
@@ -83,6 +85,7 @@ mod armed {
             "serve" => Step::Serve,
             "after-read" => Step::AfterRead,
             "in-call" => Step::InCall,
+            "handed-over" => Step::HandedOver,
             "before-commit" => Step::BeforeCommit,
             "after-commit" => Step::AfterCommit,
             "before-rename" => Step::BeforeRename,

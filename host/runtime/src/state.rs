@@ -1,16 +1,22 @@
 //! What an app keeps between calls: a redb file for each app, in the host's private
 //! folder.
 //!
-//! A call reads a snapshot and buffers what it writes (`session`). One thread commits
-//! for all calls (`writer`): those that end together share a transaction, and with it
-//! the wait for the disk. Where something that a call has read was changed
-//! meanwhile, nothing of it is kept and the call runs again, alone.
+//! A call reads a snapshot and buffers what it writes (`session`). At its end that is checked
+//! and gets its place behind all others in memory (`pending`), where the next calls can see
+//! it. One thread forces the changes to the disk in this order (`writer`, `commit`), those of
+//! many calls in one transaction; no answer is seen before. Where something that a call
+//! has read was changed meanwhile, nothing of it is kept and the call runs again, alone; later
+//! calls that read the same take turns (`turns`).
 
 mod answers;
+mod commit;
 mod file;
 mod no_sync_backend;
+mod numbers;
+mod pending;
 mod session;
 mod snapshot;
+mod turns;
 mod watching;
 mod writer;
 
@@ -30,25 +36,19 @@ use tokio::sync::{Mutex, RwLock};
 use answers::AnswerIndex;
 pub use answers::Recorded;
 pub use answers::RequestFingerprint;
+use commit::CommitContext;
 use file::File;
+use pending::Conflict;
 pub use session::{Session, SessionError};
+use snapshot::Snapshot;
+use turns::Turns;
 pub use watching::Kept;
-use writer::{Changes, Commit, CommitContext, Extra, Writer};
+use writer::{Changes, Extra, HandedOver, Writer};
 
 use crate::durability::Durability;
 
 /// Each value, with the number of the commit that wrote it.
 const VALUES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("values");
-
-/// Numbers about all of it, by the names below.
-const NUMBERS: TableDefinition<'_, &str, u64> = TableDefinition::new("numbers");
-
-/// The commits so far.
-const COMMITS: &str = "commits";
-/// The last commit that made or deleted a key: who lists keys has read it.
-const KEYS_CHANGED: &str = "keys-changed";
-/// The bytes of all keys and values.
-const USED_BYTES: &str = "used-bytes";
 
 /// The file that says which process serves the app.
 const PID: &str = "pid";
@@ -61,10 +61,11 @@ pub struct Store {
     /// The most bytes of unpublished answers with which another call begins.
     waiting_bytes: u64,
     keep: Duration,
-    /// Held by each call while it commits, and by one that runs alone all the time.
+    turns: Turns,
+    /// Held by each call while it hands over, and by one that runs alone all the time.
     gate: RwLock<()>,
     /// Held by who is next to run alone. The others wait here, and keep nobody from
-    /// committing meanwhile.
+    /// handing over meanwhile.
     next_alone: Mutex<()>,
 }
 
@@ -153,6 +154,7 @@ impl Store {
             index,
             waiting_bytes: limits.waiting_bytes(),
             keep: options.keep,
+            turns: Turns::new(),
             gate: RwLock::default(),
             next_alone: Mutex::default(),
         })
@@ -160,7 +162,7 @@ impl Store {
 
     /// Runs a call and keeps what it wrote, if it `ended_well`. `run` gets the session
     /// of the call and returns it. It may run twice: the second time alone, so that
-    /// nothing can come between.
+    /// nothing can come between. What it returns stands on nothing that can still be lost.
     ///
     /// # Errors
     /// The state cannot be read or written. Nothing of the call was kept.
@@ -173,34 +175,55 @@ impl Store {
     where
         F: Future<Output = (T, Session)>,
     {
-        let (result, session) = run(Session::new(Some(Arc::clone(self)), limits)).await;
+        let (result, mut session) = run(Session::new(Some(Arc::clone(self)), limits)).await;
         session.trouble()?;
-        if !ended_well(&result) {
-            return Ok(result);
-        }
-        let Some(changes) = session.into_changes() else {
+        // The next one begins once this one is handed over.
+        let turn = session.take_turn();
+        let Some(changes) = session.into_changes(ended_well(&result)) else {
             return Ok(result);
         };
-        let commit = {
+        let handed_over = {
             let _shared = self.gate.read().await;
-            self.writer.commit(changes).await?
+            self.writer.hand_over(changes)?
         };
-        if commit == Commit::Done {
-            return Ok(result);
+        drop(turn);
+        match handed_over {
+            HandedOver::Taken(forcing) => {
+                forcing.wait().await?;
+                Ok(result)
+            }
+            HandedOver::Conflict(conflict) => {
+                drop(result);
+                self.run_alone(limits, run, ended_well, conflict).await
+            }
         }
+    }
+
+    /// Runs a call again while nobody else hands anything over.
+    async fn run_alone<T, F>(
+        self: &Arc<Self>,
+        limits: &Limits,
+        run: impl Fn(Session) -> F,
+        ended_well: impl Fn(&T) -> bool,
+        Conflict(key): Conflict,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = (T, Session)>,
+    {
         tracing::debug!("a call met the changes of another one, and runs again");
-        // What it holds is for the next attempt.
-        drop(result);
-        let _next = self.next_alone.lock().await;
-        let _alone = self.gate.write().await;
-        let (result, session) = run(Session::new(Some(Arc::clone(self)), limits)).await;
-        session.trouble()?;
-        if ended_well(&result)
-            && let Some(changes) = session.into_changes()
-            && self.writer.commit(changes).await? == Commit::Conflict
-        {
-            return Err(StoreError::new("a call that ran alone met other changes"));
+        if let Some(key) = key {
+            self.turns.met_conflict(&key);
         }
+        let next = self.next_alone.lock().await;
+        let alone = self.gate.write().await;
+        let (result, session) = run(Session::alone(Arc::clone(self), limits)).await;
+        session.trouble()?;
+        let Some(changes) = session.into_changes(ended_well(&result)) else {
+            return Ok(result);
+        };
+        let forcing = self.writer.hand_over(changes)?.surely()?;
+        drop((alone, next));
+        forcing.wait().await?;
         Ok(result)
     }
 }
@@ -212,7 +235,19 @@ impl Store {
             extras: vec![extra],
             ..Changes::default()
         };
-        self.writer.commit(changes).await.map(|_| ())
+        self.writer.commit(changes).await
+    }
+
+    /// Returns the state with all that is handed over. Where that is much, it waits until it
+    /// is forced: then nothing of it has to be held in memory.
+    async fn newest(&self) -> Result<Snapshot, StoreError> {
+        let newest = Snapshot::newest(&self.file)?;
+        if !newest.is_full {
+            return Ok(newest);
+        }
+        drop(newest);
+        self.writer.commit(Changes::default()).await?;
+        Snapshot::forced(&self.file)
     }
 }
 
@@ -238,7 +273,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     let n_before = transaction.list_tables()?.count();
     transaction.open_table(VALUES)?;
-    transaction.open_table(NUMBERS)?;
+    numbers::make_tables(&transaction)?;
     watching::make_tables(&transaction)?;
     answers::make_tables(&transaction)?;
     let n_tables = transaction.list_tables()?.count();

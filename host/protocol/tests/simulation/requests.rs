@@ -1,7 +1,7 @@
 //! Short lives of a host that answers requests: the real inbox, with a tree, a state and
 //! clients that are as simple as can be.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,11 +75,37 @@ fn is_for(file: &File, version: &Version) -> bool {
     now.stamp == version.stamp || now.says_the_same(version)
 }
 
-/// What is on the disk of the host.
+/// What the host keeps: what is on its disk, and what is committed in memory and not forced to
+/// the disk yet. A crash or a failure of the disk loses exactly that.
 #[derive(Default)]
 struct Store {
     counter: u64,
     answers: HashMap<usize, (Message, Answer)>,
+    /// In the order in which it was committed.
+    pending: VecDeque<Pending>,
+    /// How often the disk has failed. Who began before that commits nothing.
+    n_failed: u32,
+}
+
+struct Pending {
+    address: Address,
+    version: Version,
+    message: Message,
+    counter: u64,
+}
+
+/// What a call has read.
+struct Read {
+    counter: u64,
+    n_failed: u32,
+}
+
+impl Store {
+    /// Returns the counter with all that is committed.
+    fn newest(&self) -> u64 {
+        let last = self.pending.back();
+        last.map_or(self.counter, |pending| pending.counter)
+    }
 }
 
 /// A task of the host, at the point to which it got.
@@ -88,24 +114,29 @@ enum Task {
     Find(Address, Option<Stamp>),
     Start(Address, Version, Message),
     /// It has read the counter.
-    Commit(Address, Version, Message, u64),
+    Commit(Address, Version, Message, Read),
     Publish(Address, Version, Answer),
     GiveAgain(Address, Version),
 }
 
 /// What has to happen in all lives together, or it is not tested.
-pub(crate) const ALL: [&str; 16] = [
+pub(crate) const ALL: [&str; 21] = [
     "answered",
     "clash",
     "conflict",
     "crash",
+    "disk failed",
     "echo",
     "expired",
+    "forced together",
     "given again",
     "given up",
     "half",
     "half refused",
     "kept answer given",
+    "lost by a crash",
+    "pending value read",
+    "refused after a failure",
     "sent anew",
     "sent in the middle",
     "touched",
@@ -190,6 +221,8 @@ impl World {
                 43..45 => self.crash(),
                 45..46 => self.lose_answer(),
                 46..49 => self.touch(),
+                49..56 => self.force(),
+                56..57 => self.fail_disk(),
                 _ => self.work(),
             }
             self.poll();
@@ -485,26 +518,96 @@ impl World {
                 Task::Publish(address, version, Answer::Refused(409))
             }
             _ if self.poison.contains(&id) => return self.crash(),
-            _ => Task::Commit(address, version, message, self.store.counter),
+            _ => Task::Commit(address, version, message, self.read()),
         };
         self.tasks.push(next);
     }
 
-    fn commit(&mut self, address: Address, version: Version, message: Message, read: u64) {
-        if read != self.store.counter {
+    /// A call reads what is forced, or in its turn what is committed.
+    fn read(&mut self) -> Read {
+        let in_turn = self.below(2) == 0;
+        if in_turn && !self.store.pending.is_empty() {
+            self.count("pending value read");
+        }
+        Read {
+            counter: if in_turn {
+                self.store.newest()
+            } else {
+                self.store.counter
+            },
+            n_failed: self.store.n_failed,
+        }
+    }
+
+    fn commit(&mut self, address: Address, version: Version, message: Message, read: Read) {
+        if read.n_failed != self.store.n_failed {
+            // What it has read may never have been, even if it looks like what is there now.
+            self.count("refused after a failure");
+            return self.end(&address, Event::Closed(address.clone(), Closed::Failed));
+        }
+        let newest = self.store.newest();
+        if read.counter != newest {
             // It runs again, alone: nothing comes between.
             self.count("conflict");
         }
-        self.store.counter += 1;
-        let answer = Answer::Counted(self.store.counter, message);
-        self.store.answers.insert(message.id, (message, answer));
         let counted = self.counted.entry(message).or_default();
         *counted += 1;
         assert_eq!(*counted, 1, "seed {}: {message:?} counted twice", self.seed);
-        self.tasks.push(Task::Publish(address, version, answer));
+        self.store.pending.push_back(Pending {
+            address,
+            version,
+            message,
+            counter: newest + 1,
+        });
+    }
+
+    /// Some of what is committed is forced to the disk, in its order. From then on it is answered.
+    fn force(&mut self) {
+        let n = self.store.pending.len() as u64;
+        if n == 0 {
+            return;
+        }
+        let n = 1 + self.below(n) as usize;
+        if n > 1 {
+            self.count("forced together");
+        }
+        for pending in self.store.pending.drain(..n) {
+            let (message, counter) = (pending.message, pending.counter);
+            let answer = Answer::Counted(counter, message);
+            assert_eq!(counter, self.store.counter + 1, "seed {}", self.seed);
+            self.store.counter = counter;
+            self.store.answers.insert(message.id, (message, answer));
+            let publish = Task::Publish(pending.address, pending.version, answer);
+            self.tasks.push(publish);
+        }
+    }
+
+    /// Nothing of what is committed gets to the disk, and all its calls run again later.
+    fn fail_disk(&mut self) {
+        self.count("disk failed");
+        self.store.n_failed += 1;
+        for pending in self.lose_pending() {
+            let failed = Event::Closed(pending.address.clone(), Closed::Failed);
+            self.end(&pending.address, failed);
+        }
+    }
+
+    fn lose_pending(&mut self) -> VecDeque<Pending> {
+        let lost = std::mem::take(&mut self.store.pending);
+        for pending in &lost {
+            self.counted.remove(&pending.message);
+        }
+        lost
     }
 
     fn publish(&mut self, address: Address, version: Version, answer: Answer) {
+        if let Answer::Counted(counter, _) = answer {
+            assert!(
+                counter <= self.store.counter,
+                "seed {}: not forced",
+                self.seed
+            );
+        }
         let id = id(&address);
         let closed = match self.tree.get_mut(&id).and_then(|place| place.request) {
             Some(file) if is_for(&file, &version) => match self.below(20) {
@@ -572,6 +675,9 @@ impl World {
     fn crash(&mut self) {
         self.count("crash");
         self.tasks.clear();
+        if !self.lose_pending().is_empty() {
+            self.count("lost by a crash");
+        }
         for id in self.at_work.drain() {
             let place = self.tree.get(&id).copied().unwrap_or_default();
             if place.request.is_some() && place.answer.is_none() {
@@ -599,8 +705,9 @@ impl World {
             let before = self.counts.0.clone();
             self.scan();
             self.poll();
-            while !self.tasks.is_empty() {
+            while !(self.tasks.is_empty() && self.store.pending.is_empty()) {
                 self.work();
+                self.force();
                 self.poll();
             }
             let is_still = before == self.counts.0 && self.inbox.wakes_at().is_none();

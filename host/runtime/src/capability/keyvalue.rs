@@ -50,7 +50,7 @@ impl HasData for KeyValue {
 }
 
 /// Links the operations, each of which gets this view of a call.
-pub(crate) fn add_to_linker<T>(
+pub(crate) fn add_to_linker<T: Send>(
     linker: &mut Linker<T>,
     view: fn(&mut T) -> KeyValueView<'_>,
 ) -> wasmtime::Result<()> {
@@ -88,6 +88,12 @@ impl KeyValueCtx {
     /// Returns the state as the call left it.
     pub(crate) fn take_session(&mut self) -> Session {
         self.session.take()
+    }
+
+    /// Reads a value that goes to the guest, when it is the turn of the call.
+    async fn read_in_turn(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
+        self.session.wait_for_turn(key).await?;
+        self.read(key, 0)
     }
 
     /// Reads a value that goes to the guest beside others of so many bytes.
@@ -132,8 +138,8 @@ impl store::Host for KeyValueView<'_> {
 }
 
 impl store::HostBucket for KeyValueView<'_> {
-    fn get(&mut self, _: Resource<Bucket>, key: String) -> Answer<Option<Vec<u8>>> {
-        answer(self.ctx.read(&key, 0))
+    async fn get(&mut self, _: Resource<Bucket>, key: String) -> Answer<Option<Vec<u8>>> {
+        answer(self.ctx.read_in_turn(&key).await)
     }
 
     fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
@@ -144,8 +150,13 @@ impl store::HostBucket for KeyValueView<'_> {
         answer(self.ctx.session.delete(&key))
     }
 
-    fn exists(&mut self, _: Resource<Bucket>, key: String) -> Answer<bool> {
-        answer(self.ctx.read(&key, 0).map(|value| value.is_some()))
+    async fn exists(&mut self, _: Resource<Bucket>, key: String) -> Answer<bool> {
+        answer(
+            self.ctx
+                .read_in_turn(&key)
+                .await
+                .map(|value| value.is_some()),
+        )
     }
 
     fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Answer<KeyResponse> {
@@ -164,8 +175,8 @@ impl store::HostBucket for KeyValueView<'_> {
 }
 
 impl atomics::Host for KeyValueView<'_> {
-    fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Answer<i64> {
-        let value = match self.ctx.read(&key, 0) {
+    async fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Answer<i64> {
+        let value = match self.ctx.read_in_turn(&key).await {
             Ok(value) => value,
             Err(error) => return answer(Err(error)),
         };
@@ -205,8 +216,11 @@ impl atomics::Host for KeyValueView<'_> {
 }
 
 impl atomics::HostCas for KeyValueView<'_> {
-    fn new(&mut self, _: Resource<Bucket>, key: String) -> Answer<Resource<Cas>> {
-        self.compare(key)
+    async fn new(&mut self, _: Resource<Bucket>, key: String) -> Answer<Resource<Cas>> {
+        match self.ctx.session.wait_for_turn(&key).await {
+            Ok(()) => self.compare(key),
+            Err(error) => answer(Err(error)),
+        }
     }
 
     fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Vec<u8>>> {
@@ -224,7 +238,7 @@ impl atomics::HostCas for KeyValueView<'_> {
 }
 
 impl batch::Host for KeyValueView<'_> {
-    fn get_many(
+    async fn get_many(
         &mut self,
         _: Resource<Bucket>,
         keys: Vec<String>,
@@ -243,6 +257,9 @@ impl batch::Host for KeyValueView<'_> {
         }
         let mut values = Vec::with_capacity(keys.len());
         for key in keys {
+            if let Err(error) = self.ctx.session.wait_for_turn(&key).await {
+                return answer(Err(error));
+            }
             match self.ctx.read(&key, bytes) {
                 Ok(None) => values.push(None),
                 Ok(Some(value)) => {

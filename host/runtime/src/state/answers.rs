@@ -100,7 +100,7 @@ impl Store {
     async fn make_room(&self) -> Result<(), StoreError> {
         let is_full = || self.index.waiting_bytes() > self.waiting_bytes;
         if is_full() && self.index.n_to_note() > 0 {
-            self.writer.commit(Changes::default()).await?;
+            self.note_published().await?;
         }
         if is_full() {
             return Err(StoreError::new(
@@ -134,7 +134,7 @@ impl Store {
     pub async fn forget_answers(&self, now: Timestamp) -> Result<(), StoreError> {
         // As many as there are now: others are published meanwhile, without end.
         for _ in 0..self.index.n_to_note().div_ceil(NOTED_TOGETHER) {
-            self.writer.commit(Changes::default()).await?;
+            self.note_published().await?;
         }
         let mut is_any = false;
         while guarded(|| self.has_ended(now)).map_err(StoreError::new)? {
@@ -149,6 +149,14 @@ impl Store {
             tracing::info!("answers were forgotten whose time is over");
         }
         Ok(())
+    }
+
+    async fn note_published(&self) -> Result<(), StoreError> {
+        let changes = Changes {
+            note_published: true,
+            ..Changes::default()
+        };
+        self.writer.commit(changes).await
     }
 
     fn has_ended(&self, now: Timestamp) -> Result<bool, redb::Error> {

@@ -14,6 +14,8 @@ use redb::backends::FileBackend;
 use redb::{Database, DatabaseError};
 
 use super::no_sync_backend::NoSyncBackend;
+use super::numbers::Numbers;
+use super::pending::Layer;
 use crate::durability::Durability;
 
 /// Memory for pages of the file.
@@ -29,8 +31,15 @@ pub(super) struct File {
 }
 
 struct Open {
-    database: Arc<Database>,
+    state: OpenState,
     number: Number,
+}
+
+/// The database, and what is not in it yet.
+#[derive(Clone)]
+pub(super) struct OpenState {
+    pub(super) database: Arc<Database>,
+    pub(super) layer: Arc<Layer>,
 }
 
 /// The numbers of a device and of a file on it.
@@ -45,15 +54,20 @@ impl File {
         })
     }
 
-    /// Returns the database. Opening it anew fails as long as a call still reads what it
-    /// was before.
+    /// Returns the database. See [`File::state`].
+    pub(super) fn database(&self) -> Result<Arc<Database>, redb::Error> {
+        Ok(self.state()?.database)
+    }
+
+    /// Returns the database and the layer above it. Opening it anew fails as long as a call
+    /// still reads what it was before.
     ///
     /// # Errors
     /// The file is no longer there: what is written to it would be lost at the next start.
     /// None is made in its place as long as this host runs.
-    pub(super) fn database(&self) -> Result<Arc<Database>, redb::Error> {
+    pub(super) fn state(&self) -> Result<OpenState, redb::Error> {
         let mut open = self.lock();
-        let current = match open.take() {
+        let current = match open.take().filter(|open| !open.state.layer.is_lost()) {
             Some(current) => current,
             None => {
                 let opened = Open::new(&self.path, self.durability, false)?;
@@ -64,10 +78,10 @@ impl File {
         if number(&self.path)? != current.number {
             return Err(io::Error::other(format!("{} was replaced", self.path.display())).into());
         }
-        Ok(Arc::clone(&open.insert(current).database))
+        Ok(open.insert(current).state.clone())
     }
 
-    /// Closes the database, so that the next look opens it anew.
+    /// Closes the database, so that the next look opens it anew. What lies above it is lost.
     pub(super) fn close(&self) {
         *self.lock() = None;
     }
@@ -86,10 +100,21 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Resul
 
 impl Open {
     fn new(path: &Path, durability: Durability, may_create: bool) -> Result<Self, redb::Error> {
-        let database = guarded(|| Ok(open(path, durability, may_create)?))?;
-        let database = Arc::new(database);
+        let opened = || {
+            let database = open(path, durability, may_create)?;
+            let layer = Arc::new(Layer::new(Numbers::of(&database)?));
+            let database = Arc::new(database);
+            Ok(OpenState { database, layer })
+        };
+        let state = guarded(opened)?;
         let number = number(path)?;
-        Ok(Self { database, number })
+        Ok(Self { state, number })
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.state.layer.lose();
     }
 }
 

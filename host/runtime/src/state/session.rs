@@ -2,8 +2,6 @@
 //!
 //! Why: docs/decisions/25-state-is-a-transaction.md
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +10,9 @@ use syft_manifest::Limits;
 use thiserror::Error;
 
 use super::answers::AnswerRecord;
-use super::snapshot::{ABSENT, Snapshot, Version};
+use super::pending::{ABSENT, NewValue, Touched, ValueWrite, used};
+use super::snapshot::Snapshot;
+use super::turns::KeyTurn;
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
 use crate::failpoint::{self, Step};
@@ -26,13 +26,15 @@ const KEY_COST_BYTES: usize = 64;
 /// it wrote itself. Nothing of it is kept before it is committed.
 pub struct Session {
     store: Option<Arc<Store>>,
+    /// Nobody else commits as long as the call runs.
+    is_alone: bool,
+    /// It waits for one turn at most.
+    has_waited: bool,
+    turn: Option<KeyTurn>,
     snapshot: Option<Snapshot>,
     limits: Limits,
-    /// What the call has read of the snapshot.
-    reads: BTreeMap<String, Version>,
-    listed: bool,
-    /// What it wrote; `None` is deleted.
-    writes: BTreeMap<String, Option<Vec<u8>>>,
+    /// What the call has read of the snapshot, and what it wrote.
+    touched: Touched,
     /// By how much its writes change what the app uses.
     growth: i64,
     /// What reads and writes of the call take in memory.
@@ -76,11 +78,12 @@ impl Session {
     pub(crate) fn new(store: Option<Arc<Store>>, limits: &Limits) -> Self {
         Self {
             store,
+            is_alone: false,
+            has_waited: false,
+            turn: None,
             snapshot: None,
             limits: limits.clone(),
-            reads: BTreeMap::new(),
-            listed: false,
-            writes: BTreeMap::new(),
+            touched: Touched::default(),
             growth: 0,
             held_bytes: 0,
             charge: None,
@@ -96,6 +99,14 @@ impl Session {
         std::mem::replace(self, nothing)
     }
 
+    /// Returns a session of a call as long as which nobody else commits.
+    pub(super) fn alone(store: Arc<Store>, limits: &Limits) -> Self {
+        Self {
+            is_alone: true,
+            ..Self::new(Some(store), limits)
+        }
+    }
+
     /// Has what it reads and writes counted by the meter of a call, before the first of it.
     pub(crate) fn count_by(&mut self, meter: &Meter) {
         self.charge = Some(meter.nothing(Part::Held));
@@ -109,6 +120,39 @@ impl Session {
         }
     }
 
+    /// Waits before it reads a key, if calls on it take turns. What it reads then is what the
+    /// call before it has handed over.
+    pub(crate) async fn wait_for_turn(&mut self, key: &str) -> Result<(), SessionError> {
+        let touched = &self.touched;
+        let is_known = touched.reads.contains_key(key) || touched.writes.contains_key(key);
+        let may_wait = !is_known && !self.is_alone && !self.has_waited;
+        let store = self.store.as_ref().filter(|_| may_wait);
+        let Some(store) = store.filter(|store| store.turns.are_taken(key)).cloned() else {
+            return Ok(());
+        };
+        self.has_waited = true;
+        if let Some(turn) = store.turns.wait(key).await {
+            let seen = store.newest().await.and_then(|newest| self.see(newest));
+            // Who cannot see the newest will have to run again: others need not wait for it.
+            self.turn = self
+                .note(seen.map_err(SessionError::Store))?
+                .then_some(turn);
+        }
+        Ok(())
+    }
+
+    /// Sees a later moment, if what it has read is the same there. Versions of a file that was
+    /// opened anew meanwhile say nothing of that.
+    fn see(&mut self, later: Snapshot) -> Result<bool, StoreError> {
+        let seen = self.snapshot.as_ref();
+        let is_above_same = seen.is_none_or(|seen| Arc::ptr_eq(seen.layer(), later.layer()));
+        let is_same = is_above_same && later.renew(&mut self.touched)?.is_ok();
+        if is_same {
+            self.snapshot = Some(later);
+        }
+        Ok(is_same)
+    }
+
     pub(crate) fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
         let found = self.read(key);
         self.note(found)
@@ -116,14 +160,14 @@ impl Session {
 
     fn read(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
         self.check_key(key)?;
-        if let Some(written) = self.writes.get(key) {
-            return Ok(written.clone());
+        if let Some(written) = self.touched.writes.get(key) {
+            return Ok(written.value.as_ref().map(|value| value.to_vec()));
         }
         let found = self.snapshot()?.get(key)?;
         let version = found.as_ref().map_or(ABSENT, |(version, _)| *version);
-        if !self.reads.contains_key(key) {
+        if !self.touched.reads.contains_key(key) {
             self.hold(0, key.len() + KEY_COST_BYTES)?;
-            self.reads.insert(key.to_owned(), version);
+            self.touched.reads.insert(key.to_owned(), version);
         }
         Ok(found.map(|(_, value)| value))
     }
@@ -133,7 +177,7 @@ impl Session {
         if value.len() > self.limits.state_value_bytes {
             return Err(SessionError::Value(self.limits.state_value_bytes));
         }
-        let written = self.write(key, Some(value));
+        let written = self.write(key, Some(Arc::new(value)));
         self.note(written)
     }
 
@@ -154,7 +198,8 @@ impl Session {
 
     /// Returns the most bytes that a page of keys takes, while it is put together.
     pub(crate) fn listed_bytes(&self) -> usize {
-        let written = self.writes.keys().map(|key| key.len() + KEY_COST_BYTES);
+        let written = self.touched.writes.keys();
+        let written = written.map(|key| key.len() + KEY_COST_BYTES);
         PAGE * (self.limits.state_key_bytes + KEY_COST_BYTES) + written.sum::<usize>()
     }
 
@@ -162,21 +207,21 @@ impl Session {
         &mut self,
         cursor: Option<&str>,
     ) -> Result<(Vec<String>, Option<String>), SessionError> {
-        self.listed = true;
-        let stored = self.snapshot()?.keys_after(cursor, PAGE)?;
+        let snapshot = self.snapshot()?;
+        let keys_changed = snapshot.numbers.keys_changed;
+        let mut keys = snapshot.keys_after(cursor, PAGE)?;
+        self.touched.keys_changed = Some(keys_changed);
         // What lies behind a full page belongs to the next one.
-        let last = stored.get(PAGE - 1).cloned();
+        let last = keys.last().filter(|_| keys.len() == PAGE).cloned();
         let start = cursor.map_or(Bound::Unbounded, Bound::Excluded);
         let end = last.as_deref().map_or(Bound::Unbounded, Bound::Included);
-        let mut keys: BTreeMap<String, ()> = stored.into_iter().map(|key| (key, ())).collect();
-        for (key, value) in self.writes.range::<str, _>((start, end)) {
-            match value {
-                Some(_) => keys.insert(key.clone(), ()),
+        for (key, write) in self.touched.writes.range::<str, _>((start, end)) {
+            match write.value {
+                Some(_) => keys.insert(key.clone()),
                 None => keys.remove(key),
             };
         }
-        let keys: Vec<String> = keys.into_keys().collect();
-        Ok((keys, last))
+        Ok((keys.into_iter().collect(), last))
     }
 
     /// Takes note where the host failed: what the guest makes of that is no answer.
@@ -193,7 +238,7 @@ impl Session {
     }
 
     pub(super) fn has_written(&self) -> bool {
-        !self.writes.is_empty()
+        !self.touched.writes.is_empty()
     }
 
     /// Returns how long answers are kept, if they are.
@@ -211,60 +256,76 @@ impl Session {
         self.extras.push(extra);
     }
 
-    /// Returns what is to be kept of the call, if it is anything. Who only reads has
-    /// seen one moment and needs no more.
-    pub(super) fn into_changes(self) -> Option<Changes> {
-        if self.writes.is_empty() && self.extras.is_empty() {
-            return None;
+    /// Returns what says whose turn it is, which ends once the changes are handed over.
+    pub(super) fn take_turn(&mut self) -> Option<KeyTurn> {
+        self.turn.take()
+    }
+
+    /// Returns what is to be handed over: all that the call changed, if that is kept. Who only
+    /// reads has seen one moment and needs no more, but that this moment lasts: who saw what is
+    /// not forced yet hands nothing over, and waits with the others.
+    pub(super) fn into_changes(self, is_kept: bool) -> Option<Changes> {
+        let layer = self.snapshot.as_ref().map(Snapshot::layer).cloned();
+        if is_kept && !(self.touched.writes.is_empty() && self.extras.is_empty()) {
+            return Some(Changes {
+                layer,
+                touched: self.touched,
+                extras: self.extras,
+                answer: self.answer,
+                ..Changes::default()
+            });
         }
-        let keys_changed = self.snapshot.as_ref().map(|snapshot| snapshot.keys_changed);
-        Some(Changes {
-            reads: self.reads,
-            keys_changed: keys_changed.filter(|_| self.listed),
-            writes: self.writes,
-            extras: self.extras,
-            answer: self.answer,
-            forget: None,
+        let is_pending = self.snapshot.as_ref().is_some_and(Snapshot::is_pending);
+        is_pending.then(|| Changes {
+            layer,
+            ..Changes::default()
         })
     }
 
     fn snapshot(&mut self) -> Result<&Snapshot, SessionError> {
         let store = self.store.as_ref().ok_or(SessionError::Absent)?;
-        match &mut self.snapshot {
-            Some(snapshot) => Ok(snapshot),
-            none => Ok(none.insert(Snapshot::take(&store.file)?)),
+        if self.snapshot.is_none() {
+            let taken = if self.is_alone {
+                Snapshot::newest(&store.file)?
+            } else {
+                Snapshot::forced(&store.file)?
+            };
+            self.touched.at = taken.numbers.commits;
+            self.snapshot = Some(taken);
         }
+        self.snapshot.as_ref().ok_or(SessionError::Absent)
     }
 
-    fn write(&mut self, key: &str, value: Option<Vec<u8>>) -> Result<(), SessionError> {
+    fn write(&mut self, key: &str, value: NewValue) -> Result<(), SessionError> {
         failpoint::reach(Step::InCall, key);
-        let before = match self.writes.get(key) {
-            Some(written) => written.as_ref().map(Vec::len),
-            None => self.snapshot()?.size(key)?,
+        let written = self.touched.writes.get(key);
+        let written = written.map(|write| (write.before, size(&write.value)));
+        let (stored, before) = match written {
+            Some(sizes) => sizes,
+            None => {
+                let stored = self.snapshot()?.size(key)?;
+                (stored, stored)
+            }
         };
-        let after = value.as_ref().map(Vec::len);
-        let used = |size: Option<usize>| size.map_or(0, |size| (key.len() + size) as i64);
-        let growth = used(after) - used(before);
+        let after = size(&value);
+        let growth = used(key, after) - used(key, before);
         let quota = self.limits.state_bytes;
-        let used_bytes = self.snapshot()?.used_bytes;
+        let used_bytes = self.snapshot()?.numbers.used_bytes;
         if growth > 0 && used_bytes.saturating_add_signed(self.growth + growth) > quota {
             return Err(SessionError::Quota(quota));
         }
         // What it wrote before goes.
-        let (gone, new_key) = match self.writes.get(key) {
-            Some(written) => (written.as_ref().map_or(0, Vec::len), 0),
+        let (gone, new_key) = match written {
+            Some((_, written)) => (written.unwrap_or(0), 0),
             None => (0, key.len() + KEY_COST_BYTES),
         };
         self.hold(gone, new_key + after.unwrap_or(0))?;
         self.growth += growth;
-        match self.writes.entry(key.to_owned()) {
-            Entry::Occupied(mut entry) => {
-                entry.insert(value);
-            }
-            Entry::Vacant(entry) => {
-                entry.insert(value);
-            }
-        }
+        let write = ValueWrite {
+            before: stored,
+            value,
+        };
+        self.touched.writes.insert(key.to_owned(), write);
         Ok(())
     }
 
@@ -290,4 +351,8 @@ impl Session {
         }
         Ok(())
     }
+}
+
+fn size(value: &NewValue) -> Option<usize> {
+    value.as_ref().map(|value| value.len())
 }

@@ -1,7 +1,8 @@
 mod accounting;
 mod answers;
+mod layer;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::*;
 

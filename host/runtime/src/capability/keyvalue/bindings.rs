@@ -19,7 +19,15 @@ mod generated {
             }
         ",
         world: "syft:keyvalue/keyvalue",
-        imports: { default: trappable },
+        // What reads a value may wait for its turn.
+        imports: {
+            "wasi:keyvalue/store.[method]bucket.get": async | trappable,
+            "wasi:keyvalue/store.[method]bucket.exists": async | trappable,
+            "wasi:keyvalue/atomics.[static]cas.new": async | trappable,
+            "wasi:keyvalue/atomics.increment": async | trappable,
+            "wasi:keyvalue/batch.get-many": async | trappable,
+            default: trappable,
+        },
         with: {
             "wasi:keyvalue/store.bucket": super::super::Bucket,
             "wasi:keyvalue/atomics.cas": super::super::Cas,
