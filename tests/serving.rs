@@ -270,7 +270,7 @@ fn every_call_starts_from_the_same_clean_instance() {
 #[test]
 fn what_a_guest_learns_in_its_start_is_of_its_own_call() {
     let site = Site::new();
-    let host = Host::start(&site, &guest("asks_at_start"), &["--name", "app"]);
+    let host = Host::start(&site, &guest("starter"), &["--name", "app"]);
     let mut seen = HashSet::new();
     for _ in 0..20 {
         let [at_start, now]: [String; 2] =

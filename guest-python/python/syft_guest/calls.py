@@ -1,6 +1,7 @@
 """A call of the host: a request to its handler, or an event to its watch."""
 
 import logging
+import os
 import random
 import tempfile
 import traceback
@@ -76,8 +77,9 @@ def deliver(index, kind, path, moved_from):
 def _begin(find):
     """Begins a call, and returns what is called."""
     host.is_call = True
-    # The snapshot holds one state of the generator, which would repeat itself.
-    random.seed()
+    # The snapshot holds one state of the generator, which would repeat itself. Without a seed it
+    # asks for 2,496 bytes.
+    random.seed(int.from_bytes(os.urandom(32)))
     tempfile.tempdir = start.temporary()
     try:
         program.begin()

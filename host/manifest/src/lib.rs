@@ -17,7 +17,6 @@ mod grants;
 mod ip_scope;
 mod limits;
 mod manifest;
-pub mod nameless_files;
 pub mod nofollow_dir;
 mod origin;
 pub mod private_dir;

@@ -8,6 +8,7 @@
 
 mod cursor;
 mod folders;
+mod nameless_files;
 mod names;
 mod prepare;
 mod quiet;
@@ -30,9 +31,9 @@ use anyhow::Context;
 use cap_fs_ext::DirExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
+use nameless_files::NamelessFiles;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
-use syft_manifest::nameless_files::NamelessFiles;
 use syft_manifest::nofollow_dir::{open_or_create, open_path};
 use syft_protocol::address::{AppName, Datasite, Folder};
 

@@ -7,8 +7,8 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::nameless_files::hands_down_rights;
 use cap_std::fs::Dir;
-use syft_manifest::nameless_files::hands_down_rights;
 use syft_protocol::address::Folder;
 
 use super::Tree;

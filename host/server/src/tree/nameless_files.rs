@@ -18,7 +18,7 @@ use rustix::io::Errno;
 /// A folder below which nobody looks for files, in which they are made without a name. It is on
 /// the same file system as the folders in which they appear.
 #[derive(Debug)]
-pub struct NamelessFiles {
+pub(super) struct NamelessFiles {
     folder: OwnedFd,
     /// The file system can do it.
     is_possible: AtomicBool,
@@ -28,7 +28,7 @@ pub struct NamelessFiles {
 
 impl NamelessFiles {
     /// Opens the folder to make files in, if it is there.
-    pub fn in_folder(path: &Path) -> Option<Self> {
+    pub(super) fn in_folder(path: &Path) -> Option<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let folder = open(path, flags, Mode::empty()).ok()?;
         Some(Self {
@@ -43,7 +43,7 @@ impl NamelessFiles {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn create(
+    pub(super) fn create(
         &self,
         dir: &Dir,
         name: &str,
@@ -101,7 +101,7 @@ impl NamelessFiles {
 
 /// Tells whether a folder gives its group or its access list to files that are made in it. One
 /// that is made elsewhere has neither.
-pub fn hands_down_rights(dir: &Dir) -> bool {
+pub(super) fn hands_down_rights(dir: &Dir) -> bool {
     let path = format!("/proc/self/fd/{}", dir.as_raw_fd());
     let is_set_group = || fstat(dir).is_ok_and(|found| found.st_mode & 0o2000 != 0);
     let default_list = getxattr(path, "system.posix_acl_default", &mut [0_u8; 0][..]);
