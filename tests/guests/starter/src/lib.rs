@@ -6,12 +6,9 @@ use syft_guest::prelude::*;
 
 static AT_START: OnceLock<String> = OnceLock::new();
 
-/// Run before anything is called.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static START: extern "C" fn() = start;
-
-extern "C" fn start() {
+/// Called when it is instantiated, as part of that.
+#[unsafe(no_mangle)]
+extern "C" fn _initialize() {
     AT_START.get_or_init(syft_guest::context::idempotency_key);
 }
 
