@@ -24,6 +24,7 @@ const fn figure(key: &'static str, title: &'static str, digits: usize) -> Figure
 
 pub(crate) static RATE: Figure = figure("per_second", "per second", 0);
 pub(crate) static COST: Figure = figure("us_each", "µs each", 1);
+pub(crate) static CPU: Figure = figure("cpu_us_each", "processor time each, µs", 1);
 pub(crate) static TOOK: Figure = figure("seconds", "all of them, s", 2);
 pub(crate) static AT_ONCE: Figure = figure("at_once", "at a time", 1);
 pub(crate) static P50: Figure = figure("p50_ms", "p50, ms", 2);
@@ -35,8 +36,8 @@ pub(crate) static SIZE: Figure = figure("component_mb", "component, MB", 1);
 pub(crate) static MEMORY: Figure = figure("peak_memory_mib", "peak memory, MiB", 0);
 
 /// The columns of tables, in their order.
-pub(crate) static FIGURES: [&Figure; 11] = [
-    &RATE, &COST, &TOOK, &AT_ONCE, &P50, &P99, &START, &OPEN, &BUILD, &SIZE, &MEMORY,
+pub(crate) static FIGURES: [&Figure; 12] = [
+    &RATE, &COST, &CPU, &TOOK, &AT_ONCE, &P50, &P99, &START, &OPEN, &BUILD, &SIZE, &MEMORY,
 ];
 
 /// What one entrant did in one round.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use anyhow::Context;
 
 use crate::arithmetic::percentile;
-use crate::case::{AT_ONCE, MEMORY, Measured, P50, P99, START, TOOK};
+use crate::case::{AT_ONCE, CPU, MEMORY, Measured, P50, P99, START, TOOK};
 use crate::native::Loop;
 use crate::program::Program;
 use crate::server::{self, Live, Server, send_at, warm_up};
@@ -49,14 +49,15 @@ impl Backlog {
         let site = Site::new(self.place)?;
         let answers = site.fill(&self.workload, self.n_requests)?;
         let server = program.start(&site)?;
+        let used = server.processor_time();
         let is_right = |answer: &Path| self.workload.is_right(answer);
         let (n_answered, took) = server.finish(&answers, server.ready, &is_right)?;
-        let measured = Measured::new(self.workload.n_bad(&answers));
-        Ok((
-            n_answered,
-            took,
-            measured.with(&MEMORY, server.peak_memory()),
-        ))
+        let used = server.processor_time().zip(used);
+        let used = used.map(|(after, before)| (after - before).as_secs_f64());
+        let measured = Measured::new(self.workload.n_bad(&answers))
+            .with(&CPU, used.map(|used| used / n_answered as f64 * 1e6))
+            .with(&MEMORY, server.peak_memory());
+        Ok((n_answered, took, measured))
     }
 
     /// Times the native loop.
@@ -84,6 +85,26 @@ pub(crate) fn live(
     let cues = site.requests(&workload, n_requests)?;
     let live = send_at(per_second, &cues, &is_right)?;
     Ok(latencies(&live, &server))
+}
+
+/// Sends requests all at once to a server that runs, and times from the first until the last
+/// answer.
+pub(crate) fn flood(
+    program: &Program,
+    workload: Workload,
+    n_requests: usize,
+) -> anyhow::Result<Measured> {
+    let site = Site::new(Place::Memory)?;
+    let first = site.requests(&workload, N_WARM_UP)?;
+    let server = program.start(&site)?;
+    let is_right = |answer: &Path| workload.is_right(answer);
+    warm_up(&first, &is_right)?;
+    let requests = site.requests(&workload, n_requests)?;
+    let start = SystemTime::now();
+    let answers = site::write(requests)?;
+    let (n_answered, took) = server.finish(&answers, start, &is_right)?;
+    let measured = Measured::new(n_requests - n_answered).with_pace(n_answered, took);
+    Ok(measured.with(&MEMORY, server.peak_memory()))
 }
 
 /// As [`live`], with files that an app copies which watches them.

@@ -103,6 +103,17 @@ impl Server {
         Ok((n_answered, took.context("there are too few to be timed")?))
     }
 
+    /// Returns the processor time that it has used so far, which the kernel counts in
+    /// hundredths of a second.
+    pub(crate) fn processor_time(&self) -> Option<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        // Its name may have spaces, and is in brackets.
+        let (_, after_name) = stat.rsplit_once(") ")?;
+        let fields: Vec<&str> = after_name.split(' ').collect();
+        let ticks = |place: usize| fields.get(place)?.parse::<u64>().ok();
+        Some(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
+    }
+
     /// Returns the most memory that it has used, in MiB.
     pub(crate) fn peak_memory(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
