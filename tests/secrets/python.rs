@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{SECRET, SERVER, ask, set, stderr};
 use crate::python::venv;
@@ -96,10 +97,14 @@ fn a_program_that_reads_a_secret_at_its_start_has_it() {
         return;
     }
     let site = Site::new();
-    let text = "import os\nfrom syft_event import SyftEvents\n\
-                PASSWORD = os.environ['PASSWORD']\nbox = SyftEvents('app')\n\
-                @box.on_request('/told')\ndef told() -> str:\n    return PASSWORD\n";
-    let folder = program(&site, text, "[secrets.PASSWORD]\n");
+    // Another program in each run: what is said of one is said when it is tried out, which is kept.
+    let text = format!(
+        "# {}\nimport os\nfrom syft_event import SyftEvents\n\
+         PASSWORD = os.environ['PASSWORD']\nbox = SyftEvents('app')\n\
+         @box.on_request('/told')\ndef told() -> str:\n    return PASSWORD\n",
+        Uuid::new_v4()
+    );
+    let folder = program(&site, &text, "[secrets.PASSWORD]\n");
     for start in [Host::start, Host::start_unbuilt] {
         set(&site, "PASSWORD", "first");
         let host = start(&site, &folder, &["--allow-all-requested"]);
