@@ -86,9 +86,12 @@ fn nothing_is_left_in_swap_that_was_there_before() {
         return;
     };
     let app = App::start(&["--concurrency", "1"]);
-    app.host.wait_for_log("the warning", |line| {
-        line["message"].to_string().contains("can be swapped out")
-    });
+    // With the patched wasmtime nothing is slower, and there is no warning.
+    if !cfg!(feature = "patched-wasmtime") {
+        app.host.wait_for_log("the warning", |line| {
+            line["message"].to_string().contains("can be swapped out")
+        });
+    }
     let (first, _) = split_random(told(&app.look(&new_mark()).answer()));
     check_nothing_is_left(&app, &first);
 }
