@@ -29,7 +29,7 @@ pub(crate) struct Backlog {
 
 impl Backlog {
     /// Times a server from the moment it says that it is ready, before it has looked at
-    /// the tree, until the last answer is written (its modification time). So finding
+    /// the tree, until the last answer is made (its time of creation). So finding
     /// the requests counts; starting a process does not.
     pub(crate) fn of(self, program: &Program) -> anyhow::Result<Measured> {
         let (n_answered, took, measured) = self.time(program)?;

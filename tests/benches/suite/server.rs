@@ -99,7 +99,7 @@ impl Server {
             }
         }
         let n_answered = site::settle(answers, LOST_AFTER, is_right);
-        let took = site::last_written(answers)?.duration_since(since);
+        let took = site::last_made(answers)?.duration_since(since);
         Ok((n_answered, took.context("there are too few to be timed")?))
     }
 

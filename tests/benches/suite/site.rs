@@ -188,12 +188,14 @@ fn is_answer(name: &OsStr) -> bool {
     name.ends_with(b".response") || name.ends_with(b"-copied.txt")
 }
 
-/// Returns when the last of these answers was written, of those that are there.
-pub(crate) fn last_written(answers: &[PathBuf]) -> anyhow::Result<SystemTime> {
+/// Returns when the last of these answers was made, of those that are there. In a flood
+/// syft-host touches some hundred answers again later, for SyftBox's client, so when they were
+/// changed tells less.
+pub(crate) fn last_made(answers: &[PathBuf]) -> anyhow::Result<SystemTime> {
     let mut last = SystemTime::UNIX_EPOCH;
     for path in answers {
         if let Ok(found) = fs::metadata(path) {
-            last = last.max(found.modified()?);
+            last = last.max(found.created().or_else(|_| found.modified())?);
         }
     }
     Ok(last)
