@@ -9,8 +9,8 @@ use crate::arithmetic::percentile;
 use crate::case::{AT_ONCE, CPU, MEMORY, Measured, P50, P99, START, TOOK};
 use crate::native::Loop;
 use crate::program::Program;
-use crate::server::{self, Live, Server, send_at, warm_up};
-use crate::site::{self, Place, Site, is_copied};
+use crate::server::{self, IsRight, Live, Server, send_at, warm_up};
+use crate::site::{self, Cue, Place, Site, is_copied};
 use crate::workload::Workload;
 
 /// A start that takes longer has failed.
@@ -100,11 +100,7 @@ pub(crate) fn flood(
     let is_right = |answer: &Path| workload.is_right(answer);
     warm_up(&first, &is_right)?;
     let requests = site.requests(&workload, n_requests)?;
-    let start = SystemTime::now();
-    let answers = site::write(requests)?;
-    let (n_answered, took) = server.finish(&answers, start, &is_right)?;
-    let measured = Measured::new(n_requests - n_answered).with_pace(n_answered, took);
-    Ok(measured.with(&MEMORY, server.peak_memory()))
+    all_at_once(&server, requests, &is_right)
 }
 
 /// As [`live`], with files that an app copies which watches them.
@@ -126,11 +122,15 @@ pub(crate) fn watch_burst(program: &Program, n_files: usize) -> anyhow::Result<M
     let site = Site::new(Place::Memory)?;
     let server = program.start(&site)?;
     warm_up(&site.files(N_WARM_UP), &is_copied)?;
-    let files = site.files(n_files);
-    let start = SystemTime::now();
-    let answers = site::write(files)?;
-    let (n_answered, took) = server.finish(&answers, start, &is_copied)?;
-    let measured = Measured::new(n_files - n_answered).with_pace(n_answered, took);
+    all_at_once(&server, site.files(n_files), &is_copied)
+}
+
+/// Writes files all at once, and times from the first until the last answer.
+fn all_at_once(server: &Server, cues: Vec<Cue>, is_right: IsRight<'_>) -> anyhow::Result<Measured> {
+    let (n_cues, start) = (cues.len(), SystemTime::now());
+    let answers = site::write(cues)?;
+    let (n_answered, took) = server.finish(&answers, start, is_right)?;
+    let measured = Measured::new(n_cues - n_answered).with_pace(n_answered, took);
     Ok(measured.with(&MEMORY, server.peak_memory()))
 }
 
