@@ -66,7 +66,7 @@ pub struct Program {
     pre: AppPre<CallState>,
     /// Where its handler is, so that a call need not look at anything else of it.
     handle: ComponentExportIndex,
-    watching: Option<WatchingPre<CallState>>,
+    is_watching: bool,
     spare: SpareSlot,
 }
 
@@ -271,13 +271,16 @@ impl Program {
                 return Err(LoadError::UnknownImport(name.to_owned()));
             }
         }
-        let watches = ty.exports(&engine).any(|(name, _)| name == WATCH);
+        let is_watching = ty.exports(&engine).any(|(name, _)| name == WATCH);
         let link = || -> wasmtime::Result<_> {
             let pre = linker::new(&engine)?.instantiate_pre(component)?;
-            let watching = watches.then(|| WatchingPre::new(pre.clone())).transpose()?;
-            Ok((AppPre::new(pre)?, watching))
+            if is_watching {
+                // Its types are checked now, and not by the first event.
+                WatchingPre::new(pre.clone())?;
+            }
+            AppPre::new(pre)
         };
-        let (pre, watching) = link().map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
+        let pre = link().map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
         let rpc = component.get_export_index(None, RPC);
         let handle = rpc.and_then(|rpc| component.get_export_index(Some(&rpc), "handle"));
         Ok(Self {
@@ -289,7 +292,7 @@ impl Program {
             usual_bytes: AtomicUsize::new(FIRST_CALL_BYTES),
             pre,
             handle: handle.ok_or(LoadError::NotAnApp)?,
-            watching,
+            is_watching,
             spare: SpareSlot::default(),
         })
     }
@@ -358,7 +361,7 @@ impl Program {
         identity: &AppIdentity,
         meter: &Meter,
     ) -> Result<Vec<watch::Watch>, Outcome> {
-        if self.watching.is_none() {
+        if !self.is_watching {
             return Ok(Vec::new());
         }
         let name = CallName::of_host(identity, "watches");
@@ -383,7 +386,7 @@ impl Program {
         state: Session,
         event: &watch::Event,
     ) -> (Result<(), Outcome>, Session) {
-        if self.watching.is_none() {
+        if !self.is_watching {
             let outcome = Outcome::Trapped("the app watches nothing".to_owned());
             return (Err(outcome), state);
         }
