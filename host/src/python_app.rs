@@ -11,6 +11,7 @@ mod apart;
 mod cache;
 mod draft;
 mod locked;
+mod one_module;
 mod pip;
 mod program_files;
 mod python;
@@ -22,7 +23,6 @@ mod wheels;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::{plain, quoted};
@@ -124,7 +124,7 @@ pub(crate) fn build_app(
         Some(kept) => kept,
         None => {
             let said = build(ui, &draft, program)?;
-            let component = fs::read(stage.component())?;
+            let component = stage.take_component()?;
             cache::put(&wasm, &stage.component(), &said)?;
             Kept { component, said }
         }

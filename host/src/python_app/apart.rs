@@ -145,7 +145,7 @@ fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
         let why = ended.why(30);
         return Err(CommandError::new(format!("{base} does not build: {why}")));
     }
-    let component = std::fs::read(stage.component())?;
+    let component = stage.take_component()?;
     cache::put(&wasm, &stage.component(), &cache::Said::default())?;
     Ok(component)
 }

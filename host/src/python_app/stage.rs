@@ -16,7 +16,7 @@ use syft_manifest::{Manifest, ProgramMemory, VariableName, WantedSecret};
 
 use super::requirements::Requirements;
 use super::wheels::Wheels;
-use super::{PythonProgram, tools};
+use super::{PythonProgram, one_module, tools};
 use crate::error::CommandError;
 use syft_runtime::scratch::Scratch;
 
@@ -140,6 +140,7 @@ impl Stage {
             hash.update(part);
         };
         add(tools::COMPONENTIZE_PY.as_bytes());
+        add(one_module::VERSION.as_bytes());
         for line in requirements.lines() {
             add(line.as_bytes());
         }
@@ -191,6 +192,16 @@ impl Stage {
 
     pub(super) fn analyser(&self) -> PathBuf {
         self.python().join(syft_guest_python::ANALYSER)
+    }
+
+    /// Reads the component that the builder has made, and makes its modules one.
+    pub(super) fn take_component(&self) -> Result<Vec<u8>, CommandError> {
+        let path = self.component();
+        let component = fs::read(&path)?;
+        let linked = one_module::link(&component)
+            .map_err(|error| CommandError::new(format!("the component: {error}")))?;
+        fs::write(&path, &linked)?;
+        Ok(linked)
     }
 
     /// Returns where the component is in the end.
