@@ -53,4 +53,5 @@ mod synced;
 mod tidy;
 mod touched;
 mod trust;
+mod wasi_0_3;
 mod watching;

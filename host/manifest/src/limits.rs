@@ -1,6 +1,7 @@
 //! What one call may use, and what one host may use for all calls together.
 //!
-//! Why: docs/decisions/21-requests-and-files-are-bounded.md
+//! Why: docs/decisions/21-requests-and-files-are-bounded.md,
+//! docs/decisions/70-tasks-are-bounded-by-wasmtimes-tables.md
 
 use std::time::Duration;
 
