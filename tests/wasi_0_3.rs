@@ -175,16 +175,3 @@ fn what_is_not_offered_is_refused_by_its_name() {
                     hint: apps can import";
     assert!(error.contains(expected), "{error}");
 }
-
-#[test]
-fn inspect_names_what_is_not_offered() {
-    let site = Site::new();
-    let mut command = syft_host(&site);
-    let output = output(command.arg("inspect").arg(guest("wants-files-of-wasi-0-3")));
-    let shown = String::from_utf8_lossy(&output.stdout);
-    assert!(shown.contains("wasi:filesystem/preopens@0.3.0"), "{shown}");
-    let mut command = syft_host(&site);
-    let inspected = crate::support::host::output(command.arg("inspect").arg(example("wasi-0-3")));
-    let shown = String::from_utf8_lossy(&inspected.stdout);
-    assert!(!shown.contains("0.3.0"), "all of it is offered: {shown}");
-}
