@@ -5,10 +5,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::support::apps::{Approved, ops, start_files_of};
 use crate::support::client::{call, send};
 use crate::support::guests::{example, guest};
 use crate::support::host::{Host, output, syft_host};
 use crate::support::installed::{Installation, Serving};
+use crate::support::planted::{SECRET, planted};
 use crate::support::site::{OWNER, Site};
 
 const GENERIC: &str = "Internal server error. Please try again later.";
@@ -164,14 +166,121 @@ fn computing_on_without_giving_way_is_ended() {
 #[test]
 fn what_is_not_offered_is_refused_by_its_name() {
     let site = Site::new();
-    let component = guest("wants-files-of-wasi-0-3");
+    let component = guest("wants-sockets-of-wasi-0-3");
     let mut command = syft_host(&site);
     command.arg("run").arg(&component);
     command.args(["--email", OWNER, "--data-dir"]);
     let output = output(command.arg(site.data_dir()));
     assert!(!output.status.success());
     let error = String::from_utf8_lossy(&output.stderr);
-    let expected = "the component imports `wasi:filesystem/preopens@0.3.0`, which no app can have\n\
+    let expected = "the component imports `wasi:sockets/ip-name-lookup@0.3.0`, which no app can have\n\
                     hint: apps can import";
     assert!(error.contains(expected), "{error}");
+}
+
+/// Returns a host of a probing guest, to which what is usual was granted.
+fn probing(site: &Site, guest: &str) -> Host {
+    let read = ["{datasite}/public/**", "*/public/scores.json"];
+    let approved = Approved::new(&read, &["{app_data}/out/**"], &[]);
+    start_files_of(site, guest, &approved, &[])
+}
+
+/// Steps that both guests for files know: what was granted, and what was not.
+fn steps() -> Value {
+    let own = |path: &str| format!("{OWNER}/{path}");
+    let out = |name: &str| own(&format!("app_data/app/out/{name}"));
+    let steps = [
+        json!({"stat_at": ["root", own("public/open.txt")]}),
+        json!({"stat_at": ["root", own("private/key.txt")]}),
+        json!({"stat_at": ["root", "../outside/key.txt"]}),
+        json!({"open": ["root", own("public/open.txt"), "r", "open"]}),
+        json!({"open": ["root", own("private/key.txt"), "r", "key"]}),
+        json!({"open": ["root", own("public/open.txt"), "w", "no"]}),
+        json!({"open": ["root", own("public"), "d", "public"]}),
+        json!({"open": ["root", own("private"), "d", "private"]}),
+        json!({"read_via_stream": ["open", 0]}),
+        json!({"read_via_stream": ["open", 2]}),
+        json!({"read_via_stream": ["open", u64::MAX]}),
+        json!({"write_via_stream": ["open", "over", 0]}),
+        json!({"read_directory": ["root"]}),
+        json!({"read_directory": ["public"]}),
+        json!({"stat": "public"}),
+        json!({"get_type": "open"}),
+        json!({"is_same_object": ["open", "public"]}),
+        json!({"metadata_hash": "open"}),
+        json!({"metadata_hash_at": ["root", own("private/key.txt")]}),
+        json!({"open": ["root", out("new.txt"), "crwx", "new"]}),
+        json!({"open": ["root", out("new.txt"), "crwx", "again"]}),
+        json!({"write_via_stream": ["new", "some text", 0]}),
+        json!({"append_via_stream": ["new", ", and more"]}),
+        json!({"write_via_stream": ["new", "SOME", 0]}),
+        json!({"read_via_stream": ["new", 0]}),
+        json!({"set_size": ["new", 4]}),
+        json!({"stat": "new"}),
+        json!({"set_times": ["new", 1_000_000]}),
+        json!({"set_times_at": ["root", out("old.txt"), 1_000_000]}),
+        json!({"set_times_at": ["root", own("public/open.txt"), 1_000_000]}),
+        json!({"sync": "new"}),
+        json!({"create_directory_at": ["root", out("folder")]}),
+        json!({"create_directory_at": ["root", own("folder")]}),
+        json!({"rename_at": ["root", out("new.txt"), "root", out("folder/moved.txt")]}),
+        json!({"rename_at": ["root", out("folder"), "root", out("other")]}),
+        json!({"rename_at": ["root", out("other"), "root", own("public/other")]}),
+        json!({"link_at": ["root", own("public/open.txt"), "root", out("link")]}),
+        json!({"symlink_at": ["root", "/etc/passwd", out("link")]}),
+        json!({"readlink_at": ["root", own("public/open.txt")]}),
+        json!({"remove_directory_at": ["root", out("other")]}),
+        json!({"unlink_file_at": ["root", out("other/moved.txt")]}),
+        json!({"remove_directory_at": ["root", out("other")]}),
+        json!({"unlink_file_at": ["root", own("private/key.txt")]}),
+        json!({"open": ["root", own("syft.pub.yaml"), "w", "rules"]}),
+        json!({"hold_open": ["root", own("public/open.txt"), 1000]}),
+    ];
+    steps.map(|step| json!({"raw": step})).into_iter().collect()
+}
+
+#[test]
+fn files_are_granted_as_for_0_2() {
+    let [older, newer] = ["files", "files-0-3"].map(|guest| {
+        let site = planted();
+        let host = probing(&site, guest);
+        (ops(&host, &steps()), site)
+    });
+    assert!(!newer.0.to_string().contains(SECRET), "{}", newer.0);
+    let (expected, found) = (older.0.as_array().unwrap(), newer.0.as_array().unwrap());
+    for (n, step) in steps().as_array().unwrap().iter().enumerate() {
+        // A stream of 0.3 begins before anybody looks at what is to be read or written.
+        assert_eq!(found[n], expected[n], "{step}");
+    }
+    for site in [older.1, newer.1] {
+        let left = fs::read_to_string(site.own("public/open.txt")).unwrap();
+        assert_eq!(left, "open");
+    }
+}
+
+#[test]
+fn files_within_the_host_end_where_the_budget_ends() {
+    let site = planted();
+    let host = probing(&site, "files-0-3");
+    let at = |name: &str| format!("{OWNER}/app_data/app/out/{name}");
+    let steps = json!([
+        {"raw": {"open": ["root", at("copy.txt"), "crw", "copy"]}},
+        {"raw": {"open": ["root", at("old.txt"), "rw", "old"]}},
+        {"raw": {"pipe": ["old", "copy"]}},
+        {"raw": {"read_via_stream": ["copy", 0]}},
+        {"raw": {"pipe": ["copy", "copy"]}},
+        {"raw": {"hold_listings": ["root", 1000]}},
+    ]);
+    let outcomes = ops(&host, &steps);
+    assert_eq!(outcomes[2], json!({"ok": null}));
+    assert_eq!(outcomes[3], json!({"ok": "old"}));
+    // It reads what it has appended, until it may write no more.
+    assert_eq!(outcomes[4], json!({"error": "quota"}));
+    assert_eq!(outcomes[5]["ok"]["error"], "quota");
+    assert!(outcomes[5]["ok"]["held"].as_u64().unwrap() < 128);
+    assert!(
+        host.peak_memory() < 400 << 20,
+        "{} bytes",
+        host.peak_memory()
+    );
 }

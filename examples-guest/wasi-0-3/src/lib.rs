@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use exports::syft::app::rpc::{Endpoint, Error, Failure, Guest, Parameter, Request, Response};
+use exports::syft::app0_2_0::rpc::{Endpoint, Error, Failure, Guest, Parameter, Request, Response};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use wasi::clocks::monotonic_clock::wait_for;

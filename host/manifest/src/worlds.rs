@@ -12,7 +12,7 @@ pub const WATCH: &str = "syft:app/watch@0.1.0";
 pub const ASYNC_WATCH: &str = "syft:app/watch@0.2.0";
 
 /// What apps can import, in the words of a hint.
-pub const OFFERED_IN_WORDS: &str = "apps can import syft:app, WASI 0.2's cli, clocks, filesystem, http, io, keyvalue, random, sockets, and WASI 0.3's cli, clocks, random";
+pub const OFFERED_IN_WORDS: &str = "apps can import syft:app, WASI 0.2's cli, clocks, filesystem, http, io, keyvalue, random, sockets, and WASI 0.3's cli, clocks, filesystem, random";
 
 /// Tells whether an import belongs to a world of apps, at any version of it
 /// that the linker may know.
@@ -28,7 +28,12 @@ pub fn is_offered(import: &str) -> bool {
         "wasi:random/",
         "wasi:sockets/",
     ];
-    const OFFERED_OF_0_3: [&str; 3] = ["wasi:cli/", "wasi:clocks/", "wasi:random/"];
+    const OFFERED_OF_0_3: [&str; 4] = [
+        "wasi:cli/",
+        "wasi:clocks/",
+        "wasi:filesystem/",
+        "wasi:random/",
+    ];
     let offered = if is_of_wasi_0_3(import) {
         &OFFERED_OF_0_3[..]
     } else {
@@ -60,7 +65,7 @@ mod tests {
             ("wasi:clocks/monotonic-clock@0.3.0", true),
             ("wasi:cli/stdout@0.3.1", true),
             ("wasi:random/random@0.3.0-rc-2026-03-15", true),
-            ("wasi:filesystem/types@0.3.0", false),
+            ("wasi:filesystem/types@0.3.0", true),
             ("wasi:sockets/types@0.3.0", false),
             ("wasi:http/client@0.3.0", false),
             ("wasi:nn/graph@0.2.0", false),

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 use wasmtime::component::{
-    Access, FutureReader, HasData, HasSelf, Linker, Source, StreamConsumer, StreamReader,
+    Access, FutureReader, HasData, Linker, Source, StreamConsumer, StreamReader,
     StreamResult,
 };
 use wasmtime::{Result, StoreContextMut};
@@ -87,7 +87,7 @@ fn take<T: 'static>(
     FutureReader::new(&mut store, async {
         // It ends with the taker: nothing is ever sent.
         closed.await.ok();
-        Ok(Ok(()))
+        Ok::<_, wasmtime::Error>(Ok(()))
     })
 }
 

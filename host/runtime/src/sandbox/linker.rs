@@ -31,14 +31,15 @@ pub(super) fn new(engine: &Engine, wasi: Wasi) -> Result<Linker<CallState>> {
     Ok(linker)
 }
 
-/// Adds what there is of WASI 0.3. wasmtime's files, sockets and HTTP of that version know
-/// nothing of grants, so they are not among it.
+/// Adds what there is of WASI 0.3. wasmtime's sockets and HTTP of that version know nothing of
+/// grants, so they are not among it.
 fn add_wasi_0_3(linker: &mut Linker<CallState>) -> Result<()> {
     p3::cli::add_to_linker(linker)?;
     // Our output takes the place of wasmtime's.
     linker.allow_shadowing(true);
     capability::standard_output::add_to_linker(linker, CallState::standard_output)?;
     linker.allow_shadowing(false);
+    capability::files::add_0_3_to_linker(linker, CallState::files)?;
     p3::clocks::add_to_linker(linker)?;
     p3::random::add_to_linker(linker)
 }

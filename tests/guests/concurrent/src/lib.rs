@@ -4,8 +4,8 @@ use std::future::{Future, pending};
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use exports::syft::app::rpc::{Endpoint, Error, Failure, Guest, Request, Response};
-use syft::app::log::{Level, write};
+use exports::syft::app0_2_0::rpc::{Endpoint, Error, Failure, Guest, Request, Response};
+use syft::app0_1_0::log::{Level, write};
 use wasi::cli::{stdin, stdout};
 use wasi::clocks::monotonic_clock::wait_for;
 use wit_bindgen::{spawn_local, yield_async};

@@ -1,19 +1,19 @@
-//! Imports files of WASI 0.3, which no host has: to be refused when it is loaded.
+//! Imports sockets of WASI 0.3, which no host has: to be refused when it is loaded.
 
-use exports::syft::app::rpc::{Endpoint, Error, Guest, Request, Response};
-use wasi::filesystem::preopens::get_directories;
+use exports::syft::app0_2_0::rpc::{Endpoint, Error, Guest, Request, Response};
+use wasi::sockets::ip_name_lookup::resolve_addresses;
 
 wit_bindgen::generate!({
     path: ["../../../wit/async", "wit"],
     inline: "
-        package test:files;
+        package test:sockets;
 
         world asking {
             include syft:app/app@0.2.0;
-            import wasi:filesystem/preopens@0.3.0;
+            import wasi:sockets/ip-name-lookup@0.3.0;
         }
     ",
-    world: "test:files/asking",
+    world: "test:sockets/asking",
     generate_all,
 });
 
@@ -28,7 +28,7 @@ impl Guest for Asking {
         Ok(Response {
             status: 200,
             headers: Vec::new(),
-            body: Some(get_directories().concat().into_bytes()),
+            body: Some(resolve_addresses("localhost".to_owned()).await.concat().into_bytes()),
         })
     }
 }
