@@ -138,7 +138,7 @@ pub enum LoadError {
     #[error("the component imports `{0}`, which no app can have")]
     UnknownImport(String),
     /// It exports no handlers.
-    #[error("the component exports neither `{RPC}` nor `{ASYNC_RPC}`")]
+    #[error("the component does not export `{RPC}` or `{ASYNC_RPC}`")]
     NotAnApp,
     /// Its types differ from ours, or it needs more than the limits allow.
     #[error("the component does not fit: {0}")]

@@ -1,7 +1,7 @@
 //! Which WASI a component is made for, and so how its engine works.
 
+use syft_manifest::component::{Surface, surface};
 use syft_manifest::worlds::is_async;
-use wasmparser::{Parser, Payload};
 
 /// The two ways in which guests wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,37 +18,16 @@ impl Wasi {
     /// Returns which one a component is made for, by the names of its imports and exports. Of one
     /// that cannot be read it is 0.2: whoever compiles it finds out what is wrong.
     pub(super) fn of(component: &[u8]) -> Self {
-        match has_async_names(component) {
-            Ok(true) => Self::V0_3,
-            Ok(false) | Err(_) => Self::V0_2,
+        let Ok(Surface { imports, exports }) = surface(component) else {
+            return Self::V0_2;
+        };
+        let mut names = imports.iter().chain(&exports);
+        if names.any(|name| is_async(name)) {
+            Self::V0_3
+        } else {
+            Self::V0_2
         }
     }
-}
-
-fn has_async_names(component: &[u8]) -> wasmparser::Result<bool> {
-    let mut depth = 0;
-    for payload in Parser::new(0).parse_all(component) {
-        match payload? {
-            Payload::Version { .. } => depth += 1,
-            Payload::End(_) => depth -= 1,
-            Payload::ComponentImportSection(imports) if depth == 1 => {
-                for import in imports {
-                    if is_async(import?.name.name) {
-                        return Ok(true);
-                    }
-                }
-            }
-            Payload::ComponentExportSection(exports) if depth == 1 => {
-                for export in exports {
-                    if is_async(export?.name.name) {
-                        return Ok(true);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(false)
 }
 
 #[cfg(test)]
