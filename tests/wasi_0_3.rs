@@ -85,11 +85,18 @@ fn its_endpoints_and_errors_are_those_of_any_app() {
     assert_eq!(described, "Sleeps several naps at a time.");
     let answer = call(&host.rpc, "together", r#"{"ms": "long"}"#);
     assert_eq!(answer.status(), 400);
-    assert!(
-        answer.text().contains("invalid type"),
-        "{}",
-        answer.text()
-    );
+    assert!(answer.text().contains("invalid type"), "{}", answer.text());
+}
+
+#[test]
+fn its_state_is_kept() {
+    let (_site, host) = concurrent(&[]);
+    let sent: Vec<_> = (0..20).map(|_| send(&host.rpc, "counts", None)).collect();
+    let mut counted: Vec<u32> = (sent.iter())
+        .map(|sent| sent.answer().text().parse().unwrap())
+        .collect();
+    counted.sort_unstable();
+    assert_eq!(counted, (1..=20).collect::<Vec<_>>());
 }
 
 #[test]
@@ -153,7 +160,9 @@ fn an_answer_ends_all_tasks() {
     // What a task of theirs had logged would be here by now.
     assert_eq!(call(&host.rpc, "ok", "").text(), "ok");
     let log = host.log();
-    let after = log.iter().find(|line| line["message"] == "after the answer");
+    let after = log
+        .iter()
+        .find(|line| line["message"] == "after the answer");
     assert_eq!(after, None);
 }
 

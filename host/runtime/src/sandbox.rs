@@ -456,7 +456,8 @@ impl Program {
         let environment = Arc::clone(&access.environment);
         let (answer, state, remains) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
-                let handle = app.get_typed_func::<_, (Handled,)>(&mut *store, self.exports.handle)?;
+                let handle =
+                    app.get_typed_func::<_, (Handled,)>(&mut *store, self.exports.handle)?;
                 let (handled,) = handle.call_async(store, (request,)).await?;
                 Ok(handled)
             })

@@ -8,8 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 use wasmtime::component::{
-    Access, FutureReader, HasData, Linker, Source, StreamConsumer, StreamReader,
-    StreamResult,
+    Access, FutureReader, HasData, Linker, Source, StreamConsumer, StreamReader, StreamResult,
 };
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::p3::bindings::cli::types::ErrorCode;

@@ -8,6 +8,8 @@ use exports::syft::app0_2_0::rpc::{Endpoint, Error, Failure, Guest, Request, Res
 use syft::app0_1_0::log::{Level, write};
 use wasi::cli::{stdin, stdout};
 use wasi::clocks::monotonic_clock::wait_for;
+use wasi::keyvalue::atomics::increment;
+use wasi::keyvalue::store::open;
 use wit_bindgen::{spawn_local, yield_async};
 
 wit_bindgen::generate!({
@@ -27,8 +29,9 @@ wit_bindgen::generate!({
 
 const HOUR: u64 = 3_600_000_000_000;
 
-const ENDPOINTS: [&str; 13] = [
+const ENDPOINTS: [&str; 14] = [
     "/ok",
+    "/counts",
     "/loop",
     "/yields",
     "/waits",
@@ -60,6 +63,7 @@ impl Guest for Hostile {
     async fn handle(request: Request) -> Result<Response, Error> {
         match request.endpoint.as_str() {
             "/ok" => {}
+            "/counts" => return Ok(answered(count().await)),
             "/loop" => spin(),
             "/yields" => loop {
                 yield_async().await;
@@ -83,12 +87,25 @@ impl Guest for Hostile {
             "/allocates-later" => allocate().await,
             other => return Err(failed(other)),
         }
-        Ok(Response {
-            status: 200,
-            headers: Vec::new(),
-            body: Some(b"ok".to_vec()),
-        })
+        Ok(answered("ok".to_owned()))
     }
+}
+
+fn answered(text: String) -> Response {
+    Response {
+        status: 200,
+        headers: Vec::new(),
+        body: Some(text.into_bytes()),
+    }
+}
+
+/// Counts in the state, between two waits.
+async fn count() -> String {
+    wait_for(1).await;
+    let state = open("default").expect("there is a state");
+    let n = increment(&state, "n", 1).expect("it counts");
+    wait_for(1).await;
+    n.to_string()
 }
 
 fn failed(what: &str) -> Error {

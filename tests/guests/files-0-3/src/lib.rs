@@ -166,9 +166,12 @@ impl Op {
                 done(it.set_times_at(FOLLOW, path, time, time).await)
             }
             Self::MetadataHash(it) => done(held.get(&it)?.metadata_hash().await.map(drop)),
-            Self::MetadataHashAt(it, path) => {
-                done(held.get(&it)?.metadata_hash_at(FOLLOW, path).await.map(drop))
-            }
+            Self::MetadataHashAt(it, path) => done(
+                held.get(&it)?
+                    .metadata_hash_at(FOLLOW, path)
+                    .await
+                    .map(drop),
+            ),
             Self::SetSize(it, size) => done(held.get(&it)?.set_size(size).await),
             Self::ReadViaStream(it, offset) => {
                 let (stream, ended) = held.get(&it)?.read_via_stream(offset);
@@ -178,7 +181,12 @@ impl Op {
             }
             Self::WriteViaStream(it, text, offset) => {
                 let (writer, reader) = wit_stream::new();
-                write(writer, text, held.get(&it)?.write_via_stream(reader, offset)).await
+                write(
+                    writer,
+                    text,
+                    held.get(&it)?.write_via_stream(reader, offset),
+                )
+                .await
             }
             Self::AppendViaStream(it, text) => {
                 let (writer, reader) = wit_stream::new();

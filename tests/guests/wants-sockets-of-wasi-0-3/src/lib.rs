@@ -28,7 +28,12 @@ impl Guest for Asking {
         Ok(Response {
             status: 200,
             headers: Vec::new(),
-            body: Some(resolve_addresses("localhost".to_owned()).await.concat().into_bytes()),
+            body: Some(
+                resolve_addresses("localhost".to_owned())
+                    .await
+                    .concat()
+                    .into_bytes(),
+            ),
         })
     }
 }

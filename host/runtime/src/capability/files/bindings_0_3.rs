@@ -149,8 +149,7 @@ impl TryFrom<NewTimestamp> for older::NewTimestamp {
             NewTimestamp::NoChange => Self::NoChange,
             NewTimestamp::Now => Self::Now,
             NewTimestamp::Timestamp(time) => Self::Timestamp(Datetime {
-                seconds: u64::try_from(time.seconds)
-                    .map_err(|_| bindings::ErrorCode::Overflow)?,
+                seconds: u64::try_from(time.seconds).map_err(|_| bindings::ErrorCode::Overflow)?,
                 nanoseconds: time.nanoseconds,
             }),
         })

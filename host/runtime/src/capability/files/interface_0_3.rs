@@ -140,7 +140,9 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
     }
 
     async fn sync(store: &Accessor<T, Self>, descriptor: Descriptor) -> FsResult<()> {
-        with(store, |files| older::HostDescriptor::sync(files, descriptor))
+        with(store, |files| {
+            older::HostDescriptor::sync(files, descriptor)
+        })
     }
 
     async fn create_directory_at(
@@ -153,11 +155,10 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         })
     }
 
-    async fn stat(
-        store: &Accessor<T, Self>,
-        descriptor: Descriptor,
-    ) -> FsResult<DescriptorStat> {
-        let stat = with(store, |files| older::HostDescriptor::stat(files, descriptor));
+    async fn stat(store: &Accessor<T, Self>, descriptor: Descriptor) -> FsResult<DescriptorStat> {
+        let stat = with(store, |files| {
+            older::HostDescriptor::stat(files, descriptor)
+        });
         Ok(stat?.into())
     }
 

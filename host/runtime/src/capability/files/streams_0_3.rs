@@ -23,11 +23,12 @@ use super::{FileDescriptor, Files, OpenFile};
 /// The most bytes that are moved before others have their turn.
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// What is held of a file that the host itself reads into another stream.
-const BUFFER_BYTES: usize = 4 << 10;
+/// What is held of a file that the host itself reads into another stream: no more than is
+/// counted for the stream.
+const BUFFER_BYTES: usize = 2 << 10;
 
 /// How often in a row that may happen.
-const BUFFERS_AT_ONCE: usize = 16;
+const BUFFERS_AT_ONCE: usize = 32;
 
 /// What a guest learns when a stream has ended.
 type Ended = FutureReader<Result<(), ErrorCode>>;
