@@ -18,6 +18,7 @@ mod compiling;
 mod crashes;
 mod crates;
 mod crowds;
+mod dashboard;
 mod duplicates;
 mod durability;
 mod examples;

@@ -6,6 +6,7 @@
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
 //!   `rust_toolchain`: the programs that compile
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
+//! - `waiting`: what the owner is to decide; `dashboard`: all of it as pages in a browser
 //!
 //! In crates of their own: `syft-server` (serves one app), `syft-runtime` (runs its calls),
 //! `syft-package` (signatures, trust, catalogs, registries), `syft-manifest` (what an app asks
@@ -19,6 +20,7 @@ mod built_app;
 mod caches;
 pub mod commands;
 pub mod config;
+mod dashboard;
 pub mod error;
 mod guest_crate;
 pub mod install;
@@ -31,3 +33,4 @@ pub mod python_app;
 mod rust_toolchain;
 pub mod supervisor;
 pub mod ui;
+mod waiting;

@@ -59,6 +59,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("clap", &["host"]),
     ("notify", &["host"]),
     ("sd-notify", &["host"]),
+    ("axum", &["host"]),
+    ("maud", &["host"]),
     ("tracing-subscriber", &["host"]),
 ];
 
