@@ -5,12 +5,14 @@
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
 //!   `rust_toolchain`: the programs that compile
+//! - `activity`: what apps do: kept logs, statistics, a live feed
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
 //!
 //! In crates of their own: `syft-server` (serves one app), `syft-runtime` (runs its calls),
 //! `syft-package` (signatures, trust, catalogs, registries), `syft-manifest` (what an app asks
 //! for), `syft-protocol` (requests, events, rules: no IO).
 
+pub mod activity;
 mod agreement;
 mod app_builder;
 pub mod approval;
