@@ -137,7 +137,11 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
         ],
         &["child.rs", "child/"],
     ),
-    (HOST, &["tracing_subscriber::"], &["logging.rs"]),
+    (
+        HOST,
+        &["tracing_subscriber::"],
+        &["activity/layer.rs", "logging.rs"],
+    ),
     (HOST, &["crate::commands"], &["main.rs"]),
     (HOST, &["unsafe {"], &["sandbox/cache.rs"]),
     (

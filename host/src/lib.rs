@@ -5,6 +5,7 @@
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
 //!   `rust_toolchain`: the programs that compile
+//! - `activity`: what apps do: kept logs, statistics, a live feed
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
 //! - `waiting`: what the owner is to decide; `dashboard`: all of it as pages in a browser
 //!
@@ -12,6 +13,7 @@
 //! `syft-package` (signatures, trust, catalogs, registries), `syft-manifest` (what an app asks
 //! for), `syft-protocol` (requests, events, rules: no IO).
 
+pub mod activity;
 mod agreement;
 mod app_builder;
 pub mod approval;

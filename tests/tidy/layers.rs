@@ -57,7 +57,14 @@ const LAYERED: &[Layered] = &[
     Layered {
         src: "host/src",
         layers: &[
-            &["asking", "error", "installed", "layout", "logging"],
+            &[
+                "activity",
+                "asking",
+                "error",
+                "installed",
+                "layout",
+                "logging",
+            ],
             &["ui"],
             &["agreement", "approval", "config"],
             &["built_app", "rust_toolchain"],

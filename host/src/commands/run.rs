@@ -17,6 +17,7 @@ use syft_protocol::grant::PathPattern;
 use super::Exit;
 use super::serve_args::SharedServeArgs;
 use super::signature_check::{check_name, vouch};
+use crate::activity::{Activity, StatusSocket};
 use crate::app_builder::{self, ApartApp, ProgramFiles, ProgramInputs};
 use crate::approval::{ApprovalFlags, Approvals, approve};
 use crate::config::{Config, Overrides};
@@ -139,6 +140,7 @@ pub(super) struct RunArgs {
 pub(super) async fn run(
     ui: Ui,
     overrides: &Overrides,
+    activity: &Activity,
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
@@ -176,6 +178,7 @@ pub(super) async fn run(
     if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
         return Err(wrong(explain_suspended(&suspended, &name)));
     }
+    let log_bounds = args.shared.log_bounds();
     let options = ServeOptions {
         stop_within: config.stop_within,
         ..args.shared.into()
@@ -191,7 +194,12 @@ pub(super) async fn run(
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     let interface = prepared.interface();
+    activity.only_app(&name);
     let server = prepared.start(&config, &options).await?;
+    // From here on nobody else serves the app.
+    activity.start(config.logs(), log_bounds)?;
+    activity.serving(&name, None, server.load_view());
+    let _status = StatusSocket::open(&config.app_folder(&name), activity)?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     announce(ui, &config, &name, &interface, server.tree().path())?;

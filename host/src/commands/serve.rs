@@ -10,6 +10,7 @@ use syft_manifest::units::parse_long_time;
 use super::Exit;
 use super::run::say_if_local;
 use super::serve_args::SharedServeArgs;
+use crate::activity::{Activity, StatusSocket};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::allow_open_files;
@@ -54,6 +55,7 @@ pub(super) struct ServeArgs {
 pub(super) async fn serve(
     ui: Ui,
     overrides: &Overrides,
+    activity: &Activity,
     args: ServeArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
@@ -73,7 +75,10 @@ pub(super) async fn serve(
         update_every,
         shutdown.clone(),
     ));
+    let (logs, log_bounds) = (config.logs(), args.shared.log_bounds());
+    let serving = config.serving.clone();
     let options = SupervisorOptions {
+        activity: activity.clone(),
         serve: args.shared.into(),
         open_files,
         most_loaded: args.loaded,
@@ -81,6 +86,9 @@ pub(super) async fn serve(
     };
     options.serve.memory.tell();
     let supervisor = Supervisor::new(config, options)?;
+    // From here on nobody else serves what is installed.
+    activity.start(logs, log_bounds)?;
+    let _status = StatusSocket::open(&serving, activity)?;
     supervisor
         .run(shutdown, |event| reporter.report(event))
         .await?;
