@@ -96,7 +96,7 @@ async fn description() -> Response {
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    let text = metrics_text(&shared.activity.host());
+    let text = metrics_text(&shared.activity.statistics());
     ([(CONTENT_TYPE, METRICS_CONTENT_TYPE)], text).into_response()
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::error::CommandError;
 
 /// The port where nobody names one.
-pub const USUAL_PORT: u16 = 7980;
+const USUAL_PORT: u16 = 7980;
 
 /// Connections at a time. Each browser window has one that stays.
 const MAX_CONNECTIONS: usize = 64;

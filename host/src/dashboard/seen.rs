@@ -33,7 +33,7 @@ pub(super) struct Seen {
 /// What an app wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct AccessKey {
-    what: ResourceKind,
+    what: &'static str,
     access: String,
     name: String,
 }
@@ -130,7 +130,7 @@ impl Seen {
         let app = entry.app.clone().unwrap_or_default();
         let names = &mut self.apps.entry(app).or_default()[usize::from(hint.is_some())];
         let key = AccessKey {
-            what,
+            what: what.as_str(),
             access: access.to_owned(),
             name: name.to_owned(),
         };
