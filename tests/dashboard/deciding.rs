@@ -42,6 +42,11 @@ impl Waiting {
         (served, opened)
     }
 
+    /// Installs another app.
+    pub(super) fn put(&self, name: &str, component: &[u8]) {
+        Installation::of(&self.owner.home).put(name, component);
+    }
+
     fn listed(&self) -> Value {
         self.owner.json(&self.site, &["list"]).remove(0)
     }
