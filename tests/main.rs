@@ -55,5 +55,6 @@ mod suspension;
 mod synced;
 mod tidy;
 mod touched;
+mod traces;
 mod trust;
 mod watching;

@@ -70,7 +70,7 @@ const LAYERED: &[Layered] = &[
             &["built_app", "rust_toolchain"],
             &["guest_crate", "python_app"],
             &["app_builder"],
-            &["caches", "open_files", "prepared_app"],
+            &["caches", "open_files", "prepared_app", "traces"],
             &["install"],
             &["supervisor", "waiting"],
             &["dashboard"],

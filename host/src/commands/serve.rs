@@ -18,6 +18,7 @@ use crate::open_files::allow_open_files;
 use crate::supervisor::{
     ServedApp, Supervisor, SupervisorEvent, SupervisorOptions, follow_authors,
 };
+use crate::traces::Traces;
 use crate::ui::Ui;
 use syft_server::shutdown::Shutdown;
 
@@ -83,6 +84,7 @@ pub(super) async fn serve(
         shutdown.clone(),
     ));
     let (logs, log_bounds) = (config.logs(), args.shared.log_bounds());
+    let trace_target = args.shared.trace_target()?;
     let serving = config.serving.clone();
     let options = SupervisorOptions {
         activity: activity.clone(),
@@ -109,7 +111,13 @@ pub(super) async fn serve(
         }
         reporter.report(event);
     };
-    supervisor.run(shutdown, report).await?;
+    let traces = trace_target.map(|target| Traces::start(&target, activity));
+    let traces = traces.transpose()?;
+    let served = supervisor.run(shutdown, report).await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
+    served?;
     Ok(Exit::Success)
 }
 
