@@ -5,6 +5,7 @@ mod attacks;
 mod browser;
 mod deciding;
 mod hostile;
+mod load;
 
 use std::net::SocketAddr;
 

@@ -111,6 +111,6 @@ fn what_was_given_up_is_forgotten() {
         dashboard.get("/waiting").body.contains("Nothing waits for you").then_some(())
     });
     let nothing = dashboard.send(&dashboard.log_in(), &form);
-    assert_eq!(nothing.status, 500, "{}", nothing.body);
+    assert_eq!(nothing.status, 409, "{}", nothing.body);
     assert!(nothing.body.contains("has nothing parked"), "{}", nothing.body);
 }

@@ -14,8 +14,9 @@ use crate::installed::Installed;
 use crate::supervisor::{AppStatus, HostStatus};
 use crate::waiting::ParkedWork;
 
-/// How long what was read is shown. Pages that are open ask every second.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+/// How long what was read is shown. Pages that are open ask every second, and there may be a
+/// thousand apps.
+const GOOD_FOR: Duration = Duration::from_secs(2);
 
 /// An app that is installed, or has something parked.
 pub(super) struct KnownApp {

@@ -244,7 +244,7 @@ async fn perform(config: &Config, decision: &Decision) -> Result<(), Failure> {
             }
             Ok(())
         }
-        Action::Resume => Ok(waiting::resume(config, &name)?),
+        Action::Resume => waiting::resume(config, &name).map_err(Failure::conflict),
         Action::Retry => give(config, name, decision, ParkedAction::Retry),
         Action::Drop => give(config, name, decision, ParkedAction::Drop),
     }
@@ -257,7 +257,8 @@ fn give(
     action: ParkedAction,
 ) -> Result<(), Failure> {
     let parked = ParkedWork::read(config, name)?;
-    Ok(parked.ask(&[(decision.id()?, action)])?)
+    let id = decision.id()?;
+    parked.ask(&[(id, action)]).map_err(Failure::conflict)
 }
 
 fn nothing_waits(name: &AppName) -> Failure {

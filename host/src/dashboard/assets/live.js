@@ -3,8 +3,10 @@
 "use strict";
 
 const REFRESH_EVERY_MS = 1000;
+const SILENT = "Not live: the host does not answer";
 
 const state = document.getElementById("live");
+let source = null;
 let isDue = false;
 let isBusy = false;
 
@@ -27,8 +29,17 @@ function keepOpen(from, to) {
   }
 }
 
+function replaceParts(page) {
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const fresh = page.getElementById(part.id);
+    if (!fresh || isInUse(part)) continue;
+    keepOpen(part, fresh);
+    if (!part.isEqualNode(fresh)) part.replaceWith(document.adoptNode(fresh));
+  }
+}
+
 async function refresh() {
-  if (isBusy || document.hidden) {
+  if (isBusy) {
     isDue = true;
     return;
   }
@@ -36,15 +47,9 @@ async function refresh() {
   try {
     const answer = await fetch(location.href, { cache: "no-store", redirect: "error" });
     if (!answer.ok) throw new Error(`status ${answer.status}`);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    for (const part of document.querySelectorAll("[data-live]")) {
-      const fresh = page.getElementById(part.id);
-      if (!fresh || isInUse(part)) continue;
-      keepOpen(part, fresh);
-      if (!part.isEqualNode(fresh)) part.replaceWith(document.adoptNode(fresh));
-    }
+    replaceParts(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
-    tell(false, "Not live: the host does not answer");
+    tell(false, SILENT);
   }
   setTimeout(() => {
     isBusy = false;
@@ -52,10 +57,18 @@ async function refresh() {
   }, REFRESH_EVERY_MS);
 }
 
-const source = new EventSource("/api/events");
-source.addEventListener("open", () => tell(true, "Live"));
-source.addEventListener("error", () => tell(false, "Not live: the host does not answer"));
-source.addEventListener("activity", refresh);
+/** A page that nobody sees listens to nothing: a browser has six connections for all pages. */
+function listen() {
+  source?.close();
+  source = null;
+  if (document.hidden) return;
+  source = new EventSource("/api/events");
+  source.addEventListener("open", () => tell(true, "Live"));
+  source.addEventListener("error", () => tell(false, SILENT));
+  source.addEventListener("activity", refresh);
+  source.addEventListener("numbers", refresh);
+  refresh();
+}
 
-source.addEventListener("numbers", refresh);
-document.addEventListener("visibilitychange", () => { if (isDue) refresh(); });
+document.addEventListener("visibilitychange", listen);
+listen();

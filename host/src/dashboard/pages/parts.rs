@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 use serde_json::Value;
+use syft_manifest::Digest;
 
 use super::super::html::{app_link, foreign, link, millis, nothing, status, time};
 use super::super::seen::Access;
@@ -195,13 +196,13 @@ pub(super) fn denied(app: &str, accesses: &[Access]) -> Markup {
                 th scope="col" { "To allow it" }
             } }
             tbody {
-                @for (at, access) in accesses.iter().enumerate() {
+                @for access in accesses {
                     tr {
                         td data-label="Refused" { span.word.bad { (foreign(&access.access)) } }
                         td data-label="What" { span { span.soft { (access.what.as_str()) " " } code { (foreign(&access.name)) } } }
                         td.number data-label="Times" { (access.count) }
                         td data-label="Last" { (time(access.last)) }
-                        td data-label="To allow it" { (remedy(app, at, access)) }
+                        td data-label="To allow it" { (remedy(app, access)) }
                     }
                 }
             }
@@ -209,7 +210,7 @@ pub(super) fn denied(app: &str, accesses: &[Access]) -> Markup {
     }
 }
 
-fn remedy(app: &str, at: usize, access: &Access) -> Markup {
+fn remedy(app: &str, access: &Access) -> Markup {
     let hint = access.hint.as_deref().unwrap_or_default();
     // Our hints are `what to do: the line for it`.
     let (what, line) = hint.split_once(": ").unwrap_or((hint, ""));
@@ -217,13 +218,19 @@ fn remedy(app: &str, at: usize, access: &Access) -> Markup {
         @if hint.is_empty() {
             span.soft { "see the log" }
         } @else {
-            details id={ "remedy-" (app.replace(|c: char| !c.is_ascii_alphanumeric(), "-")) "-" (at) } {
+            details id=(remedy_id(app, access)) {
                 summary { "Show how" span.unseen { " to allow " (access.access) " " (access.name) } }
                 p { (foreign(what)) }
                 @if !line.is_empty() { pre { code { (foreign(line)) } } }
             }
         }
     }
+}
+
+/// Returns by what the script knows that it was opened, also when others have come before it.
+fn remedy_id(app: &str, access: &Access) -> String {
+    let all = [app, access.what.as_str(), &access.access, &access.name].join("\n");
+    format!("remedy-{}", &Digest::of(all.as_bytes()).as_str()[..16])
 }
 
 /// Returns what an app was given.
