@@ -75,6 +75,16 @@ fn tells_what_is_served_and_how_its_calls_ended() {
         "{listed}"
     );
 
+    let metrics = command(&site, &["status", "--metrics"]).stdout;
+    for line in [
+        r#"syft_host_calls_total{app="app",endpoint="/whoami",code="2xx"} 3"#,
+        r#"syft_host_calls_total{app="app",endpoint="/fail",code="5xx"} 1"#,
+        r#"syft_host_call_duration_seconds_count{app="app",endpoint="/whoami"} 3"#,
+        r#"syft_host_app_served{app="app"} 1"#,
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line}: {metrics}");
+    }
+
     serving.stop();
     let after = command(&site, &["status"]).stdout;
     assert!(

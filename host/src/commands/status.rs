@@ -12,7 +12,7 @@ use syft_protocol::address::AppName;
 use tokio::time::sleep;
 
 use super::{Exit, consent};
-use crate::activity::{AppStatistics, HostActivity};
+use crate::activity::{AppStatistics, HostActivity, metrics_text};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
@@ -37,6 +37,10 @@ pub(super) struct StatusArgs {
     /// Show it again every second, until Ctrl-C
     #[arg(long, short)]
     watch: bool,
+
+    /// Print what was counted in the text format of Prometheus
+    #[arg(long, conflicts_with = "watch")]
+    metrics: bool,
 }
 
 /// How an app is.
@@ -65,7 +69,11 @@ pub(super) async fn status(
     let app = args.app.as_deref().map(AppName::parse).transpose()?;
     loop {
         let (is_hosted, states) = find(ui, &config, app.as_ref())?;
-        let shown = show(ui, &config, args, is_hosted, &states);
+        let shown = if args.metrics {
+            ui.bytes(metrics(&states).as_bytes())
+        } else {
+            show(ui, &config, args, is_hosted, &states)
+        };
         match shown {
             // Such as `head`, which has seen enough.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Success),
@@ -152,6 +160,12 @@ fn add(counted: &mut BTreeMap<String, Counted>, host: HostActivity) {
         };
         counted.insert(of_app.statistics.app.clone(), of_app);
     }
+}
+
+fn metrics(states: &[AppState]) -> String {
+    let counted = states.iter().filter_map(|state| state.counted.as_ref());
+    let all: Vec<_> = counted.map(|counted| counted.statistics.clone()).collect();
+    metrics_text(&all)
 }
 
 fn show(
