@@ -59,7 +59,10 @@ impl Collector {
     fn serve(&self, site: &Site, options: &[&str]) -> Serving {
         let mut command = serve(site, options);
         command.env("OTEL_BSP_SCHEDULE_DELAY", "20");
-        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", self.address));
+        command.env(
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            format!("http://{}", self.address),
+        );
         let serving = Serving::spawn(site, command);
         serving.wait_for("it to be ready", |event| event["event"] == "ready");
         serving
@@ -119,7 +122,10 @@ fn a_request_is_one_trace_from_its_file_to_its_answer() {
 
     let spans = collector.trace(3);
     let root = &spans[0];
-    assert_eq!((root.name.as_str(), root.kind()), ("files /ops", SpanKind::Server));
+    assert_eq!(
+        (root.name.as_str(), root.kind()),
+        ("files /ops", SpanKind::Server)
+    );
     assert_eq!(text(&root.attributes, "syft.app"), "files");
     assert_eq!(text(&root.attributes, "syft.endpoint"), "/ops");
     assert_eq!(text(&root.attributes, "syft.request.id"), sent.id());
@@ -134,12 +140,19 @@ fn a_request_is_one_trace_from_its_file_to_its_answer() {
     assert_eq!(wait.start_time_unix_nano, root.start_time_unix_nano);
     assert_eq!(wait.end_time_unix_nano, handler.start_time_unix_nano);
     assert_eq!(handler.end_time_unix_nano, root.end_time_unix_nano);
-    let denied = handler.events.iter().find(|event| event.name == "denied").unwrap();
+    let denied = handler
+        .events
+        .iter()
+        .find(|event| event.name == "denied")
+        .unwrap();
     let name = text(&denied.attributes, "name");
     assert_eq!(name, "bob@example.org/public/x.csv");
     assert!(text(&denied.attributes, "hint").contains("syft-app.toml"));
     let times = handler.start_time_unix_nano..=handler.end_time_unix_nano;
-    assert!(times.contains(&denied.time_unix_nano), "{denied:?} within {times:?}");
+    assert!(
+        times.contains(&denied.time_unix_nano),
+        "{denied:?} within {times:?}"
+    );
 }
 
 #[test]
@@ -154,8 +167,13 @@ fn what_fails_says_why() {
     assert!(!status.message.is_empty());
     let handler = spans.iter().find(|span| span.name == "handler").unwrap();
     let logged = handler.events.iter().filter(|event| event.name == "log");
-    let said: Vec<&str> = logged.map(|event| text(&event.attributes, "message")).collect();
-    assert!(said.iter().any(|line| line.contains("on purpose")), "{said:?}");
+    let said: Vec<&str> = logged
+        .map(|event| text(&event.attributes, "message"))
+        .collect();
+    assert!(
+        said.iter().any(|line| line.contains("on purpose")),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -175,7 +193,11 @@ fn a_collector_that_is_not_there_keeps_nobody_waiting() {
 
 #[test]
 fn a_collector_that_is_no_url_is_named() {
-    let why = Ended::of(&output(&mut serve(&Site::new(), &["--otlp=127.0.0.1:4318"]))).refused();
+    let why = Ended::of(&output(&mut serve(
+        &Site::new(),
+        &["--otlp=127.0.0.1:4318"],
+    )))
+    .refused();
     assert!(why.contains("no place to send traces to"), "{why}");
     assert!(why.contains("http://127.0.0.1:4318"), "{why}");
 }

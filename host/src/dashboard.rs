@@ -129,7 +129,11 @@ impl Dashboard {
 
     /// Returns the link that lets its owner in.
     pub fn link(&self) -> String {
-        format!("http://{}/?token={}", self.address, self.shared.door.token())
+        format!(
+            "http://{}/?token={}",
+            self.address,
+            self.shared.door.token()
+        )
     }
 
     /// Returns where the token lies, for programs.

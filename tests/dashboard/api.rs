@@ -22,10 +22,18 @@ fn mismatch(description: &Value, schema: &Value, value: &Value, at: &str) -> Opt
     }
     if let Some(any) = schema["anyOf"].as_array() {
         let fits = |schema| mismatch(description, schema, value, at).is_none();
-        return if any.iter().any(fits) { None } else { wrong("fits nothing") };
+        return if any.iter().any(fits) {
+            None
+        } else {
+            wrong("fits nothing")
+        };
     }
     if let Some(values) = schema["enum"].as_array() {
-        return if values.contains(value) { None } else { wrong("no such word") };
+        return if values.contains(value) {
+            None
+        } else {
+            wrong("no such word")
+        };
     }
     let types = match &schema["type"] {
         Value::Array(types) => types.clone(),
@@ -51,17 +59,21 @@ fn mismatch(description: &Value, schema: &Value, value: &Value, at: &str) -> Opt
         Value::Object(object) => {
             let known = &schema["properties"];
             let required = schema["required"].as_array().into_iter().flatten();
-            let missing = required.filter_map(Value::as_str).find(|name| !object.contains_key(*name));
+            let missing = required
+                .filter_map(Value::as_str)
+                .find(|name| !object.contains_key(*name));
             if let Some(name) = missing {
                 return wrong(&format!("without `{name}`"));
             }
-            object.iter().find_map(|(name, value)| match &known[name.as_str()] {
-                Value::Null if schema["additionalProperties"] == false => {
-                    wrong(&format!("`{name}` is not described"))
-                }
-                Value::Null => None,
-                schema => mismatch(description, schema, value, &format!("{at}/{name}")),
-            })
+            object
+                .iter()
+                .find_map(|(name, value)| match &known[name.as_str()] {
+                    Value::Null if schema["additionalProperties"] == false => {
+                        wrong(&format!("`{name}` is not described"))
+                    }
+                    Value::Null => None,
+                    schema => mismatch(description, schema, value, &format!("{at}/{name}")),
+                })
         }
         _ => None,
     }
@@ -82,7 +94,9 @@ fn answers_are_as_the_description_says() {
     let paths = description["paths"].as_object().unwrap();
     for (path, item) in paths.iter().filter(|(path, _)| *path != "/api/events") {
         let answer = dashboard.get(path);
-        let content = item["get"]["responses"]["200"]["content"].as_object().unwrap();
+        let content = item["get"]["responses"]["200"]["content"]
+            .as_object()
+            .unwrap();
         let (kind, media) = content.iter().next().unwrap();
         assert!(answer.header("content-type").starts_with(kind), "{path}");
         if kind == "application/json" {
@@ -105,7 +119,13 @@ fn apps_are_listed_as_syftbox_lists_its_own() {
     let path = app["path"].as_str().unwrap();
     assert!(path.ends_with(&format!("{OWNER}/app_data/hello")), "{path}");
     let endpoint = format!("syft://{OWNER}/app_data/hello/rpc/hello");
-    assert!(app["endpoints"].as_array().unwrap().contains(&endpoint.into()), "{app}");
+    assert!(
+        app["endpoints"]
+            .as_array()
+            .unwrap()
+            .contains(&endpoint.into()),
+        "{app}"
+    );
 }
 
 #[test]
@@ -113,18 +133,33 @@ fn who_follows_hears_of_a_request() {
     let site = Site::new();
     Installation::new(&site).put("hello", &hello());
     let (_serving, dashboard) = Opened::start(&site);
-    let (host, bearer) = (dashboard.host(), format!("Authorization: Bearer {}", dashboard.token));
+    let (host, bearer) = (
+        dashboard.host(),
+        format!("Authorization: Bearer {}", dashboard.token),
+    );
     let events = open(dashboard.address, "GET /api/events", &[&host, &bearer], "");
     let mut lines = BufReader::new(events).lines();
     // The feed is open once the numbers come.
-    lines.find(|line| line.as_ref().unwrap() == "event: numbers").unwrap().unwrap();
+    lines
+        .find(|line| line.as_ref().unwrap() == "event: numbers")
+        .unwrap()
+        .unwrap();
     call(&site.rpc("hello"), "hello", "{}");
-    lines.find(|line| line.as_ref().unwrap() == "event: activity").unwrap().unwrap();
+    lines
+        .find(|line| line.as_ref().unwrap() == "event: activity")
+        .unwrap()
+        .unwrap();
     let data = lines.next().unwrap().unwrap();
     let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
     let entries = data["entries"].as_array().unwrap();
-    let call = entries.iter().find(|entry| entry["kind"] == "call").unwrap();
-    assert_eq!((&call["app"], &call["status"]), (&"hello".into(), &200.into()));
+    let call = entries
+        .iter()
+        .find(|entry| entry["kind"] == "call")
+        .unwrap();
+    assert_eq!(
+        (&call["app"], &call["status"]),
+        (&"hello".into(), &200.into())
+    );
 }
 
 #[test]
@@ -137,7 +172,10 @@ fn metrics_are_for_prometheus() {
         let text = dashboard.get("/metrics").body;
         text.contains(r#"app="hello""#).then_some(text)
     });
-    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+    for line in text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
         let (_, value) = line.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{line}");
     }

@@ -43,7 +43,9 @@ fn nothing_is_shown_without_the_token() {
         for headers in [
             &[][..],
             &["Authorization: Bearer "],
-            &["Authorization: Bearer 0000000000000000000000000000000000000000000000000000000000000000"],
+            &[
+                "Authorization: Bearer 0000000000000000000000000000000000000000000000000000000000000000",
+            ],
             &["Cookie: syft-host=1"],
         ] {
             let answer = dashboard.ask(&request, headers);
@@ -62,7 +64,12 @@ fn a_name_that_leads_here_is_not_taken_for_ours() {
     let (_serving, dashboard) = Opened::start(&Site::new());
     let bearer = format!("Authorization: Bearer {}", dashboard.token);
     let cookie = dashboard.log_in();
-    for host in ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""] {
+    for host in [
+        "evil.example",
+        "evil.example:80",
+        "127.0.0.1.evil.example",
+        "",
+    ] {
         for path in PATHS {
             let host = format!("Host: {host}");
             let headers = [host.as_str(), &bearer, &cookie];
@@ -153,7 +160,10 @@ fn the_token_lies_where_the_owner_alone_reads_it_and_is_new_each_time() {
     let event = serving.wait_for("the dashboard", |event| event["event"] == "dashboard");
     let file = event["token-file"].as_str().unwrap();
     assert_eq!(fs::read_to_string(file).unwrap(), first.token);
-    assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     serving.stop();
     assert!(!fs::exists(file).unwrap());
     let (_serving, second) = Opened::start(&site);
@@ -166,7 +176,10 @@ fn it_is_open_to_this_machine_alone() {
     for address in ["0.0.0.0:0", "192.0.2.1", "[::]:80"] {
         let option = format!("--dashboard={address}");
         let why = Ended::of(&output(&mut serve(&site, &[&option]))).refused();
-        assert!(why.contains("not encrypted") && why.contains("ssh -L"), "{why}");
+        assert!(
+            why.contains("not encrypted") && why.contains("ssh -L"),
+            "{why}"
+        );
     }
     let (_serving, dashboard) = Opened::start(&site);
     let other = Site::new();
@@ -196,5 +209,8 @@ fn without_the_option_nobody_listens() {
     let site = Site::new();
     let serving = Serving::start(&site, &[]);
     let told = serving.events();
-    assert!(told.iter().all(|event| event["event"] != "dashboard"), "{told:?}");
+    assert!(
+        told.iter().all(|event| event["event"] != "dashboard"),
+        "{told:?}"
+    );
 }

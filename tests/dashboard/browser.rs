@@ -23,7 +23,10 @@ fn tab_to(browser: &Browser, text: &str) {
     for _ in 0..60 {
         browser.press(TAB);
         let focused = browser.run("return document.activeElement.innerText");
-        if focused.as_str().is_some_and(|focused| focused.contains(text)) {
+        if focused
+            .as_str()
+            .is_some_and(|focused| focused.contains(text))
+        {
             return;
         }
     }
@@ -58,7 +61,11 @@ fn it_is_read_without_scripts() {
     let (_serving, dashboard) = Opened::start(&site);
     call(&site.rpc("hello"), "hello", "{}");
     wait_for("the request", || {
-        dashboard.get("/requests").body.contains("guest@example.com").then_some(())
+        dashboard
+            .get("/requests")
+            .body
+            .contains("guest@example.com")
+            .then_some(())
     });
 }
 
@@ -117,12 +124,21 @@ fn nobody_stumbles_in_light_and_in_dark() {
     ];
     let mut findings = Vec::new();
     for (path, name) in pages {
-        for (scheme, width) in [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)] {
+        for (scheme, width) in [
+            ("light", 1280),
+            ("dark", 1280),
+            ("light", 390),
+            ("dark", 390),
+        ] {
             browser.show_as(scheme, width);
             browser.open(&format!("http://{}{path}", dashboard.address));
             browser.picture(&format!("{name}-{scheme}-{width}"));
             let found = browser.findings(&axe);
-            findings.extend(found.iter().map(|text| format!("{name} {scheme} {width}: {text}")));
+            findings.extend(
+                found
+                    .iter()
+                    .map(|text| format!("{name} {scheme} {width}: {text}")),
+            );
             let is_too_wide = "return document.documentElement.scrollWidth > innerWidth";
             assert_eq!(browser.run(is_too_wide), false, "{name} at {width}");
         }

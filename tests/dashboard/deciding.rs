@@ -24,15 +24,27 @@ impl Waiting {
         let owner = Person::new(&site, OWNER, 9);
         let release = |version, toml| alice.release(&site, &example("hello"), version, toml);
         let first = release("1.0.1", "[files]\nread = ['*/public/*.json']");
-        let digest = |file: &str| {
-            syft_manifest::Digest::of(&std::fs::read(file).unwrap()).to_string()
-        };
-        owner.json(&site, &["install", &first, "--yes", "--expect-digest", &digest(&first)]);
+        let digest =
+            |file: &str| syft_manifest::Digest::of(&std::fs::read(file).unwrap()).to_string();
+        owner.json(
+            &site,
+            &[
+                "install",
+                &first,
+                "--yes",
+                "--expect-digest",
+                &digest(&first),
+            ],
+        );
         let wider = release("1.0.2", "[files]\nread = ['*/public/*']");
         let digest = digest(&wider);
         let told = owner.json(&site, &["install", &wider, "--yes"]);
         assert_eq!(told[0]["event"], "waits");
-        Self { site, owner, digest }
+        Self {
+            site,
+            owner,
+            digest,
+        }
     }
 
     pub(super) fn serve(&self) -> (Served, Opened) {
@@ -62,18 +74,28 @@ fn a_release_that_waits_is_approved() {
     let ask = format!("/decide?action=approve&app=demo&target={}", world.digest);
     let form = dashboard.form_token(&ask);
     // What the owner was shown is what counts.
-    let other = format!("action=approve&app=demo&target={}&form={form}", "0".repeat(64));
+    let other = format!(
+        "action=approve&app=demo&target={}&form={form}",
+        "0".repeat(64)
+    );
     assert_eq!(dashboard.send(&cookie, &other).status, 409);
     assert_eq!(world.listed()["current"]["version"], "1.0.1");
 
-    let right = format!("action=approve&app=demo&target={}&form={form}", world.digest);
+    let right = format!(
+        "action=approve&app=demo&target={}&form={form}",
+        world.digest
+    );
     let answer = dashboard.send(&cookie, &right);
     assert_eq!(answer.status, 303, "{}", answer.body);
     assert_eq!(answer.header("location"), "/waiting?did=approve&app=demo");
     served.wait_for_version("1.0.2");
     let listed = world.listed();
     assert_eq!(listed["current"]["version"], "1.0.2");
-    assert_eq!(dashboard.send(&cookie, &right).status, 409, "it waits no more");
+    assert_eq!(
+        dashboard.send(&cookie, &right).status,
+        409,
+        "it waits no more"
+    );
 }
 
 #[test]
@@ -87,7 +109,12 @@ fn a_release_that_waits_is_rejected() {
     let listed = world.listed();
     assert_eq!(listed["current"]["version"], "1.0.1");
     assert!(listed["waiting"].is_null());
-    assert!(dashboard.get("/waiting").body.contains("Nothing waits for you"));
+    assert!(
+        dashboard
+            .get("/waiting")
+            .body
+            .contains("Nothing waits for you")
+    );
 }
 
 #[test]
@@ -108,9 +135,17 @@ fn what_was_given_up_is_forgotten() {
     let form = format!("action=drop&app=hello&target={id}&form={form}");
     assert_eq!(dashboard.send(&dashboard.log_in(), &form).status, 303);
     wait_for("the request to be forgotten", || {
-        dashboard.get("/waiting").body.contains("Nothing waits for you").then_some(())
+        dashboard
+            .get("/waiting")
+            .body
+            .contains("Nothing waits for you")
+            .then_some(())
     });
     let nothing = dashboard.send(&dashboard.log_in(), &form);
     assert_eq!(nothing.status, 409, "{}", nothing.body);
-    assert!(nothing.body.contains("has nothing parked"), "{}", nothing.body);
+    assert!(
+        nothing.body.contains("has nothing parked"),
+        "{}",
+        nothing.body
+    );
 }

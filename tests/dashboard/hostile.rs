@@ -34,18 +34,38 @@ const PAGES: &[&str] = &[
 
 /// Everything that is on a page by the name of a tag or of an attribute.
 fn check(path: &str, page: &str) {
-    let scripts: Vec<&str> = page.match_indices("<script").map(|(at, _)| &page[at..]).collect();
+    let scripts: Vec<&str> = page
+        .match_indices("<script")
+        .map(|(at, _)| &page[at..])
+        .collect();
     for script in scripts {
-        assert!(script.starts_with(r#"<script src="/assets/live.js" defer></script>"#), "{path}");
+        assert!(
+            script.starts_with(r#"<script src="/assets/live.js" defer></script>"#),
+            "{path}"
+        );
     }
-    for wrong in ["<img", "<b>", "onerror=alert(2)>", "\u{202e}", "\u{1b}", "\u{0}"] {
+    for wrong in [
+        "<img",
+        "<b>",
+        "onerror=alert(2)>",
+        "\u{202e}",
+        "\u{1b}",
+        "\u{0}",
+    ] {
         assert!(!page.contains(wrong), "{path} has {wrong:?}");
     }
     // No link of a stranger's, no style and no handler within a tag of ours.
-    for tag in page.split('<').skip(1).filter_map(|rest| rest.split('>').next()) {
+    for tag in page
+        .split('<')
+        .skip(1)
+        .filter_map(|rest| rest.split('>').next())
+    {
         let names = tag.split('"').step_by(2).flat_map(str::split_whitespace);
         for name in names.filter(|name| name.ends_with('=')) {
-            assert!(!name.starts_with("on") && name != "style=", "{path}: <{tag}>");
+            assert!(
+                !name.starts_with("on") && name != "style=",
+                "{path}: <{tag}>"
+            );
         }
         assert!(!tag.contains("href=\"javascript:"), "{path}: <{tag}>");
     }
@@ -64,7 +84,8 @@ fn plant(site: &Site) {
         let mut waiting = installed.current.clone();
         waiting.version = semver::Version::new(2, 0, 0);
         waiting.sha256 = syft_manifest::Digest::parse(&"0".repeat(64)).unwrap();
-        waiting.approved.files.read = vec![PathPattern::parse("*/<b>/\"onerror=alert(2)>").unwrap()];
+        waiting.approved.files.read =
+            vec![PathPattern::parse("*/<b>/\"onerror=alert(2)>").unwrap()];
         installed.waiting = Some(waiting);
     });
     let folder = installation.app_folder("bad");
@@ -90,14 +111,22 @@ fn texts_of_strangers_are_texts_on_every_page() {
     let (_serving, dashboard) = Opened::start(&site);
     let rpc = site.rpc("bad");
     // Names of files, which are refused.
-    let path = format!("/datasites/x@example.org/{}", HOSTILE.replace('\u{0}', "").replace('/', "|"));
+    let path = format!(
+        "/datasites/x@example.org/{}",
+        HOSTILE.replace('\u{0}', "").replace('/', "|")
+    );
     let ops = json!([{"read": path}, {"raw": {"nonsense": HOSTILE}}]);
     call(&rpc, "ops", &ops.to_string());
     call(&rpc, "ops", &json!([{"read": path}]).to_string());
     // A sender and an id.
     let mut sent = request(Uuid::new_v4(), HOSTILE, "ops", None);
     sent["id"] = HOSTILE.into();
-    Sent::write(&rpc.join("ops"), Uuid::new_v4(), sent.to_string().as_bytes()).answer();
+    Sent::write(
+        &rpc.join("ops"),
+        Uuid::new_v4(),
+        sent.to_string().as_bytes(),
+    )
+    .answer();
     wait_for("what was refused", || {
         let page = dashboard.get("/app?name=bad").body;
         (page.contains("Show how") && page.contains("refused")).then_some(())
@@ -106,8 +135,14 @@ fn texts_of_strangers_are_texts_on_every_page() {
         check(path, &dashboard.get(path).body);
     }
     let api = dashboard.get("/api/waiting").body;
-    assert!(api.contains("<script>alert(1)") && !api.contains('\u{202e}'), "{api}");
-    assert_eq!(dashboard.get("/api/waiting").header("content-type"), "application/json");
+    assert!(
+        api.contains("<script>alert(1)") && !api.contains('\u{202e}'),
+        "{api}"
+    );
+    assert_eq!(
+        dashboard.get("/api/waiting").header("content-type"),
+        "application/json"
+    );
 }
 
 #[test]

@@ -39,7 +39,10 @@ fn used_ms(serving: &Serving) -> f64 {
     let path = format!("/proc/{}/stat", serving.pid().as_raw_nonzero());
     let stat = fs::read_to_string(path).unwrap();
     let (_, fields) = stat.rsplit_once(") ").unwrap();
-    let fields: Vec<f64> = fields.split(' ').map(|field| field.parse().unwrap_or(0.0)).collect();
+    let fields: Vec<f64> = fields
+        .split(' ')
+        .map(|field| field.parse().unwrap_or(0.0))
+        .collect();
     (fields[11] + fields[12]) * 10.0
 }
 
@@ -56,9 +59,12 @@ fn load(serving: &Serving, site: &Site) -> f64 {
         last = Some(Sent::write(&rpc, id, message.to_string().as_bytes()));
     }
     last.unwrap().answer();
-    let of_hello = |path: &fs::DirEntry| path.path().extension().is_some_and(|end| end == "response");
+    let of_hello =
+        |path: &fs::DirEntry| path.path().extension().is_some_and(|end| end == "response");
     wait_for("all answers", || {
-        let answers = fs::read_dir(&rpc).unwrap().filter(|entry| of_hello(entry.as_ref().unwrap()));
+        let answers = fs::read_dir(&rpc)
+            .unwrap()
+            .filter(|entry| of_hello(entry.as_ref().unwrap()));
         (answers.count() >= (RATE * SECONDS) as usize).then_some(())
     });
     (used_ms(serving) - before) / f64::from(RATE * SECONDS)
@@ -66,7 +72,10 @@ fn load(serving: &Serving, site: &Site) -> f64 {
 
 /// Looks at a page as a browser does, and counts what it hears of.
 fn look(dashboard: &Opened, n_heard: &AtomicU64, is_over: &AtomicBool) {
-    let (host, bearer) = (dashboard.host(), format!("Authorization: Bearer {}", dashboard.token));
+    let (host, bearer) = (
+        dashboard.host(),
+        format!("Authorization: Bearer {}", dashboard.token),
+    );
     let events = open(dashboard.address, "GET /api/events", &[&host, &bearer], "");
     let mut fetched = Instant::now();
     for line in BufReader::new(events).lines().map_while(Result::ok) {
@@ -78,7 +87,10 @@ fn look(dashboard: &Opened, n_heard: &AtomicU64, is_over: &AtomicBool) {
         };
         let data: Value = serde_json::from_str(&format!("{{\"entries\"{data}")).unwrap();
         let n_entries = data["entries"].as_array().unwrap().len() as u64;
-        n_heard.fetch_add(n_entries + data["n_more"].as_u64().unwrap(), Ordering::Relaxed);
+        n_heard.fetch_add(
+            n_entries + data["n_more"].as_u64().unwrap(),
+            Ordering::Relaxed,
+        );
         if fetched.elapsed() > Duration::from_secs(1) {
             fetched = Instant::now();
             assert!(dashboard.get("/").body.contains("Last requests"));
@@ -98,7 +110,9 @@ fn measure(looked: Looked) -> f64 {
     };
     let (n_heard, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     let cost = thread::scope(|scope| {
-        let page = dashboard.as_ref().filter(|_| matches!(looked, Looked::Open));
+        let page = dashboard
+            .as_ref()
+            .filter(|_| matches!(looked, Looked::Open));
         if let Some(dashboard) = page {
             scope.spawn(|| look(dashboard, &n_heard, &is_over));
         }

@@ -12,7 +12,7 @@ use super::http_client::ask;
 use super::{PATIENCE, wait_for};
 
 /// The release of the rules that pages are checked by.
-const AXE: &str = "axe-core@4.10.3";
+const AXE: &str = "axe-core@4.14.1";
 
 /// The key of an element in WebDriver's JSON.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -52,7 +52,9 @@ impl Browser {
             session: String::new(),
             _profile: profile,
         };
-        wait_for("the driver of the browser", || TcpStream::connect(address).ok());
+        wait_for("the driver of the browser", || {
+            TcpStream::connect(address).ok()
+        });
         let folder = browser._profile.path().display();
         let options = json!({"binary": path_of(program), "args": [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
@@ -160,7 +162,9 @@ impl Browser {
                     error => done([String(error)]))",
         );
         let found = found.as_array().unwrap().iter();
-        found.map(|text| text.as_str().unwrap().to_owned()).collect()
+        found
+            .map(|text| text.as_str().unwrap().to_owned())
+            .collect()
     }
 }
 

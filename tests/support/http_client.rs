@@ -61,7 +61,9 @@ pub fn open(to: SocketAddr, request: &str, headers: &[&str], body: &str) -> TcpS
     if !body.is_empty() {
         head += &format!("Content-Length: {}\r\n", body.len());
     }
-    stream.write_all(format!("{head}\r\n{body}").as_bytes()).unwrap();
+    stream
+        .write_all(format!("{head}\r\n{body}").as_bytes())
+        .unwrap();
     stream
 }
 

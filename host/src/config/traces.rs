@@ -29,7 +29,8 @@ impl TraceTarget {
     /// What they say is no URL.
     pub fn find(said: Option<&str>) -> Result<Option<Self>, CommandError> {
         let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
-        let is_disabled = variable(DISABLED).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        let is_disabled =
+            variable(DISABLED).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let url = match said {
             Some(url) => Some(below(url)),
             None if is_disabled => None,
@@ -69,7 +70,9 @@ mod tests {
     #[test]
     fn traces_go_below_what_is_named() {
         for url in ["http://127.0.0.1:4318", "http://127.0.0.1:4318/"] {
-            let target = TraceTarget::find(Some(url)).expect("a URL").expect("a target");
+            let target = TraceTarget::find(Some(url))
+                .expect("a URL")
+                .expect("a target");
             assert_eq!(target.url, "http://127.0.0.1:4318/v1/traces");
         }
         for wrong in ["", "127.0.0.1:4318", "ftp://x", "http://"] {

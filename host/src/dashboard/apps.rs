@@ -61,7 +61,12 @@ impl AppState {
 }
 
 impl KnownApp {
-    fn read(installer: &Installer<'_>, config: &Config, status: &HostStatus, name: AppName) -> Self {
+    fn read(
+        installer: &Installer<'_>,
+        config: &Config,
+        status: &HostStatus,
+        name: AppName,
+    ) -> Self {
         let installed = installer.records().get(&name);
         let installed = installed.map_err(CommandError::from).transpose();
         // What it says of itself is not needed to tell that it is there.
@@ -102,7 +107,9 @@ impl KnownApp {
 
     /// Returns how many things of it wait for the owner.
     pub(super) fn n_waiting(&self) -> usize {
-        let releases = self.record().map_or(0, |record| record.waiting.iter().len());
+        let releases = self
+            .record()
+            .map_or(0, |record| record.waiting.iter().len());
         releases + usize::from(self.suspended.is_some()) + self.n_parked()
     }
 
@@ -119,7 +126,10 @@ pub(super) struct Apps(Mutex<Option<(Instant, Arc<Vec<KnownApp>>)>>);
 
 impl Apps {
     /// Returns the apps by name.
-    pub(super) async fn get(&self, config: &Arc<Config>) -> Result<Arc<Vec<KnownApp>>, CommandError> {
+    pub(super) async fn get(
+        &self,
+        config: &Arc<Config>,
+    ) -> Result<Arc<Vec<KnownApp>>, CommandError> {
         if let Some((since, apps)) = &*self.kept()
             && since.elapsed() < GOOD_FOR
         {

@@ -50,7 +50,11 @@ fn points(values: &[f64], most: f64) -> String {
     let Some(last) = values.len().checked_sub(1).filter(|last| *last > 0) else {
         return String::new();
     };
-    let scale = if most > 0.0 { (HEIGHT - 4.0) / most } else { 0.0 };
+    let scale = if most > 0.0 {
+        (HEIGHT - 4.0) / most
+    } else {
+        0.0
+    };
     let points = values.iter().enumerate().map(|(at, value)| {
         let x = WIDTH * at as f64 / last as f64;
         format!("{x:.1},{:.1}", HEIGHT - value.max(0.0) * scale)
@@ -67,7 +71,10 @@ mod tests {
         assert_eq!(points(&[], 0.0), "");
         assert_eq!(points(&[1.0], 1.0), "");
         assert_eq!(points(&[0.0, 0.0], 0.0), "0.0,120.0 600.0,120.0");
-        assert_eq!(points(&[0.0, 5.0, 10.0], 10.0), "0.0,120.0 300.0,62.0 600.0,4.0");
+        assert_eq!(
+            points(&[0.0, 5.0, 10.0], 10.0),
+            "0.0,120.0 300.0,62.0 600.0,4.0"
+        );
     }
 
     #[test]
@@ -80,7 +87,10 @@ mod tests {
             in_words: |value| format!("{value} a second"),
         };
         let html = chart.render().into_string();
-        assert!(html.contains("now 2 a second, at most 3 a second in 10 minutes"), "{html}");
+        assert!(
+            html.contains("now 2 a second, at most 3 a second in 10 minutes"),
+            "{html}"
+        );
         assert!(!html.contains("style="), "{html}");
     }
 }

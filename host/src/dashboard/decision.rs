@@ -222,7 +222,11 @@ pub(super) async fn decide(
         return Err(Failure::bad_form());
     }
     let decision = form.decision;
-    tracing::info!(app = decision.app, action = decision.action.word(), "decided on the dashboard");
+    tracing::info!(
+        app = decision.app,
+        action = decision.action.word(),
+        "decided on the dashboard"
+    );
     perform(&shared.config, &decision).await?;
     shared.apps.forget();
     let pairs = [("did", decision.action.word()), ("app", &decision.app)];
@@ -234,7 +238,9 @@ async fn perform(config: &Config, decision: &Decision) -> Result<(), Failure> {
     match decision.action {
         Action::Approve | Action::Reject => {
             let installer = Installer::open(config).map_err(InstallError::explained)?;
-            let seen = installer.installed(&name).map_err(InstallError::explained)?;
+            let seen = installer
+                .installed(&name)
+                .map_err(InstallError::explained)?;
             let release = seen.waiting.as_ref().ok_or_else(|| nothing_waits(&name))?;
             same_release(release, decision)?;
             if decision.action == Action::Approve {

@@ -155,7 +155,10 @@ pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next:
         Visit::Refused(refusal) => refusal.into_response(),
     };
     for (name, value) in HEADERS {
-        let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
+        let (name, value) = (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
         response.headers_mut().insert(name, value);
     }
     response
@@ -250,8 +253,14 @@ mod tests {
             (vec![host, ("cookie", &among_others)], Visit::Welcome),
             (vec![host, ("authorization", &bearer)], Visit::Welcome),
             (vec![host], Visit::Refused(Refusal::Stranger)),
-            (vec![host, ("cookie", &other_port)], Visit::Refused(Refusal::Stranger)),
-            (vec![host, ("cookie", &by_token)], Visit::Refused(Refusal::Stranger)),
+            (
+                vec![host, ("cookie", &other_port)],
+                Visit::Refused(Refusal::Stranger),
+            ),
+            (
+                vec![host, ("cookie", &by_token)],
+                Visit::Refused(Refusal::Stranger),
+            ),
             (vec![host, ("authorization", &by_session)], stranger),
         ] {
             assert_eq!(judge(&door, "GET /apps", &lines), expected, "{lines:?}");
@@ -279,7 +288,13 @@ mod tests {
             lines.extend(host.iter().map(|host| ("host", *host)));
             judge(&door, "GET /", &lines)
         };
-        for host in ["127.0.0.1:7980", "127.0.0.1", "localhost:1", "[::1]:7980", "127.9.8.7:1"] {
+        for host in [
+            "127.0.0.1:7980",
+            "127.0.0.1",
+            "localhost:1",
+            "[::1]:7980",
+            "127.9.8.7:1",
+        ] {
             assert_eq!(visit(&[host]), Visit::Welcome, "{host}");
         }
         for host in [
@@ -319,7 +334,10 @@ mod tests {
             ("GET", &[("sec-fetch-site", "none")][..]),
             ("GET", &[("sec-fetch-site", "same-origin")]),
             ("POST", &[("origin", "http://127.0.0.1:7980")]),
-            ("POST", &[("origin", "null"), ("sec-fetch-site", "same-origin")]),
+            (
+                "POST",
+                &[("origin", "null"), ("sec-fetch-site", "same-origin")],
+            ),
         ] {
             assert_eq!(visit(method, lines), Visit::Welcome, "{method} {lines:?}");
         }
@@ -327,13 +345,19 @@ mod tests {
             ("GET", &[("sec-fetch-site", "cross-site")][..]),
             // Another port of this machine.
             ("GET", &[("sec-fetch-site", "same-site")]),
-            ("POST", &[("sec-fetch-site", "cross-site"), ("origin", "null")]),
+            (
+                "POST",
+                &[("sec-fetch-site", "cross-site"), ("origin", "null")],
+            ),
             ("POST", &[("origin", "http://127.0.0.1:8000")]),
             ("POST", &[("origin", "https://127.0.0.1:7980")]),
             ("POST", &[("origin", "http://evil.example")]),
             ("POST", &[("origin", "http://127.0.0.1:7980.evil.example")]),
             ("POST", &[("origin", "null")]),
-            ("GET", &[("origin", "null"), ("sec-fetch-site", "same-origin")]),
+            (
+                "GET",
+                &[("origin", "null"), ("sec-fetch-site", "same-origin")],
+            ),
         ] {
             let refused = Visit::Refused(Refusal::OtherSite);
             assert_eq!(visit(method, lines), refused, "{method} {lines:?}");

@@ -165,7 +165,12 @@ mod tests {
             let address = LoopbackAddress::parse(text).map(|address| address.to_string());
             assert_eq!(address.as_deref(), Ok(expected), "{text}");
         }
-        for text in ["0.0.0.0:80", "192.168.0.1", "[::]:80", "[::ffff:10.0.0.1]:1"] {
+        for text in [
+            "0.0.0.0:80",
+            "192.168.0.1",
+            "[::]:80",
+            "[::ffff:10.0.0.1]:1",
+        ] {
             let error = LoopbackAddress::parse(text).expect_err(text);
             assert!(error.contains("other machines"), "{text}: {error}");
         }

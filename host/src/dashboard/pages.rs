@@ -17,9 +17,9 @@ use axum::extract::State;
 use axum::routing::get;
 use maud::Markup;
 
+use super::Shared;
 use super::apps::KnownApp;
 use super::html::{Failure, Page};
-use super::Shared;
 
 /// Returns the routes of all pages.
 pub(super) fn routes() -> Router<Arc<Shared>> {

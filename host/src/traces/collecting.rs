@@ -124,7 +124,10 @@ mod tests {
                 collecting.take(output("a", &n.to_string()));
             }
         }
-        assert_eq!((collecting.open.len(), collecting.order.len()), (MAX_OPEN, MAX_OPEN));
+        assert_eq!(
+            (collecting.open.len(), collecting.order.len()),
+            (MAX_OPEN, MAX_OPEN)
+        );
         for _ in 0..MAX_EVENTS * 2 {
             collecting.take(output("a", "loud"));
         }

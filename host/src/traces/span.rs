@@ -25,7 +25,10 @@ pub(super) fn record(tracer: &SdkTracer, request: &Request) {
             let span = root(end, endpoint, id, at(end.time));
             let mut span = tracer.build_with_context(span, &Context::new());
             span.set_attribute(text("syft.sender", sender));
-            span.set_attribute(KeyValue::new("http.response.status_code", i64::from(*status)));
+            span.set_attribute(KeyValue::new(
+                "http.response.status_code",
+                i64::from(*status),
+            ));
             span.end_with_timestamp(at(end.time));
         }
         EntryKind::Delivery {
@@ -59,7 +62,10 @@ fn record_call(tracer: &SdkTracer, request: &Request, call: &CallEntry) {
         text("syft.sender", &call.sender),
         text("syft.sender.proof", &call.proof),
         KeyValue::new("http.response.status_code", i64::from(call.status)),
-        KeyValue::new("syft.memory_bytes", i64::try_from(call.memory_bytes).unwrap_or(i64::MAX)),
+        KeyValue::new(
+            "syft.memory_bytes",
+            i64::try_from(call.memory_bytes).unwrap_or(i64::MAX),
+        ),
     ]);
     if call.status >= 500 {
         let why = call.detail.as_ref().unwrap_or(&request.end.message);

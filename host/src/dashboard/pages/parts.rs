@@ -159,7 +159,9 @@ fn what(entry: &LogEntry) -> Markup {
         EntryKind::Output { stream, .. } => html! {
             div { span.soft { "The app, on " (foreign(stream)) } p.quote { (foreign(&entry.message)) } }
         },
-        EntryKind::Denied { access, name, hint, .. } => html! {
+        EntryKind::Denied {
+            access, name, hint, ..
+        } => html! {
             div {
                 (foreign(&entry.message)) ": " (foreign(access)) " " code { (foreign(name)) }
                 @if !hint.is_empty() { p.hint { (foreign(hint)) } }
@@ -169,7 +171,11 @@ fn what(entry: &LogEntry) -> Markup {
             div { (foreign(&call.endpoint)) " " (status(call.status)) " " (foreign(&entry.message))
                 @if let Some(detail) = &call.detail { p.quote { (foreign(detail)) } } }
         },
-        EntryKind::Refused { endpoint, status: code, .. } => html! {
+        EntryKind::Refused {
+            endpoint,
+            status: code,
+            ..
+        } => html! {
             div { (foreign(endpoint)) " " (status(*code)) " " (foreign(&entry.message)) }
         },
         EntryKind::Delivery { path, .. } => html! {
