@@ -117,15 +117,19 @@ impl Shared {
         let text = plain(&self.environment.mask(&text));
         match level {
             tracing::Level::ERROR => {
-                tracing::error!(target: "guest", app, request, stream, "{text}")
+                tracing::error!(name: "output", target: "guest", app, request, stream, "{text}")
             }
-            tracing::Level::WARN => tracing::warn!(target: "guest", app, request, stream, "{text}"),
-            tracing::Level::INFO => tracing::info!(target: "guest", app, request, stream, "{text}"),
+            tracing::Level::WARN => {
+                tracing::warn!(name: "output", target: "guest", app, request, stream, "{text}")
+            }
+            tracing::Level::INFO => {
+                tracing::info!(name: "output", target: "guest", app, request, stream, "{text}")
+            }
             tracing::Level::DEBUG => {
-                tracing::debug!(target: "guest", app, request, stream, "{text}")
+                tracing::debug!(name: "output", target: "guest", app, request, stream, "{text}")
             }
             tracing::Level::TRACE => {
-                tracing::trace!(target: "guest", app, request, stream, "{text}")
+                tracing::trace!(name: "output", target: "guest", app, request, stream, "{text}")
             }
         }
     }
