@@ -71,7 +71,7 @@ fn tells_what_is_served_and_how_its_calls_ended() {
     }
     let listed = command(&site, &["list"]).stdout;
     assert!(
-        listed.contains("4 calls, 1 errors") && listed.contains("last error"),
+        listed.contains("4 calls, 1 error\n") && listed.contains("last error"),
         "{listed}"
     );
 
@@ -82,7 +82,10 @@ fn tells_what_is_served_and_how_its_calls_ended() {
         r#"syft_host_call_duration_seconds_count{app="app",endpoint="/whoami"} 3"#,
         r#"syft_host_app_served{app="app"} 1"#,
     ] {
-        assert!(metrics.lines().any(|known| known == line), "{line}: {metrics}");
+        assert!(
+            metrics.lines().any(|known| known == line),
+            "{line}: {metrics}"
+        );
     }
 
     serving.stop();
