@@ -4,6 +4,7 @@ mod homes;
 pub mod inherited;
 mod settings;
 mod start;
+mod traces;
 
 use std::env;
 use std::fs;
@@ -15,6 +16,7 @@ use syft_protocol::address::{AppName, Datasite};
 
 pub use homes::user_units;
 pub use start::StartCommand;
+pub use traces::TraceTarget;
 
 use crate::activity::LogFolder;
 use crate::error::CommandError;

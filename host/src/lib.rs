@@ -7,6 +7,8 @@
 //!   `rust_toolchain`: the programs that compile
 //! - `activity`: what apps do: kept logs, statistics, a live feed
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
+//! - `waiting`: what the owner is to decide; `dashboard`: all of it as pages in a browser;
+//!   `traces`: requests, for a collector
 //!
 //! In crates of their own: `syft-server` (serves one app), `syft-runtime` (runs its calls),
 //! `syft-package` (signatures, trust, catalogs, registries), `syft-manifest` (what an app asks
@@ -21,6 +23,7 @@ mod built_app;
 mod caches;
 pub mod commands;
 pub mod config;
+pub mod dashboard;
 pub mod error;
 mod guest_crate;
 pub mod install;
@@ -32,4 +35,6 @@ pub mod prepared_app;
 pub mod python_app;
 mod rust_toolchain;
 pub mod supervisor;
+pub mod traces;
 pub mod ui;
+pub mod waiting;

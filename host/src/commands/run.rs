@@ -24,6 +24,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppCode, AppInterface, AppSpec, PreparedApp, explain_suspended};
+use crate::traces::Traces;
 use crate::ui::Ui;
 use syft_runtime::sandbox::{Compiling, LoadError};
 use syft_server::server::ServeOptions;
@@ -144,6 +145,7 @@ pub(super) async fn run(
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
+    let trace_target = args.shared.trace_target()?;
     let open_files = allow_open_files(OPEN_FILES);
     let source = Source::find(ui, overrides, &config, &args).await?;
     let name = source.name(args.name.as_deref())?;
@@ -203,8 +205,13 @@ pub(super) async fn run(
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     announce(ui, &config, &name, &interface, server.tree().path())?;
+    let traces = trace_target.map(|target| Traces::start(&target, activity));
+    let traces = traces.transpose()?;
     // Among the tasks that it starts: from a thread of its own it would wake another for each.
     tokio::spawn(server.run(shutdown)).await?;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     Ok(Exit::Success)
 }
 

@@ -7,6 +7,8 @@ use syft_manifest::units::{parse_long_time, parse_size, parse_time};
 use syft_protocol::file_events::RetryPolicy;
 
 use crate::activity::LogBounds;
+use crate::config::TraceTarget;
+use crate::error::CommandError;
 use syft_runtime::durability::Durability;
 use syft_runtime::machine::usual_memory;
 use syft_runtime::memory::{LEAST_TOTAL, Memory};
@@ -51,6 +53,11 @@ pub(super) struct SharedServeArgs {
     #[arg(long, value_name = "SIZE", value_parser = parse_logs, default_value = "1GiB", help_heading = "Logs")]
     logs_total: u64,
 
+    /// Send traces of requests to this collector, by OTLP over HTTP, such as
+    /// `http://127.0.0.1:4318` [default: $OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere]
+    #[arg(long, value_name = "URL", help_heading = "Logs")]
+    otlp: Option<String>,
+
     /// Delay before an event is delivered again; it doubles with each failed attempt
     #[arg(long, value_name = "DURATION", value_parser = parse_retry, default_value = "1s", help_heading = "Watching")]
     retry_first: Duration,
@@ -61,6 +68,11 @@ pub(super) struct SharedServeArgs {
 }
 
 impl SharedServeArgs {
+    /// Returns where traces are sent, if they are.
+    pub(super) fn trace_target(&self) -> Result<Option<TraceTarget>, CommandError> {
+        TraceTarget::find(self.otlp.as_deref())
+    }
+
     /// Returns how much is kept of what apps do.
     pub(super) fn log_bounds(&self) -> LogBounds {
         LogBounds {

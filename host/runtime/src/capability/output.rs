@@ -177,7 +177,11 @@ impl Drop for Lines {
 }
 
 impl Stream {
-    fn take(&self, bytes: &[u8]) -> wasmtime::Result<()> {
+    /// Takes what a guest writes.
+    ///
+    /// # Errors
+    /// The guest has written more than it may.
+    pub(super) fn take(&self, bytes: &[u8]) -> wasmtime::Result<()> {
         self.0
             .lock()
             .expect("no holder of this lock panics")
