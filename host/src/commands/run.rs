@@ -149,6 +149,7 @@ pub(super) async fn run(
     let open_files = allow_open_files(OPEN_FILES);
     let source = Source::find(ui, overrides, &config, &args).await?;
     let name = source.name(args.name.as_deref())?;
+    activity.only_app(&name);
     let wrong = |error: CommandError| error.about(format!("cannot run {}", source.path.display()));
     let standing = if source.is_own && !args.require_signature {
         None
@@ -196,7 +197,6 @@ pub(super) async fn run(
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     let interface = prepared.interface();
-    activity.only_app(&name);
     let server = prepared.start(&config, &options).await?;
     // From here on nobody else serves the app.
     activity.start(config.logs(), log_bounds)?;
