@@ -8,6 +8,7 @@ mod call;
 mod clean;
 mod consent;
 mod demo;
+mod describe;
 mod files;
 mod inspect;
 mod install;
@@ -27,6 +28,7 @@ mod serve;
 mod serve_args;
 mod sign;
 mod signature_check;
+mod target;
 mod trust;
 mod update;
 mod verify;
@@ -144,6 +146,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
+    Describe(describe::DescribeArgs),
     Clean(clean::CleanArgs),
     Wheels(wheels::WheelsArgs),
     Demo(demo::DemoArgs),
@@ -219,6 +222,7 @@ impl Cli {
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
+                Command::Describe(args) => describe::describe(ui, &overrides, &args).await,
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,

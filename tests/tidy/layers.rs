@@ -43,6 +43,7 @@ const LAYERED: &[Layered] = &[
                 "inotify",
                 "journal",
                 "private_folder",
+                "published",
                 "router",
                 "scanner_count",
                 "shutdown",
@@ -57,7 +58,7 @@ const LAYERED: &[Layered] = &[
     Layered {
         src: "host/src",
         layers: &[
-            &["asking", "error", "installed", "layout", "logging"],
+            &["asking", "error", "installed", "layout", "logging", "typos"],
             &["ui"],
             &["agreement", "approval", "config"],
             &["built_app", "rust_toolchain"],

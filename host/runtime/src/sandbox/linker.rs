@@ -3,6 +3,7 @@
 use wasmtime::component::{HasData, HasSelf, Linker};
 use wasmtime::{Engine, Result};
 
+use super::sockets;
 use super::store::CallState;
 use crate::capability::{self, CallContext, Output};
 use crate::wit::{context, log, types};
@@ -12,9 +13,10 @@ use crate::wit::{context, log, types};
 pub(super) fn new(engine: &Engine) -> Result<Linker<CallState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    // Our files take the place of those that WASI's own implementation has.
+    // Our files take the place of those that WASI's own implementation has, and so do refusals.
     linker.allow_shadowing(true);
     capability::files::add_to_linker(&mut linker, CallState::files)?;
+    sockets::refuse(&mut linker)?;
     linker.allow_shadowing(false);
     capability::http::add_to_linker(&mut linker, CallState::http)?;
     capability::keyvalue::add_to_linker(&mut linker, CallState::keyvalue)?;

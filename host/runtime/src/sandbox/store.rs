@@ -11,7 +11,7 @@ use super::limiter::Limiter;
 use crate::capability::files::{FilesView, Guard};
 use crate::capability::http::{HttpCtx, HttpView};
 use crate::capability::keyvalue::{KeyValueCtx, KeyValueView};
-use crate::capability::{CallAccess, CallContext, Output};
+use crate::capability::{CallAccess, CallContext, Output, STDERR};
 use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
 
@@ -47,7 +47,7 @@ impl CallState {
         access.environment.give(&mut wasi);
         let wasi = wasi
             .stdout(output.stream("stdout"))
-            .stderr(output.stream("stderr"))
+            .stderr(output.stream(STDERR))
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
@@ -58,7 +58,7 @@ impl CallState {
             table,
             files: access.files,
             http: HttpCtx::new(access.http, meter),
-            keyvalue: KeyValueCtx::new(session, limits, meter),
+            keyvalue: KeyValueCtx::new(session, limits, meter, output.clone()),
             context,
             output,
             limiter: Limiter::new(limits.clone(), meter),

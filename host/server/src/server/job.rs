@@ -5,12 +5,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use syft_manifest::sanitize::plain_lines;
+use syft_manifest::units::log_ms;
 use syft_protocol::address::{Address, Sender};
 use syft_protocol::inbox::{Closed, Refusal, Version};
 use syft_protocol::message::Request;
 
 use super::{ServerShared, now};
-use crate::app::{AnswerFile, AppAnswer, FinishedCall};
+use crate::app::{AnswerFile, AppAnswer, EndedCall, FinishedCall};
 use crate::tree::{OpenedRequest, Tree, WriteResult};
 use syft_runtime::durability::Durability;
 
@@ -121,14 +123,12 @@ impl RequestJob<'_> {
     async fn publish_new(&self, call: FinishedCall, caller: &Caller) -> Closed {
         // The memory of the call stays reserved until its answer is written.
         let FinishedCall {
-            answer,
-            outcome,
-            detail,
+            answer: AnswerFile { status, json },
+            ended,
             ..
         } = call;
-        let status = answer.status.code();
-        let closed = self.publish(Arc::new(answer.json)).await;
-        caller.log(&self.address, status, outcome, detail);
+        let closed = self.publish(Arc::new(json)).await;
+        caller.log(&self.address, status.code(), ended);
         closed
     }
 
@@ -211,10 +211,16 @@ struct Caller {
 }
 
 impl Caller {
-    fn log(&self, address: &Address, status: u16, outcome: &str, detail: Option<String>) {
+    fn log(&self, address: &Address, status: u16, ended: EndedCall) {
         let (endpoint, id) = (address.endpoint(), address.id());
         let (sender, proof) = (self.email.as_str(), self.proof);
-        let ms = self.start.elapsed().as_secs_f64() * 1e3;
+        let ms = log_ms(self.start.elapsed());
+        let EndedCall {
+            outcome,
+            detail,
+            hint,
+            trace,
+        } = ended;
         match detail {
             None => tracing::info!(%endpoint, %id, sender, proof, status, ms, "{outcome}"),
             // The caller's mistake, and the caller was told.
@@ -222,8 +228,11 @@ impl Caller {
                 tracing::info!(%endpoint, %id, sender, proof, status, ms, detail, "{outcome}");
             }
             Some(detail) => {
-                tracing::warn!(%endpoint, %id, sender, proof, status, ms, detail, "{outcome}");
+                tracing::warn!(%endpoint, %id, sender, proof, status, ms, detail, hint, "{outcome}");
             }
+        }
+        if let Some(trace) = trace {
+            tracing::debug!(%endpoint, %id, "{}", plain_lines(&trace));
         }
     }
 }

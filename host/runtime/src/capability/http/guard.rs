@@ -12,6 +12,7 @@ use syft_manifest::{HttpMethod, HttpOrigin, Limits};
 use super::super::environment::CallEnvironment;
 use super::lease::{Lease, Places, Turn};
 use super::policy::{AllowedOrigin, HttpDenied, HttpPolicy, hint};
+use crate::capability::CallLabel;
 use crate::meter::MemoryRefused;
 
 /// What of one call is logged. A guest that goes on is known by then.
@@ -45,16 +46,14 @@ pub(super) struct Budget {
 /// The log of what became of a call's requests, each thing once. It has the origins and nothing
 /// else of a request: what is behind it, and headers, may be secret.
 pub(super) struct RequestLog {
-    app: Arc<str>,
-    request: Arc<str>,
+    label: CallLabel,
     logged: Mutex<HashSet<String>>,
 }
 
 impl RequestLog {
-    pub(super) fn new(app: &Arc<str>, request: &Arc<str>) -> Self {
+    pub(super) fn new(label: &CallLabel) -> Self {
         Self {
-            app: Arc::clone(app),
-            request: Arc::clone(request),
+            label: label.clone(),
             logged: Mutex::default(),
         }
     }
@@ -118,7 +117,8 @@ impl HttpGuard {
     ) -> Result<AllowedOrigin, HttpDenied> {
         let decided = self.0.policy.decide(origin.clone(), method);
         if let Err(denied) = &decided {
-            self.log_refused(origin, method, &hint(origin, method, *denied));
+            let hint = hint(origin, method, *denied, self.0.log.label.advice);
+            self.log_refused(origin, method, &hint);
         }
         decided
     }
@@ -160,26 +160,41 @@ impl HttpGuard {
     /// Says in the log that a request is not sent, and what would allow it.
     pub(super) fn log_refused(&self, origin: &HttpOrigin, method: HttpMethod, hint: &str) {
         if self.0.log.is_new(format!("{method} {origin} {hint}")) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (app, endpoint, request) = self.0.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
-            tracing::warn!(app, request, method, origin, hint, "HTTP request refused");
+            tracing::warn!(
+                app,
+                endpoint,
+                request,
+                method,
+                origin,
+                hint,
+                "HTTP request refused"
+            );
         }
     }
 
     /// Says in the log that what a guest wants to reach is no origin.
     pub(super) fn log_unfit(&self, why: &str) {
         if self.0.log.is_new(why.to_owned()) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
-            tracing::warn!(app, request, "HTTP request refused: {why}");
+            let (app, endpoint, request) = self.0.log.label.fields();
+            tracing::warn!(app, endpoint, request, "HTTP request refused: {why}");
         }
     }
 
     /// Says in the log that a request failed, or was ended for a limit.
     pub(super) fn log_failed(&self, origin: &HttpOrigin, method: HttpMethod, why: &str) {
         if self.0.log.is_new(format!("{method} {origin} {why}")) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (app, endpoint, request) = self.0.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
-            tracing::warn!(app, request, method, origin, "HTTP request failed: {why}");
+            tracing::warn!(
+                app,
+                endpoint,
+                request,
+                method,
+                origin,
+                "HTTP request failed: {why}"
+            );
         }
     }
 }
