@@ -213,7 +213,7 @@ impl Cli {
                 Command::Resume(args) => resume::resume(ui, &overrides, &args),
                 Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
-                Command::Build(args) => build::build(ui, &overrides, &args),
+                Command::Build(args) => build::build(ui, &overrides, &args).await,
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
                 Command::Sign(args) => sign::sign(ui, &args),

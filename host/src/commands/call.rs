@@ -107,7 +107,7 @@ pub(super) async fn call(
             ui.status(
                 "error: 403 the sync server rejected the request: no permission to write there",
             );
-            ui.json(&json!({ "event": "rejected", "status_code": 403, "id": id }))?;
+            ui.json(&json!({ "event": "rejected", "status_code": 403, "id": id.to_string() }))?;
             Ok(Exit::HandlerError)
         }
         CallResult::Removed => {
@@ -118,12 +118,12 @@ pub(super) async fn call(
                     target.advice(&subscriptions)
                 ));
             }
-            ui.json(&json!({ "event": "removed", "id": id }))?;
+            ui.json(&json!({ "event": "removed", "id": id.to_string() }))?;
             Ok(Exit::Timeout)
         }
         CallResult::TimedOut => {
             ui.status(&format!("error: no answer within {within}, id {id}"));
-            ui.json(&json!({ "event": "timeout", "id": id }))?;
+            ui.json(&json!({ "event": "timeout", "id": id.to_string() }))?;
             Ok(Exit::Timeout)
         }
     }
@@ -217,7 +217,7 @@ fn describe(response: &Response, id: Uuid) -> Value {
         .collect();
     json!({
         "event": "answer",
-        "id": id,
+        "id": id.to_string(),
         "status_code": response.status.code(),
         "headers": headers,
         "body": json_body.or_else(|| text.map(Value::from)),

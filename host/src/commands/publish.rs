@@ -24,6 +24,7 @@ use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::prepared_app::expect_app;
 use crate::ui::Ui;
 use syft_runtime::capability::files::{Broken, DatasitesDir, Rules};
 
@@ -115,6 +116,9 @@ pub(super) async fn publish(
     };
     let bytes = file.map(|file| files::read_bounded(file, limit));
     let bytes = bytes.transpose().map_err(wrong)?;
+    if let Some(bytes) = &bytes {
+        expect_app(bytes).map_err(wrong)?;
+    }
     if let (Some(to), Some(bytes)) = (&args.to, &bytes) {
         let verified = verify(bytes, &[]).map_err(wrong)?;
         registry::push(ui, &config, &verified, to)
