@@ -77,10 +77,12 @@ pub(super) async fn build(
         Some(name) => (name.as_str(), name.file_name()),
         None => (&*package, package.clone()),
     };
-    let config = Config::load(overrides)?;
-    ui.status("checking that it runs");
-    let tried = try_component(&config, &manifest, component.clone()).await;
-    tried.map_err(|error| error.about(format!("{name} was built and cannot run")))?;
+    // What runs a Python program is the same for all, and takes half a minute to compile.
+    if !app_builder::is_program(&args.path) {
+        let config = Config::load(overrides)?;
+        let tried = try_component(&config, &manifest, component.clone()).await;
+        tried.map_err(|error| error.about(format!("{name} was built and cannot run")))?;
+    }
     let path = match &args.output {
         Some(path) => path.clone(),
         None => PathBuf::from(format!("{file}.wasm")),

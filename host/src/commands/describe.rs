@@ -55,6 +55,8 @@ struct Described {
     entries: Vec<SchemaEntry>,
     /// Who says so.
     source: String,
+    /// The file, where it is one.
+    file: Option<String>,
 }
 
 pub(super) async fn describe(
@@ -91,9 +93,11 @@ async fn of_file(config: &Config, path: &Path) -> Result<Described, CommandError
     let limit = Limits::default().component_bytes;
     let component = files::read_bounded(path, limit).map_err(wrong)?;
     let source = format!("as {} says", path.display());
-    of_component(config, component, None, source)
-        .await
-        .map_err(wrong)
+    let described = of_component(config, component, None, source).await;
+    Ok(Described {
+        file: Some(path.display().to_string()),
+        ..described.map_err(wrong)?
+    })
 }
 
 /// Finds an app by what it publishes, or among those that are installed.
@@ -111,6 +115,7 @@ async fn of_app(
             datasite: datasite.clone(),
             entries,
             source: format!("as {datasite} publishes it"),
+            file: None,
         });
     }
     if *datasite == config.email
@@ -158,6 +163,7 @@ async fn of_component(
         datasite: config.email.clone(),
         entries: interface.schema,
         source,
+        file: None,
     })
 }
 
@@ -190,10 +196,13 @@ impl Described {
             lines.extend(first.map(quoted));
         }
         if let Some(first) = self.entries.first() {
-            let name = name_of(&self.datasite, &self.app, &first.endpoint, owner);
+            let target = match &self.file {
+                Some(file) => format!("{} {}", word(file), word(&first.endpoint.to_string())),
+                None => word(&name_of(&self.datasite, &self.app, &first.endpoint, owner)),
+            };
             lines.push(String::new());
             lines.push("One of them in detail:".to_owned());
-            lines.push(format!("  syft-host describe {}", in_shell(&plain(&name))));
+            lines.push(format!("  syft-host describe {target}"));
         }
         lines
     }
@@ -233,7 +242,7 @@ impl Described {
     /// Returns the command that calls an endpoint, ready to paste.
     fn call_lines(&self, entry: &SchemaEntry, body: Option<&str>, owner: &Datasite) -> Vec<String> {
         let name = name_of(&self.datasite, &self.app, &entry.endpoint, owner);
-        let call = format!("  syft-host call {}", in_shell(&plain(&name)));
+        let call = format!("  syft-host call {}", word(&name));
         match body {
             None => vec![call],
             Some(body) if body.len() > MAX_BODY_IN_LINE => {
@@ -314,6 +323,16 @@ fn in_words(parameter: &Parameter) -> String {
     let said = schema.and_then(|schema| schema.get("description")?.as_str());
     let said = said.map(|text| format!(": {}", plain_excerpt(text, MAX_DESCRIPTION_CHARS)));
     format!("{name}: {words}{optional}{}", said.unwrap_or_default())
+}
+
+/// Returns a word of a command line, quoted where that is needed.
+fn word(text: &str) -> String {
+    let is_simple = |c: char| c.is_ascii_alphanumeric() || "@/._+:-".contains(c);
+    if text.chars().all(is_simple) {
+        text.to_owned()
+    } else {
+        in_shell(&plain(text))
+    }
 }
 
 fn cut(text: &str, max_chars: usize) -> String {

@@ -116,9 +116,6 @@ pub(super) async fn publish(
     };
     let bytes = file.map(|file| files::read_bounded(file, limit));
     let bytes = bytes.transpose().map_err(wrong)?;
-    if let Some(bytes) = &bytes {
-        expect_app(bytes).map_err(wrong)?;
-    }
     if let (Some(to), Some(bytes)) = (&args.to, &bytes) {
         let verified = verify(bytes, &[]).map_err(wrong)?;
         registry::push(ui, &config, &verified, to)
@@ -173,11 +170,13 @@ pub(super) fn explain(error: PublishError) -> CommandError {
 
 fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, CommandError> {
     let package = Package::read(bytes).map_err(files::explain)?;
-    package.verify(keys).map_err(|error| match error {
+    let verified = package.verify(keys).map_err(|error| match error {
         PackageError::NotBy(_) => CommandError::from(error)
             .hint("sign it with `syft-host sign`, and publish it with the same --key"),
         error => files::explain(error),
-    })
+    })?;
+    expect_app(bytes)?;
+    Ok(verified)
 }
 
 /// Makes the changes that are no release.

@@ -35,7 +35,7 @@ pub(super) fn tell_forgotten(
     component: &[u8],
     library: &str,
 ) -> Result<(), ComponentError> {
-    let forgotten = forgotten(component, library)?;
+    let (forgotten, has_list) = forgotten(component, library)?;
     if forgotten.is_empty() {
         return Ok(());
     }
@@ -48,15 +48,17 @@ pub(super) fn tell_forgotten(
         .take(MAX_SHOWN)
         .map(|forgotten| forgotten.name.as_str())
         .collect();
+    let others = if has_list { "…, " } else { "" };
     ui.status(&format!(
-        "hint: add what is to be called: syft_guest::app!(…, {})",
+        "hint: add what is to be called: syft_guest::app!({others}{})",
         names.join(", ")
     ));
     Ok(())
 }
 
 /// Finds them among those of the crate itself: what a library brings along may be for others.
-fn forgotten(component: &[u8], library: &str) -> Result<Vec<Forgotten>, ComponentError> {
+/// Tells as well whether there is a list at all.
+fn forgotten(component: &[u8], library: &str) -> Result<(Vec<Forgotten>, bool), ComponentError> {
     let lines = |name| -> Result<BTreeSet<String>, ComponentError> {
         let sections = custom_in_modules(component, name)?;
         let text = String::from_utf8_lossy(&sections.concat()).into_owned();
@@ -72,5 +74,5 @@ fn forgotten(component: &[u8], library: &str) -> Result<Vec<Forgotten>, Componen
             place: plain_excerpt(place, MAX_CHARS),
         })
     });
-    Ok(missing.collect())
+    Ok((missing.collect(), !listed.is_empty()))
 }

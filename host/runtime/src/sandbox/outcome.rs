@@ -177,23 +177,71 @@ fn parts(message: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Returns in brackets where the last of the steps was, as Python tells it.
+/// The folder that has a Python program in a folder of its own.
+const PROGRAMS: &str = "/syft_program/";
+
+/// Returns in brackets where the last of the steps was that is the author's, as Python tells it.
 fn place(trace: &str) -> Option<String> {
-    let lines = trace.lines().rev();
-    let mut places = lines.filter_map(|line| {
+    let places = trace.lines().filter_map(|line| {
         let (file, rest) = line.trim().strip_prefix("File \"")?.split_once("\", line ")?;
-        let (line, function) = rest.split_once(", in ").unwrap_or((rest, ""));
-        let file = file.rsplit_once('/').map_or(file, |(_, name)| name);
-        let within = match function {
-            "" => String::new(),
-            function => format!(" in {function}"),
-        };
-        Some(format!(" ({file}:{line}{within})"))
+        Some((file, rest))
     });
-    places.next()
+    let own = places.clone().filter_map(|(file, rest)| {
+        let (_, below) = file.split_once(PROGRAMS)?;
+        Some((below.split_once('/')?.1, rest))
+    });
+    let (file, rest) = own.last().or_else(|| places.last())?;
+    let (line, function) = rest.split_once(", in ").unwrap_or((rest, ""));
+    let within = match function {
+        "" => String::new(),
+        function => format!(" in {function}"),
+    };
+    Some(format!(" ({file}:{line}{within})"))
 }
 
 /// Returns the beginning of what a guest says.
 fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_DETAIL_BYTES)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(message: &str) -> Outcome {
+        Outcome::Failed {
+            kind: "ValueError".to_owned(),
+            message: message.to_owned(),
+            handler: "f".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_failure_of_python_is_told_apart_from_its_steps() {
+        let steps = "Traceback (most recent call last):\n  File \"/x/syft_program/0af/app.py\", \
+                     line 22, in parse\n    int(text)\n  File \"/x/lib/json.py\", line 7, in \
+                     loads\nValueError: bad\n\nreally";
+        let outcome = failed(&format!("bad\n\nreally\n\n{steps}"));
+        assert_eq!(outcome.message(), Some("bad\n\nreally"));
+        assert_eq!(outcome.trace(), Some(steps));
+        let detail = "ValueError: bad\n\nreally (app.py:22 in parse)";
+        assert_eq!(outcome.detail().as_deref(), Some(detail));
+        let cut = failed("bad\n\n…line\n  File \"/x/lib/json.py\", line 7, in loads");
+        let detail = "ValueError: bad (/x/lib/json.py:7 in loads)";
+        assert_eq!(cut.detail().as_deref(), Some(detail));
+        let plain = failed("no such thing");
+        assert_eq!((plain.message(), plain.trace()), (Some("no such thing"), None));
+        assert_eq!(plain.detail().as_deref(), Some("ValueError: no such thing"));
+    }
+
+    #[test]
+    fn what_the_sandbox_lacks_has_a_hint() {
+        let hint = |outcome: &Outcome| outcome.hint(Advice::ToAuthor).unwrap_or_default();
+        let no_file = failed("[Errno 44] No such file or directory: 'data.csv'");
+        assert!(hint(&no_file).contains("/datasites"));
+        let no_thread = Outcome::Trapped("panicked at x: failed to spawn thread: Os".to_owned());
+        assert!(hint(&no_thread).contains("one thread"));
+        assert_eq!(hint(&failed("anything else")), "");
+        assert!(hint(&Outcome::OutOfMemory(1 << 20)).contains("--memory 2MiB"));
+    }
 }

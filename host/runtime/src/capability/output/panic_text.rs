@@ -5,7 +5,7 @@ const MAX_LINES: usize = 64;
 const MAX_BYTES: usize = 8 << 10;
 
 /// How the standard library advises what nobody can do in a sandbox.
-const ADVICE: &str = "note: run with `RUST_BACKTRACE=1`";
+const ADVICE: &[u8] = b"note: run with `RUST_BACKTRACE=1`";
 
 /// Holds the lines of a panic back, for it is known when the call ends whether it was one.
 #[derive(Default)]
@@ -17,6 +17,9 @@ pub(super) struct PanicText {
 impl PanicText {
     /// Takes a line of stderr, and returns what is to be logged now.
     pub(super) fn take(&mut self, line: &[u8]) -> Vec<Vec<u8>> {
+        if line.starts_with(ADVICE) {
+            return Vec::new();
+        }
         let begins = begins_panic(line);
         // The standard library begins with a blank line.
         let is_held = begins || line.is_empty() || self.is_panic();
@@ -59,14 +62,23 @@ impl PanicText {
         let rest = rest
             .iter()
             .map(|line| line.trim())
-            .filter(|line| !line.is_empty() && !line.starts_with(ADVICE));
-        let words: Vec<&str> = std::iter::once(place.trim()).chain(rest).collect();
+            .filter(|line| !line.is_empty());
+        let place = without_release(place.trim());
+        let words: Vec<&str> = std::iter::once(place).chain(rest).collect();
         Some(format!("panicked at {}", words.join(" ")))
     }
 
     fn is_panic(&self) -> bool {
         self.lines.first().is_some_and(|line| begins_panic(line))
     }
+}
+
+/// Returns a place in the standard library without the release that it is of.
+fn without_release(place: &str) -> &str {
+    let below = place.strip_prefix("/rustc/");
+    below
+        .and_then(|below| below.split_once('/'))
+        .map_or(place, |(_, path)| path)
 }
 
 /// As `thread 'main' (1) panicked at src/lib.rs:8:5:`.
@@ -104,10 +116,17 @@ mod tests {
         assert_eq!(panic.as_deref(), Some(expected));
         let (_, panic) = check(&["thread '<unnamed>' panicked at a.rs:1:1:", "one", "", "two"]);
         assert_eq!(panic.as_deref(), Some("panicked at a.rs:1:1: one two"));
+        let (_, panic) = check(&["thread 'main' panicked at /rustc/0af/library/std/x.rs:1:2:"]);
+        assert_eq!(
+            panic.as_deref(),
+            Some("panicked at library/std/x.rs:1:2:")
+        );
     }
 
     #[test]
     fn other_lines_are_logged_at_once_and_whole() {
+        let advised = "note: run with `RUST_BACKTRACE=1` environment variable";
+        assert_eq!(check(&["a", advised]).0, ["a"]);
         let lines = ["a", "", "", "thread 'x' is fine", "", "b"];
         assert_eq!(check(&lines), (lines.map(str::to_owned).to_vec(), None));
         let head = "thread 'main' panicked at a.rs:1:1:";
