@@ -7,8 +7,9 @@ use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::p2::{Network, TcpSocket, UdpSocket};
 
 use super::store::CallState;
+use crate::capability::Advice;
 
-const HINT: &str = "HTTP is granted with [http] allow = [\"https://…\"] in syft-app.toml";
+const GRANTED: &str = "HTTP is granted with [http] allow = [\"https://…\"] in syft-app.toml";
 
 /// The interfaces in WASI's own implementation, whose place is taken.
 const TCP: &str = "wasi:sockets/tcp-create-socket@0.2.12";
@@ -47,5 +48,10 @@ pub(super) fn refuse(linker: &mut Linker<CallState>) -> Result<()> {
 
 fn log(store: &mut StoreContextMut<'_, CallState>, what: &str) {
     let what = format!("network refused: the app asks for {what}, and apps have no network of their own");
-    store.data_mut().output().refused(&what, HINT);
+    let output = store.data_mut().output();
+    let hint = match output.advice() {
+        Advice::ToAuthor => GRANTED.to_owned(),
+        Advice::ToOwner => format!("tell its author: {GRANTED}"),
+    };
+    output.refused(&what, &hint);
 }
