@@ -162,9 +162,18 @@ fn inspect_shows_an_app_in_plain_words() {
     for (name, app) in &cases {
         let shown = run(&site, &["inspect", app.to_str().unwrap()]);
         // One that cannot run is shown as well.
-        let code = if shown.stdout.contains("Does not run:") { 2 } else { 0 };
+        let code = if shown.stdout.contains("Does not run:") {
+            2
+        } else {
+            0
+        };
         assert_eq!(shown.code, Some(code), "{}", shown.stderr);
-        assert_eq!(shown.stderr.starts_with("hint: "), code == 2, "{}", shown.stderr);
+        assert_eq!(
+            shown.stderr.starts_with("hint: "),
+            code == 2,
+            "{}",
+            shown.stderr
+        );
         blessed(&case(name), &without_what_differs(&shown.stdout));
     }
     let mut expected = cases.map(|(name, _)| case(name));
@@ -344,7 +353,10 @@ fn what_cannot_run_is_not_built() {
     let folder = guest_folder("wants-unknown-import");
     let built = run(&site, &["build", &folder, ALLOWED]);
     assert_eq!(built.code, Some(2), "{}", built.stderr);
-    for expected in ["was built and cannot run", "which no app can have\nhint: apps can import"] {
+    for expected in [
+        "was built and cannot run",
+        "which no app can have\nhint: apps can import",
+    ] {
         assert!(built.stderr.contains(expected), "{}", built.stderr);
     }
     assert!(!site.path().join("wants-unknown-import.wasm").exists());
@@ -355,12 +367,18 @@ fn handlers_that_nothing_calls_are_named() {
     let site = Site::new();
     let built = run(&site, &["build", &guest_folder("forgetful"), ALLOWED]);
     assert_eq!(built.code, Some(0), "{}", built.stderr);
-    let (_, said) = built.stderr.split_once("note: `app!` does not list these").unwrap();
+    let (_, said) = built
+        .stderr
+        .split_once("note: `app!` does not list these")
+        .unwrap();
     let names = ["inner::on_json", "inner::public", "left_out"];
     for name in names {
         assert!(said.contains(&format!("  {name} (")), "{said}");
     }
-    let hint = format!("hint: add what is to be called: syft_guest::app!(…, {})\n", names.join(", "));
+    let hint = format!(
+        "hint: add what is to be called: syft_guest::app!(…, {})\n",
+        names.join(", ")
+    );
     assert!(said.contains(&hint), "{said}");
     for listed in ["  listed (", "  routed ("] {
         assert!(!said.contains(listed), "{said}");
@@ -370,7 +388,8 @@ fn handlers_that_nothing_calls_are_named() {
 #[test]
 fn what_is_no_app_is_not_signed() {
     let site = Site::new();
-    let json = br#"{"app":{"name":"x","version":"1.0.0","sequence":1,"author":"alice@example.org"}}"#;
+    let json =
+        br#"{"app":{"name":"x","version":"1.0.0","sequence":1,"author":"alice@example.org"}}"#;
     let key = crate::signing::signer::Signer::alice().jwks(&site);
     for (name, expected) in [
         ("not-an-app", "hint: list its handlers with"),

@@ -243,7 +243,9 @@ fn publish_schema(site: &Site, datasite: &str, app: &str, schema: &str) {
 /// Runs a command as the owner.
 fn as_owner(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = syft_host(site);
-    command.args(arguments).args(["--email", OWNER, "--data-dir"]);
+    command
+        .args(arguments)
+        .args(["--email", OWNER, "--data-dir"]);
     Ended::of(&output(command.arg(site.data_dir())))
 }
 
@@ -286,13 +288,19 @@ fn a_mistyped_name_is_no_call_and_no_wait() {
         ),
         ("greeter/subtract", "hint: there are `/hello`, `/divide`\n"),
         ("greeter", "error: no endpoint of `greeter` is named\n"),
-        ("greter/hello", "has no app `greter`\nhint: did you mean `greeter`?\n"),
+        (
+            "greter/hello",
+            "has no app `greter`\nhint: did you mean `greeter`?\n",
+        ),
         ("chat/say", "has no app `chat`\nhint: there are `greeter`\n"),
         (
             &format!("{CALLER}/chat/sya"),
             &format!("hint: did you mean `{CALLER}/chat/say`?\n"),
         ),
-        (&format!("{CALLER}/chatt/say"), "hint: did you mean `chat`?\n"),
+        (
+            &format!("{CALLER}/chatt/say"),
+            "hint: did you mean `chat`?\n",
+        ),
         (
             "syft://geust@example.com/app_data/chat/rpc/say",
             &format!("is not on this machine\nhint: did you mean {CALLER}?\n"),
@@ -312,8 +320,14 @@ fn what_is_not_on_this_machine_is_waited_for() {
     let site = Site::new();
     publish_schema(&site, CALLER, "chat", r#"{"/say": {}}"#);
     for (target, expected) in [
-        ("somebody@elsewhere.org/chat/say", "the datasite somebody@elsewhere.org"),
-        (&format!("{CALLER}/leaderboard/top"), "the app `leaderboard`"),
+        (
+            "somebody@elsewhere.org/chat/say",
+            "the datasite somebody@elsewhere.org",
+        ),
+        (
+            &format!("{CALLER}/leaderboard/top"),
+            "the app `leaderboard`",
+        ),
     ] {
         let called = as_owner(&site, &["call", target, "--timeout", "1s"]);
         assert_eq!(called.code, Some(3), "{called:?}");
@@ -367,7 +381,10 @@ fn describe_shows_what_an_app_takes_and_how_to_call_it() {
     assert_eq!(endpoint["example_body"].to_string(), body);
     let wrong = as_owner(&site, &["describe", "hello/calclate"]);
     assert_eq!(wrong.code, Some(2));
-    assert!(wrong.stderr.contains("did you mean `/calculate`?"), "{wrong:?}");
+    assert!(
+        wrong.stderr.contains("did you mean `/calculate`?"),
+        "{wrong:?}"
+    );
 }
 
 #[test]
@@ -387,10 +404,18 @@ fn what_strangers_publish_passes_for_nothing_of_ours() {
     for shown in [&all.stdout, &one.stdout] {
         assert!(!shown.contains('\u{1b}'), "{shown:?}");
         for line in shown.lines().filter(|line| line.contains("evil")) {
-            assert!(line.starts_with("  │ ") || line.contains("--body '"), "{shown}");
+            assert!(
+                line.starts_with("  │ ") || line.contains("--body '"),
+                "{shown}"
+            );
         }
     }
-    assert_eq!(one.stdout.matches("\nCall it:\n").count(), 1, "{}", one.stdout);
+    assert_eq!(
+        one.stdout.matches("\nCall it:\n").count(),
+        1,
+        "{}",
+        one.stdout
+    );
     let quoted = format!(r"syft-host call '{CALLER}/chat/a b'\''; rm -rf x' \");
     assert!(one.stdout.contains(&quoted), "{}", one.stdout);
     assert!(!all.stdout.contains("/b "), "{}", all.stdout);

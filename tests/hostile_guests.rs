@@ -152,11 +152,20 @@ fn an_owner_who_debugs_shows_callers_what_happened() {
     assert_eq!(details["error_type"], "trapped");
     for key in ["error_message", "traceback"] {
         let text = details[key].as_str().unwrap();
-        assert!(text.starts_with("panicked at ") && text.ends_with(": on purpose"), "{details}");
+        assert!(
+            text.starts_with("panicked at ") && text.ends_with(": on purpose"),
+            "{details}"
+        );
     }
     let answer = call(&host.rpc, "allocate", "");
     let details: Value = serde_json::from_str(&answer.text()).unwrap();
-    assert!(details["hint"].as_str().unwrap().contains("--memory 256MiB"), "{details}");
+    assert!(
+        details["hint"]
+            .as_str()
+            .unwrap()
+            .contains("--memory 256MiB"),
+        "{details}"
+    );
 }
 
 #[test]
@@ -222,7 +231,12 @@ fn there_is_no_network() {
     assert!(datagrams.recv(&mut [0]).is_err(), "nothing was sent");
     for kind in ["a TCP socket", "a UDP socket"] {
         let line = host.wait_for_log(kind, |line| line.to_string().contains(kind));
-        let expected = ["network refused", "/sockets", "apps have no network of their own", "[http]"];
+        let expected = [
+            "network refused",
+            "/sockets",
+            "apps have no network of their own",
+            "[http]",
+        ];
         assert_says(&line, &expected);
     }
 }

@@ -178,7 +178,10 @@ fn what_an_app_keeps_is_bounded() {
         let message = line["message"].as_str().unwrap_or_default();
         message.contains("the state of an app has at most 2 MiB")
     });
-    assert_eq!((&line["app"], &line["endpoint"]), (&json!("app"), &json!("/fill")));
+    assert_eq!(
+        (&line["app"], &line["endpoint"]),
+        (&json!("app"), &json!("/fill"))
+    );
     let hint = line["hint"].as_str().unwrap();
     for allows in ["[state] quota = \"4MiB\"", "--state 4MiB"] {
         assert!(hint.contains(allows), "{hint}");

@@ -102,6 +102,9 @@ mod tests {
         for (line, expected) in lines.iter().zip(expected) {
             assert!(line.starts_with(expected), "{line}: {expected}");
         }
-        assert!(lines[1].ends_with(&format!(":{}", line!() - 28)), "{listed}");
+        assert!(
+            lines[1].ends_with(&format!(":{}", line!() - 28)),
+            "{listed}"
+        );
     }
 }

@@ -23,8 +23,8 @@ use reply::{Replier, ReplyHead};
 pub use watches::{Watch, Watches, WatchesError};
 
 use crate::router::Router;
-use syft_runtime::capability::{Advice, AppAccess};
 use syft_runtime::capability::files::FileAccess;
+use syft_runtime::capability::{Advice, AppAccess};
 use syft_runtime::memory::Share;
 use syft_runtime::meter::Meter;
 use syft_runtime::program_cache::{ProgramError, ProgramGuard};

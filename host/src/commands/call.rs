@@ -142,7 +142,9 @@ async fn make(
         () = tokio::time::sleep(PATIENCE) => {}
     }
     if ui.is_watched() {
-        ui.status(&format!("waiting for the answer, up to {within} (Ctrl-C ends it)"));
+        ui.status(&format!(
+            "waiting for the answer, up to {within} (Ctrl-C ends it)"
+        ));
     }
     made.await
 }

@@ -234,7 +234,10 @@ impl Described {
         let returns = type_in_words(&entry.returns, entry.returns_schema.as_ref());
         block("Answers with:", vec![quoted(&returns)]);
         let body = example_body(entry).map(|body| plain_json(&body));
-        block("Body, for example:", body.iter().map(|it| quoted(it)).collect());
+        block(
+            "Body, for example:",
+            body.iter().map(|it| quoted(it)).collect(),
+        );
         block("Call it:", self.call_lines(entry, body.as_deref(), owner));
         lines
     }
@@ -248,7 +251,10 @@ impl Described {
             Some(body) if body.len() > MAX_BODY_IN_LINE => {
                 vec![format!("{call} --body @body.json")]
             }
-            Some(body) => vec![format!("{call} \\"), format!("    --body {}", in_shell(body))],
+            Some(body) => vec![
+                format!("{call} \\"),
+                format!("    --body {}", in_shell(body)),
+            ],
         }
     }
 

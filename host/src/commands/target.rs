@@ -164,7 +164,11 @@ mod tests {
     #[test]
     fn endpoints_are_named_in_several_ways() {
         for (text, url, has_endpoint) in [
-            ("hello/greet", "syft://a@x.org/app_data/hello/rpc/greet", true),
+            (
+                "hello/greet",
+                "syft://a@x.org/app_data/hello/rpc/greet",
+                true,
+            ),
             ("hello", "syft://a@x.org/app_data/hello/rpc", false),
             (
                 "hello/a/b?x=1&y=/z",

@@ -66,7 +66,9 @@ fn forgotten(component: &[u8], library: &str) -> Result<(Vec<Forgotten>, bool), 
     };
     let listed = lines(LISTED)?;
     let of_crate = format!("{}::", library.replace('-', "_"));
-    let missing = lines(HANDLERS)?.into_iter().filter(|it| !listed.contains(it));
+    let missing = lines(HANDLERS)?
+        .into_iter()
+        .filter(|it| !listed.contains(it));
     let missing = missing.filter_map(|line| {
         let (name, place) = line.strip_prefix(&of_crate)?.split_once(' ')?;
         Some(Forgotten {

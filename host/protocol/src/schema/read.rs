@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let parameter = |name: &str, required| Parameter {
+        let parameter = |name: &str, required: bool| Parameter {
             name: name.to_owned(),
             type_json: json!("str"),
             schema: (!required).then(|| json!({"default": "x"})),
@@ -101,8 +101,8 @@ mod tests {
             returns_schema: Some(json!({"type": "array"})),
         };
         let entries = [entry(""), entry("/deep/er")];
-        let read = Schema::read(Schema::to_json(&entries).as_bytes());
-        assert_eq!(read.as_deref(), Ok(&entries[..]));
+        let read = Schema::read(Schema::to_json(&entries).as_bytes()).expect("an object");
+        assert_eq!(read, entries);
     }
 
     #[test]

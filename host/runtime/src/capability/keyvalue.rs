@@ -77,7 +77,12 @@ fn answer<T>(result: Result<T, SessionError>) -> Answer<T> {
 
 impl KeyValueCtx {
     /// Returns what a call has of a session, which the meter of the call counts from now on.
-    pub(crate) fn new(mut session: Session, limits: &Limits, meter: &Meter, output: Output) -> Self {
+    pub(crate) fn new(
+        mut session: Session,
+        limits: &Limits,
+        meter: &Meter,
+        output: Output,
+    ) -> Self {
         session.count_by(meter);
         Self {
             session,

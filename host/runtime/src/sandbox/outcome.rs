@@ -114,7 +114,9 @@ impl Outcome {
             }
             Self::TooMuchHeld(limit) => {
                 let limit = show_size(*limit as u64);
-                Some(format!("the guest had the host hold more than {limit} for it"))
+                Some(format!(
+                    "the guest had the host hold more than {limit} for it"
+                ))
             }
             Self::Exhausted => Some("the memory of all apps together is used up".to_owned()),
             Self::TooMuchOutput(limit) => {
@@ -183,7 +185,10 @@ const PROGRAMS: &str = "/syft_program/";
 /// Returns in brackets where the last of the steps was that is the author's, as Python tells it.
 fn place(trace: &str) -> Option<String> {
     let places = trace.lines().filter_map(|line| {
-        let (file, rest) = line.trim().strip_prefix("File \"")?.split_once("\", line ")?;
+        let (file, rest) = line
+            .trim()
+            .strip_prefix("File \"")?
+            .split_once("\", line ")?;
         Some((file, rest))
     });
     let own = places.clone().filter_map(|(file, rest)| {
@@ -230,7 +235,10 @@ mod tests {
         let detail = "ValueError: bad (/x/lib/json.py:7 in loads)";
         assert_eq!(cut.detail().as_deref(), Some(detail));
         let plain = failed("no such thing");
-        assert_eq!((plain.message(), plain.trace()), (Some("no such thing"), None));
+        assert_eq!(
+            (plain.message(), plain.trace()),
+            (Some("no such thing"), None)
+        );
         assert_eq!(plain.detail().as_deref(), Some("ValueError: no such thing"));
     }
 

@@ -47,7 +47,8 @@ pub(super) fn refuse(linker: &mut Linker<CallState>) -> Result<()> {
 }
 
 fn log(store: &mut StoreContextMut<'_, CallState>, what: &str) {
-    let what = format!("network refused: the app asks for {what}, and apps have no network of their own");
+    let what =
+        format!("network refused: the app asks for {what}, and apps have no network of their own");
     let output = store.data_mut().output();
     let hint = match output.advice() {
         Advice::ToAuthor => GRANTED.to_owned(),

@@ -43,11 +43,7 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     let _entry = runner.journal.event(id);
     let start = Instant::now();
     let result = runner.app.deliver(&delivery).await;
-    let (kind, path, ms) = (
-        event.kind.as_str(),
-        &*event.path,
-        log_ms(start.elapsed()),
-    );
+    let (kind, path, ms) = (event.kind.as_str(), &*event.path, log_ms(start.elapsed()));
     match result {
         Ok(Ok(())) => {
             tracing::info!(%id, event = kind, path, ms, "delivered");

@@ -38,7 +38,10 @@ pub(super) fn check(
     let is_own = datasite == owner;
     if !is_own && !published.has_datasite(datasite) {
         let datasites = published.datasites();
-        let names = datasites.iter().map(Datasite::as_str).chain([owner.as_str()]);
+        let names = datasites
+            .iter()
+            .map(Datasite::as_str)
+            .chain([owner.as_str()]);
         let Some(meant) = meant(datasite.as_str(), names) else {
             return Ok(Unknown::Datasite);
         };

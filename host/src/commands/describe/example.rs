@@ -226,7 +226,10 @@ mod tests {
         }});
         let example = check(json!({"x": {"type": model, "required": true}}));
         assert!(example.is_some_and(|example| example.to_string().len() < 2_000));
-        let deep = (0..90).fold(json!("int"), |items, _| json!({"type": "array", "items": items}));
+        let deep = (0..90).fold(
+            json!("int"),
+            |items, _| json!({"type": "array", "items": items}),
+        );
         assert!(check(json!({"x": {"type": deep, "required": true}})).is_some());
     }
 }

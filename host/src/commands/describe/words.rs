@@ -71,7 +71,10 @@ mod tests {
         let choices = json!({"enum": ["add", 2]});
         let words = type_in_words(&json!("str"), Some(&choices));
         assert_eq!(words, "one of \"add\", 2");
-        let deep = (0..50).fold(json!("x"), |items, _| json!({"type": "array", "items": items}));
+        let deep = (0..50).fold(
+            json!("x"),
+            |items, _| json!({"type": "array", "items": items}),
+        );
         assert!(type_in_words(&deep, None).ends_with("list of any"));
         let long = type_in_words(&json!("x".repeat(1_000)), None);
         assert_eq!(long.chars().count(), MAX_CHARS + 1);

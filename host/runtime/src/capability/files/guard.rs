@@ -339,9 +339,7 @@ pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice
         Want::Write | Want::MakeFolder => ("write", "--allow-write"),
     };
     match denied {
-        Denied::NotRequested => {
-            advice.to_ask_for(&format!("[files] {list} = [{path:?}]"))
-        }
+        Denied::NotRequested => advice.to_ask_for(&format!("[files] {list} = [{path:?}]")),
         Denied::NotApproved => advice.to_approve(&format!("{option} {path:?}")),
         Denied::ByOwner => match advice {
             Advice::ToAuthor => "to allow it, take it out of what --deny names".to_owned(),

@@ -74,15 +74,11 @@ pub(super) fn hint(
     advice: Advice,
 ) -> String {
     match denied {
-        HttpDenied::NotRequested => {
-            advice.to_ask_for(&format!("[http] allow = [\"{origin}\"]"))
-        }
-        HttpDenied::MethodNotRequested => {
-            advice.to_ask_for(&format!("[http] methods = [\"{method}\"], beside those there"))
-        }
-        HttpDenied::NotApproved => {
-            advice.to_approve(&format!("--allow-http \"{origin}\""))
-        }
+        HttpDenied::NotRequested => advice.to_ask_for(&format!("[http] allow = [\"{origin}\"]")),
+        HttpDenied::MethodNotRequested => advice.to_ask_for(&format!(
+            "[http] methods = [\"{method}\"], beside those there"
+        )),
+        HttpDenied::NotApproved => advice.to_approve(&format!("--allow-http \"{origin}\"")),
     }
 }
 

@@ -117,10 +117,7 @@ mod tests {
         let (_, panic) = check(&["thread '<unnamed>' panicked at a.rs:1:1:", "one", "", "two"]);
         assert_eq!(panic.as_deref(), Some("panicked at a.rs:1:1: one two"));
         let (_, panic) = check(&["thread 'main' panicked at /rustc/0af/library/std/x.rs:1:2:"]);
-        assert_eq!(
-            panic.as_deref(),
-            Some("panicked at library/std/x.rs:1:2:")
-        );
+        assert_eq!(panic.as_deref(), Some("panicked at library/std/x.rs:1:2:"));
     }
 
     #[test]
