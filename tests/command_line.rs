@@ -256,7 +256,7 @@ fn call_takes_the_name_of_an_app_and_an_endpoint() {
         ("app/text", 0),
         (&format!("{OWNER}/app/text"), 0),
         (&format!("{OWNER}/app_data/app/rpc/text"), 0),
-        ("app/deep/er", 1),
+        ("app/deep/er", 0),
         ("app/refuse?x=1", 1),
     ] {
         let called = as_owner(&site, &["call", target, "--json", "--body", "World"]);

@@ -75,6 +75,8 @@ pub(super) async fn call(
     let published = PublishedApps::open(&config.datasites);
     let named = Target::parse(&args.target, &config.email, &published)?;
     let within = show_time(args.timeout);
+    let call = args.read(&config.email, named.url()?)?;
+    let id = call.id;
     if !args.no_check {
         let what = match check(&named, &config.email, &published)? {
             Unknown::Datasite => Some(format!("the datasite {}", named.datasite)),
@@ -88,8 +90,6 @@ pub(super) async fn call(
             ));
         }
     }
-    let call = args.read(&config.email, named.url()?)?;
-    let id = call.id;
     let subscriptions = Subscriptions::find(&config.datasites, &config.email);
     let target = SyncTarget::of(&call.url);
     if let Some(missing) = target
