@@ -15,6 +15,7 @@ pub mod http;
 pub mod keyvalue;
 mod log;
 mod output;
+pub(crate) mod standard_output;
 
 pub use advice::Advice;
 pub use app_access::AppAccess;
@@ -25,4 +26,4 @@ pub(crate) use context::CallContext;
 pub(crate) use environment::CallEnvironment;
 pub use environment::EnvironmentAccess;
 
-pub(crate) use output::{Output, STDERR};
+pub(crate) use output::Output;

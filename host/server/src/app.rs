@@ -60,8 +60,8 @@ pub struct FinishedCall {
     pub ended: EndedCall,
     /// Dropped once the answer is published.
     _remains: Option<Remains>,
-    /// Reserves the memory of the call as long as its answer exists.
-    _memory: Option<Meter>,
+    /// What it took. It is reserved as long as the answer exists.
+    pub memory: Option<Meter>,
 }
 
 /// How a call ended, for the log.
@@ -233,7 +233,7 @@ impl App {
         let transaction = self.state.transact(self.limits(), attempt, ended_well);
         let (end, finished) = transaction.await?;
         let finished = FinishedCall {
-            _memory: Some(meter),
+            memory: Some(meter),
             ..finished
         };
         Ok((end, finished))
@@ -249,7 +249,7 @@ impl App {
             },
             answer: self.replier.answer(head, outcome, now),
             _remains: None,
-            _memory: None,
+            memory: None,
         }
     }
 

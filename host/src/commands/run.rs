@@ -17,12 +17,14 @@ use syft_protocol::grant::PathPattern;
 use super::Exit;
 use super::serve_args::SharedServeArgs;
 use super::signature_check::{check_name, vouch};
+use crate::activity::{Activity, StatusSocket};
 use crate::app_builder::{self, ApartApp, ProgramFiles, ProgramInputs};
 use crate::approval::{ApprovalFlags, Approvals, approve};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppCode, AppInterface, AppSpec, PreparedApp, explain_suspended};
+use crate::traces::Traces;
 use crate::ui::Ui;
 use syft_runtime::sandbox::{Compiling, LoadError};
 use syft_server::server::ServeOptions;
@@ -139,9 +141,11 @@ pub(super) struct RunArgs {
 pub(super) async fn run(
     ui: Ui,
     overrides: &Overrides,
+    activity: &Activity,
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
+    let trace_target = args.shared.trace_target()?;
     let open_files = allow_open_files(OPEN_FILES);
     let source = Source::find(ui, overrides, &config, &args).await?;
     let name = source.name(args.name.as_deref())?;
@@ -176,6 +180,7 @@ pub(super) async fn run(
     if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
         return Err(wrong(explain_suspended(&suspended, &name)));
     }
+    let log_bounds = args.shared.log_bounds();
     let options = ServeOptions {
         stop_within: config.stop_within,
         ..args.shared.into()
@@ -191,12 +196,22 @@ pub(super) async fn run(
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     let interface = prepared.interface();
+    activity.only_app(&name);
     let server = prepared.start(&config, &options).await?;
+    // From here on nobody else serves the app.
+    activity.start(config.logs(), log_bounds)?;
+    activity.serving(&name, None, server.load_view());
+    let _status = StatusSocket::open(&config.app_folder(&name), activity)?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     announce(ui, &config, &name, &interface, server.tree().path())?;
+    let traces = trace_target.map(|target| Traces::start(&target, activity));
+    let traces = traces.transpose()?;
     // Among the tasks that it starts: from a thread of its own it would wake another for each.
     tokio::spawn(server.run(shutdown)).await?;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     Ok(Exit::Success)
 }
 

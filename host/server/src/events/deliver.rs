@@ -46,7 +46,7 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     let (kind, path, ms) = (event.kind.as_str(), &*event.path, log_ms(start.elapsed()));
     match result {
         Ok(Ok(())) => {
-            tracing::info!(%id, event = kind, path, ms, "delivered");
+            tracing::info!(name: "delivered", %id, event = kind, path, ms, "delivered");
             DeliveryResult::Delivered
         }
         Ok(Err(outcome)) => failed(&outcome, runner.app.advice()),

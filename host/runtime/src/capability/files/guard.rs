@@ -64,6 +64,7 @@ pub(super) struct Budget {
 pub(super) struct RefusalLog {
     label: CallLabel,
     logged: Mutex<HashSet<(GuestPath, Option<Want>)>>,
+    granted: Mutex<HashSet<(GuestPath, Want)>>,
 }
 
 impl Budget {
@@ -82,6 +83,7 @@ impl RefusalLog {
         Self {
             label: label.clone(),
             logged: Mutex::default(),
+            granted: Mutex::default(),
         }
     }
 
@@ -92,6 +94,12 @@ impl RefusalLog {
         }
         drop(logged);
         write(&self.label, &path.shown());
+    }
+
+    /// Tells whether it is to be logged that something was granted.
+    fn is_first_grant(&self, path: &GuestPath, want: Want) -> bool {
+        let mut granted = self.granted.lock().expect("no holder of this lock panics");
+        granted.len() < MAX_LOGGED && granted.insert((path.clone(), want))
     }
 }
 
@@ -199,6 +207,7 @@ impl Guard {
         granted: &Granted<'_, ToWrite>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
+        self.log_granted(granted.path(), Want::Write);
         let look = || self.0.root.as_ref()?.stamp(granted.path()).ok()?;
         self.changing(granted.path(), look, change)
     }
@@ -282,45 +291,47 @@ impl Guard {
     pub(super) fn log_unfit(&self, path: &GuestPath, what: &str) {
         self.0.log.write(path, None, |label, path| {
             let (app, endpoint, request) = label.fields();
-            tracing::warn!(app, endpoint, request, path, "not a file for apps: {what}");
+            tracing::warn!(
+                name: "denied_file", app, endpoint, request, path, "not a file for apps: {what}"
+            );
         });
     }
 
     pub(super) fn log_limit(&self, path: &GuestPath, limit: &str) {
         self.0.log.write(path, None, |label, path| {
             let (app, endpoint, request) = label.fields();
-            tracing::warn!(app, endpoint, request, path, "file refused: {limit}");
+            tracing::warn!(name: "denied_file", app, endpoint, request, path, "file refused: {limit}");
         });
+    }
+
+    /// Says which file of a datasite was granted, for who looks at what apps do.
+    pub(super) fn log_granted(&self, path: &GuestPath, want: Want) {
+        let log = &self.0.log;
+        if path.mount() != Mount::Datasites || !log.is_first_grant(path, want) {
+            return;
+        }
+        let (app, _, request) = log.label.fields();
+        let access = want.as_str();
+        tracing::debug!(
+            name: "touched_file", target: "syft_runtime::touched", app, request, access,
+            path = path.shown(), "file opened"
+        );
     }
 
     fn log_refusal(&self, refusal: &Refusal<'_>) {
         let Refusal { path, want, denied } = refusal;
         let hint = hint(path, *want, denied, self.0.log.label.advice);
-        let access = match want {
-            Want::See => "see",
-            Want::Read => "read",
-            Want::Write | Want::MakeFolder => "write",
-        };
+        let access = want.as_str();
         self.0.log.write(path, Some(*want), |label, path| {
             let (app, endpoint, request) = label.fields();
             match denied {
                 // Nothing is wrong with the app: its callers ask for what they may not.
                 Denied::SenderMayNot(_) => tracing::info!(
-                    app,
-                    endpoint,
-                    request,
-                    access,
-                    path,
-                    hint,
+                    name: "denied_file", app, endpoint, request, access, path, hint,
                     "file access denied"
                 ),
                 _ => tracing::warn!(
-                    app,
-                    endpoint,
-                    request,
-                    access,
-                    path,
-                    hint,
+                    name: "denied_file", app, endpoint, request, access, path, hint,
                     "file access denied"
                 ),
             }

@@ -48,6 +48,8 @@ pub(super) struct Budget {
 pub(super) struct RequestLog {
     label: CallLabel,
     logged: Mutex<HashSet<String>>,
+    /// Apart from these, so that what is allowed hides nothing that is not.
+    granted: Mutex<HashSet<String>>,
 }
 
 impl RequestLog {
@@ -55,13 +57,19 @@ impl RequestLog {
         Self {
             label: label.clone(),
             logged: Mutex::default(),
+            granted: Mutex::default(),
         }
     }
 
     fn is_new(&self, what: String) -> bool {
-        let mut logged = self.logged.lock().expect("no holder of this lock panics");
-        logged.len() < MAX_LOGGED && logged.insert(what)
+        is_first(&self.logged, what)
     }
+}
+
+/// Adds to what was logged, and tells whether it is to be.
+fn is_first(logged: &Mutex<HashSet<String>>, what: String) -> bool {
+    let mut logged = logged.lock().expect("no holder of this lock panics");
+    logged.len() < MAX_LOGGED && logged.insert(what)
 }
 
 impl Budget {
@@ -116,9 +124,12 @@ impl HttpGuard {
         method: HttpMethod,
     ) -> Result<AllowedOrigin, HttpDenied> {
         let decided = self.0.policy.decide(origin.clone(), method);
-        if let Err(denied) = &decided {
-            let hint = hint(origin, method, *denied, self.0.log.label.advice);
-            self.log_refused(origin, method, &hint);
+        match &decided {
+            Ok(_) => self.log_granted(origin, method),
+            Err(denied) => {
+                let hint = hint(origin, method, *denied, self.0.log.label.advice);
+                self.log_refused(origin, method, &hint);
+            }
         }
         decided
     }
@@ -157,18 +168,25 @@ impl HttpGuard {
         wanted.map_or(most, |wanted| wanted.min(most))
     }
 
+    /// Says to where a request was allowed, for who looks at what apps do.
+    fn log_granted(&self, origin: &HttpOrigin, method: HttpMethod) {
+        if is_first(&self.0.log.granted, format!("{method} {origin}")) {
+            let (app, _, request) = self.0.log.label.fields();
+            let (origin, method) = (origin.to_string(), method.as_str());
+            tracing::debug!(
+                name: "touched_host", target: "syft_runtime::touched", app, request, method,
+                origin, "HTTP request allowed"
+            );
+        }
+    }
+
     /// Says in the log that a request is not sent, and what would allow it.
     pub(super) fn log_refused(&self, origin: &HttpOrigin, method: HttpMethod, hint: &str) {
         if self.0.log.is_new(format!("{method} {origin} {hint}")) {
             let (app, endpoint, request) = self.0.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
             tracing::warn!(
-                app,
-                endpoint,
-                request,
-                method,
-                origin,
-                hint,
+                name: "denied_host", app, endpoint, request, method, origin, hint,
                 "HTTP request refused"
             );
         }
@@ -178,7 +196,9 @@ impl HttpGuard {
     pub(super) fn log_unfit(&self, why: &str) {
         if self.0.log.is_new(why.to_owned()) {
             let (app, endpoint, request) = self.0.log.label.fields();
-            tracing::warn!(app, endpoint, request, "HTTP request refused: {why}");
+            tracing::warn!(
+                name: "denied_host", app, endpoint, request, "HTTP request refused: {why}"
+            );
         }
     }
 
