@@ -16,6 +16,11 @@ pub(crate) fn is_source(path: &Path) -> bool {
     path.is_dir() || python_app::find(path).is_some()
 }
 
+/// Returns whether a path holds a Python program.
+pub(crate) fn is_program(path: &Path) -> bool {
+    python_app::find(path).is_some()
+}
+
 /// Makes the Python program at a path ready to be served without building it, if there is one. A
 /// start of it may use so much memory, or else as much as it asks for.
 ///

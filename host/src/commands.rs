@@ -8,6 +8,7 @@ mod call;
 mod clean;
 mod consent;
 mod demo;
+mod describe;
 mod files;
 mod in_words;
 mod inspect;
@@ -30,6 +31,7 @@ mod serve_args;
 mod sign;
 mod signature_check;
 mod status;
+mod target;
 mod trust;
 mod update;
 mod verify;
@@ -150,6 +152,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
+    Describe(describe::DescribeArgs),
     Clean(clean::CleanArgs),
     Wheels(wheels::WheelsArgs),
     Demo(demo::DemoArgs),
@@ -221,7 +224,7 @@ impl Cli {
                 Command::Status(args) => status::status(ui, &overrides, &args).await,
                 Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
-                Command::Build(args) => build::build(ui, &overrides, &args),
+                Command::Build(args) => build::build(ui, &overrides, &args).await,
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
                 Command::Sign(args) => sign::sign(ui, &args),
@@ -230,6 +233,7 @@ impl Cli {
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
+                Command::Describe(args) => describe::describe(ui, &overrides, &args).await,
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,

@@ -1,5 +1,6 @@
 //! Builds a guest crate into a component.
 
+mod handlers;
 mod metadata;
 
 use std::fs;
@@ -46,6 +47,7 @@ pub(crate) fn build_app(
     let Built { package, wasm } = build_with(ui, folder, &metadata)?;
     let describe = |error| CommandError::new(format!("{}: {error}", wasm.display()));
     let component = fs::read(&wasm).map_err(describe)?;
+    handlers::tell_forgotten(ui, &component, metadata.library())?;
     let component = section::embed(&component, &manifest.to_section())?;
     Ok(BuiltApp {
         component,

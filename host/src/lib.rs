@@ -1,7 +1,7 @@
 //! Runs SyftBox apps one does not trust.
 //!
 //! - `commands` (one file each), `config` (the only reader of the environment), `ui` (prints for
-//!   people), `error`
+//!   people), `error`, `typos`
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
 //!   `rust_toolchain`: the programs that compile
@@ -36,5 +36,6 @@ pub mod python_app;
 mod rust_toolchain;
 pub mod supervisor;
 pub mod traces;
+mod typos;
 pub mod ui;
 pub mod waiting;
