@@ -1,6 +1,8 @@
 //! Builds an app from its sources, whatever language they are in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use syft_manifest::Limits;
 
 use crate::agreement::Agreement;
 use crate::built_app::BuiltApp;
@@ -9,11 +11,55 @@ use crate::error::CommandError;
 use crate::ui::Ui;
 use crate::{guest_crate, python_app};
 
-pub(crate) use python_app::{ApartApp, ProgramFiles, ProgramInputs};
+pub(crate) use python_app::{ApartApp, ProgramFiles, ProgramInputs, TestResult, TestedProgram};
 
 /// Returns whether a path holds sources and not a component.
 pub(crate) fn is_source(path: &Path) -> bool {
     path.is_dir() || python_app::find(path).is_some()
+}
+
+/// Returns the Python program at a path with its tests, if there is a program.
+///
+/// # Errors
+/// It does not start, or there are no tests.
+pub(crate) async fn tested_program(
+    ui: Ui,
+    overrides: &Overrides,
+    config: &Config,
+    path: &Path,
+    inputs: ProgramInputs<'_>,
+    limits: impl FnOnce(Limits) -> Limits,
+) -> Result<Option<TestedProgram>, CommandError> {
+    let Some(program) = python_app::find(path) else {
+        return Ok(None);
+    };
+    let tested = TestedProgram::of(ui, overrides, config, program, inputs, limits);
+    tested.await.map(Some)
+}
+
+/// Runs the tests of the guest crate in a folder by cargo, and returns what they say and whether
+/// they pass.
+///
+/// # Errors
+/// There is no crate, the user does not agree to the build, or it does not build.
+pub(crate) fn test_crate(
+    ui: Ui,
+    overrides: &Overrides,
+    folder: &Path,
+    filter: Option<&str>,
+    allow_native: bool,
+) -> Result<(Vec<u8>, bool), CommandError> {
+    let agreements = Config::find_agreements(overrides)?;
+    let agreement = Agreement {
+        is_given: allow_native,
+        agreements: &agreements,
+    };
+    guest_crate::test(ui, folder, filter, &agreement)
+}
+
+/// Returns the folder of the Python program at a path, if there is one.
+pub(crate) fn program_folder(path: &Path) -> Option<PathBuf> {
+    python_app::find(path).map(|program| program.folder().to_owned())
 }
 
 /// Makes the Python program at a path ready to be served without building it, if there is one. A
@@ -32,7 +78,7 @@ pub(crate) async fn make_ready(
     let Some(program) = python_app::find(path) else {
         return Ok(None);
     };
-    let ready = python_app::make_ready(ui, overrides, config, &program, inputs, memory_bytes);
+    let ready = python_app::make_ready(ui, overrides, config, &program, inputs, memory_bytes, &[]);
     ready.await.map(Some)
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct BuiltApp {
     pub(crate) package: String,
     /// Where the builder left the component, without the manifest.
     pub(crate) wasm: PathBuf,
+    /// The folders of the crates on this machine that it was built of.
+    pub(crate) crates: Vec<PathBuf>,
 }
 
 /// Reads the manifest in a folder, if there is one, and prints its diagnostics.

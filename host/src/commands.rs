@@ -14,6 +14,7 @@ mod install;
 mod keygen;
 mod keys;
 mod list;
+mod new;
 mod parked;
 mod passphrase;
 mod publish;
@@ -27,6 +28,7 @@ mod serve;
 mod serve_args;
 mod sign;
 mod signature_check;
+mod test;
 mod trust;
 mod update;
 mod verify;
@@ -122,6 +124,7 @@ impl From<LogFormatArg> for LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::NewArgs),
     Run(run::RunArgs),
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
@@ -134,6 +137,7 @@ enum Command {
     Parked(parked::ParkedArgs),
     Resume(resume::ResumeArgs),
     Secret(secret::SecretArgs),
+    Test(test::TestArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Keygen(keygen::KeygenArgs),
@@ -156,6 +160,8 @@ pub enum Exit {
     Success,
     /// 1: an app answered with an error.
     HandlerError,
+    /// 1: a test failed.
+    TestFailed,
     /// 2: it could not be done.
     Failure,
     /// 3: no answer came in time.
@@ -166,7 +172,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::HandlerError => 1,
+            Exit::HandlerError | Exit::TestFailed => 1,
             Exit::Failure => 2,
             Exit::Timeout => 3,
         })
@@ -197,6 +203,7 @@ impl Cli {
             .build()?;
         let exit = runtime.block_on(async {
             match self.command {
+                Command::New(args) => new::new(ui, &args),
                 Command::Run(args) => run::run(ui, &overrides, args).await,
                 Command::Serve(args) => serve::serve(ui, &overrides, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
@@ -210,6 +217,7 @@ impl Cli {
                 Command::Resume(args) => resume::resume(ui, &overrides, &args),
                 Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
+                Command::Test(args) => test::test(ui, &overrides, &args).await,
                 Command::Build(args) => build::build(ui, &overrides, &args),
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),

@@ -57,7 +57,16 @@ const LAYERED: &[Layered] = &[
     Layered {
         src: "host/src",
         layers: &[
-            &["asking", "error", "installed", "layout", "logging"],
+            &[
+                "asking",
+                "error",
+                "installed",
+                "layout",
+                "logging",
+                "scaffold",
+                "server_task",
+                "source_watch",
+            ],
             &["ui"],
             &["agreement", "approval", "config"],
             &["built_app", "rust_toolchain"],

@@ -12,7 +12,7 @@ use syft_runtime::memory::{LEAST_TOTAL, Memory};
 use syft_runtime::state::StoreOptions;
 use syft_server::server::ServeOptions;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct SharedServeArgs {
     /// Show callers what went wrong inside a handler
     #[arg(long)]

@@ -1,0 +1,277 @@
+//! `run --watch`: a new build of an app takes the place of the one that is served.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+use syft_manifest::clock::now;
+use syft_manifest::sanitize::plain;
+use tokio::runtime::Handle;
+use tokio::task;
+
+use super::{RunnableBuild, Runner};
+use crate::app_builder;
+use crate::commands::Exit;
+use crate::error::CommandError;
+use crate::prepared_app::PreparedApp;
+use crate::server_task::ServerTask;
+use crate::source_watch::{SourceWatch, Sources};
+use syft_runtime::sandbox::Compiling;
+use syft_server::shutdown::Shutdown;
+
+/// As many changed files are named.
+const MAX_NAMED: usize = 3;
+
+/// The characters of a digest by which a build is known on a terminal.
+const SHORT_DIGEST: usize = 8;
+
+/// A build that is served.
+struct Serving {
+    build: Arc<RunnableBuild>,
+    task: ServerTask,
+    /// Its endpoints and what it watches, as they were shown.
+    lines: Vec<String>,
+}
+
+/// Serves each build in the place of the one before, until it has to stop.
+pub(super) async fn run(runner: Runner) -> Result<Exit, CommandError> {
+    let runner = Arc::new(runner);
+    let (stop, mut shutdown) = Shutdown::new();
+    stop.on_signals()?;
+    let watch = SourceWatch::new(sources(&runner)?, host_folders(&runner))?;
+    let mut serving: Option<Serving> = None;
+    let mut changed = Vec::new();
+    loop {
+        watch.follow()?;
+        let before = serving.as_ref().map(|serving| Arc::clone(&serving.build));
+        let built = tokio::select! {
+            built = build(&runner, before) => built,
+            () = shutdown.requested() => break,
+        };
+        watch.forget_lock_files();
+        match built {
+            Ok(build) => {
+                watch.add_crates(&build.crates);
+                watch.follow()?;
+                let served = serve(&runner, &mut serving, build, &changed, &mut shutdown).await;
+                if let Err(error) = served {
+                    tell_failure(&runner, &error, serving.as_ref())?;
+                }
+            }
+            Err(error) => tell_failure(&runner, &error, serving.as_ref())?,
+        }
+        tokio::select! {
+            paths = watch.changed() => changed = paths,
+            () = fallen(&mut serving) => {
+                return Err(CommandError::new("the server ended because of a fault of the host"));
+            }
+            () = shutdown.requested() => break,
+        }
+    }
+    if let Some(serving) = serving {
+        serving.task.end(&mut shutdown).await;
+    }
+    Ok(Exit::Success)
+}
+
+/// Builds the app anew, on a thread that may wait for others.
+async fn build(
+    runner: &Arc<Runner>,
+    before: Option<Arc<RunnableBuild>>,
+) -> Result<RunnableBuild, CommandError> {
+    let runner = Arc::clone(runner);
+    let build = move || {
+        let source = Handle::current().block_on(runner.find())?;
+        // Where it is the same as before, nothing is asked again.
+        runner.decide(source, before.as_deref())
+    };
+    task::spawn_blocking(build).await?
+}
+
+/// Serves a build in the place of the one before, which stops once the new one is ready. In
+/// between, requests wait in the tree. If the new one does not start, the one before does again.
+async fn serve(
+    runner: &Runner,
+    serving: &mut Option<Serving>,
+    build: RunnableBuild,
+    changed: &[PathBuf],
+    shutdown: &mut Shutdown,
+) -> Result<(), CommandError> {
+    if serving.as_ref().is_some_and(|serving| serving.build.is_same(&build)) {
+        tracing::debug!("what was built is what is served");
+        return Ok(());
+    }
+    let compiling = match serving {
+        Some(_) => Compiling::BesideOthers,
+        None => Compiling::Alone,
+    };
+    let mut stopped = shutdown.clone();
+    let prepared = tokio::select! {
+        prepared = runner.prepare(&build, build.component.clone(), compiling) => prepared?,
+        () = stopped.requested() => return Ok(()),
+    };
+    let before = match serving.take() {
+        Some(Serving { build, task, lines }) => {
+            task.end(shutdown).await;
+            Some((build, lines))
+        }
+        None => None,
+    };
+    let lines = before.as_ref().map(|(_, lines)| &**lines);
+    match start(runner, prepared, Arc::new(build), lines, changed).await {
+        Ok(started) => {
+            *serving = Some(started);
+            Ok(())
+        }
+        Err(error) => {
+            if let Some((build, lines)) = before {
+                *serving = Some(go_back(runner, build, lines).await?);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Starts the server of a build, and tells of it: of the first one what it serves, of later ones
+/// what is new.
+async fn start(
+    runner: &Runner,
+    prepared: PreparedApp,
+    build: Arc<RunnableBuild>,
+    lines_before: Option<&[String]>,
+    changed: &[PathBuf],
+) -> Result<Serving, CommandError> {
+    let interface = prepared.interface();
+    let lines = interface.to_lines(runner.config.email.as_str(), build.name.as_str());
+    let server = prepared.start(&runner.config, &runner.options).await?;
+    let path = server.tree().path().to_owned();
+    let task = ServerTask::start(server);
+    match lines_before {
+        None => {
+            runner.announce(&build.name, &interface, &path)?;
+            let build = short(&build);
+            runner.ui.line(&format!("Build {build}. Watching its sources; Ctrl-C ends it."))?;
+        }
+        Some(before) => {
+            let named = in_words(runner, changed);
+            runner.ui.json(&json!({
+                "event": "replaced",
+                "app": build.name.as_str(),
+                "sha256": build.digest,
+                "changed": changed,
+                "endpoints": interface.endpoints,
+                "watches": interface.watches_json(),
+            }))?;
+            let (build, at) = (short(&build), time_of_day());
+            runner.ui.line(&format!("Build {build} is served since {at}: {named}"))?;
+            if before != lines {
+                for line in &lines {
+                    runner.ui.line(line)?;
+                }
+            }
+        }
+    }
+    Ok(Serving { build, task, lines })
+}
+
+/// Serves again what was served before.
+async fn go_back(
+    runner: &Runner,
+    build: Arc<RunnableBuild>,
+    lines: Vec<String>,
+) -> Result<Serving, CommandError> {
+    let component = build.component.clone();
+    let prepared = runner.prepare(&build, component, Compiling::Alone).await?;
+    let server = prepared.start(&runner.config, &runner.options).await?;
+    let task = ServerTask::start(server);
+    Ok(Serving { build, task, lines })
+}
+
+fn tell_failure(
+    runner: &Runner,
+    error: &CommandError,
+    serving: Option<&Serving>,
+) -> Result<(), CommandError> {
+    let ui = runner.ui;
+    ui.json(&json!({
+        "event": "failed",
+        "error": error.to_string(),
+        "serving": serving.map(|serving| &serving.build.digest),
+    }))?;
+    ui.error(error);
+    match serving {
+        Some(serving) => ui.status(&format!(
+            "Build {} is served still, until another one succeeds.",
+            short(&serving.build)
+        )),
+        None => ui.status("Nothing is served yet. It is built again when its sources change."),
+    }
+    Ok(())
+}
+
+/// Waits until a server has ended by itself, or for ever without one.
+async fn fallen(serving: &mut Option<Serving>) {
+    match serving {
+        Some(serving) => serving.task.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl RunnableBuild {
+    /// Tells whether another one is served in the same way.
+    fn is_same(&self, other: &Self) -> bool {
+        self.digest == other.digest && self.name == other.name && self.limits == other.limits
+    }
+}
+
+/// Returns what is watched for an app.
+fn sources(runner: &Runner) -> Result<Sources, CommandError> {
+    let (app, mut files) = (&runner.args.app, runner.args.include.clone());
+    if !app.exists() {
+        return Err(CommandError::new(format!("{}: nothing is there", app.display())));
+    }
+    if let Some(folder) = app_builder::program_folder(app) {
+        let beside = ["syft-app.toml", "requirements.txt", "pyproject.toml"];
+        files.extend(beside.map(str::to_owned));
+        return Ok(Sources::Program(folder, files));
+    }
+    Ok(if app.is_dir() {
+        Sources::Crates(vec![app.clone()])
+    } else {
+        Sources::File(app.clone())
+    })
+}
+
+/// Returns where the host itself and the app write.
+fn host_folders(runner: &Runner) -> Vec<PathBuf> {
+    let config = &runner.config;
+    let own = [&config.datasites, &config.cache, &config.apps, &config.serving];
+    own.iter().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf())).collect()
+}
+
+fn short(build: &RunnableBuild) -> String {
+    build.digest.as_str().chars().take(SHORT_DIGEST).collect()
+}
+
+/// Returns which files have changed. Their names are anybody's.
+fn in_words(runner: &Runner, changed: &[PathBuf]) -> String {
+    let here = runner.args.app.canonicalize().unwrap_or_default();
+    let folder = if here.is_dir() { Some(&*here) } else { here.parent() };
+    let name = |path: &PathBuf| {
+        let below = folder.and_then(|folder| path.strip_prefix(folder).ok());
+        plain(&below.unwrap_or(path).display().to_string())
+    };
+    let named: Vec<String> = changed.iter().take(MAX_NAMED).map(name).collect();
+    let named = named.join(", ");
+    match changed.len().saturating_sub(MAX_NAMED) {
+        0 => format!("{named} changed"),
+        more => format!("{named} and {more} more changed"),
+    }
+}
+
+/// Returns the time of day, in UTC as in the log.
+fn time_of_day() -> String {
+    let now = now().to_string();
+    let time = now.split(['T', '.', '+']).nth(1).unwrap_or_default();
+    format!("{time} UTC")
+}
