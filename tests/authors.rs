@@ -13,6 +13,8 @@ use crate::support::site::{OWNER, Site};
 fn author(site: &Site, folder: &Path, arguments: &[&str]) -> Ended {
     let mut command = syft_host(site);
     command.args(arguments).current_dir(folder);
-    command.args(["--email", OWNER, "--data-dir"]).arg(site.data_dir());
+    command
+        .args(["--email", OWNER, "--data-dir"])
+        .arg(site.data_dir());
     Ended::of(&output_of_build(&mut command))
 }

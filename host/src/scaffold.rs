@@ -55,16 +55,71 @@ const RUST: Template = &[
 /// Where an app in Rust has its copy of syft-guest.
 const COPY: &str = "vendor";
 
-const ABOUT_COPY: &str = "`vendor/` is a copy of syft-guest, which came with syft-host: commit it.\n";
+const ABOUT_COPY: &str =
+    "`vendor/` is a copy of syft-guest, which came with syft-host: commit it.\n";
 
 /// Names that no crate of an app can have: words of Rust, and what it depends on.
 const TAKEN: &[&str] = &[
-    "abstract", "alloc", "as", "async", "await", "become", "box", "break", "const", "continue",
-    "core", "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen",
-    "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv",
-    "proc_macro", "proc-macro", "pub", "ref", "return", "self", "serde", "static", "std", "struct",
-    "super", "syft-guest", "syft_guest", "test", "trait", "true", "try", "type", "typeof", "unsafe",
-    "unsized", "use", "virtual", "where", "while", "yield",
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc_macro",
+    "proc-macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "serde",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "syft-guest",
+    "syft_guest",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
 ];
 
 impl NewApp<'_> {
@@ -122,7 +177,9 @@ impl NewApp<'_> {
             ("version", env!("CARGO_PKG_VERSION")),
             ("rust_version", env!("CARGO_PKG_RUST_VERSION")),
         ] {
-            let (place, end) = place.strip_suffix('\n').map_or((place, ""), |it| (it, "\n"));
+            let (place, end) = place
+                .strip_suffix('\n')
+                .map_or((place, ""), |it| (it, "\n"));
             filled = filled.replace(&format!("{{{{{place}}}}}{end}"), value);
         }
         filled
@@ -152,7 +209,9 @@ fn find_sdk(folder: &Path) -> Result<String, CommandError> {
         return Err(wrong("this is not the crate syft-guest"));
     }
     let folder = folder.canonicalize()?;
-    let path = folder.to_str().ok_or_else(|| wrong("its path is no text"))?;
+    let path = folder
+        .to_str()
+        .ok_or_else(|| wrong("its path is no text"))?;
     Ok(path.to_owned())
 }
 
@@ -163,7 +222,8 @@ fn make_empty(folder: &Path) -> Result<(), CommandError> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let entries = fs::read_dir(folder);
-            let mut entries = entries.map_err(|_| taken(&format!("{shown} is there, and no folder")))?;
+            let mut entries =
+                entries.map_err(|_| taken(&format!("{shown} is there, and no folder")))?;
             match entries.next() {
                 None => Ok(()),
                 Some(_) => Err(taken(&format!("the folder {shown} is not empty"))),

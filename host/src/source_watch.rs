@@ -121,9 +121,9 @@ impl SourceWatch {
                 Err(error) if is_gone(&error) => {}
                 Err(error) => {
                     let error = CommandError::from(error);
-                    return Err(error.about(format!("watch {}", folder.display())).hint(
-                        "if the system watches no more: raise fs.inotify.max_user_watches",
-                    ));
+                    return Err(error
+                        .about(format!("watch {}", folder.display()))
+                        .hint("if the system watches no more: raise fs.inotify.max_user_watches"));
                 }
             }
         }
@@ -144,7 +144,10 @@ impl SourceWatch {
     /// Waits until nothing changes any more.
     async fn until_quiet(&self) {
         let more = async {
-            while time::timeout(QUIET, self.noted.changed.notified()).await.is_ok() {}
+            while time::timeout(QUIET, self.noted.changed.notified())
+                .await
+                .is_ok()
+            {}
         };
         // What comes after that is another change.
         time::timeout(LONGEST, more).await.ok();
@@ -165,7 +168,9 @@ impl SourceWatch {
     fn take(&self) -> Vec<PathBuf> {
         // Some came since.
         self.has_change();
-        std::mem::take(&mut *lock(&self.noted.paths)).into_iter().collect()
+        std::mem::take(&mut *lock(&self.noted.paths))
+            .into_iter()
+            .collect()
     }
 
     fn is_excluded(&self, path: &Path) -> bool {
@@ -337,11 +342,22 @@ mod tests {
     fn what_tools_leave_is_no_source() {
         let folder = tempfile::tempdir().expect("a folder");
         let folder = folder.path();
-        for file in ["Cargo.toml", "built/CACHEDIR.TAG", "env/pyvenv.cfg", "target/x"] {
+        for file in [
+            "Cargo.toml",
+            "built/CACHEDIR.TAG",
+            "env/pyvenv.cfg",
+            "target/x",
+        ] {
             touch(folder, file);
         }
         let sources = Sources::Crates(vec![folder.to_owned()]);
-        for file in ["src/lib.rs", "Cargo.toml", ".cargo/config.toml", "syft-app.toml", "a/target"] {
+        for file in [
+            "src/lib.rs",
+            "Cargo.toml",
+            ".cargo/config.toml",
+            "syft-app.toml",
+            "a/target",
+        ] {
             assert!(sources.have(&folder.join(file)), "{file}");
         }
         for file in [
@@ -365,7 +381,13 @@ mod tests {
         let folder = PathBuf::from("/nowhere");
         let files = ["syft-app.toml", "data.json"].map(str::to_owned).to_vec();
         let sources = Sources::Program(folder.clone(), files);
-        for file in ["app.py", "other.py", "syft-app.toml", "data.json", "words/end.txt"] {
+        for file in [
+            "app.py",
+            "other.py",
+            "syft-app.toml",
+            "data.json",
+            "words/end.txt",
+        ] {
             assert!(sources.have(&folder.join(file)), "{file}");
         }
         for file in ["notes.txt", "more.json", ".app.py", "__pycache__/app.pyc"] {
@@ -385,7 +407,10 @@ mod tests {
         touch(&path, "src/lib.rs");
         let changed = watch.changed().await;
         assert!(changed.contains(&path.join("src")), "{changed:?}");
-        assert!(!changed.iter().any(|path| path.ends_with("data")), "{changed:?}");
+        assert!(
+            !changed.iter().any(|path| path.ends_with("data")),
+            "{changed:?}"
+        );
         watch.follow().expect("it watches");
         fs::write(path.join("src/lib.rs"), "x").expect("a file");
         let changed = watch.changed().await;

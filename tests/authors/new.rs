@@ -45,7 +45,10 @@ fn workshop(name: &str) -> PathBuf {
 fn check_answers(host: &Host) {
     assert_eq!(host.ready["app"], "greeter");
     for _ in 0..2 {
-        assert_eq!(call(&host.rpc, "hello", r#"{"name":"Ada"}"#).text(), "Hello, Ada!");
+        assert_eq!(
+            call(&host.rpc, "hello", r#"{"name":"Ada"}"#).text(),
+            "Hello, Ada!"
+        );
     }
     let told = call(&host.rpc, "greeted", r#"{"name":"Ada"}"#).text();
     assert_eq!(told, r#"{"name":"Ada","times":2}"#);
@@ -95,7 +98,11 @@ fn a_new_app_in_rust_builds_and_passes_its_tests() {
     fs::write(&source, text.replace("Hello, {name}", "Bye, {name}")).unwrap();
     let failed = author(&site, &app, &["test", ALLOWED]);
     assert_eq!(failed.code, Some(1), "{}{}", failed.stdout, failed.stderr);
-    assert!(failed.stdout.contains("test result: FAILED."), "{}", failed.stdout);
+    assert!(
+        failed.stdout.contains("test result: FAILED."),
+        "{}",
+        failed.stdout
+    );
     fs::write(&source, "this is no Rust").unwrap();
     let refused = author(&site, &app, &["test", ALLOWED]).refused();
     assert!(refused.contains("does not build"), "{refused}");
@@ -104,7 +111,11 @@ fn a_new_app_in_rust_builds_and_passes_its_tests() {
 #[test]
 fn manifests_of_new_apps_are_valid() {
     let site = Site::new();
-    for (name, option) in [("one", "--python"), ("test", "--rust"), ("llm/Two.5", "--rust")] {
+    for (name, option) in [
+        ("one", "--python"),
+        ("test", "--rust"),
+        ("llm/Two.5", "--rust"),
+    ] {
         new(site.path(), &[name, option]).succeeded();
         let folder = site.path().join(name.rsplit('/').next().unwrap());
         let text = fs::read_to_string(folder.join("syft-app.toml")).unwrap();
@@ -129,7 +140,10 @@ fn nothing_is_overwritten() {
     fs::create_dir(file.parent().unwrap()).unwrap();
     fs::write(&file, "mine").unwrap();
     let said = new(site.path(), &["greeter"]).refused();
-    assert!(said.contains("error: the folder greeter is not empty"), "{said}");
+    assert!(
+        said.contains("error: the folder greeter is not empty"),
+        "{said}"
+    );
     fs::remove_file(&file).unwrap();
     new(site.path(), &["greeter"]).succeeded();
     fs::write(site.path().join("taken"), "").unwrap();
@@ -145,8 +159,15 @@ fn names_that_no_app_can_have_are_refused() {
         assert!(said.contains("hint: "), "{said}");
     }
     let said = new(site.path(), &["x", "--rust", "--sdk", "."]).refused();
-    assert!(said.contains("give the folder guest-sdk of a clone"), "{said}");
-    assert_eq!(fs::read_dir(site.path()).unwrap().count(), 1, "the data alone");
+    assert!(
+        said.contains("give the folder guest-sdk of a clone"),
+        "{said}"
+    );
+    assert_eq!(
+        fs::read_dir(site.path()).unwrap().count(),
+        1,
+        "the data alone"
+    );
 }
 
 #[test]
@@ -160,15 +181,26 @@ fn an_app_may_use_a_clone_in_place_of_a_copy() {
     let cargo = fs::read_to_string(app.join("Cargo.toml")).unwrap();
     let line = format!("syft-guest = {{ path = {sdk:?} }}");
     assert!(cargo.contains(&line), "{cargo}");
-    assert!(!fs::read_to_string(app.join("README.md")).unwrap().contains("vendor"));
+    assert!(
+        !fs::read_to_string(app.join("README.md"))
+            .unwrap()
+            .contains("vendor")
+    );
 }
 
 fn sources(folder: &Path) -> BTreeMap<String, String> {
-    let files = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap);
+    let files = walkdir::WalkDir::new(folder)
+        .into_iter()
+        .map(Result::unwrap);
     let files = files.filter(|entry| entry.file_type().is_file());
     files
         .map(|entry| {
-            let below = entry.path().strip_prefix(folder).unwrap().display().to_string();
+            let below = entry
+                .path()
+                .strip_prefix(folder)
+                .unwrap()
+                .display()
+                .to_string();
             (below, fs::read_to_string(entry.path()).unwrap())
         })
         .collect()
@@ -179,7 +211,10 @@ fn needs(manifest: &str, workspace: Option<&toml::Table>) -> toml::Table {
     let manifest: toml::Table = manifest.parse().unwrap();
     let mut needs = manifest["dependencies"].as_table().unwrap().clone();
     for (name, need) in &mut needs {
-        let Some(own) = need.as_table().filter(|need| need.contains_key("workspace")) else {
+        let Some(own) = need
+            .as_table()
+            .filter(|need| need.contains_key("workspace"))
+        else {
             continue;
         };
         let mut own = own.clone();
@@ -209,7 +244,11 @@ fn the_copy_of_the_sdk_is_the_sdk() {
     ] {
         let (copy, ours) = (vendor.join(copy), repository().join(ours));
         // A file that is missing has no link in host/templates/sdk, or no line in its list.
-        assert!(sources(&copy.join("src")) == sources(&ours.join("src")), "{}", copy.display());
+        assert!(
+            sources(&copy.join("src")) == sources(&ours.join("src")),
+            "{}",
+            copy.display()
+        );
         let [copied, own] = [&copy, &ours].map(|folder| read(folder.join("Cargo.toml")));
         assert_eq!(needs(&copied, None), needs(&own, Some(known)));
     }

@@ -22,22 +22,48 @@ fn run(site: &Site, folder: &Path, options: &[&str]) -> Ended {
 
 /// Returns what is told of each test, by its name, and of all of them.
 fn events(ended: &Ended) -> (BTreeMap<String, Value>, Value) {
-    let events = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+    let events = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
     let mut events: Vec<Value> = events.collect();
-    let all = events.pop().unwrap_or_else(|| panic!("nothing was told: {}", ended.stderr));
+    let all = events
+        .pop()
+        .unwrap_or_else(|| panic!("nothing was told: {}", ended.stderr));
     let name = |event: &Value| event["name"].as_str().unwrap().to_owned();
-    (events.into_iter().map(|event| (name(&event), event)).collect(), all)
+    (
+        events
+            .into_iter()
+            .map(|event| (name(&event), event))
+            .collect(),
+        all,
+    )
 }
 
 /// What the test whose name begins so is to fail with.
 const FAILURES: [(&str, &str); 8] = [
-    ("comparing", "left == right does not hold\n  left:  'Hello, Bob!'\n  right: 'Hello, Ada!'"),
-    ("in_a_handler", "left == right does not hold\n  left:  500\n  right: 200"),
-    ("to_find_an_endpoint", "LookupError: the app has no endpoint /gret: there are /greet, /count"),
+    (
+        "comparing",
+        "left == right does not hold\n  left:  'Hello, Bob!'\n  right: 'Hello, Ada!'",
+    ),
+    (
+        "in_a_handler",
+        "left == right does not hold\n  left:  500\n  right: 200",
+    ),
+    (
+        "to_find_an_endpoint",
+        "LookupError: the app has no endpoint /gret: there are /greet, /count",
+    ),
     ("for_ever", "the call did not end within 3s"),
     ("by_leaving", "exited"),
-    ("with_a_path_that_leads_out", "a path begins with a datasite"),
-    ("broken_test.py", "ModuleNotFoundError: No module named 'no_such_module'"),
+    (
+        "with_a_path_that_leads_out",
+        "a path begins with a datasite",
+    ),
+    (
+        "broken_test.py",
+        "ModuleNotFoundError: No module named 'no_such_module'",
+    ),
     ("test_fixtures.py", "there are no fixtures"),
 ];
 
@@ -55,7 +81,9 @@ fn tests_pass_and_fail_as_they_should() {
         match failure {
             None => assert_eq!(test["ok"], true, "{test:#}"),
             Some((_, words)) => {
-                let told = test["failure"].as_str().unwrap_or_else(|| panic!("{name} passed"));
+                let told = test["failure"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{name} passed"));
                 assert!(told.contains(words), "{name}: {told}");
             }
         }
@@ -65,13 +93,27 @@ fn tests_pass_and_fail_as_they_should() {
     let comparing = &tests["test_app.py::test_fails_comparing"];
     let place = "File \"test_app.py\", line 85, in test_fails_comparing";
     let told = comparing["failure"].as_str().unwrap();
-    assert!(told.contains(place) && told.contains("assert App().call"), "{told}");
+    assert!(
+        told.contains(place) && told.contains("assert App().call"),
+        "{told}"
+    );
     let printed = comparing["output"].as_str().unwrap();
-    assert!(printed.contains("greeting Bob") && printed.contains("about to fail"), "{printed}");
-    let printed = tests["test_app.py::test_fails_in_a_handler"]["output"].as_str().unwrap();
+    assert!(
+        printed.contains("greeting Bob") && printed.contains("about to fail"),
+        "{printed}"
+    );
+    let printed = tests["test_app.py::test_fails_in_a_handler"]["output"]
+        .as_str()
+        .unwrap();
     let handler = "in score\n    return {\"score\": int(path.read_text())}";
-    assert!(printed.contains("score failed with FileNotFoundError") && printed.contains(handler), "{printed}");
-    assert!(!site.datasites().join(crate::support::site::OWNER).exists(), "the owner's own is untouched");
+    assert!(
+        printed.contains("score failed with FileNotFoundError") && printed.contains(handler),
+        "{printed}"
+    );
+    assert!(
+        !site.datasites().join(crate::support::site::OWNER).exists(),
+        "the owner's own is untouched"
+    );
 }
 
 #[test]
@@ -81,13 +123,23 @@ fn some_tests_are_chosen_by_their_names() {
     }
     let site = Site::new();
     let ended = run(&site, &tested(), &["-k", "state_"]).succeeded();
-    assert!(ended.stdout.contains("ok     test_app.py::test_state_begins_empty"), "{}", ended.stdout);
+    assert!(
+        ended
+            .stdout
+            .contains("ok     test_app.py::test_state_begins_empty"),
+        "{}",
+        ended.stdout
+    );
     assert!(ended.stdout.contains("2 passed in "), "{}", ended.stdout);
     let said = run(&site, &tested(), &["-k", "nothing_of_this_name"]).refused();
     assert!(said.contains("there are no such tests"), "{said}");
     let failed = run(&site, &tested(), &["-k", "comparing"]);
     assert_eq!(failed.code, Some(1));
-    for line in ["FAILED test_app.py::test_fails_comparing", "    | greeting Bob", "0 passed, 1 failed in "] {
+    for line in [
+        "FAILED test_app.py::test_fails_comparing",
+        "    | greeting Bob",
+        "0 passed, 1 failed in ",
+    ] {
         assert!(failed.stdout.contains(line), "{}", failed.stdout);
     }
 }

@@ -14,7 +14,9 @@ use crate::support::site::{OWNER, Site};
 
 fn watch(site: &Site, app: &Path, options: &[&str]) -> Serving {
     let mut command = syft_host(site);
-    command.args(["--json", "--log-format", "json", "run", "--watch"]).arg(app);
+    command
+        .args(["--json", "--log-format", "json", "run", "--watch"])
+        .arg(app);
     command.args(options).args(["--email", OWNER, "--data-dir"]);
     command.arg(site.data_dir());
     Serving::spawn(site, command)
@@ -28,7 +30,9 @@ fn ready(serving: &Serving) -> PathBuf {
 /// Waits for an event for the `nth` time.
 fn wait_for_nth(serving: &Serving, nth: usize, event: &str) -> Value {
     let is_it = |told: &&Value| told["event"] == event;
-    crate::support::wait_for(event, || serving.events().iter().filter(is_it).nth(nth - 1).cloned())
+    crate::support::wait_for(event, || {
+        serving.events().iter().filter(is_it).nth(nth - 1).cloned()
+    })
 }
 
 /// Puts a file into the place of another one, as builders do.
@@ -54,7 +58,10 @@ fn a_component_that_is_replaced_is_served_and_no_request_is_lost() {
     for (nth, greeting) in ["Howdy", "Salut", "Tjena"].into_iter().enumerate() {
         let n_before = sent.len();
         sent.extend((0..5).map(|_| send(&rpc, "hello", None)));
-        put(&app, &changed(&hello_wasm, "Hello, ", &format!("{greeting}, ")));
+        put(
+            &app,
+            &changed(&hello_wasm, "Hello, ", &format!("{greeting}, ")),
+        );
         // Until the new one answers.
         let is_new = |sent: &Sent| sent.answer().text() == format!("{greeting}, World!");
         crate::support::wait_for("the new greeting", || {
@@ -63,7 +70,13 @@ fn a_component_that_is_replaced_is_served_and_no_request_is_lost() {
         });
         let replaced = wait_for_nth(&serving, nth + 1, "replaced");
         assert_eq!(replaced["app"], "app");
-        assert!(replaced["changed"][0].as_str().unwrap().ends_with("/app.wasm"), "{replaced}");
+        assert!(
+            replaced["changed"][0]
+                .as_str()
+                .unwrap()
+                .ends_with("/app.wasm"),
+            "{replaced}"
+        );
         assert!(sent.len() > n_before);
     }
     for sent in &sent {
@@ -85,7 +98,13 @@ fn a_build_that_fails_leaves_the_one_before_at_work() {
     let rpc = ready(&serving);
     put(&app, b"\0asm\x01\0\0\0");
     let failed = wait_for_nth(&serving, 2, "failed");
-    assert!(failed["error"].as_str().unwrap().contains("core WebAssembly module"), "{failed}");
+    assert!(
+        failed["error"]
+            .as_str()
+            .unwrap()
+            .contains("core WebAssembly module"),
+        "{failed}"
+    );
     assert!(failed["serving"].is_string(), "{failed}");
     assert_eq!(hello(&rpc), "Hello, Ada!");
     // What is served already does not start anew.
@@ -123,14 +142,20 @@ fn a_program_is_served_anew_with_all_that_belongs_to_it() {
     write("words/end.txt", "?");
     let replaced = wait_for_nth(&serving, 2, "replaced");
     let changed = replaced["changed"].to_string();
-    assert!(changed.contains("words/end.txt") && !changed.contains("notes"), "{changed}");
+    assert!(
+        changed.contains("words/end.txt") && !changed.contains("notes"),
+        "{changed}"
+    );
     assert_eq!(hello(&rpc), "Howdy, Ada?");
     write("app.py", "import more\n1/0");
     let failed = wait_for_nth(&serving, 1, "failed");
     assert_ne!(failed["serving"], Value::Null);
     assert_eq!(hello(&rpc), "Howdy, Ada?");
     // A module that was not there, and an endpoint more.
-    write("app.py", &format!("import more\n{program}box.on_request('/more')(more.more)\n"));
+    write(
+        "app.py",
+        &format!("import more\n{program}box.on_request('/more')(more.more)\n"),
+    );
     wait_for_nth(&serving, 2, "failed");
     write("more.py", "def more() -> str:\n    return 'more'\n");
     let replaced = wait_for_nth(&serving, 3, "replaced");
@@ -165,11 +190,17 @@ fn a_crate_is_built_again() {
     assert_eq!(hello(&rpc), "Hello, Ada!");
     fs::write(&lib, "no Rust at all").unwrap();
     let failed = wait_for_nth(&serving, 1, "failed");
-    assert!(failed["error"].as_str().unwrap().contains("does not build"), "{failed}");
+    assert!(
+        failed["error"].as_str().unwrap().contains("does not build"),
+        "{failed}"
+    );
     assert_eq!(hello(&rpc), "Hello, Ada!");
     fs::write(&lib, source.replace("Hello", "Howdy")).unwrap();
     let replaced = wait_for_nth(&serving, 1, "replaced");
-    assert!(replaced["changed"].to_string().contains("src/lib.rs"), "{replaced}");
+    assert!(
+        replaced["changed"].to_string().contains("src/lib.rs"),
+        "{replaced}"
+    );
     assert_eq!(hello(&rpc), "Howdy, Ada!");
     serving.stop();
 }

@@ -240,7 +240,14 @@ impl Runner {
             None => {
                 let digest = source.digest.to_string();
                 let approvals = Approvals::new(&config.approvals);
-                approve(ui, name.as_str(), manifest, &digest, &args.flags(), &approvals)?
+                approve(
+                    ui,
+                    name.as_str(),
+                    manifest,
+                    &digest,
+                    &args.flags(),
+                    &approvals,
+                )?
             }
         };
         let limits = args.limits(ui, manifest, approved.is_all);

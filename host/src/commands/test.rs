@@ -30,7 +30,12 @@ pub(super) struct TestArgs {
     path: PathBuf,
 
     /// Run only tests whose names contain this
-    #[arg(short = 'k', long = "filter", value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(
+        short = 'k',
+        long = "filter",
+        value_name = "TEXT",
+        allow_hyphen_values = true
+    )]
     filter: Option<String>,
 
     /// Time that a test of a Python program may take [default: that of a call]
@@ -98,7 +103,10 @@ async fn test_program(
         0 => String::new(),
         n_failed => format!(", {n_failed} failed"),
     };
-    ui.line(&format!("{n_passed} passed{failed} in {:.1} s", took.as_secs_f64()))?;
+    ui.line(&format!(
+        "{n_passed} passed{failed} in {:.1} s",
+        took.as_secs_f64()
+    ))?;
     Ok(exit(n_failed == 0))
 }
 
@@ -151,7 +159,11 @@ fn test_crate(ui: Ui, overrides: &Overrides, args: &TestArgs) -> Result<Exit, Co
 }
 
 fn exit(passes: bool) -> Exit {
-    if passes { Exit::Success } else { Exit::TestFailed }
+    if passes {
+        Exit::Success
+    } else {
+        Exit::TestFailed
+    }
 }
 
 /// Returns milliseconds with one decimal.

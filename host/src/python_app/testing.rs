@@ -137,10 +137,13 @@ impl TestedProgram {
             Err(failure) => return Ok(TestReport::failed(failure.to_string())),
         };
         let meter = self.sandboxed.admit(Admission::Full).await;
-        let tried = self.sandboxed.try_out(&self.identity, &meter, &access, Some(&test.name));
+        let tried = self
+            .sandboxed
+            .try_out(&self.identity, &meter, &access, Some(&test.name));
         Ok(match tried.await {
-            Ok(said) => serde_json::from_slice(&said)
-                .unwrap_or_else(|error| TestReport::failed(format!("it ended without a report: {error}"))),
+            Ok(said) => serde_json::from_slice(&said).unwrap_or_else(|error| {
+                TestReport::failed(format!("it ended without a report: {error}"))
+            }),
             Err(outcome) => {
                 let detail = outcome.detail().unwrap_or_default();
                 TestReport::failed(format!("{detail}\nhint: --log info shows what it printed"))

@@ -1,6 +1,6 @@
 //! `run --watch`: a new build of an app takes the place of the one that is served.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -97,7 +97,10 @@ async fn serve(
     changed: &[PathBuf],
     shutdown: &mut Shutdown,
 ) -> Result<(), CommandError> {
-    if serving.as_ref().is_some_and(|serving| serving.build.is_same(&build)) {
+    if serving
+        .as_ref()
+        .is_some_and(|serving| serving.build.is_same(&build))
+    {
         tracing::debug!("what was built is what is served");
         return Ok(());
     }
@@ -150,7 +153,9 @@ async fn start(
         None => {
             runner.announce(&build.name, &interface, &path)?;
             let build = short(&build);
-            runner.ui.line(&format!("Build {build}. Watching its sources; Ctrl-C ends it."))?;
+            runner.ui.line(&format!(
+                "Build {build}. Watching its sources; Ctrl-C ends it."
+            ))?;
         }
         Some(before) => {
             let named = in_words(runner, changed);
@@ -163,7 +168,9 @@ async fn start(
                 "watches": interface.watches_json(),
             }))?;
             let (build, at) = (short(&build), time_of_day());
-            runner.ui.line(&format!("Build {build} is served since {at}: {named}"))?;
+            runner
+                .ui
+                .line(&format!("Build {build} is served since {at}: {named}"))?;
             if before != lines {
                 for line in &lines {
                     runner.ui.line(line)?;
@@ -228,7 +235,10 @@ impl RunnableBuild {
 fn sources(runner: &Runner) -> Result<Sources, CommandError> {
     let (app, mut files) = (&runner.args.app, runner.args.include.clone());
     if !app.exists() {
-        return Err(CommandError::new(format!("{}: nothing is there", app.display())));
+        return Err(CommandError::new(format!(
+            "{}: nothing is there",
+            app.display()
+        )));
     }
     if let Some(folder) = app_builder::program_folder(app) {
         let beside = ["syft-app.toml", "requirements.txt", "pyproject.toml"];
@@ -245,8 +255,19 @@ fn sources(runner: &Runner) -> Result<Sources, CommandError> {
 /// Returns where the host itself and the app write.
 fn host_folders(runner: &Runner) -> Vec<PathBuf> {
     let config = &runner.config;
-    let own = [&config.datasites, &config.cache, &config.apps, &config.serving];
-    own.iter().map(|folder| folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf())).collect()
+    let own = [
+        &config.datasites,
+        &config.cache,
+        &config.apps,
+        &config.serving,
+    ];
+    own.iter()
+        .map(|folder| {
+            folder
+                .canonicalize()
+                .unwrap_or_else(|_| folder.to_path_buf())
+        })
+        .collect()
 }
 
 fn short(build: &RunnableBuild) -> String {
@@ -256,7 +277,11 @@ fn short(build: &RunnableBuild) -> String {
 /// Returns which files have changed. Their names are anybody's.
 fn in_words(runner: &Runner, changed: &[PathBuf]) -> String {
     let here = runner.args.app.canonicalize().unwrap_or_default();
-    let folder = if here.is_dir() { Some(&*here) } else { here.parent() };
+    let folder = if here.is_dir() {
+        Some(&*here)
+    } else {
+        here.parent()
+    };
     let name = |path: &PathBuf| {
         let below = folder.and_then(|folder| path.strip_prefix(folder).ok());
         plain(&below.unwrap_or(path).display().to_string())
