@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use syft_manifest::Limits;
 
 use crate::agreement::Agreement;
-use crate::built_app::BuiltApp;
+use crate::built_app::{self, BuiltApp};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -62,6 +62,10 @@ pub(crate) fn program_folder(path: &Path) -> Option<PathBuf> {
     python_app::find(path).map(|program| program.folder().to_owned())
 }
 
+fn is_component(path: &Path) -> bool {
+    path.is_file() && path.extension().is_some_and(|end| end == "wasm")
+}
+
 /// Makes the Python program at a path ready to be served without building it, if there is one. A
 /// start of it may use so much memory, or else as much as it asks for.
 ///
@@ -82,7 +86,8 @@ pub(crate) async fn make_ready(
     ready.await.map(Some)
 }
 
-/// Builds the Python program or the guest crate at a path. Of the files beside a program
+/// Builds the Python program or the guest crate at a path, or gives the component there its
+/// manifest. Of the files beside a program
 /// it takes modules, and those that are included. `allow_native` lets the build run what the
 /// author of a crate wrote.
 ///
@@ -98,6 +103,7 @@ pub(crate) fn build(
 ) -> Result<BuiltApp, CommandError> {
     match python_app::find(path) {
         Some(program) => python_app::build_app(ui, overrides, &program, inputs),
+        None if is_component(path) => built_app::of_component(ui, path),
         None if !inputs.arguments.is_empty() => Err(CommandError::new(
             "arguments after -- are for Python programs only",
         )),

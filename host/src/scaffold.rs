@@ -15,6 +15,18 @@ use crate::error::CommandError;
 pub(crate) enum Language {
     Python,
     Rust,
+    JavaScript,
+}
+
+impl Language {
+    /// Returns its name, for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Python => "Python",
+            Self::Rust => "Rust",
+            Self::JavaScript => "JavaScript",
+        }
+    }
 }
 
 /// An app that is to be made.
@@ -52,6 +64,20 @@ const RUST: Template = &[
     (".gitignore", template!("rust/gitignore")),
 ];
 
+const JAVASCRIPT: Template = &[
+    ("handlers.js", template!("javascript/handlers.js.txt")),
+    (
+        "handlers.test.js",
+        template!("javascript/handlers.test.js.txt"),
+    ),
+    ("app.js", template!("javascript/app.js.txt")),
+    ("build.js", template!("javascript/build.js.txt")),
+    ("package.json", template!("javascript/package.json.txt")),
+    ("syft-app.toml", template!("javascript/syft-app.toml.txt")),
+    ("README.md", template!("javascript/README.md.txt")),
+    (".gitignore", template!("javascript/gitignore")),
+];
+
 /// Where an app in Rust has its copy of syft-guest.
 const COPY: &str = "vendor";
 
@@ -59,68 +85,12 @@ const ABOUT_COPY: &str =
     "`vendor/` is a copy of syft-guest, which came with syft-host: commit it.\n";
 
 /// Names that no crate of an app can have: words of Rust, and what it depends on.
-const TAKEN: &[&str] = &[
-    "abstract",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "gen",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "override",
-    "priv",
-    "proc_macro",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "serde",
-    "static",
-    "std",
-    "struct",
-    "super",
-    "syft-guest",
-    "syft_guest",
-    "test",
-    "trait",
-    "true",
-    "try",
-    "type",
-    "typeof",
-    "unsafe",
-    "unsized",
-    "use",
-    "virtual",
-    "where",
-    "while",
-    "yield",
-];
+const TAKEN: &str = "
+    abstract alloc as async await become box break const continue core crate do dyn else
+    enum extern false final fn for gen if impl in let loop macro match mod move mut override
+    priv proc_macro proc-macro pub ref return self serde static std struct super syft-guest
+    syft_guest test trait true try type typeof unsafe unsized use virtual where while yield
+";
 
 impl NewApp<'_> {
     /// Makes the folder of the app in another one, and returns its path.
@@ -134,32 +104,39 @@ impl NewApp<'_> {
         let last = self.name.parts().next_back();
         let folder = parent.join(last.unwrap_or(self.name.as_str()));
         make_empty(&folder)?;
-        let write = |(path, text): (&str, &str)| write(&folder.join(path), text);
-        match self.language {
-            Language::Python => {
-                for (path, text) in PYTHON {
-                    write((path, &self.fill(text, "")))?;
-                }
-            }
-            Language::Rust => {
-                let place = match &sdk {
-                    Some(sdk) => sdk.clone(),
-                    None => format!("{COPY}/syft-guest"),
-                };
-                for (path, text) in RUST {
-                    write((path, &self.fill(text, &place)))?;
-                }
-                let copy = if sdk.is_none() { sdk::FILES } else { &[] };
-                for (path, text) in copy {
-                    write((&format!("{COPY}/{path}"), text))?;
-                }
-                let manifests = if sdk.is_none() { sdk::MANIFESTS } else { &[] };
-                for (path, text) in manifests {
-                    write((&format!("{COPY}/{path}"), &self.fill(text, "")))?;
-                }
-            }
+        for (path, text) in self.files(sdk.as_deref()) {
+            write(&folder.join(path), &text)?;
         }
         Ok(folder)
+    }
+
+    /// Returns the files of the app.
+    fn files(&self, sdk: Option<&str>) -> Vec<(String, String)> {
+        let copied = format!("{COPY}/syft-guest");
+        let fill = |(path, text): &(&str, &str)| {
+            let text = self.fill(text, sdk.unwrap_or(&copied));
+            ((*path).to_owned(), text)
+        };
+        let below =
+            |folder: &str, (path, text): (String, String)| (format!("{folder}/{path}"), text);
+        match self.language {
+            Language::Python => PYTHON.iter().map(fill).collect(),
+            Language::Rust if sdk.is_some() => RUST.iter().map(fill).collect(),
+            Language::Rust => {
+                let as_it_is = sdk::FILES.iter();
+                let as_it_is =
+                    as_it_is.map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+                let copy = as_it_is.chain(sdk::MANIFESTS.iter().map(fill));
+                let copy = copy.map(|file| below(COPY, file));
+                RUST.iter().map(fill).chain(copy).collect()
+            }
+            Language::JavaScript => {
+                let wit = syft_guest_python::WIT
+                    .iter()
+                    .map(|(path, text)| below("wit", ((*path).to_owned(), (*text).to_owned())));
+                JAVASCRIPT.iter().map(fill).chain(wit).collect()
+            }
+        }
     }
 
     /// Fills a template in.
@@ -172,6 +149,7 @@ impl NewApp<'_> {
             ("name", self.name.as_str()),
             ("file", &self.name.file_name()),
             ("crate", &crate_name(self.name)),
+            ("package", &crate_name(self.name).to_lowercase()),
             ("sdk", &quoted_sdk),
             ("about_sdk\n", if is_copy { ABOUT_COPY } else { "" }),
             ("version", env!("CARGO_PKG_VERSION")),
@@ -190,7 +168,9 @@ impl NewApp<'_> {
 fn crate_name(app: &AppName) -> String {
     let last = app.parts().next_back().unwrap_or_default();
     let name = last.replace('.', "-");
-    if name.starts_with(|c: char| c.is_ascii_alphabetic()) && !TAKEN.contains(&name.as_str()) {
+    if name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && !TAKEN.split_whitespace().any(|taken| taken == name)
+    {
         name
     } else {
         format!("app-{name}")

@@ -25,7 +25,8 @@ use crate::ui::Ui;
 /// program gives it, and asks to read what it watches. Nothing of it runs outside of a sandbox.
 #[derive(Debug, Args)]
 pub(super) struct BuildArgs {
-    /// Folder of the guest crate; Python program, or folder with `app.py`
+    /// Folder of the guest crate; Python program, or folder with `app.py`; or component that
+    /// something else has built, which gets the `syft-app.toml` beside it
     #[arg(default_value = ".", value_name = "PATH")]
     path: PathBuf,
 

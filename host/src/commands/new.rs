@@ -21,12 +21,16 @@ pub(super) struct NewArgs {
     name: String,
 
     /// Write it in Python (the default)
-    #[arg(long, conflicts_with = "rust")]
+    #[arg(long, group = "language")]
     python: bool,
 
     /// Write it in Rust. It gets a copy of the crate syft-guest
-    #[arg(long)]
+    #[arg(long, group = "language")]
     rust: bool,
+
+    /// Write it in JavaScript. Node.js builds it
+    #[arg(long, group = "language")]
+    js: bool,
 
     /// Folder of the crate syft-guest that the app is to use in place of a copy, such as
     /// `guest-sdk` of a clone of syft-host
@@ -43,10 +47,10 @@ pub(super) fn new(ui: Ui, args: &NewArgs) -> Result<Exit, CommandError> {
             error.hint("a name such as `greeter` or `my-app`")
         }
     })?;
-    let language = if args.rust {
-        Language::Rust
-    } else {
-        Language::Python
+    let language = match (args.rust, args.js) {
+        (true, _) => Language::Rust,
+        (_, true) => Language::JavaScript,
+        _ => Language::Python,
     };
     let app = NewApp {
         name: &name,
@@ -59,17 +63,35 @@ pub(super) fn new(ui: Ui, args: &NewArgs) -> Result<Exit, CommandError> {
         "event": "made",
         "app": name.as_str(),
         "folder": folder,
-        "language": if args.rust { "rust" } else { "python" },
+        "language": language.name(),
     }))?;
-    let language = match language {
-        Language::Rust => "Rust",
-        Language::Python if args.python => "Python",
-        Language::Python => "Python (--rust makes one in Rust)",
+    let note = match language {
+        Language::Python if !args.python => " (--rust and --js make one in another language)",
+        _ => "",
     };
-    ui.line(&format!("Made {shown}/, an app in {language}. Next:"))?;
+    let language_name = language.name();
+    ui.line(&format!(
+        "Made {shown}/, an app in {language_name}{note}. Next:"
+    ))?;
     ui.line("")?;
     ui.line(&format!("  cd {shown}"))?;
-    ui.line("  syft-host run --watch    serve it, and each change of it")?;
-    ui.line("  syft-host test           run its tests")?;
+    let built = format!("{}.wasm", name.file_name());
+    let steps = match language {
+        Language::JavaScript => vec![
+            ("npm install", "get what builds it"),
+            ("npm test", "run its tests"),
+            ("npm run build", "build it"),
+        ],
+        Language::Rust | Language::Python => vec![
+            ("syft-host run --watch", "serve it, and each change of it"),
+            ("syft-host test", "run its tests"),
+        ],
+    };
+    for (step, what) in steps {
+        ui.line(&format!("  {step:<24} {what}"))?;
+    }
+    if language == Language::JavaScript {
+        ui.line(&format!("  syft-host run --watch {built}"))?;
+    }
     Ok(Exit::Success)
 }

@@ -147,6 +147,13 @@ fn test_crate(ui: Ui, overrides: &Overrides, args: &TestArgs) -> Result<Exit, Co
         return Err(CommandError::new(message)
             .hint("give a Python program, or the folder of a guest crate"));
     }
+    if args.path.join("package.json").exists() && !args.path.join("Cargo.toml").exists() {
+        let message = format!(
+            "{}: tests in JavaScript run by Node.js",
+            args.path.display()
+        );
+        return Err(CommandError::new(message).hint("npm test"));
+    }
     let (filter, allow) = (args.filter.as_deref(), args.allow_native_build);
     let (said, passes) = app_builder::test_crate(ui, overrides, &args.path, filter, allow)?;
     if ui.is_json() {

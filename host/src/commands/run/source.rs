@@ -51,6 +51,10 @@ impl Source {
                 let ready =
                     app_builder::make_ready(ui, overrides, config, path, inputs, args.memory);
                 if let Some(app) = ready.await? {
+                    // Who changes it all the time knows.
+                    if args.watch {
+                        return Ok(Self::of_program(app, path));
+                    }
                     ui.status(
                         "note: the program is not built, so it starts in each call: calls are \
                          faster with --build",

@@ -101,8 +101,9 @@ async fn serve(
         .as_ref()
         .is_some_and(|serving| serving.build.is_same(&build))
     {
-        tracing::debug!("what was built is what is served");
-        return Ok(());
+        let (build, named) = (short(&build), in_words(runner, changed));
+        let text = format!("{named}, and nothing in what is served: build {build}");
+        return Ok(runner.ui.line(&text)?);
     }
     let compiling = match serving {
         Some(_) => Compiling::BesideOthers,
