@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use syft_manifest::Limits;
 
 use crate::agreement::Agreement;
+pub(crate) use crate::agreement::NativeBuild;
 use crate::built_app::{self, BuiltApp};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -47,11 +48,11 @@ pub(crate) fn test_crate(
     overrides: &Overrides,
     folder: &Path,
     filter: Option<&str>,
-    allow_native: bool,
+    native: NativeBuild,
 ) -> Result<(Vec<u8>, bool), CommandError> {
     let agreements = Config::find_agreements(overrides)?;
     let agreement = Agreement {
-        is_given: allow_native,
+        given: native,
         agreements: &agreements,
     };
     guest_crate::test(ui, folder, filter, &agreement)
@@ -60,6 +61,24 @@ pub(crate) fn test_crate(
 /// Returns the folder of the Python program at a path, if there is one.
 pub(crate) fn program_folder(path: &Path) -> Option<PathBuf> {
     python_app::find(path).map(|program| program.folder().to_owned())
+}
+
+/// Asks the user whether the crate in a folder may be built, if there is one and they did not say.
+///
+/// # Errors
+/// They do not agree, or are not there to be asked.
+pub(crate) fn agree(
+    ui: Ui,
+    overrides: &Overrides,
+    folder: &Path,
+    native: NativeBuild,
+) -> Result<(), CommandError> {
+    let agreements = Config::find_agreements(overrides)?;
+    let agreement = Agreement {
+        given: native,
+        agreements: &agreements,
+    };
+    agreement.ask(ui, folder)
 }
 
 fn is_component(path: &Path) -> bool {
@@ -88,8 +107,7 @@ pub(crate) async fn make_ready(
 
 /// Builds the Python program or the guest crate at a path, or gives the component there its
 /// manifest. Of the files beside a program
-/// it takes modules, and those that are included. `allow_native` lets the build run what the
-/// author of a crate wrote.
+/// it takes modules, and those that are included. A crate is built once the user agreed.
 ///
 /// # Errors
 /// There is neither, its manifest is invalid, the user does not agree to the build, or the
@@ -99,7 +117,7 @@ pub(crate) fn build(
     overrides: &Overrides,
     path: &Path,
     inputs: ProgramInputs<'_>,
-    allow_native: bool,
+    native: NativeBuild,
 ) -> Result<BuiltApp, CommandError> {
     match python_app::find(path) {
         Some(program) => python_app::build_app(ui, overrides, &program, inputs),
@@ -114,7 +132,7 @@ pub(crate) fn build(
         None => {
             let agreements = Config::find_agreements(overrides)?;
             let agreement = Agreement {
-                is_given: allow_native,
+                given: native,
                 agreements: &agreements,
             };
             guest_crate::build_app(ui, path, &agreement)

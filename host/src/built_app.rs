@@ -1,8 +1,6 @@
 //! What a build leaves, whatever language the sources are in.
 
 use std::fmt;
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::{Diagnostic, FILE_NAME, Limits, Manifest, private_dir, section};
@@ -43,13 +41,9 @@ pub(crate) fn of_component(ui: Ui, path: &Path) -> Result<BuiltApp, CommandError
             .hint("write one, which says what the app is called and what it asks for"));
     };
     let limit = Limits::default().component_bytes;
-    let read = || {
-        let mut bytes = Vec::new();
-        fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
-        std::io::Result::Ok(bytes)
-    };
     let wrong = |error: CommandError| error.about(format!("read {shown}"));
-    let component = read().map_err(|error| wrong(error.into()))?;
+    let component = private_dir::read(path, limit).map_err(|error| wrong(error.into()))?;
+    let component = component.unwrap_or_default();
     let component = section::embed(&component, &manifest.to_section());
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     Ok(BuiltApp {

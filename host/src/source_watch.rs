@@ -109,7 +109,11 @@ impl SourceWatch {
                     self.collect(folder, &mut folders, |_| true);
                 }
             }
-            Sources::Program(folder, _) => self.collect(folder, &mut folders, has_modules),
+            Sources::Program(folder, files) => {
+                // A package may have anything in its folders.
+                self.collect(folder, &mut folders, has_modules);
+                folders.extend(files.iter().map(|file| parent(&folder.join(file))));
+            }
         }
         let mut watcher = lock(&self.watcher);
         for folder in folders {
@@ -195,7 +199,7 @@ impl SourceWatch {
             let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let path = entry.path();
             if is_folder && holds_sources(&path) && !self.is_excluded(&path) && is_wanted(&path) {
-                self.collect(&path, folders, is_wanted);
+                self.collect(&path, folders, |_| true);
             }
         }
     }

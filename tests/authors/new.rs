@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use syft_manifest::Manifest;
 
@@ -10,7 +11,8 @@ use super::author;
 use crate::python::venv;
 use crate::support::client::call;
 use crate::support::guests::repository;
-use crate::support::host::{Ended, Host, output, syft_host};
+use crate::support::host::{Ended, Host, output, output_of_build, syft_host};
+use crate::support::not_run;
 use crate::support::site::Site;
 
 const ALLOWED: &str = "--allow-native-build";
@@ -108,6 +110,65 @@ fn a_new_app_in_rust_builds_and_passes_its_tests() {
     assert!(refused.contains("does not build"), "{refused}");
 }
 
+/// Runs npm in a folder, where it finds the host.
+fn npm(site: &Site, folder: &Path, arguments: &[&str]) -> Ended {
+    let mut command = Command::new("npm");
+    let host = Path::new(env!("CARGO_BIN_EXE_syft-host")).parent().unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = [host.to_owned()]
+        .into_iter()
+        .chain(std::env::split_paths(&path));
+    command.args(arguments).current_dir(folder);
+    command.env("HOME", site.path());
+    command.env("PATH", std::env::join_paths(path).unwrap());
+    Ended::of(&output_of_build(&mut command))
+}
+
+#[test]
+fn a_new_app_in_javascript_is_built_by_node_and_carries_its_manifest() {
+    if Command::new("npm").arg("--version").output().is_err() {
+        return not_run("there is no npm");
+    }
+    let site = Site::new();
+    // What npm installs stays there.
+    let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-in-javascript");
+    fs::create_dir_all(&tools).unwrap();
+    let said = new(site.path(), &["greeter", "--js"]).succeeded().stdout;
+    assert!(said.contains("an app in JavaScript. Next:"), "{said}");
+    let app = site.path().join("greeter");
+    if !tools.join("node_modules/.package-lock.json").exists() {
+        fs::copy(app.join("package.json"), tools.join("package.json")).unwrap();
+        let install = ["install", "--no-audit", "--no-fund", "--no-package-lock"];
+        npm(&site, &tools, &install).succeeded();
+    }
+    std::os::unix::fs::symlink(tools.join("node_modules"), app.join("node_modules")).unwrap();
+    npm(&site, &app, &["test"]).succeeded();
+    npm(&site, &app, &["run", "build"]).succeeded();
+    let component = app.join("greeter.wasm");
+    let manifest = Manifest::from_component(&fs::read(&component).unwrap()).unwrap();
+    assert_eq!(manifest.unwrap().version.unwrap().to_string(), "0.1.0");
+    let host = Host::start(&site, &component, &[]);
+    check_answers(&host);
+    let answer = call(&host.rpc, "hello", r#"{"name":5}"#);
+    assert_eq!(answer.text(), "Invalid request schema: name is no text");
+    assert_eq!(call(&host.rpc, "greeted", "").status(), 400);
+    let said = author(&site, &app, &["test"]).refused();
+    assert!(said.contains("hint: npm test"), "{said}");
+}
+
+#[test]
+fn a_component_without_a_manifest_beside_it_is_not_built() {
+    let site = Site::new();
+    let component = site.path().join("x.wasm");
+    fs::write(&component, "nothing").unwrap();
+    let said = author(&site, site.path(), &["build", "x.wasm"]).refused();
+    assert!(said.contains("no syft-app.toml lies beside it"), "{said}");
+    fs::write(site.path().join("syft-app.toml"), "[app]\nname = \"x\"\n").unwrap();
+    let said = author(&site, site.path(), &["build", "x.wasm"]).refused();
+    assert!(said.contains("read x.wasm: "), "{said}");
+    assert_eq!(fs::read_to_string(&component).unwrap(), "nothing");
+}
+
 #[test]
 fn manifests_of_new_apps_are_valid() {
     let site = Site::new();
@@ -115,6 +176,7 @@ fn manifests_of_new_apps_are_valid() {
         ("one", "--python"),
         ("test", "--rust"),
         ("llm/Two.5", "--rust"),
+        ("Three", "--js"),
     ] {
         new(site.path(), &[name, option]).succeeded();
         let folder = site.path().join(name.rsplit('/').next().unwrap());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::author;
 use crate::python::venv;
 use crate::support::client::{Sent, call, send};
 use crate::support::guests::example;
@@ -113,6 +114,20 @@ fn a_build_that_fails_leaves_the_one_before_at_work() {
     wait_for_nth(&serving, 1, "replaced");
     assert_eq!(hello(&rpc), "Howdy, Ada!");
     serving.stop();
+}
+
+#[test]
+fn what_can_never_be_served_is_not_waited_for() {
+    let site = Site::new();
+    let folder = site.path().join("folder");
+    fs::create_dir(&folder).unwrap();
+    let said = author(&site, &folder, &["run", "--watch"]).refused();
+    assert!(said.contains("error: .: no app is there"), "{said}");
+    fs::write(folder.join("Cargo.toml"), "").unwrap();
+    let said = author(&site, &folder, &["run", "--watch"]).refused();
+    assert!(said.contains("nobody agreed to that"), "{said}");
+    let said = author(&site, &folder, &["run", "--watch", "none.wasm"]).refused();
+    assert!(said.contains("none.wasm: nothing is there"), "{said}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use syft_manifest::Digest;
 
 use super::{Exit, files};
-use crate::app_builder::{self, ProgramInputs};
+use crate::app_builder::{self, NativeBuild, ProgramInputs};
 use crate::built_app::BuiltApp;
 use crate::config::Overrides;
 use crate::error::CommandError;
@@ -67,7 +67,7 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
             arguments: &args.arguments,
             variables: &[],
         },
-        args.allow_native_build,
+        NativeBuild::by_option(args.allow_native_build),
     )?;
     let (name, file) = match &manifest.name {
         Some(name) => (name.as_str(), name.file_name()),

@@ -19,7 +19,7 @@ use syft_protocol::grant::PathPattern;
 use super::Exit;
 use super::serve_args::SharedServeArgs;
 use super::signature_check::{check_name, vouch};
-use crate::app_builder::ProgramFiles;
+use crate::app_builder::{NativeBuild, ProgramFiles};
 use crate::approval::{ApprovalFlags, Approvals, Approved, approve};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -156,6 +156,7 @@ pub(super) async fn run(
     }
     let source = runner.find().await?;
     let mut build = runner.decide(source, None)?;
+    runner.options.memory.tell();
     let component = mem::take(&mut build.component);
     let prepared = runner.prepare(&build, component, Compiling::Alone).await?;
     let interface = prepared.interface();
@@ -176,6 +177,7 @@ struct Runner {
     args: RunArgs,
     options: ServeOptions,
     open_files: u64,
+    native: NativeBuild,
 }
 
 /// An app that may be served: it is built, and its owner has decided what it gets.
@@ -201,7 +203,7 @@ impl Runner {
             stop_within: config.stop_within,
             ..args.shared.clone().into()
         };
-        options.memory.tell();
+        let native = NativeBuild::by_option(args.allow_native_build);
         Ok(Self {
             ui,
             overrides: overrides.clone(),
@@ -209,11 +211,13 @@ impl Runner {
             args,
             options,
             open_files,
+            native,
         })
     }
 
     async fn find(&self) -> Result<Source, CommandError> {
-        Source::find(self.ui, &self.overrides, &self.config, &self.args).await
+        let (ui, native) = (self.ui, self.native);
+        Source::find(ui, &self.overrides, &self.config, &self.args, native).await
     }
 
     /// Finds out what an app gets. Who asks for the same as the build before gets the same.

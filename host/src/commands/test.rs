@@ -9,7 +9,7 @@ use syft_manifest::Limits;
 
 use super::Exit;
 use super::run::parse_call_time;
-use crate::app_builder::{self, ProgramInputs, TestResult, TestedProgram};
+use crate::app_builder::{self, NativeBuild, ProgramInputs, TestResult, TestedProgram};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -154,8 +154,9 @@ fn test_crate(ui: Ui, overrides: &Overrides, args: &TestArgs) -> Result<Exit, Co
         );
         return Err(CommandError::new(message).hint("npm test"));
     }
-    let (filter, allow) = (args.filter.as_deref(), args.allow_native_build);
-    let (said, passes) = app_builder::test_crate(ui, overrides, &args.path, filter, allow)?;
+    let native = NativeBuild::by_option(args.allow_native_build);
+    let filter = args.filter.as_deref();
+    let (said, passes) = app_builder::test_crate(ui, overrides, &args.path, filter, native)?;
     if ui.is_json() {
         ui.status(&String::from_utf8_lossy(&said));
         ui.json(&json!({"event": "tested", "ok": passes}))?;

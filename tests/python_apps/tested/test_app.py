@@ -16,7 +16,7 @@ def test_answers():
     assert (answer.status, answer.text) == (200, "Hello, Ada!")
     assert app.call("greet", {"name": ADA, "times": "x"}).status == 400
     answer = app.call("/keep", "text")
-    assert (answer.status, answer.headers, answer.body) == (201, {"X-Kept": "text"}, b"")
+    assert (answer.status, answer.headers, answer.body) == (201, {"X-Kept": "text"}, None)
 
 
 def test_plain_functions():

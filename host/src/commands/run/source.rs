@@ -8,7 +8,7 @@ use syft_manifest::{Digest, Limits, Manifest, ManifestError};
 use syft_protocol::address::AppName;
 
 use super::RunArgs;
-use crate::app_builder::{self, ApartApp, ProgramFiles, ProgramInputs};
+use crate::app_builder::{self, ApartApp, NativeBuild, ProgramFiles, ProgramInputs};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -38,10 +38,10 @@ impl Source {
         overrides: &Overrides,
         config: &Config,
         args: &RunArgs,
+        native: NativeBuild,
     ) -> Result<Self, CommandError> {
         let path = &args.app;
         if app_builder::is_source(path) {
-            let native = args.allow_native_build;
             let inputs = ProgramInputs {
                 included: &args.include,
                 arguments: &args.arguments,

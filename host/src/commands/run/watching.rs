@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::task;
 
 use super::{RunnableBuild, Runner};
-use crate::app_builder;
+use crate::app_builder::{self, NativeBuild};
 use crate::commands::Exit;
 use crate::error::CommandError;
 use crate::prepared_app::PreparedApp;
@@ -34,11 +34,19 @@ struct Serving {
 }
 
 /// Serves each build in the place of the one before, until it has to stop.
-pub(super) async fn run(runner: Runner) -> Result<Exit, CommandError> {
+pub(super) async fn run(mut runner: Runner) -> Result<Exit, CommandError> {
+    let sources = sources(&runner)?;
+    if matches!(sources, Sources::Crates(_)) {
+        // Once, and not for each build.
+        let (overrides, app) = (&runner.overrides, &runner.args.app);
+        app_builder::agree(runner.ui, overrides, app, runner.native)?;
+        runner.native = NativeBuild::Agreed;
+    }
     let runner = Arc::new(runner);
     let (stop, mut shutdown) = Shutdown::new();
     stop.on_signals()?;
-    let watch = SourceWatch::new(sources(&runner)?, host_folders(&runner))?;
+    let watch = SourceWatch::new(sources, host_folders(&runner))?;
+    runner.options.memory.tell();
     let mut serving: Option<Serving> = None;
     let mut changed = Vec::new();
     loop {
@@ -58,7 +66,11 @@ pub(super) async fn run(runner: Runner) -> Result<Exit, CommandError> {
                     tell_failure(&runner, &error, serving.as_ref())?;
                 }
             }
-            Err(error) => tell_failure(&runner, &error, serving.as_ref())?,
+            // The owner has said no, or has to do something first.
+            Err(NotBuilt::Undecided(error)) if serving.is_none() => return Err(error),
+            Err(NotBuilt::Undecided(error) | NotBuilt::Broken(error)) => {
+                tell_failure(&runner, &error, serving.as_ref())?;
+            }
         }
         tokio::select! {
             paths = watch.changed() => changed = paths,
@@ -74,18 +86,29 @@ pub(super) async fn run(runner: Runner) -> Result<Exit, CommandError> {
     Ok(Exit::Success)
 }
 
+/// Why there is no new build.
+enum NotBuilt {
+    /// The sources do not build.
+    Broken(CommandError),
+    /// It was not decided that it may run.
+    Undecided(CommandError),
+}
+
 /// Builds the app anew, on a thread that may wait for others.
 async fn build(
     runner: &Arc<Runner>,
     before: Option<Arc<RunnableBuild>>,
-) -> Result<RunnableBuild, CommandError> {
+) -> Result<RunnableBuild, NotBuilt> {
     let runner = Arc::clone(runner);
     let build = move || {
-        let source = Handle::current().block_on(runner.find())?;
+        let source = Handle::current().block_on(runner.find());
+        let source = source.map_err(NotBuilt::Broken)?;
         // Where it is the same as before, nothing is asked again.
-        runner.decide(source, before.as_deref())
+        let decided = runner.decide(source, before.as_deref());
+        decided.map_err(NotBuilt::Undecided)
     };
-    task::spawn_blocking(build).await?
+    let built = task::spawn_blocking(build).await;
+    built.map_err(|error| NotBuilt::Broken(error.into()))?
 }
 
 /// Serves a build in the place of the one before, which stops once the new one is ready. In
@@ -245,6 +268,11 @@ fn sources(runner: &Runner) -> Result<Sources, CommandError> {
         let beside = ["syft-app.toml", "requirements.txt", "pyproject.toml"];
         files.extend(beside.map(str::to_owned));
         return Ok(Sources::Program(folder, files));
+    }
+    if app.is_dir() && !app.join("Cargo.toml").exists() {
+        let message = format!("{}: no app is there", app.display());
+        return Err(CommandError::new(message)
+            .hint("give the folder of a crate, or one with app.py; `syft-host new` makes one"));
     }
     Ok(if app.is_dir() {
         Sources::Crates(vec![app.clone()])
