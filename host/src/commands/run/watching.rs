@@ -9,9 +9,8 @@ use syft_manifest::sanitize::plain;
 use tokio::runtime::Handle;
 use tokio::task;
 
-use super::{RunnableBuild, Runner};
+use super::{Exit, RunnableBuild, Runner};
 use crate::app_builder::{self, NativeBuild};
-use crate::commands::Exit;
 use crate::error::CommandError;
 use crate::prepared_app::PreparedApp;
 use crate::server_task::ServerTask;
