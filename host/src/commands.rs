@@ -9,11 +9,13 @@ mod clean;
 mod consent;
 mod demo;
 mod files;
+mod in_words;
 mod inspect;
 mod install;
 mod keygen;
 mod keys;
 mod list;
+mod logs;
 mod new;
 mod parked;
 mod passphrase;
@@ -28,6 +30,7 @@ mod serve;
 mod serve_args;
 mod sign;
 mod signature_check;
+mod status;
 mod test;
 mod trust;
 mod update;
@@ -38,6 +41,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::activity::Activity;
 use crate::config::{self, Overrides};
 use crate::error::CommandError;
 use crate::logging::{self, LogFormat};
@@ -136,6 +140,8 @@ enum Command {
     Remove(remove::RemoveArgs),
     Parked(parked::ParkedArgs),
     Resume(resume::ResumeArgs),
+    Logs(logs::LogsArgs),
+    Status(status::StatusArgs),
     Secret(secret::SecretArgs),
     Test(test::TestArgs),
     Build(build::BuildArgs),
@@ -193,7 +199,10 @@ impl Cli {
         let quiet = !matches!(self.command, Command::Run(_) | Command::Serve(_));
         let filter = self.log.or_else(config::log_filter);
         let default = if quiet { "warn" } else { "info" };
-        logging::start(self.log_format.into(), filter.as_deref().unwrap_or(default))?;
+        let filter = filter.as_deref().unwrap_or(default);
+        let activity = Activity::new();
+        let noted = (!quiet).then_some(&activity);
+        logging::start(self.log_format.into(), filter, noted)?;
         if let Some(text) = config::failpoint() {
             failpoint::arm(&text);
         }
@@ -204,8 +213,8 @@ impl Cli {
         let exit = runtime.block_on(async {
             match self.command {
                 Command::New(args) => new::new(ui, &args),
-                Command::Run(args) => run::run(ui, &overrides, args).await,
-                Command::Serve(args) => serve::serve(ui, &overrides, args).await,
+                Command::Run(args) => run::run(ui, &overrides, &activity, args).await,
+                Command::Serve(args) => serve::serve(ui, &overrides, &activity, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
                 Command::Install(args) => install::install(ui, &overrides, &args).await,
                 Command::List(args) => list::list(ui, &overrides, &args),
@@ -215,6 +224,8 @@ impl Cli {
                 Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Resume(args) => resume::resume(ui, &overrides, &args),
+                Command::Logs(args) => logs::logs(ui, &overrides, &args).await,
+                Command::Status(args) => status::status(ui, &overrides, &args).await,
                 Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Test(args) => test::test(ui, &overrides, &args).await,
@@ -232,6 +243,7 @@ impl Cli {
                 Command::Demo(args) => demo::demo(ui, args).await,
             }
         });
+        activity.finish();
         // A guest that was cut off at the end may still hold a thread.
         runtime.shutdown_background();
         exit

@@ -19,16 +19,18 @@ use syft_protocol::grant::PathPattern;
 use super::Exit;
 use super::serve_args::SharedServeArgs;
 use super::signature_check::{check_name, vouch};
+use crate::activity::{Activity, StatusSocket};
 use crate::app_builder::{NativeBuild, ProgramFiles};
 use crate::approval::{ApprovalFlags, Approvals, Approved, approve};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, TraceTarget};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppCode, AppInterface, AppSpec, PreparedApp, explain_suspended};
+use crate::traces::Traces;
 use crate::ui::Ui;
 use source::Source;
 use syft_runtime::sandbox::Compiling;
-use syft_server::server::ServeOptions;
+use syft_server::server::{LoadView, ServeOptions};
 use syft_server::shutdown::Shutdown;
 use syft_server::suspension;
 
@@ -148,9 +150,10 @@ pub(super) struct RunArgs {
 pub(super) async fn run(
     ui: Ui,
     overrides: &Overrides,
+    activity: &Activity,
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
-    let runner = Runner::new(ui, overrides, args)?;
+    let runner = Runner::new(ui, overrides, activity, args)?;
     if runner.args.watch {
         return watching::run(runner).await;
     }
@@ -161,11 +164,16 @@ pub(super) async fn run(
     let prepared = runner.prepare(&build, component, Compiling::Alone).await?;
     let interface = prepared.interface();
     let server = prepared.start(&runner.config, &runner.options).await?;
+    let mut observers = None;
+    runner.observe(&mut observers, &build.name, server.load_view())?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     runner.announce(&build.name, &interface, server.tree().path())?;
     // Among the tasks that it starts: from a thread of its own it would wake another for each.
     tokio::spawn(server.run(shutdown)).await?;
+    if let Some(observers) = observers {
+        observers.end().await;
+    }
     Ok(Exit::Success)
 }
 
@@ -173,6 +181,8 @@ pub(super) async fn run(
 struct Runner {
     ui: Ui,
     overrides: Overrides,
+    activity: Activity,
+    trace_target: Option<TraceTarget>,
     config: Config,
     args: RunArgs,
     options: ServeOptions,
@@ -195,9 +205,30 @@ struct RunnableBuild {
     crates: Vec<PathBuf>,
 }
 
+/// What keeps and tells what an app does.
+struct Observers {
+    app: AppName,
+    status: StatusSocket,
+    traces: Option<Traces>,
+}
+
+impl Observers {
+    async fn end(self) {
+        if let Some(traces) = self.traces {
+            traces.stop().await;
+        }
+    }
+}
+
 impl Runner {
-    fn new(ui: Ui, overrides: &Overrides, args: RunArgs) -> Result<Self, CommandError> {
+    fn new(
+        ui: Ui,
+        overrides: &Overrides,
+        activity: &Activity,
+        args: RunArgs,
+    ) -> Result<Self, CommandError> {
         let config = Config::load(overrides)?;
+        let trace_target = args.shared.trace_target()?;
         let open_files = allow_open_files(OPEN_FILES);
         let options = ServeOptions {
             stop_within: config.stop_within,
@@ -207,6 +238,8 @@ impl Runner {
         Ok(Self {
             ui,
             overrides: overrides.clone(),
+            activity: activity.clone(),
+            trace_target,
             config,
             args,
             options,
@@ -294,7 +327,41 @@ impl Runner {
         };
         let memory = &self.options.memory;
         let prepared = PreparedApp::alone(&self.config, memory, spec, code, compiling).await;
-        prepared.map_err(|error| error.about(format!("cannot run {}", self.args.app.display())))
+        let wrong =
+            |error: CommandError| error.about(format!("cannot run {}", self.args.app.display()));
+        let prepared = prepared.map_err(wrong)?;
+        self.activity.only_app(&build.name);
+        Ok(prepared)
+    }
+
+    /// Has what an app does kept and told, once nobody else serves it. Another build of an app is
+    /// the same app.
+    fn observe(
+        &self,
+        observers: &mut Option<Observers>,
+        app: &AppName,
+        load: LoadView,
+    ) -> Result<(), CommandError> {
+        let (config, activity) = (&self.config, &self.activity);
+        activity.serving(app, None, load);
+        match observers {
+            Some(observers) if observers.app == *app => {}
+            Some(observers) => {
+                observers.status = StatusSocket::open(&config.app_folder(app), activity)?;
+                observers.app = app.clone();
+            }
+            None => {
+                activity.start(config.logs(), self.args.shared.log_bounds())?;
+                let traces = self.trace_target.as_ref();
+                let traces = traces.map(|target| Traces::start(target, activity));
+                *observers = Some(Observers {
+                    app: app.clone(),
+                    status: StatusSocket::open(&config.app_folder(app), activity)?,
+                    traces: traces.transpose()?,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Says what is served, and where.

@@ -355,6 +355,9 @@ impl AppTask {
             interface,
             path: server.tree().path().to_owned(),
         };
+        let version = Some(release.version.to_string());
+        let activity = &self.context.options.activity;
+        activity.serving(&self.name, version, server.load_view());
         self.running = Some(RunningServer {
             release,
             task: ServerTask::start(server),

@@ -1,6 +1,6 @@
 //! `run --watch`: a new build of an app takes the place of the one that is served.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -9,10 +9,10 @@ use syft_manifest::sanitize::plain;
 use tokio::runtime::Handle;
 use tokio::task;
 
-use super::{Exit, RunnableBuild, Runner};
+use super::{Exit, Observers, RunnableBuild, Runner};
 use crate::app_builder::{self, NativeBuild};
 use crate::error::CommandError;
-use crate::prepared_app::PreparedApp;
+use crate::prepared_app::{AppInterface, PreparedApp};
 use crate::server_task::ServerTask;
 use crate::source_watch::{SourceWatch, Sources};
 use syft_runtime::sandbox::Compiling;
@@ -28,8 +28,14 @@ const SHORT_DIGEST: usize = 8;
 struct Serving {
     build: Arc<RunnableBuild>,
     task: ServerTask,
-    /// Its endpoints and what it watches, as they were shown.
-    lines: Vec<String>,
+    interface: AppInterface,
+}
+
+/// What is served, and what keeps and tells what it does.
+#[derive(Default)]
+struct Watched {
+    serving: Option<Serving>,
+    observers: Option<Observers>,
 }
 
 /// Serves each build in the place of the one before, until it has to stop.
@@ -46,11 +52,14 @@ pub(super) async fn run(mut runner: Runner) -> Result<Exit, CommandError> {
     stop.on_signals()?;
     let watch = SourceWatch::new(sources, host_folders(&runner))?;
     runner.options.memory.tell();
-    let mut serving: Option<Serving> = None;
+    let mut watched = Watched::default();
     let mut changed = Vec::new();
     loop {
         watch.follow()?;
-        let before = serving.as_ref().map(|serving| Arc::clone(&serving.build));
+        let before = watched
+            .serving
+            .as_ref()
+            .map(|serving| Arc::clone(&serving.build));
         let built = tokio::select! {
             built = build(&runner, before) => built,
             () = shutdown.requested() => break,
@@ -60,27 +69,30 @@ pub(super) async fn run(mut runner: Runner) -> Result<Exit, CommandError> {
             Ok(build) => {
                 watch.add_crates(&build.crates);
                 watch.follow()?;
-                let served = serve(&runner, &mut serving, build, &changed, &mut shutdown).await;
+                let served = watched.serve(&runner, build, &changed, &mut shutdown).await;
                 if let Err(error) = served {
-                    tell_failure(&runner, &error, serving.as_ref())?;
+                    watched.tell_failure(&runner, &error)?;
                 }
             }
             // The owner has said no, or has to do something first.
-            Err(NotBuilt::Undecided(error)) if serving.is_none() => return Err(error),
+            Err(NotBuilt::Undecided(error)) if watched.serving.is_none() => return Err(error),
             Err(NotBuilt::Undecided(error) | NotBuilt::Broken(error)) => {
-                tell_failure(&runner, &error, serving.as_ref())?;
+                watched.tell_failure(&runner, &error)?;
             }
         }
         tokio::select! {
             paths = watch.changed() => changed = paths,
-            () = fallen(&mut serving) => {
+            () = watched.fallen() => {
                 return Err(CommandError::new("the server ended because of a fault of the host"));
             }
             () = shutdown.requested() => break,
         }
     }
-    if let Some(serving) = serving {
+    if let Some(serving) = watched.serving {
         serving.task.end(&mut shutdown).await;
+    }
+    if let Some(observers) = watched.observers {
+        observers.end().await;
     }
     Ok(Exit::Success)
 }
@@ -110,140 +122,148 @@ async fn build(
     built.map_err(|error| NotBuilt::Broken(error.into()))?
 }
 
-/// Serves a build in the place of the one before, which stops once the new one is ready. In
-/// between, requests wait in the tree. If the new one does not start, the one before does again.
-async fn serve(
-    runner: &Runner,
-    serving: &mut Option<Serving>,
-    build: RunnableBuild,
-    changed: &[PathBuf],
-    shutdown: &mut Shutdown,
-) -> Result<(), CommandError> {
-    if serving
-        .as_ref()
-        .is_some_and(|serving| serving.build.is_same(&build))
-    {
-        let (build, named) = (short(&build), in_words(runner, changed));
-        let text = format!("{named}, and nothing in what is served: build {build}");
-        return Ok(runner.ui.line(&text)?);
-    }
-    let compiling = match serving {
-        Some(_) => Compiling::BesideOthers,
-        None => Compiling::Alone,
-    };
-    let mut stopped = shutdown.clone();
-    let prepared = tokio::select! {
-        prepared = runner.prepare(&build, build.component.clone(), compiling) => prepared?,
-        () = stopped.requested() => return Ok(()),
-    };
-    let before = match serving.take() {
-        Some(Serving { build, task, lines }) => {
-            task.end(shutdown).await;
-            Some((build, lines))
+impl Watched {
+    /// Serves a build in the place of the one before, which stops once the new one is ready. In
+    /// between, requests wait in the tree. If the new one does not start, the one before does again.
+    async fn serve(
+        &mut self,
+        runner: &Runner,
+        build: RunnableBuild,
+        changed: &[PathBuf],
+        shutdown: &mut Shutdown,
+    ) -> Result<(), CommandError> {
+        let serving = self.serving.as_ref();
+        if serving.is_some_and(|serving| serving.build.is_same(&build)) {
+            let (build, named) = (short(&build), in_words(runner, changed));
+            let text = format!("{named}, and nothing in what is served: build {build}");
+            return Ok(runner.ui.line(&text)?);
         }
-        None => None,
-    };
-    let lines = before.as_ref().map(|(_, lines)| &**lines);
-    match start(runner, prepared, Arc::new(build), lines, changed).await {
-        Ok(started) => {
-            *serving = Some(started);
-            Ok(())
-        }
-        Err(error) => {
-            if let Some((build, lines)) = before {
-                *serving = Some(go_back(runner, build, lines).await?);
+        let compiling = match serving {
+            Some(_) => Compiling::BesideOthers,
+            None => Compiling::Alone,
+        };
+        let mut stopped = shutdown.clone();
+        let prepared = tokio::select! {
+            prepared = runner.prepare(&build, build.component.clone(), compiling) => prepared?,
+            () = stopped.requested() => return Ok(()),
+        };
+        let before = match self.serving.take() {
+            Some(serving) => {
+                let lines = serving.lines(runner);
+                serving.task.end(shutdown).await;
+                Some((serving.build, lines))
             }
-            Err(error)
-        }
-    }
-}
-
-/// Starts the server of a build, and tells of it: of the first one what it serves, of later ones
-/// what is new.
-async fn start(
-    runner: &Runner,
-    prepared: PreparedApp,
-    build: Arc<RunnableBuild>,
-    lines_before: Option<&[String]>,
-    changed: &[PathBuf],
-) -> Result<Serving, CommandError> {
-    let interface = prepared.interface();
-    let lines = interface.to_lines(runner.config.email.as_str(), build.name.as_str());
-    let server = prepared.start(&runner.config, &runner.options).await?;
-    let path = server.tree().path().to_owned();
-    let task = ServerTask::start(server);
-    match lines_before {
-        None => {
-            runner.announce(&build.name, &interface, &path)?;
-            let build = short(&build);
-            runner.ui.line(&format!(
-                "Build {build}. Watching its sources; Ctrl-C ends it."
-            ))?;
-        }
-        Some(before) => {
-            let named = in_words(runner, changed);
-            runner.ui.json(&json!({
-                "event": "replaced",
-                "app": build.name.as_str(),
-                "sha256": build.digest,
-                "changed": changed,
-                "endpoints": interface.endpoints,
-                "watches": interface.watches_json(),
-            }))?;
-            let (build, at) = (short(&build), time_of_day());
-            runner
-                .ui
-                .line(&format!("Build {build} is served since {at}: {named}"))?;
-            if before != lines {
-                for line in &lines {
-                    runner.ui.line(line)?;
-                }
+            None => None,
+        };
+        let started = self.start(runner, prepared, Arc::new(build)).await;
+        match (started, before) {
+            (Ok(path), None) => self.tell_first(runner, &path),
+            (Ok(_), Some((_, lines))) => self.tell_replaced(runner, &lines, changed),
+            (Err(error), None) => Err(error),
+            (Err(error), Some((build, _))) => {
+                let component = build.component.clone();
+                let prepared = runner.prepare(&build, component, Compiling::Alone).await?;
+                self.start(runner, prepared, build).await?;
+                Err(error)
             }
         }
     }
-    Ok(Serving { build, task, lines })
-}
 
-/// Serves again what was served before.
-async fn go_back(
-    runner: &Runner,
-    build: Arc<RunnableBuild>,
-    lines: Vec<String>,
-) -> Result<Serving, CommandError> {
-    let component = build.component.clone();
-    let prepared = runner.prepare(&build, component, Compiling::Alone).await?;
-    let server = prepared.start(&runner.config, &runner.options).await?;
-    let task = ServerTask::start(server);
-    Ok(Serving { build, task, lines })
-}
-
-fn tell_failure(
-    runner: &Runner,
-    error: &CommandError,
-    serving: Option<&Serving>,
-) -> Result<(), CommandError> {
-    let ui = runner.ui;
-    ui.json(&json!({
-        "event": "failed",
-        "error": error.to_string(),
-        "serving": serving.map(|serving| &serving.build.digest),
-    }))?;
-    ui.error(error);
-    match serving {
-        Some(serving) => ui.status(&format!(
-            "Build {} is served still, until another one succeeds.",
-            short(&serving.build)
-        )),
-        None => ui.status("Nothing is served yet. It is built again when its sources change."),
+    /// Starts the server of a build, and returns its folder in the tree.
+    async fn start(
+        &mut self,
+        runner: &Runner,
+        prepared: PreparedApp,
+        build: Arc<RunnableBuild>,
+    ) -> Result<PathBuf, CommandError> {
+        let interface = prepared.interface();
+        let server = prepared.start(&runner.config, &runner.options).await?;
+        let path = server.tree().path().to_owned();
+        runner.observe(&mut self.observers, &build.name, server.load_view())?;
+        self.serving = Some(Serving {
+            build,
+            task: ServerTask::start(server),
+            interface,
+        });
+        Ok(path)
     }
-    Ok(())
+
+    fn tell_first(&self, runner: &Runner, path: &Path) -> Result<(), CommandError> {
+        let Some(Serving {
+            build, interface, ..
+        }) = &self.serving
+        else {
+            return Ok(());
+        };
+        runner.announce(&build.name, interface, path)?;
+        let build = short(build);
+        let text = format!("Build {build}. Watching its sources; Ctrl-C ends it.");
+        Ok(runner.ui.line(&text)?)
+    }
+
+    fn tell_replaced(
+        &self,
+        runner: &Runner,
+        before: &[String],
+        changed: &[PathBuf],
+    ) -> Result<(), CommandError> {
+        let Some(serving) = &self.serving else {
+            return Ok(());
+        };
+        let Serving {
+            build, interface, ..
+        } = serving;
+        runner.ui.json(&json!({
+            "event": "replaced",
+            "app": build.name.as_str(),
+            "sha256": build.digest,
+            "changed": changed,
+            "endpoints": interface.endpoints,
+            "watches": interface.watches_json(),
+        }))?;
+        let (build, at, named) = (short(build), time_of_day(), in_words(runner, changed));
+        runner
+            .ui
+            .line(&format!("Build {build} is served since {at}: {named}"))?;
+        let lines = serving.lines(runner);
+        for line in lines.iter().filter(|_| before != lines) {
+            runner.ui.line(line)?;
+        }
+        Ok(())
+    }
+
+    fn tell_failure(&self, runner: &Runner, error: &CommandError) -> Result<(), CommandError> {
+        let (ui, serving) = (runner.ui, self.serving.as_ref());
+        ui.json(&json!({
+            "event": "failed",
+            "error": error.to_string(),
+            "serving": serving.map(|serving| &serving.build.digest),
+        }))?;
+        ui.error(error);
+        match serving {
+            Some(serving) => ui.status(&format!(
+                "Build {} is served still, until another one succeeds.",
+                short(&serving.build)
+            )),
+            None => ui.status("Nothing is served yet. It is built again when its sources change."),
+        }
+        Ok(())
+    }
+
+    /// Waits until a server has ended by itself, or for ever without one.
+    async fn fallen(&mut self) {
+        match &mut self.serving {
+            Some(serving) => serving.task.ended().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
-/// Waits until a server has ended by itself, or for ever without one.
-async fn fallen(serving: &mut Option<Serving>) {
-    match serving {
-        Some(serving) => serving.task.ended().await,
-        None => std::future::pending().await,
+impl Serving {
+    /// Returns its endpoints and what it watches, as they are shown.
+    fn lines(&self, runner: &Runner) -> Vec<String> {
+        let (owner, app) = (runner.config.email.as_str(), self.build.name.as_str());
+        self.interface.to_lines(owner, app)
     }
 }
 
