@@ -18,6 +18,7 @@ mod python;
 mod report;
 pub mod requirements;
 mod stage;
+mod testing;
 mod tools;
 mod wheels;
 
@@ -46,6 +47,7 @@ use tools::Tools;
 pub(crate) use apart::{ApartApp, make_ready};
 pub(crate) use cache::folder as builds;
 pub(crate) use program_files::ProgramFiles;
+pub(crate) use testing::{TestResult, TestedProgram};
 pub(crate) use tools::{delete_environment, environments, is_current_environment};
 pub(crate) use wheels::Wheels;
 
@@ -143,6 +145,7 @@ pub(crate) fn build_app(
         warnings: draft.warnings,
         package: name,
         wasm,
+        crates: Vec::new(),
     })
 }
 
@@ -245,6 +248,10 @@ fn fill(
 }
 
 impl PythonProgram {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn path(&self) -> PathBuf {
         self.beside(&self.file)
     }

@@ -211,9 +211,9 @@ impl Stage {
 }
 
 /// Copies the files of a program into a folder.
-pub(super) fn copy(
+pub(super) fn copy<'a>(
     program: &PythonProgram,
-    files: &[String],
+    files: impl IntoIterator<Item = &'a String>,
     folder: &Path,
 ) -> Result<(), CommandError> {
     for file in files {
