@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::Value;
-use syft_manifest::worlds::{OFFERED_IN_WORDS, RPC, is_offered};
+use syft_manifest::worlds::{ASYNC_RPC, OFFERED_IN_WORDS, RPC, is_offered};
 use syft_manifest::{Digest, Grants, Limits, Manifest, VariableName, component};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::schema::SchemaEntry;
@@ -241,10 +241,8 @@ pub async fn try_component(
 ) -> Result<AppInterface, CommandError> {
     let name = manifest.name.clone();
     let name = name.map_or_else(|| AppName::parse("app"), Ok)?;
-    let config = Config {
-        email: Datasite::parse("nobody@example.org")?,
-        ..config.clone()
-    };
+    let mut config = config.clone();
+    config.email = Datasite::parse("nobody@example.org")?;
     let spec = AppSpec {
         name,
         author: String::new(),
@@ -265,7 +263,8 @@ pub async fn try_component(
 /// No host can serve it.
 pub fn expect_app(component: &[u8]) -> Result<(), CommandError> {
     let surface = component::surface(component)?;
-    let error = if surface.exports.iter().any(|name| name == RPC) {
+    let is_handler = |name: &String| [RPC, ASYNC_RPC].contains(&name.as_str());
+    let error = if surface.exports.iter().any(is_handler) {
         let unknown = surface.imports.into_iter().find(|name| !is_offered(name));
         unknown.map(LoadError::UnknownImport)
     } else {
