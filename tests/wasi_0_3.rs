@@ -263,7 +263,6 @@ fn files_are_granted_as_for_0_2() {
     assert!(!newer.0.to_string().contains(SECRET), "{}", newer.0);
     let (expected, found) = (older.0.as_array().unwrap(), newer.0.as_array().unwrap());
     for (n, step) in steps().as_array().unwrap().iter().enumerate() {
-        // A stream of 0.3 begins before anybody looks at what is to be read or written.
         assert_eq!(found[n], expected[n], "{step}");
     }
     for site in [older.1, newer.1] {

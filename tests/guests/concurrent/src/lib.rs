@@ -168,7 +168,8 @@ fn hand_streams_on() {
 async fn print() {
     let (mut writer, reader) = wit_stream::new();
     let _closed = stdout::write_via_stream(reader);
-    let lines = vec![b'\n'; 1 << 16];
+    let mut lines = vec![b'x'; 1 << 16];
+    lines.push(b'\n');
     loop {
         writer.write_all(lines.clone()).await;
     }
