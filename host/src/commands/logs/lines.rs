@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::super::in_words::{millis, time};
 use crate::activity::{CallEntry, DeliveryEnd, EntryKind, LogEntry, Severity};
-use crate::commands::in_words::{millis, time};
 
 /// How much is shown of an id. `--id` takes it.
 const ID_CHARS: usize = 8;
