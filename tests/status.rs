@@ -95,6 +95,11 @@ fn tells_what_is_served_and_how_its_calls_ended() {
         "{after}"
     );
     assert!(after.contains("not served"), "{after}");
+    let of_one = command(&site, &["status", "app"]).stdout;
+    assert!(
+        of_one.contains("last warning") && of_one.contains(failed.id()),
+        "{of_one}"
+    );
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub struct Config {
     /// The private folder of the components of installed apps.
     pub components: PathBuf,
     /// The private folder of the logs of apps.
-    logs: PathBuf,
+    pub logs: PathBuf,
     /// The private folder of what the owner published last.
     pub published: PathBuf,
     /// What compiling a component may take.

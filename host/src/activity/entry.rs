@@ -147,6 +147,8 @@ pub enum ResourceKind {
     Host,
     /// A secret of the owner.
     Secret,
+    /// Something that no app has, such as sockets. The message says what.
+    Feature,
 }
 
 /// How the delivery of an event ended.
@@ -181,6 +183,7 @@ impl ResourceKind {
             Self::File => "file",
             Self::Host => "host",
             Self::Secret => "secret",
+            Self::Feature => "feature",
         }
     }
 }

@@ -152,6 +152,7 @@ impl Fields {
             "denied_file" => self.denied(ResourceKind::File),
             "denied_host" => self.denied(ResourceKind::Host),
             "denied_secret" => self.denied(ResourceKind::Secret),
+            "denied_feature" => self.denied(ResourceKind::Feature),
             "touched_file" => self.touched(ResourceKind::File),
             "touched_host" => self.touched(ResourceKind::Host),
             "output" => EntryKind::Output {
@@ -192,6 +193,7 @@ impl Fields {
             ResourceKind::File => ("access", "path"),
             ResourceKind::Host => ("method", "origin"),
             ResourceKind::Secret => ("access", "secret"),
+            ResourceKind::Feature => ("access", "feature"),
         };
         (self.text(access), self.text(name))
     }

@@ -120,7 +120,8 @@ struct CallCounters {
 }
 
 impl LastError {
-    fn new(entry: &LogEntry) -> Self {
+    /// Returns what an entry says that went wrong.
+    pub fn new(entry: &LogEntry) -> Self {
         let detail = match &entry.kind {
             EntryKind::Call(CallEntry { detail, .. }) => detail.as_deref(),
             EntryKind::Denied { name, .. } => Some(name.as_str()),

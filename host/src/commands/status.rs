@@ -12,7 +12,9 @@ use syft_protocol::address::AppName;
 use tokio::time::sleep;
 
 use super::{Exit, consent};
-use crate::activity::{AppStatistics, HostActivity, metrics_text};
+use crate::activity::{
+    AppStatistics, HostActivity, LastError, LogReader, WantedEntries, metrics_text,
+};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
@@ -51,6 +53,8 @@ struct AppState {
     suspended: Option<Suspended>,
     /// The host that serves it and what that counted.
     counted: Option<Counted>,
+    /// What went wrong last by its log, where no host counts.
+    last_logged: Option<LastError>,
 }
 
 /// What a host has counted of an app.
@@ -134,11 +138,26 @@ fn find(
                 .as_ref()
                 .and_then(|host| host.apps.get(name.as_str()).cloned()),
             suspended: suspension::suspended(&config.app_folder(&name))?,
+            last_logged: match wanted {
+                Some(_) if !counted.contains_key(name.as_str()) => last_logged(config, &name)?,
+                _ => None,
+            },
             counted: counted.remove(name.as_str()),
             name,
         });
     }
     Ok((host.is_some(), states))
+}
+
+/// Returns what went wrong last by the log of an app.
+fn last_logged(config: &Config, name: &AppName) -> io::Result<Option<LastError>> {
+    let wanted = WantedEntries {
+        errors: true,
+        last: Some(1),
+        ..WantedEntries::default()
+    };
+    let entries = LogReader::new(config.logs().of(Some(name))).read(&wanted)?;
+    Ok(entries.last().map(LastError::new))
 }
 
 /// Asks the host of a folder, which need not be there.

@@ -95,7 +95,7 @@ impl Output {
         }
         shared.refused.push(what.to_owned());
         let (app, endpoint, request) = shared.label.fields();
-        tracing::warn!(app, endpoint, request, hint, "{what}");
+        tracing::warn!(name: "denied_feature", app, endpoint, request, hint, "{what}");
     }
 
     /// Returns whom the log advises.

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::super::in_words::{millis, time};
 use crate::activity::{CallEntry, DeliveryEnd, EntryKind, LogEntry, Severity};
-use crate::commands::in_words::{millis, time};
 
 /// How much is shown of an id. `--id` takes it.
 const ID_CHARS: usize = 8;
@@ -60,11 +60,15 @@ fn in_words(entry: &LogEntry) -> String {
             let named = [access.as_str(), name.as_str()].map(str::trim);
             let named = named.into_iter().filter(|text| !text.is_empty());
             let named: Vec<&str> = named.collect();
+            let endpoint = match text(fields, "endpoint") {
+                "" => String::new(),
+                endpoint => format!("{endpoint} "),
+            };
             // A secret is named by the message itself.
             if named.is_empty() || (access.is_empty() && message.contains(name.as_str())) {
-                message.clone()
+                format!("{endpoint}{message}")
             } else {
-                format!("{message}: {}", named.join(" "))
+                format!("{endpoint}{message}: {}", named.join(" "))
             }
         }
         EntryKind::Output { stream, .. } => format!("{stream}: {message}"),

@@ -4,10 +4,10 @@ use syft_manifest::clock::now;
 use syft_manifest::sanitize::{plain, plain_excerpt, quoted};
 use syft_protocol::timestamp::Timestamp;
 
+use super::super::consent::block;
+use super::super::in_words::{ago, calls_in_words, count, millis, size, time};
 use super::{AppState, Counted};
 use crate::activity::{AppLoad, AppStatistics, CallStatistics, LastError};
-use crate::commands::consent::block;
-use crate::commands::in_words::{ago, calls_in_words, count, millis, size, time};
 use crate::installed::Installed;
 use crate::supervisor::AppTrouble;
 
@@ -139,6 +139,8 @@ pub(super) fn of_one(state: &AppState, rights: &[String]) -> Vec<String> {
         .and_then(|status| status.trouble.as_ref());
     lines.extend(trouble.into_iter().flat_map(trouble_lines));
     lines.extend(state.counted.iter().flat_map(counted_lines));
+    let before = state.last_logged.iter();
+    lines.extend(before.flat_map(|error| error_lines("warning", error)));
     if state.installed.is_some() {
         lines.extend(match rights {
             [] => vec!["It may use no files, network or secrets.".to_owned()],
@@ -170,7 +172,7 @@ fn counted_lines(counted: &Counted) -> Vec<String> {
     let since = time(Timestamp::from_micros(counted.since));
     let mut lines = vec![
         format!("  by process {}, which counts since {since}", counted.pid),
-        format!("  calls      {}", of_calls(calls)),
+        format!("  {}", of_calls(calls)),
     ];
     if let Some(load) = load {
         lines.push(format!(
