@@ -8,6 +8,7 @@ mod support;
 
 mod access;
 mod app_names;
+mod authors;
 mod benchmarks;
 mod bindings;
 mod building;
@@ -57,4 +58,5 @@ mod tidy;
 mod touched;
 mod traces;
 mod trust;
+mod wasi_0_3;
 mod watching;

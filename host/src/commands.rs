@@ -8,6 +8,7 @@ mod call;
 mod clean;
 mod consent;
 mod demo;
+mod describe;
 mod files;
 mod in_words;
 mod inspect;
@@ -16,6 +17,7 @@ mod keygen;
 mod keys;
 mod list;
 mod logs;
+mod new;
 mod parked;
 mod passphrase;
 mod publish;
@@ -30,6 +32,8 @@ mod serve_args;
 mod sign;
 mod signature_check;
 mod status;
+mod target;
+mod test;
 mod trust;
 mod update;
 mod verify;
@@ -126,6 +130,7 @@ impl From<LogFormatArg> for LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::NewArgs),
     Run(run::RunArgs),
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
@@ -140,6 +145,7 @@ enum Command {
     Logs(logs::LogsArgs),
     Status(status::StatusArgs),
     Secret(secret::SecretArgs),
+    Test(test::TestArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Keygen(keygen::KeygenArgs),
@@ -150,6 +156,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
+    Describe(describe::DescribeArgs),
     Clean(clean::CleanArgs),
     Wheels(wheels::WheelsArgs),
     Demo(demo::DemoArgs),
@@ -162,6 +169,8 @@ pub enum Exit {
     Success,
     /// 1: an app answered with an error.
     HandlerError,
+    /// 1: a test failed.
+    TestFailed,
     /// 2: it could not be done.
     Failure,
     /// 3: no answer came in time.
@@ -172,7 +181,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::HandlerError => 1,
+            Exit::HandlerError | Exit::TestFailed => 1,
             Exit::Failure => 2,
             Exit::Timeout => 3,
         })
@@ -206,6 +215,7 @@ impl Cli {
             .build()?;
         let exit = runtime.block_on(async {
             match self.command {
+                Command::New(args) => new::new(ui, &args),
                 Command::Run(args) => run::run(ui, &overrides, &activity, args).await,
                 Command::Serve(args) => serve::serve(ui, &overrides, &activity, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
@@ -221,7 +231,8 @@ impl Cli {
                 Command::Status(args) => status::status(ui, &overrides, &args).await,
                 Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
-                Command::Build(args) => build::build(ui, &overrides, &args),
+                Command::Test(args) => test::test(ui, &overrides, &args).await,
+                Command::Build(args) => build::build(ui, &overrides, &args).await,
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
                 Command::Sign(args) => sign::sign(ui, &args),
@@ -230,6 +241,7 @@ impl Cli {
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
+                Command::Describe(args) => describe::describe(ui, &overrides, &args).await,
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,
