@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Opened, READS, put_reader, reads};
 use crate::support::apps::with_manifest;
-use crate::support::client::{Sent, call, request};
+use crate::support::client::{Sent, call, request, send};
 use crate::support::guests::guest;
 use crate::support::installed::Installation;
 use crate::support::site::Site;
@@ -146,16 +146,29 @@ fn texts_of_strangers_are_texts_on_every_page() {
 }
 
 #[test]
-fn a_page_says_what_would_allow_what_was_refused() {
+fn a_page_says_what_was_used_and_what_would_allow_what_was_refused() {
     let site = Site::new();
     put_reader(&Installation::new(&site), &site, "files");
+    let public = site.datasites().join("bob@example.org/public");
+    fs::create_dir_all(&public).unwrap();
+    fs::write(public.join("x.json"), "{}").unwrap();
     let (_serving, dashboard) = Opened::start(&site);
-    let read = json!([{"read": "/datasites/bob@example.org/public/x.csv"}]);
-    call(&site.rpc("files"), "ops", &read.to_string());
-    let page = wait_for("the refusal", || {
-        let page = dashboard.get("/access").body;
-        page.contains("Show how").then_some(page)
-    });
-    let line = "[files] read = [&quot;bob@example.org/public/x.csv&quot;]";
-    assert!(page.contains(line), "{page}");
+    let path = |name| format!("/datasites/bob@example.org/public/{name}");
+    let reads = json!([{"read": path("x.json")}, {"read": path("x.csv")}]);
+    let sent = send(
+        &site.rpc("files"),
+        "ops",
+        Some(reads.to_string().as_bytes()),
+    );
+    assert_eq!(sent.answer().status(), 200);
+    let of_call = format!("/call?app=files&id={}", sent.id());
+    for page in ["/access", "/app?name=files", &of_call] {
+        let page = wait_for(page, || {
+            let page = dashboard.get(page).body;
+            let has_both = page.contains("public/x.json") && page.contains("public/x.csv");
+            has_both.then_some(page)
+        });
+        let line = "[files] read = [&quot;bob@example.org/public/x.csv&quot;]";
+        assert!(page.contains(line), "{page}");
+    }
 }
