@@ -55,6 +55,7 @@ pub(super) const FILES: Template = files![
     "syft-guest/src/response.rs",
     "syft-guest/src/routes.rs",
     "syft-guest/src/routes/distinct.rs",
+    "syft-guest/src/routes/marks.rs",
     "syft-guest/src/routes/prefix.rs",
     "syft-guest/src/schema.rs",
     "syft-guest/src/schema/release.rs",
