@@ -19,6 +19,7 @@ pub(super) const FILES: Template = files![
     "syft-guest-macros/src/handler.rs",
     "syft-guest-macros/src/json_schema.rs",
     "syft-guest-macros/src/lib.rs",
+    "syft-guest-macros/src/mark.rs",
     "syft-guest-macros/src/parameter.rs",
     "syft-guest-macros/src/path.rs",
     "syft-guest-macros/src/pattern.rs",
