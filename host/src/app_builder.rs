@@ -111,8 +111,8 @@ pub(crate) async fn make_ready(
 }
 
 /// Builds the Python program or the guest crate at a path, or gives the component there its
-/// manifest. Of the files beside a program
-/// it takes modules, and those that are included. A crate is built once the user agreed.
+/// manifest. Of the files beside a program it takes modules, and those that are included. A crate
+/// is built once the user agreed.
 ///
 /// # Errors
 /// There is neither, its manifest is invalid, the user does not agree to the build, or the

@@ -11,7 +11,7 @@ use super::author;
 use crate::python::venv;
 use crate::support::client::call;
 use crate::support::guests::repository;
-use crate::support::host::{Ended, Host, output, output_of_build, syft_host};
+use crate::support::host::{Ended, Host, output, output_of_build, shared_cache, syft_host};
 use crate::support::not_run;
 use crate::support::site::Site;
 
@@ -120,6 +120,7 @@ fn npm(site: &Site, folder: &Path, arguments: &[&str]) -> Ended {
         .chain(std::env::split_paths(&path));
     command.args(arguments).current_dir(folder);
     command.env("HOME", site.path());
+    command.env("XDG_CACHE_HOME", shared_cache());
     command.env("PATH", std::env::join_paths(path).unwrap());
     Ended::of(&output_of_build(&mut command))
 }

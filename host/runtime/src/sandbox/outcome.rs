@@ -184,18 +184,18 @@ const PROGRAMS: &str = "/syft_program/";
 
 /// Returns in brackets where the last of the steps was that is the author's, as Python tells it.
 fn place(trace: &str) -> Option<String> {
-    let places = trace.lines().filter_map(|line| {
+    let mut places = trace.lines().filter_map(|line| {
         let (file, rest) = line
             .trim()
             .strip_prefix("File \"")?
             .split_once("\", line ")?;
         Some((file, rest))
     });
-    let own = places.clone().filter_map(|(file, rest)| {
+    let mut own = places.clone().filter_map(|(file, rest)| {
         let (_, below) = file.split_once(PROGRAMS)?;
         Some((below.split_once('/')?.1, rest))
     });
-    let (file, rest) = own.last().or_else(|| places.last())?;
+    let (file, rest) = own.next_back().or_else(|| places.next_back())?;
     let (line, function) = rest.split_once(", in ").unwrap_or((rest, ""));
     let within = match function {
         "" => String::new(),
