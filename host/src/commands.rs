@@ -6,6 +6,7 @@ mod autostart;
 mod build;
 mod call;
 mod clean;
+mod completions;
 mod consent;
 mod demo;
 mod files;
@@ -14,6 +15,7 @@ mod install;
 mod keygen;
 mod keys;
 mod list;
+mod man;
 mod parked;
 mod passphrase;
 mod publish;
@@ -147,6 +149,9 @@ enum Command {
     Clean(clean::CleanArgs),
     Wheels(wheels::WheelsArgs),
     Demo(demo::DemoArgs),
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(man::ManArgs),
 }
 
 /// How a command ended, as its exit code tells.
@@ -222,6 +227,8 @@ impl Cli {
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,
+                Command::Completions(args) => completions::completions(ui, &args),
+                Command::Man(args) => man::man(ui, &args),
             }
         });
         // A guest that was cut off at the end may still hold a thread.

@@ -57,6 +57,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("ureq", &["host/package"]),
     ("ed25519-dalek", &["host/package"]),
     ("clap", &["host"]),
+    ("clap_complete", &["host"]),
+    ("clap_mangen", &["host"]),
     ("notify", &["host"]),
     ("sd-notify", &["host"]),
     ("tracing-subscriber", &["host"]),
