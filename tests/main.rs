@@ -34,6 +34,7 @@ mod manifest;
 mod memory;
 mod native_builds;
 mod oci;
+mod packaging;
 mod publishing;
 mod python;
 mod python_guests;
