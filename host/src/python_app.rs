@@ -16,6 +16,7 @@ mod program_files;
 mod python;
 mod report;
 pub mod requirements;
+mod shipped;
 mod stage;
 mod tools;
 mod wheels;
@@ -125,7 +126,7 @@ pub(crate) fn build_app(
         None => {
             let said = build(ui, &draft, program)?;
             let component = fs::read(stage.component())?;
-            cache::put(&wasm, &stage.component(), &said)?;
+            cache::put(&wasm, &stage.component(), said.clone())?;
             Kept { component, said }
         }
     };
@@ -189,6 +190,7 @@ fn build(ui: Ui, draft: &Draft, program: &PythonProgram) -> Result<Said, Command
     Ok(Said {
         app_name: stage.app_name()?,
         rules: plan.map(|plan| plan.rules).unwrap_or_default(),
+        ..Said::default()
     })
 }
 

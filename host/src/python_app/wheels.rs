@@ -17,6 +17,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use syft_runtime::scratch::Scratch;
 
+use super::shipped;
 use super::tools::Tools;
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -46,7 +47,7 @@ impl Wheels {
     pub(crate) fn of(python: &Path) -> Self {
         Self {
             built: python.join("wheels"),
-            shipped: shipped().filter(|folder| folder.is_dir()),
+            shipped: shipped::folder("wheels"),
         }
     }
 
@@ -77,7 +78,65 @@ impl Wheels {
             None => self.find(recipe).is_none(),
         };
         let missing: Vec<_> = RECIPES.iter().filter(is_missing).collect();
-        let tools = Tools::make_ready(ui, python)?;
+        let tools = Tools::find(ui, python)?;
+        let scratch = Scratch::new(python)?;
+        for recipe in &missing {
+            let about = |error: CommandError| error.about(format!("build {}", recipe.name));
+            build(ui, &tools, scratch.path(), recipe, target).map_err(about)?;
+        }
+        Ok(missing.len())
+    }
+
+    /// Returns the folders that hold wheels.
+    pub(super) fn folders(&self) -> Vec<&Path> {
+        let all = [Some(self.built.as_path()), self.shipped.as_deref()];
+        all.into_iter()
+            .flatten()
+            .filter(|folder| folder.is_dir())
+            .collect()
+    }
+
+    /// Tells whether a file of this name and hash is one of them.
+    pub(super) fn has(&self, name: &str, sha256: &str) -> bool {
+        let recipe = RECIPES.iter().find(|recipe| recipe.file_name() == name);
+        let bytes = recipe.and_then(|recipe| fs::read(self.find(recipe)?).ok());
+        bytes.is_some_and(|bytes| HEXLOWER.encode(&Sha256::digest(bytes)) == sha256)
+    }
+
+    /// Returns what tells these wheels from others: their names and sizes.
+    pub(super) fn digest(&self) -> io::Result<String> {
+        let mut hash = Sha256::new();
+        for recipe in RECIPES {
+            let size = match self.find(recipe) {
+                Some(path) => fs::metadata(path)?.len(),
+                None => 0,
+            };
+            hash.update(format!("{} {size}\n", recipe.file_name()));
+        }
+        Ok(HEXLOWER.encode(&hash.finalize()))
+    }
+
+    fn find(&self, recipe: &WheelRecipe) -> Option<PathBuf> {
+        let name = recipe.file_name();
+        let places = self.folders().into_iter().map(|folder| folder.join(&name));
+        places.into_iter().find(|path| path.is_file())
+    }
+}
+
+fn build(
+        &self,
+        ui: Ui,
+        python: &Path,
+        into: Option<&Path>,
+    ) -> Result<usize, CommandError> {
+        let target = into.unwrap_or(&self.built);
+        fs::create_dir_all(target)?;
+        let is_missing = |recipe: &&WheelRecipe| match into {
+            Some(folder) => !folder.join(recipe.file_name()).exists(),
+            None => self.find(recipe).is_none(),
+        };
+        let missing: Vec<_> = RECIPES.iter().filter(is_missing).collect();
+        let tools = Tools::find(ui, python)?;
         let scratch = Scratch::new(python)?;
         for recipe in &missing {
             let about = |error: CommandError| error.about(format!("build {}", recipe.name));
