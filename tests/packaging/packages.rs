@@ -258,3 +258,12 @@ fn binstall_finds_the_archive_and_the_program_in_it() {
     let program = place.parent().unwrap().join(filled(&binstall["bin-dir"]));
     assert!(program.is_file(), "{}", program.display());
 }
+
+/// Python for the sandbox is only taken by the program of the same release.
+#[test]
+fn the_extra_is_of_the_version_of_the_program() {
+    let project = fs::read_to_string(repository().join("pyproject.toml")).unwrap();
+    let project: toml::Table = project.parse().unwrap();
+    let extra = &project["project"]["optional-dependencies"]["python"][0];
+    assert_eq!(extra.as_str(), Some(&*format!("syft-host-python=={VERSION}")));
+}
