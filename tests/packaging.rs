@@ -79,14 +79,8 @@ fn bash_completes_commands_options_and_values() {
     let script = script(&site, "bash", "syft-host.bash");
     for (typed, expected) in [
         (&["syft-host", "dem"][..], &["demo"][..]),
-        (
-            &["syft-host", "demo", "--keep"],
-            &["--keep-serving"],
-        ),
-        (
-            &["syft-host", "autostart", "s"],
-            &["systemd", "syftbox"],
-        ),
+        (&["syft-host", "demo", "--keep"], &["--keep-serving"]),
+        (&["syft-host", "autostart", "s"], &["systemd", "syftbox"]),
         (&["syft-host", "completions", "fi"], &["fish"]),
         (&["syft-host", "--log-format", "j"], &["json"]),
     ] {
@@ -115,7 +109,10 @@ fn fish_completes_commands_with_what_they_do() {
 fn an_unknown_shell_is_refused_with_those_that_there_are() {
     let ended = output(syft_host(&Site::new()).args(["completions", "tcsh"]));
     let error = Ended::of(&ended).refused();
-    assert!(error.contains("bash, elvish, fish, powershell, zsh"), "{error}");
+    assert!(
+        error.contains("bash, elvish, fish, powershell, zsh"),
+        "{error}"
+    );
 }
 
 fn pages(site: &Site) -> Vec<PathBuf> {
@@ -179,7 +176,12 @@ fn a_page_has_options_and_exit_codes() {
         return;
     };
     let text = ended.succeeded().stdout;
-    for expected in ["SYNOPSIS", "--timeout", "EXIT STATUS", "No answer came in time."] {
+    for expected in [
+        "SYNOPSIS",
+        "--timeout",
+        "EXIT STATUS",
+        "No answer came in time.",
+    ] {
         assert!(text.contains(expected), "{expected} is not in:\n{text}");
     }
 }
@@ -192,14 +194,14 @@ fn the_unit_of_packages_is_the_one_that_autostart_writes() {
     command.env_clear().env("HOME", site.path());
     let shown = Ended::of(&output(command.args(["autostart", "systemd", "--print"])));
     let shown = shown.succeeded().stdout;
-    let ours = shown.lines().filter(|line| !line.starts_with("# Written by "));
+    let ours = shown
+        .lines()
+        .filter(|line| !line.starts_with("# Written by "));
     let ours = ours.map(|line| match line.strip_prefix("ExecStart=") {
         Some(_) => "ExecStart=/usr/bin/syft-host serve",
         None => line,
     });
-    let unit = [
-        "# Start it for yourself: systemctl --user enable --now syft-host",
-    ];
+    let unit = ["# Start it for yourself: systemctl --user enable --now syft-host"];
     let unit: Vec<&str> = unit.into_iter().chain(ours).collect();
     let path: &Path = &repository().join("packaging/syft-host.service");
     blessed(path, &(unit.join("\n") + "\n"));

@@ -247,9 +247,10 @@ fn binstall_finds_the_archive_and_the_program_in_it() {
             ("bin", "syft-host"),
         ]
         .into_iter()
-        .fold(template.as_str().unwrap().to_owned(), |text, (key, value)| {
-            text.replace(&format!("{{ {key} }}"), value)
-        })
+        .fold(
+            template.as_str().unwrap().to_owned(),
+            |text, (key, value)| text.replace(&format!("{{ {key} }}"), value),
+        )
     };
     let url = filled(&binstall["pkg-url"]);
     assert!(url.ends_with(&format!("/v{VERSION}/{archive}")), "{url}");
@@ -265,5 +266,8 @@ fn the_extra_is_of_the_version_of_the_program() {
     let project = fs::read_to_string(repository().join("pyproject.toml")).unwrap();
     let project: toml::Table = project.parse().unwrap();
     let extra = &project["project"]["optional-dependencies"]["python"][0];
-    assert_eq!(extra.as_str(), Some(&*format!("syft-host-python=={VERSION}")));
+    assert_eq!(
+        extra.as_str(),
+        Some(&*format!("syft-host-python=={VERSION}"))
+    );
 }

@@ -16,8 +16,7 @@ use crate::error::CommandError;
 use crate::ui::Ui;
 
 /// Line of a file that says by its digest that the rest of it is as it was written here.
-const MARK: &str =
-    "# Written by `syft-host autostart`, which replaces it unless it was changed: ";
+const MARK: &str = "# Written by `syft-host autostart`, which replaces it unless it was changed: ";
 
 /// Start `syft-host serve` from systemd or SyftBox
 ///

@@ -173,9 +173,7 @@ fn this_program() -> String {
     const NAME: &str = "syft-host";
     let found = inherited::find_program(NAME).and_then(|path| path.canonicalize().ok());
     match env::current_exe() {
-        Ok(program) if found.as_ref() != Some(&program) => {
-            program.to_string_lossy().into_owned()
-        }
+        Ok(program) if found.as_ref() != Some(&program) => program.to_string_lossy().into_owned(),
         _ => NAME.to_owned(),
     }
 }

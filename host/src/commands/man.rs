@@ -55,7 +55,10 @@ fn write_pages(command: &Command, folder: &Path) -> io::Result<usize> {
     exit_status().to_writer(&mut page)?;
     fs::write(folder.join(man.get_filename()), page)?;
     let mut n_pages = 1;
-    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+    for inner in command
+        .get_subcommands()
+        .filter(|inner| !inner.is_hide_set())
+    {
         n_pages += write_pages(inner, folder)?;
     }
     Ok(n_pages)
