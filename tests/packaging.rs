@@ -14,25 +14,22 @@ use crate::support::host::{Ended, output, syft_host};
 use crate::support::site::Site;
 use crate::support::{blessed, tell_not_run};
 
-/// Each shell, how it checks a script without running it, and where such a script lies.
-const SHELLS: &[(&str, &[&str], &str)] = &[
-    ("bash", &["bash", "-n"], "syft-host.bash"),
-    ("zsh", &["zsh", "-n"], "_syft-host"),
-    ("fish", &["fish", "--no-execute"], "syft-host.fish"),
-    ("elvish", &["elvish", "-compileonly"], "syft-host.elv"),
-    (
-        "powershell",
-        &["pwsh", "-NoProfile", "-File"],
-        "_syft-host.ps1",
-    ),
+/// Each shell, and how it checks a script without running it, where it can.
+const SHELLS: &[(&str, &[&str])] = &[
+    ("bash", &["bash", "-n"]),
+    ("zsh", &["zsh", "-n"]),
+    ("fish", &["fish", "--no-execute"]),
+    ("elvish", &[]),
+    ("powershell", &[]),
 ];
 
 /// Completes the words that follow, the last of which is not whole.
 const COMPLETE_IN_BASH: &str = r#"
 source "$0"
+[[ $(complete -p syft-host) =~ -F\ ([^ ]+) ]]
 COMP_WORDS=("$@")
 COMP_CWORD=$(($# - 1))
-_syft-host "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+${BASH_REMATCH[1]} "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
 printf '%s\n' "${COMPREPLY[@]}"
 "#;
 
@@ -53,19 +50,26 @@ fn foreign(command: &mut Command) -> Option<Ended> {
 }
 
 /// Writes the completions for a shell, and returns where they are.
-fn script(site: &Site, shell: &str, file: &str) -> PathBuf {
-    let path = site.path().join(file);
-    fs::write(&path, run(site, &["completions", shell]).stdout).unwrap();
+fn script(site: &Site, shell: &str) -> PathBuf {
+    let path = site.path().join(shell);
+    let script = run(site, &["completions", shell]).stdout;
+    for word in ["demo", "keep-serving"] {
+        assert!(script.contains(word), "{word} is not for {shell}");
+    }
+    fs::write(&path, script).unwrap();
     path
 }
 
 #[test]
 fn each_shell_takes_its_completions() {
     let site = Site::new();
-    for (shell, check, file) in SHELLS {
-        let script = script(&site, shell, file);
-        let mut command = Command::new(check[0]);
-        let Some(ended) = foreign(command.args(&check[1..]).arg(script)) else {
+    for (shell, check) in SHELLS {
+        let script = script(&site, shell);
+        let [program, options @ ..] = check else {
+            continue;
+        };
+        let mut command = Command::new(program);
+        let Some(ended) = foreign(command.args(options).arg(script)) else {
             assert_ne!(*shell, "bash", "these tests need bash");
             continue;
         };
@@ -76,7 +80,7 @@ fn each_shell_takes_its_completions() {
 #[test]
 fn bash_completes_commands_options_and_values() {
     let site = Site::new();
-    let script = script(&site, "bash", "syft-host.bash");
+    let script = script(&site, "bash");
     for (typed, expected) in [
         (&["syft-host", "dem"][..], &["demo"][..]),
         (&["syft-host", "demo", "--keep"], &["--keep-serving"]),
@@ -95,7 +99,7 @@ fn bash_completes_commands_options_and_values() {
 #[test]
 fn fish_completes_commands_with_what_they_do() {
     let site = Site::new();
-    let script = script(&site, "fish", "syft-host.fish");
+    let script = script(&site, "fish");
     let words = format!("source {}; complete -C 'syft-host dem'", script.display());
     let mut command = Command::new("fish");
     command.env("HOME", site.path());
@@ -154,7 +158,8 @@ fn pages_are_read_without_a_warning() {
     let site = Site::new();
     for page in pages(&site) {
         let mut command = Command::new("groff");
-        command.args(["-man", "-Tutf8", "-ww", "-z"]).arg(&page);
+        let options = ["-K", "utf8", "-man", "-Tutf8", "-ww", "-z"];
+        command.args(options).arg(&page);
         let Some(ended) = foreign(&mut command) else {
             return;
         };
