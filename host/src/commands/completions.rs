@@ -7,6 +7,11 @@ use super::{Cli, Exit};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
+/// In bash the names of our commands' states are spelt in two ways if the name of the program has a
+/// hyphen, and nothing is completed after a command: <https://github.com/clap-rs/clap/issues/6421>.
+const MISSPELT: &str = "syft__subcmd__host__";
+const SPELT: &str = "syft__host__";
+
 /// Print the completions for a shell
 ///
 /// Packages bring those of bash, zsh and fish along. Otherwise write them where your shell looks:
@@ -23,6 +28,7 @@ pub(super) fn completions(ui: Ui, args: &CompletionsArgs) -> Result<Exit, Comman
     let name = command.get_name().to_owned();
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    ui.bytes(&script)?;
+    let script = String::from_utf8(script)?;
+    ui.bytes(script.replace(MISSPELT, SPELT).as_bytes())?;
     Ok(Exit::Success)
 }
