@@ -9,13 +9,17 @@ mod clean;
 mod completions;
 mod consent;
 mod demo;
+mod describe;
 mod files;
+mod in_words;
 mod inspect;
 mod install;
 mod keygen;
 mod keys;
 mod list;
+mod logs;
 mod man;
+mod new;
 mod parked;
 mod passphrase;
 mod publish;
@@ -29,6 +33,9 @@ mod serve;
 mod serve_args;
 mod sign;
 mod signature_check;
+mod status;
+mod target;
+mod test;
 mod trust;
 mod update;
 mod verify;
@@ -38,6 +45,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::activity::Activity;
 use crate::config::{self, Overrides};
 use crate::error::CommandError;
 use crate::logging::{self, LogFormat};
@@ -124,6 +132,7 @@ impl From<LogFormatArg> for LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::NewArgs),
     Run(run::RunArgs),
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
@@ -135,7 +144,10 @@ enum Command {
     Remove(remove::RemoveArgs),
     Parked(parked::ParkedArgs),
     Resume(resume::ResumeArgs),
+    Logs(logs::LogsArgs),
+    Status(status::StatusArgs),
     Secret(secret::SecretArgs),
+    Test(test::TestArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Keygen(keygen::KeygenArgs),
@@ -146,6 +158,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
+    Describe(describe::DescribeArgs),
     Clean(clean::CleanArgs),
     Wheels(wheels::WheelsArgs),
     Demo(demo::DemoArgs),
@@ -161,6 +174,8 @@ pub enum Exit {
     Success,
     /// 1: an app answered with an error.
     HandlerError,
+    /// 1: a test failed.
+    TestFailed,
     /// 2: it could not be done.
     Failure,
     /// 3: no answer came in time.
@@ -171,7 +186,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::HandlerError => 1,
+            Exit::HandlerError | Exit::TestFailed => 1,
             Exit::Failure => 2,
             Exit::Timeout => 3,
         })
@@ -192,7 +207,10 @@ impl Cli {
         let quiet = !matches!(self.command, Command::Run(_) | Command::Serve(_));
         let filter = self.log.or_else(config::log_filter);
         let default = if quiet { "warn" } else { "info" };
-        logging::start(self.log_format.into(), filter.as_deref().unwrap_or(default))?;
+        let filter = filter.as_deref().unwrap_or(default);
+        let activity = Activity::new();
+        let noted = (!quiet).then_some(&activity);
+        logging::start(self.log_format.into(), filter, noted)?;
         if let Some(text) = config::failpoint() {
             failpoint::arm(&text);
         }
@@ -202,8 +220,9 @@ impl Cli {
             .build()?;
         let exit = runtime.block_on(async {
             match self.command {
-                Command::Run(args) => run::run(ui, &overrides, args).await,
-                Command::Serve(args) => serve::serve(ui, &overrides, args).await,
+                Command::New(args) => new::new(ui, &args),
+                Command::Run(args) => run::run(ui, &overrides, &activity, args).await,
+                Command::Serve(args) => serve::serve(ui, &overrides, &activity, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
                 Command::Install(args) => install::install(ui, &overrides, &args).await,
                 Command::List(args) => list::list(ui, &overrides, &args),
@@ -213,9 +232,12 @@ impl Cli {
                 Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Resume(args) => resume::resume(ui, &overrides, &args),
+                Command::Logs(args) => logs::logs(ui, &overrides, &args).await,
+                Command::Status(args) => status::status(ui, &overrides, &args).await,
                 Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
-                Command::Build(args) => build::build(ui, &overrides, &args),
+                Command::Test(args) => test::test(ui, &overrides, &args).await,
+                Command::Build(args) => build::build(ui, &overrides, &args).await,
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
                 Command::Sign(args) => sign::sign(ui, &args),
@@ -224,6 +246,7 @@ impl Cli {
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
+                Command::Describe(args) => describe::describe(ui, &overrides, &args).await,
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,
@@ -231,6 +254,7 @@ impl Cli {
                 Command::Man(args) => man::man(ui, &args),
             }
         });
+        activity.finish();
         // A guest that was cut off at the end may still hold a thread.
         runtime.shutdown_background();
         exit

@@ -1,16 +1,21 @@
 //! Runs SyftBox apps one does not trust.
 //!
 //! - `commands` (one file each), `config` (the only reader of the environment), `ui` (prints for
-//!   people), `error`
+//!   people), `error`, `typos`
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
-//!   `rust_toolchain`: the programs that compile
+//!   `rust_toolchain`: the programs that compile; `scaffold`: makes such a folder; `source_watch`: says
+//!   when it changes
+//! - `activity`: what apps do: kept logs, statistics, a live feed
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
+//! - `waiting`: what the owner is to decide; `dashboard`: all of it as pages in a browser;
+//!   `traces`: requests, for a collector
 //!
 //! In crates of their own: `syft-server` (serves one app), `syft-runtime` (runs its calls),
 //! `syft-package` (signatures, trust, catalogs, registries), `syft-manifest` (what an app asks
 //! for), `syft-protocol` (requests, events, rules: no IO).
 
+pub mod activity;
 mod agreement;
 mod app_builder;
 pub mod approval;
@@ -19,6 +24,7 @@ mod built_app;
 mod caches;
 pub mod commands;
 pub mod config;
+pub mod dashboard;
 pub mod error;
 mod guest_crate;
 pub mod install;
@@ -29,5 +35,11 @@ mod open_files;
 pub mod prepared_app;
 pub mod python_app;
 mod rust_toolchain;
+mod scaffold;
+mod server_task;
+mod source_watch;
 pub mod supervisor;
+pub mod traces;
+mod typos;
 pub mod ui;
+pub mod waiting;

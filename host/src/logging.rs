@@ -1,7 +1,11 @@
-//! The log, on stderr.
+//! The log, on stderr, and what is taken from it for the owner of apps.
 
 use anyhow::Context;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::activity::Activity;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,24 +20,32 @@ pub enum LogFormat {
 /// which may be secret.
 const NEVER: &str = "wasmtime_wasi_http=warn";
 
-/// Starts the log with a filter such as `info` or `warn,guest=debug`.
+/// Starts the log with a filter such as `info` or `warn,guest=debug`. What apps do is noted
+/// whatever the filter, where somebody takes note of it.
 ///
 /// # Errors
 /// The filter is malformed, or the log was started before.
-pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
+pub fn start(format: LogFormat, filter: &str, activity: Option<&Activity>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| format!("log filter `{filter}`"))?;
     let filter = filter.add_directive(NEVER.parse()?);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let layer = fmt::layer()
         // Nobody reads the log any more: that is no reason to end.
         .log_internal_errors(false)
         .with_writer(std::io::stderr);
-    let started = match format {
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => {
             let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            builder.with_ansi(is_terminal).try_init()
+            layer.with_ansi(is_terminal).boxed()
         }
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
+    let noted = activity.map(|activity| {
+        let (layer, filter) = activity.layer();
+        layer.with_filter(filter)
+    });
+    let started = tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .with(noted)
+        .try_init();
     started.map_err(|error| anyhow::anyhow!("start the log: {error}"))
 }

@@ -11,6 +11,7 @@ mod apart;
 mod cache;
 mod draft;
 mod locked;
+mod one_module;
 mod pip;
 mod program_files;
 mod python;
@@ -18,12 +19,12 @@ mod report;
 pub mod requirements;
 mod shipped;
 mod stage;
+mod testing;
 mod tools;
 mod wheels;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::{plain, quoted};
@@ -47,6 +48,7 @@ use tools::Tools;
 pub(crate) use apart::{ApartApp, make_ready};
 pub(crate) use cache::folder as builds;
 pub(crate) use program_files::ProgramFiles;
+pub(crate) use testing::{TestResult, TestedProgram};
 pub(crate) use tools::{delete_environment, environments, is_current_environment};
 pub(crate) use wheels::Wheels;
 
@@ -125,7 +127,7 @@ pub(crate) fn build_app(
         Some(kept) => kept,
         None => {
             let said = build(ui, &draft, program)?;
-            let component = fs::read(stage.component())?;
+            let component = stage.take_component()?;
             cache::put(&wasm, &stage.component(), said.clone())?;
             Kept { component, said }
         }
@@ -144,6 +146,7 @@ pub(crate) fn build_app(
         warnings: draft.warnings,
         package: name,
         wasm,
+        crates: Vec::new(),
     })
 }
 
@@ -247,6 +250,10 @@ fn fill(
 }
 
 impl PythonProgram {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn path(&self) -> PathBuf {
         self.beside(&self.file)
     }

@@ -56,6 +56,17 @@ impl Ui {
         }
     }
 
+    /// Clears a terminal for what is shown next; of what is no terminal, nothing is cleared.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub fn clear(self) -> io::Result<()> {
+        if self.json || !io::stdout().is_terminal() {
+            return Ok(());
+        }
+        print(b"\x1b[H\x1b[2J", b"")
+    }
+
     /// Prints bytes as they are.
     ///
     /// # Errors
@@ -72,6 +83,11 @@ impl Ui {
             "{}",
             lay_out(text, width(io::stderr()))
         ));
+    }
+
+    /// Tells whether a person sees how things go.
+    pub fn is_watched(self) -> bool {
+        io::stderr().is_terminal()
     }
 
     /// Tells whether a person is there to be asked.

@@ -4,11 +4,14 @@ mod cache;
 mod call_name;
 mod compiler;
 mod engine;
+mod exports;
 mod limiter;
 mod linker;
 mod outcome;
+mod sockets;
 mod spare;
 mod store;
+mod wasi;
 
 use std::fmt;
 use std::io;
@@ -17,11 +20,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use syft_manifest::worlds::{RPC, WATCH, is_offered};
+use syft_manifest::worlds::{ASYNC_RPC, RPC, is_offered};
 use syft_manifest::{Digest, Limits};
 use thiserror::Error;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentExportIndex, Instance};
+use wasmtime::component::{Component, Instance, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::I32Exit;
 
@@ -30,9 +33,11 @@ use call_name::CallName;
 use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 use engine::Clearing;
+use exports::Exports;
 pub use outcome::{Answer, Outcome};
 use spare::{Spare, SpareSlot};
 use store::CallState;
+use wasi::Wasi;
 
 use crate::capability::files::DatasitesDir;
 use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, CallEnvironment, Output};
@@ -41,7 +46,7 @@ use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
 use crate::wit::types::{Failure, Method, SenderProof};
-use crate::wit::{App, AppPre, Watching, WatchingPre, rpc, watch};
+use crate::wit::{rpc, watch};
 
 /// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
@@ -63,10 +68,8 @@ pub struct Program {
     files: Option<Arc<DatasitesDir>>,
     /// What calls of late took beside what each takes.
     usual_bytes: AtomicUsize,
-    pre: AppPre<CallState>,
-    /// Where its handler is, so that a call need not look at anything else of it.
-    handle: ComponentExportIndex,
-    is_watching: bool,
+    pre: InstancePre<CallState>,
+    exports: Exports,
     spare: SpareSlot,
 }
 
@@ -96,6 +99,9 @@ const FIRST_CALL_BYTES: usize = 2 << 20;
 
 /// What a handler returns.
 type Handled = Result<rpc::Response, rpc::Error>;
+
+/// What a handler of events returns.
+type Taken = Result<(), Failure>;
 
 /// Whether a component is compiled while apps answer requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +139,7 @@ pub enum LoadError {
     #[error("the component imports `{0}`, which no app can have")]
     UnknownImport(String),
     /// It exports no handlers.
-    #[error("the component does not export `{RPC}`")]
+    #[error("the component does not export `{RPC}` or `{ASYNC_RPC}`")]
     NotAnApp,
     /// Its types differ from ours, or it needs more than the limits allow.
     #[error("the component does not fit: {0}")]
@@ -210,12 +216,12 @@ impl Sandbox {
         if bytes.starts_with(b"\0asm\x01\0\0\0") {
             return Err(LoadError::CoreModule);
         }
-        let clearing = Clearing::of_this_machine();
-        let engine = engine::new(&self.limits, clearing).map_err(no_engine)?;
+        let (clearing, wasi) = (Clearing::of_this_machine(), Wasi::of(bytes));
+        let engine = engine::new(&self.limits, clearing, wasi).map_err(no_engine)?;
         let component = self
             .cache
-            .load(&engine, bytes, compiling, &self.compile_limits)?;
-        self.program(engine, clearing, &component)
+            .load(&engine, wasi, bytes, compiling, &self.compile_limits)?;
+        self.program(engine, clearing, wasi, &component)
     }
 
     /// Loads a component that was compiled before; `None` where its code was not kept.
@@ -223,13 +229,13 @@ impl Sandbox {
     /// # Errors
     /// See [`LoadError`].
     pub fn reload(&self, digest: &Digest) -> Result<Option<Program>, LoadError> {
-        if !self.is_compiled(digest) {
+        let Some(wasi) = self.cache.has(digest) else {
             return Ok(None);
-        }
+        };
         let clearing = Clearing::of_this_machine();
-        let engine = engine::new(&self.limits, clearing).map_err(no_engine)?;
-        let component = self.cache.read(&engine, digest)?;
-        let program = |component| self.program(engine, clearing, &component);
+        let engine = engine::new(&self.limits, clearing, wasi).map_err(no_engine)?;
+        let component = self.cache.read(&engine, wasi, digest)?;
+        let program = |component| self.program(engine, clearing, wasi, &component);
         component.map(program).transpose()
     }
 
@@ -237,10 +243,16 @@ impl Sandbox {
         &self,
         engine: Engine,
         clearing: Clearing,
+        wasi: Wasi,
         component: &Component,
     ) -> Result<Program, LoadError> {
-        let (limits, memory) = (self.limits.clone(), self.memory.clone());
-        let program = Program::new(engine, clearing, limits, memory, component)?;
+        let memory = self.memory.clone();
+        let mut limits = self.limits.clone();
+        if wasi == Wasi::V0_2 {
+            limits.tasks = 0;
+        }
+        let linker = linker::new(&engine, wasi).map_err(|error| no_engine(error.into()))?;
+        let program = Program::new(engine, clearing, limits, memory, &linker, component)?;
         Ok(Program {
             files: self.program_files.clone(),
             ..program
@@ -249,7 +261,7 @@ impl Sandbox {
 
     /// Tells whether the compiled code of a component was kept.
     pub fn is_compiled(&self, digest: &Digest) -> bool {
-        self.cache.has(digest)
+        self.cache.has(digest).is_some()
     }
 }
 
@@ -259,30 +271,19 @@ impl Program {
         clearing: Clearing,
         limits: Limits,
         memory: AppMemory,
+        linker: &Linker<CallState>,
         component: &Component,
     ) -> Result<Self, LoadError> {
+        let exports = Exports::of(component)?;
         let ty = component.component_type();
-        if !ty.exports(&engine).any(|(name, _)| name == RPC) {
-            return Err(LoadError::NotAnApp);
-        }
         for (name, item) in ty.imports(&engine) {
             let is_instance = matches!(item.ty, ComponentItem::ComponentInstance(_));
             if !is_instance || !is_offered(name) {
                 return Err(LoadError::UnknownImport(name.to_owned()));
             }
         }
-        let is_watching = ty.exports(&engine).any(|(name, _)| name == WATCH);
-        let link = || -> wasmtime::Result<_> {
-            let pre = linker::new(&engine)?.instantiate_pre(component)?;
-            if is_watching {
-                // Its types are checked now, and not by the first event.
-                WatchingPre::new(pre.clone())?;
-            }
-            AppPre::new(pre)
-        };
-        let pre = link().map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
-        let rpc = component.get_export_index(None, RPC);
-        let handle = rpc.and_then(|rpc| component.get_export_index(Some(&rpc), "handle"));
+        let pre = linker.instantiate_pre(component);
+        let pre = pre.map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
         Ok(Self {
             engine,
             relies_on_presence: clearing == Clearing::WhatIsPresent,
@@ -291,8 +292,7 @@ impl Program {
             files: None,
             usual_bytes: AtomicUsize::new(FIRST_CALL_BYTES),
             pre,
-            handle: handle.ok_or(LoadError::NotAnApp)?,
-            is_watching,
+            exports,
             spare: SpareSlot::default(),
         })
     }
@@ -345,8 +345,9 @@ impl Program {
         let state = Session::new(None, &self.limits);
         let (endpoints, ..) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
-                let app = App::new(&mut *store, &app)?;
-                app.syft_app_rpc().call_endpoints(store).await
+                let endpoints = app.get_typed_func(&mut *store, self.exports.endpoints)?;
+                let (endpoints,) = endpoints.call_async(store, ()).await?;
+                Ok(endpoints)
             })
             .await;
         endpoints
@@ -361,16 +362,17 @@ impl Program {
         identity: &AppIdentity,
         meter: &Meter,
     ) -> Result<Vec<watch::Watch>, Outcome> {
-        if !self.is_watching {
+        let Some(exports) = &self.exports.watching else {
             return Ok(Vec::new());
-        }
+        };
         let name = CallName::of_host(identity, "watches");
         let access = self.access(&AppAccess::default(), None, identity, &name, meter);
         let state = Session::new(None, &self.limits);
         let (watches, ..) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
-                let app = Watching::new(&mut *store, &app)?;
-                app.syft_app_watch().call_watches(store).await
+                let watches = app.get_typed_func(&mut *store, exports.watches)?;
+                let (watches,) = watches.call_async(store, ()).await?;
+                Ok(watches)
             })
             .await;
         watches
@@ -386,26 +388,27 @@ impl Program {
         state: Session,
         event: &watch::Event,
     ) -> (Result<(), Outcome>, Session) {
-        if !self.is_watching {
+        let Some(exports) = &self.exports.watching else {
             let outcome = Outcome::Trapped("the app watches nothing".to_owned());
             return (Err(outcome), state);
-        }
+        };
         let name = CallName::of_event(identity, event);
         // Nobody is behind an event on whose behalf it could read.
         let access = self.access(access, None, identity, &name, meter);
         let environment = Arc::clone(&access.environment);
         let (taken, state, _) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
-                let app = Watching::new(&mut *store, &app)?;
-                app.syft_app_watch().call_on_event(store, event).await
+                let on_event = app.get_typed_func::<_, (Taken,)>(&mut *store, exports.on_event)?;
+                let (taken,) = on_event.call_async(store, (event,)).await?;
+                Ok(taken)
             })
             .await;
         let taken = taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment)));
         (taken, state)
     }
 
-    /// Has a program that is apart from its component try itself out, in an instance of its own.
-    /// Returns what it says of that.
+    /// Has a program that is apart from its component try itself out, in an instance of its own, or
+    /// run one of the tests that it has found so. Returns what it says of that.
     ///
     /// # Errors
     /// The guest gave no answer; the outcome says why.
@@ -414,11 +417,12 @@ impl Program {
         identity: &AppIdentity,
         meter: &Meter,
         access: &AppAccess,
+        test: Option<&str>,
     ) -> Result<Vec<u8>, Outcome> {
-        // It is the first call that it gets, and no request.
+        // It is no request. One for an endpoint names that with a slash before it.
         let request = rpc::Request {
-            id: "try-out".to_owned(),
-            endpoint: String::new(),
+            id: test.unwrap_or("try-out").to_owned(),
+            endpoint: test.unwrap_or_default().to_owned(),
             sender: String::new(),
             sender_proof: SenderProof::Claimed,
             url: String::new(),
@@ -454,7 +458,8 @@ impl Program {
         let environment = Arc::clone(&access.environment);
         let (answer, state, remains) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
-                let handle = app.get_typed_func::<_, (Handled,)>(&mut *store, self.handle)?;
+                let handle =
+                    app.get_typed_func::<_, (Handled,)>(&mut *store, self.exports.handle)?;
                 let (handled,) = handle.call_async(store, (request,)).await?;
                 Ok(handled)
             })
@@ -486,14 +491,15 @@ impl Program {
         let state = Session::new(None, &self.limits);
         let (call, _) = self.call_state(identity, &meter, access, state, name);
         let mut store = store::new(&self.engine, &self.limits, call);
-        let instantiated = self.pre.instance_pre().instantiate_async(&mut store);
+        let instantiated = self.pre.instantiate_async(&mut store);
         let app = tokio::time::timeout(self.limits.time, instantiated).await;
+        let was_asked = store::was_asked(&mut store);
         match app {
-            Ok(Ok(app)) if !store.data().was_asked() => {
+            Ok(Ok(app)) if !was_asked => {
                 self.spare.put(Spare { store, app }, &self.memory.calls);
             }
             // It starts by asking for something, or for ever.
-            Ok(_) if store.data().was_asked() => self.spare.fail(false),
+            Ok(_) if was_asked => self.spare.fail(false),
             Err(_) => self.spare.fail(false),
             // For want of memory, perhaps.
             Ok(_) => self.spare.fail(true),
@@ -525,7 +531,8 @@ impl Program {
         name: CallName,
     ) -> (CallState, Output) {
         let environment = Arc::clone(&access.environment);
-        let output = Output::new(&self.limits, identity.app.clone(), name.id, environment);
+        let label = name.label(identity, access.advice);
+        let output = Output::new(&self.limits, label, environment);
         let context = CallContext {
             identity: identity.clone(),
             deadline: Instant::now() + self.limits.time,
@@ -545,7 +552,8 @@ impl Program {
         meter: &Meter,
     ) -> CallAccess {
         let files = self.files.as_ref();
-        access.for_call(sender, &self.limits, identity, &name.id, meter, files)
+        let label = name.label(identity, access.advice);
+        access.for_call(sender, &self.limits, &label, meter, files)
     }
 
     /// Runs guest code. The epoch makes it give way, the timeout ends it also
@@ -566,11 +574,7 @@ impl Program {
         let started = async {
             let app = match spare {
                 Some(app) => app,
-                None => {
-                    (self.pre.instance_pre())
-                        .instantiate_async(&mut store)
-                        .await?
-                }
+                None => self.pre.instantiate_async(&mut store).await?,
             };
             run(&mut store, app).await
         };
@@ -581,6 +585,8 @@ impl Program {
             Ok(Err(error)) => Err(self.fault(meter, &output, &error)),
             Err(_) => Err(Outcome::TimedOut(limit)),
         };
+        // What looked like a panic and ended no call.
+        output.end(false);
         self.note_taken(meter);
         let session = store.data_mut().take_session();
         (result, session, Remains { _store: store })
@@ -604,7 +610,12 @@ impl Program {
             return Outcome::TooMuchData(self.limits.hostcall_bytes);
         }
         match error.downcast_ref::<wasmtime::Trap>() {
-            Some(trap) => Outcome::Trapped(trap.to_string()),
+            Some(trap) => {
+                // By which the standard library ends a call that panicked.
+                let may_panic = *trap == wasmtime::Trap::UnreachableCodeReached;
+                let panic = output.end(may_panic);
+                Outcome::Trapped(panic.unwrap_or_else(|| trap.to_string()))
+            }
             None => Outcome::Trapped(format!("{error:#}")),
         }
     }

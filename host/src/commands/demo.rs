@@ -11,12 +11,14 @@ use clap::Args;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
+use uuid::Uuid;
 
 use super::Exit;
 use crate::config::{Config, inherited};
 use crate::error::CommandError;
 use crate::prepared_app::{AppSpec, PreparedApp};
 use crate::ui::Ui;
+use syft_manifest::units::log_ms;
 use syft_manifest::{Grants, Limits};
 use syft_runtime::memory::Memory;
 use syft_runtime::sandbox::Compiling;
@@ -107,6 +109,7 @@ async fn show_call(
     ui.line(&format!("{CALLER} calls {url}"))?;
     ui.line(&format!("  request   {}", body.unwrap_or("(no body)")))?;
     let call = ClientCall {
+        id: Uuid::new_v4(),
         url: SyftUrl::parse(&url)?,
         sender: Datasite::parse(CALLER)?,
         method: if body.is_some() {
@@ -130,7 +133,7 @@ async fn show_call(
 fn show_answer(ui: Ui, response: &Response, took: Duration) -> Result<(), CommandError> {
     let status = response.status;
     let body = String::from_utf8_lossy(response.body.as_deref().unwrap_or_default());
-    let ms = took.as_secs_f64() * 1e3;
+    let ms = log_ms(took);
     ui.line(&format!(
         "  response  {} {}  ({ms:.1} ms)",
         status.code(),
@@ -161,8 +164,10 @@ fn what_next(ui: Ui, args: &DemoArgs, place: &Path) -> Result<(), CommandError> 
     ui.line("What to try next:")?;
     ui.line(&format!("  {program} demo --keep-serving"))?;
     ui.line("      stay, and call it yourself")?;
+    ui.line(&format!("  {program} new greeter"))?;
+    ui.line("      begin an app of your own, in Python; --rust makes one in Rust")?;
     ui.line(&format!("  {program} run app.py"))?;
-    ui.line("      serve a program of yours, in Python or Rust, in your own datasite")?;
+    ui.line("      serve a program that you have, in your own datasite")?;
     ui.line(&format!("  {REPOSITORY}"))?;
     ui.line("      the handlers, in examples-guest/hello/src/lib.rs, and how to write your own")?;
     Ok(())

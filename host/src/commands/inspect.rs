@@ -10,22 +10,20 @@ use clap::Args;
 use syft_manifest::sanitize::plain_excerpt;
 use syft_manifest::{Digest, Limits, Manifest, ManifestError, component};
 use syft_package::{Package, PackageError};
-use syft_protocol::address::{AppName, Datasite};
 
 use super::{Exit, files};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::prepared_app::try_component;
 use crate::ui::Ui;
 use imports::Imports;
-use report::{Report, Serves, Signed};
-use syft_runtime::memory::Memory;
-use syft_runtime::sandbox::{Compiling, Sandbox};
-use syft_server::app::LoadedApp;
+use report::{Report, Signed};
 
 /// Show what an app is, what it asks for and what it may use at most
 ///
 /// The app is asked for its endpoints and watches in the sandbox, with nothing granted.
-/// Nothing else of it runs.
+/// Nothing else of it runs. Exit code: 0, or 2 where it cannot run; the reason is among what is
+/// shown.
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
     /// Component file
@@ -44,17 +42,15 @@ pub(super) async fn inspect(
     let surface = component::surface(&bytes).map_err(|error| wrong(error.into()))?;
     let signed = signed(&bytes);
     let config = Config::load(overrides)?;
-    let memory = Memory::unbounded();
-    let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, &memory)?;
     let asked = manifest.clone().unwrap_or_default();
-    let serves = serves(&sandbox, &asked, &bytes).await;
+    let serves = try_component(&config, &asked, bytes.clone()).await;
     let report = Report {
         path: &args.app,
         bytes: bytes.len(),
         sha256: Digest::of(&bytes).to_string(),
         signed,
         has_manifest: manifest.is_some(),
-        limits: asked.limits.over(sandbox.limits().clone()),
+        limits: asked.limits.over(limits),
         warnings: asked.warnings(),
         manifest: asked,
         imports: Imports::new(&surface.imports),
@@ -64,7 +60,15 @@ pub(super) async fn inspect(
     for line in report.to_lines() {
         ui.line(&line)?;
     }
-    Ok(Exit::Success)
+    match report.serves {
+        Ok(_) => Ok(Exit::Success),
+        Err(error) => {
+            for hint in error.hints() {
+                ui.status(&format!("hint: {hint}"));
+            }
+            Ok(Exit::Failure)
+        }
+    }
 }
 
 /// Finds out who has signed, or why that does not count.
@@ -88,38 +92,4 @@ fn explain(error: ManifestError) -> CommandError {
         Some(hint) => error.hint(hint),
         None => error,
     }
-}
-
-/// Asks the app what it serves, within the host's own limits whatever it wants. An error
-/// is why it cannot run.
-async fn serves(sandbox: &Sandbox, manifest: &Manifest, bytes: &[u8]) -> Result<Serves, String> {
-    let describe = |error: &dyn std::fmt::Display| plain_excerpt(&error.to_string(), 500);
-    let program = sandbox
-        .load(bytes, Compiling::Alone)
-        .map_err(|error| describe(&error))?;
-    let name = manifest
-        .name
-        .clone()
-        .map_or_else(|| AppName::parse("app"), Ok);
-    let owner = Datasite::parse("nobody@example.org");
-    let (name, owner) = (
-        name.map_err(|error| describe(&error))?,
-        owner.map_err(|error| describe(&error))?,
-    );
-    let loaded = LoadedApp::ask(program.into(), name, owner)
-        .await
-        .map_err(|error| describe(&error))?;
-    Ok(Serves {
-        endpoints: loaded
-            .router()
-            .endpoints()
-            .map(ToString::to_string)
-            .collect(),
-        watches: loaded
-            .watches()
-            .all()
-            .iter()
-            .map(|watch| (watch.words(), watch.to_json()))
-            .collect(),
-    })
 }

@@ -22,14 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Remove an installed app
 ///
-/// It is served no longer. What it kept between calls and its secrets stay for the case that it is
-/// installed again, and so does its folder in the datasite.
+/// It is served no longer. What it kept between calls, its secrets and its logs stay for the case
+/// that it is installed again, and so does its folder in the datasite.
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
     /// Name of the app
     app: String,
 
-    /// Delete what it kept between calls too, and its secrets
+    /// Delete what it kept between calls too, its secrets and its logs
     #[arg(long)]
     data: bool,
 }
@@ -44,14 +44,19 @@ pub(super) async fn remove(
     let name = AppName::parse(&args.app)?;
     let folder = config.app_folder(&name);
     let was_installed = installer.remove(&name).map_err(consent::explain)?;
-    let has_data = args.data && folder.is_dir();
+    let logs = config.logs();
+    let has_logs = logs.of(Some(&name)).is_dir();
+    let has_data = args.data && (folder.is_dir() || has_logs);
     if !was_installed && !has_data {
         return Err(consent::explain(InstallError::NotInstalled(
             name.to_string(),
         )));
     }
     if args.data {
-        delete(&folder).await?;
+        if folder.is_dir() {
+            delete(&folder).await?;
+        }
+        logs.delete(&name)?;
     }
     ui.json(&json!({"event": "removed", "name": name.as_str(), "data": args.data}))?;
     ui.line(&format!("Removed {name}."))?;
@@ -60,6 +65,9 @@ pub(super) async fn remove(
             "What it kept stays in {}; `syft-host remove {name} --data` deletes it.",
             folder.display()
         ))?;
+    }
+    if !args.data && has_logs {
+        ui.line(&format!("Its logs stay too: `syft-host logs {name}`."))?;
     }
     Ok(Exit::Success)
 }

@@ -10,12 +10,15 @@ use syft_manifest::units::parse_long_time;
 use super::Exit;
 use super::run::say_if_local;
 use super::serve_args::SharedServeArgs;
+use crate::activity::{Activity, StatusSocket};
 use crate::config::{Config, Overrides};
+use crate::dashboard::{Dashboard, LoopbackAddress};
 use crate::error::CommandError;
 use crate::open_files::allow_open_files;
 use crate::supervisor::{
     ServedApp, Supervisor, SupervisorEvent, SupervisorOptions, follow_authors,
 };
+use crate::traces::Traces;
 use crate::ui::Ui;
 use syft_server::shutdown::Shutdown;
 
@@ -42,6 +45,12 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = parse_loaded, default_value_t = 32)]
     loaded: usize,
 
+    /// Open a page for your browser, on this machine alone, that shows what the apps do and what
+    /// waits for you. A link to it is printed [default address: 127.0.0.1:7980]
+    #[arg(long, value_name = "ADDRESS", value_parser = LoopbackAddress::parse, num_args = 0..=1,
+        require_equals = true, default_missing_value = "127.0.0.1:7980")]
+    dashboard: Option<LoopbackAddress>,
+
     #[command(flatten)]
     shared: SharedServeArgs,
 
@@ -54,6 +63,7 @@ pub(super) struct ServeArgs {
 pub(super) async fn serve(
     ui: Ui,
     overrides: &Overrides,
+    activity: &Activity,
     args: ServeArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
@@ -73,17 +83,41 @@ pub(super) async fn serve(
         update_every,
         shutdown.clone(),
     ));
+    let (logs, log_bounds) = (config.logs(), args.shared.log_bounds());
+    let trace_target = args.shared.trace_target()?;
+    let serving = config.serving.clone();
     let options = SupervisorOptions {
+        activity: activity.clone(),
         serve: args.shared.into(),
         open_files,
         most_loaded: args.loaded,
         stop_within: args.stop_within,
     };
     options.serve.memory.tell();
-    let supervisor = Supervisor::new(config, options)?;
-    supervisor
-        .run(shutdown, |event| reporter.report(event))
-        .await?;
+    let supervisor = Supervisor::new(config.clone(), options)?;
+    // From here on nobody else serves what is installed.
+    activity.start(logs, log_bounds)?;
+    let _status = StatusSocket::open(&serving, activity)?;
+    let dashboard = match args.dashboard {
+        Some(at) => Some(Dashboard::open(at, &config, activity, shutdown.clone()).await?),
+        None => None,
+    };
+    if let Some(dashboard) = &dashboard {
+        reporter.tell_of(dashboard);
+    }
+    let report = |event: &SupervisorEvent| {
+        if let Some(dashboard) = &dashboard {
+            dashboard.note(event);
+        }
+        reporter.report(event);
+    };
+    let traces = trace_target.map(|target| Traces::start(&target, activity));
+    let traces = traces.transpose()?;
+    let served = supervisor.run(shutdown, report).await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
+    served?;
     Ok(Exit::Success)
 }
 
@@ -111,10 +145,27 @@ struct Reporter {
 }
 
 impl Reporter {
-    /// Serving goes on even if nobody reads this any more.
+    /// Tells where the dashboard is. Whoever has the link is let in.
+    fn tell_of(&self, dashboard: &Dashboard) {
+        let json = json!({
+            "event": "dashboard",
+            "link": dashboard.link(),
+            "token-file": dashboard.token_file(),
+        });
+        let lines = [
+            "Dashboard, for you alone: open this link in a browser of this machine.".to_owned(),
+            format!("  {}", dashboard.link()),
+        ];
+        self.print(&json, &lines);
+    }
+
     fn report(&self, event: &SupervisorEvent) {
-        let json = self.ui.json(&self.to_json(event));
-        let lines = self.to_lines(event);
+        self.print(&self.to_json(event), &self.to_lines(event));
+    }
+
+    /// Serving goes on even if nobody reads this any more.
+    fn print(&self, json: &Value, lines: &[String]) {
+        let json = self.ui.json(json);
         let written = json.and_then(|()| lines.iter().try_for_each(|line| self.ui.line(line)));
         if let Err(error) = written {
             tracing::debug!("cannot print an event: {error}");

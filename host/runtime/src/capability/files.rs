@@ -5,10 +5,12 @@
 
 mod access;
 mod bindings;
+mod bindings_0_3;
 mod datasites_dir;
 mod guard;
 mod guest_path;
 mod interface;
+mod interface_0_3;
 mod listing;
 mod moves;
 mod open;
@@ -20,6 +22,7 @@ mod rules;
 mod sender;
 mod stamp;
 mod streams;
+mod streams_0_3;
 mod temporary;
 mod tick;
 mod times;
@@ -51,7 +54,7 @@ pub(crate) use sender::CallSender;
 pub use stamp::stamp_at;
 use temporary::{Temporary, TemporaryPlace};
 
-use super::AppIdentity;
+use super::{Advice, CallLabel};
 use crate::meter::{Meter, Part};
 
 /// All that the operations can reach.
@@ -73,6 +76,15 @@ pub(crate) fn add_to_linker<T: Send>(
 ) -> wasmtime::Result<()> {
     types::add_to_linker::<T, Files>(linker, view)?;
     preopens::add_to_linker::<T, Files>(linker, view)
+}
+
+/// Links those of WASI 0.3.
+pub(crate) fn add_0_3_to_linker<T: Send>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> FilesView<'_>,
+) -> wasmtime::Result<()> {
+    bindings_0_3::types::add_to_linker::<T, Files>(linker, view)?;
+    bindings_0_3::preopens::add_to_linker::<T, Files>(linker, view)
 }
 
 /// What an app may do with files: nothing, as long as nothing was granted.
@@ -121,14 +133,19 @@ impl FileAccess {
 
     /// Says which line would allow the app to read what a pattern stands for, of which
     /// a path is an example.
-    pub fn hint_to_read(&self, pattern: &PathPattern, example: &[&str]) -> Option<String> {
+    pub fn hint_to_read(
+        &self,
+        pattern: &PathPattern,
+        example: &[&str],
+        advice: Advice,
+    ) -> Option<String> {
         let denied = match self.policy.decide(example).read {
             ReadRight::Granted => return None,
             ReadRight::IfSenderMay => Denied::SenderMayNot(String::new()),
             ReadRight::Denied(denied) => denied,
         };
         let path = GuestPath::of(pattern.as_str());
-        Some(hint(&path, Want::Read, &denied))
+        Some(hint(&path, Want::Read, &denied, advice))
     }
 
     /// Tracks from now on what calls write to files.
@@ -171,8 +188,7 @@ impl FileAccess {
         &self,
         sender: Option<String>,
         limits: &Limits,
-        identity: &AppIdentity,
-        request: &Arc<str>,
+        label: &CallLabel,
         meter: &Meter,
         program: Option<&Arc<DatasitesDir>>,
     ) -> Guard {
@@ -190,7 +206,7 @@ impl FileAccess {
             CallSender::new(sender),
             Budget::new(limits, meter),
             call_writes,
-            RefusalLog::new(&identity.app, request),
+            RefusalLog::new(label),
         )
     }
 }

@@ -12,6 +12,7 @@ use syft_manifest::{HttpMethod, HttpOrigin, Limits};
 use super::super::environment::CallEnvironment;
 use super::lease::{Lease, Places, Turn};
 use super::policy::{AllowedOrigin, HttpDenied, HttpPolicy, hint};
+use crate::capability::CallLabel;
 use crate::meter::MemoryRefused;
 
 /// What of one call is logged. A guest that goes on is known by then.
@@ -45,24 +46,30 @@ pub(super) struct Budget {
 /// The log of what became of a call's requests, each thing once. It has the origins and nothing
 /// else of a request: what is behind it, and headers, may be secret.
 pub(super) struct RequestLog {
-    app: Arc<str>,
-    request: Arc<str>,
+    label: CallLabel,
     logged: Mutex<HashSet<String>>,
+    /// Apart from these, so that what is allowed hides nothing that is not.
+    granted: Mutex<HashSet<String>>,
 }
 
 impl RequestLog {
-    pub(super) fn new(app: &Arc<str>, request: &Arc<str>) -> Self {
+    pub(super) fn new(label: &CallLabel) -> Self {
         Self {
-            app: Arc::clone(app),
-            request: Arc::clone(request),
+            label: label.clone(),
             logged: Mutex::default(),
+            granted: Mutex::default(),
         }
     }
 
     fn is_new(&self, what: String) -> bool {
-        let mut logged = self.logged.lock().expect("no holder of this lock panics");
-        logged.len() < MAX_LOGGED && logged.insert(what)
+        is_first(&self.logged, what)
     }
+}
+
+/// Adds to what was logged, and tells whether it is to be.
+fn is_first(logged: &Mutex<HashSet<String>>, what: String) -> bool {
+    let mut logged = logged.lock().expect("no holder of this lock panics");
+    logged.len() < MAX_LOGGED && logged.insert(what)
 }
 
 impl Budget {
@@ -117,8 +124,12 @@ impl HttpGuard {
         method: HttpMethod,
     ) -> Result<AllowedOrigin, HttpDenied> {
         let decided = self.0.policy.decide(origin.clone(), method);
-        if let Err(denied) = &decided {
-            self.log_refused(origin, method, &hint(origin, method, *denied));
+        match &decided {
+            Ok(_) => self.log_granted(origin, method),
+            Err(denied) => {
+                let hint = hint(origin, method, *denied, self.0.log.label.advice);
+                self.log_refused(origin, method, &hint);
+            }
         }
         decided
     }
@@ -157,29 +168,53 @@ impl HttpGuard {
         wanted.map_or(most, |wanted| wanted.min(most))
     }
 
+    /// Says to where a request was allowed, for who looks at what apps do.
+    fn log_granted(&self, origin: &HttpOrigin, method: HttpMethod) {
+        if is_first(&self.0.log.granted, format!("{method} {origin}")) {
+            let (app, _, request) = self.0.log.label.fields();
+            let (origin, method) = (origin.to_string(), method.as_str());
+            tracing::debug!(
+                name: "touched_host", target: "syft_runtime::touched", app, request, method,
+                origin, "HTTP request allowed"
+            );
+        }
+    }
+
     /// Says in the log that a request is not sent, and what would allow it.
     pub(super) fn log_refused(&self, origin: &HttpOrigin, method: HttpMethod, hint: &str) {
         if self.0.log.is_new(format!("{method} {origin} {hint}")) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (app, endpoint, request) = self.0.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
-            tracing::warn!(app, request, method, origin, hint, "HTTP request refused");
+            tracing::warn!(
+                name: "denied_host", app, endpoint, request, method, origin, hint,
+                "HTTP request refused"
+            );
         }
     }
 
     /// Says in the log that what a guest wants to reach is no origin.
     pub(super) fn log_unfit(&self, why: &str) {
         if self.0.log.is_new(why.to_owned()) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
-            tracing::warn!(app, request, "HTTP request refused: {why}");
+            let (app, endpoint, request) = self.0.log.label.fields();
+            tracing::warn!(
+                name: "denied_host", app, endpoint, request, "HTTP request refused: {why}"
+            );
         }
     }
 
     /// Says in the log that a request failed, or was ended for a limit.
     pub(super) fn log_failed(&self, origin: &HttpOrigin, method: HttpMethod, why: &str) {
         if self.0.log.is_new(format!("{method} {origin} {why}")) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (app, endpoint, request) = self.0.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
-            tracing::warn!(app, request, method, origin, "HTTP request failed: {why}");
+            tracing::warn!(
+                app,
+                endpoint,
+                request,
+                method,
+                origin,
+                "HTTP request failed: {why}"
+            );
         }
     }
 }
