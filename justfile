@@ -10,6 +10,15 @@ demo *args:
 ship:
     patches/cargo build --release
 
+# Makes the packages of a release in target/packages, and installs and runs each
+packages:
+    packaging/release
+    cargo test --workspace --test all -- packaging::packages --include-ignored
+
+# Builds the component that the demo serves, which is part of the program
+demo-app:
+    cargo run --release -- build --allow-native-build examples-guest/hello -o host/src/commands/demo/hello.wasm
+
 # Runs all tests
 test *args:
     cargo test --workspace {{args}}
@@ -71,7 +80,7 @@ check:
 # Rewrites the expected files of the case tests; review the diff
 bless:
     BLESS=1 cargo test -p syft-protocol
-    BLESS=1 cargo test --workspace --test all -- bindings:: manifest:: building:: signing:: publishing:: installing:: oci::
+    BLESS=1 cargo test --workspace --test all -- bindings:: manifest:: packaging::the_unit building:: signing:: publishing:: installing:: oci::
     TRYBUILD=overwrite cargo test --workspace --test ui
 
 # Measures everything beside SyftEvent and a native loop, into `benches/results/`; or `--quick`, `--case live`

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::guests::{example, guest, repository};
-use crate::support::host::{Ended, Host, output, syft_host};
+use crate::support::host::{Ended, Host, output, output_of_build, syft_host};
 use crate::support::site::{CALLER, OWNER, Site};
 
 /// Runs `syft-host call` as the caller, and returns exit code, stdout and stderr.
@@ -207,6 +207,31 @@ fn the_demo_shows_a_request_and_its_answer() {
     }
 }
 
+/// The component of the demo is a part of the program, and may be older than the example. A release
+/// has it as the example builds it: see `packaging/release`.
+#[test]
+fn the_demo_serves_what_its_example_serves() {
+    let site = Site::new();
+    let built = site.path().join("hello.wasm");
+    let mut build = syft_host(&site);
+    let folder = repository().join("examples-guest/hello");
+    build.args(["build", "--allow-native-build"]).arg(folder);
+    Ended::of(&output_of_build(build.arg("-o").arg(&built))).succeeded();
+    let shipped = repository().join("host/src/commands/demo/hello.wasm");
+    let [ours, built] = [shipped, built].map(|component| {
+        let mut inspect = syft_host(&site);
+        let shown = output(inspect.args(["inspect", "--json"]).arg(component));
+        let shown = Ended::of(&shown).succeeded().stdout;
+        let mut shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        for key in ["bytes", "path", "sha256"] {
+            let object = shown.as_object_mut().unwrap();
+            assert!(object.remove(key).is_some(), "{key}");
+        }
+        shown
+    });
+    assert_eq!(ours, built, "`just demo-app` renews it");
+}
+
 #[test]
 fn help_names_every_option() {
     let site = Site::new();
@@ -223,6 +248,7 @@ fn help_names_every_option() {
         (&["verify", "--help"], "did.json of a datasite"),
         (&["clean", "--help"], "--dry-run"),
         (&["demo", "--help"], "--keep-serving"),
+        (&["completions", "--help"], "bash-completion"),
     ] {
         let output = output(syft_host(&site).args(command));
         assert!(output.status.success());

@@ -37,6 +37,7 @@ mod manifest;
 mod memory;
 mod native_builds;
 mod oci;
+mod packaging;
 mod publishing;
 mod python;
 mod python_guests;

@@ -7,6 +7,7 @@ mod building;
 mod edit_loop;
 mod libraries;
 mod sdk;
+mod shipped;
 
 use std::fs;
 use std::path::{Path, PathBuf};

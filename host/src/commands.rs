@@ -6,6 +6,7 @@ mod autostart;
 mod build;
 mod call;
 mod clean;
+mod completions;
 mod consent;
 mod demo;
 mod describe;
@@ -17,6 +18,7 @@ mod keygen;
 mod keys;
 mod list;
 mod logs;
+mod man;
 mod new;
 mod parked;
 mod passphrase;
@@ -160,6 +162,9 @@ enum Command {
     Clean(clean::CleanArgs),
     Wheels(wheels::WheelsArgs),
     Demo(demo::DemoArgs),
+    Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Man(man::ManArgs),
 }
 
 /// How a command ended, as its exit code tells.
@@ -245,6 +250,8 @@ impl Cli {
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,
+                Command::Completions(args) => completions::completions(ui, &args),
+                Command::Man(args) => man::man(ui, &args),
             }
         });
         activity.finish();

@@ -20,11 +20,11 @@ const TARGET: &str = "wasm32-wasip2";
 
 /// A component that was built.
 #[derive(Debug)]
-pub(crate) struct Built {
+struct Built {
     /// The name of the package.
-    pub(crate) package: String,
+    package: String,
     /// The component, without a manifest.
-    pub(crate) wasm: PathBuf,
+    wasm: PathBuf,
 }
 
 /// Builds the crate in a folder and embeds its manifest. The same sources give the
@@ -44,7 +44,7 @@ pub(crate) fn build_app(
     agreement.ask(ui, folder)?;
     let metadata = Metadata::read(&cargo_toml)?;
     let manifest = metadata.fill(manifest)?;
-    let Built { package, wasm } = build_with(ui, folder, &metadata)?;
+    let Built { package, wasm } = build(ui, folder, &metadata)?;
     let describe = |error| CommandError::new(format!("{}: {error}", wasm.display()));
     let component = fs::read(&wasm).map_err(describe)?;
     handlers::tell_forgotten(ui, &component, metadata.library())?;
@@ -90,14 +90,6 @@ pub(crate) fn test(
     }
 }
 
-/// Builds the crate in a folder, whose author is ourselves.
-///
-/// # Errors
-/// There is no crate, it does not compile, or it builds no component.
-pub(crate) fn build(ui: Ui, folder: &Path) -> Result<Built, CommandError> {
-    build_with(ui, folder, &Metadata::read(&find(folder)?)?)
-}
-
 /// Returns the `Cargo.toml` of a folder.
 fn find(folder: &Path) -> Result<PathBuf, CommandError> {
     let manifest = folder.join("Cargo.toml");
@@ -107,7 +99,7 @@ fn find(folder: &Path) -> Result<PathBuf, CommandError> {
     })
 }
 
-fn build_with(ui: Ui, folder: &Path, metadata: &Metadata) -> Result<Built, CommandError> {
+fn build(ui: Ui, folder: &Path, metadata: &Metadata) -> Result<Built, CommandError> {
     ui.status(&format!("building {}", folder.display()));
     add_target(ui, folder, TARGET)?;
     let remap = format!(

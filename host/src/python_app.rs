@@ -17,6 +17,7 @@ mod program_files;
 mod python;
 mod report;
 pub mod requirements;
+mod shipped;
 mod stage;
 mod testing;
 mod tools;
@@ -127,7 +128,7 @@ pub(crate) fn build_app(
         None => {
             let said = build(ui, &draft, program)?;
             let component = stage.take_component()?;
-            cache::put(&wasm, &stage.component(), &said)?;
+            cache::put(&wasm, &stage.component(), said.clone())?;
             Kept { component, said }
         }
     };
@@ -192,6 +193,7 @@ fn build(ui: Ui, draft: &Draft, program: &PythonProgram) -> Result<Said, Command
     Ok(Said {
         app_name: stage.app_name()?,
         rules: plan.map(|plan| plan.rules).unwrap_or_default(),
+        ..Said::default()
     })
 }
 

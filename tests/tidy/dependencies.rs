@@ -58,6 +58,8 @@ const ONLY: &[(&str, &[&str])] = &[
     ("opentelemetry", &["host"]),
     ("ed25519-dalek", &["host/package"]),
     ("clap", &["host"]),
+    ("clap_complete", &["host"]),
+    ("clap_mangen", &["host"]),
     ("notify", &["host"]),
     ("sd-notify", &["host"]),
     ("axum", &["host"]),

@@ -16,8 +16,7 @@ use crate::error::CommandError;
 use crate::ui::Ui;
 
 /// Line of a file that says by its digest that the rest of it is as it was written here.
-const MARK: &str =
-    "# WriteResult by `syft-host autostart`, which replaces it unless it was changed: ";
+const MARK: &str = "# Written by `syft-host autostart`, which replaces it unless it was changed: ";
 
 /// Start `syft-host serve` from systemd or SyftBox
 ///
@@ -61,7 +60,7 @@ pub(super) fn autostart(
     }
     file.write(args.force)?;
     ui.json(&json!({"event": "written", "path": file.path}))?;
-    ui.line(&format!("WriteResult: {}", file.path.display()))?;
+    ui.line(&format!("Written: {}", file.path.display()))?;
     for line in &file.next {
         ui.line(line)?;
     }
@@ -188,7 +187,7 @@ fn unit(start: &StartCommand) -> Result<Starter, CommandError> {
         text: marked("", &text),
         mode: 0o644,
         next: vec![
-            "StartCommand it now and at each login:".to_owned(),
+            "Start it now and at each login:".to_owned(),
             "  systemctl --user daemon-reload".to_owned(),
             "  systemctl --user enable --now syft-host".to_owned(),
             "Without a login, too: loginctl enable-linger".to_owned(),

@@ -1,7 +1,9 @@
 //! `syft-host demo`
+//!
+//! Why: docs/decisions/74-the-demo-is-in-the-program.md
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::env;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,9 +14,8 @@ use syft_protocol::url::SyftUrl;
 use uuid::Uuid;
 
 use super::Exit;
-use crate::config::Config;
+use crate::config::{Config, inherited};
 use crate::error::CommandError;
-use crate::guest_crate;
 use crate::prepared_app::{AppSpec, PreparedApp};
 use crate::ui::Ui;
 use syft_manifest::units::log_ms;
@@ -25,8 +26,12 @@ use syft_server::client::{CallResult, ClientCall};
 use syft_server::server::{ServeOptions, Server};
 use syft_server::shutdown::Shutdown;
 
-/// The example that is served, in the source tree of this program.
-const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples-guest/hello");
+/// The example that is served, as `syft-host build examples-guest/hello` makes it.
+const HELLO: &[u8] = include_bytes!("demo/hello.wasm");
+
+/// Where its source is, and this program's.
+const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
+
 const OWNER: &str = "alice@example.org";
 const CALLER: &str = "bob@example.org";
 
@@ -41,7 +46,8 @@ const CALLS: [(&str, Option<&str>); 5] = [
 
 /// Serve a sample app and call it
 ///
-/// Builds the hello example, serves it in a temporary datasite, and calls it as another user.
+/// Serves the hello example in a temporary datasite, and calls it as another user. The example is
+/// part of this program, so nothing else needs to be there.
 #[derive(Debug, Args)]
 pub(super) struct DemoArgs {
     /// Keep serving until Ctrl-C, for calls from another terminal
@@ -50,27 +56,17 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
-    let Ok(hello) = Path::new(HELLO).canonicalize() else {
-        return Err(CommandError::new(
-            "the demo builds an example of the source tree, which is gone",
-        )
-        .hint("run it in a checkout: cargo run --release -- demo"));
-    };
-    let built = guest_crate::build(ui, &hello)?;
     let place = tempfile::Builder::new()
         .prefix("syft-host-demo-")
         .tempdir()?;
     let config = Config::throw_away(Datasite::parse(OWNER)?, place.path())?;
     let datasites = &config.datasites;
-    let server = prepare(&config, &built.wasm).await?;
+    let server = prepare(&config).await?;
     ui.line(&format!(
         "Made a datasite for {OWNER}: {}",
         datasites.join(OWNER).display()
     ))?;
-    ui.line(&format!(
-        "Serving {} for it, each call in a fresh sandbox.",
-        built.wasm.display()
-    ))?;
+    ui.line("Serving the example `hello` for it, each call in a fresh sandbox.")?;
     let (stop, shutdown) = Shutdown::new();
     let serving = tokio::spawn(server.run(shutdown));
     for (endpoint, body) in CALLS {
@@ -87,7 +83,7 @@ pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
 }
 
 /// Prepares the example as `run` prepares any app.
-async fn prepare(config: &Config, component: &Path) -> Result<Server, CommandError> {
+async fn prepare(config: &Config) -> Result<Server, CommandError> {
     let options = ServeOptions::new(Memory::unbounded());
     let spec = AppSpec {
         name: AppName::parse("hello")?,
@@ -97,8 +93,7 @@ async fn prepare(config: &Config, component: &Path) -> Result<Server, CommandErr
         args: Vec::new(),
         env: BTreeMap::new(),
     };
-    let component = fs::read(component)?;
-    let memory = &options.memory;
+    let (component, memory) = (HELLO.to_vec(), &options.memory);
     let prepared = PreparedApp::alone(config, memory, spec, component, Compiling::Alone).await?;
     prepared.start(config, &options).await
 }
@@ -155,19 +150,35 @@ fn show_answer(ui: Ui, response: &Response, took: Duration) -> Result<(), Comman
 }
 
 fn what_next(ui: Ui, args: &DemoArgs, place: &Path) -> Result<(), CommandError> {
+    let program = this_program();
     ui.line("")?;
     if args.keep_serving {
         ui.line("Still serving; Ctrl-C ends it. In another terminal:")?;
         ui.line(&format!(
-            "  cargo run --release -- call --data-dir {} --email {CALLER} \\\n    \
+            "  {program} call --data-dir {} --email {CALLER} \\\n    \
              syft://{OWNER}/app_data/hello/rpc/hello --body '{{\"name\":\"Grace\"}}'",
             place.display()
         ))?;
         return Ok(());
     }
     ui.line("What to try next:")?;
-    ui.line("  cargo run --release -- demo --keep-serving       stay, and call it yourself")?;
-    ui.line("  cargo run --release -- run examples-guest/hello  serve it in your own datasite")?;
-    ui.line("  examples-guest/hello/src/lib.rs                  the handlers: change one")?;
+    ui.line(&format!("  {program} demo --keep-serving"))?;
+    ui.line("      stay, and call it yourself")?;
+    ui.line(&format!("  {program} new greeter"))?;
+    ui.line("      begin an app of your own, in Python; --rust makes one in Rust")?;
+    ui.line(&format!("  {program} run app.py"))?;
+    ui.line("      serve a program that you have, in your own datasite")?;
+    ui.line(&format!("  {REPOSITORY}"))?;
+    ui.line("      the handlers, in examples-guest/hello/src/lib.rs, and how to write your own")?;
     Ok(())
+}
+
+/// Returns how this program is called from another terminal: by its name, where that finds it.
+fn this_program() -> String {
+    const NAME: &str = "syft-host";
+    let found = inherited::find_program(NAME).and_then(|path| path.canonicalize().ok());
+    match env::current_exe() {
+        Ok(program) if found.as_ref() != Some(&program) => program.to_string_lossy().into_owned(),
+        _ => NAME.to_owned(),
+    }
 }

@@ -143,7 +143,8 @@ pub(crate) async fn make_ready(
     })
 }
 
-/// Returns the component of the interpreter and a program's packages, built now or before.
+/// Returns the component of the interpreter and a program's packages: it came with this program, or
+/// was built before, or is built now.
 fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
     let Draft {
         folder,
@@ -153,7 +154,11 @@ fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
         wheels,
         ..
     } = draft;
-    let wasm = cache::path(folder, &stage.digest(requirements, wheels)?);
+    let digest = stage.digest(requirements, wheels)?;
+    if let Some(component) = cache::shipped(&digest)? {
+        return Ok(component);
+    }
+    let wasm = cache::path(folder, &digest);
     if let Some(kept) = cache::read(&wasm)? {
         return Ok(kept.component);
     }
@@ -172,7 +177,7 @@ fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
         return Err(CommandError::new(format!("{base} does not build: {why}")));
     }
     let component = stage.take_component()?;
-    cache::put(&wasm, &stage.component(), &cache::Said::default())?;
+    cache::put(&wasm, &stage.component(), cache::Said::default())?;
     Ok(component)
 }
 

@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
-use syft_manifest::private_dir;
+use syft_manifest::{Digest, private_dir};
 
-use super::tools;
+use super::{shipped, tools};
 use crate::error::CommandError;
 use syft_runtime::cache_bounds::{self, CacheBounds, keep_within, touch};
 
@@ -34,12 +34,15 @@ pub(super) struct Kept {
 }
 
 /// What a program said of itself while it was built.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Said {
     /// The name that it gave its app.
     pub(super) app_name: String,
     /// The access rules that it wrote, by their paths in its own folder.
     pub(super) rules: BTreeMap<String, String>,
+    /// The SHA-256 of the component.
+    #[serde(default)]
+    pub(super) sha256: String,
 }
 
 /// Returns the folder of them all.
@@ -83,11 +86,35 @@ pub(super) fn read(path: &Path) -> Result<Option<Kept>, CommandError> {
     }
 }
 
+/// Returns a component that came with this program.
+///
+/// # Errors
+/// It is not as it was built.
+pub(super) fn shipped(digest: &str) -> Result<Option<Vec<u8>>, CommandError> {
+    let Some(folder) = shipped::folder("components") else {
+        return Ok(None);
+    };
+    let path = folder.join(digest).with_extension("wasm");
+    let Some(Kept { component, said }) = read(&path)? else {
+        return Ok(None);
+    };
+    if Digest::of(&component).as_str() != said.sha256 {
+        let message = format!("{} is damaged", path.display());
+        return Err(CommandError::new(message)
+            .hint("install it again: pip install --force-reinstall syft-host-python"));
+    }
+    Ok(Some(component))
+}
+
 /// Moves a component there.
-pub(super) fn put(path: &Path, component: &Path, said: &Said) -> Result<(), CommandError> {
+pub(super) fn put(path: &Path, component: &Path, said: Said) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder)?;
-    private_dir::write(&path.with_extension(SAID), &serde_json::to_vec(said)?)?;
+    let said = Said {
+        sha256: Digest::of(&fs::read(component)?).to_string(),
+        ..said
+    };
+    private_dir::write(&path.with_extension(SAID), &serde_json::to_vec(&said)?)?;
     // Both are below one folder, so this is one step.
     fs::rename(component, path)?;
     Ok(())

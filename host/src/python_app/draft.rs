@@ -42,7 +42,7 @@ impl Draft {
         let authored = built_app::read_manifest(ui, &program.folder)?;
         let requirements = Requirements::read(&program.folder)?;
         let folder = Config::find_python_folder(overrides)?;
-        let tools = Tools::make_ready(ui, &folder)?;
+        let tools = Tools::find(ui, &folder)?;
         cache::tidy(&folder)?;
         let stage = Stage::new(&folder)?;
         let analysis = Analysis::of(&tools, &stage, program, inputs.included)?;

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use rustix::fs::{FlockOperation, flock};
@@ -69,20 +70,27 @@ const READER_LIMITS: ChildLimits = ChildLimits {
 
 const MAKE_DEADLINE: Duration = Duration::from_secs(5 * 60);
 
-/// The builder.
+/// The builder. Its environment is made when it is needed: what was built before, or came with
+/// this program, needs nothing of it.
 #[derive(Debug)]
 pub(super) struct Tools {
-    python: PathBuf,
+    ui: Ui,
+    python: Python,
     place: PathBuf,
-    /// Keeps others from deleting the environment while it is used.
+    environment: OnceLock<Environment>,
+}
+
+/// A virtual environment of ours that is complete.
+#[derive(Debug)]
+struct Environment {
+    python: PathBuf,
+    /// Keeps others from deleting it while it is used.
     _held: File,
 }
 
-impl Tools {
-    /// Makes the environment in a folder, unless one of the same versions is complete.
-    pub(super) fn make_ready(ui: Ui, folder: &Path) -> Result<Self, CommandError> {
-        private_dir::make_folder(folder)?;
-        let python = Python::find(folder)?;
+impl Environment {
+    /// Makes it in a folder, unless one of the same versions is complete.
+    fn make_ready(ui: Ui, python: &Python, folder: &Path) -> Result<Self, CommandError> {
         let environment = folder.join(current());
         // All users hold it together, and who makes the environment holds it alone: others
         // wait, then find it complete.
@@ -94,22 +102,47 @@ impl Tools {
                 touch(&stamp);
                 return Ok(Self {
                     python: environment.join("bin/python"),
-                    place: folder.to_owned(),
                     _held: lock,
                 });
             }
             flock(&lock, FlockOperation::LockExclusive)?;
             if !fs::read_to_string(&stamp).is_ok_and(|found| found == python.version) {
-                make(ui, &python, &environment, folder)?;
+                make(ui, python, &environment, folder)?;
                 fs::write(&stamp, &python.version)?;
             }
         }
+    }
+}
+
+impl Tools {
+    /// Finds the Python of this machine. The builder works in a folder.
+    ///
+    /// # Errors
+    /// There is none that is new enough.
+    pub(super) fn find(ui: Ui, folder: &Path) -> Result<Self, CommandError> {
+        private_dir::make_folder(folder)?;
+        Ok(Self {
+            ui,
+            python: Python::find(folder)?,
+            place: folder.to_owned(),
+            environment: OnceLock::new(),
+        })
+    }
+
+    fn environment(&self) -> Result<&Environment, CommandError> {
+        if let Some(environment) = self.environment.get() {
+            return Ok(environment);
+        }
+        let made = Environment::make_ready(self.ui, &self.python, &self.place)?;
+        Ok(self.environment.get_or_init(|| made))
     }
 
     /// Reads the text of a program, by a Python that takes nothing from the environment or the
     /// current folder.
     pub(super) fn analyse(&self, stage: &Stage) -> Child<'_> {
-        isolated(&self.python, ChildFolder::EmptyIn(&self.place))
+        isolated(&self.python.program, ChildFolder::EmptyIn(&self.place))
+            // Packages that are installed there are not looked at.
+            .arg("-S")
             .arg(stage.analyser())
             .limits(READER_LIMITS)
     }
@@ -124,28 +157,29 @@ impl Tools {
         if requirements.is_empty() {
             return Ok(());
         }
-        self.pip().install_for_guests(requirements, wheels, target)
+        self.pip()?.install_for_guests(requirements, wheels, target)
     }
 
     /// Returns the pip of ours.
-    pub(super) fn pip(&self) -> Pip<'_> {
-        Pip {
-            python: self.python.clone(),
+    pub(super) fn pip(&self) -> Result<Pip<'_>, CommandError> {
+        Ok(Pip {
+            python: self.environment()?.python.clone(),
             place: &self.place,
-        }
+        })
     }
 
     /// Returns a child that runs a script of ours, with what it takes to make wheels.
-    pub(super) fn script(&self, script: &str) -> Child<'_> {
-        isolated(&self.python, ChildFolder::EmptyIn(&self.place))
-            .args(["-c", script])
-            .limits(LIMITS)
+    pub(super) fn script(&self, script: &str) -> Result<Child<'_>, CommandError> {
+        let python = &self.environment()?.python;
+        let child = isolated(python, ChildFolder::EmptyIn(&self.place));
+        Ok(child.args(["-c", script]).limits(LIMITS))
     }
 
     /// Makes the component. The program runs in the builder's sandbox, which holds the
     /// stage and nothing of this machine.
     pub(super) fn componentize(&self, stage: &Stage) -> Result<Ended, CommandError> {
-        let ended = isolated(&self.python, ChildFolder::Given(stage.path()))
+        let python = &self.environment()?.python;
+        let ended = isolated(python, ChildFolder::Given(stage.path()))
             .args(["-c", RUN, "-q", "-d"])
             .arg(stage.wit())
             .args(["-w", syft_guest_python::WORLD])

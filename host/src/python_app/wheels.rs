@@ -17,6 +17,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use syft_runtime::scratch::Scratch;
 
+use super::shipped;
 use super::tools::Tools;
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -46,7 +47,7 @@ impl Wheels {
     pub(crate) fn of(python: &Path) -> Self {
         Self {
             built: python.join("wheels"),
-            shipped: shipped().filter(|folder| folder.is_dir()),
+            shipped: shipped::folder("wheels"),
         }
     }
 
@@ -77,7 +78,7 @@ impl Wheels {
             None => self.find(recipe).is_none(),
         };
         let missing: Vec<_> = RECIPES.iter().filter(is_missing).collect();
-        let tools = Tools::make_ready(ui, python)?;
+        let tools = Tools::find(ui, python)?;
         let scratch = Scratch::new(python)?;
         for recipe in &missing {
             let about = |error: CommandError| error.about(format!("build {}", recipe.name));
@@ -120,13 +121,6 @@ impl Wheels {
         let places = self.folders().into_iter().map(|folder| folder.join(&name));
         places.into_iter().find(|path| path.is_file())
     }
-}
-
-/// Returns where a release puts its wheels: beside the folder of the program.
-fn shipped() -> Option<PathBuf> {
-    let program = std::env::current_exe().ok()?;
-    let prefix = program.parent()?.parent()?;
-    Some(prefix.join("share/syft-host/wheels"))
 }
 
 fn build(

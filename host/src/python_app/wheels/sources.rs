@@ -24,7 +24,7 @@ pub(super) fn fetch(
     into: &Path,
 ) -> Result<PathBuf, CommandError> {
     let archive = format!("{}.tar.gz", recipe.source());
-    let ended = tools.pip().script(
+    let ended = tools.pip()?.script(
         SCRIPT,
         &["fetch", recipe.name, &archive, recipe.sha256],
         into,
@@ -64,7 +64,7 @@ pub(super) fn pack(
         "extra": extra,
     });
     let ended = tools
-        .script(SCRIPT)
+        .script(SCRIPT)?
         .arg("pack")
         .arg(source)
         .arg(described.to_string())
