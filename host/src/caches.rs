@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::python_app;
+use syft_manifest::Digest;
 use syft_runtime::cache_bounds::{self, CacheEntry};
 use syft_runtime::scratch;
 
@@ -87,6 +88,24 @@ pub(crate) fn list(compiled: &Path, python: &Path) -> io::Result<Vec<Item>> {
         }));
     }
     Ok(items)
+}
+
+/// Deletes the compiled code of components, and returns how many bytes it had. Code that a host has
+/// loaded stays loaded.
+///
+/// # Errors
+/// The cache cannot be listed, or something of it cannot be deleted.
+pub(crate) fn delete_compiled(compiled: &Path, components: &[Digest]) -> io::Result<u64> {
+    let is_meant = |entry: &CacheEntry| {
+        let name = entry.name().unwrap_or_default();
+        components.iter().any(|digest| name.starts_with(digest.as_str()))
+    };
+    let mut bytes = 0;
+    for entry in cache_bounds::entries(compiled)?.iter().filter(|entry| is_meant(entry)) {
+        entry.delete()?;
+        bytes += entry.bytes;
+    }
+    Ok(bytes)
 }
 
 impl Item {

@@ -8,6 +8,7 @@ mod call;
 mod clean;
 mod consent;
 mod demo;
+mod doctor;
 mod files;
 mod inspect;
 mod install;
@@ -126,10 +127,13 @@ enum Command {
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
     Install(install::InstallArgs),
+    #[command(visible_aliases = ["ls", "ps"])]
     List(list::ListArgs),
+    #[command(visible_alias = "upgrade")]
     Update(update::UpdateArgs),
     Approve(approve::ApproveArgs),
     Rollback(rollback::RollbackArgs),
+    #[command(visible_aliases = ["uninstall", "rm"])]
     Remove(remove::RemoveArgs),
     Parked(parked::ParkedArgs),
     Resume(resume::ResumeArgs),
@@ -144,6 +148,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
+    Doctor(doctor::DoctorArgs),
     Clean(clean::CleanArgs),
     Wheels(wheels::WheelsArgs),
     Demo(demo::DemoArgs),
@@ -178,6 +183,9 @@ impl Cli {
     pub fn run(self) -> Exit {
         let ui = Ui::new(self.json);
         self.start(ui).unwrap_or_else(|error| {
+            if error.is_reader_gone() {
+                return Exit::Success;
+            }
             ui.error(&error);
             Exit::Failure
         })
@@ -213,12 +221,13 @@ impl Cli {
                 Command::Build(args) => build::build(ui, &overrides, &args),
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
-                Command::Sign(args) => sign::sign(ui, &args),
+                Command::Sign(args) => sign::sign(ui, &overrides, &args),
                 Command::Verify(args) => verify::verify(ui, &args),
                 Command::Publish(args) => publish::publish(ui, &overrides, &args).await,
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
+                Command::Doctor(args) => doctor::doctor(ui, &overrides, &args),
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,

@@ -19,7 +19,7 @@ use thiserror::Error;
 
 pub use components::Components;
 pub use permission_diff::added_permissions;
-pub use record::{Installed, InstalledRelease};
+pub use record::{Installed, InstalledRelease, MAX_EARLIER};
 
 /// The most bytes of a record: two manifests fit, and more.
 const MAX_BYTES: u64 = 1 << 20;
@@ -210,9 +210,9 @@ mod tests {
             author: Datasite::parse("alice@example.org").expect("an email"),
             source: "oci://x/y:1".to_owned(),
             current: release(2),
-            previous: Some(release(1)),
+            earlier: vec![release(1)],
             waiting: None,
-            skipped: Some(Digest::of(b"skipped")),
+            skipped: vec![Digest::of(b"skipped")],
         }
     }
 
@@ -253,6 +253,39 @@ mod tests {
         }
         records.remove(&app.name).expect("removed");
         assert_eq!(records.names().expect("names"), []);
+    }
+
+    #[test]
+    fn a_record_of_one_earlier_release_is_still_read() {
+        let app = installed("app");
+        let mut json = serde_json::to_value(&app).expect("a record");
+        let object = json.as_object_mut().expect("an object");
+        let earlier = object.remove("earlier").expect("releases");
+        object.insert("previous".to_owned(), earlier[0].clone());
+        let skipped = object.remove("skipped").expect("digests");
+        object.insert("skipped".to_owned(), skipped[0].clone());
+        let read: Installed = serde_json::from_value(json).expect("a record");
+        assert_eq!(read, app);
+    }
+
+    #[test]
+    fn going_back_never_leads_to_what_is_newer() {
+        let mut app = installed("app");
+        for sequence in 3..=5 {
+            app = app.replaced_by(release(sequence), String::new());
+        }
+        let numbers = |releases: Vec<&InstalledRelease>| -> Vec<u64> {
+            releases.iter().map(|release| release.sequence).collect()
+        };
+        assert_eq!(numbers(app.earlier.iter().collect()), [4, 3, 2, 1]);
+        let app = app.back_at(release(3));
+        assert_eq!(numbers(app.older()), [2, 1]);
+        let app = app.back_at(release(2)).back_at(release(1));
+        assert_eq!((numbers(app.older()), app.current.sequence), (vec![], 1));
+        assert!(app.skipped.len() >= 3, "{:?}", app.skipped);
+        // Someone took an older one on purpose: back from there is no way to the newer one.
+        let app = installed("app").replaced_by(release(1), String::new());
+        assert_eq!(numbers(app.older()), [0; 0]);
     }
 
     #[test]

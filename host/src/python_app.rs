@@ -46,7 +46,7 @@ use tools::Tools;
 pub(crate) use apart::{ApartApp, make_ready};
 pub(crate) use cache::folder as builds;
 pub(crate) use program_files::ProgramFiles;
-pub(crate) use tools::{delete_environment, environments, is_current_environment};
+pub(crate) use tools::{delete_environment, environments, is_current_environment, look};
 pub(crate) use wheels::Wheels;
 
 /// The program of a folder that is given for an app.

@@ -1,7 +1,7 @@
 //! The only place that prints. Results go to stdout, everything else to stderr.
 
 use std::fs::File;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use syft_manifest::sanitize::plain_json;
 use zeroize::Zeroizing;
 
-use crate::error::CommandError;
+use crate::error::{CommandError, ReaderGone};
 use crate::layout::{lay_out, width};
 
 /// The most bytes of a line that terminals give, which they give at once.
@@ -157,7 +157,10 @@ impl Drop for Hidden<'_> {
 
 fn print(bytes: &[u8], end: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.write_all(end)?;
-    stdout.flush()
+    let written = stdout.write_all(bytes).and_then(|()| stdout.write_all(end));
+    let written = written.and_then(|()| stdout.flush());
+    written.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => io::Error::new(ErrorKind::BrokenPipe, ReaderGone),
+        _ => error,
+    })
 }

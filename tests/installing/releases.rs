@@ -148,11 +148,42 @@ fn what_the_owner_does_not_want_is_not_taken_again() {
         "1.0.1"
     );
     assert_eq!(world.owner_says(&["update"])["event"], "skipped");
-    assert_eq!(
-        world.owner_says(&["rollback", "demo"])["current"]["version"],
-        "1.0.3"
-    );
+    let why = world.refused(&["rollback", "demo"]);
+    assert!(why.contains("none that is older than 1.0.1 (release 1) is kept"), "{why}");
+    assert!(why.contains("hint: what is newer is taken from where it comes from"), "{why}");
+    let again = ["install", &file, "--yes"];
+    assert_eq!(world.owner_says(&again)["current"]["version"], "1.0.3");
     assert_eq!(world.owner_says(&["update"])["event"], "up-to-date");
+}
+
+#[test]
+fn going_back_goes_further_back_or_to_the_release_that_is_named() {
+    let world = World::new();
+    let files = ["1.0.1", "1.0.2", "1.0.3", "1.0.4"].map(|version| world.release(version, ""));
+    world.install(&files[0]);
+    let source = &files[0];
+    for file in &files[1..] {
+        fs::copy(file, source).unwrap();
+        assert_eq!(world.owner_says(&["update"])["event"], "updated");
+    }
+    let version = |said: serde_json::Value| said["current"]["version"].clone();
+    let why = world.refused(&["rollback", "demo", "9"]);
+    let kept = "these are kept: 1.0.3 (release 3), 1.0.2 (release 2), 1.0.1 (release 1)";
+    assert!(why.contains(kept), "{why}");
+    let why = world.refused(&["rollback", "demo", "4"]);
+    assert!(why.contains("demo is at 1.0.4 (release 4) already"), "{why}");
+    assert_eq!(version(world.owner_says(&["rollback", "demo"])), "1.0.3");
+    // Neither what it went back from nor anything newer comes again by itself.
+    assert_eq!(world.owner_says(&["update"])["event"], "skipped");
+    let why = world.refused(&["rollback", "demo", "1.0.4"]);
+    assert!(why.contains("no release `1.0.4` of `demo` that is older"), "{why}");
+    assert_eq!(version(world.owner_says(&["rollback", "demo", "1"])), "1.0.1");
+    assert_eq!(world.owner_says(&["update"])["event"], "skipped");
+    world.refused(&["rollback", "demo"]);
+
+    fs::copy(world.release("1.0.5", ""), source).unwrap();
+    assert_eq!(world.owner_says(&["update"])["event"], "updated");
+    assert_eq!(version(world.owner_says(&["rollback", "demo", "1.0.1"])), "1.0.1");
 }
 
 #[test]
@@ -232,7 +263,8 @@ fn what_waits_is_taken_once_it_wants_nothing_more() {
         world.owner_says(&["install", &third, "--yes"])["event"],
         "waits"
     );
-    world.owner_says(&["rollback", "demo"]);
+    let again = ["install", &wider, "--yes", "--expect-digest", &digest(&wider)];
+    world.owner_says(&again);
     fs::copy(&third, &wider).unwrap();
     assert_eq!(world.owner_says(&["update"])["event"], "updated");
     assert_eq!(world.versions()[0].as_deref(), Some("1.0.3"));
@@ -331,9 +363,10 @@ fn what_is_removed_keeps_its_data_for_its_author_alone() {
     world.install(&file);
     let data = world.owner_says(&["remove", "demo"]);
     assert_eq!(
-        data,
-        json!({"event": "removed", "name": "demo", "data": false})
+        (&data["event"], &data["name"], &data["data"]),
+        (&json!("removed"), &json!("demo"), &json!(false))
     );
+    assert_eq!(data["left"][0]["kind"], "private");
     assert!(
         world
             .refused(&["remove", "demo"])
@@ -359,7 +392,7 @@ fn what_is_removed_keeps_its_data_for_its_author_alone() {
         why.contains("the data of an app `demo` from alice@example.org is stored here"),
         "{why}"
     );
-    assert!(why.contains("syft-host remove demo --data"), "{why}");
+    assert!(why.contains("syft-host remove demo --delete-data"), "{why}");
     world.install(&file);
     let why = world.refused(&install);
     assert!(
@@ -368,7 +401,7 @@ fn what_is_removed_keeps_its_data_for_its_author_alone() {
     );
 
     // What lies in the datasite has no owner, so it is told of.
-    world.owner_says(&["remove", "demo", "--data"]);
+    world.owner_says(&["remove", "demo", "--delete-data"]);
     let folder = world.site.datasites().join(&world.owner.email);
     fs::create_dir_all(folder.join("app_data/demo")).unwrap();
     let ended = world.owner.run(&world.site, &install).succeeded();

@@ -57,7 +57,7 @@ const LAYERED: &[Layered] = &[
     Layered {
         src: "host/src",
         layers: &[
-            &["asking", "error", "installed", "layout", "logging"],
+            &["asking", "error", "installed", "layout", "logging", "similar"],
             &["ui"],
             &["agreement", "approval", "config"],
             &["built_app", "rust_toolchain"],
@@ -66,6 +66,7 @@ const LAYERED: &[Layered] = &[
             &["caches", "open_files", "prepared_app"],
             &["install"],
             &["supervisor"],
+            &["doctor"],
             &["commands"],
         ],
     },

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 pub(crate) use swap::may_swap;
+pub use swap::may_be_swapped;
 
 use crate::memory::LEAST_TOTAL;
 

@@ -1,6 +1,7 @@
 //! `syft-host inspect`
 
 mod imports;
+mod installed_app;
 mod limits;
 mod report;
 
@@ -17,6 +18,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
 use imports::Imports;
+use installed_app::InstalledApp;
 use report::{Report, Serves, Signed};
 use syft_runtime::memory::Memory;
 use syft_runtime::sandbox::{Compiling, Sandbox};
@@ -24,11 +26,12 @@ use syft_server::app::LoadedApp;
 
 /// Show what an app is, what it asks for and what it may use at most
 ///
-/// The app is asked for its endpoints and watches in the sandbox, with nothing granted.
-/// Nothing else of it runs.
+/// Of an installed app it shows too who signed it, what was granted and denied, and which
+/// releases are kept. The app is asked for its endpoints and watches in the sandbox, with nothing
+/// granted. Nothing else of it runs.
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
-    /// Component file
+    /// Component file, or name of an installed app
     app: PathBuf,
 }
 
@@ -39,29 +42,49 @@ pub(super) async fn inspect(
 ) -> Result<Exit, CommandError> {
     let wrong = |error: CommandError| error.about(format!("cannot inspect {}", args.app.display()));
     let limits = Limits::default();
-    let bytes = files::read_bounded(&args.app, limits.component_bytes).map_err(wrong)?;
+    let config = Config::load(overrides)?;
+    let installed = InstalledApp::find(&config, &args.app)?;
+    let (path, bytes) = match &installed {
+        Some(app) => (app.path.clone(), app.component.clone()),
+        None => {
+            let bytes = files::read_bounded(&args.app, limits.component_bytes);
+            let hint = |error| installed_app::hint(&config, &args.app, error);
+            (args.app.clone(), bytes.map_err(hint).map_err(wrong)?)
+        }
+    };
     let manifest = Manifest::from_component(&bytes).map_err(|error| wrong(explain(error)))?;
     let surface = component::surface(&bytes).map_err(|error| wrong(error.into()))?;
-    let signed = signed(&bytes);
-    let config = Config::load(overrides)?;
+    let signed = match (&installed, signed(&bytes)) {
+        (Some(app), Signed::By(_)) => app.signed(),
+        (_, signed) => signed,
+    };
     let memory = Memory::unbounded();
     let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, &memory)?;
     let asked = manifest.clone().unwrap_or_default();
     let serves = serves(&sandbox, &asked, &bytes).await;
     let report = Report {
-        path: &args.app,
+        path: &path,
         bytes: bytes.len(),
         sha256: Digest::of(&bytes).to_string(),
         signed,
         has_manifest: manifest.is_some(),
-        limits: asked.limits.over(sandbox.limits().clone()),
+        limits: match &installed {
+            Some(app) => app.limits(),
+            None => asked.limits.over(sandbox.limits().clone()),
+        },
         warnings: asked.warnings(),
         manifest: asked,
         imports: Imports::new(&surface.imports),
         serves,
     };
-    ui.json(&report.to_json())?;
-    for line in report.to_lines() {
+    let mut json = report.to_json();
+    let mut lines = report.to_lines();
+    if let Some(app) = &installed {
+        json["installed"] = app.to_json();
+        lines.extend(app.to_lines());
+    }
+    ui.json(&json)?;
+    for line in lines {
         ui.line(&line)?;
     }
     Ok(Exit::Success)

@@ -90,8 +90,7 @@ fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), C
             ui.json(&consent::to_json(event, &installed))?;
             let version = &installed.current.version;
             let before = installed
-                .previous
-                .as_ref()
+                .previous()
                 .map(|release| release.version.to_string());
             let before = before.unwrap_or_default();
             ui.line(&if only_look {

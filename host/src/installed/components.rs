@@ -81,7 +81,8 @@ impl Components {
         Ok(n_deleted)
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    /// Returns where a component lies.
+    pub fn path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(digest.as_str()).with_extension(EXTENSION)
     }
 }
