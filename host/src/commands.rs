@@ -6,6 +6,7 @@ mod autostart;
 mod build;
 mod call;
 mod clean;
+mod config;
 mod consent;
 mod demo;
 mod doctor;
@@ -35,11 +36,12 @@ mod wheels;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::config::{self, Overrides};
+use crate::config::{Overrides, failpoint as failpoint_said, log_filter};
 use crate::error::CommandError;
 use crate::logging::{self, LogFormat};
+use crate::paint::ColourChoice;
 use crate::ui::Ui;
 use syft_runtime::failpoint;
 
@@ -65,6 +67,10 @@ pub struct Cli {
     /// $SYFT_HOST_LOG, else $RUST_LOG, else info]
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+
+    /// When there are colours: `auto` as NO_COLOR and CLICOLOR_FORCE say, else on a terminal
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorArg::Auto)]
+    color: ColorArg,
 
     // The last one, since its heading is for all that follow.
     #[command(flatten)]
@@ -100,6 +106,23 @@ impl From<ConfigArgs> for Overrides {
             config,
             email,
             data_dir,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<ColorArg> for ColourChoice {
+    fn from(choice: ColorArg) -> Self {
+        match choice {
+            ColorArg::Auto => Self::Auto,
+            ColorArg::Always => Self::Always,
+            ColorArg::Never => Self::Never,
         }
     }
 }
@@ -148,6 +171,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
+    Config(config::ConfigCommandArgs),
     Doctor(doctor::DoctorArgs),
     Clean(clean::CleanArgs),
     Wheels(wheels::WheelsArgs),
@@ -179,8 +203,15 @@ impl From<Exit> for std::process::ExitCode {
 }
 
 impl Cli {
+    /// Reads the command line, or ends with what is wrong with it.
+    pub fn read() -> Self {
+        let matches = Self::command().color(said_color()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the command to its end.
     pub fn run(self) -> Exit {
+        ColourChoice::from(self.color).take_effect();
         let ui = Ui::new(self.json);
         self.start(ui).unwrap_or_else(|error| {
             if error.is_reader_gone() {
@@ -193,10 +224,10 @@ impl Cli {
 
     fn start(self, ui: Ui) -> Result<Exit, CommandError> {
         let quiet = !matches!(self.command, Command::Run(_) | Command::Serve(_));
-        let filter = self.log.or_else(config::log_filter);
+        let filter = self.log.or_else(log_filter);
         let default = if quiet { "warn" } else { "info" };
         logging::start(self.log_format.into(), filter.as_deref().unwrap_or(default))?;
-        if let Some(text) = config::failpoint() {
+        if let Some(text) = failpoint_said() {
             failpoint::arm(&text);
         }
         let overrides = self.config.into();
@@ -227,6 +258,7 @@ impl Cli {
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
+                Command::Config(args) => config::config(ui, &overrides, &args),
                 Command::Doctor(args) => doctor::doctor(ui, &overrides, &args),
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
@@ -236,5 +268,22 @@ impl Cli {
         // A guest that was cut off at the end may still hold a thread.
         runtime.shutdown_background();
         exit
+    }
+}
+
+/// Returns when help and errors of the command line itself have colours: they come before it is
+/// read.
+fn said_color() -> clap::ColorChoice {
+    let arguments: Vec<String> = std::env::args_os()
+        .take_while(|argument| argument != "--")
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let pairs = arguments.windows(2).filter(|pair| pair[0] == "--color");
+    let said = pairs.map(|pair| pair[1].as_str());
+    let said = said.chain(arguments.iter().filter_map(|one| one.strip_prefix("--color=")));
+    match said.last() {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
     }
 }

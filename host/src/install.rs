@@ -392,7 +392,7 @@ impl<'a> Installer<'a> {
             let target = target.ok_or_else(|| InstallError::NothingBefore {
                 name: seen.name.to_string(),
                 current: seen.current.in_words(),
-                source: seen.source.clone(),
+                from: seen.source.clone(),
             })?;
             self.still_good(&seen.author, &target)?;
             let target = InstalledRelease {

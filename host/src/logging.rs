@@ -1,7 +1,12 @@
 //! The log, on stderr.
 
+use std::io::{self, Write};
+
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
+
+use crate::paint::Paint;
+use crate::progress;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +21,19 @@ pub enum LogFormat {
 /// which may be secret.
 const NEVER: &str = "wasmtime_wasi_http=warn";
 
+/// Standard error, with nothing in the way of a line.
+struct Aside;
+
+impl Write for Aside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        progress::aside(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
 /// Starts the log with a filter such as `info` or `warn,guest=debug`.
 ///
 /// # Errors
@@ -27,11 +45,11 @@ pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
         .with_env_filter(filter)
         // Nobody reads the log any more: that is no reason to end.
         .log_internal_errors(false)
-        .with_writer(std::io::stderr);
+        .with_writer(|| Aside);
     let started = match format {
         LogFormat::Text => {
-            let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            builder.with_ansi(is_terminal).try_init()
+            let has_colours = Paint::of_stderr().has_colours();
+            builder.with_ansi(has_colours).try_init()
         }
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };

@@ -57,9 +57,11 @@ const LAYERED: &[Layered] = &[
     Layered {
         src: "host/src",
         layers: &[
-            &["asking", "error", "installed", "layout", "logging", "similar"],
+            &["asking", "error", "installed", "layout", "paint", "progress", "similar"],
+            &["logging"],
             &["ui"],
             &["agreement", "approval", "config"],
+            &["settings"],
             &["built_app", "rust_toolchain"],
             &["guest_crate", "python_app"],
             &["app_builder"],

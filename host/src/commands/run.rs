@@ -15,7 +15,7 @@ use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
 use super::Exit;
-use super::serve_args::SharedServeArgs;
+use super::serve_args::{SharedServeArgs, serve_options};
 use super::signature_check::{check_name, vouch};
 use crate::app_builder::{self, ApartApp, ProgramFiles, ProgramInputs};
 use crate::approval::{ApprovalFlags, Approvals, approve};
@@ -23,6 +23,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppCode, AppInterface, AppSpec, PreparedApp, explain_suspended};
+use crate::settings::HostSettings;
 use crate::ui::Ui;
 use syft_runtime::sandbox::{Compiling, LoadError};
 use syft_server::server::ServeOptions;
@@ -164,21 +165,26 @@ pub(super) async fn run(
         &args.flags(),
         &approvals,
     )?;
+    let mut grants = approved.grants;
+    // What no app gets, this one does not get either.
+    HostSettings::load()?.rules_of(&name).deny(&mut grants);
     let limits = args.limits(ui, manifest, approved.is_all);
     let spec = AppSpec {
         name: name.clone(),
         author: String::new(),
-        limits: spare_files(limits, &approved.grants, open_files),
-        grants: approved.grants,
+        limits: spare_files(limits, &grants, open_files),
+        grants,
         args: manifest.args.clone(),
         env: variables(manifest, &args.env)?,
     };
     if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
         return Err(wrong(explain_suspended(&suspended, &name)));
     }
+    let mut said = HostSettings::default();
+    args.shared.over(&mut said);
     let options = ServeOptions {
         stop_within: config.stop_within,
-        ..args.shared.into()
+        ..serve_options(&said)
     };
     let memory = &options.memory;
     memory.tell();

@@ -9,12 +9,14 @@ use syft_manifest::units::parse_long_time;
 
 use super::Exit;
 use super::run::say_if_local;
-use super::serve_args::SharedServeArgs;
+use super::serve_args::{SharedServeArgs, serve_options};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::open_files::allow_open_files;
+use crate::settings::{HostSettings, QuietHours, SettingValue};
 use crate::supervisor::{
-    ServedApp, Supervisor, SupervisorEvent, SupervisorOptions, follow_authors,
+    LiveSettings, ReadSettings, ServedApp, Supervisor, SupervisorEvent, SupervisorOptions,
+    follow_authors,
 };
 use crate::ui::Ui;
 use syft_server::shutdown::Shutdown;
@@ -22,11 +24,15 @@ use syft_server::shutdown::Shutdown;
 /// Files that all apps may have open together at most.
 const OPEN_FILES: u64 = 524_288;
 
+/// Apps that stay loaded where the owner says nothing.
+const LOADED: usize = 32;
+
 /// Serve all apps that are installed
 ///
-/// It notices at once what is installed, updated or removed. On SIGHUP it looks again, and
-/// retries apps that could not be served. SIGINT or SIGTERM end it after the calls in progress;
-/// a second one ends it at once.
+/// It notices at once what is installed, updated or removed. On SIGHUP it looks again, retries
+/// apps that could not be served, and reads its config file again. SIGINT or SIGTERM end it after
+/// the calls in progress; a second one ends it at once. Options count before what the config file
+/// says: see `syft-host config`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// How often to look for newer releases, such as `6h`. A release that wants no new rights is
@@ -34,13 +40,18 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
     update_every: Option<Duration>,
 
-    /// How often to look for what authors have revoked
-    #[arg(long, value_name = "DURATION", value_parser = parse_heed, default_value = "5m")]
-    heed_every: Duration,
+    /// Hours of the day in which no update is taken by itself, such as `22:00-07:00` [default: none]
+    #[arg(long, value_name = "HH:MM-HH:MM", value_parser = parse_quiet)]
+    quiet: Option<QuietHours>,
+
+    /// How often to look for what authors have revoked [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_heed)]
+    heed_every: Option<Duration>,
 
     /// How many apps stay loaded: the most recently used. Others are loaded when they are called
-    #[arg(long, value_name = "N", value_parser = parse_loaded, default_value_t = 32)]
-    loaded: usize,
+    /// [default: 32]
+    #[arg(long, value_name = "N", value_parser = parse_loaded)]
+    loaded: Option<u64>,
 
     #[command(flatten)]
     shared: SharedServeArgs,
@@ -57,6 +68,8 @@ pub(super) async fn serve(
     args: ServeArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
+    let settings = LiveSettings::new(args.reader())?;
+    let now = settings.current();
     let open_files = allow_open_files(OPEN_FILES);
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
@@ -66,18 +79,16 @@ pub(super) async fn serve(
         datasite: config.email.to_string(),
         is_local: config.is_local,
     };
-    let update_every = args.update_every.filter(|every| !every.is_zero());
-    tokio::spawn(follow_authors(
-        config.clone(),
-        args.heed_every,
-        update_every,
-        shutdown.clone(),
-    ));
+    let changes = settings.subscribe();
+    tokio::spawn(follow_authors(config.clone(), changes, shutdown.clone()));
+    let loaded = now.count("serve.loaded");
+    let loaded = loaded.and_then(|loaded| usize::try_from(loaded).ok());
     let options = SupervisorOptions {
-        serve: args.shared.into(),
+        serve: serve_options(&now),
         open_files,
-        most_loaded: args.loaded,
-        stop_within: args.stop_within,
+        most_loaded: loaded.unwrap_or(LOADED),
+        stop_within: now.time("serve.stop-within"),
+        settings,
     };
     options.serve.memory.tell();
     let supervisor = Supervisor::new(config, options)?;
@@ -85,6 +96,28 @@ pub(super) async fn serve(
         .run(shutdown, |event| reporter.report(event))
         .await?;
     Ok(Exit::Success)
+}
+
+impl ServeArgs {
+    /// Returns what reads the config file, with these options over it.
+    fn reader(self) -> ReadSettings {
+        Box::new(move || {
+            let mut settings = HostSettings::load()?;
+            let time = |time: Option<Duration>| time.map(SettingValue::Time);
+            settings.say("serve.update-every", time(self.update_every));
+            settings.say("serve.quiet", self.quiet.map(SettingValue::Hours));
+            settings.say("serve.heed-every", time(self.heed_every));
+            settings.say("serve.loaded", self.loaded.map(SettingValue::Count));
+            settings.say("serve.stop-within", time(self.stop_within));
+            self.shared.over(&mut settings);
+            Ok(settings)
+        })
+    }
+}
+
+fn parse_quiet(text: &str) -> Result<QuietHours, String> {
+    let wrong = || "expected hours of a day, as in `22:00-07:00`".to_owned();
+    QuietHours::parse(text).ok_or_else(wrong)
 }
 
 fn parse_heed(text: &str) -> Result<Duration, String> {
@@ -95,7 +128,7 @@ fn parse_heed(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a time from `1s` to `10m`".to_owned())
 }
 
-fn parse_loaded(text: &str) -> Result<usize, String> {
+fn parse_loaded(text: &str) -> Result<u64, String> {
     // Each pool takes two TiB of the address space.
     match text.parse() {
         Ok(count) if (1..=1_000).contains(&count) => Ok(count),

@@ -124,7 +124,7 @@ pub enum InstallError {
         /// What is served.
         current: String,
         /// Where it came from.
-        source: String,
+        from: String,
     },
 }
 
@@ -182,8 +182,8 @@ impl InstallError {
             Self::DataOfAnother { name, .. } => vec![format!(
                 "delete what it kept with `syft-host remove {name} --delete-data`"
             )],
-            Self::NothingBefore { source, .. } => vec![format!(
-                "what is newer is taken from where it comes from: `syft-host install {source}`"
+            Self::NothingBefore { from, .. } => vec![format!(
+                "what is newer is taken from where it comes from: `syft-host install {from}`"
             )],
             Self::Meanwhile(_) => vec!["look at it again: `syft-host list`".to_owned()],
             _ => Vec::new(),

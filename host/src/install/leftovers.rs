@@ -68,7 +68,7 @@ impl Leftovers {
             folder.delete(&spared)?;
         }
         if let Some(folder) = &self.private {
-            fs::remove_dir_all(folder)?;
+            fs::remove_dir_all(&**folder)?;
         }
         drop(held);
         Ok(())
