@@ -77,10 +77,12 @@ pub(super) async fn approve(
             );
         }
     }
+    let waiting = ui.wait(&format!("compiling {} {}", installed.name, waiting.version));
     installer
         .try_waiting(&installed)
         .await
         .map_err(|error| consent::explain(error).about("not approved"))?;
+    drop(waiting);
     let installed = installer
         .approve(&installed, &args.deny)
         .map_err(consent::explain)?;

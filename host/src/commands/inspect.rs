@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use syft_manifest::sanitize::plain_excerpt;
+use syft_manifest::units::show_mib;
 use syft_manifest::{Digest, Limits, Manifest, ManifestError, component};
 use syft_package::{Package, PackageError};
 use syft_protocol::address::{AppName, Datasite};
@@ -61,7 +62,10 @@ pub(super) async fn inspect(
     let memory = Memory::unbounded();
     let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, &memory)?;
     let asked = manifest.clone().unwrap_or_default();
+    let size = show_mib(bytes.len() as u64);
+    let waiting = ui.wait(&format!("compiling {}, {size}", args.app.display()));
     let serves = serves(&sandbox, &asked, &bytes).await;
+    drop(waiting);
     let report = Report {
         path: &path,
         bytes: bytes.len(),

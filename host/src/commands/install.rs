@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 use syft_manifest::Digest;
 use syft_manifest::sanitize::plain;
+use syft_manifest::units::show_mib;
 use syft_package::catalog::CATALOG_FILE;
 use syft_package::source::AppSource;
 use syft_package::trust::TrustBasis;
@@ -68,7 +69,9 @@ pub(super) async fn install(
     let source = AppSource::parse(&args.source).map_err(|error| wrong(error.into()))?;
     let refused = |error| wrong(consent::explain(error));
     warn_of_unsynced(ui, &config, &source);
+    let waiting = ui.wait(&format!("fetching {}", args.source));
     let fetched = installer.fetch(&source).await;
+    drop(waiting);
     let fetched = fetched.map_err(|error| {
         let hints = others(&installer, &args.source, &error);
         refused(error).with_hints(hints)
@@ -99,10 +102,17 @@ pub(super) async fn install(
         consent::tell_waits(ui, &installed, &candidate.added_permissions)?;
         return Ok(Exit::Success);
     }
+    let waiting = ui.wait(&compiling(candidate.name(), candidate.component()));
     installer.try_out(&candidate).await.map_err(refused)?;
+    drop(waiting);
     let installed = installer.install(&candidate, &args.deny).map_err(refused)?;
     consent::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
+}
+
+/// Returns what is done with a component that takes a while.
+fn compiling(name: &AppName, component: &[u8]) -> String {
+    format!("compiling {name}, {}", show_mib(component.len() as u64))
 }
 
 /// Returns what else could be meant where nothing is called as it was typed.

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use serde_json::{Value, json};
+use syft_manifest::units::show_mib;
 use syft_protocol::address::AppName;
 
-use super::clean::mib;
 use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -67,6 +67,7 @@ pub(super) async fn remove(
         "left": if data == Data::Keep { to_json(&left) } else { json!([]) },
     }))?;
     if data == Data::Delete {
+        let _waiting = ui.wait(&format!("waiting until {name} is served no longer"));
         left.delete().await?;
         ui.line(&format!("Removed {name}, and all that it kept."))?;
         return Ok(Exit::Success);
@@ -124,7 +125,7 @@ fn not_installed(name: &AppName, has_data: bool) -> CommandError {
 fn lines(left: &Leftovers) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(private) = &left.private {
-        let bytes = mib(left.private_bytes);
+        let bytes = show_mib(left.private_bytes);
         lines.push(format!("  what it kept between calls, {bytes}: {}", private.display()));
     }
     if !left.secrets.is_empty() {
@@ -132,7 +133,7 @@ fn lines(left: &Leftovers) -> Vec<String> {
     }
     if let Some((folder, contents)) = &left.shared {
         let more = if contents.is_more { "more than " } else { "" };
-        let (n_files, bytes) = (contents.n_files, mib(contents.bytes));
+        let (n_files, bytes) = (contents.n_files, show_mib(contents.bytes));
         let path = folder.path().display();
         lines.push(format!("  its folder in the datasite, which is synced, {more}{n_files} files, {bytes}: {path}"));
     }

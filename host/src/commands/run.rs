@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 use syft_manifest::section::SectionError;
-use syft_manifest::units::{parse_size, parse_time};
+use syft_manifest::units::{parse_size, parse_time, show_mib};
 use syft_manifest::{Digest, HttpOrigin, Limits, Manifest, ManifestError, VariableName};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
@@ -193,9 +193,12 @@ pub(super) async fn run(
         digest: source.digest,
         files: source.files.as_ref().map(ProgramFiles::path),
     };
+    let size = show_mib(code.component.len() as u64);
+    let waiting = ui.wait(&format!("compiling {name}, {size}"));
     let prepared = PreparedApp::alone(&config, memory, spec, code, Compiling::Alone)
         .await
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
+    drop(waiting);
     let interface = prepared.interface();
     let server = prepared.start(&config, &options).await?;
     let (stop, shutdown) = Shutdown::new();

@@ -92,9 +92,14 @@ pub(super) async fn serve(
     };
     options.serve.memory.tell();
     let supervisor = Supervisor::new(config, options)?;
-    supervisor
-        .run(shutdown, |event| reporter.report(event))
-        .await?;
+    let mut waiting = Some(ui.wait("loading the installed apps; what is new is compiled once"));
+    let report = |event: &SupervisorEvent| {
+        if matches!(event, SupervisorEvent::Ready { .. }) {
+            drop(waiting.take());
+        }
+        reporter.report(event);
+    };
+    supervisor.run(shutdown, report).await?;
     Ok(Exit::Success)
 }
 

@@ -45,7 +45,10 @@ pub(super) async fn update(
     }
     let mut exit = Exit::Success;
     for name in names {
-        match update_one(&installer, &name, args.check).await {
+        let waiting = ui.wait(&format!("looking for a newer release of {name}"));
+        let updated = update_one(&installer, &name, args.check).await;
+        drop(waiting);
+        match updated {
             Ok(update) => tell(ui, &name, update, args.check)?,
             Err(error) => {
                 exit = Exit::Failure;

@@ -260,6 +260,7 @@ fn make(ui: Ui, python: &Python, environment: &Path, folder: &Path) -> Result<()
         "setting up componentize-py {COMPONENTIZE_PY} in {}",
         folder.display()
     ));
+    let _waiting = ui.wait("fetching componentize-py");
     let made = isolated(&python.program, ChildFolder::EmptyIn(folder))
         .args(["-m", "venv", "--clear"])
         .arg(environment)
