@@ -90,22 +90,21 @@ pub(crate) fn list(compiled: &Path, python: &Path) -> io::Result<Vec<Item>> {
     Ok(items)
 }
 
-/// Deletes the compiled code of components, and returns how many bytes it had. Code that a host has
-/// loaded stays loaded.
+/// Deletes the compiled code of components. Code that a host has loaded stays loaded.
 ///
 /// # Errors
 /// The cache cannot be listed, or something of it cannot be deleted.
-pub(crate) fn delete_compiled(compiled: &Path, components: &[Digest]) -> io::Result<u64> {
+pub(crate) fn delete_compiled(compiled: &Path, components: &[Digest]) -> io::Result<()> {
+    if components.is_empty() {
+        return Ok(());
+    }
     let is_meant = |entry: &CacheEntry| {
         let name = entry.name().unwrap_or_default();
         components.iter().any(|digest| name.starts_with(digest.as_str()))
     };
-    let mut bytes = 0;
-    for entry in cache_bounds::entries(compiled)?.iter().filter(|entry| is_meant(entry)) {
-        entry.delete()?;
-        bytes += entry.bytes;
-    }
-    Ok(bytes)
+    let entries = cache_bounds::entries(compiled)?;
+    let mut meant = entries.iter().filter(|entry| is_meant(entry));
+    meant.try_for_each(CacheEntry::delete)
 }
 
 impl Item {

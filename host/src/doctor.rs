@@ -9,6 +9,7 @@ mod toolchain;
 
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::settings::HostSettings;
 
 /// How well something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +73,7 @@ pub(crate) fn examine(overrides: &Overrides) -> Vec<Finding> {
     match Config::load(overrides) {
         Ok(config) => {
             findings.push(owner(&config));
+            findings.push(settings());
             findings.extend(places::examine(&config));
             findings.extend(serving::examine(&config));
             findings.extend(client::examine(&config));
@@ -85,6 +87,19 @@ pub(crate) fn examine(overrides: &Overrides) -> Vec<Finding> {
     findings.extend(kernel::examine());
     findings.extend(toolchain::examine(overrides));
     findings
+}
+
+/// Tells how the owner wants apps to be served.
+fn settings() -> Finding {
+    let topic = "config file";
+    let found = HostSettings::path().and_then(|path| Ok((HostSettings::load()?, path)));
+    match found {
+        Err(error) => Finding::of_error(topic, &error),
+        Ok((_, path)) if !path.exists() => {
+            Finding::ok(topic, format!("no {}, so the defaults count", path.display()))
+        }
+        Ok((_, path)) => Finding::ok(topic, path.display().to_string()),
+    }
 }
 
 fn owner(config: &Config) -> Finding {

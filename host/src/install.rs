@@ -24,6 +24,7 @@ use syft_package::{Package, Release};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
+use crate::caches;
 use crate::config::Config;
 use crate::installed::{Components, Installed, InstalledError, InstalledRecords, InstalledRelease};
 use crate::prepared_app::{AppSpec, PreparedApp};
@@ -463,7 +464,7 @@ impl<'a> Installer<'a> {
         }
     }
 
-    /// Deletes components that no record names. A record that cannot be read may name any.
+    /// Deletes components that no record names, with their compiled code. A record that cannot be read may name any.
     fn clean(&self) -> Result<(), InstallError> {
         let names = self.records.names()?;
         let records: Result<Vec<_>, _> = names.iter().map(|name| self.records.get(name)).collect();
@@ -474,8 +475,10 @@ impl<'a> Installer<'a> {
         let named = records
             .flat_map(Installed::releases)
             .map(|release| release.sha256.clone());
-        self.components
+        let deleted = self
+            .components
             .keep_only(&named.collect::<HashSet<Digest>>())?;
+        caches::delete_compiled(&self.config.cache, &deleted)?;
         Ok(())
     }
 }

@@ -1,7 +1,8 @@
 //! Runs SyftBox apps one does not trust.
 //!
 //! - `commands` (one file each), `config` (the only reader of the environment), `ui` (prints for
-//!   people), `error`
+//!   people, with `layout`, `paint` and `progress`), `error`
+//! - `settings`: how the owner wants apps to be served; `doctor`: what that needs of the machine
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
 //!   `rust_toolchain`: the programs that compile

@@ -44,11 +44,11 @@ impl Waiting {
             if ended.recv_timeout(SHORT) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            let bar = SHOWN.add(ProgressBar::new_spinner());
             let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.set_message(what);
-            let bar = bar.with_elapsed(began.elapsed());
+            let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = ProgressBar::new_spinner().with_style(style);
+            let bar = bar.with_message(what).with_elapsed(began.elapsed());
+            let bar = SHOWN.add(bar);
             while ended.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
                 bar.tick();
             }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{ALICE, MALLORY, World, digest};
 use crate::support::guests::{example, guest};
+use crate::support::host::shared_cache;
 use crate::support::people::{Person, Served};
 use crate::support::wait_for;
 
@@ -209,6 +210,140 @@ fn a_host_that_serves_takes_what_wants_nothing_new() {
     assert_eq!(listed["current"]["version"], "1.0.2");
     served.stop();
     assert_eq!(world.owner_says(&["list"])["status"], json!(null));
+}
+
+#[test]
+fn an_update_that_is_due_in_quiet_hours_comes_after_them() {
+    let world = World::new();
+    let file = world.release("1.0.1", "");
+    world.install(&file);
+    let settings = world.owner.home.join(".config/syft-host/config.toml");
+    let say = |quiet: &str| {
+        let text = format!("[serve]\nupdate-every = '1s'\n{quiet}\n");
+        fs::write(&settings, text).unwrap();
+    };
+    say(&quiet_now());
+    let served = Served::start(&world.site, &world.owner);
+    fs::copy(world.release("1.0.2", ""), &file).unwrap();
+    // What the owner types counts at once.
+    let typed = world.release("1.0.3", "");
+    world.install(&typed);
+    served.wait_for_version("1.0.3");
+    fs::copy(world.release("1.0.4", ""), &typed).unwrap();
+    assert_eq!(world.owner_says(&["list"])["current"]["version"], "1.0.3");
+    say("");
+    served.reload();
+    served.wait_for_version("1.0.4");
+    served.stop();
+}
+
+/// Returns hours that it is in now, whatever the time zone: all but one minute of an hour, which is
+/// neither this one nor one of the next.
+fn quiet_now() -> String {
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    // Time zones are whole quarters of an hour apart.
+    let minute = since_1970.unwrap().as_secs() / 60 % 15;
+    let (end, begin) = if (5..=13).contains(&minute) { ("12:00", "12:01") } else { ("12:07", "12:08") };
+    format!("quiet = '{begin}-{end}'")
+}
+
+#[test]
+fn an_installed_app_is_inspected_by_its_name() {
+    let world = World::new();
+    let file = world.release("1.0.1", READS);
+    let bytes = ["--yes", "--expect-digest", &digest(&file)];
+    let deny = ["--deny", "*/public/a.json"];
+    world.owner_says(&[&["install", &file], &bytes[..], &deny].concat());
+    fs::copy(world.release("1.0.2", READS), &file).unwrap();
+    world.owner_says(&["update"]);
+    let shown = world.owner.run(&world.site, &["inspect", "demo"]);
+    let shown = shown.succeeded().stdout;
+    for words in [
+        &format!("the key of {ALICE} as you know it"),
+        "│ /hello",
+        "│ */public/*.json",
+        "Installed:\n  1.0.2 (release 2), since ",
+        "not served: start `syft-host serve`",
+        "You deny it, whatever it asks for:\n  */public/a.json",
+        "`syft-host rollback` can go back to:\n  1.0.1 (release 1)",
+        "calls at the same time",
+    ] {
+        assert!(shown.contains(words), "{words} is not in\n{shown}");
+    }
+    let json = world.owner_says(&["inspect", "demo"]);
+    assert_eq!(json["installed"]["earlier"][0]["version"], "1.0.1");
+    let why = world.refused(&["inspect", "dmeo"]);
+    assert!(why.contains("did you mean `syft-host inspect demo`?"), "{why}");
+}
+
+#[test]
+fn what_is_published_is_named_where_something_else_is_asked_for() {
+    let world = World::new();
+    let file = world.release("1.0.1", "");
+    let why = world.refused(&["install", "demo"]);
+    assert!(why.contains("no datasite on this machine publishes any"), "{why}");
+    let key = world.alice.key();
+    let publish = ["publish", &file, "--key", key.to_str().unwrap()];
+    world.alice.run(&world.site, &publish).succeeded();
+    let url = format!("syft://{ALICE}/public/syft-apps/demo");
+    for typed in ["demo", "dmo", &url.replace("demo", "demmo")] {
+        let why = world.refused(&["install", typed]);
+        assert!(why.contains(&format!("did you mean `syft-host install {url}`?")), "{why}");
+    }
+    for typed in ["greeter", &url.replace("demo", "greeter")] {
+        let why = world.refused(&["install", typed]);
+        assert!(why.contains(&format!("this is published: {url}")), "{why}");
+    }
+}
+
+#[test]
+fn the_owner_is_asked_what_becomes_of_the_data() {
+    let world = World::new();
+    let file = world.release("1.0.1", "");
+    world.install(&file);
+    let served = Served::start(&world.site, &world.owner);
+    let own = world.site.datasites().join(&world.owner.email).join("app_data/demo");
+    assert!(own.join("rpc/rpc.schema.json").is_file());
+    fs::write(own.join("note.txt"), "note").unwrap();
+    let remove = ["remove", "demo"];
+    let Some((removed, shown)) = world.owner.on_terminal(&world.site, &["c"], &remove) else {
+        return;
+    };
+    assert!(!removed && shown.contains("demo is not removed"), "{shown}");
+    for words in ["what it kept between calls", "its folder in the datasite, which is synced"] {
+        assert!(shown.contains(words), "{words}\n{shown}");
+    }
+    let (removed, shown) = world.owner.on_terminal(&world.site, &["k"], &remove).unwrap();
+    assert!(removed && shown.contains("This stays:"), "{shown}");
+    let stays = own.join("note.txt").is_file();
+    assert!(stays && !own.join("rpc/rpc.schema.json").exists(), "nothing is advertised");
+
+    world.install(&file);
+    served.wait_for("it is served again", |event| event["event"] == "app-started");
+    let remove = [&remove[..], &["--delete-data"]].concat();
+    world.owner_says(&remove);
+    assert!(!own.exists());
+    let apps = world.owner.home.join(".local/share/syft-host/apps");
+    assert!(!apps.join(&world.owner.email).join("demo").exists());
+    served.stop();
+}
+
+#[test]
+fn the_compiled_code_of_a_removed_app_is_deleted() {
+    let world = World::new();
+    // Of these bytes nobody else has compiled any.
+    let file = world.release("1.0.1", "[app.env]\nONLY = 'removed'");
+    let installed = world.install(&file);
+    let sha256 = installed["current"]["sha256"].as_str().unwrap().to_owned();
+    let n_compiled = || {
+        let entries = fs::read_dir(shared_cache().join("syft-host/compiled")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name());
+        let is_it = |name: &std::ffi::OsString| name.to_string_lossy().starts_with(&sha256);
+        names.filter(is_it).count()
+    };
+    assert_eq!(n_compiled(), 1);
+    world.owner_says(&["remove", "demo", "--keep-data"]);
+    assert_eq!(n_compiled(), 0);
 }
 
 #[test]

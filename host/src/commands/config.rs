@@ -4,10 +4,11 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use syft_manifest::units::{show_size, show_time};
+use syft_manifest::units::show_size;
 
 use super::Exit;
 use crate::config::{Config, Overrides};
@@ -117,6 +118,7 @@ fn show(ui: Ui, overrides: &Overrides, path: &Path) -> Result<(), CommandError> 
 }
 
 fn row(name: &str, default: &str, setting: Option<&Setting>) -> String {
+    let default = default.trim_matches('"');
     let value = setting.map_or_else(|| default.to_owned(), |setting| value_text(&setting.value));
     format!("{name:<16} {value}  ({})", origin(setting))
 }
@@ -143,7 +145,7 @@ fn origin(setting: Option<&Setting>) -> String {
 fn value_text(value: &SettingValue) -> String {
     let list = |items: Vec<String>| items.join(", ");
     match value {
-        SettingValue::Time(time) => show_time(*time),
+        SettingValue::Time(time) => time_text(*time),
         SettingValue::Size(bytes) => show_size(*bytes),
         SettingValue::Count(count) => count.to_string(),
         SettingValue::Flag(flag) => flag.to_string(),
@@ -151,6 +153,17 @@ fn value_text(value: &SettingValue) -> String {
         SettingValue::Word(word) => (*word).to_owned(),
         SettingValue::Files(files) => list(files.iter().map(ToString::to_string).collect()),
         SettingValue::Hosts(hosts) => list(hosts.iter().map(ToString::to_string).collect()),
+    }
+}
+
+/// Returns a time as one writes it.
+fn time_text(time: Duration) -> String {
+    let (seconds, millis) = (time.as_secs(), time.subsec_millis());
+    let units = [(24 * 60 * 60, "d"), (60 * 60, "h"), (60, "m"), (1, "s")];
+    let unit = units.iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
+    match unit {
+        Some((unit, name)) if millis == 0 => format!("{}{name}", seconds / unit),
+        _ => format!("{}ms", time.as_millis()),
     }
 }
 

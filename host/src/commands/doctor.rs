@@ -55,11 +55,12 @@ fn name(health: Health) -> &'static str {
 }
 
 fn lines(finding: &Finding) -> Vec<String> {
-    // What was found may quote anybody.
-    let what = plain(&finding.what);
-    let mut lines = vec![format!("{:<8} {:<12} {what}", name(finding.health), finding.topic)];
-    let fixes = finding.fixes.iter();
-    lines.extend(fixes.map(|fix| format!("{:<21} fix: {}", "", plain(fix))));
+    // What was found may quote anybody, and have several lines.
+    let mut said = finding.what.trim_end().lines().map(plain);
+    let first = said.next().unwrap_or_default();
+    let mut lines = vec![format!("{:<8} {:<12} {first}", name(finding.health), finding.topic)];
+    let fixes = finding.fixes.iter().map(|fix| format!("fix: {}", plain(fix)));
+    lines.extend(said.chain(fixes).map(|line| format!("{:<21} {line}", "")));
     lines
 }
 

@@ -184,6 +184,8 @@ fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, Comma
     package.verify(keys).map_err(|error| match error {
         PackageError::NotBy(_) => CommandError::from(error)
             .hint("sign it with `syft-host sign`, and publish it with the same --key"),
+        PackageError::Unsigned => CommandError::from(error)
+            .hint("sign it with `syft-host sign`, or as it is published: --sign"),
         error => files::explain(error),
     })
 }

@@ -52,12 +52,7 @@ pub(super) async fn remove(
         return Err(not_installed(&name, has_private));
     }
     let data = args.choose(ui, &name, &left)?;
-    // A record that cannot be read is removed all the same.
-    let removed = installer.records().get(&name).ok().flatten();
     installer.remove(&name).map_err(consent::explain)?;
-    if let Some(removed) = &removed {
-        installer.forget_code(removed)?;
-    }
     left.unadvertise()?;
     let lines = lines(&left);
     ui.json(&json!({

@@ -1,19 +1,16 @@
-//! What stays of an app that is removed: what it kept, its secrets, its folder in the datasite and
-//! its compiled code.
+//! What stays of an app that is removed: what it kept, its secrets, and its folder in the datasite.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
-use syft_manifest::{Digest, Limits};
+use syft_manifest::Limits;
 use syft_protocol::address::AppName;
 use tokio::time::{Instant, sleep};
 
 use super::Installer;
-use crate::caches;
 use crate::error::CommandError;
-use crate::installed::Installed;
 use syft_runtime::secrets::SecretStore;
 use syft_runtime::state::{Damaged, Store, StoreOptions};
 use syft_server::private_folder::PrivateFolder;
@@ -114,23 +111,6 @@ impl Installer<'_> {
         below.sort();
         below.dedup();
         Ok(below)
-    }
-
-    /// Deletes the compiled code of an app that was removed, unless another one has the same.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn forget_code(&self, removed: &Installed) -> Result<u64, CommandError> {
-        let names = self.records.names()?;
-        let others = names.iter().flat_map(|name| self.records.get(name));
-        let others: Vec<Installed> = others.flatten().collect();
-        let is_used = |digest: &Digest| {
-            let mut releases = others.iter().flat_map(Installed::releases);
-            releases.any(|release| release.sha256 == *digest)
-        };
-        let digests = removed.releases().map(|release| release.sha256.clone());
-        let digests: Vec<Digest> = digests.filter(|digest| !is_used(digest)).collect();
-        Ok(caches::delete_compiled(&self.config.cache, &digests)?)
     }
 }
 
