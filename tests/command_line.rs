@@ -224,10 +224,19 @@ fn commands_have_the_names_that_people_type() {
 #[test]
 fn that_nobody_reads_on_is_no_error() {
     let site = Site::new();
-    for command in [&["config"][..], &["list"], &["doctor"], &["clean", "--dry-run"]] {
+    for command in [
+        &["config"][..],
+        &["list"],
+        &["doctor"],
+        &["clean", "--dry-run"],
+    ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let mut command = syft_host(&site).args(command).stdout(writer).spawn().unwrap();
+        let mut command = syft_host(&site)
+            .args(command)
+            .stdout(writer)
+            .spawn()
+            .unwrap();
         assert!(command.wait().unwrap().success());
     }
     let (reader, writer) = std::io::pipe().unwrap();
@@ -257,12 +266,22 @@ fn there_are_colours_where_they_are_wanted() {
         (&[], &["--color", "always"], true),
         (&[("NO_COLOR", "1")], &["--color=always"], true),
         (&[("CLICOLOR_FORCE", "1")], &[], true),
-        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], &["--color", "never"], false),
+        (
+            &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
+            &["--color", "never"],
+            false,
+        ),
         (&[("CLICOLOR_FORCE", "1")], &["--color", "never"], false),
     ] {
         let said = error(variables, options);
-        assert_eq!(said.starts_with(RED), is_painted, "{variables:?} {options:?} {said:?}");
-        let left = said.replace(RED, "").replace("\u{1b}[1m\u{1b}[36mhint:\u{1b}[0m", "");
+        assert_eq!(
+            said.starts_with(RED),
+            is_painted,
+            "{variables:?} {options:?} {said:?}"
+        );
+        let left = said
+            .replace(RED, "")
+            .replace("\u{1b}[1m\u{1b}[36mhint:\u{1b}[0m", "");
         assert!(!left.contains('\u{1b}'), "{said:?}");
     }
 }

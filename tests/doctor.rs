@@ -29,14 +29,18 @@ impl Examined {
         let lines = ended.stdout.lines();
         Self {
             code: ended.code,
-            findings: lines.map(|line| serde_json::from_str(line).unwrap()).collect(),
+            findings: lines
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect(),
         }
     }
 
     /// Returns what was found about something.
     fn about(&self, topic: &str) -> Vec<&Value> {
         let findings = self.findings.iter();
-        findings.filter(|finding| finding["topic"] == topic).collect()
+        findings
+            .filter(|finding| finding["topic"] == topic)
+            .collect()
     }
 
     #[track_caller]
@@ -45,7 +49,11 @@ impl Examined {
         let is_it = |finding: &&&Value| {
             finding["health"] == health && finding["what"].as_str().unwrap().contains(words)
         };
-        assert!(found.iter().any(|finding| is_it(&finding)), "{topic} {health} {words}: {:#?}", self.findings);
+        assert!(
+            found.iter().any(|finding| is_it(&finding)),
+            "{topic} {health} {words}: {:#?}",
+            self.findings
+        );
     }
 }
 
@@ -53,6 +61,7 @@ impl Examined {
 fn a_machine_that_is_well_can_serve() {
     let site = Site::new();
     fs::create_dir_all(site.datasites().join(OWNER)).unwrap();
+    site.config(OWNER);
     let before = everything(&site);
     let examined = Examined::of(&site);
     assert_eq!(examined.code, Some(0), "{:#?}", examined.findings);
@@ -60,8 +69,21 @@ fn a_machine_that_is_well_can_serve() {
     examined.expect("config file", "ok", "the defaults count");
     examined.expect("clock", "ok", "no file is from the future");
     examined.expect("host", "ok", "no app is installed");
-    for topic in ["sync folder", "inotify", "open files", "memory", "swap", "kernel", "Rust", "Python"] {
-        assert!(!examined.about(topic).is_empty(), "{topic}: {:#?}", examined.findings);
+    for topic in [
+        "sync folder",
+        "inotify",
+        "open files",
+        "memory",
+        "swap",
+        "kernel",
+        "Rust",
+        "Python",
+    ] {
+        assert!(
+            !examined.about(topic).is_empty(),
+            "{topic}: {:#?}",
+            examined.findings
+        );
     }
     for finding in &examined.findings[..examined.findings.len() - 1] {
         let has_fix = !finding["fixes"].as_array().unwrap().is_empty();
@@ -105,7 +127,8 @@ fn a_host_that_was_killed_and_a_file_from_the_future_are_warned_of() {
     drop(serving);
     let path = site.datasites().join(OWNER).join("ahead.txt");
     let file = fs::File::create(&path).unwrap();
-    file.set_modified(SystemTime::now() + Duration::from_secs(3_600)).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(3_600))
+        .unwrap();
     let examined = Examined::of(&site);
     assert_eq!(examined.code, Some(0), "{:#?}", examined.findings);
     examined.expect("host", "warning", "was killed or has crashed");
@@ -114,7 +137,9 @@ fn a_host_that_was_killed_and_a_file_from_the_future_are_warned_of() {
 
 /// Returns all files of a site, with their times.
 fn everything(site: &Site) -> BTreeMap<PathBuf, SystemTime> {
-    let entries = walkdir::WalkDir::new(site.path()).into_iter().map(Result::unwrap);
+    let entries = walkdir::WalkDir::new(site.path())
+        .into_iter()
+        .map(Result::unwrap);
     let of = |entry: walkdir::DirEntry| {
         let changed = entry.metadata().unwrap().modified().unwrap();
         (entry.into_path(), changed)

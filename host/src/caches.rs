@@ -100,7 +100,9 @@ pub(crate) fn delete_compiled(compiled: &Path, components: &[Digest]) -> io::Res
     }
     let is_meant = |entry: &CacheEntry| {
         let name = entry.name().unwrap_or_default();
-        components.iter().any(|digest| name.starts_with(digest.as_str()))
+        components
+            .iter()
+            .any(|digest| name.starts_with(digest.as_str()))
     };
     let entries = cache_bounds::entries(compiled)?;
     let mut meant = entries.iter().filter(|entry| is_meant(entry));

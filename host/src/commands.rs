@@ -280,7 +280,11 @@ fn said_color() -> clap::ColorChoice {
         .collect();
     let pairs = arguments.windows(2).filter(|pair| pair[0] == "--color");
     let said = pairs.map(|pair| pair[1].as_str());
-    let said = said.chain(arguments.iter().filter_map(|one| one.strip_prefix("--color=")));
+    let said = said.chain(
+        arguments
+            .iter()
+            .filter_map(|one| one.strip_prefix("--color=")),
+    );
     match said.last() {
         Some("always") => clap::ColorChoice::Always,
         Some("never") => clap::ColorChoice::Never,

@@ -1,7 +1,7 @@
 //! Looks at everything that serving and building apps depend on, and changes nothing.
 
-mod clock;
 mod client;
+mod clock;
 mod kernel;
 mod places;
 mod serving;
@@ -95,9 +95,10 @@ fn settings() -> Finding {
     let found = HostSettings::path().and_then(|path| Ok((HostSettings::load()?, path)));
     match found {
         Err(error) => Finding::of_error(topic, &error),
-        Ok((_, path)) if !path.exists() => {
-            Finding::ok(topic, format!("no {}, so the defaults count", path.display()))
-        }
+        Ok((_, path)) if !path.exists() => Finding::ok(
+            topic,
+            format!("no {}, so the defaults count", path.display()),
+        ),
         Ok((_, path)) => Finding::ok(topic, path.display().to_string()),
     }
 }
@@ -105,7 +106,9 @@ fn settings() -> Finding {
 fn owner(config: &Config) -> Finding {
     let (email, datasites) = (&config.email, config.datasites.display());
     if config.is_local {
-        let what = format!("no SyftBox is set up, so apps are served to {email} in {datasites}, synced with nobody");
+        let what = format!(
+            "no SyftBox is set up, so apps are served to {email} in {datasites}, synced with nobody"
+        );
         return Finding::warning("owner", what, "to be reached by others: `syftbox login`");
     }
     Finding::ok("owner", format!("{email}, in {datasites}"))

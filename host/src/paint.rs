@@ -119,7 +119,10 @@ impl Paint {
         match rest.find('/') {
             Some(at) if self.has_links && is_with_path && !rest.contains('\n') => {
                 let (before, path) = rest.split_at(at);
-                format!("{before}\u{1b}]8;;file://{}\u{1b}\\{path}\u{1b}]8;;\u{1b}\\", encoded(path))
+                format!(
+                    "{before}\u{1b}]8;;file://{}\u{1b}\\{path}\u{1b}]8;;\u{1b}\\",
+                    encoded(path)
+                )
             }
             _ => rest.to_owned(),
         }
@@ -170,8 +173,14 @@ mod tests {
     #[test]
     fn labels_are_painted_and_nothing_else() {
         for (text, expected) in [
-            ("error: no\n  more", "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m no\n  more"),
-            ("Name         greeter", "\u{1b}[1mName\u{1b}[0m         greeter"),
+            (
+                "error: no\n  more",
+                "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m no\n  more",
+            ),
+            (
+                "Name         greeter",
+                "\u{1b}[1mName\u{1b}[0m         greeter",
+            ),
             ("Answers:", "\u{1b}[1mAnswers:\u{1b}[0m"),
             ("  /hello", "  /hello"),
             ("  │ error: of a stranger", "  │ error: of a stranger"),
@@ -183,16 +192,32 @@ mod tests {
         let shown = ALL.text("Serving app in /a b/rpc");
         let link = "\u{1b}]8;;file:///a%20b/rpc\u{1b}\\/a b/rpc\u{1b}]8;;\u{1b}\\";
         assert!(shown.ends_with(link), "{shown:?}");
-        assert_eq!(ALL.question("Sure? [y]es:"), "\u{1b}[1mSure? [y]es\u{1b}[0m:");
+        assert_eq!(
+            ALL.question("Sure? [y]es:"),
+            "\u{1b}[1mSure? [y]es\u{1b}[0m:"
+        );
     }
 
     #[test]
     fn no_text_brings_escapes_of_its_own() {
         let hostile = "x\u{1b}]8;;https://evil.example\u{1b}\\\u{1b}[31m\u{9b}1m\u{7}";
-        for text in [format!("error: {hostile}"), format!("Serving {hostile} in /{hostile}")] {
+        for text in [
+            format!("error: {hostile}"),
+            format!("Serving {hostile} in /{hostile}"),
+        ] {
             let shown = ALL.text(&lay_out(&text, Some(60)));
-            let ours = ["\u{1b}[1m", "\u{1b}[31m", "\u{1b}[32m", "\u{1b}[0m", "\u{1b}]8;;file:///", "\u{1b}]8;;\u{1b}\\", "\u{1b}\\"];
-            let left = ours.iter().fold(shown.clone(), |left, ours| left.replace(ours, ""));
+            let ours = [
+                "\u{1b}[1m",
+                "\u{1b}[31m",
+                "\u{1b}[32m",
+                "\u{1b}[0m",
+                "\u{1b}]8;;file:///",
+                "\u{1b}]8;;\u{1b}\\",
+                "\u{1b}\\",
+            ];
+            let left = ours
+                .iter()
+                .fold(shown.clone(), |left, ours| left.replace(ours, ""));
             assert!(!left.contains(['\u{1b}', '\u{9b}', '\u{7}']), "{shown:?}");
             assert!(!shown.contains("8;;https"), "{shown:?}");
         }

@@ -55,7 +55,9 @@ impl Waiting {
             bar.finish_and_clear();
             SHOWN.remove(&bar);
         };
-        let shown_by = thread::Builder::new().name("progress".to_owned()).spawn(show);
+        let shown_by = thread::Builder::new()
+            .name("progress".to_owned())
+            .spawn(show);
         Self {
             end: Some(end),
             // One that cannot be shown is waited for all the same.

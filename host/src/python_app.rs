@@ -178,7 +178,10 @@ fn build(ui: Ui, draft: &Draft, program: &PythonProgram) -> Result<Said, Command
     let (tools, stage) = (&draft.tools, &draft.stage);
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
-    let _waiting = ui.wait(&format!("building {} with componentize-py", shown.display()));
+    let _waiting = ui.wait(&format!(
+        "building {} with componentize-py",
+        shown.display()
+    ));
     tools.install(&draft.requirements, &draft.wheels, &stage.packages())?;
     stage.give_way()?;
     componentize(ui, tools, stage, program)?;

@@ -71,13 +71,13 @@ pub struct Setting {
     pub origin: SettingOrigin,
 }
 
-pub(crate) type Said = BTreeMap<&'static str, Setting>;
+pub(crate) type SaidSettings = BTreeMap<&'static str, Setting>;
 
 /// All that was said. What was not has a default, which each user of it knows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HostSettings {
-    pub(crate) all: Said,
-    pub(crate) apps: BTreeMap<AppName, Said>,
+    pub(crate) all: SaidSettings,
+    pub(crate) apps: BTreeMap<AppName, SaidSettings>,
 }
 
 impl HostSettings {
@@ -113,7 +113,8 @@ impl HostSettings {
         }
         let diagnostics: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         let message = format!("{shown} is not as it should be\n{}", diagnostics.join("\n"));
-        Err(CommandError::new(message).hint("what can be said: `syft-host config`, or docs/configuration.md"))
+        Err(CommandError::new(message)
+            .hint("what can be said: `syft-host config`, or docs/configuration.md"))
     }
 
     /// Puts what an option says over what the file does.
@@ -204,7 +205,9 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, CommandError> {
         metadata => metadata.map_err(wrong)?,
     };
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err(wrong(std::io::Error::other("it is no file, or a very large one")));
+        return Err(wrong(std::io::Error::other(
+            "it is no file, or a very large one",
+        )));
     }
     fs::read_to_string(path).map(Some).map_err(wrong)
 }

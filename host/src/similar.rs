@@ -10,7 +10,10 @@ pub(crate) fn similar<'a>(
 ) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let rate = |name: &'a str| (strsim::jaro_winkler(&typed, &name.to_lowercase()), name);
-    let alike = known.into_iter().map(rate).filter(|(rate, _)| *rate >= ALIKE);
+    let alike = known
+        .into_iter()
+        .map(rate)
+        .filter(|(rate, _)| *rate >= ALIKE);
     let best = alike.max_by(|(one, _), (other, _)| one.total_cmp(other));
     best.map(|(_, name)| name)
 }

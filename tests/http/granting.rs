@@ -59,7 +59,11 @@ fn a_host_that_the_owner_denies_all_apps_is_refused() {
     let site = Site::new();
     let settings = site.path().join(".config/syft-host");
     std::fs::create_dir_all(&settings).unwrap();
-    std::fs::write(settings.join("config.toml"), "[deny]\nhosts = ['127.0.0.1']\n").unwrap();
+    std::fs::write(
+        settings.join("config.toml"),
+        "[deny]\nhosts = ['127.0.0.1']\n",
+    )
+    .unwrap();
     let host = start(&site, &[]);
     assert_eq!(send(&host, &url("/denied-to-all"))["error"], "NotAllowed");
     let line = wait_for_line(&host, "HTTP request refused");

@@ -150,8 +150,14 @@ fn what_the_owner_does_not_want_is_not_taken_again() {
     );
     assert_eq!(world.owner_says(&["update"])["event"], "skipped");
     let why = world.refused(&["rollback", "demo"]);
-    assert!(why.contains("none that is older than 1.0.1 (release 1) is kept"), "{why}");
-    assert!(why.contains("hint: what is newer is taken from where it comes from"), "{why}");
+    assert!(
+        why.contains("none that is older than 1.0.1 (release 1) is kept"),
+        "{why}"
+    );
+    assert!(
+        why.contains("hint: what is newer is taken from where it comes from"),
+        "{why}"
+    );
     let again = ["install", &file, "--yes"];
     assert_eq!(world.owner_says(&again)["current"]["version"], "1.0.3");
     assert_eq!(world.owner_says(&["update"])["event"], "up-to-date");
@@ -172,19 +178,31 @@ fn going_back_goes_further_back_or_to_the_release_that_is_named() {
     let kept = "these are kept: 1.0.3 (release 3), 1.0.2 (release 2), 1.0.1 (release 1)";
     assert!(why.contains(kept), "{why}");
     let why = world.refused(&["rollback", "demo", "4"]);
-    assert!(why.contains("demo is at 1.0.4 (release 4) already"), "{why}");
+    assert!(
+        why.contains("demo is at 1.0.4 (release 4) already"),
+        "{why}"
+    );
     assert_eq!(version(world.owner_says(&["rollback", "demo"])), "1.0.3");
     // Neither what it went back from nor anything newer comes again by itself.
     assert_eq!(world.owner_says(&["update"])["event"], "skipped");
     let why = world.refused(&["rollback", "demo", "1.0.4"]);
-    assert!(why.contains("no release `1.0.4` of `demo` that is older"), "{why}");
-    assert_eq!(version(world.owner_says(&["rollback", "demo", "1"])), "1.0.1");
+    assert!(
+        why.contains("no release `1.0.4` of `demo` that is older"),
+        "{why}"
+    );
+    assert_eq!(
+        version(world.owner_says(&["rollback", "demo", "1"])),
+        "1.0.1"
+    );
     assert_eq!(world.owner_says(&["update"])["event"], "skipped");
     world.refused(&["rollback", "demo"]);
 
     fs::copy(world.release("1.0.5", ""), source).unwrap();
     assert_eq!(world.owner_says(&["update"])["event"], "updated");
-    assert_eq!(version(world.owner_says(&["rollback", "demo", "1.0.1"])), "1.0.1");
+    assert_eq!(
+        version(world.owner_says(&["rollback", "demo", "1.0.1"])),
+        "1.0.1"
+    );
 }
 
 #[test]
@@ -243,7 +261,11 @@ fn quiet_now() -> String {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     // Time zones are whole quarters of an hour apart.
     let minute = since_1970.unwrap().as_secs() / 60 % 15;
-    let (end, begin) = if (5..=13).contains(&minute) { ("12:00", "12:01") } else { ("12:07", "12:08") };
+    let (end, begin) = if (5..=13).contains(&minute) {
+        ("12:00", "12:01")
+    } else {
+        ("12:07", "12:08")
+    };
     format!("quiet = '{begin}-{end}'")
 }
 
@@ -273,7 +295,10 @@ fn an_installed_app_is_inspected_by_its_name() {
     let json = world.owner_says(&["inspect", "demo"]);
     assert_eq!(json["installed"]["earlier"][0]["version"], "1.0.1");
     let why = world.refused(&["inspect", "dmeo"]);
-    assert!(why.contains("did you mean `syft-host inspect demo`?"), "{why}");
+    assert!(
+        why.contains("did you mean `syft-host inspect demo`?"),
+        "{why}"
+    );
 }
 
 #[test]
@@ -281,14 +306,20 @@ fn what_is_published_is_named_where_something_else_is_asked_for() {
     let world = World::new();
     let file = world.release("1.0.1", "");
     let why = world.refused(&["install", "demo"]);
-    assert!(why.contains("no datasite on this machine publishes any"), "{why}");
+    assert!(
+        why.contains("no datasite on this machine publishes any"),
+        "{why}"
+    );
     let key = world.alice.key();
     let publish = ["publish", &file, "--key", key.to_str().unwrap()];
     world.alice.run(&world.site, &publish).succeeded();
     let url = format!("syft://{ALICE}/public/syft-apps/demo");
     for typed in ["demo", "dmo", &url.replace("demo", "demmo")] {
         let why = world.refused(&["install", typed]);
-        assert!(why.contains(&format!("did you mean `syft-host install {url}`?")), "{why}");
+        assert!(
+            why.contains(&format!("did you mean `syft-host install {url}`?")),
+            "{why}"
+        );
     }
     for typed in ["greeter", &url.replace("demo", "greeter")] {
         let why = world.refused(&["install", typed]);
@@ -302,7 +333,11 @@ fn the_owner_is_asked_what_becomes_of_the_data() {
     let file = world.release("1.0.1", "");
     world.install(&file);
     let served = Served::start(&world.site, &world.owner);
-    let own = world.site.datasites().join(&world.owner.email).join("app_data/demo");
+    let own = world
+        .site
+        .datasites()
+        .join(&world.owner.email)
+        .join("app_data/demo");
     assert!(own.join("rpc/rpc.schema.json").is_file());
     fs::write(own.join("note.txt"), "note").unwrap();
     let remove = ["remove", "demo"];
@@ -310,16 +345,27 @@ fn the_owner_is_asked_what_becomes_of_the_data() {
         return;
     };
     assert!(!removed && shown.contains("demo is not removed"), "{shown}");
-    for words in ["what it kept between calls", "its folder in the datasite, which is synced"] {
+    for words in [
+        "what it kept between calls",
+        "its folder in the datasite, which is synced",
+    ] {
         assert!(shown.contains(words), "{words}\n{shown}");
     }
-    let (removed, shown) = world.owner.on_terminal(&world.site, &["k"], &remove).unwrap();
+    let (removed, shown) = world
+        .owner
+        .on_terminal(&world.site, &["k"], &remove)
+        .unwrap();
     assert!(removed && shown.contains("This stays:"), "{shown}");
     let stays = own.join("note.txt").is_file();
-    assert!(stays && !own.join("rpc/rpc.schema.json").exists(), "nothing is advertised");
+    assert!(
+        stays && !own.join("rpc/rpc.schema.json").exists(),
+        "nothing is advertised"
+    );
 
     world.install(&file);
-    served.wait_for("it is served again", |event| event["event"] == "app-started");
+    served.wait_for("it is served again", |event| {
+        event["event"] == "app-started"
+    });
     let remove = [&remove[..], &["--delete-data"]].concat();
     world.owner_says(&remove);
     assert!(!own.exists());
@@ -398,8 +444,9 @@ fn what_waits_is_taken_once_it_wants_nothing_more() {
         world.owner_says(&["install", &third, "--yes"])["event"],
         "waits"
     );
-    let again = ["install", &wider, "--yes", "--expect-digest", &digest(&wider)];
-    world.owner_says(&again);
+    let sha256 = digest(&wider);
+    let again = ["install", &wider, "--yes", "--expect-digest", &sha256];
+    world.owner_says(&[&again[..], &["--allow-downgrade"]].concat());
     fs::copy(&third, &wider).unwrap();
     assert_eq!(world.owner_says(&["update"])["event"], "updated");
     assert_eq!(world.versions()[0].as_deref(), Some("1.0.3"));

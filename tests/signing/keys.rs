@@ -313,7 +313,10 @@ fn the_key_of_keygen_is_the_one_that_is_taken() {
     let app = write(&site, "app.wasm", component(&content()));
     let missing = run(&site, &["sign", &app]);
     assert_eq!(missing.code, Some(2));
-    for part in ["there is no key to sign with", "make one with `syft-host keygen`"] {
+    for part in [
+        "there is no key to sign with",
+        "make one with `syft-host keygen`",
+    ] {
         assert!(missing.stderr.contains(part), "{}", missing.stderr);
     }
     run(&site, &["keygen", "--no-passphrase"]).succeeded();

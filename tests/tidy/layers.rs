@@ -57,7 +57,15 @@ const LAYERED: &[Layered] = &[
     Layered {
         src: "host/src",
         layers: &[
-            &["asking", "error", "installed", "layout", "paint", "progress", "similar"],
+            &[
+                "asking",
+                "error",
+                "installed",
+                "layout",
+                "paint",
+                "progress",
+                "similar",
+            ],
             &["logging"],
             &["ui"],
             &["agreement", "approval", "config"],

@@ -2,8 +2,8 @@
 
 use syft_protocol::grant::PathPattern;
 
-use crate::origin::HttpHost;
 use crate::manifest::{Files, Http, WantedRules, WantedSecret};
+use crate::origin::HttpHost;
 
 /// What an app asks for and what of it the owner approved.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -6,8 +6,8 @@ mod swap;
 use std::fs;
 use std::path::Path;
 
-pub(crate) use swap::may_swap;
 pub use swap::may_be_swapped;
+pub(crate) use swap::may_swap;
 
 use crate::memory::LEAST_TOTAL;
 

@@ -61,9 +61,11 @@ pub(super) fn config(
             HostSettings::load()?;
             let exists = path.exists();
             ui.json(&json!({"event": "checked", "path": path, "exists": exists}))?;
-            ui.line(&match exists {
-                true => format!("{} is as it should be.", path.display()),
-                false => format!("There is no {}: the defaults count.", path.display()),
+            let shown = path.display();
+            ui.line(&if exists {
+                format!("{shown} is as it should be.")
+            } else {
+                format!("There is no {shown}: the defaults count.")
             })?;
         }
         ConfigAction::Init => init(ui, overrides, &path)?,
@@ -75,9 +77,7 @@ fn show(ui: Ui, overrides: &Overrides, path: &Path) -> Result<(), CommandError> 
     let settings = HostSettings::load()?;
     let config = Config::load(overrides)?;
     let rows: Vec<Value> = KEYS.iter().map(|key| key_json(key, &settings)).collect();
-    let of_app = |key: &str, setting: &Setting| {
-        json!({"key": key, "value": value_text(&setting.value), "from": origin(Some(setting))})
-    };
+    let of_app = |key: &str, setting: &Setting| json!({"key": key, "value": value_text(&setting.value), "from": origin(Some(setting))});
     let apps = settings.apps.iter().map(|(name, said)| {
         let said = said.iter().map(|(key, setting)| of_app(key, setting));
         json!({"app": name.as_str(), "settings": said.collect::<Vec<_>>()})
@@ -160,7 +160,9 @@ fn value_text(value: &SettingValue) -> String {
 fn time_text(time: Duration) -> String {
     let (seconds, millis) = (time.as_secs(), time.subsec_millis());
     let units = [(24 * 60 * 60, "d"), (60 * 60, "h"), (60, "m"), (1, "s")];
-    let unit = units.iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
+    let unit = units
+        .iter()
+        .find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
     match unit {
         Some((unit, name)) if millis == 0 => format!("{}{name}", seconds / unit),
         _ => format!("{}ms", time.as_millis()),
@@ -170,9 +172,16 @@ fn time_text(time: Duration) -> String {
 fn init(ui: Ui, overrides: &Overrides, path: &Path) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(path);
     let write = || {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
         let mut options = OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
         file.write_all(template().as_bytes())
     };
     match write() {
@@ -180,16 +189,18 @@ fn init(ui: Ui, overrides: &Overrides, path: &Path) -> Result<(), CommandError> 
             let message = format!("{} is already there", path.display());
             return Err(CommandError::new(message).hint("see what it says: `syft-host config`"));
         }
-        written => written.map_err(|error| {
-            CommandError::new(format!("write {}: {error}", path.display()))
-        })?,
+        written => written
+            .map_err(|error| CommandError::new(format!("write {}: {error}", path.display())))?,
     }
     ui.json(&json!({"event": "written", "path": path}))?;
     ui.line(&format!("Wrote    {}", fs::canonicalize(path)?.display()))?;
     ui.line("Take the `#` away from what you want, and see what counts with `syft-host config`.")?;
     let config = Config::load(overrides)?;
     if let Ok(Some(status)) = HostStatus::read(&config.serving) {
-        ui.line(&format!("The host that serves reads it with: kill -HUP {}", status.pid))?;
+        ui.line(&format!(
+            "The host that serves reads it with: kill -HUP {}",
+            status.pid
+        ))?;
     }
     Ok(())
 }

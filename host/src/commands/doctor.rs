@@ -18,11 +18,7 @@ use crate::ui::Ui;
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {}
 
-pub(super) fn doctor(
-    ui: Ui,
-    overrides: &Overrides,
-    _: &DoctorArgs,
-) -> Result<Exit, CommandError> {
+pub(super) fn doctor(ui: Ui, overrides: &Overrides, _: &DoctorArgs) -> Result<Exit, CommandError> {
     let findings = examine(overrides);
     for finding in &findings {
         ui.json(&to_json(finding))?;
@@ -58,8 +54,15 @@ fn lines(finding: &Finding) -> Vec<String> {
     // What was found may quote anybody, and have several lines.
     let mut said = finding.what.trim_end().lines().map(plain);
     let first = said.next().unwrap_or_default();
-    let mut lines = vec![format!("{:<8} {:<12} {first}", name(finding.health), finding.topic)];
-    let fixes = finding.fixes.iter().map(|fix| format!("fix: {}", plain(fix)));
+    let mut lines = vec![format!(
+        "{:<8} {:<12} {first}",
+        name(finding.health),
+        finding.topic
+    )];
+    let fixes = finding
+        .fixes
+        .iter()
+        .map(|fix| format!("fix: {}", plain(fix)));
     lines.extend(said.chain(fixes).map(|line| format!("{:<21} {line}", "")));
     lines
 }

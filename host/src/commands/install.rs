@@ -139,7 +139,11 @@ fn others(installer: &Installer<'_>, typed: &str, error: &InstallError) -> Vec<S
             .map(|url| format!("did you mean `syft-host install {url}`?"))
             .collect();
     }
-    let shown: Vec<String> = published.iter().take(MAX_OTHERS).map(ToString::to_string).collect();
+    let shown: Vec<String> = published
+        .iter()
+        .take(MAX_OTHERS)
+        .map(ToString::to_string)
+        .collect();
     if shown.is_empty() {
         let hint = "an app is a .wasm file, `syft://EMAIL/public/syft-apps/NAME`, or \
                     `oci://HOST/REPOSITORY:TAG`; no datasite on this machine publishes any";

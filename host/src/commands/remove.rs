@@ -48,7 +48,8 @@ pub(super) async fn remove(
     let is_installed = installer.records().names()?.contains(&name);
     let left = installer.leftovers(&name)?;
     let has_private = left.private.is_some();
-    if !is_installed && !(args.delete_data && has_private) {
+    let is_known = is_installed || (args.delete_data && has_private);
+    if !is_known {
         return Err(not_installed(&name, has_private));
     }
     let data = args.choose(ui, &name, &left)?;
@@ -73,7 +74,9 @@ pub(super) async fn remove(
         for line in lines {
             ui.line(&line)?;
         }
-        ui.line(&format!("`syft-host remove {name} --delete-data` deletes it."))?;
+        ui.line(&format!(
+            "`syft-host remove {name} --delete-data` deletes it."
+        ))?;
     }
     Ok(Exit::Success)
 }
@@ -121,7 +124,10 @@ fn lines(left: &Leftovers) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(private) = &left.private {
         let bytes = show_mib(left.private_bytes);
-        lines.push(format!("  what it kept between calls, {bytes}: {}", private.display()));
+        lines.push(format!(
+            "  what it kept between calls, {bytes}: {}",
+            private.display()
+        ));
     }
     if !left.secrets.is_empty() {
         lines.push(format!("  its secrets: {}", left.secrets.join(", ")));
@@ -130,7 +136,9 @@ fn lines(left: &Leftovers) -> Vec<String> {
         let more = if contents.is_more { "more than " } else { "" };
         let (n_files, bytes) = (contents.n_files, show_mib(contents.bytes));
         let path = folder.path().display();
-        lines.push(format!("  its folder in the datasite, which is synced, {more}{n_files} files, {bytes}: {path}"));
+        lines.push(format!(
+            "  its folder in the datasite, which is synced, {more}{n_files} files, {bytes}: {path}"
+        ));
     }
     lines
 }

@@ -71,7 +71,9 @@ impl DurabilityArg {
 
     fn of(name: &str) -> Self {
         let named = |level: &Self| level.name() == name;
-        let level = [Self::None, Self::Batched, Self::Strict].into_iter().find(named);
+        let level = [Self::None, Self::Batched, Self::Strict]
+            .into_iter()
+            .find(named);
         level.unwrap_or(Self::Batched)
     }
 }
@@ -92,8 +94,14 @@ impl SharedServeArgs {
         let time = |time: Option<Duration>| time.map(SettingValue::Time);
         let word = |level: DurabilityArg| SettingValue::Word(level.name());
         let size = |bytes: usize| SettingValue::Size(bytes as u64);
-        settings.say("serve.debug", self.debug.then_some(SettingValue::Flag(true)));
-        settings.say("serve.schema", self.no_schema.then_some(SettingValue::Flag(false)));
+        settings.say(
+            "serve.debug",
+            self.debug.then_some(SettingValue::Flag(true)),
+        );
+        settings.say(
+            "serve.schema",
+            self.no_schema.then_some(SettingValue::Flag(false)),
+        );
         settings.say("serve.durability", self.durability.map(word));
         settings.say("serve.memory-total", self.memory_total.map(size));
         settings.say("serve.keep", time(self.keep));
@@ -118,10 +126,14 @@ pub(super) fn serve_options(settings: &HostSettings) -> ServeOptions {
         memory: Memory::new(memory_total.unwrap_or_else(usual_memory)),
         publish_schema: settings.flag("serve.schema").unwrap_or(true),
         store: StoreOptions {
-            keep: settings.time("serve.keep").unwrap_or(seconds(30 * 24 * 60 * 60)),
+            keep: settings
+                .time("serve.keep")
+                .unwrap_or(seconds(30 * 24 * 60 * 60)),
             durability: durability.unwrap_or(DurabilityArg::Batched).into(),
         },
-        sweep_every: settings.time("serve.sweep-every").unwrap_or(seconds(60 * 60)),
+        sweep_every: settings
+            .time("serve.sweep-every")
+            .unwrap_or(seconds(60 * 60)),
         stop_within: None,
         retry: RetryPolicy {
             first: settings.time("serve.retry-first").unwrap_or(seconds(1)),

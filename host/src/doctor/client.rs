@@ -40,7 +40,10 @@ fn running() -> Option<u32> {
     let mut processes = entries.filter_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
         let name = fs::read_to_string(entry.path().join("comm")).ok()?;
-        name.trim().to_lowercase().starts_with("syftbox").then_some(pid)
+        name.trim()
+            .to_lowercase()
+            .starts_with("syftbox")
+            .then_some(pid)
     });
     processes.next()
 }
@@ -53,14 +56,23 @@ fn sync(config: &Config) -> Vec<Finding> {
         let names = [author.as_str(), "public", "syft-apps", CATALOG_FILE];
         let missing = subscriptions.missing(&names, "public/syft-apps/**");
         findings.extend(missing.map(|why| {
-            let what = format!("what {author} publishes is not synced, so its updates and revocations do not come");
+            let what = format!(
+                "what {author} publishes is not synced, so its updates and revocations do not come"
+            );
             Finding::warning(SYNC, what, why)
         }));
     }
     if findings.is_empty() {
         findings.push(match subscriptions.missing_of_others("**") {
-            None => Finding::ok(SYNC, "the client syncs datasites of others, as far as it says"),
-            Some(why) => Finding::warning(SYNC, "the client syncs nothing of others, so none of them can be called or read", why),
+            None => Finding::ok(
+                SYNC,
+                "the client syncs datasites of others, as far as it says",
+            ),
+            Some(why) => Finding::warning(
+                SYNC,
+                "the client syncs nothing of others, so none of them can be called or read",
+                why,
+            ),
         });
     }
     findings

@@ -26,28 +26,43 @@ const AHEAD: Duration = Duration::from_secs(5 * 60);
 const MAX_FILES: usize = 5_000;
 const MAX_DEPTH: u32 = 6;
 
-const FIX: &str = "set it, and have it kept right: `timedatectl set-ntp true`; requests expire by it";
+const FIX: &str =
+    "set it, and have it kept right: `timedatectl set-ntp true`; requests expire by it";
 
 pub(super) fn examine(config: Option<&Config>) -> Vec<Finding> {
     let now = SystemTime::now();
     let shown = Timestamp::from_system_time(now);
-    let since_1970 = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since_1970 = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     if since_1970 < Duration::from_secs(WRITTEN) {
         let what = format!("it shows {shown}, before this program was made");
         return vec![Finding::error(CLOCK, what, FIX)];
     }
     if let Some(moved) = jump() {
-        let what = format!("it was moved by {} ms while it was looked at", moved.as_millis());
-        return vec![Finding::warning(CLOCK, what, "several programs may set it: leave one of them")];
+        let what = format!(
+            "it was moved by {} ms while it was looked at",
+            moved.as_millis()
+        );
+        return vec![Finding::warning(
+            CLOCK,
+            what,
+            "several programs may set it: leave one of them",
+        )];
     }
     let mut left = MAX_FILES;
     let future = config.and_then(|config| in_future(&config.datasites, now + AHEAD, 0, &mut left));
     vec![match future {
         Some(path) => {
-            let what = format!("it shows {shown}, and {path} was changed after that: it is behind, or the file's time is wrong");
+            let what = format!(
+                "it shows {shown}, and {path} was changed after that: it is behind, or the file's time is wrong"
+            );
             Finding::warning(CLOCK, what, FIX)
         }
-        None => Finding::ok(CLOCK, format!("it shows {shown}, and no file is from the future")),
+        None => Finding::ok(
+            CLOCK,
+            format!("it shows {shown}, and no file is from the future"),
+        ),
     }]
 }
 

@@ -39,7 +39,10 @@ fn inotify() -> Vec<Finding> {
         let key = format!("fs.inotify.max_user_{kind}");
         let more = least.max(limit.saturating_mul(2));
         let fix = format!("sudo sysctl -w {key}={more} (and in /etc/sysctl.d for good)");
-        match (used.saturating_mul(10) >= limit.saturating_mul(9), limit < least) {
+        match (
+            used.saturating_mul(10) >= limit.saturating_mul(9),
+            limit < least,
+        ) {
             (true, _) => Finding::warning(topic, format!("{what}: changes may be seen late"), fix),
             (false, true) => Finding::warning(topic, format!("{what}, which is few"), fix),
             (false, false) => Finding::ok(topic, what),
@@ -70,7 +73,10 @@ fn used() -> Used {
         let files = fs::read_dir(process.path().join("fdinfo"));
         for file in files.into_iter().flatten().flatten() {
             let text = fs::read_to_string(file.path()).unwrap_or_default();
-            let watches = text.lines().filter(|line| line.starts_with("inotify ")).count();
+            let watches = text
+                .lines()
+                .filter(|line| line.starts_with("inotify "))
+                .count();
             used.watches += watches as u64;
             used.instances += u64::from(watches > 0);
         }
@@ -99,7 +105,10 @@ fn memory() -> Finding {
         let fix = "few Python programs run at a time: give the machine or container more memory";
         return Finding::warning("memory", what, fix);
     }
-    Finding::ok("memory", format!("{what}; `serve --memory-total` changes that"))
+    Finding::ok(
+        "memory",
+        format!("{what}; `serve --memory-total` changes that"),
+    )
 }
 
 fn swap() -> Finding {
@@ -120,13 +129,24 @@ fn features() -> Vec<Finding> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let mut missing = Vec::new();
     if openat2(CWD, "/", flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).is_err() {
-        missing.push(("openat2", "files are opened name by name, more slowly", "Linux 5.6, and a container that lets it through"));
+        missing.push((
+            "openat2",
+            "files are opened name by name, more slowly",
+            "Linux 5.6, and a container that lets it through",
+        ));
     }
     if !can_find_written_pages() {
-        missing.push(("PAGEMAP_SCAN", "memory is cleared more slowly after each call", "Linux 6.7"));
+        missing.push((
+            "PAGEMAP_SCAN",
+            "memory is cleared more slowly after each call",
+            "Linux 6.7",
+        ));
     }
     if missing.is_empty() {
-        return vec![Finding::ok(topic, format!("Linux {release} has all that is used: openat2, PAGEMAP_SCAN"))];
+        return vec![Finding::ok(
+            topic,
+            format!("Linux {release} has all that is used: openat2, PAGEMAP_SCAN"),
+        )];
     }
     let missing = missing.into_iter().map(|(name, effect, since)| {
         let what = format!("Linux {release} does not give {name}: {effect}");

@@ -14,7 +14,9 @@ const NO_ROOM: u64 = 64 << 20;
 const LITTLE_ROOM: u64 = 1 << 30;
 
 /// File systems whose kernel does not tell of what other machines change.
-const OF_OTHER_MACHINES: &[&str] = &["9p", "afs", "ceph", "cifs", "nfs", "nfs4", "smb3", "vboxsf", "virtiofs"];
+const OF_OTHER_MACHINES: &[&str] = &[
+    "9p", "afs", "ceph", "cifs", "nfs", "nfs4", "smb3", "vboxsf", "virtiofs",
+];
 
 pub(super) fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![sync_folder(config)];
@@ -73,16 +75,27 @@ fn room(topic: &'static str, path: &Path, shown: &str) -> Finding {
     };
     if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
         let what = format!("{shown} is mounted read-only");
-        return Finding::error(topic, what, "mount -o remount,rw (see dmesg for why it is so)");
+        return Finding::error(
+            topic,
+            what,
+            "mount -o remount,rw (see dmesg for why it is so)",
+        );
     }
     if access(path, Access::WRITE_OK).is_err() {
         let what = format!("{shown} cannot be written");
-        return Finding::error(topic, what, format!("chown or chmod u+w {}", path.display()));
+        return Finding::error(
+            topic,
+            what,
+            format!("chown or chmod u+w {}", path.display()),
+        );
     }
     let free = found.f_bavail.saturating_mul(found.f_frsize);
     let what = format!("{shown}, {} MiB free", free >> 20);
     let fix = "make room: `syft-host clean` clears what can be made again";
-    match (free < NO_ROOM || (found.f_files > 0 && found.f_favail == 0), free < LITTLE_ROOM) {
+    match (
+        free < NO_ROOM || (found.f_files > 0 && found.f_favail == 0),
+        free < LITTLE_ROOM,
+    ) {
         (true, _) => Finding::error(topic, what, fix),
         (false, true) => Finding::warning(topic, what, fix),
         (false, false) => Finding::ok(topic, what),
@@ -107,16 +120,26 @@ fn of_mounts(text: &str, path: &Path) -> Option<String> {
         let (mount, kind) = line.split_once(" - ")?;
         let point = PathBuf::from(unescaped(mount.split(' ').nth(4)?));
         let kind = kind.split(' ').next()?.to_owned();
-        path.starts_with(&point).then(|| (point.as_os_str().as_bytes().len(), kind))
+        path.starts_with(&point)
+            .then(|| (point.as_os_str().as_bytes().len(), kind))
     });
-    mounts.max_by_key(|(length, _)| *length).map(|(_, kind)| kind)
+    mounts
+        .max_by_key(|(length, _)| *length)
+        .map(|(_, kind)| kind)
 }
 
 /// The kernel writes spaces and the like as octal numbers.
 fn unescaped(text: &str) -> String {
-    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
-        .into_iter()
-        .fold(text.to_owned(), |text, (code, character)| text.replace(code, character))
+    [
+        ("\\040", " "),
+        ("\\011", "\t"),
+        ("\\012", "\n"),
+        ("\\134", "\\"),
+    ]
+    .into_iter()
+    .fold(text.to_owned(), |text, (code, character)| {
+        text.replace(code, character)
+    })
 }
 
 #[cfg(test)]
@@ -136,7 +159,11 @@ mod tests {
             ("/home/a b/SyftBox/datasites", "nfs4"),
             ("/homes", "ext4"),
         ] {
-            assert_eq!(of_mounts(text, Path::new(path)).as_deref(), Some(expected), "{path}");
+            assert_eq!(
+                of_mounts(text, Path::new(path)).as_deref(),
+                Some(expected),
+                "{path}"
+            );
         }
         assert_eq!(of_mounts("", Path::new("/")), None);
     }

@@ -28,7 +28,10 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
         Ok(names) => names,
         Err(error) => {
             let fix = "remove the app, and install it again: its data stays";
-            return vec![host(config, 0), Finding::error(APPS, error.to_string(), fix)];
+            return vec![
+                host(config, 0),
+                Finding::error(APPS, error.to_string(), fix),
+            ];
         }
     };
     let mut findings = vec![host(config, names.len())];
@@ -38,9 +41,10 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
 
 fn host(config: &Config, n_installed: usize) -> Finding {
     match HostStatus::read(&config.serving) {
-        Ok(Some(status)) => {
-            Finding::ok(HOST, format!("process {} serves what is installed", status.pid))
-        }
+        Ok(Some(status)) => Finding::ok(
+            HOST,
+            format!("process {} serves what is installed", status.pid),
+        ),
         Ok(None) if HostStatus::was_left(&config.serving) => Finding::warning(
             HOST,
             "the host that served what is installed was killed or has crashed",
@@ -80,7 +84,11 @@ fn apps(config: &Config, names: &[AppName]) -> Vec<Finding> {
             )),
             Ok(None) => findings.extend(trouble.map(|trouble| Finding {
                 fixes: trouble.hints.clone(),
-                ..Finding::warning(APPS, format!("{name} is not served as it is installed: {}", trouble.error), "")
+                ..Finding::warning(
+                    APPS,
+                    format!("{name} is not served as it is installed: {}", trouble.error),
+                    "",
+                )
             })),
         }
     }

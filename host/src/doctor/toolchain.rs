@@ -18,10 +18,15 @@ pub(super) fn examine(overrides: &Overrides) -> Vec<Finding> {
 
 fn rust() -> Finding {
     match rust_toolchain::look(Path::new("/"), TARGET) {
-        Ok(found) if found.has_target => Finding::ok(RUST, format!("{}, with the target {TARGET}", found.version)),
+        Ok(found) if found.has_target => {
+            Finding::ok(RUST, format!("{}, with the target {TARGET}", found.version))
+        }
         Ok(found) => Finding::warning(
             RUST,
-            format!("{} lacks the target {TARGET}, which apps in Rust are built for", found.version),
+            format!(
+                "{} lacks the target {TARGET}, which apps in Rust are built for",
+                found.version
+            ),
             format!("rustup target add {TARGET}"),
         ),
         Err(error) => only_for_authors(RUST, &error),
@@ -31,12 +36,16 @@ fn rust() -> Finding {
 fn python(overrides: &Overrides) -> Finding {
     let found = Config::find_python_folder(overrides).and_then(|folder| python_app::look(&folder));
     match found {
-        Ok(found) if found.has_tools => {
-            Finding::ok(PYTHON, format!("{}, and componentize-py is set up", found.version))
-        }
+        Ok(found) if found.has_tools => Finding::ok(
+            PYTHON,
+            format!("{}, and componentize-py is set up", found.version),
+        ),
         Ok(found) => Finding::ok(
             PYTHON,
-            format!("{}; componentize-py is fetched when the first program is built", found.version),
+            format!(
+                "{}; componentize-py is fetched when the first program is built",
+                found.version
+            ),
         ),
         Err(error) => only_for_authors(PYTHON, &error),
     }

@@ -117,7 +117,9 @@ pub enum InstallError {
     #[error("no release of `{0}` waits for approval")]
     NothingWaits(String),
     /// There is nothing to go back to.
-    #[error("there is no release of `{name}` to go back to: none that is older than {current} is kept")]
+    #[error(
+        "there is no release of `{name}` to go back to: none that is older than {current} is kept"
+    )]
     NothingBefore {
         /// The name.
         name: String,

@@ -88,7 +88,9 @@ impl Installer<'_> {
         let names: Vec<&str> = spared.iter().map(String::as_str).collect();
         let shared = SharedFolder::find(&self.config.datasites, &self.config.email, name)?;
         let shared = shared.map(|folder| Ok::<_, io::Error>((folder.contents(&names)?, folder)));
-        let shared = shared.transpose()?.map(|(contents, folder)| (folder, contents));
+        let shared = shared
+            .transpose()?
+            .map(|(contents, folder)| (folder, contents));
         Ok(Leftovers {
             private_bytes: private.as_ref().map_or(Ok(0), |folder| bytes_in(folder))?,
             private,

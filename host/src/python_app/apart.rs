@@ -234,7 +234,9 @@ impl Trial<'_> {
                 .status("compiling Python and its packages, once for all changes");
         }
         let size = show_mib(base.len() as u64);
-        let _waiting = self.ui.wait(&format!("compiling Python, {size}, and starting the program"));
+        let _waiting = self.ui.wait(&format!(
+            "compiling Python, {size}, and starting the program"
+        ));
         let turn = turn("").await;
         let program = compile(sandbox, base, Compiling::Alone, turn).await??;
         let meter = program.admit(Admission::Full).await;

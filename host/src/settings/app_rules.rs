@@ -6,7 +6,7 @@ use syft_manifest::{Grants, HttpHost, Limits};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
-use super::{HostSettings, Said, SettingValue};
+use super::{HostSettings, SaidSettings, SettingValue};
 
 /// The rules of one app.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,7 +28,7 @@ struct SaidLimits {
 }
 
 impl SaidLimits {
-    fn of(said: &Said) -> Self {
+    fn of(said: &SaidSettings) -> Self {
         let value = |key: &str| said.get(key).map(|setting| &setting.value);
         let size = |key| value(key).and_then(SettingValue::size);
         let count = value("limits.concurrency").and_then(SettingValue::count);
@@ -115,9 +115,19 @@ mod tests {
         let seconds = limits.time.as_secs();
         assert_eq!((limits.memory_bytes, seconds), (1 << 30, 5));
         let limits = rules("other").limit(usual.clone());
-        assert_eq!((limits.memory_bytes, limits.concurrency), (64 << 20, usual.concurrency));
-        let small = Limits { memory_bytes: 1 << 20, ..usual };
-        assert_eq!(rules("other").limit(small).memory_bytes, 1 << 20, "a cap gives nothing");
+        assert_eq!(
+            (limits.memory_bytes, limits.concurrency),
+            (64 << 20, usual.concurrency)
+        );
+        let small = Limits {
+            memory_bytes: 1 << 20,
+            ..usual
+        };
+        assert_eq!(
+            rules("other").limit(small).memory_bytes,
+            1 << 20,
+            "a cap gives nothing"
+        );
 
         let denied = |name: &str| {
             let mut grants = Grants::default();

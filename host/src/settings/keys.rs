@@ -4,9 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use syft_manifest::units::{parse_long_time, parse_size, parse_time};
-use syft_manifest::{
-    HttpHost, Problem, memory_limit, quota_limit, time_limit,
-};
+use syft_manifest::{HttpHost, Problem, memory_limit, quota_limit, time_limit};
 use syft_protocol::grant::PathPattern;
 
 use super::{QuietHours, SettingValue};
@@ -16,7 +14,7 @@ use syft_runtime::memory::LEAST_TOTAL;
 pub(crate) struct SettingKey {
     /// Its section and its name in it.
     pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: SettingKind,
     /// As it could be written.
     pub(crate) example: &'static str,
     /// What counts where nothing is said.
@@ -27,7 +25,7 @@ pub(crate) struct SettingKey {
 }
 
 /// What a value is.
-pub(crate) enum Kind {
+pub(crate) enum SettingKind {
     /// A string that a rule reads.
     Text(fn(&str) -> Result<SettingValue, Problem>),
     /// One of these words.
@@ -42,7 +40,7 @@ pub(crate) enum Kind {
 pub(crate) const KEYS: &[SettingKey] = &[
     SettingKey {
         name: "serve.update-every",
-        kind: Kind::Text(long_time),
+        kind: SettingKind::Text(long_time),
         example: "\"6h\"",
         default: "never, see `syft-host update`",
         about: "How often to look for newer releases. One that wants no new rights is installed; \
@@ -51,7 +49,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.quiet",
-        kind: Kind::Text(hours),
+        kind: SettingKind::Text(hours),
         example: "\"22:00-07:00\"",
         default: "none",
         about: "Hours of the day, in the time zone of this machine, in which no update is taken and \
@@ -61,7 +59,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.heed-every",
-        kind: Kind::Text(heed),
+        kind: SettingKind::Text(heed),
         example: "\"5m\"",
         default: "\"5m\"",
         about: "How often to look for what authors have revoked, from `1s` to `10m`",
@@ -69,7 +67,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.loaded",
-        kind: Kind::Count(1..=1_000),
+        kind: SettingKind::Count(1..=1_000),
         example: "32",
         default: "32",
         about: "How many apps stay loaded: the most recently used. Others are loaded when they are \
@@ -78,7 +76,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.memory-total",
-        kind: Kind::Text(total),
+        kind: SettingKind::Text(total),
         example: "\"4GiB\"",
         default: "half of what this machine or container has",
         about: "Memory for all apps together",
@@ -86,7 +84,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.durability",
-        kind: Kind::Word(&["none", "batched", "strict"]),
+        kind: SettingKind::Word(&["none", "batched", "strict"]),
         example: "\"batched\"",
         default: "\"batched\"",
         about: "What survives a power failure: `none` forces nothing to the disk, `batched` the \
@@ -95,7 +93,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.keep",
-        kind: Kind::Text(long_time),
+        kind: SettingKind::Text(long_time),
         example: "\"30d\"",
         default: "\"30d\"",
         about: "How long requests and answers are kept",
@@ -103,7 +101,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.sweep-every",
-        kind: Kind::Text(long_time),
+        kind: SettingKind::Text(long_time),
         example: "\"1h\"",
         default: "\"1h\"",
         about: "How often expired requests and answers are deleted",
@@ -111,7 +109,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.retry-first",
-        kind: Kind::Text(retry),
+        kind: SettingKind::Text(retry),
         example: "\"1s\"",
         default: "\"1s\"",
         about: "Delay before a file event is delivered again, from `1ms` to `1m`; it doubles with \
@@ -120,7 +118,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.retry-attempts",
-        kind: Kind::Count(1..=20),
+        kind: SettingKind::Count(1..=20),
         example: "10",
         default: "10",
         about: "Delivery attempts before a file event is parked",
@@ -128,7 +126,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.stop-within",
-        kind: Kind::Text(long_time),
+        kind: SettingKind::Text(long_time),
         example: "\"30s\"",
         default: "the time limit of a call; 2.5 s as an app of SyftBox",
         about: "Time for calls in progress to finish when the host is to stop",
@@ -136,7 +134,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.schema",
-        kind: Kind::Flag,
+        kind: SettingKind::Flag,
         example: "true",
         default: "true",
         about: "Whether `rpc.schema.json` tells callers which endpoints an app has",
@@ -144,7 +142,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.debug",
-        kind: Kind::Flag,
+        kind: SettingKind::Flag,
         example: "false",
         default: "false",
         about: "Whether callers are shown what went wrong inside a handler",
@@ -152,7 +150,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "limits.time",
-        kind: Kind::Text(call_time),
+        kind: SettingKind::Text(call_time),
         example: "\"30s\"",
         default: "what was approved",
         about: "The most time that a call of any app may take",
@@ -160,7 +158,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "limits.memory",
-        kind: Kind::Text(memory),
+        kind: SettingKind::Text(memory),
         example: "\"256MiB\"",
         default: "what was approved",
         about: "The most memory that a call of any app may use",
@@ -168,7 +166,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "limits.concurrency",
-        kind: Kind::Count(1..=1_000),
+        kind: SettingKind::Count(1..=1_000),
         example: "32",
         default: "what was approved",
         about: "The most calls of any app that run at the same time",
@@ -176,7 +174,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "limits.state",
-        kind: Kind::Text(state),
+        kind: SettingKind::Text(state),
         example: "\"256MiB\"",
         default: "what was approved",
         about: "The most that any app may keep between calls",
@@ -184,7 +182,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "deny.files",
-        kind: Kind::Files,
+        kind: SettingKind::Files,
         example: "[\"*/private/**\"]",
         default: "[]",
         about: "Files that no app gets, with all below them, whatever was approved",
@@ -192,7 +190,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "deny.hosts",
-        kind: Kind::Hosts,
+        kind: SettingKind::Hosts,
         example: "[\"*.example.com\"]",
         default: "[]",
         about: "Hosts that no app may send HTTP requests to, whatever was approved",
@@ -298,7 +296,10 @@ pub(super) fn count(
     let (least, most) = (bounds.start(), bounds.end());
     let number = number.filter(|number| bounds.contains(number));
     let number = number.ok_or_else(|| {
-        problem("it is no such number", format!("write a number from {least} to {most}"))
+        problem(
+            "it is no such number",
+            format!("write a number from {least} to {most}"),
+        )
     })?;
     Ok(SettingValue::Count(number))
 }

@@ -5,8 +5,8 @@ use syft_manifest::{Diagnostic, Problem};
 use syft_protocol::address::AppName;
 use toml::de::DeTable;
 
-use super::keys::{self, APP_KEYS, KEYS, Kind, SettingKey};
-use super::{HostSettings, Said, Setting, SettingOrigin, SettingValue};
+use super::keys::{self, APP_KEYS, KEYS, SettingKey, SettingKind};
+use super::{HostSettings, SaidSettings, Setting, SettingOrigin, SettingValue};
 use crate::similar::similar;
 
 /// The most apps of which something is said, and entries of a list.
@@ -56,7 +56,8 @@ impl Reader<'_> {
         for (key, value) in table.iter().take(MAX_APPS) {
             let name = AppName::parse(key.as_ref()).map_err(|error| Problem {
                 message: error.to_string(),
-                help: "a name with a `/` is written in quotes: `[apps.\"llm/x\".limits]`".to_owned(),
+                help: "a name with a `/` is written in quotes: `[apps.\"llm/x\".limits]`"
+                    .to_owned(),
             });
             let Some(name) = self.findings.check(key.span(), name) else {
                 continue;
@@ -83,7 +84,7 @@ impl Reader<'_> {
         section: &str,
         value: &TomlValue<'_>,
         is_meant: &dyn Fn(&str) -> bool,
-        said: &mut Said,
+        said: &mut SaidSettings,
     ) {
         let Some(table) = value.as_ref().as_table() else {
             let help = format!("write it as in `[{section}]`, with a key a line below it");
@@ -110,23 +111,24 @@ impl Reader<'_> {
     fn value(&mut self, key: &SettingKey, value: &TomlValue<'_>) -> Option<SettingValue> {
         let example = key.example.trim_matches('"');
         match &key.kind {
-            Kind::Text(rule) => string(self.findings, value, example, rule),
-            Kind::Word(words) => string(self.findings, value, example, |text| {
+            SettingKind::Text(rule) => string(self.findings, value, example, rule),
+            SettingKind::Word(words) => string(self.findings, value, example, |text| {
                 let word = words.iter().find(|word| **word == text);
-                word.map(|word| SettingValue::Word(word)).ok_or_else(|| Problem {
-                    message: "it is none of the words for this".to_owned(),
-                    help: format!("write one of `{}`", words.join("`, `")),
-                })
+                word.map(|word| SettingValue::Word(word))
+                    .ok_or_else(|| Problem {
+                        message: "it is none of the words for this".to_owned(),
+                        help: format!("write one of `{}`", words.join("`, `")),
+                    })
             }),
-            Kind::Count(bounds) => integer(self.findings, value, example, |number| {
+            SettingKind::Count(bounds) => integer(self.findings, value, example, |number| {
                 keys::count(number, bounds)
             }),
-            Kind::Flag => boolean(self.findings, value).map(SettingValue::Flag),
-            Kind::Files => {
+            SettingKind::Flag => boolean(self.findings, value).map(SettingValue::Flag),
+            SettingKind::Files => {
                 let files = self.list(key, value, keys::pattern)?;
                 Some(SettingValue::Files(files))
             }
-            Kind::Hosts => {
+            SettingKind::Hosts => {
                 let hosts = self.list(key, value, keys::host)?;
                 Some(SettingValue::Hosts(hosts))
             }
@@ -146,7 +148,10 @@ impl Reader<'_> {
         };
         if array.len() > MAX_ENTRIES {
             let problem = Problem {
-                message: format!("it has {} entries; at most {MAX_ENTRIES} are allowed", array.len()),
+                message: format!(
+                    "it has {} entries; at most {MAX_ENTRIES} are allowed",
+                    array.len()
+                ),
                 help: "name folders with `**` in place of each file".to_owned(),
             };
             self.findings.error(value.span(), problem);
@@ -158,11 +163,7 @@ impl Reader<'_> {
         Some(items.collect())
     }
 
-    fn unknown<'k>(
-        &mut self,
-        key: &TomlKey<'_>,
-        known: impl Iterator<Item = &'k str> + Clone,
-    ) {
+    fn unknown<'k>(&mut self, key: &TomlKey<'_>, known: impl Iterator<Item = &'k str> + Clone) {
         let all: Vec<&str> = known.clone().collect();
         let all = format!("there are `{}`", all.join("`, `"));
         let help = match similar(key.as_ref(), known) {
@@ -186,17 +187,38 @@ mod tests {
     #[test]
     fn what_is_wrong_is_shown_with_its_place_and_what_to_write() {
         for (text, parts) in [
-            ("[serve]\nupdate_every = '6h'", &["config.toml:2", "did you mean `update-every`?"][..]),
-            ("[server]\nx = 1", &["`server` is not known", "did you mean `serve`?"]),
-            ("[serve]\nloaded = '3'", &["expected an integer, found a string"]),
+            (
+                "[serve]\nupdate_every = '6h'",
+                &["config.toml:2", "did you mean `update-every`?"][..],
+            ),
+            (
+                "[server]\nx = 1",
+                &["`server` is not known", "did you mean `serve`?"],
+            ),
+            (
+                "[serve]\nloaded = '3'",
+                &["expected an integer, found a string"],
+            ),
             ("[serve]\nloaded = 0", &["a number from 1 to 1000"]),
             ("[serve]\nquiet = '22-7'", &["as in `22:00-07:00`"]),
-            ("[serve]\ndurability = 'high'", &["`none`, `batched`, `strict`"]),
+            (
+                "[serve]\ndurability = 'high'",
+                &["`none`, `batched`, `strict`"],
+            ),
             ("[serve]\nheed-every = '1h'", &["from `1s` to `10m`"]),
             ("[limits]\nmemory = '5GiB'", &["from 1MiB to 4GiB"]),
-            ("[deny]\nfiles = '*'", &["write it as a list: `files = [\"*/private/**\"]`"]),
-            ("[deny]\nhosts = ['https://x.org']", &["write the host alone"]),
-            ("[apps.a]\nserve = 1", &["`serve` is not known", "`limits`, `deny`"]),
+            (
+                "[deny]\nfiles = '*'",
+                &["write it as a list: `files = [\"*/private/**\"]`"],
+            ),
+            (
+                "[deny]\nhosts = ['https://x.org']",
+                &["write the host alone"],
+            ),
+            (
+                "[apps.a]\nserve = 1",
+                &["`serve` is not known", "`limits`, `deny`"],
+            ),
             ("[apps.'a b'.limits]", &["[apps.\"llm/x\".limits]"]),
             ("[apps.a.limits]\ntime = 5", &["expected a string"]),
             ("[serve]\nloaded = 1\nloaded = 2", &["duplicate key"]),

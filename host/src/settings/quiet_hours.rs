@@ -78,23 +78,46 @@ mod tests {
     #[test]
     fn hours_may_go_over_midnight() {
         for (text, quiet, loud) in [
-            ("22:00-07:00", ["22:00", "00:00", "06:59"], ["07:00", "12:00", "21:59"]),
-            ("09:30-17:00", ["09:30", "12:00", "16:59"], ["09:29", "17:00", "00:00"]),
+            (
+                "22:00-07:00",
+                ["22:00", "00:00", "06:59"],
+                ["07:00", "12:00", "21:59"],
+            ),
+            (
+                "09:30-17:00",
+                ["09:30", "12:00", "16:59"],
+                ["09:29", "17:00", "00:00"],
+            ),
         ] {
             let hours = QuietHours::parse(text).expect("hours");
             assert_eq!(hours.to_string(), text);
             for time in quiet {
-                assert!(hours.contains(minutes(time).expect("a time")), "{text} {time}");
+                assert!(
+                    hours.contains(minutes(time).expect("a time")),
+                    "{text} {time}"
+                );
             }
             for time in loud {
-                assert!(!hours.contains(minutes(time).expect("a time")), "{text} {time}");
+                assert!(
+                    !hours.contains(minutes(time).expect("a time")),
+                    "{text} {time}"
+                );
             }
         }
     }
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "22-7", "22:00", "24:00-07:00", "22:00-07:60", "7:00-8:00", "07:00-07:00", "+7:00-08:00"] {
+        for text in [
+            "",
+            "22-7",
+            "22:00",
+            "24:00-07:00",
+            "22:00-07:60",
+            "7:00-8:00",
+            "07:00-07:00",
+            "+7:00-08:00",
+        ] {
             assert_eq!(QuietHours::parse(text), None, "{text}");
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{APP_KEYS, KEYS, Kind, SettingKey};
+use super::keys::{APP_KEYS, KEYS, SettingKey, SettingKind};
 
 /// Returns the JSON Schema of `config.toml`, which editors find in the repository as
 /// `host/config.schema.json`.
@@ -36,9 +36,9 @@ fn sections(is_meant: impl Fn(&SettingKey) -> bool) -> Map<String, Value> {
     let mut sections = Map::new();
     for key in KEYS.iter().filter(|key| is_meant(key)) {
         let (section, name) = key.parts();
-        let section = sections.entry(section).or_insert_with(|| {
-            json!({"type": "object", "additionalProperties": false, "properties": {}})
-        });
+        let section = sections.entry(section).or_insert_with(
+            || json!({"type": "object", "additionalProperties": false, "properties": {}}),
+        );
         section["properties"][name] = schema_of(key);
     }
     sections
@@ -46,13 +46,15 @@ fn sections(is_meant: impl Fn(&SettingKey) -> bool) -> Map<String, Value> {
 
 fn schema_of(key: &SettingKey) -> Value {
     let mut schema = match &key.kind {
-        Kind::Text(_) => json!({"type": "string"}),
-        Kind::Word(words) => json!({"enum": words}),
-        Kind::Count(bounds) => {
+        SettingKind::Text(_) => json!({"type": "string"}),
+        SettingKind::Word(words) => json!({"enum": words}),
+        SettingKind::Count(bounds) => {
             json!({"type": "integer", "minimum": bounds.start(), "maximum": bounds.end()})
         }
-        Kind::Flag => json!({"type": "boolean"}),
-        Kind::Files | Kind::Hosts => json!({"type": "array", "items": {"type": "string"}}),
+        SettingKind::Flag => json!({"type": "boolean"}),
+        SettingKind::Files | SettingKind::Hosts => {
+            json!({"type": "array", "items": {"type": "string"}})
+        }
     };
     schema["description"] = json!(format!("{}. Default: {}", key.about, key.default));
     schema

@@ -19,8 +19,8 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::installed::{Components, InstalledRelease};
 use crate::open_files::spare_files;
-use crate::settings::{AppRules, HostSettings};
 use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
+use crate::settings::{AppRules, HostSettings};
 use syft_runtime::program_cache::ProgramCache;
 use syft_server::server::Draining;
 use syft_server::shutdown::{Shutdown, Stop};
@@ -416,7 +416,9 @@ impl AppTask {
             if let Some(by) = self.context.revoked(author, &before).await? {
                 return Err(CommandError::new(format!("it was revoked by {by}")));
             }
-            let prepared = self.context.prepare(&self.name, author.as_str(), &before, &rules);
+            let prepared = self
+                .context
+                .prepare(&self.name, author.as_str(), &before, &rules);
             let prepared = prepared.await?;
             self.start(prepared, before, rules).await
         };

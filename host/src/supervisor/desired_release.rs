@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use syft_protocol::address::{AppName, Datasite};
 
 use crate::error::CommandError;
-use crate::settings::AppRules;
 use crate::installed::{InstalledError, InstalledRecords, InstalledRelease};
+use crate::settings::AppRules;
 use syft_package::trust::{RevokedBy, TrustStore};
 
 /// What is to be served of an app.

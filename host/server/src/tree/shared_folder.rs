@@ -40,14 +40,12 @@ impl SharedFolder {
     ///
     /// # Errors
     /// It is there and cannot be opened.
-    pub fn find(
-        datasites: &Path,
-        datasite: &Datasite,
-        app: &AppName,
-    ) -> io::Result<Option<Self>> {
+    pub fn find(datasites: &Path, datasite: &Datasite, app: &AppName) -> io::Result<Option<Self>> {
         let mut parts: Vec<&str> = vec![datasite.as_str(), "app_data"];
         parts.extend(app.parts());
-        let path = parts.iter().fold(datasites.to_owned(), |path, part| path.join(part));
+        let path = parts
+            .iter()
+            .fold(datasites.to_owned(), |path, part| path.join(part));
         let name = parts.pop().unwrap_or_default().to_owned();
         let open = || -> io::Result<Self> {
             let root = Dir::open_ambient_dir(datasites, ambient_authority())?;
@@ -140,7 +138,9 @@ fn count(dir: &Dir, spared: &[&str], depth: u32, found: &mut FolderContents) -> 
             }
         } else {
             found.n_files += 1;
-            found.bytes += dir.symlink_metadata(&name).map_or(0, |metadata| metadata.len());
+            found.bytes += dir
+                .symlink_metadata(&name)
+                .map_or(0, |metadata| metadata.len());
         }
     }
     Ok(())

@@ -7,8 +7,8 @@ use syft_manifest::Limits;
 use syft_manifest::sanitize::plain;
 use syft_protocol::address::AppName;
 
-use super::report::{Signed, block};
 use super::super::consent;
+use super::report::{Signed, block};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::Installer;
@@ -58,7 +58,11 @@ impl InstalledApp {
 
     /// Returns what it may use at most.
     pub(super) fn limits(&self) -> Limits {
-        self.installed.current.approved.limits.over(Limits::default())
+        self.installed
+            .current
+            .approved
+            .limits
+            .over(Limits::default())
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -88,17 +92,26 @@ impl InstalledApp {
         let back = earlier.iter().map(InstalledRelease::in_words);
         block(&mut lines, "`syft-host rollback` can go back to:", back);
         let waiting = waiting.iter().map(InstalledRelease::in_words);
-        block(&mut lines, "Waits for `syft-host approve`, since it wants more:", waiting);
+        block(
+            &mut lines,
+            "Waits for `syft-host approve`, since it wants more:",
+            waiting,
+        );
         lines
     }
 
     fn served(&self) -> String {
         match &self.status {
             _ if !self.is_host_running => "not served: start `syft-host serve`".to_owned(),
-            Some(AppStatus { trouble: Some(trouble), .. }) => {
+            Some(AppStatus {
+                trouble: Some(trouble),
+                ..
+            }) => {
                 format!("not served as it is installed: {}", plain(&trouble.error))
             }
-            Some(AppStatus { serving: Some(_), .. }) => "served".to_owned(),
+            Some(AppStatus {
+                serving: Some(_), ..
+            }) => "served".to_owned(),
             _ => "not served yet".to_owned(),
         }
     }

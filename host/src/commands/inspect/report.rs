@@ -273,7 +273,9 @@ impl Signed {
                 keys.iter().map(line).collect()
             }
             Self::Known { key, author } => {
-                vec![format!("Signed by    {key}, the key of {author} as you know it")]
+                vec![format!(
+                    "Signed by    {key}, the key of {author} as you know it"
+                )]
             }
             Self::Invalid(why) => vec![format!("Signature    not valid: {why}")],
         }

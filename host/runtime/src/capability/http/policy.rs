@@ -61,7 +61,11 @@ impl HttpPolicy {
         if !self.requested.has_method(method) {
             return Err(HttpDenied::MethodNotRequested);
         }
-        if self.denied.iter().any(|denied| denied.covers(origin.host())) {
+        if self
+            .denied
+            .iter()
+            .any(|denied| denied.covers(origin.host()))
+        {
             return Err(HttpDenied::Forbidden);
         }
         if self.approved.has_origin(&origin) && self.approved.has_method(method) {
