@@ -137,6 +137,8 @@ fn a_host_that_was_killed_and_a_file_from_the_future_are_warned_of() {
 
 /// Returns all files of a site, with their times.
 fn everything(site: &Site) -> BTreeMap<PathBuf, SystemTime> {
+    // The config of SyftBox is written anew for each command.
+    let is_of_syftbox = |path: &PathBuf| path.extension().is_some_and(|end| end == "json");
     let entries = walkdir::WalkDir::new(site.path())
         .into_iter()
         .map(Result::unwrap);
@@ -144,5 +146,8 @@ fn everything(site: &Site) -> BTreeMap<PathBuf, SystemTime> {
         let changed = entry.metadata().unwrap().modified().unwrap();
         (entry.into_path(), changed)
     };
-    entries.map(of).collect()
+    entries
+        .map(of)
+        .filter(|(path, _)| !is_of_syftbox(path))
+        .collect()
 }
