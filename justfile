@@ -46,6 +46,10 @@ many:
 interop:
     cargo test --workspace --test all -- signing::interop oci::interop --include-ignored --nocapture
 
+# Measures what the dashboard costs at 500 requests a second, on an idle machine
+dashboard-load:
+    cargo test --release --workspace --test all -- dashboard::load --include-ignored --nocapture
+
 # Fuzzes a target of `fuzz/`, led by coverage; needs cargo-fuzz, and a C++ compiler. Only two
 # targets need the host and its runtime.
 fuzz target seconds="60":

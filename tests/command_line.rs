@@ -158,7 +158,7 @@ fn run_says_why_a_file_is_no_app() {
         (absent, "No such file"),
         (
             guest("not-an-app"),
-            "does not export `syft:app/rpc@0.1.0`\nhint: list its handlers",
+            "does not export `syft:app/rpc@0.1.0` or `syft:app/rpc@0.2.0`\nhint: list its handlers",
         ),
         (
             guest("wants-unknown-import"),

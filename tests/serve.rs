@@ -11,7 +11,7 @@ use crate::support::guests::example;
 use crate::support::installed::changed;
 
 /// Returns an app that greets with `Hello`.
-fn hello() -> Vec<u8> {
+pub fn hello() -> Vec<u8> {
     fs::read(example("hello")).unwrap()
 }
 

@@ -3,9 +3,11 @@
 pub mod apps;
 pub mod bloated;
 pub mod bombs;
+pub mod browser;
 pub mod client;
 pub mod guests;
 pub mod host;
+pub mod http_client;
 pub mod installed;
 pub mod language_model;
 pub mod people;

@@ -81,8 +81,14 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
             "std::net::{",
             "ToSocketAddrs",
         ],
-        &["capability/http/connect.rs", "capability/http/tls.rs"],
+        &[
+            "capability/http/connect.rs",
+            "capability/http/tls.rs",
+            "dashboard/listen.rs",
+        ],
     ),
+    // What speaks to the owner's browser.
+    (HOST, &["axum::", "maud::"], &["dashboard.rs", "dashboard/"]),
     (
         HOST,
         &["hyper::", "rustls::", "wasmtime_wasi_http::"],
@@ -137,7 +143,11 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
         ],
         &["child.rs", "child/"],
     ),
-    (HOST, &["tracing_subscriber::"], &["logging.rs"]),
+    (
+        HOST,
+        &["tracing_subscriber::"],
+        &["activity/layer.rs", "logging.rs"],
+    ),
     (HOST, &["crate::commands"], &["main.rs"]),
     (HOST, &["unsafe {"], &["sandbox/cache.rs"]),
     (

@@ -1,16 +1,17 @@
-//! What the host keeps that can be made again: what there is, and clearing it.
+//! What the host keeps that can be made again, and logs: what there is, and clearing it.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::activity::log_files;
 use crate::python_app;
 use syft_manifest::Digest;
 use syft_runtime::cache_bounds::{self, CacheEntry};
 use syft_runtime::scratch;
 
-/// A kind of what can be made again.
+/// A kind of what can be cleared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The machine code of components.
@@ -21,18 +22,21 @@ pub(crate) enum Kind {
     PythonTools,
     /// What those left who were killed.
     Unfinished,
+    /// What is kept of what apps did, which nothing makes again.
+    Logs,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::CompiledCode,
         Self::PythonBuilds,
         Self::PythonTools,
         Self::Unfinished,
+        Self::Logs,
     ];
 }
 
-/// Something that can be made again.
+/// Something that can be cleared.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) kind: Kind,
@@ -47,13 +51,14 @@ enum What {
     Entry(CacheEntry),
     Environment(PathBuf),
     Unfinished(PathBuf),
+    Log(PathBuf),
 }
 
-/// Lists all that lies in the caches.
+/// Lists all that lies in the caches, and all logs.
 ///
 /// # Errors
 /// They cannot be listed.
-pub(crate) fn list(compiled: &Path, python: &Path) -> io::Result<Vec<Item>> {
+pub(crate) fn list(compiled: &Path, python: &Path, logs: &Path) -> io::Result<Vec<Item>> {
     let builds = python_app::builds(python);
     let mut items = Vec::new();
     for (kind, folder) in [
@@ -87,6 +92,12 @@ pub(crate) fn list(compiled: &Path, python: &Path) -> io::Result<Vec<Item>> {
             what: What::Unfinished(path),
         }));
     }
+    items.extend(log_files(logs)?.into_iter().map(|(path, bytes)| Item {
+        kind: Kind::Logs,
+        bytes,
+        is_current_tool: false,
+        what: What::Log(path),
+    }));
     Ok(items)
 }
 
@@ -120,6 +131,7 @@ impl Item {
             What::Entry(entry) => entry.delete().map(|()| true),
             What::Environment(path) => python_app::delete_environment(path),
             What::Unfinished(path) => scratch::delete_forgotten(path, now),
+            What::Log(path) => fs::remove_file(path).map(|()| true),
         }
     }
 }

@@ -11,11 +11,13 @@ mod consent;
 mod demo;
 mod doctor;
 mod files;
+mod in_words;
 mod inspect;
 mod install;
 mod keygen;
 mod keys;
 mod list;
+mod logs;
 mod parked;
 mod passphrase;
 mod publish;
@@ -29,6 +31,7 @@ mod serve;
 mod serve_args;
 mod sign;
 mod signature_check;
+mod status;
 mod trust;
 mod update;
 mod verify;
@@ -38,6 +41,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::activity::Activity;
 use crate::config::{Overrides, failpoint as failpoint_said, log_filter};
 use crate::error::CommandError;
 use crate::logging::{self, LogFormat};
@@ -150,7 +154,7 @@ enum Command {
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
     Install(install::InstallArgs),
-    #[command(visible_aliases = ["ls", "ps"])]
+    #[command(visible_alias = "ls")]
     List(list::ListArgs),
     #[command(visible_alias = "upgrade")]
     Update(update::UpdateArgs),
@@ -160,6 +164,9 @@ enum Command {
     Remove(remove::RemoveArgs),
     Parked(parked::ParkedArgs),
     Resume(resume::ResumeArgs),
+    Logs(logs::LogsArgs),
+    #[command(visible_alias = "ps")]
+    Status(status::StatusArgs),
     Secret(secret::SecretArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
@@ -226,7 +233,10 @@ impl Cli {
         let quiet = !matches!(self.command, Command::Run(_) | Command::Serve(_));
         let filter = self.log.or_else(log_filter);
         let default = if quiet { "warn" } else { "info" };
-        logging::start(self.log_format.into(), filter.as_deref().unwrap_or(default))?;
+        let filter = filter.as_deref().unwrap_or(default);
+        let activity = Activity::new();
+        let noted = (!quiet).then_some(&activity);
+        logging::start(self.log_format.into(), filter, noted)?;
         if let Some(text) = failpoint_said() {
             failpoint::arm(&text);
         }
@@ -236,8 +246,8 @@ impl Cli {
             .build()?;
         let exit = runtime.block_on(async {
             match self.command {
-                Command::Run(args) => run::run(ui, &overrides, args).await,
-                Command::Serve(args) => serve::serve(ui, &overrides, args).await,
+                Command::Run(args) => run::run(ui, &overrides, &activity, args).await,
+                Command::Serve(args) => serve::serve(ui, &overrides, &activity, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
                 Command::Install(args) => install::install(ui, &overrides, &args).await,
                 Command::List(args) => list::list(ui, &overrides, &args),
@@ -247,6 +257,8 @@ impl Cli {
                 Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Resume(args) => resume::resume(ui, &overrides, &args),
+                Command::Logs(args) => logs::logs(ui, &overrides, &args).await,
+                Command::Status(args) => status::status(ui, &overrides, &args).await,
                 Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
                 Command::Build(args) => build::build(ui, &overrides, &args),
@@ -265,6 +277,7 @@ impl Cli {
                 Command::Demo(args) => demo::demo(ui, args).await,
             }
         });
+        activity.finish();
         // A guest that was cut off at the end may still hold a thread.
         runtime.shutdown_background();
         exit

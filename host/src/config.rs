@@ -4,6 +4,7 @@ mod homes;
 pub mod inherited;
 mod settings;
 mod start;
+mod traces;
 
 use std::env;
 use std::fs;
@@ -15,7 +16,9 @@ use syft_protocol::address::{AppName, Datasite};
 
 pub use homes::user_units;
 pub use start::StartCommand;
+pub use traces::TraceTarget;
 
+use crate::activity::LogFolder;
 use crate::error::CommandError;
 use homes::{Homes, cache_home, config_home, data_home, docker_config, not_synced};
 use settings::{Settings, missing};
@@ -33,6 +36,8 @@ const FAILPOINT: &str = "SYFT_HOST_FAILPOINT";
 /// The caches below our folder of caches.
 const COMPILED: &str = "compiled";
 const PYTHON: &str = "python";
+/// The logs below our folder of data.
+const LOGS: &str = "logs";
 
 /// A SyftBox client kills its apps three seconds after it asked them to stop.
 const STOP_UNDER_SYFTBOX: Duration = Duration::from_millis(2_500);
@@ -74,6 +79,8 @@ pub struct Config {
     pub docker_config: Option<PathBuf>,
     /// The private folder of the components of installed apps.
     pub components: PathBuf,
+    /// The private folder of the logs of apps.
+    logs: PathBuf,
     /// The private folder of what the owner published last.
     pub published: PathBuf,
     /// What compiling a component may take.
@@ -170,6 +177,7 @@ impl Config {
             serving: of_owner("serving"),
             docker_config: None,
             components: of_owner("components"),
+            logs: of_owner(LOGS),
             published: of_owner("published"),
             compile: compile_limits()?,
             stop_within: None,
@@ -215,6 +223,16 @@ impl Config {
         Ok(config_home()?.join("config.toml"))
     }
 
+    /// Finds the private folder of the logs of all owners.
+    ///
+    /// # Errors
+    /// The config is not readable, or the folder would be synced.
+    pub fn find_logs(overrides: &Overrides) -> Result<PathBuf, CommandError> {
+        let folder = data_home()?.join(LOGS);
+        not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
+        Ok(folder)
+    }
+
     /// Finds the private folder of which crates the user agreed to build, where it does not
     /// matter for whom.
     ///
@@ -245,6 +263,11 @@ impl Config {
     /// Returns the private folder of one app.
     pub fn app_folder(&self, app: &AppName) -> PrivateFolder {
         PrivateFolder::new(self.apps.join(self.email.as_str()).join(app.file_name()))
+    }
+
+    /// Returns the logs of apps.
+    pub fn logs(&self) -> LogFolder {
+        LogFolder::new(self.logs.clone())
     }
 
     /// Returns the private folder of what calls have only as long as they run.
@@ -286,6 +309,7 @@ impl Config {
             &self.installed,
             &self.serving,
             &self.components,
+            &self.logs,
             &self.published,
         ];
         not_synced(&own, &self.datasites)

@@ -130,7 +130,7 @@ fn n_columns_of(c: char) -> usize {
 }
 
 /// Returns the text with all letters of emails in ASCII: others look like these.
-fn with_plain_emails(text: &str) -> String {
+pub fn with_plain_emails(text: &str) -> String {
     let ends = [' ', '/', '`', '"', '…', '\u{fffd}'];
     let parts = text.split_inclusive(ends).map(|part| {
         let name = part.trim_end_matches(ends);

@@ -6,12 +6,16 @@
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
 //!   `rust_toolchain`: the programs that compile
+//! - `activity`: what apps do: kept logs, statistics, a live feed
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
+//! - `waiting`: what the owner is to decide; `dashboard`: all of it as pages in a browser;
+//!   `traces`: requests, for a collector
 //!
 //! In crates of their own: `syft-server` (serves one app), `syft-runtime` (runs its calls),
 //! `syft-package` (signatures, trust, catalogs, registries), `syft-manifest` (what an app asks
 //! for), `syft-protocol` (requests, events, rules: no IO).
 
+pub mod activity;
 mod agreement;
 mod app_builder;
 pub mod approval;
@@ -20,6 +24,7 @@ mod built_app;
 mod caches;
 pub mod commands;
 pub mod config;
+pub mod dashboard;
 mod doctor;
 pub mod error;
 mod guest_crate;
@@ -36,4 +41,6 @@ mod rust_toolchain;
 pub mod settings;
 mod similar;
 pub mod supervisor;
+pub mod traces;
 pub mod ui;
+pub mod waiting;

@@ -1,9 +1,13 @@
-//! The log, on stderr.
+//! The log, on stderr, and what is taken from it for the owner of apps.
 
 use std::io::{self, Write};
 
 use anyhow::Context;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::activity::Activity;
 
 use crate::paint::Paint;
 use crate::progress;
@@ -34,24 +38,32 @@ impl Write for Aside {
     }
 }
 
-/// Starts the log with a filter such as `info` or `warn,guest=debug`.
+/// Starts the log with a filter such as `info` or `warn,guest=debug`. What apps do is noted
+/// whatever the filter, where somebody takes note of it.
 ///
 /// # Errors
 /// The filter is malformed, or the log was started before.
-pub fn start(format: LogFormat, filter: &str) -> anyhow::Result<()> {
+pub fn start(format: LogFormat, filter: &str, activity: Option<&Activity>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).with_context(|| format!("log filter `{filter}`"))?;
     let filter = filter.add_directive(NEVER.parse()?);
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let layer = fmt::layer()
         // Nobody reads the log any more: that is no reason to end.
         .log_internal_errors(false)
         .with_writer(|| Aside);
-    let started = match format {
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => {
             let has_colours = Paint::of_stderr().has_colours();
-            builder.with_ansi(has_colours).try_init()
+            layer.with_ansi(has_colours).boxed()
         }
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
+    let noted = activity.map(|activity| {
+        let (layer, filter) = activity.layer();
+        layer.with_filter(filter)
+    });
+    let started = tracing_subscriber::registry()
+        .with(layer.with_filter(filter))
+        .with(noted)
+        .try_init();
     started.map_err(|error| anyhow::anyhow!("start the log: {error}"))
 }

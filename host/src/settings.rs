@@ -45,6 +45,8 @@ pub enum SettingValue {
     Flag(bool),
     /// When.
     Hours(QuietHours),
+    /// A text, which whoever uses it reads.
+    Text(String),
     /// One of several words.
     Word(&'static str),
     /// Files.
@@ -144,6 +146,13 @@ impl HostSettings {
     pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         match self.value(key) {
             Some(SettingValue::Flag(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        match self.value(key) {
+            Some(SettingValue::Text(text)) => Some(text),
             _ => None,
         }
     }

@@ -28,6 +28,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time;
 
+use crate::activity::Activity;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::installed::{Components, InstalledRecords, InstalledRelease};
@@ -36,7 +37,7 @@ use syft_server::server::ServeOptions;
 use syft_server::shutdown::{Shutdown, Stop};
 
 use app_task::{AppTask, AppTaskContext};
-use change_hint::ChangeHint;
+pub(crate) use change_hint::ChangeHint;
 use desired_release::{DesiredRelease, RecordsStamp, read_changed};
 pub use live_settings::{LiveSettings, ReadSettings};
 use status::StatusFile;
@@ -57,6 +58,8 @@ const SETTLED: Duration = Duration::from_secs(1);
 
 /// How all apps are served together.
 pub struct SupervisorOptions {
+    /// Who takes note of what the apps do.
+    pub activity: Activity,
     /// How each of them is served.
     pub serve: ServeOptions,
     /// Files that may be open at a time.

@@ -59,6 +59,17 @@ impl Ui {
         }
     }
 
+    /// Clears a terminal for what is shown next; of what is no terminal, nothing is cleared.
+    ///
+    /// # Errors
+    /// Nobody reads any more.
+    pub fn clear(self) -> io::Result<()> {
+        if self.json || !io::stdout().is_terminal() {
+            return Ok(());
+        }
+        print(b"\x1b[H\x1b[2J", b"")
+    }
+
     /// Prints bytes as they are.
     ///
     /// # Errors

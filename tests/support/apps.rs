@@ -101,7 +101,12 @@ impl Approved {
 /// Starts the probing guest `files` as `app`. It asks for everything and gets what
 /// is approved.
 pub fn start_files(site: &Site, approved: &Approved, options: &[&str]) -> Host {
-    let component = granted(site, &guest("files"), &["**"], &["**"], &[]);
+    start_files_of(site, "files", approved, options)
+}
+
+/// Starts one of the probing guests for files.
+pub fn start_files_of(site: &Site, name: &str, approved: &Approved, options: &[&str]) -> Host {
+    let component = granted(site, &guest(name), &["**"], &["**"], &[]);
     let all = [&["--name", "app"], approved.options().as_slice(), options].concat();
     Host::start(site, &component, &all)
 }

@@ -27,7 +27,12 @@ pub struct Installation {
 
 impl Installation {
     pub fn new(site: &Site) -> Self {
-        let data = site.path().join(".local/share/syft-host");
+        Self::of(site.path())
+    }
+
+    /// Returns what is installed for the owner, whose home this is.
+    pub fn of(home: &Path) -> Self {
+        let data = home.join(".local/share/syft-host");
         Self {
             records: InstalledRecords::open(&data.join("installed").join(OWNER)).unwrap(),
             components: Components::open(&data.join("components").join(OWNER)).unwrap(),

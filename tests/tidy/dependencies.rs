@@ -54,11 +54,14 @@ const ONLY: &[(&str, &[&str])] = &[
     ("rustls", &["host/runtime"]),
     ("redb", &["host/runtime"]),
     ("tokio", &["host/runtime", "host/server", "host"]),
-    ("ureq", &["host/package"]),
+    ("ureq", &["host/package", "host"]),
+    ("opentelemetry", &["host"]),
     ("ed25519-dalek", &["host/package"]),
     ("clap", &["host"]),
     ("notify", &["host"]),
     ("sd-notify", &["host"]),
+    ("axum", &["host"]),
+    ("maud", &["host"]),
     ("tracing-subscriber", &["host"]),
 ];
 

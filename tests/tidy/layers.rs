@@ -58,6 +58,7 @@ const LAYERED: &[Layered] = &[
         src: "host/src",
         layers: &[
             &[
+                "activity",
                 "asking",
                 "error",
                 "installed",
@@ -73,10 +74,10 @@ const LAYERED: &[Layered] = &[
             &["built_app", "rust_toolchain"],
             &["guest_crate", "python_app"],
             &["app_builder"],
-            &["caches", "open_files", "prepared_app"],
+            &["caches", "open_files", "prepared_app", "traces"],
             &["install"],
-            &["supervisor"],
-            &["doctor"],
+            &["supervisor", "waiting"],
+            &["dashboard", "doctor"],
             &["commands"],
         ],
     },

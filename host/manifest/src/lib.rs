@@ -29,7 +29,7 @@ pub mod worlds;
 pub use digest::Digest;
 pub use grants::{AccessGrants, Grants, HttpGrants};
 pub use ip_scope::IpScope;
-pub use limits::Limits;
+pub use limits::{Limits, TASK_STACKS};
 pub use manifest::{
     Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Problem,
     ProgramMemory, SEQUENCE, SecretHeader, WantedRules, WantedSecret, findings as toml_findings,

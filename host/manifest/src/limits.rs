@@ -1,6 +1,7 @@
 //! What one call may use, and what one host may use for all calls together.
 //!
-//! Why: docs/decisions/21-requests-and-files-are-bounded.md
+//! Why: docs/decisions/21-requests-and-files-are-bounded.md,
+//! docs/decisions/70-tasks-are-bounded-by-wasmtimes-tables.md
 
 use std::time::Duration;
 
@@ -33,6 +34,9 @@ pub struct Limits {
     pub instances: usize,
     /// Handles to host resources that a call holds at one time.
     pub handles: usize,
+    /// Tasks, streams and futures of WASI 0.3 that a call has at one time; a stream or future
+    /// counts three times.
+    pub tasks: usize,
     /// Bytes that a guest passes to the host in one host call.
     pub hostcall_bytes: usize,
     /// Random bytes that a guest gets in one host call.
@@ -83,6 +87,16 @@ pub struct Limits {
 /// What a handle takes in the tables of the host, with a value of no size to speak of.
 const HANDLE_BYTES: usize = 256;
 
+/// What a task takes in the tables of wasmtime, with what it waits for.
+const TASK_BYTES: usize = 1 << 10;
+
+/// Tasks of a call that are at work at one time, or stopped in the middle of it: each has a
+/// stack of its own.
+pub const TASK_STACKS: usize = 4;
+
+/// What such a stack takes at most.
+const STACK_BYTES: usize = 512 << 10;
+
 /// What an element of a table takes.
 const ELEMENT_BYTES: usize = 16;
 
@@ -107,7 +121,12 @@ impl Limits {
     pub fn base_bytes(&self) -> usize {
         let handles = self.handles * HANDLE_BYTES;
         let tables = self.table_elements * ELEMENT_BYTES;
-        self.hostcall_bytes + handles + tables + CALL_BYTES
+        // One stack is that of the call.
+        let tasks = match self.tasks {
+            0 => 0,
+            tasks => tasks * TASK_BYTES + (TASK_STACKS - 1) * STACK_BYTES,
+        };
+        self.hostcall_bytes + handles + tables + tasks + CALL_BYTES
     }
 
     /// Returns all that a call may take.
@@ -156,6 +175,7 @@ impl Default for Limits {
             table_elements: 200_000,
             instances: 64,
             handles: 10_000,
+            tasks: 3_000,
             hostcall_bytes: 16 << 20,
             random_bytes: 1 << 20,
             logged_bytes: 64 << 10,

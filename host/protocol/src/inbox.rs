@@ -352,6 +352,11 @@ impl Inbox {
         self.active
     }
 
+    /// Returns how many requests are known whose turn has not come.
+    pub fn n_waiting(&self) -> usize {
+        self.queue.len() + self.waiting.len() + self.backlog.len()
+    }
+
     /// Tells whether some were dropped and there is room for them now: a scan would find
     /// them.
     pub fn is_behind(&self) -> bool {

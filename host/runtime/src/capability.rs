@@ -13,6 +13,7 @@ pub mod http;
 pub mod keyvalue;
 mod log;
 mod output;
+pub(crate) mod standard_output;
 
 pub use app_access::AppAccess;
 pub(crate) use app_access::CallAccess;

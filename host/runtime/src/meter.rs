@@ -103,7 +103,7 @@ impl Meter {
     }
 
     /// Returns the most bytes that it took at one time beside what each call takes.
-    pub(crate) fn most_taken(&self) -> usize {
+    pub fn most_taken(&self) -> usize {
         self.books().most_taken
     }
 

@@ -4,11 +4,13 @@ mod cache;
 mod call_name;
 mod compiler;
 mod engine;
+mod exports;
 mod limiter;
 mod linker;
 mod outcome;
 mod spare;
 mod store;
+mod wasi;
 
 use std::fmt;
 use std::io;
@@ -17,11 +19,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use syft_manifest::worlds::{RPC, WATCH, is_offered};
+use syft_manifest::worlds::{ASYNC_RPC, RPC, is_offered};
 use syft_manifest::{Digest, Limits};
 use thiserror::Error;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentExportIndex, Instance};
+use wasmtime::component::{Component, Instance, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::I32Exit;
 
@@ -31,9 +33,11 @@ use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 use engine::Clearing;
 pub use engine::can_find_written_pages;
+use exports::Exports;
 pub use outcome::{Answer, Outcome};
 use spare::{Spare, SpareSlot};
 use store::CallState;
+use wasi::Wasi;
 
 use crate::capability::files::DatasitesDir;
 use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, CallEnvironment, Output};
@@ -42,7 +46,7 @@ use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
 use crate::wit::types::{Failure, Method, SenderProof};
-use crate::wit::{App, AppPre, Watching, WatchingPre, rpc, watch};
+use crate::wit::{rpc, watch};
 
 /// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
@@ -64,10 +68,8 @@ pub struct Program {
     files: Option<Arc<DatasitesDir>>,
     /// What calls of late took beside what each takes.
     usual_bytes: AtomicUsize,
-    pre: AppPre<CallState>,
-    /// Where its handler is, so that a call need not look at anything else of it.
-    handle: ComponentExportIndex,
-    is_watching: bool,
+    pre: InstancePre<CallState>,
+    exports: Exports,
     spare: SpareSlot,
 }
 
@@ -97,6 +99,9 @@ const FIRST_CALL_BYTES: usize = 2 << 20;
 
 /// What a handler returns.
 type Handled = Result<rpc::Response, rpc::Error>;
+
+/// What a handler of events returns.
+type Taken = Result<(), Failure>;
 
 /// Whether a component is compiled while apps answer requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,7 +139,7 @@ pub enum LoadError {
     #[error("the component imports `{0}`, which no app can have")]
     UnknownImport(String),
     /// It exports no handlers.
-    #[error("the component does not export `{RPC}`")]
+    #[error("the component does not export `{RPC}` or `{ASYNC_RPC}`")]
     NotAnApp,
     /// Its types differ from ours, or it needs more than the limits allow.
     #[error("the component does not fit: {0}")]
@@ -211,12 +216,12 @@ impl Sandbox {
         if bytes.starts_with(b"\0asm\x01\0\0\0") {
             return Err(LoadError::CoreModule);
         }
-        let clearing = Clearing::of_this_machine();
-        let engine = engine::new(&self.limits, clearing).map_err(no_engine)?;
+        let (clearing, wasi) = (Clearing::of_this_machine(), Wasi::of(bytes));
+        let engine = engine::new(&self.limits, clearing, wasi).map_err(no_engine)?;
         let component = self
             .cache
-            .load(&engine, bytes, compiling, &self.compile_limits)?;
-        self.program(engine, clearing, &component)
+            .load(&engine, wasi, bytes, compiling, &self.compile_limits)?;
+        self.program(engine, clearing, wasi, &component)
     }
 
     /// Loads a component that was compiled before; `None` where its code was not kept.
@@ -224,13 +229,13 @@ impl Sandbox {
     /// # Errors
     /// See [`LoadError`].
     pub fn reload(&self, digest: &Digest) -> Result<Option<Program>, LoadError> {
-        if !self.is_compiled(digest) {
+        let Some(wasi) = self.cache.has(digest) else {
             return Ok(None);
-        }
+        };
         let clearing = Clearing::of_this_machine();
-        let engine = engine::new(&self.limits, clearing).map_err(no_engine)?;
-        let component = self.cache.read(&engine, digest)?;
-        let program = |component| self.program(engine, clearing, &component);
+        let engine = engine::new(&self.limits, clearing, wasi).map_err(no_engine)?;
+        let component = self.cache.read(&engine, wasi, digest)?;
+        let program = |component| self.program(engine, clearing, wasi, &component);
         component.map(program).transpose()
     }
 
@@ -238,10 +243,16 @@ impl Sandbox {
         &self,
         engine: Engine,
         clearing: Clearing,
+        wasi: Wasi,
         component: &Component,
     ) -> Result<Program, LoadError> {
-        let (limits, memory) = (self.limits.clone(), self.memory.clone());
-        let program = Program::new(engine, clearing, limits, memory, component)?;
+        let memory = self.memory.clone();
+        let mut limits = self.limits.clone();
+        if wasi == Wasi::V0_2 {
+            limits.tasks = 0;
+        }
+        let linker = linker::new(&engine, wasi).map_err(|error| no_engine(error.into()))?;
+        let program = Program::new(engine, clearing, limits, memory, &linker, component)?;
         Ok(Program {
             files: self.program_files.clone(),
             ..program
@@ -250,7 +261,7 @@ impl Sandbox {
 
     /// Tells whether the compiled code of a component was kept.
     pub fn is_compiled(&self, digest: &Digest) -> bool {
-        self.cache.has(digest)
+        self.cache.has(digest).is_some()
     }
 }
 
@@ -260,30 +271,19 @@ impl Program {
         clearing: Clearing,
         limits: Limits,
         memory: AppMemory,
+        linker: &Linker<CallState>,
         component: &Component,
     ) -> Result<Self, LoadError> {
+        let exports = Exports::of(component)?;
         let ty = component.component_type();
-        if !ty.exports(&engine).any(|(name, _)| name == RPC) {
-            return Err(LoadError::NotAnApp);
-        }
         for (name, item) in ty.imports(&engine) {
             let is_instance = matches!(item.ty, ComponentItem::ComponentInstance(_));
             if !is_instance || !is_offered(name) {
                 return Err(LoadError::UnknownImport(name.to_owned()));
             }
         }
-        let is_watching = ty.exports(&engine).any(|(name, _)| name == WATCH);
-        let link = || -> wasmtime::Result<_> {
-            let pre = linker::new(&engine)?.instantiate_pre(component)?;
-            if is_watching {
-                // Its types are checked now, and not by the first event.
-                WatchingPre::new(pre.clone())?;
-            }
-            AppPre::new(pre)
-        };
-        let pre = link().map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
-        let rpc = component.get_export_index(None, RPC);
-        let handle = rpc.and_then(|rpc| component.get_export_index(Some(&rpc), "handle"));
+        let pre = linker.instantiate_pre(component);
+        let pre = pre.map_err(|error| LoadError::Unfit(format!("{error:#}")))?;
         Ok(Self {
             engine,
             relies_on_presence: clearing == Clearing::WhatIsPresent,
@@ -292,8 +292,7 @@ impl Program {
             files: None,
             usual_bytes: AtomicUsize::new(FIRST_CALL_BYTES),
             pre,
-            handle: handle.ok_or(LoadError::NotAnApp)?,
-            is_watching,
+            exports,
             spare: SpareSlot::default(),
         })
     }
@@ -346,8 +345,9 @@ impl Program {
         let state = Session::new(None, &self.limits);
         let (endpoints, ..) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
-                let app = App::new(&mut *store, &app)?;
-                app.syft_app_rpc().call_endpoints(store).await
+                let endpoints = app.get_typed_func(&mut *store, self.exports.endpoints)?;
+                let (endpoints,) = endpoints.call_async(store, ()).await?;
+                Ok(endpoints)
             })
             .await;
         endpoints
@@ -362,16 +362,17 @@ impl Program {
         identity: &AppIdentity,
         meter: &Meter,
     ) -> Result<Vec<watch::Watch>, Outcome> {
-        if !self.is_watching {
+        let Some(exports) = &self.exports.watching else {
             return Ok(Vec::new());
-        }
+        };
         let name = CallName::of_host(identity, "watches");
         let access = self.access(&AppAccess::default(), None, identity, &name, meter);
         let state = Session::new(None, &self.limits);
         let (watches, ..) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
-                let app = Watching::new(&mut *store, &app)?;
-                app.syft_app_watch().call_watches(store).await
+                let watches = app.get_typed_func(&mut *store, exports.watches)?;
+                let (watches,) = watches.call_async(store, ()).await?;
+                Ok(watches)
             })
             .await;
         watches
@@ -387,18 +388,19 @@ impl Program {
         state: Session,
         event: &watch::Event,
     ) -> (Result<(), Outcome>, Session) {
-        if !self.is_watching {
+        let Some(exports) = &self.exports.watching else {
             let outcome = Outcome::Trapped("the app watches nothing".to_owned());
             return (Err(outcome), state);
-        }
+        };
         let name = CallName::of_event(identity, event);
         // Nobody is behind an event on whose behalf it could read.
         let access = self.access(access, None, identity, &name, meter);
         let environment = Arc::clone(&access.environment);
         let (taken, state, _) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
-                let app = Watching::new(&mut *store, &app)?;
-                app.syft_app_watch().call_on_event(store, event).await
+                let on_event = app.get_typed_func::<_, (Taken,)>(&mut *store, exports.on_event)?;
+                let (taken,) = on_event.call_async(store, (event,)).await?;
+                Ok(taken)
             })
             .await;
         let taken = taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment)));
@@ -455,7 +457,8 @@ impl Program {
         let environment = Arc::clone(&access.environment);
         let (answer, state, remains) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
-                let handle = app.get_typed_func::<_, (Handled,)>(&mut *store, self.handle)?;
+                let handle =
+                    app.get_typed_func::<_, (Handled,)>(&mut *store, self.exports.handle)?;
                 let (handled,) = handle.call_async(store, (request,)).await?;
                 Ok(handled)
             })
@@ -487,14 +490,15 @@ impl Program {
         let state = Session::new(None, &self.limits);
         let (call, _) = self.call_state(identity, &meter, access, state, name);
         let mut store = store::new(&self.engine, &self.limits, call);
-        let instantiated = self.pre.instance_pre().instantiate_async(&mut store);
+        let instantiated = self.pre.instantiate_async(&mut store);
         let app = tokio::time::timeout(self.limits.time, instantiated).await;
+        let was_asked = store::was_asked(&mut store);
         match app {
-            Ok(Ok(app)) if !store.data().was_asked() => {
+            Ok(Ok(app)) if !was_asked => {
                 self.spare.put(Spare { store, app }, &self.memory.calls);
             }
             // It starts by asking for something, or for ever.
-            Ok(_) if store.data().was_asked() => self.spare.fail(false),
+            Ok(_) if was_asked => self.spare.fail(false),
             Err(_) => self.spare.fail(false),
             // For want of memory, perhaps.
             Ok(_) => self.spare.fail(true),
@@ -567,11 +571,7 @@ impl Program {
         let started = async {
             let app = match spare {
                 Some(app) => app,
-                None => {
-                    (self.pre.instance_pre())
-                        .instantiate_async(&mut store)
-                        .await?
-                }
+                None => self.pre.instantiate_async(&mut store).await?,
             };
             run(&mut store, app).await
         };

@@ -3,9 +3,7 @@
 
 pub use app::exports::syft::app::rpc;
 pub use app::syft::app::{context, log, types};
-pub(crate) use app::{App, AppPre};
 pub use watching::exports::syft::app::watch;
-pub(crate) use watching::{Watching, WatchingPre};
 
 #[allow(
     missing_docs,

@@ -62,8 +62,8 @@ pub struct FinishedCall {
     pub detail: Option<String>,
     /// Dropped once the answer is published.
     _remains: Option<Remains>,
-    /// Reserves the memory of the call as long as its answer exists.
-    _memory: Option<Meter>,
+    /// What it took. It is reserved as long as the answer exists.
+    pub memory: Option<Meter>,
 }
 
 /// What the host could not do with a call. It is no fault of the guest.
@@ -217,7 +217,7 @@ impl App {
         let transaction = self.state.transact(self.limits(), attempt, ended_well);
         let (end, finished) = transaction.await?;
         let finished = FinishedCall {
-            _memory: Some(meter),
+            memory: Some(meter),
             ..finished
         };
         Ok((end, finished))
@@ -229,7 +229,7 @@ impl App {
             detail: outcome.detail(),
             answer: self.replier.answer(head, outcome, now),
             _remains: None,
-            _memory: None,
+            memory: None,
         }
     }
 

@@ -207,9 +207,9 @@ impl FileEvents {
         self.queue.is_drained()
     }
 
-    /// Tells whether there is any parked event that the owner may ask for.
-    pub(crate) fn has_parked(&self) -> bool {
-        self.queue.has_parked()
+    /// Returns how many parked events there are that the owner may ask for.
+    pub(crate) fn n_parked(&self) -> usize {
+        self.queue.n_parked()
     }
 
     /// Does with parked events what the owner asked for.

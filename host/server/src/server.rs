@@ -9,6 +9,7 @@ mod crash_suspects;
 mod dispatch;
 mod job;
 mod load;
+mod load_view;
 mod options;
 mod scans;
 mod unclaimed_answers;
@@ -17,6 +18,7 @@ mod written_answers;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -44,6 +46,7 @@ use syft_runtime::failpoint::{self, Step};
 use app_folder::AppFolder;
 use crash_suspects::CrashSuspects;
 use dispatch::{Dispatcher, Finished};
+pub use load_view::{LoadView, ServerLoad};
 pub use options::ServeOptions;
 use scans::{RequestScans, Scope};
 use unclaimed_answers::UnclaimedAnswers;
@@ -88,6 +91,8 @@ struct ServerShared {
     dispatcher: Mutex<Dispatcher>,
     written_answers: Mutex<WrittenAnswers>,
     unclaimed_answers: Mutex<UnclaimedAnswers>,
+    /// As last counted.
+    n_parked_events: AtomicUsize,
     /// Wakes the loop when it has to look at the dispatcher.
     changed: Notify,
     /// Dropped last: see [`Draining`].
@@ -193,6 +198,7 @@ impl Server {
                 dispatcher: Mutex::new(dispatcher),
                 written_answers: Mutex::default(),
                 unclaimed_answers: Mutex::default(),
+                n_parked_events: AtomicUsize::new(0),
                 changed: Notify::new(),
                 events: sender,
             }),
@@ -367,18 +373,17 @@ impl Server {
 
     /// Does with parked requests and events what the owner asked for.
     fn apply_requests(&mut self) {
-        if self
-            .file_events
-            .as_ref()
-            .is_some_and(FileEvents::has_parked)
-        {
+        let n_parked = self.file_events.as_ref().map_or(0, FileEvents::n_parked);
+        let counted = &self.shared.n_parked_events;
+        counted.store(n_parked, Ordering::Relaxed);
+        if n_parked > 0 {
             self.with_file_events(FileEvents::apply_requests);
         }
         let mut dispatcher = self.shared.dispatcher();
         let Dispatcher {
             inbox, suspects, ..
         } = &mut *dispatcher;
-        if !suspects.is_any_parked() {
+        if suspects.n_parked() == 0 {
             return;
         }
         for address in suspects.apply_requests(&self.scans.folder.tree, inbox) {

@@ -9,9 +9,10 @@ use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
-use crate::installed::{Installed, added_permissions};
+use crate::installed::Installed;
 use crate::layout::one_line;
 use crate::ui::Ui;
+use crate::waiting::{self, wishes};
 
 /// Approve a release that wants more than the one before
 ///
@@ -49,7 +50,7 @@ pub(super) async fn approve(
     let name = AppName::parse(app)?;
     let installed = installer.installed(&name).map_err(consent::explain)?;
     if args.reject {
-        let installed = installer.reject(&installed).map_err(consent::explain)?;
+        let installed = waiting::reject(&installer, &installed)?;
         ui.json(&consent::to_json("rejected", &installed))?;
         let version = &installed.current.version;
         ui.line(&format!("{name} stays at {version}."))?;
@@ -77,15 +78,9 @@ pub(super) async fn approve(
             );
         }
     }
-    let waiting = ui.wait(&format!("compiling {} {}", installed.name, waiting.version));
-    installer
-        .try_waiting(&installed)
-        .await
-        .map_err(|error| consent::explain(error).about("not approved"))?;
-    drop(waiting);
-    let installed = installer
-        .approve(&installed, &args.deny)
-        .map_err(consent::explain)?;
+    let waits = ui.wait(&format!("compiling {} {}", installed.name, waiting.version));
+    let installed = waiting::approve(&installer, &installed, &args.deny).await?;
+    drop(waits);
     consent::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
 }
@@ -142,14 +137,4 @@ fn show(ui: Ui, config: &Config, installed: &Installed, denied: &[PathPattern]) 
     for line in denied.into_iter().chain(asked) {
         ui.status(&line);
     }
-}
-
-/// Returns what the release that waits wants beyond what was approved.
-fn wishes(config: &Config, installed: &Installed) -> Vec<String> {
-    let waiting = installed.waiting.iter();
-    let added_permissions = waiting.map(|release| {
-        let (old, new) = (&installed.current.approved, &release.approved);
-        added_permissions(old, new, &config.email, &installed.name)
-    });
-    added_permissions.flatten().collect()
 }

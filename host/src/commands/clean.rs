@@ -16,7 +16,8 @@ use crate::ui::Ui;
 /// Show and clear what is kept to save time
 ///
 /// That is the compiled code of apps, and what Python programs are built with. All of it is made
-/// again when it is needed. Apps that are served go on; nothing of what they keep is touched.
+/// again when it is needed. Apps that are served go on; nothing of what they keep is touched. The
+/// logs of apps are shown too, and stay unless you say otherwise.
 #[derive(Debug, Args)]
 pub(super) struct CleanArgs {
     /// Only show what there is
@@ -26,6 +27,10 @@ pub(super) struct CleanArgs {
     /// Clear what builds Python programs too, which has to be fetched again
     #[arg(long)]
     all: bool,
+
+    /// Clear the logs of all apps too
+    #[arg(long)]
+    logs: bool,
 }
 
 /// What there is of a kind, and what became of it.
@@ -40,7 +45,8 @@ struct Sum {
 
 pub(super) fn clean(ui: Ui, overrides: &Overrides, args: &CleanArgs) -> Result<Exit, CommandError> {
     let [compiled, python] = Config::find_caches(overrides)?;
-    let items = caches::list(&compiled, &python)?;
+    let logs = Config::find_logs(overrides)?;
+    let items = caches::list(&compiled, &python, &logs)?;
     let mut exit = Exit::Success;
     let mut sums = Vec::new();
     for kind in Kind::ALL {
@@ -62,7 +68,11 @@ impl Sum {
     fn add(&mut self, item: &Item, args: &CleanArgs) -> std::io::Result<()> {
         self.n_items += 1;
         self.bytes += item.bytes;
-        if args.dry_run || (item.is_current_tool && !args.all) {
+        let stays = match item.kind {
+            Kind::Logs => !args.logs,
+            _ => item.is_current_tool && !args.all,
+        };
+        if args.dry_run || stays {
             return Ok(());
         }
         if item.delete(SystemTime::now())? {
@@ -106,6 +116,7 @@ impl Kind {
             Self::PythonBuilds => "python_builds",
             Self::PythonTools => "python_tools",
             Self::Unfinished => "unfinished",
+            Self::Logs => "logs",
         }
     }
 
@@ -115,6 +126,7 @@ impl Kind {
             Self::PythonBuilds => "Python builds",
             Self::PythonTools => "Python tools",
             Self::Unfinished => "Unfinished",
+            Self::Logs => "Logs",
         }
     }
 }
@@ -126,7 +138,11 @@ fn tell(
     [compiled, python]: [&Path; 2],
 ) -> Result<(), CommandError> {
     let freed: u64 = sums.iter().map(|(_, sum)| sum.deleted_bytes).sum();
-    let all: u64 = sums.iter().map(|(_, sum)| sum.bytes).sum();
+    // What is only shown is no part of what could be freed.
+    let counted = sums
+        .iter()
+        .filter(|(kind, _)| *kind != Kind::Logs || args.logs);
+    let all: u64 = counted.map(|(_, sum)| sum.bytes).sum();
     ui.json(&json!({
         "event": if args.dry_run { "caches" } else { "cleaned" },
         "folders": [compiled, python],
@@ -149,6 +165,12 @@ fn tell(
     });
     if stays && !args.dry_run {
         ui.line("The Python tools stay, since they would have to be fetched again: --all")?;
+    }
+    let has_logs = sums
+        .iter()
+        .any(|(kind, sum)| *kind == Kind::Logs && sum.n_items > 0);
+    if has_logs && !args.logs && !args.dry_run {
+        ui.line("The logs of apps stay: --logs")?;
     }
     Ok(())
 }

@@ -150,6 +150,7 @@ fn value_text(value: &SettingValue) -> String {
         SettingValue::Count(count) => count.to_string(),
         SettingValue::Flag(flag) => flag.to_string(),
         SettingValue::Hours(hours) => hours.to_string(),
+        SettingValue::Text(text) => text.clone(),
         SettingValue::Word(word) => (*word).to_owned(),
         SettingValue::Files(files) => list(files.iter().map(ToString::to_string).collect()),
         SettingValue::Hosts(hosts) => list(hosts.iter().map(ToString::to_string).collect()),

@@ -18,8 +18,7 @@ use crate::ui::Ui;
 
 /// Returns why it could not be done, with what to do about it.
 pub(super) fn explain(error: InstallError) -> CommandError {
-    let hints = error.hints();
-    CommandError::from(error).with_hints(hints)
+    error.explained()
 }
 
 /// Shows a release: what it is, who made it, what it asks for, and last what it says of

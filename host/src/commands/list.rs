@@ -2,9 +2,12 @@
 
 use clap::Args;
 use serde_json::json;
+use syft_manifest::clock::now;
 use syft_manifest::sanitize::{plain, quoted};
 
+use super::in_words::ago;
 use super::{Exit, consent};
+use crate::activity::{AppStatistics, CallStatistics};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
@@ -28,6 +31,14 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
         ui.error(&CommandError::from(error).about("cannot tell what is served"));
         Some(HostStatus::default())
     });
+    let counted = match super::status::ask(&config.serving) {
+        Ok(activity) => activity.map(|activity| activity.apps).unwrap_or_default(),
+        Err(error) => {
+            exit = Exit::Failure;
+            ui.error(&error);
+            Vec::new()
+        }
+    };
     if names.is_empty() {
         ui.line("No app is installed. Install one with `syft-host install`.")?;
     } else if status.is_none() {
@@ -37,6 +48,7 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
         let status = status
             .as_ref()
             .and_then(|status| status.apps.get(name.as_str()));
+        let counted = counted.iter().find(|app| app.app == name.as_str());
         // One that cannot be read hides no other.
         match installer.installed(&name) {
             Ok(installed) => {
@@ -44,8 +56,9 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
                 let mut json = consent::to_json("installed", &installed);
                 json["status"] = json!(status);
                 json["suspended"] = json!(suspended);
+                json["statistics"] = json!(counted);
                 ui.json(&json)?;
-                for line in lines(&installed, status, suspended.as_ref()) {
+                for line in lines(&installed, status, counted, suspended.as_ref()) {
                     ui.line(&line)?;
                 }
             }
@@ -61,6 +74,7 @@ pub(super) fn list(ui: Ui, overrides: &Overrides, _: &ListArgs) -> Result<Exit, 
 fn lines(
     installed: &Installed,
     status: Option<&AppStatus>,
+    counted: Option<&AppStatistics>,
     suspended: Option<&Suspended>,
 ) -> Vec<String> {
     let Installed {
@@ -83,6 +97,7 @@ fn lines(
         ]),
         None => lines.extend(status.into_iter().flat_map(status_lines)),
     }
+    lines.extend(counted.into_iter().flat_map(counted_lines));
     lines.extend(waiting.iter().map(|release| {
         format!(
             "  {} wants more: see `syft-host approve {name}`",
@@ -90,6 +105,23 @@ fn lines(
         )
     }));
     lines
+}
+
+/// Returns what was counted since the host was started; nothing before the first call.
+fn counted_lines(counted: &AppStatistics) -> Vec<String> {
+    let CallStatistics {
+        count,
+        errors,
+        last_error,
+        ..
+    } = &counted.calls;
+    let calls = (*count > 0).then(|| format!("  {count} calls, {errors} errors"));
+    let error = last_error.iter().flat_map(|error| {
+        let age = now().saturating_duration_since(error.time());
+        let title = format!("  last error {}, see `syft-host logs`:", ago(age));
+        [title, quoted(&error.message)]
+    });
+    calls.into_iter().chain(error).collect()
 }
 
 fn status_lines(status: &AppStatus) -> Vec<String> {

@@ -1,11 +1,9 @@
 //! `syft-host parked`
 
 use clap::Args;
-use serde_json::{Value, json};
 use syft_manifest::sanitize::{plain, quoted};
-use syft_protocol::address::{Address, AppName};
+use syft_protocol::address::AppName;
 use syft_protocol::file_events::ParkedEvent;
-use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
 
@@ -13,12 +11,8 @@ use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
-use syft_server::parked::{ParkedAction, ParkedRequest, ParkedStore};
-use syft_server::private_folder::PrivateFolder;
-use syft_server::tree::{OpenedRequest, Tree};
-
-/// The most bytes of a request that are shown.
-const MAX_SHOWN: u64 = 16 << 20;
+use crate::waiting::ParkedWork;
+use syft_server::parked::{ParkedAction, ParkedRequest};
 
 /// Show the requests and events that were given up
 ///
@@ -45,13 +39,6 @@ pub(super) struct ParkedArgs {
     drop: Vec<Uuid>,
 }
 
-/// What is parked of one app.
-struct Parked {
-    app: AppName,
-    requests: (ParkedStore, Vec<ParkedRequest>),
-    events: (ParkedStore, Vec<ParkedEvent>),
-}
-
 pub(super) fn parked(
     ui: Ui,
     overrides: &Overrides,
@@ -67,16 +54,19 @@ pub(super) fn parked(
         ui.line("no app has been served yet")?;
     }
     for app in apps {
-        let parked = Parked::read(&config.app_folder(&app), app)?;
+        let parked = ParkedWork::read(&config, app)?;
         if let Some(id) = args.show {
-            parked.show(ui, &config, id)?;
+            show(ui, &config, &parked, id)?;
         } else if args.retry.is_empty() && args.drop.is_empty() {
-            parked.list(ui)?;
+            list(ui, &parked)?;
         } else {
             let ids = |ids: &[Uuid], asked| ids.iter().map(|id| (*id, asked)).collect::<Vec<_>>();
             let mut all = ids(&args.retry, ParkedAction::Retry);
             all.extend(ids(&args.drop, ParkedAction::Drop));
-            parked.ask(ui, &all)?;
+            parked.ask(&all)?;
+            for (id, _) in all {
+                ui.status(&format!("asked for: {id}"));
+            }
         }
     }
     Ok(Exit::Success)
@@ -96,188 +86,60 @@ fn find_app(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
     })
 }
 
-impl Parked {
-    fn read(folder: &PrivateFolder, app: AppName) -> Result<Self, CommandError> {
-        let (requests, events) = (ParkedStore::requests(folder), ParkedStore::events(folder));
-        let describe = |error| CommandError::new(format!("what is parked of {app}: {error}"));
-        let listed = (
-            requests.list().map_err(describe)?,
-            events.list().map_err(describe)?,
-        );
-        Ok(Self {
-            app,
-            requests: (requests, listed.0),
-            events: (events, listed.1),
-        })
+fn list(ui: Ui, parked: &ParkedWork) -> Result<(), CommandError> {
+    for request in &parked.requests {
+        list_request(ui, parked, request)?;
     }
-
-    fn request(&self, id: Uuid) -> Option<&ParkedRequest> {
-        let id = id.to_string();
-        self.requests.1.iter().find(|request| request.id == id)
+    for event in &parked.events {
+        list_event(ui, parked, event)?;
     }
-
-    fn event(&self, id: Uuid) -> Option<&ParkedEvent> {
-        let id = id.to_string();
-        self.events.1.iter().find(|event| event.id == id)
+    if parked.requests.is_empty() && parked.events.is_empty() {
+        ui.line(&format!("{}  nothing is parked", parked.app))?;
     }
-
-    fn missing(&self, id: Uuid) -> CommandError {
-        let app = &self.app;
-        CommandError::new(format!("{app} has nothing parked of the id {id}"))
-            .hint(format!("`syft-host parked {app}` lists what there is"))
-    }
-
-    /// Asks for all or nothing.
-    fn ask(&self, ui: Ui, all: &[(Uuid, ParkedAction)]) -> Result<(), CommandError> {
-        let store = |id: Uuid| {
-            let request = self.request(id).map(|_| &self.requests.0);
-            request.or_else(|| self.event(id).map(|_| &self.events.0))
-        };
-        if let Some((id, _)) = all.iter().find(|(id, _)| store(*id).is_none()) {
-            return Err(self.missing(*id));
-        }
-        let is_dropped = |id| all.contains(&(id, ParkedAction::Drop));
-        if let Some((id, _)) =
-            (all.iter()).find(|(id, action)| *action == ParkedAction::Retry && is_dropped(*id))
-        {
-            return Err(CommandError::new(format!(
-                "{id} can be tried again or forgotten, not both"
-            )));
-        }
-        for (id, asked) in all {
-            if let Some(store) = store(*id) {
-                store.ask(*id, *asked)?;
-                ui.status(&format!("asked for: {id}"));
-            }
-        }
-        Ok(())
-    }
-
-    fn list(&self, ui: Ui) -> Result<(), CommandError> {
-        for request in &self.requests.1 {
-            self.list_request(ui, request)?;
-        }
-        for event in &self.events.1 {
-            self.list_event(ui, event)?;
-        }
-        if self.requests.1.is_empty() && self.events.1.is_empty() {
-            ui.line(&format!("{}  nothing is parked", self.app))?;
-        }
-        Ok(())
-    }
-
-    fn list_request(&self, ui: Ui, request: &ParkedRequest) -> Result<(), CommandError> {
-        ui.json(&self.request_json(request))?;
-        ui.line(&format!("{}  {}  request", self.app, request.id))?;
-        ui.line(&quoted(&request.address))?;
-        let at = Timestamp::from_micros(request.at);
-        ui.line(&format!(
-            "    the host crashed several times while it handled this, the last time at {at}"
-        ))?;
-        Ok(())
-    }
-
-    fn list_event(&self, ui: Ui, event: &ParkedEvent) -> Result<(), CommandError> {
-        ui.json(&self.event_json(event))?;
-        ui.line(&format!("{}  {}  {}", self.app, event.id, event.kind))?;
-        ui.line(&quoted(&event.path))?;
-        if let Some(from) = &event.moved_from {
-            ui.line("    from")?;
-            ui.line(&quoted(from))?;
-        }
-        ui.line(&format!(
-            "    {} attempts until {}. The last one ended with",
-            event.attempts,
-            Timestamp::from_micros(event.at)
-        ))?;
-        ui.line(&quoted(&event.error))?;
-        Ok(())
-    }
-
-    fn show(&self, ui: Ui, config: &Config, id: Uuid) -> Result<(), CommandError> {
-        let shown = match (self.request(id), self.event(id)) {
-            (Some(request), _) => {
-                let mut shown = self.request_json(request);
-                shown["request"] = self.message(config, request)?;
-                shown
-            }
-            (None, Some(event)) => self.event_json(event),
-            (None, None) => return Err(self.missing(id)),
-        };
-        ui.json(&shown)?;
-        for line in format!("{shown:#}").lines() {
-            ui.line(&plain(line))?;
-        }
-        Ok(())
-    }
-
-    /// Returns what a request says; null where its file is gone, a text where it is none.
-    fn message(&self, config: &Config, parked: &ParkedRequest) -> Result<Value, CommandError> {
-        let Some(address) = Address::parse(&parked.address) else {
-            return Ok(Value::Null);
-        };
-        let tree = Tree::find(&config.datasites, &config.email, &self.app);
-        let opened = tree
-            .map(|tree| tree.open_any_request(&address))
-            .transpose()?;
-        let Some(OpenedRequest::File(file)) = opened else {
-            return Ok(Value::Null);
-        };
-        if file.stamp().bytes > MAX_SHOWN {
-            return Ok(json!(format!("{} bytes", file.stamp().bytes)));
-        }
-        let bytes = file.read()?;
-        let now = Timestamp::from_micros(parked.at);
-        Ok(match Request::from_json(&bytes, now) {
-            Ok(request) => request_json(&request),
-            Err(error) => json!(format!("no request: {error}")),
-        })
-    }
-
-    fn request_json(&self, request: &ParkedRequest) -> Value {
-        json!({
-            "app": self.app.as_str(),
-            "id": request.id,
-            "kind": "request",
-            "address": request.address,
-            "crashes": request.crashes,
-            "at": Timestamp::from_micros(request.at).to_string(),
-        })
-    }
-
-    fn event_json(&self, event: &ParkedEvent) -> Value {
-        json!({
-            "app": self.app.as_str(),
-            "id": event.id,
-            "kind": "event",
-            "watch": event.watch,
-            "event": event.kind,
-            "path": event.path,
-            "moved-from": event.moved_from,
-            "attempts": event.attempts,
-            "error": event.error,
-            "at": Timestamp::from_micros(event.at).to_string(),
-        })
-    }
+    Ok(())
 }
 
-/// Shows a body as text where it is one.
-fn request_json(request: &Request) -> Value {
-    let body = request.body.as_deref().map(|bytes| {
-        let text = std::str::from_utf8(bytes);
-        text.map_or_else(|_| json!({"bytes": bytes.len()}), |text| json!(text))
-    });
-    let headers = request.headers.iter();
-    let headers: serde_json::Map<String, Value> = headers
-        .map(|(name, value)| (name.to_owned(), json!(value)))
-        .collect();
-    json!({
-        "sender": request.sender,
-        "url": request.url.as_str(),
-        "method": request.method.as_str(),
-        "headers": headers,
-        "body": body,
-        "created": request.created.to_string(),
-        "expires": request.expires.to_string(),
-    })
+fn list_request(ui: Ui, parked: &ParkedWork, request: &ParkedRequest) -> Result<(), CommandError> {
+    ui.json(&parked.request_json(request))?;
+    ui.line(&format!("{}  {}  request", parked.app, request.id))?;
+    ui.line(&quoted(&request.address))?;
+    let at = Timestamp::from_micros(request.at);
+    ui.line(&format!(
+        "    the host crashed several times while it handled this, the last time at {at}"
+    ))?;
+    Ok(())
+}
+
+fn list_event(ui: Ui, parked: &ParkedWork, event: &ParkedEvent) -> Result<(), CommandError> {
+    ui.json(&parked.event_json(event))?;
+    ui.line(&format!("{}  {}  {}", parked.app, event.id, event.kind))?;
+    ui.line(&quoted(&event.path))?;
+    if let Some(from) = &event.moved_from {
+        ui.line("    from")?;
+        ui.line(&quoted(from))?;
+    }
+    ui.line(&format!(
+        "    {} attempts until {}. The last one ended with",
+        event.attempts,
+        Timestamp::from_micros(event.at)
+    ))?;
+    ui.line(&quoted(&event.error))?;
+    Ok(())
+}
+
+fn show(ui: Ui, config: &Config, parked: &ParkedWork, id: Uuid) -> Result<(), CommandError> {
+    let shown = match (parked.request(id), parked.event(id)) {
+        (Some(request), _) => {
+            let mut shown = parked.request_json(request);
+            shown["request"] = parked.message(config, request)?;
+            shown
+        }
+        (None, Some(event)) => parked.event_json(event),
+        (None, None) => return Err(parked.missing(id)),
+    };
+    ui.json(&shown)?;
+    for line in format!("{shown:#}").lines() {
+        ui.line(&plain(line))?;
+    }
+    Ok(())
 }

@@ -14,14 +14,14 @@ use crate::ui::Ui;
 /// Remove an installed app
 ///
 /// It is served no longer, no longer told to callers, and its compiled code is deleted. What it
-/// kept, its secrets and its folder in the datasite can stay for the case that it is installed
-/// again, or be deleted: on a terminal you are asked, elsewhere they stay.
+/// kept, its secrets, its logs and its folder in the datasite can stay for the case that it is
+/// installed again, or be deleted: on a terminal you are asked, elsewhere they stay.
 #[derive(Debug, Args)]
 pub(super) struct RemoveArgs {
     /// Name of the app
     app: String,
 
-    /// Keep what it kept, its secrets and its folder in the datasite, without asking
+    /// Keep what it kept, its secrets, logs and folder in the datasite, without asking
     #[arg(long, conflicts_with = "delete_data")]
     keep_data: bool,
 
@@ -47,10 +47,11 @@ pub(super) async fn remove(
     let name = AppName::parse(&args.app)?;
     let is_installed = installer.records().names()?.contains(&name);
     let left = installer.leftovers(&name)?;
-    let has_private = left.private.is_some();
-    let is_known = is_installed || (args.delete_data && has_private);
+    // A folder in the datasite alone may be that of a program that was never an app of this host.
+    let is_kept = left.private.is_some() || left.logs.is_some();
+    let is_known = is_installed || (args.delete_data && is_kept);
     if !is_known {
-        return Err(not_installed(&name, has_private));
+        return Err(not_installed(&name, is_kept));
     }
     let data = args.choose(ui, &name, &left)?;
     installer.remove(&name).map_err(consent::explain)?;
@@ -77,6 +78,9 @@ pub(super) async fn remove(
         ui.line(&format!(
             "`syft-host remove {name} --delete-data` deletes it."
         ))?;
+    }
+    if !args.data && has_logs {
+        ui.line(&format!("Its logs stay too: `syft-host logs {name}`."))?;
     }
     Ok(Exit::Success)
 }
@@ -132,6 +136,10 @@ fn lines(left: &Leftovers) -> Vec<String> {
     if !left.secrets.is_empty() {
         lines.push(format!("  its secrets: {}", left.secrets.join(", ")));
     }
+    if let Some((folder, bytes)) = &left.logs {
+        let bytes = show_mib(*bytes);
+        lines.push(format!("  its logs, {bytes}: {}", folder.display()));
+    }
     if let Some((folder, contents)) = &left.shared {
         let more = if contents.is_more { "more than " } else { "" };
         let (n_files, bytes) = (contents.n_files, show_mib(contents.bytes));
@@ -150,5 +158,6 @@ fn to_json(left: &Leftovers) -> Value {
     let shared = left.shared.iter().map(|(folder, contents)| {
         json!({"kind": "shared", "path": folder.path(), "bytes": contents.bytes, "files": contents.n_files})
     });
-    private.chain(shared).collect()
+    let logs = left.logs.iter().map(|(folder, bytes)| json!({"kind": "logs", "path": folder, "bytes": bytes}));
+    private.chain(logs).chain(shared).collect()
 }

@@ -15,15 +15,17 @@ use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
 use super::Exit;
-use super::serve_args::{SharedServeArgs, serve_options};
+use super::serve_args::{SharedServeArgs, log_bounds, serve_options};
 use super::signature_check::{check_name, vouch};
+use crate::activity::{Activity, StatusSocket};
 use crate::app_builder::{self, ApartApp, ProgramFiles, ProgramInputs};
 use crate::approval::{ApprovalFlags, Approvals, approve};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, TraceTarget};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppCode, AppInterface, AppSpec, PreparedApp, explain_suspended};
 use crate::settings::HostSettings;
+use crate::traces::Traces;
 use crate::ui::Ui;
 use syft_runtime::sandbox::{Compiling, LoadError};
 use syft_server::server::ServeOptions;
@@ -140,6 +142,7 @@ pub(super) struct RunArgs {
 pub(super) async fn run(
     ui: Ui,
     overrides: &Overrides,
+    activity: &Activity,
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
@@ -182,6 +185,8 @@ pub(super) async fn run(
     }
     let mut said = HostSettings::default();
     args.shared.over(&mut said);
+    let (log_bounds, otlp) = (log_bounds(&said), said.text("serve.otlp"));
+    let trace_target = TraceTarget::find(otlp)?;
     let options = ServeOptions {
         stop_within: config.stop_within,
         ..serve_options(&said)
@@ -200,12 +205,22 @@ pub(super) async fn run(
         .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
     drop(waiting);
     let interface = prepared.interface();
+    activity.only_app(&name);
     let server = prepared.start(&config, &options).await?;
+    // From here on nobody else serves the app.
+    activity.start(config.logs(), log_bounds)?;
+    activity.serving(&name, None, server.load_view());
+    let _status = StatusSocket::open(&config.app_folder(&name), activity)?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
     announce(ui, &config, &name, &interface, server.tree().path())?;
+    let traces = trace_target.map(|target| Traces::start(&target, activity));
+    let traces = traces.transpose()?;
     // Among the tasks that it starts: from a thread of its own it would wake another for each.
     tokio::spawn(server.run(shutdown)).await?;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
     Ok(Exit::Success)
 }
 

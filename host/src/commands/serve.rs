@@ -9,8 +9,10 @@ use syft_manifest::units::parse_long_time;
 
 use super::Exit;
 use super::run::say_if_local;
-use super::serve_args::{SharedServeArgs, serve_options};
-use crate::config::{Config, Overrides};
+use super::serve_args::{SharedServeArgs, log_bounds, serve_options};
+use crate::activity::{Activity, StatusSocket};
+use crate::config::{Config, Overrides, TraceTarget};
+use crate::dashboard::{Dashboard, LoopbackAddress};
 use crate::error::CommandError;
 use crate::open_files::allow_open_files;
 use crate::settings::{HostSettings, QuietHours, SettingValue};
@@ -18,6 +20,7 @@ use crate::supervisor::{
     LiveSettings, ReadSettings, ServedApp, Supervisor, SupervisorEvent, SupervisorOptions,
     follow_authors,
 };
+use crate::traces::Traces;
 use crate::ui::Ui;
 use syft_server::shutdown::Shutdown;
 
@@ -53,6 +56,12 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = parse_loaded)]
     loaded: Option<u64>,
 
+    /// Open a page for your browser, on this machine alone, that shows what the apps do and what
+    /// waits for you. A link to it is printed [default address: 127.0.0.1:7980]
+    #[arg(long, value_name = "ADDRESS", value_parser = LoopbackAddress::parse, num_args = 0..=1,
+        require_equals = true, default_missing_value = "127.0.0.1:7980")]
+    dashboard: Option<LoopbackAddress>,
+
     #[command(flatten)]
     shared: SharedServeArgs,
 
@@ -65,6 +74,7 @@ pub(super) struct ServeArgs {
 pub(super) async fn serve(
     ui: Ui,
     overrides: &Overrides,
+    activity: &Activity,
     args: ServeArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
@@ -83,7 +93,13 @@ pub(super) async fn serve(
     tokio::spawn(follow_authors(config.clone(), changes, shutdown.clone()));
     let loaded = now.count("serve.loaded");
     let loaded = loaded.and_then(|loaded| usize::try_from(loaded).ok());
+    let (logs, log_bounds) = (config.logs(), log_bounds(&now));
+    let trace_target = TraceTarget::find(now.text("serve.otlp"))?;
+    let dashboard_at = now.text("serve.dashboard").map(LoopbackAddress::parse);
+    let dashboard_at = dashboard_at.transpose().map_err(CommandError::new)?;
+    let serving = config.serving.clone();
     let options = SupervisorOptions {
+        activity: activity.clone(),
         serve: serve_options(&now),
         open_files,
         most_loaded: loaded.unwrap_or(LOADED),
@@ -91,15 +107,34 @@ pub(super) async fn serve(
         settings,
     };
     options.serve.memory.tell();
-    let supervisor = Supervisor::new(config, options)?;
+    let supervisor = Supervisor::new(config.clone(), options)?;
+    // From here on nobody else serves what is installed.
+    activity.start(logs, log_bounds)?;
+    let _status = StatusSocket::open(&serving, activity)?;
+    let dashboard = match dashboard_at {
+        Some(at) => Some(Dashboard::open(at, &config, activity, shutdown.clone()).await?),
+        None => None,
+    };
+    if let Some(dashboard) = &dashboard {
+        reporter.tell_of(dashboard);
+    }
     let mut waiting = Some(ui.wait("loading the installed apps; what is new is compiled once"));
     let report = |event: &SupervisorEvent| {
         if matches!(event, SupervisorEvent::Ready { .. }) {
             drop(waiting.take());
         }
+        if let Some(dashboard) = &dashboard {
+            dashboard.note(event);
+        }
         reporter.report(event);
     };
-    supervisor.run(shutdown, report).await?;
+    let traces = trace_target.map(|target| Traces::start(&target, activity));
+    let traces = traces.transpose()?;
+    let served = supervisor.run(shutdown, report).await;
+    if let Some(traces) = traces {
+        traces.stop().await;
+    }
+    served?;
     Ok(Exit::Success)
 }
 
@@ -114,6 +149,8 @@ impl ServeArgs {
             settings.say("serve.heed-every", time(self.heed_every));
             settings.say("serve.loaded", self.loaded.map(SettingValue::Count));
             settings.say("serve.stop-within", time(self.stop_within));
+            let dashboard = self.dashboard.map(|at| SettingValue::Text(at.to_string()));
+            settings.say("serve.dashboard", dashboard);
             self.shared.over(&mut settings);
             Ok(settings)
         })
@@ -149,10 +186,27 @@ struct Reporter {
 }
 
 impl Reporter {
-    /// Serving goes on even if nobody reads this any more.
+    /// Tells where the dashboard is. Whoever has the link is let in.
+    fn tell_of(&self, dashboard: &Dashboard) {
+        let json = json!({
+            "event": "dashboard",
+            "link": dashboard.link(),
+            "token-file": dashboard.token_file(),
+        });
+        let lines = [
+            "Dashboard, for you alone: open this link in a browser of this machine.".to_owned(),
+            format!("  {}", dashboard.link()),
+        ];
+        self.print(&json, &lines);
+    }
+
     fn report(&self, event: &SupervisorEvent) {
-        let json = self.ui.json(&self.to_json(event));
-        let lines = self.to_lines(event);
+        self.print(&self.to_json(event), &self.to_lines(event));
+    }
+
+    /// Serving goes on even if nobody reads this any more.
+    fn print(&self, json: &Value, lines: &[String]) {
+        let json = self.ui.json(json);
         let written = json.and_then(|()| lines.iter().try_for_each(|line| self.ui.line(line)));
         if let Err(error) = written {
             tracing::debug!("cannot print an event: {error}");

@@ -6,12 +6,16 @@ use clap::{Args, ValueEnum};
 use syft_manifest::units::{parse_long_time, parse_size, parse_time};
 use syft_protocol::file_events::RetryPolicy;
 
+use crate::activity::LogBounds;
 use crate::settings::{HostSettings, SettingValue};
 use syft_runtime::durability::Durability;
 use syft_runtime::machine::usual_memory;
 use syft_runtime::memory::{LEAST_TOTAL, Memory};
 use syft_runtime::state::StoreOptions;
 use syft_server::server::ServeOptions;
+
+/// Less than this would hold hardly more than a few long lines.
+const LEAST_LOGS: usize = 64 << 10;
 
 #[derive(Debug, Args)]
 pub(super) struct SharedServeArgs {
@@ -40,6 +44,19 @@ pub(super) struct SharedServeArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
     sweep_every: Option<Duration>,
 
+    /// Log that is kept of each app at most, such as `50MiB` [default: 50MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_logs, help_heading = "Logs")]
+    logs_per_app: Option<u64>,
+
+    /// Logs that are kept of all apps at most [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_logs, help_heading = "Logs")]
+    logs_total: Option<u64>,
+
+    /// Send traces of requests to this collector, by OTLP over HTTP, such as
+    /// `http://127.0.0.1:4318` [default: $OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere]
+    #[arg(long, value_name = "URL", help_heading = "Logs")]
+    otlp: Option<String>,
+
     /// Delay before an event is delivered again; it doubles with each failed attempt [default: 1s]
     #[arg(long, value_name = "DURATION", value_parser = parse_retry, help_heading = "Watching")]
     retry_first: Option<Duration>,
@@ -47,6 +64,14 @@ pub(super) struct SharedServeArgs {
     /// Delivery attempts before an event is parked [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Watching")]
     retry_attempts: Option<u32>,
+}
+
+/// Returns how much is kept of what apps do, by what was said.
+pub(super) fn log_bounds(settings: &HostSettings) -> LogBounds {
+    LogBounds {
+        of_one: settings.size("serve.logs-per-app").unwrap_or(50 << 20),
+        of_all: settings.size("serve.logs-total").unwrap_or(1 << 30),
+    }
 }
 
 /// If only the host is killed, none of these loses anything.
@@ -104,6 +129,10 @@ impl SharedServeArgs {
         );
         settings.say("serve.durability", self.durability.map(word));
         settings.say("serve.memory-total", self.memory_total.map(size));
+        let size = |bytes: u64| SettingValue::Size(bytes);
+        settings.say("serve.logs-per-app", self.logs_per_app.map(size));
+        settings.say("serve.logs-total", self.logs_total.map(size));
+        settings.say("serve.otlp", self.otlp.clone().map(SettingValue::Text));
         settings.say("serve.keep", time(self.keep));
         settings.say("serve.sweep-every", time(self.sweep_every));
         settings.say("serve.retry-first", time(self.retry_first));
@@ -146,6 +175,13 @@ fn parse_total(text: &str) -> Result<usize, String> {
     parse_size(text)
         .filter(|bytes| *bytes >= LEAST_TOTAL)
         .ok_or_else(|| "expected a size of `256MiB` or more".to_owned())
+}
+
+fn parse_logs(text: &str) -> Result<u64, String> {
+    parse_size(text)
+        .filter(|bytes| *bytes >= LEAST_LOGS)
+        .map(|bytes| bytes as u64)
+        .ok_or_else(|| "expected a size of `64KiB` or more".to_owned())
 }
 
 fn parse_retry(text: &str) -> Result<Duration, String> {

@@ -138,6 +138,12 @@ fn file_words(error: &io::Error) -> String {
 }
 
 impl InstallError {
+    /// Returns why it could not be done, with what to do about it.
+    pub fn explained(self) -> CommandError {
+        let hints = self.hints();
+        CommandError::from(self).with_hints(hints)
+    }
+
     /// Returns what to do about it.
     pub fn hints(&self) -> Vec<String> {
         match self {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use syft_manifest::Limits;
@@ -27,6 +27,8 @@ pub struct Leftovers {
     pub private_bytes: u64,
     /// The names of its secrets.
     pub secrets: Vec<String>,
+    /// Where its logs are, if there are any, and their bytes.
+    pub logs: Option<(PathBuf, u64)>,
     /// The folder in the datasite, with what lies in it but for the folders of other apps.
     pub shared: Option<(SharedFolder, FolderContents)>,
     /// The folders of other apps in it.
@@ -36,7 +38,7 @@ pub struct Leftovers {
 impl Leftovers {
     /// Returns whether there is nothing.
     pub fn is_empty(&self) -> bool {
-        self.private.is_none() && self.shared.is_none()
+        self.private.is_none() && self.shared.is_none() && self.logs.is_none()
     }
 
     /// Deletes what tells callers which endpoints the app has: nobody answers there any more.
@@ -67,6 +69,9 @@ impl Leftovers {
         if let Some(folder) = &self.private {
             fs::remove_dir_all(&**folder)?;
         }
+        if let Some((folder, _)) = &self.logs {
+            fs::remove_dir_all(folder)?;
+        }
         drop(held);
         Ok(())
     }
@@ -91,7 +96,11 @@ impl Installer<'_> {
         let shared = shared
             .transpose()?
             .map(|(contents, folder)| (folder, contents));
+        let logs = self.config.logs().of(Some(name));
+        let logs = logs.is_dir().then(|| Ok::<_, io::Error>((bytes_in(&logs)?, logs)));
+        let logs = logs.transpose()?.map(|(bytes, folder)| (folder, bytes));
         Ok(Leftovers {
+            logs,
             private_bytes: private.as_ref().map_or(Ok(0), |folder| bytes_in(folder))?,
             private,
             secrets: secrets.iter().map(ToString::to_string).collect(),

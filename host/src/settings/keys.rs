@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use syft_manifest::sanitize::is_plain;
 use syft_manifest::units::{parse_long_time, parse_size, parse_time};
 use syft_manifest::{HttpHost, Problem, memory_limit, quota_limit, time_limit};
 use syft_protocol::grant::PathPattern;
@@ -35,6 +36,9 @@ pub(crate) enum SettingKind {
     Files,
     Hosts,
 }
+
+/// The least that logs have room for: of some calls.
+const LEAST_LOGS: usize = 64 << 10;
 
 /// What is said of the host, and of all apps.
 pub(crate) const KEYS: &[SettingKey] = &[
@@ -146,6 +150,38 @@ pub(crate) const KEYS: &[SettingKey] = &[
         example: "false",
         default: "false",
         about: "Whether callers are shown what went wrong inside a handler",
+        is_live: false,
+    },
+    SettingKey {
+        name: "serve.logs-per-app",
+        kind: SettingKind::Text(logs),
+        example: "\"50MiB\"",
+        default: "\"50MiB\"",
+        about: "Log that is kept of each app at most",
+        is_live: false,
+    },
+    SettingKey {
+        name: "serve.logs-total",
+        kind: SettingKind::Text(logs),
+        example: "\"1GiB\"",
+        default: "\"1GiB\"",
+        about: "Logs that are kept of all apps at most",
+        is_live: false,
+    },
+    SettingKey {
+        name: "serve.dashboard",
+        kind: SettingKind::Text(any_text),
+        example: "\"127.0.0.1:7980\"",
+        default: "none",
+        about: "Address of this machine at which a page for your browser shows what the apps do",
+        is_live: false,
+    },
+    SettingKey {
+        name: "serve.otlp",
+        kind: SettingKind::Text(any_text),
+        example: "\"http://127.0.0.1:4318\"",
+        default: "$OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere",
+        about: "Collector that gets traces of requests, by OTLP over HTTP",
         is_live: false,
     },
     SettingKey {
@@ -262,6 +298,19 @@ fn total(text: &str) -> Result<SettingValue, Problem> {
     let bytes = parse_size(text).filter(|bytes| *bytes >= LEAST_TOTAL);
     let bytes = bytes.ok_or_else(|| problem("it is no such size", "write `256MiB` or more"))?;
     Ok(SettingValue::Size(bytes as u64))
+}
+
+fn logs(text: &str) -> Result<SettingValue, Problem> {
+    let bytes = parse_size(text).filter(|bytes| *bytes >= LEAST_LOGS);
+    let bytes = bytes.ok_or_else(|| problem("it is no such size", "write `64KiB` or more"))?;
+    Ok(SettingValue::Size(bytes as u64))
+}
+
+fn any_text(text: &str) -> Result<SettingValue, Problem> {
+    if text.is_empty() || !text.chars().all(is_plain) {
+        return Err(problem("it is empty or has control characters", "write an address"));
+    }
+    Ok(SettingValue::Text(text.to_owned()))
 }
 
 fn call_time(text: &str) -> Result<SettingValue, Problem> {

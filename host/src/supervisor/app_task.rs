@@ -399,6 +399,9 @@ impl AppTask {
             interface,
             path: server.tree().path().to_owned(),
         };
+        let version = Some(release.version.to_string());
+        let activity = &self.context.options.activity;
+        activity.serving(&self.name, version, server.load_view());
         let (stop, shutdown) = Shutdown::new();
         let server = tokio::spawn(server.run(shutdown).in_current_span());
         self.running = Some(RunningServer {

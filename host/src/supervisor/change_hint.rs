@@ -9,13 +9,23 @@ use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
 /// Watches the files of a folder until it is dropped.
-pub(super) struct ChangeHint {
+pub(crate) struct ChangeHint {
     _watcher: RecommendedWatcher,
     changed: Arc<Notify>,
 }
 
 impl ChangeHint {
-    pub(super) fn new(folder: &Path) -> anyhow::Result<Self> {
+    /// Watches what lies in a folder.
+    pub(crate) fn new(folder: &Path) -> anyhow::Result<Self> {
+        Self::watch(folder, RecursiveMode::NonRecursive)
+    }
+
+    /// Watches all that lies below a folder.
+    pub(crate) fn below(folder: &Path) -> anyhow::Result<Self> {
+        Self::watch(folder, RecursiveMode::Recursive)
+    }
+
+    fn watch(folder: &Path, mode: RecursiveMode) -> anyhow::Result<Self> {
         let changed = Arc::new(Notify::new());
         let hint = Arc::clone(&changed);
         let note = move |event: notify::Result<notify::Event>| {
@@ -28,7 +38,7 @@ impl ChangeHint {
         let mut watcher = RecommendedWatcher::new(note, config)
             .context("start to watch (see fs.inotify.max_user_instances)")?;
         watcher
-            .watch(folder, RecursiveMode::NonRecursive)
+            .watch(folder, mode)
             .with_context(|| format!("watch {}", folder.display()))?;
         Ok(Self {
             _watcher: watcher,
@@ -37,7 +47,7 @@ impl ChangeHint {
     }
 
     /// Waits until something may have changed since the last time.
-    pub(super) async fn changed(&self) {
+    pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
 }

@@ -259,9 +259,9 @@ impl EventQueue {
         self.delivering.len()
     }
 
-    /// Tells whether any event is parked.
-    pub fn has_parked(&self) -> bool {
-        !self.parked.is_empty()
+    /// Returns the number of events that are parked.
+    pub fn n_parked(&self) -> usize {
+        self.parked.len()
     }
 
     /// Tells whether this event is parked.

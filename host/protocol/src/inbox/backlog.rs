@@ -49,6 +49,11 @@ struct Pile {
 }
 
 impl Backlog {
+    /// Returns how many there are.
+    pub(super) fn len(&self) -> usize {
+        self.senders.values().map(|own| own.length).sum()
+    }
+
     /// Takes what a scan has found in a folder.
     pub(super) fn add(&mut self, found: Found) {
         let sender = found.folder.sender_name().cloned();

@@ -113,7 +113,10 @@ impl EnvironmentAccess {
         for (name, why) in missing {
             let app = &*secrets.app;
             let hint = format!("set it with: syft-host secret set {app} {name}");
-            tracing::warn!(app, hint, "the app does not get its secret {name}: {why}");
+            tracing::warn!(
+                name: "denied_secret", app, secret = %name, hint,
+                "the app does not get its secret {name}: {why}"
+            );
         }
         let environment = Arc::new(environment);
         *last = stamp.ok().map(|stamp| (stamp, Arc::clone(&environment)));

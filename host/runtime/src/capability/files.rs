@@ -5,10 +5,12 @@
 
 mod access;
 mod bindings;
+mod bindings_0_3;
 mod datasites_dir;
 mod guard;
 mod guest_path;
 mod interface;
+mod interface_0_3;
 mod listing;
 mod moves;
 mod open;
@@ -20,6 +22,7 @@ mod rules;
 mod sender;
 mod stamp;
 mod streams;
+mod streams_0_3;
 mod temporary;
 mod tick;
 mod times;
@@ -73,6 +76,15 @@ pub(crate) fn add_to_linker<T: Send>(
 ) -> wasmtime::Result<()> {
     types::add_to_linker::<T, Files>(linker, view)?;
     preopens::add_to_linker::<T, Files>(linker, view)
+}
+
+/// Links those of WASI 0.3.
+pub(crate) fn add_0_3_to_linker<T: Send>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> FilesView<'_>,
+) -> wasmtime::Result<()> {
+    bindings_0_3::types::add_to_linker::<T, Files>(linker, view)?;
+    bindings_0_3::preopens::add_to_linker::<T, Files>(linker, view)
 }
 
 /// What an app may do with files: nothing, as long as nothing was granted.

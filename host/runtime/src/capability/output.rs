@@ -117,15 +117,19 @@ impl Shared {
         let text = plain(&self.environment.mask(&text));
         match level {
             tracing::Level::ERROR => {
-                tracing::error!(target: "guest", app, request, stream, "{text}")
+                tracing::error!(name: "output", target: "guest", app, request, stream, "{text}")
             }
-            tracing::Level::WARN => tracing::warn!(target: "guest", app, request, stream, "{text}"),
-            tracing::Level::INFO => tracing::info!(target: "guest", app, request, stream, "{text}"),
+            tracing::Level::WARN => {
+                tracing::warn!(name: "output", target: "guest", app, request, stream, "{text}")
+            }
+            tracing::Level::INFO => {
+                tracing::info!(name: "output", target: "guest", app, request, stream, "{text}")
+            }
             tracing::Level::DEBUG => {
-                tracing::debug!(target: "guest", app, request, stream, "{text}")
+                tracing::debug!(name: "output", target: "guest", app, request, stream, "{text}")
             }
             tracing::Level::TRACE => {
-                tracing::trace!(target: "guest", app, request, stream, "{text}")
+                tracing::trace!(name: "output", target: "guest", app, request, stream, "{text}")
             }
         }
     }
@@ -173,7 +177,11 @@ impl Drop for Lines {
 }
 
 impl Stream {
-    fn take(&self, bytes: &[u8]) -> wasmtime::Result<()> {
+    /// Takes what a guest writes.
+    ///
+    /// # Errors
+    /// The guest has written more than it may.
+    pub(super) fn take(&self, bytes: &[u8]) -> wasmtime::Result<()> {
         self.0
             .lock()
             .expect("no holder of this lock panics")

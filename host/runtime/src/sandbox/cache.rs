@@ -15,6 +15,7 @@ use wasmtime::component::Component;
 use wasmtime::{Engine, Precompiled};
 
 use super::compiler::{self, CompileFailure, CompileLimits};
+use super::wasi::Wasi;
 use super::{Compiling, LoadError, engine};
 use crate::cache_bounds::{CacheBounds, keep_within, touch};
 
@@ -32,8 +33,9 @@ const FAILED: &str = "failed";
 #[derive(Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
-    /// Of the engines for which it compiles: for others the code is of no use.
-    settings: u64,
+    /// Of the engines for which it compiles, one for each WASI: for others the code is of
+    /// no use.
+    settings: [u64; 2],
 }
 
 impl Cache {
@@ -56,7 +58,7 @@ impl Cache {
         );
         let cache = Self {
             folder: folder.to_owned(),
-            settings: engine::settings()?,
+            settings: [engine::settings(Wasi::V0_2)?, engine::settings(Wasi::V0_3)?],
         };
         cache.keep_within_bounds();
         Ok(cache)
@@ -76,30 +78,32 @@ impl Cache {
     pub(super) fn load(
         &self,
         engine: &Engine,
+        wasi: Wasi,
         bytes: &[u8],
         compiling: Compiling,
         limits: &CompileLimits,
     ) -> Result<Component, LoadError> {
         let digest = Digest::of(bytes);
-        if let Some(component) = self.read(engine, &digest)? {
+        if let Some(component) = self.read(engine, wasi, &digest)? {
             return Ok(component);
         }
-        let failed = self.path(&digest, FAILED);
+        let failed = self.path(&digest, wasi, FAILED);
         if let Some(failure) = CompileFailure::kept(&failed, bytes.len() as u64, limits) {
             return Err(failure.into());
         }
         let code = compiler::compile(bytes, limits, compiling, &self.folder);
         let code = code.inspect_err(|failure| failure.keep(&failed))?;
-        let kept = code.keep(&self.path(&digest, CODE));
+        let kept = code.keep(&self.path(&digest, wasi, CODE));
         kept.map_err(|error| LoadError::Compiler(format!("keep its code: {error}")))?;
         self.keep_within_bounds();
-        let component = self.read(engine, &digest)?;
+        let component = self.read(engine, wasi, &digest)?;
         component.ok_or_else(|| LoadError::Compiler("its code is not usable".to_owned()))
     }
 
-    /// Tells whether a component was compiled before.
-    pub(super) fn has(&self, digest: &Digest) -> bool {
-        self.path(digest, CODE).exists()
+    /// Returns for which WASI a component was compiled before, if it was.
+    pub(super) fn has(&self, digest: &Digest) -> Option<Wasi> {
+        let is_there = |wasi: &Wasi| self.path(digest, *wasi, CODE).exists();
+        Wasi::ALL.into_iter().find(is_there)
     }
 
     /// Returns a component that was compiled before, if its code can be used.
@@ -109,9 +113,10 @@ impl Cache {
     pub(super) fn read(
         &self,
         engine: &Engine,
+        wasi: Wasi,
         digest: &Digest,
     ) -> Result<Option<Component>, LoadError> {
-        let path = self.path(digest, CODE);
+        let path = self.path(digest, wasi, CODE);
         let Ok(metadata) = fs::symlink_metadata(&path) else {
             return Ok(None);
         };
@@ -129,7 +134,7 @@ impl Cache {
             Err(error) => error,
         };
         // Another engine tells apart what does not fit from what is damaged.
-        let other = engine::without_pool().and_then(|engine| deserialize(&engine, &path));
+        let other = engine::without_pool(wasi).and_then(|engine| deserialize(&engine, &path));
         if other.is_ok() {
             return Err(LoadError::Unfit(format!("{error:#}")));
         }
@@ -137,8 +142,9 @@ impl Cache {
         Ok(None)
     }
 
-    fn path(&self, digest: &Digest, extension: &str) -> PathBuf {
-        let file = format!("{digest}-{:016x}.{extension}", self.settings);
+    fn path(&self, digest: &Digest, wasi: Wasi, extension: &str) -> PathBuf {
+        let settings = self.settings[wasi as usize];
+        let file = format!("{digest}-{settings:016x}.{extension}");
         self.folder.join(file)
     }
 }

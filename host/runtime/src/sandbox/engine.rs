@@ -2,7 +2,8 @@
 //!
 //! Why: docs/decisions/17-memory-is-reset-by-written-pages.md,
 //! docs/decisions/18-when-wasmtime-is-upgraded.md,
-//! docs/decisions/67-shipped-programs-have-a-patched-wasmtime.md
+//! docs/decisions/67-shipped-programs-have-a-patched-wasmtime.md,
+//! docs/decisions/69-apps-for-wasi-0-3-run-beside-others.md
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, OnceLock};
@@ -10,11 +11,12 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use syft_manifest::Limits;
+use syft_manifest::{Limits, TASK_STACKS};
 use wasmtime::{
     Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig,
 };
 
+use super::wasi::Wasi;
 use crate::machine;
 
 /// How often a running guest gives way to others, and how exact its deadline is
@@ -70,14 +72,21 @@ impl Clearing {
 
 /// Returns an engine whose instances come from a pool made ready in advance.
 /// Where the address space for that is not to be had, as in a tight container,
-/// it makes each instance on demand, which costs time and nothing else.
+/// it makes each instance on demand, which costs time and nothing else. Only tasks of
+/// WASI 0.3 cannot do without, since nothing else bounds their stacks.
 ///
 /// It has no compiler: what it runs was compiled by another process.
-pub(super) fn new(limits: &Limits, clearing: Clearing) -> anyhow::Result<Engine> {
-    let mut config = config();
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, clearing)));
+pub(super) fn new(limits: &Limits, clearing: Clearing, wasi: Wasi) -> anyhow::Result<Engine> {
+    let mut config = config(wasi);
+    let pool = pool(limits, clearing, wasi);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     let engine = match Engine::new(&config) {
         Ok(engine) => engine,
+        Err(error) if wasi == Wasi::V0_3 => {
+            return Err(anyhow::Error::from(error).context(
+                "an app for WASI 0.3 needs a pool of instances, and there is no address space for one",
+            ));
+        }
         Err(error) => {
             tracing::warn!("no instance pool, calls will be slower: {error:#}");
             config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
@@ -89,13 +98,13 @@ pub(super) fn new(limits: &Limits, clearing: Clearing) -> anyhow::Result<Engine>
 }
 
 /// Returns an engine without a pool, which takes whatever code is whole.
-pub(super) fn without_pool() -> wasmtime::Result<Engine> {
-    Engine::new(&config())
+pub(super) fn without_pool(wasi: Wasi) -> wasmtime::Result<Engine> {
+    Engine::new(&config(wasi))
 }
 
 /// Returns an engine that compiles, and nothing else: for the process that is there for it.
-pub(super) fn compiling(is_parallel: bool) -> wasmtime::Result<Engine> {
-    let mut config = config();
+pub(super) fn compiling(is_parallel: bool, wasi: Wasi) -> wasmtime::Result<Engine> {
+    let mut config = config(wasi);
     config
         .enable_compiler(true)
         .cranelift_nan_canonicalization(true)
@@ -105,18 +114,19 @@ pub(super) fn compiling(is_parallel: bool) -> wasmtime::Result<Engine> {
 
 /// Returns what tells engines apart that can use each other's compiled code. Where their
 /// instances come from is no part of it.
-pub(super) fn settings() -> anyhow::Result<u64> {
-    static SETTINGS: OnceLock<u64> = OnceLock::new();
-    if let Some(settings) = SETTINGS.get() {
+pub(super) fn settings(wasi: Wasi) -> anyhow::Result<u64> {
+    static SETTINGS: [OnceLock<u64>; 2] = [OnceLock::new(), OnceLock::new()];
+    let known = &SETTINGS[wasi as usize];
+    if let Some(settings) = known.get() {
         return Ok(*settings);
     }
-    let engine = compiling(false)?;
+    let engine = compiling(false, wasi)?;
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
-    Ok(*SETTINGS.get_or_init(|| settings.finish()))
+    Ok(*known.get_or_init(|| settings.finish()))
 }
 
-fn config() -> Config {
+fn config(wasi: Wasi) -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -125,6 +135,11 @@ fn config() -> Config {
         .max_wasm_stack(512 << 10)
         .async_stack_size(2 << 20)
         .enable_compiler(false);
+    match wasi {
+        // What tasks need costs each call, so only those have it that can have tasks.
+        Wasi::V0_2 => config.concurrency_support(false),
+        Wasi::V0_3 => config.wasm_component_model_async(true),
+    };
     config
 }
 
@@ -133,7 +148,7 @@ pub fn can_find_written_pages() -> bool {
     PoolingAllocationConfig::is_pagemap_scan_available()
 }
 
-fn pool(limits: &Limits, clearing: Clearing) -> PoolingAllocationConfig {
+fn pool(limits: &Limits, clearing: Clearing, wasi: Wasi) -> PoolingAllocationConfig {
     let (keep, scan) = match clearing {
         Clearing::WhatIsWritten | Clearing::WhatIsPresent => (KEEP_RESIDENT_BYTES, Enabled::Auto),
         Clearing::All => (KEEP_ALL_BYTES, Enabled::No),
@@ -144,12 +159,16 @@ fn pool(limits: &Limits, clearing: Clearing) -> PoolingAllocationConfig {
     // instance of its own, and one waits for the next call.
     let calls = u32::try_from(limits.concurrency + 2).unwrap_or(u32::MAX);
     let per_call = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let stacks = match wasi {
+        Wasi::V0_2 => 1,
+        Wasi::V0_3 => per_call(TASK_STACKS),
+    };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls)
         .total_core_instances(calls.saturating_mul(per_call(limits.instances)))
         .total_memories(calls.saturating_mul(per_call(limits.memories)))
         .total_tables(calls.saturating_mul(per_call(limits.tables)))
-        .total_stacks(calls)
+        .total_stacks(calls.saturating_mul(stacks))
         .max_core_instances_per_component(per_call(limits.instances))
         .max_memories_per_component(per_call(limits.memories))
         .max_tables_per_component(per_call(limits.tables))

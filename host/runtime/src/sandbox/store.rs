@@ -11,6 +11,7 @@ use super::limiter::Limiter;
 use crate::capability::files::{FilesView, Guard};
 use crate::capability::http::{HttpCtx, HttpView};
 use crate::capability::keyvalue::{KeyValueCtx, KeyValueView};
+use crate::capability::standard_output::StandardOutput;
 use crate::capability::{CallAccess, CallContext, Output};
 use crate::meter::{MemoryRefused, Meter};
 use crate::state::Session;
@@ -26,6 +27,7 @@ pub(super) struct CallState {
     keyvalue: KeyValueCtx,
     context: CallContext,
     output: Output,
+    standard_output: StandardOutput,
     limiter: Limiter,
     was_asked: bool,
 }
@@ -45,9 +47,10 @@ impl CallState {
         table.set_max_capacity(limits.handles);
         let mut wasi = WasiCtx::builder();
         access.environment.give(&mut wasi);
+        let standard_output = StandardOutput::new(&output);
         let wasi = wasi
-            .stdout(output.stream("stdout"))
-            .stderr(output.stream("stderr"))
+            .stdout(standard_output.stdout.clone())
+            .stderr(standard_output.stderr.clone())
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
@@ -61,14 +64,10 @@ impl CallState {
             keyvalue: KeyValueCtx::new(session, limits, meter),
             context,
             output,
+            standard_output,
             limiter: Limiter::new(limits.clone(), meter),
             was_asked: false,
         }
-    }
-
-    /// Tells whether the guest has asked the host for anything.
-    pub(super) fn was_asked(&self) -> bool {
-        self.was_asked
     }
 
     /// Returns a limiter that has counted what this one has, by the meter of another call.
@@ -110,6 +109,11 @@ impl CallState {
         &mut self.output
     }
 
+    pub(super) fn standard_output(&mut self) -> &mut StandardOutput {
+        self.was_asked = true;
+        &mut self.standard_output
+    }
+
     /// Returns the app's state as the call left it.
     pub(super) fn take_session(&mut self) -> Session {
         self.keyvalue.take_session()
@@ -145,9 +149,19 @@ pub(super) fn give(
     begin(store, limits);
 }
 
+/// Tells whether the guest has asked the host for anything, or waits for something.
+pub(super) fn was_asked(store: &mut Store<CallState>) -> bool {
+    let tasks = store.concurrent_resource_table();
+    let is_waiting = tasks.is_some_and(|tasks| !tasks.is_empty());
+    is_waiting || store.data().was_asked
+}
+
 fn begin(store: &mut Store<CallState>, limits: &Limits) {
     store.set_hostcall_fuel(limits.hostcall_bytes);
     store.set_max_component_handles(limits.handles);
+    if let Some(tasks) = store.concurrent_resource_table() {
+        tasks.set_max_capacity(limits.tasks);
+    }
     // Without a deadline a store with epochs traps at once.
     store.set_epoch_deadline(1);
     store.epoch_deadline_async_yield_and_update(1);

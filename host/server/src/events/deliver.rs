@@ -42,11 +42,11 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     let (kind, path, ms) = (
         event.kind.as_str(),
         &*event.path,
-        start.elapsed().as_secs_f64() * 1e3,
+        start.elapsed().as_micros() as f64 / 1e3,
     );
     match result {
         Ok(Ok(())) => {
-            tracing::info!(%id, event = kind, path, ms, "delivered");
+            tracing::info!(name: "delivered", %id, event = kind, path, ms, "delivered");
             DeliveryResult::Delivered
         }
         Ok(Err(outcome)) => failed(&outcome),

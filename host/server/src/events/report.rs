@@ -16,13 +16,22 @@ pub(super) fn log(report: Report) {
             let (name, detail) = (failure.name, failure.detail);
             match after {
                 AfterFailure::Later(delay) => {
-                    tracing::warn!(%id, event = kind, path, attempt, detail, ?delay, "{name}");
+                    tracing::warn!(
+                        name: "delivery_failed", %id, event = kind, path, attempt, detail, ?delay,
+                        "{name}"
+                    );
                 }
                 AfterFailure::Outdated => {
-                    tracing::warn!(%id, event = kind, path, attempt, detail, "{name}, and outdated");
+                    tracing::warn!(
+                        name: "delivery_failed", %id, event = kind, path, attempt, detail,
+                        "{name}, and outdated"
+                    );
                 }
                 AfterFailure::GivenUp => {
-                    tracing::error!(%id, event = kind, path, attempt, detail, "{name}, given up: parked");
+                    tracing::error!(
+                        name: "delivery_parked", %id, event = kind, path, attempt, detail,
+                        "{name}, given up: parked"
+                    );
                 }
             }
         }

@@ -120,9 +120,9 @@ impl CrashSuspects {
         self.write();
     }
 
-    /// Returns whether any request is parked.
-    pub(super) fn is_any_parked(&self) -> bool {
-        !self.parked.is_empty()
+    /// Returns how many requests are parked.
+    pub(super) fn n_parked(&self) -> usize {
+        self.parked.len()
     }
 
     /// Does with parked requests what the owner asked for, and returns those to retry.

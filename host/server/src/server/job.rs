@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use syft_protocol::address::{Address, Sender};
 use syft_protocol::inbox::{Closed, Refusal, Version};
@@ -13,6 +13,7 @@ use super::{ServerShared, now};
 use crate::app::{AnswerFile, AppAnswer, FinishedCall};
 use crate::tree::{OpenedRequest, Tree, WriteResult};
 use syft_runtime::durability::Durability;
+use syft_runtime::meter::Meter;
 
 /// A request at work.
 pub(super) struct RequestJob<'a> {
@@ -35,6 +36,7 @@ impl RequestJob<'_> {
         }
         let caller = Caller {
             start: Instant::now(),
+            waited: self.waited(),
             email: sender.email.clone(),
             proof: sender.proof.as_str(),
         };
@@ -119,16 +121,17 @@ impl RequestJob<'_> {
     }
 
     async fn publish_new(&self, call: FinishedCall, caller: &Caller) -> Closed {
+        let status = call.answer.status.code();
+        let closed = self.publish(Arc::new(call.answer.json)).await;
         // The memory of the call stays reserved until its answer is written.
-        let FinishedCall {
-            answer,
-            outcome,
-            detail,
-            ..
-        } = call;
-        let status = answer.status.code();
-        let closed = self.publish(Arc::new(answer.json)).await;
-        caller.log(&self.address, status, outcome, detail);
+        let memory_bytes = call.memory.as_ref().map_or(0, Meter::most_taken);
+        caller.log(
+            &self.address,
+            status,
+            memory_bytes,
+            call.outcome,
+            call.detail,
+        );
         closed
     }
 
@@ -142,7 +145,9 @@ impl RequestJob<'_> {
         let (endpoint, id) = (self.address.endpoint(), self.address.id());
         let status = answer.status.code();
         let closed = self.write(Arc::new(answer.json)).await;
-        tracing::warn!(%endpoint, %id, status, ?refusal, "refused");
+        let sender = self.address.folder().sender_name();
+        let sender = sender.map(|sender| &**sender).unwrap_or_default();
+        tracing::warn!(name: "refused", %endpoint, %id, sender, status, ?refusal, "refused");
         closed
     }
 
@@ -197,6 +202,13 @@ impl RequestJob<'_> {
         written.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
+    /// Returns how long the request has lain there since it was written.
+    fn waited(&self) -> Duration {
+        let now = i128::from(now().wall.micros()) * 1_000;
+        let nanos = now - self.version.stamp.changed;
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
+    }
+
     fn retry_later(&self, error: &impl Display) -> Closed {
         tracing::error!(address = %self.address, "trying again later: {error}");
         Closed::Failed
@@ -206,24 +218,41 @@ impl RequestJob<'_> {
 /// Who called, and when the work for them began: what the log says of a call beside its answer.
 struct Caller {
     start: Instant,
+    /// How long their request had lain there by then.
+    waited: Duration,
     email: String,
     proof: &'static str,
 }
 
 impl Caller {
-    fn log(&self, address: &Address, status: u16, outcome: &str, detail: Option<String>) {
+    fn log(
+        &self,
+        address: &Address,
+        status: u16,
+        memory_bytes: usize,
+        outcome: &str,
+        detail: Option<String>,
+    ) {
         let (endpoint, id) = (address.endpoint(), address.id());
         let (sender, proof) = (self.email.as_str(), self.proof);
-        let ms = self.start.elapsed().as_secs_f64() * 1e3;
+        let [ms, wait_ms] = [self.start.elapsed(), self.waited].map(|time| {
+            // No clock here is more exact than to the microsecond.
+            time.as_micros() as f64 / 1e3
+        });
         match detail {
-            None => tracing::info!(%endpoint, %id, sender, proof, status, ms, "{outcome}"),
+            None => tracing::info!(
+                name: "call", %endpoint, %id, sender, proof, status, ms, wait_ms, memory_bytes,
+                "{outcome}"
+            ),
             // The caller's mistake, and the caller was told.
-            Some(detail) if status < 500 => {
-                tracing::info!(%endpoint, %id, sender, proof, status, ms, detail, "{outcome}");
-            }
-            Some(detail) => {
-                tracing::warn!(%endpoint, %id, sender, proof, status, ms, detail, "{outcome}");
-            }
+            Some(detail) if status < 500 => tracing::info!(
+                name: "call", %endpoint, %id, sender, proof, status, ms, wait_ms, memory_bytes,
+                detail, "{outcome}"
+            ),
+            Some(detail) => tracing::warn!(
+                name: "call", %endpoint, %id, sender, proof, status, ms, wait_ms, memory_bytes,
+                detail, "{outcome}"
+            ),
         }
     }
 }

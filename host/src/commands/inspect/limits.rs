@@ -28,6 +28,7 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
         table_elements,
         instances,
         handles,
+        tasks,
         hostcall_bytes,
         random_bytes,
         logged_bytes,
@@ -140,6 +141,11 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
             "random numbers asked for at once",
         ),
         count("handles", *handles, "handles of a call"),
+        count(
+            "tasks",
+            *tasks,
+            "tasks of a call for WASI 0.3, streams included",
+        ),
         count("memories", *memories, "memories of a call"),
         count("tables", *tables, "tables of a call"),
         count(

@@ -63,6 +63,7 @@ pub(super) struct RefusalLog {
     app: Arc<str>,
     request: Arc<str>,
     logged: Mutex<HashSet<(GuestPath, Option<Want>)>>,
+    granted: Mutex<HashSet<(GuestPath, Want)>>,
 }
 
 impl Budget {
@@ -82,6 +83,7 @@ impl RefusalLog {
             app: Arc::clone(app),
             request: Arc::clone(request),
             logged: Mutex::default(),
+            granted: Mutex::default(),
         }
     }
 
@@ -92,6 +94,12 @@ impl RefusalLog {
         }
         drop(logged);
         write(&self.app, &self.request, &path.shown());
+    }
+
+    /// Tells whether it is to be logged that something was granted.
+    fn is_first_grant(&self, path: &GuestPath, want: Want) -> bool {
+        let mut granted = self.granted.lock().expect("no holder of this lock panics");
+        granted.len() < MAX_LOGGED && granted.insert((path.clone(), want))
     }
 }
 
@@ -197,6 +205,7 @@ impl Guard {
         granted: &Granted<'_, ToWrite>,
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
+        self.log_granted(granted.path(), Want::Write);
         let look = || self.0.root.as_ref()?.stamp(granted.path()).ok()?;
         self.changing(granted.path(), look, change)
     }
@@ -281,32 +290,41 @@ impl Guard {
 
     pub(super) fn log_unfit(&self, path: &GuestPath, what: &str) {
         self.0.log.write(path, None, |app, request, path| {
-            tracing::warn!(app, request, path, "not a file for apps: {what}");
+            tracing::warn!(name: "denied_file", app, request, path, "not a file for apps: {what}");
         });
     }
 
     pub(super) fn log_limit(&self, path: &GuestPath, limit: &str) {
         self.0.log.write(path, None, |app, request, path| {
-            tracing::warn!(app, request, path, "file refused: {limit}");
+            tracing::warn!(name: "denied_file", app, request, path, "file refused: {limit}");
         });
+    }
+
+    /// Says which file of a datasite was granted, for who looks at what apps do.
+    pub(super) fn log_granted(&self, path: &GuestPath, want: Want) {
+        let log = &self.0.log;
+        if path.mount() != Mount::Datasites || !log.is_first_grant(path, want) {
+            return;
+        }
+        let (app, request, access) = (&*log.app, &*log.request, want.as_str());
+        tracing::debug!(
+            name: "touched_file", target: "syft_runtime::touched", app, request, access,
+            path = path.shown(), "file opened"
+        );
     }
 
     fn log_refusal(&self, refusal: &Refusal<'_>) {
         let Refusal { path, want, denied } = refusal;
         let hint = hint(path, *want, denied);
-        let access = match want {
-            Want::See => "see",
-            Want::Read => "read",
-            Want::Write | Want::MakeFolder => "write",
-        };
+        let access = want.as_str();
         self.0
             .log
             .write(path, Some(*want), |app, request, path| match denied {
                 // Nothing is wrong with the app: its callers ask for what they may not.
                 Denied::SenderMayNot(_) => {
-                    tracing::info!(app, request, access, path, hint, "file access denied");
+                    tracing::info!(name: "denied_file", app, request, access, path, hint, "file access denied");
                 }
-                _ => tracing::warn!(app, request, access, path, hint, "file access denied"),
+                _ => tracing::warn!(name: "denied_file", app, request, access, path, hint, "file access denied"),
             });
     }
 }

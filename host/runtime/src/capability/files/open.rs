@@ -14,6 +14,7 @@ use super::bindings::{ErrorCode, FsResult};
 use super::datasites_dir::{Known, is_for_a_thing, known};
 use super::guard::Slot;
 use super::guest_path::{GuestPath, NamedPath};
+use super::policy::Want;
 use super::stamp::stamp_of;
 use super::{FileDescriptor, FilesView, OpenFile};
 
@@ -83,10 +84,14 @@ impl FilesView<'_> {
         }
         if writes {
             let granted = self.files.enforce(access.write())?;
+            self.files.log_granted(access.path(), Want::Write);
             return self.open_to_write(&granted, open, flags);
         }
         match access.read() {
-            Ok(granted) => self.open_to_read(&access, &granted, flags),
+            Ok(granted) => {
+                self.files.log_granted(access.path(), Want::Read);
+                self.open_to_read(&access, &granted, flags)
+            }
             // It may be a folder, which is known and not read.
             Err(_) => self.open_folder(&access, open, writes),
         }

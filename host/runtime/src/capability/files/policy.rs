@@ -23,6 +23,17 @@ pub(crate) enum Want {
     MakeFolder,
 }
 
+impl Want {
+    /// Returns it as the log has it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::See => "see",
+            Self::Read => "read",
+            Self::Write | Self::MakeFolder => "write",
+        }
+    }
+}
+
 /// Why a guest may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {

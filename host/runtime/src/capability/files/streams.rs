@@ -80,14 +80,18 @@ fn failed(code: ErrorCode) -> StreamError {
 impl OpenFile {
     pub(super) fn read(&self, size: usize, offset: u64) -> Result<Vec<u8>, ErrorCode> {
         let mut bytes = vec![0; size.min(CHUNK_BYTES)];
-        let n_read = loop {
-            match self.file.read_at(&mut bytes, offset) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                result => break result.map_err(code)?,
-            }
-        };
+        let n_read = self.read_into(&mut bytes, offset)?;
         bytes.truncate(n_read);
         Ok(bytes)
+    }
+
+    pub(super) fn read_into(&self, bytes: &mut [u8], offset: u64) -> Result<usize, ErrorCode> {
+        loop {
+            match self.file.read_at(bytes, offset) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                result => return result.map_err(code),
+            }
+        }
     }
 
     pub(super) fn write_all(&self, bytes: &[u8], offset: u64) -> Result<(), ErrorCode> {
@@ -107,7 +111,7 @@ impl OpenFile {
         Ok(hole.saturating_add(n_bytes))
     }
 
-    fn append(&self, bytes: &[u8]) -> Result<(), ErrorCode> {
+    pub(super) fn append(&self, bytes: &[u8]) -> Result<(), ErrorCode> {
         self.guard.spend(&self.path, bytes.len() as u64)?;
         self.changing(|file| {
             let mut left = bytes;

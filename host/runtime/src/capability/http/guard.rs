@@ -48,6 +48,8 @@ pub(super) struct RequestLog {
     app: Arc<str>,
     request: Arc<str>,
     logged: Mutex<HashSet<String>>,
+    /// Apart from these, so that what is allowed hides nothing that is not.
+    granted: Mutex<HashSet<String>>,
 }
 
 impl RequestLog {
@@ -56,13 +58,19 @@ impl RequestLog {
             app: Arc::clone(app),
             request: Arc::clone(request),
             logged: Mutex::default(),
+            granted: Mutex::default(),
         }
     }
 
     fn is_new(&self, what: String) -> bool {
-        let mut logged = self.logged.lock().expect("no holder of this lock panics");
-        logged.len() < MAX_LOGGED && logged.insert(what)
+        is_first(&self.logged, what)
     }
+}
+
+/// Adds to what was logged, and tells whether it is to be.
+fn is_first(logged: &Mutex<HashSet<String>>, what: String) -> bool {
+    let mut logged = logged.lock().expect("no holder of this lock panics");
+    logged.len() < MAX_LOGGED && logged.insert(what)
 }
 
 impl Budget {
@@ -117,8 +125,9 @@ impl HttpGuard {
         method: HttpMethod,
     ) -> Result<AllowedOrigin, HttpDenied> {
         let decided = self.0.policy.decide(origin.clone(), method);
-        if let Err(denied) = &decided {
-            self.log_refused(origin, method, &hint(origin, method, *denied));
+        match &decided {
+            Ok(_) => self.log_granted(origin, method),
+            Err(denied) => self.log_refused(origin, method, &hint(origin, method, *denied)),
         }
         decided
     }
@@ -157,12 +166,24 @@ impl HttpGuard {
         wanted.map_or(most, |wanted| wanted.min(most))
     }
 
+    /// Says to where a request was allowed, for who looks at what apps do.
+    fn log_granted(&self, origin: &HttpOrigin, method: HttpMethod) {
+        if is_first(&self.0.log.granted, format!("{method} {origin}")) {
+            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (origin, method) = (origin.to_string(), method.as_str());
+            tracing::debug!(
+                name: "touched_host", target: "syft_runtime::touched", app, request, method,
+                origin, "HTTP request allowed"
+            );
+        }
+    }
+
     /// Says in the log that a request is not sent, and what would allow it.
     pub(super) fn log_refused(&self, origin: &HttpOrigin, method: HttpMethod, hint: &str) {
         if self.0.log.is_new(format!("{method} {origin} {hint}")) {
             let (app, request) = (&*self.0.log.app, &*self.0.log.request);
             let (origin, method) = (origin.to_string(), method.as_str());
-            tracing::warn!(app, request, method, origin, hint, "HTTP request refused");
+            tracing::warn!(name: "denied_host", app, request, method, origin, hint, "HTTP request refused");
         }
     }
 
@@ -170,7 +191,7 @@ impl HttpGuard {
     pub(super) fn log_unfit(&self, why: &str) {
         if self.0.log.is_new(why.to_owned()) {
             let (app, request) = (&*self.0.log.app, &*self.0.log.request);
-            tracing::warn!(app, request, "HTTP request refused: {why}");
+            tracing::warn!(name: "denied_host", app, request, "HTTP request refused: {why}");
         }
     }
 

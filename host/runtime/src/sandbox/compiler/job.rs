@@ -10,6 +10,7 @@ use syft_manifest::Limits;
 
 use super::bounds;
 use crate::sandbox::engine;
+use crate::sandbox::wasi::Wasi;
 
 /// The name of the job.
 pub(super) const NAME: &str = "compile";
@@ -49,7 +50,7 @@ fn run(is_parallel: bool) -> Result<(), (u8, String)> {
         error @ bounds::OutOfBounds::TooMuch { .. } => (REFUSED, error.to_string()),
     })?;
     let invalid = |error: wasmtime::Error| (INVALID, format!("{error:#}"));
-    let engine = engine::compiling(is_parallel).map_err(invalid)?;
+    let engine = engine::compiling(is_parallel, Wasi::of(&component)).map_err(invalid)?;
     let code = engine.precompile_component(&component).map_err(invalid)?;
     let mut options = File::options();
     let file = options.write(true).create_new(true).mode(0o600).open(CODE);

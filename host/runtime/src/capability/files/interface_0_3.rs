@@ -1,0 +1,319 @@
+//! `wasi:filesystem` of WASI 0.3: each operation is the one of 0.2, which decides and acts.
+//!
+//! None of them waits, but for renaming a folder, so none has a guest's data held in a task.
+
+use wasmtime::component::{Access, Accessor, FutureReader, Resource, StreamReader};
+
+use super::bindings::{FsError, FsResult, preopens as older_preopens, types as older};
+use super::bindings_0_3::{
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, ErrorCode,
+    MetadataHashValue, NewTimestamp, OpenFlags, PathFlags, preopens, types,
+};
+use super::guest_path::MAX_PATH_BYTES;
+use super::moves::rename;
+use super::streams_0_3::{read_directory, read_file, write_file};
+use super::{FileDescriptor, Files, FilesView};
+
+type Descriptor = Resource<FileDescriptor>;
+
+impl preopens::Host for FilesView<'_> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Descriptor, String)>> {
+        older_preopens::Host::get_directories(self)
+    }
+}
+
+impl types::Host for FilesView<'_> {
+    fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
+        match error {
+            FsError::Code(code) => Ok(code.into()),
+            FsError::Trap(error) => Err(error),
+        }
+    }
+}
+
+impl types::HostDescriptor for FilesView<'_> {
+    fn drop(&mut self, descriptor: Descriptor) -> wasmtime::Result<()> {
+        older::HostDescriptor::drop(self, descriptor)
+    }
+}
+
+/// Does what 0.2 does.
+fn with<T: 'static, Value>(
+    store: &Accessor<T, Files>,
+    operate: impl FnOnce(&mut FilesView<'_>) -> Value,
+) -> Value {
+    store.with(|mut store| operate(&mut store.get()))
+}
+
+impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
+    fn read_via_stream(
+        store: Access<'_, T, Self>,
+        descriptor: Descriptor,
+        offset: u64,
+    ) -> wasmtime::Result<(StreamReader<u8>, FutureReader<Result<(), ErrorCode>>)> {
+        read_file(store, &descriptor, offset)
+    }
+
+    fn write_via_stream(
+        store: Access<'_, T, Self>,
+        descriptor: Descriptor,
+        written: StreamReader<u8>,
+        offset: u64,
+    ) -> wasmtime::Result<FutureReader<Result<(), ErrorCode>>> {
+        write_file(store, &descriptor, written, Some(offset))
+    }
+
+    fn append_via_stream(
+        store: Access<'_, T, Self>,
+        descriptor: Descriptor,
+        written: StreamReader<u8>,
+    ) -> wasmtime::Result<FutureReader<Result<(), ErrorCode>>> {
+        write_file(store, &descriptor, written, None)
+    }
+
+    fn read_directory(
+        store: Access<'_, T, Self>,
+        descriptor: Descriptor,
+    ) -> wasmtime::Result<(
+        StreamReader<DirectoryEntry>,
+        FutureReader<Result<(), ErrorCode>>,
+    )> {
+        read_directory(store, &descriptor)
+    }
+
+    async fn advise(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        _offset: u64,
+        _length: u64,
+        _advice: Advice,
+    ) -> FsResult<()> {
+        with(store, |files| files.descriptor(&descriptor).map(drop))
+    }
+
+    async fn sync_data(store: &Accessor<T, Self>, descriptor: Descriptor) -> FsResult<()> {
+        with(store, |files| {
+            older::HostDescriptor::sync_data(files, descriptor)
+        })
+    }
+
+    async fn get_flags(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+    ) -> FsResult<DescriptorFlags> {
+        let flags = with(store, |files| {
+            older::HostDescriptor::get_flags(files, descriptor)
+        });
+        Ok(flags?.into())
+    }
+
+    async fn get_type(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+    ) -> FsResult<DescriptorType> {
+        let kind = with(store, |files| {
+            older::HostDescriptor::get_type(files, descriptor)
+        });
+        Ok(kind?.into())
+    }
+
+    async fn set_size(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        size: u64,
+    ) -> FsResult<()> {
+        with(store, |files| {
+            older::HostDescriptor::set_size(files, descriptor, size)
+        })
+    }
+
+    async fn set_times(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        access: NewTimestamp,
+        modification: NewTimestamp,
+    ) -> FsResult<()> {
+        let (access, modification) = (access.try_into()?, modification.try_into()?);
+        with(store, |files| {
+            older::HostDescriptor::set_times(files, descriptor, access, modification)
+        })
+    }
+
+    async fn sync(store: &Accessor<T, Self>, descriptor: Descriptor) -> FsResult<()> {
+        with(store, |files| {
+            older::HostDescriptor::sync(files, descriptor)
+        })
+    }
+
+    async fn create_directory_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        path: String,
+    ) -> FsResult<()> {
+        with(store, |files| {
+            older::HostDescriptor::create_directory_at(files, descriptor, path)
+        })
+    }
+
+    async fn stat(store: &Accessor<T, Self>, descriptor: Descriptor) -> FsResult<DescriptorStat> {
+        let stat = with(store, |files| {
+            older::HostDescriptor::stat(files, descriptor)
+        });
+        Ok(stat?.into())
+    }
+
+    async fn stat_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        follow: PathFlags,
+        path: String,
+    ) -> FsResult<DescriptorStat> {
+        let stat = with(store, |files| {
+            older::HostDescriptor::stat_at(files, descriptor, follow.into(), path)
+        });
+        Ok(stat?.into())
+    }
+
+    async fn set_times_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        follow: PathFlags,
+        path: String,
+        access: NewTimestamp,
+        modification: NewTimestamp,
+    ) -> FsResult<()> {
+        let (access, modification) = (access.try_into()?, modification.try_into()?);
+        let follow = follow.into();
+        with(store, |files| {
+            older::HostDescriptor::set_times_at(
+                files,
+                descriptor,
+                follow,
+                path,
+                access,
+                modification,
+            )
+        })
+    }
+
+    async fn link_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        follow: PathFlags,
+        old_path: String,
+        new: Descriptor,
+        new_path: String,
+    ) -> FsResult<()> {
+        let follow = follow.into();
+        with(store, |files| {
+            older::HostDescriptor::link_at(files, descriptor, follow, old_path, new, new_path)
+        })
+    }
+
+    async fn open_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        follow: PathFlags,
+        path: String,
+        open: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Descriptor> {
+        let (follow, open, flags) = (follow.into(), open.into(), flags.into());
+        with(store, |files| {
+            older::HostDescriptor::open_at(files, descriptor, follow, path, open, flags)
+        })
+    }
+
+    async fn readlink_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        path: String,
+    ) -> FsResult<String> {
+        with(store, |files| {
+            older::HostDescriptor::readlink_at(files, descriptor, path)
+        })
+    }
+
+    async fn remove_directory_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        path: String,
+    ) -> FsResult<()> {
+        with(store, |files| {
+            older::HostDescriptor::remove_directory_at(files, descriptor, path)
+        })
+    }
+
+    async fn rename_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        old_path: String,
+        new: Descriptor,
+        new_path: String,
+    ) -> FsResult<()> {
+        let named = with(store, |files| {
+            let from = files.path(&descriptor, &old_path)?;
+            let to = files.path(&new, &new_path)?;
+            // Several may be under way, each with both of its paths.
+            let mut slot = files.files.open_slot(&from.path)?;
+            slot.hold(4 * MAX_PATH_BYTES)?;
+            Ok::<_, FsError>((files.files.clone(), from, to, slot))
+        });
+        let (files, from, to, _slot) = named?;
+        drop((old_path, new_path));
+        rename(&files, from, to).await
+    }
+
+    async fn symlink_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        old_path: String,
+        new_path: String,
+    ) -> FsResult<()> {
+        with(store, |files| {
+            older::HostDescriptor::symlink_at(files, descriptor, old_path, new_path)
+        })
+    }
+
+    async fn unlink_file_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        path: String,
+    ) -> FsResult<()> {
+        with(store, |files| {
+            older::HostDescriptor::unlink_file_at(files, descriptor, path)
+        })
+    }
+
+    async fn is_same_object(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        other: Descriptor,
+    ) -> wasmtime::Result<bool> {
+        with(store, |files| {
+            older::HostDescriptor::is_same_object(files, descriptor, other)
+        })
+    }
+
+    async fn metadata_hash(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+    ) -> FsResult<MetadataHashValue> {
+        let hash = with(store, |files| {
+            older::HostDescriptor::metadata_hash(files, descriptor)
+        });
+        Ok(hash?.into())
+    }
+
+    async fn metadata_hash_at(
+        store: &Accessor<T, Self>,
+        descriptor: Descriptor,
+        follow: PathFlags,
+        path: String,
+    ) -> FsResult<MetadataHashValue> {
+        let hash = with(store, |files| {
+            older::HostDescriptor::metadata_hash_at(files, descriptor, follow.into(), path)
+        });
+        Ok(hash?.into())
+    }
+}

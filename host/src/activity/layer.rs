@@ -1,0 +1,258 @@
+//! From an event of `tracing` to an entry.
+//!
+//! An event has a name where it is of a kind of its own (`name: "call"`), and says by a field or
+//! by the span around it whose it is.
+
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use syft_manifest::clock::now;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::subscriber::Interest;
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{Context, Filter};
+use tracing_subscriber::registry::LookupSpan;
+
+use super::Activity;
+use super::entry::{CallEntry, CutText, DeliveryEnd, EntryKind, LogEntry, ResourceKind, Severity};
+
+/// The target of events that say what a call was given.
+const TOUCHED: &str = "syft_runtime::touched";
+
+/// Takes the events that the owner of apps may want to see.
+pub struct ActivityLayer(pub(super) Activity);
+
+/// Says which events these are.
+pub struct ActivityFilter(pub(super) Activity);
+
+/// The app of a span.
+struct SpanApp(String);
+
+impl<S: Subscriber> Filter<S> for ActivityFilter {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        if metadata.target() == TOUCHED {
+            return self.0.is_watched();
+        }
+        metadata.is_span() || *metadata.level() <= Level::INFO
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if metadata.target() == TOUCHED {
+            return Interest::sometimes();
+        }
+        if metadata.is_span() || *metadata.level() <= Level::INFO {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
+    }
+}
+
+impl<S> Layer<S> for ActivityLayer
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        attributes.record(&mut fields);
+        if let (Some(app), Some(span)) = (fields.take_text("app"), context.span(id)) {
+            span.extensions_mut().insert(SpanApp(app));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let app = fields.take_text("app").or_else(|| {
+            let mut spans = context.event_scope(event)?;
+            spans.find_map(|span| Some(span.extensions().get::<SpanApp>()?.0.clone()))
+        });
+        self.0.take(entry(event.metadata(), app, fields));
+    }
+}
+
+fn entry(metadata: &Metadata<'_>, app: Option<String>, mut fields: Fields) -> LogEntry {
+    let message = fields.take_text("message").unwrap_or_default();
+    let kind = fields.kind(metadata);
+    LogEntry {
+        time: now(),
+        level: match *metadata.level() {
+            Level::ERROR => Severity::Error,
+            Level::WARN => Severity::Warn,
+            Level::INFO => Severity::Info,
+            Level::DEBUG => Severity::Debug,
+            Level::TRACE => Severity::Trace,
+        },
+        app,
+        kind,
+        message,
+        fields: fields.rest(),
+    }
+}
+
+/// The fields of an event.
+#[derive(Default)]
+struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    fn take(&mut self, name: &str) -> Option<Value> {
+        let at = self.0.iter().position(|(known, _)| *known == name)?;
+        Some(self.0.swap_remove(at).1)
+    }
+
+    fn take_text(&mut self, name: &str) -> Option<String> {
+        match self.take(name)? {
+            Value::String(text) => Some(text),
+            other => Some(other.to_string()),
+        }
+    }
+
+    fn text(&mut self, name: &str) -> String {
+        self.take_text(name).unwrap_or_default()
+    }
+
+    fn number(&mut self, name: &str) -> u64 {
+        let value = self.take(name);
+        value.and_then(|value| value.as_u64()).unwrap_or_default()
+    }
+
+    /// Returns a time in milliseconds, to the microsecond.
+    fn millis(&mut self, name: &str) -> f64 {
+        let value = self.take(name);
+        let millis = value.and_then(|value| value.as_f64()).unwrap_or_default();
+        (millis * 1e3).round() / 1e3
+    }
+
+    fn status(&mut self) -> u16 {
+        u16::try_from(self.number("status")).unwrap_or_default()
+    }
+
+    fn kind(&mut self, metadata: &Metadata<'_>) -> EntryKind {
+        match metadata.name() {
+            "call" => EntryKind::Call(CallEntry {
+                endpoint: self.text("endpoint"),
+                id: self.text("id"),
+                sender: self.text("sender"),
+                proof: self.text("proof"),
+                status: self.status(),
+                ms: self.millis("ms"),
+                wait_ms: self.millis("wait_ms"),
+                memory_bytes: self.number("memory_bytes"),
+                detail: self.take_text("detail"),
+            }),
+            "refused" => EntryKind::Refused {
+                endpoint: self.text("endpoint"),
+                id: self.text("id"),
+                sender: self.text("sender"),
+                status: self.status(),
+            },
+            "denied_file" => self.denied(ResourceKind::File),
+            "denied_host" => self.denied(ResourceKind::Host),
+            "denied_secret" => self.denied(ResourceKind::Secret),
+            "touched_file" => self.touched(ResourceKind::File),
+            "touched_host" => self.touched(ResourceKind::Host),
+            "output" => EntryKind::Output {
+                stream: self.text("stream"),
+                id: self.text("request"),
+            },
+            "delivered" => self.delivery(DeliveryEnd::Taken),
+            "delivery_failed" => self.delivery(DeliveryEnd::Failed),
+            "delivery_parked" => self.delivery(DeliveryEnd::Parked),
+            _ => EntryKind::Other,
+        }
+    }
+
+    fn denied(&mut self, what: ResourceKind) -> EntryKind {
+        let (access, name) = self.access(what);
+        EntryKind::Denied {
+            what,
+            access,
+            name,
+            id: self.text("request"),
+            hint: self.text("hint"),
+        }
+    }
+
+    fn touched(&mut self, what: ResourceKind) -> EntryKind {
+        let (access, name) = self.access(what);
+        EntryKind::Touched {
+            what,
+            access,
+            name,
+            id: self.text("request"),
+        }
+    }
+
+    /// Returns what was wanted, and of what.
+    fn access(&mut self, what: ResourceKind) -> (String, String) {
+        let (access, name) = match what {
+            ResourceKind::File => ("access", "path"),
+            ResourceKind::Host => ("method", "origin"),
+            ResourceKind::Secret => ("access", "secret"),
+        };
+        (self.text(access), self.text(name))
+    }
+
+    fn delivery(&mut self, result: DeliveryEnd) -> EntryKind {
+        let ms = self.0.iter().any(|(name, _)| *name == "ms");
+        EntryKind::Delivery {
+            event: self.text("event"),
+            path: self.text("path"),
+            id: self.text("id"),
+            result,
+            ms: ms.then(|| self.millis("ms")),
+        }
+    }
+
+    fn rest(self) -> Map<String, Value> {
+        let all = self.0.into_iter();
+        all.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn add(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.push((field.name(), value.into()));
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = CutText::default();
+        // It takes all that it is given; only the value itself can fail.
+        if write!(text, "{value:?}").is_ok() {
+            self.add(field, text.0);
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let mut text = CutText::default();
+        if text.write_str(value).is_ok() {
+            self.add(field, text.0);
+        }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, value);
+    }
+}
+
+impl CallEntry {
+    /// Returns how long the answer took.
+    pub(super) fn time(&self) -> Duration {
+        Duration::try_from_secs_f64(self.ms / 1e3).unwrap_or_default()
+    }
+}

@@ -1,0 +1,231 @@
+//! `syft-host status`
+
+mod lines;
+
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use syft_protocol::address::AppName;
+use tokio::time::sleep;
+
+use super::{Exit, consent};
+use crate::activity::{AppStatistics, HostActivity, metrics_text};
+use crate::config::{Config, Overrides};
+use crate::error::CommandError;
+use crate::install::Installer;
+use crate::installed::{Installed, added_permissions};
+use crate::supervisor::{AppStatus, HostStatus};
+use crate::ui::Ui;
+use syft_manifest::Manifest;
+use syft_server::suspension::{self, Suspended};
+
+/// How often `--watch` looks.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// Show how apps are: served or not, their calls, errors, times, memory, and what waits
+///
+/// It asks the hosts that run now, `serve` and each `run`, which count since they were started.
+/// With the name of an app it also shows each endpoint, what the app may, and its releases.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// Name of the app [default: all of them]
+    app: Option<String>,
+
+    /// Show it again every second, until Ctrl-C
+    #[arg(long, short)]
+    watch: bool,
+
+    /// Print what was counted in the text format of Prometheus
+    #[arg(long, conflicts_with = "watch")]
+    metrics: bool,
+}
+
+/// How an app is.
+struct AppState {
+    name: AppName,
+    installed: Option<Installed>,
+    status: Option<AppStatus>,
+    suspended: Option<Suspended>,
+    /// The host that serves it and what that counted.
+    counted: Option<Counted>,
+}
+
+/// What a host has counted of an app.
+struct Counted {
+    pid: u32,
+    since: i64,
+    statistics: AppStatistics,
+}
+
+pub(super) async fn status(
+    ui: Ui,
+    overrides: &Overrides,
+    args: &StatusArgs,
+) -> Result<Exit, CommandError> {
+    let config = Config::load(overrides)?;
+    let app = args.app.as_deref().map(AppName::parse).transpose()?;
+    loop {
+        let (is_hosted, states) = find(ui, &config, app.as_ref())?;
+        let shown = if args.metrics {
+            ui.bytes(metrics(&states).as_bytes())
+        } else {
+            show(ui, &config, args, is_hosted, &states)
+        };
+        match shown {
+            // Such as `head`, which has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(Exit::Success),
+            shown => shown?,
+        }
+        if !args.watch {
+            return Ok(Exit::Success);
+        }
+        sleep(WATCH_EVERY).await;
+    }
+}
+
+/// Returns whether a host serves what is installed, and how the apps are.
+fn find(
+    ui: Ui,
+    config: &Config,
+    wanted: Option<&AppName>,
+) -> Result<(bool, Vec<AppState>), CommandError> {
+    let installer = Installer::open(config).map_err(consent::explain)?;
+    let installed = installer.records().names()?;
+    let host = HostStatus::read(&config.serving)?;
+    let mut counted = BTreeMap::new();
+    if let Some(activity) = ask(&config.serving)? {
+        add(&mut counted, activity);
+    }
+    let mut names = installed.clone();
+    for name in config.known_apps()? {
+        let is_new = !counted.contains_key(name.as_str());
+        // A host that was killed a moment ago leaves its socket, and answers no more.
+        if let (true, Some(activity)) = (is_new, ask(&config.app_folder(&name))?) {
+            add(&mut counted, activity);
+        }
+        let is_run = counted.contains_key(name.as_str());
+        if (is_run || wanted == Some(&name)) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if let Some(wanted) = wanted {
+        names.retain(|name| name == wanted);
+        if names.is_empty() {
+            let error = CommandError::new(format!("no app {wanted} is installed or was run here"));
+            return Err(error.hint("`syft-host list` shows which apps are installed"));
+        }
+    }
+    names.sort();
+    let mut states = Vec::new();
+    for name in names {
+        let is_installed = installed.contains(&name);
+        let record = is_installed.then(|| installer.installed(&name)).transpose();
+        // One that cannot be read hides no other.
+        let record = record.unwrap_or_else(|error| {
+            ui.error(&consent::explain(error).about(&name));
+            None
+        });
+        states.push(AppState {
+            installed: record,
+            status: host
+                .as_ref()
+                .and_then(|host| host.apps.get(name.as_str()).cloned()),
+            suspended: suspension::suspended(&config.app_folder(&name))?,
+            counted: counted.remove(name.as_str()),
+            name,
+        });
+    }
+    Ok((host.is_some(), states))
+}
+
+/// Asks the host of a folder, which need not be there.
+pub(super) fn ask(folder: &std::path::Path) -> Result<Option<HostActivity>, CommandError> {
+    HostActivity::ask(folder).map_err(|error| {
+        CommandError::from(error)
+            .about("a host runs and does not say how its apps are")
+            .hint("it may be of another version: restart it")
+    })
+}
+
+fn add(counted: &mut BTreeMap<String, Counted>, host: HostActivity) {
+    let HostActivity { pid, since, apps } = host;
+    for statistics in apps {
+        let of_app = Counted {
+            pid,
+            since,
+            statistics,
+        };
+        counted.insert(of_app.statistics.app.clone(), of_app);
+    }
+}
+
+fn metrics(states: &[AppState]) -> String {
+    let counted = states.iter().filter_map(|state| state.counted.as_ref());
+    let all: Vec<_> = counted.map(|counted| counted.statistics.clone()).collect();
+    metrics_text(&all)
+}
+
+fn show(
+    ui: Ui,
+    config: &Config,
+    args: &StatusArgs,
+    is_hosted: bool,
+    states: &[AppState],
+) -> io::Result<()> {
+    for state in states {
+        ui.json(&state.to_json(config))?;
+    }
+    if args.watch {
+        ui.clear()?;
+    }
+    let is_any_installed = states.iter().any(|state| state.installed.is_some());
+    if is_any_installed && !is_hosted {
+        ui.line("No host serves what is installed: start `syft-host serve`.")?;
+    }
+    if states.is_empty() {
+        return ui.line("No app is installed or running. Run one with `syft-host run`.");
+    }
+    let lines = match (&args.app, states) {
+        (Some(_), [state]) => lines::of_one(state, &state.rights(config)),
+        _ => lines::table(states),
+    };
+    lines.iter().try_for_each(|line| ui.line(line))
+}
+
+impl AppState {
+    /// Returns in words what the app may.
+    fn rights(&self, config: &Config) -> Vec<String> {
+        let Some(installed) = &self.installed else {
+            return Vec::new();
+        };
+        let approved = &installed.current.approved;
+        added_permissions(&Manifest::default(), approved, &config.email, &self.name)
+    }
+
+    /// Returns whether it is served now.
+    fn is_served(&self) -> bool {
+        let load = self
+            .counted
+            .as_ref()
+            .and_then(|counted| counted.statistics.load);
+        load.is_some()
+    }
+
+    fn to_json(&self, config: &Config) -> Value {
+        let mut json = match &self.installed {
+            Some(installed) => consent::to_json("status", installed),
+            None => json!({"event": "status", "name": self.name.as_str()}),
+        };
+        json["served"] = json!(self.is_served());
+        json["status"] = json!(self.status);
+        json["suspended"] = json!(self.suspended);
+        json["may"] = json!(self.rights(config));
+        json["pid"] = json!(self.counted.as_ref().map(|counted| counted.pid));
+        json["since_micros"] = json!(self.counted.as_ref().map(|counted| counted.since));
+        json["statistics"] = json!(self.counted.as_ref().map(|counted| &counted.statistics));
+        json
+    }
+}

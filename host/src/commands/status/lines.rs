@@ -1,0 +1,258 @@
+//! How apps are, as lines for people.
+
+use syft_manifest::clock::now;
+use syft_manifest::sanitize::{plain, plain_excerpt, quoted};
+use syft_protocol::timestamp::Timestamp;
+
+use super::{AppState, Counted};
+use crate::activity::{AppLoad, AppStatistics, CallStatistics, LastError};
+use crate::commands::consent::block;
+use crate::commands::in_words::{ago, millis, size, time};
+use crate::installed::Installed;
+use crate::supervisor::AppTrouble;
+
+const TITLES: [&str; 9] = [
+    "APP", "STATE", "RELEASE", "CALLS", "ERRORS", "P50", "P99", "MEMORY", "WAITING",
+];
+
+/// Characters of the last error in the table.
+const ERROR_CHARS: usize = 60;
+
+/// Returns a line for each app.
+pub(super) fn table(states: &[AppState]) -> Vec<String> {
+    let titles = TITLES.map(str::to_owned);
+    let rows: Vec<_> = std::iter::once(titles)
+        .chain(states.iter().map(row))
+        .collect();
+    let mut widths = [0; TITLES.len()];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut lines = Vec::new();
+    for (n, row) in rows.iter().enumerate() {
+        let cells = row.iter().zip(widths).map(|(cell, width)| {
+            let room = width - cell.chars().count();
+            format!("{cell}{:room$}", "")
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        lines.push(line.trim_end().to_owned());
+        let state = n.checked_sub(1).and_then(|n| states.get(n));
+        lines.extend(state.and_then(last_error).map(|(error, what)| {
+            let message = plain_excerpt(&error.message, ERROR_CHARS);
+            let age = now().saturating_duration_since(error.time());
+            format!("    {what} {}: {message}", ago(age))
+        }));
+    }
+    lines
+}
+
+fn row(state: &AppState) -> [String; TITLES.len()] {
+    let counted = state.counted.as_ref().map(|counted| &counted.statistics);
+    let calls = counted.map(|statistics| &statistics.calls);
+    let of_calls = |text: fn(&CallStatistics) -> String| calls.map(text).unwrap_or_default();
+    let timed = calls.filter(|calls| calls.count > 0);
+    let of_timed = |text: fn(&CallStatistics) -> String| timed.map(text).unwrap_or_default();
+    [
+        state.name.to_string(),
+        standing(state).to_owned(),
+        version(state),
+        of_calls(|calls| calls.count.to_string()),
+        of_calls(|calls| calls.errors.to_string()),
+        of_timed(|calls| millis(calls.latency.p50_ms)),
+        of_timed(|calls| millis(calls.latency.p99_ms)),
+        of_timed(|calls| size(calls.peak_memory_bytes)),
+        counted
+            .and_then(|counted| counted.load)
+            .map(waits)
+            .unwrap_or_default(),
+    ]
+}
+
+fn version(state: &AppState) -> String {
+    let counted = state.counted.as_ref();
+    let served = counted.and_then(|counted| counted.statistics.version.clone());
+    let installed = || {
+        state
+            .installed
+            .as_ref()
+            .map(|installed| installed.current.version.to_string())
+    };
+    served.or_else(installed).unwrap_or_default()
+}
+
+fn waits(load: AppLoad) -> String {
+    match load.parked {
+        0 => load.waiting.to_string(),
+        parked => format!("{} ({parked} parked)", load.waiting),
+    }
+}
+
+/// Returns in a word how an app is.
+fn standing(state: &AppState) -> &'static str {
+    let trouble = state
+        .status
+        .as_ref()
+        .is_some_and(|status| status.trouble.is_some());
+    match (state.is_served(), &state.suspended) {
+        (_, Some(_)) => "suspended",
+        (true, _) if trouble => "outdated",
+        (true, _) if state.installed.is_none() => "running",
+        (true, _) => "served",
+        (false, _) if trouble => "failed",
+        (false, _) => "not served",
+    }
+}
+
+/// Returns what went wrong last, a failed call before all else.
+fn last_error(state: &AppState) -> Option<(&LastError, &'static str)> {
+    let statistics = &state.counted.as_ref()?.statistics;
+    let of_call = statistics.calls.last_error.as_ref();
+    let other = statistics.last_error.as_ref();
+    of_call
+        .map(|error| (error, "last error"))
+        .or(other.map(|error| (error, "last warning")))
+}
+
+/// Returns all that is known of one app.
+pub(super) fn of_one(state: &AppState, rights: &[String]) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &state.installed {
+        Some(installed) => lines.push(format!(
+            "{} {} (release {}) of {}",
+            state.name, installed.current.version, installed.current.sequence, installed.author
+        )),
+        None => lines.push(state.name.to_string()),
+    }
+    lines.push(format!("  {}", standing(state)));
+    if let Some(suspended) = &state.suspended {
+        lines.push(format!("    {}", plain(&suspended.to_string())));
+        lines.push(format!(
+            "    serve it again with `syft-host resume {}`",
+            state.name
+        ));
+    }
+    let trouble = state
+        .status
+        .as_ref()
+        .and_then(|status| status.trouble.as_ref());
+    lines.extend(trouble.into_iter().flat_map(trouble_lines));
+    lines.extend(state.counted.iter().flat_map(counted_lines));
+    if state.installed.is_some() {
+        lines.extend(match rights {
+            [] => vec!["It may use no files, network or secrets.".to_owned()],
+            rights => block("It may", rights),
+        });
+    }
+    lines.extend(state.installed.iter().flat_map(release_lines));
+    lines
+}
+
+fn trouble_lines(trouble: &AppTrouble) -> Vec<String> {
+    let error = trouble.error.lines().map(quoted);
+    let hints = trouble
+        .hints
+        .iter()
+        .map(|hint| format!("    {}", plain(hint)));
+    error.chain(hints).collect()
+}
+
+fn counted_lines(counted: &Counted) -> Vec<String> {
+    let AppStatistics {
+        load,
+        calls,
+        endpoints,
+        refused,
+        denied,
+        ..
+    } = &counted.statistics;
+    let since = time(Timestamp::from_micros(counted.since));
+    let mut lines = vec![
+        format!("  by process {}, which counts since {since}", counted.pid),
+        format!("  calls      {}", calls_in_words(calls)),
+    ];
+    if let Some(load) = load {
+        lines.push(format!(
+            "  now        {} in progress (at most {}), {} waiting, {} parked",
+            load.in_progress, load.most_in_progress, load.waiting, load.parked
+        ));
+    }
+    lines.push(format!(
+        "  refused    {refused} requests; denied {denied} times"
+    ));
+    lines.extend(events(&counted.statistics));
+    for (what, error) in [
+        ("error", &calls.last_error),
+        ("warning", &counted.statistics.last_error),
+    ] {
+        lines.extend(error.iter().flat_map(|error| error_lines(what, error)));
+    }
+    for endpoint in endpoints {
+        lines.push(format!("  {}", endpoint.endpoint));
+        lines.push(format!("    {}", calls_in_words(&endpoint.calls)));
+    }
+    lines
+}
+
+fn events(statistics: &AppStatistics) -> Option<String> {
+    let AppStatistics {
+        events_taken,
+        events_failed,
+        events_parked,
+        ..
+    } = statistics;
+    (events_taken + events_failed > 0).then(|| {
+        format!("  events     {events_taken} taken, {events_failed} failed, {events_parked} parked")
+    })
+}
+
+fn calls_in_words(calls: &CallStatistics) -> String {
+    let CallStatistics {
+        count,
+        errors,
+        latency,
+        peak_memory_bytes,
+        ..
+    } = calls;
+    let (p50, p99) = (millis(latency.p50_ms), millis(latency.p99_ms));
+    let memory = size(*peak_memory_bytes);
+    match count {
+        0 => "none yet".to_owned(),
+        _ => format!("{count}, {errors} errors, p50 {p50}, p99 {p99}, at most {memory}"),
+    }
+}
+
+fn error_lines(what: &str, error: &LastError) -> [String; 2] {
+    let id = match error.id.as_str() {
+        "" => String::new(),
+        id => format!("  {}", plain(id)),
+    };
+    let title = format!("last {what}");
+    [
+        format!("  {title} {}{id}", time(error.time())),
+        quoted(&error.message),
+    ]
+}
+
+fn release_lines(installed: &Installed) -> Vec<String> {
+    let since = |micros: Timestamp| time(micros);
+    let (current, name) = (&installed.current, &installed.name);
+    let mut lines = vec![
+        "Releases".to_owned(),
+        format!("  {} since {}", current.version, since(current.since)),
+    ];
+    lines.extend(
+        installed
+            .previous()
+            .into_iter()
+            .map(|before| format!("  {} before (`syft-host rollback {name}`)", before.version)),
+    );
+    lines.extend(installed.waiting.iter().map(|waiting| {
+        format!(
+            "  {} wants more: see `syft-host approve {name}`",
+            waiting.version
+        )
+    }));
+    lines
+}

@@ -1,0 +1,119 @@
+//! The first page: how it goes, and what needs the owner.
+
+use axum::extract::State;
+use maud::{Markup, html};
+use syft_manifest::units::show_size;
+
+use super::super::apps::{AppState, KnownApp};
+use super::super::chart::Chart;
+use super::super::html::{app_link, foreign, millis};
+use super::super::samples::{self, Samples, Totals};
+use super::super::seen::Seen;
+use super::{FromShared, PageResult, parts};
+
+/// Answers that are shown here; all are on their own page.
+const N_CALLS: usize = 12;
+
+pub(super) async fn page(State(shared): FromShared) -> PageResult {
+    let apps = shared.apps.get(&shared.config).await?;
+    let totals = Totals::of(&shared.activity.statistics());
+    let body = html! {
+        (alerts(&apps))
+        (tiles(&apps, &totals, &shared.samples()))
+        (charts(&shared.samples()))
+        (last_calls(&shared.seen()))
+    };
+    Ok(shared.page(&apps, "/", "Overview", body))
+}
+
+/// Says what is wrong, and where to do something about it.
+fn alerts(apps: &[KnownApp]) -> Markup {
+    let n_waiting: usize = apps.iter().map(KnownApp::n_waiting).sum();
+    let broken = |app: &&KnownApp| matches!(app.state(), AppState::Broken | AppState::OlderServed);
+    html! {
+        div #alerts data-live {
+            @if n_waiting > 0 {
+                section.card.alert {
+                    h2 { (n_waiting) @if n_waiting == 1 { " thing waits for you" } @else { " things wait for you" } }
+                    p { a.button href="/waiting" { "See what waits" } }
+                }
+            }
+            @for app in apps.iter().filter(broken) {
+                section.card.alert.bad {
+                    h2 { (app_link(app.name.as_str())) " " (app.state().words().1) }
+                    @if let Some(trouble) = app.status.as_ref().and_then(|status| status.trouble.as_ref()) {
+                        p.quote { (foreign(&trouble.error)) }
+                        @for hint in &trouble.hints { p.hint { (foreign(hint)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn tiles(apps: &[KnownApp], totals: &Totals, samples: &Samples) -> Markup {
+    let n_running = apps.iter().filter(|app| app.state().is_running()).count();
+    let last = samples.last();
+    html! {
+        dl.tiles #tiles data-live {
+            div { dt { "Apps served" } dd { (n_running) small { "of " (apps.len()) } } }
+            div { dt { "Requests" } dd { (totals.calls) small { (totals.refused) " more refused" } } }
+            div { dt { "Failed" } dd { (totals.errors) small { "answers of 500 and more" } } }
+            div { dt { "Accesses refused" } dd { (totals.denied) small { a href="/access" { "which" } } } }
+            div { dt { "Now" } dd { (per_second(last.calls_per_second)) small { (millis(last.mean_ms)) " each" } } }
+            div { dt { "Memory" } dd { (bytes(last.memory_bytes)) small { "of the whole host" } } }
+        }
+    }
+}
+
+fn charts(samples: &Samples) -> Markup {
+    let rate = samples.of(|sample| sample.calls_per_second);
+    let latency = samples.of(|sample| sample.mean_ms);
+    let memory = samples.of(|sample| sample.memory_bytes);
+    let seconds = samples::EVERY.as_secs() * rate.len() as u64;
+    let since = match seconds {
+        ..120 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds / 60),
+    };
+    let chart = |id, title, values, in_words| {
+        let since = since.clone();
+        let chart = Chart {
+            id,
+            title,
+            values,
+            since,
+            in_words,
+        };
+        chart.render()
+    };
+    html! {
+        div.grid {
+            (chart("rate", "Requests", &rate, per_second))
+            (chart("latency", "Time of a request", &latency, millis))
+            (chart("memory", "Memory", &memory, bytes))
+        }
+    }
+}
+
+fn per_second(rate: f64) -> String {
+    if rate >= 10.0 {
+        format!("{rate:.0}/s")
+    } else {
+        format!("{rate:.1}/s")
+    }
+}
+
+fn bytes(bytes: f64) -> String {
+    show_size(bytes as u64 >> 20 << 20)
+}
+
+fn last_calls(seen: &Seen) -> Markup {
+    let calls: Vec<_> = seen.calls.newest(None).take(N_CALLS).collect();
+    html! {
+        section.card #calls data-live aria-labelledby="calls-title" {
+            h2 #calls-title { "Last requests" }
+            (parts::calls(&calls, true))
+            p { a href="/requests" { "All requests" } }
+        }
+    }
+}
