@@ -149,7 +149,8 @@ impl ServeArgs {
             settings.say("serve.heed-every", time(self.heed_every));
             settings.say("serve.loaded", self.loaded.map(SettingValue::Count));
             settings.say("serve.stop-within", time(self.stop_within));
-            let dashboard = self.dashboard.map(|at| SettingValue::Text(at.to_string()));
+            let dashboard = self.dashboard.as_ref();
+            let dashboard = dashboard.map(|at| SettingValue::Text(at.to_string()));
             settings.say("serve.dashboard", dashboard);
             self.shared.over(&mut settings);
             Ok(settings)
