@@ -84,7 +84,8 @@ fn a_request_below_rpc_is_for_no_other_app() {
     assert_eq!(sent.answer().status(), 200);
     let url = format!("syft://{OWNER}/app_data/llm/rpc/x/rpc/echo");
     let mut command = syft_host(&site);
-    command.args(["call", &url, "--timeout", "1s", "--json", "--email", OWNER]);
+    command.args(["call", &url, "--timeout", "1s", "--no-check"]);
+    command.args(["--json", "--email", OWNER]);
     let called = Ended::of(&output(command.arg("--data-dir").arg(site.data_dir())));
     assert_eq!(called.code, Some(3), "{called:?}");
     assert!(host.rpc.join("x/rpc/echo").is_dir());

@@ -161,7 +161,19 @@ fn inspect_shows_an_app_in_plain_words() {
     ];
     for (name, app) in &cases {
         let shown = run(&site, &["inspect", app.to_str().unwrap()]);
-        assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+        // One that cannot run is shown as well.
+        let code = if shown.stdout.contains("Does not run:") {
+            2
+        } else {
+            0
+        };
+        assert_eq!(shown.code, Some(code), "{}", shown.stderr);
+        assert_eq!(
+            shown.stderr.starts_with("hint: "),
+            code == 2,
+            "{}",
+            shown.stderr
+        );
         blessed(&case(name), &without_what_differs(&shown.stdout));
     }
     let mut expected = cases.map(|(name, _)| case(name));
@@ -190,12 +202,12 @@ fn without_what_differs(text: &str) -> String {
 #[test]
 fn inspect_tells_scripts_the_same() {
     let site = Site::new();
-    let inspect = |path: &Path| {
+    let inspect = |path: &Path, code: i32| {
         let shown = run(&site, &["inspect", path.to_str().unwrap(), "--json"]);
-        assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+        assert_eq!(shown.code, Some(code), "{}", shown.stderr);
         serde_json::from_str::<Value>(&shown.stdout).unwrap()
     };
-    let plain = inspect(&example("hello"));
+    let plain = inspect(&example("hello"), 0);
     assert_eq!(plain["runs"], true);
     assert_eq!(plain["has_manifest"], false);
     assert_eq!(plain["endpoints"][0], "/hello");
@@ -203,13 +215,13 @@ fn inspect_tells_scripts_the_same() {
 
     let json = br#"{"app":{"name":"x"},"files":{"read":["**"]},"limits":{"time_ms":1500}}"#;
     let component = section::embed(&fs::read(example("hello")).unwrap(), json).unwrap();
-    let asking = inspect(write(&site, &component).as_ref());
+    let asking = inspect(write(&site, &component).as_ref(), 0);
     assert_eq!(asking["name"], "x");
     assert_eq!(asking["files"]["read"][0], "**");
     assert_eq!(asking["limits"]["time_ms"], 1500);
     assert_eq!(asking["warnings"].as_array().unwrap().len(), 1);
 
-    let unknown = inspect(&guest("wants-unknown-import"));
+    let unknown = inspect(&guest("wants-unknown-import"), 2);
     assert_eq!(unknown["runs"], false);
     assert_eq!(unknown["unknown_imports"].as_array().unwrap().len(), 1);
 
@@ -314,7 +326,7 @@ fn inspect_shows_a_component_that_is_broken_inside() {
     ]
     .concat();
     let shown = run(&site, &["inspect", &write(&site, &component)]);
-    assert_eq!(shown.code, Some(0), "{}", shown.stderr);
+    assert_eq!(shown.code, Some(2), "{}", shown.stderr);
     let expected = "Does not run:\n  │ this is not a valid component";
     assert!(shown.stdout.contains(expected), "{}", shown.stdout);
 }
@@ -332,5 +344,67 @@ fn inspect_says_what_is_no_app_file() {
         let shown = run(&site, &["inspect", path.to_str().unwrap()]);
         assert_eq!(shown.code, Some(2));
         assert!(shown.stderr.contains(expected), "{}", shown.stderr);
+    }
+}
+
+fn guest_folder(name: &str) -> String {
+    let folder = repository().join("tests/guests").join(name);
+    folder.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_cannot_run_is_not_built() {
+    let site = Site::new();
+    let folder = guest_folder("wants-unknown-import");
+    let built = run(&site, &["build", &folder, ALLOWED]);
+    assert_eq!(built.code, Some(2), "{}", built.stderr);
+    for expected in [
+        "was built and cannot run",
+        "which no app can have\nhint: apps can import",
+    ] {
+        assert!(built.stderr.contains(expected), "{}", built.stderr);
+    }
+    assert!(!site.path().join("wants-unknown-import.wasm").exists());
+}
+
+#[test]
+fn handlers_that_nothing_calls_are_named() {
+    let site = Site::new();
+    let built = run(&site, &["build", &guest_folder("forgetful"), ALLOWED]);
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    let (_, said) = built
+        .stderr
+        .split_once("note: `app!` does not list these")
+        .unwrap();
+    let names = ["inner::on_json", "inner::public", "left_out"];
+    for name in names {
+        assert!(said.contains(&format!("  {name} (")), "{said}");
+    }
+    let hint = format!(
+        "hint: add what is to be called: syft_guest::app!(…, {})\n",
+        names.join(", ")
+    );
+    assert!(said.contains(&hint), "{said}");
+    for listed in ["  listed (", "  routed ("] {
+        assert!(!said.contains(listed), "{said}");
+    }
+}
+
+#[test]
+fn what_is_no_app_is_not_signed() {
+    let site = Site::new();
+    let json =
+        br#"{"app":{"name":"x","version":"1.0.0","sequence":1,"author":"alice@example.org"}}"#;
+    let key = crate::signing::signer::Signer::alice().jwks(&site);
+    for (name, expected) in [
+        ("not-an-app", "hint: list its handlers with"),
+        ("wants-unknown-import", "hint: apps can import syft:app"),
+    ] {
+        let component = section::embed(&fs::read(guest(name)).unwrap(), json).unwrap();
+        let app = write(&site, &component);
+        let signed = run(&site, &["sign", &app, "--key", &key]);
+        assert_eq!(signed.code, Some(2), "{}", signed.stderr);
+        assert!(signed.stderr.contains(expected), "{}", signed.stderr);
+        assert_eq!(fs::read(&app).unwrap(), component, "it is as it was");
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use crate::support::guests::{example, guest, repository};
-use crate::support::host::{Host, output, syft_host};
+use crate::support::host::{Ended, Host, output, syft_host};
 use crate::support::site::{CALLER, OWNER, Site};
 
 /// Runs `syft-host call` as the caller, and returns exit code, stdout and stderr.
@@ -40,9 +42,9 @@ fn call_prints_the_answer_and_tells_by_its_exit_code_what_came_of_it() {
     let refused = call(&site, "refuse", &[]);
     assert_eq!(refused.0, Some(1), "{refused:?}");
     assert!(refused.2.contains("error: 409 Conflict"), "{refused:?}");
-    let late = call(&site, "nobody", &["--timeout", "1s"]);
+    let late = call(&site, "nobody", &["--timeout", "1s", "--no-check"]);
     assert_eq!(late.0, Some(3), "{late:?}");
-    assert!(late.2.contains("no answer within 1s"), "{late:?}");
+    assert!(late.2.contains("no answer within 1 s, id "), "{late:?}");
     let wrong = call(&site, "echo", &["--method", "fetch"]);
     assert_eq!(wrong.0, Some(2), "{wrong:?}");
     assert!(wrong.2.contains("hint: use GET"), "{wrong:?}");
@@ -60,7 +62,8 @@ fn an_error_sends_no_control_characters_to_the_terminal() {
 fn call_leaves_nothing_behind() {
     let (site, host) = probe();
     assert_eq!(call(&site, "echo", &[]).0, Some(0));
-    assert_eq!(call(&site, "nobody", &["--timeout", "1s"]).0, Some(3));
+    let nobody = call(&site, "nobody", &["--timeout", "1s", "--no-check"]);
+    assert_eq!(nobody.0, Some(3), "{nobody:?}");
     for endpoint in ["echo", "nobody"] {
         let folder = host.rpc.join(endpoint).join(CALLER);
         let left = fs::read_dir(&folder).unwrap();
@@ -293,6 +296,7 @@ fn help_names_every_option() {
         (&["--help"][..], "Run SyftBox apps you do not trust"),
         (&["run", "--help"], "--memory"),
         (&["call", "--help"], "--timeout"),
+        (&["describe", "--help"], "rpc.schema.json"),
         (&["parked", "--help"], "--retry"),
         (&["build", "--help"], "--output"),
         (&["inspect", "--help"], "Component file"),
@@ -309,4 +313,196 @@ fn help_names_every_option() {
             "{command:?}"
         );
     }
+}
+
+/// Writes what an app of a datasite would publish.
+fn publish_schema(site: &Site, datasite: &str, app: &str, schema: &str) {
+    let rpc = site.datasites().join(datasite).join("app_data").join(app);
+    fs::create_dir_all(rpc.join("rpc")).unwrap();
+    fs::write(rpc.join("rpc/rpc.schema.json"), schema).unwrap();
+}
+
+/// Runs a command as the owner.
+fn as_owner(site: &Site, arguments: &[&str]) -> Ended {
+    let mut command = syft_host(site);
+    command
+        .args(arguments)
+        .args(["--email", OWNER, "--data-dir"]);
+    Ended::of(&output(command.arg(site.data_dir())))
+}
+
+#[test]
+fn call_takes_the_name_of_an_app_and_an_endpoint() {
+    let (site, _host) = probe();
+    for (target, expected) in [
+        ("app/text", 0),
+        (&format!("{OWNER}/app/text"), 0),
+        (&format!("{OWNER}/app_data/app/rpc/text"), 0),
+        ("app/deep/er", 0),
+        ("app/refuse?x=1", 1),
+    ] {
+        let called = as_owner(&site, &["call", target, "--json", "--body", "World"]);
+        assert_eq!(called.code, Some(expected), "{target}: {called:?}");
+        let answer: Value = serde_json::from_str(&called.stdout).unwrap();
+        let url = answer["url"].as_str().unwrap();
+        let start = format!("syft://{OWNER}/app_data/app/rpc/");
+        assert!(url.starts_with(&start), "{url}");
+    }
+}
+
+/// With nothing but a time to wait, nobody would know that the name is wrong.
+#[test]
+fn a_mistyped_name_is_no_call_and_no_wait() {
+    let site = Site::new();
+    publish_schema(&site, OWNER, "greeter", r#"{"/hello": {}, "/divide": {}}"#);
+    publish_schema(&site, CALLER, "chat", r#"{"/say": {}}"#);
+    fs::create_dir_all(site.datasites().join(CALLER).join("app_data/old")).unwrap();
+    let wrong = |target: &str| {
+        let called = as_owner(&site, &["call", target, "--timeout", "1h"]);
+        assert_eq!(called.code, Some(2), "{target}: {called:?}");
+        assert!(called.stderr.contains("--no-check"), "{called:?}");
+        called.stderr
+    };
+    for (target, expected) in [
+        (
+            "greeter/divde",
+            "error: `greeter` has no endpoint /divde\nhint: did you mean `greeter/divide`?\n",
+        ),
+        ("greeter/subtract", "hint: there are `/hello`, `/divide`\n"),
+        ("greeter", "error: no endpoint of `greeter` is named\n"),
+        (
+            "greter/hello",
+            "has no app `greter`\nhint: did you mean `greeter`?\n",
+        ),
+        ("chat/say", "has no app `chat`\nhint: there are `greeter`\n"),
+        (
+            &format!("{CALLER}/chat/sya"),
+            &format!("hint: did you mean `{CALLER}/chat/say`?\n"),
+        ),
+        (
+            &format!("{CALLER}/chatt/say"),
+            "hint: did you mean `chat`?\n",
+        ),
+        (
+            "syft://geust@example.com/app_data/chat/rpc/say",
+            &format!("is not on this machine\nhint: did you mean {CALLER}?\n"),
+        ),
+    ] {
+        let stderr = wrong(target);
+        assert!(stderr.contains(expected), "{target}: {stderr}");
+    }
+    assert!(
+        !site.rpc("greeter").join("divde").exists(),
+        "nothing is made for it"
+    );
+}
+
+#[test]
+fn what_is_not_on_this_machine_is_waited_for() {
+    let site = Site::new();
+    publish_schema(&site, CALLER, "chat", r#"{"/say": {}}"#);
+    for (target, expected) in [
+        (
+            "somebody@elsewhere.org/chat/say",
+            "the datasite somebody@elsewhere.org",
+        ),
+        (
+            &format!("{CALLER}/leaderboard/top"),
+            "the app `leaderboard`",
+        ),
+    ] {
+        let called = as_owner(&site, &["call", target, "--timeout", "1s"]);
+        assert_eq!(called.code, Some(3), "{called:?}");
+        assert!(called.stderr.contains(expected), "{called:?}");
+        let waits = "is not on this machine: waiting up to 1 s";
+        assert!(called.stderr.contains(waits), "{called:?}");
+    }
+}
+
+#[test]
+fn an_error_says_which_request_the_log_has() {
+    let (site, host) = probe();
+    let refused = call(&site, "refuse", &[]);
+    let (_, id) = refused.2.split_once("see the host's log, id ").unwrap();
+    host.wait_for_log("the request", |line| line["id"] == id.trim_end());
+    let refused = call(&site, "refuse", &["--json"]);
+    let answer: Value = serde_json::from_str(&refused.1).unwrap();
+    host.wait_for_log("the request", |line| line["id"] == answer["id"]);
+}
+
+#[test]
+fn describe_shows_what_an_app_takes_and_how_to_call_it() {
+    let site = Site::new();
+    let host = Host::start(&site, &example("hello"), &[]);
+    let all = as_owner(&site, &["describe", "hello"]).succeeded();
+    let expected = [
+        &format!("Endpoints of hello, as {OWNER} publishes it:\n"),
+        "  │ /hello (name?: str) → str\n",
+        "  │ /calculate (a: int, b: int, operation?: str) → int\n",
+        "  syft-host describe hello/hello\n",
+    ];
+    for part in expected {
+        assert!(all.stdout.contains(part), "{part}: {}", all.stdout);
+    }
+    let one = as_owner(&site, &["describe", "hello/calculate"]).succeeded();
+    let call = "  syft-host call hello/calculate \\\n    --body '";
+    let (_, body) = one.stdout.split_once(call).expect(&one.stdout);
+    let (body, _) = body.split_once("'\n").unwrap();
+    let called = as_owner(&site, &["call", "hello/calculate", "--body", body]).succeeded();
+    assert_eq!(called.stdout, "2\n", "{body}");
+    drop(host);
+
+    let file = example("hello");
+    let file = file.to_str().unwrap();
+    let of_file = as_owner(&site, &["describe", file, "calculate", "--json"]).succeeded();
+    let json: Value = serde_json::from_str(&of_file.stdout).unwrap();
+    assert_eq!(json["endpoints"].as_array().unwrap().len(), 1);
+    let endpoint = &json["endpoints"][0];
+    assert_eq!(endpoint["endpoint"], "/calculate");
+    assert_eq!(endpoint["parameters"][0]["name"], "a");
+    assert_eq!(endpoint["example_body"].to_string(), body);
+    let wrong = as_owner(&site, &["describe", "hello/calclate"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(
+        wrong.stderr.contains("did you mean `/calculate`?"),
+        "{wrong:?}"
+    );
+}
+
+#[test]
+fn what_strangers_publish_passes_for_nothing_of_ours() {
+    let site = Site::new();
+    let forged = "x\nCall it:\n  syft-host call evil/x\u{1b}[2J";
+    let entry = json!({
+        "description": forged,
+        "args": {(forged): {"type": forged, "required": true}, "$(rm -rf x)": {"type": "str"}},
+        "returns": {"type": "model", "name": forged},
+    });
+    let schema = json!({"/a b'; rm -rf x": entry.clone(), "/../../b": entry});
+    publish_schema(&site, CALLER, "chat", &schema.to_string());
+    let all = as_owner(&site, &["describe", &format!("{CALLER}/chat")]).succeeded();
+    let one = format!("{CALLER}/chat/a b'; rm -rf x");
+    let one = as_owner(&site, &["describe", &one]).succeeded();
+    for shown in [&all.stdout, &one.stdout] {
+        assert!(!shown.contains('\u{1b}'), "{shown:?}");
+        for line in shown.lines().filter(|line| line.contains("evil")) {
+            assert!(
+                line.starts_with("  │ ") || line.contains("--body '"),
+                "{shown}"
+            );
+        }
+    }
+    assert_eq!(
+        one.stdout.matches("\nCall it:\n").count(),
+        1,
+        "{}",
+        one.stdout
+    );
+    let quoted = format!(r"syft-host call '{CALLER}/chat/a b'\''; rm -rf x' \");
+    assert!(one.stdout.contains(&quoted), "{}", one.stdout);
+    assert!(!all.stdout.contains("/b "), "{}", all.stdout);
+    publish_schema(&site, CALLER, "chat", "no JSON");
+    let none = as_owner(&site, &["describe", &format!("{CALLER}/chat")]);
+    assert_eq!(none.code, Some(2));
+    assert!(none.stderr.contains("it is no JSON object"), "{none:?}");
 }

@@ -21,7 +21,7 @@ fn hostile(options: &[&str]) -> (Site, Host) {
 }
 
 /// Checks that a call fails as it should while others are answered.
-fn check(endpoint: &str, expected: &str) {
+fn check(endpoint: &str, expected: &str) -> Value {
     let (_site, host) = hostile(&["--time", "2s"]);
     let bad: Vec<_> = (0..4).map(|_| send(&host.rpc, endpoint, None)).collect();
     for _ in 0..20 {
@@ -35,25 +35,54 @@ fn check(endpoint: &str, expected: &str) {
             "{endpoint}"
         );
     }
-    host.wait_for_log(expected, |line| {
+    let line = host.wait_for_log(expected, |line| {
         line["message"] == expected && line["status"] == 500
     });
     assert_eq!(call(&host.rpc, "ok", "").text(), "ok", "afterwards");
+    line
+}
+
+/// Checks what a line of the log says of a failure, and of what would allow it.
+fn assert_says(line: &Value, expected: &[&str]) {
+    for part in expected {
+        assert!(line.to_string().replace('\\', "").contains(part), "{line}");
+    }
 }
 
 #[test]
 fn a_loop_is_ended() {
-    check("loop", "timed-out");
+    let line = check("loop", "timed-out");
+    let expected = ["within 2 s", "[limits] time = \"4s\"", "--time 4s"];
+    assert_says(&line, &expected);
 }
 
 #[test]
 fn memory_is_bounded() {
-    check("allocate", "out-of-memory");
+    let line = check("allocate", "out-of-memory");
+    let expected = ["128 MiB", "[limits] memory = \"256MiB\"", "--memory 256MiB"];
+    assert_says(&line, &expected);
 }
 
 #[test]
 fn a_panic_ends_its_call() {
-    check("panic", "trapped");
+    let line = check("panic", "trapped");
+    let detail = line["detail"].as_str().unwrap();
+    assert!(detail.starts_with("panicked at "), "{line}");
+    assert!(detail.contains("src/lib.rs:"), "{line}");
+    assert!(detail.ends_with(": on purpose"), "{line}");
+}
+
+/// What the standard library says on stderr stands in the one line, and nowhere else.
+#[test]
+fn a_panic_is_logged_once() {
+    let (_site, host) = hostile(&[]);
+    call(&host.rpc, "panic", "");
+    let line = host.wait_for_log("the panic", |line| line["message"] == "trapped");
+    let ms = line["ms"].as_f64().unwrap();
+    assert_eq!((ms * 10.0).round() / 10.0, ms, "one decimal");
+    let lines = host.log();
+    let said = lines.iter().filter(|line| line["target"] == "guest");
+    assert_eq!(said.count(), 0, "{lines:?}");
 }
 
 #[test]
@@ -121,6 +150,22 @@ fn an_owner_who_debugs_shows_callers_what_happened() {
     assert_eq!(answer.json["headers"]["Content-Type"], "application/json");
     let details: serde_json::Value = serde_json::from_str(&answer.text()).unwrap();
     assert_eq!(details["error_type"], "trapped");
+    for key in ["error_message", "traceback"] {
+        let text = details[key].as_str().unwrap();
+        assert!(
+            text.starts_with("panicked at ") && text.ends_with(": on purpose"),
+            "{details}"
+        );
+    }
+    let answer = call(&host.rpc, "allocate", "");
+    let details: Value = serde_json::from_str(&answer.text()).unwrap();
+    assert!(
+        details["hint"]
+            .as_str()
+            .unwrap()
+            .contains("--memory 256MiB"),
+        "{details}"
+    );
 }
 
 #[test]
@@ -184,6 +229,16 @@ fn there_is_no_network() {
     }
     assert!(listener.accept().is_err(), "nobody connected");
     assert!(datagrams.recv(&mut [0]).is_err(), "nothing was sent");
+    for kind in ["a TCP socket", "a UDP socket"] {
+        let line = host.wait_for_log(kind, |line| line.to_string().contains(kind));
+        let expected = [
+            "network refused",
+            "/sockets",
+            "apps have no network of their own",
+            "[http]",
+        ];
+        assert_says(&line, &expected);
+    }
 }
 
 #[test]
@@ -192,6 +247,9 @@ fn names_are_not_looked_up() {
     for outcome in asked(&host, "look-up", "").as_array().unwrap() {
         assert_ne!(outcome, "done");
     }
+    host.wait_for_log("the refusal", |line| {
+        line.to_string().contains("the address of a name")
+    });
 }
 
 #[test]

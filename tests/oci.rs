@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use syft_package::oci::{self, Auth, OciDigest, OciError, Pulled, Reference, TransferBounds};
 use syft_package::{Package, SecretKey, Signable};
 
-use crate::support::sections::{HEADER, custom};
+use crate::support::sections::{HEADER, custom, handlers};
 use crate::support::tell_not_run;
 use fake::Fake;
 
@@ -27,6 +27,7 @@ fn app() -> Vec<u8> {
 fn app_of(code: &str) -> Vec<u8> {
     let sections = [
         custom("code", code.as_bytes()),
+        handlers(),
         custom("syft:manifest", MANIFEST.as_bytes()),
     ];
     [&HEADER[..], &sections.concat()].concat()

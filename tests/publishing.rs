@@ -18,7 +18,7 @@ use crate::signing::signer::Signer;
 use crate::signing::{component, run, write};
 use crate::support::guests::repository;
 use crate::support::host::Ended;
-use crate::support::sections::custom;
+use crate::support::sections::{custom, handlers};
 use crate::support::site::Site;
 
 const ALICE: &str = "alice@example.org";
@@ -107,7 +107,7 @@ fn signed(key: &Signer, name: &str, author: &str, sequence: u64, code: &str) -> 
         "name": name, "version": format!("1.{sequence}.0"), "sequence": sequence, "author": author,
     }});
     let manifest = custom("syft:manifest", manifest.to_string().as_bytes());
-    let content = [custom("code", code.as_bytes()), manifest].concat();
+    let content = [custom("code", code.as_bytes()), handlers(), manifest].concat();
     component(&[key.section(&content), content].concat())
 }
 

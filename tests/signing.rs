@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::host::{Ended, output, syft_host};
-use crate::support::sections::{HEADER, custom};
+use crate::support::sections::{HEADER, custom, handlers};
 use crate::support::site::Site;
 
 /// What a release says of itself.
@@ -27,7 +27,8 @@ pub fn run(site: &Site, arguments: &[&str]) -> Ended {
 /// signature.
 fn content() -> Vec<u8> {
     let code = custom("code", b"of leaderboard");
-    [code, custom("syft:manifest", MANIFEST.as_bytes())].concat()
+    let manifest = custom("syft:manifest", MANIFEST.as_bytes());
+    [code, handlers(), manifest].concat()
 }
 
 pub fn component(sections: &[u8]) -> Vec<u8> {

@@ -174,12 +174,24 @@ fn what_an_app_keeps_is_bounded() {
     );
     let (_, n_set) = ask(&host, "fill", &json!({"n_values": 5_000, "n_bytes": 1_000}));
     assert!((1..5_000).contains(&n_set.as_u64().unwrap()), "{n_set}");
+    let line = host.wait_for_log("what was refused", |line| {
+        let message = line["message"].as_str().unwrap_or_default();
+        message.contains("the state of an app has at most 2 MiB")
+    });
+    assert_eq!(
+        (&line["app"], &line["endpoint"]),
+        (&json!("app"), &json!("/fill"))
+    );
+    let hint = line["hint"].as_str().unwrap();
+    for allows in ["[state] quota = \"4MiB\"", "--state 4MiB"] {
+        assert!(hint.contains(allows), "{hint}");
+    }
     for (endpoint, body, expected) in [
-        ("long-key", json!({"n_bytes": 1025}), "at most 1024 bytes"),
+        ("long-key", json!({"n_bytes": 1025}), "at most 1 KiB"),
         (
             "set",
             json!({"key": "a", "value": "x".repeat((1 << 20) + 1)}),
-            "at most 1048576 bytes",
+            "at most 1 MiB",
         ),
     ] {
         let (status, error) = ask(&host, endpoint, &body);

@@ -71,6 +71,11 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "host")]
     target("place", files::place, seeds::paths),
     target("plain", terminal::plain, seeds::texts),
+    target(
+        "published_schema",
+        schemas::published_schema,
+        seeds::published_schemas,
+    ),
     target("query", guests::query, seeds::queries),
     target("registry", registries::registry, seeds::registries),
     target("request", messages::request, seeds::requests),

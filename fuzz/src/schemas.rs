@@ -29,6 +29,31 @@ pub fn endpoint_schema(bytes: &[u8]) {
     }
 }
 
+/// A whole document, which whoever calls an app reads: what is read of it is read again from what
+/// is written.
+pub fn published_schema(bytes: &[u8]) {
+    let Ok(entries) = Schema::read(bytes) else {
+        return;
+    };
+    let again = Schema::read(Schema::to_json(&entries).as_bytes()).expect("it was written");
+    assert_eq!(names(&again), names(&entries));
+}
+
+/// Returns the endpoints and their parameters. Of several with one name the last one stays.
+fn names(entries: &[SchemaEntry]) -> Vec<(String, Vec<&str>)> {
+    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    for entry in entries {
+        let name = entry.endpoint.to_string();
+        let parameters = entry.parameters.iter();
+        let parameters = parameters.map(|parameter| &*parameter.name).collect();
+        match found.iter_mut().find(|(known, _)| *known == name) {
+            Some(known) => known.1 = parameters,
+            None => found.push((name, parameters)),
+        }
+    }
+    found
+}
+
 /// Reading JSON may be wrong in the last digit of a number.
 fn is_same(read: &Value, value: &Value) -> bool {
     match (read, value) {

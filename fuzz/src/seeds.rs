@@ -264,6 +264,16 @@ pub(crate) fn schemas() -> Vec<Vec<u8>> {
     ])
 }
 
+pub(crate) fn published_schemas() -> Vec<Vec<u8>> {
+    texts_of(&[
+        r#"{"/hello": {"description": "Greets.", "args": {"name": {"type": "str", "required": false,
+        "schema": {"type": "string", "default": "World"}}}, "returns": "str"}}"#,
+        r#"{"/.": {"args": {"a": {"type": {"type": "array", "items": "int"}, "required": true}},
+        "returns": {"type": "model", "name": "M", "schema": {"properties": {}}}}, "/b": 7}"#,
+        "{}",
+    ])
+}
+
 pub(crate) fn stamps() -> Vec<Vec<u8>> {
     vec![(0..64).collect(), vec![0xff; 65], Vec::new()]
 }

@@ -144,6 +144,24 @@ def analysed(text, included=(), **others):
 
 
 @behaviour
+def a_file_that_is_missing_at_the_start_is_one_line_and_a_hint():
+    of_others = "(box.client.datasites / 'bob@example.org/public/a.csv').read_text()"
+    for line, path, hint in [
+        (of_others, "'/datasites/bob@example.org/public/a.csv'", 'read = ["bob@example.org/public/a.csv"]'),
+        ("open('words.txt')", "'words.txt'", "--include words.txt"),
+        ("open('/etc/no-such-file')", "'/etc/no-such-file'", "no files of the machine"),
+    ]:
+        report = load(f"{HEAD}{line}\n")
+        assert report["message"].endswith(f"No such file or directory: {path}"), report
+        assert hint in report["hint"], report
+        assert (report["line"], report["traceback"]) == (3, ""), report
+    # What does not come from a line of the author's is shown with all that led to it.
+    assert "Traceback" in load("raise OSError('x')")["traceback"]
+    own = "(box.client.my_datasite / 'app_data/app/notes').mkdir(parents=True, exist_ok=True)\n"
+    assert load(f"{HEAD}{own}@box.on_request('/a')\ndef a(): pass\n") is None
+
+
+@behaviour
 def the_text_says_what_a_program_is():
     name = "NAME = 'mon' + 'itor'\nbox = syft_event.SyftEvents(app_name=NAME)\n"
     found = analysed(

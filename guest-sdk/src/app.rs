@@ -29,6 +29,15 @@ macro_rules! app {
             );
 
             #[cfg(target_family = "wasm")]
+            const _: () = {
+                const MODULE: &str = ::core::concat!(::core::module_path!(), "\n");
+                #[used]
+                #[unsafe(link_section = "syft:listed")]
+                static LISTED: [u8; $crate::__private::listed_len(MODULE, TREE)] =
+                    $crate::__private::listed(MODULE, TREE);
+            };
+
+            #[cfg(target_family = "wasm")]
             $crate::bindings::export_app!(App with_types_in $crate::bindings);
         };
     };

@@ -16,6 +16,10 @@ pub trait Handler {
     /// The path of the endpoint.
     const PATH: &'static str;
 
+    /// Its name and where it is, by which `syft-host build` finds one that `app!` does not list.
+    #[doc(hidden)]
+    const MARK: &'static str = "";
+
     /// Returns what the published schema says of the endpoint.
     fn endpoint() -> Endpoint;
 

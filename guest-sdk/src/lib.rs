@@ -352,6 +352,7 @@ pub mod __private {
     pub use crate::executor::block_on;
     pub use crate::join::Joined;
     pub use crate::routes::distinct::{assert_distinct, count, paths};
+    pub use crate::routes::marks::{listed, listed_len, mark_bytes};
     pub use crate::routes::prefix::check_prefix;
     pub use crate::routes::{Branch, RouteCall, Routes, Tree};
     pub use crate::schema::{Described, Found, HasNoSchema, HasSchema, Typed};

@@ -5,6 +5,7 @@ use crate::watcher::Watch;
 use crate::{CallError, Endpoint, Handler, Request, Response, Watcher};
 
 pub(crate) mod distinct;
+pub(crate) mod marks;
 pub(crate) mod prefix;
 
 /// What [`app!`](crate::app!) and [`router!`](crate::router!) take: a handler, a
@@ -32,6 +33,8 @@ pub enum Tree {
         endpoint: fn() -> Endpoint,
         /// Its call.
         call: RouteCall,
+        /// Its name and where it is.
+        mark: &'static str,
     },
     /// A watcher. Prefixes do not touch its patterns.
     Watcher(Watch),
@@ -55,6 +58,7 @@ impl Tree {
             path: H::PATH,
             endpoint: H::endpoint,
             call: H::call,
+            mark: H::MARK,
         }
     }
 

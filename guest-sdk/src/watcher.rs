@@ -18,6 +18,10 @@ pub trait Watcher {
     /// What it wants to hear of.
     const EVENTS: &'static [EventKind];
 
+    /// Its name and where it is, by which `syft-host build` finds one that `app!` does not list.
+    #[doc(hidden)]
+    const MARK: &'static str = "";
+
     /// Calls the function.
     fn call(event: FileEvent) -> Result<(), Failure>;
 }
@@ -27,6 +31,7 @@ pub trait Watcher {
 pub struct Watch {
     patterns: &'static [&'static str],
     events: &'static [EventKind],
+    pub(crate) mark: &'static str,
     pub(crate) call: fn(FileEvent) -> Result<(), Failure>,
 }
 
@@ -36,6 +41,7 @@ impl Watch {
         Watch {
             patterns: W::PATTERNS,
             events: W::EVENTS,
+            mark: W::MARK,
             call: W::call,
         }
     }

@@ -9,6 +9,7 @@ mod clean;
 mod config;
 mod consent;
 mod demo;
+mod describe;
 mod doctor;
 mod files;
 mod in_words;
@@ -18,6 +19,7 @@ mod keygen;
 mod keys;
 mod list;
 mod logs;
+mod new;
 mod parked;
 mod passphrase;
 mod publish;
@@ -32,6 +34,8 @@ mod serve_args;
 mod sign;
 mod signature_check;
 mod status;
+mod target;
+mod test;
 mod trust;
 mod update;
 mod verify;
@@ -150,6 +154,7 @@ impl From<LogFormatArg> for LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::NewArgs),
     Run(run::RunArgs),
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
@@ -168,6 +173,7 @@ enum Command {
     #[command(visible_alias = "ps")]
     Status(status::StatusArgs),
     Secret(secret::SecretArgs),
+    Test(test::TestArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Keygen(keygen::KeygenArgs),
@@ -178,6 +184,7 @@ enum Command {
     Trust(trust::TrustArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
+    Describe(describe::DescribeArgs),
     Config(config::ConfigCommandArgs),
     Doctor(doctor::DoctorArgs),
     Clean(clean::CleanArgs),
@@ -192,6 +199,8 @@ pub enum Exit {
     Success,
     /// 1: an app answered with an error.
     HandlerError,
+    /// 1: a test failed.
+    TestFailed,
     /// 2: it could not be done.
     Failure,
     /// 3: no answer came in time.
@@ -202,7 +211,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::HandlerError => 1,
+            Exit::HandlerError | Exit::TestFailed => 1,
             Exit::Failure => 2,
             Exit::Timeout => 3,
         })
@@ -246,6 +255,7 @@ impl Cli {
             .build()?;
         let exit = runtime.block_on(async {
             match self.command {
+                Command::New(args) => new::new(ui, &args),
                 Command::Run(args) => run::run(ui, &overrides, &activity, args).await,
                 Command::Serve(args) => serve::serve(ui, &overrides, &activity, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
@@ -261,7 +271,8 @@ impl Cli {
                 Command::Status(args) => status::status(ui, &overrides, &args).await,
                 Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
-                Command::Build(args) => build::build(ui, &overrides, &args),
+                Command::Test(args) => test::test(ui, &overrides, &args).await,
+                Command::Build(args) => build::build(ui, &overrides, &args).await,
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
                 Command::Sign(args) => sign::sign(ui, &overrides, &args),
@@ -270,6 +281,7 @@ impl Cli {
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
+                Command::Describe(args) => describe::describe(ui, &overrides, &args).await,
                 Command::Config(args) => config::config(ui, &overrides, &args),
                 Command::Doctor(args) => doctor::doctor(ui, &overrides, &args),
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),

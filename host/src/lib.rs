@@ -1,11 +1,12 @@
 //! Runs SyftBox apps one does not trust.
 //!
 //! - `commands` (one file each), `config` (the only reader of the environment), `ui` (prints for
-//!   people, with `layout`, `paint` and `progress`), `error`
+//!   people, with `layout`, `paint` and `progress`), `error`, `typos`
 //! - `settings`: how the owner wants apps to be served; `doctor`: what that needs of the machine
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
-//!   `rust_toolchain`: the programs that compile
+//!   `rust_toolchain`: the programs that compile; `scaffold`: makes such a folder; `source_watch`: says
+//!   when it changes
 //! - `activity`: what apps do: kept logs, statistics, a live feed
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
 //! - `waiting`: what the owner is to decide; `dashboard`: all of it as pages in a browser;
@@ -38,9 +39,12 @@ pub mod prepared_app;
 pub mod progress;
 pub mod python_app;
 mod rust_toolchain;
+mod scaffold;
+mod server_task;
 pub mod settings;
-mod similar;
+mod source_watch;
 pub mod supervisor;
 pub mod traces;
+mod typos;
 pub mod ui;
 pub mod waiting;

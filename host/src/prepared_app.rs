@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::Value;
-use syft_manifest::worlds::OFFERED_IN_WORDS;
-use syft_manifest::{Digest, Grants, Limits, VariableName};
-use syft_protocol::address::AppName;
+use syft_manifest::worlds::{OFFERED_IN_WORDS, RPC, is_offered};
+use syft_manifest::{Digest, Grants, Limits, Manifest, VariableName, component};
+use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::schema::SchemaEntry;
 
 use crate::asking::{Asking, AskingError};
 use crate::config::Config;
@@ -18,7 +19,7 @@ use crate::error::CommandError;
 use syft_runtime::cache_bounds::delete_forgotten;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::capability::http::HttpAccess;
-use syft_runtime::capability::{AppAccess, EnvironmentAccess};
+use syft_runtime::capability::{Advice, AppAccess, EnvironmentAccess};
 use syft_runtime::memory::Memory;
 use syft_runtime::program_cache::{
     CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
@@ -36,7 +37,7 @@ use syft_server::suspension::Suspended;
 pub struct AppSpec {
     /// Its name, which is its folder below `app_data`.
     pub name: AppName,
-    /// Whose component it is: authors take turns at the compiler.
+    /// Whose component it is, if it is installed: authors take turns at the compiler.
     pub author: String,
     /// What was granted to it.
     pub grants: Grants,
@@ -75,6 +76,7 @@ pub struct PreparedApp {
     grants: Grants,
     args: Vec<String>,
     env: BTreeMap<VariableName, String>,
+    advice: Advice,
 }
 
 impl PreparedApp {
@@ -146,6 +148,7 @@ impl PreparedApp {
             grants,
             args,
             env,
+            author,
             ..
         } = spec;
         let asking = Asking::begin(&config.asking(), digest).await;
@@ -158,6 +161,10 @@ impl PreparedApp {
             grants,
             args,
             env,
+            advice: match author.as_str() {
+                "" => Advice::ToAuthor,
+                _ => Advice::ToOwner,
+            },
         })
     }
 
@@ -204,6 +211,7 @@ impl PreparedApp {
             files,
             http,
             environment,
+            advice: self.advice,
         };
         let app = App::new(self.loaded, access, state, options.debug);
         let setup = ServerSetup {
@@ -220,11 +228,62 @@ impl PreparedApp {
     }
 }
 
+/// Compiles a component and asks it what it serves, with nothing granted, within the host's own
+/// limits whatever it wants, and without knowing who asks. What was compiled is kept for whoever
+/// serves it.
+///
+/// # Errors
+/// It cannot be served, or the host's own folders are not in order.
+pub async fn try_component(
+    config: &Config,
+    manifest: &Manifest,
+    component: Vec<u8>,
+) -> Result<AppInterface, CommandError> {
+    let name = manifest.name.clone();
+    let name = name.map_or_else(|| AppName::parse("app"), Ok)?;
+    let config = Config {
+        email: Datasite::parse("nobody@example.org")?,
+        ..config.clone()
+    };
+    let spec = AppSpec {
+        name,
+        author: String::new(),
+        grants: Grants::default(),
+        args: Vec::new(),
+        env: BTreeMap::new(),
+        limits: Limits::default(),
+    };
+    let memory = Memory::unbounded();
+    let prepared = PreparedApp::alone(&config, &memory, spec, component, Compiling::Alone);
+    Ok(prepared.await?.interface())
+}
+
+/// Makes sure that a component exports handlers and imports nothing that no app can have.
+/// Nothing of it is compiled.
+///
+/// # Errors
+/// No host can serve it.
+pub fn expect_app(component: &[u8]) -> Result<(), CommandError> {
+    let surface = component::surface(component)?;
+    let error = if surface.exports.iter().any(|name| name == RPC) {
+        let unknown = surface.imports.into_iter().find(|name| !is_offered(name));
+        unknown.map(LoadError::UnknownImport)
+    } else {
+        Some(LoadError::NotAnApp)
+    };
+    match error {
+        Some(error) => Err(explain(AppError::Program(error.into()))),
+        None => Ok(()),
+    }
+}
+
 /// What an app serves and watches.
 #[derive(Debug, Clone)]
 pub struct AppInterface {
     /// The paths of its endpoints.
     pub endpoints: Vec<String>,
+    /// What it says of each endpoint.
+    pub schema: Vec<SchemaEntry>,
     /// What it watches, in words and for scripts.
     pub watches: Vec<(String, Value)>,
 }
@@ -235,6 +294,7 @@ impl AppInterface {
         let endpoints = loaded.router().endpoints();
         Self {
             endpoints: endpoints.map(ToString::to_string).collect(),
+            schema: loaded.router().entries().to_vec(),
             watches: watches
                 .map(|watch| (watch.words(), watch.to_json()))
                 .collect(),

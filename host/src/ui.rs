@@ -93,6 +93,11 @@ impl Ui {
         Waiting::told(one_line(&plain(what)))
     }
 
+    /// Tells whether a person sees how things go.
+    pub fn is_watched(self) -> bool {
+        io::stderr().is_terminal()
+    }
+
     /// Tells whether a person is there to be asked.
     pub fn can_ask(self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()

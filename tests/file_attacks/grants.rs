@@ -402,7 +402,7 @@ fn requests_and_answers_are_not_there() {
 }
 
 #[test]
-fn without_a_manifest_there_is_no_folder_at_all() {
+fn without_a_manifest_nothing_is_there_and_the_log_says_what_would_allow_it() {
     let site = planted();
     let host = Host::start(&site, &guest("files"), &["--name", "app"]);
     let before = snapshot(&site);
@@ -414,13 +414,19 @@ fn without_a_manifest_there_is_no_folder_at_all() {
             {"raw": {"stat": "root"}},
         ]),
     );
-    let expected = json!([
-        error("NotFound"),
-        error("NotFound"),
-        error("no preopened folder")
-    ]);
+    let expected = json!([error("NotFound"), error("NotFound"), error("no-entry")]);
     assert_eq!(outcomes, expected);
     assert_eq!(snapshot(&site), before);
+    let path = format!("{OWNER}/public/open.txt");
+    let line = host.wait_for_log("the refusal", |line| line["path"] == path.as_str());
+    assert_eq!(line["message"], "file access denied");
+    assert_eq!(
+        (&line["app"], &line["endpoint"]),
+        (&json!("app"), &json!("/ops"))
+    );
+    let hint = line["hint"].as_str().unwrap();
+    let wanted = format!("add to the app's syft-app.toml: [files] read = [\"{path}\"]");
+    assert!(hint.ends_with(&wanted), "{hint}");
 }
 
 #[test]

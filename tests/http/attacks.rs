@@ -129,7 +129,7 @@ fn bad_servers_are_bounded_and_named() {
         (
             "/endless-body",
             "TooLarge",
-            "a call receives at most 16777216 bytes",
+            "a call receives at most 16 MiB",
         ),
         (
             "/cut-off",
@@ -169,7 +169,7 @@ fn a_call_sends_so_much_and_no_more() {
     let host = start(&site, &[]);
     let uploaded = json!({"url": url("/count"), "bytes": 17 << 20});
     assert_eq!(ask(&host, "upload", &uploaded)["error"], "TooLarge");
-    wait_for_line(&host, "a call sends at most 16777216 bytes");
+    wait_for_line(&host, "a call sends at most 16 MiB");
 }
 
 #[test]

@@ -88,7 +88,10 @@ fn methods_are_those_that_were_asked_for() {
         );
         assert_eq!(answer["error"], error, "{method}");
     }
-    wait_for_line(&host, "to allow it, add to `methods` in [http]");
+    wait_for_line(
+        &host,
+        "[http] methods = [\\\"DELETE\\\"], beside those there",
+    );
     assert!(SERVER.asked("/by-method").is_empty());
 }
 

@@ -82,6 +82,11 @@ fn what_cannot_work_is_named_with_its_line() {
 }
 
 #[test]
+fn a_file_that_is_missing_at_the_start_is_one_line_and_a_hint() {
+    check("a_file_that_is_missing_at_the_start_is_one_line_and_a_hint");
+}
+
+#[test]
 fn a_start_says_what_only_a_call_has() {
     check("a_start_says_what_only_a_call_has");
 }

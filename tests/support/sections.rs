@@ -24,6 +24,13 @@ pub fn section(id: u8, body: &[u8]) -> Vec<u8> {
     [vec![id], counted(body)].concat()
 }
 
+/// Returns a section that exports handlers, which there need not be.
+pub fn handlers() -> Vec<u8> {
+    let name = counted(syft_manifest::worlds::RPC.as_bytes());
+    // An instance: the first one.
+    section(11, &[&[1, 0][..], &name, &[5, 0, 0]].concat())
+}
+
 /// Returns a custom section.
 pub fn custom(name: &str, content: &[u8]) -> Vec<u8> {
     section(0, &[&counted(name.as_bytes()), content].concat())

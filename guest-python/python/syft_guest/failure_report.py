@@ -7,7 +7,7 @@ import sys
 import traceback
 import types
 
-from syft_guest import environment
+from syft_guest import environment, start
 
 # The host looks for the line that begins so.
 ERROR = "@syft-host-error@"
@@ -34,12 +34,16 @@ def report(error, folder):
         "line": line,
         "source": linecache.getline(_full(file, folder), line).strip() if line else "",
         "hint": _hint(error),
-        "traceback": _trace(error, folder),
+        # A file that is missing is named by the line above, and more says nothing of it.
+        "traceback": "" if _missing_file(error) and file else _trace(error, folder),
     }
 
 
 def _message(error):
-    return error.msg if isinstance(error, SyntaxError) else str(error)
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    # As the author knows these.
+    text = text.replace(os.path.join(start.FOLDER, "datasites"), "/datasites")
+    return text.replace(os.path.join(start.FOLDER, "cwd", ""), "")
 
 
 def _full(file, folder):
@@ -80,7 +84,32 @@ def _trace(error, folder):
     return "".join(traceback.format_exception(type(error), error, trace))[-8_000:]
 
 
+def _missing_file(error):
+    """Returns the path of the file that is missing, if that is what is wrong."""
+    if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, (str, bytes)):
+        return None
+    return os.fsdecode(error.filename)
+
+
+def _file_hint(path):
+    datasites = os.path.join(start.FOLDER, "datasites", "")
+    for folder in (datasites, "/datasites/"):
+        if path.startswith(folder):
+            below = path.removeprefix(folder)
+            return (
+                "files of datasites are there in calls only: read it in a handler, and ask for it "
+                f'in a syft-app.toml: [files] read = ["{below}"]'
+            )
+    name = path.removeprefix(os.path.join(start.FOLDER, "cwd", ""))
+    if name.startswith("/"):
+        return "a program sees no files of the machine: put it beside the program, and --include it"
+    return f"a file beside the program goes in with --include {name}, and there are no others"
+
+
 def _hint(error):
+    missing = _missing_file(error)
+    if missing:
+        return _file_hint(missing)
     if isinstance(error, NoApp) and "fastapi" in sys.modules:
         return 'write app = FastSyftBox(app_name="my_app"), of the package fastsyftbox, for FastAPI()'
     if isinstance(error, NoApp):

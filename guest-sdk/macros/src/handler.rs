@@ -8,7 +8,7 @@ use syn::{Error, Expr, FnArg, ItemFn, LitStr, Result, ReturnType, Type};
 use crate::parameter::{HandlerParameter, Source};
 use crate::results::{all, both};
 use crate::spans::{at, first_span};
-use crate::{answer, description, json_schema, path, schema, shape};
+use crate::{answer, description, json_schema, mark, path, schema, shape};
 
 /// Returns the item and, beside it, the implementation of `Handler`.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -98,6 +98,8 @@ impl Handler {
         let path = &self.path;
         let endpoint = self.endpoint_tokens(&function.sig.output);
         let call = self.call_tokens(function);
+        let mark = mark::constant(name);
+        let section = mark::section(name, &quote!(::syft_guest::Handler));
         let documentation = format!("The handler of `{}`, for `app!`.", path.value());
         quote! {
             #[doc = #documentation]
@@ -109,6 +111,8 @@ impl Handler {
             impl ::syft_guest::Handler for #name {
                 const PATH: &'static str = #path;
 
+                #mark
+
                 #endpoint
 
                 #call
@@ -119,6 +123,8 @@ impl Handler {
                 const TREE: ::syft_guest::__private::Tree =
                     ::syft_guest::__private::Tree::handler::<Self>();
             }
+
+            #section
         }
     }
 

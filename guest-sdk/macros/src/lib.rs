@@ -4,6 +4,7 @@ mod answer;
 mod description;
 mod handler;
 mod json_schema;
+mod mark;
 mod parameter;
 mod path;
 mod pattern;

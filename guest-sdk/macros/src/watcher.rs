@@ -7,7 +7,7 @@ use syn::{Error, FnArg, ItemFn, LitStr, PatType, Result, Signature};
 
 use crate::results::{all, both};
 use crate::spans::{at, first_span};
-use crate::{answer, shape, watched};
+use crate::{answer, mark, shape, watched};
 
 /// Returns the item and, beside it, the implementation of `Watcher`.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -72,6 +72,8 @@ impl Watcher {
         let visibility = &function.vis;
         let (patterns, events) = (&self.patterns, &self.events);
         let call = self.call_tokens(&function.sig);
+        let mark = mark::constant(name);
+        let section = mark::section(name, &quote!(::syft_guest::Watcher));
         quote! {
             #[doc = "A watcher, for `app!`."]
             #[doc(hidden)]
@@ -85,6 +87,8 @@ impl Watcher {
                 const EVENTS: &'static [::syft_guest::EventKind] =
                     &[#(::syft_guest::EventKind::#events),*];
 
+                #mark
+
                 #call
             }
 
@@ -93,6 +97,8 @@ impl Watcher {
                 const TREE: ::syft_guest::__private::Tree =
                     ::syft_guest::__private::Tree::watcher::<Self>();
             }
+
+            #section
         }
     }
 

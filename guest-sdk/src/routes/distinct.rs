@@ -171,6 +171,7 @@ mod tests {
                 path,
                 endpoint: || unreachable!(),
                 call: |_| unreachable!(),
+                mark: "",
             },
         }
     }

@@ -20,6 +20,7 @@ const ELF: &[u8; 4] = b"\x7fELF";
 
 /// The id of custom sections.
 pub const CUSTOM: u8 = 0;
+const MODULE: u8 = 1;
 const IMPORTS: u8 = 10;
 const EXPORTS: u8 = 11;
 
@@ -172,6 +173,37 @@ pub fn surface(component: &[u8]) -> Result<Surface, ComponentError> {
     Ok(surface)
 }
 
+/// Returns what the custom sections of a name hold in the core modules of a component, in their
+/// order.
+///
+/// # Errors
+/// See [`ComponentError`].
+pub fn custom_in_modules<'a>(
+    component: &'a [u8],
+    name: &str,
+) -> Result<Vec<&'a [u8]>, ComponentError> {
+    let mut found = Vec::new();
+    for section in sections(component)? {
+        let section = section?;
+        let module = &component[section.body];
+        if section.id != MODULE || !module.starts_with(CORE_MODULE) {
+            continue;
+        }
+        let mut reader = BinaryReader::new(module, 0);
+        reader.read_bytes(CORE_MODULE.len())?;
+        for section in (Sections { reader, n_read: 0 }) {
+            let section = section?;
+            if section.id == CUSTOM {
+                let mut body = BinaryReader::new(&module[section.body], 0);
+                if body.read_string()? == name {
+                    found.push(body.read_bytes(body.bytes_remaining())?);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
 fn push(names: &mut Vec<String>, what: &'static str, name: &str) -> Result<(), ComponentError> {
     if names.len() == MAX_NAMES {
         return Err(ComponentError::TooMany(what, MAX_NAMES));
@@ -220,6 +252,18 @@ mod tests {
         let custom = [COMPONENT.as_slice(), &b"\0\x01\0".repeat(MAX_SECTIONS + 1)].concat();
         let sections = surface(&custom).map(|surface| surface.imports.len());
         assert_eq!(sections, error("sections", MAX_SECTIONS));
+    }
+
+    #[test]
+    fn finds_custom_sections_of_modules() {
+        let custom = b"\0\x04\x01nab\0\x03\x01mx\0\x03\x01nc";
+        let module = [&CORE_MODULE[..], custom].concat();
+        let head = [MODULE, u8::try_from(module.len()).expect("it is small")];
+        let component = [&COMPONENT[..], &head, &module, b"\0\x03\x01nz"].concat();
+        let found = custom_in_modules(&component, "n").expect("it is a component");
+        assert_eq!(found, [&b"ab"[..], b"c"]);
+        let cut = component[..component.len() - 8].to_vec();
+        assert!(custom_in_modules(&cut, "n").is_err());
     }
 
     #[test]

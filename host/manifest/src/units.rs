@@ -50,6 +50,11 @@ pub fn show_time(time: Duration) -> String {
     }
 }
 
+/// Returns the milliseconds of a time with one decimal, as the log has them.
+pub fn log_ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e4).round() / 10.0
+}
+
 /// Returns the size as text, exact, in the largest unit that is.
 pub fn show_size(bytes: u64) -> String {
     UNITS
@@ -133,6 +138,8 @@ mod tests {
         ] {
             assert_eq!(show_time(Duration::from_millis(millis)), text);
         }
+        assert_eq!(log_ms(Duration::from_nanos(529_893)), 0.5);
+        assert_eq!(log_ms(Duration::from_secs(2)), 2000.0);
         for (bytes, text) in [
             (0, "0 bytes"),
             (1_000, "1000 bytes"),

@@ -1,10 +1,13 @@
 //! `rpc.schema.json`: what an app tells the world about its endpoints.
 
 mod python_json;
+mod read;
 
 use serde_json::{Map, Value, json};
 
 use crate::address::Endpoint;
+
+pub use read::{MAX_SCHEMA_BYTES, SchemaError};
 
 /// The name of the file below `rpc/`.
 pub const SCHEMA_FILE: &str = "rpc.schema.json";
@@ -56,6 +59,14 @@ impl Schema {
             .map(|entry| (entry.endpoint.schema_key(), entry_json(entry)))
             .collect();
         python_json::dumps(&Value::Object(document))
+    }
+
+    /// Returns what a document says of endpoints, whoever wrote it.
+    ///
+    /// # Errors
+    /// It is no JSON object, or larger than that of any app.
+    pub fn read(bytes: &[u8]) -> Result<Vec<SchemaEntry>, SchemaError> {
+        read::read(bytes)
     }
 }
 

@@ -5,7 +5,9 @@
 //! variables and secrets. None of them can name the whole state of a call, which is `sandbox`'s, so
 //! a file call cannot reach the app's state.
 
+mod advice;
 mod app_access;
+mod call_label;
 mod context;
 mod environment;
 pub mod files;
@@ -15,8 +17,10 @@ mod log;
 mod output;
 pub(crate) mod standard_output;
 
+pub use advice::Advice;
 pub use app_access::AppAccess;
 pub(crate) use app_access::CallAccess;
+pub(crate) use call_label::CallLabel;
 pub use context::AppIdentity;
 pub(crate) use context::CallContext;
 pub(crate) use environment::CallEnvironment;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use syft_manifest::Limits;
+use syft_manifest::units::show_size;
 use thiserror::Error;
 
 use crate::memory::{Room, Share};
@@ -30,10 +31,10 @@ pub(crate) enum Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum MemoryRefused {
     /// It has what a call may have.
-    #[error("a call gets at most {0} bytes of memory")]
+    #[error("a call gets at most {} of memory", show_size(*.0 as u64))]
     Own(usize),
     /// The host holds for it what it may hold.
-    #[error("the host holds at most {0} bytes for a call at a time")]
+    #[error("the host holds at most {} for a call at a time", show_size(*.0 as u64))]
     Held(usize),
     /// All apps together have what they may have, or the app its part of it.
     #[error("the memory of all apps together is used up")]

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Instant;
 
 use anyhow::Context;
+use syft_manifest::units::log_ms;
 use syft_manifest::{Digest, Limits};
 use syft_protocol::address::AppName;
 use thiserror::Error;
@@ -325,7 +326,7 @@ impl CachedProgram {
         }
         let start = Instant::now();
         let program = Arc::new(self.load().await?);
-        let ms = start.elapsed().as_secs_f64() * 1e3;
+        let ms = log_ms(start.elapsed());
         self.slot.take_place(&program);
         self.cache.add(&self.slot);
         let guard = self.begin(program);

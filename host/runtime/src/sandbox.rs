@@ -8,6 +8,7 @@ mod exports;
 mod limiter;
 mod linker;
 mod outcome;
+mod sockets;
 mod spare;
 mod store;
 mod wasi;
@@ -407,8 +408,8 @@ impl Program {
         (taken, state)
     }
 
-    /// Has a program that is apart from its component try itself out, in an instance of its own.
-    /// Returns what it says of that.
+    /// Has a program that is apart from its component try itself out, in an instance of its own, or
+    /// run one of the tests that it has found so. Returns what it says of that.
     ///
     /// # Errors
     /// The guest gave no answer; the outcome says why.
@@ -417,11 +418,12 @@ impl Program {
         identity: &AppIdentity,
         meter: &Meter,
         access: &AppAccess,
+        test: Option<&str>,
     ) -> Result<Vec<u8>, Outcome> {
-        // It is the first call that it gets, and no request.
+        // It is no request. One for an endpoint names that with a slash before it.
         let request = rpc::Request {
-            id: "try-out".to_owned(),
-            endpoint: String::new(),
+            id: test.unwrap_or("try-out").to_owned(),
+            endpoint: test.unwrap_or_default().to_owned(),
             sender: String::new(),
             sender_proof: SenderProof::Claimed,
             url: String::new(),
@@ -530,7 +532,8 @@ impl Program {
         name: CallName,
     ) -> (CallState, Output) {
         let environment = Arc::clone(&access.environment);
-        let output = Output::new(&self.limits, identity.app.clone(), name.id, environment);
+        let label = name.label(identity, access.advice);
+        let output = Output::new(&self.limits, label, environment);
         let context = CallContext {
             identity: identity.clone(),
             deadline: Instant::now() + self.limits.time,
@@ -550,7 +553,8 @@ impl Program {
         meter: &Meter,
     ) -> CallAccess {
         let files = self.files.as_ref();
-        access.for_call(sender, &self.limits, identity, &name.id, meter, files)
+        let label = name.label(identity, access.advice);
+        access.for_call(sender, &self.limits, &label, meter, files)
     }
 
     /// Runs guest code. The epoch makes it give way, the timeout ends it also
@@ -582,6 +586,8 @@ impl Program {
             Ok(Err(error)) => Err(self.fault(meter, &output, &error)),
             Err(_) => Err(Outcome::TimedOut(limit)),
         };
+        // What looked like a panic and ended no call.
+        output.end(false);
         self.note_taken(meter);
         let session = store.data_mut().take_session();
         (result, session, Remains { _store: store })
@@ -605,7 +611,12 @@ impl Program {
             return Outcome::TooMuchData(self.limits.hostcall_bytes);
         }
         match error.downcast_ref::<wasmtime::Trap>() {
-            Some(trap) => Outcome::Trapped(trap.to_string()),
+            Some(trap) => {
+                // By which the standard library ends a call that panicked.
+                let may_panic = *trap == wasmtime::Trap::UnreachableCodeReached;
+                let panic = output.end(may_panic);
+                Outcome::Trapped(panic.unwrap_or_else(|| trap.to_string()))
+            }
             None => Outcome::Trapped(format!("{error:#}")),
         }
     }

@@ -23,8 +23,8 @@ use reply::{Replier, ReplyHead};
 pub use watches::{Watch, Watches, WatchesError};
 
 use crate::router::Router;
-use syft_runtime::capability::AppAccess;
 use syft_runtime::capability::files::FileAccess;
+use syft_runtime::capability::{Advice, AppAccess};
 use syft_runtime::memory::Share;
 use syft_runtime::meter::Meter;
 use syft_runtime::program_cache::{ProgramError, ProgramGuard};
@@ -56,14 +56,25 @@ pub enum AppAnswer {
 pub struct FinishedCall {
     /// The answer.
     pub answer: AnswerFile,
-    /// The kind of outcome as one word.
-    pub outcome: &'static str,
-    /// What the owner should know of it.
-    pub detail: Option<String>,
+    /// How it ended, for the log.
+    pub ended: EndedCall,
     /// Dropped once the answer is published.
     _remains: Option<Remains>,
     /// What it took. It is reserved as long as the answer exists.
     pub memory: Option<Meter>,
+}
+
+/// How a call ended, for the log.
+#[derive(Debug)]
+pub struct EndedCall {
+    /// The kind of outcome as one word.
+    pub outcome: &'static str,
+    /// What the owner should know of it.
+    pub detail: Option<String>,
+    /// What can be done about it.
+    pub hint: Option<String>,
+    /// The steps that led to a failure.
+    pub trace: Option<String>,
 }
 
 /// What the host could not do with a call. It is no fault of the guest.
@@ -85,7 +96,7 @@ impl App {
             access.files.track_own_writes();
         }
         Self {
-            replier: Replier::new(&loaded, debug),
+            replier: Replier::new(&loaded, debug, access.advice),
             loaded,
             access,
             state: Arc::new(state),
@@ -125,6 +136,11 @@ impl App {
     /// Returns the files that the app may use.
     pub(crate) fn files(&self) -> &FileAccess {
         &self.access.files
+    }
+
+    /// Returns whom the log advises about what the app is refused.
+    pub(crate) fn advice(&self) -> Advice {
+        self.access.advice
     }
 
     /// Returns what the app keeps.
@@ -225,8 +241,12 @@ impl App {
 
     fn finish(&self, head: &ReplyHead, outcome: Outcome, now: Timestamp) -> FinishedCall {
         FinishedCall {
-            outcome: outcome.name(),
-            detail: outcome.detail(),
+            ended: EndedCall {
+                outcome: outcome.name(),
+                detail: outcome.detail(),
+                hint: outcome.hint(self.access.advice),
+                trace: outcome.trace().map(str::to_owned),
+            },
             answer: self.replier.answer(head, outcome, now),
             _remains: None,
             memory: None,

@@ -29,6 +29,8 @@ const GONE_FOR: Duration = Duration::from_secs(5);
 /// A call to be made.
 #[derive(Debug, Clone)]
 pub struct ClientCall {
+    /// The id of the request.
+    pub id: Uuid,
     /// The endpoint.
     pub url: SyftUrl,
     /// Who calls.
@@ -92,21 +94,21 @@ impl ClientCall {
             .collect();
         segments.push(self.sender.as_str());
         let folder = Folder::parse(&segments).ok_or_else(not_an_endpoint)?;
-        let id = Uuid::new_v4();
+        let id = self.id;
         let stem = RequestId::parse(&id.to_string()).expect("a UUID is an id");
         let address = Address::new(Arc::new(folder), stem);
         let mailbox = Mailbox::open(datasites, &datasite, &app).map_err(ClientError::Folder)?;
         let timeout = self.timeout;
-        mailbox.post(&address, &self.request(id).to_json())?;
+        mailbox.post(&address, &self.request().to_json())?;
         let result = wait(&mailbox, &address, timeout).await;
         mailbox.clear(&address);
         result
     }
 
-    fn request(self, id: Uuid) -> Request {
+    fn request(self) -> Request {
         let created = Timestamp::from_system_time(SystemTime::now());
         Request {
-            id: Some(id),
+            id: Some(self.id),
             sender: self.sender.as_str().to_owned(),
             url: self.url,
             body: self.body,

@@ -5,7 +5,7 @@
 //! - [`app`], [`router`]: a component that fits our world, its endpoints, and its answers as
 //!   callers read them
 //! - [`events`]: file events that are delivered to an app
-//! - [`client`]: the caller's side of the same files
+//! - [`client`]: the caller's side of the same files; [`published`]: what apps say of themselves
 //! - `journal`, [`parked`], [`suspension`]: what must outlive the process
 
 pub mod app;
@@ -15,6 +15,7 @@ mod inotify;
 pub mod journal;
 pub mod parked;
 pub mod private_folder;
+pub mod published;
 pub mod router;
 mod scanner_count;
 pub mod server;

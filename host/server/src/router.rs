@@ -99,6 +99,11 @@ impl Router {
         self.entries.iter().map(|entry| &entry.endpoint)
     }
 
+    /// Returns what the app says of its endpoints.
+    pub fn entries(&self) -> &[SchemaEntry] {
+        &self.entries
+    }
+
     /// Returns the published description of the endpoints.
     pub fn schema(&self) -> String {
         Schema::to_json(&self.entries)

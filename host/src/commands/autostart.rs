@@ -233,7 +233,7 @@ fn script(config: &Config, start: &StartCommand) -> Result<Starter, CommandError
 }
 
 /// Quotes a text as shells read it.
-fn in_shell(text: &str) -> String {
+pub(super) fn in_shell(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 

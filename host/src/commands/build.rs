@@ -7,17 +7,18 @@ use serde_json::json;
 use syft_manifest::Digest;
 
 use super::{Exit, files};
-use crate::app_builder::{self, ProgramInputs};
+use crate::app_builder::{self, NativeBuild, ProgramInputs};
 use crate::built_app::BuiltApp;
-use crate::config::Overrides;
+use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::prepared_app::try_component;
 use crate::ui::Ui;
 
 /// Build an app: a component that carries its manifest
 ///
 /// Builds the guest crate and embeds `syft-app.toml`, if the folder has one. Name,
 /// version and description are the crate's where the manifest has no others. The
-/// same sources give the same bytes. Building a crate runs what its author wrote outside of any
+/// same sources give the same bytes. What no host could serve is not written. Building a crate runs what its author wrote outside of any
 /// sandbox (`build.rs`, macros, and the like of all that it depends on), so you are asked before,
 /// unless you said for good that you trust the folder.
 ///
@@ -25,7 +26,8 @@ use crate::ui::Ui;
 /// program gives it, and asks to read what it watches. Nothing of it runs outside of a sandbox.
 #[derive(Debug, Args)]
 pub(super) struct BuildArgs {
-    /// Folder of the guest crate; Python program, or folder with `app.py`
+    /// Folder of the guest crate; Python program, or folder with `app.py`; or component that
+    /// something else has built, which gets the `syft-app.toml` beside it
     #[arg(default_value = ".", value_name = "PATH")]
     path: PathBuf,
 
@@ -50,7 +52,11 @@ pub(super) struct BuildArgs {
     arguments: Vec<String>,
 }
 
-pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<Exit, CommandError> {
+pub(super) async fn build(
+    ui: Ui,
+    overrides: &Overrides,
+    args: &BuildArgs,
+) -> Result<Exit, CommandError> {
     let BuiltApp {
         component,
         manifest,
@@ -66,12 +72,18 @@ pub(super) fn build(ui: Ui, overrides: &Overrides, args: &BuildArgs) -> Result<E
             arguments: &args.arguments,
             variables: &[],
         },
-        args.allow_native_build,
+        NativeBuild::by_option(args.allow_native_build),
     )?;
     let (name, file) = match &manifest.name {
         Some(name) => (name.as_str(), name.file_name()),
         None => (&*package, package.clone()),
     };
+    // What runs a Python program is the same for all, and takes half a minute to compile.
+    if !app_builder::is_program(&args.path) {
+        let config = Config::load(overrides)?;
+        let tried = try_component(&config, &manifest, component.clone()).await;
+        tried.map_err(|error| error.about(format!("{name} was built and cannot run")))?;
+    }
     let path = match &args.output {
         Some(path) => path.clone(),
         None => PathBuf::from(format!("{file}.wasm")),

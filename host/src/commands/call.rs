@@ -1,22 +1,29 @@
 //! `syft-host call`
 
+mod check;
+
 use std::fs;
 use std::io::Read;
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
 use data_encoding::BASE64URL;
 use serde_json::{Value, json};
-use syft_manifest::units::parse_long_time;
+use syft_manifest::units::{parse_long_time, show_time};
 use syft_protocol::address::Datasite;
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
+use uuid::Uuid;
 
 use super::Exit;
+use super::target::Target;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
+use check::{Unknown, check};
 use syft_server::client::{CallResult, ClientCall, ClientError};
+use syft_server::published::PublishedApps;
 use syft_server::subscriptions::Subscriptions;
 
 /// Call an endpoint and print its answer
@@ -26,8 +33,10 @@ use syft_server::subscriptions::Subscriptions;
 /// an error, 2 where the call could not be made, 3 where no answer came in time.
 #[derive(Debug, Args)]
 pub(super) struct CallArgs {
-    /// Such as `syft://alice@example.org/app_data/hello/rpc/hello`
-    url: String,
+    /// Endpoint: `hello/greet` of your own app `hello`, `alice@example.org/hello/greet` of
+    /// somebody else's, or `syft://alice@example.org/app_data/hello/rpc/greet`
+    #[arg(value_name = "ENDPOINT")]
+    target: String,
 
     /// Body as it is, `@FILE`, or `-` for stdin
     #[arg(long, short)]
@@ -48,7 +57,14 @@ pub(super) struct CallArgs {
     /// How long to wait for the answer
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30s")]
     timeout: Duration,
+
+    /// Send the request also where nothing of that name is known on this machine
+    #[arg(long)]
+    no_check: bool,
 }
+
+/// A call that takes longer than this says so to who watches.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 pub(super) async fn call(
     ui: Ui,
@@ -56,7 +72,24 @@ pub(super) async fn call(
     args: CallArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let call = args.read(&config.email)?;
+    let published = PublishedApps::open(&config.datasites);
+    let named = Target::parse(&args.target, &config.email, &published)?;
+    let within = show_time(args.timeout);
+    let call = args.read(&config.email, named.url()?)?;
+    let id = call.id;
+    if !args.no_check {
+        let what = match check(&named, &config.email, &published)? {
+            Unknown::Datasite => Some(format!("the datasite {}", named.datasite)),
+            Unknown::App => Some(format!("the app `{}` of {}", named.app, named.datasite)),
+            Unknown::Nothing => None,
+        };
+        if let Some(what) = what {
+            ui.status(&format!(
+                "note: {what} is not on this machine: waiting up to {within} for SyftBox to bring \
+                 an answer"
+            ));
+        }
+    }
     let subscriptions = Subscriptions::find(&config.datasites, &config.email);
     let target = SyncTarget::of(&call.url);
     if let Some(missing) = target
@@ -68,13 +101,13 @@ pub(super) async fn call(
             call.url.datasite()
         ));
     }
-    match call.make(&config.datasites).await.map_err(explain)? {
-        CallResult::Answered(response) => print(ui, &response),
+    match make(ui, call, &config, &within).await.map_err(explain)? {
+        CallResult::Answered(response) => print(ui, &response, id),
         CallResult::Rejected => {
             ui.status(
                 "error: 403 the sync server rejected the request: no permission to write there",
             );
-            ui.json(&json!({ "event": "rejected", "status_code": 403 }))?;
+            ui.json(&json!({ "event": "rejected", "status_code": 403, "id": id.to_string() }))?;
             Ok(Exit::HandlerError)
         }
         CallResult::Removed => {
@@ -85,15 +118,35 @@ pub(super) async fn call(
                     target.advice(&subscriptions)
                 ));
             }
-            ui.json(&json!({ "event": "removed" }))?;
+            ui.json(&json!({ "event": "removed", "id": id.to_string() }))?;
             Ok(Exit::Timeout)
         }
         CallResult::TimedOut => {
-            ui.status(&format!("error: no answer within {:?}", args.timeout));
-            ui.json(&json!({ "event": "timeout" }))?;
+            ui.status(&format!("error: no answer within {within}, id {id}"));
+            ui.json(&json!({ "event": "timeout", "id": id.to_string() }))?;
             Ok(Exit::Timeout)
         }
     }
+}
+
+/// Makes the call, and says that it waits where that takes a while and somebody watches.
+async fn make(
+    ui: Ui,
+    call: ClientCall,
+    config: &Config,
+    within: &str,
+) -> Result<CallResult, ClientError> {
+    let mut made = pin!(call.make(&config.datasites));
+    tokio::select! {
+        result = &mut made => return result,
+        () = tokio::time::sleep(PATIENCE) => {}
+    }
+    if ui.is_watched() {
+        ui.status(&format!(
+            "waiting for the answer, up to {within} (Ctrl-C ends it)"
+        ));
+    }
+    made.await
 }
 
 fn explain(error: ClientError) -> CommandError {
@@ -138,10 +191,10 @@ impl SyncTarget {
     }
 }
 
-fn print(ui: Ui, response: &Response) -> Result<Exit, CommandError> {
+fn print(ui: Ui, response: &Response, id: Uuid) -> Result<Exit, CommandError> {
     let (status, body) = (response.status, response.body.as_deref());
     match body {
-        _ if ui.is_json() => ui.json(&describe(response))?,
+        _ if ui.is_json() => ui.json(&describe(response, id))?,
         Some(body) => ui.bytes(body)?,
         None => {}
     }
@@ -149,12 +202,13 @@ fn print(ui: Ui, response: &Response) -> Result<Exit, CommandError> {
         return Ok(Exit::Success);
     }
     ui.status(&format!("error: {} {}", status.code(), status.reason()));
+    ui.status(&format!("hint: see the host's log, id {id}"));
     Ok(Exit::HandlerError)
 }
 
 /// Returns the answer for scripts. Its body is JSON where it is JSON, else text,
 /// else in `body_base64`.
-fn describe(response: &Response) -> Value {
+fn describe(response: &Response, id: Uuid) -> Value {
     let body = response.body.as_deref();
     let text = body.and_then(|body| std::str::from_utf8(body).ok());
     let json_body = body.and_then(|body| serde_json::from_slice::<Value>(body).ok());
@@ -165,6 +219,7 @@ fn describe(response: &Response) -> Value {
         .collect();
     json!({
         "event": "answer",
+        "id": id.to_string(),
         "status_code": response.status.code(),
         "headers": headers,
         "body": json_body.or_else(|| text.map(Value::from)),
@@ -177,8 +232,7 @@ fn describe(response: &Response) -> Value {
 }
 
 impl CallArgs {
-    fn read(&self, owner: &Datasite) -> Result<ClientCall, CommandError> {
-        let url = SyftUrl::parse(&self.url)?;
+    fn read(&self, owner: &Datasite, url: SyftUrl) -> Result<ClientCall, CommandError> {
         let sender = match &self.sender {
             Some(email) => Datasite::parse(email)?,
             None => owner.clone(),
@@ -195,6 +249,7 @@ impl CallArgs {
             .map(|header| parse_header(header))
             .collect::<Result<_, _>>()?;
         Ok(ClientCall {
+            id: Uuid::new_v4(),
             url,
             sender,
             method,

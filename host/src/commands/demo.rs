@@ -9,6 +9,7 @@ use clap::Args;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
+use uuid::Uuid;
 
 use super::Exit;
 use crate::config::Config;
@@ -16,6 +17,7 @@ use crate::error::CommandError;
 use crate::guest_crate;
 use crate::prepared_app::{AppSpec, PreparedApp};
 use crate::ui::Ui;
+use syft_manifest::units::log_ms;
 use syft_manifest::{Grants, Limits};
 use syft_runtime::memory::Memory;
 use syft_runtime::sandbox::Compiling;
@@ -112,6 +114,7 @@ async fn show_call(
     ui.line(&format!("{CALLER} calls {url}"))?;
     ui.line(&format!("  request   {}", body.unwrap_or("(no body)")))?;
     let call = ClientCall {
+        id: Uuid::new_v4(),
         url: SyftUrl::parse(&url)?,
         sender: Datasite::parse(CALLER)?,
         method: if body.is_some() {
@@ -135,7 +138,7 @@ async fn show_call(
 fn show_answer(ui: Ui, response: &Response, took: Duration) -> Result<(), CommandError> {
     let status = response.status;
     let body = String::from_utf8_lossy(response.body.as_deref().unwrap_or_default());
-    let ms = took.as_secs_f64() * 1e3;
+    let ms = log_ms(took);
     ui.line(&format!(
         "  response  {} {}  ({ms:.1} ms)",
         status.code(),

@@ -12,24 +12,22 @@ use syft_manifest::sanitize::plain_excerpt;
 use syft_manifest::units::show_mib;
 use syft_manifest::{Digest, Limits, Manifest, ManifestError, component};
 use syft_package::{Package, PackageError};
-use syft_protocol::address::{AppName, Datasite};
 
 use super::{Exit, files};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::prepared_app::try_component;
 use crate::ui::Ui;
 use imports::Imports;
 use installed_app::InstalledApp;
-use report::{Report, Serves, Signed};
-use syft_runtime::memory::Memory;
-use syft_runtime::sandbox::{Compiling, Sandbox};
-use syft_server::app::LoadedApp;
+use report::{Report, Signed};
 
 /// Show what an app is, what it asks for and what it may use at most
 ///
 /// Of an installed app it shows too who signed it, what was granted and denied, and which
 /// releases are kept. The app is asked for its endpoints and watches in the sandbox, with nothing
-/// granted. Nothing else of it runs.
+/// granted. Nothing else of it runs. Exit code: 0, or 2 where it cannot run; the reason is among
+/// what is shown.
 #[derive(Debug, Args)]
 pub(super) struct InspectArgs {
     /// Component file, or name of an installed app
@@ -59,12 +57,10 @@ pub(super) async fn inspect(
         (Some(app), Signed::By(_)) => app.signed(),
         (_, signed) => signed,
     };
-    let memory = Memory::unbounded();
-    let sandbox = Sandbox::new(limits, config.compile.clone(), &config.cache, &memory)?;
     let asked = manifest.clone().unwrap_or_default();
     let size = show_mib(bytes.len() as u64);
     let waiting = ui.wait(&format!("compiling {}, {size}", args.app.display()));
-    let serves = serves(&sandbox, &asked, &bytes).await;
+    let serves = try_component(&config, &asked, bytes.clone()).await;
     drop(waiting);
     let report = Report {
         path: &path,
@@ -74,7 +70,7 @@ pub(super) async fn inspect(
         has_manifest: manifest.is_some(),
         limits: match &installed {
             Some(app) => app.limits(),
-            None => asked.limits.over(sandbox.limits().clone()),
+            None => asked.limits.over(limits),
         },
         warnings: asked.warnings(),
         manifest: asked,
@@ -91,7 +87,15 @@ pub(super) async fn inspect(
     for line in lines {
         ui.line(&line)?;
     }
-    Ok(Exit::Success)
+    match report.serves {
+        Ok(_) => Ok(Exit::Success),
+        Err(error) => {
+            for hint in error.hints() {
+                ui.status(&format!("hint: {hint}"));
+            }
+            Ok(Exit::Failure)
+        }
+    }
 }
 
 /// Finds out who has signed, or why that does not count.
@@ -115,38 +119,4 @@ fn explain(error: ManifestError) -> CommandError {
         Some(hint) => error.hint(hint),
         None => error,
     }
-}
-
-/// Asks the app what it serves, within the host's own limits whatever it wants. An error
-/// is why it cannot run.
-async fn serves(sandbox: &Sandbox, manifest: &Manifest, bytes: &[u8]) -> Result<Serves, String> {
-    let describe = |error: &dyn std::fmt::Display| plain_excerpt(&error.to_string(), 500);
-    let program = sandbox
-        .load(bytes, Compiling::Alone)
-        .map_err(|error| describe(&error))?;
-    let name = manifest
-        .name
-        .clone()
-        .map_or_else(|| AppName::parse("app"), Ok);
-    let owner = Datasite::parse("nobody@example.org");
-    let (name, owner) = (
-        name.map_err(|error| describe(&error))?,
-        owner.map_err(|error| describe(&error))?,
-    );
-    let loaded = LoadedApp::ask(program.into(), name, owner)
-        .await
-        .map_err(|error| describe(&error))?;
-    Ok(Serves {
-        endpoints: loaded
-            .router()
-            .endpoints()
-            .map(ToString::to_string)
-            .collect(),
-        watches: loaded
-            .watches()
-            .all()
-            .iter()
-            .map(|watch| (watch.words(), watch.to_json()))
-            .collect(),
-    })
 }

@@ -16,7 +16,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{Candidate, InstallError, Installer, ReleaseChange};
 use crate::installed::Installed;
-use crate::similar::similar;
+use crate::typos;
 use crate::ui::Ui;
 use syft_server::subscriptions::Subscriptions;
 
@@ -131,7 +131,7 @@ fn others(installer: &Installer<'_>, typed: &str, error: &InstallError) -> Vec<S
         _ => return Vec::new(),
     };
     let published = installer.published(author.as_ref());
-    let meant = similar(&name, published.iter().map(|url| url.app().as_str()));
+    let meant = typos::meant(&name, published.iter().map(|url| url.app().as_str()));
     if let Some(meant) = meant {
         let meant = published.iter().filter(|url| url.app().as_str() == meant);
         let meant = meant.take(MAX_OTHERS);

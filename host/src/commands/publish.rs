@@ -24,6 +24,7 @@ use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::prepared_app::expect_app;
 use crate::ui::Ui;
 use syft_runtime::capability::files::{Broken, DatasitesDir, Rules};
 
@@ -181,13 +182,15 @@ pub(super) fn explain(error: PublishError) -> CommandError {
 
 fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, CommandError> {
     let package = Package::read(bytes).map_err(files::explain)?;
-    package.verify(keys).map_err(|error| match error {
+    let verified = package.verify(keys).map_err(|error| match error {
         PackageError::NotBy(_) => CommandError::from(error)
             .hint("sign it with `syft-host sign`, and publish it with the same --key"),
         PackageError::Unsigned => CommandError::from(error)
             .hint("sign it with `syft-host sign`, or as it is published: --sign"),
         error => files::explain(error),
-    })
+    })?;
+    expect_app(bytes)?;
+    Ok(verified)
 }
 
 /// Makes the changes that are no release.

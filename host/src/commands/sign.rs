@@ -11,6 +11,7 @@ use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
 use crate::config::Overrides;
 use crate::error::CommandError;
+use crate::prepared_app::expect_app;
 use crate::ui::Ui;
 
 /// Sign an app, so that others can know who made it and that nobody changed it
@@ -18,7 +19,7 @@ use crate::ui::Ui;
 /// Signing is the last step: whatever changes the file afterwards breaks the signature.
 /// What is signed says which release of which app it is, and whose: `name`, `version`,
 /// `sequence` and `author` below `[app]` in syft-app.toml. An app that is signed already
-/// gets one more signature; the same key replaces its own.
+/// gets one more signature; the same key replaces its own. What is no app is not signed.
 #[derive(Debug, Args)]
 pub(super) struct SignArgs {
     /// Component file
@@ -45,6 +46,7 @@ pub(super) fn sign(ui: Ui, overrides: &Overrides, args: &SignArgs) -> Result<Exi
     let limit = Limits::default().component_bytes;
     let component = files::read_bounded(&args.app, limit).map_err(wrong)?;
     let signable = Signable::read(&component).map_err(explain)?;
+    expect_app(&component).map_err(wrong)?;
     let release = signable.release().clone();
     let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
     let paths = match args.key.as_slice() {

@@ -33,6 +33,15 @@ pub(super) struct Package {
     manifest_path: PathBuf,
     /// Absent for a folder of this machine.
     source: Option<String>,
+    #[serde(default)]
+    targets: Vec<CrateTarget>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct CrateTarget {
+    name: String,
+    #[serde(default)]
+    crate_types: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -93,6 +102,20 @@ impl Metadata {
     pub(super) fn target_folder(&self) -> PathBuf {
         let workspace = self.workspace_root.file_name().unwrap_or_default();
         self.target_directory.join("syft-host").join(workspace)
+    }
+
+    /// Returns the name of the library that becomes the component.
+    pub(super) fn library(&self) -> &str {
+        let is_library = |target: &&CrateTarget| target.crate_types.iter().any(|it| it == "cdylib");
+        let library = self.package.targets.iter().find(is_library);
+        library.map_or(&self.package.name, |library| &library.name)
+    }
+
+    /// Returns the folders of those crates that lie on this machine: others do not change.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        let here = self.all.iter().filter(|package| package.source.is_none());
+        let folders = here.filter_map(|package| package.manifest_path.parent());
+        folders.map(Path::to_owned).collect()
     }
 
     /// Returns the component among what cargo says that it built.

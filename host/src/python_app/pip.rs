@@ -265,6 +265,14 @@ fn cannot_install(said: &str, wheels: &Wheels) -> CommandError {
     ));
     let said = said.to_lowercase().replace('_', "-");
     let list = wheels.list();
+    if let Some(name) = without_versions(&said)
+        && !list.iter().any(|wheel| wheel.name == name)
+    {
+        return error.hint(format!(
+            "{name} has nothing in pure Python, and packages with native code cannot run in the \
+             sandbox but those of `syft-host wheels list`"
+        ));
+    }
     if list.iter().any(|wheel| wheel.path.is_none()) {
         // pip tells of what stands in the way only, and not of what would fit.
         return error.hint(
@@ -282,6 +290,15 @@ fn cannot_install(said: &str, wheels: &Wheels) -> CommandError {
              native code, such as numpy, cannot run in the sandbox",
         ),
     }
+}
+
+/// Returns the package of which pip finds no version at all, for this Python.
+fn without_versions(said: &str) -> Option<&str> {
+    let (before, _) = said.split_once("(from versions: none)")?;
+    let (_, name) = before.rsplit_once("satisfies the requirement ")?;
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    let end = name.find(|c| !is_of_name(c)).unwrap_or(name.len());
+    Some(&name[..end]).filter(|name| !name.is_empty())
 }
 
 /// Gives a child the user's network, and folders of ours.
@@ -346,6 +363,15 @@ mod tests {
     fn check(settings: &str, expected: &[&str]) {
         let settings: Settings = serde_json::from_str(settings).expect("settings");
         assert_eq!(settings.arguments(), expected);
+    }
+
+    #[test]
+    fn the_package_that_has_no_version_is_known() {
+        let said = "error: could not find a version that satisfies the requirement numpy>=2 (from \
+                    versions: none)";
+        assert_eq!(without_versions(said), Some("numpy"));
+        let some = "satisfies the requirement a==9 (from versions: 1, 2)";
+        assert_eq!(without_versions(some), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use toml::de::DeTable;
 
 use super::keys::{self, APP_KEYS, KEYS, SettingKey, SettingKind};
 use super::{HostSettings, SaidSettings, Setting, SettingOrigin, SettingValue};
-use crate::similar::similar;
+use crate::typos;
 
 /// The most apps of which something is said, and entries of a list.
 const MAX_APPS: usize = 10_000;
@@ -166,7 +166,7 @@ impl Reader<'_> {
     fn unknown<'k>(&mut self, key: &TomlKey<'_>, known: impl Iterator<Item = &'k str> + Clone) {
         let all: Vec<&str> = known.clone().collect();
         let all = format!("there are `{}`", all.join("`, `"));
-        let help = match similar(key.as_ref(), known) {
+        let help = match typos::meant(key.as_ref(), known) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => all,
         };

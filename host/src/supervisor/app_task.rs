@@ -9,7 +9,6 @@ use syft_manifest::{AccessGrants, Digest, Grants, HttpGrants, Limits, Manifest, 
 use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{self, Instant};
 use tracing::Instrument;
 
@@ -21,9 +20,9 @@ use crate::installed::{Components, InstalledRelease};
 use crate::open_files::spare_files;
 use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
 use crate::settings::{AppRules, HostSettings};
+use crate::server_task::ServerTask;
 use syft_runtime::program_cache::ProgramCache;
-use syft_server::server::Draining;
-use syft_server::shutdown::{Shutdown, Stop};
+use syft_server::shutdown::Shutdown;
 use syft_server::suspension::{self, Suspended};
 
 /// The time before what failed is tried again, which doubles up to the longest.
@@ -173,34 +172,11 @@ pub(super) struct AppTask {
     retry_at: Option<Instant>,
 }
 
-// Why: docs/decisions/49-releases-replace-each-other-through-the-tree.md
-/// A server at work.
+/// A release that is served.
 struct RunningServer {
     release: InstalledRelease,
     rules: AppRules,
-    stop: Stop,
-    server: JoinHandle<Draining>,
-}
-
-impl RunningServer {
-    /// Ends calls in progress, and waits until nothing of the app is open any more.
-    async fn end(mut self, shutdown: &mut Shutdown) {
-        self.stop.stop();
-        let ended = tokio::select! {
-            ended = &mut self.server => ended,
-            () = shutdown.insisted() => {
-                self.stop.stop();
-                self.server.await
-            }
-        };
-        match ended {
-            Ok(draining) => tokio::select! {
-                () = draining.drained() => {}
-                () = shutdown.requested() => {}
-            },
-            Err(error) => tracing::error!("the server of the app: {error}"),
-        }
-    }
+    task: ServerTask,
 }
 
 impl AppTask {
@@ -252,7 +228,7 @@ impl AppTask {
     async fn end(&mut self) -> Option<(InstalledRelease, AppRules)> {
         let running = self.running.take()?;
         let before = (running.release.clone(), running.rules.clone());
-        running.end(&mut self.shutdown).await;
+        running.task.end(&mut self.shutdown).await;
         Some(before)
     }
 
@@ -402,13 +378,10 @@ impl AppTask {
         let version = Some(release.version.to_string());
         let activity = &self.context.options.activity;
         activity.serving(&self.name, version, server.load_view());
-        let (stop, shutdown) = Shutdown::new();
-        let server = tokio::spawn(server.run(shutdown).in_current_span());
         self.running = Some(RunningServer {
             release,
             rules,
-            stop,
-            server,
+            task: ServerTask::start(server),
         });
         Ok(Some(served))
     }
@@ -508,11 +481,7 @@ fn delay(n_failed: u32) -> Duration {
 /// Waits until a server has ended, or for ever without one.
 async fn fallen(running: Option<&mut RunningServer>) {
     match running {
-        Some(running) => {
-            if let Err(error) = (&mut running.server).await {
-                tracing::error!("the server of the app: {error}");
-            }
-        }
+        Some(running) => running.task.ended().await,
         None => std::future::pending().await,
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use syft_manifest::Limits;
 
-use super::AppIdentity;
+use super::advice::Advice;
+use super::call_label::CallLabel;
 use super::environment::{CallEnvironment, EnvironmentAccess};
 use super::files::{DatasitesDir, FileAccess, Guard};
 use super::http::{HttpAccess, HttpGuard};
@@ -19,6 +20,8 @@ pub struct AppAccess {
     pub http: HttpAccess,
     /// Its arguments, variables and secrets.
     pub environment: EnvironmentAccess,
+    /// Whom the log advises about what is refused.
+    pub advice: Advice,
 }
 
 /// What one call may reach.
@@ -26,27 +29,28 @@ pub(crate) struct CallAccess {
     pub(crate) files: Guard,
     pub(crate) http: HttpGuard,
     pub(crate) environment: Arc<CallEnvironment>,
+    pub(crate) advice: Advice,
 }
 
 impl AppAccess {
-    /// Returns what one call may reach, which the log calls by a name, with the files of its
-    /// program if they are apart from its component. The sender is given where it is known for
+    /// Returns what one call may reach, with the files of its program if they are apart from its
+    /// component. The sender is given where it is known for
     /// sure.
     pub(crate) fn for_call(
         &self,
         sender: Option<String>,
         limits: &Limits,
-        identity: &AppIdentity,
-        call: &Arc<str>,
+        label: &CallLabel,
         meter: &Meter,
         program: Option<&Arc<DatasitesDir>>,
     ) -> CallAccess {
         let environment = self.environment.for_call();
         let files = &self.files;
         CallAccess {
-            files: files.for_call(sender, limits, identity, call, meter, program),
-            http: (self.http).for_call(limits, identity, call, meter, &environment),
+            files: files.for_call(sender, limits, label, meter, program),
+            http: (self.http).for_call(limits, label, meter, &environment),
             environment,
+            advice: self.advice,
         }
     }
 }

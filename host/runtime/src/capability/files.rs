@@ -54,7 +54,7 @@ pub(crate) use sender::CallSender;
 pub use stamp::stamp_at;
 use temporary::{Temporary, TemporaryPlace};
 
-use super::AppIdentity;
+use super::{Advice, CallLabel};
 use crate::meter::{Meter, Part};
 
 /// All that the operations can reach.
@@ -133,14 +133,19 @@ impl FileAccess {
 
     /// Says which line would allow the app to read what a pattern stands for, of which
     /// a path is an example.
-    pub fn hint_to_read(&self, pattern: &PathPattern, example: &[&str]) -> Option<String> {
+    pub fn hint_to_read(
+        &self,
+        pattern: &PathPattern,
+        example: &[&str],
+        advice: Advice,
+    ) -> Option<String> {
         let denied = match self.policy.decide(example).read {
             ReadRight::Granted => return None,
             ReadRight::IfSenderMay => Denied::SenderMayNot(String::new()),
             ReadRight::Denied(denied) => denied,
         };
         let path = GuestPath::of(pattern.as_str());
-        Some(hint(&path, Want::Read, &denied))
+        Some(hint(&path, Want::Read, &denied, advice))
     }
 
     /// Tracks from now on what calls write to files.
@@ -183,8 +188,7 @@ impl FileAccess {
         &self,
         sender: Option<String>,
         limits: &Limits,
-        identity: &AppIdentity,
-        request: &Arc<str>,
+        label: &CallLabel,
         meter: &Meter,
         program: Option<&Arc<DatasitesDir>>,
     ) -> Guard {
@@ -202,7 +206,7 @@ impl FileAccess {
             CallSender::new(sender),
             Budget::new(limits, meter),
             call_writes,
-            RefusalLog::new(&identity.app, request),
+            RefusalLog::new(label),
         )
     }
 }

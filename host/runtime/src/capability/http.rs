@@ -25,7 +25,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::p2::bindings::LinkOptions;
 use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};
 
-use super::AppIdentity;
+use super::CallLabel;
 use super::environment::CallEnvironment;
 use crate::meter::{Charge, Meter};
 use exchange::Hooks;
@@ -53,14 +53,13 @@ impl HttpAccess {
     pub(super) fn for_call(
         &self,
         limits: &Limits,
-        identity: &AppIdentity,
-        request: &Arc<str>,
+        label: &CallLabel,
         meter: &Meter,
         environment: &Arc<CallEnvironment>,
     ) -> HttpGuard {
         let deadline = Instant::now() + limits.time;
         let places = lease::Places::new(limits, self.connections.clone(), meter);
-        let log = guard::RequestLog::new(&identity.app, request);
+        let log = guard::RequestLog::new(label);
         let (policy, environment) = (Arc::clone(&self.policy), Arc::clone(environment));
         HttpGuard::new(policy, environment, limits, places, deadline, log)
     }

@@ -9,6 +9,7 @@ use bindings::atomics::{self, CasError};
 use bindings::batch;
 use bindings::store::{self, Error, KeyResponse};
 
+use super::Output;
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 use crate::state::{Session, SessionError};
 
@@ -35,6 +36,8 @@ pub(crate) struct KeyValueCtx {
     /// The most bytes of a value, and of what one operation returns.
     value_bytes: usize,
     returned_bytes: usize,
+    /// For what is refused.
+    output: Output,
 }
 
 /// All that the operations can reach.
@@ -74,7 +77,12 @@ fn answer<T>(result: Result<T, SessionError>) -> Answer<T> {
 
 impl KeyValueCtx {
     /// Returns what a call has of a session, which the meter of the call counts from now on.
-    pub(crate) fn new(mut session: Session, limits: &Limits, meter: &Meter) -> Self {
+    pub(crate) fn new(
+        mut session: Session,
+        limits: &Limits,
+        meter: &Meter,
+        output: Output,
+    ) -> Self {
         session.count_by(meter);
         Self {
             session,
@@ -82,12 +90,29 @@ impl KeyValueCtx {
             passing: meter.nothing(Part::Held),
             value_bytes: limits.state_value_bytes,
             returned_bytes: limits.hostcall_bytes,
+            output,
         }
     }
 
     /// Returns the state as the call left it.
     pub(crate) fn take_session(&mut self) -> Session {
         self.session.take()
+    }
+
+    /// Writes a value. That it is more than an app may keep is said in the log as well, once.
+    fn set(&mut self, key: &str, value: Vec<u8>) -> Result<(), SessionError> {
+        let set = self.session.set(key, value);
+        let hint = match set {
+            Err(SessionError::Quota(quota)) => Some(self.output.advice().more_state(quota)),
+            Err(SessionError::Value(_)) => Some("keep it under several keys".to_owned()),
+            Err(SessionError::Call(_)) => Some("write less in one call".to_owned()),
+            _ => None,
+        };
+        if let (Err(error), Some(hint)) = (&set, hint) {
+            self.output
+                .refused(&format!("state refused: {error}"), &hint);
+        }
+        set
     }
 
     /// Reads a value that goes to the guest, when it is the turn of the call.
@@ -143,7 +168,7 @@ impl store::HostBucket for KeyValueView<'_> {
     }
 
     fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
-        answer(self.ctx.session.set(&key, value))
+        answer(self.ctx.set(&key, value))
     }
 
     fn delete(&mut self, _: Resource<Bucket>, key: String) -> Answer<()> {
@@ -186,7 +211,7 @@ impl atomics::Host for KeyValueView<'_> {
         let Some(count) = count.checked_add(delta) else {
             return Ok(Err(Error::Other(format!("{key:?} would overflow"))));
         };
-        let set = self.ctx.session.set(&key, count.to_string().into_bytes());
+        let set = self.ctx.set(&key, count.to_string().into_bytes());
         answer(set.map(|()| count))
     }
 
@@ -208,7 +233,7 @@ impl atomics::Host for KeyValueView<'_> {
                     Err(error) => Err(CasError::StoreError(error)),
                 });
             }
-            Ok(_) => self.ctx.session.set(&seen.key, value),
+            Ok(_) => self.ctx.set(&seen.key, value),
             Err(error) => Err(error),
         };
         Ok(answer(swapped)?.map_err(CasError::StoreError))
@@ -277,7 +302,7 @@ impl batch::Host for KeyValueView<'_> {
 
     fn set_many(&mut self, _: Resource<Bucket>, values: Vec<(String, Vec<u8>)>) -> Answer<()> {
         let mut values = values.into_iter();
-        answer(values.try_for_each(|(key, value)| self.ctx.session.set(&key, value)))
+        answer(values.try_for_each(|(key, value)| self.ctx.set(&key, value)))
     }
 
     fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {

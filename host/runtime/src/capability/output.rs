@@ -1,19 +1,30 @@
 //! A guest's stdout, stderr and log lines on their way to the host's log.
 
+mod panic_text;
+
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 
+use super::advice::Advice;
+use super::call_label::CallLabel;
 use super::environment::CallEnvironment;
+use panic_text::PanicText;
 use syft_manifest::Limits;
 use syft_manifest::sanitize::plain;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
+/// The stream on which panics are told.
+pub(crate) const STDERR: &str = "stderr";
+
 /// What a line costs besides its text: the time, the app and the request are
 /// written with it, also where the text is empty.
 const LINE_COST_BYTES: usize = 128;
+
+/// Refusals of one call that are logged.
+const MAX_REFUSED: usize = 8;
 
 /// All output of one call. Whole lines go to the log, up to a limit; what comes
 /// after it is counted and dropped, so a chatty guest does not fail. A guest
@@ -22,8 +33,11 @@ const LINE_COST_BYTES: usize = 128;
 pub(crate) struct Output(Arc<Mutex<Shared>>);
 
 struct Shared {
-    app: Arc<str>,
-    request: Arc<str>,
+    label: CallLabel,
+    /// What stderr says may be a panic.
+    panic: PanicText,
+    /// What the log says that the call was refused.
+    refused: Vec<String>,
     /// For what no line shows.
     environment: Arc<CallEnvironment>,
     logged_left: usize,
@@ -37,13 +51,13 @@ struct Shared {
 impl Output {
     pub(crate) fn new(
         limits: &Limits,
-        app: Arc<str>,
-        request: Arc<str>,
+        label: CallLabel,
         environment: Arc<CallEnvironment>,
     ) -> Self {
         Self(Arc::new(Mutex::new(Shared {
-            app,
-            request,
+            label,
+            panic: PanicText::default(),
+            refused: Vec::new(),
             environment,
             logged_left: limits.logged_bytes,
             written_left: limits.output_bytes,
@@ -57,6 +71,36 @@ impl Output {
     /// Returns whether the guest was ended for its output.
     pub(crate) fn exceeded(&self) -> bool {
         self.shared().exceeded
+    }
+
+    /// Returns the panic that stderr ends with, if it does, on one line. What looked like one
+    /// and was none is logged now.
+    pub(crate) fn end(&self, has_trapped: bool) -> Option<String> {
+        let mut shared = self.shared();
+        if has_trapped && let Some(text) = shared.panic.take_text() {
+            return Some(plain(&shared.environment.mask(&text)));
+        }
+        for line in shared.panic.release() {
+            shared.log(tracing::Level::INFO, STDERR, &line);
+        }
+        None
+    }
+
+    /// Says in the log that the call was refused something, once.
+    pub(crate) fn refused(&self, what: &str, hint: &str) {
+        let mut shared = self.shared();
+        let is_known = shared.refused.iter().any(|known| known == what);
+        if is_known || shared.refused.len() >= MAX_REFUSED {
+            return;
+        }
+        shared.refused.push(what.to_owned());
+        let (app, endpoint, request) = shared.label.fields();
+        tracing::warn!(app, endpoint, request, hint, "{what}");
+    }
+
+    /// Returns whom the log advises.
+    pub(crate) fn advice(&self) -> Advice {
+        self.shared().label.advice
     }
 
     /// Returns one of the call's streams.
@@ -97,7 +141,7 @@ impl Shared {
     }
 
     fn log(&mut self, level: tracing::Level, stream: &'static str, line: &[u8]) {
-        let (app, request) = (&*self.app, &*self.request);
+        let (app, _, request) = self.label.fields();
         if self.cut {
             return;
         }
@@ -162,7 +206,13 @@ impl Lines {
 
     fn end_line(&mut self, shared: &mut Shared) {
         let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
-        shared.log(tracing::Level::INFO, self.name, line);
+        if self.name == STDERR {
+            for line in shared.panic.take(line) {
+                shared.log(tracing::Level::INFO, self.name, &line);
+            }
+        } else {
+            shared.log(tracing::Level::INFO, self.name, line);
+        }
         self.line.clear();
     }
 }

@@ -14,7 +14,7 @@ use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::p3::bindings::cli::types::ErrorCode;
 use wasmtime_wasi::p3::bindings::cli::{stderr, stdout};
 
-use super::output::{Output, Stream};
+use super::output::{Output, STDERR, Stream};
 
 /// Both streams of a call.
 pub(crate) struct StandardOutput {
@@ -26,7 +26,7 @@ impl StandardOutput {
     pub(crate) fn new(output: &Output) -> Self {
         Self {
             stdout: output.stream("stdout"),
-            stderr: output.stream("stderr"),
+            stderr: output.stream(STDERR),
         }
     }
 }

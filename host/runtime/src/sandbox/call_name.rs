@@ -5,13 +5,15 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use uuid::Builder;
 
-use crate::capability::AppIdentity;
+use crate::capability::{Advice, AppIdentity, CallLabel};
 use crate::wit::{rpc, watch};
 
 /// The names of a call.
 pub(super) struct CallName {
     /// The id of its request or of its event.
     pub(super) id: Arc<str>,
+    /// What runs: an endpoint, or something else in brackets.
+    pub(super) endpoint: Arc<str>,
     /// The same each time that the same request or event runs, and of no other. Nobody else can
     /// choose it, as senders do with the ids of their requests.
     pub(super) idempotency_key: Arc<str>,
@@ -20,7 +22,7 @@ pub(super) struct CallName {
 impl CallName {
     /// Returns the names of a call that answers no request.
     pub(super) fn of_host(identity: &AppIdentity, what: &str) -> Self {
-        Self::new(identity, what, &[])
+        Self::new(identity, what, &format!("({what})"), &[])
     }
 
     pub(super) fn of_request(identity: &AppIdentity, request: &rpc::Request) -> Self {
@@ -34,15 +36,25 @@ impl CallName {
             &request.created.to_be_bytes(),
             request.body.as_deref().unwrap_or_default(),
         ];
-        Self::new(identity, &request.id, &parts)
+        Self::new(identity, &request.id, &request.endpoint, &parts)
     }
 
     /// The id of an event is the host's own, and stays the same when it is delivered again.
     pub(super) fn of_event(identity: &AppIdentity, event: &watch::Event) -> Self {
-        Self::new(identity, &event.id, &[b"event"])
+        Self::new(identity, &event.id, "(watch)", &[b"event"])
     }
 
-    fn new(identity: &AppIdentity, id: &str, parts: &[&[u8]]) -> Self {
+    /// Returns how the log calls the call.
+    pub(super) fn label(&self, identity: &AppIdentity, advice: Advice) -> CallLabel {
+        CallLabel {
+            app: Arc::clone(&identity.app),
+            endpoint: Arc::clone(&self.endpoint),
+            request: Arc::clone(&self.id),
+            advice,
+        }
+    }
+
+    fn new(identity: &AppIdentity, id: &str, endpoint: &str, parts: &[&[u8]]) -> Self {
         let of_all = [
             identity.datasite.as_bytes(),
             identity.app.as_bytes(),
@@ -59,6 +71,7 @@ impl CallName {
         bytes.copy_from_slice(&hash[..16]);
         Self {
             id: Arc::from(id),
+            endpoint: Arc::from(endpoint),
             idempotency_key: Arc::from(Builder::from_random_bytes(bytes).as_uuid().to_string()),
         }
     }

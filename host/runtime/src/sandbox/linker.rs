@@ -6,6 +6,7 @@ use wasmtime::component::{HasData, HasSelf, Linker};
 use wasmtime::{Engine, Result};
 use wasmtime_wasi::p3;
 
+use super::sockets;
 use super::store::CallState;
 use super::wasi::Wasi;
 use crate::capability::{self, CallContext, Output};
@@ -16,9 +17,10 @@ use crate::wit::{context, log, types};
 pub(super) fn new(engine: &Engine, wasi: Wasi) -> Result<Linker<CallState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    // Our files take the place of those that WASI's own implementation has.
+    // Our files take the place of those that WASI's own implementation has, and so do refusals.
     linker.allow_shadowing(true);
     capability::files::add_to_linker(&mut linker, CallState::files)?;
+    sockets::refuse(&mut linker)?;
     linker.allow_shadowing(false);
     capability::http::add_to_linker(&mut linker, CallState::http)?;
     capability::keyvalue::add_to_linker(&mut linker, CallState::keyvalue)?;

@@ -2,8 +2,25 @@
 
 use std::time::Duration;
 
+use syft_manifest::units::{show_size, show_time};
+
+use crate::capability::Advice;
+
 /// The most bytes of what a guest says about its failure.
 const MAX_DETAIL_BYTES: usize = 4096;
+
+/// What guests say where the sandbox has not what they want, and what to do about it.
+const HINTS: [(&str, &str); 3] = [
+    (
+        "failed to spawn thread",
+        "an app has one thread: do the work in the handler, or in an `async fn` with `join!`",
+    ),
+    ("os error 44", NO_FILE),
+    ("[Errno 44]", NO_FILE),
+];
+
+const NO_FILE: &str = "an app sees the files below /datasites for which [files] in syft-app.toml \
+                       asks, and no others";
 
 /// How a call ended. Each of these is the guest's doing; an error of the host is not an
 /// outcome.
@@ -78,28 +95,161 @@ impl Outcome {
                 Some(cut(message).to_owned())
             }
             Self::Failed { kind, message, .. } => {
-                let detail = format!("{}: {}", cut(kind), cut(message));
+                let (message, trace) = parts(message);
+                let place = trace.and_then(place).unwrap_or_default();
+                let detail = format!("{}: {}{place}", cut(kind), cut(message));
                 Some(cut(&detail).to_owned())
             }
-            Self::TimedOut(limit) => Some(format!("the call did not end within {limit:?}")),
-            Self::OutOfMemory(limit) => Some(format!(
-                "the guest wanted more than {limit} bytes of memory"
-            )),
-            Self::TooMuchData(limit) => {
-                Some(format!("the guest passed more than {limit} bytes at once"))
+            Self::TimedOut(limit) => {
+                let limit = show_time(*limit);
+                Some(format!("the call did not end within {limit}"))
             }
-            Self::TooMuchHeld(limit) => Some(format!(
-                "the guest had the host hold more than {limit} bytes for it"
-            )),
+            Self::OutOfMemory(limit) => {
+                let limit = show_size(*limit as u64);
+                Some(format!("the guest wanted more than {limit} of memory"))
+            }
+            Self::TooMuchData(limit) => {
+                let limit = show_size(*limit as u64);
+                Some(format!("the guest passed more than {limit} at once"))
+            }
+            Self::TooMuchHeld(limit) => {
+                let limit = show_size(*limit as u64);
+                Some(format!(
+                    "the guest had the host hold more than {limit} for it"
+                ))
+            }
             Self::Exhausted => Some("the memory of all apps together is used up".to_owned()),
             Self::TooMuchOutput(limit) => {
-                Some(format!("the guest wrote more than {limit} bytes of output"))
+                let limit = show_size(*limit as u64);
+                Some(format!("the guest wrote more than {limit} of output"))
+            }
+        }
+    }
+
+    /// Returns what a guest says that went wrong, without the steps that led there.
+    pub fn message(&self) -> Option<&str> {
+        match self {
+            Self::Failed { message, .. } => Some(cut(parts(message).0)),
+            _ => None,
+        }
+    }
+
+    /// Returns all the steps that led to a failure, where the guest tells them.
+    pub fn trace(&self) -> Option<&str> {
+        match self {
+            Self::Failed { message, .. } => parts(message).1.map(cut),
+            _ => None,
+        }
+    }
+
+    /// Returns what can be done about it, where the host knows.
+    pub fn hint(&self, advice: Advice) -> Option<String> {
+        match self {
+            Self::Answered(_) | Self::InvalidArguments(_) => None,
+            Self::Failed { message, .. } | Self::Trapped(message) => {
+                let hint = HINTS.iter().find(|(said, _)| message.contains(said));
+                hint.map(|(_, hint)| (*hint).to_owned())
+            }
+            Self::TimedOut(limit) => Some(advice.more_time(*limit)),
+            Self::OutOfMemory(limit) => Some(advice.more_memory(*limit)),
+            Self::TooMuchData(_) | Self::TooMuchHeld(_) => {
+                Some("pass and keep it in smaller parts: this limit is the same for all".to_owned())
+            }
+            Self::Exhausted => Some("allow all apps more with --memory-total".to_owned()),
+            Self::TooMuchOutput(_) => {
+                Some("print and log less: this limit is the same for all".to_owned())
             }
         }
     }
 }
 
+/// How Python begins the steps that led to an error.
+const TRACEBACK: &str = "\n\nTraceback (most recent call last):";
+/// How our side in Python does where it left the first of them out.
+const CUT_TRACEBACK: &str = "\n\n…";
+
+/// Returns what went wrong, and apart from it the steps that led there.
+fn parts(message: &str) -> (&str, Option<&str>) {
+    let at = message
+        .rfind(TRACEBACK)
+        .or_else(|| message.rfind(CUT_TRACEBACK));
+    match at {
+        Some(at) => (message[..at].trim_end(), Some(message[at..].trim())),
+        None => (message, None),
+    }
+}
+
+/// The folder that has a Python program in a folder of its own.
+const PROGRAMS: &str = "/syft_program/";
+
+/// Returns in brackets where the last of the steps was that is the author's, as Python tells it.
+fn place(trace: &str) -> Option<String> {
+    let places = trace.lines().filter_map(|line| {
+        let (file, rest) = line
+            .trim()
+            .strip_prefix("File \"")?
+            .split_once("\", line ")?;
+        Some((file, rest))
+    });
+    let own = places.clone().filter_map(|(file, rest)| {
+        let (_, below) = file.split_once(PROGRAMS)?;
+        Some((below.split_once('/')?.1, rest))
+    });
+    let (file, rest) = own.last().or_else(|| places.last())?;
+    let (line, function) = rest.split_once(", in ").unwrap_or((rest, ""));
+    let within = match function {
+        "" => String::new(),
+        function => format!(" in {function}"),
+    };
+    Some(format!(" ({file}:{line}{within})"))
+}
+
 /// Returns the beginning of what a guest says.
 fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_DETAIL_BYTES)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(message: &str) -> Outcome {
+        Outcome::Failed {
+            kind: "ValueError".to_owned(),
+            message: message.to_owned(),
+            handler: "f".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_failure_of_python_is_told_apart_from_its_steps() {
+        let steps = "Traceback (most recent call last):\n  File \"/x/syft_program/0af/app.py\", \
+                     line 22, in parse\n    int(text)\n  File \"/x/lib/json.py\", line 7, in \
+                     loads\nValueError: bad\n\nreally";
+        let outcome = failed(&format!("bad\n\nreally\n\n{steps}"));
+        assert_eq!(outcome.message(), Some("bad\n\nreally"));
+        assert_eq!(outcome.trace(), Some(steps));
+        let detail = "ValueError: bad\n\nreally (app.py:22 in parse)";
+        assert_eq!(outcome.detail().as_deref(), Some(detail));
+        let cut = failed("bad\n\n…line\n  File \"/x/lib/json.py\", line 7, in loads");
+        let detail = "ValueError: bad (/x/lib/json.py:7 in loads)";
+        assert_eq!(cut.detail().as_deref(), Some(detail));
+        let plain = failed("no such thing");
+        assert_eq!(
+            (plain.message(), plain.trace()),
+            (Some("no such thing"), None)
+        );
+        assert_eq!(plain.detail().as_deref(), Some("ValueError: no such thing"));
+    }
+
+    #[test]
+    fn what_the_sandbox_lacks_has_a_hint() {
+        let hint = |outcome: &Outcome| outcome.hint(Advice::ToAuthor).unwrap_or_default();
+        let no_file = failed("[Errno 44] No such file or directory: 'data.csv'");
+        assert!(hint(&no_file).contains("/datasites"));
+        let no_thread = Outcome::Trapped("panicked at x: failed to spawn thread: Os".to_owned());
+        assert!(hint(&no_thread).contains("one thread"));
+        assert_eq!(hint(&failed("anything else")), "");
+        assert!(hint(&Outcome::OutOfMemory(1 << 20)).contains("--memory 2MiB"));
+    }
 }

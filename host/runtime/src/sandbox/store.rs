@@ -61,7 +61,7 @@ impl CallState {
             table,
             files: access.files,
             http: HttpCtx::new(access.http, meter),
-            keyvalue: KeyValueCtx::new(session, limits, meter),
+            keyvalue: KeyValueCtx::new(session, limits, meter, output.clone()),
             context,
             output,
             standard_output,

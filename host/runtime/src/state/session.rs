@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syft_manifest::Limits;
+use syft_manifest::units::show_size;
 use thiserror::Error;
 
 use super::answers::AnswerRecord;
@@ -55,16 +56,16 @@ pub enum SessionError {
     #[error("there is no state while an app is asked for its endpoints")]
     Absent,
     /// The key is too long.
-    #[error("a key has at most {0} bytes")]
+    #[error("a key has at most {}", show_size(*.0 as u64))]
     Key(usize),
     /// The value is too large.
-    #[error("a value has at most {0} bytes")]
+    #[error("a value has at most {}", show_size(*.0 as u64))]
     Value(usize),
     /// The app would use more than it may.
-    #[error("the state of an app has at most {0} bytes, keys and values together")]
+    #[error("the state of an app has at most {}, keys and values together", show_size(*.0))]
     Quota(u64),
     /// The call reads and writes too much.
-    #[error("a call reads and writes keys and values of at most {0} bytes together")]
+    #[error("a call reads and writes keys and values of at most {} together", show_size(*.0 as u64))]
     Call(usize),
     /// There is no memory for it.
     #[error(transparent)]

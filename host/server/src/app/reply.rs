@@ -11,6 +11,7 @@ use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
 
 use super::LoadedApp;
+use syft_runtime::capability::Advice;
 use syft_runtime::sandbox::{Answer, Outcome};
 
 /// How long an answer is valid whose request had no readable end.
@@ -26,6 +27,8 @@ pub(super) struct Replier {
     app: AppName,
     /// Callers see what went wrong inside a handler.
     debug: bool,
+    /// Whom these are advised to do something about it.
+    advice: Advice,
     /// The most bytes of a response file.
     response_bytes: usize,
 }
@@ -55,11 +58,12 @@ struct Content {
 }
 
 impl Replier {
-    pub(super) fn new(app: &LoadedApp, debug: bool) -> Self {
+    pub(super) fn new(app: &LoadedApp, debug: bool, advice: Advice) -> Self {
         Self {
             datasite: app.datasite.clone(),
             app: app.name.clone(),
             debug,
+            advice,
             response_bytes: app.limits().response_bytes,
         }
     }
@@ -146,15 +150,18 @@ impl Replier {
             other => (other.name(), ""),
         };
         let message = match outcome {
-            Outcome::Failed { message, .. } => cut(message).to_owned(),
+            Outcome::Failed { .. } => outcome.message().unwrap_or_default().to_owned(),
             other => other.detail().unwrap_or_default(),
         };
-        let details = json!({
+        let mut details = json!({
             "error_type": kind,
             "error_message": message,
             "function_name": handler,
-            "traceback": outcome.detail().unwrap_or_default(),
+            "traceback": outcome.trace().map(str::to_owned).or_else(|| outcome.detail()),
         });
+        if let Some(hint) = outcome.hint(self.advice) {
+            details["hint"] = json!(hint);
+        }
         Content {
             status: Status::INTERNAL_ERROR,
             headers: Headers::from_iter([(

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use syft_manifest::units::log_ms;
 use syft_protocol::file_events::{Delivery, DeliveryResult, Event, Failure};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::{EndedTask, EventRunner, send};
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
+use syft_runtime::capability::Advice;
 use syft_runtime::sandbox::Outcome;
 
 /// Begins an attempt, which ends with one event.
@@ -21,7 +23,9 @@ pub(super) fn start(
     let attempt = attempt(Arc::clone(runner), delivery).in_current_span();
     tokio::spawn(async move {
         // After a panic of the host's own, other events are delivered still.
-        let panicked = |error: tokio::task::JoinError| failed(&Outcome::Trapped(error.to_string()));
+        let panicked = |error: tokio::task::JoinError| {
+            failed(&Outcome::Trapped(error.to_string()), Advice::default())
+        };
         // Begun from here, it runs next on the same thread, and no other one has to wake.
         let result = tokio::spawn(attempt).await.unwrap_or_else(panicked);
         send(&sender, Event::Delivered(key, result), None);
@@ -39,17 +43,13 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     let _entry = runner.journal.event(id);
     let start = Instant::now();
     let result = runner.app.deliver(&delivery).await;
-    let (kind, path, ms) = (
-        event.kind.as_str(),
-        &*event.path,
-        start.elapsed().as_micros() as f64 / 1e3,
-    );
+    let (kind, path, ms) = (event.kind.as_str(), &*event.path, log_ms(start.elapsed()));
     match result {
         Ok(Ok(())) => {
             tracing::info!(name: "delivered", %id, event = kind, path, ms, "delivered");
             DeliveryResult::Delivered
         }
-        Ok(Err(outcome)) => failed(&outcome),
+        Ok(Err(outcome)) => failed(&outcome, runner.app.advice()),
         Err(error) => {
             tracing::error!(%id, event = kind, path, "delivering it again later: {error}");
             DeliveryResult::HostFailed
@@ -57,9 +57,10 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     }
 }
 
-fn failed(outcome: &Outcome) -> DeliveryResult {
+fn failed(outcome: &Outcome, advice: Advice) -> DeliveryResult {
+    let words = outcome.detail().into_iter().chain(outcome.hint(advice));
     DeliveryResult::Failed(Failure {
         name: outcome.name(),
-        detail: outcome.detail().unwrap_or_default(),
+        detail: words.collect::<Vec<_>>().join("; "),
     })
 }

@@ -62,5 +62,6 @@ fn hint_to_read(app: &App, watch: &Watch) -> Option<String> {
         format!("**/{first}")
     };
     let pattern = PathPattern::parse(&granted).or_else(|_| PathPattern::parse("**"));
-    app.files().hint_to_read(&pattern.ok()?, &example)
+    app.files()
+        .hint_to_read(&pattern.ok()?, &example, app.advice())
 }

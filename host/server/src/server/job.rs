@@ -5,12 +5,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use syft_manifest::sanitize::plain_lines;
+use syft_manifest::units::log_ms;
 use syft_protocol::address::{Address, Sender};
 use syft_protocol::inbox::{Closed, Refusal, Version};
 use syft_protocol::message::Request;
 
 use super::{ServerShared, now};
-use crate::app::{AnswerFile, AppAnswer, FinishedCall};
+use crate::app::{AnswerFile, AppAnswer, EndedCall, FinishedCall};
 use crate::tree::{OpenedRequest, Tree, WriteResult};
 use syft_runtime::durability::Durability;
 use syft_runtime::meter::Meter;
@@ -125,13 +127,7 @@ impl RequestJob<'_> {
         let closed = self.publish(Arc::new(call.answer.json)).await;
         // The memory of the call stays reserved until its answer is written.
         let memory_bytes = call.memory.as_ref().map_or(0, Meter::most_taken);
-        caller.log(
-            &self.address,
-            status,
-            memory_bytes,
-            call.outcome,
-            call.detail,
-        );
+        caller.log(&self.address, status, memory_bytes, call.ended);
         closed
     }
 
@@ -225,20 +221,16 @@ struct Caller {
 }
 
 impl Caller {
-    fn log(
-        &self,
-        address: &Address,
-        status: u16,
-        memory_bytes: usize,
-        outcome: &str,
-        detail: Option<String>,
-    ) {
+    fn log(&self, address: &Address, status: u16, memory_bytes: usize, ended: EndedCall) {
         let (endpoint, id) = (address.endpoint(), address.id());
         let (sender, proof) = (self.email.as_str(), self.proof);
-        let [ms, wait_ms] = [self.start.elapsed(), self.waited].map(|time| {
-            // No clock here is more exact than to the microsecond.
-            time.as_micros() as f64 / 1e3
-        });
+        let [ms, wait_ms] = [self.start.elapsed(), self.waited].map(log_ms);
+        let EndedCall {
+            outcome,
+            detail,
+            hint,
+            trace,
+        } = ended;
         match detail {
             None => tracing::info!(
                 name: "call", %endpoint, %id, sender, proof, status, ms, wait_ms, memory_bytes,
@@ -251,8 +243,11 @@ impl Caller {
             ),
             Some(detail) => tracing::warn!(
                 name: "call", %endpoint, %id, sender, proof, status, ms, wait_ms, memory_bytes,
-                detail, "{outcome}"
+                detail, hint, "{outcome}"
             ),
+        }
+        if let Some(trace) = trace {
+            tracing::debug!(%endpoint, %id, "{}", plain_lines(&trace));
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::{Installed, InstalledRelease};
-use crate::similar::similar;
+use crate::typos;
 use crate::supervisor::{AppStatus, HostStatus};
 
 /// An installed app, with the component of the release that is served.
@@ -126,7 +126,7 @@ pub(super) fn hint(config: &Config, named: &Path, error: CommandError) -> Comman
     let names = Installer::open(config).ok();
     let names = names.and_then(|installer| installer.records().names().ok());
     let names = names.unwrap_or_default();
-    match similar(typed, names.iter().map(AppName::as_str)) {
+    match typos::meant(typed, names.iter().map(AppName::as_str)) {
         Some(meant) => error.hint(format!("did you mean `syft-host inspect {meant}`?")),
         None => error.hint("no app of this name is installed either: see `syft-host list`"),
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use syft_manifest::sanitize::{plain, quoted};
+use syft_manifest::sanitize::{plain, plain_excerpt, quoted};
 use syft_manifest::{
     Limits, Manifest, Problem, SecretHeader, VariableName, WantedRules, WantedSecret,
 };
@@ -12,7 +12,12 @@ use syft_protocol::grant::PathPattern;
 
 use super::imports::Imports;
 use super::limits::describe;
+use crate::error::CommandError;
 use crate::layout::one_line;
+use crate::prepared_app::AppInterface;
+
+/// The most that is shown of why an app cannot run.
+const MAX_WHY_CHARS: usize = 500;
 
 /// What is known about an app. Its own texts were checked; what was not is made
 /// plain here.
@@ -26,7 +31,7 @@ pub(super) struct Report<'a> {
     pub(super) warnings: Vec<Problem>,
     pub(super) imports: Imports,
     /// Or why it cannot run.
-    pub(super) serves: Result<Serves, String>,
+    pub(super) serves: Result<AppInterface, CommandError>,
     /// With what the app asks for.
     pub(super) limits: Limits,
 }
@@ -48,25 +53,20 @@ pub(super) enum Signed {
     Invalid(String),
 }
 
-/// What an app says that it does.
-pub(super) struct Serves {
-    pub(super) endpoints: Vec<String>,
-    /// For people and for scripts.
-    pub(super) watches: Vec<(String, Value)>,
-}
-
 impl Report<'_> {
     /// Returns the report for people.
     pub(super) fn to_lines(&self) -> Vec<String> {
         let mut lines = self.about();
         lines.extend(self.signed.in_words());
         match &self.serves {
-            Ok(Serves { endpoints, watches }) => {
+            Ok(AppInterface {
+                endpoints, watches, ..
+            }) => {
                 theirs(&mut lines, "Answers:", endpoints.iter().cloned());
                 let watches = watches.iter().map(|(words, _)| words.clone());
                 theirs(&mut lines, "Watches:", watches);
             }
-            Err(why) => theirs(&mut lines, "Does not run:", [why.clone()].into_iter()),
+            Err(_) => theirs(&mut lines, "Does not run:", self.why_not().into_iter()),
         }
         block(&mut lines, "Imports:", self.imports());
         self.asked_for(&mut lines);
@@ -87,6 +87,12 @@ impl Report<'_> {
         let description = self.manifest.description.iter();
         theirs(&mut lines, "Says of itself:", description.cloned());
         lines
+    }
+
+    /// Returns why it cannot run, which may quote its author.
+    fn why_not(&self) -> Option<String> {
+        let error = self.serves.as_ref().err()?;
+        Some(plain_excerpt(&error.to_string(), MAX_WHY_CHARS))
     }
 
     fn about(&self) -> Vec<String> {
@@ -239,7 +245,7 @@ impl Report<'_> {
             "signed": self.signed.to_json(),
             "has_manifest": self.has_manifest,
             "runs": serves.is_some(),
-            "why_not": self.serves.as_ref().err(),
+            "why_not": self.why_not(),
             "endpoints": serves.map_or(&[][..], |served| &served.endpoints),
             "watches": watches,
             "imports": imports,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::fs::Stat;
 use syft_manifest::Limits;
+use syft_manifest::units::show_size;
 use syft_protocol::file_events::FileStamp;
 
 use super::access::{Access, Granted, Refusal, Root, ToWrite};
@@ -19,6 +20,7 @@ use super::own_writes::CallWrites;
 use super::policy::{Denied, FilePolicy, PathRights, Want};
 use super::sender::CallSender;
 use super::temporary::Temporary;
+use crate::capability::{Advice, CallLabel};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
@@ -60,8 +62,7 @@ pub(super) struct Budget {
 
 /// The log of what a call was refused, each thing once.
 pub(super) struct RefusalLog {
-    app: Arc<str>,
-    request: Arc<str>,
+    label: CallLabel,
     logged: Mutex<HashSet<(GuestPath, Option<Want>)>>,
     granted: Mutex<HashSet<(GuestPath, Want)>>,
 }
@@ -78,22 +79,21 @@ impl Budget {
 }
 
 impl RefusalLog {
-    pub(super) fn new(app: &Arc<str>, request: &Arc<str>) -> Self {
+    pub(super) fn new(label: &CallLabel) -> Self {
         Self {
-            app: Arc::clone(app),
-            request: Arc::clone(request),
+            label: label.clone(),
             logged: Mutex::default(),
             granted: Mutex::default(),
         }
     }
 
-    fn write(&self, path: &GuestPath, want: Option<Want>, write: impl FnOnce(&str, &str, &str)) {
+    fn write(&self, path: &GuestPath, want: Option<Want>, write: impl FnOnce(&CallLabel, &str)) {
         let mut logged = self.logged.lock().expect("no holder of this lock panics");
         if logged.len() >= MAX_LOGGED || !logged.insert((path.clone(), want)) {
             return;
         }
         drop(logged);
-        write(&self.app, &self.request, &path.shown());
+        write(&self.label, &path.shown());
     }
 
     /// Tells whether it is to be logged that something was granted.
@@ -137,7 +137,9 @@ impl Guard {
         let has_temporary = has_files && self.0.temporary.is_there();
         let temporary = has_temporary.then_some(Mount::Temporary);
         let program = self.0.program.is_some().then_some(Mount::Program);
-        let mounts = [temporary, has_files.then_some(Mount::Datasites), program];
+        // There also where nothing in it is granted, so that who asks is told in the log what
+        // would allow it.
+        let mounts = [temporary, Some(Mount::Datasites), program];
         mounts.into_iter().flatten()
     }
 
@@ -219,10 +221,8 @@ impl Guard {
         if spend.is_ok() {
             return self.spend_of_own_folder(path, bytes);
         }
-        self.log_limit(
-            path,
-            &format!("a call writes at most {limit} bytes to files"),
-        );
+        let limit = show_size(limit);
+        self.log_limit(path, &format!("a call writes at most {limit} to files"));
         Err(ErrorCode::Quota)
     }
 
@@ -248,10 +248,10 @@ impl Guard {
         if own.spend(root, bytes) {
             return Ok(());
         }
-        let limit = own.limit();
+        let limit = show_size(own.limit());
         self.log_limit(
             path,
-            &format!("the app's own folder holds at most {limit} bytes: delete files in it"),
+            &format!("the app's own folder holds at most {limit}: delete files in it"),
         );
         Err(ErrorCode::Quota)
     }
@@ -289,14 +289,18 @@ impl Guard {
     }
 
     pub(super) fn log_unfit(&self, path: &GuestPath, what: &str) {
-        self.0.log.write(path, None, |app, request, path| {
-            tracing::warn!(name: "denied_file", app, request, path, "not a file for apps: {what}");
+        self.0.log.write(path, None, |label, path| {
+            let (app, endpoint, request) = label.fields();
+            tracing::warn!(
+                name: "denied_file", app, endpoint, request, path, "not a file for apps: {what}"
+            );
         });
     }
 
     pub(super) fn log_limit(&self, path: &GuestPath, limit: &str) {
-        self.0.log.write(path, None, |app, request, path| {
-            tracing::warn!(name: "denied_file", app, request, path, "file refused: {limit}");
+        self.0.log.write(path, None, |label, path| {
+            let (app, endpoint, request) = label.fields();
+            tracing::warn!(name: "denied_file", app, endpoint, request, path, "file refused: {limit}");
         });
     }
 
@@ -306,7 +310,8 @@ impl Guard {
         if path.mount() != Mount::Datasites || !log.is_first_grant(path, want) {
             return;
         }
-        let (app, request, access) = (&*log.app, &*log.request, want.as_str());
+        let (app, _, request) = log.label.fields();
+        let access = want.as_str();
         tracing::debug!(
             name: "touched_file", target: "syft_runtime::touched", app, request, access,
             path = path.shown(), "file opened"
@@ -315,22 +320,27 @@ impl Guard {
 
     fn log_refusal(&self, refusal: &Refusal<'_>) {
         let Refusal { path, want, denied } = refusal;
-        let hint = hint(path, *want, denied);
+        let hint = hint(path, *want, denied, self.0.log.label.advice);
         let access = want.as_str();
-        self.0
-            .log
-            .write(path, Some(*want), |app, request, path| match denied {
+        self.0.log.write(path, Some(*want), |label, path| {
+            let (app, endpoint, request) = label.fields();
+            match denied {
                 // Nothing is wrong with the app: its callers ask for what they may not.
-                Denied::SenderMayNot(_) => {
-                    tracing::info!(name: "denied_file", app, request, access, path, hint, "file access denied");
-                }
-                _ => tracing::warn!(name: "denied_file", app, request, access, path, hint, "file access denied"),
-            });
+                Denied::SenderMayNot(_) => tracing::info!(
+                    name: "denied_file", app, endpoint, request, access, path, hint,
+                    "file access denied"
+                ),
+                _ => tracing::warn!(
+                    name: "denied_file", app, endpoint, request, access, path, hint,
+                    "file access denied"
+                ),
+            }
+        });
     }
 }
 
 /// Says which line would allow it.
-pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied) -> String {
+pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice) -> String {
     let path = match path.text() {
         path if path.is_empty() => "**".to_owned(),
         path => path,
@@ -340,11 +350,15 @@ pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied) -> String {
         Want::Write | Want::MakeFolder => ("write", "--allow-write"),
     };
     match denied {
-        Denied::NotRequested => {
-            format!("to allow it, add to the app's syft-app.toml: [files] {list} = [{path:?}]")
-        }
-        Denied::NotApproved => format!("to allow it, run the app with: {option} {path:?}"),
-        Denied::ByOwner => "to allow it, take it out of what --deny names".to_owned(),
+        Denied::NotRequested => advice.to_ask_for(&format!("[files] {list} = [{path:?}]")),
+        Denied::NotApproved => advice.to_approve(&format!("{option} {path:?}")),
+        Denied::ByOwner => match advice {
+            Advice::ToAuthor => "to allow it, take it out of what --deny names".to_owned(),
+            Advice::ToOwner => {
+                "you denied it: to allow it, remove the app, and install it without that --deny"
+                    .to_owned()
+            }
+        },
         Denied::Never => "no app gets this: it is the host's or the owner's alone".to_owned(),
         Denied::SenderMayNot(why) => why.clone(),
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use syft_manifest::units::show_size;
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
@@ -121,7 +122,7 @@ impl Body for Receiving {
         match self.exchange.guard.received().spend(data.len()) {
             Ok(()) => Poll::Ready(Some(Ok(Frame::data(data)))),
             Err(limit) => {
-                let words = format!("a call receives at most {limit} bytes");
+                let words = format!("a call receives at most {}", show_size(limit));
                 let error = HttpError::HttpResponseBodySize(Some(limit));
                 Poll::Ready(Some(Err(self.exchange.fail(error, &words))))
             }

@@ -293,7 +293,7 @@ impl Exchange {
 
     fn unanswered(&self, error: &hyper::Error) -> HttpError {
         if let Some(limit) = self.guard.sent().exceeded() {
-            let words = format!("a call sends at most {limit} bytes");
+            let words = format!("a call sends at most {}", show_size(limit));
             return self.fail(HttpError::HttpRequestBodySize(Some(limit)), &words);
         }
         let (error, words) = failure(error);

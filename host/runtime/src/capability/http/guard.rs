@@ -12,6 +12,7 @@ use syft_manifest::{HttpMethod, HttpOrigin, Limits};
 use super::super::environment::CallEnvironment;
 use super::lease::{Lease, Places, Turn};
 use super::policy::{AllowedOrigin, HttpDenied, HttpPolicy, hint};
+use crate::capability::CallLabel;
 use crate::meter::MemoryRefused;
 
 /// What of one call is logged. A guest that goes on is known by then.
@@ -45,18 +46,16 @@ pub(super) struct Budget {
 /// The log of what became of a call's requests, each thing once. It has the origins and nothing
 /// else of a request: what is behind it, and headers, may be secret.
 pub(super) struct RequestLog {
-    app: Arc<str>,
-    request: Arc<str>,
+    label: CallLabel,
     logged: Mutex<HashSet<String>>,
     /// Apart from these, so that what is allowed hides nothing that is not.
     granted: Mutex<HashSet<String>>,
 }
 
 impl RequestLog {
-    pub(super) fn new(app: &Arc<str>, request: &Arc<str>) -> Self {
+    pub(super) fn new(label: &CallLabel) -> Self {
         Self {
-            app: Arc::clone(app),
-            request: Arc::clone(request),
+            label: label.clone(),
             logged: Mutex::default(),
             granted: Mutex::default(),
         }
@@ -127,7 +126,10 @@ impl HttpGuard {
         let decided = self.0.policy.decide(origin.clone(), method);
         match &decided {
             Ok(_) => self.log_granted(origin, method),
-            Err(denied) => self.log_refused(origin, method, &hint(origin, method, *denied)),
+            Err(denied) => {
+                let hint = hint(origin, method, *denied, self.0.log.label.advice);
+                self.log_refused(origin, method, &hint);
+            }
         }
         decided
     }
@@ -169,7 +171,7 @@ impl HttpGuard {
     /// Says to where a request was allowed, for who looks at what apps do.
     fn log_granted(&self, origin: &HttpOrigin, method: HttpMethod) {
         if is_first(&self.0.log.granted, format!("{method} {origin}")) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (app, _, request) = self.0.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
             tracing::debug!(
                 name: "touched_host", target: "syft_runtime::touched", app, request, method,
@@ -181,26 +183,38 @@ impl HttpGuard {
     /// Says in the log that a request is not sent, and what would allow it.
     pub(super) fn log_refused(&self, origin: &HttpOrigin, method: HttpMethod, hint: &str) {
         if self.0.log.is_new(format!("{method} {origin} {hint}")) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (app, endpoint, request) = self.0.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
-            tracing::warn!(name: "denied_host", app, request, method, origin, hint, "HTTP request refused");
+            tracing::warn!(
+                name: "denied_host", app, endpoint, request, method, origin, hint,
+                "HTTP request refused"
+            );
         }
     }
 
     /// Says in the log that what a guest wants to reach is no origin.
     pub(super) fn log_unfit(&self, why: &str) {
         if self.0.log.is_new(why.to_owned()) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
-            tracing::warn!(name: "denied_host", app, request, "HTTP request refused: {why}");
+            let (app, endpoint, request) = self.0.log.label.fields();
+            tracing::warn!(
+                name: "denied_host", app, endpoint, request, "HTTP request refused: {why}"
+            );
         }
     }
 
     /// Says in the log that a request failed, or was ended for a limit.
     pub(super) fn log_failed(&self, origin: &HttpOrigin, method: HttpMethod, why: &str) {
         if self.0.log.is_new(format!("{method} {origin} {why}")) {
-            let (app, request) = (&*self.0.log.app, &*self.0.log.request);
+            let (app, endpoint, request) = self.0.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
-            tracing::warn!(app, request, method, origin, "HTTP request failed: {why}");
+            tracing::warn!(
+                app,
+                endpoint,
+                request,
+                method,
+                origin,
+                "HTTP request failed: {why}"
+            );
         }
     }
 }

@@ -4,6 +4,8 @@
 
 use syft_manifest::{Http, HttpGrants, HttpHost, HttpMethod, HttpOrigin};
 
+use crate::capability::Advice;
+
 /// Why a request is not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum HttpDenied {
@@ -77,19 +79,18 @@ impl HttpPolicy {
 }
 
 /// Says which line would allow it.
-pub(super) fn hint(origin: &HttpOrigin, method: HttpMethod, denied: HttpDenied) -> String {
+pub(super) fn hint(
+    origin: &HttpOrigin,
+    method: HttpMethod,
+    denied: HttpDenied,
+    advice: Advice,
+) -> String {
     match denied {
-        HttpDenied::NotRequested => {
-            format!("to allow it, add to the app's syft-app.toml: [http] allow = [\"{origin}\"]")
-        }
-        HttpDenied::MethodNotRequested => {
-            format!(
-                "to allow it, add to `methods` in [http] of the app's syft-app.toml: \"{method}\""
-            )
-        }
-        HttpDenied::NotApproved => {
-            format!("to allow it, run the app with: --allow-http \"{origin}\"")
-        }
+        HttpDenied::NotRequested => advice.to_ask_for(&format!("[http] allow = [\"{origin}\"]")),
+        HttpDenied::MethodNotRequested => advice.to_ask_for(&format!(
+            "[http] methods = [\"{method}\"], beside those there"
+        )),
+        HttpDenied::NotApproved => advice.to_approve(&format!("--allow-http \"{origin}\"")),
         HttpDenied::Forbidden => {
             "the owner denies the host: see `deny` in `syft-host config`".to_owned()
         }
