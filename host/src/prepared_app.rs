@@ -241,10 +241,8 @@ pub async fn try_component(
 ) -> Result<AppInterface, CommandError> {
     let name = manifest.name.clone();
     let name = name.map_or_else(|| AppName::parse("app"), Ok)?;
-    let config = Config {
-        email: Datasite::parse("nobody@example.org")?,
-        ..config.clone()
-    };
+    let mut config = config.clone();
+    config.email = Datasite::parse("nobody@example.org")?;
     let spec = AppSpec {
         name,
         author: String::new(),

@@ -79,9 +79,6 @@ pub(super) async fn remove(
             "`syft-host remove {name} --delete-data` deletes it."
         ))?;
     }
-    if !args.data && has_logs {
-        ui.line(&format!("Its logs stay too: `syft-host logs {name}`."))?;
-    }
     Ok(Exit::Success)
 }
 
@@ -158,6 +155,9 @@ fn to_json(left: &Leftovers) -> Value {
     let shared = left.shared.iter().map(|(folder, contents)| {
         json!({"kind": "shared", "path": folder.path(), "bytes": contents.bytes, "files": contents.n_files})
     });
-    let logs = left.logs.iter().map(|(folder, bytes)| json!({"kind": "logs", "path": folder, "bytes": bytes}));
+    let logs = left
+        .logs
+        .iter()
+        .map(|(folder, bytes)| json!({"kind": "logs", "path": folder, "bytes": bytes}));
     private.chain(logs).chain(shared).collect()
 }

@@ -319,7 +319,9 @@ impl Runner {
     ) -> Result<PreparedApp, CommandError> {
         let mut grants = build.approved.grants.clone();
         // What no app gets, this one does not get either.
-        HostSettings::load()?.rules_of(&build.name).deny(&mut grants);
+        HostSettings::load()?
+            .rules_of(&build.name)
+            .deny(&mut grants);
         let spec = AppSpec {
             name: build.name.clone(),
             author: String::new(),

@@ -97,7 +97,9 @@ impl Installer<'_> {
             .transpose()?
             .map(|(contents, folder)| (folder, contents));
         let logs = self.config.logs().of(Some(name));
-        let logs = logs.is_dir().then(|| Ok::<_, io::Error>((bytes_in(&logs)?, logs)));
+        let logs = logs
+            .is_dir()
+            .then(|| Ok::<_, io::Error>((bytes_in(&logs)?, logs)));
         let logs = logs.transpose()?.map(|(bytes, folder)| (folder, bytes));
         Ok(Leftovers {
             logs,

@@ -308,7 +308,10 @@ fn logs(text: &str) -> Result<SettingValue, Problem> {
 
 fn any_text(text: &str) -> Result<SettingValue, Problem> {
     if text.is_empty() || !text.chars().all(is_plain) {
-        return Err(problem("it is empty or has control characters", "write an address"));
+        return Err(problem(
+            "it is empty or has control characters",
+            "write an address",
+        ));
     }
     Ok(SettingValue::Text(text.to_owned()))
 }

@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::{Installed, InstalledRelease};
-use crate::typos;
 use crate::supervisor::{AppStatus, HostStatus};
+use crate::typos;
 
 /// An installed app, with the component of the release that is served.
 pub(super) struct InstalledApp {
