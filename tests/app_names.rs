@@ -230,7 +230,7 @@ fn is_installed_served_listed_and_removed() {
         parked.stdout.is_empty() || parked.stdout.contains("othing"),
         "{parked:?}"
     );
-    command(&["remove", "llm", "--data"]).succeeded();
+    command(&["remove", "llm", "--delete-data"]).succeeded();
     serving.wait_for_nth(1, "app-stopped", "llm");
     assert_eq!(call(&site.rpc("llm/x"), "echo", "y").text(), "y");
     assert!(installed.app_folder("llm+x").exists() && !installed.app_folder("llm").exists());

@@ -233,6 +233,88 @@ fn the_demo_serves_what_its_example_serves() {
 }
 
 #[test]
+fn commands_have_the_names_that_people_type() {
+    let site = Site::new();
+    for (typed, expected) in [
+        (&["ls"][..], "No app is installed"),
+        (&["ps"], "No app is installed"),
+        (&["upgrade"], "No app is installed"),
+        (&["uninstall", "greeter"], "no app `greeter` is installed"),
+        (&["rm", "greeter"], "no app `greeter` is installed"),
+    ] {
+        let output = output(syft_host(&site).args(typed));
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains(expected), "{typed:?}: {said}");
+    }
+}
+
+#[test]
+fn that_nobody_reads_on_is_no_error() {
+    let site = Site::new();
+    for command in [
+        &["config"][..],
+        &["list"],
+        &["doctor"],
+        &["clean", "--dry-run"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = syft_host(&site)
+            .args(command)
+            .stdout(writer)
+            .spawn()
+            .unwrap();
+        assert!(command.wait().unwrap().success());
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let child = syft_host(&site)
+        .arg("config")
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+#[test]
+fn there_are_colours_where_they_are_wanted() {
+    let site = Site::new();
+    let error = |variables: &[(&str, &str)], options: &[&str]| {
+        let mut command = syft_host(&site);
+        command.args(options).args(["rollback", "\u{1b}[31mx"]);
+        let output = output(command.envs(variables.iter().copied()));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    const RED: &str = "\u{1b}[1m\u{1b}[31merror:\u{1b}[0m ";
+    for (variables, options, is_painted) in [
+        (&[][..], &[][..], false),
+        (&[], &["--color", "always"], true),
+        (&[("NO_COLOR", "1")], &["--color=always"], true),
+        (&[("CLICOLOR_FORCE", "1")], &[], true),
+        (
+            &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
+            &["--color", "never"],
+            false,
+        ),
+        (&[("CLICOLOR_FORCE", "1")], &["--color", "never"], false),
+    ] {
+        let said = error(variables, options);
+        assert_eq!(
+            said.starts_with(RED),
+            is_painted,
+            "{variables:?} {options:?} {said:?}"
+        );
+        let left = said
+            .replace(RED, "")
+            .replace("\u{1b}[1m\u{1b}[36mhint:\u{1b}[0m", "");
+        assert!(!left.contains('\u{1b}'), "{said:?}");
+    }
+}
+
+#[test]
 fn help_names_every_option() {
     let site = Site::new();
     for (command, expected) in [

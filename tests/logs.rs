@@ -249,6 +249,9 @@ fn each_app_has_its_own_log_and_loses_it_with_its_data() {
         stays.stdout
     );
     assert!(has(&["one"], &one));
-    Ended::of(&output(command(&site, "remove").args(["one", "--data"]))).succeeded();
+    Ended::of(&output(
+        command(&site, "remove").args(["one", "--delete-data"]),
+    ))
+    .succeeded();
     assert!(!has(&[], &one) && has(&[], &two));
 }

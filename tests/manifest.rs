@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use syft_host::settings::settings_schema;
 use syft_manifest::{Diagnostic, Manifest, schema};
 
 use crate::support::blessed;
@@ -96,6 +97,13 @@ fn invalid_ones_are_refused_with_the_line() {
 fn the_schema_for_editors_is_up_to_date() {
     let path = repository().join("host/syft-app.schema.json");
     let text = serde_json::to_string_pretty(&schema()).unwrap();
+    blessed(&path, &format!("{text}\n"));
+}
+
+#[test]
+fn the_schema_of_settings_is_up_to_date() {
+    let path = repository().join("host/config.schema.json");
+    let text = serde_json::to_string_pretty(&settings_schema()).unwrap();
     blessed(&path, &format!("{text}\n"));
 }
 

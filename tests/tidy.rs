@@ -106,14 +106,20 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
     (
         HOST,
         &["io::stdout", "println!", "print!("],
-        // And what a child says to us.
-        &["ui.rs", "sandbox/compiler/job.rs"],
+        // And what a child says to us, and what is asked of a terminal.
+        &["ui.rs", "paint.rs", "sandbox/compiler/job.rs"],
     ),
     (
         HOST,
         &["io::stderr", "eprintln!"],
         // And what a process says that was to become a child.
-        &["ui.rs", "logging.rs", "child/enter.rs"],
+        &[
+            "ui.rs",
+            "logging.rs",
+            "paint.rs",
+            "progress.rs",
+            "child/enter.rs",
+        ],
     ),
     // The width of the terminal counts before there is a configuration.
     (

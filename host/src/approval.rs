@@ -181,6 +181,7 @@ pub fn approve(
         http: HttpGrants {
             requested: manifest.http.clone(),
             approved: approved.http,
+            denied: Vec::new(),
         },
         secrets: approved.secrets,
         access: AccessGrants {

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use crate::activity::log_files;
 use crate::python_app;
+use syft_manifest::Digest;
 use syft_runtime::cache_bounds::{self, CacheEntry};
 use syft_runtime::scratch;
 
@@ -98,6 +99,25 @@ pub(crate) fn list(compiled: &Path, python: &Path, logs: &Path) -> io::Result<Ve
         what: What::Log(path),
     }));
     Ok(items)
+}
+
+/// Deletes the compiled code of components. Code that a host has loaded stays loaded.
+///
+/// # Errors
+/// The cache cannot be listed, or something of it cannot be deleted.
+pub(crate) fn delete_compiled(compiled: &Path, components: &[Digest]) -> io::Result<()> {
+    if components.is_empty() {
+        return Ok(());
+    }
+    let is_meant = |entry: &CacheEntry| {
+        let name = entry.name().unwrap_or_default();
+        components
+            .iter()
+            .any(|digest| name.starts_with(digest.as_str()))
+    };
+    let entries = cache_bounds::entries(compiled)?;
+    let mut meant = entries.iter().filter(|entry| is_meant(entry));
+    meant.try_for_each(CacheEntry::delete)
 }
 
 impl Item {

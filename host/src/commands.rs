@@ -6,10 +6,15 @@ mod autostart;
 mod build;
 mod call;
 mod clean;
+<<<<<<< HEAD
 mod completions;
+=======
+mod config;
+>>>>>>> part-O
 mod consent;
 mod demo;
 mod describe;
+mod doctor;
 mod files;
 mod in_words;
 mod inspect;
@@ -43,12 +48,13 @@ mod wheels;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::activity::Activity;
-use crate::config::{self, Overrides};
+use crate::config::{Overrides, failpoint as failpoint_said, log_filter};
 use crate::error::CommandError;
 use crate::logging::{self, LogFormat};
+use crate::paint::ColourChoice;
 use crate::ui::Ui;
 use syft_runtime::failpoint;
 
@@ -74,6 +80,10 @@ pub struct Cli {
     /// $SYFT_HOST_LOG, else $RUST_LOG, else info]
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+
+    /// When there are colours: `auto` as NO_COLOR and CLICOLOR_FORCE say, else on a terminal
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorArg::Auto)]
+    color: ColorArg,
 
     // The last one, since its heading is for all that follow.
     #[command(flatten)]
@@ -114,6 +124,23 @@ impl From<ConfigArgs> for Overrides {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
+enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<ColorArg> for ColourChoice {
+    fn from(choice: ColorArg) -> Self {
+        match choice {
+            ColorArg::Auto => Self::Auto,
+            ColorArg::Always => Self::Always,
+            ColorArg::Never => Self::Never,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum LogFormatArg {
     /// For people
     Text,
@@ -137,14 +164,18 @@ enum Command {
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
     Install(install::InstallArgs),
+    #[command(visible_alias = "ls")]
     List(list::ListArgs),
+    #[command(visible_alias = "upgrade")]
     Update(update::UpdateArgs),
     Approve(approve::ApproveArgs),
     Rollback(rollback::RollbackArgs),
+    #[command(visible_aliases = ["uninstall", "rm"])]
     Remove(remove::RemoveArgs),
     Parked(parked::ParkedArgs),
     Resume(resume::ResumeArgs),
     Logs(logs::LogsArgs),
+    #[command(visible_alias = "ps")]
     Status(status::StatusArgs),
     Secret(secret::SecretArgs),
     Test(test::TestArgs),
@@ -159,6 +190,8 @@ enum Command {
     Access(access::AccessArgs),
     Call(call::CallArgs),
     Describe(describe::DescribeArgs),
+    Config(config::ConfigCommandArgs),
+    Doctor(doctor::DoctorArgs),
     Clean(clean::CleanArgs),
     Wheels(wheels::WheelsArgs),
     Demo(demo::DemoArgs),
@@ -194,10 +227,20 @@ impl From<Exit> for std::process::ExitCode {
 }
 
 impl Cli {
+    /// Reads the command line, or ends with what is wrong with it.
+    pub fn read() -> Self {
+        let matches = Self::command().color(said_color()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Runs the command to its end.
     pub fn run(self) -> Exit {
+        ColourChoice::from(self.color).take_effect();
         let ui = Ui::new(self.json);
         self.start(ui).unwrap_or_else(|error| {
+            if error.is_reader_gone() {
+                return Exit::Success;
+            }
             ui.error(&error);
             Exit::Failure
         })
@@ -205,13 +248,13 @@ impl Cli {
 
     fn start(self, ui: Ui) -> Result<Exit, CommandError> {
         let quiet = !matches!(self.command, Command::Run(_) | Command::Serve(_));
-        let filter = self.log.or_else(config::log_filter);
+        let filter = self.log.or_else(log_filter);
         let default = if quiet { "warn" } else { "info" };
         let filter = filter.as_deref().unwrap_or(default);
         let activity = Activity::new();
         let noted = (!quiet).then_some(&activity);
         logging::start(self.log_format.into(), filter, noted)?;
-        if let Some(text) = config::failpoint() {
+        if let Some(text) = failpoint_said() {
             failpoint::arm(&text);
         }
         let overrides = self.config.into();
@@ -240,13 +283,15 @@ impl Cli {
                 Command::Build(args) => build::build(ui, &overrides, &args).await,
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),
-                Command::Sign(args) => sign::sign(ui, &args),
+                Command::Sign(args) => sign::sign(ui, &overrides, &args),
                 Command::Verify(args) => verify::verify(ui, &args),
                 Command::Publish(args) => publish::publish(ui, &overrides, &args).await,
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Describe(args) => describe::describe(ui, &overrides, &args).await,
+                Command::Config(args) => config::config(ui, &overrides, &args),
+                Command::Doctor(args) => doctor::doctor(ui, &overrides, &args),
                 Command::Clean(args) => clean::clean(ui, &overrides, &args),
                 Command::Wheels(args) => wheels::wheels(ui, &overrides, &args),
                 Command::Demo(args) => demo::demo(ui, args).await,
@@ -258,5 +303,26 @@ impl Cli {
         // A guest that was cut off at the end may still hold a thread.
         runtime.shutdown_background();
         exit
+    }
+}
+
+/// Returns when help and errors of the command line itself have colours: they come before it is
+/// read.
+fn said_color() -> clap::ColorChoice {
+    let arguments: Vec<String> = std::env::args_os()
+        .take_while(|argument| argument != "--")
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let pairs = arguments.windows(2).filter(|pair| pair[0] == "--color");
+    let said = pairs.map(|pair| pair[1].as_str());
+    let said = said.chain(
+        arguments
+            .iter()
+            .filter_map(|one| one.strip_prefix("--color=")),
+    );
+    match said.last() {
+        Some("always") => clap::ColorChoice::Always,
+        Some("never") => clap::ColorChoice::Never,
+        _ => clap::ColorChoice::Auto,
     }
 }

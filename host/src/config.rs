@@ -215,6 +215,14 @@ impl Config {
         Ok(caches)
     }
 
+    /// Finds the file that says how the owner wants apps to be served.
+    ///
+    /// # Errors
+    /// The user has no home.
+    pub fn settings_file() -> Result<PathBuf, CommandError> {
+        Ok(config_home()?.join("config.toml"))
+    }
+
     /// Finds the private folder of the logs of all owners.
     ///
     /// # Errors

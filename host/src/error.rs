@@ -1,6 +1,15 @@
 //! Errors as a user of the command line sees them.
 
 use std::fmt;
+use std::io;
+
+use thiserror::Error;
+
+/// Nobody reads the results any more, as those of `syft-host list | head -1`. That is no fault of
+/// anybody's, and is not told.
+#[derive(Debug, Error)]
+#[error("nobody reads the results any more")]
+pub struct ReaderGone;
 
 /// What went wrong and what to do about it.
 #[derive(Debug)]
@@ -35,9 +44,15 @@ impl CommandError {
     #[must_use]
     pub fn about(self, what: impl fmt::Display) -> Self {
         Self {
-            error: anyhow::anyhow!("{what}: {self}"),
+            error: self.error.context(what.to_string()),
             hints: self.hints,
         }
+    }
+
+    /// Tells whether all that is wrong is that nobody reads the results any more.
+    pub fn is_reader_gone(&self) -> bool {
+        let is_gone = |error: &io::Error| error.get_ref().is_some_and(|why| why.is::<ReaderGone>());
+        self.error.downcast_ref().is_some_and(is_gone)
     }
 
     /// Returns what to do about it.

@@ -16,7 +16,7 @@ use crate::ui::Ui;
 use metadata::Metadata;
 use syft_runtime::child::End;
 
-const TARGET: &str = "wasm32-wasip2";
+pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// A component that was built.
 #[derive(Debug)]

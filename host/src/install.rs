@@ -10,9 +10,12 @@ mod candidate;
 mod data;
 mod error;
 mod fetch;
+mod leftovers;
+mod published;
 mod update;
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 
 use syft_manifest::clock::now;
 use syft_manifest::{Digest, Grants, Limits, ManifestLimits};
@@ -21,6 +24,7 @@ use syft_package::{Package, Release};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
+use crate::caches;
 use crate::config::Config;
 use crate::installed::{Components, Installed, InstalledError, InstalledRecords, InstalledRelease};
 use crate::prepared_app::{AppSpec, PreparedApp};
@@ -32,6 +36,7 @@ pub use candidate::{Candidate, ReleaseChange};
 pub use data::data_owner;
 pub use error::InstallError;
 pub use fetch::Fetched;
+pub use leftovers::Leftovers;
 pub use update::Update;
 
 /// What is installed for an owner, and what it takes to change that.
@@ -70,6 +75,15 @@ impl<'a> Installer<'a> {
     pub fn installed(&self, name: &AppName) -> Result<Installed, InstallError> {
         let installed = self.records.get(name)?;
         installed.ok_or_else(|| InstallError::NotInstalled(name.to_string()))
+    }
+
+    /// Returns the component of what is served of an app, and where it lies.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn component(&self, installed: &Installed) -> Result<(PathBuf, Vec<u8>), InstallError> {
+        let path = self.components.path(&installed.current.sha256);
+        Ok((path, self.read(&installed.current)?))
     }
 
     /// Checks what was fetched: whose it is, that it is as it was signed, that it has the digest
@@ -351,35 +365,42 @@ impl<'a> Installer<'a> {
             let waiting = seen.waiting.clone();
             let waiting =
                 waiting.ok_or_else(|| InstallError::NothingWaits(seen.name.to_string()))?;
+            let mut skipped = seen.skipped.clone();
+            skipped.push(waiting.signed_sha256);
             Ok(Installed {
                 waiting: None,
-                skipped: Some(waiting.signed_sha256),
+                skipped,
                 ..seen
             })
         })
     }
 
-    /// Serves the release before the current one again.
+    /// Serves an older release again: the newest of those that are kept, or the one with this
+    /// sequence. Never goes forward.
     ///
     /// # Errors
     /// There is none, or it was revoked since.
-    pub fn rollback(&self, seen: &Installed) -> Result<Installed, InstallError> {
+    pub fn rollback(
+        &self,
+        seen: &Installed,
+        sequence: Option<u64>,
+    ) -> Result<Installed, InstallError> {
         self.edit(seen, |seen| {
-            let previous = seen.previous.clone();
-            let previous =
-                previous.ok_or_else(|| InstallError::NothingBefore(seen.name.to_string()))?;
-            self.still_good(&seen.author, &previous)?;
-            let goes_back = previous.order() < seen.current.order();
-            let previous = InstalledRelease {
-                denied: seen.denied_with(&previous.denied),
-                ..previous
+            let older = seen.older();
+            let is_meant =
+                |release: &&&InstalledRelease| sequence.is_none_or(|it| release.sequence == it);
+            let target = older.iter().find(is_meant).copied().cloned();
+            let target = target.ok_or_else(|| InstallError::NothingBefore {
+                name: seen.name.to_string(),
+                current: seen.current.in_words(),
+                from: seen.source.clone(),
+            })?;
+            self.still_good(&seen.author, &target)?;
+            let target = InstalledRelease {
+                denied: seen.denied_with(&target.denied),
+                ..target
             };
-            Ok(Installed {
-                skipped: goes_back.then(|| seen.current.signed_sha256.clone()),
-                previous: Some(seen.current),
-                current: previous,
-                ..seen
-            })
+            Ok(seen.back_at(target))
         })
     }
 
@@ -443,7 +464,7 @@ impl<'a> Installer<'a> {
         }
     }
 
-    /// Deletes components that no record names. A record that cannot be read may name any.
+    /// Deletes components that no record names, with their compiled code. A record that cannot be read may name any.
     fn clean(&self) -> Result<(), InstallError> {
         let names = self.records.names()?;
         let records: Result<Vec<_>, _> = names.iter().map(|name| self.records.get(name)).collect();
@@ -454,8 +475,10 @@ impl<'a> Installer<'a> {
         let named = records
             .flat_map(Installed::releases)
             .map(|release| release.sha256.clone());
-        self.components
+        let deleted = self
+            .components
             .keep_only(&named.collect::<HashSet<Digest>>())?;
+        caches::delete_compiled(&self.config.cache, &deleted)?;
         Ok(())
     }
 }

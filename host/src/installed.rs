@@ -19,7 +19,7 @@ use thiserror::Error;
 
 pub use components::Components;
 pub use permission_diff::added_permissions;
-pub use record::{Installed, InstalledRelease};
+pub use record::{Installed, InstalledRelease, MAX_EARLIER};
 
 /// The most bytes of a record: two manifests fit, and more.
 const MAX_BYTES: u64 = 1 << 20;
@@ -210,9 +210,9 @@ mod tests {
             author: Datasite::parse("alice@example.org").expect("an email"),
             source: "oci://x/y:1".to_owned(),
             current: release(2),
-            previous: Some(release(1)),
+            earlier: vec![release(1)],
             waiting: None,
-            skipped: Some(Digest::of(b"skipped")),
+            skipped: vec![Digest::of(b"skipped")],
         }
     }
 
@@ -256,6 +256,39 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_one_earlier_release_is_still_read() {
+        let app = installed("app");
+        let mut json = serde_json::to_value(&app).expect("a record");
+        let object = json.as_object_mut().expect("an object");
+        let earlier = object.remove("earlier").expect("releases");
+        object.insert("previous".to_owned(), earlier[0].clone());
+        let skipped = object.remove("skipped").expect("digests");
+        object.insert("skipped".to_owned(), skipped[0].clone());
+        let read: Installed = serde_json::from_value(json).expect("a record");
+        assert_eq!(read, app);
+    }
+
+    #[test]
+    fn going_back_never_leads_to_what_is_newer() {
+        let mut app = installed("app");
+        for sequence in 3..=5 {
+            app = app.replaced_by(release(sequence), String::new());
+        }
+        let numbers = |releases: Vec<&InstalledRelease>| -> Vec<u64> {
+            releases.iter().map(|release| release.sequence).collect()
+        };
+        assert_eq!(numbers(app.earlier.iter().collect()), [4, 3, 2, 1]);
+        let app = app.back_at(release(3));
+        assert_eq!(numbers(app.older()), [2, 1]);
+        let app = app.back_at(release(2)).back_at(release(1));
+        assert_eq!((numbers(app.older()), app.current.sequence), (vec![], 1));
+        assert!(app.skipped.len() >= 3, "{:?}", app.skipped);
+        // Someone took an older one on purpose: back from there is no way to the newer one.
+        let app = installed("app").replaced_by(release(1), String::new());
+        assert_eq!(numbers(app.older()), [0; 0]);
+    }
+
+    #[test]
     fn each_app_has_a_record_of_its_own() {
         let folder = tempfile::tempdir().expect("a folder");
         let records = InstalledRecords::open(&folder.path().join("installed")).expect("records");
@@ -294,12 +327,9 @@ mod tests {
 
         fs::write(folder.path().join("notes.wasm"), b"of somebody").expect("written");
         fs::write(folder.path().join(".new-a1B2c3"), b"half").expect("written");
-        assert_eq!(
-            components
-                .keep_only(&HashSet::from([two]))
-                .expect("cleaned"),
-            2
-        );
-        assert!(!path.exists() && folder.path().join("notes.wasm").exists());
+        let deleted = components.keep_only(&HashSet::from([two]));
+        assert_eq!(deleted.expect("cleaned"), [one]);
+        assert!(!path.exists() && !folder.path().join(".new-a1B2c3").exists());
+        assert!(folder.path().join("notes.wasm").exists());
     }
 }

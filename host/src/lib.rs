@@ -1,7 +1,8 @@
 //! Runs SyftBox apps one does not trust.
 //!
 //! - `commands` (one file each), `config` (the only reader of the environment), `ui` (prints for
-//!   people), `error`, `typos`
+//!   people, with `layout`, `paint` and `progress`), `error`, `typos`
+//! - `settings`: how the owner wants apps to be served; `doctor`: what that needs of the machine
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
 //!   `rust_toolchain`: the programs that compile; `scaffold`: makes such a folder; `source_watch`: says
@@ -25,6 +26,7 @@ mod caches;
 pub mod commands;
 pub mod config;
 pub mod dashboard;
+mod doctor;
 pub mod error;
 mod guest_crate;
 pub mod install;
@@ -32,11 +34,14 @@ pub mod installed;
 pub mod layout;
 pub mod logging;
 mod open_files;
+pub mod paint;
 pub mod prepared_app;
+pub mod progress;
 pub mod python_app;
 mod rust_toolchain;
 mod scaffold;
 mod server_task;
+pub mod settings;
 mod source_watch;
 pub mod supervisor;
 pub mod traces;

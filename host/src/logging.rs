@@ -1,11 +1,16 @@
 //! The log, on stderr, and what is taken from it for the owner of apps.
 
+use std::io::{self, Write};
+
 use anyhow::Context;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
 use crate::activity::Activity;
+
+use crate::paint::Paint;
+use crate::progress;
 
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +25,19 @@ pub enum LogFormat {
 /// which may be secret.
 const NEVER: &str = "wasmtime_wasi_http=warn";
 
+/// Standard error, with nothing in the way of a line.
+struct Aside;
+
+impl Write for Aside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        progress::aside(|| io::stderr().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
 /// Starts the log with a filter such as `info` or `warn,guest=debug`. What apps do is noted
 /// whatever the filter, where somebody takes note of it.
 ///
@@ -31,11 +49,11 @@ pub fn start(format: LogFormat, filter: &str, activity: Option<&Activity>) -> an
     let layer = fmt::layer()
         // Nobody reads the log any more: that is no reason to end.
         .log_internal_errors(false)
-        .with_writer(std::io::stderr);
+        .with_writer(|| Aside);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match format {
         LogFormat::Text => {
-            let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            layer.with_ansi(is_terminal).boxed()
+            let has_colours = Paint::of_stderr().has_colours();
+            layer.with_ansi(has_colours).boxed()
         }
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use syft_host::commands::Cli;
 use syft_runtime::child;
 use syft_runtime::sandbox;
@@ -11,5 +10,5 @@ use syft_runtime::sandbox;
 const JOBS: &[child::Job] = &[("compile", sandbox::compile_job)];
 
 fn main() -> ExitCode {
-    child::enter(JOBS).unwrap_or_else(|| Cli::parse().run().into())
+    child::enter(JOBS).unwrap_or_else(|| Cli::read().run().into())
 }

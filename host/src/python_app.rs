@@ -49,7 +49,7 @@ pub(crate) use apart::{ApartApp, make_ready};
 pub(crate) use cache::folder as builds;
 pub(crate) use program_files::ProgramFiles;
 pub(crate) use testing::{TestResult, TestedProgram};
-pub(crate) use tools::{delete_environment, environments, is_current_environment};
+pub(crate) use tools::{delete_environment, environments, is_current_environment, look};
 pub(crate) use wheels::Wheels;
 
 /// The program of a folder that is given for an app.
@@ -182,6 +182,10 @@ fn build(ui: Ui, draft: &Draft, program: &PythonProgram) -> Result<Said, Command
     let (tools, stage) = (&draft.tools, &draft.stage);
     let shown = program.path();
     ui.status(&format!("building {}", shown.display()));
+    let _waiting = ui.wait(&format!(
+        "building {} with componentize-py",
+        shown.display()
+    ));
     tools.install(&draft.requirements, &draft.wheels, &stage.packages())?;
     stage.give_way()?;
     componentize(ui, tools, stage, program)?;

@@ -78,6 +78,57 @@ fn missing(name: &str) -> CommandError {
     CommandError::new(format!("{name} is not installed")).hint("install Rust: https://rustup.rs")
 }
 
+/// The toolchain of a folder, as it is.
+pub(crate) struct FoundToolchain {
+    /// What rustc says of itself.
+    pub(crate) version: String,
+    /// It builds for the target that was asked for.
+    pub(crate) has_target: bool,
+}
+
+/// Looks at the toolchain without fetching anything of it.
+///
+/// # Errors
+/// There is none, or it does not run.
+pub(crate) fn look(folder: &Path, target: &str) -> Result<FoundToolchain, CommandError> {
+    RustTool::new("cargo", folder)?;
+    if is_unused_rustup() {
+        return Err(CommandError::new("rustup has no toolchain yet").hint("rustup default stable"));
+    }
+    let ask = |what: &[&str]| {
+        let rustc = RustTool::new("rustc", folder)?;
+        let rustc = rustc.with(|rustc| rustc.env("RUSTUP_AUTO_INSTALL", "0").args(what));
+        let ended = rustc.run(ASK)?;
+        if ended.succeeded() {
+            return Ok(String::from_utf8_lossy(&ended.stdout).trim().to_owned());
+        }
+        Err(
+            CommandError::new(format!("rustc does not run: {}", ended.why(2)))
+                .hint("install Rust: https://rustup.rs, then `rustup default stable`"),
+        )
+    };
+    let version = ask(&["--version"])?;
+    let sysroot = PathBuf::from(ask(&["--print", "sysroot"])?);
+    let has_target = sysroot.join("lib/rustlib").join(target).is_dir();
+    Ok(FoundToolchain {
+        version,
+        has_target,
+    })
+}
+
+/// Tells whether the programs are those of a rustup that this user has not used yet: each of them
+/// would write its settings.
+fn is_unused_rustup() -> bool {
+    let variables = inherited::variables(&["RUSTUP_HOME", "HOME"]);
+    let value = |name: &str| {
+        let mut named = variables.iter().filter(|(known, _)| known == name);
+        named.next().map(|(_, value)| PathBuf::from(value))
+    };
+    let home = value("RUSTUP_HOME").or_else(|| Some(value("HOME")?.join(".rustup")));
+    let has_settings = home.is_some_and(|home| home.join("settings.toml").exists());
+    inherited::find_program("rustup").is_some() && !has_settings
+}
+
 /// Adds a target to the toolchain where rustup manages it and it is missing.
 pub(crate) fn add_target(ui: Ui, folder: &Path, target: &str) -> Result<(), CommandError> {
     let add = ["target", "add", target];

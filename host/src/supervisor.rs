@@ -8,6 +8,7 @@
 mod app_task;
 mod change_hint;
 mod desired_release;
+mod live_settings;
 mod status;
 mod systemd;
 mod updates;
@@ -38,6 +39,7 @@ use syft_server::shutdown::{Shutdown, Stop};
 use app_task::{AppTask, AppTaskContext};
 pub(crate) use change_hint::ChangeHint;
 use desired_release::{DesiredRelease, RecordsStamp, read_changed};
+pub use live_settings::{LiveSettings, ReadSettings};
 use status::StatusFile;
 pub use status::{AppStatus, AppTrouble, HostStatus};
 pub use updates::follow_authors;
@@ -55,7 +57,6 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// How all apps are served together.
-#[derive(Debug)]
 pub struct SupervisorOptions {
     /// Who takes note of what the apps do.
     pub activity: Activity,
@@ -68,6 +69,8 @@ pub struct SupervisorOptions {
     /// Time for calls in progress once the host is to stop. An app that is replaced has as long
     /// as its calls may take.
     pub stop_within: Option<Duration>,
+    /// What the owner says of apps, and may say anew while they are served.
+    pub settings: LiveSettings,
 }
 
 /// What happened.
@@ -246,6 +249,7 @@ impl Supervisor {
     async fn reload(&mut self, report: &mut impl FnMut(&SupervisorEvent)) {
         tracing::info!("looking at what is installed");
         systemd::reloading();
+        self.context.reload_settings();
         self.seen = None;
         self.look(report).await;
         for handle in self.apps.values() {
@@ -258,6 +262,7 @@ impl Supervisor {
     async fn look(&mut self, report: &mut impl FnMut(&SupervisorEvent)) {
         let (records, trust) = (self.records.clone(), Arc::clone(&self.trust));
         let (now, known) = (Instant::now(), self.known());
+        let settings = self.context.settings();
         let read = move || read_changed(&records, &trust, known);
         let found = tokio::task::spawn_blocking(read).await;
         let found = match found.context("read the records").flatten() {
@@ -281,8 +286,9 @@ impl Supervisor {
         }
         for (name, record) in found {
             match record {
-                Ok(desired) => {
+                Ok(mut desired) => {
                     self.heal(&name);
+                    desired.rules = settings.rules_of(&name);
                     self.want(&name, Some(desired));
                 }
                 Err(error) => self.take_broken(name, &error, report),

@@ -1,16 +1,18 @@
 //! The only place that prints. Results go to stdout, everything else to stderr.
 
 use std::fs::File;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use serde_json::Value;
-use syft_manifest::sanitize::plain_json;
+use syft_manifest::sanitize::{plain, plain_json};
 use zeroize::Zeroizing;
 
-use crate::error::CommandError;
-use crate::layout::{lay_out, width};
+use crate::error::{CommandError, ReaderGone};
+use crate::layout::{lay_out, one_line, width};
+use crate::paint::Paint;
+use crate::progress::{self, Waiting};
 
 /// The most bytes of a line that terminals give, which they give at once.
 const MAX_LINE: usize = 4_096;
@@ -40,7 +42,8 @@ impl Ui {
         if self.json {
             Ok(())
         } else {
-            print(lay_out(text, width(io::stdout())).as_bytes(), b"\n")
+            let text = lay_out(text, width(io::stdout()));
+            print(Paint::of_stdout().text(&text).as_bytes(), b"\n")
         }
     }
 
@@ -78,11 +81,16 @@ impl Ui {
 
     /// Tells the user how things go. That nobody reads it is no error.
     pub fn status(self, text: &str) {
-        drop(writeln!(
-            io::stderr(),
-            "{}",
-            lay_out(text, width(io::stderr()))
-        ));
+        let text = Paint::of_stderr().text(&lay_out(text, width(io::stderr())));
+        progress::aside(|| drop(writeln!(io::stderr(), "{text}")));
+    }
+
+    /// Begins to wait for something that may take more than a second, and tells a terminal for what.
+    pub fn wait(self, what: &str) -> Waiting {
+        if self.json {
+            return Waiting::untold();
+        }
+        Waiting::told(one_line(&plain(what)))
     }
 
     /// Tells whether a person sees how things go.
@@ -101,7 +109,8 @@ impl Ui {
     /// Nobody can be asked any more.
     pub fn ask(self, question: &str) -> io::Result<String> {
         let mut stderr = io::stderr().lock();
-        write!(stderr, "{} ", lay_out(question, width(&stderr)))?;
+        let question = lay_out(question, width(&stderr));
+        write!(stderr, "{} ", Paint::of_stderr().question(&question))?;
         stderr.flush()?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
@@ -172,8 +181,14 @@ impl Drop for Hidden<'_> {
 }
 
 fn print(bytes: &[u8], end: &[u8]) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.write_all(end)?;
-    stdout.flush()
+    let written = progress::aside(|| {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.write_all(end)?;
+        stdout.flush()
+    });
+    written.map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => io::Error::new(ErrorKind::BrokenPipe, ReaderGone),
+        _ => error,
+    })
 }

@@ -55,6 +55,24 @@ fn what_the_owner_did_not_approve_is_refused() {
 }
 
 #[test]
+fn a_host_that_the_owner_denies_all_apps_is_refused() {
+    let site = Site::new();
+    let settings = site.path().join(".config/syft-host");
+    std::fs::create_dir_all(&settings).unwrap();
+    std::fs::write(
+        settings.join("config.toml"),
+        "[deny]\nhosts = ['127.0.0.1']\n",
+    )
+    .unwrap();
+    let host = start(&site, &[]);
+    assert_eq!(send(&host, &url("/denied-to-all"))["error"], "NotAllowed");
+    let line = wait_for_line(&host, "HTTP request refused");
+    let hint = "the owner denies the host: see `deny` in `syft-host config`";
+    assert_eq!(line["hint"], hint);
+    assert!(SERVER.asked("/denied-to-all").is_empty());
+}
+
+#[test]
 fn methods_are_those_that_were_asked_for() {
     let site = Site::new();
     let host = start(&site, &[]);

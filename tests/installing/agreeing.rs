@@ -222,7 +222,7 @@ fn secrets_are_agreed_to_and_belong_to_the_author() {
     assert!(why.contains("alice@example.org"), "{why}");
     let why = world.refused(&["run", &other, "--allow-all-requested"]);
     assert!(why.contains("is an app of alice@example.org"), "{why}");
-    world.owner_says(&["remove", "demo", "--data"]);
+    world.owner_says(&["remove", "demo", "--delete-data"]);
     assert!(!folder.join("secrets").exists());
     // A secret that was set for the name before it came is no surprise.
     set();

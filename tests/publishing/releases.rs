@@ -7,10 +7,11 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value, json};
 use syft_package::{Package, catalog};
 
-use super::{ALICE, Author, alice, case, files_below, json, refused, signed};
+use super::{ALICE, Author, NAME, alice, case, files_below, json, refused, signed};
 use crate::signing::signer::{Signer, sha256};
-use crate::signing::write;
+use crate::signing::{component, write};
 use crate::support::blessed;
+use crate::support::sections::custom;
 
 /// Replaces what is another each time.
 fn without_times(mut catalog: Value) -> Value {
@@ -268,6 +269,23 @@ fn it_is_said_how_to_ask_for_less_than_nothing() {
     let digest = HEXLOWER.encode(&[7; 32]);
     let ended = author.publish(&["--revoke", &digest]);
     assert!(refused(&ended).contains("give --app NAME"));
+}
+
+#[test]
+fn an_app_can_be_signed_as_it_is_published() {
+    let author = Author::new();
+    let manifest = serde_json::json!({"app": {
+        "name": NAME, "version": "1.1.0", "sequence": 1, "author": ALICE,
+    }});
+    let manifest = custom("syft:manifest", manifest.to_string().as_bytes());
+    let app = write(&author.site, "unsigned.wasm", component(&manifest));
+    let why = refused(&author.publish(&[&app])).to_owned();
+    assert!(why.contains("not signed"), "{why}");
+    author.publish(&[&app, "--sign"]).succeeded();
+    assert_eq!(author.entry().sequence, 1);
+    let bytes = fs::read(&app).unwrap();
+    let verified = Package::read(&bytes).unwrap().verify(&[]).unwrap();
+    assert_eq!(verified.signers().len(), 1);
 }
 
 #[test]

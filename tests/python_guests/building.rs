@@ -233,7 +233,7 @@ fn native_packages_are_refused() {
         &[("app.py", ""), ("requirements.txt", "numpy\n")],
         &[
             "error: install the packages that the program needs: ",
-            "hint: packages of pure Python fit, and those of `syft-host wheels list`",
+            "hint: numpy has nothing in pure Python",
         ],
     );
 }

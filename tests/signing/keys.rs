@@ -305,3 +305,21 @@ fn errors_tell_nothing_of_a_secret() {
         }
     }
 }
+
+/// Who makes a key in its usual place, signs and publishes without naming it.
+#[test]
+fn the_key_of_keygen_is_the_one_that_is_taken() {
+    let site = Site::new();
+    let app = write(&site, "app.wasm", component(&content()));
+    let missing = run(&site, &["sign", &app]);
+    assert_eq!(missing.code, Some(2));
+    for part in [
+        "there is no key to sign with",
+        "make one with `syft-host keygen`",
+    ] {
+        assert!(missing.stderr.contains(part), "{}", missing.stderr);
+    }
+    run(&site, &["keygen", "--no-passphrase"]).succeeded();
+    let signed = run(&site, &["sign", &app]).succeeded();
+    assert!(signed.stdout.contains("Signed by"), "{}", signed.stdout);
+}

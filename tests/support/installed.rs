@@ -88,9 +88,9 @@ impl Installation {
                 approved: Manifest::default(),
                 denied: Vec::new(),
             },
-            previous: None,
+            earlier: Vec::new(),
             waiting: None,
-            skipped: None,
+            skipped: Vec::new(),
         };
         change(&mut installed);
         self.records.put(&installed).unwrap();

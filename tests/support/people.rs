@@ -233,6 +233,11 @@ impl Served {
         });
     }
 
+    /// Has it look at what is installed and at its settings.
+    pub fn reload(&self) {
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
+    }
+
     /// Asks it to stop and waits for the end.
     pub fn stop(mut self) {
         rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();

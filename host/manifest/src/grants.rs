@@ -3,6 +3,7 @@
 use syft_protocol::grant::PathPattern;
 
 use crate::manifest::{Files, Http, WantedRules, WantedSecret};
+use crate::origin::HttpHost;
 
 /// What an app asks for and what of it the owner approved.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -45,4 +46,6 @@ pub struct HttpGrants {
     pub requested: Http,
     /// What the owner approved. Only what is in both is granted.
     pub approved: Http,
+    /// The hosts that the owner denies, whatever was approved.
+    pub denied: Vec<HttpHost>,
 }

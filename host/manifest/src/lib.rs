@@ -32,8 +32,8 @@ pub use ip_scope::IpScope;
 pub use limits::{Limits, TASK_STACKS};
 pub use manifest::{
     Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Problem,
-    ProgramMemory, SEQUENCE, SecretHeader, WantedRules, WantedSecret, may_carry_secrets,
-    parse_version, schema, section,
+    ProgramMemory, SEQUENCE, SecretHeader, WantedRules, WantedSecret, findings as toml_findings,
+    may_carry_secrets, memory_limit, parse_version, quota_limit, schema, section, time_limit,
 };
 pub use origin::{HttpHost, HttpMethod, HttpOrigin, OriginError};
 pub use secret_value::SecretValue;

@@ -8,6 +8,7 @@
 mod access_rules;
 mod check;
 mod diagnostic;
+pub mod findings;
 mod http;
 mod json;
 mod parse;
@@ -28,6 +29,7 @@ use syft_protocol::grant::PathPattern;
 pub use access_rules::WantedRules;
 pub use check::Problem;
 pub use check::{SEQUENCE, parse_version};
+pub use check::{memory as memory_limit, quota as quota_limit, time as time_limit};
 pub use diagnostic::Diagnostic;
 pub use json::ManifestError;
 pub use schema::schema;

@@ -150,7 +150,11 @@ impl HttpOrigin {
 }
 
 impl HttpHost {
-    fn parse(text: &str) -> Result<Self, OriginError> {
+    /// Returns the host that a text names, such as `api.example.com` or `*.example.com`.
+    ///
+    /// # Errors
+    /// See [`OriginError`].
+    pub fn parse(text: &str) -> Result<Self, OriginError> {
         if let Some(name) = text.strip_prefix("*.") {
             let is_long_enough = name.contains('.') && is_name(name);
             let below = is_long_enough.then(|| Self::Below(name.to_owned()));
@@ -170,7 +174,8 @@ impl HttpHost {
         address.map(Self::Address).map_err(|_| OriginError::Address)
     }
 
-    fn covers(&self, other: &Self) -> bool {
+    /// Tells whether it stands for all that another does.
+    pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Below(wide), Self::Name(name) | Self::Below(name)) => {
                 let start = name.strip_suffix(wide.as_str());

@@ -66,6 +66,12 @@ pub fn show_size(bytes: u64) -> String {
         )
 }
 
+/// Returns the size as text, in mebibytes with one decimal place.
+pub fn show_mib(bytes: u64) -> String {
+    let tenths = bytes.saturating_mul(10) >> 20;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

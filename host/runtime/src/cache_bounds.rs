@@ -125,6 +125,11 @@ fn beyond(mut entries: Vec<CacheEntry>, bounds: CacheBounds, now: SystemTime) ->
 }
 
 impl CacheEntry {
+    /// Returns the name that its files share, without their extensions.
+    pub fn name(&self) -> Option<&str> {
+        self.files.first()?.file_stem()?.to_str()
+    }
+
     /// Deletes it. A process that has it open keeps what it opened.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod swap;
 use std::fs;
 use std::path::Path;
 
+pub use swap::may_be_swapped;
 pub(crate) use swap::may_swap;
 
 use crate::memory::LEAST_TOTAL;

@@ -33,6 +33,7 @@ use call_name::CallName;
 use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 use engine::Clearing;
+pub use engine::can_find_written_pages;
 use exports::Exports;
 pub use outcome::{Answer, Outcome};
 use spare::{Spare, SpareSlot};

@@ -117,7 +117,7 @@ impl Subscriptions {
 
     /// As [`Subscriptions::missing`], for files of nobody in particular: where the client
     /// syncs nothing at all of others.
-    pub(crate) fn missing_of_others(&self, pattern: &str) -> Option<String> {
+    pub fn missing_of_others(&self, pattern: &str) -> Option<String> {
         let is_allow = |action: &Option<Action>| *action == Some(Action::Allow);
         let allows_some = match &self.kept {
             Kept::Absent { is_newer_client } => !is_newer_client,

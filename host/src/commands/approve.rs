@@ -78,7 +78,9 @@ pub(super) async fn approve(
             );
         }
     }
+    let waits = ui.wait(&format!("compiling {} {}", installed.name, waiting.version));
     let installed = waiting::approve(&installer, &installed, &args.deny).await?;
+    drop(waits);
     consent::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
 }

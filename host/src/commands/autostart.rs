@@ -13,6 +13,7 @@ use syft_manifest::sanitize::is_plain;
 use super::Exit;
 use crate::config::{Config, Overrides, StartCommand, user_units};
 use crate::error::CommandError;
+use crate::settings::HostSettings;
 use crate::ui::Ui;
 
 /// Line of a file that says by its digest that the rest of it is as it was written here.
@@ -191,6 +192,9 @@ fn unit(start: &StartCommand) -> Result<Starter, CommandError> {
             "  systemctl --user daemon-reload".to_owned(),
             "  systemctl --user enable --now syft-host".to_owned(),
             "Without a login, too: loginctl enable-linger".to_owned(),
+            format!("Its options: {}", HostSettings::path()?.display()),
+            "  syft-host config init      # writes one with all of them, none in force".to_owned(),
+            "  systemctl --user reload syft-host".to_owned(),
         ],
     })
 }

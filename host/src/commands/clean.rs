@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use clap::Args;
 use serde_json::{Value, json};
+use syft_manifest::units::show_mib;
 
 use super::Exit;
 use crate::caches::{self, Item, Kind};
@@ -103,7 +104,7 @@ impl Sum {
             "{:<14} {:>6} {:>12}{in_use}",
             kind.title(),
             self.n_items,
-            mib(self.bytes)
+            show_mib(self.bytes)
         )
     }
 }
@@ -155,9 +156,9 @@ fn tell(
         ui.line(&sum.to_line(*kind))?;
     }
     if args.dry_run {
-        ui.line(&format!("{} in all; nothing was cleared", mib(all)))?
+        ui.line(&format!("{} in all; nothing was cleared", show_mib(all)))?
     } else {
-        ui.line(&format!("Cleared {} of {}", mib(freed), mib(all)))?
+        ui.line(&format!("Cleared {} of {}", show_mib(freed), show_mib(all)))?
     }
     let stays = sums.iter().any(|(kind, sum)| {
         *kind == Kind::PythonTools && sum.n_items > sum.n_deleted + sum.n_in_use
@@ -172,9 +173,4 @@ fn tell(
         ui.line("The logs of apps stay: --logs")?;
     }
     Ok(())
-}
-
-fn mib(bytes: u64) -> String {
-    let tenths = bytes.saturating_mul(10) >> 20;
-    format!("{}.{} MiB", tenths / 10, tenths % 10)
 }

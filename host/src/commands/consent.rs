@@ -241,7 +241,8 @@ pub(super) fn to_json(event: &str, installed: &Installed) -> Value {
         "author": installed.author.as_str(),
         "source": installed.source,
         "current": release_json(&installed.current),
-        "previous": installed.previous.as_ref().map(release_json),
+        "previous": installed.previous().map(release_json),
+        "earlier": installed.earlier.iter().map(release_json).collect::<Vec<_>>(),
         "waiting": installed.waiting.as_ref().map(release_json),
     })
 }

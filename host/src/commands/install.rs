@@ -4,18 +4,24 @@ use clap::Args;
 use serde_json::json;
 use syft_manifest::Digest;
 use syft_manifest::sanitize::plain;
+use syft_manifest::units::show_mib;
 use syft_package::catalog::CATALOG_FILE;
 use syft_package::source::AppSource;
 use syft_package::trust::TrustBasis;
+use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
 use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::install::{Candidate, Installer, ReleaseChange};
+use crate::install::{Candidate, InstallError, Installer, ReleaseChange};
 use crate::installed::Installed;
+use crate::typos;
 use crate::ui::Ui;
 use syft_server::subscriptions::Subscriptions;
+
+/// The most other apps that are named where none is found.
+const MAX_OTHERS: usize = 10;
 
 /// Install a signed app, or another release of it
 ///
@@ -63,7 +69,13 @@ pub(super) async fn install(
     let source = AppSource::parse(&args.source).map_err(|error| wrong(error.into()))?;
     let refused = |error| wrong(consent::explain(error));
     warn_of_unsynced(ui, &config, &source);
-    let fetched = installer.fetch(&source).await.map_err(refused)?;
+    let waiting = ui.wait(&format!("fetching {}", args.source));
+    let fetched = installer.fetch(&source).await;
+    drop(waiting);
+    let fetched = fetched.map_err(|error| {
+        let hints = others(&installer, &args.source, &error);
+        refused(error).with_hints(hints)
+    })?;
     let candidate = installer
         .examine(&fetched, args.expect_digest.as_ref(), args.allow_downgrade)
         .map_err(refused)?;
@@ -90,10 +102,54 @@ pub(super) async fn install(
         consent::tell_waits(ui, &installed, &candidate.added_permissions)?;
         return Ok(Exit::Success);
     }
+    let waiting = ui.wait(&compiling(candidate.name(), candidate.component()));
     installer.try_out(&candidate).await.map_err(refused)?;
+    drop(waiting);
     let installed = installer.install(&candidate, &args.deny).map_err(refused)?;
     consent::tell_installed(ui, &config, &installed)?;
     Ok(Exit::Success)
+}
+
+/// Returns what is done with a component that takes a while.
+fn compiling(name: &AppName, component: &[u8]) -> String {
+    format!("compiling {name}, {}", show_mib(component.len() as u64))
+}
+
+/// Returns what else could be meant where nothing is called as it was typed.
+fn others(installer: &Installer<'_>, typed: &str, error: &InstallError) -> Vec<String> {
+    let (name, author) = match (AppSource::parse(typed), error) {
+        (Ok(AppSource::Datasite(url)), InstallError::NotListed(_)) => {
+            (url.app().to_string(), Some(url.author().clone()))
+        }
+        // A file is named by its path.
+        (Ok(AppSource::File(path)), InstallError::File(_)) if !path.exists() => {
+            if typed.ends_with(".wasm") || AppName::parse(typed).is_err() {
+                return Vec::new();
+            }
+            (typed.to_owned(), None)
+        }
+        _ => return Vec::new(),
+    };
+    let published = installer.published(author.as_ref());
+    let meant = typos::meant(&name, published.iter().map(|url| url.app().as_str()));
+    if let Some(meant) = meant {
+        let meant = published.iter().filter(|url| url.app().as_str() == meant);
+        let meant = meant.take(MAX_OTHERS);
+        return meant
+            .map(|url| format!("did you mean `syft-host install {url}`?"))
+            .collect();
+    }
+    let shown: Vec<String> = published
+        .iter()
+        .take(MAX_OTHERS)
+        .map(ToString::to_string)
+        .collect();
+    if shown.is_empty() {
+        let hint = "an app is a .wasm file, `syft://EMAIL/public/syft-apps/NAME`, or \
+                    `oci://HOST/REPOSITORY:TAG`; no datasite on this machine publishes any";
+        return vec![hint.to_owned()];
+    }
+    vec![format!("this is published: {}", shown.join(", "))]
 }
 
 /// Warns where what an author publishes does not come to this machine.

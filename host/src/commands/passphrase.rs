@@ -1,5 +1,6 @@
 //! Where the passphrase of a key comes from.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 
@@ -12,16 +13,27 @@ use crate::ui::Ui;
 pub(super) struct Passphrase<'a> {
     ui: Ui,
     file: Option<&'a Path>,
+    /// What was given last, so that nobody is asked twice who has one for all their keys.
+    given: RefCell<Option<Zeroizing<String>>>,
 }
 
 impl<'a> Passphrase<'a> {
     pub(super) fn new(ui: Ui, file: Option<&'a Path>) -> Self {
-        Self { ui, file }
+        Self {
+            ui,
+            file,
+            given: RefCell::default(),
+        }
     }
 
     /// Tells whether a person is asked.
     pub(super) fn is_asked(&self) -> bool {
         self.file.is_none()
+    }
+
+    /// Returns what was given last in this command, if anything was.
+    pub(super) fn given(&self) -> Option<Zeroizing<String>> {
+        self.given.borrow().clone()
     }
 
     /// Returns the passphrase. Where nobody can be asked, that and another option are the
@@ -40,7 +52,9 @@ impl<'a> Passphrase<'a> {
             )
             .hint(format!("give --passphrase-file FILE, or {other_option}")));
         }
-        Ok(self.ui.ask_secret(question)?)
+        let passphrase = self.ui.ask_secret(question)?;
+        self.given.replace(Some(passphrase.clone()));
+        Ok(passphrase)
     }
 }
 

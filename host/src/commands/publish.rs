@@ -15,7 +15,7 @@ use syft_package::catalog::{
     CATALOG_FILE, Catalog, CatalogBase, Entry, PublishError, Published, Publisher,
 };
 use syft_package::oci::{self, Reference};
-use syft_package::{Package, PackageError, PublicKey, SecretKey, Verified};
+use syft_package::{Package, PackageError, PublicKey, SecretKey, Signable, Verified};
 use syft_protocol::acl::Access;
 use syft_protocol::address::AppName;
 use syft_protocol::app_url::SyftAppUrl;
@@ -52,13 +52,17 @@ pub(super) struct PublishArgs {
     #[arg(
         value_name = "oci://…",
         requires = "app_file",
-        conflicts_with_all = ["key", "passphrase_file", "expires", "refresh", "app", "revoke", "min_sequence", "revoke_key", "replace_catalog"],
+        conflicts_with_all = ["key", "sign", "passphrase_file", "expires", "refresh", "app", "revoke", "min_sequence", "revoke_key", "replace_catalog"],
     )]
     to: Option<Reference>,
 
-    /// Your key: the one that signed the app
-    #[arg(long, value_name = "FILE", required_unless_present = "to")]
+    /// Your key: the one that signed the app [default: the key of `syft-host keygen`]
+    #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+
+    /// Sign the app first, with the same key, and write it in its place
+    #[arg(long, requires = "app_file")]
+    sign: bool,
 
     /// Take the passphrase of an encrypted key from the first line of this file instead of
     /// asking
@@ -124,9 +128,17 @@ pub(super) async fn publish(
         return Ok(Exit::Success);
     }
     let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
-    let key = args.key.as_deref();
-    let key = key.ok_or_else(|| CommandError::new("it is not said with which key"))?;
-    let key = keys::read_secret(&passphrase, key)?;
+    let key = keys::secret_path(overrides, args.key.as_deref()).map_err(wrong)?;
+    let key = keys::read_secret(&passphrase, &key)?;
+    let bytes = match (file, bytes) {
+        (Some(file), Some(bytes)) if args.sign => {
+            let sign = || Signable::read(&bytes)?.sign(std::slice::from_ref(&key));
+            let signed = sign().map_err(|error| wrong(files::explain(error)))?;
+            files::write(file, &signed)?;
+            Some(signed)
+        }
+        (_, bytes) => bytes,
+    };
     let verified = bytes.as_deref().map(|bytes| verify(bytes, &[key.public()]));
     let verified = verified.transpose().map_err(wrong)?;
     let mut publisher = open(&config, &key, args.replace_catalog).map_err(wrong)?;
@@ -173,6 +185,8 @@ fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, Comma
     let verified = package.verify(keys).map_err(|error| match error {
         PackageError::NotBy(_) => CommandError::from(error)
             .hint("sign it with `syft-host sign`, and publish it with the same --key"),
+        PackageError::Unsigned => CommandError::from(error)
+            .hint("sign it with `syft-host sign`, or as it is published: --sign"),
         error => files::explain(error),
     })?;
     expect_app(bytes)?;

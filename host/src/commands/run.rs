@@ -11,21 +11,22 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use syft_manifest::units::{parse_size, parse_time};
+use syft_manifest::units::{parse_size, parse_time, show_mib};
 use syft_manifest::{Digest, HttpOrigin, Limits, Manifest, VariableName};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
 use super::Exit;
-use super::serve_args::SharedServeArgs;
+use super::serve_args::{SharedServeArgs, log_bounds, serve_options};
 use super::signature_check::{check_name, vouch};
-use crate::activity::{Activity, StatusSocket};
+use crate::activity::{Activity, LogBounds, StatusSocket};
 use crate::app_builder::{NativeBuild, ProgramFiles};
 use crate::approval::{ApprovalFlags, Approvals, Approved, approve};
 use crate::config::{Config, Overrides, TraceTarget};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppCode, AppInterface, AppSpec, PreparedApp, explain_suspended};
+use crate::settings::HostSettings;
 use crate::traces::Traces;
 use crate::ui::Ui;
 use source::Source;
@@ -183,6 +184,7 @@ struct Runner {
     overrides: Overrides,
     activity: Activity,
     trace_target: Option<TraceTarget>,
+    log_bounds: LogBounds,
     config: Config,
     args: RunArgs,
     options: ServeOptions,
@@ -228,16 +230,19 @@ impl Runner {
         args: RunArgs,
     ) -> Result<Self, CommandError> {
         let config = Config::load(overrides)?;
-        let trace_target = args.shared.trace_target()?;
+        let mut said = HostSettings::default();
+        args.shared.over(&mut said);
+        let trace_target = TraceTarget::find(said.text("serve.otlp"))?;
         let open_files = allow_open_files(OPEN_FILES);
         let options = ServeOptions {
             stop_within: config.stop_within,
-            ..args.shared.clone().into()
+            ..serve_options(&said)
         };
         let native = NativeBuild::by_option(args.allow_native_build);
         Ok(Self {
             ui,
             overrides: overrides.clone(),
+            log_bounds: log_bounds(&said),
             activity: activity.clone(),
             trace_target,
             config,
@@ -312,7 +317,11 @@ impl Runner {
         component: Vec<u8>,
         compiling: Compiling,
     ) -> Result<PreparedApp, CommandError> {
-        let grants = build.approved.grants.clone();
+        let mut grants = build.approved.grants.clone();
+        // What no app gets, this one does not get either.
+        HostSettings::load()?
+            .rules_of(&build.name)
+            .deny(&mut grants);
         let spec = AppSpec {
             name: build.name.clone(),
             author: String::new(),
@@ -327,6 +336,8 @@ impl Runner {
             files: build.files.as_ref().map(ProgramFiles::path),
         };
         let memory = &self.options.memory;
+        let size = show_mib(code.component.len() as u64);
+        let _waiting = self.ui.wait(&format!("compiling {}, {size}", build.name));
         let prepared = PreparedApp::alone(&self.config, memory, spec, code, compiling).await;
         let wrong =
             |error: CommandError| error.about(format!("cannot run {}", self.args.app.display()));
@@ -350,7 +361,7 @@ impl Runner {
                 observers.app = app.clone();
             }
             None => {
-                activity.start(config.logs(), self.args.shared.log_bounds())?;
+                activity.start(config.logs(), self.log_bounds)?;
                 let traces = self.trace_target.as_ref();
                 let traces = traces.map(|target| Traces::start(target, activity));
                 *observers = Some(Observers {

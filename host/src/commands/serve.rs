@@ -9,14 +9,16 @@ use syft_manifest::units::parse_long_time;
 
 use super::Exit;
 use super::run::say_if_local;
-use super::serve_args::SharedServeArgs;
+use super::serve_args::{SharedServeArgs, log_bounds, serve_options};
 use crate::activity::{Activity, StatusSocket};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, TraceTarget};
 use crate::dashboard::{Dashboard, LoopbackAddress};
 use crate::error::CommandError;
 use crate::open_files::allow_open_files;
+use crate::settings::{HostSettings, QuietHours, SettingValue};
 use crate::supervisor::{
-    ServedApp, Supervisor, SupervisorEvent, SupervisorOptions, follow_authors,
+    LiveSettings, ReadSettings, ServedApp, Supervisor, SupervisorEvent, SupervisorOptions,
+    follow_authors,
 };
 use crate::traces::Traces;
 use crate::ui::Ui;
@@ -25,11 +27,15 @@ use syft_server::shutdown::Shutdown;
 /// Files that all apps may have open together at most.
 const OPEN_FILES: u64 = 524_288;
 
+/// Apps that stay loaded where the owner says nothing.
+const LOADED: usize = 32;
+
 /// Serve all apps that are installed
 ///
-/// It notices at once what is installed, updated or removed. On SIGHUP it looks again, and
-/// retries apps that could not be served. SIGINT or SIGTERM end it after the calls in progress;
-/// a second one ends it at once.
+/// It notices at once what is installed, updated or removed. On SIGHUP it looks again, retries
+/// apps that could not be served, and reads its config file again. SIGINT or SIGTERM end it after
+/// the calls in progress; a second one ends it at once. Options count before what the config file
+/// says: see `syft-host config`.
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     /// How often to look for newer releases, such as `6h`. A release that wants no new rights is
@@ -37,13 +43,18 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
     update_every: Option<Duration>,
 
-    /// How often to look for what authors have revoked
-    #[arg(long, value_name = "DURATION", value_parser = parse_heed, default_value = "5m")]
-    heed_every: Duration,
+    /// Hours of the day in which no update is taken by itself, such as `22:00-07:00` [default: none]
+    #[arg(long, value_name = "HH:MM-HH:MM", value_parser = parse_quiet)]
+    quiet: Option<QuietHours>,
+
+    /// How often to look for what authors have revoked [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = parse_heed)]
+    heed_every: Option<Duration>,
 
     /// How many apps stay loaded: the most recently used. Others are loaded when they are called
-    #[arg(long, value_name = "N", value_parser = parse_loaded, default_value_t = 32)]
-    loaded: usize,
+    /// [default: 32]
+    #[arg(long, value_name = "N", value_parser = parse_loaded)]
+    loaded: Option<u64>,
 
     /// Open a page for your browser, on this machine alone, that shows what the apps do and what
     /// waits for you. A link to it is printed [default address: 127.0.0.1:7980]
@@ -67,6 +78,8 @@ pub(super) async fn serve(
     args: ServeArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
+    let settings = LiveSettings::new(args.reader())?;
+    let now = settings.current();
     let open_files = allow_open_files(OPEN_FILES);
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
@@ -76,36 +89,40 @@ pub(super) async fn serve(
         datasite: config.email.to_string(),
         is_local: config.is_local,
     };
-    let update_every = args.update_every.filter(|every| !every.is_zero());
-    tokio::spawn(follow_authors(
-        config.clone(),
-        args.heed_every,
-        update_every,
-        shutdown.clone(),
-    ));
-    let (logs, log_bounds) = (config.logs(), args.shared.log_bounds());
-    let trace_target = args.shared.trace_target()?;
+    let changes = settings.subscribe();
+    tokio::spawn(follow_authors(config.clone(), changes, shutdown.clone()));
+    let loaded = now.count("serve.loaded");
+    let loaded = loaded.and_then(|loaded| usize::try_from(loaded).ok());
+    let (logs, log_bounds) = (config.logs(), log_bounds(&now));
+    let trace_target = TraceTarget::find(now.text("serve.otlp"))?;
+    let dashboard_at = now.text("serve.dashboard").map(LoopbackAddress::parse);
+    let dashboard_at = dashboard_at.transpose().map_err(CommandError::new)?;
     let serving = config.serving.clone();
     let options = SupervisorOptions {
         activity: activity.clone(),
-        serve: args.shared.into(),
+        serve: serve_options(&now),
         open_files,
-        most_loaded: args.loaded,
-        stop_within: args.stop_within,
+        most_loaded: loaded.unwrap_or(LOADED),
+        stop_within: now.time("serve.stop-within"),
+        settings,
     };
     options.serve.memory.tell();
     let supervisor = Supervisor::new(config.clone(), options)?;
     // From here on nobody else serves what is installed.
     activity.start(logs, log_bounds)?;
     let _status = StatusSocket::open(&serving, activity)?;
-    let dashboard = match args.dashboard {
+    let dashboard = match dashboard_at {
         Some(at) => Some(Dashboard::open(at, &config, activity, shutdown.clone()).await?),
         None => None,
     };
     if let Some(dashboard) = &dashboard {
         reporter.tell_of(dashboard);
     }
+    let mut waiting = Some(ui.wait("loading the installed apps; what is new is compiled once"));
     let report = |event: &SupervisorEvent| {
+        if matches!(event, SupervisorEvent::Ready { .. }) {
+            drop(waiting.take());
+        }
         if let Some(dashboard) = &dashboard {
             dashboard.note(event);
         }
@@ -121,6 +138,31 @@ pub(super) async fn serve(
     Ok(Exit::Success)
 }
 
+impl ServeArgs {
+    /// Returns what reads the config file, with these options over it.
+    fn reader(self) -> ReadSettings {
+        Box::new(move || {
+            let mut settings = HostSettings::load()?;
+            let time = |time: Option<Duration>| time.map(SettingValue::Time);
+            settings.say("serve.update-every", time(self.update_every));
+            settings.say("serve.quiet", self.quiet.map(SettingValue::Hours));
+            settings.say("serve.heed-every", time(self.heed_every));
+            settings.say("serve.loaded", self.loaded.map(SettingValue::Count));
+            settings.say("serve.stop-within", time(self.stop_within));
+            let dashboard = self.dashboard.as_ref();
+            let dashboard = dashboard.map(|at| SettingValue::Text(at.to_string()));
+            settings.say("serve.dashboard", dashboard);
+            self.shared.over(&mut settings);
+            Ok(settings)
+        })
+    }
+}
+
+fn parse_quiet(text: &str) -> Result<QuietHours, String> {
+    let wrong = || "expected hours of a day, as in `22:00-07:00`".to_owned();
+    QuietHours::parse(text).ok_or_else(wrong)
+}
+
 fn parse_heed(text: &str) -> Result<Duration, String> {
     // A revocation has to take effect within ten minutes.
     parse_long_time(text)
@@ -129,7 +171,7 @@ fn parse_heed(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a time from `1s` to `10m`".to_owned())
 }
 
-fn parse_loaded(text: &str) -> Result<usize, String> {
+fn parse_loaded(text: &str) -> Result<u64, String> {
     // Each pool takes two TiB of the address space.
     match text.parse() {
         Ok(count) if (1..=1_000).contains(&count) => Ok(count),

@@ -9,6 +9,7 @@ use syft_package::{PackageError, SecretKey, Signable};
 
 use super::passphrase::Passphrase;
 use super::{Exit, files, keys};
+use crate::config::Overrides;
 use crate::error::CommandError;
 use crate::prepared_app::expect_app;
 use crate::ui::Ui;
@@ -25,8 +26,8 @@ pub(super) struct SignArgs {
     app: PathBuf,
 
     /// Key to sign with: of `syft-host keygen` or `ssh-keygen -t ed25519`, or SyftBox's
-    /// pvt.jwks.json; may be given more than once
-    #[arg(long, value_name = "FILE", required = true)]
+    /// pvt.jwks.json; may be given more than once [default: the key of `syft-host keygen`]
+    #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
 
     /// Where the signed app is written [default: in its place]
@@ -39,7 +40,7 @@ pub(super) struct SignArgs {
     passphrase_file: Option<PathBuf>,
 }
 
-pub(super) fn sign(ui: Ui, args: &SignArgs) -> Result<Exit, CommandError> {
+pub(super) fn sign(ui: Ui, overrides: &Overrides, args: &SignArgs) -> Result<Exit, CommandError> {
     let wrong = |error: CommandError| error.about(format!("cannot sign {}", args.app.display()));
     let explain = |error: PackageError| wrong(files::explain(error));
     let limit = Limits::default().component_bytes;
@@ -48,8 +49,11 @@ pub(super) fn sign(ui: Ui, args: &SignArgs) -> Result<Exit, CommandError> {
     expect_app(&component).map_err(wrong)?;
     let release = signable.release().clone();
     let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
-    let keys = args
-        .key
+    let paths = match args.key.as_slice() {
+        [] => vec![keys::secret_path(overrides, None).map_err(wrong)?],
+        said => said.to_vec(),
+    };
+    let keys = paths
         .iter()
         .map(|path| keys::read_secret(&passphrase, path));
     let keys: Vec<SecretKey> = keys.collect::<Result<_, _>>()?;

@@ -45,7 +45,10 @@ pub(super) async fn update(
     }
     let mut exit = Exit::Success;
     for name in names {
-        match update_one(&installer, &name, args.check).await {
+        let waiting = ui.wait(&format!("looking for a newer release of {name}"));
+        let updated = update_one(&installer, &name, args.check).await;
+        drop(waiting);
+        match updated {
             Ok(update) => tell(ui, &name, update, args.check)?,
             Err(error) => {
                 exit = Exit::Failure;
@@ -90,8 +93,7 @@ fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), C
             ui.json(&consent::to_json(event, &installed))?;
             let version = &installed.current.version;
             let before = installed
-                .previous
-                .as_ref()
+                .previous()
                 .map(|release| release.version.to_string());
             let before = before.unwrap_or_default();
             ui.line(&if only_look {

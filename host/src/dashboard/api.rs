@@ -136,7 +136,7 @@ fn app_json(shared: &Shared, app: &KnownApp) -> Value {
         "author": record.map(|record| record.author.as_str()),
         "source": record.map(|record| record.source.as_str()),
         "current": record.map(|record| release_json(&record.current)),
-        "previous": record.and_then(|record| record.previous.as_ref()).map(release_json),
+        "previous": record.and_then(|record| record.previous()).map(release_json),
         "waiting": record.and_then(|record| record.waiting.as_ref()).map(release_json),
         "trouble": app.status.as_ref().and_then(|status| status.trouble.as_ref()),
         "endpoints": endpoints,

@@ -65,7 +65,7 @@ impl<'f> Candidate<'f> {
             None => ReleaseChange::New,
             Some(it) if is(&it.current) => ReleaseChange::Same,
             Some(it) if it.waiting.as_ref().is_some_and(is) => ReleaseChange::Waits,
-            Some(it) if it.skipped.as_ref() == Some(&signed) => ReleaseChange::Skipped,
+            Some(it) if it.skipped.contains(&signed) => ReleaseChange::Skipped,
             Some(_) => ReleaseChange::Replaces,
         };
         let (name, asked) = (&verified.release().name, verified.manifest());
@@ -168,9 +168,9 @@ impl<'f> Candidate<'f> {
             author: self.verified.release().author.clone(),
             source: self.source(),
             current,
-            previous: None,
+            earlier: Vec::new(),
             waiting: None,
-            skipped: None,
+            skipped: Vec::new(),
         }
     }
 }

@@ -117,8 +117,17 @@ pub enum InstallError {
     #[error("no release of `{0}` waits for approval")]
     NothingWaits(String),
     /// There is nothing to go back to.
-    #[error("there is no release of `{0}` to go back to")]
-    NothingBefore(String),
+    #[error(
+        "there is no release of `{name}` to go back to: none that is older than {current} is kept"
+    )]
+    NothingBefore {
+        /// The name.
+        name: String,
+        /// What is served.
+        current: String,
+        /// Where it came from.
+        from: String,
+    },
 }
 
 fn file_words(error: &io::Error) -> String {
@@ -179,7 +188,10 @@ impl InstallError {
                 vec![format!("remove the installed app first: `syft-host remove {name}`")]
             }
             Self::DataOfAnother { name, .. } => vec![format!(
-                "delete what it kept with `syft-host remove {name} --data`"
+                "delete what it kept with `syft-host remove {name} --delete-data`"
+            )],
+            Self::NothingBefore { from, .. } => vec![format!(
+                "what is newer is taken from where it comes from: `syft-host install {from}`"
             )],
             Self::Meanwhile(_) => vec!["look at it again: `syft-host list`".to_owned()],
             _ => Vec::new(),

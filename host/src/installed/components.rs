@@ -61,27 +61,29 @@ impl Components {
     }
 
     /// Deletes the components that nobody needs, and what is left of those whose writer was killed;
-    /// so nobody may write at the same time. Returns how many there were.
+    /// so nobody may write at the same time. Returns which components there were.
     ///
     /// # Errors
     /// The disk.
-    pub fn keep_only(&self, needed: &HashSet<Digest>) -> Result<usize, InstalledError> {
+    pub fn keep_only(&self, needed: &HashSet<Digest>) -> Result<Vec<Digest>, InstalledError> {
         let wrong = |error| InstalledError::io(&self.folder, error);
-        let mut n_deleted = 0;
+        let mut deleted = Vec::new();
         for entry in fs::read_dir(&self.folder).map_err(wrong)? {
             let path = entry.map_err(wrong)?.path();
             let stem = path.file_stem().and_then(|stem| stem.to_str());
             let is_unfinished = stem.is_some_and(|stem| stem.starts_with(private_dir::UNFINISHED));
             let digest = stem.and_then(|stem| Digest::parse(stem).ok());
-            if is_unfinished || digest.is_some_and(|digest| !needed.contains(&digest)) {
+            let unneeded = digest.filter(|digest| !needed.contains(digest));
+            if is_unfinished || unneeded.is_some() {
                 fs::remove_file(&path).map_err(|error| InstalledError::io(&path, error))?;
-                n_deleted += 1;
+                deleted.extend(unneeded);
             }
         }
-        Ok(n_deleted)
+        Ok(deleted)
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    /// Returns where a component lies.
+    pub fn path(&self, digest: &Digest) -> PathBuf {
         self.folder.join(digest.as_str()).with_extension(EXTENSION)
     }
 }

@@ -10,6 +10,13 @@ use syft_protocol::timestamp::Timestamp;
 /// The only form of a record that there is yet.
 const FORM: u32 = 1;
 
+/// The most releases before the current one that are kept, each with its component.
+pub const MAX_EARLIER: usize = 4;
+
+/// The most releases that are not taken again by themselves: more than anybody goes back from
+/// before a newer one is there.
+const MAX_SKIPPED: usize = 64;
+
 /// An app that is installed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "RawInstalled", into = "RawInstalled")]
@@ -22,13 +29,13 @@ pub struct Installed {
     pub source: String,
     /// What is served.
     pub current: InstalledRelease,
-    /// What was served before, and can be again.
-    pub previous: Option<InstalledRelease>,
+    /// What was served before and can be again, the last one first.
+    pub earlier: Vec<InstalledRelease>,
     /// What wants more than the owner has approved, and waits for that.
     pub waiting: Option<InstalledRelease>,
-    /// The signed digest of a release that the owner went back from: it is not taken again by
-    /// itself.
-    pub skipped: Option<Digest>,
+    /// The signed digests of releases that the owner went back from or did not want: they are not
+    /// taken again by themselves.
+    pub skipped: Vec<Digest>,
 }
 
 /// A release of an app: its component, and what the owner approved for it.
@@ -59,8 +66,21 @@ pub struct InstalledRelease {
 impl Installed {
     /// Returns all releases that are kept.
     pub fn releases(&self) -> impl Iterator<Item = &InstalledRelease> {
-        let others = self.previous.iter().chain(&self.waiting);
+        let others = self.earlier.iter().chain(&self.waiting);
         [&self.current].into_iter().chain(others)
+    }
+
+    /// Returns what was served before the current release.
+    pub fn previous(&self) -> Option<&InstalledRelease> {
+        self.earlier.first()
+    }
+
+    /// Returns the kept releases that are older than the current one, the newest first.
+    pub fn older(&self) -> Vec<&InstalledRelease> {
+        let is_older = |release: &&InstalledRelease| release.order() < self.current.order();
+        let mut older: Vec<_> = self.earlier.iter().filter(is_older).collect();
+        older.sort_by_key(|release| std::cmp::Reverse(release.order()));
+        older
     }
 
     /// Returns what is denied to the app, with more that is: no release undoes a denial.
@@ -79,12 +99,36 @@ impl Installed {
     /// Returns the app with another release in place of the current one.
     #[must_use]
     pub fn replaced_by(self, release: InstalledRelease, source: String) -> Self {
+        let mut earlier = self.earlier;
+        earlier.retain(|other| other.sha256 != release.sha256);
+        earlier.insert(0, self.current);
+        earlier.truncate(MAX_EARLIER);
         Self {
             source,
-            previous: Some(self.current),
+            earlier,
             current: release,
             waiting: None,
-            skipped: None,
+            skipped: Vec::new(),
+            ..self
+        }
+    }
+
+    /// Returns the app with an older release in place of the current one. What is newer than that
+    /// is kept no longer, and is not taken again by itself.
+    #[must_use]
+    pub fn back_at(self, release: InstalledRelease) -> Self {
+        let is_newer = |other: &InstalledRelease| other.order() > release.order();
+        let newer = self.earlier.iter().filter(|other| is_newer(other));
+        let left = [&self.current].into_iter().chain(newer);
+        let mut skipped = self.skipped.clone();
+        skipped.extend(left.map(|release| release.signed_sha256.clone()));
+        skipped.truncate(MAX_SKIPPED);
+        let mut earlier = self.earlier;
+        earlier.retain(|other| other.order() < release.order());
+        Self {
+            earlier,
+            current: release,
+            skipped,
             ..self
         }
     }
@@ -94,6 +138,11 @@ impl InstalledRelease {
     /// Returns the digests by which it may be revoked.
     pub fn digests(&self) -> [Digest; 2] {
         [self.signed_sha256.clone(), self.sha256.clone()]
+    }
+
+    /// Returns which release it is, for people.
+    pub fn in_words(&self) -> String {
+        format!("{} (release {})", self.version, self.sequence)
     }
 
     /// Returns what says which of two releases is the newer one.
@@ -110,12 +159,44 @@ struct RawInstalled {
     author: String,
     source: String,
     current: InstalledRelease,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// As hosts wrote that kept one earlier release.
+    #[serde(default, skip_serializing)]
     previous: Option<InstalledRelease>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<InstalledRelease>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting: Option<InstalledRelease>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    skipped: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Skipped::is_empty")]
+    skipped: Skipped,
+}
+
+/// Digests, or the one that hosts wrote which kept one.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Skipped {
+    All(Vec<Digest>),
+    One(Digest),
+}
+
+impl Skipped {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::All(digests) if digests.is_empty())
+    }
+}
+
+impl Default for Skipped {
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
+}
+
+impl From<Skipped> for Vec<Digest> {
+    fn from(skipped: Skipped) -> Self {
+        match skipped {
+            Skipped::All(digests) => digests,
+            Skipped::One(digest) => vec![digest],
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -147,9 +228,9 @@ impl TryFrom<RawInstalled> for Installed {
             author: Datasite::parse(&raw.author).map_err(|error| error.to_string())?,
             source: raw.source,
             current: raw.current,
-            previous: raw.previous,
+            earlier: raw.previous.into_iter().chain(raw.earlier).collect(),
             waiting: raw.waiting,
-            skipped: raw.skipped,
+            skipped: raw.skipped.into(),
         })
     }
 }
@@ -162,9 +243,10 @@ impl From<Installed> for RawInstalled {
             author: it.author.to_string(),
             source: it.source,
             current: it.current,
-            previous: it.previous,
+            previous: None,
+            earlier: it.earlier,
             waiting: it.waiting,
-            skipped: it.skipped,
+            skipped: Skipped::All(it.skipped),
         }
     }
 }

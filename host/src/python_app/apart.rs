@@ -12,6 +12,7 @@ use data_encoding::BASE64;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 use syft_manifest::sanitize::plain;
+use syft_manifest::units::show_mib;
 use syft_manifest::{Digest, Files, Grants, Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 
@@ -169,6 +170,7 @@ fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
     }
     let base = requirements.in_words();
     ui.status(&format!("building {base}, once for all changes"));
+    let _waiting = ui.wait(&format!("building {base}"));
     tools.install(requirements, wheels, &stage.packages())?;
     stage.give_way()?;
     let ended = tools.componentize(stage)?;
@@ -270,6 +272,10 @@ impl Trial<'_> {
             self.ui
                 .status("compiling Python and its packages, once for all changes");
         }
+        let size = show_mib(base.len() as u64);
+        let _waiting = self.ui.wait(&format!(
+            "compiling Python, {size}, and starting the program"
+        ));
         let turn = turn("").await;
         let program = compile(sandbox, base, Compiling::Alone, turn).await??;
         let meter = program.admit(Admission::Full).await;

@@ -258,6 +258,29 @@ pub(super) fn delete_old(folder: &Path, age: Duration, now: SystemTime) -> io::R
     Ok(())
 }
 
+/// What there is to build programs with.
+pub(crate) struct FoundPython {
+    /// Of this machine.
+    pub(crate) version: String,
+    /// The environment of this release is complete.
+    pub(crate) has_tools: bool,
+}
+
+/// Looks at what there is, and makes nothing ready.
+///
+/// # Errors
+/// There is no Python that programs could be built with.
+pub(crate) fn look(folder: &Path) -> Result<FoundPython, CommandError> {
+    let place = tempfile::tempdir()?;
+    let python = Python::find(place.path())?;
+    let stamp = fs::read_to_string(folder.join(current()).join(STAMP));
+    let version = python.version.split_whitespace().nth(1).unwrap_or_default();
+    Ok(FoundPython {
+        version: format!("Python {version}"),
+        has_tools: stamp.is_ok_and(|found| found == python.version),
+    })
+}
+
 fn lock_file(environment: &Path) -> io::Result<File> {
     let mut path = environment.as_os_str().to_owned();
     path.push(".lock");
@@ -271,6 +294,7 @@ fn make(ui: Ui, python: &Python, environment: &Path, folder: &Path) -> Result<()
         "setting up componentize-py {COMPONENTIZE_PY} in {}",
         folder.display()
     ));
+    let _waiting = ui.wait("fetching componentize-py");
     let made = isolated(&python.program, ChildFolder::EmptyIn(folder))
         .args(["-m", "venv", "--clear"])
         .arg(environment)

@@ -132,7 +132,10 @@ fn build(
 ) -> Result<(), CommandError> {
     let WheelRecipe { name, version, .. } = recipe;
     ui.status(&format!("building {name} {version} for the sandbox"));
+    let waiting = ui.wait(&format!("fetching {name} {version}"));
     let source = sources::fetch(tools, recipe, scratch)?;
+    // The build tells by itself how it goes.
+    drop(waiting);
     let library = match &recipe.native {
         Some(module) => Some(native::build(ui, scratch, &source, module)?),
         None => None,

@@ -20,6 +20,7 @@ use crate::installed::{Components, InstalledRelease};
 use crate::open_files::spare_files;
 use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
 use crate::server_task::ServerTask;
+use crate::settings::{AppRules, HostSettings};
 use syft_runtime::program_cache::ProgramCache;
 use syft_server::shutdown::Shutdown;
 use syft_server::suspension::{self, Suspended};
@@ -68,6 +69,16 @@ impl AppTaskContext {
         }
     }
 
+    /// Returns what the owner says of apps.
+    pub(super) fn settings(&self) -> Arc<HostSettings> {
+        self.options.settings.current()
+    }
+
+    /// Reads again what the owner says.
+    pub(super) fn reload_settings(&self) {
+        self.options.settings.reload();
+    }
+
     /// Takes note of how many apps there are.
     pub(super) fn count(&self, n_apps: usize) {
         self.n_apps.store(n_apps.max(1), Ordering::Relaxed);
@@ -80,15 +91,17 @@ impl AppTaskContext {
         name: &AppName,
         author: &str,
         release: &InstalledRelease,
+        rules: &AppRules,
     ) -> Result<PreparedApp, CommandError> {
         let manifest = self.manifest(name, &release.sha256).await?;
-        let grants = Grants {
+        let mut grants = Grants {
             requested: manifest.files,
             approved: release.approved.files.clone(),
             denied: release.denied.clone(),
             http: HttpGrants {
                 requested: manifest.http,
                 approved: release.approved.http.clone(),
+                denied: Vec::new(),
             },
             secrets: approved_secrets(&manifest.secrets, &release.approved.secrets),
             access: AccessGrants {
@@ -96,7 +109,8 @@ impl AppTaskContext {
                 approved: release.approved.access.clone(),
             },
         };
-        let limits = release.approved.limits.over(Limits::default());
+        rules.deny(&mut grants);
+        let limits = rules.limit(release.approved.limits.over(Limits::default()));
         let spec = AppSpec {
             name: name.clone(),
             author: author.to_owned(),
@@ -161,6 +175,7 @@ pub(super) struct AppTask {
 /// A release that is served.
 struct RunningServer {
     release: InstalledRelease,
+    rules: AppRules,
     task: ServerTask,
 }
 
@@ -210,11 +225,11 @@ impl AppTask {
     }
 
     /// Ends what is served, and returns which release it was.
-    async fn end(&mut self) -> Option<InstalledRelease> {
+    async fn end(&mut self) -> Option<(InstalledRelease, AppRules)> {
         let running = self.running.take()?;
-        let release = running.release.clone();
+        let before = (running.release.clone(), running.rules.clone());
         running.task.end(&mut self.shutdown).await;
-        Some(release)
+        Some(before)
     }
 
     /// Serves what is desired now.
@@ -225,15 +240,18 @@ impl AppTask {
             author,
             release,
             revoked,
+            rules,
             ..
         }) = desired
         else {
             return self.remove().await;
         };
-        let serving = self.running.as_ref().map(|running| &running.release);
-        let is_served = serving.is_some_and(|serving| is_same(serving, &release));
+        let is_it = |serving: &RunningServer| is_same(&serving.release, &release);
+        let is_same_release = self.running.as_ref().is_some_and(is_it);
+        let is_served = is_same_release
+            && (self.running.as_ref()).is_some_and(|serving| serving.rules == rules);
         if let Some(by) = revoked {
-            if is_served {
+            if is_same_release {
                 self.end().await;
             }
             let error = CommandError::new(format!("it was revoked by {by}"));
@@ -251,7 +269,7 @@ impl AppTask {
             self.end().await;
             return self.take_suspension(digest, &suspended);
         }
-        if let Err(error) = self.serve(&author, release).await {
+        if let Err(error) = self.serve(&author, release, rules).await {
             // It may be by what was found out then.
             match self.suspended() {
                 Some(suspended) => self.take_suspension(digest, &suspended),
@@ -310,15 +328,16 @@ impl AppTask {
         &mut self,
         author: &Datasite,
         release: InstalledRelease,
+        rules: AppRules,
     ) -> Result<(), CommandError> {
         let mut desired = self.desired.clone();
         let prepared = tokio::select! {
-            prepared = self.context.prepare(&self.name, author.as_str(), &release) => prepared?,
+            prepared = self.context.prepare(&self.name, author.as_str(), &release, &rules) => prepared?,
             _ = desired.changed() => return Ok(()),
             () = self.shutdown.requested() => return Ok(()),
         };
         let before = self.end().await;
-        match self.start(prepared, release).await {
+        match self.start(prepared, release, rules).await {
             Ok(Some(served)) => {
                 (self.trouble, self.n_failed) = (None, 0);
                 let name = self.name.clone();
@@ -331,8 +350,8 @@ impl AppTask {
             }
             Ok(None) => Ok(()),
             Err(error) => {
-                if let Some(before) = before {
-                    self.go_back(author, before).await;
+                if let Some((before, rules)) = before {
+                    self.go_back(author, before, rules).await;
                 }
                 Err(error)
             }
@@ -344,6 +363,7 @@ impl AppTask {
         &mut self,
         prepared: PreparedApp,
         release: InstalledRelease,
+        rules: AppRules,
     ) -> Result<Option<ServedApp>, CommandError> {
         let interface = prepared.interface();
         let server = tokio::select! {
@@ -360,20 +380,23 @@ impl AppTask {
         activity.serving(&self.name, version, server.load_view());
         self.running = Some(RunningServer {
             release,
+            rules,
             task: ServerTask::start(server),
         });
         Ok(Some(served))
     }
 
     /// Serves again what was served before.
-    async fn go_back(&mut self, author: &Datasite, before: InstalledRelease) {
+    async fn go_back(&mut self, author: &Datasite, before: InstalledRelease, rules: AppRules) {
         let again = async {
             if let Some(by) = self.context.revoked(author, &before).await? {
                 return Err(CommandError::new(format!("it was revoked by {by}")));
             }
-            let prepared = self.context.prepare(&self.name, author.as_str(), &before);
+            let prepared = self
+                .context
+                .prepare(&self.name, author.as_str(), &before, &rules);
             let prepared = prepared.await?;
-            self.start(prepared, before).await
+            self.start(prepared, before, rules).await
         };
         if let Err(error) = again.await {
             tracing::error!("cannot serve the release before it either: {error}");

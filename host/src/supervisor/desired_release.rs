@@ -6,6 +6,7 @@ use syft_protocol::address::{AppName, Datasite};
 
 use crate::error::CommandError;
 use crate::installed::{InstalledError, InstalledRecords, InstalledRelease};
+use crate::settings::AppRules;
 use syft_package::trust::{RevokedBy, TrustStore};
 
 /// What is to be served of an app.
@@ -15,6 +16,8 @@ pub(super) struct DesiredRelease {
     pub(super) release: InstalledRelease,
     /// It was revoked, and is not to be served.
     pub(super) revoked: Option<RevokedBy>,
+    /// What the owner denies it and lets it use.
+    pub(super) rules: AppRules,
     /// Changes with what is trusted: what is served still may be another release.
     trust: [u64; 2],
 }
@@ -78,6 +81,7 @@ fn read_one(
         author: installed.author,
         release,
         revoked: revoked.map(|(_, by)| by),
+        rules: AppRules::default(),
         trust: stamp,
     }))
 }

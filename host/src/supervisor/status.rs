@@ -71,6 +71,11 @@ impl HostStatus {
         }
     }
 
+    /// Tells whether a host that no longer runs left how the apps are: it did not end by itself.
+    pub fn was_left(folder: &Path) -> bool {
+        folder.join(STATUS).exists()
+    }
+
     /// Returns how many apps are served, and how many are not as they are installed.
     pub(super) fn counts(&self) -> (usize, usize) {
         let all = self.apps.values();

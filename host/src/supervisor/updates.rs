@@ -13,12 +13,13 @@ use std::time::Duration;
 
 use syft_protocol::address::{AppName, Datasite};
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{self, Interval, MissedTickBehavior};
 
 use crate::config::Config;
 use crate::install::{InstallError, Installer, Update};
+use crate::settings::{HostSettings, QuietHours};
 use syft_server::shutdown::Shutdown;
 
 /// The longest that one app may take from the first question to the last byte on the disk.
@@ -27,16 +28,24 @@ const UPDATE_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// Authors whose releases are fetched at one time: each may take the memory of a component.
 const AT_A_TIME: usize = 16;
 
-/// Heeds what authors revoke, and takes newer releases so often, until it is told to stop. Whoever
-/// serves sees it by the records and by what is trusted.
+/// How often it is looked whether it is quiet still. The clock may be set, and a machine may sleep.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// How often authors are looked at where the owner says nothing.
+const HEED_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// Heeds what authors revoke, and takes newer releases, as often as the owner says, until it is
+/// told to stop. Whoever serves sees it by the records and by what is trusted. An update that is
+/// due in quiet hours is looked for when they end.
 pub async fn follow_authors(
     config: Config,
-    heed_every: Duration,
-    update_every: Option<Duration>,
+    mut settings: watch::Receiver<Arc<HostSettings>>,
     mut shutdown: Shutdown,
 ) {
-    let mut heeds = interval(heed_every);
-    let mut updates = update_every.map(interval);
+    let mut plan = Plan::of(&settings.borrow_and_update());
+    let mut heeds = interval(plan.heed_every);
+    let mut updates = plan.update_every.map(interval);
+    let mut is_due = false;
     let mut follower = Follower {
         config: Arc::new(config),
         places: Arc::new(Semaphore::new(AT_A_TIME)),
@@ -45,9 +54,51 @@ pub async fn follow_authors(
     loop {
         tokio::select! {
             () = shutdown.requested() => return,
-            _ = heeds.tick() => follower.begin(Work::Heed).await,
-            () = tick(updates.as_mut()) => follower.begin(Work::Update).await,
+            _ = heeds.tick() => follower.begin(Work::Heed, &plan).await,
+            () = tick(updates.as_mut()) => is_due = true,
+            () = time::sleep(LOOK_EVERY), if is_due => {}
+            Ok(()) = settings.changed() => {
+                let newer = Plan::of(&settings.borrow_and_update());
+                if newer.heed_every != plan.heed_every {
+                    heeds = interval(newer.heed_every);
+                }
+                if newer.update_every != plan.update_every {
+                    updates = newer.update_every.map(interval);
+                    is_due = false;
+                }
+                plan = newer;
+            }
         }
+        if is_due && !plan.quiet.is_some_and(|hours| hours.is_now()) {
+            is_due = false;
+            follower.begin(Work::Update, &plan).await;
+        }
+    }
+}
+
+/// What the owner wants of this.
+#[derive(Debug, Clone, Copy)]
+struct Plan {
+    heed_every: Duration,
+    update_every: Option<Duration>,
+    quiet: Option<QuietHours>,
+}
+
+impl Plan {
+    fn of(settings: &HostSettings) -> Self {
+        let update_every = settings.time("serve.update-every");
+        Self {
+            heed_every: settings.time("serve.heed-every").unwrap_or(HEED_EVERY),
+            update_every: update_every.filter(|every| !every.is_zero()),
+            quiet: settings.quiet_hours(),
+        }
+    }
+
+    /// Returns the time that an update may take from now on: what has not come before quiet hours
+    /// begin comes after them.
+    fn update_within(&self) -> Duration {
+        let until_quiet = self.quiet.map(|hours| hours.until_begin());
+        until_quiet.unwrap_or(UPDATE_WITHIN).min(UPDATE_WITHIN)
     }
 }
 
@@ -67,7 +118,7 @@ struct Follower {
 
 impl Follower {
     /// Begins to look at each author, but for those at whom it looks still.
-    async fn begin(&mut self, work: Work) {
+    async fn begin(&mut self, work: Work, plan: &Plan) {
         self.tasks.retain(|_, task| !task.is_finished());
         let config = Arc::clone(&self.config);
         let authors = tokio::task::spawn_blocking(move || authors(&config)).await;
@@ -88,7 +139,7 @@ impl Follower {
             let (config, places) = (Arc::clone(&self.config), Arc::clone(&self.places));
             let task = match work {
                 Work::Heed => tokio::spawn(heed(config, author.clone())),
-                Work::Update => tokio::spawn(update_all(config, places, apps)),
+                Work::Update => tokio::spawn(update_all(config, places, apps, *plan)),
             };
             self.tasks.insert((work, author), task);
         }
@@ -142,24 +193,27 @@ async fn heed(config: Arc<Config>, author: Datasite) {
 }
 
 /// Updates the apps of an author, one after the other.
-async fn update_all(config: Arc<Config>, places: Arc<Semaphore>, apps: Vec<AppName>) {
+async fn update_all(config: Arc<Config>, places: Arc<Semaphore>, apps: Vec<AppName>, plan: Plan) {
     for name in apps {
+        if plan.quiet.is_some_and(|hours| hours.is_now()) {
+            return;
+        }
         let Ok(_place) = places.acquire().await else {
             return;
         };
         let (config, runtime) = (Arc::clone(&config), Handle::current());
         aside(move || {
             let installer = Installer::open(&config)?;
-            runtime.block_on(update_one(&installer, &name));
+            runtime.block_on(update_one(&installer, &name, plan.update_within()));
             Ok(())
         })
         .await;
     }
 }
 
-async fn update_one(installer: &Installer<'_>, name: &AppName) {
-    let Ok(updated) = time::timeout(UPDATE_WITHIN, update(installer, name)).await else {
-        return tracing::warn!(app = %name, "not updated within {UPDATE_WITHIN:?}");
+async fn update_one(installer: &Installer<'_>, name: &AppName, within: Duration) {
+    let Ok(updated) = time::timeout(within, update(installer, name)).await else {
+        return tracing::warn!(app = %name, "not updated within {within:?}");
     };
     match updated {
         Ok(Update::None | Update::Skipped) => {}

@@ -89,7 +89,10 @@ pub(super) fn author(text: &str) -> Result<String, Problem> {
 }
 
 /// Reads and checks what an app keeps at most, such as `64MiB`.
-pub(super) fn quota(text: &str) -> Result<u64, Problem> {
+///
+/// # Errors
+/// It is no size, or none that an app can have.
+pub fn quota(text: &str) -> Result<u64, Problem> {
     let bytes = size(text)?;
     quota_in_bounds(bytes as u64)
 }
@@ -134,8 +137,11 @@ fn one_line(text: &str, what: &str, max_chars: usize, help: &str) -> Result<Stri
     Ok(text.to_owned())
 }
 
-/// Reads and checks a time such as `5s`.
-pub(super) fn time(text: &str) -> Result<Duration, Problem> {
+/// Reads and checks the time that a call may take, such as `5s`.
+///
+/// # Errors
+/// It is no time, or none that a call can have.
+pub fn time(text: &str) -> Result<Duration, Problem> {
     let time = parse_time(text).ok_or_else(|| {
         let message = format!("`{}` is no time", plain_excerpt(text, 40));
         Problem::new(
@@ -157,8 +163,11 @@ pub(super) fn time_in_bounds(time: Duration) -> Result<Duration, Problem> {
     }
 }
 
-/// Reads and checks a size such as `128MiB`.
-pub(super) fn memory(text: &str) -> Result<usize, Problem> {
+/// Reads and checks the memory that a call may use, such as `128MiB`.
+///
+/// # Errors
+/// It is no size, or none that a call can have.
+pub fn memory(text: &str) -> Result<usize, Problem> {
     memory_in_bounds(size(text)?)
 }
 

@@ -4,24 +4,17 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use syft_protocol::grant::PathPattern;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::access_rules;
 use super::check::{self, Problem};
 use super::diagnostic::Diagnostic;
+use super::findings::{TomlFindings as Findings, TomlValue as Value, boolean, integer, string};
 use super::http as http_rules;
 use super::patterns::{self, List};
 use super::secrets as secret_rules;
 use super::{Files, Manifest, ManifestLimits, WantedRules, WantedSecret, section};
-use crate::sanitize::plain_excerpt;
 use crate::variable::VariableName;
-
-type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
-type Value<'a> = Spanned<DeValue<'a>>;
-
-/// The most errors that are shown.
-const MAX_ERRORS: usize = 100;
 
 const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[secrets]`, `[access]`, `[state]` and `[limits]`";
 const APP: &str =
@@ -56,102 +49,12 @@ pub(super) fn parse(
     }
 }
 
-struct Finding {
-    is_error: bool,
-    span: Range<usize>,
-    problem: Problem,
-}
-
-#[derive(Default)]
-struct Findings(Vec<Finding>);
-
-impl Findings {
-    fn n_errors(&self) -> usize {
-        self.0.iter().filter(|finding| finding.is_error).count()
-    }
-
-    fn error(&mut self, span: Range<usize>, problem: Problem) {
-        self.0.push(Finding {
-            is_error: true,
-            span,
-            problem,
-        });
-    }
-
-    fn warning(&mut self, span: Range<usize>, problem: Problem) {
-        self.0.push(Finding {
-            is_error: false,
-            span,
-            problem,
-        });
-    }
-
-    /// Notes what is wrong with a value, and returns it if nothing is.
-    fn check<T>(&mut self, span: Range<usize>, checked: Result<T, Problem>) -> Option<T> {
-        checked.map_err(|problem| self.error(span, problem)).ok()
-    }
-
-    fn unknown(&mut self, key: &Key<'_>, help: &str) {
-        let name = plain_excerpt(key.as_ref(), 40);
-        self.error(
-            key.span(),
-            Problem::new(format!("`{name}` is not known here"), help),
-        );
-    }
-
-    fn wrong_type(&mut self, value: &Value<'_>, expected: &str, help: &str) {
-        let found = value.as_ref().type_str();
-        let message = format!("expected {expected}, found {}", with_article(found));
-        self.error(value.span(), Problem::new(message, help));
-    }
-
-    /// In the order of the text. Each is shown with its line, for which the text is gone
-    /// through: thousands of errors would take minutes, and nobody reads them.
-    fn show(mut self, path: &str, text: &str) -> Vec<Diagnostic> {
-        self.0.sort_by_key(|finding| finding.span.start);
-        let mut n_errors = 0;
-        self.0.retain(|finding| {
-            n_errors += usize::from(finding.is_error);
-            !finding.is_error || n_errors <= MAX_ERRORS
-        });
-        let show = |finding: Finding| {
-            let Finding {
-                is_error,
-                span,
-                problem,
-            } = finding;
-            Diagnostic::new(is_error, path, text, span, problem)
-        };
-        self.0.into_iter().map(show).collect()
-    }
-}
-
-fn with_article(type_name: &str) -> String {
-    if type_name.starts_with(['a', 'i']) {
-        format!("an {type_name}")
-    } else {
-        format!("a {type_name}")
-    }
-}
-
 fn document(findings: &mut Findings, text: &str) -> Manifest {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    // What is left of a text with other errors says little about the rest.
-    let goes_on = errors
-        .iter()
-        .all(|error| error.message() == "duplicate key");
-    for error in &errors {
-        let help = match error.message() {
-            "duplicate key" => "leave one of them out",
-            _ => "how TOML is written: https://toml.io",
-        };
-        let span = error.span().unwrap_or(0..0);
-        findings.error(span, Problem::new(error.message(), help));
-    }
+    let document = findings.read(text);
     let mut manifest = Manifest::default();
-    if !goes_on {
+    let Some(document) = document else {
         return manifest;
-    }
+    };
     let mut secrets = Vec::new();
     for (key, value) in document.as_ref() {
         let read = match key.as_ref().as_ref() {
@@ -340,49 +243,6 @@ fn state(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
             _ => findings.unknown(key, STATE),
         }
     }
-}
-
-fn string<T>(
-    findings: &mut Findings,
-    value: &Value<'_>,
-    example: &str,
-    rule: impl FnOnce(&str) -> Result<T, Problem>,
-) -> Option<T> {
-    let Some(text) = value.as_ref().as_str() else {
-        let help = format!("write it between quotes, as in `\"{example}\"`");
-        findings.wrong_type(value, "a string", &help);
-        return None;
-    };
-    findings.check(value.span(), rule(text))
-}
-
-/// Checks a whole number; the rule gets none where it does not fit.
-fn integer<N: TryFrom<u64>, T>(
-    findings: &mut Findings,
-    value: &Value<'_>,
-    example: &str,
-    rule: impl FnOnce(Option<N>) -> Result<T, Problem>,
-) -> Option<T> {
-    let Some(integer) = value.as_ref().as_integer() else {
-        let help = format!("write it without quotes, as in `{example}`");
-        findings.wrong_type(value, "an integer", &help);
-        return None;
-    };
-    let number = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
-    let number = number.and_then(|number| number.try_into().ok());
-    findings.check(value.span(), rule(number))
-}
-
-fn boolean(findings: &mut Findings, value: &Value<'_>) -> Option<bool> {
-    let found = value.as_ref().as_bool();
-    if found.is_none() {
-        findings.wrong_type(
-            value,
-            "a boolean",
-            "write `true` or `false`, without quotes",
-        );
-    }
-    found
 }
 
 type SpannedPattern = (PathPattern, Range<usize>);

@@ -28,6 +28,19 @@ pub(crate) fn may_swap() -> bool {
     lookout.may_swap
 }
 
+/// Tells whether memory of this process can be swapped out as things are now.
+pub fn may_be_swapped() -> bool {
+    let (is_there, by_limit) = look();
+    is_there && !by_limit
+}
+
+/// Tells whether there is swap, and whether a limit alone keeps this process out of it.
+fn look() -> (bool, bool) {
+    let read = |path: &Path| fs::read_to_string(path).ok();
+    let is_there = read(Path::new("/proc/swaps")).is_none_or(|text| has_swap(&text));
+    (is_there, is_there && cgroup::forbids_swap(&read))
+}
+
 struct Lookout {
     /// The kernel reports added and removed swap to those who have it open.
     swaps: Option<File>,
@@ -75,9 +88,8 @@ impl Lookout {
     }
 
     fn find_out(&mut self) {
-        let read = |path: &Path| fs::read_to_string(path).ok();
-        let is_there = read(Path::new("/proc/swaps")).is_none_or(|text| has_swap(&text));
-        self.by_limit = is_there && cgroup::forbids_swap(&read);
+        let (is_there, by_limit) = look();
+        self.by_limit = by_limit;
         self.looked = Instant::now();
         self.may_swap = is_there && !self.by_limit;
         if self.may_swap {

@@ -143,6 +143,11 @@ fn config(wasi: Wasi) -> Config {
     config
 }
 
+/// Tells whether the kernel says which pages of a memory were written.
+pub fn can_find_written_pages() -> bool {
+    PoolingAllocationConfig::is_pagemap_scan_available()
+}
+
 fn pool(limits: &Limits, clearing: Clearing, wasi: Wasi) -> PoolingAllocationConfig {
     let (keep, scan) = match clearing {
         Clearing::WhatIsWritten | Clearing::WhatIsPresent => (KEEP_RESIDENT_BYTES, Enabled::Auto),

@@ -18,7 +18,7 @@ use super::Tree;
 /// The file that keeps a folder from being empty. Sync ignores it.
 const KEEP_FILE: &str = ".syftkeep";
 
-const SCHEMA_FILE: &str = "rpc.schema.json";
+pub(super) const SCHEMA_FILE: &str = "rpc.schema.json";
 
 /// More than rules of ours have.
 const MOST_RULES_BYTES: u64 = 256 << 10;

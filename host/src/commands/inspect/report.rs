@@ -42,6 +42,13 @@ pub(super) enum Signed {
     No,
     /// The owners of these keys, whoever they are.
     By(Vec<PublicKey>),
+    /// The owner of this key, whose it was when the app was installed.
+    Known {
+        /// The fingerprint.
+        key: String,
+        /// Whose app it is.
+        author: String,
+    },
     /// It has signatures that do not count, for this reason.
     Invalid(String),
 }
@@ -271,6 +278,11 @@ impl Signed {
                 let line = |key| format!("Signed by    {key} (nothing here says whose key it is)");
                 keys.iter().map(line).collect()
             }
+            Self::Known { key, author } => {
+                vec![format!(
+                    "Signed by    {key}, the key of {author} as you know it"
+                )]
+            }
             Self::Invalid(why) => vec![format!("Signature    not valid: {why}")],
         }
     }
@@ -282,6 +294,7 @@ impl Signed {
                 let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
                 json!({"valid": true, "signers": keys})
             }
+            Self::Known { key, .. } => json!({"valid": true, "signers": [key]}),
             Self::Invalid(why) => json!({"valid": false, "why_not": why}),
         }
     }
@@ -327,7 +340,7 @@ fn theirs(lines: &mut Vec<String>, title: &str, texts: impl Iterator<Item = Stri
 }
 
 /// Adds a title and its lines, if there are any.
-fn block(lines: &mut Vec<String>, title: &str, content: impl Iterator<Item = String>) {
+pub(super) fn block(lines: &mut Vec<String>, title: &str, content: impl Iterator<Item = String>) {
     let mut content = content.peekable();
     if content.peek().is_none() {
         return;

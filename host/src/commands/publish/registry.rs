@@ -34,7 +34,9 @@ pub(super) async fn push(
             &TransferBounds::default(),
         )
     });
+    let waiting = ui.wait(&format!("pushing to {to}"));
     let digest = pushed.await?.map_err(explain)?;
+    drop(waiting);
     let pinned = to.pinned(&digest);
     ui.json(&json!({
         "event": "pushed",

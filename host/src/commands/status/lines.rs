@@ -250,8 +250,8 @@ fn release_lines(installed: &Installed) -> Vec<String> {
     ];
     lines.extend(
         installed
-            .previous
-            .iter()
+            .previous()
+            .into_iter()
             .map(|before| format!("  {} before (`syft-host rollback {name}`)", before.version)),
     );
     lines.extend(installed.waiting.iter().map(|waiting| {

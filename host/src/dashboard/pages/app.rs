@@ -74,7 +74,7 @@ fn releases(config: &Config, record: &Installed) -> Markup {
             }
             (release(config, record, "Installed", &record.current))
             @if let Some(waiting) = &record.waiting { (release(config, record, "Waits for you", waiting)) }
-            @if let Some(previous) = &record.previous { (release(config, record, "Before", previous)) }
+            @if let Some(previous) = record.previous() { (release(config, record, "Before", previous)) }
         }
     }
 }

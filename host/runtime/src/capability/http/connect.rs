@@ -137,6 +137,7 @@ mod tests {
         let policy = HttpPolicy::new(&HttpGrants {
             requested: http.clone(),
             approved: http,
+            denied: Vec::new(),
         });
         let method = HttpMethod::parse("GET").expect("a method");
         policy.decide(origin, method).expect("it is allowed")

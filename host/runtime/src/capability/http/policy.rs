@@ -2,7 +2,7 @@
 //!
 //! Why: docs/decisions/24-granted-is-requested-and-approved.md
 
-use syft_manifest::{Http, HttpGrants, HttpMethod, HttpOrigin};
+use syft_manifest::{Http, HttpGrants, HttpHost, HttpMethod, HttpOrigin};
 
 use crate::capability::Advice;
 
@@ -15,6 +15,8 @@ pub(super) enum HttpDenied {
     MethodNotRequested,
     /// The owner did not approve it.
     NotApproved,
+    /// The owner denies the host, whatever was approved.
+    Forbidden,
 }
 
 /// Proof that requests may be sent to an origin: only [`HttpPolicy::decide`] makes one.
@@ -32,6 +34,7 @@ impl AllowedOrigin {
 pub(super) struct HttpPolicy {
     requested: Http,
     approved: Http,
+    denied: Vec<HttpHost>,
 }
 
 impl HttpPolicy {
@@ -39,10 +42,12 @@ impl HttpPolicy {
         let HttpGrants {
             requested,
             approved,
+            denied,
         } = grants.clone();
         Self {
             requested,
             approved,
+            denied,
         }
     }
 
@@ -57,6 +62,13 @@ impl HttpPolicy {
         }
         if !self.requested.has_method(method) {
             return Err(HttpDenied::MethodNotRequested);
+        }
+        if self
+            .denied
+            .iter()
+            .any(|denied| denied.covers(origin.host()))
+        {
+            return Err(HttpDenied::Forbidden);
         }
         if self.approved.has_origin(&origin) && self.approved.has_method(method) {
             Ok(AllowedOrigin(origin))
@@ -79,6 +91,9 @@ pub(super) fn hint(
             "[http] methods = [\"{method}\"], beside those there"
         )),
         HttpDenied::NotApproved => advice.to_approve(&format!("--allow-http \"{origin}\"")),
+        HttpDenied::Forbidden => {
+            "the owner denies the host: see `deny` in `syft-host config`".to_owned()
+        }
     }
 }
 
@@ -144,11 +159,32 @@ mod tests {
             let policy = HttpPolicy::new(&HttpGrants {
                 requested: requested.clone(),
                 approved: approved.clone(),
+                denied: Vec::new(),
             });
             let origin = HttpOrigin::parse(origin).expect("an origin");
             let method = HttpMethod::parse(method).expect("a method");
             let decided = policy.decide(origin.clone(), method).map(|_| ());
             assert_eq!(decided, expected, "{method} {origin}");
+        }
+    }
+
+    #[test]
+    fn what_is_denied_is_not_granted_by_any_scheme_or_port() {
+        let all = http(&["https://*.a.example", "http://b.a.example:81"], &["GET"]);
+        let policy = HttpPolicy::new(&HttpGrants {
+            requested: all.clone(),
+            approved: all,
+            denied: vec![HttpHost::parse("b.a.example").expect("a host")],
+        });
+        let method = HttpMethod::parse("GET").expect("a method");
+        for (origin, expected) in [
+            ("https://b.a.example", Err(HttpDenied::Forbidden)),
+            ("http://b.a.example:81", Err(HttpDenied::Forbidden)),
+            ("https://c.a.example", Ok(())),
+        ] {
+            let parsed = HttpOrigin::parse(origin).expect("an origin");
+            let decided = policy.decide(parsed, method).map(|_| ());
+            assert_eq!(decided, expected, "{origin}");
         }
     }
 
