@@ -6,11 +6,8 @@ mod autostart;
 mod build;
 mod call;
 mod clean;
-<<<<<<< HEAD
 mod completions;
-=======
 mod config;
->>>>>>> part-O
 mod consent;
 mod demo;
 mod describe;
