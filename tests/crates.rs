@@ -20,7 +20,7 @@ const FILES: &[&str] = &[
 ];
 
 /// The folders that go with a package, if they are there.
-const FOLDERS: &[&str] = &["python", "src", "wit"];
+const FOLDERS: &[&str] = &["python", "src", "templates", "wit"];
 
 /// What people look for on crates.io.
 const SAID: &[&str] = &[

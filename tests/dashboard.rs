@@ -7,13 +7,32 @@ mod deciding;
 mod hostile;
 mod load;
 
+use std::fs;
 use std::net::SocketAddr;
 
 use serde_json::Value;
+use syft_manifest::Manifest;
 
+use crate::support::apps::with_manifest;
+use crate::support::guests::guest;
 use crate::support::http_client::{HttpAnswer, ask};
-use crate::support::installed::{Serving, serve};
+use crate::support::installed::{Installation, Serving, serve};
 use crate::support::site::Site;
+
+/// What an app of [`put_reader`] asks for and gets.
+const READS: &str = "[files]\nread = ['*/public/*.json']";
+
+/// Installs an app that reads files as it is told to, and may read some.
+pub fn put_reader(installation: &Installation, site: &Site, name: &str) {
+    let component = fs::read(with_manifest(site, &guest("files"), READS)).unwrap();
+    installation.put_with(name, &component, |installed| {
+        installed.current.approved = reads();
+    });
+}
+
+fn reads() -> Manifest {
+    Manifest::from_toml("syft-app.toml", READS).unwrap().0
+}
 
 /// A dashboard, as its owner knows it.
 struct Opened {

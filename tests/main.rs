@@ -8,6 +8,7 @@ mod support;
 
 mod access;
 mod app_names;
+mod authors;
 mod benchmarks;
 mod bindings;
 mod building;

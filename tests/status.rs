@@ -71,7 +71,7 @@ fn tells_what_is_served_and_how_its_calls_ended() {
     }
     let listed = command(&site, &["list"]).stdout;
     assert!(
-        listed.contains("4 calls, 1 errors") && listed.contains("last error"),
+        listed.contains("4 calls, 1 error\n") && listed.contains("last error"),
         "{listed}"
     );
 

@@ -29,13 +29,22 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until something is there.
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_within(PATIENCE, what, look)
+}
+
+/// Waits for what takes a build of a crate with all that it depends on.
+pub fn wait_long_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_within(20 * PATIENCE, what, look)
+}
+
+fn wait_within<T>(time: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(start.elapsed() < time, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

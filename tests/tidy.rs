@@ -51,6 +51,7 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
             "fs::inotify",
         ],
         &[
+            "source_watch.rs",
             "supervisor/change_hint.rs",
             "supervisor/systemd.rs",
             "inotify.rs",

@@ -1,6 +1,6 @@
 //! Traces of requests: what a collector gets of them.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -11,6 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::Status
 use prost::Message;
 use serde_json::json;
 
+use crate::dashboard::put_reader;
 use crate::serve::hello;
 use crate::support::PATIENCE;
 use crate::support::client::{call, send};
@@ -114,7 +115,7 @@ fn number(attributes: &[KeyValue], key: &str) -> i64 {
 #[test]
 fn a_request_is_one_trace_from_its_file_to_its_answer() {
     let (site, collector) = (Site::new(), Collector::start());
-    Installation::new(&site).put("files", &std::fs::read(guest("files")).unwrap());
+    put_reader(&Installation::new(&site), &site, "files");
     let _serving = collector.serve(&site, &[]);
     let read = json!([{"read": "/datasites/bob@example.org/public/x.csv"}]);
     let sent = send(&site.rpc("files"), "ops", Some(read.to_string().as_bytes()));

@@ -64,6 +64,7 @@ pub const PYTHON: Files = files!["python":
     "syft_guest/schema.py",
     "syft_guest/start.py",
     "syft_guest/state.py",
+    "syft_guest/testing.py",
     "syft_guest/values.py",
     "syft_guest/variables.py",
     "syft_guest/watches.py",

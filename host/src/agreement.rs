@@ -15,11 +15,28 @@ use syft_manifest::sanitize::plain;
 use crate::error::CommandError;
 use crate::ui::Ui;
 
+/// Whether the user agreed already that a crate is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NativeBuild {
+    /// They are asked.
+    Ask,
+    /// They agreed on the command line.
+    Allowed,
+    /// They agreed since this command began.
+    Agreed,
+}
+
+impl NativeBuild {
+    /// Returns it by the option of the command line.
+    pub(crate) fn by_option(is_allowed: bool) -> Self {
+        if is_allowed { Self::Allowed } else { Self::Ask }
+    }
+}
+
 /// What the user said about building crates.
 #[derive(Debug)]
 pub(crate) struct Agreement<'a> {
-    /// They agreed on the command line.
-    pub(crate) is_given: bool,
+    pub(crate) given: NativeBuild,
     /// The private folder of which folders they agreed to for good.
     pub(crate) agreements: &'a Path,
 }
@@ -31,9 +48,12 @@ impl Agreement<'_> {
     /// # Errors
     /// They do not, or are not there to be asked.
     pub(crate) fn ask(&self, ui: Ui, folder: &Path) -> Result<(), CommandError> {
+        if self.given == NativeBuild::Agreed {
+            return Ok(());
+        }
         let folder = folder.canonicalize()?;
         let shown = plain(&folder.display().to_string());
-        if self.is_given {
+        if self.given == NativeBuild::Allowed {
             ui.status(&format!(
                 "note: building {shown} runs what its author wrote outside of any sandbox"
             ));

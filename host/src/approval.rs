@@ -128,7 +128,7 @@ impl Approvals {
 }
 
 /// What the owner decided.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Approved {
     /// What the app gets.
     pub grants: Grants,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use syft_manifest::{Diagnostic, FILE_NAME, Manifest, private_dir};
+use syft_manifest::{Diagnostic, FILE_NAME, Limits, Manifest, private_dir, section};
 
 use crate::error::CommandError;
 use crate::ui::Ui;
@@ -24,6 +24,36 @@ pub(crate) struct BuiltApp {
     pub(crate) package: String,
     /// Where the builder left the component, without the manifest.
     pub(crate) wasm: PathBuf,
+    /// The folders of the crates on this machine that it was built of.
+    pub(crate) crates: Vec<PathBuf>,
+}
+
+/// Gives a component that something else has built the manifest in its folder.
+///
+/// # Errors
+/// There is no manifest, it is invalid, or the file is no component.
+pub(crate) fn of_component(ui: Ui, path: &Path) -> Result<BuiltApp, CommandError> {
+    let shown = path.display();
+    let folder = path.parent().unwrap_or(path);
+    let Some((manifest, warnings)) = read_manifest(ui, folder)? else {
+        let message = format!("{shown} is built already, and no {FILE_NAME} lies beside it");
+        return Err(CommandError::new(message)
+            .hint("write one, which says what the app is called and what it asks for"));
+    };
+    let limit = Limits::default().component_bytes;
+    let wrong = |error: CommandError| error.about(format!("read {shown}"));
+    let component = private_dir::read(path, limit).map_err(|error| wrong(error.into()))?;
+    let component = component.unwrap_or_default();
+    let component = section::embed(&component, &manifest.to_section());
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    Ok(BuiltApp {
+        component: component.map_err(|error| wrong(error.into()))?,
+        manifest,
+        warnings,
+        package: stem.into_owned(),
+        wasm: path.to_owned(),
+        crates: Vec::new(),
+    })
 }
 
 /// Reads the manifest in a folder, if there is one, and prints its diagnostics.

@@ -17,6 +17,7 @@ mod keygen;
 mod keys;
 mod list;
 mod logs;
+mod new;
 mod parked;
 mod passphrase;
 mod publish;
@@ -32,6 +33,7 @@ mod sign;
 mod signature_check;
 mod status;
 mod target;
+mod test;
 mod trust;
 mod update;
 mod verify;
@@ -128,6 +130,7 @@ impl From<LogFormatArg> for LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::NewArgs),
     Run(run::RunArgs),
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
@@ -142,6 +145,7 @@ enum Command {
     Logs(logs::LogsArgs),
     Status(status::StatusArgs),
     Secret(secret::SecretArgs),
+    Test(test::TestArgs),
     Build(build::BuildArgs),
     Inspect(inspect::InspectArgs),
     Keygen(keygen::KeygenArgs),
@@ -165,6 +169,8 @@ pub enum Exit {
     Success,
     /// 1: an app answered with an error.
     HandlerError,
+    /// 1: a test failed.
+    TestFailed,
     /// 2: it could not be done.
     Failure,
     /// 3: no answer came in time.
@@ -175,7 +181,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::HandlerError => 1,
+            Exit::HandlerError | Exit::TestFailed => 1,
             Exit::Failure => 2,
             Exit::Timeout => 3,
         })
@@ -209,6 +215,7 @@ impl Cli {
             .build()?;
         let exit = runtime.block_on(async {
             match self.command {
+                Command::New(args) => new::new(ui, &args),
                 Command::Run(args) => run::run(ui, &overrides, &activity, args).await,
                 Command::Serve(args) => serve::serve(ui, &overrides, &activity, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
@@ -224,6 +231,7 @@ impl Cli {
                 Command::Status(args) => status::status(ui, &overrides, &args).await,
                 Command::Secret(args) => secret::secret(ui, &overrides, &args),
                 Command::Access(args) => access::access(ui, &overrides, &args),
+                Command::Test(args) => test::test(ui, &overrides, &args).await,
                 Command::Build(args) => build::build(ui, &overrides, &args).await,
                 Command::Inspect(args) => inspect::inspect(ui, &overrides, &args).await,
                 Command::Keygen(args) => keygen::keygen(ui, &overrides, &args),

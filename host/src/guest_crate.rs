@@ -55,7 +55,39 @@ pub(crate) fn build_app(
         warnings,
         package,
         wasm,
+        crates: metadata.folders(),
     })
+}
+
+/// Runs the tests of the crate in a folder, natively, and returns what they say and whether they
+/// pass.
+///
+/// # Errors
+/// There is no crate, the user does not agree that the author's programs run, or it does not
+/// build.
+pub(crate) fn test(
+    ui: Ui,
+    folder: &Path,
+    filter: Option<&str>,
+    agreement: &Agreement<'_>,
+) -> Result<(Vec<u8>, bool), CommandError> {
+    let manifest = find(folder)?;
+    agreement.ask(ui, folder)?;
+    ui.status(&format!("testing {}", folder.display()));
+    let cargo = RustTool::new("cargo", folder)?.with(|cargo| {
+        let cargo = cargo.args(["test", "--manifest-path"]).arg(&manifest);
+        // What begins with a hyphen is no option of cargo's.
+        let cargo = cargo.args(filter.iter().flat_map(|filter| ["--", filter]));
+        cargo.show_stderr()
+    });
+    let ended = cargo.run(rust_toolchain::BUILD)?;
+    let has_run = String::from_utf8_lossy(&ended.stdout).contains("test result: ");
+    match ended.end {
+        End::Exited(0) => Ok((ended.stdout, true)),
+        End::Exited(_) if has_run => Ok((ended.stdout, false)),
+        End::Exited(_) => Err(does_not_build(folder)),
+        end => Err(does_not_build(folder).about(end)),
+    }
 }
 
 /// Builds the crate in a folder, whose author is ourselves.

@@ -4,7 +4,8 @@
 //!   people), `error`, `typos`
 //! - `install`, `installed`: taking releases in, and what came of that
 //! - `app_builder`, `guest_crate`, `python_app`: from an author's folder to a component;
-//!   `rust_toolchain`: the programs that compile
+//!   `rust_toolchain`: the programs that compile; `scaffold`: makes such a folder; `source_watch`: says
+//!   when it changes
 //! - `activity`: what apps do: kept logs, statistics, a live feed
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
 //! - `waiting`: what the owner is to decide; `dashboard`: all of it as pages in a browser;
@@ -34,6 +35,9 @@ mod open_files;
 pub mod prepared_app;
 pub mod python_app;
 mod rust_toolchain;
+mod scaffold;
+mod server_task;
+mod source_watch;
 pub mod supervisor;
 pub mod traces;
 mod typos;

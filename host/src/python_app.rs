@@ -11,18 +11,19 @@ mod apart;
 mod cache;
 mod draft;
 mod locked;
+mod one_module;
 mod pip;
 mod program_files;
 mod python;
 mod report;
 pub mod requirements;
 mod stage;
+mod testing;
 mod tools;
 mod wheels;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::{plain, quoted};
@@ -46,6 +47,7 @@ use tools::Tools;
 pub(crate) use apart::{ApartApp, make_ready};
 pub(crate) use cache::folder as builds;
 pub(crate) use program_files::ProgramFiles;
+pub(crate) use testing::{TestResult, TestedProgram};
 pub(crate) use tools::{delete_environment, environments, is_current_environment};
 pub(crate) use wheels::Wheels;
 
@@ -124,7 +126,7 @@ pub(crate) fn build_app(
         Some(kept) => kept,
         None => {
             let said = build(ui, &draft, program)?;
-            let component = fs::read(stage.component())?;
+            let component = stage.take_component()?;
             cache::put(&wasm, &stage.component(), &said)?;
             Kept { component, said }
         }
@@ -143,6 +145,7 @@ pub(crate) fn build_app(
         warnings: draft.warnings,
         package: name,
         wasm,
+        crates: Vec::new(),
     })
 }
 
@@ -245,6 +248,10 @@ fn fill(
 }
 
 impl PythonProgram {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn path(&self) -> PathBuf {
         self.beside(&self.file)
     }

@@ -85,7 +85,10 @@ fn answers_are_as_the_description_says() {
     Installation::new(&site).put("hello", &hello());
     let (_serving, dashboard) = Opened::start(&site);
     assert_eq!(call(&site.rpc("hello"), "hello", "{}").status(), 200);
-    assert_eq!(call(&site.rpc("hello"), "nowhere", "{}").status(), 404);
+    assert_eq!(
+        call(&site.rpc("hello"), "hello", r#"{"name":5}"#).status(),
+        400
+    );
     wait_for("the requests", || {
         let entries = dashboard.get("/api/requests").json()["entries"].take();
         (entries.as_array()?.len() == 2).then_some(())

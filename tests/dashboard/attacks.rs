@@ -37,7 +37,8 @@ const PATHS: &[&str] = &[
 
 #[test]
 fn nothing_is_shown_without_the_token() {
-    let (_serving, dashboard) = Opened::start(&Site::new());
+    let site = Site::new();
+    let (_serving, dashboard) = Opened::start(&site);
     for path in PATHS {
         let request = format!("GET {path}");
         for headers in [
@@ -61,7 +62,8 @@ fn nothing_is_shown_without_the_token() {
 
 #[test]
 fn a_name_that_leads_here_is_not_taken_for_ours() {
-    let (_serving, dashboard) = Opened::start(&Site::new());
+    let site = Site::new();
+    let (_serving, dashboard) = Opened::start(&site);
     let bearer = format!("Authorization: Bearer {}", dashboard.token);
     let cookie = dashboard.log_in();
     for host in [
@@ -87,7 +89,8 @@ fn a_name_that_leads_here_is_not_taken_for_ours() {
 
 #[test]
 fn pages_of_other_sites_neither_read_nor_press() {
-    let (_serving, dashboard) = Opened::start(&Site::new());
+    let site = Site::new();
+    let (_serving, dashboard) = Opened::start(&site);
     let cookie = dashboard.log_in();
     for from in ["cross-site", "same-site"] {
         let from = format!("Sec-Fetch-Site: {from}");
@@ -110,7 +113,8 @@ fn pages_of_other_sites_neither_read_nor_press() {
 
 #[test]
 fn a_form_has_to_be_of_a_page_of_ours() {
-    let (serving, dashboard) = Opened::start(&Site::new());
+    let site = Site::new();
+    let (serving, dashboard) = Opened::start(&site);
     let cookie = dashboard.log_in();
     for form in [
         "action=resume&app=x&form=",

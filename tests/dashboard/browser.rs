@@ -4,12 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Opened;
 use super::deciding::Waiting;
+use super::{Opened, put_reader};
 use crate::serve::hello;
 use crate::support::browser::{Browser, axe};
 use crate::support::client::call;
-use crate::support::guests::guest;
 use crate::support::installed::Installation;
 use crate::support::not_run;
 use crate::support::site::Site;
@@ -99,8 +98,7 @@ fn nobody_stumbles_in_light_and_in_dark() {
         return not_run("there is no npm");
     };
     let world = Waiting::new();
-    let files = std::fs::read(guest("files")).unwrap();
-    world.put("files", &files);
+    put_reader(&world.installation(), &world.site, "files");
     let (_served, dashboard) = world.serve();
     let rpc = world.site.rpc("files");
     let read = json!([{"read": "/datasites/bob@example.org/public/x.csv"}]);

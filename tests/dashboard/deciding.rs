@@ -54,9 +54,9 @@ impl Waiting {
         (served, opened)
     }
 
-    /// Installs another app.
-    pub(super) fn put(&self, name: &str, component: &[u8]) {
-        Installation::of(&self.owner.home).put(name, component);
+    /// Returns where other apps can be installed.
+    pub(super) fn installation(&self) -> Installation {
+        Installation::of(&self.owner.home)
     }
 
     fn listed(&self) -> Value {

@@ -6,7 +6,7 @@ use serde_json::json;
 use syft_protocol::grant::PathPattern;
 use uuid::Uuid;
 
-use super::Opened;
+use super::{Opened, READS, put_reader, reads};
 use crate::support::apps::with_manifest;
 use crate::support::client::{Sent, call, request};
 use crate::support::guests::guest;
@@ -74,9 +74,9 @@ fn check(path: &str, page: &str) {
 /// Installs an app whose record, parked work and files are as hostile as they can be.
 fn plant(site: &Site) {
     let installation = Installation::new(site);
-    let manifest = "[files]\nread = ['*/x']";
-    let component = fs::read(with_manifest(site, &guest("files"), manifest)).unwrap();
+    let component = fs::read(with_manifest(site, &guest("files"), READS)).unwrap();
     installation.put_with("bad", &component, |installed| {
+        installed.current.approved = reads();
         installed.source = HOSTILE.to_owned();
         installed.current.signer = HOSTILE.to_owned();
         let pattern = PathPattern::parse("*/<script>alert(1)<|script>/**").unwrap();
@@ -148,9 +148,7 @@ fn texts_of_strangers_are_texts_on_every_page() {
 #[test]
 fn a_page_says_what_would_allow_what_was_refused() {
     let site = Site::new();
-    let installation = Installation::new(&site);
-    let component = fs::read(guest("files")).unwrap();
-    installation.put("files", &component);
+    put_reader(&Installation::new(&site), &site, "files");
     let (_serving, dashboard) = Opened::start(&site);
     let read = json!([{"read": "/datasites/bob@example.org/public/x.csv"}]);
     call(&site.rpc("files"), "ops", &read.to_string());

@@ -1,6 +1,6 @@
 //! A client of HTTP that sends exactly what a test says, as no browser would.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
@@ -30,23 +30,32 @@ impl HttpAnswer {
 
 /// Sends a request with these headers alone, and reads the answer to its end.
 pub fn ask(to: SocketAddr, request: &str, headers: &[&str], body: &str) -> HttpAnswer {
-    let mut stream = open(to, request, headers, body);
-    let mut text = Vec::new();
-    stream.read_to_end(&mut text).unwrap();
-    let text = String::from_utf8(text).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    let mut reader = BufReader::new(open(to, request, headers, body));
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(
+            reader.read_line(&mut head).unwrap(),
+            0,
+            "an end in {head:?}"
+        );
+    }
     let status = head.split(' ').nth(1).expect("a status");
     let answer = HttpAnswer {
         status: status.parse().unwrap(),
-        head: head.to_owned(),
-        body: body.to_owned(),
+        head,
+        body: String::new(),
     };
-    match answer.header("transfer-encoding") {
-        "chunked" => HttpAnswer {
-            body: joined(&answer.body),
-            ..answer
-        },
-        _ => answer,
+    let mut body = Vec::new();
+    // Not each server closes the connection when it is asked to.
+    match answer.header("content-length").parse() {
+        Ok(length) => reader.take(length).read_to_end(&mut body).unwrap(),
+        Err(_) => reader.read_to_end(&mut body).unwrap(),
+    };
+    let body = String::from_utf8(body).unwrap();
+    let is_chunked = answer.header("transfer-encoding") == "chunked";
+    HttpAnswer {
+        body: if is_chunked { joined(&body) } else { body },
+        ..answer
     }
 }
 

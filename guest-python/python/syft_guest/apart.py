@@ -14,7 +14,7 @@ import os
 import sys
 
 from syft_guest import draws, environment, failure_report, imports, kept_files, memory
-from syft_guest import program, start
+from syft_guest import program, start, testing
 
 # Where the host shows the files of the program, what it says of it, and what was found out.
 FILES = f"{program.APART}/files"
@@ -59,6 +59,7 @@ def _take(plan):
     environment.stand_ins = plan["stand_ins"]
     kept_files.mount(folder, f"{FILES}/{plan['folder']}", plan["folders"], plan["sizes"])
     kept_files.take_codes(plan["codes"])
+    testing.take(plan["tests"])
 
 
 def try_out():
@@ -80,6 +81,7 @@ def try_out():
     except BaseException as error:
         return json.dumps({"error": failure_report.report(error, folder)}).encode()
     variables, secrets = about["environment"]["variables"], about["environment"]["secrets"]
+    tests = testing.listed(folder, about["tests"])
     plan |= {
         "folder": name,
         "name": about["file"],
@@ -87,11 +89,13 @@ def try_out():
         "is_kept": about["memory"] == "kept",
         "seed": os.urandom(32),
         "stand_ins": {one["name"]: one["stand_in"] for one in secrets if not one["is_read"]},
+        "tests": [one["name"] for one in tests],
         **_files(folder, os.path.join(program.PROGRAMS, name)),
     }
     said = {
         "app": plan["app"],
         "rules": plan["rules"],
+        "tests": tests,
         "unread": sorted(_read_early & variables.keys()),
         "plan": base64.b64encode(marshal.dumps(plan)).decode(),
     }

@@ -35,7 +35,7 @@ def answer(message):
 
     Raises `InvalidArguments` or `Failed`.
     """
-    app, endpoint = _begin(lambda: _found(message.endpoint))
+    app, endpoint = begin(lambda: _found(message.endpoint))
     return answer_by(app, endpoint, message)
 
 
@@ -52,7 +52,7 @@ def answer_by(app, endpoint, message):
             raise InvalidArguments(str(error)) from None
         result = endpoint.call(args, kwargs)
         response = _response(result)
-        _flush()
+        flush()
         return response
     except InvalidArguments:
         raise
@@ -64,17 +64,17 @@ def answer_by(app, endpoint, message):
 
 def deliver(index, kind, path, moved_from):
     """Gives an event to its watch. Raises `Failed`."""
-    _, watch = _begin(lambda: handlers.watches()[index])
+    _, watch = begin(lambda: handlers.watches()[index])
     try:
         watch.call(kind, path, moved_from)
-        _flush()
+        flush()
     except BaseException as error:
         raise _failed(error, watch.name) from None
     finally:
         log.flush()
 
 
-def _begin(find):
+def begin(find):
     """Begins a call, and returns what is called."""
     host.is_call = True
     # The snapshot holds one state of the generator, which would repeat itself. Without a seed it
@@ -125,7 +125,7 @@ def _response(result):
     return int(status), list(headers.items()), body.serialize(result.body)
 
 
-def _flush():
+def flush():
     for app in apps.all_apps():
         app._state.flush()
     memory.end()
@@ -137,7 +137,7 @@ def _failed(error, handler):
     except Exception:
         message = "an error that cannot say what it is"
     try:
-        trace = "".join(traceback.format_exception(type(error), error, _own_part(error)))
+        trace = "".join(traceback.format_exception(type(error), error, own_part(error)))
     except Exception:
         trace = ""
     logging.getLogger("syft_event").debug("%s failed: %s", handler, message)
@@ -145,7 +145,7 @@ def _failed(error, handler):
     return Failed(type(error).__name__, _printable(text), handler)
 
 
-def _own_part(error):
+def own_part(error):
     """Returns the traceback from the author's first line on, if there is one."""
     trace = error.__traceback__
     while trace is not None and "/syft_guest/" in trace.tb_frame.f_code.co_filename:

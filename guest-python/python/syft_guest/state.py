@@ -172,6 +172,10 @@ class State(MutableMapping):
         else:
             self._open().delete(encode_key(key))
 
+    def forget(self):
+        """Has what the call met read anew."""
+        self._values, self._stored, self._is_whole = {}, {}, False
+
     def replace(self, values):
         """Stands for `box.state = values`."""
         if values is self:

@@ -407,8 +407,8 @@ impl Program {
         (taken, state)
     }
 
-    /// Has a program that is apart from its component try itself out, in an instance of its own.
-    /// Returns what it says of that.
+    /// Has a program that is apart from its component try itself out, in an instance of its own, or
+    /// run one of the tests that it has found so. Returns what it says of that.
     ///
     /// # Errors
     /// The guest gave no answer; the outcome says why.
@@ -417,11 +417,12 @@ impl Program {
         identity: &AppIdentity,
         meter: &Meter,
         access: &AppAccess,
+        test: Option<&str>,
     ) -> Result<Vec<u8>, Outcome> {
-        // It is the first call that it gets, and no request.
+        // It is no request. One for an endpoint names that with a slash before it.
         let request = rpc::Request {
-            id: "try-out".to_owned(),
-            endpoint: String::new(),
+            id: test.unwrap_or("try-out").to_owned(),
+            endpoint: test.unwrap_or_default().to_owned(),
             sender: String::new(),
             sender_proof: SenderProof::Claimed,
             url: String::new(),

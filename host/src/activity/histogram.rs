@@ -22,6 +22,7 @@ pub const PUBLISHED_BOUNDS: [f64; 12] = [
 pub(super) struct Histogram {
     counts: [AtomicU64; N_BUCKETS],
     sum_micros: AtomicU64,
+    max_micros: AtomicU64,
 }
 
 /// What is known of durations that were counted.
@@ -35,6 +36,8 @@ pub struct Latency {
     pub p50_ms: f64,
     /// Of a hundred, 99 took less.
     pub p99_ms: f64,
+    /// The longest.
+    pub max_ms: f64,
     /// How many were not longer than each of [`PUBLISHED_BOUNDS`].
     pub at_most: Vec<u64>,
 }
@@ -44,6 +47,7 @@ impl Default for Histogram {
         Self {
             counts: [const { AtomicU64::new(0) }; N_BUCKETS],
             sum_micros: AtomicU64::new(0),
+            max_micros: AtomicU64::new(0),
         }
     }
 }
@@ -71,22 +75,28 @@ impl Histogram {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.counts[bucket(micros)].fetch_add(1, Ordering::Relaxed);
         self.sum_micros.fetch_add(micros, Ordering::Relaxed);
+        // Reading is cheaper than writing what is there already.
+        if self.max_micros.load(Ordering::Relaxed) < micros {
+            self.max_micros.fetch_max(micros, Ordering::Relaxed);
+        }
     }
 
     /// Returns what all of several histograms have counted.
     pub(super) fn latency<'a>(all: impl IntoIterator<Item = &'a Self>) -> Latency {
-        let (mut counts, mut sum_micros) = ([0; N_BUCKETS], 0);
+        let (mut counts, mut sum_micros, mut max_micros) = ([0; N_BUCKETS], 0, 0);
         for histogram in all {
             for (sum, count) in counts.iter_mut().zip(&histogram.counts) {
                 *sum += count.load(Ordering::Relaxed);
             }
             sum_micros += histogram.sum_micros.load(Ordering::Relaxed);
+            max_micros = histogram.max_micros.load(Ordering::Relaxed).max(max_micros);
         }
         let up_to = |bound: f64| -> u64 {
             let ends = (0..N_BUCKETS - 1)
                 .take_while(|bucket| end(*bucket) as f64 <= (bound * 1e6).round());
             ends.map(|bucket| counts[bucket]).sum()
         };
+        let max_ms = max_micros as f64 / 1e3;
         let count = counts.iter().sum();
         if count == 0 {
             return Latency::default();
@@ -94,8 +104,9 @@ impl Histogram {
         Latency {
             count,
             sum_ms: sum_micros as f64 / 1e3,
-            p50_ms: quantile(&counts, count, 0.5),
-            p99_ms: quantile(&counts, count, 0.99),
+            p50_ms: quantile(&counts, count, 0.5).min(max_ms),
+            p99_ms: quantile(&counts, count, 0.99).min(max_ms),
+            max_ms,
             at_most: PUBLISHED_BOUNDS.map(up_to).to_vec(),
         }
     }
@@ -160,5 +171,8 @@ mod tests {
         let all = Histogram::latency([&histogram, &histogram]);
         assert_eq!((all.count, all.sum_ms), (2_000, 1_001_000.0));
         assert_eq!(Histogram::latency([]), Latency::default());
+        let one = Histogram::default();
+        one.add(Duration::from_micros(2_009));
+        assert_eq!(Histogram::latency([&one]).p50_ms, 2.009);
     }
 }

@@ -176,6 +176,7 @@ mod tests {
                 sum_ms: 12.5,
                 p50_ms: 2.0,
                 p99_ms: 9.0,
+                max_ms: 9.5,
                 at_most: vec![1, 1, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3],
             },
             peak_memory_bytes: 1 << 20,

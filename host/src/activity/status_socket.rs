@@ -1,8 +1,10 @@
 //! Where a running host says what its apps do: a socket in a private folder, which answers
 //! each connection with one document of JSON.
 
+use std::fs::Permissions;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -53,6 +55,7 @@ impl StatusSocket {
             _ => {}
         }
         let listener = in_folder(folder, |path| UnixListener::bind(path))?;
+        fs::set_permissions(&path, Permissions::from_mode(0o600))?;
         let activity = activity.clone();
         thread::Builder::new()
             .name("status".to_owned())

@@ -7,7 +7,7 @@ use serde_json::json;
 use syft_manifest::Digest;
 
 use super::{Exit, files};
-use crate::app_builder::{self, ProgramInputs};
+use crate::app_builder::{self, NativeBuild, ProgramInputs};
 use crate::built_app::BuiltApp;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -26,7 +26,8 @@ use crate::ui::Ui;
 /// program gives it, and asks to read what it watches. Nothing of it runs outside of a sandbox.
 #[derive(Debug, Args)]
 pub(super) struct BuildArgs {
-    /// Folder of the guest crate; Python program, or folder with `app.py`
+    /// Folder of the guest crate; Python program, or folder with `app.py`; or component that
+    /// something else has built, which gets the `syft-app.toml` beside it
     #[arg(default_value = ".", value_name = "PATH")]
     path: PathBuf,
 
@@ -71,7 +72,7 @@ pub(super) async fn build(
             arguments: &args.arguments,
             variables: &[],
         },
-        args.allow_native_build,
+        NativeBuild::by_option(args.allow_native_build),
     )?;
     let (name, file) = match &manifest.name {
         Some(name) => (name.as_str(), name.file_name()),

@@ -30,6 +30,19 @@ pub(super) fn millis(ms: f64) -> String {
     }
 }
 
+/// Returns how many there are of something.
+pub(super) fn count(n: u64, one: &str) -> String {
+    match n {
+        1 => format!("1 {one}"),
+        n => format!("{n} {one}s"),
+    }
+}
+
+/// Returns how many calls there were, and how many of them failed.
+pub(super) fn calls_in_words(n_calls: u64, n_errors: u64) -> String {
+    format!("{}, {}", count(n_calls, "call"), count(n_errors, "error"))
+}
+
 /// Returns a size, to a tenth.
 pub(super) fn size(bytes: u64) -> String {
     let tenths = |unit: u32| {
@@ -52,6 +65,7 @@ mod tests {
         assert_eq!(time(at), "2026-11-24 00:26:20.006Z");
         let ages = [59, 120, 7_200, 200_000].map(|seconds| ago(Duration::from_secs(seconds)));
         assert_eq!(ages, ["59 s ago", "2 min ago", "2 h ago", "2 days ago"]);
+        assert_eq!([1, 2].map(|n| count(n, "call")), ["1 call", "2 calls"]);
         let times = [0.529_83, 9_999.0, 12_345.0].map(millis);
         assert_eq!(times, ["0.5 ms", "9999.0 ms", "12.3 s"]);
         let sizes = [0, 1_536, 2_200_000].map(size);

@@ -5,7 +5,7 @@ use serde_json::json;
 use syft_manifest::clock::now;
 use syft_manifest::sanitize::{plain, quoted};
 
-use super::in_words::ago;
+use super::in_words::{ago, calls_in_words};
 use super::{Exit, consent};
 use crate::activity::{AppStatistics, CallStatistics};
 use crate::config::{Config, Overrides};
@@ -115,7 +115,7 @@ fn counted_lines(counted: &AppStatistics) -> Vec<String> {
         last_error,
         ..
     } = &counted.calls;
-    let calls = (*count > 0).then(|| format!("  {count} calls, {errors} errors"));
+    let calls = (*count > 0).then(|| format!("  {}", calls_in_words(*count, *errors)));
     let error = last_error.iter().flat_map(|error| {
         let age = now().saturating_duration_since(error.time());
         let title = format!("  last error {}, see `syft-host logs`:", ago(age));

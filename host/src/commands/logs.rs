@@ -77,9 +77,7 @@ pub(super) async fn logs(
 fn find_app(config: &Config, name: &str) -> Result<AppName, CommandError> {
     let app = AppName::parse(name)?;
     let mut known = config.logs().apps()?;
-    if known.contains(&app) || config.known_apps()?.contains(&app) {
-        return Ok(app);
-    }
+    known.extend(config.known_apps()?);
     known.extend(InstalledRecords::open(&config.installed)?.names()?);
     if known.contains(&app) {
         return Ok(app);

@@ -1,16 +1,18 @@
 //! `syft-host run`
 
+mod source;
+mod watching;
+
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use syft_manifest::section::SectionError;
 use syft_manifest::units::{parse_size, parse_time};
-use syft_manifest::{Digest, HttpOrigin, Limits, Manifest, ManifestError, VariableName};
+use syft_manifest::{Digest, HttpOrigin, Limits, Manifest, VariableName};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
@@ -18,16 +20,17 @@ use super::Exit;
 use super::serve_args::SharedServeArgs;
 use super::signature_check::{check_name, vouch};
 use crate::activity::{Activity, StatusSocket};
-use crate::app_builder::{self, ApartApp, ProgramFiles, ProgramInputs};
-use crate::approval::{ApprovalFlags, Approvals, approve};
-use crate::config::{Config, Overrides};
+use crate::app_builder::{NativeBuild, ProgramFiles};
+use crate::approval::{ApprovalFlags, Approvals, Approved, approve};
+use crate::config::{Config, Overrides, TraceTarget};
 use crate::error::CommandError;
 use crate::open_files::{allow_open_files, spare_files};
 use crate::prepared_app::{AppCode, AppInterface, AppSpec, PreparedApp, explain_suspended};
 use crate::traces::Traces;
 use crate::ui::Ui;
-use syft_runtime::sandbox::{Compiling, LoadError};
-use syft_server::server::ServeOptions;
+use source::Source;
+use syft_runtime::sandbox::Compiling;
+use syft_server::server::{LoadView, ServeOptions};
 use syft_server::shutdown::Shutdown;
 use syft_server::suspension;
 
@@ -48,7 +51,13 @@ const OPEN_FILES: u64 = 65_536;
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
     /// Component file, folder of a guest crate, Python program, or folder with `app.py`
+    #[arg(default_value = ".", value_name = "PATH")]
     app: PathBuf,
+
+    /// Build the app again when its sources change, and serve the new build in the place of the
+    /// one before. No request is lost meanwhile, and one that does not build changes nothing
+    #[arg(long, short)]
+    watch: bool,
 
     /// Name of the app, which is its folder below `app_data` [default: of the file
     /// or of the crate]
@@ -144,75 +153,238 @@ pub(super) async fn run(
     activity: &Activity,
     args: RunArgs,
 ) -> Result<Exit, CommandError> {
-    let config = Config::load(overrides)?;
-    let trace_target = args.shared.trace_target()?;
-    let open_files = allow_open_files(OPEN_FILES);
-    let source = Source::find(ui, overrides, &config, &args).await?;
-    let name = source.name(args.name.as_deref())?;
-    let wrong = |error: CommandError| error.about(format!("cannot run {}", source.path.display()));
-    let standing = if source.is_own && !args.require_signature {
-        None
-    } else {
-        let (required, lookalike) = (args.require_signature, args.accept_lookalike);
-        vouch(ui, &config, &source.component, required, lookalike).map_err(wrong)?
-    };
-    check_name(&config, &name, standing.as_ref()).map_err(wrong)?;
-    let approvals = Approvals::new(&config.approvals);
-    let digest = source.digest.to_string();
-    let manifest = &source.manifest;
-    let approved = approve(
-        ui,
-        name.as_str(),
-        manifest,
-        &digest,
-        &args.flags(),
-        &approvals,
-    )?;
-    let limits = args.limits(ui, manifest, approved.is_all);
-    let spec = AppSpec {
-        name: name.clone(),
-        author: String::new(),
-        limits: spare_files(limits, &approved.grants, open_files),
-        grants: approved.grants,
-        args: manifest.args.clone(),
-        env: variables(manifest, &args.env)?,
-    };
-    if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
-        return Err(wrong(explain_suspended(&suspended, &name)));
+    let runner = Runner::new(ui, overrides, activity, args)?;
+    if runner.args.watch {
+        return watching::run(runner).await;
     }
-    let log_bounds = args.shared.log_bounds();
-    let options = ServeOptions {
-        stop_within: config.stop_within,
-        ..args.shared.into()
-    };
-    let memory = &options.memory;
-    memory.tell();
-    let code = AppCode {
-        component: source.component,
-        digest: source.digest,
-        files: source.files.as_ref().map(ProgramFiles::path),
-    };
-    let prepared = PreparedApp::alone(&config, memory, spec, code, Compiling::Alone)
-        .await
-        .map_err(|error| error.about(format!("cannot run {}", source.path.display())))?;
+    let source = runner.find().await?;
+    let mut build = runner.decide(source, None)?;
+    runner.options.memory.tell();
+    let component = mem::take(&mut build.component);
+    let prepared = runner.prepare(&build, component, Compiling::Alone).await?;
     let interface = prepared.interface();
-    activity.only_app(&name);
-    let server = prepared.start(&config, &options).await?;
-    // From here on nobody else serves the app.
-    activity.start(config.logs(), log_bounds)?;
-    activity.serving(&name, None, server.load_view());
-    let _status = StatusSocket::open(&config.app_folder(&name), activity)?;
+    let server = prepared.start(&runner.config, &runner.options).await?;
+    let mut observers = None;
+    runner.observe(&mut observers, &build.name, server.load_view())?;
     let (stop, shutdown) = Shutdown::new();
     stop.on_signals()?;
-    announce(ui, &config, &name, &interface, server.tree().path())?;
-    let traces = trace_target.map(|target| Traces::start(&target, activity));
-    let traces = traces.transpose()?;
+    runner.announce(&build.name, &interface, server.tree().path())?;
     // Among the tasks that it starts: from a thread of its own it would wake another for each.
     tokio::spawn(server.run(shutdown)).await?;
-    if let Some(traces) = traces {
-        traces.stop().await;
+    if let Some(observers) = observers {
+        observers.end().await;
     }
     Ok(Exit::Success)
+}
+
+/// What an app is run with, however often it is built.
+struct Runner {
+    ui: Ui,
+    overrides: Overrides,
+    activity: Activity,
+    trace_target: Option<TraceTarget>,
+    config: Config,
+    args: RunArgs,
+    options: ServeOptions,
+    open_files: u64,
+    native: NativeBuild,
+}
+
+/// An app that may be served: it is built, and its owner has decided what it gets.
+struct RunnableBuild {
+    name: AppName,
+    component: Vec<u8>,
+    digest: Digest,
+    /// Those of a Python program that is not built, as long as it is served.
+    files: Option<ProgramFiles>,
+    manifest: Manifest,
+    approved: Approved,
+    limits: Limits,
+    env: BTreeMap<VariableName, String>,
+    /// Folders of crates that it was built of.
+    crates: Vec<PathBuf>,
+}
+
+/// What keeps and tells what an app does.
+struct Observers {
+    app: AppName,
+    status: StatusSocket,
+    traces: Option<Traces>,
+}
+
+impl Observers {
+    async fn end(self) {
+        if let Some(traces) = self.traces {
+            traces.stop().await;
+        }
+    }
+}
+
+impl Runner {
+    fn new(
+        ui: Ui,
+        overrides: &Overrides,
+        activity: &Activity,
+        args: RunArgs,
+    ) -> Result<Self, CommandError> {
+        let config = Config::load(overrides)?;
+        let trace_target = args.shared.trace_target()?;
+        let open_files = allow_open_files(OPEN_FILES);
+        let options = ServeOptions {
+            stop_within: config.stop_within,
+            ..args.shared.clone().into()
+        };
+        let native = NativeBuild::by_option(args.allow_native_build);
+        Ok(Self {
+            ui,
+            overrides: overrides.clone(),
+            activity: activity.clone(),
+            trace_target,
+            config,
+            args,
+            options,
+            open_files,
+            native,
+        })
+    }
+
+    async fn find(&self) -> Result<Source, CommandError> {
+        let (ui, native) = (self.ui, self.native);
+        Source::find(ui, &self.overrides, &self.config, &self.args, native).await
+    }
+
+    /// Finds out what an app gets. Who asks for the same as the build before gets the same.
+    fn decide(
+        &self,
+        source: Source,
+        before: Option<&RunnableBuild>,
+    ) -> Result<RunnableBuild, CommandError> {
+        let (ui, config, args) = (self.ui, &self.config, &self.args);
+        let name = source.name(args.name.as_deref())?;
+        self.activity.only_app(&name);
+        let wrong =
+            |error: CommandError| error.about(format!("cannot run {}", source.path.display()));
+        let standing = if source.is_own && !args.require_signature {
+            None
+        } else {
+            let (required, lookalike) = (args.require_signature, args.accept_lookalike);
+            vouch(ui, config, &source.component, required, lookalike).map_err(wrong)?
+        };
+        check_name(config, &name, standing.as_ref()).map_err(wrong)?;
+        let manifest = &source.manifest;
+        let known = before.filter(|before| source.is_own && before.asks_as(&name, manifest));
+        let approved = match known {
+            Some(before) => before.approved.clone(),
+            None => {
+                let digest = source.digest.to_string();
+                let approvals = Approvals::new(&config.approvals);
+                approve(
+                    ui,
+                    name.as_str(),
+                    manifest,
+                    &digest,
+                    &args.flags(),
+                    &approvals,
+                )?
+            }
+        };
+        let limits = args.limits(ui, manifest, approved.is_all);
+        let env = variables(manifest, &args.env)?;
+        if let Some(suspended) = suspension::suspended(&config.app_folder(&name))? {
+            return Err(wrong(explain_suspended(&suspended, &name)));
+        }
+        Ok(RunnableBuild {
+            name,
+            component: source.component,
+            digest: source.digest,
+            files: source.files,
+            manifest: source.manifest,
+            approved,
+            limits,
+            env,
+            crates: source.crates,
+        })
+    }
+
+    async fn prepare(
+        &self,
+        build: &RunnableBuild,
+        component: Vec<u8>,
+        compiling: Compiling,
+    ) -> Result<PreparedApp, CommandError> {
+        let grants = build.approved.grants.clone();
+        let spec = AppSpec {
+            name: build.name.clone(),
+            author: String::new(),
+            limits: spare_files(build.limits.clone(), &grants, self.open_files),
+            grants,
+            args: build.manifest.args.clone(),
+            env: build.env.clone(),
+        };
+        let code = AppCode {
+            component,
+            digest: build.digest.clone(),
+            files: build.files.as_ref().map(ProgramFiles::path),
+        };
+        let memory = &self.options.memory;
+        let prepared = PreparedApp::alone(&self.config, memory, spec, code, compiling).await;
+        let wrong =
+            |error: CommandError| error.about(format!("cannot run {}", self.args.app.display()));
+        prepared.map_err(wrong)
+    }
+
+    /// Has what an app does kept and told, once nobody else serves it. Another build of an app is
+    /// the same app.
+    fn observe(
+        &self,
+        observers: &mut Option<Observers>,
+        app: &AppName,
+        load: LoadView,
+    ) -> Result<(), CommandError> {
+        let (config, activity) = (&self.config, &self.activity);
+        activity.serving(app, None, load);
+        match observers {
+            Some(observers) if observers.app == *app => {}
+            Some(observers) => {
+                observers.status = StatusSocket::open(&config.app_folder(app), activity)?;
+                observers.app = app.clone();
+            }
+            None => {
+                activity.start(config.logs(), self.args.shared.log_bounds())?;
+                let traces = self.trace_target.as_ref();
+                let traces = traces.map(|target| Traces::start(target, activity));
+                *observers = Some(Observers {
+                    app: app.clone(),
+                    status: StatusSocket::open(&config.app_folder(app), activity)?,
+                    traces: traces.transpose()?,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what is served, and where.
+    fn announce(
+        &self,
+        app: &AppName,
+        interface: &AppInterface,
+        path: &Path,
+    ) -> Result<(), CommandError> {
+        announce(self.ui, &self.config, app, interface, path)
+    }
+}
+
+impl RunnableBuild {
+    /// Tells whether an app asks for what this one asks for.
+    fn asks_as(&self, name: &AppName, manifest: &Manifest) -> bool {
+        let ours = &self.manifest;
+        self.name == *name
+            && ours.files == manifest.files
+            && ours.http == manifest.http
+            && ours.secrets == manifest.secrets
+            && ours.access == manifest.access
+            && ours.limits == manifest.limits
+    }
 }
 
 fn announce(
@@ -302,112 +474,6 @@ impl RunArgs {
     }
 }
 
-/// The app that is to be run.
-struct Source {
-    component: Vec<u8>,
-    /// Of all that the app consists of.
-    digest: Digest,
-    /// Those of a Python program that is not built, as long as it is served.
-    files: Option<ProgramFiles>,
-    /// It was built here, so nobody else has to vouch for it.
-    is_own: bool,
-    manifest: Manifest,
-    path: PathBuf,
-    /// The name of the file or of the crate.
-    stem: String,
-}
-
-impl Source {
-    /// Reads a component, builds a crate or a program, or makes a program ready.
-    async fn find(
-        ui: Ui,
-        overrides: &Overrides,
-        config: &Config,
-        args: &RunArgs,
-    ) -> Result<Self, CommandError> {
-        let path = &args.app;
-        if app_builder::is_source(path) {
-            let native = args.allow_native_build;
-            let inputs = ProgramInputs {
-                included: &args.include,
-                arguments: &args.arguments,
-                variables: &args.env,
-            };
-            if !args.build {
-                let ready =
-                    app_builder::make_ready(ui, overrides, config, path, inputs, args.memory);
-                if let Some(app) = ready.await? {
-                    ui.status(
-                        "note: the program is not built, so it starts in each call: calls are \
-                         faster with --build",
-                    );
-                    return Ok(Self::of_program(app, path));
-                }
-            }
-            let built = app_builder::build(ui, overrides, path, inputs, native)?;
-            return Ok(Self {
-                digest: Digest::of(&built.component),
-                files: None,
-                component: built.component,
-                is_own: true,
-                manifest: built.manifest,
-                path: built.wasm,
-                stem: built.package,
-            });
-        }
-        if !args.arguments.is_empty() {
-            return Err(CommandError::new(
-                "arguments after -- are for Python programs: a component has those that it was \
-                 built with",
-            ));
-        }
-        let component = read_component(path, Limits::default().component_bytes)?;
-        let manifest = match Manifest::from_component(&component) {
-            Ok(manifest) => manifest.unwrap_or_default(),
-            // Loading it says more about that.
-            Err(ManifestError::Section(SectionError::Component(_))) => Manifest::default(),
-            Err(error) => {
-                return Err(CommandError::new(format!(
-                    "cannot run {}: {error}",
-                    path.display()
-                )));
-            }
-        };
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        Ok(Self {
-            digest: Digest::of(&component),
-            files: None,
-            component,
-            is_own: false,
-            manifest,
-            path: path.to_owned(),
-            stem: stem.unwrap_or_default().to_owned(),
-        })
-    }
-
-    /// Returns a program that is not built.
-    fn of_program(app: ApartApp, path: &Path) -> Self {
-        Self {
-            component: app.base,
-            digest: app.digest,
-            files: Some(app.files),
-            is_own: true,
-            manifest: app.manifest,
-            path: path.to_owned(),
-            stem: app.name,
-        }
-    }
-
-    /// Returns the name: as the owner says, as the app says, or that of the file.
-    fn name(&self, said: Option<&str>) -> Result<AppName, CommandError> {
-        match (said, &self.manifest.name) {
-            (None, Some(name)) => Ok(name.clone()),
-            (said, _) => AppName::parse(said.unwrap_or(&self.stem))
-                .map_err(|error| CommandError::from(error).hint("give the app a name with --name")),
-        }
-    }
-}
-
 /// Returns the variables of an app: its own, with those that the owner gives.
 fn variables(
     manifest: &Manifest,
@@ -424,16 +490,7 @@ fn variables(
     Ok(variables)
 }
 
-fn read_component(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
-    let describe = |error| CommandError::new(format!("read {}: {error}", path.display()));
-    let bytes = fs::metadata(path).map_err(describe)?.len();
-    if bytes > limit {
-        return Err(LoadError::TooLarge { bytes, limit }.into());
-    }
-    fs::read(path).map_err(describe)
-}
-
-fn parse_call_time(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_call_time(text: &str) -> Result<Duration, String> {
     // The same bounds as in a manifest.
     parse_time(text)
         .filter(|time| (Duration::from_millis(1)..=Duration::from_secs(600)).contains(time))

@@ -18,7 +18,7 @@ use syft_server::server::ServeOptions;
 /// Less than this would hold hardly more than a few long lines.
 const LEAST_LOGS: usize = 64 << 10;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct SharedServeArgs {
     /// Show callers what went wrong inside a handler
     #[arg(long)]

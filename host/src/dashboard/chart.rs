@@ -45,9 +45,13 @@ impl Chart<'_> {
     }
 }
 
-/// Returns the points of a line; nothing where there are not two.
+/// Returns the points of a line; of one value, a flat one.
 fn points(values: &[f64], most: f64) -> String {
-    let Some(last) = values.len().checked_sub(1).filter(|last| *last > 0) else {
+    let values = match values {
+        [only] => &[*only, *only],
+        values => values,
+    };
+    let Some(last) = values.len().checked_sub(1) else {
         return String::new();
     };
     let scale = if most > 0.0 {
@@ -69,7 +73,7 @@ mod tests {
     #[test]
     fn a_line_stays_within_its_picture() {
         assert_eq!(points(&[], 0.0), "");
-        assert_eq!(points(&[1.0], 1.0), "");
+        assert_eq!(points(&[1.0], 1.0), "0.0,4.0 600.0,4.0");
         assert_eq!(points(&[0.0, 0.0], 0.0), "0.0,120.0 600.0,120.0");
         assert_eq!(
             points(&[0.0, 5.0, 10.0], 10.0),

@@ -111,6 +111,13 @@ impl Metadata {
         library.map_or(&self.package.name, |library| &library.name)
     }
 
+    /// Returns the folders of those crates that lie on this machine: others do not change.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        let here = self.all.iter().filter(|package| package.source.is_none());
+        let folders = here.filter_map(|package| package.manifest_path.parent());
+        folders.map(Path::to_owned).collect()
+    }
+
     /// Returns the component among what cargo says that it built.
     pub(super) fn component(&self, said: &[u8]) -> Option<PathBuf> {
         said.split(|byte| *byte == b'\n')

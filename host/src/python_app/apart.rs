@@ -50,6 +50,28 @@ pub(crate) struct ApartApp {
     pub(crate) manifest: Manifest,
     /// The name that the program gave its app.
     pub(crate) name: String,
+    /// The tests that were found in the files of tests.
+    pub(crate) tests: Vec<FoundTest>,
+}
+
+/// A test of a program, or a file of tests that cannot be loaded.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FoundTest {
+    /// The file and the function, or the file alone.
+    pub(crate) name: String,
+    /// What is to be there before it begins, by paths below the folder of all datasites: in
+    /// base64, and nobody has checked any of it.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, String>,
+    /// Why the file cannot be loaded.
+    error: Option<Report>,
+}
+
+impl FoundTest {
+    /// Returns why its file cannot be loaded, for its author.
+    pub(crate) fn trouble(&self, program: &PythonProgram) -> Option<String> {
+        self.error.as_ref().map(|report| report.in_words(program))
+    }
 }
 
 /// What trying a program out has found out.
@@ -65,10 +87,12 @@ enum Said {
         /// Variables of the program that its packages have looked for too early.
         unread: Vec<String>,
         plan: String,
+        tests: Vec<FoundTest>,
     },
 }
 
-/// Makes a program ready to be served without building it.
+/// Makes a program ready to be served without building it, or to be tested by these files beside
+/// it.
 ///
 /// # Errors
 /// As when it is built.
@@ -79,11 +103,12 @@ pub(crate) async fn make_ready(
     program: &PythonProgram,
     inputs: ProgramInputs<'_>,
     memory_bytes: Option<usize>,
+    test_files: &[String],
 ) -> Result<ApartApp, CommandError> {
     let draft = Draft::of(ui, overrides, program, inputs)?;
     let base = base(ui, &draft)?;
     expect_loadable(&base)?;
-    let files = ProgramFiles::copy(&draft, program, inputs)?;
+    let files = ProgramFiles::copy(&draft, program, inputs, test_files)?;
     let sources = digest(&base, &files)?;
     let trial = Trial {
         ui,
@@ -102,7 +127,7 @@ pub(crate) async fn make_ready(
     };
     let asking = Asking::begin(&config.asking(), &sources).await;
     let asking = asking.map_err(|error| CommandError::new(error.to_string()))?;
-    let (name, rules) = trial.run(base.clone(), limits).await?;
+    let TriedOut { name, rules, tests } = trial.run(base.clone(), limits).await?;
     drop(asking);
     let mut manifest = draft.manifest;
     take_rules(ui, &mut manifest, &rules);
@@ -114,6 +139,7 @@ pub(crate) async fn make_ready(
         digest,
         manifest,
         name,
+        tests,
     })
 }
 
@@ -145,7 +171,7 @@ fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
         let why = ended.why(30);
         return Err(CommandError::new(format!("{base} does not build: {why}")));
     }
-    let component = std::fs::read(stage.component())?;
+    let component = stage.take_component()?;
     cache::put(&wasm, &stage.component(), &cache::Said::default())?;
     Ok(component)
 }
@@ -169,6 +195,14 @@ fn digest(base: &[u8], files: &ProgramFiles) -> Result<Digest, CommandError> {
     Ok(Digest::from(&hash.finalize().into()))
 }
 
+/// What a program turned out to be.
+struct TriedOut {
+    name: String,
+    /// The access rules that it wrote, by their paths.
+    rules: BTreeMap<String, String>,
+    tests: Vec<FoundTest>,
+}
+
 /// Runs a program once, with nothing but its files, to find out what it serves.
 struct Trial<'a> {
     ui: Ui,
@@ -178,13 +212,8 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// Puts what was found out beside the program's files, and returns the name of the app and the
-    /// access rules that the program wrote, by their paths.
-    async fn run(
-        &self,
-        base: Vec<u8>,
-        limits: Limits,
-    ) -> Result<(String, BTreeMap<String, String>), CommandError> {
+    /// Puts what was found out beside the program's files.
+    async fn run(&self, base: Vec<u8>, limits: Limits) -> Result<TriedOut, CommandError> {
         let outcome = self.outcome(base, limits).await?;
         let said = outcome.map_err(|outcome| self.explain(&outcome))?;
         let said = serde_json::from_slice(&said);
@@ -196,6 +225,7 @@ impl Trial<'_> {
                 rules,
                 unread,
                 plan,
+                tests,
             } => {
                 for name in unread {
                     let name = plain(&name);
@@ -208,7 +238,11 @@ impl Trial<'_> {
                 let plan = BASE64.decode(plan.as_bytes());
                 let plan = plan.map_err(|error| self.wrong(&error.to_string()))?;
                 self.files.put_plan(&plan)?;
-                Ok((app, rules))
+                Ok(TriedOut {
+                    name: app,
+                    rules,
+                    tests,
+                })
             }
         }
     }
@@ -234,7 +268,7 @@ impl Trial<'_> {
         let turn = turn("").await;
         let program = compile(sandbox, base, Compiling::Alone, turn).await??;
         let meter = program.admit(Admission::Full).await;
-        Ok(program.try_out(&identity, &meter, &access).await)
+        Ok(program.try_out(&identity, &meter, &access, None).await)
     }
 
     /// Returns a folder of its own and a temporary one, both empty.

@@ -1,10 +1,12 @@
 //! The files of a program as calls find them whose component was built without it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::analysis::Analysis;
 use super::draft::Draft;
 use super::stage::{copy, environment, write};
 use super::{ProgramInputs, PythonProgram};
@@ -19,11 +21,12 @@ pub(crate) struct ProgramFiles {
 }
 
 impl ProgramFiles {
-    /// Copies the files of a program.
+    /// Copies the files of a program, and those beside it that are to test it.
     pub(super) fn copy(
         draft: &Draft,
         program: &PythonProgram,
         inputs: ProgramInputs<'_>,
+        test_files: &[String],
     ) -> Result<Self, CommandError> {
         let files = Self {
             folder: Scratch::new(&draft.folder)?,
@@ -31,12 +34,22 @@ impl ProgramFiles {
         let manifest = &draft.manifest;
         // Its folder keeps its name: there are programs that name themselves by it.
         let folder = files.path().join("files").join(program.folder_name()?);
-        copy(program, &draft.analysis.files, &folder)?;
+        let mut all: BTreeSet<String> = draft.analysis.files.iter().cloned().collect();
+        for file in test_files {
+            let test = PythonProgram {
+                folder: program.folder.clone(),
+                file: file.clone(),
+            };
+            // With what it imports from beside it.
+            all.extend(Analysis::of(&draft.tools, &draft.stage, &test, &[])?.files);
+        }
+        copy(program, &all, &folder)?;
         let about = json!({
             "file": program.file,
             "arguments": manifest.args,
             "memory": draft.memory().as_str(),
             "environment": environment(manifest, inputs.variables),
+            "tests": test_files,
         });
         write(
             &files.path().join("about.json"),
@@ -48,6 +61,11 @@ impl ProgramFiles {
     /// Returns the folder that calls find.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("program")
+    }
+
+    /// Returns an empty folder beside the files.
+    pub(super) fn scratch(&self) -> std::io::Result<Scratch> {
+        Scratch::new(&self.folder.path().join("tests"))
     }
 
     /// Returns a folder for what is made while the program is tried out.

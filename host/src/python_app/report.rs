@@ -40,11 +40,31 @@ pub(super) fn explain(ui: Ui, program: &PythonProgram, output: &str) -> CommandE
 
 /// The program's author wrote all of this: none of it may steer a terminal.
 impl Report {
+    /// Returns it with where it came from.
+    pub(super) fn in_words(&self, program: &PythonProgram) -> String {
+        let hint = self.hint.as_ref().map(|hint| format!("\nhint: {hint}"));
+        let trace = if self.traceback.is_empty() {
+            self.message(program)
+        } else {
+            self.traceback.trim_end().to_owned()
+        };
+        plain_lines(&format!("{trace}{}", hint.unwrap_or_default()))
+    }
+
     /// Returns it as an error, after showing where it came from.
     pub(super) fn into_error(self, ui: Ui, program: &PythonProgram) -> CommandError {
         if !self.traceback.is_empty() {
             ui.status(&plain_lines(&self.traceback));
         }
+        let error = CommandError::new(plain(&self.message(program)));
+        match self.hint {
+            Some(hint) => error.hint(plain(&hint)),
+            None => error,
+        }
+    }
+
+    /// Returns it on one line, as its author reads it.
+    fn message(&self, program: &PythonProgram) -> String {
         let place = match &self.file {
             Some(file) if self.line > 0 => {
                 format!("{}:{}: ", program.beside(file).display(), self.line)
@@ -55,12 +75,7 @@ impl Report {
             "" => String::new(),
             source => format!(": {source}"),
         };
-        let message = format!("{place}{}: {}{source}", self.kind, self.message);
-        let error = CommandError::new(plain(&message));
-        match self.hint {
-            Some(hint) => error.hint(plain(&hint)),
-            None => error,
-        }
+        format!("{place}{}: {}{source}", self.kind, self.message)
     }
 }
 

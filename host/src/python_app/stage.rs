@@ -16,7 +16,7 @@ use syft_manifest::{Manifest, ProgramMemory, VariableName, WantedSecret};
 
 use super::requirements::Requirements;
 use super::wheels::Wheels;
-use super::{PythonProgram, tools};
+use super::{PythonProgram, one_module, tools};
 use crate::error::CommandError;
 use syft_runtime::scratch::Scratch;
 
@@ -140,6 +140,7 @@ impl Stage {
             hash.update(part);
         };
         add(tools::COMPONENTIZE_PY.as_bytes());
+        add(one_module::VERSION.as_bytes());
         for line in requirements.lines() {
             add(line.as_bytes());
         }
@@ -193,6 +194,16 @@ impl Stage {
         self.python().join(syft_guest_python::ANALYSER)
     }
 
+    /// Reads the component that the builder has made, and makes its modules one.
+    pub(super) fn take_component(&self) -> Result<Vec<u8>, CommandError> {
+        let path = self.component();
+        let component = fs::read(&path)?;
+        let linked = one_module::link(&component)
+            .map_err(|error| CommandError::new(format!("the component: {error}")))?;
+        fs::write(&path, &linked)?;
+        Ok(linked)
+    }
+
     /// Returns where the component is in the end.
     pub(super) fn component(&self) -> PathBuf {
         self.path().join("app.wasm")
@@ -200,9 +211,9 @@ impl Stage {
 }
 
 /// Copies the files of a program into a folder.
-pub(super) fn copy(
+pub(super) fn copy<'a>(
     program: &PythonProgram,
-    files: &[String],
+    files: impl IntoIterator<Item = &'a String>,
     folder: &Path,
 ) -> Result<(), CommandError> {
     for file in files {

@@ -9,7 +9,6 @@ use syft_manifest::{AccessGrants, Digest, Grants, HttpGrants, Limits, Manifest, 
 use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{self, Instant};
 use tracing::Instrument;
 
@@ -20,9 +19,9 @@ use crate::error::CommandError;
 use crate::installed::{Components, InstalledRelease};
 use crate::open_files::spare_files;
 use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
+use crate::server_task::ServerTask;
 use syft_runtime::program_cache::ProgramCache;
-use syft_server::server::Draining;
-use syft_server::shutdown::{Shutdown, Stop};
+use syft_server::shutdown::Shutdown;
 use syft_server::suspension::{self, Suspended};
 
 /// The time before what failed is tried again, which doubles up to the longest.
@@ -159,33 +158,10 @@ pub(super) struct AppTask {
     retry_at: Option<Instant>,
 }
 
-// Why: docs/decisions/49-releases-replace-each-other-through-the-tree.md
-/// A server at work.
+/// A release that is served.
 struct RunningServer {
     release: InstalledRelease,
-    stop: Stop,
-    server: JoinHandle<Draining>,
-}
-
-impl RunningServer {
-    /// Ends calls in progress, and waits until nothing of the app is open any more.
-    async fn end(mut self, shutdown: &mut Shutdown) {
-        self.stop.stop();
-        let ended = tokio::select! {
-            ended = &mut self.server => ended,
-            () = shutdown.insisted() => {
-                self.stop.stop();
-                self.server.await
-            }
-        };
-        match ended {
-            Ok(draining) => tokio::select! {
-                () = draining.drained() => {}
-                () = shutdown.requested() => {}
-            },
-            Err(error) => tracing::error!("the server of the app: {error}"),
-        }
-    }
+    task: ServerTask,
 }
 
 impl AppTask {
@@ -237,7 +213,7 @@ impl AppTask {
     async fn end(&mut self) -> Option<InstalledRelease> {
         let running = self.running.take()?;
         let release = running.release.clone();
-        running.end(&mut self.shutdown).await;
+        running.task.end(&mut self.shutdown).await;
         Some(release)
     }
 
@@ -382,12 +358,9 @@ impl AppTask {
         let version = Some(release.version.to_string());
         let activity = &self.context.options.activity;
         activity.serving(&self.name, version, server.load_view());
-        let (stop, shutdown) = Shutdown::new();
-        let server = tokio::spawn(server.run(shutdown).in_current_span());
         self.running = Some(RunningServer {
             release,
-            stop,
-            server,
+            task: ServerTask::start(server),
         });
         Ok(Some(served))
     }
@@ -485,11 +458,7 @@ fn delay(n_failed: u32) -> Duration {
 /// Waits until a server has ended, or for ever without one.
 async fn fallen(running: Option<&mut RunningServer>) {
     match running {
-        Some(running) => {
-            if let Err(error) = (&mut running.server).await {
-                tracing::error!("the server of the app: {error}");
-            }
-        }
+        Some(running) => running.task.ended().await,
         None => std::future::pending().await,
     }
 }

@@ -49,7 +49,9 @@ impl Exports {
 
 /// Returns which of two versions of an interface a component exports.
 fn one_of<'n>(component: &Component, names: [&'n str; 2]) -> Result<Option<&'n str>, LoadError> {
-    let has = |name: &&str| component.get_export_index(None, *name).is_some();
+    let ty = component.component_type();
+    // Looking one up would also find another version that is compatible by its number.
+    let has = |name: &&str| ty.exports(component.engine()).any(|(it, _)| it == *name);
     let mut found = names.into_iter().filter(has);
     match (found.next(), found.next()) {
         (Some(_), Some(_)) => Err(LoadError::Unfit(format!(

@@ -7,7 +7,7 @@ use syft_protocol::timestamp::Timestamp;
 use super::{AppState, Counted};
 use crate::activity::{AppLoad, AppStatistics, CallStatistics, LastError};
 use crate::commands::consent::block;
-use crate::commands::in_words::{ago, millis, size, time};
+use crate::commands::in_words::{ago, calls_in_words, count, millis, size, time};
 use crate::installed::Installed;
 use crate::supervisor::AppTrouble;
 
@@ -170,7 +170,7 @@ fn counted_lines(counted: &Counted) -> Vec<String> {
     let since = time(Timestamp::from_micros(counted.since));
     let mut lines = vec![
         format!("  by process {}, which counts since {since}", counted.pid),
-        format!("  calls      {}", calls_in_words(calls)),
+        format!("  calls      {}", of_calls(calls)),
     ];
     if let Some(load) = load {
         lines.push(format!(
@@ -179,18 +179,19 @@ fn counted_lines(counted: &Counted) -> Vec<String> {
         ));
     }
     lines.push(format!(
-        "  refused    {refused} requests; denied {denied} times"
+        "  refused    {}; denied {}",
+        count(*refused, "request"),
+        count(*denied, "time")
     ));
     lines.extend(events(&counted.statistics));
-    for (what, error) in [
-        ("error", &calls.last_error),
-        ("warning", &counted.statistics.last_error),
-    ] {
-        lines.extend(error.iter().flat_map(|error| error_lines(what, error)));
-    }
+    let (of_call, other) = (&calls.last_error, &counted.statistics.last_error);
+    lines.extend(of_call.iter().flat_map(|error| error_lines("error", error)));
+    // The last failed call is a warning too.
+    let other = other.as_ref().filter(|_| of_call != other);
+    lines.extend(other.iter().flat_map(|error| error_lines("warning", error)));
     for endpoint in endpoints {
         lines.push(format!("  {}", endpoint.endpoint));
-        lines.push(format!("    {}", calls_in_words(&endpoint.calls)));
+        lines.push(format!("    {}", of_calls(&endpoint.calls)));
     }
     lines
 }
@@ -207,7 +208,7 @@ fn events(statistics: &AppStatistics) -> Option<String> {
     })
 }
 
-fn calls_in_words(calls: &CallStatistics) -> String {
+fn of_calls(calls: &CallStatistics) -> String {
     let CallStatistics {
         count,
         errors,
@@ -219,7 +220,10 @@ fn calls_in_words(calls: &CallStatistics) -> String {
     let memory = size(*peak_memory_bytes);
     match count {
         0 => "none yet".to_owned(),
-        _ => format!("{count}, {errors} errors, p50 {p50}, p99 {p99}, at most {memory}"),
+        _ => {
+            let calls = calls_in_words(*count, *errors);
+            format!("{calls}, p50 {p50}, p99 {p99}, at most {memory}")
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn page(State(shared): FromShared, Query(named): Query<Named>) 
 fn state(app: &KnownApp) -> Markup {
     let (class, words) = app.state().words();
     html! {
-        p { span.word class=(class) { (words) }
+        p { span class={ "word " (class) } { (words) }
             @if app.n_waiting() > 0 { " " a href="/waiting" { (app.n_waiting()) " waiting for you" } } }
         @if let Some(suspended) = &app.suspended { p { (foreign(&suspended.to_string())) } }
         @if let Some(Err(error)) = &app.installed { p.quote { (foreign(&error.to_string())) } }

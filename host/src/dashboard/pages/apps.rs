@@ -55,7 +55,7 @@ fn row(app: &KnownApp, statistics: Option<&AppStatistics>) -> Markup {
             td data-label="Author" { span { @if let Some(record) = record { (foreign(record.author.as_str())) } } }
             td data-label="State" {
                 span {
-                    span.word class=(class) { (words) }
+                    span class={ "word " (class) } { (words) }
                     @if app.n_waiting() > 0 { " " a.badge href="/waiting" { (app.n_waiting()) " waiting" } }
                 }
             }

@@ -60,7 +60,7 @@ fn tiles(apps: &[KnownApp], totals: &Totals, samples: &Samples) -> Markup {
             div { dt { "Requests" } dd { (totals.calls) small { (totals.refused) " more refused" } } }
             div { dt { "Failed" } dd { (totals.errors) small { "answers of 500 and more" } } }
             div { dt { "Accesses refused" } dd { (totals.denied) small { a href="/access" { "which" } } } }
-            div { dt { "Now" } dd { (per_second(last.calls_per_second)) small { (millis(last.mean_ms)) " each" } } }
+            div { dt { "Now" } dd { (per_second(last.calls_per_second)) small { @if last.calls_per_second > 0.0 { (millis(last.mean_ms)) " each" } @else { "idle" } } } }
             div { dt { "Memory" } dd { (bytes(last.memory_bytes)) small { "of the whole host" } } }
         }
     }

@@ -106,7 +106,7 @@ fn delivery(end: DeliveryEnd) -> Markup {
         DeliveryEnd::Failed => ("warn", "failed"),
         DeliveryEnd::Parked => ("bad", "given up"),
     };
-    html! { span.word class=(class) { (word) } }
+    html! { span class={ "word " (class) } { (word) } }
 }
 
 /// Returns the path of the page of a call.
@@ -149,7 +149,7 @@ fn level(level: Severity) -> Markup {
         Severity::Warn => "warn",
         _ => "plain",
     };
-    html! { span.word class=(class) { (level.as_str()) } }
+    html! { span class={ "word " (class) } { (level.as_str()) } }
 }
 
 /// What an app says is marked as its own words.
