@@ -225,10 +225,10 @@ fn inspect_tells_scripts_the_same() {
     assert_eq!(unknown["runs"], false);
     assert_eq!(unknown["unknown_imports"].as_array().unwrap().len(), 1);
 
-    let sockets = inspect(&guest("wants-sockets-of-wasi-0-3"));
+    let sockets = inspect(&guest("wants-sockets-of-wasi-0-3"), 2);
     let unknown = &sockets["unknown_imports"];
     assert_eq!(unknown[0], "wasi:sockets/ip-name-lookup@0.3.0");
-    assert_eq!(inspect(&example("wasi-0-3"))["runs"], true);
+    assert_eq!(inspect(&example("wasi-0-3"), 0)["runs"], true);
 }
 
 fn manifest_section(content: &[u8]) -> Vec<u8> {
