@@ -1,7 +1,7 @@
 //! Tests of a program: functions of its author's, each run in the sandbox with the program, in an
 //! instance and a datasite of its own.
 //!
-//! Why: docs/decisions/72-tests-of-python-run-in-the-sandbox.md
+//! Why: docs/decisions/78-tests-of-python-run-in-the-sandbox.md
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,7 +1,7 @@
 //! The crate syft-guest, as a copy of it goes into an app: whoever has installed this program need
 //! have nothing else of its sources.
 //!
-//! Why: docs/decisions/71-a-new-app-has-a-copy-of-the-sdk.md
+//! Why: docs/decisions/77-a-new-app-has-a-copy-of-the-sdk.md
 
 use super::Template;
 
