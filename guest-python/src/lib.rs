@@ -145,7 +145,10 @@ mod tests {
     #[test]
     fn nothing_is_forgotten() {
         assert_eq!(held(PYTHON), names("python", "py"));
-        assert_eq!(held(WIT), names("../wit", "wit"));
+        // Programs are for WASI 0.2: the interfaces with `async func` are for other guests.
+        let mut wit = names("../wit", "wit");
+        wit.retain(|name| !name.starts_with("async/"));
+        assert_eq!(held(WIT), wit);
         assert_eq!(held(WIT), names("wit", "wit"));
     }
 

@@ -219,7 +219,7 @@ mod tests {
                 .iter()
                 .fold(shown.clone(), |left, ours| left.replace(ours, ""));
             assert!(!left.contains(['\u{1b}', '\u{9b}', '\u{7}']), "{shown:?}");
-            assert!(!shown.contains("8;;https"), "{shown:?}");
+            assert!(!shown.contains("\u{1b}]8;;https"), "{shown:?}");
         }
     }
 }
