@@ -125,7 +125,8 @@ fn what_is_dear_to_compile_is_refused_or_bounded_and_named() {
         ),
     ] {
         let (ended, peak) = inspect(&site, &with(&guest, &bomb));
-        let said = unbroken(&ended.succeeded().stdout);
+        assert_eq!(ended.code, Some(2), "{}{}", ended.stdout, ended.stderr);
+        let said = unbroken(&ended.stdout);
         assert!(
             said.contains("the component is not compiled") && said.contains(why),
             "{why}: {said}"
@@ -168,7 +169,10 @@ fn what_took_too_long_is_not_tried_again_unless_it_may_take_longer() {
         let mut command = syft_host(&site);
         command.env("SYFT_HOST_COMPILE_TIME", time);
         let ended = Ended::of(&output(command.arg("inspect").arg(&path)));
-        unbroken(&ended.succeeded().stdout)
+        let said = unbroken(&ended.stdout);
+        let code = if said.contains("Does not run") { 2 } else { 0 };
+        assert_eq!(ended.code, Some(code), "{said}{}", ended.stderr);
+        said
     };
     let said = inspect("1s");
     assert!(

@@ -54,7 +54,7 @@ const FAILURES: [(&str, &str); 8] = [
         "to_find_an_endpoint",
         "LookupError: the app has no endpoint /gret: there are /greet, /count",
     ),
-    ("for_ever", "the call did not end within 3s"),
+    ("for_ever", "the call did not end within 3 s"),
     ("by_leaving", "exited"),
     (
         "with_a_path_that_leads_out",

@@ -73,13 +73,18 @@ pub type Snapshot = BTreeMap<PathBuf, String>;
 /// Returns what is on a site, apart from what the app and the host may change.
 pub fn snapshot(site: &Site) -> Snapshot {
     let own = site.own("app_data/app");
+    // The host makes and fills the logs meanwhile.
+    let data = site.path().join(".local/share/syft-host");
+    let logs = data.join("logs");
     let ends = |path: &Path, end: &str| path.extension() == Some(end.as_ref());
-    let is_ours =
-        |path: &Path| path.starts_with(&own) || ends(path, "log") || ends(path, "journal");
+    let is_ours = |path: &Path| {
+        [&own, &logs].contains(&&path.to_owned()) || ends(path, "log") || ends(path, "journal")
+    };
     walkdir::WalkDir::new(site.path())
         .into_iter()
         .filter_entry(|entry| !is_ours(entry.path()))
         .map(|entry| entry.unwrap().into_path())
+        .filter(|path| *path != data)
         .map(|path| (path.clone(), describe(&path)))
         .collect()
 }
