@@ -13,6 +13,9 @@ use crate::support::wait_for;
 
 const ALLOWED: &str = "--allow-native-build";
 
+/// What is said of the crate once it was built, since it is no app.
+const BUILT: &str = "strange was built and cannot run";
+
 /// A crate whose author notes what of it is run natively.
 struct Crate {
     folder: PathBuf,
@@ -97,10 +100,14 @@ fn nothing_of_a_crate_is_run_before_somebody_agrees() {
 fn an_agreement_on_the_command_line_is_for_once() {
     let site = Site::new();
     let strange = Crate::new(&site, "strange");
-    let said = build(&site, &[strange.path(), ALLOWED]).succeeded().stderr;
-    assert!(said.contains("note: building "), "{said}");
+    let said = build(&site, &[strange.path(), ALLOWED]).refused();
+    assert!(
+        said.contains("note: building ") && said.contains(BUILT),
+        "{said}"
+    );
     assert!(strange.has_run());
-    build(&site, &[strange.path()]).refused();
+    let said = build(&site, &[strange.path()]).refused();
+    assert!(!said.contains(BUILT) && !strange.has_run(), "{said}");
 }
 
 #[test]
@@ -119,13 +126,19 @@ fn who_agrees_for_good_is_asked_once_for_a_folder() {
     );
     assert!(shown.contains("not agreed to, so not built"), "{shown}");
 
-    let (built, shown) = answer(&["y"]).unwrap();
-    assert!(built && strange.has_run(), "{shown}");
+    let (_, shown) = answer(&["y"]).unwrap();
+    assert!(shown.contains(BUILT) && strange.has_run(), "{shown}");
     // That was for once, this is for good.
-    let (built, shown) = answer(&["a"]).unwrap();
-    assert!(built && shown.contains("Build it?"), "{shown}");
-    let again = owner.run(&site, &["build", strange.path()]).succeeded();
-    assert!(!again.stderr.contains("author"), "{}", again.stderr);
+    let (_, shown) = answer(&["a"]).unwrap();
+    assert!(
+        shown.contains(BUILT) && shown.contains("Build it?"),
+        "{shown}"
+    );
+    let again = owner.run(&site, &["build", strange.path()]).refused();
+    assert!(
+        again.contains(BUILT) && !again.contains("author"),
+        "{again}"
+    );
 
     // Somebody else's folder at the same place is another one, and so is a copy.
     let copy = Crate::new(&site, "copy");
@@ -179,8 +192,8 @@ fn cargo_takes_nothing_from_where_it_is_called() {
         .env("CARGO_BUILD_RUSTC_WRAPPER", &wrapper)
         .env("RUSTC", &wrapper)
         .env("RUSTFLAGS", "--cfg broken --crate-type nonsense");
-    Ended::of(&output_of_build(&mut command)).succeeded();
-    assert!(strange.has_run());
+    let said = Ended::of(&output_of_build(&mut command)).refused();
+    assert!(said.contains(BUILT) && strange.has_run(), "{said}");
     assert!(!planted.exists(), "{:?}", fs::read_to_string(&planted));
 }
 

@@ -117,7 +117,7 @@ fn an_app_has_the_form_that_is_usual_for_components() {
         "architecture": "wasm",
         "os": "wasip2",
         "layerDigests": [OciDigest::of(&app).to_string()],
-        "component": {"exports": [], "imports": []},
+        "component": {"exports": ["syft:app/rpc@0.1.0"], "imports": []},
     });
     let expected = json!({
         "schemaVersion": 2,

@@ -191,9 +191,7 @@ fn what_was_revoked_is_not_installed_nor_gone_back_to() {
 fn what_cannot_be_served_is_not_installed() {
     let world = World::new();
     world.trust_alice();
-    let unfit = world
-        .alice
-        .release(&world.site, &guest("not-an-app"), "1.0.1", "");
+    let unfit = world.alice.unfit_release("1.0.1", "");
     world.sees("no_app", &["install", &unfit, "--yes"]);
     let unsigned = world.write("unsigned.wasm", &fs::read(example("hello")).unwrap());
     world.sees("unsigned", &["install", &unsigned, "--yes"]);

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::{ALICE, MALLORY, World, digest};
-use crate::support::guests::{example, guest};
+use crate::support::guests::example;
 use crate::support::host::shared_cache;
 use crate::support::people::{Person, Served};
 use crate::support::wait_for;
@@ -414,9 +414,7 @@ fn what_wants_more_is_not_tried_before_it_is_approved() {
     let world = World::new();
     let file = world.release("1.0.1", READS);
     world.install(&file);
-    let unfit = world
-        .alice
-        .release(&world.site, &guest("not-an-app"), "1.0.2", READS_MORE);
+    let unfit = world.alice.unfit_release("1.0.2", READS_MORE);
     fs::copy(&unfit, &file).unwrap();
     assert_eq!(world.owner_says(&["update"])["event"], "waits");
     let why = world.refused(&["approve", "demo", "--expect-digest", &digest(&unfit)]);

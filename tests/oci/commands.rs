@@ -12,7 +12,7 @@ use syft_protocol::address::Datasite;
 
 use super::fake::{Answer, Asked, DIGEST, Fake};
 use crate::support::blessed;
-use crate::support::guests::{example, guest, repository};
+use crate::support::guests::{example, repository};
 use crate::support::people::Person;
 use crate::support::site::Site;
 
@@ -379,11 +379,10 @@ fn an_owner_sees_why_something_is_no_app() {
     seen.compare("no_app.txt");
     is_nothing_here(&world);
 
-    let file = world
-        .alice
-        .release(&world.site, &guest("not-an-app"), "1.0.1", "");
-    world.publish(&world.alice, &file, "alice/demo:latest");
-    let digest = Digest::of(&fs::read(&file).unwrap()).to_string();
+    // `publish` refuses it, too.
+    let unfit = fs::read(world.alice.unfit_release("1.0.1", "")).unwrap();
+    super::push(&world.registry, "alice/demo:latest", &unfit).unwrap();
+    let digest = Digest::of(&unfit).to_string();
     let url = world.url("alice/demo:latest");
     let why = world.refused(&["install", &url, "--yes", "--expect-digest", &digest]);
     assert!(why.contains(&format!("cannot install {url}")), "{why}");

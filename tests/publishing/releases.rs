@@ -11,7 +11,7 @@ use super::{ALICE, Author, NAME, alice, case, files_below, json, refused, signed
 use crate::signing::signer::{Signer, sha256};
 use crate::signing::{component, write};
 use crate::support::blessed;
-use crate::support::sections::custom;
+use crate::support::sections::{custom, handlers};
 
 /// Replaces what is another each time.
 fn without_times(mut catalog: Value) -> Value {
@@ -278,7 +278,8 @@ fn an_app_can_be_signed_as_it_is_published() {
         "name": NAME, "version": "1.1.0", "sequence": 1, "author": ALICE,
     }});
     let manifest = custom("syft:manifest", manifest.to_string().as_bytes());
-    let app = write(&author.site, "unsigned.wasm", component(&manifest));
+    let sections = [handlers(), manifest].concat();
+    let app = write(&author.site, "unsigned.wasm", component(&sections));
     let why = refused(&author.publish(&[&app])).to_owned();
     assert!(why.contains("not signed"), "{why}");
     author.publish(&[&app, "--sign"]).succeeded();

@@ -76,7 +76,7 @@ const OF_NEUTRAL: [u8; 64] = {
 /// Returns a signature of Alice's for the small app, made with the neutral element for a nonce.
 fn with_small_nonce() -> [u8; 64] {
     // Worked out once, since no library does: the hash of all of it times the secret scalar.
-    const NUMBER: &[u8] = b"27c95be29e0ab35c9c613173d57e17d23442076f78db57a9c8acf5e40d116c0f";
+    const NUMBER: &[u8] = b"59bfee9f34d975d553e182a901dda10cb2967b7cd0bee1c6b665d31976191402";
     let number = data_encoding::HEXLOWER.decode(NUMBER).unwrap();
     [NEUTRAL.to_vec(), number].concat().try_into().unwrap()
 }

@@ -14,11 +14,12 @@ use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 use syft_manifest::{Manifest, section};
 
-use super::guests::repository;
+use super::guests::{guest, repository};
 use super::host::{Ended, output, syft_host};
 use super::site::Site;
 use super::wait_for;
-use crate::signing::signer::public_line;
+use crate::signing::signed_by;
+use crate::signing::signer::{Signer, public_line};
 
 /// Somebody with a datasite, a home and a key.
 pub struct Person {
@@ -155,6 +156,23 @@ impl Person {
             self.email
         );
         self.signed(site, guest, &format!("[app]\n{app}{toml}"))
+    }
+
+    /// Makes a release that no host can serve, as `release` does. `sign` refuses it, so it is
+    /// signed by other means, with the key of Alice.
+    pub fn unfit_release(&self, version: &str, toml: &str) -> String {
+        let sequence = version.rsplit('.').next().unwrap();
+        let app = format!(
+            "[app]\nname = 'demo'\nversion = '{version}'\nsequence = {sequence}\nauthor = \
+             '{}'\n{toml}",
+            self.email
+        );
+        let (manifest, _) = Manifest::from_toml("syft-app.toml", &app).unwrap();
+        let bytes = fs::read(guest("not-an-app")).unwrap();
+        let bytes = section::embed(&bytes, &manifest.to_section()).unwrap();
+        let path = self.home.join(format!("demo-{version}.wasm"));
+        fs::write(&path, signed_by(&Signer::alice(), &bytes[8..])).unwrap();
+        path.to_str().unwrap().to_owned()
     }
 
     /// Makes a component of a guest with this manifest, signed. Returns its path.
