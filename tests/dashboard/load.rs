@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -70,15 +71,29 @@ fn load(serving: &Serving, site: &Site) -> f64 {
     (used_ms(serving) - before) / f64::from(RATE * SECONDS)
 }
 
-/// Looks at a page as a browser does, and counts what it hears of.
-fn look(dashboard: &Opened, n_heard: &AtomicU64, is_over: &AtomicBool) {
+/// Begins to listen as a page does: what happens from now on is told.
+fn listen(dashboard: &Opened) -> BufReader<TcpStream> {
     let (host, bearer) = (
         dashboard.host(),
         format!("Authorization: Bearer {}", dashboard.token),
     );
     let events = open(dashboard.address, "GET /api/events", &[&host, &bearer], "");
+    let (mut events, mut head) = (BufReader::new(events), String::new());
+    while !head.ends_with("\r\n\r\n") {
+        assert_ne!(events.read_line(&mut head).unwrap(), 0, "{head}");
+    }
+    events
+}
+
+/// Looks at a page as a browser does, and counts what it hears of.
+fn look(
+    dashboard: &Opened,
+    events: BufReader<TcpStream>,
+    n_heard: &AtomicU64,
+    is_over: &AtomicBool,
+) {
     let mut fetched = Instant::now();
-    for line in BufReader::new(events).lines().map_while(Result::ok) {
+    for line in events.lines().map_while(Result::ok) {
         if is_over.load(Ordering::Relaxed) {
             return;
         }
@@ -114,7 +129,9 @@ fn measure(looked: Looked) -> f64 {
             .as_ref()
             .filter(|_| matches!(looked, Looked::Open));
         if let Some(dashboard) = page {
-            scope.spawn(|| look(dashboard, &n_heard, &is_over));
+            let events = listen(dashboard);
+            let (n_heard, is_over) = (&n_heard, &is_over);
+            scope.spawn(move || look(dashboard, events, n_heard, is_over));
         }
         let cost = load(&serving, &site);
         if page.is_some() {
