@@ -254,7 +254,7 @@ fn steps() -> Value {
 }
 
 #[test]
-fn files_are_granted_as_for_0_2() {
+fn files_are_granted_as_in_other_apps() {
     let [older, newer] = ["files", "files-0-3"].map(|guest| {
         let site = planted();
         let host = probing(&site, guest, &[]);

@@ -141,11 +141,7 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
             "random numbers asked for at once",
         ),
         count("handles", *handles, "handles of a call"),
-        count(
-            "tasks",
-            *tasks,
-            "tasks of a call for WASI 0.3, streams included",
-        ),
+        count("tasks", *tasks, "tasks and streams of a call (WASI 0.3)"),
         count("memories", *memories, "memories of a call"),
         count("tables", *tables, "tables of a call"),
         count(
