@@ -73,9 +73,9 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
             "sandbox/compiler/job.rs",
             "sandbox/engine.rs",
             // They write modules, and the tests run ones of our own.
-            "one_module/module.rs",
-            "one_module/rewrite.rs",
-            "one_module/tests.rs",
+            "python_app/one_module/module.rs",
+            "python_app/one_module/rewrite.rs",
+            "python_app/one_module/tests.rs",
         ],
     ),
     (HOST, &["sd_notify::"], &["supervisor/systemd.rs"]),

@@ -77,10 +77,7 @@ fn built() -> Vec<PathBuf> {
 /// Copies the machine code of a component, which would take long to compile again.
 fn copy_code(cache: &Path, description: &Path) {
     let description: Value = serde_json::from_slice(&fs::read(description).unwrap()).unwrap();
-    // Older hosts did not say it.
-    let Some(digest) = description["sha256"].as_str() else {
-        return;
-    };
+    let digest = description["sha256"].as_str().unwrap();
     let to = cache.join("syft-host/compiled");
     let mut private = fs::DirBuilder::new();
     private.recursive(true).mode(0o700).create(&to).unwrap();
