@@ -79,7 +79,7 @@ mod tests {
         crate::router!(pub(super) router: a, on_text);
     }
 
-    const LINE_OF_B: u32 = line!() + 3;
+    const LINE_OF_B: u32 = line!() + 2;
 
     #[on_request("/b")]
     fn b() {}
