@@ -131,6 +131,10 @@ fn each_copy_of_the_wit_is_complete() {
     for folder in ["host/runtime", "guest-python"] {
         let root = repository().join(folder);
         let theirs = files_of(&root, &["wit"]);
+        // Python programs are for WASI 0.2.
+        let is_needed =
+            |file: &&PathBuf| folder != "guest-python" || !file.starts_with("wit/async");
+        let ours: BTreeSet<_> = ours.iter().filter(is_needed).cloned().collect();
         assert_eq!(theirs, ours, "{folder}");
         for file in &ours {
             let same = [root.join(file), repository().join(file)].map(std::fs::read);

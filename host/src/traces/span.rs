@@ -54,7 +54,10 @@ pub(super) fn record(tracer: &SdkTracer, request: &Request) {
 
 fn record_call(tracer: &SdkTracer, request: &Request, call: &CallEntry) {
     let end = at(request.end.time);
+    // The end is noted a moment after the time was taken; what happened in between was within.
+    let first = request.events.first().map(|entry| at(entry.time));
     let begun = before(end, call.ms);
+    let begun = first.map_or(begun, |first| begun.min(first));
     let sent = before(begun, call.wait_ms);
     let span = root(&request.end, &call.endpoint, &call.id, sent);
     let mut span = tracer.build_with_context(span, &Context::new());
