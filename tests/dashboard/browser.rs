@@ -10,7 +10,7 @@ use crate::serve::hello;
 use crate::support::browser::{Browser, axe};
 use crate::support::client::call;
 use crate::support::installed::Installation;
-use crate::support::not_run;
+use crate::support::{not_run, tell_not_run};
 use crate::support::site::Site;
 use crate::support::wait_for;
 
@@ -35,7 +35,7 @@ fn tab_to(browser: &Browser, text: &str) {
 #[test]
 fn a_page_is_live() {
     let Some(browser) = Browser::start() else {
-        return not_run("there is no chromium with its driver");
+        return tell_not_run("there is no chromium with its driver");
     };
     let site = Site::new();
     Installation::new(&site).put("hello", &hello());
@@ -71,7 +71,7 @@ fn it_is_read_without_scripts() {
 #[test]
 fn an_approval_needs_no_mouse() {
     let Some(browser) = Browser::start() else {
-        return not_run("there is no chromium with its driver");
+        return tell_not_run("there is no chromium with its driver");
     };
     let world = Waiting::new();
     let (served, dashboard) = world.serve();
@@ -92,7 +92,7 @@ fn an_approval_needs_no_mouse() {
 #[test]
 fn nobody_stumbles_in_light_and_in_dark() {
     let Some(browser) = Browser::start() else {
-        return not_run("there is no chromium with its driver");
+        return tell_not_run("there is no chromium with its driver");
     };
     let Some(axe) = axe() else {
         return not_run("there is no npm");
