@@ -10,9 +10,9 @@ use crate::serve::hello;
 use crate::support::browser::{Browser, axe};
 use crate::support::client::call;
 use crate::support::installed::Installation;
-use crate::support::{not_run, tell_not_run};
 use crate::support::site::Site;
 use crate::support::wait_for;
+use crate::support::{not_run, tell_not_run};
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
