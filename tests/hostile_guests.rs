@@ -7,11 +7,10 @@ use serde_json::{Value, json};
 
 use crate::support::bloated::{Bloat, bloated};
 use crate::support::client::{call, send};
+use crate::support::failures::{GENERIC, check_failure};
 use crate::support::guests::guest;
 use crate::support::host::{Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
-
-const GENERIC: &str = "Internal server error. Please try again later.";
 
 fn hostile(options: &[&str]) -> (Site, Host) {
     let site = Site::new();
@@ -23,23 +22,7 @@ fn hostile(options: &[&str]) -> (Site, Host) {
 /// Checks that a call fails as it should while others are answered.
 fn check(endpoint: &str, expected: &str) -> Value {
     let (_site, host) = hostile(&["--time", "2s"]);
-    let bad: Vec<_> = (0..4).map(|_| send(&host.rpc, endpoint, None)).collect();
-    for _ in 0..20 {
-        assert_eq!(call(&host.rpc, "ok", "").text(), "ok", "meanwhile");
-    }
-    for sent in bad {
-        let answer = sent.answer();
-        assert_eq!(
-            (answer.status(), answer.text().as_str()),
-            (500, GENERIC),
-            "{endpoint}"
-        );
-    }
-    let line = host.wait_for_log(expected, |line| {
-        line["message"] == expected && line["status"] == 500
-    });
-    assert_eq!(call(&host.rpc, "ok", "").text(), "ok", "afterwards");
-    line
+    check_failure(&host, endpoint, expected)
 }
 
 /// Checks what a line of the log says of a failure, and of what would allow it.

@@ -5,6 +5,7 @@ pub mod bloated;
 pub mod bombs;
 pub mod browser;
 pub mod client;
+pub mod failures;
 pub mod guests;
 pub mod host;
 pub mod http_client;

@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 
 use crate::support::apps::{Approved, ops, start_files_of};
 use crate::support::client::{call, send};
+use crate::support::failures::check_failure;
 use crate::support::guests::{example, guest};
 use crate::support::host::{Host, output, syft_host};
 use crate::support::installed::{Installation, Serving};
 use crate::support::planted::{SECRET, planted};
 use crate::support::site::{OWNER, Site};
-
-const GENERIC: &str = "Internal server error. Please try again later.";
 
 fn concurrent(options: &[&str]) -> (Site, Host) {
     let site = Site::new();
@@ -30,22 +29,7 @@ fn concurrent(options: &[&str]) -> (Site, Host) {
 /// Checks that a call fails as it should while others are answered.
 fn check(endpoint: &str, options: &[&str], expected: &str) {
     let (_site, host) = concurrent(options);
-    let bad: Vec<_> = (0..4).map(|_| send(&host.rpc, endpoint, None)).collect();
-    for _ in 0..20 {
-        assert_eq!(call(&host.rpc, "ok", "").text(), "ok", "meanwhile");
-    }
-    for sent in bad {
-        let answer = sent.answer();
-        assert_eq!(
-            (answer.status(), answer.text().as_str()),
-            (500, GENERIC),
-            "{endpoint}"
-        );
-    }
-    host.wait_for_log(expected, |line| {
-        line["message"] == expected && line["status"] == 500
-    });
-    assert_eq!(call(&host.rpc, "ok", "").text(), "ok", "afterwards");
+    check_failure(&host, endpoint, expected);
     assert!(
         host.peak_memory() < 400 << 20,
         "{} bytes",
