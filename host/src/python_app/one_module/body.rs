@@ -5,7 +5,7 @@ use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasmparser::Operator;
 
 use super::Unlinkable;
-use super::module::{Constant, FuncNumber, LinkedGlobal, Numbers, at};
+use super::module::{Constant, LinkedGlobal, Numbers, at};
 
 /// Rewrites one of the modules.
 pub(super) struct BodyWriter<'a> {
@@ -33,10 +33,8 @@ impl Reencode for BodyWriter<'_> {
     }
 
     fn function_index(&mut self, func: u32) -> Result<u32, Error<Unlinkable>> {
-        match at(&self.numbers.funcs, func).map_err(Error::UserError)? {
-            FuncNumber::Import(number) => Ok(number),
-            FuncNumber::Own(number) => Ok(self.n_imports + number),
-        }
+        let number = at(&self.numbers.funcs, func).map_err(Error::UserError)?;
+        Ok(number.after(self.n_imports))
     }
 
     fn global_index(&mut self, global: u32) -> Result<u32, Error<Unlinkable>> {

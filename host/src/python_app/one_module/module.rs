@@ -59,6 +59,16 @@ pub(super) enum FuncNumber {
     Own(u32),
 }
 
+impl FuncNumber {
+    /// Returns its number in the module.
+    pub(super) fn after(self, n_imports: u32) -> u32 {
+        match self {
+            Self::Import(number) => number,
+            Self::Own(number) => n_imports + number,
+        }
+    }
+}
+
 /// A value that is known before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Constant {
@@ -375,7 +385,7 @@ impl<'a> Linker<'a> {
 
     fn export(&self, kind: Kind, number: FuncNumber) -> Result<(enc::ExportKind, u32), Unlinkable> {
         Ok(match (kind, number) {
-            (Kind::Func, number) => (enc::ExportKind::Func, self.func(number)),
+            (Kind::Func, number) => (enc::ExportKind::Func, number.after(self.n_imports())),
             (Kind::Table, FuncNumber::Own(number)) => (enc::ExportKind::Table, number),
             (Kind::Memory, FuncNumber::Own(number)) => (enc::ExportKind::Memory, number),
             (Kind::Global, FuncNumber::Own(global)) => {
@@ -386,11 +396,8 @@ impl<'a> Linker<'a> {
         })
     }
 
-    fn func(&self, number: FuncNumber) -> u32 {
-        match number {
-            FuncNumber::Import(number) => number,
-            FuncNumber::Own(number) => count(self.imports.len()) + number,
-        }
+    fn n_imports(&self) -> u32 {
+        count(self.imports.len())
     }
 
     fn encode(&self, exports: &enc::ExportSection) -> Result<enc::Module, Unlinkable> {
@@ -408,7 +415,7 @@ impl<'a> Linker<'a> {
             let mut writer = BodyWriter {
                 numbers,
                 globals: &self.globals,
-                n_imports: count(self.imports.len()),
+                n_imports: self.n_imports(),
             };
             for ty in &source.funcs {
                 funcs.function(writer.type_index(*ty)?);
