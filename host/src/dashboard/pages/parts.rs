@@ -187,6 +187,15 @@ fn what(entry: &LogEntry) -> Markup {
     }
 }
 
+/// Returns the cells of what was used or refused, how often, and when last.
+fn what_and_when(access: &Access) -> Markup {
+    html! {
+        td data-label="What" { span { span.soft { (access.what.as_str()) " " } code { (foreign(&access.name)) } } }
+        td.number data-label="Times" { (access.count) }
+        td data-label="Last" { (time(access.last)) }
+    }
+}
+
 /// Returns what an app was not given, each with what would allow it.
 pub(super) fn denied(app: &str, accesses: &[Access]) -> Markup {
     if accesses.is_empty() {
@@ -205,9 +214,7 @@ pub(super) fn denied(app: &str, accesses: &[Access]) -> Markup {
                 @for access in accesses {
                     tr {
                         td data-label="Refused" { span.word.bad { (foreign(&access.access)) } }
-                        td data-label="What" { span { span.soft { (access.what.as_str()) " " } code { (foreign(&access.name)) } } }
-                        td.number data-label="Times" { (access.count) }
-                        td data-label="Last" { (time(access.last)) }
+                        (what_and_when(access))
                         td data-label="To allow it" { (remedy(app, access)) }
                     }
                 }
@@ -256,9 +263,7 @@ pub(super) fn touched(accesses: &[Access]) -> Markup {
                 @for access in accesses {
                     tr {
                         td data-label="Done" { span.word.good { (foreign(&access.access)) } }
-                        td data-label="What" { span { span.soft { (access.what.as_str()) " " } code { (foreign(&access.name)) } } }
-                        td.number data-label="Times" { (access.count) }
-                        td data-label="Last" { (time(access.last)) }
+                        (what_and_when(access))
                     }
                 }
             }
