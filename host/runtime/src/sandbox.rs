@@ -32,8 +32,8 @@ use cache::Cache;
 use call_name::CallName;
 use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
-use engine::Clearing;
 pub use engine::can_find_written_pages;
+use engine::{Clearing, Running};
 use exports::Exports;
 pub use outcome::{Answer, Outcome};
 use spare::{Spare, SpareSlot};
@@ -218,11 +218,15 @@ impl Sandbox {
             return Err(LoadError::CoreModule);
         }
         let (clearing, wasi) = (Clearing::of_this_machine(), Wasi::of(bytes));
-        let engine = engine::new(&self.limits, clearing, wasi).map_err(no_engine)?;
-        let component = self
-            .cache
-            .load(&engine, wasi, bytes, compiling, &self.compile_limits)?;
-        self.program(engine, clearing, wasi, &component)
+        let running = engine::new(&self.limits, clearing, wasi).map_err(no_engine)?;
+        let component = self.cache.load(
+            &running.engine,
+            wasi,
+            bytes,
+            compiling,
+            &self.compile_limits,
+        )?;
+        self.program(running, clearing, wasi, &component)
     }
 
     /// Loads a component that was compiled before; `None` where its code was not kept.
@@ -234,19 +238,20 @@ impl Sandbox {
             return Ok(None);
         };
         let clearing = Clearing::of_this_machine();
-        let engine = engine::new(&self.limits, clearing, wasi).map_err(no_engine)?;
-        let component = self.cache.read(&engine, wasi, digest)?;
-        let program = |component| self.program(engine, clearing, wasi, &component);
+        let running = engine::new(&self.limits, clearing, wasi).map_err(no_engine)?;
+        let component = self.cache.read(&running.engine, wasi, digest)?;
+        let program = |component| self.program(running, clearing, wasi, &component);
         component.map(program).transpose()
     }
 
     fn program(
         &self,
-        engine: Engine,
+        running: Running,
         clearing: Clearing,
         wasi: Wasi,
         component: &Component,
     ) -> Result<Program, LoadError> {
+        let Running { engine, is_pooled } = running;
         let memory = self.memory.clone();
         let mut limits = self.limits.clone();
         if wasi == Wasi::V0_2 {
@@ -254,6 +259,10 @@ impl Sandbox {
         }
         let linker = linker::new(&engine, wasi).map_err(|error| no_engine(error.into()))?;
         let program = Program::new(engine, clearing, limits, memory, &linker, component)?;
+        if !is_pooled {
+            // There is little address space, of which a spare would take as much as a call.
+            program.spare.fail(false);
+        }
         Ok(Program {
             files: self.program_files.clone(),
             ..program

@@ -70,18 +70,25 @@ impl Clearing {
     }
 }
 
+/// An engine that runs components.
+pub(super) struct Running {
+    pub(super) engine: Engine,
+    /// Whether its instances come from a pool.
+    pub(super) is_pooled: bool,
+}
+
 /// Returns an engine whose instances come from a pool made ready in advance.
 /// Where the address space for that is not to be had, as in a tight container,
 /// it makes each instance on demand, which costs time and nothing else. Only tasks of
 /// WASI 0.3 cannot do without, since nothing else bounds their stacks.
 ///
 /// It has no compiler: what it runs was compiled by another process.
-pub(super) fn new(limits: &Limits, clearing: Clearing, wasi: Wasi) -> anyhow::Result<Engine> {
+pub(super) fn new(limits: &Limits, clearing: Clearing, wasi: Wasi) -> anyhow::Result<Running> {
     let mut config = config(wasi);
     let pool = pool(limits, clearing, wasi);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
-    let engine = match Engine::new(&config) {
-        Ok(engine) => engine,
+    let (engine, is_pooled) = match Engine::new(&config) {
+        Ok(engine) => (engine, true),
         Err(error) if wasi == Wasi::V0_3 => {
             return Err(anyhow::Error::from(error).context(
                 "an app for WASI 0.3 needs a pool of instances, and there is no address space for one",
@@ -90,11 +97,11 @@ pub(super) fn new(limits: &Limits, clearing: Clearing, wasi: Wasi) -> anyhow::Re
         Err(error) => {
             tracing::warn!("no instance pool, calls will be slower: {error:#}");
             config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
-            Engine::new(&config)?
+            (Engine::new(&config)?, false)
         }
     };
     tick(&engine)?;
-    Ok(engine)
+    Ok(Running { engine, is_pooled })
 }
 
 /// Returns an engine without a pool, which takes whatever code is whole.
