@@ -26,7 +26,7 @@ use crate::ui::Ui;
 /// of its dependencies). You are asked before, unless you approved the folder for good. Python
 /// programs and components never run outside of a sandbox.
 #[derive(Debug, Args)]
-pub(in crate::commands) struct RunArgs {
+pub(crate) struct RunArgs {
     /// Component file, folder of a guest crate, Python program, or folder with `app.py`
     #[arg(default_value = ".", value_name = "PATH")]
     pub(super) app: PathBuf,
@@ -190,7 +190,7 @@ pub(super) fn variables(
     Ok(variables)
 }
 
-pub(in crate::commands) fn parse_call_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_call_time(text: &str) -> Result<Duration, String> {
     // The same bounds as in a manifest.
     parse_time(text)
         .filter(|time| (Duration::from_millis(1)..=Duration::from_secs(600)).contains(time))
