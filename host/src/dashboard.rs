@@ -166,7 +166,10 @@ impl Drop for Dashboard {
 }
 
 fn router(shared: &Arc<Shared>) -> Router {
-    let authentication = middleware::from_fn_with_state(Arc::clone(&shared.authenticator), authentication::authenticate);
+    let authentication = middleware::from_fn_with_state(
+        Arc::clone(&shared.authenticator),
+        authentication::authenticate,
+    );
     Router::new()
         .merge(pages::routes())
         .route("/decide", get(decision::ask).post(decision::decide))
