@@ -220,7 +220,9 @@ mod tests {
             Ok(Some(score))
         }
         let (ty, schema) = parameter::<f>();
-        let schema = schema.expect("a schema");
+        let mut schema = schema.expect("a schema");
+        let whole = schema.as_object_mut().unwrap().remove("x-syft-whole-body");
+        assert_eq!(whole, Some(json!(true)));
         assert_eq!(
             (&ty["type"], &ty["name"]),
             (&json!("model"), &json!("Score"))
