@@ -221,7 +221,10 @@ mod tests {
         }
         let (ty, schema) = parameter::<f>();
         let mut schema = schema.expect("a schema");
-        let whole = schema.as_object_mut().unwrap().remove("x-syft-whole-body");
+        let whole = schema
+            .as_object_mut()
+            .expect("an object")
+            .remove("x-syft-whole-body");
         assert_eq!(whole, Some(json!(true)));
         assert_eq!(
             (&ty["type"], &ty["name"]),
