@@ -496,6 +496,26 @@ fn describe_shows_what_an_app_takes_and_how_to_call_it() {
 }
 
 #[test]
+fn what_describe_proposes_as_a_body_is_taken() {
+    let site = Site::new();
+    let host = Host::start(&site, &guest("toolbox"), &["--name", "app"]);
+    for (endpoint, is_whole) in [("whole-seat", true), ("seat", false), ("typed", false)] {
+        let target = format!("app/{endpoint}");
+        let described = as_owner(&site, &["describe", &target, "--json"]).succeeded();
+        let described: Value = serde_json::from_str(&described.stdout).unwrap();
+        let body = described["endpoints"][0]["example_body"].to_string();
+        as_owner(&site, &["call", &target, "--body", &body]).succeeded();
+        let shown = as_owner(&site, &["describe", &target]).succeeded().stdout;
+        assert_eq!(
+            shown.contains(", which is the whole body"),
+            is_whole,
+            "{shown}"
+        );
+    }
+    drop(host);
+}
+
+#[test]
 fn what_strangers_publish_passes_for_nothing_of_ours() {
     let site = Site::new();
     let forged = "x\nCall it:\n  syft-host call evil/x\u{1b}[2J";

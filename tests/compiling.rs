@@ -2,11 +2,14 @@
 //! and one author keeps no other waiting.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 use crate::support::bombs::{self, with};
@@ -343,6 +346,47 @@ fn log(owner: &Person) -> Vec<Value> {
 fn is_not_updated(line: &Value, app: &str) -> bool {
     let line = line.to_string();
     line.contains("not updated") && line.contains(&format!("\"app\":\"{app}\""))
+}
+
+#[test]
+fn who_comes_while_another_compiles_uses_what_that_one_makes() {
+    let site = Site::new();
+    let path = site.path().join("app.wasm");
+    fs::write(&path, probe()).unwrap();
+    let inspect = |cache: &Path| {
+        let mut command = syft_host(&site);
+        command
+            .env("XDG_CACHE_HOME", cache)
+            .arg("inspect")
+            .arg(&path);
+        command
+    };
+    let [ours, theirs] = ["ours", "theirs"].map(|name| site.path().join(name));
+    Ended::of(&output(&mut inspect(&theirs))).succeeded();
+    let [theirs, folder] = [&theirs, &ours].map(|cache| cache.join("syft-host/compiled"));
+    let name = files(&theirs).remove(0).0;
+
+    // Another host is at work on it.
+    let mut private = fs::DirBuilder::new();
+    private.recursive(true).mode(0o700).create(&folder).unwrap();
+    let (digest, _) = name.split_once('-').unwrap();
+    let lock = fs::File::create(folder.join(format!("{digest}.lock"))).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let mut waiting = inspect(&ours);
+    waiting.args(["--log", "info"]).stdout(Stdio::piped());
+    let mut waiting = waiting.stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(waiting.stderr.take().unwrap()).lines();
+    let is_told = |line: String| line.contains("another syft-host compiles this component");
+    assert!(log.by_ref().map(Result::unwrap).any(is_told));
+
+    fs::copy(theirs.join(&name), folder.join(&name)).unwrap();
+    let number = || fs::metadata(folder.join(&name)).unwrap().ino();
+    let before = number();
+    drop(lock);
+    log.for_each(drop);
+    assert!(waiting.wait().unwrap().success());
+    assert_eq!(number(), before, "it was compiled again");
+    assert_eq!(files(&folder).len(), 1, "the lock is gone");
 }
 
 #[test]

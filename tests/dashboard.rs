@@ -1,4 +1,4 @@
-//! The dashboard of `serve`: who gets in, what it shows, and what is done by it.
+//! The dashboard of `serve`: who is answered, what it shows, and what is done by it.
 
 mod api;
 mod attacks;
@@ -37,7 +37,7 @@ fn reads() -> Manifest {
 /// A dashboard, as its owner knows it.
 struct Opened {
     address: SocketAddr,
-    /// The link that lets in.
+    /// The link that logs in.
     link: String,
     token: String,
 }

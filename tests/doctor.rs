@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -133,6 +134,69 @@ fn a_host_that_was_killed_and_a_file_from_the_future_are_warned_of() {
     assert_eq!(examined.code, Some(0), "{:#?}", examined.findings);
     examined.expect("host", "warning", "was killed or has crashed");
     examined.expect("clock", "warning", "ahead.txt");
+}
+
+/// Puts a program in the place of one of systemd, which says this.
+fn stand_in(site: &Site, name: &str, said: &str) {
+    let folder = site.path().join("programs");
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{said}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Looks at a machine that has these programs of systemd, and no others.
+fn with_programs(site: &Site) -> Examined {
+    let mut command = syft_host(site);
+    command.env("PATH", site.path().join("programs"));
+    command.args(["--json", "doctor", "--config"]);
+    Examined::read(&Ended::of(&output(command.arg(site.config(OWNER)))))
+}
+
+#[test]
+fn the_unit_of_systemd_is_looked_at() {
+    let site = Site::new();
+    fs::create_dir_all(site.datasites().join(OWNER)).unwrap();
+    let program = env!("CARGO_BIN_EXE_syft-host");
+    let unit = |state: &str, program: &str| {
+        format!(
+            "[ \"$1 $2 $3\" = '--user show syft-host.service' ] || exit 7\n\
+             echo LoadState=loaded; echo UnitFileState={state}; echo ActiveState=active\n\
+             echo FragmentPath=/units/syft-host.service; echo NeedDaemonReload=no\n\
+             echo 'ExecStart={{ path={program} ; argv[]={program} serve ; }}'"
+        )
+    };
+    assert!(
+        with_programs(&site).about("systemd").is_empty(),
+        "there is none"
+    );
+    stand_in(&site, "systemctl", "exit 1");
+    with_programs(&site).expect("systemd", "ok", "no service manager");
+
+    stand_in(&site, "systemctl", &unit("enabled", program));
+    with_programs(&site).expect(
+        "systemd",
+        "ok",
+        "/units/syft-host.service is enabled, and runs",
+    );
+    stand_in(
+        &site,
+        "loginctl",
+        "[ \"$1\" = show-user ] && echo Linger=no",
+    );
+    with_programs(&site).expect("systemd", "warning", "only while you are logged in");
+    stand_in(&site, "loginctl", "echo Linger=yes");
+    with_programs(&site).expect("systemd", "ok", "is enabled, and runs");
+    stand_in(&site, "systemctl", &unit("disabled", "/bin/sh"));
+    let examined = with_programs(&site);
+    examined.expect("systemd", "warning", "starts /bin/sh, and this is");
+    examined.expect("systemd", "warning", "not started at login (disabled)");
+    assert_eq!(
+        examined.about("systemd").len(),
+        2,
+        "{:#?}",
+        examined.findings
+    );
 }
 
 /// Returns all files of a site, with their times.

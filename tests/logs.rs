@@ -64,6 +64,43 @@ fn bytes(folder: &Path) -> u64 {
 }
 
 #[test]
+fn what_no_app_has_is_refused_as_a_feature() {
+    let (site, host) = run("probe", &[]);
+    let sent = send(&host.rpc, "connect", Some(b"{}"));
+    assert_eq!(sent.answer().text(), "PermissionDenied");
+    let is_it = |entry: &Value| entry["kind"] == "denied" && entry["id"] == sent.id();
+    let entry = wait_for_entry(&site, "the refused socket", is_it);
+    assert_eq!(entry["what"], "feature");
+    let message = entry["message"].as_str().unwrap();
+    assert!(message.contains("a TCP socket"), "{entry}");
+    assert!(
+        entry["hint"].as_str().unwrap().contains("[http] allow = "),
+        "{entry}"
+    );
+    let shown = logs(&site, &["--id", sent.id()]).succeeded().stdout;
+    assert!(
+        shown.contains("network refused: the app asks for a TCP socket"),
+        "{shown}"
+    );
+
+    host.stop();
+    let (site, host) = run("hostile", &[]);
+    let sent = send(&host.rpc, "thread", Some(b"{}"));
+    assert_eq!(sent.answer().status(), 500);
+    let is_it = |entry: &Value| entry["kind"] == "call" && entry["id"] == sent.id();
+    let entry = wait_for_entry(&site, "the call that wants a thread", is_it);
+    assert!(
+        entry["detail"]
+            .as_str()
+            .unwrap()
+            .contains("failed to spawn thread"),
+        "{entry}"
+    );
+    let hint = entry["fields"]["hint"].as_str().unwrap();
+    assert!(hint.contains("an app has one thread"), "{entry}");
+}
+
+#[test]
 fn a_call_is_found_by_its_id_while_the_host_runs_and_afterwards() {
     let (site, host) = run("probe", &[]);
     let sent = send(&host.rpc, "log", Some(br#"{"line":"hello from here"}"#));

@@ -39,6 +39,7 @@ mod memory;
 mod native_builds;
 mod oci;
 mod packaging;
+mod progress;
 mod publishing;
 mod python;
 mod python_guests;

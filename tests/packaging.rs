@@ -9,6 +9,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::support::guests::repository;
 use crate::support::host::{Ended, output, syft_host};
 use crate::support::site::Site;
@@ -210,4 +212,73 @@ fn the_unit_of_packages_is_the_one_that_autostart_writes() {
     let unit: Vec<&str> = unit.into_iter().chain(ours).collect();
     let path: &Path = &repository().join("packaging/syft-host.service");
     blessed(path, &(unit.join("\n") + "\n"));
+}
+
+/// Makes a wheel with a list of crates, and says what is in it once `packaging/sbom` was there.
+const PATCHED_WHEEL: &str = r#"
+import base64, hashlib, json, subprocess, sys, zipfile
+
+script, patches, folder = sys.argv[1:]
+name, version = patches.rsplit("/", 1)[1].rsplit("-", 1)
+crate = {"type": "library", "bom-ref": "r", "name": name, "version": version,
+         "purl": f"pkg:cargo/{name}@{version}", "hashes": [{"alg": "SHA-256", "content": "00"}]}
+other = {"type": "library", "name": "other", "version": "1.0.0"}
+sbom = "syft_host-1.dist-info/sboms/syft-host.cdx.json"
+wheel = folder + "/syft_host-1-py3-none-any.whl"
+with zipfile.ZipFile(wheel, "w") as made:
+    made.writestr(sbom, json.dumps({"bomFormat": "CycloneDX", "components": [crate, other]}))
+    made.writestr("bin/syft-host", "program")
+    made.writestr("syft_host-1.dist-info/RECORD", f"bin/syft-host,sha256=x,7\n{sbom},sha256=y,1\n")
+subprocess.run([script, wheel, folder + "/sbom.json", patches], check=True)
+with zipfile.ZipFile(wheel) as made:
+    content = made.read(sbom)
+    lines = made.read("syft_host-1.dist-info/RECORD").decode().splitlines()
+    assert made.read("bin/syft-host") == b"program"
+digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+assert lines == ["bin/syft-host,sha256=x,7", f"{sbom},sha256={digest},{len(content)}"], lines
+assert content == open(folder + "/sbom.json", "rb").read()
+print(content.decode())
+"#;
+
+#[test]
+fn the_list_of_crates_says_which_patches_wasmtime_has() {
+    let site = Site::new();
+    let patches = fs::read_dir(repository().join("patches")).unwrap();
+    let patches = patches.map(|entry| entry.unwrap().path());
+    let [patches] = &patches.filter(|path| path.is_dir()).collect::<Vec<_>>()[..] else {
+        panic!("one folder of patches");
+    };
+    let mut command = Command::new("python3");
+    command.args(["-c", PATCHED_WHEEL]);
+    command.arg(repository().join("packaging/sbom"));
+    let Some(ended) = foreign(command.arg(patches).arg(site.path())) else {
+        return;
+    };
+    let sbom: Value = serde_json::from_str(&ended.succeeded().stdout).unwrap();
+    let [wasmtime, other] = &sbom["components"].as_array().unwrap()[..] else {
+        panic!("{sbom}");
+    };
+    assert!(other.get("pedigree").is_none(), "{other}");
+    assert!(wasmtime.get("hashes").is_none(), "its files are others");
+    let pedigree = &wasmtime["pedigree"];
+    assert_eq!(pedigree["ancestors"][0]["purl"], wasmtime["purl"]);
+    assert_eq!(pedigree["ancestors"][0]["hashes"][0]["content"], "00");
+    let listed = pedigree["patches"].as_array().unwrap();
+    let mut files: Vec<PathBuf> = fs::read_dir(patches)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert_eq!(listed.len(), files.len(), "{pedigree}");
+    for (patch, file) in listed.iter().zip(&files) {
+        assert_eq!(patch["type"], "unofficial");
+        let text = patch["diff"]["text"]["content"].as_str().unwrap();
+        let text = data_encoding::BASE64.decode(text.as_bytes()).unwrap();
+        assert_eq!(text, fs::read(file).unwrap());
+        let name = file.file_name().unwrap().to_str().unwrap();
+        assert!(
+            patch["diff"]["url"].as_str().unwrap().ends_with(name),
+            "{patch}"
+        );
+    }
 }

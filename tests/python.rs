@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use syft_protocol::message::{Request, Response};
+use syft_protocol::permissions::RELEASED_RPC_RULES;
 use syft_protocol::timestamp::Timestamp;
 use walkdir::WalkDir;
 
@@ -234,6 +235,15 @@ fn permissions_are_those_of_the_release_for_each_endpoint_alone() {
         "published.py",
         "permissions_are_those_of_the_release_for_each_endpoint_alone",
     );
+}
+
+#[test]
+fn the_rules_of_the_release_are_the_same_in_python_and_here() {
+    let module = repository().join("guest-python/python/syft_event/server2.py");
+    let module = fs::read_to_string(module).unwrap();
+    let (_, rules) = module.split_once("PERMS = \"\"\"").unwrap();
+    let (rules, _) = rules.split_once("\"\"\"").unwrap();
+    assert_eq!(rules, RELEASED_RPC_RULES);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
@@ -14,11 +16,13 @@ use serde_json::json;
 use crate::dashboard::put_reader;
 use crate::serve::hello;
 use crate::support::PATIENCE;
+use crate::support::apps::requesting;
 use crate::support::client::{call, send};
 use crate::support::guests::guest;
-use crate::support::host::{Ended, output};
+use crate::support::host::{Ended, Host, output, syft_host};
 use crate::support::installed::{Installation, Serving, serve};
-use crate::support::site::{CALLER, Site};
+use crate::support::site::{CALLER, OWNER, Site};
+use crate::support::web::WebServer;
 
 /// A collector, which understands what it gets.
 struct Collector {
@@ -59,14 +63,29 @@ impl Collector {
     /// Returns a host that sends to it.
     fn serve(&self, site: &Site, options: &[&str]) -> Serving {
         let mut command = serve(site, options);
+        self.collect(&mut command);
+        let serving = Serving::spawn(site, command);
+        serving.wait_for("it to be ready", |event| event["event"] == "ready");
+        serving
+    }
+
+    /// Returns a host that serves one app, and sends to it.
+    fn run(&self, site: &Site, app: &Path, options: &[&str]) -> Host {
+        let mut command = syft_host(site);
+        command.arg("run").arg(app).args(options);
+        command
+            .args(["--email", OWNER, "--data-dir"])
+            .arg(site.data_dir());
+        self.collect(&mut command);
+        Host::spawn(site, command)
+    }
+
+    fn collect(&self, command: &mut Command) {
         command.env("OTEL_BSP_SCHEDULE_DELAY", "20");
         command.env(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
             format!("http://{}", self.address),
         );
-        let serving = Serving::spawn(site, command);
-        serving.wait_for("it to be ready", |event| event["event"] == "ready");
-        serving
     }
 
     /// Waits for the spans of one trace: a request, and what is within it.
@@ -166,6 +185,134 @@ fn what_fails_says_why() {
     let status = spans[0].status.as_ref().unwrap();
     assert_eq!(status.code(), StatusCode::Error);
     assert!(status.message.contains("on purpose"), "{status:?}");
+}
+
+/// Returns a span of that name, which is within another one.
+#[track_caller]
+fn within<'a>(spans: &'a [Span], name: &str, around: &Span) -> &'a Span {
+    let span = spans.iter().find(|span| span.name == name);
+    let span = span.unwrap_or_else(|| panic!("{name}: {spans:#?}"));
+    assert_eq!(span.parent_span_id, around.span_id, "{name}: {spans:#?}");
+    let times = around.start_time_unix_nano..=around.end_time_unix_nano;
+    assert!(times.contains(&span.start_time_unix_nano), "{spans:#?}");
+    assert!(times.contains(&span.end_time_unix_nano), "{spans:#?}");
+    span
+}
+
+/// Installs the app that uses all of the SDK.
+fn put_toolbox(site: &Site) {
+    let component = std::fs::read(guest("toolbox")).unwrap();
+    Installation::new(site).put("toolbox", &component);
+}
+
+#[test]
+fn what_a_call_opens_is_a_span_within_its_handler() {
+    let (site, collector) = (Site::new(), Collector::start());
+    put_reader(&Installation::new(&site), &site, "files");
+    let public = site.datasites().join("bob@example.org/public");
+    std::fs::create_dir_all(&public).unwrap();
+    std::fs::write(public.join("x.json"), "secret content").unwrap();
+    let _serving = collector.serve(&site, &[]);
+    let read = json!([{"read": "/datasites/bob@example.org/public/x.json"}]);
+    let sent = send(&site.rpc("files"), "ops", Some(read.to_string().as_bytes()));
+    assert_eq!(sent.answer().status(), 200);
+    let spans = collector.trace(4);
+    let handler = within(&spans, "handler", &spans[0]);
+    let path = "bob@example.org/public/x.json";
+    let opened = within(&spans, &format!("read {path}"), handler);
+    assert_eq!(text(&opened.attributes, "syft.of"), "file");
+    assert_eq!(text(&opened.attributes, "file.path"), path);
+    assert!(opened.status.is_none() || opened.status.as_ref().unwrap().message.is_empty());
+    assert!(!format!("{spans:?}").contains("secret content"));
+}
+
+#[test]
+fn spans_of_the_guest_hold_what_happens_in_them() {
+    let (site, collector) = (Site::new(), Collector::start());
+    put_toolbox(&site);
+    let _serving = collector.serve(&site, &[]);
+    let answer = call(&site.rpc("toolbox"), "spans", r#"{"fails": false}"#);
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let spans = collector.trace(7);
+    let handler = within(&spans, "handler", &spans[0]);
+    let outer = within(&spans, "outer", handler);
+    assert_eq!(text(&outer.attributes, "syft.fields"), "n=1");
+    let inner = within(&spans, "inner", outer);
+    let set = within(&spans, "state set", inner);
+    assert_eq!(text(&set.attributes, "db.operation.name"), "set");
+    within(&spans, "state get", handler);
+
+    let answer = call(&site.rpc("toolbox"), "spans", r#"{"fails": true}"#);
+    assert_eq!(answer.status(), 500);
+    let spans = collector.trace(6);
+    let outer = within(&spans, "outer", within(&spans, "handler", &spans[0]));
+    let status = outer.status.as_ref().unwrap();
+    assert_eq!(status.code(), StatusCode::Error);
+    assert_eq!(status.message, "the call ended in it");
+}
+
+#[test]
+fn spans_that_a_hostile_guest_makes_up_are_few_short_and_plain() {
+    let (site, collector) = (Site::new(), Collector::start());
+    put_toolbox(&site);
+    let _serving = collector.serve(&site, &[]);
+    let answer = call(&site.rpc("toolbox"), "forged-spans", "{}");
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let spans = collector.trace(3 + 64);
+    let of_guest = |span: &&Span| span.name.contains("[31m");
+    assert_eq!(spans.iter().filter(of_guest).count(), 64);
+    for span in spans.iter().filter(of_guest) {
+        assert!(span.name.len() < 1_500, "{} bytes", span.name.len());
+        let fields = text(&span.attributes, "syft.fields");
+        for text in [&span.name, fields] {
+            assert!(
+                text.chars().all(syft_manifest::sanitize::is_plain),
+                "{text}"
+            );
+        }
+    }
+    // The collector is told of the next call as well.
+    assert_eq!(
+        call(&site.rpc("toolbox"), "lines", r#"{"what": "x"}"#).status(),
+        200
+    );
+    let spans = collector.trace(4);
+    let handler = within(&spans, "handler", &spans[0]);
+    let levels: Vec<&str> = handler
+        .events
+        .iter()
+        .map(|event| text(&event.attributes, "level"))
+        .collect();
+    assert_eq!(levels, ["error", "warn", "info", "info", "warn"]);
+    within(&spans, "span", handler);
+}
+
+#[test]
+fn an_http_request_is_a_span_with_its_status() {
+    let (site, collector) = (Site::new(), Collector::start());
+    let server = WebServer::start();
+    let origins = [server.origin(), "http://127.0.0.1:1".to_owned()];
+    let origins: Vec<&str> = origins.iter().map(String::as_str).collect();
+    let app = requesting(&site, &guest("web"), &origins, &["GET"]);
+    let options = ["--name", "app", "--allow-all-requested"];
+    let host = collector.run(&site, &app, &options);
+    let url = format!("{}/missing?secret=1", server.origin());
+    let body = json!({"url": url}).to_string();
+    assert_eq!(call(&host.rpc, "send", &body).status(), 200);
+    let spans = collector.trace(4);
+    let handler = within(&spans, "handler", &spans[0]);
+    let sent = within(&spans, &format!("GET {}", server.origin()), handler);
+    assert_eq!(sent.kind(), SpanKind::Client);
+    assert_eq!(number(&sent.attributes, "http.response.status_code"), 404);
+    assert!(!format!("{spans:?}").contains("secret"));
+
+    let body = json!({"url": "http://127.0.0.1:1/"}).to_string();
+    assert_eq!(call(&host.rpc, "send", &body).status(), 200);
+    let spans = collector.trace(4);
+    let handler = within(&spans, "handler", &spans[0]);
+    let failed = within(&spans, "GET http://127.0.0.1:1", handler);
+    assert_eq!(text(&failed.attributes, "error.type"), "ConnectionRefused");
+    assert_eq!(failed.status.as_ref().unwrap().code(), StatusCode::Error);
 }
 
 #[test]

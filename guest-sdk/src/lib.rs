@@ -172,7 +172,8 @@
 //! # Log
 //!
 //! The macros of the crate [`log`], which the prelude has, write to the host's
-//! log, and with the feature `tracing` those of `tracing` do. So does what is printed.
+//! log, and with the feature `tracing` those of `tracing` do. So does what is printed. Spans of
+//! `tracing` are in the traces that the owner collects.
 //!
 //! # Routers
 //!
@@ -299,7 +300,8 @@ pub use join::join_all;
 ///
 /// Lines have the module that they come from before them, and the host adds the app
 /// and the request. Those of libraries arrive as well, and with the feature `tracing`
-/// the events of the crate `tracing`, with their fields; nothing is to be installed.
+/// the events of the crate `tracing`, with their fields; its spans are in the traces that the
+/// owner collects, the first 64 of a call. Nothing is to be installed.
 /// Lines of the level `trace` are left out unless a handler asks for them by
 /// [`log::set_max_level`].
 pub use log;

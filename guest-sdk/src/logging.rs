@@ -41,6 +41,12 @@ fn line(level: Level, target: &str, message: &dyn fmt::Display) {
     host::write(level, &format!("{target}: {message}"));
 }
 
+/// Marks a span for the traces of the host, which shows no such line.
+#[cfg(any(feature = "tracing", test))]
+fn mark(text: &str) {
+    host::mark(&format!("syft-span: {text}"));
+}
+
 #[cfg(target_family = "wasm")]
 mod host {
     use crate::bindings::syft::app::log;
@@ -54,6 +60,11 @@ mod host {
             super::Level::Error => log::Level::Error,
         };
         log::write(level, line);
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(super) fn mark(line: &str) {
+        log::write(log::Level::Trace, line);
     }
 }
 
@@ -71,6 +82,10 @@ mod host {
             world.lines.borrow_mut().push((level, line.to_owned()));
         }
     }
+
+    /// Tests have no traces.
+    #[cfg(any(feature = "tracing", test))]
+    pub(super) fn mark(_: &str) {}
 }
 
 #[cfg(test)]

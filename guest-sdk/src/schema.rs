@@ -7,6 +7,11 @@ mod release;
 
 use std::marker::PhantomData;
 
+use serde_json::Value;
+
+/// In a JSON Schema, that its value is the whole body.
+const WHOLE_BODY: &str = "x-syft-whole-body";
+
 /// The JSON Schema of a type, or none.
 #[cfg(feature = "schema")]
 pub type Found = Option<schemars::Schema>;
@@ -70,6 +75,18 @@ impl Described {
             type_json: type_json.to_owned(),
             schema_json: schema_json.map(str::to_owned),
         }
+    }
+
+    /// Says that a value is the whole body of a request, and not the one of a name in it.
+    #[must_use]
+    pub fn whole_body(mut self) -> Described {
+        let schema = self.schema_json.as_deref();
+        let schema = schema.and_then(|text| serde_json::from_str(text).ok());
+        if let Some(Value::Object(mut schema)) = schema {
+            schema.insert(WHOLE_BODY.to_owned(), Value::Bool(true));
+            self.schema_json = Some(Value::Object(schema).to_string());
+        }
+        self
     }
 
     /// Returns what was found at run time, or the type as the macro read it.

@@ -28,7 +28,7 @@ use syft_server::server::LoadView;
 use tokio::sync::broadcast;
 
 pub use entry::{
-    CallEntry, DeliveryEnd, EntryKind, LogEntry, MAX_TEXT_BYTES, ResourceKind, Severity,
+    CallEntry, DeliveryEnd, EntryKind, LogEntry, MAX_TEXT_BYTES, ResourceKind, Severity, SpanEntry,
 };
 pub use histogram::{Latency, PUBLISHED_BOUNDS};
 pub use layer::{ActivityFilter, ActivityLayer};
@@ -47,7 +47,7 @@ use statistics::{AppCounters, Statistics};
 const N_RECENT: usize = 1_000;
 
 /// Entries that a listener may be behind; beyond that it misses the oldest.
-const N_FEED: usize = 1_024;
+const N_FEED: usize = 4_096;
 
 /// What the apps of this process do. It is cheap to clone.
 #[derive(Clone)]
@@ -222,10 +222,12 @@ impl Activity {
     fn publish(&self, batch: Vec<Arc<LogEntry>>) {
         let mut recent = locked(&self.0.recent);
         for entry in batch {
-            if recent.len() == N_RECENT {
-                recent.pop_front();
+            if !matches!(entry.kind, EntryKind::Span(_)) {
+                if recent.len() == N_RECENT {
+                    recent.pop_front();
+                }
+                recent.push_back(Arc::clone(&entry));
             }
-            recent.push_back(Arc::clone(&entry));
             // That nobody listens is usual.
             self.0.feed.send(entry).ok();
         }

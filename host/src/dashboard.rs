@@ -1,6 +1,6 @@
 //! The dashboard of `serve`: pages for the owner's browser, and an API for programs.
 //!
-//! - `listen`, `door`, `secret`: who may ask
+//! - `listen`, `authentication`, `secret`: who may ask
 //! - `apps`, `seen`, `samples`: what there is to show
 //! - `pages`, `decision`, `assets`, with `html` and `chart`: what a browser gets
 //! - `api`: what programs get
@@ -8,9 +8,9 @@
 mod api;
 mod apps;
 mod assets;
+mod authentication;
 mod chart;
 mod decision;
-mod door;
 mod html;
 mod listen;
 mod pages;
@@ -40,7 +40,7 @@ use crate::error::CommandError;
 use crate::prepared_app::AppInterface;
 use crate::supervisor::SupervisorEvent;
 use apps::Apps;
-use door::Door;
+use authentication::Authenticator;
 use samples::{Samples, Totals, memory_of_host};
 use seen::Seen;
 
@@ -62,7 +62,7 @@ pub struct Dashboard {
 /// What all pages are made from.
 struct Shared {
     config: Arc<Config>,
-    door: Arc<Door>,
+    authenticator: Arc<Authenticator>,
     activity: Activity,
     apps: Apps,
     seen: Mutex<Seen>,
@@ -106,7 +106,7 @@ impl Dashboard {
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             config: Arc::new(config.clone()),
-            door: Arc::new(Door::new(address.port())),
+            authenticator: Arc::new(Authenticator::new(address.port())),
             activity: activity.clone(),
             apps: Apps::default(),
             seen: Mutex::default(),
@@ -116,7 +116,7 @@ impl Dashboard {
         });
         let token_file = config.serving.join(TOKEN_FILE);
         private_dir::make_folder(&config.serving)?;
-        private_dir::write(&token_file, shared.door.token().as_bytes())?;
+        private_dir::write(&token_file, shared.authenticator.token().as_bytes())?;
         tokio::spawn(watch(Arc::clone(&shared)));
         tokio::spawn(sample(Arc::clone(&shared)));
         tokio::spawn(serve(listener, router(&shared), shutdown));
@@ -127,12 +127,12 @@ impl Dashboard {
         })
     }
 
-    /// Returns the link that lets its owner in.
+    /// Returns the link that its owner logs in by.
     pub fn link(&self) -> String {
         format!(
             "http://{}/?token={}",
             self.address,
-            self.shared.door.token()
+            self.shared.authenticator.token()
         )
     }
 
@@ -166,7 +166,10 @@ impl Drop for Dashboard {
 }
 
 fn router(shared: &Arc<Shared>) -> Router {
-    let guard = middleware::from_fn_with_state(Arc::clone(&shared.door), door::guard);
+    let authentication = middleware::from_fn_with_state(
+        Arc::clone(&shared.authenticator),
+        authentication::authenticate,
+    );
     Router::new()
         .merge(pages::routes())
         .route("/decide", get(decision::ask).post(decision::decide))
@@ -174,8 +177,8 @@ fn router(shared: &Arc<Shared>) -> Router {
         .merge(api::routes())
         .fallback(async || html::Failure::not_found("such page"))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
-        // The outermost: nothing is answered that did not come through the door.
-        .layer(guard)
+        // The outermost: nothing is answered that is not authenticated.
+        .layer(authentication)
         .with_state(Arc::clone(shared))
 }
 

@@ -5,6 +5,7 @@ mod clock;
 mod kernel;
 mod places;
 mod serving;
+mod systemd;
 mod toolchain;
 
 use crate::config::{Config, Overrides};
@@ -76,11 +77,13 @@ pub(crate) fn examine(overrides: &Overrides) -> Vec<Finding> {
             findings.push(settings());
             findings.extend(places::examine(&config));
             findings.extend(serving::examine(&config));
+            findings.extend(systemd::examine(overrides));
             findings.extend(client::examine(&config));
             findings.extend(clock::examine(Some(&config)));
         }
         Err(error) => {
             findings.push(Finding::of_error("owner", &error));
+            findings.extend(systemd::examine(overrides));
             findings.extend(clock::examine(None));
         }
     }

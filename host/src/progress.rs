@@ -44,7 +44,8 @@ impl Waiting {
             if ended.recv_timeout(SHORT) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}");
+            // What it is for is cut where a line has no room for it.
+            let style = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}");
             let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
             let bar = ProgressBar::new_spinner().with_style(style);
             let bar = bar.with_message(what).with_elapsed(began.elapsed());

@@ -163,10 +163,22 @@ fn expect_loadable(component: &[u8]) -> Result<(), CommandError> {
 /// Has a program ask for the access rules that it wrote at its start, unless its manifest asks for
 /// others.
 fn take_rules(ui: Ui, manifest: &mut Manifest, written: &BTreeMap<String, String>) {
+    let (elsewhere, own): (Vec<_>, Vec<_>) =
+        written.iter().partition(|(path, _)| path.starts_with('/'));
+    for (path, _) in elsewhere {
+        ui.status(&format!(
+            "note: access rules that the program writes are left out: {}",
+            plain(path)
+        ));
+        ui.status(
+            "hint: an app asks for those of its own folder alone; who owns the datasite can put \
+             the file there",
+        );
+    }
     if !manifest.access.is_empty() {
         return;
     }
-    for (path, text) in written {
+    for (path, text) in own {
         match WantedRules::new(path, text) {
             Ok(rules) => manifest.access.push(rules),
             Err(problem) => ui.status(&format!(

@@ -1,16 +1,18 @@
 //! Traces of requests, sent by OTLP to a collector of the owner's.
 //!
-//! They are made from `activity`, after the answer is written: a call does nothing for them. What
-//! cannot be sent in time is dropped.
+//! They are made from `activity`, after the answer is written. A call only takes note of what it
+//! does, and only while traces are sent. What cannot be sent in time is dropped.
 //!
 //! - `collecting`: what happened, put together to requests
 //! - `span`: a request as spans
+//! - `inner`: what it did, as spans within these
 //! - `client`: the way to the collector
 //!
 //! Why: docs/decisions/72-traces-are-made-from-what-is-logged.md
 
 mod client;
 mod collecting;
+mod inner;
 mod span;
 
 use std::sync::Arc;
@@ -20,6 +22,7 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use syft_runtime::capability::collect_spans;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
@@ -71,6 +74,7 @@ impl Traces {
             .with_resource(resource)
             .build();
         let tracer = provider.tracer("syft-host");
+        collect_spans();
         let task = tokio::spawn(follow(activity.subscribe(), tracer));
         Ok(Self { provider, task })
     }

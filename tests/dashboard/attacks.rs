@@ -1,4 +1,4 @@
-//! Others on the same machine and in the same browser: none of them gets in.
+//! Others on the same machine and in the same browser: none of them is answered.
 
 use std::fs;
 use std::io::Read;

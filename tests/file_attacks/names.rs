@@ -225,6 +225,15 @@ fn absolute_empty_and_zero_paths_are_refused() {
             error("not-permitted"),
         ),
     ]);
+    let denied = attack.host.wait_for_log("the refusal", |line| {
+        line["path"] == "/etc/passwd" || line["path"] == "/"
+    });
+    assert_eq!(denied["access"], "open");
+    let hint = denied["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("below /datasites") && hint.contains("[files] read = "),
+        "{hint}"
+    );
     attack.check_refused(&[
         json!({"read": "/etc/passwd"}),
         json!({"read": absolute}),

@@ -198,6 +198,62 @@ fn programs_as_people_write_them_answer_as_under_the_release() {
     }
 }
 
+/// Writes access rules that no app can ask for: when it starts, and in a call.
+const RULES_ELSEWHERE: &str = "
+from syft_core import Client
+from syft_event import SyftEvents
+
+box = SyftEvents('app')
+mine = Client.load().my_datasite
+(mine / 'public' / 'syft.pub.yaml').write_text('rules: []')
+
+
+@box.on_request('/late')
+def late() -> str:
+    for _ in range(2):
+        (mine / 'shared' / 'syft.pub.yaml').write_text('rules: []')
+    return 'done'
+";
+
+#[test]
+fn rules_that_no_app_can_ask_for_are_told_once() {
+    if venv::python().is_none() {
+        return;
+    }
+    let site = Site::new();
+    let program = site.path().join("program");
+    fs::create_dir(&program).unwrap();
+    fs::write(program.join("app.py"), RULES_ELSEWHERE).unwrap();
+    let host = Host::start_unbuilt(&site, &program, &["--allow-all-requested"]);
+    let said = fs::read_to_string(site.path().join("host.log")).unwrap();
+    let left_out = "left out: /datasites/{datasite}/public/syft.pub.yaml";
+    assert_eq!(said.matches(left_out).count(), 1, "{said}");
+    assert!(
+        said.contains("who owns the datasite can put the file there"),
+        "{said}"
+    );
+
+    assert_eq!(call(&host.rpc, "late", "").text(), "done");
+    let words = "access rules are not written";
+    let is_told = |line: &Value| line.to_string().contains(words);
+    let line = host
+        .wait_for_log("the rules of the call", is_told)
+        .to_string();
+    let path = format!("/datasites/{OWNER}/shared/syft.pub.yaml");
+    assert!(line.contains(&path), "{line}");
+    assert!(line.contains("the owner can put the file there"), "{line}");
+    host.stop();
+    let said = fs::read_to_string(site.path().join("host.log")).unwrap();
+    assert_eq!(said.matches(words).count(), 1, "{said}");
+    assert!(
+        !site
+            .datasites()
+            .join(OWNER)
+            .join("public/syft.pub.yaml")
+            .exists()
+    );
+}
+
 #[test]
 fn models_are_those_of_the_release() {
     let Some(python) = venv::python() else {

@@ -137,6 +137,7 @@ def take(plan):
     global _plan
     _plan = plan
     start.is_app(plan["app"])
+    access_rules.are_told(plan.get("rules", ()))
     memory.own_modules(plan["own"])
 
 

@@ -140,6 +140,10 @@ impl Handler {
                 Source::Name { name, default } => (name, default.as_ref()),
             };
             let described = json_schema::parameter_tokens(&parameter.ty, default);
+            let described = match &parameter.source {
+                Source::Body { .. } => quote!(#described.whole_body()),
+                _ => described,
+            };
             let required = parameter.required();
             Some(quote!((#name, #described, #required)))
         });

@@ -1,6 +1,9 @@
-//! A subscriber of `tracing` that writes events with their fields. Spans have no
-//! lines of their own, and their fields are not repeated in each event.
+//! A subscriber of `tracing` that writes events with their fields, and marks spans for the
+//! traces of the host. Fields of spans are not repeated in each event.
+//!
+//! Why: docs/decisions/72-traces-are-made-from-what-is-logged.md
 
+use std::cell::RefCell;
 use std::fmt::{self, Write};
 
 use log::Level;
@@ -14,7 +17,69 @@ pub(super) fn install() {
     dispatcher::set_global_default(Dispatch::new(Forward)).ok();
 }
 
+/// Spans of an instance that are told to the host, which keeps no more of a call.
+const MAX_TOLD: usize = 64;
+
+thread_local! {
+    /// There is one thread in the sandbox. Tests have several, each with an app of its own.
+    static SPANS: RefCell<Spans> = RefCell::default();
+}
+
 struct Forward;
+
+/// The spans of an instance, and the lines that mark them for the host.
+#[derive(Default)]
+struct Spans {
+    told: Vec<Span>,
+    n_made: u64,
+    entered: Vec<u64>,
+}
+
+struct Span {
+    parent: u64,
+    name: &'static str,
+    fields: String,
+}
+
+impl Spans {
+    fn make(&mut self, parent: Option<u64>, name: &'static str, fields: String) -> u64 {
+        self.n_made += 1;
+        if self.told.len() < MAX_TOLD {
+            let parent = parent.unwrap_or_default();
+            self.told.push(Span {
+                parent,
+                name,
+                fields,
+            });
+        }
+        self.n_made
+    }
+
+    fn span(&self, id: u64) -> Option<&Span> {
+        self.told.get(usize::try_from(id).ok()?.checked_sub(1)?)
+    }
+
+    fn enter(&mut self, id: u64) -> Option<String> {
+        self.entered.push(id);
+        let Span {
+            parent,
+            name,
+            fields,
+        } = self.span(id)?;
+        Some(format!("enter {id} {parent}\n{name}\n{fields}"))
+    }
+
+    fn exit(&mut self, id: u64) -> Option<String> {
+        let at = self.entered.iter().rposition(|entered| *entered == id)?;
+        self.entered.remove(at);
+        self.span(id)?;
+        Some(format!("exit {id}"))
+    }
+}
+
+fn with_spans<T>(of: impl FnOnce(&mut Spans) -> T) -> T {
+    SPANS.with_borrow_mut(of)
+}
 
 impl Subscriber for Forward {
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
@@ -26,8 +91,18 @@ impl Subscriber for Forward {
         level(*metadata.level()) <= log::max_level()
     }
 
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let mut line = Line::default();
+        attributes.record(&mut line);
+        let name = attributes.metadata().name();
+        Id::from_u64(with_spans(|spans| {
+            let parent = if attributes.is_contextual() {
+                spans.entered.last().copied()
+            } else {
+                attributes.parent().map(Id::into_u64)
+            };
+            spans.make(parent, name, line.to_string())
+        }))
     }
 
     fn record(&self, _: &Id, _: &Record<'_>) {}
@@ -42,9 +117,17 @@ impl Subscriber for Forward {
         super::line(level, metadata.target(), &line);
     }
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, id: &Id) {
+        if let Some(mark) = with_spans(|spans| spans.enter(id.into_u64())) {
+            super::mark(&mark);
+        }
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, id: &Id) {
+        if let Some(mark) = with_spans(|spans| spans.exit(id.into_u64())) {
+            super::mark(&mark);
+        }
+    }
 
     fn current_span(&self) -> Current {
         Current::none()
@@ -94,6 +177,7 @@ impl fmt::Display for Line {
 mod tests {
     use log::Level;
 
+    use super::*;
     use crate::prelude::*;
     use crate::test::App;
 
@@ -104,6 +188,25 @@ mod tests {
         tracing::trace!("too much");
         let span = tracing::info_span!("work", n = 1);
         span.in_scope(|| tracing::error!(target: "t", "inside"));
+    }
+
+    #[test]
+    fn spans_are_marked_with_those_around_them_and_no_more_than_are_kept() {
+        let mut spans = Spans::default();
+        let outer = spans.make(None, "outer", "n=1".to_owned());
+        assert_eq!(spans.enter(outer).as_deref(), Some("enter 1 0\nouter\nn=1"));
+        let inner = spans.make(spans.entered.last().copied(), "inner", String::new());
+        assert_eq!(spans.enter(inner).as_deref(), Some("enter 2 1\ninner\n"));
+        // As `async` code does it: the outer one is left first.
+        assert_eq!(spans.exit(outer).as_deref(), Some("exit 1"));
+        assert_eq!(spans.exit(inner).as_deref(), Some("exit 2"));
+        assert_eq!(spans.exit(inner), None);
+        for _ in 0..MAX_TOLD {
+            spans.make(None, "many", String::new());
+        }
+        let untold = spans.n_made;
+        assert_eq!((spans.enter(untold), spans.exit(untold)), (None, None));
+        assert_eq!(spans.told.len(), MAX_TOLD);
     }
 
     #[test]

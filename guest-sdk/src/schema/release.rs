@@ -220,7 +220,12 @@ mod tests {
             Ok(Some(score))
         }
         let (ty, schema) = parameter::<f>();
-        let schema = schema.expect("a schema");
+        let mut schema = schema.expect("a schema");
+        let whole = schema
+            .as_object_mut()
+            .expect("an object")
+            .remove("x-syft-whole-body");
+        assert_eq!(whole, Some(json!(true)));
         assert_eq!(
             (&ty["type"], &ty["name"]),
             (&json!("model"), &json!("Score"))

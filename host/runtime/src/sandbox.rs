@@ -29,6 +29,7 @@ use wasmtime::{Engine, Store};
 use wasmtime_wasi::I32Exit;
 
 use cache::Cache;
+pub use cache::is_being_compiled;
 use call_name::CallName;
 use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
@@ -597,6 +598,7 @@ impl Program {
         };
         // What looked like a panic and ended no call.
         output.end(false);
+        output.end_spans();
         self.note_taken(meter);
         let session = store.data_mut().take_session();
         (result, session, Remains { _store: store })

@@ -88,6 +88,9 @@ pub enum EntryKind {
         /// The id of the request.
         id: String,
     },
+    /// Something that a call did, and how long it took. The message is its name. Only made while
+    /// traces are collected.
+    Span(SpanEntry),
     /// An app wrote this.
     Output {
         /// `stdout`, `stderr` or `log`.
@@ -135,6 +138,27 @@ pub struct CallEntry {
     /// What the owner should know of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+/// A span of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpanEntry {
+    /// The id of the request or event.
+    pub id: String,
+    /// `file`, `state`, `http` or `guest`.
+    pub of: String,
+    /// Its number among those of the call, from 1. Those around it have smaller ones.
+    pub span: u64,
+    /// That of the span around it; 0 where that is the call.
+    pub parent: u64,
+    /// How long it took.
+    pub ms: f64,
+    /// How long before this entry it began.
+    pub ago_ms: f64,
+    /// What was said of it: the status of an answer, fields of the guest's.
+    pub detail: String,
+    /// Why it failed; empty where it did not.
+    pub failure: String,
 }
 
 /// What an app wants to use.
@@ -189,10 +213,16 @@ impl ResourceKind {
 }
 
 impl EntryKind {
+    /// Tells whether it is for who looks at this moment alone, and not to be kept.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Touched { .. } | Self::Span(_))
+    }
+
     /// Returns the id of the request or event that it is about; empty where it is about none.
     pub fn id(&self) -> &str {
         match self {
             Self::Call(call) => &call.id,
+            Self::Span(span) => &span.id,
             Self::Refused { id, .. }
             | Self::Denied { id, .. }
             | Self::Touched { id, .. }
@@ -233,6 +263,12 @@ impl EntryKind {
             Self::Touched {
                 access, name, id, ..
             } => vec![access, name, id],
+            Self::Span(span) => vec![
+                &mut span.id,
+                &mut span.of,
+                &mut span.detail,
+                &mut span.failure,
+            ],
             Self::Output { stream, id } => vec![stream, id],
             Self::Delivery {
                 event, path, id, ..

@@ -18,7 +18,9 @@ use tracing_subscriber::layer::{Context, Filter};
 use tracing_subscriber::registry::LookupSpan;
 
 use super::Activity;
-use super::entry::{CallEntry, CutText, DeliveryEnd, EntryKind, LogEntry, ResourceKind, Severity};
+use super::entry::{
+    CallEntry, CutText, DeliveryEnd, EntryKind, LogEntry, ResourceKind, Severity, SpanEntry,
+};
 use super::line_quota::Share;
 use super::statistics::{AppCounters, CallNumbers};
 
@@ -30,6 +32,10 @@ const USUAL_FIELDS: usize = 12;
 
 /// The target of events that say what a call was given.
 const TOUCHED: &str = "syft_runtime::touched";
+
+/// The target of events that say what a call did, and how long it took. There are none unless
+/// they are collected.
+const SPAN: &str = "syft_runtime::span";
 
 /// Takes the events that the owner of apps may want to see.
 pub struct ActivityLayer(pub(super) Activity);
@@ -48,19 +54,23 @@ impl<S: Subscriber> Filter<S> for ActivityFilter {
         if metadata.target() == TOUCHED {
             return self.0.is_watched();
         }
-        metadata.is_span() || *metadata.level() <= Level::INFO
+        is_always_wanted(metadata)
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
         if metadata.target() == TOUCHED {
             return Interest::sometimes();
         }
-        if metadata.is_span() || *metadata.level() <= Level::INFO {
+        if is_always_wanted(metadata) {
             Interest::always()
         } else {
             Interest::never()
         }
     }
+}
+
+fn is_always_wanted(metadata: &Metadata<'_>) -> bool {
+    metadata.is_span() || *metadata.level() <= Level::INFO || metadata.target() == SPAN
 }
 
 impl<S> Layer<S> for ActivityLayer
@@ -235,6 +245,16 @@ impl Fields {
             "denied_feature" => self.denied(ResourceKind::Feature),
             "touched_file" => self.touched(ResourceKind::File),
             "touched_host" => self.touched(ResourceKind::Host),
+            "span" => EntryKind::Span(SpanEntry {
+                id: self.text("request"),
+                of: self.text("of"),
+                span: self.number("span"),
+                parent: self.number("parent"),
+                ms: self.millis("ms"),
+                ago_ms: self.millis("ago_ms"),
+                detail: self.text("detail"),
+                failure: self.text("failure"),
+            }),
             "output" => EntryKind::Output {
                 stream: self.text("stream"),
                 id: self.text("request"),

@@ -80,7 +80,7 @@ impl Share {
     fn of(entry: &LogEntry) -> Self {
         match entry.kind {
             EntryKind::Output { .. } => Self::Output,
-            EntryKind::Touched { .. } => Self::Touched,
+            EntryKind::Touched { .. } | EntryKind::Span(_) => Self::Touched,
             _ if entry.level >= Severity::Warn => Self::Wrong,
             _ => Self::Usual,
         }

@@ -64,8 +64,7 @@ impl LogWriter {
     fn try_write<'a>(&mut self, entries: impl IntoIterator<Item = &'a LogEntry>) -> io::Result<()> {
         let mut result = Ok(());
         for entry in entries {
-            // It is for who looks at this moment.
-            if !matches!(entry.kind, EntryKind::Touched { .. }) {
+            if !entry.kind.is_passing() {
                 result = result.and(self.add(entry));
             }
         }

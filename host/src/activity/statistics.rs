@@ -194,7 +194,10 @@ impl AppCounters {
                     add(&self.events_parked);
                 }
             },
-            EntryKind::Touched { .. } | EntryKind::Output { .. } | EntryKind::Other => {}
+            EntryKind::Touched { .. }
+            | EntryKind::Span(_)
+            | EntryKind::Output { .. }
+            | EntryKind::Other => {}
         }
         // What an app writes itself is no error of which the host knows.
         let is_output = matches!(entry.kind, EntryKind::Output { .. });

@@ -20,7 +20,7 @@ use crate::installed::{Components, InstalledRecords};
 use crate::prepared_app::try_component;
 use crate::typos::meant;
 use crate::ui::Ui;
-use example::example_body;
+use example::{example_body, whole_body};
 use syft_server::published::PublishedApps;
 use words::type_in_words;
 
@@ -227,9 +227,10 @@ impl Described {
             .collect();
         block("Says of itself:", said);
         let parameters = entry.parameters.iter();
+        let whole = whole_body(entry).is_some();
         block(
             "Takes:",
-            parameters.map(|it| quoted(&in_words(it))).collect(),
+            parameters.map(|it| quoted(&in_words(it, whole))).collect(),
         );
         let returns = type_in_words(&entry.returns, entry.returns_schema.as_ref());
         block("Answers with:", vec![quoted(&returns)]);
@@ -307,7 +308,7 @@ fn signature(entry: &SchemaEntry) -> String {
     format!("{} ({}) → {returns}", entry.endpoint, parameters.join(", "))
 }
 
-fn in_words(parameter: &Parameter) -> String {
+fn in_words(parameter: &Parameter, is_whole_body: bool) -> String {
     let Parameter {
         name,
         type_json,
@@ -328,7 +329,15 @@ fn in_words(parameter: &Parameter) -> String {
     };
     let said = schema.and_then(|schema| schema.get("description")?.as_str());
     let said = said.map(|text| format!(": {}", plain_excerpt(text, MAX_DESCRIPTION_CHARS)));
-    format!("{name}: {words}{optional}{}", said.unwrap_or_default())
+    let whole = if is_whole_body {
+        ", which is the whole body"
+    } else {
+        ""
+    };
+    format!(
+        "{name}: {words}{optional}{whole}{}",
+        said.unwrap_or_default()
+    )
 }
 
 /// Returns a word of a command line, quoted where that is needed.

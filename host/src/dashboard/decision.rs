@@ -136,7 +136,7 @@ pub(super) async fn ask(
                 input type="hidden" name="action" value=(decision.action.word());
                 input type="hidden" name="app" value=(decision.app);
                 input type="hidden" name="target" value=(decision.target);
-                input type="hidden" name="form" value=(shared.door.form_token());
+                input type="hidden" name="form" value=(shared.authenticator.form_token());
                 div.actions {
                     button.danger[decision.action.is_final()] type="submit" { (decision.action.verb()) }
                     a.button.second href="/waiting" { "Leave it" }
@@ -218,7 +218,7 @@ pub(super) async fn decide(
     State(shared): State<Arc<Shared>>,
     Form(form): Form<DecisionForm>,
 ) -> Result<Response, Failure> {
-    if !shared.door.is_our_form(&form.form) {
+    if !shared.authenticator.is_our_form(&form.form) {
         return Err(Failure::bad_form());
     }
     let decision = form.decision;

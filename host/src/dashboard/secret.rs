@@ -1,4 +1,4 @@
-//! Secrets that let somebody in.
+//! Secrets that requests are authenticated by.
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;

@@ -109,6 +109,8 @@ impl Seen {
             EntryKind::Touched {
                 what, access, name, ..
             } => self.note(entry, *what, access, name, None),
+            // These are for the traces.
+            EntryKind::Span(_) => return,
             EntryKind::Output { .. } | EntryKind::Other => {}
         }
         if is_of_the_log(entry) {

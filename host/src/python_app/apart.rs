@@ -164,7 +164,7 @@ fn base(ui: Ui, draft: &Draft) -> Result<Vec<u8>, CommandError> {
         return Ok(kept.component);
     }
     // What is built twice is not the same twice, and would be compiled twice.
-    let _alone = cache::alone(&wasm)?;
+    let _alone = cache::alone(ui, &wasm, &requirements.in_words())?;
     if let Some(kept) = cache::read(&wasm)? {
         return Ok(kept.component);
     }

@@ -13,6 +13,7 @@ use syft_manifest::{Digest, private_dir};
 
 use super::{shipped, tools};
 use crate::error::CommandError;
+use crate::ui::Ui;
 use syft_runtime::cache_bounds::{self, CacheBounds, keep_within, touch};
 
 /// Each has some 27 MB.
@@ -56,12 +57,17 @@ pub(super) fn path(python: &Path, digest: &str) -> PathBuf {
 }
 
 /// Waits until nobody else builds a component. Others wait until what is returned is dropped.
-pub(super) fn alone(path: &Path) -> Result<File, CommandError> {
+pub(super) fn alone(ui: Ui, path: &Path, what: &str) -> Result<File, CommandError> {
     fs::create_dir_all(path.parent().unwrap_or(path))?;
     let mut options = File::options();
     let options = options.write(true).create(true).truncate(false).mode(0o600);
     let lock = options.open(path.with_extension(LOCK))?;
-    flock(&lock, FlockOperation::LockExclusive)?;
+    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let _waiting = ui.wait(&format!(
+            "waiting for another syft-host, which builds {what}"
+        ));
+        flock(&lock, FlockOperation::LockExclusive)?;
+    }
     Ok(lock)
 }
 

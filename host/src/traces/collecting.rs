@@ -9,26 +9,51 @@ use crate::activity::{EntryKind, LogEntry};
 /// happened in them.
 const MAX_OPEN: usize = 1_024;
 
-/// What is kept of one request; OTLP's usual bound for a span, too.
+/// Events, and spans, that are kept of one request; OTLP's usual bound for a span, too.
 const MAX_EVENTS: usize = 128;
 
 /// Requests that are not answered yet.
 #[derive(Default)]
 pub(super) struct Collecting {
-    open: HashMap<Key, Vec<Arc<LogEntry>>>,
+    open: HashMap<Key, Happened>,
     /// In the order in which they began.
     order: VecDeque<Key>,
 }
 
 type Key = (String, String);
 
+/// What happened in a request, in order.
+#[derive(Debug, Default)]
+pub(super) struct Happened {
+    /// What its app wrote, used and was refused.
+    pub(super) events: Vec<Arc<LogEntry>>,
+    /// How long it was at what.
+    pub(super) spans: Vec<Arc<LogEntry>>,
+}
+
 /// A request that ended.
 #[derive(Debug)]
 pub(super) struct Request {
     /// How it ended.
     pub(super) end: Arc<LogEntry>,
-    /// What happened in it, in order.
-    pub(super) events: Vec<Arc<LogEntry>>,
+    /// What happened in it.
+    pub(super) happened: Happened,
+}
+
+impl Happened {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.spans.is_empty()
+    }
+
+    fn add(&mut self, entry: Arc<LogEntry>) {
+        let entries = match entry.kind {
+            EntryKind::Span(_) => &mut self.spans,
+            _ => &mut self.events,
+        };
+        if entries.len() < MAX_EVENTS {
+            entries.push(entry);
+        }
+    }
 }
 
 impl Collecting {
@@ -38,22 +63,26 @@ impl Collecting {
         let key = (app, entry.id().to_owned());
         match &entry.kind {
             EntryKind::Call(_) | EntryKind::Refused { .. } | EntryKind::Delivery { .. } => {
-                let events = self.open.remove(&key).unwrap_or_default();
-                return Some(Request { end: entry, events });
+                let happened = self.open.remove(&key).unwrap_or_default();
+                return Some(Request {
+                    end: entry,
+                    happened,
+                });
             }
-            EntryKind::Output { .. } | EntryKind::Denied { .. } | EntryKind::Touched { .. } => {}
+            EntryKind::Output { .. }
+            | EntryKind::Denied { .. }
+            | EntryKind::Touched { .. }
+            | EntryKind::Span(_) => {}
             EntryKind::Other => return None,
         }
         if key.1.is_empty() {
             return None;
         }
-        let events = self.open.entry(key.clone()).or_default();
-        if events.is_empty() {
+        let happened = self.open.entry(key.clone()).or_default();
+        if happened.is_empty() {
             self.order.push_back(key);
         }
-        if events.len() < MAX_EVENTS {
-            events.push(entry);
-        }
+        happened.add(entry);
         self.forget();
         None
     }
@@ -111,9 +140,9 @@ mod tests {
         assert!(collecting.take(output("b", "1")).is_none());
         assert!(collecting.take(output("a", "2")).is_none());
         let request = collecting.take(refused("a", "1")).expect("it ended");
-        assert_eq!(request.events.len(), 1);
+        assert_eq!(request.happened.events.len(), 1);
         let request = collecting.take(refused("a", "1")).expect("another one");
-        assert!(request.events.is_empty());
+        assert!(request.happened.is_empty());
     }
 
     #[test]
@@ -132,7 +161,7 @@ mod tests {
             collecting.take(output("a", "loud"));
         }
         let request = collecting.take(refused("a", "loud")).expect("it ended");
-        assert_eq!(request.events.len(), MAX_EVENTS);
+        assert_eq!(request.happened.events.len(), MAX_EVENTS);
         for n in 0..MAX_OPEN * 3 {
             collecting.take(output("b", &n.to_string()));
             collecting.take(refused("b", &n.to_string()));

@@ -1,5 +1,5 @@
 //! A request as spans: from the file of the request to that of the answer, and within it the
-//! time in line and the handler, with what the app wrote and wanted.
+//! time of waiting and the handler, with what the app wrote and wanted.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +9,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 use syft_protocol::timestamp::Timestamp;
 
 use super::collecting::Request;
+use super::inner::{self, Around};
 use crate::activity::{CallEntry, DeliveryEnd, EntryKind, LogEntry};
 
 /// Makes the spans of a request that ended.
@@ -45,8 +46,14 @@ pub(super) fn record(tracer: &SdkTracer, request: &Request) {
             if *result != DeliveryEnd::Taken {
                 span.set_status(Status::error(end.message.clone()));
             }
-            add_events(&mut span, &request.events);
-            span.end_with_timestamp(at(end.time));
+            add_events(&mut span, &request.happened.events);
+            let event = Around {
+                context: Context::new().with_span(span),
+                start,
+                end: at(end.time),
+            };
+            inner::record(tracer, &event, &request.happened.spans);
+            event.context.span().end_with_timestamp(event.end);
         }
         _ => {}
     }
@@ -55,9 +62,15 @@ pub(super) fn record(tracer: &SdkTracer, request: &Request) {
 fn record_call(tracer: &SdkTracer, request: &Request, call: &CallEntry) {
     let end = at(request.end.time);
     // The end is noted a moment after the time was taken; what happened in between was within.
-    let first = request.events.first().map(|entry| at(entry.time));
-    let begun = before(end, call.ms);
-    let begun = first.map_or(begun, |first| begun.min(first));
+    let events = request.happened.events.iter().map(|entry| at(entry.time));
+    let spans = request
+        .happened
+        .spans
+        .iter()
+        .filter_map(|entry| inner::start(entry));
+    let begun = events
+        .chain(spans)
+        .fold(before(end, call.ms), SystemTime::min);
     let sent = before(begun, call.wait_ms);
     let span = root(&request.end, &call.endpoint, &call.id, sent);
     let mut span = tracer.build_with_context(span, &Context::new());
@@ -75,14 +88,20 @@ fn record_call(tracer: &SdkTracer, request: &Request, call: &CallEntry) {
         span.set_status(Status::error(why.clone()));
     }
     let context = Context::new().with_span(span);
-    let inner = |name, from| {
+    let part = |name, from| {
         let span = SpanBuilder::from_name(name).with_start_time(from);
         tracer.build_with_context(span.with_kind(SpanKind::Internal), &context)
     };
-    inner("wait", sent).end_with_timestamp(begun);
-    let mut handler = inner("handler", begun);
-    add_events(&mut handler, &request.events);
-    handler.end_with_timestamp(end);
+    part("wait", sent).end_with_timestamp(begun);
+    let mut handler = part("handler", begun);
+    add_events(&mut handler, &request.happened.events);
+    let handler = Around {
+        context: context.with_span(handler),
+        start: begun,
+        end,
+    };
+    inner::record(tracer, &handler, &request.happened.spans);
+    handler.context.span().end_with_timestamp(end);
     context.span().end_with_timestamp(end);
 }
 
@@ -145,16 +164,16 @@ fn event(entry: &LogEntry) -> (&'static str, Vec<KeyValue>) {
     (name, attributes)
 }
 
-fn text(key: &'static str, value: &str) -> KeyValue {
+pub(super) fn text(key: &'static str, value: &str) -> KeyValue {
     KeyValue::new(key, value.to_owned())
 }
 
-fn at(time: Timestamp) -> SystemTime {
+pub(super) fn at(time: Timestamp) -> SystemTime {
     let micros = u64::try_from(time.micros()).unwrap_or_default();
     SystemTime::UNIX_EPOCH + Duration::from_micros(micros)
 }
 
-fn before(time: SystemTime, ms: f64) -> SystemTime {
+pub(super) fn before(time: SystemTime, ms: f64) -> SystemTime {
     let earlier = Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default();
     time.checked_sub(earlier).unwrap_or(SystemTime::UNIX_EPOCH)
 }

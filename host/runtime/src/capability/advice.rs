@@ -32,6 +32,21 @@ impl Advice {
         }
     }
 
+    /// Says how an app gets a file that is in none of the folders that it sees.
+    pub(crate) fn outside(self) -> String {
+        let line = "[files] read = [\"{datasite}/…\"]";
+        match self {
+            Self::ToAuthor => format!(
+                "an app sees files below /datasites alone: put it there, and add to the app's \
+                 syft-app.toml: {line}"
+            ),
+            Self::ToOwner => format!(
+                "an app sees files below /datasites alone, those for which its release asks: tell \
+                 its author to ask for it in syft-app.toml: {line}"
+            ),
+        }
+    }
+
     /// Says by which option of `syft-host run` it is allowed, where there is such a command.
     pub(crate) fn to_approve(self, option: &str) -> String {
         match self {
@@ -136,5 +151,7 @@ mod tests {
             assert!(hint.starts_with("only a release that asks"), "{hint}");
             assert!(!hint.contains("--"), "{hint}");
         }
+        assert!(owner.outside().contains("tell its author"));
+        assert!(!Advice::ToAuthor.outside().contains("author"));
     }
 }

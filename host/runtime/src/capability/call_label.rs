@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::advice::Advice;
+use super::call_spans::CallSpans;
 
 /// The app, the endpoint and the request of a call, for the log.
 #[derive(Debug, Clone)]
@@ -12,6 +13,7 @@ pub(crate) struct CallLabel {
     pub(crate) endpoint: Arc<str>,
     pub(crate) request: Arc<str>,
     pub(crate) advice: Advice,
+    pub(crate) spans: CallSpans,
 }
 
 impl CallLabel {

@@ -9,7 +9,7 @@ use bindings::atomics::{self, CasError};
 use bindings::batch;
 use bindings::store::{self, Error, KeyResponse};
 
-use super::Output;
+use super::{CallSpan, CallSpans, Output, SpanOf};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 use crate::state::{Session, SessionError};
 
@@ -38,6 +38,7 @@ pub(crate) struct KeyValueCtx {
     returned_bytes: usize,
     /// For what is refused.
     output: Output,
+    spans: CallSpans,
 }
 
 /// All that the operations can reach.
@@ -90,6 +91,7 @@ impl KeyValueCtx {
             passing: meter.nothing(Part::Held),
             value_bytes: limits.state_value_bytes,
             returned_bytes: limits.hostcall_bytes,
+            spans: output.spans(),
             output,
         }
     }
@@ -97,6 +99,12 @@ impl KeyValueCtx {
     /// Returns the state as the call left it.
     pub(crate) fn take_session(&mut self) -> Session {
         self.session.take()
+    }
+
+    /// Begins a span of an operation. It has no key and no value: these are the app's own.
+    fn span(&self, operation: &'static str) -> CallSpan {
+        self.spans
+            .begin(SpanOf::State, || format!("state {operation}"))
     }
 
     /// Writes a value. That it is more than an app may keep is said in the log as well, once.
@@ -164,32 +172,34 @@ impl store::Host for KeyValueView<'_> {
 
 impl store::HostBucket for KeyValueView<'_> {
     async fn get(&mut self, _: Resource<Bucket>, key: String) -> Answer<Option<Vec<u8>>> {
-        answer(self.ctx.read_in_turn(&key).await)
+        let span = self.ctx.span("get");
+        answer(span.end_with(self.ctx.read_in_turn(&key).await))
     }
 
     fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
-        answer(self.ctx.set(&key, value))
+        let span = self.ctx.span("set");
+        answer(span.end_with(self.ctx.set(&key, value)))
     }
 
     fn delete(&mut self, _: Resource<Bucket>, key: String) -> Answer<()> {
-        answer(self.ctx.session.delete(&key))
+        let span = self.ctx.span("delete");
+        answer(span.end_with(self.ctx.session.delete(&key)))
     }
 
     async fn exists(&mut self, _: Resource<Bucket>, key: String) -> Answer<bool> {
-        answer(
-            self.ctx
-                .read_in_turn(&key)
-                .await
-                .map(|value| value.is_some()),
-        )
+        let span = self.ctx.span("exists");
+        let read = span.end_with(self.ctx.read_in_turn(&key).await);
+        answer(read.map(|value| value.is_some()))
     }
 
     fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Answer<KeyResponse> {
+        let span = self.ctx.span("list");
         let most = self.ctx.session.listed_bytes();
         let listed = match self.ctx.passing.resize(most) {
             Ok(()) => self.ctx.session.keys(cursor.as_deref()),
             Err(refused) => Err(refused.into()),
         };
+        let listed = span.end_with(listed);
         answer(listed.map(|(keys, cursor)| KeyResponse { keys, cursor }))
     }
 
@@ -201,6 +211,7 @@ impl store::HostBucket for KeyValueView<'_> {
 
 impl atomics::Host for KeyValueView<'_> {
     async fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Answer<i64> {
+        let _span = self.ctx.span("increment");
         let value = match self.ctx.read_in_turn(&key).await {
             Ok(value) => value,
             Err(error) => return answer(Err(error)),
@@ -223,6 +234,7 @@ impl atomics::Host for KeyValueView<'_> {
         cas: Resource<Cas>,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), CasError>> {
+        let _span = self.ctx.span("swap");
         let seen = self.table.delete(cas)?;
         let swapped = match self.ctx.read(&seen.key, 0) {
             Ok(current) if current != seen.value => {
@@ -268,6 +280,7 @@ impl batch::Host for KeyValueView<'_> {
         _: Resource<Bucket>,
         keys: Vec<String>,
     ) -> Answer<Vec<Option<(String, Vec<u8>)>>> {
+        let _span = self.ctx.span("get many");
         let too_many = || {
             let text = "these are too many bytes at once: get fewer";
             Ok(Err(Error::Other(text.to_owned())))
@@ -301,12 +314,16 @@ impl batch::Host for KeyValueView<'_> {
     }
 
     fn set_many(&mut self, _: Resource<Bucket>, values: Vec<(String, Vec<u8>)>) -> Answer<()> {
+        let span = self.ctx.span("set many");
         let mut values = values.into_iter();
-        answer(values.try_for_each(|(key, value)| self.ctx.set(&key, value)))
+        let set = values.try_for_each(|(key, value)| self.ctx.set(&key, value));
+        answer(span.end_with(set))
     }
 
     fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
-        answer(keys.iter().try_for_each(|key| self.ctx.session.delete(key)))
+        let span = self.ctx.span("delete many");
+        let deleted = keys.iter().try_for_each(|key| self.ctx.session.delete(key));
+        answer(span.end_with(deleted))
     }
 }
 

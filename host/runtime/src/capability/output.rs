@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use super::advice::Advice;
 use super::call_label::CallLabel;
+use super::call_spans::CallSpans;
 use super::environment::CallEnvironment;
 use panic_text::PanicText;
 use syft_manifest::Limits;
@@ -103,6 +104,18 @@ impl Output {
         self.shared().label.advice
     }
 
+    /// Returns the spans of the call.
+    pub(crate) fn spans(&self) -> CallSpans {
+        self.shared().label.spans.clone()
+    }
+
+    /// Tells the spans of the call, which has ended.
+    pub(crate) fn end_spans(&self) {
+        let shared = self.shared();
+        let (app, _, request) = shared.label.fields();
+        shared.label.spans.end_call(app, request);
+    }
+
     /// Returns one of the call's streams.
     pub(crate) fn stream(&self, name: &'static str) -> Stream {
         Stream(Arc::new(Mutex::new(Lines {
@@ -112,14 +125,17 @@ impl Output {
         })))
     }
 
-    /// Takes a message of the guest's own log interface.
+    /// Takes a message of the guest's own log interface, which may mark a span.
     ///
     /// # Errors
     /// The guest has written more than it may.
     pub(crate) fn message(&self, level: tracing::Level, message: &str) -> wasmtime::Result<()> {
         let mut shared = self.shared();
         shared.count(message.len() + LINE_COST_BYTES)?;
-        shared.log(level, "log", message.as_bytes());
+        let mask = |text: &str| shared.environment.mask(text).into_owned();
+        if level != tracing::Level::TRACE || !shared.label.spans.takes(message, mask) {
+            shared.log(level, "log", message.as_bytes());
+        }
         Ok(())
     }
 

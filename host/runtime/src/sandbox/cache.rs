@@ -3,12 +3,13 @@
 //! What lies here runs as native code, outside the sandbox. It is therefore only
 //! ever written by this host, in a folder that nobody else may write to.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
+use rustix::fs::{FlockOperation, flock};
 use syft_manifest::Digest;
 use syft_manifest::private_dir::is_ours_alone;
 use wasmtime::component::Component;
@@ -25,9 +26,11 @@ const BOUNDS: CacheBounds = CacheBounds {
     age: Duration::from_secs(30 * 24 * 60 * 60),
 };
 
-/// Extensions of the files: compiled code, and why a component could not be compiled.
+/// Extensions of the files: compiled code, why a component could not be compiled, and what is
+/// locked by who compiles it.
 const CODE: &str = "cwasm";
 const FAILED: &str = "failed";
+const LOCK: &str = "lock";
 
 /// A private folder of compiled components.
 #[derive(Debug)]
@@ -84,6 +87,12 @@ impl Cache {
         limits: &CompileLimits,
     ) -> Result<Component, LoadError> {
         let digest = Digest::of(bytes);
+        if let Some(component) = self.read(engine, wasi, &digest)? {
+            return Ok(component);
+        }
+        // Another host may be at it. It takes minutes of a processor, so they do it once.
+        let _lock = CompileLock::take(&self.folder, &digest)
+            .map_err(|error| LoadError::Compiler(format!("lock its code: {error}")))?;
         if let Some(component) = self.read(engine, wasi, &digest)? {
             return Ok(component);
         }
@@ -146,6 +155,52 @@ impl Cache {
         let settings = self.settings[wasi as usize];
         let file = format!("{digest}-{settings:016x}.{extension}");
         self.folder.join(file)
+    }
+}
+
+/// Tells whether somebody compiles a component for the cache in a folder.
+pub fn is_being_compiled(folder: &Path, component: &Digest) -> bool {
+    let Ok(file) = File::open(CompileLock::path(folder, component)) else {
+        return false;
+    };
+    flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+}
+
+/// What the one has who compiles a component, until it is dropped.
+struct CompileLock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl CompileLock {
+    fn path(folder: &Path, component: &Digest) -> PathBuf {
+        folder.join(format!("{component}.{LOCK}"))
+    }
+
+    /// Waits until nobody else compiles it.
+    fn take(folder: &Path, component: &Digest) -> std::io::Result<Self> {
+        let path = Self::path(folder, component);
+        let mut options = File::options();
+        let options = options.write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(&path)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            tracing::info!(
+                "another syft-host compiles this component: waiting for it, to use what it makes"
+            );
+            flock(&file, FlockOperation::LockExclusive)?;
+        }
+        Ok(Self { path, _file: file })
+    }
+}
+
+impl Drop for CompileLock {
+    /// Whoever waits for the file that is deleted finds the code; who comes later makes a new one.
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::debug!("a lock of the compiler is left behind: {error}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use uuid::Builder;
 
-use crate::capability::{Advice, AppIdentity, CallLabel};
+use crate::capability::{Advice, AppIdentity, CallLabel, CallSpans};
 use crate::wit::{rpc, watch};
 
 /// The names of a call.
@@ -17,6 +17,7 @@ pub(super) struct CallName {
     /// The same each time that the same request or event runs, and of no other. Nobody else can
     /// choose it, as senders do with the ids of their requests.
     pub(super) idempotency_key: Arc<str>,
+    pub(super) spans: CallSpans,
 }
 
 impl CallName {
@@ -36,12 +37,18 @@ impl CallName {
             &request.created.to_be_bytes(),
             request.body.as_deref().unwrap_or_default(),
         ];
-        Self::new(identity, &request.id, &request.endpoint, &parts)
+        Self {
+            spans: CallSpans::begin_call(),
+            ..Self::new(identity, &request.id, &request.endpoint, &parts)
+        }
     }
 
     /// The id of an event is the host's own, and stays the same when it is delivered again.
     pub(super) fn of_event(identity: &AppIdentity, event: &watch::Event) -> Self {
-        Self::new(identity, &event.id, "(watch)", &[b"event"])
+        Self {
+            spans: CallSpans::begin_call(),
+            ..Self::new(identity, &event.id, "(watch)", &[b"event"])
+        }
     }
 
     /// Returns how the log calls the call.
@@ -51,6 +58,7 @@ impl CallName {
             endpoint: Arc::clone(&self.endpoint),
             request: Arc::clone(&self.id),
             advice,
+            spans: self.spans.clone(),
         }
     }
 
@@ -73,6 +81,7 @@ impl CallName {
             id: Arc::from(id),
             endpoint: Arc::from(endpoint),
             idempotency_key: Arc::from(Builder::from_random_bytes(bytes).as_uuid().to_string()),
+            spans: CallSpans::default(),
         }
     }
 }

@@ -9,18 +9,18 @@ use crate::capability::Advice;
 /// The most bytes of what a guest says about its failure.
 const MAX_DETAIL_BYTES: usize = 4096;
 
-/// What guests say where the sandbox has not what they want, and what to do about it.
-const HINTS: [(&str, &str); 3] = [
-    (
-        "failed to spawn thread",
-        "an app has one thread: do the work in the handler, or in an `async fn` with `join!`",
-    ),
-    ("os error 44", NO_FILE),
-    ("[Errno 44]", NO_FILE),
-];
+/// What guests say where there is no second thread, and what to do about it.
+const NO_THREAD: (&str, &str) = (
+    "failed to spawn thread",
+    "an app has one thread: do the work in the handler, or in an `async fn` with `join!`",
+);
 
-const NO_FILE: &str = "an app sees the files below /datasites for which [files] in syft-app.toml \
-                       asks, and no others";
+/// What they say of a file that they do not see.
+const NO_FILE: [&str; 3] = [
+    "os error 44",
+    "[Errno 44]",
+    "failed to find a pre-opened file descriptor",
+];
 
 /// How a call ended. Each of these is the guest's doing; an error of the host is not an
 /// outcome.
@@ -147,8 +147,11 @@ impl Outcome {
         match self {
             Self::Answered(_) | Self::InvalidArguments(_) => None,
             Self::Failed { message, .. } | Self::Trapped(message) => {
-                let hint = HINTS.iter().find(|(said, _)| message.contains(said));
-                hint.map(|(_, hint)| (*hint).to_owned())
+                if NO_FILE.iter().any(|said| message.contains(said)) {
+                    return Some(advice.outside());
+                }
+                let (said, hint) = NO_THREAD;
+                message.contains(said).then(|| hint.to_owned())
             }
             Self::TimedOut(limit) => Some(advice.more_time(*limit)),
             Self::OutOfMemory(limit) => Some(advice.more_memory(*limit)),
@@ -245,8 +248,15 @@ mod tests {
     #[test]
     fn what_the_sandbox_lacks_has_a_hint() {
         let hint = |outcome: &Outcome| outcome.hint(Advice::ToAuthor).unwrap_or_default();
-        let no_file = failed("[Errno 44] No such file or directory: 'data.csv'");
-        assert!(hint(&no_file).contains("/datasites"));
+        for message in [
+            "[Errno 44] No such file or directory: 'data.csv'",
+            "No such file or directory (os error 44)",
+            "failed to find a pre-opened file descriptor through which \"/etc/hosts\" could be opened",
+        ] {
+            let hint = hint(&failed(message));
+            assert!(hint.contains("below /datasites"), "{message}: {hint}");
+            assert!(hint.contains("[files] read = "), "{message}: {hint}");
+        }
         let no_thread = Outcome::Trapped("panicked at x: failed to spawn thread: Os".to_owned());
         assert!(hint(&no_thread).contains("one thread"));
         assert_eq!(hint(&failed("anything else")), "");

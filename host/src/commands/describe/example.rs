@@ -12,18 +12,43 @@ const MAX_VALUES: usize = 100;
 /// `None` where it takes none.
 pub(super) fn example_body(entry: &SchemaEntry) -> Option<Value> {
     let mut example = Example { left: MAX_VALUES };
-    match entry.parameters.as_slice() {
-        [] => None,
-        // A model takes the whole body.
-        [only] if is_model(&only.type_json) => example.parameter(only),
-        parameters => {
-            let values = parameters.iter().filter_map(|parameter| {
-                let value = example.parameter(parameter)?;
-                Some((parameter.name.clone(), value))
-            });
-            Some(Value::Object(values.collect()))
-        }
+    if entry.parameters.is_empty() {
+        return None;
     }
+    if let Some(whole) = whole_body(entry) {
+        return example.parameter(whole);
+    }
+    let values = entry.parameters.iter().filter_map(|parameter| {
+        let value = example.parameter(parameter)?;
+        Some((parameter.name.clone(), value))
+    });
+    Some(Value::Object(values.collect()))
+}
+
+/// Returns the parameter that takes the whole body, if there is one: a model of pydantic that
+/// has no other beside it. A guest in Rust takes each by its name, unless it says so.
+pub(super) fn whole_body(entry: &SchemaEntry) -> Option<&Parameter> {
+    let [only] = entry.parameters.as_slice() else {
+        return None;
+    };
+    // The released SyftEvent publishes no schema beside a type, and knows no other way.
+    let Some(schema) = &only.schema else {
+        return is_model(&only.type_json).then_some(only);
+    };
+    let is_said = schema.get("x-syft-whole-body") == Some(&Value::Bool(true));
+    let is_whole = is_said || (is_model(&only.type_json) && is_of_pydantic(&only.type_json));
+    is_whole.then_some(only)
+}
+
+/// Tells whether a model is pydantic's, which gives each of its fields a title. What a guest in
+/// Rust publishes has none.
+fn is_of_pydantic(model: &Value) -> bool {
+    let properties = model.pointer("/schema/properties");
+    let properties = properties.and_then(Value::as_object);
+    properties.is_some_and(|properties| {
+        let mut fields = properties.values();
+        fields.any(|field| field.get("title").is_some())
+    })
 }
 
 fn is_model(published: &Value) -> bool {
@@ -194,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_takes_the_whole_body() {
+    fn a_model_takes_the_whole_body_where_its_framework_gives_it() {
         let model = json!({"type": "model", "name": "User", "schema": {
             "properties": {
                 "name": {"type": "string", "examples": ["Ada"]},
@@ -209,7 +234,17 @@ mod tests {
         }});
         let expected = json!({"name": "Ada", "age": 1, "friend": {"n": 3}});
         let one = json!({"user": {"type": model, "required": true}});
-        assert_eq!(check(one), Some(expected.clone()));
+        assert_eq!(check(one), Some(expected.clone()), "the released SyftEvent");
+        // With the schema that our hosts add, it is pydantic's if its fields have titles.
+        let published = |model: &Value| json!({"user": {"type": model, "required": true, "schema": model["schema"]}});
+        let named = json!({"user": expected});
+        assert_eq!(check(published(&model)), Some(named), "a guest in Rust");
+        let mut said = published(&model);
+        said["user"]["schema"]["x-syft-whole-body"] = json!(true);
+        assert_eq!(check(said), Some(expected.clone()), "`Json` in Rust");
+        let mut of_pydantic = model.clone();
+        of_pydantic["schema"]["properties"]["nick"]["title"] = json!("Nick");
+        assert_eq!(check(published(&of_pydantic)), Some(expected.clone()));
         let two = json!({
             "user": {"type": model, "required": true},
             "x": {"type": "bool", "required": true},

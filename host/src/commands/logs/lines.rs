@@ -71,6 +71,7 @@ fn in_words(entry: &LogEntry) -> String {
                 format!("{endpoint}{message}: {}", named.join(" "))
             }
         }
+        EntryKind::Span(span) => format!("{message} {}", millis(span.ms)),
         EntryKind::Output { stream, .. } => format!("{stream}: {message}"),
         EntryKind::Delivery {
             event,

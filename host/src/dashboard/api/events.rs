@@ -16,7 +16,7 @@ use tokio::time;
 
 use super::super::Shared;
 use super::super::samples::{self, Sample};
-use crate::activity::LogEntry;
+use crate::activity::{EntryKind, LogEntry};
 
 /// What happens within this time is told together: a page shows no more anyway.
 const TOGETHER: Duration = Duration::from_millis(400);
@@ -96,6 +96,10 @@ impl Listener {
 
 impl Batch {
     fn add(&mut self, entry: Arc<LogEntry>) {
+        // Spans are for the traces.
+        if matches!(entry.kind, EntryKind::Span(_)) {
+            return;
+        }
         if self.entries.len() < MOST {
             self.entries.push(entry);
         } else {

@@ -31,7 +31,7 @@ pub(super) async fn page(State(shared): FromShared, Query(of): Query<OfCall>) ->
                     dt { "Asked by" } dd { (foreign(&call.sender)) " " span.soft { "(known by: " (foreign(&call.proof)) ")" } }
                     dt { "Answer" } dd { (status(call.status)) @if let Some(detail) = &call.detail { p.quote { (foreign(detail)) } } }
                     dt { "Answered" } dd { (time(at)) }
-                    dt { "Took" } dd { (millis(call.ms)) ", after " (millis(call.wait_ms)) " in line" }
+                    dt { "Took" } dd { (millis(call.ms)) ", after waiting for " (millis(call.wait_ms)) }
                     dt { "Memory" } dd { (call.memory_bytes >> 10) " KiB" }
                 }
             }

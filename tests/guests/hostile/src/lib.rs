@@ -34,6 +34,12 @@ fn panics() {
     panic!("on purpose");
 }
 
+/// Starts a thread, of which no app has a second.
+#[on_request("/thread")]
+fn starts_a_thread() {
+    std::thread::spawn(|| ()).join().expect("a thread");
+}
+
 /// Prints 1 GB in lines of 1 KiB.
 #[on_request("/print")]
 fn prints_a_gigabyte() -> Result<&'static str, Error> {
@@ -146,6 +152,7 @@ syft_guest::app!(
     loops_forever,
     allocates_without_end,
     panics,
+    starts_a_thread,
     prints_a_gigabyte,
     recurses_without_end,
     recurses_with_large_frames,

@@ -40,3 +40,15 @@ pub fn typed(
 pub fn plain(Json(plain): Json<Plain>) -> Plain {
     plain
 }
+
+/// Takes a seat by its name.
+#[on_request("/seat")]
+pub fn named(seat: Seat) -> Seat {
+    seat
+}
+
+/// Takes a seat that is the whole body.
+#[on_request("/whole-seat")]
+pub fn whole(Json(seat): Json<Seat>) -> Seat {
+    seat
+}

@@ -14,13 +14,13 @@ use syft_protocol::file_events::FileStamp;
 use super::access::{Access, Granted, Refusal, Root, ToWrite};
 use super::bindings::ErrorCode;
 use super::datasites_dir::{DatasitesDir, Known, known, look_at};
-use super::guest_path::{GuestPath, Mount};
+use super::guest_path::{GuestPath, MAX_PATH_BYTES, Mount};
 use super::own_folder::OwnFolder;
 use super::own_writes::CallWrites;
 use super::policy::{Denied, FilePolicy, PathRights, Want};
 use super::sender::CallSender;
 use super::temporary::Temporary;
-use crate::capability::{Advice, CallLabel};
+use crate::capability::{Advice, CallLabel, CallSpan, SpanOf};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
@@ -256,17 +256,32 @@ impl Guard {
         Err(ErrorCode::Quota)
     }
 
-    /// Takes a place among the open files, until it is dropped.
-    pub(super) fn open_slot(&self, path: &GuestPath) -> Result<Slot, ErrorCode> {
+    /// Takes a place among the open files, until it is dropped, to do something with a path.
+    pub(super) fn open_slot(
+        &self,
+        path: &GuestPath,
+        what: &'static str,
+    ) -> Result<Slot, ErrorCode> {
         let limit = self.0.budget.limits.open_files;
         if self.0.budget.open_files.fetch_add(1, Ordering::Relaxed) < limit {
             let charge = self.0.budget.meter.nothing(Part::Held);
-            let guard = self.clone();
-            return Ok(Slot { guard, charge });
+            return Ok(Slot {
+                span: self.span(path, what),
+                guard: self.clone(),
+                charge,
+            });
         }
         self.0.budget.open_files.fetch_sub(1, Ordering::Relaxed);
         self.log_limit(path, &format!("a call has at most {limit} files open"));
         Err(ErrorCode::Quota)
+    }
+
+    /// Begins the span of something that is opened: it has failed until that was done.
+    fn span(&self, path: &GuestPath, what: &'static str) -> CallSpan {
+        let spans = &self.0.log.label.spans;
+        let mut span = spans.begin(SpanOf::File, || format!("{what} {}", path.shown()));
+        span.set_failure(|| "it was not opened".to_owned());
+        span
     }
 
     /// Returns what something is to guests. What is nothing to them is logged, granted or not.
@@ -293,6 +308,19 @@ impl Guard {
             let (app, endpoint, request) = label.fields();
             tracing::warn!(
                 name: "denied_file", app, endpoint, request, path, "not a file for apps: {what}"
+            );
+        });
+    }
+
+    /// Says that a path leads out of the folders that a guest sees.
+    pub(super) fn log_outside(&self, folder: &GuestPath, path: &str) {
+        let hint = self.0.log.label.advice.outside();
+        let path = &path[..path.floor_char_boundary(MAX_PATH_BYTES)];
+        self.0.log.write(folder, None, |label, _| {
+            let (app, endpoint, request) = label.fields();
+            tracing::warn!(
+                name: "denied_file", app, endpoint, request, access = "open", path, hint,
+                "file access denied"
             );
         });
     }
@@ -341,6 +369,15 @@ impl Guard {
 
 /// Says which line would allow it.
 pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice) -> String {
+    match path.mount() {
+        Mount::Datasites => {}
+        Mount::Temporary => return advice.to_ask_for("[files] own-folder = true"),
+        Mount::Program => {
+            return "the files of a program are there to be read: write to the app's own folder, \
+                    for which [files] own-folder = true in syft-app.toml asks"
+                .to_owned();
+        }
+    }
     let path = match path.text() {
         path if path.is_empty() => "**".to_owned(),
         path => path,
@@ -368,9 +405,15 @@ pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice
 pub struct Slot {
     guard: Guard,
     charge: Charge,
+    span: CallSpan,
 }
 
 impl Slot {
+    /// Takes note that what it is for was opened.
+    pub(super) fn opened(&mut self) {
+        self.span.unset_failure();
+    }
+
     /// Counts bytes that the host holds for what is open.
     pub(super) fn hold(&mut self, bytes: usize) -> Result<(), MemoryRefused> {
         self.charge.grow(bytes)

@@ -185,7 +185,7 @@ impl types::HostDescriptor for FilesView<'_> {
             .files
             .access(self.descriptor(&descriptor)?.folder()?.clone());
         let granted = self.files.enforce(access.see())?;
-        let mut slot = self.files.open_slot(granted.path())?;
+        let mut slot = self.files.open_slot(granted.path(), "list")?;
         let folder = granted.open_folder()?;
         slot.hold(granted.path().bytes() + LISTING_BYTES)?;
         let listing = Listing::new(folder, access.into_path(), self.files.clone(), slot)?;

@@ -255,8 +255,9 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
             let from = files.path(&descriptor, &old_path)?;
             let to = files.path(&new, &new_path)?;
             // Several may be under way, each with both of its paths.
-            let mut slot = files.files.open_slot(&from.path)?;
+            let mut slot = files.files.open_slot(&from.path, "rename")?;
             slot.hold(4 * MAX_PATH_BYTES)?;
+            slot.opened();
             Ok::<_, FsError>((files.files.clone(), from, to, slot))
         });
         let (files, from, to, _slot) = named?;

@@ -29,9 +29,10 @@ impl Listing {
         folder: OwnedFd,
         path: GuestPath,
         guard: Guard,
-        slot: Slot,
+        mut slot: Slot,
     ) -> Result<Self, Errno> {
         let entries = Dir::new(folder)?;
+        slot.opened();
         Ok(Self {
             entries,
             path,

@@ -160,8 +160,9 @@ struct Move<'a> {
 
 impl<'a> Move<'a> {
     fn new(files: &'a Guard, from: GuestPath, to: GuestPath) -> FsResult<Self> {
-        let slot = files.open_slot(&from)?;
+        let mut slot = files.open_slot(&from, "move")?;
         let stat = files.enforce(files.access(from.clone()).write())?.look()?;
+        slot.opened();
         Ok(Self {
             files,
             from,

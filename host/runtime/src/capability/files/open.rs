@@ -10,7 +10,7 @@ use wasmtime::component::Resource;
 
 use super::access::{Access, Granted, ToRead, ToWrite};
 use super::bindings::types::{DescriptorFlags, OpenFlags};
-use super::bindings::{ErrorCode, FsResult};
+use super::bindings::{ErrorCode, FsError, FsResult};
 use super::datasites_dir::{Known, is_for_a_thing, known};
 use super::guard::Slot;
 use super::guest_path::{GuestPath, NamedPath};
@@ -34,10 +34,15 @@ impl FilesView<'_> {
     /// know, and of nothing else: as to any other path, there is nothing.
     pub(super) fn path(&self, base: &Resource<FileDescriptor>, path: &str) -> FsResult<NamedPath> {
         let folder = self.descriptor(base)?.folder()?;
-        folder.resolve(path, |climbed| match known(&self.look(climbed.clone())?) {
+        let named = folder.resolve(path, |climbed| match known(&self.look(climbed.clone())?) {
             Ok(Known::Folder) => Ok(()),
             _ => Err(ErrorCode::NotDirectory.into()),
-        })
+        });
+        // What is merely not there has another code.
+        if let Err(FsError::Code(ErrorCode::NotPermitted)) = &named {
+            self.files.log_outside(folder, path);
+        }
+        named
     }
 
     /// Looks at what a guest named, if it may know it.
@@ -134,7 +139,8 @@ impl FilesView<'_> {
         match self.files.known(granted.path(), &granted.look()?)? {
             Known::Folder if writes => Err(ErrorCode::IsDirectory.into()),
             Known::Folder => {
-                let slot = self.open_slot(granted.path())?;
+                let mut slot = self.open_slot(granted.path(), "open")?;
+                slot.opened();
                 Ok(FileDescriptor::Folder(granted.path().clone(), Some(slot)))
             }
             Known::File if access.read().is_ok() => Err(ErrorCode::NotDirectory.into()),
@@ -149,7 +155,7 @@ impl FilesView<'_> {
         flags: DescriptorFlags,
     ) -> FsResult<FileDescriptor> {
         let path = granted.path();
-        let slot = self.open_slot(path)?;
+        let mut slot = self.open_slot(path, "read")?;
         let file = granted
             .open()
             .map_err(|error| self.unopened(granted, error, false))?;
@@ -157,6 +163,7 @@ impl FilesView<'_> {
             Known::File => Ok(self.opened(file, path, flags, slot)),
             Known::Folder => {
                 self.files.enforce(access.see())?;
+                slot.opened();
                 Ok(FileDescriptor::Folder(path.clone(), Some(slot)))
             }
         }
@@ -169,7 +176,7 @@ impl FilesView<'_> {
         flags: DescriptorFlags,
     ) -> FsResult<FileDescriptor> {
         let path = granted.path();
-        let slot = self.open_slot(path)?;
+        let slot = self.open_slot(path, "write")?;
         let truncates = open.contains(OpenFlags::TRUNCATE);
         let mut how = if truncates || flags.contains(DescriptorFlags::WRITE) {
             OFlags::RDWR
@@ -202,8 +209,8 @@ impl FilesView<'_> {
         Ok(self.opened(file, path, flags, slot))
     }
 
-    fn open_slot(&self, path: &GuestPath) -> FsResult<Slot> {
-        let mut slot = self.files.open_slot(path)?;
+    fn open_slot(&self, path: &GuestPath, what: &'static str) -> FsResult<Slot> {
+        let mut slot = self.files.open_slot(path, what)?;
         slot.hold(path.bytes())?;
         Ok(slot)
     }
@@ -213,8 +220,9 @@ impl FilesView<'_> {
         file: impl Into<File>,
         path: &GuestPath,
         flags: DescriptorFlags,
-        slot: Slot,
+        mut slot: Slot,
     ) -> FileDescriptor {
+        slot.opened();
         FileDescriptor::File(Arc::new(OpenFile {
             file: file.into(),
             path: path.clone(),

@@ -71,15 +71,27 @@ impl WasiHttpHooks for Hooks {
         let written = self.written.take();
         let options = options.unwrap_or_default();
         let admitted = admit(&self.guard, &request);
+        let admitted = admitted.map(|(exchange, allowed, turn)| {
+            let span = exchange.guard.span(&exchange.origin, exchange.method);
+            (exchange, allowed, turn, span)
+        });
         Box::new(async move {
-            let (exchange, allowed, turn) = admitted?;
-            let within = exchange.guard.wait(options.connect_timeout);
-            let begin = Instant::now();
-            let lease = exchange.lease(turn, within).await?;
-            let left = within.saturating_sub(begin.elapsed());
-            let stream = exchange.open(&allowed, left).await?;
-            let request = exchange.prepare(request, &allowed, written)?;
-            exchange.send(stream, lease, request, options).await
+            let (exchange, allowed, turn, mut span) = admitted?;
+            let replied = async {
+                let within = exchange.guard.wait(options.connect_timeout);
+                let begin = Instant::now();
+                let lease = exchange.lease(turn, within).await?;
+                let left = within.saturating_sub(begin.elapsed());
+                let stream = exchange.open(&allowed, left).await?;
+                let request = exchange.prepare(request, &allowed, written)?;
+                exchange.send(stream, lease, request, options).await
+            };
+            let replied = replied.await;
+            match &replied {
+                Ok((response, _)) => span.set_detail(|| response.status().as_u16().to_string()),
+                Err(error) => span.set_failure(|| kind_of(error)),
+            }
+            replied
         })
     }
 
@@ -99,6 +111,13 @@ impl WasiHttpHooks for Hooks {
     fn p2_error_from_tls(&mut self, _: &std::io::Error) -> ErrorCode {
         ErrorCode::TlsProtocolError
     }
+}
+
+/// Returns the name of an error, without what it holds.
+fn kind_of(error: &HttpError) -> String {
+    let text = format!("{error:?}");
+    let name = text.split(|letter: char| !letter.is_alphanumeric()).next();
+    name.unwrap_or_default().to_owned()
 }
 
 /// Decides about a request, and has it take its turn.

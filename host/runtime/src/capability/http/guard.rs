@@ -12,7 +12,7 @@ use syft_manifest::{HttpMethod, HttpOrigin, Limits};
 use super::super::environment::CallEnvironment;
 use super::lease::{Lease, Places, Turn};
 use super::policy::{AllowedOrigin, HttpDenied, HttpPolicy, hint};
-use crate::capability::CallLabel;
+use crate::capability::{CallLabel, CallSpan, SpanOf};
 use crate::meter::MemoryRefused;
 
 /// What of one call is logged. A guest that goes on is known by then.
@@ -166,6 +166,12 @@ impl HttpGuard {
         let left = self.0.deadline.saturating_duration_since(Instant::now());
         let most = left - (left / SPARED_PART).min(MOST_SPARED);
         wanted.map_or(most, |wanted| wanted.min(most))
+    }
+
+    /// Begins the span of a request.
+    pub(super) fn span(&self, origin: &HttpOrigin, method: HttpMethod) -> CallSpan {
+        let name = || format!("{method} {origin}");
+        self.0.log.label.spans.begin(SpanOf::Http, name)
     }
 
     /// Says to where a request was allowed, for who looks at what apps do.

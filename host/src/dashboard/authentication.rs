@@ -1,4 +1,4 @@
-//! Who gets in: the owner's own browser, and programs that the owner gave the token.
+//! Who is answered: the owner's own browser, and programs that the owner gave the token.
 //!
 //! The owner is logged in to the dashboard in a browser in which strangers' pages are open too.
 //! These must neither read it nor press its buttons. Each request has to name this machine, to
@@ -33,30 +33,30 @@ const HEADERS: &[(&str, &str)] = &[
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// What a request is to the dashboard.
+/// What a request may do.
 #[derive(Debug, PartialEq, Eq)]
-enum Visit {
-    /// It is the owner's.
-    Welcome,
-    /// It has the token of the link, which becomes a cookie.
-    ByLink,
+enum Access {
+    /// It is the owner's, and is answered.
+    Granted,
+    /// It has the token of the link, which becomes a cookie: a session.
+    Login,
     /// It is not answered.
-    Refused(Refusal),
+    Denied(Denial),
 }
 
 /// Why a request is not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
+enum Denial {
     /// It is for a host of another name, as a page has it that rebinds its name to this machine.
     OtherHost,
     /// A page of another site sent it.
     OtherSite,
     /// It shows no secret, or a wrong one.
-    Stranger,
+    Unauthenticated,
 }
 
 /// The secrets of a dashboard.
-pub(super) struct Door {
+pub(super) struct Authenticator {
     /// In the link, and for programs.
     token: Secret,
     /// In the cookie.
@@ -66,8 +66,8 @@ pub(super) struct Door {
     cookie: String,
 }
 
-impl Door {
-    /// Returns a door with new secrets. Cookies know no ports, so the name of ours has it.
+impl Authenticator {
+    /// Returns one with new secrets. Cookies know no ports, so the name of ours has it.
     pub(super) fn new(port: u16) -> Self {
         let session = Secret::new();
         Self {
@@ -93,20 +93,20 @@ impl Door {
         self.form.is(token)
     }
 
-    fn judge(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Visit {
+    fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Access {
         let Some(host) = our_host(uri, headers) else {
-            return Visit::Refused(Refusal::OtherHost);
+            return Access::Denied(Denial::OtherHost);
         };
         if !is_same_site(host, method, headers) {
-            return Visit::Refused(Refusal::OtherSite);
+            return Access::Denied(Denial::OtherSite);
         }
         if method == Method::GET && uri.path() == "/" && self.has_link_token(uri) {
-            return Visit::ByLink;
+            return Access::Login;
         }
         if self.has_cookie(headers) || self.has_bearer(headers) {
-            return Visit::Welcome;
+            return Access::Granted;
         }
-        Visit::Refused(Refusal::Stranger)
+        Access::Denied(Denial::Unauthenticated)
     }
 
     fn has_link_token(&self, uri: &Uri) -> bool {
@@ -135,7 +135,7 @@ impl Door {
         token.is_some_and(|token| self.token.is(token))
     }
 
-    fn enter(&self) -> Response {
+    fn start_session(&self) -> Response {
         let cookie = format!(
             "{}={}; Path=/; HttpOnly; SameSite=Strict",
             self.cookie,
@@ -147,12 +147,16 @@ impl Door {
 }
 
 /// Answers a request, if it may be.
-pub(super) async fn guard(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    let visit = door.judge(request.method(), request.uri(), request.headers());
-    let mut response = match visit {
-        Visit::Welcome => next.run(request).await,
-        Visit::ByLink => door.enter(),
-        Visit::Refused(refusal) => refusal.into_response(),
+pub(super) async fn authenticate(
+    State(authenticator): State<Arc<Authenticator>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let access = authenticator.check(request.method(), request.uri(), request.headers());
+    let mut response = match access {
+        Access::Granted => next.run(request).await,
+        Access::Login => authenticator.start_session(),
+        Access::Denied(denial) => denial.into_response(),
     };
     for (name, value) in HEADERS {
         let (name, value) = (
@@ -199,7 +203,7 @@ fn is_same_site(host: &str, method: &Method, headers: &HeaderMap) -> bool {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Denial {
     fn into_response(self) -> Response {
         let (status, why) = match self {
             Self::OtherHost => (
@@ -210,7 +214,7 @@ impl IntoResponse for Refusal {
                 StatusCode::FORBIDDEN,
                 "Another site asked for this. Paste the link into the address bar instead.\n",
             ),
-            Self::Stranger => (
+            Self::Unauthenticated => (
                 StatusCode::UNAUTHORIZED,
                 "Open the link that `syft-host serve` printed when it started: it lets you in.\n",
             ),
@@ -231,62 +235,74 @@ mod tests {
         lines.collect()
     }
 
-    fn judge(door: &Door, request: &str, lines: &[(&'static str, &str)]) -> Visit {
+    fn check(
+        authenticator: &Authenticator,
+        request: &str,
+        lines: &[(&'static str, &str)],
+    ) -> Access {
         let (method, uri) = request.split_once(' ').expect("a method");
         let method = method.parse().expect("a method");
-        door.judge(&method, &uri.parse().expect("a URI"), &headers(lines))
+        authenticator.check(&method, &uri.parse().expect("a URI"), &headers(lines))
     }
 
     #[test]
-    fn the_owner_gets_in_and_nobody_else() {
-        let door = Door::new(7980);
-        let cookie = format!("{}={}", door.cookie, door.session.reveal());
-        let among_others = format!("a=b; {}=planted; {cookie}; c", door.cookie);
-        let other_port = format!("syft-host-1={}", door.session.reveal());
-        let bearer = format!("Bearer {}", door.token());
-        let by_session = format!("Bearer {}", door.session.reveal());
-        let by_token = format!("{}={}", door.cookie, door.token());
+    fn the_owner_is_answered_and_nobody_else() {
+        let authenticator = Authenticator::new(7980);
+        let cookie = format!(
+            "{}={}",
+            authenticator.cookie,
+            authenticator.session.reveal()
+        );
+        let among_others = format!("a=b; {}=planted; {cookie}; c", authenticator.cookie);
+        let other_port = format!("syft-host-1={}", authenticator.session.reveal());
+        let bearer = format!("Bearer {}", authenticator.token());
+        let by_session = format!("Bearer {}", authenticator.session.reveal());
+        let by_token = format!("{}={}", authenticator.cookie, authenticator.token());
         let host = ("host", "127.0.0.1:7980");
-        let stranger = Visit::Refused(Refusal::Stranger);
+        let unauthenticated = Access::Denied(Denial::Unauthenticated);
         for (lines, expected) in [
-            (vec![host, ("cookie", &cookie)], Visit::Welcome),
-            (vec![host, ("cookie", &among_others)], Visit::Welcome),
-            (vec![host, ("authorization", &bearer)], Visit::Welcome),
-            (vec![host], Visit::Refused(Refusal::Stranger)),
+            (vec![host, ("cookie", &cookie)], Access::Granted),
+            (vec![host, ("cookie", &among_others)], Access::Granted),
+            (vec![host, ("authorization", &bearer)], Access::Granted),
+            (vec![host], Access::Denied(Denial::Unauthenticated)),
             (
                 vec![host, ("cookie", &other_port)],
-                Visit::Refused(Refusal::Stranger),
+                Access::Denied(Denial::Unauthenticated),
             ),
             (
                 vec![host, ("cookie", &by_token)],
-                Visit::Refused(Refusal::Stranger),
+                Access::Denied(Denial::Unauthenticated),
             ),
-            (vec![host, ("authorization", &by_session)], stranger),
+            (vec![host, ("authorization", &by_session)], unauthenticated),
         ] {
-            assert_eq!(judge(&door, "GET /apps", &lines), expected, "{lines:?}");
+            assert_eq!(
+                check(&authenticator, "GET /apps", &lines),
+                expected,
+                "{lines:?}"
+            );
         }
-        let link = format!("GET /?token={}", door.token());
-        assert_eq!(judge(&door, &link, &[host]), Visit::ByLink);
+        let link = format!("GET /?token={}", authenticator.token());
+        assert_eq!(check(&authenticator, &link, &[host]), Access::Login);
         for wrong in [
             "GET /?token=".to_owned(),
-            format!("GET /?token={}", door.session.reveal()),
-            format!("GET /?token={}0", door.token()),
-            format!("GET /apps?token={}", door.token()),
-            format!("POST /?token={}", door.token()),
+            format!("GET /?token={}", authenticator.session.reveal()),
+            format!("GET /?token={}0", authenticator.token()),
+            format!("GET /apps?token={}", authenticator.token()),
+            format!("POST /?token={}", authenticator.token()),
         ] {
-            let visit = judge(&door, &wrong, &[host]);
-            assert_eq!(visit, Visit::Refused(Refusal::Stranger), "{wrong}");
+            let access = check(&authenticator, &wrong, &[host]);
+            assert_eq!(access, Access::Denied(Denial::Unauthenticated), "{wrong}");
         }
     }
 
     #[test]
     fn no_name_that_strangers_have_is_ours() {
-        let door = Door::new(7980);
-        let bearer = format!("Bearer {}", door.token());
-        let visit = |host: &[&str]| {
+        let authenticator = Authenticator::new(7980);
+        let bearer = format!("Bearer {}", authenticator.token());
+        let access_of = |host: &[&str]| {
             let mut lines = vec![("authorization", bearer.as_str())];
             lines.extend(host.iter().map(|host| ("host", *host)));
-            judge(&door, "GET /", &lines)
+            check(&authenticator, "GET /", &lines)
         };
         for host in [
             "127.0.0.1:7980",
@@ -295,7 +311,7 @@ mod tests {
             "[::1]:7980",
             "127.9.8.7:1",
         ] {
-            assert_eq!(visit(&[host]), Visit::Welcome, "{host}");
+            assert_eq!(access_of(&[host]), Access::Granted, "{host}");
         }
         for host in [
             "evil.example",
@@ -311,24 +327,31 @@ mod tests {
             "localhost:x",
             "",
         ] {
-            let refused = Visit::Refused(Refusal::OtherHost);
-            assert_eq!(visit(&[host]), refused, "{host}");
+            let denied = Access::Denied(Denial::OtherHost);
+            assert_eq!(access_of(&[host]), denied, "{host}");
         }
-        let other_host = Visit::Refused(Refusal::OtherHost);
-        assert_eq!(visit(&[]), other_host);
-        assert_eq!(visit(&["localhost", "evil.example"]), other_host);
+        let other_host = Access::Denied(Denial::OtherHost);
+        assert_eq!(access_of(&[]), other_host);
+        assert_eq!(access_of(&["localhost", "evil.example"]), other_host);
         let lines = [("host", "localhost"), ("authorization", bearer.as_str())];
-        assert_eq!(judge(&door, "GET http://evil.example/", &lines), other_host);
+        assert_eq!(
+            check(&authenticator, "GET http://evil.example/", &lines),
+            other_host
+        );
     }
 
     #[test]
     fn pages_of_other_sites_get_nothing() {
-        let door = Door::new(7980);
-        let cookie = format!("{}={}", door.cookie, door.session.reveal());
-        let visit = |method: &str, lines: &[(&'static str, &'static str)]| {
+        let authenticator = Authenticator::new(7980);
+        let cookie = format!(
+            "{}={}",
+            authenticator.cookie,
+            authenticator.session.reveal()
+        );
+        let access_of = |method: &str, lines: &[(&'static str, &'static str)]| {
             let mut all = vec![("host", "127.0.0.1:7980"), ("cookie", cookie.as_str())];
             all.extend(lines);
-            judge(&door, &format!("{method} /"), &all)
+            check(&authenticator, &format!("{method} /"), &all)
         };
         for (method, lines) in [
             ("GET", &[("sec-fetch-site", "none")][..]),
@@ -339,7 +362,11 @@ mod tests {
                 &[("origin", "null"), ("sec-fetch-site", "same-origin")],
             ),
         ] {
-            assert_eq!(visit(method, lines), Visit::Welcome, "{method} {lines:?}");
+            assert_eq!(
+                access_of(method, lines),
+                Access::Granted,
+                "{method} {lines:?}"
+            );
         }
         for (method, lines) in [
             ("GET", &[("sec-fetch-site", "cross-site")][..]),
@@ -359,8 +386,8 @@ mod tests {
                 &[("origin", "null"), ("sec-fetch-site", "same-origin")],
             ),
         ] {
-            let refused = Visit::Refused(Refusal::OtherSite);
-            assert_eq!(visit(method, lines), refused, "{method} {lines:?}");
+            let denied = Access::Denied(Denial::OtherSite);
+            assert_eq!(access_of(method, lines), denied, "{method} {lines:?}");
         }
     }
 }
