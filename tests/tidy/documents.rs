@@ -78,6 +78,20 @@ fn security_names_tests_that_exist() {
     assert!(absent.is_empty(), "{absent:#?}");
 }
 
+/// The book has each page below `docs` once.
+#[test]
+fn every_page_is_in_the_book() {
+    let docs = repository().join("docs");
+    let summary = docs.join("SUMMARY.md");
+    let mut chapters = links(&read(&summary));
+    chapters.sort();
+    let pages = files("md").into_iter().filter(|path| *path != summary);
+    let pages = pages.filter_map(|path| Some(path.strip_prefix(&docs).ok()?.display().to_string()));
+    let mut pages: Vec<String> = pages.collect();
+    pages.sort();
+    assert_eq!(chapters, pages);
+}
+
 /// Returns the files of this repository with an extension.
 fn files(extension: &str) -> Vec<PathBuf> {
     walkdir::WalkDir::new(repository())
