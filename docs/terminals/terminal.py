@@ -13,7 +13,7 @@ import time
 
 LINES, COLUMNS = 40, 100
 # The longest that anything may take: a build on a busy machine.
-PATIENCE = 600
+PATIENCE = int(os.environ.get("PATIENCE", 600))
 # The shell says by this that it waits for a command; a terminal shows nothing of it.
 READY = "\x1b]133;A\x07"
 PROMPT = READY + "$ "
@@ -58,7 +58,8 @@ class Terminal:
             line = re.compile(r"(?:.*\n){%d}(?s:.*?)%s.*\n" % (n_typed, re.escape(until)))
             self.wait(lambda: line.match(rendered(self.shown[start:])), until)
         seen, self.shown = rendered(self.shown), "" if self.is_busy else PROMPT
-        return seen.removesuffix("$ ")
+        # What is told by a signal to end need not end its line.
+        return seen.removesuffix("$ ").replace("^C$ ", "^C\n$ ")
 
     def wait_for_prompt(self, start, command, answers):
         answered = start
