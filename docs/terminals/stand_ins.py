@@ -15,6 +15,7 @@ STAND_INS = [
     (r"^Build [0-9a-f]{8}\b", "Build e5d00859"),
     (r"^(Size +)\d+ bytes$", r"\g<1>27455588 bytes"),
     (r"  [0-9a-f]{8}$", "  5f0d1f6e"),
+    (r"\b127\.0\.0\.1:\d{4,5}\b", "127.0.0.1:7980"),
     (r"\?token=[0-9a-f]+", "?token=5f0c1e2d"),
 ]
 
@@ -26,9 +27,21 @@ SOMETIMES = re.compile(
 )
 
 
+TABLE = re.compile(r"^APP  .*\n(?:\S.*  .*\n)*", re.M)
+
+
+def laid_out(table):
+    """Returns a table of `status` as its stand-ins have it laid out."""
+    text = re.sub(r"\b\d+(\.\d+)? [KM]iB\b", "1.5 MiB", table[0])
+    rows = [re.split(r"  +", line) for line in text.splitlines()]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join(lines) + "\n"
+
+
 def normal(text, home, called):
     """Returns what was seen as it stands on a page."""
     text = SOMETIMES.sub("", text.replace(str(home), called))
     for pattern, stand_in in STAND_INS:
         text = re.sub(pattern, stand_in, text, flags=re.M)
-    return text
+    return TABLE.sub(laid_out, text)

@@ -11,7 +11,8 @@ import struct
 import termios
 import time
 
-LINES, COLUMNS = 40, 100
+# So wide that the program breaks no line of a page: where it would depends on times and paths.
+LINES, COLUMNS = 40, 160
 # The longest that anything may take: a build on a busy machine.
 PATIENCE = int(os.environ.get("PATIENCE", 600))
 # The shell says by this that it waits for a command; a terminal shows nothing of it.
@@ -59,7 +60,7 @@ class Terminal:
             self.wait(lambda: line.match(rendered(self.shown[start:])), until)
         seen, self.shown = rendered(self.shown), "" if self.is_busy else PROMPT
         # What is told by a signal to end need not end its line.
-        return seen.removesuffix("$ ").replace("^C$ ", "^C\n$ ")
+        return re.sub(r"\^C(?=\$ |$)", "^C\n", seen.removesuffix("$ "))
 
     def wait_for_prompt(self, start, command, answers):
         answered = start
@@ -87,9 +88,10 @@ class Terminal:
             self.shown += self.decoder.decode(more)
 
     def close(self):
-        """Hangs up, which ends what runs there."""
+        """Ends what runs there: a host that serves does not end when its terminal hangs up."""
+        for group in {os.tcgetpgrp(self.master), self.pid}:
+            os.killpg(group, signal.SIGKILL)
         os.close(self.master)
-        os.kill(self.pid, signal.SIGHUP)
         os.waitpid(self.pid, 0)
 
 
