@@ -52,39 +52,38 @@ class Terminal:
             os.write(self.master, command.encode() + (b"" if command == "\x03" else b"\n"))
             self.is_busy = True
             if until is None or nth + 1 < len(commands):
-                self.wait_for_prompt(start, command, answers)
+                self.wait(lambda: self.shown[start:].endswith(PROMPT), f"the end of `{command}`", answers)
+                self.is_busy = False
         if until is not None:
             # What was typed is shown too.
             n_typed = commands[-1].count("\n") + 1 if commands else 0
             line = re.compile(r"(?:.*\n){%d}(?s:.*?)%s.*\n" % (n_typed, re.escape(until)))
-            self.wait(lambda: line.match(rendered(self.shown[start:])), until)
+
+            def is_there():
+                text = self.shown[start:]
+                return until in text and line.match(rendered(text))
+
+            self.wait(is_there, until, answers)
         seen, self.shown = rendered(self.shown), "" if self.is_busy else PROMPT
         # What is told by a signal to end need not end its line.
         return re.sub(r"\^C(?=\$ |$)", "^C\n", seen.removesuffix("$ "))
 
-    def wait_for_prompt(self, start, command, answers):
-        answered = start
-
-        def is_there():
-            nonlocal answered
-            if answers and ASKS.search(rendered(self.shown[answered:])):
-                os.write(self.master, answers.pop(0).encode() + b"\n")
-                answered = len(self.shown)
-            return self.shown[start:].endswith(PROMPT)
-
-        self.wait(is_there, f"the end of `{command}`")
-        self.is_busy = False
-
-    def wait(self, is_there, what):
-        deadline = time.monotonic() + PATIENCE
+    def wait(self, is_there, what, answers=()):
+        """Reads what is shown, and answers what is asked, until something is there."""
+        deadline, asked = time.monotonic() + PATIENCE, len(self.shown)
         while not is_there():
-            readable, _, _ = select.select([self.master], [], [], deadline - time.monotonic())
+            if answers and ASKS.search(self.shown, asked):
+                os.write(self.master, answers.pop(0).encode() + b"\n")
+                asked = len(self.shown)
+            left = max(deadline - time.monotonic(), 0)
+            readable, _, _ = select.select([self.master], [], [], left)
             try:
                 more = os.read(self.master, 65536) if readable else b""
             except OSError:
                 more = b""
             if not more:
-                raise SystemExit(f"waited in vain for {what}. The terminal shows:\n{rendered(self.shown)}")
+                shown = rendered(self.shown)
+                raise SystemExit(f"waited in vain for {what}. The terminal shows:\n{shown}")
             self.shown += self.decoder.decode(more)
 
     def close(self):
