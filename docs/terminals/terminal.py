@@ -29,6 +29,9 @@ class Terminal:
         shell = ["bash", "--noprofile", "--norc", "--noediting", "-i"]
         self.pid, self.master = pty.fork()
         if self.pid == 0:
+            # Whoever runs in the background may ignore Ctrl-C; nobody at a terminal does.
+            for one in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+                signal.signal(one, signal.SIG_DFL)
             os.chdir(folder)
             os.execvpe(shell[0], shell, environment | {"PS1": r"\[\e]133;A\a\]$ ", "PS2": ""})
         # Else the shells of other terminals keep this one open.
@@ -66,7 +69,7 @@ class Terminal:
             self.wait(is_there, until, answers)
         seen, self.shown = rendered(self.shown), "" if self.is_busy else PROMPT
         # What is told by a signal to end need not end its line.
-        return re.sub(r"\^C(?=\$ |$)", "^C\n", seen.removesuffix("$ "))
+        return re.sub(r"\^C(?=\$ |\Z)", "^C\n", seen.removesuffix("$ "))
 
     def wait(self, is_there, what, answers=()):
         """Reads what is shown, and answers what is asked, until something is there."""
