@@ -85,8 +85,13 @@ fn every_page_is_in_the_book() {
     let summary = docs.join("SUMMARY.md");
     let mut chapters = links(&read(&summary));
     chapters.sort();
-    let records: Vec<PathBuf> = records().iter().map(|name| docs.join("decisions").join(name)).collect();
-    let pages = files("md").into_iter().filter(|path| *path != summary && !records.contains(path));
+    let records: Vec<PathBuf> = records()
+        .iter()
+        .map(|name| docs.join("decisions").join(name))
+        .collect();
+    let pages = files("md")
+        .into_iter()
+        .filter(|path| *path != summary && !records.contains(path));
     let pages = pages.filter_map(|path| Some(path.strip_prefix(&docs).ok()?.display().to_string()));
     let mut pages: Vec<String> = pages.collect();
     pages.sort();

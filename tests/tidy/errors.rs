@@ -93,7 +93,9 @@ fn deliveries_and_calls_end_by_the_words_of_the_page() {
     let source = read("host/src/activity/entry.rs");
     let (_, variants) = source.split_once("pub enum DeliveryEnd {").unwrap();
     let variants = variants.split_once('}').unwrap().0;
-    let variants = variants.lines().filter_map(|line| line.trim().strip_suffix(','));
+    let variants = variants
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(','));
     let variants: BTreeSet<String> = variants.map(str::to_lowercase).collect();
     let told = words(section(&page, "## File events"));
     assert_eq!(told, variants.iter().map(String::as_str).collect());
@@ -108,20 +110,32 @@ fn deliveries_and_calls_end_by_the_words_of_the_page() {
 fn statuses_are_those_that_the_host_gives() {
     let statuses = read("host/protocol/src/status.rs");
     let code = |name: &str| {
-        let (_, rest) = statuses.split_once(&format!("{name}: Status = Status(")).unwrap();
+        let (_, rest) = statuses
+            .split_once(&format!("{name}: Status = Status("))
+            .unwrap();
         rest.split_once(')').unwrap().0.to_owned()
     };
-    let sources = read("host/protocol/src/inbox/refusal.rs") + &read("host/server/src/app/reply.rs");
+    let sources =
+        read("host/protocol/src/inbox/refusal.rs") + &read("host/server/src/app/reply.rs");
     let given: BTreeSet<String> = sources
         .split("Status::")
         .skip(1)
-        .map(|rest| rest.split(|c: char| !c.is_ascii_uppercase() && c != '_').next().unwrap())
+        .map(|rest| {
+            rest.split(|c: char| !c.is_ascii_uppercase() && c != '_')
+                .next()
+                .unwrap()
+        })
         .filter(|name| name.len() > 1)
         .map(code)
         .collect();
     let page = read("docs/errors.md");
     let told = rows(section(&page, "## Statuses"));
-    assert_eq!(told.iter().map(|cells| cells[0].to_owned()).collect::<BTreeSet<_>>(), given);
+    assert_eq!(
+        told.iter()
+            .map(|cells| cells[0].to_owned())
+            .collect::<BTreeSet<_>>(),
+        given
+    );
 }
 
 #[test]
@@ -160,7 +174,10 @@ fn exit_codes_are_those_of_the_program() {
     let codes: BTreeSet<&str> = codes.map(|(_, code)| code.trim_matches(',')).collect();
     let page = read("docs/errors.md");
     let told = rows(section(&page, "## Exit codes"));
-    assert_eq!(told.iter().map(|cells| cells[0]).collect::<BTreeSet<_>>(), codes);
+    assert_eq!(
+        told.iter().map(|cells| cells[0]).collect::<BTreeSet<_>>(),
+        codes
+    );
 }
 
 /// What the host says stands in its source, where a text may go on in the next line.
