@@ -12,7 +12,7 @@ import termios
 import time
 
 # So wide that the program breaks no line of a page: where it would depends on times and paths.
-LINES, COLUMNS = 40, 160
+LINES, COLUMNS = 40, 240
 # The longest that anything may take: a build on a busy machine.
 PATIENCE = int(os.environ.get("PATIENCE", 600))
 # The shell says by this that it waits for a command; a terminal shows nothing of it.

@@ -138,6 +138,35 @@ fn statuses_are_those_that_the_host_gives() {
     );
 }
 
+/// What the released client says by itself stands in its source.
+#[test]
+fn what_the_client_says_is_in_its_source() {
+    let Some(python) = crate::python::venv::python() else {
+        return;
+    };
+    let environment = python.parent().unwrap().parent().unwrap();
+    let source = walkdir::WalkDir::new(environment.join("lib"))
+        .into_iter()
+        .map(Result::unwrap)
+        .find(|entry| entry.path().ends_with("syft_rpc/protocol.py"))
+        .expect("the client is there");
+    let source = fs::read_to_string(source.path()).unwrap();
+    let page = read("docs/errors.md");
+    let (_, told) = section(&page, "## Statuses")
+        .split_once("by itself, without an answer")
+        .unwrap();
+    let texts: Vec<_> = rows(told)
+        .iter()
+        .flat_map(|cells| cells[..2].iter().flat_map(|cell| quoted(cell)))
+        .flat_map(|text| text.split('…'))
+        .map(str::trim)
+        .collect();
+    assert!(!texts.is_empty());
+    for text in texts {
+        assert!(source.contains(text), "the client does not say `{text}`");
+    }
+}
+
 #[test]
 fn refusals_have_the_status_and_the_text_of_the_page() {
     use syft_protocol::inbox::Refusal;
