@@ -95,7 +95,7 @@ fn every_page_is_in_the_book() {
     let pages = pages.filter_map(|path| Some(path.strip_prefix(&docs).ok()?.display().to_string()));
     let mut pages: Vec<String> = pages.collect();
     pages.sort();
-    assert_eq!(chapters, pages);
+    assert_eq!(chapters, pages, "docs/SUMMARY.md has the pages of the book");
 }
 
 /// Returns the files of this repository with an extension.
