@@ -58,6 +58,7 @@ mod stopping;
 mod story;
 mod suspension;
 mod synced;
+mod terminals;
 mod tidy;
 mod touched;
 mod traces;

@@ -4,6 +4,7 @@
 
 mod dependencies;
 mod documents;
+mod errors;
 mod layers;
 mod names;
 mod source;

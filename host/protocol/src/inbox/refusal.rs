@@ -41,6 +41,29 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Returns the kind of refusal as one word, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::TooLarge { .. } => "too-large",
+            Self::SenderDisagrees { .. } => "sender-disagrees",
+            Self::MisdirectedTo(_) => "misdirected",
+            Self::Expired => "expired",
+            Self::Crashing => "crashing",
+            Self::Reused => "reused-id",
+        }
+    }
+
+    /// Returns what the owner of the app should know of it.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::SenderDisagrees { folder, claimed } => {
+                format!("the request lies in the folder of {folder} and names {claimed}")
+            }
+            other => other.message(),
+        }
+    }
+
     /// Returns the status of the answer, as the released server has it where
     /// it knows the case.
     pub fn status(&self) -> Status {

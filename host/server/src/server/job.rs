@@ -143,7 +143,10 @@ impl RequestJob<'_> {
         let closed = self.write(Arc::new(answer.json)).await;
         let sender = self.address.folder().sender_name();
         let sender = sender.map(|sender| &**sender).unwrap_or_default();
-        tracing::warn!(name: "refused", %endpoint, %id, sender, status, ?refusal, "refused");
+        let (refusal, detail) = (refusal.name(), refusal.detail());
+        tracing::warn!(
+            name: "refused", %endpoint, %id, sender, status, refusal, detail, "refused"
+        );
         closed
     }
 
