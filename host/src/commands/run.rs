@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 use syft_manifest::units::{parse_size, parse_time, show_mib};
-use syft_manifest::{Digest, HttpOrigin, Limits, Manifest, VariableName};
+use syft_manifest::{Digest, HttpOrigin, Limits, Manifest, VariableName, private_dir};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
 
@@ -31,6 +31,7 @@ use crate::traces::Traces;
 use crate::ui::Ui;
 use source::Source;
 use syft_runtime::sandbox::Compiling;
+use syft_server::recordings::{MAX_CALLS, RecordingFolder};
 use syft_server::server::{LoadView, ServeOptions};
 use syft_server::shutdown::Shutdown;
 use syft_server::suspension;
@@ -133,6 +134,11 @@ pub(super) struct RunArgs {
     /// Deny the app these files and everything below them, whatever else is allowed
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files, HTTP and secrets")]
     deny: Vec<PathPattern>,
+
+    /// Record its calls, each in a file that `syft-host replay` runs again [default folder: the
+    /// app's private one]. They hold private data
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    record: Option<Option<PathBuf>>,
 
     /// Refuse the app unless its author, whose key is known, has signed it as the trust policy
     /// requires
@@ -341,7 +347,29 @@ impl Runner {
         let prepared = PreparedApp::alone(&self.config, memory, spec, code, compiling).await;
         let wrong =
             |error: CommandError| error.about(format!("cannot run {}", self.args.app.display()));
-        prepared.map_err(wrong)
+        let prepared = prepared.map_err(wrong)?;
+        match &self.args.record {
+            Some(folder) => Ok(prepared.record_all_in(self.recordings(&build.name, folder.as_deref())?)),
+            None => Ok(prepared),
+        }
+    }
+
+    /// Returns where calls are recorded, and says so.
+    fn recordings(&self, app: &AppName, said: Option<&Path>) -> Result<RecordingFolder, CommandError> {
+        let folder = match said {
+            Some(folder) => RecordingFolder::at(self.config.private_path(folder)?),
+            None => RecordingFolder::of(&self.config.app_folder(app)),
+        };
+        let wrong = |error: io::Error| {
+            let shown = folder.path().display();
+            CommandError::new(format!("cannot record into {shown}: {error}"))
+        };
+        private_dir::make_folder(folder.path()).map_err(wrong)?;
+        self.ui.status(&format!(
+            "recording up to {MAX_CALLS} calls, with private data, in {}",
+            folder.path().display()
+        ));
+        Ok(folder)
     }
 
     /// Has what an app does kept and told, once nobody else serves it. Another build of an app is

@@ -22,6 +22,7 @@ use super::sender::CallSender;
 use super::temporary::Temporary;
 use crate::capability::{Advice, CallLabel};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
+use crate::recording::Recorder;
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
@@ -104,6 +105,11 @@ impl RefusalLog {
 }
 
 impl Guard {
+    /// Returns what takes note of the call, if anything does.
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.0.sender.recorder()
+    }
+
     pub(super) fn new(
         folders: Folders,
         policy: Arc<FilePolicy>,
