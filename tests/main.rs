@@ -42,6 +42,7 @@ mod packaging;
 mod publishing;
 mod python;
 mod python_guests;
+mod replaying;
 mod residue;
 mod sdk;
 mod secrets;

@@ -26,8 +26,8 @@ use syft_runtime::memory::Memory;
 use syft_runtime::program_cache::{
     CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
 };
-use syft_runtime::sandbox::{Compiling, LoadError, Sandbox, turn};
 use syft_runtime::recording::RecordedApp;
+use syft_runtime::sandbox::{Compiling, LoadError, Sandbox, turn};
 use syft_runtime::secrets::SecretStore;
 use syft_runtime::state::{AlreadyServed, Damaged, Store};
 use syft_server::app::{App, AppError, LoadedApp};

@@ -68,16 +68,19 @@ pub async fn replay(
     let limits = world.limits();
     let memory = Memory::unbounded();
     let sandbox = |files: Option<&Path>| -> Result<Sandbox, CommandError> {
-        let sandbox = Sandbox::new(limits.clone(), config.compile.clone(), &config.cache, &memory)?;
+        let sandbox = Sandbox::new(
+            limits.clone(),
+            config.compile.clone(),
+            &config.cache,
+            &memory,
+        )?;
         Ok(match files {
             Some(files) => sandbox.with_program_files(files)?,
             None => sandbox,
         })
     };
     let program = match other {
-        Some(OtherCode { component, files }) => {
-            load(sandbox(files.as_deref())?, component).await?
-        }
+        Some(OtherCode { component, files }) => load(sandbox(files.as_deref())?, component).await?,
         None => recorded(config, recording, sandbox(None)?).await?,
     };
     let options = StoreOptions {

@@ -196,9 +196,7 @@ pub enum RecordingError {
     #[error("it is no recording of a call: {0}")]
     Invalid(#[from] serde_json::Error),
     /// A later version wrote it.
-    #[error(
-        "it is a recording of form {0}, and this version of syft-host reads form {FORM} alone"
-    )]
+    #[error("it is a recording of form {0}, and this version of syft-host reads form {FORM} alone")]
     Form(u64),
 }
 
@@ -257,14 +255,19 @@ impl RecordedRequest {
             Method::Patch,
             Method::Delete,
         ];
-        let method = all.into_iter().find(|method| method_name(*method) == self.method);
+        let method = all
+            .into_iter()
+            .find(|method| method_name(*method) == self.method);
         let proofs = [SenderProof::Folder, SenderProof::Signed];
         let is_it = |proof: &SenderProof| proof_name(*proof) == self.sender_proof;
         rpc::Request {
             id: self.id.clone(),
             endpoint: self.endpoint.clone(),
             sender: self.sender.clone(),
-            sender_proof: proofs.into_iter().find(is_it).unwrap_or(SenderProof::Claimed),
+            sender_proof: proofs
+                .into_iter()
+                .find(is_it)
+                .unwrap_or(SenderProof::Claimed),
             url: self.url.clone(),
             method: method.unwrap_or(Method::Post),
             headers: self.headers.clone(),
@@ -275,7 +278,10 @@ impl RecordedRequest {
     }
 
     fn bytes(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len());
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
         let body = self.body.as_ref().map_or(0, |body| body.bytes().len());
         headers.sum::<usize>() + body + self.url.len() + self.endpoint.len()
     }

@@ -446,7 +446,9 @@ impl Program {
             expires: 0,
         };
         let state = Session::new(None, &self.limits);
-        let (outcome, ..) = self.call(identity, meter, access, state, &request, None).await;
+        let (outcome, ..) = self
+            .call(identity, meter, access, state, &request, None)
+            .await;
         match outcome {
             Outcome::Answered(answer) => Ok(answer.body.unwrap_or_default()),
             outcome => Err(outcome),

@@ -343,7 +343,9 @@ impl Drop for RunningRecording {
 
 impl fmt::Debug for RunningRecording {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RunningRecording").finish_non_exhaustive()
+        formatter
+            .debug_struct("RunningRecording")
+            .finish_non_exhaustive()
     }
 }
 

@@ -158,9 +158,18 @@ fn in_words(order: &RecordingOrder) -> String {
         (calls, false) => format!("the next {calls} calls"),
         (calls, true) => format!("the next {calls} calls that fail"),
     };
-    let endpoint = order.endpoint.as_ref().map(|path| format!(" of {}", plain(path)));
-    let sender = order.sender.as_ref().map(|sender| format!(" from {}", plain(sender)));
-    [Some(calls), endpoint, sender].into_iter().flatten().collect()
+    let endpoint = order
+        .endpoint
+        .as_ref()
+        .map(|path| format!(" of {}", plain(path)));
+    let sender = order
+        .sender
+        .as_ref()
+        .map(|sender| format!(" from {}", plain(sender)));
+    [Some(calls), endpoint, sender]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn kept_line(kept: &KeptRecording) -> String {

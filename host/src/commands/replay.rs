@@ -106,12 +106,14 @@ async fn find(
 
 fn installed(config: &Config, name: &str, limit: u64) -> Result<Vec<u8>, CommandError> {
     let missing = || {
-        CommandError::new(format!("`{name}` is no file, no folder and no installed app"))
-            .hint("`syft-host list` shows which apps are installed")
+        CommandError::new(format!(
+            "`{name}` is no file, no folder and no installed app"
+        ))
+        .hint("`syft-host list` shows which apps are installed")
     };
     let app = AppName::parse(name).map_err(|_| missing())?;
     let records = InstalledRecords::open(&config.installed)?;
-    let installed = records.read(&app)?.ok_or_else(missing)?;
+    let installed = records.get(&app)?.ok_or_else(missing)?;
     let components = Components::open(&config.components)?;
     Ok(components.read(&installed.current.sha256, limit)?)
 }

@@ -349,13 +349,19 @@ impl Runner {
             |error: CommandError| error.about(format!("cannot run {}", self.args.app.display()));
         let prepared = prepared.map_err(wrong)?;
         match &self.args.record {
-            Some(folder) => Ok(prepared.record_all_in(self.recordings(&build.name, folder.as_deref())?)),
+            Some(folder) => {
+                Ok(prepared.record_all_in(self.recordings(&build.name, folder.as_deref())?))
+            }
             None => Ok(prepared),
         }
     }
 
     /// Returns where calls are recorded, and says so.
-    fn recordings(&self, app: &AppName, said: Option<&Path>) -> Result<RecordingFolder, CommandError> {
+    fn recordings(
+        &self,
+        app: &AppName,
+        said: Option<&Path>,
+    ) -> Result<RecordingFolder, CommandError> {
         let folder = match said {
             Some(folder) => RecordingFolder::at(self.config.private_path(folder)?),
             None => RecordingFolder::of(&self.config.app_folder(app)),

@@ -47,9 +47,8 @@ impl Difference {
 
     /// Returns it for scripts.
     pub fn to_json(&self) -> Value {
-        let part = |part: &Part| {
-            json!({"what": part.what, "recorded": part.recorded, "now": part.now})
-        };
+        let part =
+            |part: &Part| json!({"what": part.what, "recorded": part.recorded, "now": part.now});
         json!({
             "step": self.step.as_ref().map(part),
             "end": self.end.iter().map(part).collect::<Vec<_>>(),
@@ -60,7 +59,10 @@ impl Difference {
 /// Returns the first thing that they asked for or were told otherwise.
 fn first_step(recorded: &Recording, now: &Recording) -> Option<Part> {
     let (before, after) = (&recorded.steps, &now.steps);
-    let n_same = before.iter().zip(after).take_while(|(one, other)| one == other);
+    let n_same = before
+        .iter()
+        .zip(after)
+        .take_while(|(one, other)| one == other);
     let n_same = n_same.count();
     let pair = (before.get(n_same), after.get(n_same));
     let what = format!("the {} thing that it asked for", ordinal(n_same + 1));
@@ -104,7 +106,11 @@ fn asked(step: Option<&Step>) -> Vec<String> {
             ..
         } if operation == "set" => lines.extend(data_lines(value)),
         Step::Http { headers, body, .. } => {
-            lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
+            lines.extend(
+                headers
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {value}")),
+            );
             lines.extend(data_lines(body));
         }
         _ => {}
@@ -146,12 +152,27 @@ fn end(recorded: &Recording, now: &Recording) -> Vec<Part> {
     let answers = |end: &RecordedEnd| end.answer.clone();
     if let (Some(one), Some(other)) = (answers(one), answers(other)) {
         let headers = |headers: &[(String, String)]| {
-            headers.iter().map(|(name, value)| format!("{name}: {value}")).collect()
+            headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect()
         };
-        compare("status of the answer".to_owned(), vec![one.status.to_string()], vec![other.status.to_string()]);
-        compare("headers of the answer".to_owned(), headers(&one.headers), headers(&other.headers));
+        compare(
+            "status of the answer".to_owned(),
+            vec![one.status.to_string()],
+            vec![other.status.to_string()],
+        );
+        compare(
+            "headers of the answer".to_owned(),
+            headers(&one.headers),
+            headers(&other.headers),
+        );
         let body = |body: &Option<Data>| body.as_ref().map_or_else(Vec::new, data_lines);
-        compare("body of the answer".to_owned(), body(&one.body), body(&other.body));
+        compare(
+            "body of the answer".to_owned(),
+            body(&one.body),
+            body(&other.body),
+        );
     }
     let (state, state_now) = (recorded.written_state(), now.written_state());
     let keys: BTreeSet<&String> = state.keys().chain(state_now.keys()).collect();
@@ -161,7 +182,11 @@ fn end(recorded: &Recording, now: &Recording) -> Vec<Part> {
             Some(None) => vec!["deleted".to_owned()],
             Some(Some(value)) => data_lines(value),
         };
-        compare(format!("state `{key}`"), lines(state.get(key)), lines(state_now.get(key)));
+        compare(
+            format!("state `{key}`"),
+            lines(state.get(key)),
+            lines(state_now.get(key)),
+        );
     }
     let paths: BTreeSet<&String> = one.files.keys().chain(other.files.keys()).collect();
     for path in paths {
@@ -169,17 +194,25 @@ fn end(recorded: &Recording, now: &Recording) -> Vec<Part> {
             None => vec!["not changed".to_owned()],
             Some(Found::Absent) => vec!["deleted".to_owned()],
             Some(Found::Folder) => vec!["a folder".to_owned()],
-            Some(Found::File { size, content, .. }) => {
-                content.as_ref().map_or_else(|| vec![format!("{size} bytes")], data_lines)
-            }
+            Some(Found::File { size, content, .. }) => content
+                .as_ref()
+                .map_or_else(|| vec![format!("{size} bytes")], data_lines),
         };
-        compare(format!("file `{path}`"), lines(one.files.get(path)), lines(other.files.get(path)));
+        compare(
+            format!("file `{path}`"),
+            lines(one.files.get(path)),
+            lines(other.files.get(path)),
+        );
     }
     parts
 }
 
 fn outcome(end: &RecordedEnd) -> Vec<String> {
-    let detail = end.detail.iter().chain(&end.trace).flat_map(|text| text.lines());
+    let detail = end
+        .detail
+        .iter()
+        .chain(&end.trace)
+        .flat_map(|text| text.lines());
     let mut lines = vec![end.outcome.clone()];
     lines.extend(detail.map(str::to_owned));
     lines
@@ -251,18 +284,27 @@ mod tests {
             ("a", "b", "a", "b"),
         ] {
             let expected = (lines(recorded), lines(now));
-            assert_eq!(changed(&lines(one), &lines(other)), expected, "{one} {other}");
+            assert_eq!(
+                changed(&lines(one), &lines(other)),
+                expected,
+                "{one} {other}"
+            );
         }
         let many = lines(&"x\n".repeat(30));
         let (recorded, _) = changed(&many, &[]);
         assert_eq!(recorded.len(), MAX_LINES + 1);
-        assert_eq!(recorded.last().map(String::as_str), Some("… and 10 lines more"));
+        assert_eq!(
+            recorded.last().map(String::as_str),
+            Some("… and 10 lines more")
+        );
     }
 
     #[test]
     fn places_have_their_names() {
         let names = [1, 2, 3, 4, 11, 12, 21, 101, 111].map(ordinal);
-        let expected = ["1st", "2nd", "3rd", "4th", "11th", "12th", "21st", "101st", "111th"];
+        let expected = [
+            "1st", "2nd", "3rd", "4th", "11th", "12th", "21st", "101st", "111th",
+        ];
         assert_eq!(names, expected);
     }
 }

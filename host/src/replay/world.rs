@@ -7,9 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use syft_manifest::{
-    Grants, HttpGrants, HttpHost, Limits, Manifest, VariableName,
-};
+use syft_manifest::{Grants, HttpGrants, HttpHost, Limits, Manifest, VariableName};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use tempfile::TempDir;
@@ -130,7 +128,10 @@ impl<'a> World<'a> {
         let state = self.recording.state().into_iter();
         let value = |(key, value): (String, Option<_>)| {
             let value: Option<syft_runtime::recording::Data> = value;
-            (key, value.map_or_else(Vec::new, |value| value.bytes().to_vec()))
+            (
+                key,
+                value.map_or_else(Vec::new, |value| value.bytes().to_vec()),
+            )
         };
         state.map(value).collect()
     }

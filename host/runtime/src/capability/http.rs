@@ -64,8 +64,7 @@ impl HttpAccess {
         let places = lease::Places::new(limits, self.connections.clone(), meter);
         let log = guard::RequestLog::new(label);
         let (policy, environment) = (Arc::clone(&self.policy), Arc::clone(environment));
-        HttpGuard::new(policy, environment, limits, places, deadline, log)
-            .recorded_by(recorder)
+        HttpGuard::new(policy, environment, limits, places, deadline, log).recorded_by(recorder)
     }
 }
 

@@ -265,9 +265,7 @@ impl Recorder {
     /// Takes note of what is at a path when the call has ended.
     pub(crate) fn left(&self, path: String, found: Found) {
         let mut notes = self.notes();
-        if notes.given.files.get(&path) != Some(&found)
-            && notes.hold(path.len() + found.bytes())
-        {
+        if notes.given.files.get(&path) != Some(&found) && notes.hold(path.len() + found.bytes()) {
             // When it was written is different each time.
             let found = match found {
                 Found::File { size, content, .. } => Found::File {
@@ -362,9 +360,7 @@ impl Recorder {
     pub(crate) fn http_answer(&self, method: &str, url: &str) -> Option<HttpAnswer> {
         let mut notes = self.notes();
         let earlier = notes.earlier.as_mut()?;
-        let is_it = |step: &Step| {
-            matches!(step, Step::Http { method: its, url: to, .. } if its == method && to == url)
-        };
+        let is_it = |step: &Step| matches!(step, Step::Http { method: its, url: to, .. } if its == method && to == url);
         let found = earlier.requests.iter().position(is_it);
         if let Some(at) = found
             && let Step::Http {
@@ -537,9 +533,9 @@ impl HttpAnswer {
     fn bytes(&self) -> usize {
         match self {
             Self::Answered { headers, .. } => {
-                let headers = headers.iter().map(|(name, value): &(String, Data)| {
-                    name.len() + value.bytes().len() + 64
-                });
+                let headers = headers
+                    .iter()
+                    .map(|(name, value): &(String, Data)| name.len() + value.bytes().len() + 64);
                 headers.sum()
             }
             Self::Failed { error } => error.len(),

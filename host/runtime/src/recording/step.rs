@@ -176,7 +176,9 @@ impl Step {
                 Self::Http {
                     url, headers, body, ..
                 } => {
-                    let headers = headers.iter().map(|(name, value)| name.len() + value.len() + 32);
+                    let headers = headers
+                        .iter()
+                        .map(|(name, value)| name.len() + value.len() + 32);
                     url.len() + headers.sum::<usize>() + length(body)
                 }
                 Self::Log { text, .. } => text.len(),

@@ -6,7 +6,7 @@ use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
-use super::exchange::{Replying, Reply};
+use super::exchange::{Reply, Replying};
 use crate::recording::{Data, HttpAnswer, Recorder, Step};
 
 /// A request in a recording.
@@ -67,9 +67,7 @@ impl RecordedExchange {
     pub(super) fn note(&self, reply: &Result<Reply, HttpError>) {
         let answer = match reply {
             Ok((response, _)) => head(response),
-            Err(error) => HttpAnswer::Failed {
-                error: name(error),
-            },
+            Err(error) => HttpAnswer::Failed { error: name(error) },
         };
         self.recorder.answered(self.at, answer);
     }
@@ -176,5 +174,8 @@ fn name(error: &HttpError) -> String {
 
 fn error_of(name: &str) -> HttpError {
     let found = known().into_iter().find(|(known, _)| *known == name);
-    found.map_or_else(|| HttpError::InternalError(Some(name.to_owned())), |(_, error)| error)
+    found.map_or_else(
+        || HttpError::InternalError(Some(name.to_owned())),
+        |(_, error)| error,
+    )
 }
