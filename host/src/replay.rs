@@ -135,7 +135,7 @@ async fn recorded(
         );
         return Err(error.hint("name it: --with app.py, or --with FOLDER"));
     }
-    let digest = Digest::parse(&app.component)?;
+    let digest = Digest::parse(&app.component).map_err(CommandError::new)?;
     if let Some(program) = sandbox.reload(&digest)? {
         return Ok(program);
     }

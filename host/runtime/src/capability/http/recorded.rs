@@ -88,25 +88,21 @@ impl EarlierReply {
     /// refused again.
     pub(super) fn play(self, admitted: Result<(), HttpError>, sent: WasiBody) -> Replying {
         let Self { recorded, answer } = self;
-        let reply = admitted.and_then(|()| {
-            recorded.recorder.answered(recorded.at, answer.clone());
-            match answer {
-                HttpAnswer::Answered {
-                    status,
-                    headers,
-                    body,
-                } => {
-                    recorded.received(body.bytes());
-                    Ok(response(status, &headers, &body))
-                }
-                HttpAnswer::Failed { error } => Err(error_of(&error)),
-            }
-        });
-        if let Err(error) = &reply {
-            let error = name(error);
-            let failed = HttpAnswer::Failed { error };
-            recorded.recorder.answered(recorded.at, failed);
-        }
+        let answer = match admitted {
+            Ok(()) => answer,
+            Err(error) => HttpAnswer::Failed {
+                error: name(&error),
+            },
+        };
+        recorded.recorder.answered(recorded.at, answer.clone());
+        let reply = match answer {
+            HttpAnswer::Answered {
+                status,
+                headers,
+                body,
+            } => Ok(response(status, &headers, &body)),
+            HttpAnswer::Failed { error } => Err(error_of(&error)),
+        };
         let reply = reply.map(|response| {
             let worker: Box<dyn Future<Output = _> + Send> = Box::new(take(recorded, sent));
             (response, worker)
