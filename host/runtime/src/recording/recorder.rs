@@ -249,6 +249,14 @@ impl Recorder {
         }
     }
 
+    /// Takes note of a folder in which nothing was found, though the call did not ask for it.
+    pub(crate) fn found_around(&self, path: String) {
+        let mut notes = self.notes();
+        if !notes.given.files.contains_key(&path) && notes.hold(path.len()) {
+            notes.given.files.insert(path, Found::Folder);
+        }
+    }
+
     /// Takes note that the call may have changed what is at a path.
     pub(crate) fn touch(&self, path: String) {
         let mut notes = self.notes();
@@ -532,11 +540,11 @@ impl Given {
 impl HttpAnswer {
     fn bytes(&self) -> usize {
         match self {
-            Self::Answered { headers, .. } => {
+            Self::Answered { headers, body, .. } => {
                 let headers = headers
                     .iter()
                     .map(|(name, value): &(String, Data)| name.len() + value.bytes().len() + 64);
-                headers.sum()
+                headers.sum::<usize>() + body.bytes().len()
             }
             Self::Failed { error } => error.len(),
         }

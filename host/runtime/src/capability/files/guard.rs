@@ -105,6 +105,11 @@ impl RefusalLog {
 }
 
 impl Guard {
+    /// Returns the folder of all datasites, if there is one.
+    pub(super) fn root(&self) -> Option<&DatasitesDir> {
+        self.0.root.as_deref()
+    }
+
     /// Returns what takes note of the call, if anything does.
     pub(super) fn recorder(&self) -> Option<&Recorder> {
         self.0.sender.recorder()

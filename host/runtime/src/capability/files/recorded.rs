@@ -74,9 +74,23 @@ impl Guard {
         if !recorder.wants(&text, with_content) {
             return;
         }
-        if let Some(found) = self.at(recorder, path, with_content) {
-            recorder.found(text, found);
+        let Some(found) = self.at(recorder, path, with_content) else {
+            return;
+        };
+        // Where nothing is, it matters whether something can be made there.
+        if found == Found::Absent
+            && let Some(folder) = self.folder_around(path)
+        {
+            recorder.found_around(folder.text());
         }
+        recorder.found(text, found);
+    }
+
+    /// Returns the folder that has a path in it, if there is one.
+    fn folder_around(&self, path: &GuestPath) -> Option<GuestPath> {
+        let (folder, _) = path.split()?;
+        let stat = self.root()?.look(&folder).ok()?;
+        (known(&stat) == Ok(Known::Folder)).then_some(folder)
     }
 
     /// Takes note of what the call left of what it may have changed.
