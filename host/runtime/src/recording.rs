@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use syft_manifest::sanitize::plain;
 use thiserror::Error;
 
 pub use data::Data;
@@ -194,10 +195,19 @@ pub struct RecordedAnswer {
 pub enum RecordingError {
     /// It is no JSON of this shape.
     #[error("it is no recording of a call: {0}")]
-    Invalid(#[from] serde_json::Error),
+    Invalid(String),
     /// A later version wrote it.
     #[error("it is a recording of form {0}, and this version of syft-host reads form {FORM} alone")]
     Form(u64),
+}
+
+impl From<serde_json::Error> for RecordingError {
+    fn from(error: serde_json::Error) -> Self {
+        const MAX_LETTERS: usize = 200;
+        let why: String = error.to_string().chars().take(MAX_LETTERS).collect();
+        // It quotes what it has found.
+        Self::Invalid(plain(&why))
+    }
 }
 
 impl Recording {
