@@ -77,7 +77,7 @@ fn a_host_that_serves_records_what_it_is_told_to() {
 fn what_nobody_serves_is_refused_by_name() {
     let site = Site::new();
     let error = run(&site, &["record", "app"]).refused();
-    assert!(error.contains("no app app has been served"), "{error}");
+    assert!(error.contains("no app app is installed or has been served"), "{error}");
     for wrong in [
         &["record", "--errors"][..],
         &["record", "app", "--calls", "0"],
@@ -119,7 +119,7 @@ fn recordings_go_where_the_author_says_but_not_where_they_are_synced() {
     let options = ["--name", "app", option.as_str()];
     let host = crate::support::host::Host::start(&site, &guest("stateful"), &options);
     call(&host.rpc, "count", "{}");
-    wait_for("a recording", || fs::read_dir(&folder).unwrap().next());
+    wait_for("a recording", || fs::read_dir(&folder).unwrap().next()).unwrap();
     host.stop();
     let synced = format!("--record={}", site.datasites().join("x").display());
     let component = guest("stateful");

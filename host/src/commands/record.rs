@@ -12,6 +12,7 @@ use syft_server::recordings::{
 use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::installed::InstalledRecords;
 use crate::replay;
 use crate::ui::Ui;
 
@@ -61,13 +62,16 @@ pub(super) fn record(
     args: &RecordArgs,
 ) -> Result<Exit, CommandError> {
     let config = Config::load(overrides)?;
-    let known = config.known_apps()?;
+    let mut known = config.known_apps()?;
+    known.extend(InstalledRecords::open(&config.installed)?.names()?);
+    known.sort();
+    known.dedup();
     let apps = match &args.app {
         Some(app) => vec![find(app, &known)?],
         None => known,
     };
     if apps.is_empty() {
-        ui.line("no app has been served yet")?;
+        ui.line("no app is installed or has been served yet")?;
     }
     for app in apps {
         let folder = RecordingFolder::of(&config.app_folder(&app));
@@ -83,11 +87,11 @@ fn find(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
     if known.contains(&app) {
         return Ok(app);
     }
-    let error = CommandError::new(format!("no app {app} has been served"));
+    let error = CommandError::new(format!("no app {app} is installed or has been served"));
     let known: Vec<&str> = known.iter().map(AppName::as_str).collect();
     Err(match known.as_slice() {
         [] => error.hint("serve it once: syft-host serve, or syft-host run"),
-        known => error.hint(format!("served so far: {}", known.join(", "))),
+        known => error.hint(format!("there are: {}", known.join(", "))),
     })
 }
 

@@ -144,9 +144,13 @@ fn report(
         request.endpoint, recording.app.name, request.sender, end.outcome
     ))?;
     if is_same {
+        let asked = match replayed.recording.steps.len() {
+            0 => "nothing".to_owned(),
+            1 => "one thing".to_owned(),
+            n_steps => format!("{n_steps} things"),
+        };
         line(&format!(
-            "The same: it asked for {} things and did what it did before.",
-            replayed.recording.steps.len()
+            "The same: it asked for {asked} and did what it did before."
         ))?;
     }
     if let Some(part) = &difference.step {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use syft_runtime::recording::{Data, Found, RecordedEnd, Recording, Step};
+use syft_runtime::recording::{Data, Found, RecordedAnswer, RecordedEnd, Recording, Step};
 
 /// The most lines of one text that are shown.
 const MAX_LINES: usize = 20;
@@ -149,30 +149,26 @@ fn end(recorded: &Recording, now: &Recording) -> Vec<Part> {
         }
     };
     compare("how it ended".to_owned(), outcome(one), outcome(other));
-    let answers = |end: &RecordedEnd| end.answer.clone();
-    if let (Some(one), Some(other)) = (answers(one), answers(other)) {
-        let headers = |headers: &[(String, String)]| {
-            headers
-                .iter()
-                .map(|(name, value)| format!("{name}: {value}"))
-                .collect()
-        };
-        compare(
-            "status of the answer".to_owned(),
-            vec![one.status.to_string()],
-            vec![other.status.to_string()],
-        );
-        compare(
-            "headers of the answer".to_owned(),
-            headers(&one.headers),
-            headers(&other.headers),
-        );
-        let body = |body: &Option<Data>| body.as_ref().map_or_else(Vec::new, data_lines);
-        compare(
-            "body of the answer".to_owned(),
-            body(&one.body),
-            body(&other.body),
-        );
+    match (&one.answer, &other.answer) {
+        (Some(one), Some(other)) => {
+            let status = |answer: &RecordedAnswer| vec![answer.status.to_string()];
+            compare(
+                "status of the answer".to_owned(),
+                status(one),
+                status(other),
+            );
+            let (headers, headers_now) = (header_lines(one), header_lines(other));
+            compare("headers of the answer".to_owned(), headers, headers_now);
+            let (body, body_now) = (body_lines(one), body_lines(other));
+            compare("body of the answer".to_owned(), body, body_now);
+        }
+        (one, other) => {
+            let lines = |answer: &Option<RecordedAnswer>| match answer {
+                None => vec!["none".to_owned()],
+                Some(answer) => body_lines(answer),
+            };
+            compare("the answer".to_owned(), lines(one), lines(other));
+        }
     }
     let (state, state_now) = (recorded.written_state(), now.written_state());
     let keys: BTreeSet<&String> = state.keys().chain(state_now.keys()).collect();
@@ -216,6 +212,17 @@ fn outcome(end: &RecordedEnd) -> Vec<String> {
     let mut lines = vec![end.outcome.clone()];
     lines.extend(detail.map(str::to_owned));
     lines
+}
+
+fn header_lines(answer: &RecordedAnswer) -> Vec<String> {
+    let headers = answer.headers.iter();
+    headers
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect()
+}
+
+fn body_lines(answer: &RecordedAnswer) -> Vec<String> {
+    answer.body.as_ref().map_or_else(Vec::new, data_lines)
 }
 
 fn data_lines(data: &Data) -> Vec<String> {

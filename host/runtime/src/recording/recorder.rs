@@ -30,6 +30,7 @@ struct Notes {
     touched: BTreeSet<String>,
     secrets: Vec<(Zeroizing<String>, String)>,
     held_bytes: usize,
+    most_bytes: usize,
     /// Why it is not kept.
     trouble: Option<String>,
     earlier: Option<Earlier>,
@@ -139,6 +140,11 @@ impl Recorder {
             touched: BTreeSet::new(),
             secrets: Vec::new(),
             held_bytes: 0,
+            // One that runs again may do more than before, which is to be shown.
+            most_bytes: match earlier {
+                None => MAX_HELD_BYTES,
+                Some(_) => 2 * MAX_HELD_BYTES,
+            },
             trouble: None,
             earlier,
             _room: room,
@@ -289,7 +295,8 @@ impl Recorder {
 
     /// Returns how many bytes more there is room for.
     pub(crate) fn room(&self) -> usize {
-        MAX_HELD_BYTES.saturating_sub(self.notes().held_bytes)
+        let notes = self.notes();
+        notes.most_bytes.saturating_sub(notes.held_bytes)
     }
 
     /// Says that something is too large to be kept.
@@ -464,7 +471,7 @@ impl Recorder {
         let document = serde_json::to_value(recording).map_err(|error| error.to_string())?;
         let document: Value = mask(document, &notes.secrets);
         let json = serde_json::to_vec_pretty(&document).map_err(|error| error.to_string())?;
-        if json.len() > MAX_FILE_BYTES {
+        if json.len() > MAX_FILE_BYTES && notes.earlier.is_none() {
             return Err(too_large(MAX_FILE_BYTES));
         }
         Ok(json)
@@ -482,11 +489,11 @@ impl Notes {
     /// holds goes.
     fn hold(&mut self, bytes: usize) -> bool {
         self.held_bytes = self.held_bytes.saturating_add(bytes);
-        if self.held_bytes <= MAX_HELD_BYTES {
+        if self.held_bytes <= self.most_bytes {
             return true;
         }
         if self.trouble.is_none() {
-            self.trouble = Some(too_large(MAX_HELD_BYTES));
+            self.trouble = Some(too_large(self.most_bytes));
             self.steps = Vec::new();
             self.given.files.clear();
         }
