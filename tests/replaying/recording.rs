@@ -77,7 +77,10 @@ fn a_host_that_serves_records_what_it_is_told_to() {
 fn what_nobody_serves_is_refused_by_name() {
     let site = Site::new();
     let error = run(&site, &["record", "app"]).refused();
-    assert!(error.contains("no app app is installed or has been served"), "{error}");
+    assert!(
+        error.contains("no app app is installed or has been served"),
+        "{error}"
+    );
     for wrong in [
         &["record", "--errors"][..],
         &["record", "app", "--calls", "0"],

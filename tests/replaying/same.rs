@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::LazyLock;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{assert_same, read, run, start_recorded, wait_for_kept};
 use crate::support::apps::{granted, requesting};
@@ -74,16 +74,13 @@ fn the_state_is_that_of_before() {
     }
 }
 
+fn public(name: &str) -> String {
+    format!("{OWNER}/public/{name}")
+}
+
 #[test]
 fn files_are_those_of_before() {
-    let site = Site::new();
-    let own = site.datasites().join(OWNER).join("public");
-    fs::create_dir_all(own.join("folder")).unwrap();
-    fs::write(own.join("a.txt"), "first").unwrap();
-    fs::write(own.join("folder/b.txt"), "other").unwrap();
-    let component = granted(&site, &guest("files"), &["**"], &["**"], &[]);
-    let host = start_recorded(&site, &component, &["--allow-all-requested"]);
-    let at = |name: &str| format!("/datasites/{OWNER}/public/{name}");
+    let at = |name: &str| format!("/datasites/{}", public(name));
     let ops = json!([
         {"read": at("a.txt")},
         {"list": at("")},
@@ -97,6 +94,41 @@ fn files_are_those_of_before() {
         {"mkdir": at("made")},
         {"read": "/datasites/nobody@example.com/public/x"},
     ]);
+    let end = check_files("files", &ops);
+    assert_eq!(end[&public("a.txt")]["content"], "first more");
+    assert_eq!(end[&public("newer.txt")]["content"], "new");
+    assert_eq!(end[&public("folder/b.txt")]["kind"], "absent");
+    assert_eq!(end[&public("made")]["kind"], "folder");
+}
+
+#[test]
+fn files_of_an_app_for_wasi_0_3_are_those_of_before() {
+    let end = check_files(
+        "files-0-3",
+        &json!([
+            {"raw": {"open": ["root", public("a.txt"), "rw", "a"]}},
+            {"raw": {"read_via_stream": ["a", 0]}},
+            {"raw": {"append_via_stream": ["a", " more"]}},
+            {"raw": {"stat_at": ["root", public("absent")]}},
+            {"raw": {"rename_at": ["root", public("folder/b.txt"), "root", public("c.txt")]}},
+            {"raw": {"open": ["root", format!("{OWNER}/public"), "r", "public"]}},
+            {"raw": {"read_directory": "public"}},
+        ]),
+    );
+    assert_eq!(end[&public("a.txt")]["content"], "first more");
+    assert_eq!(end[&public("c.txt")]["content"], "other");
+}
+
+/// Has a guest do something with files, and makes sure that it does the same when these are gone.
+/// Returns how they were in the end.
+fn check_files(name: &str, ops: &Value) -> Value {
+    let site = Site::new();
+    let own = site.datasites().join(OWNER).join("public");
+    fs::create_dir_all(own.join("folder")).unwrap();
+    fs::write(own.join("a.txt"), "first").unwrap();
+    fs::write(own.join("folder/b.txt"), "other").unwrap();
+    let component = granted(&site, &guest(name), &["**"], &["**"], &[]);
+    let host = start_recorded(&site, &component, &["--allow-all-requested"]);
     let answer = call(&host.rpc, "ops", &ops.to_string());
     assert_eq!(answer.status(), 200, "{}", answer.text());
     let file = wait_for_kept(&site, 1);
@@ -104,6 +136,7 @@ fn files_are_those_of_before() {
     fs::remove_dir_all(&own).unwrap();
     assert_same(&site, &file, &[]);
     assert!(!own.exists(), "a replay touches nothing");
+    read(&file)["end"]["files"].clone()
 }
 
 #[test]
