@@ -3,6 +3,7 @@
 mod differing;
 mod hostile;
 mod private;
+mod programs;
 mod recording;
 mod same;
 

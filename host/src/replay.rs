@@ -15,7 +15,7 @@ use syft_protocol::address::{AppName, Datasite};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::installed::Components;
-pub use difference::{Difference, Part};
+pub use difference::{Difference, DifferentPart};
 use syft_runtime::durability::Durability;
 use syft_runtime::memory::Memory;
 use syft_runtime::program_cache::compile;

@@ -21,7 +21,7 @@ use thiserror::Error;
 pub use data::Data;
 pub(crate) use recorder::{Clock, RecordedSecret};
 pub use recorder::{Lack, Recorder};
-pub use step::{HttpAnswer, Step};
+pub use step::{CallStep, HttpAnswer};
 
 use crate::wit::rpc;
 use crate::wit::types::{Method, SenderProof};
@@ -68,7 +68,7 @@ pub struct Recording {
     /// What it was told beside that.
     pub given: Given,
     /// What it asked the host for, in this order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<CallStep>,
     /// How it ended.
     pub end: RecordedEnd,
 }
@@ -136,13 +136,13 @@ pub struct Given {
     /// What the sender might read, of the files that are read on behalf of one.
     sender_may_read: BTreeMap<String, bool>,
     /// What was found at each path, before the call did anything there.
-    pub files: BTreeMap<String, Found>,
+    pub files: BTreeMap<String, FoundAtPath>,
 }
 
 /// What was found at a path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Found {
+pub enum FoundAtPath {
     /// Nothing.
     Absent,
     /// A folder.
@@ -171,7 +171,7 @@ pub struct RecordedEnd {
     /// The answer, if it gave one.
     pub answer: Option<RecordedAnswer>,
     /// The files and folders that it changed, as it left them.
-    pub files: BTreeMap<String, Found>,
+    pub files: BTreeMap<String, FoundAtPath>,
     /// The memory that it took.
     pub memory_bytes: usize,
     /// The time that it took, in microseconds.
@@ -316,7 +316,7 @@ fn proof_name(proof: SenderProof) -> &'static str {
     }
 }
 
-impl Found {
+impl FoundAtPath {
     fn bytes(&self) -> usize {
         match self {
             Self::File {

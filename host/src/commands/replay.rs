@@ -13,7 +13,7 @@ use crate::app_builder::{self, NativeBuild, ProgramFiles, ProgramInputs};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::installed::{Components, InstalledRecords};
-use crate::replay::{self, Difference, OtherCode, Part, Replayed};
+use crate::replay::{self, Difference, DifferentPart, OtherCode, Replayed};
 use crate::ui::Ui;
 use syft_runtime::recording::Recording;
 
@@ -34,6 +34,10 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "APP|COMPONENT|FOLDER")]
     with: Option<String>,
 
+    /// File beside a Python program that goes into the app; may be given more than once
+    #[arg(long, value_name = "FILE", requires = "with")]
+    include: Vec<String>,
+
     /// Build a crate without asking, although that runs code of its author outside of any sandbox
     #[arg(long)]
     allow_native_build: bool,
@@ -47,7 +51,7 @@ pub(super) async fn replay(
     let recording = replay::read(&args.file)?;
     let config = Config::load(overrides)?;
     let other = match &args.with {
-        Some(with) => Some(find(ui, overrides, &config, with, args.allow_native_build).await?),
+        Some(with) => Some(args.find(ui, overrides, &config, with).await?),
         None => None,
     };
     // The files of a program are there as long as this is.
@@ -64,44 +68,46 @@ pub(super) async fn replay(
     })
 }
 
-/// Returns what the user named.
-async fn find(
-    ui: Ui,
-    overrides: &Overrides,
-    config: &Config,
-    with: &str,
-    allow_native_build: bool,
-) -> Result<(OtherCode, Option<ProgramFiles>), CommandError> {
-    let path = Path::new(with);
-    let alone = |component| {
-        let files = None;
-        (OtherCode { component, files }, None)
-    };
-    if app_builder::is_source(path) {
-        let inputs = ProgramInputs {
-            included: &[],
-            arguments: &[],
-            variables: &[],
+impl ReplayArgs {
+    /// Returns what the user named.
+    async fn find(
+        &self,
+        ui: Ui,
+        overrides: &Overrides,
+        config: &Config,
+        with: &str,
+    ) -> Result<(OtherCode, Option<ProgramFiles>), CommandError> {
+        let path = Path::new(with);
+        let alone = |component| {
+            let files = None;
+            (OtherCode { component, files }, None)
         };
-        let ready = app_builder::make_ready(ui, overrides, config, path, inputs, None).await?;
-        if let Some(app) = ready {
-            let code = OtherCode {
-                component: app.base,
-                files: Some(app.files.path()),
+        if app_builder::is_source(path) {
+            let inputs = ProgramInputs {
+                included: &self.include,
+                arguments: &[],
+                variables: &[],
             };
-            return Ok((code, Some(app.files)));
+            let ready = app_builder::make_ready(ui, overrides, config, path, inputs, None).await?;
+            if let Some(app) = ready {
+                let code = OtherCode {
+                    component: app.base,
+                    files: Some(app.files.path()),
+                };
+                return Ok((code, Some(app.files)));
+            }
+            let native = NativeBuild::by_option(self.allow_native_build);
+            let built = app_builder::build(ui, overrides, path, inputs, native)?;
+            return Ok(alone(built.component));
         }
-        let native = NativeBuild::by_option(allow_native_build);
-        let built = app_builder::build(ui, overrides, path, inputs, native)?;
-        return Ok(alone(built.component));
+        let limit = Limits::default().component_bytes;
+        let read = private_dir::read(path, limit);
+        let read = read.map_err(|error| CommandError::new(format!("read {with}: {error}")))?;
+        match read {
+            Some(component) => Ok(alone(component)),
+            None => installed(config, with, limit).map(alone),
+        }
     }
-    let limit = Limits::default().component_bytes;
-    let read = private_dir::read(path, limit);
-    let read = read.map_err(|error| CommandError::new(format!("read {with}: {error}")))?;
-    if let Some(component) = read {
-        return Ok(alone(component));
-    }
-    installed(config, with, limit).map(alone)
 }
 
 fn installed(config: &Config, name: &str, limit: u64) -> Result<Vec<u8>, CommandError> {
@@ -176,7 +182,7 @@ fn report(
     Ok(())
 }
 
-fn lines(ui: Ui, part: &Part) -> Result<(), CommandError> {
+fn lines(ui: Ui, part: &DifferentPart) -> Result<(), CommandError> {
     for (word, lines) in [("recorded", &part.recorded), ("now", &part.now)] {
         for text in lines {
             ui.line(&plain(&format!("    {word:<9} {text}")))?;

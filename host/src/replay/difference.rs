@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use syft_runtime::recording::{Data, Found, RecordedAnswer, RecordedEnd, Recording, Step};
+use syft_runtime::recording::{
+    CallStep, Data, FoundAtPath, RecordedAnswer, RecordedEnd, Recording,
+};
 
 /// The most lines of one text that are shown.
 const MAX_LINES: usize = 20;
@@ -15,14 +17,14 @@ const MAX_LETTERS: usize = 200;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// The first thing that the call asked for in which they do, if there is one.
-    pub step: Option<Part>,
+    pub step: Option<DifferentPart>,
     /// What differs in the end, each with its lines before and now.
-    pub end: Vec<Part>,
+    pub end: Vec<DifferentPart>,
 }
 
 /// Something that is not the same.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part {
+pub struct DifferentPart {
     /// What it is.
     pub what: String,
     /// How it was recorded, in lines.
@@ -47,8 +49,7 @@ impl Difference {
 
     /// Returns it for scripts.
     pub fn to_json(&self) -> Value {
-        let part =
-            |part: &Part| json!({"what": part.what, "recorded": part.recorded, "now": part.now});
+        let part = |part: &DifferentPart| json!({"what": part.what, "recorded": part.recorded, "now": part.now});
         json!({
             "step": self.step.as_ref().map(part),
             "end": self.end.iter().map(part).collect::<Vec<_>>(),
@@ -57,7 +58,7 @@ impl Difference {
 }
 
 /// Returns the first thing that they asked for or were told otherwise.
-fn first_step(recorded: &Recording, now: &Recording) -> Option<Part> {
+fn first_step(recorded: &Recording, now: &Recording) -> Option<DifferentPart> {
     let (before, after) = (&recorded.steps, &now.steps);
     let n_same = before
         .iter()
@@ -74,7 +75,7 @@ fn first_step(recorded: &Recording, now: &Recording) -> Option<Part> {
             let (one_told, other_told) = (told(one), told(other));
             let what = format!("{what}, {}: what it was told", one.words());
             let (recorded, now) = changed(&one_told, &other_told);
-            return Some(Part {
+            return Some(DifferentPart {
                 what,
                 recorded,
                 now,
@@ -82,7 +83,7 @@ fn first_step(recorded: &Recording, now: &Recording) -> Option<Part> {
         }
         (one, other) => (asked(one), asked(other)),
     };
-    Some(Part {
+    Some(DifferentPart {
         what,
         recorded: recorded_lines,
         now: now_lines,
@@ -94,18 +95,18 @@ fn is_cut(end: &RecordedEnd) -> bool {
     end.outcome == "timed-out"
 }
 
-fn asked(step: Option<&Step>) -> Vec<String> {
+fn asked(step: Option<&CallStep>) -> Vec<String> {
     let Some(step) = step else {
         return vec!["nothing more".to_owned()];
     };
     let mut lines = vec![step.words()];
     match step {
-        Step::State {
+        CallStep::State {
             value: Some(value),
             operation,
             ..
         } if operation == "set" => lines.extend(data_lines(value)),
-        Step::Http { headers, body, .. } => {
+        CallStep::Http { headers, body, .. } => {
             lines.extend(
                 headers
                     .iter()
@@ -118,10 +119,10 @@ fn asked(step: Option<&Step>) -> Vec<String> {
     shown(lines)
 }
 
-fn told(step: &Step) -> Vec<String> {
+fn told(step: &CallStep) -> Vec<String> {
     match step {
-        Step::File { result, .. } => vec![result.clone()],
-        Step::State {
+        CallStep::File { result, .. } => vec![result.clone()],
+        CallStep::State {
             value, keys, error, ..
         } => match (error, value) {
             (Some(error), _) => vec![error.clone()],
@@ -129,19 +130,19 @@ fn told(step: &Step) -> Vec<String> {
             (None, None) if keys.is_empty() => vec!["nothing".to_owned()],
             (None, None) => keys.clone(),
         },
-        Step::Http { answer, .. } => vec![format!("{answer:?}")],
-        Step::Log { text, .. } => vec![text.clone()],
+        CallStep::Http { answer, .. } => vec![format!("{answer:?}")],
+        CallStep::Log { text, .. } => vec![text.clone()],
     }
 }
 
 /// Returns what differs in how they ended.
-fn end(recorded: &Recording, now: &Recording) -> Vec<Part> {
+fn end(recorded: &Recording, now: &Recording) -> Vec<DifferentPart> {
     let mut parts = Vec::new();
     let (one, other) = (&recorded.end, &now.end);
     let mut compare = |what: String, one: Vec<String>, other: Vec<String>| {
         if one != other {
             let (recorded, now) = changed(&one, &other);
-            parts.push(Part {
+            parts.push(DifferentPart {
                 what,
                 recorded,
                 now,
@@ -186,11 +187,11 @@ fn end(recorded: &Recording, now: &Recording) -> Vec<Part> {
     }
     let paths: BTreeSet<&String> = one.files.keys().chain(other.files.keys()).collect();
     for path in paths {
-        let lines = |found: Option<&Found>| match found {
+        let lines = |found: Option<&FoundAtPath>| match found {
             None => vec!["not changed".to_owned()],
-            Some(Found::Absent) => vec!["deleted".to_owned()],
-            Some(Found::Folder) => vec!["a folder".to_owned()],
-            Some(Found::File { size, content, .. }) => content
+            Some(FoundAtPath::Absent) => vec!["deleted".to_owned()],
+            Some(FoundAtPath::Folder) => vec!["a folder".to_owned()],
+            Some(FoundAtPath::File { size, content, .. }) => content
                 .as_ref()
                 .map_or_else(|| vec![format!("{size} bytes")], data_lines),
         };

@@ -16,7 +16,7 @@ use crate::error::CommandError;
 use syft_runtime::capability::files::{FileAccess, GuestPath, PathError};
 use syft_runtime::capability::http::HttpAccess;
 use syft_runtime::capability::{Advice, AppAccess, EnvironmentAccess};
-use syft_runtime::recording::{Found, Recording};
+use syft_runtime::recording::{FoundAtPath, Recording};
 use syft_runtime::secrets::SecretStore;
 
 /// More paths than this are in no recording that a host writes.
@@ -92,13 +92,13 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn make(&self, path: &Path, found: &Found) -> io::Result<()> {
+    fn make(&self, path: &Path, found: &FoundAtPath) -> io::Result<()> {
         let parent = path.parent().unwrap_or(path);
         match found {
             // Its folder may not have been there either.
-            Found::Absent => Ok(()),
-            Found::Folder => fs::create_dir_all(path),
-            Found::File {
+            FoundAtPath::Absent => Ok(()),
+            FoundAtPath::Folder => fs::create_dir_all(path),
+            FoundAtPath::File {
                 size,
                 modified,
                 content,

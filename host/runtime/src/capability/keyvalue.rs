@@ -11,7 +11,7 @@ use bindings::store::{self, Error, KeyResponse};
 
 use super::Output;
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
-use crate::recording::{Recorder, Step};
+use crate::recording::{CallStep, Recorder};
 use crate::state::{Session, SessionError};
 
 /// The names of the bucket.
@@ -109,7 +109,8 @@ impl KeyValueCtx {
     /// Writes a value. That it is more than an app may keep is said in the log as well, once.
     fn set(&mut self, key: &str, value: Vec<u8>) -> Result<(), SessionError> {
         let recorded = self.recorder.as_ref();
-        let recorded = recorded.map(|recorder| (recorder, Step::state("set", key, Some(&value))));
+        let recorded =
+            recorded.map(|recorder| (recorder, CallStep::state("set", key, Some(&value))));
         let set = self.session.set(key, value);
         if let Some((recorder, step)) = recorded {
             note_change(recorder, key, step, &set);
@@ -130,7 +131,12 @@ impl KeyValueCtx {
     fn delete(&mut self, key: &str) -> Result<(), SessionError> {
         let deleted = self.session.delete(key);
         if let Some(recorder) = &self.recorder {
-            note_change(recorder, key, Step::state("delete", key, None), &deleted);
+            note_change(
+                recorder,
+                key,
+                CallStep::state("delete", key, None),
+                &deleted,
+            );
         }
         deleted
     }
@@ -142,7 +148,7 @@ impl KeyValueCtx {
         }
         let listed = self.session.keys(cursor);
         if let (Some(recorder), Ok((keys, _))) = (&self.recorder, &listed) {
-            recorder.step(Step::list(cursor.unwrap_or_default(), keys));
+            recorder.step(CallStep::list(cursor.unwrap_or_default(), keys));
         }
         listed
     }
@@ -162,7 +168,7 @@ impl KeyValueCtx {
         }
         let value = self.session.get(key)?;
         if let Some(recorder) = recorder {
-            recorder.step(Step::state("get", key, value.as_deref()));
+            recorder.step(CallStep::state("get", key, value.as_deref()));
         }
         let bytes = value.as_ref().map_or(0, Vec::len);
         self.passing.resize(others + bytes)?;
@@ -350,7 +356,7 @@ impl batch::Host for KeyValueView<'_> {
 }
 
 /// Takes note of a change of a key.
-fn note_change(recorder: &Recorder, key: &str, step: Step, changed: &Result<(), SessionError>) {
+fn note_change(recorder: &Recorder, key: &str, step: CallStep, changed: &Result<(), SessionError>) {
     match changed {
         Ok(()) => {
             recorder.wrote_key(key);

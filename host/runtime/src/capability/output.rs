@@ -16,7 +16,7 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-use crate::recording::{Recorder, Step};
+use crate::recording::{CallStep, Recorder};
 
 /// The stream on which panics are told.
 pub(crate) const STDERR: &str = "stderr";
@@ -165,7 +165,7 @@ impl Shared {
         let text = String::from_utf8_lossy(cut);
         let text = plain(&self.environment.mask(&text));
         if let Some(recorder) = &self.recorder {
-            recorder.step(Step::Log {
+            recorder.step(CallStep::Log {
                 to: stream.to_owned(),
                 text: text.clone(),
             });

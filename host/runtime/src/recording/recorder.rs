@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use super::mask::mask;
 use super::{
-    Data, FORM, Found, Given, HttpAnswer, MAX_FILE_BYTES, MAX_HELD_BYTES, NOTICE, PRIVATE,
-    ROOM_BYTES, RecordedApp, RecordedEnd, RecordedRequest, Recording, Step,
+    CallStep, Data, FORM, FoundAtPath, Given, HttpAnswer, MAX_FILE_BYTES, MAX_HELD_BYTES, NOTICE,
+    PRIVATE, ROOM_BYTES, RecordedApp, RecordedEnd, RecordedRequest, Recording,
 };
 use crate::memory::{Room, Share};
 
@@ -24,7 +24,7 @@ struct Notes {
     started: Instant,
     given: Given,
     request: Option<RecordedRequest>,
-    steps: Vec<Step>,
+    steps: Vec<CallStep>,
     end: RecordedEnd,
     /// Paths that the call may have changed.
     touched: BTreeSet<String>,
@@ -46,7 +46,7 @@ struct Earlier {
     keys: HashSet<String>,
     is_listed: bool,
     /// HTTP requests that were not sent again yet.
-    requests: Vec<Step>,
+    requests: Vec<CallStep>,
     lacks: Vec<Lack>,
 }
 
@@ -107,13 +107,12 @@ impl Recorder {
             ..Given::default()
         };
         let steps = &recording.steps;
-        let known = |step: &Step| match step {
-            Step::State { operation, key, .. } if operation == "get" => Some(key.clone()),
+        let known = |step: &CallStep| match step {
+            CallStep::State { operation, key, .. } if operation == "get" => Some(key.clone()),
             _ => None,
         };
-        let is_list =
-            |step: &Step| matches!(step, Step::State { operation, .. } if operation == "list");
-        let is_request = |step: &&Step| matches!(step, Step::Http { .. });
+        let is_list = |step: &CallStep| matches!(step, CallStep::State { operation, .. } if operation == "list");
+        let is_request = |step: &&CallStep| matches!(step, CallStep::Http { .. });
         let earlier = Earlier {
             given: recording.given.clone(),
             at: [0; 3],
@@ -207,7 +206,7 @@ impl Recorder {
     }
 
     /// Takes note of something that the call asked for, and returns its place.
-    pub(crate) fn step(&self, step: Step) -> usize {
+    pub(crate) fn step(&self, step: CallStep) -> usize {
         let mut notes = self.notes();
         if notes.hold(step.bytes()) {
             notes.steps.push(step);
@@ -220,7 +219,7 @@ impl Recorder {
         let notes = self.notes();
         let is_new = match notes.given.files.get(path) {
             None => true,
-            Some(Found::File { content: None, .. }) => {
+            Some(FoundAtPath::File { content: None, .. }) => {
                 // What the call itself has written is not what was there.
                 with_content && !notes.touched.contains(path)
             }
@@ -231,19 +230,19 @@ impl Recorder {
 
     /// Takes note of what was found at a path. If the call runs again and its recording does not
     /// have it, that is noted too.
-    pub(crate) fn found(&self, path: String, found: Found) {
+    pub(crate) fn found(&self, path: String, found: FoundAtPath) {
         let mut notes = self.notes();
         let is_lacking = notes.earlier.as_ref().is_some_and(|earlier| {
             let wants_content = matches!(
                 found,
-                Found::File {
+                FoundAtPath::File {
                     content: Some(_),
                     ..
                 }
             );
             match earlier.given.files.get(&path) {
                 None => true,
-                Some(Found::File { content: None, .. }) => wants_content,
+                Some(FoundAtPath::File { content: None, .. }) => wants_content,
                 Some(_) => false,
             }
         });
@@ -259,7 +258,7 @@ impl Recorder {
     pub(crate) fn found_around(&self, path: String) {
         let mut notes = self.notes();
         if !notes.given.files.contains_key(&path) && notes.hold(path.len()) {
-            notes.given.files.insert(path, Found::Folder);
+            notes.given.files.insert(path, FoundAtPath::Folder);
         }
     }
 
@@ -277,12 +276,12 @@ impl Recorder {
     }
 
     /// Takes note of what is at a path when the call has ended.
-    pub(crate) fn left(&self, path: String, found: Found) {
+    pub(crate) fn left(&self, path: String, found: FoundAtPath) {
         let mut notes = self.notes();
         if notes.given.files.get(&path) != Some(&found) && notes.hold(path.len() + found.bytes()) {
             // When it was written is different each time.
             let found = match found {
-                Found::File { size, content, .. } => Found::File {
+                FoundAtPath::File { size, content, .. } => FoundAtPath::File {
                     size,
                     modified: 0,
                     content,
@@ -375,10 +374,10 @@ impl Recorder {
     pub(crate) fn http_answer(&self, method: &str, url: &str) -> Option<HttpAnswer> {
         let mut notes = self.notes();
         let earlier = notes.earlier.as_mut()?;
-        let is_it = |step: &Step| matches!(step, Step::Http { method: its, url: to, .. } if its == method && to == url);
+        let is_it = |step: &CallStep| matches!(step, CallStep::Http { method: its, url: to, .. } if its == method && to == url);
         let found = earlier.requests.iter().position(is_it);
         if let Some(at) = found
-            && let Step::Http {
+            && let CallStep::Http {
                 answer: Some(answer),
                 ..
             } = earlier.requests.remove(at)
@@ -397,7 +396,8 @@ impl Recorder {
     pub(crate) fn sent(&self, at: usize, bytes: &[u8]) {
         let mut notes = self.notes();
         if notes.hold(bytes.len())
-            && let Some(Step::Http { body, .. }) = notes.steps.get_mut(at)
+            && let Some(CallStep::Http { body, answer, .. }) = notes.steps.get_mut(at)
+            && !matches!(answer, Some(HttpAnswer::Failed { .. }))
         {
             body.extend(bytes);
         }
@@ -407,8 +407,12 @@ impl Recorder {
     pub(crate) fn answered(&self, at: usize, came: HttpAnswer) {
         let mut notes = self.notes();
         if notes.hold(came.bytes())
-            && let Some(Step::Http { answer, .. }) = notes.steps.get_mut(at)
+            && let Some(CallStep::Http { answer, body, .. }) = notes.steps.get_mut(at)
         {
+            if let HttpAnswer::Failed { .. } = came {
+                // How much of it was sent until then is different each time.
+                *body = Data::default();
+            }
             *answer = Some(came);
         }
     }
@@ -417,7 +421,7 @@ impl Recorder {
     pub(crate) fn received(&self, at: usize, bytes: &[u8]) {
         let mut notes = self.notes();
         if notes.hold(bytes.len())
-            && let Some(Step::Http {
+            && let Some(CallStep::Http {
                 answer: Some(HttpAnswer::Answered { body, .. }),
                 ..
             }) = notes.steps.get_mut(at)

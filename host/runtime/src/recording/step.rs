@@ -9,7 +9,7 @@ use super::Data;
 /// One thing that a call asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "asked", rename_all = "lowercase", deny_unknown_fields)]
-pub enum Step {
+pub enum CallStep {
     /// Something with a file or a folder.
     File {
         /// What was to be done.
@@ -80,7 +80,7 @@ pub enum HttpAnswer {
     },
 }
 
-impl Step {
+impl CallStep {
     pub(crate) fn state(operation: &str, key: &str, value: Option<&[u8]>) -> Self {
         Self::State {
             operation: operation.to_owned(),
@@ -188,10 +188,10 @@ impl Step {
 
 /// Returns the values that the state had before any of the steps, as far as they tell: of a key
 /// that was only listed, there is none.
-pub(super) fn state_before(steps: &[Step]) -> BTreeMap<String, Option<Data>> {
+pub(super) fn state_before(steps: &[CallStep]) -> BTreeMap<String, Option<Data>> {
     let (mut before, mut written) = (BTreeMap::new(), BTreeMap::new());
     for step in steps {
-        let Step::State {
+        let CallStep::State {
             operation,
             key,
             value,
@@ -222,10 +222,10 @@ pub(super) fn state_before(steps: &[Step]) -> BTreeMap<String, Option<Data>> {
 }
 
 /// Returns what the steps left of the keys that they changed.
-pub(super) fn state_after(steps: &[Step]) -> BTreeMap<String, Option<Data>> {
+pub(super) fn state_after(steps: &[CallStep]) -> BTreeMap<String, Option<Data>> {
     let mut after = BTreeMap::new();
     for step in steps {
-        if let Step::State {
+        if let CallStep::State {
             operation,
             key,
             value,

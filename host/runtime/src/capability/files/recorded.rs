@@ -11,7 +11,7 @@ use super::bindings::{FsError, FsResult};
 use super::datasites_dir::{Known, known};
 use super::guard::Guard;
 use super::guest_path::{GuestPath, Mount};
-use crate::recording::{Found, Recorder, Step};
+use crate::recording::{CallStep, FoundAtPath, Recorder};
 
 /// What a call is about to do, where that is recorded.
 pub(super) struct Noting<'a> {
@@ -78,7 +78,7 @@ impl Guard {
             return;
         };
         // Where nothing is, it matters whether something can be made there.
-        if found == Found::Absent
+        if found == FoundAtPath::Absent
             && let Some(folder) = self.folder_around(path)
         {
             recorder.found_around(folder.text());
@@ -106,7 +106,7 @@ impl Guard {
     }
 
     /// Returns what is at a path, as far as the call may know.
-    fn at(&self, recorder: &Recorder, path: &GuestPath, with_content: bool) -> Option<Found> {
+    fn at(&self, recorder: &Recorder, path: &GuestPath, with_content: bool) -> Option<FoundAtPath> {
         let access = self.access(path.clone());
         let (read, write, see) = (access.read().ok(), access.write().ok(), access.see().ok());
         let stat = match (&read, &write, &see) {
@@ -115,11 +115,11 @@ impl Guard {
             (None, None, granted) => granted.as_ref()?.look(),
         };
         let stat = match stat {
-            Err(Errno::NOENT | Errno::NOTDIR) => return Some(Found::Absent),
+            Err(Errno::NOENT | Errno::NOTDIR) => return Some(FoundAtPath::Absent),
             stat => stat.ok()?,
         };
         if known(&stat).ok()? == Known::Folder {
-            return Some(Found::Folder);
+            return Some(FoundAtPath::Folder);
         }
         let file = match (read, write) {
             _ if !with_content => None,
@@ -135,7 +135,7 @@ impl Guard {
 }
 
 /// Reads a file as long as there is room for it.
-fn content(recorder: &Recorder, file: OwnedFd) -> Option<Found> {
+fn content(recorder: &Recorder, file: OwnedFd) -> Option<FoundAtPath> {
     let stat = fstat(&file).ok()?;
     if known(&stat).ok()? != Known::File {
         return None;
@@ -150,10 +150,10 @@ fn content(recorder: &Recorder, file: OwnedFd) -> Option<Found> {
     Some(found(&stat, Some(bytes)))
 }
 
-fn found(stat: &Stat, content: Option<Vec<u8>>) -> Found {
+fn found(stat: &Stat, content: Option<Vec<u8>>) -> FoundAtPath {
     let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
     let size = u64::try_from(stat.st_size).unwrap_or(0);
-    Found::File {
+    FoundAtPath::File {
         size: content.as_ref().map_or(size, |bytes| bytes.len() as u64),
         modified: seconds.saturating_mul(1_000_000_000) + stat.st_mtime_nsec,
         content: content.map(Into::into),
@@ -189,7 +189,7 @@ impl Noting<'_> {
 
     /// Takes note of how it ended.
     pub(super) fn end(self, result: String) {
-        self.recorder.step(Step::File {
+        self.recorder.step(CallStep::File {
             operation: self.operation.to_owned(),
             path: self.path,
             to: self.to,

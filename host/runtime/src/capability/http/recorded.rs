@@ -1,13 +1,19 @@
 //! Requests of a call that is recorded, and answers to one that runs again: nothing is sent then.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
+use tokio::time::timeout;
 use wasmtime_wasi_http::{Error as HttpError, WasiBody};
 
-use super::exchange::{Reply, Replying};
-use crate::recording::{Data, HttpAnswer, Recorder, Step};
+use super::exchange::{Reply, Replying, Worker};
+use crate::recording::{CallStep, Data, HttpAnswer, Recorder};
+
+/// How long an answer waits for the end of a request that goes nowhere.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A request in a recording.
 #[derive(Clone)]
@@ -33,7 +39,7 @@ impl RecordedExchange {
             (name.to_string(), value)
         };
         let earlier = recorder.http_answer(&method, &url);
-        let at = recorder.step(Step::Http {
+        let at = recorder.step(CallStep::Http {
             method,
             url,
             headers: request.headers().iter().map(header).collect(),
@@ -103,16 +109,24 @@ impl EarlierReply {
             } => Ok(response(status, &headers, &body)),
             HttpAnswer::Failed { error } => Err(error_of(&error)),
         };
-        let reply = reply.map(|response| {
-            let worker: Box<dyn Future<Output = _> + Send> = Box::new(take(recorded, sent));
-            (response, worker)
-        });
-        Box::new(async move { reply })
+        Box::new(async move {
+            let response = reply?;
+            let mut taking = Box::pin(take(recorded, sent));
+            // Most guests send all of it before they look for an answer.
+            let taken = timeout(PATIENCE, &mut taking).await;
+            let worker = async move {
+                if taken.is_err() {
+                    taking.await;
+                }
+                Ok(())
+            };
+            Ok((response, Box::new(worker) as Worker))
+        })
     }
 }
 
 /// Takes a body that goes nowhere.
-async fn take(recorded: RecordedExchange, mut sent: WasiBody) -> Result<(), HttpError> {
+async fn take(recorded: RecordedExchange, mut sent: WasiBody) {
     while !sent.is_end_stream()
         && let Some(Ok(frame)) = sent.frame().await
     {
@@ -120,7 +134,6 @@ async fn take(recorded: RecordedExchange, mut sent: WasiBody) -> Result<(), Http
             recorded.sent(data);
         }
     }
-    Ok(())
 }
 
 fn response(status: u16, headers: &[(String, Data)], body: &Data) -> Response<WasiBody> {
