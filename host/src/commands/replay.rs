@@ -62,9 +62,10 @@ pub(super) async fn replay(
     };
     let difference = Difference::of(&recording, &replayed.recording);
     report(ui, &recording, &replayed, &difference)?;
-    Ok(match difference.is_none() {
-        true => Exit::Success,
-        false => Exit::Parted,
+    Ok(if difference.is_none() {
+        Exit::Success
+    } else {
+        Exit::Parted
     })
 }
 

@@ -34,12 +34,14 @@ fn mask_fields(fields: Map<String, Value>, secrets: &[Replacement]) -> Map<Strin
 }
 
 fn mask_text(text: String, secrets: &[Replacement]) -> String {
-    secrets.iter().fold(text, |text, (secret, name)| {
-        match text.contains(secret.as_str()) {
-            true => text.replace(secret.as_str(), name),
-            false => text,
+    let replace = |text: String, (secret, name): &Replacement| {
+        if text.contains(secret.as_str()) {
+            text.replace(secret.as_str(), name)
+        } else {
+            text
         }
-    })
+    };
+    secrets.iter().fold(text, replace)
 }
 
 fn mask_base64(text: String, secrets: &[Replacement]) -> String {

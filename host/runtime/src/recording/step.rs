@@ -1,6 +1,6 @@
 //! One thing that a call asked the host for, with what it was told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -189,7 +189,7 @@ impl CallStep {
 /// Returns the values that the state had before any of the steps, as far as they tell: of a key
 /// that was only listed, there is none.
 pub(super) fn state_before(steps: &[CallStep]) -> BTreeMap<String, Option<Data>> {
-    let (mut before, mut written) = (BTreeMap::new(), BTreeMap::new());
+    let (mut before, mut written) = (BTreeMap::new(), BTreeSet::new());
     for step in steps {
         let CallStep::State {
             operation,
@@ -202,16 +202,14 @@ pub(super) fn state_before(steps: &[CallStep]) -> BTreeMap<String, Option<Data>>
             continue;
         };
         match operation.as_str() {
-            "get" if !written.contains_key(key) => {
-                if value.is_some() {
-                    before.insert(key.clone(), value.clone());
-                }
+            "get" if value.is_some() && !written.contains(key) => {
+                before.insert(key.clone(), value.clone());
             }
             "set" | "delete" => {
-                written.insert(key.clone(), ());
+                written.insert(key.clone());
             }
             "list" => {
-                for key in keys.iter().filter(|key| !written.contains_key(*key)) {
+                for key in keys.iter().filter(|key| !written.contains(*key)) {
                     before.entry(key.clone()).or_insert(None);
                 }
             }
