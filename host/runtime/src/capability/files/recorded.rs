@@ -54,11 +54,14 @@ impl Guard {
 
     /// As [`Guard::noting_change`], for what moves something.
     pub(super) fn noting_move(&self, from: &GuestPath, to: &GuestPath) -> Option<Noting<'_>> {
-        self.noting_change("move", to)?;
-        let noting = self.noting_change("move", from)?;
+        let (of_to, of_from) = (
+            self.noting_change("move", to),
+            self.noting_change("move", from),
+        );
         Some(Noting {
-            to: Some(to.text()),
-            ..noting
+            path: from.shown(),
+            to: Some(to.shown()),
+            ..of_from.or(of_to)?
         })
     }
 
