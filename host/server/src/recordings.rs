@@ -26,6 +26,9 @@ pub const MAX_CALLS: u32 = 100;
 /// The most recordings of an app that are kept.
 pub const MAX_KEPT: usize = 200;
 
+/// Calls that are recorded at the same time, where it turns out later which of them are kept.
+const MOST_RUNNING: u32 = 8;
+
 /// The most bytes of an order.
 const MAX_ORDER_BYTES: u64 = 64 << 10;
 
@@ -256,7 +259,13 @@ impl Recordings {
         }
         let mut live = self.live();
         let order = live.order.as_ref().filter(|order| order.wants(request))?;
-        if live.n_running >= order.calls {
+        // Of most calls it is not known yet that nobody wants them.
+        let most = if order.only_errors {
+            order.calls.max(MOST_RUNNING)
+        } else {
+            order.calls
+        };
+        if live.n_running >= most {
             return None;
         }
         let Some(recorder) = recorder() else {
