@@ -6,7 +6,9 @@
 //!
 //! Why: docs/decisions/79-a-replayed-call-runs-in-the-world-of-its-recording.md
 
+mod clocks;
 mod data;
+mod earlier;
 mod mask;
 mod recorder;
 mod step;
@@ -18,9 +20,11 @@ use serde_json::Value;
 use syft_manifest::sanitize::plain;
 use thiserror::Error;
 
+pub(crate) use clocks::Clock;
 pub use data::Data;
-pub(crate) use recorder::{Clock, RecordedSecret};
-pub use recorder::{Lack, Recorder};
+pub use earlier::Lack;
+pub(crate) use recorder::RecordedSecret;
+pub use recorder::Recorder;
 pub use step::{CallStep, HttpAnswer};
 
 use crate::wit::rpc;
@@ -317,13 +321,14 @@ fn proof_name(proof: SenderProof) -> &'static str {
 }
 
 impl FoundAtPath {
-    fn bytes(&self) -> usize {
+    fn content(&self) -> Option<&Data> {
         match self {
-            Self::File {
-                content: Some(content),
-                ..
-            } => content.bytes().len(),
-            _ => 0,
+            Self::File { content, .. } => content.as_ref(),
+            Self::Absent | Self::Folder => None,
         }
+    }
+
+    fn bytes(&self) -> usize {
+        self.content().map_or(0, |content| content.bytes().len())
     }
 }

@@ -1,6 +1,6 @@
 //! What takes note of a call, and gives a call that runs again what was noted before.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -9,6 +9,8 @@ use serde_json::Value;
 use syft_manifest::units::show_size;
 use zeroize::Zeroizing;
 
+use super::clocks::Clock;
+use super::earlier::{Earlier, Lack};
 use super::mask::mask;
 use super::{
     CallStep, Data, FORM, FoundAtPath, Given, HttpAnswer, MAX_FILE_BYTES, MAX_HELD_BYTES, NOTICE,
@@ -38,41 +40,6 @@ struct Notes {
     _room: Room,
 }
 
-/// The recording whose call runs again.
-struct Earlier {
-    given: Given,
-    at: [usize; 3],
-    /// Keys of the state whose values are known.
-    keys: HashSet<String>,
-    is_listed: bool,
-    /// HTTP requests that were not sent again yet.
-    requests: Vec<CallStep>,
-    lacks: Vec<Lack>,
-}
-
-/// Something that a call asked for and that its recording does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lack {
-    /// How many things it had asked for before.
-    pub n_before: usize,
-    /// What it is.
-    pub what: String,
-}
-
-/// The most of these that are named.
-const MAX_LACKS: usize = 100;
-
-/// A clock that a call reads.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Clock {
-    /// In nanoseconds since 1970.
-    Wall,
-    /// In nanoseconds.
-    Monotonic,
-    /// What is left of its time, in microseconds.
-    TimeLeft,
-}
-
 /// A secret that a call gets or that is sent for it.
 pub(crate) struct RecordedSecret {
     pub(crate) name: String,
@@ -82,9 +49,6 @@ pub(crate) struct RecordedSecret {
 
 /// What a reading of a clock takes in a file.
 const READING_BYTES: usize = 24;
-
-/// By how much a clock goes on of which no reading is left.
-const TICK: u64 = 1_000;
 
 impl Recorder {
     /// Returns one for a call, with a new seed for its random numbers; none where there is no
@@ -106,22 +70,7 @@ impl Recorder {
             seed: recording.given.seed.clone(),
             ..Given::default()
         };
-        let steps = &recording.steps;
-        let known = |step: &CallStep| match step {
-            CallStep::State { operation, key, .. } if operation == "get" => Some(key.clone()),
-            _ => None,
-        };
-        let is_list = |step: &CallStep| matches!(step, CallStep::State { operation, .. } if operation == "list");
-        let is_request = |step: &&CallStep| matches!(step, CallStep::Http { .. });
-        let earlier = Earlier {
-            given: recording.given.clone(),
-            at: [0; 3],
-            keys: steps.iter().filter_map(known).collect(),
-            is_listed: steps.iter().any(is_list),
-            requests: steps.iter().filter(is_request).cloned().collect(),
-            lacks: Vec::new(),
-        };
-        Self::with(memory, given, Some(earlier))
+        Self::with(memory, given, Some(Earlier::of(recording)))
     }
 
     fn with(memory: &Share, given: Given, earlier: Option<Earlier>) -> Option<Self> {
@@ -192,11 +141,8 @@ impl Recorder {
         let reading = match &mut notes.earlier {
             None => now(),
             Some(earlier) => {
-                let at = &mut earlier.at[clock as usize];
-                let reading = earlier.given.readings(clock).get(*at).copied();
-                *at += 1;
-                let last = last.unwrap_or(0);
-                reading.unwrap_or_else(|| clock.after(last))
+                let next = earlier.next_reading(clock);
+                next.unwrap_or_else(|| clock.after(last.unwrap_or(0)))
             }
         };
         if notes.hold(READING_BYTES) {
@@ -232,20 +178,8 @@ impl Recorder {
     /// have it, that is noted too.
     pub(crate) fn found(&self, path: String, found: FoundAtPath) {
         let mut notes = self.notes();
-        let is_lacking = notes.earlier.as_ref().is_some_and(|earlier| {
-            let wants_content = matches!(
-                found,
-                FoundAtPath::File {
-                    content: Some(_),
-                    ..
-                }
-            );
-            match earlier.given.files.get(&path) {
-                None => true,
-                Some(FoundAtPath::File { content: None, .. }) => wants_content,
-                Some(_) => false,
-            }
-        });
+        let earlier = notes.earlier.as_ref();
+        let is_lacking = earlier.is_some_and(|earlier| earlier.lacks_at(&path, &found));
         if is_lacking {
             notes.lack(format!("what was at `{path}`"));
         }
@@ -374,18 +308,11 @@ impl Recorder {
     pub(crate) fn http_answer(&self, method: &str, url: &str) -> Option<HttpAnswer> {
         let mut notes = self.notes();
         let earlier = notes.earlier.as_mut()?;
-        let is_it = |step: &CallStep| matches!(step, CallStep::Http { method: its, url: to, .. } if its == method && to == url);
-        let found = earlier.requests.iter().position(is_it);
-        if let Some(at) = found
-            && let CallStep::Http {
-                answer: Some(answer),
-                ..
-            } = earlier.requests.remove(at)
-        {
-            return Some(answer);
-        }
-        if found.is_none() {
-            notes.lack(format!("an answer to HTTP {method} {url}"));
+        match earlier.take_answer(method, url) {
+            Some(Some(answer)) => return Some(answer),
+            // It never came.
+            Some(None) => {}
+            None => notes.lack(format!("an answer to HTTP {method} {url}")),
         }
         Some(HttpAnswer::Failed {
             error: "the recording has no answer to this request".to_owned(),
@@ -509,43 +436,13 @@ impl Notes {
         let Some(earlier) = &mut self.earlier else {
             return;
         };
-        let is_known = earlier.lacks.iter().any(|lack| lack.what == what);
-        if !is_known && earlier.lacks.len() < MAX_LACKS {
-            earlier.lacks.push(Lack { n_before, what });
-        }
+        earlier.lack(Lack { n_before, what });
     }
 }
 
 fn too_large(bytes: usize) -> String {
     let most = show_size(bytes as u64);
     format!("the call was told or did more than the {most} that a recording holds")
-}
-
-impl Clock {
-    fn after(self, last: u64) -> u64 {
-        match self {
-            Self::Wall | Self::Monotonic => last.saturating_add(TICK),
-            Self::TimeLeft => last.saturating_sub(1),
-        }
-    }
-}
-
-impl Given {
-    fn readings(&self, clock: Clock) -> &Vec<u64> {
-        match clock {
-            Clock::Wall => &self.wall_clock,
-            Clock::Monotonic => &self.monotonic_clock,
-            Clock::TimeLeft => &self.time_left,
-        }
-    }
-
-    fn readings_mut(&mut self, clock: Clock) -> &mut Vec<u64> {
-        match clock {
-            Clock::Wall => &mut self.wall_clock,
-            Clock::Monotonic => &mut self.monotonic_clock,
-            Clock::TimeLeft => &mut self.time_left,
-        }
-    }
 }
 
 impl HttpAnswer {
