@@ -43,6 +43,7 @@ mod progress;
 mod publishing;
 mod python;
 mod python_guests;
+mod replaying;
 mod residue;
 mod sdk;
 mod secrets;

@@ -9,7 +9,7 @@
 //! A new target is a function, a line in [`TARGETS`] and a file in `fuzz_targets/`. An
 //! input that once broke one lies in `regressions/`, in the folder of the target.
 //!
-//! Most parsers are in crates that need no runtime. The two that are the host's own need the
+//! Most parsers are in crates that need no runtime. Those that are the host's own need the
 //! feature `host`; without it nothing of wasmtime is built.
 
 pub mod catalogs;
@@ -25,6 +25,8 @@ pub mod packages;
 pub mod patterns;
 #[cfg(feature = "host")]
 pub mod programs;
+#[cfg(feature = "host")]
+pub mod recordings;
 pub mod registries;
 pub mod rules;
 pub mod schemas;
@@ -77,6 +79,8 @@ pub const TARGETS: &[Target] = &[
         seeds::published_schemas,
     ),
     target("query", guests::query, seeds::queries),
+    #[cfg(feature = "host")]
+    target("recording", recordings::recording, seeds::recordings),
     target("registry", registries::registry, seeds::registries),
     target("request", messages::request, seeds::requests),
     #[cfg(feature = "host")]

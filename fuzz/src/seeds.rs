@@ -28,6 +28,10 @@ pub fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     paths.iter().map(read).collect()
 }
 
+pub fn recordings() -> Vec<Vec<u8>> {
+    files("tests/cases/recordings", ".json")
+}
+
 fn texts_of(texts: &[&str]) -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }

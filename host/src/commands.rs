@@ -25,7 +25,9 @@ mod new;
 mod parked;
 mod passphrase;
 mod publish;
+mod record;
 mod remove;
+mod replay;
 mod resume;
 mod rollback;
 mod rotate;
@@ -169,6 +171,8 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     #[command(visible_aliases = ["uninstall", "rm"])]
     Remove(remove::RemoveArgs),
+    Record(record::RecordArgs),
+    Replay(replay::ReplayArgs),
     Parked(parked::ParkedArgs),
     Resume(resume::ResumeArgs),
     Logs(logs::LogsArgs),
@@ -206,6 +210,8 @@ pub enum Exit {
     HandlerError,
     /// 1: a test failed.
     TestFailed,
+    /// 1: a recorded call did something else when it ran again.
+    Parted,
     /// 2: it could not be done.
     Failure,
     /// 3: no answer came in time.
@@ -216,7 +222,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::HandlerError | Exit::TestFailed => 1,
+            Exit::HandlerError | Exit::TestFailed | Exit::Parted => 1,
             Exit::Failure => 2,
             Exit::Timeout => 3,
         })
@@ -270,6 +276,8 @@ impl Cli {
                 Command::Approve(args) => approve::approve(ui, &overrides, &args).await,
                 Command::Rollback(args) => rollback::rollback(ui, &overrides, &args),
                 Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
+                Command::Record(args) => record::record(ui, &overrides, &args),
+                Command::Replay(args) => replay::replay(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Resume(args) => resume::resume(ui, &overrides, &args),
                 Command::Logs(args) => logs::logs(ui, &overrides, &args).await,

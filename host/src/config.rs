@@ -260,6 +260,16 @@ impl Config {
         Ok(path)
     }
 
+    /// Returns a path that the user named for something private.
+    ///
+    /// # Errors
+    /// It would be synced.
+    pub fn private_path(&self, said: &Path) -> Result<PathBuf, CommandError> {
+        let path = std::path::absolute(said)?;
+        not_synced(&[&path], &self.datasites)?;
+        Ok(path)
+    }
+
     /// Returns the private folder of one app.
     pub fn app_folder(&self, app: &AppName) -> PrivateFolder {
         PrivateFolder::new(self.apps.join(self.email.as_str()).join(app.file_name()))

@@ -22,6 +22,7 @@ pub use reply::AnswerFile;
 use reply::{Replier, ReplyHead};
 pub use watches::{Watch, Watches, WatchesError};
 
+use crate::recordings::{Recordings, RunningRecording};
 use crate::router::Router;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::capability::{Advice, AppAccess};
@@ -38,6 +39,7 @@ pub struct App {
     access: AppAccess,
     state: Arc<Store>,
     replier: Replier,
+    recordings: Option<Arc<Recordings>>,
 }
 
 /// The answer to a request, ready to be published.
@@ -62,6 +64,9 @@ pub struct FinishedCall {
     _remains: Option<Remains>,
     /// What it took. It is reserved as long as the answer exists.
     pub memory: Option<Meter>,
+    /// What took note of it.
+    recording: Option<RunningRecording>,
+    has_failed: bool,
 }
 
 /// How a call ended, for the log.
@@ -100,6 +105,16 @@ impl App {
             loaded,
             access,
             state: Arc::new(state),
+            recordings: None,
+        }
+    }
+
+    /// Has calls recorded that the owner wants to have recorded.
+    #[must_use]
+    pub fn with_recordings(self, recordings: Recordings) -> Self {
+        Self {
+            recordings: Some(Arc::new(recordings)),
+            ..self
         }
     }
 
@@ -201,7 +216,24 @@ impl App {
             self.log_exhausted(&call.request.id);
             (_, finished) = self.run(&call, Admission::Full).await?;
         }
+        Self::keep_recording(&call, &mut finished);
         Ok(AppAnswer::Ran(finished))
+    }
+
+    /// Has the recording of a call written, if there is one and it is wanted.
+    fn keep_recording(call: &Call<'_>, finished: &mut FinishedCall) {
+        if let Some(recording) = finished.recording.take() {
+            let (request, has_failed) = (call.request.clone(), finished.has_failed);
+            // The answer does not wait for the disk.
+            tokio::task::spawn_blocking(move || recording.keep(&request, has_failed));
+        }
+    }
+
+    /// Looks what the owner wants to have recorded.
+    pub(crate) fn look_for_recordings(&self) {
+        if let Some(recordings) = &self.recordings {
+            recordings.look();
+        }
     }
 
     /// Runs a handler in a transaction of the state: once more from the beginning, if another
@@ -215,13 +247,25 @@ impl App {
         let meter = call.program.admit(admission).await;
         let counted = &meter;
         let attempt = |state| async move {
-            let called = call
-                .program
-                .call(identity, counted, access, state, &call.request);
+            let program = call.program;
+            let recording = self.recordings.as_ref();
+            let recording =
+                recording.and_then(|all| all.begin(&call.request, || program.recorder()));
+            let called = program.call(
+                identity,
+                counted,
+                access,
+                state,
+                &call.request,
+                recording.as_ref().map(RunningRecording::recorder),
+            );
             let (outcome, mut state, remains) = called.await;
             let (end, at) = (End::of(&outcome), now());
+            let has_failed = !matches!(&outcome, Outcome::Answered(answer) if answer.status < 400);
             let finished = FinishedCall {
                 _remains: Some(remains),
+                recording,
+                has_failed,
                 ..self.finish(&call.head, outcome, at)
             };
             let fingerprint = || RequestFingerprint::new(call.version, &call.request);
@@ -250,6 +294,8 @@ impl App {
             answer: self.replier.answer(head, outcome, now),
             _remains: None,
             memory: None,
+            recording: None,
+            has_failed: false,
         }
     }
 

@@ -16,6 +16,7 @@ pub mod journal;
 pub mod parked;
 pub mod private_folder;
 pub mod published;
+pub mod recordings;
 pub mod router;
 mod scanner_count;
 pub mod server;
