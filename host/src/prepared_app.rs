@@ -28,6 +28,7 @@ use syft_runtime::sandbox::{Compiling, LoadError, Sandbox, turn};
 use syft_runtime::secrets::SecretStore;
 use syft_runtime::state::{AlreadyServed, Damaged, Store};
 use syft_server::app::{App, AppError, LoadedApp};
+use syft_server::encryption::Encryption;
 use syft_server::private_folder::PrivateFolder;
 use syft_server::server::{ServeOptions, Server, ServerSetup};
 use syft_server::suspension::Suspended;
@@ -213,7 +214,8 @@ impl PreparedApp {
             environment,
             advice: self.advice,
         };
-        let app = App::new(self.loaded, access, state, options.debug);
+        let encryption = Encryption::new(config.key_places(), options.opened.clone());
+        let app = App::new(self.loaded, access, state, encryption, options.debug);
         let setup = ServerSetup {
             datasites: config.datasites.clone(),
             folder,

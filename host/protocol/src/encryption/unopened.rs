@@ -17,7 +17,7 @@ pub enum Unopened {
     #[error("it was encrypted by {}, and another sends it", excerpt(.0))]
     SenderDisagrees(String),
     /// The owner has no keys.
-    #[error("this datasite has no keys to open it with: send it unencrypted, or ask its owner")]
+    #[error("this datasite has no keys for encryption: send it unencrypted, or ask its owner")]
     NoKeys,
     /// The sender has no DID document here.
     #[error(
