@@ -66,7 +66,10 @@ impl Person {
     /// Returns what the owner encrypted for this person.
     fn open(&self, site: &Site, answer: &Answer) -> String {
         let envelope = Envelope::read(&answer.body().unwrap()).unwrap();
-        assert_eq!((&*envelope.sender, &*envelope.receiver), (OWNER, self.email));
+        assert_eq!(
+            (&*envelope.sender, &*envelope.receiver),
+            (OWNER, self.email)
+        );
         let opened = envelope.open(&self.keys, &owner(site)).unwrap();
         String::from_utf8(opened).unwrap()
     }
@@ -146,7 +149,10 @@ fn a_handler_gets_what_was_in_it_and_who_signed() {
     let (host, caller) = (start(&site, "probe"), Person::caller(&site));
     let sealed = caller.seal_for_owner(&site, "{\"name\":\"Zoë\"}");
     let answer = Draft::new(&host, "echo", &sealed).send();
-    assert_eq!((answer.status(), &*answer.text()), (200, "{\"name\":\"Zoë\"}"));
+    assert_eq!(
+        (answer.status(), &*answer.text()),
+        (200, "{\"name\":\"Zoë\"}")
+    );
     // As the release says it.
     assert_eq!(answer.json["headers"]["X-Syft-Decrypted"], "true");
     assert_eq!(answer.json["headers"]["X-Syft-Original-Sender"], CALLER);
@@ -154,7 +160,10 @@ fn a_handler_gets_what_was_in_it_and_who_signed() {
     let sealed = caller.seal_for_owner(&site, "{}");
     let answer = Draft::new(&host, "whoami", &sealed).send();
     let seen: Value = serde_json::from_str(&answer.text()).unwrap();
-    assert_eq!((&seen["sender"], &seen["proof"]), (&CALLER.into(), &"signed".into()));
+    assert_eq!(
+        (&seen["sender"], &seen["proof"]),
+        (&CALLER.into(), &"signed".into())
+    );
     let is_call = |line: &Value| line["endpoint"] == "/whoami" && line["status"] == 200;
     assert_eq!(host.wait_for_log("the call", is_call)["proof"], "signed");
 }
@@ -171,7 +180,10 @@ fn a_key_shows_who_sent_what_anybody_could_have_written() {
             draft.folder.pop();
         }
         let seen: Value = serde_json::from_str(&draft.send().text()).unwrap();
-        assert_eq!((&seen["sender"], &seen["proof"]), (&CALLER.into(), &"signed".into()));
+        assert_eq!(
+            (&seen["sender"], &seen["proof"]),
+            (&CALLER.into(), &"signed".into())
+        );
     }
 }
 
@@ -187,10 +199,16 @@ fn the_first_key_of_a_sender_is_shown_and_kept() {
     }
     let fingerprint = caller.keys.public().identity().to_string();
     let is_first = |line: &Value| line["fingerprint"] == *fingerprint;
-    assert_eq!(host.wait_for_log("the first key", is_first)["sender"], CALLER);
+    assert_eq!(
+        host.wait_for_log("the first key", is_first)["sender"],
+        CALLER
+    );
     assert_eq!(host.log().iter().filter(|line| is_first(line)).count(), 1);
     let shown = encryption(&site, &["show"]).succeeded().stdout;
-    assert!(shown.contains(&format!("{CALLER}  {fingerprint}")), "{shown}");
+    assert!(
+        shown.contains(&format!("{CALLER}  {fingerprint}")),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -207,7 +225,11 @@ fn a_changed_key_is_refused_until_the_owner_accepts_it() {
     let answer = call(&after);
     let [known, found] = [&before, &after].map(|it| it.keys.public().identity().to_string());
     assert_eq!(answer.status(), 403);
-    assert!(answer.text().contains(&format!("is {found} now, and {known} is known")));
+    assert!(
+        answer
+            .text()
+            .contains(&format!("is {found} now, and {known} is known"))
+    );
     // What the log says can be pasted.
     let command = format!("encryption accept {CALLER} --fingerprint {found}");
     let says_how = |line: &Value| line.to_string().contains(&command);
@@ -226,7 +248,11 @@ fn a_changed_key_is_refused_until_the_owner_accepts_it() {
     assert_eq!(call(&before).status(), 403);
     encryption(&site, &["forget", CALLER]).succeeded();
     assert_eq!(call(&before).status(), 200);
-    assert!(encryption(&site, &["forget", "x@example.org"]).refused().contains("no key of"));
+    assert!(
+        encryption(&site, &["forget", "x@example.org"])
+            .refused()
+            .contains("no key of")
+    );
 }
 
 /// A prekey may change, if the key that is known has signed it.
@@ -236,7 +262,10 @@ fn another_prekey_of_the_same_identity_is_taken() {
     let host = start(&site, "probe");
     for prekey in [7, 8] {
         let keys = OwnKeys::of_random(&[1; 32], &[prekey; 32]);
-        let caller = Person { email: CALLER, keys };
+        let caller = Person {
+            email: CALLER,
+            keys,
+        };
         caller.publish(&site);
         let sealed = caller.seal_for_owner(&site, "hello");
         assert_eq!(Draft::new(&host, "echo", &sealed).send().status(), 200);
@@ -253,7 +282,10 @@ fn an_answer_is_encrypted_when_the_caller_asks() {
         draft.header("X-Syft-Encrypt-Reply", "true").send()
     };
     let answer = ask("echo", "secret");
-    assert_eq!((answer.status(), &*caller.open(&site, &answer)), (200, "secret"));
+    assert_eq!(
+        (answer.status(), &*caller.open(&site, &answer)),
+        (200, "secret")
+    );
     // What is wrong with the body tells what is in it.
     let answer = ask("int", "{\"value\":\"secret\"}");
     assert_eq!(answer.status(), 400);
@@ -273,7 +305,10 @@ fn an_app_may_ask_for_it_whoever_calls() {
     let (host, caller) = (start(&site, "probe"), Person::caller(&site));
     let draft = Draft::new(&host, "echo", &"open".into());
     let answer = draft.header("x-syft-encrypt-reply", "true").send();
-    assert_eq!((answer.status(), &*caller.open(&site, &answer)), (200, "\"open\""));
+    assert_eq!(
+        (answer.status(), &*caller.open(&site, &answer)),
+        (200, "\"open\"")
+    );
     let headers = answer.json["headers"].as_object().unwrap();
     assert!(headers.is_empty(), "{headers:?}");
 }
@@ -314,6 +349,11 @@ fn released_clients_are_understood_and_understand() {
     };
     let site = Site::new();
     let host = start(&site, "probe");
-    let mut command = released(python, &site, "encrypted.py", "both_open_what_a_client_encrypts");
+    let mut command = released(
+        python,
+        &site,
+        "encrypted.py",
+        "both_open_what_a_client_encrypts",
+    );
     run(command.env("HOST_READY", host.ready.to_string()));
 }

@@ -26,8 +26,14 @@ fn setup_makes_what_is_missing_and_changes_nothing() {
     let own = OwnKeys::read(&keys).unwrap();
     assert_eq!(owner(&site), own.public());
     let fingerprint = own.public().identity().to_string();
-    assert!(made.contains(&fingerprint) && made.contains(path.to_str().unwrap()), "{made}");
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(
+        made.contains(&fingerprint) && made.contains(path.to_str().unwrap()),
+        "{made}"
+    );
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     let shown = encryption(&site, &["show"]).succeeded().stdout;
     assert!(shown.contains(&fingerprint), "{shown}");
 
@@ -48,7 +54,10 @@ fn setup_replaces_no_identity() {
     // That of a machine whose keys are not here.
     Person::new(OWNER, 3).publish(&site);
     let error = encryption(&site, &["setup"]).refused();
-    assert!(error.contains("the secret keys that belong to it are not"), "{error}");
+    assert!(
+        error.contains("the secret keys that belong to it are not"),
+        "{error}"
+    );
     assert!(!key_file(&site).exists());
 
     fs::remove_file(did_path(&site, OWNER)).unwrap();
@@ -57,7 +66,11 @@ fn setup_replaces_no_identity() {
     let error = encryption(&site, &["setup"]).refused();
     assert!(error.contains("is not of the keys at"), "{error}");
 
-    fs::write(did_path(&site, OWNER).with_file_name("did.conflict.json"), "{}").unwrap();
+    fs::write(
+        did_path(&site, OWNER).with_file_name("did.conflict.json"),
+        "{}",
+    )
+    .unwrap();
     let error = encryption(&site, &["setup"]).refused();
     assert!(error.contains("did.conflict.json"), "{error}");
     fs::write(key_file(&site), "{}").unwrap();

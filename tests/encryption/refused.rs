@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Draft, Person, did_path, owner, publish, start, start_without_keys};
+use super::{Draft, Person, did_path, publish, start, start_without_keys};
 use crate::support::client::{Answer, Sent};
 use crate::support::host::Host;
 use crate::support::site::{CALLER, OWNER, Site};
@@ -52,20 +52,45 @@ fn an_envelope_that_is_wrong_reaches_no_handler() {
     };
     let does_not_open = "it does not open";
     for (envelope, status, reason) in [
-        (changed("tag", flipped(&sealed()["tag"])), 400, does_not_open),
-        (changed("ciphertext", sealed()["tag"].clone()), 400, does_not_open),
+        (
+            changed("tag", flipped(&sealed()["tag"])),
+            400,
+            does_not_open,
+        ),
+        (
+            changed("ciphertext", sealed()["tag"].clone()),
+            400,
+            does_not_open,
+        ),
         (changed("ek", flipped(&sealed()["ek"])), 400, does_not_open),
-        (changed("ek", json!(data_encoding::BASE64.encode(&[0; 32]))), 400, does_not_open),
+        (
+            changed("ek", json!(data_encoding::BASE64.encode(&[0; 32]))),
+            400,
+            does_not_open,
+        ),
         (changed("iv", flipped(&sealed()["iv"])), 400, does_not_open),
         (changed("iv", json!("")), 400, "`iv` is not 12 bytes"),
         (changed("tag", json!(5)), 400, "invalid type"),
         (changed("version", json!("2.0")), 400, "its version is 2.0"),
-        (changed("receiver", json!("bob@example.org")), 400, "for bob@example.org"),
-        (changed("sender", json!("bob@example.org")), 403, "by bob@example.org"),
+        (
+            changed("receiver", json!("bob@example.org")),
+            400,
+            "for bob@example.org",
+        ),
+        (
+            changed("sender", json!("bob@example.org")),
+            403,
+            "by bob@example.org",
+        ),
         (without("ek"), 400, "missing field `ek`"),
         (without("tag"), 400, "missing field `tag`"),
     ] {
-        check(&host, &Draft::new(&host, "echo", &envelope).send(), status, reason);
+        check(
+            &host,
+            &Draft::new(&host, "echo", &envelope).send(),
+            status,
+            reason,
+        );
     }
     assert_eq!(Draft::new(&host, "echo", &sealed()).send().text(), "hello");
 }
@@ -91,11 +116,21 @@ fn keys_of_others_open_nothing() {
     // Made by somebody who has not the keys that the sender published.
     let thief = Person::new(CALLER, 9);
     let sealed = thief.seal_for_owner(&site, "hello");
-    check(&host, &Draft::new(&host, "echo", &sealed).send(), 400, "it does not open");
+    check(
+        &host,
+        &Draft::new(&host, "echo", &sealed).send(),
+        400,
+        "it does not open",
+    );
     // Made for other keys than the owner's.
     let other = Person::new(OWNER, 11).keys.public();
     let sealed = caller.seal("hello", OWNER, &other);
-    check(&host, &Draft::new(&host, "echo", &sealed).send(), 400, "it does not open");
+    check(
+        &host,
+        &Draft::new(&host, "echo", &sealed).send(),
+        400,
+        "it does not open",
+    );
 }
 
 #[test]
@@ -146,7 +181,12 @@ fn an_envelope_is_opened_for_one_request_alone() {
     let (host, caller) = (start(&site, "probe"), Person::caller(&site));
     let sealed = caller.seal_for_owner(&site, "hello");
     assert_eq!(Draft::new(&host, "echo", &sealed).send().status(), 200);
-    check(&host, &Draft::new(&host, "echo", &sealed).send(), 409, "with another request");
+    check(
+        &host,
+        &Draft::new(&host, "echo", &sealed).send(),
+        409,
+        "with another request",
+    );
     // However its JSON is written, and with the bit of the key that does not count.
     let mut other = json!({"version": "1.0", "x": 1});
     for (name, value) in sealed.as_object().unwrap() {
@@ -156,7 +196,12 @@ fn an_envelope_is_opened_for_one_request_alone() {
     let mut ek = data_encoding::BASE64.decode(ek.as_bytes()).unwrap();
     ek[31] ^= 0x80;
     other["ek"] = data_encoding::BASE64.encode(&ek).into();
-    check(&host, &Draft::new(&host, "bytes", &other).send(), 409, "with another request");
+    check(
+        &host,
+        &Draft::new(&host, "bytes", &other).send(),
+        409,
+        "with another request",
+    );
 }
 
 /// Somebody who publishes another's keys as their own could get the answer to that one's request.
@@ -184,7 +229,11 @@ fn no_sender_says_that_a_request_was_opened() {
     let site = Site::new();
     let host = start(&site, "probe");
     let mut draft = Draft::new(&host, "echo", &"plain".into()).header("X-Other", "stays");
-    for name in ["X-Syft-Decrypted", "x_syft_decrypted", "X-SYFT-ORIGINAL-SENDER"] {
+    for name in [
+        "X-Syft-Decrypted",
+        "x_syft_decrypted",
+        "X-SYFT-ORIGINAL-SENDER",
+    ] {
         draft = draft.header(name, "true");
     }
     let answer = draft.send();

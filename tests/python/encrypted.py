@@ -1,16 +1,26 @@
 """Encrypted requests of the released client, to us and to the released SyftEvent."""
 
 import json
+import os
 
 import stock
-from peer import APP, CLIENT, OWNER, behaviour, main, url, wait
-from syft_core import Client
-from syft_crypto import EncryptedPayload, decrypt_message, ensure_bootstrap
-from syft_crypto import x3dh_bootstrap
+from peer import APP, CLIENT, OWNER, behaviour, main, wait
+from syft_crypto import EncryptedPayload, decrypt_message, ensure_bootstrap, x3dh_bootstrap
 from syft_rpc import rpc
+from syft_rpc.protocol import SyftRequest, SyftResponse
 
 # Nothing here asks a server: there is none.
 x3dh_bootstrap._fetch_did_from_server = lambda server_url, email: None
+
+
+def dump(message, path):
+    """Writes whole: the released server takes half a request for a malformed one."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(message.dumps(), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+SyftRequest.dump = SyftResponse.dump = dump
 
 
 def send(app, body, **options):

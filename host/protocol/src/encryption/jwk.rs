@@ -12,7 +12,7 @@ const ED25519: &str = "ssh-ed25519";
 
 /// A public key that signs, by which somebody is known. Never one for which signatures can be
 /// made without its secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IdentityKey(VerifyingKey);
 
 impl IdentityKey {
@@ -52,6 +52,12 @@ impl fmt::Display for IdentityKey {
             hash.update(part);
         }
         write!(f, "SHA256:{}", BASE64_NOPAD.encode(&hash.finalize()))
+    }
+}
+
+impl fmt::Debug for IdentityKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -41,3 +41,44 @@ impl OpenedEnvelopes {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use syft_protocol::address::{Folder, RequestId};
+
+    use super::*;
+
+    fn address(stem: &str) -> Address {
+        let folder = Folder::parse(&["echo"]).expect("a folder");
+        Address::new(Arc::new(folder), RequestId::parse(stem).expect("an id"))
+    }
+
+    fn mark(number: u32) -> Mark {
+        let mut mark = [0; 28];
+        mark[..4].copy_from_slice(&number.to_be_bytes());
+        mark
+    }
+
+    #[test]
+    fn an_envelope_belongs_to_its_first_request() {
+        let [first, second] = [
+            "c9c22855-686a-49f9-b6f2-11c98f11b79a",
+            "2cca7d20-9eac-455b-9338-ea96ebfb2dbb",
+        ]
+        .map(address);
+        let opened = OpenedEnvelopes::default();
+        let elsewhere = opened.clone();
+        assert!(opened.is_first_of(mark(1), &first));
+        assert!(elsewhere.is_first_of(mark(1), &first), "it may run again");
+        assert!(!elsewhere.is_first_of(mark(1), &second));
+        assert!(opened.is_first_of(mark(2), &second));
+        // Bounded: the oldest is forgotten for the newest.
+        for number in 3..=u32::try_from(MOST).expect("few") {
+            assert!(opened.is_first_of(mark(number), &first));
+        }
+        assert!(!opened.is_first_of(mark(1), &second));
+        assert!(opened.is_first_of(mark(0), &first));
+        assert!(opened.is_first_of(mark(1), &second));
+        assert_eq!(opened.0.lock().expect("no panic").requests.len(), MOST);
+    }
+}

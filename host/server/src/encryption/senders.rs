@@ -73,7 +73,14 @@ impl SenderKeys {
     /// # Errors
     /// It cannot be read.
     pub fn of(&self, email: &Datasite) -> io::Result<Option<PinnedSender>> {
-        read(&self.path(email))
+        let path = self.path(email);
+        match read(&path)? {
+            Some(other) if other.email != *email => {
+                let why = format!("{} is about somebody else", path.display());
+                Err(io::Error::other(why))
+            }
+            found => Ok(found),
+        }
     }
 
     /// Returns all senders that are known, by email.
@@ -81,16 +88,9 @@ impl SenderKeys {
     /// # Errors
     /// One cannot be read.
     pub fn all(&self) -> io::Result<Vec<PinnedSender>> {
-        let entries = match fs::read_dir(&self.folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries?,
-        };
         let mut all = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
-            if path.extension().is_some_and(|end| end == EXTENSION) {
-                all.extend(read(&path)?);
-            }
+        for path in self.paths()? {
+            all.extend(read(&path)?);
         }
         all.sort_by(|a, b| a.email.cmp(&b.email));
         Ok(all)
@@ -128,6 +128,10 @@ impl SenderKeys {
             return Ok(known.compared_with(key));
         }
         let _lock = self.lock()?;
+        // Known by their names: to read them all for each that is one too many takes time.
+        if self.paths()?.len() >= MOST {
+            return Ok(Pinning::TooMany);
+        }
         let all = self.all()?;
         if let Some(known) = all.iter().find(|known| known.email == *email) {
             return Ok(known.compared_with(key));
@@ -137,15 +141,27 @@ impl SenderKeys {
         if let Some(other) = all.iter().find(|known| known.key == key) {
             return Ok(Pinning::OfAnother(other.email.clone()));
         }
-        if all.len() >= MOST {
-            return Ok(Pinning::TooMany);
-        }
         self.write(&PinnedSender {
             email: email.clone(),
             key,
             since: now,
         })?;
         Ok(Pinning::First)
+    }
+
+    fn paths(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|end| end == EXTENSION) {
+                paths.push(path);
+            }
+        }
+        Ok(paths)
     }
 
     fn lock(&self) -> io::Result<FolderLock> {
@@ -192,4 +208,69 @@ fn read(path: &Path) -> io::Result<Option<PinnedSender>> {
     let key = IdentityKey::parse(&file.key).map_err(|why| wrong(why.to_owned()))?;
     let since = Timestamp::parse(&file.since).ok_or_else(|| wrong("no time".to_owned()))?;
     Ok(Some(PinnedSender { email, key, since }))
+}
+
+#[cfg(test)]
+mod tests {
+    use syft_protocol::encryption::OwnKeys;
+
+    use super::*;
+
+    fn key(number: u8) -> IdentityKey {
+        let keys = OwnKeys::of_random(&[number; 32], &[number; 32]);
+        keys.public().identity()
+    }
+
+    fn somebody(name: &str) -> Datasite {
+        Datasite::parse(&format!("{name}@example.org")).expect("an email")
+    }
+
+    #[test]
+    fn the_first_key_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let senders = SenderKeys::new(&folder.path().join("senders"));
+        assert_eq!(senders.all().expect("none"), []);
+        let (alice, bob, now) = (
+            somebody("alice"),
+            somebody("bob"),
+            Timestamp::from_micros(5),
+        );
+        let pin = |email, number| senders.pin_first(email, key(number), now).expect("written");
+        assert_eq!(pin(&alice, 1), Pinning::First);
+        assert_eq!(pin(&alice, 1), Pinning::Known);
+        assert_eq!(pin(&alice, 2), Pinning::Changed(key(1)));
+        assert_eq!(pin(&bob, 1), Pinning::OfAnother(alice.clone()));
+        assert_eq!(pin(&bob, 3), Pinning::First);
+        let pinned = |email: &Datasite, number| PinnedSender {
+            email: email.clone(),
+            key: key(number),
+            since: now,
+        };
+        assert_eq!(
+            senders.all().expect("two"),
+            [pinned(&alice, 1), pinned(&bob, 3)]
+        );
+        senders.put(&pinned(&alice, 2)).expect("written");
+        assert_eq!(senders.of(&alice).expect("read"), Some(pinned(&alice, 2)));
+        assert_eq!(pin(&alice, 1), Pinning::Changed(key(2)));
+        assert!(senders.forget(&alice).expect("removed"));
+        assert!(!senders.forget(&alice).expect("gone"));
+        assert_eq!(pin(&alice, 1), Pinning::First);
+    }
+
+    /// What cannot be read is an error, and never a sender who is new.
+    #[test]
+    fn a_damaged_file_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let senders = SenderKeys::new(folder.path());
+        let (alice, now) = (somebody("alice"), Timestamp::from_micros(5));
+        let pin = || senders.pin_first(&alice, key(1), now);
+        assert_eq!(pin().expect("written"), Pinning::First);
+        let path = senders.path(&alice);
+        let whole = fs::read_to_string(&path).expect("a file");
+        for text in ["", "{}", &whole[..20], &whole.replace("alice@", "al@")] {
+            fs::write(&path, text).expect("written");
+            pin().expect_err(text);
+        }
+    }
 }
