@@ -4,11 +4,11 @@ mod keys;
 mod refused;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use syft_protocol::address::Datasite;
-use syft_protocol::encryption::{Envelope, Fresh, OwnKeys, PublicKeys};
+use syft_protocol::encryption::{Fresh, OwnKeys, PublicKeys, SealedBody};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -54,7 +54,7 @@ impl Person {
             iv: random(),
         };
         let own = (&self.keys, self.email);
-        let envelope = Envelope::seal(text.into(), own, (keys, receiver), &fresh);
+        let envelope = SealedBody::seal(text.into(), own, (keys, receiver), &fresh);
         serde_json::from_slice(&envelope.unwrap().to_json()).unwrap()
     }
 
@@ -65,7 +65,7 @@ impl Person {
 
     /// Returns what the owner encrypted for this person.
     fn open(&self, site: &Site, answer: &Answer) -> String {
-        let envelope = Envelope::read(&answer.body().unwrap()).unwrap();
+        let envelope = SealedBody::read(&answer.body().unwrap()).unwrap();
         assert_eq!(
             (&*envelope.sender, &*envelope.receiver),
             (OWNER, self.email)
@@ -109,8 +109,12 @@ fn start(site: &Site, name: &str) -> Host {
 }
 
 fn start_without_keys(site: &Site, name: &str) -> Host {
+    start_file(site, &guest(name))
+}
+
+fn start_file(site: &Site, app: &Path) -> Host {
     let mut command = syft_host(site);
-    command.arg("run").arg(guest(name)).args(["--name", "app"]);
+    command.arg("run").arg(app).args(["--name", "app"]);
     command.arg("--config").arg(site.config(OWNER));
     Host::spawn(site, command)
 }
@@ -339,6 +343,45 @@ fn an_encrypted_request_that_returns_changes_nothing_again() {
     fs::remove_file(path.with_extension("request")).unwrap();
     fs::remove_file(path).unwrap();
     assert_eq!(draft.send().text(), first.text());
+}
+
+/// A program of SyftEvent, whose answers only the caller can read.
+#[test]
+fn a_program_encrypts_the_answers_that_it_says() {
+    const PROGRAM: &str = r#"
+from syft_event import SyftEvents
+from syft_event.types import Request
+
+box = SyftEvents("app")
+
+
+@box.on_request("/echo", encrypt_reply=True)
+def echo(request: Request) -> str:
+    return request.body.decode()
+
+
+@box.on_request("/double", encrypt_reply=True)
+def double(n: int) -> int:
+    return 2 * n
+
+
+box.run_forever()
+"#;
+    let Some(python) = venv::python() else {
+        return;
+    };
+    let site = Site::new();
+    let program = site.path().join("app.py");
+    fs::write(&program, PROGRAM).unwrap();
+    encryption(&site, &["setup"]).succeeded();
+    let host = start_file(&site, &program);
+    let mut command = released(
+        python,
+        &site,
+        "encrypted.py",
+        "a_program_encrypts_its_answers",
+    );
+    run(command.env("HOST_READY", host.ready.to_string()));
 }
 
 /// The released client and server, beside each other and beside us.

@@ -1,12 +1,12 @@
 //! Encrypted bodies, and the documents with the keys of their senders.
 
-use syft_protocol::encryption::{Envelope, IdentityKey, PublicKeys, is_envelope};
+use syft_protocol::encryption::{IdentityKey, PublicKeys, SealedBody, is_envelope};
 
 use crate::assert_is_short_line;
 
 /// An encrypted body: what can be read is known as one, and no handler gets it.
 pub fn envelope(bytes: &[u8]) {
-    let envelope = match Envelope::read(bytes) {
+    let envelope = match SealedBody::read(bytes) {
         Ok(envelope) => envelope,
         Err(error) => return assert_is_short_line(&error.to_string(), 400),
     };
@@ -15,7 +15,7 @@ pub fn envelope(bytes: &[u8]) {
     assert!(is_array || is_envelope(bytes), "{envelope:?}");
     let written = envelope.to_json();
     assert!(is_envelope(&written));
-    assert_eq!(Envelope::read(&written).as_ref(), Ok(&envelope));
+    assert_eq!(SealedBody::read(&written).as_ref(), Ok(&envelope));
 }
 
 /// A DID document.

@@ -45,9 +45,8 @@ pub fn envelopes() -> Vec<Vec<u8>> {
 pub fn did_documents() -> Vec<Vec<u8>> {
     let documents = ["/sender/did", "/receiver/did"].into_iter();
     let documents = documents.flat_map(of_release);
-    documents
-        .map(|document| document.to_string().into_bytes())
-        .collect()
+    let documents = documents.map(|document| document.to_string().into_bytes());
+    documents.chain(texts_of(&["{}"])).collect()
 }
 
 fn of_release(path: &str) -> Vec<Value> {

@@ -214,7 +214,7 @@ impl PreparedApp {
             environment,
             advice: self.advice,
         };
-        let encryption = Encryption::new(config.key_places(), options.opened.clone());
+        let encryption = Encryption::new(config.key_places(), name.clone(), options.opened.clone());
         let app = App::new(self.loaded, access, state, encryption, options.debug);
         let setup = ServerSetup {
             datasites: config.datasites.clone(),

@@ -23,9 +23,10 @@ def dump(message, path):
 SyftRequest.dump = SyftResponse.dump = dump
 
 
-def send(app, body, **options):
-    target = rpc.make_url(OWNER, app, "echo")
-    return wait(rpc.send(target, body=body, client=CLIENT, method="POST", encrypt=True, **options))
+def send(app, body, endpoint="echo", encrypt=True, **options):
+    target = rpc.make_url(OWNER, app, endpoint)
+    options |= {"client": CLIENT, "method": "POST", "encrypt": encrypt, "cache": False}
+    return wait(rpc.send(target, body=body, **options))
 
 
 def opened(response):
@@ -51,6 +52,17 @@ def both_open_what_a_client_encrypts():
     assert opened(send(APP, "secret", headers=asked)) == "secret"
     # Without a body there is nothing to encrypt.
     assert send(APP, None).body is None
+
+
+@behaviour
+def a_program_encrypts_its_answers():
+    assert opened(send(APP, "secret")) == "secret"
+    # Whoever calls: the caller of this one has published keys by now.
+    assert opened(send(APP, "open", encrypt=False)) == "open"
+    assert opened(send(APP, {"n": 4}, "double")) == "8"
+    wrong = send(APP, {"n": "private"}, "double")
+    assert wrong.status_code == 400, wrong
+    assert opened(wrong).startswith("Invalid request schema: "), wrong
 
 
 @behaviour

@@ -2,7 +2,7 @@
 //!
 //! - [`OwnKeys`]: the two secret keys of the owner, as the release keeps them.
 //! - [`PublicKeys`]: the two keys in somebody's DID document, the second signed by the first.
-//! - [`Envelope`]: an encrypted body.
+//! - [`SealedBody`]: an encrypted body.
 //! - [`Unopened`]: why a request is refused whose body is an envelope.
 //!
 //! Random numbers are arguments, so that everything can be replayed. The release calls its
@@ -13,16 +13,16 @@
 
 mod agreement;
 mod did;
-mod envelope;
 mod jwk;
 mod own_keys;
+mod sealed_body;
 mod unopened;
 
 use crate::message::Headers;
 pub use did::{DidError, MAX_DID_BYTES, PublicKeys};
-pub use envelope::{Envelope, EnvelopeError, Fresh, is_envelope};
 pub use jwk::IdentityKey;
 pub use own_keys::{KeysError, MAX_KEYS_BYTES, OwnKeys};
+pub use sealed_body::{Fresh, SealedBody, SealedBodyError, is_envelope};
 pub use unopened::Unopened;
 
 /// The header of a request that was opened, as the release gives it to handlers.

@@ -12,8 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::clock::now;
-use syft_protocol::address::{Address, Datasite};
-use syft_protocol::encryption::{Envelope, Fresh, OwnKeys, PublicKeys, Unopened, is_envelope};
+use syft_protocol::address::{Address, AppName, Datasite};
+use syft_protocol::encryption::{Fresh, OwnKeys, PublicKeys, SealedBody, Unopened, is_envelope};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -41,6 +41,7 @@ pub struct KeyPlaces {
 #[derive(Debug, Clone)]
 pub struct Encryption {
     places: KeyPlaces,
+    app: AppName,
     opened: OpenedEnvelopes,
 }
 
@@ -75,10 +76,14 @@ pub enum EncryptionError {
 }
 
 impl Encryption {
-    /// Returns what opens by these keys. Which envelopes were opened is known to all that share
-    /// `opened`.
-    pub fn new(places: KeyPlaces, opened: OpenedEnvelopes) -> Self {
-        Self { places, opened }
+    /// Returns what opens requests to an app by these keys. Which envelopes were opened is known
+    /// to all apps that share `opened`.
+    pub fn new(places: KeyPlaces, app: AppName, opened: OpenedEnvelopes) -> Self {
+        Self {
+            places,
+            app,
+            opened,
+        }
     }
 
     /// Opens the body of a request, if it is encrypted. Whoever sent it had the key that is
@@ -107,7 +112,7 @@ impl Encryption {
         sender: &str,
         body: &[u8],
     ) -> Result<Result<Vec<u8>, Unopened>, EncryptionError> {
-        let envelope = match Envelope::read(body) {
+        let envelope = match SealedBody::read(body) {
             Ok(envelope) => envelope,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -131,7 +136,7 @@ impl Encryption {
         if let Err(why) = self.pin(&email, &keys)? {
             return Ok(Err(why));
         }
-        if !self.opened.is_first_of(mark, address) {
+        if !self.opened.is_first_of(mark, &self.app, address) {
             return Ok(Err(Unopened::Replayed));
         }
         Ok(Ok(text))
@@ -154,7 +159,7 @@ impl Encryption {
             Err(why) => return Ok(Err(why)),
         };
         let own: (&OwnKeys, &str) = (&own, self.places.owner.as_str());
-        let sealed = Envelope::seal(body, own, (&keys, receiver), &fresh()?);
+        let sealed = SealedBody::seal(body, own, (&keys, receiver), &fresh()?);
         Ok(sealed
             .map(|envelope| envelope.to_json())
             .ok_or(Unopened::DoesNotOpen))

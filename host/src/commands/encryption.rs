@@ -1,5 +1,7 @@
 //! `syft-host encryption`
 
+use std::io::ErrorKind;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use syft_manifest::clock::now;
@@ -249,6 +251,9 @@ fn explain(error: OwnKeysError) -> CommandError {
             Some("keep the one with the fingerprint of your keys, and delete the other")
         }
         OwnKeysError::Keys { .. } => Some("put back a copy of it"),
+        OwnKeysError::Io { error, .. } if error.kind() == ErrorKind::PermissionDenied => {
+            Some("take the right to write there from others: `chmod go-w` on the folder")
+        }
         OwnKeysError::Io { .. } | OwnKeysError::Random(_) => None,
     };
     let error = CommandError::new(error);

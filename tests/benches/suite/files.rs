@@ -121,7 +121,7 @@ impl Ours {
             server_host: "127.0.0.1".to_owned(),
             senders: place.join("senders"),
         };
-        let encryption = Encryption::new(keys, OpenedEnvelopes::default());
+        let encryption = Encryption::new(keys, name.clone(), OpenedEnvelopes::default());
         let loaded = LoadedApp::ask(program.into(), name, owner).await.unwrap();
         let access = AppAccess {
             files,

@@ -39,7 +39,7 @@ fn fresh() -> Fresh {
 }
 
 fn open(payload: &Value) -> Option<Vec<u8>> {
-    let envelope = Envelope::read(payload.to_string().as_bytes()).unwrap();
+    let envelope = SealedBody::read(payload.to_string().as_bytes()).unwrap();
     envelope.open(&keys("receiver"), &public("sender"))
 }
 
@@ -48,7 +48,7 @@ fn opens_what_the_release_sealed() {
     let release = release();
     let payload = text(&release, "/payload_json").as_bytes();
     assert!(is_envelope(payload));
-    let envelope = Envelope::read(payload).unwrap();
+    let envelope = SealedBody::read(payload).unwrap();
     assert_eq!(envelope.sender, "guest@example.com");
     assert_eq!(envelope.receiver, "owner@example.com");
     let opened = envelope.open(&keys("receiver"), &public("sender")).unwrap();
@@ -58,7 +58,7 @@ fn opens_what_the_release_sealed() {
 #[test]
 fn seals_as_the_release_byte_for_byte() {
     let release = release();
-    let envelope = Envelope::seal(
+    let envelope = SealedBody::seal(
         text(&release, "/plaintext").into(),
         (&keys("sender"), "guest@example.com"),
         (&public("receiver"), "owner@example.com"),
@@ -113,7 +113,7 @@ fn what_was_changed_does_not_open() {
 #[test]
 fn opens_with_the_keys_of_the_two_alone() {
     let payload = release()["payload"].to_string();
-    let envelope = || Envelope::read(payload.as_bytes()).unwrap();
+    let envelope = || SealedBody::read(payload.as_bytes()).unwrap();
     let stranger = OwnKeys::of_random(&[3; 32], &[4; 32]);
     for (own, sender) in [
         (&keys("receiver"), stranger.public()),
@@ -138,7 +138,7 @@ fn keys_of_small_order_agree_upon_nothing() {
         let mut receiver = public("receiver");
         receiver.prekey = point.into();
         let own = (&keys("sender"), "guest@example.com");
-        let sealed = Envelope::seal(b"x".to_vec(), own, (&receiver, "x@example.com"), &fresh());
+        let sealed = SealedBody::seal(b"x".to_vec(), own, (&receiver, "x@example.com"), &fresh());
         assert_eq!(sealed, None);
     }
 }
@@ -222,7 +222,7 @@ fn what_is_no_envelope_is_refused_with_its_reason() {
     ] {
         let mut changed = payload.clone();
         changed[name] = value;
-        let error = Envelope::read(changed.to_string().as_bytes()).unwrap_err();
+        let error = SealedBody::read(changed.to_string().as_bytes()).unwrap_err();
         assert!(error.to_string().starts_with(expected), "{name}: {error}");
     }
     let whole = payload.to_string();
@@ -232,7 +232,7 @@ fn what_is_no_envelope_is_refused_with_its_reason() {
         (&twice, "duplicate field `ek`"),
         (r#"{"ek":"x","iv":"y"}"#, "missing field `ciphertext`"),
     ] {
-        let error = Envelope::read(body.as_bytes()).unwrap_err();
+        let error = SealedBody::read(body.as_bytes()).unwrap_err();
         assert!(error.to_string().contains(expected), "{body}: {error}");
     }
 }
@@ -363,7 +363,7 @@ proptest! {
     #[test]
     fn what_is_sealed_opens_and_is_known(body: Vec<u8>, ephemeral: [u8; 32], iv: [u8; 12]) {
         let fresh = Fresh { ephemeral: Zeroizing::new(ephemeral), iv };
-        let envelope = Envelope::seal(
+        let envelope = SealedBody::seal(
             body.clone(),
             (&keys("sender"), "a@example.org"),
             (&public("receiver"), "b@example.org"),
@@ -371,14 +371,14 @@ proptest! {
         ).unwrap();
         let json = envelope.to_json();
         prop_assert!(is_envelope(&json));
-        let read = Envelope::read(&json).unwrap();
+        let read = SealedBody::read(&json).unwrap();
         prop_assert_eq!(&read, &envelope);
         prop_assert_eq!(read.open(&keys("receiver"), &public("sender")), Some(body));
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-        let _ = (is_envelope(&bytes), Envelope::read(&bytes).is_ok());
+        let _ = (is_envelope(&bytes), SealedBody::read(&bytes).is_ok());
         let _ = (PublicKeys::read(&bytes).is_ok(), OwnKeys::read(&bytes).is_ok());
     }
 }

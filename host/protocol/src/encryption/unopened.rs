@@ -1,6 +1,6 @@
 //! Why an encrypted request is refused.
 
-use super::{DidError, EnvelopeError, IdentityKey};
+use super::{DidError, IdentityKey, SealedBodyError};
 use crate::excerpt::excerpt;
 use crate::status::Status;
 
@@ -9,7 +9,7 @@ use crate::status::Status;
 pub enum Unopened {
     /// It is no envelope, though it looks like one.
     #[error("it is not encrypted as syft-crypto 0.1 does it: {0}")]
-    Damaged(#[from] EnvelopeError),
+    Damaged(#[from] SealedBodyError),
     /// It is for somebody else.
     #[error("it is encrypted for {}, and this is another datasite", excerpt(.0))]
     ForAnother(String),

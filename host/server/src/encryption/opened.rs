@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use syft_protocol::address::Address;
+use syft_protocol::address::{Address, AppName};
 
 /// The most envelopes that are remembered; the oldest are forgotten first.
 const MOST: usize = 1 << 16;
@@ -19,17 +19,17 @@ pub struct OpenedEnvelopes(Arc<Mutex<Marks>>);
 
 #[derive(Debug, Default)]
 struct Marks {
-    requests: HashMap<Mark, Address>,
+    requests: HashMap<Mark, (AppName, Address)>,
     oldest: VecDeque<Mark>,
 }
 
 impl OpenedEnvelopes {
-    /// Tells whether an envelope was opened for no request but this one, for which it may be
-    /// opened again.
-    pub(super) fn is_first_of(&self, mark: Mark, address: &Address) -> bool {
+    /// Tells whether an envelope was opened for no request but this one of an app, for which it
+    /// may be opened again.
+    pub(super) fn is_first_of(&self, mark: Mark, app: &AppName, address: &Address) -> bool {
         let mut marks = self.0.lock().expect("no holder of this lock panics");
         if let Some(known) = marks.requests.get(&mark) {
-            return known == address;
+            return (&known.0, &known.1) == (app, address);
         }
         if marks.oldest.len() >= MOST
             && let Some(oldest) = marks.oldest.pop_front()
@@ -37,7 +37,8 @@ impl OpenedEnvelopes {
             marks.requests.remove(&oldest);
         }
         marks.oldest.push_back(mark);
-        marks.requests.insert(mark, address.clone());
+        let request = (app.clone(), address.clone());
+        marks.requests.insert(mark, request);
         true
     }
 }
@@ -66,19 +67,24 @@ mod tests {
             "2cca7d20-9eac-455b-9338-ea96ebfb2dbb",
         ]
         .map(address);
+        let [app, other_app] = ["app", "other"].map(|name| AppName::parse(name).expect("a name"));
         let opened = OpenedEnvelopes::default();
         let elsewhere = opened.clone();
-        assert!(opened.is_first_of(mark(1), &first));
-        assert!(elsewhere.is_first_of(mark(1), &first), "it may run again");
-        assert!(!elsewhere.is_first_of(mark(1), &second));
-        assert!(opened.is_first_of(mark(2), &second));
+        assert!(opened.is_first_of(mark(1), &app, &first));
+        assert!(
+            elsewhere.is_first_of(mark(1), &app, &first),
+            "it may run again"
+        );
+        assert!(!elsewhere.is_first_of(mark(1), &app, &second));
+        assert!(!elsewhere.is_first_of(mark(1), &other_app, &first));
+        assert!(opened.is_first_of(mark(2), &app, &second));
         // Bounded: the oldest is forgotten for the newest.
         for number in 3..=u32::try_from(MOST).expect("few") {
-            assert!(opened.is_first_of(mark(number), &first));
+            assert!(opened.is_first_of(mark(number), &app, &first));
         }
-        assert!(!opened.is_first_of(mark(1), &second));
-        assert!(opened.is_first_of(mark(0), &first));
-        assert!(opened.is_first_of(mark(1), &second));
+        assert!(!opened.is_first_of(mark(1), &app, &second));
+        assert!(opened.is_first_of(mark(0), &app, &first));
+        assert!(opened.is_first_of(mark(1), &app, &second));
         assert_eq!(opened.0.lock().expect("no panic").requests.len(), MOST);
     }
 }

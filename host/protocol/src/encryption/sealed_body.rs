@@ -24,7 +24,7 @@ const ENOUGH_MEMBERS: usize = 4;
 
 /// An encrypted body. Who sent it and for whom it is, it only says: opening it shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Envelope {
+pub struct SealedBody {
     ephemeral: PublicKey,
     iv: [u8; 12],
     ciphertext: Vec<u8>,
@@ -37,7 +37,7 @@ pub struct Envelope {
 
 /// Why a body that looks like an envelope is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EnvelopeError {
+pub enum SealedBodyError {
     /// It is no JSON, a member is missing or there twice, or is of another type.
     #[error("{0}")]
     Json(String),
@@ -123,20 +123,20 @@ impl<'de> Visitor<'de> for &mut Found {
     }
 }
 
-impl Envelope {
+impl SealedBody {
     /// Reads an envelope. The memory that it takes is in proportion to `body`.
     ///
     /// # Errors
     /// It is not one as the release writes it. More members are passed over.
-    pub fn read(body: &[u8]) -> Result<Self, EnvelopeError> {
+    pub fn read(body: &[u8]) -> Result<Self, SealedBodyError> {
         let wire: Wire<'_> = serde_json::from_slice(body)
-            .map_err(|error| EnvelopeError::Json(excerpt(&error.to_string())))?;
+            .map_err(|error| SealedBodyError::Json(excerpt(&error.to_string())))?;
         if let Some(version) = wire.version.filter(|version| version != VERSION) {
-            return Err(EnvelopeError::Version(excerpt(&version)));
+            return Err(SealedBodyError::Version(excerpt(&version)));
         }
         for (name, value) in [("sender", &wire.sender), ("receiver", &wire.receiver)] {
             if value.len() > MAX_SENDER_BYTES {
-                return Err(EnvelopeError::TooLong(name));
+                return Err(SealedBodyError::TooLong(name));
             }
         }
         let ephemeral: [u8; 32] = bytes("ek", "32 bytes", &wire.ek)?;
@@ -144,7 +144,8 @@ impl Envelope {
         Ok(Self {
             ephemeral: PublicKey::from(ephemeral),
             iv: bytes("iv", "12 bytes", &wire.iv)?,
-            ciphertext: ciphertext.map_err(|_| EnvelopeError::Bytes("ciphertext", "something"))?,
+            ciphertext: ciphertext
+                .map_err(|_| SealedBodyError::Bytes("ciphertext", "something"))?,
             tag: bytes("tag", "16 bytes", &wire.tag)?,
             sender: wire.sender.into_owned(),
             receiver: wire.receiver.into_owned(),
@@ -212,8 +213,8 @@ fn bytes<const N: usize>(
     name: &'static str,
     what: &'static str,
     text: &str,
-) -> Result<[u8; N], EnvelopeError> {
+) -> Result<[u8; N], SealedBodyError> {
     let decoded = BASE64.decode(text.as_bytes()).ok();
     let decoded = decoded.and_then(|bytes| bytes.try_into().ok());
-    decoded.ok_or(EnvelopeError::Bytes(name, what))
+    decoded.ok_or(SealedBodyError::Bytes(name, what))
 }
