@@ -205,7 +205,7 @@ impl App {
         let as_sent = match self.open(address, version, &mut request)? {
             Ok(as_sent) => as_sent,
             Err(why) => {
-                let refusal = Refusal::Unopened(why);
+                let refusal = Refusal::Unopened(Box::new(why));
                 let answer = self.replier.refusal(&head, &refusal, now());
                 return Ok(AppAnswer::Refused(answer, refusal));
             }

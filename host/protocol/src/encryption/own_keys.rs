@@ -81,7 +81,7 @@ impl OwnKeys {
             (
                 "identity_key",
                 "Ed25519",
-                public.identity.verifying().as_bytes(),
+                public.identity.as_bytes(),
                 &identity,
                 ",",
             ),
@@ -110,7 +110,7 @@ impl OwnKeys {
     /// Returns what belongs to them in public.
     pub fn public(&self) -> PublicKeys {
         PublicKeys {
-            identity: IdentityKey::new(self.identity.verifying_key()),
+            identity: IdentityKey::new(&self.identity.verifying_key()),
             prekey: PublicKey::from(&self.prekey),
         }
     }

@@ -9,37 +9,41 @@ use crate::address::Datasite;
 /// A message that the released syft-crypto 0.1.2 encrypted, with the keys of both sides.
 fn release() -> Value {
     let text = include_str!("../../../../tests/cases/encryption/release.json");
-    serde_json::from_str(text).unwrap()
+    serde_json::from_str(text).expect("it is there")
 }
 
 fn text<'a>(value: &'a Value, path: &str) -> &'a str {
-    value.pointer(path).unwrap().as_str().unwrap()
+    value
+        .pointer(path)
+        .expect("it is there")
+        .as_str()
+        .expect("it is there")
 }
 
 fn keys(side: &str) -> OwnKeys {
-    OwnKeys::read(release()[side]["pvt_jwks"].to_string().as_bytes()).unwrap()
+    OwnKeys::read(release()[side]["pvt_jwks"].to_string().as_bytes()).expect("it is there")
 }
 
 fn public(side: &str) -> PublicKeys {
-    PublicKeys::read(release()[side]["did"].to_string().as_bytes()).unwrap()
+    PublicKeys::read(release()[side]["did"].to_string().as_bytes()).expect("it is there")
 }
 
 fn fresh() -> Fresh {
     let release = release();
     let ephemeral = HEXLOWER
         .decode(text(&release, "/ephemeral_private_hex").as_bytes())
-        .unwrap();
+        .expect("it is there");
     let iv = data_encoding::BASE64
         .decode(text(&release, "/payload/iv").as_bytes())
-        .unwrap();
+        .expect("it is there");
     Fresh {
-        ephemeral: Zeroizing::new(ephemeral.try_into().unwrap()),
-        iv: iv.try_into().unwrap(),
+        ephemeral: Zeroizing::new(ephemeral.try_into().expect("it is there")),
+        iv: iv.try_into().expect("it is there"),
     }
 }
 
 fn open(payload: &Value) -> Option<Vec<u8>> {
-    let envelope = SealedBody::read(payload.to_string().as_bytes()).unwrap();
+    let envelope = SealedBody::read(payload.to_string().as_bytes()).expect("it is there");
     envelope.open(&keys("receiver"), &public("sender"))
 }
 
@@ -48,10 +52,12 @@ fn opens_what_the_release_sealed() {
     let release = release();
     let payload = text(&release, "/payload_json").as_bytes();
     assert!(is_envelope(payload));
-    let envelope = SealedBody::read(payload).unwrap();
+    let envelope = SealedBody::read(payload).expect("it is there");
     assert_eq!(envelope.sender, "guest@example.com");
     assert_eq!(envelope.receiver, "owner@example.com");
-    let opened = envelope.open(&keys("receiver"), &public("sender")).unwrap();
+    let opened = envelope
+        .open(&keys("receiver"), &public("sender"))
+        .expect("it is there");
     assert_eq!(opened, text(&release, "/plaintext").as_bytes());
 }
 
@@ -64,7 +70,7 @@ fn seals_as_the_release_byte_for_byte() {
         (&public("receiver"), "owner@example.com"),
         &fresh(),
     );
-    let json = envelope.unwrap().to_json();
+    let json = envelope.expect("it is there").to_json();
     assert_eq!(json, text(&release, "/payload_json").as_bytes());
 }
 
@@ -77,17 +83,20 @@ fn writes_keys_and_did_documents_as_the_release() {
             format!("{:#}", release[side]["pvt_jwks"]),
             "{side}"
         );
-        let owner = Datasite::parse(text(&release[side], "/email")).unwrap();
+        let owner = Datasite::parse(text(&release[side], "/email")).expect("it is there");
         let did = keys.to_did(&owner, "127.0.0.1");
         assert_eq!(did, format!("{:#}", release[side]["did"]), "{side}");
-        assert_eq!(PublicKeys::read(did.as_bytes()).unwrap(), keys.public());
+        assert_eq!(
+            PublicKeys::read(did.as_bytes()).expect("it is there"),
+            keys.public()
+        );
         assert_eq!(keys.public(), public(side));
     }
 }
 
 #[test]
 fn quotes_an_email_as_python_does() {
-    let owner = Datasite::parse("zoë+a~b@ex-am_ple.org").unwrap();
+    let owner = Datasite::parse("zoë+a~b@ex-am_ple.org").expect("it is there");
     let did = OwnKeys::of_random(&[1; 32], &[2; 32]).to_did(&owner, "x.org");
     // >>> urllib.parse.quote("zoë+a~b@ex-am_ple.org", safe="")
     let id = r#""id": "did:web:x.org:zo%C3%AB%2Ba~b%40ex-am_ple.org","#;
@@ -102,7 +111,7 @@ fn what_was_changed_does_not_open() {
         let mut changed = payload.clone();
         let mut bytes = data_encoding::BASE64
             .decode(text(&payload, &format!("/{name}")).as_bytes())
-            .unwrap();
+            .expect("it is there");
         bytes[3] ^= 1;
         changed[name] = json!(data_encoding::BASE64.encode(&bytes));
         assert_eq!(open(&changed), None, "{name}");
@@ -113,7 +122,7 @@ fn what_was_changed_does_not_open() {
 #[test]
 fn opens_with_the_keys_of_the_two_alone() {
     let payload = release()["payload"].to_string();
-    let envelope = || SealedBody::read(payload.as_bytes()).unwrap();
+    let envelope = || SealedBody::read(payload.as_bytes()).expect("it is there");
     let stranger = OwnKeys::of_random(&[3; 32], &[4; 32]);
     for (own, sender) in [
         (&keys("receiver"), stranger.public()),
@@ -168,7 +177,10 @@ fn an_envelope_is_known_by_its_members() {
     }
     for name in ["ek", "iv", "ciphertext", "tag", "sender", "receiver"] {
         let mut incomplete = payload.clone();
-        incomplete.as_object_mut().unwrap().shift_remove(name);
+        incomplete
+            .as_object_mut()
+            .expect("it is there")
+            .shift_remove(name);
         assert!(is_envelope(incomplete.to_string().as_bytes()), "{name}");
     }
 }
@@ -202,12 +214,22 @@ fn what_is_no_envelope_is_refused_with_its_reason() {
         ("ek", json!("AAAA"), "`ek` is not 32 bytes in padded base64"),
         (
             "ek",
-            json!(payload["ek"].as_str().unwrap().trim_end_matches('=')),
+            json!(
+                payload["ek"]
+                    .as_str()
+                    .expect("it is there")
+                    .trim_end_matches('=')
+            ),
             "`ek` is not 32",
         ),
         (
             "ek",
-            json!(payload["ek"].as_str().unwrap().replace('/', "_")),
+            json!(
+                payload["ek"]
+                    .as_str()
+                    .expect("it is there")
+                    .replace('/', "_")
+            ),
             "`ek` is not 32",
         ),
         ("iv", json!(""), "`iv` is not 12 bytes"),
@@ -222,7 +244,7 @@ fn what_is_no_envelope_is_refused_with_its_reason() {
     ] {
         let mut changed = payload.clone();
         changed[name] = value;
-        let error = SealedBody::read(changed.to_string().as_bytes()).unwrap_err();
+        let error = SealedBody::read(changed.to_string().as_bytes()).expect_err("it is refused");
         assert!(error.to_string().starts_with(expected), "{name}: {error}");
     }
     let whole = payload.to_string();
@@ -232,7 +254,7 @@ fn what_is_no_envelope_is_refused_with_its_reason() {
         (&twice, "duplicate field `ek`"),
         (r#"{"ek":"x","iv":"y"}"#, "missing field `ciphertext`"),
     ] {
-        let error = SealedBody::read(body.as_bytes()).unwrap_err();
+        let error = SealedBody::read(body.as_bytes()).expect_err("it is refused");
         assert!(error.to_string().contains(expected), "{body}: {error}");
     }
 }
@@ -242,7 +264,10 @@ fn what_is_no_envelope_is_refused_with_its_reason() {
 fn an_envelope_may_say_less_and_more() {
     let mut payload = release()["payload"].clone();
     payload["more"] = json!({"a": 1});
-    payload.as_object_mut().unwrap().shift_remove("version");
+    payload
+        .as_object_mut()
+        .expect("it is there")
+        .shift_remove("version");
     assert!(open(&payload).is_some());
 }
 
@@ -260,17 +285,17 @@ fn did_documents_of_no_use_are_refused_with_their_reason() {
     for (path, value, expected) in [
         (
             identity,
-            other.pointer(identity).unwrap().clone(),
+            other.pointer(identity).expect("it is there").clone(),
             "is not signed",
         ),
         (
             prekey,
-            other.pointer(prekey).unwrap().clone(),
+            other.pointer(prekey).expect("it is there").clone(),
             "is not signed",
         ),
         (
             signature,
-            other.pointer(signature).unwrap().clone(),
+            other.pointer(signature).expect("it is there").clone(),
             "is not signed",
         ),
         (signature, json!(null), "is not signed"),
@@ -310,16 +335,16 @@ fn did_documents_of_no_use_are_refused_with_their_reason() {
         ("/verificationMethod", json!({}), "it is no DID document"),
     ] {
         let mut changed = did.clone();
-        *changed.pointer_mut(path).unwrap() = value;
-        let error = PublicKeys::read(changed.to_string().as_bytes()).unwrap_err();
+        *changed.pointer_mut(path).expect("it is there") = value;
+        let error = PublicKeys::read(changed.to_string().as_bytes()).expect_err("it is refused");
         assert!(error.to_string().contains(expected), "{path}: {error}");
     }
     for text in ["", "5", "null", "SYC2"] {
-        let error = PublicKeys::read(text.as_bytes()).unwrap_err();
+        let error = PublicKeys::read(text.as_bytes()).expect_err("it is refused");
         assert!(matches!(error, DidError::Shape(_)), "{text}: {error}");
     }
     for text in ["{}", "[]"] {
-        let error = PublicKeys::read(text.as_bytes()).unwrap_err();
+        let error = PublicKeys::read(text.as_bytes()).expect_err("it is refused");
         assert_eq!(error, DidError::Missing("identity-key"), "{text}");
     }
 }
@@ -340,7 +365,7 @@ fn files_of_secret_keys_are_whole_or_refused() {
         ("/identity_key", json!({})),
     ] {
         let mut changed = keys.clone();
-        *changed.pointer_mut(path).unwrap() = value;
+        *changed.pointer_mut(path).expect("it is there") = value;
         let error = OwnKeys::read(changed.to_string().as_bytes());
         let error = error.err().map(|error| error.to_string());
         let error = error.unwrap_or_else(|| panic!("{path} is taken"));
@@ -368,17 +393,17 @@ proptest! {
             (&keys("sender"), "a@example.org"),
             (&public("receiver"), "b@example.org"),
             &fresh,
-        ).unwrap();
+        ).expect("it is there");
         let json = envelope.to_json();
         prop_assert!(is_envelope(&json));
-        let read = SealedBody::read(&json).unwrap();
+        let read = SealedBody::read(&json).expect("it is there");
         prop_assert_eq!(&read, &envelope);
         prop_assert_eq!(read.open(&keys("receiver"), &public("sender")), Some(body));
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>) {
-        let _ = (is_envelope(&bytes), SealedBody::read(&bytes).is_ok());
-        let _ = (PublicKeys::read(&bytes).is_ok(), OwnKeys::read(&bytes).is_ok());
+        drop((is_envelope(&bytes), SealedBody::read(&bytes)));
+        drop((PublicKeys::read(&bytes), OwnKeys::read(&bytes)));
     }
 }

@@ -40,7 +40,7 @@ pub enum Refusal {
     /// Another request has run under its id.
     Reused,
     /// Its body is encrypted, and does not reach a handler.
-    Unopened(Unopened),
+    Unopened(Box<Unopened>),
 }
 
 impl Refusal {
