@@ -235,7 +235,7 @@ fn a_changed_key_is_refused_until_the_owner_accepts_it() {
             .contains(&format!("is {found} now, and {known} is known"))
     );
     // What the log says can be pasted.
-    let command = format!("encryption accept {CALLER} --fingerprint {found}");
+    let command = format!("encryption accept '{CALLER}' --fingerprint {found}");
     let says_how = |line: &Value| line.to_string().contains(&command);
     host.wait_for_log("what to do", says_how);
 

@@ -186,11 +186,12 @@ impl Encryption {
         let known = self.senders().of(&datasite);
         match known.map_err(|error| self.senders_error(error))? {
             Some(known) if known.key != found => {
+                let quoted = in_shell(email);
                 tracing::warn!(
                     sender = email, known = %known.key, %found,
                     "the key of a sender has changed, so that their encrypted requests are \
                      refused. Once you know from them that it is theirs: `syft-host encryption \
-                     accept {email} --fingerprint {found}`"
+                     accept {quoted} --fingerprint {found}`"
                 );
                 Ok(Err(Unopened::KeyChanged {
                     sender: email.to_owned(),
@@ -246,6 +247,11 @@ impl Encryption {
     }
 }
 
+/// Returns an email as a shell has to be told it: a stranger chose it, and an owner may paste it.
+fn in_shell(email: &str) -> String {
+    format!("'{}'", email.replace('\'', r"'\''"))
+}
+
 fn fresh() -> Result<Fresh, EncryptionError> {
     let mut fresh = Fresh {
         ephemeral: Zeroizing::new([0; 32]),
@@ -282,5 +288,16 @@ impl KeyPlaces {
     pub fn did(&self) -> PathBuf {
         let public = Path::new(self.owner.as_str()).join("public");
         self.datasites.join(public).join(DID_FILE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_is_one_word_to_a_shell() {
+        assert_eq!(in_shell("a@b.co"), "'a@b.co'");
+        assert_eq!(in_shell("a';$(x)`y`@b.co"), r"'a'\'';$(x)`y`@b.co'");
     }
 }

@@ -11,6 +11,7 @@ use syft_server::encryption::{
     Document, KeyPlaces, Made, OwnKeysError, PinnedSender, SenderKeys, read_document,
 };
 
+use super::autostart::in_shell;
 use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -159,7 +160,7 @@ fn accept(ui: Ui, places: &KeyPlaces, args: &AcceptArgs) -> Result<(), CommandEr
         let message = format!("the key {key} is known as that of {}", other.email);
         return Err(CommandError::new(message).hint(format!(
             "if it is not theirs: `syft-host encryption forget {}`",
-            other.email
+            in_shell(other.email.as_str())
         )));
     }
     agree(ui, args, known.as_ref(), key)?;
