@@ -23,6 +23,7 @@ mod dashboard;
 mod doctor;
 mod duplicates;
 mod durability;
+mod encryption;
 mod examples;
 mod fairness;
 mod faults;

@@ -14,6 +14,7 @@
 
 pub mod catalogs;
 pub mod components;
+pub mod envelopes;
 #[cfg(feature = "host")]
 pub mod files;
 pub mod guests;
@@ -55,7 +56,13 @@ pub const TARGETS: &[Target] = &[
     target("access", rules::access, seeds::access),
     target("catalog", catalogs::catalog, seeds::catalogs),
     target("component", components::component, seeds::components),
+    target(
+        "did_document",
+        envelopes::did_document,
+        seeds::did_documents,
+    ),
     target("endpoint_schema", schemas::endpoint_schema, seeds::schemas),
+    target("envelope", envelopes::envelope, seeds::envelopes),
     target("grant_patterns", patterns::grant_patterns, seeds::patterns),
     target(
         "manifest_json",

@@ -12,6 +12,7 @@ mod consent;
 mod demo;
 mod describe;
 mod doctor;
+mod encryption;
 mod files;
 mod in_words;
 mod inspect;
@@ -188,6 +189,7 @@ enum Command {
     Publish(publish::PublishArgs),
     Rotate(rotate::RotateArgs),
     Trust(trust::TrustArgs),
+    Encryption(encryption::EncryptionArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
     Describe(describe::DescribeArgs),
@@ -293,6 +295,7 @@ impl Cli {
                 Command::Publish(args) => publish::publish(ui, &overrides, &args).await,
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
+                Command::Encryption(args) => encryption::encryption(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Describe(args) => describe::describe(ui, &overrides, &args).await,
                 Command::Config(args) => config::config(ui, &overrides, &args),

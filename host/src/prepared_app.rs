@@ -31,6 +31,7 @@ use syft_runtime::sandbox::{Compiling, LoadError, Sandbox, turn};
 use syft_runtime::secrets::SecretStore;
 use syft_runtime::state::{AlreadyServed, Damaged, Store};
 use syft_server::app::{App, AppError, LoadedApp};
+use syft_server::encryption::Encryption;
 use syft_server::private_folder::PrivateFolder;
 use syft_server::recordings::{RecordingFolder, Recordings};
 use syft_server::server::{ServeOptions, Server, ServerSetup};
@@ -276,7 +277,8 @@ impl PreparedApp {
             environment,
             advice: self.advice,
         };
-        let app = App::new(self.loaded, access, state, options.debug);
+        let encryption = Encryption::new(config.key_places(), name.clone(), options.opened.clone());
+        let app = App::new(self.loaded, access, state, encryption, options.debug);
         let app = app.with_recordings(recordings);
         let setup = ServerSetup {
             datasites: config.datasites.clone(),

@@ -40,6 +40,7 @@ const LAYERED: &[Layered] = &[
         src: "host/server/src",
         layers: &[
             &[
+                "encryption",
                 "inotify",
                 "journal",
                 "private_folder",
