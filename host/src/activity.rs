@@ -7,6 +7,7 @@
 mod entry;
 mod histogram;
 mod layer;
+mod line_quota;
 mod log_folder;
 mod log_reader;
 mod log_writer;
@@ -37,9 +38,10 @@ pub use metrics::{METRICS_CONTENT_TYPE, metrics_text};
 pub use statistics::{AppLoad, AppStatistics, CallStatistics, EndpointStatistics, LastError};
 pub use status_socket::{HostActivity, StatusSocket};
 
+use line_quota::LineQuota;
 use log_writer::LogWriter;
-use recorder::Line;
-use statistics::Statistics;
+use recorder::{Line, left_out};
+use statistics::{AppCounters, Statistics};
 
 /// Entries that are kept in memory for who begins to look.
 const N_RECENT: usize = 1_000;
@@ -54,6 +56,8 @@ pub struct Activity(Arc<Shared>);
 struct Shared {
     since: Timestamp,
     line: Line,
+    /// What is kept of entries about the host.
+    host_quota: LineQuota,
     statistics: Statistics,
     served: Mutex<BTreeMap<String, Served>>,
     /// Whose lines are that name no app.
@@ -87,6 +91,7 @@ impl Activity {
         Self(Arc::new(Shared {
             since: now(),
             line: Line::default(),
+            host_quota: LineQuota::default(),
             statistics: Statistics::default(),
             served: Mutex::default(),
             only_app: OnceLock::new(),
@@ -137,7 +142,8 @@ impl Activity {
 
     /// Takes note that an app is served.
     pub fn serving(&self, app: &AppName, version: Option<String>, load: LoadView) {
-        self.0.statistics.know(app.as_str());
+        // Nothing was counted of it yet.
+        self.counters(app.as_str());
         let served = Served { version, load };
         locked(&self.0.served).insert(app.to_string(), served);
     }
@@ -183,18 +189,34 @@ impl Activity {
         }
     }
 
+    /// Returns the counters of an app.
+    fn counters(&self, app: &str) -> Arc<AppCounters> {
+        self.0.statistics.app(app)
+    }
+
     /// Tells whether anybody listens.
     fn is_watched(&self) -> bool {
         self.0.feed.receiver_count() > 0
     }
 
-    /// Counts an entry and puts it in line.
+    /// Counts an entry, and puts it in line unless there are too many.
     fn take(&self, mut entry: LogEntry) {
         if entry.app.is_none() {
             entry.app = self.0.only_app.get().cloned();
         }
-        self.0.statistics.count(&entry);
-        self.0.line.push(entry);
+        let app = entry.app.as_deref().map(|app| self.counters(app));
+        if let Some(app) = &app {
+            app.count(&entry);
+        }
+        let quota = app.as_ref().map_or(&self.0.host_quota, |app| &app.quota);
+        let admitted = quota.admit(&entry);
+        if admitted.n_left_out > 0 {
+            let left_out = left_out(entry.app.clone(), admitted.n_left_out);
+            self.0.line.push(left_out);
+        }
+        if admitted.is_kept {
+            self.0.line.push(entry);
+        }
     }
 
     fn publish(&self, batch: Vec<Arc<LogEntry>>) {

@@ -4,6 +4,7 @@
 //! by the span around it whose it is.
 
 use std::fmt::{self, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -20,6 +21,14 @@ use super::Activity;
 use super::entry::{
     CallEntry, CutText, DeliveryEnd, EntryKind, LogEntry, ResourceKind, Severity, SpanEntry,
 };
+use super::line_quota::Share;
+use super::statistics::{AppCounters, CallNumbers};
+
+/// The name of the event that says how a call ended.
+const CALL: &str = "call";
+
+/// As many fields as most events have.
+const USUAL_FIELDS: usize = 12;
 
 /// The target of events that say what a call was given.
 const TOUCHED: &str = "syft_runtime::touched";
@@ -35,7 +44,10 @@ pub struct ActivityLayer(pub(super) Activity);
 pub struct ActivityFilter(pub(super) Activity);
 
 /// The app of a span.
-struct SpanApp(String);
+struct SpanApp {
+    name: String,
+    counters: Arc<AppCounters>,
+}
 
 impl<S: Subscriber> Filter<S> for ActivityFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
@@ -69,18 +81,86 @@ where
         let mut fields = Fields::default();
         attributes.record(&mut fields);
         if let (Some(app), Some(span)) = (fields.take_text("app"), context.span(id)) {
-            span.extensions_mut().insert(SpanApp(app));
+            let counters = self.0.counters(&app);
+            let app = SpanApp {
+                name: app,
+                counters,
+            };
+            span.extensions_mut().insert(app);
         }
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
-        let mut fields = Fields::default();
+        let is_call = event.metadata().name() == CALL;
+        if is_call && in_span(event, &context, |app| only_counts(app, event)) == Some(true) {
+            return;
+        }
+        let mut fields = Fields(Vec::with_capacity(USUAL_FIELDS));
         event.record(&mut fields);
-        let app = fields.take_text("app").or_else(|| {
-            let mut spans = context.event_scope(event)?;
-            spans.find_map(|span| Some(span.extensions().get::<SpanApp>()?.0.clone()))
-        });
+        let of_span = || in_span(event, &context, |app| app.name.clone());
+        let app = fields.take_text("app").or_else(of_span);
         self.0.take(entry(event.metadata(), app, fields));
+    }
+}
+
+/// Returns something of the app in whose span an event is.
+fn in_span<S, T>(
+    event: &Event<'_>,
+    context: &Context<'_, S>,
+    get: impl Fn(&SpanApp) -> T,
+) -> Option<T>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let mut spans = context.event_scope(event)?;
+    spans.find_map(|span| span.extensions().get::<SpanApp>().map(&get))
+}
+
+/// Counts a call for which there is no room among the entries, as in a flood, and tells whether
+/// that is so.
+fn only_counts(app: &SpanApp, event: &Event<'_>) -> bool {
+    let share = match *event.metadata().level() {
+        Level::ERROR | Level::WARN => Share::Wrong,
+        _ => Share::Usual,
+    };
+    if !app.counters.quota.leaves_out(share, now()) {
+        return false;
+    }
+    let mut call = CallFields::default();
+    event.record(&mut call);
+    app.counters.count_call(&call.endpoint, &call.numbers);
+    true
+}
+
+/// The fields of a call that are counted.
+#[derive(Default)]
+struct CallFields {
+    endpoint: String,
+    numbers: CallNumbers,
+}
+
+impl Visit for CallFields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "endpoint" {
+            self.endpoint = format!("{value:?}");
+        }
+    }
+
+    // Nothing else of it is looked at.
+    fn record_str(&mut self, _: &Field, _: &str) {}
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match field.name() {
+            "status" => self.numbers.status = u16::try_from(value).unwrap_or_default(),
+            "memory_bytes" => self.numbers.memory_bytes = value,
+            _ => {}
+        }
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if field.name() == "ms" {
+            self.numbers.time = Duration::try_from_secs_f64(value / 1e3).unwrap_or_default();
+        }
     }
 }
 
@@ -142,7 +222,7 @@ impl Fields {
 
     fn kind(&mut self, metadata: &Metadata<'_>) -> EntryKind {
         match metadata.name() {
-            "call" => EntryKind::Call(CallEntry {
+            CALL => EntryKind::Call(CallEntry {
                 endpoint: self.text("endpoint"),
                 id: self.text("id"),
                 sender: self.text("sender"),
@@ -269,12 +349,5 @@ impl Visit for Fields {
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.add(field, value);
-    }
-}
-
-impl CallEntry {
-    /// Returns how long the answer took.
-    pub(super) fn time(&self) -> Duration {
-        Duration::try_from_secs_f64(self.ms / 1e3).unwrap_or_default()
     }
 }

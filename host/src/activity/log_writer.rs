@@ -9,15 +9,8 @@ use std::path::PathBuf;
 use syft_manifest::private_dir;
 use syft_protocol::address::AppName;
 
-use super::entry::{EntryKind, LogEntry, Severity};
+use super::entry::LogEntry;
 use super::log_folder::{FILES_OF_ONE, LogBounds, LogFolder, files, path, remove};
-use super::recorder::left_out;
-
-// A flood of one kind of lines is to push out neither the others nor what happened before it.
-/// Lines of a kind that are kept of an app in each second.
-const LINES_PER_SECOND: u32 = 1_000;
-
-const MICROS: i64 = 1_000_000;
 
 /// Writes the logs of all apps.
 #[derive(Debug)]
@@ -41,10 +34,6 @@ struct AppLogWriter {
     number: u64,
     bytes: u64,
     buffer: Vec<u8>,
-    /// The second in which lines were counted last, by kind, and how many were left out.
-    second: i64,
-    n_lines: [u32; 3],
-    n_left_out: u64,
 }
 
 impl LogWriter {
@@ -128,35 +117,11 @@ impl AppLogWriter {
             number: last.as_ref().map_or(1, |file| file.number),
             bytes: last.as_ref().map_or(0, |file| file.bytes),
             buffer: Vec::new(),
-            second: 0,
-            n_lines: [0; 3],
-            n_left_out: 0,
         })
     }
 
-    /// Takes an entry, unless there were too many, and returns how much was written for it.
+    /// Takes an entry, and returns how much was written for it.
     fn add(&mut self, entry: &LogEntry) -> io::Result<u64> {
-        let second = entry.time.micros() / MICROS;
-        let mut written = 0;
-        // Some come a little late; and the clock may be set back.
-        if second > self.second || second < self.second - 60 {
-            (self.second, self.n_lines) = (second, [0; 3]);
-            let n_left_out = std::mem::take(&mut self.n_left_out);
-            if n_left_out > 0 {
-                written += self.append(&left_out(entry.app.clone(), n_left_out))?;
-            }
-        }
-        let n_lines = &mut self.n_lines[usize::from(share(entry))];
-        *n_lines += 1;
-        if *n_lines > LINES_PER_SECOND {
-            self.n_left_out += 1;
-        } else {
-            written += self.append(entry)?;
-        }
-        Ok(written)
-    }
-
-    fn append(&mut self, entry: &LogEntry) -> io::Result<u64> {
         let begin = self.buffer.len();
         serde_json::to_writer(&mut self.buffer, entry)?;
         self.buffer.push(b'\n');
@@ -206,15 +171,6 @@ impl AppLogWriter {
     }
 }
 
-/// Returns with which others an entry shares the lines of a second.
-fn share(entry: &LogEntry) -> u8 {
-    match entry.kind {
-        EntryKind::Output { .. } => 0,
-        _ if entry.level >= Severity::Warn => 1,
-        _ => 2,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -223,10 +179,11 @@ mod tests {
     use syft_protocol::timestamp::Timestamp;
 
     use super::*;
+    use crate::activity::{EntryKind, Severity};
 
     fn output(app: &str, second: i64, text: &str) -> LogEntry {
         LogEntry {
-            time: Timestamp::from_micros(second * MICROS),
+            time: Timestamp::from_micros(second * 1_000_000),
             level: Severity::Info,
             app: Some(app.to_owned()),
             kind: EntryKind::Output {
@@ -274,29 +231,6 @@ mod tests {
             .expect("a file")
             .permissions();
         assert_eq!(mode.mode() & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_flood_leaves_room_for_what_went_wrong() {
-        let root = tempfile::tempdir().expect("a folder");
-        let folder = LogFolder::new(root.path().join("logs"));
-        let mut writer = LogWriter::new(folder.clone(), LogBounds::default());
-        let flood: Vec<_> = (0..5_000).map(|_| output("app", 1, "x")).collect();
-        let wrong = LogEntry {
-            level: Severity::Warn,
-            kind: EntryKind::Other,
-            ..output("app", 1, "it went wrong")
-        };
-        writer.write(flood.iter().chain([&wrong]));
-        writer.write([&output("app", 2, "later")]);
-        let app = AppName::parse("app").expect("a name");
-        let log = std::fs::read_to_string(path(&folder.of(Some(&app)), 1)).expect("a log");
-        assert_eq!(log.lines().count(), LINES_PER_SECOND as usize + 3);
-        assert!(
-            log.contains("it went wrong") && log.contains("later"),
-            "{log}"
-        );
-        assert!(log.contains("4000 lines are not kept"), "{log}");
     }
 
     #[test]

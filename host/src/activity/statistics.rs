@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use syft_protocol::timestamp::Timestamp;
 
 use super::entry::{CallEntry, DeliveryEnd, EntryKind, LogEntry, Severity};
 use super::histogram::{Histogram, Latency};
+use super::line_quota::LineQuota;
 
 /// Endpoints of an app that are counted by themselves. No app has as many; should one have
 /// more, they are counted together.
@@ -100,8 +102,11 @@ pub struct AppLoad {
 #[derive(Debug, Default)]
 pub(super) struct Statistics(RwLock<HashMap<String, Arc<AppCounters>>>);
 
+/// The counters of an app.
 #[derive(Debug, Default)]
-struct AppCounters {
+pub(super) struct AppCounters {
+    /// What is kept of its entries.
+    pub(super) quota: LineQuota,
     endpoints: RwLock<HashMap<String, Arc<CallCounters>>>,
     refused: AtomicU64,
     denied: AtomicU64,
@@ -117,6 +122,14 @@ struct CallCounters {
     histogram: Histogram,
     peak_memory_bytes: AtomicU64,
     last_error: Mutex<Option<LastError>>,
+}
+
+/// What is counted of a call.
+#[derive(Debug, Default)]
+pub(super) struct CallNumbers {
+    pub(super) status: u16,
+    pub(super) time: Duration,
+    pub(super) memory_bytes: u64,
 }
 
 impl LastError {
@@ -145,42 +158,9 @@ impl LastError {
 }
 
 impl Statistics {
-    /// Counts an entry.
-    pub(super) fn count(&self, entry: &LogEntry) {
-        let Some(name) = &entry.app else {
-            return;
-        };
-        let app = find(&self.0, name, usize::MAX);
-        match &entry.kind {
-            EntryKind::Call(call) => {
-                let endpoint = find(&app.endpoints, &call.endpoint, MAX_ENDPOINTS);
-                endpoint.count(call, entry);
-            }
-            EntryKind::Refused { .. } => add(&app.refused),
-            EntryKind::Denied { .. } => add(&app.denied),
-            EntryKind::Delivery { result, .. } => match result {
-                DeliveryEnd::Taken => add(&app.events_taken),
-                DeliveryEnd::Failed => add(&app.events_failed),
-                DeliveryEnd::Parked => {
-                    add(&app.events_failed);
-                    add(&app.events_parked);
-                }
-            },
-            EntryKind::Touched { .. }
-            | EntryKind::Span(_)
-            | EntryKind::Output { .. }
-            | EntryKind::Other => {}
-        }
-        // What an app writes itself is no error of which the host knows.
-        let is_output = matches!(entry.kind, EntryKind::Output { .. });
-        if entry.level >= Severity::Warn && !is_output {
-            *locked(&app.last_error) = Some(LastError::new(entry));
-        }
-    }
-
-    /// Makes an app known of which nothing was counted yet.
-    pub(super) fn know(&self, name: &str) {
-        find(&self.0, name, usize::MAX);
+    /// Returns the counters of an app, which are made if there are none.
+    pub(super) fn app(&self, name: &str) -> Arc<AppCounters> {
+        find(&self.0, name, usize::MAX)
     }
 
     /// Returns what was counted, by the names of apps.
@@ -194,6 +174,47 @@ impl Statistics {
 }
 
 impl AppCounters {
+    /// Counts an entry.
+    pub(super) fn count(&self, entry: &LogEntry) {
+        match &entry.kind {
+            EntryKind::Call(call) => {
+                let endpoint = self.endpoint(&call.endpoint);
+                endpoint.count(&call.numbers());
+                if call.status >= 500 {
+                    *locked(&endpoint.last_error) = Some(LastError::new(entry));
+                }
+            }
+            EntryKind::Refused { .. } => add(&self.refused),
+            EntryKind::Denied { .. } => add(&self.denied),
+            EntryKind::Delivery { result, .. } => match result {
+                DeliveryEnd::Taken => add(&self.events_taken),
+                DeliveryEnd::Failed => add(&self.events_failed),
+                DeliveryEnd::Parked => {
+                    add(&self.events_failed);
+                    add(&self.events_parked);
+                }
+            },
+            EntryKind::Touched { .. }
+            | EntryKind::Span(_)
+            | EntryKind::Output { .. }
+            | EntryKind::Other => {}
+        }
+        // What an app writes itself is no error of which the host knows.
+        let is_output = matches!(entry.kind, EntryKind::Output { .. });
+        if entry.level >= Severity::Warn && !is_output {
+            *locked(&self.last_error) = Some(LastError::new(entry));
+        }
+    }
+
+    /// Counts a call of which there is no entry.
+    pub(super) fn count_call(&self, endpoint: &str, call: &CallNumbers) {
+        self.endpoint(endpoint).count(call);
+    }
+
+    fn endpoint(&self, name: &str) -> Arc<CallCounters> {
+        find(&self.endpoints, name, MAX_ENDPOINTS)
+    }
+
     fn statistics(&self, app: String) -> AppStatistics {
         let mut endpoints = listed(&self.endpoints);
         endpoints.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -219,17 +240,24 @@ impl AppCounters {
 }
 
 impl CallCounters {
-    fn count(&self, call: &CallEntry, entry: &LogEntry) {
+    fn count(&self, call: &CallNumbers) {
         let class = usize::from(call.status / 100).clamp(1, 5) - 1;
         add(&self.by_class[class]);
-        self.histogram.add(call.time());
+        self.histogram.add(call.time);
         let peak = &self.peak_memory_bytes;
         // Reading is cheaper than writing what is there already.
         if get(peak) < call.memory_bytes {
             peak.fetch_max(call.memory_bytes, Ordering::Relaxed);
         }
-        if call.status >= 500 {
-            *locked(&self.last_error) = Some(LastError::new(entry));
+    }
+}
+
+impl CallEntry {
+    fn numbers(&self) -> CallNumbers {
+        CallNumbers {
+            status: self.status,
+            time: Duration::try_from_secs_f64(self.ms / 1e3).unwrap_or_default(),
+            memory_bytes: self.memory_bytes,
         }
     }
 }
@@ -332,7 +360,7 @@ mod tests {
             ("/b", 503),
             ("/b", 99),
         ] {
-            statistics.count(&call(endpoint, status, 1.0));
+            statistics.app("app").count(&call(endpoint, status, 1.0));
         }
         let [app] = &statistics.all()[..] else {
             panic!("one app");
@@ -353,7 +381,9 @@ mod tests {
     fn no_app_makes_the_host_count_without_end() {
         let statistics = Statistics::default();
         for n in 0..MAX_ENDPOINTS * 2 {
-            statistics.count(&call(&format!("/{n}"), 200, 1.0));
+            statistics
+                .app("app")
+                .count(&call(&format!("/{n}"), 200, 1.0));
         }
         let [app] = &statistics.all()[..] else {
             panic!("one app");
