@@ -83,6 +83,14 @@ bless:
     BLESS=1 cargo test --workspace --test all -- bindings:: manifest:: packaging::the_unit building:: signing:: publishing:: installing:: oci::
     TRYBUILD=overwrite cargo test --workspace --test ui
 
+# Types the commands of the tutorials, and writes into them what is seen; review the diff
+terminals:
+    BLESS=1 cargo test --workspace --test all -- terminals::
+
+# Builds the book of docs/ into target/book
+book:
+    .ci/book
+
 # Measures everything beside SyftEvent and a native loop, into `benches/results/`; or `--quick`, `--case live`
 bench *args:
     cargo bench -p syft-host --bench suite -- --results {{justfile_directory()}}/benches/results {{args}}

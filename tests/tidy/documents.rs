@@ -78,6 +78,26 @@ fn security_names_tests_that_exist() {
     assert!(absent.is_empty(), "{absent:#?}");
 }
 
+/// The book has each page below `docs` once. Decisions come from their list.
+#[test]
+fn every_page_is_in_the_book() {
+    let docs = repository().join("docs");
+    let summary = docs.join("SUMMARY.md");
+    let mut chapters = links(&read(&summary));
+    chapters.sort();
+    let records: Vec<PathBuf> = records()
+        .iter()
+        .map(|name| docs.join("decisions").join(name))
+        .collect();
+    let pages = files("md")
+        .into_iter()
+        .filter(|path| *path != summary && !records.contains(path));
+    let pages = pages.filter_map(|path| Some(path.strip_prefix(&docs).ok()?.display().to_string()));
+    let mut pages: Vec<String> = pages.collect();
+    pages.sort();
+    assert_eq!(chapters, pages, "docs/SUMMARY.md has the pages of the book");
+}
+
 /// Returns the files of this repository with an extension.
 fn files(extension: &str) -> Vec<PathBuf> {
     walkdir::WalkDir::new(repository())

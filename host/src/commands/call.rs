@@ -102,7 +102,14 @@ pub(super) async fn call(
         ));
     }
     match make(ui, call, &config, &within).await.map_err(explain)? {
-        CallResult::Answered(response) => print(ui, &response, id),
+        CallResult::Answered(response) => {
+            let in_log = if named.datasite == config.email {
+                format!("`syft-host logs --id {id}` shows what happened")
+            } else {
+                format!("{} finds it in the host's log, id {id}", named.datasite)
+            };
+            print(ui, &response, id, &in_log)
+        }
         CallResult::Rejected => {
             ui.status(
                 "error: 403 the sync server rejected the request: no permission to write there",
@@ -191,7 +198,8 @@ impl SyncTarget {
     }
 }
 
-fn print(ui: Ui, response: &Response, id: Uuid) -> Result<Exit, CommandError> {
+/// Prints an answer, and where there is more of one that is an error.
+fn print(ui: Ui, response: &Response, id: Uuid, in_log: &str) -> Result<Exit, CommandError> {
     let (status, body) = (response.status, response.body.as_deref());
     match body {
         _ if ui.is_json() => ui.json(&describe(response, id))?,
@@ -202,7 +210,7 @@ fn print(ui: Ui, response: &Response, id: Uuid) -> Result<Exit, CommandError> {
         return Ok(Exit::Success);
     }
     ui.status(&format!("error: {} {}", status.code(), status.reason()));
-    ui.status(&format!("hint: see the host's log, id {id}"));
+    ui.status(&format!("hint: {in_log}"));
     Ok(Exit::HandlerError)
 }
 

@@ -4,16 +4,17 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use serde_json::json;
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
 use uuid::Uuid;
 
-use super::Exit;
+use super::{Exit, files};
 use crate::config::{Config, inherited};
 use crate::error::CommandError;
 use crate::prepared_app::{AppSpec, PreparedApp};
@@ -53,9 +54,19 @@ pub(super) struct DemoArgs {
     /// Keep serving until Ctrl-C, for calls from another terminal
     #[arg(long)]
     keep_serving: bool,
+
+    /// Only write the example to this file, as an app to sign, publish and install
+    #[arg(long, value_name = "FILE", conflicts_with = "keep_serving")]
+    save: Option<PathBuf>,
 }
 
 pub(super) async fn demo(ui: Ui, args: DemoArgs) -> Result<Exit, CommandError> {
+    if let Some(path) = &args.save {
+        files::write(path, HELLO)?;
+        ui.line(&format!("Wrote the example `hello` to {}", path.display()))?;
+        ui.json(&json!({"event": "written", "path": path}))?;
+        return Ok(Exit::Success);
+    }
     let place = tempfile::Builder::new()
         .prefix("syft-host-demo-")
         .tempdir()?;
@@ -140,7 +151,7 @@ fn show_answer(ui: Ui, response: &Response, took: Duration) -> Result<(), Comman
         status.reason()
     ))?;
     ui.line(&format!("            {body}"))?;
-    ui.json(&serde_json::json!({
+    ui.json(&json!({
         "event": "answer",
         "status_code": status.code(),
         "body": body,

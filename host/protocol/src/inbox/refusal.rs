@@ -2,6 +2,7 @@
 //!
 //! Why: docs/decisions/08-the-place-of-a-request-decides.md
 
+use crate::encryption::Unopened;
 use crate::message::Response;
 use crate::status::Status;
 
@@ -38,9 +39,34 @@ pub enum Refusal {
     Crashing,
     /// Another request has run under its id.
     Reused,
+    /// Its body is encrypted, and does not reach a handler.
+    Unopened(Box<Unopened>),
 }
 
 impl Refusal {
+    /// Returns the kind of refusal as one word, for logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::TooLarge { .. } => "too-large",
+            Self::SenderDisagrees { .. } => "sender-disagrees",
+            Self::MisdirectedTo(_) => "misdirected",
+            Self::Expired => "expired",
+            Self::Crashing => "crashing",
+            Self::Reused => "reused-id",
+        }
+    }
+
+    /// Returns what the owner of the app should know of it.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::SenderDisagrees { folder, claimed } => {
+                format!("the request lies in the folder of {folder} and names {claimed}")
+            }
+            other => other.message(),
+        }
+    }
+
     /// Returns the status of the answer, as the released server has it where
     /// it knows the case.
     pub fn status(&self) -> Status {
@@ -51,6 +77,7 @@ impl Refusal {
             Self::Expired => Status::EXPIRED,
             Self::Crashing => Status::INTERNAL_ERROR,
             Self::Reused => Status::CONFLICT,
+            Self::Unopened(why) => why.status(),
         }
     }
 
@@ -72,6 +99,7 @@ impl Refusal {
             Self::Reused => "The id of this request has been used for another one: \
                              each request needs an id of its own"
                 .to_owned(),
+            Self::Unopened(why) => format!("Encrypted request refused: {why}"),
         }
     }
 

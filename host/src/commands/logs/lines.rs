@@ -52,9 +52,9 @@ fn in_words(entry: &LogEntry) -> String {
             status,
             ..
         } => {
-            let why = text(fields, "refusal");
+            let [why, detail] = ["refusal", "detail"].map(|name| text(fields, name));
             let space = if sender.is_empty() { "" } else { " " };
-            format!("{endpoint} {sender}{space}{status} {message}: {why}")
+            format!("{endpoint} {sender}{space}{status} {message}: {why}: {detail}")
         }
         EntryKind::Denied { access, name, .. } | EntryKind::Touched { access, name, .. } => {
             let named = [access.as_str(), name.as_str()].map(str::trim);
