@@ -20,7 +20,7 @@ pub(super) struct LineQuota(Mutex<Counted>);
 struct Counted {
     /// The second in which entries were counted last.
     second: i64,
-    n_entries: [u32; 4],
+    n_entries: [u32; 5],
     n_left_out: u64,
 }
 
@@ -29,6 +29,7 @@ struct Counted {
 pub(super) enum Share {
     Output,
     Touched,
+    Span,
     Wrong,
     Usual,
 }
@@ -58,13 +59,15 @@ impl LineQuota {
         let mut n_left_out = 0;
         // Some come a little late; and the clock may be set back.
         if second > counted.second || second < counted.second - 60 {
-            (counted.second, counted.n_entries) = (second, [0; 4]);
+            (counted.second, counted.n_entries) = (second, [0; 5]);
             n_left_out = std::mem::take(&mut counted.n_left_out);
         }
         let n_entries = &mut counted.n_entries[Share::of(entry) as usize];
         *n_entries += 1;
         let is_kept = *n_entries <= PER_SECOND;
-        counted.n_left_out += u64::from(!is_kept);
+        // No log has spans, so none misses them.
+        let is_span = matches!(entry.kind, EntryKind::Span(_));
+        counted.n_left_out += u64::from(!is_kept && !is_span);
         Admitted {
             is_kept,
             n_left_out,
@@ -80,7 +83,8 @@ impl Share {
     fn of(entry: &LogEntry) -> Self {
         match entry.kind {
             EntryKind::Output { .. } => Self::Output,
-            EntryKind::Touched { .. } | EntryKind::Span(_) => Self::Touched,
+            EntryKind::Touched { .. } => Self::Touched,
+            EntryKind::Span(_) => Self::Span,
             _ if entry.level >= Severity::Warn => Self::Wrong,
             _ => Self::Usual,
         }
