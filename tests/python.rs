@@ -354,6 +354,8 @@ fn responses_are_written_as_the_release_writes_them() {
 #[test]
 fn every_behaviour_of_the_scripts_is_run() {
     let tests = [
+        include_str!("encryption.rs"),
+        include_str!("encryption/keys.rs"),
         include_str!("python.rs"),
         include_str!("python_guests.rs"),
         include_str!("python_guests/edit_loop.rs"),

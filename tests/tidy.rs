@@ -110,7 +110,13 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
     (
         HOST,
         &["cap_std::", "cap_fs_ext::"],
-        &["tree.rs", "tree/", "client/mailbox.rs", "published.rs"],
+        &[
+            "tree.rs",
+            "tree/",
+            "client/mailbox.rs",
+            "encryption/documents.rs",
+            "published.rs",
+        ],
     ),
     (HOST, &["clap::"], &["main.rs", "commands.rs", "commands/"]),
     (

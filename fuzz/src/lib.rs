@@ -9,11 +9,12 @@
 //! A new target is a function, a line in [`TARGETS`] and a file in `fuzz_targets/`. An
 //! input that once broke one lies in `regressions/`, in the folder of the target.
 //!
-//! Most parsers are in crates that need no runtime. The two that are the host's own need the
+//! Most parsers are in crates that need no runtime. Those that are the host's own need the
 //! feature `host`; without it nothing of wasmtime is built.
 
 pub mod catalogs;
 pub mod components;
+pub mod envelopes;
 #[cfg(feature = "host")]
 pub mod files;
 pub mod guests;
@@ -25,6 +26,8 @@ pub mod packages;
 pub mod patterns;
 #[cfg(feature = "host")]
 pub mod programs;
+#[cfg(feature = "host")]
+pub mod recordings;
 pub mod registries;
 pub mod rules;
 pub mod schemas;
@@ -53,7 +56,13 @@ pub const TARGETS: &[Target] = &[
     target("access", rules::access, seeds::access),
     target("catalog", catalogs::catalog, seeds::catalogs),
     target("component", components::component, seeds::components),
+    target(
+        "did_document",
+        envelopes::did_document,
+        seeds::did_documents,
+    ),
     target("endpoint_schema", schemas::endpoint_schema, seeds::schemas),
+    target("envelope", envelopes::envelope, seeds::envelopes),
     target("grant_patterns", patterns::grant_patterns, seeds::patterns),
     target(
         "manifest_json",
@@ -77,6 +86,8 @@ pub const TARGETS: &[Target] = &[
         seeds::published_schemas,
     ),
     target("query", guests::query, seeds::queries),
+    #[cfg(feature = "host")]
+    target("recording", recordings::recording, seeds::recordings),
     target("registry", registries::registry, seeds::registries),
     target("request", messages::request, seeds::requests),
     #[cfg(feature = "host")]

@@ -28,8 +28,37 @@ pub fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     paths.iter().map(read).collect()
 }
 
+pub fn recordings() -> Vec<Vec<u8>> {
+    files("tests/cases/recordings", ".json")
+}
+
 fn texts_of(texts: &[&str]) -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// Encrypted bodies: one of the release, and what is left of it.
+pub fn envelopes() -> Vec<Vec<u8>> {
+    let whole = of_release("/payload_json");
+    let whole = whole.iter().filter_map(Value::as_str);
+    let cut = whole.map(|text| vec![text.into(), text[..text.len() / 2].into()]);
+    let others = texts_of(&["{}", r#"{"ek":"","iv":"","ciphertext":"","tag":""}"#]);
+    cut.flatten().chain(others).collect()
+}
+
+/// DID documents of the release.
+pub fn did_documents() -> Vec<Vec<u8>> {
+    let documents = ["/sender/did", "/receiver/did"].into_iter();
+    let documents = documents.flat_map(of_release);
+    let documents = documents.map(|document| document.to_string().into_bytes());
+    documents.chain(texts_of(&["{}"])).collect()
+}
+
+fn of_release(path: &str) -> Vec<Value> {
+    let files = files("tests/cases/encryption", ".json").into_iter();
+    let parse = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).expect("JSON");
+    files
+        .filter_map(|bytes| parse(bytes).pointer(path).cloned())
+        .collect()
 }
 
 fn messages(kind: &str) -> Vec<Vec<u8>> {

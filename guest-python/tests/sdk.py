@@ -114,7 +114,6 @@ def what_cannot_be_served_is_reported_with_its_line():
         (HEAD + "while True print()", "SyntaxError", "invalid syntax", 3, None),
         (HEAD + "SyftEvents('other')", "ValueError", "makes two apps, 'app' and 'other'", 3, None),
         (HEAD + "@box.on_request('/a*')\ndef f(): pass", "ValueError", "wildcards", 3, None),
-        (HEAD + "box.on_request('/a', encrypt_reply=True)", "NotImplementedError", "encrypted", 3, None),
         (HEAD + "box.on_request('/a')(5)", "TypeError", "is no function", 3, None),
         (HEAD + "@box.on_request('/a')\ndef f(x: 'No'): pass", "NameError", "'No'", 3, None),
         (HEAD + "@box.watch(5)\ndef f(event): pass", "TypeError", "5 is no glob", 3, None),
@@ -655,6 +654,37 @@ def handlers_of_any_shape_are_bound():
     assert call("/rest", '{"a": 1, "z": 2}') == [1, {"z": 2}]
     assert call("/wrapped", '{"a": 4}') == 8
     assert call("/both", '{"a": 4}') == ["POST", 4]
+
+
+@behaviour
+def an_answer_that_is_to_be_encrypted_says_so():
+    app = loaded(
+        HEAD
+        + "@box.on_request('/open')\ndef open(n: int): return n\n"
+        + "@box.on_request('/secret', encrypt_reply=True, auto_decrypt=False)\n"
+        + "def secret(n: int): return n\n"
+    )
+
+    def call(endpoint, body):
+        message = types.SimpleNamespace(
+            id="x",
+            endpoint=endpoint,
+            sender="a@b.c",
+            url="syft://a@b.c/x",
+            headers=[],
+            body=body.encode(),
+            method=types.SimpleNamespace(name="POST"),
+        )
+        fresh(app)
+        return calls.answer(message)
+
+    asked = [("X-Syft-Encrypt-Reply", "true")]
+    assert call("/open", '{"n": 5}') == (200, [], b"5")
+    assert call("/secret", '{"n": 5}') == (200, asked, b"5")
+    # What does not fit tells what was in the request.
+    status, headers, body = call("/secret", '{"n": "private"}')
+    assert (status, headers) == (400, asked), body
+    assert body.startswith(b"Invalid request schema: "), body
 
 
 @behaviour

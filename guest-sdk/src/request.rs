@@ -143,7 +143,8 @@ pub enum Proof {
     /// The request lies in a folder of that name, whose access rule lets only
     /// that user write there, and did not come through the HTTP API.
     Folder,
-    /// The message is signed with the sender's key.
+    /// The sender encrypted the body for this datasite with the key that is
+    /// known as theirs. Method, URL and headers are not covered by that.
     Signed,
 }
 

@@ -12,6 +12,7 @@ mod consent;
 mod demo;
 mod describe;
 mod doctor;
+mod encryption;
 mod files;
 mod in_words;
 mod inspect;
@@ -25,7 +26,9 @@ mod new;
 mod parked;
 mod passphrase;
 mod publish;
+mod record;
 mod remove;
+mod replay;
 mod resume;
 mod rollback;
 mod rotate;
@@ -169,6 +172,8 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     #[command(visible_aliases = ["uninstall", "rm"])]
     Remove(remove::RemoveArgs),
+    Record(record::RecordArgs),
+    Replay(replay::ReplayArgs),
     Parked(parked::ParkedArgs),
     Resume(resume::ResumeArgs),
     Logs(logs::LogsArgs),
@@ -184,6 +189,7 @@ enum Command {
     Publish(publish::PublishArgs),
     Rotate(rotate::RotateArgs),
     Trust(trust::TrustArgs),
+    Encryption(encryption::EncryptionArgs),
     Access(access::AccessArgs),
     Call(call::CallArgs),
     Describe(describe::DescribeArgs),
@@ -206,6 +212,8 @@ pub enum Exit {
     HandlerError,
     /// 1: a test failed.
     TestFailed,
+    /// 1: a recorded call did something else when it ran again.
+    Parted,
     /// 2: it could not be done.
     Failure,
     /// 3: no answer came in time.
@@ -216,7 +224,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Success => 0,
-            Exit::HandlerError | Exit::TestFailed => 1,
+            Exit::HandlerError | Exit::TestFailed | Exit::Parted => 1,
             Exit::Failure => 2,
             Exit::Timeout => 3,
         })
@@ -270,6 +278,8 @@ impl Cli {
                 Command::Approve(args) => approve::approve(ui, &overrides, &args).await,
                 Command::Rollback(args) => rollback::rollback(ui, &overrides, &args),
                 Command::Remove(args) => remove::remove(ui, &overrides, &args).await,
+                Command::Record(args) => record::record(ui, &overrides, &args),
+                Command::Replay(args) => replay::replay(ui, &overrides, &args).await,
                 Command::Parked(args) => parked::parked(ui, &overrides, &args),
                 Command::Resume(args) => resume::resume(ui, &overrides, &args),
                 Command::Logs(args) => logs::logs(ui, &overrides, &args).await,
@@ -285,6 +295,7 @@ impl Cli {
                 Command::Publish(args) => publish::publish(ui, &overrides, &args).await,
                 Command::Rotate(args) => rotate::rotate(ui, &overrides, &args),
                 Command::Trust(args) => trust::trust(ui, &overrides, &args),
+                Command::Encryption(args) => encryption::encryption(ui, &overrides, &args),
                 Command::Call(args) => call::call(ui, &overrides, args).await,
                 Command::Describe(args) => describe::describe(ui, &overrides, &args).await,
                 Command::Config(args) => config::config(ui, &overrides, &args),

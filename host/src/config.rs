@@ -2,6 +2,7 @@
 
 mod homes;
 pub mod inherited;
+mod own_keys;
 mod settings;
 mod start;
 mod traces;
@@ -21,8 +22,10 @@ pub use traces::TraceTarget;
 use crate::activity::LogFolder;
 use crate::error::CommandError;
 use homes::{Homes, cache_home, config_home, data_home, docker_config, not_synced};
+use own_keys::ServerUrl;
 use settings::{Settings, missing};
 use syft_runtime::sandbox::CompileLimits;
+use syft_server::encryption::KeyPlaces;
 use syft_server::private_folder::PrivateFolder;
 
 /// Set where a SyftBox client started us as one of its apps.
@@ -71,6 +74,10 @@ pub struct Config {
     pub approvals: PathBuf,
     /// The private folder of whose keys are trusted.
     pub trust: PathBuf,
+    /// The private folder of which keys senders have.
+    pub senders: PathBuf,
+    /// The SyftBox server, by which the release tells the keys of its users apart.
+    server: ServerUrl,
     /// The private folder that says which apps are installed for the owner.
     pub installed: PathBuf,
     /// The private folder of the host that serves them.
@@ -142,6 +149,7 @@ impl Config {
             settings: config_home()?,
         };
         let config = Self {
+            server: ServerUrl::parse(said.server_url.as_deref())?,
             is_local: said.is_local,
             docker_config: docker_config(),
             stop_within: env::var_os(APP_ID).map(|_| STOP_UNDER_SYFTBOX),
@@ -173,6 +181,8 @@ impl Config {
             apps: homes.data.join("apps"),
             approvals: homes.settings.join("approvals"),
             trust: homes.settings.join("trust"),
+            senders: homes.settings.join("senders"),
+            server: ServerUrl::parse(None)?,
             installed: of_owner("installed"),
             serving: of_owner("serving"),
             docker_config: None,
@@ -260,9 +270,30 @@ impl Config {
         Ok(path)
     }
 
+    /// Returns a path that the user named for something private.
+    ///
+    /// # Errors
+    /// It would be synced.
+    pub fn private_path(&self, said: &Path) -> Result<PathBuf, CommandError> {
+        let path = std::path::absolute(said)?;
+        not_synced(&[&path], &self.datasites)?;
+        Ok(path)
+    }
+
     /// Returns the private folder of one app.
     pub fn app_folder(&self, app: &AppName) -> PrivateFolder {
         PrivateFolder::new(self.apps.join(self.email.as_str()).join(app.file_name()))
+    }
+
+    /// Returns where the owner's keys for encrypted requests are, and those of senders.
+    pub fn key_places(&self) -> KeyPlaces {
+        KeyPlaces {
+            datasites: self.datasites.clone(),
+            owner: self.email.clone(),
+            own_keys: self.server.own_keys(&self.datasites, &self.email),
+            server_host: self.server.host().to_owned(),
+            senders: self.senders.clone(),
+        }
     }
 
     /// Returns the logs of apps.
@@ -301,7 +332,10 @@ impl Config {
     /// Compiled code from a synced folder would let strangers run what they like, trusted
     /// keys would be theirs to choose, and state would be theirs to read.
     fn keep_private(&self) -> Result<(), CommandError> {
+        let own_keys = self.key_places().own_keys;
         let own = [
+            &own_keys,
+            &self.senders,
             &self.cache,
             &self.apps,
             &self.approvals,

@@ -9,6 +9,7 @@
 //!   when it changes
 //! - `activity`: what apps do: kept logs, statistics, a live feed
 //! - `prepared_app`: from a component to a server; `supervisor`: all that is installed
+//! - `replay`: runs a recorded call again, and compares
 //! - `waiting`: what the owner is to decide; `dashboard`: all of it as pages in a browser;
 //!   `traces`: requests, for a collector
 //!
@@ -38,6 +39,7 @@ pub mod paint;
 pub mod prepared_app;
 pub mod progress;
 pub mod python_app;
+pub mod replay;
 mod rust_toolchain;
 mod scaffold;
 mod server_task;

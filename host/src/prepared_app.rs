@@ -9,7 +9,9 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 use syft_manifest::worlds::{ASYNC_RPC, OFFERED_IN_WORDS, RPC, is_offered};
-use syft_manifest::{Digest, Grants, Limits, Manifest, VariableName, component};
+use syft_manifest::{
+    Digest, Files, Grants, Http, Limits, Manifest, ManifestLimits, VariableName, component,
+};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::schema::SchemaEntry;
 
@@ -24,11 +26,14 @@ use syft_runtime::memory::Memory;
 use syft_runtime::program_cache::{
     CachedProgram, LoadedProgram, ProgramCache, ProgramError, ProgramSource, compile,
 };
+use syft_runtime::recording::RecordedApp;
 use syft_runtime::sandbox::{Compiling, LoadError, Sandbox, turn};
 use syft_runtime::secrets::SecretStore;
 use syft_runtime::state::{AlreadyServed, Damaged, Store};
 use syft_server::app::{App, AppError, LoadedApp};
+use syft_server::encryption::Encryption;
 use syft_server::private_folder::PrivateFolder;
+use syft_server::recordings::{RecordingFolder, Recordings};
 use syft_server::server::{ServeOptions, Server, ServerSetup};
 use syft_server::suspension::Suspended;
 
@@ -77,6 +82,10 @@ pub struct PreparedApp {
     args: Vec<String>,
     env: BTreeMap<VariableName, String>,
     advice: Advice,
+    component: Digest,
+    /// Of the program, where it is apart from the component.
+    program: Option<Digest>,
+    recordings: Option<RecordingFolder>,
 }
 
 impl PreparedApp {
@@ -106,9 +115,24 @@ impl PreparedApp {
         let turn = turn(&spec.author).await;
         let program = compile(Arc::clone(&sandbox), component, compiling, turn).await?;
         let program = program.map_err(|error| explain(AppError::Program(error.into())))?;
-        let program = LoadedProgram::new(sandbox, of_component, program);
+        let program = LoadedProgram::new(sandbox, of_component.clone(), program);
         let program = ProgramSource::Always(Box::new(program));
-        Self::ask(config, spec, program, &digest).await
+        let asked = Self::ask(config, spec, program, &digest).await?;
+        let is_apart = digest != of_component;
+        Ok(Self {
+            component: of_component,
+            program: is_apart.then_some(digest),
+            ..asked
+        })
+    }
+
+    /// Has each call recorded, in a folder.
+    #[must_use]
+    pub fn record_all_in(self, folder: RecordingFolder) -> Self {
+        Self {
+            recordings: Some(folder),
+            ..self
+        }
     }
 
     /// Asks a component among others what it serves. It is loaded when it is used.
@@ -165,6 +189,9 @@ impl PreparedApp {
                 "" => Advice::ToAuthor,
                 _ => Advice::ToOwner,
             },
+            component: digest.clone(),
+            program: None,
+            recordings: None,
         })
     }
 
@@ -180,6 +207,38 @@ impl PreparedApp {
         let access = EnvironmentAccess::new(name.as_str(), &self.args, env, secrets, granted);
         access.check();
         access
+    }
+
+    /// Returns what recordings say of the app.
+    fn recorded(&self, config: &Config) -> RecordedApp {
+        let grants = &self.grants;
+        let manifest = |files: &Files, http: &Http, limits: ManifestLimits| {
+            let manifest = Manifest {
+                files: files.clone(),
+                http: http.clone(),
+                limits,
+                ..Manifest::default()
+            };
+            serde_json::from_slice(&manifest.to_section()).unwrap_or_default()
+        };
+        let limits = self.loaded.limits();
+        let limits = ManifestLimits {
+            time: Some(limits.time),
+            memory_bytes: Some(limits.memory_bytes),
+            concurrency: None,
+            state_bytes: Some(limits.state_bytes),
+        };
+        let asked = ManifestLimits::default();
+        RecordedApp {
+            name: self.loaded.name().to_string(),
+            datasite: config.email.to_string(),
+            component: self.component.to_string(),
+            program: self.program.as_ref().map(ToString::to_string),
+            requested: manifest(&grants.requested, &grants.http.requested, asked),
+            approved: manifest(&grants.approved, &grants.http.approved, limits),
+            denied: grants.denied.iter().map(ToString::to_string).collect(),
+            denied_http: grants.http.denied.iter().map(ToString::to_string).collect(),
+        }
     }
 
     /// Opens what the app keeps and its folders. Nothing is answered yet.
@@ -207,13 +266,20 @@ impl PreparedApp {
         let state = tokio::task::spawn_blocking(open).await?;
         let state = state.map_err(explain_state)?;
         let environment = self.environment(&folder);
+        let recorded = self.recorded(config);
+        let recordings = match self.recordings {
+            Some(folder) => Recordings::of_all(folder, recorded),
+            None => Recordings::new(RecordingFolder::of(&folder), recorded),
+        };
         let access = AppAccess {
             files,
             http,
             environment,
             advice: self.advice,
         };
-        let app = App::new(self.loaded, access, state, options.debug);
+        let encryption = Encryption::new(config.key_places(), name.clone(), options.opened.clone());
+        let app = App::new(self.loaded, access, state, encryption, options.debug);
+        let app = app.with_recordings(recordings);
         let setup = ServerSetup {
             datasites: config.datasites.clone(),
             folder,

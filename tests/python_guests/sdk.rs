@@ -120,3 +120,8 @@ fn a_text_that_grows_without_end_is_not_followed() {
 fn requests_are_read_as_clients_write_them() {
     check("requests_are_read_as_clients_write_them");
 }
+
+#[test]
+fn an_answer_that_is_to_be_encrypted_says_so() {
+    check("an_answer_that_is_to_be_encrypted_says_so");
+}

@@ -98,13 +98,11 @@ class SyftEvents:
     def on_request(
         self, endpoint: str, auto_decrypt: bool = True, encrypt_reply: bool = False
     ) -> Callable:
-        """Binds a function to the requests at an endpoint."""
-        if encrypt_reply:
-            # Nobody may get in the clear what the author wants to be encrypted.
-            raise NotImplementedError(f"replies of {endpoint!r} cannot be encrypted in the sandbox")
+        """Binds a function to the requests at an endpoint. The host opens encrypted requests,
+        and encrypts the answers if that is said here."""
 
         def register(function: Callable) -> Callable:
-            bound = Endpoint(endpoint, function)
+            bound = Endpoint(endpoint, function, encrypt_reply)
             other = self._endpoints.get(bound.path)
             if other is not None and other.function is not function:
                 raise ValueError(

@@ -15,6 +15,9 @@ from syft_rpc.protocol import SyftStatus
 _MESSAGE = 1_000
 _TRACEBACK = 2_800
 
+# By this the host knows that it has to encrypt an answer.
+_ENCRYPT_REPLY = ("X-Syft-Encrypt-Reply", "true")
+
 
 class InvalidArguments(Exception):
     """The request does not fit its handler."""
@@ -41,6 +44,18 @@ def answer(message):
 
 def answer_by(app, endpoint, message):
     """As `answer`, by an endpoint that is at hand."""
+    if not endpoint.encrypt_reply:
+        return _answer(app, endpoint, message)
+    try:
+        status, headers, body = _answer(app, endpoint, message)
+    except InvalidArguments as error:
+        # It tells what was in the request, so it is an answer as others are.
+        text = f"Invalid request schema: {error}"
+        status, headers, body = 400, [], text.encode("utf-8", "replace")
+    return status, [*headers, _ENCRYPT_REPLY], body
+
+
+def _answer(app, endpoint, message):
     try:
         try:
             request = _request(message)

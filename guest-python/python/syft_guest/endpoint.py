@@ -6,7 +6,7 @@ from syft_guest import loop
 
 
 class Endpoint:
-    def __init__(self, endpoint, function):
+    def __init__(self, endpoint, function, encrypt_reply=False):
         if "*" in endpoint or "?" in endpoint:
             raise ValueError("wildcards are not allowed in path")
         if not callable(function):
@@ -15,6 +15,7 @@ class Endpoint:
         self.function = function
         self.name = getattr(function, "__name__", type(function).__name__)
         self.arguments = None
+        self.encrypt_reply = encrypt_reply
 
     def prepare(self, request_type, app_type):
         """Reads the signature. Done when the program has run, so that all names are known."""

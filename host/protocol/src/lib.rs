@@ -6,8 +6,8 @@
 //! exist when they were checked.
 //!
 //! Modules in reading order: who and where ([`address`], [`url`]), when
-//! ([`now`], [`timestamp`]), what is said ([`message`], [`status`]), the life of a
-//! request ([`inbox`]), what an app tells the world ([`schema`],
+//! ([`now`], [`timestamp`]), what is said ([`message`], [`status`]) and how it is encrypted
+//! ([`encryption`]), the life of a request ([`inbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
 //! asks for ([`grant`]) and watches ([`pattern`]), which changes of them are delivered
 //! to it ([`file_events`]), when everything is scanned ([`scan_schedule`]), how long
@@ -22,6 +22,8 @@ pub mod timestamp;
 
 pub mod message;
 pub mod status;
+
+pub mod encryption;
 
 pub mod inbox;
 

@@ -16,6 +16,7 @@ pub mod http;
 pub mod keyvalue;
 mod log;
 mod output;
+pub(crate) mod recorded_chance;
 pub(crate) mod standard_output;
 
 pub use advice::Advice;

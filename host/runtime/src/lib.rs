@@ -5,6 +5,7 @@
 //! - [`state`]: what an app keeps, committed with the answer of the call that wrote it
 //! - [`program_cache`]: which programs are loaded
 //! - [`memory`], [`meter`]: what all apps together, and one call, may make the host hold
+//! - [`recording`]: a call kept whole, to run again
 //! - [`secrets`]: what the owner keeps secret for an app
 //! - [`child`]: the one place that starts other programs
 //!
@@ -19,6 +20,7 @@ pub mod machine;
 pub mod memory;
 pub mod meter;
 pub mod program_cache;
+pub mod recording;
 pub mod sandbox;
 pub mod scratch;
 pub mod secrets;

@@ -8,6 +8,7 @@ mod exports;
 mod limiter;
 mod linker;
 mod outcome;
+mod recorded;
 mod sockets;
 mod spare;
 mod store;
@@ -37,6 +38,7 @@ pub use engine::can_find_written_pages;
 use engine::{Clearing, Running};
 use exports::Exports;
 pub use outcome::{Answer, Outcome};
+use recorded::RecordedCall;
 use spare::{Spare, SpareSlot};
 use store::CallState;
 use wasi::Wasi;
@@ -46,6 +48,7 @@ use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, CallEnv
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
+use crate::recording::{Recorder, Recording};
 use crate::state::Session;
 use crate::wit::types::{Failure, Method, SenderProof};
 use crate::wit::{rpc, watch};
@@ -352,7 +355,7 @@ impl Program {
         meter: &Meter,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
         let name = CallName::of_host(identity, "endpoints");
-        let access = self.access(&AppAccess::default(), None, identity, &name, meter);
+        let access = self.access(&AppAccess::default(), None, identity, &name, meter, None);
         let state = Session::new(None, &self.limits);
         let (endpoints, ..) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
@@ -377,7 +380,7 @@ impl Program {
             return Ok(Vec::new());
         };
         let name = CallName::of_host(identity, "watches");
-        let access = self.access(&AppAccess::default(), None, identity, &name, meter);
+        let access = self.access(&AppAccess::default(), None, identity, &name, meter, None);
         let state = Session::new(None, &self.limits);
         let (watches, ..) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
@@ -405,7 +408,7 @@ impl Program {
         };
         let name = CallName::of_event(identity, event);
         // Nobody is behind an event on whose behalf it could read.
-        let access = self.access(access, None, identity, &name, meter);
+        let access = self.access(access, None, identity, &name, meter, None);
         let environment = Arc::clone(&access.environment);
         let (taken, state, _) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
@@ -444,7 +447,9 @@ impl Program {
             expires: 0,
         };
         let state = Session::new(None, &self.limits);
-        let (outcome, ..) = self.call(identity, meter, access, state, &request).await;
+        let (outcome, ..) = self
+            .call(identity, meter, access, state, &request, None)
+            .await;
         match outcome {
             Outcome::Answered(answer) => Ok(answer.body.unwrap_or_default()),
             outcome => Err(outcome),
@@ -460,13 +465,15 @@ impl Program {
         access: &AppAccess,
         state: Session,
         request: &rpc::Request,
+        recorder: Option<&Recorder>,
     ) -> (Outcome, Session, Remains) {
         let name = CallName::of_request(identity, request);
         // A name that anybody can claim opens nothing.
         let is_known = request.sender_proof != SenderProof::Claimed;
         let sender = is_known.then(|| request.sender.clone());
-        let access = self.access(access, sender, identity, &name, meter);
+        let access = self.access(access, sender, identity, &name, meter, recorder);
         let environment = Arc::clone(&access.environment);
+        let recorded = recorder.map(|recorder| RecordedCall::begin(recorder, request, &access));
         let (answer, state, remains) = self
             .within_limits(identity, meter, access, state, name, async |store, app| {
                 let handle =
@@ -487,7 +494,20 @@ impl Program {
             Ok(Err(rpc::Error::Failed(failure))) => failed(failure, &environment),
             Err(outcome) => outcome,
         };
+        if let Some(recorded) = recorded {
+            recorded.end(&outcome, meter);
+        }
         (outcome, state, remains)
+    }
+
+    /// Returns what takes note of a call; none where there is no memory for it.
+    pub fn recorder(&self) -> Option<Recorder> {
+        Recorder::new(&self.memory.calls)
+    }
+
+    /// Returns what has a call run again as it was recorded; none where there is no memory for it.
+    pub fn recorder_again(&self, recording: &Recording) -> Option<Recorder> {
+        Recorder::again(&self.memory.calls, recording)
     }
 
     /// Makes an instance ready for the next call, unless there is one: for when nobody waits for
@@ -498,7 +518,7 @@ impl Program {
         }
         let name = CallName::of_host(identity, "spare");
         let meter = Meter::of_spare(&self.limits, &self.memory.calls);
-        let access = self.access(&AppAccess::default(), None, identity, &name, &meter);
+        let access = self.access(&AppAccess::default(), None, identity, &name, &meter, None);
         let state = Session::new(None, &self.limits);
         let (call, _) = self.call_state(identity, &meter, access, state, name);
         let mut store = store::new(&self.engine, &self.limits, call);
@@ -543,11 +563,13 @@ impl Program {
     ) -> (CallState, Output) {
         let environment = Arc::clone(&access.environment);
         let label = name.label(identity, access.advice);
-        let output = Output::new(&self.limits, label, environment);
+        let recorder = access.recorder.clone();
+        let output = Output::new(&self.limits, label, environment, recorder.clone());
         let context = CallContext {
             identity: identity.clone(),
             deadline: Instant::now() + self.limits.time,
             idempotency_key: name.idempotency_key,
+            recorder,
         };
         let call = CallState::new(&self.limits, meter, context, access, state, output.clone());
         (call, output)
@@ -561,10 +583,11 @@ impl Program {
         identity: &AppIdentity,
         name: &CallName,
         meter: &Meter,
+        recorder: Option<&Recorder>,
     ) -> CallAccess {
         let files = self.files.as_ref();
         let label = name.label(identity, access.advice);
-        access.for_call(sender, &self.limits, &label, meter, files)
+        access.for_call(sender, &self.limits, &label, meter, files, recorder)
     }
 
     /// Runs guest code. The epoch makes it give way, the timeout ends it also

@@ -20,6 +20,7 @@ mod turns;
 mod watching;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -197,6 +198,23 @@ impl Store {
                 self.run_alone(limits, run, ended_well, conflict).await
             }
         }
+    }
+
+    /// Keeps values, as if a call had written them.
+    ///
+    /// # Errors
+    /// They are more than the limits allow, or cannot be written.
+    pub async fn fill(
+        self: &Arc<Self>,
+        limits: &Limits,
+        values: &BTreeMap<String, Vec<u8>>,
+    ) -> anyhow::Result<()> {
+        let write = |mut session: Session| async move {
+            let mut values = values.iter();
+            let written = values.try_for_each(|(key, value)| session.set(key, value.clone()));
+            (written, session)
+        };
+        Ok(self.transact(limits, write, Result::is_ok).await??)
     }
 
     /// Runs a call again while nobody else hands anything over.

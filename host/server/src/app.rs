@@ -11,6 +11,7 @@ use std::sync::Arc;
 use syft_manifest::Limits;
 use syft_manifest::clock::now;
 use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
+use syft_protocol::encryption::Unopened;
 use syft_protocol::file_events::Delivery;
 use syft_protocol::inbox::{Refusal, Version};
 use syft_protocol::message::Request;
@@ -22,6 +23,8 @@ pub use reply::AnswerFile;
 use reply::{Replier, ReplyHead};
 pub use watches::{Watch, Watches, WatchesError};
 
+use crate::encryption::{Encryption, EncryptionError, Opening};
+use crate::recordings::{Recordings, RunningRecording};
 use crate::router::Router;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::capability::{Advice, AppAccess};
@@ -37,7 +40,9 @@ pub struct App {
     loaded: LoadedApp,
     access: AppAccess,
     state: Arc<Store>,
+    encryption: Encryption,
     replier: Replier,
+    recordings: Option<Arc<Recordings>>,
 }
 
 /// The answer to a request, ready to be published.
@@ -47,8 +52,9 @@ pub enum AppAnswer {
     Ran(FinishedCall),
     /// The request has run before, and this answer was kept.
     Kept(Vec<u8>),
-    /// Another request has run under its id, so it was refused.
-    Reused(AnswerFile),
+    /// It was refused: another request has run under its id, or it is encrypted and does not
+    /// open.
+    Refused(AnswerFile, Refusal),
 }
 
 /// A call that ended, with its answer.
@@ -56,12 +62,17 @@ pub enum AppAnswer {
 pub struct FinishedCall {
     /// The answer.
     pub answer: AnswerFile,
+    /// The request was encrypted, with the key of its sender.
+    pub is_signed: bool,
     /// How it ended, for the log.
     pub ended: EndedCall,
     /// Dropped once the answer is published.
     _remains: Option<Remains>,
     /// What it took. It is reserved as long as the answer exists.
     pub memory: Option<Meter>,
+    /// What took note of it.
+    recording: Option<RunningRecording>,
+    has_failed: bool,
 }
 
 /// How a call ended, for the log.
@@ -86,20 +97,40 @@ pub enum CallError {
     /// The program cannot be loaded any more.
     #[error("the app cannot be loaded: {0}")]
     Program(#[from] ProgramError),
+    /// Keys cannot be read or kept.
+    #[error(transparent)]
+    Encryption(#[from] EncryptionError),
 }
 
 impl App {
     /// Gives a loaded app what it may reach and its state. With `debug`, callers see what went wrong
     /// inside a handler.
-    pub fn new(loaded: LoadedApp, mut access: AppAccess, state: Store, debug: bool) -> Self {
+    pub fn new(
+        loaded: LoadedApp,
+        mut access: AppAccess,
+        state: Store,
+        encryption: Encryption,
+        debug: bool,
+    ) -> Self {
         if !loaded.watches.is_empty() {
             access.files.track_own_writes();
         }
         Self {
-            replier: Replier::new(&loaded, debug, access.advice),
+            replier: Replier::new(&loaded, debug, access.advice, encryption.clone()),
             loaded,
             access,
             state: Arc::new(state),
+            encryption,
+            recordings: None,
+        }
+    }
+
+    /// Has calls recorded that the owner wants to have recorded.
+    #[must_use]
+    pub fn with_recordings(self, recordings: Recordings) -> Self {
+        Self {
+            recordings: Some(Arc::new(recordings)),
+            ..self
         }
     }
 
@@ -176,16 +207,24 @@ impl App {
             let outcome = Outcome::Trapped(format!("no endpoint {}", address.endpoint()));
             return Ok(AppAnswer::Ran(self.finish(&head, outcome, now())));
         };
-        let request = guest_values::request(address, route, sender, request);
+        let mut request = guest_values::request(address, route, sender, request);
         let fingerprint = || RequestFingerprint::new(version, &request);
         match self.state.recorded(address, fingerprint).await? {
             Recorded::Answer(answer) => return Ok(AppAnswer::Kept(answer)),
             Recorded::Other => {
                 let answer = self.replier.refusal(&head, &Refusal::Reused, now());
-                return Ok(AppAnswer::Reused(answer));
+                return Ok(AppAnswer::Refused(answer, Refusal::Reused));
             }
             Recorded::Nothing => {}
         }
+        let as_sent = match self.open(address, version, &mut request)? {
+            Ok(as_sent) => as_sent,
+            Err(why) => {
+                let refusal = Refusal::Unopened(Box::new(why));
+                let answer = self.replier.refusal(&head, &refusal, now());
+                return Ok(AppAnswer::Refused(answer, refusal));
+            }
+        };
         let program = &self.loaded.program.program().await?;
         let call = Call {
             program,
@@ -193,6 +232,7 @@ impl App {
             version,
             head,
             request,
+            as_sent,
         };
         let (end, mut finished) = self.run(&call, Admission::Usual).await?;
         if end == End::Exhausted {
@@ -201,7 +241,49 @@ impl App {
             self.log_exhausted(&call.request.id);
             (_, finished) = self.run(&call, Admission::Full).await?;
         }
+        Self::keep_recording(&call, &mut finished);
         Ok(AppAnswer::Ran(finished))
+    }
+
+    /// Has the recording of a call written, if there is one and it is wanted.
+    fn keep_recording(call: &Call<'_>, finished: &mut FinishedCall) {
+        if let Some(recording) = finished.recording.take() {
+            let (request, has_failed) = (call.request.clone(), finished.has_failed);
+            // The answer does not wait for the disk.
+            tokio::task::spawn_blocking(move || recording.keep(&request, has_failed));
+        }
+    }
+
+    /// Looks what the owner wants to have recorded.
+    pub(crate) fn look_for_recordings(&self) {
+        if let Some(recordings) = &self.recordings {
+            recordings.look();
+        }
+    }
+
+    /// Puts what is in an encrypted body into its place, before any handler sees the request.
+    /// Returns the fingerprint of the request as it was sent, if that was encrypted; or why it
+    /// does not run.
+    fn open(
+        &self,
+        address: &Address,
+        version: Version,
+        request: &mut rpc::Request,
+    ) -> Result<Result<Option<RequestFingerprint>, Unopened>, EncryptionError> {
+        let Some(body) = &request.body else {
+            return Ok(Ok(None));
+        };
+        Ok(
+            match self.encryption.open(address, &request.sender, body)? {
+                Opening::Plain => Ok(None),
+                Opening::Refused(why) => Err(why),
+                Opening::Opened(text) => {
+                    let as_sent = RequestFingerprint::new(version, request);
+                    guest_values::put_opened(request, text);
+                    Ok(Some(as_sent))
+                }
+            },
+        )
     }
 
     /// Runs a handler in a transaction of the state: once more from the beginning, if another
@@ -215,16 +297,32 @@ impl App {
         let meter = call.program.admit(admission).await;
         let counted = &meter;
         let attempt = |state| async move {
-            let called = call
-                .program
-                .call(identity, counted, access, state, &call.request);
+            let program = call.program;
+            let recording = self.recordings.as_ref();
+            let recording =
+                recording.and_then(|all| all.begin(&call.request, || program.recorder()));
+            let called = program.call(
+                identity,
+                counted,
+                access,
+                state,
+                &call.request,
+                recording.as_ref().map(RunningRecording::recorder),
+            );
             let (outcome, mut state, remains) = called.await;
             let (end, at) = (End::of(&outcome), now());
+            let has_failed = !matches!(&outcome, Outcome::Answered(answer) if answer.status < 400);
             let finished = FinishedCall {
                 _remains: Some(remains),
+                recording,
+                has_failed,
+                is_signed: call.as_sent.is_some(),
                 ..self.finish(&call.head, outcome, at)
             };
-            let fingerprint = || RequestFingerprint::new(call.version, &call.request);
+            let fingerprint = || match &call.as_sent {
+                Some(as_sent) => as_sent.clone(),
+                None => RequestFingerprint::new(call.version, &call.request),
+            };
             let answer = &finished.answer.json;
             state.keep_answer(call.address, fingerprint, answer, at, call.head.expires);
             ((end, finished), state)
@@ -248,8 +346,11 @@ impl App {
                 trace: outcome.trace().map(str::to_owned),
             },
             answer: self.replier.answer(head, outcome, now),
+            is_signed: false,
             _remains: None,
             memory: None,
+            recording: None,
+            has_failed: false,
         }
     }
 
@@ -369,6 +470,8 @@ struct Call<'a> {
     version: Version,
     head: ReplyHead<'a>,
     request: rpc::Request,
+    /// What tells it from others, if it was encrypted: what is in it may be in others too.
+    as_sent: Option<RequestFingerprint>,
 }
 
 /// How a call ended, in so far as it decides what follows.

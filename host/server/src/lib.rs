@@ -4,18 +4,21 @@
 //! - [`tree`]: the app's folder in the tree; `inotify`: what the kernel says of folders
 //! - [`app`], [`router`]: a component that fits our world, its endpoints, and its answers as
 //!   callers read them
+//! - [`encryption`]: opens encrypted requests, and encrypts answers
 //! - [`events`]: file events that are delivered to an app
 //! - [`client`]: the caller's side of the same files; [`published`]: what apps say of themselves
 //! - `journal`, [`parked`], [`suspension`]: what must outlive the process
 
 pub mod app;
 pub mod client;
+pub mod encryption;
 pub mod events;
 mod inotify;
 pub mod journal;
 pub mod parked;
 pub mod private_folder;
 pub mod published;
+pub mod recordings;
 pub mod router;
 mod scanner_count;
 pub mod server;

@@ -52,7 +52,8 @@ use scans::{RequestScans, Scope};
 use unclaimed_answers::UnclaimedAnswers;
 use written_answers::WrittenAnswers;
 
-/// How often the server looks whether the owner asked for something that is parked.
+/// How often the server looks whether the owner asked for something that is parked, or to be
+/// recorded.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// When old requests are first deleted: not at the start, when there is most to do.
@@ -371,8 +372,9 @@ impl Server {
         self.scans.scanned(router, scan.is_cut, scope);
     }
 
-    /// Does with parked requests and events what the owner asked for.
+    /// Does what the owner asked for: with parked requests and events, and with what is recorded.
     fn apply_requests(&mut self) {
+        self.shared.app.look_for_recordings();
         let n_parked = self.file_events.as_ref().map_or(0, FileEvents::n_parked);
         let counted = &self.shared.n_parked_events;
         counted.store(n_parked, Ordering::Relaxed);

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use syft_manifest::units::show_mib;
-use syft_manifest::{Digest, Limits, Manifest, VariableName};
+use syft_manifest::{Digest, Limits, Manifest, VariableName, private_dir};
 use syft_protocol::address::AppName;
 
 use super::Exit;
@@ -32,6 +32,7 @@ pub(super) use args::{RunArgs, parse_call_time};
 use observers::Observers;
 use source::Source;
 use syft_runtime::sandbox::{Compiling, is_being_compiled};
+use syft_server::recordings::{MAX_CALLS, RecordingFolder};
 use syft_server::server::ServeOptions;
 use syft_server::shutdown::Shutdown;
 use syft_server::suspension;
@@ -218,7 +219,35 @@ impl Runner {
         let prepared = PreparedApp::alone(&self.config, memory, spec, code, compiling).await;
         let wrong =
             |error: CommandError| error.about(format!("cannot run {}", self.args.app.display()));
-        prepared.map_err(wrong)
+        let prepared = prepared.map_err(wrong)?;
+        match &self.args.record {
+            Some(folder) => {
+                Ok(prepared.record_all_in(self.recordings(&build.name, folder.as_deref())?))
+            }
+            None => Ok(prepared),
+        }
+    }
+
+    /// Returns where calls are recorded, and says so.
+    fn recordings(
+        &self,
+        app: &AppName,
+        said: Option<&Path>,
+    ) -> Result<RecordingFolder, CommandError> {
+        let folder = match said {
+            Some(folder) => RecordingFolder::at(self.config.private_path(folder)?),
+            None => RecordingFolder::of(&self.config.app_folder(app)),
+        };
+        let wrong = |error: io::Error| {
+            let shown = folder.path().display();
+            CommandError::new(format!("cannot record into {shown}: {error}"))
+        };
+        private_dir::make_folder(folder.path()).map_err(wrong)?;
+        self.ui.status(&format!(
+            "recording up to {MAX_CALLS} calls, with private data, in {}",
+            folder.path().display()
+        ));
+        Ok(folder)
     }
 
     /// Returns what a terminal shows while an app is loaded.

@@ -12,6 +12,7 @@ use syft_runtime::durability::Durability;
 use syft_runtime::machine::usual_memory;
 use syft_runtime::memory::{LEAST_TOTAL, Memory};
 use syft_runtime::state::StoreOptions;
+use syft_server::encryption::OpenedEnvelopes;
 use syft_server::server::ServeOptions;
 
 /// Less than this would hold hardly more than a few long lines.
@@ -168,6 +169,7 @@ pub(super) fn serve_options(settings: &HostSettings) -> ServeOptions {
             first: settings.time("serve.retry-first").unwrap_or(seconds(1)),
             attempts: attempts.unwrap_or(10),
         },
+        opened: OpenedEnvelopes::default(),
     }
 }
 

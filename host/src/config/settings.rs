@@ -14,6 +14,7 @@ use crate::error::CommandError;
 pub(super) const CONFIG_PATH: &str = "SYFTBOX_CLIENT_CONFIG_PATH";
 pub(super) const EMAIL: &str = "SYFTBOX_EMAIL";
 pub(super) const DATA_DIR: &str = "SYFTBOX_DATA_DIR";
+pub(super) const SERVER_URL: &str = "SYFTBOX_SERVER_URL";
 
 /// How long a config file may be cut short before that is an error.
 const CUT_SHORT_FOR: Duration = Duration::from_secs(2);
@@ -22,17 +23,19 @@ const CUT_SHORT_FOR: Duration = Duration::from_secs(2);
 const LOCAL_OWNER: &str = "owner@local.syftbox";
 
 /// The keys of the SyftBox config file that concern us.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct ConfigFile {
     email: Option<String>,
     #[serde(alias = "sync_folder")]
     data_dir: Option<PathBuf>,
+    server_url: Option<String>,
 }
 
 /// What the user, the environment and the config file say.
 pub(super) struct Settings {
     pub(super) email: Option<String>,
     data_dir: Option<PathBuf>,
+    pub(super) server_url: Option<String>,
     pub(super) is_local: bool,
 }
 
@@ -48,11 +51,14 @@ impl Settings {
             _ => read_config_file(overrides.config.as_deref())?,
         };
         let is_local = file.is_none() && email.is_none() && data_dir.is_none();
-        let (file_email, file_dir) = file.map_or((None, None), |file| (file.email, file.data_dir));
+        // Who says all else need not have the file, nor a whole one.
+        let file = file.or_else(|| glance_at(overrides.config.as_deref()));
+        let file = file.unwrap_or_default();
         let local_owner = is_local.then(|| LOCAL_OWNER.to_owned());
         Ok(Self {
-            email: email.or(file_email).or(local_owner),
-            data_dir: data_dir.or(file_dir),
+            email: email.or(file.email).or(local_owner),
+            data_dir: data_dir.or(file.data_dir),
+            server_url: env::var(SERVER_URL).ok().or(file.server_url),
             is_local,
         })
     }
@@ -72,16 +78,26 @@ pub(super) fn missing(what: &str, option: &str) -> CommandError {
         .hint(format!("give {option}, or set it up with `syftbox login`"))
 }
 
-/// Reads the config file; `None` where nobody named one and there is none.
-fn read_config_file(named: Option<&Path>) -> Result<Option<ConfigFile>, CommandError> {
+/// Reads the config file, if there is one that can be read.
+fn glance_at(named: Option<&Path>) -> Option<ConfigFile> {
+    let (path, _) = config_path(named).ok()?;
+    serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
+}
+
+/// Returns where the config file is, and whether somebody named it.
+fn config_path(named: Option<&Path>) -> Result<(PathBuf, bool), CommandError> {
     let named = named
         .map(Path::to_owned)
         .or_else(|| env::var_os(CONFIG_PATH).map(PathBuf::from));
-    let is_named = named.is_some();
-    let path = match named {
-        Some(path) => expand_home(&path)?,
-        None => home()?.join(".syftbox/config.json"),
-    };
+    Ok(match named {
+        Some(path) => (expand_home(&path)?, true),
+        None => (home()?.join(".syftbox/config.json"), false),
+    })
+}
+
+/// Reads the config file; `None` where nobody named one and there is none.
+fn read_config_file(named: Option<&Path>) -> Result<Option<ConfigFile>, CommandError> {
+    let (path, is_named) = config_path(named)?;
     let legacy = path.with_file_name("client_config.json");
     for path in [&path, &legacy] {
         match parse_config_file(path) {

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use super::homes::{CACHE_HOME, CONFIG_HOME, DATA_HOME, DOCKER_CONFIG, HOME, expand_home};
-use super::settings::{CONFIG_PATH, DATA_DIR, EMAIL};
+use super::settings::{CONFIG_PATH, DATA_DIR, EMAIL, SERVER_URL};
 use super::{COMPILE_MEMORY, COMPILE_TIME, Overrides};
 use crate::error::CommandError;
 
@@ -41,7 +41,7 @@ impl StartCommand {
         let folders = [HOME, CACHE_HOME, DATA_HOME, CONFIG_HOME, DOCKER_CONFIG].into_iter();
         let set = folders.filter_map(|name| Some((name.to_owned(), env::var_os(name)?)));
         let folders = set.map(|(name, path)| Ok((name, said_path(Path::new(&path))?)));
-        let others = [COMPILE_TIME, COMPILE_MEMORY].into_iter();
+        let others = [COMPILE_TIME, COMPILE_MEMORY, SERVER_URL].into_iter();
         let others = others.filter_map(|name| Some(Ok((name.to_owned(), env::var(name).ok()?))));
         let environment = folders.chain(others);
         Ok(Self {

@@ -25,6 +25,7 @@ use syft_runtime::memory::Memory;
 use syft_runtime::sandbox::{CompileLimits, Compiling, Sandbox};
 use syft_runtime::state;
 use syft_server::app::{App, AppAnswer, LoadedApp};
+use syft_server::encryption::{Encryption, KeyPlaces, OpenedEnvelopes};
 use tokio::runtime::Builder;
 use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Store};
@@ -113,12 +114,20 @@ impl Ours {
         )
         .unwrap();
         let program = sandbox.load(component, Compiling::Alone).unwrap();
+        let keys = KeyPlaces {
+            datasites: datasites.to_owned(),
+            owner: owner.clone(),
+            own_keys: place.join("pvt.jwks.json"),
+            server_host: "127.0.0.1".to_owned(),
+            senders: place.join("senders"),
+        };
+        let encryption = Encryption::new(keys, name.clone(), OpenedEnvelopes::default());
         let loaded = LoadedApp::ask(program.into(), name, owner).await.unwrap();
         let access = AppAccess {
             files,
             ..AppAccess::default()
         };
-        let app = App::new(loaded, access, state, false);
+        let app = App::new(loaded, access, state, encryption, false);
         let id = RequestId::parse("c9c22855-686a-49f9-b6f2-11c98f11b79a").unwrap();
         let folder = Folder::parse(&["open-many"]).unwrap();
         let address = Address::new(Arc::new(folder), id);

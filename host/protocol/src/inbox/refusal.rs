@@ -2,6 +2,7 @@
 //!
 //! Why: docs/decisions/08-the-place-of-a-request-decides.md
 
+use crate::encryption::Unopened;
 use crate::message::Response;
 use crate::status::Status;
 
@@ -38,6 +39,8 @@ pub enum Refusal {
     Crashing,
     /// Another request has run under its id.
     Reused,
+    /// Its body is encrypted, and does not reach a handler.
+    Unopened(Box<Unopened>),
 }
 
 impl Refusal {
@@ -74,6 +77,7 @@ impl Refusal {
             Self::Expired => Status::EXPIRED,
             Self::Crashing => Status::INTERNAL_ERROR,
             Self::Reused => Status::CONFLICT,
+            Self::Unopened(why) => why.status(),
         }
     }
 
@@ -95,6 +99,7 @@ impl Refusal {
             Self::Reused => "The id of this request has been used for another one: \
                              each request needs an id of its own"
                 .to_owned(),
+            Self::Unopened(why) => format!("Encrypted request refused: {why}"),
         }
     }
 

@@ -10,6 +10,7 @@ use super::environment::{CallEnvironment, EnvironmentAccess};
 use super::files::{DatasitesDir, FileAccess, Guard};
 use super::http::{HttpAccess, HttpGuard};
 use crate::meter::Meter;
+use crate::recording::Recorder;
 
 /// What all calls of an app may reach: nothing, as long as nothing was granted.
 #[derive(Default)]
@@ -30,6 +31,7 @@ pub(crate) struct CallAccess {
     pub(crate) http: HttpGuard,
     pub(crate) environment: Arc<CallEnvironment>,
     pub(crate) advice: Advice,
+    pub(crate) recorder: Option<Recorder>,
 }
 
 impl AppAccess {
@@ -43,14 +45,16 @@ impl AppAccess {
         label: &CallLabel,
         meter: &Meter,
         program: Option<&Arc<DatasitesDir>>,
+        recorder: Option<&Recorder>,
     ) -> CallAccess {
         let environment = self.environment.for_call();
         let files = &self.files;
         CallAccess {
-            files: files.for_call(sender, limits, label, meter, program),
-            http: (self.http).for_call(limits, label, meter, &environment),
+            files: files.for_call(sender, limits, label, meter, program, recorder),
+            http: (self.http).for_call(limits, label, meter, &environment, recorder),
             environment,
             advice: self.advice,
+            recorder: recorder.cloned(),
         }
     }
 }

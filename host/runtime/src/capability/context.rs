@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::recording::{Clock, Recorder};
 use crate::wit::context::Host;
 
 /// Whom a guest runs for.
@@ -21,6 +22,7 @@ pub(crate) struct CallContext {
     pub(crate) identity: AppIdentity,
     pub(crate) deadline: Instant,
     pub(crate) idempotency_key: Arc<str>,
+    pub(crate) recorder: Option<Recorder>,
 }
 
 impl Host for CallContext {
@@ -33,8 +35,14 @@ impl Host for CallContext {
     }
 
     fn time_left(&mut self) -> wasmtime::Result<u64> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        Ok(u64::try_from(left.as_micros()).unwrap_or(u64::MAX))
+        let left = || {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            u64::try_from(left.as_micros()).unwrap_or(u64::MAX)
+        };
+        Ok(match &self.recorder {
+            Some(recorder) => recorder.read(Clock::TimeLeft, left),
+            None => left(),
+        })
     }
 
     fn idempotency_key(&mut self) -> wasmtime::Result<String> {

@@ -11,6 +11,7 @@ use syft_manifest::{HttpOrigin, SecretHeader, SecretValue, VariableName, WantedS
 use wasmtime_wasi::WasiCtxBuilder;
 use zeroize::Zeroizing;
 
+use crate::recording::RecordedSecret;
 use crate::secrets::SecretStore;
 
 /// What is shorter is part of many words, which nobody could read any more.
@@ -170,6 +171,30 @@ impl CallEnvironment {
         for (name, value) in &self.read {
             wasi.env(name.as_str(), value.reveal());
         }
+    }
+
+    /// Returns the arguments and the variables that are no secrets. In the place of those that
+    /// are stands what stands for them in a recording.
+    pub(crate) fn shown(&self) -> (Vec<String>, Vec<(String, String)>) {
+        let variables = self.variables.iter();
+        let shown = variables.map(|(name, value)| (name.to_string(), value.clone()));
+        let read = self.read.iter();
+        let read = read.map(|(name, _)| (name.to_string(), format!("[secret {name}]")));
+        (self.args.clone(), shown.chain(read).collect())
+    }
+
+    /// Returns the secrets that are to be in no recording.
+    pub(crate) fn secrets(&self) -> Vec<RecordedSecret> {
+        let sent = self.sent.iter().map(|sent| (&sent.name, &sent.value));
+        let read = self.read.iter().map(|(name, value)| (name, value));
+        let is_masked = |value: &&str| value.len() >= LEAST_MASKED;
+        let secret = |(name, value): (&VariableName, &SecretValue)| RecordedSecret {
+            name: name.to_string(),
+            value: Some(value.reveal())
+                .filter(is_masked)
+                .map(|value| Zeroizing::new(value.to_owned())),
+        };
+        sent.chain(read).map(secret).collect()
     }
 
     /// Puts the secrets for an origin into a request that goes there, in the place of whatever

@@ -18,6 +18,7 @@ mod other_apps;
 mod own_folder;
 mod own_writes;
 mod policy;
+mod recorded;
 mod rules;
 mod sender;
 mod stamp;
@@ -56,6 +57,7 @@ use temporary::{Temporary, TemporaryPlace};
 
 use super::{Advice, CallLabel};
 use crate::meter::{Meter, Part};
+use crate::recording::Recorder;
 
 /// All that the operations can reach.
 pub(crate) struct FilesView<'a> {
@@ -191,6 +193,7 @@ impl FileAccess {
         label: &CallLabel,
         meter: &Meter,
         program: Option<&Arc<DatasitesDir>>,
+        recorder: Option<&Recorder>,
     ) -> Guard {
         let tracked = self.own_writes.clone().zip(self.root.clone());
         let call_writes =
@@ -203,7 +206,7 @@ impl FileAccess {
                 program: program.cloned(),
             },
             Arc::clone(&self.policy),
-            CallSender::new(sender),
+            CallSender::new(sender, recorder.cloned()),
             Budget::new(limits, meter),
             call_writes,
             RefusalLog::new(label),

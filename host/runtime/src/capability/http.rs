@@ -12,6 +12,7 @@ mod guard;
 mod interface;
 mod lease;
 mod policy;
+mod recorded;
 mod tls;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};
 use super::CallLabel;
 use super::environment::CallEnvironment;
 use crate::meter::{Charge, Meter};
+use crate::recording::Recorder;
 use exchange::Hooks;
 pub(crate) use guard::HttpGuard;
 use policy::HttpPolicy;
@@ -56,12 +58,13 @@ impl HttpAccess {
         label: &CallLabel,
         meter: &Meter,
         environment: &Arc<CallEnvironment>,
+        recorder: Option<&Recorder>,
     ) -> HttpGuard {
         let deadline = Instant::now() + limits.time;
         let places = lease::Places::new(limits, self.connections.clone(), meter);
         let log = guard::RequestLog::new(label);
         let (policy, environment) = (Arc::clone(&self.policy), Arc::clone(environment));
-        HttpGuard::new(policy, environment, limits, places, deadline, log)
+        HttpGuard::new(policy, environment, limits, places, deadline, log).recorded_by(recorder)
     }
 }
 

@@ -11,6 +11,7 @@ use bindings::store::{self, Error, KeyResponse};
 
 use super::{CallSpan, CallSpans, Output, SpanOf};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
+use crate::recording::{CallStep, Recorder};
 use crate::state::{Session, SessionError};
 
 /// The names of the bucket.
@@ -39,6 +40,7 @@ pub(crate) struct KeyValueCtx {
     /// For what is refused.
     output: Output,
     spans: CallSpans,
+    recorder: Option<Recorder>,
 }
 
 /// All that the operations can reach.
@@ -65,6 +67,9 @@ pub(crate) fn add_to_linker<T: Send>(
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
+/// Keys, and behind which to go on.
+type Listed = Result<(Vec<String>, Option<String>), SessionError>;
+
 /// Guests are told what they did wrong, and that the host cannot.
 fn answer<T>(result: Result<T, SessionError>) -> Answer<T> {
     match result {
@@ -83,6 +88,7 @@ impl KeyValueCtx {
         limits: &Limits,
         meter: &Meter,
         output: Output,
+        recorder: Option<Recorder>,
     ) -> Self {
         session.count_by(meter);
         Self {
@@ -93,6 +99,7 @@ impl KeyValueCtx {
             returned_bytes: limits.hostcall_bytes,
             spans: output.spans(),
             output,
+            recorder,
         }
     }
 
@@ -109,7 +116,13 @@ impl KeyValueCtx {
 
     /// Writes a value. That it is more than an app may keep is said in the log as well, once.
     fn set(&mut self, key: &str, value: Vec<u8>) -> Result<(), SessionError> {
+        let recorded = self.recorder.as_ref();
+        let recorded =
+            recorded.map(|recorder| (recorder, CallStep::state("set", key, Some(&value))));
         let set = self.session.set(key, value);
+        if let Some((recorder, step)) = recorded {
+            note_change(recorder, key, step, &set);
+        }
         let hint = match set {
             Err(SessionError::Quota(quota)) => Some(self.output.advice().more_state(quota)),
             Err(SessionError::Value(_)) => Some("keep it under several keys".to_owned()),
@@ -123,6 +136,31 @@ impl KeyValueCtx {
         set
     }
 
+    fn delete(&mut self, key: &str) -> Result<(), SessionError> {
+        let deleted = self.session.delete(key);
+        if let Some(recorder) = &self.recorder {
+            note_change(
+                recorder,
+                key,
+                CallStep::state("delete", key, None),
+                &deleted,
+            );
+        }
+        deleted
+    }
+
+    /// Lists keys, which were counted.
+    fn list(&mut self, cursor: Option<&str>) -> Listed {
+        if !self.recorder.as_ref().is_none_or(Recorder::knows_keys) {
+            return Err(SessionError::Unrecorded);
+        }
+        let listed = self.session.keys(cursor);
+        if let (Some(recorder), Ok((keys, _))) = (&self.recorder, &listed) {
+            recorder.step(CallStep::list(cursor.unwrap_or_default(), keys));
+        }
+        listed
+    }
+
     /// Reads a value that goes to the guest, when it is the turn of the call.
     async fn read_in_turn(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
         self.session.wait_for_turn(key).await?;
@@ -132,7 +170,14 @@ impl KeyValueCtx {
     /// Reads a value that goes to the guest beside others of so many bytes.
     fn read(&mut self, key: &str, others: usize) -> Result<Option<Vec<u8>>, SessionError> {
         self.passing.resize(others + self.value_bytes)?;
+        let recorder = self.recorder.as_ref();
+        if !recorder.is_none_or(|recorder| recorder.knows_key(key)) {
+            return Err(SessionError::Unrecorded);
+        }
         let value = self.session.get(key)?;
+        if let Some(recorder) = recorder {
+            recorder.step(CallStep::state("get", key, value.as_deref()));
+        }
         let bytes = value.as_ref().map_or(0, Vec::len);
         self.passing.resize(others + bytes)?;
         Ok(value)
@@ -183,7 +228,7 @@ impl store::HostBucket for KeyValueView<'_> {
 
     fn delete(&mut self, _: Resource<Bucket>, key: String) -> Answer<()> {
         let span = self.ctx.span("delete");
-        answer(span.end_with(self.ctx.session.delete(&key)))
+        answer(span.end_with(self.ctx.delete(&key)))
     }
 
     async fn exists(&mut self, _: Resource<Bucket>, key: String) -> Answer<bool> {
@@ -196,7 +241,7 @@ impl store::HostBucket for KeyValueView<'_> {
         let span = self.ctx.span("list");
         let most = self.ctx.session.listed_bytes();
         let listed = match self.ctx.passing.resize(most) {
-            Ok(()) => self.ctx.session.keys(cursor.as_deref()),
+            Ok(()) => self.ctx.list(cursor.as_deref()),
             Err(refused) => Err(refused.into()),
         };
         let listed = span.end_with(listed);
@@ -321,9 +366,8 @@ impl batch::Host for KeyValueView<'_> {
     }
 
     fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
-        let span = self.ctx.span("delete many");
-        let deleted = keys.iter().try_for_each(|key| self.ctx.session.delete(key));
-        answer(span.end_with(deleted))
+        let span = self.ctx.span("delete");
+        answer(span.end_with(self.ctx.delete(&key)))
     }
 }
 

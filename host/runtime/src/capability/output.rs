@@ -17,6 +17,8 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
+use crate::recording::{CallStep, Recorder};
+
 /// The stream on which panics are told.
 pub(crate) const STDERR: &str = "stderr";
 
@@ -41,6 +43,7 @@ struct Shared {
     refused: Vec<String>,
     /// For what no line shows.
     environment: Arc<CallEnvironment>,
+    recorder: Option<Recorder>,
     logged_left: usize,
     written_left: usize,
     limit: usize,
@@ -54,12 +57,14 @@ impl Output {
         limits: &Limits,
         label: CallLabel,
         environment: Arc<CallEnvironment>,
+        recorder: Option<Recorder>,
     ) -> Self {
         Self(Arc::new(Mutex::new(Shared {
             label,
             panic: PanicText::default(),
             refused: Vec::new(),
             environment,
+            recorder,
             logged_left: limits.logged_bytes,
             written_left: limits.output_bytes,
             limit: limits.output_bytes,
@@ -175,6 +180,12 @@ impl Shared {
         self.logged_left -= cost;
         let text = String::from_utf8_lossy(cut);
         let text = plain(&self.environment.mask(&text));
+        if let Some(recorder) = &self.recorder {
+            recorder.step(CallStep::Log {
+                to: stream.to_owned(),
+                text: text.clone(),
+            });
+        }
         match level {
             tracing::Level::ERROR => {
                 tracing::error!(name: "output", target: "guest", app, request, stream, "{text}")

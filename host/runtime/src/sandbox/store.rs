@@ -11,6 +11,7 @@ use super::limiter::Limiter;
 use crate::capability::files::{FilesView, Guard};
 use crate::capability::http::{HttpCtx, HttpView};
 use crate::capability::keyvalue::{KeyValueCtx, KeyValueView};
+use crate::capability::recorded_chance;
 use crate::capability::standard_output::StandardOutput;
 use crate::capability::{CallAccess, CallContext, Output};
 use crate::meter::{MemoryRefused, Meter};
@@ -47,6 +48,9 @@ impl CallState {
         table.set_max_capacity(limits.handles);
         let mut wasi = WasiCtx::builder();
         access.environment.give(&mut wasi);
+        if let Some(recorder) = &access.recorder {
+            recorded_chance::record(&mut wasi, recorder);
+        }
         let standard_output = StandardOutput::new(&output);
         let wasi = wasi
             .stdout(standard_output.stdout.clone())
@@ -61,7 +65,7 @@ impl CallState {
             table,
             files: access.files,
             http: HttpCtx::new(access.http, meter),
-            keyvalue: KeyValueCtx::new(session, limits, meter, output.clone()),
+            keyvalue: KeyValueCtx::new(session, limits, meter, output.clone(), access.recorder),
             context,
             output,
             standard_output,

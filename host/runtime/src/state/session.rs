@@ -70,6 +70,9 @@ pub enum SessionError {
     /// There is no memory for it.
     #[error(transparent)]
     Memory(#[from] MemoryRefused),
+    /// The call runs again from a recording that does not have it.
+    #[error("the recording does not have this")]
+    Unrecorded,
     /// The host cannot.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
+use syft_protocol::encryption::{DECRYPTED, ORIGINAL_SENDER, says_opened};
 use syft_protocol::file_events::{Delivery, EventKind};
 use syft_protocol::message::{self, Method};
 
@@ -16,6 +17,7 @@ pub(super) fn request(
     sender: Sender,
     request: message::Request,
 ) -> rpc::Request {
+    let headers = request.headers.into_iter();
     rpc::Request {
         id: address.id().uuid().to_string(),
         endpoint: route.name.to_string(),
@@ -23,11 +25,22 @@ pub(super) fn request(
         sender_proof: proof(sender.proof),
         url: request.url.as_str().to_owned(),
         method: method(request.method),
-        headers: request.headers.into_iter().collect(),
+        // The release passes them on, whoever wrote them.
+        headers: headers.filter(|(name, _)| !says_opened(name)).collect(),
         body: request.body,
         created: request.created.micros(),
         expires: request.expires.micros(),
     }
+}
+
+/// Gives a request the body that was in its encrypted one, and says so as the release does.
+pub(super) fn put_opened(request: &mut rpc::Request, body: Vec<u8>) {
+    request.body = Some(body);
+    request.sender_proof = types::SenderProof::Signed;
+    request.headers.extend([
+        (DECRYPTED.to_owned(), "true".to_owned()),
+        (ORIGINAL_SENDER.to_owned(), request.sender.clone()),
+    ]);
 }
 
 pub(super) fn event(delivery: &Delivery) -> watch::Event {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use syft_protocol::address::{Address, AppName, Datasite, Endpoint};
+use syft_protocol::encryption::{asks_for_encryption, is_encrypt_reply};
 use syft_protocol::inbox::Refusal;
 use syft_protocol::message::{Headers, MAX_HEADER_BYTES, MAX_HEADERS, Request, Response};
 use syft_protocol::status::Status;
@@ -11,6 +12,7 @@ use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
 
 use super::LoadedApp;
+use crate::encryption::Encryption;
 use syft_runtime::capability::Advice;
 use syft_runtime::sandbox::{Answer, Outcome};
 
@@ -31,6 +33,7 @@ pub(super) struct Replier {
     advice: Advice,
     /// The most bytes of a response file.
     response_bytes: usize,
+    encryption: Encryption,
 }
 
 /// An answer as the file that is written beside its request.
@@ -49,6 +52,10 @@ pub(super) struct ReplyHead<'a> {
     url: SyftUrl,
     /// When the request expires, and its answer.
     pub(super) expires: Timestamp,
+    /// Who gets it, where the request could be read.
+    receiver: Option<String>,
+    /// The request asks for an encrypted answer.
+    is_encrypted: bool,
 }
 
 struct Content {
@@ -58,13 +65,19 @@ struct Content {
 }
 
 impl Replier {
-    pub(super) fn new(app: &LoadedApp, debug: bool, advice: Advice) -> Self {
+    pub(super) fn new(
+        app: &LoadedApp,
+        debug: bool,
+        advice: Advice,
+        encryption: Encryption,
+    ) -> Self {
         Self {
             datasite: app.datasite.clone(),
             app: app.name.clone(),
             debug,
             advice,
             response_bytes: app.limits().response_bytes,
+            encryption,
         }
     }
 
@@ -87,6 +100,8 @@ impl Replier {
             address,
             url,
             expires,
+            receiver: request.map(|request| request.sender.clone()),
+            is_encrypted: request.is_some_and(|request| asks_for_encryption(&request.headers)),
         }
     }
 
@@ -106,7 +121,7 @@ impl Replier {
             Outcome::TooMuchData(limit) => self.too_large(limit),
             failure => self.failed(&failure),
         };
-        self.file(head, content, now)
+        self.file(head, self.encrypted_if_asked(head, content), now)
     }
 
     /// Returns the answer to a request that is not run.
@@ -117,6 +132,38 @@ impl Replier {
         now: Timestamp,
     ) -> AnswerFile {
         self.file(head, text(refusal.status(), refusal.message()), now)
+    }
+
+    /// Encrypts the body for whoever sent the request, if that or the app asks for it. What
+    /// cannot be encrypted then does not go out at all.
+    fn encrypted_if_asked(&self, head: &ReplyHead, content: Content) -> Content {
+        let app_asks = asks_for_encryption(&content.headers);
+        let headers = content.headers.into_iter();
+        let headers = headers
+            .filter(|(name, _)| !is_encrypt_reply(name))
+            .collect();
+        let content = Content { headers, ..content };
+        let (Some(receiver), true) = (&head.receiver, app_asks || head.is_encrypted) else {
+            return content;
+        };
+        let Some(body) = content.body else {
+            return content;
+        };
+        let why = match self.encryption.seal(receiver, body) {
+            Ok(Ok(body)) => {
+                return Content {
+                    body: Some(body),
+                    ..content
+                };
+            }
+            Ok(Err(why)) => why.to_string(),
+            Err(error) => {
+                tracing::error!(address = %head.address, "cannot encrypt an answer: {error}");
+                "the host failed".to_owned()
+            }
+        };
+        let message = format!("The answer has to be encrypted, and cannot be: {why}");
+        text(Status::INTERNAL_ERROR, message)
     }
 
     fn answered(&self, answer: Answer) -> Content {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use syft_manifest::sanitize::plain_lines;
 use syft_manifest::units::log_ms;
-use syft_protocol::address::{Address, Sender};
+use syft_protocol::address::{Address, Proof, Sender};
 use syft_protocol::inbox::{Closed, Refusal, Version};
 use syft_protocol::message::Request;
 
@@ -40,13 +40,13 @@ impl RequestJob<'_> {
             start: Instant::now(),
             waited: self.waited(),
             email: sender.email.clone(),
-            proof: sender.proof.as_str(),
+            proof: sender.proof,
         };
         let (address, version) = (&self.address, self.version);
         match shared.app.answer(address, version, request, sender).await {
             Ok(AppAnswer::Ran(call)) => self.publish_new(call, &caller).await,
             Ok(AppAnswer::Kept(answer)) => self.publish_kept(Arc::new(answer)).await,
-            Ok(AppAnswer::Reused(answer)) => self.publish_refusal(answer, &Refusal::Reused).await,
+            Ok(AppAnswer::Refused(answer, why)) => self.publish_refusal(answer, &why).await,
             Err(error) => self.retry_later(&error),
         }
     }
@@ -124,10 +124,16 @@ impl RequestJob<'_> {
 
     async fn publish_new(&self, call: FinishedCall, caller: &Caller) -> Closed {
         let status = call.answer.status.code();
+        let is_signed = call.is_signed;
         let closed = self.publish(Arc::new(call.answer.json)).await;
         // The memory of the call stays reserved until its answer is written.
         let memory_bytes = call.memory.as_ref().map_or(0, Meter::most_taken);
-        caller.log(&self.address, status, memory_bytes, call.ended);
+        let proof = if is_signed {
+            Proof::Signed
+        } else {
+            caller.proof
+        };
+        caller.log(&self.address, proof, status, memory_bytes, call.ended);
         closed
     }
 
@@ -220,13 +226,20 @@ struct Caller {
     /// How long their request had lain there by then.
     waited: Duration,
     email: String,
-    proof: &'static str,
+    proof: Proof,
 }
 
 impl Caller {
-    fn log(&self, address: &Address, status: u16, memory_bytes: usize, ended: EndedCall) {
+    fn log(
+        &self,
+        address: &Address,
+        proof: Proof,
+        status: u16,
+        memory_bytes: usize,
+        ended: EndedCall,
+    ) {
         let (endpoint, id) = (address.endpoint(), address.id());
-        let (sender, proof) = (self.email.as_str(), self.proof);
+        let (sender, proof) = (self.email.as_str(), proof.as_str());
         let [ms, wait_ms] = [self.start.elapsed(), self.waited].map(log_ms);
         let EndedCall {
             outcome,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use syft_protocol::address::Address;
+use syft_protocol::encryption::is_envelope;
 use syft_protocol::inbox::{Loaded, Stamp};
 use syft_protocol::message::Request;
 use tokio::sync::OwnedSemaphorePermit;
@@ -113,7 +114,10 @@ fn kept_bytes(loaded: &Loaded) -> u64 {
                 .iter()
                 .map(|(name, value)| name.len() + value.len())
                 .sum();
-            let body = request.body.as_ref().map_or(0, Vec::len);
+            let body = request.body.as_deref().unwrap_or_default();
+            // What is in an encrypted one is in memory beside it for a moment.
+            let is_doubled = body.len() as u64 > SMALL_BYTES && is_envelope(body);
+            let body = body.len() << u32::from(is_doubled);
             (body + headers + request.url.as_str().len() + request.sender.len()) as u64
         }
         _ => 0,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use syft_protocol::file_events::RetryPolicy;
 
+use crate::encryption::OpenedEnvelopes;
 use syft_runtime::memory::Memory;
 use syft_runtime::state::StoreOptions;
 
@@ -25,6 +26,8 @@ pub struct ServeOptions {
     pub stop_within: Option<Duration>,
     /// When an event that the app did not take is delivered again.
     pub retry: RetryPolicy,
+    /// Which encrypted requests were opened.
+    pub opened: OpenedEnvelopes,
 }
 
 impl ServeOptions {
@@ -38,6 +41,7 @@ impl ServeOptions {
             sweep_every: Duration::from_secs(60 * 60),
             stop_within: None,
             retry: RetryPolicy::default(),
+            opened: OpenedEnvelopes::default(),
         }
     }
 }

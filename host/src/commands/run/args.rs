@@ -110,6 +110,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files, HTTP and secrets")]
     pub(super) deny: Vec<PathPattern>,
 
+    /// Record its calls, each in a file that `syft-host replay` runs again [default folder: the
+    /// app's private one]. They hold private data
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    pub(super) record: Option<Option<PathBuf>>,
+
     /// Refuse the app unless its author, whose key is known, has signed it as the trust policy
     /// requires
     #[arg(long)]

@@ -246,7 +246,7 @@ mod tests {
         fs::write(datasite.join("f"), "text").expect("a file");
         let root = DatasitesDir::open(folder.path()).expect("a folder");
         let policy = policy("*/public/f", "*/shared/**");
-        let sender = CallSender::new(None);
+        let sender = CallSender::new(None, None);
         let access = |path: &str| {
             let path = GuestPath::of(path);
             let rights = policy.decide(&path.names());
@@ -278,7 +278,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("app.py"), "text").expect("a file");
         let root = DatasitesDir::open(folder.path()).expect("a folder");
-        let sender = CallSender::new(None);
+        let sender = CallSender::new(None, None);
         let path = GuestPath::top(Mount::Program).child("app.py");
         let access = |root| {
             Access::new(
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn without_files_nothing_is_granted() {
-        let sender = CallSender::new(None);
+        let sender = CallSender::new(None, None);
         let path = GuestPath::of("a@x.org/public/f");
         let rights = policy("**", "**").decide(&path.names());
         let access = Access::new(path, Root::Datasites(None), &sender, rights);

@@ -22,6 +22,7 @@ use super::sender::CallSender;
 use super::temporary::Temporary;
 use crate::capability::{Advice, CallLabel, CallSpan, SpanOf};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
+use crate::recording::Recorder;
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
@@ -104,6 +105,16 @@ impl RefusalLog {
 }
 
 impl Guard {
+    /// Returns the folder of all datasites, if there is one.
+    pub(super) fn root(&self) -> Option<&DatasitesDir> {
+        self.0.root.as_deref()
+    }
+
+    /// Returns what takes note of the call, if anything does.
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.0.sender.recorder()
+    }
+
     pub(super) fn new(
         folders: Folders,
         policy: Arc<FilePolicy>,

@@ -20,10 +20,11 @@ use super::bindings::types::{
 };
 use super::bindings::{ErrorCode, FsError, FsResult, preopens, types};
 use super::datasites_dir::{Known, kind};
-use super::guest_path::{GuestPath, PathEnd};
+use super::guest_path::{GuestPath, NamedPath, PathEnd};
 use super::listing::{LISTING_BYTES, Listing};
 use super::moves::rename;
 use super::open::NAME_BYTES;
+use super::recorded::{noted, noted_done};
 use super::streams::{ReadStream, WriteStream};
 use super::{FileDescriptor, FilesView};
 
@@ -188,7 +189,8 @@ impl types::HostDescriptor for FilesView<'_> {
         let mut slot = self.files.open_slot(granted.path(), "list")?;
         let folder = granted.open_folder()?;
         slot.hold(granted.path().bytes() + LISTING_BYTES)?;
-        let listing = Listing::new(folder, access.into_path(), self.files.clone(), slot)?;
+        let mut listing = Listing::new(folder, access.into_path(), self.files.clone(), slot)?;
+        listing.record()?;
         Ok(self.table.push(listing)?)
     }
 
@@ -205,17 +207,8 @@ impl types::HostDescriptor for FilesView<'_> {
         path: String,
     ) -> FsResult<()> {
         let named = self.path(&descriptor, &path)?;
-        let is_dots = named.is_dots();
-        let access = self.files.access(named.path);
-        if Self::is_visible_folder(&access) {
-            return Err(ErrorCode::Exist.into());
-        }
-        let granted = self.files.enforce(access.make_folder())?;
-        if is_dots {
-            return Err(ErrorCode::NoEntry.into());
-        }
-        self.files.spend(granted.path(), NAME_BYTES)?;
-        Ok(granted.make()?)
+        let noting = self.files.noting_change("make the folder", &named.path);
+        noted_done(noting, self.make_folder(named))
     }
 
     fn stat(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<DescriptorStat> {
@@ -232,7 +225,9 @@ impl types::HostDescriptor for FilesView<'_> {
         path: String,
     ) -> FsResult<DescriptorStat> {
         let named = self.path(&descriptor, &path)?;
-        Ok(describe(&self.look_named(named)?))
+        let noting = self.files.noting("look at", &named.path);
+        let stat = noted(noting, self.look_named(named), shown)?;
+        Ok(describe(&stat))
     }
 
     fn set_times_at(
@@ -281,7 +276,18 @@ impl types::HostDescriptor for FilesView<'_> {
         flags: DescriptorFlags,
     ) -> FsResult<Resource<FileDescriptor>> {
         let named = self.path(&descriptor, &path)?;
-        let descriptor = self.open(named, open, flags)?;
+        let writes = flags.contains(DescriptorFlags::WRITE)
+            || open.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
+        let noting = if writes {
+            self.files.noting_change("open to write", &named.path)
+        } else {
+            self.files.noting("open", &named.path)
+        };
+        let opened = self.open(named, open, flags);
+        let descriptor = noted(noting, opened, |opened| match opened {
+            FileDescriptor::Folder(..) => "a folder".to_owned(),
+            FileDescriptor::File(_) => "a file".to_owned(),
+        })?;
         Ok(self.table.push(descriptor)?)
     }
 
@@ -302,16 +308,8 @@ impl types::HostDescriptor for FilesView<'_> {
         path: String,
     ) -> FsResult<()> {
         let named = self.path(&descriptor, &path)?;
-        let end = named.end;
-        let access = self.files.access(named.path);
-        let granted = self.files.enforce(access.write())?;
-        let (folder, name) = granted.open_parent()?;
-        match (self.files.find(granted.path(), &folder, name)?.0, end) {
-            (Known::File, _) => Err(ErrorCode::NotDirectory.into()),
-            (Known::Folder, PathEnd::Dot) => Err(ErrorCode::Invalid.into()),
-            (Known::Folder, PathEnd::DotDot) => Err(ErrorCode::NotEmpty.into()),
-            (Known::Folder, _) => Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?),
-        }
+        let noting = self.files.noting_change("remove the folder", &named.path);
+        noted_done(noting, self.remove_folder(named))
     }
 
     async fn rename_at(
@@ -342,17 +340,8 @@ impl types::HostDescriptor for FilesView<'_> {
         path: String,
     ) -> FsResult<()> {
         let named = self.path(&descriptor, &path)?;
-        let is_folder = named.is_folder();
-        let access = self.files.access(named.path);
-        let granted = self.files.enforce(access.write())?;
-        let (folder, name) = granted.open_parent()?;
-        match self.files.find(granted.path(), &folder, name)?.0 {
-            Known::Folder => return Err(ErrorCode::IsDirectory.into()),
-            Known::File if is_folder => return Err(ErrorCode::NotDirectory.into()),
-            Known::File => {}
-        }
-        let unlink = || unlinkat(&folder, name, AtFlags::empty());
-        Ok(self.files.changing_name(&granted, unlink)??)
+        let noting = self.files.noting_change("delete", &named.path);
+        noted_done(noting, self.unlink(named))
     }
 
     fn is_same_object(
@@ -391,6 +380,58 @@ impl types::HostDescriptor for FilesView<'_> {
     fn drop(&mut self, descriptor: Resource<FileDescriptor>) -> wasmtime::Result<()> {
         self.table.delete(descriptor)?;
         Ok(())
+    }
+}
+
+impl FilesView<'_> {
+    fn make_folder(&self, named: NamedPath) -> FsResult<()> {
+        let is_dots = named.is_dots();
+        let access = self.files.access(named.path);
+        if Self::is_visible_folder(&access) {
+            return Err(ErrorCode::Exist.into());
+        }
+        let granted = self.files.enforce(access.make_folder())?;
+        if is_dots {
+            return Err(ErrorCode::NoEntry.into());
+        }
+        self.files.spend(granted.path(), NAME_BYTES)?;
+        Ok(granted.make()?)
+    }
+
+    fn remove_folder(&self, named: NamedPath) -> FsResult<()> {
+        let end = named.end;
+        let access = self.files.access(named.path);
+        let granted = self.files.enforce(access.write())?;
+        let (folder, name) = granted.open_parent()?;
+        match (self.files.find(granted.path(), &folder, name)?.0, end) {
+            (Known::File, _) => Err(ErrorCode::NotDirectory.into()),
+            (Known::Folder, PathEnd::Dot) => Err(ErrorCode::Invalid.into()),
+            (Known::Folder, PathEnd::DotDot) => Err(ErrorCode::NotEmpty.into()),
+            (Known::Folder, _) => Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?),
+        }
+    }
+
+    fn unlink(&self, named: NamedPath) -> FsResult<()> {
+        let is_folder = named.is_folder();
+        let access = self.files.access(named.path);
+        let granted = self.files.enforce(access.write())?;
+        let (folder, name) = granted.open_parent()?;
+        match self.files.find(granted.path(), &folder, name)?.0 {
+            Known::Folder => return Err(ErrorCode::IsDirectory.into()),
+            Known::File if is_folder => return Err(ErrorCode::NotDirectory.into()),
+            Known::File => {}
+        }
+        let unlink = || unlinkat(&folder, name, AtFlags::empty());
+        Ok(self.files.changing_name(&granted, unlink)??)
+    }
+}
+
+/// Says what was found, for a recording.
+fn shown(stat: &Stat) -> String {
+    if kind(stat).is_dir() {
+        "a folder".to_owned()
+    } else {
+        format!("a file of {} bytes", stat.st_size)
     }
 }
 

@@ -19,6 +19,7 @@ use super::datasites_dir::{Known, look_at};
 use super::guard::{Guard, Slot};
 use super::guest_path::{GuestPath, NamedPath};
 use super::open::{NAME_BYTES, taken_if};
+use super::recorded::noted_done;
 
 /// More than these in a folder are not moved in one operation.
 const MAX_ENTRIES: usize = 10_000;
@@ -31,6 +32,11 @@ pub(super) async fn rename(files: &Guard, from: NamedPath, to: NamedPath) -> FsR
     if from.is_dots() || to.is_dots() {
         return Err(ErrorCode::Busy.into());
     }
+    let noting = files.noting_move(&from.path, &to.path);
+    noted_done(noting, move_named(files, from, to).await)
+}
+
+async fn move_named(files: &Guard, from: NamedPath, to: NamedPath) -> FsResult<()> {
     let is_folder = from.is_folder() || to.is_folder();
     let (from, to) = (from.path, to.path);
     match look_at_both(files, &from, &to)? {

@@ -9,6 +9,7 @@ use syft_protocol::timestamp::Timestamp;
 use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
 use super::rules::{Broken, Rules};
+use crate::recording::Recorder;
 
 /// On whose behalf a call runs.
 pub(crate) struct CallSender {
@@ -17,16 +18,22 @@ pub(crate) struct CallSender {
     /// When the call began: templates in rules know the day.
     now: Timestamp,
     rules: Mutex<Rules>,
+    recorder: Option<Recorder>,
 }
 
 impl CallSender {
     /// Returns the sender of a request, given where it is known for sure.
-    pub(crate) fn new(email: Option<String>) -> Self {
+    pub(crate) fn new(email: Option<String>, recorder: Option<Recorder>) -> Self {
         Self {
             email,
             now: Timestamp::from_system_time(SystemTime::now()),
             rules: Mutex::new(Rules::new(Broken::Closed)),
+            recorder,
         }
+    }
+
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
     }
 
     /// Tells whether the sender may read a path, or why not.
@@ -35,6 +42,14 @@ impl CallSender {
             let why = "it is read on behalf of the sender, whose name is only claimed";
             return Err(why.to_owned());
         };
+        let decide = || self.decide(email, root, path);
+        match &self.recorder {
+            Some(recorder) => recorder.may_read(&path.text(), decide),
+            None => decide(),
+        }
+    }
+
+    fn decide(&self, email: &str, root: &DatasitesDir, path: &GuestPath) -> Result<(), String> {
         let mut rules = self.rules.lock().expect("no holder of this lock panics");
         let ruling = rules.decide(root, self.now, email, &path.text(), Access::Read);
         if ruling.decision.allowed {

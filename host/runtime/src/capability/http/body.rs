@@ -57,7 +57,12 @@ impl Body for Sending {
         };
         let bytes = frame.data_ref().map_or(0, Bytes::len);
         match self.exchange.guard.sent().spend(bytes) {
-            Ok(()) => polled,
+            Ok(()) => {
+                if let (Some(recorded), Some(data)) = (&self.exchange.recorded, frame.data_ref()) {
+                    recorded.sent(data);
+                }
+                polled
+            }
             Err(limit) => Poll::Ready(Some(Err(HttpError::HttpRequestBodySize(Some(limit))))),
         }
     }
@@ -120,7 +125,12 @@ impl Body for Receiving {
         let next = Instant::now() + self.within;
         self.timer.as_mut().reset(next);
         match self.exchange.guard.received().spend(data.len()) {
-            Ok(()) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            Ok(()) => {
+                if let Some(recorded) = &self.exchange.recorded {
+                    recorded.received(&data);
+                }
+                Poll::Ready(Some(Ok(Frame::data(data))))
+            }
             Err(limit) => {
                 let words = format!("a call receives at most {}", show_size(limit));
                 let error = HttpError::HttpResponseBodySize(Some(limit));

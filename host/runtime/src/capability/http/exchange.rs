@@ -21,6 +21,7 @@ use super::connect::{ConnectError, connect};
 use super::guard::HttpGuard;
 use super::lease::{CHUNK_BYTES, HEADERS_BYTES, Lease, Turn};
 use super::policy::AllowedOrigin;
+use super::recorded::RecordedExchange;
 use super::tls;
 use crate::meter::{Charge, MemoryRefused};
 
@@ -30,10 +31,10 @@ const MOST_HEADERS: usize = 100;
 /// What a header takes beside its name and its value.
 const HEADER_BYTES: usize = 64;
 
-type Reply = (Response<WasiBody>, Worker);
+pub(super) type Reply = (Response<WasiBody>, Worker);
 /// What moves the bytes of a connection.
-type Worker = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
-type Replying = Box<dyn Future<Output = Result<Reply, HttpError>> + Send>;
+pub(super) type Worker = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
+pub(super) type Replying = Box<dyn Future<Output = Result<Reply, HttpError>> + Send>;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
@@ -50,6 +51,8 @@ pub(super) struct Exchange {
     pub(super) guard: HttpGuard,
     origin: HttpOrigin,
     method: HttpMethod,
+    /// Where the call is recorded.
+    pub(super) recorded: Option<RecordedExchange>,
 }
 
 impl Hooks {
@@ -70,12 +73,16 @@ impl WasiHttpHooks for Hooks {
     ) -> Replying {
         let written = self.written.take();
         let options = options.unwrap_or_default();
-        let admitted = admit(&self.guard, &request);
+        let recorded = RecordedExchange::begin(self.guard.recorder(), &request);
+        let admitted = admit(&self.guard, &request, recorded.clone());
+        if let Some(reply) = recorded.as_ref().and_then(RecordedExchange::earlier) {
+            return reply.play(admitted.map(drop), request.into_body());
+        }
         let admitted = admitted.map(|(exchange, allowed, turn)| {
             let span = exchange.guard.span(&exchange.origin, exchange.method);
             (exchange, allowed, turn, span)
         });
-        Box::new(async move {
+        let sent = async move {
             let (exchange, allowed, turn, mut span) = admitted?;
             let replied = async {
                 let within = exchange.guard.wait(options.connect_timeout);
@@ -92,7 +99,15 @@ impl WasiHttpHooks for Hooks {
                 Err(error) => span.set_failure(|| kind_of(error)),
             }
             replied
-        })
+        };
+        match recorded {
+            None => Box::new(sent),
+            Some(recorded) => Box::new(async move {
+                let reply = sent.await;
+                recorded.note(&reply);
+                reply
+            }),
+        }
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
@@ -124,6 +139,7 @@ fn kind_of(error: &HttpError) -> String {
 fn admit(
     guard: &HttpGuard,
     request: &Request<WasiBody>,
+    recorded: Option<RecordedExchange>,
 ) -> Result<(Arc<Exchange>, AllowedOrigin, Turn), HttpError> {
     let (origin, method) = target(guard, request)?;
     let allowed = guard.decide(&origin, method);
@@ -132,6 +148,7 @@ fn admit(
         guard: guard.clone(),
         origin,
         method,
+        recorded,
     };
     Ok((Arc::new(exchange), allowed, guard.line_up()))
 }

@@ -14,6 +14,7 @@ use super::lease::{Lease, Places, Turn};
 use super::policy::{AllowedOrigin, HttpDenied, HttpPolicy, hint};
 use crate::capability::{CallLabel, CallSpan, SpanOf};
 use crate::meter::MemoryRefused;
+use crate::recording::Recorder;
 
 /// What of one call is logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
@@ -25,7 +26,7 @@ const MOST_SPARED: Duration = Duration::from_millis(500);
 
 /// The requests of one call.
 #[derive(Clone)]
-pub(crate) struct HttpGuard(Arc<Inner>);
+pub(crate) struct HttpGuard(Arc<Inner>, Option<Recorder>);
 
 struct Inner {
     policy: Arc<HttpPolicy>,
@@ -106,7 +107,7 @@ impl HttpGuard {
         deadline: Instant,
         log: RequestLog,
     ) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             policy,
             environment,
             places,
@@ -114,7 +115,17 @@ impl HttpGuard {
             sent: Budget::new(limits.http_sent_bytes),
             received: Budget::new(limits.http_received_bytes),
             log,
-        }))
+        };
+        Self(Arc::new(inner), None)
+    }
+
+    /// Has requests recorded, if there is something that records.
+    pub(super) fn recorded_by(self, recorder: Option<&Recorder>) -> Self {
+        Self(self.0, recorder.cloned())
+    }
+
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.1.as_ref()
     }
 
     /// Decides about a request; one that is refused is logged.
