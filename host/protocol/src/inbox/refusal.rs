@@ -54,7 +54,7 @@ impl Refusal {
             Self::Expired => "expired",
             Self::Crashing => "crashing",
             Self::Reused => "reused-id",
-            Self::Unopened(_) => "unopened",
+            Self::Unopened(_) => "not-opened",
         }
     }
 
