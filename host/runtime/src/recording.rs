@@ -46,7 +46,7 @@ const NOTICE: &str = "This recording of one call holds private data. Whoever has
                       named under \"private\". It was written for its owner alone; nothing sends it anywhere.";
 
 const PRIVATE: [&str; 7] = [
-    "request: the sender, the headers and the body of the request",
+    "request: the sender, the headers and the body of the request, readable also where it came encrypted",
     "given/files: the content of each file that the call opened, and names of others",
     "given/seed: from it follow all random numbers of the call, and keys that it made of them",
     "given/variables, given/args: what the app was started with",
