@@ -54,6 +54,7 @@ impl Refusal {
             Self::Expired => "expired",
             Self::Crashing => "crashing",
             Self::Reused => "reused-id",
+            Self::Unopened(_) => "not-opened",
         }
     }
 
