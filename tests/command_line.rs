@@ -449,7 +449,10 @@ fn what_is_not_on_this_machine_is_waited_for() {
 fn an_error_says_which_request_the_log_has() {
     let (site, host) = probe();
     let refused = call(&site, "refuse", &[]);
-    let (_, id) = refused.2.split_once("finds it in the host's log, id ").unwrap();
+    let (_, id) = refused
+        .2
+        .split_once("finds it in the host's log, id ")
+        .unwrap();
     host.wait_for_log("the request", |line| line["id"] == id.trim_end());
     let own = as_owner(&site, &["call", "app/refuse"]).stderr;
     let (_, id) = own.split_once("hint: `syft-host logs --id ").unwrap();

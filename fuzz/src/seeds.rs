@@ -28,6 +28,7 @@ pub fn files(folder: &str, ending: &str) -> Vec<Vec<u8>> {
     paths.iter().map(read).collect()
 }
 
+/// Calls as `syft-host record` keeps them.
 pub fn recordings() -> Vec<Vec<u8>> {
     files("tests/cases/recordings", ".json")
 }

@@ -160,7 +160,7 @@ impl From<LogFormatArg> for LogFormat {
 #[derive(Debug, Subcommand)]
 enum Command {
     New(new::NewArgs),
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     Serve(serve::ServeArgs),
     Autostart(autostart::AutostartArgs),
     Install(install::InstallArgs),
@@ -269,7 +269,7 @@ impl Cli {
         let exit = runtime.block_on(async {
             match self.command {
                 Command::New(args) => new::new(ui, &args),
-                Command::Run(args) => run::run(ui, &overrides, &activity, args).await,
+                Command::Run(args) => run::run(ui, &overrides, &activity, *args).await,
                 Command::Serve(args) => serve::serve(ui, &overrides, &activity, args).await,
                 Command::Autostart(args) => autostart::autostart(ui, &overrides, &args),
                 Command::Install(args) => install::install(ui, &overrides, &args).await,

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use syft_manifest::private_dir;
 use syft_protocol::address::AppName;
 
-use super::entry::{EntryKind, LogEntry};
+use super::entry::LogEntry;
 use super::log_folder::{FILES_OF_ONE, LogBounds, LogFolder, files, path, remove};
 
 /// Writes the logs of all apps.
@@ -179,7 +179,7 @@ mod tests {
     use syft_protocol::timestamp::Timestamp;
 
     use super::*;
-    use crate::activity::Severity;
+    use crate::activity::{EntryKind, Severity};
 
     fn output(app: &str, second: i64, text: &str) -> LogEntry {
         LogEntry {

@@ -366,8 +366,22 @@ impl batch::Host for KeyValueView<'_> {
     }
 
     fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
-        let span = self.ctx.span("delete");
-        answer(span.end_with(self.ctx.delete(&key)))
+        let span = self.ctx.span("delete many");
+        let deleted = keys.iter().try_for_each(|key| self.ctx.delete(key));
+        answer(span.end_with(deleted))
+    }
+}
+
+/// Takes note of a change of a key.
+fn note_change(recorder: &Recorder, key: &str, step: CallStep, changed: &Result<(), SessionError>) {
+    match changed {
+        Ok(()) => {
+            recorder.wrote_key(key);
+            recorder.step(step);
+        }
+        Err(error) => {
+            recorder.step(step.refused(error.to_string()));
+        }
     }
 }
 
