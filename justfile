@@ -8,7 +8,7 @@ demo *args:
 
 # Builds the program that is shipped: with a wasmtime that makes Python apps faster
 ship:
-    patches/cargo build --release
+    patches/cargo build --profile shipped
 
 # Makes the packages of a release in target/packages, and installs and runs each
 packages:
