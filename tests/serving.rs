@@ -145,7 +145,7 @@ fn refuses_a_request_that_claims_another_sender_than_its_folder() {
     let sent = Sent::write(&host.rpc.join("echo").join(CALLER), id, bytes.as_bytes());
     assert_eq!(sent.answer().status(), 403);
     host.wait_for_log("the refusal", |line| {
-        line.to_string().contains("SenderDisagrees") && line.to_string().contains("eve@example.com")
+        line["refusal"] == "sender-disagrees" && line.to_string().contains("eve@example.com")
     });
 }
 

@@ -47,18 +47,7 @@ impl Cache {
     /// # Errors
     /// The folder cannot be made, or somebody else could write to it.
     pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .with_context(|| format!("create {}", folder.display()))?;
-        let metadata = fs::symlink_metadata(folder)
-            .with_context(|| format!("look at {}", folder.display()))?;
-        anyhow::ensure!(
-            metadata.is_dir() && is_ours_alone(&metadata),
-            "{} can be written by others; compiled code is not loaded from there",
-            folder.display()
-        );
+        make_folder(folder)?;
         let cache = Self {
             folder: folder.to_owned(),
             settings: [engine::settings(Wasi::V0_2)?, engine::settings(Wasi::V0_3)?],
@@ -90,6 +79,8 @@ impl Cache {
         if let Some(component) = self.read(engine, wasi, &digest)? {
             return Ok(component);
         }
+        // Somebody may have deleted it since.
+        make_folder(&self.folder).map_err(|error| LoadError::Compiler(format!("{error:#}")))?;
         // Another host may be at it. It takes minutes of a processor, so they do it once.
         let _lock = CompileLock::take(&self.folder, &digest)
             .map_err(|error| LoadError::Compiler(format!("lock its code: {error}")))?;
@@ -156,6 +147,23 @@ impl Cache {
         let file = format!("{digest}-{settings:016x}.{extension}");
         self.folder.join(file)
     }
+}
+
+/// Makes a folder for compiled code if there is none, and checks that nobody else could write to it.
+fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("create {}", folder.display()))?;
+    let metadata =
+        fs::symlink_metadata(folder).with_context(|| format!("look at {}", folder.display()))?;
+    anyhow::ensure!(
+        metadata.is_dir() && is_ours_alone(&metadata),
+        "{} can be written by others; compiled code is not loaded from there",
+        folder.display()
+    );
+    Ok(())
 }
 
 /// Tells whether somebody compiles a component for the cache in a folder.
