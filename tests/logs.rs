@@ -98,6 +98,20 @@ fn what_no_app_has_is_refused_as_a_feature() {
     );
     let hint = entry["fields"]["hint"].as_str().unwrap();
     assert!(hint.contains("an app has one thread"), "{entry}");
+    let shown = logs(&site, &["--id", sent.id()]).succeeded().stdout;
+    assert!(shown.contains("an app has one thread"), "{shown}");
+}
+
+/// As it is asked for by whoever has just got an answer.
+#[test]
+fn a_call_is_found_right_after_its_answer() {
+    let (site, host) = run("probe", &[]);
+    for _ in 0..5 {
+        let failed = send(&host.rpc, "fail", Some(b"{}"));
+        assert_eq!(failed.answer().status(), 500);
+        let shown = logs(&site, &["--id", failed.id()]).succeeded().stdout;
+        assert!(shown.contains("/fail"), "{shown}");
+    }
 }
 
 #[test]

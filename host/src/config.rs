@@ -2,6 +2,7 @@
 
 mod homes;
 pub mod inherited;
+mod loopback_address;
 mod own_keys;
 mod settings;
 mod start;
@@ -16,6 +17,7 @@ use syft_manifest::units::{parse_long_time, parse_size};
 use syft_protocol::address::{AppName, Datasite};
 
 pub use homes::user_units;
+pub use loopback_address::LoopbackAddress;
 pub use start::StartCommand;
 pub use traces::TraceTarget;
 

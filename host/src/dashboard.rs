@@ -35,7 +35,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{self, MissedTickBehavior};
 
 use crate::activity::Activity;
-use crate::config::Config;
+use crate::config::{Config, LoopbackAddress};
 use crate::error::CommandError;
 use crate::prepared_app::AppInterface;
 use crate::supervisor::SupervisorEvent;
@@ -43,8 +43,6 @@ use apps::Apps;
 use authentication::Authenticator;
 use samples::{Samples, Totals, memory_of_host};
 use seen::Seen;
-
-pub use listen::LoopbackAddress;
 
 /// Bytes of a form.
 const MAX_FORM_BYTES: usize = 16 << 10;

@@ -3,7 +3,7 @@
 mod lines;
 
 use std::io::{self, ErrorKind};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use serde_json::json;
@@ -26,6 +26,9 @@ const USUAL_LINES: usize = 100;
 
 /// How often it is looked for new lines where nothing hints at any.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How long a line may take from the host that makes it to the log.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
 /// Show what apps did, and what went wrong
 ///
@@ -115,7 +118,17 @@ async fn show(
     let hint = hint.transpose()?.flatten();
     let mut readers = Readers::default();
     readers.add(config, apps);
-    let n_shown = tell(ui, readers.read(&wanted, LogReader::read)?)?;
+    let mut entries = readers.read(&wanted, LogReader::read)?;
+    let asked = Instant::now();
+    // What has just happened is on its way.
+    while entries.is_empty() && args.id.is_some() && asked.elapsed() < ON_ITS_WAY {
+        tokio::time::sleep(ON_ITS_WAY / 10).await;
+        if args.app.is_none() {
+            readers.add(config, all(config)?);
+        }
+        entries = readers.read(&wanted, LogReader::read)?;
+    }
+    let n_shown = tell(ui, entries)?;
     readers.tell_unreadable(ui);
     if !args.follow {
         if n_shown == 0 && !ui.is_json() {

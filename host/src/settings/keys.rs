@@ -9,6 +9,7 @@ use syft_manifest::{HttpHost, Problem, memory_limit, quota_limit, time_limit};
 use syft_protocol::grant::PathPattern;
 
 use super::{QuietHours, SettingValue};
+use crate::config::LoopbackAddress;
 use syft_runtime::memory::LEAST_TOTAL;
 
 /// Something that can be said.
@@ -170,7 +171,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
     },
     SettingKey {
         name: "serve.dashboard",
-        kind: SettingKind::Text(any_text),
+        kind: SettingKind::Text(own_address),
         example: "\"127.0.0.1:7980\"",
         default: "none",
         about: "Address of this machine at which a page for your browser shows what the apps do",
@@ -314,6 +315,12 @@ fn any_text(text: &str) -> Result<SettingValue, Problem> {
         ));
     }
     Ok(SettingValue::Text(text.to_owned()))
+}
+
+fn own_address(text: &str) -> Result<SettingValue, Problem> {
+    let address = LoopbackAddress::parse(text);
+    let address = address.map_err(|why| problem(why, "write `127.0.0.1:7980`"))?;
+    Ok(SettingValue::Text(address.to_string()))
 }
 
 fn call_time(text: &str) -> Result<SettingValue, Problem> {

@@ -202,6 +202,10 @@ mod tests {
             ("[serve]\nloaded = 0", &["a number from 1 to 1000"]),
             ("[serve]\nquiet = '22-7'", &["as in `22:00-07:00`"]),
             (
+                "[serve]\ndashboard = '0.0.0.0:80'",
+                &["from other machines"],
+            ),
+            (
                 "[serve]\ndurability = 'high'",
                 &["`none`, `batched`, `strict`"],
             ),

@@ -97,7 +97,8 @@ impl Outcome {
             Self::Failed { kind, message, .. } => {
                 let (message, trace) = parts(message);
                 let place = trace.and_then(place).unwrap_or_default();
-                let detail = format!("{}: {}{place}", cut(kind), cut(message));
+                let colon = if message.is_empty() { "" } else { ": " };
+                let detail = format!("{}{colon}{}{place}", cut(kind), cut(message));
                 Some(cut(&detail).to_owned())
             }
             Self::TimedOut(limit) => {
@@ -146,8 +147,11 @@ impl Outcome {
     pub fn hint(&self, advice: Advice) -> Option<String> {
         match self {
             Self::Answered(_) | Self::InvalidArguments(_) => None,
+            Self::Failed { kind, .. } if kind == NO_MEMORY.0 => Some(NO_MEMORY.1.to_owned()),
             Self::Failed { message, .. } | Self::Trapped(message) => {
-                if NO_FILE.iter().any(|said| message.contains(said)) {
+                // Of files that an app may ask for, the line that says so has the advice.
+                let is_datasite = message.contains("/datasites/");
+                if !is_datasite && NO_FILE.iter().any(|said| message.contains(said)) {
                     return Some(advice.outside());
                 }
                 let (said, hint) = NO_THREAD;
@@ -166,6 +170,13 @@ impl Outcome {
     }
 }
 
+/// What Python raises that gets no more memory, and what can be done about it.
+const NO_MEMORY: (&str, &str) = (
+    "MemoryError",
+    "the app wanted more memory than a call may have: ask for more by `[limits] memory` in its \
+     syft-app.toml, or try it with --memory",
+);
+
 /// How Python begins the steps that led to an error.
 const TRACEBACK: &str = "\n\nTraceback (most recent call last):";
 /// How our side in Python does where it left the first of them out.
@@ -173,17 +184,30 @@ const CUT_TRACEBACK: &str = "\n\n…";
 
 /// Returns what went wrong, and apart from it the steps that led there.
 fn parts(message: &str) -> (&str, Option<&str>) {
-    let at = message
-        .rfind(TRACEBACK)
-        .or_else(|| message.rfind(CUT_TRACEBACK));
-    match at {
+    if message.starts_with(TRACEBACK.trim_start()) {
+        return ("", Some(message));
+    }
+    // An error that came of another one has the steps of both.
+    let found = [TRACEBACK, CUT_TRACEBACK].map(|begin| message.find(begin));
+    match found.into_iter().flatten().min() {
         Some(at) => (message[..at].trim_end(), Some(message[at..].trim())),
         None => (message, None),
     }
 }
 
-/// The folder that has a Python program in a folder of its own.
+/// The folder that has a Python program in a folder of its own, where it is built.
 const PROGRAMS: &str = "/syft_program/";
+/// The folder of one that is not. Python tells its own files from there, and all others whole.
+const APART: &str = "/program/";
+
+/// Returns the path of a file in the program of the author; nothing of another one.
+fn in_program(file: &str) -> Option<&str> {
+    if let Some((_, below)) = file.split_once(PROGRAMS) {
+        return Some(below.split_once('/')?.1);
+    }
+    let is_whole = file.starts_with(['/', '<']);
+    file.strip_prefix(APART).or((!is_whole).then_some(file))
+}
 
 /// Returns in brackets where the last of the steps was that is the author's, as Python tells it.
 fn place(trace: &str) -> Option<String> {
@@ -194,10 +218,7 @@ fn place(trace: &str) -> Option<String> {
             .split_once("\", line ")?;
         Some((file, rest))
     });
-    let mut own = places.clone().filter_map(|(file, rest)| {
-        let (_, below) = file.split_once(PROGRAMS)?;
-        Some((below.split_once('/')?.1, rest))
-    });
+    let mut own = (places.clone()).filter_map(|(file, rest)| Some((in_program(file)?, rest)));
     let (file, rest) = own.next_back().or_else(|| places.next_back())?;
     let (line, function) = rest.split_once(", in ").unwrap_or((rest, ""));
     let within = match function {
@@ -246,6 +267,37 @@ mod tests {
     }
 
     #[test]
+    fn the_line_of_a_failure_is_the_authors() {
+        let head = "Traceback (most recent call last):";
+        for (message, expected) in [
+            // Without words of its own.
+            (
+                format!("{head}\n  File \"app.py\", line 20, in big\nMemoryError"),
+                "ValueError (app.py:20 in big)",
+            ),
+            // Raised below the author's line, in a program that is not built.
+            (
+                format!(
+                    "bad\n\n{head}\n  File \"app.py\", line 3, in f\n  File \"/program/a/b.py\", line 4, in g\n  \
+                         File \"/python/json/decoder.py\", line 7, in loads\n  File \"<string>\", line 1, in x"
+                ),
+                "ValueError: bad (a/b.py:4 in g)",
+            ),
+            // One that came of another.
+            (
+                format!(
+                    "no\n\n{head}\n  File \"/1/requests/adapters.py\", line 1, in send\nOSError: x\n\nDuring \
+                         handling of the above exception, another exception occurred:\n\n{head}\n  File \"app.py\", \
+                         line 9, in ask\n  File \"/1/requests/api.py\", line 2, in get\nError: no"
+                ),
+                "ValueError: no (app.py:9 in ask)",
+            ),
+        ] {
+            assert_eq!(failed(&message).detail().as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
     fn what_the_sandbox_lacks_has_a_hint() {
         let hint = |outcome: &Outcome| outcome.hint(Advice::ToAuthor).unwrap_or_default();
         for message in [
@@ -260,6 +312,14 @@ mod tests {
         let no_thread = Outcome::Trapped("panicked at x: failed to spawn thread: Os".to_owned());
         assert!(hint(&no_thread).contains("one thread"));
         assert_eq!(hint(&failed("anything else")), "");
+        let of_datasite = "[Errno 44] No such file or directory: '/datasites/bob@example.org/x'";
+        assert_eq!(hint(&failed(of_datasite)), "");
+        let memory = Outcome::Failed {
+            kind: "MemoryError".to_owned(),
+            message: String::new(),
+            handler: "f".to_owned(),
+        };
+        assert!(hint(&memory).contains("[limits] memory"));
         assert!(hint(&Outcome::OutOfMemory(1 << 20)).contains("--memory 2MiB"));
     }
 }

@@ -21,9 +21,11 @@ pub(super) fn of(entry: &LogEntry) -> Vec<String> {
     let what = in_words(entry);
     let line = format!("{} {level}{app} {what}{space}{id}", time(entry.time));
     let hint = match &entry.kind {
-        EntryKind::Denied { hint, .. } if !hint.is_empty() => Some(format!("    {hint}")),
-        _ => None,
+        EntryKind::Denied { hint, .. } => hint,
+        EntryKind::Call(_) => text(&entry.fields, "hint"),
+        _ => "",
     };
+    let hint = (!hint.is_empty()).then(|| format!("    {hint}"));
     std::iter::once(line).chain(hint).collect()
 }
 
