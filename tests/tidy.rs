@@ -93,6 +93,7 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
         &[
             "capability/http/connect.rs",
             "capability/http/tls.rs",
+            "config/loopback_address.rs",
             "dashboard/listen.rs",
             // Names the sockets of WASI that it refuses.
             "sandbox/sockets.rs",
