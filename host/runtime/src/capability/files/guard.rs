@@ -403,7 +403,8 @@ pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice
         Denied::ByOwner => match advice {
             Advice::ToAuthor => "to allow it, take it out of what --deny names".to_owned(),
             Advice::ToOwner => {
-                "you denied it: to allow it, remove the app, and install it without that --deny"
+                "you denied it: by `deny` in config.toml (`syft-host config` shows it), or by --deny \
+                 when you installed the app, for which remove and install it again"
                     .to_owned()
             }
         },
