@@ -221,6 +221,13 @@ pub(super) fn tell_waits(
     for wish in added_permissions {
         ui.line(&quoted(wish))?;
     }
+    for warning in installed
+        .waiting
+        .iter()
+        .flat_map(|waiting| waiting.approved.warnings())
+    {
+        ui.line(&one_line(&format!("  careful: {}", warning.message)))?;
+    }
     ui.line(&format!(
         "{} is served until then. Look at it with `syft-host approve {name}`.",
         installed.current.version
