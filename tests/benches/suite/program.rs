@@ -11,6 +11,7 @@ use syft_manifest::{Files, Manifest, section};
 use syft_protocol::grant::PathPattern;
 
 use crate::case::{BUILD, Measured, SIZE};
+use crate::collector;
 use crate::server::Server;
 use crate::site::{APP, OWNER, Place, Site};
 use crate::support::guests;
@@ -35,6 +36,8 @@ pub(crate) struct Guest {
     options: &'static [&'static str],
     /// It is compiled anew at each start.
     is_cold: bool,
+    /// Where the host sends traces.
+    collector: Option<&'static str>,
 }
 
 impl Program {
@@ -55,6 +58,7 @@ impl Guest {
             component,
             options: &[],
             is_cold: false,
+            collector: None,
         };
         let site = Site::new(Place::Memory)?;
         Server::start(guest.command(&site), &site)?;
@@ -70,6 +74,11 @@ impl Guest {
             is_cold: true,
             ..self
         }
+    }
+
+    pub(crate) fn traced(self) -> anyhow::Result<Self> {
+        let collector = Some(collector::url()?);
+        Ok(Self { collector, ..self })
     }
 
     /// What an app keeps lies in the home, so beside the data folder.
@@ -90,6 +99,9 @@ impl Guest {
             .args(["--allow-all-requested", "--email", OWNER, "--data-dir"])
             .arg(site.data_dir())
             .args(self.options);
+        if let Some(url) = self.collector {
+            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", url);
+        }
         command
     }
 }
