@@ -103,7 +103,10 @@ pub const WORLD: &str = "watching-app";
 pub const WIT: Files = files!["wit":
     "context.wit",
     "log.wit",
+    "messages.wit",
+    "replies.wit",
     "rpc.wit",
+    "schedules.wit",
     "types.wit",
     "watch.wit",
     "world.wit",

@@ -15,6 +15,7 @@ pub mod files;
 pub mod http;
 pub mod keyvalue;
 mod log;
+pub mod messages;
 mod output;
 pub(crate) mod recorded_chance;
 pub(crate) mod standard_output;

@@ -10,6 +10,7 @@
 
 mod answers;
 mod commit;
+mod due_calls;
 mod file;
 mod no_sync_backend;
 mod numbers;
@@ -293,6 +294,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(VALUES)?;
     numbers::make_tables(&transaction)?;
     watching::make_tables(&transaction)?;
+    due_calls::make_tables(&transaction)?;
     answers::make_tables(&transaction)?;
     let n_tables = transaction.list_tables()?.count();
     if n_tables == n_before {
