@@ -13,7 +13,5 @@ mod queue;
 mod tests;
 
 pub use call::{DueCall, DueKind, KeptCall, Lane, ParkedCall};
-pub use message::{
-    AfterFailure, CallResult, DueAction, DueEvent, DueRecord, DueReport, DueRun,
-};
+pub use message::{AfterFailure, CallResult, DueAction, DueEvent, DueRecord, DueReport, DueRun};
 pub use queue::{DueCalls, DueOptions};
