@@ -11,7 +11,7 @@
 //! ([`outbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
 //! asks for ([`grant`]) and watches ([`pattern`]), which changes of them are delivered
-//! to it ([`file_events`]), when everything is scanned ([`scan_schedule`]), how long
+//! to it ([`file_events`]), which calls are due ([`due_calls`]), when everything is scanned ([`scan_schedule`]), how long
 //! messages stay ([`retention`]), where apps are published ([`app_url`]), and how foreign
 //! text is quoted ([`excerpt`]).
 
@@ -38,6 +38,8 @@ pub mod grant;
 
 pub mod file_events;
 pub mod pattern;
+
+pub mod due_calls;
 
 pub mod scan_schedule;
 

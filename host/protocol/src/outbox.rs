@@ -120,18 +120,40 @@ impl MessageOutcome {
     }
 }
 
-/// Returns the id of a message, from the idempotency key of the call that sends it and its
-/// place among the messages of this call, from 0 on. A call that runs again gives its messages
-/// the same ids, so that none is sent twice.
+/// Returns the id of a message, from the idempotency key of the call that sends it, what it
+/// says, and how many messages of this call before it say the same. A call that runs again
+/// gives its messages the same ids, so that none is sent twice; where it says something else
+/// the second time, it does not get the answer to what it said first.
 ///
-/// A version 4 UUID by its form.
-pub fn message_id(idempotency_key: &str, ordinal: u32) -> Uuid {
-    let digest: [u8; 32] = Sha256::new()
-        .chain_update(idempotency_key)
-        .chain_update(b"\0message\0")
-        .chain_update(ordinal.to_be_bytes())
-        .finalize()
-        .into();
+/// The id that the message has already does not count. A version 4 UUID by its form.
+pub fn message_id(idempotency_key: &str, message: &OutgoingMessage, n_equal: u32) -> Uuid {
+    let mut hash = Sha256::new();
+    // With its length before it, so that no two lists of parts are the same bytes.
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    add(b"message");
+    add(idempotency_key.as_bytes());
+    add(message.url.as_str().as_bytes());
+    add(message.method.as_str().as_bytes());
+    add(&[u8::from(message.encrypt)]);
+    add(&n_equal.to_be_bytes());
+    for (name, value) in message.headers.iter() {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    let reply_to = message.reply_to.as_ref();
+    let parts = [
+        message.body.as_deref(),
+        reply_to.map(|reply_to| reply_to.handler.as_bytes()),
+        reply_to.and_then(|reply_to| reply_to.context.as_deref()),
+    ];
+    for part in parts {
+        add(&[u8::from(part.is_some())]);
+        add(part.unwrap_or_default());
+    }
+    let digest: [u8; 32] = hash.finalize().into();
     let (head, _) = digest
         .split_first_chunk()
         .expect("32 bytes have a first 16");
@@ -140,14 +162,81 @@ pub fn message_id(idempotency_key: &str, ordinal: u32) -> Uuid {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
+    fn message() -> OutgoingMessage {
+        OutgoingMessage {
+            id: Uuid::nil(),
+            url: SyftUrl::parse("syft://bob@x.org/app_data/a/rpc/b").expect("a URL"),
+            method: Method::Post,
+            headers: [("a".to_owned(), "b".to_owned())].into_iter().collect(),
+            body: Some(b"body".to_vec()),
+            timeout: Duration::from_secs(1),
+            encrypt: false,
+            reply_to: None,
+        }
+    }
+
     #[test]
-    fn ids_follow_from_the_call_and_the_place_in_it() {
-        let id = message_id("a key", 0);
-        assert_eq!(id, message_id("a key", 0));
-        assert_ne!(id, message_id("a key", 1));
-        assert_ne!(id, message_id("another key", 0));
+    fn ids_follow_from_the_call_and_what_is_said() {
+        let id = message_id("a key", &message(), 0);
         assert_eq!(id.get_version_num(), 4);
+        let later = OutgoingMessage {
+            id,
+            timeout: Duration::from_secs(2),
+            ..message()
+        };
+        assert_eq!(message_id("a key", &later, 0), id);
+        assert_ne!(message_id("a key", &message(), 1), id);
+        assert_ne!(message_id("another key", &message(), 0), id);
+    }
+
+    #[test]
+    fn whatever_is_said_makes_another_id() {
+        let reply_to = |context: Option<&[u8]>| {
+            Some(ReplyTo {
+                handler: "body".to_owned(),
+                context: context.map(<[u8]>::to_vec),
+            })
+        };
+        let all = [
+            message(),
+            OutgoingMessage {
+                url: SyftUrl::parse("syft://bob@x.org/app_data/a/rpc/c").expect("a URL"),
+                ..message()
+            },
+            OutgoingMessage {
+                method: Method::Get,
+                ..message()
+            },
+            OutgoingMessage {
+                headers: [("ab".to_owned(), String::new())].into_iter().collect(),
+                ..message()
+            },
+            OutgoingMessage {
+                body: None,
+                ..message()
+            },
+            OutgoingMessage {
+                body: Some(Vec::new()),
+                ..message()
+            },
+            OutgoingMessage {
+                encrypt: true,
+                ..message()
+            },
+            OutgoingMessage {
+                reply_to: reply_to(None),
+                ..message()
+            },
+            OutgoingMessage {
+                reply_to: reply_to(Some(b"")),
+                ..message()
+            },
+        ];
+        let ids: HashSet<Uuid> = all.iter().map(|said| message_id("key", said, 0)).collect();
+        assert_eq!(ids.len(), all.len());
     }
 }
