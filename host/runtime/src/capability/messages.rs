@@ -19,6 +19,7 @@ use std::time::Instant;
 use syft_manifest::{Grants, Limits};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::outbox::{OutgoingMessage, Receiver};
+use uuid::Uuid;
 use wasmtime::component::{HasData, Linker};
 
 use super::{AppIdentity, CallLabel};
@@ -69,8 +70,8 @@ pub(crate) struct MessagesCtx {
     limits: Limits,
     meter: Meter,
     n_sent: usize,
-    /// How often it sent the same, by the digest of that.
-    n_equal: HashMap<String, u32>,
+    /// How often it sent the same, by the id of the first of these.
+    n_equal: HashMap<Uuid, u32>,
     /// What leaves when the call ends well.
     queue: Vec<Queued>,
     /// What is on its way to the guest. It may have arrived by now.

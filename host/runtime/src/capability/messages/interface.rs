@@ -84,14 +84,14 @@ impl MessagesCtx {
         }
         let owner = &self.identity.datasite;
         let (receiver, mut message) = outgoing::check(message, owner, &self.limits)?;
-        let digest = outgoing::digest(&message);
-        let n_before = self.n_equal.get(&digest).copied().unwrap_or(0);
-        message.id = message_id(&format!("{} {digest}", self.key), n_before);
+        let first = message_id(&self.key, &message, 0);
+        let n_before = self.n_equal.get(&first).copied().unwrap_or(0);
+        message.id = message_id(&self.key, &message, n_before);
         self.decide(&receiver, &message)?;
         let charge = self.meter.hold(message.size() + BESIDE_BYTES);
         let charge = charge.map_err(Refused::Memory)?;
         self.find_room(&receiver, &message, session)?;
-        self.n_equal.insert(digest, n_before + 1);
+        self.n_equal.insert(first, n_before + 1);
         self.n_sent += 1;
         let id = message.id;
         self.queue.push(Queued {
@@ -112,7 +112,7 @@ impl MessagesCtx {
         let datasite = &receiver.datasite;
         let queued = self.queue.iter();
         let to_same = queued.filter(|queued| queued.receiver.datasite == *datasite);
-        let n_queued = to_same.count() + 1;
+        let n_queued = to_same.count();
         let sizes = self.queue.iter().map(|queued| queued.message.size());
         let bytes = sizes.chain([message.size()]).sum::<usize>() as u64;
         let room = session.room_for_messages(datasite, n_queued, bytes);

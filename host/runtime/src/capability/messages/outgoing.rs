@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
-use sha2::{Digest as _, Sha256};
 use syft_manifest::Limits;
 use syft_manifest::units::{show_size, show_time};
 use syft_protocol::address::Datasite;
@@ -56,25 +54,6 @@ pub(super) fn check(
         reply_to,
     };
     Ok((receiver, message))
-}
-
-/// Returns what a message says, as a digest: it is that of another message that says the same.
-pub(super) fn digest(message: &OutgoingMessage) -> String {
-    let mut hash = Sha256::new();
-    let mut add = |part: &[u8]| {
-        // With its length, so that no two lists of parts look the same.
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    };
-    add(message.url.as_str().as_bytes());
-    add(message.method.as_str().as_bytes());
-    for (name, value) in message.headers.iter() {
-        add(name.as_bytes());
-        add(value.as_bytes());
-    }
-    add(&[u8::from(message.body.is_some())]);
-    add(message.body.as_deref().unwrap_or_default());
-    HEXLOWER.encode(&hash.finalize())
 }
 
 fn receiver(text: &str, owner: &str) -> Result<(Receiver, SyftUrl), Error> {
@@ -203,41 +182,6 @@ mod tests {
         ] {
             let expected = (path.to_owned(), sent.to_owned());
             assert_eq!(checked(message(url)).ok(), Some(expected), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_digest_is_of_what_a_message_says() {
-        let of = |message| {
-            let (_, message) = check(message, OWNER, &Limits::default()).expect("a message");
-            digest(&message)
-        };
-        let url = "syft://bob@x.org/app_data/pong/rpc/ping";
-        let plain = of(message(url));
-        let later = Message {
-            timeout: 2_000_000,
-            ..message(url)
-        };
-        assert_eq!(plain, of(later), "how long it lasts is not said");
-        let with_body = |body: &[u8]| Message {
-            body: Some(body.to_vec()),
-            ..message(url)
-        };
-        let with_header = Message {
-            headers: vec![("a".to_owned(), "b".to_owned())],
-            ..message(url)
-        };
-        for other in [
-            message(&format!("{url}?a")),
-            with_body(b""),
-            with_body(b"a"),
-            with_header,
-            Message {
-                method: types::Method::Get,
-                ..message(url)
-            },
-        ] {
-            assert_ne!(plain, of(other));
         }
     }
 
