@@ -7,7 +7,8 @@
 //!
 //! Modules in reading order: who and where ([`address`], [`url`]), when
 //! ([`now`], [`timestamp`]), what is said ([`message`], [`status`]) and how it is encrypted
-//! ([`encryption`]), the life of a request ([`inbox`]), what an app tells the world ([`schema`],
+//! ([`encryption`]), the life of a request ([`inbox`]) and of a message that an app sends
+//! ([`outbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
 //! asks for ([`grant`]) and watches ([`pattern`]), which changes of them are delivered
 //! to it ([`file_events`]), when it acts by the clock ([`schedule`]) and which calls are due
@@ -27,6 +28,7 @@ pub mod status;
 pub mod encryption;
 
 pub mod inbox;
+pub mod outbox;
 
 pub mod permissions;
 pub mod schema;
