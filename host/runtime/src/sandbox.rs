@@ -9,6 +9,7 @@ mod limiter;
 mod linker;
 mod outcome;
 mod recorded;
+mod scheduled;
 mod sockets;
 mod spare;
 mod store;

@@ -6,15 +6,18 @@
 //!   callers read them
 //! - [`encryption`]: opens encrypted requests, and encrypts answers
 //! - [`events`]: file events that are delivered to an app
+//! - `courier`: messages that an app sends; [`local`]: those to apps of the same process
 //! - [`client`]: the caller's side of the same files; [`published`]: what apps say of themselves
 //! - `journal`, [`parked`], [`suspension`]: what must outlive the process
 
 pub mod app;
 pub mod client;
+mod courier;
 pub mod encryption;
 pub mod events;
 mod inotify;
 pub mod journal;
+pub mod local;
 pub mod parked;
 pub mod private_folder;
 pub mod published;
