@@ -30,6 +30,7 @@ use crate::encryption::{Encryption, EncryptionError, Opening};
 use crate::recordings::{Recordings, RunningRecording};
 use crate::router::Router;
 use syft_runtime::capability::files::FileAccess;
+use syft_runtime::capability::messages::CourierHandle;
 use syft_runtime::capability::{Advice, AppAccess};
 use syft_runtime::memory::Share;
 use syft_runtime::meter::Meter;
@@ -180,6 +181,16 @@ impl App {
     /// Returns whom the log advises about what the app is refused.
     pub(crate) fn advice(&self) -> Advice {
         self.access.advice
+    }
+
+    /// Has what calls wait for handed in here.
+    pub(crate) fn connect_courier(&self, courier: CourierHandle) {
+        self.access.messages.connect(courier);
+    }
+
+    /// Returns what opens and makes encrypted bodies for the app.
+    pub(crate) fn encryption(&self) -> &Encryption {
+        &self.encryption
     }
 
     /// Returns what the app keeps.

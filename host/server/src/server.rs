@@ -11,6 +11,7 @@ mod dispatch;
 mod job;
 mod load;
 mod load_view;
+mod local_requests;
 mod options;
 mod scans;
 mod unclaimed_answers;
@@ -34,8 +35,10 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{self, Instant as TokioInstant};
 
 use crate::app::App;
+use crate::courier::{Courier, CourierSetup};
 use crate::events::{EventOptions, EventRunner};
 use crate::journal::Journal;
+use crate::local::LocalRequest;
 use crate::private_folder::PrivateFolder;
 use crate::shutdown::Shutdown;
 use crate::suspension;
@@ -48,6 +51,7 @@ use background::Background;
 use crash_suspects::CrashSuspects;
 use dispatch::{Dispatcher, Finished};
 pub use load_view::{LoadView, ServerLoad};
+use local_requests::LocalRequests;
 pub use options::ServeOptions;
 use scans::{RequestScans, Scope};
 use unclaimed_answers::UnclaimedAnswers;
@@ -93,6 +97,7 @@ struct ServerShared {
     dispatcher: Mutex<Dispatcher>,
     written_answers: Mutex<WrittenAnswers>,
     unclaimed_answers: Mutex<UnclaimedAnswers>,
+    local_requests: Mutex<LocalRequests>,
     /// Events and calls that are due, as last counted.
     n_parked_events: AtomicUsize,
     /// Wakes the loop when it has to look at the dispatcher.
@@ -116,6 +121,12 @@ impl ServerShared {
 
     fn unclaimed_answers(&self) -> MutexGuard<'_, UnclaimedAnswers> {
         self.unclaimed_answers
+            .lock()
+            .expect("no holder of this lock panics")
+    }
+
+    fn local_requests(&self) -> MutexGuard<'_, LocalRequests> {
+        self.local_requests
             .lock()
             .expect("no holder of this lock panics")
     }
@@ -197,6 +208,7 @@ impl Server {
                 dispatcher: Mutex::new(dispatcher),
                 written_answers: Mutex::default(),
                 unclaimed_answers: Mutex::default(),
+                local_requests: Mutex::default(),
                 n_parked_events: AtomicUsize::new(0),
                 changed: Notify::new(),
                 events: sender,
@@ -223,6 +235,8 @@ impl Server {
         let mut asked = time::interval(ASKED_EVERY);
         asked.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);
+        let mut door = self.setup.options.local_apps.open(&shared.app);
+        let courier = self.start_courier();
         self.background.act();
         loop {
             worker::start_workers(&shared);
@@ -237,6 +251,7 @@ impl Server {
                     }
                 }
                 Some(event) = self.events.recv() => self.handle(event),
+                Some(request) = door.next() => self.take_local(request),
                 hints = hints(self.scans.folder.watcher.as_deref()) => self.take_hints(hints),
                 () = shared.changed.notified() => {}
                 () = sleep_until(wakes_at) => {}
@@ -249,10 +264,23 @@ impl Server {
             }
         }
         drop(shared);
-        self.finish(shutdown).await
+        drop(door);
+        self.finish(shutdown, courier).await
     }
 
-    async fn finish(mut self, mut shutdown: Shutdown) -> Draining {
+    /// Begins to carry messages. What calls wait for is carried until the last of them has ended.
+    fn start_courier(&self) -> Courier {
+        let setup = CourierSetup {
+            app: Arc::clone(&self.shared.app),
+            datasites: self.setup.datasites.clone(),
+            local_apps: self.setup.options.local_apps.clone(),
+            durability: self.shared.durability,
+            due: self.background.due_sender(),
+        };
+        Courier::start(setup, Box::new(self.shared.events.clone()))
+    }
+
+    async fn finish(mut self, mut shutdown: Shutdown, courier: Courier) -> Draining {
         self.scans.folder.watcher = None;
         let shared = Arc::clone(&self.shared);
         shared.journal.stopping();
@@ -286,7 +314,8 @@ impl Server {
             0 => tracing::info!("stopped"),
             n_left => tracing::warn!(n_left, "stopped; these calls run again at the next start"),
         }
-        drop(shared);
+        drop((shared, courier));
+        self.shared.local_requests().clear();
         let Self { events, .. } = self;
         Draining(events)
     }
@@ -346,9 +375,22 @@ impl Server {
         self.scans.look_into(router, hints.new_folders);
     }
 
+    /// Takes a request that another app of this process has handed over.
+    fn take_local(&self, request: LocalRequest) {
+        let address = self.shared.local_requests().take(request);
+        let mut dispatcher = self.shared.dispatcher();
+        dispatcher.inbox.handle(now(), inbox::Event::Seen(address));
+    }
+
     fn take_scan(&mut self, scan: TreeScan, scope: Scope) {
         let found = inbox::Event::Found(scan.found);
-        self.shared.dispatcher().inbox.handle(now(), found);
+        let local = self.shared.local_requests().addresses();
+        let mut dispatcher = self.shared.dispatcher();
+        dispatcher.inbox.handle(now(), found);
+        for address in local {
+            dispatcher.inbox.handle(now(), inbox::Event::Seen(address));
+        }
+        drop(dispatcher);
         self.shared.written_answers().forget_old(Instant::now());
         let router = self.shared.app.router();
         self.scans.scanned(router, scan.is_cut, scope);

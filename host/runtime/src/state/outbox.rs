@@ -135,6 +135,15 @@ impl Store {
         self.read_outbox(|transaction| records::outcome(transaction, id))
     }
 
+    /// Tells whether it is known what became of a message; nothing where there is no such
+    /// message, or none any more.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn is_ended(&self, id: Uuid) -> Result<Option<bool>, StoreError> {
+        self.read_outbox(|transaction| records::is_ended(transaction, id))
+    }
+
     /// Keeps what became of a message, unless that is known. Returns the call that is due now,
     /// if the app wants to be told: it is kept together with the outcome. With whether files of
     /// it may lie in the tree.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use syft_protocol::due_calls::DueEvent;
 
-use crate::due_calls::DueCallRunner;
+use crate::due_calls::{DueCallRunner, DueSender};
 use crate::events::{EventOptions, EventRunner, FileEvents, Wake};
 
 /// Both of them, each as long as the host does not fail in it.
 pub(super) struct Background {
     file_events: Option<FileEvents>,
     due_calls: Option<DueCallRunner>,
+    due_sender: DueSender,
 }
 
 /// Why the server has to see to them.
@@ -41,8 +42,14 @@ impl Background {
         let due_calls = DueCallRunner::start(Arc::clone(&runner), folder, retry)?;
         Ok(Self {
             file_events: FileEvents::start(runner, options).await?,
+            due_sender: due_calls.sender(),
             due_calls: Some(due_calls),
         })
+    }
+
+    /// Returns what tells of calls that are due.
+    pub(super) fn due_sender(&self) -> DueSender {
+        self.due_sender.clone()
     }
 
     /// Waits until there is something to do. Nothing is lost where the server stops to wait.

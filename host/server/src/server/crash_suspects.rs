@@ -50,10 +50,15 @@ impl CrashSuspects {
         });
         let mut left = journal::left(folder)
             .with_context(|| format!("read the journal of calls in {}", folder.display()))?;
-        // One that is away may come back, with the folder that it is in for instance.
+        // One that is away may come back, with the folder that it is in for instance. One of the
+        // owner's may have been handed over by another app, and will be again.
+        let is_owners = |address: &Address| {
+            let sender = address.folder().sender();
+            sender.is_some_and(|sender| sender == app.datasite().as_str())
+        };
         let is_over = |address: &Address, crashes: u32| match tree.open_request(address) {
             Ok(OpenedRequest::Answered) => true,
-            Ok(OpenedRequest::Absent) => crashes < 2,
+            Ok(OpenedRequest::Absent) => crashes < 2 && !is_owners(address),
             Ok(OpenedRequest::File(_)) | Err(_) => false,
         };
         let named: HashSet<&str> = parked

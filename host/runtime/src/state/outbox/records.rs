@@ -420,6 +420,15 @@ pub(super) fn message(
     Ok(kept)
 }
 
+/// Tells whether the outcome of a message is kept, if the message is.
+pub(super) fn is_ended(
+    transaction: &ReadTransaction,
+    id: Uuid,
+) -> Result<Option<bool>, redb::Error> {
+    let progress = transaction.open_table(PROGRESS)?.get(id.as_u128())?;
+    Ok(progress.map(|progress| progress.value().0 & ENDED != 0))
+}
+
 /// Returns what is known of the outcome of a message.
 pub(super) fn outcome(transaction: &ReadTransaction, id: Uuid) -> Result<KeptOutcome, redb::Error> {
     let is_known = transaction.open_table(PROGRESS)?.get(id.as_u128())?;
