@@ -6,6 +6,7 @@
 mod building;
 mod edit_loop;
 mod libraries;
+mod messages;
 mod sdk;
 mod shipped;
 

@@ -42,6 +42,7 @@ pub const PYTHON: Files = files!["python":
     "syft_guest/body.py",
     "syft_guest/calls.py",
     "syft_guest/cannot.py",
+    "syft_guest/correspondence.py",
     "syft_guest/depth.py",
     "syft_guest/draws.py",
     "syft_guest/endpoint.py",

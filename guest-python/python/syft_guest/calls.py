@@ -93,7 +93,14 @@ def take_reply(reply):
     """Gives what became of a message to its handler. Raises `Failed`."""
     begin(lambda: None)
     try:
-        replies.take(reply)
+        replies.take(
+            reply.message_id,
+            reply.url,
+            reply.handler,
+            None if reply.context is None else bytes(reply.context),
+            host.outcome(reply.outcome),
+            reply.attempt,
+        )
         flush()
     except BaseException as error:
         raise _failed(error, reply.handler) from None

@@ -17,7 +17,7 @@ import inspect
 from typing import Any
 from uuid import UUID
 
-from syft_guest import host, state
+from syft_guest import state
 
 _handlers = {}
 
@@ -81,23 +81,22 @@ def clear():
     _handlers.clear()
 
 
-def take(message):
-    """Hands a reply of the host to its handler."""
+def take(message_id, url, name, context, outcome, attempt=1):
+    """Hands what became of a message to the handler of a name."""
     # Not before: `syft_guest` itself brings this module, and comes before what these stand on.
     from syft_guest import loop
     from syft_rpc.protocol import response_to
 
-    found = host.outcome(message.outcome)
-    context = None if message.context is None else state.decode(bytes(message.context))
-    message_id = UUID(message.message_id)
+    function = handler(name)
+    message_id = UUID(message_id)
     reply = Reply(
         id=message_id,
-        url=message.url,
-        outcome=found.name,
-        response=response_to(message_id, message.url, found),
-        context=context,
-        attempt=message.attempt,
+        url=url,
+        outcome=outcome.name,
+        response=response_to(message_id, url, outcome),
+        context=None if context is None else state.decode(context),
+        attempt=attempt,
     )
-    result = handler(message.handler)(reply)
+    result = function(reply)
     if inspect.isawaitable(result):
         loop.run(result)
