@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 use syft_manifest::worlds::{ASYNC_RPC, OFFERED_IN_WORDS, RPC, is_offered};
 use syft_manifest::{
-    Digest, Files, Grants, Http, Limits, Manifest, ManifestLimits, VariableName, component,
+    Digest, Grants, Limits, Manifest, ManifestLimits, VariableName, component,
 };
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::schema::SchemaEntry;
@@ -21,6 +21,7 @@ use crate::error::CommandError;
 use syft_runtime::cache_bounds::delete_forgotten;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::capability::http::HttpAccess;
+use syft_runtime::capability::messages::MessageAccess;
 use syft_runtime::capability::{Advice, AppAccess, EnvironmentAccess};
 use syft_runtime::memory::Memory;
 use syft_runtime::program_cache::{
@@ -212,13 +213,7 @@ impl PreparedApp {
     /// Returns what recordings say of the app.
     fn recorded(&self, config: &Config) -> RecordedApp {
         let grants = &self.grants;
-        let manifest = |files: &Files, http: &Http, limits: ManifestLimits| {
-            let manifest = Manifest {
-                files: files.clone(),
-                http: http.clone(),
-                limits,
-                ..Manifest::default()
-            };
+        let json = |manifest: Manifest| {
             serde_json::from_slice(&manifest.to_section()).unwrap_or_default()
         };
         let limits = self.loaded.limits();
@@ -228,14 +223,24 @@ impl PreparedApp {
             concurrency: None,
             state_bytes: Some(limits.state_bytes),
         };
-        let asked = ManifestLimits::default();
         RecordedApp {
             name: self.loaded.name().to_string(),
             datasite: config.email.to_string(),
             component: self.component.to_string(),
             program: self.program.as_ref().map(ToString::to_string),
-            requested: manifest(&grants.requested, &grants.http.requested, asked),
-            approved: manifest(&grants.approved, &grants.http.approved, limits),
+            requested: json(Manifest {
+                files: grants.requested.clone(),
+                http: grants.http.requested.clone(),
+                messages: grants.messages.requested.clone(),
+                ..Manifest::default()
+            }),
+            approved: json(Manifest {
+                files: grants.approved.clone(),
+                http: grants.http.approved.clone(),
+                messages: grants.messages.approved.clone(),
+                limits,
+                ..Manifest::default()
+            }),
             denied: grants.denied.iter().map(ToString::to_string).collect(),
             denied_http: grants.http.denied.iter().map(ToString::to_string).collect(),
         }
@@ -260,6 +265,7 @@ impl PreparedApp {
         let files = files.with_temporary(temporary)?;
         let limits = self.loaded.limits().clone();
         let http = HttpAccess::new(&self.grants.http, &limits);
+        let messages = MessageAccess::new(&self.grants, &config.email, &name);
         // A damaged state is repaired first, which takes a while.
         let (place, store) = (folder.clone(), options.store.clone());
         let open = move || Store::open(&place, &limits, &store);
@@ -274,6 +280,7 @@ impl PreparedApp {
         let access = AppAccess {
             files,
             http,
+            messages,
             environment,
             advice: self.advice,
         };

@@ -27,11 +27,11 @@ mod variable;
 pub mod worlds;
 
 pub use digest::Digest;
-pub use grants::{AccessGrants, Grants, HttpGrants};
+pub use grants::{AccessGrants, Grants, HttpGrants, MessageGrants};
 pub use ip_scope::IpScope;
 pub use limits::{Limits, TASK_STACKS};
 pub use manifest::{
-    Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Problem,
+    Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Messages, Problem,
     ProgramMemory, SEQUENCE, SecretHeader, WantedRules, WantedSecret, findings as toml_findings,
     may_carry_secrets, memory_limit, parse_version, quota_limit, schema, section, time_limit,
 };

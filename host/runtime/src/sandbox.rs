@@ -51,7 +51,7 @@ use crate::meter::{MemoryRefused, Meter};
 use crate::recording::{Recorder, Recording};
 use crate::state::Session;
 use crate::wit::types::{Failure, Method, SenderProof};
-use crate::wit::{rpc, watch};
+use crate::wit::{replies, rpc, watch};
 
 /// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
@@ -414,6 +414,40 @@ impl Program {
             .within_limits(identity, meter, access, state, name, async |store, app| {
                 let on_event = app.get_typed_func::<_, (Taken,)>(&mut *store, exports.on_event)?;
                 let (taken,) = on_event.call_async(store, (event,)).await?;
+                Ok(taken)
+            })
+            .await;
+        let taken = taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment)));
+        (taken, state)
+    }
+
+    /// Tells whether it takes what became of its messages.
+    pub fn takes_replies(&self) -> bool {
+        self.exports.on_reply.is_some()
+    }
+
+    /// Hands it what became of a message, in a fresh instance. Returns the outcome, and the state
+    /// as the call left it; nothing of that is kept yet.
+    pub async fn on_reply(
+        &self,
+        identity: &AppIdentity,
+        meter: &Meter,
+        access: &AppAccess,
+        state: Session,
+        reply: &replies::Reply,
+    ) -> (Result<(), Outcome>, Session) {
+        let Some(on_reply) = self.exports.on_reply else {
+            let outcome = Outcome::Trapped("the app takes no replies".to_owned());
+            return (Err(outcome), state);
+        };
+        let name = CallName::of_reply(identity, reply);
+        // Whoever answered is nobody on whose behalf it could read.
+        let access = self.access(access, None, identity, &name, meter, None);
+        let environment = Arc::clone(&access.environment);
+        let (taken, state, _) = self
+            .within_limits(identity, meter, access, state, name, async |store, app| {
+                let on_reply = app.get_typed_func::<_, (Taken,)>(&mut *store, on_reply)?;
+                let (taken,) = on_reply.call_async(store, (reply,)).await?;
                 Ok(taken)
             })
             .await;

@@ -277,6 +277,7 @@ impl RunnableBuild {
         self.name == *name
             && ours.files == manifest.files
             && ours.http == manifest.http
+            && ours.messages == manifest.messages
             && ours.secrets == manifest.secrets
             && ours.access == manifest.access
             && ours.limits == manifest.limits

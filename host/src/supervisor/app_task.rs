@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use syft_manifest::clock::now;
-use syft_manifest::{AccessGrants, Digest, Grants, HttpGrants, Limits, Manifest, WantedSecret};
+use syft_manifest::{
+    AccessGrants, Digest, Grants, HttpGrants, Limits, Manifest, MessageGrants, WantedSecret,
+};
 use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -102,6 +104,10 @@ impl AppTaskContext {
                 requested: manifest.http,
                 approved: release.approved.http.clone(),
                 denied: Vec::new(),
+            },
+            messages: MessageGrants {
+                requested: manifest.messages,
+                approved: release.approved.messages.clone(),
             },
             secrets: approved_secrets(&manifest.secrets, &release.approved.secrets),
             access: AccessGrants {

@@ -14,10 +14,11 @@ use thiserror::Error;
 use super::access_rules;
 use super::check::{self, Problem};
 use super::http as http_rules;
+use super::messages as message_rules;
 use super::patterns::{self, List};
 use super::secrets as secret_rules;
 use super::section::{self, SectionError};
-use super::{Files, Http, Manifest, ManifestLimits, WantedRules, WantedSecret};
+use super::{Files, Http, Manifest, ManifestLimits, Messages, WantedRules, WantedSecret};
 use crate::origin::{HttpMethod, HttpOrigin};
 use crate::sanitize::plain_excerpt;
 use crate::variable::VariableName;
@@ -51,6 +52,8 @@ struct Raw {
     files: RawFiles,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     http: RawHttp,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
+    messages: RawMessages,
     #[serde(skip_serializing_if = "is_empty")]
     secrets: Vec<Object<RawSecret>>,
     #[serde(skip_serializing_if = "is_empty")]
@@ -101,6 +104,13 @@ struct RawHttp {
     allow: Vec<String>,
     #[serde(skip_serializing_if = "is_empty")]
     methods: Vec<String>,
+}
+
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawMessages {
+    #[serde(skip_serializing_if = "is_empty")]
+    send: Vec<String>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -211,6 +221,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
         app,
         files,
         http,
+        messages,
         secrets,
         access,
         state,
@@ -241,6 +252,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
             own_folder: files.own_folder,
         },
         http: read_http(&http)?,
+        messages: read_messages(&messages)?,
         secrets: read_secrets(secrets)?,
         access: read_access(access)?,
         memory: check("state.memory", state.memory, |memory| {
@@ -421,6 +433,15 @@ fn read_http(raw: &RawHttp) -> Result<Http, ManifestError> {
     })
 }
 
+fn read_messages(raw: &RawMessages) -> Result<Messages, ManifestError> {
+    let key = "messages.send";
+    let wrong = |problem| ManifestError::Value { key, problem };
+    message_rules::check_number(raw.send.len()).map_err(wrong)?;
+    Ok(Messages {
+        send: set_of(key, &raw.send, message_rules::check_target)?,
+    })
+}
+
 fn set_of<T: PartialEq>(
     key: &'static str,
     texts: &[String],
@@ -451,6 +472,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         env,
         files,
         http,
+        messages,
         secrets,
         access,
         memory,
@@ -476,6 +498,9 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         http: RawHttp {
             allow: http.allow.iter().map(HttpOrigin::to_string).collect(),
             methods: http.methods.iter().map(HttpMethod::to_string).collect(),
+        },
+        messages: RawMessages {
+            send: texts(&messages.send),
         },
         secrets: secrets.iter().map(write_secret).collect(),
         access: access.iter().map(write_rules).collect(),
@@ -524,6 +549,7 @@ mod tests {
             r#"{"app":{"args":["--a","b c"],"env":["A=","B=1=2"]}}"#,
             SECRETS,
             ACCESS,
+            r#"{"messages":{"send":["*/app_data/pingpong/rpc/**","{app_data}/rpc/b"]}}"#,
         ] {
             let manifest = read(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
             assert_eq!(write(&manifest), json.as_bytes());
@@ -570,6 +596,12 @@ mod tests {
                 r#"{"http":{"methods":["get"]}}"#,
                 "`http.methods` is invalid",
             ),
+            (
+                r#"{"messages":{"send":["*/public/**"]}}"#,
+                "`messages.send` is invalid",
+            ),
+            (r#"{"messages":{"send":["**","**"]}}"#, "twice"),
+            (r#"{"messages":{"to":[]}}"#, "unknown field `to`"),
             (r#"{"secrets":{"A":{}}}"#, "invalid type: map"),
             (r#"{"secrets":[["A"]]}"#, "expected an object"),
             (

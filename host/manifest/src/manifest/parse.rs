@@ -11,16 +11,18 @@ use super::check::{self, Problem};
 use super::diagnostic::Diagnostic;
 use super::findings::{TomlFindings as Findings, TomlValue as Value, boolean, integer, string};
 use super::http as http_rules;
+use super::messages as message_rules;
 use super::patterns::{self, List};
 use super::secrets as secret_rules;
 use super::{Files, Manifest, ManifestLimits, WantedRules, WantedSecret, section};
 use crate::variable::VariableName;
 
-const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[secrets]`, `[access]`, `[state]` and `[limits]`";
+const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[messages]`, `[secrets]`, `[access]`, `[state]` and `[limits]`";
 const APP: &str =
     "`[app]` has `name`, `version`, `sequence`, `description`, `author`, `args` and `env`";
 const FILES: &str = "`[files]` has `read`, `write`, `on-behalf-of-sender` and `own-folder`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
+const MESSAGES: &str = "`[messages]` has `send`";
 const SECRET: &str = "a secret has `send-to`, `header` and `format`";
 const NO_VALUE: &str = "a manifest has no values of secrets, which owners give by `syft-host secret \
                         set`: it says how the app gets one, as in `[secrets.API_KEY]`";
@@ -61,6 +63,7 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
             "app" => app,
             "files" => files,
             "http" => http,
+            "messages" => messages,
             "access" => access,
             "state" => state,
             "limits" => limits,
@@ -337,6 +340,30 @@ fn http(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
             }
             _ => findings.unknown(key, HTTP),
         }
+    }
+}
+
+fn messages(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    for (key, value) in table {
+        if key.as_ref() != "send" {
+            findings.unknown(key, MESSAGES);
+            continue;
+        }
+        let example = "*/app_data/pingpong/rpc/**";
+        let found = set_of(
+            findings,
+            "send",
+            value,
+            example,
+            message_rules::check_target,
+        );
+        findings.check(value.span(), message_rules::check_number(found.len()));
+        for (pattern, span) in &found {
+            if let Some(problem) = message_rules::warning(pattern) {
+                findings.warning(span.clone(), problem);
+            }
+        }
+        manifest.messages.send = found.into_iter().map(|(pattern, _)| pattern).collect();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ProgramMemory, access_rules, check, http, patterns, secrets};
+use super::{ProgramMemory, access_rules, check, http, messages, patterns, secrets};
 use crate::origin::HttpMethod;
 
 /// What names of variables are.
@@ -121,6 +121,19 @@ pub fn schema() -> Value {
                         "uniqueItems": true,
                         "items": { "enum": HttpMethod::all().map(HttpMethod::as_str).collect::<Vec<_>>() },
                         "examples": [["GET", "POST"]],
+                    },
+                }),
+            ),
+            "messages": section(
+                "The requests to other apps that the app asks to send, in the name of its owner",
+                json!({
+                    "send": {
+                        "description": "To which endpoints: patterns as in `[files]`",
+                        "type": "array",
+                        "maxItems": messages::MAX_PATTERNS,
+                        "uniqueItems": true,
+                        "items": { "type": "string", "minLength": 1, "maxLength": 1024 },
+                        "examples": [["*/app_data/pingpong/rpc/**"]],
                     },
                 }),
             ),
@@ -293,7 +306,7 @@ mod tests {
 
     #[test]
     fn every_key_that_is_read_is_in_the_schema() {
-        for section in ["app", "files", "http", "state", "limits"] {
+        for section in ["app", "files", "http", "messages", "state", "limits"] {
             let text = format!("[{section}]\nnothing = 1\n");
             let problems = Manifest::from_toml("x", &text).expect_err("an unknown key");
             let help = problems[0].problem().help.clone();

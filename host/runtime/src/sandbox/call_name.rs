@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Builder;
 
 use crate::capability::{Advice, AppIdentity, CallLabel, CallSpans};
-use crate::wit::{rpc, watch};
+use crate::wit::{replies, rpc, watch};
 
 /// The names of a call.
 pub(super) struct CallName {
@@ -48,6 +48,14 @@ impl CallName {
         Self {
             spans: CallSpans::begin_call(),
             ..Self::new(identity, &event.id, "(watch)", &[b"event"])
+        }
+    }
+
+    /// What becomes of a message is handed over once, however often that is tried.
+    pub(super) fn of_reply(identity: &AppIdentity, reply: &replies::Reply) -> Self {
+        Self {
+            spans: CallSpans::begin_call(),
+            ..Self::new(identity, &reply.message_id, "(reply)", &[b"reply"])
         }
     }
 

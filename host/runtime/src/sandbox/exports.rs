@@ -1,6 +1,6 @@
 //! What the host calls of a component, found once and not in each call.
 
-use syft_manifest::worlds::{ASYNC_RPC, ASYNC_WATCH, RPC, WATCH};
+use syft_manifest::worlds::{ASYNC_REPLIES, ASYNC_RPC, ASYNC_WATCH, REPLIES, RPC, WATCH};
 use wasmtime::component::{Component, ComponentExportIndex};
 
 use super::LoadError;
@@ -12,6 +12,8 @@ pub(super) struct Exports {
     pub(super) handle: ComponentExportIndex,
     /// An app may watch nothing.
     pub(super) watching: Option<Watching>,
+    /// `on-reply`, if it takes what became of its messages.
+    pub(super) on_reply: Option<ComponentExportIndex>,
 }
 
 /// The functions of an app that watches files.
@@ -39,10 +41,17 @@ impl Exports {
             }),
             None => None,
         };
+        let on_reply = match one_of(component, [REPLIES, ASYNC_REPLIES])? {
+            Some(replies) => {
+                Some(function(replies, "on-reply").ok_or_else(|| missing("on-reply"))?)
+            }
+            None => None,
+        };
         Ok(Self {
             endpoints: function(rpc, "endpoints").ok_or_else(|| missing("endpoints"))?,
             handle: function(rpc, "handle").ok_or_else(|| missing("handle"))?,
             watching,
+            on_reply,
         })
     }
 }

@@ -173,6 +173,12 @@ impl Report<'_> {
             methods => format!("Sends HTTP requests ({}) to:", methods.join(", ")),
         };
         theirs(lines, &title, strings(&http.allow).into_iter());
+        let send = strings(&self.manifest.messages.send);
+        theirs(
+            lines,
+            "Sends requests to other apps as its owner:",
+            send.into_iter(),
+        );
         let secrets = self.manifest.secrets.iter().map(in_words);
         theirs(lines, "Uses secrets of its owner:", secrets);
         let rules = self.manifest.access.iter();
@@ -208,6 +214,7 @@ impl Report<'_> {
             env,
             files,
             http,
+            messages,
             secrets,
             access,
             ..
@@ -260,6 +267,7 @@ impl Report<'_> {
                 "allow": strings(&http.allow),
                 "methods": strings(&http.methods),
             },
+            "messages": { "send": texts(&messages.send) },
             "secrets": secrets,
             "access": access.iter().map(rules_to_json).collect::<Vec<_>>(),
             "args": args,
