@@ -149,10 +149,8 @@ def a_wait_ends_before_the_call_does():
     assert there.waited == [2], there.waited
     for timeout in (300, None):
         text = raises(SyftTimeoutError, future.wait, timeout=timeout)
-        assert "after waiting 9.8 seconds" in text and "[limits] time" in text, text
-    there.left = 0.1
-    raises(SyftTimeoutError, future.wait)
-    assert there.waited[-1] == 0, there.waited
+        assert "while waiting" in text and "[limits] time" in text, text
+        assert there.waited[-1] == there.left, there.waited
     for options in ({"timeout": 0}, {"timeout": -1}, {"poll_interval": 0}):
         raises(ValueError, future.wait, **options)
         raises(ValueError, SyftBulkFuture(futures=[future]).gather_completed, **options)

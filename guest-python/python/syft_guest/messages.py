@@ -1,10 +1,9 @@
-"""Messages to other apps: sending them, and waiting for what becomes of them."""
+"""Messages to other apps: sending them, and waiting for what becomes of them.
+
+Why: docs/decisions/85-messages-of-python-are-the-releases.md
+"""
 
 from syft_guest import host, sent
-
-# What a handler needs to go on with after it has waited in vain, in seconds.
-_MARGIN = 0.2
-
 
 def send(message, digest=None, expires=None):
     """Sends a message, and returns its id and until when there may be an answer.
@@ -23,15 +22,11 @@ def send(message, digest=None, expires=None):
 
 def receive(ids, timeout):
     """Waits for what becomes of messages: so many seconds, or with `None` until they are too old
-    for an answer. Returns for each an `Outcome`, an `UnknownMessage`, or `None`; and how long it
-    could wait, if that was less.
-
-    A call waits no longer than it may take itself.
-    """
-    left = max(0.0, host.time_left() - _MARGIN)
+    for an answer. Returns for each an `Outcome`, an `UnknownMessage`, or `None`; and whether the call
+    has less time than that, beyond which the host does not wait."""
+    left = host.time_left()
     is_cut = timeout is None or left < timeout
-    seconds = left if is_cut else timeout
-    return _received(ids, seconds), seconds if is_cut else None
+    return _received(ids, left if is_cut else timeout), is_cut
 
 
 def look(ids):

@@ -295,9 +295,9 @@ class SyftFuture(Base):
         Raises `SyftTimeoutError` if none comes in time.
         """
         _check_times(timeout, poll_interval)
-        (outcome,), cut = _asked(messages.receive, [self], timeout)
+        (outcome,), is_cut = _asked(messages.receive, [self], timeout)
         if outcome is None:
-            raise SyftTimeoutError(_gave_up(timeout, cut))
+            raise SyftTimeoutError(_gave_up(timeout, is_cut))
         return self._taken(outcome)
 
     def resolve(self):
@@ -391,10 +391,10 @@ def _check_times(timeout, poll_interval):
         raise ValueError("Poll interval must be greater than 0")
 
 
-def _gave_up(timeout, cut):
-    if cut is None:
+def _gave_up(timeout, is_cut):
+    if not is_cut:
         return f"Timeout reached after waiting {timeout} seconds for response"
     return (
-        f"Timeout reached after waiting {cut:.1f} seconds for response: the call itself may take "
-        "no longer. Ask for more with [limits] time, or take the answer later with on_reply"
+        "Timeout reached while waiting for response: the call itself may take no longer. Ask for "
+        "more with [limits] time, or take the answer in a later call, as by on_reply"
     )
