@@ -94,6 +94,15 @@ class Watch(exports.Watch):
             raise Err(_failure(error)) from None
 
 
+class Replies(exports.Replies):
+    def on_reply(self, reply):
+        apart.begin()
+        try:
+            calls.take_reply(reply)
+        except calls.Failed as error:
+            raise Err(_failure(error)) from None
+
+
 _SAMPLE = types.Request(
     id="00000000-0000-0000-0000-000000000000",
     endpoint="/sample",
