@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::{assert_same, read, run, start_recorded, wait_for_kept};
-use crate::support::apps::{granted, requesting};
+use super::{assert_same, kept, read, run, start_recorded, wait_for_kept};
+use crate::support::apps::{granted, requesting, with_manifest};
 use crate::support::client::{call, send};
 use crate::support::guests::{example, guest};
 use crate::support::site::{OWNER, Site};
