@@ -54,6 +54,7 @@ const LAYERED: &[Layered] = &[
             ],
             &["app", "parked", "tree"],
             &["client", "events"],
+            &["due_calls"],
             &["server"],
         ],
     },
