@@ -41,7 +41,7 @@ pub struct Schedule {
 }
 
 /// When calls are due.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Timing {
     /// At the times of a cron expression.
     Cron(CronExpression),
@@ -98,6 +98,14 @@ impl Missed {
     }
 }
 
+impl PartialEq for Zone {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Zone {}
+
 impl Zone {
     /// Returns the one of Greenwich.
     pub fn utc() -> Self {
@@ -126,6 +134,35 @@ impl Timing {
             Ok(Self::Every(time))
         } else {
             Err(ScheduleError::Every)
+        }
+    }
+
+    /// Returns the time between two calls, on average over ten thousand of them.
+    pub fn mean_interval(&self) -> Duration {
+        let cron = match self {
+            Timing::Every(time) => return *time,
+            Timing::Cron(cron) => cron,
+        };
+        // The first Monday of a year.
+        let begin = Timestamp::from_micros(1_767_571_200_000_000);
+        let (mut last, mut n_times) = (begin, 0);
+        while n_times < COUNTED
+            && let Some(next) = cron.next_after(last, &TimeZone::UTC)
+            && next.saturating_duration_since(begin) <= 2 * MAX_EVERY
+        {
+            (last, n_times) = (next, n_times + 1);
+        }
+        match n_times {
+            0 => MAX_EVERY,
+            n_times => last.saturating_duration_since(begin) / n_times,
+        }
+    }
+
+    /// Returns them in words, without the time zone: `*/5 * * * *`, `every 15m`.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Cron(cron) => cron.as_str().to_owned(),
+            Self::Every(time) => format!("every {}", in_words(*time)),
         }
     }
 
@@ -199,9 +236,10 @@ impl Schedule {
 
     /// Returns its times in words: `*/5 * * * * (Europe/Berlin)`.
     pub fn times_in_words(&self) -> String {
-        match &self.timing {
-            Timing::Cron(cron) => format!("{} ({})", cron.as_str(), self.zone.name),
-            Timing::Every(time) => format!("every {}", in_words(*time)),
+        let times = self.timing.in_words();
+        match self.timing {
+            Timing::Cron(_) => format!("{times} ({})", self.zone.name),
+            Timing::Every(_) => times,
         }
     }
 
@@ -212,27 +250,6 @@ impl Schedule {
             Missed::Drop => ", missed ones are dropped",
         };
         format!("{}: {}{missed}", self.name, self.times_in_words())
-    }
-
-    /// Returns the time between its calls, on average over ten thousand of them.
-    pub fn mean_interval(&self) -> Duration {
-        let cron = match &self.timing {
-            Timing::Every(time) => return *time,
-            Timing::Cron(cron) => cron,
-        };
-        // The first Monday of a year.
-        let begin = Timestamp::from_micros(1_767_571_200_000_000);
-        let (mut last, mut n_times) = (begin, 0);
-        while n_times < COUNTED
-            && let Some(next) = cron.next_after(last, &TimeZone::UTC)
-            && next.saturating_duration_since(begin) <= 2 * MAX_EVERY
-        {
-            (last, n_times) = (next, n_times + 1);
-        }
-        match n_times {
-            0 => MAX_EVERY,
-            n_times => last.saturating_duration_since(begin) / n_times,
-        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! An app: it answers requests and takes events, with its files and its state.
 
+mod due;
 mod guest_values;
 mod loaded;
 mod reply;
+mod schedules;
 mod watches;
 
 use std::fmt::Display;
@@ -21,6 +23,7 @@ use thiserror::Error;
 pub use loaded::{AppError, LoadedApp};
 pub use reply::AnswerFile;
 use reply::{Replier, ReplyHead};
+pub use schedules::{Schedules, SchedulesError};
 pub use watches::{Watch, Watches, WatchesError};
 
 use crate::encryption::{Encryption, EncryptionError, Opening};
@@ -153,6 +156,11 @@ impl App {
     /// Returns what the app watches.
     pub fn watches(&self) -> &Watches {
         &self.loaded.watches
+    }
+
+    /// Returns the schedules of the app.
+    pub fn schedules(&self) -> &Schedules {
+        &self.loaded.schedules
     }
 
     /// Returns the limits of each call.

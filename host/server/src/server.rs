@@ -2,9 +2,10 @@
 //!
 //! The loop passes what may have to be done to the dispatcher. Workers fetch their actions there
 //! and report the results there. Background jobs, such as scans, report to the loop with one
-//! `ServerEvent`. File events take their turn in the same loop.
+//! `ServerEvent`. File events and calls that are due take their turn in the same loop.
 
 mod app_folder;
+mod background;
 mod crash_suspects;
 mod dispatch;
 mod job;
@@ -17,7 +18,6 @@ mod unclaimed_answers;
 mod worker;
 mod written_answers;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -36,7 +36,7 @@ use tokio::time::{self, Instant as TokioInstant};
 
 use crate::app::App;
 use crate::courier::{Courier, CourierSetup};
-use crate::events::{EventOptions, EventRunner, FileEvents, Wake};
+use crate::events::{EventOptions, EventRunner};
 use crate::journal::Journal;
 use crate::local::LocalRequest;
 use crate::private_folder::PrivateFolder;
@@ -47,6 +47,7 @@ use syft_runtime::durability::Durability;
 use syft_runtime::failpoint::{self, Step};
 
 use app_folder::AppFolder;
+use background::Background;
 use crash_suspects::CrashSuspects;
 use dispatch::{Dispatcher, Finished};
 pub use load_view::{LoadView, ServerLoad};
@@ -97,7 +98,7 @@ struct ServerShared {
     written_answers: Mutex<WrittenAnswers>,
     unclaimed_answers: Mutex<UnclaimedAnswers>,
     local_requests: Mutex<LocalRequests>,
-    /// As last counted.
+    /// Events and calls that are due, as last counted.
     n_parked_events: AtomicUsize,
     /// Wakes the loop when it has to look at the dispatcher.
     changed: Notify,
@@ -153,7 +154,7 @@ pub struct Server {
     events: mpsc::UnboundedReceiver<ServerEvent>,
     setup: ServerSetup,
     scans: RequestScans,
-    file_events: Option<FileEvents>,
+    background: Background,
     is_sweeping: bool,
     steadiness: Steadiness,
 }
@@ -187,12 +188,9 @@ impl Server {
             folder: setup.folder.clone(),
             retry: setup.options.retry,
         };
-        let runner = EventRunner {
-            app: Arc::clone(&app),
-            journal: Arc::clone(&suspects.journal),
-            slots: Arc::clone(&slots),
-        };
-        let file_events = FileEvents::start(runner, event_options).await?;
+        let (journal, calls) = (Arc::clone(&suspects.journal), Arc::clone(&slots));
+        let runner = EventRunner::new(Arc::clone(&app), journal, calls);
+        let background = Background::start(runner, event_options).await?;
         let (journal, tree) = (
             Arc::clone(&suspects.journal),
             Arc::clone(&scans.folder.tree),
@@ -200,7 +198,7 @@ impl Server {
         let dispatcher = Dispatcher::new(inbox, suspects, tree, n_workers());
         Ok(Self {
             scans,
-            file_events,
+            background,
             shared: Arc::new(ServerShared {
                 app,
                 slots,
@@ -239,15 +237,15 @@ impl Server {
         let shared = Arc::clone(&self.shared);
         let mut door = self.setup.options.local_apps.open(&shared.app);
         let courier = self.start_courier();
-        self.with_file_events(FileEvents::act);
+        self.background.act();
         loop {
             worker::start_workers(&shared);
             let wakes_at = self.look_at_dispatcher();
             tokio::select! {
                 () = shutdown.requested() => break,
-                wake = file_events(self.file_events.as_mut()) => {
-                    let has_ended = matches!(wake, Wake::Ended(_));
-                    self.with_file_events(|events| events.go_on(wake));
+                wake = self.background.wake() => {
+                    let has_ended = wake.has_ended();
+                    self.background.go_on(wake);
                     if has_ended {
                         self.make_ready();
                     }
@@ -277,7 +275,7 @@ impl Server {
             datasites: self.setup.datasites.clone(),
             local_apps: self.setup.options.local_apps.clone(),
             durability: self.shared.durability,
-            due: self.due_calls.sender(),
+            due: self.background.due_sender(),
         };
         Courier::start(setup, Box::new(self.shared.events.clone()))
     }
@@ -288,7 +286,7 @@ impl Server {
         shared.journal.stopping();
         let n_active = || shared.dispatcher().inbox.n_active();
         shared.dispatcher().inbox.close();
-        self.with_file_events(FileEvents::close);
+        self.background.close();
         tracing::info!(
             n_active = n_active(),
             "stopping: calls in progress are finished"
@@ -300,15 +298,13 @@ impl Server {
             worker::start_workers(&shared);
             // What calls did to files is recorded after the last one of them.
             let is_over = n_active() == 0;
-            self.with_file_events(FileEvents::act);
-            if is_over && self.file_events.as_ref().is_none_or(FileEvents::is_drained) {
+            self.background.act();
+            if is_over && self.background.is_drained() {
                 break;
             }
             tokio::select! {
                 () = shared.changed.notified() => {}
-                wake = file_events(self.file_events.as_mut()) => {
-                    self.with_file_events(|events| events.go_on(wake));
-                }
+                wake = self.background.wake() => self.background.go_on(wake),
                 () = time::sleep_until(deadline) => break,
                 () = shutdown.insisted() => break,
             }
@@ -351,20 +347,6 @@ impl Server {
                     tracing::info!(n_deleted, "old requests deleted");
                 }
             }
-        }
-    }
-
-    /// Does something about file events. Should that break off by a fault of the host,
-    /// requests are answered still, and the owner has to know.
-    fn with_file_events(&mut self, step: impl FnOnce(&mut FileEvents)) {
-        let Some(events) = &mut self.file_events else {
-            return;
-        };
-        if catch_unwind(AssertUnwindSafe(|| step(events))).is_err() {
-            self.file_events = None;
-            tracing::error!(
-                "the host failed: no file events are delivered until the app is started again"
-            );
         }
     }
 
@@ -417,12 +399,10 @@ impl Server {
     /// Does what the owner asked for: with parked requests and events, and with what is recorded.
     fn apply_requests(&mut self) {
         self.shared.app.look_for_recordings();
-        let n_parked = self.file_events.as_ref().map_or(0, FileEvents::n_parked);
+        let n_parked = self.background.n_parked();
         let counted = &self.shared.n_parked_events;
         counted.store(n_parked, Ordering::Relaxed);
-        if n_parked > 0 {
-            self.with_file_events(FileEvents::apply_requests);
-        }
+        self.background.apply_requests();
         let mut dispatcher = self.shared.dispatcher();
         let Dispatcher {
             inbox, suspects, ..
@@ -490,14 +470,6 @@ impl Draining {
 /// Returns the number of threads that run tasks.
 fn n_workers() -> usize {
     Handle::current().metrics().num_workers()
-}
-
-/// Waits until file events have something to do; for ever where nothing is watched.
-async fn file_events(events: Option<&mut FileEvents>) -> Wake {
-    match events {
-        Some(events) => events.wake().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Waits for hints, or for ever if nothing is watched.

@@ -376,6 +376,8 @@ impl Outbox {
         let entry = self.messages.get_mut(&id).expect("it was at work");
         entry.n_failed += 1;
         let pause = doubled(self.limits.retry_pauses, entry.n_failed);
+        // It may have failed in the middle.
+        entry.has_files |= step == Step::Send;
         if step == Step::Look && entry.expires <= now.wall {
             return self.next(id, Step::End(Ending::Expired));
         }

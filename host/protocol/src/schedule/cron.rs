@@ -33,6 +33,14 @@ pub struct CronExpression {
     cron: Cron,
 }
 
+impl PartialEq for CronExpression {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for CronExpression {}
+
 /// Why a text is no cron expression.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum CronError {

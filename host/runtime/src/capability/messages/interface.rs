@@ -12,7 +12,7 @@ use super::{MessagesCtx, MessagesView, Queued, outgoing, recorded};
 use crate::meter::{Charge, MemoryRefused};
 use crate::state::Session;
 use crate::wit::messages::{self, Error, Message};
-use crate::wit::types::{Outcome, Response};
+use crate::wit::types::Outcome;
 
 /// What a message takes beside its own bytes.
 const BESIDE_BYTES: usize = 512;
@@ -229,7 +229,7 @@ impl MessagesCtx {
         Ok(match received {
             Ok(received) => Ok(received
                 .into_iter()
-                .map(|outcome| outcome.map(to_guest))
+                .map(|outcome| outcome.map(Outcome::from))
                 .collect()),
             Err(error) => Err(to_error(error)),
         })
@@ -286,19 +286,6 @@ fn to_error(error: ReceiveError) -> Error {
 fn size(received: &Received) -> usize {
     let known = received.iter().flatten();
     known.map(MessageOutcome::size).sum()
-}
-
-/// Returns what became of a message as the guest sees it.
-fn to_guest(outcome: MessageOutcome) -> Outcome {
-    match outcome {
-        MessageOutcome::Answered(answer) => Outcome::Answered(Response {
-            status: answer.status.code(),
-            headers: answer.headers.into_iter().collect(),
-            body: answer.body,
-        }),
-        MessageOutcome::Expired => Outcome::Expired,
-        MessageOutcome::Rejected(why) => Outcome::Rejected(why),
-    }
 }
 
 /// Quotes what a guest wrote.
