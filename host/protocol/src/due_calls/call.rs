@@ -28,6 +28,7 @@ pub enum DueKind {
     /// It is known what became of a message.
     Reply {
         /// The message.
+        #[serde(with = "as_text")]
         message: Uuid,
         /// Where it went.
         url: String,
@@ -192,5 +193,20 @@ impl KeptCall {
     /// Returns when it was given up, if it was.
     pub(super) fn parked_at(&self) -> Option<i64> {
         self.parked.as_ref().map(|note| note.at)
+    }
+}
+
+/// Ids as they are kept.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+    use uuid::Uuid;
+
+    pub(super) fn serialize<S: Serializer>(id: &Uuid, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(id)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
+        let text = String::deserialize(from)?;
+        Uuid::parse_str(&text).map_err(de::Error::custom)
     }
 }

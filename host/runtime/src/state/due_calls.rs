@@ -2,11 +2,14 @@
 //!
 //! Why: docs/decisions/84-due-calls-are-kept-until-they-ran.md
 
+use std::sync::Arc;
+
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use syft_protocol::due_calls::{DueCall, DueRecord, KeptCall, KeptSchedule, LeftDue};
 use uuid::Uuid;
 
 use super::file::guarded;
+use super::outbox;
 use super::{Session, Store, StoreError};
 
 /// Each call under its id.
@@ -25,13 +28,21 @@ impl Store {
         guarded(read).map_err(StoreError::new)
     }
 
-    /// Keeps records.
+    /// Keeps records. A message goes with the call that was to tell what became of it.
     ///
     /// # Errors
     /// They cannot be written. None of them was kept.
     pub async fn record_due(&self, records: Vec<DueRecord>) -> Result<(), StoreError> {
-        self.write(Box::new(move |transaction| write(transaction, records)))
-            .await
+        let index = Arc::clone(&self.outbox);
+        self.write(Box::new(move |transaction| {
+            let dropped = records.iter().filter_map(|record| match record {
+                DueRecord::Call(id, None) => Some(*id),
+                _ => None,
+            });
+            outbox::handled(transaction, &index, dropped)?;
+            write(transaction, records)
+        }))
+        .await
     }
 }
 

@@ -233,6 +233,9 @@ impl<'a> Records<'a> {
         let Some((flags, created, expires, bytes)) = self.progress_of(id)? else {
             return Ok(());
         };
+        if flags & ENDED == 0 || flags & HANDLED != 0 {
+            return Ok(());
+        }
         if flags & CLEARED != 0 && flags & WAITED_FOR == 0 {
             return self.delete(id);
         }
