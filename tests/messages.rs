@@ -2,7 +2,10 @@
 //! and are bounded.
 
 mod attacks;
+mod carrying;
 mod granting;
+mod kills;
+mod local;
 mod talking;
 
 use std::path::{Path, PathBuf};
