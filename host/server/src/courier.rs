@@ -241,7 +241,11 @@ impl Carrying {
                     self.due.added(call);
                 }
             }
-            Done::Posted(receive, Ok(open)) => self.waiting.add(receive, open),
+            Done::Posted(receive, Ok(open)) => {
+                // Some may have ended since they were looked at.
+                let state = self.shared.app.state();
+                self.waiting.add(receive, waiting::still_open(state, open));
+            }
             Done::Posted(receive, Err(error)) => {
                 if receive.reply.send(Err(error)).is_err() {
                     tracing::debug!("a call has ended that waited for messages");
