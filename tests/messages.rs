@@ -3,6 +3,7 @@
 
 mod attacks;
 mod carrying;
+mod encrypted;
 mod granting;
 mod kills;
 mod local;

@@ -81,7 +81,10 @@ fn assert_rejected(outcome: &Value, why: &str) {
 #[test]
 fn an_answer_of_anybody_is_taken_and_deleted() {
     let outcome = outcome_of(|folder, id, request| {
-        assert_eq!((&request["sender"], &request["method"]), (&json!(OWNER), &json!("POST")));
+        assert_eq!(
+            (&request["sender"], &request["method"]),
+            (&json!(OWNER), &json!("POST"))
+        );
         let answer = response(request, 404, "nobody");
         fs::write(folder.join(format!("{id}.response")), answer).unwrap();
     });
@@ -91,7 +94,10 @@ fn an_answer_of_anybody_is_taken_and_deleted() {
 #[test]
 fn an_answer_that_is_still_written_is_waited_for() {
     let outcome = outcome_of(|folder, id, request| {
-        let (path, answer) = (folder.join(format!("{id}.response")), response(request, 200, "whole"));
+        let (path, answer) = (
+            folder.join(format!("{id}.response")),
+            response(request, 200, "whole"),
+        );
         fs::write(&path, &answer[..20]).unwrap();
         fs::write(&path, &answer).unwrap();
     });
@@ -150,7 +156,10 @@ fn marks_of_sync_say_that_it_was_not_let_through() {
         let outcome = outcome_of(|folder, id, _| {
             fs::write(folder.join(format!("{id}.{mark}.request")), "").unwrap();
         });
-        assert_rejected(&outcome, &format!("did not take the request: {OWNER} may not write"));
+        assert_rejected(
+            &outcome,
+            &format!("did not take the request: {OWNER} may not write"),
+        );
     }
 }
 
@@ -227,7 +236,10 @@ fn messages_are_found_again_after_a_restart() {
     let name = format!("{}.response", id.as_str().unwrap());
     fs::write(outbox(&site, "echo").join(name), answer).unwrap();
     let host = start(&site, &[]);
-    assert_eq!(outcome(&host, &id), json!({"status": 200, "body": "meanwhile"}));
+    assert_eq!(
+        outcome(&host, &id),
+        json!({"status": 200, "body": "meanwhile"})
+    );
 }
 
 /// The steps of a message at which the host is killed.
@@ -251,7 +263,12 @@ fn a_reply_comes_once_wherever_the_host_is_killed() {
         let (_home, echo) = start_echo(&site);
         let mut host = start_killed(&site, &format!("{step}=1"));
         let told = json!({"url": url_of(BOB, "echo"), "handler": "replied", "context": step});
-        let sent = super::send_as(&host, "ada@example.com", "send", &json!({"messages": [told]}));
+        let sent = super::send_as(
+            &host,
+            "ada@example.com",
+            "send",
+            &json!({"messages": [told]}),
+        );
         wait_for("the end of the host", || (!host.is_running()).then_some(()));
         drop(host);
         let host = start(&site, &[]);
@@ -260,8 +277,15 @@ fn a_reply_comes_once_wherever_the_host_is_killed() {
             let told = ask(&host, "replies", &json!({}));
             (!told.as_array().unwrap().is_empty()).then_some(told)
         });
-        assert_eq!(replies.as_array().unwrap().len(), 1, "{n} {step}: {replies}");
-        assert!(replies[0]["outcome"].as_str().unwrap().starts_with("200 "), "{step}");
+        assert_eq!(
+            replies.as_array().unwrap().len(),
+            1,
+            "{n} {step}: {replies}"
+        );
+        assert!(
+            replies[0]["outcome"].as_str().unwrap().starts_with("200 "),
+            "{step}"
+        );
         assert_eq!(ask(&echo, "counts", &json!({}))["echoed"], 1, "{step}");
         wait_for("an empty folder", || {
             requests_in(&outbox(&site, "echo")).is_empty().then_some(())
@@ -274,7 +298,14 @@ fn start_killed(site: &Site, failpoint: &str) -> Host {
     let app = with_manifest(site, &guest("messenger"), SEND);
     let mut command = syft_host(site);
     command.arg("run").arg(app);
-    command.args(["--name", "app", "--allow-all-requested", "--email", OWNER, "--data-dir"]);
+    command.args([
+        "--name",
+        "app",
+        "--allow-all-requested",
+        "--email",
+        OWNER,
+        "--data-dir",
+    ]);
     command.arg(site.data_dir());
     command.env("SYFT_HOST_FAILPOINT", failpoint);
     Host::spawn(site, command)
@@ -294,7 +325,10 @@ fn a_call_that_waits_when_the_host_stops_is_told_or_runs_again() {
     let host = start(&site, &[]);
     // The same message under the same id, and so the same answer.
     let answer: Value = serde_json::from_str(&waiting.answer().text()).unwrap();
-    assert_eq!(answer["outcomes"], json!([{"status": 200, "body": "at last"}]));
+    assert_eq!(
+        answer["outcomes"],
+        json!([{"status": 200, "body": "at last"}])
+    );
     assert_eq!(answer["ids"], json!([request["id"]]));
     assert_eq!(call(&host.rpc, "counts", "{}").status(), 200);
 }

@@ -80,21 +80,36 @@ fn of_2000_messages_none_is_lost_or_doubled_over_200_kills() {
     });
     let site = Site::new();
     let (_home, echo) = start_echo(&site);
-    kill(&site, seed, 1_000, 200, &url_of(BOB, "echo"), &TREE_STEPS, |_| {
-        echoed(&echo)
-    });
+    kill(
+        &site,
+        seed,
+        1_000,
+        200,
+        &url_of(BOB, "echo"),
+        &TREE_STEPS,
+        |_| echoed(&echo),
+    );
 }
 
 /// Returns how many messages an app has counted.
 fn echoed(host: &Host) -> u64 {
-    ask(host, "counts", &json!({}))["echoed"].as_u64().unwrap_or(0)
+    ask(host, "counts", &json!({}))["echoed"]
+        .as_u64()
+        .unwrap_or(0)
 }
 
 fn start(site: &Site, failpoint: Option<&str>) -> Host {
     let app = with_manifest(site, &guest("messenger"), SEND);
     let mut command = syft_host(site);
     command.arg("run").arg(app);
-    command.args(["--name", "app", "--allow-all-requested", "--email", OWNER, "--data-dir"]);
+    command.args([
+        "--name",
+        "app",
+        "--allow-all-requested",
+        "--email",
+        OWNER,
+        "--data-dir",
+    ]);
     command.arg(site.data_dir());
     if let Some(failpoint) = failpoint {
         command.env("SYFT_HOST_FAILPOINT", failpoint);
@@ -140,7 +155,9 @@ fn kill(
     }
     let host = start(site, None);
     let expected = 2 * sent.len() as u64;
-    wait_for("all messages", || (counted(&host) >= expected).then_some(()));
+    wait_for("all messages", || {
+        (counted(&host) >= expected).then_some(())
+    });
     // Whatever comes later than that would come before the next one.
     let last = sends(site, 1, url);
     assert_eq!(last[0].answer().status(), 200);
