@@ -357,7 +357,7 @@ async fn force(shared: &Arc<CourierShared>, ids: Vec<Uuid>) -> Vec<Uuid> {
     let shared = Arc::clone(shared);
     let force = move || {
         let place = |id: &Uuid| {
-            let kept = shared.app.state().message(*id).ok()??;
+            let kept = shared.app.state().message_without_body(*id).ok()??;
             let receiver = Receiver::of(&kept.message.url).ok()?;
             Some((*id, shared.tree.place(receiver, *id).ok()?))
         };
