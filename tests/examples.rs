@@ -4,6 +4,7 @@
 mod chat;
 mod counter;
 mod crud;
+mod daily_digest;
 mod file_share;
 mod javascript;
 mod leaderboard;
@@ -27,11 +28,12 @@ const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 const CAROL: &str = "carol@example.com";
 
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 8] = [
     "hello",
     "counter",
     "pingpong",
     "crud",
+    "daily-digest",
     "chat",
     "leaderboard",
     "file-share",
