@@ -10,7 +10,6 @@ mod local;
 mod talking;
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -80,18 +79,6 @@ fn requests_in(folder: &Path) -> Vec<Value> {
     let paths = paths.filter(|path| path.extension().is_some_and(|end| end == "request"));
     let read = |path: PathBuf| serde_json::from_slice(&std::fs::read(path).ok()?).ok();
     paths.filter_map(read).collect()
-}
-
-/// Waits until something is there.
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what} did not come");
-        std::thread::yield_now();
-    }
 }
 
 /// Writes a request of somebody into their own folder.

@@ -6,6 +6,7 @@ use super::{BOB, ask, outbox, requests_in, send, start, url_of};
 use crate::support::client::call;
 use crate::support::failures::GENERIC;
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 fn errors(answers: &Value) -> Vec<&str> {
     let answers = answers.as_array().unwrap().iter();
@@ -32,7 +33,7 @@ fn a_flood_is_cut_and_the_rest_goes() {
         .filter(|line| line["message"].as_str().is_some_and(|it| it.starts_with("message refused")))
         .count();
     assert_eq!(n_lines, 1, "it is said once");
-    super::wait_for("the requests", || {
+    wait_for("the requests", || {
         (requests_in(&outbox(&site, "echo")).len() == 256).then_some(())
     });
 }
@@ -106,7 +107,7 @@ fn a_call_that_fails_sends_nothing() {
     // What is sent after it is there alone.
     let kept = json!({"url": url_of(BOB, "echo"), "body": "kept"});
     let id = send(&host, &kept);
-    let requests = super::wait_for("the request", || {
+    let requests = wait_for("the request", || {
         let found = requests_in(&outbox(&site, "echo"));
         (!found.is_empty()).then_some(found)
     });

@@ -9,6 +9,7 @@ use crate::support::apps::with_manifest;
 use crate::support::guests::guest;
 use crate::support::host::{Ended, Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 /// Checks that a message is refused, and what the guest and the log say of it.
 fn assert_refused(site: &Site, host: &Host, url: &str, hint: &str) {
@@ -130,7 +131,7 @@ fn the_sender_is_the_owner_whatever_the_guest_says() {
         "body": "{\"sender\":\"eve@example.com\"}",
     });
     let id = send(&host, &message);
-    let requests = super::wait_for("the request", || {
+    let requests = wait_for("the request", || {
         let found = requests_in(&outbox(&site, "echo"));
         (!found.is_empty()).then_some(found)
     });

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{BOB, ask, outbox, send, send_as, start, start_echo, url_of, wait_for};
+use super::{BOB, ask, outbox, send, send_as, start, start_echo, url_of};
 use crate::support::client::call;
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 /// Waits until the handler was told of so many messages.
 fn replies(host: &crate::support::host::Host, n: usize) -> Vec<Value> {

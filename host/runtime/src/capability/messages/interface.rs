@@ -25,6 +25,10 @@ const MOST_SPARED: Duration = Duration::from_millis(500);
 /// In words, where nobody carries messages.
 const NO_COURIER: &str = "no messages are carried here, so there is nothing to wait for";
 
+/// In words, where the app has no handlers of replies.
+const NO_REPLIES: &str = "the app does not export `syft:app/replies`, so nobody could be told what \
+                          becomes of the message";
+
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
 impl messages::Host for MessagesView<'_> {
@@ -81,6 +85,9 @@ impl MessagesCtx {
         if self.n_sent >= most {
             let why = format!("a call sends at most {most} messages");
             return Err(Error::TooMany(why).into());
+        }
+        if message.reply_to.is_some() && !self.guard.takes_replies {
+            return Err(Error::Invalid(NO_REPLIES.to_owned()).into());
         }
         let owner = &self.identity.datasite;
         let (receiver, mut message) = outgoing::check(message, owner, &self.limits)?;
