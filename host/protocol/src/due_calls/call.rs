@@ -28,7 +28,7 @@ pub enum DueKind {
     /// It is known what became of a message.
     Reply {
         /// The message.
-        #[serde(with = "as_text")]
+        #[serde(with = "id_text")]
         message: Uuid,
         /// Where it went.
         url: String,
@@ -196,17 +196,19 @@ impl KeptCall {
     }
 }
 
-/// Ids as they are kept.
-mod as_text {
-    use serde::{Deserialize, Deserializer, Serializer, de};
+/// An id as text.
+mod id_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use uuid::Uuid;
 
-    pub(super) fn serialize<S: Serializer>(id: &Uuid, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(id)
+    pub(super) fn serialize<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Uuid, D::Error> {
-        let text = String::deserialize(from)?;
-        Uuid::parse_str(&text).map_err(de::Error::custom)
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Uuid, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Uuid::try_parse(&text).map_err(D::Error::custom)
     }
 }
