@@ -7,13 +7,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{BOB, SEND, ask, outbox, requests_in, send, start, start_echo, url_of, wait_for};
+use super::{BOB, SEND, ask, outbox, requests_in, send, start, start_echo, url_of};
 use crate::support::apps::with_manifest;
 use crate::support::client::call;
 use crate::support::guests::guest;
 use crate::support::host::{Host, syft_host};
 use crate::support::not_run;
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 /// A message to Bob, whose answer is looked for.
 fn message() -> Value {

@@ -9,9 +9,10 @@ use syft_protocol::address::Datasite;
 use syft_protocol::encryption::{Fresh, OwnKeys, PublicKeys, SealedBody};
 use zeroize::Zeroizing;
 
-use super::{BOB, ask, outbox, requests_in, send, start, url_of, wait_for};
+use super::{BOB, ask, outbox, requests_in, send, start, url_of};
 use crate::support::host::{Ended, Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 fn bobs_keys() -> OwnKeys {
     OwnKeys::of_random(&[1; 32], &[2; 32])

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{BOB, ask, start_echo, url_of, wait_for};
+use super::{BOB, ask, start_echo, url_of};
 use crate::support::apps::with_manifest;
 use crate::support::client::{Sent, request};
 use crate::support::guests::guest;
@@ -11,6 +11,7 @@ use crate::support::host::{Host, syft_host};
 use crate::support::not_run;
 use crate::support::random::Random;
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 /// The steps of a call, and of what it sends to an app of the same host.
 const LOCAL_STEPS: [&str; 8] = [

@@ -5,13 +5,14 @@ use std::fs;
 use serde_json::{Value, json};
 use syft_manifest::Manifest;
 
-use super::{SEND, ask, send, start_with, wait_for};
+use super::{SEND, ask, send, start_with};
 use crate::support::apps::with_manifest;
 use crate::support::client::call;
 use crate::support::guests::guest;
 use crate::support::host::Host;
 use crate::support::installed::{Installation, Serving};
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 /// Whoever is called `app`, itself as well.
 const SEND_TO_APP: &str = "[messages]\nsend = ['*/app_data/app/rpc/**']\n";

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use syft_manifest::clock::now as wall_now;
 use syft_protocol::due_calls::DueCall;
 use syft_protocol::now::Now;
-use syft_protocol::outbox::{self, Event, Outbox, OutboxLimits, Receiver, Way};
+use syft_protocol::outbox::{Event, Outbox, OutboxLimits, Receiver, Way};
 use syft_runtime::capability::messages::{Receive, ReceiveError};
 use syft_runtime::durability::Durability;
 use tokio::sync::{mpsc, oneshot};
