@@ -1,6 +1,7 @@
 //! The apps of `examples-guest`, built by `syft-host build` and called as different
 //! senders.
 
+mod broadcast;
 mod chat;
 mod counter;
 mod crud;
@@ -27,10 +28,12 @@ const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 const CAROL: &str = "carol@example.com";
 
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 9] = [
     "hello",
+    "broadcast",
     "counter",
     "pingpong",
+    "pingpong-player",
     "crud",
     "chat",
     "leaderboard",
@@ -67,6 +70,17 @@ fn folder_of(name: &str) -> PathBuf {
 
 fn start(site: &Site, name: &str) -> Host {
     Host::start(site, &built(name), &["--allow-all-requested"])
+}
+
+/// Starts an example for another owner in the tree of a site. It has a home of its own.
+fn start_of(tree: &Site, owner: &str, name: &str) -> (Site, Host) {
+    let home = Site::new();
+    let mut command = syft_host(&home);
+    command.arg("run").arg(built(name));
+    command.args(["--allow-all-requested", "--email", owner, "--data-dir"]);
+    command.arg(tree.data_dir());
+    let host = Host::spawn(&home, command);
+    (home, host)
 }
 
 /// Calls from the sender's own folder, where only they can write.

@@ -37,6 +37,7 @@ mod installing;
 mod logs;
 mod manifest;
 mod memory;
+mod messages;
 mod native_builds;
 mod oci;
 mod packaging;

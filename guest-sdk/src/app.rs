@@ -1,14 +1,14 @@
-//! From handlers and watchers to a component.
+//! From handlers, watchers and handlers of replies to a component.
 
-use crate::bindings::exports::syft::app::{rpc, watch};
+use crate::bindings::exports::syft::app::{replies, rpc, schedules, watch};
 use crate::bindings::syft::app::types;
 use crate::routes::Routes;
 use crate::{CallError, Failure, FileEvent, Request, logging};
 
 /// Makes a component of handlers, watchers and routers.
 ///
-/// Takes the functions with [`#[on_request]`](crate::on_request) or
-/// [`#[watch]`](macro@crate::watch) and what [`router!`](crate::router!) made, by name or by path, each with a prefix or
+/// Takes the functions with [`#[on_request]`](crate::on_request), [`#[watch]`](macro@crate::watch)
+/// or [`#[on_reply]`](macro@crate::on_reply) and what [`router!`](crate::router!) made, by name or by path, each with a prefix or
 /// without: `app!(hello, "/api/v1/users" => users::router)`. Once in a crate.
 /// Two handlers of one path are refused.
 ///
@@ -76,6 +76,26 @@ impl<T: Routes> watch::Guest for T {
             return Err(Failure::no_watcher(event.watch).into());
         };
         (watch.call)(FileEvent::from(event)).map_err(Into::into)
+    }
+}
+
+impl<T: Routes> replies::Guest for T {
+    fn on_reply(reply: replies::Reply) -> Result<(), types::Failure> {
+        logging::install();
+        match T::TREE.find_reply(&reply.handler) {
+            Some(call) => call(reply.into()).map_err(Into::into),
+            None => Err(Failure::no_reply_handler(&reply.handler).into()),
+        }
+    }
+}
+
+impl<T: Routes> schedules::Guest for T {
+    fn schedules() -> Vec<schedules::Schedule> {
+        Vec::new()
+    }
+
+    fn on_due(due: schedules::Due) -> Result<(), types::Failure> {
+        Err(Failure::no_schedule(&due.schedule).into())
     }
 }
 
@@ -153,6 +173,41 @@ mod tests {
         <all as exports::Guest>::on_event(event(1)).expect("it is called");
         let failure = <all as exports::Guest>::on_event(event(2)).expect_err("there are two");
         assert_eq!(failure.kind, "NoWatcher");
+    }
+
+    #[on_reply]
+    fn ponged(reply: Reply) -> Result<(), String> {
+        Err(format!("{} {:?}", reply.url, reply.outcome))
+    }
+
+    #[on_reply("counted")]
+    async fn of_another_name() {}
+
+    crate::router!(inner: ponged);
+    crate::router!(replying: "/api" => inner, of_another_name);
+
+    #[test]
+    fn replies_go_to_the_handler_of_their_name() {
+        use crate::bindings::exports::syft::app::replies::{self, Guest as _};
+        use crate::bindings::syft::app::types::Outcome;
+        let reply = |handler: &str| {
+            replying::on_reply(replies::Reply {
+                message_id: "id".to_owned(),
+                url: "syft://ada@example.com".to_owned(),
+                handler: handler.to_owned(),
+                context: None,
+                outcome: Outcome::Expired,
+                attempt: 1,
+            })
+        };
+        let failure = reply("ponged").expect_err("it fails");
+        let expected = ("ponged", "syft://ada@example.com Expired");
+        assert_eq!((&*failure.handler, &*failure.message), expected);
+        reply("counted").expect("it is called");
+        let failure = reply("of_another_name").expect_err("it has another name");
+        assert_eq!(failure.kind, "NoReplyHandler");
+        let endpoints = <replying as crate::bindings::exports::syft::app::rpc::Guest>::endpoints();
+        assert_eq!(endpoints.len(), 0);
     }
 
     #[test]

@@ -113,6 +113,11 @@
 //!
 //! [`http`] sends requests to where the manifest asks for and the owner allowed.
 //!
+//! # Messages
+//!
+//! [`messages`] sends requests to other apps, with the transaction of the call or at once, and hands
+//! what becomes of them to functions with [`#[on_reply]`](macro@on_reply).
+//!
 //! # Watchers
 //!
 //! A function with [`#[watch]`](macro@watch) is called when something happens to
@@ -278,6 +283,7 @@ mod headers;
 pub mod http;
 mod join;
 mod logging;
+pub mod messages;
 mod query;
 mod request;
 mod response;
@@ -311,7 +317,8 @@ pub use response::{IntoResponse, Response};
 /// than `"any"`.
 #[cfg(feature = "schema")]
 pub use schemars;
-pub use syft_guest_macros::{on_request, watch};
+pub use messages::{Message, Reply};
+pub use syft_guest_macros::{on_reply, on_request, watch};
 pub use watcher::Watcher;
 
 /// Compiles what the guides show.
@@ -321,6 +328,8 @@ mod guides {
     struct Readme;
     #[doc = include_str!("../../docs/rust.md")]
     struct AppsInRust;
+    #[doc = include_str!("../../docs/messages.md")]
+    struct Messages;
     #[doc = include_str!("../../docs/state.md")]
     struct State;
     #[doc = include_str!("../../docs/coming-from-syftevent.md")]
@@ -335,8 +344,8 @@ struct Readme;
 /// What most apps need.
 pub mod prelude {
     pub use crate::{
-        Bytes, Error, FileEvent, IntoError, IntoResponse, Json, Request, Response, Text, context,
-        files, log, on_request, state, watch,
+        Bytes, Error, FileEvent, IntoError, IntoResponse, Json, Message, Reply, Request, Response,
+        Text, context, files, log, messages, on_reply, on_request, state, watch,
     };
 }
 

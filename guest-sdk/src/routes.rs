@@ -1,8 +1,9 @@
 //! Handlers and watchers in groups: routers, and routers in routers.
 
 use crate::routes::prefix::below;
+use crate::messages::{Reply, ReplyHandler, ReplyRoute};
 use crate::watcher::Watch;
-use crate::{CallError, Endpoint, Handler, Request, Response, Watcher};
+use crate::{CallError, Endpoint, Failure, Handler, Request, Response, Watcher};
 
 pub(crate) mod distinct;
 pub(crate) mod marks;
@@ -12,7 +13,7 @@ pub(crate) mod prefix;
 /// watcher or a router.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a handler nor a watcher nor a router",
-    note = "put `#[on_request(\"/path\")]` or `#[watch(\"pattern\")]` on the function, or make a router by `router!`"
+    note = "put `#[on_request(\"/path\")]`, `#[watch(\"pattern\")]` or `#[on_reply]` on the function, or make a router by `router!`"
 )]
 pub trait Routes {
     /// What it holds.
@@ -22,7 +23,7 @@ pub trait Routes {
 /// How a handler is called.
 pub type RouteCall = fn(Request) -> Result<Response, CallError>;
 
-/// A handler, a watcher or a router.
+/// A handler of any kind, or a router.
 #[derive(Clone, Copy, Debug)]
 pub enum Tree {
     /// A handler.
@@ -38,6 +39,8 @@ pub enum Tree {
     },
     /// A watcher. Prefixes do not touch its patterns.
     Watcher(Watch),
+    /// A handler of replies. Prefixes do not touch its name.
+    Reply(ReplyRoute),
     /// What a router holds.
     Router(&'static [Branch]),
 }
@@ -67,6 +70,11 @@ impl Tree {
         Tree::Watcher(Watch::of::<W>())
     }
 
+    /// Returns a handler of replies.
+    pub const fn reply<H: ReplyHandler>() -> Tree {
+        Tree::Reply(ReplyRoute::of::<H>())
+    }
+
     /// Returns the endpoints, in the order in which they were given.
     pub(crate) fn endpoints(self) -> Vec<Endpoint> {
         let mut endpoints = Vec::new();
@@ -77,7 +85,7 @@ impl Tree {
     fn list(self, endpoints: &mut Vec<Endpoint>) {
         match self {
             Tree::Handler { endpoint, .. } => endpoints.push(endpoint()),
-            Tree::Watcher(_) => {}
+            Tree::Watcher(_) | Tree::Reply(_) => {}
             Tree::Router(branches) => {
                 for branch in branches {
                     let first = endpoints.len();
@@ -96,7 +104,7 @@ impl Tree {
             Tree::Handler {
                 path: own, call, ..
             } => (path == own).then_some(call),
-            Tree::Watcher(_) => None,
+            Tree::Watcher(_) | Tree::Reply(_) => None,
             Tree::Router(branches) => branches
                 .iter()
                 .find_map(|branch| branch.tree.find(below(branch.prefix, path)?)),
@@ -106,11 +114,25 @@ impl Tree {
     /// Returns the watchers, in the order in which they were given.
     pub(crate) fn watches(self) -> Vec<Watch> {
         match self {
-            Tree::Handler { .. } => Vec::new(),
+            Tree::Handler { .. } | Tree::Reply(_) => Vec::new(),
             Tree::Watcher(watch) => vec![watch],
             Tree::Router(branches) => {
                 let watches = branches.iter().map(|branch| branch.tree.watches());
                 watches.flatten().collect()
+            }
+        }
+    }
+}
+
+impl Tree {
+    /// Returns what takes the replies for this name.
+    pub(crate) fn find_reply(self, name: &str) -> Option<fn(Reply) -> Result<(), Failure>> {
+        match self {
+            Tree::Reply(reply) => (reply.name == name).then_some(reply.call),
+            Tree::Handler { .. } | Tree::Watcher(_) => None,
+            Tree::Router(branches) => {
+                let mut branches = branches.iter();
+                branches.find_map(|branch| branch.tree.find_reply(name))
             }
         }
     }

@@ -8,6 +8,7 @@ mod mark;
 mod parameter;
 mod path;
 mod pattern;
+mod reply;
 mod results;
 mod schema;
 mod shape;
@@ -69,4 +70,20 @@ pub fn on_request(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn watch(arguments: TokenStream, item: TokenStream) -> TokenStream {
     watcher::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes a function the handler of what becomes of messages.
+///
+/// The function is called with a `Reply` when the receiver of a message has answered that named
+/// this handler by `Message::reply_to`, or when it is sure that there will be no answer. It
+/// returns nothing or a `Result<(), E>` with an error as handlers return it; one that fails is
+/// called again later with the same reply. It may be an `async fn`. Beside it comes a type of the
+/// same name, which implements `syft_guest::messages::ReplyHandler` and which `syft_guest::app!`
+/// takes.
+///
+/// Messages on their way remember the name of their handler, which is that of the function. One
+/// that gets another name keeps the old one by `#[on_reply("old_name")]`.
+#[proc_macro_attribute]
+pub fn on_reply(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    reply::expand(arguments.into(), item.into()).into()
 }

@@ -11,6 +11,7 @@ use std::{env, fs, io, process};
 use log::Level;
 
 use crate::http::stand_in::{self, Answerer};
+use crate::messages::stand_in::Mail;
 
 /// The state of an app by its keys.
 pub(crate) type Values = BTreeMap<String, Vec<u8>>;
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) values: RefCell<Values>,
     pub(crate) lines: RefCell<Vec<(Level, String)>>,
     pub(crate) http: Option<Answerer>,
+    pub(crate) mail: Mail,
     folder: OnceCell<Folder>,
 }
 
@@ -40,6 +42,7 @@ impl World {
             values: RefCell::new(Values::new()),
             lines: RefCell::new(Vec::new()),
             http: None,
+            mail: Mail::default(),
             folder: OnceCell::new(),
         }
     }

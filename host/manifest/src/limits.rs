@@ -208,7 +208,7 @@ impl Default for Limits {
             open_messages_per_receiver: 1_000,
             outbox_bytes: 128 << 20,
             message_bytes: 2 << 20,
-            message_answer_bytes: 16 << 20,
+            message_answer_bytes: 4 << 20,
             state_bytes: 64 << 20,
             state_key_bytes: 1 << 10,
             state_value_bytes: 1 << 20,

@@ -14,6 +14,7 @@ mod json;
 mod messages;
 mod parse;
 mod patterns;
+mod schedules;
 mod schema;
 mod secrets;
 pub mod section;
@@ -33,6 +34,7 @@ pub use check::{SEQUENCE, parse_version};
 pub use check::{memory as memory_limit, quota as quota_limit, time as time_limit};
 pub use diagnostic::Diagnostic;
 pub use json::ManifestError;
+pub use schedules::{MAX_SCHEDULES, WantedSchedule};
 pub use schema::schema;
 pub use secrets::{SecretHeader, WantedSecret, may_carry_secrets};
 
@@ -67,6 +69,8 @@ pub struct Manifest {
     pub messages: Messages,
     /// The secrets that it asks for.
     pub secrets: Vec<WantedSecret>,
+    /// What it says of its schedules, in the order of their names.
+    pub schedules: Vec<WantedSchedule>,
     /// The access rules that it asks for, for its own folder, in the order of their paths.
     pub access: Vec<WantedRules>,
     /// What it wants of its memory between calls: the SDKs of some languages keep it.

@@ -9,9 +9,13 @@
 mod call;
 mod message;
 mod queue;
+mod schedules;
 #[cfg(test)]
 mod tests;
 
 pub use call::{DueCall, DueKind, KeptCall, Lane, ParkedCall};
-pub use message::{AfterFailure, CallResult, DueAction, DueEvent, DueRecord, DueReport, DueRun};
+pub use message::{
+    AfterFailure, CallResult, DueAction, DueEvent, DueRecord, DueReport, DueRun, LeftDue,
+};
 pub use queue::{DueCalls, DueOptions};
+pub use schedules::{KeptSchedule, LastRun, ScheduleStatus};

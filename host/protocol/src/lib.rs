@@ -11,9 +11,10 @@
 //! ([`outbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
 //! asks for ([`grant`]) and watches ([`pattern`]), which changes of them are delivered
-//! to it ([`file_events`]), which calls are due ([`due_calls`]), when everything is scanned ([`scan_schedule`]), how long
-//! messages stay ([`retention`]), where apps are published ([`app_url`]), and how foreign
-//! text is quoted ([`excerpt`]).
+//! to it ([`file_events`]), when it acts by the clock ([`schedule`]) and which calls are due
+//! ([`due_calls`]), when everything is scanned ([`scan_schedule`]), how long messages stay
+//! ([`retention`]), where apps are published ([`app_url`]), and how foreign text is quoted
+//! ([`excerpt`]).
 
 pub mod address;
 pub mod url;
@@ -40,6 +41,7 @@ pub mod file_events;
 pub mod pattern;
 
 pub mod due_calls;
+pub mod schedule;
 
 pub mod scan_schedule;
 

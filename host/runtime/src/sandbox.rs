@@ -9,6 +9,7 @@ mod limiter;
 mod linker;
 mod outcome;
 mod recorded;
+mod scheduled;
 mod sockets;
 mod spare;
 mod store;
@@ -421,11 +422,6 @@ impl Program {
         (taken, state)
     }
 
-    /// Tells whether it takes what became of its messages.
-    pub fn takes_replies(&self) -> bool {
-        self.exports.on_reply.is_some()
-    }
-
     /// Hands it what became of a message, in a fresh instance. Returns the outcome, and the state
     /// as the call left it; nothing of that is kept yet.
     pub async fn on_reply(
@@ -621,7 +617,9 @@ impl Program {
     ) -> CallAccess {
         let files = self.files.as_ref();
         let label = name.label(identity, access.advice);
-        access.for_call(sender, &self.limits, &label, meter, files, recorder)
+        let mut access = access.for_call(sender, &self.limits, &label, meter, files, recorder);
+        access.messages.takes_replies = self.exports.on_reply.is_some();
+        access
     }
 
     /// Runs guest code. The epoch makes it give way, the timeout ends it also

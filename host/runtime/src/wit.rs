@@ -1,6 +1,8 @@
 //! The bindings of `syft:app`, generated from `wit/`: what apps export, and the imports
 //! that hold no resources. Those that do have theirs beside their implementation.
 
+use syft_protocol::outbox::MessageOutcome;
+
 pub use acting::exports::syft::app::{replies, schedules, watch};
 pub use app::exports::syft::app::rpc;
 pub use app::syft::app::{context, log, messages, types};
@@ -52,4 +54,19 @@ mod acting {
         exports: { default: async },
         with: { "syft:app/types@0.1.0": super::app::syft::app::types },
     });
+}
+
+/// What became of a message, as the guest sees it.
+impl From<MessageOutcome> for types::Outcome {
+    fn from(outcome: MessageOutcome) -> Self {
+        match outcome {
+            MessageOutcome::Answered(answer) => Self::Answered(types::Response {
+                status: answer.status.code(),
+                headers: answer.headers.into_iter().collect(),
+                body: answer.body,
+            }),
+            MessageOutcome::Expired => Self::Expired,
+            MessageOutcome::Rejected(why) => Self::Rejected(why),
+        }
+    }
 }

@@ -206,6 +206,7 @@ impl Runner {
             grants,
             args: build.manifest.args.clone(),
             env: build.env.clone(),
+            schedules: build.manifest.schedules.clone(),
         };
         let code = AppCode {
             component,
@@ -299,6 +300,7 @@ fn announce(
         "local": config.is_local,
         "endpoints": interface.endpoints,
         "watches": interface.watches_json(),
+        "schedules": interface.schedules_json(),
         "path": path,
     }))?;
     say_if_local(ui, config)?;

@@ -124,6 +124,7 @@ impl AppTaskContext {
             grants,
             args: manifest.args,
             env: manifest.env,
+            schedules: manifest.schedules,
         };
         let (config, memory) = (&self.config, &self.options.serve.memory);
         let digest = release.sha256.clone();

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{ProgramMemory, access_rules, check, http, messages, patterns, secrets};
+use super::{ProgramMemory, access_rules, check, http, messages, patterns, schedules, secrets};
 use crate::origin::HttpMethod;
+use syft_protocol::schedule::Missed;
 
 /// What names of variables are.
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]{0,63}$";
@@ -138,6 +139,7 @@ pub fn schema() -> Value {
                 }),
             ),
             "secrets": of_secrets(),
+            "schedules": of_schedules(),
             "access": of_access(),
             "state": section("What the app keeps between calls", json!({
                 "quota": {
@@ -213,6 +215,43 @@ fn of_secrets() -> Value {
                 },
             }),
         ),
+    })
+}
+
+fn of_schedules() -> Value {
+    json!({
+        "description": "When schedules of the app are due, by their names in the app. What is left \
+                        out stays as the app says it",
+        "type": "object",
+        "maxProperties": schedules::MAX_SCHEDULES,
+        "propertyNames": { "pattern": "^[A-Za-z0-9_-]{1,64}$" },
+        "properties": {},
+        "additionalProperties": section("A schedule: `cron` or `every`", json!({
+            "cron": {
+                "description": "Minute, hour, day of the month, month and day of the week",
+                "type": "string",
+                "pattern": "^[A-Za-z0-9*,/?#+@ -]{1,200}$",
+                "examples": ["0 8 * * MON-FRI"],
+            },
+            "every": {
+                "description": "Time from one call to the next, from 1s to 366d",
+                "type": "string",
+                "pattern": "^([0-9]+ms|([0-9]+[dhms])+)$",
+                "examples": ["15m"],
+            },
+            "time-zone": {
+                "description": "Of the clock that `cron` goes by; `local` is that of the owner's \
+                                machine. Without it: UTC",
+                "type": "string",
+                "pattern": "^[A-Za-z0-9/_+-]{1,64}$",
+                "examples": ["Europe/Berlin"],
+            },
+            "missed": {
+                "description": "What becomes of calls that were missed. Without it: run-once",
+                "enum": [Missed::RunOnce.as_str(), Missed::Drop.as_str()],
+                "examples": ["drop"],
+            },
+        })),
     })
 }
 

@@ -4,8 +4,18 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{DueCall, KeptCall};
+use super::{DueCall, KeptCall, KeptSchedule};
 use crate::file_events::Failure;
+use crate::timestamp::Timestamp;
+
+/// What earlier runs left behind.
+#[derive(Clone, Debug, Default)]
+pub struct LeftDue {
+    /// Calls that did not end well yet.
+    pub calls: Vec<(Uuid, KeptCall)>,
+    /// Schedules by their names.
+    pub schedules: Vec<(String, KeptSchedule)>,
+}
 
 /// What can happen.
 #[derive(Debug)]
@@ -34,6 +44,8 @@ pub enum DueAction {
     Record(Vec<DueRecord>),
     /// Write the list of parked calls for the owner.
     ListParked,
+    /// Write the list of schedules for the owner.
+    ListSchedules,
     /// Write this to the log.
     Report(Box<DueReport>),
 }
@@ -63,6 +75,8 @@ pub enum CallResult {
 pub enum DueRecord {
     /// A call is kept so, or no longer.
     Call(Uuid, Option<KeptCall>),
+    /// A schedule is kept so, or no longer.
+    Schedule(String, Option<KeptSchedule>),
 }
 
 /// What becomes of a call that failed.
@@ -92,5 +106,30 @@ pub enum DueReport {
         id: Uuid,
         /// When it was parked, in microseconds since the epoch.
         at: i64,
+    },
+    /// Times of a schedule were missed.
+    Missed {
+        /// The schedule.
+        schedule: String,
+        /// The first of them.
+        first: Timestamp,
+        /// The last of all that are due, which may be the only one.
+        last: Timestamp,
+        /// A call stands for all of them.
+        runs: bool,
+    },
+    /// The clock was put back to before the last call of a schedule, whose times count from now.
+    ClockPutBack {
+        /// The schedule.
+        schedule: String,
+        /// When its last call was due.
+        last: Timestamp,
+    },
+    /// A call was due of a schedule that the app no longer has.
+    NoSchedule {
+        /// The call.
+        id: Uuid,
+        /// The schedule.
+        schedule: String,
     },
 }

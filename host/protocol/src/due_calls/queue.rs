@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::schedules::{LastRun, ScheduleStatus, Schedules};
 use super::{
-    AfterFailure, CallResult, DueAction, DueCall, DueEvent, DueRecord, DueReport, DueRun, KeptCall,
-    Lane, ParkedCall,
+    AfterFailure, CallResult, DueAction, DueCall, DueEvent, DueKind, DueRecord, DueReport, DueRun,
+    KeptCall, Lane, LeftDue, ParkedCall,
 };
 use crate::file_events::{Failure, RetryPolicy};
 use crate::now::Now;
+use crate::schedule::Schedule;
 
 /// The time before something is tried again that the host could not do.
 const TROUBLE: Duration = Duration::from_secs(1);
@@ -18,6 +20,8 @@ const TROUBLE: Duration = Duration::from_secs(1);
 /// Bounds of [`DueCalls`].
 #[derive(Clone, Debug)]
 pub struct DueOptions {
+    /// Tells apart the calls of one app from those of others.
+    pub scope: String,
     /// Calls that run at the same time.
     pub most_running: usize,
     /// Calls that stay parked. Where there are more, the oldest are dropped.
@@ -39,6 +43,9 @@ pub struct DueCalls {
     next_place: u64,
     running: HashMap<Uuid, DueRun>,
     busy: HashSet<Lane>,
+    schedules: Schedules,
+    /// Calls that run once they are recorded.
+    unrecorded: HashSet<Uuid>,
     /// What is yet to be recorded, and what is being recorded.
     records: Vec<DueRecord>,
     recording: Option<Vec<DueRecord>>,
@@ -49,8 +56,11 @@ pub struct DueCalls {
 }
 
 impl DueCalls {
-    /// Returns the calls as earlier runs left them.
-    pub fn new(now: Now, options: DueOptions, left: Vec<(Uuid, KeptCall)>) -> Self {
+    /// Returns the calls as earlier runs left them, of an app with these schedules.
+    pub fn new(now: Now, options: DueOptions, schedules: Vec<Schedule>, left: LeftDue) -> Self {
+        let scope = options.scope.clone();
+        let (schedules, changed) = Schedules::new(now, scope, schedules, left.schedules);
+        let changed = changed.into_iter();
         let mut queue = Self {
             options,
             calls: HashMap::new(),
@@ -58,15 +68,19 @@ impl DueCalls {
             next_place: 0,
             running: HashMap::new(),
             busy: HashSet::new(),
-            records: Vec::new(),
+            schedules,
+            unrecorded: HashSet::new(),
+            records: changed
+                .map(|(name, kept)| DueRecord::Schedule(name, kept))
+                .collect(),
             recording: None,
             paused_until: None,
-            decided: VecDeque::from([DueAction::ListParked]),
+            decided: VecDeque::from([DueAction::ListParked, DueAction::ListSchedules]),
             is_closed: false,
         };
-        let mut left = left;
-        left.sort_by_key(|(id, kept)| (kept.call(*id).due, *id));
-        for (id, kept) in left {
+        let mut calls = left.calls;
+        calls.sort_by_key(|(id, kept)| (kept.call(*id).due, *id));
+        for (id, kept) in calls {
             queue.take_left(now, id, kept);
         }
         queue
@@ -74,14 +88,30 @@ impl DueCalls {
 
     fn take_left(&mut self, now: Now, id: Uuid, kept: KeptCall) {
         if !kept.is_parked() {
+            if !self.has_handler(id, kept.kind()) {
+                return self.records.push(DueRecord::Call(id, None));
+            }
             let since = now.wall.saturating_duration_since(kept.failed_at());
             let delay = match kept.n_failed() {
                 0 => Duration::ZERO,
                 n_failed => self.options.retry.delay(n_failed),
             };
+            self.opened(kept.kind());
             self.wait(id, now.instant + delay.saturating_sub(since));
         }
         self.calls.insert(id, kept);
+    }
+
+    /// Reports a call of a schedule that the app no longer has.
+    fn has_handler(&mut self, id: Uuid, kind: &DueKind) -> bool {
+        match kind {
+            DueKind::Schedule { name } if !self.schedules.has(name) => {
+                let schedule = name.clone();
+                self.report(DueReport::NoSchedule { id, schedule });
+                false
+            }
+            _ => true,
+        }
     }
 
     /// Takes note of an event. [`DueCalls::poll`] says what follows from it.
@@ -101,6 +131,7 @@ impl DueCalls {
         if self.paused_until.is_some_and(|until| until <= now.instant) {
             self.paused_until = None;
         }
+        self.note_schedules(now);
         if let Some(action) = self.decided.pop_front() {
             return Some(action);
         }
@@ -114,8 +145,9 @@ impl DueCalls {
         }
         let next = self.next_waiting().map(|((at, _), _)| at);
         // While nothing can run, the end of what prevents it wakes.
-        let next = next.filter(|_| self.can_run());
-        next.into_iter().chain(self.paused_until).min()
+        let next = next.filter(|_| self.can_run()).into_iter();
+        let schedules = self.schedules.wakes_at();
+        next.chain(schedules).chain(self.paused_until).min()
     }
 
     /// Starts nothing new from here on. What runs is finished and recorded; everything else is
@@ -153,12 +185,68 @@ impl DueCalls {
         parked
     }
 
+    /// Returns the schedules as the owner sees them.
+    pub fn schedules(&self) -> Vec<ScheduleStatus> {
+        self.schedules.status()
+    }
+
     fn added(&mut self, now: Instant, call: &DueCall) {
         if self.calls.contains_key(&call.id) {
             return;
         }
         self.calls.insert(call.id, KeptCall::new(call));
+        self.opened(&call.kind);
         self.wait(call.id, now);
+    }
+
+    /// Has the calls recorded whose time has come. They run after that.
+    fn note_schedules(&mut self, now: Now) {
+        if self.is_closed {
+            return;
+        }
+        let come = self.schedules.come(now);
+        if !come.kept.is_empty() {
+            self.decided.push_back(DueAction::ListSchedules);
+        }
+        for report in come.reports {
+            self.report(report);
+        }
+        let kept = come.kept.into_iter();
+        self.records
+            .extend(kept.map(|(name, kept)| DueRecord::Schedule(name, Some(kept))));
+        for call in come.calls {
+            // After a clock was put back, one of the same time may be parked.
+            if !self.calls.contains_key(&call.id) {
+                self.opened(&call.kind);
+                self.unrecorded.insert(call.id);
+                self.keep(call.id, KeptCall::new(&call));
+            }
+        }
+    }
+
+    fn opened(&mut self, kind: &DueKind) {
+        if let DueKind::Schedule { name } = kind {
+            self.schedules.opened(name);
+        }
+    }
+
+    fn closed(&mut self, kind: &DueKind) {
+        if let DueKind::Schedule { name } = kind {
+            self.schedules.closed(name);
+        }
+    }
+
+    /// Takes note of how a call ended, for the owner.
+    fn note_run(&mut self, now: Now, call: &DueCall, outcome: &str) {
+        if let DueKind::Schedule { name } = &call.kind {
+            let run = LastRun {
+                due: call.due.micros(),
+                ended: now.wall.micros(),
+                outcome: outcome.to_owned(),
+            };
+            self.schedules.ran(name, run);
+            self.decided.push_back(DueAction::ListSchedules);
+        }
     }
 
     fn wait(&mut self, id: Uuid, at: Instant) {
@@ -213,7 +301,11 @@ impl DueCalls {
         };
         self.busy.remove(&run.call.kind.lane());
         match result {
-            CallResult::Done => drop(self.calls.remove(&id)),
+            CallResult::Done => {
+                self.calls.remove(&id);
+                self.closed(&run.call.kind);
+                self.note_run(now, &run.call, "done");
+            }
             CallResult::Failed(failure) => self.failed(now, run, failure),
             CallResult::HostFailed => {
                 let at = now.instant + TROUBLE;
@@ -228,6 +320,7 @@ impl DueCalls {
         let Some(kept) = self.calls.get(&id).cloned() else {
             return;
         };
+        self.note_run(now, &run.call, failure.name);
         let kept = kept.after_failure(now.wall);
         if kept.n_failed() >= self.options.retry.attempts {
             return self.park(now, run, kept, failure);
@@ -247,6 +340,7 @@ impl DueCalls {
 
     fn park(&mut self, now: Now, run: DueRun, kept: KeptCall, failure: Failure) {
         self.keep(run.call.id, kept.park(failure.detail.clone(), now.wall));
+        self.closed(&run.call.kind);
         let after = AfterFailure::Parked;
         self.report(DueReport::Failed {
             run,
@@ -269,13 +363,15 @@ impl DueCalls {
     }
 
     fn retry(&mut self, now: Instant, id: Uuid) {
-        if self.is_parked(&id)
-            && let Some(kept) = self.calls.get(&id).cloned()
-        {
-            self.keep(id, kept.unpark());
-            self.wait(id, now);
-        }
         self.decided.push_back(DueAction::ListParked);
+        let parked = self.calls.get(&id).filter(|kept| kept.is_parked());
+        let Some(kept) = parked.cloned() else { return };
+        if !self.has_handler(id, kept.kind()) {
+            return self.forget(id);
+        }
+        self.opened(kept.kind());
+        self.keep(id, kept.unpark());
+        self.wait(id, now);
     }
 
     fn drop_parked(&mut self, id: Uuid) {
@@ -311,6 +407,14 @@ impl DueCalls {
         if !is_kept {
             self.paused_until = Some(now + TROUBLE);
             self.records.splice(..0, records);
+            return;
+        }
+        for record in records {
+            if let DueRecord::Call(id, Some(_)) = record
+                && self.unrecorded.remove(&id)
+            {
+                self.wait(id, now);
+            }
         }
     }
 

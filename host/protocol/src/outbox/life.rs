@@ -133,6 +133,15 @@ pub enum Action {
     Clear(Uuid),
 }
 
+impl Action {
+    /// Returns the message that it is for.
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Send(id) | Self::Look(id) | Self::End(id, _) | Self::Clear(id) => id,
+        }
+    }
+}
+
 /// The messages of one app, from when they are kept until their files are gone.
 #[derive(Debug)]
 pub struct Outbox {
@@ -194,6 +203,11 @@ impl Outbox {
     /// Tells whether there is no message of which anything is to be done.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
+    }
+
+    /// Tells whether files of a message may lie in the tree.
+    pub fn has_files(&self, id: Uuid) -> bool {
+        self.messages.get(&id).is_none_or(|entry| entry.has_files)
     }
 
     /// Takes note of an event. [`Outbox::poll`] says what follows from it.
@@ -362,6 +376,8 @@ impl Outbox {
         let entry = self.messages.get_mut(&id).expect("it was at work");
         entry.n_failed += 1;
         let pause = doubled(self.limits.retry_pauses, entry.n_failed);
+        // It may have failed in the middle.
+        entry.has_files |= step == Step::Send;
         if step == Step::Look && entry.expires <= now.wall {
             return self.next(id, Step::End(Ending::Expired));
         }

@@ -1,35 +1,48 @@
-//! Calls that are due, as they are kept until they ran.
+//! Calls that are due, as they are kept until they ran, and the schedules that they are of.
 //!
 //! Why: docs/decisions/84-due-calls-are-kept-until-they-ran.md
 
+use std::sync::Arc;
+
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
-use syft_protocol::due_calls::{DueCall, DueRecord, KeptCall};
+use syft_protocol::due_calls::{DueCall, DueRecord, KeptCall, KeptSchedule, LeftDue};
 use uuid::Uuid;
 
 use super::file::guarded;
+use super::outbox;
 use super::{Session, Store, StoreError};
 
 /// Each call under its id.
 const CALLS: TableDefinition<'_, u128, &str> = TableDefinition::new("due-calls");
+/// Each schedule under its name.
+const SCHEDULES: TableDefinition<'_, &str, &str> = TableDefinition::new("schedules");
 
 impl Store {
-    /// Returns the calls that are kept. One that another version of the host wrote and this one
-    /// cannot read is passed over.
+    /// Returns the calls and schedules that are kept. What another version of the host wrote and
+    /// this one cannot read is passed over.
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn due_calls(&self) -> Result<Vec<(Uuid, KeptCall)>, StoreError> {
+    pub fn due(&self) -> Result<LeftDue, StoreError> {
         let read = || read(&*self.file.database()?);
         guarded(read).map_err(StoreError::new)
     }
 
-    /// Keeps records.
+    /// Keeps records. A message goes with the call that was to tell what became of it.
     ///
     /// # Errors
     /// They cannot be written. None of them was kept.
     pub async fn record_due(&self, records: Vec<DueRecord>) -> Result<(), StoreError> {
-        self.write(Box::new(move |transaction| write(transaction, records)))
-            .await
+        let index = Arc::clone(&self.outbox);
+        self.write(Box::new(move |transaction| {
+            let dropped = records.iter().filter_map(|record| match record {
+                DueRecord::Call(id, None) => Some(*id),
+                _ => None,
+            });
+            outbox::handled(transaction, &index, dropped)?;
+            write(transaction, records)
+        }))
+        .await
     }
 }
 
@@ -52,11 +65,13 @@ pub(super) fn add(transaction: &WriteTransaction, call: &DueCall) -> Result<(), 
 
 pub(super) fn make_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(CALLS)?;
+    transaction.open_table(SCHEDULES)?;
     Ok(())
 }
 
 fn write(transaction: &WriteTransaction, records: Vec<DueRecord>) -> Result<(), redb::Error> {
     let mut calls = transaction.open_table(CALLS)?;
+    let mut schedules = transaction.open_table(SCHEDULES)?;
     for record in records {
         match record {
             DueRecord::Call(id, Some(kept)) => {
@@ -65,18 +80,31 @@ fn write(transaction: &WriteTransaction, records: Vec<DueRecord>) -> Result<(), 
             DueRecord::Call(id, None) => {
                 calls.remove(id.as_u128())?;
             }
+            DueRecord::Schedule(name, Some(kept)) => {
+                schedules.insert(name.as_str(), kept.text().as_str())?;
+            }
+            DueRecord::Schedule(name, None) => {
+                schedules.remove(name.as_str())?;
+            }
         }
     }
     Ok(())
 }
 
-fn read(database: &Database) -> Result<Vec<(Uuid, KeptCall)>, redb::Error> {
+fn read(database: &Database) -> Result<LeftDue, redb::Error> {
     let transaction = database.begin_read()?;
-    let mut kept = Vec::new();
+    let mut left = LeftDue::default();
     for entry in transaction.open_table(CALLS)?.iter()? {
         let (id, text) = entry?;
-        let call = KeptCall::read(text.value());
-        kept.extend(call.map(|call| (Uuid::from_u128(id.value()), call)));
+        let kept = KeptCall::read(text.value());
+        let id = Uuid::from_u128(id.value());
+        left.calls.extend(kept.map(|kept| (id, kept)));
     }
-    Ok(kept)
+    for entry in transaction.open_table(SCHEDULES)?.iter()? {
+        let (name, text) = entry?;
+        let kept = KeptSchedule::read(text.value());
+        let name = name.value().to_owned();
+        left.schedules.extend(kept.map(|kept| (name, kept)));
+    }
+    Ok(left)
 }

@@ -39,6 +39,16 @@ pub struct OpenMessage {
     pub expires: Timestamp,
 }
 
+/// Lets go of messages of which no call is to tell the app any more.
+pub(super) fn handled(
+    transaction: &WriteTransaction,
+    index: &OutboxIndex,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<(), redb::Error> {
+    let mut records = Records::open(transaction, index)?;
+    ids.into_iter().try_for_each(|id| records.handled(id))
+}
+
 impl Session {
     /// Makes sure that the app may keep another message for this receiver, beside those that the
     /// call has queued already: so many for the same receiver, and so many bytes in all.
@@ -133,6 +143,15 @@ impl Store {
     /// It cannot be read.
     pub fn outcome(&self, id: Uuid) -> Result<KeptOutcome, StoreError> {
         self.read_outbox(|transaction| records::outcome(transaction, id))
+    }
+
+    /// Tells whether it is known what became of a message; nothing where there is no such
+    /// message, or none any more.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn is_ended(&self, id: Uuid) -> Result<Option<bool>, StoreError> {
+        self.read_outbox(|transaction| records::is_ended(transaction, id))
     }
 
     /// Keeps what became of a message, unless that is known. Returns the call that is due now,

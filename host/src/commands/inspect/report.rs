@@ -9,6 +9,7 @@ use syft_manifest::{
 };
 use syft_package::PublicKey;
 use syft_protocol::grant::PathPattern;
+use syft_protocol::schedule::Schedule;
 
 use super::imports::Imports;
 use super::limits::describe;
@@ -60,11 +61,16 @@ impl Report<'_> {
         lines.extend(self.signed.in_words());
         match &self.serves {
             Ok(AppInterface {
-                endpoints, watches, ..
+                endpoints,
+                watches,
+                schedules,
+                ..
             }) => {
                 theirs(&mut lines, "Answers:", endpoints.iter().cloned());
                 let watches = watches.iter().map(|(words, _)| words.clone());
                 theirs(&mut lines, "Watches:", watches);
+                let schedules = schedules.iter().map(Schedule::words);
+                theirs(&mut lines, "Acts by the clock:", schedules);
             }
             Err(_) => theirs(&mut lines, "Does not run:", self.why_not().into_iter()),
         }
@@ -255,6 +261,7 @@ impl Report<'_> {
             "why_not": self.why_not(),
             "endpoints": serves.map_or(&[][..], |served| &served.endpoints),
             "watches": watches,
+            "schedules": serves.map(AppInterface::schedules_json).unwrap_or_default(),
             "imports": imports,
             "unknown_imports": self.imports.unknown,
             "files": {

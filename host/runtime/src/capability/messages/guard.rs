@@ -16,6 +16,8 @@ pub(crate) struct MessageGuard {
     policy: Arc<MessagePolicy>,
     pub(super) courier: Option<CourierHandle>,
     pub(super) recorder: Option<Recorder>,
+    /// The app has handlers that can be told what becomes of a message.
+    pub(crate) takes_replies: bool,
     label: CallLabel,
     refused: Mutex<HashSet<String>>,
     /// Apart from these, so that what is allowed hides nothing that is not.
@@ -33,6 +35,7 @@ impl MessageGuard {
             policy,
             courier,
             recorder: recorder.cloned(),
+            takes_replies: false,
             label: label.clone(),
             refused: Mutex::default(),
             granted: Mutex::default(),

@@ -12,7 +12,7 @@ use super::{MessagesCtx, MessagesView, Queued, outgoing, recorded};
 use crate::meter::{Charge, MemoryRefused};
 use crate::state::Session;
 use crate::wit::messages::{self, Error, Message};
-use crate::wit::types::{Outcome, Response};
+use crate::wit::types::Outcome;
 
 /// What a message takes beside its own bytes.
 const BESIDE_BYTES: usize = 512;
@@ -24,6 +24,10 @@ const MOST_SPARED: Duration = Duration::from_millis(500);
 
 /// In words, where nobody carries messages.
 const NO_COURIER: &str = "no messages are carried here, so there is nothing to wait for";
+
+/// In words, where the app has no handlers of replies.
+const NO_REPLIES: &str = "the app does not export `syft:app/replies`, so nobody could be told what \
+                          becomes of the message";
 
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
@@ -81,6 +85,9 @@ impl MessagesCtx {
         if self.n_sent >= most {
             let why = format!("a call sends at most {most} messages");
             return Err(Error::TooMany(why).into());
+        }
+        if message.reply_to.is_some() && !self.guard.takes_replies {
+            return Err(Error::Invalid(NO_REPLIES.to_owned()).into());
         }
         let owner = &self.identity.datasite;
         let (receiver, mut message) = outgoing::check(message, owner, &self.limits)?;
@@ -222,7 +229,7 @@ impl MessagesCtx {
         Ok(match received {
             Ok(received) => Ok(received
                 .into_iter()
-                .map(|outcome| outcome.map(to_guest))
+                .map(|outcome| outcome.map(Outcome::from))
                 .collect()),
             Err(error) => Err(to_error(error)),
         })
@@ -279,19 +286,6 @@ fn to_error(error: ReceiveError) -> Error {
 fn size(received: &Received) -> usize {
     let known = received.iter().flatten();
     known.map(MessageOutcome::size).sum()
-}
-
-/// Returns what became of a message as the guest sees it.
-fn to_guest(outcome: MessageOutcome) -> Outcome {
-    match outcome {
-        MessageOutcome::Answered(answer) => Outcome::Answered(Response {
-            status: answer.status.code(),
-            headers: answer.headers.into_iter().collect(),
-            body: answer.body,
-        }),
-        MessageOutcome::Expired => Outcome::Expired,
-        MessageOutcome::Rejected(why) => Outcome::Rejected(why),
-    }
 }
 
 /// Quotes what a guest wrote.

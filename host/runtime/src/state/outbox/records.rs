@@ -233,6 +233,9 @@ impl<'a> Records<'a> {
         let Some((flags, created, expires, bytes)) = self.progress_of(id)? else {
             return Ok(());
         };
+        if flags & ENDED == 0 || flags & HANDLED != 0 {
+            return Ok(());
+        }
         if flags & CLEARED != 0 && flags & WAITED_FOR == 0 {
             return self.delete(id);
         }
@@ -418,6 +421,15 @@ pub(super) fn message(
         is_ended: progress.0 & ENDED != 0,
     });
     Ok(kept)
+}
+
+/// Tells whether the outcome of a message is kept, if the message is.
+pub(super) fn is_ended(
+    transaction: &ReadTransaction,
+    id: Uuid,
+) -> Result<Option<bool>, redb::Error> {
+    let progress = transaction.open_table(PROGRESS)?.get(id.as_u128())?;
+    Ok(progress.map(|progress| progress.value().0 & ENDED != 0))
 }
 
 /// Returns what is known of the outcome of a message.
