@@ -7,6 +7,7 @@ mod building;
 mod edit_loop;
 mod libraries;
 mod messages;
+mod schedules;
 mod sdk;
 mod sending;
 mod shipped;

@@ -66,6 +66,7 @@ pub const PYTHON: Files = files!["python":
     "syft_guest/receivers.py",
     "syft_guest/rehearsal.py",
     "syft_guest/replies.py",
+    "syft_guest/schedules.py",
     "syft_guest/schema.py",
     "syft_guest/sent.py",
     "syft_guest/start.py",

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
 from syft_guest import alone, analyse, apps, asgi, calls, failure_report, host, log, loop, memory
-from syft_guest import program, replies, sent, start, state
+from syft_guest import program, replies, schedules, sent, start, state
 from syft_guest.web import wire
 from watchdog import events
 
@@ -68,6 +68,7 @@ def load(text, **others):
     apps.clear()
     asgi.clear()
     replies.clear()
+    schedules.clear()
     host.is_call = host.is_handling = alone.has_started = False
     folder = tempfile.mkdtemp(dir=BUILDS)
     start.FOLDER = f"{tempfile.mkdtemp(dir=BUILDS)}/syft_start"

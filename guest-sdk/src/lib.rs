@@ -143,6 +143,11 @@
 //! attempts no more. What is wrong with the file itself is wrong the next time too: a
 //! line in the log and `Ok(())` are better for that than an error.
 //!
+//! # Schedules
+//!
+//! A function with [`#[schedule]`](macro@schedule) or [`#[every]`](macro@every) is called by the
+//! clock: see [`schedules`].
+//!
 //! # Schema
 //!
 //! The doc comments of handlers and the types of parameters and answers are published
@@ -288,6 +293,7 @@ mod query;
 mod request;
 mod response;
 mod routes;
+pub mod schedules;
 mod schema;
 pub mod state;
 pub mod test;
@@ -318,7 +324,8 @@ pub use response::{IntoResponse, Response};
 #[cfg(feature = "schema")]
 pub use schemars;
 pub use messages::{Message, Reply};
-pub use syft_guest_macros::{on_reply, on_request, watch};
+pub use schedules::Due;
+pub use syft_guest_macros::{every, on_reply, on_request, schedule, watch};
 pub use watcher::Watcher;
 
 /// Compiles what the guides show.
@@ -344,8 +351,8 @@ struct Readme;
 /// What most apps need.
 pub mod prelude {
     pub use crate::{
-        Bytes, Error, FileEvent, IntoError, IntoResponse, Json, Message, Reply, Request, Response,
-        Text, context, files, log, messages, on_reply, on_request, state, watch,
+        Bytes, Due, Error, FileEvent, IntoError, IntoResponse, Json, Message, Reply, Request, Response,
+        Text, context, every, files, log, messages, on_reply, on_request, schedule, state, watch,
     };
 }
 

@@ -5,5 +5,6 @@ Authors import `syft_event` and `syft_rpc`, as they always did. For them are onl
 
 from syft_guest.host import idempotency_key
 from syft_guest.replies import Reply, on_reply
+from syft_guest.schedules import Due, every, schedule
 
-__all__ = ["Reply", "idempotency_key", "on_reply"]
+__all__ = ["Due", "Reply", "every", "idempotency_key", "on_reply", "schedule"]

@@ -8,7 +8,7 @@ import traceback
 
 from syft_event.types import Request, Response
 from syft_guest import answers, apps, body, handlers, host, log, memory, program, replies, sent
-from syft_guest import start
+from syft_guest import schedules, start
 from syft_guest.values import Misfit
 from syft_rpc.protocol import SyftStatus
 
@@ -104,6 +104,18 @@ def take_reply(reply):
         flush()
     except BaseException as error:
         raise _failed(error, reply.handler) from None
+    finally:
+        log.flush()
+
+
+def run_due(call_id, name, micros, attempt):
+    """Calls the function of a schedule. Raises `Failed`."""
+    found = begin(lambda: schedules.find(name))
+    try:
+        found.call(schedules.due(call_id, name, micros, attempt))
+        flush()
+    except BaseException as error:
+        raise _failed(error, name) from None
     finally:
         log.flush()
 

@@ -13,6 +13,7 @@ the host's own is needed for that: the state is a dict.
 import ast
 import base64
 import contextlib
+import datetime
 import inspect
 import io
 import json
@@ -23,7 +24,7 @@ import uuid
 from pathlib import Path
 
 from syft_guest import apps, calls, failure_report, handlers, host, kept_files, loop, program
-from syft_guest import replies, sent, start
+from syft_guest import replies, schedules, sent, start
 from syft_guest.correspondence import Correspondence
 from syft_guest.globs import DATASITES
 
@@ -104,6 +105,17 @@ class App:
                 _take_replies()
                 return
         raise LookupError(f"{watch!r} is no function that watches: give it box.watch")
+
+    def due(self, function, at=None, attempt=1):
+        """Calls the function of a schedule, as if a time of it had come: now, if none is given.
+        What the function raises is raised here."""
+        at = at or datetime.datetime.now(datetime.timezone.utc)
+        for one in schedules.all_schedules():
+            if one.function is function:
+                _do(one.call, schedules.Due(str(uuid.uuid4()), one.name, at, attempt))
+                _take_replies()
+                return
+        raise LookupError(f"{function!r} has no schedule: write @schedule or @every above it")
 
     @property
     def sent(self):

@@ -1,11 +1,12 @@
-//! Whether all paths of an app differ, and all names of handlers of replies, found out at compile
-//! time.
+//! Whether all paths of an app differ, and all names of handlers of replies and of schedules, found
+//! out at compile time.
 
 use super::Tree;
 use super::prefix::inner;
 
-/// What stands before the name of a handler of replies.
+/// What stands before the name of a handler of replies, and of a schedule.
 const ON_REPLY: &[u8] = b"on_reply ";
+const SCHEDULE: &[u8] = b"schedule ";
 
 /// More than the name of any folder in the tree may have.
 const MAX_BYTES: usize = 1024;
@@ -17,7 +18,7 @@ pub struct Path {
     n_bytes: usize,
 }
 
-/// Returns the number of endpoints and of handlers of replies.
+/// Returns the number of endpoints, of handlers of replies and of schedules.
 ///
 /// A handler that its attribute refused has an empty path or name and does not count.
 pub const fn count(tree: Tree) -> usize {
@@ -26,6 +27,8 @@ pub const fn count(tree: Tree) -> usize {
         Tree::Handler { .. } => 1,
         Tree::Reply(reply) if reply.name.is_empty() => 0,
         Tree::Reply(_) => 1,
+        Tree::Scheduled(schedule) if schedule.name.is_empty() => 0,
+        Tree::Scheduled(_) => 1,
         Tree::Watcher(_) => 0,
         Tree::Router(branches) => {
             let (mut n, mut i) = (0, 0);
@@ -38,8 +41,8 @@ pub const fn count(tree: Tree) -> usize {
     }
 }
 
-/// Returns the paths of all endpoints and the names of all handlers of replies, of which there
-/// are `N`.
+/// Returns the paths of all endpoints and the names of all handlers of replies and schedules, of
+/// which there are `N`.
 pub const fn paths<const N: usize>(tree: Tree) -> [Path; N] {
     let mut paths = [Path::EMPTY; N];
     collect(tree, Path::EMPTY, &mut paths, 0);
@@ -50,14 +53,8 @@ pub const fn paths<const N: usize>(tree: Tree) -> [Path; N] {
 const fn collect(tree: Tree, prefix: Path, paths: &mut [Path], at: usize) -> usize {
     match tree {
         Tree::Handler { path, .. } if path.is_empty() => at,
-        Tree::Reply(reply) if reply.name.is_empty() => at,
-        Tree::Reply(reply) => {
-            // No path is like it.
-            paths[at] = Path::EMPTY
-                .followed_by(ON_REPLY)
-                .followed_by(reply.name.as_bytes());
-            at + 1
-        }
+        Tree::Reply(reply) => named(ON_REPLY, reply.name, paths, at),
+        Tree::Scheduled(schedule) => named(SCHEDULE, schedule.name, paths, at),
         Tree::Watcher(_) => at,
         Tree::Handler { path, .. } => {
             paths[at] = prefix.joined(path).or_root();
@@ -73,6 +70,17 @@ const fn collect(tree: Tree, prefix: Path, paths: &mut [Path], at: usize) -> usi
             at
         }
     }
+}
+
+/// Writes a name, which is like no path.
+const fn named(what: &[u8], name: &str, paths: &mut [Path], at: usize) -> usize {
+    if name.is_empty() {
+        return at;
+    }
+    paths[at] = Path::EMPTY
+        .followed_by(what)
+        .followed_by(name.as_bytes());
+    at + 1
 }
 
 /// Panics, at compile time, where two paths are equal.

@@ -12,7 +12,8 @@ use super::call::{Answer, Call};
 use super::world::{self, Values, World};
 use crate::http::{HttpError, HttpRequest, HttpResponse};
 use crate::messages::{Message, Outcome, Reply, ReplyHandler};
-use crate::{CallError, Failure, FileEvent, Handler, Response, Watcher, logging};
+use crate::schedules::Scheduled;
+use crate::{CallError, Due, Failure, FileEvent, Handler, Response, Watcher, logging};
 
 /// The text that a caller gets for what went wrong inside.
 const INTERNAL_ERROR: &str = "Internal server error. Please try again later.";
@@ -227,6 +228,35 @@ impl App {
             self.world.mail.remove(&id);
         }
         Ok(n_ended)
+    }
+
+    /// Calls the function of a schedule, as if this time of it had come.
+    ///
+    /// ```
+    /// use syft_guest::prelude::*;
+    /// use syft_guest::test::App;
+    /// use syft_guest::Timestamp;
+    ///
+    /// #[schedule("0 8 * * *")]
+    /// fn digest(due: Due) -> Result<(), Error> {
+    ///     state::set("last", &due.due.0)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let app = App::new();
+    /// app.due::<digest>(Due::new(Timestamp(5))).unwrap();
+    /// assert_eq!(app.run(|| state::get("last")).unwrap(), Some(5));
+    /// ```
+    ///
+    /// # Errors
+    /// What the function returned. Nothing that it wrote to the state is kept then, and the host
+    /// would call it again.
+    pub fn due<S: Scheduled>(&self, due: Due) -> Result<(), Failure> {
+        let due = Due {
+            schedule: S::NAME.to_owned(),
+            ..due
+        };
+        self.transact(|| S::call(due))
     }
 
     /// Runs code that sees the state, the files and the context of the app, to

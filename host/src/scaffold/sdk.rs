@@ -15,6 +15,7 @@ macro_rules! files {
 #[rustfmt::skip]
 pub(super) const FILES: Template = files![
     "syft-guest-macros/src/answer.rs",
+    "syft-guest-macros/src/cron.rs",
     "syft-guest-macros/src/description.rs",
     "syft-guest-macros/src/handler.rs",
     "syft-guest-macros/src/json_schema.rs",
@@ -25,6 +26,7 @@ pub(super) const FILES: Template = files![
     "syft-guest-macros/src/pattern.rs",
     "syft-guest-macros/src/reply.rs",
     "syft-guest-macros/src/results.rs",
+    "syft-guest-macros/src/scheduled.rs",
     "syft-guest-macros/src/schema.rs",
     "syft-guest-macros/src/shape.rs",
     "syft-guest-macros/src/spans.rs",
@@ -65,6 +67,7 @@ pub(super) const FILES: Template = files![
     "syft-guest/src/routes/distinct.rs",
     "syft-guest/src/routes/marks.rs",
     "syft-guest/src/routes/prefix.rs",
+    "syft-guest/src/schedules.rs",
     "syft-guest/src/schema.rs",
     "syft-guest/src/schema/release.rs",
     "syft-guest/src/state.rs",
