@@ -352,7 +352,8 @@ def handlers_of_replies_have_names_of_their_own():
     for text, kind, message in [
         ("@on_reply\ndef f(r): pass\n@on_reply\ndef f(r, s=1): pass\n", "ValueError", "have the name f"),
         ("@on_reply()\ndef f(r): pass\n", "TypeError", "on_reply()"),
-        ("on_reply(5)\n", "TypeError", "takes a function"),
+        ("on_reply(5)\n", "TypeError", "above a function"),
+        ("@on_reply\ndef f(r): pass\n@on_reply('f')\ndef g(r): pass\n", "ValueError", "have the name f"),
     ]:
         report = load(head + text)
         assert report and report["kind"] == kind, (text, report)
@@ -362,6 +363,8 @@ def handlers_of_replies_have_names_of_their_own():
     wrapped = "import functools\ndef w(f): return functools.wraps(f)(lambda r: f(r))\n@w\n@on_reply\ndef f(r): pass\n"
     assert load(head + wrapped) is None
     assert replies.name_of(sys.modules["__main__"].f) == "f"
+    assert load(head + "@on_reply('before')\ndef f(r): pass\n") is None
+    assert replies.name_of(sys.modules["__main__"].f) == "before"
 
 
 @behaviour
