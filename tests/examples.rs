@@ -5,6 +5,7 @@ mod broadcast;
 mod chat;
 mod counter;
 mod crud;
+mod daily_digest;
 mod file_share;
 mod javascript;
 mod leaderboard;
@@ -29,13 +30,14 @@ const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 const CAROL: &str = "carol@example.com";
 
-const EXAMPLES: [&str; 9] = [
+const EXAMPLES: [&str; 10] = [
     "hello",
     "broadcast",
     "counter",
     "pingpong",
     "pingpong-player",
     "crud",
+    "daily-digest",
     "chat",
     "leaderboard",
     "file-share",

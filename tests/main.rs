@@ -48,6 +48,7 @@ mod python_guests;
 mod replaying;
 mod residue;
 mod sdk;
+mod scheduling;
 mod secrets;
 mod serve;
 mod serving;

@@ -2,7 +2,11 @@
 //! and are bounded.
 
 mod attacks;
+mod carrying;
+mod encrypted;
 mod granting;
+mod kills;
+mod local;
 mod talking;
 
 use std::path::{Path, PathBuf};

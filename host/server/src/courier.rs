@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use syft_manifest::clock::now as wall_now;
 use syft_protocol::due_calls::DueCall;
 use syft_protocol::now::Now;
-use syft_protocol::outbox::{self, Event, Outbox, OutboxLimits, Receiver, Way};
+use syft_protocol::outbox::{Event, Outbox, OutboxLimits, Receiver, Way};
 use syft_runtime::capability::messages::{Receive, ReceiveError};
 use syft_runtime::durability::Durability;
 use tokio::sync::{mpsc, oneshot};
@@ -42,8 +42,9 @@ use waiting::Waiting;
 /// Calls whose wishes wait until the courier gets to them.
 const MOST_WISHES: usize = 64;
 
-/// How often it is kept which messages surely lie in the tree, and which are gone from there.
-const NOTE_EVERY: Duration = Duration::from_secs(1);
+/// After which time it is kept which messages surely lie in the tree, and which are gone from
+/// there.
+const NOTE_AFTER: Duration = Duration::from_secs(1);
 
 /// How often messages are forgotten for which nobody may ask any more.
 const FORGET_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -123,6 +124,7 @@ impl Courier {
             tasks: JoinSet::new(),
             sent: HashSet::new(),
             cleared: HashSet::new(),
+            note_at: None,
             is_noting: false,
         };
         Self(tokio::spawn(carrying.run().in_current_span()))
@@ -144,16 +146,14 @@ struct Carrying {
     /// What is to be noted.
     sent: HashSet<Uuid>,
     cleared: HashSet<Uuid>,
+    note_at: Option<Instant>,
     is_noting: bool,
 }
 
 impl Carrying {
     async fn run(mut self) {
-        let mut note = time::interval(NOTE_EVERY);
         let mut forget = time::interval(FORGET_EVERY);
-        for interval in [&mut note, &mut forget] {
-            interval.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-        }
+        forget.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);
         self.take_arrived();
         loop {
@@ -167,14 +167,17 @@ impl Carrying {
                     hinted.into_iter().for_each(|id| self.tell(Event::Hint(id)));
                 }
                 () = sleep_until(wakes_at) => {}
-                _ = note.tick() => self.note(),
                 _ = forget.tick() => self.forget(),
             }
         }
     }
 
     fn wakes_at(&self) -> Option<Instant> {
-        let all = [self.outbox.wakes_at(), self.waiting.wakes_at()];
+        let all = [
+            self.outbox.wakes_at(),
+            self.waiting.wakes_at(),
+            self.note_at,
+        ];
         all.into_iter().flatten().min()
     }
 
@@ -185,9 +188,14 @@ impl Carrying {
             let errand = self.errand(action.id());
             self.spawn(errand.run(action));
         }
-        for receive in self.waiting.take_due(Instant::now()) {
+        let now = Instant::now();
+        for receive in self.waiting.take_due(now) {
             let shared = Arc::clone(&self.shared);
             tokio::task::spawn_blocking(move || waiting::answer(shared.app.state(), receive));
+        }
+        if self.note_at.is_some_and(|at| at <= now) {
+            self.note_at = None;
+            self.note();
         }
     }
 
@@ -241,7 +249,11 @@ impl Carrying {
                     self.due.added(call);
                 }
             }
-            Done::Posted(receive, Ok(open)) => self.waiting.add(receive, open),
+            Done::Posted(receive, Ok(open)) => {
+                // Some may have ended since they were looked at.
+                let state = self.shared.app.state();
+                self.waiting.add(receive, waiting::still_open(state, open));
+            }
             Done::Posted(receive, Err(error)) => {
                 if receive.reply.send(Err(error)).is_err() {
                     tracing::debug!("a call has ended that waited for messages");
@@ -257,14 +269,23 @@ impl Carrying {
                     self.sent.extend(sent);
                     self.cleared.extend(cleared);
                 }
+                if !(self.sent.is_empty() && self.cleared.is_empty()) {
+                    self.note_later();
+                }
             }
         }
     }
 
     fn take_event(&mut self, event: Event) {
         match event {
-            Event::Sent(id, _) => drop(self.sent.insert(id)),
-            Event::Cleared(id) => drop(self.cleared.insert(id)),
+            Event::Sent(id, _) => {
+                self.sent.insert(id);
+                self.note_later();
+            }
+            Event::Cleared(id) => {
+                self.cleared.insert(id);
+                self.note_later();
+            }
             _ => {}
         }
         self.tell(event);
@@ -283,6 +304,11 @@ impl Carrying {
             let open = posted.and_then(|()| waiting::open_ones(state, &receive.ids));
             Done::Posted(receive, open)
         });
+    }
+
+    fn note_later(&mut self) {
+        self.note_at
+            .get_or_insert_with(|| Instant::now() + NOTE_AFTER);
     }
 
     /// Keeps which messages surely lie in the tree, and which are gone from there. Few messages
@@ -331,7 +357,7 @@ async fn force(shared: &Arc<CourierShared>, ids: Vec<Uuid>) -> Vec<Uuid> {
     let shared = Arc::clone(shared);
     let force = move || {
         let place = |id: &Uuid| {
-            let kept = shared.app.state().message(*id).ok()??;
+            let kept = shared.app.state().message_without_body(*id).ok()??;
             let receiver = Receiver::of(&kept.message.url).ok()?;
             Some((*id, shared.tree.place(receiver, *id).ok()?))
         };

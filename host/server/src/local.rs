@@ -75,14 +75,6 @@ impl LocalApps {
         }
     }
 
-    /// Tells whether the endpoint is one of an app of this process.
-    pub(crate) fn serves(&self, receiver: &Receiver) -> bool {
-        let name = (receiver.datasite.clone(), receiver.app.clone());
-        let doors = self.doors();
-        let door = doors.get(&name);
-        door.is_some_and(|door| door.has(&receiver.endpoint))
-    }
-
     /// Hands a request over, if the endpoint is one of an app of this process.
     pub(crate) fn hand_over(&self, receiver: &Receiver, request: LocalRequest) -> bool {
         let name = (receiver.datasite.clone(), receiver.app.clone());

@@ -28,6 +28,7 @@ pub enum DueKind {
     /// It is known what became of a message.
     Reply {
         /// The message.
+        #[serde(with = "id_text")]
         message: Uuid,
         /// Where it went.
         url: String,
@@ -192,5 +193,22 @@ impl KeptCall {
     /// Returns when it was given up, if it was.
     pub(super) fn parked_at(&self) -> Option<i64> {
         self.parked.as_ref().map(|note| note.at)
+    }
+}
+
+/// An id as text.
+mod id_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use uuid::Uuid;
+
+    pub(super) fn serialize<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(id)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Uuid, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Uuid::try_parse(&text).map_err(D::Error::custom)
     }
 }

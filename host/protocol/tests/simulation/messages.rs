@@ -266,7 +266,7 @@ impl World {
     fn poll(&mut self) {
         while let Some(action) = self.outbox.poll(self.now) {
             let id = action.id().as_u128();
-            self.tasks.push(match action {
+            let task = match action {
                 Action::Send(_) => Task::Send(id),
                 Action::Look(_) => Task::Look(id),
                 Action::End(_, Ending::Expired) => Task::End(id, Outcome::Expired),
@@ -275,7 +275,8 @@ impl World {
                     Task::End(id, Outcome::Rejected)
                 }
                 Action::Clear(_) => Task::Clear(id),
-            });
+            };
+            self.tasks.push(task);
         }
     }
 
@@ -305,7 +306,7 @@ impl World {
                 None
             }
             Task::Clear(id) => {
-                *self.files(id) = Files::default();
+                self.tree.insert(id, Files::default());
                 Some(Task::Cleared(id))
             }
             Task::Cleared(id) => {

@@ -134,6 +134,20 @@ impl Store {
     /// # Errors
     /// It cannot be read.
     pub fn message(&self, id: Uuid) -> Result<Option<KeptMessage>, StoreError> {
+        self.read_outbox(|transaction| {
+            let Some(mut kept) = records::message(transaction, id)? else {
+                return Ok(None);
+            };
+            kept.message.body = records::body(transaction, id)?;
+            Ok(Some(kept))
+        })
+    }
+
+    /// Returns a message as it is kept, without its body, which may be large.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn message_without_body(&self, id: Uuid) -> Result<Option<KeptMessage>, StoreError> {
         self.read_outbox(|transaction| records::message(transaction, id))
     }
 

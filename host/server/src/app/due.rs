@@ -57,9 +57,10 @@ impl App {
 
     /// Returns what became of a message, if that is kept.
     fn reply(&self, run: &DueRun, message: Uuid) -> Result<Option<Reply>, StoreError> {
-        let (Some(kept), KeptOutcome::Ended(outcome)) =
-            (self.state.message(message)?, self.state.outcome(message)?)
-        else {
+        let (Some(kept), KeptOutcome::Ended(outcome)) = (
+            self.state.message_without_body(message)?,
+            self.state.outcome(message)?,
+        ) else {
             return Ok(None);
         };
         let Some(ReplyTo { handler, context }) = kept.message.reply_to else {

@@ -4,12 +4,12 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
 use cap_std::fs::{Dir, OpenOptions};
-use rustix::fs::fstat;
 use rustix::io::Errno;
 use syft_manifest::nofollow_dir::{force, is_absent};
 use syft_protocol::address::{Address, AppName, Datasite};
@@ -159,12 +159,12 @@ impl Mailbox {
                 _ => AnswerState::Pending,
             });
         };
-        let found = fstat(&file)?;
-        let n_bytes = found.st_size.unsigned_abs();
+        let found = file.metadata()?;
+        let n_bytes = found.len();
         if n_bytes > limit {
             return Ok(AnswerState::TooLarge(n_bytes));
         }
-        let changed = found.st_ctime.saturating_mul(1_000_000);
+        let changed = found.ctime().saturating_mul(1_000_000);
         let now = Timestamp::from_system_time(SystemTime::now());
         Ok(AnswerState::Ready(AnswerBytes {
             bytes: read(&file, limit)?,

@@ -94,14 +94,15 @@ impl Errand {
         }
     }
 
-    /// Returns the message, if nothing is known of its outcome.
+    /// Returns the message without its body, if nothing is known of its outcome.
     fn message(&self) -> anyhow::Result<Option<KeptMessage>> {
-        let kept = self.shared.app.state().message(self.id)?;
+        let kept = self.shared.app.state().message_without_body(self.id)?;
         Ok(kept.filter(|kept| !kept.is_ended))
     }
 
     async fn send(&self) -> anyhow::Result<Came> {
-        let Some(kept) = self.message()? else {
+        let kept = self.shared.app.state().message(self.id)?;
+        let Some(kept) = kept.filter(|kept| !kept.is_ended) else {
             return Ok(Came::Over);
         };
         let receiver = match Receiver::of(&kept.message.url) {
@@ -295,7 +296,7 @@ impl Errand {
     async fn clear(&self) -> anyhow::Result<Came> {
         let id = self.id;
         let cleared = Ok(Came::To(Event::Cleared(id)));
-        let Some(kept) = self.shared.app.state().message(id)? else {
+        let Some(kept) = self.shared.app.state().message_without_body(id)? else {
             return cleared;
         };
         let receiver = Receiver::of(&kept.message.url).ok();

@@ -70,6 +70,13 @@ pub(super) fn open_ones(store: &Store, ids: &[Uuid]) -> Result<HashSet<Uuid>, Re
     Ok(open)
 }
 
+/// Returns those of which nothing is known still.
+pub(super) fn still_open(store: &Store, mut open: HashSet<Uuid>) -> HashSet<Uuid> {
+    // What cannot be read now is looked at when the call is answered.
+    open.retain(|id| store.is_ended(*id) == Ok(Some(false)));
+    open
+}
+
 /// Answers a call with what is known.
 pub(super) fn answer(store: &Store, receive: Receive) {
     let Receive {

@@ -95,6 +95,10 @@ impl Source {
     }
 
     /// Returns the bytes of the request, or why there are none.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is handed on at once, and boxed by nobody"
+    )]
     fn read(&self, address: &Address) -> Result<Vec<u8>, Loaded> {
         match self {
             Self::Tree(file) => file.read().map_err(|error| {

@@ -18,21 +18,16 @@ use super::OpenMessage;
 use super::index::{Entry, OutboxIndex, Weight};
 use crate::state::due_calls;
 
-/// What the app said: URL, method, headers as JSON, body, handler and context of the reply.
-type Said<'a> = (
-    &'a str,
-    &'a str,
-    &'a str,
-    Option<&'a [u8]>,
-    Option<&'a str>,
-    Option<&'a [u8]>,
-);
+/// What the app said: URL, method, headers as JSON, handler and context of the reply.
+type Said<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a [u8]>);
 /// Flags; when it was kept and when it expires; what is kept of it, in bytes.
 type Progress = (u32, i64, i64, u64);
 /// Kind, status, headers as JSON or a reason, body.
 type Ended<'a> = (u8, u16, &'a str, Option<&'a [u8]>);
 
 const MESSAGES: TableDefinition<'_, u128, Said<'_>> = TableDefinition::new("messages");
+/// Bodies are apart: most looks at a message want none, and who has ended has none.
+const BODIES: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("message-bodies");
 const PROGRESS: TableDefinition<'_, u128, Progress> = TableDefinition::new("message-progress");
 const OUTCOMES: TableDefinition<'_, u128, Ended<'_>> = TableDefinition::new("message-outcomes");
 /// When each message is forgotten for which nobody has to ask.
@@ -64,7 +59,7 @@ const FORGOTTEN_TOGETHER: usize = 1_000;
 /// A message as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptMessage {
-    /// What the app said. Once there is an outcome, the body is no longer kept.
+    /// What the app said; without the body, where nobody asked for it or there is an outcome.
     pub message: OutgoingMessage,
     /// When it was kept.
     pub created: Timestamp,
@@ -88,6 +83,7 @@ pub(super) struct Records<'a> {
     transaction: &'a WriteTransaction,
     index: &'a OutboxIndex,
     messages: Table<'a, u128, Said<'static>>,
+    bodies: Table<'a, u128, &'static [u8]>,
     progress: Table<'a, u128, Progress>,
     outcomes: Table<'a, u128, Ended<'static>>,
     ends: Table<'a, (i64, u128), ()>,
@@ -95,6 +91,7 @@ pub(super) struct Records<'a> {
 
 pub(in crate::state) fn make_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
     transaction.open_table(MESSAGES)?;
+    transaction.open_table(BODIES)?;
     transaction.open_table(PROGRESS)?;
     transaction.open_table(OUTCOMES)?;
     transaction.open_table(ENDS)?;
@@ -110,6 +107,7 @@ impl<'a> Records<'a> {
             transaction,
             index,
             messages: transaction.open_table(MESSAGES)?,
+            bodies: transaction.open_table(BODIES)?,
             progress: transaction.open_table(PROGRESS)?,
             outcomes: transaction.open_table(OUTCOMES)?,
             ends: transaction.open_table(ENDS)?,
@@ -147,7 +145,7 @@ impl<'a> Records<'a> {
         let bytes = COST_BYTES + message.size() as u64;
         let expires = created.saturating_add(message.timeout);
         let progress = (flags, created.micros(), expires.micros(), bytes);
-        self.say(message, message.body.as_deref())?;
+        self.say(message)?;
         self.progress.insert(message.id.as_u128(), progress)?;
         self.index.stage_arrival(OpenMessage {
             id: message.id,
@@ -198,28 +196,24 @@ impl<'a> Records<'a> {
             return Ok(None);
         };
         // Nobody sends it again.
-        self.say(&message, None)?;
+        self.bodies.remove(id.as_u128())?;
         self.put_outcome(id, outcome)?;
-        let without_body = OutgoingMessage {
-            body: None,
-            ..message
-        };
-        let bytes = COST_BYTES + (without_body.size() + outcome.size()) as u64;
+        let bytes = COST_BYTES + (message.size() + outcome.size()) as u64;
         let cleared = if has_files { 0 } else { CLEARED };
         let progress = (flags | ENDED | cleared, created, expires, bytes);
         self.progress.insert(id.as_u128(), progress)?;
-        let Some(reply_to) = &without_body.reply_to else {
-            self.stage(&without_body, bytes, Weight::Kept);
+        let Some(reply_to) = &message.reply_to else {
+            self.stage(&message, bytes, Weight::Kept);
             self.keep_until(id, Timestamp::from_micros(expires), now)?;
             self.keep_within(bytes)?;
             return Ok(None);
         };
-        self.stage(&without_body, bytes, Weight::Untold);
+        self.stage(&message, bytes, Weight::Untold);
         let call = DueCall {
             id,
             kind: DueKind::Reply {
                 message: id,
-                url: without_body.url.as_str().to_owned(),
+                url: message.url.as_str().to_owned(),
                 handler: reply_to.handler.clone(),
             },
             due: now,
@@ -302,6 +296,7 @@ impl<'a> Records<'a> {
 
     fn delete(&mut self, id: Uuid) -> Result<(), redb::Error> {
         self.messages.remove(id.as_u128())?;
+        self.bodies.remove(id.as_u128())?;
         self.progress.remove(id.as_u128())?;
         self.outcomes.remove(id.as_u128())?;
         self.index.stage(id, None);
@@ -322,6 +317,7 @@ impl<'a> Records<'a> {
         Ok(found.map(|found| found.value()))
     }
 
+    /// Returns a message without its body.
     fn message(&self, id: Uuid) -> Result<Option<OutgoingMessage>, redb::Error> {
         let (Some(progress), Some(said)) =
             (self.progress_of(id)?, self.messages.get(id.as_u128())?)
@@ -331,14 +327,16 @@ impl<'a> Records<'a> {
         Ok(read_message(id, said.value(), progress))
     }
 
-    fn say(&mut self, message: &OutgoingMessage, body: Option<&[u8]>) -> Result<(), redb::Error> {
+    fn say(&mut self, message: &OutgoingMessage) -> Result<(), redb::Error> {
+        if let Some(body) = &message.body {
+            self.bodies.insert(message.id.as_u128(), body.as_slice())?;
+        }
         let headers = headers_to_json(&message.headers);
         let reply_to = message.reply_to.as_ref();
         let said = (
             message.url.as_str(),
             message.method.as_str(),
             headers.as_str(),
-            body,
             reply_to.map(|reply_to| reply_to.handler.as_str()),
             reply_to.and_then(|reply_to| reply_to.context.as_deref()),
         );
@@ -375,7 +373,7 @@ pub(super) fn read_all(
         let Some(said) = messages.get(id.value())? else {
             continue;
         };
-        let (url, _, _, _, handler, _) = said.value();
+        let (url, _, _, handler, _) = said.value();
         let Ok(url) = SyftUrl::parse(url) else {
             continue;
         };
@@ -404,7 +402,7 @@ pub(super) fn read_all(
     Ok((all, open))
 }
 
-/// Returns a message as it is kept.
+/// Returns a message as it is kept, without its body.
 pub(super) fn message(
     transaction: &ReadTransaction,
     id: Uuid,
@@ -421,6 +419,15 @@ pub(super) fn message(
         is_ended: progress.0 & ENDED != 0,
     });
     Ok(kept)
+}
+
+/// Returns the body of a message, if there is one.
+pub(super) fn body(
+    transaction: &ReadTransaction,
+    id: Uuid,
+) -> Result<Option<Vec<u8>>, redb::Error> {
+    let body = transaction.open_table(BODIES)?.get(id.as_u128())?;
+    Ok(body.map(|body| body.value().to_vec()))
 }
 
 /// Tells whether the outcome of a message is kept, if the message is.
@@ -455,9 +462,9 @@ pub(super) fn is_any_over(
     Ok(first.is_some_and(|(at, _)| at <= now.micros()))
 }
 
-/// Returns a message, unless another version of the host wrote what this one cannot read.
+/// Returns a message without its body, unless another version of the host wrote what this one cannot read.
 fn read_message(id: Uuid, said: Said<'_>, progress: Progress) -> Option<OutgoingMessage> {
-    let (url, method, headers, body, handler, context) = said;
+    let (url, method, headers, handler, context) = said;
     let (flags, created, expires, _) = progress;
     let reply_to = handler.map(|handler| ReplyTo {
         handler: handler.to_owned(),
@@ -468,7 +475,7 @@ fn read_message(id: Uuid, said: Said<'_>, progress: Progress) -> Option<Outgoing
         url: SyftUrl::parse(url).ok()?,
         method: Method::parse(method)?,
         headers: headers_from_json(headers),
-        body: body.map(<[u8]>::to_vec),
+        body: None,
         timeout: Timestamp::from_micros(expires)
             .saturating_duration_since(Timestamp::from_micros(created)),
         encrypt: flags & ENCRYPT != 0,

@@ -196,7 +196,7 @@ async fn an_outcome_and_its_due_call_are_kept_together() {
     };
     assert_eq!(due.kind, kind);
     assert_eq!(site.end(message.id, MessageOutcome::Expired).await, None);
-    let n_due = || site.store.due_calls().expect("a working store").len();
+    let n_due = || site.store.due().expect("a working store").calls.len();
     assert_eq!(n_due(), 1);
     site.handle_reply(message.id).await;
     assert_eq!(n_due(), 0);
