@@ -18,6 +18,7 @@ use crate::support::client::{Sent, call, request};
 use crate::support::guests::guest;
 use crate::support::host::{Host, syft_host};
 use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
 
 const BOB: &str = "bob@example.com";
 

@@ -239,9 +239,17 @@ mod tests {
         let [digest, clean, manifest] = all.as_slice() else {
             panic!("{all:?}");
         };
-        assert!(matches!(digest, ("digest", Timing::Cron(text), Some("Europe/Berlin"), Missed::Drop) if text == "0 8 * * MON-FRI"));
-        assert!(matches!(clean, ("clean-up", Timing::Every(90_000_000), None, Missed::RunOnce)));
-        assert!(matches!(manifest, ("by_the_manifest", Timing::Manifest, None, _)));
+        assert!(
+            matches!(digest, ("digest", Timing::Cron(text), Some("Europe/Berlin"), Missed::Drop) if text == "0 8 * * MON-FRI")
+        );
+        assert!(matches!(
+            clean,
+            ("clean-up", Timing::Every(90_000_000), None, Missed::RunOnce)
+        ));
+        assert!(matches!(
+            manifest,
+            ("by_the_manifest", Timing::Manifest, None, _)
+        ));
         let due = |schedule: &str| {
             scheduled::on_due(schedules::Due {
                 id: "id".to_owned(),
@@ -251,9 +259,15 @@ mod tests {
             })
         };
         let failure = due("digest").expect_err("it fails");
-        assert_eq!((&*failure.handler, &*failure.message), ("digest", "digest 5"));
+        assert_eq!(
+            (&*failure.handler, &*failure.message),
+            ("digest", "digest 5")
+        );
         due("clean-up").expect("it is called");
-        assert_eq!(due("clean").expect_err("it has another name").kind, "NoSchedule");
+        assert_eq!(
+            due("clean").expect_err("it has another name").kind,
+            "NoSchedule"
+        );
     }
 
     #[test]

@@ -317,14 +317,14 @@ pub use join::join_all;
 /// Lines of the level `trace` are left out unless a handler asks for them by
 /// [`log::set_max_level`].
 pub use log;
+pub use messages::{Message, Reply};
 pub use request::{Method, Proof, Request, Sender, Timestamp};
 pub use response::{IntoResponse, Response};
+pub use schedules::Due;
 /// The crate `schemars`, for types of which the published schema has more to say
 /// than `"any"`.
 #[cfg(feature = "schema")]
 pub use schemars;
-pub use messages::{Message, Reply};
-pub use schedules::Due;
 pub use syft_guest_macros::{every, on_reply, on_request, schedule, watch};
 pub use watcher::Watcher;
 
@@ -351,8 +351,9 @@ struct Readme;
 /// What most apps need.
 pub mod prelude {
     pub use crate::{
-        Bytes, Due, Error, FileEvent, IntoError, IntoResponse, Json, Message, Reply, Request, Response,
-        Text, context, every, files, log, messages, on_reply, on_request, schedule, state, watch,
+        Bytes, Due, Error, FileEvent, IntoError, IntoResponse, Json, Message, Reply, Request,
+        Response, Text, context, every, files, log, messages, on_reply, on_request, schedule,
+        state, watch,
     };
 }
 

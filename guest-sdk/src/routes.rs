@@ -1,7 +1,7 @@
 //! Handlers and watchers in groups: routers, and routers in routers.
 
-use crate::routes::prefix::below;
 use crate::messages::{Reply, ReplyHandler, ReplyRoute};
+use crate::routes::prefix::below;
 use crate::schedules::{Due, ScheduleRoute, Scheduled};
 use crate::watcher::Watch;
 use crate::{CallError, Endpoint, Failure, Handler, Request, Response, Watcher};

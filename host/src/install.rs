@@ -149,9 +149,8 @@ impl<'a> Installer<'a> {
         let nothing = || InstallError::NothingWaits(seen.name.to_string());
         let waiting = seen.waiting.as_ref().ok_or_else(nothing)?;
         let component = self.read(waiting)?;
-        let manifest = Manifest::from_component(&component).map_err(|error| {
-            InstallError::Unfit(error.into())
-        })?;
+        let manifest = Manifest::from_component(&component)
+            .map_err(|error| InstallError::Unfit(error.into()))?;
         let manifest = Manifest {
             limits: waiting.approved.limits.clone(),
             ..manifest.unwrap_or_default()

@@ -217,9 +217,8 @@ impl PreparedApp {
     /// Returns what recordings say of the app.
     fn recorded(&self, config: &Config) -> RecordedApp {
         let grants = &self.grants;
-        let json = |manifest: Manifest| {
-            serde_json::from_slice(&manifest.to_section()).unwrap_or_default()
-        };
+        let json =
+            |manifest: Manifest| serde_json::from_slice(&manifest.to_section()).unwrap_or_default();
         let limits = self.loaded.limits();
         let limits = ManifestLimits {
             time: Some(limits.time),

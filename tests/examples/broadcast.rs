@@ -14,7 +14,10 @@ fn counts_the_votes_of_those_who_answer() {
         .map(|owner| start_of(&site, owner, "broadcast"))
         .into_iter()
         .unzip();
-    for (other, (owner, vote)) in others.iter().zip([(ALICE, "yes"), (BOB, "yes"), (CAROL, "no")]) {
+    for (other, (owner, vote)) in others
+        .iter()
+        .zip([(ALICE, "yes"), (BOB, "yes"), (CAROL, "no")])
+    {
         let said = call_as(other, owner, "opinion", &json!({"vote": vote}));
         assert_eq!(said.status(), 200, "{}", said.text());
     }

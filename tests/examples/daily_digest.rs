@@ -22,9 +22,7 @@ fn what_is_new_reaches_the_readers_once_it_is_morning() {
     assert_eq!(json_of(&subscribed), 1);
     let note = format!("{OWNER}/public/notes/new.md");
     plant(&site, &note, "new");
-    let read = |from: Option<&str>| {
-        json_of(&call_as(&host, OWNER, "read", &json!({"from": from})))
-    };
+    let read = |from: Option<&str>| json_of(&call_as(&host, OWNER, "read", &json!({"from": from})));
     let expected = json!({"notes": [note]});
     for from in [None, Some(OWNER)] {
         wait_for("the digest", || (read(from) == expected).then_some(()));

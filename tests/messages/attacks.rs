@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{BOB, ask, outbox, requests_in, send, start, url_of};
+use super::{BOB, ask, outbox, requests_in, send, start, url_of, wait_for};
 use crate::support::client::call;
 use crate::support::failures::GENERIC;
 use crate::support::site::{OWNER, Site};
-use crate::support::wait_for;
 
 fn errors(answers: &Value) -> Vec<&str> {
     let answers = answers.as_array().unwrap().iter();
-    answers.filter_map(|answer| answer["error"].as_str()).collect()
+    answers
+        .filter_map(|answer| answer["error"].as_str())
+        .collect()
 }
 
 #[test]
@@ -30,7 +31,11 @@ fn a_flood_is_cut_and_the_rest_goes() {
     let n_lines = host
         .log()
         .iter()
-        .filter(|line| line["message"].as_str().is_some_and(|it| it.starts_with("message refused")))
+        .filter(|line| {
+            line["message"]
+                .as_str()
+                .is_some_and(|it| it.starts_with("message refused"))
+        })
         .count();
     assert_eq!(n_lines, 1, "it is said once");
     wait_for("the requests", || {
@@ -85,13 +90,18 @@ fn what_is_no_message_is_refused() {
         "syft://bob@example.com/app_data/echo/rpc/a%00b",
         "syft://bob@example.com/app_data/echo/rpc/x.request",
     ] {
-        assert_eq!(send(&host, &json!({"url": url}))["error"], "invalid", "{url}");
+        assert_eq!(
+            send(&host, &json!({"url": url}))["error"],
+            "invalid",
+            "{url}"
+        );
     }
     for timeout in [0, u64::MAX] {
         let message = json!({"url": url_of(BOB, "echo"), "timeout": timeout});
         assert_eq!(send(&host, &message)["error"], "invalid", "{timeout}");
     }
-    let message = json!({"url": url_of(BOB, "echo"), "handler": "x", "context": "y".repeat(70_000)});
+    let message =
+        json!({"url": url_of(BOB, "echo"), "handler": "x", "context": "y".repeat(70_000)});
     assert_eq!(send(&host, &message)["error"], "too-many");
     assert!(!site.datasites().join(BOB).join("private").exists());
 }
@@ -133,7 +143,9 @@ fn ids_of_others_and_of_nothing_tell_nothing() {
     assert_eq!(receive(&["x"])["error"], "invalid");
     assert_eq!(receive(&[nobodys, nobodys])["error"], "invalid");
     assert_eq!(receive(&[]), json!([]));
-    let many: Vec<String> = (0..5_000).map(|n| format!("5f0d1f6e-0000-4000-8000-{n:012}")).collect();
+    let many: Vec<String> = (0..5_000)
+        .map(|n| format!("5f0d1f6e-0000-4000-8000-{n:012}"))
+        .collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(receive(&many)["error"], "too-many");
 

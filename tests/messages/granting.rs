@@ -4,12 +4,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{BOB, SEND, ask, outbox, requests_in, send, start, start_with, url_of};
+use super::{BOB, SEND, ask, outbox, requests_in, send, start, start_with, url_of, wait_for};
 use crate::support::apps::with_manifest;
 use crate::support::guests::guest;
 use crate::support::host::{Ended, Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
-use crate::support::wait_for;
 
 /// Checks that a message is refused, and what the guest and the log say of it.
 fn assert_refused(site: &Site, host: &Host, url: &str, hint: &str) {
@@ -17,7 +16,9 @@ fn assert_refused(site: &Site, host: &Host, url: &str, hint: &str) {
     assert_eq!(refused["error"], "not-granted", "{refused}");
     let why = refused["why"].as_str().unwrap();
     assert!(why.ends_with(hint), "{why}");
-    let line = host.wait_for_log("message refused", |line| line["message"] == "message refused");
+    let line = host.wait_for_log("message refused", |line| {
+        line["message"] == "message refused"
+    });
     assert_eq!(line["hint"], hint, "{line}");
     assert!(requests_in(&outbox(site, "echo")).is_empty());
 }
@@ -30,7 +31,12 @@ fn what_was_not_asked_for_is_refused_with_the_line_that_would_allow_it() {
     let hint = "to allow it, add to the app's syft-app.toml: [messages] send = \
                 [\"bob@example.com/app_data/other/rpc/echo\"]";
     assert_refused(&site, &host, url, hint);
-    assert!(!host.log().iter().any(|line| line.to_string().contains("?secret")));
+    assert!(
+        !host
+            .log()
+            .iter()
+            .any(|line| line.to_string().contains("?secret"))
+    );
 }
 
 #[test]
@@ -113,11 +119,17 @@ fn inspect_shows_to_whom_an_app_speaks() {
     let shown = output(command.arg("inspect").arg(&app));
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     let title = "Sends requests to other apps as its owner:";
-    assert!(shown.contains(title) && shown.contains("*/app_data/echo/rpc/**"), "{shown}");
+    assert!(
+        shown.contains(title) && shown.contains("*/app_data/echo/rpc/**"),
+        "{shown}"
+    );
     let mut command = syft_host(&site);
     let json = output(command.args(["inspect", "--json"]).arg(&app));
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
-    assert_eq!(json["messages"], json!({"send": ["*/app_data/echo/rpc/**"]}));
+    assert_eq!(
+        json["messages"],
+        json!({"send": ["*/app_data/echo/rpc/**"]})
+    );
     assert_eq!(json["limits"]["messages"], 256);
 }
 
@@ -137,7 +149,10 @@ fn the_sender_is_the_owner_whatever_the_guest_says() {
     });
     assert_eq!(requests[0]["sender"], OWNER);
     assert_eq!(requests[0]["id"], id);
-    for into in ["echo/eve@example.com", "../app_data/echo/rpc/echo/eve@example.com"] {
+    for into in [
+        "echo/eve@example.com",
+        "../app_data/echo/rpc/echo/eve@example.com",
+    ] {
         let refused = send(&host, &json!({"url": url_of(BOB, into)}));
         assert_eq!(refused["error"], "invalid", "{refused}");
     }

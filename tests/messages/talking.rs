@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{BOB, ask, outbox, send, send_as, start, start_echo, url_of};
+use super::{BOB, ask, outbox, send, send_as, start, start_echo, url_of, wait_for};
 use crate::support::client::call;
 use crate::support::site::{OWNER, Site};
-use crate::support::wait_for;
 
 /// Waits until the handler was told of so many messages.
 fn replies(host: &crate::support::host::Host, n: usize) -> Vec<Value> {
@@ -33,10 +32,16 @@ fn an_answer_comes_back_within_the_call() {
             serde_json::from_str(outcome["body"].as_str().unwrap()).unwrap()
         })
         .collect();
-    let said: Vec<&str> = bodies.iter().map(|it| it["body"].as_str().unwrap()).collect();
+    let said: Vec<&str> = bodies
+        .iter()
+        .map(|it| it["body"].as_str().unwrap())
+        .collect();
     assert_eq!(said, ["a", "b", "a"]);
     for body in &bodies {
-        assert_eq!((&body["sender"], &body["proof"]), (&json!(OWNER), &json!("folder")));
+        assert_eq!(
+            (&body["sender"], &body["proof"]),
+            (&json!(OWNER), &json!("folder"))
+        );
     }
     // Another call finds it again.
     let again = ask(&host, "receive", &json!({"ids": answer["ids"]}));
@@ -45,7 +50,8 @@ fn an_answer_comes_back_within_the_call() {
     wait_for("an empty folder", || {
         let left = outbox(&site, "echo").read_dir().unwrap();
         let mut left = left.map(|entry| entry.unwrap().file_name());
-        left.all(|name| name.to_string_lossy().starts_with('.')).then_some(())
+        left.all(|name| name.to_string_lossy().starts_with('.'))
+            .then_some(())
     });
 }
 
@@ -65,17 +71,30 @@ fn a_handler_is_told_what_became_of_a_message() {
     let (_home, _echo) = start_echo(&site);
     let host = start(&site, &[]);
     let url = url_of(BOB, "echo");
-    let told = |context: &str| json!({"url": url, "body": "x", "handler": "replied", "context": context});
+    let told =
+        |context: &str| json!({"url": url, "body": "x", "handler": "replied", "context": context});
     assert!(send(&host, &told("first")).is_string());
     let first = &replies(&host, 1)[0];
-    assert_eq!((&first["context"], &first["attempt"]), (&json!("first"), &json!(1)));
+    assert_eq!(
+        (&first["context"], &first["attempt"]),
+        (&json!("first"), &json!(1))
+    );
     assert_eq!(first["url"], url);
-    assert!(first["outcome"].as_str().unwrap().starts_with("200 {\"body\":\"x\""), "{first}");
+    assert!(
+        first["outcome"]
+            .as_str()
+            .unwrap()
+            .starts_with("200 {\"body\":\"x\""),
+        "{first}"
+    );
 
     // One that fails is told again, and keeps nothing of the first time.
     assert!(send(&host, &told("fail once")).is_string());
     let second = &replies(&host, 2)[1];
-    assert_eq!((&second["context"], &second["attempt"]), (&json!("fail once"), &json!(2)));
+    assert_eq!(
+        (&second["context"], &second["attempt"]),
+        (&json!("fail once"), &json!(2))
+    );
 }
 
 #[test]

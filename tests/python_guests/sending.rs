@@ -19,7 +19,10 @@ fn check(behaviour: &str) {
     Ended::of(&output(command.arg(site.config(OWNER)))).succeeded();
     let program = app("sender");
     let mut command = syft_host(&site);
-    command.arg("run").arg(&program).arg("--allow-all-requested");
+    command
+        .arg("run")
+        .arg(&program)
+        .arg("--allow-all-requested");
     command.arg("--config").arg(site.config(OWNER));
     let host = Host::spawn(&site, command);
     let mut command = released(python, &site, "sending.py", behaviour);

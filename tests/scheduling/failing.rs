@@ -22,7 +22,10 @@ fn a_call_that_fails_is_tried_again_parked_and_given_back() {
         "{found}"
     );
     assert!(
-        found["error"].as_str().unwrap().contains("to fail, attempt 3"),
+        found["error"]
+            .as_str()
+            .unwrap()
+            .contains("to fail, attempt 3"),
         "{found}"
     );
     // Others go on meanwhile, and so does this one later.
@@ -37,7 +40,9 @@ fn a_call_that_fails_is_tried_again_parked_and_given_back() {
     assert!(!ran(&host, "tick").contains_key(&due));
     assert_eq!(parked(&site, &["--show", id])[0], found);
     parked(&site, &["--retry", id]);
-    wait_for("the call", || (ran(&host, "tick").get(&due) == Some(&1)).then_some(()));
+    wait_for("the call", || {
+        (ran(&host, "tick").get(&due) == Some(&1)).then_some(())
+    });
     wait_for("the list", || {
         let is_gone = parked(&site, &[]).iter().all(|one| one["id"] != id);
         is_gone.then_some(())
@@ -65,7 +70,10 @@ fn a_call_during_which_the_host_crashes_is_parked() {
     });
     let found = found.expect("it is parked");
     assert!(
-        found["error"].as_str().unwrap().contains("the host crashed"),
+        found["error"]
+            .as_str()
+            .unwrap()
+            .contains("the host crashed"),
         "{found}"
     );
 }

@@ -19,7 +19,10 @@ fn a_program_in_python_acts_by_the_clock() {
         let ticks = wait_for_more(&host, "tick", n_before + 1);
         let tocks = wait_for_more(&host, "tock", 0);
         let all = ticks.values().chain(tocks.values());
-        assert!(all.into_iter().all(|count| *count == 1), "{ticks:?} {tocks:?}");
+        assert!(
+            all.into_iter().all(|count| *count == 1),
+            "{ticks:?} {tocks:?}"
+        );
         n_before = ticks.len();
         host.signal(Signal::KILL);
         assert!(!host.wait().success());

@@ -7,7 +7,9 @@ use crate::support::wait_for;
 
 fn of_site(site: &Site, arguments: &[&str]) -> Ended {
     let mut command = syft_host(site);
-    command.args(arguments).args(["--email", OWNER, "--data-dir"]);
+    command
+        .args(arguments)
+        .args(["--email", OWNER, "--data-dir"]);
     Ended::of(&output(command.arg(site.data_dir())))
 }
 
@@ -28,10 +30,16 @@ fn the_owner_sees_when_an_app_acts() {
         is_run.then_some(status)
     });
     let tick = &status["schedules"][0];
-    assert_eq!((&tick["name"], &tick["times"]), (&json!("tick"), &json!("every 1s")));
+    assert_eq!(
+        (&tick["name"], &tick["times"]),
+        (&json!("tick"), &json!("every 1s"))
+    );
     assert_eq!(tick["last_run"]["outcome"], "done", "{tick}");
     let words = of_site(&site, &["status", "app"]).succeeded().stdout;
-    assert!(words.contains("By the clock\n  tick: every 1s\n    next "), "{words}");
+    assert!(
+        words.contains("By the clock\n  tick: every 1s\n    next "),
+        "{words}"
+    );
     assert!(words.contains(", last done at "), "{words}");
 }
 
@@ -60,7 +68,10 @@ fn schedules_that_cannot_be_are_refused() {
     ] {
         let app = scheduler(&site, manifest);
         let mut command = syft_host(&site);
-        command.arg("run").arg(&app).args(["--name", "app", "--email", OWNER]);
+        command
+            .arg("run")
+            .arg(&app)
+            .args(["--name", "app", "--email", OWNER]);
         command.arg("--data-dir").arg(site.data_dir());
         let stderr = Ended::of(&output(&mut command)).refused();
         assert!(stderr.contains(expected), "{stderr}");

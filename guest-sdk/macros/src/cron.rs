@@ -42,7 +42,10 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
     if text.len() > MAX_BYTES {
         return Err(format!("a cron expression has at most {MAX_BYTES} bytes"));
     }
-    let fields: Vec<&str> = text.split([' ', '\t']).filter(|it| !it.is_empty()).collect();
+    let fields: Vec<&str> = text
+        .split([' ', '\t'])
+        .filter(|it| !it.is_empty())
+        .collect();
     if let [name] = fields.as_slice()
         && NICKNAMES.iter().any(|it| it.eq_ignore_ascii_case(name))
     {
@@ -61,11 +64,18 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
 
 /// Returns the microseconds of a time such as `30s` or `1h30m`, if it can be one between calls.
 pub(crate) fn every(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is no time: write a number and its unit, as in `30s`, `15m`, `6h` or `7d`");
+    let wrong = || {
+        format!(
+            "`{text}` is no time: write a number and its unit, as in `30s`, `15m`, `6h` or `7d`"
+        )
+    };
     let mut micros: u64 = 0;
     let mut rest = text;
     while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|it: char| it.is_ascii_digit()).len();
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|it: char| it.is_ascii_digit())
+                .len();
         let (number, after) = rest.split_at(digits);
         let units = after.trim_start_matches(|it: char| it.is_ascii_alphabetic());
         let (unit, after) = after.split_at(after.len() - units.len());
@@ -94,12 +104,7 @@ pub(crate) fn every(text: &str) -> Result<u64, String> {
 }
 
 impl Field {
-    const fn new(
-        what: &'static str,
-        min: u32,
-        max: u32,
-        names: &'static [&'static str],
-    ) -> Self {
+    const fn new(what: &'static str, min: u32, max: u32, names: &'static [&'static str]) -> Self {
         Self {
             what,
             min,
@@ -121,10 +126,8 @@ impl Field {
             Some(rest) if self.is_weekday() => rest,
             _ => text,
         };
-        text.split(',').try_for_each(|item| {
-            self.check_item(item)
-                .ok_or_else(|| self.wrong(item))
-        })
+        text.split(',')
+            .try_for_each(|item| self.check_item(item).ok_or_else(|| self.wrong(item)))
     }
 
     fn wrong(&self, item: &str) -> String {
@@ -183,7 +186,9 @@ impl Field {
 
     fn value(&self, text: &str) -> Option<u32> {
         let named = self.names.iter();
-        let named = named.zip(self.min..).find(|(name, _)| name.eq_ignore_ascii_case(text));
+        let named = named
+            .zip(self.min..)
+            .find(|(name, _)| name.eq_ignore_ascii_case(text));
         let value = match named {
             Some((_, value)) => value,
             None => number(text)?,

@@ -72,11 +72,7 @@ struct Times {
     name: Option<String>,
 }
 
-fn parse(
-    attribute: Attribute,
-    arguments: TokenStream,
-    signature: &Signature,
-) -> Result<Scheduled> {
+fn parse(attribute: Attribute, arguments: TokenStream, signature: &Signature) -> Result<Scheduled> {
     let times = (|input: ParseStream<'_>| parse_times(attribute, input)).parse2(arguments);
     let shape = shape::check(signature, "a function of a schedule");
     let due = parse_due(signature);
@@ -173,7 +169,8 @@ impl Times {
         let wrong = |text: &str| Err(Error::new(value.span(), text));
         if key == "time_zone" {
             if attribute == Attribute::Every {
-                let text = "`every` knows no time zone: leave it out, or write a #[schedule(\"…\")]";
+                let text =
+                    "`every` knows no time zone: leave it out, or write a #[schedule(\"…\")]";
                 return Err(Error::new(key.span(), text));
             }
             let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte);

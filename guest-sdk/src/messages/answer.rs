@@ -140,7 +140,10 @@ mod tests {
     #[test]
     fn an_answer_is_read_as_what_it_is() {
         let answer = Answer::new(200).with_body("[1]").with_header("X-A", "1");
-        assert_eq!((answer.text(), answer.headers.get("x-a")), (Ok("[1]"), Some("1")));
+        assert_eq!(
+            (answer.text(), answer.headers.get("x-a")),
+            (Ok("[1]"), Some("1"))
+        );
         assert_eq!(answer.json::<Vec<i64>>().expect("JSON"), [1]);
         assert!(answer.clone().success().is_ok());
         let refused = Answer::new(404).success();

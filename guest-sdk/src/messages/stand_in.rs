@@ -57,7 +57,9 @@ impl Mail {
     }
 
     fn outcome(&self, message: &Message) -> Option<Outcome> {
-        self.receiver.as_ref().and_then(|receiver| receiver(message))
+        self.receiver
+            .as_ref()
+            .and_then(|receiver| receiver(message))
     }
 
     fn take(&self, message: Message) -> String {
@@ -101,7 +103,9 @@ pub(super) fn receive(
             "what becomes of {id} goes to its handler"
         ))),
         Some(message) => Ok(world.mail.outcome(&message)),
-        None => Err(MessageError::Unknown(format!("this app sent no message {id}"))),
+        None => Err(MessageError::Unknown(format!(
+            "this app sent no message {id}"
+        ))),
     };
     ids.iter().map(look).collect()
 }

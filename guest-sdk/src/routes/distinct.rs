@@ -77,9 +77,7 @@ const fn named(what: &[u8], name: &str, paths: &mut [Path], at: usize) -> usize 
     if name.is_empty() {
         return at;
     }
-    paths[at] = Path::EMPTY
-        .followed_by(what)
-        .followed_by(name.as_bytes());
+    paths[at] = Path::EMPTY.followed_by(what).followed_by(name.as_bytes());
     at + 1
 }
 
@@ -240,7 +238,11 @@ mod tests {
             let tree = Tree::Reply(reply);
             Branch { prefix, tree }
         }
-        assert!(check::<3>(&[reply("", "a"), reply("", "b"), handler("", "/a")]));
+        assert!(check::<3>(&[
+            reply("", "a"),
+            reply("", "b"),
+            handler("", "/a")
+        ]));
         assert!(!check::<2>(&[reply("", "a"), reply("/x", "a")]));
         assert!(check::<0>(&[reply("", ""), reply("", "")]));
     }

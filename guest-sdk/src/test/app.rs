@@ -488,14 +488,20 @@ mod tests {
         let answer = |message: &Message| match message.url.ends_with("asked") {
             true => Some(Answer::new(200).with_body("yes").into()),
             false if message.url.contains("eve@") => Some(Outcome::Expired),
-            false => message.url.contains("ada@").then(|| Answer::new(200).into()),
+            false => message
+                .url
+                .contains("ada@")
+                .then(|| Answer::new(200).into()),
         };
         let app = App::new().with_messages(answer);
         let call = |body| app.call::<ask>(body).status;
         assert_eq!(call(r#"{"whom":"ada@example.com"}"#), 200);
         assert_eq!(call(r#"{"whom":"bob@example.com","then":"fail"}"#), 500);
         let urls: Vec<String> = app.sent().into_iter().map(|it| it.url).collect();
-        let expected = ["ada@example.com/app_data/a/rpc/asked", "ada@example.com/app_data/a/rpc/told"];
+        let expected = [
+            "ada@example.com/app_data/a/rpc/asked",
+            "ada@example.com/app_data/a/rpc/told",
+        ];
         let asked = "bob@example.com/app_data/a/rpc/asked";
         let expected = expected.iter().chain([&asked]);
         let expected: Vec<String> = expected.map(|it| format!("syft://{it}")).collect();

@@ -260,9 +260,7 @@ impl Schedule {
 pub fn check_name(name: &str) -> Result<String, ScheduleError> {
     let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     let is_name = (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(is_fit);
-    is_name
-        .then(|| name.to_owned())
-        .ok_or(ScheduleError::Name)
+    is_name.then(|| name.to_owned()).ok_or(ScheduleError::Name)
 }
 
 /// Returns a time in its largest whole unit.

@@ -1,8 +1,8 @@
 //! Showing a release to the owner, asking for consent, and reporting the result.
 
 use serde_json::{Value, json};
-use syft_manifest::{Digest, WantedSchedule};
 use syft_manifest::sanitize::{plain, quoted};
+use syft_manifest::{Digest, WantedSchedule};
 use syft_package::trust::{AuthorTrust, TrustBasis};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;

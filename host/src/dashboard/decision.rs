@@ -212,7 +212,12 @@ fn describe_parked(app: &KnownApp, decision: &Decision) -> Result<Markup, Failur
         }
     };
     if let Some(event) = parked.event(id) {
-        return Ok(failed(&event.path, "The event of", event.attempts, &event.error));
+        return Ok(failed(
+            &event.path,
+            "The event of",
+            event.attempts,
+            &event.error,
+        ));
     }
     let call = parked.call(id).ok_or_else(gone)?;
     let words = call_in_words(call);

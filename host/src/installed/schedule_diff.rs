@@ -41,7 +41,11 @@ mod tests {
             (daily, "", &[]),
             (daily, "[schedules.digest]\ncron = '0 7 * * *'", &[]),
             (daily, "[schedules.digest]\nevery = '7d'", &[]),
-            (daily, "[schedules.digest]\ntime-zone = 'Europe/Berlin'", &[]),
+            (
+                daily,
+                "[schedules.digest]\ntime-zone = 'Europe/Berlin'",
+                &[],
+            ),
             (
                 daily,
                 "[schedules.digest]\nevery = '1h'",
@@ -56,7 +60,11 @@ mod tests {
                 ],
             ),
         ] {
-            assert_eq!(more_often(&manifest(before), &manifest(now)), expected, "{now}");
+            assert_eq!(
+                more_often(&manifest(before), &manifest(now)),
+                expected,
+                "{now}"
+            );
         }
     }
 }

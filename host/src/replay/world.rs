@@ -7,9 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use syft_manifest::{
-    Grants, HttpGrants, HttpHost, Limits, Manifest, MessageGrants, VariableName,
-};
+use syft_manifest::{Grants, HttpGrants, HttpHost, Limits, Manifest, MessageGrants, VariableName};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use tempfile::TempDir;

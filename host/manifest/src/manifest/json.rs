@@ -20,7 +20,9 @@ use super::patterns::{self, List};
 use super::schedules as schedule_rules;
 use super::secrets as secret_rules;
 use super::section::{self, SectionError};
-use super::{Files, Http, Manifest, ManifestLimits, Messages, WantedRules, WantedSchedule, WantedSecret};
+use super::{
+    Files, Http, Manifest, ManifestLimits, Messages, WantedRules, WantedSchedule, WantedSecret,
+};
 use crate::origin::{HttpMethod, HttpOrigin};
 use crate::sanitize::plain_excerpt;
 use crate::variable::VariableName;
@@ -450,9 +452,8 @@ fn read_schedule(raw: &RawSchedule) -> Result<WantedSchedule, Problem> {
         time_zone,
         missed,
     } = raw;
-    let every = every_ms.map(|millis| {
-        schedule_rules::every_in_bounds(Duration::from_millis(millis))
-    });
+    let every =
+        every_ms.map(|millis| schedule_rules::every_in_bounds(Duration::from_millis(millis)));
     let text = Option::as_deref;
     let parts = schedule_rules::Parts {
         cron: text(cron).map(schedule_rules::check_cron).transpose()?,
@@ -460,9 +461,7 @@ fn read_schedule(raw: &RawSchedule) -> Result<WantedSchedule, Problem> {
         zone: text(time_zone)
             .map(schedule_rules::check_zone)
             .transpose()?,
-        missed: text(missed)
-            .map(schedule_rules::check_missed)
-            .transpose()?,
+        missed: text(missed).map(schedule_rules::check_missed).transpose()?,
     };
     parts.finish(schedule_rules::check_name(name)?)
 }

@@ -76,7 +76,10 @@ impl Parts {
         }
         if every.is_some() && zone.is_some() {
             let message = "`every` knows no time zone";
-            return Err(Problem::new(message, "leave out `time-zone`, or write a `cron`"));
+            return Err(Problem::new(
+                message,
+                "leave out `time-zone`, or write a `cron`",
+            ));
         }
         if cron.is_none() && every.is_none() && zone.is_none() && missed.is_none() {
             return Err(Problem::new(

@@ -180,7 +180,10 @@ fn a_schedule_runs_once_for_each_of_its_times() {
     let status = bench.queue.schedules().remove(0);
     assert_eq!(status.next, Some(at("13:00:00").micros()));
     let last = status.last_run.expect("it ran");
-    assert_eq!((last.due, &*last.outcome), (at("12:00:00").micros(), "done"));
+    assert_eq!(
+        (last.due, &*last.outcome),
+        (at("12:00:00").micros(), "done")
+    );
 }
 
 #[test]
@@ -234,7 +237,12 @@ fn times_that_were_missed_run_once_or_not_at_all() {
             bench.done(run);
         }
         let reports: Vec<_> = bench.reports.drain(..).collect();
-        let [DueReport::Missed { first, last, runs, .. }] = reports.as_slice() else {
+        let [
+            DueReport::Missed {
+                first, last, runs, ..
+            },
+        ] = reports.as_slice()
+        else {
             panic!("{reports:?}");
         };
         assert_eq!((*first, *last), (at("11:00:00"), at("15:00:00")));
@@ -284,10 +292,16 @@ fn a_new_schedule_counts_from_now_and_so_does_one_with_other_times() {
     // The same goes on.
     let mut bench = bench.restarted(vec![every(60)]);
     bench.none();
-    assert_eq!(bench.queue.schedules()[0].next, Some(at("10:08:00").micros()));
+    assert_eq!(
+        bench.queue.schedules()[0].next,
+        Some(at("10:08:00").micros())
+    );
     let mut bench = bench.restarted(vec![every(120)]);
     bench.none();
-    assert_eq!(bench.queue.schedules()[0].next, Some(at("10:09:30").micros()));
+    assert_eq!(
+        bench.queue.schedules()[0].next,
+        Some(at("10:09:30").micros())
+    );
     // One that is no longer there is forgotten.
     let mut bench = bench.restarted(Vec::new());
     bench.none();
@@ -325,7 +339,10 @@ fn a_clock_that_is_put_back_repeats_nothing_unless_it_was_wrong() {
     // It was in the future before.
     bench.now.wall = at("10:30:00");
     bench.none();
-    assert!(matches!(bench.reports.last(), Some(DueReport::ClockPutBack { .. })));
+    assert!(matches!(
+        bench.reports.last(),
+        Some(DueReport::ClockPutBack { .. })
+    ));
     bench.now.wall = at("11:00:00");
     assert_eq!(bench.one().call.due, at("11:00:00"));
 
@@ -363,7 +380,10 @@ fn calls_that_fail_are_tried_again_and_parked_in_the_end() {
     bench.pass(HOUR);
     bench.none();
     let parked = bench.queue.parked();
-    assert_eq!((parked.len(), parked[0].attempts, &*parked[0].error), (1, 3, "on fire"));
+    assert_eq!(
+        (parked.len(), parked[0].attempts, &*parked[0].error),
+        (1, 3, "on fire")
+    );
     // It is so after a restart, and runs again if the owner wants.
     let mut bench = bench.restarted(Vec::new());
     bench.none();

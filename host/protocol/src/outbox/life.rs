@@ -159,6 +159,8 @@ struct Entry {
     expires: Timestamp,
     /// There may be files of it in the tree.
     has_files: bool,
+    /// It was surely sent through the tree.
+    is_sent: bool,
     /// How often in sequence something failed.
     n_failed: u32,
     /// How often it was looked for in vain.
@@ -270,6 +272,7 @@ impl Outbox {
             state: State::Next(step),
             expires,
             has_files: stage != Stage::New,
+            is_sent: stage == Stage::Sent,
             n_failed: 0,
             n_looks: 0,
             gone_since: None,
@@ -290,7 +293,7 @@ impl Outbox {
                 self.wait(now, id, State::Handed, left);
             }
             Way::Tree => {
-                entry.has_files = true;
+                (entry.has_files, entry.is_sent) = (true, true);
                 match was_hinted {
                     true => self.next(id, Step::Look),
                     false => self.look_later(now, id),
@@ -341,6 +344,8 @@ impl Outbox {
             _ if was_hinted => self.next(id, Step::Look),
             Look::NoRoom => self.look_later(now, id),
             _ if entry.expires <= now.wall => self.next(id, Step::End(Ending::Expired)),
+            // It was too late to send it, and somebody has set the clock back since.
+            Look::Gone if !entry.is_sent => self.next(id, Step::Send),
             _ if left_of_gone == Some(Duration::ZERO) => self.next(id, Step::End(Ending::Gone)),
             _ => {
                 if let Some(left) = left_of_gone {

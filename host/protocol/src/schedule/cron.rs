@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
+use croner::Cron;
 use croner::errors::CronError as CronerError;
 use croner::parser::{CronParser, Seconds, Year};
 use croner::time::{CivilDate, CivilDateTime, CivilTime, CronDateTime, Resolution, Weekday};
-use croner::Cron;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, ZonedDateTime};

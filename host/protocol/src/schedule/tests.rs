@@ -134,7 +134,12 @@ fn the_last_time_is_the_one_before_the_next() {
     let end = at("2027-01-02T00:00:00+00:00");
     let lord_howe = TimeZone::posix("<+1030>-10:30<+11>-11,M10.1.0,M4.1.0").expect("a rule");
     for clock in [TimeZone::UTC, cet(), lord_howe] {
-        for cron in ["30 2 * * *", "15 */2 * * *", "45 1,2,3 * * SUN", "0 0 1 * *"] {
+        for cron in [
+            "30 2 * * *",
+            "15 */2 * * *",
+            "45 1,2,3 * * SUN",
+            "0 0 1 * *",
+        ] {
             let cron = CronExpression::parse(cron).expect("an expression");
             let mut last = at("2026-01-01T00:00:00+00:00");
             while let Some(next) = cron.next_after(last, &clock).filter(|next| *next < end) {

@@ -45,7 +45,10 @@ pub enum SchedulesError {
     )]
     NoTimes(String),
     /// The manifest names one that there is not.
-    #[error("syft-app.toml has [schedules.{name}], and the app has {}", in_words(known))]
+    #[error(
+        "syft-app.toml has [schedules.{name}], and the app has {}",
+        in_words(known)
+    )]
     Unknown {
         /// Its name.
         name: String,
@@ -108,7 +111,10 @@ fn schedule(
             .map_err(wrong)?
             .ok_or_else(|| SchedulesError::NoTimes(shown.clone()))?,
     };
-    let zone = match (wanted.and_then(|wanted| wanted.zone.clone()), named.time_zone) {
+    let zone = match (
+        wanted.and_then(|wanted| wanted.zone.clone()),
+        named.time_zone,
+    ) {
         (Some(zone), _) => zone,
         (None, Some(zone)) => time_zone::find(&zone).ok_or_else(|| SchedulesError::Zone {
             name: shown.clone(),
@@ -218,14 +224,20 @@ mod tests {
         let one = || named("one", cron("0 8 * * *"), None);
         for (all, expected) in [
             (vec![one(), one()], "two schedules `one`"),
-            (vec![named("one", cron("8"), None)], "`one` of the app: a cron"),
+            (
+                vec![named("one", cron("8"), None)],
+                "`one` of the app: a cron",
+            ),
             (vec![named("one", every(999_999), None)], "from 1 second"),
             (vec![named("one", every(u64::MAX), None)], "366 days"),
             (
                 vec![named("one", cron("0 8 * * *"), Some("../x"))],
                 "no time zone `../x`",
             ),
-            (vec![named("o\u{1b}ne", every(1_000_000), None)], "a name has"),
+            (
+                vec![named("o\u{1b}ne", every(1_000_000), None)],
+                "a name has",
+            ),
             (
                 (0..=MAX_SCHEDULES)
                     .map(|n| named(&format!("n{n}"), every(1_000_000), None))

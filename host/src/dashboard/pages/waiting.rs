@@ -82,8 +82,15 @@ fn approval(config: &Config, app: &KnownApp) -> Markup {
 }
 
 fn given_up(parked: &ParkedWork) -> Markup {
-    let counts = [parked.requests.len(), parked.events.len(), parked.calls.len()];
-    let n_more: usize = counts.map(|count| count.saturating_sub(MOST_LISTED)).iter().sum();
+    let counts = [
+        parked.requests.len(),
+        parked.events.len(),
+        parked.calls.len(),
+    ];
+    let n_more: usize = counts
+        .map(|count| count.saturating_sub(MOST_LISTED))
+        .iter()
+        .sum();
     html! {
         @if !parked.requests.is_empty() {
             h3 { "Requests that were given up" }

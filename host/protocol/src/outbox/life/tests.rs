@@ -136,6 +136,17 @@ fn one_that_may_have_been_sent_is_looked_at_before_it_expires() {
 }
 
 #[test]
+fn one_that_was_never_sent_is_not_gone() {
+    let mut life = Life::new();
+    life.keep(1, Stage::Unsure, 0);
+    life.expect(&[Action::Look(id(1))]);
+    // Somebody sets the clock back.
+    life.now.wall = Timestamp::from_micros(life.now.wall.micros() - 60_000_000);
+    life.tell(Event::Looked(id(1), Look::Gone));
+    life.expect(&[Action::Send(id(1))]);
+}
+
+#[test]
 fn a_restart_goes_on_where_it_was() {
     let mut life = Life::new();
     life.keep(1, Stage::Unsure, 60);

@@ -171,7 +171,8 @@ impl MessagesCtx {
     ) -> Answer<Vec<Option<Outcome>>> {
         if let Some(earlier) = recorded::received_before(self.guard.recorder.as_ref(), &ids) {
             // It left then: now nothing does.
-            self.queue.retain(|queued| !ids.contains(&queued.message.id));
+            self.queue
+                .retain(|queued| !ids.contains(&queued.message.id));
             return Ok(earlier);
         }
         if ids.is_empty() {

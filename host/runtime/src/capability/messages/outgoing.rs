@@ -78,8 +78,9 @@ fn receiver(text: &str, owner: &str) -> Result<(Receiver, SyftUrl), Error> {
     let query = query.split_once('?').map_or("", |(_, query)| query);
     let url = match query {
         "" => url,
-        query => SyftUrl::parse(&format!("{url}?{query}"))
-            .map_err(|error| invalid(error.to_string()))?,
+        query => {
+            SyftUrl::parse(&format!("{url}?{query}")).map_err(|error| invalid(error.to_string()))?
+        }
     };
     // Whoever carries it reads the URL once more.
     match Receiver::of(&url) {

@@ -4,7 +4,7 @@
 use syft_protocol::outbox::OutgoingMessage;
 use uuid::Uuid;
 
-use crate::recording::{CallStep, Recorder, RecordedOutcome};
+use crate::recording::{CallStep, RecordedOutcome, Recorder};
 use crate::wit::messages::Error;
 use crate::wit::types::{Outcome, Response};
 
