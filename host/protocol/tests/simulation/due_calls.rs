@@ -405,7 +405,7 @@ impl World {
             let name = schedule.name().to_owned();
             self.last.remove(&name);
             self.pass(HOUR * 8);
-            for _ in 0..20 {
+            for _ in 0..6 {
                 self.rest();
                 self.pass(Duration::from_secs(61));
             }
