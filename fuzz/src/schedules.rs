@@ -20,7 +20,11 @@ pub fn cron(bytes: &[u8]) {
             return;
         };
         assert!(next > last, "{text:?}");
-        assert_eq!(timing.last_until(next, last, &clock), Some(next), "{text:?}");
+        assert_eq!(
+            timing.last_until(next, last, &clock),
+            Some(next),
+            "{text:?}"
+        );
         last = next;
     }
 }

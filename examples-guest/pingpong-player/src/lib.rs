@@ -109,7 +109,10 @@ mod tests {
             };
             let body = message.body.clone().unwrap_or_default();
             let body = String::from_utf8(body).unwrap();
-            let n: u64 = body.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
+            let n: u64 = body
+                .trim_matches(|c: char| !c.is_ascii_digit())
+                .parse()
+                .unwrap();
             let pong = format!(r#"{{"n":{},"from":"ada@example.com"}}"#, n + 1);
             Answer::new(200).with_body(pong).into()
         })

@@ -1,6 +1,7 @@
 //! What takes messages in native tests, where nothing is sent.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub(crate) struct Mail {
     /// Those of the call that is going on, with their ids.
     queued: RefCell<Vec<(String, Message)>>,
     left: RefCell<Vec<(String, Message)>>,
+    /// Those of which a handler was told what became of them.
+    told: RefCell<HashSet<String>>,
 }
 
 impl Mail {
@@ -43,7 +46,9 @@ impl Mail {
             reply_to.is_some_and(|reply_to| reply_to.handler == handler)
         };
         let left = self.left.borrow().clone();
-        let its = left.into_iter().filter(|(_, message)| is_its(message));
+        let told = self.told.borrow();
+        let its = left.into_iter();
+        let its = its.filter(|(id, message)| is_its(message) && !told.contains(id));
         its.filter_map(|(id, message)| {
             let outcome = self.outcome(&message)?;
             Some((id, message, outcome))
@@ -51,9 +56,9 @@ impl Mail {
         .collect()
     }
 
-    /// Removes a message that its handler was told of.
-    pub(crate) fn remove(&self, id: &str) {
-        self.left.borrow_mut().retain(|(its, _)| its != id);
+    /// Takes note that a handler was told what became of a message.
+    pub(crate) fn told(&self, id: &str) {
+        self.told.borrow_mut().insert(id.to_owned());
     }
 
     fn outcome(&self, message: &Message) -> Option<Outcome> {

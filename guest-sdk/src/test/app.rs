@@ -225,7 +225,7 @@ impl App {
                 ..Reply::new(outcome)
             };
             self.reply::<H>(reply)?;
-            self.world.mail.remove(&id);
+            self.world.mail.told(&id);
         }
         Ok(n_ended)
     }

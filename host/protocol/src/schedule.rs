@@ -145,7 +145,10 @@ impl Timing {
         };
         // The first Monday of a year.
         let begin = Timestamp::from_micros(1_767_571_200_000_000);
-        let (mut last, mut n_times) = (begin, 0);
+        let Some(first) = cron.next_after(begin, &TimeZone::UTC) else {
+            return MAX_EVERY;
+        };
+        let (mut last, mut n_times) = (first, 0);
         while n_times < COUNTED
             && let Some(next) = cron.next_after(last, &TimeZone::UTC)
             && next.saturating_duration_since(begin) <= 2 * MAX_EVERY
@@ -154,7 +157,7 @@ impl Timing {
         }
         match n_times {
             0 => MAX_EVERY,
-            n_times => last.saturating_duration_since(begin) / n_times,
+            n_times => last.saturating_duration_since(first) / n_times,
         }
     }
 

@@ -44,7 +44,8 @@ pub struct DueCalls {
     running: HashMap<Uuid, DueRun>,
     busy: HashSet<Lane>,
     schedules: Schedules,
-    /// Calls that run once they are recorded.
+    /// Calls of which a change is not recorded yet. They do not run meanwhile: the record could
+    /// come after the transaction that deletes the call, and bring it back.
     unrecorded: HashSet<Uuid>,
     /// What is yet to be recorded, and what is being recorded.
     records: Vec<DueRecord>,
@@ -199,7 +200,7 @@ impl DueCalls {
         self.wait(call.id, now);
     }
 
-    /// Has the calls recorded whose time has come. They run after that.
+    /// Takes note of the calls whose time has come.
     fn note_schedules(&mut self, now: Now) {
         if self.is_closed {
             return;
@@ -218,8 +219,8 @@ impl DueCalls {
             // After a clock was put back, one of the same time may be parked.
             if !self.calls.contains_key(&call.id) {
                 self.opened(&call.kind);
-                self.unrecorded.insert(call.id);
                 self.keep(call.id, KeptCall::new(&call));
+                self.wait(call.id, now.instant);
             }
         }
     }
@@ -260,11 +261,12 @@ impl DueCalls {
         self.running.len() < self.options.most_running && self.paused_until.is_none()
     }
 
-    /// Returns the first call that waits and whose lane is free.
+    /// Returns the first call that waits and may run.
     fn next_waiting(&self) -> Option<(Place, Uuid)> {
         let is_free = |id: &Uuid| {
             let lane = self.calls.get(id).map(|kept| kept.kind().lane());
-            lane.is_some_and(|lane| !self.busy.contains(&lane))
+            let is_free = lane.is_some_and(|lane| !self.busy.contains(&lane));
+            is_free && !self.unrecorded.contains(id)
         };
         let mut waiting = self.waiting.iter();
         let found = waiting.find(|(_, id)| is_free(id));
@@ -385,6 +387,7 @@ impl DueCalls {
 
     fn keep(&mut self, id: Uuid, kept: KeptCall) {
         self.calls.insert(id, kept.clone());
+        self.unrecorded.insert(id);
         self.records.push(DueRecord::Call(id, Some(kept)));
     }
 
@@ -409,13 +412,11 @@ impl DueCalls {
             self.records.splice(..0, records);
             return;
         }
-        for record in records {
-            if let DueRecord::Call(id, Some(_)) = record
-                && self.unrecorded.remove(&id)
-            {
-                self.wait(id, now);
-            }
-        }
+        let later = self.records.iter().filter_map(|record| match record {
+            DueRecord::Call(id, _) => Some(*id),
+            DueRecord::Schedule(..) => None,
+        });
+        self.unrecorded = later.collect();
     }
 
     fn report(&mut self, report: DueReport) {

@@ -49,7 +49,10 @@ impl Wanted {
             encrypt: self.encrypt,
             reply_to: self.handler.as_ref().map(|handler| messages::ReplyTo {
                 handler: handler.clone(),
-                context: self.context.as_ref().map(|context| context.clone().into_bytes()),
+                context: self
+                    .context
+                    .as_ref()
+                    .map(|context| context.clone().into_bytes()),
             }),
         };
         match messages::send(&message) {
@@ -123,7 +126,11 @@ fn asks(
     if let Some(refused) = sent.iter().find(|it| !it.is_string()) {
         return Ok(refused.clone());
     }
-    let ids: Vec<String> = sent.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let ids: Vec<String> = sent
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
     let until = if any { Until::Any } else { Until::All };
     let outcomes = received(&ids, until, timeout);
     match fail {
