@@ -10,6 +10,7 @@ mod file_share;
 mod javascript;
 mod leaderboard;
 mod pingpong;
+mod python_inbox;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -5,6 +5,7 @@ Why: docs/decisions/85-messages-of-python-are-the-releases.md
 
 from syft_guest import host, sent
 
+
 def send(message, digest=None, expires=None):
     """Sends a message, and returns its id and until when there may be an answer.
 

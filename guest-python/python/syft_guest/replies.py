@@ -40,12 +40,18 @@ class Reply:
     attempt: int
 
 
-def on_reply(function):
+def on_reply(function, name=None):
     """Has a function take what becomes of messages that are sent with `on_reply=` and this
-    function: once for each, in a call of its own, also after a restart and when time is up."""
+    function: once for each, in a call of its own, also after a restart and when time is up.
+
+    Messages on their way know it by its name. A function that gets another name keeps the one that it
+    had with `@on_reply("name")`.
+    """
+    if isinstance(function, str):
+        return lambda decorated: on_reply(decorated, function)
     if not inspect.isfunction(function):
-        raise TypeError("@on_reply takes a function: write it above one, without parentheses")
-    name = function.__name__
+        raise TypeError("@on_reply is written above a function, alone or with a name in parentheses")
+    name = name or function.__name__
     other = _handlers.get(name, function)
     if other.__code__ is not function.__code__:
         raise ValueError(f"two handlers of replies have the name {name}")
@@ -55,12 +61,13 @@ def on_reply(function):
 
 def name_of(function):
     """Returns the name by which a handler is found again."""
-    name = getattr(function, "__name__", None)
-    known = _handlers.get(name)
-    # Another decorator may be above ours.
-    if known is None or inspect.unwrap(function) is not inspect.unwrap(known):
-        raise ValueError(f"on_reply={function!r} is no handler of replies: write @on_reply above it")
-    return name
+    if callable(function):
+        # Another decorator may be above ours.
+        wanted = inspect.unwrap(function)
+        for name, known in _handlers.items():
+            if inspect.unwrap(known) is wanted:
+                return name
+    raise ValueError(f"on_reply={function!r} is no handler of replies: write @on_reply above it")
 
 
 def handler(name):

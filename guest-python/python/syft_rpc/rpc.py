@@ -7,6 +7,7 @@ import json
 import warnings
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable, Dict, List, Optional, Union
+from uuid import UUID
 
 from syft_core.client_shim import Client
 from syft_core.url import SyftBoxURL
@@ -149,9 +150,10 @@ def send(
     message = _message(request, duration, encrypt, on_reply, context)
     digest = request.get_message_hash() if cache and not encrypt and on_reply is None else None
     try:
-        request.id, request.expires = messages.send(message, digest, request.expires)
+        message_id, request.expires = messages.send(message, digest, request.expires)
     except host.MessageError as error:
         raise SyftError(str(error)) from None
+    request.id = UUID(message_id)
     return SyftFuture(
         id=request.id,
         path=request.url.to_local_path(client.workspace.datasites) / request.sender,
