@@ -81,6 +81,9 @@ fn check(manifest: &Manifest) {
             .time
             .is_none_or(|time| (1..=600_000).contains(&time.as_millis()))
     );
+    for pattern in &manifest.messages.send {
+        assert!(pattern.as_str().contains("rpc") || pattern.as_str().contains("**"));
+    }
     let files = &manifest.files;
     for pattern in &files.write {
         let name = pattern.as_str().to_ascii_lowercase();

@@ -19,6 +19,16 @@ pub enum Step {
     BeforeRename,
     /// It lies there under its own.
     AfterRename,
+    /// A message is about to be written into the tree.
+    BeforeSend,
+    /// It lies there.
+    AfterSend,
+    /// It is known what became of a message, and not kept yet.
+    BeforeEnd,
+    /// It is kept.
+    AfterEnd,
+    /// The files of a message are about to be deleted.
+    BeforeClear,
 }
 
 /// Does nothing here.
@@ -90,6 +100,11 @@ mod armed {
             "after-commit" => Step::AfterCommit,
             "before-rename" => Step::BeforeRename,
             "after-rename" => Step::AfterRename,
+            "before-send" => Step::BeforeSend,
+            "after-send" => Step::AfterSend,
+            "before-end" => Step::BeforeEnd,
+            "after-end" => Step::AfterEnd,
+            "before-clear" => Step::BeforeClear,
             _ => return None,
         };
         Some(Failpoint { step, at, end })

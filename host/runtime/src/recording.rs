@@ -25,7 +25,7 @@ pub use data::Data;
 pub use earlier::Lack;
 pub(crate) use recorder::RecordedSecret;
 pub use recorder::Recorder;
-pub use step::{CallStep, HttpAnswer};
+pub use step::{CallStep, HttpAnswer, RecordedOutcome};
 
 use crate::wit::rpc;
 use crate::wit::types::{Method, SenderProof};
@@ -50,7 +50,7 @@ const PRIVATE: [&str; 7] = [
     "given/files: the content of each file that the call opened, and names of others",
     "given/seed: from it follow all random numbers of the call, and keys that it made of them",
     "given/variables, given/args: what the app was started with",
-    "steps: what was read from and written to the app's state, log lines, HTTP requests and answers",
+    "steps: what was read from and written to the app's state, log lines, HTTP requests, messages and answers",
     "end: the answer, and the files as the call left them",
     "Not in it: the values of secrets. In their place stands [secret NAME], unless a secret has \
      fewer than six characters or is not there as it is",

@@ -9,6 +9,7 @@ mod limiter;
 mod linker;
 mod outcome;
 mod recorded;
+mod scheduled;
 mod sockets;
 mod spare;
 mod store;
@@ -51,7 +52,7 @@ use crate::meter::{MemoryRefused, Meter};
 use crate::recording::{Recorder, Recording};
 use crate::state::Session;
 use crate::wit::types::{Failure, Method, SenderProof};
-use crate::wit::{rpc, watch};
+use crate::wit::{replies, rpc, watch};
 
 /// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
@@ -421,6 +422,35 @@ impl Program {
         (taken, state)
     }
 
+    /// Hands it what became of a message, in a fresh instance. Returns the outcome, and the state
+    /// as the call left it; nothing of that is kept yet.
+    pub async fn on_reply(
+        &self,
+        identity: &AppIdentity,
+        meter: &Meter,
+        access: &AppAccess,
+        state: Session,
+        reply: &replies::Reply,
+    ) -> (Result<(), Outcome>, Session) {
+        let Some(on_reply) = self.exports.on_reply else {
+            let outcome = Outcome::Trapped("the app takes no replies".to_owned());
+            return (Err(outcome), state);
+        };
+        let name = CallName::of_reply(identity, reply);
+        // Whoever answered is nobody on whose behalf it could read.
+        let access = self.access(access, None, identity, &name, meter, None);
+        let environment = Arc::clone(&access.environment);
+        let (taken, state, _) = self
+            .within_limits(identity, meter, access, state, name, async |store, app| {
+                let on_reply = app.get_typed_func::<_, (Taken,)>(&mut *store, on_reply)?;
+                let (taken,) = on_reply.call_async(store, (reply,)).await?;
+                Ok(taken)
+            })
+            .await;
+        let taken = taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment)));
+        (taken, state)
+    }
+
     /// Has a program that is apart from its component try itself out, in an instance of its own, or
     /// run one of the tests that it has found so. Returns what it says of that.
     ///
@@ -587,7 +617,9 @@ impl Program {
     ) -> CallAccess {
         let files = self.files.as_ref();
         let label = name.label(identity, access.advice);
-        access.for_call(sender, &self.limits, &label, meter, files, recorder)
+        let mut access = access.for_call(sender, &self.limits, &label, meter, files, recorder);
+        access.messages.takes_replies = self.exports.on_reply.is_some();
+        access
     }
 
     /// Runs guest code. The epoch makes it give way, the timeout ends it also

@@ -1,8 +1,8 @@
 //! Showing a release to the owner, asking for consent, and reporting the result.
 
 use serde_json::{Value, json};
-use syft_manifest::Digest;
 use syft_manifest::sanitize::{plain, quoted};
+use syft_manifest::{Digest, WantedSchedule};
 use syft_package::trust::{AuthorTrust, TrustBasis};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
@@ -11,7 +11,7 @@ use super::secret;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::{Candidate, InstallError};
-use crate::installed::{Installed, InstalledRelease};
+use crate::installed::{Installed, InstalledRelease, more_often};
 use crate::layout::one_line;
 use crate::supervisor::HostStatus;
 use crate::ui::Ui;
@@ -92,6 +92,13 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
         None => "It asks to",
     };
     lines.extend(block(title, &candidate.added_permissions));
+    let schedules = verified.manifest().schedules.iter();
+    let schedules: Vec<String> = schedules.map(WantedSchedule::in_words).collect();
+    lines.extend(block("It acts by the clock", &schedules));
+    if let Some(before) = candidate.before() {
+        let more = more_often(&before.current.approved, verified.manifest());
+        lines.extend(block("Of that more often than before", &more));
+    }
     let description = verified.manifest().description.as_slice();
     lines.extend(block("It says of itself", description));
     for line in lines {

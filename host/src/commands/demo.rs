@@ -103,6 +103,7 @@ async fn prepare(config: &Config) -> Result<Server, CommandError> {
         limits: Limits::default(),
         args: Vec::new(),
         env: BTreeMap::new(),
+        schedules: Vec::new(),
     };
     let (component, memory) = (HELLO.to_vec(), &options.memory);
     let prepared = PreparedApp::alone(config, memory, spec, component, Compiling::Alone).await?;

@@ -22,6 +22,8 @@ use crate::installed::{Installed, added_permissions};
 use crate::supervisor::{AppStatus, HostStatus};
 use crate::ui::Ui;
 use syft_manifest::Manifest;
+use syft_protocol::due_calls::ScheduleStatus;
+use syft_server::due_calls;
 use syft_server::suspension::{self, Suspended};
 
 /// How often `--watch` looks.
@@ -55,6 +57,8 @@ struct AppState {
     counted: Option<Counted>,
     /// What went wrong last by its log, where no host counts.
     last_logged: Option<LastError>,
+    /// Its schedules, as its host listed them last.
+    schedules: Vec<ScheduleStatus>,
 }
 
 /// What a host has counted of an app.
@@ -143,6 +147,7 @@ fn find(
                 _ => None,
             },
             counted: counted.remove(name.as_str()),
+            schedules: due_calls::schedules(&config.app_folder(&name))?,
             name,
         });
     }
@@ -241,6 +246,7 @@ impl AppState {
         json["served"] = json!(self.is_served());
         json["status"] = json!(self.status);
         json["suspended"] = json!(self.suspended);
+        json["schedules"] = json!(self.schedules);
         json["may"] = json!(self.rights(config));
         json["pid"] = json!(self.counted.as_ref().map(|counted| counted.pid));
         json["since_micros"] = json!(self.counted.as_ref().map(|counted| counted.since));

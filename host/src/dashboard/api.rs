@@ -227,6 +227,10 @@ fn waiting_json(shared: &Shared, app: &KnownApp) -> Value {
         let all = parked.events.iter().take(MOST);
         all.map(|event| parked.event_json(event)).collect()
     };
+    let calls = |parked: &ParkedWork| -> Vec<Value> {
+        let all = parked.calls.iter().take(MOST);
+        all.map(|call| parked.call_json(call)).collect()
+    };
     json!({
         "app": app.name.as_str(),
         "release": record.and_then(|record| record.waiting.as_ref()).map(release_json),
@@ -234,6 +238,7 @@ fn waiting_json(shared: &Shared, app: &KnownApp) -> Value {
         "suspended": app.suspended.as_ref().map(ToString::to_string),
         "requests": parked.map(requests).unwrap_or_default(),
         "events": parked.map(events).unwrap_or_default(),
+        "calls": parked.map(calls).unwrap_or_default(),
     })
 }
 

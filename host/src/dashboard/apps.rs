@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use syft_protocol::address::AppName;
+use syft_protocol::due_calls::ScheduleStatus;
+use syft_server::due_calls;
 use syft_server::suspension::{self, Suspended};
 
 use crate::config::Config;
@@ -27,6 +29,8 @@ pub(super) struct KnownApp {
     pub(super) suspended: Option<Suspended>,
     /// What was given up, or why that cannot be read.
     pub(super) parked: Result<ParkedWork, CommandError>,
+    /// Its schedules, as its host listed them last.
+    pub(super) schedules: Vec<ScheduleStatus>,
 }
 
 /// How an app is, in a word.
@@ -76,6 +80,7 @@ impl KnownApp {
             status: status.apps.get(name.as_str()).cloned(),
             suspended: suspended.unwrap_or_default(),
             parked: ParkedWork::read(config, name.clone()),
+            schedules: due_calls::schedules(&config.app_folder(&name)).unwrap_or_default(),
             name,
         }
     }
@@ -113,10 +118,9 @@ impl KnownApp {
         releases + usize::from(self.suspended.is_some()) + self.n_parked()
     }
 
-    /// Returns how many requests and events of it were given up.
+    /// Returns how many requests, events and calls of it were given up.
     pub(super) fn n_parked(&self) -> usize {
-        let parked = self.parked.as_ref();
-        parked.map_or(0, |parked| parked.requests.len() + parked.events.len())
+        self.parked.as_ref().map_or(0, ParkedWork::count)
     }
 }
 

@@ -58,6 +58,18 @@ impl Advice {
         }
     }
 
+    /// Says by what the owner denies something that is approved.
+    pub(crate) fn denied(self) -> String {
+        match self {
+            Self::ToAuthor => "to allow it, take it out of what --deny names".to_owned(),
+            Self::ToOwner => {
+                "you denied it: by `deny` in config.toml (`syft-host config` shows it), or by --deny \
+                 when you installed the app, for which remove and install it again"
+                    .to_owned()
+            }
+        }
+    }
+
     /// Says how a call gets more memory than so many bytes.
     pub(crate) fn more_memory(self, bytes: usize) -> String {
         self.more_bytes(bytes as u64, MOST_MEMORY, "[limits] memory", "--memory")

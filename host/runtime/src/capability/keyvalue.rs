@@ -103,6 +103,11 @@ impl KeyValueCtx {
         }
     }
 
+    /// Returns the session of the call.
+    pub(crate) fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
     /// Returns the state as the call left it.
     pub(crate) fn take_session(&mut self) -> Session {
         self.session.take()

@@ -45,6 +45,8 @@ pub struct Session {
     /// What the host keeps together with it.
     extras: Vec<Extra>,
     answer: Option<AnswerRecord>,
+    /// Messages leave with its changes.
+    is_sending: bool,
     /// What the host could not do for the call.
     trouble: Option<StoreError>,
 }
@@ -93,6 +95,7 @@ impl Session {
             charge: None,
             extras: Vec::new(),
             answer: None,
+            is_sending: false,
             trouble: None,
         }
     }
@@ -241,8 +244,18 @@ impl Session {
         self.trouble.clone().map_or(Ok(()), Err)
     }
 
-    pub(super) fn has_written(&self) -> bool {
-        !self.touched.writes.is_empty()
+    /// Tells whether it makes a difference if the call runs again.
+    pub(super) fn has_effects(&self) -> bool {
+        self.is_sending || !self.touched.writes.is_empty()
+    }
+
+    /// Takes note that messages leave with its changes.
+    pub(super) fn sends_messages(&mut self) {
+        self.is_sending = true;
+    }
+
+    pub(super) fn store(&self) -> Option<&Arc<Store>> {
+        self.store.as_ref()
     }
 
     /// Returns how long answers are kept, if they are.

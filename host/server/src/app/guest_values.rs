@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
+use syft_protocol::due_calls::DueRun;
 use syft_protocol::encryption::{DECRYPTED, ORIGINAL_SENDER, says_opened};
 use syft_protocol::file_events::{Delivery, EventKind};
 use syft_protocol::message::{self, Method};
 
 use crate::router::Route;
 use syft_runtime::capability::AppIdentity;
-use syft_runtime::wit::{rpc, types, watch};
+use syft_runtime::wit::{rpc, schedules, types, watch};
 
 pub(super) fn request(
     address: &Address,
@@ -52,6 +53,15 @@ pub(super) fn event(delivery: &Delivery) -> watch::Event {
         path: event.path.to_string(),
         moved_from: event.moved_from.as_deref().map(str::to_owned),
         attempt: event.attempt,
+    }
+}
+
+pub(super) fn due(run: &DueRun, schedule: &str) -> schedules::Due {
+    schedules::Due {
+        id: run.call.id.to_string(),
+        schedule: schedule.to_owned(),
+        due: run.call.due.micros(),
+        attempt: run.attempt,
     }
 }
 

@@ -24,7 +24,8 @@ pub(super) fn start(
     tokio::spawn(async move {
         // After a panic of the host's own, other events are delivered still.
         let panicked = |error: tokio::task::JoinError| {
-            failed(&Outcome::Trapped(error.to_string()), Advice::default())
+            let outcome = Outcome::Trapped(error.to_string());
+            DeliveryResult::Failed(failure(&outcome, Advice::default()))
         };
         // Begun from here, it runs next on the same thread, and no other one has to wake.
         let result = tokio::spawn(attempt).await.unwrap_or_else(panicked);
@@ -39,7 +40,7 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
         ..=CRASHES_BEFORE_ALONE => None,
         _ => Some(suspension::alone().await),
     };
-    let _slot = Arc::clone(&runner.slots).acquire_owned().await;
+    let _slots = runner.slots().await;
     let _entry = runner.journal.event(id);
     let start = Instant::now();
     let result = runner.app.deliver(&delivery).await;
@@ -49,7 +50,7 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
             tracing::info!(name: "delivered", %id, event = kind, path, ms, "delivered");
             DeliveryResult::Delivered
         }
-        Ok(Err(outcome)) => failed(&outcome, runner.app.advice()),
+        Ok(Err(outcome)) => DeliveryResult::Failed(failure(&outcome, runner.app.advice())),
         Err(error) => {
             tracing::error!(%id, event = kind, path, "delivering it again later: {error}");
             DeliveryResult::HostFailed
@@ -57,10 +58,11 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     }
 }
 
-fn failed(outcome: &Outcome, advice: Advice) -> DeliveryResult {
+/// Returns how the app failed, for the owner.
+pub(crate) fn failure(outcome: &Outcome, advice: Advice) -> Failure {
     let words = outcome.detail().into_iter().chain(outcome.hint(advice));
-    DeliveryResult::Failed(Failure {
+    Failure {
         name: outcome.name(),
         detail: words.collect::<Vec<_>>().join("; "),
-    })
+    }
 }

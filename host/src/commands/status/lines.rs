@@ -2,6 +2,7 @@
 
 use syft_manifest::clock::now;
 use syft_manifest::sanitize::{plain, plain_excerpt, quoted};
+use syft_protocol::due_calls::ScheduleStatus;
 use syft_protocol::timestamp::Timestamp;
 
 use super::super::consent::block;
@@ -141,6 +142,10 @@ pub(super) fn of_one(state: &AppState, rights: &[String]) -> Vec<String> {
     lines.extend(state.counted.iter().flat_map(counted_lines));
     let before = state.last_logged.iter();
     lines.extend(before.flat_map(|error| error_lines("warning", error)));
+    if !state.schedules.is_empty() {
+        lines.push("By the clock".to_owned());
+        lines.extend(state.schedules.iter().flat_map(schedule_lines));
+    }
     if state.installed.is_some() {
         lines.extend(match rights {
             [] => vec!["It may use no files, network or secrets.".to_owned()],
@@ -149,6 +154,24 @@ pub(super) fn of_one(state: &AppState, rights: &[String]) -> Vec<String> {
     }
     lines.extend(state.installed.iter().flat_map(release_lines));
     lines
+}
+
+fn schedule_lines(schedule: &ScheduleStatus) -> [String; 2] {
+    let at = |micros: i64| time(Timestamp::from_micros(micros));
+    let next = match schedule.next {
+        Some(next) if next <= now().micros() => "as soon as it is served".to_owned(),
+        Some(next) => at(next),
+        None => "never".to_owned(),
+    };
+    let last = match &schedule.last_run {
+        Some(run) => format!("last {} at {}", plain(&run.outcome), at(run.ended)),
+        None => "never run yet".to_owned(),
+    };
+    let (name, times) = (plain(&schedule.name), plain(&schedule.times));
+    [
+        format!("  {name}: {times}"),
+        format!("    next {next}, {last}"),
+    ]
 }
 
 fn trouble_lines(trouble: &AppTrouble) -> Vec<String> {

@@ -4,6 +4,7 @@ use axum::extract::{Query, State};
 use maud::{Markup, html};
 use serde::Deserialize;
 use syft_manifest::Manifest;
+use syft_protocol::timestamp::Timestamp;
 
 use super::super::apps::KnownApp;
 use super::super::html::{Failure, foreign, millis, time};
@@ -32,6 +33,7 @@ pub(super) async fn page(State(shared): FromShared, Query(named): Query<Named>) 
     let body = html! {
         section.card #app data-live aria-label="State" { (state(app)) }
         @if let Some(interface) = interface { (endpoints(&shared.config, &named.name, &interface)) }
+        (schedules(app))
         @if let Some(record) = app.record() { (releases(&shared.config, record)) }
         @if let Some(statistics) = statistics { (numbers(statistics)) }
         (activity(&shared.seen(), &named.name))
@@ -59,6 +61,40 @@ fn endpoints(config: &Config, app: &str, interface: &AppInterface) -> Markup {
             h2 #endpoints { "What it answers" }
             ul.quotes {
                 @for line in interface.to_lines(config.email.as_str(), app) { li { code { (foreign(line.trim())) } } }
+            }
+        }
+    }
+}
+
+fn schedules(app: &KnownApp) -> Markup {
+    html! {
+        @if !app.schedules.is_empty() {
+            section.card #schedules data-live aria-labelledby="schedules-title" {
+                h2 #schedules-title { "What it does by the clock" }
+                table.stack {
+                    thead { tr {
+                        th scope="col" { "Schedule" }
+                        th scope="col" { "Due" }
+                        th scope="col" { "Next" }
+                        th scope="col" { "Last run" }
+                    } }
+                    tbody {
+                        @for schedule in &app.schedules {
+                            tr {
+                                th scope="row" { (foreign(&schedule.name)) }
+                                td data-label="Due" { code { (foreign(&schedule.times)) } }
+                                td data-label="Next" {
+                                    @if let Some(next) = schedule.next { (time(Timestamp::from_micros(next))) }
+                                }
+                                td data-label="Last run" {
+                                    @if let Some(run) = &schedule.last_run {
+                                        (time(Timestamp::from_micros(run.ended))) " " (foreign(&run.outcome))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
             }
         }
     }

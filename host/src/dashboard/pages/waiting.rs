@@ -10,9 +10,9 @@ use super::super::decision::{Action, Decision};
 use super::super::html::{app_link, foreign, nothing, time};
 use super::{FromShared, PageResult};
 use crate::config::Config;
-use crate::waiting::{ParkedWork, wishes};
+use crate::waiting::{ParkedWork, call_in_words, wishes};
 
-/// Requests and events that are listed of an app. The command lists all.
+/// Requests, events and calls that are listed of an app. The command lists all.
 const MOST_LISTED: usize = 50;
 
 /// What was decided before.
@@ -82,7 +82,15 @@ fn approval(config: &Config, app: &KnownApp) -> Markup {
 }
 
 fn given_up(parked: &ParkedWork) -> Markup {
-    let n_more = (parked.requests.len() + parked.events.len()).saturating_sub(2 * MOST_LISTED);
+    let counts = [
+        parked.requests.len(),
+        parked.events.len(),
+        parked.calls.len(),
+    ];
+    let n_more: usize = counts
+        .map(|count| count.saturating_sub(MOST_LISTED))
+        .iter()
+        .sum();
     html! {
         @if !parked.requests.is_empty() {
             h3 { "Requests that were given up" }
@@ -105,6 +113,19 @@ fn given_up(parked: &ParkedWork) -> Markup {
                         p.soft { (event.attempts) " attempts until " (time(Timestamp::from_micros(event.at))) ". The last one ended with" }
                         p.quote { (foreign(&event.error)) }
                         (choices(parked, &event.id, &event.path))
+                    }
+                }
+            }
+        }
+        @if !parked.calls.is_empty() {
+            h3 { "Calls that were due and failed" }
+            ul.quotes {
+                @for call in parked.calls.iter().take(MOST_LISTED) {
+                    li {
+                        p { code { (foreign(&call_in_words(call))) } }
+                        p.soft { "due at " (time(Timestamp::from_micros(call.due))) ", " (call.attempts) " attempts until " (time(Timestamp::from_micros(call.at))) ". The last one ended with" }
+                        p.quote { (foreign(&call.error)) }
+                        (choices(parked, &call.id, call.kind.handler()))
                     }
                 }
             }
