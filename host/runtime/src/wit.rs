@@ -1,6 +1,9 @@
 //! The bindings of `syft:app`, generated from `wit/`: what apps export, and the imports
 //! that hold no resources. Those that do have theirs beside their implementation.
 
+use syft_protocol::address::Proof;
+use syft_protocol::message::Method;
+
 pub use app::exports::syft::app::rpc;
 pub use app::syft::app::{context, log, types};
 pub use watching::exports::syft::app::watch;
@@ -46,4 +49,50 @@ mod watching {
         exports: { default: async },
         with: { "syft:app/types@0.1.0": super::app::syft::app::types },
     });
+}
+
+impl From<Method> for types::Method {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Get => Self::Get,
+            Method::Head => Self::Head,
+            Method::Post => Self::Post,
+            Method::Put => Self::Put,
+            Method::Patch => Self::Patch,
+            Method::Delete => Self::Delete,
+        }
+    }
+}
+
+impl From<types::Method> for Method {
+    fn from(method: types::Method) -> Self {
+        match method {
+            types::Method::Get => Self::Get,
+            types::Method::Head => Self::Head,
+            types::Method::Post => Self::Post,
+            types::Method::Put => Self::Put,
+            types::Method::Patch => Self::Patch,
+            types::Method::Delete => Self::Delete,
+        }
+    }
+}
+
+impl From<Proof> for types::SenderProof {
+    fn from(proof: Proof) -> Self {
+        match proof {
+            Proof::Claimed => Self::Claimed,
+            Proof::Folder => Self::Folder,
+            Proof::Signed => Self::Signed,
+        }
+    }
+}
+
+impl From<types::SenderProof> for Proof {
+    fn from(proof: types::SenderProof) -> Self {
+        match proof {
+            types::SenderProof::Claimed => Self::Claimed,
+            types::SenderProof::Folder => Self::Folder,
+            types::SenderProof::Signed => Self::Signed,
+        }
+    }
 }

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value, json};
-use syft_manifest::sanitize::{plain, plain_excerpt, plain_json, quoted};
+use syft_manifest::sanitize::{in_shell, plain, plain_excerpt, plain_json, quoted};
 use syft_manifest::{Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite, Endpoint};
 use syft_protocol::schema::{Parameter, SchemaEntry};
 
 use super::target::{Target, name_of};
-use super::{Exit, autostart::in_shell, files};
+use super::{Exit, files};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::installed::{Components, InstalledRecords};
