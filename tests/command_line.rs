@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use crate::support::guests::{example, guest, repository};
 use crate::support::host::{Ended, Host, output, output_of_build, syft_host};
+use crate::support::installed::{Installation, Serving, serve};
+use crate::support::people::Person;
 use crate::support::site::{CALLER, OWNER, Site};
 
 /// Runs `syft-host call` as the caller, and returns exit code, stdout and stderr.
@@ -423,26 +425,85 @@ fn a_mistyped_name_is_no_call_and_no_wait() {
     );
 }
 
+/// A folder that was made for a mistyped name would make it one that is known.
 #[test]
-fn what_is_not_on_this_machine_is_waited_for() {
+fn what_is_not_on_this_machine_is_called_by_who_asks_for_it() {
     let site = Site::new();
     publish_schema(&site, CALLER, "chat", r#"{"/say": {}}"#);
-    for (target, expected) in [
+    for (target, expected, folder) in [
         (
             "somebody@elsewhere.org/chat/say",
-            "the datasite somebody@elsewhere.org",
+            "error: the datasite somebody@elsewhere.org is not on this machine\n",
+            "somebody@elsewhere.org",
         ),
         (
             &format!("{CALLER}/leaderboard/top"),
-            "the app `leaderboard`",
+            &format!("error: the app `leaderboard` of {CALLER} is not on this machine\n"),
+            &format!("{CALLER}/app_data/leaderboard"),
         ),
     ] {
-        let called = as_owner(&site, &["call", target, "--timeout", "1s"]);
-        assert_eq!(called.code, Some(3), "{called:?}");
-        assert!(called.stderr.contains(expected), "{called:?}");
-        let waits = "is not on this machine: waiting up to 1 s";
-        assert!(called.stderr.contains(waits), "{called:?}");
+        let folder = site.datasites().join(folder);
+        // Twice: what the first one leaves makes nothing known.
+        for _ in 0..2 {
+            let stderr = as_owner(&site, &["call", target, "--timeout", "1h"]).refused();
+            assert!(stderr.starts_with(expected), "{stderr}");
+            assert!(stderr.contains("--no-check"), "{stderr}");
+            assert!(!folder.exists(), "nothing is made for it");
+        }
+        let options = ["call", target, "--timeout", "1s", "--no-check"];
+        assert_eq!(as_owner(&site, &options).code, Some(3));
+        assert!(folder.exists());
     }
+}
+
+#[test]
+fn who_sits_at_a_terminal_is_asked_about_what_is_not_known() {
+    let site = Site::new();
+    let owner = Person::new(&site, OWNER, 1);
+    let call = ["call", "somebody@elsewhere.org/chat/say", "--timeout", "1s"];
+    let Some((called, shown)) = owner.on_terminal(&site, &["n"], &call) else {
+        return;
+    };
+    let folder = site.datasites().join("somebody@elsewhere.org");
+    assert!(!called && shown.contains("Not called."), "{shown}");
+    assert!(!shown.contains("error") && !folder.exists(), "{shown}");
+    let (called, shown) = owner.on_terminal(&site, &["y"], &call).unwrap();
+    assert!(!called && shown.contains("no answer within 1 s"), "{shown}");
+    assert!(folder.exists());
+}
+
+#[test]
+fn an_own_app_that_no_host_serves_is_not_waited_for() {
+    let (site, host) = probe();
+    let call = || as_owner(&site, &["call", "app/text", "--timeout", "1h"]);
+    assert_eq!(call().code, Some(0));
+    host.stop();
+    let stderr = call().refused();
+    let expected = "error: no host of this machine serves `app`\nhint: serve it with `syft-host run`";
+    assert!(stderr.starts_with(expected), "{stderr}");
+    assert!(stderr.contains("--no-check"), "{stderr}");
+    let left = fs::read_dir(site.rpc("app").join("text").join(OWNER)).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".syftkeep"], "no request is left to be answered later");
+
+    let installation = Installation::new(&site);
+    installation.put("app", &fs::read(guest("probe")).unwrap());
+    let stderr = call().refused();
+    assert!(stderr.contains("hint: start `syft-host serve`\n"), "{stderr}");
+    let serving = Serving::spawn(&site, serve(&site, &[]));
+    serving.wait_for("it to be ready", |event| event["event"] == "ready");
+    assert_eq!(call().code, Some(0));
+}
+
+/// Such as one under SyftEvent.
+#[test]
+fn an_own_app_of_another_program_is_waited_for() {
+    let site = Site::new();
+    publish_schema(&site, OWNER, "other", r#"{"/say": {}}"#);
+    let called = as_owner(&site, &["call", "other/say", "--timeout", "1s"]);
+    assert_eq!(called.code, Some(3), "{called:?}");
+    let note = "note: no host of this machine serves `other`: waiting up to 1 s for whoever does";
+    assert!(called.stderr.contains(note), "{called:?}");
 }
 
 #[test]

@@ -225,7 +225,7 @@ fn agree(
     consent::ask(
         ui,
         "Is this the key of the sender? [y]es, [n]o:",
-        "not accepted",
+        "Not accepted.",
     )
 }
 

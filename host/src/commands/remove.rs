@@ -101,7 +101,7 @@ impl RemoveArgs {
                 "k" | "keep" => return Ok(Data::Keep),
                 "d" | "delete" => return Ok(Data::Delete),
                 "c" | "cancel" | "n" | "no" | "" => {
-                    return Err(CommandError::new(format!("{name} is not removed")));
+                    return Err(CommandError::declined(format!("{name} is not removed.")));
                 }
                 _ => ui.status("Please answer k, d or c."),
             }

@@ -6,6 +6,7 @@
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
+use syft_manifest::Manifest;
 use syft_manifest::sanitize::plain_excerpt;
 use syft_protocol::timestamp::Timestamp;
 
@@ -218,6 +219,13 @@ pub(super) fn status(code: u16) -> Markup {
         _ => ("bad", "failed"),
     };
     html! { span class={ "status " (class) } { (code) span.unseen { ", " (word) } } }
+}
+
+/// Returns what is wide in what an app asks for, or may.
+pub(super) fn careful(rights: &Manifest) -> Markup {
+    html! {
+        @for warning in rights.warnings() { p.hint { "Careful: " (foreign(&warning.message)) } }
+    }
 }
 
 /// Returns what to show where there is nothing.

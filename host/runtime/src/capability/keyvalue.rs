@@ -119,12 +119,13 @@ impl KeyValueCtx {
         let recorded = self.recorder.as_ref();
         let recorded =
             recorded.map(|recorder| (recorder, CallStep::state("set", key, Some(&value))));
+        let more = (key.len() + value.len()) as u64;
         let set = self.session.set(key, value);
         if let Some((recorder, step)) = recorded {
             note_change(recorder, key, step, &set);
         }
         let hint = match set {
-            Err(SessionError::Quota(quota)) => Some(self.output.advice().more_state(quota)),
+            Err(SessionError::Quota(quota)) => Some(self.output.more_state(quota, quota + more)),
             Err(SessionError::Value(_)) => Some("keep it under several keys".to_owned()),
             Err(SessionError::Call(_)) => Some("write less in one call".to_owned()),
             _ => None,

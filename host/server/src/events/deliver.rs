@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::{EndedTask, EventRunner, send};
+use crate::app::App;
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
-use syft_runtime::capability::Advice;
 use syft_runtime::sandbox::Outcome;
 
 /// Begins an attempt, which ends with one event.
@@ -19,12 +19,12 @@ pub(super) fn start(
     delivery: Delivery,
     sender: &mpsc::UnboundedSender<EndedTask>,
 ) {
-    let (key, sender) = (delivery.key, sender.clone());
-    let attempt = attempt(Arc::clone(runner), delivery).in_current_span();
+    let (key, sender, runner) = (delivery.key, sender.clone(), Arc::clone(runner));
+    let attempt = attempt(Arc::clone(&runner), delivery).in_current_span();
     tokio::spawn(async move {
         // After a panic of the host's own, other events are delivered still.
         let panicked = |error: tokio::task::JoinError| {
-            failed(&Outcome::Trapped(error.to_string()), Advice::default())
+            failed(&Outcome::Trapped(error.to_string()), &runner.app)
         };
         // Begun from here, it runs next on the same thread, and no other one has to wake.
         let result = tokio::spawn(attempt).await.unwrap_or_else(panicked);
@@ -49,7 +49,7 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
             tracing::info!(name: "delivered", %id, event = kind, path, ms, "delivered");
             DeliveryResult::Delivered
         }
-        Ok(Err(outcome)) => failed(&outcome, runner.app.advice()),
+        Ok(Err(outcome)) => failed(&outcome, &runner.app),
         Err(error) => {
             tracing::error!(%id, event = kind, path, "delivering it again later: {error}");
             DeliveryResult::HostFailed
@@ -57,8 +57,9 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     }
 }
 
-fn failed(outcome: &Outcome, advice: Advice) -> DeliveryResult {
-    let words = outcome.detail().into_iter().chain(outcome.hint(advice));
+fn failed(outcome: &Outcome, app: &App) -> DeliveryResult {
+    let hint = outcome.hint(app.advice(), app.name().as_str());
+    let words = outcome.detail().into_iter().chain(hint);
     DeliveryResult::Failed(Failure {
         name: outcome.name(),
         detail: words.collect::<Vec<_>>().join("; "),

@@ -1,5 +1,6 @@
 //! Whether there is what is called, as far as this machine knows. Nobody answers a name that was
-//! mistyped, and waiting for that says nothing.
+//! mistyped, and waiting for that says nothing. Nothing is made for it either: what has a folder
+//! here counts as known from then on.
 
 use syft_manifest::sanitize::plain_excerpt;
 use syft_protocol::address::{AppName, Datasite};
@@ -14,7 +15,7 @@ const MAX_SHOWN: usize = 8;
 /// As long as those that people type.
 const MAX_CHARS: usize = 60;
 
-const GO_ON: &str = "to call it all the same: --no-check";
+pub(super) const GO_ON: &str = "to call it all the same: --no-check";
 
 /// What is not known of a call that is made.
 #[derive(Debug, PartialEq)]
@@ -27,8 +28,7 @@ pub(super) enum Unknown {
     Nothing,
 }
 
-/// Makes sure that nothing is mistyped. What is not on this machine may be on another: it is an
-/// error only where something here has nearly the same name.
+/// Makes sure that nothing is mistyped. What is not on this machine may be on another.
 pub(super) fn check(
     target: &Target,
     owner: &Datasite,

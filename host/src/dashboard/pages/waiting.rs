@@ -7,7 +7,7 @@ use syft_protocol::timestamp::Timestamp;
 
 use super::super::apps::KnownApp;
 use super::super::decision::{Action, Decision};
-use super::super::html::{app_link, foreign, nothing, time};
+use super::super::html::{app_link, careful, foreign, nothing, time};
 use super::{FromShared, PageResult};
 use crate::config::Config;
 use crate::waiting::{ParkedWork, wishes};
@@ -72,6 +72,7 @@ fn approval(config: &Config, app: &KnownApp) -> Markup {
         @if let Some((record, release)) = waiting {
             h3 { "Version " (foreign(&release.version.to_string())) " asks for more, to" }
             ul.quotes { @for wish in wishes(config, record) { li.quote { (foreign(&wish)) } } }
+            (careful(&release.approved))
             p.soft { (foreign(&record.current.version.to_string())) " is served until you decide." }
             div.actions {
                 (decision(app, Action::Approve, release.sha256.as_str()).link(&release.version.to_string()))

@@ -401,7 +401,9 @@ pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice
         Denied::NotRequested => advice.to_ask_for(&format!("[files] {list} = [{path:?}]")),
         Denied::NotApproved => advice.to_approve(&format!("{option} {path:?}")),
         Denied::ByOwner => match advice {
-            Advice::ToAuthor => "to allow it, take it out of what --deny names".to_owned(),
+            Advice::ToAuthor => "to allow it, take it out of what --deny names, or `deny` in config.toml \
+                                 (`syft-host config` shows it)"
+                .to_owned(),
             Advice::ToOwner => {
                 "you denied it: by `deny` in config.toml (`syft-host config` shows it), or by --deny \
                  when you installed the app, for which remove and install it again"
