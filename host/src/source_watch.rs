@@ -284,7 +284,7 @@ fn is_named_as_source(folder: &Path, below: &Path) -> bool {
                 && !NO_SOURCES.contains(&&*text)
                 && !NOT_SOURCES.iter().any(|end| text.ends_with(end))
                 && text.parse::<u32>().is_err()
-                && !is_in_the_making(folder, below, &text)
+                && !is_in_the_making(&at, &text)
         };
         if !is_fit {
             return false;
@@ -295,7 +295,7 @@ fn is_named_as_source(folder: &Path, below: &Path) -> bool {
 
 /// Tells whether a file is one that takes the place of another once it is whole: `sedXXXXXX` of
 /// `sed -i`, and the name of the other with `.XXXXXX` behind it.
-fn is_in_the_making(folder: &Path, below: &Path, name: &str) -> bool {
+fn is_in_the_making(path: &Path, name: &str) -> bool {
     let is_chance = |text: &str| {
         text.len() == CHANCE_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
     };
@@ -307,7 +307,7 @@ fn is_in_the_making(folder: &Path, below: &Path, name: &str) -> bool {
     };
     // People write endings in small letters.
     let is_end = is_chance(end) && end.bytes().any(|byte| !byte.is_ascii_lowercase());
-    is_end && folder.join(below).with_file_name(other).is_file()
+    is_end && path.with_file_name(other).is_file()
 }
 
 /// Tells whether a folder is one of an author's and not of a tool's.

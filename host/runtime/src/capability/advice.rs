@@ -51,6 +51,14 @@ pub enum Advice {
 }
 
 impl Advice {
+    /// Says what nobody but the author can do.
+    pub(crate) fn for_author(self, what: &str) -> String {
+        match self {
+            Self::ToAuthor => what.to_owned(),
+            Self::ToOwner => format!("tell its author: {what}"),
+        }
+    }
+
     /// Says where a line of the manifest is missing.
     pub(crate) fn to_ask_for(self, line: &str) -> String {
         match self {
@@ -216,6 +224,8 @@ mod tests {
         }
         let hint = owner.more_time(Duration::from_secs(1), "llm/x");
         assert!(hint.contains("[apps.\"llm/x\".limits]"), "{hint}");
+        assert_eq!(owner.for_author("print less"), "tell its author: print less");
+        assert_eq!(Advice::ToAuthor.for_author("print less"), "print less");
         let hint = owner.to_ask_for("[files] read = [\"**\"]");
         assert!(hint.starts_with("only a release that asks"), "{hint}");
         assert!(owner.outside().contains("tell its author"));

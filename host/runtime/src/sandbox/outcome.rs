@@ -160,19 +160,19 @@ impl Outcome {
                     return Some(advice.outside());
                 }
                 let (said, hint) = NO_THREAD;
-                message.contains(said).then(|| hint.to_owned())
+                message.contains(said).then(|| advice.for_author(hint))
             }
             Self::TimedOut(limit) => Some(advice.more_time(*limit, app)),
             Self::OutOfMemory(wish) => Some(advice.more_memory(*wish, app)),
-            Self::TooMuchData(_) | Self::TooMuchHeld(_) => {
-                Some("pass and keep it in smaller parts: this limit is the same for all".to_owned())
-            }
+            Self::TooMuchData(_) | Self::TooMuchHeld(_) => Some(advice.for_author(
+                "pass and keep it in smaller parts, since this limit is the same for all",
+            )),
             Self::Exhausted => Some(
                 "allow all apps more with --memory-total, or `memory-total` in config.toml"
                     .to_owned(),
             ),
             Self::TooMuchOutput(_) => {
-                Some("print and log less: this limit is the same for all".to_owned())
+                Some(advice.for_author("print and log less, since this limit is the same for all"))
             }
         }
     }
