@@ -176,7 +176,9 @@ fn what_the_file_leaves_of_what_was_approved_is_shown() {
             assert!(shown.contains(part), "{part} is not in\n{shown}");
         }
     }
-    let status = owner(&site, &["--json", "status", "app"]).succeeded().stdout;
+    let status = owner(&site, &["--json", "status", "app"])
+        .succeeded()
+        .stdout;
     let status: Value = serde_json::from_str(&status).unwrap();
     let settings = &status["settings"];
     assert_eq!(settings["denied"]["hosts"], json!(["*.example.com"]));
@@ -207,7 +209,10 @@ fn who_is_limited_by_the_file_is_told_to_change_the_file() {
     }
     assert!(!serving.log().contains("author"), "{}", serving.log());
     // As it is said.
-    write(&site, "[limits]\nmemory = '16MiB'\n[apps.app.limits]\ntime = \"4s\"\n");
+    write(
+        &site,
+        "[limits]\nmemory = '16MiB'\n[apps.app.limits]\ntime = \"4s\"\n",
+    );
     config(&site, &["check"]).succeeded();
     serving.stop();
 }

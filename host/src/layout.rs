@@ -262,7 +262,10 @@ mod tests {
         // A name of its own that is longer than a line is broken all the same.
         let name = "n".repeat(40);
         let shown = lay_out(&format!("In /a/{name}"), Some(24));
-        assert!(shown.split('\n').all(|line| n_columns(line) <= 24), "{shown}");
+        assert!(
+            shown.split('\n').all(|line| n_columns(line) <= 24),
+            "{shown}"
+        );
         assert_eq!(shown.replace(['\n', ' '], ""), format!("In/a/{name}"));
     }
 

@@ -30,7 +30,16 @@ const NO_SOURCES: &[&str] = &["node_modules", "__pycache__"];
 
 /// How names end of what editors keep beside a file, and of components.
 const NOT_SOURCES: &[&str] = &[
-    "~", "#", ".swp", ".swx", ".tmp", ".bak", ".orig", ".wasm", "___jb_tmp___", "___jb_old___",
+    "~",
+    "#",
+    ".swp",
+    ".swx",
+    ".tmp",
+    ".bak",
+    ".orig",
+    ".wasm",
+    "___jb_tmp___",
+    "___jb_old___",
 ];
 
 /// Letters that tools choose by chance for the name of a file in the making.

@@ -130,17 +130,25 @@ fn an_own_app_that_no_host_serves_is_not_waited_for() {
     assert_eq!(call().code, Some(0));
     host.stop();
     let stderr = call().refused();
-    let expected = "error: no host of this machine serves `app`\nhint: serve it with `syft-host run`";
+    let expected =
+        "error: no host of this machine serves `app`\nhint: serve it with `syft-host run`";
     assert!(stderr.starts_with(expected), "{stderr}");
     assert!(stderr.contains("--no-check"), "{stderr}");
     let left = fs::read_dir(site.rpc("app").join("text").join(OWNER)).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, [".syftkeep"], "no request is left to be answered later");
+    assert_eq!(
+        left,
+        [".syftkeep"],
+        "no request is left to be answered later"
+    );
 
     let installation = Installation::new(&site);
     installation.put("app", &fs::read(guest("probe")).unwrap());
     let stderr = call().refused();
-    assert!(stderr.contains("hint: start `syft-host serve`\n"), "{stderr}");
+    assert!(
+        stderr.contains("hint: start `syft-host serve`\n"),
+        "{stderr}"
+    );
     let _serving = Serving::start(&site, &[]);
     assert_eq!(call().code, Some(0));
 }

@@ -150,7 +150,12 @@ fn a_file_that_is_not_there_is_not_used() {
         let used = dashboard.get("/api/access").json()["apps"][0]["used"].take();
         (!used.as_array()?.is_empty()).then_some(used)
     });
-    let names: Vec<&Value> = used.as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    let names: Vec<&Value> = used
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
     assert_eq!(names, [&json!(format!("{OWNER}/public/there.json"))]);
 }
 

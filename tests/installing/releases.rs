@@ -345,7 +345,10 @@ fn the_owner_is_asked_what_becomes_of_the_data() {
     let Some((removed, shown)) = world.owner.on_terminal(&world.site, &["c"], &remove) else {
         return;
     };
-    assert!(!removed && shown.contains("demo is not removed."), "{shown}");
+    assert!(
+        !removed && shown.contains("demo is not removed."),
+        "{shown}"
+    );
     assert!(!shown.contains("error"), "a no is no error: {shown}");
     for words in [
         "what it kept between calls",

@@ -1,7 +1,7 @@
 //! A recording may come from a stranger.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 

@@ -35,7 +35,10 @@ fn file_events_are_not_recorded() {
     let ended = run(&site, &["record", "app", "--calls", "1"]).succeeded();
     assert!(ended.stderr.contains("file events are not"), "{ended:?}");
     let why = run(&site, &["record", "app", "--endpoint", "(watch)"]).refused();
-    assert!(why.starts_with("error: recordings of app: file events are not recorded\n"), "{why}");
+    assert!(
+        why.starts_with("error: recordings of app: file events are not recorded\n"),
+        "{why}"
+    );
     assert!(why.contains("hint: "), "{why}");
 }
 

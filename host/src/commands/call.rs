@@ -149,7 +149,9 @@ fn agree(ui: Ui, named: &Target, unknown: &Unknown) -> Result<(), CommandError> 
     if !ui.can_ask() {
         return Err(CommandError::new(message).hint(GO_ON));
     }
-    ui.status(&format!("{message}. SyftBox may bring an answer all the same."));
+    ui.status(&format!(
+        "{message}. SyftBox may bring an answer all the same."
+    ));
     consent::ask(ui, "Send the request? [y]es, [n]o:", "Not called.")
 }
 

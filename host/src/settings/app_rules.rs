@@ -84,7 +84,11 @@ impl AppRules {
         let with = self.limit(without.clone());
         let size = |bytes: usize| show_size(bytes as u64);
         let all = [
-            ("time of a call", show_time(with.time), show_time(without.time)),
+            (
+                "time of a call",
+                show_time(with.time),
+                show_time(without.time),
+            ),
             (
                 "memory of a call",
                 size(with.memory_bytes),

@@ -219,12 +219,18 @@ mod tests {
         ];
         for (hint, value) in limits.iter().zip(["memory", "time", "state"]) {
             assert!(hint.contains("config.toml"), "{hint}");
-            assert!(hint.contains(&format!("[apps.app.limits] {value} = ")), "{hint}");
+            assert!(
+                hint.contains(&format!("[apps.app.limits] {value} = ")),
+                "{hint}"
+            );
             assert!(!hint.contains("--") && !hint.contains("author"), "{hint}");
         }
         let hint = owner.more_time(Duration::from_secs(1), "llm/x");
         assert!(hint.contains("[apps.\"llm/x\".limits]"), "{hint}");
-        assert_eq!(owner.for_author("print less"), "tell its author: print less");
+        assert_eq!(
+            owner.for_author("print less"),
+            "tell its author: print less"
+        );
         assert_eq!(Advice::ToAuthor.for_author("print less"), "print less");
         let hint = owner.to_ask_for("[files] read = [\"**\"]");
         assert!(hint.starts_with("only a release that asks"), "{hint}");

@@ -106,7 +106,10 @@ fn release(config: &Config, record: &Installed, title: &str, release: &Installed
 
 /// Returns what the owner's settings leave of what was approved.
 fn left(release: &InstalledRelease, rules: &AppRules) -> Markup {
-    let (denied, limited) = (rules.denied_in_words(), rules.limited_in_words(&release.limits()));
+    let (denied, limited) = (
+        rules.denied_in_words(),
+        rules.limited_in_words(&release.limits()),
+    );
     let list = |title: &str, texts: &[String]| {
         html! {
             @if !texts.is_empty() {
