@@ -147,8 +147,9 @@ fn a_file_that_is_not_there_is_not_used() {
         assert_eq!(call(&site.rpc("files"), "ops", &body).status(), 200);
     }
     let used = wait_for("what was used", || {
-        let used = dashboard.get("/api/access").json()["apps"][0]["used"].take();
-        (!used.as_array()?.is_empty()).then_some(used)
+        let access = dashboard.get("/api/access").json();
+        let used = access.pointer("/apps/0/used")?;
+        (!used.as_array()?.is_empty()).then(|| used.clone())
     });
     let names: Vec<&Value> = used
         .as_array()

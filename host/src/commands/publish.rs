@@ -200,8 +200,8 @@ fn check(bytes: &[u8], signs: bool, owner: &Datasite) -> Result<(), CommandError
 }
 
 fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, CommandError> {
-    let package = Package::read(bytes).map_err(files::explain)?;
-    let verified = package.verify(keys).map_err(|error| match error {
+    let verified = Package::read(bytes).and_then(|package| package.verify(keys));
+    let verified = verified.map_err(|error| match error {
         PackageError::NotBy(_) => CommandError::from(error)
             .hint("sign it with `syft-host sign`, and publish it with the same --key"),
         PackageError::Unsigned => CommandError::from(error)
