@@ -145,6 +145,7 @@ fn nobody_stumbles_in_light_and_in_dark() {
             ("dark", 1280),
             ("light", 390),
             ("dark", 390),
+            ("light", 320),
         ] {
             browser.show_as(scheme, width);
             browser.open(&format!("http://{}{path}", dashboard.address));

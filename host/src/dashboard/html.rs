@@ -178,6 +178,11 @@ pub(super) fn foreign(text: &str) -> Markup {
     html! { bdi.foreign { (shown(text)) } }
 }
 
+/// Returns a path that others wrote, which goes on after a slash where a line is too short for it.
+pub(super) fn foreign_path(text: &str) -> Markup {
+    html! { bdi.foreign { @for part in shown(text).split_inclusive('/') { (part) wbr; } } }
+}
+
 /// Returns the link to the page of an app.
 pub(super) fn app_link(name: &str) -> Markup {
     html! { a href=(link("/app", &[("name", name)])) { (foreign(name)) } }

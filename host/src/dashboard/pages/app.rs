@@ -6,7 +6,7 @@ use serde::Deserialize;
 use syft_manifest::Manifest;
 
 use super::super::apps::KnownApp;
-use super::super::html::{Failure, careful, foreign, millis, time};
+use super::super::html::{Failure, careful, foreign, foreign_path, millis, time};
 use super::super::seen::Seen;
 use super::{FromShared, PageResult, parts};
 use crate::activity::AppStatistics;
@@ -59,7 +59,7 @@ fn endpoints(config: &Config, app: &str, interface: &AppInterface) -> Markup {
         section.card aria-labelledby="endpoints" {
             h2 #endpoints { "What it answers" }
             ul.quotes {
-                @for line in interface.to_lines(config.email.as_str(), app) { li { code { (foreign(line.trim())) } } }
+                @for line in interface.to_lines(config.email.as_str(), app) { li { code { (foreign_path(line.trim())) } } }
             }
         }
     }
