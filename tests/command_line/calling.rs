@@ -143,6 +143,18 @@ fn an_own_app_that_no_host_serves_is_not_waited_for() {
     );
 
     let installation = Installation::new(&site);
+    // It has not been served yet, so it has no folder.
+    installation.put("counter", &fs::read(guest("probe")).unwrap());
+    let stderr = as_owner(&site, &["call", "counter/text"]).refused();
+    assert!(
+        stderr.starts_with("error: no host of this machine serves `counter`\n"),
+        "{stderr}"
+    );
+    let stderr = as_owner(&site, &["call", "countre/text"]).refused();
+    assert!(
+        stderr.contains("hint: did you mean `counter`?\n"),
+        "{stderr}"
+    );
     installation.put("app", &fs::read(guest("probe")).unwrap());
     let stderr = call().refused();
     assert!(
@@ -180,4 +192,23 @@ fn an_error_says_which_request_the_log_has() {
     let refused = call(&site, "refuse", &["--json"]);
     let answer: Value = serde_json::from_str(&refused.1).unwrap();
     host.wait_for_log("the request", |line| line["id"] == answer["id"]);
+}
+
+#[test]
+fn each_command_knows_which_app_is_meant() {
+    let site = Site::new();
+    let installation = Installation::new(&site);
+    installation.put("greeter", &fs::read(guest("probe")).unwrap());
+    fs::create_dir_all(installation.app_folder("greeter")).unwrap();
+    for command in [
+        "status", "logs", "record", "parked", "resume", "update", "approve", "rollback", "remove",
+        "inspect", "describe",
+    ] {
+        let stderr = as_owner(&site, &[command, "greter"]).refused();
+        assert!(
+            stderr.contains("hint: did you mean `"),
+            "{command}: {stderr}"
+        );
+        assert!(stderr.contains("greeter`?"), "{command}: {stderr}");
+    }
 }

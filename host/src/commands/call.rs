@@ -21,6 +21,7 @@ use super::target::Target;
 use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::installed::InstalledRecords;
 use crate::ui::Ui;
 use check::{GO_ON, Unknown, check};
 use served::{Server, check_served};
@@ -81,7 +82,8 @@ pub(super) async fn call(
     let call = args.read(&config.email, named.url()?)?;
     let id = call.id;
     if !args.no_check {
-        let unknown = check(&named, &config.email, &published)?;
+        let installed = InstalledRecords::open(&config.installed)?.names()?;
+        let unknown = check(&named, &config.email, &published, &installed)?;
         agree(ui, &named, &unknown)?;
         if named.datasite == config.email && check_served(&config, &named.app)? == Server::Unknown {
             ui.status(&format!(

@@ -14,6 +14,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::installed::InstalledRecords;
 use crate::replay;
+use crate::typos;
 use crate::ui::Ui;
 
 /// What the log has in the place of an endpoint where it tells of a file event.
@@ -91,11 +92,8 @@ fn find(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
         return Ok(app);
     }
     let error = CommandError::new(format!("no app {app} is installed or has been served"));
-    let known: Vec<&str> = known.iter().map(AppName::as_str).collect();
-    Err(match known.as_slice() {
-        [] => error.hint("serve it once: syft-host serve, or syft-host run"),
-        known => error.hint(format!("there are: {}", known.join(", "))),
-    })
+    let serve = || "serve it once: `syft-host serve`, or `syft-host run`".to_owned();
+    Err(error.hint(typos::hint(&app, known).unwrap_or_else(serve)))
 }
 
 impl RecordArgs {

@@ -21,6 +21,7 @@ use crate::install::Installer;
 use crate::installed::{Installed, added_permissions};
 use crate::settings::HostSettings;
 use crate::supervisor::{AppStatus, HostStatus};
+use crate::typos;
 use crate::ui::Ui;
 use syft_manifest::Manifest;
 use syft_server::suspension::{self, Suspended};
@@ -117,11 +118,14 @@ fn find(
         }
     }
     if let Some(wanted) = wanted {
-        names.retain(|name| name == wanted);
-        if names.is_empty() {
+        if !names.contains(wanted) {
+            names.extend(config.known_apps()?);
+            names.sort();
+            names.dedup();
             let error = CommandError::new(format!("no app {wanted} is installed or was run here"));
-            return Err(error.hint("`syft-host list` shows which apps are installed"));
+            return Err(error.with_hints(typos::hint(wanted, &names)));
         }
+        names.retain(|name| name == wanted);
     }
     names.sort();
     let mut states = Vec::new();

@@ -28,11 +28,13 @@ pub(super) enum Unknown {
     Nothing,
 }
 
-/// Makes sure that nothing is mistyped. What is not on this machine may be on another.
+/// Makes sure that nothing is mistyped. What is not on this machine may be on another. An app that
+/// is installed has no folder before it is served.
 pub(super) fn check(
     target: &Target,
     owner: &Datasite,
     published: &PublishedApps,
+    installed: &[AppName],
 ) -> Result<Unknown, CommandError> {
     let Target { datasite, app, .. } = target;
     let is_own = datasite == owner;
@@ -48,7 +50,10 @@ pub(super) fn check(
         let error = CommandError::new(format!("the datasite {datasite} is not on this machine"));
         return Err(error.hint(format!("did you mean {meant}?")).hint(GO_ON));
     }
-    let apps = published.apps(datasite);
+    let mut apps = published.apps(datasite);
+    if is_own {
+        apps.extend(installed.iter().cloned());
+    }
     if !apps.contains(app) {
         let names = apps.iter().map(AppName::as_str);
         let meant = meant(app.as_str(), names.clone());
