@@ -34,6 +34,8 @@ mod arithmetic;
 mod case;
 #[path = "suite/cases.rs"]
 mod cases;
+#[path = "suite/collector.rs"]
+mod collector;
 #[path = "suite/files.rs"]
 mod files;
 #[path = "suite/machine.rs"]

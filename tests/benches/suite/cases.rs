@@ -39,7 +39,7 @@ pub(crate) struct Kind {
     pub(crate) make: fn(Plan) -> anyhow::Result<Case>,
 }
 
-pub(crate) const KINDS: [Kind; 13] = [
+pub(crate) const KINDS: [Kind; 14] = [
     Kind {
         name: "backlog",
         about: "hello requests of 8 callers that lie there at the start",
@@ -57,6 +57,12 @@ pub(crate) const KINDS: [Kind; 13] = [
         about: "hello requests that come all at once to a server that has an instance ready",
         seconds: 10,
         make: flood,
+    },
+    Kind {
+        name: "traced",
+        about: "hello requests that lie there at the start, with and without traces of them",
+        seconds: 12,
+        make: traced,
     },
     Kind {
         name: "slow",
@@ -174,6 +180,17 @@ fn flood(plan: Plan) -> anyhow::Result<Case> {
     enter(&mut case, &at_start, &ours, in_memory(HELLO, n_requests));
     case.compare(&RATE, OURS, PEER, None);
     case.compare(&RATE, OURS, &at_start, None);
+    Ok(case)
+}
+
+fn traced(plan: Plan) -> anyhow::Result<Case> {
+    let mut case = Case::default();
+    let guest = program::example("hello")?;
+    let backlog = in_memory(HELLO, plan.n(100_000));
+    let traced = format!("{OURS}, traced");
+    enter(&mut case, OURS, &Program::Ours(guest.clone()), backlog);
+    enter(&mut case, &traced, &Program::Ours(guest.traced()?), backlog);
+    case.compare(&RATE, &traced, OURS, Goal::AtLeast(0.98));
     Ok(case)
 }
 

@@ -49,13 +49,11 @@ impl Backlog {
         let site = Site::new(self.place)?;
         let answers = site.fill(&self.workload, self.n_requests)?;
         let server = program.start(&site)?;
-        let used = server.processor_time();
+        let before = server.processor_time();
         let is_right = |answer: &Path| self.workload.is_right(answer);
         let (n_answered, took) = server.finish(&answers, server.ready, &is_right)?;
-        let used = server.processor_time().zip(used);
-        let used = used.map(|(after, before)| (after - before).as_secs_f64());
         let measured = Measured::new(self.workload.n_bad(&answers))
-            .with(&CPU, used.map(|used| used / n_answered as f64 * 1e6))
+            .with(&CPU, used_each(&server, before, n_answered))
             .with(&MEMORY, server.peak_memory());
         Ok((n_answered, took, measured))
     }
@@ -83,8 +81,9 @@ pub(crate) fn live(
     let is_right = |answer: &Path| workload.is_right(answer);
     warm_up(&first, &is_right)?;
     let cues = site.requests(&workload, n_requests)?;
+    let before = server.processor_time();
     let live = send_at(per_second, &cues, &is_right)?;
-    Ok(latencies(&live, &server))
+    Ok(latencies(&live, &server).with(&CPU, used_each(&server, before, n_requests)))
 }
 
 /// Sends requests all at once to a server that runs, and times from the first until the last
@@ -132,6 +131,14 @@ fn all_at_once(server: &Server, cues: Vec<Cue>, is_right: IsRight<'_>) -> anyhow
     let (n_answered, took) = server.finish(&answers, start, is_right)?;
     let measured = Measured::new(n_cues - n_answered).with_pace(n_answered, took);
     Ok(measured.with(&MEMORY, server.peak_memory()))
+}
+
+/// Returns the processor time that a server used for each of so many requests, in microseconds.
+/// The kernel counts hundredths of a second, so it takes many to tell.
+fn used_each(server: &Server, before: Option<Duration>, n_requests: usize) -> Option<f64> {
+    const FEW: usize = 100;
+    let used = server.processor_time()?.checked_sub(before?)?;
+    (n_requests >= FEW).then(|| used.as_secs_f64() / n_requests as f64 * 1e6)
 }
 
 fn latencies(live: &Live, server: &Server) -> Measured {

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde_json::json;
 use syft_manifest::{Files, Manifest, section};
 use syft_protocol::grant::PathPattern;
 
 use crate::case::{BUILD, Measured, SIZE};
+use crate::collector;
 use crate::server::Server;
 use crate::site::{APP, OWNER, Place, Site};
 use crate::support::guests;
@@ -35,6 +36,8 @@ pub(crate) struct Guest {
     options: &'static [&'static str],
     /// It is compiled anew at each start.
     is_cold: bool,
+    /// Where the host sends traces.
+    collector: Option<&'static str>,
 }
 
 impl Program {
@@ -55,6 +58,7 @@ impl Guest {
             component,
             options: &[],
             is_cold: false,
+            collector: None,
         };
         let site = Site::new(Place::Memory)?;
         Server::start(guest.command(&site), &site)?;
@@ -70,6 +74,11 @@ impl Guest {
             is_cold: true,
             ..self
         }
+    }
+
+    pub(crate) fn traced(self) -> anyhow::Result<Self> {
+        let collector = Some(collector::url()?);
+        Ok(Self { collector, ..self })
     }
 
     /// What an app keeps lies in the home, so beside the data folder.
@@ -90,6 +99,9 @@ impl Guest {
             .args(["--allow-all-requested", "--email", OWNER, "--data-dir"])
             .arg(site.data_dir())
             .args(self.options);
+        if let Some(url) = self.collector {
+            command.env("OTEL_EXPORTER_OTLP_ENDPOINT", url);
+        }
         command
     }
 }
@@ -181,15 +193,9 @@ fn syft_host() -> Command {
     command
 }
 
-/// Returns the guest that copies files: `watcher`, told what to watch.
+/// Returns the guest that copies files, with the right to do so.
 pub(crate) fn copying_guest() -> anyhow::Result<Guest> {
-    const MARK: &[u8] = b"SETTINGS OF THE WATCHER\n";
-    let settings = b"\ncreated modified moved\t{datasite}/public/*copy.txt";
-    let mut bytes = fs::read(guests::guest("watcher"))?;
-    let at = bytes.windows(MARK.len()).position(|window| window == MARK);
-    let at = at.context("the guest has no place for its settings")?;
-    bytes[at..][..MARK.len()].fill(b' ');
-    bytes[at..][..settings.len()].copy_from_slice(settings);
+    let bytes = fs::read(guests::guest("copier"))?;
     let public = [PathPattern::parse("{datasite}/public/*")?];
     let manifest = Manifest {
         files: Files {

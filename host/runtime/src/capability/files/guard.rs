@@ -65,7 +65,8 @@ pub(super) struct Budget {
 pub(super) struct RefusalLog {
     label: CallLabel,
     logged: Mutex<HashSet<(GuestPath, Option<Want>)>>,
-    granted: Mutex<HashSet<(GuestPath, Want)>>,
+    /// Few, so that looking through them is faster than making one to look up.
+    granted: Mutex<Vec<(GuestPath, Want)>>,
 }
 
 impl Budget {
@@ -100,7 +101,14 @@ impl RefusalLog {
     /// Tells whether it is to be logged that something was granted.
     fn is_first_grant(&self, path: &GuestPath, want: Want) -> bool {
         let mut granted = self.granted.lock().expect("no holder of this lock panics");
-        granted.len() < MAX_LOGGED && granted.insert((path.clone(), want))
+        let is_first = granted.len() < MAX_LOGGED
+            && !granted
+                .iter()
+                .any(|(known, wanted)| known == path && *wanted == want);
+        if is_first {
+            granted.push((path.clone(), want));
+        }
+        is_first
     }
 }
 
