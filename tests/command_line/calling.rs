@@ -1,11 +1,15 @@
 //! Names that are called: as they are typed, mistyped, not known here, or served by nobody.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{as_owner, call, probe, publish_schema};
 use crate::support::guests::guest;
+use crate::support::host::{output, syft_host};
 use crate::support::installed::{Installation, Serving};
 use crate::support::people::Person;
 use crate::support::site::{CALLER, OWNER, Site};
@@ -211,4 +215,32 @@ fn each_command_knows_which_app_is_meant() {
         );
         assert!(stderr.contains("greeter`?"), "{command}: {stderr}");
     }
+}
+
+/// A command that is broken for want of room is none any more.
+#[test]
+fn the_demo_is_called_by_what_it_prints() {
+    let site = Site::new();
+    let mut command = syft_host(&site);
+    command
+        .env("COLUMNS", "80")
+        .args(["demo", "--keep-serving"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut demo = command.spawn().unwrap();
+    let lines = BufReader::new(demo.stdout.take().unwrap()).lines();
+    let mut shown = lines.map_while(Result::ok);
+    shown.find(|line| line.contains("In another terminal"));
+    let mut call = String::new();
+    for line in shown {
+        call += &format!("{line}\n");
+        if line.contains("--body") {
+            break;
+        }
+    }
+    let mut typed = Command::new("sh");
+    typed.args(["-c", &call]).env("HOME", site.path());
+    let called = output(&mut typed);
+    kill_process(Pid::from_child(&demo), Signal::TERM).unwrap();
+    demo.wait().unwrap();
+    assert_eq!(called.stdout, b"Hello, Grace!\n", "{call}\n{called:?}");
 }
