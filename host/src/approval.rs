@@ -263,7 +263,7 @@ fn ask(
             .as_str()
         {
             "y" | "yes" => return Ok(true),
-            "n" | "no" | "" => return Err(CommandError::new("not allowed, so not run")),
+            "n" | "no" | "" => return Err(CommandError::declined("Not allowed, so not run.")),
             "a" | "always" => {
                 approvals.add(digest, name)?;
                 return Ok(true);

@@ -28,6 +28,7 @@ use crate::caches;
 use crate::config::Config;
 use crate::installed::{Components, Installed, InstalledError, InstalledRecords, InstalledRelease};
 use crate::prepared_app::{AppSpec, PreparedApp};
+use crate::typos;
 use syft_runtime::memory::Memory;
 use syft_runtime::sandbox::Compiling;
 use syft_runtime::secrets::SecretStore;
@@ -74,7 +75,17 @@ impl<'a> Installer<'a> {
     /// Nothing is, or its record cannot be read.
     pub fn installed(&self, name: &AppName) -> Result<Installed, InstallError> {
         let installed = self.records.get(name)?;
-        installed.ok_or_else(|| InstallError::NotInstalled(name.to_string()))
+        installed.ok_or_else(|| self.not_installed(name))
+    }
+
+    /// Returns that an app is not installed, with what may have been meant.
+    pub fn not_installed(&self, name: &AppName) -> InstallError {
+        let names = self.records.names().unwrap_or_default();
+        let meant = typos::meant(name.as_str(), names.iter().map(AppName::as_str));
+        InstallError::NotInstalled {
+            name: name.to_string(),
+            meant: meant.map(str::to_owned),
+        }
     }
 
     /// Returns the component of what is served of an app, and where it lies.

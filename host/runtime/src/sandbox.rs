@@ -418,7 +418,8 @@ impl Program {
                 Ok(taken)
             })
             .await;
-        let taken = taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment)));
+        let taken =
+            taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment, meter)));
         (taken, state)
     }
 
@@ -521,7 +522,7 @@ impl Program {
             Ok(Err(rpc::Error::InvalidArguments(message))) => {
                 Outcome::InvalidArguments(environment.mask(&message).into_owned())
             }
-            Ok(Err(rpc::Error::Failed(failure))) => failed(failure, &environment),
+            Ok(Err(rpc::Error::Failed(failure))) => failed(failure, &environment, meter),
             Err(outcome) => outcome,
         };
         if let Some(recorded) = recorded {
@@ -663,11 +664,13 @@ impl Program {
         if output.exceeded() {
             return Outcome::TooMuchOutput(self.limits.output_bytes);
         }
+        if let Some(wish) = meter.refused_wish() {
+            return Outcome::OutOfMemory(wish);
+        }
         match meter.refused() {
-            Some(MemoryRefused::Own(limit)) => return Outcome::OutOfMemory(limit),
             Some(MemoryRefused::Held(limit)) => return Outcome::TooMuchHeld(limit),
             Some(MemoryRefused::Total) => return Outcome::Exhausted,
-            None => {}
+            Some(MemoryRefused::Own(_)) | None => {}
         }
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
             return Outcome::Trapped(format!("the guest exited with code {code}"));
@@ -689,12 +692,13 @@ impl Program {
 }
 
 /// Returns what a guest says of its failure, without the owner's secrets.
-fn failed(failure: Failure, environment: &CallEnvironment) -> Outcome {
+fn failed(failure: Failure, environment: &CallEnvironment, meter: &Meter) -> Outcome {
     let masked = |text: &str| environment.mask(text).into_owned();
     Outcome::Failed {
         kind: masked(&failure.kind),
         message: masked(&failure.message),
         handler: masked(&failure.handler),
+        refused: meter.refused_wish(),
     }
 }
 

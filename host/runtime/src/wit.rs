@@ -1,6 +1,8 @@
 //! The bindings of `syft:app`, generated from `wit/`: what apps export, and the imports
 //! that hold no resources. Those that do have theirs beside their implementation.
 
+use syft_protocol::address::Proof;
+use syft_protocol::message::Method;
 use syft_protocol::outbox::MessageOutcome;
 
 pub use acting::exports::syft::app::{replies, schedules, watch};
@@ -67,6 +69,52 @@ impl From<MessageOutcome> for types::Outcome {
             }),
             MessageOutcome::Expired => Self::Expired,
             MessageOutcome::Rejected(why) => Self::Rejected(why),
+        }
+    }
+}
+
+impl From<Method> for types::Method {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Get => Self::Get,
+            Method::Head => Self::Head,
+            Method::Post => Self::Post,
+            Method::Put => Self::Put,
+            Method::Patch => Self::Patch,
+            Method::Delete => Self::Delete,
+        }
+    }
+}
+
+impl From<types::Method> for Method {
+    fn from(method: types::Method) -> Self {
+        match method {
+            types::Method::Get => Self::Get,
+            types::Method::Head => Self::Head,
+            types::Method::Post => Self::Post,
+            types::Method::Put => Self::Put,
+            types::Method::Patch => Self::Patch,
+            types::Method::Delete => Self::Delete,
+        }
+    }
+}
+
+impl From<Proof> for types::SenderProof {
+    fn from(proof: Proof) -> Self {
+        match proof {
+            Proof::Claimed => Self::Claimed,
+            Proof::Folder => Self::Folder,
+            Proof::Signed => Self::Signed,
+        }
+    }
+}
+
+impl From<types::SenderProof> for Proof {
+    fn from(proof: types::SenderProof) -> Self {
+        match proof {
+            types::SenderProof::Claimed => Self::Claimed,
+            types::SenderProof::Folder => Self::Folder,
+            types::SenderProof::Signed => Self::Signed,
         }
     }
 }

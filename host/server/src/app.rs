@@ -361,7 +361,7 @@ impl App {
             ended: EndedCall {
                 outcome: outcome.name(),
                 detail: outcome.detail(),
-                hint: outcome.hint(self.access.advice),
+                hint: outcome.hint(self.access.advice, self.name().as_str()),
                 trace: outcome.trace().map(str::to_owned),
             },
             answer: self.replier.answer(head, outcome, now),

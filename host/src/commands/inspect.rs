@@ -42,7 +42,7 @@ pub(super) async fn inspect(
     let wrong = |error: CommandError| error.about(format!("cannot inspect {}", args.app.display()));
     let limits = Limits::default();
     let config = Config::load(overrides)?;
-    let installed = InstalledApp::find(&config, &args.app)?;
+    let installed = InstalledApp::find(ui, &config, &args.app)?;
     let (path, bytes) = match &installed {
         Some(app) => (app.path.clone(), app.component.clone()),
         None => {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::typos;
 use crate::ui::Ui;
 use crate::waiting::{ParkedWork, call_in_words};
 use syft_server::parked::{ParkedAction, ParkedRequest};
@@ -79,12 +80,7 @@ fn find_app(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
         return Ok(app);
     }
     let error = CommandError::new(format!("no app {app} has been served"));
-    let known: Vec<&str> = known.iter().map(AppName::as_str).collect();
-    Err(if known.is_empty() {
-        error
-    } else {
-        error.hint(format!("served so far: {}", known.join(", ")))
-    })
+    Err(error.with_hints(typos::hint(&app, known)))
 }
 
 fn list(ui: Ui, parked: &ParkedWork) -> Result<(), CommandError> {

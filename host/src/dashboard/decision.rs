@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::apps::KnownApp;
-use super::html::{Failure, Page, foreign, link};
+use super::html::{Failure, Page, careful, foreign, link};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::{InstallError, Installer};
@@ -186,7 +186,7 @@ fn describe_release(
             dt { "SHA-256" } dd { code { (release.sha256.as_str()) } }
             dt { "Replaces" } dd { (foreign(&record.current.version.to_string())) " (release " (record.current.sequence) ")" }
         }
-        @for problem in release.approved.warnings() { p.hint { "Careful: " (foreign(&problem.message)) } }
+        (careful(&release.approved))
         @if !release.denied.is_empty() {
             h3 { "You deny it" }
             ul.quotes { @for pattern in &release.denied { li { code { (foreign(&pattern.to_string())) } } } }

@@ -116,7 +116,7 @@ impl AppTaskContext {
             },
         };
         rules.deny(&mut grants);
-        let limits = rules.limit(release.approved.limits.over(Limits::default()));
+        let limits = rules.limit(release.limits());
         let spec = AppSpec {
             name: name.clone(),
             author: author.to_owned(),

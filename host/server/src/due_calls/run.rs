@@ -11,7 +11,6 @@ use tracing::Instrument;
 use super::send;
 use crate::events::{EventRunner, failure};
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
-use syft_runtime::capability::Advice;
 use syft_runtime::sandbox::Outcome;
 
 /// Begins an attempt, which ends with one event.
@@ -20,13 +19,13 @@ pub(super) fn start(
     run: DueRun,
     sender: &mpsc::UnboundedSender<DueEvent>,
 ) {
-    let (id, sender) = (run.call.id, sender.clone());
-    let attempt = attempt(Arc::clone(runner), run).in_current_span();
+    let (id, sender, runner) = (run.call.id, sender.clone(), Arc::clone(runner));
+    let attempt = attempt(Arc::clone(&runner), run).in_current_span();
     tokio::spawn(async move {
         // After a panic of the host's own, other calls run still.
         let panicked = |error: tokio::task::JoinError| {
             let outcome = Outcome::Trapped(error.to_string());
-            CallResult::Failed(failure(&outcome, Advice::default()))
+            CallResult::Failed(failure(&outcome, &runner.app))
         };
         // Begun from here, it runs next on the same thread, and no other one has to wake.
         let result = tokio::spawn(attempt).await.unwrap_or_else(panicked);
@@ -51,7 +50,7 @@ async fn attempt(runner: Arc<EventRunner>, run: DueRun) -> CallResult {
             tracing::info!(name: "delivered", %id, event = kind, path = handler, ms, "done");
             CallResult::Done
         }
-        Ok(Err(outcome)) => CallResult::Failed(failure(&outcome, runner.app.advice())),
+        Ok(Err(outcome)) => CallResult::Failed(failure(&outcome, &runner.app)),
         Err(error) => {
             tracing::error!(%id, event = kind, path = handler, "running it again later: {error}");
             CallResult::HostFailed

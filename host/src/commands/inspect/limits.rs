@@ -10,7 +10,7 @@ pub(super) struct Limit {
     pub(super) value: Value,
     pub(super) what: &'static str,
     pub(super) words: String,
-    /// The app itself asks for it.
+    /// It is as the app itself asks for it.
     pub(super) is_asked_for: bool,
 }
 
@@ -193,10 +193,10 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
     ];
     for limit in &mut all {
         limit.is_asked_for = match limit.key {
-            "time_ms" => asked.time.is_some(),
-            "memory_bytes" => asked.memory_bytes.is_some(),
-            "concurrency" => asked.concurrency.is_some(),
-            "state_bytes" => asked.state_bytes.is_some(),
+            "time_ms" => asked.time == Some(*time),
+            "memory_bytes" => asked.memory_bytes == Some(*memory_bytes),
+            "concurrency" => asked.concurrency == Some(*concurrency),
+            "state_bytes" => asked.state_bytes == Some(*state_bytes),
             _ => false,
         };
     }

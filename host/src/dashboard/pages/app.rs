@@ -7,13 +7,14 @@ use syft_manifest::Manifest;
 use syft_protocol::timestamp::Timestamp;
 
 use super::super::apps::KnownApp;
-use super::super::html::{Failure, foreign, millis, time};
+use super::super::html::{Failure, careful, foreign, foreign_path, millis, time};
 use super::super::seen::Seen;
 use super::{FromShared, PageResult, parts};
 use crate::activity::AppStatistics;
 use crate::config::Config;
 use crate::installed::{Installed, InstalledRelease, added_permissions};
 use crate::prepared_app::AppInterface;
+use crate::settings::AppRules;
 
 const N_CALLS: usize = 20;
 const N_LINES: usize = 30;
@@ -34,7 +35,7 @@ pub(super) async fn page(State(shared): FromShared, Query(named): Query<Named>) 
         section.card #app data-live aria-label="State" { (state(app)) }
         @if let Some(interface) = interface { (endpoints(&shared.config, &named.name, &interface)) }
         (schedules(app))
-        @if let Some(record) = app.record() { (releases(&shared.config, record)) }
+        @if let Some(record) = app.record() { (releases(&shared.config, record, &app.rules)) }
         @if let Some(statistics) = statistics { (numbers(statistics)) }
         (activity(&shared.seen(), &named.name))
     };
@@ -60,7 +61,7 @@ fn endpoints(config: &Config, app: &str, interface: &AppInterface) -> Markup {
         section.card aria-labelledby="endpoints" {
             h2 #endpoints { "What it answers" }
             ul.quotes {
-                @for line in interface.to_lines(config.email.as_str(), app) { li { code { (foreign(line.trim())) } } }
+                @for line in interface.to_lines(config.email.as_str(), app) { li { code { (foreign_path(line.trim())) } } }
             }
         }
     }
@@ -100,7 +101,7 @@ fn schedules(app: &KnownApp) -> Markup {
     }
 }
 
-fn releases(config: &Config, record: &Installed) -> Markup {
+fn releases(config: &Config, record: &Installed, rules: &AppRules) -> Markup {
     html! {
         section.card #releases data-live aria-labelledby="releases-title" {
             h2 #releases-title { "Releases" }
@@ -109,6 +110,7 @@ fn releases(config: &Config, record: &Installed) -> Markup {
                 dt { "From" } dd { (foreign(&record.source)) }
             }
             (release(config, record, "Installed", &record.current))
+            (left(&record.current, rules))
             @if let Some(waiting) = &record.waiting { (release(config, record, "Waits for you", waiting)) }
             @if let Some(previous) = record.previous() { (release(config, record, "Before", previous)) }
         }
@@ -128,10 +130,35 @@ fn release(config: &Config, record: &Installed, title: &str, release: &Installed
             dd {
                 @if rights.is_empty() { "answer requests, and nothing else" }
                 ul.quotes { @for right in &rights { li.quote { (foreign(right)) } } }
+                (careful(&release.approved))
             }
             @if !release.denied.is_empty() {
                 dt { "You deny it" }
                 dd { ul.quotes { @for pattern in &release.denied { li { code { (foreign(&pattern.to_string())) } } } } }
+            }
+        }
+    }
+}
+
+/// Returns what the owner's settings leave of what was approved.
+fn left(release: &InstalledRelease, rules: &AppRules) -> Markup {
+    let (denied, limited) = (
+        rules.denied_in_words(),
+        rules.limited_in_words(&release.limits()),
+    );
+    let list = |title: &str, texts: &[String]| {
+        html! {
+            @if !texts.is_empty() {
+                dt { (title) }
+                dd { ul.quotes { @for text in texts { li { (foreign(text)) } } } }
+            }
+        }
+    };
+    html! {
+        @if !(denied.is_empty() && limited.is_empty()) {
+            dl.facts {
+                (list("Your config.toml denies it", &denied))
+                (list("Your config.toml sets its limits", &limited))
             }
         }
     }

@@ -7,7 +7,7 @@ use syft_protocol::timestamp::Timestamp;
 
 use super::super::apps::KnownApp;
 use super::super::decision::{Action, Decision};
-use super::super::html::{app_link, foreign, nothing, time};
+use super::super::html::{app_link, careful, foreign, foreign_path, nothing, time};
 use super::{FromShared, PageResult};
 use crate::config::Config;
 use crate::waiting::{ParkedWork, call_in_words, wishes};
@@ -72,6 +72,7 @@ fn approval(config: &Config, app: &KnownApp) -> Markup {
         @if let Some((record, release)) = waiting {
             h3 { "Version " (foreign(&release.version.to_string())) " asks for more, to" }
             ul.quotes { @for wish in wishes(config, record) { li.quote { (foreign(&wish)) } } }
+            (careful(&release.approved))
             p.soft { (foreign(&record.current.version.to_string())) " is served until you decide." }
             div.actions {
                 (decision(app, Action::Approve, release.sha256.as_str()).link(&release.version.to_string()))
@@ -97,7 +98,7 @@ fn given_up(parked: &ParkedWork) -> Markup {
             ul.quotes {
                 @for request in parked.requests.iter().take(MOST_LISTED) {
                     li {
-                        p { code { (foreign(&request.address)) } }
+                        p { code { (foreign_path(&request.address)) } }
                         p.soft { "The host crashed several times while it handled this, the last time at " (time(Timestamp::from_micros(request.at))) }
                         (choices(parked, &request.id, &request.address))
                     }
@@ -109,7 +110,7 @@ fn given_up(parked: &ParkedWork) -> Markup {
             ul.quotes {
                 @for event in parked.events.iter().take(MOST_LISTED) {
                     li {
-                        p { (foreign(&event.kind)) " " code { (foreign(&event.path)) } }
+                        p { (foreign(&event.kind)) " " code { (foreign_path(&event.path)) } }
                         p.soft { (event.attempts) " attempts until " (time(Timestamp::from_micros(event.at))) ". The last one ended with" }
                         p.quote { (foreign(&event.error)) }
                         (choices(parked, &event.id, &event.path))

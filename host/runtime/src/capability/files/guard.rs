@@ -392,9 +392,10 @@ pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice
         Mount::Datasites => {}
         Mount::Temporary => return advice.to_ask_for("[files] own-folder = true"),
         Mount::Program => {
-            return "the files of a program are there to be read: write to the app's own folder, \
-                    for which [files] own-folder = true in syft-app.toml asks"
-                .to_owned();
+            return advice.for_author(
+                "write to the app's own folder, for which [files] own-folder = true in \
+                 syft-app.toml asks, since the files of a program are there to be read",
+            );
         }
     }
     let path = match path.text() {
