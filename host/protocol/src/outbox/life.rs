@@ -294,9 +294,10 @@ impl Outbox {
             }
             Way::Tree => {
                 (entry.has_files, entry.is_sent) = (true, true);
-                match was_hinted {
-                    true => self.next(id, Step::Look),
-                    false => self.look_later(now, id),
+                if was_hinted {
+                    self.next(id, Step::Look);
+                } else {
+                    self.look_later(now, id);
                 }
             }
         }
