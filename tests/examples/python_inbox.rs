@@ -54,7 +54,10 @@ fn letters_arrive_and_their_writer_learns_of_it() {
     assert_eq!(letters[0]["text"], "Grüße");
 
     let stranger = call_as(&host, ALICE, "deliver", &json!({"text": "plain"}));
-    assert_eq!((stranger.status(), &*stranger.text()), (400, "Letters have to be encrypted."));
+    assert_eq!(
+        (stranger.status(), &*stranger.text()),
+        (400, "Letters have to be encrypted.")
+    );
     assert_eq!(call_as(&host, ALICE, "read", &none).status(), 403);
     // Somebody without keys cannot be written to.
     ask(&tree, OWNER, "write", &json!({"to": ALICE, "text": "x"}));
