@@ -88,8 +88,14 @@ fn start_of(tree: &Site, owner: &str, name: &str) -> (Site, Host) {
 
 /// Calls from the sender's own folder, where only they can write.
 fn call_as(host: &Host, sender: &str, endpoint: &str, body: &Value) -> Answer {
+    let id = Uuid::new_v4();
+    let body = body.to_string();
+    let mut request = request(id, sender, endpoint, Some(body.as_bytes()));
+    let of = |key: &str| host.ready[key].as_str().unwrap();
+    let (datasite, app) = (of("datasite"), of("app"));
+    request["url"] = json!(format!("syft://{datasite}/app_data/{app}/rpc/{endpoint}"));
     let folder = host.rpc.join(endpoint).join(sender);
-    send(&folder, sender, endpoint, body)
+    Sent::write(&folder, id, request.to_string().as_bytes()).answer()
 }
 
 /// Calls with a name that anybody could have written.

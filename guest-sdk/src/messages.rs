@@ -78,7 +78,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::{Error, Headers, Method};
-pub use answer::{Answer, Outcome};
+pub use answer::{MessageAnswer, Outcome};
 pub use error::MessageError;
 pub use reply::{Reply, ReplyHandler, ReplyRoute};
 #[cfg(not(target_family = "wasm"))]
@@ -217,8 +217,8 @@ impl Message {
     ///
     /// # Errors
     /// It is refused, or there is no answer in time. A status such as 404 is none: see
-    /// [`Answer::success`].
-    pub fn ask(self) -> Result<Answer, MessageError> {
+    /// [`MessageAnswer::success`].
+    pub fn ask(self) -> Result<MessageAnswer, MessageError> {
         self.send()?.wait()
     }
 }
@@ -247,7 +247,7 @@ impl Sent {
     ///
     /// # Errors
     /// There is none, or none yet ([`MessageError::Unanswered`]).
-    pub fn wait(&self) -> Result<Answer, MessageError> {
+    pub fn wait(&self) -> Result<MessageAnswer, MessageError> {
         match self.wait_for(Duration::MAX)? {
             Some(outcome) => outcome.into_answer(),
             None => Err(MessageError::Unanswered),

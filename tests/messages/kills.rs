@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{BOB, ask, start_echo, url_of};
+use super::{BOB, ask, outbox, requests_in, start_echo, url_of};
 use crate::support::apps::with_manifest;
 use crate::support::client::{Sent, request};
 use crate::support::guests::guest;
 use crate::support::host::{Host, syft_host};
 use crate::support::not_run;
 use crate::support::random::Random;
-use crate::support::site::{OWNER, Site};
+use crate::support::site::{CALLER, OWNER, Site};
 use crate::support::wait_for;
 
 /// The steps of a call, and of what it sends to an app of the same host.
@@ -62,7 +62,9 @@ fn no_message_through_the_tree_is_lost_or_doubled() {
         let site = Site::new();
         let (_home, echo) = start_echo(&site);
         let url = url_of(BOB, "echo");
-        kill(&site, 7, 60, 25, &url, &TREE_STEPS, |_| echoed(&echo));
+        kill(&site, 7, 60, 25, &url, &TREE_STEPS, |_| {
+            echoed_by_bob(&echo)
+        });
     }
 }
 
@@ -88,11 +90,22 @@ fn of_2000_messages_none_is_lost_or_doubled_over_200_kills() {
         200,
         &url_of(BOB, "echo"),
         &TREE_STEPS,
-        |_| echoed(&echo),
+        |_| echoed_by_bob(&echo),
     );
 }
 
-/// Returns how many messages an app has counted.
+/// Returns how many messages Bob's app has counted.
+pub(super) fn echoed_by_bob(echo: &Host) -> u64 {
+    let id = Uuid::new_v4();
+    let mut request = request(id, CALLER, "counts", Some(b"{}"));
+    request["url"] = json!(url_of(BOB, "counts"));
+    let folder = echo.rpc.join("counts").join(CALLER);
+    let answer = Sent::write(&folder, id, request.to_string().as_bytes()).answer();
+    let counts: Value = serde_json::from_str(&answer.text()).unwrap();
+    counts["echoed"].as_u64().unwrap_or(0)
+}
+
+/// Returns how many messages the app has counted itself.
 fn echoed(host: &Host) -> u64 {
     ask(host, "counts", &json!({}))["echoed"]
         .as_u64()
@@ -147,9 +160,11 @@ fn kill(
             Some(_) => sent.len(),
             None => (n_answered(&sent) + times as usize).min(sent.len()),
         };
+        let is_sent = || failpoint.is_none() || requests_in(&outbox(site, "echo")).is_empty();
         let crashed = wait_for("a crash or answers", || {
             let crashed = !host.is_running();
-            (crashed || n_answered(&sent) >= enough).then_some(crashed)
+            let is_over = n_answered(&sent) >= enough && is_sent();
+            (crashed || is_over).then_some(crashed)
         });
         drop(host); // kills it
         kills[way] += usize::from(crashed || failpoint.is_none());

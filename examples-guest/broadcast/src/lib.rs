@@ -96,7 +96,7 @@ syft_guest::app!(ask, voted, count, opinion, vote);
 
 #[cfg(test)]
 mod tests {
-    use syft_guest::messages::{Answer, Outcome};
+    use syft_guest::messages::{MessageAnswer, Outcome};
     use syft_guest::test::App;
 
     use super::*;
@@ -106,8 +106,8 @@ mod tests {
         let app = App::new().with_messages(|message| {
             let whose = message.url.split('/').nth(2).unwrap();
             match whose.split('@').next().unwrap() {
-                "ada" | "bob" => Some(Answer::new(200).with_body("yes").into()),
-                "eve" => Some(Answer::new(404).with_body("no").into()),
+                "ada" | "bob" => Some(MessageAnswer::new(200).with_body("yes").into()),
+                "eve" => Some(MessageAnswer::new(404).with_body("no").into()),
                 "tim" => Some(Outcome::Expired),
                 _ => None,
             }

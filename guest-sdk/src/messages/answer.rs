@@ -11,7 +11,7 @@ use crate::{Error, Headers};
 #[non_exhaustive]
 pub enum Outcome {
     /// The receiver answered, with success or not.
-    Answered(Answer),
+    Answered(MessageAnswer),
     /// No answer came in time.
     Expired,
     /// It was not sent, or the receiver's datasite did not take it: why, in words.
@@ -21,7 +21,7 @@ pub enum Outcome {
 /// The answer of an app, whatever its status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Answer {
+pub struct MessageAnswer {
     /// The status code.
     pub status: u16,
     /// The headers.
@@ -35,7 +35,7 @@ impl Outcome {
     ///
     /// # Errors
     /// There is none: [`MessageError::Expired`] or [`MessageError::Rejected`].
-    pub fn answer(&self) -> Result<&Answer, MessageError> {
+    pub fn answer(&self) -> Result<&MessageAnswer, MessageError> {
         match self {
             Outcome::Answered(answer) => Ok(answer),
             Outcome::Expired => Err(MessageError::Expired),
@@ -47,7 +47,7 @@ impl Outcome {
     ///
     /// # Errors
     /// There is none.
-    pub fn into_answer(self) -> Result<Answer, MessageError> {
+    pub fn into_answer(self) -> Result<MessageAnswer, MessageError> {
         match self {
             Outcome::Answered(answer) => Ok(answer),
             Outcome::Expired => Err(MessageError::Expired),
@@ -56,25 +56,25 @@ impl Outcome {
     }
 }
 
-impl Answer {
+impl MessageAnswer {
     /// Returns an answer without headers and body, for native tests.
-    pub fn new(status: u16) -> Answer {
-        Answer {
+    pub fn new(status: u16) -> MessageAnswer {
+        MessageAnswer {
             status,
-            ..Answer::default()
+            ..MessageAnswer::default()
         }
     }
 
     /// Returns the answer with that header.
     #[must_use]
-    pub fn with_header(mut self, name: &str, value: &str) -> Answer {
+    pub fn with_header(mut self, name: &str, value: &str) -> MessageAnswer {
         self.headers.set(name, value);
         self
     }
 
     /// Returns the answer with that body.
     #[must_use]
-    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> Answer {
+    pub fn with_body(mut self, body: impl Into<Vec<u8>>) -> MessageAnswer {
         self.body = body.into();
         self
     }
@@ -83,7 +83,7 @@ impl Answer {
     ///
     /// # Errors
     /// It is another one.
-    pub fn success(self) -> Result<Answer, MessageError> {
+    pub fn success(self) -> Result<MessageAnswer, MessageError> {
         match self.status {
             200..=299 => Ok(self),
             status => Err(MessageError::Status(status)),
@@ -107,14 +107,14 @@ impl Answer {
     }
 }
 
-impl From<Answer> for Outcome {
-    fn from(answer: Answer) -> Outcome {
+impl From<MessageAnswer> for Outcome {
+    fn from(answer: MessageAnswer) -> Outcome {
         Outcome::Answered(answer)
     }
 }
 
-impl From<Answer> for Option<Outcome> {
-    fn from(answer: Answer) -> Option<Outcome> {
+impl From<MessageAnswer> for Option<Outcome> {
+    fn from(answer: MessageAnswer) -> Option<Outcome> {
         Some(Outcome::Answered(answer))
     }
 }
@@ -122,7 +122,7 @@ impl From<Answer> for Option<Outcome> {
 impl From<types::Outcome> for Outcome {
     fn from(outcome: types::Outcome) -> Outcome {
         match outcome {
-            types::Outcome::Answered(answer) => Outcome::Answered(Answer {
+            types::Outcome::Answered(answer) => Outcome::Answered(MessageAnswer {
                 status: answer.status,
                 headers: answer.headers.into(),
                 body: answer.body.unwrap_or_default(),
@@ -139,16 +139,18 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_as_what_it_is() {
-        let answer = Answer::new(200).with_body("[1]").with_header("X-A", "1");
+        let answer = MessageAnswer::new(200)
+            .with_body("[1]")
+            .with_header("X-A", "1");
         assert_eq!(
             (answer.text(), answer.headers.get("x-a")),
             (Ok("[1]"), Some("1"))
         );
         assert_eq!(answer.json::<Vec<i64>>().expect("JSON"), [1]);
         assert!(answer.clone().success().is_ok());
-        let refused = Answer::new(404).success();
+        let refused = MessageAnswer::new(404).success();
         assert_eq!(refused, Err(MessageError::Status(404)));
-        let binary = Answer::new(200).with_body([0xff]);
+        let binary = MessageAnswer::new(200).with_body([0xff]);
         assert_eq!(binary.text(), Err(MessageError::NotText));
     }
 
@@ -159,6 +161,6 @@ mod tests {
         let why = MessageError::Rejected("no".to_owned());
         assert_eq!(rejected.answer(), Err(why.clone()));
         assert_eq!(rejected.into_answer(), Err(why));
-        assert!(Outcome::from(Answer::new(500)).answer().is_ok());
+        assert!(Outcome::from(MessageAnswer::new(500)).answer().is_ok());
     }
 }

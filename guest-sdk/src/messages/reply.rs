@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Answer, MessageError, Outcome};
+use super::{MessageAnswer, MessageError, Outcome};
 use crate::bindings::exports::syft::app::replies;
 use crate::{Error, Failure};
 
@@ -39,7 +39,7 @@ impl Reply {
     ///
     /// # Errors
     /// There is none: [`MessageError::Expired`] or [`MessageError::Rejected`].
-    pub fn answer(&self) -> Result<&Answer, MessageError> {
+    pub fn answer(&self) -> Result<&MessageAnswer, MessageError> {
         self.outcome.answer()
     }
 
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn tells_whom_the_message_went_to_and_what_it_said() {
-        let mut reply = Reply::new(Answer::new(200));
+        let mut reply = Reply::new(MessageAnswer::new(200));
         reply.url = "syft://ada@example.com/app_data/x/rpc/y".to_owned();
         assert_eq!(reply.datasite(), "ada@example.com");
         assert_eq!(reply.context::<Option<i64>>().expect("nothing"), None);

@@ -1,25 +1,53 @@
 //! What takes messages in native tests, where nothing is sent.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::{Message, MessageError, Outcome, Until};
-use crate::test::world::{World, current};
 
 /// Answers in place of all receivers; none while there is no answer yet.
 pub(crate) type Receiver = Rc<dyn Fn(&Message) -> Option<Outcome>>;
 
+thread_local! {
+    /// The messages of the tests that are going on, the innermost last.
+    static ENTERED: RefCell<Vec<Rc<Mail>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lets this take messages, until [`leave`] is called.
+pub(crate) fn enter(mail: &Rc<Mail>) {
+    ENTERED.with_borrow_mut(|entered| entered.push(Rc::clone(mail)));
+}
+
+pub(crate) fn leave() {
+    ENTERED.with_borrow_mut(Vec::pop);
+}
+
+fn current() -> Option<Rc<Mail>> {
+    ENTERED.with_borrow(|entered| entered.last().cloned())
+}
+
 /// The messages of an app of a test.
 #[derive(Default)]
 pub(crate) struct Mail {
-    pub(crate) receiver: Option<Receiver>,
+    receiver: Option<Receiver>,
     /// Those of the call that is going on, with their ids.
     queued: RefCell<Vec<(String, Message)>>,
     left: RefCell<Vec<(String, Message)>>,
+    /// Those of which a handler was told what became of them.
+    told: RefCell<HashSet<String>>,
 }
 
 impl Mail {
+    /// Returns that of an app that may send, to whom this answers.
+    pub(crate) fn answered_by(receiver: Receiver) -> Self {
+        Self {
+            receiver: Some(receiver),
+            ..Self::default()
+        }
+    }
+
     /// Has all that is queued leave, as at the end of a call that went well.
     pub(crate) fn leave(&self) {
         self.left.borrow_mut().append(&mut self.queued.borrow_mut());
@@ -43,7 +71,9 @@ impl Mail {
             reply_to.is_some_and(|reply_to| reply_to.handler == handler)
         };
         let left = self.left.borrow().clone();
-        let its = left.into_iter().filter(|(_, message)| is_its(message));
+        let told = self.told.borrow();
+        let its = left.into_iter();
+        let its = its.filter(|(id, message)| is_its(message) && !told.contains(id));
         its.filter_map(|(id, message)| {
             let outcome = self.outcome(&message)?;
             Some((id, message, outcome))
@@ -51,9 +81,9 @@ impl Mail {
         .collect()
     }
 
-    /// Removes a message that its handler was told of.
-    pub(crate) fn remove(&self, id: &str) {
-        self.left.borrow_mut().retain(|(its, _)| its != id);
+    /// Takes note that a handler was told what became of a message.
+    pub(crate) fn told(&self, id: &str) {
+        self.told.borrow_mut().insert(id.to_owned());
     }
 
     fn outcome(&self, message: &Message) -> Option<Outcome> {
@@ -84,7 +114,7 @@ impl Mail {
 
 pub(super) fn send(message: Message) -> Result<String, MessageError> {
     match current() {
-        Some(world) if world.mail.receiver.is_some() => Ok(world.mail.take(message)),
+        Some(mail) if mail.receiver.is_some() => Ok(mail.take(message)),
         _ => Err(MessageError::NotGranted(format!(
             "this app may not send to {}: a native test needs test::App::with_messages",
             message.url
@@ -97,12 +127,12 @@ pub(super) fn receive(
     _: Until,
     _: Duration,
 ) -> Result<Vec<Option<Outcome>>, MessageError> {
-    let world = current().unwrap_or_else(|| Rc::new(World::new()));
-    let look = |id: &&str| match world.mail.post(id) {
+    let mail = current().unwrap_or_default();
+    let look = |id: &&str| match mail.post(id) {
         Some(message) if message.reply_to.is_some() => Err(MessageError::Invalid(format!(
             "what becomes of {id} goes to its handler"
         ))),
-        Some(message) => Ok(world.mail.outcome(&message)),
+        Some(message) => Ok(mail.outcome(&message)),
         None => Err(MessageError::Unknown(format!(
             "this app sent no message {id}"
         ))),

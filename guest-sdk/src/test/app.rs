@@ -11,6 +11,7 @@ use log::Level;
 use super::call::{Answer, Call};
 use super::world::{self, Values, World};
 use crate::http::{HttpError, HttpRequest, HttpResponse};
+use crate::messages::stand_in::Mail;
 use crate::messages::{Message, Outcome, Reply, ReplyHandler};
 use crate::schedules::Scheduled;
 use crate::{CallError, Due, Failure, FileEvent, Handler, Response, Watcher, logging};
@@ -86,12 +87,12 @@ impl App {
     /// for no answer yet. Without it no message is allowed.
     ///
     /// ```
-    /// use syft_guest::messages::{Answer, Message};
+    /// use syft_guest::messages::{Message, MessageAnswer};
     /// use syft_guest::test::App;
     ///
     /// let app = App::new().with_messages(|message| {
     ///     assert_eq!(message.url, "syft://ada@example.com/app_data/pingpong/rpc/ping");
-    ///     Answer::new(200).with_body("pong")
+    ///     MessageAnswer::new(200).with_body("pong")
     /// });
     /// let ping = Message::to_app("ada@example.com", "pingpong", "/ping");
     /// let answer = app.run(|| ping.ask()).unwrap();
@@ -103,7 +104,7 @@ impl App {
         answer: impl Fn(&Message) -> R + 'static,
     ) -> App {
         let receiver = move |message: &Message| -> Option<Outcome> { answer(message).into() };
-        self.with(|world| world.mail.receiver = Some(Rc::new(receiver)))
+        self.with(|world| world.mail = Rc::new(Mail::answered_by(Rc::new(receiver))))
     }
 
     fn with(mut self, change: impl FnOnce(&mut World)) -> App {
@@ -188,7 +189,7 @@ impl App {
     /// [`App::with_messages`] says that. Returns how many these were.
     ///
     /// ```
-    /// use syft_guest::messages::Answer;
+    /// use syft_guest::messages::MessageAnswer;
     /// use syft_guest::prelude::*;
     /// use syft_guest::test::App;
     ///
@@ -205,7 +206,7 @@ impl App {
     ///     Ok(())
     /// }
     ///
-    /// let app = App::new().with_messages(|_| Answer::new(200).with_body("pong"));
+    /// let app = App::new().with_messages(|_| MessageAnswer::new(200).with_body("pong"));
     /// assert_eq!(app.call::<ping>("").status, 200);
     /// assert_eq!(app.deliver::<ponged>(), Ok(1));
     /// let said: Option<String> = app.run(|| state::get("said")).unwrap();
@@ -225,7 +226,7 @@ impl App {
                 ..Reply::new(outcome)
             };
             self.reply::<H>(reply)?;
-            self.world.mail.remove(&id);
+            self.world.mail.told(&id);
         }
         Ok(n_ended)
     }
@@ -370,7 +371,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
-    use crate::messages::Answer;
+    use crate::messages::MessageAnswer;
     use crate::prelude::*;
     use crate::{EventKind, Proof};
 
@@ -486,12 +487,12 @@ mod tests {
     #[test]
     fn messages_leave_with_a_call_that_went_well() {
         let answer = |message: &Message| match message.url.ends_with("asked") {
-            true => Some(Answer::new(200).with_body("yes").into()),
+            true => Some(MessageAnswer::new(200).with_body("yes").into()),
             false if message.url.contains("eve@") => Some(Outcome::Expired),
             false => message
                 .url
                 .contains("ada@")
-                .then(|| Answer::new(200).into()),
+                .then(|| MessageAnswer::new(200).into()),
         };
         let app = App::new().with_messages(answer);
         let call = |body| app.call::<ask>(body).status;

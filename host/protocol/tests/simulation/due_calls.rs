@@ -403,14 +403,13 @@ impl World {
         // The times of each schedule go on.
         for schedule in schedules(self.release) {
             let name = schedule.name().to_owned();
-            let before = self.last.get(&name).copied();
+            self.last.remove(&name);
             self.pass(HOUR * 8);
-            for _ in 0..20 {
+            for _ in 0..6 {
                 self.rest();
                 self.pass(Duration::from_secs(61));
             }
-            let last = self.last.get(&name).copied();
-            assert!(last > before, "{name} has stopped: {before:?}");
+            assert!(self.last.contains_key(&name), "{name} has stopped");
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod index;
 mod records;
+mod rows;
 
 use std::sync::{Arc, OnceLock};
 

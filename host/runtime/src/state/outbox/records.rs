@@ -5,25 +5,18 @@ use redb::{
     WriteTransaction,
 };
 use syft_protocol::due_calls::{DueCall, DueKind};
-use syft_protocol::message::{Headers, Method};
-use syft_protocol::outbox::{
-    KEEP_OUTCOME, MessageAnswer, MessageOutcome, OutgoingMessage, ReplyTo, Stage,
-};
-use syft_protocol::status::Status;
+use syft_protocol::outbox::{KEEP_OUTCOME, MessageOutcome, OutgoingMessage, Stage};
 use syft_protocol::timestamp::Timestamp;
 use syft_protocol::url::SyftUrl;
 use uuid::Uuid;
 
 use super::OpenMessage;
 use super::index::{Entry, OutboxIndex, Weight};
+use super::rows::{
+    ANSWERED, CLEARED, ENCRYPT, ENDED, EXPIRED, Ended, HANDLED, Progress, REJECTED, SENT, Said,
+    WAITED_FOR, headers_to_json, read_message, read_outcome,
+};
 use crate::state::due_calls;
-
-/// What the app said: URL, method, headers as JSON, handler and context of the reply.
-type Said<'a> = (&'a str, &'a str, &'a str, Option<&'a str>, Option<&'a [u8]>);
-/// Flags; when it was kept and when it expires; what is kept of it, in bytes.
-type Progress = (u32, i64, i64, u64);
-/// Kind, status, headers as JSON or a reason, body.
-type Ended<'a> = (u8, u16, &'a str, Option<&'a [u8]>);
 
 const MESSAGES: TableDefinition<'_, u128, Said<'_>> = TableDefinition::new("messages");
 /// Bodies are apart: most looks at a message want none, and who has ended has none.
@@ -32,23 +25,6 @@ const PROGRESS: TableDefinition<'_, u128, Progress> = TableDefinition::new("mess
 const OUTCOMES: TableDefinition<'_, u128, Ended<'_>> = TableDefinition::new("message-outcomes");
 /// When each message is forgotten for which nobody has to ask.
 const ENDS: TableDefinition<'_, (i64, u128), ()> = TableDefinition::new("message-ends");
-
-/// The body is to be encrypted.
-const ENCRYPT: u32 = 1;
-/// The call waited for it: should that call run again, it finds it here.
-const WAITED_FOR: u32 = 2;
-/// It surely lies or lay in the tree.
-const SENT: u32 = 4;
-/// Its outcome is kept.
-const ENDED: u32 = 8;
-/// There are no files of it in the tree any more.
-const CLEARED: u32 = 16;
-/// The app was told of its outcome.
-const HANDLED: u32 = 32;
-
-const ANSWERED: u8 = 0;
-const EXPIRED: u8 = 1;
-const REJECTED: u8 = 2;
 
 /// What a message takes in the file and in memory, whatever is in it.
 const COST_BYTES: u64 = 512;
@@ -460,47 +436,4 @@ pub(super) fn is_any_over(
         .first()?
         .map(|(key, _)| key.value());
     Ok(first.is_some_and(|(at, _)| at <= now.micros()))
-}
-
-/// Returns a message without its body, unless another version of the host wrote what this one cannot read.
-fn read_message(id: Uuid, said: Said<'_>, progress: Progress) -> Option<OutgoingMessage> {
-    let (url, method, headers, handler, context) = said;
-    let (flags, created, expires, _) = progress;
-    let reply_to = handler.map(|handler| ReplyTo {
-        handler: handler.to_owned(),
-        context: context.map(<[u8]>::to_vec),
-    });
-    Some(OutgoingMessage {
-        id,
-        url: SyftUrl::parse(url).ok()?,
-        method: Method::parse(method)?,
-        headers: headers_from_json(headers),
-        body: None,
-        timeout: Timestamp::from_micros(expires)
-            .saturating_duration_since(Timestamp::from_micros(created)),
-        encrypt: flags & ENCRYPT != 0,
-        reply_to,
-    })
-}
-
-fn read_outcome((kind, status, text, body): Ended<'_>) -> MessageOutcome {
-    match kind {
-        ANSWERED => MessageOutcome::Answered(MessageAnswer {
-            status: Status::nearest(status),
-            headers: headers_from_json(text),
-            body: body.map(<[u8]>::to_vec),
-        }),
-        EXPIRED => MessageOutcome::Expired,
-        _ => MessageOutcome::Rejected(text.to_owned()),
-    }
-}
-
-fn headers_to_json(headers: &Headers) -> String {
-    let pairs: Vec<(&str, &str)> = headers.iter().collect();
-    serde_json::to_string(&pairs).expect("texts are JSON")
-}
-
-fn headers_from_json(text: &str) -> Headers {
-    let pairs: Vec<(String, String)> = serde_json::from_str(text).unwrap_or_default();
-    pairs.into_iter().collect()
 }
