@@ -223,6 +223,7 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
             "file_events/tests.rs",
             "file_events/observed/tests.rs",
             "file_events/queue/tests.rs",
+            "due_calls/tests.rs",
             "scan_schedule/tests.rs",
         ],
     ),

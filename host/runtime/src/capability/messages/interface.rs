@@ -169,14 +169,14 @@ impl MessagesCtx {
         until: messages::Until,
         timeout: u64,
     ) -> Answer<Vec<Option<Outcome>>> {
+        if ids.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
         if let Some(earlier) = recorded::received_before(self.guard.recorder.as_ref(), &ids) {
-            // It left then: now nothing does.
+            // They left then: now nothing does.
             self.queue
                 .retain(|queued| !ids.contains(&queued.message.id));
             return Ok(earlier);
-        }
-        if ids.is_empty() {
-            return Ok(Ok(Vec::new()));
         }
         let received = self.ask(ids.clone(), until, timeout).await?;
         if let Some(recorder) = &self.guard.recorder {
@@ -201,9 +201,23 @@ impl MessagesCtx {
             Err(refused) => return Ok(Err(Error::TooMany(refused.to_string()))),
             Ok(()) => {}
         }
-        let latest = self.latest();
-        let wanted = Instant::now().checked_add(Duration::from_micros(timeout));
-        let deadline = wanted.map_or(latest, |wanted| wanted.min(latest));
+        let received = self.exchange(&courier, ids, until, timeout).await;
+        let bytes = received.as_ref().map_or(0, size);
+        // Less than what was counted.
+        self.passing.resize(bytes.min(most_bytes)).ok();
+        let to_guest = |outcome: Option<MessageOutcome>| outcome.map(Outcome::from);
+        let received = received.map(|received| received.into_iter().map(to_guest).collect());
+        Ok(received.map_err(to_error))
+    }
+
+    /// Has the courier send what has to leave, and waits for what it says.
+    async fn exchange(
+        &mut self,
+        courier: &CourierHandle,
+        ids: Vec<Uuid>,
+        until: messages::Until,
+        timeout: u64,
+    ) -> Result<Received, ReceiveError> {
         let n_ids = ids.len();
         let (reply, answer) = oneshot::channel();
         // What they take is counted until they have left.
@@ -215,25 +229,16 @@ impl MessagesCtx {
                 messages::Until::All => Until::All,
                 messages::Until::Any => Until::Any,
             },
-            deadline,
-            most_bytes,
+            deadline: self.wait_until(Duration::from_micros(timeout)),
+            most_bytes: self.limits.message_answer_bytes,
             reply,
         };
-        let received = hand_in(&courier, receive, answer, self.deadline).await;
-        let received = received.and_then(|received| match received.len() == n_ids {
-            true => Ok(received),
-            false => Err(unavailable()),
-        });
-        let bytes = received.as_ref().map_or(0, size);
-        // Less than what was counted.
-        self.passing.resize(bytes.min(most_bytes)).ok();
-        Ok(match received {
-            Ok(received) => Ok(received
-                .into_iter()
-                .map(|outcome| outcome.map(Outcome::from))
-                .collect()),
-            Err(error) => Err(to_error(error)),
-        })
+        let received = hand_in(courier, receive, answer, self.deadline).await?;
+        if received.len() == n_ids {
+            Ok(received)
+        } else {
+            Err(unavailable())
+        }
     }
 
     /// Takes those of these messages that did not leave yet.
@@ -247,11 +252,12 @@ impl MessagesCtx {
         posted.map(|queued| (queued.message, queued.charge)).unzip()
     }
 
-    /// Returns until when a call may wait, and can still make something of it.
-    fn latest(&self) -> Instant {
+    /// Returns until when a call waits: for so long, and so that it can still make something of it.
+    fn wait_until(&self, time: Duration) -> Instant {
         let now = Instant::now();
         let left = self.deadline.saturating_duration_since(now);
-        now + left - (left / SPARED_PART).min(MOST_SPARED)
+        let most = left - (left / SPARED_PART).min(MOST_SPARED);
+        now + time.min(most)
     }
 }
 
