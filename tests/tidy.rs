@@ -115,6 +115,7 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
             "tree.rs",
             "tree/",
             "client/mailbox.rs",
+            "courier/tree_box.rs",
             "encryption/documents.rs",
             "published.rs",
         ],
@@ -217,6 +218,7 @@ const ONLY: &[(&[&str], &[&str], &[&str])] = &[
         &["Instant::now"],
         &[
             "inbox/tests.rs",
+            "outbox/life/tests.rs",
             "acl/glob/tests.rs",
             "pattern/tests.rs",
             "retention/tests.rs",
