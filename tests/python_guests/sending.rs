@@ -1,9 +1,11 @@
 //! A program that sends messages with the released `syft_rpc`, in the sandbox and under the
 //! released SyftEvent: see `python/sending.py`.
 
+use std::fs;
+
 use super::app;
 use crate::python::{released, run, venv};
-use crate::support::host::{Ended, Host, output, syft_host};
+use crate::support::host::{Ended, Host, output, output_of_build, syft_host};
 use crate::support::site::{OWNER, Site};
 use crate::support::wheels::build_wheels;
 
@@ -58,4 +60,44 @@ fn messages_are_encrypted_as_the_release_encrypts_them() {
 #[test]
 fn an_app_of_ours_answers_ours_and_those_of_the_release() {
     check("ours_answers_both");
+}
+
+/// Runs a program that does not start, and returns what is said.
+fn said_of(text: &str) -> Option<String> {
+    venv::python()?;
+    let site = Site::new();
+    let program = site.path().join("app.py");
+    let head =
+        "from syft_event import SyftEvents\nfrom syft_rpc import rpc\nbox = SyftEvents('b')\n";
+    fs::write(&program, format!("{head}{text}")).unwrap();
+    let mut command = syft_host(&site);
+    command.arg("run").arg(&program).arg("--config");
+    let ended = output_of_build(command.arg(site.config(OWNER)));
+    Some(Ended::of(&ended).refused())
+}
+
+#[test]
+fn a_message_to_whom_is_computed_is_named_with_its_line() {
+    let handler =
+        "@box.on_request('/x')\ndef x(url: str):\n    rpc.send(url)\nraise OSError('no')\n";
+    if let Some(said) = said_of(handler) {
+        assert!(
+            said.contains("app.py:6: to whom this message goes is computed"),
+            "{said}"
+        );
+        assert!(
+            said.contains("send = [\"*/app_data/NAME/rpc/**\"]"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_message_at_the_start_is_refused_with_its_line() {
+    let url = "syft://bob@example.com/app_data/a/rpc/b";
+    if let Some(said) = said_of(&format!("rpc.send('{url}')\n")) {
+        let expected = "app.py:4: SyftError: the program sends a message at its start";
+        assert!(said.contains(expected), "{said}");
+        assert!(said.contains("send it in a handler"), "{said}");
+    }
 }

@@ -51,8 +51,8 @@ fn inspect_shows_when_an_app_would_act() {
     let app = scheduler(&site, manifest);
     let words = of_site(&site, &["inspect", app.to_str().unwrap()]).succeeded();
     let expected = "Acts by the clock:\n  \
-        | tick: 0 8 * * MON-FRI (Europe/Berlin), missed ones are dropped\n  \
-        | tock: every 90s\n";
+        │ tick: 0 8 * * MON-FRI (Europe/Berlin), missed ones are dropped\n  \
+        │ tock: every 90s\n";
     assert!(words.stdout.contains(expected), "{}", words.stdout);
 }
 

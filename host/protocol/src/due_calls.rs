@@ -15,7 +15,7 @@ mod tests;
 
 pub use call::{DueCall, DueKind, KeptCall, Lane, ParkedCall};
 pub use message::{
-    AfterFailure, CallResult, DueAction, DueEvent, DueRecord, DueReport, DueRun, LeftDue,
+    AfterFailedCall, DueAction, DueEvent, DueRecord, DueReport, DueResult, DueRun, LeftDue,
 };
 pub use queue::{DueCalls, DueOptions};
 pub use schedules::{KeptSchedule, LastRun, ScheduleStatus};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-pub use life::{Action, Ending, Event, Look, Outbox, OutboxLimits, Stage, Way};
+pub use life::{Ending, Event, Look, Outbox, OutboxAction, OutboxLimits, Stage, Way};
 pub use receiver::{Receiver, ReceiverError};
 
 use crate::message::{Headers, Method, Request};

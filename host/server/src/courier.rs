@@ -297,9 +297,10 @@ impl Carrying {
         let post = std::mem::take(&mut receive.post);
         self.spawn(async move {
             let state = shared.app.state();
-            let posted = match post.is_empty() {
-                true => Ok(()),
-                false => state.post(post).await.map_err(waiting::unavailable),
+            let posted = if post.is_empty() {
+                Ok(())
+            } else {
+                state.post(post).await.map_err(waiting::unavailable)
             };
             let open = posted.and_then(|()| waiting::open_ones(state, &receive.ids));
             Done::Posted(receive, open)

@@ -23,7 +23,7 @@ pub enum DueEvent {
     /// A call is due, and is kept already.
     Added(DueCall),
     /// A [`DueAction::Run`] ended.
-    Ended(Uuid, CallResult),
+    Ended(Uuid, DueResult),
     /// A [`DueAction::Record`] ended.
     Recorded {
         /// All of it is kept; otherwise nothing of it.
@@ -61,7 +61,7 @@ pub struct DueRun {
 
 /// How an attempt ended.
 #[derive(Debug)]
-pub enum CallResult {
+pub enum DueResult {
     /// It ended well, and the call is no longer kept.
     Done,
     /// The app failed.
@@ -81,7 +81,7 @@ pub enum DueRecord {
 
 /// What becomes of a call that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterFailure {
+pub enum AfterFailedCall {
     /// It runs again after this time.
     Later(Duration),
     /// It was tried often enough: it is parked.
@@ -98,7 +98,7 @@ pub enum DueReport {
         /// How the app failed.
         failure: Failure,
         /// What becomes of it.
-        after: AfterFailure,
+        after: AfterFailedCall,
     },
     /// Too many calls are parked: the oldest is gone.
     DroppedParked {

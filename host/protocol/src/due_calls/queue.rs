@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::schedules::{LastRun, ScheduleStatus, Schedules};
 use super::{
-    AfterFailure, CallResult, DueAction, DueCall, DueEvent, DueKind, DueRecord, DueReport, DueRun,
-    KeptCall, Lane, LeftDue, ParkedCall,
+    AfterFailedCall, DueAction, DueCall, DueEvent, DueKind, DueRecord, DueReport, DueResult,
+    DueRun, KeptCall, Lane, LeftDue, ParkedCall,
 };
 use crate::file_events::{Failure, RetryPolicy};
 use crate::now::Now;
@@ -297,19 +297,19 @@ impl DueCalls {
         Some(DueAction::Run(run))
     }
 
-    fn ended(&mut self, now: Now, id: Uuid, result: CallResult) {
+    fn ended(&mut self, now: Now, id: Uuid, result: DueResult) {
         let Some(run) = self.running.remove(&id) else {
             return;
         };
         self.busy.remove(&run.call.kind.lane());
         match result {
-            CallResult::Done => {
+            DueResult::Done => {
                 self.calls.remove(&id);
                 self.closed(&run.call.kind);
                 self.note_run(now, &run.call, "done");
             }
-            CallResult::Failed(failure) => self.failed(now, run, failure),
-            CallResult::HostFailed => {
+            DueResult::Failed(failure) => self.failed(now, run, failure),
+            DueResult::HostFailed => {
                 let at = now.instant + TROUBLE;
                 self.paused_until = Some(at);
                 self.wait(id, at);
@@ -330,7 +330,7 @@ impl DueCalls {
         let delay = self.options.retry.delay(kept.n_failed());
         self.keep(id, kept);
         self.wait(id, now.instant + delay);
-        let after = AfterFailure::Later(delay);
+        let after = AfterFailedCall::Later(delay);
         self.report(DueReport::Failed {
             run,
             failure,
@@ -343,7 +343,7 @@ impl DueCalls {
     fn park(&mut self, now: Now, run: DueRun, kept: KeptCall, failure: Failure) {
         self.keep(run.call.id, kept.park(failure.detail.clone(), now.wall));
         self.closed(&run.call.kind);
-        let after = AfterFailure::Parked;
+        let after = AfterFailedCall::Parked;
         self.report(DueReport::Failed {
             run,
             failure,

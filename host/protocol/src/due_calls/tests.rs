@@ -141,7 +141,7 @@ impl Bench {
     /// A call ends well: its transaction deletes what is kept of it.
     fn done(&mut self, run: &DueRun) {
         self.keep(vec![DueRecord::Call(run.call.id, None)]);
-        self.handle(DueEvent::Ended(run.call.id, CallResult::Done));
+        self.handle(DueEvent::Ended(run.call.id, DueResult::Done));
     }
 
     fn fail(&mut self, run: &DueRun) {
@@ -149,7 +149,7 @@ impl Bench {
             name: "failed",
             detail: "on fire".to_owned(),
         };
-        self.handle(DueEvent::Ended(run.call.id, CallResult::Failed(failure)));
+        self.handle(DueEvent::Ended(run.call.id, DueResult::Failed(failure)));
     }
 
     fn wakes_in(&self) -> Option<Duration> {
@@ -469,7 +469,7 @@ fn where_the_host_fails_nothing_runs_for_a_while() {
     let mut bench = Bench::new(Vec::new());
     bench.handle(DueEvent::Added(reply(1)));
     let run = bench.one();
-    bench.handle(DueEvent::Ended(run.call.id, CallResult::HostFailed));
+    bench.handle(DueEvent::Ended(run.call.id, DueResult::HostFailed));
     bench.handle(DueEvent::Added(reply(2)));
     bench.none();
     assert_eq!(bench.wakes_in(), Some(Duration::from_secs(1)));

@@ -101,17 +101,17 @@ pub enum Ending {
 pub enum Event {
     /// It is kept: a call sent it, or it was found at the start. With when it expires.
     Kept(Uuid, Stage, Timestamp),
-    /// An [`Action::Send`] ended.
+    /// An [`OutboxAction::Send`] ended.
     Sent(Uuid, Way),
     /// Whoever it was handed to in this process does not answer it.
     Returned(Uuid),
     /// There may be an answer.
     Hint(Uuid),
-    /// An [`Action::Look`] ended without an outcome.
+    /// An [`OutboxAction::Look`] ended without an outcome.
     Looked(Uuid, Look),
     /// Its outcome is kept, whatever action led to it.
     Ended(Uuid),
-    /// An [`Action::Clear`] ended.
+    /// An [`OutboxAction::Clear`] ended.
     Cleared(Uuid),
     /// An action could not be carried out.
     Failed(Uuid),
@@ -119,7 +119,7 @@ pub enum Event {
 
 /// What the host is to do. Each action is answered by one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum OutboxAction {
     /// Hand the message over or write its request, unless that lies there; then
     /// [`Event::Sent`]. Where it may not be sent, keep that as its outcome; then
     /// [`Event::Ended`].
@@ -133,7 +133,7 @@ pub enum Action {
     Clear(Uuid),
 }
 
-impl Action {
+impl OutboxAction {
     /// Returns the message that it is for.
     pub fn id(self) -> Uuid {
         match self {
@@ -228,7 +228,7 @@ impl Outbox {
 
     /// Returns the next thing to do, or `None` until the next event or
     /// [`Outbox::wakes_at`].
-    pub fn poll(&mut self, now: Now) -> Option<Action> {
+    pub fn poll(&mut self, now: Now) -> Option<OutboxAction> {
         self.wake(now);
         while self.active < self.limits.active {
             let id = self.ready.pop_front()?;
@@ -245,10 +245,10 @@ impl Outbox {
             }
             self.active += 1;
             return Some(match step {
-                Step::Send => Action::Send(id),
-                Step::Look => Action::Look(id),
-                Step::End(ending) => Action::End(id, ending),
-                Step::Clear => Action::Clear(id),
+                Step::Send => OutboxAction::Send(id),
+                Step::Look => OutboxAction::Look(id),
+                Step::End(ending) => OutboxAction::End(id, ending),
+                Step::Clear => OutboxAction::Clear(id),
             });
         }
         None
@@ -294,9 +294,10 @@ impl Outbox {
             }
             Way::Tree => {
                 (entry.has_files, entry.is_sent) = (true, true);
-                match was_hinted {
-                    true => self.next(id, Step::Look),
-                    false => self.look_later(now, id),
+                if was_hinted {
+                    self.next(id, Step::Look);
+                } else {
+                    self.look_later(now, id);
                 }
             }
         }

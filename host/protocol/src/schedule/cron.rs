@@ -195,10 +195,13 @@ fn is_nickname(text: &str) -> bool {
 }
 
 fn in_words(error: CronerError) -> CronError {
-    CronError::Field(match error {
+    let text = match error {
         CronerError::InvalidPattern(text)
         | CronerError::IllegalCharacters(text)
-        | CronerError::ComponentError(text) => text.trim_end_matches('.').to_owned(),
-        other => other.to_string().trim_end_matches('.').to_owned(),
-    })
+        | CronerError::ComponentError(text) => text,
+        other => other.to_string(),
+    };
+    let text = text.trim_end_matches('.');
+    let (first, rest) = text.split_at(text.len().min(1));
+    CronError::Field(first.to_ascii_lowercase() + rest)
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use syft_protocol::due_calls::{
-    CallResult, DueAction, DueCall, DueCalls, DueEvent, DueKind, DueOptions, DueRecord, DueReport,
+    DueAction, DueCall, DueCalls, DueEvent, DueKind, DueOptions, DueRecord, DueReport, DueResult,
     DueRun, KeptCall, KeptSchedule, Lane, LeftDue,
 };
 use syft_protocol::file_events::{Failure, RetryPolicy};
@@ -274,16 +274,16 @@ impl World {
         let result = match self.random.below(10) {
             0..3 => {
                 self.count("failed");
-                CallResult::Failed(failure())
+                DueResult::Failed(failure())
             }
             3 => {
                 self.count("host failed");
-                CallResult::HostFailed
+                DueResult::HostFailed
             }
             _ => {
                 self.count("done");
                 self.commit(&run);
-                CallResult::Done
+                DueResult::Done
             }
         };
         self.queue.handle(self.now, DueEvent::Ended(id, result));
@@ -379,7 +379,7 @@ impl World {
                 }
                 Some(Task::Run(run)) => {
                     self.commit(&run);
-                    let event = DueEvent::Ended(run.call.id, CallResult::Done);
+                    let event = DueEvent::Ended(run.call.id, DueResult::Done);
                     self.queue.handle(self.now, event);
                 }
                 None => {

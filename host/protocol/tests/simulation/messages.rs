@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use syft_protocol::now::Now;
-use syft_protocol::outbox::{Action, Ending, Event, Look, Outbox, OutboxLimits, Stage, Way};
+use syft_protocol::outbox::{Ending, Event, Look, Outbox, OutboxAction, OutboxLimits, Stage, Way};
 use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
 
@@ -267,14 +267,14 @@ impl World {
         while let Some(action) = self.outbox.poll(self.now) {
             let id = action.id().as_u128();
             let task = match action {
-                Action::Send(_) => Task::Send(id),
-                Action::Look(_) => Task::Look(id),
-                Action::End(_, Ending::Expired) => Task::End(id, Outcome::Expired),
-                Action::End(_, Ending::Gone) => {
+                OutboxAction::Send(_) => Task::Send(id),
+                OutboxAction::Look(_) => Task::Look(id),
+                OutboxAction::End(_, Ending::Expired) => Task::End(id, Outcome::Expired),
+                OutboxAction::End(_, Ending::Gone) => {
                     self.count("gone");
                     Task::End(id, Outcome::Rejected)
                 }
-                Action::Clear(_) => Task::Clear(id),
+                OutboxAction::Clear(_) => Task::Clear(id),
             };
             self.tasks.push(task);
         }

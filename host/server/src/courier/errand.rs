@@ -11,7 +11,8 @@ use syft_protocol::encryption::{
 };
 use syft_protocol::message::{MessageError, Response};
 use syft_protocol::outbox::{
-    Action, Ending, Event, Look, MessageAnswer, MessageOutcome, OutgoingMessage, Receiver, Way,
+    Ending, Event, Look, MessageAnswer, MessageOutcome, OutboxAction, OutgoingMessage, Receiver,
+    Way,
 };
 use syft_protocol::status::Status;
 use syft_runtime::failpoint::{self, Step};
@@ -47,13 +48,13 @@ pub(super) struct Errand {
 
 impl Errand {
     /// Carries out an action.
-    pub(super) async fn run(self, action: Action) -> Done {
+    pub(super) async fn run(self, action: OutboxAction) -> Done {
         let id = self.id;
         let came = match action {
-            Action::Send(_) => self.send().await,
-            Action::Look(_) => self.look().await,
-            Action::End(_, ending) => Ok(Came::End(outcome_of(ending))),
-            Action::Clear(_) => self.clear().await,
+            OutboxAction::Send(_) => self.send().await,
+            OutboxAction::Look(_) => self.look().await,
+            OutboxAction::End(_, ending) => Ok(Came::End(outcome_of(ending))),
+            OutboxAction::Clear(_) => self.clear().await,
         };
         let done = match came {
             Ok(Came::To(event)) => Ok(Done::Event(event)),

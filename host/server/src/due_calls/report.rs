@@ -1,6 +1,6 @@
 //! Logs what became of calls that were due.
 
-use syft_protocol::due_calls::{AfterFailure, DueReport};
+use syft_protocol::due_calls::{AfterFailedCall, DueReport};
 
 pub(super) fn log(report: DueReport) {
     match report {
@@ -13,10 +13,10 @@ pub(super) fn log(report: DueReport) {
             let (event, path) = (kind.as_str(), kind.handler());
             let (name, detail) = (failure.name, failure.detail);
             match after {
-                AfterFailure::Later(delay) => tracing::warn!(
+                AfterFailedCall::Later(delay) => tracing::warn!(
                     name: "delivery_failed", %id, event, path, attempt, detail, ?delay, "{name}"
                 ),
-                AfterFailure::Parked => tracing::error!(
+                AfterFailedCall::Parked => tracing::error!(
                     name: "delivery_parked", %id, event, path, attempt, detail,
                     "{name}, given up: parked"
                 ),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use syft_manifest::units::log_ms;
-use syft_protocol::due_calls::{CallResult, DueEvent, DueRun};
+use syft_protocol::due_calls::{DueEvent, DueResult, DueRun};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -25,7 +25,7 @@ pub(super) fn start(
         // After a panic of the host's own, other calls run still.
         let panicked = |error: tokio::task::JoinError| {
             let outcome = Outcome::Trapped(error.to_string());
-            CallResult::Failed(failure(&outcome, &runner.app))
+            DueResult::Failed(failure(&outcome, &runner.app))
         };
         // Begun from here, it runs next on the same thread, and no other one has to wake.
         let result = tokio::spawn(attempt).await.unwrap_or_else(panicked);
@@ -33,7 +33,7 @@ pub(super) fn start(
     });
 }
 
-async fn attempt(runner: Arc<EventRunner>, run: DueRun) -> CallResult {
+async fn attempt(runner: Arc<EventRunner>, run: DueRun) -> DueResult {
     let (id, kind) = (run.call.id, &run.call.kind);
     // The host may have crashed during the attempts before.
     let _alone = match run.attempt {
@@ -48,12 +48,12 @@ async fn attempt(runner: Arc<EventRunner>, run: DueRun) -> CallResult {
     match result {
         Ok(Ok(())) => {
             tracing::info!(name: "delivered", %id, event = kind, path = handler, ms, "done");
-            CallResult::Done
+            DueResult::Done
         }
-        Ok(Err(outcome)) => CallResult::Failed(failure(&outcome, &runner.app)),
+        Ok(Err(outcome)) => DueResult::Failed(failure(&outcome, &runner.app)),
         Err(error) => {
             tracing::error!(%id, event = kind, path = handler, "running it again later: {error}");
-            CallResult::HostFailed
+            DueResult::HostFailed
         }
     }
 }

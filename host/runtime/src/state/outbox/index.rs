@@ -48,6 +48,13 @@ pub(super) struct Entry {
     pub(super) weight: Weight,
 }
 
+/// What a look into the file finds.
+pub(super) struct FoundMessages {
+    pub(super) all: Vec<(Uuid, Entry)>,
+    /// Those of which something is to be done.
+    pub(super) open: Vec<OpenMessage>,
+}
+
 /// All messages of an app that are kept.
 pub(crate) struct OutboxIndex {
     most_open: usize,
@@ -222,7 +229,7 @@ impl OutboxIndex {
     /// be done about messages counts as arrived then.
     pub(super) fn load(
         &self,
-        read: impl Fn() -> Result<(Vec<(Uuid, Entry)>, Vec<OpenMessage>), StoreError>,
+        read: impl Fn() -> Result<FoundMessages, StoreError>,
     ) -> Result<(), StoreError> {
         loop {
             let n_changes = {
@@ -233,7 +240,7 @@ impl OutboxIndex {
                 known.n_changes
             };
             // Not under the lock, which the thread that commits takes.
-            let (all, open) = read()?;
+            let FoundMessages { all, open } = read()?;
             let mut known = self.known();
             if known.n_changes != n_changes {
                 continue;

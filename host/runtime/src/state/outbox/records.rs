@@ -11,7 +11,7 @@ use syft_protocol::url::SyftUrl;
 use uuid::Uuid;
 
 use super::OpenMessage;
-use super::index::{Entry, OutboxIndex, Weight};
+use super::index::{Entry, FoundMessages, OutboxIndex, Weight};
 use super::rows::{
     ANSWERED, CLEARED, ENCRYPT, ENDED, EXPIRED, Ended, HANDLED, Progress, REJECTED, SENT, Said,
     WAITED_FOR, headers_to_json, read_message, read_outcome,
@@ -336,10 +336,8 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Returns all messages, and those of them of which something is to be done.
-pub(super) fn read_all(
-    database: &Database,
-) -> Result<(Vec<(Uuid, Entry)>, Vec<OpenMessage>), redb::Error> {
+/// Returns all messages.
+pub(super) fn read_all(database: &Database) -> Result<FoundMessages, redb::Error> {
     let transaction = database.begin_read()?;
     let messages = transaction.open_table(MESSAGES)?;
     let (mut all, mut open) = (Vec::new(), Vec::new());
@@ -375,7 +373,7 @@ pub(super) fn read_all(
             open.push(OpenMessage { id, stage, expires });
         }
     }
-    Ok((all, open))
+    Ok(FoundMessages { all, open })
 }
 
 /// Returns a message as it is kept, without its body.
