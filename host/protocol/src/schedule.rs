@@ -44,7 +44,7 @@ pub struct Schedule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Timing {
     /// At the times of a cron expression.
-    Cron(CronExpression),
+    Cron(Box<CronExpression>),
     /// So long after the one before, from [`MIN_EVERY`] to [`MAX_EVERY`].
     Every(Duration),
 }
@@ -122,7 +122,7 @@ impl Timing {
     /// # Errors
     /// It is none, or its times never come.
     pub fn cron(text: &str) -> Result<Self, ScheduleError> {
-        Ok(Self::Cron(CronExpression::parse(text)?))
+        Ok(Self::Cron(Box::new(CronExpression::parse(text)?)))
     }
 
     /// Returns times that are so far apart.
@@ -276,7 +276,9 @@ pub fn in_words(time: Duration) -> String {
         (1_000_000, "s"),
         (1_000, "ms"),
     ];
-    let unit = units.into_iter().find(|(size, _)| micros % size == 0);
+    let unit = units
+        .into_iter()
+        .find(|(size, _)| micros.is_multiple_of(*size));
     let (size, unit) = unit.unwrap_or((1, "µs"));
     format!("{}{unit}", micros / size)
 }
