@@ -2,7 +2,6 @@ from syft_guest.testing import App
 
 OWNER = "owner@example.com"
 BOB = "bob@example.com"
-ENCRYPTED = {"X-Syft-Decrypted": "true"}
 
 
 def test_a_letter_is_sent_encrypted():
@@ -32,7 +31,7 @@ def test_what_becomes_of_letters_is_told():
 def test_letters_come_from_who_encrypted_them():
     app = App()
     assert app.call("/deliver", {"text": "Hi"}, sender=BOB).status == 400
-    assert app.call("/deliver", {"text": "Hi"}, sender=BOB, headers=ENCRYPTED).status == 204
+    assert app.call("/deliver", {"text": "Hi"}, sender=BOB, proof="signed").status == 204
     letters = app.call("/read", sender=OWNER).json()
     assert [(letter["from"], letter["text"]) for letter in letters] == [(BOB, "Hi")]
 
@@ -40,6 +39,7 @@ def test_letters_come_from_who_encrypted_them():
 def test_only_the_owner_reads_and_writes():
     app = App()
     assert app.call("/read", sender=BOB).status == 403
+    assert app.call("/read", sender=OWNER, proof="claimed").status == 403
     assert app.call("/sent", sender=BOB).status == 403
     assert app.call("/write", {"to": BOB, "text": "x"}, sender=BOB).status == 403
     assert app.sent == []

@@ -380,7 +380,9 @@ def a_handler_may_answer_its_request_by_reply_to():
         "@box.on_request('/d')\n"
         "def d(request: Request):\n"
         "    rpc.reply_to(request.model_copy(update={'id': '%s'}))\n"
-        "@box.on_request('/e')\ndef e(request: Request): pass\n" % uuid.uuid4()
+        "@box.on_request('/e')\ndef e(request: Request): pass\n"
+        "from syft_guest import sender_proof\n"
+        "@box.on_request('/f')\ndef f(): return sender_proof()\n" % uuid.uuid4()
     )
     asked = uuid.uuid4()
 
@@ -392,6 +394,9 @@ def a_handler_may_answer_its_request_by_reply_to():
     assert call("/b") == (200, [], b"y"), "what it returns is its answer"
     assert call("/c") == (200, encrypted, b"x")
     assert call("/e") == (200, [], None)
+    assert call("/f") == (200, [], b"folder")
+    claimed = types.SimpleNamespace(name="CLAIMED")
+    assert answer(app, "/f", "", id=str(asked), sender_proof=claimed)[2] == b"claimed"
     try:
         call("/d")
         raise AssertionError("it answered another request")

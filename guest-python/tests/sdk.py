@@ -106,6 +106,7 @@ def fresh(app):
 def answer(app, endpoint, body, **fields):
     """Calls an endpoint as the host does, in a fresh instance. Returns status, headers and body."""
     known = {"id": "x", "sender": "a@b.c", "url": "syft://a@b.c/x", "headers": []}
+    known["sender_proof"] = types.SimpleNamespace(name="FOLDER")
     method = types.SimpleNamespace(name="POST")
     message = {**known, "endpoint": endpoint, "body": body.encode(), "method": method, **fields}
     fresh(app)

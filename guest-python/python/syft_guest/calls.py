@@ -64,7 +64,7 @@ def _answer(app, endpoint, message):
         except Exception as error:
             # What Python says of a wrong text is what the release says.
             raise InvalidArguments(str(error)) from None
-        answers.begin(request)
+        answers.begin(request.id, message.sender_proof.name.lower())
         result = endpoint.call(args, kwargs)
         response = (answers.given() if result is None else None) or _response(result)
         flush()
@@ -123,6 +123,8 @@ def run_due(call_id, name, micros, attempt):
 def begin(find):
     """Begins a call, and returns what is called."""
     host.is_call = True
+    # None yet, whatever was handled before the component was made.
+    answers.begin(None, None)
     # The snapshot holds one state of the generator, which would repeat itself. Without a seed it
     # asks for 2,496 bytes.
     random.seed(int.from_bytes(os.urandom(32)))

@@ -67,15 +67,26 @@ class App:
         """The app's own folder, which is the current one."""
         return self.datasites / host.datasite() / "app_data" / host.app()
 
-    def call(self, endpoint, body=None, *, sender=CALLER, method="POST", headers=None, query=""):
+    def call(
+        self,
+        endpoint,
+        body=None,
+        *,
+        sender=CALLER,
+        proof="folder",
+        method="POST",
+        headers=None,
+        query="",
+    ):
         """Calls an endpoint as somebody else does, and returns the answer. Text and bytes are a
-        body as they are, all else is written as JSON."""
+        body as they are, all else is written as JSON. `proof` is what `sender_proof` returns."""
         path = "/" + endpoint.strip("/")
         app, bound = _bound(path)
         url = f"syft://{host.datasite()}/app_data/{host.app()}/rpc{path}"
         message = types.SimpleNamespace(
             id=str(uuid.uuid4()),
             sender=sender,
+            sender_proof=types.SimpleNamespace(name=proof.upper()),
             url=f"{url}?{query}" if query else url,
             method=types.SimpleNamespace(name=method),
             headers=list((headers or {}).items()),
