@@ -31,6 +31,10 @@ storm:
 kill:
     cargo test --workspace --test all -- crashes::each_of_1000 --include-ignored --nocapture
 
+# A thousand conversations of three turns between two hosts, behind a sync that loses and doubles; takes minutes
+conversations:
+    cargo test --workspace --locked --test all -- conversations:: --include-ignored
+
 # Kills the host over 200 times while 1,000 requests send 2,000 messages, and again through the tree
 kill-messages:
     cargo test --workspace --test all -- messages::kills --include-ignored --nocapture

@@ -16,6 +16,7 @@ mod children;
 mod cleaning;
 mod command_line;
 mod compiling;
+mod conversations;
 mod crashes;
 mod crates;
 mod crowds;
