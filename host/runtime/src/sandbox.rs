@@ -448,7 +448,8 @@ impl Program {
                 Ok(taken)
             })
             .await;
-        let taken = taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment)));
+        let taken =
+            taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment, meter)));
         (taken, state)
     }
 
