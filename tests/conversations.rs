@@ -8,12 +8,13 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::support::client::{call, send};
+use crate::support::client::{Sent, request};
 use crate::support::guests::guest;
 use crate::support::host::{Host, syft_host};
 use crate::support::random::Random;
-use crate::support::site::Site;
+use crate::support::site::{CALLER, Site};
 use crate::support::wait_long_for;
 
 const ALICE: &str = "alice@example.com";
@@ -159,8 +160,17 @@ fn serve(site: &Site, owner: &str) -> Host {
     Host::spawn(site, command)
 }
 
-fn report(host: &Host) -> Value {
-    let answer = call(&host.rpc, "report", "{}");
+/// Sends a request to the app of somebody.
+fn ask(host: &Host, owner: &str, endpoint: &str, body: &Value) -> Sent {
+    let (id, body) = (Uuid::new_v4(), body.to_string());
+    let mut request = request(id, CALLER, endpoint, Some(body.as_bytes()));
+    request["url"] = json!(format!("syft://{owner}/app_data/talk/rpc/{endpoint}"));
+    let folder = host.rpc.join(endpoint).join(CALLER);
+    Sent::write(&folder, id, request.to_string().as_bytes())
+}
+
+fn report(host: &Host, owner: &str) -> Value {
+    let answer = ask(host, owner, "report", &json!({})).answer();
     serde_json::from_str(&answer.text()).unwrap()
 }
 
@@ -169,15 +179,15 @@ fn converse(n_each: usize, seed: u64) {
     let sites = [Site::in_memory(), Site::in_memory()];
     let people = [(ALICE, BOB), (BOB, ALICE)];
     let hosts = [0, 1].map(|side| serve(&sites[side], people[side].0));
-    for (host, (_, peer)) in hosts.iter().zip(people) {
+    for (host, (owner, peer)) in hosts.iter().zip(people) {
         for conversation in 0..n_each {
-            let body = json!({"peer": peer, "conversation": conversation}).to_string();
-            send(&host.rpc, "begin", Some(body.as_bytes()));
+            let body = json!({"peer": peer, "conversation": conversation});
+            ask(host, owner, "begin", &body);
         }
     }
     let mut copier = Copier::new([&sites[0], &sites[1]], seed);
-    let ended = |host: &Host| {
-        let report = report(host);
+    let ended = |(host, (owner, _)): (&Host, (&str, &str))| {
+        let report = report(host, owner);
         let n = |key: &str| report[key].as_u64().unwrap() as usize;
         n("ended") + n("failed") + n("wrong") == n_each
     };
@@ -186,20 +196,20 @@ fn converse(n_each: usize, seed: u64) {
             copier.look();
             thread::sleep(Duration::from_millis(1));
         }
-        hosts.iter().all(ended).then_some(())
+        hosts.iter().zip(people).all(ended).then_some(())
     });
     // What comes a second time comes late, too.
     while !copier.doubles.is_empty() {
         copier.look();
         thread::sleep(Duration::from_millis(1));
     }
-    for (host, (name, _)) in hosts.iter().zip(people) {
+    for (host, (owner, _)) in hosts.iter().zip(people) {
         let turns = 3 * n_each;
         let expected = json!({
             "begun": n_each, "turns": turns, "replies": turns, "failed": 0, "wrong": 0,
             "ended": n_each, "uneven": [],
         });
-        assert_eq!(report(host), expected, "{name}, seed {seed}");
+        assert_eq!(report(host, owner), expected, "{owner}, seed {seed}");
     }
 }
 

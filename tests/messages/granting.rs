@@ -66,7 +66,8 @@ fn what_the_owner_did_not_approve_is_refused() {
 fn what_the_owner_denies_is_refused_however_it_is_written() {
     let site = Site::new();
     let host = start(&site, &["--deny", "bob@example.com/**"]);
-    let hint = "to allow it, take it out of what --deny names";
+    let hint = "to allow it, take it out of what --deny names, or `deny` in config.toml \
+                (`syft-host config` shows it)";
     assert_refused(&site, &host, &url_of(BOB, "echo"), hint);
     for url in [
         "syft://BOB@Example.com/app_data/echo/rpc/echo",
@@ -85,7 +86,8 @@ fn what_the_owner_denies_all_apps_is_refused() {
     let text = "[deny]\nfiles = ['*/app_data/echo/rpc/**']\n";
     std::fs::write(settings.join("config.toml"), text).unwrap();
     let host = start(&site, &[]);
-    let hint = "to allow it, take it out of what --deny names";
+    let hint = "to allow it, take it out of what --deny names, or `deny` in config.toml \
+                (`syft-host config` shows it)";
     assert_refused(&site, &host, &url_of(BOB, "echo"), hint);
 }
 
