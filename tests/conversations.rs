@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::support::apps::with_manifest;
 use crate::support::client::{Sent, request};
 use crate::support::guests::guest;
 use crate::support::host::{Host, syft_host};
@@ -17,6 +18,7 @@ use crate::support::random::Random;
 use crate::support::site::{CALLER, Site};
 use crate::support::wait_long_for;
 
+const SEND: &str = "[messages]\nsend = ['*/app_data/talk/rpc/turn/**']\n";
 const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 
@@ -153,9 +155,10 @@ fn turns(tree: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
 
 fn serve(site: &Site, owner: &str) -> Host {
     let mut command = syft_host(site);
-    command.arg("run").arg(guest("conversing"));
-    command.args(["--name", "talk", "--email", owner]);
-    command.args(["--allow-send", "*/app_data/talk/rpc/turn/**"]);
+    command
+        .arg("run")
+        .arg(with_manifest(site, &guest("conversing"), SEND));
+    command.args(["--name", "talk", "--email", owner, "--allow-all-requested"]);
     command.arg("--data-dir").arg(site.data_dir());
     Host::spawn(site, command)
 }

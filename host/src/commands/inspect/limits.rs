@@ -102,15 +102,11 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
             "HTTP: received in a call",
         ),
         count("messages", *messages, "messages: sent in a call"),
-        count(
-            "open_messages",
-            *open_messages,
-            "messages: without an answer yet",
-        ),
+        count("open_messages", *open_messages, "messages: unanswered"),
         count(
             "open_messages_per_receiver",
             *open_messages_per_receiver,
-            "messages: without an answer yet, to one datasite",
+            "messages: unanswered, to one datasite",
         ),
         size("outbox_bytes", *outbox_bytes, "messages: all that are kept"),
         size(

@@ -47,7 +47,7 @@ fn begin(peer: String, conversation: u32) -> Result<(), Error> {
 
 /// Takes a turn of somebody else's conversation.
 #[on_request("/turn")]
-fn turn(turn: Turn) -> Result<u64, Error> {
+fn turn(Json(turn): Json<Turn>) -> Result<u64, Error> {
     state::increment("turns", 1)?;
     state::increment(&format!("turns/{}", turn.conversation), 1)?;
     Ok(turn.answer())
