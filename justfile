@@ -31,7 +31,7 @@ storm:
 kill:
     cargo test --workspace --test all -- crashes::each_of_1000 --include-ignored --nocapture
 
-# A thousand conversations of three turns between two hosts, behind a sync that loses and doubles; takes minutes
+# A thousand conversations of three turns between two hosts, behind a sync that loses and doubles
 conversations:
     cargo test --workspace --locked --test all -- conversations:: --include-ignored
 

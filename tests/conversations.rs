@@ -222,7 +222,7 @@ fn conversations_end_right_behind_a_sync_that_loses_and_doubles() {
 }
 
 #[test]
-#[ignore = "takes minutes: just conversations"]
+#[ignore = "takes half a minute: just conversations"]
 fn a_thousand_conversations_end_right() {
     converse(500, 2);
 }
