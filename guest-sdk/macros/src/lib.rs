@@ -15,6 +15,7 @@ mod scheduled;
 mod schema;
 mod shape;
 mod spans;
+mod told;
 mod watched;
 mod watcher;
 

@@ -30,6 +30,7 @@ pub(super) const FILES: Template = files![
     "syft-guest-macros/src/schema.rs",
     "syft-guest-macros/src/shape.rs",
     "syft-guest-macros/src/spans.rs",
+    "syft-guest-macros/src/told.rs",
     "syft-guest-macros/src/watched.rs",
     "syft-guest-macros/src/watcher.rs",
     "syft-guest/src/answer.rs",
