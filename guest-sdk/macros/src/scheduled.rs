@@ -155,9 +155,10 @@ impl Times {
             Some(zone) => quote!(::core::option::Option::Some(#zone)),
             None => quote!(::core::option::Option::None),
         };
-        let missed = match self.is_dropped {
-            true => quote!(::syft_guest::schedules::Missed::Drop),
-            false => quote!(::syft_guest::schedules::Missed::RunOnce),
+        let missed = if self.is_dropped {
+            quote!(::syft_guest::schedules::Missed::Drop)
+        } else {
+            quote!(::syft_guest::schedules::Missed::RunOnce)
         };
         quote! {
             const NAME: &'static str = #name;
