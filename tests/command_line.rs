@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::support::guests::{example, guest, repository};
-use crate::support::host::{Ended, Host, output, output_of_build, syft_host};
+use crate::support::host::{Ended, Host, as_owner, output, output_of_build, syft_host};
 use crate::support::site::{CALLER, OWNER, Site};
 
 /// Runs `syft-host call` as the caller, and returns exit code, stdout and stderr.
@@ -348,15 +348,6 @@ fn publish_schema(site: &Site, datasite: &str, app: &str, schema: &str) {
     let rpc = site.datasites().join(datasite).join("app_data").join(app);
     fs::create_dir_all(rpc.join("rpc")).unwrap();
     fs::write(rpc.join("rpc/rpc.schema.json"), schema).unwrap();
-}
-
-/// Runs a command as the owner.
-fn as_owner(site: &Site, arguments: &[&str]) -> Ended {
-    let mut command = syft_host(site);
-    command
-        .args(arguments)
-        .args(["--email", OWNER, "--data-dir"]);
-    Ended::of(&output(command.arg(site.data_dir())))
 }
 
 #[test]

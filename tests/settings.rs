@@ -9,9 +9,9 @@ use syft_manifest::Manifest;
 
 use crate::support::client::call;
 use crate::support::guests::{example, guest};
-use crate::support::host::{Ended, output, syft_host};
+use crate::support::host::{Ended, as_owner, output, syft_host};
 use crate::support::installed::{Installation, Serving, serve};
-use crate::support::site::{OWNER, Site};
+use crate::support::site::Site;
 use crate::support::wait_for;
 
 fn file(site: &Site) -> PathBuf {
@@ -136,15 +136,6 @@ fn an_option_counts_before_the_file() {
     serving.stop();
 }
 
-/// Runs a command of the owner.
-fn owner(site: &Site, arguments: &[&str]) -> Ended {
-    let mut command = syft_host(site);
-    command
-        .args(arguments)
-        .args(["--email", OWNER, "--data-dir"]);
-    Ended::of(&output(command.arg(site.data_dir())))
-}
-
 #[test]
 fn what_the_file_leaves_of_what_was_approved_is_shown() {
     let site = Site::new();
@@ -162,7 +153,7 @@ fn what_the_file_leaves_of_what_was_approved_is_shown() {
         "memory of a call: 64 MiB, not 256 MiB",
     ];
     for command in ["status", "inspect"] {
-        let shown = owner(&site, &[command, "app"]).succeeded().stdout;
+        let shown = as_owner(&site, &[command, "app"]).succeeded().stdout;
         assert!(!shown.contains("config.toml"), "{shown}");
     }
     write(
@@ -171,12 +162,12 @@ fn what_the_file_leaves_of_what_was_approved_is_shown() {
          '64MiB'\n[apps.app.limits]\ntime = '5s'\n",
     );
     for command in ["status", "inspect"] {
-        let shown = owner(&site, &[command, "app"]).succeeded().stdout;
+        let shown = as_owner(&site, &[command, "app"]).succeeded().stdout;
         for part in left {
             assert!(shown.contains(part), "{part} is not in\n{shown}");
         }
     }
-    let status = owner(&site, &["--json", "status", "app"])
+    let status = as_owner(&site, &["--json", "status", "app"])
         .succeeded()
         .stdout;
     let status: Value = serde_json::from_str(&status).unwrap();
@@ -185,7 +176,7 @@ fn what_the_file_leaves_of_what_was_approved_is_shown() {
     assert_eq!(settings["limits"]["memory_bytes"], 64 << 20);
     // What is wrong with the file hides nothing else.
     write(&site, "[deny]\nfile = ['*']\n");
-    let shown = owner(&site, &["status", "app"]).succeeded();
+    let shown = as_owner(&site, &["status", "app"]).succeeded();
     assert!(shown.stdout.contains("read */public/**"), "{shown:?}");
     assert!(shown.stderr.contains("is not known here"), "{shown:?}");
 }

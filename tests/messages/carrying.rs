@@ -7,12 +7,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::kills::echoed_by_bob;
-use super::{BOB, SEND, ask, outbox, requests_in, send, start, start_echo, url_of};
-use crate::support::apps::with_manifest;
+use super::kills::{self, echoed_by_bob};
+use super::{BOB, ask, outbox, requests_in, send, start, start_echo, url_of};
 use crate::support::client::call;
-use crate::support::guests::guest;
-use crate::support::host::{Host, syft_host};
+use crate::support::host::Host;
 use crate::support::not_run;
 use crate::support::site::{OWNER, Site};
 use crate::support::wait_for;
@@ -263,7 +261,7 @@ fn a_reply_comes_once_wherever_the_host_is_killed() {
     for (n, step) in STEPS.iter().enumerate() {
         let site = Site::new();
         let (_home, echo) = start_echo(&site);
-        let mut host = start_killed(&site, &format!("{step}=1"));
+        let mut host = kills::start(&site, Some(&format!("{step}=1")));
         let told = json!({"url": url_of(BOB, "echo"), "handler": "replied", "context": step});
         let sent = super::send_as(
             &host,
@@ -293,24 +291,6 @@ fn a_reply_comes_once_wherever_the_host_is_killed() {
             requests_in(&outbox(&site, "echo")).is_empty().then_some(())
         });
     }
-}
-
-/// Starts the guest with a step at which the host is killed.
-fn start_killed(site: &Site, failpoint: &str) -> Host {
-    let app = with_manifest(site, &guest("messenger"), SEND);
-    let mut command = syft_host(site);
-    command.arg("run").arg(app);
-    command.args([
-        "--name",
-        "app",
-        "--allow-all-requested",
-        "--email",
-        OWNER,
-        "--data-dir",
-    ]);
-    command.arg(site.data_dir());
-    command.env("SYFT_HOST_FAILPOINT", failpoint);
-    Host::spawn(site, command)
 }
 
 #[test]

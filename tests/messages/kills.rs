@@ -114,7 +114,8 @@ fn echoed(host: &Host) -> u64 {
         .unwrap_or(0)
 }
 
-fn start(site: &Site, failpoint: Option<&str>) -> Host {
+/// Starts the guest, with a step at which the host is killed.
+pub(super) fn start(site: &Site, failpoint: Option<&str>) -> Host {
     let app = with_manifest(site, &guest("messenger"), SEND);
     let mut command = syft_host(site);
     command.arg("run").arg(app);

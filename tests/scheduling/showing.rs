@@ -1,17 +1,9 @@
 use serde_json::{Value, json};
 
 use super::{EACH_SECOND, scheduler, start, wait_for_more};
-use crate::support::host::{Ended, output, syft_host};
+use crate::support::host::{Ended, as_owner, output, syft_host};
 use crate::support::site::{OWNER, Site};
 use crate::support::wait_for;
-
-fn of_site(site: &Site, arguments: &[&str]) -> Ended {
-    let mut command = syft_host(site);
-    command
-        .args(arguments)
-        .args(["--email", OWNER, "--data-dir"]);
-    Ended::of(&output(command.arg(site.data_dir())))
-}
 
 #[test]
 fn the_owner_sees_when_an_app_acts() {
@@ -24,7 +16,7 @@ fn the_owner_sees_when_an_app_acts() {
     assert_eq!(host.ready["schedules"], expected);
     wait_for_more(&host, "tick", 0);
     let status = wait_for("the last run", || {
-        let ended = of_site(&site, &["--json", "status", "app"]).succeeded();
+        let ended = as_owner(&site, &["--json", "status", "app"]).succeeded();
         let status: Value = serde_json::from_str(&ended.stdout).unwrap();
         let is_run = status["schedules"][0]["last_run"].is_object();
         is_run.then_some(status)
@@ -35,7 +27,7 @@ fn the_owner_sees_when_an_app_acts() {
         (&json!("tick"), &json!("every 1s"))
     );
     assert_eq!(tick["last_run"]["outcome"], "done", "{tick}");
-    let words = of_site(&site, &["status", "app"]).succeeded().stdout;
+    let words = as_owner(&site, &["status", "app"]).succeeded().stdout;
     assert!(
         words.contains("By the clock\n  tick: every 1s\n    next "),
         "{words}"
@@ -49,7 +41,7 @@ fn inspect_shows_when_an_app_would_act() {
     let manifest = "[schedules.tick]\ncron = '0 8 * * MON-FRI'\ntime-zone = 'Europe/Berlin'\n\
         missed = 'drop'\n[schedules.tock]\nevery = '90s'\n";
     let app = scheduler(&site, manifest);
-    let words = of_site(&site, &["inspect", app.to_str().unwrap()]).succeeded();
+    let words = as_owner(&site, &["inspect", app.to_str().unwrap()]).succeeded();
     let expected = "Acts by the clock:\n  \
         │ tick: 0 8 * * MON-FRI (Europe/Berlin), missed ones are dropped\n  \
         │ tock: every 90s\n";

@@ -5,13 +5,12 @@ use std::time::Duration;
 use syft_manifest::Limits;
 use syft_manifest::units::{show_size, show_time};
 use syft_protocol::address::Datasite;
-use syft_protocol::message::{Headers, MAX_HEADER_BYTES, MAX_HEADERS, Method};
+use syft_protocol::message::{Headers, MAX_HEADER_BYTES, MAX_HEADERS};
 use syft_protocol::outbox::{OutgoingMessage, Receiver, ReplyTo};
 use syft_protocol::url::SyftUrl;
 use uuid::Uuid;
 
 use crate::wit::messages::{Error, Message};
-use crate::wit::types;
 
 /// How long a message may last.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(1);
@@ -46,7 +45,7 @@ pub(super) fn check(
     let message = OutgoingMessage {
         id: Uuid::nil(),
         url,
-        method: method(message.method),
+        method: message.method.into(),
         headers: Headers::from_iter(message.headers),
         body: message.body,
         timeout,
@@ -127,21 +126,10 @@ fn check_sizes(message: &Message, limits: &Limits) -> Result<(), Error> {
     Ok(())
 }
 
-fn method(method: types::Method) -> Method {
-    match method {
-        types::Method::Get => Method::Get,
-        types::Method::Head => Method::Head,
-        types::Method::Post => Method::Post,
-        types::Method::Put => Method::Put,
-        types::Method::Patch => Method::Patch,
-        types::Method::Delete => Method::Delete,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wit::messages;
+    use crate::wit::{messages, types};
 
     const OWNER: &str = "Alice@x.org";
 
