@@ -19,7 +19,7 @@ use crate::variable::VariableName;
 const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[secrets]`, `[access]`, `[state]` and `[limits]`";
 const APP: &str =
     "`[app]` has `name`, `version`, `sequence`, `description`, `author`, `args` and `env`";
-const FILES: &str = "`[files]` has `read`, `write`, `on-behalf-of-sender` and `own-folder`";
+const FILES: &str = "`[files]` has `read`, `write`, `on-behalf-of-sender`, `own-folder` and `immediate-writes`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
 const SECRET: &str = "a secret has `send-to`, `header` and `format`";
 const NO_VALUE: &str = "a manifest has no values of secrets, which owners give by `syft-host secret \
@@ -253,11 +253,16 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
         (List::Write, Vec::new()),
         (List::OnBehalfOfSender, Vec::new()),
     ];
-    let mut own_folder = false;
+    let (mut own_folder, mut immediate_writes) = (false, false);
     for (key, value) in table {
         let name = key.as_ref().as_ref();
-        if name == "own-folder" {
-            own_folder = boolean(findings, value).unwrap_or(false);
+        let switch = match name {
+            "own-folder" => Some(&mut own_folder),
+            "immediate-writes" => Some(&mut immediate_writes),
+            _ => None,
+        };
+        if let Some(switch) = switch {
+            *switch = boolean(findings, value).unwrap_or(false);
             continue;
         }
         match lists.iter_mut().find(|(list, _)| list.key() == name) {
@@ -274,6 +279,7 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
         write,
         on_behalf_of_sender,
         own_folder,
+        immediate_writes,
     };
     for (list, found) in &lists {
         for (pattern, span) in found {
