@@ -21,6 +21,7 @@ mod policy;
 mod recorded;
 mod rules;
 mod sender;
+mod staging;
 mod stamp;
 mod streams;
 mod streams_0_3;
@@ -30,7 +31,7 @@ mod times;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use syft_manifest::{Grants, Limits};
 use syft_protocol::address::{AppName, Datasite};
@@ -52,6 +53,7 @@ pub use policy::FilePolicy;
 use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;
+use staging::{Staging, StagingPlace};
 pub use stamp::stamp_at;
 use temporary::{Temporary, TemporaryPlace};
 
@@ -98,6 +100,7 @@ pub struct FileAccess {
     own_writes: Option<Arc<OwnWrites>>,
     own_folder: Option<Arc<OwnFolder>>,
     temporary: Option<Arc<TemporaryPlace>>,
+    staging: Option<Arc<StagingPlace>>,
 }
 
 impl FileAccess {
@@ -118,6 +121,7 @@ impl FileAccess {
             own_writes: None,
             own_folder: Some(Arc::new(own_folder(datasite, app))),
             temporary: None,
+            staging: None,
         })
     }
 
@@ -129,6 +133,24 @@ impl FileAccess {
     pub fn with_temporary(mut self, parent: PathBuf) -> std::io::Result<Self> {
         if self.grants.requested.own_folder {
             self.temporary = Some(Arc::new(TemporaryPlace::new(parent)?));
+        }
+        Ok(self)
+    }
+
+    /// Has others see what a call changes once it has ended well, unless the app wants it
+    /// otherwise. Until then it lies in a private folder of the host. What was kept of an earlier
+    /// host and may not be done yet is done first: `kept` are the numbers of that, in their order.
+    ///
+    /// # Errors
+    /// The folder cannot be made or read.
+    pub fn with_staging(mut self, folder: &Path, kept: &[u128]) -> std::io::Result<Self> {
+        let Some(root) = &self.root else {
+            return Ok(self);
+        };
+        let place = StagingPlace::open(folder)?;
+        place.finish(root, kept)?;
+        if !self.grants.requested.immediate_writes {
+            self.staging = Some(Arc::new(place));
         }
         Ok(self)
     }
@@ -198,12 +220,18 @@ impl FileAccess {
         let tracked = self.own_writes.clone().zip(self.root.clone());
         let call_writes =
             tracked.map(|(all, root)| CallWrites::new(all, root, meter.nothing(Part::Held)));
+        let staging = self.staging.clone().zip(self.root.clone());
+        let staging = staging.map(|(place, root)| {
+            let charge = meter.nothing(Part::Held);
+            Staging::new(place, root, limits.written_bytes, charge)
+        });
         Guard::new(
             Folders {
                 root: self.root.clone(),
                 temporary: Temporary::new(self.temporary.clone()),
                 own_folder: self.own_folder.clone(),
                 program: program.cloned(),
+                staging,
             },
             Arc::clone(&self.policy),
             CallSender::new(sender, recorder.cloned()),
@@ -232,6 +260,10 @@ pub enum FileDescriptor {
 /// An open file.
 pub struct OpenFile {
     file: File,
+    /// It lies in the tree, and is copied before it is changed.
+    is_in_tree: bool,
+    /// The copy of it.
+    copy: OnceLock<File>,
     path: GuestPath,
     flags: DescriptorFlags,
     guard: Guard,
