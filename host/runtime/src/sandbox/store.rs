@@ -120,7 +120,7 @@ impl CallState {
 
     /// Returns what the call has changed in files and nobody else has seen.
     pub(super) fn take_staged(&self) -> Option<Box<dyn Effects>> {
-        Some(self.files.take_staged()?)
+        self.files.take_staged()
     }
 
     /// Returns the app's state as the call left it.

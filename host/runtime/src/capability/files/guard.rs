@@ -20,11 +20,12 @@ use super::own_folder::OwnFolder;
 use super::own_writes::CallWrites;
 use super::policy::{Denied, FilePolicy, PathRights, Want};
 use super::sender::CallSender;
-use super::staging::{StagedWrites, Staging};
+use super::staging::Staging;
 use super::temporary::Temporary;
 use crate::capability::{Advice, CallLabel, CallSpan, SpanOf};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 use crate::recording::Recorder;
+use crate::state::Effects;
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
@@ -270,8 +271,9 @@ impl Guard {
 
     /// Returns what the call has changed and nobody else has seen, if it has. It can change
     /// nothing more.
-    pub(crate) fn take_staged(&self) -> Option<Box<StagedWrites>> {
-        self.0.staging.as_ref()?.take(self).map(Box::new)
+    pub(crate) fn take_staged(&self) -> Option<Box<dyn Effects>> {
+        let staged = self.0.staging.as_ref()?.take(self)?;
+        Some(Box::new(staged))
     }
 
     /// Takes note that files are about to be changed that the call has changed.

@@ -25,7 +25,6 @@ use rustix::fs::{
 use rustix::io::Errno;
 use uuid::Uuid;
 
-pub(super) use apply::StagedWrites;
 pub(super) use overlay::Children;
 use overlay::{InTree, Made, MovedFile, Overlay, Seen};
 use place::StagedFile;

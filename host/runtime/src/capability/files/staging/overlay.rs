@@ -198,7 +198,7 @@ impl Overlay {
             hidden: HashSet::new(),
             added: Vec::new(),
         };
-        let below = self.nodes.range::<str, _>(start.as_str()..);
+        let below = self.nodes.range(start.clone()..);
         for (path, node) in below.take_while(|(path, _)| path.starts_with(&start)) {
             let name = &path[start.len()..];
             if name.contains('/') {
