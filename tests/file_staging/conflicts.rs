@@ -36,7 +36,9 @@ fn calls_that_change_the_same_file_come_one_after_the_other() {
     let mut words: Vec<&str> = text.split(' ').collect();
     words.sort_unstable();
     assert_eq!(words, ["0", "1", "2", "3", "4", "5", "old"]);
-    wait_for("nothing to be staged", || staged(&site).is_empty().then_some(()));
+    wait_for("nothing to be staged", || {
+        staged(&site).is_empty().then_some(())
+    });
 }
 
 /// Somebody else has put things in the way of what a call wrote.
@@ -75,12 +77,21 @@ fn what_others_put_in_the_way_is_neither_followed_nor_deleted() {
     assert_eq!(fs::read_to_string(&outside).unwrap(), "SECRET outside");
     assert!(!folder.join("x").exists());
     assert_eq!(fs::read_to_string(public.join("old")).unwrap(), "old!");
-    assert_eq!(fs::read_to_string(public.join("gone")).unwrap(), "another one");
+    assert_eq!(
+        fs::read_to_string(public.join("gone")).unwrap(),
+        "another one"
+    );
     assert!(public.join("folder").is_dir());
-    assert_eq!(fs::read_to_string(public.join("empty/x")).unwrap(), "no longer");
+    assert_eq!(
+        fs::read_to_string(public.join("empty/x")).unwrap(),
+        "no longer"
+    );
     assert_eq!(fs::read_to_string(public.join("fine")).unwrap(), "text");
     host.wait_for_log("what is lost", |line| {
-        line.to_string().contains("others have changed what is there")
+        line.to_string()
+            .contains("others have changed what is there")
     });
-    wait_for("nothing to be staged", || staged(&site).is_empty().then_some(()));
+    wait_for("nothing to be staged", || {
+        staged(&site).is_empty().then_some(())
+    });
 }

@@ -35,7 +35,12 @@ fn a_host_that_is_killed_meanwhile_finishes_it() {
         return not_run("a release build has no failpoints");
     }
     let steps = (1..=9).map(|n| format!("applying={n}"));
-    let around = ["handed-over=1", "before-commit=1", "after-commit=1", "applied=1"];
+    let around = [
+        "handed-over=1",
+        "before-commit=1",
+        "after-commit=1",
+        "applied=1",
+    ];
     let around = around.map(str::to_owned);
     for failpoint in around.into_iter().chain(steps) {
         let site = planted();
@@ -82,5 +87,7 @@ fn what_is_done_is_not_done_again() {
     assert!(!site.own("public/a").exists());
     drop(host);
     assert_eq!(after().len(), 5);
-    wait_for("nothing to be staged", || staged(&site).is_empty().then_some(()));
+    wait_for("nothing to be staged", || {
+        staged(&site).is_empty().then_some(())
+    });
 }

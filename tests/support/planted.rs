@@ -78,7 +78,9 @@ pub fn snapshot(site: &Site) -> Snapshot {
     let (logs, apps) = (data.join("logs"), data.join("apps"));
     let ends = |path: &Path, end: &str| path.extension() == Some(end.as_ref());
     let is_ours = |path: &Path| {
-        [&own, &logs, &apps].contains(&&path.to_owned()) || ends(path, "log") || ends(path, "journal")
+        [&own, &logs, &apps].contains(&&path.to_owned())
+            || ends(path, "log")
+            || ends(path, "journal")
     };
     walkdir::WalkDir::new(site.path())
         .into_iter()

@@ -19,7 +19,8 @@ use crate::variable::VariableName;
 const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[secrets]`, `[access]`, `[state]` and `[limits]`";
 const APP: &str =
     "`[app]` has `name`, `version`, `sequence`, `description`, `author`, `args` and `env`";
-const FILES: &str = "`[files]` has `read`, `write`, `on-behalf-of-sender`, `own-folder` and `immediate-writes`";
+const FILES: &str =
+    "`[files]` has `read`, `write`, `on-behalf-of-sender`, `own-folder` and `immediate-writes`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
 const SECRET: &str = "a secret has `send-to`, `header` and `format`";
 const NO_VALUE: &str = "a manifest has no values of secrets, which owners give by `syft-host secret \

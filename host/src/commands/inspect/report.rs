@@ -162,7 +162,11 @@ impl Report<'_> {
         }
         if files.immediate_writes {
             let all = ["also those of a call that fails".to_owned()];
-            block(lines, "Shows others at once what it writes:", all.into_iter());
+            block(
+                lines,
+                "Shows others at once what it writes:",
+                all.into_iter(),
+            );
         }
         for (title, patterns) in lists {
             theirs(

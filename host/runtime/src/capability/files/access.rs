@@ -178,9 +178,7 @@ impl<'a, What> Granted<'a, What> {
     }
 
     fn listed(&self) -> Result<Entries, Errno> {
-        let children = self
-            .staging
-            .and_then(|staging| staging.children(self.path));
+        let children = self.staging.and_then(|staging| staging.children(self.path));
         Entries::new(self.open_listed()?, children)
     }
 
@@ -225,9 +223,7 @@ impl<'a> Granted<'a, ToWrite> {
     pub(super) fn open(&self, flags: OFlags, truncates: bool) -> Result<Opened, Errno> {
         match self.staging {
             Some(staging) => staging.open_to_write(self.path, flags, truncates),
-            None => Ok(Opened::AtOnce(
-                self.root.open_unchecked(self.path, flags)?,
-            )),
+            None => Ok(Opened::AtOnce(self.root.open_unchecked(self.path, flags)?)),
         }
     }
 

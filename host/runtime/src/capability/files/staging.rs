@@ -29,7 +29,7 @@ pub(super) use overlay::Children;
 use overlay::{InTree, Made, MovedFile, Overlay, Seen};
 use place::StagedFile;
 pub(super) use place::StagingPlace;
-use plan::{Plan, Times};
+use plan::{FileNumber, Plan, Times};
 
 use super::datasites_dir::{DatasitesDir, Known, known};
 use super::guest_path::GuestPath;
@@ -134,7 +134,7 @@ impl Staging {
 
     fn look_moved(&self, moved: &MovedFile) -> Result<Stat, Errno> {
         let stat = self.root.look(&moved.from)?;
-        let is_same = stat.st_ino == moved.inode;
+        let is_same = stat.st_ino == moved.file.inode;
         is_same.then_some(stat).ok_or(Errno::NOENT)
     }
 
@@ -197,7 +197,7 @@ impl Staging {
 
     fn open_moved(&self, moved: &MovedFile) -> Result<OwnedFd, Errno> {
         let opened = self.root.open_unchecked(&moved.from, OFlags::RDONLY)?;
-        let is_same = fstat(&opened)?.st_ino == moved.inode;
+        let is_same = fstat(&opened)?.st_ino == moved.file.inode;
         is_same.then_some(opened).ok_or(Errno::NOENT)
     }
 
@@ -298,13 +298,28 @@ impl Staging {
             return Ok(None);
         }
         match self.root.look(path) {
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(error),
-            Ok(stat) => Ok(Some(InTree {
-                is_folder: known(&stat) == Ok(Known::Folder),
-                inode: stat.st_ino,
-            })),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error),
+            Ok(stat) if known(&stat) == Ok(Known::Folder) => return Ok(Some(InTree::Folder)),
+            Ok(_) => {}
         }
+        let Some(stamp) = self.root.stamp(path)? else {
+            return Ok(None);
+        };
+        Ok(Some(InTree::File(FileNumber::from(&stamp))))
+    }
+
+    /// As [`Staging::in_tree`], for what goes from there: if others change it meanwhile, the call
+    /// would have removed or moved something else.
+    fn goes(&self, path: &GuestPath) -> Result<Option<InTree>, Errno> {
+        let in_tree = self.in_tree(path)?;
+        if let Some(InTree::File(file)) = in_tree
+            && let Some(stamp) = self.root.stamp(path)?
+            && FileNumber::from(&stamp) == file
+        {
+            self.overlay().found.entry(path.text()).or_insert(stamp);
+        }
+        Ok(in_tree)
     }
 
     pub(super) fn make_folder(&self, path: &GuestPath) -> Result<(), Errno> {
@@ -322,7 +337,7 @@ impl Staging {
     /// Removes a file that is there, or a folder in which nothing is.
     pub(super) fn remove(&self, path: &GuestPath) -> Result<(), Errno> {
         self.check_parent(path)?;
-        let in_tree = self.in_tree(path)?;
+        let in_tree = self.goes(path)?;
         self.overlay().folder_times.remove(&path.text());
         self.put(path, Made::Nothing, in_tree)
     }
@@ -363,21 +378,19 @@ impl Staging {
         fchmod(&new, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
         let staged = Arc::new(staged);
         let moved = self.overlay().moved_to(stat.st_ino);
-        let in_tree = InTree {
-            is_folder: false,
-            inode: stat.st_ino,
-        };
+        let in_tree = stamp.as_ref().map(|stamp| InTree::File(stamp.into()));
         let was_at = moved.as_ref().map_or(path, |(_, moved)| &moved.from).text();
         match moved {
             Some((to, _)) => self.put(&to, Made::File(Arc::clone(&staged)), None)?,
             None if truncates || self.is_there(path, &stat) => {
-                self.put(path, Made::File(Arc::clone(&staged)), Some(in_tree))?;
+                self.put(path, Made::File(Arc::clone(&staged)), in_tree)?;
             }
             // It has no name any more: what is written to it is lost in the end.
             None => self.is_untouched.store(false, Ordering::Relaxed),
         }
         let mut overlay = self.overlay();
-        if let Some(stamp) = stamp {
+        // What is replaced without being read may be another one by then.
+        if let Some(stamp) = stamp.filter(|_| !truncates) {
             overlay.found.entry(was_at).or_insert(stamp);
         }
         overlay.copies.insert(number(&stat), Arc::clone(&staged));
@@ -395,7 +408,10 @@ impl Staging {
         let stat = fstat(from)?;
         if ioctl_ficlone(to, from).is_err() {
             let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-            let within = |sum: u64| sum.checked_add(bytes).filter(|sum| *sum <= self.most_copied);
+            let within = |sum: u64| {
+                sum.checked_add(bytes)
+                    .filter(|sum| *sum <= self.most_copied)
+            };
             let order = Ordering::Relaxed;
             let counted = self.copied_bytes.fetch_update(order, order, within);
             counted.map_err(|_| Errno::FBIG)?;
@@ -420,9 +436,7 @@ impl Staging {
         self.open_folder(path)?;
         self.is_untouched.store(false, Ordering::Relaxed);
         let mut overlay = self.overlay();
-        overlay
-            .folder_times
-            .insert(path.text(), Times::from(times));
+        overlay.folder_times.insert(path.text(), Times::from(times));
         Ok(())
     }
 }

@@ -20,8 +20,9 @@ use syft_protocol::file_events::FileStamp;
 use super::super::datasites_dir::{DatasitesDir, Known, known, look_at};
 use super::super::guard::Guard;
 use super::super::guest_path::GuestPath;
+use super::super::stamp::stamp_at;
 use super::place::{StagedFile, StagingPlace};
-use super::plan::{Plan, Step};
+use super::plan::{FileNumber, Plan, Step};
 use super::{Ordering, Staging, copy_bytes, hands_down_rights, times_of};
 use crate::failpoint;
 use crate::state::Effects;
@@ -247,14 +248,14 @@ impl StagingPlace {
 
     fn do_step(&self, root: &DatasitesDir, step: &Step, path: &GuestPath) -> Result<(), Errno> {
         match step {
-            Step::Move { from, inode, .. } => move_file(root, &GuestPath::of(from), path, *inode),
+            Step::Move { from, file, .. } => move_file(root, &GuestPath::of(from), path, *file),
             Step::MakeFolder { over, .. } => {
-                if let Some(inode) = over {
-                    remove_file(root, path, *inode)?;
+                if let Some(file) = over {
+                    remove_file(root, path, *file)?;
                 }
                 make_folder(root, path)
             }
-            Step::Remove { inode, .. } => remove_file(root, path, *inode),
+            Step::Remove { file, .. } => remove_file(root, path, *file),
             Step::RemoveFolder { .. } => {
                 let (folder, name) = root.open_parent(path)?;
                 match unlinkat(folder, name, AtFlags::REMOVEDIR) {
@@ -344,13 +345,13 @@ fn move_file(
     root: &DatasitesDir,
     from: &GuestPath,
     to: &GuestPath,
-    inode: u64,
+    file: FileNumber,
 ) -> Result<(), Errno> {
     let (from_folder, from_name) = match root.open_parent(from) {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
         folder => folder?,
     };
-    if !is_file(&from_folder, from_name, inode)? {
+    if !is_file(&from_folder, from_name, file)? {
         return Ok(());
     }
     let (to_folder, to_name) = root.open_parent(to)?;
@@ -358,24 +359,21 @@ fn move_file(
     renameat(from_folder, from_name, to_folder, to_name)
 }
 
-fn remove_file(root: &DatasitesDir, path: &GuestPath, inode: u64) -> Result<(), Errno> {
+fn remove_file(root: &DatasitesDir, path: &GuestPath, file: FileNumber) -> Result<(), Errno> {
     let (folder, name) = match root.open_parent(path) {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
         folder => folder?,
     };
-    if !is_file(&folder, name, inode)? {
+    if !is_file(&folder, name, file)? {
         return Ok(());
     }
     unlinkat(folder, name, AtFlags::empty())
 }
 
-/// Tells whether a file of this number has a name in a folder.
-fn is_file(folder: &OwnedFd, name: &str, inode: u64) -> Result<bool, Errno> {
-    match look_at(folder.as_fd(), name) {
-        Err(Errno::NOENT) => Ok(false),
-        Err(error) => Err(error),
-        Ok(stat) => Ok(known(&stat) == Ok(Known::File) && stat.st_ino == inode),
-    }
+/// Tells whether a file has a name in a folder.
+fn is_file(folder: &OwnedFd, name: &str, file: FileNumber) -> Result<bool, Errno> {
+    let found = stamp_at(folder.as_fd(), name)?;
+    Ok(found.is_some_and(|found| FileNumber::from(&found) == file))
 }
 
 fn make_folder(root: &DatasitesDir, path: &GuestPath) -> Result<(), Errno> {

@@ -9,7 +9,7 @@ use syft_protocol::file_events::FileStamp;
 use super::super::datasites_dir::Known;
 use super::super::guest_path::GuestPath;
 use super::place::StagedFile;
-use super::plan::Times;
+use super::plan::{FileNumber, Times};
 use crate::meter::Charge;
 
 /// What a path costs besides its text.
@@ -20,9 +20,9 @@ const MAX_SEEN_BYTES: usize = 256 << 10;
 
 /// What is in the tree at a path that the call has changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct InTree {
-    pub(super) is_folder: bool,
-    pub(super) inode: u64,
+pub(super) enum InTree {
+    File(FileNumber),
+    Folder,
 }
 
 /// What a call has made of a path.
@@ -39,7 +39,7 @@ pub(super) enum Made {
 #[derive(Clone)]
 pub(super) struct MovedFile {
     pub(super) from: GuestPath,
-    pub(super) inode: u64,
+    pub(super) file: FileNumber,
     pub(super) step: u64,
 }
 
@@ -136,13 +136,10 @@ impl Overlay {
 
     /// A file that was moved to where something else is now: it is in the tree where it was.
     fn stays(&mut self, made: &Made) {
-        if let Made::Moved(MovedFile { from, inode, .. }) = made
+        if let Made::Moved(MovedFile { from, file, .. }) = made
             && let Some(node) = self.nodes.get_mut(&from.text())
         {
-            node.in_tree = Some(InTree {
-                is_folder: false,
-                inode: *inode,
-            });
+            node.in_tree = Some(InTree::File(*file));
         }
     }
 
@@ -156,7 +153,7 @@ impl Overlay {
     /// Returns where a file of the tree was moved to.
     pub(super) fn moved_to(&self, inode: u64) -> Option<(GuestPath, MovedFile)> {
         self.nodes.iter().find_map(|(path, node)| match &node.made {
-            Made::Moved(moved) if moved.inode == inode => {
+            Made::Moved(moved) if moved.file.inode == inode => {
                 Some((GuestPath::of(path), moved.clone()))
             }
             _ => None,

@@ -3,9 +3,10 @@
 
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use serde::{Deserialize, Serialize};
+use syft_protocol::file_events::FileStamp;
 
 use super::super::guest_path::GuestPath;
-use super::overlay::{Made, MovedFile, Node, Overlay};
+use super::overlay::{InTree, Made, MovedFile, Node, Overlay};
 
 /// Steps that can each be done twice: what is done already is recognized.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -22,16 +23,16 @@ pub(super) enum Step {
     Move {
         from: String,
         to: String,
-        inode: u64,
+        file: FileNumber,
     },
     /// Makes a folder, in the place of a file if there is one.
     MakeFolder {
         path: String,
-        over: Option<u64>,
+        over: Option<FileNumber>,
     },
     Remove {
         path: String,
-        inode: u64,
+        file: FileNumber,
     },
     RemoveFolder {
         path: String,
@@ -45,6 +46,13 @@ pub(super) enum Step {
         path: String,
         times: Times,
     },
+}
+
+/// What tells a file from others, also from one that gets its number once it is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileNumber {
+    pub(super) inode: u64,
+    born: (i64, u32),
 }
 
 /// Times to be set: seconds and nanoseconds.
@@ -62,23 +70,22 @@ impl Plan {
         let (mut folders, mut put) = (Vec::new(), Vec::new());
         for (path, Node { in_tree, made }) in &overlay.nodes {
             let path = path.clone();
-            let file = in_tree.filter(|found| !found.is_folder);
-            let is_folder = in_tree.is_some_and(|found| found.is_folder);
+            let is_folder = matches!(in_tree, Some(InTree::Folder));
+            let file = match in_tree {
+                Some(InTree::File(file)) => Some(*file),
+                _ => None,
+            };
             match made {
-                Made::Moved(MovedFile { from, inode, step }) => {
-                    let (from, to, inode) = (from.text(), path, *inode);
-                    first.push((*step, Step::Move { from, to, inode }));
+                Made::Moved(MovedFile { from, file, step }) => {
+                    let (from, to, file) = (from.text(), path, *file);
+                    first.push((*step, Step::Move { from, to, file }));
                 }
                 Made::Folder(_) if is_folder => {}
                 Made::Folder(step) => {
-                    let over = file.map(|found| found.inode);
-                    first.push((*step, Step::MakeFolder { path, over }));
+                    first.push((*step, Step::MakeFolder { path, over: file }));
                 }
                 Made::Nothing => match file {
-                    Some(found) => removed.push(Step::Remove {
-                        path,
-                        inode: found.inode,
-                    }),
+                    Some(file) => removed.push(Step::Remove { path, file }),
                     None if is_folder => folders.push(Step::RemoveFolder { path }),
                     None => {}
                 },
@@ -144,6 +151,15 @@ impl Step {
             | Self::Put { path, .. }
             | Self::SetTimes { path, .. } => path,
         })
+    }
+}
+
+impl From<&FileStamp> for FileNumber {
+    fn from(stamp: &FileStamp) -> Self {
+        Self {
+            inode: stamp.inode,
+            born: (stamp.born.seconds, stamp.born.nanos),
+        }
     }
 }
 

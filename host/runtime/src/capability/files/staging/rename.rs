@@ -6,10 +6,10 @@ use std::sync::Arc;
 use rustix::fs::renameat;
 use rustix::io::Errno;
 
+use super::super::guest_path::GuestPath;
 use super::overlay::{InTree, Made, MovedFile, Seen};
 use super::place::StagedFile;
 use super::plan::Plan;
-use super::super::guest_path::GuestPath;
 use super::{OFlags, Ordering, Staging};
 
 impl Staging {
@@ -20,7 +20,7 @@ impl Staging {
         }
         self.check_parent(from)?;
         self.check_parent(to)?;
-        let (in_from, in_to) = (self.in_tree(from)?, self.in_tree(to)?);
+        let (in_from, in_to) = (self.goes(from)?, self.in_tree(to)?);
         match self.seen(from) {
             Seen::Made(Made::File(staged)) => {
                 self.put(to, Made::File(staged), in_to)?;
@@ -32,7 +32,7 @@ impl Staging {
                 self.copy(from, &self.open_moved(&moved)?.into())?;
                 self.rename(from, to)
             }
-            Seen::InTree if in_to.is_some_and(|found| found.is_folder) => {
+            Seen::InTree if in_to == Some(InTree::Folder) => {
                 let file = self.root.open_unchecked(from, OFlags::RDONLY)?;
                 self.copy(from, &file.into())?;
                 self.rename(from, to)
@@ -50,10 +50,12 @@ impl Staging {
         to: &GuestPath,
         in_to: Option<InTree>,
     ) -> Result<(), Errno> {
-        let inode = in_from.ok_or(Errno::NOENT)?.inode;
+        let Some(InTree::File(file)) = in_from else {
+            return Err(Errno::NOENT);
+        };
         let moved = MovedFile {
             from: from.clone(),
-            inode,
+            file,
             step: self.overlay().next_step(),
         };
         self.put(from, Made::Nothing, None)?;
@@ -86,7 +88,10 @@ impl Staging {
         {
             return Ok(false);
         }
-        if children.as_ref().is_some_and(|children| !children.are_in_tree) {
+        if children
+            .as_ref()
+            .is_some_and(|children| !children.are_in_tree)
+        {
             return Ok(true);
         }
         let mut entries = rustix::fs::Dir::new(self.open_folder(path)?)?;
@@ -95,7 +100,8 @@ impl Staging {
             let name = entry.file_name();
             let is_dots = matches!(name.to_bytes(), b"." | b"..");
             let is_hidden = children.as_ref().is_some_and(|children| {
-                name.to_str().is_ok_and(|name| children.hidden.contains(name))
+                name.to_str()
+                    .is_ok_and(|name| children.hidden.contains(name))
             });
             if !is_dots && !is_hidden {
                 return Ok(false);
