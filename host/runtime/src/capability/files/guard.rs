@@ -16,7 +16,7 @@ use super::access::{Access, Granted, Refusal, Root, ToWrite};
 use super::bindings::ErrorCode;
 use super::datasites_dir::{DatasitesDir, Known, known, look_at};
 use super::guest_path::{GuestPath, MAX_PATH_BYTES, Mount};
-use super::own_folder::OwnFolder;
+use super::own_folder::{OwnFolder, StagedRoom};
 use super::own_writes::CallWrites;
 use super::policy::{Denied, FilePolicy, PathRights, Want};
 use super::sender::CallSender;
@@ -40,6 +40,8 @@ struct Inner {
     own_folder: Option<Arc<OwnFolder>>,
     program: Option<Arc<DatasitesDir>>,
     staging: Option<Staging>,
+    /// What is staged for the app's own folder.
+    staged_room: Option<StagedRoom>,
     policy: Arc<FilePolicy>,
     sender: CallSender,
     budget: Budget,
@@ -144,12 +146,15 @@ impl Guard {
             program,
             staging,
         } = folders;
+        let staged_room = own_folder.clone().filter(|_| staging.is_some());
+        let staged_room = staged_room.map(StagedRoom::new);
         Self(Arc::new(Inner {
             root,
             temporary,
             own_folder,
             program,
             staging,
+            staged_room,
             policy,
             sender,
             budget,
@@ -332,6 +337,9 @@ impl Guard {
             return Ok(());
         };
         if own.spend(root, bytes) {
+            if let Some(room) = &self.0.staged_room {
+                room.add(bytes);
+            }
             return Ok(());
         }
         let limit = show_size(own.limit());

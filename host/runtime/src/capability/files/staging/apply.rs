@@ -181,7 +181,13 @@ impl StagingPlace {
             Err(Errno::NOENT) => return Ok(None),
             file => file?,
         };
-        Ok(Some(serde_json::from_reader(io::BufReader::new(file))?))
+        match serde_json::from_reader(io::BufReader::new(file)) {
+            Ok(plan) => Ok(Some(plan)),
+            Err(error) => {
+                tracing::error!("what a call wrote to files was lost with the power: {error}");
+                Ok(None)
+            }
+        }
     }
 
     fn delete_all_but(&self, plans: &[Plan]) -> io::Result<()> {
@@ -224,6 +230,15 @@ impl StagingPlace {
         for step in &plan.steps {
             let path = step.path();
             failpoint::reach(failpoint::Step::Applying, &path.text());
+            if is_away(root, &path) {
+                tracing::error!(
+                    path = path.text(),
+                    "what a call wrote cannot be put into its place: the datasite is not there. \
+                     It is tried again before the next write of the app, and when it is served \
+                     again"
+                );
+                return Err(Errno::NOENT);
+            }
             match self.do_step(root, step, &path) {
                 Ok(()) => {}
                 Err(Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::NOMEM) => {
@@ -293,6 +308,12 @@ impl StagingPlace {
         self.delete(staged);
         Ok(())
     }
+}
+
+/// Tells whether the datasite of a path is gone, as where its disk is not mounted.
+fn is_away(root: &DatasitesDir, path: &GuestPath) -> bool {
+    let datasite = path.names().first().map(|name| GuestPath::of(name));
+    datasite.is_some_and(|datasite| root.look(&datasite).is_err())
 }
 
 /// Makes sure that nothing but a file of guests is replaced.

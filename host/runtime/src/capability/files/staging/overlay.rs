@@ -13,7 +13,7 @@ use super::plan::{FileNumber, Times};
 use crate::meter::Charge;
 
 /// What a path costs besides its text.
-const PATH_COST_BYTES: usize = 256;
+const PATH_COST_BYTES: usize = 512;
 
 /// The most bytes of paths of files that the call has read, and may write as well.
 const MAX_SEEN_BYTES: usize = 256 << 10;
