@@ -265,9 +265,7 @@ impl PreparedApp {
         let open = move || Store::open(&place, &limits, &store);
         let state = tokio::task::spawn_blocking(open).await?;
         let state = state.map_err(explain_state)?;
-        // Effects of calls that a host did not finish that was killed.
-        let kept = state.take_effects()?;
-        let files = files.with_staging(&folder.join("staged"), &kept)?;
+        let files = files.with_staging(&folder.join("staged"), &state)?;
         let environment = self.environment(&folder);
         let recorded = self.recorded(config);
         let recordings = match self.recordings {

@@ -60,6 +60,7 @@ use temporary::{Temporary, TemporaryPlace};
 use super::{Advice, CallLabel};
 use crate::meter::{Meter, Part};
 use crate::recording::Recorder;
+use crate::state::Store;
 
 /// All that the operations can reach.
 pub(crate) struct FilesView<'a> {
@@ -138,17 +139,17 @@ impl FileAccess {
     }
 
     /// Has others see what a call changes once it has ended well, unless the app wants it
-    /// otherwise. Until then it lies in a private folder of the host. What was kept of an earlier
-    /// host and may not be done yet is done first: `kept` are the numbers of that, in their order.
+    /// otherwise. Until then it lies in a private folder of the host. What an earlier host kept and
+    /// may not have done yet is done first.
     ///
     /// # Errors
-    /// The folder cannot be made or read.
-    pub fn with_staging(mut self, folder: &Path, kept: &[u128]) -> std::io::Result<Self> {
+    /// The folder cannot be made or read, or the state cannot.
+    pub fn with_staging(mut self, folder: &Path, state: &Store) -> anyhow::Result<Self> {
         let Some(root) = &self.root else {
             return Ok(self);
         };
         let place = StagingPlace::open(folder)?;
-        place.finish(root, kept)?;
+        state.finish_effects(|kept| place.finish(root, kept))??;
         if !self.grants.requested.immediate_writes {
             self.staging = Some(Arc::new(place));
         }

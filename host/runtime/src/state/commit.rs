@@ -72,12 +72,12 @@ impl CommitContext {
 
     /// Does what calls change outside of the state, before anybody learns that they have ended.
     fn do_effects(&self, jobs: &mut [Job], places: &[u64]) {
-        for job in jobs {
-            if let Some(effects) = job.changes.effects.take() {
-                effects.apply();
+        let effects = jobs.iter_mut().filter_map(|job| job.changes.effects.take());
+        for (effects, place) in effects.zip(places) {
+            if effects.apply() {
+                self.effects.are_done(&[*place]);
             }
         }
-        self.effects.are_done(places);
     }
 
     /// Returns the places that the effects of calls have in the records.

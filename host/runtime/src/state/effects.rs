@@ -39,8 +39,9 @@ pub trait Effects: Send + Sync {
     /// as the call saw it.
     fn claim(&mut self) -> bool;
 
-    /// Does them. It cannot fail: what cannot be done is said in the log.
-    fn apply(self: Box<Self>);
+    /// Does them, and tells whether none of them is to be tried again. What cannot be done is said in
+    /// the log.
+    fn apply(self: Box<Self>) -> bool;
 
     /// Leaves them to the next start of the host, which knows whether they were kept.
     fn leave(self: Box<Self>);
@@ -55,17 +56,25 @@ pub(super) struct EffectRecords {
 }
 
 impl Store {
-    /// Returns the numbers of effects that were kept and may not be done, in their order. They
-    /// are no longer in the records once something else is written.
+    /// Has effects finished that were kept and may not be done, in their order. `finish` gets their
+    /// numbers, and returns those of which something is still to be done.
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn take_effects(&self) -> Result<Vec<u128>, StoreError> {
+    pub fn finish_effects<E>(
+        &self,
+        finish: impl FnOnce(&[u128]) -> Result<Vec<u128>, E>,
+    ) -> Result<Result<(), E>, StoreError> {
         let read = || read(&*self.file.database()?);
         let kept = guarded(read).map_err(StoreError::new)?;
-        let (places, numbers): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
-        self.effects.done().extend(places);
-        Ok(numbers)
+        let numbers: Vec<u128> = kept.iter().map(|(_, number)| *number).collect();
+        Ok(finish(&numbers).map(|unfinished| {
+            let done = kept
+                .iter()
+                .filter(|(_, number)| !unfinished.contains(number));
+            let places: Vec<u64> = done.map(|(place, _)| *place).collect();
+            self.effects.are_done(&places);
+        }))
     }
 
     /// Makes sure that the effects of a call can be done.

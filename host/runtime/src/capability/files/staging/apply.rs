@@ -108,7 +108,7 @@ impl Effects for StagedWrites {
         is_as_seen
     }
 
-    fn apply(mut self: Box<Self>) {
+    fn apply(mut self: Box<Self>) -> bool {
         self.place.retry(&self.root);
         let paths: HashSet<GuestPath> = self.plan.paths().map(GuestPath::of).collect();
         self.guard.begin_own(&paths);
@@ -118,6 +118,7 @@ impl Effects for StagedWrites {
             self.keep();
             self.place.try_later(self.plan.clone());
         }
+        done.is_ok()
     }
 
     fn leave(mut self: Box<Self>) {
@@ -157,8 +158,12 @@ impl Drop for StagedWrites {
 
 impl StagingPlace {
     /// Finishes what was kept and may not be done yet, in its order, and deletes what is left of
-    /// calls that were not kept.
-    pub(in super::super) fn finish(&self, root: &DatasitesDir, kept: &[u128]) -> io::Result<()> {
+    /// calls that were not kept. Returns what could not be done yet.
+    pub(in super::super) fn finish(
+        &self,
+        root: &DatasitesDir,
+        kept: &[u128],
+    ) -> io::Result<Vec<u128>> {
         for number in kept {
             let plan = Plan {
                 number: *number,
@@ -173,7 +178,9 @@ impl StagingPlace {
                 Err(_) => self.try_later(plan),
             }
         }
-        self.delete_all_but(&self.unfinished())
+        let unfinished = self.unfinished();
+        self.delete_all_but(&unfinished)?;
+        Ok(unfinished.iter().map(|plan| plan.number).collect())
     }
 
     fn read(&self, name: &str) -> io::Result<Option<Plan>> {
