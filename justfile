@@ -31,6 +31,14 @@ storm:
 kill:
     cargo test --workspace --test all -- crashes::each_of_1000 --include-ignored --nocapture
 
+# A thousand conversations of three turns between two hosts, behind a sync that loses and doubles
+conversations:
+    cargo test --workspace --locked --test all -- conversations:: --include-ignored
+
+# Kills the host over 200 times while 1,000 requests send 2,000 messages, and again through the tree
+kill-messages:
+    cargo test --workspace --test all -- messages::kills --include-ignored --nocapture
+
 # Looks for what calls leave in swap, which it adds to the machine for a while; as root
 swap:
     cargo test --workspace --test all -- residue::swap --include-ignored --test-threads 1

@@ -44,7 +44,7 @@ fn those_of_the_sdk_are_current() {
         default_bindings_module: Some("syft_guest::bindings".to_owned()),
         ..options()
     };
-    let source = generate(&repository().join("wit"), "watching-app", options);
+    let source = generate(&repository().join("wit"), "full-app", options);
     blessed(&repository().join("guest-sdk/src/bindings.rs"), &source);
 }
 

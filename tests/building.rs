@@ -126,7 +126,7 @@ fn build_says_what_is_no_guest_crate() {
     for (folder, expected) in [
         (
             site.data_dir(),
-            "hint: give a .wasm file, a Python program, or the folder of a guest crate",
+            "data: it has no app.py and no Cargo.toml\nhint: give a .wasm file, a Python program",
         ),
         (
             crate_named("logs"),

@@ -1,11 +1,13 @@
 //! The commands as a user types them.
 
+mod calling;
+
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::support::guests::{example, guest, repository};
-use crate::support::host::{Ended, Host, output, output_of_build, syft_host};
+use crate::support::host::{Ended, Host, as_owner, output, output_of_build, syft_host};
 use crate::support::site::{CALLER, OWNER, Site};
 
 /// Runs `syft-host call` as the caller, and returns exit code, stdout and stderr.
@@ -346,121 +348,6 @@ fn publish_schema(site: &Site, datasite: &str, app: &str, schema: &str) {
     let rpc = site.datasites().join(datasite).join("app_data").join(app);
     fs::create_dir_all(rpc.join("rpc")).unwrap();
     fs::write(rpc.join("rpc/rpc.schema.json"), schema).unwrap();
-}
-
-/// Runs a command as the owner.
-fn as_owner(site: &Site, arguments: &[&str]) -> Ended {
-    let mut command = syft_host(site);
-    command
-        .args(arguments)
-        .args(["--email", OWNER, "--data-dir"]);
-    Ended::of(&output(command.arg(site.data_dir())))
-}
-
-#[test]
-fn call_takes_the_name_of_an_app_and_an_endpoint() {
-    let (site, _host) = probe();
-    for (target, expected) in [
-        ("app/text", 0),
-        (&format!("{OWNER}/app/text"), 0),
-        (&format!("{OWNER}/app_data/app/rpc/text"), 0),
-        ("app/deep/er", 0),
-        ("app/refuse?x=1", 1),
-    ] {
-        let called = as_owner(&site, &["call", target, "--json", "--body", "World"]);
-        assert_eq!(called.code, Some(expected), "{target}: {called:?}");
-        let answer: Value = serde_json::from_str(&called.stdout).unwrap();
-        let url = answer["url"].as_str().unwrap();
-        let start = format!("syft://{OWNER}/app_data/app/rpc/");
-        assert!(url.starts_with(&start), "{url}");
-    }
-}
-
-/// With nothing but a time to wait, nobody would know that the name is wrong.
-#[test]
-fn a_mistyped_name_is_no_call_and_no_wait() {
-    let site = Site::new();
-    publish_schema(&site, OWNER, "greeter", r#"{"/hello": {}, "/divide": {}}"#);
-    publish_schema(&site, CALLER, "chat", r#"{"/say": {}}"#);
-    fs::create_dir_all(site.datasites().join(CALLER).join("app_data/old")).unwrap();
-    let wrong = |target: &str| {
-        let called = as_owner(&site, &["call", target, "--timeout", "1h"]);
-        assert_eq!(called.code, Some(2), "{target}: {called:?}");
-        assert!(called.stderr.contains("--no-check"), "{called:?}");
-        called.stderr
-    };
-    for (target, expected) in [
-        (
-            "greeter/divde",
-            "error: `greeter` has no endpoint /divde\nhint: did you mean `greeter/divide`?\n",
-        ),
-        ("greeter/subtract", "hint: there are `/hello`, `/divide`\n"),
-        ("greeter", "error: no endpoint of `greeter` is named\n"),
-        (
-            "greter/hello",
-            "has no app `greter`\nhint: did you mean `greeter`?\n",
-        ),
-        ("chat/say", "has no app `chat`\nhint: there are `greeter`\n"),
-        (
-            &format!("{CALLER}/chat/sya"),
-            &format!("hint: did you mean `{CALLER}/chat/say`?\n"),
-        ),
-        (
-            &format!("{CALLER}/chatt/say"),
-            "hint: did you mean `chat`?\n",
-        ),
-        (
-            "syft://geust@example.com/app_data/chat/rpc/say",
-            &format!("is not on this machine\nhint: did you mean {CALLER}?\n"),
-        ),
-    ] {
-        let stderr = wrong(target);
-        assert!(stderr.contains(expected), "{target}: {stderr}");
-    }
-    assert!(
-        !site.rpc("greeter").join("divde").exists(),
-        "nothing is made for it"
-    );
-}
-
-#[test]
-fn what_is_not_on_this_machine_is_waited_for() {
-    let site = Site::new();
-    publish_schema(&site, CALLER, "chat", r#"{"/say": {}}"#);
-    for (target, expected) in [
-        (
-            "somebody@elsewhere.org/chat/say",
-            "the datasite somebody@elsewhere.org",
-        ),
-        (
-            &format!("{CALLER}/leaderboard/top"),
-            "the app `leaderboard`",
-        ),
-    ] {
-        let called = as_owner(&site, &["call", target, "--timeout", "1s"]);
-        assert_eq!(called.code, Some(3), "{called:?}");
-        assert!(called.stderr.contains(expected), "{called:?}");
-        let waits = "is not on this machine: waiting up to 1 s";
-        assert!(called.stderr.contains(waits), "{called:?}");
-    }
-}
-
-#[test]
-fn an_error_says_which_request_the_log_has() {
-    let (site, host) = probe();
-    let refused = call(&site, "refuse", &[]);
-    let (_, id) = refused
-        .2
-        .split_once("finds it in the host's log, id ")
-        .unwrap();
-    host.wait_for_log("the request", |line| line["id"] == id.trim_end());
-    let own = as_owner(&site, &["call", "app/refuse"]).stderr;
-    let (_, id) = own.split_once("hint: `syft-host logs --id ").unwrap();
-    let (id, _) = id.split_once('`').unwrap();
-    host.wait_for_log("the request", |line| line["id"] == id);
-    let refused = call(&site, "refuse", &["--json"]);
-    let answer: Value = serde_json::from_str(&refused.1).unwrap();
-    host.wait_for_log("the request", |line| line["id"] == answer["id"]);
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn looking_at_what_is_parked_changes_nothing() {
     );
     assert_eq!(mistyped.status.code(), Some(2));
     let said = String::from_utf8(mistyped.stderr).unwrap();
-    assert!(said.contains("served so far: app"), "{said}");
+    assert!(said.contains("did you mean `app`?"), "{said}");
 }
 
 #[test]

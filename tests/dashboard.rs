@@ -56,7 +56,13 @@ impl Opened {
 
     /// Starts a host with a dashboard.
     fn start(site: &Site) -> (Serving, Self) {
-        let serving = Serving::spawn(site, serve(site, &["--dashboard=127.0.0.1:0"]));
+        Self::start_at(site, SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// Starts a host with a dashboard at this address.
+    fn start_at(site: &Site, address: SocketAddr) -> (Serving, Self) {
+        let option = format!("--dashboard={address}");
+        let serving = Serving::spawn(site, serve(site, &[&option]));
         let event = serving.wait_for("the dashboard", |event| event["event"] == "dashboard");
         serving.wait_for("it to be ready", |event| event["event"] == "ready");
         let opened = Self::of(&event);

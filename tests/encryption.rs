@@ -108,6 +108,13 @@ fn start(site: &Site, name: &str) -> Host {
     start_without_keys(site, name)
 }
 
+/// Serves a guest that can be asked about its requests, and has somebody call who has keys too.
+fn start_with_caller() -> (Site, Host, Person) {
+    let site = Site::new();
+    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    (site, host, caller)
+}
+
 fn start_without_keys(site: &Site, name: &str) -> Host {
     start_file(site, &guest(name))
 }
@@ -149,8 +156,7 @@ impl Draft {
 
 #[test]
 fn a_handler_gets_what_was_in_it_and_who_signed() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     let sealed = caller.seal_for_owner(&site, "{\"name\":\"Zoë\"}");
     let answer = Draft::new(&host, "echo", &sealed).send();
     assert_eq!(
@@ -175,8 +181,7 @@ fn a_handler_gets_what_was_in_it_and_who_signed() {
 /// In the older layout and through SyftBox's HTTP API, only the key says who it is.
 #[test]
 fn a_key_shows_who_sent_what_anybody_could_have_written() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     for is_older in [true, false] {
         let sealed = caller.seal_for_owner(&site, "{}");
         let mut draft = Draft::new(&host, "whoami", &sealed).header("x-syft-from", CALLER);
@@ -193,8 +198,7 @@ fn a_key_shows_who_sent_what_anybody_could_have_written() {
 
 #[test]
 fn the_first_key_of_a_sender_is_shown_and_kept() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     let shown = encryption(&site, &["show"]).succeeded().stdout;
     assert!(shown.contains("No sender has sent"), "{shown}");
     for text in ["first", "second"] {
@@ -278,8 +282,7 @@ fn another_prekey_of_the_same_identity_is_taken() {
 
 #[test]
 fn an_answer_is_encrypted_when_the_caller_asks() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     let ask = |endpoint: &str, text: &str| {
         let sealed = caller.seal_for_owner(&site, text);
         let draft = Draft::new(&host, endpoint, &sealed);
@@ -305,8 +308,7 @@ fn an_answer_is_encrypted_when_the_caller_asks() {
 /// The probe's `echo` answers with the headers that it gets: so it asks, as any app may.
 #[test]
 fn an_app_may_ask_for_it_whoever_calls() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     let draft = Draft::new(&host, "echo", &"open".into());
     let answer = draft.header("x-syft-encrypt-reply", "true").send();
     assert_eq!(

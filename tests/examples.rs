@@ -1,13 +1,16 @@
 //! The apps of `examples-guest`, built by `syft-host build` and called as different
 //! senders.
 
+mod broadcast;
 mod chat;
 mod counter;
 mod crud;
+mod daily_digest;
 mod file_share;
 mod javascript;
 mod leaderboard;
 mod pingpong;
+mod python_inbox;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,11 +30,14 @@ const ALICE: &str = "alice@example.com";
 const BOB: &str = "bob@example.com";
 const CAROL: &str = "carol@example.com";
 
-const EXAMPLES: [&str; 7] = [
+const EXAMPLES: [&str; 10] = [
     "hello",
+    "broadcast",
     "counter",
     "pingpong",
+    "pingpong-player",
     "crud",
+    "daily-digest",
     "chat",
     "leaderboard",
     "file-share",
@@ -69,10 +75,27 @@ fn start(site: &Site, name: &str) -> Host {
     Host::start(site, &built(name), &["--allow-all-requested"])
 }
 
+/// Starts an example for another owner in the tree of a site. It has a home of its own.
+fn start_of(tree: &Site, owner: &str, name: &str) -> (Site, Host) {
+    let home = Site::new();
+    let mut command = syft_host(&home);
+    command.arg("run").arg(built(name));
+    command.args(["--allow-all-requested", "--email", owner, "--data-dir"]);
+    command.arg(tree.data_dir());
+    let host = Host::spawn(&home, command);
+    (home, host)
+}
+
 /// Calls from the sender's own folder, where only they can write.
 fn call_as(host: &Host, sender: &str, endpoint: &str, body: &Value) -> Answer {
+    let id = Uuid::new_v4();
+    let body = body.to_string();
+    let mut request = request(id, sender, endpoint, Some(body.as_bytes()));
+    let of = |key: &str| host.ready[key].as_str().unwrap();
+    let (datasite, app) = (of("datasite"), of("app"));
+    request["url"] = json!(format!("syft://{datasite}/app_data/{app}/rpc/{endpoint}"));
     let folder = host.rpc.join(endpoint).join(sender);
-    send(&folder, sender, endpoint, body)
+    Sent::write(&folder, id, request.to_string().as_bytes()).answer()
 }
 
 /// Calls with a name that anybody could have written.

@@ -46,6 +46,16 @@ fn memory_is_bounded() {
     assert_says(&line, &expected);
 }
 
+/// Twice the limit would not do.
+#[test]
+fn who_wants_a_lot_of_memory_is_told_how_to_get_it() {
+    let (_site, host) = hostile(&["--memory", "64MiB"]);
+    let answer = call(&host.rpc, "huge-response", r#"{"n":300000000}"#);
+    assert_eq!(answer.status(), 500);
+    let line = host.wait_for_log("the reason", |line| line["message"] == "out-of-memory");
+    assert_says(&line, &["[limits] memory = \"512MiB\"", "--memory 512MiB"]);
+}
+
 #[test]
 fn a_panic_ends_its_call() {
     let line = check("panic", "trapped");

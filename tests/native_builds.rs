@@ -124,7 +124,8 @@ fn who_agrees_for_good_is_asked_once_for_a_folder() {
         shown.contains("Build it? [y]es, [n]o, [a]lways for this folder:"),
         "{shown}"
     );
-    assert!(shown.contains("not agreed to, so not built"), "{shown}");
+    assert!(shown.contains("Not agreed to, so not built."), "{shown}");
+    assert!(!shown.contains("error"), "a no is no error: {shown}");
 
     let (_, shown) = answer(&["y"]).unwrap();
     assert!(shown.contains(BUILT) && strange.has_run(), "{shown}");

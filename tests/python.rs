@@ -361,6 +361,7 @@ fn every_behaviour_of_the_scripts_is_run() {
         include_str!("python_guests/edit_loop.rs"),
         include_str!("python_guests/libraries.rs"),
         include_str!("python_guests/sdk.rs"),
+        include_str!("python_guests/sending.rs"),
     ];
     let run: BTreeSet<&str> = tests.iter().flat_map(|text| text.split('"')).collect();
     let forgotten: Vec<String> = files(&scripts())

@@ -6,7 +6,10 @@
 mod building;
 mod edit_loop;
 mod libraries;
+mod messages;
+mod schedules;
 mod sdk;
+mod sending;
 mod shipped;
 
 use std::fs;
@@ -333,12 +336,14 @@ fn every_program_is_served_by_a_test() {
     let own = concat!(
         include_str!("python_guests.rs"),
         include_str!("python_guests/edit_loop.rs"),
-        include_str!("python_guests/libraries.rs")
+        include_str!("python_guests/libraries.rs"),
+        include_str!("python_guests/sending.rs")
     );
     for entry in fs::read_dir(app("")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        // These are in `authors/testing.rs`, `http/python.rs` and `secrets/python.rs`.
-        if ["tested", "web", "secrets"].contains(&name.as_str()) {
+        // These are in `authors/testing.rs`, `http/python.rs`, `scheduling/python.rs` and
+        // `secrets/python.rs`.
+        if ["tested", "web", "scheduled", "secrets"].contains(&name.as_str()) {
             continue;
         }
         assert!(own.contains(&format!("\"{name}\"")), "{name}");

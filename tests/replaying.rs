@@ -14,6 +14,8 @@ use std::process::Command;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::support::client::call;
+use crate::support::guests::example;
 use crate::support::host::{Ended, Host, output, syft_host};
 use crate::support::site::{OWNER, Site};
 use crate::support::wait_for;
@@ -42,6 +44,16 @@ fn folder(site: &Site) -> PathBuf {
 fn start_recorded(site: &Site, component: &Path, options: &[&str]) -> Host {
     let options = [&["--name", "app", "--record"], options].concat();
     Host::start(site, component, &options)
+}
+
+/// Returns a site with a recording of one call.
+fn recorded() -> (Site, PathBuf) {
+    let site = Site::new();
+    let host = start_recorded(&site, &example("hello"), &[]);
+    call(&host.rpc, "hello", r#"{"name":"Ada"}"#);
+    let file = wait_for_kept(&site, 1);
+    host.stop();
+    (site, file)
 }
 
 /// Returns what is kept, the oldest first, by now.

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::PathBuf;
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
+use syft_manifest::Manifest;
 
-use crate::support::guests::example;
-use crate::support::host::{Ended, output, syft_host};
+use crate::support::client::call;
+use crate::support::guests::{example, guest};
+use crate::support::host::{Ended, as_owner, output, syft_host};
 use crate::support::installed::{Installation, Serving, serve};
 use crate::support::site::Site;
 use crate::support::wait_for;
@@ -131,5 +133,77 @@ fn an_option_counts_before_the_file() {
     let serving = Serving::start(&site, &["--memory-total", "400MiB", "--log", "debug"]);
     let log = serving.log();
     assert!(log.contains("400 MiB") && !log.contains("300 MiB"), "{log}");
+    serving.stop();
+}
+
+#[test]
+fn what_the_file_leaves_of_what_was_approved_is_shown() {
+    let site = Site::new();
+    let reads = "[files]\nread = ['*/public/**']\n[limits]\nmemory = '256MiB'";
+    let (approved, _) = Manifest::from_toml("syft-app.toml", reads).unwrap();
+    Installation::new(&site).put_with("app", &fs::read(example("hello")).unwrap(), |installed| {
+        installed.current.approved = approved;
+    });
+    let left = [
+        "config.toml denies it",
+        "files */public/secret/**",
+        "requests to *.example.com",
+        "config.toml sets its limits",
+        "time of a call: 5 s, not 10 s",
+        "memory of a call: 64 MiB, not 256 MiB",
+    ];
+    for command in ["status", "inspect"] {
+        let shown = as_owner(&site, &[command, "app"]).succeeded().stdout;
+        assert!(!shown.contains("config.toml"), "{shown}");
+    }
+    write(
+        &site,
+        "[deny]\nfiles = ['*/public/secret/**']\nhosts = ['*.example.com']\n[limits]\nmemory = \
+         '64MiB'\n[apps.app.limits]\ntime = '5s'\n",
+    );
+    for command in ["status", "inspect"] {
+        let shown = as_owner(&site, &[command, "app"]).succeeded().stdout;
+        for part in left {
+            assert!(shown.contains(part), "{part} is not in\n{shown}");
+        }
+    }
+    let status = as_owner(&site, &["--json", "status", "app"])
+        .succeeded()
+        .stdout;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    let settings = &status["settings"];
+    assert_eq!(settings["denied"]["hosts"], json!(["*.example.com"]));
+    assert_eq!(settings["limits"]["memory_bytes"], 64 << 20);
+    // What is wrong with the file hides nothing else.
+    write(&site, "[deny]\nfile = ['*']\n");
+    let shown = as_owner(&site, &["status", "app"]).succeeded();
+    assert!(shown.stdout.contains("read */public/**"), "{shown:?}");
+    assert!(shown.stderr.contains("is not known here"), "{shown:?}");
+}
+
+/// No author can change what the owner has set.
+#[test]
+fn who_is_limited_by_the_file_is_told_to_change_the_file() {
+    let site = Site::new();
+    Installation::new(&site).put("app", &fs::read(guest("hostile")).unwrap());
+    write(&site, "[limits]\nmemory = '16MiB'\ntime = '2s'\n");
+    let serving = Serving::start(&site, &[]);
+    for (endpoint, expected) in [
+        ("allocate", "[apps.app.limits] memory = \"32MiB\""),
+        ("loop", "[apps.app.limits] time = \"4s\""),
+    ] {
+        assert_eq!(call(&site.rpc("app"), endpoint, "").status(), 500);
+        wait_for(expected, || {
+            let log = serving.log().replace('\\', "");
+            log.contains(expected).then_some(())
+        });
+    }
+    assert!(!serving.log().contains("author"), "{}", serving.log());
+    // As it is said.
+    write(
+        &site,
+        "[limits]\nmemory = '16MiB'\n[apps.app.limits]\ntime = \"4s\"\n",
+    );
+    config(&site, &["check"]).succeeded();
     serving.stop();
 }

@@ -30,6 +30,7 @@ pub mod programs;
 pub mod recordings;
 pub mod registries;
 pub mod rules;
+pub mod schedules;
 pub mod schemas;
 pub mod seeds;
 pub mod terminal;
@@ -56,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     target("access", rules::access, seeds::access),
     target("catalog", catalogs::catalog, seeds::catalogs),
     target("component", components::component, seeds::components),
+    target("cron", schedules::cron, seeds::crons),
     target(
         "did_document",
         envelopes::did_document,

@@ -196,6 +196,19 @@ pub(crate) fn timestamps() -> Vec<Vec<u8>> {
     ])
 }
 
+pub(crate) fn crons() -> Vec<Vec<u8>> {
+    texts_of(&[
+        "0 8 * * MON-FRI",
+        "*/15 8-18/2 1,15 JAN,jul 0-7",
+        "0 0 L * *",
+        "0 0 15W * 5L",
+        "0 0 ? * +FRI#2",
+        "59 23 31 12 7",
+        "@daily",
+        "0 0 29 2 1",
+    ])
+}
+
 pub(crate) fn manifest_json() -> Vec<Vec<u8>> {
     let files = files("tests/cases/manifest/valid", ".out");
     let json = |bytes: Vec<u8>| Some(bytes.split(|byte| *byte == b'\n').next()?.to_vec());

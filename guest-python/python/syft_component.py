@@ -17,7 +17,7 @@ loop.install()
 from syft_guest import apart, calls, program, rehearsal, testing  # noqa: E402
 
 from wit_world import exports  # noqa: E402
-from wit_world.exports import rpc, watch  # noqa: E402
+from wit_world.exports import rpc, schedules, watch  # noqa: E402
 from wit_world.imports import syft_app_types as types  # noqa: E402
 
 if program.is_there():
@@ -59,6 +59,29 @@ def _watches():
 _WATCHES = _watches()
 
 
+def _timing(one):
+    if one["cron"] is not None:
+        return schedules.Timing_Cron(one["cron"])
+    if one["every"] is not None:
+        return schedules.Timing_Every(one["every"])
+    return schedules.Timing_Manifest()
+
+
+def _schedules():
+    return [
+        schedules.Schedule(
+            name=one["name"],
+            timing=_timing(one),
+            time_zone=one["time_zone"],
+            missed=schedules.Missed[one["missed"].upper().replace("-", "_")],
+        )
+        for one in program.scheduled()
+    ]
+
+
+_SCHEDULES = _schedules()
+
+
 def _failure(failed):
     return types.Failure(kind=failed.kind, message=failed.message, handler=failed.handler)
 
@@ -90,6 +113,27 @@ class Watch(exports.Watch):
         apart.begin()
         try:
             calls.deliver(event.watch, event.kind.name.lower(), event.path, event.moved_from)
+        except calls.Failed as error:
+            raise Err(_failure(error)) from None
+
+
+class Replies(exports.Replies):
+    def on_reply(self, reply):
+        apart.begin()
+        try:
+            calls.take_reply(reply)
+        except calls.Failed as error:
+            raise Err(_failure(error)) from None
+
+
+class Schedules(exports.Schedules):
+    def schedules(self):
+        return _schedules() if apart.begin() else _SCHEDULES
+
+    def on_due(self, due):
+        apart.begin()
+        try:
+            calls.run_due(due.id, due.schedule, due.due, due.attempt)
         except calls.Failed as error:
             raise Err(_failure(error)) from None
 

@@ -34,6 +34,7 @@ pub const PYTHON: Files = files!["python":
     "syft_guest/access_rules.py",
     "syft_guest/alone.py",
     "syft_guest/analyse.py",
+    "syft_guest/answers.py",
     "syft_guest/apart.py",
     "syft_guest/apps.py",
     "syft_guest/arguments.py",
@@ -41,6 +42,7 @@ pub const PYTHON: Files = files!["python":
     "syft_guest/body.py",
     "syft_guest/calls.py",
     "syft_guest/cannot.py",
+    "syft_guest/correspondence.py",
     "syft_guest/depth.py",
     "syft_guest/draws.py",
     "syft_guest/endpoint.py",
@@ -54,14 +56,19 @@ pub const PYTHON: Files = files!["python":
     "syft_guest/kept_files.py",
     "syft_guest/log.py",
     "syft_guest/loop.py",
+    "syft_guest/messages.py",
     "syft_guest/model.py",
     "syft_guest/models.py",
     "syft_guest/memory.py",
     "syft_guest/origins.py",
     "syft_guest/packages.py",
     "syft_guest/program.py",
+    "syft_guest/receivers.py",
     "syft_guest/rehearsal.py",
+    "syft_guest/replies.py",
+    "syft_guest/schedules.py",
     "syft_guest/schema.py",
+    "syft_guest/sent.py",
     "syft_guest/start.py",
     "syft_guest/state.py",
     "syft_guest/testing.py",
@@ -80,6 +87,7 @@ pub const PYTHON: Files = files!["python":
     "syft_rpc/__init__.py",
     "syft_rpc/protocol.py",
     "syft_rpc/rpc.py",
+    "syft_rpc/rpc_db.py",
     "syft_rpc/util.py",
     "typing_extensions.py",
     "uvicorn/__init__.py",
@@ -96,14 +104,17 @@ pub const ANALYSER: &str = "syft_guest/analyse.py";
 pub const COMPONENT: &str = "syft_component";
 
 /// The world that components are made for.
-pub const WORLD: &str = "watching-app";
+pub const WORLD: &str = "full-app";
 
 /// The WIT of [`WORLD`].
 #[rustfmt::skip]
 pub const WIT: Files = files!["wit":
     "context.wit",
     "log.wit",
+    "messages.wit",
+    "replies.wit",
     "rpc.wit",
+    "schedules.wit",
     "types.wit",
     "watch.wit",
     "world.wit",

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))
 
 from syft_guest import alone, analyse, apps, asgi, calls, failure_report, host, log, loop, memory
-from syft_guest import program, start, state
+from syft_guest import program, replies, schedules, sent, start, state
 from syft_guest.web import wire
 from watchdog import events
 
@@ -51,8 +51,8 @@ class Bucket:
         self.writes.append(key)
         STORE.pop(key, None)
 
-    def items(self):
-        return list(STORE.items())
+    def items(self, prefix=""):
+        return [pair for pair in STORE.items() if pair[0].startswith(prefix)]
 
 
 host.Bucket = Bucket
@@ -67,6 +67,8 @@ def load(text, **others):
     """Runs a program as when it is built; returns what is reported, if it fails."""
     apps.clear()
     asgi.clear()
+    replies.clear()
+    schedules.clear()
     host.is_call = host.is_handling = alone.has_started = False
     folder = tempfile.mkdtemp(dir=BUILDS)
     start.FOLDER = f"{tempfile.mkdtemp(dir=BUILDS)}/syft_start"
@@ -97,7 +99,18 @@ def fresh(app):
     initial = app._state._initial
     app._state = state.State()
     app._state._initial = initial
+    sent.forget()
     return app._state
+
+
+def answer(app, endpoint, body, **fields):
+    """Calls an endpoint as the host does, in a fresh instance. Returns status, headers and body."""
+    known = {"id": "x", "sender": "a@b.c", "url": "syft://a@b.c/x", "headers": []}
+    known["sender_proof"] = types.SimpleNamespace(name="FOLDER")
+    method = types.SimpleNamespace(name="POST")
+    message = {**known, "endpoint": endpoint, "body": body.encode(), "method": method, **fields}
+    fresh(app)
+    return calls.answer(types.SimpleNamespace(**message))
 
 
 HEAD = "from syft_event import *\nbox = SyftEvents('app')\n"
@@ -568,7 +581,8 @@ def what_cannot_work_is_named_with_its_line():
             ("import os as o\no.system('x')", "os.system", 2),
             ("from flask import Flask\na = Flask('x')\na.run()", "flask.Flask.run", 3),
             ("import threading\nthreading.Thread(target=print)", "threading.Thread", 2),
-            ("from syft_rpc import rpc\nrpc.send(url='x')", "syft_rpc.rpc.send", 2),
+            ("from syft_rpc import rpc\nrpc.send(url='x')", None, None),
+            ("from syft_rpc.rpc import write_response as w\nw('x')", "syft_rpc.rpc.write_response", 2),
             ("input('?')", "input", 1),
             ("import os\nos.getcwd()\nrun = print\nrun()", None, None),
         ]:
@@ -636,17 +650,7 @@ def handlers_of_any_shape_are_bound():
     )
 
     def call(endpoint, body):
-        message = types.SimpleNamespace(
-            id="x",
-            endpoint=endpoint,
-            sender="a@b.c",
-            url="syft://a@b.c/x",
-            headers=[],
-            body=body.encode(),
-            method=types.SimpleNamespace(name="POST"),
-        )
-        fresh(app)
-        return json.loads(calls.answer(message)[2])
+        return json.loads(answer(app, endpoint, body)[2])
 
     assert call("/method", '{"a": 1}') == [1, 2]
     assert call("/object", '{"a": 1}') == 1
@@ -665,24 +669,11 @@ def an_answer_that_is_to_be_encrypted_says_so():
         + "def secret(n: int): return n\n"
     )
 
-    def call(endpoint, body):
-        message = types.SimpleNamespace(
-            id="x",
-            endpoint=endpoint,
-            sender="a@b.c",
-            url="syft://a@b.c/x",
-            headers=[],
-            body=body.encode(),
-            method=types.SimpleNamespace(name="POST"),
-        )
-        fresh(app)
-        return calls.answer(message)
-
     asked = [("X-Syft-Encrypt-Reply", "true")]
-    assert call("/open", '{"n": 5}') == (200, [], b"5")
-    assert call("/secret", '{"n": 5}') == (200, asked, b"5")
+    assert answer(app, "/open", '{"n": 5}') == (200, [], b"5")
+    assert answer(app, "/secret", '{"n": 5}') == (200, asked, b"5")
     # What does not fit tells what was in the request.
-    status, headers, body = call("/secret", '{"n": "private"}')
+    status, headers, body = answer(app, "/secret", '{"n": "private"}')
     assert (status, headers) == (400, asked), body
     assert body.startswith(b"Invalid request schema: "), body
 
@@ -725,6 +716,10 @@ def requests_are_read_as_clients_write_them():
     assert head == b"HTTP/1.1 404 Not Found\r\nX-A: 1\r\nconnection: close\r\n\r\n"
 
 
-if __name__ == "__main__":
+def main():
     faulthandler.dump_traceback_later(60, exit=True)
     BEHAVIOURS[sys.argv[1]](*sys.argv[2:])
+
+
+if __name__ == "__main__":
+    main()

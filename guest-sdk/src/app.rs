@@ -1,15 +1,16 @@
-//! From handlers and watchers to a component.
+//! From handlers, watchers, handlers of replies and schedules to a component.
 
-use crate::bindings::exports::syft::app::{rpc, watch};
+use crate::bindings::exports::syft::app::{replies, rpc, schedules, watch};
 use crate::bindings::syft::app::types;
 use crate::routes::Routes;
 use crate::{CallError, Failure, FileEvent, Request, logging};
 
 /// Makes a component of handlers, watchers and routers.
 ///
-/// Takes the functions with [`#[on_request]`](crate::on_request) or
-/// [`#[watch]`](macro@crate::watch) and what [`router!`](crate::router!) made, by name or by path, each with a prefix or
-/// without: `app!(hello, "/api/v1/users" => users::router)`. Once in a crate.
+/// Takes the functions with [`#[on_request]`](crate::on_request), [`#[watch]`](macro@crate::watch),
+/// [`#[on_reply]`](macro@crate::on_reply), [`#[schedule]`](macro@crate::schedule) or
+/// [`#[every]`](macro@crate::every) and what [`router!`](crate::router!) made, by name or by path,
+/// each with a prefix or without: `app!(hello, "/api/v1/users" => users::router)`. Once in a crate.
 /// Two handlers of one path are refused.
 ///
 /// On other targets than WebAssembly it only checks that these are handlers
@@ -76,6 +77,30 @@ impl<T: Routes> watch::Guest for T {
             return Err(Failure::no_watcher(event.watch).into());
         };
         (watch.call)(FileEvent::from(event)).map_err(Into::into)
+    }
+}
+
+impl<T: Routes> replies::Guest for T {
+    fn on_reply(reply: replies::Reply) -> Result<(), types::Failure> {
+        logging::install();
+        match T::TREE.find_reply(&reply.handler) {
+            Some(call) => call(reply.into()).map_err(Into::into),
+            None => Err(Failure::no_reply_handler(&reply.handler).into()),
+        }
+    }
+}
+
+impl<T: Routes> schedules::Guest for T {
+    fn schedules() -> Vec<schedules::Schedule> {
+        T::TREE.schedules().into_iter().map(Into::into).collect()
+    }
+
+    fn on_due(due: schedules::Due) -> Result<(), types::Failure> {
+        logging::install();
+        match T::TREE.find_schedule(&due.schedule) {
+            Some(call) => call(due.into()).map_err(Into::into),
+            None => Err(Failure::no_schedule(&due.schedule).into()),
+        }
     }
 }
 
@@ -153,6 +178,96 @@ mod tests {
         <all as exports::Guest>::on_event(event(1)).expect("it is called");
         let failure = <all as exports::Guest>::on_event(event(2)).expect_err("there are two");
         assert_eq!(failure.kind, "NoWatcher");
+    }
+
+    #[on_reply]
+    fn ponged(reply: Reply) -> Result<(), String> {
+        Err(format!("{} {:?}", reply.url, reply.outcome))
+    }
+
+    #[on_reply("counted")]
+    async fn of_another_name() {}
+
+    crate::router!(inner: ponged);
+    crate::router!(replying: "/api" => inner, of_another_name);
+
+    #[test]
+    fn replies_go_to_the_handler_of_their_name() {
+        use crate::bindings::exports::syft::app::replies::{self, Guest as _};
+        use crate::bindings::syft::app::types::Outcome;
+        let reply = |handler: &str| {
+            replying::on_reply(replies::Reply {
+                message_id: "id".to_owned(),
+                url: "syft://ada@example.com".to_owned(),
+                handler: handler.to_owned(),
+                context: None,
+                outcome: Outcome::Expired,
+                attempt: 1,
+            })
+        };
+        let failure = reply("ponged").expect_err("it fails");
+        let expected = ("ponged", "syft://ada@example.com Expired");
+        assert_eq!((&*failure.handler, &*failure.message), expected);
+        reply("counted").expect("it is called");
+        let failure = reply("of_another_name").expect_err("it has another name");
+        assert_eq!(failure.kind, "NoReplyHandler");
+        let endpoints = <replying as crate::bindings::exports::syft::app::rpc::Guest>::endpoints();
+        assert_eq!(endpoints.len(), 0);
+    }
+
+    #[schedule("0 8 * * MON-FRI", time_zone = "Europe/Berlin", missed = "drop")]
+    fn digest(due: Due) -> Result<(), String> {
+        Err(format!("{} {}", due.schedule, due.due.0))
+    }
+
+    #[every("1m30s", name = "clean-up")]
+    async fn clean() {}
+
+    #[schedule]
+    fn by_the_manifest() {}
+
+    crate::router!(scheduled: "/api" => by_clock, by_the_manifest);
+    crate::router!(by_clock: digest, clean);
+
+    #[test]
+    fn schedules_are_listed_and_called_by_their_names() {
+        use crate::bindings::exports::syft::app::schedules::{self, Guest as _, Missed, Timing};
+        let all = scheduled::schedules();
+        let all: Vec<_> = (all.iter())
+            .map(|it| (&*it.name, &it.timing, it.time_zone.as_deref(), it.missed))
+            .collect();
+        let [digest, clean, manifest] = all.as_slice() else {
+            panic!("{all:?}");
+        };
+        assert!(
+            matches!(digest, ("digest", Timing::Cron(text), Some("Europe/Berlin"), Missed::Drop) if text == "0 8 * * MON-FRI")
+        );
+        assert!(matches!(
+            clean,
+            ("clean-up", Timing::Every(90_000_000), None, Missed::RunOnce)
+        ));
+        assert!(matches!(
+            manifest,
+            ("by_the_manifest", Timing::Manifest, None, _)
+        ));
+        let due = |schedule: &str| {
+            scheduled::on_due(schedules::Due {
+                id: "id".to_owned(),
+                schedule: schedule.to_owned(),
+                due: 5,
+                attempt: 1,
+            })
+        };
+        let failure = due("digest").expect_err("it fails");
+        assert_eq!(
+            (&*failure.handler, &*failure.message),
+            ("digest", "digest 5")
+        );
+        due("clean-up").expect("it is called");
+        assert_eq!(
+            due("clean").expect_err("it has another name").kind,
+            "NoSchedule"
+        );
     }
 
     #[test]

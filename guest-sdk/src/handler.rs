@@ -61,6 +61,24 @@ impl CallError {
 }
 
 impl Failure {
+    /// Returns the failure for a handler of replies that the app does not have.
+    pub(crate) fn no_reply_handler(name: &str) -> Failure {
+        Failure {
+            kind: "NoReplyHandler".to_owned(),
+            message: format!("the app has no #[on_reply] of the name `{name}`"),
+            handler: String::new(),
+        }
+    }
+
+    /// Returns the failure for a schedule that the app does not have.
+    pub(crate) fn no_schedule(name: &str) -> Failure {
+        Failure {
+            kind: "NoSchedule".to_owned(),
+            message: format!("the app has no schedule of the name `{name}`"),
+            handler: String::new(),
+        }
+    }
+
     /// Returns the failure for a watcher that the app does not have.
     pub(crate) fn no_watcher(index: u32) -> Failure {
         Failure {

@@ -113,6 +113,11 @@
 //!
 //! [`http`] sends requests to where the manifest asks for and the owner allowed.
 //!
+//! # Messages
+//!
+//! [`messages`] sends requests to other apps, with the transaction of the call or at once, and hands
+//! what becomes of them to functions with [`#[on_reply]`](macro@on_reply).
+//!
 //! # Watchers
 //!
 //! A function with [`#[watch]`](macro@watch) is called when something happens to
@@ -137,6 +142,11 @@
 //! A watcher that fails is called again later with the same event, and after some
 //! attempts no more. What is wrong with the file itself is wrong the next time too: a
 //! line in the log and `Ok(())` are better for that than an error.
+//!
+//! # Schedules
+//!
+//! A function with [`#[schedule]`](macro@schedule) or [`#[every]`](macro@every) is called by the
+//! clock: see [`schedules`].
 //!
 //! # Schema
 //!
@@ -278,10 +288,12 @@ mod headers;
 pub mod http;
 mod join;
 mod logging;
+pub mod messages;
 mod query;
 mod request;
 mod response;
 mod routes;
+pub mod schedules;
 mod schema;
 pub mod state;
 pub mod test;
@@ -305,13 +317,15 @@ pub use join::join_all;
 /// Lines of the level `trace` are left out unless a handler asks for them by
 /// [`log::set_max_level`].
 pub use log;
+pub use messages::{Message, Reply};
 pub use request::{Method, Proof, Request, Sender, Timestamp};
 pub use response::{IntoResponse, Response};
+pub use schedules::Due;
 /// The crate `schemars`, for types of which the published schema has more to say
 /// than `"any"`.
 #[cfg(feature = "schema")]
 pub use schemars;
-pub use syft_guest_macros::{on_request, watch};
+pub use syft_guest_macros::{every, on_reply, on_request, schedule, watch};
 pub use watcher::Watcher;
 
 /// Compiles what the guides show.
@@ -321,6 +335,8 @@ mod guides {
     struct Readme;
     #[doc = include_str!("../../docs/rust.md")]
     struct AppsInRust;
+    #[doc = include_str!("../../docs/messages.md")]
+    struct Messages;
     #[doc = include_str!("../../docs/state.md")]
     struct State;
     #[doc = include_str!("../../docs/coming-from-syftevent.md")]
@@ -335,8 +351,9 @@ struct Readme;
 /// What most apps need.
 pub mod prelude {
     pub use crate::{
-        Bytes, Error, FileEvent, IntoError, IntoResponse, Json, Request, Response, Text, context,
-        files, log, on_request, state, watch,
+        Bytes, Due, Error, FileEvent, IntoError, IntoResponse, Json, Message, Reply, Request,
+        Response, Text, context, every, files, log, messages, on_reply, on_request, schedule,
+        state, watch,
     };
 }
 

@@ -1,8 +1,10 @@
 //! Handlers and watchers in groups: routers, and routers in routers.
 
+use crate::messages::{Reply, ReplyHandler, ReplyRoute};
 use crate::routes::prefix::below;
+use crate::schedules::{Due, ScheduleRoute, Scheduled};
 use crate::watcher::Watch;
-use crate::{CallError, Endpoint, Handler, Request, Response, Watcher};
+use crate::{CallError, Endpoint, Failure, Handler, Request, Response, Watcher};
 
 pub(crate) mod distinct;
 pub(crate) mod marks;
@@ -12,7 +14,7 @@ pub(crate) mod prefix;
 /// watcher or a router.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a handler nor a watcher nor a router",
-    note = "put `#[on_request(\"/path\")]` or `#[watch(\"pattern\")]` on the function, or make a router by `router!`"
+    note = "put `#[on_request(\"/path\")]`, `#[watch(\"pattern\")]`, `#[on_reply]`, `#[schedule(\"0 8 * * *\")]` or `#[every(\"15m\")]` on the function, or make a router by `router!`"
 )]
 pub trait Routes {
     /// What it holds.
@@ -22,7 +24,7 @@ pub trait Routes {
 /// How a handler is called.
 pub type RouteCall = fn(Request) -> Result<Response, CallError>;
 
-/// A handler, a watcher or a router.
+/// A handler of any kind, or a router.
 #[derive(Clone, Copy, Debug)]
 pub enum Tree {
     /// A handler.
@@ -38,6 +40,10 @@ pub enum Tree {
     },
     /// A watcher. Prefixes do not touch its patterns.
     Watcher(Watch),
+    /// A handler of replies. Prefixes do not touch its name.
+    Reply(ReplyRoute),
+    /// A schedule. Prefixes do not touch its name.
+    Scheduled(ScheduleRoute),
     /// What a router holds.
     Router(&'static [Branch]),
 }
@@ -67,6 +73,16 @@ impl Tree {
         Tree::Watcher(Watch::of::<W>())
     }
 
+    /// Returns a handler of replies.
+    pub const fn reply<H: ReplyHandler>() -> Tree {
+        Tree::Reply(ReplyRoute::of::<H>())
+    }
+
+    /// Returns a schedule.
+    pub const fn scheduled<S: Scheduled>() -> Tree {
+        Tree::Scheduled(ScheduleRoute::of::<S>())
+    }
+
     /// Returns the endpoints, in the order in which they were given.
     pub(crate) fn endpoints(self) -> Vec<Endpoint> {
         let mut endpoints = Vec::new();
@@ -77,7 +93,7 @@ impl Tree {
     fn list(self, endpoints: &mut Vec<Endpoint>) {
         match self {
             Tree::Handler { endpoint, .. } => endpoints.push(endpoint()),
-            Tree::Watcher(_) => {}
+            Tree::Watcher(_) | Tree::Reply(_) | Tree::Scheduled(_) => {}
             Tree::Router(branches) => {
                 for branch in branches {
                     let first = endpoints.len();
@@ -96,7 +112,7 @@ impl Tree {
             Tree::Handler {
                 path: own, call, ..
             } => (path == own).then_some(call),
-            Tree::Watcher(_) => None,
+            Tree::Watcher(_) | Tree::Reply(_) | Tree::Scheduled(_) => None,
             Tree::Router(branches) => branches
                 .iter()
                 .find_map(|branch| branch.tree.find(below(branch.prefix, path)?)),
@@ -106,13 +122,46 @@ impl Tree {
     /// Returns the watchers, in the order in which they were given.
     pub(crate) fn watches(self) -> Vec<Watch> {
         match self {
-            Tree::Handler { .. } => Vec::new(),
+            Tree::Handler { .. } | Tree::Reply(_) | Tree::Scheduled(_) => Vec::new(),
             Tree::Watcher(watch) => vec![watch],
             Tree::Router(branches) => {
                 let watches = branches.iter().map(|branch| branch.tree.watches());
                 watches.flatten().collect()
             }
         }
+    }
+}
+
+impl Tree {
+    /// Returns what takes the replies for this name.
+    pub(crate) fn find_reply(self, name: &str) -> Option<fn(Reply) -> Result<(), Failure>> {
+        match self {
+            Tree::Reply(reply) => (reply.name == name).then_some(reply.call),
+            Tree::Handler { .. } | Tree::Watcher(_) | Tree::Scheduled(_) => None,
+            Tree::Router(branches) => {
+                let mut branches = branches.iter();
+                branches.find_map(|branch| branch.tree.find_reply(name))
+            }
+        }
+    }
+
+    /// Returns the schedules, in the order in which they were given.
+    pub(crate) fn schedules(self) -> Vec<ScheduleRoute> {
+        match self {
+            Tree::Scheduled(schedule) => vec![schedule],
+            Tree::Handler { .. } | Tree::Watcher(_) | Tree::Reply(_) => Vec::new(),
+            Tree::Router(branches) => {
+                let schedules = branches.iter().map(|branch| branch.tree.schedules());
+                schedules.flatten().collect()
+            }
+        }
+    }
+
+    /// Returns what is called when the schedule of this name is due.
+    pub(crate) fn find_schedule(self, name: &str) -> Option<fn(Due) -> Result<(), Failure>> {
+        let schedules = self.schedules();
+        let found = schedules.iter().find(|schedule| schedule.name == name);
+        found.map(|schedule| schedule.call)
     }
 }
 

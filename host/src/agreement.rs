@@ -99,7 +99,7 @@ impl Agreement<'_> {
                     return Ok(());
                 }
                 ("n" | "no" | "", _) => {
-                    return Err(CommandError::new("not agreed to, so not built"));
+                    return Err(CommandError::declined("Not agreed to, so not built."));
                 }
                 (_, Some(_)) => ui.status("Please answer y, n or a."),
                 (_, None) => ui.status("Please answer y or n."),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use syft_manifest::sanitize::quoted;
 use syft_manifest::{
-    AccessGrants, Files, Grants, Http, HttpGrants, HttpOrigin, Manifest, VariableName, WantedRules,
-    WantedSecret,
+    AccessGrants, Files, Grants, Http, HttpGrants, HttpOrigin, Manifest, MessageGrants, Messages,
+    VariableName, WantedRules, WantedSecret,
 };
 use syft_protocol::grant::PathPattern;
 
@@ -27,6 +27,8 @@ pub struct ApprovalFlags {
     pub allow_write: Vec<PathPattern>,
     /// Approve requests to these.
     pub allow_http: Vec<HttpOrigin>,
+    /// Approve messages to these endpoints.
+    pub allow_send: Vec<PathPattern>,
     /// Approve these secrets, in the way in which the app asks for them.
     pub allow_secret: Vec<VariableName>,
     /// Approve the access rules of these files in the app's own folder.
@@ -43,6 +45,7 @@ impl ApprovalFlags {
     fn is_about_parts(&self) -> bool {
         self.is_about_files()
             || !self.allow_http.is_empty()
+            || !self.allow_send.is_empty()
             || !self.allow_secret.is_empty()
             || !self.allow_access.is_empty()
     }
@@ -60,6 +63,9 @@ impl ApprovalFlags {
             allow: self.allow_http.clone(),
             methods: Vec::new(),
         };
+        let messages = Messages {
+            send: self.allow_send.clone(),
+        };
         let is_allowed = |secret: &&WantedSecret| self.allow_secret.contains(&secret.name);
         let secrets = manifest
             .secrets
@@ -75,6 +81,7 @@ impl ApprovalFlags {
         Parts {
             files,
             http,
+            messages,
             secrets,
             access,
         }
@@ -85,6 +92,7 @@ impl ApprovalFlags {
 struct Parts {
     files: Files,
     http: Http,
+    messages: Messages,
     secrets: Vec<WantedSecret>,
     access: Vec<WantedRules>,
 }
@@ -94,6 +102,7 @@ impl Parts {
         Self {
             files: manifest.files.clone(),
             http: manifest.http.clone(),
+            messages: manifest.messages.clone(),
             secrets: manifest.secrets.clone(),
             access: manifest.access.clone(),
         }
@@ -158,6 +167,9 @@ pub fn approve(
     if !wants_http && !flags.allow_http.is_empty() {
         ui.status("note: the app asks for no HTTP requests, so there is nothing to allow");
     }
+    if manifest.messages.send.is_empty() && !flags.allow_send.is_empty() {
+        ui.status("note: the app asks to send no messages, so there is nothing to allow");
+    }
     if manifest.secrets.is_empty() && !flags.allow_secret.is_empty() {
         ui.status("note: the app asks for no secrets, so there is nothing to allow");
     }
@@ -183,6 +195,10 @@ pub fn approve(
             requested: manifest.http.clone(),
             approved: approved.http,
             denied: Vec::new(),
+        },
+        messages: MessageGrants {
+            requested: manifest.messages.clone(),
+            approved: approved.messages,
         },
         secrets: approved.secrets,
         access: AccessGrants {
@@ -248,7 +264,7 @@ fn ask(
             .as_str()
         {
             "y" | "yes" => return Ok(true),
-            "n" | "no" | "" => return Err(CommandError::new("not allowed, so not run")),
+            "n" | "no" | "" => return Err(CommandError::declined("Not allowed, so not run.")),
             "a" | "always" => {
                 approvals.add(digest, name)?;
                 return Ok(true);
@@ -263,6 +279,7 @@ fn asked_for(manifest: &Manifest) -> String {
     let kinds = [
         ("files", manifest.files.need_approval()),
         ("HTTP requests", !manifest.http.allow.is_empty()),
+        ("messages to other apps", !manifest.messages.send.is_empty()),
         ("secrets", !manifest.secrets.is_empty()),
         ("access rules", !manifest.access.is_empty()),
     ];
@@ -304,6 +321,11 @@ fn wishes(manifest: &Manifest) -> Vec<Wish> {
         words: words.clone(),
         option: "--allow-http",
         what: origin.to_string(),
+    }));
+    wishes.extend(manifest.messages.send.iter().map(|pattern| Wish {
+        words: Messages::WORDS.to_owned(),
+        option: "--allow-send",
+        what: pattern.to_string(),
     }));
     wishes.extend(manifest.secrets.iter().map(|secret| Wish {
         words: secret.words(),

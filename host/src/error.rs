@@ -11,6 +11,11 @@ use thiserror::Error;
 #[error("nobody reads the results any more")]
 pub struct ReaderGone;
 
+/// The user was asked, and said no: what is not done for that.
+#[derive(Debug, Error)]
+#[error("{0}")]
+struct Declined(String);
+
 /// What went wrong and what to do about it.
 #[derive(Debug)]
 pub struct CommandError {
@@ -25,6 +30,12 @@ impl CommandError {
             error: anyhow::anyhow!("{message}"),
             hints: Vec::new(),
         }
+    }
+
+    /// Returns that the user was asked and said no, with what is not done for that. It is shown
+    /// as no error.
+    pub fn declined(what: impl fmt::Display) -> Self {
+        Declined(what.to_string()).into()
     }
 
     /// Adds a next step, ready to paste.
@@ -53,6 +64,12 @@ impl CommandError {
     pub fn is_reader_gone(&self) -> bool {
         let is_gone = |error: &io::Error| error.get_ref().is_some_and(|why| why.is::<ReaderGone>());
         self.error.downcast_ref().is_some_and(is_gone)
+    }
+
+    /// Returns what is not done, if all that is wrong is that the user does not want it.
+    pub fn as_declined(&self) -> Option<&str> {
+        let declined = self.error.downcast_ref();
+        declined.map(|Declined(what)| what.as_str())
     }
 
     /// Returns what to do about it.

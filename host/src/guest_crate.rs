@@ -94,8 +94,15 @@ pub(crate) fn test(
 fn find(folder: &Path) -> Result<PathBuf, CommandError> {
     let manifest = folder.join("Cargo.toml");
     manifest.canonicalize().map_err(|error| {
-        CommandError::new(format!("{}: {error}", manifest.display()))
+        let shown = folder.display();
+        let message = if folder.is_dir() {
+            format!("no app is in the folder {shown}: it has no app.py and no Cargo.toml")
+        } else {
+            format!("{shown}: {error}")
+        };
+        CommandError::new(message)
             .hint("give a .wasm file, a Python program, or the folder of a guest crate")
+            .hint("make a new app: `syft-host new NAME`")
     })
 }
 

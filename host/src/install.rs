@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use syft_manifest::clock::now;
-use syft_manifest::{Digest, Grants, Limits, ManifestLimits};
+use syft_manifest::{Digest, Grants, Limits, Manifest};
 use syft_package::trust::{TrustRefusal, TrustStore, look_alike};
 use syft_package::{Package, Release};
 use syft_protocol::address::{AppName, Datasite};
@@ -28,6 +28,7 @@ use crate::caches;
 use crate::config::Config;
 use crate::installed::{Components, Installed, InstalledError, InstalledRecords, InstalledRelease};
 use crate::prepared_app::{AppSpec, PreparedApp};
+use crate::typos;
 use syft_runtime::memory::Memory;
 use syft_runtime::sandbox::Compiling;
 use syft_runtime::secrets::SecretStore;
@@ -74,7 +75,17 @@ impl<'a> Installer<'a> {
     /// Nothing is, or its record cannot be read.
     pub fn installed(&self, name: &AppName) -> Result<Installed, InstallError> {
         let installed = self.records.get(name)?;
-        installed.ok_or_else(|| InstallError::NotInstalled(name.to_string()))
+        installed.ok_or_else(|| self.not_installed(name))
+    }
+
+    /// Returns that an app is not installed, with what may have been meant.
+    pub fn not_installed(&self, name: &AppName) -> InstallError {
+        let names = self.records.names().unwrap_or_default();
+        let meant = typos::meant(name.as_str(), names.iter().map(AppName::as_str));
+        InstallError::NotInstalled {
+            name: name.to_string(),
+            meant: meant.map(str::to_owned),
+        }
     }
 
     /// Returns the component of what is served of an app, and where it lies.
@@ -134,10 +145,10 @@ impl<'a> Installer<'a> {
     /// # Errors
     /// It cannot be served.
     pub async fn try_out(&self, candidate: &Candidate<'_>) -> Result<(), InstallError> {
-        let asked = &candidate.verified().manifest().limits;
+        let manifest = candidate.verified().manifest();
         let component = candidate.component().to_owned();
         let author = &candidate.verified().release().author;
-        self.try_within(candidate.name(), author, component, asked)
+        self.try_within(candidate.name(), author, component, manifest)
             .await
     }
 
@@ -149,13 +160,14 @@ impl<'a> Installer<'a> {
         let nothing = || InstallError::NothingWaits(seen.name.to_string());
         let waiting = seen.waiting.as_ref().ok_or_else(nothing)?;
         let component = self.read(waiting)?;
-        self.try_within(
-            &seen.name,
-            &seen.author,
-            component,
-            &waiting.approved.limits,
-        )
-        .await
+        let manifest = Manifest::from_component(&component)
+            .map_err(|error| InstallError::Unfit(error.into()))?;
+        let manifest = Manifest {
+            limits: waiting.approved.limits.clone(),
+            ..manifest.unwrap_or_default()
+        };
+        self.try_within(&seen.name, &seen.author, component, &manifest)
+            .await
     }
 
     async fn try_within(
@@ -163,15 +175,16 @@ impl<'a> Installer<'a> {
         name: &AppName,
         author: &Datasite,
         component: Vec<u8>,
-        asked: &ManifestLimits,
+        manifest: &Manifest,
     ) -> Result<(), InstallError> {
         let spec = AppSpec {
             name: name.clone(),
             author: author.to_string(),
             grants: Grants::default(),
-            limits: asked.over(Limits::default()),
+            limits: manifest.limits.over(Limits::default()),
             args: Vec::new(),
             env: BTreeMap::new(),
+            schedules: manifest.schedules.clone(),
         };
         let (memory, compiling) = (Memory::unbounded(), Compiling::BesideOthers);
         let prepared = PreparedApp::alone(self.config, &memory, spec, component, compiling).await;

@@ -8,6 +8,7 @@
 mod components;
 mod permission_diff;
 mod record;
+mod schedule_diff;
 
 use std::fs;
 use std::io;
@@ -20,6 +21,7 @@ use thiserror::Error;
 pub use components::Components;
 pub use permission_diff::added_permissions;
 pub use record::{Installed, InstalledRelease, MAX_EARLIER};
+pub use schedule_diff::more_often;
 
 /// The most bytes of a record: two manifests fit, and more.
 const MAX_BYTES: u64 = 1 << 20;

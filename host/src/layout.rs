@@ -93,9 +93,27 @@ impl Lines {
         if letters.is_empty() && self.is_blank {
             return;
         }
+        self.make_room(letters);
+        // One that is longer than a line is a path, mostly: it goes on after a slash.
+        for part in letters.split_inclusive('/') {
+            self.make_room(part);
+            self.push(part);
+        }
+        if letters.len() < word.len() {
+            self.line.push(' ');
+            self.column += 1;
+        }
+    }
+
+    /// Begins a line, unless what comes fits on this one.
+    fn make_room(&mut self, letters: &str) {
         if !self.is_blank && self.column + n_columns(letters) > self.width {
             self.end_line();
         }
+    }
+
+    /// Adds letters, which are broken where nothing else is left to do.
+    fn push(&mut self, letters: &str) {
         for c in letters.chars() {
             if self.column + n_columns_of(c) > self.width {
                 self.end_line();
@@ -103,10 +121,6 @@ impl Lines {
             self.line.push(c);
             self.column += n_columns_of(c);
             self.is_blank = false;
-        }
-        if letters.len() < word.len() {
-            self.line.push(' ');
-            self.column += 1;
         }
     }
 
@@ -236,6 +250,23 @@ mod tests {
             "  Key      of somebody,\n      whoever that may\n      be"
         );
         assert_eq!(lay_out(text, None), text);
+    }
+
+    #[test]
+    fn a_long_path_goes_on_after_a_slash() {
+        let text = "Written: /home/alice/a-long-name/another/app_data/x";
+        assert_eq!(
+            lay_out(text, Some(28)),
+            "Written:\n    /home/alice/a-long-name/\n    another/app_data/x"
+        );
+        // A name of its own that is longer than a line is broken all the same.
+        let name = "n".repeat(40);
+        let shown = lay_out(&format!("In /a/{name}"), Some(24));
+        assert!(
+            shown.split('\n').all(|line| n_columns(line) <= 24),
+            "{shown}"
+        );
+        assert_eq!(shown.replace(['\n', ' '], ""), format!("In/a/{name}"));
     }
 
     #[test]

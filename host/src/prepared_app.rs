@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use syft_manifest::worlds::{ASYNC_RPC, OFFERED_IN_WORDS, RPC, is_offered};
 use syft_manifest::{
-    Digest, Files, Grants, Http, Limits, Manifest, ManifestLimits, VariableName, component,
+    Digest, Grants, Limits, Manifest, ManifestLimits, VariableName, WantedSchedule, component,
 };
 use syft_protocol::address::{AppName, Datasite};
+use syft_protocol::schedule::{Schedule, Timing};
 use syft_protocol::schema::SchemaEntry;
 
 use crate::asking::{Asking, AskingError};
@@ -21,6 +22,7 @@ use crate::error::CommandError;
 use syft_runtime::cache_bounds::delete_forgotten;
 use syft_runtime::capability::files::FileAccess;
 use syft_runtime::capability::http::HttpAccess;
+use syft_runtime::capability::messages::MessageAccess;
 use syft_runtime::capability::{Advice, AppAccess, EnvironmentAccess};
 use syft_runtime::memory::Memory;
 use syft_runtime::program_cache::{
@@ -52,6 +54,8 @@ pub struct AppSpec {
     pub env: BTreeMap<VariableName, String>,
     /// What its calls may use.
     pub limits: Limits,
+    /// What its manifest says of its schedules.
+    pub schedules: Vec<WantedSchedule>,
 }
 
 /// What an app is loaded from.
@@ -173,11 +177,12 @@ impl PreparedApp {
             args,
             env,
             author,
+            schedules,
             ..
         } = spec;
         let asking = Asking::begin(&config.asking(), digest).await;
         let asking = asking.map_err(|error| explain_asking(&error, &name))?;
-        let loaded = LoadedApp::ask(program, name, config.email.clone()).await;
+        let loaded = LoadedApp::ask(program, name, config.email.clone(), &schedules).await;
         drop(asking);
         let loaded = loaded.map_err(explain)?;
         Ok(Self {
@@ -212,15 +217,8 @@ impl PreparedApp {
     /// Returns what recordings say of the app.
     fn recorded(&self, config: &Config) -> RecordedApp {
         let grants = &self.grants;
-        let manifest = |files: &Files, http: &Http, limits: ManifestLimits| {
-            let manifest = Manifest {
-                files: files.clone(),
-                http: http.clone(),
-                limits,
-                ..Manifest::default()
-            };
-            serde_json::from_slice(&manifest.to_section()).unwrap_or_default()
-        };
+        let json =
+            |manifest: Manifest| serde_json::from_slice(&manifest.to_section()).unwrap_or_default();
         let limits = self.loaded.limits();
         let limits = ManifestLimits {
             time: Some(limits.time),
@@ -228,14 +226,24 @@ impl PreparedApp {
             concurrency: None,
             state_bytes: Some(limits.state_bytes),
         };
-        let asked = ManifestLimits::default();
         RecordedApp {
             name: self.loaded.name().to_string(),
             datasite: config.email.to_string(),
             component: self.component.to_string(),
             program: self.program.as_ref().map(ToString::to_string),
-            requested: manifest(&grants.requested, &grants.http.requested, asked),
-            approved: manifest(&grants.approved, &grants.http.approved, limits),
+            requested: json(Manifest {
+                files: grants.requested.clone(),
+                http: grants.http.requested.clone(),
+                messages: grants.messages.requested.clone(),
+                ..Manifest::default()
+            }),
+            approved: json(Manifest {
+                files: grants.approved.clone(),
+                http: grants.http.approved.clone(),
+                messages: grants.messages.approved.clone(),
+                limits,
+                ..Manifest::default()
+            }),
             denied: grants.denied.iter().map(ToString::to_string).collect(),
             denied_http: grants.http.denied.iter().map(ToString::to_string).collect(),
         }
@@ -260,6 +268,7 @@ impl PreparedApp {
         let files = files.with_temporary(temporary)?;
         let limits = self.loaded.limits().clone();
         let http = HttpAccess::new(&self.grants.http, &limits);
+        let messages = MessageAccess::new(&self.grants, &config.email, &name);
         // A damaged state is repaired first, which takes a while.
         let (place, store) = (folder.clone(), options.store.clone());
         let open = move || Store::open(&place, &limits, &store);
@@ -275,6 +284,7 @@ impl PreparedApp {
         let access = AppAccess {
             files,
             http,
+            messages,
             environment,
             advice: self.advice,
         };
@@ -317,6 +327,7 @@ pub async fn try_component(
         args: Vec::new(),
         env: BTreeMap::new(),
         limits: Limits::default(),
+        schedules: manifest.schedules.clone(),
     };
     let memory = Memory::unbounded();
     let prepared = PreparedApp::alone(&config, &memory, spec, component, Compiling::Alone);
@@ -343,7 +354,7 @@ pub fn expect_app(component: &[u8]) -> Result<(), CommandError> {
     }
 }
 
-/// What an app serves and watches.
+/// What an app serves and watches, and when it acts.
 #[derive(Debug, Clone)]
 pub struct AppInterface {
     /// The paths of its endpoints.
@@ -352,6 +363,8 @@ pub struct AppInterface {
     pub schema: Vec<SchemaEntry>,
     /// What it watches, in words and for scripts.
     pub watches: Vec<(String, Value)>,
+    /// When it acts by the clock.
+    pub schedules: Vec<Schedule>,
 }
 
 impl AppInterface {
@@ -364,6 +377,7 @@ impl AppInterface {
             watches: watches
                 .map(|watch| (watch.words(), watch.to_json()))
                 .collect(),
+            schedules: loaded.schedules().all().to_vec(),
         }
     }
 
@@ -372,13 +386,36 @@ impl AppInterface {
         self.watches.iter().map(|(_, json)| json).collect()
     }
 
+    /// Returns when it acts by the clock, for scripts.
+    pub fn schedules_json(&self) -> Vec<Value> {
+        let schedules = self.schedules.iter();
+        schedules.map(schedule_json).collect()
+    }
+
     /// Returns it for people, as lines below the name of the app.
     pub fn to_lines(&self, datasite: &str, app: &str) -> Vec<String> {
         let url = |endpoint| format!("  syft://{datasite}/app_data/{app}/rpc{endpoint}");
         let watching = |(words, _): &(String, Value)| format!("Watching {words}");
         let endpoints = self.endpoints.iter().map(url);
-        endpoints.chain(self.watches.iter().map(watching)).collect()
+        let watches = self.watches.iter().map(watching);
+        let schedules = self.schedules.iter();
+        let schedules = schedules.map(|schedule| format!("Scheduled {}", schedule.words()));
+        endpoints.chain(watches).chain(schedules).collect()
     }
+}
+
+fn schedule_json(schedule: &Schedule) -> Value {
+    let (cron, every, zone) = match schedule.timing() {
+        Timing::Cron(cron) => (Some(cron.as_str()), None, Some(&schedule.zone().name)),
+        Timing::Every(time) => (None, Some(time.as_secs_f64()), None),
+    };
+    json!({
+        "name": schedule.name(),
+        "cron": cron,
+        "every-seconds": every,
+        "time-zone": zone,
+        "missed": schedule.missed().as_str(),
+    })
 }
 
 /// Lowers the limits of an app to what there is for one call, and for one of so many

@@ -325,9 +325,24 @@ impl Analysis {
         }
     }
 
+    fn note_a_hidden_message(&self, ui: Ui, program: &PythonProgram) {
+        if let Some((file, line)) = &self.hidden_message {
+            let file = program.beside(file).display().to_string();
+            ui.status(&format!(
+                "note: {}:{line}: to whom this message goes is computed, so it cannot be read from \
+                 the program's text",
+                plain(&file)
+            ));
+            ui.status(
+                "hint: ask for it in a syft-app.toml beside it: [messages] \
+                 send = [\"*/app_data/NAME/rpc/**\"]",
+            );
+        }
+    }
+
     /// Returns the manifest of a program that has none: it asks to read what it watches, and to
-    /// send requests where its text says.
-    fn manifest(&self, ui: Ui) -> Result<Manifest, CommandError> {
+    /// send requests and messages where its text says.
+    fn manifest(&self, ui: Ui, program: &PythonProgram) -> Result<Manifest, CommandError> {
         let mut manifest = Manifest {
             // As the program has it under SyftEvent.
             memory: Some(ProgramMemory::Kept),
@@ -345,6 +360,11 @@ impl Analysis {
         manifest.http.allow = origins
             .filter_map(|origin| HttpOrigin::parse(origin).ok())
             .collect();
+        let sends = self.sends.iter();
+        manifest.messages.send = sends
+            .filter_map(|pattern| PathPattern::parse(pattern).ok())
+            .collect();
+        self.note_a_hidden_message(ui, program);
         let names = self.variables.iter();
         let names = names.filter_map(|name| VariableName::parse(name).ok());
         manifest.secrets = names

@@ -29,7 +29,21 @@ const OF_TOOLS: &[&str] = &["CACHEDIR.TAG", "pyvenv.cfg"];
 const NO_SOURCES: &[&str] = &["node_modules", "__pycache__"];
 
 /// How names end of what editors keep beside a file, and of components.
-const NOT_SOURCES: &[&str] = &["~", ".swp", ".swx", ".tmp", ".bak", ".orig", ".wasm"];
+const NOT_SOURCES: &[&str] = &[
+    "~",
+    "#",
+    ".swp",
+    ".swx",
+    ".tmp",
+    ".bak",
+    ".orig",
+    ".wasm",
+    "___jb_tmp___",
+    "___jb_old___",
+];
+
+/// Letters that tools choose by chance for the name of a file in the making.
+const CHANCE_CHARS: usize = 6;
 
 /// Which files are the sources of an app.
 #[derive(Debug, Clone)]
@@ -279,12 +293,30 @@ fn is_named_as_source(folder: &Path, below: &Path) -> bool {
                 && !NO_SOURCES.contains(&&*text)
                 && !NOT_SOURCES.iter().any(|end| text.ends_with(end))
                 && text.parse::<u32>().is_err()
+                && !is_in_the_making(&at, &text)
         };
         if !is_fit {
             return false;
         }
     }
     true
+}
+
+/// Tells whether a file is one that takes the place of another once it is whole: `sedXXXXXX` of
+/// `sed -i`, and the name of the other with `.XXXXXX` behind it.
+fn is_in_the_making(path: &Path, name: &str) -> bool {
+    let is_chance = |text: &str| {
+        text.len() == CHANCE_CHARS && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    };
+    if name.strip_prefix("sed").is_some_and(is_chance) {
+        return true;
+    }
+    let Some((other, end)) = name.rsplit_once('.') else {
+        return false;
+    };
+    // People write endings in small letters.
+    let is_end = is_chance(end) && end.bytes().any(|byte| !byte.is_ascii_lowercase());
+    is_end && path.with_file_name(other).is_file()
 }
 
 /// Tells whether a folder is one of an author's and not of a tool's.
@@ -361,6 +393,9 @@ mod tests {
             ".cargo/config.toml",
             "syft-app.toml",
             "a/target",
+            "src/sediment.rs",
+            "Cargo.toml.sample",
+            "notes.2Later",
         ] {
             assert!(sources.have(&folder.join(file)), "{file}");
         }
@@ -373,6 +408,10 @@ mod tests {
             "src/.lib.rs.swp",
             "src/lib.rs~",
             "src/4913",
+            "src/sedA1b2C3",
+            "Cargo.toml.k3JdPQ",
+            "src/#lib.rs#",
+            "src/lib.rs___jb_tmp___",
             "app.wasm",
         ] {
             assert!(!sources.have(&folder.join(file)), "{file}");

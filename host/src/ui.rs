@@ -141,9 +141,13 @@ impl Ui {
         Ok(Zeroizing::new(text.to_owned()))
     }
 
-    /// Tells the user what went wrong and what to do about it. An error may quote anybody.
+    /// Tells the user what went wrong and what to do about it. An error may quote anybody. What the
+    /// user did not want is no error.
     pub fn error(self, error: &CommandError) {
-        self.status(&in_lines(&format!("error: {error}")));
+        match error.as_declined() {
+            Some(what) => self.status(what),
+            None => self.status(&in_lines(&format!("error: {error}"))),
+        }
         for hint in error.hints() {
             self.status(&in_lines(&format!("hint: {hint}")));
         }

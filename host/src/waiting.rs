@@ -6,5 +6,5 @@ mod parked;
 mod suspended;
 
 pub use approval::{approve, reject, wishes};
-pub use parked::ParkedWork;
+pub use parked::{ParkedWork, call_in_words};
 pub use suspended::resume;

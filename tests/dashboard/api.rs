@@ -1,10 +1,11 @@
 //! What programs get, and that it is as its description says.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::Opened;
+use super::{Opened, put_reader};
 use crate::serve::hello;
 use crate::support::client::call;
 use crate::support::http_client::open;
@@ -129,6 +130,34 @@ fn apps_are_listed_as_syftbox_lists_its_own() {
             .contains(&endpoint.into()),
         "{app}"
     );
+}
+
+/// Python looks for the source of what it compiles from a text, such as `<unknown>`.
+#[test]
+fn a_file_that_is_not_there_is_not_used() {
+    let site = Site::new();
+    put_reader(&Installation::new(&site), &site, "files");
+    let (_serving, dashboard) = Opened::start(&site);
+    let public = site.datasites().join(OWNER).join("public");
+    fs::create_dir_all(&public).unwrap();
+    fs::write(public.join("there.json"), "{}").unwrap();
+    for name in ["<unknown>.json", "there.json"] {
+        let path = format!("/datasites/{OWNER}/public/{name}");
+        let body = json!([{"read": path}]).to_string();
+        assert_eq!(call(&site.rpc("files"), "ops", &body).status(), 200);
+    }
+    let used = wait_for("what was used", || {
+        let access = dashboard.get("/api/access").json();
+        let used = access.pointer("/apps/0/used")?;
+        (!used.as_array()?.is_empty()).then(|| used.clone())
+    });
+    let names: Vec<&Value> = used
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["name"])
+        .collect();
+    assert_eq!(names, [&json!(format!("{OWNER}/public/there.json"))]);
 }
 
 #[test]

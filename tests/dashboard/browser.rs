@@ -54,6 +54,24 @@ fn a_page_is_live() {
 }
 
 #[test]
+fn a_page_says_that_a_new_host_has_a_new_link() {
+    let Some(browser) = Browser::start() else {
+        return tell_not_run("there is no chromium with its driver");
+    };
+    let site = Site::new();
+    Installation::new(&site).put("hello", &hello());
+    let (serving, before) = Opened::start(&site);
+    browser.open(&before.link);
+    browser.wait_for_text("Live");
+    serving.stop();
+    browser.wait_for_text("Not live: the host does not answer");
+    let (_serving, after) = Opened::start_at(&site, before.address);
+    browser.wait_for_text("Open the new link that it printed");
+    browser.open(&after.link);
+    browser.wait_for_text("Live");
+}
+
+#[test]
 fn it_is_read_without_scripts() {
     let site = Site::new();
     Installation::new(&site).put("hello", &hello());
@@ -127,6 +145,7 @@ fn nobody_stumbles_in_light_and_in_dark() {
             ("dark", 1280),
             ("light", 390),
             ("dark", 390),
+            ("light", 320),
         ] {
             browser.show_as(scheme, width);
             browser.open(&format!("http://{}{path}", dashboard.address));

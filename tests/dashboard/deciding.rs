@@ -19,6 +19,11 @@ pub(super) struct Waiting {
 
 impl Waiting {
     pub(super) fn new() -> Self {
+        Self::of_wider("[files]\nread = ['*/public/*']")
+    }
+
+    /// Returns one for whom a release waits that asks for this.
+    fn of_wider(wider: &str) -> Self {
         let site = Site::new();
         let alice = Person::new(&site, "alice@example.org", 1);
         let owner = Person::new(&site, OWNER, 9);
@@ -36,7 +41,7 @@ impl Waiting {
                 &digest(&first),
             ],
         );
-        let wider = release("1.0.2", "[files]\nread = ['*/public/*']");
+        let wider = release("1.0.2", wider);
         let digest = digest(&wider);
         let told = owner.json(&site, &["install", &wider, "--yes"]);
         assert_eq!(told[0]["event"], "waits");
@@ -70,6 +75,7 @@ fn a_release_that_waits_is_approved() {
     let (served, dashboard) = world.serve();
     let page = dashboard.get("/waiting").body;
     assert!(page.contains("read */public/*<"), "{page}");
+    assert!(!page.contains("Careful"), "{page}");
     let cookie = dashboard.log_in();
     let ask = format!("/decide?action=approve&app=demo&target={}", world.digest);
     let form = dashboard.form_token(&ask);
@@ -96,6 +102,19 @@ fn a_release_that_waits_is_approved() {
         409,
         "it waits no more"
     );
+}
+
+#[test]
+fn what_is_wide_is_said_wherever_it_is_shown() {
+    let world = Waiting::of_wider("[files]\nread = ['**']");
+    let (_served, dashboard) = world.serve();
+    let ask = format!("/decide?action=approve&app=demo&target={}", world.digest);
+    for page in ["/waiting", "/app?name=demo", &ask] {
+        let shown = dashboard.get(page).body;
+        assert!(shown.contains("Careful: "), "{page}: {shown}");
+    }
+    let waiting = dashboard.get("/api/waiting").json();
+    assert!(waiting["apps"][0]["careful"][0].is_string(), "{waiting}");
 }
 
 #[test]

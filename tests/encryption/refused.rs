@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Draft, Person, did_path, publish, start, start_without_keys};
+use super::{Draft, Person, did_path, publish, start, start_with_caller, start_without_keys};
 use crate::support::client::{Answer, Sent};
 use crate::support::host::Host;
 use crate::support::site::{CALLER, OWNER, Site};
@@ -37,8 +37,7 @@ fn flipped(text: &Value) -> Value {
 
 #[test]
 fn an_envelope_that_is_wrong_reaches_no_handler() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     let sealed = || caller.seal_for_owner(&site, "hello");
     let changed = |name: &str, value: Value| {
         let mut envelope = sealed();
@@ -98,8 +97,7 @@ fn an_envelope_that_is_wrong_reaches_no_handler() {
 /// Not even text that is no JSON any more.
 #[test]
 fn an_envelope_that_is_cut_off_reaches_no_handler() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     let whole = caller.seal_for_owner(&site, "hello").to_string();
     for bytes in [whole.len() - 1, whole.len() / 2] {
         let mut draft = Draft::new(&host, "echo", &Value::Null);
@@ -111,8 +109,7 @@ fn an_envelope_that_is_cut_off_reaches_no_handler() {
 
 #[test]
 fn keys_of_others_open_nothing() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     // Made by somebody who has not the keys that the sender published.
     let thief = Person::new(CALLER, 9);
     let sealed = thief.seal_for_owner(&site, "hello");
@@ -135,8 +132,7 @@ fn keys_of_others_open_nothing() {
 
 #[test]
 fn a_sender_without_a_document_is_told_so() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     let call = || {
         let sealed = caller.seal_for_owner(&site, "hello");
         Draft::new(&host, "echo", &sealed).send()
@@ -177,8 +173,7 @@ fn an_owner_without_keys_says_so() {
 /// An envelope does not say for which request it was made.
 #[test]
 fn an_envelope_is_opened_for_one_request_alone() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     let sealed = caller.seal_for_owner(&site, "hello");
     assert_eq!(Draft::new(&host, "echo", &sealed).send().status(), 200);
     check(
@@ -207,8 +202,7 @@ fn an_envelope_is_opened_for_one_request_alone() {
 /// Somebody who publishes another's keys as their own could get the answer to that one's request.
 #[test]
 fn nobody_passes_off_anothers_request_as_their_own() {
-    let site = Site::new();
-    let (host, caller) = (start(&site, "probe"), Person::caller(&site));
+    let (site, host, caller) = start_with_caller();
     let sealed = caller.seal_for_owner(&site, "hello");
     assert_eq!(Draft::new(&host, "echo", &sealed).send().status(), 200);
     let mallory = "mallory@example.org";

@@ -1,11 +1,12 @@
-//! `pingpong`: the released client plays against a Rust app.
+//! `pingpong`: the released client and another app play against a Rust app.
 
 use serde_json::json;
 
-use super::{ALICE, call_as, folder_of, json_of, start};
+use super::{ALICE, BOB, call_as, folder_of, json_of, start, start_of};
 use crate::python::{released, venv};
 use crate::support::host::output;
 use crate::support::site::{CALLER, OWNER, Site};
+use crate::support::wait_for;
 
 #[test]
 fn plays_back() {
@@ -20,6 +21,25 @@ fn plays_back() {
     let too_high = json!({"n": u64::MAX});
     assert_eq!(call_as(&host, ALICE, "ping", &too_high).status(), 400);
     assert_eq!(call_as(&host, ALICE, "ping", &json!({})).status(), 400);
+}
+
+#[test]
+fn two_apps_play() {
+    let site = Site::new();
+    let _host = start(&site, "pingpong");
+    let (_home, player) = start_of(&site, BOB, "pingpong-player");
+    let played = json!({"datasite": OWNER, "rounds": 4});
+    let pong = json_of(&call_as(&player, ALICE, "play", &played));
+    assert_eq!(pong, json!({"n": 4, "from": OWNER}));
+
+    let served = json!({"datasites": [OWNER, OWNER]});
+    let ids = json_of(&call_as(&player, ALICE, "serve", &served));
+    assert_eq!(ids.as_array().unwrap().len(), 2);
+    let score = wait_for("the score", || {
+        let score = json_of(&call_as(&player, ALICE, "score", &json!({})));
+        (score["returned"] == 2).then_some(score)
+    });
+    assert_eq!(score, json!({"returned": 2, "missed": 0, "highest": 1}));
 }
 
 #[test]

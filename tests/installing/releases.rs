@@ -21,7 +21,8 @@ fn an_owner_is_shown_an_app_and_asked_once() {
     let Some((installed, shown)) = world.owner.on_terminal(&world.site, &["n"], &install) else {
         return;
     };
-    assert!(!installed && shown.contains("not installed"), "{shown}");
+    assert!(!installed && shown.contains("Not installed."), "{shown}");
+    assert!(!shown.contains("error"), "a no is no error: {shown}");
     assert!(world.owner.json(&world.site, &["list"]).is_empty());
 
     let (installed, shown) = world
@@ -344,7 +345,11 @@ fn the_owner_is_asked_what_becomes_of_the_data() {
     let Some((removed, shown)) = world.owner.on_terminal(&world.site, &["c"], &remove) else {
         return;
     };
-    assert!(!removed && shown.contains("demo is not removed"), "{shown}");
+    assert!(
+        !removed && shown.contains("demo is not removed."),
+        "{shown}"
+    );
+    assert!(!shown.contains("error"), "a no is no error: {shown}");
     for words in [
         "what it kept between calls",
         "its folder in the datasite, which is synced",

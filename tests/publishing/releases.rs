@@ -23,6 +23,27 @@ fn without_times(mut catalog: Value) -> Value {
 }
 
 #[test]
+fn what_is_wrong_with_an_app_is_said_before_a_passphrase_is_asked_for() {
+    let author = Author::new();
+    let (site, passphrase) = (&author.site, write(&author.site, "passphrase", "letters\n"));
+    let key = site.path().join("locked").to_str().unwrap().to_owned();
+    let make = ["keygen", "-o", &key, "--passphrase-file", &passphrase];
+    author.run(&make).succeeded();
+    let unsigned = component(&[custom("code", b""), handlers()].concat());
+    let unsigned = write(site, "unsigned.wasm", unsigned);
+    let of_bob = signed(&author.key, NAME, "bob@example.org", 17, "");
+    let of_bob = write(site, "of-bob.wasm", of_bob);
+    for (app, expected) in [
+        (&unsigned, "--sign"),
+        (&of_bob, "the author of the app is bob@example.org"),
+        (&author.release(18), "a passphrase is needed"),
+    ] {
+        let ended = author.run(&["publish", app, "--key", &key]);
+        assert!(refused(&ended).contains(expected), "{expected}: {ended:?}");
+    }
+}
+
+#[test]
 fn a_release_is_there_for_others_and_named_in_a_signed_catalog() {
     let author = Author::new();
     let app = author.release(17);

@@ -5,8 +5,13 @@ use crate::support::guests::repository;
 use crate::support::site::Site;
 
 fn check(behaviour: &str) {
+    check_in("sdk.py", behaviour);
+}
+
+/// Runs a behaviour of a script of the SDK.
+pub(super) fn check_in(script: &str, behaviour: &str) {
     if let Some(python) = venv::python() {
-        let script = repository().join("guest-python/tests/sdk.py");
+        let script = repository().join("guest-python/tests").join(script);
         run(&mut released(python, &Site::new(), script, behaviour));
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::{ends, folder, patched, read, replay, run, start_recorded, wait_for_kept};
+use super::{ends, folder, patched, read, recorded, replay, run, start_recorded, wait_for_kept};
 use crate::support::client::call;
 use crate::support::guests::{example, guest};
 use crate::support::installed::Installation;
@@ -12,10 +12,7 @@ use crate::support::site::Site;
 
 #[test]
 fn another_answer_is_shown() {
-    let site = Site::new();
-    let host = start_recorded(&site, &example("hello"), &[]);
-    call(&host.rpc, "hello", r#"{"name":"Ada"}"#);
-    let file = wait_for_kept(&site, 1);
+    let (site, file) = recorded();
     let changed = patched(&site, &example("hello"), "Hello, ", "Hallo, ");
     let (code, report) = replay(&site, &file, &["--with", changed.to_str().unwrap()]);
     assert_eq!(code, Some(1), "{report:#}");
@@ -77,10 +74,7 @@ fn what_the_recording_does_not_have_is_named() {
 
 #[test]
 fn an_installed_app_takes_part_by_its_name() {
-    let site = Site::new();
-    let host = start_recorded(&site, &example("hello"), &[]);
-    call(&host.rpc, "hello", r#"{"name":"Ada"}"#);
-    let file = wait_for_kept(&site, 1);
+    let (site, file) = recorded();
     let changed = patched(&site, &example("hello"), "Hello, ", "Howdy, ");
     Installation::new(&site).put("greeter", &fs::read(changed).unwrap());
     let (code, report) = replay(&site, &file, &["--with", "greeter"]);
@@ -93,10 +87,7 @@ fn an_installed_app_takes_part_by_its_name() {
 
 #[test]
 fn a_component_that_is_gone_is_said_to_be() {
-    let site = Site::new();
-    let host = start_recorded(&site, &example("hello"), &[]);
-    call(&host.rpc, "hello", r#"{"name":"Ada"}"#);
-    let file = wait_for_kept(&site, 1);
+    let (site, file) = recorded();
     let mut changed = read(&file);
     changed["app"]["component"] = json!("0".repeat(64));
     fs::write(&file, changed.to_string()).unwrap();

@@ -1,24 +1,12 @@
 //! A recording may come from a stranger.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{read, run, start_recorded, wait_for_kept};
-use crate::support::client::call;
-use crate::support::guests::example;
+use super::{read, recorded, run};
 use crate::support::site::Site;
-
-/// Returns a site with a recording.
-fn recorded() -> (Site, PathBuf) {
-    let site = Site::new();
-    let host = start_recorded(&site, &example("hello"), &[]);
-    call(&host.rpc, "hello", r#"{"name":"Ada"}"#);
-    let file = wait_for_kept(&site, 1);
-    host.stop();
-    (site, file)
-}
 
 fn refused(site: &Site, file: &Path, recording: &Value) -> String {
     fs::write(file, recording.to_string()).unwrap();

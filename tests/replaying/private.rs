@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::{assert_same, command, read, start_recorded, wait_for_kept};
+use super::{assert_same, command, read, recorded, start_recorded, wait_for_kept};
 use crate::support::apps::with_manifest;
 use crate::support::client::call;
-use crate::support::guests::{example, guest};
+use crate::support::guests::guest;
 use crate::support::host::Ended;
 use crate::support::site::Site;
 
@@ -14,10 +14,7 @@ const SECRET: &str = "s3cret-value";
 
 #[test]
 fn only_the_owner_reads_it_and_it_says_what_is_private() {
-    let site = Site::new();
-    let host = start_recorded(&site, &example("hello"), &[]);
-    call(&host.rpc, "hello", r#"{"name":"Ada"}"#);
-    let file = wait_for_kept(&site, 1);
+    let (site, file) = recorded();
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&file), 0o600);
     assert_eq!(mode(file.parent().unwrap()), 0o700);

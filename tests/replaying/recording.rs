@@ -29,6 +29,20 @@ fn wait_for_order(serving: &Serving, n_orders: usize) {
 }
 
 #[test]
+fn file_events_are_not_recorded() {
+    let site = Site::new();
+    Installation::new(&site).put("app", &fs::read(guest("watcher")).unwrap());
+    let ended = run(&site, &["record", "app", "--calls", "1"]).succeeded();
+    assert!(ended.stderr.contains("file events are not"), "{ended:?}");
+    let why = run(&site, &["record", "app", "--endpoint", "(watch)"]).refused();
+    assert!(
+        why.starts_with("error: recordings of app: file events are not recorded\n"),
+        "{why}"
+    );
+    assert!(why.contains("hint: "), "{why}");
+}
+
+#[test]
 fn a_host_that_serves_records_what_it_is_told_to() {
     let site = Site::new();
     let installation = Installation::new(&site);

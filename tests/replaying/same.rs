@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-use super::{assert_same, read, run, start_recorded, wait_for_kept};
-use crate::support::apps::{granted, requesting};
+use super::{assert_same, kept, read, run, start_recorded, wait_for_kept};
+use crate::support::apps::{granted, requesting, with_manifest};
 use crate::support::client::{call, send};
 use crate::support::guests::{example, guest};
 use crate::support::site::{OWNER, Site};
@@ -163,6 +163,35 @@ fn answers_of_servers_are_those_of_before() {
         assert_same(&site, &file, &[]);
     }
     assert_eq!(SERVER.asked(&path).len(), n_asked, "nothing is sent again");
+}
+
+#[test]
+fn what_became_of_messages_is_that_of_before() {
+    let site = Site::new();
+    let manifest = "[messages]\nsend = ['*/app_data/app/rpc/echo']\n";
+    let component = with_manifest(&site, &guest("messenger"), manifest);
+    let host = start_recorded(&site, &component, &["--allow-all-requested"]);
+    // The app asks itself.
+    let message = |body: &str| {
+        let url = format!("syft://{OWNER}/app_data/app/rpc/echo");
+        json!({"url": url, "body": body, "timeout": 60_000_000})
+    };
+    let asked = json!({"messages": [message("a"), message("b")]});
+    let answer = call(&host.rpc, "ask", &asked.to_string()).text();
+    assert!(answer.contains("\\\"body\\\":\\\"b\\\""), "{answer}");
+    let refused = json!({"messages": [{"url": "syft://eve@example.com/app_data/app/rpc/echo"}]});
+    call(&host.rpc, "ask", &refused.to_string());
+    // Two echoes, and the calls that asked.
+    wait_for_kept(&site, 4);
+    let echoed = || {
+        let counts = call(&host.rpc, "counts", "{}").text();
+        serde_json::from_str::<serde_json::Value>(&counts).unwrap()["echoed"].clone()
+    };
+    assert_eq!(echoed(), 2);
+    for file in kept(&site) {
+        assert_same(&site, &file, &[]);
+    }
+    assert_eq!(echoed(), 2, "nothing is sent again");
 }
 
 #[test]

@@ -67,6 +67,15 @@ impl Ended {
     }
 }
 
+/// Runs a command as the owner of a site.
+pub fn as_owner(site: &Site, arguments: &[&str]) -> Ended {
+    let mut command = syft_host(site);
+    command
+        .args(arguments)
+        .args(["--email", OWNER, "--data-dir"]);
+    Ended::of(&output(command.arg(site.data_dir())))
+}
+
 /// A host that serves one app, until it is dropped.
 pub struct Host {
     child: Child,

@@ -16,7 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from syft_guest import cannot, origins, packages, variables  # noqa: E402
+from syft_guest import cannot, origins, packages, receivers, variables  # noqa: E402
 from syft_guest.globs import host_glob  # noqa: E402
 
 MAX_SOURCE = 1 << 20
@@ -352,6 +352,7 @@ def analyse(folder, program, included):
     trees = list(files.trees.values())
     texts = Texts(trees)
     globs = list(watches(trees, texts))
+    sends, hidden_message = receivers.receivers(files.trees, texts)
     return {
         "name": next(app_names(trees, texts), None),
         "description": _first_line(files.trees[program]),
@@ -363,6 +364,8 @@ def analyse(folder, program, included):
         "cannot": cannot.noted(files.trees),
         "variables": variables.wanted(trees),
         "origins": origins.origins(trees, _imported),
+        "sends": sends,
+        "hidden_message": hidden_message,
         "reads": reads(glob for glob in globs if glob is not None),
         "n_hidden_watches": globs.count(None),
         "web_server": web_server(files.trees),

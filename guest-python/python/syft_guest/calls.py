@@ -7,16 +7,14 @@ import tempfile
 import traceback
 
 from syft_event.types import Request, Response
-from syft_guest import apps, body, handlers, host, log, memory, program, start
+from syft_guest import answers, apps, body, handlers, host, log, memory, program, replies, sent
+from syft_guest import schedules, start
 from syft_guest.values import Misfit
 from syft_rpc.protocol import SyftStatus
 
 # The host keeps 4 KiB of a failure's message.
 _MESSAGE = 1_000
 _TRACEBACK = 2_800
-
-# By this the host knows that it has to encrypt an answer.
-_ENCRYPT_REPLY = ("X-Syft-Encrypt-Reply", "true")
 
 
 class InvalidArguments(Exception):
@@ -52,7 +50,8 @@ def answer_by(app, endpoint, message):
         # It tells what was in the request, so it is an answer as others are.
         text = f"Invalid request schema: {error}"
         status, headers, body = 400, [], text.encode("utf-8", "replace")
-    return status, [*headers, _ENCRYPT_REPLY], body
+    asked = [] if answers.ENCRYPT_REPLY in headers else [answers.ENCRYPT_REPLY]
+    return status, [*headers, *asked], body
 
 
 def _answer(app, endpoint, message):
@@ -65,8 +64,9 @@ def _answer(app, endpoint, message):
         except Exception as error:
             # What Python says of a wrong text is what the release says.
             raise InvalidArguments(str(error)) from None
+        answers.begin(request.id, message.sender_proof.name.lower())
         result = endpoint.call(args, kwargs)
-        response = _response(result)
+        response = (answers.given() if result is None else None) or _response(result)
         flush()
         return response
     except InvalidArguments:
@@ -89,9 +89,42 @@ def deliver(index, kind, path, moved_from):
         log.flush()
 
 
+def take_reply(reply):
+    """Gives what became of a message to its handler. Raises `Failed`."""
+    begin(lambda: None)
+    try:
+        replies.take(
+            reply.message_id,
+            reply.url,
+            reply.handler,
+            None if reply.context is None else bytes(reply.context),
+            host.outcome(reply.outcome),
+            reply.attempt,
+        )
+        flush()
+    except BaseException as error:
+        raise _failed(error, reply.handler) from None
+    finally:
+        log.flush()
+
+
+def run_due(call_id, name, micros, attempt):
+    """Calls the function of a schedule. Raises `Failed`."""
+    found = begin(lambda: schedules.find(name))
+    try:
+        found.call(schedules.due(call_id, name, micros, attempt))
+        flush()
+    except BaseException as error:
+        raise _failed(error, name) from None
+    finally:
+        log.flush()
+
+
 def begin(find):
     """Begins a call, and returns what is called."""
     host.is_call = True
+    # None yet, whatever was handled before the component was made.
+    answers.begin(None, None)
     # The snapshot holds one state of the generator, which would repeat itself. Without a seed it
     # asks for 2,496 bytes.
     random.seed(int.from_bytes(os.urandom(32)))
@@ -143,6 +176,7 @@ def _response(result):
 def flush():
     for app in apps.all_apps():
         app._state.flush()
+    sent.flush()
     memory.end()
 
 

@@ -6,6 +6,7 @@ MAX_NOTED = 20
 
 _PROCESS = "the sandbox has no other processes"
 _SERVER = "nothing listens in the sandbox: requests come by files"
+_ANSWER = "an app answers by returning from a handler, or by reply_to there"
 _AT_ONCE = "a thread does its work at once, where it starts: one that never ends is never over"
 
 # Functions by their full names; of a module, all that is in it.
@@ -28,9 +29,7 @@ _CANNOT = {
     "flask.Flask.run": _SERVER,
     "threading.Thread": _AT_ONCE,
     "threading.Timer": _AT_ONCE,
-    "syft_rpc.rpc.send": "an app sends no requests of its own",
-    "syft_rpc.rpc.broadcast": "an app sends no requests of its own",
-    "syft_rpc.send": "an app sends no requests of its own",
+    "syft_rpc.rpc.write_response": _ANSWER,
     "input": "nobody is there to answer",
 }
 
@@ -39,7 +38,7 @@ def noted(trees):
     """Returns what cannot work, each with the file and line of the first call."""
     found = {}
     for file, tree in sorted(trees.items()):
-        names = _Names(tree)
+        names = Names(tree)
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 name = names.of(node.func)
@@ -61,7 +60,7 @@ def _why(name):
     return None
 
 
-class _Names:
+class Names:
     """The full names of what a module imports and makes."""
 
     def __init__(self, tree):

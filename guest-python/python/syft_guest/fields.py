@@ -4,6 +4,7 @@ themselves."""
 import base64
 import datetime
 import enum
+import pathlib
 import re
 import string
 import uuid
@@ -27,6 +28,8 @@ _MESSAGES = {
     "uuid_parsing": "Input should be a valid UUID, {error}",
     "enum": "Input should be {expected}",
     "value_error": "Value error, {error}",
+    "list_type": "Input should be a valid list",
+    "path_type": "Input is not a valid path for <class 'pathlib.Path'>",
     "model_type": "Input should be a valid dictionary or instance of {class_name}",
     "json_type": "JSON input should be string, bytes or bytearray",
     "json_invalid": "Invalid JSON: {error}",
@@ -127,6 +130,24 @@ def _unbased(value):
             at = f"{ord(bare[-1]):#x} ({bare[-1]!r}) at offset {len(bare) - 1}"
             raise wrong(f"Invalid last symbol {at}, decoded as 0b{last:08b}.")
     return base64.b64decode(bare + "=" * (-len(bare) % 4), altchars=symbols[-2:])
+
+
+def path(value, _):
+    try:
+        return pathlib.Path(value)
+    except TypeError:
+        raise Misread("path_type", value) from None
+
+
+def each(kind):
+    """Returns what reads a list of models."""
+
+    def read(value, _):
+        if not isinstance(value, (list, tuple)):
+            raise Misread("list_type", value)
+        return [kind.model_validate(item) for item in value]
+
+    return read
 
 
 def headers(value, _):

@@ -14,7 +14,7 @@ import pickle
 import sys
 import types
 
-from syft_guest import asgi, handlers, host, log
+from syft_guest import asgi, handlers, host, log, replies, schedules
 from syft_guest.state import MEMORY_KEY as KEY
 
 # A change is found by comparing what an object holds with a copy that is not deeper.
@@ -161,6 +161,8 @@ def look():
         queue.append((endpoint.path, endpoint.function))
     for _, watch in handlers.watches():
         queue.append((watch.name, watch.function))
+    queue.extend(replies.handlers())
+    queue.extend((one.name, one.function) for one in schedules.all_schedules())
     while queue and len(_known) < MAX_OBJECTS:
         _visit(*queue.popleft(), queue)
 

@@ -11,7 +11,8 @@ import sys
 import types
 
 from syft_guest import access_rules, alone, apps, asgi, draws, environment, failure_report
-from syft_guest import handlers, host, imports, kept_files, memory, models, schema, start
+from syft_guest import handlers, host, imports, kept_files, memory, models, schedules, schema
+from syft_guest import start
 from syft_guest.failure_report import NoApp
 
 
@@ -100,7 +101,8 @@ def try_out():
         memory.look()
     finally:
         start.end()
-    if not any(True for _ in handlers.endpoints()) and not handlers.watches():
+    has_endpoints = any(True for _ in handlers.endpoints())
+    if not (has_endpoints or handlers.watches() or schedules.all_schedules()):
         raise NoApp("the program binds no handler: on_request, watch or include_router")
     for _, module, path in _own_modules():
         if _names_its_file(_remember(module, path)):
@@ -118,6 +120,7 @@ def planned(before):
         "app": str(apps.all_apps()[0].app_name),
         "endpoints": described(),
         "watches": watched(),
+        "schedules": scheduled(),
         "modules": [name for name in sys.modules if name not in before and name not in own],
         "own": own,
         "reasons": start.reasons(),
@@ -173,6 +176,13 @@ def watched():
     if _plan is not None:
         return _plan["watches"]
     return [{"patterns": one.patterns, "kinds": one.kinds()} for _, one in handlers.watches()]
+
+
+def scheduled():
+    """Returns what is done by the clock."""
+    if _plan is not None:
+        return _plan.get("schedules", [])
+    return [one.plain() for one in schedules.all_schedules()]
 
 
 def begin():

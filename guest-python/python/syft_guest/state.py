@@ -19,6 +19,8 @@ _DELETED = b""
 _ODD_KEY = "py:"
 # Where what is kept of the program's memory lies.
 MEMORY_KEY = "py:memory"
+# What begins so is ours, and no part of `box.state`: memory, messages, and futures that are kept.
+OWN_KEYS = (MEMORY_KEY, "py:sent:", "py:future:", "py:bulk:")
 # The store was not asked.
 _UNREAD = object()
 # A lock or a connection of the snapshot: each call has it as it was.
@@ -128,7 +130,7 @@ class State(MutableMapping):
         found = {
             decode_key(name): value
             for name, value in self._open().items()
-            if not name.startswith(MEMORY_KEY)
+            if not name.startswith(OWN_KEYS)
         }
         met = self._values
         self._values = {}

@@ -13,6 +13,7 @@ the host's own is needed for that: the state is a dict.
 import ast
 import base64
 import contextlib
+import datetime
 import inspect
 import io
 import json
@@ -22,7 +23,9 @@ import types
 import uuid
 from pathlib import Path
 
-from syft_guest import apps, calls, failure_report, handlers, host, kept_files, loop, program, start
+from syft_guest import apps, calls, failure_report, handlers, host, kept_files, loop, program
+from syft_guest import replies, schedules, sent, start
+from syft_guest.correspondence import Correspondence
 from syft_guest.globs import DATASITES
 
 CALLER = "caller@example.com"
@@ -33,8 +36,13 @@ _MAX_OUTPUT = 64 << 10
 _MAX_TRACEBACK = 16 << 10
 _FILES = "__syft_files__"
 
+# Messages that call forth messages without end are ended.
+_MAX_REPLIES = 1_000
+
 # The names of all tests, where the host runs tests.
 _names = frozenset()
+
+_correspondence = Correspondence()
 
 
 class App:
@@ -59,25 +67,35 @@ class App:
         """The app's own folder, which is the current one."""
         return self.datasites / host.datasite() / "app_data" / host.app()
 
-    def call(self, endpoint, body=None, *, sender=CALLER, method="POST", headers=None, query=""):
+    def call(
+        self,
+        endpoint,
+        body=None,
+        *,
+        sender=CALLER,
+        proof="folder",
+        method="POST",
+        headers=None,
+        query="",
+    ):
         """Calls an endpoint as somebody else does, and returns the answer. Text and bytes are a
-        body as they are, all else is written as JSON."""
+        body as they are, all else is written as JSON. `proof` is what `sender_proof` returns."""
         path = "/" + endpoint.strip("/")
         app, bound = _bound(path)
         url = f"syft://{host.datasite()}/app_data/{host.app()}/rpc{path}"
         message = types.SimpleNamespace(
             id=str(uuid.uuid4()),
             sender=sender,
+            sender_proof=types.SimpleNamespace(name=proof.upper()),
             url=f"{url}?{query}" if query else url,
             method=types.SimpleNamespace(name=method),
             headers=list((headers or {}).items()),
             body=_body(body),
         )
         self.failure = None
-        _settle()
-        before = dict(_Bucket.kept)
+        before = _settle()
         try:
-            return Answer(*calls.answer_by(app, bound, message))
+            answer = Answer(*calls.answer_by(app, bound, message))
         except calls.InvalidArguments as error:
             _go_back(before)
             return Answer(400, [], f"Invalid request schema: {error}".encode())
@@ -86,22 +104,60 @@ class App:
             self.failure = error
             print(f"{bound.name} failed with {error.kind}: {error}", file=sys.stderr)
             return Answer(500, [], _INTERNAL_ERROR.encode())
+        _take_replies()
+        return answer
 
     def deliver(self, watch, path, kind="created", moved_from=None):
         """Tells a watch of an event, as if its patterns matched. Paths begin with a datasite. What
         the watch raises is raised here."""
         for _, bound in handlers.watches():
             if bound.function is watch:
-                _settle()
-                before = dict(_Bucket.kept)
-                try:
-                    bound.call(kind, path, moved_from)
-                    calls.flush()
-                except BaseException:
-                    _go_back(before)
-                    raise
+                _do(bound.call, kind, path, moved_from)
+                _take_replies()
                 return
         raise LookupError(f"{watch!r} is no function that watches: give it box.watch")
+
+    def due(self, function, at=None, attempt=1):
+        """Calls the function of a schedule, as if a time of it had come: now, if none is given.
+        What the function raises is raised here."""
+        at = at or datetime.datetime.now(datetime.timezone.utc)
+        for one in schedules.all_schedules():
+            if one.function is function:
+                _do(one.call, schedules.Due(str(uuid.uuid4()), one.name, at, attempt))
+                _take_replies()
+                return
+        raise LookupError(f"{function!r} has no schedule: write @schedule or @every above it")
+
+    @property
+    def sent(self):
+        """The messages that the program has sent, which have `url`, `method`, `headers`, `body`,
+        `text`, `json()`, `encrypt` and `timeout`."""
+        return list(_correspondence.sent)
+
+    def answer(self, url, body=None, *, status=200, headers=None):
+        """Has messages to a URL answered, in which `*` stands for anything: with a body, or by what
+        a function returns for the message. Without it they have no answer yet."""
+
+        def answered(message):
+            said = body(message) if callable(body) else body
+            if isinstance(said, host.Outcome):
+                return said
+            return host.Outcome("answered", status, dict(headers or {}), _body(said))
+
+        _correspondence.answer(url, answered)
+
+    def reply(self, message, body=None, *, status=200, headers=None):
+        """Answers one of the messages that were sent, and has its handler take the answer, if it
+        has one. What the handler raises is raised here."""
+        _end(message, host.Outcome("answered", status, dict(headers or {}), _body(body)))
+
+    def expire(self, message):
+        """Has the time be up for one of the messages that were sent, as `reply`."""
+        _end(message, host.Outcome("expired"))
+
+    def reject(self, message, reason="the receiver does not take it"):
+        """Has one of the messages that were sent refused, as `reply`."""
+        _end(message, host.Outcome("rejected", reason=reason))
 
 
 class Answer:
@@ -148,23 +204,70 @@ class _Bucket:
     def delete(self, key):
         self.kept.pop(key, None)
 
-    def items(self):
-        return list(self.kept.items())
+    def items(self, prefix=""):
+        return [pair for pair in self.kept.items() if pair[0].startswith(prefix)]
 
 
 def _settle():
-    """Keeps what the test itself has put into the state, and has the next call read it anew."""
+    """Keeps what the test itself has put into the state, and has the next call read it anew. Returns
+    what there is before it."""
     for app in apps.all_apps():
         app._state.flush()
         app._state.forget()
+    sent.flush()
+    sent.forget()
+    return dict(_Bucket.kept), len(_correspondence.sent)
 
 
 def _go_back(before):
-    """A call that fails keeps nothing."""
+    """A call that fails keeps nothing, and sends nothing."""
+    kept, n_sent = before
     _Bucket.kept.clear()
-    _Bucket.kept.update(before)
+    _Bucket.kept.update(kept)
+    _correspondence.go_back(n_sent)
+    sent.forget()
     for app in apps.all_apps():
         app._state.forget()
+
+
+def _do(function, *args):
+    """Calls a function as the host does."""
+    before = _settle()
+    try:
+        function(*args)
+        calls.flush()
+    except BaseException:
+        _go_back(before)
+        raise
+
+
+def _end(message, outcome):
+    if message not in _correspondence.sent:
+        raise LookupError(f"{message!r} is no message that was sent: take one of app.sent")
+    if message.outcome is not None:
+        raise LookupError(f"it is known already what became of {message!r}")
+    message.outcome = outcome
+    if message._handler is not None:
+        _take(message)
+    _take_replies()
+
+
+def _take(message):
+    name, message._handler = message._handler, None
+    _do(replies.take, message.id, message.url, name, message._context, message.outcome)
+
+
+def _take_replies():
+    """Has handlers take the answers that the test has given beforehand."""
+    for _ in range(_MAX_REPLIES):
+        waiting = [message for message in _correspondence.sent if message._handler is not None]
+        for message in waiting:
+            _correspondence.settle(message)
+        ended = [message for message in waiting if message.outcome is not None]
+        if not ended:
+            return
+        _take(ended[0])
+    raise RecursionError(f"more than {_MAX_REPLIES} replies call forth one another")
 
 
 def _bound(path):
@@ -218,6 +321,7 @@ def run(name):
     file, _, function = name.partition("::")
     output = []
     host.Bucket = _Bucket
+    _correspondence.install()
     said = {"failure": None}
     with _captured(output):
         try:

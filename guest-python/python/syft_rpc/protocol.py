@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json as _json
 import logging
@@ -13,7 +14,7 @@ from uuid import UUID, uuid4
 
 from syft_core.types import to_path
 from syft_core.url import SyftBoxURL
-from syft_guest import fields
+from syft_guest import fields, host, messages, sent, start
 from syft_guest.fields import Field
 from syft_guest.model import Model
 
@@ -204,12 +205,196 @@ class SyftResponse(SyftMessage):
         )
 
 
-class SyftFuture:
-    """An answer to come. An app in a sandbox sends no requests, so it has none."""
+def response_to(message_id, url, outcome, expires=None):
+    """Returns the answer to a message, or what the release has where there is none."""
+    url = SyftBoxURL(url)
+    if outcome.name == "answered":
+        try:
+            response = SyftResponse(
+                id=message_id,
+                sender=url.host,
+                url=url,
+                body=outcome.body,
+                headers=outcome.headers,
+                status_code=outcome.status,
+            )
+        except ValueError as error:
+            logger.error(f"Error loading response: {error}")
+            response = SyftResponse.system_response(
+                SyftStatus.SYFT_500_SERVER_ERROR, f"Error loading response: {error}"
+            )
+        if expires is not None:
+            response.expires = expires
+    elif outcome.name == "expired":
+        on = "" if expires is None else f" on {expires}"
+        message = f"Request with {message_id} expired{on}"
+        response = SyftResponse.system_response(SyftStatus.SYFT_419_EXPIRED, message)
+    else:
+        response = SyftResponse.system_response(SyftStatus.SYFT_403_FORBIDDEN, outcome.reason)
+    # By it one tells which of many it belongs to.
+    response.id = message_id
+    return response
 
-    def __init__(self, *_, **__):
-        raise SyftError("an app in a sandbox cannot send requests")
+
+class SyftFuture(Base):
+    """An answer to come. It can be kept, and asked in a later call of the app.
+
+    The paths are where the message lies for the receiver: an app in a sandbox sees nothing there.
+    """
+
+    __slots__ = ("_request",)
+
+    model_fields = {
+        "id": Field(fields.identifier, {"format": "uuid", "type": "string"}),
+        "path": Field(fields.path, {"format": "path", "type": "string"}),
+        "expires": Field(fields.time, _TIME),
+    }
+
+    def _fill(self, values):
+        super()._fill(values)
+        self._request = values.get("request")
+
+    def __copy__(self):
+        other = super().__copy__()
+        other._request = self._request
+        return other
+
+    @property
+    def request_path(self):
+        return to_path(self.path) / f"{self.id}.request"
+
+    @property
+    def response_path(self):
+        return to_path(self.path) / f"{self.id}.response"
+
+    @property
+    def rejected_path(self):
+        return self.request_path.with_suffix(f".syftrejected{self.request_path.suffix}")
+
+    @property
+    def is_rejected(self) -> bool:
+        (outcome,) = _asked(messages.look, [self])
+        return getattr(outcome, "name", None) == "rejected"
+
+    @property
+    def is_expired(self) -> bool:
+        return _now() > self.expires
+
+    @property
+    def request(self):
+        """The message. A future that was made of its three fields alone has none."""
+        if self._request is None:
+            raise FileNotFoundError(
+                errno.ENOENT, "the request of this future was not kept with it", str(self.request_path)
+            )
+        return self._request
+
+    def wait(self, timeout=DEFAULT_TIMEOUT, poll_interval=DEFAULT_POLL_INTERVAL):
+        """Waits for the answer, and no longer than the call may take.
+
+        Raises `SyftTimeoutError` if none comes in time.
+        """
+        _check_times(timeout, poll_interval)
+        (outcome,), is_cut = _asked(messages.receive, [self], timeout)
+        if outcome is None:
+            raise SyftTimeoutError(_gave_up(timeout, is_cut))
+        return self._taken(outcome)
+
+    def resolve(self):
+        """Returns the answer, or `None` while there is none."""
+        (outcome,) = _asked(messages.look, [self])
+        return None if outcome is None else self._taken(outcome)
+
+    def _taken(self, outcome):
+        if self._request is not None:
+            sent.remove(self._request.get_message_hash(), str(self.id))
+        if isinstance(outcome, host.UnknownMessage):
+            message = f"Request with {self.id} not found"
+            response = SyftResponse.system_response(SyftStatus.SYFT_404_NOT_FOUND, message)
+            response.id = self.id
+            return response
+        return response_to(self.id, self._url(), outcome, self.expires)
+
+    def _url(self):
+        if self._request is not None:
+            return self._request.url
+        # Datasite, path and endpoint; the last name is that of the sender.
+        below = self.path.relative_to(start.datasites()).parent
+        return f"syft://{below.as_posix()}"
+
+    def __hash__(self):
+        return hash(self.id)
+
+    def __eq__(self, other):
+        return isinstance(other, SyftFuture) and self.id == other.id
 
 
-class SyftBulkFuture(SyftFuture):
+class SyftBulkFuture(Base):
     """Several answers to come."""
+
+    model_fields = {
+        "futures": Field(fields.each(SyftFuture), {"items": {}, "type": "array"}),
+        "responses": Field(fields.each(SyftResponse), {"items": {}, "type": "array"}, list),
+    }
+
+    def resolve(self) -> None:
+        """Takes the answers that there are."""
+        self._take(_asked(messages.look, self.pending))
+
+    def gather_completed(self, timeout=DEFAULT_TIMEOUT, poll_interval=DEFAULT_POLL_INTERVAL):
+        """Waits for all answers, and no longer than the call may take. Returns those that came."""
+        _check_times(timeout, poll_interval)
+        outcomes, _ = _asked(messages.receive, self.pending, timeout)
+        self._take(outcomes)
+        return self.responses
+
+    def _take(self, outcomes):
+        for future, outcome in zip(self.pending, outcomes):
+            if outcome is not None:
+                self.responses.append(future._taken(outcome))
+
+    @property
+    def id(self) -> UUID:
+        """An identifier that is the same for the same futures."""
+        combined = ",".join(str(future.id) for future in self.futures)
+        return UUID(bytes=hashlib.sha256(combined.encode()).digest()[:16], version=4)
+
+    @property
+    def pending(self):
+        completed = {response.id for response in self.responses}
+        return [future for future in self.futures if future.id not in completed]
+
+    @property
+    def failures(self):
+        return [response for response in self.responses if not response.is_success]
+
+    @property
+    def successes(self):
+        return [response for response in self.responses if response.is_success]
+
+    @property
+    def all_failed(self) -> bool:
+        return len(self.failures) == len(self.futures)
+
+
+def _asked(ask, futures, *options):
+    try:
+        return ask([str(future.id) for future in futures], *options)
+    except host.MessageError as error:
+        raise SyftError(str(error)) from None
+
+
+def _check_times(timeout, poll_interval):
+    if timeout is not None and timeout <= 0:
+        raise ValueError("Timeout must be greater than 0")
+    if poll_interval <= 0:
+        raise ValueError("Poll interval must be greater than 0")
+
+
+def _gave_up(timeout, is_cut):
+    if not is_cut:
+        return f"Timeout reached after waiting {timeout} seconds for response"
+    return (
+        "Timeout reached while waiting for response: the call itself may take no longer. Ask for "
+        "more with [limits] time, or take the answer in a later call, as by on_reply"
+    )

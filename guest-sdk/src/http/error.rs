@@ -36,7 +36,7 @@ impl fmt::Display for HttpError {
             Self::NotAllowed(origin) => write!(
                 f,
                 "the app may not send this to {origin}: `[http] allow` of syft-app.toml has to ask \
-                 for it, and the owner to allow it (--allow-http {origin})"
+                 for it, and the owner to allow it; the host's log says how"
             ),
             Self::Prohibited(origin) => write!(
                 f,

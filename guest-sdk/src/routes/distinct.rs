@@ -1,7 +1,12 @@
-//! Whether all paths of an app differ, found out at compile time.
+//! Whether all paths of an app differ, and all names of handlers of replies and of schedules, found
+//! out at compile time.
 
 use super::Tree;
 use super::prefix::inner;
+
+/// What stands before the name of a handler of replies, and of a schedule.
+const ON_REPLY: &[u8] = b"on_reply ";
+const SCHEDULE: &[u8] = b"schedule ";
 
 /// More than the name of any folder in the tree may have.
 const MAX_BYTES: usize = 1024;
@@ -13,13 +18,17 @@ pub struct Path {
     n_bytes: usize,
 }
 
-/// Returns the number of endpoints.
+/// Returns the number of endpoints, of handlers of replies and of schedules.
 ///
-/// A handler that `#[on_request]` refused has an empty path and does not count.
+/// A handler that its attribute refused has an empty path or name and does not count.
 pub const fn count(tree: Tree) -> usize {
     match tree {
         Tree::Handler { path, .. } if path.is_empty() => 0,
         Tree::Handler { .. } => 1,
+        Tree::Reply(reply) if reply.name.is_empty() => 0,
+        Tree::Reply(_) => 1,
+        Tree::Scheduled(schedule) if schedule.name.is_empty() => 0,
+        Tree::Scheduled(_) => 1,
         Tree::Watcher(_) => 0,
         Tree::Router(branches) => {
             let (mut n, mut i) = (0, 0);
@@ -32,7 +41,8 @@ pub const fn count(tree: Tree) -> usize {
     }
 }
 
-/// Returns the paths of all endpoints, of which there are `N`.
+/// Returns the paths of all endpoints and the names of all handlers of replies and schedules, of
+/// which there are `N`.
 pub const fn paths<const N: usize>(tree: Tree) -> [Path; N] {
     let mut paths = [Path::EMPTY; N];
     collect(tree, Path::EMPTY, &mut paths, 0);
@@ -43,6 +53,8 @@ pub const fn paths<const N: usize>(tree: Tree) -> [Path; N] {
 const fn collect(tree: Tree, prefix: Path, paths: &mut [Path], at: usize) -> usize {
     match tree {
         Tree::Handler { path, .. } if path.is_empty() => at,
+        Tree::Reply(reply) => named(ON_REPLY, reply.name, paths, at),
+        Tree::Scheduled(schedule) => named(SCHEDULE, schedule.name, paths, at),
         Tree::Watcher(_) => at,
         Tree::Handler { path, .. } => {
             paths[at] = prefix.joined(path).or_root();
@@ -58,6 +70,15 @@ const fn collect(tree: Tree, prefix: Path, paths: &mut [Path], at: usize) -> usi
             at
         }
     }
+}
+
+/// Writes a name, which is like no path.
+const fn named(what: &[u8], name: &str, paths: &mut [Path], at: usize) -> usize {
+    if name.is_empty() {
+        return at;
+    }
+    paths[at] = Path::EMPTY.followed_by(what).followed_by(name.as_bytes());
+    at + 1
 }
 
 /// Panics, at compile time, where two paths are equal.
@@ -79,8 +100,12 @@ pub const fn assert_distinct<const N: usize>(paths: &[Path; N]) {
 }
 
 const fn refuse(path: &Path) -> ! {
+    let what: &[u8] = match path.text[0] {
+        b'/' => b"two handlers of this app have the same path: ",
+        _ => b"two handlers of this app have the same name: ",
+    };
     let message = Path::EMPTY
-        .followed_by(b"two handlers of this app have the same path: ")
+        .followed_by(what)
         .followed_by(path.as_str().as_bytes());
     panic!("{}", message.as_str())
 }
@@ -163,6 +188,7 @@ impl Path {
 mod tests {
     use super::super::Branch;
     use super::*;
+    use crate::messages::ReplyRoute;
 
     const fn handler(prefix: &'static str, path: &'static str) -> Branch {
         Branch {
@@ -201,6 +227,24 @@ mod tests {
         assert!(!check::<2>(&[handler("a", "/b"), handler("", "/a/b")]));
         assert!(!check::<2>(&[handler("a", "/"), handler("", "/a")]));
         assert!(!check::<3>(&[NESTED, handler("n/m", "/a")]));
+    }
+
+    #[test]
+    fn names_of_handlers_of_replies_are_compared_whatever_their_prefixes() {
+        const fn reply(prefix: &'static str, name: &'static str) -> Branch {
+            let call: fn(crate::messages::Reply) -> _ = |_| Ok(());
+            let mark = "";
+            let reply = ReplyRoute { name, mark, call };
+            let tree = Tree::Reply(reply);
+            Branch { prefix, tree }
+        }
+        assert!(check::<3>(&[
+            reply("", "a"),
+            reply("", "b"),
+            handler("", "/a")
+        ]));
+        assert!(!check::<2>(&[reply("", "a"), reply("/x", "a")]));
+        assert!(check::<0>(&[reply("", ""), reply("", "")]));
     }
 
     #[test]

@@ -27,6 +27,8 @@ const fn len(tree: Tree) -> usize {
     match tree {
         Tree::Handler { mark, .. } => mark.len(),
         Tree::Watcher(watch) => watch.mark.len(),
+        Tree::Reply(reply) => reply.mark.len(),
+        Tree::Scheduled(schedule) => schedule.mark.len(),
         Tree::Router(branches) => {
             let (mut n, mut i) = (0, 0);
             while i < branches.len() {
@@ -43,6 +45,8 @@ const fn collect(tree: Tree, bytes: &mut [u8], at: usize) -> usize {
     match tree {
         Tree::Handler { mark, .. } => put(mark, bytes, at),
         Tree::Watcher(watch) => put(watch.mark, bytes, at),
+        Tree::Reply(reply) => put(reply.mark, bytes, at),
+        Tree::Scheduled(schedule) => put(schedule.mark, bytes, at),
         Tree::Router(branches) => {
             let (mut at, mut i) = (at, 0);
             while i < branches.len() {

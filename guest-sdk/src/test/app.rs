@@ -11,7 +11,10 @@ use log::Level;
 use super::call::{Answer, Call};
 use super::world::{self, Values, World};
 use crate::http::{HttpError, HttpRequest, HttpResponse};
-use crate::{CallError, Failure, FileEvent, Handler, Response, Watcher, logging};
+use crate::messages::stand_in::Mail;
+use crate::messages::{Message, Outcome, Reply, ReplyHandler};
+use crate::schedules::Scheduled;
+use crate::{CallError, Due, Failure, FileEvent, Handler, Response, Watcher, logging};
 
 /// The text that a caller gets for what went wrong inside.
 const INTERNAL_ERROR: &str = "Internal server error. Please try again later.";
@@ -80,6 +83,30 @@ impl App {
         self.with(|world| world.http = Some(Rc::new(answer)))
     }
 
+    /// Returns the app with this in place of all apps that it sends messages to; a `None` stands
+    /// for no answer yet. Without it no message is allowed.
+    ///
+    /// ```
+    /// use syft_guest::messages::{Message, MessageAnswer};
+    /// use syft_guest::test::App;
+    ///
+    /// let app = App::new().with_messages(|message| {
+    ///     assert_eq!(message.url, "syft://ada@example.com/app_data/pingpong/rpc/ping");
+    ///     MessageAnswer::new(200).with_body("pong")
+    /// });
+    /// let ping = Message::to_app("ada@example.com", "pingpong", "/ping");
+    /// let answer = app.run(|| ping.ask()).unwrap();
+    /// assert_eq!(answer.text(), Ok("pong"));
+    /// ```
+    #[must_use]
+    pub fn with_messages<R: Into<Option<Outcome>>>(
+        self,
+        answer: impl Fn(&Message) -> R + 'static,
+    ) -> App {
+        let receiver = move |message: &Message| -> Option<Outcome> { answer(message).into() };
+        self.with(|world| world.mail = Rc::new(Mail::answered_by(Rc::new(receiver))))
+    }
+
     fn with(mut self, change: impl FnOnce(&mut World)) -> App {
         let world = Rc::get_mut(&mut self.world);
         change(world.expect("no call is going on that has it"));
@@ -143,9 +170,105 @@ impl App {
         self.transact(|| W::call(event))
     }
 
+    /// Returns the messages that have left so far: those of calls that went well, and those that
+    /// were waited for.
+    pub fn sent(&self) -> Vec<Message> {
+        self.world.mail.sent()
+    }
+
+    /// Tells a handler what became of a message.
+    ///
+    /// # Errors
+    /// What the handler returned. Nothing that it wrote to the state is kept then, and the host
+    /// would tell it again.
+    pub fn reply<H: ReplyHandler>(&self, reply: Reply) -> Result<(), Failure> {
+        self.transact(|| H::call(reply))
+    }
+
+    /// Tells a handler what became of all messages that left and name it, as far as
+    /// [`App::with_messages`] says that. Returns how many these were.
+    ///
+    /// ```
+    /// use syft_guest::messages::MessageAnswer;
+    /// use syft_guest::prelude::*;
+    /// use syft_guest::test::App;
+    ///
+    /// #[on_request("/ping")]
+    /// fn ping() -> Result<(), Error> {
+    ///     let ping = Message::to_app("ada@example.com", "pingpong", "/ping");
+    ///     ping.reply_to::<ponged>().send()?;
+    ///     Ok(())
+    /// }
+    ///
+    /// #[on_reply]
+    /// fn ponged(reply: Reply) -> Result<(), Error> {
+    ///     state::set("said", reply.answer()?.text()?)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let app = App::new().with_messages(|_| MessageAnswer::new(200).with_body("pong"));
+    /// assert_eq!(app.call::<ping>("").status, 200);
+    /// assert_eq!(app.deliver::<ponged>(), Ok(1));
+    /// let said: Option<String> = app.run(|| state::get("said")).unwrap();
+    /// assert_eq!(said.as_deref(), Some("pong"));
+    /// ```
+    ///
+    /// # Errors
+    /// What the handler returned for one of them. It would be told of that again.
+    pub fn deliver<H: ReplyHandler>(&self) -> Result<usize, Failure> {
+        let ended = self.world.mail.ended(H::NAME);
+        let n_ended = ended.len();
+        for (id, message, outcome) in ended {
+            let reply = Reply {
+                message_id: id.clone(),
+                url: message.url,
+                context: message.reply_to.and_then(|reply_to| reply_to.context),
+                ..Reply::new(outcome)
+            };
+            self.reply::<H>(reply)?;
+            self.world.mail.told(&id);
+        }
+        Ok(n_ended)
+    }
+
+    /// Calls the function of a schedule, as if this time of it had come.
+    ///
+    /// ```
+    /// use syft_guest::prelude::*;
+    /// use syft_guest::test::App;
+    /// use syft_guest::Timestamp;
+    ///
+    /// #[schedule("0 8 * * *")]
+    /// fn digest(due: Due) -> Result<(), Error> {
+    ///     state::set("last", &due.due.0)?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let app = App::new();
+    /// app.due::<digest>(Due::new(Timestamp(5))).unwrap();
+    /// assert_eq!(app.run(|| state::get("last")).unwrap(), Some(5));
+    /// ```
+    ///
+    /// # Errors
+    /// What the function returned. Nothing that it wrote to the state is kept then, and the host
+    /// would call it again.
+    pub fn due<S: Scheduled>(&self, due: Due) -> Result<(), Failure> {
+        let due = Due {
+            schedule: S::NAME.to_owned(),
+            ..due
+        };
+        self.transact(|| S::call(due))
+    }
+
     /// Runs code that sees the state, the files and the context of the app, to
     /// prepare or to check them.
     pub fn run<R>(&self, body: impl FnOnce() -> R) -> R {
+        let result = self.enter(body);
+        self.world.mail.leave();
+        result
+    }
+
+    fn enter<R>(&self, body: impl FnOnce() -> R) -> R {
         let _entered = world::enter(&self.world);
         body()
     }
@@ -212,16 +335,17 @@ impl App {
             values: Some(self.world.values.borrow().clone()),
             world: &self.world,
         };
-        let result = self.run(call);
+        let result = self.enter(call);
         if result.is_ok() {
+            self.world.mail.leave();
             before.forget();
         }
         result
     }
 }
 
-/// The state before a call. It comes back unless the call went well; one that
-/// panics did not.
+/// The state before a call. It comes back, and no message leaves, unless the call went well; one
+/// that panics did not.
 struct Before<'a> {
     values: Option<Values>,
     world: &'a World,
@@ -237,6 +361,7 @@ impl Drop for Before<'_> {
     fn drop(&mut self) {
         if let Some(values) = self.values.take() {
             self.world.values.replace(values);
+            self.world.mail.forget();
         }
     }
 }
@@ -246,6 +371,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
+    use crate::messages::MessageAnswer;
     use crate::prelude::*;
     use crate::{EventKind, Proof};
 
@@ -332,6 +458,64 @@ mod tests {
         let line = format!("{}: ada@example.com says hello", module_path!());
         let line = (Level::Info, line);
         assert_eq!(app.log(), [line.clone(), line]);
+    }
+
+    #[on_request("/ask")]
+    fn ask(whom: String, #[default("")] then: String) -> Result<String, Error> {
+        let url = |endpoint: &str| format!("syft://{whom}/app_data/a/rpc/{endpoint}");
+        Message::to(url("told"))
+            .reply_to::<told>()
+            .context(&whom)?
+            .send()?;
+        let asked = Message::to(url("asked")).send()?;
+        let answer = asked.wait();
+        if then == "fail" {
+            return Err(Error::failed("after it asked"));
+        }
+        Ok(answer?.success()?.text()?.to_owned())
+    }
+
+    #[on_reply]
+    fn told(reply: Reply) -> Result<(), Error> {
+        let whom: String = reply.context()?;
+        assert_eq!(whom, reply.datasite());
+        state::increment("told", 1)?;
+        reply.answer()?;
+        Ok(())
+    }
+
+    #[test]
+    fn messages_leave_with_a_call_that_went_well() {
+        let answer = |message: &Message| match message.url.ends_with("asked") {
+            true => Some(MessageAnswer::new(200).with_body("yes").into()),
+            false if message.url.contains("eve@") => Some(Outcome::Expired),
+            false => message
+                .url
+                .contains("ada@")
+                .then(|| MessageAnswer::new(200).into()),
+        };
+        let app = App::new().with_messages(answer);
+        let call = |body| app.call::<ask>(body).status;
+        assert_eq!(call(r#"{"whom":"ada@example.com"}"#), 200);
+        assert_eq!(call(r#"{"whom":"bob@example.com","then":"fail"}"#), 500);
+        let urls: Vec<String> = app.sent().into_iter().map(|it| it.url).collect();
+        let expected = [
+            "ada@example.com/app_data/a/rpc/asked",
+            "ada@example.com/app_data/a/rpc/told",
+        ];
+        let asked = "bob@example.com/app_data/a/rpc/asked";
+        let expected = expected.iter().chain([&asked]);
+        let expected: Vec<String> = expected.map(|it| format!("syft://{it}")).collect();
+        assert_eq!(urls, expected, "what was waited for has left");
+
+        assert_eq!(call(r#"{"whom":"bob@example.com"}"#), 200);
+        assert_eq!(app.deliver::<told>(), Ok(1), "there is no answer of Bob");
+        assert_eq!(app.deliver::<told>(), Ok(0));
+        assert_eq!(call(r#"{"whom":"eve@example.com"}"#), 200);
+        let failure = app.deliver::<told>().expect_err("it fails");
+        assert_eq!(failure.handler, "told");
+        let told = app.run(|| state::get::<i64>("told")).expect("a number");
+        assert_eq!(told, Some(1), "a reply that failed keeps nothing");
     }
 
     #[on_request("/where")]

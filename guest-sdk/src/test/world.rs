@@ -11,6 +11,7 @@ use std::{env, fs, io, process};
 use log::Level;
 
 use crate::http::stand_in::{self, Answerer};
+use crate::messages::stand_in::{self as mail, Mail};
 
 /// The state of an app by its keys.
 pub(crate) type Values = BTreeMap<String, Vec<u8>>;
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) values: RefCell<Values>,
     pub(crate) lines: RefCell<Vec<(Level, String)>>,
     pub(crate) http: Option<Answerer>,
+    pub(crate) mail: Rc<Mail>,
     folder: OnceCell<Folder>,
 }
 
@@ -40,6 +42,7 @@ impl World {
             values: RefCell::new(Values::new()),
             lines: RefCell::new(Vec::new()),
             http: None,
+            mail: Rc::default(),
             folder: OnceCell::new(),
         }
     }
@@ -62,6 +65,7 @@ pub(crate) fn current() -> Option<Rc<World>> {
 pub(crate) fn enter(world: &Rc<World>) -> Entered {
     ENTERED.with_borrow_mut(|entered| entered.push(Rc::clone(world)));
     stand_in::enter(world.http.clone());
+    mail::enter(&world.mail);
     Entered(())
 }
 
@@ -72,6 +76,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         ENTERED.with_borrow_mut(Vec::pop);
         stand_in::leave();
+        mail::leave();
     }
 }
 

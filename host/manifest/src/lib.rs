@@ -8,7 +8,7 @@
 //! - [`worlds`]: the names of the interfaces of apps
 //! - [`Digest`], [`units`], [`sanitize`]: names of bytes, amounts, and foreign text for terminals
 //! - [`private_dir`], [`nofollow_dir`]: folders of ours, and folders that strangers write into
-//! - [`clock`]: what time it is
+//! - [`clock`], [`time_zone`]: what time it is, here and elsewhere
 
 pub mod clock;
 pub mod component;
@@ -22,18 +22,20 @@ mod origin;
 pub mod private_dir;
 pub mod sanitize;
 mod secret_value;
+pub mod time_zone;
 pub mod units;
 mod variable;
 pub mod worlds;
 
 pub use digest::Digest;
-pub use grants::{AccessGrants, Grants, HttpGrants};
+pub use grants::{AccessGrants, Grants, HttpGrants, MessageGrants};
 pub use ip_scope::IpScope;
 pub use limits::{Limits, TASK_STACKS};
 pub use manifest::{
-    Diagnostic, FILE_NAME, Files, Http, Manifest, ManifestError, ManifestLimits, Problem,
-    ProgramMemory, SEQUENCE, SecretHeader, WantedRules, WantedSecret, findings as toml_findings,
-    may_carry_secrets, memory_limit, parse_version, quota_limit, schema, section, time_limit,
+    Diagnostic, FILE_NAME, Files, Http, MAX_SCHEDULES, Manifest, ManifestError, ManifestLimits,
+    Messages, Problem, ProgramMemory, SEQUENCE, SecretHeader, WantedRules, WantedSchedule,
+    WantedSecret, findings as toml_findings, may_carry_secrets, memory_limit, parse_version,
+    quota_limit, schema, section, time_limit,
 };
 pub use origin::{HttpHost, HttpMethod, HttpOrigin, OriginError};
 pub use secret_value::SecretValue;

@@ -68,6 +68,18 @@ pub struct Limits {
     pub http_sent_bytes: u64,
     /// Bytes of the bodies of all answers to these.
     pub http_received_bytes: u64,
+    /// Messages that a call sends.
+    pub messages: usize,
+    /// Messages of an app of which it is not known yet what became.
+    pub open_messages: usize,
+    /// Those of them that go to one datasite.
+    pub open_messages_per_receiver: usize,
+    /// Bytes of all messages that are kept for an app, with what became of them.
+    pub outbox_bytes: u64,
+    /// Bytes of the body and the headers of a message.
+    pub message_bytes: usize,
+    /// Bytes of the file of an answer to a message; a larger one is refused.
+    pub message_answer_bytes: usize,
     /// Bytes of all keys and values that an app keeps.
     pub state_bytes: u64,
     /// Bytes of a key.
@@ -191,6 +203,12 @@ impl Default for Limits {
             http_app_connections: 64,
             http_sent_bytes: 16 << 20,
             http_received_bytes: 16 << 20,
+            messages: 256,
+            open_messages: 10_000,
+            open_messages_per_receiver: 1_000,
+            outbox_bytes: 128 << 20,
+            message_bytes: 2 << 20,
+            message_answer_bytes: 4 << 20,
             state_bytes: 64 << 20,
             state_key_bytes: 1 << 10,
             state_value_bytes: 1 << 20,

@@ -11,8 +11,10 @@ mod diagnostic;
 pub mod findings;
 mod http;
 mod json;
+mod messages;
 mod parse;
 mod patterns;
+mod schedules;
 mod schema;
 mod secrets;
 pub mod section;
@@ -32,6 +34,7 @@ pub use check::{SEQUENCE, parse_version};
 pub use check::{memory as memory_limit, quota as quota_limit, time as time_limit};
 pub use diagnostic::Diagnostic;
 pub use json::ManifestError;
+pub use schedules::{MAX_SCHEDULES, WantedSchedule};
 pub use schema::schema;
 pub use secrets::{SecretHeader, WantedSecret, may_carry_secrets};
 
@@ -62,8 +65,12 @@ pub struct Manifest {
     pub files: Files,
     /// The HTTP requests that it asks to send.
     pub http: Http,
+    /// The messages to other apps that it asks to send.
+    pub messages: Messages,
     /// The secrets that it asks for.
     pub secrets: Vec<WantedSecret>,
+    /// What it says of its schedules, in the order of their names.
+    pub schedules: Vec<WantedSchedule>,
     /// The access rules that it asks for, for its own folder, in the order of their paths.
     pub access: Vec<WantedRules>,
     /// What it wants of its memory between calls: the SDKs of some languages keep it.
@@ -114,6 +121,18 @@ pub struct Http {
     pub allow: Vec<HttpOrigin>,
     /// By which methods; where there is none, by all that there are.
     pub methods: Vec<HttpMethod>,
+}
+
+/// The messages to other apps that an app asks to send.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Messages {
+    /// To which endpoints: `*/app_data/pingpong/rpc/**`.
+    pub send: Vec<PathPattern>,
+}
+
+impl Messages {
+    /// What the app does with them, in words.
+    pub const WORDS: &'static str = "send requests as you to";
 }
 
 /// The limits that an app asks for, where they differ from the host's.
@@ -225,10 +244,12 @@ impl Manifest {
         let of_files =
             asked.flat_map(|(list, pattern)| patterns::warnings(list, pattern, &self.files));
         let of_http = self.http.allow.iter().filter_map(http::warning);
+        let of_messages = self.messages.send.iter().filter_map(messages::warning);
         let of_secrets = self.secrets.iter().filter_map(secrets::warning);
         let of_access = self.access.iter().filter_map(access_rules::warning);
         let of_others = of_secrets.chain(of_access);
-        of_files.chain(of_http).chain(of_others).collect()
+        let of_requests = of_http.chain(of_messages);
+        of_files.chain(of_requests).chain(of_others).collect()
     }
 }
 

@@ -47,6 +47,11 @@ pub fn escaped(text: &str) -> String {
     letters.collect()
 }
 
+/// Quotes a text as one word of a shell, whatever is in it.
+pub fn in_shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// Returns compact JSON with an escape for what is not plain, which JSON leaves as
 /// it is but for the first of the control characters.
 pub fn plain_json(json: &Value) -> String {
@@ -72,6 +77,17 @@ mod tests {
         let shown = plain_json(&value);
         assert_eq!(shown, r#""\u001b\u007f\u009b31m \u202ex\ufeff \"語\"""#);
         assert_eq!(serde_json::from_str::<Value>(&shown).ok(), Some(value));
+    }
+
+    #[test]
+    fn a_text_is_one_word_to_a_shell() {
+        for (text, expected) in [
+            ("a@b.co", "'a@b.co'"),
+            ("a'b $c", r"'a'\''b $c'"),
+            ("a';$(x)`y`@b.co", r"'a'\'';$(x)`y`@b.co'"),
+        ] {
+            assert_eq!(in_shell(text), expected);
+        }
     }
 
     #[test]

@@ -10,6 +10,14 @@ pub const ASYNC_RPC: &str = "syft:app/rpc@0.2.0";
 pub const WATCH: &str = "syft:app/watch@0.1.0";
 /// The same for WASI 0.3.
 pub const ASYNC_WATCH: &str = "syft:app/watch@0.2.0";
+/// The one that apps export which take what became of their messages.
+pub const REPLIES: &str = "syft:app/replies@0.1.0";
+/// The same for WASI 0.3.
+pub const ASYNC_REPLIES: &str = "syft:app/replies@0.2.0";
+/// The one that apps export which act by the clock.
+pub const SCHEDULES: &str = "syft:app/schedules@0.1.0";
+/// The same for WASI 0.3.
+pub const ASYNC_SCHEDULES: &str = "syft:app/schedules@0.2.0";
 
 /// What apps can import, in the words of a hint.
 pub const OFFERED_IN_WORDS: &str = "apps can import syft:app, WASI 0.2's cli, clocks, filesystem, http, io, keyvalue, random, sockets, and WASI 0.3's cli, clocks, filesystem, random";
@@ -44,7 +52,8 @@ pub fn is_offered(import: &str) -> bool {
 
 /// Tells whether what a component imports or exports under this name can be `async`.
 pub fn is_async(name: &str) -> bool {
-    is_of_wasi_0_3(name) || [ASYNC_RPC, ASYNC_WATCH].contains(&name)
+    const OURS: [&str; 4] = [ASYNC_RPC, ASYNC_WATCH, ASYNC_REPLIES, ASYNC_SCHEDULES];
+    is_of_wasi_0_3(name) || OURS.contains(&name)
 }
 
 fn is_of_wasi_0_3(name: &str) -> bool {
@@ -79,8 +88,12 @@ mod tests {
         for (name, expected) in [
             (RPC, false),
             (WATCH, false),
+            (REPLIES, false),
+            (SCHEDULES, false),
             (ASYNC_RPC, true),
             (ASYNC_WATCH, true),
+            (ASYNC_REPLIES, true),
+            (ASYNC_SCHEDULES, true),
             ("wasi:clocks/monotonic-clock@0.3.0", true),
             ("wasi:clocks/monotonic-clock@0.2.12", false),
             ("evil:thing/x@0.3.0", false),

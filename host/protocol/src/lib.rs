@@ -7,12 +7,14 @@
 //!
 //! Modules in reading order: who and where ([`address`], [`url`]), when
 //! ([`now`], [`timestamp`]), what is said ([`message`], [`status`]) and how it is encrypted
-//! ([`encryption`]), the life of a request ([`inbox`]), what an app tells the world ([`schema`],
+//! ([`encryption`]), the life of a request ([`inbox`]) and of a message that an app sends
+//! ([`outbox`]), what an app tells the world ([`schema`],
 //! [`permissions`]), who may do what to which file ([`acl`]), which files an app
 //! asks for ([`grant`]) and watches ([`pattern`]), which changes of them are delivered
-//! to it ([`file_events`]), when everything is scanned ([`scan_schedule`]), how long
-//! messages stay ([`retention`]), where apps are published ([`app_url`]), and how foreign
-//! text is quoted ([`excerpt`]).
+//! to it ([`file_events`]), when it acts by the clock ([`schedule`]) and which calls are due
+//! ([`due_calls`]), when everything is scanned ([`scan_schedule`]), how long messages stay
+//! ([`retention`]), where apps are published ([`app_url`]), and how foreign text is quoted
+//! ([`excerpt`]).
 
 pub mod address;
 pub mod url;
@@ -26,6 +28,7 @@ pub mod status;
 pub mod encryption;
 
 pub mod inbox;
+pub mod outbox;
 
 pub mod permissions;
 pub mod schema;
@@ -36,6 +39,9 @@ pub mod grant;
 
 pub mod file_events;
 pub mod pattern;
+
+pub mod due_calls;
+pub mod schedule;
 
 pub mod scan_schedule;
 

@@ -2,7 +2,7 @@
 //!
 //! Each is implemented on what it uses of a call and nothing else: `log` on the output,
 //! `keyvalue` on the state, `files` on the files, `http` on the requests, `environment` on
-//! variables and secrets, `call_spans` on the spans of the call. None of them can name the whole state of a call, which is `sandbox`'s, so
+//! variables and secrets, `messages` on the messages, `call_spans` on the spans of the call. None of them can name the whole state of a call, which is `sandbox`'s, so
 //! a file call cannot reach the app's state.
 
 mod advice;
@@ -15,6 +15,7 @@ pub mod files;
 pub mod http;
 pub mod keyvalue;
 mod log;
+pub mod messages;
 mod output;
 pub(crate) mod recorded_chance;
 pub(crate) mod standard_output;

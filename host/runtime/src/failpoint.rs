@@ -23,6 +23,16 @@ pub enum Step {
     BeforeRename,
     /// It lies there under its own.
     AfterRename,
+    /// A message is about to be written into the tree.
+    BeforeSend,
+    /// It lies there.
+    AfterSend,
+    /// It is known what became of a message, and not kept yet.
+    BeforeEnd,
+    /// It is kept.
+    AfterEnd,
+    /// The files of a message are about to be deleted.
+    BeforeClear,
 }
 
 /// Does nothing here.
@@ -96,6 +106,11 @@ mod armed {
             "applied" => Step::Applied,
             "before-rename" => Step::BeforeRename,
             "after-rename" => Step::AfterRename,
+            "before-send" => Step::BeforeSend,
+            "after-send" => Step::AfterSend,
+            "before-end" => Step::BeforeEnd,
+            "after-end" => Step::AfterEnd,
+            "before-clear" => Step::BeforeClear,
             _ => return None,
         };
         Some(Failpoint { step, at, end })

@@ -41,6 +41,15 @@ pub enum MemoryRefused {
     Total,
 }
 
+/// More memory of its own than a call may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryWish {
+    /// The most that it may have, in bytes.
+    pub limit: usize,
+    /// The most that it wanted to have at one time.
+    pub wanted: usize,
+}
+
 struct Books {
     room: Room,
     /// What each call takes from its beginning.
@@ -48,6 +57,8 @@ struct Books {
     limits: [usize; 2],
     taken: [usize; 2],
     most_taken: usize,
+    /// Of its own memories, also where it was refused.
+    most_wanted: usize,
     refused: Option<MemoryRefused>,
 }
 
@@ -77,6 +88,7 @@ impl Meter {
             limits: [limits.memory_bytes, limits.held_bytes],
             taken: [0, 0],
             most_taken: 0,
+            most_wanted: 0,
             refused: None,
         })))
     }
@@ -101,6 +113,18 @@ impl Meter {
     /// not forgotten.
     pub(crate) fn refused(&self) -> Option<MemoryRefused> {
         self.books().refused
+    }
+
+    /// Returns what it wanted of memory of its own, if that is what it was refused.
+    pub(crate) fn refused_wish(&self) -> Option<MemoryWish> {
+        let books = self.books();
+        match books.refused {
+            Some(MemoryRefused::Own(limit)) => Some(MemoryWish {
+                limit,
+                wanted: books.most_wanted,
+            }),
+            _ => None,
+        }
     }
 
     /// Returns the most bytes that it took at one time beside what each call takes.
@@ -131,6 +155,9 @@ impl Books {
     fn try_take(&mut self, part: Part, bytes: usize) -> Result<(), MemoryRefused> {
         let limit = self.limits[part as usize];
         let own = self.taken[part as usize].checked_add(bytes);
+        if part == Part::Own {
+            self.most_wanted = self.most_wanted.max(own.unwrap_or(usize::MAX));
+        }
         let own = own.filter(|own| *own <= limit).ok_or(match part {
             Part::Own => MemoryRefused::Own(limit),
             Part::Held => MemoryRefused::Held(limit),

@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use syft_manifest::sanitize::plain;
+use syft_protocol::address::Proof;
+use syft_protocol::message::Method;
 use thiserror::Error;
 
 pub(crate) use clocks::Clock;
@@ -25,10 +27,9 @@ pub use data::Data;
 pub use earlier::Lack;
 pub(crate) use recorder::RecordedSecret;
 pub use recorder::Recorder;
-pub use step::{CallStep, HttpAnswer};
+pub use step::{CallStep, HttpAnswer, RecordedOutcome};
 
 use crate::wit::rpc;
-use crate::wit::types::{Method, SenderProof};
 
 /// The only form of a recording that there is yet.
 const FORM: u32 = 1;
@@ -50,7 +51,7 @@ const PRIVATE: [&str; 7] = [
     "given/files: the content of each file that the call opened, and names of others",
     "given/seed: from it follow all random numbers of the call, and keys that it made of them",
     "given/variables, given/args: what the app was started with",
-    "steps: what was read from and written to the app's state, log lines, HTTP requests and answers",
+    "steps: what was read from and written to the app's state, log lines, HTTP requests, messages and answers",
     "end: the answer, and the files as the call left them",
     "Not in it: the values of secrets. In their place stands [secret NAME], unless a secret has \
      fewer than six characters or is not there as it is",
@@ -249,9 +250,9 @@ impl RecordedRequest {
             id: request.id.clone(),
             endpoint: request.endpoint.clone(),
             sender: request.sender.clone(),
-            sender_proof: proof_name(request.sender_proof).to_owned(),
+            sender_proof: Proof::from(request.sender_proof).as_str().to_owned(),
             url: request.url.clone(),
-            method: method_name(request.method).to_owned(),
+            method: Method::from(request.method).as_str().to_owned(),
             headers: request.headers.clone(),
             body: request.body.as_deref().map(Data::from),
             created: request.created,
@@ -261,29 +262,15 @@ impl RecordedRequest {
 
     /// Returns it as the app gets it.
     pub fn to_request(&self) -> rpc::Request {
-        let all = [
-            Method::Get,
-            Method::Head,
-            Method::Post,
-            Method::Put,
-            Method::Patch,
-            Method::Delete,
-        ];
-        let method = all
-            .into_iter()
-            .find(|method| method_name(*method) == self.method);
-        let proofs = [SenderProof::Folder, SenderProof::Signed];
-        let is_it = |proof: &SenderProof| proof_name(*proof) == self.sender_proof;
+        let proof = Proof::parse(&self.sender_proof).unwrap_or(Proof::Claimed);
+        let method = Method::parse(&self.method).unwrap_or(Method::Post);
         rpc::Request {
             id: self.id.clone(),
             endpoint: self.endpoint.clone(),
             sender: self.sender.clone(),
-            sender_proof: proofs
-                .into_iter()
-                .find(is_it)
-                .unwrap_or(SenderProof::Claimed),
+            sender_proof: proof.into(),
             url: self.url.clone(),
-            method: method.unwrap_or(Method::Post),
+            method: method.into(),
             headers: self.headers.clone(),
             body: self.body.as_ref().map(|body| body.bytes().to_vec()),
             created: self.created,
@@ -298,25 +285,6 @@ impl RecordedRequest {
             .map(|(name, value)| name.len() + value.len());
         let body = self.body.as_ref().map_or(0, |body| body.bytes().len());
         headers.sum::<usize>() + body + self.url.len() + self.endpoint.len()
-    }
-}
-
-fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Get => "GET",
-        Method::Head => "HEAD",
-        Method::Post => "POST",
-        Method::Put => "PUT",
-        Method::Patch => "PATCH",
-        Method::Delete => "DELETE",
-    }
-}
-
-fn proof_name(proof: SenderProof) -> &'static str {
-    match proof {
-        SenderProof::Claimed => "claimed",
-        SenderProof::Folder => "folder",
-        SenderProof::Signed => "signed",
     }
 }
 

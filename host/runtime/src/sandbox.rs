@@ -9,6 +9,7 @@ mod limiter;
 mod linker;
 mod outcome;
 mod recorded;
+mod scheduled;
 mod sockets;
 mod spare;
 mod store;
@@ -51,7 +52,7 @@ use crate::meter::{MemoryRefused, Meter};
 use crate::recording::{Recorder, Recording};
 use crate::state::Session;
 use crate::wit::types::{Failure, Method, SenderProof};
-use crate::wit::{rpc, watch};
+use crate::wit::{replies, rpc, watch};
 
 /// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
@@ -417,7 +418,38 @@ impl Program {
                 Ok(taken)
             })
             .await;
-        let taken = taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment)));
+        let taken =
+            taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment, meter)));
+        (taken, state)
+    }
+
+    /// Hands it what became of a message, in a fresh instance. Returns the outcome, and the state
+    /// as the call left it; nothing of that is kept yet.
+    pub async fn on_reply(
+        &self,
+        identity: &AppIdentity,
+        meter: &Meter,
+        access: &AppAccess,
+        state: Session,
+        reply: &replies::Reply,
+    ) -> (Result<(), Outcome>, Session) {
+        let Some(on_reply) = self.exports.on_reply else {
+            let outcome = Outcome::Trapped("the app takes no replies".to_owned());
+            return (Err(outcome), state);
+        };
+        let name = CallName::of_reply(identity, reply);
+        // Whoever answered is nobody on whose behalf it could read.
+        let access = self.access(access, None, identity, &name, meter, None);
+        let environment = Arc::clone(&access.environment);
+        let (taken, state, _) = self
+            .within_limits(identity, meter, access, state, name, async |store, app| {
+                let on_reply = app.get_typed_func::<_, (Taken,)>(&mut *store, on_reply)?;
+                let (taken,) = on_reply.call_async(store, (reply,)).await?;
+                Ok(taken)
+            })
+            .await;
+        let taken =
+            taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment, meter)));
         (taken, state)
     }
 
@@ -491,7 +523,7 @@ impl Program {
             Ok(Err(rpc::Error::InvalidArguments(message))) => {
                 Outcome::InvalidArguments(environment.mask(&message).into_owned())
             }
-            Ok(Err(rpc::Error::Failed(failure))) => failed(failure, &environment),
+            Ok(Err(rpc::Error::Failed(failure))) => failed(failure, &environment, meter),
             Err(outcome) => outcome,
         };
         if let Some(recorded) = recorded {
@@ -587,7 +619,9 @@ impl Program {
     ) -> CallAccess {
         let files = self.files.as_ref();
         let label = name.label(identity, access.advice);
-        access.for_call(sender, &self.limits, &label, meter, files, recorder)
+        let mut access = access.for_call(sender, &self.limits, &label, meter, files, recorder);
+        access.messages.takes_replies = self.exports.on_reply.is_some();
+        access
     }
 
     /// Runs guest code. The epoch makes it give way, the timeout ends it also
@@ -634,11 +668,13 @@ impl Program {
         if output.exceeded() {
             return Outcome::TooMuchOutput(self.limits.output_bytes);
         }
+        if let Some(wish) = meter.refused_wish() {
+            return Outcome::OutOfMemory(wish);
+        }
         match meter.refused() {
-            Some(MemoryRefused::Own(limit)) => return Outcome::OutOfMemory(limit),
             Some(MemoryRefused::Held(limit)) => return Outcome::TooMuchHeld(limit),
             Some(MemoryRefused::Total) => return Outcome::Exhausted,
-            None => {}
+            Some(MemoryRefused::Own(_)) | None => {}
         }
         if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
             return Outcome::Trapped(format!("the guest exited with code {code}"));
@@ -660,12 +696,13 @@ impl Program {
 }
 
 /// Returns what a guest says of its failure, without the owner's secrets.
-fn failed(failure: Failure, environment: &CallEnvironment) -> Outcome {
+fn failed(failure: Failure, environment: &CallEnvironment, meter: &Meter) -> Outcome {
     let masked = |text: &str| environment.mask(text).into_owned();
     Outcome::Failed {
         kind: masked(&failure.kind),
         message: masked(&failure.message),
         handler: masked(&failure.handler),
+        refused: meter.refused_wish(),
     }
 }
 

@@ -10,10 +10,12 @@
 
 mod answers;
 mod commit;
+mod due_calls;
 mod effects;
 mod file;
 mod no_sync_backend;
 mod numbers;
+mod outbox;
 mod pending;
 mod session;
 mod snapshot;
@@ -42,6 +44,8 @@ use commit::CommitContext;
 use effects::EffectRecords;
 pub use effects::Effects;
 use file::File;
+use outbox::OutboxIndex;
+pub use outbox::{KeptMessage, KeptOutcome, OpenMessage, OutboxFull};
 use pending::Conflict;
 pub use session::{Session, SessionError};
 use snapshot::Snapshot;
@@ -64,6 +68,7 @@ pub struct Store {
     index: Arc<AnswerIndex>,
     effects: Arc<EffectRecords>,
     durability: Durability,
+    outbox: Arc<OutboxIndex>,
     /// The most bytes of unpublished answers with which another call begins.
     waiting_bytes: u64,
     keep: Duration,
@@ -154,27 +159,31 @@ impl Store {
         fs::write(folder.join(PID), std::process::id().to_string())
             .with_context(|| format!("write into {}", folder.display()))?;
         let (file, index) = (Arc::new(file), Arc::new(index));
-        let effects = Arc::new(EffectRecords::default());
+        let (effects, outbox) = (Arc::default(), Arc::new(OutboxIndex::new(limits)));
         let context = CommitContext {
             file: Arc::clone(&file),
             index: Arc::clone(&index),
             effects: Arc::clone(&effects),
+            outbox: Arc::clone(&outbox),
             state_bytes: limits.state_bytes,
             answers_bytes: limits.answers_bytes,
         };
         let writer = Writer::new(context);
-        Ok(Self {
+        let store = Self {
             file,
             writer,
             index,
             effects,
             durability: options.durability,
+            outbox,
             waiting_bytes: limits.waiting_bytes(),
             keep: options.keep,
             turns: Turns::new(),
             gate: RwLock::default(),
             next_alone: Mutex::default(),
-        })
+        };
+        store.load_outbox()?;
+        Ok(store)
     }
 
     /// Runs a call and keeps what it wrote, if it `ended_well`. `run` gets the session
@@ -324,8 +333,10 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(VALUES)?;
     numbers::make_tables(&transaction)?;
     watching::make_tables(&transaction)?;
+    due_calls::make_tables(&transaction)?;
     answers::make_tables(&transaction)?;
     effects::make_tables(&transaction)?;
+    outbox::make_tables(&transaction)?;
     let n_tables = transaction.list_tables()?.count();
     if n_tables == n_before {
         transaction.abort()?;

@@ -1,8 +1,10 @@
 //! An app: it answers requests and takes events, with its files and its state.
 
+mod due;
 mod guest_values;
 mod loaded;
 mod reply;
+mod schedules;
 mod watches;
 
 use std::fmt::Display;
@@ -21,12 +23,14 @@ use thiserror::Error;
 pub use loaded::{AppError, LoadedApp};
 pub use reply::AnswerFile;
 use reply::{Replier, ReplyHead};
+pub use schedules::{Schedules, SchedulesError};
 pub use watches::{Watch, Watches, WatchesError};
 
 use crate::encryption::{Encryption, EncryptionError, Opening};
 use crate::recordings::{Recordings, RunningRecording};
 use crate::router::Router;
 use syft_runtime::capability::files::FileAccess;
+use syft_runtime::capability::messages::CourierHandle;
 use syft_runtime::capability::{Advice, AppAccess};
 use syft_runtime::memory::Share;
 use syft_runtime::meter::Meter;
@@ -154,6 +158,11 @@ impl App {
         &self.loaded.watches
     }
 
+    /// Returns the schedules of the app.
+    pub fn schedules(&self) -> &Schedules {
+        &self.loaded.schedules
+    }
+
     /// Returns the limits of each call.
     pub fn limits(&self) -> &Limits {
         self.loaded.limits()
@@ -172,6 +181,16 @@ impl App {
     /// Returns whom the log advises about what the app is refused.
     pub(crate) fn advice(&self) -> Advice {
         self.access.advice
+    }
+
+    /// Has what calls wait for handed in here.
+    pub(crate) fn connect_courier(&self, courier: CourierHandle) {
+        self.access.messages.connect(courier);
+    }
+
+    /// Returns what opens and makes encrypted bodies for the app.
+    pub(crate) fn encryption(&self) -> &Encryption {
+        &self.encryption
     }
 
     /// Returns what the app keeps.
@@ -342,7 +361,7 @@ impl App {
             ended: EndedCall {
                 outcome: outcome.name(),
                 detail: outcome.detail(),
-                hint: outcome.hint(self.access.advice),
+                hint: outcome.hint(self.access.advice, self.name().as_str()),
                 trace: outcome.trace().map(str::to_owned),
             },
             answer: self.replier.answer(head, outcome, now),

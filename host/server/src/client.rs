@@ -1,6 +1,6 @@
 //! Calls an endpoint through the tree, as any SyftBox client does.
 
-mod mailbox;
+pub(crate) mod mailbox;
 
 use std::io;
 use std::path::Path;
@@ -73,6 +73,12 @@ pub enum ClientError {
     /// The request cannot be written, or its answer not be read.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// The answer is larger than anything that sync carries.
+    #[error("the answer has {0} bytes; at most {ANSWER_BYTES} are read")]
+    TooLarge(u64),
+    /// The answer is a link, a folder or the like.
+    #[error("the answer is no regular file")]
+    NoFile,
     /// The answer is not one.
     #[error("the answer is malformed: {0}")]
     Malformed(#[from] MessageError),
@@ -130,12 +136,14 @@ async fn wait(
     let mut pause = FIRST_PAUSE;
     loop {
         match mailbox.look(address, ANSWER_BYTES)? {
-            AnswerState::Ready(bytes) => {
+            AnswerState::Ready(answer) => {
                 let now = Timestamp::from_system_time(SystemTime::now());
-                let response = Response::from_json(&bytes, now)?;
+                let response = Response::from_json(&answer.bytes, now)?;
                 return Ok(CallResult::Answered(Box::new(response)));
             }
             AnswerState::Rejected => return Ok(CallResult::Rejected),
+            AnswerState::TooLarge(n_bytes) => return Err(ClientError::TooLarge(n_bytes)),
+            AnswerState::NoFile => return Err(ClientError::NoFile),
             state => {
                 let is_gone = matches!(state, AnswerState::Removed);
                 gone_since = gone_since

@@ -12,6 +12,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use syft_manifest::clock::now;
+use syft_manifest::sanitize::in_shell;
 use syft_protocol::address::{Address, AppName, Datasite};
 use syft_protocol::encryption::{Fresh, OwnKeys, PublicKeys, SealedBody, Unopened, is_envelope};
 use thiserror::Error;
@@ -186,6 +187,7 @@ impl Encryption {
         let known = self.senders().of(&datasite);
         match known.map_err(|error| self.senders_error(error))? {
             Some(known) if known.key != found => {
+                // A stranger chose it, and the owner may paste it.
                 let quoted = in_shell(email);
                 tracing::warn!(
                     sender = email, known = %known.key, %found,
@@ -247,11 +249,6 @@ impl Encryption {
     }
 }
 
-/// Returns an email as a shell has to be told it: a stranger chose it, and an owner may paste it.
-fn in_shell(email: &str) -> String {
-    format!("'{}'", email.replace('\'', r"'\''"))
-}
-
 fn fresh() -> Result<Fresh, EncryptionError> {
     let mut fresh = Fresh {
         ephemeral: Zeroizing::new([0; 32]),
@@ -288,16 +285,5 @@ impl KeyPlaces {
     pub fn did(&self) -> PathBuf {
         let public = Path::new(self.owner.as_str()).join("public");
         self.datasites.join(public).join(DID_FILE)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_email_is_one_word_to_a_shell() {
-        assert_eq!(in_shell("a@b.co"), "'a@b.co'");
-        assert_eq!(in_shell("a';$(x)`y`@b.co"), r"'a'\'';$(x)`y`@b.co'");
     }
 }

@@ -28,7 +28,7 @@ use syft_protocol::file_events::{
 };
 use syft_protocol::now::Now;
 use syft_protocol::timestamp::Timestamp;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time;
 
 use crate::app::App;
@@ -38,6 +38,7 @@ use crate::private_folder::PrivateFolder;
 use crate::scanner_count::ScannerCount;
 use syft_runtime::capability::files::OwnWrites;
 
+pub(crate) use deliver::failure;
 use hints::{HintQueue, Hints};
 use restore::Restored;
 use scope::{Coverage, MAX_FILES, WatchScope};
@@ -54,12 +55,53 @@ pub struct EventOptions {
     pub retry: RetryPolicy,
 }
 
-/// What runs the app.
+/// What runs the app where nobody waits for an answer.
 pub(crate) struct EventRunner {
     pub(crate) app: Arc<App>,
     pub(crate) journal: Arc<Journal>,
     /// One permit for each call that may run.
-    pub(crate) slots: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
+    /// Half of the calls at a time are for requests alone: one permit for each other one.
+    background: Arc<Semaphore>,
+}
+
+/// The permits of a call.
+pub(crate) struct Slots {
+    _of_all: OwnedSemaphorePermit,
+    _background: OwnedSemaphorePermit,
+}
+
+impl EventRunner {
+    pub(crate) fn new(app: Arc<App>, journal: Arc<Journal>, slots: Arc<Semaphore>) -> Self {
+        let n_background = most_in_background(&app);
+        Self {
+            app,
+            journal,
+            slots,
+            background: Arc::new(Semaphore::new(n_background)),
+        }
+    }
+
+    /// Returns how many such calls may run at the same time.
+    pub(crate) fn most_in_background(&self) -> usize {
+        most_in_background(&self.app)
+    }
+
+    /// Waits until another call may run.
+    pub(crate) async fn slots(&self) -> Slots {
+        let acquire = async |permits: &Arc<Semaphore>| {
+            let permit = Arc::clone(permits).acquire_owned().await;
+            permit.expect("nobody closes them")
+        };
+        Slots {
+            _background: acquire(&self.background).await,
+            _of_all: acquire(&self.slots).await,
+        }
+    }
+}
+
+fn most_in_background(app: &App) -> usize {
+    (app.limits().concurrency / 2).max(1)
 }
 
 /// Why the server has to see to file events.
@@ -100,7 +142,7 @@ impl FileEvents {
     /// # Errors
     /// What was kept in the last run cannot be read or written.
     pub(crate) async fn start(
-        runner: EventRunner,
+        runner: Arc<EventRunner>,
         options: EventOptions,
     ) -> anyhow::Result<Option<Self>> {
         let app = Arc::clone(&runner.app);
@@ -129,8 +171,7 @@ impl FileEvents {
         let limits = QueueOptions {
             scope: format!("{}/{}", app.datasite(), app.name()),
             most_files: MAX_FILES,
-            // Half of the calls at a time are for requests alone.
-            most_delivering: (app.limits().concurrency / 2).max(1),
+            most_delivering: runner.most_in_background(),
             most_parked: MAX_PARKED,
             retry: options.retry,
         };
@@ -151,7 +192,7 @@ impl FileEvents {
         let (sender, ended) = mpsc::unbounded_channel();
         Ok(Some(Self {
             own_writes: Arc::clone(own_writes),
-            runner: Arc::new(runner),
+            runner,
             scope,
             hints,
             queue,

@@ -5,16 +5,21 @@
 //! - [`app`], [`router`]: a component that fits our world, its endpoints, and its answers as
 //!   callers read them
 //! - [`encryption`]: opens encrypted requests, and encrypts answers
-//! - [`events`]: file events that are delivered to an app
+//! - [`events`]: file events that are delivered to an app; [`due_calls`]: its schedules, and what
+//!   became of its messages
+//! - `courier`: messages that an app sends; [`local`]: those to apps of the same process
 //! - [`client`]: the caller's side of the same files; [`published`]: what apps say of themselves
 //! - `journal`, [`parked`], [`suspension`]: what must outlive the process
 
 pub mod app;
 pub mod client;
+mod courier;
+pub mod due_calls;
 pub mod encryption;
 pub mod events;
 mod inotify;
 pub mod journal;
+pub mod local;
 pub mod parked;
 pub mod private_folder;
 pub mod published;

@@ -1,5 +1,5 @@
-//! What was given up: events that an app did not take, and requests during which the host
-//! crashed. Each kind is listed in a file of the app's private folder. The owner asks for a
+//! What was given up: events that an app did not take, calls that were due and failed, and
+//! requests during which the host crashed. Each kind is listed in a file of the app's private folder. The owner asks for a
 //! retry by putting a file beside the list, so nobody needs the database, which the host
 //! holds while it runs.
 
@@ -48,6 +48,15 @@ impl ParkedStore {
         }
     }
 
+    /// Returns its calls that were due.
+    pub fn calls(folder: &PrivateFolder) -> Self {
+        Self {
+            list: folder.join("parked-calls.json"),
+            asked: folder.join("asked-calls"),
+            is_only_copy: false,
+        }
+    }
+
     /// Returns its requests.
     pub fn requests(folder: &PrivateFolder) -> Self {
         Self {
@@ -70,6 +79,11 @@ impl ParkedStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(named(error)),
         }
+    }
+
+    /// Tells whether there is a list.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.list.exists()
     }
 
     /// Writes the list for everybody to read.

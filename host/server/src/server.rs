@@ -2,21 +2,22 @@
 //!
 //! The loop passes what may have to be done to the dispatcher. Workers fetch their actions there
 //! and report the results there. Background jobs, such as scans, report to the loop with one
-//! `ServerEvent`. File events take their turn in the same loop.
+//! `ServerEvent`. File events and calls that are due take their turn in the same loop.
 
 mod app_folder;
+mod background;
 mod crash_suspects;
 mod dispatch;
 mod job;
 mod load;
 mod load_view;
+mod local_requests;
 mod options;
 mod scans;
 mod unclaimed_answers;
 mod worker;
 mod written_answers;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -34,8 +35,10 @@ use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::{self, Instant as TokioInstant};
 
 use crate::app::App;
-use crate::events::{EventOptions, EventRunner, FileEvents, Wake};
+use crate::courier::{Courier, CourierSetup};
+use crate::events::{EventOptions, EventRunner};
 use crate::journal::Journal;
+use crate::local::LocalRequest;
 use crate::private_folder::PrivateFolder;
 use crate::shutdown::Shutdown;
 use crate::suspension;
@@ -44,9 +47,11 @@ use syft_runtime::durability::Durability;
 use syft_runtime::failpoint::{self, Step};
 
 use app_folder::AppFolder;
+use background::Background;
 use crash_suspects::CrashSuspects;
 use dispatch::{Dispatcher, Finished};
 pub use load_view::{LoadView, ServerLoad};
+use local_requests::LocalRequests;
 pub use options::ServeOptions;
 use scans::{RequestScans, Scope};
 use unclaimed_answers::UnclaimedAnswers;
@@ -92,7 +97,8 @@ struct ServerShared {
     dispatcher: Mutex<Dispatcher>,
     written_answers: Mutex<WrittenAnswers>,
     unclaimed_answers: Mutex<UnclaimedAnswers>,
-    /// As last counted.
+    local_requests: Mutex<LocalRequests>,
+    /// Events and calls that are due, as last counted.
     n_parked_events: AtomicUsize,
     /// Wakes the loop when it has to look at the dispatcher.
     changed: Notify,
@@ -115,6 +121,12 @@ impl ServerShared {
 
     fn unclaimed_answers(&self) -> MutexGuard<'_, UnclaimedAnswers> {
         self.unclaimed_answers
+            .lock()
+            .expect("no holder of this lock panics")
+    }
+
+    fn local_requests(&self) -> MutexGuard<'_, LocalRequests> {
+        self.local_requests
             .lock()
             .expect("no holder of this lock panics")
     }
@@ -142,7 +154,7 @@ pub struct Server {
     events: mpsc::UnboundedReceiver<ServerEvent>,
     setup: ServerSetup,
     scans: RequestScans,
-    file_events: Option<FileEvents>,
+    background: Background,
     is_sweeping: bool,
     steadiness: Steadiness,
 }
@@ -176,12 +188,9 @@ impl Server {
             folder: setup.folder.clone(),
             retry: setup.options.retry,
         };
-        let runner = EventRunner {
-            app: Arc::clone(&app),
-            journal: Arc::clone(&suspects.journal),
-            slots: Arc::clone(&slots),
-        };
-        let file_events = FileEvents::start(runner, event_options).await?;
+        let (journal, calls) = (Arc::clone(&suspects.journal), Arc::clone(&slots));
+        let runner = EventRunner::new(Arc::clone(&app), journal, calls);
+        let background = Background::start(runner, event_options).await?;
         let (journal, tree) = (
             Arc::clone(&suspects.journal),
             Arc::clone(&scans.folder.tree),
@@ -189,7 +198,7 @@ impl Server {
         let dispatcher = Dispatcher::new(inbox, suspects, tree, n_workers());
         Ok(Self {
             scans,
-            file_events,
+            background,
             shared: Arc::new(ServerShared {
                 app,
                 slots,
@@ -199,6 +208,7 @@ impl Server {
                 dispatcher: Mutex::new(dispatcher),
                 written_answers: Mutex::default(),
                 unclaimed_answers: Mutex::default(),
+                local_requests: Mutex::default(),
                 n_parked_events: AtomicUsize::new(0),
                 changed: Notify::new(),
                 events: sender,
@@ -225,20 +235,23 @@ impl Server {
         let mut asked = time::interval(ASKED_EVERY);
         asked.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);
-        self.with_file_events(FileEvents::act);
+        let mut door = self.setup.options.local_apps.open(&shared.app);
+        let courier = self.start_courier();
+        self.background.act();
         loop {
             worker::start_workers(&shared);
             let wakes_at = self.look_at_dispatcher();
             tokio::select! {
                 () = shutdown.requested() => break,
-                wake = file_events(self.file_events.as_mut()) => {
-                    let has_ended = matches!(wake, Wake::Ended(_));
-                    self.with_file_events(|events| events.go_on(wake));
+                wake = self.background.wake() => {
+                    let has_ended = wake.has_ended();
+                    self.background.go_on(wake);
                     if has_ended {
                         self.make_ready();
                     }
                 }
                 Some(event) = self.events.recv() => self.handle(event),
+                Some(request) = door.next() => self.take_local(request),
                 hints = hints(self.scans.folder.watcher.as_deref()) => self.take_hints(hints),
                 () = shared.changed.notified() => {}
                 () = sleep_until(wakes_at) => {}
@@ -251,16 +264,29 @@ impl Server {
             }
         }
         drop(shared);
-        self.finish(shutdown).await
+        drop(door);
+        self.finish(shutdown, courier).await
     }
 
-    async fn finish(mut self, mut shutdown: Shutdown) -> Draining {
+    /// Begins to carry messages. What calls wait for is carried until the last of them has ended.
+    fn start_courier(&self) -> Courier {
+        let setup = CourierSetup {
+            app: Arc::clone(&self.shared.app),
+            datasites: self.setup.datasites.clone(),
+            local_apps: self.setup.options.local_apps.clone(),
+            durability: self.shared.durability,
+            due: self.background.due_sender(),
+        };
+        Courier::start(setup, Box::new(self.shared.events.clone()))
+    }
+
+    async fn finish(mut self, mut shutdown: Shutdown, courier: Courier) -> Draining {
         self.scans.folder.watcher = None;
         let shared = Arc::clone(&self.shared);
         shared.journal.stopping();
         let n_active = || shared.dispatcher().inbox.n_active();
         shared.dispatcher().inbox.close();
-        self.with_file_events(FileEvents::close);
+        self.background.close();
         tracing::info!(
             n_active = n_active(),
             "stopping: calls in progress are finished"
@@ -272,15 +298,13 @@ impl Server {
             worker::start_workers(&shared);
             // What calls did to files is recorded after the last one of them.
             let is_over = n_active() == 0;
-            self.with_file_events(FileEvents::act);
-            if is_over && self.file_events.as_ref().is_none_or(FileEvents::is_drained) {
+            self.background.act();
+            if is_over && self.background.is_drained() {
                 break;
             }
             tokio::select! {
                 () = shared.changed.notified() => {}
-                wake = file_events(self.file_events.as_mut()) => {
-                    self.with_file_events(|events| events.go_on(wake));
-                }
+                wake = self.background.wake() => self.background.go_on(wake),
                 () = time::sleep_until(deadline) => break,
                 () = shutdown.insisted() => break,
             }
@@ -290,7 +314,8 @@ impl Server {
             0 => tracing::info!("stopped"),
             n_left => tracing::warn!(n_left, "stopped; these calls run again at the next start"),
         }
-        drop(shared);
+        drop((shared, courier));
+        self.shared.local_requests().clear();
         let Self { events, .. } = self;
         Draining(events)
     }
@@ -325,20 +350,6 @@ impl Server {
         }
     }
 
-    /// Does something about file events. Should that break off by a fault of the host,
-    /// requests are answered still, and the owner has to know.
-    fn with_file_events(&mut self, step: impl FnOnce(&mut FileEvents)) {
-        let Some(events) = &mut self.file_events else {
-            return;
-        };
-        if catch_unwind(AssertUnwindSafe(|| step(events))).is_err() {
-            self.file_events = None;
-            tracing::error!(
-                "the host failed: no file events are delivered until the app is started again"
-            );
-        }
-    }
-
     fn take_hints(&mut self, hints: TreeHints) {
         let router = self.shared.app.router();
         if hints.everything {
@@ -364,9 +375,22 @@ impl Server {
         self.scans.look_into(router, hints.new_folders);
     }
 
+    /// Takes a request that another app of this process has handed over.
+    fn take_local(&self, request: LocalRequest) {
+        let address = self.shared.local_requests().take(request);
+        let mut dispatcher = self.shared.dispatcher();
+        dispatcher.inbox.handle(now(), inbox::Event::Seen(address));
+    }
+
     fn take_scan(&mut self, scan: TreeScan, scope: Scope) {
         let found = inbox::Event::Found(scan.found);
-        self.shared.dispatcher().inbox.handle(now(), found);
+        let local = self.shared.local_requests().addresses();
+        let mut dispatcher = self.shared.dispatcher();
+        dispatcher.inbox.handle(now(), found);
+        for address in local {
+            dispatcher.inbox.handle(now(), inbox::Event::Seen(address));
+        }
+        drop(dispatcher);
         self.shared.written_answers().forget_old(Instant::now());
         let router = self.shared.app.router();
         self.scans.scanned(router, scan.is_cut, scope);
@@ -375,12 +399,10 @@ impl Server {
     /// Does what the owner asked for: with parked requests and events, and with what is recorded.
     fn apply_requests(&mut self) {
         self.shared.app.look_for_recordings();
-        let n_parked = self.file_events.as_ref().map_or(0, FileEvents::n_parked);
+        let n_parked = self.background.n_parked();
         let counted = &self.shared.n_parked_events;
         counted.store(n_parked, Ordering::Relaxed);
-        if n_parked > 0 {
-            self.with_file_events(FileEvents::apply_requests);
-        }
+        self.background.apply_requests();
         let mut dispatcher = self.shared.dispatcher();
         let Dispatcher {
             inbox, suspects, ..
@@ -448,14 +470,6 @@ impl Draining {
 /// Returns the number of threads that run tasks.
 fn n_workers() -> usize {
     Handle::current().metrics().num_workers()
-}
-
-/// Waits until file events have something to do; for ever where nothing is watched.
-async fn file_events(events: Option<&mut FileEvents>) -> Wake {
-    match events {
-        Some(events) => events.wake().await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Waits for hints, or for ever if nothing is watched.

@@ -169,6 +169,8 @@ pub enum ResourceKind {
     File,
     /// A server on the network.
     Host,
+    /// A message to another app.
+    Message,
     /// A secret of the owner.
     Secret,
     /// Something that no app has, such as sockets. The message says what.
@@ -206,6 +208,7 @@ impl ResourceKind {
         match self {
             Self::File => "file",
             Self::Host => "host",
+            Self::Message => "message",
             Self::Secret => "secret",
             Self::Feature => "feature",
         }

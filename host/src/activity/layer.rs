@@ -241,10 +241,12 @@ impl Fields {
             },
             "denied_file" => self.denied(ResourceKind::File),
             "denied_host" => self.denied(ResourceKind::Host),
+            "denied_message" => self.denied(ResourceKind::Message),
             "denied_secret" => self.denied(ResourceKind::Secret),
             "denied_feature" => self.denied(ResourceKind::Feature),
             "touched_file" => self.touched(ResourceKind::File),
             "touched_host" => self.touched(ResourceKind::Host),
+            "touched_message" => self.touched(ResourceKind::Message),
             "span" => EntryKind::Span(SpanEntry {
                 id: self.text("request"),
                 of: self.text("of"),
@@ -290,7 +292,7 @@ impl Fields {
     /// Returns what was wanted, and of what.
     fn access(&mut self, what: ResourceKind) -> (String, String) {
         let (access, name) = match what {
-            ResourceKind::File => ("access", "path"),
+            ResourceKind::File | ResourceKind::Message => ("access", "path"),
             ResourceKind::Host => ("method", "origin"),
             ResourceKind::Secret => ("access", "secret"),
             ResourceKind::Feature => ("access", "feature"),

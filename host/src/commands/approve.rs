@@ -10,7 +10,6 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::Installed;
-use crate::layout::one_line;
 use crate::ui::Ui;
 use crate::waiting::{self, wishes};
 
@@ -68,7 +67,15 @@ pub(super) async fn approve(
                 "not approved: what waits has the SHA-256 {found}"
             )));
         }
-        None if ui.can_ask() => consent::ask(ui, "Approve it? [y]es, [n]o:", "not approved")?,
+        None if ui.can_ask() => {
+            let otherwise = format!(
+                "Not approved: {} goes on, and {} waits.",
+                installed.current.version, waiting.version
+            );
+            let asked = consent::ask(ui, "Approve it? [y]es, [n]o:", &otherwise);
+            let never = format!("to take it never: `syft-host approve {name} --reject`");
+            asked.map_err(|error| error.hint(never))?;
+        }
         None => {
             return Err(
                 CommandError::new("nobody is there to be asked, so not approved").hint(format!(
@@ -128,8 +135,8 @@ fn show(ui: Ui, config: &Config, installed: &Installed, denied: &[PathPattern]) 
         "Replaces {} (release {})",
         current.version, current.sequence
     ));
-    for problem in waiting.approved.warnings() {
-        ui.status(&one_line(&format!("  careful: {}", problem.message)));
+    for line in consent::careful(&waiting.approved) {
+        ui.status(&line);
     }
     let denied = consent::denial(&installed.denied_with(denied));
     let title = "It asks for more than that, to";

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use syft_manifest::Digest;
-use syft_manifest::sanitize::is_plain;
+use syft_manifest::sanitize::{in_shell, is_plain};
 
 use super::Exit;
 use crate::config::{Config, Overrides, StartCommand, user_units};
@@ -231,11 +231,6 @@ fn script(config: &Config, start: &StartCommand) -> Result<Starter, CommandError
     })
 }
 
-/// Quotes a text as shells read it.
-pub(super) fn in_shell(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
 fn plain_path(path: &Path) -> Result<&str, CommandError> {
     let text = path
         .to_str()
@@ -272,7 +267,6 @@ mod tests {
 
     #[test]
     fn nothing_gets_out_of_its_quotes() {
-        assert_eq!(in_shell("a'b $c"), r"'a'\''b $c'");
         assert_eq!(in_unit(r#"a"b\c %h"#), r#""a\"b\\c %%h""#);
         for text in ["a\nb", "a\rb", "\u{1b}"] {
             assert!(plain_text(text).is_err(), "{text:?}");

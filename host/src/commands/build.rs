@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use syft_manifest::Digest;
+use syft_manifest::{Digest, WantedSchedule, section};
 
 use super::{Exit, files};
 use crate::app_builder::{self, NativeBuild, ProgramInputs};
@@ -58,8 +58,8 @@ pub(super) async fn build(
     args: &BuildArgs,
 ) -> Result<Exit, CommandError> {
     let BuiltApp {
-        component,
-        manifest,
+        mut component,
+        mut manifest,
         warnings,
         package,
         ..
@@ -82,7 +82,16 @@ pub(super) async fn build(
     if !app_builder::is_program(&args.path) {
         let config = Config::load(overrides)?;
         let tried = try_component(&config, &manifest, component.clone()).await;
-        tried.map_err(|error| error.about(format!("{name} was built and cannot run")))?;
+        let tried =
+            tried.map_err(|error| error.about(format!("{name} was built and cannot run")))?;
+        // Whoever installs it sees when it acts before any of it runs.
+        if !tried.schedules.is_empty() {
+            manifest.schedules = tried.schedules.iter().map(WantedSchedule::of).collect();
+            manifest
+                .schedules
+                .sort_by(|one, other| one.name.cmp(&other.name));
+            component = section::embed(&component, &manifest.to_section())?;
+        }
     }
     let path = match &args.output {
         Some(path) => path.clone(),

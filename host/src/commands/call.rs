@@ -1,6 +1,7 @@
 //! `syft-host call`
 
 mod check;
+mod served;
 
 use std::fs;
 use std::io::Read;
@@ -16,12 +17,14 @@ use syft_protocol::message::{Headers, Method, Response};
 use syft_protocol::url::SyftUrl;
 use uuid::Uuid;
 
-use super::Exit;
 use super::target::Target;
+use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::installed::InstalledRecords;
 use crate::ui::Ui;
-use check::{Unknown, check};
+use check::{GO_ON, Unknown, check};
+use served::{Server, check_served};
 use syft_server::client::{CallResult, ClientCall, ClientError};
 use syft_server::published::PublishedApps;
 use syft_server::subscriptions::Subscriptions;
@@ -58,7 +61,8 @@ pub(super) struct CallArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time, default_value = "30s")]
     timeout: Duration,
 
-    /// Send the request also where nothing of that name is known on this machine
+    /// Send the request also where nothing of that name is known on this machine, or no host of it
+    /// serves the app
     #[arg(long)]
     no_check: bool,
 }
@@ -78,15 +82,14 @@ pub(super) async fn call(
     let call = args.read(&config.email, named.url()?)?;
     let id = call.id;
     if !args.no_check {
-        let what = match check(&named, &config.email, &published)? {
-            Unknown::Datasite => Some(format!("the datasite {}", named.datasite)),
-            Unknown::App => Some(format!("the app `{}` of {}", named.app, named.datasite)),
-            Unknown::Nothing => None,
-        };
-        if let Some(what) = what {
+        let installed = InstalledRecords::open(&config.installed)?.names()?;
+        let unknown = check(&named, &config.email, &published, &installed)?;
+        agree(ui, &named, &unknown)?;
+        if named.datasite == config.email && check_served(&config, &named.app)? == Server::Unknown {
             ui.status(&format!(
-                "note: {what} is not on this machine: waiting up to {within} for SyftBox to bring \
-                 an answer"
+                "note: no host of this machine serves `{}`: waiting up to {within} for whoever \
+                 does",
+                named.app
             ));
         }
     }
@@ -134,6 +137,24 @@ pub(super) async fn call(
             Ok(Exit::Timeout)
         }
     }
+}
+
+/// Makes sure that a request is wanted to what this machine knows nothing of. It makes the folders
+/// of it, in which SyftBox may bring an answer.
+fn agree(ui: Ui, named: &Target, unknown: &Unknown) -> Result<(), CommandError> {
+    let what = match unknown {
+        Unknown::Datasite => format!("the datasite {}", named.datasite),
+        Unknown::App => format!("the app `{}` of {}", named.app, named.datasite),
+        Unknown::Nothing => return Ok(()),
+    };
+    let message = format!("{what} is not on this machine");
+    if !ui.can_ask() {
+        return Err(CommandError::new(message).hint(GO_ON));
+    }
+    ui.status(&format!(
+        "{message}. SyftBox may bring an answer all the same."
+    ));
+    consent::ask(ui, "Send the request? [y]es, [n]o:", "Not called.")
 }
 
 /// Makes the call, and says that it waits where that takes a while and somebody watches.

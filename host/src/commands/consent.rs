@@ -1,8 +1,8 @@
 //! Showing a release to the owner, asking for consent, and reporting the result.
 
 use serde_json::{Value, json};
-use syft_manifest::Digest;
 use syft_manifest::sanitize::{plain, quoted};
+use syft_manifest::{Digest, Manifest, WantedSchedule};
 use syft_package::trust::{AuthorTrust, TrustBasis};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
@@ -11,8 +11,9 @@ use super::secret;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::{Candidate, InstallError};
-use crate::installed::{Installed, InstalledRelease};
+use crate::installed::{Installed, InstalledRelease, more_often};
 use crate::layout::one_line;
+use crate::settings::{AppRules, HostSettings};
 use crate::supervisor::HostStatus;
 use crate::ui::Ui;
 
@@ -51,12 +52,7 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
         }
         None => {}
     }
-    let warnings = verified.manifest().warnings();
-    lines.extend(
-        warnings
-            .iter()
-            .map(|warning| one_line(&format!("  careful: {}", warning.message))),
-    );
+    lines.extend(careful(verified.manifest()));
     if candidate.inherits {
         lines.push(format!(
             "  careful: an app that was run as `{}` has kept data here, and this one would get it",
@@ -92,11 +88,38 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
         None => "It asks to",
     };
     lines.extend(block(title, &candidate.added_permissions));
+    let schedules = verified.manifest().schedules.iter();
+    let schedules: Vec<String> = schedules.map(WantedSchedule::in_words).collect();
+    lines.extend(block("It acts by the clock", &schedules));
+    if let Some(before) = candidate.before() {
+        let more = more_often(&before.current.approved, verified.manifest());
+        lines.extend(block("Of that more often than before", &more));
+    }
     let description = verified.manifest().description.as_slice();
     lines.extend(block("It says of itself", description));
     for line in lines {
         ui.status(&line);
     }
+}
+
+/// Returns what the owner denies an app and lets it use. What is shown of it is shown also where
+/// the config file is not in order.
+pub(super) fn rules(ui: Ui, app: &AppName) -> AppRules {
+    match HostSettings::load() {
+        Ok(settings) => settings.rules_of(app),
+        Err(error) => {
+            ui.error(&error);
+            AppRules::default()
+        }
+    }
+}
+
+/// Returns what is wide in what an app asks for, or may.
+pub(super) fn careful(rights: &Manifest) -> Vec<String> {
+    let warnings = rights.warnings().into_iter();
+    warnings
+        .map(|warning| one_line(&format!("  careful: {}", warning.message)))
+        .collect()
 }
 
 /// Returns what the owner denies, if anything.
@@ -159,7 +182,7 @@ pub(super) fn ask_for(ui: Ui, candidate: &Candidate<'_>) -> Result<(), CommandEr
         ui.status(&format!("Nothing but its fingerprint says whose key this is. Compare it with what {author} told you"));
         ui.status("by another way: from now on you will trust it.");
     }
-    ask(ui, "Install it? [y]es, [n]o:", "not installed")
+    ask(ui, "Install it? [y]es, [n]o:", "Not installed.")
 }
 
 /// Returns why an author is not taken whom nobody was asked about.
@@ -176,7 +199,7 @@ pub(super) fn ask(ui: Ui, question: &str, otherwise: &str) -> Result<(), Command
     loop {
         match ui.ask(question)?.as_str() {
             "y" | "yes" => return Ok(()),
-            "n" | "no" | "" => return Err(CommandError::new(otherwise)),
+            "n" | "no" | "" => return Err(CommandError::declined(otherwise)),
             _ => ui.status("Please answer y or n."),
         }
     }
@@ -221,12 +244,9 @@ pub(super) fn tell_waits(
     for wish in added_permissions {
         ui.line(&quoted(wish))?;
     }
-    for warning in installed
-        .waiting
-        .iter()
-        .flat_map(|waiting| waiting.approved.warnings())
-    {
-        ui.line(&one_line(&format!("  careful: {}", warning.message)))?;
+    let waiting = installed.waiting.iter();
+    for line in waiting.flat_map(|waiting| careful(&waiting.approved)) {
+        ui.line(&line)?;
     }
     ui.line(&format!(
         "{} is served until then. Look at it with `syft-host approve {name}`.",

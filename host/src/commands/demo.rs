@@ -103,6 +103,7 @@ async fn prepare(config: &Config) -> Result<Server, CommandError> {
         limits: Limits::default(),
         args: Vec::new(),
         env: BTreeMap::new(),
+        schedules: Vec::new(),
     };
     let (component, memory) = (HELLO.to_vec(), &options.memory);
     let prepared = PreparedApp::alone(config, memory, spec, component, Compiling::Alone).await?;
@@ -165,9 +166,10 @@ fn what_next(ui: Ui, args: &DemoArgs, place: &Path) -> Result<(), CommandError> 
     ui.line("")?;
     if args.keep_serving {
         ui.line("Still serving; Ctrl-C ends it. In another terminal:")?;
+        // Lines that are short: where one is broken for want of room, it is no command any more.
         ui.line(&format!(
-            "  {program} call --data-dir {} --email {CALLER} \\\n    \
-             syft://{OWNER}/app_data/hello/rpc/hello --body '{{\"name\":\"Grace\"}}'",
+            "  {program} call \\\n    --data-dir {} --email {CALLER} \\\n    \
+             syft://{OWNER}/app_data/hello/rpc/hello \\\n    --body '{{\"name\":\"Grace\"}}'",
             place.display()
         ))?;
         return Ok(());

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value, json};
-use syft_manifest::sanitize::{plain, plain_excerpt, plain_json, quoted};
+use syft_manifest::sanitize::{in_shell, plain, plain_excerpt, plain_json, quoted};
 use syft_manifest::{Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite, Endpoint};
 use syft_protocol::schema::{Parameter, SchemaEntry};
 
 use super::target::{Target, name_of};
-use super::{Exit, autostart::in_shell, files};
+use super::{Exit, files};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::installed::{Components, InstalledRecords};
@@ -118,8 +118,10 @@ async fn of_app(
             file: None,
         });
     }
+    let mut apps = published.apps(datasite);
+    let records = InstalledRecords::open(&config.installed)?;
     if *datasite == config.email
-        && let Some(installed) = InstalledRecords::open(&config.installed)?.get(app)?
+        && let Some(installed) = records.get(app)?
     {
         let digest = &installed.current.sha256;
         let limit = Limits::default().component_bytes;
@@ -129,12 +131,14 @@ async fn of_app(
             .await
             .map_err(wrong);
     }
-    Err(not_found(target, &config.email, published))
+    if *datasite == config.email {
+        apps.extend(records.names()?);
+    }
+    Err(not_found(target, &config.email, &apps))
 }
 
-fn not_found(target: &Target, owner: &Datasite, published: &PublishedApps) -> CommandError {
+fn not_found(target: &Target, owner: &Datasite, apps: &[AppName]) -> CommandError {
     let Target { datasite, app, .. } = target;
-    let apps = published.apps(datasite);
     let error = CommandError::new(format!("nothing is known of an app `{app}` of {datasite}"));
     let is_there = apps.contains(app);
     match meant(app.as_str(), apps.iter().map(AppName::as_str)) {

@@ -5,13 +5,13 @@ use std::io::ErrorKind;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use syft_manifest::clock::now;
+use syft_manifest::sanitize::in_shell;
 use syft_protocol::address::Datasite;
 use syft_protocol::encryption::IdentityKey;
 use syft_server::encryption::{
     Document, KeyPlaces, Made, OwnKeysError, PinnedSender, SenderKeys, read_document,
 };
 
-use super::autostart::in_shell;
 use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
@@ -225,7 +225,7 @@ fn agree(
     consent::ask(
         ui,
         "Is this the key of the sender? [y]es, [n]o:",
-        "not accepted",
+        "Not accepted.",
     )
 }
 

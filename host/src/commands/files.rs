@@ -15,7 +15,7 @@ use syft_runtime::sandbox::LoadError;
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, CommandError> {
     if !fs::metadata(path)?.is_file() {
         return Err(CommandError::new("it is no file")
-            .hint("give a .wasm file; `syft-host build` makes one of a guest crate"));
+            .hint("give a .wasm file; `syft-host build` makes one of an app's folder"));
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;

@@ -25,7 +25,7 @@ use report::{Report, Signed};
 /// Show what an app is, what it asks for and what it may use at most
 ///
 /// Of an installed app it shows too who signed it, what was granted and denied, and which
-/// releases are kept. The app is asked for its endpoints and watches in the sandbox, with nothing
+/// releases are kept. The app is asked for its endpoints, watches and schedules in the sandbox, with nothing
 /// granted. Nothing else of it runs. Exit code: 0, or 2 where it cannot run; the reason is among
 /// what is shown.
 #[derive(Debug, Args)]
@@ -42,7 +42,7 @@ pub(super) async fn inspect(
     let wrong = |error: CommandError| error.about(format!("cannot inspect {}", args.app.display()));
     let limits = Limits::default();
     let config = Config::load(overrides)?;
-    let installed = InstalledApp::find(&config, &args.app)?;
+    let installed = InstalledApp::find(ui, &config, &args.app)?;
     let (path, bytes) = match &installed {
         Some(app) => (app.path.clone(), app.component.clone()),
         None => {

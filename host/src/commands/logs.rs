@@ -19,6 +19,7 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::installed::InstalledRecords;
 use crate::supervisor::ChangeHint;
+use crate::typos;
 use crate::ui::Ui;
 
 /// How many lines are shown where nothing says how many.
@@ -88,12 +89,7 @@ fn find_app(config: &Config, name: &str) -> Result<AppName, CommandError> {
     known.sort();
     known.dedup();
     let error = CommandError::new(format!("no app {app} was run or installed here"));
-    let known: Vec<&str> = known.iter().map(AppName::as_str).collect();
-    Err(if known.is_empty() {
-        error
-    } else {
-        error.hint(format!("there are: {}", known.join(", ")))
-    })
+    Err(error.with_hints(typos::hint(&app, &known)))
 }
 
 /// Returns all that has a log; what belongs to no app is about the host.

@@ -3,6 +3,7 @@
 use clap::Args;
 use syft_manifest::sanitize::{plain, quoted};
 use syft_protocol::address::AppName;
+use syft_protocol::due_calls::ParkedCall;
 use syft_protocol::file_events::ParkedEvent;
 use syft_protocol::timestamp::Timestamp;
 use uuid::Uuid;
@@ -10,15 +11,16 @@ use uuid::Uuid;
 use super::Exit;
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
+use crate::typos;
 use crate::ui::Ui;
-use crate::waiting::ParkedWork;
+use crate::waiting::{ParkedWork, call_in_words};
 use syft_server::parked::{ParkedAction, ParkedRequest};
 
-/// Show the requests and events that were given up
+/// Show the requests, events and calls that were given up
 ///
 /// A request that crashed the host several times is parked and answered with 500. An event of
 /// a watched file is delivered again when the app fails to take it, less and less often, and is
-/// parked in the end. What is asked for here is done by the host that serves the app, or by the
+/// parked in the end; so is a call of a schedule, or one with the reply to a message. What is asked for here is done by the host that serves the app, or by the
 /// next one that does.
 #[derive(Debug, Args)]
 pub(super) struct ParkedArgs {
@@ -30,7 +32,7 @@ pub(super) struct ParkedArgs {
     show: Option<Uuid>,
 
     /// Try this one again: a request gets a new answer; an event is delivered if it still
-    /// describes the file
+    /// describes the file; a call runs
     #[arg(long, value_name = "ID", requires = "app")]
     retry: Vec<Uuid>,
 
@@ -78,12 +80,7 @@ fn find_app(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
         return Ok(app);
     }
     let error = CommandError::new(format!("no app {app} has been served"));
-    let known: Vec<&str> = known.iter().map(AppName::as_str).collect();
-    Err(if known.is_empty() {
-        error
-    } else {
-        error.hint(format!("served so far: {}", known.join(", ")))
-    })
+    Err(error.with_hints(typos::hint(&app, known)))
 }
 
 fn list(ui: Ui, parked: &ParkedWork) -> Result<(), CommandError> {
@@ -93,7 +90,10 @@ fn list(ui: Ui, parked: &ParkedWork) -> Result<(), CommandError> {
     for event in &parked.events {
         list_event(ui, parked, event)?;
     }
-    if parked.requests.is_empty() && parked.events.is_empty() {
+    for call in &parked.calls {
+        list_call(ui, parked, call)?;
+    }
+    if parked.count() == 0 {
         ui.line(&format!("{}  nothing is parked", parked.app))?;
     }
     Ok(())
@@ -127,15 +127,32 @@ fn list_event(ui: Ui, parked: &ParkedWork, event: &ParkedEvent) -> Result<(), Co
     Ok(())
 }
 
+fn list_call(ui: Ui, parked: &ParkedWork, call: &ParkedCall) -> Result<(), CommandError> {
+    ui.json(&parked.call_json(call))?;
+    let kind = call.kind.as_str();
+    ui.line(&format!("{}  {}  {kind}", parked.app, call.id))?;
+    ui.line(&quoted(&call_in_words(call)))?;
+    ui.line(&format!(
+        "    due at {}. {} attempts until {}. The last one ended with",
+        Timestamp::from_micros(call.due),
+        call.attempts,
+        Timestamp::from_micros(call.at)
+    ))?;
+    ui.line(&quoted(&call.error))?;
+    Ok(())
+}
+
 fn show(ui: Ui, config: &Config, parked: &ParkedWork, id: Uuid) -> Result<(), CommandError> {
-    let shown = match (parked.request(id), parked.event(id)) {
-        (Some(request), _) => {
-            let mut shown = parked.request_json(request);
-            shown["request"] = parked.message(config, request)?;
-            shown
-        }
-        (None, Some(event)) => parked.event_json(event),
-        (None, None) => return Err(parked.missing(id)),
+    let shown = if let Some(request) = parked.request(id) {
+        let mut shown = parked.request_json(request);
+        shown["request"] = parked.message(config, request)?;
+        shown
+    } else if let Some(event) = parked.event(id) {
+        parked.event_json(event)
+    } else if let Some(call) = parked.call(id) {
+        parked.call_json(call)
+    } else {
+        return Err(parked.missing(id));
     };
     ui.json(&shown)?;
     for line in format!("{shown:#}").lines() {

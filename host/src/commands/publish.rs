@@ -17,7 +17,7 @@ use syft_package::catalog::{
 use syft_package::oci::{self, Reference};
 use syft_package::{Package, PackageError, PublicKey, SecretKey, Signable, Verified};
 use syft_protocol::acl::Access;
-use syft_protocol::address::AppName;
+use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::app_url::SyftAppUrl;
 
 use super::passphrase::Passphrase;
@@ -127,6 +127,10 @@ pub(super) async fn publish(
             .map_err(wrong)?;
         return Ok(Exit::Success);
     }
+    // What is wrong with it anyway is said before a passphrase is asked for.
+    if let Some(bytes) = &bytes {
+        check(bytes, args.sign, &config.email).map_err(wrong)?;
+    }
     let passphrase = Passphrase::new(ui, args.passphrase_file.as_deref());
     let key = keys::secret_path(overrides, args.key.as_deref()).map_err(wrong)?;
     let key = keys::read_secret(&passphrase, &key)?;
@@ -180,9 +184,24 @@ pub(super) fn explain(error: PublishError) -> CommandError {
     CommandError::from(error).with_hints(hints)
 }
 
+/// Makes sure that an app can be published by its author, whoever signed it or will.
+fn check(bytes: &[u8], signs: bool, owner: &Datasite) -> Result<(), CommandError> {
+    let author = if signs {
+        let signable = Signable::read(bytes).map_err(files::explain)?;
+        expect_app(bytes)?;
+        signable.release().author.clone()
+    } else {
+        verify(bytes, &[])?.release().author.clone()
+    };
+    if author == *owner {
+        return Ok(());
+    }
+    Err(explain(PublishError::Author(author, owner.clone())))
+}
+
 fn verify<'a>(bytes: &'a [u8], keys: &[PublicKey]) -> Result<Verified<'a>, CommandError> {
-    let package = Package::read(bytes).map_err(files::explain)?;
-    let verified = package.verify(keys).map_err(|error| match error {
+    let verified = Package::read(bytes).and_then(|package| package.verify(keys));
+    let verified = verified.map_err(|error| match error {
         PackageError::NotBy(_) => CommandError::from(error)
             .hint("sign it with `syft-host sign`, and publish it with the same --key"),
         PackageError::Unsigned => CommandError::from(error)

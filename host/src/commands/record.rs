@@ -14,7 +14,11 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::installed::InstalledRecords;
 use crate::replay;
+use crate::typos;
 use crate::ui::Ui;
+
+/// What the log has in the place of an endpoint where it tells of a file event.
+const EVENT: &str = "(watch)";
 
 /// Calls of an order where nobody says how many.
 const CALLS: u32 = 5;
@@ -24,8 +28,8 @@ const CALLS: u32 = 5;
 /// The host that serves the app, now or next, records its next calls: what each was asked and
 /// told, what it did, and how it ended. Each goes into a file of its own that you alone can read
 /// and that `syft-host replay` runs again. It holds private data: the request, files, state, HTTP
-/// answers. Values of secrets are left out. Nothing sends it anywhere. Without options, this lists
-/// what is to be recorded and what was.
+/// answers. Values of secrets are left out. Nothing sends it anywhere. File events are not
+/// recorded. Without options, this lists what is to be recorded and what was.
 #[derive(Debug, Args)]
 pub(super) struct RecordArgs {
     /// Name of the app [default: list those of all apps]
@@ -88,11 +92,8 @@ fn find(name: &str, known: &[AppName]) -> Result<AppName, CommandError> {
         return Ok(app);
     }
     let error = CommandError::new(format!("no app {app} is installed or has been served"));
-    let known: Vec<&str> = known.iter().map(AppName::as_str).collect();
-    Err(match known.as_slice() {
-        [] => error.hint("serve it once: syft-host serve, or syft-host run"),
-        known => error.hint(format!("there are: {}", known.join(", "))),
-    })
+    let serve = || "serve it once: `syft-host serve`, or `syft-host run`".to_owned();
+    Err(error.hint(typos::hint(&app, known).unwrap_or_else(serve)))
 }
 
 impl RecordArgs {
@@ -125,12 +126,17 @@ impl RecordArgs {
             calls: self.calls.unwrap_or(CALLS),
         }))?;
         ui.status("note: recordings hold private data: requests, files, state, HTTP answers");
+        ui.status("note: only requests are recorded; file events are not");
         Ok(())
     }
 }
 
 /// Returns an endpoint as requests name it.
 fn endpoint(said: &str) -> Result<String, CommandError> {
+    if said == EVENT {
+        return Err(CommandError::new("file events are not recorded")
+            .hint("what became of them: `syft-host logs`, and `syft-host parked`"));
+    }
     let names = Endpoint::parse(said.trim_matches('/'))?;
     Ok(names.to_string())
 }

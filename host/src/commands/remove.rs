@@ -8,7 +8,7 @@ use syft_protocol::address::AppName;
 use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
-use crate::install::{InstallError, Installer, Leftovers};
+use crate::install::{Installer, Leftovers};
 use crate::ui::Ui;
 
 /// Remove an installed app
@@ -51,7 +51,7 @@ pub(super) async fn remove(
     let is_kept = left.private.is_some() || left.logs.is_some();
     let is_known = is_installed || (args.delete_data && is_kept);
     if !is_known {
-        return Err(not_installed(&name, is_kept));
+        return Err(not_installed(&installer, &name, is_kept));
     }
     let data = args.choose(ui, &name, &left)?;
     installer.remove(&name).map_err(consent::explain)?;
@@ -101,7 +101,7 @@ impl RemoveArgs {
                 "k" | "keep" => return Ok(Data::Keep),
                 "d" | "delete" => return Ok(Data::Delete),
                 "c" | "cancel" | "n" | "no" | "" => {
-                    return Err(CommandError::new(format!("{name} is not removed")));
+                    return Err(CommandError::declined(format!("{name} is not removed.")));
                 }
                 _ => ui.status("Please answer k, d or c."),
             }
@@ -109,8 +109,8 @@ impl RemoveArgs {
     }
 }
 
-fn not_installed(name: &AppName, has_data: bool) -> CommandError {
-    let error = consent::explain(InstallError::NotInstalled(name.to_string()));
+fn not_installed(installer: &Installer<'_>, name: &AppName, has_data: bool) -> CommandError {
+    let error = consent::explain(installer.not_installed(name));
     if has_data {
         error.hint(format!(
             "what it kept is still there; `syft-host remove {name} --delete-data` deletes it"

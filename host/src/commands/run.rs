@@ -206,6 +206,7 @@ impl Runner {
             grants,
             args: build.manifest.args.clone(),
             env: build.env.clone(),
+            schedules: build.manifest.schedules.clone(),
         };
         let code = AppCode {
             component,
@@ -277,6 +278,7 @@ impl RunnableBuild {
         self.name == *name
             && ours.files == manifest.files
             && ours.http == manifest.http
+            && ours.messages == manifest.messages
             && ours.secrets == manifest.secrets
             && ours.access == manifest.access
             && ours.limits == manifest.limits
@@ -298,6 +300,7 @@ fn announce(
         "local": config.is_local,
         "endpoints": interface.endpoints,
         "watches": interface.watches_json(),
+        "schedules": interface.schedules_json(),
         "path": path,
     }))?;
     say_if_local(ui, config)?;

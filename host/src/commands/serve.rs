@@ -305,6 +305,7 @@ fn served_json(event: &str, name: &str, served: &ServedApp) -> Value {
         "sha256": release.sha256,
         "endpoints": served.interface.endpoints,
         "watches": served.interface.watches_json(),
+        "schedules": served.interface.schedules_json(),
         "path": served.path,
     })
 }

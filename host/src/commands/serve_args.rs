@@ -13,6 +13,7 @@ use syft_runtime::machine::usual_memory;
 use syft_runtime::memory::{LEAST_TOTAL, Memory};
 use syft_runtime::state::StoreOptions;
 use syft_server::encryption::OpenedEnvelopes;
+use syft_server::local::LocalApps;
 use syft_server::server::ServeOptions;
 
 /// Less than this would hold hardly more than a few long lines.
@@ -170,6 +171,7 @@ pub(super) fn serve_options(settings: &HostSettings) -> ServeOptions {
             attempts: attempts.unwrap_or(10),
         },
         opened: OpenedEnvelopes::default(),
+        local_apps: LocalApps::default(),
     }
 }
 

@@ -19,9 +19,13 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::{Installed, added_permissions};
+use crate::settings::HostSettings;
 use crate::supervisor::{AppStatus, HostStatus};
+use crate::typos;
 use crate::ui::Ui;
 use syft_manifest::Manifest;
+use syft_protocol::due_calls::ScheduleStatus;
+use syft_server::due_calls;
 use syft_server::suspension::{self, Suspended};
 
 /// How often `--watch` looks.
@@ -55,6 +59,8 @@ struct AppState {
     counted: Option<Counted>,
     /// What went wrong last by its log, where no host counts.
     last_logged: Option<LastError>,
+    /// Its schedules, as its host listed them last.
+    schedules: Vec<ScheduleStatus>,
 }
 
 /// What a host has counted of an app.
@@ -116,11 +122,14 @@ fn find(
         }
     }
     if let Some(wanted) = wanted {
-        names.retain(|name| name == wanted);
-        if names.is_empty() {
+        if !names.contains(wanted) {
+            names.extend(config.known_apps()?);
+            names.sort();
+            names.dedup();
             let error = CommandError::new(format!("no app {wanted} is installed or was run here"));
-            return Err(error.hint("`syft-host list` shows which apps are installed"));
+            return Err(error.with_hints(typos::hint(wanted, &names)));
         }
+        names.retain(|name| name == wanted);
     }
     names.sort();
     let mut states = Vec::new();
@@ -143,6 +152,7 @@ fn find(
                 _ => None,
             },
             counted: counted.remove(name.as_str()),
+            schedules: due_calls::schedules(&config.app_folder(&name))?,
             name,
         });
     }
@@ -194,8 +204,13 @@ fn show(
     is_hosted: bool,
     states: &[AppState],
 ) -> io::Result<()> {
+    // How apps are is shown also where what the owner says of them is not in order.
+    let settings = HostSettings::load().unwrap_or_else(|error| {
+        ui.error(&error);
+        HostSettings::default()
+    });
     for state in states {
-        ui.json(&state.to_json(config))?;
+        ui.json(&state.to_json(config, &settings))?;
     }
     if args.watch {
         ui.clear()?;
@@ -208,7 +223,10 @@ fn show(
         return ui.line("No app is installed or running. Run one with `syft-host run`.");
     }
     let lines = match (&args.app, states) {
-        (Some(_), [state]) => lines::of_one(state, &state.rights(config)),
+        (Some(_), [state]) => {
+            let rules = settings.rules_of(&state.name);
+            lines::of_one(state, &state.rights(config), &rules)
+        }
         _ => lines::table(states),
     };
     lines.iter().try_for_each(|line| ui.line(line))
@@ -233,14 +251,19 @@ impl AppState {
         load.is_some()
     }
 
-    fn to_json(&self, config: &Config) -> Value {
+    fn to_json(&self, config: &Config, settings: &HostSettings) -> Value {
         let mut json = match &self.installed {
             Some(installed) => consent::to_json("status", installed),
             None => json!({"event": "status", "name": self.name.as_str()}),
         };
+        json["settings"] = json!(self.installed.as_ref().map(|installed| {
+            let rules = settings.rules_of(&self.name);
+            rules.to_json(&installed.current.limits())
+        }));
         json["served"] = json!(self.is_served());
         json["status"] = json!(self.status);
         json["suspended"] = json!(self.suspended);
+        json["schedules"] = json!(self.schedules);
         json["may"] = json!(self.rights(config));
         json["pid"] = json!(self.counted.as_ref().map(|counted| counted.pid));
         json["since_micros"] = json!(self.counted.as_ref().map(|counted| counted.since));

@@ -161,7 +161,7 @@ fn check_looks(ui: Ui, store: &TrustStore, email: &Datasite) -> Result<(), Comma
     let author = email.clone();
     let alarm = Alarm::Resembles { author, known };
     ui.status(&format!("ALARM: {alarm}."));
-    consent::ask(ui, "Trust it all the same? [y]es, [n]o:", "not trusted")
+    consent::ask(ui, "Trust it all the same? [y]es, [n]o:", "Not trusted.")
 }
 
 fn read_given(args: &AddArgs) -> Result<GivenKey, CommandError> {
@@ -230,7 +230,7 @@ fn agree_to_replace(
     ui.status("Release numbers start over for it. Compare it with what the author told you.");
     match ui.ask("Replace it? [y]es, [n]o:")?.as_str() {
         "y" | "yes" => Ok(known.clone()),
-        _ => Err(CommandError::new("not replaced")),
+        _ => Err(CommandError::declined("Not replaced.")),
     }
 }
 

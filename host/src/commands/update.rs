@@ -9,6 +9,7 @@ use super::{Exit, consent};
 use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::install::{Installer, Update};
+use crate::installed::more_often;
 use crate::ui::Ui;
 
 /// Take newer releases of installed apps
@@ -101,6 +102,11 @@ fn tell(ui: Ui, name: &AppName, update: Update, only_look: bool) -> Result<(), C
             } else {
                 format!("{name}: {version} takes the place of {before}")
             })?;
+            let before = installed.previous().map(|release| &release.approved);
+            let more = before.map(|before| more_often(before, &installed.current.approved));
+            for line in consent::block("It acts more often", &more.unwrap_or_default()) {
+                ui.line(&line)?;
+            }
         }
     }
     Ok(())

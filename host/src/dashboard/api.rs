@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use syft_manifest::sanitize::plain_json;
+use syft_manifest::sanitize::{plain, plain_json};
 
 use super::Shared;
 use super::apps::{AppState, KnownApp};
@@ -227,14 +227,27 @@ fn waiting_json(shared: &Shared, app: &KnownApp) -> Value {
         let all = parked.events.iter().take(MOST);
         all.map(|event| parked.event_json(event)).collect()
     };
+    let calls = |parked: &ParkedWork| -> Vec<Value> {
+        let all = parked.calls.iter().take(MOST);
+        all.map(|call| parked.call_json(call)).collect()
+    };
     json!({
         "app": app.name.as_str(),
         "release": record.and_then(|record| record.waiting.as_ref()).map(release_json),
         "wants": record.map(|record| wishes(&shared.config, record)).unwrap_or_default(),
+        "careful": careful(record.and_then(|record| record.waiting.as_ref())),
         "suspended": app.suspended.as_ref().map(ToString::to_string),
         "requests": parked.map(requests).unwrap_or_default(),
         "events": parked.map(events).unwrap_or_default(),
+        "calls": parked.map(calls).unwrap_or_default(),
     })
+}
+
+/// Returns what is wide in what a release asks for.
+fn careful(release: Option<&InstalledRelease>) -> Vec<String> {
+    let warnings = release.map(|release| release.approved.warnings());
+    let warnings = warnings.unwrap_or_default().into_iter();
+    warnings.map(|warning| plain(&warning.message)).collect()
 }
 
 #[cfg(test)]

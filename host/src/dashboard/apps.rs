@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use syft_protocol::address::AppName;
+use syft_protocol::due_calls::ScheduleStatus;
+use syft_server::due_calls;
 use syft_server::suspension::{self, Suspended};
 
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::{InstallError, Installer};
 use crate::installed::Installed;
+use crate::settings::{AppRules, HostSettings};
 use crate::supervisor::{AppStatus, HostStatus};
 use crate::waiting::ParkedWork;
 
@@ -25,8 +28,12 @@ pub(super) struct KnownApp {
     pub(super) installed: Option<Result<Installed, CommandError>>,
     pub(super) status: Option<AppStatus>,
     pub(super) suspended: Option<Suspended>,
+    /// What the owner denies it and lets it use, whatever was approved.
+    pub(super) rules: AppRules,
     /// What was given up, or why that cannot be read.
     pub(super) parked: Result<ParkedWork, CommandError>,
+    /// Its schedules, as its host listed them last.
+    pub(super) schedules: Vec<ScheduleStatus>,
 }
 
 /// How an app is, in a word.
@@ -65,6 +72,7 @@ impl KnownApp {
         installer: &Installer<'_>,
         config: &Config,
         status: &HostStatus,
+        settings: &HostSettings,
         name: AppName,
     ) -> Self {
         let installed = installer.records().get(&name);
@@ -75,7 +83,9 @@ impl KnownApp {
             installed,
             status: status.apps.get(name.as_str()).cloned(),
             suspended: suspended.unwrap_or_default(),
+            rules: settings.rules_of(&name),
             parked: ParkedWork::read(config, name.clone()),
+            schedules: due_calls::schedules(&config.app_folder(&name)).unwrap_or_default(),
             name,
         }
     }
@@ -113,10 +123,9 @@ impl KnownApp {
         releases + usize::from(self.suspended.is_some()) + self.n_parked()
     }
 
-    /// Returns how many requests and events of it were given up.
+    /// Returns how many requests, events and calls of it were given up.
     pub(super) fn n_parked(&self) -> usize {
-        let parked = self.parked.as_ref();
-        parked.map_or(0, |parked| parked.requests.len() + parked.events.len())
+        self.parked.as_ref().map_or(0, ParkedWork::count)
     }
 }
 
@@ -155,12 +164,14 @@ impl Apps {
 fn read(config: &Config) -> Result<Vec<KnownApp>, CommandError> {
     let installer = Installer::open(config).map_err(InstallError::explained)?;
     let status = HostStatus::read(&config.serving)?.unwrap_or_default();
+    // The host goes on with what it has read before, where the file is not in order.
+    let settings = HostSettings::load().unwrap_or_default();
     let installed: BTreeSet<AppName> = installer.records().names()?.into_iter().collect();
     let known = config.known_apps()?.into_iter();
     let names: BTreeSet<AppName> = known.chain(installed).collect();
     let apps = names
         .into_iter()
-        .map(|name| KnownApp::read(&installer, config, &status, name));
+        .map(|name| KnownApp::read(&installer, config, &status, &settings, name));
     // Of an app that was removed only what it left undone is of interest.
     Ok(apps
         .filter(|app| app.installed.is_some() || app.n_waiting() > 0)

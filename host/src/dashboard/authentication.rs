@@ -216,7 +216,8 @@ impl IntoResponse for Denial {
             ),
             Self::Unauthenticated => (
                 StatusCode::UNAUTHORIZED,
-                "Open the link that `syft-host serve` printed when it started: it lets you in.\n",
+                "Open the link that `syft-host serve` printed when it started: it lets you in. \
+                 Each start has a new link.\n",
             ),
         };
         (status, why).into_response()

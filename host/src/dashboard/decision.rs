@@ -14,12 +14,12 @@ use uuid::Uuid;
 
 use super::Shared;
 use super::apps::KnownApp;
-use super::html::{Failure, Page, foreign, link};
+use super::html::{Failure, Page, careful, foreign, link};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::{InstallError, Installer};
 use crate::installed::InstalledRelease;
-use crate::waiting::{self, ParkedWork, wishes};
+use crate::waiting::{self, ParkedWork, call_in_words, wishes};
 
 /// What can be decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,7 +186,7 @@ fn describe_release(
             dt { "SHA-256" } dd { code { (release.sha256.as_str()) } }
             dt { "Replaces" } dd { (foreign(&record.current.version.to_string())) " (release " (record.current.sequence) ")" }
         }
-        @for problem in release.approved.warnings() { p.hint { "Careful: " (foreign(&problem.message)) } }
+        (careful(&release.approved))
         @if !release.denied.is_empty() {
             h3 { "You deny it" }
             ul.quotes { @for pattern in &release.denied { li { code { (foreign(&pattern.to_string())) } } } }
@@ -200,17 +200,28 @@ fn describe_parked(app: &KnownApp, decision: &Decision) -> Result<Markup, Failur
     let id = decision.id()?;
     let gone = || Failure::not_found("such thing that was given up");
     let parked = app.parked.as_ref().map_err(|_| gone())?;
-    let words = match (parked.request(id), parked.event(id)) {
-        (Some(request), _) => html! {
+    if let Some(request) = parked.request(id) {
+        return Ok(html! {
             p { "The request " code { (foreign(&request.address)) } " crashed the host " (request.crashes) " times." }
-        },
-        (None, Some(event)) => html! {
-            p { "The event of " code { (foreign(&event.path)) } " was not taken in " (event.attempts) " attempts. The last one ended with" }
-            p.quote { (foreign(&event.error)) }
-        },
-        (None, None) => return Err(gone()),
+        });
+    }
+    let failed = |what: &str, did: &str, attempts: u32, error: &str| {
+        html! {
+            p { (did) " " code { (foreign(what)) } " failed in " (attempts) " attempts. The last one ended with" }
+            p.quote { (foreign(error)) }
+        }
     };
-    Ok(words)
+    if let Some(event) = parked.event(id) {
+        return Ok(failed(
+            &event.path,
+            "The event of",
+            event.attempts,
+            &event.error,
+        ));
+    }
+    let call = parked.call(id).ok_or_else(gone)?;
+    let words = call_in_words(call);
+    Ok(failed(&words, "The call of", call.attempts, &call.error))
 }
 
 /// Does what was decided, once the owner has pressed the button of our own page.

@@ -6,6 +6,7 @@
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
+use syft_manifest::Manifest;
 use syft_manifest::sanitize::plain_excerpt;
 use syft_protocol::timestamp::Timestamp;
 
@@ -177,6 +178,11 @@ pub(super) fn foreign(text: &str) -> Markup {
     html! { bdi.foreign { (shown(text)) } }
 }
 
+/// Returns a path that others wrote, which goes on after a slash where a line is too short for it.
+pub(super) fn foreign_path(text: &str) -> Markup {
+    html! { bdi.foreign { @for part in shown(text).split_inclusive('/') { (part) wbr; } } }
+}
+
 /// Returns the link to the page of an app.
 pub(super) fn app_link(name: &str) -> Markup {
     html! { a href=(link("/app", &[("name", name)])) { (foreign(name)) } }
@@ -218,6 +224,13 @@ pub(super) fn status(code: u16) -> Markup {
         _ => ("bad", "failed"),
     };
     html! { span class={ "status " (class) } { (code) span.unseen { ", " (word) } } }
+}
+
+/// Returns what is wide in what an app asks for, or may.
+pub(super) fn careful(rights: &Manifest) -> Markup {
+    html! {
+        @for warning in rights.warnings() { p.hint { "Careful: " (foreign(&warning.message)) } }
+    }
 }
 
 /// Returns what to show where there is nothing.

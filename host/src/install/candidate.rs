@@ -153,6 +153,7 @@ impl<'f> Candidate<'f> {
             approved: Manifest {
                 files: manifest.files.clone(),
                 http: manifest.http.clone(),
+                messages: manifest.messages.clone(),
                 secrets: manifest.secrets.clone(),
                 access: manifest.access.clone(),
                 limits: manifest.limits.clone(),

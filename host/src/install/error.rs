@@ -82,8 +82,13 @@ pub enum InstallError {
         found: String,
     },
     /// No such app is installed.
-    #[error("no app `{0}` is installed")]
-    NotInstalled(String),
+    #[error("no app `{name}` is installed")]
+    NotInstalled {
+        /// Its name.
+        name: String,
+        /// What may have been meant.
+        meant: Option<String>,
+    },
     /// An app of that name is installed, and another's.
     #[error("`{name}` is already installed from {author}; this one is from {other}")]
     OfAnother {
@@ -183,7 +188,10 @@ impl InstallError {
                      --fingerprint SHA256:…`"
                 ),
             ],
-            Self::NotInstalled(_) => vec!["see what is: `syft-host list`".to_owned()],
+            Self::NotInstalled { meant, .. } => vec![match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "see what is: `syft-host list`".to_owned(),
+            }],
             Self::OfAnother { name, .. } => {
                 vec![format!("remove the installed app first: `syft-host remove {name}`")]
             }

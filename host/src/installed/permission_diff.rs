@@ -3,7 +3,7 @@
 //! Why: docs/decisions/40-an-approval-is-a-set.md
 
 use syft_manifest::units::{show_size, show_time};
-use syft_manifest::{Http, Limits, Manifest, ManifestLimits, WantedRules, WantedSecret};
+use syft_manifest::{Http, Limits, Manifest, ManifestLimits, Messages, WantedRules, WantedSecret};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 
@@ -36,6 +36,7 @@ pub fn added_permissions(
     let write = uncovered(&new.write, &[&old.write]);
     let for_callers = [&old.read[..], &old.write, &old.on_behalf_of_sender];
     let for_callers = uncovered(&new.on_behalf_of_sender, &for_callers);
+    let send = uncovered(&asked.messages.send, &[&approved.messages.send]);
     let mut added = Vec::new();
     for (words, patterns) in [
         ("read", read),
@@ -48,6 +49,8 @@ pub fn added_permissions(
         added.extend(patterns.iter().map(|pattern| format!("{words} {pattern}")));
     }
     added.extend(added_http(&approved.http, &asked.http));
+    let send = send.iter();
+    added.extend(send.map(|pattern| format!("{} {pattern}", Messages::WORDS)));
     added.extend(added_secrets(&approved.secrets, &asked.secrets));
     added.extend(added_access(&approved.access, &asked.access));
     added.extend(added_limits(&approved.limits, &asked.limits));
@@ -160,6 +163,11 @@ mod tests {
                 "[http]\nallow = ['https://a.example']\nmethods = ['GET', 'PUT']",
                 "[http]\nallow = ['https://a.example']\nmethods = ['PUT']",
                 &[],
+            ),
+            (
+                "[messages]\nsend = ['*/app_data/pong/rpc/**']",
+                "[messages]\nsend = ['bob@x.org/app_data/pong/rpc/ping', '*/app_data/pong2/rpc/**']",
+                &["send requests as you to */app_data/pong2/rpc/**"],
             ),
             (
                 "[secrets.A]\n[secrets.B]",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use syft_manifest::{Digest, Manifest};
+use syft_manifest::{Digest, Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use syft_protocol::timestamp::Timestamp;
@@ -135,6 +135,11 @@ impl Installed {
 }
 
 impl InstalledRelease {
+    /// Returns what it may use at most, as far as it was approved.
+    pub fn limits(&self) -> Limits {
+        self.approved.limits.over(Limits::default())
+    }
+
     /// Returns the digests by which it may be revoked.
     pub fn digests(&self) -> [Digest; 2] {
         [self.signed_sha256.clone(), self.sha256.clone()]

@@ -42,6 +42,10 @@ pub(super) struct Analysis {
     pub(super) variables: Vec<String>,
     /// Where it sends HTTP requests, as far as that is plain to see.
     pub(super) origins: Vec<String>,
+    /// To which endpoints it sends messages, as patterns, as far as that is plain to see.
+    pub(super) sends: Vec<String>,
+    /// The file and the line of a first message, where it is of none.
+    pub(super) hidden_message: Option<(String, u64)>,
     /// Files beside it that its text names, and that are not included.
     pub(super) left_out: Vec<String>,
 }

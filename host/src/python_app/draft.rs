@@ -57,7 +57,7 @@ impl Draft {
         analysis.note_a_web_server(ui, program);
         let (mut manifest, warnings) = match authored {
             Some(authored) => authored,
-            None => (analysis.manifest(ui)?, Vec::new()),
+            None => (analysis.manifest(ui, program)?, Vec::new()),
         };
         // Its current folder, as every program of SyftEvent has one.
         manifest.files.own_folder = true;

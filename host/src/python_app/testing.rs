@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use data_encoding::BASE64;
 use serde::Deserialize;
 use syft_manifest::sanitize::{plain, plain_lines};
-use syft_manifest::{AccessGrants, Grants, HttpGrants, Limits, Manifest};
+use syft_manifest::{Grants, Limits, Manifest};
 use syft_protocol::address::{AppName, Datasite};
 
 use super::apart::{ApartApp, FoundTest};
@@ -180,16 +180,13 @@ impl TestReport {
     }
 }
 
-/// Grants an app all files that it asks for: they are nobody's. Requests over HTTP would reach
-/// servers that are somebody's.
+/// Grants an app all files that it asks for: they are nobody's. Requests over HTTP and messages
+/// would reach servers and apps that are somebody's.
 fn all_files_of(manifest: &Manifest) -> Grants {
     Grants {
         requested: manifest.files.clone(),
         approved: manifest.files.clone(),
-        denied: Vec::new(),
-        http: HttpGrants::default(),
-        secrets: Vec::new(),
-        access: AccessGrants::default(),
+        ..Grants::default()
     }
 }
 

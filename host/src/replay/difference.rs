@@ -114,6 +114,14 @@ fn asked(step: Option<&CallStep>) -> Vec<String> {
             );
             lines.extend(data_lines(body));
         }
+        CallStep::Send { headers, body, .. } => {
+            lines.extend(
+                headers
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {value}")),
+            );
+            lines.extend(body.iter().flat_map(data_lines));
+        }
         _ => {}
     }
     shown(lines)
@@ -131,6 +139,13 @@ fn told(step: &CallStep) -> Vec<String> {
             (None, None) => keys.clone(),
         },
         CallStep::Http { answer, .. } => vec![format!("{answer:?}")],
+        CallStep::Send { error, .. } => vec![error.clone().unwrap_or_else(|| "taken".to_owned())],
+        CallStep::Receive {
+            outcomes, error, ..
+        } => match error {
+            Some((_, why)) => vec![why.clone()],
+            None => vec![format!("{outcomes:?}")],
+        },
         CallStep::Log { text, .. } => vec![text.clone()],
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use syft_manifest::{Grants, HttpGrants, HttpHost, Limits, Manifest, VariableName};
+use syft_manifest::{Grants, HttpGrants, HttpHost, Limits, Manifest, MessageGrants, VariableName};
 use syft_protocol::address::{AppName, Datasite};
 use syft_protocol::grant::PathPattern;
 use tempfile::TempDir;
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use crate::error::CommandError;
 use syft_runtime::capability::files::{FileAccess, GuestPath, PathError};
 use syft_runtime::capability::http::HttpAccess;
+use syft_runtime::capability::messages::MessageAccess;
 use syft_runtime::capability::{Advice, AppAccess, EnvironmentAccess};
 use syft_runtime::recording::{FoundAtPath, Recording};
 use syft_runtime::secrets::SecretStore;
@@ -51,6 +52,10 @@ impl<'a> World<'a> {
                 requested: requested.http,
                 approved: approved.http,
                 denied: denied_http.collect::<Result<_, _>>()?,
+            },
+            messages: MessageGrants {
+                requested: requested.messages,
+                approved: approved.messages,
             },
             ..Grants::default()
         };
@@ -154,6 +159,7 @@ impl<'a> World<'a> {
         Ok(AppAccess {
             files,
             http: HttpAccess::new(&self.grants.http, &self.limits),
+            messages: MessageAccess::new(&self.grants, &datasite, &app),
             environment: EnvironmentAccess::new(app.as_str(), args, variables, secrets, Vec::new()),
             advice: Advice::ToAuthor,
         })

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+use syft_manifest::units::{show_size, show_time};
 use syft_manifest::{Grants, HttpHost, Limits};
 use syft_protocol::address::AppName;
 use syft_protocol::grant::PathPattern;
@@ -67,6 +69,66 @@ impl AppRules {
     pub fn deny(&self, grants: &mut Grants) {
         grants.denied.extend(self.denied_files.iter().cloned());
         grants.http.denied.extend(self.denied_hosts.iter().cloned());
+    }
+
+    /// Returns in words what is denied.
+    pub fn denied_in_words(&self) -> Vec<String> {
+        let files = self.denied_files.iter().map(|it| format!("files {it}"));
+        let hosts = self.denied_hosts.iter();
+        let hosts = hosts.map(|host| format!("requests to {host}"));
+        files.chain(hosts).collect()
+    }
+
+    /// Returns in words what changes for an app that would get these limits without any rule.
+    pub fn limited_in_words(&self, without: &Limits) -> Vec<String> {
+        let with = self.limit(without.clone());
+        let size = |bytes: usize| show_size(bytes as u64);
+        let all = [
+            (
+                "time of a call",
+                show_time(with.time),
+                show_time(without.time),
+            ),
+            (
+                "memory of a call",
+                size(with.memory_bytes),
+                size(without.memory_bytes),
+            ),
+            (
+                "calls at the same time",
+                with.concurrency.to_string(),
+                without.concurrency.to_string(),
+            ),
+            (
+                "state",
+                show_size(with.state_bytes),
+                show_size(without.state_bytes),
+            ),
+        ];
+        let changed = all.into_iter().filter(|(_, with, without)| with != without);
+        changed
+            .map(|(what, with, without)| format!("{what}: {with}, not {without}"))
+            .collect()
+    }
+
+    /// Returns for scripts what is denied, and the limits of an app that would get these without
+    /// any rule.
+    pub fn to_json(&self, without: &Limits) -> Value {
+        let texts = |all: &[PathPattern]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let hosts = self.denied_hosts.iter().map(ToString::to_string);
+        let limits = self.limit(without.clone());
+        json!({
+            "denied": {
+                "files": texts(&self.denied_files),
+                "hosts": hosts.collect::<Vec<_>>(),
+            },
+            "limits": {
+                "time_ms": u64::try_from(limits.time.as_millis()).unwrap_or(u64::MAX),
+                "memory_bytes": limits.memory_bytes,
+                "concurrency": limits.concurrency,
+                "state_bytes": limits.state_bytes,
+            },
+        })
     }
 
     /// Returns what an app may use that would get these limits without any rule.
@@ -135,5 +197,16 @@ mod tests {
             (grants.denied.len(), grants.http.denied.len())
         };
         assert_eq!((denied("big"), denied("other")), ((1, 1), (1, 0)));
+
+        let expected = ["files */private/**", "requests to *.example.com"];
+        assert_eq!(rules("big").denied_in_words(), expected);
+        let expected = [
+            "time of a call: 5 s, not 10 s",
+            "memory of a call: 1 GiB, not 128 MiB",
+        ];
+        let usual = Limits::default();
+        assert_eq!(rules("big").limited_in_words(&usual), expected);
+        let none = AppRules::default();
+        assert!(none.limited_in_words(&usual).is_empty() && none.denied_in_words().is_empty());
     }
 }

@@ -222,7 +222,8 @@ pub(crate) const KEYS: &[SettingKey] = &[
         kind: SettingKind::Files,
         example: "[\"*/private/**\"]",
         default: "[]",
-        about: "Files that no app gets, with all below them, whatever was approved",
+        about: "Files that no app gets, with all below them, and where no app sends messages to, \
+                whatever was approved",
         is_live: true,
     },
     SettingKey {

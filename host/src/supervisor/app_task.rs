@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use syft_manifest::clock::now;
-use syft_manifest::{AccessGrants, Digest, Grants, HttpGrants, Limits, Manifest, WantedSecret};
+use syft_manifest::{
+    AccessGrants, Digest, Grants, HttpGrants, Limits, Manifest, MessageGrants, WantedSecret,
+};
 use syft_package::trust::{RevokedBy, TrustStore};
 use syft_protocol::address::{AppName, Datasite};
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -103,6 +105,10 @@ impl AppTaskContext {
                 approved: release.approved.http.clone(),
                 denied: Vec::new(),
             },
+            messages: MessageGrants {
+                requested: manifest.messages,
+                approved: release.approved.messages.clone(),
+            },
             secrets: approved_secrets(&manifest.secrets, &release.approved.secrets),
             access: AccessGrants {
                 requested: manifest.access,
@@ -110,7 +116,7 @@ impl AppTaskContext {
             },
         };
         rules.deny(&mut grants);
-        let limits = rules.limit(release.approved.limits.over(Limits::default()));
+        let limits = rules.limit(release.limits());
         let spec = AppSpec {
             name: name.clone(),
             author: author.to_owned(),
@@ -118,6 +124,7 @@ impl AppTaskContext {
             grants,
             args: manifest.args,
             env: manifest.env,
+            schedules: manifest.schedules,
         };
         let (config, memory) = (&self.config, &self.options.serve.memory);
         let digest = release.sha256.clone();

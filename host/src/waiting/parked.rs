@@ -1,7 +1,8 @@
-//! Requests and events of one app that were given up.
+//! Requests, events and calls of one app that were given up.
 
 use serde_json::{Value, json};
 use syft_protocol::address::{Address, AppName};
+use syft_protocol::due_calls::{DueKind, ParkedCall};
 use syft_protocol::file_events::ParkedEvent;
 use syft_protocol::message::Request;
 use syft_protocol::timestamp::Timestamp;
@@ -23,8 +24,11 @@ pub struct ParkedWork {
     pub requests: Vec<ParkedRequest>,
     /// Events that the app did not take.
     pub events: Vec<ParkedEvent>,
+    /// Calls that were due and failed.
+    pub calls: Vec<ParkedCall>,
     request_store: ParkedStore,
     event_store: ParkedStore,
+    call_store: ParkedStore,
 }
 
 impl ParkedWork {
@@ -36,12 +40,15 @@ impl ParkedWork {
         let folder = config.app_folder(&app);
         let request_store = ParkedStore::requests(&folder);
         let event_store = ParkedStore::events(&folder);
+        let call_store = ParkedStore::calls(&folder);
         let describe = |error| CommandError::new(format!("what is parked of {app}: {error}"));
         Ok(Self {
             requests: request_store.list().map_err(describe)?,
             events: event_store.list().map_err(describe)?,
+            calls: call_store.list().map_err(describe)?,
             request_store,
             event_store,
+            call_store,
             app,
         })
     }
@@ -58,6 +65,17 @@ impl ParkedWork {
         self.events.iter().find(|event| event.id == id)
     }
 
+    /// Returns the call of an id, if it is parked.
+    pub fn call(&self, id: Uuid) -> Option<&ParkedCall> {
+        let id = id.to_string();
+        self.calls.iter().find(|call| call.id == id)
+    }
+
+    /// Returns how much is parked.
+    pub fn count(&self) -> usize {
+        self.requests.len() + self.events.len() + self.calls.len()
+    }
+
     /// Returns that nothing of an id is parked.
     pub fn missing(&self, id: Uuid) -> CommandError {
         let app = &self.app;
@@ -72,7 +90,9 @@ impl ParkedWork {
     pub fn ask(&self, all: &[(Uuid, ParkedAction)]) -> Result<(), CommandError> {
         let store = |id: Uuid| {
             let request = self.request(id).map(|_| &self.request_store);
-            request.or_else(|| self.event(id).map(|_| &self.event_store))
+            let event = || self.event(id).map(|_| &self.event_store);
+            let call = || self.call(id).map(|_| &self.call_store);
+            request.or_else(event).or_else(call)
         };
         if let Some((id, _)) = all.iter().find(|(id, _)| store(*id).is_none()) {
             return Err(self.missing(*id));
@@ -145,6 +165,34 @@ impl ParkedWork {
             "error": event.error,
             "at": Timestamp::from_micros(event.at).to_string(),
         })
+    }
+
+    /// Returns a call that was due, for scripts.
+    pub fn call_json(&self, call: &ParkedCall) -> Value {
+        let (message, url) = match &call.kind {
+            DueKind::Schedule { .. } => (None, None),
+            DueKind::Reply { message, url, .. } => (Some(message.to_string()), Some(url)),
+        };
+        json!({
+            "app": self.app.as_str(),
+            "id": call.id,
+            "kind": call.kind.as_str(),
+            "handler": call.kind.handler(),
+            "message": message,
+            "url": url,
+            "due": Timestamp::from_micros(call.due).to_string(),
+            "attempts": call.attempts,
+            "error": call.error,
+            "at": Timestamp::from_micros(call.at).to_string(),
+        })
+    }
+}
+
+/// Returns what a call that was due is for.
+pub fn call_in_words(call: &ParkedCall) -> String {
+    match &call.kind {
+        DueKind::Schedule { name } => format!("schedule {name}"),
+        DueKind::Reply { handler, url, .. } => format!("{handler}, for the reply of {url}"),
     }
 }
 

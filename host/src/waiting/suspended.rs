@@ -7,6 +7,7 @@ use crate::asking;
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::{InstallError, Installer};
+use crate::typos;
 
 /// Has an app served again that was suspended.
 ///
@@ -23,6 +24,14 @@ pub fn resume(config: &Config, name: &AppName) -> Result<(), CommandError> {
     }
     if was_suspended {
         return Ok(());
+    }
+    let mut known = installer.records().names()?;
+    known.extend(config.known_apps()?);
+    known.sort();
+    known.dedup();
+    if !known.contains(name) {
+        let error = CommandError::new(format!("no app {name} is installed or was run here"));
+        return Err(error.with_hints(typos::hint(name, &known)));
     }
     Err(CommandError::new(format!("{name} is not suspended"))
         .hint("see how the installed apps are: `syft-host list`"))

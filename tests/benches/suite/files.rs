@@ -122,7 +122,9 @@ impl Ours {
             senders: place.join("senders"),
         };
         let encryption = Encryption::new(keys, name.clone(), OpenedEnvelopes::default());
-        let loaded = LoadedApp::ask(program.into(), name, owner).await.unwrap();
+        let loaded = LoadedApp::ask(program.into(), name, owner, &[])
+            .await
+            .unwrap();
         let access = AppAccess {
             files,
             ..AppAccess::default()

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use serde_json::json;
 use syft_manifest::{Files, Manifest, section};
 use syft_protocol::grant::PathPattern;
@@ -193,15 +193,9 @@ fn syft_host() -> Command {
     command
 }
 
-/// Returns the guest that copies files: `watcher`, told what to watch.
+/// Returns the guest that copies files, with the right to do so.
 pub(crate) fn copying_guest() -> anyhow::Result<Guest> {
-    const MARK: &[u8] = b"SETTINGS OF THE WATCHER\n";
-    let settings = b"\ncreated modified moved\t{datasite}/public/*copy.txt";
-    let mut bytes = fs::read(guests::guest("watcher"))?;
-    let at = bytes.windows(MARK.len()).position(|window| window == MARK);
-    let at = at.context("the guest has no place for its settings")?;
-    bytes[at..][..MARK.len()].fill(b' ');
-    bytes[at..][..settings.len()].copy_from_slice(settings);
+    let bytes = fs::read(guests::guest("copier"))?;
     let public = [PathPattern::parse("{datasite}/public/*")?];
     let manifest = Manifest {
         files: Files {

@@ -167,7 +167,7 @@ class Exchange:
             return PermissionError(
                 errno.EACCES,
                 f"the app may not send this to {self.origin}: `[http] allow` of syft-app.toml has "
-                f"to ask for it, and the owner to allow it (--allow-http {self.origin})",
+                "to ask for it, and the owner to allow it; the host's log says how",
             )
         if name == "DestinationIpProhibited":
             return PermissionError(

@@ -9,15 +9,20 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use syft_protocol::grant::PathPattern;
+use syft_protocol::schedule::Timing;
 use thiserror::Error;
 
 use super::access_rules;
 use super::check::{self, Problem};
 use super::http as http_rules;
+use super::messages as message_rules;
 use super::patterns::{self, List};
+use super::schedules as schedule_rules;
 use super::secrets as secret_rules;
 use super::section::{self, SectionError};
-use super::{Files, Http, Manifest, ManifestLimits, WantedRules, WantedSecret};
+use super::{
+    Files, Http, Manifest, ManifestLimits, Messages, WantedRules, WantedSchedule, WantedSecret,
+};
 use crate::origin::{HttpMethod, HttpOrigin};
 use crate::sanitize::plain_excerpt;
 use crate::variable::VariableName;
@@ -51,8 +56,12 @@ struct Raw {
     files: RawFiles,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
     http: RawHttp,
+    #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
+    messages: RawMessages,
     #[serde(skip_serializing_if = "is_empty")]
     secrets: Vec<Object<RawSecret>>,
+    #[serde(skip_serializing_if = "is_empty")]
+    schedules: Vec<Object<RawSchedule>>,
     #[serde(skip_serializing_if = "is_empty")]
     access: Vec<Object<RawRules>>,
     #[serde(skip_serializing_if = "is_empty", deserialize_with = "object")]
@@ -105,6 +114,13 @@ struct RawHttp {
     methods: Vec<String>,
 }
 
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawMessages {
+    #[serde(skip_serializing_if = "is_empty")]
+    send: Vec<String>,
+}
+
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct RawSecret {
@@ -127,6 +143,37 @@ struct RawSecret {
         deserialize_with = "present"
     )]
     format: Option<String>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RawSchedule {
+    name: String,
+    #[serde(
+        default,
+        skip_serializing_if = "is_empty",
+        deserialize_with = "present"
+    )]
+    cron: Option<String>,
+    #[serde(
+        default,
+        rename = "every_ms",
+        skip_serializing_if = "is_empty",
+        deserialize_with = "present"
+    )]
+    every_ms: Option<u64>,
+    #[serde(
+        default,
+        skip_serializing_if = "is_empty",
+        deserialize_with = "present"
+    )]
+    time_zone: Option<String>,
+    #[serde(
+        default,
+        skip_serializing_if = "is_empty",
+        deserialize_with = "present"
+    )]
+    missed: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -213,7 +260,9 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
         app,
         files,
         http,
+        messages,
         secrets,
+        schedules,
         access,
         state,
         limits,
@@ -244,7 +293,9 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
             immediate_writes: files.immediate_writes,
         },
         http: read_http(&http)?,
+        messages: read_messages(&messages)?,
         secrets: read_secrets(secrets)?,
+        schedules: read_schedules(schedules)?,
         access: read_access(access)?,
         memory: check("state.memory", state.memory, |memory| {
             check::program_memory(&memory)
@@ -377,6 +428,62 @@ fn read_secret(raw: &RawSecret) -> Result<WantedSecret, Problem> {
     })
 }
 
+fn read_schedules(raw: Vec<Object<RawSchedule>>) -> Result<Vec<WantedSchedule>, ManifestError> {
+    let wrong = |problem| ManifestError::Value {
+        key: "schedules",
+        problem,
+    };
+    schedule_rules::check_number(raw.len()).map_err(wrong)?;
+    let mut schedules: Vec<WantedSchedule> = Vec::new();
+    for Object(raw) in raw {
+        let schedule = read_schedule(&raw).map_err(wrong)?;
+        // In one order, and each once.
+        if (schedules.last()).is_some_and(|last| last.name >= schedule.name) {
+            let help = "have each name once, in the order of their bytes";
+            return Err(wrong(Problem::new("the names are not in order", help)));
+        }
+        schedules.push(schedule);
+    }
+    Ok(schedules)
+}
+
+fn read_schedule(raw: &RawSchedule) -> Result<WantedSchedule, Problem> {
+    let RawSchedule {
+        name,
+        cron,
+        every_ms,
+        time_zone,
+        missed,
+    } = raw;
+    let every =
+        every_ms.map(|millis| schedule_rules::every_in_bounds(Duration::from_millis(millis)));
+    let text = Option::as_deref;
+    let parts = schedule_rules::Parts {
+        cron: text(cron).map(schedule_rules::check_cron).transpose()?,
+        every: every.transpose()?,
+        zone: text(time_zone)
+            .map(schedule_rules::check_zone)
+            .transpose()?,
+        missed: text(missed).map(schedule_rules::check_missed).transpose()?,
+    };
+    parts.finish(schedule_rules::check_name(name)?)
+}
+
+fn write_schedule(schedule: &WantedSchedule) -> Object<RawSchedule> {
+    let (cron, every) = match &schedule.timing {
+        Some(Timing::Cron(cron)) => (Some(cron.as_str().to_owned()), None),
+        Some(Timing::Every(time)) => (None, Some(*time)),
+        None => (None, None),
+    };
+    Object(RawSchedule {
+        name: schedule.name.clone(),
+        cron,
+        every_ms: every.map(|time| time.as_millis() as u64),
+        time_zone: schedule.zone.as_ref().map(|zone| zone.name.clone()),
+        missed: schedule.missed.map(|missed| missed.as_str().to_owned()),
+    })
+}
+
 fn read_access(raw: Vec<Object<RawRules>>) -> Result<Vec<WantedRules>, ManifestError> {
     let wrong = |problem| ManifestError::Value {
         key: "access",
@@ -424,6 +531,15 @@ fn read_http(raw: &RawHttp) -> Result<Http, ManifestError> {
     })
 }
 
+fn read_messages(raw: &RawMessages) -> Result<Messages, ManifestError> {
+    let key = "messages.send";
+    let wrong = |problem| ManifestError::Value { key, problem };
+    message_rules::check_number(raw.send.len()).map_err(wrong)?;
+    Ok(Messages {
+        send: set_of(key, &raw.send, message_rules::check_target)?,
+    })
+}
+
 fn set_of<T: PartialEq>(
     key: &'static str,
     texts: &[String],
@@ -454,7 +570,9 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
         env,
         files,
         http,
+        messages,
         secrets,
+        schedules,
         access,
         memory,
         limits,
@@ -481,7 +599,11 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             allow: http.allow.iter().map(HttpOrigin::to_string).collect(),
             methods: http.methods.iter().map(HttpMethod::to_string).collect(),
         },
+        messages: RawMessages {
+            send: texts(&messages.send),
+        },
         secrets: secrets.iter().map(write_secret).collect(),
+        schedules: schedules.iter().map(write_schedule).collect(),
         access: access.iter().map(write_rules).collect(),
         state: RawState {
             quota_bytes: limits.state_bytes,
@@ -528,6 +650,7 @@ mod tests {
             r#"{"app":{"args":["--a","b c"],"env":["A=","B=1=2"]}}"#,
             SECRETS,
             ACCESS,
+            r#"{"messages":{"send":["*/app_data/pingpong/rpc/**","{app_data}/rpc/b"]}}"#,
         ] {
             let manifest = read(json.as_bytes()).unwrap_or_else(|error| panic!("{json}: {error}"));
             assert_eq!(write(&manifest), json.as_bytes());
@@ -574,6 +697,12 @@ mod tests {
                 r#"{"http":{"methods":["get"]}}"#,
                 "`http.methods` is invalid",
             ),
+            (
+                r#"{"messages":{"send":["*/public/**"]}}"#,
+                "`messages.send` is invalid",
+            ),
+            (r#"{"messages":{"send":["**","**"]}}"#, "twice"),
+            (r#"{"messages":{"to":[]}}"#, "unknown field `to`"),
             (r#"{"secrets":{"A":{}}}"#, "invalid type: map"),
             (r#"{"secrets":[["A"]]}"#, "expected an object"),
             (

@@ -11,20 +11,24 @@ use super::check::{self, Problem};
 use super::diagnostic::Diagnostic;
 use super::findings::{TomlFindings as Findings, TomlValue as Value, boolean, integer, string};
 use super::http as http_rules;
+use super::messages as message_rules;
 use super::patterns::{self, List};
+use super::schedules as schedule_rules;
 use super::secrets as secret_rules;
 use super::{Files, Manifest, ManifestLimits, WantedRules, WantedSecret, section};
 use crate::variable::VariableName;
 
-const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[secrets]`, `[access]`, `[state]` and `[limits]`";
+const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[messages]`, `[secrets]`, `[schedules]`, `[access]`, `[state]` and `[limits]`";
 const APP: &str =
     "`[app]` has `name`, `version`, `sequence`, `description`, `author`, `args` and `env`";
 const FILES: &str =
     "`[files]` has `read`, `write`, `on-behalf-of-sender`, `own-folder` and `immediate-writes`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
+const MESSAGES: &str = "`[messages]` has `send`";
 const SECRET: &str = "a secret has `send-to`, `header` and `format`";
 const NO_VALUE: &str = "a manifest has no values of secrets, which owners give by `syft-host secret \
                         set`: it says how the app gets one, as in `[secrets.API_KEY]`";
+const SCHEDULE: &str = "a schedule has `cron`, `every`, `time-zone` and `missed`";
 const STATE: &str = "`[state]` has `quota` and `memory`";
 const LIMITS: &str = "`[limits]` has `time`, `memory` and `concurrency`";
 
@@ -62,6 +66,8 @@ fn document(findings: &mut Findings, text: &str) -> Manifest {
             "app" => app,
             "files" => files,
             "http" => http,
+            "messages" => messages,
+            "schedules" => schedules,
             "access" => access,
             "state" => state,
             "limits" => limits,
@@ -188,6 +194,52 @@ fn secret_parts(findings: &mut Findings, table: &DeTable<'_>) -> secret_rules::P
                 parts.format = string(findings, value, "Bearer {}", secret_rules::check_format);
             }
             _ => findings.unknown(key, SECRET),
+        }
+    }
+    parts
+}
+
+fn schedules(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    for (key, value) in table.iter().take(schedule_rules::MAX_SCHEDULES) {
+        let name = findings.check(key.span(), schedule_rules::check_name(key.as_ref()));
+        let Some(table) = value.as_ref().as_table() else {
+            findings.wrong_type(value, "a table", SCHEDULE);
+            continue;
+        };
+        let n_before = findings.n_errors();
+        let parts = schedule_parts(findings, table);
+        if findings.n_errors() > n_before {
+            continue;
+        }
+        let finished = name.map(|name| findings.check(key.span(), parts.finish(name)));
+        manifest.schedules.extend(finished.flatten());
+    }
+    if let Some((key, _)) = table.iter().nth(schedule_rules::MAX_SCHEDULES) {
+        findings.check(key.span(), schedule_rules::check_number(table.len()));
+    }
+    // A component carries them in the order of their names.
+    manifest
+        .schedules
+        .sort_by(|one, other| one.name.cmp(&other.name));
+}
+
+fn schedule_parts(findings: &mut Findings, table: &DeTable<'_>) -> schedule_rules::Parts {
+    let mut parts = schedule_rules::Parts::default();
+    for (key, value) in table {
+        match key.as_ref().as_ref() {
+            "cron" => {
+                parts.cron = string(findings, value, "0 8 * * *", schedule_rules::check_cron);
+            }
+            "every" => {
+                parts.every = string(findings, value, "15m", schedule_rules::check_every);
+            }
+            "time-zone" => {
+                parts.zone = string(findings, value, "Europe/Berlin", schedule_rules::check_zone);
+            }
+            "missed" => {
+                parts.missed = string(findings, value, "drop", schedule_rules::check_missed);
+            }
+            _ => findings.unknown(key, SCHEDULE),
         }
     }
     parts
@@ -344,6 +396,30 @@ fn http(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
             }
             _ => findings.unknown(key, HTTP),
         }
+    }
+}
+
+fn messages(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) {
+    for (key, value) in table {
+        if key.as_ref() != "send" {
+            findings.unknown(key, MESSAGES);
+            continue;
+        }
+        let example = "*/app_data/pingpong/rpc/**";
+        let found = set_of(
+            findings,
+            "send",
+            value,
+            example,
+            message_rules::check_target,
+        );
+        findings.check(value.span(), message_rules::check_number(found.len()));
+        for (pattern, span) in &found {
+            if let Some(problem) = message_rules::warning(pattern) {
+                findings.warning(span.clone(), problem);
+            }
+        }
+        manifest.messages.send = found.into_iter().map(|(pattern, _)| pattern).collect();
     }
 }
 

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{ProgramMemory, access_rules, check, http, patterns, secrets};
+use super::{ProgramMemory, access_rules, check, http, messages, patterns, schedules, secrets};
 use crate::origin::HttpMethod;
+use syft_protocol::schedule::Missed;
 
 /// What names of variables are.
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]{0,63}$";
@@ -131,7 +132,21 @@ pub fn schema() -> Value {
                     },
                 }),
             ),
+            "messages": section(
+                "The requests to other apps that the app asks to send, in the name of its owner",
+                json!({
+                    "send": {
+                        "description": "To which endpoints: patterns as in `[files]`",
+                        "type": "array",
+                        "maxItems": messages::MAX_PATTERNS,
+                        "uniqueItems": true,
+                        "items": { "type": "string", "minLength": 1, "maxLength": 1024 },
+                        "examples": [["*/app_data/pingpong/rpc/**"]],
+                    },
+                }),
+            ),
             "secrets": of_secrets(),
+            "schedules": of_schedules(),
             "access": of_access(),
             "state": section("What the app keeps between calls", json!({
                 "quota": {
@@ -207,6 +222,43 @@ fn of_secrets() -> Value {
                 },
             }),
         ),
+    })
+}
+
+fn of_schedules() -> Value {
+    json!({
+        "description": "When schedules of the app are due, by their names in the app. What is left \
+                        out stays as the app says it",
+        "type": "object",
+        "maxProperties": schedules::MAX_SCHEDULES,
+        "propertyNames": { "pattern": "^[A-Za-z0-9_-]{1,64}$" },
+        "properties": {},
+        "additionalProperties": section("A schedule: `cron` or `every`", json!({
+            "cron": {
+                "description": "Minute, hour, day of the month, month and day of the week",
+                "type": "string",
+                "pattern": "^[A-Za-z0-9*,/?#+@ -]{1,200}$",
+                "examples": ["0 8 * * MON-FRI"],
+            },
+            "every": {
+                "description": "Time from one call to the next, from 1s to 366d",
+                "type": "string",
+                "pattern": "^([0-9]+ms|([0-9]+[dhms])+)$",
+                "examples": ["15m"],
+            },
+            "time-zone": {
+                "description": "Of the clock that `cron` goes by; `local` is that of the owner's \
+                                machine. Without it: UTC",
+                "type": "string",
+                "pattern": "^[A-Za-z0-9/_+-]{1,64}$",
+                "examples": ["Europe/Berlin"],
+            },
+            "missed": {
+                "description": "What becomes of calls that were missed. Without it: run-once",
+                "enum": [Missed::RunOnce.as_str(), Missed::Drop.as_str()],
+                "examples": ["drop"],
+            },
+        })),
     })
 }
 
@@ -300,7 +352,7 @@ mod tests {
 
     #[test]
     fn every_key_that_is_read_is_in_the_schema() {
-        for section in ["app", "files", "http", "state", "limits"] {
+        for section in ["app", "files", "http", "messages", "state", "limits"] {
             let text = format!("[{section}]\nnothing = 1\n");
             let problems = Manifest::from_toml("x", &text).expect_err("an unknown key");
             let help = problems[0].problem().help.clone();

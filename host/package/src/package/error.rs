@@ -78,7 +78,7 @@ impl PackageError {
                 "it is damaged or cut off: get it again, or build it again"
             }
             Self::Component(ComponentError::Compiled | ComponentError::Foreign) => {
-                "give a .wasm file; `syft-host build` makes one of a guest crate"
+                "give a .wasm file; `syft-host build` makes one of an app's folder"
             }
             Self::Unsigned => "its author signs it with `syft-host sign`",
             Self::Changed | Self::False(_) => "get it again from its author",

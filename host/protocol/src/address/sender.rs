@@ -25,6 +25,14 @@ pub enum Proof {
 }
 
 impl Proof {
+    /// All of them.
+    pub const ALL: [Proof; 3] = [Proof::Claimed, Proof::Folder, Proof::Signed];
+
+    /// Returns the one of this word.
+    pub fn parse(word: &str) -> Option<Proof> {
+        Proof::ALL.into_iter().find(|proof| proof.as_str() == word)
+    }
+
     /// Returns the word for it in guests, logs and records.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -38,5 +46,20 @@ impl Proof {
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_is_known_by_its_word() {
+        for proof in Proof::ALL {
+            assert_eq!(Proof::parse(proof.as_str()), Some(proof));
+        }
+        for word in ["", "Signed", "signed "] {
+            assert_eq!(Proof::parse(word), None, "{word:?}");
+        }
     }
 }

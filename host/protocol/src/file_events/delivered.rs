@@ -18,6 +18,13 @@ pub struct RetryPolicy {
     pub attempts: u32,
 }
 
+impl RetryPolicy {
+    /// Returns the time before the next attempt of what has failed so often.
+    pub fn delay(&self, n_failed: u32) -> Duration {
+        self.first * (1 << n_failed.saturating_sub(1).min(16))
+    }
+}
+
 impl Default for RetryPolicy {
     /// Some nine minutes in all.
     fn default() -> Self {
@@ -279,8 +286,7 @@ impl DeliveredFiles {
         if event.attempt >= self.retry.attempts {
             return AfterFailure::GivenUp;
         }
-        let doublings = event.attempt.saturating_sub(1).min(16);
-        let delay = self.retry.first * (1 << doublings);
+        let delay = self.retry.delay(event.attempt);
         self.fails(event.clone(), now + delay);
         AfterFailure::Later(delay)
     }

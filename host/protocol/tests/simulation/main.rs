@@ -1,6 +1,6 @@
-//! Thousands of short lives of a host that crashes: the real inbox and the real queue of file
-//! events, in a world that is as simple as can be, and all that can happen in it in an order
-//! that a seed decides.
+//! Thousands of short lives of a host that crashes: the real inbox, the real outbox and the real
+//! queues of file events and of calls that are due, each in a world that is as simple as can be, and all that can happen in
+//! it in an order that a seed decides.
 //!
 //! `SIMULATION_SEED` runs one seed and tells what happens; `SIMULATION_SEEDS`
 //! runs that many.
@@ -8,7 +8,9 @@
 #![allow(clippy::print_stdout, reason = "for whoever looks into one seed")]
 
 mod counts;
+mod due_calls;
 mod files;
+mod messages;
 mod random;
 mod requests;
 
@@ -33,6 +35,20 @@ fn whatever_happens_each_request_counts_once_and_is_answered() {
 fn whatever_happens_each_change_that_lasts_is_delivered_once() {
     run(&files::ALL, |seed, is_told| {
         files::World::new(seed, is_told).live()
+    });
+}
+
+#[test]
+fn whatever_happens_each_message_is_handled_once_and_its_app_told_once() {
+    run(&messages::ALL, |seed, is_told| {
+        messages::World::new(seed, is_told).live()
+    });
+}
+
+#[test]
+fn whatever_happens_each_call_that_is_due_takes_effect_once() {
+    run(&due_calls::ALL, |seed, is_told| {
+        due_calls::World::new(seed, is_told).live()
     });
 }
 

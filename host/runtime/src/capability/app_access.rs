@@ -1,4 +1,4 @@
-//! What an app may reach outside of its sandbox: files, HTTP and its environment.
+//! What an app may reach outside of its sandbox: files, HTTP, other apps and its environment.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use super::call_label::CallLabel;
 use super::environment::{CallEnvironment, EnvironmentAccess};
 use super::files::{DatasitesDir, FileAccess, Guard};
 use super::http::{HttpAccess, HttpGuard};
+use super::messages::{MessageAccess, MessageGuard};
 use crate::meter::Meter;
 use crate::recording::Recorder;
 
@@ -19,6 +20,8 @@ pub struct AppAccess {
     pub files: FileAccess,
     /// Its requests.
     pub http: HttpAccess,
+    /// Its messages to other apps.
+    pub messages: MessageAccess,
     /// Its arguments, variables and secrets.
     pub environment: EnvironmentAccess,
     /// Whom the log advises about what is refused.
@@ -29,6 +32,7 @@ pub struct AppAccess {
 pub(crate) struct CallAccess {
     pub(crate) files: Guard,
     pub(crate) http: HttpGuard,
+    pub(crate) messages: MessageGuard,
     pub(crate) environment: Arc<CallEnvironment>,
     pub(crate) advice: Advice,
     pub(crate) recorder: Option<Recorder>,
@@ -52,6 +56,7 @@ impl AppAccess {
         CallAccess {
             files: files.for_call(sender, limits, label, meter, program, recorder),
             http: (self.http).for_call(limits, label, meter, &environment, recorder),
+            messages: self.messages.for_call(label, recorder),
             environment,
             advice: self.advice,
             recorder: recorder.cloned(),

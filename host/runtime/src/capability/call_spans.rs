@@ -39,6 +39,8 @@ pub(crate) enum SpanOf {
     State,
     /// A request, until the head of its answer is there.
     Http,
+    /// A message that is sent, or a wait for some.
+    Message,
     /// What the guest marked.
     Guest,
 }
@@ -97,6 +99,7 @@ impl SpanOf {
             Self::File => "file",
             Self::State => "state",
             Self::Http => "http",
+            Self::Message => "message",
             Self::Guest => "guest",
         }
     }

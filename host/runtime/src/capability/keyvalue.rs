@@ -103,6 +103,11 @@ impl KeyValueCtx {
         }
     }
 
+    /// Returns the session of the call.
+    pub(crate) fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
     /// Returns the state as the call left it.
     pub(crate) fn take_session(&mut self) -> Session {
         self.session.take()
@@ -114,19 +119,24 @@ impl KeyValueCtx {
             .begin(SpanOf::State, || format!("state {operation}"))
     }
 
+    fn for_author(&self, what: &str) -> String {
+        self.output.advice().for_author(what)
+    }
+
     /// Writes a value. That it is more than an app may keep is said in the log as well, once.
     fn set(&mut self, key: &str, value: Vec<u8>) -> Result<(), SessionError> {
         let recorded = self.recorder.as_ref();
         let recorded =
             recorded.map(|recorder| (recorder, CallStep::state("set", key, Some(&value))));
+        let more = (key.len() + value.len()) as u64;
         let set = self.session.set(key, value);
         if let Some((recorder, step)) = recorded {
             note_change(recorder, key, step, &set);
         }
         let hint = match set {
-            Err(SessionError::Quota(quota)) => Some(self.output.advice().more_state(quota)),
-            Err(SessionError::Value(_)) => Some("keep it under several keys".to_owned()),
-            Err(SessionError::Call(_)) => Some("write less in one call".to_owned()),
+            Err(SessionError::Quota(quota)) => Some(self.output.more_state(quota, quota + more)),
+            Err(SessionError::Value(_)) => Some(self.for_author("keep it under several keys")),
+            Err(SessionError::Call(_)) => Some(self.for_author("write less in one call")),
             _ => None,
         };
         if let (Err(error), Some(hint)) = (&set, hint) {

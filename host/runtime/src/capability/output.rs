@@ -109,6 +109,13 @@ impl Output {
         self.shared().label.advice
     }
 
+    /// Says how the app keeps more than so many bytes, of which it wanted so many.
+    pub(crate) fn more_state(&self, quota: u64, wanted: u64) -> String {
+        let shared = self.shared();
+        let label = &shared.label;
+        label.advice.more_state(quota, wanted, &label.app)
+    }
+
     /// Returns the spans of the call.
     pub(crate) fn spans(&self) -> CallSpans {
         self.shared().label.spans.clone()

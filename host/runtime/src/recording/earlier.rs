@@ -15,6 +15,8 @@ pub(super) struct Earlier {
     pub(super) is_listed: bool,
     /// HTTP requests that were not sent again yet.
     requests: Vec<CallStep>,
+    /// Looks at what became of messages that were not repeated yet.
+    received: Vec<CallStep>,
     pub(super) lacks: Vec<Lack>,
 }
 
@@ -38,6 +40,7 @@ impl Earlier {
             _ => None,
         };
         let is_list = |step: &CallStep| matches!(step, CallStep::State { operation, .. } if operation == "list");
+        let is_look = |step: &&CallStep| matches!(step, CallStep::Receive { .. });
         let is_request = |step: &&CallStep| matches!(step, CallStep::Http { .. });
         Self {
             given: recording.given.clone(),
@@ -45,6 +48,7 @@ impl Earlier {
             keys: steps.iter().filter_map(known).collect(),
             is_listed: steps.iter().any(is_list),
             requests: steps.iter().filter(is_request).cloned().collect(),
+            received: steps.iter().filter(is_look).cloned().collect(),
             lacks: Vec::new(),
         }
     }
@@ -82,6 +86,16 @@ impl Earlier {
             CallStep::Http { answer, .. } => Some(answer),
             _ => None,
         }
+    }
+
+    /// Returns the next look at what became of these messages that was not repeated yet.
+    pub(super) fn take_received(&mut self, wanted: &[String]) -> Option<CallStep> {
+        let is_it = |step: &CallStep| match step {
+            CallStep::Receive { ids, .. } => ids == wanted,
+            _ => false,
+        };
+        let at = self.received.iter().position(is_it)?;
+        Some(self.received.remove(at))
     }
 
     pub(super) fn lack(&mut self, lack: Lack) {

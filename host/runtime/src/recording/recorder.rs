@@ -319,6 +319,23 @@ impl Recorder {
         })
     }
 
+    /// Returns the look at what became of these messages before; nothing where the call does not
+    /// run again.
+    pub(crate) fn received_before(&self, ids: &[String]) -> Option<CallStep> {
+        let mut notes = self.notes();
+        let earlier = notes.earlier.as_mut()?;
+        if let Some(step) = earlier.take_received(ids) {
+            return Some(step);
+        }
+        notes.lack(format!("what became of the messages {}", ids.join(", ")));
+        let why = "the recording does not say what became of these messages";
+        Some(CallStep::Receive {
+            ids: ids.to_vec(),
+            outcomes: Vec::new(),
+            error: Some(("unavailable".to_owned(), why.to_owned())),
+        })
+    }
+
     /// Takes note of a part of the body of an HTTP request.
     pub(crate) fn sent(&self, at: usize, bytes: &[u8]) {
         let mut notes = self.notes();

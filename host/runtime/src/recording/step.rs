@@ -51,12 +51,64 @@ pub enum CallStep {
         /// What came back, if anything did.
         answer: Option<HttpAnswer>,
     },
+    /// A message to another app.
+    Send {
+        /// Its id.
+        id: String,
+        /// Its method.
+        method: String,
+        /// Where it goes.
+        url: String,
+        /// Its headers.
+        headers: Vec<(String, String)>,
+        /// Its body.
+        body: Option<Data>,
+        /// Whether it is encrypted for the receiver.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        encrypt: bool,
+        /// Why it was refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// A look at what became of messages.
+    Receive {
+        /// Of which.
+        ids: Vec<String>,
+        /// What became of them, in this order; none where it was not known.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        outcomes: Vec<Option<RecordedOutcome>>,
+        /// Why it was not told, by its name and in words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<(String, String)>,
+    },
     /// A line for the log.
     Log {
         /// Where the app wrote it.
         to: String,
         /// The line.
         text: String,
+    },
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "became", rename_all = "lowercase", deny_unknown_fields)]
+pub enum RecordedOutcome {
+    /// The receiver answered.
+    Answered {
+        /// The status.
+        status: u16,
+        /// The headers in order.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Option<Data>,
+    },
+    /// No answer came in time.
+    Expired,
+    /// It was not let through.
+    Rejected {
+        /// Why, in words.
+        why: String,
     },
 }
 
@@ -139,6 +191,8 @@ impl CallStep {
             },
             Self::State { operation, key, .. } => format!("state {operation} `{key}`"),
             Self::Http { method, url, .. } => format!("HTTP {method} {url}"),
+            Self::Send { method, url, .. } => format!("send {method} {url}"),
+            Self::Receive { ids, .. } => format!("receive {}", ids.join(", ")),
             Self::Log { to, text } => format!("write to {to}: {text}"),
         }
     }
@@ -152,6 +206,9 @@ impl CallStep {
             } if operation == "set" => (step.words(), value.clone()),
             Self::Http { body, headers, .. } => {
                 (format!("{} {headers:?}", step.words()), Some(body.clone()))
+            }
+            Self::Send { body, headers, .. } => {
+                (format!("{} {headers:?}", step.words()), body.clone())
             }
             _ => (step.words(), None),
         };
@@ -175,15 +232,36 @@ impl CallStep {
                 }
                 Self::Http {
                     url, headers, body, ..
-                } => {
-                    let headers = headers
-                        .iter()
-                        .map(|(name, value)| name.len() + value.len() + 32);
-                    url.len() + headers.sum::<usize>() + length(body)
+                } => url.len() + header_bytes(headers) + length(body),
+                Self::Send {
+                    url, headers, body, ..
+                } => url.len() + header_bytes(headers) + body.as_ref().map_or(0, length),
+                Self::Receive { ids, outcomes, .. } => {
+                    let outcomes = outcomes.iter().flatten().map(RecordedOutcome::bytes);
+                    ids.len() * 64 + outcomes.sum::<usize>()
                 }
                 Self::Log { text, .. } => text.len(),
             }
     }
+}
+
+impl RecordedOutcome {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Answered { headers, body, .. } => {
+                header_bytes(headers) + body.as_ref().map_or(0, |body| body.bytes().len())
+            }
+            Self::Expired => 0,
+            Self::Rejected { why } => why.len(),
+        }
+    }
+}
+
+fn header_bytes(headers: &[(String, String)]) -> usize {
+    let headers = headers.iter();
+    headers
+        .map(|(name, value)| name.len() + value.len() + 32)
+        .sum()
 }
 
 /// Returns the values that the state had before any of the steps, as far as they tell: of a key

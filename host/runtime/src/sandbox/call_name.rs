@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Builder;
 
 use crate::capability::{Advice, AppIdentity, CallLabel, CallSpans};
-use crate::wit::{rpc, watch};
+use crate::wit::{replies, rpc, schedules, watch};
 
 /// The names of a call.
 pub(super) struct CallName {
@@ -48,6 +48,22 @@ impl CallName {
         Self {
             spans: CallSpans::begin_call(),
             ..Self::new(identity, &event.id, "(watch)", &[b"event"])
+        }
+    }
+
+    /// What becomes of a message is handed over once, however often that is tried.
+    pub(super) fn of_reply(identity: &AppIdentity, reply: &replies::Reply) -> Self {
+        Self {
+            spans: CallSpans::begin_call(),
+            ..Self::new(identity, &reply.message_id, "(reply)", &[b"reply"])
+        }
+    }
+
+    /// The id of a call that is due stays the same when it is tried again.
+    pub(super) fn of_due(identity: &AppIdentity, due: &schedules::Due) -> Self {
+        Self {
+            spans: CallSpans::begin_call(),
+            ..Self::new(identity, &due.id, "(schedule)", &[b"due"])
         }
     }
 

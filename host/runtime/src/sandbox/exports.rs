@@ -1,6 +1,8 @@
 //! What the host calls of a component, found once and not in each call.
 
-use syft_manifest::worlds::{ASYNC_RPC, ASYNC_WATCH, RPC, WATCH};
+use syft_manifest::worlds::{
+    ASYNC_REPLIES, ASYNC_RPC, ASYNC_SCHEDULES, ASYNC_WATCH, REPLIES, RPC, SCHEDULES, WATCH,
+};
 use wasmtime::component::{Component, ComponentExportIndex};
 
 use super::LoadError;
@@ -12,12 +14,22 @@ pub(super) struct Exports {
     pub(super) handle: ComponentExportIndex,
     /// An app may watch nothing.
     pub(super) watching: Option<Watching>,
+    /// `on-reply`, if it takes what became of its messages.
+    pub(super) on_reply: Option<ComponentExportIndex>,
+    /// An app may do nothing by the clock.
+    pub(super) scheduled: Option<Scheduled>,
 }
 
 /// The functions of an app that watches files.
 pub(super) struct Watching {
     pub(super) watches: ComponentExportIndex,
     pub(super) on_event: ComponentExportIndex,
+}
+
+/// The functions of an app that acts by the clock.
+pub(super) struct Scheduled {
+    pub(super) schedules: ComponentExportIndex,
+    pub(super) on_due: ComponentExportIndex,
 }
 
 impl Exports {
@@ -39,10 +51,25 @@ impl Exports {
             }),
             None => None,
         };
+        let on_reply = match one_of(component, [REPLIES, ASYNC_REPLIES])? {
+            Some(replies) => {
+                Some(function(replies, "on-reply").ok_or_else(|| missing("on-reply"))?)
+            }
+            None => None,
+        };
+        let scheduled = match one_of(component, [SCHEDULES, ASYNC_SCHEDULES])? {
+            Some(scheduled) => Some(Scheduled {
+                schedules: function(scheduled, "schedules").ok_or_else(|| missing("schedules"))?,
+                on_due: function(scheduled, "on-due").ok_or_else(|| missing("on-due"))?,
+            }),
+            None => None,
+        };
         Ok(Self {
             endpoints: function(rpc, "endpoints").ok_or_else(|| missing("endpoints"))?,
             handle: function(rpc, "handle").ok_or_else(|| missing("handle"))?,
             watching,
+            on_reply,
+            scheduled,
         })
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn new(engine: &Engine, wasi: Wasi) -> Result<Linker<CallState>> {
     linker.allow_shadowing(false);
     capability::http::add_to_linker(&mut linker, CallState::http)?;
     capability::keyvalue::add_to_linker(&mut linker, CallState::keyvalue)?;
+    capability::messages::add_to_linker(&mut linker, CallState::messages)?;
     types::add_to_linker::<_, NoFunctions>(&mut linker, |_| NoFunctions)?;
     context::add_to_linker::<_, HasSelf<CallContext>>(&mut linker, CallState::context)?;
     log::add_to_linker::<_, HasSelf<Output>>(&mut linker, CallState::output)?;

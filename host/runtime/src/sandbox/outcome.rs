@@ -5,6 +5,7 @@ use std::time::Duration;
 use syft_manifest::units::{show_size, show_time};
 
 use crate::capability::Advice;
+use crate::meter::MemoryWish;
 
 /// The most bytes of what a guest says about its failure.
 const MAX_DETAIL_BYTES: usize = 4096;
@@ -38,11 +39,13 @@ pub enum Outcome {
         message: String,
         /// The handler.
         handler: String,
+        /// The memory that it was refused, which need not be why.
+        refused: Option<MemoryWish>,
     },
     /// The call did not end within this time.
     TimedOut(Duration),
-    /// The guest was refused memory beyond this many bytes, and ended.
-    OutOfMemory(usize),
+    /// The guest was refused memory, and ended.
+    OutOfMemory(MemoryWish),
     /// The host would have held more than this many bytes for the guest, which ended.
     TooMuchHeld(usize),
     /// The guest was ended since the memory that the owner lets all apps take together is
@@ -105,7 +108,7 @@ impl Outcome {
                 let limit = show_time(*limit);
                 Some(format!("the call did not end within {limit}"))
             }
-            Self::OutOfMemory(limit) => {
+            Self::OutOfMemory(MemoryWish { limit, .. }) => {
                 let limit = show_size(*limit as u64);
                 Some(format!("the guest wanted more than {limit} of memory"))
             }
@@ -143,11 +146,13 @@ impl Outcome {
         }
     }
 
-    /// Returns what can be done about it, where the host knows.
-    pub fn hint(&self, advice: Advice) -> Option<String> {
+    /// Returns what can be done about it for the app of this name, where the host knows.
+    pub fn hint(&self, advice: Advice, app: &str) -> Option<String> {
         match self {
             Self::Answered(_) | Self::InvalidArguments(_) => None,
-            Self::Failed { kind, .. } if kind == NO_MEMORY.0 => Some(NO_MEMORY.1.to_owned()),
+            Self::Failed { kind, refused, .. } if kind == NO_MEMORY => {
+                refused.map(|wish| advice.more_memory(wish, app))
+            }
             Self::Failed { message, .. } | Self::Trapped(message) => {
                 // Of files that an app may ask for, the line that says so has the advice.
                 let is_datasite = message.contains("/datasites/");
@@ -155,27 +160,26 @@ impl Outcome {
                     return Some(advice.outside());
                 }
                 let (said, hint) = NO_THREAD;
-                message.contains(said).then(|| hint.to_owned())
+                message.contains(said).then(|| advice.for_author(hint))
             }
-            Self::TimedOut(limit) => Some(advice.more_time(*limit)),
-            Self::OutOfMemory(limit) => Some(advice.more_memory(*limit)),
-            Self::TooMuchData(_) | Self::TooMuchHeld(_) => {
-                Some("pass and keep it in smaller parts: this limit is the same for all".to_owned())
-            }
-            Self::Exhausted => Some("allow all apps more with --memory-total".to_owned()),
+            Self::TimedOut(limit) => Some(advice.more_time(*limit, app)),
+            Self::OutOfMemory(wish) => Some(advice.more_memory(*wish, app)),
+            Self::TooMuchData(_) | Self::TooMuchHeld(_) => Some(advice.for_author(
+                "pass and keep it in smaller parts, since this limit is the same for all",
+            )),
+            Self::Exhausted => Some(
+                "allow all apps more with --memory-total, or `memory-total` in config.toml"
+                    .to_owned(),
+            ),
             Self::TooMuchOutput(_) => {
-                Some("print and log less: this limit is the same for all".to_owned())
+                Some(advice.for_author("print and log less, since this limit is the same for all"))
             }
         }
     }
 }
 
-/// What Python raises that gets no more memory, and what can be done about it.
-const NO_MEMORY: (&str, &str) = (
-    "MemoryError",
-    "the app wanted more memory than a call may have: ask for more by `[limits] memory` in its \
-     syft-app.toml, or try it with --memory",
-);
+/// What Python raises that gets no more memory.
+const NO_MEMORY: &str = "MemoryError";
 
 /// How Python begins the steps that led to an error.
 const TRACEBACK: &str = "\n\nTraceback (most recent call last):";
@@ -242,6 +246,7 @@ mod tests {
             kind: "ValueError".to_owned(),
             message: message.to_owned(),
             handler: "f".to_owned(),
+            refused: None,
         }
     }
 
@@ -299,7 +304,7 @@ mod tests {
 
     #[test]
     fn what_the_sandbox_lacks_has_a_hint() {
-        let hint = |outcome: &Outcome| outcome.hint(Advice::ToAuthor).unwrap_or_default();
+        let hint = |outcome: &Outcome| outcome.hint(Advice::ToAuthor, "app").unwrap_or_default();
         for message in [
             "[Errno 44] No such file or directory: 'data.csv'",
             "No such file or directory (os error 44)",
@@ -314,12 +319,19 @@ mod tests {
         assert_eq!(hint(&failed("anything else")), "");
         let of_datasite = "[Errno 44] No such file or directory: '/datasites/bob@example.org/x'";
         assert_eq!(hint(&failed(of_datasite)), "");
-        let memory = Outcome::Failed {
+        let wish = MemoryWish {
+            limit: 1 << 20,
+            wanted: 3 << 20,
+        };
+        let memory = |refused| Outcome::Failed {
             kind: "MemoryError".to_owned(),
             message: String::new(),
             handler: "f".to_owned(),
+            refused,
         };
-        assert!(hint(&memory).contains("[limits] memory"));
-        assert!(hint(&Outcome::OutOfMemory(1 << 20)).contains("--memory 2MiB"));
+        for outcome in [memory(Some(wish)), Outcome::OutOfMemory(wish)] {
+            assert!(hint(&outcome).contains("--memory 4MiB"), "{outcome:?}");
+        }
+        assert_eq!(hint(&memory(None)), "", "it raised it by itself");
     }
 }

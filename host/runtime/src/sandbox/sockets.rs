@@ -7,7 +7,6 @@ use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddressFamily};
 use wasmtime_wasi::p2::{Network, TcpSocket, UdpSocket};
 
 use super::store::CallState;
-use crate::capability::Advice;
 
 const GRANTED: &str = "HTTP is granted with [http] allow = [\"https://…\"] in syft-app.toml";
 
@@ -50,9 +49,5 @@ fn log(store: &mut StoreContextMut<'_, CallState>, what: &str) {
     let what =
         format!("network refused: the app asks for {what}, and apps have no network of their own");
     let output = store.data_mut().output();
-    let hint = match output.advice() {
-        Advice::ToAuthor => GRANTED.to_owned(),
-        Advice::ToOwner => format!("tell its author: {GRANTED}"),
-    };
-    output.refused(&what, &hint);
+    output.refused(&what, &output.advice().for_author(GRANTED));
 }

@@ -11,6 +11,7 @@ use super::limiter::Limiter;
 use crate::capability::files::{FilesView, Guard};
 use crate::capability::http::{HttpCtx, HttpView};
 use crate::capability::keyvalue::{KeyValueCtx, KeyValueView};
+use crate::capability::messages::{MessagesCtx, MessagesView};
 use crate::capability::recorded_chance;
 use crate::capability::standard_output::StandardOutput;
 use crate::capability::{CallAccess, CallContext, Output};
@@ -26,6 +27,7 @@ pub(super) struct CallState {
     files: Guard,
     http: HttpCtx,
     keyvalue: KeyValueCtx,
+    messages: MessagesCtx,
     context: CallContext,
     output: Output,
     standard_output: StandardOutput,
@@ -52,6 +54,14 @@ impl CallState {
             recorded_chance::record(&mut wasi, recorder);
         }
         let standard_output = StandardOutput::new(&output);
+        let messages = MessagesCtx::new(
+            access.messages,
+            &context.identity,
+            &context.idempotency_key,
+            context.deadline,
+            limits,
+            meter,
+        );
         let wasi = wasi
             .stdout(standard_output.stdout.clone())
             .stderr(standard_output.stderr.clone())
@@ -66,6 +76,7 @@ impl CallState {
             files: access.files,
             http: HttpCtx::new(access.http, meter),
             keyvalue: KeyValueCtx::new(session, limits, meter, output.clone(), access.recorder),
+            messages,
             context,
             output,
             standard_output,
@@ -103,6 +114,14 @@ impl CallState {
         }
     }
 
+    pub(super) fn messages(&mut self) -> MessagesView<'_> {
+        self.was_asked = true;
+        MessagesView {
+            ctx: &mut self.messages,
+            session: self.keyvalue.session(),
+        }
+    }
+
     pub(super) fn context(&mut self) -> &mut CallContext {
         self.was_asked = true;
         &mut self.context
@@ -123,9 +142,11 @@ impl CallState {
         self.files.take_staged()
     }
 
-    /// Returns the app's state as the call left it.
+    /// Returns the app's state as the call left it, with the messages that leave if it is kept.
     pub(super) fn take_session(&mut self) -> Session {
-        self.keyvalue.take_session()
+        let mut session = self.keyvalue.take_session();
+        session.also_send(self.messages.take_queued());
+        session
     }
 }
 

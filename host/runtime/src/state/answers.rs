@@ -38,8 +38,8 @@ pub enum Recorded {
 }
 
 impl Session {
-    /// Has the answer of the call kept with what it wrote, if it wrote anything: an
-    /// answer that changed nothing can be given anew. It is kept until its request
+    /// Has the answer of the call kept with what it wrote, if it wrote anything or sent a
+    /// message: an answer that changed nothing can be given anew. It is kept until its request
     /// expires, and no longer than answers are kept at all.
     pub fn keep_answer(
         &mut self,
@@ -49,7 +49,7 @@ impl Session {
         answered: Timestamp,
         expires: Timestamp,
     ) {
-        let Some(keep) = self.keeps_answers().filter(|_| self.has_written()) else {
+        let Some(keep) = self.keeps_answers().filter(|_| self.has_effects()) else {
             return;
         };
         self.keep(AnswerRecord {

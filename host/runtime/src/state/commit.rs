@@ -10,6 +10,7 @@ use redb::{Database, WriteTransaction};
 use super::answers::{AnswerIndex, AnswerRecords};
 use super::effects::{self, EffectRecords};
 use super::file::{File, OpenState, guarded};
+use super::outbox::OutboxIndex;
 use super::pending::{Layer, lost};
 use super::writer::Job;
 use super::{StoreError, VALUES};
@@ -20,6 +21,7 @@ pub(super) struct CommitContext {
     pub(super) file: Arc<File>,
     pub(super) index: Arc<AnswerIndex>,
     pub(super) effects: Arc<EffectRecords>,
+    pub(super) outbox: Arc<OutboxIndex>,
     /// The most bytes of keys and values.
     pub(super) state_bytes: u64,
     /// The most bytes of published answers.
@@ -117,13 +119,17 @@ impl CommitContext {
         };
         let result = guarded(attempt);
         match &result {
-            Ok((totals, _)) => self.index.committed(*totals, added),
+            Ok((totals, _)) => {
+                self.index.committed(*totals, added);
+                self.outbox.committed();
+            }
             // The disk may have failed before or after the commit took hold. The notes are
             // made once more, and the answers taken for kept: a look into the file decides.
             Err(_) => {
                 self.index.put_back(published);
                 self.index.failed(added);
                 self.effects.are_done(&done);
+                self.outbox.failed();
             }
         }
         result.map(|(_, places)| places)

@@ -48,6 +48,8 @@ pub struct Session {
     /// What the call changes outside of it.
     effects: Option<Box<dyn Effects>>,
     answer: Option<AnswerRecord>,
+    /// Messages leave with its changes.
+    is_sending: bool,
     /// What the host could not do for the call.
     trouble: Option<StoreError>,
 }
@@ -97,6 +99,7 @@ impl Session {
             extras: Vec::new(),
             effects: None,
             answer: None,
+            is_sending: false,
             trouble: None,
         }
     }
@@ -245,8 +248,18 @@ impl Session {
         self.trouble.clone().map_or(Ok(()), Err)
     }
 
-    pub(super) fn has_written(&self) -> bool {
-        !self.touched.writes.is_empty() || self.effects.is_some()
+    /// Tells whether it makes a difference if the call runs again.
+    pub(super) fn has_effects(&self) -> bool {
+        self.is_sending || self.effects.is_some() || !self.touched.writes.is_empty()
+    }
+
+    /// Takes note that messages leave with its changes.
+    pub(super) fn sends_messages(&mut self) {
+        self.is_sending = true;
+    }
+
+    pub(super) fn store(&self) -> Option<&Arc<Store>> {
+        self.store.as_ref()
     }
 
     /// Returns how long answers are kept, if they are.
@@ -279,7 +292,7 @@ impl Session {
     /// not forced yet hands nothing over, and waits with the others.
     pub(super) fn into_changes(self, is_kept: bool) -> Option<Changes> {
         let layer = self.snapshot.as_ref().map(Snapshot::layer).cloned();
-        if is_kept && (self.has_written() || !self.extras.is_empty()) {
+        if is_kept && (self.has_effects() || !self.extras.is_empty()) {
             return Some(Changes {
                 layer,
                 touched: self.touched,

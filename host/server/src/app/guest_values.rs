@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use syft_protocol::address::{Address, AppName, Datasite, Proof, Sender};
+use syft_protocol::address::{Address, AppName, Datasite, Sender};
+use syft_protocol::due_calls::DueRun;
 use syft_protocol::encryption::{DECRYPTED, ORIGINAL_SENDER, says_opened};
 use syft_protocol::file_events::{Delivery, EventKind};
-use syft_protocol::message::{self, Method};
+use syft_protocol::message;
 
 use crate::router::Route;
 use syft_runtime::capability::AppIdentity;
-use syft_runtime::wit::{rpc, types, watch};
+use syft_runtime::wit::{rpc, schedules, types, watch};
 
 pub(super) fn request(
     address: &Address,
@@ -22,9 +23,9 @@ pub(super) fn request(
         id: address.id().uuid().to_string(),
         endpoint: route.name.to_string(),
         sender: sender.email,
-        sender_proof: proof(sender.proof),
+        sender_proof: sender.proof.into(),
         url: request.url.as_str().to_owned(),
-        method: method(request.method),
+        method: request.method.into(),
         // The release passes them on, whoever wrote them.
         headers: headers.filter(|(name, _)| !says_opened(name)).collect(),
         body: request.body,
@@ -55,6 +56,15 @@ pub(super) fn event(delivery: &Delivery) -> watch::Event {
     }
 }
 
+pub(super) fn due(run: &DueRun, schedule: &str) -> schedules::Due {
+    schedules::Due {
+        id: run.call.id.to_string(),
+        schedule: schedule.to_owned(),
+        due: run.call.due.micros(),
+        attempt: run.attempt,
+    }
+}
+
 pub(super) fn identity(name: &AppName, datasite: &Datasite) -> AppIdentity {
     AppIdentity {
         app: Arc::from(name.as_str()),
@@ -68,24 +78,5 @@ fn kind(kind: EventKind) -> watch::EventKind {
         EventKind::Modified => watch::EventKind::Modified,
         EventKind::Moved => watch::EventKind::Moved,
         EventKind::Deleted => watch::EventKind::Deleted,
-    }
-}
-
-fn proof(proof: Proof) -> types::SenderProof {
-    match proof {
-        Proof::Claimed => types::SenderProof::Claimed,
-        Proof::Folder => types::SenderProof::Folder,
-        Proof::Signed => types::SenderProof::Signed,
-    }
-}
-
-fn method(method: Method) -> types::Method {
-    match method {
-        Method::Get => types::Method::Get,
-        Method::Head => types::Method::Head,
-        Method::Post => types::Method::Post,
-        Method::Put => types::Method::Put,
-        Method::Patch => types::Method::Patch,
-        Method::Delete => types::Method::Delete,
     }
 }

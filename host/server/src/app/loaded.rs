@@ -1,10 +1,11 @@
 //! A component that fits our world, and what it says of itself.
 
-use syft_manifest::Limits;
+use syft_manifest::{Limits, WantedSchedule};
 use syft_protocol::address::{AppName, Datasite};
 use thiserror::Error;
 
 use super::guest_values;
+use super::schedules::{Schedules, SchedulesError};
 use super::watches::{Watches, WatchesError};
 use crate::router::{Router, RouterError};
 use syft_runtime::capability::AppIdentity;
@@ -20,6 +21,7 @@ pub struct LoadedApp {
     pub(super) program: ProgramSource,
     pub(super) router: Router,
     pub(super) watches: Watches,
+    pub(super) schedules: Schedules,
 }
 
 /// Why a component could not be made an app.
@@ -40,10 +42,17 @@ pub enum AppError {
     /// What it watches cannot be watched.
     #[error(transparent)]
     Watches(#[from] WatchesError),
+    /// It did not say what it does by the clock.
+    #[error("the app did not name its schedules: {0}")]
+    Unscheduled(String),
+    /// Its schedules cannot be.
+    #[error(transparent)]
+    Schedules(#[from] SchedulesError),
 }
 
 impl LoadedApp {
-    /// Asks a program for its endpoints and for what it watches.
+    /// Asks a program for its endpoints, for what it watches and for its schedules, of which its
+    /// manifest may say more.
     ///
     /// # Errors
     /// See [`AppError`].
@@ -51,6 +60,7 @@ impl LoadedApp {
         program: ProgramSource,
         name: AppName,
         datasite: Datasite,
+        wanted: &[WantedSchedule],
     ) -> Result<Self, AppError> {
         let identity = guest_values::identity(&name, &datasite);
         let guard = program.program().await?;
@@ -64,7 +74,12 @@ impl LoadedApp {
             .await
             .map_err(|outcome| AppError::Unwatching(outcome.detail().unwrap_or_default()))?;
         let watches = Watches::new(watches, &datasite, &name)?;
-        if endpoints.is_empty() && watches.is_empty() {
+        let schedules = guard
+            .schedules(&identity, &meter)
+            .await
+            .map_err(|outcome| AppError::Unscheduled(outcome.detail().unwrap_or_default()))?;
+        let schedules = Schedules::new(schedules, wanted)?;
+        if endpoints.is_empty() && watches.is_empty() && schedules.is_empty() {
             return Err(RouterError::Empty.into());
         }
         let router = Router::new(endpoints, program.limits())?;
@@ -76,6 +91,7 @@ impl LoadedApp {
             program,
             router,
             watches,
+            schedules,
         })
     }
 
@@ -97,5 +113,10 @@ impl LoadedApp {
     /// Returns what the app watches.
     pub fn watches(&self) -> &Watches {
         &self.watches
+    }
+
+    /// Returns what the app does by the clock.
+    pub fn schedules(&self) -> &Schedules {
+        &self.schedules
     }
 }

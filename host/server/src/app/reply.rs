@@ -206,7 +206,7 @@ impl Replier {
             "function_name": handler,
             "traceback": outcome.trace().map(str::to_owned).or_else(|| outcome.detail()),
         });
-        if let Some(hint) = outcome.hint(self.advice) {
+        if let Some(hint) = outcome.hint(self.advice, self.app.as_str()) {
             details["hint"] = json!(hint);
         }
         Content {

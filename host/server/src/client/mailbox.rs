@@ -2,43 +2,78 @@
 //!
 //! Why: docs/decisions/10-our-requests-are-written-in-place.md
 
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt};
-use cap_std::fs::OpenOptions;
-use syft_manifest::nofollow_dir::is_absent;
+use cap_std::fs::{Dir, OpenOptions};
+use rustix::io::Errno;
+use syft_manifest::nofollow_dir::{force, is_absent};
 use syft_protocol::address::{Address, AppName, Datasite};
+use syft_protocol::timestamp::Timestamp;
 
 use crate::tree::Tree;
 
 /// What there is of an answer beside its request.
 #[derive(Debug)]
-pub(super) enum AnswerState {
+pub(crate) enum AnswerState {
     /// Nothing yet.
     Pending,
     /// The answer.
-    Ready(Vec<u8>),
+    Ready(AnswerBytes),
+    /// It has so many bytes, which is too many.
+    TooLarge(u64),
+    /// Something that is no regular file is in its place.
+    NoFile,
     /// The mark that sync leaves where the caller may not write.
     Rejected,
     /// The request itself is gone.
     Removed,
 }
 
+/// What an answer holds.
+#[derive(Debug)]
+pub(crate) struct AnswerBytes {
+    pub(crate) bytes: Vec<u8>,
+    /// How long ago the file was changed last.
+    pub(crate) unchanged_for: Duration,
+}
+
 /// The `rpc/` folder of an app that is called.
-pub(super) struct Mailbox(Tree);
+pub(crate) struct Mailbox(Tree);
 
 impl Mailbox {
     /// Opens the folder, making what is missing of it.
     ///
     /// # Errors
     /// As for [`Tree::open`].
-    pub(super) fn open(
+    pub(crate) fn open(
         datasites: &Path,
         datasite: &Datasite,
         app: &AppName,
     ) -> anyhow::Result<Self> {
         Ok(Self(Tree::open(datasites, datasite, app)?))
+    }
+
+    /// Opens the folder where it is there.
+    pub(crate) fn find(datasites: &Path, datasite: &Datasite, app: &AppName) -> Option<Self> {
+        Some(Self(Tree::find(datasites, datasite, app)?))
+    }
+
+    /// Opens the folder of the caller, making what is missing of it.
+    ///
+    /// # Errors
+    /// It cannot be made, or a part of the path is a symlink.
+    pub(crate) fn caller_folder(&self, address: &Address) -> io::Result<Dir> {
+        self.0.create_folder(address.folder())
+    }
+
+    /// Returns the folder of the caller, if it is there.
+    pub(crate) fn folder(&self, address: &Address) -> Option<Dir> {
+        self.0.open_folder(address.folder()).ok()
     }
 
     /// Writes a request, making its folder if need be. It is written in place, at once, as
@@ -47,8 +82,8 @@ impl Mailbox {
     ///
     /// # Errors
     /// It cannot be written, it is there already, or a part of the path is a symlink.
-    pub(super) fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
-        let folder = self.0.create_folder(address.folder())?;
+    pub(crate) fn post(&self, address: &Address, request: &[u8]) -> io::Result<()> {
+        let folder = self.caller_folder(address)?;
         let name = address.id().request_name();
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -59,11 +94,51 @@ impl Mailbox {
         written
     }
 
-    /// Looks for the answer of a request, and reads up to `limit` bytes of it.
+    /// As [`Mailbox::post`], where the host may have stopped in the middle of that before: a
+    /// request that is there already stays if `is_whole` says so of what it holds, up to `limit`
+    /// bytes.
+    ///
+    /// # Errors
+    /// It cannot be written, or a part of the path is a symlink.
+    pub(crate) fn post_again(
+        &self,
+        address: &Address,
+        request: &[u8],
+        limit: u64,
+        is_whole: impl Fn(&[u8]) -> bool,
+    ) -> io::Result<()> {
+        match self.post(address, request) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            posted => return posted,
+        }
+        let folder = self.caller_folder(address)?;
+        let name = address.id().request_name();
+        let file = open_file(&folder, &name)?;
+        let held = file.map(|file| read(&file, limit)).transpose()?;
+        if held.is_some_and(|bytes| is_whole(&bytes)) {
+            return Ok(());
+        }
+        folder.remove_file(&name)?;
+        self.post(address, request)
+    }
+
+    /// Forces a request to the disk, if it is there.
+    ///
+    /// # Errors
+    /// It cannot be forced.
+    pub(crate) fn force(&self, address: &Address) -> io::Result<()> {
+        let folder = self.0.open_folder(address.folder())?;
+        if let Some(file) = open_file(&folder, &address.id().request_name())? {
+            file.sync_all()?;
+        }
+        force(&folder)
+    }
+
+    /// Looks for the answer of a request, and reads it if it has at most `limit` bytes.
     ///
     /// # Errors
     /// It cannot be read.
-    pub(super) fn look(&self, address: &Address, limit: u64) -> io::Result<AnswerState> {
+    pub(crate) fn look(&self, address: &Address, limit: u64) -> io::Result<AnswerState> {
         let folder = match self.0.open_folder(address.folder()) {
             Err(error) if is_absent(&error) => return Ok(AnswerState::Removed),
             folder => folder?,
@@ -74,25 +149,32 @@ impl Mailbox {
         {
             return Ok(AnswerState::Rejected);
         }
-        let mut options = OpenOptions::new();
-        options.read(true).follow(FollowSymlinks::No).nonblock(true);
-        let file = match folder.open_with(address.id().response_name(), &options) {
-            Err(error) if is_absent(&error) => {
-                return Ok(match folder.symlink_metadata(address.id().request_name()) {
-                    Err(error) if is_absent(&error) => AnswerState::Removed,
-                    _ => AnswerState::Pending,
-                });
+        let name = address.id().response_name();
+        let Some(file) = open_file(&folder, &name)? else {
+            if folder.symlink_metadata(&name).is_ok() {
+                return Ok(AnswerState::NoFile);
             }
-            result => result?,
+            return Ok(match folder.symlink_metadata(address.id().request_name()) {
+                Err(error) if is_absent(&error) => AnswerState::Removed,
+                _ => AnswerState::Pending,
+            });
         };
-        let mut answer = Vec::new();
-        file.take(limit).read_to_end(&mut answer)?;
-        Ok(AnswerState::Ready(answer))
+        let found = file.metadata()?;
+        let n_bytes = found.len();
+        if n_bytes > limit {
+            return Ok(AnswerState::TooLarge(n_bytes));
+        }
+        let changed = found.ctime().saturating_mul(1_000_000);
+        let now = Timestamp::from_system_time(SystemTime::now());
+        Ok(AnswerState::Ready(AnswerBytes {
+            bytes: read(&file, limit)?,
+            unchanged_for: now.saturating_duration_since(Timestamp::from_micros(changed)),
+        }))
     }
 
     /// Deletes a request with its answer and marks, as the released client does
     /// once it has read them.
-    pub(super) fn clear(&self, address: &Address) {
+    pub(crate) fn clear(&self, address: &Address) {
         let Ok(folder) = self.0.open_folder(address.folder()) else {
             return;
         };
@@ -106,6 +188,27 @@ impl Mailbox {
             }
         }
     }
+}
+
+/// Opens a regular file, if there is one. No link is followed, and nobody waits for a writer.
+fn open_file(folder: &Dir, name: &str) -> io::Result<Option<File>> {
+    let mut options = OpenOptions::new();
+    options.read(true).follow(FollowSymlinks::No).nonblock(true);
+    let file = match folder.open_with(name, &options) {
+        Err(error) if is_absent(&error) || is_socket(&error) => return Ok(None),
+        opened => opened?.into_std(),
+    };
+    Ok(file.metadata()?.is_file().then_some(file))
+}
+
+fn is_socket(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::NXIO.raw_os_error())
+}
+
+fn read(file: &File, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Returns the names of the marks that sync leaves where it refused a request.

@@ -67,18 +67,18 @@ pub(super) fn write(datasites: &Path, owner: &Datasite, document: &str) -> io::R
     nofollow_dir::replace(&public, DID_FILE, document.as_bytes())
 }
 
-/// What lies in the owner's folder under the names of DID documents.
-pub(super) struct Lying {
+/// Which names of DID documents are taken in the owner's folder.
+pub(super) struct TakenNames {
     pub(super) document: bool,
     pub(super) conflict: bool,
 }
 
-/// Looks what lies in the owner's folder, whatever it is.
-pub(super) fn lying(datasites: &Path, owner: &Datasite) -> io::Result<Lying> {
+/// Returns which names are taken in the owner's folder, by whatever lies there.
+pub(super) fn taken_names(datasites: &Path, owner: &Datasite) -> io::Result<TakenNames> {
     let public = root(datasites).and_then(|root| open_path(&root, names(owner).into_iter()));
     let public = match public {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Lying {
+            return Ok(TakenNames {
                 document: false,
                 conflict: false,
             });
@@ -89,7 +89,7 @@ pub(super) fn lying(datasites: &Path, owner: &Datasite) -> io::Result<Lying> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         found => found.map(|_| true),
     };
-    Ok(Lying {
+    Ok(TakenNames {
         document: is_there(DID_FILE)?,
         conflict: is_there(CONFLICT_FILE)?,
     })

@@ -94,11 +94,11 @@ pub(super) fn make(places: &KeyPlaces) -> Result<Made, OwnKeysError> {
         path: did.clone(),
         error,
     };
-    let lying = documents::lying(&places.datasites, &places.owner).map_err(io)?;
-    if lying.conflict {
+    let taken = documents::taken_names(&places.datasites, &places.owner).map_err(io)?;
+    if taken.conflict {
         return Err(OwnKeysError::Conflict(did));
     }
-    match (read(places)?, lying.document) {
+    match (read(places)?, taken.document) {
         (None, true) => Err(OwnKeysError::KeysMissing { did, keys }),
         (Some(own), true) => match read_document(&places.datasites, &places.owner) {
             Document::Keys(public) if public == own.public() => Ok(Made::Nothing),

@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::{EndedTask, EventRunner, send};
+use crate::app::App;
 use crate::suspension::{self, CRASHES_BEFORE_ALONE};
-use syft_runtime::capability::Advice;
 use syft_runtime::sandbox::Outcome;
 
 /// Begins an attempt, which ends with one event.
@@ -19,12 +19,13 @@ pub(super) fn start(
     delivery: Delivery,
     sender: &mpsc::UnboundedSender<EndedTask>,
 ) {
-    let (key, sender) = (delivery.key, sender.clone());
-    let attempt = attempt(Arc::clone(runner), delivery).in_current_span();
+    let (key, sender, runner) = (delivery.key, sender.clone(), Arc::clone(runner));
+    let attempt = attempt(Arc::clone(&runner), delivery).in_current_span();
     tokio::spawn(async move {
         // After a panic of the host's own, other events are delivered still.
         let panicked = |error: tokio::task::JoinError| {
-            failed(&Outcome::Trapped(error.to_string()), Advice::default())
+            let outcome = Outcome::Trapped(error.to_string());
+            DeliveryResult::Failed(failure(&outcome, &runner.app))
         };
         // Begun from here, it runs next on the same thread, and no other one has to wake.
         let result = tokio::spawn(attempt).await.unwrap_or_else(panicked);
@@ -39,7 +40,7 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
         ..=CRASHES_BEFORE_ALONE => None,
         _ => Some(suspension::alone().await),
     };
-    let _slot = Arc::clone(&runner.slots).acquire_owned().await;
+    let _slots = runner.slots().await;
     let _entry = runner.journal.event(id);
     let start = Instant::now();
     let result = runner.app.deliver(&delivery).await;
@@ -49,7 +50,7 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
             tracing::info!(name: "delivered", %id, event = kind, path, ms, "delivered");
             DeliveryResult::Delivered
         }
-        Ok(Err(outcome)) => failed(&outcome, runner.app.advice()),
+        Ok(Err(outcome)) => DeliveryResult::Failed(failure(&outcome, &runner.app)),
         Err(error) => {
             tracing::error!(%id, event = kind, path, "delivering it again later: {error}");
             DeliveryResult::HostFailed
@@ -57,10 +58,12 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     }
 }
 
-fn failed(outcome: &Outcome, advice: Advice) -> DeliveryResult {
-    let words = outcome.detail().into_iter().chain(outcome.hint(advice));
-    DeliveryResult::Failed(Failure {
+/// Returns how the app failed, for the owner.
+pub(crate) fn failure(outcome: &Outcome, app: &App) -> Failure {
+    let hint = outcome.hint(app.advice(), app.name().as_str());
+    let words = outcome.detail().into_iter().chain(hint);
+    Failure {
         name: outcome.name(),
         detail: words.collect::<Vec<_>>().join("; "),
-    })
+    }
 }

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::Context;
 use syft_protocol::address::Address;
+use syft_protocol::due_calls::DueRecord;
 use syft_protocol::file_events::{Attempts, Record};
 use syft_protocol::inbox::{Inbox, InboxLimits};
 use syft_protocol::timestamp::Timestamp;
@@ -49,10 +50,15 @@ impl CrashSuspects {
         });
         let mut left = journal::left(folder)
             .with_context(|| format!("read the journal of calls in {}", folder.display()))?;
-        // One that is away may come back, with the folder that it is in for instance.
+        // One that is away may come back, with the folder that it is in for instance. One of the
+        // owner's may have been handed over by another app, and will be again.
+        let is_owners = |address: &Address| {
+            let sender = address.folder().sender();
+            sender.is_some_and(|sender| sender == app.datasite().as_str())
+        };
         let is_over = |address: &Address, crashes: u32| match tree.open_request(address) {
             Ok(OpenedRequest::Answered) => true,
-            Ok(OpenedRequest::Absent) => crashes < 2,
+            Ok(OpenedRequest::Absent) => crashes < 2 && !is_owners(address),
             Ok(OpenedRequest::File(_)) | Err(_) => false,
         };
         let named: HashSet<&str> = parked
@@ -183,7 +189,8 @@ impl CrashSuspects {
     }
 }
 
-/// An event that ended the host failed, as one does that the app does not take.
+/// An event that ended the host failed, as one does that the app does not take; so did a call that
+/// was due.
 async fn count_events(
     app: &App,
     left: &journal::EarlierRun,
@@ -194,17 +201,32 @@ async fn count_events(
     }
     let limit = InboxLimits::default().crashes;
     let known = app.state().watches()?.attempts;
-    let at = Timestamp::from_system_time(SystemTime::now()).micros();
-    let records = left.events.iter().map(|id| {
-        let failed = known.iter().find(|(known, _)| known == id);
-        let n_failed = failed.map_or(0, |(_, attempts)| attempts.n_failed) + 1;
+    let due = app.state().due()?.calls;
+    let at = Timestamp::from_system_time(SystemTime::now());
+    let (mut of_events, mut of_calls) = (Vec::new(), Vec::new());
+    for id in &left.events {
+        let kept = due.iter().find(|(due, _)| due == id);
+        let n_failed = match kept {
+            Some((_, kept)) => {
+                let kept = kept.clone().after_failure(at);
+                let n_failed = kept.n_failed();
+                of_calls.push(DueRecord::Call(*id, Some(kept)));
+                n_failed
+            }
+            None => {
+                let failed = known.iter().find(|(known, _)| known == id);
+                let n_failed = failed.map_or(0, |(_, attempts)| attempts.n_failed) + 1;
+                let at = at.micros();
+                of_events.push(Record::Attempts(*id, Some(Attempts { n_failed, at })));
+                n_failed
+            }
+        };
         if n_failed >= limit {
             log_unrecorded(suspension::note_given_up(folder, &id.to_string()));
         }
-        Record::Attempts(*id, Some(Attempts { n_failed, at }))
-    });
-    let records = records.collect();
-    app.state().record(records).await?;
+    }
+    app.state().record(of_events).await?;
+    app.state().record_due(of_calls).await?;
     Ok(())
 }
 

@@ -174,6 +174,12 @@ impl RequestJob<'_> {
 
     async fn write(&self, answer: Arc<Vec<u8>>) -> Closed {
         let (shared, address) = (self.shared, &self.address);
+        if shared
+            .local_requests()
+            .answer(address, &self.version, &answer)
+        {
+            return Closed::Answered;
+        }
         let written = match shared.durability {
             Durability::Strict => self.write_forced(Arc::clone(&answer)).await,
             Durability::None | Durability::Batched => {

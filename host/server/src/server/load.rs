@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use syft_protocol::address::Address;
 use syft_protocol::encryption::is_envelope;
-use syft_protocol::inbox::{Loaded, Stamp};
+use syft_protocol::inbox::{Loaded, Stamp, Version};
 use syft_protocol::message::Request;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::local_requests::LocalFile;
 use super::{ServerShared, now};
 use crate::tree::{OpenedRequest, RequestFile, Tree};
 use syft_runtime::failpoint::{self, Step};
@@ -24,7 +25,7 @@ pub(super) async fn load(
     address: &Address,
     known: Option<Stamp>,
 ) -> (Loaded, Option<(OwnedSemaphorePermit, Room)>) {
-    let (file, is_answered) = match open(tree, address, known) {
+    let (file, is_answered) = match open(shared, tree, address, known) {
         Ok(Opened::Unanswered(file)) => (file, false),
         Ok(Opened::BesideAnswer(file)) => (file, true),
         Err(loaded) => return (loaded, None),
@@ -51,7 +52,7 @@ pub(super) async fn load(
     let memory = shared.app.request_memory();
     let mut room = memory.reserve(wanted.saturating_mul(2)).await;
     let loaded = if is_answered {
-        read_beside_answer(&file)
+        read_beside_answer(address, &file)
     } else {
         read(shared, address, &file)
     };
@@ -63,12 +64,50 @@ pub(super) async fn load(
     (loaded, Some((permit, room)))
 }
 
-/// A request file that is to be read.
+/// A request that is to be read.
 pub(super) enum Opened {
     /// One to be handled.
-    Unanswered(RequestFile),
+    Unanswered(Source),
     /// One that was answered, and is not the file any more that it was then.
-    BesideAnswer(RequestFile),
+    BesideAnswer(Source),
+}
+
+/// Where a request is read from.
+pub(super) enum Source {
+    Tree(RequestFile),
+    /// Another app of this process, or the same.
+    Local(LocalFile),
+}
+
+impl Source {
+    pub(super) fn stamp(&self) -> Stamp {
+        match self {
+            Self::Tree(file) => file.stamp(),
+            Self::Local(file) => file.stamp(),
+        }
+    }
+
+    fn version(&self, bytes: &[u8]) -> Version {
+        match self {
+            Self::Tree(file) => file.version(bytes),
+            Self::Local(file) => file.version(bytes),
+        }
+    }
+
+    /// Returns the bytes of the request, or why there are none.
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is handed on at once, and boxed by nobody"
+    )]
+    fn read(&self, address: &Address) -> Result<Vec<u8>, Loaded> {
+        match self {
+            Self::Tree(file) => file.read().map_err(|error| {
+                tracing::warn!(%address, "cannot read a request: {error}");
+                Loaded::Unreadable
+            }),
+            Self::Local(file) => file.read().ok_or(Loaded::Absent),
+        }
+    }
 }
 
 /// Opens a request to be read, or returns why that is not possible.
@@ -76,14 +115,22 @@ pub(super) enum Opened {
     clippy::result_large_err,
     reason = "it is handed on at once, and boxed by nobody"
 )]
-pub(super) fn open(tree: &Tree, address: &Address, known: Option<Stamp>) -> Result<Opened, Loaded> {
+pub(super) fn open(
+    shared: &ServerShared,
+    tree: &Tree,
+    address: &Address,
+    known: Option<Stamp>,
+) -> Result<Opened, Loaded> {
+    if let Some(file) = shared.local_requests().find(address) {
+        return Ok(Opened::Unanswered(Source::Local(file)));
+    }
     match tree.open_unserved(address, known) {
         Ok(OpenedRequest::Absent) => Err(Loaded::Absent),
         Ok(OpenedRequest::Answered) => beside_answer(tree, address, known)
-            .map(Opened::BesideAnswer)
+            .map(|file| Opened::BesideAnswer(Source::Tree(file)))
             .ok_or(Loaded::Answered(None)),
         Ok(OpenedRequest::File(file)) if Some(file.stamp()) == known => Err(Loaded::AnswerGone),
-        Ok(OpenedRequest::File(file)) => Ok(Opened::Unanswered(file)),
+        Ok(OpenedRequest::File(file)) => Ok(Opened::Unanswered(Source::Tree(file))),
         Err(error) => {
             tracing::warn!(%address, "cannot open a request: {error}");
             Err(Loaded::Unreadable)
@@ -124,18 +171,15 @@ fn kept_bytes(loaded: &Loaded) -> u64 {
     }
 }
 
-fn read_beside_answer(file: &RequestFile) -> Loaded {
-    let version = file.read().ok().map(|bytes| file.version(&bytes));
+fn read_beside_answer(address: &Address, file: &Source) -> Loaded {
+    let version = file.read(address).ok().map(|bytes| file.version(&bytes));
     Loaded::Answered(version)
 }
 
-fn read(shared: &ServerShared, address: &Address, file: &RequestFile) -> Loaded {
-    let bytes = match file.read() {
+fn read(shared: &ServerShared, address: &Address, file: &Source) -> Loaded {
+    let bytes = match file.read(address) {
         Ok(bytes) => bytes,
-        Err(error) => {
-            tracing::warn!(%address, "cannot read a request: {error}");
-            return Loaded::Unreadable;
-        }
+        Err(loaded) => return loaded,
     };
     failpoint::reach(Step::AfterRead, address.id().stem());
     let version = file.version(&bytes);

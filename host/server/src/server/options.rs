@@ -5,6 +5,7 @@ use std::time::Duration;
 use syft_protocol::file_events::RetryPolicy;
 
 use crate::encryption::OpenedEnvelopes;
+use crate::local::LocalApps;
 use syft_runtime::memory::Memory;
 use syft_runtime::state::StoreOptions;
 
@@ -28,6 +29,8 @@ pub struct ServeOptions {
     pub retry: RetryPolicy,
     /// Which encrypted requests were opened.
     pub opened: OpenedEnvelopes,
+    /// The apps that are served so, to hand messages to without the tree.
+    pub local_apps: LocalApps,
 }
 
 impl ServeOptions {
@@ -42,6 +45,7 @@ impl ServeOptions {
             stop_within: None,
             retry: RetryPolicy::default(),
             opened: OpenedEnvelopes::default(),
+            local_apps: LocalApps::default(),
         }
     }
 }

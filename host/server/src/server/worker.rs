@@ -101,7 +101,7 @@ async fn perform(shared: &Arc<ServerShared>, action: Action) -> Finished {
     match action {
         Action::Load(address, known) => begin(shared, &tree, address, known).await,
         Action::Find(address, known) => {
-            let loaded = match open(&tree, &address, known) {
+            let loaded = match open(shared, &tree, &address, known) {
                 Ok(Opened::Unanswered(file)) => Loaded::Unread(file.stamp()),
                 Ok(Opened::BesideAnswer(_)) => Loaded::Answered(None),
                 Err(loaded) => loaded,

@@ -1,5 +1,6 @@
 //! Whether there is what is called, as far as this machine knows. Nobody answers a name that was
-//! mistyped, and waiting for that says nothing.
+//! mistyped, and waiting for that says nothing. Nothing is made for it either: what has a folder
+//! here counts as known from then on.
 
 use syft_manifest::sanitize::plain_excerpt;
 use syft_protocol::address::{AppName, Datasite};
@@ -14,7 +15,7 @@ const MAX_SHOWN: usize = 8;
 /// As long as those that people type.
 const MAX_CHARS: usize = 60;
 
-const GO_ON: &str = "to call it all the same: --no-check";
+pub(super) const GO_ON: &str = "to call it all the same: --no-check";
 
 /// What is not known of a call that is made.
 #[derive(Debug, PartialEq)]
@@ -27,12 +28,13 @@ pub(super) enum Unknown {
     Nothing,
 }
 
-/// Makes sure that nothing is mistyped. What is not on this machine may be on another: it is an
-/// error only where something here has nearly the same name.
+/// Makes sure that nothing is mistyped. What is not on this machine may be on another. An app that
+/// is installed has no folder before it is served.
 pub(super) fn check(
     target: &Target,
     owner: &Datasite,
     published: &PublishedApps,
+    installed: &[AppName],
 ) -> Result<Unknown, CommandError> {
     let Target { datasite, app, .. } = target;
     let is_own = datasite == owner;
@@ -48,7 +50,10 @@ pub(super) fn check(
         let error = CommandError::new(format!("the datasite {datasite} is not on this machine"));
         return Err(error.hint(format!("did you mean {meant}?")).hint(GO_ON));
     }
-    let apps = published.apps(datasite);
+    let mut apps = published.apps(datasite);
+    if is_own {
+        apps.extend(installed.iter().cloned());
+    }
     if !apps.contains(app) {
         let names = apps.iter().map(AppName::as_str);
         let meant = meant(app.as_str(), names.clone());

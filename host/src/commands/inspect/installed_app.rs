@@ -13,21 +13,29 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::install::Installer;
 use crate::installed::{Installed, InstalledRelease};
+use crate::settings::AppRules;
 use crate::supervisor::{AppStatus, HostStatus};
 use crate::typos;
+use crate::ui::Ui;
 
 /// An installed app, with the component of the release that is served.
 pub(super) struct InstalledApp {
     pub(super) path: PathBuf,
     pub(super) component: Vec<u8>,
     installed: Installed,
+    /// What the owner denies it and lets it use, whatever was approved.
+    rules: AppRules,
     is_host_running: bool,
     status: Option<AppStatus>,
 }
 
 impl InstalledApp {
     /// Finds the app that a text names, unless it is the path of a file.
-    pub(super) fn find(config: &Config, named: &Path) -> Result<Option<Self>, CommandError> {
+    pub(super) fn find(
+        ui: Ui,
+        config: &Config,
+        named: &Path,
+    ) -> Result<Option<Self>, CommandError> {
         let name = named.to_str().and_then(|name| AppName::parse(name).ok());
         let Some(name) = name.filter(|_| !named.is_file()) else {
             return Ok(None);
@@ -44,6 +52,7 @@ impl InstalledApp {
             component,
             is_host_running: status.is_some(),
             status: status.and_then(|mut status| status.apps.remove(name.as_str())),
+            rules: consent::rules(ui, &name),
             installed,
         }))
     }
@@ -58,16 +67,13 @@ impl InstalledApp {
 
     /// Returns what it may use at most.
     pub(super) fn limits(&self) -> Limits {
-        self.installed
-            .current
-            .approved
-            .limits
-            .over(Limits::default())
+        self.rules.limit(self.installed.current.limits())
     }
 
     pub(super) fn to_json(&self) -> Value {
         let mut json = consent::to_json("installed", &self.installed);
         json["status"] = json!(self.status);
+        json["settings"] = self.rules.to_json(&self.installed.current.limits());
         json
     }
 
@@ -89,6 +95,14 @@ impl InstalledApp {
         block(&mut lines, "Installed:", about.into_iter());
         let denied = current.denied.iter().map(ToString::to_string);
         block(&mut lines, "You deny it, whatever it asks for:", denied);
+        let denied = self.rules.denied_in_words().into_iter();
+        block(
+            &mut lines,
+            "Your config.toml denies it, whatever was approved:",
+            denied,
+        );
+        let limited = self.rules.limited_in_words(&current.limits()).into_iter();
+        block(&mut lines, "Your config.toml sets its limits:", limited);
         let back = earlier.iter().map(InstalledRelease::in_words);
         block(&mut lines, "`syft-host rollback` can go back to:", back);
         let waiting = waiting.iter().map(InstalledRelease::in_words);

@@ -10,7 +10,7 @@ pub(super) struct Limit {
     pub(super) value: Value,
     pub(super) what: &'static str,
     pub(super) words: String,
-    /// The app itself asks for it.
+    /// It is as the app itself asks for it.
     pub(super) is_asked_for: bool,
 }
 
@@ -44,6 +44,12 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
         http_app_connections,
         http_sent_bytes,
         http_received_bytes,
+        messages,
+        open_messages,
+        open_messages_per_receiver,
+        outbox_bytes,
+        message_bytes,
+        message_answer_bytes,
         state_bytes,
         state_key_bytes,
         state_value_bytes,
@@ -94,6 +100,24 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
             "http_received_bytes",
             *http_received_bytes,
             "HTTP: received in a call",
+        ),
+        count("messages", *messages, "messages: sent in a call"),
+        count("open_messages", *open_messages, "messages: unanswered"),
+        count(
+            "open_messages_per_receiver",
+            *open_messages_per_receiver,
+            "messages: unanswered, to one datasite",
+        ),
+        size("outbox_bytes", *outbox_bytes, "messages: all that are kept"),
+        size(
+            "message_bytes",
+            *message_bytes as u64,
+            "messages: body and headers",
+        ),
+        size(
+            "message_answer_bytes",
+            *message_answer_bytes as u64,
+            "messages: file of an answer",
         ),
         size("state_bytes", *state_bytes, "state: kept, keys and values"),
         size("state_key_bytes", *state_key_bytes as u64, "state: a key"),
@@ -165,10 +189,10 @@ pub(super) fn describe(limits: &Limits, asked: &ManifestLimits) -> Vec<Limit> {
     ];
     for limit in &mut all {
         limit.is_asked_for = match limit.key {
-            "time_ms" => asked.time.is_some(),
-            "memory_bytes" => asked.memory_bytes.is_some(),
-            "concurrency" => asked.concurrency.is_some(),
-            "state_bytes" => asked.state_bytes.is_some(),
+            "time_ms" => asked.time == Some(*time),
+            "memory_bytes" => asked.memory_bytes == Some(*memory_bytes),
+            "concurrency" => asked.concurrency == Some(*concurrency),
+            "state_bytes" => asked.state_bytes == Some(*state_bytes),
             _ => false,
         };
     }

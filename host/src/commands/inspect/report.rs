@@ -9,6 +9,7 @@ use syft_manifest::{
 };
 use syft_package::PublicKey;
 use syft_protocol::grant::PathPattern;
+use syft_protocol::schedule::Schedule;
 
 use super::imports::Imports;
 use super::limits::describe;
@@ -60,11 +61,16 @@ impl Report<'_> {
         lines.extend(self.signed.in_words());
         match &self.serves {
             Ok(AppInterface {
-                endpoints, watches, ..
+                endpoints,
+                watches,
+                schedules,
+                ..
             }) => {
                 theirs(&mut lines, "Answers:", endpoints.iter().cloned());
                 let watches = watches.iter().map(|(words, _)| words.clone());
                 theirs(&mut lines, "Watches:", watches);
+                let schedules = schedules.iter().map(Schedule::words);
+                theirs(&mut lines, "Acts by the clock:", schedules);
             }
             Err(_) => theirs(&mut lines, "Does not run:", self.why_not().into_iter()),
         }
@@ -181,6 +187,12 @@ impl Report<'_> {
             methods => format!("Sends HTTP requests ({}) to:", methods.join(", ")),
         };
         theirs(lines, &title, strings(&http.allow).into_iter());
+        let send = strings(&self.manifest.messages.send);
+        theirs(
+            lines,
+            "Sends requests to other apps as its owner:",
+            send.into_iter(),
+        );
         let secrets = self.manifest.secrets.iter().map(in_words);
         theirs(lines, "Uses secrets of its owner:", secrets);
         let rules = self.manifest.access.iter();
@@ -216,6 +228,7 @@ impl Report<'_> {
             env,
             files,
             http,
+            messages,
             secrets,
             access,
             ..
@@ -256,6 +269,7 @@ impl Report<'_> {
             "why_not": self.why_not(),
             "endpoints": serves.map_or(&[][..], |served| &served.endpoints),
             "watches": watches,
+            "schedules": serves.map(AppInterface::schedules_json).unwrap_or_default(),
             "imports": imports,
             "unknown_imports": self.imports.unknown,
             "files": {
@@ -269,6 +283,7 @@ impl Report<'_> {
                 "allow": strings(&http.allow),
                 "methods": strings(&http.methods),
             },
+            "messages": { "send": texts(&messages.send) },
             "secrets": secrets,
             "access": access.iter().map(rules_to_json).collect::<Vec<_>>(),
             "args": args,

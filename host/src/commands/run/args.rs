@@ -80,7 +80,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
     pub(super) env: Vec<(VariableName, String)>,
 
-    /// Allow all that the app asks for: files, HTTP requests, secrets, access rules and limits
+    /// Allow all that the app asks for: files, HTTP requests, messages, secrets, access rules and
+    /// limits
     #[arg(long, help_heading = "Files, HTTP and secrets")]
     pub(super) allow_all_requested: bool,
 
@@ -96,6 +97,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "ORIGIN", value_parser = HttpOrigin::parse, help_heading = "Files, HTTP and secrets")]
     pub(super) allow_http: Vec<HttpOrigin>,
 
+    /// Allow the app to send messages to these endpoints of apps, such as
+    /// `*/app_data/pingpong/rpc/**`, if it asks for that; may be given more than once
+    #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files, HTTP and secrets")]
+    pub(super) allow_send: Vec<PathPattern>,
+
     /// Allow the app this secret, which `syft-host secret set` sets, if it asks for it; may be
     /// given more than once
     #[arg(long, value_name = "NAME", value_parser = VariableName::parse, help_heading = "Files, HTTP and secrets")]
@@ -106,7 +112,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "PATH", help_heading = "Files, HTTP and secrets")]
     pub(super) allow_access: Vec<String>,
 
-    /// Deny the app these files and everything below them, whatever else is allowed
+    /// Deny the app these files and everything below them, messages to there too, whatever else is
+    /// allowed
     #[arg(long, value_name = "PATTERN", value_parser = PathPattern::parse, help_heading = "Files, HTTP and secrets")]
     pub(super) deny: Vec<PathPattern>,
 
@@ -136,6 +143,7 @@ impl RunArgs {
             allow_read: self.allow_read.clone(),
             allow_write: self.allow_write.clone(),
             allow_http: self.allow_http.clone(),
+            allow_send: self.allow_send.clone(),
             allow_secret: self.allow_secret.clone(),
             allow_access: self.allow_access.clone(),
             deny: self.deny.clone(),

@@ -220,6 +220,7 @@ impl Watched {
             "changed": changed,
             "endpoints": interface.endpoints,
             "watches": interface.watches_json(),
+            "schedules": interface.schedules_json(),
         }))?;
         let (build, at, named) = (short(build), time_of_day(), in_words(runner, changed));
         runner

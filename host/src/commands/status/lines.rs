@@ -2,13 +2,16 @@
 
 use syft_manifest::clock::now;
 use syft_manifest::sanitize::{plain, plain_excerpt, quoted};
+use syft_protocol::due_calls::ScheduleStatus;
 use syft_protocol::timestamp::Timestamp;
 
-use super::super::consent::block;
+use super::super::consent::{block, careful, denial};
 use super::super::in_words::{ago, calls_in_words, count, millis, size, time};
 use super::{AppState, Counted};
 use crate::activity::{AppLoad, AppStatistics, CallStatistics, LastError};
-use crate::installed::Installed;
+use crate::installed::{Installed, InstalledRelease};
+use crate::layout::one_line;
+use crate::settings::AppRules;
 use crate::supervisor::AppTrouble;
 
 const TITLES: [&str; 9] = [
@@ -116,7 +119,7 @@ fn last_error(state: &AppState) -> Option<(&LastError, &'static str)> {
 }
 
 /// Returns all that is known of one app.
-pub(super) fn of_one(state: &AppState, rights: &[String]) -> Vec<String> {
+pub(super) fn of_one(state: &AppState, rights: &[String], rules: &AppRules) -> Vec<String> {
     let mut lines = Vec::new();
     match &state.installed {
         Some(installed) => lines.push(format!(
@@ -141,13 +144,55 @@ pub(super) fn of_one(state: &AppState, rights: &[String]) -> Vec<String> {
     lines.extend(state.counted.iter().flat_map(counted_lines));
     let before = state.last_logged.iter();
     lines.extend(before.flat_map(|error| error_lines("warning", error)));
+    if !state.schedules.is_empty() {
+        lines.push("By the clock".to_owned());
+        lines.extend(state.schedules.iter().flat_map(schedule_lines));
+    }
     if state.installed.is_some() {
         lines.extend(match rights {
             [] => vec!["It may use no files, network or secrets.".to_owned()],
             rights => block("It may", rights),
         });
     }
+    let current = state.installed.as_ref().map(|installed| &installed.current);
+    lines.extend(current.into_iter().flat_map(|release| left(release, rules)));
     lines.extend(state.installed.iter().flat_map(release_lines));
+    lines
+}
+
+fn schedule_lines(schedule: &ScheduleStatus) -> [String; 2] {
+    let at = |micros: i64| time(Timestamp::from_micros(micros));
+    let next = match schedule.next {
+        Some(next) if next <= now().micros() => "as soon as it is served".to_owned(),
+        Some(next) => at(next),
+        None => "never".to_owned(),
+    };
+    let last = match &schedule.last_run {
+        Some(run) => format!("last {} at {}", plain(&run.outcome), at(run.ended)),
+        None => "never run yet".to_owned(),
+    };
+    let (name, times) = (plain(&schedule.name), plain(&schedule.times));
+    [
+        format!("  {name}: {times}"),
+        format!("    next {next}, {last}"),
+    ]
+}
+
+/// Returns what the owner takes from what was approved, and which of it is wide.
+fn left(release: &InstalledRelease, rules: &AppRules) -> Vec<String> {
+    let mut lines = careful(&release.approved);
+    lines.extend(denial(&release.denied));
+    let parts = [
+        ("Your config.toml denies it", rules.denied_in_words()),
+        (
+            "Your config.toml sets its limits",
+            rules.limited_in_words(&release.limits()),
+        ),
+    ];
+    for (title, texts) in parts.into_iter().filter(|(_, texts)| !texts.is_empty()) {
+        lines.push(title.to_owned());
+        lines.extend(texts.iter().map(|text| one_line(&format!("  {text}"))));
+    }
     lines
 }
 

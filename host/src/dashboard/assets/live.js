@@ -3,7 +3,9 @@
 "use strict";
 
 const REFRESH_EVERY_MS = 1000;
+const UNAUTHENTICATED = 401;
 const SILENT = "Not live: the host does not answer";
+const ANOTHER = "Not live: the host was started again. Open the new link that it printed";
 
 const state = document.getElementById("live");
 let source = null;
@@ -46,8 +48,9 @@ async function refresh() {
   [isBusy, isDue] = [true, false];
   try {
     const answer = await fetch(location.href, { cache: "no-store", redirect: "error" });
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    replaceParts(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (answer.status === UNAUTHENTICATED) end();
+    else if (!answer.ok) throw new Error(`status ${answer.status}`);
+    else replaceParts(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
     tell(false, SILENT);
   }
@@ -57,6 +60,19 @@ async function refresh() {
   }, REFRESH_EVERY_MS);
 }
 
+/** A host that was started again knows no link and no cookie of before. */
+function end() {
+  source?.close();
+  source = null;
+  tell(false, ANOTHER);
+}
+
+/** The browser connects again by itself, but does not tell why it was refused. */
+function fail() {
+  if (state.textContent !== ANOTHER) tell(false, SILENT);
+  refresh();
+}
+
 /** A page that nobody sees listens to nothing: a browser has six connections for all pages. */
 function listen() {
   source?.close();
@@ -64,11 +80,15 @@ function listen() {
   if (document.hidden) return;
   source = new EventSource("/api/events");
   source.addEventListener("open", () => tell(true, "Live"));
-  source.addEventListener("error", () => tell(false, SILENT));
+  source.addEventListener("error", fail);
   source.addEventListener("activity", refresh);
   source.addEventListener("numbers", refresh);
   refresh();
 }
 
 document.addEventListener("visibilitychange", listen);
+// Its owner may have opened the new link beside this page.
+window.addEventListener("focus", () => {
+  if (source?.readyState !== EventSource.OPEN) listen();
+});
 listen();

@@ -4,15 +4,17 @@ use axum::extract::{Query, State};
 use maud::{Markup, html};
 use serde::Deserialize;
 use syft_manifest::Manifest;
+use syft_protocol::timestamp::Timestamp;
 
 use super::super::apps::KnownApp;
-use super::super::html::{Failure, foreign, millis, time};
+use super::super::html::{Failure, careful, foreign, foreign_path, millis, time};
 use super::super::seen::Seen;
 use super::{FromShared, PageResult, parts};
 use crate::activity::AppStatistics;
 use crate::config::Config;
 use crate::installed::{Installed, InstalledRelease, added_permissions};
 use crate::prepared_app::AppInterface;
+use crate::settings::AppRules;
 
 const N_CALLS: usize = 20;
 const N_LINES: usize = 30;
@@ -32,7 +34,8 @@ pub(super) async fn page(State(shared): FromShared, Query(named): Query<Named>) 
     let body = html! {
         section.card #app data-live aria-label="State" { (state(app)) }
         @if let Some(interface) = interface { (endpoints(&shared.config, &named.name, &interface)) }
-        @if let Some(record) = app.record() { (releases(&shared.config, record)) }
+        (schedules(app))
+        @if let Some(record) = app.record() { (releases(&shared.config, record, &app.rules)) }
         @if let Some(statistics) = statistics { (numbers(statistics)) }
         (activity(&shared.seen(), &named.name))
     };
@@ -58,13 +61,47 @@ fn endpoints(config: &Config, app: &str, interface: &AppInterface) -> Markup {
         section.card aria-labelledby="endpoints" {
             h2 #endpoints { "What it answers" }
             ul.quotes {
-                @for line in interface.to_lines(config.email.as_str(), app) { li { code { (foreign(line.trim())) } } }
+                @for line in interface.to_lines(config.email.as_str(), app) { li { code { (foreign_path(line.trim())) } } }
             }
         }
     }
 }
 
-fn releases(config: &Config, record: &Installed) -> Markup {
+fn schedules(app: &KnownApp) -> Markup {
+    html! {
+        @if !app.schedules.is_empty() {
+            section.card #schedules data-live aria-labelledby="schedules-title" {
+                h2 #schedules-title { "What it does by the clock" }
+                table.stack {
+                    thead { tr {
+                        th scope="col" { "Schedule" }
+                        th scope="col" { "Due" }
+                        th scope="col" { "Next" }
+                        th scope="col" { "Last run" }
+                    } }
+                    tbody {
+                        @for schedule in &app.schedules {
+                            tr {
+                                th scope="row" { (foreign(&schedule.name)) }
+                                td data-label="Due" { code { (foreign(&schedule.times)) } }
+                                td data-label="Next" {
+                                    @if let Some(next) = schedule.next { (time(Timestamp::from_micros(next))) }
+                                }
+                                td data-label="Last run" {
+                                    @if let Some(run) = &schedule.last_run {
+                                        (time(Timestamp::from_micros(run.ended))) " " (foreign(&run.outcome))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn releases(config: &Config, record: &Installed, rules: &AppRules) -> Markup {
     html! {
         section.card #releases data-live aria-labelledby="releases-title" {
             h2 #releases-title { "Releases" }
@@ -73,6 +110,7 @@ fn releases(config: &Config, record: &Installed) -> Markup {
                 dt { "From" } dd { (foreign(&record.source)) }
             }
             (release(config, record, "Installed", &record.current))
+            (left(&record.current, rules))
             @if let Some(waiting) = &record.waiting { (release(config, record, "Waits for you", waiting)) }
             @if let Some(previous) = record.previous() { (release(config, record, "Before", previous)) }
         }
@@ -92,10 +130,35 @@ fn release(config: &Config, record: &Installed, title: &str, release: &Installed
             dd {
                 @if rights.is_empty() { "answer requests, and nothing else" }
                 ul.quotes { @for right in &rights { li.quote { (foreign(right)) } } }
+                (careful(&release.approved))
             }
             @if !release.denied.is_empty() {
                 dt { "You deny it" }
                 dd { ul.quotes { @for pattern in &release.denied { li { code { (foreign(&pattern.to_string())) } } } } }
+            }
+        }
+    }
+}
+
+/// Returns what the owner's settings leave of what was approved.
+fn left(release: &InstalledRelease, rules: &AppRules) -> Markup {
+    let (denied, limited) = (
+        rules.denied_in_words(),
+        rules.limited_in_words(&release.limits()),
+    );
+    let list = |title: &str, texts: &[String]| {
+        html! {
+            @if !texts.is_empty() {
+                dt { (title) }
+                dd { ul.quotes { @for text in texts { li { (foreign(text)) } } } }
+            }
+        }
+    };
+    html! {
+        @if !(denied.is_empty() && limited.is_empty()) {
+            dl.facts {
+                (list("Your config.toml denies it", &denied))
+                (list("Your config.toml sets its limits", &limited))
             }
         }
     }

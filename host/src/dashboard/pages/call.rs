@@ -4,7 +4,7 @@ use axum::extract::{Query, State};
 use maud::html;
 use serde::Deserialize;
 
-use super::super::html::{app_link, foreign, millis, nothing, status, time};
+use super::super::html::{app_link, foreign, foreign_path, millis, nothing, status, time};
 use super::{FromShared, PageResult, parts};
 use crate::activity::EntryKind;
 
@@ -43,7 +43,7 @@ pub(super) async fn page(State(shared): FromShared, Query(of): Query<OfCall>) ->
                 ul.quotes {
                     @for entry in &entries {
                         @if let EntryKind::Touched { what, access, name, .. } = &entry.kind {
-                            li { (time(entry.time)) " " span.word.good { (foreign(access)) } " " span.soft { (what.as_str()) } " " code { (foreign(name)) } }
+                            li { (time(entry.time)) " " span.word.good { (foreign(access)) } " " span.soft { (what.as_str()) } " " code { (foreign_path(name)) } }
                         }
                     }
                 }

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 use syft_manifest::Digest;
 
-use super::super::html::{app_link, foreign, link, millis, nothing, status, time};
+use super::super::html::{app_link, foreign, foreign_path, link, millis, nothing, status, time};
 use super::super::seen::Access;
 use crate::activity::{DeliveryEnd, EntryKind, LogEntry, Severity};
 
@@ -163,7 +163,7 @@ fn what(entry: &LogEntry) -> Markup {
             access, name, hint, ..
         } => html! {
             div {
-                (foreign(&entry.message)) ": " (foreign(access)) " " code { (foreign(name)) }
+                (foreign(&entry.message)) ": " (foreign(access)) " " code { (foreign_path(name)) }
                 @if !hint.is_empty() { p.hint { (foreign(hint)) } }
             }
         },
@@ -190,7 +190,7 @@ fn what(entry: &LogEntry) -> Markup {
 /// Returns the cells of what was used or refused, how often, and when last.
 fn what_and_when(access: &Access) -> Markup {
     html! {
-        td data-label="What" { span { span.soft { (access.what.as_str()) " " } code { (foreign(&access.name)) } } }
+        td data-label="What" { span { span.soft { (access.what.as_str()) " " } code { (foreign_path(&access.name)) } } }
         td.number data-label="Times" { (access.count) }
         td data-label="Last" { (time(access.last)) }
     }

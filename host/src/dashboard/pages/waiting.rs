@@ -7,12 +7,12 @@ use syft_protocol::timestamp::Timestamp;
 
 use super::super::apps::KnownApp;
 use super::super::decision::{Action, Decision};
-use super::super::html::{app_link, foreign, nothing, time};
+use super::super::html::{app_link, careful, foreign, foreign_path, nothing, time};
 use super::{FromShared, PageResult};
 use crate::config::Config;
-use crate::waiting::{ParkedWork, wishes};
+use crate::waiting::{ParkedWork, call_in_words, wishes};
 
-/// Requests and events that are listed of an app. The command lists all.
+/// Requests, events and calls that are listed of an app. The command lists all.
 const MOST_LISTED: usize = 50;
 
 /// What was decided before.
@@ -72,6 +72,7 @@ fn approval(config: &Config, app: &KnownApp) -> Markup {
         @if let Some((record, release)) = waiting {
             h3 { "Version " (foreign(&release.version.to_string())) " asks for more, to" }
             ul.quotes { @for wish in wishes(config, record) { li.quote { (foreign(&wish)) } } }
+            (careful(&release.approved))
             p.soft { (foreign(&record.current.version.to_string())) " is served until you decide." }
             div.actions {
                 (decision(app, Action::Approve, release.sha256.as_str()).link(&release.version.to_string()))
@@ -82,14 +83,22 @@ fn approval(config: &Config, app: &KnownApp) -> Markup {
 }
 
 fn given_up(parked: &ParkedWork) -> Markup {
-    let n_more = (parked.requests.len() + parked.events.len()).saturating_sub(2 * MOST_LISTED);
+    let counts = [
+        parked.requests.len(),
+        parked.events.len(),
+        parked.calls.len(),
+    ];
+    let n_more: usize = counts
+        .map(|count| count.saturating_sub(MOST_LISTED))
+        .iter()
+        .sum();
     html! {
         @if !parked.requests.is_empty() {
             h3 { "Requests that were given up" }
             ul.quotes {
                 @for request in parked.requests.iter().take(MOST_LISTED) {
                     li {
-                        p { code { (foreign(&request.address)) } }
+                        p { code { (foreign_path(&request.address)) } }
                         p.soft { "The host crashed several times while it handled this, the last time at " (time(Timestamp::from_micros(request.at))) }
                         (choices(parked, &request.id, &request.address))
                     }
@@ -101,10 +110,23 @@ fn given_up(parked: &ParkedWork) -> Markup {
             ul.quotes {
                 @for event in parked.events.iter().take(MOST_LISTED) {
                     li {
-                        p { (foreign(&event.kind)) " " code { (foreign(&event.path)) } }
+                        p { (foreign(&event.kind)) " " code { (foreign_path(&event.path)) } }
                         p.soft { (event.attempts) " attempts until " (time(Timestamp::from_micros(event.at))) ". The last one ended with" }
                         p.quote { (foreign(&event.error)) }
                         (choices(parked, &event.id, &event.path))
+                    }
+                }
+            }
+        }
+        @if !parked.calls.is_empty() {
+            h3 { "Calls that were due and failed" }
+            ul.quotes {
+                @for call in parked.calls.iter().take(MOST_LISTED) {
+                    li {
+                        p { code { (foreign(&call_in_words(call))) } }
+                        p.soft { "due at " (time(Timestamp::from_micros(call.due))) ", " (call.attempts) " attempts until " (time(Timestamp::from_micros(call.at))) ". The last one ended with" }
+                        p.quote { (foreign(&call.error)) }
+                        (choices(parked, &call.id, call.kind.handler()))
                     }
                 }
             }

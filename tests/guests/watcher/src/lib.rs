@@ -10,7 +10,9 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use syft_guest::bindings;
+use syft_guest::bindings::exports::syft::app::replies::{self, Reply};
 use syft_guest::bindings::exports::syft::app::rpc::{self, Endpoint, Error, Request, Response};
+use syft_guest::bindings::exports::syft::app::schedules::{self, Due, Schedule};
 use syft_guest::bindings::exports::syft::app::watch::{self, Event, EventKind, Watch};
 use syft_guest::bindings::syft::app::types::Failure;
 
@@ -43,6 +45,22 @@ impl watch::Guest for Watcher {
             act(&event.path);
         }
         Ok(())
+    }
+}
+
+impl replies::Guest for Watcher {
+    fn on_reply(reply: Reply) -> Result<(), Failure> {
+        Err(failure(format!("{} was never sent", reply.message_id)))
+    }
+}
+
+impl schedules::Guest for Watcher {
+    fn schedules() -> Vec<Schedule> {
+        Vec::new()
+    }
+
+    fn on_due(due: Due) -> Result<(), Failure> {
+        Err(failure(format!("{} is no schedule", due.schedule)))
     }
 }
 

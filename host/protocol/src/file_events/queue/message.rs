@@ -143,11 +143,11 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// Returns the failure of an event during which the host crashed too often.
-    pub(super) fn crash() -> Self {
+    /// Returns the failure of a call during which the host crashed too often.
+    pub(crate) fn crash() -> Self {
         Self {
             name: "crashed",
-            detail: "the host crashed while the event was delivered".to_owned(),
+            detail: "the host crashed during the call".to_owned(),
         }
     }
 }

@@ -472,9 +472,10 @@ pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice
         Mount::Datasites => {}
         Mount::Temporary => return advice.to_ask_for("[files] own-folder = true"),
         Mount::Program => {
-            return "the files of a program are there to be read: write to the app's own folder, \
-                    for which [files] own-folder = true in syft-app.toml asks"
-                .to_owned();
+            return advice.for_author(
+                "write to the app's own folder, for which [files] own-folder = true in \
+                 syft-app.toml asks, since the files of a program are there to be read",
+            );
         }
     }
     let path = match path.text() {
@@ -488,14 +489,7 @@ pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice
     match denied {
         Denied::NotRequested => advice.to_ask_for(&format!("[files] {list} = [{path:?}]")),
         Denied::NotApproved => advice.to_approve(&format!("{option} {path:?}")),
-        Denied::ByOwner => match advice {
-            Advice::ToAuthor => "to allow it, take it out of what --deny names".to_owned(),
-            Advice::ToOwner => {
-                "you denied it: by `deny` in config.toml (`syft-host config` shows it), or by --deny \
-                 when you installed the app, for which remove and install it again"
-                    .to_owned()
-            }
-        },
+        Denied::ByOwner => advice.denied(),
         Denied::Never => "no app gets this: it is the host's or the owner's alone".to_owned(),
         Denied::SenderMayNot(why) => why.clone(),
     }

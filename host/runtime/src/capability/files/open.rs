@@ -89,14 +89,10 @@ impl FilesView<'_> {
         }
         if writes {
             let granted = self.files.enforce(access.write())?;
-            self.files.log_granted(access.path(), Want::Write);
             return self.open_to_write(&granted, open, flags);
         }
         match access.read() {
-            Ok(granted) => {
-                self.files.log_granted(access.path(), Want::Read);
-                self.open_to_read(&access, &granted, flags)
-            }
+            Ok(granted) => self.open_to_read(&access, &granted, flags),
             // It may be a folder, which is known and not read.
             Err(_) => self.open_folder(&access, open, writes),
         }
@@ -159,7 +155,9 @@ impl FilesView<'_> {
         let file = granted
             .open()
             .map_err(|error| self.unopened(granted, error, false))?;
-        match self.files.known(path, &rustix::fs::fstat(file.file())?)? {
+        let found = self.files.known(path, &rustix::fs::fstat(file.file())?)?;
+        self.files.log_granted(path, Want::Read);
+        match found {
             Known::File => {
                 self.note_read(access, &file);
                 Ok(self.opened(file, path, flags, slot))
@@ -203,6 +201,7 @@ impl FilesView<'_> {
         if found.map_err(|code| taken_if(creates, code))? == Known::Folder {
             return Err(ErrorCode::IsDirectory.into());
         }
+        self.files.log_granted(path, Want::Write);
         if truncates {
             let look = || stamp_of(opened.file());
             self.files

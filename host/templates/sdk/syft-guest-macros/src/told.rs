@@ -1,0 +1,1 @@
+../../../../../guest-sdk/macros/src/told.rs

@@ -1,0 +1,1 @@
+../../../../../../guest-sdk/src/messages/stand_in.rs
