@@ -24,7 +24,7 @@ mod messages;
 mod state;
 
 pub use ask::{Ask, HostCall, HostReply, Level, LogLine, StateRefusal, Stream};
-pub use bounds::{Malformed, decode, encode};
+pub use bounds::{Malformed, at_most, decode, encode};
 pub use call::{Event, EventKind, HandedCall, Method, Proof, Request, Variable, Work};
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
 pub use files::{FileCall, FileEffect, FileReply};
