@@ -131,6 +131,7 @@ impl Programs {
         let is_wanted = |app: &OfferedApp| self.apps.is_empty() || self.apps.contains(&app.name);
         let wanted: Vec<OfferedApp> = apps.into_iter().filter(is_wanted).collect();
         self.forget_all_but(&wanted);
+        let mut in_the_way = None;
         for app in wanted {
             if self.is_checked(&app.component) {
                 continue;
@@ -144,12 +145,16 @@ impl Programs {
                     tracing::warn!(app = app.name, "refused: {why}");
                     Some(why)
                 }
-                Err(NotReady::NotNow(error)) => return Err(error.context(app.name)),
+                // Others do not wait for it.
+                Err(NotReady::NotNow(error)) => {
+                    in_the_way = Some(error.context(app.name));
+                    continue;
+                }
             };
             self.checked.lock().expect(UNPOISONED).insert(app.component, refused);
             self.changes.send_modify(|changes| *changes += 1);
         }
-        Ok(())
+        in_the_way.map_or(Ok(()), Err)
     }
 
     fn is_checked(&self, component: &Digest) -> bool {
@@ -177,7 +182,7 @@ impl Programs {
         check_signatures(&self.authors, &component)?;
         drop(component);
         let program = self.program(&app.name, &app.component, &app.limits, &app.author);
-        match program.await.map_err(NotReady::Refused)?.program().await {
+        match program.map_err(NotReady::Refused)?.program().await {
             Ok(_) => Ok(()),
             Err(ProgramError::Load(LoadError::Engine(why) | LoadError::Compiler(why))) => {
                 Err(NotReady::NotNow(anyhow::anyhow!(why)))
@@ -245,11 +250,11 @@ impl Programs {
             Some(Some(why)) => return Err(why),
             Some(None) => {}
         }
-        let program = self.program(app, component, limits, "").await?;
+        let program = self.program(app, component, limits, "")?;
         program.program().await.map_err(|error| error.to_string())
     }
 
-    async fn program(
+    fn program(
         &self,
         app: &str,
         component: &Digest,
