@@ -4,6 +4,7 @@
 //! is kept until the worker says that it has it: what was asked twice is done once.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 use syft_manifest::Digest;
 
 /// The version of all of this. Who speaks another one is refused.
@@ -56,11 +57,11 @@ pub enum Sent {
         /// Which part.
         part: u32,
     },
-    /// It wants a piece of a component. The object store answers this one.
+    /// It wants a piece of a component.
     Component {
         /// Which.
         digest: Digest,
-        /// The number that the piece before it had there, or 0.
+        /// The number of the piece before it, or 0.
         after: u64,
     },
 }
@@ -80,6 +81,8 @@ pub enum Answer {
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
     },
+    /// A piece of a component, with its number; none, where there is none any more.
+    Piece(Option<(u64, ByteBuf)>),
     /// Nothing is known of that question: send it from the beginning.
     Unknown,
     /// It is not answered: why, in words.

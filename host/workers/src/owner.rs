@@ -73,7 +73,7 @@ impl fmt::Debug for AppOffer {
 }
 
 /// The workers of a host. They get no calls any more once this and all of its pools are dropped.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Workers {
     pool: Pool,
     desk: mpsc::UnboundedSender<Event>,

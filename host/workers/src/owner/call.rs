@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use syft_runtime::remote::{NotRun, OwnerSide, PreparedOwner, RanOn};
-use syft_runtime::wire::{CallEnd, HandedCall, HostCall, decode};
+use syft_runtime::wire::{CallEnd, HandedCall, HostCall, HostReply, decode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
@@ -19,7 +19,6 @@ const MOST_EARLY: usize = 1_024;
 const MOST_OPEN: usize = 1_024;
 
 /// What a call is told.
-#[derive(Debug)]
 pub(super) enum ToCall {
     /// The guest asks.
     Ask {
@@ -109,11 +108,18 @@ impl GivenCall {
         while let Some((call, address)) = asked.early.remove(&asked.next) {
             asked.next += 1;
             let (most, _) = side.most_bytes();
+            let Ok(held) = side.hold(call.len()) else {
+                let exhausted = Reply::Reply(HostReply::Exhausted);
+                self.tell(Event::Answer(address, Box::new(exhausted)));
+                continue;
+            };
             match decode::<HostCall>(&call, most) {
                 Ok(call) => {
                     let (reply, desk) = (side.host_call(call), self.desk.clone());
                     open.spawn(async move {
                         let reply = Box::new(Reply::Reply(reply.await));
+                        drop(held);
+                        // It ends after all calls.
                         desk.send(Event::Answer(address, reply)).ok();
                     });
                 }
@@ -124,6 +130,12 @@ impl GivenCall {
 
     async fn end(self, side: OwnerSide, end: &[u8], address: Address) {
         let (_, most) = side.most_bytes();
+        let Ok(held) = side.hold(end.len()) else {
+            let why = "this host has no memory for its end".to_owned();
+            let refused = Event::Answer(address, Box::new(Reply::Refused(why.clone())));
+            self.desk.send(refused).ok();
+            return self.give_up(NotRun::Lost(why));
+        };
         let end = match decode::<CallEnd>(end, most) {
             Ok(end) => end,
             Err(error) => {
@@ -133,7 +145,9 @@ impl GivenCall {
             }
         };
         let memory_bytes = end.taken.memory_bytes;
-        match side.end(end).await {
+        let ended = side.end(end).await;
+        drop(held);
+        match ended {
             Ok((outcome, session)) => {
                 let worker = self.worker.clone();
                 let ran = RanOn {

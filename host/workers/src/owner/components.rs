@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use async_nats::jetstream;
 use async_nats::jetstream::object_store::{Config, ObjectMetadata, ObjectStore};
 use async_nats::jetstream::stream::StorageType;
+use serde_bytes::ByteBuf;
+use serde_json::json;
 use syft_manifest::Digest;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -146,4 +148,22 @@ async fn put(store: &ObjectStore, app: &AppOffer) -> anyhow::Result<String> {
     };
     let info = store.put(meta, &mut component.as_slice()).await?;
     Ok(info.nuid)
+}
+
+/// Returns the piece that comes after one with a number.
+pub(super) async fn piece(
+    client: &async_nats::Client,
+    pieces: &str,
+    after: u64,
+) -> anyhow::Result<Option<(u64, ByteBuf)>> {
+    let wanted = json!({
+        "seq": after.saturating_add(1),
+        "next_by_subj": format!("$O.{BUCKET}.C.{pieces}"),
+    });
+    let subject = format!("$JS.API.DIRECT.GET.OBJ_{BUCKET}");
+    let message = client.request(subject, wanted.to_string().into()).await?;
+    let headers = message.headers.as_ref();
+    let number = headers.and_then(|headers| headers.get("Nats-Sequence"));
+    let number = number.and_then(|number| number.as_str().parse::<u64>().ok());
+    Ok(number.map(|number| (number, ByteBuf::from(message.payload.to_vec()))))
 }

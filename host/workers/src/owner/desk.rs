@@ -32,7 +32,6 @@ const TICK: Duration = Duration::from_millis(500);
 pub(super) type Address = (WorkerId, u64);
 
 /// What happens.
-#[derive(Debug)]
 pub(super) enum Event {
     /// An app is offered.
     Offer(AppOffer),

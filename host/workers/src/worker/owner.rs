@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::{Client, Message, RequestErrorKind};
 use bytes::Bytes;
+use serde_bytes::ByteBuf;
 use syft_manifest::Digest;
 use syft_runtime::wire::{decode, encode};
 use thiserror::Error;
@@ -112,6 +113,7 @@ impl OwnerHost {
                     sent = open.rest(n_received);
                 }
                 Answer::Refused(why) => return Err(NoReply(why)),
+                Answer::Piece(_) => return Err(NoReply("it is no answer".to_owned())),
             }
         }
     }
@@ -125,18 +127,12 @@ impl OwnerHost {
         &self,
         digest: &Digest,
         after: u64,
-    ) -> Result<Option<(u64, Bytes)>, NoReply> {
+    ) -> Result<Option<(u64, ByteBuf)>, NoReply> {
         let digest = digest.clone();
-        let message = self.request(Sent::Component { digest, after }).await;
-        let number = message.headers.as_ref();
-        let number = number.and_then(|headers| headers.get("Nats-Sequence"));
-        let number = number.and_then(|number| number.as_str().parse::<u64>().ok());
-        if let Some(number) = number {
-            return Ok(Some((number, message.payload)));
-        }
-        match decode::<Answer>(&message.payload, FRAME_BYTES) {
-            Ok(Answer::Refused(why)) if message.status.is_none() => Err(NoReply(why)),
-            _ => Ok(None),
+        match self.send(Sent::Component { digest, after }).await? {
+            Answer::Piece(piece) => Ok(piece),
+            Answer::Refused(why) => Err(NoReply(why)),
+            other => Err(NoReply(format!("it answers {other:?}"))),
         }
     }
 

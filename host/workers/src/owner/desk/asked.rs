@@ -4,18 +4,17 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use async_nats::Message;
-use bytes::Bytes;
-use serde_json::json;
 use syft_manifest::Digest;
 use syft_manifest::sanitize::plain;
 use syft_runtime::wire::decode;
 
 use super::super::call::ToCall;
+use super::super::components::piece;
 use super::{Address, Desk, Stage};
 use crate::exchanges::Taken;
 use crate::frame::{Answer, FRAME_BYTES, Frame, MOST_BYTES, Sent, VERSION};
 use crate::ledger::{BeatFacts, CallId, Claim, Profile, Readiness, WorkerId};
-use crate::names::{BUCKET, FOREIGN_REPLY, WorkerName};
+use crate::names::{FOREIGN_REPLY, WorkerName};
 use crate::words::{Beat, Hello, Question, Reply};
 
 /// Calls that one process of a worker runs at a time.
@@ -80,7 +79,7 @@ impl Desk {
         let exchanges = &mut process.exchanges;
         let (id, taken) = match sent {
             Sent::Component { digest, after } => {
-                return self.forward(&digest, after, reply_to);
+                return self.pass_piece(&digest, after, reply_to);
             }
             Sent::Rest { id, part } => (id, exchanges.rest(now, id, part, &reply_to)),
             Sent::Part {
@@ -107,25 +106,22 @@ impl Desk {
         }
     }
 
-    /// Has the object store answer the worker itself: the bytes do not come here.
-    fn forward(&mut self, digest: &Digest, after: u64, reply_to: String) {
+    /// Passes on a piece of a component from the object store.
+    fn pass_piece(&mut self, digest: &Digest, after: u64, reply_to: String) {
         let mut offered = self.offered.values();
         let pieces = offered.find(|(app, _)| app.component == *digest);
         let Some((_, pieces)) = pieces else {
             let why = "no app has this component".to_owned();
             return self.publish(reply_to, Answer::Refused(why));
         };
-        let wanted = json!({
-            "seq": after.saturating_add(1),
-            "next_by_subj": format!("$O.{BUCKET}.C.{pieces}"),
-        });
-        let subject = format!("$JS.API.DIRECT.GET.OBJ_{BUCKET}");
-        let (client, wanted) = (self.client.clone(), Bytes::from(wanted.to_string()));
+        let (client, pieces, answers) = (self.client.clone(), pieces.clone(), self.answers.clone());
         tokio::spawn(async move {
-            let asked = client.publish_with_reply(subject, reply_to, wanted).await;
-            if let Err(error) = asked {
-                tracing::debug!("a component for a worker: {error}");
-            }
+            let answer = match piece(&client, &pieces, after).await {
+                Ok(piece) => Answer::Piece(piece),
+                Err(error) => Answer::Refused(format!("the object store: {error:#}")),
+            };
+            // The desk may have gone.
+            answers.send((reply_to, answer)).ok();
         });
     }
 
