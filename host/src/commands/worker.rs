@@ -10,7 +10,7 @@ use syft_protocol::address::AppName;
 use syft_runtime::machine::usual_memory;
 use syft_runtime::memory::{LEAST_TOTAL, Memory};
 use syft_server::shutdown::Shutdown;
-use syft_workers::connect::{ConnectError, ConnectTo, ServerUrl};
+use syft_workers::connect::{ConnectTo, ServerUrl};
 use syft_workers::names::WorkerName;
 use syft_workers::worker::{Authors, WorkerError, WorkerOptions, run};
 
@@ -119,30 +119,16 @@ fn authors(args: &WorkerArgs) -> Result<Authors, CommandError> {
 
 fn explain(error: WorkerError) -> CommandError {
     match error {
-        WorkerError::Connect(error) => explain_connect(error),
+        WorkerError::Connect(error) => {
+            let hints = error.hints();
+            CommandError::from(error).with_hints(hints)
+        }
         WorkerError::NotAWorker(_) => CommandError::from(error)
             .hint("the owner makes one with `syft-host workers add NAME`: `worker-NAME.nk`"),
         WorkerError::Removed => CommandError::from(error)
             .hint("the owner can add it again: `syft-host workers add NAME` makes a new key"),
         error => error.into(),
     }
-}
-
-/// Says what to do about a connection that cannot be had.
-pub(super) fn explain_connect(error: ConnectError) -> CommandError {
-    let hint = match &error {
-        ConnectError::Key(_) => "the owner makes keys with `syft-host workers add NAME`",
-        ConnectError::Refused(..) => {
-            "the server has to read the new nats-server.conf: `nats-server --signal reload`"
-        }
-        ConnectError::Tls(..) => {
-            "give the server a certificate with `syft-host workers setup --tls-cert FILE --tls-key \
-             FILE`, and name with --ca who has vouched for it"
-        }
-        ConnectError::Absent(..) => "start it with `nats-server --config nats-server.conf`",
-        ConnectError::Unfit(..) => "stop the other one, or give each a server of its own",
-    };
-    CommandError::from(error).hint(hint)
 }
 
 fn parse_app(text: &str) -> Result<String, String> {

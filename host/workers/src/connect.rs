@@ -43,7 +43,10 @@ pub struct ConnectTo {
 
 /// Why there is no connection, which somebody has to mend.
 #[derive(Debug, Error)]
-pub enum ConnectError {
+pub enum WorkersError {
+    /// It is no address.
+    #[error("{0:?} is no address of a NATS server: {1}")]
+    Url(String, String),
     /// The key.
     #[error(transparent)]
     Key(#[from] AccountsError),
@@ -59,6 +62,30 @@ pub enum ConnectError {
     /// The server cannot do what is needed.
     #[error("the NATS server {0} is not as it has to be: {1}")]
     Unfit(String, String),
+}
+
+impl WorkersError {
+    /// Returns what to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::Url(..) => "write it as `nats://HOST:4222`",
+            Self::Key(_) => {
+                "the owner makes keys with `syft-host workers setup` and `syft-host workers add NAME`"
+            }
+            Self::Refused(..) => {
+                "if it was added of late, have the server read its configuration again: \
+                 `nats-server --signal reload`"
+            }
+            Self::Tls(..) => {
+                "give the server a certificate (`syft-host workers setup --tls-cert FILE --tls-key \
+                 FILE`), and name who has vouched for it: `--ca FILE`, or `--workers-ca FILE` of \
+                 `serve`"
+            }
+            Self::Absent(..) => "start it with `nats-server --config nats-server.conf`",
+            Self::Unfit(..) => "stop the other host, or give each a server of its own",
+        };
+        vec![hint.to_owned()]
+    }
 }
 
 /// What becomes of a connection.
@@ -130,7 +157,7 @@ impl ConnectTo {
         &self,
         name: &str,
         wait: bool,
-    ) -> Result<(Client, mpsc::Receiver<Link>), ConnectError> {
+    ) -> Result<(Client, mpsc::Receiver<Link>), WorkersError> {
         let key = read_key(&self.key_file)?;
         let (sender, links) = mpsc::channel(EVENTS);
         let options = |sender: mpsc::Sender<Link>| {
@@ -151,7 +178,7 @@ impl ConnectTo {
             Ok(client) => Ok((client, links)),
             Err(error) => {
                 let error = self.explain(error, &key);
-                if !wait || !matches!(error, ConnectError::Absent(..)) {
+                if !wait || !matches!(error, WorkersError::Absent(..)) {
                     return Err(error);
                 }
                 tracing::warn!("{error}; it is tried again");
@@ -162,7 +189,7 @@ impl ConnectTo {
         }
     }
 
-    fn explain(&self, error: async_nats::ConnectError, key: &AccountKey) -> ConnectError {
+    fn explain(&self, error: async_nats::ConnectError, key: &AccountKey) -> WorkersError {
         let server = self.server.to_string();
         let why = match std::error::Error::source(&error) {
             Some(source) => source.to_string(),
@@ -170,14 +197,14 @@ impl ConnectTo {
         };
         match error.kind() {
             ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-                ConnectError::Refused(server, key.public())
+                WorkersError::Refused(server, key.public())
             }
-            ConnectErrorKind::Tls | ConnectErrorKind::ServerParse => ConnectError::Tls(server, why),
+            ConnectErrorKind::Tls | ConnectErrorKind::ServerParse => WorkersError::Tls(server, why),
             // So rustls says that the other side speaks no TLS, or has the wrong certificate.
             _ if why.contains("certificate") || why.contains("corrupt message") => {
-                ConnectError::Tls(server, why)
+                WorkersError::Tls(server, why)
             }
-            _ => ConnectError::Absent(server, why),
+            _ => WorkersError::Absent(server, why),
         }
     }
 }
@@ -195,12 +222,12 @@ pub struct Probe {
 ///
 /// # Errors
 /// It cannot be used.
-pub async fn probe(to: &ConnectTo) -> Result<Probe, ConnectError> {
+pub async fn probe(to: &ConnectTo) -> Result<Probe, WorkersError> {
     let (client, _links) = to.connect("syft-host probe", false).await?;
     let server_version = client.server_info().version;
     let start = Instant::now();
     let flushed = tokio::time::timeout(CONNECT_WITHIN, client.flush()).await;
-    let absent = |why: String| ConnectError::Absent(to.server.to_string(), why);
+    let absent = |why: String| WorkersError::Absent(to.server.to_string(), why);
     flushed
         .map_err(|_| absent("it does not answer".to_owned()))?
         .map_err(|error| absent(error.to_string()))?;

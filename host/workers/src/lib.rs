@@ -21,3 +21,6 @@ pub mod names;
 pub mod owner;
 pub mod words;
 pub mod worker;
+
+pub use connect::{Probe, WorkersError};
+pub use owner::{AppOffer, Workers, WorkersOptions, probe};

@@ -22,8 +22,8 @@ use syft_manifest::{Digest, Limits};
 use syft_runtime::remote::Pool;
 use tokio::sync::mpsc;
 
-use crate::connect::{ConnectError, ConnectTo};
-use crate::ledger::LedgerTimes;
+use crate::accounts::owner_key_file;
+use crate::connect::{self, ConnectTo, Probe, ServerUrl, WorkersError};
 use desk::{Desk, Event};
 
 /// How long another host has to say that it is there.
@@ -35,14 +35,31 @@ const PRESENT: &str = "syft.owner";
 /// How calls are given to workers.
 #[derive(Debug, Clone)]
 pub struct WorkersOptions {
-    /// The server, and the key of the owner's host.
-    pub connect: ConnectTo,
+    /// The address of the NATS server.
+    pub url: String,
     /// The folder of the accounts. Who is not in it (any more) gets nothing.
-    pub accounts: PathBuf,
-    /// The datasite of the owner, which workers write into their logs.
-    pub datasite: String,
-    /// When a worker counts as lost.
-    pub times: LedgerTimes,
+    pub folder: PathBuf,
+    /// Whose certificates count; those that the system knows, where none is named.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl WorkersOptions {
+    fn connect_to(&self) -> Result<ConnectTo, WorkersError> {
+        let server = ServerUrl::parse(&self.url);
+        Ok(ConnectTo {
+            server: server.map_err(|why| WorkersError::Url(self.url.clone(), why))?,
+            key_file: owner_key_file(&self.folder),
+            ca_file: self.ca_file.clone(),
+        })
+    }
+}
+
+/// Connects for a moment, as the host would.
+///
+/// # Errors
+/// The server cannot be used.
+pub async fn probe(options: &WorkersOptions) -> Result<Probe, WorkersError> {
+    connect::probe(&options.connect_to()?).await
 }
 
 /// An app whose calls may go to workers.
@@ -84,14 +101,15 @@ impl Workers {
     ///
     /// # Errors
     /// Something that does not mend itself: the key, encryption, or another host that does it.
-    pub async fn start(options: WorkersOptions) -> Result<Self, ConnectError> {
-        let (client, links) = options.connect.connect("syft-host", true).await?;
+    pub async fn start(options: WorkersOptions) -> Result<Self, WorkersError> {
+        let to = options.connect_to()?;
+        let (client, links) = to.connect("syft-host", true).await?;
         if client.connection_state() == async_nats::connection::State::Connected {
-            expect_alone(&client, &options.connect.server.to_string()).await?;
+            expect_alone(&client, &to.server.to_string()).await?;
         }
         let (pool, end) = Pool::new();
         let (desk, events) = mpsc::unbounded_channel();
-        let served = Desk::new(client, &options, desk.clone());
+        let served = Desk::new(client, &options.folder, desk.clone());
         tokio::spawn(served.run(end, events, links));
         Ok(Self { pool, desk })
     }
@@ -115,12 +133,12 @@ impl Workers {
 }
 
 /// Makes sure that no other host gives out calls there: each would answer the other's workers.
-async fn expect_alone(client: &async_nats::Client, server: &str) -> Result<(), ConnectError> {
+async fn expect_alone(client: &async_nats::Client, server: &str) -> Result<(), WorkersError> {
     let request = async_nats::Request::new().timeout(Some(OTHER_WITHIN));
     match client.send_request(PRESENT, request).await {
         Ok(_) => {
             let why = "another host gives calls to workers there; one does at a time";
-            Err(ConnectError::Unfit(server.to_owned(), why.to_owned()))
+            Err(WorkersError::Unfit(server.to_owned(), why.to_owned()))
         }
         Err(_) => Ok(()),
     }

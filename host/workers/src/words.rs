@@ -84,10 +84,7 @@ pub struct Beat {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
     /// To a hello.
-    Welcome {
-        /// The datasite of the owner, for the log.
-        datasite: String,
-    },
+    Welcome,
     /// The worker is not known: it has to say hello.
     Unknown,
     /// To a beat.

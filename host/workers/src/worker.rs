@@ -21,7 +21,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use crate::accounts::read_key;
-use crate::connect::{ConnectError, ConnectTo, Link};
+use crate::connect::{ConnectTo, Link};
 use crate::words::{Question, Reply};
 use beats::Beats;
 use calls::Calls;
@@ -70,7 +70,7 @@ pub enum Authors {
 pub enum WorkerError {
     /// There is no connection.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(#[from] WorkersError),
     /// The key is not a worker's.
     #[error("{0} is not the key of a worker")]
     NotAWorker(PathBuf),
@@ -95,7 +95,7 @@ pub async fn run(
     stop_now: impl Future<Output = ()>,
 ) -> Result<(), WorkerError> {
     let key_file = &options.connect.key_file;
-    let key = read_key(key_file).map_err(ConnectError::from)?;
+    let key = read_key(key_file).map_err(WorkersError::from)?;
     let name = key.worker.ok_or_else(|| WorkerError::NotAWorker(key_file.clone()))?;
     let client_name = format!("syft-host worker {name}");
     let (client, mut links) = options.connect.connect(&client_name, true).await?;
@@ -177,7 +177,7 @@ async fn watch(links: &mut tokio::sync::mpsc::Receiver<Link>, owner: &OwnerHost)
 }
 
 /// Tells an owner's host that the worker is there.
-async fn say_hello(options: &WorkerOptions, owner: &OwnerHost) -> Result<String, NoReply> {
+async fn say_hello(options: &WorkerOptions, owner: &OwnerHost) -> Result<(), NoReply> {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let hello = crate::words::Hello {
         program: options.program.clone(),
@@ -187,7 +187,7 @@ async fn say_hello(options: &WorkerOptions, owner: &OwnerHost) -> Result<String,
         apps: options.apps.clone(),
     };
     match owner.ask(&Question::Hello(hello)).await? {
-        Reply::Welcome { datasite } => Ok(datasite),
+        Reply::Welcome => Ok(()),
         Reply::Refused(why) => Err(NoReply(why)),
         other => Err(NoReply(format!("it answers {other:?}"))),
     }

@@ -4,6 +4,7 @@ mod asked;
 mod settle;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
@@ -18,10 +19,10 @@ use super::components::{self, Wanted};
 use super::known::KnownWorkers;
 use super::process::Processes;
 use super::queue::{self, Change};
-use super::{AppOffer, PRESENT, WorkersOptions};
+use super::{AppOffer, PRESENT};
 use crate::connect::Link;
 use crate::frame::Answer;
-use crate::ledger::{CallId, Claim, Ledger, Wants, WorkerId};
+use crate::ledger::{CallId, Claim, Ledger, LedgerTimes, Wants, WorkerId};
 use crate::names::ASKED;
 use crate::words::{OfferedApp, Reply};
 
@@ -30,6 +31,9 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// The question of a process of a worker, to which an answer goes.
 pub(super) type Address = (WorkerId, u64);
+
+/// When what a process of a worker had asked is forgotten, if nothing is heard of it.
+const FORGET_AFTER: Duration = Duration::from_secs(60);
 
 /// What happens.
 pub(super) enum Event {
@@ -80,8 +84,6 @@ enum Stage {
 
 pub(super) struct Desk {
     client: Client,
-    datasite: String,
-    times: crate::ledger::LedgerTimes,
     known: KnownWorkers,
     ledger: Ledger,
     processes: Processes,
@@ -100,7 +102,7 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(
         client: Client,
-        options: &WorkersOptions,
+        accounts: &Path,
         desk: mpsc::UnboundedSender<Event>,
     ) -> Self {
         let (answers, to_publish) = mpsc::unbounded_channel();
@@ -111,10 +113,8 @@ impl Desk {
         tokio::spawn(components::keep(client.clone(), desk.clone(), wanted));
         Self {
             client,
-            datasite: options.datasite.clone(),
-            times: options.times.clone(),
-            known: KnownWorkers::new(&options.accounts),
-            ledger: Ledger::new(options.times.clone(), new_claim),
+            known: KnownWorkers::new(accounts),
+            ledger: Ledger::new(LedgerTimes::default(), new_claim),
             processes: Processes::default(),
             calls: HashMap::new(),
             offered: BTreeMap::new(),
@@ -285,8 +285,7 @@ impl Desk {
         }
         if self.is_connected {
             self.ledger.tick(now);
-            let silence = 4 * self.times.lost_after;
-            if let Some(since) = now.checked_sub(silence) {
+            if let Some(since) = now.checked_sub(FORGET_AFTER) {
                 self.processes.forget_silent(since);
             }
         }

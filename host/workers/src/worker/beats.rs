@@ -60,7 +60,7 @@ impl Beats {
                 Ok(false) => {
                     told = None;
                     match say_hello(&self.options, &self.owner).await {
-                        Ok(datasite) => tracing::info!(datasite, "it runs calls for this host"),
+                        Ok(()) => tracing::info!("the owner's host gives it calls"),
                         Err(NoReply(why)) => return WorkerError::Refused(why),
                     }
                     ticks.reset_immediately();

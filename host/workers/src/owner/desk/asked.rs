@@ -239,9 +239,7 @@ impl Desk {
             apps: hello.apps.into_iter().collect(),
         };
         self.ledger.hello(Instant::now(), worker, profile);
-        Reply::Welcome {
-            datasite: self.datasite.clone(),
-        }
+        Reply::Welcome
     }
 
     fn beat(&mut self, worker: &WorkerId, beat: Beat) -> Reply {
