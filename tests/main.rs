@@ -30,6 +30,7 @@ mod fairness;
 mod faults;
 mod file_attacks;
 mod file_model;
+mod file_staging;
 mod hostile_folders;
 mod hostile_guests;
 mod hostile_tree;

@@ -57,6 +57,7 @@ impl ApprovalFlags {
             write: self.allow_write.clone(),
             on_behalf_of_sender: self.allow_read.clone(),
             own_folder: false,
+            immediate_writes: false,
         };
         let http = Http {
             allow: self.allow_http.clone(),

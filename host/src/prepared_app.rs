@@ -274,6 +274,7 @@ impl PreparedApp {
         let open = move || Store::open(&place, &limits, &store);
         let state = tokio::task::spawn_blocking(open).await?;
         let state = state.map_err(explain_state)?;
+        let files = files.with_staging(&folder.join("staged"), &state)?;
         let environment = self.environment(&folder);
         let recorded = self.recorded(config);
         let recordings = match self.recordings {

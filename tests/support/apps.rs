@@ -26,7 +26,7 @@ pub fn granted(
             read: patterns(read),
             write: patterns(write),
             on_behalf_of_sender: patterns(on_behalf),
-            own_folder: false,
+            ..Files::default()
         },
         ..Manifest::default()
     };
@@ -85,7 +85,7 @@ impl Approved {
         }
     }
 
-    fn options(&self) -> Vec<&str> {
+    pub fn options(&self) -> Vec<&str> {
         let lists = [
             ("--allow-read", &self.read),
             ("--allow-write", &self.write),

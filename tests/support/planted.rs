@@ -75,10 +75,12 @@ pub fn snapshot(site: &Site) -> Snapshot {
     let own = site.own("app_data/app");
     // The host makes and fills the logs meanwhile.
     let data = site.path().join(".local/share/syft-host");
-    let logs = data.join("logs");
+    let (logs, apps) = (data.join("logs"), data.join("apps"));
     let ends = |path: &Path, end: &str| path.extension() == Some(end.as_ref());
     let is_ours = |path: &Path| {
-        [&own, &logs].contains(&&path.to_owned()) || ends(path, "log") || ends(path, "journal")
+        [&own, &logs, &apps].contains(&&path.to_owned())
+            || ends(path, "log")
+            || ends(path, "journal")
     };
     walkdir::WalkDir::new(site.path())
         .into_iter()

@@ -114,6 +114,8 @@ pub struct Files {
     pub on_behalf_of_sender: Vec<PathPattern>,
     /// All of the app's own folder, to write and to read, which needs no approval.
     pub own_folder: bool,
+    /// Others see at once what a call writes, also of one that fails.
+    pub immediate_writes: bool,
 }
 
 /// The HTTP requests that an app asks to send.

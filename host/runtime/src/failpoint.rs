@@ -15,6 +15,10 @@ pub enum Step {
     BeforeCommit,
     /// They are on the disk.
     AfterCommit,
+    /// What a call changed in files is about to be done, path by path.
+    Applying,
+    /// All of that is done.
+    Applied,
     /// The answer lies there under a temporary name.
     BeforeRename,
     /// It lies there under its own.
@@ -98,6 +102,8 @@ mod armed {
             "handed-over" => Step::HandedOver,
             "before-commit" => Step::BeforeCommit,
             "after-commit" => Step::AfterCommit,
+            "applying" => Step::Applying,
+            "applied" => Step::Applied,
             "before-rename" => Step::BeforeRename,
             "after-rename" => Step::AfterRename,
             "before-send" => Step::BeforeSend,

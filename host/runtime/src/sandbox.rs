@@ -5,6 +5,7 @@ mod call_name;
 mod compiler;
 mod engine;
 mod exports;
+mod handed;
 mod limiter;
 mod linker;
 mod outcome;
@@ -657,7 +658,10 @@ impl Program {
         output.end(false);
         output.end_spans();
         self.note_taken(meter);
-        let session = store.data_mut().take_session();
+        let mut session = store.data_mut().take_session();
+        if let Some(staged) = store.data().take_staged().filter(|_| result.is_ok()) {
+            session.also_do(staged);
+        }
         (result, session, Remains { _store: store })
     }
 

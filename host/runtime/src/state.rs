@@ -11,6 +11,7 @@
 mod answers;
 mod commit;
 mod due_calls;
+mod effects;
 mod file;
 mod no_sync_backend;
 mod numbers;
@@ -40,6 +41,8 @@ use answers::AnswerIndex;
 pub use answers::Recorded;
 pub use answers::RequestFingerprint;
 use commit::CommitContext;
+use effects::EffectRecords;
+pub use effects::Effects;
 use file::File;
 use outbox::OutboxIndex;
 pub use outbox::{KeptMessage, KeptOutcome, OpenMessage, OutboxFull};
@@ -63,6 +66,8 @@ pub struct Store {
     file: Arc<File>,
     writer: Writer,
     index: Arc<AnswerIndex>,
+    effects: Arc<EffectRecords>,
+    durability: Durability,
     outbox: Arc<OutboxIndex>,
     /// The most bytes of unpublished answers with which another call begins.
     waiting_bytes: u64,
@@ -73,6 +78,13 @@ pub struct Store {
     /// Held by who is next to run alone. The others wait here, and keep nobody from
     /// handing over meanwhile.
     next_alone: Mutex<()>,
+}
+
+/// Why a call runs again.
+struct Again {
+    conflict: Conflict,
+    /// Its first run has changed files: it is to see what others before it did to them.
+    has_effects: bool,
 }
 
 /// How state is kept.
@@ -147,10 +159,11 @@ impl Store {
         fs::write(folder.join(PID), std::process::id().to_string())
             .with_context(|| format!("write into {}", folder.display()))?;
         let (file, index) = (Arc::new(file), Arc::new(index));
-        let outbox = Arc::new(OutboxIndex::new(limits));
+        let (effects, outbox) = (Arc::default(), Arc::new(OutboxIndex::new(limits)));
         let context = CommitContext {
             file: Arc::clone(&file),
             index: Arc::clone(&index),
+            effects: Arc::clone(&effects),
             outbox: Arc::clone(&outbox),
             state_bytes: limits.state_bytes,
             answers_bytes: limits.answers_bytes,
@@ -160,6 +173,8 @@ impl Store {
             file,
             writer,
             index,
+            effects,
+            durability: options.durability,
             outbox,
             waiting_bytes: limits.waiting_bytes(),
             keep: options.keep,
@@ -190,12 +205,14 @@ impl Store {
         session.trouble()?;
         // The next one begins once this one is handed over.
         let turn = session.take_turn();
-        let Some(changes) = session.into_changes(ended_well(&result)) else {
+        let Some(mut changes) = session.into_changes(ended_well(&result)) else {
             return Ok(result);
         };
+        let has_effects = changes.effects.is_some();
+        self.prepare(&mut changes).await?;
         let handed_over = {
             let _shared = self.gate.read().await;
-            self.writer.hand_over(changes)?
+            self.hand_over(changes, false)?
         };
         drop(turn);
         match handed_over {
@@ -205,7 +222,11 @@ impl Store {
             }
             HandedOver::Conflict(conflict) => {
                 drop(result);
-                self.run_alone(limits, run, ended_well, conflict).await
+                let again = Again {
+                    conflict,
+                    has_effects,
+                };
+                self.run_alone(limits, run, ended_well, again).await
             }
         }
     }
@@ -233,7 +254,10 @@ impl Store {
         limits: &Limits,
         run: impl Fn(Session) -> F,
         ended_well: impl Fn(&T) -> bool,
-        Conflict(key): Conflict,
+        Again {
+            conflict: Conflict(key),
+            has_effects,
+        }: Again,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = (T, Session)>,
@@ -244,12 +268,18 @@ impl Store {
         }
         let next = self.next_alone.lock().await;
         let alone = self.gate.write().await;
+        if has_effects {
+            self.await_effects().await?;
+        }
         let (result, session) = run(Session::alone(Arc::clone(self), limits)).await;
         session.trouble()?;
-        let Some(changes) = session.into_changes(ended_well(&result)) else {
+        let Some(mut changes) = session.into_changes(ended_well(&result)) else {
             return Ok(result);
         };
-        let forcing = self.writer.hand_over(changes)?.surely()?;
+        // None of this app can have come between. What others did meanwhile to the same files
+        // comes first, and the call after it.
+        self.prepare(&mut changes).await?;
+        let forcing = self.hand_over(changes, true)?.surely()?;
         drop((alone, next));
         forcing.wait().await?;
         Ok(result)
@@ -305,6 +335,7 @@ fn make_tables(database: &Database) -> Result<(), redb::Error> {
     watching::make_tables(&transaction)?;
     due_calls::make_tables(&transaction)?;
     answers::make_tables(&transaction)?;
+    effects::make_tables(&transaction)?;
     outbox::make_tables(&transaction)?;
     let n_tables = transaction.list_tables()?.count();
     if n_tables == n_before {

@@ -105,6 +105,8 @@ struct RawFiles {
     on_behalf_of_sender: Vec<String>,
     #[serde(skip_serializing_if = "is_empty")]
     own_folder: bool,
+    #[serde(skip_serializing_if = "is_empty")]
+    immediate_writes: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -304,6 +306,7 @@ pub(super) fn read(json: &[u8]) -> Result<Manifest, ManifestError> {
                 &files.on_behalf_of_sender,
             )?,
             own_folder: files.own_folder,
+            immediate_writes: files.immediate_writes,
         },
         http: read_http(&http)?,
         messages: read_messages(&messages)?,
@@ -632,6 +635,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             write: texts(&files.write),
             on_behalf_of_sender: texts(&files.on_behalf_of_sender),
             own_folder: files.own_folder,
+            immediate_writes: files.immediate_writes,
         },
         http: RawHttp {
             allow: http.allow.iter().map(HttpOrigin::to_string).collect(),

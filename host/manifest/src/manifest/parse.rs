@@ -22,7 +22,8 @@ use crate::variable::VariableName;
 const SECTIONS: &str = "the sections are `[app]`, `[files]`, `[http]`, `[messages]`, `[secrets]`, `[schedules]`, `[access]`, `[state]`, `[worker]` and `[limits]`";
 const APP: &str =
     "`[app]` has `name`, `version`, `sequence`, `description`, `author`, `args` and `env`";
-const FILES: &str = "`[files]` has `read`, `write`, `on-behalf-of-sender` and `own-folder`";
+const FILES: &str =
+    "`[files]` has `read`, `write`, `on-behalf-of-sender`, `own-folder` and `immediate-writes`";
 const HTTP: &str = "`[http]` has `allow` and `methods`";
 const MESSAGES: &str = "`[messages]` has `send`";
 const SECRET: &str = "a secret has `send-to`, `header` and `format`";
@@ -334,11 +335,16 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
         (List::Write, Vec::new()),
         (List::OnBehalfOfSender, Vec::new()),
     ];
-    let mut own_folder = false;
+    let (mut own_folder, mut immediate_writes) = (false, false);
     for (key, value) in table {
         let name = key.as_ref().as_ref();
-        if name == "own-folder" {
-            own_folder = boolean(findings, value).unwrap_or(false);
+        let switch = match name {
+            "own-folder" => Some(&mut own_folder),
+            "immediate-writes" => Some(&mut immediate_writes),
+            _ => None,
+        };
+        if let Some(switch) = switch {
+            *switch = boolean(findings, value).unwrap_or(false);
             continue;
         }
         match lists.iter_mut().find(|(list, _)| list.key() == name) {
@@ -355,6 +361,7 @@ fn files(findings: &mut Findings, table: &DeTable<'_>, manifest: &mut Manifest) 
         write,
         on_behalf_of_sender,
         own_folder,
+        immediate_writes,
     };
     for (list, found) in &lists {
         for (pattern, span) in found {

@@ -97,6 +97,13 @@ pub fn schema() -> Value {
                         "type": "boolean",
                         "examples": [true],
                     },
+                    "immediate-writes": {
+                        "description": "Whether others see at once what a call writes to files. Else \
+                                        they see it when the call has ended well, and nothing of \
+                                        a call that fails",
+                        "type": "boolean",
+                        "examples": [true],
+                    },
                     "on-behalf-of-sender": list_of(
                         "To read while the app answers a request, as far as `syft.pub.yaml` lets \
                          the sender of that request read",

@@ -21,6 +21,7 @@ mod policy;
 mod recorded;
 mod rules;
 mod sender;
+mod staging;
 mod stamp;
 mod streams;
 mod streams_0_3;
@@ -30,7 +31,7 @@ mod times;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use syft_manifest::{Grants, Limits};
 use syft_protocol::address::{AppName, Datasite};
@@ -52,12 +53,14 @@ pub use policy::FilePolicy;
 use policy::{Denied, ReadRight, Want};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;
+use staging::{Staging, StagingPlace};
 pub use stamp::stamp_at;
 use temporary::{Temporary, TemporaryPlace};
 
 use super::{Advice, CallLabel};
 use crate::meter::{Meter, Part};
 use crate::recording::Recorder;
+use crate::state::Store;
 
 /// All that the operations can reach.
 pub(crate) struct FilesView<'a> {
@@ -98,6 +101,7 @@ pub struct FileAccess {
     own_writes: Option<Arc<OwnWrites>>,
     own_folder: Option<Arc<OwnFolder>>,
     temporary: Option<Arc<TemporaryPlace>>,
+    staging: Option<Arc<StagingPlace>>,
 }
 
 impl FileAccess {
@@ -118,6 +122,7 @@ impl FileAccess {
             own_writes: None,
             own_folder: Some(Arc::new(own_folder(datasite, app))),
             temporary: None,
+            staging: None,
         })
     }
 
@@ -129,6 +134,24 @@ impl FileAccess {
     pub fn with_temporary(mut self, parent: PathBuf) -> std::io::Result<Self> {
         if self.grants.requested.own_folder {
             self.temporary = Some(Arc::new(TemporaryPlace::new(parent)?));
+        }
+        Ok(self)
+    }
+
+    /// Has others see what a call changes once it has ended well, unless the app wants it
+    /// otherwise. Until then it lies in a private folder of the host. What an earlier host kept and
+    /// may not have done yet is done first.
+    ///
+    /// # Errors
+    /// The folder cannot be made or read, or the state cannot.
+    pub fn with_staging(mut self, folder: &Path, state: &Store) -> anyhow::Result<Self> {
+        let Some(root) = &self.root else {
+            return Ok(self);
+        };
+        let place = StagingPlace::open(folder)?;
+        state.finish_effects(|kept| place.finish(root, kept))??;
+        if !self.grants.requested.immediate_writes {
+            self.staging = Some(Arc::new(place));
         }
         Ok(self)
     }
@@ -198,12 +221,18 @@ impl FileAccess {
         let tracked = self.own_writes.clone().zip(self.root.clone());
         let call_writes =
             tracked.map(|(all, root)| CallWrites::new(all, root, meter.nothing(Part::Held)));
+        let staging = self.staging.clone().zip(self.root.clone());
+        let staging = staging.map(|(place, root)| {
+            let charge = meter.nothing(Part::Held);
+            Staging::new(place, root, limits.written_bytes, charge)
+        });
         Guard::new(
             Folders {
                 root: self.root.clone(),
                 temporary: Temporary::new(self.temporary.clone()),
                 own_folder: self.own_folder.clone(),
                 program: program.cloned(),
+                staging,
             },
             Arc::clone(&self.policy),
             CallSender::new(sender, recorder.cloned()),
@@ -232,6 +261,10 @@ pub enum FileDescriptor {
 /// An open file.
 pub struct OpenFile {
     file: File,
+    /// It lies in the tree, and is copied before it is changed.
+    is_in_tree: bool,
+    /// The copy of it.
+    copy: OnceLock<File>,
     path: GuestPath,
     flags: DescriptorFlags,
     guard: Guard,

@@ -16,7 +16,7 @@ use crate::capability::recorded_chance;
 use crate::capability::standard_output::StandardOutput;
 use crate::capability::{CallAccess, CallContext, Output};
 use crate::meter::{MemoryRefused, Meter};
-use crate::state::Session;
+use crate::state::{Effects, Session};
 
 /// What the host holds for one call. A guest reaches nothing that is not here, and each of
 /// its imports only the part that one of these methods returns. Each takes note that it was
@@ -135,6 +135,11 @@ impl CallState {
     pub(super) fn standard_output(&mut self) -> &mut StandardOutput {
         self.was_asked = true;
         &mut self.standard_output
+    }
+
+    /// Returns what the call has changed in files and nobody else has seen.
+    pub(super) fn take_staged(&self) -> Option<Box<dyn Effects>> {
+        self.files.take_staged()
     }
 
     /// Returns the app's state as the call left it, with the messages that leave if it is kept.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use redb::{Database, WriteTransaction};
 
 use super::answers::{AnswerIndex, AnswerRecords};
+use super::effects::{self, EffectRecords};
 use super::file::{File, OpenState, guarded};
 use super::outbox::OutboxIndex;
 use super::pending::{Layer, lost};
@@ -19,6 +20,7 @@ use crate::failpoint::{self, Step};
 pub(super) struct CommitContext {
     pub(super) file: Arc<File>,
     pub(super) index: Arc<AnswerIndex>,
+    pub(super) effects: Arc<EffectRecords>,
     pub(super) outbox: Arc<OutboxIndex>,
     /// The most bytes of keys and values.
     pub(super) state_bytes: u64,
@@ -50,24 +52,49 @@ impl CommitContext {
         // Nobody can open the file anew as long as this is there.
         drop(database);
         match &written {
-            Ok(()) => {
+            Ok(places) => {
                 if let Ok(mut pending) = layer.lock() {
                     pending.forced(last);
                 }
+                self.do_effects(&mut jobs, places);
             }
             // After an error redb refuses everything until the file is opened anew.
-            Err(_) => self.file.close(),
+            Err(_) => {
+                self.file.close();
+                // They may have been kept all the same.
+                for job in &mut jobs {
+                    if let Some(effects) = job.changes.effects.take() {
+                        effects.leave();
+                    }
+                }
+            }
         }
-        end_all(jobs, &written.map_err(StoreError::new));
+        end_all(jobs, &written.map(drop).map_err(StoreError::new));
     }
 
-    fn write_together(&self, database: &Database, jobs: &mut [Job]) -> Result<(), redb::Error> {
+    /// Does what calls change outside of the state, before anybody learns that they have ended.
+    fn do_effects(&self, jobs: &mut [Job], places: &[u64]) {
+        let effects = jobs.iter_mut().filter_map(|job| job.changes.effects.take());
+        for (effects, place) in effects.zip(places) {
+            if effects.apply() {
+                self.effects.are_done(&[*place]);
+            }
+        }
+    }
+
+    /// Returns the places that the effects of calls have in the records.
+    fn write_together(
+        &self,
+        database: &Database,
+        jobs: &mut [Job],
+    ) -> Result<Vec<u64>, redb::Error> {
         if jobs.iter().all(|job| job.changes.is_empty()) {
-            return Ok(());
+            return Ok(Vec::new());
         }
         // Taken before anything is written: a new answer may have the address of an old one,
         // and it is the old one that was published.
         let published = self.index.take_published();
+        let done = self.effects.take_done();
         let answers = jobs.iter().filter_map(|job| job.changes.answer.as_ref());
         let added = answers.map(|answer| answer.address().to_owned()).collect();
         let attempt = || {
@@ -80,16 +107,19 @@ impl CommitContext {
                 write_of_host(&transaction, &mut records, job)?;
             }
             write_values(&transaction, jobs)?;
+            let numbers = jobs.iter().filter_map(|job| job.changes.effects.as_ref());
+            let numbers = numbers.map(|effects| effects.number()).collect();
+            let places = effects::write(&transaction, &done, numbers)?;
             records.keep_within(self.answers_bytes)?;
             let totals = records.close()?;
             failpoint::reach(Step::BeforeCommit, "");
             transaction.commit()?;
             failpoint::reach(Step::AfterCommit, "");
-            Ok(totals)
+            Ok((totals, places))
         };
         let result = guarded(attempt);
         match &result {
-            Ok(totals) => {
+            Ok((totals, _)) => {
                 self.index.committed(*totals, added);
                 self.outbox.committed();
             }
@@ -98,10 +128,11 @@ impl CommitContext {
             Err(_) => {
                 self.index.put_back(published);
                 self.index.failed(added);
+                self.effects.are_done(&done);
                 self.outbox.failed();
             }
         }
-        result.map(drop)
+        result.map(|(_, places)| places)
     }
 }
 

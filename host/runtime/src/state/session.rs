@@ -11,6 +11,7 @@ use syft_manifest::units::show_size;
 use thiserror::Error;
 
 use super::answers::AnswerRecord;
+use super::effects::Effects;
 use super::pending::{ABSENT, NewValue, Touched, ValueWrite, used};
 use super::snapshot::Snapshot;
 use super::turns::KeyTurn;
@@ -44,6 +45,8 @@ pub struct Session {
     charge: Option<Charge>,
     /// What the host keeps together with it.
     extras: Vec<Extra>,
+    /// What the call changes outside of it.
+    effects: Option<Box<dyn Effects>>,
     answer: Option<AnswerRecord>,
     /// Messages leave with its changes.
     is_sending: bool,
@@ -94,6 +97,7 @@ impl Session {
             held_bytes: 0,
             charge: None,
             extras: Vec::new(),
+            effects: None,
             answer: None,
             is_sending: false,
             trouble: None,
@@ -246,7 +250,7 @@ impl Session {
 
     /// Tells whether it makes a difference if the call runs again.
     pub(super) fn has_effects(&self) -> bool {
-        self.is_sending || !self.touched.writes.is_empty()
+        self.is_sending || self.effects.is_some() || !self.touched.writes.is_empty()
     }
 
     /// Takes note that messages leave with its changes.
@@ -273,6 +277,11 @@ impl Session {
         self.extras.push(extra);
     }
 
+    /// Has what the call changes outside of the state done once it is kept, if it is.
+    pub(crate) fn also_do(&mut self, effects: Box<dyn Effects>) {
+        self.effects = self.store.is_some().then_some(effects);
+    }
+
     /// Returns what says whose turn it is, which ends once the changes are handed over.
     pub(super) fn take_turn(&mut self) -> Option<KeyTurn> {
         self.turn.take()
@@ -283,11 +292,12 @@ impl Session {
     /// not forced yet hands nothing over, and waits with the others.
     pub(super) fn into_changes(self, is_kept: bool) -> Option<Changes> {
         let layer = self.snapshot.as_ref().map(Snapshot::layer).cloned();
-        if is_kept && !(self.touched.writes.is_empty() && self.extras.is_empty()) {
+        if is_kept && (self.has_effects() || !self.extras.is_empty()) {
             return Some(Changes {
                 layer,
                 touched: self.touched,
                 extras: self.extras,
+                effects: self.effects,
                 answer: self.answer,
                 ..Changes::default()
             });

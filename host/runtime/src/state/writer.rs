@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::StoreError;
 use super::answers::AnswerRecord;
 use super::commit::CommitContext;
+use super::effects::Effects;
 use super::numbers::Numbers;
 use super::pending::{Conflict, Layer, NotTaken, Touched};
 use super::snapshot::Snapshot;
@@ -38,6 +39,8 @@ pub(super) struct Changes {
     pub(super) layer: Option<Arc<Layer>>,
     pub(super) touched: Touched,
     pub(super) extras: Vec<Extra>,
+    /// What the call changes outside of the state.
+    pub(super) effects: Option<Box<dyn Effects>>,
     /// The answer of the call.
     pub(super) answer: Option<AnswerRecord>,
     /// Answers whose time is over by then are forgotten.
@@ -92,7 +95,8 @@ impl Changes {
     /// Tells whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
         let is_any = self.answer.is_some() || self.forget.is_some() || self.note_published;
-        !is_any && self.touched.writes.is_empty() && self.extras.is_empty()
+        let has_more = !self.extras.is_empty() || self.effects.is_some();
+        !is_any && !has_more && self.touched.writes.is_empty()
     }
 }
 

@@ -166,6 +166,14 @@ impl Report<'_> {
             };
             block(lines, "Asks for files:", [why.to_owned()].into_iter());
         }
+        if files.immediate_writes {
+            let all = ["also those of a call that fails".to_owned()];
+            block(
+                lines,
+                "Shows others at once what it writes:",
+                all.into_iter(),
+            );
+        }
         for (title, patterns) in lists {
             theirs(
                 lines,
@@ -274,6 +282,7 @@ impl Report<'_> {
                 "write": texts(&files.write),
                 "on-behalf-of-sender": texts(&files.on_behalf_of_sender),
                 "own-folder": files.own_folder,
+                "immediate-writes": files.immediate_writes,
             },
             "http": {
                 "allow": strings(&http.allow),

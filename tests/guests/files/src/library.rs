@@ -46,6 +46,8 @@ pub(crate) enum Op {
     /// Makes so many files with this start of a path.
     Make(String, usize),
     Sleep(u64),
+    /// Ends the call.
+    Panic(String),
     /// Waits until there is a file.
     WaitFor(String),
 }
@@ -96,6 +98,7 @@ impl Op {
                 std::thread::sleep(Duration::from_millis(ms));
                 Ok(Value::Null)
             }
+            Self::Panic(why) => panic!("{why}"),
             Self::WaitFor(path) => wait_for(&path),
         }
     }

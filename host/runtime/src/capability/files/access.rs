@@ -7,13 +7,15 @@ use std::cell::OnceCell;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{Mode, OFlags, Stat, mkdirat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timestamps, futimens, mkdirat, unlinkat};
 use rustix::io::Errno;
 
 use super::datasites_dir::DatasitesDir;
 use super::guest_path::GuestPath;
+use super::listing::Entries;
 use super::policy::{Denied, PathRights, ReadRight, Want};
 use super::sender::CallSender;
+use super::staging::{Opened, Staging};
 use super::temporary::Temporary;
 
 /// The decision about one path.
@@ -29,8 +31,8 @@ pub(super) struct Access<'a> {
 /// The folder in which a path is looked for.
 #[derive(Clone, Copy)]
 pub(super) enum Root<'a> {
-    /// That of all datasites, if there is one.
-    Datasites(Option<&'a DatasitesDir>),
+    /// That of all datasites, if there is one, and what the call has staged for it.
+    Datasites(Option<&'a DatasitesDir>, Option<&'a Staging>),
     /// That of the call.
     Temporary(&'a Temporary),
     /// That of the program, if there is one.
@@ -40,8 +42,15 @@ pub(super) enum Root<'a> {
 impl<'a> Root<'a> {
     fn of(self, path: &GuestPath, want: Want) -> Option<&'a DatasitesDir> {
         match self {
-            Self::Datasites(root) | Self::Program(root) => root,
+            Self::Datasites(root, _) | Self::Program(root) => root,
             Self::Temporary(temporary) => temporary.folder(path, want),
+        }
+    }
+
+    fn staging(self) -> Option<&'a Staging> {
+        match self {
+            Self::Datasites(_, staging) => staging,
+            Self::Temporary(_) | Self::Program(_) => None,
         }
     }
 }
@@ -49,6 +58,7 @@ impl<'a> Root<'a> {
 /// Proof that something may be done with a path.
 pub(super) struct Granted<'a, What> {
     root: &'a DatasitesDir,
+    staging: Option<&'a Staging>,
     path: &'a GuestPath,
     what: PhantomData<What>,
 }
@@ -134,6 +144,7 @@ impl<'a> Access<'a> {
         match (decided, self.root.of(path, want)) {
             (Ok(()), Some(root)) => Ok(Granted {
                 root,
+                staging: self.root.staging(),
                 path,
                 what: PhantomData,
             }),
@@ -155,10 +166,26 @@ impl<'a, What> Granted<'a, What> {
 
     /// Looks at what is there. A link is looked at itself.
     pub(super) fn look(&self) -> Result<Stat, Errno> {
-        self.root.look(self.path)
+        match self.staging {
+            Some(staging) => staging.look(self.path),
+            None => self.root.look(self.path),
+        }
+    }
+
+    /// Returns what the call has staged, where it stages what it changes.
+    pub(super) fn staging(&self) -> Option<&'a Staging> {
+        self.staging
+    }
+
+    fn listed(&self) -> Result<Entries, Errno> {
+        let children = self.staging.and_then(|staging| staging.children(self.path));
+        Entries::new(self.open_listed()?, children)
     }
 
     fn open_listed(&self) -> Result<OwnedFd, Errno> {
+        if let Some(staging) = self.staging {
+            return staging.open_folder(self.path);
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         self.root
             .open_unchecked(self.path, flags)
@@ -167,7 +194,12 @@ impl<'a, What> Granted<'a, What> {
 }
 
 impl Granted<'_, ToSee> {
-    /// Opens the folder, to list it.
+    /// Lists the folder.
+    pub(super) fn list(&self) -> Result<Entries, Errno> {
+        self.listed()
+    }
+
+    /// Opens the folder.
     pub(super) fn open_folder(&self) -> Result<OwnedFd, Errno> {
         self.open_listed()
     }
@@ -175,20 +207,50 @@ impl Granted<'_, ToSee> {
 
 impl Granted<'_, ToRead> {
     /// Opens what is there, to read it.
-    pub(super) fn open(&self) -> Result<OwnedFd, Errno> {
-        self.root.open_unchecked(self.path, OFlags::RDONLY)
+    pub(super) fn open(&self) -> Result<Opened, Errno> {
+        match self.staging {
+            Some(staging) => staging.open_to_read(self.path),
+            None => Ok(Opened::AtOnce(
+                self.root.open_unchecked(self.path, OFlags::RDONLY)?,
+            )),
+        }
     }
 }
 
 impl<'a> Granted<'a, ToWrite> {
-    /// Opens what is there, or makes a file, as the flags say.
-    pub(super) fn open(&self, flags: OFlags) -> Result<OwnedFd, Errno> {
-        self.root.open_unchecked(self.path, flags)
+    /// Opens what is there, or makes a file, as the flags say. Whether it is then truncated is to
+    /// be known, since what is truncated need not be copied.
+    pub(super) fn open(&self, flags: OFlags, truncates: bool) -> Result<Opened, Errno> {
+        match self.staging {
+            Some(staging) => staging.open_to_write(self.path, flags, truncates),
+            None => Ok(Opened::AtOnce(self.root.open_unchecked(self.path, flags)?)),
+        }
     }
 
-    /// Opens the folder that is there, to move what is in it.
-    pub(super) fn open_folder(&self) -> Result<OwnedFd, Errno> {
-        self.open_listed()
+    /// Lists the folder that is there, to move what is in it.
+    pub(super) fn list(&self) -> Result<Entries, Errno> {
+        self.listed()
+    }
+
+    /// Removes the file that is there.
+    pub(super) fn remove_file(&self) -> Result<(), Errno> {
+        if let Some(staging) = self.staging {
+            return staging.remove(self.path);
+        }
+        let (folder, name) = self.open_parent()?;
+        unlinkat(folder, name, AtFlags::empty())
+    }
+
+    /// Removes the folder that is there, if nothing is in it.
+    pub(super) fn remove_folder(&self) -> Result<(), Errno> {
+        let Some(staging) = self.staging else {
+            let (folder, name) = self.open_parent()?;
+            return unlinkat(folder, name, AtFlags::REMOVEDIR);
+        };
+        if !staging.is_empty(self.path)? {
+            return Err(Errno::NOTEMPTY);
+        }
+        staging.remove(self.path)
     }
 
     /// Opens the folder that holds the path, for operations on its name.
@@ -198,12 +260,18 @@ impl<'a> Granted<'a, ToWrite> {
 }
 
 impl Granted<'_, ToMakeFolder> {
-    /// Opens the folder that is there, to set its times.
-    pub(super) fn open_folder(&self) -> Result<OwnedFd, Errno> {
-        self.open_listed()
+    /// Sets the times of the folder that is there.
+    pub(super) fn set_times(&self, times: &Timestamps) -> Result<(), Errno> {
+        match self.staging {
+            Some(staging) => staging.set_folder_times(self.path, times),
+            None => futimens(self.open_listed()?, times),
+        }
     }
 
     pub(super) fn make(&self) -> Result<(), Errno> {
+        if let Some(staging) = self.staging {
+            return staging.make_folder(self.path);
+        }
         let (folder, name) = self.root.open_parent(self.path)?;
         mkdirat(folder, name, Mode::from_raw_mode(0o777))
     }
@@ -250,12 +318,12 @@ mod tests {
         let access = |path: &str| {
             let path = GuestPath::of(path);
             let rights = policy.decide(&path.names());
-            Access::new(path, Root::Datasites(Some(&root)), &sender, rights)
+            Access::new(path, Root::Datasites(Some(&root), None), &sender, rights)
         };
         let file = access("a@x.org/public/f");
         let granted = file.read().ok().expect("a grant");
         let mut text = String::new();
-        fs::File::from(granted.open().expect("a file"))
+        fs::File::from(granted.open().expect("a file").into_file())
             .read_to_string(&mut text)
             .expect("its text");
         assert_eq!(text, "text");
@@ -302,7 +370,7 @@ mod tests {
         let sender = CallSender::new(None, None);
         let path = GuestPath::of("a@x.org/public/f");
         let rights = policy("**", "**").decide(&path.names());
-        let access = Access::new(path, Root::Datasites(None), &sender, rights);
+        let access = Access::new(path, Root::Datasites(None, None), &sender, rights);
         assert!(access.read().is_err() && access.see().is_err());
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::Stat;
+use rustix::io::Errno;
 use syft_manifest::Limits;
 use syft_manifest::units::show_size;
 use syft_protocol::file_events::FileStamp;
@@ -15,14 +16,16 @@ use super::access::{Access, Granted, Refusal, Root, ToWrite};
 use super::bindings::ErrorCode;
 use super::datasites_dir::{DatasitesDir, Known, known, look_at};
 use super::guest_path::{GuestPath, MAX_PATH_BYTES, Mount};
-use super::own_folder::OwnFolder;
+use super::own_folder::{OwnFolder, StagedRoom};
 use super::own_writes::CallWrites;
 use super::policy::{Denied, FilePolicy, PathRights, Want};
 use super::sender::CallSender;
+use super::staging::Staging;
 use super::temporary::Temporary;
 use crate::capability::{Advice, CallLabel, CallSpan, SpanOf};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 use crate::recording::Recorder;
+use crate::state::Effects;
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
@@ -36,6 +39,9 @@ struct Inner {
     temporary: Temporary,
     own_folder: Option<Arc<OwnFolder>>,
     program: Option<Arc<DatasitesDir>>,
+    staging: Option<Staging>,
+    /// What is staged for the app's own folder.
+    staged_room: Option<StagedRoom>,
     policy: Arc<FilePolicy>,
     sender: CallSender,
     budget: Budget,
@@ -51,6 +57,8 @@ pub(super) struct Folders {
     pub(super) own_folder: Option<Arc<OwnFolder>>,
     /// The files of the program itself, where they are apart from its component.
     pub(super) program: Option<Arc<DatasitesDir>>,
+    /// What the call changes below the datasites, where that is not done at once.
+    pub(super) staging: Option<Staging>,
 }
 
 /// What is left of the limits of a call.
@@ -136,12 +144,17 @@ impl Guard {
             temporary,
             own_folder,
             program,
+            staging,
         } = folders;
+        let staged_room = own_folder.clone().filter(|_| staging.is_some());
+        let staged_room = staged_room.map(StagedRoom::new);
         Self(Arc::new(Inner {
             root,
             temporary,
             own_folder,
             program,
+            staging,
+            staged_room,
             policy,
             sender,
             budget,
@@ -171,7 +184,7 @@ impl Guard {
                     Some(root) => policy.decide_in(root, &path.names()),
                     None => policy.decide(&path.names()),
                 };
-                (Root::Datasites(root), rights)
+                (Root::Datasites(root, self.0.staging.as_ref()), rights)
             }
             Mount::Temporary => (Root::Temporary(&self.0.temporary), PathRights::all()),
             Mount::Program => (
@@ -211,6 +224,13 @@ impl Guard {
         let Some(writes) = writes.filter(|_| path.mount() == Mount::Datasites) else {
             return Ok(change());
         };
+        if self.0.staging.is_some() {
+            let look = || self.0.root.as_ref()?.stamp(path).ok()?;
+            writes.reserve(path, look).inspect_err(|_| {
+                self.log_limit(path, "the app changes more files than can be taken note of");
+            })?;
+            return Ok(change());
+        }
         if let Err(code) = writes.begin(path, look()) {
             self.log_limit(path, "the app changes more files than can be taken note of");
             return Err(code);
@@ -229,6 +249,58 @@ impl Guard {
         self.log_granted(granted.path(), Want::Write);
         let look = || self.0.root.as_ref()?.stamp(granted.path()).ok()?;
         self.changing(granted.path(), look, change)
+    }
+
+    /// Returns what the call has staged of a path.
+    pub(super) fn staging(&self, path: &GuestPath) -> Option<&Staging> {
+        let staging = self.0.staging.as_ref();
+        staging.filter(|_| path.mount() == Mount::Datasites)
+    }
+
+    /// Says why a file was not copied that is to be changed.
+    pub(super) fn not_copied(&self, path: &GuestPath, error: Errno) -> ErrorCode {
+        let limit = self.0.staging.as_ref().map(Staging::most_copied);
+        let (Errno::FBIG, Some(limit)) = (error, limit) else {
+            return error.into();
+        };
+        let limit = show_size(limit);
+        self.log_limit(
+            path,
+            &format!(
+                "a call that changes files in place copies them first, {limit} at most: replace \
+                 the file, or write [files] immediate-writes = true into syft-app.toml"
+            ),
+        );
+        ErrorCode::Quota
+    }
+
+    /// Returns what the call has changed and nobody else has seen, if it has. It can change
+    /// nothing more.
+    pub(crate) fn take_staged(&self) -> Option<Box<dyn Effects>> {
+        let staged = self.0.staging.as_ref()?.take(self)?;
+        Some(Box::new(staged))
+    }
+
+    /// Takes note that files are about to be changed that the call has changed.
+    pub(super) fn begin_own<'a>(&self, paths: impl IntoIterator<Item = &'a GuestPath>) {
+        let (Some(writes), Some(root)) = (&self.0.own_writes, &self.0.root) else {
+            return;
+        };
+        for path in paths {
+            if writes.begin(path, root.stamp(path).ok().flatten()).is_err() {
+                tracing::debug!("no note is taken of what the app changes itself");
+            }
+        }
+    }
+
+    /// Takes note that they are changed.
+    pub(super) fn end_own<'a>(&self, paths: impl IntoIterator<Item = &'a GuestPath>) {
+        let (Some(writes), Some(root)) = (&self.0.own_writes, &self.0.root) else {
+            return;
+        };
+        for path in paths {
+            writes.end(path, root.stamp(path).ok().flatten());
+        }
     }
 
     /// Takes bytes to be written from the budget.
@@ -265,6 +337,9 @@ impl Guard {
             return Ok(());
         };
         if own.spend(root, bytes) {
+            if let Some(room) = &self.0.staged_room {
+                room.add(bytes);
+            }
             return Ok(());
         }
         let limit = show_size(own.limit());
@@ -309,6 +384,11 @@ impl Guard {
             self.log_unfit(path, &what);
             ErrorCode::NoEntry
         })
+    }
+
+    /// Looks at what is to be changed.
+    pub(super) fn find_at(&self, granted: &Granted<'_, ToWrite>) -> Result<Known, ErrorCode> {
+        self.known(granted.path(), &granted.look()?)
     }
 
     /// Looks at what has a name in an open folder, of which the path is given.

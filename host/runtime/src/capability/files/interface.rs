@@ -7,8 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fdatasync, fsync, unlinkat,
-    utimensat,
+    AtFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fdatasync, fsync, utimensat,
 };
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
@@ -115,7 +114,7 @@ impl types::HostDescriptor for FilesView<'_> {
     fn sync_data(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<()> {
         match self.descriptor(&descriptor)? {
             FileDescriptor::Folder(path, _) => Ok(fdatasync(self.open_seen(path.clone())?)?),
-            FileDescriptor::File(file) => Ok(fdatasync(&file.file)?),
+            FileDescriptor::File(file) => Ok(fdatasync(file.current())?),
         }
     }
 
@@ -135,7 +134,7 @@ impl types::HostDescriptor for FilesView<'_> {
 
     fn set_size(&mut self, descriptor: Resource<FileDescriptor>, size: u64) -> FsResult<()> {
         let file = self.descriptor(&descriptor)?.writable()?;
-        let before = file.file.metadata().map_err(|_| ErrorCode::Io)?.len();
+        let before = file.current().metadata().map_err(|_| ErrorCode::Io)?.len();
         file.guard.spend(&file.path, size.saturating_sub(before))?;
         file.changing(|file| file.set_len(size))?
             .map_err(|_| ErrorCode::Invalid)?;
@@ -187,9 +186,9 @@ impl types::HostDescriptor for FilesView<'_> {
             .access(self.descriptor(&descriptor)?.folder()?.clone());
         let granted = self.files.enforce(access.see())?;
         let mut slot = self.files.open_slot(granted.path(), "list")?;
-        let folder = granted.open_folder()?;
+        let entries = granted.list()?;
         slot.hold(granted.path().bytes() + LISTING_BYTES)?;
-        let mut listing = Listing::new(folder, access.into_path(), self.files.clone(), slot)?;
+        let mut listing = Listing::new(entries, access.into_path(), self.files.clone(), slot)?;
         listing.record()?;
         Ok(self.table.push(listing)?)
     }
@@ -197,7 +196,7 @@ impl types::HostDescriptor for FilesView<'_> {
     fn sync(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<()> {
         match self.descriptor(&descriptor)? {
             FileDescriptor::Folder(path, _) => Ok(fsync(self.open_seen(path.clone())?)?),
-            FileDescriptor::File(file) => Ok(fsync(&file.file)?),
+            FileDescriptor::File(file) => Ok(fsync(file.current())?),
         }
     }
 
@@ -214,7 +213,7 @@ impl types::HostDescriptor for FilesView<'_> {
     fn stat(&mut self, descriptor: Resource<FileDescriptor>) -> FsResult<DescriptorStat> {
         match self.descriptor(&descriptor)? {
             FileDescriptor::Folder(path, _) => Ok(describe(&self.look(path.clone())?)),
-            FileDescriptor::File(file) => Ok(describe(&rustix::fs::fstat(&file.file)?)),
+            FileDescriptor::File(file) => Ok(describe(&rustix::fs::fstat(file.current())?)),
         }
     }
 
@@ -247,6 +246,12 @@ impl types::HostDescriptor for FilesView<'_> {
             Known::File if is_folder => Err(ErrorCode::NotDirectory.into()),
             Known::File => {
                 let granted = self.files.enforce(access.write())?;
+                if let Some(staging) = granted.staging() {
+                    let set = || staging.set_times(granted.path(), &times);
+                    let set = self.files.changing_name(&granted, set)?;
+                    return set
+                        .map_err(|error| self.files.not_copied(granted.path(), error).into());
+                }
                 let (folder, name) = granted.open_parent()?;
                 let set = || utimensat(folder, name, &times, AtFlags::SYMLINK_NOFOLLOW);
                 Ok(self.files.changing_name(&granted, set)??)
@@ -363,7 +368,7 @@ impl types::HostDescriptor for FilesView<'_> {
     ) -> FsResult<MetadataHashValue> {
         match self.descriptor(&descriptor)? {
             FileDescriptor::Folder(path, _) => Ok(identity(&self.look(path.clone())?)),
-            FileDescriptor::File(file) => Ok(identity(&rustix::fs::fstat(&file.file)?)),
+            FileDescriptor::File(file) => Ok(identity(&rustix::fs::fstat(file.current())?)),
         }
     }
 
@@ -402,12 +407,11 @@ impl FilesView<'_> {
         let end = named.end;
         let access = self.files.access(named.path);
         let granted = self.files.enforce(access.write())?;
-        let (folder, name) = granted.open_parent()?;
-        match (self.files.find(granted.path(), &folder, name)?.0, end) {
+        match (self.files.find_at(&granted)?, end) {
             (Known::File, _) => Err(ErrorCode::NotDirectory.into()),
             (Known::Folder, PathEnd::Dot) => Err(ErrorCode::Invalid.into()),
             (Known::Folder, PathEnd::DotDot) => Err(ErrorCode::NotEmpty.into()),
-            (Known::Folder, _) => Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?),
+            (Known::Folder, _) => Ok(granted.remove_folder()?),
         }
     }
 
@@ -415,14 +419,14 @@ impl FilesView<'_> {
         let is_folder = named.is_folder();
         let access = self.files.access(named.path);
         let granted = self.files.enforce(access.write())?;
-        let (folder, name) = granted.open_parent()?;
-        match self.files.find(granted.path(), &folder, name)?.0 {
+        match self.files.find_at(&granted)? {
             Known::Folder => return Err(ErrorCode::IsDirectory.into()),
             Known::File if is_folder => return Err(ErrorCode::NotDirectory.into()),
             Known::File => {}
         }
-        let unlink = || unlinkat(&folder, name, AtFlags::empty());
-        Ok(self.files.changing_name(&granted, unlink)??)
+        Ok(self
+            .files
+            .changing_name(&granted, || granted.remove_file())??)
     }
 }
 

@@ -1,24 +1,96 @@
 //! What a folder shows: what the guest may know of it, one entry at a time.
 
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::vec;
 
-use rustix::fs::{Dir, FileType};
+use rustix::fs::{Dir, FileType, Stat};
 use rustix::io::Errno;
 
 use super::bindings::types::{DescriptorType, DirectoryEntry};
 use super::datasites_dir::{Known, known, look_at};
 use super::guard::{Guard, Slot};
 use super::guest_path::GuestPath;
+use super::staging::Children;
 
 /// A folder being listed.
 pub struct Listing {
-    entries: Dir,
+    entries: Entries,
     /// All of them in the order of their names, where the call is recorded: the same again.
     recorded: Option<vec::IntoIter<DirectoryEntry>>,
     path: GuestPath,
     guard: Guard,
     _slot: Slot,
+}
+
+/// What is in a folder for the call: what is in the tree and was not changed, and what the call
+/// has put there.
+pub(super) struct Entries {
+    in_tree: Dir,
+    are_in_tree_shown: bool,
+    hidden: HashSet<String>,
+    added: vec::IntoIter<(String, Known)>,
+}
+
+/// One thing in a folder.
+pub(super) struct Entry {
+    /// `None` where it is no text.
+    pub(super) name: Option<String>,
+    pub(super) found: EntryKind,
+}
+
+/// What one thing in a folder is.
+#[derive(Clone, Copy)]
+pub(super) enum EntryKind {
+    InTree(FileType),
+    Staged(Known),
+}
+
+impl Entries {
+    pub(super) fn new(folder: OwnedFd, children: Option<Children>) -> Result<Self, Errno> {
+        let children = children.unwrap_or_else(|| Children {
+            are_in_tree: true,
+            hidden: HashSet::new(),
+            added: Vec::new(),
+        });
+        Ok(Self {
+            in_tree: Dir::new(folder)?,
+            are_in_tree_shown: children.are_in_tree,
+            hidden: children.hidden,
+            added: children.added.into_iter(),
+        })
+    }
+
+    /// Returns the next of them: neither `.` nor `..`.
+    pub(super) fn next(&mut self) -> Option<Result<Entry, Errno>> {
+        while self.are_in_tree_shown {
+            let entry = match self.in_tree.read() {
+                Some(Ok(entry)) => entry,
+                Some(Err(error)) => return Some(Err(error)),
+                None => break,
+            };
+            // A guest cannot name what is not UTF-8.
+            let name = entry.file_name().to_str().ok();
+            let is_dots = matches!(name, Some("." | ".."));
+            if is_dots || name.is_some_and(|name| self.hidden.contains(name)) {
+                continue;
+            }
+            return Some(Ok(Entry {
+                name: name.map(str::to_owned),
+                found: EntryKind::InTree(entry.file_type()),
+            }));
+        }
+        let (name, known) = self.added.next()?;
+        Some(Ok(Entry {
+            name: Some(name),
+            found: EntryKind::Staged(known),
+        }))
+    }
+
+    /// Looks at one that is in the tree.
+    fn look(&self, name: &str) -> Result<Stat, Errno> {
+        look_at(self.in_tree.fd()?, name)
+    }
 }
 
 /// What is read of a folder at a time.
@@ -32,12 +104,11 @@ const ENTRIES_AT_ONCE: usize = 256;
 
 impl Listing {
     pub(super) fn new(
-        folder: OwnedFd,
+        entries: Entries,
         path: GuestPath,
         guard: Guard,
         mut slot: Slot,
     ) -> Result<Self, Errno> {
-        let entries = Dir::new(folder)?;
         slot.opened();
         Ok(Self {
             entries,
@@ -101,31 +172,28 @@ impl Listing {
 
     /// Looks at one more entry, which the guest may know or not.
     fn look_at_next(&mut self) -> Option<Result<Option<DirectoryEntry>, Errno>> {
-        let entry = match self.entries.read()? {
+        let entry = match self.entries.next()? {
             Ok(entry) => entry,
             Err(error) => return Some(Err(error)),
         };
-        // A guest cannot name what is not UTF-8.
-        let name = entry.file_name().to_str().ok();
-        let name = name.filter(|name| !matches!(*name, "." | ".."));
-        let seen = name.and_then(|name| {
-            let type_ = self.visible(name, entry.file_type())?;
-            let name = name.to_owned();
+        let seen = entry.name.and_then(|name| {
+            let type_ = self.visible(&name, entry.found)?;
             Some(DirectoryEntry { type_, name })
         });
         Some(Ok(seen))
     }
 
-    fn visible(&self, name: &str, file_type: FileType) -> Option<DescriptorType> {
+    fn visible(&self, name: &str, found: EntryKind) -> Option<DescriptorType> {
         let access = self.guard.access(self.path.child(name));
-        let found = match file_type {
-            FileType::Directory => Known::Folder,
+        let found = match found {
+            EntryKind::Staged(known) => known,
+            EntryKind::InTree(FileType::Directory) => Known::Folder,
             // Looking costs more than asking.
-            FileType::RegularFile if access.read().is_err() => return None,
-            FileType::RegularFile | FileType::Unknown => {
-                known(&look_at(self.entries.fd().ok()?, name).ok()?).ok()?
+            EntryKind::InTree(FileType::RegularFile) if access.read().is_err() => return None,
+            EntryKind::InTree(FileType::RegularFile | FileType::Unknown) => {
+                known(&self.entries.look(name).ok()?).ok()?
             }
-            _ => return None,
+            EntryKind::InTree(_) => return None,
         };
         let (is_visible, type_) = match found {
             Known::File => (access.read().is_ok(), DescriptorType::RegularFile),

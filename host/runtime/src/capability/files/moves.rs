@@ -9,15 +9,16 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Dir, DirEntry, Mode, OFlags, Stat, Timespec, Timestamps, fstat, futimens, openat,
-    renameat, unlinkat,
+    AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, fstat, openat, renameat, unlinkat,
 };
 use rustix::io::Errno;
 
+use super::access::{Granted, ToWrite};
 use super::bindings::{ErrorCode, FsError, FsResult};
 use super::datasites_dir::{Known, look_at};
 use super::guard::{Guard, Slot};
 use super::guest_path::{GuestPath, NamedPath};
+use super::listing::Entries;
 use super::open::{NAME_BYTES, taken_if};
 use super::recorded::noted_done;
 
@@ -50,15 +51,20 @@ async fn move_named(files: &Guard, from: NamedPath, to: NamedPath) -> FsResult<(
 fn look_at_both(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<Known> {
     let (from, to) = (files.access(from.clone()), files.access(to.clone()));
     let (from, to) = (files.enforce(from.write())?, files.enforce(to.write())?);
-    let (from_folder, name) = from.open_parent()?;
-    to.open_parent()?;
-    Ok(files.find(from.path(), from_folder, name)?.0)
+    let found = files.find_at(&from)?;
+    if from.staging().is_none() {
+        to.open_parent()?;
+    }
+    Ok(found)
 }
 
 /// Renames a file, and never a folder.
 fn move_file(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<()> {
     let (from, to) = (files.access(from.clone()), files.access(to.clone()));
     let (from, to) = (files.enforce(from.write())?, files.enforce(to.write())?);
+    if from.staging().is_some() || to.staging().is_some() {
+        return move_staged(files, &from, &to);
+    }
     let (from_folder, from_name) = from.open_parent()?;
     let (to_folder, to_name) = to.open_parent()?;
     let (found, stat) = files.find(from.path(), &from_folder, from_name)?;
@@ -73,6 +79,47 @@ fn move_file(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<()> {
     let rename = || rename_file((&from_folder, from_name), (&to_folder, to_name));
     let rename = || files.changing_name(&to, rename);
     Ok(files.changing_name(&from, rename)???)
+}
+
+/// Renames a file where what the call changes is staged.
+fn move_staged(
+    files: &Guard,
+    from: &Granted<'_, ToWrite>,
+    to: &Granted<'_, ToWrite>,
+) -> FsResult<()> {
+    let stat = from.look()?;
+    let found = files.known(from.path(), &stat)?;
+    if found == Known::Folder || staged_target(files, to)? == Some(Known::Folder) {
+        return Err(ErrorCode::IsDirectory.into());
+    }
+    let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+    files.spend_moved(from.path(), to.path(), bytes)?;
+    let moved = match (from.staging(), to.staging()) {
+        (Some(staging), Some(_)) => {
+            let rename = || staging.rename(from.path(), to.path());
+            let rename = || files.changing_name(to, rename);
+            files.changing_name(from, rename)??
+        }
+        // Out of the temporary folder.
+        (None, Some(staging)) => {
+            let (folder, name) = from.open_parent()?;
+            let take_in = || staging.take_in(&folder, name, to.path());
+            files.changing_name(to, take_in)?
+        }
+        (_, None) => return Err(ErrorCode::CrossDevice.into()),
+    };
+    moved.map_err(|error| files.not_copied(from.path(), error).into())
+}
+
+fn staged_target(files: &Guard, to: &Granted<'_, ToWrite>) -> FsResult<Option<Known>> {
+    match to.look() {
+        Err(Errno::NOENT) => Ok(None),
+        Err(error) => Err(error.into()),
+        Ok(stat) => {
+            let found = files.known(to.path(), &stat);
+            Ok(Some(found.map_err(|code| taken_if(true, code))?))
+        }
+    }
 }
 
 /// Returns what is in the place that something is to be renamed to.
@@ -129,27 +176,26 @@ fn is_empty_folder(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<
     }
     let (from, to) = (files.access(from.clone()), files.access(to.clone()));
     let (from, to) = (files.enforce(from.write())?, files.enforce(to.write())?);
-    let (folder, name) = to.open_parent()?;
-    if from.look()?.st_dev != fstat(&folder)?.st_dev {
-        return Err(ErrorCode::CrossDevice.into());
-    }
-    match target(files, to.path(), &folder, name)? {
+    let found = if to.staging().is_some() {
+        staged_target(files, &to)?
+    } else {
+        let (folder, name) = to.open_parent()?;
+        if from.look()?.st_dev != fstat(&folder)?.st_dev {
+            return Err(ErrorCode::CrossDevice.into());
+        }
+        target(files, to.path(), &folder, name)?
+    };
+    match found {
         None => Ok(false),
         Some(Known::File) => Err(ErrorCode::NotDirectory.into()),
-        Some(Known::Folder) => {
-            let mut entries = Dir::new(to.open_folder()?)?;
-            while let Some(entry) = entries.read() {
-                if !is_dots(&entry?) {
-                    return Err(ErrorCode::NotEmpty.into());
-                }
+        Some(Known::Folder) => match to.list()?.next() {
+            None => Ok(true),
+            Some(entry) => {
+                entry?;
+                Err(ErrorCode::NotEmpty.into())
             }
-            Ok(true)
-        }
+        },
     }
-}
-
-fn is_dots(entry: &DirEntry) -> bool {
-    matches!(entry.file_name().to_bytes(), b"." | b"..")
 }
 
 /// A folder to be moved, and what was found in it.
@@ -185,11 +231,8 @@ impl<'a> Move<'a> {
         let mut at = 0;
         while let Some((names, _)) = self.folders.get(at).cloned() {
             let mut entries = self.open(&names)?;
-            while let Some(entry) = entries.read() {
-                let entry = entry?;
-                if !is_dots(&entry) {
-                    self.add(&names, &entries, entry.file_name().to_str().ok())?;
-                }
+            while let Some(entry) = entries.next() {
+                self.add(&names, entry?.name)?;
                 self.step().await;
             }
             at += 1;
@@ -197,19 +240,18 @@ impl<'a> Move<'a> {
         Ok(())
     }
 
-    fn open(&self, names: &[String]) -> FsResult<Dir> {
+    fn open(&self, names: &[String]) -> FsResult<Entries> {
         let access = self.files.access(self.from.join(names));
-        let granted = self.files.enforce(access.write())?;
-        Ok(Dir::new(granted.open_folder()?)?)
+        Ok(self.files.enforce(access.write())?.list()?)
     }
 
-    fn add(&mut self, folder: &[String], entries: &Dir, name: Option<&str>) -> FsResult<()> {
+    fn add(&mut self, folder: &[String], name: Option<String>) -> FsResult<()> {
         let Some(name) = name else {
             let path = self.from.join(folder);
             self.files.log_unfit(&path, "a name in it is no text");
             return Err(ErrorCode::NotPermitted.into());
         };
-        let names = [folder, &[name.to_owned()]].concat();
+        let names = [folder, &[name]].concat();
         let (from, to) = (self.from.join(&names), self.to.join(&names));
         if to.is_too_long() {
             return Err(ErrorCode::NameTooLong.into());
@@ -222,9 +264,8 @@ impl<'a> Move<'a> {
             return Err(ErrorCode::CrossDevice.into());
         }
         self.slot.hold(from.bytes())?;
-        let stat = look_at(entries.fd()?, name)?;
         let (from, to) = (self.files.access(from), self.files.access(to));
-        self.files.enforce(from.write())?;
+        let stat = self.files.enforce(from.write())?.look()?;
         match self.files.known(from.path(), &stat) {
             Ok(Known::File) => {
                 self.files.enforce(to.write())?;
@@ -270,10 +311,9 @@ impl<'a> Move<'a> {
     /// Deletes a folder whose files were moved. What came into it since stays, and it with that.
     fn finish(&self, names: &[String], times: &Timestamps) -> FsResult<()> {
         let new = self.files.access(self.to.join(names));
-        futimens(self.files.enforce(new.make_folder())?.open_folder()?, times)?;
+        self.files.enforce(new.make_folder())?.set_times(times)?;
         let old = self.files.access(self.from.join(names));
-        let (folder, name) = self.files.enforce(old.write())?.open_parent()?;
-        Ok(unlinkat(folder, name, AtFlags::REMOVEDIR)?)
+        Ok(self.files.enforce(old.write())?.remove_folder()?)
     }
 
     async fn step(&mut self) {

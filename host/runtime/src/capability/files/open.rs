@@ -1,10 +1,9 @@
 //! Finding and opening what guests name.
 
-use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use rustix::fs::{OFlags, Stat};
+use rustix::fs::{OFlags, Stat, ftruncate};
 use rustix::io::Errno;
 use wasmtime::component::Resource;
 
@@ -15,6 +14,7 @@ use super::datasites_dir::{Known, is_for_a_thing, known};
 use super::guard::Slot;
 use super::guest_path::{GuestPath, NamedPath};
 use super::policy::Want;
+use super::staging::Opened;
 use super::stamp::stamp_of;
 use super::{FileDescriptor, FilesView, OpenFile};
 
@@ -155,10 +155,13 @@ impl FilesView<'_> {
         let file = granted
             .open()
             .map_err(|error| self.unopened(granted, error, false))?;
-        let found = self.files.known(path, &rustix::fs::fstat(&file)?)?;
+        let found = self.files.known(path, &rustix::fs::fstat(file.file())?)?;
         self.files.log_granted(path, Want::Read);
         match found {
-            Known::File => Ok(self.opened(file, path, flags, slot)),
+            Known::File => {
+                self.note_read(access, &file);
+                Ok(self.opened(file, path, flags, slot))
+            }
             Known::Folder => {
                 self.files.enforce(access.see())?;
                 slot.opened();
@@ -188,24 +191,24 @@ impl FilesView<'_> {
         let creates = open.contains(OpenFlags::CREATE);
         let opened = if creates {
             self.files.spend(path, NAME_BYTES)?;
-            let make = || granted.open(how | OFlags::CREATE);
+            let make = || granted.open(how | OFlags::CREATE, truncates);
             self.files.changing_name(granted, make)?
         } else {
-            granted.open(how)
+            granted.open(how, truncates)
         };
-        let file = opened.map_err(|error| self.unopened(granted, error, creates))?;
-        let file = File::from(file);
-        let found = self.files.known(path, &rustix::fs::fstat(&file)?);
+        let opened = opened.map_err(|error| self.unopened(granted, error, creates))?;
+        let found = self.files.known(path, &rustix::fs::fstat(opened.file())?);
         if found.map_err(|code| taken_if(creates, code))? == Known::Folder {
             return Err(ErrorCode::IsDirectory.into());
         }
         self.files.log_granted(path, Want::Write);
         if truncates {
+            let look = || stamp_of(opened.file());
             self.files
-                .changing(path, || stamp_of(&file), || file.set_len(0))?
+                .changing(path, look, || ftruncate(opened.file(), 0))?
                 .map_err(|_| ErrorCode::Io)?;
         }
-        Ok(self.opened(file, path, flags, slot))
+        Ok(self.opened(opened, path, flags, slot))
     }
 
     fn open_slot(&self, path: &GuestPath, what: &'static str) -> FsResult<Slot> {
@@ -214,16 +217,28 @@ impl FilesView<'_> {
         Ok(slot)
     }
 
+    /// Takes note of what is read and may be written: who changes it meanwhile is noticed.
+    fn note_read(&self, access: &Access<'_>, file: &Opened) {
+        let granted = access.write().ok();
+        if let (Some(staging), Opened::InTree(file)) =
+            (granted.and_then(|granted| granted.staging()), file)
+        {
+            staging.note_read(access.path(), file);
+        }
+    }
+
     fn opened(
         &self,
-        file: impl Into<File>,
+        file: Opened,
         path: &GuestPath,
         flags: DescriptorFlags,
         mut slot: Slot,
     ) -> FileDescriptor {
         slot.opened();
         FileDescriptor::File(Arc::new(OpenFile {
-            file: file.into(),
+            is_in_tree: matches!(file, Opened::InTree(_)),
+            file: file.into_file().into(),
+            copy: OnceLock::new(),
             path: path.clone(),
             flags,
             guard: self.files.clone(),

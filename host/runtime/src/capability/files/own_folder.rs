@@ -2,6 +2,7 @@
 //! so what it holds is bounded.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{Dir, FileType, OFlags};
@@ -23,6 +24,34 @@ pub(super) struct OwnFolder {
     path: GuestPath,
     limit: u64,
     held: AtomicU64,
+    /// What calls have staged for it and is not counted in it.
+    staged: AtomicU64,
+}
+
+/// What one call has staged for the folder. It is given back when the call is over.
+pub(super) struct StagedRoom {
+    own: Arc<OwnFolder>,
+    bytes: AtomicU64,
+}
+
+impl StagedRoom {
+    pub(super) fn new(own: Arc<OwnFolder>) -> Self {
+        let bytes = AtomicU64::new(0);
+        Self { own, bytes }
+    }
+
+    /// Counts more bytes that are staged.
+    pub(super) fn add(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.own.staged.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for StagedRoom {
+    fn drop(&mut self) {
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        self.own.staged.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 impl OwnFolder {
@@ -31,6 +60,7 @@ impl OwnFolder {
             path,
             limit,
             held: AtomicU64::new(UNKNOWN),
+            staged: AtomicU64::new(0),
         }
     }
 
@@ -48,7 +78,9 @@ impl OwnFolder {
             return true;
         }
         // Since it was counted, files may have been replaced or deleted.
-        self.held.store(self.count(root), Ordering::Relaxed);
+        let staged = self.staged.load(Ordering::Relaxed);
+        let held = self.count(root).saturating_add(staged);
+        self.held.store(held, Ordering::Relaxed);
         self.take(bytes)
     }
 

@@ -154,6 +154,18 @@ impl CallWrites {
         Ok(())
     }
 
+    /// Notes once that a file is to be changed later.
+    pub(super) fn reserve(
+        &self,
+        path: &GuestPath,
+        look: impl FnOnce() -> Option<FileStamp>,
+    ) -> Result<(), ErrorCode> {
+        if self.paths().all.contains(path.text().as_str()) {
+            return Ok(());
+        }
+        self.begin(path, look())
+    }
+
     pub(super) fn end(&self, path: &GuestPath, after: Option<FileStamp>) {
         if let Some(tracked) = self.writes.files().writes.get_mut(path.text().as_str()) {
             tracked.write.after = after;

@@ -344,7 +344,7 @@ mod tests {
             read: patterns(read),
             write: patterns(write),
             on_behalf_of_sender: patterns(on_behalf),
-            own_folder: false,
+            ..Files::default()
         }
     }
 

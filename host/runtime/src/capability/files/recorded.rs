@@ -92,7 +92,10 @@ impl Guard {
     /// Returns the folder that has a path in it, if there is one.
     fn folder_around(&self, path: &GuestPath) -> Option<GuestPath> {
         let (folder, _) = path.split()?;
-        let stat = self.root()?.look(&folder).ok()?;
+        let stat = match self.staging(&folder) {
+            Some(staging) => staging.look(&folder).ok()?,
+            None => self.root()?.look(&folder).ok()?,
+        };
         (known(&stat) == Ok(Known::Folder)).then_some(folder)
     }
 
@@ -127,11 +130,11 @@ impl Guard {
         let file = match (read, write) {
             _ if !with_content => None,
             (Some(granted), _) => granted.open().ok(),
-            (None, Some(granted)) => granted.open(OFlags::RDONLY).ok(),
+            (None, Some(granted)) => granted.open(OFlags::RDONLY, false).ok(),
             (None, None) => None,
         };
         Some(match file {
-            Some(file) => content(recorder, file)?,
+            Some(file) => content(recorder, file.into_file())?,
             None => found(&stat, None),
         })
     }

@@ -87,7 +87,7 @@ impl OpenFile {
 
     pub(super) fn read_into(&self, bytes: &mut [u8], offset: u64) -> Result<usize, ErrorCode> {
         loop {
-            match self.file.read_at(bytes, offset) {
+            match self.current().read_at(bytes, offset) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 result => return result.map_err(code),
             }
@@ -105,7 +105,7 @@ impl OpenFile {
     fn growth(&self, bytes: &[u8], offset: u64) -> Result<u64, ErrorCode> {
         let (n_bytes, length) = (
             bytes.len() as u64,
-            self.file.metadata().map_err(code)?.len(),
+            self.current().metadata().map_err(code)?.len(),
         );
         let hole = offset.saturating_sub(length);
         Ok(hole.saturating_add(n_bytes))
@@ -127,8 +127,35 @@ impl OpenFile {
 
     /// Changes the file, and takes note of it.
     pub(super) fn changing<T>(&self, change: impl FnOnce(&File) -> T) -> Result<T, ErrorCode> {
-        let look = || stamp_of(&self.file);
-        self.guard.changing(&self.path, look, || change(&self.file))
+        let file = self.to_change()?;
+        let look = || stamp_of(file);
+        self.guard.changing(&self.path, look, || change(file))
+    }
+
+    /// Returns the file as it is for the call: another one, if the call has changed it.
+    pub(super) fn current(&self) -> &File {
+        let staging = self.guard.staging(&self.path).filter(|_| self.is_in_tree);
+        let Some(staging) = staging else {
+            return &self.file;
+        };
+        if self.copy.get().is_none()
+            && let Some(copy) = staging.copy_of(&self.file)
+        {
+            return self.copy.get_or_init(|| copy);
+        }
+        self.copy.get().unwrap_or(&self.file)
+    }
+
+    /// Returns the file to be changed: a copy, if it lies in the tree and the call stages what it
+    /// changes.
+    fn to_change(&self) -> Result<&File, ErrorCode> {
+        let staging = self.guard.staging(&self.path).filter(|_| self.is_in_tree);
+        let Some(staging) = staging.filter(|_| self.copy.get().is_none()) else {
+            return Ok(self.current());
+        };
+        let copy = staging.copy(&self.path, &self.file);
+        let copy = copy.map_err(|error| self.guard.not_copied(&self.path, error))?;
+        Ok(self.copy.get_or_init(|| copy))
     }
 }
 

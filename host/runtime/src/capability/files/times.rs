@@ -26,7 +26,7 @@ impl FilesView<'_> {
         }
         let access = self.files.access(path);
         let granted = self.files.enforce(access.make_folder())?;
-        Ok(futimens(granted.open_folder()?, times)?)
+        Ok(granted.set_times(times)?)
     }
 
     /// Sets the times of an open file: also of one that was opened to read, where its path may be

@@ -1,0 +1,190 @@
+//! What is to be done with the tree once a call is kept, step by step. It is written beside the
+//! staged files, so that another process can finish it.
+
+use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use serde::{Deserialize, Serialize};
+use syft_protocol::file_events::FileStamp;
+
+use super::super::guest_path::GuestPath;
+use super::overlay::{InTree, Made, MovedFile, Node, Overlay};
+
+/// Steps that can each be done twice: what is done already is recognized.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in super::super) struct Plan {
+    pub(super) number: u128,
+    pub(super) steps: Vec<Step>,
+}
+
+/// One change in the tree. A file of the tree is given by its number, so that no other is taken
+/// for it that has come in its place.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Step {
+    Move {
+        from: String,
+        to: String,
+        file: FileNumber,
+    },
+    /// Makes a folder, in the place of a file if there is one.
+    MakeFolder {
+        path: String,
+        over: Option<FileNumber>,
+    },
+    Remove {
+        path: String,
+        file: FileNumber,
+    },
+    RemoveFolder {
+        path: String,
+    },
+    /// Puts a staged file in its place.
+    Put {
+        path: String,
+        file: String,
+    },
+    SetTimes {
+        path: String,
+        times: Times,
+    },
+}
+
+/// What tells a file from others, also from one that gets its number once it is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileNumber {
+    pub(super) inode: u64,
+    born: (i64, u32),
+}
+
+/// Times to be set: seconds and nanoseconds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Times {
+    access: (i64, i64),
+    modification: (i64, i64),
+}
+
+impl Plan {
+    /// Returns what is to be done for what a call has changed: first what takes from the tree what
+    /// is in it, then what removes, at last what puts something new there.
+    pub(super) fn new(number: u128, overlay: &Overlay) -> Self {
+        let (mut first, mut removed) = (Vec::new(), Vec::new());
+        let (mut folders, mut put) = (Vec::new(), Vec::new());
+        for (path, Node { in_tree, made }) in &overlay.nodes {
+            let path = path.clone();
+            let is_folder = matches!(in_tree, Some(InTree::Folder));
+            let file = match in_tree {
+                Some(InTree::File(file)) => Some(*file),
+                _ => None,
+            };
+            match made {
+                Made::Moved(MovedFile { from, file, step }) => {
+                    let (from, to, file) = (from.text(), path, *file);
+                    first.push((*step, Step::Move { from, to, file }));
+                }
+                Made::Folder(_) if is_folder => {}
+                Made::Folder(step) => {
+                    first.push((*step, Step::MakeFolder { path, over: file }));
+                }
+                Made::Nothing => match file {
+                    Some(file) => removed.push(Step::Remove { path, file }),
+                    None if is_folder => folders.push(Step::RemoveFolder { path }),
+                    None => {}
+                },
+                Made::File(staged) => {
+                    if is_folder {
+                        folders.push(Step::RemoveFolder { path: path.clone() });
+                    }
+                    let file = staged.name().to_owned();
+                    put.push(Step::Put { path, file });
+                }
+            }
+        }
+        first.sort_by_key(|(step, _)| *step);
+        // What is in a folder comes before it.
+        folders.reverse();
+        let times = overlay.folder_times.iter().rev();
+        let times = times.map(|(path, times)| Step::SetTimes {
+            path: path.clone(),
+            times: *times,
+        });
+        let first = first.into_iter().map(|(_, step)| step);
+        let steps = first.chain(removed).chain(folders).chain(put).chain(times);
+        Self {
+            number,
+            steps: steps.collect(),
+        }
+    }
+
+    /// Returns all paths that are changed, but for times of folders.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().flat_map(|step| {
+            let (one, other) = match step {
+                Step::Move { from, to, .. } => (Some(from), Some(to)),
+                Step::MakeFolder { path, .. }
+                | Step::Remove { path, .. }
+                | Step::RemoveFolder { path }
+                | Step::Put { path, .. } => (Some(path), None),
+                Step::SetTimes { .. } => (None, None),
+            };
+            one.into_iter().chain(other).map(String::as_str)
+        })
+    }
+
+    /// Returns the name of the file that has it.
+    pub(super) fn file_name(&self) -> String {
+        format!("{:032x}.plan", self.number)
+    }
+
+    /// Returns the name of a staged file of a call.
+    pub(super) fn name_of_staged(number: u128, n: u64) -> String {
+        format!("{number:032x}-{n}")
+    }
+}
+
+impl Step {
+    /// Returns the path of which it is.
+    pub(super) fn path(&self) -> GuestPath {
+        GuestPath::of(match self {
+            Self::Move { to: path, .. }
+            | Self::MakeFolder { path, .. }
+            | Self::Remove { path, .. }
+            | Self::RemoveFolder { path }
+            | Self::Put { path, .. }
+            | Self::SetTimes { path, .. } => path,
+        })
+    }
+}
+
+impl From<&FileStamp> for FileNumber {
+    fn from(stamp: &FileStamp) -> Self {
+        Self {
+            inode: stamp.inode,
+            born: (stamp.born.seconds, stamp.born.nanos),
+        }
+    }
+}
+
+impl Times {
+    pub(super) fn timestamps(self) -> Timestamps {
+        let timespec = |(tv_sec, tv_nsec)| Timespec { tv_sec, tv_nsec };
+        Timestamps {
+            last_access: timespec(self.access),
+            last_modification: timespec(self.modification),
+        }
+    }
+
+    /// Returns the times that are set, as they are shown meanwhile.
+    pub(super) fn shown(self) -> [Option<(i64, i64)>; 2] {
+        let is_set = |(_, nanos): &(i64, i64)| ![UTIME_NOW, UTIME_OMIT].contains(nanos);
+        [self.access, self.modification].map(|time| Some(time).filter(is_set))
+    }
+}
+
+impl From<&Timestamps> for Times {
+    fn from(times: &Timestamps) -> Self {
+        let pair = |time: Timespec| (time.tv_sec, time.tv_nsec);
+        Self {
+            access: pair(times.last_access),
+            modification: pair(times.last_modification),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Renaming what is staged, and what is in the tree.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::fs::renameat;
+use rustix::io::Errno;
+
+use super::super::guest_path::GuestPath;
+use super::overlay::{InTree, Made, MovedFile, Seen};
+use super::place::StagedFile;
+use super::plan::Plan;
+use super::{OFlags, Ordering, Staging};
+
+impl Staging {
+    /// Renames a file that is there to a path where no folder is.
+    pub(in super::super) fn rename(&self, from: &GuestPath, to: &GuestPath) -> Result<(), Errno> {
+        if from == to {
+            return Ok(());
+        }
+        self.check_parent(from)?;
+        self.check_parent(to)?;
+        let (in_from, in_to) = (self.goes(from)?, self.in_tree(to)?);
+        match self.seen(from) {
+            Seen::Made(Made::File(staged)) => {
+                self.put(to, Made::File(staged), in_to)?;
+                self.put(from, Made::Nothing, in_from)
+            }
+            // Renamed once more, or to where a folder is in the tree: one rename there would not
+            // do, so it becomes a copy.
+            Seen::Made(Made::Moved(moved)) => {
+                self.copy(from, &self.open_moved(&moved)?.into())?;
+                self.rename(from, to)
+            }
+            Seen::InTree if in_to == Some(InTree::Folder) => {
+                let file = self.root.open_unchecked(from, OFlags::RDONLY)?;
+                self.copy(from, &file.into())?;
+                self.rename(from, to)
+            }
+            Seen::InTree => self.rename_in_tree(from, in_from, to, in_to),
+            Seen::Made(_) => Err(Errno::NOENT),
+            Seen::BelowFile => Err(Errno::NOTDIR),
+        }
+    }
+
+    fn rename_in_tree(
+        &self,
+        from: &GuestPath,
+        in_from: Option<InTree>,
+        to: &GuestPath,
+        in_to: Option<InTree>,
+    ) -> Result<(), Errno> {
+        let Some(InTree::File(file)) = in_from else {
+            return Err(Errno::NOENT);
+        };
+        let moved = MovedFile {
+            from: from.clone(),
+            file,
+            step: self.overlay().next_step(),
+        };
+        self.put(from, Made::Nothing, None)?;
+        self.put(to, Made::Moved(moved), in_to)?;
+        self.overlay().moves_away(from);
+        Ok(())
+    }
+
+    /// Takes a file out of a folder of the host to a path where no folder is.
+    pub(in super::super) fn take_in(
+        &self,
+        folder: &OwnedFd,
+        name: &str,
+        to: &GuestPath,
+    ) -> Result<(), Errno> {
+        self.check_parent(to)?;
+        let in_to = self.in_tree(to)?;
+        let n = self.n_files.fetch_add(1, Ordering::Relaxed);
+        let staged = Plan::name_of_staged(self.number, n);
+        renameat(folder, name, self.place.folder(), &staged)?;
+        let staged = StagedFile::there(&self.place, staged);
+        self.put(to, Made::File(Arc::new(staged)), in_to)
+    }
+
+    /// Tells whether nothing is in a folder, also nothing that does not exist for guests.
+    pub(in super::super) fn is_empty(&self, path: &GuestPath) -> Result<bool, Errno> {
+        let children = self.children(path);
+        if let Some(children) = &children
+            && !children.added.is_empty()
+        {
+            return Ok(false);
+        }
+        if children
+            .as_ref()
+            .is_some_and(|children| !children.are_in_tree)
+        {
+            return Ok(true);
+        }
+        let mut entries = rustix::fs::Dir::new(self.open_folder(path)?)?;
+        while let Some(entry) = entries.read() {
+            let entry = entry?;
+            let name = entry.file_name();
+            let is_dots = matches!(name.to_bytes(), b"." | b"..");
+            let is_hidden = children.as_ref().is_some_and(|children| {
+                name.to_str()
+                    .is_ok_and(|name| children.hidden.contains(name))
+            });
+            if !is_dots && !is_hidden {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,93 @@
+//! The host is killed while it puts in place what a call wrote: it finishes that at its next
+//! start, or nothing was done at all.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::{after, approved, assert_all_changed, before, begin, changes, listed, plant, staged};
+use crate::support::apps::granted;
+use crate::support::guests::guest;
+use crate::support::host::{Host, syft_host};
+use crate::support::not_run;
+use crate::support::planted::planted;
+use crate::support::site::{OWNER, Site};
+use crate::support::wait_for;
+
+fn start(site: &Site, failpoint: Option<&str>) -> Host {
+    let component = granted(site, &guest("files"), &["**"], &["**"], &[]);
+    let mut command = syft_host(site);
+    command.args(["run", "--name", "app"]);
+    command.args(approved().options());
+    command.arg(component);
+    command.args(["--email", OWNER, "--data-dir"]);
+    command.arg(site.data_dir());
+    if let Some(failpoint) = failpoint {
+        command.env("SYFT_HOST_FAILPOINT", failpoint);
+    }
+    Host::spawn(site, command)
+}
+
+/// Kills the host at each step of putting changes in place, and at those around it.
+#[test]
+fn a_host_that_is_killed_meanwhile_finishes_it() {
+    if !cfg!(debug_assertions) {
+        return not_run("a release build has no failpoints");
+    }
+    let steps = (1..=9).map(|n| format!("applying={n}"));
+    let around = [
+        "handed-over=1",
+        "before-commit=1",
+        "after-commit=1",
+        "applied=1",
+    ];
+    let around = around.map(str::to_owned);
+    for failpoint in around.into_iter().chain(steps) {
+        let site = planted();
+        plant(&site);
+        let host = start(&site, Some(&failpoint));
+        let sent = begin(&host, &changes());
+        assert!(!host.wait().success(), "{failpoint}");
+        let is_kept = !["handed-over=1", "before-commit=1"].contains(&failpoint.as_str());
+        if !is_kept {
+            assert_eq!(listed(&site.own("public")), before(), "{failpoint}");
+            fs::remove_file(&sent.path).unwrap();
+        }
+        let host = start(&site, None);
+        if is_kept {
+            // The call does not run again: appended once, and answered as it was.
+            let answer = sent.answer().text();
+            assert!(!answer.contains("error"), "{failpoint}: {answer}");
+            assert_all_changed(&site);
+        } else {
+            assert_eq!(listed(&site.own("public")), before(), "{failpoint}");
+            assert!(staged(&site).is_empty(), "{failpoint}");
+        }
+        host.stop();
+    }
+}
+
+/// What others did after the changes is not undone by a start of the host.
+#[test]
+fn what_is_done_is_not_done_again() {
+    let site = planted();
+    plant(&site);
+    let host = start(&site, None);
+    begin(&host, &changes()).answer();
+    assert_all_changed(&site);
+    fs::write(site.own("public/new"), "newer").unwrap();
+    fs::write(site.own("public/gone"), "back").unwrap();
+    fs::remove_dir_all(site.own("public/a")).unwrap();
+    host.stop();
+    let host = start(&site, None);
+    let outcome = begin(&host, &json!([])).answer().text();
+    assert_eq!(outcome, "[]");
+    assert_eq!(fs::read_to_string(site.own("public/new")).unwrap(), "newer");
+    assert_eq!(fs::read_to_string(site.own("public/gone")).unwrap(), "back");
+    assert!(!site.own("public/a").exists());
+    drop(host);
+    assert_eq!(after().len(), 5);
+    wait_for("nothing to be staged", || {
+        staged(&site).is_empty().then_some(())
+    });
+}
