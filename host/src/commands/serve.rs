@@ -10,6 +10,7 @@ use syft_manifest::units::parse_long_time;
 use super::Exit;
 use super::run::say_if_local;
 use super::serve_args::{SharedServeArgs, log_bounds, serve_options};
+use super::serve_workers::WorkersArgs;
 use crate::activity::{Activity, StatusSocket};
 use crate::config::{Config, LoopbackAddress, Overrides, TraceTarget};
 use crate::dashboard::Dashboard;
@@ -64,6 +65,9 @@ pub(super) struct ServeArgs {
 
     #[command(flatten)]
     shared: SharedServeArgs,
+
+    #[command(flatten)]
+    workers: WorkersArgs,
 
     /// Time for calls in progress to finish after SIGINT or SIGTERM [default: the time limit of
     /// a call; 2.5 s as an app of SyftBox]
@@ -152,6 +156,7 @@ impl ServeArgs {
             let dashboard = self.dashboard.as_ref();
             let dashboard = dashboard.map(|at| SettingValue::Text(at.to_string()));
             settings.say("serve.dashboard", dashboard);
+            self.workers.over(&mut settings);
             self.shared.over(&mut settings);
             Ok(settings)
         })

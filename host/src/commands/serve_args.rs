@@ -12,6 +12,7 @@ use syft_runtime::durability::Durability;
 use syft_runtime::machine::usual_memory;
 use syft_runtime::memory::{LEAST_TOTAL, Memory};
 use syft_runtime::state::StoreOptions;
+use syft_server::app::Placement;
 use syft_server::encryption::OpenedEnvelopes;
 use syft_server::local::LocalApps;
 use syft_server::server::ServeOptions;
@@ -171,6 +172,7 @@ pub(super) fn serve_options(settings: &HostSettings) -> ServeOptions {
             attempts: attempts.unwrap_or(10),
         },
         opened: OpenedEnvelopes::default(),
+        placement: Placement::default(),
         local_apps: LocalApps::default(),
     }
 }

@@ -125,6 +125,7 @@ impl AppTaskContext {
             args: manifest.args,
             env: manifest.env,
             schedules: manifest.schedules,
+            worker: manifest.worker,
         };
         let (config, memory) = (&self.config, &self.options.serve.memory);
         let digest = release.sha256.clone();
