@@ -193,6 +193,7 @@ impl Activity {
                 most_in_progress: load.most_in_progress,
                 waiting: load.n_waiting,
                 parked: load.n_parked,
+                messages: load.n_messages,
             });
             app.version = served.version.clone();
         }

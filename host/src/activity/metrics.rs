@@ -165,6 +165,12 @@ const OF_APPS: &[OfApp] = &[
         kind: "gauge",
         value: |app| Some(app.load?.parked as u64),
     },
+    OfApp {
+        name: "syft_host_messages_open",
+        help: "Messages of the app that have no answer yet, or one of which it was not told.",
+        kind: "gauge",
+        value: |app| Some(app.load?.messages as u64),
+    },
 ];
 
 /// Returns statistics in the text format of Prometheus.

@@ -99,6 +99,9 @@ pub struct AppLoad {
     pub waiting: usize,
     /// Requests and events that were given up.
     pub parked: usize,
+    /// Messages that have no answer yet, or one of which the app was not told.
+    #[serde(default)]
+    pub messages: usize,
 }
 
 /// The counters of all apps.

@@ -60,12 +60,13 @@ pub(super) struct SharedServeArgs {
     #[arg(long, value_name = "URL", help_heading = "Logs")]
     otlp: Option<String>,
 
-    /// Delay before an event is delivered again; it doubles with each failed attempt [default: 1s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_retry, help_heading = "Watching")]
+    /// Delay before a file event, a call of a schedule or a reply to a message is tried again; it
+    /// doubles with each failed attempt [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_retry, help_heading = "Events")]
     retry_first: Option<Duration>,
 
-    /// Delivery attempts before an event is parked [default: 10]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Watching")]
+    /// Attempts before one of these is parked [default: 10]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Events")]
     retry_attempts: Option<u32>,
 }
 

@@ -117,8 +117,8 @@ pub(crate) const KEYS: &[SettingKey] = &[
         kind: SettingKind::Text(retry),
         example: "\"1s\"",
         default: "\"1s\"",
-        about: "Delay before a file event is delivered again, from `1ms` to `1m`; it doubles with \
-                each failed attempt",
+        about: "Delay before a file event, a call of a schedule or a reply to a message is tried \
+                again, from `1ms` to `1m`; it doubles with each failed attempt",
         is_live: false,
     },
     SettingKey {
@@ -126,7 +126,7 @@ pub(crate) const KEYS: &[SettingKey] = &[
         kind: SettingKind::Count(1..=20),
         example: "10",
         default: "10",
-        about: "Delivery attempts before a file event is parked",
+        about: "Attempts before one of these is parked",
         is_live: false,
     },
     SettingKey {

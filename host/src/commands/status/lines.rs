@@ -219,6 +219,10 @@ fn counted_lines(counted: &Counted) -> Vec<String> {
             load.in_progress, load.most_in_progress, load.waiting, load.parked
         ));
     }
+    if let Some(load) = load.filter(|load| load.messages > 0) {
+        let open = count(load.messages as u64, "message");
+        lines.push(format!("  messages   {open} without an answer, or with one of which it was not told"));
+    }
     lines.push(format!(
         "  refused    {}; denied {}",
         count(*refused, "request"),
