@@ -39,6 +39,7 @@ use syft_runtime::capability::{Advice, AppAccess};
 use syft_runtime::memory::Share;
 use syft_runtime::meter::Meter;
 use syft_runtime::program_cache::ProgramError;
+use syft_runtime::remote::HandedApp;
 use syft_runtime::sandbox::{Outcome, Remains};
 use syft_runtime::state::{Recorded, RequestFingerprint, Session, Store, StoreError};
 use syft_runtime::wit::rpc;
@@ -47,6 +48,8 @@ use syft_runtime::wit::rpc;
 pub struct App {
     loaded: LoadedApp,
     placement: AppPlacement,
+    /// What a call has that a worker runs.
+    handed: Option<Arc<HandedApp>>,
     access: Arc<AppAccess>,
     state: Arc<Store>,
     encryption: Encryption,
@@ -147,6 +150,7 @@ impl App {
             replier: Replier::new(&loaded, debug, access.advice, encryption.clone()),
             loaded,
             placement: AppPlacement::default(),
+            handed: None,
             access: Arc::new(access),
             state: Arc::new(state),
             encryption,
@@ -166,8 +170,24 @@ impl App {
     /// Has calls given to workers, as the owner says and the app needs it.
     #[must_use]
     pub fn placed(self, placement: &Placement, place: &AppPlace) -> Self {
-        let placement = AppPlacement::new(placement, place, self.limits());
-        Self { placement, ..self }
+        let component = self.loaded.program.component();
+        let handed = component.map(|component| HandedApp {
+            identity: self.loaded.identity.clone(),
+            access: Arc::clone(&self.access),
+            memory: self.loaded.program.memory().clone(),
+            limits: self.limits().clone(),
+            component: component.clone(),
+            takes_replies: self.loaded.takes_replies,
+        });
+        let place = AppPlace {
+            is_bound_here: place.is_bound_here || handed.is_none(),
+            ..place.clone()
+        };
+        Self {
+            placement: AppPlacement::new(placement, &place, self.limits()),
+            handed: handed.map(Arc::new),
+            ..self
+        }
     }
 
     /// Has no call wait for a worker from here on.

@@ -249,23 +249,10 @@ impl App {
         call: &GuestCall<'_>,
         state: Session,
     ) -> Result<RanOn, NotRun> {
-        let component = self.loaded.program.component();
-        let component = component.ok_or(NotRun::NoWorker)?;
-        let owner = PreparedOwner::new(
-            &self.loaded.identity,
-            &self.access,
-            self.loaded.program.memory(),
-            self.limits(),
-            self.loaded.takes_replies,
-            state,
-            call.work(),
-            component.clone(),
-        );
-        let named = (self.name().as_str(), call.id());
-        let ran = workers
-            .pool
-            .run(named, component, workers.needs.clone(), owner);
-        ran.await
+        let app = self.handed.as_ref().ok_or(NotRun::NoWorker)?;
+        let owner = PreparedOwner::new(app, call.work(), state).await;
+        let (named, needs) = ((self.name().as_str(), call.id()), workers.needs.clone());
+        workers.pool.run(named, &app.component, needs, owner).await
     }
 
     /// Says that a call runs once more, and why.
