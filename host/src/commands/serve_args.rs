@@ -163,6 +163,7 @@ pub(super) fn serve_options(settings: &HostSettings) -> ServeOptions {
                 .time("serve.keep")
                 .unwrap_or(seconds(30 * 24 * 60 * 60)),
             durability: durability.unwrap_or(DurabilityArg::Batched).into(),
+            ..StoreOptions::default()
         },
         sweep_every: settings
             .time("serve.sweep-every")

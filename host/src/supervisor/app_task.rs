@@ -24,6 +24,8 @@ use crate::prepared_app::{AppSpec, PreparedApp, explain_suspended};
 use crate::server_task::ServerTask;
 use crate::settings::{AppRules, HostSettings};
 use syft_runtime::program_cache::ProgramCache;
+use syft_runtime::state::CACHE_BYTES;
+use syft_server::server::ServeOptions;
 use syft_server::shutdown::Shutdown;
 use syft_server::suspension::{self, Suspended};
 
@@ -33,6 +35,11 @@ const LONGEST_DELAY: Duration = Duration::from_secs(300);
 
 /// How often it is looked whether an app that is suspended was resumed.
 const RESUMED_EVERY: Duration = Duration::from_secs(2);
+
+/// Memory for pages of the states of all apps. It is outside of `--memory-total`, so a thousand apps
+/// that are all called must not have as much each as one alone.
+const STATE_CACHES: usize = 256 << 20;
+const LEAST_CACHE: usize = 512 << 10;
 
 /// Files that an app has open beside those of its calls.
 const OWN_FILES: u64 = 24;
@@ -156,6 +163,14 @@ impl AppTaskContext {
         let find = move || trust.is_revoked(&author, &digests);
         let revoked = tokio::task::spawn_blocking(find).await??;
         Ok(revoked.map(|(_, by)| by))
+    }
+
+    /// Returns how an app is served, one of so many.
+    fn serve_options(&self) -> ServeOptions {
+        let mut options = self.options.serve.clone();
+        let share = STATE_CACHES / self.n_apps.load(Ordering::Relaxed);
+        options.store.cache_bytes = share.clamp(LEAST_CACHE, CACHE_BYTES);
+        options
     }
 
     /// Returns how many files one app may have open.
@@ -374,8 +389,9 @@ impl AppTask {
         rules: AppRules,
     ) -> Result<Option<ServedApp>, CommandError> {
         let interface = prepared.interface();
+        let options = self.context.serve_options();
         let server = tokio::select! {
-            server = prepared.start(&self.context.config, &self.context.options.serve) => server?,
+            server = prepared.start(&self.context.config, &options) => server?,
             () = self.shutdown.insisted() => return Ok(None),
         };
         let served = ServedApp {
