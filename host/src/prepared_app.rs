@@ -206,6 +206,11 @@ impl PreparedApp {
         })
     }
 
+    /// Returns the limits of each call.
+    pub fn limits(&self) -> &Limits {
+        self.loaded.limits()
+    }
+
     /// Returns what decides where calls of the app may run. Those whose writes others see at once,
     /// and those of a program that is read from a folder, run where that is.
     pub fn place(&self) -> AppPlace {

@@ -173,6 +173,18 @@ impl AppTaskContext {
         options
     }
 
+    /// Has workers made ready for an app whose calls they may run, or forget it.
+    fn offer(&self, app: &AppName, author: &str, digest: &Digest, limits: &Limits, is_for_them: bool) {
+        let Some(workers) = &self.options.workers else {
+            return;
+        };
+        if is_for_them {
+            workers.offer(app, author, digest, limits, &self.components);
+        } else {
+            workers.withdraw(app);
+        }
+    }
+
     /// Returns how many files one app may have open.
     fn files_of_one(&self) -> u64 {
         let n_apps = self.n_apps.load(Ordering::Relaxed) as u64;
@@ -250,6 +262,9 @@ impl AppTask {
     /// Ends what is served, and returns which release it was.
     async fn end(&mut self) -> Option<(InstalledRelease, AppRules)> {
         let running = self.running.take()?;
+        if let Some(workers) = &self.context.options.workers {
+            workers.withdraw(&self.name);
+        }
         let before = (running.release.clone(), running.rules.clone());
         running.task.end(&mut self.shutdown).await;
         Some(before)
@@ -360,7 +375,7 @@ impl AppTask {
             () = self.shutdown.requested() => return Ok(()),
         };
         let before = self.end().await;
-        match self.start(prepared, release, rules).await {
+        match self.start(author, prepared, release, rules).await {
             Ok(Some(served)) => {
                 (self.trouble, self.n_failed) = (None, 0);
                 let name = self.name.clone();
@@ -384,12 +399,17 @@ impl AppTask {
     /// Starts the server of an app, unless the host is to end at once.
     async fn start(
         &mut self,
+        author: &Datasite,
         prepared: PreparedApp,
         release: InstalledRelease,
         rules: AppRules,
     ) -> Result<Option<ServedApp>, CommandError> {
         let interface = prepared.interface();
         let options = self.context.serve_options();
+        let (is_for_workers, limits) = (
+            options.placement.is_for_workers(&prepared.place()),
+            prepared.limits().clone(),
+        );
         let server = tokio::select! {
             server = prepared.start(&self.context.config, &options) => server?,
             () = self.shutdown.insisted() => return Ok(None),
@@ -399,6 +419,8 @@ impl AppTask {
             interface,
             path: server.tree().path().to_owned(),
         };
+        let (context, digest) = (&self.context, &release.sha256);
+        context.offer(&self.name, author.as_str(), digest, &limits, is_for_workers);
         let version = Some(release.version.to_string());
         let activity = &self.context.options.activity;
         activity.serving(&self.name, version, server.load_view());
@@ -420,7 +442,7 @@ impl AppTask {
                 .context
                 .prepare(&self.name, author.as_str(), &before, &rules);
             let prepared = prepared.await?;
-            self.start(prepared, before, rules).await
+            self.start(author, prepared, before, rules).await
         };
         if let Err(error) = again.await {
             tracing::error!("cannot serve the release before it either: {error}");
