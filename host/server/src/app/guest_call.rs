@@ -11,7 +11,7 @@ use crate::recordings::{Recordings, RunningRecording};
 use syft_runtime::meter::Meter;
 use syft_runtime::program_cache::ProgramGuard;
 use syft_runtime::remote::{NotRun, PreparedOwner, RanOn};
-use syft_runtime::sandbox::{Admission, Outcome, Remains};
+use syft_runtime::sandbox::{Admission, Answer, Outcome, Remains};
 use syft_runtime::state::Session;
 use syft_runtime::wire::Work;
 use syft_runtime::wit::{replies, rpc, schedules, watch};
@@ -22,6 +22,16 @@ pub(super) enum GuestCall<'a> {
     Event(&'a watch::Event),
     Reply(&'a replies::Reply),
     Due(&'a schedules::Due),
+}
+
+/// Returns how a call ended that answers nobody.
+fn of_taken(taken: Result<(), Outcome>) -> Outcome {
+    let nothing = Answer {
+        status: 200,
+        headers: Vec::new(),
+        body: None,
+    };
+    taken.map_or_else(|failed| failed, |()| Outcome::Answered(nothing))
 }
 
 /// An attempt to run the guest, and what is left of it.
@@ -199,7 +209,7 @@ impl App {
             }
             GuestCall::Due(due) => program.on_due(identity, meter, access, state, due).await,
         };
-        (Ran::here(Outcome::of_taken(taken)), state)
+        (Ran::here(of_taken(taken)), state)
     }
 
     fn begin_recording(

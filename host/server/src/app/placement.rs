@@ -195,19 +195,22 @@ impl AppPlacement {
 impl Placing {
     /// Decides what follows from the end of an attempt.
     pub(super) fn next(&mut self, end: &End) -> Next {
-        use {Admission::*, End::*, Place::*};
         match (self.place, end) {
-            (_, Answered | Otherwise) | (Here(Full), Exhausted) | (Here(_), NotRun(_)) => Next::Done,
-            (Here(Usual), Exhausted) => self.again(Here(Full)),
-            (Worker, NotRun(NotRun::NoWorker)) => match self.without {
-                WithoutWorkers::Run => self.again(Here(Usual)),
+            (_, End::Answered | End::Otherwise)
+            | (Place::Here(Admission::Full), End::Exhausted)
+            | (Place::Here(_), End::NotRun(_)) => Next::Done,
+            (Place::Here(Admission::Usual), End::Exhausted) => self.again_here(Admission::Full),
+            (Place::Worker, End::NotRun(NotRun::NoWorker)) => match self.without {
+                WithoutWorkers::Run => self.again_here(Admission::Usual),
                 WithoutWorkers::Wait => Next::AgainLater,
             },
             // There may be memory on another one.
-            (Worker, NotRun(NotRun::Lost(_)) | Exhausted) => {
+            (Place::Worker, End::NotRun(NotRun::Lost(_)) | End::Exhausted) => {
                 self.n_lost += 1;
                 match self.without {
-                    WithoutWorkers::Run if self.n_lost >= MOST_LOST => self.again(Here(Usual)),
+                    WithoutWorkers::Run if self.n_lost >= MOST_LOST => {
+                        self.again_here(Admission::Usual)
+                    }
                     WithoutWorkers::Wait if self.n_lost >= GIVEN_UP => Next::Done,
                     _ => Next::Again,
                 }
@@ -215,8 +218,8 @@ impl Placing {
         }
     }
 
-    fn again(&mut self, place: Place) -> Next {
-        self.place = place;
+    fn again_here(&mut self, admission: Admission) -> Next {
+        self.place = Place::Here(admission);
         Next::Again
     }
 }
