@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use serde_json::{Value, json};
 use syft_manifest::{Digest, Grants, Limits, WorkerNeeds};
 use syft_protocol::address::{Address, AppName, Datasite, Folder, Proof, RequestId, Sender};
 use syft_protocol::inbox::{Refusal, Stamp, Version};
@@ -25,7 +26,10 @@ use syft_server::encryption::{Encryption, KeyPlaces, OpenedEnvelopes};
 use tokio::runtime::Runtime;
 
 use crate::children::launch;
-use crate::support::guests::example;
+use crate::support::apps::with_manifest;
+use crate::support::guests::{example, guest};
+use crate::support::host::{Ended, as_owner, output, syft_host};
+use crate::support::site::Site;
 
 /// An app that counts, and what its calls are given to.
 struct Placed {
@@ -209,4 +213,35 @@ fn a_pool_that_is_gone_is_one_without_workers() {
     drop(end);
     let placed = Placed::with(pool, WithoutWorkers::Run, Arc::default());
     answered_here(placed.call(LONG), r#"{"counter":1}"#);
+}
+
+#[test]
+fn inspect_shows_what_an_app_wants_of_the_machine_that_runs_its_calls() {
+    let site = Site::new();
+    let manifest = "[worker]\ncpu = true\nmemory = '2GiB'\nlabels = ['gpu', 'eu']\n";
+    let app = with_manifest(&site, &guest("probe"), manifest);
+    let path = app.to_str().unwrap();
+    let words = as_owner(&site, &["inspect", path]).succeeded().stdout;
+    let expected = "Wants of the machine that runs its calls:\n  \
+        processor time, 2 GiB of memory, the label eu, the label gpu\n";
+    assert!(words.contains(expected), "{words}");
+    let json = as_owner(&site, &["--json", "inspect", path]).succeeded().stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let expected = json!({"cpu": true, "memory_bytes": 2_u64 << 30, "labels": ["eu", "gpu"]});
+    assert_eq!(json["worker"], expected);
+}
+
+#[test]
+fn options_of_workers_are_checked_before_anything_is_served() {
+    let site = Site::new();
+    for (options, expected) in [
+        (&["--on-workers", "most"][..], "possible values: asked, all"),
+        (&["--without-workers", "fail"], "possible values: run, wait"),
+        (&["--workers", "nats://192.0.2.1:4222"], "TLS"),
+    ] {
+        let mut command = syft_host(&site);
+        let ended = Ended::of(&output(command.arg("serve").args(options)));
+        let error = ended.refused();
+        assert!(error.contains(expected), "{options:?}: {error}");
+    }
 }

@@ -173,3 +173,37 @@ fn last_calls(seen: &Seen) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_a_table_that_reads_as_lines_on_narrow_pages() {
+        assert_eq!(workers(None).into_string(), "");
+        let mut all = WorkersStatistics {
+            server: "tls://<nats>".to_owned(),
+            is_connected: true,
+            queued: 7,
+            workers: vec![WorkerStatistics {
+                name: "big<b>".to_owned(),
+                labels: vec!["eu".to_owned(), "gpu".to_owned()],
+                concurrency: 4,
+                running: 3,
+                ..WorkerStatistics::default()
+            }],
+            ..WorkersStatistics::default()
+        };
+        let page = workers(Some(&all)).into_string();
+        let n_heads = page.matches("<th ").count();
+        assert_eq!(page.matches("data-label=").count(), n_heads, "{page}");
+        for part in ["big&lt;b&gt;", "3 of 4", "eu, gpu", "<dd>7</dd>"] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        (all.is_connected, all.workers) = (false, Vec::new());
+        let page = workers(Some(&all)).into_string();
+        for part in ["is not reached", "tls://&lt;nats&gt;", "No worker is there."] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+    }
+}
