@@ -21,6 +21,7 @@ mod policy;
 mod recorded;
 mod rules;
 mod sender;
+mod served;
 mod staging;
 mod stamp;
 mod streams;
