@@ -55,6 +55,10 @@ crowds:
 soak:
     cargo test --workspace --test all -- soak:: --include-ignored --nocapture
 
+# Shows how tables grow with senders, requests and files: see docs/scale.md
+scale:
+    cargo bench -p syft-protocol --bench scale
+
 # Serves 1,000 installed apps and shows what they use (MANY_APPS=100: so many)
 many:
     cargo test --workspace --test all -- serve::many --include-ignored --nocapture

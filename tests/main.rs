@@ -43,6 +43,7 @@ mod messages;
 mod native_builds;
 mod oci;
 mod packaging;
+mod placing;
 mod progress;
 mod publishing;
 mod python;

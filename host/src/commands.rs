@@ -36,6 +36,7 @@ mod run;
 mod secret;
 mod serve;
 mod serve_args;
+mod serve_workers;
 mod sign;
 mod signature_check;
 mod status;

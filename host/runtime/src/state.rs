@@ -62,6 +62,9 @@ const VALUES: TableDefinition<'_, &str, (u64, &[u8])> = TableDefinition::new("va
 /// The file that says which process serves the app.
 const PID: &str = "pid";
 
+/// The memory for pages of a file where few apps share what there is.
+pub const CACHE_BYTES: usize = 8 << 20;
+
 /// The state of one app.
 pub struct Store {
     file: Arc<File>,
@@ -95,6 +98,8 @@ pub struct StoreOptions {
     pub keep: Duration,
     /// What is forced to the disk.
     pub durability: Durability,
+    /// The most memory for pages of the file.
+    pub cache_bytes: usize,
 }
 
 impl Default for StoreOptions {
@@ -102,6 +107,7 @@ impl Default for StoreOptions {
         Self {
             keep: Retention::default().keep,
             durability: Durability::default(),
+            cache_bytes: CACHE_BYTES,
         }
     }
 }
@@ -145,7 +151,7 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let (file, index) = match file::guarded(|| open_file(&path, options.durability)) {
+        let (file, index) = match file::guarded(|| open_file(&path, options)) {
             Err(redb::Error::DatabaseAlreadyOpen) => {
                 let (folder, pid) = (folder.to_owned(), fs::read_to_string(folder.join(PID)).ok());
                 return Err(AlreadyServed { folder, pid }.into());
@@ -311,8 +317,8 @@ impl Store {
 }
 
 /// Opens the file, makes what is missing in it, and reads what is held in memory.
-fn open_file(path: &Path, durability: Durability) -> Result<(File, AnswerIndex), redb::Error> {
-    let file = File::open(path, durability)?;
+fn open_file(path: &Path, options: &StoreOptions) -> Result<(File, AnswerIndex), redb::Error> {
+    let file = File::open(path, options)?;
     make_tables(&*file.database()?)?;
     let index = AnswerIndex::read(&*file.database()?)?;
     Ok((file, index))

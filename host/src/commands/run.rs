@@ -207,6 +207,7 @@ impl Runner {
             args: build.manifest.args.clone(),
             env: build.env.clone(),
             schedules: build.manifest.schedules.clone(),
+            worker: build.manifest.worker.clone(),
         };
         let code = AppCode {
             component,
