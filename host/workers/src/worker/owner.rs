@@ -68,6 +68,10 @@ impl OwnerHost {
         }
     }
 
+    pub(super) fn is_connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
     /// Takes in that there is another connection.
     pub(super) fn reconnected(&self) {
         self.connections.send_modify(|connections| *connections += 1);

@@ -68,7 +68,7 @@ impl Desk {
         tokio::spawn(given.run(*owner, address));
     }
 
-    fn give_up(&mut self, id: CallId, why: NotRun) {
+    pub(super) fn give_up(&mut self, id: CallId, why: NotRun) {
         self.queue.send(Change::WaitsNoMore(id)).ok();
         if let Some(call) = self.calls.remove(&id)
             && let Stage::Waits(_, outcome) = call.stage
