@@ -14,7 +14,7 @@ use syft_runtime::remote::{HandOut, NotRun, PoolEnd, PoolStats, PreparedOwner, W
 use syft_runtime::wire::encode;
 use tokio::sync::{mpsc, watch};
 
-use super::call::{Outcome, ToCall};
+use super::call::{Orders, Outcome};
 use super::components::{self, Wanted};
 use super::known::KnownWorkers;
 use super::process::Processes;
@@ -79,7 +79,7 @@ struct OpenCall {
 enum Stage {
     Waits(Box<PreparedOwner>, Outcome),
     /// A worker has it, or it is on its way back.
-    Given(mpsc::UnboundedSender<ToCall>),
+    Given(Orders),
 }
 
 pub(super) struct Desk {
