@@ -105,7 +105,7 @@ impl ByHand {
             match self.frame(worker, sent) {
                 Answer::Wait => sent = Sent::Rest { id, part: 0 },
                 Answer::Part { of: 1, bytes } => return Ok(decode(&bytes, 1 << 20).unwrap()),
-                Answer::Refused(why) => return Err(why),
+                Answer::Refused(why) | Answer::Dismissed(why) => return Err(why),
                 other => panic!("{other:?}"),
             }
         }

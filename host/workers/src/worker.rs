@@ -190,7 +190,7 @@ async fn say_hello(options: &WorkerOptions, owner: &OwnerHost) -> Result<(), NoR
     };
     match owner.ask(&Question::Hello(hello)).await? {
         Reply::Welcome => Ok(()),
-        Reply::Refused(why) => Err(NoReply(why)),
-        other => Err(NoReply(format!("it answers {other:?}"))),
+        Reply::Refused(why) => Err(NoReply::Refused(why)),
+        other => Err(NoReply::Refused(format!("it answers {other:?}"))),
     }
 }

@@ -40,13 +40,13 @@ impl Desk {
         if !self.known.knows(&name) {
             self.ledger.note_refused();
             let why = "the owner does not know this worker, or has removed it".to_owned();
-            return self.publish(reply_to, Answer::Refused(why));
+            return self.publish(reply_to, Answer::Dismissed(why));
         }
         let frame = match decode::<Frame>(&message.payload, FRAME_BYTES) {
             Ok(frame) if frame.version == VERSION => frame,
             Ok(_) => {
                 let why = "the owner's host has another version: run the same on both machines";
-                return self.publish(reply_to, Answer::Refused(why.to_owned()));
+                return self.publish(reply_to, Answer::Dismissed(why.to_owned()));
             }
             Err(error) => {
                 self.ledger.note_refused();
