@@ -14,6 +14,7 @@ pub mod language_model;
 pub mod people;
 pub mod planted;
 pub mod random;
+pub mod remote;
 pub mod sections;
 pub mod site;
 pub mod tools;
