@@ -60,6 +60,15 @@ const LAYERED: &[Layered] = &[
         ],
     },
     Layered {
+        src: "host/workers/src",
+        layers: &[
+            &["frame", "names"],
+            &["accounts", "exchanges", "ledger"],
+            &["connect", "words"],
+            &["owner", "worker"],
+        ],
+    },
+    Layered {
         src: "host/src",
         layers: &[
             &[

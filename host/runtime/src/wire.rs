@@ -26,10 +26,8 @@ mod state;
 
 pub(crate) use ask::MOST_IDS;
 pub use ask::{Ask, HostCall, HostReply, Level, LogLine, StateRefusal, Stream};
-pub use bounds::{Malformed, decode, encode};
-pub use call::{
-    Due, Event, EventKind, HandedCall, Method, Proof, Reply, Request, Variable, Work,
-};
+pub use bounds::{Malformed, at_most, decode, encode};
+pub use call::{Due, Event, EventKind, HandedCall, Method, Proof, Reply, Request, Variable, Work};
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
 pub use files::{FileCall, FileEffect, FileReply};
 pub use http::{HttpBegin, HttpChunk, HttpFailure, HttpHead, HttpHeader, HttpName};
