@@ -72,3 +72,4 @@ mod traces;
 mod trust;
 mod wasi_0_3;
 mod watching;
+mod workers;

@@ -235,7 +235,7 @@ impl Config {
         compile_limits()
     }
 
-    /// Finds the private folder of what a worker can make again.
+    /// Finds the private folder of what a worker keeps of its owner's apps and files.
     ///
     /// # Errors
     /// The config is not readable, or the folder would be synced.

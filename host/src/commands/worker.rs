@@ -88,6 +88,7 @@ pub(super) async fn worker(
         authors,
         memory,
         compile: Config::find_compile_limits()?,
+        code: Config::find_caches(overrides)?[0].clone(),
         cache: Config::find_worker_cache(overrides)?,
         program: env!("CARGO_PKG_VERSION").to_owned(),
     };

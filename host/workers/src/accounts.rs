@@ -272,7 +272,7 @@ pub fn read_key(path: &Path) -> Result<AccountKey, AccountsError> {
         why: why.to_owned(),
     };
     let metadata = at(path, fs::metadata(path))?;
-    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o077 != 0 {
+    if std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o007 != 0 {
         return Err(malformed("others can read it: chmod 600 it"));
     }
     let text = str::from_utf8(&bytes).map_err(|_| malformed("it is no text"))?;

@@ -355,6 +355,11 @@ impl Ledger {
         self.counts
     }
 
+    /// Returns another number than before, if other workers could take other calls.
+    pub fn availability(&self) -> u64 {
+        self.workers.n_changes()
+    }
+
     /// Returns how many calls wait, and how many are at workers.
     pub fn sizes(&self) -> (usize, usize) {
         (self.waiting.len(), self.claims.len())

@@ -21,7 +21,7 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use crate::accounts::read_key;
-use crate::connect::{ConnectTo, Link};
+use crate::connect::{ConnectTo, Link, WorkersError};
 use crate::words::{Question, Reply};
 use beats::Beats;
 use calls::Calls;
@@ -48,7 +48,9 @@ pub struct WorkerOptions {
     pub memory: Memory,
     /// What compiling a component may take.
     pub compile: CompileLimits,
-    /// The private folder of what can be made again: components, and their code.
+    /// The private folder of compiled code.
+    pub code: PathBuf,
+    /// The private folder of what else can be made again, such as components.
     pub cache: PathBuf,
     /// The version of the program, for the log of the owner's host.
     pub program: String,

@@ -94,7 +94,7 @@ fn a_key_that_others_can_read_is_not_used() {
     Accounts::set_up(folder.path(), options("127.0.0.1:4222")).unwrap();
     let key = owner_key_file(folder.path());
     assert!(read_key(&key).is_ok());
-    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
     let error = read_key(&key).unwrap_err().to_string();
     assert!(error.contains("others can read it"), "{error}");
     fs::write(&key, "no key").unwrap();

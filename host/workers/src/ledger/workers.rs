@@ -69,13 +69,15 @@ pub(super) struct Worker {
 #[derive(Default)]
 pub(super) struct Workers {
     all: BTreeMap<WorkerId, Worker>,
-    /// Who could take what is not as it was when somebody last looked.
-    have_changed: bool,
+    /// Counts changes of who could take what.
+    n_changes: u64,
+    /// How many of them somebody has looked at.
+    n_seen: u64,
 }
 
 impl Workers {
     pub(super) fn add(&mut self, now: Instant, id: &WorkerId, profile: Profile) {
-        self.have_changed = true;
+        self.n_changes += 1;
         if let Some(known) = self.all.get_mut(id) {
             // It was asked again, or says it again.
             known.heard(now);
@@ -103,13 +105,13 @@ impl Workers {
     }
 
     pub(super) fn remove(&mut self, id: &WorkerId) {
-        self.have_changed = true;
+        self.n_changes += 1;
         self.all.remove(id);
     }
 
     /// Takes in how far a worker is with components.
     pub(super) fn set_apps(&mut self, id: &WorkerId, apps: &[(Digest, Readiness)]) {
-        self.have_changed = true;
+        self.n_changes += 1;
         if let Some(worker) = self.all.get_mut(id) {
             worker.set_apps(apps);
         }
@@ -117,7 +119,7 @@ impl Workers {
 
     /// Gives a worker no call of a component any more.
     pub(super) fn refuse(&mut self, id: &WorkerId, component: Digest) {
-        self.have_changed = true;
+        self.n_changes += 1;
         if let Some(worker) = self.all.get_mut(id) {
             worker.refused.insert(component);
         }
@@ -125,7 +127,7 @@ impl Workers {
 
     /// Gives a worker no more calls. Returns its questions that were open.
     pub(super) fn leave(&mut self, id: &WorkerId) -> Vec<u64> {
-        self.have_changed = true;
+        self.n_changes += 1;
         let Some(worker) = self.all.get_mut(id) else {
             return Vec::new();
         };
@@ -135,7 +137,12 @@ impl Workers {
 
     /// Tells whether who could take what has changed since this was last asked.
     pub(super) fn take_changed(&mut self) -> bool {
-        std::mem::take(&mut self.have_changed)
+        std::mem::replace(&mut self.n_seen, self.n_changes) != self.n_changes
+    }
+
+    /// Returns how often that has changed.
+    pub(super) fn n_changes(&self) -> u64 {
+        self.n_changes
     }
 
     /// Tells whether one of them waits for a call and has room for one.

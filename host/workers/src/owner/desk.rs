@@ -92,6 +92,8 @@ pub(super) struct Desk {
     offered: BTreeMap<String, (OfferedApp, String)>,
     n_offers: u64,
     is_connected: bool,
+    /// The availability that others were told of.
+    told: u64,
     knows_of_accounts: bool,
     desk: mpsc::UnboundedSender<Event>,
     answers: mpsc::UnboundedSender<(String, Answer)>,
@@ -120,6 +122,7 @@ impl Desk {
             offered: BTreeMap::new(),
             n_offers: 0,
             is_connected: false,
+            told: 0,
             knows_of_accounts: true,
             desk,
             answers,
@@ -335,7 +338,10 @@ impl Desk {
         });
         name_apart(&mut workers);
         let is_connected = self.is_connected;
-        stats.send_modify(|stats| {
+        let availability = self.ledger.availability();
+        let is_news = std::mem::replace(&mut self.told, availability) != availability;
+        stats.send_if_modified(|stats| {
+            let is_news = is_news || stats.is_connected != is_connected;
             *stats = PoolStats {
                 is_connected,
                 workers,
@@ -346,6 +352,8 @@ impl Desk {
                 lost: counts.lost,
                 refused: counts.refused,
             };
+            // Who waits for a worker is woken only if there may be one.
+            is_news
         });
     }
 }

@@ -32,6 +32,9 @@ const MOST_OF_COMPONENT: usize = 4;
 /// How long to wait before what failed by no fault of a component is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How long a component is kept that the owner does not offer any more.
+const FORGET_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
 const UNPOISONED: &str = "no holder of this lock panics";
 
 pub(super) struct Programs {
@@ -80,7 +83,7 @@ impl Programs {
         Ok(Self {
             owner: Arc::clone(owner),
             folder,
-            code: options.cache.join("compiled"),
+            code: options.code.clone(),
             apps: options.apps.iter().cloned().collect(),
             authors: options.authors.clone(),
             concurrency: options.concurrency,
@@ -169,6 +172,7 @@ impl Programs {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if !Digest::parse(&name).is_ok_and(|digest| is_wanted(&digest))
+                && is_old(&entry)
                 && let Err(error) = fs::remove_file(entry.path())
             {
                 tracing::debug!("{}: {error}", entry.path().display());
@@ -204,6 +208,7 @@ impl Programs {
         if let Ok(Some(kept)) = private_dir::read(path, most)
             && Digest::of(&kept) == app.component
         {
+            note_use(path);
             return Ok(kept);
         }
         tracing::info!(app = app.name, bytes = app.bytes, "fetching its component");
@@ -292,6 +297,21 @@ impl Programs {
             program: Arc::clone(&program),
         });
         Ok(program)
+    }
+}
+
+/// Tells whether a component was not used for long: other workers of this user may use it.
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let used = entry.metadata().and_then(|file| file.modified());
+    let unused = used.map(|used| used.elapsed().unwrap_or_default());
+    unused.is_ok_and(|unused| unused > FORGET_AFTER)
+}
+
+fn note_use(path: &Path) {
+    let now = std::time::SystemTime::now();
+    let noted = fs::File::open(path).and_then(|file| file.set_modified(now));
+    if let Err(error) = noted {
+        tracing::debug!("{}: {error}", path.display());
     }
 }
 
