@@ -115,7 +115,6 @@ fn compose_reads_its_file() {
     assert_eq!(services, Ok(json!(["nats", "one", "two"])));
     for (part, by) in [
         ("secrets: [one]", "secrets: [oen]"),
-        ("one-cache:/home", "no-cache:/home"),
         ("image: nats", "imag: nats"),
     ] {
         refused("compose", "docker-compose.yaml", part, by);
