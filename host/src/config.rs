@@ -245,8 +245,15 @@ impl Config {
         Ok(folder)
     }
 
-    /// Finds the private folder of the keys of workers: where the user says, or beside the
-    /// settings.
+    /// Returns where the keys of workers lie, unless the user says something else.
+    ///
+    /// # Errors
+    /// The user has no home.
+    pub fn workers_folder() -> Result<PathBuf, CommandError> {
+        Ok(config_home()?.join("workers"))
+    }
+
+    /// Finds the private folder of the keys of workers.
     ///
     /// # Errors
     /// The config is not readable, or the folder would be synced.
@@ -256,7 +263,7 @@ impl Config {
     ) -> Result<PathBuf, CommandError> {
         let folder = match said {
             Some(folder) => std::path::absolute(folder)?,
-            None => config_home()?.join("workers"),
+            None => Self::workers_folder()?,
         };
         not_synced(&[&folder], &Self::find_datasites(overrides)?)?;
         Ok(folder)

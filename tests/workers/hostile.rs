@@ -258,6 +258,35 @@ fn what_is_no_frame_is_refused() {
     assert!(matches!(bad.frame("bad", strange), Answer::Refused(_)));
 }
 
+/// As a server would pass it on that keeps no accounts apart: an answer could be sent anywhere.
+#[test]
+fn what_is_asked_within_the_owners_account_is_refused() {
+    let site = Site::new();
+    let Some(fleet) = Fleet::start(&site, &["one"]) else {
+        return;
+    };
+    app(&fleet, "counts", &guest("stateful"), "");
+    let host = fleet.serve(&[]);
+    let owner = ByHand::owner(&fleet);
+    let mut inbox = owner.runtime.block_on(owner.client.subscribe("a.place")).unwrap();
+    let question = Frame {
+        version: VERSION,
+        instance: 1,
+        sent: Sent::Rest { id: 1, part: 0 },
+    };
+    let bytes = encode(&question).into();
+    let asked = owner.client.publish_with_reply("syft.host.one", "a.place", bytes);
+    owner.runtime.block_on(asked).unwrap();
+    wait_for("a word about it", || {
+        host.log().contains("does not keep its accounts apart").then_some(())
+    });
+    assert_eq!(fleet.workers()["refused"], 1);
+    let end = owner.client.publish("a.place", "end".into());
+    owner.runtime.block_on(end).unwrap();
+    let first = owner.runtime.block_on(inbox.next()).unwrap();
+    assert_eq!(first.payload, "end", "nothing else came");
+}
+
 #[test]
 fn a_worker_reaches_its_own_subject_and_nothing_else_at_the_server() {
     let site = Site::new();

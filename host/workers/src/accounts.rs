@@ -153,8 +153,8 @@ impl Accounts {
         if let Some(wrong) = record.workers.keys().find(|name| !is_name(name)) {
             return Err(malformed(format!("{wrong:?} is no name of a worker")));
         }
-        let mut keys = record.workers.values().chain([&record.owner]);
-        if let Some(wrong) = keys.find(|key| !is_user_key(key)) {
+        let wrong = record.workers.values().chain([&record.owner]);
+        if let Some(wrong) = wrong.into_iter().find(|key| !is_user_key(key)) {
             return Err(malformed(format!("{wrong:?} is no public key of a user")));
         }
         Ok(Self {

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use syft_manifest::Digest;
 
 pub use workers::{BeatFacts, Profile, Readiness, WorkerId};
-use workers::{Worker, Workers};
+use workers::Workers;
 
 /// A call in the table, for as long as the host runs.
 pub type CallId = u64;

@@ -161,7 +161,7 @@ impl Desk {
                     None => break,
                 },
                 Some(link) = links.recv() => self.linked(&link),
-                Some(message) = present.next() => self.say_present(message.reply).await,
+                Some(message) = present.next() => self.say_present(message.reply),
                 _ = ticks.tick() => self.tick(),
             }
             self.settle();
@@ -170,10 +170,13 @@ impl Desk {
         tracing::debug!("no calls are given to workers any more");
     }
 
-    async fn say_present(&self, reply: Option<async_nats::Subject>) {
-        if let Some(reply) = reply {
-            self.client.publish(reply, Bytes::new()).await.ok();
-        }
+    fn say_present(&self, reply: Option<async_nats::Subject>) {
+        let client = self.client.clone();
+        tokio::spawn(async move {
+            if let Some(reply) = reply {
+                client.publish(reply, Bytes::new()).await.ok();
+            }
+        });
     }
 
     fn linked(&mut self, link: &Link) {
@@ -321,7 +324,7 @@ impl Desk {
         self.answers.send((reply_to, answer)).ok();
     }
 
-    fn tell(&self, stats: &watch::Sender<PoolStats>) {
+    fn tell(&mut self, stats: &watch::Sender<PoolStats>) {
         let (queued, running) = self.ledger.sizes();
         let counts = self.ledger.counts();
         let mut workers = Vec::new();
