@@ -48,6 +48,7 @@ mod progress;
 mod publishing;
 mod python;
 mod python_guests;
+mod remote;
 mod replaying;
 mod residue;
 mod scheduling;

@@ -69,8 +69,8 @@ impl WorkersLink {
         self.workers.pool()
     }
 
-    /// Has workers made ready for an app.
-    pub(crate) fn offer(
+    /// Has workers made ready for an app that is installed.
+    pub(crate) fn offer_installed(
         &self,
         app: &AppName,
         author: &str,
@@ -81,15 +81,26 @@ impl WorkersLink {
         let (installed, digest) = (components.clone(), component.clone());
         let most = limits.component_bytes;
         let bytes = std::fs::metadata(components.path(component));
-        let offer = AppOffer {
+        self.workers.offer(AppOffer {
             name: app.to_string(),
             component: component.clone(),
             bytes: bytes.map_or(0, |file| file.len()),
             author: author.to_owned(),
             limits: limits.clone(),
             read: Arc::new(move || Ok(installed.read(&digest, most)?)),
-        };
-        self.workers.offer(offer);
+        });
+    }
+
+    /// Has workers made ready for an app that is run.
+    pub(crate) fn offer(&self, app: &AppName, component: Vec<u8>, limits: &Limits) {
+        self.workers.offer(AppOffer {
+            name: app.to_string(),
+            component: Digest::of(&component),
+            bytes: component.len() as u64,
+            author: String::new(),
+            limits: limits.clone(),
+            read: Arc::new(move || Ok(component.clone())),
+        });
     }
 
     /// Has workers forget an app.

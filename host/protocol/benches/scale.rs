@@ -325,9 +325,11 @@ fn deliver_all(
     at: &mut Now,
     found: &HashMap<Arc<str>, FileStamp>,
 ) -> Result<usize, Box<dyn Error>> {
-    let mut n_delivered = 0;
-    // Files have to rest for a while, and are looked at once more after that.
-    for _ in 0..10 {
+    let (mut n_delivered, mut n_idle) = (0, 0);
+    // Files have to rest for a while, and are looked at once more after that. Of many that are due,
+    // some are looked at before anything else has its turn.
+    while n_idle < 5 {
+        n_idle += 1;
         while let Some(action) = queue.poll(*at) {
             match action {
                 EventAction::Look(path) => {
@@ -338,11 +340,13 @@ fn deliver_all(
                         tick: Duration::ZERO,
                     };
                     queue.handle(*at, FileQueueEvent::Looked(path, looked));
+                    n_idle = 0;
                 }
                 EventAction::Deliver(delivery) => {
                     n_delivered += 1;
-                    let delivered = FileQueueEvent::Delivered(delivery.key, DeliveryResult::Delivered);
-                    queue.handle(*at, delivered);
+                    let delivered = DeliveryResult::Delivered;
+                    queue.handle(*at, FileQueueEvent::Delivered(delivery.key, delivered));
+                    n_idle = 0;
                 }
                 EventAction::Record(_) => {
                     queue.handle(*at, FileQueueEvent::Recorded { is_kept: true });
@@ -350,7 +354,7 @@ fn deliver_all(
                 EventAction::Scan(_) | EventAction::ListParked | EventAction::Report(_) => {}
             }
         }
-        at.instant += Duration::from_millis(300);
+        at.instant += Duration::from_millis(50);
     }
     Ok(n_delivered)
 }

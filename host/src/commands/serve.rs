@@ -10,7 +10,7 @@ use syft_manifest::units::parse_long_time;
 use super::Exit;
 use super::run::say_if_local;
 use super::serve_args::{SharedServeArgs, log_bounds, serve_options};
-use super::serve_workers::{WorkersArgs, on_workers, without_workers};
+use super::serve_workers::{connect_workers, placement};
 use crate::activity::{Activity, StatusSocket};
 use crate::config::{Config, LoopbackAddress, Overrides, TraceTarget};
 use crate::dashboard::Dashboard;
@@ -23,8 +23,6 @@ use crate::supervisor::{
 };
 use crate::traces::Traces;
 use crate::ui::Ui;
-use crate::workers_link::{self, WorkersLink};
-use syft_server::app::Placement;
 use syft_server::server::ServeOptions;
 use syft_server::shutdown::Shutdown;
 
@@ -69,9 +67,6 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     shared: SharedServeArgs,
 
-    #[command(flatten)]
-    workers: WorkersArgs,
-
     /// Time for calls in progress to finish after SIGINT or SIGTERM [default: the time limit of
     /// a call; 2.5 s as an app of SyftBox]
     #[arg(long, value_name = "DURATION", value_parser = parse_long_time)]
@@ -107,11 +102,7 @@ pub(super) async fn serve(
     let serving = config.serving.clone();
     let workers = connect_workers(&now, activity).await?;
     let serve = ServeOptions {
-        placement: Placement {
-            pool: workers.as_ref().map(WorkersLink::pool),
-            on_workers: on_workers(&now),
-            without_workers: without_workers(&now),
-        },
+        placement: placement(&now, workers.as_ref()),
         ..serve_options(&now)
     };
     let options = SupervisorOptions {
@@ -155,20 +146,6 @@ pub(super) async fn serve(
     Ok(Exit::Success)
 }
 
-/// Begins to give calls to other machines, where the owner wants that.
-async fn connect_workers(
-    settings: &HostSettings,
-    activity: &Activity,
-) -> Result<Option<WorkersLink>, CommandError> {
-    let Some(options) = workers_link::options(settings)? else {
-        return Ok(None);
-    };
-    let workers = WorkersLink::start(options).await?;
-    let view = workers.clone();
-    activity.on_workers(move || view.statistics());
-    Ok(Some(workers))
-}
-
 impl ServeArgs {
     /// Returns what reads the config file, with these options over it.
     fn reader(self) -> ReadSettings {
@@ -183,7 +160,6 @@ impl ServeArgs {
             let dashboard = self.dashboard.as_ref();
             let dashboard = dashboard.map(|at| SettingValue::Text(at.to_string()));
             settings.say("serve.dashboard", dashboard);
-            self.workers.over(&mut settings);
             self.shared.over(&mut settings);
             Ok(settings)
         })

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use syft_manifest::units::{parse_long_time, parse_size, parse_time};
 use syft_protocol::file_events::RetryPolicy;
 
+use super::serve_workers::WorkersArgs;
 use crate::activity::LogBounds;
 use crate::settings::{HostSettings, SettingValue};
 use syft_runtime::durability::Durability;
@@ -68,6 +69,9 @@ pub(super) struct SharedServeArgs {
     /// Attempts before one of these is parked [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20), help_heading = "Events")]
     retry_attempts: Option<u32>,
+
+    #[command(flatten)]
+    workers: WorkersArgs,
 }
 
 /// Returns how much is kept of what apps do, by what was said.
@@ -143,6 +147,7 @@ impl SharedServeArgs {
         let attempts = self.retry_attempts;
         let attempts = attempts.map(|attempts| SettingValue::Count(attempts.into()));
         settings.say("serve.retry-attempts", attempts);
+        self.workers.over(settings);
     }
 }
 

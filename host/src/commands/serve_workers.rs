@@ -1,36 +1,38 @@
-//! The options of `serve` that say which calls other machines run.
+//! The options that say which calls other machines run.
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::activity::Activity;
+use crate::error::CommandError;
 use crate::settings::{HostSettings, SettingValue};
-use syft_server::app::{OnWorkers, WithoutWorkers};
+use crate::workers_link::{self, WorkersLink};
+use syft_server::app::{OnWorkers, Placement, WithoutWorkers};
 
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Workers")]
 pub(super) struct WorkersArgs {
     /// Give calls to other machines of yours by this NATS server, such as
     /// `tls://nats.example.org:4222`; see `syft-host workers setup` [default: all calls run here]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Workers")]
     workers: Option<String>,
 
     /// Folder that `syft-host workers setup` made, with the key of this machine [default: `workers`
     /// beside config.toml]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Workers")]
     workers_folder: Option<PathBuf>,
 
     /// Certificates, in PEM, that vouch for the NATS server [default: the authorities that this
     /// machine trusts]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Workers")]
     workers_ca: Option<PathBuf>,
 
     /// Whose calls are given to workers [default: asked]
-    #[arg(long, value_enum, value_name = "WHOSE")]
+    #[arg(long, value_enum, value_name = "WHOSE", help_heading = "Workers")]
     on_workers: Option<OnWorkersArg>,
 
     /// What becomes of such a call while no worker can take it [default: run]
-    #[arg(long, value_enum, value_name = "WHAT")]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Workers")]
     without_workers: Option<WithoutWorkersArg>,
 }
 
@@ -70,18 +72,34 @@ impl WorkersArgs {
     }
 }
 
-/// Returns whose calls are given to workers by what was said.
-pub(super) fn on_workers(settings: &HostSettings) -> OnWorkers {
-    match settings.word("serve.on-workers") {
-        Some("all") => OnWorkers::All,
-        _ => OnWorkers::Asked,
-    }
+/// Begins to give calls to other machines, where that was said.
+///
+/// # Errors
+/// The owner has to mend something: the address, the key, the certificates.
+pub(super) async fn connect_workers(
+    settings: &HostSettings,
+    activity: &Activity,
+) -> Result<Option<WorkersLink>, CommandError> {
+    let Some(options) = workers_link::options(settings)? else {
+        return Ok(None);
+    };
+    let workers = WorkersLink::start(options).await?;
+    let view = workers.clone();
+    activity.on_workers(move || view.statistics());
+    Ok(Some(workers))
 }
 
-/// Returns what becomes of such calls without workers by what was said.
-pub(super) fn without_workers(settings: &HostSettings) -> WithoutWorkers {
-    match settings.word("serve.without-workers") {
-        Some("wait") => WithoutWorkers::Wait,
-        _ => WithoutWorkers::Run,
+/// Returns where calls run by what was said.
+pub(super) fn placement(settings: &HostSettings, workers: Option<&WorkersLink>) -> Placement {
+    Placement {
+        pool: workers.map(WorkersLink::pool),
+        on_workers: match settings.word("serve.on-workers") {
+            Some("all") => OnWorkers::All,
+            _ => OnWorkers::Asked,
+        },
+        without_workers: match settings.word("serve.without-workers") {
+            Some("wait") => WithoutWorkers::Wait,
+            _ => WithoutWorkers::Run,
+        },
     }
 }

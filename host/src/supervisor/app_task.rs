@@ -179,7 +179,7 @@ impl AppTaskContext {
             return;
         };
         if is_for_them {
-            workers.offer(app, author, digest, limits, &self.components);
+            workers.offer_installed(app, author, digest, limits, &self.components);
         } else {
             workers.withdraw(app);
         }

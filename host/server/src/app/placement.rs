@@ -368,7 +368,7 @@ mod tests {
     async fn nothing_waits_beyond_its_time_nor_for_a_server_that_stops() {
         let (mut pool, end) = Pool::new();
         let placement = AppPlacement::default();
-        let at = |seconds| Timestamp::from_micros(seconds * 1_000_000);
+        let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
         let wait = placement.wait(&mut pool, Some(at(1)), at(2));
         assert_eq!(wait.await, WaitEnd::Expired);
         end.stats.send_modify(|stats| stats.is_connected = true);

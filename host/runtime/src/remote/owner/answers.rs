@@ -53,7 +53,7 @@ impl RunningCall {
         if self.is_over() {
             return Err(ENDED.to_owned());
         }
-        if Instant::now() > self.deadline {
+        if Instant::now() >= self.deadline {
             return Err("its time is up".to_owned());
         }
         if let Some(broken) = self.broken.get() {
