@@ -95,11 +95,9 @@ pub(super) async fn worker(
     let (stop, mut shutdown) = Shutdown::new();
     stop.on_signals()?;
     let mut insisted = shutdown.clone();
-    let ran = run(
-        options,
-        async { shutdown.requested().await },
-        async { insisted.insisted().await },
-    );
+    let ran = run(options, async { shutdown.requested().await }, async {
+        insisted.insisted().await
+    });
     ran.await.map_err(explain)?;
     Ok(Exit::Success)
 }

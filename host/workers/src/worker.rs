@@ -98,7 +98,9 @@ pub async fn run(
 ) -> Result<(), WorkerError> {
     let key_file = &options.connect.key_file;
     let key = read_key(key_file).map_err(WorkersError::from)?;
-    let name = key.worker.ok_or_else(|| WorkerError::NotAWorker(key_file.clone()))?;
+    let name = key
+        .worker
+        .ok_or_else(|| WorkerError::NotAWorker(key_file.clone()))?;
     let client_name = format!("syft-host worker {name}");
     let (client, mut links) = options.connect.connect(&client_name, true).await?;
     let owner = Arc::new(OwnerHost::new(client, &name));

@@ -99,14 +99,21 @@ impl Calls {
     }
 
     async fn run_to_its_end(&self, claim: Claim, call: HandedCall) -> Result<(), String> {
-        let program = match self.programs.get(&call.app, &call.component, &call.limits).await {
+        let program = match self
+            .programs
+            .get(&call.app, &call.component, &call.limits)
+            .await
+        {
             Ok(program) => program,
             Err(why) => {
                 let refuse = Question::Refuse {
                     claim,
                     why: why.clone(),
                 };
-                self.owner.ask(&refuse).await.map_err(|error| error.to_string())?;
+                self.owner
+                    .ask(&refuse)
+                    .await
+                    .map_err(|error| error.to_string())?;
                 return Err(why);
             }
         };
