@@ -40,9 +40,7 @@ impl StagingPlace {
             failpoint::reach(failpoint::Step::Applying, &path.text());
             match self.do_step(root, step, &path) {
                 Ok(()) => {}
-                Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::NOMEM)) => {
-                    return Err((path, error.to_string()));
-                }
+                Err(error) if may_pass(error) => return Err((path, error.to_string())),
                 Err(error) => self.give_up(step, &path, error),
             }
         }
@@ -140,6 +138,19 @@ impl StagingPlace {
         }
         copied
     }
+}
+
+/// Tells whether an error is one of the machine, and no fault of what is in the tree.
+fn may_pass(error: Errno) -> bool {
+    let of_disk = [
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::FBIG,
+        Errno::IO,
+        Errno::ROFS,
+    ];
+    let of_host = [Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+    of_disk.contains(&error) || of_host.contains(&error)
 }
 
 /// Makes sure that nothing but a file of guests is replaced.
