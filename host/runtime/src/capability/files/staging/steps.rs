@@ -14,9 +14,9 @@ use rustix::io::Errno;
 use super::super::datasites_dir::{DatasitesDir, Known, known, look_at};
 use super::super::guest_path::GuestPath;
 use super::super::stamp::stamp_at;
+use super::copies::{copy_bytes, times_of};
 use super::place::StagingPlace;
 use super::plan::{FileNumber, Plan, Step};
-use super::{copy_bytes, hands_down_rights, times_of};
 use crate::failpoint;
 
 impl StagingPlace {
@@ -222,4 +222,13 @@ fn make_folder(root: &DatasitesDir, path: &GuestPath) -> Result<(), Errno> {
         }
         made => made,
     }
+}
+
+/// Tells whether a folder gives its group or its access list to files that are made in it.
+fn hands_down_rights(folder: impl AsFd) -> bool {
+    use std::os::fd::AsRawFd;
+    let is_set_group = fstat(&folder).is_ok_and(|found| found.st_mode & 0o2000 != 0);
+    let path = format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd());
+    let name = "system.posix_acl_default";
+    is_set_group || rustix::fs::getxattr(path, name, &mut [0_u8; 0][..]).is_ok()
 }
