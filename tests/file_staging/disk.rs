@@ -67,7 +67,10 @@ fn a_disk_that_is_full_delays_what_was_written_and_loses_none() {
     assert!(later.peek().is_none());
     limit_files(&host, None);
     assert!(!later.answer().text().contains("error"));
-    assert_eq!(fs::metadata(site.own("public/large")).unwrap().len(), 3 << 20);
+    assert_eq!(
+        fs::metadata(site.own("public/large")).unwrap().len(),
+        3 << 20
+    );
     let after = fs::read_to_string(site.own("public/after")).unwrap();
     assert_eq!(after, "second");
     assert_nothing_staged(&site);
@@ -83,9 +86,15 @@ fn files_come_from_another_file_system() {
     plant(&site);
     let component = granted(&site, &guest("files"), &["**"], &["**"], &[]);
     let mut command = syft_host(&site);
-    command.args(["run", "--name", "app"]).args(approved().options());
-    command.arg(component).args(["--email", OWNER, "--data-dir"]);
-    command.arg(site.data_dir()).env("XDG_DATA_HOME", memory.path());
+    command
+        .args(["run", "--name", "app"])
+        .args(approved().options());
+    command
+        .arg(component)
+        .args(["--email", OWNER, "--data-dir"]);
+    command
+        .arg(site.data_dir())
+        .env("XDG_DATA_HOME", memory.path());
     let host = Host::spawn(&site, command);
     ops(&host, &changes());
     assert_all_changed(&site);

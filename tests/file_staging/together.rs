@@ -57,7 +57,10 @@ fn one_of_them_makes_a_file_that_must_be_new() {
 fn one_of_them_makes_a_folder() {
     let site = planted();
     plant(&site);
-    let outcomes = together(&site, &[json!({"mkdir": path("new")}), json!({"mkdir": path("new")})]);
+    let outcomes = together(
+        &site,
+        &[json!({"mkdir": path("new")}), json!({"mkdir": path("new")})],
+    );
     assert_eq!(count(&outcomes, &json!({"ok": null})), 1, "{outcomes:?}");
     assert!(site.own("public/new").is_dir());
 }
@@ -83,8 +86,15 @@ fn a_file_is_not_lost_with_its_folder() {
     ];
     let outcomes = together(&site, &steps);
     let is_written = outcomes[1] == json!({"ok": null});
-    assert_eq!(site.own("public/empty/x").exists(), is_written, "{outcomes:?}");
-    assert!(is_written || outcomes[1] == json!({"error": "NotFound"}), "{outcomes:?}");
+    assert_eq!(
+        site.own("public/empty/x").exists(),
+        is_written,
+        "{outcomes:?}"
+    );
+    assert!(
+        is_written || outcomes[1] == json!({"error": "NotFound"}),
+        "{outcomes:?}"
+    );
 }
 
 /// A file is replaced that a call has open: what it writes to it would be lost.

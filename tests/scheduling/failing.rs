@@ -76,11 +76,16 @@ fn a_call_that_fails_leaves_nothing_in_files() {
     });
     assert_eq!(written(), [""; 0]);
     assert_eq!(call(&host.rpc, "fail", "none").status(), 200);
-    wait_for("two calls that end well", || (written().len() >= 2).then_some(()));
+    wait_for("two calls that end well", || {
+        (written().len() >= 2).then_some(())
+    });
     let (times, all) = (written(), ran(&host, "tick"));
     let each: BTreeSet<&String> = times.iter().collect();
     assert_eq!(each.len(), times.len(), "one was written twice: {times:?}");
-    assert!(times.iter().all(|due| all.contains_key(due)), "{times:?} {all:?}");
+    assert!(
+        times.iter().all(|due| all.contains_key(due)),
+        "{times:?} {all:?}"
+    );
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What a call may still do with files: the policy and the budgets.
 
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use rustix::fs::Stat;
 use rustix::io::Errno;

@@ -58,7 +58,12 @@ impl Effects for Named {
     }
 
     fn apply(&mut self) -> bool {
-        let can = !self.world.cannot.lock().expect(UNPOISONED).contains(&self.name);
+        let can = !self
+            .world
+            .cannot
+            .lock()
+            .expect(UNPOISONED)
+            .contains(&self.name);
         if can {
             let mut done = self.world.done.lock().expect(UNPOISONED);
             done.push(self.name.clone());

@@ -57,7 +57,10 @@ impl StagingPlace {
             }
             _ => false,
         };
-        plan.steps.iter().rposition(is_put).map_or(0, |last| last + 1)
+        plan.steps
+            .iter()
+            .rposition(is_put)
+            .map_or(0, |last| last + 1)
     }
 
     /// Lets go of what cannot be done.
@@ -131,7 +134,13 @@ impl StagingPlace {
         let mode = Mode::from_raw_mode(0o666);
         let to = File::from(openat(folder, temporary.as_str(), flags, mode)?);
         let copied = fill(&from, &to, folder, name)
-            .and_then(|()| if self.is_forced { fdatasync(&to) } else { Ok(()) })
+            .and_then(|()| {
+                if self.is_forced {
+                    fdatasync(&to)
+                } else {
+                    Ok(())
+                }
+            })
             .and_then(|()| renameat(folder, temporary.as_str(), folder, name));
         if copied.is_err() {
             delete()?;
