@@ -1,3 +1,5 @@
+//! The order in which effects are done, and what becomes of them where that cannot be.
+
 use std::collections::BTreeSet;
 use std::future::ready;
 use std::sync::Arc;
