@@ -1,10 +1,8 @@
-//! What a call may still do with files: the policy, the budgets, and the log of
-//! what was refused.
+//! What a call may still do with files: the policy and the budgets.
 
-use std::collections::HashSet;
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use rustix::fs::Stat;
 use rustix::io::Errno;
@@ -15,20 +13,18 @@ use syft_protocol::file_events::FileStamp;
 use super::access::{Access, Granted, Refusal, Root, ToWrite};
 use super::bindings::ErrorCode;
 use super::datasites_dir::{DatasitesDir, Known, known, look_at};
-use super::guest_path::{GuestPath, MAX_PATH_BYTES, Mount};
+use super::guest_path::{GuestPath, Mount};
 use super::own_folder::{OwnFolder, StagedRoom};
 use super::own_writes::CallWrites;
-use super::policy::{Denied, FilePolicy, PathRights, Want};
+use super::policy::{FilePolicy, PathRights, Want};
+use super::refusals::RefusalLog;
 use super::sender::CallSender;
 use super::staging::Staging;
 use super::temporary::Temporary;
-use crate::capability::{Advice, CallLabel, CallSpan, SpanOf};
+use crate::capability::{CallSpan, SpanOf};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 use crate::recording::Recorder;
 use crate::state::Effects;
-
-/// Refusals of one call that are logged. A guest that goes on is known by then.
-const MAX_LOGGED: usize = 32;
 
 /// The files of one call.
 #[derive(Clone)]
@@ -69,14 +65,6 @@ pub(super) struct Budget {
     open_files: AtomicUsize,
 }
 
-/// The log of what a call was refused, each thing once.
-pub(super) struct RefusalLog {
-    label: CallLabel,
-    logged: Mutex<HashSet<(GuestPath, Option<Want>)>>,
-    /// Few, so that looking through them is faster than making one to look up.
-    granted: Mutex<Vec<(GuestPath, Want)>>,
-}
-
 impl Budget {
     pub(super) fn new(limits: &Limits, meter: &Meter) -> Self {
         Self {
@@ -88,42 +76,15 @@ impl Budget {
     }
 }
 
-impl RefusalLog {
-    pub(super) fn new(label: &CallLabel) -> Self {
-        Self {
-            label: label.clone(),
-            logged: Mutex::default(),
-            granted: Mutex::default(),
-        }
-    }
-
-    fn write(&self, path: &GuestPath, want: Option<Want>, write: impl FnOnce(&CallLabel, &str)) {
-        let mut logged = self.logged.lock().expect("no holder of this lock panics");
-        if logged.len() >= MAX_LOGGED || !logged.insert((path.clone(), want)) {
-            return;
-        }
-        drop(logged);
-        write(&self.label, &path.shown());
-    }
-
-    /// Tells whether it is to be logged that something was granted.
-    fn is_first_grant(&self, path: &GuestPath, want: Want) -> bool {
-        let mut granted = self.granted.lock().expect("no holder of this lock panics");
-        let is_first = granted.len() < MAX_LOGGED
-            && !granted
-                .iter()
-                .any(|(known, wanted)| known == path && *wanted == want);
-        if is_first {
-            granted.push((path.clone(), want));
-        }
-        is_first
-    }
-}
-
 impl Guard {
     /// Returns the folder of all datasites, if there is one.
     pub(super) fn root(&self) -> Option<&DatasitesDir> {
         self.0.root.as_deref()
+    }
+
+    /// Returns what is told of what the call may not.
+    pub(super) fn log(&self) -> &RefusalLog {
+        &self.0.log
     }
 
     /// Returns what takes note of the call, if anything does.
@@ -400,98 +361,6 @@ impl Guard {
     ) -> Result<(Known, Stat), ErrorCode> {
         let stat = look_at(folder.as_fd(), name)?;
         Ok((self.known(path, &stat)?, stat))
-    }
-
-    pub(super) fn log_unfit(&self, path: &GuestPath, what: &str) {
-        self.0.log.write(path, None, |label, path| {
-            let (app, endpoint, request) = label.fields();
-            tracing::warn!(
-                name: "denied_file", app, endpoint, request, path, "not a file for apps: {what}"
-            );
-        });
-    }
-
-    /// Says that a path leads out of the folders that a guest sees.
-    pub(super) fn log_outside(&self, folder: &GuestPath, path: &str) {
-        let hint = self.0.log.label.advice.outside();
-        let path = &path[..path.floor_char_boundary(MAX_PATH_BYTES)];
-        self.0.log.write(folder, None, |label, _| {
-            let (app, endpoint, request) = label.fields();
-            tracing::warn!(
-                name: "denied_file", app, endpoint, request, access = "open", path, hint,
-                "file access denied"
-            );
-        });
-    }
-
-    pub(super) fn log_limit(&self, path: &GuestPath, limit: &str) {
-        self.0.log.write(path, None, |label, path| {
-            let (app, endpoint, request) = label.fields();
-            tracing::warn!(name: "denied_file", app, endpoint, request, path, "file refused: {limit}");
-        });
-    }
-
-    /// Says which file of a datasite was granted, for who looks at what apps do.
-    pub(super) fn log_granted(&self, path: &GuestPath, want: Want) {
-        let log = &self.0.log;
-        if path.mount() != Mount::Datasites || !log.is_first_grant(path, want) {
-            return;
-        }
-        let (app, _, request) = log.label.fields();
-        let access = want.as_str();
-        tracing::debug!(
-            name: "touched_file", target: "syft_runtime::touched", app, request, access,
-            path = path.shown(), "file opened"
-        );
-    }
-
-    fn log_refusal(&self, refusal: &Refusal<'_>) {
-        let Refusal { path, want, denied } = refusal;
-        let hint = hint(path, *want, denied, self.0.log.label.advice);
-        let access = want.as_str();
-        self.0.log.write(path, Some(*want), |label, path| {
-            let (app, endpoint, request) = label.fields();
-            match denied {
-                // Nothing is wrong with the app: its callers ask for what they may not.
-                Denied::SenderMayNot(_) => tracing::info!(
-                    name: "denied_file", app, endpoint, request, access, path, hint,
-                    "file access denied"
-                ),
-                _ => tracing::warn!(
-                    name: "denied_file", app, endpoint, request, access, path, hint,
-                    "file access denied"
-                ),
-            }
-        });
-    }
-}
-
-/// Says which line would allow it.
-pub(super) fn hint(path: &GuestPath, want: Want, denied: &Denied, advice: Advice) -> String {
-    match path.mount() {
-        Mount::Datasites => {}
-        Mount::Temporary => return advice.to_ask_for("[files] own-folder = true"),
-        Mount::Program => {
-            return advice.for_author(
-                "write to the app's own folder, for which [files] own-folder = true in \
-                 syft-app.toml asks, since the files of a program are there to be read",
-            );
-        }
-    }
-    let path = match path.text() {
-        path if path.is_empty() => "**".to_owned(),
-        path => path,
-    };
-    let (list, option) = match want {
-        Want::See | Want::Read => ("read", "--allow-read"),
-        Want::Write | Want::MakeFolder => ("write", "--allow-write"),
-    };
-    match denied {
-        Denied::NotRequested => advice.to_ask_for(&format!("[files] {list} = [{path:?}]")),
-        Denied::NotApproved => advice.to_approve(&format!("{option} {path:?}")),
-        Denied::ByOwner => advice.denied(),
-        Denied::Never => "no app gets this: it is the host's or the owner's alone".to_owned(),
-        Denied::SenderMayNot(why) => why.clone(),
     }
 }
 

@@ -3,33 +3,33 @@
 //!
 //! New files, and copies of those that are changed in place, lie in a private folder of the host.
 //! What the call has made of which path is in memory (`overlay`). At its end that becomes a plan
-//! (`plan`), which is carried out once the state of the call is kept (`apply`).
+//! (`plan`), which is carried out once the state of the call is kept (`effects`, `steps`).
 //!
 //! Why: docs/decisions/87-what-a-call-writes-to-files-is-staged.md
 
-mod apply;
+mod copies;
+mod effects;
 mod overlay;
 mod place;
 mod plan;
 mod rename;
+mod steps;
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::fs::{
-    Access, AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, accessat, fchmod, fstat, futimens,
-    ioctl_ficlone,
-};
+use rustix::fs::{Access, AtFlags, OFlags, Stat, Timestamps, accessat, fstat, futimens};
 use rustix::io::Errno;
 use uuid::Uuid;
 
+pub(super) use effects::StagedWrites;
 pub(super) use overlay::Children;
 use overlay::{InTree, Made, MovedFile, Overlay, Seen};
 use place::StagedFile;
 pub(super) use place::StagingPlace;
-use plan::{FileNumber, Plan, Times};
+use plan::{FileNumber, Times};
 
 use super::datasites_dir::{DatasitesDir, Known, known};
 use super::guest_path::GuestPath;
@@ -121,7 +121,7 @@ impl Staging {
             Seen::InTree => self.root.look(path),
             Seen::BelowFile => Err(Errno::NOTDIR),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
-            Seen::Made(Made::File(staged)) => fstat(staged.open(OFlags::PATH)?),
+            Seen::Made(Made::File(staged)) => staged.look(),
             Seen::Made(Made::Moved(moved)) => self.look_moved(&moved),
             Seen::Made(Made::Folder(step)) => {
                 let mut stat = fstat(self.place.folder())?;
@@ -230,7 +230,14 @@ impl Staging {
                 self.open_in_tree(path, self.open_moved(&moved)?, truncates)
             }
             Seen::InTree => match self.root.look(path) {
-                Err(Errno::NOENT) if creates => self.make_file(path),
+                Err(Errno::NOENT) if creates => {
+                    let made = self.make_file(path)?;
+                    // What is truncated in any case may be there by then.
+                    if is_new || !truncates {
+                        self.overlay().was_absent(path);
+                    }
+                    Ok(made)
+                }
                 Err(error) => Err(error),
                 Ok(_) if is_new => Err(Errno::EXIST),
                 Ok(stat) => match known(&stat) {
@@ -254,6 +261,7 @@ impl Staging {
         truncates: bool,
     ) -> Result<Opened, Errno> {
         if !truncates {
+            self.note_read(path, &file);
             return Ok(Opened::InTree(file));
         }
         let staged = self.stands_for(path, &File::from(file), true)?;
@@ -262,15 +270,20 @@ impl Staging {
 
     fn make_file(&self, path: &GuestPath) -> Result<Opened, Errno> {
         self.check_parent(path)?;
-        let in_tree = self.in_tree(path)?;
         let (staged, file) = self.new_file()?;
-        self.put(path, Made::File(Arc::new(staged)), in_tree)?;
+        // What the call has removed there is known already.
+        self.put(path, Made::File(Arc::new(staged)), None)?;
         Ok(Opened::Staged(file.into()))
     }
 
     fn new_file(&self) -> Result<(StagedFile, File), Errno> {
+        StagedFile::make(&self.place, self.next_name())
+    }
+
+    /// Returns the name of another staged file.
+    fn next_name(&self) -> String {
         let n = self.n_files.fetch_add(1, Ordering::Relaxed);
-        StagedFile::make(&self.place, Plan::name_of_staged(self.number, n))
+        format!("{:032x}-{n}", self.number)
     }
 
     /// Makes sure that names in the folder of a path can be changed.
@@ -317,7 +330,8 @@ impl Staging {
             && let Some(stamp) = self.root.stamp(path)?
             && FileNumber::from(&stamp) == file
         {
-            self.overlay().found.entry(path.text()).or_insert(stamp);
+            let mut overlay = self.overlay();
+            overlay.found.entry(path.text()).or_insert(Some(stamp));
         }
         Ok(in_tree)
     }
@@ -329,9 +343,13 @@ impl Staging {
             Err(Errno::NOENT) => {}
             Err(error) => return Err(error),
         }
-        let in_tree = self.in_tree(path)?;
+        let is_first = matches!(self.seen(path), Seen::InTree);
         let step = self.overlay().next_step();
-        self.put(path, Made::Folder(step), in_tree)
+        self.put(path, Made::Folder(step), None)?;
+        if is_first {
+            self.overlay().was_absent(path);
+        }
+        Ok(())
     }
 
     /// Removes a file that is there, or a folder in which nothing is.
@@ -340,84 +358,6 @@ impl Staging {
         let in_tree = self.goes(path)?;
         self.overlay().folder_times.remove(&path.text());
         self.put(path, Made::Nothing, in_tree)
-    }
-
-    /// Returns the file that stands for one of the tree from now on, if there is one.
-    pub(super) fn copy_of(&self, file: &File) -> Option<File> {
-        if self.is_untouched.load(Ordering::Relaxed) {
-            return None;
-        }
-        let stat = fstat(file).ok()?;
-        let staged = self.overlay().copies.get(&number(&stat)).cloned();
-        staged?.open(OFlags::RDWR).ok()
-    }
-
-    /// Copies a file of the tree that was opened at a path and is about to be changed.
-    pub(super) fn copy(&self, path: &GuestPath, file: &File) -> Result<File, Errno> {
-        let staged = self.stands_for(path, file, false)?;
-        staged.open(OFlags::RDWR)
-    }
-
-    /// Has a staged file stand for one of the tree, also for who has it open: a copy, or an empty
-    /// one.
-    fn stands_for(
-        &self,
-        path: &GuestPath,
-        file: &File,
-        truncates: bool,
-    ) -> Result<Arc<StagedFile>, Errno> {
-        let stat = fstat(file)?;
-        if let Some(known) = self.overlay().copies.get(&number(&stat)) {
-            return Ok(Arc::clone(known));
-        }
-        let stamp = stamp_of(file);
-        let (staged, new) = self.new_file()?;
-        if !truncates {
-            self.fill(file, &new)?;
-        }
-        fchmod(&new, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
-        let staged = Arc::new(staged);
-        let moved = self.overlay().moved_to(stat.st_ino);
-        let in_tree = stamp.as_ref().map(|stamp| InTree::File(stamp.into()));
-        let was_at = moved.as_ref().map_or(path, |(_, moved)| &moved.from).text();
-        match moved {
-            Some((to, _)) => self.put(&to, Made::File(Arc::clone(&staged)), None)?,
-            None if truncates || self.is_there(path, &stat) => {
-                self.put(path, Made::File(Arc::clone(&staged)), in_tree)?;
-            }
-            // It has no name any more: what is written to it is lost in the end.
-            None => self.is_untouched.store(false, Ordering::Relaxed),
-        }
-        let mut overlay = self.overlay();
-        // What is replaced without being read may be another one by then.
-        if let Some(stamp) = stamp.filter(|_| !truncates) {
-            overlay.found.entry(was_at).or_insert(stamp);
-        }
-        overlay.copies.insert(number(&stat), Arc::clone(&staged));
-        Ok(staged)
-    }
-
-    fn is_there(&self, path: &GuestPath, stat: &Stat) -> bool {
-        let is_in_tree = matches!(self.seen(path), Seen::InTree);
-        let found = self.root.look(path);
-        is_in_tree && found.is_ok_and(|found| number(&found) == number(stat))
-    }
-
-    /// Fills a file with what is in another one.
-    fn fill(&self, from: &File, to: &File) -> Result<(), Errno> {
-        let stat = fstat(from)?;
-        if ioctl_ficlone(to, from).is_err() {
-            let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-            let within = |sum: u64| {
-                sum.checked_add(bytes)
-                    .filter(|sum| *sum <= self.most_copied)
-            };
-            let order = Ordering::Relaxed;
-            let counted = self.copied_bytes.fetch_update(order, order, within);
-            counted.map_err(|_| Errno::FBIG)?;
-            copy_bytes(from, to, bytes)?;
-        }
-        futimens(to, &times_of(&stat))
     }
 
     /// Sets the times of a file that was looked at.
@@ -435,42 +375,6 @@ impl Staging {
     ) -> Result<(), Errno> {
         self.open_folder(path)?;
         self.is_untouched.store(false, Ordering::Relaxed);
-        let mut overlay = self.overlay();
-        overlay.folder_times.insert(path.text(), Times::from(times));
-        Ok(())
+        self.overlay().set_times(path, Times::from(times))
     }
-}
-
-/// Returns the numbers of the device and of the file.
-fn number(stat: &Stat) -> (u64, u64) {
-    (stat.st_dev, stat.st_ino)
-}
-
-fn copy_bytes(from: &File, to: &File, bytes: u64) -> Result<(), Errno> {
-    use std::io::{Read, Seek, SeekFrom};
-    let io = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-    let (mut from, mut to) = (from, to);
-    from.seek(SeekFrom::Start(0)).map_err(io)?;
-    std::io::copy(&mut from.take(bytes), &mut to).map_err(io)?;
-    Ok(())
-}
-
-fn times_of(stat: &Stat) -> Timestamps {
-    let time = |tv_sec, nanos: u64| Timespec {
-        tv_sec,
-        tv_nsec: nanos.try_into().unwrap_or(0),
-    };
-    Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
-    }
-}
-
-/// Tells whether a folder gives its group or its access list to files that are made in it.
-fn hands_down_rights(folder: impl AsFd) -> bool {
-    use std::os::fd::AsRawFd;
-    let is_set_group = fstat(&folder).is_ok_and(|found| found.st_mode & 0o2000 != 0);
-    let path = format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd());
-    let name = "system.posix_acl_default";
-    is_set_group || rustix::fs::getxattr(path, name, &mut [0_u8; 0][..]).is_ok()
 }
