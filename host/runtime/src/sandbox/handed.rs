@@ -55,9 +55,10 @@ impl Program {
         let has_ended_well = matches!(outcome, OutcomeEnd::Answered(_) | OutcomeEnd::Taken);
         let end = CallEnd {
             outcome,
-            writes: match has_ended_well {
-                true => session.into_writes(),
-                false => Vec::new(),
+            writes: if has_ended_well {
+                session.into_writes()
+            } else {
+                Vec::new()
             },
             files: Vec::new(),
             lines,
@@ -92,9 +93,10 @@ impl Program {
         let time = Duration::from_micros(call.time_left).min(self.limits.time);
         let access: CallAccess =
             self.access(&AppAccess::default(), None, identity, &name, meter, None);
-        let state = match call.has_state {
-            true => Session::elsewhere(owner.clone(), &self.limits),
-            false => Session::new(None, &self.limits),
+        let state = if call.has_state {
+            Session::elsewhere(owner.clone(), &self.limits)
+        } else {
+            Session::new(None, &self.limits)
         };
         let ready = Ready {
             identity,
