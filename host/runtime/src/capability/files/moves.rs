@@ -23,7 +23,7 @@ use super::open::{NAME_BYTES, taken_if};
 use super::recorded::noted_done;
 
 /// More than these in a folder are not moved in one operation.
-const MAX_ENTRIES: usize = 10_000;
+pub(super) const MAX_ENTRIES: usize = 10_000;
 
 /// Steps before others have their turn.
 const STEPS_AT_ONCE: usize = 128;
@@ -53,7 +53,7 @@ fn look_at_both(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<Kno
     let (from, to) = (files.enforce(from.write())?, files.enforce(to.write())?);
     let found = files.find_at(&from)?;
     if from.staging().is_none() {
-        to.open_parent()?;
+        to.check_parent()?;
     }
     Ok(found)
 }
@@ -257,10 +257,7 @@ impl<'a> Move<'a> {
             return Err(ErrorCode::NameTooLong.into());
         }
         if self.folders.len() + self.contents.len() > MAX_ENTRIES {
-            self.files.log_limit(
-                &self.from,
-                &format!("a folder is moved with at most {MAX_ENTRIES} things in it: copy it"),
-            );
+            self.files.log_limit(&self.from, FileLimit::Moved);
             return Err(ErrorCode::CrossDevice.into());
         }
         self.slot.hold(from.bytes())?;

@@ -27,6 +27,8 @@ pub(in super::super) struct StagingPlace {
 pub(super) struct StagedFile {
     place: Arc<StagingPlace>,
     name: String,
+    /// Where the file of the tree lies that it stands for.
+    of: Option<String>,
     is_kept: AtomicBool,
 }
 
@@ -80,19 +82,32 @@ impl StagingPlace {
 }
 
 impl StagedFile {
-    /// Makes an empty one.
-    pub(super) fn make(place: &Arc<StagingPlace>, name: String) -> Result<(Self, File), Errno> {
+    /// Makes an empty one, to stand for the file that lies at a path in the tree if one is given.
+    pub(super) fn make(
+        place: &Arc<StagingPlace>,
+        name: String,
+        of: Option<String>,
+    ) -> Result<(Self, File), Errno> {
         let file = place.make(&name)?;
-        Ok((Self::there(place, name), file))
+        Ok((Self::new(place, name, of), file))
     }
 
     /// Returns one that is there already.
     pub(super) fn there(place: &Arc<StagingPlace>, name: String) -> Self {
+        Self::new(place, name, None)
+    }
+
+    fn new(place: &Arc<StagingPlace>, name: String, of: Option<String>) -> Self {
         Self {
             place: Arc::clone(place),
             name,
+            of,
             is_kept: AtomicBool::new(false),
         }
+    }
+
+    pub(super) fn of(&self) -> Option<&str> {
+        self.of.as_deref()
     }
 
     pub(super) fn name(&self) -> &str {
