@@ -55,10 +55,10 @@ use own_writes::CallWrites;
 pub use own_writes::OwnWrites;
 pub use policy::FilePolicy;
 use policy::{Denied, ReadRight, Want};
+use refusals::{RefusalLog, hint};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;
-use refusals::{RefusalLog, hint};
-use staging::{Staging, StagingPlace};
+use staging::{StagedWrites, Staging, StagingPlace};
 pub use stamp::stamp_at;
 use temporary::{Temporary, TemporaryPlace};
 use tree::{Tree, TreeFile};
@@ -150,14 +150,21 @@ impl FileAccess {
     ///
     /// # Errors
     /// The folder cannot be made or read, or the state cannot.
-    pub fn with_staging(mut self, folder: &Path, state: &Store) -> anyhow::Result<Self> {
+    pub fn with_staging(
+        mut self,
+        folder: &Path,
+        datasite: &Datasite,
+        state: &Store,
+    ) -> anyhow::Result<Self> {
         let Some(root) = &self.root else {
             return Ok(self);
         };
-        let place = StagingPlace::open(folder)?;
-        state.finish_effects(|kept| place.finish(root, kept))??;
+        let datasite = GuestPath::of(datasite.as_str());
+        let place = StagingPlace::open(folder, datasite, state.forces_effects())?;
+        let place = Arc::new(place);
+        state.finish_effects(|records| StagedWrites::restore(&place, root, records))?;
         if !self.grants.requested.immediate_writes {
-            self.staging = Some(Arc::new(place));
+            self.staging = Some(place);
         }
         Ok(self)
     }

@@ -284,9 +284,11 @@ pub enum FileEffect {
     Found {
         /// The path.
         path: String,
-        /// How it was.
-        stamp: Stamp,
+        /// How it was; none, where nothing was there.
+        stamp: Option<Stamp>,
     },
+    /// The call wrote to a file that others had replaced: it is to run again.
+    Stale,
     /// A file gets another place.
     Move {
         /// Where it is.

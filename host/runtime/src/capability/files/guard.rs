@@ -17,8 +17,8 @@ use super::mirror::Mirror;
 use super::own_folder::{OwnFolder, StagedRoom};
 use super::own_writes::CallWrites;
 use super::policy::{FilePolicy, PathRights, Want};
-use super::sender::CallSender;
 use super::refusals::RefusalLog;
+use super::sender::CallSender;
 use super::staging::Staging;
 use super::temporary::Temporary;
 use super::tree::Tree;
@@ -107,6 +107,7 @@ impl Guard {
         self.0.own_folder.as_ref()
     }
 
+    /// Returns what is told of what the call may not.
     pub(super) fn log(&self) -> &RefusalLog {
         &self.0.log
     }
@@ -273,6 +274,11 @@ impl Guard {
         staging.filter(|_| path.mount() == Mount::Datasites)
     }
 
+    /// Returns what the call has staged, if it stages anything.
+    pub(super) fn all_staged(&self) -> Option<&Staging> {
+        self.0.staging.as_ref()
+    }
+
     /// Says why a file was not copied that is to be changed.
     pub(super) fn not_copied(&self, path: &GuestPath, error: Errno) -> ErrorCode {
         if error != Errno::FBIG || self.0.staging.is_none() {
@@ -285,8 +291,8 @@ impl Guard {
     /// Returns what the call has changed and nobody else has seen, if it has. It can change
     /// nothing more.
     pub(crate) fn take_staged(&self) -> Option<Box<dyn Effects>> {
-        let staged = self.0.staging.as_ref()?.take(self)?;
-        Some(Box::new(staged))
+        let staging = self.0.staging.as_ref()?;
+        Some(Box::new(staging.writes(staging.end()?, self)?))
     }
 
     /// Takes note that files are about to be changed that the call has changed.

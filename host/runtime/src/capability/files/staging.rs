@@ -3,15 +3,16 @@
 //!
 //! New files, and copies of those that are changed in place, lie in a private folder of the host.
 //! What the call has made of which path is in memory (`overlay`). At its end that becomes a plan
-//! (`plan`), which is carried out once the state of the call is kept (`apply`).
+//! (`plan`), which is carried out once the state of the call is kept (`effects`, `steps`).
 //!
 //! Why: docs/decisions/87-what-a-call-writes-to-files-is-staged.md
 
-mod apply;
+mod effects;
 mod overlay;
 mod place;
 mod plan;
 mod rename;
+mod steps;
 
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
@@ -25,11 +26,12 @@ use rustix::fs::{
 use rustix::io::Errno;
 use uuid::Uuid;
 
+pub(super) use effects::{Ended, StagedWrites};
 pub(super) use overlay::Children;
 use overlay::{InTree, Made, MovedFile, Overlay, Seen};
-use place::StagedFile;
+pub(super) use place::StagedFile;
 pub(super) use place::StagingPlace;
-use plan::{FileNumber, Plan, Times};
+pub(super) use plan::{FileNumber, Plan, Step, Times};
 
 use super::datasites_dir::{Known, known};
 use super::guest_path::GuestPath;
@@ -98,9 +100,9 @@ impl Staging {
         }
     }
 
-    /// Returns the most bytes of files of the tree that a call copies to change them.
-    pub(super) fn most_copied(&self) -> u64 {
-        self.most_copied
+    /// Returns when the call began.
+    pub(super) fn began(&self) -> SystemTime {
+        self.began
     }
 
     fn overlay(&self) -> MutexGuard<'_, Overlay> {
@@ -125,7 +127,7 @@ impl Staging {
             Seen::InTree => self.tree.look(path),
             Seen::BelowFile => Err(Errno::NOTDIR),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
-            Seen::Made(Made::File(staged)) => fstat(staged.open(OFlags::PATH)?),
+            Seen::Made(Made::File(staged)) => staged.look(),
             Seen::Made(Made::Moved(moved)) => self.look_moved(&moved),
             Seen::Made(Made::Folder(step)) => {
                 let mut stat = fstat(self.place.folder())?;
@@ -210,7 +212,7 @@ impl Staging {
     /// Takes note of a file of the tree that the call reads and may write.
     pub(super) fn note_read(&self, path: &GuestPath, file: &TreeFile) {
         if let Some(stamp) = file.stamp() {
-            self.overlay().read(path, stamp);
+            self.overlay().read(path, Some(stamp));
         }
     }
 
@@ -236,7 +238,14 @@ impl Staging {
                 self.open_in_tree(path, self.open_moved(&moved)?, truncates)
             }
             Seen::InTree => match self.tree.look(path) {
-                Err(Errno::NOENT) if creates => self.make_file(path),
+                Err(Errno::NOENT) if creates => {
+                    let made = self.make_file(path)?;
+                    // What is truncated in any case may be there by then.
+                    if is_new || !truncates {
+                        self.overlay().read(path, None);
+                    }
+                    Ok(made)
+                }
                 Err(error) => Err(error),
                 Ok(_) if is_new => Err(Errno::EXIST),
                 Ok(stat) => match known(&stat) {
@@ -258,6 +267,7 @@ impl Staging {
         truncates: bool,
     ) -> Result<Opened, Errno> {
         if !truncates {
+            self.note_read(path, &file);
             return Ok(Opened::InTree(file));
         }
         let staged = self.stands_for(path, &file, true)?;
@@ -266,16 +276,21 @@ impl Staging {
 
     fn make_file(&self, path: &GuestPath) -> Result<Opened, Errno> {
         self.check_parent(path)?;
-        let in_tree = self.in_tree(path)?;
         let (staged, file) = self.new_file(None)?;
-        self.put(path, Made::File(Arc::new(staged)), in_tree)?;
+        // What the call has removed there is known already.
+        self.put(path, Made::File(Arc::new(staged)), None)?;
         Ok(Opened::Staged(file.into()))
     }
 
     /// Makes an empty file, to stand for one that lies at a path in the tree if that is given.
     pub(super) fn new_file(&self, of: Option<String>) -> Result<(StagedFile, File), Errno> {
+        StagedFile::make(&self.place, self.next_name(), of)
+    }
+
+    /// Returns the name of another staged file.
+    fn next_name(&self) -> String {
         let n = self.n_files.fetch_add(1, Ordering::Relaxed);
-        StagedFile::make(&self.place, Plan::name_of_staged(self.number, n), of)
+        format!("{:032x}-{n}", self.number)
     }
 
     /// Makes sure that names in the folder of a path can be changed.
@@ -318,7 +333,8 @@ impl Staging {
             && let Some(stamp) = self.tree.stamp(path)?
             && FileNumber::from(&stamp) == file
         {
-            self.overlay().found.entry(path.text()).or_insert(stamp);
+            let mut overlay = self.overlay();
+            overlay.found.entry(path.text()).or_insert(Some(stamp));
         }
         Ok(in_tree)
     }
@@ -330,9 +346,11 @@ impl Staging {
             Err(Errno::NOENT) => {}
             Err(error) => return Err(error),
         }
-        let in_tree = self.in_tree(path)?;
+        if matches!(self.seen(path), Seen::InTree) {
+            self.overlay().read(path, None);
+        }
         let step = self.overlay().next_step();
-        self.put(path, Made::Folder(step), in_tree)
+        self.put(path, Made::Folder(step), None)
     }
 
     /// Removes a file that is there, or a folder in which nothing is.
@@ -386,13 +404,18 @@ impl Staging {
             None if truncates || self.is_there(path, &stat) => {
                 self.put(path, Made::File(Arc::clone(&staged)), in_tree)?;
             }
-            // It has no name any more: what is written to it is lost in the end.
-            None => self.is_untouched.store(false, Ordering::Relaxed),
+            // It has no name any more: what is written to it is lost in the end, unless it were
+            // others who took its name.
+            None => {
+                self.is_untouched.store(false, Ordering::Relaxed);
+                let is_stale = matches!(self.seen(path), Seen::InTree);
+                self.overlay().is_stale |= is_stale;
+            }
         }
         let mut overlay = self.overlay();
         // What is replaced without being read may be another one by then.
         if let Some(stamp) = stamp.filter(|_| !truncates) {
-            overlay.found.entry(was_at).or_insert(stamp);
+            overlay.found.entry(was_at).or_insert(Some(stamp));
         }
         overlay.copies.insert(number(&stat), Arc::clone(&staged));
         Ok(staged)
@@ -440,9 +463,7 @@ impl Staging {
     ) -> Result<(), Errno> {
         self.open_folder(path)?;
         self.is_untouched.store(false, Ordering::Relaxed);
-        let mut overlay = self.overlay();
-        overlay.folder_times.insert(path.text(), Times::from(times));
-        Ok(())
+        self.overlay().set_times(path, Times::from(times))
     }
 }
 

@@ -9,8 +9,7 @@ use rustix::io::Errno;
 use super::super::guest_path::GuestPath;
 use super::overlay::{InTree, Made, MovedFile, Seen};
 use super::place::StagedFile;
-use super::plan::Plan;
-use super::{Ordering, Staging};
+use super::Staging;
 
 impl Staging {
     /// Renames a file that is there to a path where no folder is.
@@ -72,8 +71,7 @@ impl Staging {
     ) -> Result<(), Errno> {
         self.check_parent(to)?;
         let in_to = self.in_tree(to)?;
-        let n = self.n_files.fetch_add(1, Ordering::Relaxed);
-        let staged = Plan::name_of_staged(self.number, n);
+        let staged = self.next_name();
         renameat(folder, name, self.place.folder(), &staged)?;
         let staged = StagedFile::there(&self.place, staged);
         self.put(to, Made::File(Arc::new(staged)), in_to)
