@@ -5,6 +5,7 @@ mod call_name;
 mod compiler;
 mod engine;
 mod exports;
+mod handed;
 mod limiter;
 mod linker;
 mod outcome;
