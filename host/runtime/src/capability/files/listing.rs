@@ -126,13 +126,27 @@ impl InFolder {
 }
 
 /// What is read of a folder at a time.
-pub(super) const LISTING_BYTES: usize = 32 << 10;
+const LISTING_BYTES: usize = 32 << 10;
 
 /// The most entries of a folder that are recorded.
 const MOST_RECORDED: usize = 10_000;
 
 /// Entries that are looked at before others have their turn.
 const ENTRIES_AT_ONCE: usize = 256;
+
+impl Guard {
+    /// Lists a folder.
+    pub(super) fn listing(&self, path: GuestPath) -> FsResult<Listing> {
+        let access = self.access(path);
+        let granted = self.enforce(access.see())?;
+        let mut slot = self.open_slot(granted.path(), "list")?;
+        let entries = granted.list()?;
+        slot.hold(granted.path().bytes() + LISTING_BYTES)?;
+        let mut listing = Listing::new(entries, access.into_path(), self.clone(), slot);
+        listing.record()?;
+        Ok(listing)
+    }
+}
 
 impl Listing {
     pub(super) fn new(

@@ -170,6 +170,20 @@ impl Staging {
         (!is_untouched).then(|| self.overlay().children(folder))
     }
 
+    /// Tells whether the call itself has made of a path what it finds there.
+    pub(super) fn has_changed(&self, path: &GuestPath) -> bool {
+        !matches!(self.seen(path), Seen::InTree)
+    }
+
+    /// Returns where what a guest finds at a path lies in the tree, if it lies there.
+    pub(super) fn source(&self, path: &GuestPath) -> Option<GuestPath> {
+        match self.seen(path) {
+            Seen::InTree => Some(path.clone()),
+            Seen::Made(Made::Moved(moved)) => Some(moved.from),
+            Seen::Made(_) | Seen::BelowFile => None,
+        }
+    }
+
     /// Lists a folder.
     pub(super) fn list(&self, path: &GuestPath) -> Result<Entries, Errno> {
         let in_tree = match self.seen(path) {
@@ -441,7 +455,7 @@ impl Staging {
             let counted = self.copied_bytes.fetch_update(order, order, within);
             counted.map_err(|_| Errno::FBIG)?;
             if !is_whole {
-                return Err(Errno::IO);
+                return Err(Errno::FBIG);
             }
             copy_bytes(from.file(), to, bytes)?;
         }

@@ -15,7 +15,7 @@ use super::bindings::{ErrorCode, FsError, FsResult};
 use super::tree::TreeFile;
 
 /// The most bytes that one call moves.
-const CHUNK_BYTES: usize = 64 << 10;
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
 
 /// A file being read from one offset on.
 pub(super) struct ReadStream {
@@ -117,6 +117,18 @@ impl OpenFile {
             Some(away) => away.fetch(file.file(), offset, size as u64).await,
             None => Ok(()),
         }
+    }
+
+    /// Waits until the file can be copied to be changed, if it may be as large as it is.
+    pub(super) async fn fetch_to_change(&self) -> FsResult<()> {
+        let file = self.current();
+        let Some(away) = file.away() else {
+            return Ok(());
+        };
+        if file.bytes()? > self.guard.most_fetched() {
+            return Ok(());
+        }
+        Ok(away.fetch_whole(file.file()).await??)
     }
 
     pub(super) fn read(&self, size: usize, offset: u64) -> Result<Vec<u8>, ErrorCode> {
