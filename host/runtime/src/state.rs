@@ -12,6 +12,7 @@ mod answers;
 mod commit;
 mod due_calls;
 mod effects;
+mod elsewhere;
 mod file;
 mod no_sync_backend;
 mod numbers;

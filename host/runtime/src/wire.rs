@@ -17,15 +17,19 @@ mod bounds;
 mod call;
 mod end;
 mod files;
+mod guest_values;
 mod http;
 mod limits;
 mod link;
 mod messages;
 mod state;
 
+pub(crate) use ask::MOST_IDS;
 pub use ask::{Ask, HostCall, HostReply, Level, LogLine, StateRefusal, Stream};
 pub use bounds::{Malformed, decode, encode};
-pub use call::{Event, EventKind, HandedCall, Method, Proof, Request, Variable, Work};
+pub use call::{
+    Due, Event, EventKind, HandedCall, Method, Proof, Reply, Request, Variable, Work,
+};
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
 pub use files::{
     Content, FileAccess, FileCall, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
@@ -35,6 +39,7 @@ pub use files::{
 };
 pub use http::{HttpBegin, HttpChunk, HttpFailure, HttpHead, HttpHeader, HttpName};
 pub use limits::CallLimits;
+pub(crate) use link::Unanswered;
 pub use link::{Asked, Lost, OwnerLink};
 pub use messages::{Answer, Message, MessageError, MessageOutcome, ReplyTo};
 pub use state::{StateError, StateSeen};

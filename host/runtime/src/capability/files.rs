@@ -25,6 +25,7 @@ mod recorded;
 mod refusals;
 mod rules;
 mod sender;
+mod served;
 mod staging;
 mod stamp;
 mod streams;

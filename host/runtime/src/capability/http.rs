@@ -7,12 +7,15 @@
 
 mod body;
 mod connect;
+mod elsewhere;
 mod exchange;
 mod guard;
 mod interface;
 mod lease;
 mod policy;
+mod parts;
 mod recorded;
+mod served;
 mod tls;
 
 use std::collections::HashMap;
@@ -32,6 +35,7 @@ use crate::meter::{Charge, Meter};
 use crate::recording::Recorder;
 use exchange::Hooks;
 pub(crate) use guard::HttpGuard;
+pub(crate) use served::{NoSuchGuest, ServedHttp};
 use policy::HttpPolicy;
 
 /// What an app may send: nothing, as long as nothing was granted.

@@ -1,12 +1,27 @@
 //! Calls that this machine runs for the host of an owner elsewhere.
+//!
+//! Why: docs/decisions/88-the-owner-decides-about-remote-calls.md
 
-use super::Program;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::handlers::TakenCall;
+use super::{CallName, Outcome, Program, Ready, Remains};
+use crate::capability::{AppAccess, AppIdentity, CallAccess, CallEnvironment, CallSpans, OwnerLog};
 use crate::meter::Meter;
-use crate::wire::{CallEnd, HandedCall, Lost, OwnerLink};
+use crate::state::Session;
+use crate::wire::{
+    Answer, CallEnd, CallTaken, HandedCall, Lost, OutcomeEnd, OwnerLink, Unanswered, Work,
+};
+use crate::wit::{replies, rpc, schedules, watch};
+
+/// How a call ended, as its owner is told.
+type Ended = (OutcomeEnd, Session, Remains);
 
 impl Program {
     /// Runs a call for the host of its owner, of which all is asked that is not here. It has to be
-    /// a program with the limits of the call (`CallLimits::to_limits`).
+    /// a program with the limits of the call (`CallLimits::to_limits`). Returns how it ended, and
+    /// what is left of it.
     ///
     /// # Errors
     /// That host was lost meanwhile: nothing of the call counts.
@@ -15,7 +30,132 @@ impl Program {
         call: HandedCall,
         meter: &Meter,
         owner: OwnerLink,
-    ) -> Result<CallEnd, Lost> {
-        todo!()
+    ) -> Result<(CallEnd, Remains), Lost> {
+        let begin = Instant::now();
+        let identity = AppIdentity {
+            app: Arc::from(call.app.as_str()),
+            datasite: Arc::from(call.datasite.as_str()),
+        };
+        let (work, ready) = self.ready_for(call, &identity, meter, &owner)?;
+        let lost = || Lost("the connection ended".to_owned());
+        let (outcome, session, remains) = tokio::select! {
+            biased;
+            ended = self.work(work, ready) => ended,
+            // Also a guest that asks for nothing is to end.
+            () = owner.closed() => return Err(lost()),
+        };
+        remains.store.data().end_lines();
+        let lines = owner.end().await;
+        let outcome = match owner.unanswered() {
+            Some(Unanswered::Lost(lost)) => return Err(lost),
+            // It was to end, whatever it made of that.
+            Some(Unanswered::Exhausted) => OutcomeEnd::Exhausted,
+            None => outcome,
+        };
+        let has_ended_well = matches!(outcome, OutcomeEnd::Answered(_) | OutcomeEnd::Taken);
+        let end = CallEnd {
+            outcome,
+            writes: match has_ended_well {
+                true => session.into_writes(),
+                false => Vec::new(),
+            },
+            files: Vec::new(),
+            lines,
+            taken: CallTaken {
+                memory_bytes: meter.most_taken() as u64,
+                micros: u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX),
+            },
+        };
+        Ok((end, remains))
+    }
+
+    /// Makes a call ready that asks its owner for everything.
+    fn ready_for<'a>(
+        &self,
+        call: HandedCall,
+        identity: &'a AppIdentity,
+        meter: &'a Meter,
+        owner: &OwnerLink,
+    ) -> Result<(Work, Ready<'a>), Lost> {
+        let log = OwnerLog {
+            link: owner.clone(),
+            takes_marks: call.collects_spans,
+        };
+        // It is the owner's host that has secrets to hide, and spans to collect.
+        let name = CallName {
+            idempotency_key: Arc::from(call.idempotency_key.as_str()),
+            spans: CallSpans::default(),
+            ..CallName::of_work(identity, &call.work)
+        };
+        let environment = CallEnvironment::of_handed(call.args, call.variables);
+        let environment = environment.map_err(Lost)?;
+        let time = Duration::from_micros(call.time_left).min(self.limits.time);
+        let access: CallAccess =
+            self.access(&AppAccess::default(), None, identity, &name, meter, None);
+        let state = match call.has_state {
+            true => Session::elsewhere(owner.clone(), &self.limits),
+            false => Session::new(None, &self.limits),
+        };
+        let ready = Ready {
+            identity,
+            meter,
+            access: access.through(log, environment, time),
+            state,
+            name,
+        };
+        Ok((call.work, ready))
+    }
+
+    async fn work(&self, work: Work, ready: Ready<'_>) -> Ended {
+        match work {
+            Work::Request(request) => {
+                let request = rpc::Request::from(request);
+                let (outcome, session, remains) = self.handle(ready, &request).await;
+                (outcome.into(), session, remains)
+            }
+            Work::Event(event) => taken(self.take_event(ready, &watch::Event::from(event)).await),
+            Work::Reply(reply) => {
+                taken(self.take_reply(ready, &replies::Reply::from(reply)).await)
+            }
+            Work::Due(due) => taken(self.take_due(ready, &schedules::Due::from(due)).await),
+        }
+    }
+}
+
+fn taken((taken, session, remains): TakenCall) -> Ended {
+    let outcome = taken.map_or_else(OutcomeEnd::from, |()| OutcomeEnd::Taken);
+    (outcome, session, remains)
+}
+
+impl From<Outcome> for OutcomeEnd {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Answered(answer) => Self::Answered(Answer {
+                status: answer.status,
+                headers: answer.headers,
+                body: answer.body,
+            }),
+            Outcome::InvalidArguments(message) => Self::InvalidArguments(message),
+            Outcome::Failed {
+                kind,
+                message,
+                handler,
+                refused,
+            } => Self::Failed {
+                kind,
+                message,
+                handler,
+                wanted: refused.map(|wish| wish.wanted as u64),
+            },
+            Outcome::TimedOut(_) => Self::TimedOut,
+            Outcome::OutOfMemory(wish) => Self::OutOfMemory {
+                wanted: wish.wanted as u64,
+            },
+            Outcome::TooMuchHeld(_) => Self::TooMuchHeld,
+            Outcome::Exhausted => Self::Exhausted,
+            Outcome::TooMuchOutput(_) => Self::TooMuchOutput,
+            Outcome::TooMuchData(_) => Self::TooMuchData,
+            Outcome::Trapped(why) => Self::Trapped(why),
+        }
     }
 }

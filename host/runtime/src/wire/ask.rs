@@ -9,11 +9,15 @@ use super::{
     MessageError, MessageOutcome, StateError, StateSeen,
 };
 
+/// The most ids of messages at a time, and lines.
+pub(crate) const MOST_IDS: usize = 4_096;
+const MOST_LINES: usize = 4_096;
+
 /// What a guest asks, and what it said before that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostCall {
     /// What it said since the last one.
-    #[serde(deserialize_with = "at_most::<4_096, _, _>")]
+    #[serde(deserialize_with = "at_most::<MOST_LINES, _, _>")]
     pub lines: Vec<LogLine>,
     /// What it asks.
     pub ask: Ask,
@@ -46,7 +50,7 @@ pub enum Ask {
     /// What became of messages.
     Receive {
         /// Their ids.
-        #[serde(deserialize_with = "at_most::<4_096, _, _>")]
+        #[serde(deserialize_with = "at_most::<MOST_IDS, _, _>")]
         ids: Vec<String>,
         /// When it is known of all of them, or of one.
         all: bool,
@@ -83,8 +87,8 @@ pub enum HostReply {
     Value(Result<StateSeen<Option<ByteBuf>>, StateError>),
     /// For [`Ask::StateSize`].
     Size(Result<StateSeen<Option<u64>>, StateError>),
-    /// For [`Ask::StateList`]: keys, and behind which to go on.
-    Keys(Result<StateSeen<(Vec<String>, Option<String>)>, StateError>),
+    /// For [`Ask::StateList`].
+    Keys(Result<StateSeen<Vec<String>>, StateError>),
     /// For [`Ask::Files`].
     Files(FileReply),
     /// For [`Ask::Send`]: the id of the message.
@@ -113,7 +117,8 @@ pub enum LogLine {
         /// Where it was said.
         stream: Stream,
         /// The line, which was cut where it is too long.
-        text: String,
+        #[serde(with = "serde_bytes")]
+        text: Vec<u8>,
     },
     /// A write to the state was refused.
     StateRefused(StateRefusal),

@@ -54,32 +54,9 @@ pub enum Work {
     /// It takes an event.
     Event(Event),
     /// It is told what became of a message.
-    Reply {
-        /// The id that `send` returned.
-        message_id: String,
-        /// To where the message went.
-        url: String,
-        /// The handler that takes it.
-        handler: String,
-        /// What that handler needs to know.
-        #[serde(with = "serde_bytes")]
-        context: Option<Vec<u8>>,
-        /// What became of it.
-        outcome: MessageOutcome,
-        /// 1, or more where earlier attempts failed.
-        attempt: u32,
-    },
+    Reply(Reply),
     /// It does what is due.
-    Due {
-        /// The id of the call.
-        id: String,
-        /// The name of the schedule.
-        schedule: String,
-        /// When it was due, in microseconds since 1970.
-        due: i64,
-        /// 1, or more where earlier attempts failed.
-        attempt: u32,
-    },
+    Due(Due),
 }
 
 /// A request, as the guest sees it.
@@ -123,6 +100,37 @@ pub struct Event {
     /// Where it was, if it was moved.
     pub moved_from: Option<String>,
     /// 1, or more where earlier deliveries failed.
+    pub attempt: u32,
+}
+
+/// What became of a message, as the guest is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The id that `send` returned.
+    pub message_id: String,
+    /// To where the message went.
+    pub url: String,
+    /// The handler that takes it.
+    pub handler: String,
+    /// What that handler needs to know.
+    #[serde(with = "serde_bytes")]
+    pub context: Option<Vec<u8>>,
+    /// What became of it.
+    pub outcome: MessageOutcome,
+    /// 1, or more where earlier attempts failed.
+    pub attempt: u32,
+}
+
+/// A call that is due, as the guest sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// The id of the call.
+    pub id: String,
+    /// The name of the schedule.
+    pub schedule: String,
+    /// When it was due, in microseconds since 1970.
+    pub due: i64,
+    /// 1, or more where earlier attempts failed.
     pub attempt: u32,
 }
 

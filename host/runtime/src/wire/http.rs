@@ -19,6 +19,8 @@ pub struct HttpBegin {
     /// The headers, in order.
     #[serde(deserialize_with = "at_most::<4_096, _, _>")]
     pub headers: Vec<HttpHeader>,
+    /// There is a body, which comes in parts.
+    pub has_body: bool,
     /// How many bytes the body has, where that is known.
     pub body_bytes: Option<u64>,
     /// How long it may wait, in microseconds: for a connection, for the head of the answer, and

@@ -58,6 +58,21 @@ pub enum MessageOutcome {
     Rejected(String),
 }
 
+impl MessageOutcome {
+    /// Returns what it takes in memory, by and large.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Answered(answer) => {
+                let headers = answer.headers.iter();
+                let headers = headers.map(|(name, value)| name.len() + value.len());
+                headers.sum::<usize>() + answer.body.as_ref().map_or(0, Vec::len)
+            }
+            Self::Expired => 0,
+            Self::Rejected(why) => why.len(),
+        }
+    }
+}
+
 /// An answer of an app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {

@@ -1,0 +1,236 @@
+//! What guests take and give, as the other side writes it.
+
+use super::{
+    Answer, Event, EventKind, Message, MessageError, MessageOutcome, Method, Proof, ReplyTo, Request,
+    Work,
+};
+use crate::wit::{messages, replies, rpc, schedules, types, watch};
+
+impl From<&rpc::Request> for Work {
+    fn from(request: &rpc::Request) -> Self {
+        Self::Request(Request {
+            id: request.id.clone(),
+            endpoint: request.endpoint.clone(),
+            sender: request.sender.clone(),
+            sender_proof: request.sender_proof.into(),
+            url: request.url.clone(),
+            method: request.method.into(),
+            headers: request.headers.clone(),
+            body: request.body.clone(),
+            created: request.created,
+            expires: request.expires,
+        })
+    }
+}
+
+impl From<Request> for rpc::Request {
+    fn from(request: Request) -> Self {
+        Self {
+            id: request.id,
+            endpoint: request.endpoint,
+            sender: request.sender,
+            sender_proof: request.sender_proof.into(),
+            url: request.url,
+            method: request.method.into(),
+            headers: request.headers,
+            body: request.body,
+            created: request.created,
+            expires: request.expires,
+        }
+    }
+}
+
+impl From<&watch::Event> for Work {
+    fn from(event: &watch::Event) -> Self {
+        Self::Event(Event {
+            id: event.id.clone(),
+            watch: event.watch,
+            kind: event.kind.into(),
+            path: event.path.clone(),
+            moved_from: event.moved_from.clone(),
+            attempt: event.attempt,
+        })
+    }
+}
+
+impl From<Event> for watch::Event {
+    fn from(event: Event) -> Self {
+        Self {
+            id: event.id,
+            watch: event.watch,
+            kind: event.kind.into(),
+            path: event.path,
+            moved_from: event.moved_from,
+            attempt: event.attempt,
+        }
+    }
+}
+
+impl From<&replies::Reply> for Work {
+    fn from(reply: &replies::Reply) -> Self {
+        Self::Reply(super::Reply {
+            message_id: reply.message_id.clone(),
+            url: reply.url.clone(),
+            handler: reply.handler.clone(),
+            context: reply.context.clone(),
+            outcome: reply.outcome.clone().into(),
+            attempt: reply.attempt,
+        })
+    }
+}
+
+impl From<super::Reply> for replies::Reply {
+    fn from(reply: super::Reply) -> Self {
+        Self {
+            message_id: reply.message_id,
+            url: reply.url,
+            handler: reply.handler,
+            context: reply.context,
+            outcome: reply.outcome.into(),
+            attempt: reply.attempt,
+        }
+    }
+}
+
+impl From<&schedules::Due> for Work {
+    fn from(due: &schedules::Due) -> Self {
+        Self::Due(super::Due {
+            id: due.id.clone(),
+            schedule: due.schedule.clone(),
+            due: due.due,
+            attempt: due.attempt,
+        })
+    }
+}
+
+impl From<super::Due> for schedules::Due {
+    fn from(due: super::Due) -> Self {
+        Self {
+            id: due.id,
+            schedule: due.schedule,
+            due: due.due,
+            attempt: due.attempt,
+        }
+    }
+}
+
+impl From<messages::Message> for Message {
+    fn from(message: messages::Message) -> Self {
+        Self {
+            url: message.url,
+            method: message.method.into(),
+            headers: message.headers,
+            body: message.body,
+            timeout: message.timeout,
+            encrypt: message.encrypt,
+            reply_to: message.reply_to.map(|reply_to| ReplyTo {
+                handler: reply_to.handler,
+                context: reply_to.context,
+            }),
+        }
+    }
+}
+
+impl From<Message> for messages::Message {
+    fn from(message: Message) -> Self {
+        Self {
+            url: message.url,
+            method: message.method.into(),
+            headers: message.headers,
+            body: message.body,
+            timeout: message.timeout,
+            encrypt: message.encrypt,
+            reply_to: message.reply_to.map(|reply_to| messages::ReplyTo {
+                handler: reply_to.handler,
+                context: reply_to.context,
+            }),
+        }
+    }
+}
+
+impl From<types::Response> for Answer {
+    fn from(response: types::Response) -> Self {
+        Self {
+            status: response.status,
+            headers: response.headers,
+            body: response.body,
+        }
+    }
+}
+
+impl From<Answer> for types::Response {
+    fn from(answer: Answer) -> Self {
+        Self {
+            status: answer.status,
+            headers: answer.headers,
+            body: answer.body,
+        }
+    }
+}
+
+impl From<types::Outcome> for MessageOutcome {
+    fn from(outcome: types::Outcome) -> Self {
+        match outcome {
+            types::Outcome::Answered(response) => Self::Answered(response.into()),
+            types::Outcome::Expired => Self::Expired,
+            types::Outcome::Rejected(why) => Self::Rejected(why),
+        }
+    }
+}
+
+impl From<MessageOutcome> for types::Outcome {
+    fn from(outcome: MessageOutcome) -> Self {
+        match outcome {
+            MessageOutcome::Answered(answer) => Self::Answered(answer.into()),
+            MessageOutcome::Expired => Self::Expired,
+            MessageOutcome::Rejected(why) => Self::Rejected(why),
+        }
+    }
+}
+
+/// Says of two enums that they have the same cases.
+macro_rules! same {
+    ($ours:ty, $guests:ty: $($case:ident),*) => {
+        impl From<$guests> for $ours {
+            fn from(value: $guests) -> Self {
+                match value {
+                    $(<$guests>::$case => Self::$case),*
+                }
+            }
+        }
+
+        impl From<$ours> for $guests {
+            fn from(value: $ours) -> Self {
+                match value {
+                    $(<$ours>::$case => Self::$case),*
+                }
+            }
+        }
+    };
+}
+
+/// As [`same`], where each case says why.
+macro_rules! same_words {
+    ($ours:ty, $guests:ty: $($case:ident),*) => {
+        impl From<$guests> for $ours {
+            fn from(value: $guests) -> Self {
+                match value {
+                    $(<$guests>::$case(why) => Self::$case(why)),*
+                }
+            }
+        }
+
+        impl From<$ours> for $guests {
+            fn from(value: $ours) -> Self {
+                match value {
+                    $(<$ours>::$case(why) => Self::$case(why)),*
+                }
+            }
+        }
+    };
+}
+
+same!(Method, types::Method: Get, Head, Post, Put, Patch, Delete);
+same!(Proof, types::SenderProof: Claimed, Folder, Signed);
+same!(EventKind, watch::EventKind: Created, Modified, Moved, Deleted);
+same_words!(MessageError, messages::Error: NotGranted, Invalid, TooMany, Unavailable, Unknown);
