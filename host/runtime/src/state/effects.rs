@@ -63,7 +63,6 @@ pub(super) struct EffectQueue {
     kept: Mutex<KeptEffects>,
 }
 
-#[derive(Default)]
 struct KeptEffects {
     /// The next place. None is used twice as long as the host runs.
     next: u64,
@@ -159,7 +158,8 @@ impl EffectQueue {
         let last = table.last()?.map(|(place, _)| place.value());
         let kept = KeptEffects {
             next: last.map_or(0, |last| last + 1),
-            ..KeptEffects::default()
+            done: Vec::new(),
+            waiting: VecDeque::new(),
         };
         Ok(Self {
             are_forced: durability != Durability::None,

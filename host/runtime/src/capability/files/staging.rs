@@ -7,6 +7,7 @@
 //!
 //! Why: docs/decisions/87-what-a-call-writes-to-files-is-staged.md
 
+mod copies;
 mod effects;
 mod overlay;
 mod place;
@@ -15,14 +16,12 @@ mod rename;
 mod steps;
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use rustix::fs::{
-    Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fstat, futimens, ioctl_ficlone,
-};
+use rustix::fs::{OFlags, Stat, Timestamps, fstat, futimens};
 use rustix::io::Errno;
 use uuid::Uuid;
 
@@ -226,7 +225,7 @@ impl Staging {
     /// Takes note of a file of the tree that the call reads and may write.
     pub(super) fn note_read(&self, path: &GuestPath, file: &TreeFile) {
         if let Some(stamp) = file.stamp() {
-            self.overlay().read(path, Some(stamp));
+            self.overlay().read(path, stamp);
         }
     }
 
@@ -256,7 +255,7 @@ impl Staging {
                     let made = self.make_file(path)?;
                     // What is truncated in any case may be there by then.
                     if is_new || !truncates {
-                        self.overlay().read(path, None);
+                        self.overlay().was_absent(path);
                     }
                     Ok(made)
                 }
@@ -360,11 +359,13 @@ impl Staging {
             Err(Errno::NOENT) => {}
             Err(error) => return Err(error),
         }
-        if matches!(self.seen(path), Seen::InTree) {
-            self.overlay().read(path, None);
-        }
+        let is_first = matches!(self.seen(path), Seen::InTree);
         let step = self.overlay().next_step();
-        self.put(path, Made::Folder(step), None)
+        self.put(path, Made::Folder(step), None)?;
+        if is_first {
+            self.overlay().was_absent(path);
+        }
+        Ok(())
     }
 
     /// Removes a file that is there, or a folder in which nothing is.
@@ -373,93 +374,6 @@ impl Staging {
         let in_tree = self.goes(path)?;
         self.overlay().folder_times.remove(&path.text());
         self.put(path, Made::Nothing, in_tree)
-    }
-
-    /// Returns the file that stands for one of the tree from now on, if there is one.
-    pub(super) fn copy_of(&self, file: &TreeFile) -> Option<TreeFile> {
-        if self.is_untouched.load(Ordering::Relaxed) {
-            return None;
-        }
-        let stat = file.stat().ok()?;
-        let staged = self.overlay().copies.get(&number(&stat)).cloned();
-        Some(staged?.open(OFlags::RDWR).ok()?.into())
-    }
-
-    /// Copies a file of the tree that was opened at a path and is about to be changed.
-    pub(super) fn copy(&self, path: &GuestPath, file: &TreeFile) -> Result<TreeFile, Errno> {
-        let staged = self.stands_for(path, file, false)?;
-        Ok(staged.open(OFlags::RDWR)?.into())
-    }
-
-    /// Has a staged file stand for one of the tree, also for who has it open: a copy, or an empty
-    /// one.
-    fn stands_for(
-        &self,
-        path: &GuestPath,
-        file: &TreeFile,
-        truncates: bool,
-    ) -> Result<Arc<StagedFile>, Errno> {
-        let stat = file.stat()?;
-        if let Some(known) = self.overlay().copies.get(&number(&stat)) {
-            return Ok(Arc::clone(known));
-        }
-        let stamp = file.stamp();
-        let moved = self.overlay().moved_to(stat.st_ino);
-        let was_at = moved.as_ref().map_or(path, |(_, moved)| &moved.from).text();
-        let (staged, new) = self.new_file(Some(was_at.clone()))?;
-        if !truncates {
-            self.fill(file, &new)?;
-        }
-        fchmod(&new, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
-        let staged = Arc::new(staged);
-        let in_tree = stamp.as_ref().map(|stamp| InTree::File(stamp.into()));
-        match moved {
-            Some((to, _)) => self.put(&to, Made::File(Arc::clone(&staged)), None)?,
-            None if truncates || self.is_there(path, &stat) => {
-                self.put(path, Made::File(Arc::clone(&staged)), in_tree)?;
-            }
-            // It has no name any more: what is written to it is lost in the end, unless it were
-            // others who took its name.
-            None => {
-                self.is_untouched.store(false, Ordering::Relaxed);
-                let is_stale = matches!(self.seen(path), Seen::InTree);
-                self.overlay().is_stale |= is_stale;
-            }
-        }
-        let mut overlay = self.overlay();
-        // What is replaced without being read may be another one by then.
-        if let Some(stamp) = stamp.filter(|_| !truncates) {
-            overlay.found.entry(was_at).or_insert(Some(stamp));
-        }
-        overlay.copies.insert(number(&stat), Arc::clone(&staged));
-        Ok(staged)
-    }
-
-    fn is_there(&self, path: &GuestPath, stat: &Stat) -> bool {
-        let is_in_tree = matches!(self.seen(path), Seen::InTree);
-        let found = self.tree.look(path);
-        is_in_tree && found.is_ok_and(|found| number(&found) == number(stat))
-    }
-
-    /// Fills a file with what is in another one.
-    fn fill(&self, from: &TreeFile, to: &File) -> Result<(), Errno> {
-        let stat = from.stat()?;
-        let is_whole = from.away().is_none_or(AwayFile::is_whole);
-        if !is_whole || ioctl_ficlone(to, from.file()).is_err() {
-            let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-            let within = |sum: u64| {
-                sum.checked_add(bytes)
-                    .filter(|sum| *sum <= self.most_copied)
-            };
-            let order = Ordering::Relaxed;
-            let counted = self.copied_bytes.fetch_update(order, order, within);
-            counted.map_err(|_| Errno::FBIG)?;
-            if !is_whole {
-                return Err(Errno::FBIG);
-            }
-            copy_bytes(from.file(), to, bytes)?;
-        }
-        futimens(to, &times_of(&stat))
     }
 
     /// Sets the times of a file that was looked at.
@@ -479,38 +393,4 @@ impl Staging {
         self.is_untouched.store(false, Ordering::Relaxed);
         self.overlay().set_times(path, Times::from(times))
     }
-}
-
-/// Returns the numbers of the device and of the file.
-fn number(stat: &Stat) -> (u64, u64) {
-    (stat.st_dev, stat.st_ino)
-}
-
-fn copy_bytes(from: &File, to: &File, bytes: u64) -> Result<(), Errno> {
-    use std::io::{Read, Seek, SeekFrom};
-    let io = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-    let (mut from, mut to) = (from, to);
-    from.seek(SeekFrom::Start(0)).map_err(io)?;
-    std::io::copy(&mut from.take(bytes), &mut to).map_err(io)?;
-    Ok(())
-}
-
-fn times_of(stat: &Stat) -> Timestamps {
-    let time = |tv_sec, nanos: u64| Timespec {
-        tv_sec,
-        tv_nsec: nanos.try_into().unwrap_or(0),
-    };
-    Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
-    }
-}
-
-/// Tells whether a folder gives its group or its access list to files that are made in it.
-fn hands_down_rights(folder: impl AsFd) -> bool {
-    use std::os::fd::AsRawFd;
-    let is_set_group = fstat(&folder).is_ok_and(|found| found.st_mode & 0o2000 != 0);
-    let path = format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd());
-    let name = "system.posix_acl_default";
-    is_set_group || rustix::fs::getxattr(path, name, &mut [0_u8; 0][..]).is_ok()
 }

@@ -1,3 +1,5 @@
+//! The order in which effects are done, and what becomes of them where that cannot be.
+
 use std::collections::BTreeSet;
 use std::future::ready;
 use std::sync::Arc;
@@ -58,7 +60,12 @@ impl Effects for Named {
     }
 
     fn apply(&mut self) -> bool {
-        let can = !self.world.cannot.lock().expect(UNPOISONED).contains(&self.name);
+        let can = !self
+            .world
+            .cannot
+            .lock()
+            .expect(UNPOISONED)
+            .contains(&self.name);
         if can {
             let mut done = self.world.done.lock().expect(UNPOISONED);
             done.push(self.name.clone());

@@ -185,8 +185,8 @@ impl Effects for StagedWrites {
         }
         match done {
             Ok(()) => {
-                // What could not be put in place is deleted.
-                self.files.iter().for_each(|staged| staged.keep());
+                // They are in their place, or deleted.
+                self.leave();
                 true
             }
             Err((path, why)) => {
@@ -212,7 +212,9 @@ impl Effects for StagedWrites {
     }
 
     fn leave(&mut self) {
-        self.files.iter().for_each(|staged| staged.keep());
+        for staged in &self.files {
+            staged.keep();
+        }
     }
 }
 

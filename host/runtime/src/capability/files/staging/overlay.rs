@@ -177,15 +177,20 @@ impl Overlay {
         self.n_steps
     }
 
-    /// Takes note of what is in the tree at a path as the call reads it.
-    pub(super) fn read(&mut self, path: &GuestPath, stamp: Option<FileStamp>) {
+    /// Takes note of a file of the tree as the call reads it.
+    pub(super) fn read(&mut self, path: &GuestPath, stamp: FileStamp) {
         let text = path.text();
         let cost = text.len() + PATH_COST_BYTES;
         if self.found.contains_key(&text) || self.seen_bytes + cost > MAX_SEEN_BYTES {
             return;
         }
         self.seen_bytes += cost;
-        self.found.insert(text, stamp);
+        self.found.insert(text, Some(stamp));
+    }
+
+    /// Takes note that nothing was in the tree at a path where the call has made something.
+    pub(super) fn was_absent(&mut self, path: &GuestPath) {
+        self.found.entry(path.text()).or_insert(None);
     }
 
     /// Sets the times of a folder.

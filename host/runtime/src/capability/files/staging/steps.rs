@@ -14,9 +14,9 @@ use rustix::io::Errno;
 use super::super::datasites_dir::{DatasitesDir, Known, known, look_at};
 use super::super::guest_path::GuestPath;
 use super::super::stamp::stamp_at;
+use super::copies::{copy_bytes, times_of};
 use super::place::StagingPlace;
 use super::plan::{FileNumber, Plan, Step};
-use super::{copy_bytes, hands_down_rights, times_of};
 use crate::failpoint;
 
 impl StagingPlace {
@@ -40,9 +40,7 @@ impl StagingPlace {
             failpoint::reach(failpoint::Step::Applying, &path.text());
             match self.do_step(root, step, &path) {
                 Ok(()) => {}
-                Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::NOMEM)) => {
-                    return Err((path, error.to_string()));
-                }
+                Err(error) if may_pass(error) => return Err((path, error.to_string())),
                 Err(error) => self.give_up(step, &path, error),
             }
         }
@@ -59,7 +57,10 @@ impl StagingPlace {
             }
             _ => false,
         };
-        plan.steps.iter().rposition(is_put).map_or(0, |last| last + 1)
+        plan.steps
+            .iter()
+            .rposition(is_put)
+            .map_or(0, |last| last + 1)
     }
 
     /// Lets go of what cannot be done.
@@ -133,13 +134,32 @@ impl StagingPlace {
         let mode = Mode::from_raw_mode(0o666);
         let to = File::from(openat(folder, temporary.as_str(), flags, mode)?);
         let copied = fill(&from, &to, folder, name)
-            .and_then(|()| if self.is_forced { fdatasync(&to) } else { Ok(()) })
+            .and_then(|()| {
+                if self.is_forced {
+                    fdatasync(&to)
+                } else {
+                    Ok(())
+                }
+            })
             .and_then(|()| renameat(folder, temporary.as_str(), folder, name));
         if copied.is_err() {
             delete()?;
         }
         copied
     }
+}
+
+/// Tells whether an error is one of the machine, and no fault of what is in the tree.
+fn may_pass(error: Errno) -> bool {
+    let of_disk = [
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::FBIG,
+        Errno::IO,
+        Errno::ROFS,
+    ];
+    let of_host = [Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+    of_disk.contains(&error) || of_host.contains(&error)
 }
 
 /// Makes sure that nothing but a file of guests is replaced.
@@ -211,4 +231,13 @@ fn make_folder(root: &DatasitesDir, path: &GuestPath) -> Result<(), Errno> {
         }
         made => made,
     }
+}
+
+/// Tells whether a folder gives its group or its access list to files that are made in it.
+fn hands_down_rights(folder: impl AsFd) -> bool {
+    use std::os::fd::AsRawFd;
+    let is_set_group = fstat(&folder).is_ok_and(|found| found.st_mode & 0o2000 != 0);
+    let path = format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd());
+    let name = "system.posix_acl_default";
+    is_set_group || rustix::fs::getxattr(path, name, &mut [0_u8; 0][..]).is_ok()
 }
