@@ -27,9 +27,7 @@ mod state;
 pub(crate) use ask::MOST_IDS;
 pub use ask::{Ask, HostCall, HostReply, Level, LogLine, StateRefusal, Stream};
 pub use bounds::{Malformed, decode, encode};
-pub use call::{
-    Due, Event, EventKind, HandedCall, Method, Proof, Reply, Request, Variable, Work,
-};
+pub use call::{Due, Event, EventKind, HandedCall, Method, Proof, Reply, Request, Variable, Work};
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
 pub use files::{
     Content, FileAccess, FileCall, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,

@@ -198,7 +198,8 @@ impl CallEnvironment {
             let unfit = |why: &dyn std::fmt::Display| format!("the variable {name:?}: {why}");
             let parsed = VariableName::parse(&name).map_err(|error| unfit(&error))?;
             if is_secret {
-                let value = SecretValue::new(Zeroizing::new(value)).map_err(|error| unfit(&error))?;
+                let value =
+                    SecretValue::new(Zeroizing::new(value)).map_err(|error| unfit(&error))?;
                 environment.read.push((parsed, value));
             } else {
                 environment.variables.push((parsed, value));

@@ -12,8 +12,8 @@ mod exchange;
 mod guard;
 mod interface;
 mod lease;
-mod policy;
 mod parts;
+mod policy;
 mod recorded;
 mod served;
 mod tls;
@@ -35,8 +35,8 @@ use crate::meter::{Charge, Meter};
 use crate::recording::Recorder;
 use exchange::Hooks;
 pub(crate) use guard::HttpGuard;
-pub(crate) use served::{NoSuchGuest, ServedHttp};
 use policy::HttpPolicy;
+pub(crate) use served::{NoSuchGuest, ServedHttp};
 
 /// What an app may send: nothing, as long as nothing was granted.
 #[derive(Clone, Default)]

@@ -139,9 +139,10 @@ impl Output {
                     StateRefusal::Value,
                     advice.for_author("keep it under several keys"),
                 ),
-                SessionError::Call(_) => {
-                    (StateRefusal::Call, advice.for_author("write less in one call"))
-                }
+                SessionError::Call(_) => (
+                    StateRefusal::Call,
+                    advice.for_author("write less in one call"),
+                ),
                 _ => return,
             }
         };

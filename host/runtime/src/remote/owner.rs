@@ -291,13 +291,18 @@ impl Work {
     fn bytes(&self) -> usize {
         const BESIDE_BYTES: usize = 4 << 10;
         let headers = |headers: &[(String, String)]| -> usize {
-            headers.iter().map(|(name, value)| name.len() + value.len()).sum()
+            headers
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum()
         };
         let more = match self {
             Self::Request(request) => {
                 request.body.as_ref().map_or(0, Vec::len) + headers(&request.headers)
             }
-            Self::Reply(reply) => reply.outcome.bytes() + reply.context.as_ref().map_or(0, Vec::len),
+            Self::Reply(reply) => {
+                reply.outcome.bytes() + reply.context.as_ref().map_or(0, Vec::len)
+            }
             Self::Event(_) | Self::Due(_) => 0,
         };
         more + BESIDE_BYTES
@@ -317,7 +322,9 @@ impl Work {
 
 impl fmt::Debug for PreparedOwner {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("PreparedOwner").finish_non_exhaustive()
+        formatter
+            .debug_struct("PreparedOwner")
+            .finish_non_exhaustive()
     }
 }
 

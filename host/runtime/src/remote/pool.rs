@@ -1,5 +1,6 @@
 //! Where calls are given out, and what is known of the workers.
 
+use std::fmt;
 use std::time::Instant;
 
 use syft_manifest::Digest;
@@ -119,6 +120,13 @@ pub struct WorkerStats {
     pub finished: u64,
     /// Calls that were lost with it.
     pub lost: u64,
+}
+
+impl fmt::Debug for RanOn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("RanOn");
+        shown.field("worker", &self.worker).finish_non_exhaustive()
+    }
 }
 
 impl Pool {

@@ -114,9 +114,7 @@ impl Program {
                 (outcome.into(), session, remains)
             }
             Work::Event(event) => taken(self.take_event(ready, &watch::Event::from(event)).await),
-            Work::Reply(reply) => {
-                taken(self.take_reply(ready, &replies::Reply::from(reply)).await)
-            }
+            Work::Reply(reply) => taken(self.take_reply(ready, &replies::Reply::from(reply)).await),
             Work::Due(due) => taken(self.take_due(ready, &schedules::Due::from(due)).await),
         }
     }

@@ -73,7 +73,9 @@ impl Program {
 
     pub(super) async fn take_event(&self, ready: Ready<'_>, event: &watch::Event) -> TakenCall {
         let export = self.exports.watching.as_ref();
-        let export = export.map(|watching| watching.on_event).ok_or("the app watches nothing");
+        let export = export
+            .map(|watching| watching.on_event)
+            .ok_or("the app watches nothing");
         self.take(ready, export, (event,)).await
     }
 

@@ -51,7 +51,9 @@ impl Program {
 
     pub(super) async fn take_due(&self, ready: Ready<'_>, due: &schedules::Due) -> TakenCall {
         let export = self.exports.scheduled.as_ref();
-        let export = export.map(|scheduled| scheduled.on_due).ok_or("the app has no schedules");
+        let export = export
+            .map(|scheduled| scheduled.on_due)
+            .ok_or("the app has no schedules");
         self.take(ready, export, (due,)).await
     }
 }

@@ -92,10 +92,9 @@ impl Session {
             keys: BTreeSet::new(),
             used_bytes: 0,
         };
-        Self {
-            elsewhere: Some(elsewhere),
-            ..Self::new(None, limits)
-        }
+        let mut session = Self::new(None, limits);
+        session.elsewhere = Some(elsewhere);
+        session
     }
 
     /// Waits before it reads a key: until it is its turn, or until the value is here.

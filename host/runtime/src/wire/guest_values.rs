@@ -1,8 +1,8 @@
 //! What guests take and give, as the other side writes it.
 
 use super::{
-    Answer, Event, EventKind, Message, MessageError, MessageOutcome, Method, Proof, ReplyTo, Request,
-    Work,
+    Answer, Event, EventKind, Message, MessageError, MessageOutcome, Method, Proof, ReplyTo,
+    Request, Work,
 };
 use crate::wit::{messages, replies, rpc, schedules, types, watch};
 
@@ -209,28 +209,30 @@ macro_rules! same {
     };
 }
 
-/// As [`same`], where each case says why.
-macro_rules! same_words {
-    ($ours:ty, $guests:ty: $($case:ident),*) => {
-        impl From<$guests> for $ours {
-            fn from(value: $guests) -> Self {
-                match value {
-                    $(<$guests>::$case(why) => Self::$case(why)),*
-                }
-            }
-        }
-
-        impl From<$ours> for $guests {
-            fn from(value: $ours) -> Self {
-                match value {
-                    $(<$ours>::$case(why) => Self::$case(why)),*
-                }
-            }
-        }
-    };
-}
-
 same!(Method, types::Method: Get, Head, Post, Put, Patch, Delete);
 same!(Proof, types::SenderProof: Claimed, Folder, Signed);
 same!(EventKind, watch::EventKind: Created, Modified, Moved, Deleted);
-same_words!(MessageError, messages::Error: NotGranted, Invalid, TooMany, Unavailable, Unknown);
+
+impl From<messages::Error> for MessageError {
+    fn from(error: messages::Error) -> Self {
+        match error {
+            messages::Error::NotGranted(why) => Self::NotGranted(why),
+            messages::Error::Invalid(why) => Self::Invalid(why),
+            messages::Error::TooMany(why) => Self::TooMany(why),
+            messages::Error::Unavailable(why) => Self::Unavailable(why),
+            messages::Error::Unknown(why) => Self::Unknown(why),
+        }
+    }
+}
+
+impl From<MessageError> for messages::Error {
+    fn from(error: MessageError) -> Self {
+        match error {
+            MessageError::NotGranted(why) => Self::NotGranted(why),
+            MessageError::Invalid(why) => Self::Invalid(why),
+            MessageError::TooMany(why) => Self::TooMany(why),
+            MessageError::Unavailable(why) => Self::Unavailable(why),
+            MessageError::Unknown(why) => Self::Unknown(why),
+        }
+    }
+}

@@ -212,6 +212,7 @@ impl Body for Receiving {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.bytes
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -204,7 +204,10 @@ impl HttpGuard {
     /// Returns how long a request may wait for something: as long as the guest says, and so
     /// that the call can still make something of it.
     pub(super) fn wait(&self, wanted: Option<Duration>) -> Duration {
-        let left = self.inner.deadline.saturating_duration_since(Instant::now());
+        let left = self
+            .inner
+            .deadline
+            .saturating_duration_since(Instant::now());
         let most = left - (left / SPARED_PART).min(MOST_SPARED);
         wanted.map_or(most, |wanted| wanted.min(most))
     }

@@ -64,7 +64,7 @@ pub(super) fn options(timeouts: [Option<u64>; 3]) -> RequestOptions {
 
 /// Says of both kinds of failures which are the same.
 macro_rules! failures {
-    ($($ours:ident = $wasis:ident,)* with $($our:ident = $wasi:ident,)*) => {
+    ($($ours:ident = $wasis:ident),*; $($our:ident = $wasi:ident),*) => {
         pub(super) fn failure(error: HttpError) -> HttpFailure {
             match error {
                 $(HttpError::$wasis => HttpFailure::$ours,)*
@@ -98,10 +98,9 @@ failures! {
     TlsCertificate = TlsCertificateError,
     Protocol = HttpProtocolError,
     ResponseIncomplete = HttpResponseIncomplete,
-    ResponseTimeout = HttpResponseTimeout,
-    with
+    ResponseTimeout = HttpResponseTimeout;
     ResponseHeaders = HttpResponseHeaderSectionSize,
     ResponseBody = HttpResponseBodySize,
     RequestBody = HttpRequestBodySize,
-    Internal = InternalError,
+    Internal = InternalError
 }

@@ -95,7 +95,9 @@ impl ServedHttp {
         let served = Arc::clone(self);
         Ok(async move {
             let head = match begun {
-                Ok(replying) => replying.await.unwrap_or(Err(HttpError::ConnectionTerminated)),
+                Ok(replying) => replying
+                    .await
+                    .unwrap_or(Err(HttpError::ConnectionTerminated)),
                 Err(refused) => Err(HttpError::InternalError(Some(refused.to_string()))),
             };
             served.answered(name, head)
@@ -247,10 +249,15 @@ async fn carry_out(replying: Replying, reply: oneshot::Sender<Answered>) {
 }
 
 /// Makes of what a worker gives what a guest could have given.
-fn request(begin: HttpBegin) -> Result<(Request<WasiBody>, Option<mpsc::Sender<Part>>), NoSuchGuest> {
+fn request(
+    begin: HttpBegin,
+) -> Result<(Request<WasiBody>, Option<mpsc::Sender<Part>>), NoSuchGuest> {
     let method = Method::from_bytes(begin.method.as_bytes());
     let method = method.map_err(|_| NoSuchGuest("a method is none"))?;
-    let uri: Uri = begin.url.parse().map_err(|_| NoSuchGuest("a URL is none"))?;
+    let uri: Uri = begin
+        .url
+        .parse()
+        .map_err(|_| NoSuchGuest("a URL is none"))?;
     if uri.scheme().is_none() || uri.authority().is_none() {
         return Err(NoSuchGuest("a URL is not whole"));
     }
@@ -279,7 +286,10 @@ fn check(headers: &HeaderMap, has_body: bool) -> Result<(), NoSuchGuest> {
     if headers_bytes(headers) > HEADERS_BYTES {
         return Err(NoSuchGuest("the headers of a request are too large"));
     }
-    if headers.keys().any(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)) {
+    if headers
+        .keys()
+        .any(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name))
+    {
         return Err(NoSuchGuest("a request has a header that no guest can set"));
     }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
@@ -348,6 +358,7 @@ impl Body for Sending {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
+        self.bytes
+            .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

@@ -120,10 +120,7 @@ impl RunningCall {
     }
 
     /// Answers something of which a guest asks one at a time, with room for what is left open.
-    fn alone<F>(
-        self: &Arc<Self>,
-        answer: impl FnOnce(Arc<Self>) -> F,
-    ) -> Result<Answering, Broken>
+    fn alone<F>(self: &Arc<Self>, answer: impl FnOnce(Arc<Self>) -> F) -> Result<Answering, Broken>
     where
         F: Future<Output = HostReply> + Send + 'static,
     {
