@@ -13,7 +13,7 @@ use syft_manifest::{Digest, Limits};
 use thiserror::Error;
 use tokio::sync::{Mutex, watch};
 
-use crate::capability::files::Guard;
+use crate::capability::files::OwnerFiles;
 use crate::capability::http::ServedHttp;
 use crate::capability::keyvalue::KeyValueCtx;
 use crate::capability::messages::MessagesCtx;
@@ -87,7 +87,7 @@ struct RunningCall {
     state: Mutex<KeyValueCtx>,
     messages: Mutex<MessagesCtx>,
     http: Arc<ServedHttp>,
-    files: Guard,
+    files: OwnerFiles,
     /// How many host calls are answered now, and how many there were.
     n_open: AtomicUsize,
     n_asked: AtomicUsize,
@@ -134,6 +134,7 @@ impl PreparedOwner {
         let mut reached = access.for_call(work.sender(), limits, &label, &meter, None, None);
         reached.messages.takes_replies = app.takes_replies;
         let (args, variables) = reached.environment.handed();
+        let files = OwnerFiles::new(reached.files);
         let call = HandedCall {
             app: identity.app.to_string(),
             datasite: identity.datasite.to_string(),
@@ -144,6 +145,7 @@ impl PreparedOwner {
             idempotency_key: name.idempotency_key.to_string(),
             args,
             variables,
+            files: files.handed(),
             has_state: state.check().is_ok(),
             collects_spans: name.spans.are_collected(),
         };
@@ -167,7 +169,7 @@ impl PreparedOwner {
             state: Mutex::new(state),
             messages: Mutex::new(messages),
             http: Arc::new(ServedHttp::new(reached.http, limits.handles)),
-            files: reached.files,
+            files,
             n_open: AtomicUsize::new(0),
             n_asked: AtomicUsize::new(0),
             broken: OnceLock::new(),

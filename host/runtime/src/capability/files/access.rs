@@ -360,8 +360,8 @@ mod tests {
         let file = access("a@x.org/public/f");
         let granted = file.read().ok().expect("a grant");
         let mut text = String::new();
-        let file = granted.open().expect("a file").into_file();
-        let mut content = file.file();
+        let opened = granted.open().expect("a file").into_file();
+        let mut content = opened.file();
         content
             .read_to_string(&mut text)
             .expect("its text");

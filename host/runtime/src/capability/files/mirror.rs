@@ -37,7 +37,7 @@ use super::policy::PathRights;
 use super::tree::TreeFile;
 use crate::wire::{
     Ask, FileCall, FileFault, FileNote, FileReply, FileWant, Found, HandedFiles, HostReply, Looked,
-    Lost, MOST_NOTES, OwnerLink, Seen,
+    MOST_NOTES, OwnerLink, Seen, Unanswered,
 };
 
 const UNPOISONED: &str = "no holder of this lock panics";
@@ -199,22 +199,22 @@ impl Mirror {
     }
 
     /// Asks the owner's host.
-    async fn ask_owner(&self, want: FileWant) -> Result<FileReply, Lost> {
+    async fn ask_owner(&self, want: FileWant) -> Result<FileReply, Unanswered> {
         let notes = self.take_notes();
-        let reply = self.link.ask(Ask::Files(FileCall { notes, want })).await?;
-        match reply {
-            HostReply::Files(FileReply::Breach) => {
-                Err(Lost("it says that this worker broke a rule of files".to_owned()))
-            }
-            HostReply::Files(reply) => Ok(reply),
-            HostReply::Over(why) => Err(Lost(why)),
-            _ => Err(Lost("it gave another answer than was asked for".to_owned())),
+        match self.link.ask(Ask::Files(FileCall { notes, want })).await? {
+            HostReply::Files(reply) if reply != FileReply::Breach => Ok(reply),
+            _ => Err(self.link.mistold()),
         }
     }
 
     async fn ask(&self, want: FileWant) -> FsResult<FileReply> {
         let reply = self.ask_owner(want).await;
-        reply.map_err(|lost| FsError::Trap(lost.into()))
+        reply.map_err(|unanswered| FsError::Trap(unanswered.into()))
+    }
+
+    /// Takes note that a reply is none to what was asked, which ends the call.
+    fn mistold(&self) -> FsError {
+        FsError::Trap(self.link.mistold().into())
     }
 }
 

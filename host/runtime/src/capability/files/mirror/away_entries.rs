@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
-use super::super::bindings::{ErrorCode, FsResult};
+use super::super::bindings::FsResult;
 use super::super::datasites_dir::Known;
 use super::super::listing::{Entry, EntryKind};
-use super::Mirror;
+use super::{Mirror, UNPOISONED};
 use crate::wire::{FileNote, FileReply, FileWant, FolderPart, ListedEntry};
 
 type Asking = Pin<Box<dyn Future<Output = FsResult<FolderPart>> + Send>>;
@@ -20,8 +20,8 @@ pub(in super::super) struct AwayEntries {
     here: VecDeque<ListedEntry>,
     /// By which the owner's host knows the rest.
     more: Option<u32>,
-    /// Kept between polls: whoever lists may stop to wait and begin anew.
-    asking: Option<Asking>,
+    /// Kept between polls: whoever lists may stop to wait and begin anew. Nobody holds the lock.
+    asking: Mutex<Option<Asking>>,
 }
 
 impl AwayEntries {
@@ -30,7 +30,7 @@ impl AwayEntries {
             mirror: Arc::clone(mirror),
             here: part.entries.into(),
             more: part.more,
-            asking: None,
+            asking: Mutex::default(),
         }
     }
 
@@ -67,11 +67,10 @@ impl AwayEntries {
             return Poll::Ready(Ok(false));
         };
         let mirror = &self.mirror;
-        let asking = self
-            .asking
-            .get_or_insert_with(|| Box::pin(ask(Arc::clone(mirror), handle)));
-        let part = ready!(asking.as_mut().poll(context));
-        self.asking = None;
+        let asking = self.asking.get_mut().expect(UNPOISONED);
+        let under_way = asking.get_or_insert_with(|| Box::pin(ask(Arc::clone(mirror), handle)));
+        let part = ready!(under_way.as_mut().poll(context));
+        *asking = None;
         Poll::Ready(part.map(|part| {
             self.here.extend(part.entries);
             self.more = part.more;
@@ -84,7 +83,7 @@ async fn ask(mirror: Arc<Mirror>, handle: u32) -> FsResult<FolderPart> {
     match mirror.ask(FileWant::ListOn { handle }).await? {
         FileReply::Listed(part) => Ok(part),
         FileReply::Fault(fault) => Err(super::errno(fault).into()),
-        _ => Err(ErrorCode::Io.into()),
+        _ => Err(mirror.mistold()),
     }
 }
 

@@ -191,7 +191,7 @@ impl Parts {
                 Ok(content)
             }
             FileReply::Fault(fault) => Err(errno(fault).into()),
-            _ => Err(ErrorCode::Io.into()),
+            _ => Err(self.mirror.mistold()),
         }
     }
 }

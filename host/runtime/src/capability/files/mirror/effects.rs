@@ -14,7 +14,7 @@ use super::super::guard::Guard;
 use super::super::staging::{Ended, FileNumber, StagedFile, Staging, Step};
 use super::Mirror;
 use crate::wire::{
-    FileEffect, FileId, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, Stamp,
+    FileEffect, FileId, FileMoment, FileReply, FileWant, MOST_FILE_BYTES, Lost, Stamp, Unanswered,
 };
 
 impl Guard {
@@ -23,7 +23,7 @@ impl Guard {
     ///
     /// # Errors
     /// The owner's host cannot be reached any more.
-    pub(crate) async fn finish_mirror(&self, has_ended_well: bool) -> Result<Vec<FileEffect>, Lost> {
+    pub(crate) async fn finish_mirror(&self, has_ended_well: bool) -> Result<Vec<FileEffect>, Unanswered> {
         let (Some(mirror), Some(staging)) = (self.mirror(), self.all_staged()) else {
             return Ok(Vec::new());
         };
@@ -63,7 +63,7 @@ impl<'a> Giving<'a> {
         }
     }
 
-    async fn give(mut self, ended: &Ended) -> Result<Vec<FileEffect>, Lost> {
+    async fn give(mut self, ended: &Ended) -> Result<Vec<FileEffect>, Unanswered> {
         let found = ended.found.iter().map(|(path, stamp)| FileEffect::Found {
             path: path.clone(),
             stamp: stamp.as_ref().map(Stamp::from),
@@ -76,7 +76,7 @@ impl<'a> Giving<'a> {
         Ok(effects)
     }
 
-    async fn effect(&mut self, step: &Step) -> Result<FileEffect, Lost> {
+    async fn effect(&mut self, step: &Step) -> Result<FileEffect, Unanswered> {
         Ok(match step.clone() {
             Step::Move { from, to, file } => FileEffect::Move {
                 from,
@@ -100,7 +100,7 @@ impl<'a> Giving<'a> {
         })
     }
 
-    async fn put(&mut self, path: String, name: &str) -> Result<FileEffect, Lost> {
+    async fn put(&mut self, path: String, name: &str) -> Result<FileEffect, Unanswered> {
         let missing = || Lost("a file that the call wrote is gone from this worker".to_owned());
         let staged = self.files.get(name).ok_or_else(missing)?;
         let file = staged.open(OFlags::RDONLY).map_err(|_| missing())?;
@@ -124,7 +124,7 @@ impl<'a> Giving<'a> {
     }
 
     /// Gives the content of a file. Where nothing but zeros are, nothing is given.
-    async fn give_bytes(&self, blob: u32, file: &File, bytes: u64) -> Result<(), Lost> {
+    async fn give_bytes(&self, blob: u32, file: &File, bytes: u64) -> Result<(), Unanswered> {
         let mut offset = 0;
         while offset < bytes {
             let part = read_part(file, offset, bytes - offset);
@@ -144,9 +144,9 @@ impl<'a> Giving<'a> {
                     FileReply::Done => {}
                     FileReply::Fault(fault) => {
                         let why = super::errno(fault);
-                        return Err(Lost(format!("it cannot keep what the call wrote: {why}")));
+                        return Err(Lost(format!("it cannot keep what the call wrote: {why}")).into());
                     }
-                    _ => return Err(Lost("it takes no files".to_owned())),
+                    _ => return Err(self.mirror.link.mistold()),
                 }
             }
             offset += n_bytes;

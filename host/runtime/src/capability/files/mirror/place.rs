@@ -84,8 +84,7 @@ impl Guard {
     /// The private folder of the worker is gone.
     pub(crate) fn mirrored(
         place: &Arc<MirrorPlace>,
-        owner: &str,
-        handed: &HandedFiles,
+        (owner, handed): (&str, &HandedFiles),
         link: OwnerLink,
         limits: &Limits,
         label: &CallLabel,

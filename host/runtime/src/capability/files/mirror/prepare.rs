@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-use super::super::bindings::{ErrorCode, FsResult};
+use super::super::bindings::FsResult;
 use super::super::guard::Guard;
 use super::super::guest_path::{GuestPath, Mount};
 use super::super::moves::MAX_ENTRIES;
@@ -108,7 +108,7 @@ impl Guard {
         if self.mirror().is_none() {
             return Ok(());
         }
-        let needs: Vec<_> = paths.iter().map(|path| ((*path).clone(), Need::Look));
+        let needs = paths.iter().map(|path| ((*path).clone(), Need::Look));
         self.prepare(&needs.collect::<Vec<_>>()).await
     }
 }
@@ -193,13 +193,12 @@ impl Asking<'_> {
         let paths = std::mem::take(&mut self.paths);
         for some in paths.chunks(MOST_LOOKED_AT) {
             let want = FileWant::Look(some.iter().map(GuestPath::text).collect());
-            let FileReply::Looked(looked) = self.mirror.ask(want).await? else {
-                return Err(ErrorCode::Io.into());
-            };
-            if looked.len() != some.len() {
-                return Err(ErrorCode::Io.into());
+            match self.mirror.ask(want).await? {
+                FileReply::Looked(looked) if looked.len() == some.len() => {
+                    self.answers.looked.extend(some.iter().cloned().zip(looked));
+                }
+                _ => return Err(self.mirror.mistold()),
             }
-            self.answers.looked.extend(some.iter().cloned().zip(looked));
         }
         Ok(())
     }
@@ -230,7 +229,7 @@ impl Asking<'_> {
             writes: matches!(need, Need::Write | Need::Replace),
         };
         let FileReply::Opened(looked, opened) = self.mirror.ask(want).await? else {
-            return Err(ErrorCode::Io.into());
+            return Err(self.mirror.mistold());
         };
         self.answers.looked.insert(path.clone(), looked);
         let file = match opened {
@@ -259,7 +258,7 @@ impl Asking<'_> {
         let listed = match self.mirror.ask(want).await? {
             FileReply::Listed(part) => Ok(AwayEntries::new(self.mirror, part)),
             FileReply::Fault(fault) => Err(errno(fault)),
-            _ => return Err(ErrorCode::Io.into()),
+            _ => return Err(self.mirror.mistold()),
         };
         let listed = match listed {
             Ok(mut entries) => {
