@@ -11,6 +11,7 @@ pub mod host;
 pub mod http_client;
 pub mod installed;
 pub mod language_model;
+pub mod loopback;
 pub mod people;
 pub mod planted;
 pub mod random;
