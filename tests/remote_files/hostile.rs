@@ -203,8 +203,9 @@ fn more_effects_than_a_call_can_have_are_refused() {
     });
     let (why, _) = refused(&twins, &folders.collect::<Vec<_>>());
     assert!(why.contains("beyond the limits"), "{why}");
+    let deep = "n/".repeat(1_900);
     let found = (0..60_000).map(|n| FileEffect::Found {
-        path: format!("{OWN}/{n}"),
+        path: format!("{OWN}/{deep}{n}"),
         stamp: None,
     });
     let (why, _) = refused(&twins, &found.collect::<Vec<_>>());

@@ -95,7 +95,7 @@ impl Judging<'_> {
                 Step::Remove { path, file }
             }
             FileEffect::RemoveFolder { path } => {
-                self.changes(&path)?;
+                self.changes_folder(&path)?;
                 Step::RemoveFolder { path }
             }
             FileEffect::Put {
@@ -129,6 +129,14 @@ impl Judging<'_> {
     /// Makes sure that a path may be changed, and takes note that it is.
     fn changes(&self, text: &str) -> Judged<()> {
         self.written(text, |_| Ok(()))
+    }
+
+    /// As [`Judging::changes`], for a folder, of which that is not noted.
+    fn changes_folder(&self, text: &str) -> Judged<()> {
+        self.charge(text)?;
+        let access = self.files.guard().access(name(text)?);
+        let granted = access.write();
+        granted.map_err(|refusal| self.refused(&refusal)).map(drop)
     }
 
     fn written<T>(
