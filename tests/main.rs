@@ -47,6 +47,7 @@ mod progress;
 mod publishing;
 mod python;
 mod python_guests;
+mod remote;
 mod remote_files;
 mod replaying;
 mod residue;

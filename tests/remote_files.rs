@@ -69,7 +69,10 @@ fn operations() -> Value {
 
 #[test]
 fn a_guest_finds_and_does_the_same() {
-    let twins = Twins::new(&Asks::writing(&["{datasite}/public/**", "{datasite}/public"]));
+    let twins = Twins::new(&Asks::writing(&[
+        "{datasite}/public/**",
+        "{datasite}/public",
+    ]));
     let outcomes = twins.same(&operations());
     let is_done = |outcome: &&Value| outcome.get("ok").is_some();
     let n_done = outcomes.as_array().unwrap().iter().filter(is_done).count();
@@ -152,7 +155,16 @@ fn what_does_not_exist_for_guests_is_as_little_there() {
     };
     let asks = Asks::writing(&["{datasite}/public/**", "{datasite}/public"]);
     let twins = Twins::with(&asks, Limits::default(), plant);
-    let names = ["link", "linked", "linked/key.txt", "dangling", "hard", "pipe", ".hidden", "run"];
+    let names = [
+        "link",
+        "linked",
+        "linked/key.txt",
+        "dangling",
+        "hard",
+        "pipe",
+        ".hidden",
+        "run",
+    ];
     let each = names.into_iter().flat_map(|name| {
         let path = path(name);
         [
@@ -299,7 +311,10 @@ fn a_call_that_fails_leaves_nothing() {
         {"panic": "at the end"},
     ]);
     let (outcome, _) = twins.run_there(&ops);
-    assert_eq!(format!("{outcome:?}"), format!("{:?}", twins.run_here(&ops).0));
+    assert_eq!(
+        format!("{outcome:?}"),
+        format!("{:?}", twins.run_here(&ops).0)
+    );
     assert_eq!(twins.there.tree(), before);
     assert_eq!(twins.there.staged(), Vec::<std::path::PathBuf>::new());
 }

@@ -283,7 +283,11 @@ fn a_worker_learns_nothing_that_is_not_granted() {
     let twins = twins();
     let secret = || "owner@example.com/private/key.txt".to_owned();
     let (judged, lines) = twins.run_by(async |owner: &OwnerSide| {
-        let look = FileWant::Look(vec![secret(), format!("{OWN}/denied"), "friend@example.com/private".to_owned()]);
+        let look = FileWant::Look(vec![
+            secret(),
+            format!("{OWN}/denied"),
+            "friend@example.com/private".to_owned(),
+        ]);
         let HostReply::Files(FileReply::Looked(looked)) = ask(owner, look).await else {
             panic!("it is answered");
         };
@@ -302,12 +306,18 @@ fn a_worker_learns_nothing_that_is_not_granted() {
         for purpose in [ListPurpose::Show, ListPurpose::Move, ListPurpose::Remove] {
             let path = "owner@example.com/private".to_owned();
             let reply = ask(owner, FileWant::List { path, purpose }).await;
-            assert!(matches!(&reply, HostReply::Files(FileReply::Fault(_))), "{reply:?}");
+            assert!(
+                matches!(&reply, HostReply::Files(FileReply::Fault(_))),
+                "{reply:?}"
+            );
         }
         let open = |path: String| NotedPath::Datasites(path);
         let notes = vec![
             FileNote::Granted(open(secret()), syft_runtime::wire::FileAccess::Read),
-            FileNote::Refused(open(format!("{OWN}/open.txt")), syft_runtime::wire::FileAccess::Read),
+            FileNote::Refused(
+                open(format!("{OWN}/open.txt")),
+                syft_runtime::wire::FileAccess::Read,
+            ),
             FileNote::Unfit(open(format!("{OWN}/open.txt"))),
             FileNote::Closed(17),
         ];

@@ -146,7 +146,9 @@ impl Twins {
             let HandedApp {
                 identity, access, ..
             } = &*twin.app;
-            let called = self.program.call(identity, &meter, access, state, &request, None);
+            let called = self
+                .program
+                .call(identity, &meter, access, state, &request, None);
             let (outcome, state, _) = called.await;
             (outcome, state)
         };
@@ -204,16 +206,13 @@ impl Twins {
 }
 
 impl Twin {
-    fn new(
-        site: Site,
-        asks: &Asks,
-        limits: &Limits,
-        memory: &AppMemory,
-        component: &[u8],
-    ) -> Self {
+    fn new(site: Site, asks: &Asks, limits: &Limits, memory: &AppMemory, component: &[u8]) -> Self {
         let store = Store::open(&site.path().join("state"), limits, &StoreOptions::default());
         let store = Arc::new(store.unwrap());
-        let (owner, app) = (Datasite::parse(OWNER).unwrap(), AppName::parse("app").unwrap());
+        let (owner, app) = (
+            Datasite::parse(OWNER).unwrap(),
+            AppName::parse("app").unwrap(),
+        );
         let files = FileAccess::new(&site.datasites(), &asks.grants(), &owner, &app).unwrap();
         let files = files.with_temporary(site.path().join("temporary")).unwrap();
         let files = files.with_staging(&site.path().join("staged"), &owner, &store);
@@ -281,7 +280,9 @@ fn normal(outcomes: Value) -> Vec<Value> {
     };
     for outcome in &mut outcomes {
         if let Some(modified) = outcome.pointer_mut("/ok/modified")
-            && modified.as_u64().is_some_and(|seconds| seconds > LATEST_SET)
+            && modified
+                .as_u64()
+                .is_some_and(|seconds| seconds > LATEST_SET)
         {
             *modified = Value::Null;
         }

@@ -8,17 +8,16 @@ use syft_runtime::capability::files::MirrorPlace;
 use syft_runtime::remote::{Broken, OwnerSide, PreparedOwner};
 use syft_runtime::sandbox::{Admission, Outcome, Program};
 use syft_runtime::state::Session;
-use syft_runtime::wire::{Asked, CallEnd, HandedCall, HostCall, HostReply, OwnerLink, decode, encode};
+use syft_runtime::wire::{
+    Asked, CallEnd, HandedCall, HostCall, HostReply, OwnerLink, decode, encode,
+};
 use tempfile::TempDir;
 
 /// More than anything has in a test.
 const MOST_BYTES: usize = 256 << 20;
 
 /// Has a call run by a worker that is here.
-pub async fn run(
-    program: &Program,
-    prepared: PreparedOwner,
-) -> Result<(Outcome, Session), Broken> {
+pub async fn run(program: &Program, prepared: PreparedOwner) -> Result<(Outcome, Session), Broken> {
     run_with(program, prepared, async |_| ()).await
 }
 

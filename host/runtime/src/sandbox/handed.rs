@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::handlers::TakenCall;
 use super::{CallName, Outcome, Program, Ready, Remains};
-use crate::capability::{AppAccess, AppIdentity, CallAccess, CallEnvironment, CallSpans, OwnerLog};
 use crate::capability::files::{Guard, MirrorPlace};
+use crate::capability::{AppAccess, AppIdentity, CallAccess, CallEnvironment, CallSpans, OwnerLog};
 use crate::meter::Meter;
 use crate::state::Session;
 use crate::wire::{
-    Answer, CallEnd, CallTaken, FileEffect, HandedCall, Lost, OutcomeEnd, OwnerLink, Unanswered, Work,
+    Answer, CallEnd, CallTaken, FileEffect, HandedCall, Lost, OutcomeEnd, OwnerLink, Unanswered,
+    Work,
 };
 use crate::wit::{replies, rpc, schedules, watch};
 
@@ -104,7 +105,14 @@ impl Program {
             self.access(&AppAccess::default(), None, identity, &name, meter, None);
         let label = name.label(identity, access.advice);
         let (datasite, link) = (&call.datasite, owner.clone());
-        let files = Guard::mirrored(place, (datasite, &call.files), link, &self.limits, &label, meter);
+        let files = Guard::mirrored(
+            place,
+            (datasite, &call.files),
+            link,
+            &self.limits,
+            &label,
+            meter,
+        );
         access.files = files.map_err(|error| Lost(format!("this worker has no files: {error}")))?;
         let state = match call.has_state {
             true => Session::elsewhere(owner.clone(), &self.limits),

@@ -7,9 +7,7 @@ use std::cell::OnceCell;
 use std::marker::PhantomData;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{
-    AtFlags, Mode, OFlags, Stat, Timestamps, futimens, mkdirat, unlinkat,
-};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timestamps, futimens, mkdirat, unlinkat};
 use rustix::io::Errno;
 
 use super::datasites_dir::DatasitesDir;
@@ -362,9 +360,7 @@ mod tests {
         let mut text = String::new();
         let opened = granted.open().expect("a file").into_file();
         let mut content = opened.file();
-        content
-            .read_to_string(&mut text)
-            .expect("its text");
+        content.read_to_string(&mut text).expect("its text");
         assert_eq!(text, "text");
         let refusal = file.write().err().expect("no grant");
         assert_eq!(

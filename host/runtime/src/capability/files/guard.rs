@@ -125,13 +125,6 @@ impl Guard {
         self.0.temporary.is_there()
     }
 
-    /// Tells whether another machine can stand in for this one: not where something is done at
-    /// once, recorded, or lies beside the component.
-    pub(crate) fn can_be_mirrored(&self) -> bool {
-        let is_staged = self.0.tree.is_none() || self.0.staging.is_some();
-        is_staged && self.0.program.is_none() && self.recorder().is_none()
-    }
-
     /// Returns what takes note of the call, if anything does.
     pub(super) fn recorder(&self) -> Option<&Recorder> {
         self.0.sender.recorder()

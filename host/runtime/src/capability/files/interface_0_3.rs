@@ -247,7 +247,9 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         descriptor: Descriptor,
         path: String,
     ) -> FsResult<()> {
-        let needs = with(store, |files| files.needs(&descriptor, &path, Need::List(ListPurpose::Remove)));
+        let needs = with(store, |files| {
+            files.needs(&descriptor, &path, Need::List(ListPurpose::Remove))
+        });
         wait_for(needs).await?;
         with(store, |files| files.do_remove_folder(&descriptor, &path))
     }
@@ -283,9 +285,13 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         _old_path: String,
         new_path: String,
     ) -> FsResult<()> {
-        let needs = with(store, |files| files.needs(&descriptor, &new_path, Need::Look));
+        let needs = with(store, |files| {
+            files.needs(&descriptor, &new_path, Need::Look)
+        });
         wait_for(needs).await?;
-        with(store, |files| files.do_not_link(&[(&descriptor, &new_path)]))
+        with(store, |files| {
+            files.do_not_link(&[(&descriptor, &new_path)])
+        })
     }
 
     async fn unlink_file_at(

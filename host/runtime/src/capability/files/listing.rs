@@ -149,12 +149,7 @@ impl Guard {
 }
 
 impl Listing {
-    pub(super) fn new(
-        entries: Entries,
-        path: GuestPath,
-        guard: Guard,
-        mut slot: Slot,
-    ) -> Self {
+    pub(super) fn new(entries: Entries, path: GuestPath, guard: Guard, mut slot: Slot) -> Self {
         slot.opened();
         Self {
             entries,

@@ -16,13 +16,12 @@ use super::bindings::types::{
 };
 use super::bindings::{ErrorCode, FsResult};
 use super::datasites_dir::{Known, kind};
-use super::guest_path::{GuestPath, NamedPath, PathEnd, PathError};
+use super::guest_path::{NamedPath, PathEnd, PathError};
 use super::listing::Listing;
 use super::mirror::{Need, Preparation};
 use super::open::NAME_BYTES;
 use super::recorded::{noted, noted_done};
 use super::{FileDescriptor, FilesView, OpenFile};
-use crate::wire::ListPurpose;
 
 type Descriptor = Resource<FileDescriptor>;
 
@@ -109,7 +108,9 @@ impl FilesView<'_> {
 impl FilesView<'_> {
     pub(super) fn do_sync(&self, descriptor: &Descriptor, only_data: bool) -> FsResult<()> {
         match (self.descriptor(descriptor)?, only_data) {
-            (FileDescriptor::Folder(path, _), true) => Ok(fdatasync(self.open_seen(path.clone())?)?),
+            (FileDescriptor::Folder(path, _), true) => {
+                Ok(fdatasync(self.open_seen(path.clone())?)?)
+            }
             (FileDescriptor::Folder(path, _), false) => Ok(fsync(self.open_seen(path.clone())?)?),
             (FileDescriptor::File(file), true) => Ok(fdatasync(file.current())?),
             (FileDescriptor::File(file), false) => Ok(fsync(file.current())?),

@@ -129,9 +129,7 @@ impl Guard {
             FileLimit::Moved => {
                 format!("a folder is moved with at most {MAX_ENTRIES} things in it: copy it")
             }
-            FileLimit::Noted => {
-                "the app changes more files than can be taken note of".to_owned()
-            }
+            FileLimit::Noted => "the app changes more files than can be taken note of".to_owned(),
         }
     }
 

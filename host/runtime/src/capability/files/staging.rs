@@ -35,7 +35,6 @@ pub(super) use plan::{FileNumber, Plan, Step, Times};
 use super::datasites_dir::{Known, known};
 use super::guest_path::GuestPath;
 use super::listing::Entries;
-use super::mirror::AwayFile;
 use super::tree::{InFolder, Tree, TreeFile};
 use crate::meter::Charge;
 

@@ -11,7 +11,9 @@ use super::{Broken, OwnerSide, RunningCall};
 use crate::capability::http::NoSuchGuest;
 use crate::meter::MemoryRefused;
 use crate::state::SessionError;
-use crate::wire::{Ask, FileCall, FileReply, HostCall, HostReply, LogLine, Message, MessageOutcome, StateError};
+use crate::wire::{
+    Ask, FileCall, FileReply, HostCall, HostReply, LogLine, Message, MessageOutcome, StateError,
+};
 use crate::wit::messages::Until;
 
 /// Host calls of one call that are answered at one time at most, but for those of requests by
@@ -53,7 +55,7 @@ impl RunningCall {
         if self.is_over() {
             return Err(ENDED.to_owned());
         }
-        if Instant::now() > self.deadline {
+        if Instant::now() >= self.deadline {
             return Err("its time is up".to_owned());
         }
         if let Some(broken) = self.broken.get() {

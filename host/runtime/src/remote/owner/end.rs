@@ -15,7 +15,7 @@ impl OwnerSide {
     /// # Errors
     /// The worker broke a rule: nothing of the call is kept. It may be given out again.
     pub async fn end(self, end: CallEnd) -> Result<(Outcome, Session), (Broken, PreparedOwner)> {
-        if Instant::now() > self.deadline() {
+        if Instant::now() >= self.deadline() {
             return Ok(self.time_out().await);
         }
         let said = self.broken().map_or(Ok(()), Err);

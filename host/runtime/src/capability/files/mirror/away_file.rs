@@ -49,7 +49,9 @@ impl Mirror {
             parts,
         };
         let file = match (&content, &found) {
-            (Content::Whole(bytes), Found::File(seen)) if bytes.len() as u64 == seen.stamp.bytes => {
+            (Content::Whole(bytes), Found::File(seen))
+                if bytes.len() as u64 == seen.stamp.bytes =>
+            {
                 let file = self.place.make_file()?;
                 file.write_all_at(bytes, 0).map_err(io)?;
                 file
@@ -162,7 +164,9 @@ impl Parts {
             let mut here = self.here();
             if here.len() as u64 * PART_BYTES >= MOST_HERE_BYTES {
                 // What is needed again is fetched again.
-                to.set_len(0).and_then(|()| to.set_len(self.bytes)).map_err(io)?;
+                to.set_len(0)
+                    .and_then(|()| to.set_len(self.bytes))
+                    .map_err(io)?;
                 here.clear();
             }
             to.write_all_at(&content, start).map_err(io)?;

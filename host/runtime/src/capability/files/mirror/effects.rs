@@ -14,7 +14,7 @@ use super::super::guard::Guard;
 use super::super::staging::{Ended, FileNumber, StagedFile, Staging, Step};
 use super::Mirror;
 use crate::wire::{
-    FileEffect, FileId, FileMoment, FileReply, FileWant, MOST_FILE_BYTES, Lost, Stamp, Unanswered,
+    FileEffect, FileId, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, Stamp, Unanswered,
 };
 
 impl Guard {
@@ -23,7 +23,10 @@ impl Guard {
     ///
     /// # Errors
     /// The owner's host cannot be reached any more.
-    pub(crate) async fn finish_mirror(&self, has_ended_well: bool) -> Result<Vec<FileEffect>, Unanswered> {
+    pub(crate) async fn finish_mirror(
+        &self,
+        has_ended_well: bool,
+    ) -> Result<Vec<FileEffect>, Unanswered> {
         let (Some(mirror), Some(staging)) = (self.mirror(), self.all_staged()) else {
             return Ok(Vec::new());
         };
@@ -144,7 +147,9 @@ impl<'a> Giving<'a> {
                     FileReply::Done => {}
                     FileReply::Fault(fault) => {
                         let why = super::errno(fault);
-                        return Err(Lost(format!("it cannot keep what the call wrote: {why}")).into());
+                        return Err(
+                            Lost(format!("it cannot keep what the call wrote: {why}")).into()
+                        );
                     }
                     _ => return Err(self.mirror.link.mistold()),
                 }
@@ -158,9 +163,9 @@ impl<'a> Giving<'a> {
     /// ran was written by this clock.
     fn moment(&self, seconds: i64, nanos: u64) -> FileMoment {
         let nanos = u32::try_from(nanos).unwrap_or(0);
-        let at = u64::try_from(seconds).ok().and_then(|seconds| {
-            SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))
-        });
+        let at = u64::try_from(seconds)
+            .ok()
+            .and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos)));
         let ago = at.filter(|at| *at >= self.began);
         let ago = ago.and_then(|at| SystemTime::now().duration_since(at).ok());
         match ago.and_then(|ago| u64::try_from(ago.as_nanos()).ok()) {

@@ -233,7 +233,9 @@ mod tests {
 
     fn files(folder: &Path) -> Vec<PathBuf> {
         let listed = fs::read_dir(folder.join("parts")).expect("listed");
-        listed.map(|entry| entry.expect("an entry").path()).collect()
+        listed
+            .map(|entry| entry.expect("an entry").path())
+            .collect()
     }
 
     #[test]

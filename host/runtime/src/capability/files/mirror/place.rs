@@ -73,7 +73,9 @@ impl MirrorPlace {
 impl std::fmt::Debug for MirrorPlace {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = formatter.debug_struct("MirrorPlace");
-        shown.field("folder", &self.scratch.path()).finish_non_exhaustive()
+        shown
+            .field("folder", &self.scratch.path())
+            .finish_non_exhaustive()
     }
 }
 

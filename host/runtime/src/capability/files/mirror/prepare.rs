@@ -280,7 +280,7 @@ impl Asking<'_> {
     ) -> FsResult<()> {
         let hidden = self.staging.children(path).map(|children| children.hidden);
         let is_hidden = |name: &String| hidden.as_ref().is_some_and(|hidden| hidden.contains(name));
-        let mut is_enough = |entries: &AwayEntries| match purpose {
+        let is_enough = |entries: &AwayEntries| match purpose {
             ListPurpose::Show => true,
             ListPurpose::Move => entries.here().len() > MAX_ENTRIES,
             ListPurpose::Remove => {

@@ -31,7 +31,10 @@ impl OwnerFiles {
     ///
     /// # Errors
     /// A step is refused, which is logged: the worker broke the rules. Nothing is done.
-    pub(crate) fn apply(&self, effects: Vec<FileEffect>) -> Result<Option<Box<dyn Effects>>, String> {
+    pub(crate) fn apply(
+        &self,
+        effects: Vec<FileEffect>,
+    ) -> Result<Option<Box<dyn Effects>>, String> {
         let blobs = self.blobs().take();
         if let Some(why) = self.breach() {
             return Err(format!("of files: {why}"));
@@ -57,7 +60,8 @@ impl OwnerFiles {
         let guard = self.guard();
         let staging = guard.all_staged();
         let writes = staging.and_then(|staging| staging.writes(judging.ended, guard));
-        Ok(writes.map(|writes| Box::new(writes) as Box<dyn Effects>))
+        let writes = writes.ok_or("the app has no files that others can change for it")?;
+        Ok(Some(Box::new(writes)))
     }
 }
 
@@ -86,9 +90,7 @@ impl Judging<'_> {
                 return Ok(());
             }
             FileEffect::Move { from, to, file } => self.moved(from, to, file.into())?,
-            FileEffect::MakeFolder { path, over } => {
-                self.made(path, over.map(FileNumber::from))?
-            }
+            FileEffect::MakeFolder { path, over } => self.made(path, over.map(FileNumber::from))?,
             FileEffect::Remove { path, file } => {
                 self.changes(&path)?;
                 let file = file.into();
@@ -286,9 +288,7 @@ fn moments((accessed, modified): (FileMoment, FileMoment)) -> Judged<Timestamps>
 /// Returns a time by the clock of this host.
 fn moment(moment: FileMoment) -> Judged<Timespec> {
     match moment {
-        FileMoment::At(seconds, nanos)
-            if nanos < 1_000_000_000 && SECONDS.contains(&seconds) =>
-        {
+        FileMoment::At(seconds, nanos) if nanos < 1_000_000_000 && SECONDS.contains(&seconds) => {
             Ok(Timespec {
                 tv_sec: seconds,
                 tv_nsec: nanos.into(),

@@ -16,7 +16,10 @@ const WHOLE_BYTES: u64 = 256 << 10;
 
 impl OwnerFiles {
     pub(super) fn look(&self, paths: &[String]) -> Answered {
-        let paths: Vec<GuestPath> = paths.iter().map(|text| path(text)).collect::<Result<_, _>>()?;
+        let paths: Vec<GuestPath> = paths
+            .iter()
+            .map(|text| path(text))
+            .collect::<Result<_, _>>()?;
         let looked = paths.into_iter().map(|path| {
             let access = self.guard().access(path);
             self.looked(&access)

@@ -4,9 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rustix::fs::{
-    Mode, OFlags, Stat, Timespec, Timestamps, fchmod, futimens, ioctl_ficlone,
-};
+use rustix::fs::{Mode, OFlags, Stat, Timespec, Timestamps, fchmod, futimens, ioctl_ficlone};
 use rustix::io::Errno;
 
 use super::super::guest_path::GuestPath;

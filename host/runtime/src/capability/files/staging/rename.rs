@@ -7,9 +7,9 @@ use rustix::fs::renameat;
 use rustix::io::Errno;
 
 use super::super::guest_path::GuestPath;
+use super::Staging;
 use super::overlay::{InTree, Made, MovedFile, Seen};
 use super::place::StagedFile;
-use super::Staging;
 
 impl Staging {
     /// Renames a file that is there to a path where no folder is.
