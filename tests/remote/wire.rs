@@ -1,5 +1,7 @@
 //! What hosts and workers write: as it was, and bounded before it is read.
 
+mod files;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -49,6 +51,7 @@ fn call(work: Work) -> HandedCall {
             value: "s3cret".to_owned(),
             is_secret: true,
         }],
+        files: files::handed(),
         has_state: true,
         collects_spans: false,
     }
@@ -234,7 +237,7 @@ fn ended() -> Vec<Case> {
             &CallEnd {
                 outcome,
                 writes,
-                files: Vec::new(),
+                files: files::effects(),
                 lines: Vec::new(),
                 taken: CallTaken {
                     memory_bytes: 1 << 20,
@@ -259,7 +262,14 @@ fn ended() -> Vec<Case> {
 }
 
 fn cases() -> Vec<Case> {
-    let all = [handed(), asked(), replied(), ended()];
+    let all = [
+        handed(),
+        asked(),
+        replied(),
+        ended(),
+        files::asked(),
+        files::replied(),
+    ];
     all.into_iter().flatten().collect()
 }
 

@@ -29,7 +29,12 @@ pub use ask::{Ask, HostCall, HostReply, Level, LogLine, StateRefusal, Stream};
 pub use bounds::{Malformed, at_most, decode, encode};
 pub use call::{Due, Event, EventKind, HandedCall, Method, Proof, Reply, Request, Variable, Work};
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
-pub use files::{FileCall, FileEffect, FileReply};
+pub use files::{
+    Content, FileAccess, FileCall, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
+    FileReply, FileWant, FolderPart, Found, HandedFiles, ListPurpose, ListedEntry, Looked,
+    MOST_ENTRIES, MOST_FILE_BYTES, MOST_LOOKED_AT, MOST_NOTES, NotedPath, Opened, OwnRoom, Seen,
+    Stamp,
+};
 pub use http::{HttpBegin, HttpChunk, HttpFailure, HttpHead, HttpHeader, HttpName};
 pub use limits::CallLimits;
 pub(crate) use link::Unanswered;

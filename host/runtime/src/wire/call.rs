@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use syft_manifest::Digest;
 
 use super::bounds::at_most;
-use super::{CallLimits, MessageOutcome};
+use super::{CallLimits, HandedFiles, MessageOutcome};
 
 /// A call that a worker is to run. It has all that the guest finds without asking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct HandedCall {
     /// The variables that it finds.
     #[serde(deserialize_with = "at_most::<4_096, _, _>")]
     pub variables: Vec<Variable>,
+    /// What it finds of files before it asks.
+    pub files: HandedFiles,
     /// The app has state. Those that are asked for what they are have none.
     pub has_state: bool,
     /// Somebody collects the spans that the guest marks.

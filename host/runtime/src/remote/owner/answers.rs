@@ -11,7 +11,9 @@ use super::{Broken, OwnerSide, RunningCall};
 use crate::capability::http::NoSuchGuest;
 use crate::meter::MemoryRefused;
 use crate::state::SessionError;
-use crate::wire::{Ask, HostCall, HostReply, LogLine, Message, MessageOutcome, StateError};
+use crate::wire::{
+    Ask, FileCall, FileReply, HostCall, HostReply, LogLine, Message, MessageOutcome, StateError,
+};
 use crate::wit::messages::Until;
 
 /// Host calls of one call that are answered at one time at most, but for those of requests by
@@ -85,7 +87,7 @@ impl RunningCall {
                 self.alone(|call| async move { call.keys(cursor.as_deref()).await })?
             }
             Ask::Files(ask) => {
-                self.alone(|call| async move { HostReply::Files(call.files.answer(ask).await) })?
+                self.alone(|call| async move { HostReply::Files(call.answer_files(ask).await) })?
             }
             Ask::Send(message) => self.alone(|call| async move { call.send(message).await })?,
             Ask::Receive { ids, all, timeout } => {
@@ -163,6 +165,14 @@ impl RunningCall {
             Ok(sent) => HostReply::Sent(sent.map_err(Into::into)),
             Err(_) => HostReply::Exhausted,
         }
+    }
+
+    async fn answer_files(&self, ask: FileCall) -> FileReply {
+        let reply = self.files.clone().answer(ask).await;
+        if let Some(why) = self.files.breach() {
+            self.break_rule(why);
+        }
+        reply
     }
 
     async fn receive(&self, ids: Vec<String>, all: bool, timeout: u64) -> HostReply {

@@ -41,10 +41,9 @@ impl OwnerSide {
         }
         let written = session.take_writes(end.writes);
         written.map_err(|error| call.break_rule(format!("a write is refused: {error}")))?;
-        let changed = call.files.take_effects(end.files);
-        changed.map_err(|why| call.break_rule(why))?;
-        if let Some(staged) = call.files.take_staged().filter(|_| has_ended_well) {
-            session.also_do(staged);
+        let changed = call.files.apply(end.files);
+        if let Some(effects) = changed.map_err(|why| call.break_rule(why))? {
+            session.also_do(effects);
         }
         session.also_send(call.messages.lock().await.take_queued());
         Ok(outcome)
