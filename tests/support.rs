@@ -16,6 +16,7 @@ pub mod nats;
 pub mod people;
 pub mod planted;
 pub mod random;
+pub mod remote;
 pub mod sections;
 pub mod site;
 pub mod tools;

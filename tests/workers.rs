@@ -4,6 +4,8 @@ mod accounts;
 mod fleet;
 mod gate;
 mod hostile;
+mod kills;
+mod scaling;
 
 use fleet::{Fleet, Worker, app, unsigned_app};
 use gate::Gate;

@@ -260,7 +260,8 @@ impl Cli {
         let works = matches!(self.command, Command::Worker(_));
         let quiet = !works && !matches!(self.command, Command::Run(_) | Command::Serve(_));
         let filter = self.log.or_else(log_filter);
-        let default = if quiet { "warn" } else { "info" };
+        // What becomes of connections is told by those who have them.
+        let default = if quiet { "warn" } else { "info,async_nats=warn" };
         let filter = filter.as_deref().unwrap_or(default);
         let activity = Activity::new();
         // A worker serves no app of its own, of which there would be a feed.

@@ -50,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "syft-package",
             "syft-protocol",
             "syft-runtime",
+            "syft-workers",
         ],
     ),
 ];

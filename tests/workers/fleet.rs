@@ -130,7 +130,7 @@ impl Worker {
             child: child.unwrap(),
             log,
         };
-        worker.wait_for_log("it waits for calls");
+        worker.wait_for_log("a worker begins");
         worker
     }
 

@@ -22,7 +22,7 @@ use super::fleet::{Fleet, Worker, app};
 use crate::support::client::{call, send};
 use crate::support::guests::guest;
 use crate::support::site::Site;
-use crate::support::wait_for;
+use crate::support::{PATIENCE, wait_for};
 
 /// A connection by hand, with a key that the server knows.
 struct ByHand {
@@ -105,7 +105,7 @@ impl ByHand {
             match self.frame(worker, sent) {
                 Answer::Wait => sent = Sent::Rest { id, part: 0 },
                 Answer::Part { of: 1, bytes } => return Ok(decode(&bytes, 1 << 20).unwrap()),
-                Answer::Refused(why) => return Err(why),
+                Answer::Refused(why) | Answer::Dismissed(why) => return Err(why),
                 other => panic!("{other:?}"),
             }
         }
@@ -232,6 +232,71 @@ fn an_end_beyond_the_limits_of_the_call_is_refused() {
     };
     assert!(is_refused(&bad.ask("bad", &too_long)));
     let _honest = Worker::start(&fleet, "one", &[]);
+    assert_eq!(sent.answer().text(), "1");
+}
+
+#[test]
+fn what_waits_for_its_turn_is_bounded() {
+    let site = Site::new();
+    let Some(fleet) = Fleet::start(&site, &["one", "bad"]) else {
+        return;
+    };
+    let component = Digest::of(&app(&fleet, "counts", &guest("stateful"), ""));
+    let _host = fleet.serve(ON_WORKERS_ALONE);
+    let mut bad = ByHand::worker(&fleet, "bad");
+    let sent = send(&site.rpc("counts"), "count", Some(b"{}"));
+    let claim = bad.take_call("bad", &component);
+    let (client, inbox) = (bad.client.clone(), bad.client.new_inbox());
+    let mut answers = bad.runtime.block_on(client.subscribe(inbox.clone())).unwrap();
+    // The first one never comes, so all of these wait for it.
+    let call = encode(&HostCall {
+        lines: Vec::new(),
+        ask: Ask::StateGet {
+            key: "k".repeat(500_000),
+        },
+    });
+    let flood = async {
+        for number in 1..=400 {
+            let question = Question::Ask {
+                claim,
+                number,
+                call: ByteBuf::from(call.clone()),
+            };
+            let sent = Sent::Part {
+                id: 1_000 + number,
+                done_below: 0,
+                part: 0,
+                of: 1,
+                bytes: encode(&question),
+            };
+            let frame = Frame {
+                version: VERSION,
+                instance: 7,
+                sent,
+            };
+            let bytes = encode(&frame).into();
+            let published = client.publish_with_reply("syft.host.bad", inbox.clone(), bytes);
+            published.await.unwrap();
+        }
+        loop {
+            let answer = answers.next().await.unwrap();
+            let Answer::Part { bytes, .. } = decode(&answer.payload, 1 << 20).unwrap() else {
+                continue;
+            };
+            let reply = decode::<Reply>(&bytes, 1 << 20).unwrap();
+            if matches!(reply, Reply::Reply(HostReply::Exhausted) | Reply::Refused(_)) {
+                return;
+            }
+        }
+    };
+    let bounded = tokio::time::timeout(PATIENCE, flood);
+    bad.runtime.block_on(async { bounded.await }).unwrap();
+    let _honest = Worker::start(&fleet, "one", &[]);
+    let nonsense = Question::End {
+        claim,
+        end: ByteBuf::from(vec![255; 10]),
+    };
+    assert!(is_refused(&bad.ask("bad", &nonsense)));
     assert_eq!(sent.answer().text(), "1");
 }
 

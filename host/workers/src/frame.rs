@@ -87,6 +87,8 @@ pub enum Answer {
     Unknown,
     /// It is not answered: why, in words.
     Refused(String),
+    /// Nothing of this worker is answered.
+    Dismissed(String),
 }
 
 /// Returns how many parts so many bytes have.

@@ -110,7 +110,7 @@ pub async fn run(
         worker = name.as_str(),
         server = options.connect.server.to_string(),
         concurrency = options.concurrency,
-        "it waits for calls"
+        "a worker begins"
     );
     let mut background = JoinSet::new();
     background.spawn({
@@ -158,12 +158,12 @@ async fn run_slots(concurrency: usize, calls: &Arc<Calls>) {
 
 /// Follows what becomes of the connection. Returns once the key is refused.
 async fn watch(links: &mut tokio::sync::mpsc::Receiver<Link>, owner: &OwnerHost) -> WorkerError {
-    let mut was_up = true;
+    let mut was_up = owner.is_connected();
     while let Some(link) = links.recv().await {
         match link {
             Link::Up => {
                 if !std::mem::replace(&mut was_up, true) {
-                    tracing::info!("connected with the NATS server again");
+                    tracing::info!("connected with the NATS server");
                 }
                 owner.reconnected();
             }
@@ -190,7 +190,7 @@ async fn say_hello(options: &WorkerOptions, owner: &OwnerHost) -> Result<(), NoR
     };
     match owner.ask(&Question::Hello(hello)).await? {
         Reply::Welcome => Ok(()),
-        Reply::Refused(why) => Err(NoReply(why)),
-        other => Err(NoReply(format!("it answers {other:?}"))),
+        Reply::Refused(why) => Err(NoReply::Refused(why)),
+        other => Err(NoReply::Refused(format!("it answers {other:?}"))),
     }
 }

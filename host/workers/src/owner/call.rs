@@ -1,8 +1,10 @@
 //! One call that a worker has, with the owner's end of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use syft_runtime::remote::{NotRun, OwnerSide, PreparedOwner, RanOn};
+use syft_runtime::remote::{HeldBytes, NotRun, OwnerSide, PreparedOwner, RanOn};
 use syft_runtime::wire::{CallEnd, HandedCall, HostCall, HostReply, decode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -12,11 +14,11 @@ use super::desk::{Address, Event};
 use crate::ledger::{CallId, Claim};
 use crate::words::Reply;
 
-/// Host calls that arrive before one that was asked earlier.
-const MOST_EARLY: usize = 1_024;
+/// How many numbers a host call may be ahead of its turn, and how many are answered at a time.
+const MOST_OPEN: u64 = 1_024;
 
-/// Host calls that one call has open at a time.
-const MOST_OPEN: usize = 1_024;
+/// The most bytes that wait for one call to take them.
+const WAITING_BYTES: usize = 48 << 20;
 
 /// What a call is told.
 pub(super) enum ToCall {
@@ -35,13 +37,67 @@ pub(super) enum ToCall {
 /// Where the outcome goes.
 pub(super) type Outcome = oneshot::Sender<Result<RanOn, NotRun>>;
 
+/// Where orders for a call go. What waits there is bounded.
+#[derive(Clone)]
+pub(super) struct Orders {
+    orders: mpsc::UnboundedSender<ToCall>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Orders that a call takes.
+pub(super) struct TakenOrders {
+    orders: mpsc::UnboundedReceiver<ToCall>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Orders {
+    pub(super) fn new() -> (Self, TakenOrders) {
+        let (sender, orders) = mpsc::unbounded_channel();
+        let waiting = Arc::<AtomicUsize>::default();
+        let own = Self {
+            orders: sender,
+            waiting: Arc::clone(&waiting),
+        };
+        (own, TakenOrders { orders, waiting })
+    }
+
+    /// Tells whether so many bytes more may wait.
+    pub(super) fn have_room(&self, bytes: usize) -> bool {
+        self.waiting.load(Ordering::Relaxed).saturating_add(bytes) <= WAITING_BYTES
+    }
+
+    /// Tells whether the call is still there to take it.
+    pub(super) fn send(&self, order: ToCall) -> bool {
+        self.waiting.fetch_add(order.bytes(), Ordering::Relaxed);
+        self.orders.send(order).is_ok()
+    }
+}
+
+impl TakenOrders {
+    async fn next(&mut self) -> Option<ToCall> {
+        let order = self.orders.recv().await?;
+        self.waiting.fetch_sub(order.bytes(), Ordering::Relaxed);
+        Some(order)
+    }
+}
+
+impl ToCall {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Ask { call, .. } => call.len(),
+            Self::End { end, .. } => end.len(),
+            Self::Lost { .. } => 0,
+        }
+    }
+}
+
 /// A call that a worker has.
 pub(super) struct GivenCall {
     pub(super) id: CallId,
     pub(super) claim: Claim,
     pub(super) worker: String,
     pub(super) outcome: Outcome,
-    pub(super) orders: mpsc::UnboundedReceiver<ToCall>,
+    pub(super) orders: TakenOrders,
     pub(super) desk: mpsc::UnboundedSender<Event>,
 }
 
@@ -49,7 +105,8 @@ pub(super) struct GivenCall {
 #[derive(Default)]
 struct Asked {
     next: u64,
-    early: BTreeMap<u64, (Vec<u8>, Address)>,
+    /// Those that have no memory were answered.
+    early: BTreeMap<u64, Option<(Vec<u8>, HeldBytes, Address)>>,
 }
 
 impl GivenCall {
@@ -60,9 +117,9 @@ impl GivenCall {
         let (mut asked, mut open) = (Asked::default(), JoinSet::new());
         let order = loop {
             tokio::select! {
-                order = self.orders.recv() => match order {
+                order = self.orders.next() => match order {
                     Some(ToCall::Ask { number, call, address }) => {
-                        asked.early.insert(number, (call, address));
+                        self.take(&side, &mut asked, number, call, address);
                         self.answer_in_turn(&side, &mut asked, &mut open);
                     }
                     Some(order) => break order,
@@ -70,7 +127,7 @@ impl GivenCall {
                 },
                 Some(_) = open.join_next() => {
                     if let Some(broken) = side.broken() {
-                        self.tell(Event::Broken(self.claim, broken.to_string()));
+                        self.broken(&broken.to_string());
                     }
                 }
                 () = sleep_until(side.deadline().into()) => return self.time_out(side).await,
@@ -99,21 +156,45 @@ impl GivenCall {
         self.tell(Event::Answer(address, Box::new(work)));
     }
 
+    /// Takes a host call until it is its turn.
+    fn take(
+        &self,
+        side: &OwnerSide,
+        asked: &mut Asked,
+        number: u64,
+        call: Vec<u8>,
+        address: Address,
+    ) {
+        let (most, _) = side.most_bytes();
+        let is_near = (asked.next..asked.next + MOST_OPEN).contains(&number);
+        if !is_near || asked.early.contains_key(&number) {
+            return self.broken("a host call has a number that is not its own");
+        }
+        if call.len() > most {
+            return self.broken("a host call is larger than it may be");
+        }
+        let kept = match side.hold(call.len()) {
+            Ok(held) => Some((call, held, address)),
+            Err(_) => {
+                let exhausted = Box::new(Reply::Reply(HostReply::Exhausted));
+                self.tell(Event::Answer(address, exhausted));
+                None
+            }
+        };
+        asked.early.insert(number, kept);
+    }
+
     /// Begins to answer what was asked, in the order in which it was.
     fn answer_in_turn(&self, side: &OwnerSide, asked: &mut Asked, open: &mut JoinSet<()>) {
-        let is_too_much = asked.early.len() > MOST_EARLY || open.len() > MOST_OPEN;
-        if is_too_much {
-            return self.tell(Event::Broken(self.claim, "it asks too much at a time".to_owned()));
-        }
-        while let Some((call, address)) = asked.early.remove(&asked.next) {
+        while let Some(kept) = asked.early.remove(&asked.next) {
             asked.next += 1;
-            let (most, _) = side.most_bytes();
-            let Ok(held) = side.hold(call.len()) else {
-                let exhausted = Reply::Reply(HostReply::Exhausted);
-                self.tell(Event::Answer(address, Box::new(exhausted)));
+            let Some((call, held, address)) = kept else {
                 continue;
             };
-            match decode::<HostCall>(&call, most) {
+            if open.len() as u64 >= MOST_OPEN {
+                return self.broken("it asks too much at a time");
+            }
+            match decode::<HostCall>(&call, call.len()) {
                 Ok(call) => {
                     let (reply, desk) = (side.host_call(call), self.desk.clone());
                     open.spawn(async move {
@@ -123,9 +204,13 @@ impl GivenCall {
                         desk.send(Event::Answer(address, reply)).ok();
                     });
                 }
-                Err(error) => self.tell(Event::Broken(self.claim, format!("a host call: {error}"))),
+                Err(error) => self.broken(&format!("a host call: {error}")),
             }
         }
+    }
+
+    fn broken(&self, why: &str) {
+        self.tell(Event::Broken(self.claim, why.to_owned()));
     }
 
     async fn end(self, side: OwnerSide, end: &[u8], address: Address) {

@@ -36,7 +36,12 @@ struct Components {
     context: jetstream::Context,
     store: Option<ObjectStore>,
     wanted: BTreeMap<String, AppOffer>,
-    stored: BTreeSet<Digest>,
+    /// What lies there, with the names of its pieces.
+    stored: BTreeMap<Digest, String>,
+    /// The apps of which the desk does not know that their components are there.
+    untold: BTreeSet<String>,
+    /// Nothing has happened to the server since this was looked at.
+    is_sure: bool,
     desk: mpsc::UnboundedSender<Event>,
 }
 
@@ -50,7 +55,9 @@ pub(super) async fn keep(
         context: jetstream::new(client),
         store: None,
         wanted: BTreeMap::new(),
-        stored: BTreeSet::new(),
+        stored: BTreeMap::new(),
+        untold: BTreeSet::new(),
+        is_sure: false,
         desk,
     };
     let mut again = None::<Instant>;
@@ -82,39 +89,65 @@ impl Components {
     fn take(&mut self, change: Wanted) {
         match change {
             Wanted::App(app) => {
+                self.untold.insert(app.name.clone());
                 self.wanted.insert(app.name.clone(), app);
             }
             Wanted::NoApp(name) => {
                 self.wanted.remove(&name);
             }
-            Wanted::Renew => {
-                self.store = None;
-                self.stored.clear();
-            }
+            Wanted::Renew => self.is_sure = false,
         }
     }
 
     async fn store(&mut self) -> anyhow::Result<()> {
-        if self.store.is_none() {
-            self.store = Some(self.empty_store().await?);
+        if !self.is_sure {
+            self.look().await?;
+            self.is_sure = true;
         }
         let store = self.store.as_ref().context("there is a store")?;
         let wanted: BTreeSet<&Digest> = self.wanted.values().map(|app| &app.component).collect();
-        let unwanted: Vec<Digest> = self.stored.iter().cloned().collect();
+        let unwanted: Vec<Digest> = self.stored.keys().cloned().collect();
         for digest in unwanted.iter().filter(|digest| !wanted.contains(digest)) {
             store.delete(digest.as_str()).await?;
             self.stored.remove(digest);
         }
         for app in self.wanted.values() {
-            if self.stored.contains(&app.component) {
-                continue;
-            }
-            let nuid = put(store, app).await;
-            let nuid = nuid.with_context(|| format!("the component of {}", app.name))?;
-            self.stored.insert(app.component.clone());
+            let is_told = !self.untold.contains(&app.name);
+            let nuid = match self.stored.get(&app.component) {
+                Some(_) if is_told => continue,
+                Some(nuid) => nuid.clone(),
+                None => {
+                    let nuid = put(store, app).await;
+                    nuid.with_context(|| format!("the component of {}", app.name))?
+                }
+            };
+            self.stored.insert(app.component.clone(), nuid.clone());
+            self.untold.remove(&app.name);
             // It ends after this.
             self.desk.send(Event::Stored(app.clone(), nuid)).ok();
         }
+        Ok(())
+    }
+
+    /// Finds out what is still there of what was put there.
+    async fn look(&mut self) -> anyhow::Result<()> {
+        let Some(store) = &self.store else {
+            self.store = Some(self.empty_store().await?);
+            return Ok(());
+        };
+        if self.context.get_object_store(BUCKET).await.is_err() {
+            self.stored.clear();
+            self.store = Some(self.empty_store().await?);
+            return Ok(());
+        }
+        let mut stored = BTreeMap::new();
+        for (digest, nuid) in std::mem::take(&mut self.stored) {
+            let info = store.info(digest.as_str()).await;
+            if info.is_ok_and(|info| info.nuid == nuid) {
+                stored.insert(digest, nuid);
+            }
+        }
+        self.stored = stored;
         Ok(())
     }
 

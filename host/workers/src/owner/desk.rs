@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use async_nats::Client;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use syft_runtime::remote::{HandOut, PoolEnd, PoolStats, PreparedOwner, WorkerStats};
+use syft_runtime::remote::{HandOut, NotRun, PoolEnd, PoolStats, PreparedOwner, WorkerStats};
 use syft_runtime::wire::encode;
 use tokio::sync::{mpsc, watch};
 
-use super::call::{Outcome, ToCall};
+use super::call::{Orders, Outcome};
 use super::components::{self, Wanted};
 use super::known::KnownWorkers;
 use super::process::Processes;
@@ -79,7 +79,7 @@ struct OpenCall {
 enum Stage {
     Waits(Box<PreparedOwner>, Outcome),
     /// A worker has it, or it is on its way back.
-    Given(mpsc::UnboundedSender<ToCall>),
+    Given(Orders),
 }
 
 pub(super) struct Desk {
@@ -191,11 +191,23 @@ impl Desk {
             Link::Down if self.is_connected => {
                 tracing::warn!("the NATS server is gone: no worker can be heard until it is back");
                 self.is_connected = false;
+                self.give_up_waiting();
             }
             Link::Down => {}
             Link::Refused => {
                 tracing::error!("the NATS server refuses the key of this host");
             }
+        }
+    }
+
+    /// Lets go of what no worker has: it need not wait for the server.
+    fn give_up_waiting(&mut self) {
+        let waits = |call: &OpenCall| matches!(call.stage, Stage::Waits(..));
+        let waiting = self.calls.iter().filter(|(_, call)| waits(call));
+        let waiting: Vec<CallId> = waiting.map(|(id, _)| *id).collect();
+        for id in waiting {
+            self.ledger.withdraw(Instant::now(), id);
+            self.give_up(id, NotRun::NoWorker);
         }
     }
 
@@ -208,6 +220,11 @@ impl Desk {
             owner,
             reply,
         } = call;
+        if !self.is_connected {
+            // Who gave it out may have gone.
+            drop(reply.send(Err(NotRun::NoWorker)));
+            return;
+        }
         let wants = Wants {
             app: app.clone(),
             component,

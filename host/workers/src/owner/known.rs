@@ -39,9 +39,10 @@ impl KnownWorkers {
         self.stamp = stamp;
         let names = match Accounts::open(&self.folder) {
             Ok(accounts) => accounts.workers().keys().cloned().collect(),
+            // Whom it has removed an owner says in a file that can be read.
             Err(error) => {
-                tracing::error!("no worker is listened to: {error}");
-                BTreeSet::new()
+                tracing::error!("which workers there are is not known: {error}");
+                return Vec::new();
             }
         };
         let before = std::mem::replace(&mut self.names, names);

@@ -60,12 +60,16 @@ impl Beats {
                 Ok(false) => {
                     told = None;
                     match say_hello(&self.options, &self.owner).await {
-                        Ok(()) => tracing::info!("the owner's host gives it calls"),
-                        Err(NoReply(why)) => return WorkerError::Refused(why),
+                        Ok(()) => {
+                            tracing::info!("the owner's host gives it calls");
+                            ticks.reset_immediately();
+                        }
+                        Err(NoReply::Dismissed(why)) => return WorkerError::Refused(why),
+                        Err(NoReply::Refused(why)) => tracing::warn!("its hello: {why}"),
                     }
-                    ticks.reset_immediately();
                 }
-                Err(NoReply(why)) => return WorkerError::Refused(why),
+                Err(NoReply::Dismissed(why)) => return WorkerError::Refused(why),
+                Err(NoReply::Refused(why)) => tracing::warn!("a beat: {why}"),
             }
         }
     }
@@ -95,7 +99,7 @@ impl Beats {
                 self.calls.end_all();
                 Ok(false)
             }
-            other => Err(NoReply(format!("it answers {other:?}"))),
+            other => Err(NoReply::Refused(format!("it answers {other:?}"))),
         }
     }
 }

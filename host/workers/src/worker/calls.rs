@@ -106,7 +106,7 @@ impl Calls {
                     claim,
                     why: why.clone(),
                 };
-                self.owner.ask(&refuse).await.map_err(|error| error.0)?;
+                self.owner.ask(&refuse).await.map_err(|error| error.to_string())?;
                 return Err(why);
             }
         };
@@ -133,7 +133,7 @@ impl Calls {
             Ok(Reply::Taken) => Ok(()),
             Ok(Reply::Refused(why)) => Err(why),
             Ok(other) => Err(format!("the owner's host answers {other:?}")),
-            Err(error) => Err(error.0),
+            Err(error) => Err(error.to_string()),
         }
     }
 }
@@ -179,6 +179,6 @@ async fn ask(owner: &OwnerHost, question: &Question) -> Result<HostReply, String
         Ok(Reply::Reply(reply)) => Ok(reply),
         Ok(Reply::Refused(why)) => Err(why),
         Ok(other) => Err(format!("the owner's host answers {other:?}")),
-        Err(error) => Err(error.0),
+        Err(error) => Err(error.to_string()),
     }
 }

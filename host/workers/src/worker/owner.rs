@@ -25,10 +25,16 @@ const AGAIN_AFTER: Duration = Duration::from_millis(300);
 
 const UNPOISONED: &str = "no holder of this lock panics";
 
-/// The owner's host gives no reply to this.
+/// The owner's host gives no reply.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}")]
-pub(super) struct NoReply(pub(super) String);
+pub(super) enum NoReply {
+    /// To this.
+    #[error("{0}")]
+    Refused(String),
+    /// To nothing of this worker.
+    #[error("{0}")]
+    Dismissed(String),
+}
 
 /// The owner's host.
 pub(super) struct OwnerHost {
@@ -54,6 +60,10 @@ struct OpenQuestion<'a> {
     id: u64,
 }
 
+fn no_reply(why: impl std::fmt::Display) -> NoReply {
+    NoReply::Refused(why.to_string())
+}
+
 impl OwnerHost {
     pub(super) fn new(client: Client, name: &WorkerName) -> Self {
         let mut instance = [0; 8];
@@ -66,6 +76,10 @@ impl OwnerHost {
             connections: watch::Sender::new(0),
             is_missing: Mutex::default(),
         }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
     }
 
     /// Takes in that there is another connection.
@@ -81,7 +95,7 @@ impl OwnerHost {
         let question = encode(question);
         let of = n_parts(question.len());
         if of > MOST_PARTS {
-            return Err(NoReply("it is too large for a question".to_owned()));
+            return Err(no_reply("it is too large for a question"));
         }
         let open = self.open();
         let mut sent = open.part(&question, 0);
@@ -104,16 +118,17 @@ impl OwnerHost {
                     answer.extend_from_slice(&bytes);
                     n_received += 1;
                     if answer.len() > MOST_BYTES || of > MOST_PARTS {
-                        return Err(NoReply("the answer is too large".to_owned()));
+                        return Err(no_reply("the answer is too large"));
                     }
                     if n_received >= of {
                         let reply = decode(&answer, MOST_BYTES);
-                        return reply.map_err(|error| NoReply(error.to_string()));
+                        return reply.map_err(no_reply);
                     }
                     sent = open.rest(n_received);
                 }
-                Answer::Refused(why) => return Err(NoReply(why)),
-                Answer::Piece(_) => return Err(NoReply("it is no answer".to_owned())),
+                Answer::Refused(why) => return Err(NoReply::Refused(why)),
+                Answer::Dismissed(why) => return Err(NoReply::Dismissed(why)),
+                Answer::Piece(_) => return Err(no_reply("it is no answer")),
             }
         }
     }
@@ -131,8 +146,9 @@ impl OwnerHost {
         let digest = digest.clone();
         match self.send(Sent::Component { digest, after }).await? {
             Answer::Piece(piece) => Ok(piece),
-            Answer::Refused(why) => Err(NoReply(why)),
-            other => Err(NoReply(format!("it answers {other:?}"))),
+            Answer::Refused(why) => Err(NoReply::Refused(why)),
+            Answer::Dismissed(why) => Err(NoReply::Dismissed(why)),
+            _ => Err(no_reply("it is no piece of a component")),
         }
     }
 
@@ -147,7 +163,7 @@ impl OwnerHost {
     async fn send(&self, sent: Sent) -> Result<Answer, NoReply> {
         let message = self.request(sent).await;
         let answer = decode(&message.payload, FRAME_BYTES);
-        answer.map_err(|error| NoReply(error.to_string()))
+        answer.map_err(no_reply)
     }
 
     /// Sends until there is an answer.

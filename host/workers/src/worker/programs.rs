@@ -19,7 +19,7 @@ use syft_runtime::sandbox::{CompileLimits, LoadError, Sandbox};
 use syft_runtime::wire::CallLimits;
 use tokio::sync::watch;
 
-use super::owner::{NoReply, OwnerHost};
+use super::owner::OwnerHost;
 use super::{Authors, WorkerOptions};
 use crate::words::{OfferedApp, Question, Reply};
 
@@ -312,12 +312,6 @@ fn note_use(path: &Path) {
     let noted = fs::File::open(path).and_then(|file| file.set_modified(now));
     if let Err(error) = noted {
         tracing::debug!("{}: {error}", path.display());
-    }
-}
-
-impl From<NoReply> for NotReady {
-    fn from(NoReply(why): NoReply) -> Self {
-        Self::NotNow(anyhow::anyhow!(why))
     }
 }
 

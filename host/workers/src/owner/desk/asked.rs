@@ -40,13 +40,13 @@ impl Desk {
         if !self.known.knows(&name) {
             self.ledger.note_refused();
             let why = "the owner does not know this worker, or has removed it".to_owned();
-            return self.publish(reply_to, Answer::Refused(why));
+            return self.publish(reply_to, Answer::Dismissed(why));
         }
         let frame = match decode::<Frame>(&message.payload, FRAME_BYTES) {
             Ok(frame) if frame.version == VERSION => frame,
             Ok(_) => {
                 let why = "the owner's host has another version: run the same on both machines";
-                return self.publish(reply_to, Answer::Refused(why.to_owned()));
+                return self.publish(reply_to, Answer::Dismissed(why.to_owned()));
             }
             Err(error) => {
                 self.ledger.note_refused();
@@ -164,6 +164,11 @@ impl Desk {
                 call,
             } => {
                 let id = self.ledger.heard(now, worker, &claim);
+                if !self.has_room(id, call.len()) {
+                    let why = "it sends more than this host takes at a time";
+                    self.ledger.refuse(now, worker, &claim, why);
+                    return Some(Reply::Refused(why.to_owned()));
+                }
                 let ask = |address| ToCall::Ask {
                     number,
                     call: call.into_vec(),
@@ -172,6 +177,12 @@ impl Desk {
                 self.pass_on(id, address, ask)
             }
             Question::End { claim, end } => {
+                let id = self.ledger.heard(now, worker, &claim);
+                if !self.has_room(id, end.len()) {
+                    let why = "its end is larger than this host takes";
+                    self.ledger.refuse(now, worker, &claim, why);
+                    return Some(Reply::Refused(why.to_owned()));
+                }
                 let id = self.ledger.end(now, worker, &claim);
                 let end = |address| ToCall::End {
                     end: end.into_vec(),
@@ -203,6 +214,15 @@ impl Desk {
         }
     }
 
+    /// Tells whether a call takes so many bytes more. One that the worker does not have takes none,
+    /// which is told elsewhere.
+    fn has_room(&self, id: Option<CallId>, bytes: usize) -> bool {
+        match id.and_then(|id| self.calls.get(&id)).map(|call| &call.stage) {
+            Some(Stage::Given(orders)) => orders.have_room(bytes),
+            _ => true,
+        }
+    }
+
     /// Passes something on to a call, if the worker has it.
     fn pass_on(
         &mut self,
@@ -212,7 +232,7 @@ impl Desk {
     ) -> Option<Reply> {
         let call = id.and_then(|id| self.calls.get(&id));
         if let Some(Stage::Given(orders)) = call.map(|call| &call.stage)
-            && orders.send(order(address.clone())).is_ok()
+            && orders.send(order(address.clone()))
         {
             return None;
         }

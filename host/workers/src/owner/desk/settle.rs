@@ -3,9 +3,8 @@
 use std::time::Instant;
 
 use syft_runtime::remote::{NotRun, PreparedOwner};
-use tokio::sync::mpsc;
 
-use super::super::call::{GivenCall, Outcome, ToCall};
+use super::super::call::{GivenCall, Orders, Outcome, ToCall};
 use super::super::queue::Change;
 use super::{Address, Desk, Stage};
 use crate::ledger::{CallId, Claim, Step, WorkerId};
@@ -45,7 +44,7 @@ impl Desk {
 
     fn give(&mut self, id: CallId, address: Address, claim: Claim) {
         self.queue.send(Change::WaitsNoMore(id)).ok();
-        let (orders, receiver) = mpsc::unbounded_channel();
+        let (orders, taken) = Orders::new();
         let Some(call) = self.calls.get_mut(&id) else {
             self.ledger.withdraw(Instant::now(), id);
             return self.answer(&address, &Reply::Nothing);
@@ -62,13 +61,13 @@ impl Desk {
             claim,
             worker,
             outcome,
-            orders: receiver,
+            orders: taken,
             desk: self.desk.clone(),
         };
         tokio::spawn(given.run(*owner, address));
     }
 
-    fn give_up(&mut self, id: CallId, why: NotRun) {
+    pub(super) fn give_up(&mut self, id: CallId, why: NotRun) {
         self.queue.send(Change::WaitsNoMore(id)).ok();
         if let Some(call) = self.calls.remove(&id)
             && let Stage::Waits(_, outcome) = call.stage
@@ -86,7 +85,7 @@ impl Desk {
         tracing::warn!(worker = worker.name, app, request, is_last, "a call was lost: {why}");
         if let Stage::Given(orders) = &call.stage {
             // One that has ended meanwhile needs it no more.
-            orders.send(ToCall::Lost { why, is_last }).ok();
+            orders.send(ToCall::Lost { why, is_last });
         }
         if is_last {
             self.calls.remove(&id);
