@@ -1,5 +1,7 @@
 //! Paths of guests: below a folder that they find at the top, and by names alone.
 
+use std::sync::Arc;
+
 use thiserror::Error;
 
 /// The longest path, as on Linux.
@@ -13,7 +15,8 @@ const NAME_COST_BYTES: usize = 48;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct GuestPath {
     mount: Mount,
-    names: Vec<String>,
+    /// What is open holds the path as well.
+    names: Arc<[String]>,
 }
 
 /// A folder that guests find at the top.
@@ -117,7 +120,7 @@ impl GuestPath {
     pub(super) fn top(mount: Mount) -> Self {
         Self {
             mount,
-            names: Vec::new(),
+            names: Arc::default(),
         }
     }
 
@@ -125,10 +128,10 @@ impl GuestPath {
         self.mount
     }
 
-    fn beside(&self, names: Vec<String>) -> Self {
+    fn beside(&self, names: impl Into<Arc<[String]>>) -> Self {
         Self {
             mount: self.mount,
-            names,
+            names: names.into(),
         }
     }
 
@@ -143,9 +146,8 @@ impl GuestPath {
     }
 
     pub(super) fn child(&self, name: &str) -> Self {
-        let mut names = self.names.clone();
-        names.push(name.to_owned());
-        self.beside(names)
+        let names = self.names.iter().cloned();
+        self.beside(names.chain([name.to_owned()]).collect::<Vec<_>>())
     }
 
     /// Returns its names below another path; `None` where it does not lie there.
@@ -156,13 +158,13 @@ impl GuestPath {
 
     /// Returns the path that some names lead to from here.
     pub(super) fn join(&self, names: &[String]) -> Self {
-        self.beside([&self.names, names].concat())
+        self.beside([&self.names[..], names].concat())
     }
 
     /// Returns the folder and the name in it; `None` for the one at the top.
     pub(super) fn split(&self) -> Option<(Self, &str)> {
         let (name, parents) = self.names.split_last()?;
-        Some((self.beside(parents.to_vec()), name))
+        Some((self.beside(parents), name))
     }
 
     pub(super) fn is_too_long(&self) -> bool {
@@ -212,21 +214,22 @@ impl GuestPath {
         if path.len() > MAX_PATH_BYTES {
             return Err(PathError::TooLong.into());
         }
-        let mut found = self.clone();
+        let mut names = self.names.to_vec();
         for name in path.split('/') {
             match name {
                 "" | "." => {}
-                ".." if found.names.len() == self.names.len() => {
+                ".." if names.len() == self.names.len() => {
                     return Err(PathError::LeadsOut.into());
                 }
                 ".." => {
-                    climb(&found)?;
-                    found.names.pop();
+                    climb(&self.beside(&names[..]))?;
+                    names.pop();
                 }
                 name if name.len() > MAX_NAME_BYTES => return Err(PathError::TooLong.into()),
-                name => found.names.push(name.to_owned()),
+                name => names.push(name.to_owned()),
             }
         }
+        let found = self.beside(names);
         if found.is_too_long() {
             return Err(PathError::TooLong.into());
         }
