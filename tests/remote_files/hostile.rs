@@ -313,10 +313,10 @@ fn a_worker_learns_nothing_that_is_not_granted() {
         }
         let open = |path: String| NotedPath::Datasites(path);
         let notes = vec![
-            FileNote::Granted(open(secret()), syft_runtime::wire::FileAccess::Read),
+            FileNote::Granted(open(secret()), syft_runtime::wire::FileRight::Read),
             FileNote::Refused(
                 open(format!("{OWN}/open.txt")),
-                syft_runtime::wire::FileAccess::Read,
+                syft_runtime::wire::FileRight::Read,
             ),
             FileNote::Unfit(open(format!("{OWN}/open.txt"))),
             FileNote::Closed(17),

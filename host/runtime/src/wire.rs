@@ -33,10 +33,10 @@ pub use call::{
 };
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
 pub use files::{
-    Content, FileAccess, FileCall, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
-    FileReply, FileWant, FolderPart, Found, HandedFiles, ListPurpose, ListedEntry, Looked,
-    MOST_ENTRIES, MOST_FILE_BYTES, MOST_LOOKED_AT, MOST_NOTES, NotedPath, Opened, OwnRoom, Seen,
-    Stamp,
+    FileCall, FileContent, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
+    FileReply, FileRight, FileWant, Finding, FolderPart, HandedFiles, ListPurpose, ListedEntry,
+    Looked, MOST_ENTRIES, MOST_FILE_BYTES, MOST_LOOKED_AT, MOST_NOTES, NotedPath, Opened, OwnRoom,
+    Seen, SeenStamp,
 };
 pub use http::{HttpBegin, HttpChunk, HttpFailure, HttpHead, HttpHeader, HttpName};
 pub use limits::CallLimits;
