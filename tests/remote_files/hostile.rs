@@ -3,8 +3,8 @@
 
 use syft_runtime::remote::OwnerSide;
 use syft_runtime::wire::{
-    Answer, Ask, CallEnd, CallTaken, FileCall, FileEffect, FileId, FileMoment, FileNote, FileReply,
-    FileWant, HostCall, HostReply, ListPurpose, NotedPath, OutcomeEnd,
+    Ask, CallEnd, CallTaken, FileCall, FileEffect, FileId, FileMoment, FileNote, FileReply,
+    FileWant, HostCall, HostReply, ListPurpose, NotedPath, OutcomeEnd, WireAnswer,
 };
 
 use super::twins::{Asks, Twins};
@@ -20,7 +20,7 @@ fn twins() -> Twins {
 
 fn end(files: Vec<FileEffect>) -> CallEnd {
     CallEnd {
-        outcome: OutcomeEnd::Answered(Answer {
+        outcome: OutcomeEnd::Answered(WireAnswer {
             status: 200,
             headers: Vec::new(),
             body: None,
@@ -313,10 +313,10 @@ fn a_worker_learns_nothing_that_is_not_granted() {
         }
         let open = |path: String| NotedPath::Datasites(path);
         let notes = vec![
-            FileNote::Granted(open(secret()), syft_runtime::wire::FileAccess::Read),
+            FileNote::Granted(open(secret()), syft_runtime::wire::FileRight::Read),
             FileNote::Refused(
                 open(format!("{OWN}/open.txt")),
-                syft_runtime::wire::FileAccess::Read,
+                syft_runtime::wire::FileRight::Read,
             ),
             FileNote::Unfit(open(format!("{OWN}/open.txt"))),
             FileNote::Closed(17),

@@ -1,9 +1,9 @@
 //! What is written of files.
 
 use syft_runtime::wire::{
-    Ask, Content, FileAccess, FileCall, FileEffect, FileFault, FileId, FileLimit, FileMoment,
-    FileNote, FileReply, FileWant, FolderPart, Found, HandedFiles, HostCall, HostReply,
-    ListPurpose, ListedEntry, Looked, NotedPath, Opened, OwnRoom, Seen, Stamp,
+    Ask, FileCall, FileContent, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
+    FileReply, FileRight, FileWant, Finding, FolderPart, HandedFiles, HostCall, HostReply,
+    ListPurpose, ListedEntry, Looked, NotedPath, Opened, OwnRoom, Seen, SeenStamp,
 };
 
 use super::{Case, case};
@@ -17,8 +17,8 @@ fn path() -> String {
     "alice@example.org/public/a.txt".to_owned()
 }
 
-fn stamp() -> Stamp {
-    Stamp {
+fn stamp() -> SeenStamp {
+    SeenStamp {
         inode: 7,
         born: (1_700_000_000, 5),
         bytes: 4,
@@ -36,7 +36,7 @@ fn seen() -> Seen {
     }
 }
 
-fn looked(found: Result<Found, FileFault>) -> Looked {
+fn looked(found: Result<Finding, FileFault>) -> Looked {
     Looked {
         see: true,
         read: true,
@@ -102,8 +102,8 @@ pub(super) fn asked() -> Vec<Case> {
     };
     let noted = || NotedPath::Datasites(path());
     let notes = vec![
-        FileNote::Refused(noted(), FileAccess::Read),
-        FileNote::Granted(noted(), FileAccess::MakeFolder),
+        FileNote::Refused(noted(), FileRight::Read),
+        FileNote::Granted(noted(), FileRight::MakeFolder),
         FileNote::Unfit(NotedPath::Temporary("x".to_owned())),
         FileNote::Outside(noted(), "../../x".to_owned()),
         FileNote::Limit(noted(), FileLimit::Noted),
@@ -162,33 +162,33 @@ pub(super) fn replied() -> Vec<Case> {
         more: Some(3),
     };
     let opened = |content| Opened {
-        found: Found::File(seen()),
+        found: Finding::File(seen()),
         content,
     };
-    let file = || looked(Ok(Found::File(seen())));
+    let file = || looked(Ok(Finding::File(seen())));
     vec![
         reply("reply_files_done", FileReply::Done),
         reply(
             "reply_files_looked",
             FileReply::Looked(vec![
                 file(),
-                looked(Ok(Found::Folder(seen()))),
-                looked(Ok(Found::SomeFile)),
-                looked(Ok(Found::Unfit)),
+                looked(Ok(Finding::Folder(seen()))),
+                looked(Ok(Finding::SomeFile)),
+                looked(Ok(Finding::Unfit)),
                 looked(Err(FileFault(2))),
             ]),
         ),
         reply(
             "reply_files_whole",
-            FileReply::Opened(file(), Ok(opened(Content::Whole(b"text".to_vec())))),
+            FileReply::Opened(file(), Ok(opened(FileContent::Whole(b"text".to_vec())))),
         ),
         reply(
             "reply_files_in_parts",
-            FileReply::Opened(file(), Ok(opened(Content::InParts(3)))),
+            FileReply::Opened(file(), Ok(opened(FileContent::InParts(3)))),
         ),
         reply(
             "reply_files_no_content",
-            FileReply::Opened(file(), Ok(opened(Content::None))),
+            FileReply::Opened(file(), Ok(opened(FileContent::None))),
         ),
         reply(
             "reply_files_not_opened",

@@ -12,8 +12,8 @@ use crate::capability::{AppAccess, AppIdentity, CallAccess, CallEnvironment, Cal
 use crate::meter::Meter;
 use crate::state::Session;
 use crate::wire::{
-    Answer, CallEnd, CallTaken, FileEffect, HandedCall, Lost, OutcomeEnd, OwnerLink, Unanswered,
-    Work,
+    CallEnd, CallTaken, FileEffect, HandedCall, Lost, OutcomeEnd, OwnerLink, Unanswered,
+    WireAnswer, Work,
 };
 use crate::wit::{replies, rpc, schedules, watch};
 
@@ -162,7 +162,7 @@ fn taken((taken, session, remains): TakenCall) -> Ended {
 impl From<Outcome> for OutcomeEnd {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Answered(answer) => Self::Answered(Answer {
+            Outcome::Answered(answer) => Self::Answered(WireAnswer {
                 status: answer.status,
                 headers: answer.headers,
                 body: answer.body,

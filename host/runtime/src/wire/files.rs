@@ -112,9 +112,9 @@ pub enum ListPurpose {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileNote {
     /// The guest was refused something.
-    Refused(NotedPath, FileAccess),
+    Refused(NotedPath, FileRight),
     /// It was given something.
-    Granted(NotedPath, FileAccess),
+    Granted(NotedPath, FileRight),
     /// There is something that does not exist for guests.
     Unfit(NotedPath),
     /// A path leads out of the folders that the guest sees: the one that it starts from, and the
@@ -138,7 +138,7 @@ pub enum NotedPath {
 /// What a guest may do with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the policy says it")]
-pub enum FileAccess {
+pub enum FileRight {
     See,
     Read,
     Write,
@@ -197,14 +197,14 @@ pub struct Looked {
     /// A folder may be made.
     pub make_folder: bool,
     /// What is there.
-    pub found: Result<Found, FileFault>,
+    pub found: Result<Finding, FileFault>,
     /// Whether names in the folder around it can be changed.
     pub parent: Result<(), FileFault>,
 }
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Found {
+pub enum Finding {
     /// A file.
     File(Seen),
     /// A folder.
@@ -221,7 +221,7 @@ pub struct Seen {
     /// The number of the device.
     pub device: u64,
     /// Which state of which file it is.
-    pub stamp: Stamp,
+    pub stamp: SeenStamp,
     /// When it was last read: seconds and nanoseconds.
     pub accessed: (i64, u32),
 }
@@ -229,7 +229,7 @@ pub struct Seen {
 /// As [`FileStamp`]. Times are seconds and nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "`FileStamp` says it")]
-pub struct Stamp {
+pub struct SeenStamp {
     pub inode: u64,
     pub born: (i64, u32),
     pub bytes: u64,
@@ -242,14 +242,14 @@ pub struct Stamp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
     /// What it is.
-    pub found: Found,
+    pub found: Finding,
     /// What is in it.
-    pub content: Content,
+    pub content: FileContent,
 }
 
 /// The content of what was opened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Content {
+pub enum FileContent {
     /// It is no file.
     None,
     /// All of it.
@@ -285,7 +285,7 @@ pub enum FileEffect {
         /// The path.
         path: String,
         /// How it was; none, where nothing was there.
-        stamp: Option<Stamp>,
+        stamp: Option<SeenStamp>,
     },
     /// The call wrote to a file that others had replaced: it is to run again.
     Stale,
@@ -357,7 +357,7 @@ pub enum FileMoment {
     Ago(u64),
 }
 
-impl From<&FileStamp> for Stamp {
+impl From<&FileStamp> for SeenStamp {
     fn from(stamp: &FileStamp) -> Self {
         let pair = |time: FileTime| (time.seconds, time.nanos);
         Self {
@@ -371,8 +371,8 @@ impl From<&FileStamp> for Stamp {
     }
 }
 
-impl From<&Stamp> for FileStamp {
-    fn from(stamp: &Stamp) -> Self {
+impl From<&SeenStamp> for FileStamp {
+    fn from(stamp: &SeenStamp) -> Self {
         let time = |(seconds, nanos)| FileTime { seconds, nanos };
         Self {
             inode: stamp.inode,

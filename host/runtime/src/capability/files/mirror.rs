@@ -36,8 +36,8 @@ use super::guest_path::GuestPath;
 use super::policy::PathRights;
 use super::tree::TreeFile;
 use crate::wire::{
-    Ask, FileCall, FileFault, FileNote, FileReply, FileWant, Found, HandedFiles, HostReply, Looked,
-    MOST_NOTES, OwnerLink, Seen, Unanswered,
+    Ask, FileCall, FileFault, FileNote, FileReply, FileWant, Finding, HandedFiles, HostReply,
+    Looked, MOST_NOTES, OwnerLink, Seen, Unanswered,
 };
 
 const UNPOISONED: &str = "no holder of this lock panics";
@@ -176,14 +176,14 @@ impl Mirror {
     }
 
     /// Returns what something looks like here.
-    fn stat(&self, found: &Found) -> Stat {
+    fn stat(&self, found: &Finding) -> Stat {
         let (_, stand_in) = self.stand_in;
         match found {
-            Found::File(seen) => with(stand_in, seen, FileType::RegularFile),
-            Found::Folder(seen) => with(stand_in, seen, FileType::Directory),
-            Found::SomeFile => with(stand_in, &NOTHING_KNOWN, FileType::RegularFile),
+            Finding::File(seen) => with(stand_in, seen, FileType::RegularFile),
+            Finding::Folder(seen) => with(stand_in, seen, FileType::Directory),
+            Finding::SomeFile => with(stand_in, &NOTHING_KNOWN, FileType::RegularFile),
             // Whatever it is, it does not exist for guests.
-            Found::Unfit => with(stand_in, &NOTHING_KNOWN, FileType::Symlink),
+            Finding::Unfit => with(stand_in, &NOTHING_KNOWN, FileType::Symlink),
         }
     }
 
@@ -227,7 +227,7 @@ impl Answers {
 /// What a file looks like of which nothing is to be known.
 const NOTHING_KNOWN: Seen = Seen {
     device: 0,
-    stamp: crate::wire::Stamp {
+    stamp: crate::wire::SeenStamp {
         inode: 0,
         born: (0, 0),
         bytes: 0,
@@ -238,10 +238,10 @@ const NOTHING_KNOWN: Seen = Seen {
     accessed: (0, 0),
 };
 
-fn stamp(found: &Found) -> Option<FileStamp> {
+fn stamp(found: &Finding) -> Option<FileStamp> {
     match found {
-        Found::File(seen) => Some(FileStamp::from(&seen.stamp)),
-        Found::Folder(_) | Found::SomeFile | Found::Unfit => None,
+        Finding::File(seen) => Some(FileStamp::from(&seen.stamp)),
+        Finding::Folder(_) | Finding::SomeFile | Finding::Unfit => None,
     }
 }
 

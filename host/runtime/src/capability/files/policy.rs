@@ -9,7 +9,7 @@ use syft_protocol::grant::{PathPattern, Pattern, Reach};
 
 use super::datasites_dir::DatasitesDir;
 use super::other_apps::AppFolder;
-use crate::wire::{FileAccess, Looked};
+use crate::wire::{FileRight, Looked};
 
 /// What a guest wants with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,7 +35,7 @@ impl Want {
     }
 }
 
-impl From<Want> for FileAccess {
+impl From<Want> for FileRight {
     fn from(want: Want) -> Self {
         match want {
             Want::See => Self::See,

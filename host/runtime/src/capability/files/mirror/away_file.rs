@@ -14,7 +14,7 @@ use super::super::bindings::{ErrorCode, FsError, FsResult};
 use super::super::tree::TreeFile;
 use super::part_cache::PartKey;
 use super::{Mirror, UNPOISONED, errno};
-use crate::wire::{Content, FileNote, FileReply, FileWant, Found, MOST_FILE_BYTES, Opened};
+use crate::wire::{FileContent, FileNote, FileReply, FileWant, Finding, MOST_FILE_BYTES, Opened};
 
 /// What is fetched of a file at a time.
 const PART_BYTES: u64 = MOST_FILE_BYTES as u64;
@@ -49,30 +49,32 @@ impl Mirror {
             parts,
         };
         let file = match (&content, &found) {
-            (Content::Whole(bytes), Found::File(seen))
+            (FileContent::Whole(bytes), Finding::File(seen))
                 if bytes.len() as u64 == seen.stamp.bytes =>
             {
                 let file = self.place.make_file()?;
                 file.write_all_at(bytes, 0).map_err(io)?;
                 file
             }
-            (Content::InParts(_), Found::File(seen)) => {
+            (FileContent::InParts(_), Finding::File(seen)) => {
                 let file = self.place.make_file()?;
                 file.set_len(seen.stamp.bytes).map_err(io)?;
                 file
             }
-            (Content::None, Found::Folder(_) | Found::Unfit) => self.stand_in_folder()?.into(),
+            (FileContent::None, Finding::Folder(_) | Finding::Unfit) => {
+                self.stand_in_folder()?.into()
+            }
             _ => return Err(Errno::IO),
         };
         Ok(TreeFile::of_other(file, away))
     }
 
-    fn parts(self: &Arc<Self>, found: &Found, content: &Content) -> Option<Parts> {
-        let Content::InParts(handle) = content else {
+    fn parts(self: &Arc<Self>, found: &Finding, content: &FileContent) -> Option<Parts> {
+        let FileContent::InParts(handle) = content else {
             return None;
         };
         let seen = match found {
-            Found::File(seen) => seen,
+            Finding::File(seen) => seen,
             // It is closed, and opens nothing.
             _ => {
                 self.note(FileNote::Closed(*handle));

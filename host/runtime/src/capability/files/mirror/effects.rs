@@ -14,7 +14,8 @@ use super::super::guard::Guard;
 use super::super::staging::{Ended, FileNumber, StagedFile, Staging, Step};
 use super::Mirror;
 use crate::wire::{
-    FileEffect, FileId, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, Stamp, Unanswered,
+    FileEffect, FileId, FileMoment, FileReply, FileWant, Lost, MOST_FILE_BYTES, SeenStamp,
+    Unanswered,
 };
 
 impl Guard {
@@ -69,7 +70,7 @@ impl<'a> Giving<'a> {
     async fn give(mut self, ended: &Ended) -> Result<Vec<FileEffect>, Unanswered> {
         let found = ended.found.iter().map(|(path, stamp)| FileEffect::Found {
             path: path.clone(),
-            stamp: stamp.as_ref().map(Stamp::from),
+            stamp: stamp.as_ref().map(SeenStamp::from),
         });
         let mut effects: Vec<FileEffect> = found.collect();
         effects.extend(ended.is_stale.then_some(FileEffect::Stale));

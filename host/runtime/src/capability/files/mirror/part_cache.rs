@@ -208,10 +208,10 @@ fn hash_of(key: &[u8; HASH_BYTES], content: &[u8]) -> [u8; HASH_BYTES] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Stamp;
+    use crate::wire::SeenStamp;
 
     fn key(owner: &str, inode: u64) -> PartKey {
-        let stamp = Stamp {
+        let stamp = SeenStamp {
             inode,
             born: (1, 2),
             bytes: 3,

@@ -16,7 +16,7 @@ use super::super::guard::Slot;
 use super::super::tick::tick;
 use super::look::stamp;
 use super::{Listed, Refused};
-use crate::wire::Stamp;
+use crate::wire::SeenStamp;
 
 /// The longest wait until a change of a file can be told from what was before. A file system that
 /// knows only seconds is believed sooner than it should be.
@@ -40,7 +40,7 @@ pub(super) enum Held {
 /// A file that was opened, and of which the content is that of its stamp.
 pub(super) struct OpenedFile {
     file: File,
-    stamp: Stamp,
+    stamp: SeenStamp,
 }
 
 /// One that is read part by part.
@@ -95,7 +95,7 @@ impl OpenedFile {
         Err(Refused::Fault(Errno::STALE))
     }
 
-    pub(super) fn stamp(&self) -> Stamp {
+    pub(super) fn stamp(&self) -> SeenStamp {
         self.stamp
     }
 
@@ -122,7 +122,7 @@ impl OpenedFile {
     /// these have changed with that.
     fn is_unchanged(&self) -> Result<bool, Refused> {
         let stat = fstat(&self.file)?;
-        let Stamp {
+        let SeenStamp {
             bytes,
             modified,
             changed,
@@ -154,7 +154,7 @@ impl HeldFile {
 }
 
 /// Returns how long a change may still leave the same times.
-fn until_settled(file: &File, stamp: &Stamp) -> Duration {
+fn until_settled(file: &File, stamp: &SeenStamp) -> Duration {
     let tick = tick(file.as_fd(), &FileStamp::from(stamp)).min(LONGEST_WAIT);
     let (seconds, nanos) = stamp.changed;
     let since = Duration::new(u64::try_from(seconds).unwrap_or(0), nanos);

@@ -9,7 +9,7 @@ use super::super::guest_path::GuestPath;
 use super::super::stamp::stamp_of;
 use super::handles::OpenedFile;
 use super::{Answered, Held, OwnerFiles, Refused, fault, path};
-use crate::wire::{Content, FileReply, Found, Looked, Opened, Seen, Stamp};
+use crate::wire::{FileContent, FileReply, Finding, Looked, Opened, Seen, SeenStamp};
 
 /// Smaller files are told whole.
 const WHOLE_BYTES: u64 = 256 << 10;
@@ -100,21 +100,21 @@ impl OwnerFiles {
         let stat = fstat(&file)?;
         let content = match known(&stat) {
             Ok(Known::File) => None,
-            Ok(Known::Folder) if looked.see => Some(Found::Folder(seen(&stat, None))),
+            Ok(Known::Folder) if looked.see => Some(Finding::Folder(seen(&stat, None))),
             Ok(Known::Folder) => return Err(Refused::Fault(Errno::NOENT)),
-            Err(_) => Some(Found::Unfit),
+            Err(_) => Some(Finding::Unfit),
         };
         if let Some(found) = content {
-            let content = Content::None;
+            let content = FileContent::None;
             return Ok(Opened { found, content });
         }
         let file = OpenedFile::settled(file).await?;
-        let found = Found::File(seen(&stat, Some(file.stamp())));
+        let found = Finding::File(seen(&stat, Some(file.stamp())));
         let content = if file.stamp().bytes <= WHOLE_BYTES {
-            Content::Whole(file.whole()?)
+            FileContent::Whole(file.whole()?)
         } else {
             let slot = self.guard().open_slot(path, "read")?;
-            Content::InParts(self.handles().add(Held::File(file.held(slot))))
+            FileContent::InParts(self.handles().add(Held::File(file.held(slot))))
         };
         Ok(Opened { found, content })
     }
@@ -126,25 +126,25 @@ fn found_at(
     path: &GuestPath,
     knows_files: bool,
     knows_folders: bool,
-) -> Result<Found, Errno> {
+) -> Result<Finding, Errno> {
     let stat = root.look(path)?;
     match known(&stat) {
-        Ok(Known::File) if !knows_files => Ok(Found::SomeFile),
+        Ok(Known::File) if !knows_files => Ok(Finding::SomeFile),
         Ok(Known::File) => {
             // It may have come in the place of what was looked at first.
             let stamp = root.stamp(path)?.ok_or(Errno::NOENT)?;
-            Ok(Found::File(seen(&stat, Some(Stamp::from(&stamp)))))
+            Ok(Finding::File(seen(&stat, Some(SeenStamp::from(&stamp)))))
         }
-        Ok(Known::Folder) if knows_folders || knows_files => Ok(Found::Folder(seen(&stat, None))),
-        Ok(Known::Folder) => Ok(Found::Folder(nothing_of(&stat))),
-        Err(_) => Ok(Found::Unfit),
+        Ok(Known::Folder) if knows_folders || knows_files => Ok(Finding::Folder(seen(&stat, None))),
+        Ok(Known::Folder) => Ok(Finding::Folder(nothing_of(&stat))),
+        Err(_) => Ok(Finding::Unfit),
     }
 }
 
 /// Returns what is known of something; of a folder there is no stamp.
-fn seen(stat: &Stat, stamp: Option<Stamp>) -> Seen {
+fn seen(stat: &Stat, stamp: Option<SeenStamp>) -> Seen {
     let time = |seconds: i64, nanos: u64| (seconds, u32::try_from(nanos).unwrap_or(0));
-    let of_stat = || Stamp {
+    let of_stat = || SeenStamp {
         inode: stat.st_ino,
         born: (0, 0),
         bytes: u64::try_from(stat.st_size).unwrap_or(0),
@@ -161,7 +161,7 @@ fn seen(stat: &Stat, stamp: Option<Stamp>) -> Seen {
 
 /// Returns what is known of a folder that may be made and not known.
 fn nothing_of(stat: &Stat) -> Seen {
-    let stamp = Stamp {
+    let stamp = SeenStamp {
         inode: stat.st_ino,
         born: (0, 0),
         bytes: 0,
@@ -176,7 +176,7 @@ fn nothing_of(stat: &Stat) -> Seen {
     }
 }
 
-pub(super) fn stamp(file: impl std::os::fd::AsFd) -> Result<Stamp, Refused> {
+pub(super) fn stamp(file: impl std::os::fd::AsFd) -> Result<SeenStamp, Refused> {
     let stamp = stamp_of(file).ok_or(Errno::NOENT)?;
-    Ok(Stamp::from(&stamp))
+    Ok(SeenStamp::from(&stamp))
 }

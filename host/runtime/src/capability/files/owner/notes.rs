@@ -3,7 +3,7 @@
 use super::super::guest_path::GuestPath;
 use super::super::policy::Want;
 use super::{OwnerFiles, Refused};
-use crate::wire::{FileAccess, FileNote, NotedPath};
+use crate::wire::{FileNote, FileRight, NotedPath};
 
 impl OwnerFiles {
     pub(super) fn take_note(&self, note: FileNote) -> Result<(), Refused> {
@@ -20,14 +20,14 @@ impl OwnerFiles {
     }
 
     /// Logs that something is refused, if it is.
-    fn refuse(&self, path: GuestPath, wanted: FileAccess) {
+    fn refuse(&self, path: GuestPath, wanted: FileRight) {
         let guard = self.guard();
         let access = guard.access(path);
         let refusal = match wanted {
-            FileAccess::See => access.see().err(),
-            FileAccess::Read => access.read().err(),
-            FileAccess::Write => access.write().err(),
-            FileAccess::MakeFolder => access.make_folder().err(),
+            FileRight::See => access.see().err(),
+            FileRight::Read => access.read().err(),
+            FileRight::Write => access.write().err(),
+            FileRight::MakeFolder => access.make_folder().err(),
         };
         if let Some(refusal) = refusal {
             guard.log_refusal(&refusal);
@@ -35,13 +35,13 @@ impl OwnerFiles {
     }
 
     /// Logs that something was granted, if it is.
-    fn grant(&self, path: &GuestPath, wanted: FileAccess) {
+    fn grant(&self, path: &GuestPath, wanted: FileRight) {
         let access = self.guard().access(path.clone());
         let (is_granted, want) = match wanted {
-            FileAccess::See => (access.see().is_ok(), Want::See),
-            FileAccess::Read => (access.read().is_ok(), Want::Read),
-            FileAccess::Write => (access.write().is_ok(), Want::Write),
-            FileAccess::MakeFolder => (access.make_folder().is_ok(), Want::MakeFolder),
+            FileRight::See => (access.see().is_ok(), Want::See),
+            FileRight::Read => (access.read().is_ok(), Want::Read),
+            FileRight::Write => (access.write().is_ok(), Want::Write),
+            FileRight::MakeFolder => (access.make_folder().is_ok(), Want::MakeFolder),
         };
         if is_granted {
             self.guard().log_granted(path, want);
