@@ -97,6 +97,16 @@ fn check(kind: &str, path: &Path) -> Option<Result<Value, String>> {
     })
 }
 
+/// Has the text read that Prometheus gets, and returns the names of its metrics.
+pub fn metrics(text: &str) -> Option<Vec<String>> {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("metrics");
+    fs::write(&path, text).unwrap();
+    let families = check("prometheus", &path)?.unwrap();
+    let families = families.as_array().unwrap().iter();
+    Some(families.map(|family| family[0].as_str().unwrap().to_owned()).collect())
+}
+
 /// Has a file checked of which a part is replaced, and returns why it is refused.
 fn refused(kind: &str, name: &str, part: &str, by: &str) -> Option<String> {
     let text = fs::read_to_string(manifest(name)).unwrap();
