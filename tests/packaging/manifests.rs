@@ -159,10 +159,10 @@ fn keda_reads_its_manifest_which_fits_the_deployment() {
     let scaled = manifests.unwrap()[0].take();
     let check_by_schema = |manifest: &Value| {
         let mut node = Command::new("node");
-        let script = repository().join("tests/packaging/keda.js");
+        let script = repository().join("tests/packaging/keda.mjs");
         let mut node = node
-            .env("NODE_PATH", folder.join("node_modules"))
             .arg(script)
+            .arg(folder)
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
