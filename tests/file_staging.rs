@@ -2,6 +2,8 @@
 
 mod conflicts;
 mod crashes;
+mod disk;
+mod together;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,11 +38,21 @@ fn begin(host: &Host, ops: &Value) -> Sent {
 
 /// Returns the files that calls of the app have staged.
 fn staged(site: &Site) -> Vec<PathBuf> {
-    let data = site.path().join(".local/share/syft-host/apps");
+    staged_below(&site.path().join(".local/share/syft-host/apps"))
+}
+
+fn staged_below(data: &Path) -> Vec<PathBuf> {
     let found = walkdir::WalkDir::new(data).into_iter().flatten();
     let found = found.map(walkdir::DirEntry::into_path);
     let is_staged = |path: &PathBuf| path.parent().is_some_and(|path| path.ends_with("staged"));
     found.filter(is_staged).collect()
+}
+
+/// Checks that nothing is left of calls that have ended: what failed is deleted in a moment.
+fn assert_nothing_staged(site: &Site) {
+    wait_for("nothing to be staged", || {
+        staged(site).is_empty().then_some(())
+    });
 }
 
 fn wait_for_staged(site: &Site, n: usize) {
@@ -107,7 +119,6 @@ fn assert_all_changed(site: &Site) {
         .unwrap();
     let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap();
     assert_eq!(since.as_secs(), 1_000_000);
-    assert_eq!(staged(site), Vec::<PathBuf>::new());
 }
 
 /// The guest sees its own changes at once, others when the call has ended.
@@ -162,6 +173,7 @@ fn others_see_what_a_call_wrote_when_it_has_ended() {
     fs::remove_file(public.join("go")).unwrap();
     fs::remove_file(public.join("done")).unwrap();
     assert_all_changed(&site);
+    assert_nothing_staged(&site);
 }
 
 #[test]
@@ -169,7 +181,12 @@ fn a_call_that_fails_leaves_no_trace() {
     let site = planted();
     plant(&site);
     let host = start(&site, &["--time", "1s"]);
-    for end in [json!({"panic": "on purpose"}), json!({"sleep": 60_000})] {
+    let ends = [
+        json!({"panic": "on purpose"}),
+        json!({"sleep": 60_000}),
+        json!({"allocate": 3_u64 << 30}),
+    ];
+    for end in ends {
         let mut steps = changes().as_array().unwrap().clone();
         steps.push(end);
         let answer = call(&host.rpc, "ops", &Value::Array(steps).to_string());
@@ -177,13 +194,12 @@ fn a_call_that_fails_leaves_no_trace() {
         assert_eq!(listed(&site.own("public")), before());
         let old = fs::read_to_string(site.own("public/old")).unwrap();
         assert_eq!(old, "old");
-        wait_for("nothing to be staged", || {
-            staged(&site).is_empty().then_some(())
-        });
+        assert_nothing_staged(&site);
     }
     // And the next one starts from there.
     ops(&host, &changes());
     assert_all_changed(&site);
+    assert_nothing_staged(&site);
 }
 
 #[test]
@@ -266,7 +282,7 @@ fn names_are_used_again() {
     ] {
         assert_eq!(fs::read_to_string(public.join(name)).unwrap(), text);
     }
-    assert_eq!(staged(&site), Vec::<PathBuf>::new());
+    assert_nothing_staged(&site);
 }
 
 #[test]

@@ -49,6 +49,7 @@ mod publishing;
 mod python;
 mod python_guests;
 mod remote;
+mod remote_files;
 mod replaying;
 mod residue;
 mod scheduling;

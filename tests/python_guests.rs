@@ -188,6 +188,14 @@ fn files_are_those_that_were_granted() {
 }
 
 #[test]
+fn a_call_that_fails_leaves_no_half_written_file() {
+    check_sandboxed(
+        &["--time", "2s"],
+        "a_call_that_fails_leaves_no_half_written_file",
+    );
+}
+
+#[test]
 fn state_is_a_dict_that_lasts() {
     check_sandboxed(&[], "state_is_a_dict_that_lasts");
 }

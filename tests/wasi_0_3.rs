@@ -256,6 +256,35 @@ fn files_are_granted_as_in_other_apps() {
 }
 
 #[test]
+fn a_call_that_fails_leaves_nothing_in_files() {
+    let site = planted();
+    let host = probing(&site, "files-0-3", &[]);
+    let out = |name: &str| format!("{OWNER}/app_data/app/out/{name}");
+    let own = |name: &str| site.own(&format!("app_data/app/out/{name}"));
+    let step = |step: Value| json!({ "raw": step });
+    let changes = [
+        json!({"open": ["root", out("new.txt"), "cw", "new"]}),
+        json!({"write_via_stream": ["new", "text", 0]}),
+        json!({"open": ["root", out("old.txt"), "rw", "old"]}),
+        json!({"append_via_stream": ["old", " and more"]}),
+        json!({"read_via_stream": ["old", 0]}),
+        json!({"create_directory_at": ["root", out("folder")]}),
+        json!({"rename_at": ["root", out("new.txt"), "root", out("folder/moved.txt")]}),
+    ];
+    let changes: Vec<Value> = changes.into_iter().map(step).collect();
+    let failing = [&changes[..], &[step(json!({"panic": "on purpose"}))]].concat();
+    let answer = call(&host.rpc, "ops", &Value::from(failing).to_string());
+    assert_eq!(answer.status(), 500, "{}", answer.text());
+    assert_eq!(fs::read_to_string(own("old.txt")).unwrap(), "old");
+    assert!(!own("new.txt").exists() && !own("folder").exists());
+    let outcomes = ops(&host, &Value::from(changes));
+    assert_eq!(outcomes[4], json!({"ok": "old and more"}), "{outcomes}");
+    assert_eq!(fs::read_to_string(own("old.txt")).unwrap(), "old and more");
+    let moved = fs::read_to_string(own("folder/moved.txt")).unwrap();
+    assert_eq!(moved, "text");
+}
+
+#[test]
 fn files_within_the_host_end_where_the_budget_ends() {
     let site = planted();
     let host = probing(&site, "files-0-3", &["--time", "5m"]);

@@ -294,7 +294,13 @@ impl PreparedApp {
         let open = move || Store::open(&place, &limits, &store);
         let state = tokio::task::spawn_blocking(open).await?;
         let state = state.map_err(explain_state)?;
-        let files = files.with_staging(&folder.join("staged"), &state)?;
+        // So is what calls before have changed in files.
+        let (staged, email) = (folder.join("staged"), config.email.clone());
+        let stage = move || {
+            let files = files.with_staging(&staged, &email, &state)?;
+            anyhow::Ok((files, state))
+        };
+        let (files, state) = tokio::task::spawn_blocking(stage).await??;
         let environment = self.environment(&folder);
         let (recorded, place) = (self.recorded(config), self.place());
         let recordings = match self.recordings {

@@ -2,12 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
 
-use super::{begin, path, plant, staged, start, wait_for_staged};
+use super::{assert_nothing_staged, begin, listed, path, plant, start, wait_for_staged};
+use crate::support::client::call;
 use crate::support::planted::planted;
-use crate::support::wait_for;
 
 /// Calls of one app that run at the same time do not lose what another one of them wrote: who
 /// changed a file that was changed meanwhile runs again.
@@ -36,9 +39,7 @@ fn calls_that_change_the_same_file_come_one_after_the_other() {
     let mut words: Vec<&str> = text.split(' ').collect();
     words.sort_unstable();
     assert_eq!(words, ["0", "1", "2", "3", "4", "5", "old"]);
-    wait_for("nothing to be staged", || {
-        staged(&site).is_empty().then_some(())
-    });
+    assert_nothing_staged(&site);
 }
 
 /// Somebody else has put things in the way of what a call wrote.
@@ -91,7 +92,62 @@ fn what_others_put_in_the_way_is_neither_followed_nor_deleted() {
         line.to_string()
             .contains("others have changed what is there")
     });
-    wait_for("nothing to be staged", || {
-        staged(&site).is_empty().then_some(())
+    assert_nothing_staged(&site);
+}
+
+/// Puts another thing at a place for a moment.
+fn swap(place: &Path, thing: &Path, aside: &Path) {
+    if fs::rename(place, aside).is_ok() {
+        drop(fs::rename(thing, place));
+        std::thread::yield_now();
+        drop(fs::rename(place, thing));
+        drop(fs::rename(aside, place));
+    }
+}
+
+/// Somebody swaps a folder for a link, and a file for a pipe, while what calls wrote is put in
+/// its place.
+#[test]
+fn what_is_swapped_meanwhile_leads_nowhere() {
+    const CALLS: usize = 300;
+    let site = planted();
+    plant(&site);
+    let (public, outside) = (site.own("public"), site.path().join("outside/folder"));
+    let aside = site.path().join("aside");
+    fs::create_dir(public.join("sub")).unwrap();
+    fs::create_dir(&aside).unwrap();
+    symlink(&outside, aside.join("link")).unwrap();
+    let pipe = aside.join("pipe");
+    mknodat(CWD, &pipe, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    let host = start(&site, &["--concurrency", "2"]);
+    let done = AtomicBool::new(false);
+    let n_swaps = std::thread::scope(|scope| {
+        let swapper = scope.spawn(|| {
+            let mut n_swaps = 0;
+            while !done.load(Ordering::Relaxed) {
+                swap(&public.join("sub"), &aside.join("link"), &aside.join("sub"));
+                swap(&public.join("old"), &pipe, &aside.join("old"));
+                n_swaps += 1;
+            }
+            n_swaps
+        });
+        for n in 0..CALLS {
+            let steps = json!([
+                {"write": [path(&format!("sub/{n}")), "text"]},
+                {"write": [path("sub/key.txt"), "text"]},
+                {"append": [path("old"), "+"]},
+                {"unlink": path(&format!("sub/{}", n.saturating_sub(3)))},
+                {"mkdir": path(&format!("sub/folder-{n}"))},
+            ]);
+            let answer = call(&host.rpc, "ops", &steps.to_string());
+            assert_eq!(answer.status(), 200, "{}", answer.text());
+        }
+        done.store(true, Ordering::Relaxed);
+        swapper.join().unwrap()
     });
+    assert!(n_swaps > 50, "only {n_swaps} swaps");
+    assert_eq!(listed(&outside), ["key.txt"]);
+    let key = fs::read_to_string(outside.join("key.txt")).unwrap();
+    assert_eq!(key, "SECRET outside");
+    assert_nothing_staged(&site);
 }

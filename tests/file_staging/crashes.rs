@@ -5,14 +5,15 @@ use std::fs;
 
 use serde_json::json;
 
-use super::{after, approved, assert_all_changed, before, begin, changes, listed, plant, staged};
+use super::{
+    approved, assert_all_changed, assert_nothing_staged, before, begin, changes, listed, plant,
+};
 use crate::support::apps::granted;
 use crate::support::guests::guest;
 use crate::support::host::{Host, syft_host};
 use crate::support::not_run;
 use crate::support::planted::planted;
 use crate::support::site::{OWNER, Site};
-use crate::support::wait_for;
 
 fn start(site: &Site, failpoint: Option<&str>) -> Host {
     let component = granted(site, &guest("files"), &["**"], &["**"], &[]);
@@ -59,9 +60,10 @@ fn a_host_that_is_killed_meanwhile_finishes_it() {
             let answer = sent.answer().text();
             assert!(!answer.contains("error"), "{failpoint}: {answer}");
             assert_all_changed(&site);
+            assert_nothing_staged(&site);
         } else {
             assert_eq!(listed(&site.own("public")), before(), "{failpoint}");
-            assert!(staged(&site).is_empty(), "{failpoint}");
+            assert_nothing_staged(&site);
         }
         host.stop();
     }
@@ -86,8 +88,5 @@ fn what_is_done_is_not_done_again() {
     assert_eq!(fs::read_to_string(site.own("public/gone")).unwrap(), "back");
     assert!(!site.own("public/a").exists());
     drop(host);
-    assert_eq!(after().len(), 5);
-    wait_for("nothing to be staged", || {
-        staged(&site).is_empty().then_some(())
-    });
+    assert_nothing_staged(&site);
 }

@@ -1,8 +1,12 @@
 //! Two apps that talk through the tree.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
-use super::{BOB, ask, outbox, send, send_as, start, start_echo, url_of, wait_for};
+use super::{
+    BOB, SEND, ask, outbox, send, send_as, start, start_echo, start_with, url_of, wait_for,
+};
 use crate::support::client::call;
 use crate::support::host::Host;
 use crate::support::site::{OWNER, Site};
@@ -104,6 +108,24 @@ fn a_handler_is_told_what_became_of_a_message() {
         (&second["context"], &second["attempt"]),
         (&json!("fail once"), &json!(2))
     );
+}
+
+/// What a handler writes to files is seen when it has ended well.
+#[test]
+fn a_handler_that_fails_leaves_no_file() {
+    let site = Site::new();
+    let (_home, _echo) = start_echo(&site);
+    let manifest = format!("{SEND}[files]\nown-folder = true\n");
+    let host = start_with(&site, &manifest, &["--allow-all-requested"]);
+    let seen = format!("/datasites/{OWNER}/app_data/app/told.txt");
+    let message = json!({
+        "url": url_of(BOB, "echo"), "body": "x", "handler": "replied",
+        "context": format!("fail once, after it wrote to {seen}"),
+    });
+    assert!(send(&host, &message).is_string());
+    assert_eq!(replies(&host, 1)[0]["attempt"], 2);
+    let written = fs::read_to_string(site.own("app_data/app/told.txt")).unwrap();
+    assert_eq!(written, "2");
 }
 
 #[test]

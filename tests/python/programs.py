@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import re
+import sqlite3
 import time
 from pathlib import Path
 
@@ -188,6 +189,26 @@ def files_are_those_that_were_granted():
     fails("read", {"name": "../app_data/x"})
     fails("write", {"name": "b.txt"})
     assert [path.name for path in folder.iterdir()] == ["a.txt"]
+
+
+@behaviour
+def a_call_that_fails_leaves_no_half_written_file():
+    files = RPC.parent / "ledger.db", RPC.parent / "ledger.txt"
+
+    def fails_in_each_way():
+        for end in ["an error", "an exit", "no memory", "no time"]:
+            fails("ledger", {"name": "lost", "end": end})
+
+    fails_in_each_way()
+    assert not any(file.exists() for file in files)
+    assert told("ledger", {"name": "a"}) == [["a"], ["the name is a"]]
+    before = [file.read_bytes() for file in files]
+    fails_in_each_way()
+    assert [file.read_bytes() for file in files] == before
+    assert told("ledger", {"name": "b"}) == [["a", "b"], ["the name is a", "the name is b"]]
+    database = sqlite3.connect(files[0])
+    assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
+    assert sorted(path.name for path in RPC.parent.glob("ledger*")) == ["ledger.db", "ledger.txt"]
 
 
 @behaviour

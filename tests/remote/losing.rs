@@ -54,7 +54,8 @@ fn a_call_without_its_owner_is_ended_at_once() {
                 let (link, to_carry) = OwnerLink::new();
                 drop(to_carry);
                 let meter = twin.program.admit(Admission::Usual).await;
-                let lost = twin.program.run_handed(call, &meter, link).await;
+                let (_folder, place) = loopback::place();
+                let lost = twin.program.run_handed(call, &meter, link, &place).await;
                 assert!(lost.is_err(), "{endpoint}");
                 // The owner's host has another worker run it.
                 let (again, owner) = owner.give_back().await.begin();
@@ -96,6 +97,7 @@ fn a_call_that_is_given_out_again_begins_anew() {
 fn nothing_counts_once_the_time_of_a_call_is_up() {
     let limits = Limits {
         time: Duration::ZERO,
+        written_bytes: 0,
         ..Limits::default()
     };
     let twin = Twin::with("stateful", "", &[], limits);

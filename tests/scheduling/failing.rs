@@ -1,3 +1,6 @@
+use std::collections::BTreeSet;
+use std::fs;
+
 use serde_json::json;
 use syft_protocol::timestamp::Timestamp;
 
@@ -50,6 +53,39 @@ fn a_call_that_fails_is_tried_again_parked_and_given_back() {
     host.wait_for_log("a failure", |line| {
         line["id"] == id && line.to_string().contains("given up: parked")
     });
+}
+
+/// What a call writes to files is seen when it has ended well.
+#[test]
+fn a_call_that_fails_leaves_nothing_in_files() {
+    let site = Site::new();
+    let manifest = format!("{EACH_SECOND}[files]\nown-folder = true\n");
+    let options = ["--name", "app", "--retry-first", "20ms"];
+    let host = Host::start(&site, &scheduler(&site, &manifest), &options);
+    let file = site.own("app_data/app/times.txt");
+    let written = || {
+        let lines = fs::read_to_string(&file).unwrap_or_default();
+        let lines = lines.lines().filter_map(|line| line.strip_prefix("tick/"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(call(&host.rpc, "fail", "tick").status(), 200);
+    let seen = format!("/datasites/{OWNER}/app_data/app/times.txt");
+    assert_eq!(call(&host.rpc, "write", &seen).status(), 200);
+    host.wait_for_log("a failure", |line| {
+        line.to_string().contains("to fail, attempt 3")
+    });
+    assert_eq!(written(), [""; 0]);
+    assert_eq!(call(&host.rpc, "fail", "none").status(), 200);
+    wait_for("two calls that end well", || {
+        (written().len() >= 2).then_some(())
+    });
+    let (times, all) = (written(), ran(&host, "tick"));
+    let each: BTreeSet<&String> = times.iter().collect();
+    assert_eq!(each.len(), times.len(), "one was written twice: {times:?}");
+    assert!(
+        times.iter().all(|due| all.contains_key(due)),
+        "{times:?} {all:?}"
+    );
 }
 
 #[test]

@@ -4,18 +4,23 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use syft_runtime::remote::{Broken, OwnerSide, PreparedOwner};
+use syft_runtime::capability::files::MirrorPlace;
+use syft_runtime::remote::{OwnerSide, PreparedOwner, RuleBroken};
 use syft_runtime::sandbox::{Admission, Outcome, Program};
 use syft_runtime::state::Session;
 use syft_runtime::wire::{
     Asked, CallEnd, HandedCall, HostCall, HostReply, OwnerLink, decode, encode,
 };
+use tempfile::TempDir;
 
 /// More than anything has in a test.
 const MOST_BYTES: usize = 256 << 20;
 
 /// Has a call run by a worker that is here.
-pub async fn run(program: &Program, prepared: PreparedOwner) -> Result<(Outcome, Session), Broken> {
+pub async fn run(
+    program: &Program,
+    prepared: PreparedOwner,
+) -> Result<(Outcome, Session), RuleBroken> {
     run_with(program, prepared, async |_| ()).await
 }
 
@@ -23,14 +28,32 @@ pub async fn run(program: &Program, prepared: PreparedOwner) -> Result<(Outcome,
 pub async fn run_with(
     program: &Program,
     prepared: PreparedOwner,
+    before: impl AsyncFnMut(&HostCall),
+) -> Result<(Outcome, Session), RuleBroken> {
+    let (_folder, place) = place();
+    run_at(program, prepared, &place, before).await
+}
+
+/// Returns a place for the files of a worker, and the folder in which it is.
+pub fn place() -> (TempDir, Arc<MirrorPlace>) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = MirrorPlace::open(&folder.path().join("files"), 1 << 30).unwrap();
+    (folder, Arc::new(place))
+}
+
+/// As [`run_with`], by a worker that has a place for files.
+pub async fn run_at(
+    program: &Program,
+    prepared: PreparedOwner,
+    place: &Arc<MirrorPlace>,
     mut before: impl AsyncFnMut(&HostCall),
-) -> Result<(Outcome, Session), Broken> {
+) -> Result<(Outcome, Session), RuleBroken> {
     let (call, owner) = prepared.begin();
     let owner = Arc::new(owner);
     let call: HandedCall = carried(&call);
     let (link, mut to_carry) = OwnerLink::new();
     let meter = program.admit(Admission::Usual).await;
-    let mut running = pin!(program.run_handed(call, &meter, link));
+    let mut running = pin!(program.run_handed(call, &meter, link, place));
     let (end, remains) = loop {
         tokio::select! {
             biased;

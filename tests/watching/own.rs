@@ -2,8 +2,10 @@
 
 use std::fs;
 
-use super::site::{ALL, delivered_briefly, start, start_with};
+use super::site::{ALL, delivered_briefly, start, unasking};
+use crate::support::apps::with_manifest;
 use crate::support::client::call;
+use crate::support::host::Host;
 use crate::support::site::{OWNER, Site};
 
 const PUBLIC: &[&str] = &["{datasite}/public/**"];
@@ -91,26 +93,32 @@ fn a_change_by_others_is_delivered_though_the_app_wrote_after_it() {
     assert_eq!(delivered_briefly(&site, &host), ["modified public/a.txt"]);
 }
 
-/// What an app does before it fails is its own, too: it does not try for ever.
+/// What an app does before it fails is its own, too: it does not try for ever. Others see it only
+/// where the app wants that.
 #[test]
 fn an_app_that_writes_and_fails_is_done_some_time() {
-    let site = Site::new();
-    fs::create_dir_all(site.own("public")).unwrap();
-    let options = ["--retry-first", "20ms", "--retry-attempts", "5"];
-    let host = start_with(&site, ALL, &[], PUBLIC, &options);
-    let path = site.write("public/spoil.txt", "x");
-    host.wait_for_log("the end", |line| line.to_string().contains("given up"));
-    assert_eq!(delivered_briefly(&site, &host), [""; 0]);
-    assert_eq!(fs::read_to_string(path).unwrap(), "x+++++");
-    let failures = host
-        .log()
-        .into_iter()
-        .filter(|line| line["event"] == "created");
-    let mut ids: Vec<_> = failures
-        .filter(|failure| failure["path"].as_str().unwrap().ends_with("spoil.txt"))
-        .map(|failure| failure["id"].to_string())
-        .collect();
-    assert_eq!(ids.len(), 5);
-    ids.dedup();
-    assert_eq!(ids.len(), 1);
+    for (immediate, left) in [(false, "x"), (true, "x+++++")] {
+        let site = Site::new();
+        fs::create_dir_all(site.own("public")).unwrap();
+        let manifest = format!("[files]\nwrite = {PUBLIC:?}\nimmediate-writes = {immediate}\n");
+        let app = with_manifest(&site, &unasking(&site, ALL), &manifest);
+        let options = ["--name", "app", "--allow-all-requested"];
+        let retries = ["--retry-first", "20ms", "--retry-attempts", "5"];
+        let host = Host::start(&site, &app, &[options.as_slice(), &retries].concat());
+        let path = site.write("public/spoil.txt", "x");
+        host.wait_for_log("the end", |line| line.to_string().contains("given up"));
+        assert_eq!(delivered_briefly(&site, &host), [""; 0]);
+        assert_eq!(fs::read_to_string(path).unwrap(), left);
+        let failures = host
+            .log()
+            .into_iter()
+            .filter(|line| line["event"] == "created");
+        let mut ids: Vec<_> = failures
+            .filter(|failure| failure["path"].as_str().unwrap().ends_with("spoil.txt"))
+            .map(|failure| failure["id"].to_string())
+            .collect();
+        assert_eq!(ids.len(), 5);
+        ids.dedup();
+        assert_eq!(ids.len(), 1);
+    }
 }

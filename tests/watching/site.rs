@@ -17,6 +17,11 @@ pub const ALL: &str = "endpoints journal\ncreated modified moved deleted\t**";
 
 /// Returns the guest `watcher` with these settings, asking for these files.
 pub fn watcher(site: &Site, settings: &str, read: &[&str], write: &[&str]) -> PathBuf {
+    granted(site, &unasking(site, settings), read, write, &[])
+}
+
+/// Returns the guest `watcher` with these settings, which asks for nothing.
+pub fn unasking(site: &Site, settings: &str) -> PathBuf {
     let mut bytes = fs::read(guest("watcher")).unwrap();
     let mark = b"SETTINGS OF THE WATCHER\n";
     let at = bytes
@@ -27,7 +32,7 @@ pub fn watcher(site: &Site, settings: &str, read: &[&str], write: &[&str]) -> Pa
     bytes[at..][..settings.len()].copy_from_slice(settings.as_bytes());
     let path = site.path().join("watcher.wasm");
     fs::write(&path, bytes).unwrap();
-    granted(site, &path, read, write, &[])
+    path
 }
 
 /// Serves the guest `watcher` as `app`; it gets all that it asks for, and is told of

@@ -42,7 +42,7 @@ use answers::AnswerIndex;
 pub use answers::Recorded;
 pub use answers::RequestFingerprint;
 use commit::CommitContext;
-use effects::EffectRecords;
+use effects::EffectQueue;
 pub use effects::Effects;
 use file::File;
 use outbox::OutboxIndex;
@@ -70,8 +70,7 @@ pub struct Store {
     file: Arc<File>,
     writer: Writer,
     index: Arc<AnswerIndex>,
-    effects: Arc<EffectRecords>,
-    durability: Durability,
+    effects: Arc<EffectQueue>,
     outbox: Arc<OutboxIndex>,
     /// The most bytes of unpublished answers with which another call begins.
     waiting_bytes: u64,
@@ -151,7 +150,8 @@ impl Store {
             .create(folder)
             .with_context(|| format!("create {}", folder.display()))?;
         let path = folder.join("state.redb");
-        let (file, index) = match file::guarded(|| open_file(&path, options)) {
+        let opened = file::guarded(|| open_file(&path, options));
+        let (file, index, effects) = match opened {
             Err(redb::Error::DatabaseAlreadyOpen) => {
                 let (folder, pid) = (folder.to_owned(), fs::read_to_string(folder.join(PID)).ok());
                 return Err(AlreadyServed { folder, pid }.into());
@@ -165,8 +165,8 @@ impl Store {
         // A second host is refused, and its error names the process that serves the app.
         fs::write(folder.join(PID), std::process::id().to_string())
             .with_context(|| format!("write into {}", folder.display()))?;
-        let (file, index) = (Arc::new(file), Arc::new(index));
-        let (effects, outbox) = (Arc::default(), Arc::new(OutboxIndex::new(limits)));
+        let (file, index, effects) = (Arc::new(file), Arc::new(index), Arc::new(effects));
+        let outbox = Arc::new(OutboxIndex::new(limits));
         let context = CommitContext {
             file: Arc::clone(&file),
             index: Arc::clone(&index),
@@ -181,7 +181,6 @@ impl Store {
             writer,
             index,
             effects,
-            durability: options.durability,
             outbox,
             waiting_bytes: limits.waiting_bytes(),
             keep: options.keep,
@@ -317,11 +316,15 @@ impl Store {
 }
 
 /// Opens the file, makes what is missing in it, and reads what is held in memory.
-fn open_file(path: &Path, options: &StoreOptions) -> Result<(File, AnswerIndex), redb::Error> {
+fn open_file(
+    path: &Path,
+    options: &StoreOptions,
+) -> Result<(File, AnswerIndex, EffectQueue), redb::Error> {
     let file = File::open(path, options)?;
     make_tables(&*file.database()?)?;
     let index = AnswerIndex::read(&*file.database()?)?;
-    Ok((file, index))
+    let effects = EffectQueue::read(&*file.database()?, options.durability)?;
+    Ok((file, index, effects))
 }
 
 fn is_damage(error: &redb::Error) -> bool {

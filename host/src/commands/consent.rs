@@ -52,6 +52,10 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
         }
         None => {}
     }
+    if verified.manifest().files.immediate_writes {
+        let what = "Others see at once what it writes to files, also where a call of it fails.";
+        lines.push(what.to_owned());
+    }
     lines.extend(careful(verified.manifest()));
     if candidate.inherits {
         lines.push(format!(

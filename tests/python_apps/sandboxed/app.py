@@ -155,6 +155,30 @@ def state(do: str, key: str = "key", value=None):
         return {repr(key): repr(value) for key, value in box.state.items() if key != "lock"}
 
 
+@box.on_request("/ledger")
+def ledger(name: str, end: str = "well"):
+    import sqlite3
+
+    database = sqlite3.connect("ledger.db")
+    with database:
+        database.execute("create table if not exists entries (name text)")
+        database.execute("insert into entries values (?)", (name,))
+    with open("ledger.txt", "a") as text:
+        text.write("the name is ")
+        text.flush()
+        if end == "an error":
+            raise RuntimeError("in the middle of a line")
+        if end == "an exit":
+            os._exit(0)
+        if end == "no memory":
+            text.write("x" * (1 << 30))
+        while end == "no time":
+            pass
+        text.write(f"{name}\n")
+    names = [name for (name,) in database.execute("select name from entries")]
+    return names, Path("ledger.txt").read_text().splitlines()
+
+
 @box.on_request("/exit")
 def exit_():
     sys.exit("enough")

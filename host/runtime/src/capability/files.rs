@@ -12,16 +12,19 @@ mod guest_path;
 mod interface;
 mod interface_0_3;
 mod listing;
+mod mirror;
 mod moves;
 mod open;
+mod operations;
 mod other_apps;
 mod own_folder;
 mod own_writes;
+mod owner;
 mod policy;
 mod recorded;
+mod refusals;
 mod rules;
 mod sender;
-mod served;
 mod staging;
 mod stamp;
 mod streams;
@@ -29,8 +32,8 @@ mod streams_0_3;
 mod temporary;
 mod tick;
 mod times;
+mod tree;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -43,20 +46,24 @@ use bindings::types::DescriptorFlags;
 use bindings::{ErrorCode, preopens, types};
 pub use datasites_dir::DatasitesDir;
 pub(crate) use guard::Guard;
-use guard::{Budget, Folders, RefusalLog, Slot, hint};
+use guard::{Budget, Folders, Slot};
 pub use guest_path::MAX_PATH_BYTES;
 pub use guest_path::{GuestPath, NamedPath, PathEnd, PathError};
 pub use listing::Listing;
+pub use mirror::MirrorPlace;
 use own_folder::OwnFolder;
 use own_writes::CallWrites;
 pub use own_writes::OwnWrites;
+pub(crate) use owner::OwnerFiles;
 pub use policy::FilePolicy;
 use policy::{Denied, ReadRight, Want};
+use refusals::{RefusalLog, hint};
 pub use rules::{Broken, Rules, Ruling};
 pub(crate) use sender::CallSender;
-use staging::{Staging, StagingPlace};
+use staging::{StagedWrites, Staging, StagingPlace};
 pub use stamp::stamp_at;
 use temporary::{Temporary, TemporaryPlace};
+use tree::{Tree, TreeFile};
 
 use super::{Advice, CallLabel};
 use crate::meter::{Meter, Part};
@@ -145,14 +152,21 @@ impl FileAccess {
     ///
     /// # Errors
     /// The folder cannot be made or read, or the state cannot.
-    pub fn with_staging(mut self, folder: &Path, state: &Store) -> anyhow::Result<Self> {
+    pub fn with_staging(
+        mut self,
+        folder: &Path,
+        datasite: &Datasite,
+        state: &Store,
+    ) -> anyhow::Result<Self> {
         let Some(root) = &self.root else {
             return Ok(self);
         };
-        let place = StagingPlace::open(folder)?;
-        state.finish_effects(|kept| place.finish(root, kept))??;
+        let datasite = GuestPath::of(datasite.as_str());
+        let place = StagingPlace::open(folder, datasite, state.forces_effects())?;
+        let place = Arc::new(place);
+        state.finish_effects(|records| StagedWrites::restore(&place, root, records))?;
         if !self.grants.requested.immediate_writes {
-            self.staging = Some(Arc::new(place));
+            self.staging = Some(place);
         }
         Ok(self)
     }
@@ -225,11 +239,11 @@ impl FileAccess {
         let staging = self.staging.clone().zip(self.root.clone());
         let staging = staging.map(|(place, root)| {
             let charge = meter.nothing(Part::Held);
-            Staging::new(place, root, limits.written_bytes, charge)
+            Staging::new(place, Tree::Here(root), limits.written_bytes, charge)
         });
         Guard::new(
             Folders {
-                root: self.root.clone(),
+                tree: self.root.clone().map(Tree::Here),
                 temporary: Temporary::new(self.temporary.clone()),
                 own_folder: self.own_folder.clone(),
                 program: program.cloned(),
@@ -261,11 +275,11 @@ pub enum FileDescriptor {
 
 /// An open file.
 pub struct OpenFile {
-    file: File,
+    file: TreeFile,
     /// It lies in the tree, and is copied before it is changed.
     is_in_tree: bool,
     /// The copy of it.
-    copy: OnceLock<File>,
+    copy: OnceLock<TreeFile>,
     path: GuestPath,
     flags: DescriptorFlags,
     guard: Guard,

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::handlers::TakenCall;
 use super::{CallName, Outcome, Program, Ready, Remains};
+use crate::capability::files::{Guard, MirrorPlace};
 use crate::capability::{AppAccess, AppIdentity, CallAccess, CallEnvironment, CallSpans, OwnerLog};
 use crate::meter::Meter;
 use crate::state::Session;
 use crate::wire::{
-    Answer, CallEnd, CallTaken, HandedCall, Lost, OutcomeEnd, OwnerLink, Unanswered, Work,
+    CallEnd, CallTaken, FileEffect, HandedCall, Lost, OutcomeEnd, OwnerLink, Unanswered,
+    WireAnswer, Work,
 };
 use crate::wit::{replies, rpc, schedules, watch};
 
@@ -20,8 +22,9 @@ type Ended = (OutcomeEnd, Session, Remains);
 
 impl Program {
     /// Runs a call for the host of its owner, of which all is asked that is not here. It has to be
-    /// a program with the limits of the call (`CallLimits::to_limits`). Returns how it ended, and
-    /// what is left of it.
+    /// a program with the limits of the call (`CallLimits::to_limits`). What it reads and writes of
+    /// files lies in a private place of this machine meanwhile. Returns how it ended, and what is
+    /// left of it.
     ///
     /// # Errors
     /// That host was lost meanwhile: nothing of the call counts.
@@ -30,13 +33,15 @@ impl Program {
         call: HandedCall,
         meter: &Meter,
         owner: OwnerLink,
+        place: &Arc<MirrorPlace>,
     ) -> Result<(CallEnd, Remains), Lost> {
         let begin = Instant::now();
         let identity = AppIdentity {
             app: Arc::from(call.app.as_str()),
             datasite: Arc::from(call.datasite.as_str()),
         };
-        let (work, ready) = self.ready_for(call, &identity, meter, &owner)?;
+        let (work, ready) = self.ready_for(call, &identity, meter, &owner, place)?;
+        let files = ready.access.files.clone();
         let lost = || Lost("the connection ended".to_owned());
         let (outcome, session, remains) = tokio::select! {
             biased;
@@ -44,6 +49,7 @@ impl Program {
             // Also a guest that asks for nothing is to end.
             () = owner.closed() => return Err(lost()),
         };
+        let files = give(&files, has_ended_well(&outcome)).await?;
         remains.store.data().end_lines();
         let lines = owner.end().await;
         let outcome = match owner.unanswered() {
@@ -52,14 +58,15 @@ impl Program {
             Some(Unanswered::Exhausted) => OutcomeEnd::Exhausted,
             None => outcome,
         };
-        let has_ended_well = matches!(outcome, OutcomeEnd::Answered(_) | OutcomeEnd::Taken);
+        let (writes, files) = if has_ended_well(&outcome) {
+            (session.into_writes(), files)
+        } else {
+            Default::default()
+        };
         let end = CallEnd {
             outcome,
-            writes: match has_ended_well {
-                true => session.into_writes(),
-                false => Vec::new(),
-            },
-            files: Vec::new(),
+            writes,
+            files,
             lines,
             taken: CallTaken {
                 memory_bytes: meter.most_taken() as u64,
@@ -76,6 +83,7 @@ impl Program {
         identity: &'a AppIdentity,
         meter: &'a Meter,
         owner: &OwnerLink,
+        place: &Arc<MirrorPlace>,
     ) -> Result<(Work, Ready<'a>), Lost> {
         let log = OwnerLog {
             link: owner.clone(),
@@ -90,11 +98,23 @@ impl Program {
         let environment = CallEnvironment::of_handed(call.args, call.variables);
         let environment = environment.map_err(Lost)?;
         let time = Duration::from_micros(call.time_left).min(self.limits.time);
-        let access: CallAccess =
+        let mut access: CallAccess =
             self.access(&AppAccess::default(), None, identity, &name, meter, None);
-        let state = match call.has_state {
-            true => Session::elsewhere(owner.clone(), &self.limits),
-            false => Session::new(None, &self.limits),
+        let label = name.label(identity, access.advice);
+        let (datasite, link) = (&call.datasite, owner.clone());
+        let files = Guard::mirrored(
+            place,
+            (datasite, &call.files),
+            link,
+            &self.limits,
+            &label,
+            meter,
+        );
+        access.files = files.map_err(|error| Lost(format!("this worker has no files: {error}")))?;
+        let state = if call.has_state {
+            Session::elsewhere(owner.clone(), &self.limits)
+        } else {
+            Session::new(None, &self.limits)
         };
         let ready = Ready {
             identity,
@@ -120,6 +140,20 @@ impl Program {
     }
 }
 
+/// Gives the owner's host what a call has changed in files.
+async fn give(files: &Guard, has_ended_well: bool) -> Result<Vec<FileEffect>, Lost> {
+    match files.finish_mirror(has_ended_well).await {
+        Ok(changed) => Ok(changed),
+        // What becomes of the call is known to the link.
+        Err(Unanswered::Exhausted) => Ok(Vec::new()),
+        Err(Unanswered::Lost(lost)) => Err(lost),
+    }
+}
+
+fn has_ended_well(outcome: &OutcomeEnd) -> bool {
+    matches!(outcome, OutcomeEnd::Answered(_) | OutcomeEnd::Taken)
+}
+
 fn taken((taken, session, remains): TakenCall) -> Ended {
     let outcome = taken.map_or_else(OutcomeEnd::from, |()| OutcomeEnd::Taken);
     (outcome, session, remains)
@@ -128,7 +162,7 @@ fn taken((taken, session, remains): TakenCall) -> Ended {
 impl From<Outcome> for OutcomeEnd {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Answered(answer) => Self::Answered(Answer {
+            Outcome::Answered(answer) => Self::Answered(WireAnswer {
                 status: answer.status,
                 headers: answer.headers,
                 body: answer.body,

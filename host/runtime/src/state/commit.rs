@@ -3,12 +3,13 @@
 //! Why: docs/decisions/65-commits-are-ordered-before-they-are-forced.md
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use redb::{Database, WriteTransaction};
 
 use super::answers::{AnswerIndex, AnswerRecords};
-use super::effects::{self, EffectRecords};
+use super::effects::{self, EffectQueue};
 use super::file::{File, OpenState, guarded};
 use super::outbox::OutboxIndex;
 use super::pending::{Layer, lost};
@@ -20,7 +21,7 @@ use crate::failpoint::{self, Step};
 pub(super) struct CommitContext {
     pub(super) file: Arc<File>,
     pub(super) index: Arc<AnswerIndex>,
-    pub(super) effects: Arc<EffectRecords>,
+    pub(super) effects: Arc<EffectQueue>,
     pub(super) outbox: Arc<OutboxIndex>,
     /// The most bytes of keys and values.
     pub(super) state_bytes: u64,
@@ -48,49 +49,52 @@ impl CommitContext {
         let Some(last) = jobs.last().map(|job| job.numbers.commits) else {
             return;
         };
-        let written = self.write_together(&database, &mut jobs);
+        self.effects.settle(&database);
+        let n_effects = jobs.iter().filter(|job| job.changes.effects.is_some());
+        let places = self.effects.places(n_effects.count());
+        let written = if jobs.iter().all(|job| job.changes.is_empty()) {
+            Ok(())
+        } else {
+            self.write_together(&database, &mut jobs, places.clone())
+        };
         // Nobody can open the file anew as long as this is there.
         drop(database);
         match &written {
-            Ok(places) => {
+            Ok(()) => {
                 if let Ok(mut pending) = layer.lock() {
                     pending.forced(last);
                 }
-                self.do_effects(&mut jobs, places);
             }
             // After an error redb refuses everything until the file is opened anew.
-            Err(_) => {
-                self.file.close();
-                // They may have been kept all the same.
-                for job in &mut jobs {
-                    if let Some(effects) = job.changes.effects.take() {
-                        effects.leave();
-                    }
-                }
-            }
+            Err(_) => self.file.close(),
         }
-        end_all(jobs, &written.map(drop).map_err(StoreError::new));
-    }
-
-    /// Does what calls change outside of the state, before anybody learns that they have ended.
-    fn do_effects(&self, jobs: &mut [Job], places: &[u64]) {
+        // Before anybody learns that their calls have ended.
         let effects = jobs.iter_mut().filter_map(|job| job.changes.effects.take());
-        for (effects, place) in effects.zip(places) {
-            if effects.apply() {
-                self.effects.are_done(&[*place]);
-            }
+        self.effects
+            .written(places, effects.collect(), written.is_ok());
+        end_all(jobs, &written.map_err(StoreError::new));
+    }
+
+    /// Takes records of effects out that nobody needs any more, where no call comes that does so.
+    pub(super) fn forget_done(&self) {
+        if !self.effects.has_done() {
+            return;
+        }
+        let database = guarded(|| self.file.database());
+        let forgotten = database.and_then(|database| self.write_together(&database, &mut [], 0..0));
+        if let Err(error) = forgotten {
+            tracing::debug!("what calls have done is not forgotten yet: {error}");
+            self.file.close();
         }
     }
 
-    /// Returns the places that the effects of calls have in the records.
+    /// Writes what several calls changed, with the records of their effects in these places.
     fn write_together(
         &self,
         database: &Database,
         jobs: &mut [Job],
-    ) -> Result<Vec<u64>, redb::Error> {
-        if jobs.iter().all(|job| job.changes.is_empty()) {
-            return Ok(Vec::new());
-        }
+        places: Range<u64>,
+    ) -> Result<(), redb::Error> {
         // Taken before anything is written: a new answer may have the address of an old one,
         // and it is the old one that was published.
         let published = self.index.take_published();
@@ -107,19 +111,18 @@ impl CommitContext {
                 write_of_host(&transaction, &mut records, job)?;
             }
             write_values(&transaction, jobs)?;
-            let numbers = jobs.iter().filter_map(|job| job.changes.effects.as_ref());
-            let numbers = numbers.map(|effects| effects.number()).collect();
-            let places = effects::write(&transaction, &done, numbers)?;
+            let new = jobs.iter().filter_map(|job| job.changes.effects.as_deref());
+            effects::write(&transaction, &done, places.clone().zip(new))?;
             records.keep_within(self.answers_bytes)?;
             let totals = records.close()?;
             failpoint::reach(Step::BeforeCommit, "");
             transaction.commit()?;
             failpoint::reach(Step::AfterCommit, "");
-            Ok((totals, places))
+            Ok(totals)
         };
         let result = guarded(attempt);
         match &result {
-            Ok((totals, _)) => {
+            Ok(totals) => {
                 self.index.committed(*totals, added);
                 self.outbox.committed();
             }
@@ -128,11 +131,11 @@ impl CommitContext {
             Err(_) => {
                 self.index.put_back(published);
                 self.index.failed(added);
-                self.effects.are_done(&done);
+                self.effects.are_done(done);
                 self.outbox.failed();
             }
         }
-        result.map(|(_, places)| places)
+        result.map(drop)
     }
 }
 

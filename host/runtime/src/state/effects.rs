@@ -1,12 +1,15 @@
 //! What calls change outside of the state: done once the state is kept, in the order of the
 //! commits.
 //!
-//! The transaction of a call has the number of its effects. A host that is killed before they are
-//! all done finds that number when it starts again; what has none was of a call that is not kept.
+//! The transaction of a call keeps a record of its effects. A host that is killed before they are
+//! all done finds it when it starts again; of a call that is not kept there is none.
 //!
 //! Why: docs/decisions/87-what-a-call-writes-to-files-is-staged.md
 
+use std::collections::{HashSet, VecDeque};
 use std::io;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
@@ -17,76 +20,104 @@ use super::writer::{Changes, HandedOver};
 use super::{Store, StoreError};
 use crate::durability::Durability;
 
-/// The number of the effects of a call, by their place in the order of all that were kept since
-/// the table was empty.
-const EFFECTS: TableDefinition<'_, u64, u128> = TableDefinition::new("effects");
+/// The records of effects that are not known to be done, by their place in the order of all.
+const EFFECTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("effects");
 
 const UNPOISONED: &str = "no holder of this lock panics";
 
 /// What a call changes outside of the state. Nothing of it is done if this is dropped.
 pub trait Effects: Send + Sync {
-    /// Returns the number of these, which no others have.
-    fn number(&self) -> u128;
+    /// Returns that by which they can be done after a restart.
+    fn record(&self) -> Vec<u8>;
 
-    /// Makes sure that they can be done later, also by another process; with `force`, also after
-    /// a power failure.
+    /// Makes sure that a power failure leaves what the record speaks of.
     ///
     /// # Errors
     /// That cannot be.
-    fn prepare(&mut self, force: bool) -> io::Result<()>;
+    fn force(&self) -> io::Result<()>;
 
     /// Takes their place behind all others of the app, and tells whether what they stand on is
     /// as the call saw it.
     fn claim(&mut self) -> bool;
 
-    /// Does them, and tells whether none of them is to be tried again. What cannot be done is said in
-    /// the log.
-    fn apply(self: Box<Self>) -> bool;
+    /// Does them, and tells whether none of them is to be tried again. What was done already is
+    /// not done twice. What cannot be done is said in the log.
+    fn apply(&mut self) -> bool;
 
-    /// Leaves them to the next start of the host, which knows whether they were kept.
-    fn leave(self: Box<Self>);
+    /// Makes sure that a power failure does not undo them. `forced` has the names of folders of
+    /// which that is known, and gets others.
+    fn force_applied(&self, forced: &mut HashSet<String>);
+
+    /// Leaves them to the next start of the host, which finds the record if there is one.
+    fn leave(&mut self);
 }
 
-/// The effects that are done, and not taken out of the records yet.
-#[derive(Default)]
-pub(super) struct EffectRecords {
+/// The effects of calls, from when these are handed over until the record is taken out.
+pub(super) struct EffectQueue {
+    /// Whether they are forced to the disk.
+    are_forced: bool,
     /// Held by who takes a place among them.
     order: Mutex<()>,
-    done: Mutex<Vec<u64>>,
+    /// Some that are kept could not be done so far.
+    are_stuck: AtomicBool,
+    kept: Mutex<KeptEffects>,
+}
+
+struct KeptEffects {
+    /// The next place. None is used twice as long as the host runs.
+    next: u64,
+    /// The places of those that are done. Their records are still there.
+    done: Vec<u64>,
+    /// Those that are to be done, in their order.
+    waiting: VecDeque<Waiting>,
+}
+
+struct Waiting {
+    place: u64,
+    effects: Box<dyn Effects>,
+    /// Whether it has a record: after an error of the disk, a look into the file decides.
+    is_kept: bool,
 }
 
 impl Store {
-    /// Has effects finished that were kept and may not be done, in their order. `finish` gets their
-    /// numbers, and returns those of which something is still to be done.
+    /// Has effects done that an earlier host has kept and may not have done. `restore` gets their
+    /// records in their order, and returns as many effects.
     ///
     /// # Errors
-    /// They cannot be read.
-    pub fn finish_effects<E>(
+    /// The records cannot be read, or `restore` fails.
+    pub fn finish_effects(
         &self,
-        finish: impl FnOnce(&[u128]) -> Result<Vec<u128>, E>,
-    ) -> Result<Result<(), E>, StoreError> {
+        restore: impl FnOnce(&[Vec<u8>]) -> io::Result<Vec<Box<dyn Effects>>>,
+    ) -> Result<(), StoreError> {
         let read = || read(&*self.file.database()?);
-        let kept = guarded(read).map_err(StoreError::new)?;
-        let numbers: Vec<u128> = kept.iter().map(|(_, number)| *number).collect();
-        Ok(finish(&numbers).map(|unfinished| {
-            let done = kept
-                .iter()
-                .filter(|(_, number)| !unfinished.contains(number));
-            let places: Vec<u64> = done.map(|(place, _)| *place).collect();
-            self.effects.are_done(&places);
-        }))
+        let records = guarded(read).map_err(StoreError::new)?;
+        let (places, records): (Vec<u64>, Vec<Vec<u8>>) = records.into_iter().unzip();
+        let effects = restore(&records).map_err(StoreError::new)?;
+        self.effects.restored(&places, effects);
+        Ok(())
     }
 
-    /// Makes sure that the effects of a call can be done.
+    /// Tells whether what calls change reaches the disk before their answers are seen.
+    pub fn forces_effects(&self) -> bool {
+        self.effects.are_forced
+    }
+
+    /// Makes sure that the effects of a call can be done once it is kept.
     pub(super) async fn prepare(&self, changes: &mut Changes) -> Result<(), StoreError> {
-        let Some(mut effects) = changes.effects.take() else {
+        let Some(effects) = changes.effects.take() else {
             return Ok(());
         };
-        let force = self.durability != Durability::None;
-        let prepare = move || effects.prepare(force).map(|()| effects);
-        let prepared = tokio::task::spawn_blocking(prepare).await;
-        let prepared = prepared.map_err(StoreError::new)?;
-        changes.effects = Some(prepared.map_err(StoreError::new)?);
+        if self.effects.are_stuck() {
+            self.await_effects().await?;
+        }
+        if !self.effects.are_forced {
+            changes.effects = Some(effects);
+            return Ok(());
+        }
+        let force = move || effects.force().map(|()| effects);
+        let forced = tokio::task::spawn_blocking(force).await;
+        let forced = forced.map_err(StoreError::new)?;
+        changes.effects = Some(forced.map_err(StoreError::new)?);
         Ok(())
     }
 
@@ -110,23 +141,152 @@ impl Store {
 
     /// Waits until the effects of all calls are done that were handed over.
     pub(super) async fn await_effects(&self) -> Result<(), StoreError> {
-        self.writer.commit(Changes::default()).await
+        self.writer.commit(Changes::default()).await?;
+        if self.effects.are_stuck() {
+            return Err(StoreError::new(
+                "what an earlier call wrote to files cannot be put into its place yet",
+            ));
+        }
+        Ok(())
     }
 }
 
-impl EffectRecords {
-    fn done(&self) -> MutexGuard<'_, Vec<u64>> {
-        self.done.lock().expect(UNPOISONED)
+impl EffectQueue {
+    /// Returns the queue for a file whose tables are there.
+    pub(super) fn read(database: &Database, durability: Durability) -> Result<Self, redb::Error> {
+        let table = database.begin_read()?.open_table(EFFECTS)?;
+        let last = table.last()?.map(|(place, _)| place.value());
+        let kept = KeptEffects {
+            next: last.map_or(0, |last| last + 1),
+            done: Vec::new(),
+            waiting: VecDeque::new(),
+        };
+        Ok(Self {
+            are_forced: durability != Durability::None,
+            order: Mutex::default(),
+            are_stuck: AtomicBool::new(false),
+            kept: Mutex::new(kept),
+        })
+    }
+
+    fn kept(&self) -> MutexGuard<'_, KeptEffects> {
+        self.kept.lock().expect(UNPOISONED)
+    }
+
+    fn are_stuck(&self) -> bool {
+        self.are_stuck.load(Ordering::Acquire)
+    }
+
+    fn restored(&self, places: &[u64], effects: Vec<Box<dyn Effects>>) {
+        let mut kept = self.kept();
+        for (place, effects) in places.iter().zip(effects) {
+            kept.waiting.push_back(Waiting {
+                place: *place,
+                effects,
+                is_kept: true,
+            });
+        }
+        self.work_off(&mut kept);
+    }
+
+    /// Returns places for so many effects.
+    pub(super) fn places(&self, n_effects: usize) -> Range<u64> {
+        let mut kept = self.kept();
+        let first = kept.next;
+        kept.next += n_effects as u64;
+        first..kept.next
     }
 
     /// Returns those that are done, to be taken out of the records.
     pub(super) fn take_done(&self) -> Vec<u64> {
-        std::mem::take(&mut self.done())
+        std::mem::take(&mut self.kept().done)
     }
 
-    /// Takes note of those that are done.
-    pub(super) fn are_done(&self, places: &[u64]) {
-        self.done().extend(places);
+    /// Tells whether records are there that nobody needs.
+    pub(super) fn has_done(&self) -> bool {
+        !self.kept().done.is_empty()
+    }
+
+    /// Takes note that these are done, and still in the records.
+    pub(super) fn are_done(&self, places: Vec<u64>) {
+        self.kept().done.extend(places);
+    }
+
+    /// Does what could not be done before, as far as it can be now. What was in a transaction that
+    /// failed is done if it was kept all the same.
+    pub(super) fn settle(&self, database: &Database) {
+        let mut kept = self.kept();
+        if kept.waiting.is_empty() {
+            return;
+        }
+        match guarded(|| kept.decide(database)) {
+            Ok(()) => self.work_off(&mut kept),
+            Err(error) => tracing::debug!("it is not known what calls have kept: {error}"),
+        }
+    }
+
+    /// Does the effects of calls that were written, in a transaction that `is_kept` or has failed.
+    pub(super) fn written(
+        &self,
+        places: Range<u64>,
+        effects: Vec<Box<dyn Effects>>,
+        is_kept: bool,
+    ) {
+        if effects.is_empty() {
+            return;
+        }
+        let mut kept = self.kept();
+        for (place, effects) in places.zip(effects) {
+            kept.waiting.push_back(Waiting {
+                place,
+                effects,
+                is_kept,
+            });
+        }
+        self.work_off(&mut kept);
+    }
+
+    /// Does them one after the other, until one cannot be done: what came after it may stand on it.
+    fn work_off(&self, kept: &mut KeptEffects) {
+        let mut done = Vec::new();
+        while let Some(first) = kept.waiting.front_mut()
+            && first.is_kept
+            && first.effects.apply()
+        {
+            done.extend(kept.waiting.pop_front());
+        }
+        self.are_stuck
+            .store(!kept.waiting.is_empty(), Ordering::Release);
+        if self.are_forced {
+            let mut forced = HashSet::new();
+            for Waiting { effects, .. } in &done {
+                effects.force_applied(&mut forced);
+            }
+        }
+        kept.done.extend(done.iter().map(|done| done.place));
+    }
+}
+
+impl KeptEffects {
+    /// Finds out what was kept by a transaction that failed, and lets go of the rest.
+    fn decide(&mut self, database: &Database) -> Result<(), redb::Error> {
+        if self.waiting.iter().all(|waiting| waiting.is_kept) {
+            return Ok(());
+        }
+        let table = database.begin_read()?.open_table(EFFECTS)?;
+        for waiting in &mut self.waiting {
+            waiting.is_kept = waiting.is_kept || table.get(waiting.place)?.is_some();
+        }
+        self.waiting.retain(|waiting| waiting.is_kept);
+        Ok(())
+    }
+}
+
+impl Drop for KeptEffects {
+    fn drop(&mut self) {
+        for Waiting { effects, .. } in &mut self.waiting {
+            effects.leave();
+        }
     }
 }
 
@@ -135,35 +295,34 @@ pub(super) fn make_tables(transaction: &WriteTransaction) -> Result<(), redb::Er
     Ok(())
 }
 
-/// Takes those that are done out of the records and adds others. Returns the places of these.
-pub(super) fn write(
+/// Takes the records of those that are done out, and adds others.
+pub(super) fn write<'a>(
     transaction: &WriteTransaction,
     done: &[u64],
-    numbers: Vec<u128>,
-) -> Result<Vec<u64>, redb::Error> {
-    if done.is_empty() && numbers.is_empty() {
-        return Ok(Vec::new());
+    new: impl Iterator<Item = (u64, &'a (dyn Effects + 'static))>,
+) -> Result<(), redb::Error> {
+    let mut new = new.peekable();
+    if done.is_empty() && new.peek().is_none() {
+        return Ok(());
     }
     let mut table = transaction.open_table(EFFECTS)?;
     for place in done {
         table.remove(place)?;
     }
-    let last = table.last()?.map(|(place, _)| place.value());
-    let first = last.map_or(0, |last| last + 1);
-    let mut places = Vec::new();
-    for (place, number) in (first..).zip(numbers) {
-        table.insert(place, number)?;
-        places.push(place);
+    for (place, effects) in new {
+        table.insert(place, effects.record().as_slice())?;
     }
-    Ok(places)
+    Ok(())
 }
 
-fn read(database: &Database) -> Result<Vec<(u64, u128)>, redb::Error> {
-    let transaction = database.begin_read()?;
-    let mut kept = Vec::new();
-    for entry in transaction.open_table(EFFECTS)?.iter()? {
-        let (place, number) = entry?;
-        kept.push((place.value(), number.value()));
+fn read(database: &Database) -> Result<Vec<(u64, Vec<u8>)>, redb::Error> {
+    let mut records = Vec::new();
+    for entry in database.begin_read()?.open_table(EFFECTS)?.iter()? {
+        let (place, record) = entry?;
+        records.push((place.value(), record.value().to_vec()));
     }
-    Ok(kept)
+    Ok(records)
 }
+
+#[cfg(test)]
+mod tests;

@@ -269,8 +269,9 @@ impl CommitContext {
         loop {
             match jobs.recv_timeout(LINGER) {
                 Ok(first) => self.write(first, &jobs),
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return self.forget_done(),
                 Err(RecvTimeoutError::Timeout) => {
+                    self.forget_done();
                     let mut committer = lock(committer);
                     // Jobs are handed over under this lock, so none can come between the
                     // last look and the end of the queue.

@@ -65,6 +65,8 @@ enum Op {
     HoldListings(String, usize),
     /// Appends a file to another within the host, which may be the same.
     Pipe(String, String),
+    /// Ends the call.
+    Panic(String),
     Drop(String),
 }
 
@@ -247,6 +249,7 @@ impl Op {
                 done(written.await)?;
                 done(read.await)
             }
+            Self::Panic(why) => panic!("{why}"),
             Self::Drop(name) => {
                 held.descriptors.remove(&name);
                 Ok(Value::Null)

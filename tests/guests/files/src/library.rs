@@ -48,6 +48,8 @@ pub(crate) enum Op {
     Sleep(u64),
     /// Ends the call.
     Panic(String),
+    /// Takes so many bytes of memory.
+    Allocate(usize),
     /// Waits until there is a file.
     WaitFor(String),
 }
@@ -99,6 +101,7 @@ impl Op {
                 Ok(Value::Null)
             }
             Self::Panic(why) => panic!("{why}"),
+            Self::Allocate(n_bytes) => Ok(json!(vec![1_u8; n_bytes].len())),
             Self::WaitFor(path) => wait_for(&path),
         }
     }

@@ -1,5 +1,8 @@
 //! Sends messages wherever it is told to, by the interface itself, and answers them.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use syft_guest::bindings::syft::app::messages::{self, Error as MessagesError, Until};
@@ -152,7 +155,10 @@ fn echo(request: Request) -> Result<Value, Error> {
 fn replied(reply: Reply) -> Result<(), Error> {
     let context = reply.context.clone().unwrap_or_default();
     let context = String::from_utf8_lossy(&context).into_owned();
-    if context == "fail once" && reply.attempt == 1 {
+    if let Some(path) = context.strip_prefix("fail once, after it wrote to ") {
+        append(path, &reply.attempt.to_string())?;
+    }
+    if context.starts_with("fail once") && reply.attempt == 1 {
         return Err(Error::failed("as it was told"));
     }
     let outcome = match reply.answer() {
@@ -167,6 +173,12 @@ fn replied(reply: Reply) -> Result<(), Error> {
         replies
     })?;
     Ok(())
+}
+
+fn append(path: &str, text: &str) -> Result<(), Error> {
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| Error::failed(error.to_string()))
 }
 
 /// Answers what it was told by replies.

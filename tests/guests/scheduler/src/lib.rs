@@ -1,6 +1,8 @@
 //! Counts the times of its schedules, and fails if it is told to.
 
 use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::Write;
 
 use syft_guest::prelude::*;
 
@@ -17,6 +19,9 @@ fn tock(due: Due) -> Result<(), Error> {
 }
 
 fn count(due: &Due) -> Result<(), Error> {
+    if let Some(file) = state::get::<String>("file")? {
+        append(&file, &format!("{}/{}\n", due.schedule, due.due.0))?;
+    }
     let failing: Option<String> = state::get("failing")?;
     if failing.as_deref() == Some(&due.schedule) {
         return Err(Error::failed(format!("to fail, attempt {}", due.attempt)));
@@ -25,6 +30,19 @@ fn count(due: &Due) -> Result<(), Error> {
     state::set("last", &due.schedule)?;
     let key = format!("ran/{}/{}", due.schedule, due.due.0);
     state::increment(&key, 1)?;
+    Ok(())
+}
+
+fn append(path: &str, line: &str) -> Result<(), Error> {
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    written.map_err(|error| Error::failed(error.to_string()))
+}
+
+/// Has each call append a line to a file.
+#[on_request("/write")]
+fn write(path: String) -> Result<(), Error> {
+    state::set("file", &path)?;
     Ok(())
 }
 
@@ -46,4 +64,4 @@ fn ran() -> Result<BTreeMap<String, i64>, Error> {
     .collect()
 }
 
-syft_guest::app!(tick, tock, fail, ran);
+syft_guest::app!(tick, tock, write, fail, ran);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::wire::NotedPath;
+
 /// The longest path, as on Linux.
 pub const MAX_PATH_BYTES: usize = 4096;
 const MAX_NAME_BYTES: usize = 255;
@@ -191,6 +193,36 @@ impl GuestPath {
         }
     }
 
+    /// Returns it as a worker says it.
+    pub(super) fn noted(&self) -> NotedPath {
+        match self.mount {
+            Mount::Datasites | Mount::Program => NotedPath::Datasites(self.text()),
+            Mount::Temporary => NotedPath::Temporary(self.text()),
+        }
+    }
+
+    /// Returns what a worker means by a path, if it is one that a guest could name.
+    pub(super) fn of_worker(text: &str) -> Option<Self> {
+        let is_name = |name: &str| !name.is_empty() && !matches!(name, "." | "..");
+        let top = Self::default();
+        if text.is_empty() {
+            return Some(top);
+        }
+        let named = top.resolve(text, |_| Err(PathError::LeadsOut)).ok()?;
+        text.split('/').all(is_name).then_some(named.path)
+    }
+
+    /// As [`GuestPath::of_worker`], for what a worker has to say.
+    pub(super) fn of_note(noted: &NotedPath) -> Option<Self> {
+        match noted {
+            NotedPath::Datasites(text) => Self::of_worker(text),
+            NotedPath::Temporary(text) => Some(Self {
+                mount: Mount::Temporary,
+                ..Self::of_worker(text)?
+            }),
+        }
+    }
+
     /// Returns what a guest means by a path, seen from here. It never leads out of here, not even
     /// on its way. There are no links to follow, so `..` is taken by name; what it climbs out of
     /// is given to `climb`, which says if there is such a folder.
@@ -283,6 +315,28 @@ mod tests {
         let deep = "n/".repeat(3000);
         assert_eq!(resolve(&base, &deep).map(|_| ()), Err(PathError::TooLong));
         assert!(resolve(&base, &"n".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn a_worker_names_what_a_guest_could_name() {
+        for (text, is_path) in [
+            ("", true),
+            ("a@x.org/public/x", true),
+            ("a@x.org/.hidden", true),
+            ("/a@x.org", false),
+            ("a@x.org/", false),
+            ("a@x.org//x", false),
+            ("a@x.org/./x", false),
+            ("a@x.org/..", false),
+            ("..", false),
+            ("a\0b", false),
+        ] {
+            let path = GuestPath::of_worker(text);
+            assert_eq!(path.is_some(), is_path, "{text:?}");
+            assert!(path.is_none_or(|path| path.text() == text), "{text:?}");
+        }
+        assert_eq!(GuestPath::of_worker(&"n".repeat(256)), None);
+        assert_eq!(GuestPath::of_worker(&"n/".repeat(3000)), None);
     }
 
     #[test]

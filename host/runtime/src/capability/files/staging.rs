@@ -3,37 +3,39 @@
 //!
 //! New files, and copies of those that are changed in place, lie in a private folder of the host.
 //! What the call has made of which path is in memory (`overlay`). At its end that becomes a plan
-//! (`plan`), which is carried out once the state of the call is kept (`apply`).
+//! (`plan`), which is carried out once the state of the call is kept (`effects`, `steps`).
 //!
 //! Why: docs/decisions/87-what-a-call-writes-to-files-is-staged.md
 
-mod apply;
+mod copies;
+mod effects;
 mod overlay;
 mod place;
 mod plan;
 mod rename;
+mod steps;
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
 
-use rustix::fs::{
-    Access, AtFlags, Mode, OFlags, Stat, Timespec, Timestamps, accessat, fchmod, fstat, futimens,
-    ioctl_ficlone,
-};
+use rustix::fs::{OFlags, Stat, Timestamps, fstat, futimens};
 use rustix::io::Errno;
 use uuid::Uuid;
 
+pub(super) use effects::{Ended, StagedWrites};
 pub(super) use overlay::Children;
 use overlay::{InTree, Made, MovedFile, Overlay, Seen};
-use place::StagedFile;
+pub(super) use place::StagedFile;
 pub(super) use place::StagingPlace;
-use plan::{FileNumber, Plan, Times};
+pub(super) use plan::{FileNumber, Plan, Step, Times};
 
-use super::datasites_dir::{DatasitesDir, Known, known};
+use super::datasites_dir::{Known, known};
 use super::guest_path::GuestPath;
-use super::stamp::stamp_of;
+use super::listing::Entries;
+use super::tree::{InFolder, Tree, TreeFile};
 use crate::meter::Charge;
 
 /// The number of a folder that is only staged: no file of a disk has such a one.
@@ -42,7 +44,8 @@ const STAGED_FOLDER: u64 = 1 << 63;
 /// What one call has changed and nobody else sees.
 pub(super) struct Staging {
     place: Arc<StagingPlace>,
-    root: Arc<DatasitesDir>,
+    tree: Tree,
+    began: SystemTime,
     number: u128,
     n_files: AtomicU64,
     /// Nothing was changed: then the tree is asked alone.
@@ -55,20 +58,20 @@ pub(super) struct Staging {
 /// A file that was opened.
 pub(super) enum Opened {
     /// It is changed at once.
-    AtOnce(OwnedFd),
+    AtOnce(TreeFile),
     /// One of the tree: it is copied before it is changed.
-    InTree(OwnedFd),
-    Staged(OwnedFd),
+    InTree(TreeFile),
+    Staged(TreeFile),
 }
 
 impl Opened {
-    pub(super) fn file(&self) -> &OwnedFd {
+    pub(super) fn file(&self) -> &TreeFile {
         match self {
             Self::AtOnce(file) | Self::InTree(file) | Self::Staged(file) => file,
         }
     }
 
-    pub(super) fn into_file(self) -> OwnedFd {
+    pub(super) fn into_file(self) -> TreeFile {
         match self {
             Self::AtOnce(file) | Self::InTree(file) | Self::Staged(file) => file,
         }
@@ -78,13 +81,14 @@ impl Opened {
 impl Staging {
     pub(super) fn new(
         place: Arc<StagingPlace>,
-        root: Arc<DatasitesDir>,
+        tree: Tree,
         most_copied: u64,
         charge: Charge,
     ) -> Self {
         Self {
             place,
-            root,
+            tree,
+            began: SystemTime::now(),
             number: Uuid::new_v4().as_u128(),
             n_files: AtomicU64::new(0),
             is_untouched: AtomicBool::new(true),
@@ -94,9 +98,9 @@ impl Staging {
         }
     }
 
-    /// Returns the most bytes of files of the tree that a call copies to change them.
-    pub(super) fn most_copied(&self) -> u64 {
-        self.most_copied
+    /// Returns when the call began.
+    pub(super) fn began(&self) -> SystemTime {
+        self.began
     }
 
     fn overlay(&self) -> MutexGuard<'_, Overlay> {
@@ -118,10 +122,10 @@ impl Staging {
     /// Looks at what is there for the call. A link is looked at itself.
     pub(super) fn look(&self, path: &GuestPath) -> Result<Stat, Errno> {
         let stat = match self.seen(path) {
-            Seen::InTree => self.root.look(path),
+            Seen::InTree => self.tree.look(path),
             Seen::BelowFile => Err(Errno::NOTDIR),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
-            Seen::Made(Made::File(staged)) => fstat(staged.open(OFlags::PATH)?),
+            Seen::Made(Made::File(staged)) => staged.look(),
             Seen::Made(Made::Moved(moved)) => self.look_moved(&moved),
             Seen::Made(Made::Folder(step)) => {
                 let mut stat = fstat(self.place.folder())?;
@@ -133,7 +137,7 @@ impl Staging {
     }
 
     fn look_moved(&self, moved: &MovedFile) -> Result<Stat, Errno> {
-        let stat = self.root.look(&moved.from)?;
+        let stat = self.tree.look(&moved.from)?;
         let is_same = stat.st_ino == moved.file.inode;
         is_same.then_some(stat).ok_or(Errno::NOENT)
     }
@@ -164,14 +168,33 @@ impl Staging {
         (!is_untouched).then(|| self.overlay().children(folder))
     }
 
-    /// Opens a folder to look at what is in the tree of it, or one that only stands for it.
+    /// Tells whether the call itself has made of a path what it finds there.
+    pub(super) fn has_changed(&self, path: &GuestPath) -> bool {
+        !matches!(self.seen(path), Seen::InTree)
+    }
+
+    /// Returns where what a guest finds at a path lies in the tree, if it lies there.
+    pub(super) fn source(&self, path: &GuestPath) -> Option<GuestPath> {
+        match self.seen(path) {
+            Seen::InTree => Some(path.clone()),
+            Seen::Made(Made::Moved(moved)) => Some(moved.from),
+            Seen::Made(_) | Seen::BelowFile => None,
+        }
+    }
+
+    /// Lists a folder.
+    pub(super) fn list(&self, path: &GuestPath) -> Result<Entries, Errno> {
+        let in_tree = match self.seen(path) {
+            Seen::InTree => self.tree.list(path)?,
+            _ => InFolder::of(self.open_folder(path)?)?,
+        };
+        Ok(Entries::new(in_tree, self.children(path)))
+    }
+
+    /// Opens a folder, or one that only stands for it.
     pub(super) fn open_folder(&self, path: &GuestPath) -> Result<OwnedFd, Errno> {
         match self.seen(path) {
-            Seen::InTree => {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-                let opened = self.root.open_unchecked(path, flags);
-                opened.map_err(|error| self.root.in_the_way(path, error))
-            }
+            Seen::InTree => self.tree.open_folder(path),
             Seen::Made(Made::Folder(_)) => Ok(self.place.open_file(".", OFlags::RDONLY)?.into()),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
             Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => Err(Errno::NOTDIR),
@@ -181,29 +204,26 @@ impl Staging {
     /// Opens what is there to read it.
     pub(super) fn open_to_read(&self, path: &GuestPath) -> Result<Opened, Errno> {
         match self.seen(path) {
-            Seen::InTree => {
-                let opened = self.root.open_unchecked(path, OFlags::RDONLY)?;
-                Ok(Opened::InTree(opened))
-            }
+            Seen::InTree => Ok(Opened::InTree(self.tree.open(path)?)),
             Seen::Made(Made::File(staged)) => {
                 Ok(Opened::Staged(staged.open(OFlags::RDONLY)?.into()))
             }
             Seen::Made(Made::Moved(moved)) => Ok(Opened::InTree(self.open_moved(&moved)?)),
-            Seen::Made(Made::Folder(_)) => Ok(Opened::Staged(self.open_folder(path)?)),
+            Seen::Made(Made::Folder(_)) => Ok(Opened::Staged(self.open_folder(path)?.into())),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
             Seen::BelowFile => Err(Errno::NOTDIR),
         }
     }
 
-    fn open_moved(&self, moved: &MovedFile) -> Result<OwnedFd, Errno> {
-        let opened = self.root.open_unchecked(&moved.from, OFlags::RDONLY)?;
-        let is_same = fstat(&opened)?.st_ino == moved.file.inode;
+    fn open_moved(&self, moved: &MovedFile) -> Result<TreeFile, Errno> {
+        let opened = self.tree.open(&moved.from)?;
+        let is_same = opened.stat()?.st_ino == moved.file.inode;
         is_same.then_some(opened).ok_or(Errno::NOENT)
     }
 
     /// Takes note of a file of the tree that the call reads and may write.
-    pub(super) fn note_read(&self, path: &GuestPath, file: &OwnedFd) {
-        if let Some(stamp) = stamp_of(file) {
+    pub(super) fn note_read(&self, path: &GuestPath, file: &TreeFile) {
+        if let Some(stamp) = file.stamp() {
             self.overlay().read(path, stamp);
         }
     }
@@ -229,16 +249,21 @@ impl Staging {
             Seen::Made(Made::Moved(moved)) => {
                 self.open_in_tree(path, self.open_moved(&moved)?, truncates)
             }
-            Seen::InTree => match self.root.look(path) {
-                Err(Errno::NOENT) if creates => self.make_file(path),
+            Seen::InTree => match self.tree.look(path) {
+                Err(Errno::NOENT) if creates => {
+                    let made = self.make_file(path)?;
+                    // What is truncated in any case may be there by then.
+                    if is_new || !truncates {
+                        self.overlay().was_absent(path);
+                    }
+                    Ok(made)
+                }
                 Err(error) => Err(error),
                 Ok(_) if is_new => Err(Errno::EXIST),
                 Ok(stat) => match known(&stat) {
                     Ok(Known::Folder) => Err(Errno::ISDIR),
                     Ok(Known::File) => {
-                        // The owner may have taken the right away.
-                        self.root.open_unchecked(path, flags & OFlags::ACCMODE)?;
-                        let file = self.root.open_unchecked(path, OFlags::RDONLY)?;
+                        let file = self.tree.open_writable(path, flags)?;
                         self.open_in_tree(path, file, truncates)
                     }
                     Err(_) => Err(Errno::LOOP),
@@ -250,41 +275,44 @@ impl Staging {
     fn open_in_tree(
         &self,
         path: &GuestPath,
-        file: OwnedFd,
+        file: TreeFile,
         truncates: bool,
     ) -> Result<Opened, Errno> {
         if !truncates {
+            self.note_read(path, &file);
             return Ok(Opened::InTree(file));
         }
-        let staged = self.stands_for(path, &File::from(file), true)?;
+        let staged = self.stands_for(path, &file, true)?;
         Ok(Opened::Staged(staged.open(OFlags::RDWR)?.into()))
     }
 
     fn make_file(&self, path: &GuestPath) -> Result<Opened, Errno> {
         self.check_parent(path)?;
-        let in_tree = self.in_tree(path)?;
-        let (staged, file) = self.new_file()?;
-        self.put(path, Made::File(Arc::new(staged)), in_tree)?;
+        let (staged, file) = self.new_file(None)?;
+        // What the call has removed there is known already.
+        self.put(path, Made::File(Arc::new(staged)), None)?;
         Ok(Opened::Staged(file.into()))
     }
 
-    fn new_file(&self) -> Result<(StagedFile, File), Errno> {
+    /// Makes an empty file, to stand for one that lies at a path in the tree if that is given.
+    pub(super) fn new_file(&self, of: Option<String>) -> Result<(StagedFile, File), Errno> {
+        StagedFile::make(&self.place, self.next_name(), of)
+    }
+
+    /// Returns the name of another staged file.
+    fn next_name(&self) -> String {
         let n = self.n_files.fetch_add(1, Ordering::Relaxed);
-        StagedFile::make(&self.place, Plan::name_of_staged(self.number, n))
+        format!("{:032x}-{n}", self.number)
     }
 
     /// Makes sure that names in the folder of a path can be changed.
-    fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
+    pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
         let (parent, _) = path.split().ok_or(Errno::PERM)?;
         match self.seen(&parent) {
             Seen::Made(Made::Folder(_)) => Ok(()),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
             Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => Err(Errno::NOTDIR),
-            Seen::InTree => {
-                let (folder, _) = self.root.open_parent(path)?;
-                let access = Access::WRITE_OK | Access::EXEC_OK;
-                accessat(folder, ".", access, AtFlags::empty())
-            }
+            Seen::InTree => self.tree.check_parent(path),
         }
     }
 
@@ -297,13 +325,13 @@ impl Staging {
         if !matches!(self.seen(path), Seen::InTree) {
             return Ok(None);
         }
-        match self.root.look(path) {
+        match self.tree.look(path) {
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error),
             Ok(stat) if known(&stat) == Ok(Known::Folder) => return Ok(Some(InTree::Folder)),
             Ok(_) => {}
         }
-        let Some(stamp) = self.root.stamp(path)? else {
+        let Some(stamp) = self.tree.stamp(path)? else {
             return Ok(None);
         };
         Ok(Some(InTree::File(FileNumber::from(&stamp))))
@@ -314,10 +342,11 @@ impl Staging {
     fn goes(&self, path: &GuestPath) -> Result<Option<InTree>, Errno> {
         let in_tree = self.in_tree(path)?;
         if let Some(InTree::File(file)) = in_tree
-            && let Some(stamp) = self.root.stamp(path)?
+            && let Some(stamp) = self.tree.stamp(path)?
             && FileNumber::from(&stamp) == file
         {
-            self.overlay().found.entry(path.text()).or_insert(stamp);
+            let mut overlay = self.overlay();
+            overlay.found.entry(path.text()).or_insert(Some(stamp));
         }
         Ok(in_tree)
     }
@@ -329,9 +358,13 @@ impl Staging {
             Err(Errno::NOENT) => {}
             Err(error) => return Err(error),
         }
-        let in_tree = self.in_tree(path)?;
+        let is_first = matches!(self.seen(path), Seen::InTree);
         let step = self.overlay().next_step();
-        self.put(path, Made::Folder(step), in_tree)
+        self.put(path, Made::Folder(step), None)?;
+        if is_first {
+            self.overlay().was_absent(path);
+        }
+        Ok(())
     }
 
     /// Removes a file that is there, or a folder in which nothing is.
@@ -342,89 +375,11 @@ impl Staging {
         self.put(path, Made::Nothing, in_tree)
     }
 
-    /// Returns the file that stands for one of the tree from now on, if there is one.
-    pub(super) fn copy_of(&self, file: &File) -> Option<File> {
-        if self.is_untouched.load(Ordering::Relaxed) {
-            return None;
-        }
-        let stat = fstat(file).ok()?;
-        let staged = self.overlay().copies.get(&number(&stat)).cloned();
-        staged?.open(OFlags::RDWR).ok()
-    }
-
-    /// Copies a file of the tree that was opened at a path and is about to be changed.
-    pub(super) fn copy(&self, path: &GuestPath, file: &File) -> Result<File, Errno> {
-        let staged = self.stands_for(path, file, false)?;
-        staged.open(OFlags::RDWR)
-    }
-
-    /// Has a staged file stand for one of the tree, also for who has it open: a copy, or an empty
-    /// one.
-    fn stands_for(
-        &self,
-        path: &GuestPath,
-        file: &File,
-        truncates: bool,
-    ) -> Result<Arc<StagedFile>, Errno> {
-        let stat = fstat(file)?;
-        if let Some(known) = self.overlay().copies.get(&number(&stat)) {
-            return Ok(Arc::clone(known));
-        }
-        let stamp = stamp_of(file);
-        let (staged, new) = self.new_file()?;
-        if !truncates {
-            self.fill(file, &new)?;
-        }
-        fchmod(&new, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
-        let staged = Arc::new(staged);
-        let moved = self.overlay().moved_to(stat.st_ino);
-        let in_tree = stamp.as_ref().map(|stamp| InTree::File(stamp.into()));
-        let was_at = moved.as_ref().map_or(path, |(_, moved)| &moved.from).text();
-        match moved {
-            Some((to, _)) => self.put(&to, Made::File(Arc::clone(&staged)), None)?,
-            None if truncates || self.is_there(path, &stat) => {
-                self.put(path, Made::File(Arc::clone(&staged)), in_tree)?;
-            }
-            // It has no name any more: what is written to it is lost in the end.
-            None => self.is_untouched.store(false, Ordering::Relaxed),
-        }
-        let mut overlay = self.overlay();
-        // What is replaced without being read may be another one by then.
-        if let Some(stamp) = stamp.filter(|_| !truncates) {
-            overlay.found.entry(was_at).or_insert(stamp);
-        }
-        overlay.copies.insert(number(&stat), Arc::clone(&staged));
-        Ok(staged)
-    }
-
-    fn is_there(&self, path: &GuestPath, stat: &Stat) -> bool {
-        let is_in_tree = matches!(self.seen(path), Seen::InTree);
-        let found = self.root.look(path);
-        is_in_tree && found.is_ok_and(|found| number(&found) == number(stat))
-    }
-
-    /// Fills a file with what is in another one.
-    fn fill(&self, from: &File, to: &File) -> Result<(), Errno> {
-        let stat = fstat(from)?;
-        if ioctl_ficlone(to, from).is_err() {
-            let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
-            let within = |sum: u64| {
-                sum.checked_add(bytes)
-                    .filter(|sum| *sum <= self.most_copied)
-            };
-            let order = Ordering::Relaxed;
-            let counted = self.copied_bytes.fetch_update(order, order, within);
-            counted.map_err(|_| Errno::FBIG)?;
-            copy_bytes(from, to, bytes)?;
-        }
-        futimens(to, &times_of(&stat))
-    }
-
     /// Sets the times of a file that was looked at.
     pub(super) fn set_times(&self, path: &GuestPath, times: &Timestamps) -> Result<(), Errno> {
         match self.open_to_read(path)? {
             Opened::AtOnce(file) | Opened::Staged(file) => futimens(file, times),
-            Opened::InTree(file) => futimens(self.copy(path, &file.into())?, times),
+            Opened::InTree(file) => futimens(self.copy(path, &file)?, times),
         }
     }
 
@@ -435,42 +390,6 @@ impl Staging {
     ) -> Result<(), Errno> {
         self.open_folder(path)?;
         self.is_untouched.store(false, Ordering::Relaxed);
-        let mut overlay = self.overlay();
-        overlay.folder_times.insert(path.text(), Times::from(times));
-        Ok(())
+        self.overlay().set_times(path, Times::from(times))
     }
-}
-
-/// Returns the numbers of the device and of the file.
-fn number(stat: &Stat) -> (u64, u64) {
-    (stat.st_dev, stat.st_ino)
-}
-
-fn copy_bytes(from: &File, to: &File, bytes: u64) -> Result<(), Errno> {
-    use std::io::{Read, Seek, SeekFrom};
-    let io = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-    let (mut from, mut to) = (from, to);
-    from.seek(SeekFrom::Start(0)).map_err(io)?;
-    std::io::copy(&mut from.take(bytes), &mut to).map_err(io)?;
-    Ok(())
-}
-
-fn times_of(stat: &Stat) -> Timestamps {
-    let time = |tv_sec, nanos: u64| Timespec {
-        tv_sec,
-        tv_nsec: nanos.try_into().unwrap_or(0),
-    };
-    Timestamps {
-        last_access: time(stat.st_atime, stat.st_atime_nsec),
-        last_modification: time(stat.st_mtime, stat.st_mtime_nsec),
-    }
-}
-
-/// Tells whether a folder gives its group or its access list to files that are made in it.
-fn hands_down_rights(folder: impl AsFd) -> bool {
-    use std::os::fd::AsRawFd;
-    let is_set_group = fstat(&folder).is_ok_and(|found| found.st_mode & 0o2000 != 0);
-    let path = format!("/proc/self/fd/{}", folder.as_fd().as_raw_fd());
-    let name = "system.posix_acl_default";
-    is_set_group || rustix::fs::getxattr(path, name, &mut [0_u8; 0][..]).is_ok()
 }

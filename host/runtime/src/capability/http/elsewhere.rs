@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::HOST;
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
@@ -57,9 +56,7 @@ pub(super) fn send(
             name: NEXT.fetch_add(1, Ordering::Relaxed),
             _held: held.map_err(refused)?,
         });
-        let (mut head, body) = request.into_parts();
-        // It follows from the URL.
-        head.headers.remove(HOST);
+        let (head, body) = request.into_parts();
         let begin = HttpBegin {
             exchange: exchange.name,
             method: head.method.to_string(),

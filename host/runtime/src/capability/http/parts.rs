@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::HOST;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions};
 
 use crate::wire::{HttpChunk, HttpFailure, HttpHeader};
 
-/// Returns headers as they are written.
+/// Returns headers as they are written, without the one that follows from the URL.
 pub(super) fn written(headers: &HeaderMap) -> Vec<HttpHeader> {
-    let headers = headers.iter();
+    let headers = headers.iter().filter(|(name, _)| *name != HOST);
     let header = |(name, value): (&HeaderName, &HeaderValue)| {
         let value = value.as_bytes().to_vec();
         (name.as_str().to_owned(), value.into())

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Empty};
@@ -258,9 +258,10 @@ fn request(
         .url
         .parse()
         .map_err(|_| NoSuchGuest("a URL is none"))?;
-    if uri.scheme().is_none() || uri.authority().is_none() {
-        return Err(NoSuchGuest("a URL is not whole"));
-    }
+    let authority = uri.authority().filter(|_| uri.scheme().is_some());
+    let authority = authority.ok_or(NoSuchGuest("a URL is not whole"))?;
+    let host = HeaderValue::from_str(authority.as_str());
+    let host = host.map_err(|_| NoSuchGuest("a URL is none"))?;
     let headers = parts::read(begin.headers).ok_or(NoSuchGuest("a header is none"))?;
     check(&headers, begin.has_body)?;
     let (body, sender) = if begin.has_body {
@@ -277,7 +278,9 @@ fn request(
     };
     let mut request = Request::new(body);
     (*request.method_mut(), *request.uri_mut()) = (method, uri);
-    *request.headers_mut() = headers;
+    // As those of guests have it: before the others.
+    request.headers_mut().insert(HOST, host);
+    request.headers_mut().extend(headers);
     Ok((request, sender))
 }
 

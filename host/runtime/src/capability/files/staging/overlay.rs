@@ -70,12 +70,14 @@ pub(super) struct Overlay {
     pub(super) nodes: BTreeMap<String, Node>,
     /// Copies of files of the tree, by the numbers of device and file of these.
     pub(super) copies: HashMap<(u64, u64), Arc<StagedFile>>,
-    /// Files of the tree as they were when they were copied or read.
-    pub(super) found: HashMap<String, FileStamp>,
+    /// Files of the tree as they were when they were copied or read; `None` where nothing was.
+    pub(super) found: HashMap<String, Option<FileStamp>>,
     seen_bytes: usize,
     pub(super) folder_times: BTreeMap<String, Times>,
     n_steps: u64,
     charge: Charge,
+    /// The call wrote to a file that others had replaced since it was opened.
+    pub(super) is_stale: bool,
     /// Nothing more is changed.
     pub(super) has_ended: bool,
 }
@@ -90,6 +92,7 @@ impl Overlay {
             folder_times: BTreeMap::new(),
             n_steps: 0,
             charge,
+            is_stale: false,
             has_ended: false,
         }
     }
@@ -182,7 +185,23 @@ impl Overlay {
             return;
         }
         self.seen_bytes += cost;
-        self.found.insert(text, stamp);
+        self.found.insert(text, Some(stamp));
+    }
+
+    /// Takes note that nothing was in the tree at a path where the call has made something.
+    pub(super) fn was_absent(&mut self, path: &GuestPath) {
+        self.found.entry(path.text()).or_insert(None);
+    }
+
+    /// Sets the times of a folder.
+    pub(super) fn set_times(&mut self, path: &GuestPath, times: Times) -> Result<(), Errno> {
+        let text = path.text();
+        if !self.folder_times.contains_key(&text) {
+            let grown = self.charge.grow(text.len() + PATH_COST_BYTES);
+            grown.map_err(|_| Errno::NOMEM)?;
+        }
+        self.folder_times.insert(text, times);
+        Ok(())
     }
 
     pub(super) fn children(&self, folder: &GuestPath) -> Children {

@@ -8,37 +8,47 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, Stat, openat, unlinkat};
 use rustix::io::Errno;
 use syft_manifest::private_dir;
 
-use super::plan::Plan;
+use super::super::datasites_dir::look_at;
+use super::super::guest_path::GuestPath;
 
 /// Where the calls of an app stage what they write.
 pub(in super::super) struct StagingPlace {
     folder: OwnedFd,
+    /// The owner's own, without which nothing is put into the tree.
+    pub(super) datasite: GuestPath,
+    /// What is put into the tree reaches the disk before the answer is seen.
+    pub(super) is_forced: bool,
     /// The files that calls are about to change, each with the number of these calls.
     under_way: Mutex<HashMap<String, usize>>,
-    /// What could not be done, and is tried again before anything else is.
-    unfinished: Mutex<Vec<Plan>>,
 }
 
 /// A file that is staged. It is deleted when nobody needs it any more.
-pub(super) struct StagedFile {
+pub(in super::super) struct StagedFile {
     place: Arc<StagingPlace>,
     name: String,
+    /// Where the file of the tree lies that it stands for.
+    of: Option<String>,
     is_kept: AtomicBool,
 }
 
 impl StagingPlace {
     /// Opens the folder, which is made if need be.
-    pub(in super::super) fn open(path: &Path) -> io::Result<Self> {
+    pub(in super::super) fn open(
+        path: &Path,
+        datasite: GuestPath,
+        is_forced: bool,
+    ) -> io::Result<Self> {
         private_dir::make_folder(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(Self {
             folder: openat(CWD, path, flags, Mode::empty())?,
+            datasite,
+            is_forced,
             under_way: Mutex::default(),
-            unfinished: Mutex::default(),
         })
     }
 
@@ -58,6 +68,19 @@ impl StagingPlace {
         Ok(openat(&self.folder, name, flags, Mode::empty())?.into())
     }
 
+    /// Deletes all files but those that are needed.
+    pub(super) fn keep_only(&self, is_needed: impl Fn(&str) -> bool) -> io::Result<()> {
+        let mut entries = Dir::read_from(&self.folder)?;
+        while let Some(entry) = entries.read() {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy();
+            if !matches!(&*name, "." | "..") && !is_needed(&name) {
+                self.delete(&name);
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes a file, if it is there.
     pub(super) fn delete(&self, name: &str) {
         match unlinkat(self.folder.as_fd(), name, AtFlags::empty()) {
@@ -71,39 +94,50 @@ impl StagingPlace {
             .lock()
             .expect("no holder of this lock panics")
     }
-
-    pub(super) fn unfinished(&self) -> MutexGuard<'_, Vec<Plan>> {
-        self.unfinished
-            .lock()
-            .expect("no holder of this lock panics")
-    }
 }
 
 impl StagedFile {
-    /// Makes an empty one.
-    pub(super) fn make(place: &Arc<StagingPlace>, name: String) -> Result<(Self, File), Errno> {
+    /// Makes an empty one, to stand for the file that lies at a path in the tree if one is given.
+    pub(super) fn make(
+        place: &Arc<StagingPlace>,
+        name: String,
+        of: Option<String>,
+    ) -> Result<(Self, File), Errno> {
         let file = place.make(&name)?;
-        Ok((Self::there(place, name), file))
+        Ok((Self::new(place, name, of), file))
     }
 
     /// Returns one that is there already.
     pub(super) fn there(place: &Arc<StagingPlace>, name: String) -> Self {
+        Self::new(place, name, None)
+    }
+
+    fn new(place: &Arc<StagingPlace>, name: String, of: Option<String>) -> Self {
         Self {
             place: Arc::clone(place),
             name,
+            of,
             is_kept: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(in super::super) fn of(&self) -> Option<&str> {
+        self.of.as_deref()
+    }
+
+    pub(in super::super) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn open(&self, flags: OFlags) -> Result<File, Errno> {
+    pub(in super::super) fn open(&self, flags: OFlags) -> Result<File, Errno> {
         self.place.open_file(&self.name, flags)
     }
 
-    /// Leaves it where it is.
+    pub(in super::super) fn look(&self) -> Result<Stat, Errno> {
+        look_at(self.place.folder().as_fd(), &self.name)
+    }
+
+    /// Leaves it where it is, or where it was put.
     pub(super) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);
     }

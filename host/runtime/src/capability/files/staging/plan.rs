@@ -1,5 +1,7 @@
-//! What is to be done with the tree once a call is kept, step by step. It is written beside the
-//! staged files, so that another process can finish it.
+//! What is to be done with the tree once a call is kept, step by step. It is kept with the state
+//! of the call, so that another process can finish it.
+
+use std::collections::BTreeSet;
 
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 use serde::{Deserialize, Serialize};
@@ -11,15 +13,14 @@ use super::overlay::{InTree, Made, MovedFile, Node, Overlay};
 /// Steps that can each be done twice: what is done already is recognized.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in super::super) struct Plan {
-    pub(super) number: u128,
-    pub(super) steps: Vec<Step>,
+    pub(in super::super) steps: Vec<Step>,
 }
 
 /// One change in the tree. A file of the tree is given by its number, so that no other is taken
 /// for it that has come in its place.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Step {
+pub(in super::super) enum Step {
     Move {
         from: String,
         to: String,
@@ -50,22 +51,22 @@ pub(super) enum Step {
 
 /// What tells a file from others, also from one that gets its number once it is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct FileNumber {
-    pub(super) inode: u64,
-    born: (i64, u32),
+pub(in super::super) struct FileNumber {
+    pub(in super::super) inode: u64,
+    pub(in super::super) born: (i64, u32),
 }
 
 /// Times to be set: seconds and nanoseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Times {
-    access: (i64, i64),
-    modification: (i64, i64),
+pub(in super::super) struct Times {
+    pub(in super::super) access: (i64, i64),
+    pub(in super::super) modification: (i64, i64),
 }
 
 impl Plan {
     /// Returns what is to be done for what a call has changed: first what takes from the tree what
     /// is in it, then what removes, at last what puts something new there.
-    pub(super) fn new(number: u128, overlay: &Overlay) -> Self {
+    pub(super) fn new(overlay: &Overlay) -> Self {
         let (mut first, mut removed) = (Vec::new(), Vec::new());
         let (mut folders, mut put) = (Vec::new(), Vec::new());
         for (path, Node { in_tree, made }) in &overlay.nodes {
@@ -109,7 +110,6 @@ impl Plan {
         let first = first.into_iter().map(|(_, step)| step);
         let steps = first.chain(removed).chain(folders).chain(put).chain(times);
         Self {
-            number,
             steps: steps.collect(),
         }
     }
@@ -129,29 +129,58 @@ impl Plan {
         })
     }
 
-    /// Returns the name of the file that has it.
-    pub(super) fn file_name(&self) -> String {
-        format!("{:032x}.plan", self.number)
+    /// Returns the folders in which it makes something, but for those that it makes itself.
+    pub(super) fn folders_to_find(&self) -> BTreeSet<&str> {
+        let steps = self.steps.iter();
+        let made = steps.filter(|step| matches!(step, Step::MakeFolder { .. }));
+        let made: BTreeSet<&str> = made.map(Step::text).collect();
+        let folders = self.steps.iter().filter(|step| step.makes());
+        let folders = folders.map(|step| folder_of(step.text()));
+        folders.filter(|folder| !made.contains(folder)).collect()
     }
 
-    /// Returns the name of a staged file of a call.
-    pub(super) fn name_of_staged(number: u128, n: u64) -> String {
-        format!("{number:032x}-{n}")
+    /// Returns the folders in which names change.
+    pub(super) fn changed_folders(&self) -> BTreeSet<&str> {
+        self.paths().map(folder_of).collect()
+    }
+
+    /// Returns the names of the staged files that it puts in place.
+    pub(super) fn staged_names(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Put { file, .. } => Some(file.as_str()),
+            _ => None,
+        })
     }
 }
 
 impl Step {
     /// Returns the path of which it is.
     pub(super) fn path(&self) -> GuestPath {
-        GuestPath::of(match self {
+        GuestPath::of(self.text())
+    }
+
+    fn text(&self) -> &str {
+        match self {
             Self::Move { to: path, .. }
             | Self::MakeFolder { path, .. }
             | Self::Remove { path, .. }
             | Self::RemoveFolder { path }
             | Self::Put { path, .. }
             | Self::SetTimes { path, .. } => path,
-        })
+        }
     }
+
+    /// Tells whether a name is made by it.
+    fn makes(&self) -> bool {
+        matches!(
+            self,
+            Self::Move { .. } | Self::MakeFolder { .. } | Self::Put { .. }
+        )
+    }
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 impl From<&FileStamp> for FileNumber {
