@@ -191,7 +191,10 @@ fn a_call_that_all_its_workers_were_lost_with_fails() {
     };
     assert_eq!((call.ended.outcome, placed.n_given()), ("trapped", 8));
     let detail = call.ended.detail.unwrap();
-    assert!(detail.contains("its worker was lost: it was killed"), "{detail}");
+    assert!(
+        detail.contains("its worker was lost: it was killed"),
+        "{detail}"
+    );
     // Nothing of it was kept, and it can be asked again.
     drop(call.answer);
 }
@@ -225,7 +228,9 @@ fn inspect_shows_what_an_app_wants_of_the_machine_that_runs_its_calls() {
     let expected = "Wants of the machine that runs its calls:\n  \
         processor time, 2 GiB of memory, the label eu, the label gpu\n";
     assert!(words.contains(expected), "{words}");
-    let json = as_owner(&site, &["--json", "inspect", path]).succeeded().stdout;
+    let json = as_owner(&site, &["--json", "inspect", path])
+        .succeeded()
+        .stdout;
     let json: Value = serde_json::from_str(&json).unwrap();
     let expected = json!({"cpu": true, "memory_bytes": 2_u64 << 30, "labels": ["eu", "gpu"]});
     assert_eq!(json["worker"], expected);

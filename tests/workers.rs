@@ -106,7 +106,7 @@ fn what_nobody_signed_runs_on_no_worker_that_was_not_told_so() {
     let careful = Worker::start(&fleet, "one", &[]);
     unsigned_app(&fleet, "counts", &guest("stateful"));
     let _host = fleet.serve(ON_WORKERS_ALONE);
-    careful.wait_for_log("refused: the component is not signed");
+    careful.wait_for_log("refused: the app is not signed");
     let sent = send(&site.rpc("counts"), "count", Some(b"{}"));
     let _careless = Worker::start(&fleet, "two", &["--allow-unsigned"]);
     assert_eq!(sent.answer().text(), "1");
@@ -174,10 +174,17 @@ fn a_worker_is_reached_by_tls() {
     let options = [ON_WORKERS_ALONE, &["--workers-ca", ca]].concat();
     let _host = fleet.serve(&options);
     assert_eq!(call(&site.rpc("counts"), "count", "{}").text(), "1");
-    // By the name of a machine nothing is said in the clear, and this one has no such name.
-    let plain = fleet.server.url().replace("tls://127.0.0.1", "nats://test.example");
-    let ended = Worker::try_start_at(&fleet, "one", &plain, &[]).refused();
-    assert!(ended.contains("is not there"), "{ended}");
+}
+
+#[test]
+fn a_server_without_tls_is_not_spoken_to_where_it_has_to_be_encrypted() {
+    let site = Site::new();
+    let Some(fleet) = Fleet::start(&site, &["one"]) else {
+        return;
+    };
+    let url = fleet.server.url().replace("nats://", "tls://");
+    let refused = Worker::try_start_at(&fleet, "one", &url, &[]).refused();
+    assert!(refused.contains("no encrypted connection"), "{refused}");
 }
 
 /// What waits for a worker can be counted at the server.
@@ -196,8 +203,13 @@ fn a_call_that_waits_is_in_the_queue() {
     let first = send(&site.rpc("asks"), "send", Some(body.as_bytes()));
     gate.wait_for(1);
     let second = send(&site.rpc("asks"), "send", Some(body.as_bytes()));
-    wait_for("a message in the queue", || (n_queued(&fleet) == 1).then_some(()));
+    wait_for("a message in the queue", || {
+        (n_queued(&fleet) == 1).then_some(())
+    });
     gate.open();
-    assert_eq!((first.answer().status(), second.answer().status()), (200, 200));
+    assert_eq!(
+        (first.answer().status(), second.answer().status()),
+        (200, 200)
+    );
     wait_for("an empty queue", || (n_queued(&fleet) == 0).then_some(()));
 }

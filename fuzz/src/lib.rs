@@ -111,7 +111,11 @@ pub const TARGETS: &[Target] = &[
     target("url", names::url, seeds::urls),
     target("watch_patterns", patterns::watch_patterns, seeds::patterns),
     #[cfg(feature = "host")]
-    target("worker_frame", workers::worker_frame, workers::worker_frames),
+    target(
+        "worker_frame",
+        workers::worker_frame,
+        workers::worker_frames,
+    ),
 ];
 
 const fn target(name: &'static str, check: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {

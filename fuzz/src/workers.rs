@@ -15,7 +15,10 @@ pub fn worker_frame(bytes: &[u8]) {
     let Ok(frame) = decode::<Frame>(bytes, FRAME_BYTES) else {
         return;
     };
-    assert_eq!(decode::<Frame>(&encode(&frame), FRAME_BYTES), Ok(frame.clone()));
+    assert_eq!(
+        decode::<Frame>(&encode(&frame), FRAME_BYTES),
+        Ok(frame.clone())
+    );
     let (mut exchanges, now) = (Exchanges::default(), Instant::now());
     for _ in 0..3 {
         let taken = match &frame.sent {

@@ -261,7 +261,11 @@ impl Cli {
         let quiet = !works && !matches!(self.command, Command::Run(_) | Command::Serve(_));
         let filter = self.log.or_else(log_filter);
         // What becomes of connections is told by those who have them.
-        let default = if quiet { "warn" } else { "info,async_nats=warn" };
+        let default = if quiet {
+            "warn"
+        } else {
+            "info,async_nats=warn"
+        };
         let filter = filter.as_deref().unwrap_or(default);
         let activity = Activity::new();
         // A worker serves no app of its own, of which there would be a feed.

@@ -41,7 +41,13 @@ fn keda() -> Option<&'static Path> {
     static FOLDER: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
         once("keda", KEDA, |folder| {
             let mut npm = Command::new("npm");
-            npm.args(["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+            npm.args([
+                "install",
+                "--no-audit",
+                "--no-fund",
+                "--no-package-lock",
+                "--prefix",
+            ]);
             npm.arg(folder).arg(KEDA);
             npm
         })
@@ -60,11 +66,7 @@ fn found(folder: &'static Result<PathBuf, String>, what: &str) -> Option<&'stati
 }
 
 /// Fills a folder by a program, unless that was done with the same words.
-fn once(
-    name: &str,
-    wanted: &str,
-    fill: impl FnOnce(&Path) -> Command,
-) -> Result<PathBuf, String> {
+fn once(name: &str, wanted: &str, fill: impl FnOnce(&Path) -> Command) -> Result<PathBuf, String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     // Held until the end of this function: others wait, then find it complete.
     let lock = File::create(folder.with_extension("lock")).unwrap();
@@ -171,7 +173,10 @@ fn keda_reads_its_manifest_which_fits_the_deployment() {
         stdin.write_all(manifest.to_string().as_bytes()).unwrap();
         drop(stdin);
         let ended = node.wait_with_output().unwrap();
-        (ended.status.success(), String::from_utf8_lossy(&ended.stderr).into_owned())
+        (
+            ended.status.success(),
+            String::from_utf8_lossy(&ended.stderr).into_owned(),
+        )
     };
     assert_eq!(check_by_schema(&scaled), (true, String::new()));
     let mut wrong = scaled.clone();
@@ -181,7 +186,10 @@ fn keda_reads_its_manifest_which_fits_the_deployment() {
     let deployment = workers.unwrap().unwrap()[2].take();
     let target = &scaled["spec"]["scaleTargetRef"]["name"];
     assert_eq!(*target, deployment["metadata"]["name"]);
-    assert_eq!(scaled["metadata"]["namespace"], deployment["metadata"]["namespace"]);
+    assert_eq!(
+        scaled["metadata"]["namespace"],
+        deployment["metadata"]["namespace"]
+    );
 }
 
 /// Returns the arguments of each worker that a manifest starts.
@@ -196,7 +204,9 @@ fn commands_of_workers() -> Option<Vec<Vec<String>>> {
     let args = &workers[2]["spec"]["template"]["spec"]["containers"][0]["args"];
     let pod: Vec<String> = serde_json::from_value(args.clone()).unwrap();
     let unit = fs::read_to_string(manifest("syft-host-worker.service")).unwrap();
-    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart="));
+    let start = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="));
     let unit = start.unwrap().split(' ').skip(1).map(str::to_owned);
     Some(compose.chain([pod, unit.collect()]).collect())
 }

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
-use syft_workers::accounts::{Accounts, ServerOptions, WorkerName, owner_key_file};
-use syft_workers::connect::{ConnectTo, ServerUrl};
+use syft_workers::accounts::{Accounts, ServerOptions, WorkerName};
 
 use super::guests::repository;
 use super::{not_run, wait_for};
@@ -111,15 +110,6 @@ impl NatsServer {
         self.folder.join(format!("worker-{worker}.nk"))
     }
 
-    /// Returns how the owner's host connects.
-    pub fn owner(&self) -> ConnectTo {
-        ConnectTo {
-            server: ServerUrl::parse(&self.url()).unwrap(),
-            key_file: owner_key_file(&self.folder),
-            ca_file: None,
-        }
-    }
-
     /// Kills it.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -137,11 +127,6 @@ impl NatsServer {
         let pid = i32::try_from(self.child.id()).unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
-    }
-
-    /// Returns what it has written into its log.
-    pub fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("nats-server.log")).unwrap_or_default()
     }
 
     fn wait(&self) {

@@ -72,7 +72,13 @@ pub fn spawn_worker(
         .open(logs.join(format!("worker-{name}.log")));
     let mut command = syft_host(site);
     command
-        .args(["worker", "--allow-unsigned", "--server", &server.url(), "--key"])
+        .args([
+            "worker",
+            "--allow-unsigned",
+            "--server",
+            &server.url(),
+            "--key",
+        ])
         .arg(server.key(name))
         .args(options)
         .stdout(Stdio::null())

@@ -69,7 +69,10 @@ fn a_second_host_gives_no_calls_to_the_workers_of_the_first() {
     let other = Site::new();
     let arguments = ["serve", "--workers", &url, "--workers-folder", folder];
     let refused = as_owner(&other, &arguments).refused();
-    assert!(refused.contains("another host gives calls to workers there"), "{refused}");
+    assert!(
+        refused.contains("another host gives calls to workers there"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -82,21 +85,31 @@ fn setup_add_list_and_remove_make_what_a_server_reads() {
     let before = run(&["add", "big"]).refused();
     assert!(before.contains("syft-host workers setup"), "{before}");
     let open = run(&["setup", "--listen", "0.0.0.0:4222"]).refused();
-    assert!(open.contains("would listen on 0.0.0.0:4222 without TLS"), "{open}");
+    assert!(
+        open.contains("would listen on 0.0.0.0:4222 without TLS"),
+        "{open}"
+    );
     assert!(open.contains("--tls-cert FILE"), "{open}");
     let made = run(&["setup"]).succeeded().stdout;
     assert!(made.contains("nats-server --config "), "{made}");
     let twice = run(&["setup"]).refused();
     assert!(twice.contains("set up in "), "{twice}");
     let added = run(&["add", "big"]).succeeded().stdout;
-    assert!(added.contains("syft-host worker --server nats://127.0.0.1:4222"), "{added}");
+    assert!(
+        added.contains("syft-host worker --server nats://127.0.0.1:4222"),
+        "{added}"
+    );
     let wrong = run(&["add", "Big.One"]).refused();
     assert!(wrong.contains("a worker is named by"), "{wrong}");
     assert!(run(&["list"]).succeeded().stdout.starts_with("big  U"));
     let folder = site.path().join(".config/syft-host/workers");
     let checked = |name: &str| {
         let config = folder.join(name);
-        let output = Command::new(server).arg("-t").arg("-c").arg(config).output();
+        let output = Command::new(server)
+            .arg("-t")
+            .arg("-c")
+            .arg(config)
+            .output();
         Ended::of(&output.unwrap())
     };
     checked("nats-server.conf").succeeded();

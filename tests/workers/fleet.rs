@@ -118,7 +118,11 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts one, which waits for calls.
     pub(super) fn start(fleet: &Fleet<'_>, name: &str, options: &[&str]) -> Self {
-        Self::spawn(fleet, name, command(fleet, name, &fleet.server.url(), options))
+        Self::spawn(
+            fleet,
+            name,
+            command(fleet, name, &fleet.server.url(), options),
+        )
     }
 
     fn spawn(fleet: &Fleet<'_>, name: &str, mut command: Command) -> Self {
@@ -146,7 +150,12 @@ impl Worker {
         Self::try_start_at(fleet, name, &fleet.server.url(), options)
     }
 
-    pub(super) fn try_start_at(fleet: &Fleet<'_>, name: &str, url: &str, options: &[&str]) -> Ended {
+    pub(super) fn try_start_at(
+        fleet: &Fleet<'_>,
+        name: &str,
+        url: &str,
+        options: &[&str],
+    ) -> Ended {
         Ended::of(&output(&mut command(fleet, name, url, options)))
     }
 
@@ -201,7 +210,14 @@ fn command(fleet: &Fleet<'_>, name: &str, url: &str, options: &[&str]) -> Comman
         .env("HOME", &home)
         // What one test has compiled the next one finds.
         .env("XDG_CACHE_HOME", shared_cache())
-        .args(["worker", "--server", url, "--log", "debug,async_nats=info", "--key"])
+        .args([
+            "worker",
+            "--server",
+            url,
+            "--log",
+            "debug,async_nats=info",
+            "--key",
+        ])
         .arg(fleet.server.key(name))
         .args(options)
         .stdin(Stdio::null());

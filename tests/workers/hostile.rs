@@ -9,8 +9,8 @@ use serde_bytes::ByteBuf;
 use serde_json::json;
 use syft_manifest::Digest;
 use syft_runtime::wire::{
-    Answer as GuestAnswer, Ask, CallEnd, CallTaken, HostCall, HostReply, OutcomeEnd, StateWrite,
-    decode, encode,
+    Ask, CallEnd, CallTaken, HostCall, HostReply, OutcomeEnd, StateWrite, WireAnswer, decode,
+    encode,
 };
 use syft_workers::accounts::{owner_key_file, read_key};
 use syft_workers::frame::{Answer, Frame, Sent, VERSION};
@@ -57,7 +57,9 @@ impl ByHand {
                 }
             }
         });
-        let client = runtime.block_on(options.connect(fleet.server.url())).unwrap();
+        let client = runtime
+            .block_on(options.connect(fleet.server.url()))
+            .unwrap();
         Self {
             runtime,
             client,
@@ -82,7 +84,9 @@ impl ByHand {
             instance: 7,
             sent,
         };
-        let asked = self.client.request(format!("syft.host.{worker}"), encode(&frame).into());
+        let asked = self
+            .client
+            .request(format!("syft.host.{worker}"), encode(&frame).into());
         let answer = self.runtime.block_on(asked).unwrap();
         decode(&answer.payload, 1 << 20).unwrap()
     }
@@ -118,7 +122,10 @@ impl ByHand {
             memory_bytes: 1 << 40,
             ..Hello::default()
         };
-        assert_eq!(self.ask(worker, &Question::Hello(hello)), Ok(Reply::Welcome));
+        assert_eq!(
+            self.ask(worker, &Question::Hello(hello)),
+            Ok(Reply::Welcome)
+        );
         self.beat(worker, 1, Some(component));
         match self.ask(worker, &Question::Next) {
             Ok(Reply::Work { claim, .. }) => claim,
@@ -141,7 +148,7 @@ impl ByHand {
 /// Returns an end that answers and writes a value.
 fn end(key: &str, value: &[u8]) -> ByteBuf {
     let end = CallEnd {
-        outcome: OutcomeEnd::Answered(GuestAnswer {
+        outcome: OutcomeEnd::Answered(WireAnswer {
             status: 200,
             headers: Vec::new(),
             body: Some(b"1000".to_vec()),
@@ -184,8 +191,15 @@ fn a_worker_that_lies_gets_nowhere_and_another_runs_its_call() {
     };
     // What it may ask, and the same once more.
     let reply = bad.ask_as("bad", 500, &ask(claim, 0));
-    assert!(matches!(reply, Ok(Reply::Reply(HostReply::Value(Ok(_))))), "{reply:?}");
-    assert_eq!(bad.ask_as("bad", 500, &ask(claim, 0)), reply, "it is told the same");
+    assert!(
+        matches!(reply, Ok(Reply::Reply(HostReply::Value(Ok(_))))),
+        "{reply:?}"
+    );
+    assert_eq!(
+        bad.ask_as("bad", 500, &ask(claim, 0)),
+        reply,
+        "it is told the same"
+    );
     // A claim that nobody has.
     let mut other = claim;
     other[0] ^= 1;
@@ -247,7 +261,10 @@ fn what_waits_for_its_turn_is_bounded() {
     let sent = send(&site.rpc("counts"), "count", Some(b"{}"));
     let claim = bad.take_call("bad", &component);
     let (client, inbox) = (bad.client.clone(), bad.client.new_inbox());
-    let mut answers = bad.runtime.block_on(client.subscribe(inbox.clone())).unwrap();
+    let mut answers = bad
+        .runtime
+        .block_on(client.subscribe(inbox.clone()))
+        .unwrap();
     // The first one never comes, so all of these wait for it.
     let call = encode(&HostCall {
         lines: Vec::new(),
@@ -284,13 +301,16 @@ fn what_waits_for_its_turn_is_bounded() {
                 continue;
             };
             let reply = decode::<Reply>(&bytes, 1 << 20).unwrap();
-            if matches!(reply, Reply::Reply(HostReply::Exhausted) | Reply::Refused(_)) {
+            if matches!(
+                reply,
+                Reply::Reply(HostReply::Exhausted) | Reply::Refused(_)
+            ) {
                 return;
             }
         }
     };
-    let bounded = tokio::time::timeout(PATIENCE, flood);
-    bad.runtime.block_on(async { bounded.await }).unwrap();
+    let bounded = async { tokio::time::timeout(PATIENCE, flood).await };
+    bad.runtime.block_on(bounded).unwrap();
     let _honest = Worker::start(&fleet, "one", &[]);
     let nonsense = Question::End {
         claim,
@@ -333,17 +353,24 @@ fn what_is_asked_within_the_owners_account_is_refused() {
     app(&fleet, "counts", &guest("stateful"), "");
     let host = fleet.serve(&[]);
     let owner = ByHand::owner(&fleet);
-    let mut inbox = owner.runtime.block_on(owner.client.subscribe("a.place")).unwrap();
+    let mut inbox = owner
+        .runtime
+        .block_on(owner.client.subscribe("a.place"))
+        .unwrap();
     let question = Frame {
         version: VERSION,
         instance: 1,
         sent: Sent::Rest { id: 1, part: 0 },
     };
     let bytes = encode(&question).into();
-    let asked = owner.client.publish_with_reply("syft.host.one", "a.place", bytes);
+    let asked = owner
+        .client
+        .publish_with_reply("syft.host.one", "a.place", bytes);
     owner.runtime.block_on(asked).unwrap();
     wait_for("a word about it", || {
-        host.log().contains("does not keep its accounts apart").then_some(())
+        host.log()
+            .contains("does not keep its accounts apart")
+            .then_some(())
     });
     assert_eq!(fleet.workers()["refused"], 1);
     let end = owner.client.publish("a.place", "end".into());
@@ -362,7 +389,9 @@ fn a_worker_reaches_its_own_subject_and_nothing_else_at_the_server() {
     let _host = fleet.serve(&[]);
     let (owner, bad) = (ByHand::owner(&fleet), ByHand::worker(&fleet, "bad"));
     let n_messages = || owner.runtime.block_on(n_stored(&owner.client));
-    wait_for("the component in the object store", || (n_messages() > 0).then_some(()));
+    wait_for("the component in the object store", || {
+        (n_messages() > 0).then_some(())
+    });
     let before = n_messages();
     let mut seen = owner.runtime.block_on(owner.client.subscribe(">")).unwrap();
     owner.runtime.block_on(owner.client.flush()).unwrap();
@@ -394,20 +423,38 @@ fn a_worker_reaches_its_own_subject_and_nothing_else_at_the_server() {
         bad.runtime.block_on(published).unwrap();
         bad.wait_for_refusal(&format!("to \"{subject}\""));
     }
-    for subject in [">", "syft.host.*", "syft.work.>", "$JS.>", "$SYS.>", "_R_.>", "$O.>"] {
+    for subject in [
+        ">",
+        "syft.host.*",
+        "syft.work.>",
+        "$JS.>",
+        "$SYS.>",
+        "_R_.>",
+        "$O.>",
+    ] {
         let subscribed = bad.client.subscribe(subject);
         drop(bad.runtime.block_on(subscribed).unwrap());
         bad.wait_for_refusal(&format!("subscription to \"{subject}\""));
     }
     // Where an answer is to go is a subject of its own account, whatever it is called.
-    let own = ["$JS.API.STREAM.PURGE.OBJ_SYFT_COMPONENTS", "syft.host.one", "syft.work.x", "bell"];
+    let own = [
+        "$JS.API.STREAM.PURGE.OBJ_SYFT_COMPONENTS",
+        "syft.host.one",
+        "syft.work.x",
+        "bell",
+    ];
     for reply in own {
-        let published = bad.client.publish_with_reply("syft.host.bad", reply, "x".into());
+        let published = bad
+            .client
+            .publish_with_reply("syft.host.bad", reply, "x".into());
         bad.runtime.block_on(published).unwrap();
     }
     let asked = bad.client.request("syft.host.bad", "x".into());
     bad.runtime.block_on(asked).unwrap();
-    owner.runtime.block_on(owner.client.publish("end", "".into())).unwrap();
+    owner
+        .runtime
+        .block_on(owner.client.publish("end", "".into()))
+        .unwrap();
     let subjects = owner.runtime.block_on(async {
         let mut subjects = Vec::new();
         while let Some(message) = seen.next().await
@@ -444,7 +491,9 @@ pub(super) fn n_queued(fleet: &Fleet<'_>) -> u64 {
     let owner = ByHand::owner(fleet);
     owner.runtime.block_on(async {
         let context = async_nats::jetstream::new(owner.client.clone());
-        let consumer = context.get_consumer_from_stream("waiting", "SYFT_WORK").await;
+        let consumer = context
+            .get_consumer_from_stream("waiting", "SYFT_WORK")
+            .await;
         let consumer: async_nats::jetstream::consumer::PullConsumer = consumer.unwrap();
         consumer.cached_info().num_pending
     })

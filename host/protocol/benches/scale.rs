@@ -18,7 +18,9 @@ use syft_protocol::file_events::{
     DeliveryResult, Event as FileQueueEvent, EventAction, EventKinds, EventQueue, FileStamp,
     FileTime, LeftBehind, LookResult, NumberedWatch, QueueOptions, RetryPolicy, ScanPart, Scanned,
 };
-use syft_protocol::inbox::{Action, Closed, Event, Found, Inbox, InboxLimits, Loaded, Stamp, Version};
+use syft_protocol::inbox::{
+    Action, Closed, Event, Found, Inbox, InboxLimits, Loaded, Stamp, Version,
+};
 use syft_protocol::message::{Headers, Method, Request};
 use syft_protocol::now::Now;
 use syft_protocol::pattern::Globs;
@@ -75,7 +77,9 @@ fn main() -> Outcome {
         for size in model.sizes {
             let size = size.to_string();
             let program = std::env::current_exe()?;
-            let status = Command::new(program).args(["--one", model.name, &size]).status()?;
+            let status = Command::new(program)
+                .args(["--one", model.name, &size])
+                .status()?;
             if !status.success() {
                 return Err(format!("{} {size}: {status}", model.name).into());
             }
@@ -238,7 +242,11 @@ fn stamp(n: usize) -> FileStamp {
     }
 }
 
-fn queue(n: usize, delivered: BTreeMap<Arc<str>, FileStamp>, at: Now) -> Result<EventQueue, Box<dyn Error>> {
+fn queue(
+    n: usize,
+    delivered: BTreeMap<Arc<str>, FileStamp>,
+    at: Now,
+) -> Result<EventQueue, Box<dyn Error>> {
     let datasite = Datasite::parse("o@example.org")?;
     let patterns = vec!["*/public/**".to_owned()];
     let watch = NumberedWatch {
@@ -261,7 +269,12 @@ fn queue(n: usize, delivered: BTreeMap<Arc<str>, FileStamp>, at: Now) -> Result<
         most_parked: 10_000,
         retry: RetryPolicy::default(),
     };
-    Ok(EventQueue::new(at, options, vec![watch], LeftBehind::default()))
+    Ok(EventQueue::new(
+        at,
+        options,
+        vec![watch],
+        LeftBehind::default(),
+    ))
 }
 
 fn files(n: usize) -> Outcome {

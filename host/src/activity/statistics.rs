@@ -382,7 +382,10 @@ mod tests {
         };
         assert_eq!((app.calls.count, app.calls.errors), (5, 2));
         assert_eq!(app.calls.by_class, [1, 1, 0, 1, 2]);
-        assert_eq!((app.calls.peak_memory_bytes, app.calls.on_workers), (503, 1));
+        assert_eq!(
+            (app.calls.peak_memory_bytes, app.calls.on_workers),
+            (503, 1)
+        );
         let last = app.calls.last_error.as_ref().expect("an error");
         assert_eq!((last.id.as_str(), last.micros), ("503", 503));
         let endpoints: Vec<_> = (app.endpoints.iter())

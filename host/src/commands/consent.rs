@@ -99,7 +99,9 @@ pub(super) fn show(ui: Ui, candidate: &Candidate<'_>, denied: &[PathPattern]) {
     if worker.is_some() {
         // These words are ours; where calls run is no right, and decided by the owner.
         let needs = worker.in_words();
-        lines.push(format!("It wants of the machine that runs its calls: {needs}"));
+        lines.push(format!(
+            "It wants of the machine that runs its calls: {needs}"
+        ));
     }
     if let Some(before) = candidate.before() {
         let more = more_often(&before.current.approved, verified.manifest());

@@ -56,8 +56,14 @@ impl WorkersArgs {
     /// Puts what was said on the command line over what the settings say.
     pub(super) fn over(&self, settings: &mut HostSettings) {
         let path = |path: &PathBuf| SettingValue::Text(path.display().to_string());
-        settings.say("serve.workers", self.workers.clone().map(SettingValue::Text));
-        settings.say("serve.workers-folder", self.workers_folder.as_ref().map(path));
+        settings.say(
+            "serve.workers",
+            self.workers.clone().map(SettingValue::Text),
+        );
+        settings.say(
+            "serve.workers-folder",
+            self.workers_folder.as_ref().map(path),
+        );
         settings.say("serve.workers-ca", self.workers_ca.as_ref().map(path));
         let on_workers = self.on_workers.map(|said| match said {
             OnWorkersArg::Asked => "asked",

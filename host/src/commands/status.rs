@@ -207,7 +207,10 @@ fn add(counted: &mut BTreeMap<String, Counted>, host: HostActivity) {
 }
 
 fn metrics(found: &Found) -> String {
-    let counted = found.states.iter().filter_map(|state| state.counted.as_ref());
+    let counted = found
+        .states
+        .iter()
+        .filter_map(|state| state.counted.as_ref());
     let all: Vec<_> = counted.map(|counted| counted.statistics.clone()).collect();
     metrics_text(&all, found.workers.as_ref())
 }

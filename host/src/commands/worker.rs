@@ -19,6 +19,9 @@ use crate::config::{Config, Overrides};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
+/// Files that a worker keeps where nobody says how much.
+const USUAL_CACHE: u64 = 4 << 30;
+
 /// Run calls for the host of an owner on another machine
 ///
 /// The owner adds this worker with `syft-host workers add NAME` and gives it the key. It waits for
@@ -65,6 +68,10 @@ pub(super) struct WorkerArgs {
     /// container has]
     #[arg(long, value_name = "SIZE", value_parser = parse_total)]
     memory_total: Option<usize>,
+
+    /// Contents of the owner's files that are kept for calls to come [default: 4GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_cache)]
+    cache_total: Option<u64>,
 }
 
 pub(super) async fn worker(
@@ -90,16 +97,15 @@ pub(super) async fn worker(
         compile: Config::find_compile_limits()?,
         code: Config::find_caches(overrides)?[0].clone(),
         cache: Config::find_worker_cache(overrides)?,
+        cache_bytes: args.cache_total.unwrap_or(USUAL_CACHE),
         program: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let (stop, mut shutdown) = Shutdown::new();
     stop.on_signals()?;
     let mut insisted = shutdown.clone();
-    let ran = run(
-        options,
-        async { shutdown.requested().await },
-        async { insisted.insisted().await },
-    );
+    let ran = run(options, async { shutdown.requested().await }, async {
+        insisted.insisted().await
+    });
     ran.await.map_err(explain)?;
     Ok(Exit::Success)
 }
@@ -141,6 +147,11 @@ fn parse_label(text: &str) -> Result<String, String> {
     let label = WorkerName::parse(text);
     let wrong = |_| "expected 1 to 32 of the characters a-z, 0-9 and `-`".to_owned();
     label.map(|label| label.to_string()).map_err(wrong)
+}
+
+fn parse_cache(text: &str) -> Result<u64, String> {
+    let wrong = || "expected a size such as `4GiB`, or `0B`".to_owned();
+    parse_size(text).map(|bytes| bytes as u64).ok_or_else(wrong)
 }
 
 fn parse_total(text: &str) -> Result<usize, String> {

@@ -114,12 +114,18 @@ fn setup(ui: Ui, folder: &Path, args: &SetupArgs) -> Result<Exit, CommandError> 
     let accounts = Accounts::set_up(folder, options).map_err(explain)?;
     let config = accounts.config_file();
     ui.json(&json!({"event": "set-up", "folder": folder, "config": config}))?;
-    ui.line(&format!("Configuration of the server  {}", config.display()))?;
+    ui.line(&format!(
+        "Configuration of the server  {}",
+        config.display()
+    ))?;
     ui.line("")?;
     ui.line("Add workers, then start the server and this host:")?;
     ui.line("  syft-host workers add NAME")?;
     ui.line(&format!("  nats-server --config {}", config.display()))?;
-    ui.line(&format!("  syft-host serve --workers nats://{}", reachable(args.listen)))?;
+    ui.line(&format!(
+        "  syft-host serve --workers nats://{}",
+        reachable(args.listen)
+    ))?;
     Ok(Exit::Success)
 }
 
@@ -150,7 +156,9 @@ fn add(ui: Ui, folder: &Path, args: &AddArgs) -> Result<Exit, CommandError> {
     ui.line("There:")?;
     let server = reachable(accounts.server().listen);
     let key = key.file_name().unwrap_or_default().to_string_lossy();
-    ui.line(&format!("  syft-host worker --server nats://{server} --key {key}"))?;
+    ui.line(&format!(
+        "  syft-host worker --server nats://{server} --key {key}"
+    ))?;
     Ok(Exit::Success)
 }
 

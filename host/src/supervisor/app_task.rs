@@ -174,7 +174,14 @@ impl AppTaskContext {
     }
 
     /// Has workers made ready for an app whose calls they may run, or forget it.
-    fn offer(&self, app: &AppName, author: &str, digest: &Digest, limits: &Limits, is_for_them: bool) {
+    fn offer(
+        &self,
+        app: &AppName,
+        author: &str,
+        digest: &Digest,
+        limits: &Limits,
+        is_for_them: bool,
+    ) {
         let Some(workers) = &self.options.workers else {
             return;
         };

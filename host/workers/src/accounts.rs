@@ -277,7 +277,9 @@ pub fn read_key(path: &Path) -> Result<AccountKey, AccountsError> {
     }
     let text = str::from_utf8(&bytes).map_err(|_| malformed("it is no text"))?;
     let worker = text.lines().find_map(|line| line.strip_prefix(OF_WORKER));
-    let worker = worker.map(|name| WorkerName::parse(name.trim())).transpose();
+    let worker = worker
+        .map(|name| WorkerName::parse(name.trim()))
+        .transpose();
     let worker = worker.map_err(|error| malformed(&error.to_string()))?;
     let mut lines = text.lines().map(str::trim);
     let seed = lines.find(|line| !line.is_empty() && !line.starts_with('#'));

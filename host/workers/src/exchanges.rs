@@ -28,7 +28,11 @@ pub struct Exchanges {
 
 enum Exchange {
     /// Parts of the question have arrived.
-    Gathering { of: u32, next: u32, bytes: Vec<u8> },
+    Gathering {
+        of: u32,
+        next: u32,
+        bytes: Vec<u8>,
+    },
     /// It is being answered.
     Working(Option<Waits>),
     Done(Bytes),

@@ -26,8 +26,8 @@ use std::time::{Duration, Instant};
 
 use syft_manifest::Digest;
 
-pub use workers::{BeatFacts, Profile, Readiness, WorkerId};
 use workers::Workers;
+pub use workers::{BeatFacts, Profile, Readiness, WorkerId};
 
 /// A call in the table, for as long as the host runs.
 pub type CallId = u64;
@@ -340,7 +340,11 @@ impl Ledger {
     /// Takes in that nobody could be heard until now.
     pub fn resumed(&mut self, now: Instant) {
         self.workers.heard_all(now);
-        for given in self.calls.values_mut().filter_map(|call| call.given.as_mut()) {
+        for given in self
+            .calls
+            .values_mut()
+            .filter_map(|call| call.given.as_mut())
+        {
             given.since = now;
         }
     }

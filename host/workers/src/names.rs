@@ -82,12 +82,25 @@ mod tests {
 
     #[test]
     fn a_name_is_one_token_of_a_subject() {
-        for wrong in ["", "a.b", "*", ">", "A", "a b", "-a", "a\n", "ä", &"a".repeat(33)] {
+        for wrong in [
+            "",
+            "a.b",
+            "*",
+            ">",
+            "A",
+            "a b",
+            "-a",
+            "a\n",
+            "ä",
+            &"a".repeat(33),
+        ] {
             assert_eq!(WorkerName::parse(wrong), Err(NoWorkerName), "{wrong:?}");
         }
         for right in ["a", "gpu-1", "1", &"a".repeat(32)] {
             let name = WorkerName::parse(right).map(|name| name.subject());
-            let name = name.ok().and_then(|subject| WorkerName::of_subject(&subject));
+            let name = name
+                .ok()
+                .and_then(|subject| WorkerName::of_subject(&subject));
             assert_eq!(name.map(|name| name.to_string()).as_deref(), Some(right));
         }
         for subject in ["syft.host", "syft.host.a.b", "syft.hosts.a", "other.a"] {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use syft_package::PublicKey;
+use syft_runtime::capability::files::MirrorPlace;
 use syft_runtime::memory::Memory;
 use syft_runtime::sandbox::CompileLimits;
 use thiserror::Error;
@@ -50,8 +51,10 @@ pub struct WorkerOptions {
     pub compile: CompileLimits,
     /// The private folder of compiled code.
     pub code: PathBuf,
-    /// The private folder of what else can be made again, such as components.
+    /// The private folder of what else can be made again: components, and files of the owner.
     pub cache: PathBuf,
+    /// The most bytes of files that are kept for calls to come.
+    pub cache_bytes: u64,
     /// The version of the program, for the log of the owner's host.
     pub program: String,
 }
@@ -98,13 +101,17 @@ pub async fn run(
 ) -> Result<(), WorkerError> {
     let key_file = &options.connect.key_file;
     let key = read_key(key_file).map_err(WorkersError::from)?;
-    let name = key.worker.ok_or_else(|| WorkerError::NotAWorker(key_file.clone()))?;
+    let name = key
+        .worker
+        .ok_or_else(|| WorkerError::NotAWorker(key_file.clone()))?;
     let client_name = format!("syft-host worker {name}");
     let (client, mut links) = options.connect.connect(&client_name, true).await?;
     let owner = Arc::new(OwnerHost::new(client, &name));
     let folder = |error| WorkerError::Folder(options.cache.clone(), error);
     let programs = Arc::new(Programs::open(&options, &owner).map_err(folder)?);
-    let calls = Arc::new(Calls::new(&owner, &programs));
+    let files = MirrorPlace::open(&options.cache.join("files"), options.cache_bytes);
+    let files = files.map_err(|error| folder(error.into()))?;
+    let calls = Arc::new(Calls::new(&owner, &programs, files));
     let beats = Beats::new(&options, &owner, &programs, &calls);
     tracing::info!(
         worker = name.as_str(),

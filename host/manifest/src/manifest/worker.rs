@@ -90,7 +90,10 @@ impl fmt::Display for WorkerLabel {
 pub(super) fn check_label(text: &str) -> Result<WorkerLabel, Problem> {
     WorkerLabel::parse(text).map_err(|error| {
         let shown = plain_excerpt(text, MAX_LABEL);
-        Problem::new(format!("`{shown}` is no label of a worker"), error.to_string())
+        Problem::new(
+            format!("`{shown}` is no label of a worker"),
+            error.to_string(),
+        )
     })
 }
 

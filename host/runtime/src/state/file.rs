@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError};
 
+use super::StoreOptions;
 use super::no_sync_backend::NoSyncBackend;
 use super::numbers::Numbers;
-use super::StoreOptions;
 use super::pending::Layer;
 use crate::durability::Durability;
 
@@ -118,11 +118,7 @@ impl Drop for Open {
 
 /// A new file gets its name only when it is a whole database: a host that is killed
 /// while it makes one leaves nothing that looks like a damaged state.
-fn open(
-    path: &Path,
-    options: &StoreOptions,
-    may_create: bool,
-) -> Result<Database, DatabaseError> {
+fn open(path: &Path, options: &StoreOptions, may_create: bool) -> Result<Database, DatabaseError> {
     if may_create && !path.try_exists()? {
         let folder = path.parent().unwrap_or(Path::new("."));
         let new = tempfile::Builder::new()

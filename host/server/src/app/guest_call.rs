@@ -202,10 +202,14 @@ impl App {
                 return (ran, state);
             }
             GuestCall::Event(event) => {
-                program.on_event(identity, meter, access, state, event).await
+                program
+                    .on_event(identity, meter, access, state, event)
+                    .await
             }
             GuestCall::Reply(reply) => {
-                program.on_reply(identity, meter, access, state, reply).await
+                program
+                    .on_reply(identity, meter, access, state, reply)
+                    .await
             }
             GuestCall::Due(due) => program.on_due(identity, meter, access, state, due).await,
         };

@@ -175,7 +175,12 @@ impl AppPlacement {
     }
 
     /// Waits until something is new about workers, as far as a call can wait.
-    pub(super) async fn wait(&self, pool: &mut Pool, expires: Option<Timestamp>, now: Timestamp) -> WaitEnd {
+    pub(super) async fn wait(
+        &self,
+        pool: &mut Pool,
+        expires: Option<Timestamp>,
+        now: Timestamp,
+    ) -> WaitEnd {
         let mut closing = self.is_closing.subscribe();
         let expired = async {
             match expires {
@@ -282,16 +287,30 @@ mod tests {
             (Run, &["nobody", "ok"], "here done"),
             (Run, &["nobody", "full", "full"], "here here-alone done"),
             (Wait, &["nobody", "nobody", "ok"], "waits waits done"),
-            (Run, &["lost", "lost", "lost", "ok"], "worker worker here done"),
+            (
+                Run,
+                &["lost", "lost", "lost", "ok"],
+                "worker worker here done",
+            ),
             (Run, &["lost", "ok"], "worker done"),
-            (Run, &["full", "lost", "full", "ok"], "worker worker here done"),
+            (
+                Run,
+                &["full", "lost", "full", "ok"],
+                "worker worker here done",
+            ),
             (Run, &["lost", "nobody", "failed"], "worker here done"),
             (
                 Wait,
-                &["lost", "lost", "lost", "lost", "lost", "lost", "lost", "lost"],
+                &[
+                    "lost", "lost", "lost", "lost", "lost", "lost", "lost", "lost",
+                ],
                 "worker worker worker worker worker worker worker done",
             ),
-            (Wait, &["lost", "nobody", "full", "ok"], "worker waits worker done"),
+            (
+                Wait,
+                &["lost", "nobody", "full", "ok"],
+                "worker waits worker done",
+            ),
         ] {
             assert_eq!(places(without, ends), expected, "{without:?} {ends:?}");
         }

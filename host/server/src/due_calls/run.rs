@@ -47,7 +47,10 @@ async fn attempt(runner: Arc<EventRunner>, run: DueRun) -> DueResult {
     let result = runner.app.run_due(&run).await;
     let (kind, handler, ms) = (kind.as_str(), kind.handler(), log_ms(start.elapsed()));
     match result {
-        Ok(TakenCall { taken: Ok(()), worker }) => {
+        Ok(TakenCall {
+            taken: Ok(()),
+            worker,
+        }) => {
             let worker = worker.as_deref();
             tracing::info!(
                 name: "delivered", %id, event = kind, path = handler, ms, worker, "done"
@@ -55,7 +58,8 @@ async fn attempt(runner: Arc<EventRunner>, run: DueRun) -> DueResult {
             DueResult::Done
         }
         Ok(TakenCall {
-            taken: Err(outcome), ..
+            taken: Err(outcome),
+            ..
         }) => DueResult::Failed(failure(&outcome, &runner.app)),
         Err(error) => {
             tracing::error!(%id, event = kind, path = handler, "running it again later: {error}");

@@ -46,13 +46,17 @@ async fn attempt(runner: Arc<EventRunner>, delivery: Delivery) -> DeliveryResult
     let result = runner.app.deliver(&delivery).await;
     let (kind, path, ms) = (event.kind.as_str(), &*event.path, log_ms(start.elapsed()));
     match result {
-        Ok(TakenCall { taken: Ok(()), worker }) => {
+        Ok(TakenCall {
+            taken: Ok(()),
+            worker,
+        }) => {
             let worker = worker.as_deref();
             tracing::info!(name: "delivered", %id, event = kind, path, ms, worker, "delivered");
             DeliveryResult::Delivered
         }
         Ok(TakenCall {
-            taken: Err(outcome), ..
+            taken: Err(outcome),
+            ..
         }) => DeliveryResult::Failed(failure(&outcome, &runner.app)),
         Err(error) => {
             tracing::error!(%id, event = kind, path, "delivering it again later: {error}");

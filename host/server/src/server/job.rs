@@ -246,13 +246,7 @@ struct RanCall<'a> {
 }
 
 impl Caller {
-    fn log(
-        &self,
-        address: &Address,
-        proof: Proof,
-        status: u16,
-        ran: RanCall<'_>,
-    ) {
+    fn log(&self, address: &Address, proof: Proof, status: u16, ran: RanCall<'_>) {
         let (endpoint, id) = (address.endpoint(), address.id());
         let (sender, proof) = (self.email.as_str(), proof.as_str());
         let [ms, wait_ms] = [self.start.elapsed(), self.waited].map(log_ms);

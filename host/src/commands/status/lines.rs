@@ -6,8 +6,8 @@ use syft_protocol::due_calls::ScheduleStatus;
 use syft_protocol::timestamp::Timestamp;
 
 use super::super::consent::{block, careful, denial};
-use super::table::aligned;
 use super::super::in_words::{ago, calls_in_words, count, millis, size, time};
+use super::table::aligned;
 use super::{AppState, Counted};
 use crate::activity::{AppLoad, AppStatistics, CallStatistics, LastError};
 use crate::installed::{Installed, InstalledRelease};
@@ -221,7 +221,9 @@ fn counted_lines(counted: &Counted) -> Vec<String> {
     }
     if let Some(load) = load.filter(|load| load.messages > 0) {
         let open = count(load.messages as u64, "message");
-        lines.push(format!("  messages   {open} without an answer, or with one of which it was not told"));
+        lines.push(format!(
+            "  messages   {open} without an answer, or with one of which it was not told"
+        ));
     }
     lines.push(format!(
         "  refused    {}; denied {}",

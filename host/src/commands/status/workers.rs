@@ -90,7 +90,10 @@ mod tests {
             redelivered: 2,
             lost: 2,
             refused: 0,
-            workers: vec![worker("one", 3, &[]), worker("other-one", 0, &["eu", "gpu"])],
+            workers: vec![
+                worker("one", 3, &[]),
+                worker("other-one", 0, &["eu", "gpu"]),
+            ],
         };
         let expected = [
             "",
@@ -105,6 +108,9 @@ mod tests {
         (workers.is_connected, workers.workers) = (false, Vec::new());
         let shown = lines(&workers).join("\n");
         assert!(shown.contains("is not reached"), "{shown}");
-        assert!(shown.contains("start one with `syft-host worker`"), "{shown}");
+        assert!(
+            shown.contains("start one with `syft-host worker`"),
+            "{shown}"
+        );
     }
 }

@@ -102,7 +102,11 @@ fn workers(workers: Option<&WorkersStatistics>) -> Markup {
     let Some(all) = workers else {
         return html! {};
     };
-    let class = if all.is_connected { "card" } else { "card alert bad" };
+    let class = if all.is_connected {
+        "card"
+    } else {
+        "card alert bad"
+    };
     html! {
         section #workers class=(class) data-live aria-labelledby="workers-title" {
             h2 #workers-title { "Workers" }
@@ -202,7 +206,11 @@ mod tests {
         }
         (all.is_connected, all.workers) = (false, Vec::new());
         let page = workers(Some(&all)).into_string();
-        for part in ["is not reached", "tls://&lt;nats&gt;", "No worker is there."] {
+        for part in [
+            "is not reached",
+            "tls://&lt;nats&gt;",
+            "No worker is there.",
+        ] {
             assert!(page.contains(part), "{part}: {page}");
         }
     }

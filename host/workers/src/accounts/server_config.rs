@@ -33,9 +33,14 @@ impl Accounts {
         }
         if let Some((certificate, key)) = &server.tls {
             let (certificate, key) = (quoted(certificate)?, quoted(key)?);
-            line(&format!("tls {{ cert_file: {certificate}, key_file: {key} }}"));
+            line(&format!(
+                "tls {{ cert_file: {certificate}, key_file: {key} }}"
+            ));
         }
-        line(&format!("jetstream {{ store_dir: {} }}", quoted(&server.store)?));
+        line(&format!(
+            "jetstream {{ store_dir: {} }}",
+            quoted(&server.store)?
+        ));
         line(&format!("max_payload: {MOST_PAYLOAD}"));
         line("accounts {");
         self.owner_account(&mut text);
@@ -86,7 +91,10 @@ fn account(name: &str) -> String {
 fn quoted(path: &Path) -> Result<String, AccountsError> {
     let wrong = || AccountsError::Path(path.to_owned());
     let text = path.to_str().ok_or_else(wrong)?;
-    if text.chars().any(|char| char.is_control() || matches!(char, '"' | '\\')) {
+    if text
+        .chars()
+        .any(|char| char.is_control() || matches!(char, '"' | '\\'))
+    {
         return Err(wrong());
     }
     Ok(format!("\"{text}\""))

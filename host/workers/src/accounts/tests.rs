@@ -29,7 +29,10 @@ fn each_worker_has_an_account_that_imports_its_own_subject_alone() {
     let accounts = Accounts::set_up(folder.path(), options("127.0.0.1:4222")).unwrap();
     for worker in ["a", "b"] {
         let path = Accounts::add(folder.path(), &name(worker)).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let key = read_key(&path).unwrap();
         let opened = Accounts::open(folder.path()).unwrap();
         assert_eq!(opened.workers()[worker], key.public());
@@ -37,9 +40,16 @@ fn each_worker_has_an_account_that_imports_its_own_subject_alone() {
     }
     let config = fs::read_to_string(accounts.config_file()).unwrap();
     let count = |text: &str| config.matches(text).count();
-    assert_eq!(count("service: \"syft.host.a\", accounts: [\"WORKER_a\"]"), 1, "{config}");
+    assert_eq!(
+        count("service: \"syft.host.a\", accounts: [\"WORKER_a\"]"),
+        1,
+        "{config}"
+    );
     assert_eq!(count("subject: \"syft.host.a\""), 1);
-    assert_eq!(count("publish: \"syft.host.b\", subscribe: \"_INBOX.>\""), 1);
+    assert_eq!(
+        count("publish: \"syft.host.b\", subscribe: \"_INBOX.>\""),
+        1
+    );
     assert_eq!(count("jetstream: enabled"), 1, "the owner's");
     assert!(!config.contains("SU"), "no seeds");
 }
@@ -95,10 +105,16 @@ fn a_key_that_others_can_read_is_not_used() {
     let key = owner_key_file(folder.path());
     assert!(read_key(&key).is_ok());
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    let error = read_key(&key).unwrap_err().to_string();
+    let error = read_key(&key).err().unwrap().to_string();
     assert!(error.contains("others can read it"), "{error}");
     fs::write(&key, "no key").unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-    assert!(matches!(read_key(&key), Err(AccountsError::Malformed { .. })));
-    assert!(matches!(read_key(&folder.path().join("none")), Err(AccountsError::File(..))));
+    assert!(matches!(
+        read_key(&key),
+        Err(AccountsError::Malformed { .. })
+    ));
+    assert!(matches!(
+        read_key(&folder.path().join("none")),
+        Err(AccountsError::File(..))
+    ));
 }

@@ -18,7 +18,11 @@ fn a_question_in_parts_is_put_together_whatever_is_sent_again() {
     let full = vec![1; PART_BYTES];
     let more = Taken::Answer(Answer::More);
     let unknown = Taken::Answer(Answer::Unknown);
-    assert_eq!(part(&mut exchanges, 1, (1, 3), &full), unknown, "it begins at 0");
+    assert_eq!(
+        part(&mut exchanges, 1, (1, 3), &full),
+        unknown,
+        "it begins at 0"
+    );
     assert_eq!(part(&mut exchanges, 1, (0, 3), &full), more);
     assert_eq!(part(&mut exchanges, 1, (0, 3), &full), more, "doubled");
     assert_eq!(part(&mut exchanges, 1, (1, 3), &full), more);
@@ -28,14 +32,21 @@ fn a_question_in_parts_is_put_together_whatever_is_sent_again() {
     };
     assert_eq!(question.len(), 2 * PART_BYTES + 3);
     assert_eq!(exchanges.held(), 0);
-    assert_eq!(part(&mut exchanges, 1, (2, 3), b"end"), Taken::Later, "doubled");
+    assert_eq!(
+        part(&mut exchanges, 1, (2, 3), b"end"),
+        Taken::Later,
+        "doubled"
+    );
 }
 
 #[test]
 fn an_answer_is_kept_until_the_worker_has_it() {
     let mut exchanges = Exchanges::default();
     let now = Instant::now();
-    assert_eq!(part(&mut exchanges, 5, (0, 1), b"?"), Taken::Question(b"?".to_vec()));
+    assert_eq!(
+        part(&mut exchanges, 5, (0, 1), b"?"),
+        Taken::Question(b"?".to_vec())
+    );
     let answer = [vec![1; PART_BYTES], b"end".to_vec()].concat();
     let (reply_to, first) = exchanges.done(5, answer).unwrap();
     assert_eq!(reply_to, "reply");
@@ -51,7 +62,10 @@ fn an_answer_is_kept_until_the_worker_has_it() {
     let taken = exchanges.part(now, (6, 6), (0, 1), b"?", "reply", 0);
     assert_eq!(taken, Taken::Question(b"?".to_vec()));
     assert_eq!(exchanges.held(), 0);
-    assert!(is_refused(&part(&mut exchanges, 5, (0, 1), b"?")), "an old one");
+    assert!(
+        is_refused(&part(&mut exchanges, 5, (0, 1), b"?")),
+        "an old one"
+    );
 }
 
 #[test]
@@ -73,7 +87,10 @@ fn all_that_is_held_is_bounded() {
     let full = vec![1; PART_BYTES];
     let wrong = [(0, 0), (3, 3), (0, MOST_PARTS + 1)];
     for numbers in wrong {
-        assert!(is_refused(&part(&mut exchanges, 1, numbers, &full)), "{numbers:?}");
+        assert!(
+            is_refused(&part(&mut exchanges, 1, numbers, &full)),
+            "{numbers:?}"
+        );
     }
     let too_long = vec![1; PART_BYTES + 1];
     assert!(is_refused(&part(&mut exchanges, 1, (0, 1), &too_long)));

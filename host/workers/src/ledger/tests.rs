@@ -94,7 +94,11 @@ fn without_a_worker_that_is_ready_nobody_takes_it() {
     ledger.hello(now, &worker("a"), profile());
     ledger.wish(now, &worker("a"), 1);
     let call = ledger.offer(now, wants());
-    assert_eq!(steps(&mut ledger), [Step::Nobody(call)], "it has not said that it is ready");
+    assert_eq!(
+        steps(&mut ledger),
+        [Step::Nobody(call)],
+        "it has not said that it is ready"
+    );
 }
 
 #[test]
@@ -131,7 +135,10 @@ fn while_all_are_busy_calls_wait_in_order() {
     ledger.offer(now, wants());
     let (_, claim) = given(&mut ledger);
     let [second, third] = [ledger.offer(now, wants()), ledger.offer(now, wants())];
-    assert_eq!(steps(&mut ledger), [Step::Queue(second), Step::Queue(third)]);
+    assert_eq!(
+        steps(&mut ledger),
+        [Step::Queue(second), Step::Queue(third)]
+    );
     ledger.end(now, &a, &claim);
     assert_eq!(steps(&mut ledger), [], "it has not asked for another one");
     ledger.wish(now, &a, 8);
@@ -222,7 +229,11 @@ fn a_worker_is_told_which_calls_are_not_its_own() {
     assert_eq!(void, Some(vec![others]));
     assert!(ledger.withdraw(now, call));
     assert_eq!(ledger.beat(now, &a, &facts(3, &[claim])), Some(vec![claim]));
-    assert_eq!(ledger.beat(now, &worker("b"), &facts(1, &[])), None, "unknown");
+    assert_eq!(
+        ledger.beat(now, &worker("b"), &facts(1, &[])),
+        None,
+        "unknown"
+    );
 }
 
 #[test]
@@ -294,12 +305,24 @@ enum Event {
     Withdraw(usize),
     Hello(bool),
     Bye(bool),
-    Beat { of: bool, lists: bool },
+    Beat {
+        of: bool,
+        lists: bool,
+    },
     Wish(bool),
     /// By its own claim, or by one that somebody else had.
-    End { of: bool, claim: usize },
-    Heard { of: bool, claim: usize },
-    Refuse { of: bool, claim: usize },
+    End {
+        of: bool,
+        claim: usize,
+    },
+    Heard {
+        of: bool,
+        claim: usize,
+    },
+    Refuse {
+        of: bool,
+        claim: usize,
+    },
     Tick,
     Later(u8),
 }
@@ -377,7 +400,10 @@ impl Model {
     }
 
     fn of(&self, claim: &Claim) -> &(Claim, WorkerId, CallId) {
-        self.claims.iter().find(|(other, ..)| other == claim).unwrap()
+        self.claims
+            .iter()
+            .find(|(other, ..)| other == claim)
+            .unwrap()
     }
 
     /// Returns a claim that there was, and the call that it may end.

@@ -177,7 +177,10 @@ impl Workers {
 
     /// Finds a worker that is free for a call: the one with the most room. Returns its question.
     pub(super) fn take_free(&mut self, wants: &Wants) -> Option<(WorkerId, u64)> {
-        let free = self.all.iter_mut().filter(|(_, worker)| worker.is_free(wants));
+        let free = self
+            .all
+            .iter_mut()
+            .filter(|(_, worker)| worker.is_free(wants));
         let (id, worker) = free.max_by_key(|(_, worker)| worker.room())?;
         let wish = worker.wishes.pop_front()?;
         worker.n_running += 1;

@@ -102,11 +102,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(
-        client: Client,
-        accounts: &Path,
-        desk: mpsc::UnboundedSender<Event>,
-    ) -> Self {
+    pub(super) fn new(client: Client, accounts: &Path, desk: mpsc::UnboundedSender<Event>) -> Self {
         let (answers, to_publish) = mpsc::unbounded_channel();
         tokio::spawn(publish(client.clone(), to_publish));
         let (queue, changes) = mpsc::unbounded_channel();
@@ -302,7 +298,10 @@ impl Desk {
     fn tick(&mut self) {
         let now = Instant::now();
         for name in self.known.look() {
-            tracing::info!(worker = name, "its key was removed: it gets nothing any more");
+            tracing::info!(
+                worker = name,
+                "its key was removed: it gets nothing any more"
+            );
             self.ledger.revoke(now, &name);
             self.processes.remove_name(&name);
         }
@@ -317,7 +316,8 @@ impl Desk {
         for reply_to in overdue {
             self.publish(reply_to, Answer::Wait);
         }
-        let is_gone = |call: &OpenCall| matches!(&call.stage, Stage::Waits(_, to) if to.is_closed());
+        let is_gone =
+            |call: &OpenCall| matches!(&call.stage, Stage::Waits(_, to) if to.is_closed());
         let gone = self.calls.iter().filter(|(_, call)| is_gone(call));
         let gone: Vec<CallId> = gone.map(|(id, _)| *id).collect();
         for id in gone {

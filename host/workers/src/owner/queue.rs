@@ -84,7 +84,9 @@ impl Queue {
             durable_name: Some(QUEUE_CONSUMER.to_owned()),
             ..pull::Config::default()
         };
-        stream.get_or_create_consumer(QUEUE_CONSUMER, consumer).await?;
+        stream
+            .get_or_create_consumer(QUEUE_CONSUMER, consumer)
+            .await?;
         self.stream = Some(stream);
         let waiting: Vec<CallId> = self.waiting.keys().copied().collect();
         for call in waiting {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_bytes::ByteBuf;
 use syft_manifest::units::log_ms;
+use syft_runtime::capability::files::MirrorPlace;
 use syft_runtime::sandbox::Admission;
 use syft_runtime::wire::{Asked, CallEnd, HandedCall, HostReply, Lost, OwnerLink, encode};
 use tokio::sync::{mpsc, oneshot};
@@ -26,16 +27,23 @@ const UNPOISONED: &str = "no holder of this lock panics";
 pub(super) struct Calls {
     owner: Arc<OwnerHost>,
     programs: Arc<Programs>,
+    /// Where calls have the owner's files.
+    files: Arc<MirrorPlace>,
     /// What ends each.
     running: Mutex<BTreeMap<Claim, oneshot::Sender<()>>>,
     is_stopping: AtomicBool,
 }
 
 impl Calls {
-    pub(super) fn new(owner: &Arc<OwnerHost>, programs: &Arc<Programs>) -> Self {
+    pub(super) fn new(
+        owner: &Arc<OwnerHost>,
+        programs: &Arc<Programs>,
+        files: MirrorPlace,
+    ) -> Self {
         Self {
             owner: Arc::clone(owner),
             programs: Arc::clone(programs),
+            files: Arc::new(files),
             running: Mutex::default(),
             is_stopping: AtomicBool::new(false),
         }
@@ -99,20 +107,27 @@ impl Calls {
     }
 
     async fn run_to_its_end(&self, claim: Claim, call: HandedCall) -> Result<(), String> {
-        let program = match self.programs.get(&call.app, &call.component, &call.limits).await {
+        let program = match self
+            .programs
+            .get(&call.app, &call.component, &call.limits)
+            .await
+        {
             Ok(program) => program,
             Err(why) => {
                 let refuse = Question::Refuse {
                     claim,
                     why: why.clone(),
                 };
-                self.owner.ask(&refuse).await.map_err(|error| error.to_string())?;
+                self.owner
+                    .ask(&refuse)
+                    .await
+                    .map_err(|error| error.to_string())?;
                 return Err(why);
             }
         };
         let meter = program.admit(Admission::Full).await;
         let (link, asked) = OwnerLink::new();
-        let running = program.run_handed(call, &meter, link);
+        let running = program.run_handed(call, &meter, link, &self.files);
         let carrying = carry(&self.owner, claim, asked);
         let (end, remains) = tokio::select! {
             ended = running => ended.map_err(|Lost(why)| why)?,

@@ -12,7 +12,9 @@ use syft_runtime::wire::{decode, encode};
 use thiserror::Error;
 use tokio::sync::watch;
 
-use crate::frame::{Answer, FRAME_BYTES, Frame, MOST_BYTES, MOST_PARTS, Sent, VERSION, n_parts, part_of};
+use crate::frame::{
+    Answer, FRAME_BYTES, Frame, MOST_BYTES, MOST_PARTS, Sent, VERSION, n_parts, part_of,
+};
 use crate::names::WorkerName;
 use crate::words::{Question, Reply};
 
@@ -84,7 +86,8 @@ impl OwnerHost {
 
     /// Takes in that there is another connection.
     pub(super) fn reconnected(&self) {
-        self.connections.send_modify(|connections| *connections += 1);
+        self.connections
+            .send_modify(|connections| *connections += 1);
     }
 
     /// Asks, and waits for the reply as long as it takes.
@@ -178,7 +181,9 @@ impl OwnerHost {
         loop {
             connections.mark_unchanged();
             let request = async_nats::Request::new();
-            let request = request.payload(payload.clone()).timeout(Some(ANSWER_WITHIN));
+            let request = request
+                .payload(payload.clone())
+                .timeout(Some(ANSWER_WITHIN));
             let sent = self.client.send_request(self.subject.clone(), request);
             let result = tokio::select! {
                 result = sent => result,
@@ -231,6 +236,11 @@ impl OpenQuestion<'_> {
 
 impl Drop for OpenQuestion<'_> {
     fn drop(&mut self) {
-        self.owner.numbers.lock().expect(UNPOISONED).open.remove(&self.id);
+        self.owner
+            .numbers
+            .lock()
+            .expect(UNPOISONED)
+            .open
+            .remove(&self.id);
     }
 }

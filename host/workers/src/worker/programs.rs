@@ -110,7 +110,8 @@ impl Programs {
 
     /// Takes in which apps the owner has.
     pub(super) fn follow(&self, offers: u64) {
-        self.offers.send_if_modified(|known| std::mem::replace(known, offers) != offers);
+        self.offers
+            .send_if_modified(|known| std::mem::replace(known, offers) != offers);
     }
 
     /// Makes everything ready that the owner offers, as long as this is not dropped.
@@ -154,21 +155,33 @@ impl Programs {
                     continue;
                 }
             };
-            self.checked.lock().expect(UNPOISONED).insert(app.component, refused);
+            self.checked
+                .lock()
+                .expect(UNPOISONED)
+                .insert(app.component, refused);
             self.changes.send_modify(|changes| *changes += 1);
         }
         in_the_way.map_or(Ok(()), Err)
     }
 
     fn is_checked(&self, component: &Digest) -> bool {
-        self.checked.lock().expect(UNPOISONED).contains_key(component)
+        self.checked
+            .lock()
+            .expect(UNPOISONED)
+            .contains_key(component)
     }
 
     /// Forgets what the owner does not offer any more.
     fn forget_all_but(&self, wanted: &[OfferedApp]) {
         let is_wanted = |digest: &Digest| wanted.iter().any(|app| app.component == *digest);
-        self.loaded.lock().expect(UNPOISONED).retain(|loaded| is_wanted(&loaded.component));
-        self.checked.lock().expect(UNPOISONED).retain(|digest, _| is_wanted(digest));
+        self.loaded
+            .lock()
+            .expect(UNPOISONED)
+            .retain(|loaded| is_wanted(&loaded.component));
+        self.checked
+            .lock()
+            .expect(UNPOISONED)
+            .retain(|digest, _| is_wanted(digest));
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if !Digest::parse(&name).is_ok_and(|digest| is_wanted(&digest))
@@ -202,7 +215,10 @@ impl Programs {
     async fn component(&self, app: &OfferedApp, path: &Path) -> Result<Vec<u8>, NotReady> {
         let most = Limits::default().component_bytes;
         if app.bytes > most {
-            let why = format!("the component has {} bytes; at most {most} are allowed", app.bytes);
+            let why = format!(
+                "the component has {} bytes; at most {most} are allowed",
+                app.bytes
+            );
             return Err(NotReady::Refused(why));
         }
         if let Ok(Some(kept)) = private_dir::read(path, most)
@@ -228,7 +244,10 @@ impl Programs {
         while (component.len() as u64) < app.bytes {
             let piece = self.owner.piece(&app.component, after).await?;
             let (number, piece) = piece.context("the component ends too early")?;
-            anyhow::ensure!(number > after && !piece.is_empty(), "its pieces are in disorder");
+            anyhow::ensure!(
+                number > after && !piece.is_empty(),
+                "its pieces are in disorder"
+            );
             anyhow::ensure!(
                 (component.len() + piece.len()) as u64 <= app.bytes,
                 "the component has more bytes than was said"
@@ -249,7 +268,12 @@ impl Programs {
         component: &Digest,
         limits: &CallLimits,
     ) -> Result<ProgramGuard, String> {
-        let checked = self.checked.lock().expect(UNPOISONED).get(component).cloned();
+        let checked = self
+            .checked
+            .lock()
+            .expect(UNPOISONED)
+            .get(component)
+            .cloned();
         match checked {
             None => return Err("its component is not ready".to_owned()),
             Some(Some(why)) => return Err(why),
@@ -287,7 +311,9 @@ impl Programs {
         let program = Arc::new(ProgramSource::Cached(cached));
         let of_component = loaded.iter().filter(|loaded| loaded.component == component);
         if of_component.count() >= MOST_OF_COMPONENT
-            && let Some(first) = loaded.iter().position(|loaded| loaded.component == component)
+            && let Some(first) = loaded
+                .iter()
+                .position(|loaded| loaded.component == component)
         {
             loaded.remove(first);
         }

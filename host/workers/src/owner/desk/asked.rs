@@ -91,7 +91,10 @@ impl Desk {
             } => {
                 let numbers = (id, done_below);
                 let part = (part, of);
-                (id, exchanges.part(now, numbers, part, &bytes, &reply_to, others_hold))
+                (
+                    id,
+                    exchanges.part(now, numbers, part, &bytes, &reply_to, others_hold),
+                )
             }
         };
         match taken {
@@ -217,7 +220,10 @@ impl Desk {
     /// Tells whether a call takes so many bytes more. One that the worker does not have takes none,
     /// which is told elsewhere.
     fn has_room(&self, id: Option<CallId>, bytes: usize) -> bool {
-        match id.and_then(|id| self.calls.get(&id)).map(|call| &call.stage) {
+        match id
+            .and_then(|id| self.calls.get(&id))
+            .map(|call| &call.stage)
+        {
             Some(Stage::Given(orders)) => orders.have_room(bytes),
             _ => true,
         }
@@ -271,12 +277,21 @@ impl Desk {
         for (component, why) in apps.iter().flatten() {
             if let Some(why) = why {
                 let component = component.as_str();
-                tracing::warn!(worker = worker.name, component, "it does not run it: {}", shown(why));
+                tracing::warn!(
+                    worker = worker.name,
+                    component,
+                    "it does not run it: {}",
+                    shown(why)
+                );
             }
         }
         let readiness = |(component, why): (Digest, Option<String>)| {
             let is_ready = why.is_none();
-            let readiness = if is_ready { Readiness::Ready } else { Readiness::Refused };
+            let readiness = if is_ready {
+                Readiness::Ready
+            } else {
+                Readiness::Refused
+            };
             (component, readiness)
         };
         let apps = apps.map(|apps| apps.into_iter().map(readiness).collect());

@@ -55,7 +55,12 @@ impl Desk {
             return self.answer(&address, &Reply::Nothing);
         };
         let worker = address.0.name.clone();
-        tracing::debug!(app = call.app, request = call.id, worker, "given to a worker");
+        tracing::debug!(
+            app = call.app,
+            request = call.id,
+            worker,
+            "given to a worker"
+        );
         let given = GivenCall {
             id,
             claim,
@@ -82,7 +87,13 @@ impl Desk {
             return;
         };
         let (app, request) = (&call.app, &call.id);
-        tracing::warn!(worker = worker.name, app, request, is_last, "a call was lost: {why}");
+        tracing::warn!(
+            worker = worker.name,
+            app,
+            request,
+            is_last,
+            "a call was lost: {why}"
+        );
         if let Stage::Given(orders) = &call.stage {
             // One that has ended meanwhile needs it no more.
             orders.send(ToCall::Lost { why, is_last });
