@@ -165,13 +165,13 @@ pub(super) fn replied() -> Vec<Case> {
         found: Finding::File(seen()),
         content,
     };
-    let file = || looked(Ok(Finding::File(seen())));
+    let file = || Box::new(looked(Ok(Finding::File(seen()))));
     vec![
         reply("reply_files_done", FileReply::Done),
         reply(
             "reply_files_looked",
             FileReply::Looked(vec![
-                file(),
+                *file(),
                 looked(Ok(Finding::Folder(seen()))),
                 looked(Ok(Finding::SomeFile)),
                 looked(Ok(Finding::Unfit)),

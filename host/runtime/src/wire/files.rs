@@ -174,7 +174,7 @@ pub enum FileReply {
     /// What is at the paths, in their order.
     Looked(#[serde(deserialize_with = "at_most::<MOST_LOOKED_AT, _, _>")] Vec<Looked>),
     /// What is at the path, and what was opened.
-    Opened(Looked, Result<Opened, FileFault>),
+    Opened(Box<Looked>, Result<Opened, FileFault>),
     /// A part of a file; less than was asked for only at its end.
     Part(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Some of what is in a folder.

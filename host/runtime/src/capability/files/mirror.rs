@@ -101,6 +101,12 @@ impl Mirror {
         self.answers.lock().expect(UNPOISONED)
     }
 
+    /// Forgets all answers: what was opened and not used holds this.
+    pub(super) fn forget(&self) {
+        let answers = std::mem::take(&mut *self.answers());
+        drop(answers);
+    }
+
     /// Tells whether the app was granted anything.
     pub(super) fn has_some(&self) -> bool {
         self.has_some

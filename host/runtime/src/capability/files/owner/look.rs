@@ -69,7 +69,7 @@ impl OwnerFiles {
             Err(Refused::Fault(error)) => Err(fault(error)),
             Err(breach) => return Err(breach),
         };
-        Ok(FileReply::Opened(looked, opened))
+        Ok(FileReply::Opened(Box::new(looked), opened))
     }
 
     /// Opens what the call may read or write. Who writes reads as well: what is changed in place is
