@@ -29,6 +29,8 @@ pub mod programs;
 #[cfg(feature = "host")]
 pub mod recordings;
 pub mod registries;
+#[cfg(feature = "host")]
+pub mod remote_calls;
 pub mod rules;
 pub mod schedules;
 pub mod schemas;
@@ -91,6 +93,12 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "host")]
     target("recording", recordings::recording, seeds::recordings),
     target("registry", registries::registry, seeds::registries),
+    #[cfg(feature = "host")]
+    target(
+        "remote_call",
+        remote_calls::remote_call,
+        seeds::remote_calls,
+    ),
     target("request", messages::request, seeds::requests),
     #[cfg(feature = "host")]
     target("requirements", programs::requirements, seeds::requirements),

@@ -7,8 +7,9 @@ use serde_json::Value;
 use syft_manifest::Limits;
 use syft_runtime::sandbox::Outcome;
 use syft_runtime::wire::{
-    Answer, Ask, CallEnd, CallTaken, HostCall, HostReply, HttpBegin, HttpChunk, HttpFailure, Level,
-    LogLine, Message, MessageError, Method, OutcomeEnd, StateError, StateWrite, Stream,
+    Ask, CallEnd, CallTaken, HostCall, HostReply, HttpBegin, HttpChunk, HttpFailure, LogLevel,
+    LogLine, LogStream, OutcomeEnd, StateError, StateWrite, WireAnswer, WireMessage,
+    WireMessageError, WireMethod,
 };
 use tokio::sync::mpsc;
 
@@ -87,7 +88,7 @@ fn ask(ask: Ask) -> HostCall {
     }
 }
 
-fn said(stream: Stream, level: Level, text: &[u8]) -> HostCall {
+fn said(stream: LogStream, level: LogLevel, text: &[u8]) -> HostCall {
     let line = LogLine::Said {
         level,
         stream,
@@ -111,8 +112,8 @@ fn begin(exchange: u32, url: &str) -> HttpBegin {
     }
 }
 
-fn answer() -> Answer {
-    Answer {
+fn answer() -> WireAnswer {
+    WireAnswer {
         status: 200,
         headers: Vec::new(),
         body: None,
@@ -140,9 +141,9 @@ fn write(key: &str, bytes: usize) -> StateWrite {
 fn what_a_guest_may_not_is_refused() {
     let twin = twin();
     let long = "k".repeat(limits().state_key_bytes + 1);
-    let message = Message {
+    let message = WireMessage {
         url: "syft://eve@example.org/app_data/x/rpc/a".to_owned(),
-        method: Method::Post,
+        method: WireMethod::Post,
         headers: Vec::new(),
         body: None,
         timeout: 1_000_000,
@@ -168,7 +169,10 @@ fn what_a_guest_may_not_is_refused() {
     assert_eq!(replies[1], HostReply::Size(Err(StateError::Key)));
     let refused = &replies[2];
     assert!(
-        matches!(refused, HostReply::Sent(Err(MessageError::NotGranted(_)))),
+        matches!(
+            refused,
+            HostReply::Sent(Err(WireMessageError::NotGranted(_)))
+        ),
         "{refused:?}"
     );
     assert_eq!(replies[3], HostReply::HttpHead(Err(HttpFailure::Denied)));
@@ -296,7 +300,7 @@ fn what_no_guest_can_ends_all_belief() {
 fn a_worker_that_talks_without_end_is_not_heard() {
     let line = vec![b'x'; 1_000];
     let calls: Vec<HostCall> = (0..11)
-        .map(|_| said(Stream::Stdout, Level::Info, &line))
+        .map(|_| said(LogStream::Stdout, LogLevel::Info, &line))
         .collect();
     let ((replies, broken), lines) = logged(|| told(&twin(), calls));
     assert_eq!(replies[9], HostReply::Done);
@@ -313,7 +317,11 @@ fn a_worker_that_talks_without_end_is_not_heard() {
         &[("PASSWORD", "s3cret-word")],
         limits(),
     );
-    let calls = vec![said(Stream::Log, Level::Error, b"s3cret-word\n\x1b[2J")];
+    let calls = vec![said(
+        LogStream::Log,
+        LogLevel::Error,
+        b"s3cret-word\n\x1b[2J",
+    )];
     let (_, lines) = logged(|| told(&twin, calls));
     assert!(lines[0].contains("[secret PASSWORD]"), "{lines:?}");
     assert!(!lines[0].contains(['\u{1b}', '\n']), "{lines:?}");
@@ -417,7 +425,7 @@ fn an_outcome_has_the_limits_of_the_owner_and_none_of_the_secrets() {
         limits(),
     );
     let get = request("/variables", &Value::Null);
-    let huge = OutcomeEnd::Answered(Answer {
+    let huge = OutcomeEnd::Answered(WireAnswer {
         body: Some(vec![0; (1 << 20) + 1]),
         ..answer()
     });

@@ -97,6 +97,7 @@ fn a_call_that_is_given_out_again_begins_anew() {
 fn nothing_counts_once_the_time_of_a_call_is_up() {
     let limits = Limits {
         time: Duration::ZERO,
+        written_bytes: 0,
         ..Limits::default()
     };
     let twin = Twin::with("stateful", "", &[], limits);

@@ -10,10 +10,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use syft_manifest::{Digest, Limits};
 use syft_runtime::wire::{
-    Answer, Ask, CallEnd, CallTaken, Due, Event, EventKind, HandedCall, HostCall, HostReply,
-    HttpBegin, HttpChunk, HttpFailure, HttpHead, Level, LogLine, Malformed, Message, MessageError,
-    MessageOutcome, Method, OutcomeEnd, Proof, Reply, ReplyTo, Request, StateError, StateRefusal,
-    StateSeen, StateWrite, Stream, Variable, Work, decode, encode,
+    Ask, CallEnd, CallTaken, HandedCall, HostCall, HostReply, HttpBegin, HttpChunk, HttpFailure,
+    HttpHead, LogLevel, LogLine, LogStream, Malformed, OutcomeEnd, StateError, StateRefusal,
+    StateSeen, StateWrite, Variable, WireAnswer, WireDue, WireEvent, WireEventKind, WireMessage,
+    WireMessageError, WireMessageOutcome, WireMethod, WireProof, WireReply, WireReplyTo,
+    WireRequest, Work, decode, encode,
 };
 
 use crate::support::blessed;
@@ -57,8 +58,8 @@ fn call(work: Work) -> HandedCall {
     }
 }
 
-fn answer() -> Answer {
-    Answer {
+fn answer() -> WireAnswer {
+    WireAnswer {
         status: 200,
         headers: vec![("Content-Type".to_owned(), "text/plain".to_owned())],
         body: Some(b"pong".to_vec()),
@@ -66,35 +67,35 @@ fn answer() -> Answer {
 }
 
 fn handed() -> Vec<Case> {
-    let request = Request {
+    let request = WireRequest {
         id: "5f0d1f6e-0000-4000-8000-000000000001".to_owned(),
         endpoint: "/ping".to_owned(),
         sender: "bob@example.org".to_owned(),
-        sender_proof: Proof::Folder,
+        sender_proof: WireProof::Folder,
         url: "syft://alice@example.org/app_data/pingpong/rpc/ping".to_owned(),
-        method: Method::Post,
+        method: WireMethod::Post,
         headers: vec![("X-A".to_owned(), "1".to_owned())],
         body: Some(b"{}".to_vec()),
         created: 1_700_000_000_000_000,
         expires: 1_700_000_060_000_000,
     };
-    let event = Event {
+    let event = WireEvent {
         id: "e".to_owned(),
         watch: 1,
-        kind: EventKind::Moved,
+        kind: WireEventKind::Moved,
         path: "bob@example.org/public/b.txt".to_owned(),
         moved_from: Some("bob@example.org/public/a.txt".to_owned()),
         attempt: 1,
     };
-    let reply = Reply {
+    let reply = WireReply {
         message_id: "m".to_owned(),
         url: "syft://bob@example.org/app_data/pingpong/rpc/ping".to_owned(),
         handler: "replied".to_owned(),
         context: Some(b"c".to_vec()),
-        outcome: MessageOutcome::Answered(answer()),
+        outcome: WireMessageOutcome::Answered(answer()),
         attempt: 2,
     };
-    let due = Due {
+    let due = WireDue {
         id: "d".to_owned(),
         schedule: "tick".to_owned(),
         due: 1_700_000_000_000_000,
@@ -114,19 +115,19 @@ fn asked() -> Vec<Case> {
         case(name, &HostCall { lines, ask })
     };
     let said = LogLine::Said {
-        level: Level::Info,
-        stream: Stream::Stdout,
+        level: LogLevel::Info,
+        stream: LogStream::Stdout,
         text: b"hello".to_vec(),
     };
     let lines = vec![said, LogLine::StateRefused(StateRefusal::Quota { more: 7 })];
-    let message = Message {
+    let message = WireMessage {
         url: "syft://bob@example.org/app_data/pingpong/rpc/ping".to_owned(),
-        method: Method::Get,
+        method: WireMethod::Get,
         headers: Vec::new(),
         body: None,
         timeout: 1_000_000,
         encrypt: true,
-        reply_to: Some(ReplyTo {
+        reply_to: Some(WireReplyTo {
             handler: "replied".to_owned(),
             context: None,
         }),
@@ -199,11 +200,11 @@ fn replied() -> Vec<Case> {
         case("reply_sent", &HostReply::Sent(Ok("m".to_owned()))),
         case(
             "reply_not_sent",
-            &HostReply::Sent(Err(MessageError::TooMany("why".to_owned()))),
+            &HostReply::Sent(Err(WireMessageError::TooMany("why".to_owned()))),
         ),
         case(
             "reply_received",
-            &HostReply::Received(Ok(vec![None, Some(MessageOutcome::Expired)])),
+            &HostReply::Received(Ok(vec![None, Some(WireMessageOutcome::Expired)])),
         ),
         case("reply_http_head", &HostReply::HttpHead(Ok(head))),
         case(
@@ -333,7 +334,7 @@ fn lengths_that_are_lies_take_no_memory() {
 
 #[test]
 fn no_secret_is_shown_by_who_shows_a_call() {
-    let due = Due {
+    let due = WireDue {
         id: "d".to_owned(),
         schedule: "tick".to_owned(),
         due: 0,

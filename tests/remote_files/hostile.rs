@@ -3,8 +3,8 @@
 
 use syft_runtime::remote::OwnerSide;
 use syft_runtime::wire::{
-    Answer, Ask, CallEnd, CallTaken, FileCall, FileEffect, FileId, FileMoment, FileNote, FileReply,
-    FileWant, HostCall, HostReply, ListPurpose, NotedPath, OutcomeEnd,
+    Ask, CallEnd, CallTaken, FileCall, FileEffect, FileId, FileMoment, FileNote, FileReply,
+    FileWant, HostCall, HostReply, ListPurpose, NotedPath, OutcomeEnd, WireAnswer,
 };
 
 use super::twins::{Asks, Twins};
@@ -20,7 +20,7 @@ fn twins() -> Twins {
 
 fn end(files: Vec<FileEffect>) -> CallEnd {
     CallEnd {
-        outcome: OutcomeEnd::Answered(Answer {
+        outcome: OutcomeEnd::Answered(WireAnswer {
             status: 200,
             headers: Vec::new(),
             body: None,

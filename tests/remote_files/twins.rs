@@ -18,7 +18,7 @@ use syft_runtime::capability::{Advice, AppAccess, AppIdentity};
 use syft_runtime::child;
 use syft_runtime::memory::{AppMemory, Memory};
 use syft_runtime::program_cache::{ProgramGuard, ProgramSource};
-use syft_runtime::remote::{Broken, HandedApp, OwnerSide, PreparedOwner};
+use syft_runtime::remote::{HandedApp, OwnerSide, PreparedOwner, RuleBroken};
 use syft_runtime::sandbox::{Admission, CompileLimits, Compiling, Outcome, Sandbox};
 use syft_runtime::state::{Session, Store, StoreOptions};
 use syft_runtime::wire::{CallEnd, HostCall};
@@ -182,7 +182,7 @@ impl Twins {
     pub(super) fn run_by(
         &self,
         work: impl AsyncFn(&OwnerSide) -> CallEnd,
-    ) -> (Result<Outcome, Broken>, Vec<String>) {
+    ) -> (Result<Outcome, RuleBroken>, Vec<String>) {
         let request = request(&Value::Null);
         let broken = RefCell::new(None);
         let run = |state| async {

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use syft_runtime::capability::files::MirrorPlace;
-use syft_runtime::remote::{Broken, OwnerSide, PreparedOwner};
+use syft_runtime::remote::{OwnerSide, PreparedOwner, RuleBroken};
 use syft_runtime::sandbox::{Admission, Outcome, Program};
 use syft_runtime::state::Session;
 use syft_runtime::wire::{
@@ -17,7 +17,10 @@ use tempfile::TempDir;
 const MOST_BYTES: usize = 256 << 20;
 
 /// Has a call run by a worker that is here.
-pub async fn run(program: &Program, prepared: PreparedOwner) -> Result<(Outcome, Session), Broken> {
+pub async fn run(
+    program: &Program,
+    prepared: PreparedOwner,
+) -> Result<(Outcome, Session), RuleBroken> {
     run_with(program, prepared, async |_| ()).await
 }
 
@@ -26,7 +29,7 @@ pub async fn run_with(
     program: &Program,
     prepared: PreparedOwner,
     before: impl AsyncFnMut(&HostCall),
-) -> Result<(Outcome, Session), Broken> {
+) -> Result<(Outcome, Session), RuleBroken> {
     let (_folder, place) = place();
     run_at(program, prepared, &place, before).await
 }
@@ -44,7 +47,7 @@ pub async fn run_at(
     prepared: PreparedOwner,
     place: &Arc<MirrorPlace>,
     mut before: impl AsyncFnMut(&HostCall),
-) -> Result<(Outcome, Session), Broken> {
+) -> Result<(Outcome, Session), RuleBroken> {
     let (call, owner) = prepared.begin();
     let owner = Arc::new(owner);
     let call: HandedCall = carried(&call);

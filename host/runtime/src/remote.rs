@@ -13,5 +13,5 @@
 mod owner;
 mod pool;
 
-pub use owner::{Broken, HandedApp, HeldBytes, OwnerSide, PreparedOwner};
+pub use owner::{HandedApp, HeldBytes, OwnerSide, PreparedOwner, RuleBroken};
 pub use pool::{HandOut, Needs, NotRun, Pool, PoolEnd, PoolStats, RanOn, WorkerStats};

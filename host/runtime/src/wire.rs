@@ -25,9 +25,12 @@ mod messages;
 mod state;
 
 pub(crate) use ask::MOST_IDS;
-pub use ask::{Ask, HostCall, HostReply, Level, LogLine, StateRefusal, Stream};
+pub use ask::{Ask, HostCall, HostReply, LogLevel, LogLine, LogStream, StateRefusal};
 pub use bounds::{Malformed, decode, encode};
-pub use call::{Due, Event, EventKind, HandedCall, Method, Proof, Reply, Request, Variable, Work};
+pub use call::{
+    HandedCall, Variable, WireDue, WireEvent, WireEventKind, WireMethod, WireProof, WireReply,
+    WireRequest, Work,
+};
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
 pub use files::{
     FileCall, FileContent, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
@@ -39,5 +42,5 @@ pub use http::{HttpBegin, HttpChunk, HttpFailure, HttpHead, HttpHeader, HttpName
 pub use limits::CallLimits;
 pub(crate) use link::Unanswered;
 pub use link::{Asked, Lost, OwnerLink};
-pub use messages::{Answer, Message, MessageError, MessageOutcome, ReplyTo};
+pub use messages::{WireAnswer, WireMessage, WireMessageError, WireMessageOutcome, WireReplyTo};
 pub use state::{StateError, StateSeen};

@@ -19,7 +19,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::recording::{CallStep, Recorder};
 use crate::state::SessionError;
-use crate::wire::{Level, LogLine, OwnerLink, StateRefusal, Stream as StreamName};
+use crate::wire::{LogLevel, LogLine, LogStream, OwnerLink, StateRefusal};
 
 /// The stream on which panics are told.
 pub(crate) const STDERR: &str = "stderr";
@@ -176,11 +176,11 @@ impl Output {
         }
     }
 
-    fn said(&self, level: tracing::Level, stream: StreamName, text: &[u8]) -> wasmtime::Result<()> {
+    fn said(&self, level: tracing::Level, stream: LogStream, text: &[u8]) -> wasmtime::Result<()> {
         let stream = match stream {
-            StreamName::Stdout => STDOUT,
-            StreamName::Stderr => STDERR,
-            StreamName::Log => return self.message(level, &String::from_utf8_lossy(text)),
+            LogStream::Stdout => STDOUT,
+            LogStream::Stderr => STDERR,
+            LogStream::Log => return self.message(level, &String::from_utf8_lossy(text)),
         };
         let mut shared = self.shared();
         shared.count(text.len())?;
@@ -301,32 +301,32 @@ impl OwnerLog {
         self.link.say(LogLine::Said {
             level: wire_level(level),
             stream: match stream {
-                STDOUT => StreamName::Stdout,
-                STDERR => StreamName::Stderr,
-                _ => StreamName::Log,
+                STDOUT => LogStream::Stdout,
+                STDERR => LogStream::Stderr,
+                _ => LogStream::Log,
             },
             text: line.to_vec(),
         });
     }
 }
 
-fn wire_level(level: tracing::Level) -> Level {
+fn wire_level(level: tracing::Level) -> LogLevel {
     match level {
-        tracing::Level::TRACE => Level::Trace,
-        tracing::Level::DEBUG => Level::Debug,
-        tracing::Level::INFO => Level::Info,
-        tracing::Level::WARN => Level::Warn,
-        tracing::Level::ERROR => Level::Error,
+        tracing::Level::TRACE => LogLevel::Trace,
+        tracing::Level::DEBUG => LogLevel::Debug,
+        tracing::Level::INFO => LogLevel::Info,
+        tracing::Level::WARN => LogLevel::Warn,
+        tracing::Level::ERROR => LogLevel::Error,
     }
 }
 
-fn tracing_level(level: Level) -> tracing::Level {
+fn tracing_level(level: LogLevel) -> tracing::Level {
     match level {
-        Level::Trace => tracing::Level::TRACE,
-        Level::Debug => tracing::Level::DEBUG,
-        Level::Info => tracing::Level::INFO,
-        Level::Warn => tracing::Level::WARN,
-        Level::Error => tracing::Level::ERROR,
+        LogLevel::Trace => tracing::Level::TRACE,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Error => tracing::Level::ERROR,
     }
 }
 

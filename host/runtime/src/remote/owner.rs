@@ -22,10 +22,13 @@ use crate::memory::AppMemory;
 use crate::meter::{Charge, MemoryRefused, Meter};
 use crate::sandbox::{CallName, Outcome};
 use crate::state::Session;
-use crate::wire::{HandedCall, Proof, Work};
+use crate::wire::{HandedCall, WireProof, Work};
 
 /// How much longer than a call its words may take on their way. The worker is to end it by itself.
 const SLACK: Duration = Duration::from_secs(5);
+
+/// What a call wrote to files follows its end; so many bytes of that are to come in a second.
+const LEAST_BYTES_PER_SECOND: u64 = 8 << 20;
 
 /// What a host call, and the end of a call, have beside what the guest gives.
 const BESIDE_BYTES: usize = 1 << 20;
@@ -68,7 +71,7 @@ pub struct OwnerSide {
 /// A worker broke a rule. Nothing that it says of the call counts any more.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("the worker broke a rule: {0}")]
-pub struct Broken(pub String);
+pub struct RuleBroken(pub String);
 
 /// Bytes that are held for a call, until this is dropped.
 #[derive(Debug)]
@@ -91,7 +94,7 @@ struct RunningCall {
     /// How many host calls are answered now, and how many there were.
     n_open: AtomicUsize,
     n_asked: AtomicUsize,
-    broken: OnceLock<Broken>,
+    broken: OnceLock<RuleBroken>,
     /// Whether it has ended.
     is_over: watch::Sender<bool>,
 }
@@ -163,7 +166,7 @@ impl PreparedOwner {
         let running = RunningCall {
             limits: limits.clone(),
             meter: meter.clone(),
-            deadline: begin + limits.time + SLACK,
+            deadline: begin + limits.time + slack(limits),
             environment,
             output,
             state: Mutex::new(state),
@@ -208,7 +211,7 @@ impl OwnerSide {
     }
 
     /// Returns the rule that the worker has broken, if it has.
-    pub fn broken(&self) -> Option<Broken> {
+    pub fn broken(&self) -> Option<RuleBroken> {
         self.call.broken.get().cloned()
     }
 
@@ -261,8 +264,8 @@ impl RunningCall {
     }
 
     /// Takes note that the worker broke a rule. The first one counts.
-    fn break_rule(&self, rule: impl Into<String>) -> Broken {
-        let broken = || Broken(rule.into());
+    fn break_rule(&self, rule: impl Into<String>) -> RuleBroken {
+        let broken = || RuleBroken(rule.into());
         self.broken.get_or_init(broken).clone()
     }
 
@@ -280,6 +283,10 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.n_open.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+fn slack(limits: &Limits) -> Duration {
+    SLACK + Duration::from_secs(limits.written_bytes / LEAST_BYTES_PER_SECOND)
 }
 
 /// Returns the most bytes of the end of a call, as it is written: its answer, what it wrote to the
@@ -314,7 +321,7 @@ impl Work {
     fn sender(&self) -> Option<String> {
         match self {
             // A name that anybody can claim opens nothing.
-            Self::Request(request) if request.sender_proof != Proof::Claimed => {
+            Self::Request(request) if request.sender_proof != WireProof::Claimed => {
                 Some(request.sender.clone())
             }
             _ => None,

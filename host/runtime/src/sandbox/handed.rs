@@ -12,8 +12,8 @@ use crate::capability::{AppAccess, AppIdentity, CallAccess, CallEnvironment, Cal
 use crate::meter::Meter;
 use crate::state::Session;
 use crate::wire::{
-    Answer, CallEnd, CallTaken, FileEffect, HandedCall, Lost, OutcomeEnd, OwnerLink, Unanswered,
-    Work,
+    CallEnd, CallTaken, FileEffect, HandedCall, Lost, OutcomeEnd, OwnerLink, Unanswered,
+    WireAnswer, Work,
 };
 use crate::wit::{replies, rpc, schedules, watch};
 
@@ -49,11 +49,7 @@ impl Program {
             // Also a guest that asks for nothing is to end.
             () = owner.closed() => return Err(lost()),
         };
-        let has_ended_well = matches!(outcome, OutcomeEnd::Answered(_) | OutcomeEnd::Taken);
-        let changed = match owner.unanswered() {
-            None => give(&files, has_ended_well).await?,
-            Some(_) => Vec::new(),
-        };
+        let files = give(&files, has_ended_well(&outcome)).await?;
         remains.store.data().end_lines();
         let lines = owner.end().await;
         let outcome = match owner.unanswered() {
@@ -62,14 +58,15 @@ impl Program {
             Some(Unanswered::Exhausted) => OutcomeEnd::Exhausted,
             None => outcome,
         };
-        let has_ended_well = matches!(outcome, OutcomeEnd::Answered(_) | OutcomeEnd::Taken);
+        let (writes, files) = if has_ended_well(&outcome) {
+            (session.into_writes(), files)
+        } else {
+            Default::default()
+        };
         let end = CallEnd {
             outcome,
-            writes: match has_ended_well {
-                true => session.into_writes(),
-                false => Vec::new(),
-            },
-            files: changed,
+            writes,
+            files,
             lines,
             taken: CallTaken {
                 memory_bytes: meter.most_taken() as u64,
@@ -114,9 +111,10 @@ impl Program {
             meter,
         );
         access.files = files.map_err(|error| Lost(format!("this worker has no files: {error}")))?;
-        let state = match call.has_state {
-            true => Session::elsewhere(owner.clone(), &self.limits),
-            false => Session::new(None, &self.limits),
+        let state = if call.has_state {
+            Session::elsewhere(owner.clone(), &self.limits)
+        } else {
+            Session::new(None, &self.limits)
         };
         let ready = Ready {
             identity,
@@ -152,6 +150,10 @@ async fn give(files: &Guard, has_ended_well: bool) -> Result<Vec<FileEffect>, Lo
     }
 }
 
+fn has_ended_well(outcome: &OutcomeEnd) -> bool {
+    matches!(outcome, OutcomeEnd::Answered(_) | OutcomeEnd::Taken)
+}
+
 fn taken((taken, session, remains): TakenCall) -> Ended {
     let outcome = taken.map_or_else(OutcomeEnd::from, |()| OutcomeEnd::Taken);
     (outcome, session, remains)
@@ -160,7 +162,7 @@ fn taken((taken, session, remains): TakenCall) -> Ended {
 impl From<Outcome> for OutcomeEnd {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Answered(answer) => Self::Answered(Answer {
+            Outcome::Answered(answer) => Self::Answered(WireAnswer {
                 status: answer.status,
                 headers: answer.headers,
                 body: answer.body,

@@ -5,8 +5,8 @@ use serde_bytes::ByteBuf;
 
 use super::bounds::at_most;
 use super::{
-    FileCall, FileReply, HttpBegin, HttpChunk, HttpFailure, HttpHead, HttpName, Message,
-    MessageError, MessageOutcome, StateError, StateSeen,
+    FileCall, FileReply, HttpBegin, HttpChunk, HttpFailure, HttpHead, HttpName, StateError,
+    StateSeen, WireMessage, WireMessageError, WireMessageOutcome,
 };
 
 /// The most ids of messages at a time, and lines.
@@ -46,7 +46,7 @@ pub enum Ask {
     /// Something about files.
     Files(FileCall),
     /// To send a message.
-    Send(Message),
+    Send(WireMessage),
     /// What became of messages.
     Receive {
         /// Their ids.
@@ -92,9 +92,9 @@ pub enum HostReply {
     /// For [`Ask::Files`].
     Files(FileReply),
     /// For [`Ask::Send`]: the id of the message.
-    Sent(Result<String, MessageError>),
+    Sent(Result<String, WireMessageError>),
     /// For [`Ask::Receive`].
-    Received(Result<Vec<Option<MessageOutcome>>, MessageError>),
+    Received(Result<Vec<Option<WireMessageOutcome>>, WireMessageError>),
     /// For [`Ask::HttpBegin`].
     HttpHead(Result<HttpHead, HttpFailure>),
     /// For [`Ask::HttpSend`]: whether anybody takes more of it.
@@ -113,9 +113,9 @@ pub enum LogLine {
     /// A line.
     Said {
         /// How important it is.
-        level: Level,
+        level: LogLevel,
         /// Where it was said.
-        stream: Stream,
+        stream: LogStream,
         /// The line, which was cut where it is too long.
         #[serde(with = "serde_bytes")]
         text: Vec<u8>,
@@ -127,7 +127,7 @@ pub enum LogLine {
 /// How important a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "all logs have these")]
-pub enum Level {
+pub enum LogLevel {
     Trace,
     Debug,
     Info,
@@ -138,7 +138,7 @@ pub enum Level {
 /// Where a guest says something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "all programs have these")]
-pub enum Stream {
+pub enum LogStream {
     Stdout,
     Stderr,
     Log,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use syft_manifest::Digest;
 
 use super::bounds::at_most;
-use super::{CallLimits, HandedFiles, MessageOutcome};
+use super::{CallLimits, HandedFiles, WireMessageOutcome};
 
 /// A call that a worker is to run. It has all that the guest finds without asking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,18 +52,18 @@ pub struct Variable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Work {
     /// It answers a request.
-    Request(Request),
+    Request(WireRequest),
     /// It takes an event.
-    Event(Event),
+    Event(WireEvent),
     /// It is told what became of a message.
-    Reply(Reply),
+    Reply(WireReply),
     /// It does what is due.
-    Due(Due),
+    Due(WireDue),
 }
 
 /// A request, as the guest sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub struct WireRequest {
     /// Its id.
     pub id: String,
     /// The endpoint that was called.
@@ -71,11 +71,11 @@ pub struct Request {
     /// Who sent it.
     pub sender: String,
     /// How far that is known.
-    pub sender_proof: Proof,
+    pub sender_proof: WireProof,
     /// The URL as its sender wrote it.
     pub url: String,
     /// The method.
-    pub method: Method,
+    pub method: WireMethod,
     /// The headers, in order.
     #[serde(deserialize_with = "at_most::<65_536, _, _>")]
     pub headers: Vec<(String, String)>,
@@ -90,13 +90,13 @@ pub struct Request {
 
 /// An event of a watch, as the guest sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct WireEvent {
     /// Its id.
     pub id: String,
     /// The place of the watch that it is for.
     pub watch: u32,
     /// What happened.
-    pub kind: EventKind,
+    pub kind: WireEventKind,
     /// Where the file is, or was.
     pub path: String,
     /// Where it was, if it was moved.
@@ -107,7 +107,7 @@ pub struct Event {
 
 /// What became of a message, as the guest is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reply {
+pub struct WireReply {
     /// The id that `send` returned.
     pub message_id: String,
     /// To where the message went.
@@ -118,14 +118,14 @@ pub struct Reply {
     #[serde(with = "serde_bytes")]
     pub context: Option<Vec<u8>>,
     /// What became of it.
-    pub outcome: MessageOutcome,
+    pub outcome: WireMessageOutcome,
     /// 1, or more where earlier attempts failed.
     pub attempt: u32,
 }
 
 /// A call that is due, as the guest sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Due {
+pub struct WireDue {
     /// The id of the call.
     pub id: String,
     /// The name of the schedule.
@@ -139,7 +139,7 @@ pub struct Due {
 /// What happened to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the WIT files say it")]
-pub enum EventKind {
+pub enum WireEventKind {
     Created,
     Modified,
     Moved,
@@ -149,7 +149,7 @@ pub enum EventKind {
 /// A method of a request or a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "HTTP says it")]
-pub enum Method {
+pub enum WireMethod {
     Get,
     Head,
     Post,
@@ -161,7 +161,7 @@ pub enum Method {
 /// How far a sender is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the WIT files say it")]
-pub enum Proof {
+pub enum WireProof {
     Claimed,
     Folder,
     Signed,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bounds::at_most;
-use super::{Answer, FileEffect, LogLine};
+use super::{FileEffect, LogLine, WireAnswer};
 
 /// The end of a call. Nothing of what it says counts before the owner's host has judged it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub struct CallTaken {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OutcomeEnd {
     /// The handler of a request answered.
-    Answered(Answer),
+    Answered(WireAnswer),
     /// A handler of something else has taken it.
     Taken,
     /// The body does not fit the endpoint's parameters.

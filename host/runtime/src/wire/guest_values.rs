@@ -1,14 +1,14 @@
 //! What guests take and give, as the other side writes it.
 
 use super::{
-    Answer, Event, EventKind, Message, MessageError, MessageOutcome, Method, Proof, ReplyTo,
-    Request, Work,
+    WireAnswer, WireDue, WireEvent, WireEventKind, WireMessage, WireMessageError,
+    WireMessageOutcome, WireMethod, WireProof, WireReply, WireReplyTo, WireRequest, Work,
 };
 use crate::wit::{messages, replies, rpc, schedules, types, watch};
 
 impl From<&rpc::Request> for Work {
     fn from(request: &rpc::Request) -> Self {
-        Self::Request(Request {
+        Self::Request(WireRequest {
             id: request.id.clone(),
             endpoint: request.endpoint.clone(),
             sender: request.sender.clone(),
@@ -23,8 +23,8 @@ impl From<&rpc::Request> for Work {
     }
 }
 
-impl From<Request> for rpc::Request {
-    fn from(request: Request) -> Self {
+impl From<WireRequest> for rpc::Request {
+    fn from(request: WireRequest) -> Self {
         Self {
             id: request.id,
             endpoint: request.endpoint,
@@ -42,7 +42,7 @@ impl From<Request> for rpc::Request {
 
 impl From<&watch::Event> for Work {
     fn from(event: &watch::Event) -> Self {
-        Self::Event(Event {
+        Self::Event(WireEvent {
             id: event.id.clone(),
             watch: event.watch,
             kind: event.kind.into(),
@@ -53,8 +53,8 @@ impl From<&watch::Event> for Work {
     }
 }
 
-impl From<Event> for watch::Event {
-    fn from(event: Event) -> Self {
+impl From<WireEvent> for watch::Event {
+    fn from(event: WireEvent) -> Self {
         Self {
             id: event.id,
             watch: event.watch,
@@ -68,7 +68,7 @@ impl From<Event> for watch::Event {
 
 impl From<&replies::Reply> for Work {
     fn from(reply: &replies::Reply) -> Self {
-        Self::Reply(super::Reply {
+        Self::Reply(WireReply {
             message_id: reply.message_id.clone(),
             url: reply.url.clone(),
             handler: reply.handler.clone(),
@@ -79,8 +79,8 @@ impl From<&replies::Reply> for Work {
     }
 }
 
-impl From<super::Reply> for replies::Reply {
-    fn from(reply: super::Reply) -> Self {
+impl From<WireReply> for replies::Reply {
+    fn from(reply: WireReply) -> Self {
         Self {
             message_id: reply.message_id,
             url: reply.url,
@@ -94,7 +94,7 @@ impl From<super::Reply> for replies::Reply {
 
 impl From<&schedules::Due> for Work {
     fn from(due: &schedules::Due) -> Self {
-        Self::Due(super::Due {
+        Self::Due(WireDue {
             id: due.id.clone(),
             schedule: due.schedule.clone(),
             due: due.due,
@@ -103,8 +103,8 @@ impl From<&schedules::Due> for Work {
     }
 }
 
-impl From<super::Due> for schedules::Due {
-    fn from(due: super::Due) -> Self {
+impl From<WireDue> for schedules::Due {
+    fn from(due: WireDue) -> Self {
         Self {
             id: due.id,
             schedule: due.schedule,
@@ -114,7 +114,7 @@ impl From<super::Due> for schedules::Due {
     }
 }
 
-impl From<messages::Message> for Message {
+impl From<messages::Message> for WireMessage {
     fn from(message: messages::Message) -> Self {
         Self {
             url: message.url,
@@ -123,7 +123,7 @@ impl From<messages::Message> for Message {
             body: message.body,
             timeout: message.timeout,
             encrypt: message.encrypt,
-            reply_to: message.reply_to.map(|reply_to| ReplyTo {
+            reply_to: message.reply_to.map(|reply_to| WireReplyTo {
                 handler: reply_to.handler,
                 context: reply_to.context,
             }),
@@ -131,8 +131,8 @@ impl From<messages::Message> for Message {
     }
 }
 
-impl From<Message> for messages::Message {
-    fn from(message: Message) -> Self {
+impl From<WireMessage> for messages::Message {
+    fn from(message: WireMessage) -> Self {
         Self {
             url: message.url,
             method: message.method.into(),
@@ -148,7 +148,7 @@ impl From<Message> for messages::Message {
     }
 }
 
-impl From<types::Response> for Answer {
+impl From<types::Response> for WireAnswer {
     fn from(response: types::Response) -> Self {
         Self {
             status: response.status,
@@ -158,8 +158,8 @@ impl From<types::Response> for Answer {
     }
 }
 
-impl From<Answer> for types::Response {
-    fn from(answer: Answer) -> Self {
+impl From<WireAnswer> for types::Response {
+    fn from(answer: WireAnswer) -> Self {
         Self {
             status: answer.status,
             headers: answer.headers,
@@ -168,7 +168,7 @@ impl From<Answer> for types::Response {
     }
 }
 
-impl From<types::Outcome> for MessageOutcome {
+impl From<types::Outcome> for WireMessageOutcome {
     fn from(outcome: types::Outcome) -> Self {
         match outcome {
             types::Outcome::Answered(response) => Self::Answered(response.into()),
@@ -178,12 +178,12 @@ impl From<types::Outcome> for MessageOutcome {
     }
 }
 
-impl From<MessageOutcome> for types::Outcome {
-    fn from(outcome: MessageOutcome) -> Self {
+impl From<WireMessageOutcome> for types::Outcome {
+    fn from(outcome: WireMessageOutcome) -> Self {
         match outcome {
-            MessageOutcome::Answered(answer) => Self::Answered(answer.into()),
-            MessageOutcome::Expired => Self::Expired,
-            MessageOutcome::Rejected(why) => Self::Rejected(why),
+            WireMessageOutcome::Answered(answer) => Self::Answered(answer.into()),
+            WireMessageOutcome::Expired => Self::Expired,
+            WireMessageOutcome::Rejected(why) => Self::Rejected(why),
         }
     }
 }
@@ -209,11 +209,11 @@ macro_rules! same {
     };
 }
 
-same!(Method, types::Method: Get, Head, Post, Put, Patch, Delete);
-same!(Proof, types::SenderProof: Claimed, Folder, Signed);
-same!(EventKind, watch::EventKind: Created, Modified, Moved, Deleted);
+same!(WireMethod, types::Method: Get, Head, Post, Put, Patch, Delete);
+same!(WireProof, types::SenderProof: Claimed, Folder, Signed);
+same!(WireEventKind, watch::EventKind: Created, Modified, Moved, Deleted);
 
-impl From<messages::Error> for MessageError {
+impl From<messages::Error> for WireMessageError {
     fn from(error: messages::Error) -> Self {
         match error {
             messages::Error::NotGranted(why) => Self::NotGranted(why),
@@ -225,14 +225,14 @@ impl From<messages::Error> for MessageError {
     }
 }
 
-impl From<MessageError> for messages::Error {
-    fn from(error: MessageError) -> Self {
+impl From<WireMessageError> for messages::Error {
+    fn from(error: WireMessageError) -> Self {
         match error {
-            MessageError::NotGranted(why) => Self::NotGranted(why),
-            MessageError::Invalid(why) => Self::Invalid(why),
-            MessageError::TooMany(why) => Self::TooMany(why),
-            MessageError::Unavailable(why) => Self::Unavailable(why),
-            MessageError::Unknown(why) => Self::Unknown(why),
+            WireMessageError::NotGranted(why) => Self::NotGranted(why),
+            WireMessageError::Invalid(why) => Self::Invalid(why),
+            WireMessageError::TooMany(why) => Self::TooMany(why),
+            WireMessageError::Unavailable(why) => Self::Unavailable(why),
+            WireMessageError::Unknown(why) => Self::Unknown(why),
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Method;
+use super::WireMethod;
 use super::bounds::at_most;
 
 /// A message as the guest gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
+pub struct WireMessage {
     /// To where.
     pub url: String,
     /// The method.
-    pub method: Method,
+    pub method: WireMethod,
     /// The headers, in order.
     #[serde(deserialize_with = "at_most::<65_536, _, _>")]
     pub headers: Vec<(String, String)>,
@@ -23,12 +23,12 @@ pub struct Message {
     /// It is to be encrypted.
     pub encrypt: bool,
     /// Who is told what becomes of it.
-    pub reply_to: Option<ReplyTo>,
+    pub reply_to: Option<WireReplyTo>,
 }
 
 /// The handler that is told what becomes of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplyTo {
+pub struct WireReplyTo {
     /// Its name.
     pub handler: String,
     /// What it needs to know.
@@ -39,7 +39,7 @@ pub struct ReplyTo {
 /// Why a message was not taken, or nothing was received.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the WIT files say it")]
-pub enum MessageError {
+pub enum WireMessageError {
     NotGranted(String),
     Invalid(String),
     TooMany(String),
@@ -49,16 +49,16 @@ pub enum MessageError {
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MessageOutcome {
+pub enum WireMessageOutcome {
     /// The receiver answered.
-    Answered(Answer),
+    Answered(WireAnswer),
     /// No answer came in time.
     Expired,
     /// It was not sent, or not taken: why, in words.
     Rejected(String),
 }
 
-impl MessageOutcome {
+impl WireMessageOutcome {
     /// Returns what it takes in memory, by and large.
     pub(crate) fn bytes(&self) -> usize {
         match self {
@@ -75,7 +75,7 @@ impl MessageOutcome {
 
 /// An answer of an app.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct WireAnswer {
     /// The status code.
     pub status: u16,
     /// The headers, in order.

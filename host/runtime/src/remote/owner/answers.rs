@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use serde_bytes::ByteBuf;
 
-use super::{Broken, OwnerSide, RunningCall};
+use super::{OwnerSide, RuleBroken, RunningCall};
 use crate::capability::http::NoSuchGuest;
 use crate::meter::MemoryRefused;
 use crate::state::SessionError;
 use crate::wire::{
-    Ask, FileCall, FileReply, HostCall, HostReply, LogLine, Message, MessageOutcome, StateError,
+    Ask, FileCall, FileReply, HostCall, HostReply, LogLine, StateError, WireMessage,
+    WireMessageOutcome,
 };
 use crate::wit::messages::Until;
 
@@ -67,7 +68,7 @@ impl RunningCall {
     }
 
     /// Takes what the guest said.
-    pub(super) fn take_lines(&self, lines: Vec<LogLine>) -> Result<(), Broken> {
+    pub(super) fn take_lines(&self, lines: Vec<LogLine>) -> Result<(), RuleBroken> {
         for line in lines {
             let taken = self.output.take_line(line, &self.limits);
             taken.map_err(|error| self.break_rule(format!("it went on after {error}")))?;
@@ -75,7 +76,7 @@ impl RunningCall {
         Ok(())
     }
 
-    fn answer(self: &Arc<Self>, ask: Ask) -> Result<Answering, Broken> {
+    fn answer(self: &Arc<Self>, ask: Ask) -> Result<Answering, RuleBroken> {
         self.count_asked()?;
         let http = &self.http;
         let no_guest = |NoSuchGuest(rule)| self.break_rule(rule);
@@ -112,7 +113,7 @@ impl RunningCall {
         })
     }
 
-    fn count_asked(&self) -> Result<(), Broken> {
+    fn count_asked(&self) -> Result<(), RuleBroken> {
         let seconds = usize::try_from(self.limits.time.as_secs()).unwrap_or(usize::MAX);
         let most = seconds.saturating_add(1).saturating_mul(MOST_EACH_SECOND);
         if self.n_asked.fetch_add(1, Ordering::Relaxed) >= most {
@@ -122,7 +123,10 @@ impl RunningCall {
     }
 
     /// Answers something of which a guest asks one at a time, with room for what is left open.
-    fn alone<F>(self: &Arc<Self>, answer: impl FnOnce(Arc<Self>) -> F) -> Result<Answering, Broken>
+    fn alone<F>(
+        self: &Arc<Self>,
+        answer: impl FnOnce(Arc<Self>) -> F,
+    ) -> Result<Answering, RuleBroken>
     where
         F: Future<Output = HostReply> + Send + 'static,
     {
@@ -159,7 +163,7 @@ impl RunningCall {
         told(state.session().tell(keys), HostReply::Keys)
     }
 
-    async fn send(&self, message: Message) -> HostReply {
+    async fn send(&self, message: WireMessage) -> HostReply {
         let (mut messages, mut state) = (self.messages.lock().await, self.state.lock().await);
         match messages.send(message.into(), state.session()) {
             Ok(sent) => HostReply::Sent(sent.map_err(Into::into)),
@@ -180,7 +184,7 @@ impl RunningCall {
         let mut messages = self.messages.lock().await;
         match messages.receive(ids, until, timeout).await {
             Ok(Ok(received)) => {
-                let written = |outcome: Option<_>| outcome.map(MessageOutcome::from);
+                let written = |outcome: Option<_>| outcome.map(WireMessageOutcome::from);
                 HostReply::Received(Ok(received.into_iter().map(written).collect()))
             }
             Ok(Err(error)) => HostReply::Received(Err(error.into())),

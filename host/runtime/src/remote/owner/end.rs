@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Broken, OwnerSide, PreparedOwner, RunningCall};
+use super::{OwnerSide, PreparedOwner, RuleBroken, RunningCall};
 use crate::meter::MemoryWish;
 use crate::sandbox::{Answer, Outcome};
 use crate::state::Session;
-use crate::wire::{self, CallEnd, OutcomeEnd, Work};
+use crate::wire::{CallEnd, OutcomeEnd, WireAnswer, Work};
 
 impl OwnerSide {
     /// Judges the end. Returns the outcome and the state as the call left it, as
@@ -14,7 +14,10 @@ impl OwnerSide {
     ///
     /// # Errors
     /// The worker broke a rule: nothing of the call is kept. It may be given out again.
-    pub async fn end(self, end: CallEnd) -> Result<(Outcome, Session), (Broken, PreparedOwner)> {
+    pub async fn end(
+        self,
+        end: CallEnd,
+    ) -> Result<(Outcome, Session), (RuleBroken, PreparedOwner)> {
         if Instant::now() >= self.deadline() {
             return Ok(self.time_out().await);
         }
@@ -31,7 +34,7 @@ impl OwnerSide {
         }
     }
 
-    async fn judge(&self, end: CallEnd, session: &mut Session) -> Result<Outcome, Broken> {
+    async fn judge(&self, end: CallEnd, session: &mut Session) -> Result<Outcome, RuleBroken> {
         let call = &*self.call;
         let outcome = call.outcome(end.outcome, &self.work)?;
         let has_ended_well = matches!(outcome, Outcome::Answered(_));
@@ -52,7 +55,7 @@ impl OwnerSide {
 
 impl RunningCall {
     /// Returns an outcome with the limits that there are here, and without secrets.
-    fn outcome(&self, end: OutcomeEnd, work: &Work) -> Result<Outcome, Broken> {
+    fn outcome(&self, end: OutcomeEnd, work: &Work) -> Result<Outcome, RuleBroken> {
         let limits = &self.limits;
         let is_request = matches!(work, Work::Request(_));
         let wish = |wanted: u64| MemoryWish {
@@ -94,7 +97,7 @@ impl RunningCall {
     }
 
     /// Takes an answer as one of a guest that is here, which passes no more than so much at once.
-    fn answered(&self, answer: wire::Answer) -> Outcome {
+    fn answered(&self, answer: WireAnswer) -> Outcome {
         let most = self.limits.hostcall_bytes;
         let headers = answer.headers.iter();
         let headers = headers.map(|(name, value)| name.len() + value.len());
