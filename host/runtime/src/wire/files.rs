@@ -197,14 +197,14 @@ pub struct Looked {
     /// A folder may be made.
     pub make_folder: bool,
     /// What is there.
-    pub found: Result<Finding, FileFault>,
+    pub found: Result<FoundThing, FileFault>,
     /// Whether names in the folder around it can be changed.
     pub parent: Result<(), FileFault>,
 }
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Finding {
+pub enum FoundThing {
     /// A file.
     File(Seen),
     /// A folder.
@@ -242,7 +242,7 @@ pub struct SeenStamp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
     /// What it is.
-    pub found: Finding,
+    pub found: FoundThing,
     /// What is in it.
     pub content: FileContent,
 }

@@ -36,7 +36,7 @@ use super::guest_path::GuestPath;
 use super::policy::PathRights;
 use super::tree::TreeFile;
 use crate::wire::{
-    Ask, FileCall, FileFault, FileNote, FileReply, FileWant, Finding, HandedFiles, HostReply,
+    Ask, FileCall, FileFault, FileNote, FileReply, FileWant, FoundThing, HandedFiles, HostReply,
     Looked, MOST_NOTES, OwnerLink, Seen, Unanswered,
 };
 
@@ -182,14 +182,14 @@ impl Mirror {
     }
 
     /// Returns what something looks like here.
-    fn stat(&self, found: &Finding) -> Stat {
+    fn stat(&self, found: &FoundThing) -> Stat {
         let (_, stand_in) = self.stand_in;
         match found {
-            Finding::File(seen) => with(stand_in, seen, FileType::RegularFile),
-            Finding::Folder(seen) => with(stand_in, seen, FileType::Directory),
-            Finding::SomeFile => with(stand_in, &NOTHING_KNOWN, FileType::RegularFile),
+            FoundThing::File(seen) => with(stand_in, seen, FileType::RegularFile),
+            FoundThing::Folder(seen) => with(stand_in, seen, FileType::Directory),
+            FoundThing::SomeFile => with(stand_in, &NOTHING_KNOWN, FileType::RegularFile),
             // Whatever it is, it does not exist for guests.
-            Finding::Unfit => with(stand_in, &NOTHING_KNOWN, FileType::Symlink),
+            FoundThing::Unfit => with(stand_in, &NOTHING_KNOWN, FileType::Symlink),
         }
     }
 
@@ -244,10 +244,10 @@ const NOTHING_KNOWN: Seen = Seen {
     accessed: (0, 0),
 };
 
-fn stamp(found: &Finding) -> Option<FileStamp> {
+fn stamp(found: &FoundThing) -> Option<FileStamp> {
     match found {
-        Finding::File(seen) => Some(FileStamp::from(&seen.stamp)),
-        Finding::Folder(_) | Finding::SomeFile | Finding::Unfit => None,
+        FoundThing::File(seen) => Some(FileStamp::from(&seen.stamp)),
+        FoundThing::Folder(_) | FoundThing::SomeFile | FoundThing::Unfit => None,
     }
 }
 
