@@ -201,9 +201,12 @@ impl Staging {
         is_same.then_some(opened).ok_or(Errno::NOENT)
     }
 
-    /// Takes note of a file of the tree that the call reads and may write.
+    /// Takes note of a file of the tree that the call reads and may write. One that it has moved
+    /// was noted where it was.
     pub(super) fn note_read(&self, path: &GuestPath, file: &OwnedFd) {
-        if let Some(stamp) = stamp_of(file) {
+        if matches!(self.seen(path), Seen::InTree)
+            && let Some(stamp) = stamp_of(file)
+        {
             self.overlay().read(path, stamp);
         }
     }
