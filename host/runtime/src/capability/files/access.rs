@@ -253,6 +253,14 @@ impl<'a> Granted<'a, ToWrite> {
         staging.remove(self.path)
     }
 
+    /// Makes sure that there is a folder that holds the path.
+    pub(super) fn check_parent(&self) -> Result<(), Errno> {
+        match self.staging {
+            Some(staging) => staging.check_parent(self.path),
+            None => self.open_parent().map(drop),
+        }
+    }
+
     /// Opens the folder that holds the path, for operations on its name.
     pub(super) fn open_parent(&self) -> Result<(OwnedFd, &'a str), Errno> {
         self.root.open_parent(self.path)

@@ -272,7 +272,7 @@ impl Staging {
     }
 
     fn make_file(&self, path: &GuestPath) -> Result<Opened, Errno> {
-        self.check_parent(path)?;
+        self.may_change_names(path)?;
         let (staged, file) = self.new_file()?;
         // What the call has removed there is known already.
         self.put(path, Made::File(Arc::new(staged)), None)?;
@@ -289,19 +289,29 @@ impl Staging {
         format!("{:032x}-{n}", self.number)
     }
 
-    /// Makes sure that names in the folder of a path can be changed.
-    fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
+    /// Makes sure that there is a folder that holds a path.
+    pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
+        self.find_parent(path).map(drop)
+    }
+
+    /// Returns the folder that holds a path; `None` where it is only staged.
+    fn find_parent(&self, path: &GuestPath) -> Result<Option<OwnedFd>, Errno> {
         let (parent, _) = path.split().ok_or(Errno::PERM)?;
         match self.seen(&parent) {
-            Seen::Made(Made::Folder(_)) => Ok(()),
+            Seen::Made(Made::Folder(_)) => Ok(None),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
             Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => Err(Errno::NOTDIR),
-            Seen::InTree => {
-                let (folder, _) = self.root.open_parent(path)?;
-                let access = Access::WRITE_OK | Access::EXEC_OK;
-                accessat(folder, ".", access, AtFlags::empty())
-            }
+            Seen::InTree => Ok(Some(self.root.open_parent(path)?.0)),
         }
+    }
+
+    /// Makes sure that names in the folder of a path can be changed.
+    fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
+        let Some(folder) = self.find_parent(path)? else {
+            return Ok(());
+        };
+        let access = Access::WRITE_OK | Access::EXEC_OK;
+        accessat(folder, ".", access, AtFlags::empty())
     }
 
     /// Returns what is in the tree at a path that is about to be changed.
@@ -340,7 +350,7 @@ impl Staging {
     }
 
     pub(super) fn make_folder(&self, path: &GuestPath) -> Result<(), Errno> {
-        self.check_parent(path)?;
+        self.may_change_names(path)?;
         match self.look(path) {
             Ok(_) => return Err(Errno::EXIST),
             Err(Errno::NOENT) => {}
@@ -357,7 +367,7 @@ impl Staging {
 
     /// Removes a file that is there, or a folder in which nothing is.
     pub(super) fn remove(&self, path: &GuestPath) -> Result<(), Errno> {
-        self.check_parent(path)?;
+        self.may_change_names(path)?;
         let in_tree = self.goes(path)?;
         self.overlay().folder_times.remove(&path.text());
         self.put(path, Made::Nothing, in_tree)
