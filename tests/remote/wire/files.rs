@@ -43,7 +43,8 @@ fn looked(found: Result<FoundThing, FileFault>) -> Looked {
         write: false,
         make_folder: false,
         found,
-        parent: Err(FileFault(1)),
+        parent: Ok(()),
+        names: Err(FileFault(1)),
     }
 }
 

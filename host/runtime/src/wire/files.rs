@@ -198,8 +198,10 @@ pub struct Looked {
     pub make_folder: bool,
     /// What is there.
     pub found: Result<FoundThing, FileFault>,
-    /// Whether names in the folder around it can be changed.
+    /// Whether there is a folder around it.
     pub parent: Result<(), FileFault>,
+    /// Whether names in that can be changed.
+    pub names: Result<(), FileFault>,
 }
 
 /// What is at a path.

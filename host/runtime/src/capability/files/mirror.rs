@@ -149,10 +149,16 @@ impl Mirror {
         }
     }
 
-    /// Makes sure that names in the folder of a path can be changed.
+    /// Makes sure that there is a folder that holds a path.
     pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
         let parent = self.answers().of(path).ok_or(Errno::IO)?.parent;
         parent.map_err(errno)
+    }
+
+    /// Makes sure that names in the folder of a path can be changed.
+    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
+        let names = self.answers().of(path).ok_or(Errno::IO)?.names;
+        names.map_err(errno)
     }
 
     /// Returns what was opened for the operation.

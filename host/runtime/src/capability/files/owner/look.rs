@@ -31,16 +31,18 @@ impl OwnerFiles {
         let (see, read) = (access.see().is_ok(), access.read().is_ok());
         let (write, make_folder) = (access.write().is_ok(), access.make_folder().is_ok());
         let path = access.path();
-        let (found, parent) = match self.tree() {
-            Ok((root, staging)) if see || read || write || make_folder => {
-                let parent = if write || make_folder {
-                    staging.check_parent(path)
-                } else {
-                    Err(Errno::PERM)
-                };
-                (found_at(root, path, read || write, see), parent)
+        let nothing = Err(Errno::NOENT);
+        let found = match self.tree() {
+            Ok((root, _)) if see || read || write || make_folder => {
+                found_at(root, path, read || write, see)
             }
-            _ => (Err(Errno::NOENT), Err(Errno::NOENT)),
+            _ => Err(Errno::NOENT),
+        };
+        let (parent, names) = match self.tree() {
+            Ok((_, staging)) if write || make_folder => {
+                (staging.check_parent(path), staging.may_change_names(path))
+            }
+            _ => (nothing, nothing),
         };
         Looked {
             see,
@@ -49,6 +51,7 @@ impl OwnerFiles {
             make_folder,
             found: found.map_err(fault),
             parent: parent.map_err(fault),
+            names: names.map_err(fault),
         }
     }
 
