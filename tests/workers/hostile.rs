@@ -9,12 +9,12 @@ use serde_bytes::ByteBuf;
 use serde_json::json;
 use syft_manifest::Digest;
 use syft_runtime::wire::{
-    Ask, CallEnd, CallTaken, HostCall, HostReply, OutcomeEnd, StateWrite, WireAnswer, decode,
-    encode,
+    Ask, CallEnd, CallTaken, HostCall, HostReply, OutcomeEnd, StateWrite,
+    WireAnswer as GuestAnswer, decode, encode,
 };
 use syft_workers::accounts::{owner_key_file, read_key};
-use syft_workers::frame::{Answer, Frame, Sent, VERSION};
-use syft_workers::words::{Beat, Hello, Question, Reply};
+use syft_workers::frame::{Frame, FrameAnswer, Sent, VERSION};
+use syft_workers::words::{Beat, Hello, Question, QuestionReply};
 use tokio::runtime::Runtime;
 
 use super::ON_WORKERS_ALONE;
@@ -78,7 +78,7 @@ impl ByHand {
         });
     }
 
-    fn frame(&self, worker: &str, sent: Sent) -> Answer {
+    fn frame(&self, worker: &str, sent: Sent) -> FrameAnswer {
         let frame = Frame {
             version: VERSION,
             instance: 7,
@@ -92,12 +92,12 @@ impl ByHand {
     }
 
     /// Asks a question with a number of its own, and waits for the reply.
-    fn ask(&mut self, worker: &str, question: &Question) -> Result<Reply, String> {
+    fn ask(&mut self, worker: &str, question: &Question) -> Result<QuestionReply, String> {
         self.next += 1;
         self.ask_as(worker, self.next, question)
     }
 
-    fn ask_as(&self, worker: &str, id: u64, question: &Question) -> Result<Reply, String> {
+    fn ask_as(&self, worker: &str, id: u64, question: &Question) -> Result<QuestionReply, String> {
         let mut sent = Sent::Part {
             id,
             done_below: 0,
@@ -107,9 +107,9 @@ impl ByHand {
         };
         loop {
             match self.frame(worker, sent) {
-                Answer::Wait => sent = Sent::Rest { id, part: 0 },
-                Answer::Part { of: 1, bytes } => return Ok(decode(&bytes, 1 << 20).unwrap()),
-                Answer::Refused(why) | Answer::Dismissed(why) => return Err(why),
+                FrameAnswer::Wait => sent = Sent::Rest { id, part: 0 },
+                FrameAnswer::Part { of: 1, bytes } => return Ok(decode(&bytes, 1 << 20).unwrap()),
+                FrameAnswer::Refused(why) | FrameAnswer::Dismissed(why) => return Err(why),
                 other => panic!("{other:?}"),
             }
         }
@@ -124,11 +124,11 @@ impl ByHand {
         };
         assert_eq!(
             self.ask(worker, &Question::Hello(hello)),
-            Ok(Reply::Welcome)
+            Ok(QuestionReply::Welcome)
         );
         self.beat(worker, 1, Some(component));
         match self.ask(worker, &Question::Next) {
-            Ok(Reply::Work { claim, .. }) => claim,
+            Ok(QuestionReply::Work { claim, .. }) => claim,
             other => panic!("{other:?}"),
         }
     }
@@ -141,14 +141,17 @@ impl ByHand {
             apps,
         };
         let heard = self.ask(worker, &Question::Beat(beat));
-        assert!(matches!(heard, Ok(Reply::Heard { .. })), "{heard:?}");
+        assert!(
+            matches!(heard, Ok(QuestionReply::Heard { .. })),
+            "{heard:?}"
+        );
     }
 }
 
 /// Returns an end that answers and writes a value.
 fn end(key: &str, value: &[u8]) -> ByteBuf {
     let end = CallEnd {
-        outcome: OutcomeEnd::Answered(WireAnswer {
+        outcome: OutcomeEnd::Answered(GuestAnswer {
             status: 200,
             headers: Vec::new(),
             body: Some(b"1000".to_vec()),
@@ -164,8 +167,8 @@ fn end(key: &str, value: &[u8]) -> ByteBuf {
     ByteBuf::from(encode(&end))
 }
 
-fn is_refused(reply: &Result<Reply, String>) -> bool {
-    matches!(reply, Ok(Reply::Refused(_)) | Err(_))
+fn is_refused(reply: &Result<QuestionReply, String>) -> bool {
+    matches!(reply, Ok(QuestionReply::Refused(_)) | Err(_))
 }
 
 #[test]
@@ -192,7 +195,7 @@ fn a_worker_that_lies_gets_nowhere_and_another_runs_its_call() {
     // What it may ask, and the same once more.
     let reply = bad.ask_as("bad", 500, &ask(claim, 0));
     assert!(
-        matches!(reply, Ok(Reply::Reply(HostReply::Value(Ok(_))))),
+        matches!(reply, Ok(QuestionReply::Reply(HostReply::Value(Ok(_))))),
         "{reply:?}"
     );
     assert_eq!(
@@ -297,13 +300,13 @@ fn what_waits_for_its_turn_is_bounded() {
         }
         loop {
             let answer = answers.next().await.unwrap();
-            let Answer::Part { bytes, .. } = decode(&answer.payload, 1 << 20).unwrap() else {
+            let FrameAnswer::Part { bytes, .. } = decode(&answer.payload, 1 << 20).unwrap() else {
                 continue;
             };
-            let reply = decode::<Reply>(&bytes, 1 << 20).unwrap();
+            let reply = decode::<QuestionReply>(&bytes, 1 << 20).unwrap();
             if matches!(
                 reply,
-                Reply::Reply(HostReply::Exhausted) | Reply::Refused(_)
+                QuestionReply::Reply(HostReply::Exhausted) | QuestionReply::Refused(_)
             ) {
                 return;
             }
@@ -333,14 +336,14 @@ fn what_is_no_frame_is_refused() {
     for bytes in wrong {
         let asked = bad.client.request("syft.host.bad", bytes.into());
         let answer = bad.runtime.block_on(asked).unwrap();
-        let answer = decode::<Answer>(&answer.payload, 1 << 20).unwrap();
-        assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+        let answer = decode::<FrameAnswer>(&answer.payload, 1 << 20).unwrap();
+        assert!(matches!(answer, FrameAnswer::Refused(_)), "{answer:?}");
     }
     let strange = Sent::Component {
         digest: Digest::of(b"nobody's"),
         after: 0,
     };
-    assert!(matches!(bad.frame("bad", strange), Answer::Refused(_)));
+    assert!(matches!(bad.frame("bad", strange), FrameAnswer::Refused(_)));
 }
 
 /// As a server would pass it on that keeps no accounts apart: an answer could be sent anywhere.

@@ -90,7 +90,7 @@ impl WorkersError {
 
 /// What becomes of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Link {
+pub(crate) enum LinkEvent {
     /// It is there, for the first time or again.
     Up,
     /// It is gone.
@@ -157,10 +157,10 @@ impl ConnectTo {
         &self,
         name: &str,
         wait: bool,
-    ) -> Result<(Client, mpsc::Receiver<Link>), WorkersError> {
+    ) -> Result<(Client, mpsc::Receiver<LinkEvent>), WorkersError> {
         let key = read_key(&self.key_file)?;
         let (sender, links) = mpsc::channel(EVENTS);
-        let options = |sender: mpsc::Sender<Link>| {
+        let options = |sender: mpsc::Sender<LinkEvent>| {
             let options = ConnectOptions::with_nkey(key.seed.to_string())
                 .name(name)
                 .require_tls(self.server.is_encrypted || self.ca_file.is_some())
@@ -243,13 +243,13 @@ fn delay(attempts: usize) -> Duration {
     Duration::from_millis(20 << doubled).min(MOST_DELAY)
 }
 
-async fn note(links: mpsc::Sender<Link>, event: Event) {
+async fn note(links: mpsc::Sender<LinkEvent>, event: Event) {
     let link = match &event {
-        Event::Connected => Link::Up,
-        Event::Disconnected | Event::Closed => Link::Down,
-        Event::ServerError(async_nats::ServerError::AuthorizationViolation) => Link::Refused,
+        Event::Connected => LinkEvent::Up,
+        Event::Disconnected | Event::Closed => LinkEvent::Down,
+        Event::ServerError(async_nats::ServerError::AuthorizationViolation) => LinkEvent::Refused,
         Event::ClientError(error) if error.to_string().contains("authorization violation") => {
-            Link::Refused
+            LinkEvent::Refused
         }
         _ => {
             tracing::debug!("the NATS server: {event}");

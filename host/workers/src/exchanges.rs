@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::frame::{Answer, MOST_PARTS, PART_BYTES, n_parts, part_of};
+use crate::frame::{FrameAnswer, MOST_PARTS, PART_BYTES, n_parts, part_of};
 
 /// Questions that one process has open. Each call that it runs asks a few at a time.
 const MOST_OPEN: usize = 2_048;
@@ -48,7 +48,7 @@ struct Waits {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Taken {
     /// This is the answer.
-    Answer(Answer),
+    Answer(FrameAnswer),
     /// It will be answered.
     Later,
     /// A question is there as a whole. It will be answered by [`Exchanges::done`].
@@ -72,7 +72,7 @@ impl Exchanges {
         others_hold: usize,
     ) -> Taken {
         self.forget_below(done_below);
-        let refused = |why: &str| Taken::Answer(Answer::Refused(why.to_owned()));
+        let refused = |why: &str| Taken::Answer(FrameAnswer::Refused(why.to_owned()));
         if id < self.done_below {
             return refused("the worker said that it has the answer");
         }
@@ -106,15 +106,15 @@ impl Exchanges {
             return refused("the question has another number of parts");
         }
         match part.cmp(next) {
-            std::cmp::Ordering::Less => return Taken::Answer(Answer::More),
-            std::cmp::Ordering::Greater => return Taken::Answer(Answer::Unknown),
+            std::cmp::Ordering::Less => return Taken::Answer(FrameAnswer::More),
+            std::cmp::Ordering::Greater => return Taken::Answer(FrameAnswer::Unknown),
             std::cmp::Ordering::Equal => {}
         }
         gathered.extend_from_slice(bytes);
         self.held += bytes.len();
         *next += 1;
         if *next < of {
-            return Taken::Answer(Answer::More);
+            return Taken::Answer(FrameAnswer::More);
         }
         let question = std::mem::take(gathered);
         self.held -= question.len();
@@ -128,7 +128,7 @@ impl Exchanges {
     /// Returns a part of an answer.
     pub fn rest(&mut self, now: Instant, id: u64, part: u32, reply_to: &str) -> Taken {
         match self.open.get_mut(&id) {
-            None | Some(Exchange::Gathering { .. }) => Taken::Answer(Answer::Unknown),
+            None | Some(Exchange::Gathering { .. }) => Taken::Answer(FrameAnswer::Unknown),
             // Of one that is sent again the last one is listened to.
             Some(Exchange::Working(waits)) => {
                 *waits = Some(Waits {
@@ -138,14 +138,14 @@ impl Exchanges {
                 Taken::Later
             }
             Some(Exchange::Done(answer)) => {
-                let none = || Answer::Refused("the answer has no such part".to_owned());
+                let none = || FrameAnswer::Refused("the answer has no such part".to_owned());
                 Taken::Answer(part_answer(answer, part).unwrap_or_else(none))
             }
         }
     }
 
     /// Takes the answer to a question. Returns its first part and where that is to go.
-    pub fn done(&mut self, id: u64, answer: Vec<u8>) -> Option<(String, Answer)> {
+    pub fn done(&mut self, id: u64, answer: Vec<u8>) -> Option<(String, FrameAnswer)> {
         let exchange = self.open.get_mut(&id)?;
         let Exchange::Working(waits) = exchange else {
             return None;
@@ -186,10 +186,10 @@ impl Exchanges {
     }
 }
 
-fn part_answer(answer: &[u8], part: u32) -> Option<Answer> {
+fn part_answer(answer: &[u8], part: u32) -> Option<FrameAnswer> {
     let bytes = part_of(answer, part)?.to_vec();
     let of = n_parts(answer.len());
-    Some(Answer::Part { of, bytes })
+    Some(FrameAnswer::Part { of, bytes })
 }
 
 #[cfg(test)]

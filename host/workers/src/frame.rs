@@ -68,7 +68,7 @@ pub enum Sent {
 
 /// What the owner's host answers to a [`Frame`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answer {
+pub enum FrameAnswer {
     /// The part has arrived, and another one is to follow.
     More,
     /// The question has arrived. The answer takes a while: ask for its first part again.

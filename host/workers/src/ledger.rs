@@ -6,7 +6,7 @@
 //!          ^   |                       |
 //!          |   | nobody could take it  | no beat, not in a beat, refused, bye
 //!          |   v                       v
-//!          |  (nobody)               lost: `Step::Lost`
+//!          |  (nobody)               lost: `LedgerStep::Lost`
 //!          +---------------------------+---> (given up, at the third time)
 //!            `again`, with what begins anew
 //! ```
@@ -71,7 +71,7 @@ pub struct Wants {
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum LedgerStep {
     /// It waits for a worker that is free.
     Queue(CallId),
     /// It is given to a worker that waits.
@@ -125,7 +125,7 @@ pub struct Ledger {
     waiting: VecDeque<CallId>,
     claims: HashMap<Claim, CallId>,
     workers: Workers,
-    steps: VecDeque<Step>,
+    steps: VecDeque<LedgerStep>,
     last_call: CallId,
     counts: Counts,
 }
@@ -160,7 +160,7 @@ impl Ledger {
     }
 
     /// Returns what is to be done next.
-    pub fn poll(&mut self) -> Option<Step> {
+    pub fn poll(&mut self) -> Option<LedgerStep> {
         self.steps.pop_front()
     }
 
@@ -439,7 +439,7 @@ impl Ledger {
         if is_last {
             self.forget(id);
         }
-        self.steps.push_back(Step::Lost {
+        self.steps.push_back(LedgerStep::Lost {
             call: id,
             claim,
             worker,
@@ -468,7 +468,7 @@ impl Ledger {
                 });
                 self.claims.insert(claim, id);
                 self.waiting.retain(|other| *other != id);
-                self.steps.push_back(Step::Give {
+                self.steps.push_back(LedgerStep::Give {
                     call: id,
                     worker,
                     wish,
@@ -477,10 +477,10 @@ impl Ledger {
             } else if !self.workers.any_could_take(&call.wants) {
                 self.calls.remove(&id);
                 self.waiting.retain(|other| *other != id);
-                self.steps.push_back(Step::Nobody(id));
+                self.steps.push_back(LedgerStep::Nobody(id));
             } else if !call.is_queued {
                 call.is_queued = true;
-                self.steps.push_back(Step::Queue(id));
+                self.steps.push_back(LedgerStep::Queue(id));
             }
         }
     }

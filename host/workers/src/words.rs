@@ -82,7 +82,7 @@ pub struct Beat {
 
 /// What the owner's host replies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Reply {
+pub enum QuestionReply {
     /// To a hello.
     Welcome,
     /// The worker is not known: it has to say hello.
@@ -97,7 +97,7 @@ pub enum Reply {
     },
     /// The apps that there are.
     Apps {
-        /// See [`Reply::Heard`].
+        /// See [`QuestionReply::Heard`].
         number: u64,
         /// The apps.
         #[serde(deserialize_with = "at_most::<4_096, _, _>")]

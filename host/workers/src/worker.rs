@@ -22,8 +22,8 @@ use thiserror::Error;
 use tokio::task::JoinSet;
 
 use crate::accounts::read_key;
-use crate::connect::{ConnectTo, Link, WorkersError};
-use crate::words::{Question, Reply};
+use crate::connect::{ConnectTo, LinkEvent, WorkersError};
+use crate::words::{Question, QuestionReply};
 use beats::Beats;
 use calls::Calls;
 use owner::{NoReply, OwnerHost};
@@ -164,22 +164,25 @@ async fn run_slots(concurrency: usize, calls: &Arc<Calls>) {
 }
 
 /// Follows what becomes of the connection. Returns once the key is refused.
-async fn watch(links: &mut tokio::sync::mpsc::Receiver<Link>, owner: &OwnerHost) -> WorkerError {
+async fn watch(
+    links: &mut tokio::sync::mpsc::Receiver<LinkEvent>,
+    owner: &OwnerHost,
+) -> WorkerError {
     let mut was_up = owner.is_connected();
     while let Some(link) = links.recv().await {
         match link {
-            Link::Up => {
+            LinkEvent::Up => {
                 if !std::mem::replace(&mut was_up, true) {
                     tracing::info!("connected with the NATS server");
                 }
                 owner.reconnected();
             }
-            Link::Down => {
+            LinkEvent::Down => {
                 if std::mem::take(&mut was_up) {
                     tracing::warn!("the NATS server is gone; it waits until it is back");
                 }
             }
-            Link::Refused => return WorkerError::Removed,
+            LinkEvent::Refused => return WorkerError::Removed,
         }
     }
     std::future::pending().await
@@ -196,8 +199,8 @@ async fn say_hello(options: &WorkerOptions, owner: &OwnerHost) -> Result<(), NoR
         apps: options.apps.clone(),
     };
     match owner.ask(&Question::Hello(hello)).await? {
-        Reply::Welcome => Ok(()),
-        Reply::Refused(why) => Err(NoReply::Refused(why)),
+        QuestionReply::Welcome => Ok(()),
+        QuestionReply::Refused(why) => Err(NoReply::Refused(why)),
         other => Err(NoReply::Refused(format!("it answers {other:?}"))),
     }
 }

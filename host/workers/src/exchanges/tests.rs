@@ -9,15 +9,15 @@ fn part(exchanges: &mut Exchanges, id: u64, part: (u32, u32), bytes: &[u8]) -> T
 }
 
 fn is_refused(taken: &Taken) -> bool {
-    matches!(taken, Taken::Answer(Answer::Refused(_)))
+    matches!(taken, Taken::Answer(FrameAnswer::Refused(_)))
 }
 
 #[test]
 fn a_question_in_parts_is_put_together_whatever_is_sent_again() {
     let mut exchanges = Exchanges::default();
     let full = vec![1; PART_BYTES];
-    let more = Taken::Answer(Answer::More);
-    let unknown = Taken::Answer(Answer::Unknown);
+    let more = Taken::Answer(FrameAnswer::More);
+    let unknown = Taken::Answer(FrameAnswer::Unknown);
     assert_eq!(
         part(&mut exchanges, 1, (1, 3), &full),
         unknown,
@@ -50,15 +50,18 @@ fn an_answer_is_kept_until_the_worker_has_it() {
     let answer = [vec![1; PART_BYTES], b"end".to_vec()].concat();
     let (reply_to, first) = exchanges.done(5, answer).unwrap();
     assert_eq!(reply_to, "reply");
-    assert!(matches!(first, Answer::Part { of: 2, .. }));
+    assert!(matches!(first, FrameAnswer::Part { of: 2, .. }));
     assert_eq!(exchanges.done(5, Vec::new()), None, "it is answered once");
     let rest = exchanges.rest(now, 5, 1, "reply");
     let bytes = b"end".to_vec();
-    assert_eq!(rest, Taken::Answer(Answer::Part { of: 2, bytes }));
+    assert_eq!(rest, Taken::Answer(FrameAnswer::Part { of: 2, bytes }));
     assert!(is_refused(&exchanges.rest(now, 5, 2, "reply")));
     // Asked again, it is the same answer.
     let again = part(&mut exchanges, 5, (0, 1), b"?");
-    assert!(matches!(again, Taken::Answer(Answer::Part { of: 2, .. })));
+    assert!(matches!(
+        again,
+        Taken::Answer(FrameAnswer::Part { of: 2, .. })
+    ));
     let taken = exchanges.part(now, (6, 6), (0, 1), b"?", "reply", 0);
     assert_eq!(taken, Taken::Question(b"?".to_vec()));
     assert_eq!(exchanges.held(), 0);

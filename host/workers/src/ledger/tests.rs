@@ -58,14 +58,14 @@ fn arrive(ledger: &mut Ledger, now: Instant, id: &WorkerId, profile: Profile) {
     assert!(ledger.wish(now, id, 7));
 }
 
-fn steps(ledger: &mut Ledger) -> Vec<Step> {
+fn steps(ledger: &mut Ledger) -> Vec<LedgerStep> {
     std::iter::from_fn(|| ledger.poll()).collect()
 }
 
 /// Returns the claim of the one call that is given out.
 fn given(ledger: &mut Ledger) -> (CallId, Claim) {
     match &steps(ledger)[..] {
-        [.., Step::Give { call, claim, .. }] => (*call, *claim),
+        [.., LedgerStep::Give { call, claim, .. }] => (*call, *claim),
         steps => panic!("{steps:?}"),
     }
 }
@@ -90,13 +90,13 @@ fn a_call_goes_to_a_worker_that_waits_and_is_ended_by_its_claim_once() {
 fn without_a_worker_that_is_ready_nobody_takes_it() {
     let (mut ledger, now) = (ledger(), Instant::now());
     let call = ledger.offer(now, wants());
-    assert_eq!(steps(&mut ledger), [Step::Nobody(call)]);
+    assert_eq!(steps(&mut ledger), [LedgerStep::Nobody(call)]);
     ledger.hello(now, &worker("a"), profile());
     ledger.wish(now, &worker("a"), 1);
     let call = ledger.offer(now, wants());
     assert_eq!(
         steps(&mut ledger),
-        [Step::Nobody(call)],
+        [LedgerStep::Nobody(call)],
         "it has not said that it is ready"
     );
 }
@@ -123,7 +123,11 @@ fn labels_memory_and_apps_say_who_may_take_it() {
         let needs_label = !profile.labels.is_empty();
         let labels = needs_label.then(|| "gpu".to_owned()).into_iter().collect();
         let call = ledger.offer(now, Wants { labels, ..wants() });
-        assert_eq!(steps(&mut ledger), [Step::Nobody(call)], "{profile:?}");
+        assert_eq!(
+            steps(&mut ledger),
+            [LedgerStep::Nobody(call)],
+            "{profile:?}"
+        );
     }
 }
 
@@ -137,7 +141,7 @@ fn while_all_are_busy_calls_wait_in_order() {
     let [second, third] = [ledger.offer(now, wants()), ledger.offer(now, wants())];
     assert_eq!(
         steps(&mut ledger),
-        [Step::Queue(second), Step::Queue(third)]
+        [LedgerStep::Queue(second), LedgerStep::Queue(third)]
     );
     ledger.end(now, &a, &claim);
     assert_eq!(steps(&mut ledger), [], "it has not asked for another one");
@@ -160,7 +164,11 @@ fn memory_bounds_what_runs_at_a_time() {
     ledger.wish(now, &a, 8);
     let first = ledger.offer(now, wants());
     let second = ledger.offer(now, wants());
-    let [Step::Give { call, claim, .. }, Step::Queue(queued)] = &steps(&mut ledger)[..] else {
+    let [
+        LedgerStep::Give { call, claim, .. },
+        LedgerStep::Queue(queued),
+    ] = &steps(&mut ledger)[..]
+    else {
         panic!("the second one has to wait");
     };
     assert_eq!((*call, *queued), (first, second));
@@ -179,9 +187,9 @@ fn a_silent_worker_is_lost_and_its_call_given_to_another_before_later_ones() {
     ledger.hello(late, &b, profile());
     ledger.beat(late, &b, &facts(1, &[]));
     let later = ledger.offer(late, wants());
-    assert_eq!(steps(&mut ledger), [Step::Queue(later)]);
+    assert_eq!(steps(&mut ledger), [LedgerStep::Queue(later)]);
     ledger.tick(late);
-    let lost = Step::Lost {
+    let lost = LedgerStep::Lost {
         call,
         claim,
         worker: a.clone(),
@@ -212,7 +220,8 @@ fn a_call_that_is_in_no_beat_is_lost() {
     ledger.beat(at(6), &a, &facts(2, &[]));
     assert_eq!(steps(&mut ledger), [], "an old one says nothing");
     ledger.beat(at(6), &a, &facts(4, &[]));
-    let is_lost = |step: &Step| matches!(step, Step::Lost { call: lost, .. } if *lost == call);
+    let is_lost =
+        |step: &LedgerStep| matches!(step, LedgerStep::Lost { call: lost, .. } if *lost == call);
     assert!(steps(&mut ledger).iter().all(is_lost));
     assert_eq!(ledger.counts().lost, 1);
 }
@@ -248,7 +257,7 @@ fn a_call_is_given_out_three_times() {
         arrive(&mut ledger, now, &worker(next), profile());
         ledger.bye(now, &worker(&(attempt + 1).to_string()));
         let lost = steps(&mut ledger);
-        let [Step::Lost { is_last, .. }] = &lost[..] else {
+        let [LedgerStep::Lost { is_last, .. }] = &lost[..] else {
             panic!("{lost:?}");
         };
         assert_eq!(*is_last, attempt == 2);
@@ -265,10 +274,10 @@ fn who_refused_a_component_is_not_asked_again() {
     let call = ledger.offer(now, wants());
     let (_, claim) = given(&mut ledger);
     ledger.refuse(now, &a, &claim, "its compiler fails");
-    assert!(matches!(&steps(&mut ledger)[..], [Step::Lost { .. }]));
+    assert!(matches!(&steps(&mut ledger)[..], [LedgerStep::Lost { .. }]));
     ledger.wish(now, &a, 8);
     ledger.again(now, call);
-    assert_eq!(steps(&mut ledger), [Step::Nobody(call)]);
+    assert_eq!(steps(&mut ledger), [LedgerStep::Nobody(call)]);
 }
 
 #[test]
@@ -279,7 +288,7 @@ fn a_removed_key_ends_what_its_workers_run() {
     ledger.offer(now, wants());
     let (_, claim) = given(&mut ledger);
     ledger.revoke(now, "a");
-    assert!(matches!(&steps(&mut ledger)[..], [Step::Lost { .. }]));
+    assert!(matches!(&steps(&mut ledger)[..], [LedgerStep::Lost { .. }]));
     assert_eq!(ledger.heard(now, &a, &claim), None);
     assert!(!ledger.wish(now, &a, 9));
 }
@@ -358,8 +367,8 @@ impl Model {
     fn follow(&mut self, ledger: &mut Ledger, now: Instant) {
         while let Some(step) = ledger.poll() {
             match step {
-                Step::Queue(call) => assert!(self.open.contains(&call)),
-                Step::Give {
+                LedgerStep::Queue(call) => assert!(self.open.contains(&call)),
+                LedgerStep::Give {
                     call,
                     worker,
                     claim,
@@ -369,8 +378,8 @@ impl Model {
                     assert_eq!(self.current.insert(call, claim), None, "given twice");
                     self.claims.push((claim, worker, call));
                 }
-                Step::Nobody(call) => assert!(self.open.remove(&call)),
-                Step::Lost {
+                LedgerStep::Nobody(call) => assert!(self.open.remove(&call)),
+                LedgerStep::Lost {
                     call,
                     claim,
                     is_last,

@@ -12,7 +12,7 @@ use tokio::time::sleep_until;
 
 use super::desk::{Address, Event};
 use crate::ledger::{CallId, Claim};
-use crate::words::Reply;
+use crate::words::QuestionReply;
 
 /// How many numbers a host call may be ahead of its turn, and how many are answered at a time.
 const MOST_OPEN: u64 = 1_024;
@@ -149,7 +149,7 @@ impl GivenCall {
     }
 
     fn hand_over(&self, handed: HandedCall, address: Address) {
-        let work = Reply::Work {
+        let work = QuestionReply::Work {
             claim: self.claim,
             call: Box::new(handed),
         };
@@ -176,7 +176,7 @@ impl GivenCall {
         let kept = match side.hold(call.len()) {
             Ok(held) => Some((call, held, address)),
             Err(_) => {
-                let exhausted = Box::new(Reply::Reply(HostReply::Exhausted));
+                let exhausted = Box::new(QuestionReply::Reply(HostReply::Exhausted));
                 self.tell(Event::Answer(address, exhausted));
                 None
             }
@@ -198,7 +198,7 @@ impl GivenCall {
                 Ok(call) => {
                     let (reply, desk) = (side.host_call(call), self.desk.clone());
                     open.spawn(async move {
-                        let reply = Box::new(Reply::Reply(reply.await));
+                        let reply = Box::new(QuestionReply::Reply(reply.await));
                         drop(held);
                         // It ends after all calls.
                         desk.send(Event::Answer(address, reply)).ok();
@@ -217,7 +217,7 @@ impl GivenCall {
         let (_, most) = side.most_bytes();
         let Ok(held) = side.hold(end.len()) else {
             let why = "this host has no memory for its end".to_owned();
-            let refused = Event::Answer(address, Box::new(Reply::Refused(why.clone())));
+            let refused = Event::Answer(address, Box::new(QuestionReply::Refused(why.clone())));
             self.desk.send(refused).ok();
             return self.give_up(NotRun::Lost(why));
         };
@@ -243,7 +243,7 @@ impl GivenCall {
                 };
                 // Who gave it out may have gone.
                 drop(self.outcome.send(Ok(ran)));
-                let taken = Event::Answer(address.clone(), Box::new(Reply::Taken));
+                let taken = Event::Answer(address.clone(), Box::new(QuestionReply::Taken));
                 self.desk.send(taken).ok();
                 self.desk.send(Event::Finished(self.id, address.0)).ok();
             }

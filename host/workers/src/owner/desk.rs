@@ -20,11 +20,11 @@ use super::known::KnownWorkers;
 use super::process::Processes;
 use super::queue::{self, Change};
 use super::{AppOffer, PRESENT};
-use crate::connect::Link;
-use crate::frame::Answer;
+use crate::connect::LinkEvent;
+use crate::frame::FrameAnswer;
 use crate::ledger::{CallId, Claim, Ledger, LedgerTimes, Wants, WorkerId};
 use crate::names::ASKED;
-use crate::words::{OfferedApp, Reply};
+use crate::words::{OfferedApp, QuestionReply};
 
 /// How often what is late is looked for.
 const TICK: Duration = Duration::from_millis(500);
@@ -44,7 +44,7 @@ pub(super) enum Event {
     /// The component of an app can be fetched, by this name of its pieces.
     Stored(AppOffer, String),
     /// A question is answered.
-    Answer(Address, Box<Reply>),
+    Answer(Address, Box<QuestionReply>),
     /// A call was ended well by a worker.
     Finished(CallId, WorkerId),
     /// Who has a claim broke a rule.
@@ -96,7 +96,7 @@ pub(super) struct Desk {
     told: u64,
     knows_of_accounts: bool,
     desk: mpsc::UnboundedSender<Event>,
-    answers: mpsc::UnboundedSender<(String, Answer)>,
+    answers: mpsc::UnboundedSender<(String, FrameAnswer)>,
     queue: mpsc::UnboundedSender<Change>,
     components: mpsc::UnboundedSender<Wanted>,
 }
@@ -132,7 +132,7 @@ impl Desk {
         mut self,
         end: PoolEnd,
         mut events: mpsc::UnboundedReceiver<Event>,
-        mut links: mpsc::Receiver<Link>,
+        mut links: mpsc::Receiver<LinkEvent>,
     ) {
         let PoolEnd { mut calls, stats } = end;
         let asked = self.client.subscribe(format!("{ASKED}.*")).await;
@@ -175,22 +175,22 @@ impl Desk {
         });
     }
 
-    fn linked(&mut self, link: &Link) {
+    fn linked(&mut self, link: &LinkEvent) {
         match link {
-            Link::Up => {
+            LinkEvent::Up => {
                 tracing::info!("connected with the NATS server: workers can be given calls");
                 self.is_connected = true;
                 self.ledger.resumed(Instant::now());
                 self.queue.send(Change::Renew).ok();
                 self.components.send(Wanted::Renew).ok();
             }
-            Link::Down if self.is_connected => {
+            LinkEvent::Down if self.is_connected => {
                 tracing::warn!("the NATS server is gone: no worker can be heard until it is back");
                 self.is_connected = false;
                 self.give_up_waiting();
             }
-            Link::Down => {}
-            Link::Refused => {
+            LinkEvent::Down => {}
+            LinkEvent::Refused => {
                 tracing::error!("the NATS server refuses the key of this host");
             }
         }
@@ -314,7 +314,7 @@ impl Desk {
         let overdue = self.processes.all();
         let overdue: Vec<String> = overdue.flat_map(|one| one.exchanges.overdue(now)).collect();
         for reply_to in overdue {
-            self.publish(reply_to, Answer::Wait);
+            self.publish(reply_to, FrameAnswer::Wait);
         }
         let is_gone =
             |call: &OpenCall| matches!(&call.stage, Stage::Waits(_, to) if to.is_closed());
@@ -327,7 +327,7 @@ impl Desk {
         }
     }
 
-    fn answer(&mut self, (worker, question): &Address, reply: &Reply) {
+    fn answer(&mut self, (worker, question): &Address, reply: &QuestionReply) {
         let Some(process) = self.processes.get(worker) else {
             return;
         };
@@ -336,7 +336,7 @@ impl Desk {
         }
     }
 
-    fn publish(&self, reply_to: String, answer: Answer) {
+    fn publish(&self, reply_to: String, answer: FrameAnswer) {
         // It ends after this.
         self.answers.send((reply_to, answer)).ok();
     }
@@ -399,7 +399,7 @@ fn new_claim() -> Claim {
 }
 
 /// Publishes answers, in order. It takes as long as the connection does.
-async fn publish(client: Client, mut answers: mpsc::UnboundedReceiver<(String, Answer)>) {
+async fn publish(client: Client, mut answers: mpsc::UnboundedReceiver<(String, FrameAnswer)>) {
     while let Some((reply_to, answer)) = answers.recv().await {
         let bytes = Bytes::from(encode(&answer));
         if let Err(error) = client.publish(reply_to, bytes).await {

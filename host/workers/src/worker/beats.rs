@@ -10,7 +10,7 @@ use super::calls::Calls;
 use super::owner::{NoReply, OwnerHost};
 use super::programs::Programs;
 use super::{WorkerError, WorkerOptions, say_hello};
-use crate::words::{Beat, Question, Reply};
+use crate::words::{Beat, Question, QuestionReply};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(1);
@@ -90,12 +90,12 @@ impl Beats {
             return Ok(true);
         };
         match reply? {
-            Reply::Heard { void, apps } => {
+            QuestionReply::Heard { void, apps } => {
                 self.calls.end(&void);
                 self.programs.follow(apps);
                 Ok(true)
             }
-            Reply::Unknown => {
+            QuestionReply::Unknown => {
                 self.calls.end_all();
                 Ok(false)
             }

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::owner::OwnerHost;
 use super::programs::Programs;
 use crate::ledger::Claim;
-use crate::words::{Question, Reply};
+use crate::words::{Question, QuestionReply};
 
 /// How long to wait before asking for a call again where something is wrong.
 const AGAIN_AFTER: Duration = Duration::from_millis(300);
@@ -80,8 +80,8 @@ impl Calls {
     pub(super) async fn run_one_after_another(&self) {
         while !self.is_stopping() {
             match self.owner.ask(&Question::Next).await {
-                Ok(Reply::Work { claim, call }) => self.run(claim, *call).await,
-                Ok(Reply::Nothing) => {}
+                Ok(QuestionReply::Work { claim, call }) => self.run(claim, *call).await,
+                Ok(QuestionReply::Nothing) => {}
                 // It says hello first, or the host will do something about it.
                 _ => tokio::time::sleep(AGAIN_AFTER).await,
             }
@@ -145,8 +145,8 @@ impl Calls {
             end: ByteBuf::from(encode(end)),
         };
         match self.owner.ask(&end).await {
-            Ok(Reply::Taken) => Ok(()),
-            Ok(Reply::Refused(why)) => Err(why),
+            Ok(QuestionReply::Taken) => Ok(()),
+            Ok(QuestionReply::Refused(why)) => Err(why),
             Ok(other) => Err(format!("the owner's host answers {other:?}")),
             Err(error) => Err(error.to_string()),
         }
@@ -191,8 +191,8 @@ async fn carry(owner: &Arc<OwnerHost>, claim: Claim, mut asked: mpsc::Receiver<A
 
 async fn ask(owner: &OwnerHost, question: &Question) -> Result<HostReply, String> {
     match owner.ask(question).await {
-        Ok(Reply::Reply(reply)) => Ok(reply),
-        Ok(Reply::Refused(why)) => Err(why),
+        Ok(QuestionReply::Reply(reply)) => Ok(reply),
+        Ok(QuestionReply::Refused(why)) => Err(why),
         Ok(other) => Err(format!("the owner's host answers {other:?}")),
         Err(error) => Err(error.to_string()),
     }

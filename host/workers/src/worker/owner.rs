@@ -13,10 +13,10 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::frame::{
-    Answer, FRAME_BYTES, Frame, MOST_BYTES, MOST_PARTS, Sent, VERSION, n_parts, part_of,
+    FRAME_BYTES, Frame, FrameAnswer, MOST_BYTES, MOST_PARTS, Sent, VERSION, n_parts, part_of,
 };
 use crate::names::WorkerName;
-use crate::words::{Question, Reply};
+use crate::words::{Question, QuestionReply};
 
 /// How long one message may be without an answer. The host answers within 15 s, if only that it
 /// takes longer.
@@ -94,7 +94,7 @@ impl OwnerHost {
     ///
     /// # Errors
     /// The host refuses to answer.
-    pub(super) async fn ask(&self, question: &Question) -> Result<Reply, NoReply> {
+    pub(super) async fn ask(&self, question: &Question) -> Result<QuestionReply, NoReply> {
         let question = encode(question);
         let of = n_parts(question.len());
         if of > MOST_PARTS {
@@ -106,18 +106,18 @@ impl OwnerHost {
         let (mut n_sent, mut n_received) = (0, 0);
         loop {
             match self.send(sent).await? {
-                Answer::More if n_sent + 1 < of => {
+                FrameAnswer::More if n_sent + 1 < of => {
                     n_sent += 1;
                     sent = open.part(&question, n_sent);
                 }
-                Answer::More | Answer::Wait => sent = open.rest(0),
+                FrameAnswer::More | FrameAnswer::Wait => sent = open.rest(0),
                 // Another host has begun, or this one has forgotten it.
-                Answer::Unknown => {
+                FrameAnswer::Unknown => {
                     answer.clear();
                     (n_sent, n_received) = (0, 0);
                     sent = open.part(&question, 0);
                 }
-                Answer::Part { of, bytes } => {
+                FrameAnswer::Part { of, bytes } => {
                     answer.extend_from_slice(&bytes);
                     n_received += 1;
                     if answer.len() > MOST_BYTES || of > MOST_PARTS {
@@ -129,9 +129,9 @@ impl OwnerHost {
                     }
                     sent = open.rest(n_received);
                 }
-                Answer::Refused(why) => return Err(NoReply::Refused(why)),
-                Answer::Dismissed(why) => return Err(NoReply::Dismissed(why)),
-                Answer::Piece(_) => return Err(no_reply("it is no answer")),
+                FrameAnswer::Refused(why) => return Err(NoReply::Refused(why)),
+                FrameAnswer::Dismissed(why) => return Err(NoReply::Dismissed(why)),
+                FrameAnswer::Piece(_) => return Err(no_reply("it is no answer")),
             }
         }
     }
@@ -148,9 +148,9 @@ impl OwnerHost {
     ) -> Result<Option<(u64, ByteBuf)>, NoReply> {
         let digest = digest.clone();
         match self.send(Sent::Component { digest, after }).await? {
-            Answer::Piece(piece) => Ok(piece),
-            Answer::Refused(why) => Err(NoReply::Refused(why)),
-            Answer::Dismissed(why) => Err(NoReply::Dismissed(why)),
+            FrameAnswer::Piece(piece) => Ok(piece),
+            FrameAnswer::Refused(why) => Err(NoReply::Refused(why)),
+            FrameAnswer::Dismissed(why) => Err(NoReply::Dismissed(why)),
             _ => Err(no_reply("it is no piece of a component")),
         }
     }
@@ -163,7 +163,7 @@ impl OwnerHost {
         OpenQuestion { owner: self, id }
     }
 
-    async fn send(&self, sent: Sent) -> Result<Answer, NoReply> {
+    async fn send(&self, sent: Sent) -> Result<FrameAnswer, NoReply> {
         let message = self.request(sent).await;
         let answer = decode(&message.payload, FRAME_BYTES);
         answer.map_err(no_reply)

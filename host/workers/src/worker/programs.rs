@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use super::owner::OwnerHost;
 use super::{Authors, WorkerOptions};
-use crate::words::{OfferedApp, Question, Reply};
+use crate::words::{OfferedApp, Question, QuestionReply};
 
 /// Programs that stay loaded.
 const MOST_LOADED: usize = 32;
@@ -129,7 +129,7 @@ impl Programs {
     }
 
     async fn prepare_offered(&self) -> anyhow::Result<()> {
-        let Reply::Apps { apps, .. } = self.owner.ask(&Question::Apps).await? else {
+        let QuestionReply::Apps { apps, .. } = self.owner.ask(&Question::Apps).await? else {
             anyhow::bail!("the owner's host does not say which there are");
         };
         let is_wanted = |app: &OfferedApp| self.apps.is_empty() || self.apps.contains(&app.name);

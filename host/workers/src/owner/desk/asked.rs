@@ -12,10 +12,10 @@ use super::super::call::ToCall;
 use super::super::components::piece;
 use super::{Address, Desk, Stage};
 use crate::exchanges::Taken;
-use crate::frame::{Answer, FRAME_BYTES, Frame, MOST_BYTES, Sent, VERSION};
+use crate::frame::{FRAME_BYTES, Frame, FrameAnswer, MOST_BYTES, Sent, VERSION};
 use crate::ledger::{BeatFacts, CallId, Claim, Profile, Readiness, WorkerId};
 use crate::names::{FOREIGN_REPLY, WorkerName};
-use crate::words::{Beat, Hello, Question, Reply};
+use crate::words::{Beat, Hello, Question, QuestionReply};
 
 /// Calls that one process of a worker runs at a time.
 const MOST_CONCURRENCY: u32 = 1_024;
@@ -40,17 +40,17 @@ impl Desk {
         if !self.known.knows(&name) {
             self.ledger.note_refused();
             let why = "the owner does not know this worker, or has removed it".to_owned();
-            return self.publish(reply_to, Answer::Dismissed(why));
+            return self.publish(reply_to, FrameAnswer::Dismissed(why));
         }
         let frame = match decode::<Frame>(&message.payload, FRAME_BYTES) {
             Ok(frame) if frame.version == VERSION => frame,
             Ok(_) => {
                 let why = "the owner's host has another version: run the same on both machines";
-                return self.publish(reply_to, Answer::Dismissed(why.to_owned()));
+                return self.publish(reply_to, FrameAnswer::Dismissed(why.to_owned()));
             }
             Err(error) => {
                 self.ledger.note_refused();
-                return self.publish(reply_to, Answer::Refused(error.to_string()));
+                return self.publish(reply_to, FrameAnswer::Refused(error.to_string()));
             }
         };
         let worker = WorkerId {
@@ -74,7 +74,7 @@ impl Desk {
         let now = Instant::now();
         let Some((process, others_hold)) = self.processes.heard(now, &worker) else {
             let why = "too many processes use this worker's key".to_owned();
-            return self.publish(reply_to, Answer::Refused(why));
+            return self.publish(reply_to, FrameAnswer::Refused(why));
         };
         let exchanges = &mut process.exchanges;
         let (id, taken) = match sent {
@@ -100,7 +100,7 @@ impl Desk {
         match taken {
             Taken::Later => {}
             Taken::Answer(answer) => {
-                if let Answer::Refused(why) = &answer {
+                if let FrameAnswer::Refused(why) = &answer {
                     self.refuse(&worker, why);
                 }
                 self.publish(reply_to, answer);
@@ -115,13 +115,13 @@ impl Desk {
         let pieces = offered.find(|(app, _)| app.component == *digest);
         let Some((_, pieces)) = pieces else {
             let why = "no app has this component".to_owned();
-            return self.publish(reply_to, Answer::Refused(why));
+            return self.publish(reply_to, FrameAnswer::Refused(why));
         };
         let (client, pieces, answers) = (self.client.clone(), pieces.clone(), self.answers.clone());
         tokio::spawn(async move {
             let answer = match piece(&client, &pieces, after).await {
-                Ok(piece) => Answer::Piece(piece),
-                Err(error) => Answer::Refused(format!("the object store: {error:#}")),
+                Ok(piece) => FrameAnswer::Piece(piece),
+                Err(error) => FrameAnswer::Refused(format!("the object store: {error:#}")),
             };
             // The desk may have gone.
             answers.send((reply_to, answer)).ok();
@@ -138,7 +138,7 @@ impl Desk {
             Ok(question) => self.reply(&address, question),
             Err(error) => {
                 self.refuse(&address.0, &format!("a question: {error}"));
-                Some(Reply::Refused(error.to_string()))
+                Some(QuestionReply::Refused(error.to_string()))
             }
         };
         if let Some(reply) = reply {
@@ -147,19 +147,19 @@ impl Desk {
     }
 
     /// Returns the reply, unless it comes later.
-    fn reply(&mut self, address: &Address, question: Question) -> Option<Reply> {
+    fn reply(&mut self, address: &Address, question: Question) -> Option<QuestionReply> {
         let (now, worker) = (Instant::now(), &address.0);
         match question {
             Question::Hello(hello) => Some(self.hello(worker, hello)),
             Question::Beat(beat) => Some(self.beat(worker, beat)),
-            Question::Apps => Some(Reply::Apps {
+            Question::Apps => Some(QuestionReply::Apps {
                 number: self.n_offers,
                 apps: self.offered.values().map(|(app, _)| app.clone()).collect(),
             }),
-            Question::Next if self.ledger.is_leaving(worker) => Some(Reply::Nothing),
+            Question::Next if self.ledger.is_leaving(worker) => Some(QuestionReply::Nothing),
             Question::Next => {
                 let is_known = self.ledger.wish(now, worker, address.1);
-                (!is_known).then_some(Reply::Unknown)
+                (!is_known).then_some(QuestionReply::Unknown)
             }
             Question::Ask {
                 claim,
@@ -170,7 +170,7 @@ impl Desk {
                 if !self.has_room(id, call.len()) {
                     let why = "it sends more than this host takes at a time";
                     self.ledger.refuse(now, worker, &claim, why);
-                    return Some(Reply::Refused(why.to_owned()));
+                    return Some(QuestionReply::Refused(why.to_owned()));
                 }
                 let ask = |address| ToCall::Ask {
                     number,
@@ -184,7 +184,7 @@ impl Desk {
                 if !self.has_room(id, end.len()) {
                     let why = "its end is larger than this host takes";
                     self.ledger.refuse(now, worker, &claim, why);
-                    return Some(Reply::Refused(why.to_owned()));
+                    return Some(QuestionReply::Refused(why.to_owned()));
                 }
                 let id = self.ledger.end(now, worker, &claim);
                 let end = |address| ToCall::End {
@@ -201,18 +201,18 @@ impl Desk {
             Question::Refuse { claim, why } => {
                 let why = shown(&why);
                 self.ledger.refuse(now, worker, &claim, &why);
-                Some(Reply::Taken)
+                Some(QuestionReply::Taken)
             }
             Question::Leave => {
                 for wish in self.ledger.leave(worker) {
-                    self.answer(&(worker.clone(), wish), &Reply::Nothing);
+                    self.answer(&(worker.clone(), wish), &QuestionReply::Nothing);
                 }
-                Some(Reply::Taken)
+                Some(QuestionReply::Taken)
             }
             Question::Bye => {
                 tracing::info!(worker = worker.name, "a worker has gone");
                 self.ledger.bye(now, worker);
-                Some(Reply::Taken)
+                Some(QuestionReply::Taken)
             }
         }
     }
@@ -235,7 +235,7 @@ impl Desk {
         id: Option<CallId>,
         address: &Address,
         order: impl FnOnce(Address) -> ToCall,
-    ) -> Option<Reply> {
+    ) -> Option<QuestionReply> {
         let call = id.and_then(|id| self.calls.get(&id));
         if let Some(Stage::Given(orders)) = call.map(|call| &call.stage)
             && orders.send(order(address.clone()))
@@ -244,10 +244,10 @@ impl Desk {
         }
         let why = "the call is not this worker's, or not any more";
         self.processes.complain(&address.0, why);
-        Some(Reply::Refused(why.to_owned()))
+        Some(QuestionReply::Refused(why.to_owned()))
     }
 
-    fn hello(&mut self, worker: &WorkerId, hello: Hello) -> Reply {
+    fn hello(&mut self, worker: &WorkerId, hello: Hello) -> QuestionReply {
         let is_label = |label: &String| WorkerName::parse(label).is_ok();
         let labels: BTreeSet<String> = hello.labels.into_iter().filter(is_label).collect();
         let concurrency = hello.concurrency.min(MOST_CONCURRENCY);
@@ -265,10 +265,10 @@ impl Desk {
             apps: hello.apps.into_iter().collect(),
         };
         self.ledger.hello(Instant::now(), worker, profile);
-        Reply::Welcome
+        QuestionReply::Welcome
     }
 
-    fn beat(&mut self, worker: &WorkerId, beat: Beat) -> Reply {
+    fn beat(&mut self, worker: &WorkerId, beat: Beat) -> QuestionReply {
         let Beat {
             number,
             claims,
@@ -302,7 +302,10 @@ impl Desk {
         };
         let void: Option<Vec<Claim>> = self.ledger.beat(Instant::now(), worker, &facts);
         let apps = self.n_offers;
-        void.map_or(Reply::Unknown, |void| Reply::Heard { void, apps })
+        void.map_or(QuestionReply::Unknown, |void| QuestionReply::Heard {
+            void,
+            apps,
+        })
     }
 }
 

@@ -7,8 +7,8 @@ use syft_runtime::remote::{NotRun, PreparedOwner};
 use super::super::call::{GivenCall, Orders, Outcome, ToCall};
 use super::super::queue::Change;
 use super::{Address, Desk, Stage};
-use crate::ledger::{CallId, Claim, Step, WorkerId};
-use crate::words::Reply;
+use crate::ledger::{CallId, Claim, LedgerStep, WorkerId};
+use crate::words::QuestionReply;
 
 /// How often a call is given out again whose ends were refused.
 const MOST_REFUSED: u32 = 3;
@@ -17,21 +17,21 @@ impl Desk {
     pub(super) fn settle(&mut self) {
         while let Some(step) = self.ledger.poll() {
             match step {
-                Step::Queue(id) => {
+                LedgerStep::Queue(id) => {
                     if let Some(call) = self.calls.get(&id) {
                         let (app, request) = (&call.app, &call.id);
                         tracing::debug!(app, request, "it waits for a worker");
                         self.queue.send(Change::Waits(id, app.clone())).ok();
                     }
                 }
-                Step::Give {
+                LedgerStep::Give {
                     call,
                     worker,
                     wish,
                     claim,
                 } => self.give(call, (worker, wish), claim),
-                Step::Nobody(id) => self.give_up(id, NotRun::NoWorker),
-                Step::Lost {
+                LedgerStep::Nobody(id) => self.give_up(id, NotRun::NoWorker),
+                LedgerStep::Lost {
                     call,
                     worker,
                     why,
@@ -47,12 +47,12 @@ impl Desk {
         let (orders, taken) = Orders::new();
         let Some(call) = self.calls.get_mut(&id) else {
             self.ledger.withdraw(Instant::now(), id);
-            return self.answer(&address, &Reply::Nothing);
+            return self.answer(&address, &QuestionReply::Nothing);
         };
         let stage = std::mem::replace(&mut call.stage, Stage::Given(orders));
         let Stage::Waits(owner, outcome) = stage else {
             // The ledger gives out what waits.
-            return self.answer(&address, &Reply::Nothing);
+            return self.answer(&address, &QuestionReply::Nothing);
         };
         let worker = address.0.name.clone();
         tracing::debug!(
@@ -114,7 +114,7 @@ impl Desk {
         address: &Address,
     ) {
         self.processes.complain(&address.0, why);
-        self.answer(address, &Reply::Refused(why.to_owned()));
+        self.answer(address, &QuestionReply::Refused(why.to_owned()));
         let Some(mut call) = self.calls.remove(&id) else {
             return;
         };
