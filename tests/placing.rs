@@ -246,7 +246,10 @@ fn options_of_workers_are_checked_before_anything_is_served() {
             &["--workers", "nats://127.0.0.1:4222"],
             "the owner makes keys with `syft-host workers setup`",
         ),
-        (&["--workers", "http://127.0.0.1"], "write it as `nats://HOST:4222`"),
+        (
+            &["--workers", "http://127.0.0.1"],
+            "write it as `nats://HOST:4222`",
+        ),
     ] {
         let mut command = syft_host(&site);
         let ended = Ended::of(&output(command.arg("serve").args(options)));

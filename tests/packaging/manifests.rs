@@ -106,7 +106,11 @@ pub fn metrics(text: &str) -> Option<Vec<String>> {
     fs::write(&path, text).unwrap();
     let families = check("prometheus", &path)?.unwrap();
     let families = families.as_array().unwrap().iter();
-    Some(families.map(|family| family[0].as_str().unwrap().to_owned()).collect())
+    Some(
+        families
+            .map(|family| family[0].as_str().unwrap().to_owned())
+            .collect(),
+    )
 }
 
 /// Has a file checked of which a part is replaced, and returns why it is refused.

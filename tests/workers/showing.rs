@@ -45,12 +45,21 @@ fn owners_see_workers_and_which_of_them_ran_a_call() {
 
     let workers = dashboard.get("/api/workers").json();
     let worker = &workers["workers"]["workers"][0];
-    assert_eq!((&worker["name"], &worker["finished"]), (&"one".into(), &1.into()));
-    assert_eq!(dashboard.get("/api/host").json()["workers"]["is_connected"], true);
+    assert_eq!(
+        (&worker["name"], &worker["finished"]),
+        (&"one".into(), &1.into())
+    );
+    assert_eq!(
+        dashboard.get("/api/host").json()["workers"]["is_connected"],
+        true
+    );
     let calls = dashboard.get("/api/requests").json();
     assert_eq!(calls["entries"][0]["worker"], "one", "{calls}");
     let page = dashboard.get("/").body;
-    assert!(page.contains("id=\"workers\"") && page.contains("Last heard"), "{page}");
+    assert!(
+        page.contains("id=\"workers\"") && page.contains("Last heard"),
+        "{page}"
+    );
 
     let text = dashboard.get("/metrics").body;
     for line in [
@@ -62,9 +71,15 @@ fn owners_see_workers_and_which_of_them_ran_a_call() {
         assert!(text.lines().any(|found| found == line), "{line}: {text}");
     }
     let of_status = as_owner(&site, &["status", "--metrics"]).succeeded().stdout;
-    assert!(of_status.contains("syft_host_workers_finished_total 1"), "{of_status}");
+    assert!(
+        of_status.contains("syft_host_workers_finished_total 1"),
+        "{of_status}"
+    );
     if let Some(names) = metrics(&text) {
-        assert!(names.contains(&"syft_host_workers_lost".to_owned()), "{names:?}");
+        assert!(
+            names.contains(&"syft_host_workers_lost".to_owned()),
+            "{names:?}"
+        );
     }
     host.stop();
 }
@@ -96,7 +111,10 @@ fn a_host_whose_server_is_gone_says_so_and_goes_on_by_itself() {
 /// Returns what `doctor` finds about workers.
 fn findings(site: &Site) -> Vec<Value> {
     let ended = as_owner(site, &["--json", "doctor"]);
-    let lines = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+    let lines = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
     let is_ours = |finding: &Value| finding["topic"] == "workers";
     lines.filter(is_ours).collect()
 }
@@ -107,7 +125,11 @@ fn doctor_looks_at_the_server_and_at_the_keys() {
     let Some(mut fleet) = Fleet::start(&site, &["one"]) else {
         return;
     };
-    assert_eq!(findings(&site), Vec::<Value>::new(), "nobody asked for workers");
+    assert_eq!(
+        findings(&site),
+        Vec::<Value>::new(),
+        "nobody asked for workers"
+    );
     let path = as_owner(&site, &["config", "path"]).succeeded().stdout;
     let path = PathBuf::from(path.trim());
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -119,7 +141,11 @@ fn doctor_looks_at_the_server_and_at_the_keys() {
     );
     fs::write(path, config).unwrap();
     let found = findings(&site);
-    assert_eq!((found.len(), &found[0]["health"]), (1, &"ok".into()), "{found:?}");
+    assert_eq!(
+        (found.len(), &found[0]["health"]),
+        (1, &"ok".into()),
+        "{found:?}"
+    );
     let what = found[0]["what"].as_str().unwrap();
     assert!(what.starts_with("NATS 2."), "{what}");
     let key = fleet.server.key("one");
