@@ -12,7 +12,7 @@ use crate::dashboard::Opened;
 use crate::packaging::manifests::metrics;
 use crate::support::client::call;
 use crate::support::guests::guest;
-use crate::support::host::{as_owner, output, syft_host};
+use crate::support::host::as_owner;
 use crate::support::site::Site;
 use crate::support::wait_for;
 
@@ -110,9 +110,11 @@ fn a_host_whose_server_is_gone_says_so_and_goes_on_by_itself() {
 
 /// Returns what `doctor` finds about workers.
 fn findings(site: &Site) -> Vec<Value> {
-    let ended = output(syft_host(site).args(["--json", "doctor"]));
-    let text = String::from_utf8(ended.stdout).unwrap();
-    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    let ended = as_owner(site, &["--json", "doctor"]);
+    let lines = ended
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
     let is_ours = |finding: &Value| finding["topic"] == "workers";
     lines.filter(is_ours).collect()
 }
