@@ -13,7 +13,7 @@ mod things;
 
 use serde_json::{Value, json};
 
-use crate::support::apps::{Approved, ops, start_files};
+use crate::support::apps::{Approved, ops, start_files, start_files_at_once};
 use crate::support::host::Host;
 use crate::support::planted::{SECRET, Snapshot, planted, snapshot};
 use crate::support::site::Site;
@@ -34,9 +34,21 @@ impl Attack {
     }
 
     fn with(approved: &Approved, plant: impl FnOnce(&Site)) -> Self {
+        Self::start(plant, |site| start_files(site, approved, &[]))
+    }
+
+    /// As [`Attack::new`], with an app whose writes are seen at once: others act upon them while
+    /// a call runs.
+    fn at_once(plant: impl FnOnce(&Site)) -> Self {
+        let read = ["{datasite}/public/**", "*/public/scores.json"];
+        let approved = Approved::new(&read, &["{app_data}/out/**"], &[]);
+        Self::start(plant, |site| start_files_at_once(site, &approved))
+    }
+
+    fn start(plant: impl FnOnce(&Site), start: impl FnOnce(&Site) -> Host) -> Self {
         let site = planted();
         plant(&site);
-        let host = start_files(&site, approved, &[]);
+        let host = start(&site);
         let before = snapshot(&site);
         Self { site, host, before }
     }

@@ -208,7 +208,7 @@ fn a_folder_held_with_all_flags_gives_no_more_than_its_grants() {
 /// What a guest is told of writes that are to reach the disk is true: the kernel is asked for it.
 #[test]
 fn synchronous_writes_are_synchronous() {
-    let attack = Attack::new(|_| {});
+    let attack = Attack::at_once(|_| {});
     let (host, site) = (attack.host.pid(), &attack.site);
     let opened = |name: &str| {
         let fds = std::fs::read_dir(format!("/proc/{}/fd", host.as_raw_pid())).unwrap();

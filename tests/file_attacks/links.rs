@@ -231,10 +231,7 @@ fn hard_links_that_somebody_made_are_not_opened() {
 
 #[test]
 fn a_symlink_in_place_of_a_folder_that_is_held_is_not_followed() {
-    let attack = Attack::with(
-        &Approved::new(&["{datasite}/public/**"], &["{app_data}/out/**"], &[]),
-        |_| {},
-    );
+    let attack = Attack::at_once(|_| {});
     let site = &attack.site;
     let (folder, sub) = (format!("{OWNER}/public/sub"), site.own("public/sub"));
     let swap = std::thread::scope(|scope| {
@@ -281,7 +278,7 @@ fn a_symlink_in_place_of_a_folder_that_is_held_is_not_followed() {
 /// secrets come into it.
 #[test]
 fn a_folder_that_is_held_is_gone_when_it_is_moved() {
-    let attack = Attack::new(|_| {});
+    let attack = Attack::at_once(|_| {});
     let site = &attack.site;
     let outcomes = std::thread::scope(|scope| {
         scope.spawn(|| {

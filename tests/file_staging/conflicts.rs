@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{assert_nothing_staged, begin, listed, path, plant, start, wait_for_staged};
 use crate::support::client::call;
@@ -48,50 +48,74 @@ fn what_others_put_in_the_way_is_neither_followed_nor_deleted() {
     let site = planted();
     plant(&site);
     let outside = site.path().join("outside/key.txt");
-    let folder = site.path().join("outside/folder");
     let host = start(&site, &[]);
     let call = begin(
         &host,
         &json!([
             {"write": [path("link"), "text"]},
-            {"append": [path("old"), "!"]},
-            {"unlink": path("gone")},
-            {"mkdir": path("made")},
-            {"write": [path("made/x"), "text"]},
             {"write": [path("folder"), "text"]},
             {"rmdir": path("empty")},
             {"write": [path("fine"), "text"]},
             {"wait_for": path("go")},
         ]),
     );
-    wait_for_staged(&site, 5);
+    wait_for_staged(&site, 3);
     let public = site.own("public");
     symlink(&outside, public.join("link")).unwrap();
-    symlink(&folder, public.join("made")).unwrap();
-    fs::remove_file(public.join("gone")).unwrap();
-    fs::write(public.join("gone"), "another one").unwrap();
     fs::create_dir(public.join("folder")).unwrap();
     fs::write(public.join("empty/x"), "no longer").unwrap();
     fs::write(public.join("go"), "").unwrap();
     let answer = call.answer().text();
     assert!(!answer.contains("error"), "{answer}");
     assert_eq!(fs::read_to_string(&outside).unwrap(), "SECRET outside");
-    assert!(!folder.join("x").exists());
-    assert_eq!(fs::read_to_string(public.join("old")).unwrap(), "old!");
-    assert_eq!(
-        fs::read_to_string(public.join("gone")).unwrap(),
-        "another one"
-    );
-    assert!(public.join("folder").is_dir());
-    assert_eq!(
-        fs::read_to_string(public.join("empty/x")).unwrap(),
-        "no longer"
-    );
+    assert!(public.join("link").is_symlink() && public.join("folder").is_dir());
+    let kept = fs::read_to_string(public.join("empty/x")).unwrap();
+    assert_eq!(kept, "no longer");
     assert_eq!(fs::read_to_string(public.join("fine")).unwrap(), "text");
     host.wait_for_log("what is lost", |line| {
         line.to_string()
             .contains("others have changed what is there")
     });
+    assert_nothing_staged(&site);
+}
+
+/// What a call has looked at is another thing meanwhile: it runs again, and meets that.
+#[test]
+fn what_others_changed_meanwhile_is_met_by_a_call_that_runs_again() {
+    let site = planted();
+    plant(&site);
+    let folder = site.path().join("outside/folder");
+    let host = start(&site, &[]);
+    let call = begin(
+        &host,
+        &json!([
+            {"unlink": path("gone")},
+            {"mkdir": path("made")},
+            {"write": [path("made/x"), "text"]},
+            {"append": [path("old"), "!"]},
+            {"read": path("other")},
+            {"write": [path("other"), "replaced"]},
+            {"wait_for": path("go")},
+        ]),
+    );
+    wait_for_staged(&site, 3);
+    let public = site.own("public");
+    symlink(&folder, public.join("made")).unwrap();
+    fs::write(public.join("other"), "another text").unwrap();
+    fs::write(public.join("go"), "").unwrap();
+    let answer: Value = serde_json::from_str(&call.answer().text()).unwrap();
+    let expected = json!([
+        {"ok": null}, {"error": "AlreadyExists"}, {"error": "NotFound"}, {"ok": null},
+        {"ok": "another text"}, {"ok": null}, {"ok": null},
+    ]);
+    assert_eq!(answer, expected);
+    assert_eq!(listed(&folder), ["key.txt"]);
+    assert_eq!(fs::read_to_string(public.join("old")).unwrap(), "old!");
+    assert_eq!(
+        fs::read_to_string(public.join("other")).unwrap(),
+        "replaced"
+    );
+    assert!(!public.join("gone").exists());
     assert_nothing_staged(&site);
 }
 

@@ -6,9 +6,12 @@ use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use syft_manifest::Limits;
+use syft_runtime::capability::files::MirrorPlace;
 use syft_runtime::wire::{Ask, FileWant, HostCall};
 
 use super::path;
@@ -190,6 +193,88 @@ fn what_others_change_meanwhile_is_a_conflict() {
             }
         }
     }
+}
+
+/// As databases do: a journal beside the file, pages changed in place, and the journal removed.
+#[test]
+fn a_database_is_read_and_changed_in_place() {
+    let twins = twins(|site: &Site| {
+        fs::write(site.own("public/data.db"), large(800_000)).unwrap();
+    });
+    let below = |name: &str| format!("owner@example.com/public/{name}");
+    let raw = |op: Value| json!({"raw": op});
+    let journal = "page ".repeat(800);
+    let change = |page: u64, text: &str| {
+        vec![
+            raw(json!({"open": ["root", below("data.db"), "rw", "db"]})),
+            raw(json!({"stat_at": ["root", below("data.db-journal")]})),
+            raw(json!({"stat_at": ["root", below("data.db-wal")]})),
+            raw(json!({"read": ["db", 100, 0]})),
+            raw(json!({"read": ["db", 4096, page * 4096]})),
+            raw(json!({"open": ["root", below("data.db-journal"), "rwcx", "journal"]})),
+            raw(json!({"write": ["journal", journal, 0]})),
+            raw(json!({"sync": "journal"})),
+            raw(json!({"write": ["db", text, page * 4096]})),
+            raw(json!({"write": ["db", text, 900_000]})),
+            raw(json!({"sync": "db"})),
+            raw(json!({"drop": "journal"})),
+            raw(json!({"unlink_file_at": ["root", below("data.db-journal")]})),
+            raw(json!({"read": ["db", 20, page * 4096]})),
+            raw(json!({"stat": "db"})),
+            raw(json!({"set_size": ["db", 850_000 + page]})),
+            raw(json!({"open": ["root", below("data.db"), "r", "again"]})),
+            raw(json!({"read": ["again", 20, page * 4096]})),
+        ]
+    };
+    twins.same(&Value::Array(change(3, "one page")));
+    twins.same(&Value::Array(change(150, "another page")));
+}
+
+/// Nothing of a call is held when it is over, whatever it opened last.
+#[test]
+fn a_worker_holds_nothing_of_a_call_that_is_over() {
+    let twins = twins(plant_large);
+    let n_before = Arc::strong_count(&twins.place);
+    for ops in [
+        json!([{"create_new": [path("large"), "x"]}]),
+        json!([{"open": [path("large"), "r", ""]}]),
+        json!([{"rename": [path("large"), path("sub")]}]),
+        json!([{"raw": {"open": ["root", "owner@example.com/public/large", "rx", "x"]}}]),
+        json!([{"raw": {"open": ["root", "owner@example.com/public", "d", "x"]}},
+               {"raw": {"hold_listings": ["x", 3]}}]),
+        json!([{"panic": "now"}]),
+    ] {
+        twins.run_there(&ops);
+        assert_eq!(Arc::strong_count(&twins.place), n_before, "{ops}");
+    }
+    let scratch = fs::read_dir(twins.folder.path().join("files")).unwrap();
+    let scratch = scratch.map(|entry| entry.unwrap().path());
+    let scratch = scratch.filter(|path| !path.ends_with("parts"));
+    let staged: Vec<_> = scratch.map(|path| path.join("staged")).collect();
+    assert_eq!(staged.len(), 1);
+    assert_eq!(fs::read_dir(&staged[0]).unwrap().count(), 0);
+}
+
+/// What a worker that was killed has left is deleted by the next one, but for what it keeps.
+#[test]
+fn what_a_killed_worker_has_left_is_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = folder.path().join("files");
+    let left = files.join(".scratch-left/staged");
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("half"), "written").unwrap();
+    fs::create_dir_all(files.join("parts")).unwrap();
+    let half = files.join("parts/.tmpHalf");
+    fs::write(&half, "written").unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(100_000);
+    let file = fs::File::options().write(true).open(&half).unwrap();
+    file.set_modified(long_ago).unwrap();
+    let place = MirrorPlace::open(&files, 1 << 20).unwrap();
+    assert!(!left.exists() && !half.exists());
+    drop(place);
+    let left = fs::read_dir(&files).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["parts"]);
 }
 
 /// A sparse file is given with its holes.

@@ -104,6 +104,14 @@ pub fn start_files(site: &Site, approved: &Approved, options: &[&str]) -> Host {
     start_files_of(site, "files", approved, options)
 }
 
+/// Starts the probing guest `files` as `app`, as an app whose writes are seen at once.
+pub fn start_files_at_once(site: &Site, approved: &Approved) -> Host {
+    let manifest = "[files]\nread = ['**']\nwrite = ['**']\nimmediate-writes = true\n";
+    let component = with_manifest(site, &guest("files"), manifest);
+    let options = [&["--name", "app"], approved.options().as_slice()].concat();
+    Host::start(site, &component, &options)
+}
+
 /// Starts one of the probing guests for files.
 pub fn start_files_of(site: &Site, name: &str, approved: &Approved, options: &[&str]) -> Host {
     let component = granted(site, &guest(name), &["**"], &["**"], &[]);

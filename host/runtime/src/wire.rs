@@ -34,7 +34,7 @@ pub use call::{
 pub use end::{CallEnd, CallTaken, OutcomeEnd, StateWrite};
 pub use files::{
     FileCall, FileContent, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
-    FileReply, FileRight, FileWant, Finding, FolderPart, HandedFiles, ListPurpose, ListedEntry,
+    FileReply, FileRight, FileWant, FolderPart, FoundThing, HandedFiles, ListPurpose, ListedEntry,
     Looked, MOST_ENTRIES, MOST_FILE_BYTES, MOST_LOOKED_AT, MOST_NOTES, NotedPath, Opened, OwnRoom,
     Seen, SeenStamp,
 };

@@ -2,7 +2,7 @@
 
 use syft_runtime::wire::{
     Ask, FileCall, FileContent, FileEffect, FileFault, FileId, FileLimit, FileMoment, FileNote,
-    FileReply, FileRight, FileWant, Finding, FolderPart, HandedFiles, HostCall, HostReply,
+    FileReply, FileRight, FileWant, FolderPart, FoundThing, HandedFiles, HostCall, HostReply,
     ListPurpose, ListedEntry, Looked, NotedPath, Opened, OwnRoom, Seen, SeenStamp,
 };
 
@@ -36,14 +36,15 @@ fn seen() -> Seen {
     }
 }
 
-fn looked(found: Result<Finding, FileFault>) -> Looked {
+fn looked(found: Result<FoundThing, FileFault>) -> Looked {
     Looked {
         see: true,
         read: true,
         write: false,
         make_folder: false,
         found,
-        parent: Err(FileFault(1)),
+        parent: Ok(()),
+        names: Err(FileFault(1)),
     }
 }
 
@@ -162,19 +163,19 @@ pub(super) fn replied() -> Vec<Case> {
         more: Some(3),
     };
     let opened = |content| Opened {
-        found: Finding::File(seen()),
+        found: FoundThing::File(seen()),
         content,
     };
-    let file = || looked(Ok(Finding::File(seen())));
+    let file = || Box::new(looked(Ok(FoundThing::File(seen()))));
     vec![
         reply("reply_files_done", FileReply::Done),
         reply(
             "reply_files_looked",
             FileReply::Looked(vec![
-                file(),
-                looked(Ok(Finding::Folder(seen()))),
-                looked(Ok(Finding::SomeFile)),
-                looked(Ok(Finding::Unfit)),
+                *file(),
+                looked(Ok(FoundThing::Folder(seen()))),
+                looked(Ok(FoundThing::SomeFile)),
+                looked(Ok(FoundThing::Unfit)),
                 looked(Err(FileFault(2))),
             ]),
         ),

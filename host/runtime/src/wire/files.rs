@@ -174,7 +174,7 @@ pub enum FileReply {
     /// What is at the paths, in their order.
     Looked(#[serde(deserialize_with = "at_most::<MOST_LOOKED_AT, _, _>")] Vec<Looked>),
     /// What is at the path, and what was opened.
-    Opened(Looked, Result<Opened, FileFault>),
+    Opened(Box<Looked>, Result<Opened, FileFault>),
     /// A part of a file; less than was asked for only at its end.
     Part(#[serde(with = "serde_bytes")] Vec<u8>),
     /// Some of what is in a folder.
@@ -197,14 +197,16 @@ pub struct Looked {
     /// A folder may be made.
     pub make_folder: bool,
     /// What is there.
-    pub found: Result<Finding, FileFault>,
-    /// Whether names in the folder around it can be changed.
+    pub found: Result<FoundThing, FileFault>,
+    /// Whether there is a folder around it.
     pub parent: Result<(), FileFault>,
+    /// Whether names in that can be changed.
+    pub names: Result<(), FileFault>,
 }
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Finding {
+pub enum FoundThing {
     /// A file.
     File(Seen),
     /// A folder.
@@ -242,7 +244,7 @@ pub struct SeenStamp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
     /// What it is.
-    pub found: Finding,
+    pub found: FoundThing,
     /// What is in it.
     pub content: FileContent,
 }

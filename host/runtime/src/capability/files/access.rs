@@ -275,7 +275,7 @@ impl<'a> Granted<'a, ToWrite> {
         staging.remove(self.path)
     }
 
-    /// Makes sure that names in the folder that holds the path can be changed.
+    /// Makes sure that there is a folder that holds the path.
     pub(super) fn check_parent(&self) -> Result<(), Errno> {
         match self.place {
             Place::Staged(staging) => staging.check_parent(self.path),

@@ -48,6 +48,14 @@ struct Inner {
     log: RefusalLog,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(Tree::Away(mirror)) = &self.tree {
+            mirror.forget();
+        }
+    }
+}
+
 /// The folders that a call reaches.
 pub(super) struct Folders {
     pub(super) tree: Option<Tree>,

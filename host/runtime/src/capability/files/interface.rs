@@ -53,7 +53,7 @@ impl types::HostDirectoryEntryStream for FilesView<'_> {
         &mut self,
         listing: Resource<Listing>,
     ) -> FsResult<Option<DirectoryEntry>> {
-        Ok(self.table.get_mut(&listing)?.next().await?)
+        self.table.get_mut(&listing)?.next().await
     }
 
     fn drop(&mut self, listing: Resource<Listing>) -> wasmtime::Result<()> {

@@ -36,7 +36,7 @@ use super::guest_path::GuestPath;
 use super::policy::PathRights;
 use super::tree::TreeFile;
 use crate::wire::{
-    Ask, FileCall, FileFault, FileNote, FileReply, FileWant, Finding, HandedFiles, HostReply,
+    Ask, FileCall, FileFault, FileNote, FileReply, FileWant, FoundThing, HandedFiles, HostReply,
     Looked, MOST_NOTES, OwnerLink, Seen, Unanswered,
 };
 
@@ -101,6 +101,12 @@ impl Mirror {
         self.answers.lock().expect(UNPOISONED)
     }
 
+    /// Forgets all answers: what was opened and not used holds this.
+    pub(super) fn forget(&self) {
+        let answers = std::mem::take(&mut *self.answers());
+        drop(answers);
+    }
+
     /// Tells whether the app was granted anything.
     pub(super) fn has_some(&self) -> bool {
         self.has_some
@@ -143,10 +149,16 @@ impl Mirror {
         }
     }
 
-    /// Makes sure that names in the folder of a path can be changed.
+    /// Makes sure that there is a folder that holds a path.
     pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
         let parent = self.answers().of(path).ok_or(Errno::IO)?.parent;
         parent.map_err(errno)
+    }
+
+    /// Makes sure that names in the folder of a path can be changed.
+    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
+        let names = self.answers().of(path).ok_or(Errno::IO)?.names;
+        names.map_err(errno)
     }
 
     /// Returns what was opened for the operation.
@@ -176,14 +188,14 @@ impl Mirror {
     }
 
     /// Returns what something looks like here.
-    fn stat(&self, found: &Finding) -> Stat {
+    fn stat(&self, found: &FoundThing) -> Stat {
         let (_, stand_in) = self.stand_in;
         match found {
-            Finding::File(seen) => with(stand_in, seen, FileType::RegularFile),
-            Finding::Folder(seen) => with(stand_in, seen, FileType::Directory),
-            Finding::SomeFile => with(stand_in, &NOTHING_KNOWN, FileType::RegularFile),
+            FoundThing::File(seen) => with(stand_in, seen, FileType::RegularFile),
+            FoundThing::Folder(seen) => with(stand_in, seen, FileType::Directory),
+            FoundThing::SomeFile => with(stand_in, &NOTHING_KNOWN, FileType::RegularFile),
             // Whatever it is, it does not exist for guests.
-            Finding::Unfit => with(stand_in, &NOTHING_KNOWN, FileType::Symlink),
+            FoundThing::Unfit => with(stand_in, &NOTHING_KNOWN, FileType::Symlink),
         }
     }
 
@@ -238,10 +250,10 @@ const NOTHING_KNOWN: Seen = Seen {
     accessed: (0, 0),
 };
 
-fn stamp(found: &Finding) -> Option<FileStamp> {
+fn stamp(found: &FoundThing) -> Option<FileStamp> {
     match found {
-        Finding::File(seen) => Some(FileStamp::from(&seen.stamp)),
-        Finding::Folder(_) | Finding::SomeFile | Finding::Unfit => None,
+        FoundThing::File(seen) => Some(FileStamp::from(&seen.stamp)),
+        FoundThing::Folder(_) | FoundThing::SomeFile | FoundThing::Unfit => None,
     }
 }
 

@@ -59,11 +59,9 @@ async fn move_named(files: &Guard, from: NamedPath, to: NamedPath) -> FsResult<(
 fn look_at_both(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<Known> {
     let (from, to) = (files.access(from.clone()), files.access(to.clone()));
     let (from, to) = (files.enforce(from.write())?, files.enforce(to.write())?);
-    let found = files.find_at(&from)?;
-    if from.staging().is_none() {
-        to.check_parent()?;
-    }
-    Ok(found)
+    from.check_parent()?;
+    to.check_parent()?;
+    Ok(files.find_at(&from)?)
 }
 
 /// Renames a file, and never a folder.

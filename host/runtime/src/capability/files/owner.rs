@@ -70,7 +70,8 @@ impl OwnerFiles {
     /// Returns what the worker gets with the call.
     pub(crate) fn handed(&self) -> HandedFiles {
         let guard = self.guard();
-        let own_folder = guard.own_folder().zip(guard.root());
+        let own_folder = guard.own_folder().filter(|_| guard.has_some());
+        let own_folder = own_folder.zip(guard.root());
         HandedFiles {
             has_some: guard.has_some(),
             has_temporary: guard.has_temporary(),

@@ -94,9 +94,9 @@ impl PathRights {
 
     /// Returns what the owner's host says of a path. Why something is refused is its to log.
     pub(super) fn of_owner(looked: Option<&Looked>) -> Self {
-        let right = |may: fn(&Looked) -> bool| match looked.is_some_and(may) {
-            true => Ok(()),
-            false => Err(Denied::NotRequested),
+        let right = |may: fn(&Looked) -> bool| {
+            let may = looked.filter(|looked| may(looked));
+            may.map(|_| ()).ok_or(Denied::NotRequested)
         };
         let to_read = |may| match right(may) {
             Ok(()) => ReadRight::Granted,

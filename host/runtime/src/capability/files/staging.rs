@@ -221,9 +221,12 @@ impl Staging {
         is_same.then_some(opened).ok_or(Errno::NOENT)
     }
 
-    /// Takes note of a file of the tree that the call reads and may write.
+    /// Takes note of a file of the tree that the call reads and may write. One that it has moved
+    /// was noted where it was.
     pub(super) fn note_read(&self, path: &GuestPath, file: &TreeFile) {
-        if let Some(stamp) = file.stamp() {
+        if matches!(self.seen(path), Seen::InTree)
+            && let Some(stamp) = file.stamp()
+        {
             self.overlay().read(path, stamp);
         }
     }
@@ -287,7 +290,7 @@ impl Staging {
     }
 
     fn make_file(&self, path: &GuestPath) -> Result<Opened, Errno> {
-        self.check_parent(path)?;
+        self.may_change_names(path)?;
         let (staged, file) = self.new_file(None)?;
         // What the call has removed there is known already.
         self.put(path, Made::File(Arc::new(staged)), None)?;
@@ -305,14 +308,28 @@ impl Staging {
         format!("{:032x}-{n}", self.number)
     }
 
-    /// Makes sure that names in the folder of a path can be changed.
+    /// Makes sure that there is a folder that holds a path.
     pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
+        self.find_parent(path, || self.tree.check_parent(path))
+    }
+
+    /// Makes sure that names in the folder of a path can be changed.
+    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
+        self.find_parent(path, || self.tree.may_change_names(path))
+    }
+
+    /// Makes sure that a folder holds a path; one of the tree is looked at.
+    fn find_parent(
+        &self,
+        path: &GuestPath,
+        in_tree: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
         let (parent, _) = path.split().ok_or(Errno::PERM)?;
         match self.seen(&parent) {
             Seen::Made(Made::Folder(_)) => Ok(()),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
             Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => Err(Errno::NOTDIR),
-            Seen::InTree => self.tree.check_parent(path),
+            Seen::InTree => in_tree(),
         }
     }
 
@@ -352,7 +369,7 @@ impl Staging {
     }
 
     pub(super) fn make_folder(&self, path: &GuestPath) -> Result<(), Errno> {
-        self.check_parent(path)?;
+        self.may_change_names(path)?;
         match self.look(path) {
             Ok(_) => return Err(Errno::EXIST),
             Err(Errno::NOENT) => {}
@@ -369,7 +386,7 @@ impl Staging {
 
     /// Removes a file that is there, or a folder in which nothing is.
     pub(super) fn remove(&self, path: &GuestPath) -> Result<(), Errno> {
-        self.check_parent(path)?;
+        self.may_change_names(path)?;
         let in_tree = self.goes(path)?;
         self.overlay().folder_times.remove(&path.text());
         self.put(path, Made::Nothing, in_tree)

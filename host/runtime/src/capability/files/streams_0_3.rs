@@ -95,7 +95,7 @@ pub(super) fn read_directory<T: Send + 'static>(
     let folder = (files.descriptor(descriptor)).and_then(|it| Ok(it.folder()?.clone()));
     let guard = files.files.clone();
     let listing = folder.and_then(|path| match needs {
-        None => Ok(Showing::Listing(guard.listing(path)?)),
+        None => Ok(Showing::Listing(Box::new(guard.listing(path)?))),
         needs => Ok(Showing::Opening(Box::pin(async move {
             wait_for(needs).await?;
             guard.listing(path)
@@ -275,7 +275,7 @@ impl<T> StreamConsumer<T> for Writing {
 /// What is in a folder, which may have to be waited for.
 enum Showing {
     Opening(Waiting<Listing>),
-    Listing(Listing),
+    Listing(Box<Listing>),
 }
 
 struct Shown {
@@ -288,7 +288,7 @@ impl Showing {
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<FsResult<Option<DirectoryEntry>>> {
         if let Self::Opening(opening) = self {
             let listing = ready!(opening.as_mut().poll(context))?;
-            *self = Self::Listing(listing);
+            *self = Self::Listing(Box::new(listing));
         }
         match self {
             Self::Listing(listing) => {

@@ -88,15 +88,23 @@ impl Tree {
         }
     }
 
-    /// Makes sure that names in the folder of a path can be changed.
+    /// Makes sure that there is a folder that holds a path.
     pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
+        match self {
+            Self::Here(root) => root.open_parent(path).map(drop),
+            Self::Away(mirror) => mirror.check_parent(path),
+        }
+    }
+
+    /// Makes sure that names in the folder of a path can be changed.
+    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
         match self {
             Self::Here(root) => {
                 let (folder, _) = root.open_parent(path)?;
                 let access = Access::WRITE_OK | Access::EXEC_OK;
                 accessat(folder, ".", access, AtFlags::empty())
             }
-            Self::Away(mirror) => mirror.check_parent(path),
+            Self::Away(mirror) => mirror.may_change_names(path),
         }
     }
 

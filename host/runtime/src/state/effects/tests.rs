@@ -32,6 +32,11 @@ impl World {
         *self.cannot.lock().expect(UNPOISONED) = names.iter().map(ToString::to_string).collect();
     }
 
+    fn is_stale(&self, name: &str) {
+        let mut stale = self.stale.lock().expect(UNPOISONED);
+        stale.insert(name.to_owned());
+    }
+
     fn effects(self: &Arc<Self>, name: &str) -> Box<dyn Effects> {
         Box::new(Named {
             name: name.to_owned(),
@@ -178,9 +183,7 @@ async fn what_could_not_be_done_is_done_after_a_restart() {
 #[tokio::test]
 async fn a_call_whose_claim_fails_runs_again() {
     let site = site();
-    let mut stale = site.world.stale.lock().expect(UNPOISONED);
-    stale.insert("a".to_owned());
-    drop(stale);
+    site.world.is_stale("a");
     let n_runs = AtomicBool::new(false);
     let run = |mut session: Session| {
         let is_second = n_runs.swap(true, Ordering::Relaxed);

@@ -14,7 +14,9 @@ use super::super::bindings::{ErrorCode, FsError, FsResult};
 use super::super::tree::TreeFile;
 use super::part_cache::PartKey;
 use super::{Mirror, UNPOISONED, errno};
-use crate::wire::{FileContent, FileNote, FileReply, FileWant, Finding, MOST_FILE_BYTES, Opened};
+use crate::wire::{
+    FileContent, FileNote, FileReply, FileWant, FoundThing, MOST_FILE_BYTES, Opened,
+};
 
 /// What is fetched of a file at a time.
 const PART_BYTES: u64 = MOST_FILE_BYTES as u64;
@@ -49,19 +51,19 @@ impl Mirror {
             parts,
         };
         let file = match (&content, &found) {
-            (FileContent::Whole(bytes), Finding::File(seen))
+            (FileContent::Whole(bytes), FoundThing::File(seen))
                 if bytes.len() as u64 == seen.stamp.bytes =>
             {
                 let file = self.place.make_file()?;
                 file.write_all_at(bytes, 0).map_err(io)?;
                 file
             }
-            (FileContent::InParts(_), Finding::File(seen)) => {
+            (FileContent::InParts(_), FoundThing::File(seen)) => {
                 let file = self.place.make_file()?;
                 file.set_len(seen.stamp.bytes).map_err(io)?;
                 file
             }
-            (FileContent::None, Finding::Folder(_) | Finding::Unfit) => {
+            (FileContent::None, FoundThing::Folder(_) | FoundThing::Unfit) => {
                 self.stand_in_folder()?.into()
             }
             _ => return Err(Errno::IO),
@@ -69,12 +71,12 @@ impl Mirror {
         Ok(TreeFile::of_other(file, away))
     }
 
-    fn parts(self: &Arc<Self>, found: &Finding, content: &FileContent) -> Option<Parts> {
+    fn parts(self: &Arc<Self>, found: &FoundThing, content: &FileContent) -> Option<Parts> {
         let FileContent::InParts(handle) = content else {
             return None;
         };
         let seen = match found {
-            Finding::File(seen) => seen,
+            FoundThing::File(seen) => seen,
             // It is closed, and opens nothing.
             _ => {
                 self.note(FileNote::Closed(*handle));

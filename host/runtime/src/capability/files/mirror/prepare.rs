@@ -231,7 +231,7 @@ impl Asking<'_> {
         let FileReply::Opened(looked, opened) = self.mirror.ask(want).await? else {
             return Err(self.mirror.mistold());
         };
-        self.answers.looked.insert(path.clone(), looked);
+        self.answers.looked.insert(path.clone(), *looked);
         let file = match opened {
             Ok(opened) => self.mirror.file_of(opened),
             Err(fault) => Err(errno(fault)),

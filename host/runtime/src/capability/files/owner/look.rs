@@ -9,7 +9,7 @@ use super::super::guest_path::GuestPath;
 use super::super::stamp::stamp_of;
 use super::handles::OpenedFile;
 use super::{Answered, Held, OwnerFiles, Refused, fault, path};
-use crate::wire::{FileContent, FileReply, Finding, Looked, Opened, Seen, SeenStamp};
+use crate::wire::{FileContent, FileReply, FoundThing, Looked, Opened, Seen, SeenStamp};
 
 /// Smaller files are told whole.
 const WHOLE_BYTES: u64 = 256 << 10;
@@ -31,16 +31,18 @@ impl OwnerFiles {
         let (see, read) = (access.see().is_ok(), access.read().is_ok());
         let (write, make_folder) = (access.write().is_ok(), access.make_folder().is_ok());
         let path = access.path();
-        let (found, parent) = match self.tree() {
-            Ok((root, staging)) if see || read || write || make_folder => {
-                let parent = if write || make_folder {
-                    staging.check_parent(path)
-                } else {
-                    Err(Errno::PERM)
-                };
-                (found_at(root, path, read || write, see), parent)
+        let nothing = Err(Errno::NOENT);
+        let found = match self.tree() {
+            Ok((root, _)) if see || read || write || make_folder => {
+                found_at(root, path, read || write, see)
             }
-            _ => (Err(Errno::NOENT), Err(Errno::NOENT)),
+            _ => Err(Errno::NOENT),
+        };
+        let (parent, names) = match self.tree() {
+            Ok((_, staging)) if write || make_folder => {
+                (staging.check_parent(path), staging.may_change_names(path))
+            }
+            _ => (nothing, nothing),
         };
         Looked {
             see,
@@ -49,6 +51,7 @@ impl OwnerFiles {
             make_folder,
             found: found.map_err(fault),
             parent: parent.map_err(fault),
+            names: names.map_err(fault),
         }
     }
 
@@ -69,7 +72,7 @@ impl OwnerFiles {
             Err(Refused::Fault(error)) => Err(fault(error)),
             Err(breach) => return Err(breach),
         };
-        Ok(FileReply::Opened(looked, opened))
+        Ok(FileReply::Opened(Box::new(looked), opened))
     }
 
     /// Opens what the call may read or write. Who writes reads as well: what is changed in place is
@@ -100,16 +103,16 @@ impl OwnerFiles {
         let stat = fstat(&file)?;
         let content = match known(&stat) {
             Ok(Known::File) => None,
-            Ok(Known::Folder) if looked.see => Some(Finding::Folder(seen(&stat, None))),
+            Ok(Known::Folder) if looked.see => Some(FoundThing::Folder(seen(&stat, None))),
             Ok(Known::Folder) => return Err(Refused::Fault(Errno::NOENT)),
-            Err(_) => Some(Finding::Unfit),
+            Err(_) => Some(FoundThing::Unfit),
         };
         if let Some(found) = content {
             let content = FileContent::None;
             return Ok(Opened { found, content });
         }
         let file = OpenedFile::settled(file).await?;
-        let found = Finding::File(seen(&stat, Some(file.stamp())));
+        let found = FoundThing::File(seen(&stat, Some(file.stamp())));
         let content = if file.stamp().bytes <= WHOLE_BYTES {
             FileContent::Whole(file.whole()?)
         } else {
@@ -126,18 +129,20 @@ fn found_at(
     path: &GuestPath,
     knows_files: bool,
     knows_folders: bool,
-) -> Result<Finding, Errno> {
+) -> Result<FoundThing, Errno> {
     let stat = root.look(path)?;
     match known(&stat) {
-        Ok(Known::File) if !knows_files => Ok(Finding::SomeFile),
+        Ok(Known::File) if !knows_files => Ok(FoundThing::SomeFile),
         Ok(Known::File) => {
             // It may have come in the place of what was looked at first.
             let stamp = root.stamp(path)?.ok_or(Errno::NOENT)?;
-            Ok(Finding::File(seen(&stat, Some(SeenStamp::from(&stamp)))))
+            Ok(FoundThing::File(seen(&stat, Some(SeenStamp::from(&stamp)))))
         }
-        Ok(Known::Folder) if knows_folders || knows_files => Ok(Finding::Folder(seen(&stat, None))),
-        Ok(Known::Folder) => Ok(Finding::Folder(nothing_of(&stat))),
-        Err(_) => Ok(Finding::Unfit),
+        Ok(Known::Folder) if knows_folders || knows_files => {
+            Ok(FoundThing::Folder(seen(&stat, None)))
+        }
+        Ok(Known::Folder) => Ok(FoundThing::Folder(nothing_of(&stat))),
+        Err(_) => Ok(FoundThing::Unfit),
     }
 }
 

@@ -17,8 +17,8 @@ impl Staging {
         if from == to {
             return Ok(());
         }
-        self.check_parent(from)?;
-        self.check_parent(to)?;
+        self.may_change_names(from)?;
+        self.may_change_names(to)?;
         let (in_from, in_to) = (self.goes(from)?, self.in_tree(to)?);
         match self.seen(from) {
             Seen::Made(Made::File(staged)) => {
@@ -69,7 +69,7 @@ impl Staging {
         name: &str,
         to: &GuestPath,
     ) -> Result<(), Errno> {
-        self.check_parent(to)?;
+        self.may_change_names(to)?;
         let in_to = self.in_tree(to)?;
         let staged = self.next_name();
         renameat(folder, name, self.place.folder(), &staged)?;
