@@ -70,7 +70,7 @@ struct AppState {
 struct Found {
     /// A host serves what is installed.
     is_hosted: bool,
-    /// The workers that it gives calls to, where there may be any.
+    /// The workers that a host gives calls to, where there may be any.
     workers: Option<WorkersStatistics>,
     states: Vec<AppState>,
 }
@@ -122,7 +122,9 @@ fn find(ui: Ui, config: &Config, wanted: Option<&AppName>) -> Result<Found, Comm
     for name in config.known_apps()? {
         let is_new = !counted.contains_key(name.as_str());
         // A host that was killed a moment ago leaves its socket, and answers no more.
-        if let (true, Some(activity)) = (is_new, ask(&config.app_folder(&name))?) {
+        if let (true, Some(mut activity)) = (is_new, ask(&config.app_folder(&name))?) {
+            // One host gives calls to workers at a time.
+            workers = workers.or_else(|| activity.workers.take());
             add(&mut counted, activity);
         }
         let is_run = counted.contains_key(name.as_str());
