@@ -53,7 +53,7 @@ fn look_at_both(files: &Guard, from: &GuestPath, to: &GuestPath) -> FsResult<Kno
     let (from, to) = (files.enforce(from.write())?, files.enforce(to.write())?);
     from.check_parent()?;
     to.check_parent()?;
-    files.find_at(&from)
+    Ok(files.find_at(&from)?)
 }
 
 /// Renames a file, and never a folder.
