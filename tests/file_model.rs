@@ -4,7 +4,7 @@
 //! `SYFT_MODEL_SEED` runs another seed.
 
 mod glob;
-mod model;
+pub(crate) mod model;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -32,7 +32,7 @@ const NAMES: &[&str] = &[
     "d",
     "syft.pub.yaml",
 ];
-const READ: &[&str] = &[
+pub(crate) const READ: &[&str] = &[
     "**",
     "*/public/**",
     "{datasite}/**",
@@ -43,7 +43,7 @@ const READ: &[&str] = &[
     "friend@example.com/**",
     "{datasite}/public/?/**",
 ];
-const WRITE: &[&str] = &[
+pub(crate) const WRITE: &[&str] = &[
     "**",
     "{datasite}/**",
     "*/public/**",
@@ -52,7 +52,7 @@ const WRITE: &[&str] = &[
     "**/d/**",
     "{datasite}/app_data/other/**",
 ];
-const DENY: &[&str] = &[
+pub(crate) const DENY: &[&str] = &[
     "*/private",
     "**/c.json",
     "{datasite}/a",
@@ -65,7 +65,7 @@ impl Random {
         from[self.below(from.len())]
     }
 
-    fn some(&mut self, from: &[&str], range: std::ops::Range<usize>) -> Vec<String> {
+    pub(crate) fn some(&mut self, from: &[&str], range: std::ops::Range<usize>) -> Vec<String> {
         let n = range.start + self.below(range.len());
         (0..n).map(|_| self.of(from).to_owned()).collect()
     }
@@ -100,7 +100,7 @@ impl Random {
         text
     }
 
-    fn operation(&mut self) -> (Value, model::Operation) {
+    pub(crate) fn operation(&mut self) -> (Value, model::Operation) {
         use model::Operation::*;
         let (path, other) = (self.path(), self.path());
         let (at, to) = (self.spelled(&path), self.spelled(&other));
@@ -146,7 +146,7 @@ fn nowhere(text: &str) -> Option<Vec<String>> {
 }
 
 /// Plants some files, folders and links.
-fn plant(site: &Site, random: &mut Random) {
+pub(crate) fn plant(site: &Site, random: &mut Random) {
     for _ in 0..40 {
         let path = site.datasites().join(random.path().join("/"));
         drop(fs::create_dir_all(path.parent().unwrap()));

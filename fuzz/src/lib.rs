@@ -29,12 +29,16 @@ pub mod programs;
 #[cfg(feature = "host")]
 pub mod recordings;
 pub mod registries;
+#[cfg(feature = "host")]
+pub mod remote_calls;
 pub mod rules;
 pub mod schedules;
 pub mod schemas;
 pub mod seeds;
 pub mod terminal;
 pub mod watching;
+#[cfg(feature = "host")]
+pub mod workers;
 
 #[cfg(test)]
 mod tests;
@@ -91,6 +95,12 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "host")]
     target("recording", recordings::recording, seeds::recordings),
     target("registry", registries::registry, seeds::registries),
+    #[cfg(feature = "host")]
+    target(
+        "remote_call",
+        remote_calls::remote_call,
+        seeds::remote_calls,
+    ),
     target("request", messages::request, seeds::requests),
     #[cfg(feature = "host")]
     target("requirements", programs::requirements, seeds::requirements),
@@ -100,6 +110,12 @@ pub const TARGETS: &[Target] = &[
     target("timestamp", names::timestamp, seeds::timestamps),
     target("url", names::url, seeds::urls),
     target("watch_patterns", patterns::watch_patterns, seeds::patterns),
+    #[cfg(feature = "host")]
+    target(
+        "worker_frame",
+        workers::worker_frame,
+        workers::worker_frames,
+    ),
 ];
 
 const fn target(name: &'static str, check: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {

@@ -35,6 +35,17 @@ pub fn recordings() -> Vec<Vec<u8>> {
     cut.flatten().chain(texts_of(&["{}"])).collect()
 }
 
+/// What hosts and workers say to each other.
+pub fn remote_calls() -> Vec<Vec<u8>> {
+    let files = files("tests/cases/wire", ".hex").into_iter();
+    let written = files.map(|hex| {
+        let digits: Vec<u8> = hex.into_iter().filter(u8::is_ascii_hexdigit).collect();
+        let bytes = data_encoding::HEXLOWER.decode(&digits);
+        bytes.expect("hexadecimal digits")
+    });
+    written.collect()
+}
+
 fn texts_of(texts: &[&str]) -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
 }

@@ -31,4 +31,4 @@ pub(crate) use context::CallContext;
 pub(crate) use environment::CallEnvironment;
 pub use environment::EnvironmentAccess;
 
-pub(crate) use output::Output;
+pub(crate) use output::{Output, OwnerLog};

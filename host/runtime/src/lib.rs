@@ -6,6 +6,7 @@
 //! - [`program_cache`]: which programs are loaded
 //! - [`memory`], [`meter`]: what all apps together, and one call, may make the host hold
 //! - [`recording`]: a call kept whole, to run again
+//! - [`remote`], [`wire`]: calls that other machines run, and what is said about them
 //! - [`secrets`]: what the owner keeps secret for an app
 //! - [`child`]: the one place that starts other programs
 //!
@@ -21,8 +22,10 @@ pub mod memory;
 pub mod meter;
 pub mod program_cache;
 pub mod recording;
+pub mod remote;
 pub mod sandbox;
 pub mod scratch;
 pub mod secrets;
 pub mod state;
+pub mod wire;
 pub mod wit;

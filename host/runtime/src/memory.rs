@@ -4,7 +4,7 @@ mod pool;
 
 use syft_manifest::units::show_size;
 
-pub use pool::{Pool, Room, Share};
+pub use pool::{MemoryPool, Room, Share};
 
 /// Less than this would not hold a single call with the usual limits.
 pub const LEAST_TOTAL: usize = 256 << 20;
@@ -18,8 +18,8 @@ const PARTS: usize = 8;
 #[derive(Clone, Debug)]
 pub struct Memory {
     total: usize,
-    calls: Pool,
-    requests: Pool,
+    calls: MemoryPool,
+    requests: MemoryPool,
 }
 
 /// What an app takes of it.
@@ -36,8 +36,8 @@ impl Memory {
         let part = total / PARTS;
         Self {
             total,
-            calls: Pool::new(total - 2 * part),
-            requests: Pool::new(part),
+            calls: MemoryPool::new(total - 2 * part),
+            requests: MemoryPool::new(part),
         }
     }
 

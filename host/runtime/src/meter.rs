@@ -75,6 +75,16 @@ impl Meter {
         Self::with_base(limits, room, limits.base_bytes())
     }
 
+    /// Returns the meter of a call that another machine runs: what is held here for it is counted,
+    /// with so many bytes more than a call may have held, for what it says of its end.
+    pub(crate) fn of_handed(limits: &Limits, room: Room, more: usize) -> Self {
+        let limits = Limits {
+            held_bytes: limits.held_bytes.saturating_add(more),
+            ..limits.clone()
+        };
+        Self::with_base(&limits, room, 0)
+    }
+
     /// Returns the meter of an instance that waits for a call: only its own memories are
     /// counted, as far as there is room for them.
     pub(crate) fn of_spare(limits: &Limits, memory: &Share) -> Self {
@@ -100,6 +110,11 @@ impl Meter {
             part,
             bytes: 0,
         }
+    }
+
+    /// Returns a charge of no bytes that the host holds.
+    pub(crate) fn nothing_held(&self) -> Charge {
+        self.nothing(Part::Held)
     }
 
     /// Takes bytes for what the host holds, or changes nothing.
@@ -134,6 +149,13 @@ impl Meter {
 
     fn books(&self) -> MutexGuard<'_, Books> {
         self.0.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl fmt::Debug for Charge {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Charge");
+        shown.field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
 

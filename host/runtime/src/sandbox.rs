@@ -5,6 +5,8 @@ mod call_name;
 mod compiler;
 mod engine;
 mod exports;
+mod handed;
+mod handlers;
 mod limiter;
 mod linker;
 mod outcome;
@@ -20,7 +22,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use syft_manifest::worlds::{ASYNC_RPC, RPC, is_offered};
 use syft_manifest::{Digest, Limits};
@@ -32,7 +34,7 @@ use wasmtime_wasi::I32Exit;
 
 use cache::Cache;
 pub use cache::is_being_compiled;
-use call_name::CallName;
+pub(crate) use call_name::CallName;
 use compiler::{CompileFailure, Kind};
 pub use compiler::{CompileLimits, Turn, compile_job, turn};
 pub use engine::can_find_written_pages;
@@ -45,14 +47,14 @@ use store::CallState;
 use wasi::Wasi;
 
 use crate::capability::files::DatasitesDir;
-use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, CallEnvironment, Output};
+use crate::capability::{AppAccess, AppIdentity, CallAccess, CallContext, Output};
 use crate::machine;
 use crate::memory::{AppMemory, Memory};
 use crate::meter::{MemoryRefused, Meter};
 use crate::recording::{Recorder, Recording};
 use crate::state::Session;
-use crate::wit::types::{Failure, Method, SenderProof};
-use crate::wit::{replies, rpc, watch};
+use crate::wit::types::{Method, SenderProof};
+use crate::wit::{rpc, watch};
 
 /// Loads the programs of an app. It holds nothing of them.
 pub struct Sandbox {
@@ -82,7 +84,7 @@ pub struct Program {
 /// What is left of a call that ended. Clearing its memory for another one takes a while, so this
 /// is dropped when nobody waits for the result any more.
 pub struct Remains {
-    _store: Store<CallState>,
+    store: Store<CallState>,
 }
 
 impl fmt::Debug for Remains {
@@ -100,14 +102,17 @@ pub enum Admission {
     Full,
 }
 
+/// A call that is about to run.
+struct Ready<'a> {
+    identity: &'a AppIdentity,
+    meter: &'a Meter,
+    access: CallAccess,
+    state: Session,
+    name: CallName,
+}
+
 /// What a call that is known to nobody yet is expected to take.
 const FIRST_CALL_BYTES: usize = 2 << 20;
-
-/// What a handler returns.
-type Handled = Result<rpc::Response, rpc::Error>;
-
-/// What a handler of events returns.
-type Taken = Result<(), Failure>;
 
 /// Whether a component is compiled while apps answer requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -356,10 +361,10 @@ impl Program {
         meter: &Meter,
     ) -> Result<Vec<rpc::Endpoint>, Outcome> {
         let name = CallName::of_host(identity, "endpoints");
-        let access = self.access(&AppAccess::default(), None, identity, &name, meter, None);
         let state = Session::new(None, &self.limits);
+        let ready = self.ready_alone((identity, meter), &AppAccess::default(), state, name);
         let (endpoints, ..) = self
-            .within_limits(identity, meter, access, state, name, async |store, app| {
+            .within_limits(ready, async |store, app| {
                 let endpoints = app.get_typed_func(&mut *store, self.exports.endpoints)?;
                 let (endpoints,) = endpoints.call_async(store, ()).await?;
                 Ok(endpoints)
@@ -381,76 +386,16 @@ impl Program {
             return Ok(Vec::new());
         };
         let name = CallName::of_host(identity, "watches");
-        let access = self.access(&AppAccess::default(), None, identity, &name, meter, None);
         let state = Session::new(None, &self.limits);
+        let ready = self.ready_alone((identity, meter), &AppAccess::default(), state, name);
         let (watches, ..) = self
-            .within_limits(identity, meter, access, state, name, async |store, app| {
+            .within_limits(ready, async |store, app| {
                 let watches = app.get_typed_func(&mut *store, exports.watches)?;
                 let (watches,) = watches.call_async(store, ()).await?;
                 Ok(watches)
             })
             .await;
         watches
-    }
-
-    /// Delivers an event to it, in a fresh instance. Returns the outcome, and the state as
-    /// the call left it; nothing of that is kept yet.
-    pub async fn on_event(
-        &self,
-        identity: &AppIdentity,
-        meter: &Meter,
-        access: &AppAccess,
-        state: Session,
-        event: &watch::Event,
-    ) -> (Result<(), Outcome>, Session) {
-        let Some(exports) = &self.exports.watching else {
-            let outcome = Outcome::Trapped("the app watches nothing".to_owned());
-            return (Err(outcome), state);
-        };
-        let name = CallName::of_event(identity, event);
-        // Nobody is behind an event on whose behalf it could read.
-        let access = self.access(access, None, identity, &name, meter, None);
-        let environment = Arc::clone(&access.environment);
-        let (taken, state, _) = self
-            .within_limits(identity, meter, access, state, name, async |store, app| {
-                let on_event = app.get_typed_func::<_, (Taken,)>(&mut *store, exports.on_event)?;
-                let (taken,) = on_event.call_async(store, (event,)).await?;
-                Ok(taken)
-            })
-            .await;
-        let taken =
-            taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment, meter)));
-        (taken, state)
-    }
-
-    /// Hands it what became of a message, in a fresh instance. Returns the outcome, and the state
-    /// as the call left it; nothing of that is kept yet.
-    pub async fn on_reply(
-        &self,
-        identity: &AppIdentity,
-        meter: &Meter,
-        access: &AppAccess,
-        state: Session,
-        reply: &replies::Reply,
-    ) -> (Result<(), Outcome>, Session) {
-        let Some(on_reply) = self.exports.on_reply else {
-            let outcome = Outcome::Trapped("the app takes no replies".to_owned());
-            return (Err(outcome), state);
-        };
-        let name = CallName::of_reply(identity, reply);
-        // Whoever answered is nobody on whose behalf it could read.
-        let access = self.access(access, None, identity, &name, meter, None);
-        let environment = Arc::clone(&access.environment);
-        let (taken, state, _) = self
-            .within_limits(identity, meter, access, state, name, async |store, app| {
-                let on_reply = app.get_typed_func::<_, (Taken,)>(&mut *store, on_reply)?;
-                let (taken,) = on_reply.call_async(store, (reply,)).await?;
-                Ok(taken)
-            })
-            .await;
-        let taken =
-            taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment, meter)));
-        (taken, state)
     }
 
     /// Has a program that is apart from its component try itself out, in an instance of its own, or
@@ -504,32 +449,24 @@ impl Program {
         let is_known = request.sender_proof != SenderProof::Claimed;
         let sender = is_known.then(|| request.sender.clone());
         let access = self.access(access, sender, identity, &name, meter, recorder);
-        let environment = Arc::clone(&access.environment);
         let recorded = recorder.map(|recorder| RecordedCall::begin(recorder, request, &access));
-        let (answer, state, remains) = self
-            .within_limits(identity, meter, access, state, name, async |store, app| {
-                let handle =
-                    app.get_typed_func::<_, (Handled,)>(&mut *store, self.exports.handle)?;
-                let (handled,) = handle.call_async(store, (request,)).await?;
-                Ok(handled)
-            })
-            .await;
-        let outcome = match answer {
-            Ok(Ok(response)) => Outcome::Answered(Answer {
-                status: response.status,
-                headers: response.headers,
-                body: response.body,
-            }),
-            Ok(Err(rpc::Error::InvalidArguments(message))) => {
-                Outcome::InvalidArguments(environment.mask(&message).into_owned())
-            }
-            Ok(Err(rpc::Error::Failed(failure))) => failed(failure, &environment, meter),
-            Err(outcome) => outcome,
+        let ready = Ready {
+            identity,
+            meter,
+            access,
+            state,
+            name,
         };
+        let (outcome, state, remains) = self.handle(ready, request).await;
         if let Some(recorded) = recorded {
             recorded.end(&outcome, meter);
         }
         (outcome, state, remains)
+    }
+
+    /// Tells whether it is told what becomes of its messages.
+    pub fn takes_replies(&self) -> bool {
+        self.exports.on_reply.is_some()
     }
 
     /// Returns what takes note of a call; none where there is no memory for it.
@@ -550,9 +487,9 @@ impl Program {
         }
         let name = CallName::of_host(identity, "spare");
         let meter = Meter::of_spare(&self.limits, &self.memory.calls);
-        let access = self.access(&AppAccess::default(), None, identity, &name, &meter, None);
         let state = Session::new(None, &self.limits);
-        let (call, _) = self.call_state(identity, &meter, access, state, name);
+        let ready = self.ready_alone((identity, &meter), &AppAccess::default(), state, name);
+        let (call, _) = self.call_state(ready);
         let mut store = store::new(&self.engine, &self.limits, call);
         let instantiated = self.pre.instantiate_async(&mut store);
         let app = tokio::time::timeout(self.limits.time, instantiated).await;
@@ -585,21 +522,22 @@ impl Program {
     }
 
     /// Returns what the host holds for a call, and what it says.
-    fn call_state(
-        &self,
-        identity: &AppIdentity,
-        meter: &Meter,
-        access: CallAccess,
-        state: Session,
-        name: CallName,
-    ) -> (CallState, Output) {
+    fn call_state(&self, ready: Ready<'_>) -> (CallState, Output) {
+        let Ready {
+            identity,
+            meter,
+            access,
+            state,
+            name,
+        } = ready;
         let environment = Arc::clone(&access.environment);
         let label = name.label(identity, access.advice);
         let recorder = access.recorder.clone();
-        let output = Output::new(&self.limits, label, environment, recorder.clone());
+        let log = access.log.clone();
+        let output = Output::new(&self.limits, label, environment, recorder.clone(), log);
         let context = CallContext {
             identity: identity.clone(),
-            deadline: Instant::now() + self.limits.time,
+            deadline: Instant::now() + access.time,
             idempotency_key: name.idempotency_key,
             recorder,
         };
@@ -629,15 +567,11 @@ impl Program {
     /// is used for nothing else in every case: after a dropped call it is not usable.
     async fn within_limits<T>(
         &self,
-        identity: &AppIdentity,
-        meter: &Meter,
-        access: CallAccess,
-        state: Session,
-        name: CallName,
+        ready: Ready<'_>,
         run: impl AsyncFnOnce(&mut Store<CallState>, Instance) -> wasmtime::Result<T>,
     ) -> (Result<T, Outcome>, Session, Remains) {
-        let limit: Duration = self.limits.time;
-        let (call, output) = self.call_state(identity, meter, access, state, name);
+        let (limit, meter) = (ready.access.time, ready.meter);
+        let (call, output) = self.call_state(ready);
         let (mut store, spare) = self.store(call, meter);
         let started = async {
             let app = match spare {
@@ -661,7 +595,7 @@ impl Program {
         if let Some(staged) = store.data().take_staged().filter(|_| result.is_ok()) {
             session.also_do(staged);
         }
-        (result, session, Remains { _store: store })
+        (result, session, Remains { store })
     }
 
     fn fault(&self, meter: &Meter, output: &Output, error: &wasmtime::Error) -> Outcome {
@@ -692,17 +626,6 @@ impl Program {
             }
             None => Outcome::Trapped(format!("{error:#}")),
         }
-    }
-}
-
-/// Returns what a guest says of its failure, without the owner's secrets.
-fn failed(failure: Failure, environment: &CallEnvironment, meter: &Meter) -> Outcome {
-    let masked = |text: &str| environment.mask(text).into_owned();
-    Outcome::Failed {
-        kind: masked(&failure.kind),
-        message: masked(&failure.message),
-        handler: masked(&failure.handler),
-        refused: meter.refused_wish(),
     }
 }
 

@@ -28,6 +28,7 @@ mod app {
         ",
         world: "syft:host/app",
         imports: {
+            "syft:app/messages.send": async | trappable,
             "syft:app/messages.receive": async | trappable,
             default: trappable,
         },

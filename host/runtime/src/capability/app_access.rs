@@ -1,6 +1,7 @@
 //! What an app may reach outside of its sandbox: files, HTTP, other apps and its environment.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use syft_manifest::Limits;
 
@@ -10,6 +11,7 @@ use super::environment::{CallEnvironment, EnvironmentAccess};
 use super::files::{DatasitesDir, FileAccess, Guard};
 use super::http::{HttpAccess, HttpGuard};
 use super::messages::{MessageAccess, MessageGuard};
+use super::output::OwnerLog;
 use crate::meter::Meter;
 use crate::recording::Recorder;
 
@@ -36,6 +38,10 @@ pub(crate) struct CallAccess {
     pub(crate) environment: Arc<CallEnvironment>,
     pub(crate) advice: Advice,
     pub(crate) recorder: Option<Recorder>,
+    /// How long the call may take.
+    pub(crate) time: Duration,
+    /// Whose log it is, where that is elsewhere.
+    pub(crate) log: Option<OwnerLog>,
 }
 
 impl AppAccess {
@@ -60,6 +66,28 @@ impl AppAccess {
             environment,
             advice: self.advice,
             recorder: recorder.cloned(),
+            time: limits.time,
+            log: None,
+        }
+    }
+}
+
+impl CallAccess {
+    /// Has all of it decided and done by the host of the owner, with this environment and in this
+    /// time.
+    pub(crate) fn through(
+        self,
+        log: OwnerLog,
+        environment: CallEnvironment,
+        time: Duration,
+    ) -> Self {
+        Self {
+            http: self.http.through(log.link.clone()),
+            messages: self.messages.through(log.link.clone()),
+            environment: Arc::new(environment),
+            time,
+            log: Some(log),
+            ..self
         }
     }
 }

@@ -112,6 +112,11 @@ impl CallSpans {
         Self(is_wanted.then(Arc::default))
     }
 
+    /// Tells whether anybody collects them.
+    pub(crate) fn are_collected(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Begins a span. Its name is made only where it is wanted.
     pub(crate) fn begin(&self, of: SpanOf, name: impl FnOnce() -> String) -> CallSpan {
         let place = self.shared().and_then(|mut spans| {

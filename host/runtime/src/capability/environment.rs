@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::recording::RecordedSecret;
 use crate::secrets::SecretStore;
+use crate::wire::Variable;
 
 /// What is shorter is part of many words, which nobody could read any more.
 const LEAST_MASKED: usize = 6;
@@ -160,6 +161,51 @@ impl CallEnvironment {
             content,
         });
         Ok(())
+    }
+
+    /// Returns what a call on another machine gets. Of secrets that the host adds to requests, it
+    /// gets what stands for them.
+    pub(crate) fn handed(&self) -> (Vec<String>, Vec<Variable>) {
+        let variables = self.variables.iter();
+        let plain = variables.map(|(name, value)| Variable {
+            name: name.to_string(),
+            value: value.clone(),
+            is_secret: false,
+        });
+        let secrets = self.read.iter().map(|(name, value)| Variable {
+            name: name.to_string(),
+            value: value.reveal().to_owned(),
+            is_secret: true,
+        });
+        (self.args.clone(), plain.chain(secrets).collect())
+    }
+
+    /// Returns what a call gets that runs for the host of an owner elsewhere.
+    ///
+    /// # Errors
+    /// A variable is none: which, in words.
+    pub(crate) fn of_handed(args: Vec<String>, variables: Vec<Variable>) -> Result<Self, String> {
+        let mut environment = Self {
+            args,
+            ..Self::default()
+        };
+        for Variable {
+            name,
+            value,
+            is_secret,
+        } in variables
+        {
+            let unfit = |why: &dyn std::fmt::Display| format!("the variable {name:?}: {why}");
+            let parsed = VariableName::parse(&name).map_err(|error| unfit(&error))?;
+            if is_secret {
+                let value =
+                    SecretValue::new(Zeroizing::new(value)).map_err(|error| unfit(&error))?;
+                environment.read.push((parsed, value));
+            } else {
+                environment.variables.push((parsed, value));
+            }
+        }
+        Ok(environment)
     }
 
     /// Gives it to a guest.

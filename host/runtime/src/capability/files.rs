@@ -12,11 +12,14 @@ mod guest_path;
 mod interface;
 mod interface_0_3;
 mod listing;
+mod mirror;
 mod moves;
 mod open;
+mod operations;
 mod other_apps;
 mod own_folder;
 mod own_writes;
+mod owner;
 mod policy;
 mod recorded;
 mod refusals;
@@ -29,8 +32,8 @@ mod streams_0_3;
 mod temporary;
 mod tick;
 mod times;
+mod tree;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -47,9 +50,11 @@ use guard::{Budget, Folders, Slot};
 pub use guest_path::MAX_PATH_BYTES;
 pub use guest_path::{GuestPath, NamedPath, PathEnd, PathError};
 pub use listing::Listing;
+pub use mirror::MirrorPlace;
 use own_folder::OwnFolder;
 use own_writes::CallWrites;
 pub use own_writes::OwnWrites;
+pub(crate) use owner::OwnerFiles;
 pub use policy::FilePolicy;
 use policy::{Denied, ReadRight, Want};
 use refusals::{RefusalLog, hint};
@@ -58,6 +63,7 @@ pub(crate) use sender::CallSender;
 use staging::{StagedWrites, Staging, StagingPlace};
 pub use stamp::stamp_at;
 use temporary::{Temporary, TemporaryPlace};
+use tree::{Tree, TreeFile};
 
 use super::{Advice, CallLabel};
 use crate::meter::{Meter, Part};
@@ -233,11 +239,11 @@ impl FileAccess {
         let staging = self.staging.clone().zip(self.root.clone());
         let staging = staging.map(|(place, root)| {
             let charge = meter.nothing(Part::Held);
-            Staging::new(place, root, limits.written_bytes, charge)
+            Staging::new(place, Tree::Here(root), limits.written_bytes, charge)
         });
         Guard::new(
             Folders {
-                root: self.root.clone(),
+                tree: self.root.clone().map(Tree::Here),
                 temporary: Temporary::new(self.temporary.clone()),
                 own_folder: self.own_folder.clone(),
                 program: program.cloned(),
@@ -269,11 +275,11 @@ pub enum FileDescriptor {
 
 /// An open file.
 pub struct OpenFile {
-    file: File,
+    file: TreeFile,
     /// It lies in the tree, and is copied before it is changed.
     is_in_tree: bool,
     /// The copy of it.
-    copy: OnceLock<File>,
+    copy: OnceLock<TreeFile>,
     path: GuestPath,
     flags: DescriptorFlags,
     guard: Guard,

@@ -7,12 +7,15 @@
 
 mod body;
 mod connect;
+mod elsewhere;
 mod exchange;
 mod guard;
 mod interface;
 mod lease;
+mod parts;
 mod policy;
 mod recorded;
+mod served;
 mod tls;
 
 use std::collections::HashMap;
@@ -33,6 +36,7 @@ use crate::recording::Recorder;
 use exchange::Hooks;
 pub(crate) use guard::HttpGuard;
 use policy::HttpPolicy;
+pub(crate) use served::{NoSuchGuest, ServedHttp};
 
 /// What an app may send: nothing, as long as nothing was granted.
 #[derive(Clone, Default)]

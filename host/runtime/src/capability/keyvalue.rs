@@ -77,6 +77,7 @@ fn answer<T>(result: Result<T, SessionError>) -> Answer<T> {
         Err(SessionError::Absent) => Ok(Err(Error::AccessDenied)),
         // It is ended, and runs again once there is more.
         Err(SessionError::Memory(MemoryRefused::Total)) => Err(MemoryRefused::Total.into()),
+        Err(SessionError::Lost(lost)) => Err(lost.into()),
         Err(error) => Ok(Err(Error::Other(error.to_string()))),
     }
 }
@@ -119,35 +120,30 @@ impl KeyValueCtx {
             .begin(SpanOf::State, || format!("state {operation}"))
     }
 
-    fn for_author(&self, what: &str) -> String {
-        self.output.advice().for_author(what)
-    }
-
     /// Writes a value. That it is more than an app may keep is said in the log as well, once.
-    fn set(&mut self, key: &str, value: Vec<u8>) -> Result<(), SessionError> {
+    async fn set(&mut self, key: &str, value: Vec<u8>) -> Result<(), SessionError> {
         let recorded = self.recorder.as_ref();
         let recorded =
             recorded.map(|recorder| (recorder, CallStep::state("set", key, Some(&value))));
         let more = (key.len() + value.len()) as u64;
-        let set = self.session.set(key, value);
+        let set = match self.session.before_write(key).await {
+            Ok(()) => self.session.set(key, value),
+            Err(error) => Err(error),
+        };
         if let Some((recorder, step)) = recorded {
             note_change(recorder, key, step, &set);
         }
-        let hint = match set {
-            Err(SessionError::Quota(quota)) => Some(self.output.more_state(quota, quota + more)),
-            Err(SessionError::Value(_)) => Some(self.for_author("keep it under several keys")),
-            Err(SessionError::Call(_)) => Some(self.for_author("write less in one call")),
-            _ => None,
-        };
-        if let (Err(error), Some(hint)) = (&set, hint) {
-            self.output
-                .refused(&format!("state refused: {error}"), &hint);
+        if let Err(error) = &set {
+            self.output.state_refused(error, more);
         }
         set
     }
 
-    fn delete(&mut self, key: &str) -> Result<(), SessionError> {
-        let deleted = self.session.delete(key);
+    async fn delete(&mut self, key: &str) -> Result<(), SessionError> {
+        let deleted = match self.session.before_write(key).await {
+            Ok(()) => self.session.delete(key),
+            Err(error) => Err(error),
+        };
         if let Some(recorder) = &self.recorder {
             note_change(
                 recorder,
@@ -159,8 +155,15 @@ impl KeyValueCtx {
         deleted
     }
 
-    /// Lists keys, which were counted.
-    fn list(&mut self, cursor: Option<&str>) -> Listed {
+    /// Lists keys, which are counted before they are there.
+    pub(crate) async fn list(&mut self, cursor: Option<&str>) -> Listed {
+        let span = self.span("list");
+        span.end_with(self.list_counted(cursor).await)
+    }
+
+    async fn list_counted(&mut self, cursor: Option<&str>) -> Listed {
+        self.passing.resize(self.session.listed_bytes())?;
+        self.session.before_list(cursor).await?;
         if !self.recorder.as_ref().is_none_or(Recorder::knows_keys) {
             return Err(SessionError::Unrecorded);
         }
@@ -171,14 +174,16 @@ impl KeyValueCtx {
         listed
     }
 
-    /// Reads a value that goes to the guest, when it is the turn of the call.
-    async fn read_in_turn(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
-        self.session.wait_for_turn(key).await?;
-        self.read(key, 0)
+    /// Reads a value that goes to the guest.
+    pub(crate) async fn get(&mut self, key: &str) -> Result<Option<Vec<u8>>, SessionError> {
+        let span = self.span("get");
+        span.end_with(self.read(key, 0).await)
     }
 
-    /// Reads a value that goes to the guest beside others of so many bytes.
-    fn read(&mut self, key: &str, others: usize) -> Result<Option<Vec<u8>>, SessionError> {
+    /// Reads a value that goes to the guest beside others of so many bytes, when it is the turn of
+    /// the call.
+    async fn read(&mut self, key: &str, others: usize) -> Result<Option<Vec<u8>>, SessionError> {
+        self.session.before_read(key).await?;
         self.passing.resize(others + self.value_bytes)?;
         let recorder = self.recorder.as_ref();
         if !recorder.is_none_or(|recorder| recorder.knows_key(key)) {
@@ -196,8 +201,8 @@ impl KeyValueCtx {
 
 impl KeyValueView<'_> {
     /// Makes a handle that holds a value.
-    fn compare(&mut self, key: String) -> Answer<Resource<Cas>> {
-        let value = match self.ctx.read(&key, 0) {
+    async fn compare(&mut self, key: String) -> Answer<Resource<Cas>> {
+        let value = match self.ctx.read(&key, 0).await {
             Ok(value) => value,
             Err(error) => return answer(Err(error)),
         };
@@ -227,34 +232,31 @@ impl store::Host for KeyValueView<'_> {
 
 impl store::HostBucket for KeyValueView<'_> {
     async fn get(&mut self, _: Resource<Bucket>, key: String) -> Answer<Option<Vec<u8>>> {
-        let span = self.ctx.span("get");
-        answer(span.end_with(self.ctx.read_in_turn(&key).await))
+        answer(self.ctx.get(&key).await)
     }
 
-    fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
+    async fn set(&mut self, _: Resource<Bucket>, key: String, value: Vec<u8>) -> Answer<()> {
         let span = self.ctx.span("set");
-        answer(span.end_with(self.ctx.set(&key, value)))
+        answer(span.end_with(self.ctx.set(&key, value).await))
     }
 
-    fn delete(&mut self, _: Resource<Bucket>, key: String) -> Answer<()> {
+    async fn delete(&mut self, _: Resource<Bucket>, key: String) -> Answer<()> {
         let span = self.ctx.span("delete");
-        answer(span.end_with(self.ctx.delete(&key)))
+        answer(span.end_with(self.ctx.delete(&key).await))
     }
 
     async fn exists(&mut self, _: Resource<Bucket>, key: String) -> Answer<bool> {
         let span = self.ctx.span("exists");
-        let read = span.end_with(self.ctx.read_in_turn(&key).await);
+        let read = span.end_with(self.ctx.read(&key, 0).await);
         answer(read.map(|value| value.is_some()))
     }
 
-    fn list_keys(&mut self, _: Resource<Bucket>, cursor: Option<String>) -> Answer<KeyResponse> {
-        let span = self.ctx.span("list");
-        let most = self.ctx.session.listed_bytes();
-        let listed = match self.ctx.passing.resize(most) {
-            Ok(()) => self.ctx.list(cursor.as_deref()),
-            Err(refused) => Err(refused.into()),
-        };
-        let listed = span.end_with(listed);
+    async fn list_keys(
+        &mut self,
+        _: Resource<Bucket>,
+        cursor: Option<String>,
+    ) -> Answer<KeyResponse> {
+        let listed = self.ctx.list(cursor.as_deref()).await;
         answer(listed.map(|(keys, cursor)| KeyResponse { keys, cursor }))
     }
 
@@ -267,7 +269,7 @@ impl store::HostBucket for KeyValueView<'_> {
 impl atomics::Host for KeyValueView<'_> {
     async fn increment(&mut self, _: Resource<Bucket>, key: String, delta: i64) -> Answer<i64> {
         let _span = self.ctx.span("increment");
-        let value = match self.ctx.read_in_turn(&key).await {
+        let value = match self.ctx.read(&key, 0).await {
             Ok(value) => value,
             Err(error) => return answer(Err(error)),
         };
@@ -277,30 +279,30 @@ impl atomics::Host for KeyValueView<'_> {
         let Some(count) = count.checked_add(delta) else {
             return Ok(Err(Error::Other(format!("{key:?} would overflow"))));
         };
-        let set = self.ctx.set(&key, count.to_string().into_bytes());
+        let set = self.ctx.set(&key, count.to_string().into_bytes()).await;
         answer(set.map(|()| count))
     }
 
     /// Other calls change nothing that this one sees, so only its own writes make a
     /// swap fail. That others have changed it meanwhile is found at the end, for the
     /// whole call.
-    fn swap(
+    async fn swap(
         &mut self,
         cas: Resource<Cas>,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), CasError>> {
         let _span = self.ctx.span("swap");
         let seen = self.table.delete(cas)?;
-        let swapped = match self.ctx.read(&seen.key, 0) {
+        let swapped = match self.ctx.read(&seen.key, 0).await {
             Ok(current) if current != seen.value => {
                 let key = seen.key.clone();
                 drop(seen);
-                return Ok(match self.compare(key)? {
+                return Ok(match self.compare(key).await? {
                     Ok(cas) => Err(CasError::CasFailed(cas)),
                     Err(error) => Err(CasError::StoreError(error)),
                 });
             }
-            Ok(_) => self.ctx.set(&seen.key, value),
+            Ok(_) => self.ctx.set(&seen.key, value).await,
             Err(error) => Err(error),
         };
         Ok(answer(swapped)?.map_err(CasError::StoreError))
@@ -309,10 +311,7 @@ impl atomics::Host for KeyValueView<'_> {
 
 impl atomics::HostCas for KeyValueView<'_> {
     async fn new(&mut self, _: Resource<Bucket>, key: String) -> Answer<Resource<Cas>> {
-        match self.ctx.session.wait_for_turn(&key).await {
-            Ok(()) => self.compare(key),
-            Err(error) => answer(Err(error)),
-        }
+        self.compare(key).await
     }
 
     fn current(&mut self, cas: Resource<Cas>) -> Answer<Option<Vec<u8>>> {
@@ -350,10 +349,7 @@ impl batch::Host for KeyValueView<'_> {
         }
         let mut values = Vec::with_capacity(keys.len());
         for key in keys {
-            if let Err(error) = self.ctx.session.wait_for_turn(&key).await {
-                return answer(Err(error));
-            }
-            match self.ctx.read(&key, bytes) {
+            match self.ctx.read(&key, bytes).await {
                 Ok(None) => values.push(None),
                 Ok(Some(value)) => {
                     bytes += value.len();
@@ -368,17 +364,28 @@ impl batch::Host for KeyValueView<'_> {
         Ok(Ok(values))
     }
 
-    fn set_many(&mut self, _: Resource<Bucket>, values: Vec<(String, Vec<u8>)>) -> Answer<()> {
+    async fn set_many(
+        &mut self,
+        _: Resource<Bucket>,
+        values: Vec<(String, Vec<u8>)>,
+    ) -> Answer<()> {
         let span = self.ctx.span("set many");
-        let mut values = values.into_iter();
-        let set = values.try_for_each(|(key, value)| self.ctx.set(&key, value));
-        answer(span.end_with(set))
+        for (key, value) in values {
+            if let Err(error) = self.ctx.set(&key, value).await {
+                return answer(span.end_with(Err(error)));
+            }
+        }
+        Ok(Ok(()))
     }
 
-    fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
+    async fn delete_many(&mut self, _: Resource<Bucket>, keys: Vec<String>) -> Answer<()> {
         let span = self.ctx.span("delete many");
-        let deleted = keys.iter().try_for_each(|key| self.ctx.delete(key));
-        answer(span.end_with(deleted))
+        for key in &keys {
+            if let Err(error) = self.ctx.delete(key).await {
+                return answer(span.end_with(Err(error)));
+            }
+        }
+        Ok(Ok(()))
     }
 }
 

@@ -6,6 +6,7 @@
 //! Why: docs/decisions/83-a-guest-sends-as-its-owner.md
 
 mod courier;
+mod elsewhere;
 mod guard;
 mod interface;
 mod outgoing;

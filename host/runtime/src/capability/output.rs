@@ -18,9 +18,14 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::recording::{CallStep, Recorder};
+use crate::state::SessionError;
+use crate::wire::{LogLevel, LogLine, LogStream, OwnerLink, StateRefusal};
 
 /// The stream on which panics are told.
 pub(crate) const STDERR: &str = "stderr";
+pub(crate) const STDOUT: &str = "stdout";
+/// Where the guest's own log interface writes.
+const LOG: &str = "log";
 
 /// What a line costs besides its text: the time, the app and the request are
 /// written with it, also where the text is empty.
@@ -35,6 +40,14 @@ const MAX_REFUSED: usize = 8;
 #[derive(Clone)]
 pub(crate) struct Output(Arc<Mutex<Shared>>);
 
+/// The log of a call that runs for the host of an owner elsewhere.
+#[derive(Clone)]
+pub(crate) struct OwnerLog {
+    pub(crate) link: OwnerLink,
+    /// Somebody collects there the spans that the guest marks.
+    pub(crate) takes_marks: bool,
+}
+
 struct Shared {
     label: CallLabel,
     /// What stderr says may be a panic.
@@ -44,6 +57,8 @@ struct Shared {
     /// For what no line shows.
     environment: Arc<CallEnvironment>,
     recorder: Option<Recorder>,
+    /// Whose log it is, where that is elsewhere.
+    owner: Option<OwnerLog>,
     logged_left: usize,
     written_left: usize,
     limit: usize,
@@ -58,6 +73,7 @@ impl Output {
         label: CallLabel,
         environment: Arc<CallEnvironment>,
         recorder: Option<Recorder>,
+        owner: Option<OwnerLog>,
     ) -> Self {
         Self(Arc::new(Mutex::new(Shared {
             label,
@@ -65,6 +81,7 @@ impl Output {
             refused: Vec::new(),
             environment,
             recorder,
+            owner,
             logged_left: limits.logged_bytes,
             written_left: limits.output_bytes,
             limit: limits.output_bytes,
@@ -109,11 +126,70 @@ impl Output {
         self.shared().label.advice
     }
 
-    /// Says how the app keeps more than so many bytes, of which it wanted so many.
-    pub(crate) fn more_state(&self, quota: u64, wanted: u64) -> String {
-        let shared = self.shared();
-        let label = &shared.label;
-        label.advice.more_state(quota, wanted, &label.app)
+    /// Says in the log that a write of a key and a value of so many bytes was refused.
+    pub(crate) fn state_refused(&self, error: &SessionError, more: u64) {
+        let (refusal, hint) = {
+            let CallLabel { advice, app, .. } = &self.shared().label;
+            match error {
+                SessionError::Quota(quota) => (
+                    StateRefusal::Quota { more },
+                    advice.more_state(*quota, quota.saturating_add(more), app),
+                ),
+                SessionError::Value(_) => (
+                    StateRefusal::Value,
+                    advice.for_author("keep it under several keys"),
+                ),
+                SessionError::Call(_) => (
+                    StateRefusal::Call,
+                    advice.for_author("write less in one call"),
+                ),
+                _ => return,
+            }
+        };
+        match self.owner() {
+            Some(owner) => owner.link.say(LogLine::StateRefused(refusal)),
+            None => self.refused(&format!("state refused: {error}"), &hint),
+        }
+    }
+
+    /// Takes what a guest said on another machine, or was refused there, as if it were here. What
+    /// the log shows is counted and masked here as well.
+    ///
+    /// # Errors
+    /// The guest has written more than it may.
+    pub(crate) fn take_line(&self, line: LogLine, limits: &Limits) -> wasmtime::Result<()> {
+        match line {
+            LogLine::Said {
+                level,
+                stream,
+                text,
+            } => self.said(tracing_level(level), stream, &text),
+            LogLine::StateRefused(refusal) => {
+                let (error, more) = match refusal {
+                    StateRefusal::Quota { more } => (SessionError::Quota(limits.state_bytes), more),
+                    StateRefusal::Value => (SessionError::Value(limits.state_value_bytes), 0),
+                    StateRefusal::Call => (SessionError::Call(limits.state_call_bytes), 0),
+                };
+                self.state_refused(&error, more);
+                Ok(())
+            }
+        }
+    }
+
+    fn said(&self, level: tracing::Level, stream: LogStream, text: &[u8]) -> wasmtime::Result<()> {
+        let stream = match stream {
+            LogStream::Stdout => STDOUT,
+            LogStream::Stderr => STDERR,
+            LogStream::Log => return self.message(level, &String::from_utf8_lossy(text)),
+        };
+        let mut shared = self.shared();
+        shared.count(text.len())?;
+        shared.log(level, stream, text);
+        Ok(())
+    }
+
+    fn owner(&self) -> Option<OwnerLog> {
+        self.shared().owner.clone()
     }
 
     /// Returns the spans of the call.
@@ -146,7 +222,9 @@ impl Output {
         shared.count(message.len() + LINE_COST_BYTES)?;
         let mask = |text: &str| shared.environment.mask(text).into_owned();
         if level != tracing::Level::TRACE || !shared.label.spans.takes(message, mask) {
-            shared.log(level, "log", message.as_bytes());
+            shared.log(level, LOG, message.as_bytes());
+        } else if let Some(owner) = shared.owner.as_ref().filter(|owner| owner.takes_marks) {
+            owner.say(level, LOG, message.as_bytes());
         }
         Ok(())
     }
@@ -175,8 +253,13 @@ impl Shared {
         }
         let cut = &line[..line.len().min(self.line_bytes)];
         let cost = cut.len() + LINE_COST_BYTES;
-        if cost > self.logged_left {
-            self.cut = true;
+        self.cut = cost > self.logged_left;
+        if let Some(owner) = &self.owner {
+            // Where it is cut as well.
+            self.logged_left = self.logged_left.saturating_sub(cost);
+            return owner.say(level, stream, cut);
+        }
+        if self.cut {
             tracing::warn!(
                 app,
                 request,
@@ -210,6 +293,40 @@ impl Shared {
                 tracing::trace!(name: "output", target: "guest", app, request, stream, "{text}")
             }
         }
+    }
+}
+
+impl OwnerLog {
+    fn say(&self, level: tracing::Level, stream: &'static str, line: &[u8]) {
+        self.link.say(LogLine::Said {
+            level: wire_level(level),
+            stream: match stream {
+                STDOUT => LogStream::Stdout,
+                STDERR => LogStream::Stderr,
+                _ => LogStream::Log,
+            },
+            text: line.to_vec(),
+        });
+    }
+}
+
+fn wire_level(level: tracing::Level) -> LogLevel {
+    match level {
+        tracing::Level::TRACE => LogLevel::Trace,
+        tracing::Level::DEBUG => LogLevel::Debug,
+        tracing::Level::INFO => LogLevel::Info,
+        tracing::Level::WARN => LogLevel::Warn,
+        tracing::Level::ERROR => LogLevel::Error,
+    }
+}
+
+fn tracing_level(level: LogLevel) -> tracing::Level {
+    match level {
+        LogLevel::Trace => tracing::Level::TRACE,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Error => tracing::Level::ERROR,
     }
 }
 
@@ -253,6 +370,13 @@ impl Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Lines {
+    /// Ends a line that the guest has not ended.
+    fn end(&mut self) {
         if !self.line.is_empty() {
             let output = self.output.clone();
             self.end_line(&mut output.shared());
@@ -261,6 +385,11 @@ impl Drop for Lines {
 }
 
 impl Stream {
+    /// Ends its last line, where the guest has not.
+    pub(super) fn end(&self) {
+        self.0.lock().expect("no holder of this lock panics").end();
+    }
+
     /// Takes what a guest writes.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::p3::bindings::cli::types::ErrorCode;
 use wasmtime_wasi::p3::bindings::cli::{stderr, stdout};
 
-use super::output::{Output, STDERR, Stream};
+use super::output::{Output, STDERR, STDOUT, Stream};
 
 /// Both streams of a call.
 pub(crate) struct StandardOutput {
@@ -25,9 +25,15 @@ pub(crate) struct StandardOutput {
 impl StandardOutput {
     pub(crate) fn new(output: &Output) -> Self {
         Self {
-            stdout: output.stream("stdout"),
+            stdout: output.stream(STDOUT),
             stderr: output.stream(STDERR),
         }
+    }
+
+    /// Ends the last line of each, where the guest has not.
+    pub(crate) fn end(&self) {
+        self.stdout.end();
+        self.stderr.end();
     }
 }
 

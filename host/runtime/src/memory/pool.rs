@@ -17,7 +17,7 @@ const THRESHOLD: usize = 8;
 
 /// The bytes of all apps.
 #[derive(Clone)]
-pub struct Pool(Arc<Inner>);
+pub struct MemoryPool(Arc<Inner>);
 
 struct Inner {
     total: usize,
@@ -45,7 +45,7 @@ struct Waiting {
 /// The part of one app, which has no size of its own.
 #[derive(Clone, Debug)]
 pub struct Share {
-    pool: Pool,
+    pool: MemoryPool,
     app: u64,
 }
 
@@ -55,14 +55,14 @@ pub struct Room {
     bytes: usize,
 }
 
-impl fmt::Debug for Pool {
+impl fmt::Debug for MemoryPool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = formatter.debug_struct("Pool");
+        let mut shown = formatter.debug_struct("MemoryPool");
         shown.field("total", &self.0.total).finish_non_exhaustive()
     }
 }
 
-impl Pool {
+impl MemoryPool {
     pub(crate) fn new(total: usize) -> Self {
         let books = Books {
             total,

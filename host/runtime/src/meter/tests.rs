@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::memory::Pool;
+use crate::memory::MemoryPool;
 
 const BASE: usize = 100;
 
@@ -17,7 +17,7 @@ fn limits(memory_bytes: usize, held_bytes: usize) -> Limits {
     }
 }
 
-fn meter(limits: &Limits, pool: &Pool) -> Meter {
+fn meter(limits: &Limits, pool: &MemoryPool) -> Meter {
     let room = pool.share().try_reserve(BASE).expect("room for a call");
     let meter = Meter::new(limits, room);
     meter.books().base = BASE;
@@ -51,7 +51,7 @@ proptest! {
     /// and what is refused changes nothing.
     #[test]
     fn it_counts_as_a_list_does(steps in steps(), own in 0..500_usize, held in 0..500_usize, total in 0..900_usize) {
-        let pool = Pool::new(BASE + total);
+        let pool = MemoryPool::new(BASE + total);
         let meter = meter(&limits(own, held), &pool);
         let mut charges: Vec<Charge> = Vec::new();
         let mut model: Vec<(Part, usize)> = Vec::new();

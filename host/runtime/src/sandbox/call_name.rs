@@ -6,18 +6,47 @@ use sha2::{Digest as _, Sha256};
 use uuid::Builder;
 
 use crate::capability::{Advice, AppIdentity, CallLabel, CallSpans};
+use crate::wire::Work;
+use crate::wit::types::Method;
 use crate::wit::{replies, rpc, schedules, watch};
 
 /// The names of a call.
-pub(super) struct CallName {
+pub(crate) struct CallName {
     /// The id of its request or of its event.
     pub(super) id: Arc<str>,
     /// What runs: an endpoint, or something else in brackets.
     pub(super) endpoint: Arc<str>,
     /// The same each time that the same request or event runs, and of no other. Nobody else can
     /// choose it, as senders do with the ids of their requests.
-    pub(super) idempotency_key: Arc<str>,
-    pub(super) spans: CallSpans,
+    pub(crate) idempotency_key: Arc<str>,
+    pub(crate) spans: CallSpans,
+}
+
+/// What of a request tells it from others.
+struct NamedRequest<'a> {
+    id: &'a str,
+    endpoint: &'a str,
+    sender: &'a str,
+    url: &'a str,
+    method: Method,
+    created: i64,
+    body: Option<&'a [u8]>,
+}
+
+impl NamedRequest<'_> {
+    fn name(&self, identity: &AppIdentity) -> CallName {
+        let method = format!("{:?}", self.method);
+        let parts = [
+            b"request".as_slice(),
+            self.endpoint.as_bytes(),
+            self.sender.as_bytes(),
+            self.url.as_bytes(),
+            method.as_bytes(),
+            &self.created.to_be_bytes(),
+            self.body.unwrap_or_default(),
+        ];
+        CallName::new(identity, self.id, self.endpoint, &parts).with_spans()
+    }
 }
 
 impl CallName {
@@ -27,48 +56,75 @@ impl CallName {
     }
 
     pub(super) fn of_request(identity: &AppIdentity, request: &rpc::Request) -> Self {
-        let method = format!("{:?}", request.method);
-        let parts = [
-            b"request".as_slice(),
-            request.endpoint.as_bytes(),
-            request.sender.as_bytes(),
-            request.url.as_bytes(),
-            method.as_bytes(),
-            &request.created.to_be_bytes(),
-            request.body.as_deref().unwrap_or_default(),
-        ];
-        Self {
-            spans: CallSpans::begin_call(),
-            ..Self::new(identity, &request.id, &request.endpoint, &parts)
+        let request = NamedRequest {
+            id: &request.id,
+            endpoint: &request.endpoint,
+            sender: &request.sender,
+            url: &request.url,
+            method: request.method,
+            created: request.created,
+            body: request.body.as_deref(),
+        };
+        request.name(identity)
+    }
+
+    /// Returns the names of a call that another machine runs.
+    pub(crate) fn of_work(identity: &AppIdentity, work: &Work) -> Self {
+        match work {
+            Work::Request(request) => {
+                let request = NamedRequest {
+                    id: &request.id,
+                    endpoint: &request.endpoint,
+                    sender: &request.sender,
+                    url: &request.url,
+                    method: request.method.into(),
+                    created: request.created,
+                    body: request.body.as_deref(),
+                };
+                request.name(identity)
+            }
+            Work::Event(event) => Self::of_event_id(identity, &event.id),
+            Work::Reply(reply) => Self::of_reply_to(identity, &reply.message_id),
+            Work::Due(due) => Self::of_due_id(identity, &due.id),
         }
     }
 
     /// The id of an event is the host's own, and stays the same when it is delivered again.
     pub(super) fn of_event(identity: &AppIdentity, event: &watch::Event) -> Self {
-        Self {
-            spans: CallSpans::begin_call(),
-            ..Self::new(identity, &event.id, "(watch)", &[b"event"])
-        }
+        Self::of_event_id(identity, &event.id)
+    }
+
+    fn of_event_id(identity: &AppIdentity, id: &str) -> Self {
+        Self::new(identity, id, "(watch)", &[b"event"]).with_spans()
     }
 
     /// What becomes of a message is handed over once, however often that is tried.
     pub(super) fn of_reply(identity: &AppIdentity, reply: &replies::Reply) -> Self {
-        Self {
-            spans: CallSpans::begin_call(),
-            ..Self::new(identity, &reply.message_id, "(reply)", &[b"reply"])
-        }
+        Self::of_reply_to(identity, &reply.message_id)
+    }
+
+    fn of_reply_to(identity: &AppIdentity, message_id: &str) -> Self {
+        Self::new(identity, message_id, "(reply)", &[b"reply"]).with_spans()
     }
 
     /// The id of a call that is due stays the same when it is tried again.
     pub(super) fn of_due(identity: &AppIdentity, due: &schedules::Due) -> Self {
+        Self::of_due_id(identity, &due.id)
+    }
+
+    fn of_due_id(identity: &AppIdentity, id: &str) -> Self {
+        Self::new(identity, id, "(schedule)", &[b"due"]).with_spans()
+    }
+
+    fn with_spans(self) -> Self {
         Self {
             spans: CallSpans::begin_call(),
-            ..Self::new(identity, &due.id, "(schedule)", &[b"due"])
+            ..self
         }
     }
 
     /// Returns how the log calls the call.
-    pub(super) fn label(&self, identity: &AppIdentity, advice: Advice) -> CallLabel {
+    pub(crate) fn label(&self, identity: &AppIdentity, advice: Advice) -> CallLabel {
         CallLabel {
             app: Arc::clone(&identity.app),
             endpoint: Arc::clone(&self.endpoint),
@@ -105,7 +161,7 @@ impl CallName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wit::types::{Method, SenderProof};
+    use crate::wit::types::SenderProof;
 
     fn request() -> rpc::Request {
         rpc::Request {

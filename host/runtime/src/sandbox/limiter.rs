@@ -84,12 +84,12 @@ impl ResourceLimiter for Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Pool;
+    use crate::memory::MemoryPool;
 
     /// Returns the meter of a call that may take this much beside what each call takes.
     fn meter(limits: &Limits, more: usize) -> Meter {
         let base = limits.base_bytes();
-        let pool = Pool::new(base.saturating_add(more));
+        let pool = MemoryPool::new(base.saturating_add(more));
         let room = pool.share().try_reserve(base).expect("room for a call");
         Meter::new(limits, room)
     }

@@ -89,6 +89,18 @@ impl Outcome {
         }
     }
 
+    /// Returns how a call ended that has nothing to answer: it has taken what it was given, or
+    /// not.
+    ///
+    /// # Errors
+    /// It has not: how it ended.
+    pub fn into_taken(self) -> Result<(), Self> {
+        match self {
+            Self::Answered(_) => Ok(()),
+            outcome => Err(outcome),
+        }
+    }
+
     /// Returns what the owner should know about a call that gave no answer, cut
     /// where a guest has too many words.
     pub fn detail(&self) -> Option<String> {

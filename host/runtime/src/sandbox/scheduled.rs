@@ -1,8 +1,7 @@
 //! Calls of apps that act by the clock.
 
-use std::sync::Arc;
-
-use super::{CallName, Outcome, Program, Taken, failed};
+use super::handlers::TakenCall;
+use super::{CallName, Outcome, Program, Ready};
 use crate::capability::{AppAccess, AppIdentity};
 use crate::meter::Meter;
 use crate::state::Session;
@@ -22,10 +21,10 @@ impl Program {
             return Ok(Vec::new());
         };
         let name = CallName::of_host(identity, "schedules");
-        let access = self.access(&AppAccess::default(), None, identity, &name, meter, None);
         let state = Session::new(None, &self.limits);
+        let ready = self.ready_alone((identity, meter), &AppAccess::default(), state, name);
         let (schedules, ..) = self
-            .within_limits(identity, meter, access, state, name, async |store, app| {
+            .within_limits(ready, async |store, app| {
                 let schedules = app.get_typed_func(&mut *store, exports.schedules)?;
                 let (schedules,) = schedules.call_async(store, ()).await?;
                 Ok(schedules)
@@ -44,23 +43,17 @@ impl Program {
         state: Session,
         due: &schedules::Due,
     ) -> (Result<(), Outcome>, Session) {
-        let Some(exports) = &self.exports.scheduled else {
-            let outcome = Outcome::Trapped("the app has no schedules".to_owned());
-            return (Err(outcome), state);
-        };
         let name = CallName::of_due(identity, due);
-        // Nobody is behind it on whose behalf it could read.
-        let access = self.access(access, None, identity, &name, meter, None);
-        let environment = Arc::clone(&access.environment);
-        let (taken, state, _) = self
-            .within_limits(identity, meter, access, state, name, async |store, app| {
-                let on_due = app.get_typed_func::<_, (Taken,)>(&mut *store, exports.on_due)?;
-                let (taken,) = on_due.call_async(store, (due,)).await?;
-                Ok(taken)
-            })
-            .await;
-        let taken =
-            taken.and_then(|taken| taken.map_err(|failure| failed(failure, &environment, meter)));
+        let ready = self.ready_alone((identity, meter), access, state, name);
+        let (taken, state, _) = self.take_due(ready, due).await;
         (taken, state)
+    }
+
+    pub(super) async fn take_due(&self, ready: Ready<'_>, due: &schedules::Due) -> TakenCall {
+        let export = self.exports.scheduled.as_ref();
+        let export = export
+            .map(|scheduled| scheduled.on_due)
+            .ok_or("the app has no schedules");
+        self.take(ready, export, (due,)).await
     }
 }

@@ -137,6 +137,11 @@ impl CallState {
         &mut self.standard_output
     }
 
+    /// Ends the lines that the guest has not ended.
+    pub(super) fn end_lines(&self) {
+        self.standard_output.end();
+    }
+
     /// Returns what the call has changed in files and nobody else has seen.
     pub(super) fn take_staged(&self) -> Option<Box<dyn Effects>> {
         self.files.take_staged()

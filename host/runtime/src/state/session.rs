@@ -2,6 +2,7 @@
 //!
 //! Why: docs/decisions/25-state-is-a-transaction.md
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,31 +13,35 @@ use thiserror::Error;
 
 use super::answers::AnswerRecord;
 use super::effects::Effects;
-use super::pending::{ABSENT, NewValue, Touched, ValueWrite, used};
+use super::elsewhere::StateElsewhere;
+use super::pending::{ABSENT, NewValue, Touched, ValueWrite, Version, used};
 use super::snapshot::Snapshot;
 use super::turns::KeyTurn;
 use super::writer::{Changes, Extra};
 use super::{Store, StoreError};
 use crate::failpoint::{self, Step};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
+use crate::wire::{Lost, Unanswered};
 
 /// Keys that are listed at one time, and what a key costs besides its text.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 const KEY_COST_BYTES: usize = 64;
 
 /// The state as one call sees it: a snapshot from its first look, and above it what
 /// it wrote itself. Nothing of it is kept before it is committed.
 pub struct Session {
     store: Option<Arc<Store>>,
+    /// Instead of a store, where the host of the owner has it.
+    pub(super) elsewhere: Option<StateElsewhere>,
     /// Nobody else commits as long as the call runs.
     is_alone: bool,
     /// It waits for one turn at most.
     has_waited: bool,
     turn: Option<KeyTurn>,
     snapshot: Option<Snapshot>,
-    limits: Limits,
+    pub(super) limits: Limits,
     /// What the call has read of the snapshot, and what it wrote.
-    touched: Touched,
+    pub(super) touched: Touched,
     /// By how much its writes change what the app uses.
     growth: i64,
     /// What reads and writes of the call take in memory.
@@ -81,12 +86,25 @@ pub enum SessionError {
     /// The host cannot.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The host that has it cannot be reached, and the call is ended.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+impl From<Unanswered> for SessionError {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Lost(lost) => Self::Lost(lost),
+            Unanswered::Exhausted => Self::Memory(MemoryRefused::Total),
+        }
+    }
 }
 
 impl Session {
     pub(crate) fn new(store: Option<Arc<Store>>, limits: &Limits) -> Self {
         Self {
             store,
+            elsewhere: None,
             is_alone: false,
             has_waited: false,
             turn: None,
@@ -104,6 +122,11 @@ impl Session {
         }
     }
 
+    /// Returns what is left of the state of a call that has not run.
+    pub fn of_nothing(limits: &Limits) -> Self {
+        Self::new(None, limits)
+    }
+
     /// Returns the session, and leaves one of no state in its place.
     pub(crate) fn take(&mut self) -> Self {
         let nothing = Self::new(None, &self.limits);
@@ -118,6 +141,15 @@ impl Session {
         }
     }
 
+    /// Returns the session of the same call, to run again from its beginning.
+    pub(crate) fn begin_again(self) -> Self {
+        Self {
+            is_alone: self.is_alone,
+            extras: self.extras,
+            ..Self::new(self.store, &self.limits)
+        }
+    }
+
     /// Has what it reads and writes counted by the meter of a call, before the first of it.
     pub(crate) fn count_by(&mut self, meter: &Meter) {
         self.charge = Some(meter.nothing(Part::Held));
@@ -125,9 +157,9 @@ impl Session {
 
     /// Makes sure that there is state at all.
     pub(crate) fn check(&self) -> Result<(), SessionError> {
-        match self.store {
-            Some(_) => Ok(()),
-            None => Err(SessionError::Absent),
+        match (&self.store, &self.elsewhere) {
+            (None, None) => Err(SessionError::Absent),
+            _ => Ok(()),
         }
     }
 
@@ -174,7 +206,7 @@ impl Session {
         if let Some(written) = self.touched.writes.get(key) {
             return Ok(written.value.as_ref().map(|value| value.to_vec()));
         }
-        let found = self.snapshot()?.get(key)?;
+        let found = self.stored(key)?;
         let version = found.as_ref().map_or(ABSENT, |(version, _)| *version);
         if !self.touched.reads.contains_key(key) {
             self.hold(0, key.len() + KEY_COST_BYTES)?;
@@ -218,10 +250,7 @@ impl Session {
         &mut self,
         cursor: Option<&str>,
     ) -> Result<(Vec<String>, Option<String>), SessionError> {
-        let snapshot = self.snapshot()?;
-        let keys_changed = snapshot.numbers.keys_changed;
-        let mut keys = snapshot.keys_after(cursor, PAGE)?;
-        self.touched.keys_changed = Some(keys_changed);
+        let mut keys = self.stored_keys(cursor)?;
         // What lies behind a full page belongs to the next one.
         let last = keys.last().filter(|_| keys.len() == PAGE).cloned();
         let start = cursor.map_or(Bound::Unbounded, Bound::Excluded);
@@ -236,7 +265,7 @@ impl Session {
     }
 
     /// Takes note where the host failed: what the guest makes of that is no answer.
-    fn note<T>(&mut self, result: Result<T, SessionError>) -> Result<T, SessionError> {
+    pub(super) fn note<T>(&mut self, result: Result<T, SessionError>) -> Result<T, SessionError> {
         if let Err(SessionError::Store(error)) = &result {
             self.trouble.get_or_insert_with(|| error.clone());
         }
@@ -323,6 +352,42 @@ impl Session {
         self.snapshot.as_ref().ok_or(SessionError::Absent)
     }
 
+    /// Returns a value as it is below what the call wrote.
+    fn stored(&mut self, key: &str) -> Result<Option<(Version, Vec<u8>)>, SessionError> {
+        match &mut self.elsewhere {
+            Some(elsewhere) => Ok(elsewhere.take_value().map(|value| (ABSENT, value))),
+            None => Ok(self.snapshot()?.get(key)?),
+        }
+    }
+
+    /// Returns the next keys as they are below what the call wrote.
+    fn stored_keys(&mut self, cursor: Option<&str>) -> Result<BTreeSet<String>, SessionError> {
+        if let Some(elsewhere) = &mut self.elsewhere {
+            return Ok(elsewhere.take_keys());
+        }
+        let snapshot = self.snapshot()?;
+        let keys_changed = snapshot.numbers.keys_changed;
+        let keys = snapshot.keys_after(cursor, PAGE)?;
+        self.touched.keys_changed = Some(keys_changed);
+        Ok(keys)
+    }
+
+    /// Returns the bytes of a value as it is below what the call wrote. That is no reading of it.
+    pub(super) fn stored_size(&mut self, key: &str) -> Result<Option<usize>, SessionError> {
+        match &mut self.elsewhere {
+            Some(elsewhere) => Ok(elsewhere.take_size()),
+            None => Ok(self.snapshot()?.size(key)?),
+        }
+    }
+
+    /// Returns the bytes of all keys and values below what the call wrote.
+    pub(super) fn used_bytes(&mut self) -> Result<u64, SessionError> {
+        match &self.elsewhere {
+            Some(elsewhere) => Ok(elsewhere.used_bytes()),
+            None => Ok(self.snapshot()?.numbers.used_bytes),
+        }
+    }
+
     fn write(&mut self, key: &str, value: NewValue) -> Result<(), SessionError> {
         failpoint::reach(Step::InCall, key);
         let written = self.touched.writes.get(key);
@@ -330,14 +395,14 @@ impl Session {
         let (stored, before) = match written {
             Some(sizes) => sizes,
             None => {
-                let stored = self.snapshot()?.size(key)?;
+                let stored = self.stored_size(key)?;
                 (stored, stored)
             }
         };
         let after = size(&value);
         let growth = used(key, after) - used(key, before);
         let quota = self.limits.state_bytes;
-        let used_bytes = self.snapshot()?.numbers.used_bytes;
+        let used_bytes = self.used_bytes()?;
         if growth > 0 && used_bytes.saturating_add_signed(self.growth + growth) > quota {
             return Err(SessionError::Quota(quota));
         }
@@ -371,7 +436,7 @@ impl Session {
         Ok(())
     }
 
-    fn check_key(&self, key: &str) -> Result<(), SessionError> {
+    pub(super) fn check_key(&self, key: &str) -> Result<(), SessionError> {
         let limit = self.limits.state_key_bytes;
         if key.len() > limit {
             return Err(SessionError::Key(limit));

@@ -17,6 +17,7 @@ use super::policy::{Denied, PathRights, ReadRight, Want};
 use super::sender::CallSender;
 use super::staging::{Opened, Staging};
 use super::temporary::Temporary;
+use super::tree::{InFolder, open_folder};
 
 /// The decision about one path.
 pub(super) struct Access<'a> {
@@ -33,6 +34,8 @@ pub(super) struct Access<'a> {
 pub(super) enum Root<'a> {
     /// That of all datasites, if there is one, and what the call has staged for it.
     Datasites(Option<&'a DatasitesDir>, Option<&'a Staging>),
+    /// That of another machine, and what the call has staged for it.
+    Away(&'a Staging),
     /// That of the call.
     Temporary(&'a Temporary),
     /// That of the program, if there is one.
@@ -40,25 +43,36 @@ pub(super) enum Root<'a> {
 }
 
 impl<'a> Root<'a> {
-    fn of(self, path: &GuestPath, want: Want) -> Option<&'a DatasitesDir> {
+    /// Returns the folder of this machine.
+    fn here(self, path: &GuestPath, want: Want) -> Option<&'a DatasitesDir> {
         match self {
             Self::Datasites(root, _) | Self::Program(root) => root,
+            Self::Away(_) => None,
             Self::Temporary(temporary) => temporary.folder(path, want),
         }
     }
 
-    fn staging(self) -> Option<&'a Staging> {
+    fn place(self, path: &GuestPath, want: Want) -> Option<Place<'a>> {
         match self {
-            Self::Datasites(_, staging) => staging,
-            Self::Temporary(_) | Self::Program(_) => None,
+            Self::Away(staging) => Some(Place::Staged(staging)),
+            Self::Datasites(Some(_), Some(staging)) => Some(Place::Staged(staging)),
+            _ => self.here(path, want).map(Place::AtOnce),
         }
     }
 }
 
+/// Where operations on a path are done.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    /// In a folder, at once.
+    AtOnce(&'a DatasitesDir),
+    /// In what the call stages.
+    Staged(&'a Staging),
+}
+
 /// Proof that something may be done with a path.
 pub(super) struct Granted<'a, What> {
-    root: &'a DatasitesDir,
-    staging: Option<&'a Staging>,
+    place: Place<'a>,
     path: &'a GuestPath,
     what: PhantomData<What>,
 }
@@ -131,7 +145,7 @@ impl<'a> Access<'a> {
 
     fn sender_may_read(&self) -> Result<(), Denied> {
         let ask = || {
-            let root = self.root.of(&self.path, Want::Read);
+            let root = self.root.here(&self.path, Want::Read);
             let root = root.ok_or_else(|| "there are no files".to_owned());
             let may = root.and_then(|root| self.sender.may_read(root, &self.path));
             may.map_err(Denied::SenderMayNot)
@@ -141,10 +155,9 @@ impl<'a> Access<'a> {
 
     fn decided<What>(&self, want: Want, decided: Result<(), Denied>) -> Decided<'_, What> {
         let path = &self.path;
-        match (decided, self.root.of(path, want)) {
-            (Ok(()), Some(root)) => Ok(Granted {
-                root,
-                staging: self.root.staging(),
+        match (decided, self.root.place(path, want)) {
+            (Ok(()), Some(place)) => Ok(Granted {
+                place,
                 path,
                 what: PhantomData,
             }),
@@ -166,30 +179,35 @@ impl<'a, What> Granted<'a, What> {
 
     /// Looks at what is there. A link is looked at itself.
     pub(super) fn look(&self) -> Result<Stat, Errno> {
-        match self.staging {
-            Some(staging) => staging.look(self.path),
-            None => self.root.look(self.path),
+        match self.place {
+            Place::Staged(staging) => staging.look(self.path),
+            Place::AtOnce(root) => root.look(self.path),
         }
     }
 
     /// Returns what the call has staged, where it stages what it changes.
     pub(super) fn staging(&self) -> Option<&'a Staging> {
-        self.staging
+        match self.place {
+            Place::Staged(staging) => Some(staging),
+            Place::AtOnce(_) => None,
+        }
     }
 
     fn listed(&self) -> Result<Entries, Errno> {
-        let children = self.staging.and_then(|staging| staging.children(self.path));
-        Entries::new(self.open_listed()?, children)
+        match self.place {
+            Place::Staged(staging) => staging.list(self.path),
+            Place::AtOnce(root) => {
+                let in_tree = InFolder::of(open_folder(root, self.path)?)?;
+                Ok(Entries::new(in_tree, None))
+            }
+        }
     }
 
     fn open_listed(&self) -> Result<OwnedFd, Errno> {
-        if let Some(staging) = self.staging {
-            return staging.open_folder(self.path);
+        match self.place {
+            Place::Staged(staging) => staging.open_folder(self.path),
+            Place::AtOnce(root) => open_folder(root, self.path),
         }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-        self.root
-            .open_unchecked(self.path, flags)
-            .map_err(|error| self.root.in_the_way(self.path, error))
     }
 }
 
@@ -208,11 +226,12 @@ impl Granted<'_, ToSee> {
 impl Granted<'_, ToRead> {
     /// Opens what is there, to read it.
     pub(super) fn open(&self) -> Result<Opened, Errno> {
-        match self.staging {
-            Some(staging) => staging.open_to_read(self.path),
-            None => Ok(Opened::AtOnce(
-                self.root.open_unchecked(self.path, OFlags::RDONLY)?,
-            )),
+        match self.place {
+            Place::Staged(staging) => staging.open_to_read(self.path),
+            Place::AtOnce(root) => {
+                let file = root.open_unchecked(self.path, OFlags::RDONLY)?;
+                Ok(Opened::AtOnce(file.into()))
+            }
         }
     }
 }
@@ -221,9 +240,12 @@ impl<'a> Granted<'a, ToWrite> {
     /// Opens what is there, or makes a file, as the flags say. Whether it is then truncated is to
     /// be known, since what is truncated need not be copied.
     pub(super) fn open(&self, flags: OFlags, truncates: bool) -> Result<Opened, Errno> {
-        match self.staging {
-            Some(staging) => staging.open_to_write(self.path, flags, truncates),
-            None => Ok(Opened::AtOnce(self.root.open_unchecked(self.path, flags)?)),
+        match self.place {
+            Place::Staged(staging) => staging.open_to_write(self.path, flags, truncates),
+            Place::AtOnce(root) => {
+                let file = root.open_unchecked(self.path, flags)?;
+                Ok(Opened::AtOnce(file.into()))
+            }
         }
     }
 
@@ -234,7 +256,7 @@ impl<'a> Granted<'a, ToWrite> {
 
     /// Removes the file that is there.
     pub(super) fn remove_file(&self) -> Result<(), Errno> {
-        if let Some(staging) = self.staging {
+        if let Some(staging) = self.staging() {
             return staging.remove(self.path);
         }
         let (folder, name) = self.open_parent()?;
@@ -243,7 +265,7 @@ impl<'a> Granted<'a, ToWrite> {
 
     /// Removes the folder that is there, if nothing is in it.
     pub(super) fn remove_folder(&self) -> Result<(), Errno> {
-        let Some(staging) = self.staging else {
+        let Some(staging) = self.staging() else {
             let (folder, name) = self.open_parent()?;
             return unlinkat(folder, name, AtFlags::REMOVEDIR);
         };
@@ -255,33 +277,38 @@ impl<'a> Granted<'a, ToWrite> {
 
     /// Makes sure that there is a folder that holds the path.
     pub(super) fn check_parent(&self) -> Result<(), Errno> {
-        match self.staging {
-            Some(staging) => staging.check_parent(self.path),
-            None => self.open_parent().map(drop),
+        match self.place {
+            Place::Staged(staging) => staging.check_parent(self.path),
+            Place::AtOnce(root) => root.open_parent(self.path).map(drop),
         }
     }
 
-    /// Opens the folder that holds the path, for operations on its name.
+    /// Opens the folder that holds the path, for operations on its name that are done at once.
     pub(super) fn open_parent(&self) -> Result<(OwnedFd, &'a str), Errno> {
-        self.root.open_parent(self.path)
+        match self.place {
+            Place::Staged(_) => Err(Errno::XDEV),
+            Place::AtOnce(root) => root.open_parent(self.path),
+        }
     }
 }
 
 impl Granted<'_, ToMakeFolder> {
     /// Sets the times of the folder that is there.
     pub(super) fn set_times(&self, times: &Timestamps) -> Result<(), Errno> {
-        match self.staging {
-            Some(staging) => staging.set_folder_times(self.path, times),
-            None => futimens(self.open_listed()?, times),
+        match self.place {
+            Place::Staged(staging) => staging.set_folder_times(self.path, times),
+            Place::AtOnce(root) => futimens(open_folder(root, self.path)?, times),
         }
     }
 
     pub(super) fn make(&self) -> Result<(), Errno> {
-        if let Some(staging) = self.staging {
-            return staging.make_folder(self.path);
+        match self.place {
+            Place::Staged(staging) => staging.make_folder(self.path),
+            Place::AtOnce(root) => {
+                let (folder, name) = root.open_parent(self.path)?;
+                mkdirat(folder, name, Mode::from_raw_mode(0o777))
+            }
         }
-        let (folder, name) = self.root.open_parent(self.path)?;
-        mkdirat(folder, name, Mode::from_raw_mode(0o777))
     }
 }
 
@@ -331,9 +358,9 @@ mod tests {
         let file = access("a@x.org/public/f");
         let granted = file.read().ok().expect("a grant");
         let mut text = String::new();
-        fs::File::from(granted.open().expect("a file").into_file())
-            .read_to_string(&mut text)
-            .expect("its text");
+        let opened = granted.open().expect("a file").into_file();
+        let mut content = opened.file();
+        content.read_to_string(&mut text).expect("its text");
         assert_eq!(text, "text");
         let refusal = file.write().err().expect("no grant");
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What a call may still do with files: the policy and the budgets.
+//! What a call may still do with files: the policy, and the budgets.
 
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use rustix::fs::Stat;
 use rustix::io::Errno;
 use syft_manifest::Limits;
-use syft_manifest::units::show_size;
 use syft_protocol::file_events::FileStamp;
 
 use super::access::{Access, Granted, Refusal, Root, ToWrite};
 use super::bindings::ErrorCode;
 use super::datasites_dir::{DatasitesDir, Known, known, look_at};
 use super::guest_path::{GuestPath, Mount};
+use super::mirror::Mirror;
 use super::own_folder::{OwnFolder, StagedRoom};
 use super::own_writes::CallWrites;
 use super::policy::{FilePolicy, PathRights, Want};
@@ -21,17 +21,19 @@ use super::refusals::RefusalLog;
 use super::sender::CallSender;
 use super::staging::Staging;
 use super::temporary::Temporary;
+use super::tree::Tree;
 use crate::capability::{CallSpan, SpanOf};
 use crate::meter::{Charge, MemoryRefused, Meter, Part};
 use crate::recording::Recorder;
 use crate::state::Effects;
+use crate::wire::FileLimit;
 
 /// The files of one call.
 #[derive(Clone)]
 pub(crate) struct Guard(Arc<Inner>);
 
 struct Inner {
-    root: Option<Arc<DatasitesDir>>,
+    tree: Option<Tree>,
     temporary: Temporary,
     own_folder: Option<Arc<OwnFolder>>,
     program: Option<Arc<DatasitesDir>>,
@@ -46,9 +48,17 @@ struct Inner {
     log: RefusalLog,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(Tree::Away(mirror)) = &self.tree {
+            mirror.forget();
+        }
+    }
+}
+
 /// The folders that a call reaches.
 pub(super) struct Folders {
-    pub(super) root: Option<Arc<DatasitesDir>>,
+    pub(super) tree: Option<Tree>,
     pub(super) temporary: Temporary,
     pub(super) own_folder: Option<Arc<OwnFolder>>,
     /// The files of the program itself, where they are apart from its component.
@@ -77,14 +87,50 @@ impl Budget {
 }
 
 impl Guard {
-    /// Returns the folder of all datasites, if there is one.
+    /// Returns the folder of all datasites, if it is on this machine.
     pub(super) fn root(&self) -> Option<&DatasitesDir> {
-        self.0.root.as_deref()
+        Some(self.0.tree.as_ref()?.here()?)
+    }
+
+    /// Returns what stands for the datasites of another machine, if they are there.
+    pub(super) fn mirror(&self) -> Option<&Arc<Mirror>> {
+        match &self.0.tree {
+            Some(Tree::Away(mirror)) => Some(mirror),
+            _ => None,
+        }
+    }
+
+    /// Returns the limits of the call.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.budget.limits
+    }
+
+    /// Returns the meter of the call.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.0.budget.meter
+    }
+
+    /// Returns the app's own folder, where it has one.
+    pub(super) fn own_folder(&self) -> Option<&Arc<OwnFolder>> {
+        self.0.own_folder.as_ref()
     }
 
     /// Returns what is told of what the call may not.
     pub(super) fn log(&self) -> &RefusalLog {
         &self.0.log
+    }
+
+    /// Tells whether the app was granted anything.
+    pub(super) fn has_some(&self) -> bool {
+        match self.mirror() {
+            Some(mirror) => mirror.has_some(),
+            None => !self.0.policy.is_empty(),
+        }
+    }
+
+    /// Tells whether the call has a temporary folder.
+    pub(super) fn has_temporary(&self) -> bool {
+        self.0.temporary.is_there()
     }
 
     /// Returns what takes note of the call, if anything does.
@@ -101,7 +147,7 @@ impl Guard {
         log: RefusalLog,
     ) -> Self {
         let Folders {
-            root,
+            tree,
             temporary,
             own_folder,
             program,
@@ -110,7 +156,7 @@ impl Guard {
         let staged_room = own_folder.clone().filter(|_| staging.is_some());
         let staged_room = staged_room.map(StagedRoom::new);
         Self(Arc::new(Inner {
-            root,
+            tree,
             temporary,
             own_folder,
             program,
@@ -126,8 +172,7 @@ impl Guard {
 
     /// Returns the folders that a guest finds at the top.
     pub(super) fn mounts(&self) -> impl Iterator<Item = Mount> {
-        let has_files = !self.0.policy.is_empty();
-        let has_temporary = has_files && self.0.temporary.is_there();
+        let has_temporary = self.has_some() && self.has_temporary();
         let temporary = has_temporary.then_some(Mount::Temporary);
         let program = self.0.program.is_some().then_some(Mount::Program);
         // There also where nothing in it is granted, so that who asks is told in the log what
@@ -139,14 +184,7 @@ impl Guard {
     /// Decides what may be done with a path, without a word in the log.
     pub(super) fn access(&self, path: GuestPath) -> Access<'_> {
         let (root, rights) = match path.mount() {
-            Mount::Datasites => {
-                let (policy, root) = (&self.0.policy, self.0.root.as_deref());
-                let rights = match root {
-                    Some(root) => policy.decide_in(root, &path.names()),
-                    None => policy.decide(&path.names()),
-                };
-                (Root::Datasites(root, self.0.staging.as_ref()), rights)
-            }
+            Mount::Datasites => self.access_in_tree(&path),
             Mount::Temporary => (Root::Temporary(&self.0.temporary), PathRights::all()),
             Mount::Program => (
                 Root::Program(self.0.program.as_deref()),
@@ -154,6 +192,19 @@ impl Guard {
             ),
         };
         Access::new(path, root, &self.0.sender, rights)
+    }
+
+    fn access_in_tree(&self, path: &GuestPath) -> (Root<'_>, PathRights) {
+        let staging = self.0.staging.as_ref();
+        if let (Some(mirror), Some(staging)) = (self.mirror(), staging) {
+            return (Root::Away(staging), mirror.rights(path));
+        }
+        let (policy, root) = (&self.0.policy, self.root());
+        let rights = match root {
+            Some(root) => policy.decide_in(root, &path.names()),
+            None => policy.decide(&path.names()),
+        };
+        (Root::Datasites(root, staging), rights)
     }
 
     /// Makes sure that something was granted.
@@ -186,19 +237,25 @@ impl Guard {
             return Ok(change());
         };
         if self.0.staging.is_some() {
-            let look = || self.0.root.as_ref()?.stamp(path).ok()?;
-            writes.reserve(path, look).inspect_err(|_| {
-                self.log_limit(path, "the app changes more files than can be taken note of");
-            })?;
+            self.reserve(path)?;
             return Ok(change());
         }
         if let Err(code) = writes.begin(path, look()) {
-            self.log_limit(path, "the app changes more files than can be taken note of");
+            self.log_limit(path, FileLimit::Noted);
             return Err(code);
         }
         let result = change();
         writes.end(path, look());
         Ok(result)
+    }
+
+    /// Takes note that a file of the tree is to be changed.
+    pub(super) fn reserve(&self, path: &GuestPath) -> Result<(), ErrorCode> {
+        let Some(writes) = &self.0.own_writes else {
+            return Ok(());
+        };
+        let reserved = writes.reserve(path, || self.root()?.stamp(path).ok()?);
+        reserved.inspect_err(|_| self.log_limit(path, FileLimit::Noted))
     }
 
     /// As [`Guard::changing`], for what changes the file that has a name.
@@ -208,7 +265,7 @@ impl Guard {
         change: impl FnOnce() -> T,
     ) -> Result<T, ErrorCode> {
         self.log_granted(granted.path(), Want::Write);
-        let look = || self.0.root.as_ref()?.stamp(granted.path()).ok()?;
+        let look = || self.root()?.stamp(granted.path()).ok()?;
         self.changing(granted.path(), look, change)
     }
 
@@ -218,33 +275,30 @@ impl Guard {
         staging.filter(|_| path.mount() == Mount::Datasites)
     }
 
+    /// Returns what the call has staged, if it stages anything.
+    pub(super) fn all_staged(&self) -> Option<&Staging> {
+        self.0.staging.as_ref()
+    }
+
     /// Says why a file was not copied that is to be changed.
     pub(super) fn not_copied(&self, path: &GuestPath, error: Errno) -> ErrorCode {
-        let limit = self.0.staging.as_ref().map(Staging::most_copied);
-        let (Errno::FBIG, Some(limit)) = (error, limit) else {
+        if error != Errno::FBIG || self.0.staging.is_none() {
             return error.into();
-        };
-        let limit = show_size(limit);
-        self.log_limit(
-            path,
-            &format!(
-                "a call that changes files in place copies them first, {limit} at most: replace \
-                 the file, or write [files] immediate-writes = true into syft-app.toml"
-            ),
-        );
+        }
+        self.log_limit(path, FileLimit::Copied);
         ErrorCode::Quota
     }
 
     /// Returns what the call has changed and nobody else has seen, if it has. It can change
     /// nothing more.
     pub(crate) fn take_staged(&self) -> Option<Box<dyn Effects>> {
-        let staged = self.0.staging.as_ref()?.take(self)?;
-        Some(Box::new(staged))
+        let staging = self.0.staging.as_ref()?;
+        Some(Box::new(staging.writes(staging.end()?, self)?))
     }
 
     /// Takes note that files are about to be changed that the call has changed.
     pub(super) fn begin_own<'a>(&self, paths: impl IntoIterator<Item = &'a GuestPath>) {
-        let (Some(writes), Some(root)) = (&self.0.own_writes, &self.0.root) else {
+        let (Some(writes), Some(root)) = (&self.0.own_writes, self.root()) else {
             return;
         };
         for path in paths {
@@ -256,7 +310,7 @@ impl Guard {
 
     /// Takes note that they are changed.
     pub(super) fn end_own<'a>(&self, paths: impl IntoIterator<Item = &'a GuestPath>) {
-        let (Some(writes), Some(root)) = (&self.0.own_writes, &self.0.root) else {
+        let (Some(writes), Some(root)) = (&self.0.own_writes, self.root()) else {
             return;
         };
         for path in paths {
@@ -273,8 +327,7 @@ impl Guard {
         if spend.is_ok() {
             return self.spend_of_own_folder(path, bytes);
         }
-        let limit = show_size(limit);
-        self.log_limit(path, &format!("a call writes at most {limit} to files"));
+        self.log_limit(path, FileLimit::Written);
         Err(ErrorCode::Quota)
     }
 
@@ -285,30 +338,36 @@ impl Guard {
         to: &GuestPath,
         bytes: u64,
     ) -> Result<(), ErrorCode> {
-        let own = self.0.own_folder.as_ref();
-        if own.is_some_and(|own| own.contains(from)) {
+        if self.is_in_own_folder(from) {
             return Ok(());
         }
         self.spend_of_own_folder(to, bytes)
     }
 
+    fn is_in_own_folder(&self, path: &GuestPath) -> bool {
+        match (self.mirror(), &self.0.own_folder) {
+            (Some(mirror), _) => mirror.is_in_own_folder(path),
+            (None, own) => own.as_ref().is_some_and(|own| own.contains(path)),
+        }
+    }
+
     fn spend_of_own_folder(&self, path: &GuestPath, bytes: u64) -> Result<(), ErrorCode> {
-        let own = self.0.own_folder.as_ref().filter(|own| own.contains(path));
-        let (Some(own), Some(root)) = (own, &self.0.root) else {
-            return Ok(());
-        };
-        if own.spend(root, bytes) {
-            if let Some(room) = &self.0.staged_room {
-                room.add(bytes);
-            }
+        if !self.is_in_own_folder(path) {
             return Ok(());
         }
-        let limit = show_size(own.limit());
-        self.log_limit(
-            path,
-            &format!("the app's own folder holds at most {limit}: delete files in it"),
-        );
-        Err(ErrorCode::Quota)
+        let fits = match (self.mirror(), &self.0.own_folder, self.root()) {
+            (Some(mirror), ..) => mirror.spend_of_own_folder(bytes),
+            (None, Some(own), Some(root)) => own.spend(root, bytes),
+            _ => true,
+        };
+        if !fits {
+            self.log_limit(path, FileLimit::OwnFolder);
+            return Err(ErrorCode::Quota);
+        }
+        if let Some(room) = &self.0.staged_room {
+            room.add(bytes);
+        }
+        Ok(())
     }
 
     /// Takes a place among the open files, until it is dropped, to do something with a path.
@@ -327,13 +386,13 @@ impl Guard {
             });
         }
         self.0.budget.open_files.fetch_sub(1, Ordering::Relaxed);
-        self.log_limit(path, &format!("a call has at most {limit} files open"));
+        self.log_limit(path, FileLimit::Open);
         Err(ErrorCode::Quota)
     }
 
     /// Begins the span of something that is opened: it has failed until that was done.
     fn span(&self, path: &GuestPath, what: &'static str) -> CallSpan {
-        let spans = &self.0.log.label.spans;
+        let spans = &self.log().label().spans;
         let mut span = spans.begin(SpanOf::File, || format!("{what} {}", path.shown()));
         span.set_failure(|| "it was not opened".to_owned());
         span

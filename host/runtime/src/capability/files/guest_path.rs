@@ -1,6 +1,10 @@
 //! Paths of guests: below a folder that they find at the top, and by names alone.
 
+use std::sync::Arc;
+
 use thiserror::Error;
+
+use crate::wire::NotedPath;
 
 /// The longest path, as on Linux.
 pub const MAX_PATH_BYTES: usize = 4096;
@@ -13,7 +17,8 @@ const NAME_COST_BYTES: usize = 48;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct GuestPath {
     mount: Mount,
-    names: Vec<String>,
+    /// What is open holds the path as well.
+    names: Arc<[String]>,
 }
 
 /// A folder that guests find at the top.
@@ -117,7 +122,7 @@ impl GuestPath {
     pub(super) fn top(mount: Mount) -> Self {
         Self {
             mount,
-            names: Vec::new(),
+            names: Arc::default(),
         }
     }
 
@@ -125,10 +130,10 @@ impl GuestPath {
         self.mount
     }
 
-    fn beside(&self, names: Vec<String>) -> Self {
+    fn beside(&self, names: impl Into<Arc<[String]>>) -> Self {
         Self {
             mount: self.mount,
-            names,
+            names: names.into(),
         }
     }
 
@@ -143,9 +148,8 @@ impl GuestPath {
     }
 
     pub(super) fn child(&self, name: &str) -> Self {
-        let mut names = self.names.clone();
-        names.push(name.to_owned());
-        self.beside(names)
+        let names = self.names.iter().cloned();
+        self.beside(names.chain([name.to_owned()]).collect::<Vec<_>>())
     }
 
     /// Returns its names below another path; `None` where it does not lie there.
@@ -156,13 +160,13 @@ impl GuestPath {
 
     /// Returns the path that some names lead to from here.
     pub(super) fn join(&self, names: &[String]) -> Self {
-        self.beside([&self.names, names].concat())
+        self.beside([&self.names[..], names].concat())
     }
 
     /// Returns the folder and the name in it; `None` for the one at the top.
     pub(super) fn split(&self) -> Option<(Self, &str)> {
         let (name, parents) = self.names.split_last()?;
-        Some((self.beside(parents.to_vec()), name))
+        Some((self.beside(parents), name))
     }
 
     pub(super) fn is_too_long(&self) -> bool {
@@ -189,6 +193,36 @@ impl GuestPath {
         }
     }
 
+    /// Returns it as a worker says it.
+    pub(super) fn noted(&self) -> NotedPath {
+        match self.mount {
+            Mount::Datasites | Mount::Program => NotedPath::Datasites(self.text()),
+            Mount::Temporary => NotedPath::Temporary(self.text()),
+        }
+    }
+
+    /// Returns what a worker means by a path, if it is one that a guest could name.
+    pub(super) fn of_worker(text: &str) -> Option<Self> {
+        let is_name = |name: &str| !name.is_empty() && !matches!(name, "." | "..");
+        let top = Self::default();
+        if text.is_empty() {
+            return Some(top);
+        }
+        let named = top.resolve(text, |_| Err(PathError::LeadsOut)).ok()?;
+        text.split('/').all(is_name).then_some(named.path)
+    }
+
+    /// As [`GuestPath::of_worker`], for what a worker has to say.
+    pub(super) fn of_note(noted: &NotedPath) -> Option<Self> {
+        match noted {
+            NotedPath::Datasites(text) => Self::of_worker(text),
+            NotedPath::Temporary(text) => Some(Self {
+                mount: Mount::Temporary,
+                ..Self::of_worker(text)?
+            }),
+        }
+    }
+
     /// Returns what a guest means by a path, seen from here. It never leads out of here, not even
     /// on its way. There are no links to follow, so `..` is taken by name; what it climbs out of
     /// is given to `climb`, which says if there is such a folder.
@@ -212,21 +246,22 @@ impl GuestPath {
         if path.len() > MAX_PATH_BYTES {
             return Err(PathError::TooLong.into());
         }
-        let mut found = self.clone();
+        let mut names = self.names.to_vec();
         for name in path.split('/') {
             match name {
                 "" | "." => {}
-                ".." if found.names.len() == self.names.len() => {
+                ".." if names.len() == self.names.len() => {
                     return Err(PathError::LeadsOut.into());
                 }
                 ".." => {
-                    climb(&found)?;
-                    found.names.pop();
+                    climb(&self.beside(&names[..]))?;
+                    names.pop();
                 }
                 name if name.len() > MAX_NAME_BYTES => return Err(PathError::TooLong.into()),
-                name => found.names.push(name.to_owned()),
+                name => names.push(name.to_owned()),
             }
         }
+        let found = self.beside(names);
         if found.is_too_long() {
             return Err(PathError::TooLong.into());
         }
@@ -280,6 +315,28 @@ mod tests {
         let deep = "n/".repeat(3000);
         assert_eq!(resolve(&base, &deep).map(|_| ()), Err(PathError::TooLong));
         assert!(resolve(&base, &"n".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn a_worker_names_what_a_guest_could_name() {
+        for (text, is_path) in [
+            ("", true),
+            ("a@x.org/public/x", true),
+            ("a@x.org/.hidden", true),
+            ("/a@x.org", false),
+            ("a@x.org/", false),
+            ("a@x.org//x", false),
+            ("a@x.org/./x", false),
+            ("a@x.org/..", false),
+            ("..", false),
+            ("a\0b", false),
+        ] {
+            let path = GuestPath::of_worker(text);
+            assert_eq!(path.is_some(), is_path, "{text:?}");
+            assert!(path.is_none_or(|path| path.text() == text), "{text:?}");
+        }
+        assert_eq!(GuestPath::of_worker(&"n".repeat(256)), None);
+        assert_eq!(GuestPath::of_worker(&"n/".repeat(3000)), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `wasi:filesystem` of WASI 0.3: each operation is the one of 0.2, which decides and acts.
 //!
-//! None of them waits, but for renaming a folder, so none has a guest's data held in a task.
+//! None of them waits where the tree is on this machine, but for renaming a folder, so none has a
+//! guest's data held in a task; elsewhere no more than a path.
 
 use wasmtime::component::{Access, Accessor, FutureReader, Resource, StreamReader};
 
@@ -10,9 +11,11 @@ use super::bindings_0_3::{
     MetadataHashValue, NewTimestamp, OpenFlags, PathFlags, preopens, types,
 };
 use super::guest_path::MAX_PATH_BYTES;
+use super::mirror::{Need, wait_for};
 use super::moves::rename;
 use super::streams_0_3::{read_directory, read_file, write_file};
 use super::{FileDescriptor, Files, FilesView};
+use crate::wire::ListPurpose;
 
 type Descriptor = Resource<FileDescriptor>;
 
@@ -92,9 +95,9 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
     }
 
     async fn sync_data(store: &Accessor<T, Self>, descriptor: Descriptor) -> FsResult<()> {
-        with(store, |files| {
-            older::HostDescriptor::sync_data(files, descriptor)
-        })
+        let needs = with(store, |files| files.needs_of(&descriptor, Need::Look));
+        wait_for(needs).await?;
+        with(store, |files| files.do_sync(&descriptor, true))
     }
 
     async fn get_flags(
@@ -134,15 +137,20 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         modification: NewTimestamp,
     ) -> FsResult<()> {
         let (access, modification) = (access.try_into()?, modification.try_into()?);
+        let (file, needs) = with(store, |files| files.needs_for_times(&descriptor));
+        if let Some(file) = file {
+            file.fetch_to_change().await?;
+        }
+        wait_for(needs).await?;
         with(store, |files| {
-            older::HostDescriptor::set_times(files, descriptor, access, modification)
+            files.do_set_times(&descriptor, access, modification)
         })
     }
 
     async fn sync(store: &Accessor<T, Self>, descriptor: Descriptor) -> FsResult<()> {
-        with(store, |files| {
-            older::HostDescriptor::sync(files, descriptor)
-        })
+        let needs = with(store, |files| files.needs_of(&descriptor, Need::Look));
+        wait_for(needs).await?;
+        with(store, |files| files.do_sync(&descriptor, false))
     }
 
     async fn create_directory_at(
@@ -150,77 +158,77 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         descriptor: Descriptor,
         path: String,
     ) -> FsResult<()> {
-        with(store, |files| {
-            older::HostDescriptor::create_directory_at(files, descriptor, path)
-        })
+        let needs = with(store, |files| files.needs(&descriptor, &path, Need::Look));
+        wait_for(needs).await?;
+        with(store, |files| files.do_make_folder(&descriptor, &path))
     }
 
     async fn stat(store: &Accessor<T, Self>, descriptor: Descriptor) -> FsResult<DescriptorStat> {
-        let stat = with(store, |files| {
-            older::HostDescriptor::stat(files, descriptor)
-        });
-        Ok(stat?.into())
+        let needs = with(store, |files| files.needs_of(&descriptor, Need::Look));
+        wait_for(needs).await?;
+        let done = with(store, |files| files.do_stat(&descriptor));
+        Ok(done?.into())
     }
 
     async fn stat_at(
         store: &Accessor<T, Self>,
         descriptor: Descriptor,
-        follow: PathFlags,
+        _follow: PathFlags,
         path: String,
     ) -> FsResult<DescriptorStat> {
-        let stat = with(store, |files| {
-            older::HostDescriptor::stat_at(files, descriptor, follow.into(), path)
-        });
-        Ok(stat?.into())
+        let needs = with(store, |files| files.needs(&descriptor, &path, Need::Look));
+        wait_for(needs).await?;
+        let done = with(store, |files| files.do_stat_at(&descriptor, &path));
+        Ok(done?.into())
     }
 
     async fn set_times_at(
         store: &Accessor<T, Self>,
         descriptor: Descriptor,
-        follow: PathFlags,
+        _follow: PathFlags,
         path: String,
         access: NewTimestamp,
         modification: NewTimestamp,
     ) -> FsResult<()> {
         let (access, modification) = (access.try_into()?, modification.try_into()?);
-        let follow = follow.into();
+        let needs = with(store, |files| files.needs(&descriptor, &path, Need::Touch));
+        wait_for(needs).await?;
         with(store, |files| {
-            older::HostDescriptor::set_times_at(
-                files,
-                descriptor,
-                follow,
-                path,
-                access,
-                modification,
-            )
+            files.do_set_times_at(&descriptor, &path, access, modification)
         })
     }
 
     async fn link_at(
         store: &Accessor<T, Self>,
         descriptor: Descriptor,
-        follow: PathFlags,
+        _follow: PathFlags,
         old_path: String,
         new: Descriptor,
         new_path: String,
     ) -> FsResult<()> {
-        let follow = follow.into();
-        with(store, |files| {
-            older::HostDescriptor::link_at(files, descriptor, follow, old_path, new, new_path)
-        })
+        let needs = with(store, |files| {
+            files.needs_both((&descriptor, &old_path), (&new, &new_path))
+        });
+        wait_for(needs).await?;
+        let named = [(&descriptor, old_path.as_str()), (&new, new_path.as_str())];
+        with(store, |files| files.do_not_link(&named))
     }
 
     async fn open_at(
         store: &Accessor<T, Self>,
         descriptor: Descriptor,
-        follow: PathFlags,
+        _follow: PathFlags,
         path: String,
         open: OpenFlags,
         flags: DescriptorFlags,
     ) -> FsResult<Descriptor> {
-        let (follow, open, flags) = (follow.into(), open.into(), flags.into());
+        let (open, flags) = (open.into(), flags.into());
+        let needs = with(store, |files| {
+            files.needs_to_open(&descriptor, &path, open, flags)
+        });
+        wait_for(needs).await?;
         with(store, |files| {
-            older::HostDescriptor::open_at(files, descriptor, follow, path, open, flags)
+            files.do_open_at(&descriptor, &path, open, flags)
         })
     }
 
@@ -229,9 +237,9 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         descriptor: Descriptor,
         path: String,
     ) -> FsResult<String> {
-        with(store, |files| {
-            older::HostDescriptor::readlink_at(files, descriptor, path)
-        })
+        let needs = with(store, |files| files.needs(&descriptor, &path, Need::Look));
+        wait_for(needs).await?;
+        with(store, |files| files.do_readlink(&descriptor, &path))
     }
 
     async fn remove_directory_at(
@@ -239,9 +247,11 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         descriptor: Descriptor,
         path: String,
     ) -> FsResult<()> {
-        with(store, |files| {
-            older::HostDescriptor::remove_directory_at(files, descriptor, path)
-        })
+        let needs = with(store, |files| {
+            files.needs(&descriptor, &path, Need::List(ListPurpose::Remove))
+        });
+        wait_for(needs).await?;
+        with(store, |files| files.do_remove_folder(&descriptor, &path))
     }
 
     async fn rename_at(
@@ -251,6 +261,10 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         new: Descriptor,
         new_path: String,
     ) -> FsResult<()> {
+        let needs = with(store, |files| {
+            files.needs_both((&descriptor, &old_path), (&new, &new_path))
+        });
+        wait_for(needs).await?;
         let named = with(store, |files| {
             let from = files.path(&descriptor, &old_path)?;
             let to = files.path(&new, &new_path)?;
@@ -268,11 +282,15 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
     async fn symlink_at(
         store: &Accessor<T, Self>,
         descriptor: Descriptor,
-        old_path: String,
+        _old_path: String,
         new_path: String,
     ) -> FsResult<()> {
+        let needs = with(store, |files| {
+            files.needs(&descriptor, &new_path, Need::Look)
+        });
+        wait_for(needs).await?;
         with(store, |files| {
-            older::HostDescriptor::symlink_at(files, descriptor, old_path, new_path)
+            files.do_not_link(&[(&descriptor, &new_path)])
         })
     }
 
@@ -281,9 +299,9 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         descriptor: Descriptor,
         path: String,
     ) -> FsResult<()> {
-        with(store, |files| {
-            older::HostDescriptor::unlink_file_at(files, descriptor, path)
-        })
+        let needs = with(store, |files| files.needs(&descriptor, &path, Need::Look));
+        wait_for(needs).await?;
+        with(store, |files| files.do_unlink(&descriptor, &path))
     }
 
     async fn is_same_object(
@@ -300,21 +318,21 @@ impl<T: Send + 'static> types::HostDescriptorWithStore<T> for Files {
         store: &Accessor<T, Self>,
         descriptor: Descriptor,
     ) -> FsResult<MetadataHashValue> {
-        let hash = with(store, |files| {
-            older::HostDescriptor::metadata_hash(files, descriptor)
-        });
-        Ok(hash?.into())
+        let needs = with(store, |files| files.needs_of(&descriptor, Need::Look));
+        wait_for(needs).await?;
+        let done = with(store, |files| files.do_identify(&descriptor));
+        Ok(done?.into())
     }
 
     async fn metadata_hash_at(
         store: &Accessor<T, Self>,
         descriptor: Descriptor,
-        follow: PathFlags,
+        _follow: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
-        let hash = with(store, |files| {
-            older::HostDescriptor::metadata_hash_at(files, descriptor, follow.into(), path)
-        });
-        Ok(hash?.into())
+        let needs = with(store, |files| files.needs(&descriptor, &path, Need::Look));
+        wait_for(needs).await?;
+        let done = with(store, |files| files.do_identify_at(&descriptor, &path));
+        Ok(done?.into())
     }
 }

@@ -1,17 +1,18 @@
 //! What a folder shows: what the guest may know of it, one entry at a time.
 
 use std::collections::HashSet;
-use std::os::fd::OwnedFd;
 use std::vec;
 
-use rustix::fs::{Dir, FileType, Stat};
+use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
+use super::bindings::FsResult;
 use super::bindings::types::{DescriptorType, DirectoryEntry};
 use super::datasites_dir::{Known, known, look_at};
 use super::guard::{Guard, Slot};
 use super::guest_path::GuestPath;
 use super::staging::Children;
+use super::tree::InFolder;
 
 /// A folder being listed.
 pub struct Listing {
@@ -26,7 +27,7 @@ pub struct Listing {
 /// What is in a folder for the call: what is in the tree and was not changed, and what the call
 /// has put there.
 pub(super) struct Entries {
-    in_tree: Dir,
+    in_tree: InFolder,
     are_in_tree_shown: bool,
     hidden: HashSet<String>,
     added: vec::IntoIter<(String, Known)>,
@@ -44,41 +45,45 @@ pub(super) struct Entry {
 pub(super) enum EntryKind {
     InTree(FileType),
     Staged(Known),
+    /// The owner's host has shown it to the call.
+    Shown(Known),
 }
 
 impl Entries {
-    pub(super) fn new(folder: OwnedFd, children: Option<Children>) -> Result<Self, Errno> {
+    pub(super) fn new(in_tree: InFolder, children: Option<Children>) -> Self {
         let children = children.unwrap_or_else(|| Children {
             are_in_tree: true,
             hidden: HashSet::new(),
             added: Vec::new(),
         });
-        Ok(Self {
-            in_tree: Dir::new(folder)?,
+        Self {
+            in_tree,
             are_in_tree_shown: children.are_in_tree,
             hidden: children.hidden,
             added: children.added.into_iter(),
-        })
+        }
+    }
+
+    /// Waits for what is not here yet.
+    pub(super) async fn fill(&mut self) -> FsResult<()> {
+        match &mut self.in_tree {
+            InFolder::Here(_) => Ok(()),
+            InFolder::Away(entries) => entries.fill().await,
+        }
     }
 
     /// Returns the next of them: neither `.` nor `..`.
     pub(super) fn next(&mut self) -> Option<Result<Entry, Errno>> {
         while self.are_in_tree_shown {
-            let entry = match self.in_tree.read() {
+            let entry = match self.in_tree.next() {
                 Some(Ok(entry)) => entry,
                 Some(Err(error)) => return Some(Err(error)),
                 None => break,
             };
-            // A guest cannot name what is not UTF-8.
-            let name = entry.file_name().to_str().ok();
-            let is_dots = matches!(name, Some("." | ".."));
-            if is_dots || name.is_some_and(|name| self.hidden.contains(name)) {
-                continue;
+            let is_hidden = |name: &String| self.hidden.contains(name);
+            if !entry.name.as_ref().is_some_and(is_hidden) {
+                return Some(Ok(entry));
             }
-            return Some(Ok(Entry {
-                name: name.map(str::to_owned),
-                found: EntryKind::InTree(entry.file_type()),
-            }));
         }
         let (name, known) = self.added.next()?;
         Some(Ok(Entry {
@@ -89,12 +94,39 @@ impl Entries {
 
     /// Looks at one that is in the tree.
     fn look(&self, name: &str) -> Result<Stat, Errno> {
-        look_at(self.in_tree.fd()?, name)
+        match &self.in_tree {
+            InFolder::Here(folder) => look_at(folder.fd()?, name),
+            InFolder::Away(_) => Err(Errno::NOENT),
+        }
+    }
+}
+
+impl InFolder {
+    /// Returns the next entry, but for `.` and `..`.
+    fn next(&mut self) -> Option<Result<Entry, Errno>> {
+        let folder = match self {
+            Self::Here(folder) => folder,
+            Self::Away(entries) => return entries.next().map(Ok),
+        };
+        loop {
+            let entry = match folder.read()? {
+                Ok(entry) => entry,
+                Err(error) => return Some(Err(error)),
+            };
+            // A guest cannot name what is not UTF-8.
+            let name = entry.file_name().to_str().ok();
+            if !matches!(name, Some("." | "..")) {
+                return Some(Ok(Entry {
+                    name: name.map(str::to_owned),
+                    found: EntryKind::InTree(entry.file_type()),
+                }));
+            }
+        }
     }
 }
 
 /// What is read of a folder at a time.
-pub(super) const LISTING_BYTES: usize = 32 << 10;
+const LISTING_BYTES: usize = 32 << 10;
 
 /// The most entries of a folder that are recorded.
 const MOST_RECORDED: usize = 10_000;
@@ -102,21 +134,30 @@ const MOST_RECORDED: usize = 10_000;
 /// Entries that are looked at before others have their turn.
 const ENTRIES_AT_ONCE: usize = 256;
 
+impl Guard {
+    /// Lists a folder.
+    pub(super) fn listing(&self, path: GuestPath) -> FsResult<Listing> {
+        let access = self.access(path);
+        let granted = self.enforce(access.see())?;
+        let mut slot = self.open_slot(granted.path(), "list")?;
+        let entries = granted.list()?;
+        slot.hold(granted.path().bytes() + LISTING_BYTES)?;
+        let mut listing = Listing::new(entries, access.into_path(), self.clone(), slot);
+        listing.record()?;
+        Ok(listing)
+    }
+}
+
 impl Listing {
-    pub(super) fn new(
-        entries: Entries,
-        path: GuestPath,
-        guard: Guard,
-        mut slot: Slot,
-    ) -> Result<Self, Errno> {
+    pub(super) fn new(entries: Entries, path: GuestPath, guard: Guard, mut slot: Slot) -> Self {
         slot.opened();
-        Ok(Self {
+        Self {
             entries,
             recorded: None,
             path,
             guard,
             _slot: slot,
-        })
+        }
     }
 
     /// Has what the folder shows recorded, if the call is.
@@ -145,7 +186,7 @@ impl Listing {
     }
 
     /// Returns the next entry that the guest may know. What does not exist for guests is left out.
-    pub(super) async fn next(&mut self) -> Result<Option<DirectoryEntry>, Errno> {
+    pub(super) async fn next(&mut self) -> FsResult<Option<DirectoryEntry>> {
         if let Some(entries) = &mut self.recorded
             && let Some(entry) = entries.next()
         {
@@ -159,6 +200,7 @@ impl Listing {
                 // limit.
                 tokio::task::yield_now().await;
             }
+            self.entries.fill().await?;
             match self.look_at_next() {
                 None => return Ok(None),
                 Some(seen) => {
@@ -186,6 +228,8 @@ impl Listing {
     fn visible(&self, name: &str, found: EntryKind) -> Option<DescriptorType> {
         let access = self.guard.access(self.path.child(name));
         let found = match found {
+            EntryKind::Shown(Known::File) => return Some(DescriptorType::RegularFile),
+            EntryKind::Shown(Known::Folder) => return Some(DescriptorType::Directory),
             EntryKind::Staged(known) => known,
             EntryKind::InTree(FileType::Directory) => Known::Folder,
             // Looking costs more than asking.

@@ -19,11 +19,16 @@ use super::datasites_dir::{Known, look_at};
 use super::guard::{Guard, Slot};
 use super::guest_path::{GuestPath, NamedPath};
 use super::listing::Entries;
+use super::mirror::Need;
 use super::open::{NAME_BYTES, taken_if};
 use super::recorded::noted_done;
+use crate::wire::{FileLimit, ListPurpose};
 
 /// More than these in a folder are not moved in one operation.
-const MAX_ENTRIES: usize = 10_000;
+pub(super) const MAX_ENTRIES: usize = 10_000;
+
+/// Entries that are looked at together.
+const ENTRIES_AT_ONCE: usize = 32;
 
 /// Steps before others have their turn.
 const STEPS_AT_ONCE: usize = 128;
@@ -42,7 +47,10 @@ async fn move_named(files: &Guard, from: NamedPath, to: NamedPath) -> FsResult<(
     let (from, to) = (from.path, to.path);
     match look_at_both(files, &from, &to)? {
         Known::File if is_folder => Err(ErrorCode::NotDirectory.into()),
-        Known::File => move_file(files, &from, &to),
+        Known::File => {
+            files.prepare_rename(&from, &to).await?;
+            move_file(files, &from, &to)
+        }
         Known::Folder => move_folder(files, from, to).await,
     }
 }
@@ -161,6 +169,10 @@ async fn move_folder(files: &Guard, from: GuestPath, to: GuestPath) -> FsResult<
     if to.below(&from).is_some() {
         return Err(ErrorCode::Invalid.into());
     }
+    let empty = Need::List(ListPurpose::Remove);
+    files
+        .prepare(&[(from.clone(), Need::Look), (to.clone(), empty)])
+        .await?;
     let is_there = is_empty_folder(files, &from, &to)?;
     let mut plan = Move::new(files, from, to)?;
     plan.look_around().await?;
@@ -228,14 +240,35 @@ impl<'a> Move<'a> {
     async fn look_around(&mut self) -> FsResult<()> {
         let mut at = 0;
         while let Some((names, _)) = self.folders.get(at).cloned() {
+            let folder = self.from.join(&names);
+            let moved = Need::List(ListPurpose::Move);
+            self.files.prepare(&[(folder, moved)]).await?;
             let mut entries = self.open(&names)?;
-            while let Some(entry) = entries.next() {
-                self.add(&names, entry?.name)?;
-                self.step().await;
+            loop {
+                let some: Vec<Option<String>> = next_names(&mut entries)?;
+                if some.is_empty() {
+                    break;
+                }
+                self.prepare_entries(&names, &some).await?;
+                for name in some {
+                    self.add(&names, name)?;
+                }
+                self.steps(ENTRIES_AT_ONCE).await;
             }
             at += 1;
         }
         Ok(())
+    }
+
+    async fn prepare_entries(&self, folder: &[String], some: &[Option<String>]) -> FsResult<()> {
+        let names = some.iter().flatten();
+        let names = names.map(|name| [folder, std::slice::from_ref(name)].concat());
+        let paths: Vec<GuestPath> = names
+            .flat_map(|names| [self.from.join(&names), self.to.join(&names)])
+            .collect();
+        self.files
+            .prepare_looks(&paths.iter().collect::<Vec<_>>())
+            .await
     }
 
     fn open(&self, names: &[String]) -> FsResult<Entries> {
@@ -255,10 +288,7 @@ impl<'a> Move<'a> {
             return Err(ErrorCode::NameTooLong.into());
         }
         if self.folders.len() + self.contents.len() > MAX_ENTRIES {
-            self.files.log_limit(
-                &self.from,
-                &format!("a folder is moved with at most {MAX_ENTRIES} things in it: copy it"),
-            );
+            self.files.log_limit(&self.from, FileLimit::Moved);
             return Err(ErrorCode::CrossDevice.into());
         }
         self.slot.hold(from.bytes())?;
@@ -286,22 +316,31 @@ impl<'a> Move<'a> {
         let cost = NAME_BYTES.saturating_mul(folders.len() as u64);
         self.files.spend(&self.to, cost)?;
         for (names, _) in folders.iter().skip(usize::from(is_there)) {
-            let access = self.files.access(self.to.join(names));
+            let to = self.to.join(names);
+            self.files.prepare_looks(&[&to]).await?;
+            let access = self.files.access(to);
             self.files.enforce(access.make_folder())?.make()?;
             drop(access);
-            self.step().await;
+            self.steps(1).await;
         }
         for names in &contents {
-            match move_file(self.files, &self.from.join(names), &self.to.join(names)) {
+            let (from, to) = (self.from.join(names), self.to.join(names));
+            self.files.prepare_rename(&from, &to).await?;
+            match move_file(self.files, &from, &to) {
                 // It was deleted since it was found.
                 Err(FsError::Code(ErrorCode::NoEntry)) => {}
                 moved => moved?,
             }
-            self.step().await;
+            self.steps(1).await;
         }
         for (names, times) in folders.iter().rev() {
+            let (from, to) = (self.from.join(names), self.to.join(names));
+            let removed = Need::List(ListPurpose::Remove);
+            self.files
+                .prepare(&[(from, removed), (to, Need::Look)])
+                .await?;
             self.finish(names, times)?;
-            self.step().await;
+            self.steps(1).await;
         }
         Ok(())
     }
@@ -314,12 +353,25 @@ impl<'a> Move<'a> {
         Ok(self.files.enforce(old.write())?.remove_folder()?)
     }
 
-    async fn step(&mut self) {
-        self.n_steps += 1;
-        if self.n_steps.is_multiple_of(STEPS_AT_ONCE) {
+    /// Counts steps, and lets others have their turn now and then.
+    async fn steps(&mut self, n: usize) {
+        let turns = self.n_steps / STEPS_AT_ONCE;
+        self.n_steps += n;
+        if self.n_steps / STEPS_AT_ONCE > turns {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// Returns the next names in a folder; `None` is one that is no text.
+fn next_names(entries: &mut Entries) -> Result<Vec<Option<String>>, Errno> {
+    let mut names = Vec::new();
+    while names.len() < ENTRIES_AT_ONCE
+        && let Some(entry) = entries.next()
+    {
+        names.push(entry?.name);
+    }
+    Ok(names)
 }
 
 fn times(stat: &Stat) -> Timestamps {

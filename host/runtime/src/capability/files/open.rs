@@ -15,7 +15,6 @@ use super::guard::Slot;
 use super::guest_path::{GuestPath, NamedPath};
 use super::policy::Want;
 use super::staging::Opened;
-use super::stamp::stamp_of;
 use super::{FileDescriptor, FilesView, OpenFile};
 
 /// What a new name takes of the bytes that a call may write, also where nothing is
@@ -155,7 +154,7 @@ impl FilesView<'_> {
         let file = granted
             .open()
             .map_err(|error| self.unopened(granted, error, false))?;
-        let found = self.files.known(path, &rustix::fs::fstat(file.file())?)?;
+        let found = self.files.known(path, &file.file().stat()?)?;
         self.files.log_granted(path, Want::Read);
         match found {
             Known::File => {
@@ -197,13 +196,13 @@ impl FilesView<'_> {
             granted.open(how, truncates)
         };
         let opened = opened.map_err(|error| self.unopened(granted, error, creates))?;
-        let found = self.files.known(path, &rustix::fs::fstat(opened.file())?);
+        let found = self.files.known(path, &opened.file().stat()?);
         if found.map_err(|code| taken_if(creates, code))? == Known::Folder {
             return Err(ErrorCode::IsDirectory.into());
         }
         self.files.log_granted(path, Want::Write);
         if truncates {
-            let look = || stamp_of(opened.file());
+            let look = || opened.file().stamp();
             self.files
                 .changing(path, look, || ftruncate(opened.file(), 0))?
                 .map_err(|_| ErrorCode::Io)?;
@@ -237,7 +236,7 @@ impl FilesView<'_> {
         slot.opened();
         FileDescriptor::File(Arc::new(OpenFile {
             is_in_tree: matches!(file, Opened::InTree(_)),
-            file: file.into_file().into(),
+            file: file.into_file(),
             copy: OnceLock::new(),
             path: path.clone(),
             flags,

@@ -68,6 +68,21 @@ impl OwnFolder {
         self.limit
     }
 
+    pub(super) fn path(&self) -> &GuestPath {
+        &self.path
+    }
+
+    /// Returns how many bytes still fit, counted anew where these may be fewer than are wanted.
+    pub(super) fn room(&self, root: &DatasitesDir, wanted: u64) -> u64 {
+        let room = |held: u64| self.limit.saturating_sub(held);
+        let known = room(self.held.load(Ordering::Relaxed));
+        if known >= wanted {
+            return known;
+        }
+        self.recount(root);
+        room(self.held.load(Ordering::Relaxed))
+    }
+
     pub(super) fn contains(&self, path: &GuestPath) -> bool {
         path.mount() == Mount::Datasites && path.names().starts_with(&self.path.names())
     }
@@ -77,11 +92,15 @@ impl OwnFolder {
         if self.take(bytes) {
             return true;
         }
-        // Since it was counted, files may have been replaced or deleted.
+        self.recount(root);
+        self.take(bytes)
+    }
+
+    /// Counts anew: files may have been replaced or deleted since.
+    fn recount(&self, root: &DatasitesDir) {
         let staged = self.staged.load(Ordering::Relaxed);
         let held = self.count(root).saturating_add(staged);
         self.held.store(held, Ordering::Relaxed);
-        self.take(bytes)
     }
 
     fn take(&self, bytes: u64) -> bool {

@@ -9,6 +9,7 @@ use syft_protocol::grant::{PathPattern, Pattern, Reach};
 
 use super::datasites_dir::DatasitesDir;
 use super::other_apps::AppFolder;
+use crate::wire::{FileRight, Looked};
 
 /// What a guest wants with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +31,17 @@ impl Want {
             Self::See => "see",
             Self::Read => "read",
             Self::Write | Self::MakeFolder => "write",
+        }
+    }
+}
+
+impl From<Want> for FileRight {
+    fn from(want: Want) -> Self {
+        match want {
+            Want::See => Self::See,
+            Want::Read => Self::Read,
+            Want::Write => Self::Write,
+            Want::MakeFolder => Self::MakeFolder,
         }
     }
 }
@@ -77,6 +89,24 @@ impl PathRights {
             read: ReadRight::Granted,
             write: Ok(()),
             make_folder: Ok(()),
+        }
+    }
+
+    /// Returns what the owner's host says of a path. Why something is refused is its to log.
+    pub(super) fn of_owner(looked: Option<&Looked>) -> Self {
+        let right = |may: fn(&Looked) -> bool| {
+            let may = looked.filter(|looked| may(looked));
+            may.map(|_| ()).ok_or(Denied::NotRequested)
+        };
+        let to_read = |may| match right(may) {
+            Ok(()) => ReadRight::Granted,
+            Err(denied) => ReadRight::Denied(denied),
+        };
+        Self {
+            see: to_read(|looked| looked.see),
+            read: to_read(|looked| looked.read),
+            write: right(|looked| looked.write),
+            make_folder: right(|looked| looked.make_folder),
         }
     }
 

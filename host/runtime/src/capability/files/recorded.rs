@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::OwnedFd;
 
 use rustix::fs::{OFlags, Stat, fstat};
 use rustix::io::Errno;
@@ -134,21 +133,21 @@ impl Guard {
             (None, None) => None,
         };
         Some(match file {
-            Some(file) => content(recorder, file.into_file())?,
+            Some(file) => content(recorder, file.file().file())?,
             None => found(&stat, None),
         })
     }
 }
 
 /// Reads a file as long as there is room for it.
-fn content(recorder: &Recorder, file: OwnedFd) -> Option<FoundAtPath> {
-    let stat = fstat(&file).ok()?;
+fn content(recorder: &Recorder, file: &File) -> Option<FoundAtPath> {
+    let stat = fstat(file).ok()?;
     if known(&stat).ok()? != Known::File {
         return None;
     }
     let room = recorder.room() as u64;
     let mut bytes = Vec::new();
-    let read = File::from(file).take(room + 1).read_to_end(&mut bytes);
+    let read = file.take(room + 1).read_to_end(&mut bytes);
     if read.ok()? as u64 > room {
         recorder.too_large();
         return None;

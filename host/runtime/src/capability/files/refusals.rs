@@ -1,20 +1,27 @@
-//! The log of what a call was refused and granted, and of which line would allow it.
+//! The log of what a call was refused of files, and of what it was given. Where a worker runs the
+//! call it has nothing to log: it tells the owner's host, which looks for itself.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
 
+use syft_manifest::units::show_size;
+
 use super::access::Refusal;
 use super::guard::Guard;
 use super::guest_path::{GuestPath, MAX_PATH_BYTES, Mount};
+use super::moves::MAX_ENTRIES;
 use super::policy::{Denied, Want};
 use crate::capability::{Advice, CallLabel};
+use crate::wire::{FileLimit, FileNote};
 
 /// Refusals of one call that are logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
 
+const UNPOISONED: &str = "no holder of this lock panics";
+
 /// The log of what a call was refused, each thing once.
 pub(super) struct RefusalLog {
-    pub(super) label: CallLabel,
+    label: CallLabel,
     logged: Mutex<HashSet<(GuestPath, Option<Want>)>>,
     /// Few, so that looking through them is faster than making one to look up.
     granted: Mutex<Vec<(GuestPath, Want)>>,
@@ -29,18 +36,19 @@ impl RefusalLog {
         }
     }
 
-    fn write(&self, path: &GuestPath, want: Option<Want>, write: impl FnOnce(&CallLabel, &str)) {
-        let mut logged = self.logged.lock().expect("no holder of this lock panics");
-        if logged.len() >= MAX_LOGGED || !logged.insert((path.clone(), want)) {
-            return;
-        }
-        drop(logged);
-        write(&self.label, &path.shown());
+    pub(super) fn label(&self) -> &CallLabel {
+        &self.label
+    }
+
+    /// Tells whether it is to be logged that something was refused.
+    fn is_first(&self, path: &GuestPath, want: Option<Want>) -> bool {
+        let mut logged = self.logged.lock().expect(UNPOISONED);
+        logged.len() < MAX_LOGGED && logged.insert((path.clone(), want))
     }
 
     /// Tells whether it is to be logged that something was granted.
     fn is_first_grant(&self, path: &GuestPath, want: Want) -> bool {
-        let mut granted = self.granted.lock().expect("no holder of this lock panics");
+        let mut granted = self.granted.lock().expect(UNPOISONED);
         let is_first = granted.len() < MAX_LOGGED
             && !granted
                 .iter()
@@ -53,8 +61,26 @@ impl RefusalLog {
 }
 
 impl Guard {
+    /// Logs something once, or has the owner's host do that.
+    fn log_once(
+        &self,
+        path: &GuestPath,
+        want: Option<Want>,
+        note: impl FnOnce() -> FileNote,
+        write: impl FnOnce(&CallLabel, &str),
+    ) {
+        if !self.log().is_first(path, want) {
+            return;
+        }
+        match self.mirror() {
+            Some(mirror) => mirror.note(note()),
+            None => write(self.log().label(), &path.shown()),
+        }
+    }
+
     pub(super) fn log_unfit(&self, path: &GuestPath, what: &str) {
-        self.log().write(path, None, |label, path| {
+        let note = || FileNote::Unfit(path.noted());
+        self.log_once(path, None, note, |label, path| {
             let (app, endpoint, request) = label.fields();
             tracing::warn!(
                 name: "denied_file", app, endpoint, request, path, "not a file for apps: {what}"
@@ -64,9 +90,10 @@ impl Guard {
 
     /// Says that a path leads out of the folders that a guest sees.
     pub(super) fn log_outside(&self, folder: &GuestPath, path: &str) {
-        let hint = self.log().label.advice.outside();
+        let hint = self.log().label().advice.outside();
         let path = &path[..path.floor_char_boundary(MAX_PATH_BYTES)];
-        self.log().write(folder, None, |label, _| {
+        let note = || FileNote::Outside(folder.noted(), path.to_owned());
+        self.log_once(folder, None, note, |label, _| {
             let (app, endpoint, request) = label.fields();
             tracing::warn!(
                 name: "denied_file", app, endpoint, request, access = "open", path, hint,
@@ -75,11 +102,35 @@ impl Guard {
         });
     }
 
-    pub(super) fn log_limit(&self, path: &GuestPath, limit: &str) {
-        self.log().write(path, None, |label, path| {
+    pub(super) fn log_limit(&self, path: &GuestPath, limit: FileLimit) {
+        let note = || FileNote::Limit(path.noted(), limit);
+        self.log_once(path, None, note, |label, path| {
             let (app, endpoint, request) = label.fields();
+            let limit = self.in_words(limit);
             tracing::warn!(name: "denied_file", app, endpoint, request, path, "file refused: {limit}");
         });
+    }
+
+    fn in_words(&self, limit: FileLimit) -> String {
+        let limits = self.limits();
+        let written = show_size(limits.written_bytes);
+        match limit {
+            FileLimit::Open => format!("a call has at most {} files open", limits.open_files),
+            FileLimit::Written => format!("a call writes at most {written} to files"),
+            FileLimit::Copied => format!(
+                "a call that changes files in place copies them first, {written} at most: replace \
+                 the file, or write [files] immediate-writes = true into syft-app.toml"
+            ),
+            FileLimit::OwnFolder => {
+                let held = self.own_folder().map_or(0, |own| own.limit());
+                let held = show_size(held);
+                format!("the app's own folder holds at most {held}: delete files in it")
+            }
+            FileLimit::Moved => {
+                format!("a folder is moved with at most {MAX_ENTRIES} things in it: copy it")
+            }
+            FileLimit::Noted => "the app changes more files than can be taken note of".to_owned(),
+        }
     }
 
     /// Says which file of a datasite was granted, for who looks at what apps do.
@@ -88,7 +139,10 @@ impl Guard {
         if path.mount() != Mount::Datasites || !log.is_first_grant(path, want) {
             return;
         }
-        let (app, _, request) = log.label.fields();
+        if let Some(mirror) = self.mirror() {
+            return mirror.note(FileNote::Granted(path.noted(), want.into()));
+        }
+        let (app, _, request) = log.label().fields();
         let access = want.as_str();
         tracing::debug!(
             name: "touched_file", target: "syft_runtime::touched", app, request, access,
@@ -98,18 +152,19 @@ impl Guard {
 
     pub(super) fn log_refusal(&self, refusal: &Refusal<'_>) {
         let Refusal { path, want, denied } = refusal;
-        let hint = hint(path, *want, denied, self.log().label.advice);
-        let access = want.as_str();
-        self.log().write(path, Some(*want), |label, path| {
+        let note = || FileNote::Refused(path.noted(), (*want).into());
+        self.log_once(path, Some(*want), note, |label, shown| {
+            let hint = hint(path, *want, denied, label.advice);
+            let access = want.as_str();
             let (app, endpoint, request) = label.fields();
             match denied {
                 // Nothing is wrong with the app: its callers ask for what they may not.
                 Denied::SenderMayNot(_) => tracing::info!(
-                    name: "denied_file", app, endpoint, request, access, path, hint,
+                    name: "denied_file", app, endpoint, request, access, path = shown, hint,
                     "file access denied"
                 ),
                 _ => tracing::warn!(
-                    name: "denied_file", app, endpoint, request, access, path, hint,
+                    name: "denied_file", app, endpoint, request, access, path = shown, hint,
                     "file access denied"
                 ),
             }

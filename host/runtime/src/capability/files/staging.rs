@@ -19,21 +19,23 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
 
-use rustix::fs::{Access, AtFlags, OFlags, Stat, Timestamps, accessat, fstat, futimens};
+use rustix::fs::{OFlags, Stat, Timestamps, fstat, futimens};
 use rustix::io::Errno;
 use uuid::Uuid;
 
-pub(super) use effects::StagedWrites;
+pub(super) use effects::{Ended, StagedWrites};
 pub(super) use overlay::Children;
 use overlay::{InTree, Made, MovedFile, Overlay, Seen};
-use place::StagedFile;
+pub(super) use place::StagedFile;
 pub(super) use place::StagingPlace;
-use plan::{FileNumber, Times};
+pub(super) use plan::{FileNumber, Plan, Step, Times};
 
-use super::datasites_dir::{DatasitesDir, Known, known};
+use super::datasites_dir::{Known, known};
 use super::guest_path::GuestPath;
-use super::stamp::stamp_of;
+use super::listing::Entries;
+use super::tree::{InFolder, Tree, TreeFile};
 use crate::meter::Charge;
 
 /// The number of a folder that is only staged: no file of a disk has such a one.
@@ -42,7 +44,8 @@ const STAGED_FOLDER: u64 = 1 << 63;
 /// What one call has changed and nobody else sees.
 pub(super) struct Staging {
     place: Arc<StagingPlace>,
-    root: Arc<DatasitesDir>,
+    tree: Tree,
+    began: SystemTime,
     number: u128,
     n_files: AtomicU64,
     /// Nothing was changed: then the tree is asked alone.
@@ -55,20 +58,20 @@ pub(super) struct Staging {
 /// A file that was opened.
 pub(super) enum Opened {
     /// It is changed at once.
-    AtOnce(OwnedFd),
+    AtOnce(TreeFile),
     /// One of the tree: it is copied before it is changed.
-    InTree(OwnedFd),
-    Staged(OwnedFd),
+    InTree(TreeFile),
+    Staged(TreeFile),
 }
 
 impl Opened {
-    pub(super) fn file(&self) -> &OwnedFd {
+    pub(super) fn file(&self) -> &TreeFile {
         match self {
             Self::AtOnce(file) | Self::InTree(file) | Self::Staged(file) => file,
         }
     }
 
-    pub(super) fn into_file(self) -> OwnedFd {
+    pub(super) fn into_file(self) -> TreeFile {
         match self {
             Self::AtOnce(file) | Self::InTree(file) | Self::Staged(file) => file,
         }
@@ -78,13 +81,14 @@ impl Opened {
 impl Staging {
     pub(super) fn new(
         place: Arc<StagingPlace>,
-        root: Arc<DatasitesDir>,
+        tree: Tree,
         most_copied: u64,
         charge: Charge,
     ) -> Self {
         Self {
             place,
-            root,
+            tree,
+            began: SystemTime::now(),
             number: Uuid::new_v4().as_u128(),
             n_files: AtomicU64::new(0),
             is_untouched: AtomicBool::new(true),
@@ -94,9 +98,9 @@ impl Staging {
         }
     }
 
-    /// Returns the most bytes of files of the tree that a call copies to change them.
-    pub(super) fn most_copied(&self) -> u64 {
-        self.most_copied
+    /// Returns when the call began.
+    pub(super) fn began(&self) -> SystemTime {
+        self.began
     }
 
     fn overlay(&self) -> MutexGuard<'_, Overlay> {
@@ -118,7 +122,7 @@ impl Staging {
     /// Looks at what is there for the call. A link is looked at itself.
     pub(super) fn look(&self, path: &GuestPath) -> Result<Stat, Errno> {
         let stat = match self.seen(path) {
-            Seen::InTree => self.root.look(path),
+            Seen::InTree => self.tree.look(path),
             Seen::BelowFile => Err(Errno::NOTDIR),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
             Seen::Made(Made::File(staged)) => staged.look(),
@@ -133,7 +137,7 @@ impl Staging {
     }
 
     fn look_moved(&self, moved: &MovedFile) -> Result<Stat, Errno> {
-        let stat = self.root.look(&moved.from)?;
+        let stat = self.tree.look(&moved.from)?;
         let is_same = stat.st_ino == moved.file.inode;
         is_same.then_some(stat).ok_or(Errno::NOENT)
     }
@@ -164,14 +168,33 @@ impl Staging {
         (!is_untouched).then(|| self.overlay().children(folder))
     }
 
-    /// Opens a folder to look at what is in the tree of it, or one that only stands for it.
+    /// Tells whether the call itself has made of a path what it finds there.
+    pub(super) fn has_changed(&self, path: &GuestPath) -> bool {
+        !matches!(self.seen(path), Seen::InTree)
+    }
+
+    /// Returns where what a guest finds at a path lies in the tree, if it lies there.
+    pub(super) fn source(&self, path: &GuestPath) -> Option<GuestPath> {
+        match self.seen(path) {
+            Seen::InTree => Some(path.clone()),
+            Seen::Made(Made::Moved(moved)) => Some(moved.from),
+            Seen::Made(_) | Seen::BelowFile => None,
+        }
+    }
+
+    /// Lists a folder.
+    pub(super) fn list(&self, path: &GuestPath) -> Result<Entries, Errno> {
+        let in_tree = match self.seen(path) {
+            Seen::InTree => self.tree.list(path)?,
+            _ => InFolder::of(self.open_folder(path)?)?,
+        };
+        Ok(Entries::new(in_tree, self.children(path)))
+    }
+
+    /// Opens a folder, or one that only stands for it.
     pub(super) fn open_folder(&self, path: &GuestPath) -> Result<OwnedFd, Errno> {
         match self.seen(path) {
-            Seen::InTree => {
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY;
-                let opened = self.root.open_unchecked(path, flags);
-                opened.map_err(|error| self.root.in_the_way(path, error))
-            }
+            Seen::InTree => self.tree.open_folder(path),
             Seen::Made(Made::Folder(_)) => Ok(self.place.open_file(".", OFlags::RDONLY)?.into()),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
             Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => Err(Errno::NOTDIR),
@@ -181,31 +204,28 @@ impl Staging {
     /// Opens what is there to read it.
     pub(super) fn open_to_read(&self, path: &GuestPath) -> Result<Opened, Errno> {
         match self.seen(path) {
-            Seen::InTree => {
-                let opened = self.root.open_unchecked(path, OFlags::RDONLY)?;
-                Ok(Opened::InTree(opened))
-            }
+            Seen::InTree => Ok(Opened::InTree(self.tree.open(path)?)),
             Seen::Made(Made::File(staged)) => {
                 Ok(Opened::Staged(staged.open(OFlags::RDONLY)?.into()))
             }
             Seen::Made(Made::Moved(moved)) => Ok(Opened::InTree(self.open_moved(&moved)?)),
-            Seen::Made(Made::Folder(_)) => Ok(Opened::Staged(self.open_folder(path)?)),
+            Seen::Made(Made::Folder(_)) => Ok(Opened::Staged(self.open_folder(path)?.into())),
             Seen::Made(Made::Nothing) => Err(Errno::NOENT),
             Seen::BelowFile => Err(Errno::NOTDIR),
         }
     }
 
-    fn open_moved(&self, moved: &MovedFile) -> Result<OwnedFd, Errno> {
-        let opened = self.root.open_unchecked(&moved.from, OFlags::RDONLY)?;
-        let is_same = fstat(&opened)?.st_ino == moved.file.inode;
+    fn open_moved(&self, moved: &MovedFile) -> Result<TreeFile, Errno> {
+        let opened = self.tree.open(&moved.from)?;
+        let is_same = opened.stat()?.st_ino == moved.file.inode;
         is_same.then_some(opened).ok_or(Errno::NOENT)
     }
 
     /// Takes note of a file of the tree that the call reads and may write. One that it has moved
     /// was noted where it was.
-    pub(super) fn note_read(&self, path: &GuestPath, file: &OwnedFd) {
+    pub(super) fn note_read(&self, path: &GuestPath, file: &TreeFile) {
         if matches!(self.seen(path), Seen::InTree)
-            && let Some(stamp) = stamp_of(file)
+            && let Some(stamp) = file.stamp()
         {
             self.overlay().read(path, stamp);
         }
@@ -232,7 +252,7 @@ impl Staging {
             Seen::Made(Made::Moved(moved)) => {
                 self.open_in_tree(path, self.open_moved(&moved)?, truncates)
             }
-            Seen::InTree => match self.root.look(path) {
+            Seen::InTree => match self.tree.look(path) {
                 Err(Errno::NOENT) if creates => {
                     let made = self.make_file(path)?;
                     // What is truncated in any case may be there by then.
@@ -246,9 +266,7 @@ impl Staging {
                 Ok(stat) => match known(&stat) {
                     Ok(Known::Folder) => Err(Errno::ISDIR),
                     Ok(Known::File) => {
-                        // The owner may have taken the right away.
-                        self.root.open_unchecked(path, flags & OFlags::ACCMODE)?;
-                        let file = self.root.open_unchecked(path, OFlags::RDONLY)?;
+                        let file = self.tree.open_writable(path, flags)?;
                         self.open_in_tree(path, file, truncates)
                     }
                     Err(_) => Err(Errno::LOOP),
@@ -260,27 +278,28 @@ impl Staging {
     fn open_in_tree(
         &self,
         path: &GuestPath,
-        file: OwnedFd,
+        file: TreeFile,
         truncates: bool,
     ) -> Result<Opened, Errno> {
         if !truncates {
             self.note_read(path, &file);
             return Ok(Opened::InTree(file));
         }
-        let staged = self.stands_for(path, &File::from(file), true)?;
+        let staged = self.stands_for(path, &file, true)?;
         Ok(Opened::Staged(staged.open(OFlags::RDWR)?.into()))
     }
 
     fn make_file(&self, path: &GuestPath) -> Result<Opened, Errno> {
         self.may_change_names(path)?;
-        let (staged, file) = self.new_file()?;
+        let (staged, file) = self.new_file(None)?;
         // What the call has removed there is known already.
         self.put(path, Made::File(Arc::new(staged)), None)?;
         Ok(Opened::Staged(file.into()))
     }
 
-    fn new_file(&self) -> Result<(StagedFile, File), Errno> {
-        StagedFile::make(&self.place, self.next_name())
+    /// Makes an empty file, to stand for one that lies at a path in the tree if that is given.
+    pub(super) fn new_file(&self, of: Option<String>) -> Result<(StagedFile, File), Errno> {
+        StagedFile::make(&self.place, self.next_name(), of)
     }
 
     /// Returns the name of another staged file.
@@ -291,27 +310,27 @@ impl Staging {
 
     /// Makes sure that there is a folder that holds a path.
     pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
-        self.find_parent(path).map(drop)
-    }
-
-    /// Returns the folder that holds a path; `None` where it is only staged.
-    fn find_parent(&self, path: &GuestPath) -> Result<Option<OwnedFd>, Errno> {
-        let (parent, _) = path.split().ok_or(Errno::PERM)?;
-        match self.seen(&parent) {
-            Seen::Made(Made::Folder(_)) => Ok(None),
-            Seen::Made(Made::Nothing) => Err(Errno::NOENT),
-            Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => Err(Errno::NOTDIR),
-            Seen::InTree => Ok(Some(self.root.open_parent(path)?.0)),
-        }
+        self.find_parent(path, || self.tree.check_parent(path))
     }
 
     /// Makes sure that names in the folder of a path can be changed.
-    fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
-        let Some(folder) = self.find_parent(path)? else {
-            return Ok(());
-        };
-        let access = Access::WRITE_OK | Access::EXEC_OK;
-        accessat(folder, ".", access, AtFlags::empty())
+    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
+        self.find_parent(path, || self.tree.may_change_names(path))
+    }
+
+    /// Makes sure that a folder holds a path; one of the tree is looked at.
+    fn find_parent(
+        &self,
+        path: &GuestPath,
+        in_tree: impl FnOnce() -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        let (parent, _) = path.split().ok_or(Errno::PERM)?;
+        match self.seen(&parent) {
+            Seen::Made(Made::Folder(_)) => Ok(()),
+            Seen::Made(Made::Nothing) => Err(Errno::NOENT),
+            Seen::Made(Made::File(_) | Made::Moved(_)) | Seen::BelowFile => Err(Errno::NOTDIR),
+            Seen::InTree => in_tree(),
+        }
     }
 
     /// Returns what is in the tree at a path that is about to be changed.
@@ -323,13 +342,13 @@ impl Staging {
         if !matches!(self.seen(path), Seen::InTree) {
             return Ok(None);
         }
-        match self.root.look(path) {
+        match self.tree.look(path) {
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error),
             Ok(stat) if known(&stat) == Ok(Known::Folder) => return Ok(Some(InTree::Folder)),
             Ok(_) => {}
         }
-        let Some(stamp) = self.root.stamp(path)? else {
+        let Some(stamp) = self.tree.stamp(path)? else {
             return Ok(None);
         };
         Ok(Some(InTree::File(FileNumber::from(&stamp))))
@@ -340,7 +359,7 @@ impl Staging {
     fn goes(&self, path: &GuestPath) -> Result<Option<InTree>, Errno> {
         let in_tree = self.in_tree(path)?;
         if let Some(InTree::File(file)) = in_tree
-            && let Some(stamp) = self.root.stamp(path)?
+            && let Some(stamp) = self.tree.stamp(path)?
             && FileNumber::from(&stamp) == file
         {
             let mut overlay = self.overlay();
@@ -377,7 +396,7 @@ impl Staging {
     pub(super) fn set_times(&self, path: &GuestPath, times: &Timestamps) -> Result<(), Errno> {
         match self.open_to_read(path)? {
             Opened::AtOnce(file) | Opened::Staged(file) => futimens(file, times),
-            Opened::InTree(file) => futimens(self.copy(path, &file.into())?, times),
+            Opened::InTree(file) => futimens(self.copy(path, &file)?, times),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Files as streams. They are regular files of this machine: reading and writing
-//! them does not wait for anybody, so nothing is handed to another thread.
+//! them does not wait for anybody, so nothing is handed to another thread. Parts of a file of
+//! another machine are waited for before they are read.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -10,21 +11,44 @@ use rustix::io::{ReadWriteFlags, pwritev2};
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
 use super::OpenFile;
-use super::bindings::ErrorCode;
-use super::stamp::stamp_of;
+use super::bindings::{ErrorCode, FsError, FsResult};
+use super::tree::TreeFile;
 
 /// The most bytes that one call moves.
-const CHUNK_BYTES: usize = 64 << 10;
+pub(super) const CHUNK_BYTES: usize = 64 << 10;
 
 /// A file being read from one offset on.
 pub(super) struct ReadStream {
-    pub(super) file: Arc<OpenFile>,
-    pub(super) offset: u64,
+    file: Arc<OpenFile>,
+    offset: u64,
+    /// Why what is to be read next is not there.
+    fault: Option<FsError>,
+}
+
+impl ReadStream {
+    pub(super) fn new(file: Arc<OpenFile>, offset: u64) -> Self {
+        let fault = None;
+        Self {
+            file,
+            offset,
+            fault,
+        }
+    }
 }
 
 #[wasmtime_wasi::async_trait]
 impl InputStream for ReadStream {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        if let Some(fault) = self.fault.take() {
+            return Err(match fault {
+                FsError::Code(code) => failed(code),
+                FsError::Trap(error) => StreamError::Trap(error),
+            });
+        }
+        if !self.file.has(CHUNK_BYTES.min(size), self.offset) {
+            // Whoever wants to read waits until it is ready.
+            return Ok(Bytes::new());
+        }
         let bytes = self.file.read(size, self.offset).map_err(failed)?;
         if bytes.is_empty() && size > 0 {
             return Err(StreamError::Closed);
@@ -36,7 +60,9 @@ impl InputStream for ReadStream {
 
 #[wasmtime_wasi::async_trait]
 impl Pollable for ReadStream {
-    async fn ready(&mut self) {}
+    async fn ready(&mut self) {
+        self.fault = self.file.fetch(CHUNK_BYTES, self.offset).await.err();
+    }
 }
 
 /// A file being written from one offset on, or at its end.
@@ -78,6 +104,33 @@ fn failed(code: ErrorCode) -> StreamError {
 }
 
 impl OpenFile {
+    /// Tells whether a part of the file can be read without waiting for it.
+    pub(super) fn has(&self, size: usize, offset: u64) -> bool {
+        let away = self.current().away();
+        away.is_none_or(|away| away.has(offset, size as u64))
+    }
+
+    /// Waits until a part of the file can be read.
+    pub(super) async fn fetch(&self, size: usize, offset: u64) -> FsResult<()> {
+        let file = self.current();
+        match file.away() {
+            Some(away) => away.fetch(file.file(), offset, size as u64).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the file can be copied to be changed, if it may be as large as it is.
+    pub(super) async fn fetch_to_change(&self) -> FsResult<()> {
+        let file = self.current();
+        let Some(away) = file.away() else {
+            return Ok(());
+        };
+        if file.bytes()? > self.guard.most_fetched() {
+            return Ok(());
+        }
+        Ok(away.fetch_whole(file.file()).await??)
+    }
+
     pub(super) fn read(&self, size: usize, offset: u64) -> Result<Vec<u8>, ErrorCode> {
         let mut bytes = vec![0; size.min(CHUNK_BYTES)];
         let n_read = self.read_into(&mut bytes, offset)?;
@@ -87,7 +140,7 @@ impl OpenFile {
 
     pub(super) fn read_into(&self, bytes: &mut [u8], offset: u64) -> Result<usize, ErrorCode> {
         loop {
-            match self.current().read_at(bytes, offset) {
+            match self.current().file().read_at(bytes, offset) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 result => return result.map_err(code),
             }
@@ -103,10 +156,7 @@ impl OpenFile {
     /// Returns what a write takes from the budget: its bytes, or what the file
     /// grows by where it leaves a hole.
     fn growth(&self, bytes: &[u8], offset: u64) -> Result<u64, ErrorCode> {
-        let (n_bytes, length) = (
-            bytes.len() as u64,
-            self.current().metadata().map_err(code)?.len(),
-        );
+        let (n_bytes, length) = (bytes.len() as u64, self.current().bytes()?);
         let hole = offset.saturating_sub(length);
         Ok(hole.saturating_add(n_bytes))
     }
@@ -128,12 +178,13 @@ impl OpenFile {
     /// Changes the file, and takes note of it.
     pub(super) fn changing<T>(&self, change: impl FnOnce(&File) -> T) -> Result<T, ErrorCode> {
         let file = self.to_change()?;
-        let look = || stamp_of(file);
-        self.guard.changing(&self.path, look, || change(file))
+        let look = || file.stamp();
+        self.guard
+            .changing(&self.path, look, || change(file.file()))
     }
 
     /// Returns the file as it is for the call: another one, if the call has changed it.
-    pub(super) fn current(&self) -> &File {
+    pub(super) fn current(&self) -> &TreeFile {
         let staging = self.guard.staging(&self.path).filter(|_| self.is_in_tree);
         let Some(staging) = staging else {
             return &self.file;
@@ -148,7 +199,7 @@ impl OpenFile {
 
     /// Returns the file to be changed: a copy, if it lies in the tree and the call stages what it
     /// changes.
-    fn to_change(&self) -> Result<&File, ErrorCode> {
+    fn to_change(&self) -> Result<&TreeFile, ErrorCode> {
         let staging = self.guard.staging(&self.path).filter(|_| self.is_in_tree);
         let Some(staging) = staging.filter(|_| self.copy.get().is_none()) else {
             return Ok(self.current());

@@ -5,7 +5,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::sync::oneshot;
 use wasmtime::component::{
@@ -14,11 +14,12 @@ use wasmtime::component::{
 };
 use wasmtime::{Result, StoreContextMut};
 
-use super::bindings::types::HostDescriptor as _;
 use super::bindings::{self, FsError, FsResult};
 use super::bindings_0_3::{DirectoryEntry, ErrorCode};
 use super::listing::Listing;
+use super::mirror::{Need, wait_for};
 use super::{FileDescriptor, Files, OpenFile};
+use crate::wire::ListPurpose;
 
 /// The most bytes that are moved before others have their turn.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -29,6 +30,9 @@ const BUFFER_BYTES: usize = 2 << 10;
 
 /// How often in a row that may happen.
 const BUFFERS_AT_ONCE: usize = 32;
+
+/// Something that is on its way from another machine.
+type Waiting<Value> = Pin<Box<dyn Future<Output = FsResult<Value>> + Send>>;
 
 /// What a guest learns when a stream has ended.
 type Ended = FutureReader<Result<(), ErrorCode>>;
@@ -47,6 +51,7 @@ pub(super) fn read_file<T: Send + 'static>(
                 file,
                 offset,
                 n_buffers: 0,
+                fetching: None,
                 end,
             };
             let stream = StreamReader::new(&mut store, reading)?;
@@ -85,15 +90,21 @@ pub(super) fn read_directory<T: Send + 'static>(
     mut store: Access<'_, T, Files>,
     descriptor: &Resource<FileDescriptor>,
 ) -> Result<(StreamReader<DirectoryEntry>, Ended)> {
-    let mut files = store.get();
-    let same = Resource::new_borrow(descriptor.rep());
-    let listing = files
-        .read_directory(same)
-        .and_then(|listing| Ok(files.table.delete(listing)?));
+    let files = store.get();
+    let needs = files.needs_of(descriptor, Need::List(ListPurpose::Show));
+    let folder = (files.descriptor(descriptor)).and_then(|it| Ok(it.folder()?.clone()));
+    let guard = files.files.clone();
+    let listing = folder.and_then(|path| match needs {
+        None => Ok(Showing::Listing(Box::new(guard.listing(path)?))),
+        needs => Ok(Showing::Opening(Box::pin(async move {
+            wait_for(needs).await?;
+            guard.listing(path)
+        }))),
+    });
     match told(listing)? {
         Ok(listing) => {
             let (end, ended) = End::new();
-            let stream = StreamReader::new(&mut store, Showing { listing, end })?;
+            let stream = StreamReader::new(&mut store, Shown { listing, end })?;
             Ok((stream, ended.reader(&mut store)?))
         }
         Err(code) => {
@@ -155,7 +166,25 @@ struct Reading {
     offset: u64,
     /// What the host itself has read since others had their turn.
     n_buffers: usize,
+    /// Until what is read next is here.
+    fetching: Option<Waiting<()>>,
     end: End,
+}
+
+impl Reading {
+    /// Waits until so many bytes can be read.
+    fn poll_fetch(&mut self, size: usize, context: &mut Context<'_>) -> Poll<FsResult<()>> {
+        while !self.file.has(size, self.offset) {
+            let (file, offset) = (Arc::clone(&self.file), self.offset);
+            let fetching = self
+                .fetching
+                .get_or_insert_with(|| Box::pin(async move { file.fetch(size, offset).await }));
+            let fetched = ready!(fetching.as_mut().poll(context));
+            self.fetching = None;
+            fetched?;
+        }
+        Poll::Ready(Ok(()))
+    }
 }
 
 impl<T> StreamProducer<T> for Reading {
@@ -167,10 +196,19 @@ impl<T> StreamProducer<T> for Reading {
         context: &mut Context<'_>,
         mut store: StoreContextMut<'a, T>,
         destination: Destination<'a, u8, Self::Buffer>,
-        _finish: bool,
+        finish: bool,
     ) -> Poll<Result<StreamResult>> {
+        if destination.remaining(&mut store) == Some(0) {
+            return Poll::Ready(Ok(StreamResult::Completed));
+        }
+        match self.poll_fetch(CHUNK_BYTES, context) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(FsError::Code(code))) => return Poll::Ready(Ok(self.end.fail(code))),
+            Poll::Ready(Err(FsError::Trap(error))) => return Poll::Ready(Err(error)),
+            Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
+            Poll::Pending => return Poll::Pending,
+        }
         match destination.remaining(&mut store) {
-            Some(0) => return Poll::Ready(Ok(StreamResult::Completed)),
             Some(_) => {}
             None if self.n_buffers == BUFFERS_AT_ONCE => {
                 // From stream to stream it would go on to the end of the file at once.
@@ -234,12 +272,35 @@ impl<T> StreamConsumer<T> for Writing {
     }
 }
 
-struct Showing {
-    listing: Listing,
+/// What is in a folder, which may have to be waited for.
+enum Showing {
+    Opening(Waiting<Listing>),
+    Listing(Box<Listing>),
+}
+
+struct Shown {
+    listing: Showing,
     end: End,
 }
 
-impl<T> StreamProducer<T> for Showing {
+impl Showing {
+    /// Returns the next entry. Where it stops to give way, it has not taken an entry that is shown.
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<FsResult<Option<DirectoryEntry>>> {
+        if let Self::Opening(opening) = self {
+            let listing = ready!(opening.as_mut().poll(context))?;
+            *self = Self::Listing(Box::new(listing));
+        }
+        match self {
+            Self::Listing(listing) => {
+                let next = ready!(pin!(listing.next()).poll(context))?;
+                Poll::Ready(Ok(next.map(DirectoryEntry::from)))
+            }
+            Self::Opening(_) => Poll::Pending,
+        }
+    }
+}
+
+impl<T> StreamProducer<T> for Shown {
     type Item = DirectoryEntry;
     type Buffer = Option<DirectoryEntry>;
 
@@ -253,15 +314,14 @@ impl<T> StreamProducer<T> for Showing {
         if destination.remaining(&mut store) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }
-        // Where it stops to give way, it has not taken an entry that is shown.
-        let next = pin!(self.listing.next()).poll(context);
-        match next {
+        match self.listing.poll_next(context) {
             Poll::Ready(Ok(Some(entry))) => {
-                destination.set_buffer(Some(entry.into()));
+                destination.set_buffer(Some(entry));
                 Poll::Ready(Ok(StreamResult::Completed))
             }
             Poll::Ready(Ok(None)) => Poll::Ready(Ok(StreamResult::Dropped)),
-            Poll::Ready(Err(errno)) => Poll::Ready(Ok(self.end.fail(errno.into()))),
+            Poll::Ready(Err(FsError::Code(code))) => Poll::Ready(Ok(self.end.fail(code))),
+            Poll::Ready(Err(FsError::Trap(error))) => Poll::Ready(Err(error)),
             Poll::Pending if finish => Poll::Ready(Ok(StreamResult::Cancelled)),
             Poll::Pending => Poll::Pending,
         }

@@ -18,6 +18,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpH
 
 use super::body::{Receiving, Sending};
 use super::connect::{ConnectError, connect};
+use super::elsewhere;
 use super::guard::HttpGuard;
 use super::lease::{CHUNK_BYTES, HEADERS_BYTES, Lease, Turn};
 use super::policy::AllowedOrigin;
@@ -73,6 +74,9 @@ impl WasiHttpHooks for Hooks {
     ) -> Replying {
         let written = self.written.take();
         let options = options.unwrap_or_default();
+        if let Some(owner) = self.guard.owner() {
+            return elsewhere::send(&self.guard, owner, request, &options, written);
+        }
         let recorded = RecordedExchange::begin(self.guard.recorder(), &request);
         let admitted = admit(&self.guard, &request, recorded.clone());
         if let Some(reply) = recorded.as_ref().and_then(RecordedExchange::earlier) {

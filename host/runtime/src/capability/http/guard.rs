@@ -13,8 +13,9 @@ use super::super::environment::CallEnvironment;
 use super::lease::{Lease, Places, Turn};
 use super::policy::{AllowedOrigin, HttpDenied, HttpPolicy, hint};
 use crate::capability::{CallLabel, CallSpan, SpanOf};
-use crate::meter::MemoryRefused;
+use crate::meter::{Charge, MemoryRefused};
 use crate::recording::Recorder;
+use crate::wire::OwnerLink;
 
 /// What of one call is logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
@@ -26,7 +27,12 @@ const MOST_SPARED: Duration = Duration::from_millis(500);
 
 /// The requests of one call.
 #[derive(Clone)]
-pub(crate) struct HttpGuard(Arc<Inner>, Option<Recorder>);
+pub(crate) struct HttpGuard {
+    inner: Arc<Inner>,
+    recorder: Option<Recorder>,
+    /// Whose host decides and sends, where that is elsewhere.
+    owner: Option<OwnerLink>,
+}
 
 struct Inner {
     policy: Arc<HttpPolicy>,
@@ -116,16 +122,35 @@ impl HttpGuard {
             received: Budget::new(limits.http_received_bytes),
             log,
         };
-        Self(Arc::new(inner), None)
+        Self {
+            inner: Arc::new(inner),
+            recorder: None,
+            owner: None,
+        }
     }
 
     /// Has requests recorded, if there is something that records.
     pub(super) fn recorded_by(self, recorder: Option<&Recorder>) -> Self {
-        Self(self.0, recorder.cloned())
+        Self {
+            recorder: recorder.cloned(),
+            ..self
+        }
+    }
+
+    /// Has the host of the owner decide and send.
+    pub(crate) fn through(self, owner: OwnerLink) -> Self {
+        Self {
+            owner: Some(owner),
+            ..self
+        }
+    }
+
+    pub(super) fn owner(&self) -> Option<&OwnerLink> {
+        self.owner.as_ref()
     }
 
     pub(super) fn recorder(&self) -> Option<&Recorder> {
-        self.1.as_ref()
+        self.recorder.as_ref()
     }
 
     /// Decides about a request; one that is refused is logged.
@@ -134,11 +159,11 @@ impl HttpGuard {
         origin: &HttpOrigin,
         method: HttpMethod,
     ) -> Result<AllowedOrigin, HttpDenied> {
-        let decided = self.0.policy.decide(origin.clone(), method);
+        let decided = self.inner.policy.decide(origin.clone(), method);
         match &decided {
             Ok(_) => self.log_granted(origin, method),
             Err(denied) => {
-                let hint = hint(origin, method, *denied, self.0.log.label.advice);
+                let hint = hint(origin, method, *denied, self.inner.log.label.advice);
                 self.log_refused(origin, method, &hint);
             }
         }
@@ -147,34 +172,42 @@ impl HttpGuard {
 
     /// Adds the owner's secrets to a request that was decided and is about to be sent.
     pub(super) fn add_secrets(&self, allowed: &AllowedOrigin, headers: &mut HeaderMap) {
-        self.0.environment.add_to(allowed.origin(), headers);
+        self.inner.environment.add_to(allowed.origin(), headers);
     }
 
     pub(super) fn line_up(&self) -> Turn {
-        self.0.places.line_up()
+        self.inner.places.line_up()
     }
 
     pub(super) async fn lease(&self, turn: Turn) -> Result<Lease, MemoryRefused> {
-        self.0.places.take(turn).await
+        self.inner.places.take(turn).await
+    }
+
+    /// Counts what is held of the bodies of a request that others send, and of its answer.
+    pub(super) fn hold_bodies(&self) -> Result<Charge, MemoryRefused> {
+        self.inner.places.hold_bodies()
     }
 
     pub(super) fn hold_headers(&self, bytes: usize) -> Result<(), MemoryRefused> {
-        self.0.places.hold_headers(bytes)
+        self.inner.places.hold_headers(bytes)
     }
 
     /// Returns what is left of the bytes that the call may send, and receive.
     pub(super) fn sent(&self) -> &Budget {
-        &self.0.sent
+        &self.inner.sent
     }
 
     pub(super) fn received(&self) -> &Budget {
-        &self.0.received
+        &self.inner.received
     }
 
     /// Returns how long a request may wait for something: as long as the guest says, and so
     /// that the call can still make something of it.
     pub(super) fn wait(&self, wanted: Option<Duration>) -> Duration {
-        let left = self.0.deadline.saturating_duration_since(Instant::now());
+        let left = self
+            .inner
+            .deadline
+            .saturating_duration_since(Instant::now());
         let most = left - (left / SPARED_PART).min(MOST_SPARED);
         wanted.map_or(most, |wanted| wanted.min(most))
     }
@@ -182,13 +215,13 @@ impl HttpGuard {
     /// Begins the span of a request.
     pub(super) fn span(&self, origin: &HttpOrigin, method: HttpMethod) -> CallSpan {
         let name = || format!("{method} {origin}");
-        self.0.log.label.spans.begin(SpanOf::Http, name)
+        self.inner.log.label.spans.begin(SpanOf::Http, name)
     }
 
     /// Says to where a request was allowed, for who looks at what apps do.
     fn log_granted(&self, origin: &HttpOrigin, method: HttpMethod) {
-        if is_first(&self.0.log.granted, format!("{method} {origin}")) {
-            let (app, _, request) = self.0.log.label.fields();
+        if is_first(&self.inner.log.granted, format!("{method} {origin}")) {
+            let (app, _, request) = self.inner.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
             tracing::debug!(
                 name: "touched_host", target: "syft_runtime::touched", app, request, method,
@@ -199,8 +232,8 @@ impl HttpGuard {
 
     /// Says in the log that a request is not sent, and what would allow it.
     pub(super) fn log_refused(&self, origin: &HttpOrigin, method: HttpMethod, hint: &str) {
-        if self.0.log.is_new(format!("{method} {origin} {hint}")) {
-            let (app, endpoint, request) = self.0.log.label.fields();
+        if self.inner.log.is_new(format!("{method} {origin} {hint}")) {
+            let (app, endpoint, request) = self.inner.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
             tracing::warn!(
                 name: "denied_host", app, endpoint, request, method, origin, hint,
@@ -211,8 +244,8 @@ impl HttpGuard {
 
     /// Says in the log that what a guest wants to reach is no origin.
     pub(super) fn log_unfit(&self, why: &str) {
-        if self.0.log.is_new(why.to_owned()) {
-            let (app, endpoint, request) = self.0.log.label.fields();
+        if self.inner.log.is_new(why.to_owned()) {
+            let (app, endpoint, request) = self.inner.log.label.fields();
             tracing::warn!(
                 name: "denied_host", app, endpoint, request, "HTTP request refused: {why}"
             );
@@ -221,8 +254,8 @@ impl HttpGuard {
 
     /// Says in the log that a request failed, or was ended for a limit.
     pub(super) fn log_failed(&self, origin: &HttpOrigin, method: HttpMethod, why: &str) {
-        if self.0.log.is_new(format!("{method} {origin} {why}")) {
-            let (app, endpoint, request) = self.0.log.label.fields();
+        if self.inner.log.is_new(format!("{method} {origin} {why}")) {
+            let (app, endpoint, request) = self.inner.log.label.fields();
             let (origin, method) = (origin.to_string(), method.as_str());
             tracing::warn!(
                 app,

@@ -92,6 +92,11 @@ impl Places {
         })
     }
 
+    /// Counts what is held of the bodies of a request that others send, and of its answer.
+    pub(super) fn hold_bodies(&self) -> Result<Charge, MemoryRefused> {
+        self.meter.hold(BODY_BYTES)
+    }
+
     /// Counts headers that the guest made, or that came.
     pub(super) fn hold_headers(&self, bytes: usize) -> Result<(), MemoryRefused> {
         let mut headers = self.headers.lock().expect("no holder of this lock panics");

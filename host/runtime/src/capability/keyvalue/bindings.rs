@@ -19,8 +19,14 @@ mod generated {
             }
         ",
         world: "syft:keyvalue/keyvalue",
-        // What reads a value may wait for its turn.
+        // What reads a value may wait for its turn, and all for the host of the owner.
         imports: {
+            "wasi:keyvalue/store.[method]bucket.set": async | trappable,
+            "wasi:keyvalue/store.[method]bucket.delete": async | trappable,
+            "wasi:keyvalue/store.[method]bucket.list-keys": async | trappable,
+            "wasi:keyvalue/atomics.swap": async | trappable,
+            "wasi:keyvalue/batch.set-many": async | trappable,
+            "wasi:keyvalue/batch.delete-many": async | trappable,
             "wasi:keyvalue/store.[method]bucket.get": async | trappable,
             "wasi:keyvalue/store.[method]bucket.exists": async | trappable,
             "wasi:keyvalue/atomics.[static]cas.new": async | trappable,

@@ -7,6 +7,7 @@ use super::courier::CourierHandle;
 use super::policy::{MessagePolicy, SendDenied, hint};
 use crate::capability::{CallLabel, CallSpan, SpanOf};
 use crate::recording::Recorder;
+use crate::wire::OwnerLink;
 
 /// What of one call is logged. A guest that goes on is known by then.
 const MAX_LOGGED: usize = 32;
@@ -16,6 +17,8 @@ pub(crate) struct MessageGuard {
     policy: Arc<MessagePolicy>,
     pub(super) courier: Option<CourierHandle>,
     pub(super) recorder: Option<Recorder>,
+    /// Whose host decides and sends, where that is elsewhere.
+    pub(super) owner: Option<OwnerLink>,
     /// The app has handlers that can be told what becomes of a message.
     pub(crate) takes_replies: bool,
     label: CallLabel,
@@ -35,10 +38,19 @@ impl MessageGuard {
             policy,
             courier,
             recorder: recorder.cloned(),
+            owner: None,
             takes_replies: false,
             label: label.clone(),
             refused: Mutex::default(),
             granted: Mutex::default(),
+        }
+    }
+
+    /// Has the host of the owner decide and send.
+    pub(crate) fn through(self, owner: OwnerLink) -> Self {
+        Self {
+            owner: Some(owner),
+            ..self
         }
     }
 

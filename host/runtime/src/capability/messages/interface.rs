@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::courier::{CourierHandle, Receive, ReceiveError, Received, Until};
-use super::{MessagesCtx, MessagesView, Queued, outgoing, recorded};
+use super::{MessagesCtx, MessagesView, Queued, elsewhere, outgoing, recorded};
 use crate::meter::{Charge, MemoryRefused};
 use crate::state::Session;
 use crate::wit::messages::{self, Error, Message};
@@ -29,23 +29,14 @@ const NO_COURIER: &str = "no messages are carried here, so there is nothing to w
 const NO_REPLIES: &str = "the app does not export `syft:app/replies`, so nobody could be told what \
                           becomes of the message";
 
-type Answer<T> = wasmtime::Result<Result<T, Error>>;
+pub(super) type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
 impl messages::Host for MessagesView<'_> {
-    fn send(&mut self, message: Message) -> Answer<String> {
-        let span = self.ctx.guard.span(|| format!("send {}", message.url));
-        let taken = match self.ctx.take(message, self.session) {
-            // It is ended, and runs again once there is more.
-            Err(Refused::Memory(MemoryRefused::Total)) => return Err(MemoryRefused::Total.into()),
-            Err(Refused::Memory(refused)) => Err(Error::TooMany(refused.to_string())),
-            Err(Refused::Message(error)) => Err(error),
-            Ok(id) => Ok(id.to_string()),
-        };
-        if let Err(Error::TooMany(why) | Error::Invalid(why)) = &taken {
-            self.ctx.guard.log_limit(why);
+    async fn send(&mut self, message: Message) -> Answer<String> {
+        match &self.ctx.guard.owner {
+            Some(owner) => elsewhere::send(owner, message).await,
+            None => Ok(self.ctx.send(message, self.session)?),
         }
-        span.end_with(taken.as_ref().map_err(words)).ok();
-        Ok(taken)
     }
 
     async fn receive(
@@ -54,14 +45,10 @@ impl messages::Host for MessagesView<'_> {
         until: messages::Until,
         timeout: u64,
     ) -> Answer<Vec<Option<Outcome>>> {
-        let ctx = &mut *self.ctx;
-        let span = ctx.guard.span(|| format!("receive {}", ids.len()));
-        let received = match ctx.ids(&ids) {
-            Ok(ids) => ctx.receive_of(ids, until, timeout).await?,
-            Err(error) => Err(error),
-        };
-        span.end_with(received.as_ref().map_err(words)).ok();
-        Ok(received)
+        match &self.ctx.guard.owner {
+            Some(owner) => elsewhere::receive(owner, ids, until, timeout).await,
+            None => Ok(self.ctx.receive(ids, until, timeout).await?),
+        }
     }
 }
 
@@ -78,6 +65,49 @@ impl From<Error> for Refused {
 }
 
 impl MessagesCtx {
+    /// Takes a message.
+    ///
+    /// # Errors
+    /// There is no memory for it, and the call is to be ended.
+    pub(crate) fn send(
+        &mut self,
+        message: Message,
+        session: &Session,
+    ) -> Result<Result<String, Error>, MemoryRefused> {
+        let span = self.guard.span(|| format!("send {}", message.url));
+        let taken = match self.take(message, session) {
+            // It is ended, and runs again once there is more.
+            Err(Refused::Memory(MemoryRefused::Total)) => return Err(MemoryRefused::Total),
+            Err(Refused::Memory(refused)) => Err(Error::TooMany(refused.to_string())),
+            Err(Refused::Message(error)) => Err(error),
+            Ok(id) => Ok(id.to_string()),
+        };
+        if let Err(Error::TooMany(why) | Error::Invalid(why)) = &taken {
+            self.guard.log_limit(why);
+        }
+        span.end_with(taken.as_ref().map_err(words)).ok();
+        Ok(taken)
+    }
+
+    /// Returns what became of messages, and waits for it.
+    ///
+    /// # Errors
+    /// There is no memory for it, and the call is to be ended.
+    pub(crate) async fn receive(
+        &mut self,
+        ids: Vec<String>,
+        until: messages::Until,
+        timeout: u64,
+    ) -> Result<Result<Vec<Option<Outcome>>, Error>, MemoryRefused> {
+        let span = self.guard.span(|| format!("receive {}", ids.len()));
+        let received = match self.ids(&ids) {
+            Ok(ids) => self.receive_of(ids, until, timeout).await?,
+            Err(error) => Err(error),
+        };
+        span.end_with(received.as_ref().map_err(words)).ok();
+        Ok(received)
+    }
+
     /// Checks a message, decides about it, and keeps it until the call ends or waits for it.
     /// Returns its id: a call that runs again and sends the same has the same ids.
     fn take(&mut self, message: Message, session: &Session) -> Result<Uuid, Refused> {
@@ -168,7 +198,7 @@ impl MessagesCtx {
         ids: Vec<Uuid>,
         until: messages::Until,
         timeout: u64,
-    ) -> Answer<Vec<Option<Outcome>>> {
+    ) -> Result<Result<Vec<Option<Outcome>>, Error>, MemoryRefused> {
         if ids.is_empty() {
             return Ok(Ok(Vec::new()));
         }
@@ -190,14 +220,14 @@ impl MessagesCtx {
         ids: Vec<Uuid>,
         until: messages::Until,
         timeout: u64,
-    ) -> Answer<Vec<Option<Outcome>>> {
+    ) -> Result<Result<Vec<Option<Outcome>>, Error>, MemoryRefused> {
         let Some(courier) = self.guard.courier.clone() else {
             return Ok(Err(Error::Unavailable(NO_COURIER.to_owned())));
         };
         // Counted before it comes.
         let most_bytes = self.limits.message_answer_bytes;
         match self.passing.resize(most_bytes) {
-            Err(MemoryRefused::Total) => return Err(MemoryRefused::Total.into()),
+            Err(MemoryRefused::Total) => return Err(MemoryRefused::Total),
             Err(refused) => return Ok(Err(Error::TooMany(refused.to_string()))),
             Ok(()) => {}
         }

@@ -40,7 +40,7 @@ fn collect(waiters: &mut Vec<Waiter>, rooms: &mut Vec<Room>) {
 
 #[test]
 fn who_holds_least_is_next() {
-    let pool = Pool::new(100);
+    let pool = MemoryPool::new(100);
     let (greedy, modest) = (pool.share(), pool.share());
     let first = greedy.try_reserve(80).expect("room");
     let second = greedy.try_reserve(5).expect("room");
@@ -57,7 +57,7 @@ fn who_holds_least_is_next() {
 
 #[test]
 fn nobody_goes_before_the_next_one() {
-    let pool = Pool::new(100);
+    let pool = MemoryPool::new(100);
     let (a, b) = (pool.share(), pool.share());
     let held = a.try_reserve(80).expect("room");
     let mut large = ask(&b, 90);
@@ -70,7 +70,7 @@ fn nobody_goes_before_the_next_one() {
 
 #[test]
 fn something_is_left_for_an_app_that_has_nothing() {
-    let pool = Pool::new(900);
+    let pool = MemoryPool::new(900);
     let (greedy, other) = (pool.share(), pool.share());
     let mut rooms: Vec<Room> = Vec::new();
     while let Some(room) = greedy.try_reserve(10) {
@@ -84,7 +84,7 @@ fn something_is_left_for_an_app_that_has_nothing() {
 
 #[test]
 fn who_waits_no_more_takes_nothing() {
-    let pool = Pool::new(100);
+    let pool = MemoryPool::new(100);
     let (a, b) = (pool.share(), pool.share());
     let held = a.try_reserve(100).expect("room");
     let mut gone = ask(&b, 90);
@@ -102,7 +102,7 @@ fn who_waits_no_more_takes_nothing() {
 
 #[test]
 fn more_than_there_is_is_all_there_is() {
-    let pool = Pool::new(100);
+    let pool = MemoryPool::new(100);
     let room = look(&mut ask(&pool.share(), usize::MAX)).expect("room");
     assert_eq!(room.bytes(), 100);
 }
@@ -132,7 +132,7 @@ proptest! {
     /// rooms are given back, everybody who waits is served.
     #[test]
     fn it_adds_up_and_serves_all(steps in steps()) {
-        let pool = Pool::new(100);
+        let pool = MemoryPool::new(100);
         let shares: Vec<Share> = (0..4).map(|_| pool.share()).collect();
         let (mut waiters, mut rooms): (Vec<Waiter>, Vec<Room>) = (Vec::new(), Vec::new());
         for step in steps {

@@ -4,32 +4,35 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rustix::fs::{
-    Mode, OFlags, Stat, Timespec, Timestamps, fchmod, fstat, futimens, ioctl_ficlone,
-};
+use rustix::fs::{Mode, OFlags, Stat, Timespec, Timestamps, fchmod, futimens, ioctl_ficlone};
 use rustix::io::Errno;
 
 use super::super::guest_path::GuestPath;
-use super::super::stamp::stamp_of;
+use super::super::mirror::AwayFile;
+use super::super::tree::TreeFile;
 use super::Staging;
 use super::overlay::{InTree, Made, Seen};
 use super::place::StagedFile;
 
 impl Staging {
     /// Returns the file that stands for one of the tree from now on, if there is one.
-    pub(in super::super) fn copy_of(&self, file: &File) -> Option<File> {
+    pub(in super::super) fn copy_of(&self, file: &TreeFile) -> Option<TreeFile> {
         if self.is_untouched.load(Ordering::Relaxed) {
             return None;
         }
-        let stat = fstat(file).ok()?;
+        let stat = file.stat().ok()?;
         let staged = self.overlay().copies.get(&number(&stat)).cloned();
-        staged?.open(OFlags::RDWR).ok()
+        Some(staged?.open(OFlags::RDWR).ok()?.into())
     }
 
     /// Copies a file of the tree that was opened at a path and is about to be changed.
-    pub(in super::super) fn copy(&self, path: &GuestPath, file: &File) -> Result<File, Errno> {
+    pub(in super::super) fn copy(
+        &self,
+        path: &GuestPath,
+        file: &TreeFile,
+    ) -> Result<TreeFile, Errno> {
         let staged = self.stands_for(path, file, false)?;
-        staged.open(OFlags::RDWR)
+        Ok(staged.open(OFlags::RDWR)?.into())
     }
 
     /// Has a staged file stand for one of the tree, also for who has it open: a copy, or an empty
@@ -37,23 +40,23 @@ impl Staging {
     pub(super) fn stands_for(
         &self,
         path: &GuestPath,
-        file: &File,
+        file: &TreeFile,
         truncates: bool,
     ) -> Result<Arc<StagedFile>, Errno> {
-        let stat = fstat(file)?;
+        let stat = file.stat()?;
         if let Some(known) = self.overlay().copies.get(&number(&stat)) {
             return Ok(Arc::clone(known));
         }
-        let stamp = stamp_of(file);
-        let (staged, new) = self.new_file()?;
+        let stamp = file.stamp();
+        let moved = self.overlay().moved_to(stat.st_ino);
+        let was_at = moved.as_ref().map_or(path, |(_, moved)| &moved.from).text();
+        let (staged, new) = self.new_file(Some(was_at.clone()))?;
         if !truncates {
             self.fill(file, &new)?;
         }
         fchmod(&new, Mode::from_raw_mode(stat.st_mode & 0o7777))?;
         let staged = Arc::new(staged);
-        let moved = self.overlay().moved_to(stat.st_ino);
         let in_tree = stamp.as_ref().map(|stamp| InTree::File(stamp.into()));
-        let was_at = moved.as_ref().map_or(path, |(_, moved)| &moved.from).text();
         match moved {
             Some((to, _)) => self.put(&to, Made::File(Arc::clone(&staged)), None)?,
             None if truncates || self.is_there(path, &stat) => {
@@ -76,16 +79,17 @@ impl Staging {
         Ok(staged)
     }
 
+    /// Tells whether a file that was opened has its name still, as far as is known here.
     fn is_there(&self, path: &GuestPath, stat: &Stat) -> bool {
         let is_in_tree = matches!(self.seen(path), Seen::InTree);
-        let found = self.root.look(path);
-        is_in_tree && found.is_ok_and(|found| number(&found) == number(stat))
+        is_in_tree && self.tree.may_be_at(path, number(stat))
     }
 
     /// Fills a file with what is in another one.
-    fn fill(&self, from: &File, to: &File) -> Result<(), Errno> {
-        let stat = fstat(from)?;
-        if ioctl_ficlone(to, from).is_err() {
+    fn fill(&self, from: &TreeFile, to: &File) -> Result<(), Errno> {
+        let stat = from.stat()?;
+        let is_whole = from.away().is_none_or(AwayFile::is_whole);
+        if !is_whole || ioctl_ficlone(to, from.file()).is_err() {
             let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
             let within = |sum: u64| {
                 sum.checked_add(bytes)
@@ -94,7 +98,11 @@ impl Staging {
             let order = Ordering::Relaxed;
             let counted = self.copied_bytes.fetch_update(order, order, within);
             counted.map_err(|_| Errno::FBIG)?;
-            copy_bytes(from, to, bytes)?;
+            // It was too large to be fetched.
+            if !is_whole {
+                return Err(Errno::FBIG);
+            }
+            copy_bytes(from.file(), to, bytes)?;
         }
         futimens(to, &times_of(&stat))
     }

@@ -35,9 +35,17 @@ pub(in super::super) struct StagedWrites {
     is_reported: bool,
 }
 
+/// What a call has changed, wherever it ran.
+pub(in super::super) struct Ended {
+    pub(in super::super) plan: Plan,
+    pub(in super::super) files: Vec<Arc<StagedFile>>,
+    pub(in super::super) found: Vec<(String, Option<FileStamp>)>,
+    pub(in super::super) is_stale: bool,
+}
+
 impl Staging {
     /// Returns what the call has changed, if that is anything. Nothing more can be staged then.
-    pub(in super::super) fn take(&self, guard: &Guard) -> Option<StagedWrites> {
+    pub(in super::super) fn end(&self) -> Option<Ended> {
         if self.is_untouched.load(Ordering::Relaxed) {
             return None;
         }
@@ -51,10 +59,20 @@ impl Staging {
         let found = overlay.found.iter();
         let found = found.filter(|(path, _)| paths.contains(path.as_str()));
         let found = found.map(|(path, stamp)| (path.clone(), *stamp)).collect();
-        let mut writes = StagedWrites::of(plan, &self.place, &self.root);
-        writes.files = overlay.staged_files();
-        writes.found = found;
-        writes.is_stale = overlay.is_stale;
+        Some(Ended {
+            files: overlay.staged_files(),
+            found,
+            is_stale: overlay.is_stale,
+            plan,
+        })
+    }
+
+    /// Returns what is to be done where the datasites are on this machine.
+    pub(in super::super) fn writes(&self, ended: Ended, guard: &Guard) -> Option<StagedWrites> {
+        let mut writes = StagedWrites::of(ended.plan, &self.place, self.tree.here()?);
+        writes.files = ended.files;
+        writes.found = ended.found;
+        writes.is_stale = ended.is_stale;
         writes.guard = Some(guard.clone());
         Some(writes)
     }

@@ -27,9 +27,11 @@ pub(in super::super) struct StagingPlace {
 }
 
 /// A file that is staged. It is deleted when nobody needs it any more.
-pub(super) struct StagedFile {
+pub(in super::super) struct StagedFile {
     place: Arc<StagingPlace>,
     name: String,
+    /// Where the file of the tree lies that it stands for.
+    of: Option<String>,
     is_kept: AtomicBool,
 }
 
@@ -95,30 +97,43 @@ impl StagingPlace {
 }
 
 impl StagedFile {
-    /// Makes an empty one.
-    pub(super) fn make(place: &Arc<StagingPlace>, name: String) -> Result<(Self, File), Errno> {
+    /// Makes an empty one, to stand for the file that lies at a path in the tree if one is given.
+    pub(super) fn make(
+        place: &Arc<StagingPlace>,
+        name: String,
+        of: Option<String>,
+    ) -> Result<(Self, File), Errno> {
         let file = place.make(&name)?;
-        Ok((Self::there(place, name), file))
+        Ok((Self::new(place, name, of), file))
     }
 
     /// Returns one that is there already.
     pub(super) fn there(place: &Arc<StagingPlace>, name: String) -> Self {
+        Self::new(place, name, None)
+    }
+
+    fn new(place: &Arc<StagingPlace>, name: String, of: Option<String>) -> Self {
         Self {
             place: Arc::clone(place),
             name,
+            of,
             is_kept: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(in super::super) fn of(&self) -> Option<&str> {
+        self.of.as_deref()
+    }
+
+    pub(in super::super) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn open(&self, flags: OFlags) -> Result<File, Errno> {
+    pub(in super::super) fn open(&self, flags: OFlags) -> Result<File, Errno> {
         self.place.open_file(&self.name, flags)
     }
 
-    pub(super) fn look(&self) -> Result<Stat, Errno> {
+    pub(in super::super) fn look(&self) -> Result<Stat, Errno> {
         look_at(self.place.folder().as_fd(), &self.name)
     }
 

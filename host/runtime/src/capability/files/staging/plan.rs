@@ -13,14 +13,14 @@ use super::overlay::{InTree, Made, MovedFile, Node, Overlay};
 /// Steps that can each be done twice: what is done already is recognized.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(in super::super) struct Plan {
-    pub(super) steps: Vec<Step>,
+    pub(in super::super) steps: Vec<Step>,
 }
 
 /// One change in the tree. A file of the tree is given by its number, so that no other is taken
 /// for it that has come in its place.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Step {
+pub(in super::super) enum Step {
     Move {
         from: String,
         to: String,
@@ -51,16 +51,16 @@ pub(super) enum Step {
 
 /// What tells a file from others, also from one that gets its number once it is deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct FileNumber {
-    pub(super) inode: u64,
-    born: (i64, u32),
+pub(in super::super) struct FileNumber {
+    pub(in super::super) inode: u64,
+    pub(in super::super) born: (i64, u32),
 }
 
 /// Times to be set: seconds and nanoseconds.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Times {
-    access: (i64, i64),
-    modification: (i64, i64),
+pub(in super::super) struct Times {
+    pub(in super::super) access: (i64, i64),
+    pub(in super::super) modification: (i64, i64),
 }
 
 impl Plan {

@@ -7,9 +7,9 @@ use rustix::fs::renameat;
 use rustix::io::Errno;
 
 use super::super::guest_path::GuestPath;
+use super::Staging;
 use super::overlay::{InTree, Made, MovedFile, Seen};
 use super::place::StagedFile;
-use super::{OFlags, Staging};
 
 impl Staging {
     /// Renames a file that is there to a path where no folder is.
@@ -28,12 +28,11 @@ impl Staging {
             // Renamed once more, or to where a folder is in the tree: one rename there would not
             // do, so it becomes a copy.
             Seen::Made(Made::Moved(moved)) => {
-                self.copy(from, &self.open_moved(&moved)?.into())?;
+                self.copy(from, &self.open_moved(&moved)?)?;
                 self.rename(from, to)
             }
             Seen::InTree if in_to == Some(InTree::Folder) => {
-                let file = self.root.open_unchecked(from, OFlags::RDONLY)?;
-                self.copy(from, &file.into())?;
+                self.copy(from, &self.tree.open(from)?)?;
                 self.rename(from, to)
             }
             Seen::InTree => self.rename_in_tree(from, in_from, to, in_to),
@@ -80,31 +79,7 @@ impl Staging {
 
     /// Tells whether nothing is in a folder, also nothing that does not exist for guests.
     pub(in super::super) fn is_empty(&self, path: &GuestPath) -> Result<bool, Errno> {
-        let children = self.children(path);
-        if let Some(children) = &children
-            && !children.added.is_empty()
-        {
-            return Ok(false);
-        }
-        if children
-            .as_ref()
-            .is_some_and(|children| !children.are_in_tree)
-        {
-            return Ok(true);
-        }
-        let mut entries = rustix::fs::Dir::new(self.open_folder(path)?)?;
-        while let Some(entry) = entries.read() {
-            let entry = entry?;
-            let name = entry.file_name();
-            let is_dots = matches!(name.to_bytes(), b"." | b"..");
-            let is_hidden = children.as_ref().is_some_and(|children| {
-                name.to_str()
-                    .is_ok_and(|name| children.hidden.contains(name))
-            });
-            if !is_dots && !is_hidden {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let first = self.list(path)?.next();
+        Ok(first.transpose()?.is_none())
     }
 }

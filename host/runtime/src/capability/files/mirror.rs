@@ -1,0 +1,286 @@
+//! The datasites of another machine, as a call on a worker finds them: what the host of their owner
+//! says of each path that the guest names, and nothing before it names that.
+//!
+//! The operations are those of a call beside the tree. Before each of them `prepare` asks about its
+//! paths, and the operation finds the answers here. What is read lies in private files of the
+//! worker (`away_file`, `part_cache`), what is written is staged and given to the owner's host at
+//! the end (`effects`).
+//!
+//! Why: docs/decisions/91-a-worker-mirrors-what-a-call-looks-at.md
+
+mod away_entries;
+mod away_file;
+mod effects;
+mod part_cache;
+mod place;
+mod prepare;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use rustix::fs::{FileType, Stat, fstat};
+use rustix::io::Errno;
+use syft_protocol::file_events::FileStamp;
+
+pub(super) use away_entries::AwayEntries;
+pub(super) use away_file::AwayFile;
+pub use place::MirrorPlace;
+pub(super) use prepare::{Need, Preparation, wait_for};
+
+use super::bindings::{FsError, FsResult};
+use super::datasites_dir::{Known, known};
+use super::guest_path::GuestPath;
+use super::policy::PathRights;
+use super::tree::TreeFile;
+use crate::wire::{
+    Ask, FileCall, FileFault, FileNote, FileReply, FileWant, FoundThing, HandedFiles, HostReply,
+    Looked, MOST_NOTES, OwnerLink, Seen, Unanswered,
+};
+
+const UNPOISONED: &str = "no holder of this lock panics";
+
+/// What stands for the datasites of another machine, for one call.
+pub(super) struct Mirror {
+    place: Arc<MirrorPlace>,
+    link: OwnerLink,
+    /// Whose datasites they are: what was read of others is none of the call's business.
+    owner: String,
+    has_some: bool,
+    own_room: Option<Room>,
+    /// A folder of this machine, and what it looks like.
+    stand_in: (File, Stat),
+    answers: Mutex<Answers>,
+    notes: Mutex<Vec<FileNote>>,
+}
+
+/// The app's own folder, and what still fits into it.
+struct Room {
+    path: GuestPath,
+    bytes: AtomicU64,
+}
+
+/// What the owner's host has said of paths, for the operation that comes next.
+#[derive(Default)]
+struct Answers {
+    looked: HashMap<GuestPath, Looked>,
+    /// Of paths that the call itself has changed: who asks again learns nothing new.
+    kept: HashMap<GuestPath, Looked>,
+    opened: HashMap<GuestPath, Result<TreeFile, Errno>>,
+    listed: HashMap<GuestPath, Result<AwayEntries, Errno>>,
+}
+
+impl Mirror {
+    pub(super) fn new(
+        place: &Arc<MirrorPlace>,
+        owner: &str,
+        handed: &HandedFiles,
+        link: OwnerLink,
+    ) -> Result<Self, Errno> {
+        let folder = place.open_folder()?;
+        let stat = fstat(&folder)?;
+        let own_room = handed.own_folder.as_ref().map(|own| Room {
+            path: GuestPath::of(&own.path),
+            bytes: AtomicU64::new(own.bytes),
+        });
+        Ok(Self {
+            place: Arc::clone(place),
+            link,
+            owner: owner.to_owned(),
+            has_some: handed.has_some,
+            own_room,
+            stand_in: (folder, stat),
+            answers: Mutex::default(),
+            notes: Mutex::default(),
+        })
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().expect(UNPOISONED)
+    }
+
+    /// Forgets all answers: what was opened and not used holds this.
+    pub(super) fn forget(&self) {
+        let answers = std::mem::take(&mut *self.answers());
+        drop(answers);
+    }
+
+    /// Tells whether the app was granted anything.
+    pub(super) fn has_some(&self) -> bool {
+        self.has_some
+    }
+
+    pub(super) fn is_in_own_folder(&self, path: &GuestPath) -> bool {
+        let own = self.own_room.as_ref();
+        own.is_some_and(|own| path.below(&own.path).is_some())
+    }
+
+    /// Takes bytes that are to be written to the app's own folder, and tells whether they fit.
+    pub(super) fn spend_of_own_folder(&self, bytes: u64) -> bool {
+        let order = Ordering::Relaxed;
+        let spend = |left: u64| left.checked_sub(bytes);
+        let own = self.own_room.as_ref();
+        own.is_none_or(|own| own.bytes.fetch_update(order, order, spend).is_ok())
+    }
+
+    /// Says what may be done with a path.
+    pub(super) fn rights(&self, path: &GuestPath) -> PathRights {
+        PathRights::of_owner(self.answers().of(path))
+    }
+
+    /// Looks at a path that was asked about.
+    pub(super) fn look(&self, path: &GuestPath) -> Result<Stat, Errno> {
+        match &self.answers().of(path).ok_or(Errno::IO)?.found {
+            Ok(found) => Ok(self.stat(found)),
+            Err(fault) => Err(errno(*fault)),
+        }
+    }
+
+    /// Looks for a file at a path that was asked about.
+    pub(super) fn stamp(&self, path: &GuestPath) -> Result<Option<FileStamp>, Errno> {
+        match &self.answers().of(path).ok_or(Errno::IO)?.found {
+            Ok(found) => Ok(stamp(found)),
+            Err(fault) => match errno(*fault) {
+                Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::NAMETOOLONG => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Makes sure that there is a folder that holds a path.
+    pub(super) fn check_parent(&self, path: &GuestPath) -> Result<(), Errno> {
+        let parent = self.answers().of(path).ok_or(Errno::IO)?.parent;
+        parent.map_err(errno)
+    }
+
+    /// Makes sure that names in the folder of a path can be changed.
+    pub(super) fn may_change_names(&self, path: &GuestPath) -> Result<(), Errno> {
+        let names = self.answers().of(path).ok_or(Errno::IO)?.names;
+        names.map_err(errno)
+    }
+
+    /// Returns what was opened for the operation.
+    pub(super) fn open(&self, path: &GuestPath) -> Result<TreeFile, Errno> {
+        self.answers().opened.remove(path).ok_or(Errno::IO)?
+    }
+
+    /// Returns what was listed for the operation.
+    pub(super) fn list(&self, path: &GuestPath) -> Result<AwayEntries, Errno> {
+        self.answers().listed.remove(path).ok_or(Errno::IO)?
+    }
+
+    /// Returns a folder that stands for one at a path.
+    pub(super) fn open_folder(&self, path: &GuestPath) -> Result<OwnedFd, Errno> {
+        match known(&self.look(path)?) {
+            Ok(Known::Folder) => self.stand_in_folder(),
+            Ok(Known::File) => Err(Errno::NOTDIR),
+            Err(_) => Err(Errno::NOENT),
+        }
+    }
+
+    fn stand_in_folder(&self) -> Result<OwnedFd, Errno> {
+        let (folder, _) = &self.stand_in;
+        let copy = folder.try_clone();
+        let copy = copy.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        Ok(copy.into())
+    }
+
+    /// Returns what something looks like here.
+    fn stat(&self, found: &FoundThing) -> Stat {
+        let (_, stand_in) = self.stand_in;
+        match found {
+            FoundThing::File(seen) => with(stand_in, seen, FileType::RegularFile),
+            FoundThing::Folder(seen) => with(stand_in, seen, FileType::Directory),
+            FoundThing::SomeFile => with(stand_in, &NOTHING_KNOWN, FileType::RegularFile),
+            // Whatever it is, it does not exist for guests.
+            FoundThing::Unfit => with(stand_in, &NOTHING_KNOWN, FileType::Symlink),
+        }
+    }
+
+    /// Takes something that the owner's host is to know, which leaves with the next question.
+    pub(super) fn note(&self, note: FileNote) {
+        self.notes.lock().expect(UNPOISONED).push(note);
+    }
+
+    fn take_notes(&self) -> Vec<FileNote> {
+        let mut notes = self.notes.lock().expect(UNPOISONED);
+        let most = notes.len().min(MOST_NOTES);
+        notes.drain(..most).collect()
+    }
+
+    /// Asks the owner's host.
+    async fn ask_owner(&self, want: FileWant) -> Result<FileReply, Unanswered> {
+        let notes = self.take_notes();
+        match self.link.ask(Ask::Files(FileCall { notes, want })).await? {
+            HostReply::Files(reply) if reply != FileReply::Breach => Ok(reply),
+            _ => Err(self.link.mistold()),
+        }
+    }
+
+    async fn ask(&self, want: FileWant) -> FsResult<FileReply> {
+        let reply = self.ask_owner(want).await;
+        reply.map_err(|unanswered| FsError::Trap(unanswered.into()))
+    }
+
+    /// Takes note that a reply is none to what was asked, which ends the call.
+    fn mistold(&self) -> FsError {
+        FsError::Trap(self.link.mistold().into())
+    }
+}
+
+impl Answers {
+    fn of(&self, path: &GuestPath) -> Option<&Looked> {
+        self.looked.get(path).or_else(|| self.kept.get(path))
+    }
+}
+
+/// What a file looks like of which nothing is to be known.
+const NOTHING_KNOWN: Seen = Seen {
+    device: 0,
+    stamp: crate::wire::SeenStamp {
+        inode: 0,
+        born: (0, 0),
+        bytes: 0,
+        modified: (0, 0),
+        changed: (0, 0),
+        mode: 0,
+    },
+    accessed: (0, 0),
+};
+
+fn stamp(found: &FoundThing) -> Option<FileStamp> {
+    match found {
+        FoundThing::File(seen) => Some(FileStamp::from(&seen.stamp)),
+        FoundThing::Folder(_) | FoundThing::SomeFile | FoundThing::Unfit => None,
+    }
+}
+
+fn with(mut stat: Stat, seen: &Seen, kind: FileType) -> Stat {
+    let Seen {
+        device,
+        stamp,
+        accessed,
+    } = seen;
+    stat.st_dev = *device;
+    stat.st_ino = stamp.inode;
+    stat.st_nlink = 1;
+    stat.st_mode = kind.as_raw_mode() | (stamp.mode & 0o7777);
+    stat.st_size = i64::try_from(stamp.bytes).unwrap_or(i64::MAX);
+    (stat.st_atime, stat.st_atime_nsec) = (accessed.0, accessed.1.into());
+    (stat.st_mtime, stat.st_mtime_nsec) = (stamp.modified.0, stamp.modified.1.into());
+    (stat.st_ctime, stat.st_ctime_nsec) = (stamp.changed.0, stamp.changed.1.into());
+    stat
+}
+
+/// Returns a fault as the operations know it.
+fn errno(fault: FileFault) -> Errno {
+    // Linux has no numbers beyond these.
+    let is_one = (1..4096).contains(&fault.0);
+    if is_one {
+        Errno::from_raw_os_error(fault.0)
+    } else {
+        Errno::IO
+    }
+}
