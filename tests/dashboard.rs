@@ -35,7 +35,7 @@ fn reads() -> Manifest {
 }
 
 /// A dashboard, as its owner knows it.
-struct Opened {
+pub struct Opened {
     address: SocketAddr,
     /// The link that logs in.
     link: String,
@@ -44,7 +44,7 @@ struct Opened {
 
 impl Opened {
     /// Returns the one of which a host has told.
-    fn of(event: &Value) -> Self {
+    pub fn of(event: &Value) -> Self {
         let link = event["link"].as_str().unwrap().to_owned();
         let (address, token) = link.split_once("/?token=").unwrap();
         Self {
@@ -81,7 +81,7 @@ impl Opened {
     }
 
     /// Asks for a page as the owner does.
-    fn get(&self, path: &str) -> HttpAnswer {
+    pub fn get(&self, path: &str) -> HttpAnswer {
         let bearer = format!("Authorization: Bearer {}", self.token);
         let answer = self.ask(&format!("GET {path}"), &[&bearer]);
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);

@@ -242,7 +242,14 @@ fn options_of_workers_are_checked_before_anything_is_served() {
     for (options, expected) in [
         (&["--on-workers", "most"][..], "possible values: asked, all"),
         (&["--without-workers", "fail"], "possible values: run, wait"),
-        (&["--workers", "nats://192.0.2.1:4222"], "TLS"),
+        (
+            &["--workers", "nats://127.0.0.1:4222"],
+            "the owner makes keys with `syft-host workers setup`",
+        ),
+        (
+            &["--workers", "http://127.0.0.1"],
+            "write it as `nats://HOST:4222`",
+        ),
     ] {
         let mut command = syft_host(&site);
         let ended = Ended::of(&output(command.arg("serve").args(options)));

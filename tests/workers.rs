@@ -6,6 +6,7 @@ mod gate;
 mod hostile;
 mod kills;
 mod scaling;
+mod showing;
 
 use fleet::{Fleet, Worker, app, unsigned_app};
 use gate::Gate;

@@ -99,6 +99,20 @@ fn check(kind: &str, path: &Path) -> Option<Result<Value, String>> {
     })
 }
 
+/// Has the text read that Prometheus gets, and returns the names of its metrics.
+pub fn metrics(text: &str) -> Option<Vec<String>> {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("metrics");
+    fs::write(&path, text).unwrap();
+    let families = check("prometheus", &path)?.unwrap();
+    let families = families.as_array().unwrap().iter();
+    Some(
+        families
+            .map(|family| family[0].as_str().unwrap().to_owned())
+            .collect(),
+    )
+}
+
 /// Has a file checked of which a part is replaced, and returns why it is refused.
 fn refused(kind: &str, name: &str, part: &str, by: &str) -> Option<String> {
     let text = fs::read_to_string(manifest(name)).unwrap();
@@ -151,10 +165,10 @@ fn keda_reads_its_manifest_which_fits_the_deployment() {
     let scaled = manifests.unwrap()[0].take();
     let check_by_schema = |manifest: &Value| {
         let mut node = Command::new("node");
-        let script = repository().join("tests/packaging/keda.js");
+        let script = repository().join("tests/packaging/keda.mjs");
         let mut node = node
-            .env("NODE_PATH", folder.join("node_modules"))
             .arg(script)
+            .arg(folder)
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

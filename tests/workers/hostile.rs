@@ -9,8 +9,8 @@ use serde_bytes::ByteBuf;
 use serde_json::json;
 use syft_manifest::Digest;
 use syft_runtime::wire::{
-    Answer as GuestAnswer, Ask, CallEnd, CallTaken, HostCall, HostReply, OutcomeEnd, StateWrite,
-    decode, encode,
+    Ask, CallEnd, CallTaken, HostCall, HostReply, OutcomeEnd, StateWrite, WireAnswer, decode,
+    encode,
 };
 use syft_workers::accounts::{owner_key_file, read_key};
 use syft_workers::frame::{Frame, FrameAnswer, Sent, VERSION};
@@ -151,7 +151,7 @@ impl ByHand {
 /// Returns an end that answers and writes a value.
 fn end(key: &str, value: &[u8]) -> ByteBuf {
     let end = CallEnd {
-        outcome: OutcomeEnd::Answered(GuestAnswer {
+        outcome: OutcomeEnd::Answered(WireAnswer {
             status: 200,
             headers: Vec::new(),
             body: Some(b"1000".to_vec()),

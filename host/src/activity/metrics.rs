@@ -303,6 +303,7 @@ mod tests {
         };
         let app = AppStatistics {
             app: "a\"b\\c\nd".to_owned(),
+            calls: calls.clone(),
             endpoints: vec![EndpointStatistics {
                 endpoint: "/hello".to_owned(),
                 calls,

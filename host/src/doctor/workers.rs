@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::thread;
 
 use syft_workers::{Probe, WorkersOptions, probe};
 
@@ -50,15 +51,8 @@ fn key(folder: &Path) -> Option<Finding> {
 
 /// Connects once, as `serve` does.
 fn server(options: &WorkersOptions) -> Finding {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let probed = match runtime {
-        Ok(runtime) => runtime.block_on(probe(options)),
-        Err(error) => return Finding::of_error(WORKERS, &CommandError::from(error)),
-    };
     let url = &options.url;
-    match probed {
+    match probed(options) {
         Ok(Probe {
             server_version,
             round_trip,
@@ -71,6 +65,25 @@ fn server(options: &WorkersOptions) -> Finding {
             }
             Finding::ok(WORKERS, what)
         }
-        Err(error) => Finding::of_error(WORKERS, &explain(error)),
+        Err(error) => Finding::of_error(WORKERS, &error),
     }
+}
+
+/// Whoever examines is called by a task, in which nobody may wait: a thread does.
+fn probed(options: &WorkersOptions) -> Result<Probe, CommandError> {
+    let work = || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let probe = probe(options);
+        runtime
+            .enable_all()
+            .build()?
+            .block_on(probe)
+            .map_err(explain)
+    };
+    let ended = thread::scope(|scope| scope.spawn(work).join());
+    ended.unwrap_or_else(|_| {
+        Err(CommandError::new(
+            "looking for the NATS server has panicked",
+        ))
+    })
 }

@@ -123,7 +123,7 @@ impl Workers {
     /// of it.
     pub fn offer(&self, app: AppOffer) {
         // It ends after all who hold this.
-        self.desk.send(Event::Offer(app)).ok();
+        self.desk.send(Event::Offer(Box::new(app))).ok();
     }
 
     /// Has workers run no calls of an app any more.

@@ -67,6 +67,9 @@ pub struct Hello {
     pub apps: Vec<String>,
 }
 
+/// Components, and why they are not run where they are not.
+pub type ComponentsSaid = Vec<(Digest, Option<String>)>;
+
 /// What a worker says from time to time.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beat {
@@ -77,7 +80,7 @@ pub struct Beat {
     pub claims: Vec<Claim>,
     /// How far it is with components, if that is new: whether it runs them, or why not.
     #[serde(deserialize_with = "some_at_most")]
-    pub apps: Option<Vec<(Digest, Option<String>)>>,
+    pub apps: Option<ComponentsSaid>,
 }
 
 /// What the owner's host replies.
@@ -135,14 +138,12 @@ pub struct OfferedApp {
     pub limits: CallLimits,
 }
 
-fn some_at_most<'de, D>(from: D) -> Result<Option<Vec<(Digest, Option<String>)>>, D::Error>
+fn some_at_most<'de, D>(from: D) -> Result<Option<ComponentsSaid>, D::Error>
 where
     D: serde::Deserializer<'de>,
 {
     #[derive(Deserialize)]
-    struct Bounded(
-        #[serde(deserialize_with = "at_most::<4_096, _, _>")] Vec<(Digest, Option<String>)>,
-    );
+    struct Bounded(#[serde(deserialize_with = "at_most::<4_096, _, _>")] ComponentsSaid);
     let read = Option::<Bounded>::deserialize(from)?;
     Ok(read.map(|Bounded(apps)| apps))
 }

@@ -25,7 +25,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) enum Wanted {
     /// The component of an app, in the place of an earlier one.
-    App(AppOffer),
+    App(Box<AppOffer>),
     /// None any more.
     NoApp(String),
     /// The server may have begun anew.
@@ -35,7 +35,7 @@ pub(super) enum Wanted {
 struct Components {
     context: jetstream::Context,
     store: Option<ObjectStore>,
-    wanted: BTreeMap<String, AppOffer>,
+    wanted: BTreeMap<String, Box<AppOffer>>,
     /// What lies there, with the names of its pieces.
     stored: BTreeMap<Digest, String>,
     /// The apps of which the desk does not know that their components are there.

@@ -38,11 +38,11 @@ const FORGET_AFTER: Duration = Duration::from_secs(60);
 /// What happens.
 pub(super) enum Event {
     /// An app is offered.
-    Offer(AppOffer),
+    Offer(Box<AppOffer>),
     /// One is not any more.
     NotOffered(String),
     /// The component of an app can be fetched, by this name of its pieces.
-    Stored(AppOffer, String),
+    Stored(Box<AppOffer>, String),
     /// A question is answered.
     Answer(Address, Box<QuestionReply>),
     /// A call was ended well by a worker.
